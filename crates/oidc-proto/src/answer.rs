@@ -1,0 +1,150 @@
+//! What a response means: a success, the service's fault, no verdict at all, or a broken promise.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::{Fault, Operation};
+
+/// The meaning of one response.
+///
+/// Exhaustive on purpose: whoever reads answers must handle all four.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a reader must handle every kind, so a new one has to break its build"
+)]
+#[must_use = "an answer decides what to do next; match on it"]
+pub enum Answer<T> {
+    /// The operation succeeded.
+    Success(T),
+    /// The service's own word that it will not, or not yet.
+    Fault(Fault),
+    /// Not the service's word; the request may be repeated if repeating is harmless.
+    NoVerdict(NoVerdict),
+    /// A success without a member that it must have, or with one that cannot be.
+    Violation(Violation),
+}
+
+/// A response that is not the service's word on the request: a proxy's page, a cut body, a redirect, an overload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NoVerdict {
+    /// Why it is none.
+    pub reason: NoVerdictReason,
+    /// The HTTP status.
+    pub status: u16,
+    /// `Retry-After`: do not ask again before this much time has passed. A date is read against the response's own
+    /// `Date`, so that the local clock plays no part.
+    pub retry_after: Option<Duration>,
+    /// `x-amzn-RequestId`, if there was one.
+    pub request_id: Option<String>,
+}
+
+/// Why a response is no verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NoVerdictReason {
+    /// A redirect. It is never followed: the request carries secrets (RFC 9700 §4.12).
+    Redirect,
+    /// No body.
+    EmptyBody,
+    /// An HTML page, as proxies and captive portals send.
+    Html,
+    /// JSON that ends too early.
+    CutBody,
+    /// Neither JSON nor HTML.
+    NotJson,
+    /// JSON, but no object.
+    NotAnObject,
+    /// An error status with a JSON object that names no error.
+    UnnamedError,
+}
+
+impl NoVerdict {
+    /// Whether the service may have carried the request out although its answer did not arrive: a gateway's 5xx
+    /// after the service had answered it, or a success whose body was lost. A 4xx, a redirect and a 429 come before
+    /// any work.
+    #[must_use]
+    pub const fn may_have_acted(&self) -> bool {
+        self.status >= 500 || (self.status >= 200 && self.status < 300)
+    }
+}
+
+impl fmt::Display for NoVerdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HTTP {} ", self.status)?;
+        f.write_str(match self.reason {
+            NoVerdictReason::Redirect => {
+                "redirect, which is not followed because the request carries secrets"
+            }
+            NoVerdictReason::EmptyBody => "with an empty body",
+            NoVerdictReason::Html => "with an HTML page instead of JSON",
+            NoVerdictReason::CutBody => "with a body that ends too early",
+            NoVerdictReason::NotJson => "with a body that is not JSON",
+            NoVerdictReason::NotAnObject => "with JSON that is not an object",
+            NoVerdictReason::UnnamedError => "with JSON that names no error",
+        })?;
+        if let Some(wait) = self.retry_after {
+            write!(f, " (asks to wait {} s)", wait.as_secs())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for NoVerdict {}
+
+/// A success that breaks the API's promise. It names the member, and never quotes the value, which may be secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Violation {
+    /// The operation whose answer this was.
+    pub operation: Operation,
+    /// The member's name on the wire, for example `accessToken`.
+    pub member: &'static str,
+    /// What is wrong with it.
+    pub kind: ViolationKind,
+    /// `x-amzn-RequestId`, if there was one.
+    pub request_id: Option<String>,
+}
+
+/// What is wrong with a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ViolationKind {
+    /// Absent or `null`.
+    Missing,
+    /// An empty string.
+    Empty,
+    /// Of another JSON type than it must have.
+    WrongType,
+    /// A number that cannot be: zero or negative where a lifetime must be positive.
+    OutOfRange,
+}
+
+impl Violation {
+    pub(crate) const fn new(operation: Operation, member: &'static str, kind: ViolationKind) -> Self {
+        Self { operation, member, kind, request_id: None }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.kind {
+            ViolationKind::Missing => "is missing",
+            ViolationKind::Empty => "is empty",
+            ViolationKind::WrongType => "has the wrong JSON type",
+            ViolationKind::OutOfRange => "is out of range",
+        };
+        write!(
+            f,
+            "the service answered {} with success, but its member `{}` {what}",
+            self.operation, self.member
+        )?;
+        if let Some(id) = &self.request_id {
+            write!(f, " (request id {})", crate::printable(id))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Violation {}

@@ -1,0 +1,63 @@
+//! The headers that carry meaning.
+
+use core::time::Duration;
+
+use http::HeaderMap;
+use http::header::{DATE, RETRY_AFTER};
+
+/// The exception's name, with whatever the service appends to it.
+pub(super) const ERROR_TYPE: &str = "x-amzn-errortype";
+/// The id to quote to support.
+pub(super) const REQUEST_ID: &str = "x-amzn-requestid";
+
+/// A header's text; `None` if absent or not visible ASCII.
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// The request id, for error texts.
+pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
+    text(headers, REQUEST_ID).filter(|id| !id.is_empty()).map(str::to_owned)
+}
+
+/// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date. A date counts from the response's own `Date`, because the
+/// distance between two stamps of one server needs no clock here; without a `Date` it is ignored.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    }
+    let until = httpdate::parse_http_date(value).ok()?;
+    let sent = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
+    Some(until.duration_since(sent).unwrap_or(Duration::ZERO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_or_as_a_date_against_the_servers_own_date() {
+        assert_eq!(retry_after(&headers(&[("retry-after", "7")])), Some(Duration::from_secs(7)));
+        let date =
+            [("retry-after", "Sun, 06 Nov 1994 08:49:47 GMT"), ("date", "Sun, 06 Nov 1994 08:49:37 GMT")];
+        assert_eq!(retry_after(&headers(&date)), Some(Duration::from_secs(10)));
+        let past =
+            [("retry-after", "Sun, 06 Nov 1994 08:49:27 GMT"), ("date", "Sun, 06 Nov 1994 08:49:37 GMT")];
+        assert_eq!(retry_after(&headers(&past)), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn retry_after_that_cannot_be_read_is_ignored_and_a_huge_one_saturates() {
+        assert_eq!(retry_after(&headers(&[])), None);
+        assert_eq!(retry_after(&headers(&[("retry-after", "soon")])), None);
+        assert_eq!(retry_after(&headers(&[("retry-after", "-1")])), None);
+        assert_eq!(retry_after(&headers(&[("retry-after", "Sun, 06 Nov 1994 08:49:47 GMT")])), None);
+        let huge = headers(&[("retry-after", "99999999999999999999999")]);
+        assert_eq!(retry_after(&huge), Some(Duration::from_secs(u64::MAX)));
+    }
+}

@@ -1,0 +1,298 @@
+//! JSON members, read tolerantly: no member's type can make the reading of the others fail.
+
+use core::fmt;
+use core::time::Duration;
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::{Operation, Secret, UnixSeconds, Violation, ViolationKind};
+
+/// A text member: absent (or `null`), a string, or something else. Borrowed from the body where no escape stands in
+/// the way.
+#[derive(Debug, Default, PartialEq)]
+pub enum Text<'a> {
+    #[default]
+    Absent,
+    Value(Cow<'a, str>),
+    Wrong,
+}
+
+/// A number member: absent (or `null`), a number or a string that is one, or something else. A fraction is cut off.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Number {
+    #[default]
+    Absent,
+    Value(i64),
+    Wrong,
+}
+
+/// All members that a response of any operation may have. One flat type, because a fault may come where a success
+/// was due.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct AnswerMembers<'a> {
+    // RegisterClient
+    #[serde(borrow)]
+    pub client_id: Text<'a>,
+    #[serde(borrow)]
+    pub client_secret: Text<'a>,
+    pub client_id_issued_at: Number,
+    pub client_secret_expires_at: Number,
+    #[serde(borrow)]
+    pub authorization_endpoint: Text<'a>,
+    #[serde(borrow)]
+    pub token_endpoint: Text<'a>,
+    // StartDeviceAuthorization
+    #[serde(borrow)]
+    pub device_code: Text<'a>,
+    #[serde(borrow)]
+    pub user_code: Text<'a>,
+    #[serde(borrow)]
+    pub verification_uri: Text<'a>,
+    #[serde(borrow)]
+    pub verification_uri_complete: Text<'a>,
+    pub interval: Number,
+    // CreateToken
+    #[serde(borrow)]
+    pub access_token: Text<'a>,
+    #[serde(borrow)]
+    pub token_type: Text<'a>,
+    #[serde(borrow)]
+    pub refresh_token: Text<'a>,
+    #[serde(borrow)]
+    pub id_token: Text<'a>,
+    // StartDeviceAuthorization and CreateToken
+    pub expires_in: Number,
+    // Faults. `message` is what the portal and gateways write where this service writes `error_description`.
+    #[serde(borrow)]
+    pub error: Text<'a>,
+    #[serde(borrow, rename = "error_description")]
+    pub error_description: Text<'a>,
+    #[serde(borrow)]
+    pub message: Text<'a>,
+    #[serde(borrow, rename = "__type")]
+    pub type_name: Text<'a>,
+    #[serde(borrow)]
+    pub code: Text<'a>,
+    #[serde(borrow)]
+    pub reason: Text<'a>,
+    #[serde(borrow)]
+    pub endpoint: Text<'a>,
+    #[serde(borrow)]
+    pub region: Text<'a>,
+}
+
+impl<'a> Text<'a> {
+    /// The text, if there is one and it is not empty.
+    pub fn non_empty(&self) -> Option<&str> {
+        match self {
+            Self::Value(text) if !text.is_empty() => Some(text),
+            Self::Value(_) | Self::Absent | Self::Wrong => None,
+        }
+    }
+
+    /// The text, if there is one and it is not empty.
+    pub fn into_non_empty(self) -> Option<String> {
+        match self {
+            Self::Value(text) if !text.is_empty() => Some(text.into_owned()),
+            Self::Value(_) | Self::Absent | Self::Wrong => None,
+        }
+    }
+
+    /// The text, which the operation must have.
+    pub fn required(self, operation: Operation, member: &'static str) -> Result<String, Violation> {
+        let kind = match self {
+            Self::Value(text) if !text.is_empty() => return Ok(text.into_owned()),
+            Self::Value(_) => ViolationKind::Empty,
+            Self::Absent => ViolationKind::Missing,
+            Self::Wrong => ViolationKind::WrongType,
+        };
+        Err(Violation::new(operation, member, kind))
+    }
+
+    /// A secret that may be absent. An empty one is no secret, so it reads as absent.
+    pub fn into_secret(self) -> Option<Secret> {
+        self.into_non_empty().map(Secret::new)
+    }
+}
+
+impl Number {
+    /// A lifetime in seconds, which the operation must have and which must be positive.
+    pub fn required_lifetime(
+        self,
+        operation: Operation,
+        member: &'static str,
+    ) -> Result<Duration, Violation> {
+        let kind = match self {
+            Self::Value(seconds) if seconds > 0 => return Ok(Duration::from_secs(seconds.unsigned_abs())),
+            Self::Value(_) => ViolationKind::OutOfRange,
+            Self::Absent => ViolationKind::Missing,
+            Self::Wrong => ViolationKind::WrongType,
+        };
+        Err(Violation::new(operation, member, kind))
+    }
+
+    /// An optional duration in seconds; a negative one reads as zero, and nonsense as absent.
+    pub const fn optional_duration(self) -> Option<Duration> {
+        match self {
+            Self::Value(seconds) if seconds > 0 => Some(Duration::from_secs(seconds.unsigned_abs())),
+            Self::Value(_) => Some(Duration::ZERO),
+            Self::Absent | Self::Wrong => None,
+        }
+    }
+
+    /// An optional point in time, in seconds since the epoch.
+    pub const fn optional_time(self) -> Option<UnixSeconds> {
+        match self {
+            Self::Value(seconds) => Some(UnixSeconds::new(seconds)),
+            Self::Absent | Self::Wrong => None,
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NumberVisitor)
+    }
+}
+
+/// The visits that both readers answer alike: `null` is absent; booleans, lists and objects are wrong, and are
+/// skipped to their end.
+macro_rules! skip_what_is_no_scalar {
+    () => {
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("any JSON value")
+        }
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(Self::Value::Absent)
+        }
+        fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+            Ok(Self::Value::Wrong)
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            while seq.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(Self::Value::Wrong)
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            Ok(Self::Value::Wrong)
+        }
+    };
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text<'de>;
+
+    skip_what_is_no_scalar!();
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Text::Value(Cow::Borrowed(text)))
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Text::Value(Cow::Owned(text.to_owned())))
+    }
+    fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
+        Ok(Text::Value(Cow::Owned(text)))
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(Text::Wrong)
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(Text::Wrong)
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(Text::Wrong)
+    }
+}
+
+struct NumberVisitor;
+
+impl<'de> Visitor<'de> for NumberVisitor {
+    type Value = Number;
+
+    skip_what_is_no_scalar!();
+
+    fn visit_str<E>(self, text: &str) -> Result<Number, E> {
+        let text = text.trim();
+        let whole = text.parse::<i64>().ok();
+        Ok(whole.or_else(|| text.parse::<f64>().ok().and_then(truncate)).map_or(Number::Wrong, Number::Value))
+    }
+    fn visit_u64<E>(self, number: u64) -> Result<Number, E> {
+        Ok(Number::Value(i64::try_from(number).unwrap_or(i64::MAX)))
+    }
+    fn visit_i64<E>(self, number: i64) -> Result<Number, E> {
+        Ok(Number::Value(number))
+    }
+    fn visit_f64<E>(self, number: f64) -> Result<Number, E> {
+        Ok(truncate(number).map_or(Number::Wrong, Number::Value))
+    }
+}
+
+/// The whole part; `as` saturates at the type's ends. Not-a-number is no number.
+fn truncate(number: f64) -> Option<i64> {
+    (!number.is_nan()).then_some(number as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(json: &str) -> Number {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn numbers_may_come_as_strings_and_with_fractions() {
+        assert_eq!(number("5"), Number::Value(5));
+        assert_eq!(number("\" 5 \""), Number::Value(5));
+        assert_eq!(number("3600.5"), Number::Value(3600));
+        assert_eq!(number("\"3600.5\""), Number::Value(3600));
+        assert_eq!(number("1e9"), Number::Value(1_000_000_000));
+        assert_eq!(number("-1"), Number::Value(-1));
+        assert_eq!(number("18446744073709551615"), Number::Value(i64::MAX));
+        assert_eq!(number("1e300"), Number::Value(i64::MAX));
+    }
+
+    #[test]
+    fn null_reads_as_absent_and_other_types_as_wrong() {
+        assert_eq!(number("null"), Number::Absent);
+        for wrong in ["true", "[1]", "{\"a\":1}", "\"soon\"", "\"NaN\"", "\"\""] {
+            assert_eq!(number(wrong), Number::Wrong, "{wrong}");
+        }
+        let text = |json| serde_json::from_str::<Text<'_>>(json).unwrap();
+        assert_eq!(text("null"), Text::Absent);
+        for wrong in ["true", "[\"a\"]", "{\"a\":[{}]}", "5", "-5", "5.5"] {
+            assert_eq!(text(wrong), Text::Wrong, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_text_without_escapes_is_borrowed_from_the_body() {
+        let plain: Text<'_> = serde_json::from_str("\"abc\"").unwrap();
+        assert!(matches!(plain, Text::Value(Cow::Borrowed("abc"))));
+        let escaped: Text<'_> = serde_json::from_str("\"a\\u00e9\"").unwrap();
+        assert!(matches!(escaped, Text::Value(Cow::Owned(text)) if text == "aé"));
+    }
+
+    #[test]
+    fn a_member_of_the_wrong_type_does_not_hide_its_neighbours() {
+        let members: AnswerMembers<'_> = serde_json::from_str(
+            r#"{"userCode":{"a":[1,{}]},"deviceCode":"d","interval":[],"expiresIn":"9"}"#,
+        )
+        .unwrap();
+        assert_eq!(members.user_code, Text::Wrong);
+        assert_eq!(members.device_code.non_empty(), Some("d"));
+        assert_eq!(members.interval, Number::Wrong);
+        assert_eq!(members.expires_in, Number::Value(9));
+    }
+}

@@ -1,0 +1,320 @@
+//! Requests: what a client writes and what a server reads.
+
+use std::borrow::Cow;
+
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderValue, Method};
+use serde::{Deserialize, Serialize};
+
+use super::AwsCall;
+use super::answer::{self, to_json};
+use super::members::{AnswerMembers, Text};
+use crate::{
+    Body, Call, Client, CreateTokenRequest, DeviceAuthorization, Endpoint, Fault, FaultCode, Grant,
+    Operation, RegisterClientRequest, Registration, Request, Secret, ServerRequest,
+    StartDeviceAuthorizationRequest, Token, Violation, grant_type, printable,
+};
+
+/// The request to send to this endpoint.
+pub(crate) fn encode_request<C: Call>(endpoint: &Endpoint, call: &C) -> Request {
+    let mut http = http::Request::new(Body::new(call.to_body()));
+    *http.method_mut() = Method::POST;
+    *http.uri_mut() = endpoint.uri(C::OPERATION.aws_path());
+    let json = HeaderValue::from_static("application/json");
+    http.headers_mut().insert(CONTENT_TYPE, json.clone());
+    http.headers_mut().insert(ACCEPT, json);
+    Request::new(C::OPERATION, http)
+}
+
+/// Which operation a request asks for.
+pub(crate) fn operation(method: &Method, path: &str) -> Result<Operation, Fault> {
+    let Some(operation) = Operation::ALL.into_iter().find(|operation| operation.aws_path() == path) else {
+        return Err(Fault::new(FaultCode::Other("UnknownOperationException".to_owned()))
+            .with_description("no operation has this path")
+            .with_status(404));
+    };
+    if method != Method::POST {
+        return Err(Fault::new(FaultCode::Other("MethodNotAllowedException".to_owned()))
+            .with_description("the operations take POST")
+            .with_status(405));
+    }
+    Ok(operation)
+}
+
+/// The request of this operation with this body.
+pub(crate) fn decode_request(operation: Operation, body: &[u8]) -> Result<ServerRequest, Fault> {
+    match operation {
+        Operation::RegisterClient => {
+            RegisterClientRequest::from_body(body).map(ServerRequest::RegisterClient)
+        }
+        Operation::StartDeviceAuthorization => {
+            StartDeviceAuthorizationRequest::from_body(body).map(ServerRequest::StartDeviceAuthorization)
+        }
+        Operation::CreateToken => CreateTokenRequest::from_body(body).map(ServerRequest::CreateToken),
+    }
+}
+
+/// All members that a request of any operation may have.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct RequestMembers<'a> {
+    #[serde(borrow)]
+    client_name: Text<'a>,
+    #[serde(borrow)]
+    client_type: Text<'a>,
+    #[serde(borrow)]
+    scopes: Texts<'a>,
+    #[serde(borrow)]
+    redirect_uris: Texts<'a>,
+    #[serde(borrow)]
+    grant_types: Texts<'a>,
+    #[serde(borrow)]
+    issuer_url: Text<'a>,
+    #[serde(borrow)]
+    entitled_application_arn: Text<'a>,
+    #[serde(borrow)]
+    client_id: Text<'a>,
+    #[serde(borrow)]
+    client_secret: Text<'a>,
+    #[serde(borrow)]
+    start_url: Text<'a>,
+    #[serde(borrow)]
+    grant_type: Text<'a>,
+    #[serde(borrow)]
+    device_code: Text<'a>,
+    #[serde(borrow)]
+    code: Text<'a>,
+    #[serde(borrow)]
+    refresh_token: Text<'a>,
+    #[serde(borrow)]
+    scope: Texts<'a>,
+    #[serde(borrow)]
+    redirect_uri: Text<'a>,
+    #[serde(borrow)]
+    code_verifier: Text<'a>,
+}
+
+/// A list of strings; `null` and absent alike.
+type Texts<'a> = Option<Vec<Cow<'a, str>>>;
+
+fn members(body: &[u8]) -> Result<RequestMembers<'_>, Fault> {
+    if body.iter().find(|b| !b.is_ascii_whitespace()) != Some(&b'{') {
+        return Err(invalid("the body must be a JSON object"));
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        // serde_json's text names a member or a position; it quotes values of the wrong type, so it is not passed on.
+        invalid(if error.is_eof() {
+            Cow::Borrowed("the body ends too early for a JSON object")
+        } else {
+            Cow::Owned(format!(
+                "the body is not a valid request (line {}, column {})",
+                error.line(),
+                error.column()
+            ))
+        })
+    })
+}
+
+fn invalid(description: impl Into<Cow<'static, str>>) -> Fault {
+    Fault::new(FaultCode::InvalidRequest).with_description(description)
+}
+
+fn required(member: Text<'_>, name: &'static str) -> Result<String, Fault> {
+    match member {
+        Text::Value(text) if !text.is_empty() => Ok(text.into_owned()),
+        Text::Value(_) | Text::Absent => Err(invalid(format!("{name} is required"))),
+        Text::Wrong => Err(invalid(format!("{name} must be a string"))),
+    }
+}
+
+fn optional(member: Text<'_>, name: &'static str) -> Result<Option<String>, Fault> {
+    match member {
+        Text::Value(text) => Ok(Some(text.into_owned()).filter(|text| !text.is_empty())),
+        Text::Absent => Ok(None),
+        Text::Wrong => Err(invalid(format!("{name} must be a string"))),
+    }
+}
+
+fn list(member: Texts<'_>) -> Vec<String> {
+    member.unwrap_or_default().into_iter().map(Cow::into_owned).collect()
+}
+
+fn client(id: Text<'_>, secret: Text<'_>) -> Result<Client, Fault> {
+    let id = required(id, "clientId")?;
+    Ok(Client::new(id, Secret::new(required(secret, "clientSecret")?)))
+}
+
+fn is_empty(list: &&[String]) -> bool {
+    list.is_empty()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RegisterClientBody<'a> {
+    client_name: &'a str,
+    client_type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entitled_application_arn: Option<&'a str>,
+    #[serde(skip_serializing_if = "is_empty")]
+    grant_types: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "is_empty")]
+    redirect_uris: &'a [String],
+    #[serde(skip_serializing_if = "is_empty")]
+    scopes: &'a [String],
+}
+
+impl AwsCall for RegisterClientRequest {
+    type Success = Registration;
+
+    fn to_body(&self) -> Vec<u8> {
+        to_json(&RegisterClientBody {
+            client_name: &self.client_name,
+            client_type: &self.client_type,
+            entitled_application_arn: self.entitled_application_arn.as_deref(),
+            grant_types: &self.grant_types,
+            issuer_url: self.issuer_url.as_deref(),
+            redirect_uris: &self.redirect_uris,
+            scopes: &self.scopes,
+        })
+    }
+
+    fn from_body(body: &[u8]) -> Result<Self, Fault> {
+        let members = members(body)?;
+        Ok(Self {
+            client_name: required(members.client_name, "clientName")?,
+            client_type: required(members.client_type, "clientType")?,
+            scopes: list(members.scopes),
+            redirect_uris: list(members.redirect_uris),
+            grant_types: list(members.grant_types),
+            issuer_url: optional(members.issuer_url, "issuerUrl")?,
+            entitled_application_arn: optional(members.entitled_application_arn, "entitledApplicationArn")?,
+        })
+    }
+
+    fn success_to_body(success: &Registration) -> Vec<u8> {
+        answer::registration_to_body(success)
+    }
+
+    fn success_from(members: AnswerMembers<'_>) -> Result<Registration, Violation> {
+        answer::registration_from(members)
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StartDeviceAuthorizationBody<'a> {
+    client_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<&'a str>,
+    start_url: &'a str,
+}
+
+impl AwsCall for StartDeviceAuthorizationRequest {
+    type Success = DeviceAuthorization;
+
+    fn to_body(&self) -> Vec<u8> {
+        to_json(&StartDeviceAuthorizationBody {
+            client_id: &self.client.id,
+            client_secret: self.client.secret.as_ref().map(Secret::expose),
+            start_url: &self.start_url,
+        })
+    }
+
+    fn from_body(body: &[u8]) -> Result<Self, Fault> {
+        let members = members(body)?;
+        Ok(Self {
+            client: client(members.client_id, members.client_secret)?,
+            start_url: required(members.start_url, "startUrl")?,
+        })
+    }
+
+    fn success_to_body(success: &DeviceAuthorization) -> Vec<u8> {
+        answer::authorization_to_body(success)
+    }
+
+    fn success_from(members: AnswerMembers<'_>) -> Result<DeviceAuthorization, Violation> {
+        answer::authorization_from(members)
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CreateTokenBody<'a> {
+    client_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code_verifier: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_code: Option<&'a str>,
+    grant_type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redirect_uri: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "is_empty")]
+    scope: &'a [String],
+}
+
+impl AwsCall for CreateTokenRequest {
+    type Success = Token;
+
+    fn to_body(&self) -> Vec<u8> {
+        let mut body = CreateTokenBody {
+            client_id: &self.client.id,
+            client_secret: self.client.secret.as_ref().map(Secret::expose),
+            code: None,
+            code_verifier: None,
+            device_code: None,
+            grant_type: self.grant.grant_type(),
+            redirect_uri: None,
+            refresh_token: None,
+            scope: &self.scope,
+        };
+        match &self.grant {
+            Grant::DeviceCode { device_code } => body.device_code = Some(device_code.expose()),
+            Grant::AuthorizationCode { code, redirect_uri, code_verifier } => {
+                body.code = Some(code.expose());
+                body.redirect_uri = redirect_uri.as_deref();
+                body.code_verifier = code_verifier.as_ref().map(Secret::expose);
+            }
+            Grant::RefreshToken { refresh_token } => body.refresh_token = Some(refresh_token.expose()),
+        }
+        to_json(&body)
+    }
+
+    fn from_body(body: &[u8]) -> Result<Self, Fault> {
+        let members = members(body)?;
+        let client = client(members.client_id, members.client_secret)?;
+        let grant = match required(members.grant_type, "grantType")?.as_str() {
+            grant_type::DEVICE_CODE => {
+                Grant::DeviceCode { device_code: Secret::new(required(members.device_code, "deviceCode")?) }
+            }
+            grant_type::AUTHORIZATION_CODE => Grant::AuthorizationCode {
+                code: Secret::new(required(members.code, "code")?),
+                redirect_uri: optional(members.redirect_uri, "redirectUri")?,
+                code_verifier: optional(members.code_verifier, "codeVerifier")?.map(Secret::new),
+            },
+            grant_type::REFRESH_TOKEN => Grant::RefreshToken {
+                refresh_token: Secret::new(required(members.refresh_token, "refreshToken")?),
+            },
+            other => {
+                return Err(Fault::new(FaultCode::UnsupportedGrantType)
+                    .with_description(format!("grantType {} is not supported", printable(other))));
+            }
+        };
+        Ok(Self { client, grant, scope: list(members.scope) })
+    }
+
+    fn success_to_body(success: &Token) -> Vec<u8> {
+        answer::token_to_body(success)
+    }
+
+    fn success_from(members: AnswerMembers<'_>) -> Result<Token, Violation> {
+        answer::token_from(members)
+    }
+}

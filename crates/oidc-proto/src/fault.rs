@@ -1,0 +1,324 @@
+//! Faults: the service's own word that it will not do what was asked, or not yet.
+
+use core::fmt;
+use core::time::Duration;
+use std::borrow::Cow;
+
+use crate::{Operation, printable};
+
+/// Which fault. The known ones are the exceptions of AWS's API model, whose `error` codes are those of RFC 6749
+/// §5.2, RFC 7591 §3.2.2 and RFC 8628 §3.5; any other keeps its text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FaultCode {
+    /// `access_denied`: the person said no (RFC 8628 §3.5).
+    AccessDenied,
+    /// `authorization_pending`: the person has not decided yet (RFC 8628 §3.5).
+    AuthorizationPending,
+    /// `expired_token`: the device code has expired (RFC 8628 §3.5).
+    ExpiredToken,
+    /// `server_error`: the service failed; status 500.
+    InternalServer,
+    /// `invalid_client`: unknown client, wrong secret, or lapsed registration (RFC 6749 §5.2); status 401.
+    InvalidClient,
+    /// `invalid_client_metadata`: RegisterClient refuses what was said about the client (RFC 7591 §3.2.2).
+    InvalidClientMetadata,
+    /// `invalid_grant`: the code or refresh token is unknown, spent, revoked or another client's (RFC 6749 §5.2).
+    InvalidGrant,
+    /// `invalid_redirect_uri`: RegisterClient refuses a redirect URI (RFC 7591 §3.2.2).
+    InvalidRedirectUri,
+    /// `invalid_request`: something is missing or malformed (RFC 6749 §5.2).
+    InvalidRequest,
+    /// `invalid_request` once more, for a request made in the wrong region. Only the exception's name tells the two
+    /// apart, never the `error` code.
+    InvalidRequestRegion,
+    /// `invalid_scope`: unknown or unfitting scopes (RFC 6749 §5.2).
+    InvalidScope,
+    /// `slow_down`: polled too early; wait five seconds more from now on (RFC 8628 §3.5).
+    SlowDown,
+    /// `unauthorized_client`: this client may not use this grant (RFC 6749 §5.2).
+    UnauthorizedClient,
+    /// `unsupported_grant_type`: the service does not know this grant (RFC 6749 §5.2).
+    UnsupportedGrantType,
+    /// A code that the model does not have, as the service spelled it (without control characters).
+    Other(String),
+}
+
+/// One row a known fault: the code, the exception's shape name, the `error` code, the status.
+static KNOWN: [(FaultCode, &str, &str, u16); 14] = [
+    (FaultCode::AccessDenied, "AccessDeniedException", "access_denied", 400),
+    (FaultCode::AuthorizationPending, "AuthorizationPendingException", "authorization_pending", 400),
+    (FaultCode::ExpiredToken, "ExpiredTokenException", "expired_token", 400),
+    (FaultCode::InternalServer, "InternalServerException", "server_error", 500),
+    (FaultCode::InvalidClient, "InvalidClientException", "invalid_client", 401),
+    (FaultCode::InvalidClientMetadata, "InvalidClientMetadataException", "invalid_client_metadata", 400),
+    (FaultCode::InvalidGrant, "InvalidGrantException", "invalid_grant", 400),
+    (FaultCode::InvalidRedirectUri, "InvalidRedirectUriException", "invalid_redirect_uri", 400),
+    // Before the region's row, so that the bare `error` code reads as the common one.
+    (FaultCode::InvalidRequest, "InvalidRequestException", "invalid_request", 400),
+    (FaultCode::InvalidRequestRegion, "InvalidRequestRegionException", "invalid_request", 400),
+    (FaultCode::InvalidScope, "InvalidScopeException", "invalid_scope", 400),
+    (FaultCode::SlowDown, "SlowDownException", "slow_down", 400),
+    (FaultCode::UnauthorizedClient, "UnauthorizedClientException", "unauthorized_client", 400),
+    (FaultCode::UnsupportedGrantType, "UnsupportedGrantTypeException", "unsupported_grant_type", 400),
+];
+
+impl FaultCode {
+    /// The known codes, in the order of the API model.
+    pub fn known() -> impl Iterator<Item = &'static Self> {
+        KNOWN.iter().map(|(code, ..)| code)
+    }
+
+    /// The exception's shape name in the API model, for example `SlowDownException`.
+    #[must_use]
+    pub fn exception(&self) -> &str {
+        match (self, self.row()) {
+            (Self::Other(text), _) => text,
+            (_, Some((_, exception, ..))) => exception,
+            (_, None) => "",
+        }
+    }
+
+    /// The `error` code, for example `slow_down`.
+    #[must_use]
+    pub fn error(&self) -> &str {
+        match (self, self.row()) {
+            (Self::Other(text), _) => text,
+            (_, Some((_, _, error, _))) => error,
+            (_, None) => "",
+        }
+    }
+
+    /// The HTTP status that the model gives this fault; 400 for unknown ones.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.row().map_or(400, |(.., status)| *status)
+    }
+
+    /// The known fault with this shape name. A namespace (`com.amazonaws.ssooidc#Name`) and what follows a colon
+    /// (`Name:http://internal.amazon.com/coral/…`) are no part of the name.
+    #[must_use]
+    pub fn from_exception(text: &str) -> Option<Self> {
+        let name = shape_name(text);
+        KNOWN.iter().find(|(_, exception, ..)| *exception == name).map(|(code, ..)| code.clone())
+    }
+
+    /// The known fault with this `error` code; `invalid_request` reads as [`FaultCode::InvalidRequest`].
+    #[must_use]
+    pub fn from_error(text: &str) -> Option<Self> {
+        KNOWN.iter().find(|(_, _, error, _)| *error == text).map(|(code, ..)| code.clone())
+    }
+
+    /// A fault that the model does not have.
+    pub(crate) fn other(text: &str) -> Self {
+        Self::Other(printable(shape_name(text)).into_owned())
+    }
+
+    fn row(&self) -> Option<&'static (Self, &'static str, &'static str, u16)> {
+        KNOWN.iter().find(|(code, ..)| code == self)
+    }
+}
+
+/// `ns#Name:http://…` → `Name`.
+pub(crate) fn shape_name(text: &str) -> &str {
+    let text = text.split_once(':').map_or(text, |(name, _)| name);
+    text.rsplit_once('#').map_or(text, |(_, name)| name).trim()
+}
+
+impl fmt::Display for FaultCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.error())
+    }
+}
+
+impl Operation {
+    /// The faults that the API model declares for this operation.
+    #[must_use]
+    pub const fn faults(self) -> &'static [FaultCode] {
+        match self {
+            Self::RegisterClient => &[
+                FaultCode::InternalServer,
+                FaultCode::InvalidClientMetadata,
+                FaultCode::InvalidRedirectUri,
+                FaultCode::InvalidRequest,
+                FaultCode::InvalidScope,
+                FaultCode::SlowDown,
+                FaultCode::UnsupportedGrantType,
+            ],
+            Self::StartDeviceAuthorization => &[
+                FaultCode::InternalServer,
+                FaultCode::InvalidClient,
+                FaultCode::InvalidRequest,
+                FaultCode::SlowDown,
+                FaultCode::UnauthorizedClient,
+            ],
+            Self::CreateToken => &[
+                FaultCode::AccessDenied,
+                FaultCode::AuthorizationPending,
+                FaultCode::ExpiredToken,
+                FaultCode::InternalServer,
+                FaultCode::InvalidClient,
+                FaultCode::InvalidGrant,
+                FaultCode::InvalidRequest,
+                FaultCode::InvalidScope,
+                FaultCode::SlowDown,
+                FaultCode::UnauthorizedClient,
+                FaultCode::UnsupportedGrantType,
+            ],
+        }
+    }
+}
+
+/// A fault as it came, or as a server is to send it.
+///
+/// The texts are the service's own; [`Fault`]'s `Display` strips what could drive a terminal ([`printable`]), the
+/// fields do not. Nothing in a fault is secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fault {
+    /// Which fault.
+    pub code: FaultCode,
+    /// `error_description` (or `message`): the service's explanation.
+    pub description: Option<String>,
+    /// `reason`, on AccessDenied and InvalidRequest: for example `KMS_DisabledException`.
+    pub reason: Option<String>,
+    /// `endpoint`, on InvalidRequestRegion: where to ask instead.
+    pub endpoint: Option<String>,
+    /// `region`, on InvalidRequestRegion: the region to ask in.
+    pub region: Option<String>,
+    /// The HTTP status.
+    pub status: u16,
+    /// `x-amzn-RequestId`, to quote to support.
+    pub request_id: Option<String>,
+    /// `Retry-After`: do not ask again before this much time has passed.
+    pub retry_after: Option<Duration>,
+}
+
+impl Fault {
+    /// A fault with the status that the model gives its code, and no texts.
+    #[must_use]
+    pub fn new(code: FaultCode) -> Self {
+        Self {
+            status: code.status(),
+            code,
+            description: None,
+            reason: None,
+            endpoint: None,
+            region: None,
+            request_id: None,
+            retry_after: None,
+        }
+    }
+
+    /// The same fault with this explanation.
+    #[must_use]
+    pub fn with_description(mut self, description: impl Into<Cow<'static, str>>) -> Self {
+        self.description = Some(description.into().into_owned());
+        self
+    }
+
+    /// The same fault with this status, for faults that the model does not have.
+    #[must_use]
+    pub const fn with_status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// Whether the same request may succeed a moment later: the service says that it failed or is throttling. A
+    /// `slow_down` is not transient in this sense, it has a rule of its own.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match &self.code {
+            FaultCode::InternalServer => true,
+            FaultCode::Other(text) => {
+                self.status == 429
+                    || self.status >= 500
+                    || matches!(
+                        text.as_str(),
+                        "temporarily_unavailable"
+                            | "ThrottlingException"
+                            | "TooManyRequestsException"
+                            | "ServiceUnavailableException"
+                    )
+            }
+            FaultCode::AccessDenied
+            | FaultCode::AuthorizationPending
+            | FaultCode::ExpiredToken
+            | FaultCode::InvalidClient
+            | FaultCode::InvalidClientMetadata
+            | FaultCode::InvalidGrant
+            | FaultCode::InvalidRedirectUri
+            | FaultCode::InvalidRequest
+            | FaultCode::InvalidRequestRegion
+            | FaultCode::InvalidScope
+            | FaultCode::SlowDown
+            | FaultCode::UnauthorizedClient
+            | FaultCode::UnsupportedGrantType => false,
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.code)?;
+        if let Some(description) = &self.description {
+            write!(f, ": {}", printable(description))?;
+        }
+        if let Some(reason) = &self.reason {
+            write!(f, " (reason {})", printable(reason))?;
+        }
+        if let Some(region) = &self.region {
+            write!(f, " (ask in region {})", printable(region))?;
+        }
+        if let Some(id) = &self.request_id {
+            write!(f, " (request id {})", printable(id))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Fault {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_known_fault_has_its_own_row() {
+        for code in FaultCode::known() {
+            assert_eq!(FaultCode::from_exception(code.exception()).as_ref(), Some(code));
+            let by_error = FaultCode::from_error(code.error()).unwrap();
+            assert!(by_error == *code || *code == FaultCode::InvalidRequestRegion);
+            assert_eq!(code.status(), if *code == FaultCode::InvalidClient { 401 } else { code.status() });
+        }
+        assert_eq!(FaultCode::InvalidClient.status(), 401);
+        assert_eq!(FaultCode::InternalServer.status(), 500);
+        assert_eq!(FaultCode::known().count(), 14);
+    }
+
+    #[test]
+    fn the_exception_name_is_read_without_namespace_and_url() {
+        for text in [
+            "SlowDownException",
+            "SlowDownException:http://internal.amazon.com/coral/com.amazonaws.sso.oidc/",
+            "com.amazonaws.ssooidc#SlowDownException",
+            " com.amazonaws.ssooidc#SlowDownException : x#y",
+        ] {
+            assert_eq!(FaultCode::from_exception(text), Some(FaultCode::SlowDown), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_error_code_alone_cannot_tell_the_two_invalid_requests_apart() {
+        assert_eq!(FaultCode::from_error("invalid_request"), Some(FaultCode::InvalidRequest));
+        assert_eq!(FaultCode::InvalidRequestRegion.error(), "invalid_request");
+    }
+
+    #[test]
+    fn a_fault_prints_without_the_servers_escape_sequences() {
+        let mut fault =
+            Fault::new(FaultCode::other("odd\u{1b}[31m")).with_description("no\u{1b}[2J way\nout");
+        fault.request_id = Some("1\u{7}2".to_owned());
+        assert_eq!(fault.to_string(), "odd[31m: no[2J way out (request id 12)");
+    }
+}

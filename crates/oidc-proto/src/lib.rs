@@ -1,0 +1,84 @@
+//! The wire types of AWS IAM Identity Center's sign-in service ("SSO OIDC"), both directions, with no I/O.
+//!
+//! Three operations, as the API model names them:
+//!
+//! | operation | request | what a success becomes |
+//! |---|---|---|
+//! | RegisterClient, `POST /client/register` | [`RegisterClientRequest`] | [`Registration`] |
+//! | StartDeviceAuthorization, `POST /device_authorization` | [`StartDeviceAuthorizationRequest`] | [`DeviceAuthorization`] |
+//! | CreateToken, `POST /token` | [`CreateTokenRequest`] with a [`Grant`] | [`Token`] |
+//!
+//! A client encodes a request and decodes an [`Answer`]; a server decodes a [`ServerRequest`] and encodes a success
+//! or a [`Fault`]. A [`Dialect`] says how the messages look on the wire; the domain types are the same for all.
+//!
+//! ```
+//! use oidc_proto::{Answer, Client, CreateTokenRequest, Dialect, Endpoint, FaultCode, Grant, Secret};
+//!
+//! let endpoint = Endpoint::for_region("eu-west-1")?;
+//! let ask = CreateTokenRequest::new(
+//!     Client::new("client-id", Secret::from("client-secret")),
+//!     Grant::DeviceCode { device_code: Secret::from("device-code") },
+//! );
+//! let request = Dialect::Aws.encode(&endpoint, &ask);
+//! assert_eq!(request.uri(), "https://oidc.eu-west-1.amazonaws.com/token");
+//!
+//! // What came back, from any HTTP client:
+//! let response = http::Response::builder()
+//!     .status(400)
+//!     .header("x-amzn-ErrorType", "AuthorizationPendingException:http://internal.amazon.com/coral/")
+//!     .body(br#"{"error":"authorization_pending","error_description":"Authorization is still pending"}"#)?;
+//! match Dialect::Aws.decode::<CreateTokenRequest, _>(&response) {
+//!     Answer::Fault(fault) => assert_eq!(fault.code, FaultCode::AuthorizationPending),
+//!     other => panic!("{other:?}"),
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Reading is tolerant, writing is strict
+//!
+//! Unknown members are ignored, `null` and an absent member are the same, numbers may come as strings. What must be
+//! there and is not is a [`Violation`] that names the member; what is not the service's word at all (a proxy's HTML
+//! page, a cut body, a redirect) is [`NoVerdict`], which a client may retry. No input makes this crate panic.
+//!
+//! # Secrets
+//!
+//! Codes, tokens and client secrets are [`Secret`]s: redacted in `Debug`, no `Display`, zeroized on drop, compared
+//! in constant time. An encoded [`Request`] redacts its body in the same way.
+#![warn(
+    clippy::exhaustive_enums,
+    clippy::exhaustive_structs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![cfg_attr(
+    test,
+    allow(clippy::indexing_slicing, reason = "a test that indexes past the end should fail loudly")
+)]
+
+mod answer;
+mod aws;
+mod dialect;
+mod endpoint;
+mod fault;
+mod message;
+mod operation;
+mod printable;
+mod request;
+mod secret;
+mod time;
+
+pub use answer::{Answer, NoVerdict, NoVerdictReason, Violation, ViolationKind};
+pub use dialect::{Call, Dialect, ServerRequest};
+pub use endpoint::{Endpoint, EndpointError, Partition, Service, Variant};
+pub use fault::{Fault, FaultCode};
+pub use message::{
+    Client, CreateTokenRequest, DeviceAuthorization, Grant, RegisterClientRequest, Registration,
+    StartDeviceAuthorizationRequest, Token, grant_type,
+};
+pub use operation::Operation;
+pub use printable::printable;
+pub use request::{Body, Request};
+pub use secret::Secret;
+pub use time::UnixSeconds;

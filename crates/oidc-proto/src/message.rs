@@ -1,0 +1,330 @@
+//! The domain types of the three operations, the same for every dialect.
+
+use core::time::Duration;
+
+use crate::{Secret, UnixSeconds};
+
+/// The `grant_type` values of the wire.
+pub mod grant_type {
+    /// The device authorization grant (RFC 8628 §3.4).
+    pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+    /// The authorization code grant (RFC 6749 §4.1.3).
+    pub const AUTHORIZATION_CODE: &str = "authorization_code";
+    /// Refreshing an access token (RFC 6749 §6).
+    pub const REFRESH_TOKEN: &str = "refresh_token";
+}
+
+/// Who is asking: a client id, and the secret that was issued with it.
+///
+/// AWS issues a secret to every client and demands it back; it is an artefact of registration and proves nothing
+/// about the program (RFC 8628 §5.6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Client {
+    /// `clientId`.
+    pub id: String,
+    /// `clientSecret`; always present with AWS.
+    pub secret: Option<Secret>,
+}
+
+impl Client {
+    /// A client with its secret.
+    #[must_use]
+    pub fn new(id: impl Into<String>, secret: Secret) -> Self {
+        Self { id: id.into(), secret: Some(secret) }
+    }
+}
+
+/// RegisterClient's request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RegisterClientRequest {
+    /// `clientName`, shown to the person who approves.
+    pub client_name: String,
+    /// `clientType`; the service accepts only `public`.
+    pub client_type: String,
+    /// `scopes`; `sso:account:access` is the scope of the portal API. Without scopes there is no refresh token.
+    pub scopes: Vec<String>,
+    /// `redirectUris`, for the authorization code grant.
+    pub redirect_uris: Vec<String>,
+    /// `grantTypes`, from [`grant_type`]; none means the device flow. The service refuses the device and the
+    /// authorization code grant in one registration.
+    pub grant_types: Vec<String>,
+    /// `issuerUrl`: the start URL of the Identity Center instance.
+    pub issuer_url: Option<String>,
+    /// `entitledApplicationArn`: an application whose entitlements bound the tokens.
+    pub entitled_application_arn: Option<String>,
+}
+
+impl RegisterClientRequest {
+    /// A public client of this name that uses the device flow.
+    #[must_use]
+    pub fn new(client_name: impl Into<String>) -> Self {
+        Self {
+            client_name: client_name.into(),
+            client_type: "public".to_owned(),
+            scopes: Vec::new(),
+            redirect_uris: Vec::new(),
+            grant_types: Vec::new(),
+            issuer_url: None,
+            entitled_application_arn: None,
+        }
+    }
+
+    /// The same request for these scopes.
+    #[must_use]
+    pub fn with_scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+        self.scopes = scopes.into_iter().map(Into::into).collect();
+        self
+    }
+}
+
+/// RegisterClient's answer: a client that the service knows (RFC 7591 §3.2.1 calls it client information).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Registration {
+    /// The id and secret to use from now on.
+    pub client: Client,
+    /// `clientIdIssuedAt`, if the service says.
+    pub issued_at: Option<UnixSeconds>,
+    /// `clientSecretExpiresAt`: AWS gives a registration 90 days. `None`, and 0 on the wire (RFC 7591 §3.2.1), mean
+    /// that it does not expire.
+    pub expires_at: Option<UnixSeconds>,
+    /// `authorizationEndpoint`; AWS leaves it out in practice.
+    pub authorization_endpoint: Option<String>,
+    /// `tokenEndpoint`; AWS leaves it out in practice.
+    pub token_endpoint: Option<String>,
+}
+
+impl Registration {
+    /// A registration of this client that does not expire.
+    #[must_use]
+    pub const fn new(client: Client) -> Self {
+        Self { client, issued_at: None, expires_at: None, authorization_endpoint: None, token_endpoint: None }
+    }
+
+    /// The same registration with this expiry.
+    #[must_use]
+    pub const fn with_expiry(mut self, expires_at: UnixSeconds) -> Self {
+        self.expires_at = Some(expires_at);
+        self
+    }
+
+    /// Whether the registration will still be good for `margin` from `now`. A sign-in may last as long as its device
+    /// code, so a margin below that risks losing the client half-way; AWS's tools use 15 minutes.
+    #[must_use]
+    pub fn usable_at(&self, now: UnixSeconds, margin: Duration) -> bool {
+        self.expires_at.is_none_or(|end| end.remaining_at(now) > margin)
+    }
+}
+
+/// StartDeviceAuthorization's request (RFC 8628 §3.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StartDeviceAuthorizationRequest {
+    /// The registered client.
+    pub client: Client,
+    /// `startUrl`: the portal's address, for example `https://d-1234567890.awsapps.com/start`.
+    pub start_url: String,
+}
+
+impl StartDeviceAuthorizationRequest {
+    /// Asks for codes for this client at this portal.
+    #[must_use]
+    pub fn new(client: Client, start_url: impl Into<String>) -> Self {
+        Self { client, start_url: start_url.into() }
+    }
+}
+
+/// StartDeviceAuthorization's answer (RFC 8628 §3.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeviceAuthorization {
+    /// `deviceCode`: a bearer secret of this device (RFC 8628 §5.2), never shown.
+    pub device_code: Secret,
+    /// `userCode`, to be shown exactly as received (RFC 8628 §6.1).
+    pub user_code: String,
+    /// `verificationUri`, to be shown as text.
+    pub verification_uri: String,
+    /// `verificationUriComplete`, with the code inside; for a link, a browser or a QR code.
+    pub verification_uri_complete: Option<String>,
+    /// `expiresIn`: the life of both codes, counted from when the answer was made.
+    pub expires_in: Duration,
+    /// `interval`: the least time between two polls. `None` if the service did not say, which means
+    /// [`DeviceAuthorization::DEFAULT_INTERVAL`].
+    pub interval: Option<Duration>,
+}
+
+impl DeviceAuthorization {
+    /// The interval when the service names none (RFC 8628 §3.2).
+    pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
+
+    /// The three members that the service must send, with no interval and no complete URI.
+    #[must_use]
+    pub fn new(
+        device_code: Secret,
+        user_code: impl Into<String>,
+        verification_uri: impl Into<String>,
+        expires_in: Duration,
+    ) -> Self {
+        Self {
+            device_code,
+            user_code: user_code.into(),
+            verification_uri: verification_uri.into(),
+            verification_uri_complete: None,
+            expires_in,
+            interval: None,
+        }
+    }
+
+    /// The same answer with this interval.
+    #[must_use]
+    pub const fn with_interval(mut self, interval: Duration) -> Self {
+        self.interval = Some(interval);
+        self
+    }
+
+    /// The same answer with this complete URI.
+    #[must_use]
+    pub fn with_complete_uri(mut self, uri: impl Into<String>) -> Self {
+        self.verification_uri_complete = Some(uri.into());
+        self
+    }
+}
+
+/// What a client offers in exchange for tokens. On the wire the members of all grants lie flat beside each other;
+/// here each grant has exactly what it needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Grant {
+    /// A device code that a person approves elsewhere (RFC 8628 §3.4).
+    DeviceCode {
+        /// `deviceCode`.
+        device_code: Secret,
+    },
+    /// An authorization code from a redirect (RFC 6749 §4.1.3).
+    AuthorizationCode {
+        /// `code`.
+        code: Secret,
+        /// `redirectUri`, exactly as it was sent to the authorization endpoint, port included.
+        redirect_uri: Option<String>,
+        /// `codeVerifier` (RFC 7636 §4.5).
+        code_verifier: Option<Secret>,
+    },
+    /// A refresh token (RFC 6749 §6).
+    RefreshToken {
+        /// `refreshToken`.
+        refresh_token: Secret,
+    },
+}
+
+impl Grant {
+    /// The value of `grantType`, from [`grant_type`].
+    #[must_use]
+    pub const fn grant_type(&self) -> &'static str {
+        match self {
+            Self::DeviceCode { .. } => grant_type::DEVICE_CODE,
+            Self::AuthorizationCode { .. } => grant_type::AUTHORIZATION_CODE,
+            Self::RefreshToken { .. } => grant_type::REFRESH_TOKEN,
+        }
+    }
+}
+
+/// CreateToken's request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CreateTokenRequest {
+    /// The registered client.
+    pub client: Client,
+    /// What is offered.
+    pub grant: Grant,
+    /// `scope`. AWS documents it as without effect: a token carries the scopes of the registration.
+    pub scope: Vec<String>,
+}
+
+impl CreateTokenRequest {
+    /// A request with no `scope`.
+    #[must_use]
+    pub const fn new(client: Client, grant: Grant) -> Self {
+        Self { client, grant, scope: Vec::new() }
+    }
+
+    /// The same request with this `scope`.
+    #[must_use]
+    pub fn with_scope<S: Into<String>>(mut self, scope: impl IntoIterator<Item = S>) -> Self {
+        self.scope = scope.into_iter().map(Into::into).collect();
+        self
+    }
+}
+
+/// CreateToken's answer (RFC 6749 §5.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Token {
+    /// `accessToken`.
+    pub access_token: Secret,
+    /// `tokenType`; `Bearer` with AWS, and when the service leaves it out. Compared without regard to case
+    /// (RFC 6749 §7.1).
+    pub token_type: String,
+    /// `expiresIn`: the access token's life, counted from when the answer was made; never zero.
+    pub expires_in: Duration,
+    /// `refreshToken`, if the registration has scopes.
+    pub refresh_token: Option<Secret>,
+    /// `idToken`; AWS documents it as not implemented for CreateToken.
+    pub id_token: Option<Secret>,
+}
+
+impl Token {
+    /// A bearer token with no refresh token.
+    #[must_use]
+    pub fn bearer(access_token: Secret, expires_in: Duration) -> Self {
+        Self {
+            access_token,
+            token_type: "Bearer".to_owned(),
+            expires_in,
+            refresh_token: None,
+            id_token: None,
+        }
+    }
+
+    /// The same token with this refresh token.
+    #[must_use]
+    pub fn with_refresh_token(mut self, refresh_token: Secret) -> Self {
+        self.refresh_token = Some(refresh_token);
+        self
+    }
+
+    /// The pure rule of a refresh (RFC 6749 §6): a new refresh token replaces the old one, and an answer without
+    /// one leaves the old one in force.
+    #[must_use]
+    pub fn keeping_refresh_token(mut self, old: &Secret) -> Self {
+        if self.refresh_token.is_none() {
+            self.refresh_token = Some(old.clone());
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refresh_answer_without_a_refresh_token_keeps_the_old_one() {
+        let old = Secret::from("old");
+        let fresh = Token::bearer(Secret::from("a"), Duration::from_secs(1));
+        assert_eq!(fresh.clone().keeping_refresh_token(&old).refresh_token, Some(Secret::from("old")));
+        let rotated = fresh.with_refresh_token(Secret::from("new"));
+        assert_eq!(rotated.keeping_refresh_token(&old).refresh_token, Some(Secret::from("new")));
+    }
+
+    #[test]
+    fn a_registration_is_usable_only_with_more_than_the_margin_left() {
+        let margin = Duration::from_secs(900);
+        let client = Client::new("id", Secret::from("s"));
+        let registration = Registration::new(client.clone()).with_expiry(UnixSeconds::new(10_000));
+        assert!(registration.usable_at(UnixSeconds::new(9_099), margin));
+        assert!(!registration.usable_at(UnixSeconds::new(9_100), margin));
+        assert!(Registration::new(client).usable_at(UnixSeconds::new(i64::MAX), margin));
+    }
+}

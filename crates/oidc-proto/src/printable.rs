@@ -1,0 +1,62 @@
+//! Text from a server, made safe for a terminal or a log line.
+
+use std::borrow::Cow;
+
+/// The text without what could drive a terminal or deceive its reader: C0 and C1 control characters (so also every
+/// escape sequence's introducer), and the Unicode marks that reorder or hide text. A tab or a line break becomes one
+/// space.
+///
+/// ```
+/// use oidc_proto::printable;
+/// assert_eq!(printable("Authorization is still pending"), "Authorization is still pending");
+/// assert_eq!(printable("\u{1b}[2Jgone\u{7}"), "[2Jgone");
+/// ```
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(
+        text.chars()
+            .filter_map(|c| match c {
+                '\t' | '\n' | '\r' => Some(' '),
+                c if is_unsafe(c) => None,
+                c => Some(c),
+            })
+            .collect(),
+    )
+}
+
+/// Controls; bidirectional marks, embeddings, overrides and isolates (Unicode TR 36 §2.10); zero-width characters
+/// and line separators; tags.
+const fn is_unsafe(c: char) -> bool {
+    matches!(c,
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn escape_sequences_lose_their_introducer() {
+        assert_eq!(printable("\u{1b}]0;pwned\u{7}\u{9b}31mred"), "]0;pwned31mred");
+    }
+
+    #[test]
+    fn reordering_marks_are_removed() {
+        assert_eq!(printable("abc\u{202e}fed\u{2066}"), "abcfed");
+    }
+
+    #[test]
+    fn line_breaks_become_spaces_so_that_one_message_stays_one_line() {
+        assert_eq!(printable("a\r\nb\tc"), "a  b c");
+    }
+
+    #[test]
+    fn other_scripts_pass_unchanged() {
+        assert_eq!(printable("équipe 数据 🚀"), "équipe 数据 🚀");
+    }
+}

@@ -1,0 +1,98 @@
+//! An encoded request, cheap to clone and safe to print.
+
+use core::fmt;
+use core::ops::Deref;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use zeroize::Zeroizing;
+
+use crate::Operation;
+
+/// A body that holds secrets: redacted in `Debug`, zeroized when the last clone is dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Body(Bytes);
+
+impl Body {
+    /// Takes the bytes over; they are zeroized when the last clone of this body (and of its [`Body::bytes`]) goes.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Bytes::from_owner(Zeroizing::new(bytes)))
+    }
+
+    /// The bytes to put on the wire, shared and not copied.
+    #[must_use]
+    pub fn bytes(&self) -> Bytes {
+        self.0.clone()
+    }
+
+    /// Length in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[redacted, {} bytes]", self.0.len())
+    }
+}
+
+/// An encoded request: what to send, and which operation it is.
+///
+/// Cloning shares the encoded bytes and allocates nothing, so a flow encodes its CreateToken request once and lends
+/// it for every poll. It derefs to [`http::Request`] for the method, URI and headers.
+#[derive(Clone)]
+pub struct Request {
+    operation: Operation,
+    http: Arc<http::Request<Body>>,
+}
+
+impl Request {
+    pub(crate) fn new(operation: Operation, http: http::Request<Body>) -> Self {
+        Self { operation, http: Arc::new(http) }
+    }
+
+    /// Which operation this request asks for; it decides how the response is read.
+    #[must_use]
+    pub const fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// Whether two requests are the same encoded bytes in memory, not merely equal.
+    #[must_use]
+    pub fn shares_encoding_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.http, &other.http)
+    }
+}
+
+impl Deref for Request {
+    type Target = http::Request<Body>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.http
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("operation", &self.operation)
+            .field("uri", self.http.uri())
+            .field("body", self.http.body())
+            .finish_non_exhaustive()
+    }
+}

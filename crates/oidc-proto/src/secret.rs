@@ -1,0 +1,91 @@
+//! A string that must not be seen: device codes, tokens, client secrets, verifiers.
+
+use core::fmt;
+
+use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
+
+/// A secret string.
+///
+/// `Debug` prints `[redacted]`, there is no `Display` and no `Serialize`, the memory is zeroized on drop, and
+/// equality takes the same time wherever the first difference is (the length is not hidden). [`Secret::expose`] is
+/// the only way in, so that every use can be found by searching for that word.
+///
+/// ```
+/// use oidc_proto::Secret;
+/// let token = Secret::from("aoaAAAAA");
+/// assert_eq!(format!("{token:?}"), "[redacted]");
+/// assert_eq!(token.expose(), "aoaAAAAA");
+/// ```
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes ownership of a secret text, without copying it.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The secret text. Keep the borrow short, and never print it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the secret is the empty string. The wire layer refuses empty secrets, so a decoded one never is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+impl Eq for Secret {}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Secret;
+
+    #[test]
+    fn debug_of_a_secret_says_nothing_about_it() {
+        assert_eq!(format!("{:?}", Some(Secret::from("hunter2"))), "Some([redacted])");
+    }
+
+    #[test]
+    fn secrets_are_equal_when_their_text_is() {
+        assert_eq!(Secret::from("a"), Secret::from("a"));
+        assert_ne!(Secret::from("a"), Secret::from("b"));
+        assert_ne!(Secret::from("a"), Secret::from("aa"));
+        assert!(Secret::from("").is_empty());
+    }
+}

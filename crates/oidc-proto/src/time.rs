@@ -1,0 +1,62 @@
+//! Wall-clock time on the wire.
+
+use core::fmt;
+use core::time::Duration;
+
+/// Seconds since the Unix epoch, as the service writes `clientIdIssuedAt` and `clientSecretExpiresAt`.
+///
+/// This is wall-clock time, which a person can set; it decides whether something on disk is still good. Pacing uses
+/// monotonic time, which is a different type (`device_flow::Tick`), so that the two cannot be mixed up.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixSeconds(i64);
+
+impl UnixSeconds {
+    /// A point in time from seconds since the epoch; negative before 1970.
+    #[must_use]
+    pub const fn new(seconds: i64) -> Self {
+        Self(seconds)
+    }
+
+    /// Seconds since the epoch.
+    #[must_use]
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+
+    /// This time plus a duration in whole seconds (the fraction is dropped), saturating at the type's ends.
+    #[must_use]
+    pub const fn saturating_add(self, duration: Duration) -> Self {
+        let seconds = duration.as_secs();
+        let seconds = if seconds > i64::MAX as u64 { i64::MAX } else { seconds as i64 };
+        Self(self.0.saturating_add(seconds))
+    }
+
+    /// How long from `now` until this time; zero if it has passed.
+    #[must_use]
+    pub const fn remaining_at(self, now: Self) -> Duration {
+        let left = self.0.saturating_sub(now.0);
+        if left <= 0 { Duration::ZERO } else { Duration::from_secs(left as u64) }
+    }
+}
+
+impl fmt::Debug for UnixSeconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UnixSeconds({})", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arithmetic_saturates_instead_of_wrapping() {
+        assert_eq!(UnixSeconds::new(i64::MAX - 1).saturating_add(Duration::MAX), UnixSeconds::new(i64::MAX));
+        assert_eq!(UnixSeconds::new(10).remaining_at(UnixSeconds::new(4)), Duration::from_secs(6));
+        assert_eq!(UnixSeconds::new(4).remaining_at(UnixSeconds::new(10)), Duration::ZERO);
+        assert_eq!(
+            UnixSeconds::new(i64::MAX).remaining_at(UnixSeconds::new(i64::MIN)),
+            Duration::from_secs(i64::MAX as u64)
+        );
+    }
+}
