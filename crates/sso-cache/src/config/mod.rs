@@ -1,0 +1,314 @@
+//! `~/.aws/config`: profiles, SSO sessions and service endpoints.
+
+mod resolve;
+mod syntax;
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use resolve::{SettingsError, SsoSettings};
+pub use syntax::{Problem, SyntaxError};
+
+use syntax::{Header, Property, Section, Value};
+
+/// An AWS config file, parsed.
+///
+/// ```
+/// use sso_cache::{Config, Identity};
+///
+/// let config = Config::parse(
+///     "[profile work]\nsso_session = corp\n[sso-session corp]\nsso_region = eu-west-1\n\
+///      sso_start_url = https://d-1234567890.awsapps.com/start\n",
+/// )?;
+/// let sso = config.resolve_sso("work")?;
+/// assert_eq!(sso.identity, Identity::SessionName("corp".to_owned()));
+/// assert_eq!(sso.region, "eu-west-1");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    profiles: BTreeMap<String, Section>,
+    sessions: BTreeMap<String, Section>,
+    services: BTreeMap<String, Section>,
+    /// Where it was read from, for error texts.
+    path: Option<PathBuf>,
+}
+
+/// Why a config file could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The file exists and cannot be read.
+    #[error("cannot read the AWS config file {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file is not UTF-8.
+    #[error("{}, line {line}: the AWS config file is not UTF-8", path.display())]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// The line with the first wrong byte, counted from 1.
+        line: usize,
+    },
+    /// A line is not AWS config.
+    #[error("{}, {source}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Which line, and what is wrong with it.
+        source: SyntaxError,
+    },
+}
+
+impl Config {
+    /// Parses the text of an AWS config file. `[profile default]` and `[default]` are the same profile; if both
+    /// exist, the former is used, as the AWS SDKs do.
+    ///
+    /// # Errors
+    /// The first line that is not AWS config.
+    pub fn parse(text: &str) -> Result<Self, SyntaxError> {
+        let mut config = Self::default();
+        // `Header::Default` sorts first, so `[profile default]` replaces it.
+        for (header, section) in syntax::parse(text)? {
+            match header {
+                Header::Default => config.profiles.insert("default".to_owned(), section),
+                Header::Profile(name) => config.profiles.insert(name, section),
+                Header::SsoSession(name) => config.sessions.insert(name, section),
+                Header::Services(name) => config.services.insert(name, section),
+                Header::Other(_) => None,
+            };
+        }
+        Ok(config)
+    }
+
+    /// Reads and parses a config file. A file that does not exist is an empty config, as for AWS's tools.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not UTF-8, or has a line that is not AWS config.
+    pub fn load(path: impl Into<PathBuf>) -> Result<Self, LoadError> {
+        let path = path.into();
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(source) => return Err(LoadError::Read { path, source }),
+        };
+        let text = match std::str::from_utf8(&bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
+                let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
+                return Err(LoadError::NotUtf8 { path, line });
+            }
+        };
+        match Self::parse(text) {
+            Ok(config) => Ok(Self { path: Some(path), ..config }),
+            Err(source) => Err(LoadError::Syntax { path, source }),
+        }
+    }
+
+    /// Where AWS's tools look for the config file: in `AWS_CONFIG_FILE` if it is set and not empty (a leading `~/`
+    /// is the home directory), else in `.aws/config` of the home directory. `None` if neither is known.
+    #[must_use]
+    pub fn default_path(home: Option<&Path>, aws_config_file: Option<&OsStr>) -> Option<PathBuf> {
+        match aws_config_file.filter(|value| !value.is_empty()) {
+            Some(value) => {
+                let path = Path::new(value);
+                match (path.strip_prefix("~"), home) {
+                    (Ok(rest), Some(home)) => Some(home.join(rest)),
+                    (Ok(_) | Err(_), _) => Some(path.to_owned()),
+                }
+            }
+            None => home.map(|home| home.join(".aws").join("config")),
+        }
+    }
+
+    /// The profile of this name.
+    #[must_use]
+    pub fn profile(&self, name: &str) -> Option<Profile<'_>> {
+        let (name, section) = self.profiles.get_key_value(name)?;
+        Some(Profile { config: self, name, section })
+    }
+
+    /// The names of all profiles, sorted.
+    pub fn profile_names(&self) -> impl Iterator<Item = &str> {
+        self.profiles.keys().map(String::as_str)
+    }
+
+    /// The names of all SSO sessions, sorted.
+    pub fn session_names(&self) -> impl Iterator<Item = &str> {
+        self.sessions.keys().map(String::as_str)
+    }
+
+    /// The file that [`Config::load`] read, whether or not it exists.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// The file's name for error texts.
+    fn origin(&self) -> String {
+        self.path.as_ref().map_or_else(|| "the AWS config".to_owned(), |path| path.display().to_string())
+    }
+}
+
+/// One profile of a [`Config`]. An empty value reads as absent.
+#[derive(Clone, Copy, Debug)]
+pub struct Profile<'a> {
+    config: &'a Config,
+    name: &'a str,
+    section: &'a Section,
+}
+
+impl<'a> Profile<'a> {
+    /// The profile's name.
+    #[must_use]
+    pub const fn name(self) -> &'a str {
+        self.name
+    }
+
+    /// The text of any property; keys are case-insensitive.
+    #[must_use]
+    pub fn text(self, key: &str) -> Option<&'a str> {
+        text(self.section, &key.to_lowercase())
+    }
+
+    /// `region`.
+    #[must_use]
+    pub fn region(self) -> Option<&'a str> {
+        self.text("region")
+    }
+
+    /// `output`: the format in which AWS's command line prints.
+    #[must_use]
+    pub fn output(self) -> Option<&'a str> {
+        self.text("output")
+    }
+
+    /// `ca_bundle`: a file of certificates to trust.
+    #[must_use]
+    pub fn ca_bundle(self) -> Option<&'a str> {
+        self.text("ca_bundle")
+    }
+
+    /// `sso_session`: the name of an `[sso-session]`.
+    #[must_use]
+    pub fn sso_session(self) -> Option<&'a str> {
+        self.text("sso_session")
+    }
+
+    /// `sso_start_url` of the profile itself (its session may have another one).
+    #[must_use]
+    pub fn sso_start_url(self) -> Option<&'a str> {
+        self.text("sso_start_url")
+    }
+
+    /// `sso_region` of the profile itself (its session may have another one).
+    #[must_use]
+    pub fn sso_region(self) -> Option<&'a str> {
+        self.text("sso_region")
+    }
+
+    /// `sso_registration_scopes` of the profile itself: a comma list without its blanks and empty items. AWS's tools
+    /// read it from sessions only.
+    #[must_use]
+    pub fn sso_registration_scopes(self) -> Option<Vec<String>> {
+        self.section.contains_key(SCOPES).then(|| scopes(self.section)).flatten()
+    }
+
+    /// `endpoint_url`: the endpoint of every service that has no own one.
+    #[must_use]
+    pub fn endpoint_url(self) -> Option<&'a str> {
+        self.text("endpoint_url")
+    }
+
+    /// The endpoint that the profile's `services` section has for a service, by its id in the config file
+    /// (`sso_oidc`, or `sso` for the portal). [`Profile::endpoint_url`] is what comes after it.
+    ///
+    /// # Errors
+    /// The profile names a `[services]` section that does not exist.
+    pub fn service_endpoint(self, service: &str) -> Result<Option<&'a str>, SettingsError> {
+        let Some(name) = self.text("services") else { return Ok(None) };
+        let Some(section) = self.config.services.get(name) else {
+            return Err(SettingsError::NoSuchServices {
+                services: name.to_owned(),
+                profile: self.name.to_owned(),
+                file: self.config.origin(),
+            });
+        };
+        Ok(match section.get(&service.to_lowercase()) {
+            Some(Property { value: Value::Nested(nested), .. }) => {
+                nested.get("endpoint_url").map(String::as_str).filter(|url| !url.is_empty())
+            }
+            Some(_) | None => None,
+        })
+    }
+
+    /// `use_fips_endpoint`.
+    ///
+    /// # Errors
+    /// The value is neither `true` nor `false`.
+    pub fn use_fips_endpoint(self) -> Result<Option<bool>, SettingsError> {
+        self.boolean("use_fips_endpoint")
+    }
+
+    /// `use_dualstack_endpoint`.
+    ///
+    /// # Errors
+    /// The value is neither `true` nor `false`.
+    pub fn use_dualstack_endpoint(self) -> Result<Option<bool>, SettingsError> {
+        self.boolean("use_dualstack_endpoint")
+    }
+
+    /// `ignore_configured_endpoint_urls`: neither `endpoint_url` nor the `services` section is to be used.
+    ///
+    /// # Errors
+    /// The value is neither `true` nor `false`.
+    pub fn ignore_configured_endpoint_urls(self) -> Result<Option<bool>, SettingsError> {
+        self.boolean("ignore_configured_endpoint_urls")
+    }
+
+    fn boolean(self, key: &'static str) -> Result<Option<bool>, SettingsError> {
+        match self.text(key) {
+            None => Ok(None),
+            Some(value) if value.eq_ignore_ascii_case("true") => Ok(Some(true)),
+            Some(value) if value.eq_ignore_ascii_case("false") => Ok(Some(false)),
+            Some(value) => Err(SettingsError::NotABoolean {
+                key,
+                profile: self.name.to_owned(),
+                value: value.to_owned(),
+                line: self.section.get(key).map_or(0, |property| property.line),
+                file: self.config.origin(),
+            }),
+        }
+    }
+}
+
+/// The key of the scopes, which have a form of their own.
+const SCOPES: &str = "sso_registration_scopes";
+
+/// The text of a property of a section; an empty one reads as absent.
+fn text<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
+    match &section.get(key)?.value {
+        Value::Text(text) if !text.is_empty() => Some(text),
+        Value::Text(_) | Value::Nested(_) => None,
+    }
+}
+
+/// A section's scopes; an empty list if the key is there without a scope, which AWS's tools tell from no key.
+fn scopes(section: &Section) -> Option<Vec<String>> {
+    match &section.get(SCOPES)?.value {
+        Value::Text(text) => Some(
+            text.split(',').map(str::trim).filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),
+        ),
+        Value::Nested(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,204 @@
+//! From a profile or session name to what a sign-in needs.
+
+use super::syntax::Section;
+use super::{Config, scopes, text};
+use crate::Identity;
+
+/// What a sign-in needs to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SsoSettings {
+    /// What the token is filed under.
+    pub identity: Identity,
+    /// `sso_start_url`, exactly as written.
+    pub start_url: String,
+    /// `sso_region`.
+    pub region: String,
+    /// `sso_registration_scopes` of the session; `None` if the key is absent, which the registration's cache key
+    /// tells from an empty list.
+    pub scopes: Option<Vec<String>>,
+}
+
+/// A setting that is missing, contradictory or malformed. The texts name the key and the section.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// No such profile.
+    #[error("there is no profile `{profile}` in {file}{}", list("profiles", known))]
+    NoSuchProfile {
+        /// The name that was asked for.
+        profile: String,
+        /// The profiles that there are.
+        known: Vec<String>,
+        /// The config file.
+        file: String,
+    },
+    /// No such SSO session.
+    #[error(
+        "there is no section [sso-session {session}] in {file}{}{}",
+        by(profile.as_deref()), list("sessions", known)
+    )]
+    NoSuchSession {
+        /// The name that was asked for.
+        session: String,
+        /// The profile that names it, if one does.
+        profile: Option<String>,
+        /// The sessions that there are.
+        known: Vec<String>,
+        /// The config file.
+        file: String,
+    },
+    /// No such `[services]` section.
+    #[error("profile `{profile}` names the section [services {services}], which is not in {file}")]
+    NoSuchServices {
+        /// The name that was asked for.
+        services: String,
+        /// The profile that names it.
+        profile: String,
+        /// The config file.
+        file: String,
+    },
+    /// One or both of `sso_start_url` and `sso_region` are missing.
+    #[error("{} missing in section [{section}] of {file}", missing(keys))]
+    Missing {
+        /// The missing keys, in this order.
+        keys: Vec<&'static str>,
+        /// The section that should have them, as in its header.
+        section: String,
+        /// The config file.
+        file: String,
+    },
+    /// A key has one value in the profile and another in its session.
+    #[error(
+        "`{key}` is `{profile_value}` in [profile {profile}] but `{session_value}` in [sso-session {session}] \
+         of {file}; remove one of them"
+    )]
+    Conflict {
+        /// The key.
+        key: &'static str,
+        /// The profile.
+        profile: String,
+        /// The value there.
+        profile_value: String,
+        /// The session.
+        session: String,
+        /// The value there.
+        session_value: String,
+        /// The config file.
+        file: String,
+    },
+    /// A switch that is neither `true` nor `false`.
+    #[error("`{key}` of profile `{profile}` must be true or false, not `{value}` ({file}, line {line})")]
+    NotABoolean {
+        /// The key.
+        key: &'static str,
+        /// The profile.
+        profile: String,
+        /// What stands there.
+        value: String,
+        /// The line, counted from 1.
+        line: usize,
+        /// The config file.
+        file: String,
+    },
+}
+
+fn list(what: &str, known: &[String]) -> String {
+    if known.is_empty() { String::new() } else { format!(" ({what} there: {})", known.join(", ")) }
+}
+
+fn by(profile: Option<&str>) -> String {
+    profile.map_or_else(String::new, |profile| format!(", which profile `{profile}` names"))
+}
+
+fn missing(keys: &[&str]) -> String {
+    let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+    let verb = if keys.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", keys.join(" and "))
+}
+
+/// The two keys that every sign-in needs.
+const START_URL: &str = "sso_start_url";
+const REGION: &str = "sso_region";
+
+impl Config {
+    /// What a sign-in with this profile needs.
+    ///
+    /// A profile with `sso_session` takes its settings from that session; a key that stands in both places must have
+    /// the same value (botocore's rule; some SDKs refuse even that). A profile without it is of the older form and
+    /// must have the keys itself.
+    ///
+    /// # Errors
+    /// The profile or its session does not exist, a key is missing, or the two contradict each other.
+    pub fn resolve_sso(&self, profile: &str) -> Result<SsoSettings, SettingsError> {
+        let Some(found) = self.profile(profile) else {
+            return Err(SettingsError::NoSuchProfile {
+                profile: profile.to_owned(),
+                known: self.profile_names().map(str::to_owned).collect(),
+                file: self.origin(),
+            });
+        };
+        if let Some(session) = found.sso_session() {
+            return self.resolve(session, Some((profile, found.section)));
+        }
+        let header = if profile == "default" { profile.to_owned() } else { format!("profile {profile}") };
+        let (start_url, region) = self.required(header, found.sso_start_url(), found.sso_region())?;
+        Ok(SsoSettings { identity: Identity::StartUrl(start_url.clone()), start_url, region, scopes: None })
+    }
+
+    /// What a sign-in with this SSO session needs, without a profile.
+    ///
+    /// # Errors
+    /// The session does not exist or lacks a key.
+    pub fn resolve_session(&self, session: &str) -> Result<SsoSettings, SettingsError> {
+        self.resolve(session, None)
+    }
+
+    fn resolve(&self, name: &str, profile: Option<(&str, &Section)>) -> Result<SsoSettings, SettingsError> {
+        let Some(session) = self.sessions.get(name) else {
+            return Err(SettingsError::NoSuchSession {
+                session: name.to_owned(),
+                profile: profile.map(|(name, _)| name.to_owned()),
+                known: self.session_names().map(str::to_owned).collect(),
+                file: self.origin(),
+            });
+        };
+        let merged = |key: &'static str| {
+            let own = profile.and_then(|(_, section)| text(section, key));
+            match (own, text(session, key)) {
+                (Some(own), Some(theirs)) if own != theirs => Err(SettingsError::Conflict {
+                    key,
+                    profile: profile.map_or_else(String::new, |(name, _)| name.to_owned()),
+                    profile_value: own.to_owned(),
+                    session: name.to_owned(),
+                    session_value: theirs.to_owned(),
+                    file: self.origin(),
+                }),
+                (own, theirs) => Ok(theirs.or(own)),
+            }
+        };
+        let (start_url, region) =
+            self.required(format!("sso-session {name}"), merged(START_URL)?, merged(REGION)?)?;
+        merged(super::SCOPES)?;
+        Ok(SsoSettings {
+            identity: Identity::SessionName(name.to_owned()),
+            start_url,
+            region,
+            scopes: scopes(session).or_else(|| profile.and_then(|(_, section)| scopes(section))),
+        })
+    }
+
+    fn required(
+        &self,
+        section: String,
+        start_url: Option<&str>,
+        region: Option<&str>,
+    ) -> Result<(String, String), SettingsError> {
+        if let (Some(start_url), Some(region)) = (start_url, region) {
+            return Ok((start_url.to_owned(), region.to_owned()));
+        }
+        let keys = [(START_URL, start_url), (REGION, region)];
+        let keys = keys.into_iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key).collect();
+        Err(SettingsError::Missing { keys, section, file: self.origin() })
+    }
+}

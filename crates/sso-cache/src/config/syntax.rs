@@ -1,0 +1,373 @@
+//! The format of the AWS config file: sections, properties, nested properties, comments.
+//!
+//! The rules are those that botocore's reader and the AWS SDKs agree on; where they differ, the comment at the rule
+//! says which one is followed.
+
+use core::fmt;
+use std::collections::BTreeMap;
+
+/// What a section's header names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Header {
+    /// `[default]`.
+    Default,
+    /// `[profile NAME]`.
+    Profile(String),
+    /// `[sso-session NAME]`.
+    SsoSession(String),
+    /// `[services NAME]`.
+    Services(String),
+    /// Anything else, which is read for its syntax and then ignored, as AWS's tools do.
+    Other(String),
+}
+
+/// The properties of one section, by lowercase key.
+pub(super) type Section = BTreeMap<String, Property>;
+
+/// A property: its value and the line (from 1) on which it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Property {
+    pub(super) value: Value,
+    pub(super) line: usize,
+}
+
+/// What stands right of the `=`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    /// Text; continuation lines are joined to it by line breaks.
+    Text(String),
+    /// Nested properties by lowercase key: nothing behind the `=`, and indented `key = value` lines below it.
+    Nested(BTreeMap<String, String>),
+}
+
+/// A line that is not AWS config.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {problem}")]
+#[non_exhaustive]
+pub struct SyntaxError {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// What is wrong with a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Problem {
+    /// A property before the first section.
+    OutsideSection,
+    /// A section header without its `]`.
+    UnclosedHeader,
+    /// A section header with nothing in it.
+    EmptyHeader,
+    /// Text behind a section header that is no comment.
+    TextAfterHeader,
+    /// Neither a section header nor `key = value`.
+    NotAProperty,
+    /// Nothing left of the `=`.
+    EmptyKey,
+    /// Two sections with the same header; AWS's command line refuses the whole file then.
+    DuplicateSection {
+        /// The line of the first one.
+        first: usize,
+    },
+    /// Two properties with the same key in one section; AWS's command line refuses the whole file then.
+    DuplicateKey {
+        /// The key, in lowercase.
+        key: String,
+        /// The line of the first one.
+        first: usize,
+    },
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutsideSection => {
+                f.write_str("a property stands before the first section, such as [default]")
+            }
+            Self::UnclosedHeader => f.write_str("the section header has no closing `]`"),
+            Self::EmptyHeader => f.write_str("the section header is empty"),
+            Self::TextAfterHeader => f.write_str("text follows the section header"),
+            Self::NotAProperty => f.write_str("expected `key = value`"),
+            Self::EmptyKey => f.write_str("there is no key before the `=`"),
+            Self::DuplicateSection { first } => write!(f, "this section stands already on line {first}"),
+            Self::DuplicateKey { key, first } => write!(f, "`{key}` stands already on line {first}"),
+        }
+    }
+}
+
+/// All sections of a text.
+pub(super) fn parse(text: &str) -> Result<BTreeMap<Header, Section>, SyntaxError> {
+    let mut sections = BTreeMap::new();
+    let mut first_lines = BTreeMap::<Header, usize>::new();
+    let mut current: Option<(Header, Section)> = None;
+    // The property that an indented line continues, and how far it is indented itself.
+    let mut open: Option<(String, usize)> = None;
+
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    for (index, raw) in text.lines().enumerate() {
+        let line = index + 1;
+        let error = |problem| SyntaxError { line, problem };
+        let trimmed = raw.trim();
+        if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
+            continue;
+        }
+        let indent = raw.len() - raw.trim_start().len();
+        if let (Some((_, section)), Some((key, own_indent))) = (&mut current, &open)
+            // botocore's rule: deeper than the property itself. (The SDKs say: indented at all. Theirs refuses
+            // sections whose properties are all indented alike, which people write.)
+            && indent > *own_indent
+            && let Some(property) = section.get_mut(key)
+        {
+            continue_value(property, trimmed).map_err(error)?;
+            continue;
+        }
+        if let Some(rest) = trimmed.strip_prefix('[') {
+            open = None;
+            let header = header(rest).map_err(error)?;
+            if let Some(first) = first_lines.insert(header.clone(), line)
+                && !matches!(header, Header::Other(_))
+            {
+                return Err(error(Problem::DuplicateSection { first }));
+            }
+            sections.extend(current.replace((header, Section::new())));
+            continue;
+        }
+        let Some((_, section)) = &mut current else { return Err(error(Problem::OutsideSection)) };
+        let (key, value) = property(trimmed).map_err(error)?;
+        if let Some(earlier) = section.get(&key) {
+            return Err(error(Problem::DuplicateKey { key, first: earlier.line }));
+        }
+        section.insert(key.clone(), Property { value: Value::Text(value), line });
+        open = Some((key, indent));
+    }
+    sections.extend(current);
+    Ok(sections)
+}
+
+/// An indented line below a property: more text if the property has some, otherwise a nested property.
+fn continue_value(property: &mut Property, trimmed: &str) -> Result<(), Problem> {
+    match &mut property.value {
+        Value::Text(text) if !text.is_empty() => {
+            text.push('\n');
+            text.push_str(without_comment(trimmed));
+        }
+        Value::Text(_) => {
+            let (key, value) = nested(trimmed)?;
+            property.value = Value::Nested(BTreeMap::from([(key, value)]));
+        }
+        Value::Nested(properties) => {
+            let (key, value) = nested(trimmed)?;
+            properties.insert(key, value);
+        }
+    }
+    Ok(())
+}
+
+/// `key = value` or `key: value`, whichever delimiter comes first (botocore's reader takes both).
+fn property(text: &str) -> Result<(String, String), Problem> {
+    key_and_value(text, text.find(['=', ':']))
+}
+
+/// `key = value` inside a nested property, where only `=` delimits.
+fn nested(text: &str) -> Result<(String, String), Problem> {
+    key_and_value(text, text.find('='))
+}
+
+fn key_and_value(text: &str, delimiter: Option<usize>) -> Result<(String, String), Problem> {
+    let (key, value) =
+        delimiter.and_then(|at| Some((text.get(..at)?, text.get(at + 1..)?))).ok_or(Problem::NotAProperty)?;
+    let key = key.trim();
+    if key.is_empty() {
+        return Err(Problem::EmptyKey);
+    }
+    Ok((key.to_lowercase(), without_comment(value.trim()).to_owned()))
+}
+
+/// The value without a comment behind it. A comment needs white space before it, so that `https://…/start#/` is
+/// whole. (The SDKs' rule; botocore would make the comment a part of the value, which never works.)
+fn without_comment(value: &str) -> &str {
+    if value.starts_with(['#', ';']) {
+        return "";
+    }
+    let mut previous_is_space = false;
+    for (at, c) in value.char_indices() {
+        if previous_is_space && matches!(c, '#' | ';') {
+            return value.get(..at).unwrap_or(value).trim_end();
+        }
+        previous_is_space = c.is_whitespace();
+    }
+    value
+}
+
+/// The header whose text (behind the `[`) this is.
+fn header(rest: &str) -> Result<Header, Problem> {
+    let (inner, after) = rest.rsplit_once(']').ok_or(Problem::UnclosedHeader)?;
+    // A comment behind the header may contain a `]` of its own.
+    let (inner, after) = match inner.split_once(']') {
+        Some((name, comment)) if comment.trim_start().starts_with(['#', ';']) => (name, ""),
+        Some(_) | None => (inner, after.trim()),
+    };
+    if !after.is_empty() && !after.starts_with(['#', ';']) {
+        return Err(Problem::TextAfterHeader);
+    }
+    let inner = inner.trim();
+    if inner.is_empty() {
+        return Err(Problem::EmptyHeader);
+    }
+    let mut words = words(inner).unwrap_or_default().into_iter();
+    Ok(match (words.next().as_deref(), words.next(), words.next()) {
+        (Some("default"), None, None) => Header::Default,
+        (Some("profile"), Some(name), None) => Header::Profile(name),
+        (Some("sso-session"), Some(name), None) => Header::SsoSession(name),
+        (Some("services"), Some(name), None) => Header::Services(name),
+        _ => Header::Other(inner.to_owned()),
+    })
+}
+
+/// The words of a header, by the rules of a POSIX shell, as botocore reads them: quotes keep blanks together, a
+/// backslash takes the next character as it is. `None` if a quote is not closed.
+fn words(text: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote: Option<char> = None;
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (Some('"') | None, '\\') => word.get_or_insert_default().push(chars.next()?),
+            (None, '"' | '\'') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (None, c) if c.is_whitespace() => words.extend(word.take()),
+            (_, c) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    quote.is_none().then_some(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text<'a>(sections: &'a BTreeMap<Header, Section>, header: &Header, key: &str) -> &'a str {
+        match &sections[header][key].value {
+            Value::Text(text) => text,
+            Value::Nested(nested) => panic!("nested: {nested:?}"),
+        }
+    }
+
+    fn problem(text: &str) -> (usize, Problem) {
+        let error = parse(text).unwrap_err();
+        (error.line, error.problem)
+    }
+
+    #[test]
+    fn comments_blank_lines_crlf_and_a_byte_order_mark_are_no_content() {
+        let sections = parse(
+            "\u{feff}# top\r\n\r\n[default] ; why\r\n; other\r\nRegion = eu-west-1 # home\r\n  # in\r\n",
+        )
+        .unwrap();
+        assert_eq!(sections.len(), 1);
+        assert_eq!(text(&sections, &Header::Default, "region"), "eu-west-1");
+    }
+
+    #[test]
+    fn a_number_sign_without_a_blank_before_it_belongs_to_the_value() {
+        let sections =
+            parse("[default]\nsso_start_url = https://d-1.awsapps.com/start#/\nx=#none\n").unwrap();
+        assert_eq!(text(&sections, &Header::Default, "sso_start_url"), "https://d-1.awsapps.com/start#/");
+        assert_eq!(text(&sections, &Header::Default, "x"), "");
+    }
+
+    #[test]
+    fn keys_are_lowercase_values_keep_their_case_quotes_and_later_delimiters() {
+        let sections = parse("[default]\nKEY=A=\"b\"\nother: x = y\n").unwrap();
+        assert_eq!(text(&sections, &Header::Default, "key"), "A=\"b\"");
+        assert_eq!(text(&sections, &Header::Default, "other"), "x = y");
+    }
+
+    #[test]
+    fn header_names_follow_shell_quoting() {
+        let sections = parse(concat!(
+            "[profile plain]\n[profile \"two words\"]\n[ profile  'it''s' ]\n[profile a\\ b]\n",
+            "[sso-session é]\n[services s] # ]\n[profile two words]\n[profile]\n[profile \"open]\n[plugins]\n",
+        ))
+        .unwrap();
+        let expected = [
+            Header::Profile("plain".to_owned()),
+            Header::Profile("two words".to_owned()),
+            Header::Profile("its".to_owned()),
+            Header::Profile("a b".to_owned()),
+            Header::SsoSession("é".to_owned()),
+            Header::Services("s".to_owned()),
+        ];
+        for header in &expected {
+            assert!(sections.contains_key(header), "{header:?}");
+        }
+        let others = sections.keys().filter(|header| matches!(header, Header::Other(_))).count();
+        assert_eq!(others, 4);
+    }
+
+    #[test]
+    fn indented_lines_nest_below_an_empty_value_and_continue_a_full_one() {
+        let sections = parse(concat!(
+            "[services s]\nsso_oidc =\n  Endpoint_URL = http://127.0.0.1:8000\n\n  # note\n  other = 1 ; c\n",
+            "sso=\nlong = one\n  two\n",
+        ))
+        .unwrap();
+        let section = &sections[&Header::Services("s".to_owned())];
+        let expected = BTreeMap::from([
+            ("endpoint_url".to_owned(), "http://127.0.0.1:8000".to_owned()),
+            ("other".to_owned(), "1".to_owned()),
+        ]);
+        assert_eq!(section["sso_oidc"].value, Value::Nested(expected));
+        assert_eq!(section["sso"].value, Value::Text(String::new()));
+        assert_eq!(section["long"].value, Value::Text("one\ntwo".to_owned()));
+    }
+
+    #[test]
+    fn a_section_whose_properties_are_all_indented_alike_is_not_one_long_value() {
+        let sections = parse("[default]\n  region = a\n  output = json\n").unwrap();
+        assert_eq!(text(&sections, &Header::Default, "region"), "a");
+        assert_eq!(text(&sections, &Header::Default, "output"), "json");
+    }
+
+    #[test]
+    fn malformed_lines_are_named_by_number_and_problem() {
+        let key = "k".to_owned();
+        for (input, line, expected) in [
+            ("region = x\n", 1, Problem::OutsideSection),
+            ("# c\n\n[default\n", 3, Problem::UnclosedHeader),
+            ("[]\n", 1, Problem::EmptyHeader),
+            ("[ ]\n", 1, Problem::EmptyHeader),
+            ("[default] region = x\n", 1, Problem::TextAfterHeader),
+            ("[default]\nregion\n", 2, Problem::NotAProperty),
+            ("[default]\n= x\n", 2, Problem::EmptyKey),
+            ("[default]\ns3 =\n  fast\n", 3, Problem::NotAProperty),
+            ("[default]\ns3 =\n  = 1\n", 3, Problem::EmptyKey),
+            ("[profile a]\n[profile 'a']\n", 2, Problem::DuplicateSection { first: 1 }),
+            ("[default]\nK = 1\nk = 2\n", 3, Problem::DuplicateKey { key, first: 2 }),
+        ] {
+            assert_eq!(problem(input), (line, expected), "{input:?}");
+        }
+    }
+
+    #[test]
+    fn unknown_sections_may_repeat_because_nothing_is_read_from_them() {
+        assert!(parse("[plugins]\n[plugins]\n").is_ok());
+    }
+
+    #[test]
+    fn no_text_makes_the_parser_panic() {
+        for input in
+            ["[", "]", "=", "[]]", "[é", "\u{feff}", "[a]\n é", "[a]\nk=\n\u{a0}é=", "[a]\n\\", "[a\\]"]
+        {
+            let _either_is_fine = parse(input);
+        }
+    }
+}
