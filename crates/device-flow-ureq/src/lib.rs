@@ -1,1 +1,49 @@
-//! Under construction.
+//! Blocking device sign-in: the [`device_flow`] machine over [`ureq`].
+//!
+//! ```no_run
+//! use device_flow_ureq::{Endpoint, HttpClient};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let client = HttpClient::new(Endpoint::for_region("eu-west-1")?)?;
+//!     let policy = client.policy("https://d-1234567890.awsapps.com/start").with_client_name("my program");
+//!     let signed_in = client.login(policy).run(|prompt: &_| eprintln!("{prompt}"))?;
+//!     eprintln!("signed in, {} s left", signed_in.expires_in().as_secs());
+//!     use_token(signed_in.token.access_token.expose());
+//!     Ok(())
+//! }
+//! # fn use_token(_: &str) {}
+//! ```
+//!
+//! # What it guarantees
+//!
+//! * An HTTP error status is an answer, never a Rust error: the body of a 400 reaches the machine.
+//! * Redirects are never followed, because every request carries secrets (RFC 9700 §4.12).
+//! * Every request has a time-out, bounded by the life of the device code. Response headers and bodies are limited.
+//! * One connection is kept alive for a whole sign-in.
+//! * TLS uses the system's root certificates, or a bundle of your own. Plain HTTP is for loopback only, unless the
+//!   [`Endpoint`] was made to allow it. Proxies come from the environment (`HTTPS_PROXY`, `NO_PROXY` and the like);
+//!   a loopback endpoint is never sent through one.
+//! * Nothing here needs an async runtime, and nothing minds one.
+//!
+//! The events that it logs with `tracing` name operation, status and time, never a secret.
+
+mod builder;
+mod cancel;
+mod client;
+mod clock;
+mod login;
+mod transport;
+
+pub use builder::{BuildError, HttpClientBuilder};
+pub use cancel::Cancel;
+pub use client::HttpClient;
+pub use clock::{Clock, SystemClock};
+pub use device_flow::{
+    CallError, Expiry, FirstPoll, NotSignedIn, Observer, Outcome, Phase, Policy, SignedIn, Status, Tick,
+    Trouble, UserPrompt,
+};
+pub use login::Login;
+pub use oidc_proto::{Endpoint, EndpointError, Registration, Secret, Token};
+
+/// Why a plain call did not succeed.
+pub type Error = CallError<ureq::Error>;

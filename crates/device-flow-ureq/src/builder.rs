@@ -1,0 +1,152 @@
+//! Building the client: certificates, time-outs, proxies, and the rules that are not up for choice.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use oidc_proto::Endpoint;
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+
+use crate::HttpClient;
+
+/// The longest response header block that is read.
+const MAX_HEADER_BYTES: usize = 32 * 1024;
+
+/// Settings of an [`HttpClient`].
+#[derive(Clone, Debug)]
+#[must_use = "call `build` to get the client"]
+pub struct HttpClientBuilder {
+    endpoint: Endpoint,
+    ca_bundle: Option<PathBuf>,
+    accept_invalid_certificates: bool,
+    connect_timeout: Duration,
+    read_timeout: Duration,
+    user_agent: String,
+}
+
+/// Why a client could not be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The CA bundle could not be read.
+    #[error("the CA bundle {} could not be read", path.display())]
+    #[non_exhaustive]
+    ReadCaBundle {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The CA bundle is not PEM.
+    #[error("the CA bundle {} is not valid PEM", path.display())]
+    #[non_exhaustive]
+    ParseCaBundle {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ureq::Error,
+    },
+    /// The CA bundle is PEM but holds no certificate.
+    #[error("the CA bundle {} holds no certificate", path.display())]
+    #[non_exhaustive]
+    EmptyCaBundle {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl HttpClientBuilder {
+    pub(crate) fn new(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            ca_bundle: None,
+            accept_invalid_certificates: false,
+            connect_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(30),
+            user_agent: concat!("device-flow-ureq/", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+
+    /// Trusts exactly the certificates of this PEM file, in place of the system's, as `AWS_CA_BUNDLE` does.
+    pub fn ca_bundle(mut self, path: impl Into<PathBuf>) -> Self {
+        self.ca_bundle = Some(path.into());
+        self
+    }
+
+    /// Accepts any certificate. Whoever sits on the line can then read every secret: for tests only.
+    pub const fn accept_invalid_certificates(mut self, yes: bool) -> Self {
+        self.accept_invalid_certificates = yes;
+        self
+    }
+
+    /// How long setting up a connection may take: address look-up, TCP, proxy, TLS. 10 s if not set.
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long the answer to a request may take once connected, to its last byte. 30 s if not set; the service
+    /// itself has been seen to take nine. A poll has at most the rest of the code's life.
+    pub const fn read_timeout(mut self, timeout: Duration) -> Self {
+        self.read_timeout = timeout;
+        self
+    }
+
+    /// The `User-Agent`.
+    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
+        self.user_agent = user_agent.into();
+        self
+    }
+
+    /// The client. No connection is made, and the system's certificates are not loaded before one is.
+    ///
+    /// # Errors
+    /// [`BuildError`], which names the file that is to blame.
+    pub fn build(self) -> Result<HttpClient, BuildError> {
+        let roots = match self.ca_bundle {
+            Some(path) => RootCerts::Specific(Arc::new(read_bundle(path)?)),
+            None => RootCerts::PlatformVerifier,
+        };
+        let tls = TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .root_certs(roots)
+            .disable_verification(self.accept_invalid_certificates)
+            .build();
+        let mut config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .max_response_header_size(MAX_HEADER_BYTES)
+            .timeout_connect(Some(self.connect_timeout))
+            .user_agent(self.user_agent)
+            .tls_config(tls);
+        if self.endpoint.is_loopback() {
+            // A proxy could not reach this machine's loopback, and would see the secrets of a plain HTTP request.
+            config = config.proxy(None);
+        }
+        let whole_request = self.connect_timeout.saturating_add(self.read_timeout);
+        Ok(HttpClient::from_parts(self.endpoint, config.build().new_agent(), whole_request))
+    }
+}
+
+fn read_bundle(path: PathBuf) -> Result<Vec<Certificate<'static>>, BuildError> {
+    let pem = match fs::read(&path) {
+        Ok(pem) => pem,
+        Err(source) => return Err(BuildError::ReadCaBundle { path, source }),
+    };
+    let mut certificates = Vec::new();
+    for item in parse_pem(&pem) {
+        match item {
+            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
+            Ok(_) => {}
+            Err(source) => return Err(BuildError::ParseCaBundle { path, source }),
+        }
+    }
+    if certificates.is_empty() {
+        return Err(BuildError::EmptyCaBundle { path });
+    }
+    Ok(certificates)
+}

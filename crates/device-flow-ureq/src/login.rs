@@ -1,0 +1,103 @@
+//! The driver: it does what the machine says, one action at a time.
+
+use std::time::Duration;
+
+use device_flow::{Action, DeviceFlow, NotSignedIn, Observer, Policy, SignedIn, Status, Tick};
+use oidc_proto::Registration;
+
+use crate::{Cancel, Clock, HttpClient, SystemClock};
+
+/// A sign-in to be run.
+///
+/// ```no_run
+/// # use device_flow_ureq::{Cancel, Endpoint, HttpClient, Outcome};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let client = HttpClient::new(Endpoint::for_region("eu-west-1")?)?;
+/// let cancel = Cancel::new(); // give a clone to whoever may cancel
+/// let policy = client.policy("https://d-1234567890.awsapps.com/start");
+/// match client.login(policy).cancelled_by(&cancel).run(|prompt: &_| eprintln!("{prompt}")) {
+///     Ok(signed_in) => println!("{} polls", signed_in.polls),
+///     Err(end) if matches!(end.outcome, Outcome::Cancelled) => println!("never mind"),
+///     Err(end) => return Err(end.into()),
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+#[must_use = "call `run` to sign in"]
+pub struct Login<'a, C = SystemClock> {
+    client: &'a HttpClient,
+    policy: Policy,
+    registration: Option<Registration>,
+    cancel: Cancel,
+    clock: C,
+}
+
+impl<'a> Login<'a> {
+    pub(crate) fn new(client: &'a HttpClient, policy: Policy) -> Self {
+        Self { client, policy, registration: None, cancel: Cancel::new(), clock: SystemClock::default() }
+    }
+}
+
+impl<'a, C> Login<'a, C> {
+    /// Uses this registration instead of making a new one. If the service rejects it, a new one is made, once. Ask
+    /// [`Registration::usable_at`] first.
+    pub fn registered(mut self, registration: Option<Registration>) -> Self {
+        self.registration = registration;
+        self
+    }
+
+    /// Lets this handle cancel the sign-in.
+    pub fn cancelled_by(mut self, cancel: &Cancel) -> Self {
+        self.cancel = cancel.clone();
+        self
+    }
+
+    /// Paces the sign-in by this clock, so that a test runs a ten-minute sign-in in a moment.
+    pub fn clock<D: Clock>(self, clock: D) -> Login<'a, D> {
+        let Self { client, policy, registration, cancel, clock: _ } = self;
+        Login { client, policy, registration, cancel, clock }
+    }
+}
+
+impl<C: Clock> Login<'_, C> {
+    /// Signs in: registers, shows the prompt through the observer, polls until there is an outcome. Blocks for as
+    /// long as the person takes, at most for the life of the code.
+    ///
+    /// # Errors
+    /// [`NotSignedIn`] with the outcome that it was: denied, expired, cancelled, and so on.
+    pub fn run(self, mut observer: impl Observer) -> Result<SignedIn, Box<NotSignedIn<ureq::Error>>> {
+        let Self { client, policy, registration, cancel, clock } = self;
+        let mut flow = DeviceFlow::new(policy, registration, clock.now());
+        let mut transport = None;
+        loop {
+            if cancel.is_cancelled() {
+                flow.cancel();
+            }
+            let now = clock.now();
+            match flow.poll(now) {
+                Action::Send(request, ticket) => {
+                    observer.sending(request.operation());
+                    let (reply, error) = client.reply(&request, &ticket, client.timeout_for(&flow, now));
+                    transport = error;
+                    let taken = flow.on_reply(ticket, clock.now(), reply);
+                    debug_assert_eq!(taken, Ok(()), "this driver answers each ticket once");
+                }
+                Action::Prompt(prompt) => observer.prompt(&prompt),
+                Action::Wait(until) => {
+                    observer.waiting(&Status::of(&flow, now, until));
+                    clock.wait(until.since(now), &cancel);
+                }
+                // Cannot be: this driver answers every request before it asks again.
+                Action::AwaitReply => flow.abandon(now),
+                Action::Done => return flow.into_result(clock.now(), transport),
+            }
+        }
+    }
+}
+
+impl HttpClient {
+    /// How long a request of this flow may take: no longer than its device code lives.
+    fn timeout_for(&self, flow: &DeviceFlow, now: Tick) -> Duration {
+        flow.deadline().map_or(self.request_timeout, |deadline| self.request_timeout.min(deadline.since(now)))
+    }
+}

@@ -1,0 +1,114 @@
+//! What the machine asks of its driver.
+
+use core::fmt;
+use core::time::Duration;
+use std::sync::Arc;
+
+use oidc_proto::{DeviceAuthorization, Dialect, Operation, Request, printable};
+
+use crate::Tick;
+
+/// What the driver is to do now: exactly one thing for each [`DeviceFlow::poll`](crate::DeviceFlow::poll), and
+/// nothing queues behind it.
+///
+/// Exhaustive on purpose: a driver must handle every action, so a new one has to break its build.
+#[derive(Debug)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a driver must handle every action, so a new one has to break its build"
+)]
+#[must_use = "carry the action out, then poll again"]
+pub enum Action {
+    /// Send this request once, then hand its answer or failure to
+    /// [`DeviceFlow::on_reply`](crate::DeviceFlow::on_reply) together with the ticket.
+    Send(Request, Ticket),
+    /// Show this to the person, then poll again at once.
+    Prompt(UserPrompt),
+    /// Nothing to do before this point in time, which lies after `now` and not after the deadline. Polling earlier is
+    /// harmless.
+    Wait(Tick),
+    /// A request is under way: hand in its reply, or
+    /// [`abandon`](crate::DeviceFlow::abandon) it if its ticket is lost.
+    AwaitReply,
+    /// The flow has ended; see [`DeviceFlow::outcome`](crate::DeviceFlow::outcome).
+    Done,
+}
+
+/// The right to answer one request of one flow. It cannot be cloned, so a request is answered at most once.
+///
+/// If it is lost, for example with a cancelled future, tell the flow with
+/// [`DeviceFlow::abandon`](crate::DeviceFlow::abandon).
+#[must_use = "hand the ticket back with the reply, or the flow waits for it; if it is lost, call `abandon`"]
+pub struct Ticket {
+    pub(crate) flow: Arc<()>,
+    pub(crate) serial: u64,
+    pub(crate) operation: Operation,
+    pub(crate) dialect: Dialect,
+}
+
+impl Ticket {
+    /// Which operation the reply belongs to.
+    #[must_use]
+    pub const fn operation(&self) -> Operation {
+        self.operation
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ticket({} #{})", self.operation, self.serial)
+    }
+}
+
+/// What to show the person (RFC 8628 §3.3). The device code is not in it.
+///
+/// The texts are the service's own. `Display` writes a complete instruction with them, stripped of control
+/// characters; a program that lays the prompt out itself should pass them through
+/// [`oidc_proto::printable`] before they reach a terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UserPrompt {
+    /// The code to enter, to be shown exactly as it came, also beside a complete URI (RFC 8628 §3.3.1).
+    pub user_code: String,
+    /// Where to enter it.
+    pub verification_uri: String,
+    /// The same with the code inside, for a link, a browser or a QR code.
+    pub verification_uri_complete: Option<String>,
+    /// How long the code lives from when the service's answer arrived.
+    pub expires_in: Duration,
+    /// When it dies, in the driver's time.
+    pub deadline: Tick,
+    /// Whether an earlier prompt of this flow has become void, because the service rejected the cached registration
+    /// that it was made with.
+    pub replaces_earlier: bool,
+}
+
+impl UserPrompt {
+    pub(crate) fn new(authorization: &DeviceAuthorization, deadline: Tick, replaces_earlier: bool) -> Self {
+        Self {
+            user_code: authorization.user_code.clone(),
+            verification_uri: authorization.verification_uri.clone(),
+            verification_uri_complete: authorization.verification_uri_complete.clone(),
+            expires_in: authorization.expires_in,
+            deadline,
+            replaces_earlier,
+        }
+    }
+}
+
+impl fmt::Display for UserPrompt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.replaces_earlier {
+            writeln!(f, "The earlier code is void. Please use this new one.\n")?;
+        }
+        writeln!(f, "To sign in, open this page in a browser, on any device:\n")?;
+        writeln!(f, "    {}\n", printable(&self.verification_uri))?;
+        if let Some(complete) = &self.verification_uri_complete {
+            writeln!(f, "or this one, which has the code already filled in:\n")?;
+            writeln!(f, "    {}\n", printable(complete))?;
+        }
+        writeln!(f, "Check that it shows this code, or enter it:\n")?;
+        writeln!(f, "    {}\n", printable(&self.user_code))?;
+        write!(f, "Approve only if you started this sign-in yourself.")
+    }
+}

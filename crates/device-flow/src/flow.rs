@@ -1,0 +1,301 @@
+//! The machine: its calls, and nothing of its rules (those are in `state`).
+
+use core::mem;
+use core::time::Duration;
+use std::sync::Arc;
+
+use oidc_proto::{Operation, Registration};
+
+use crate::state::{Progress, Session, Setup, State};
+use crate::{Action, Failure, Misuse, Outcome, Policy, Reply, Tick, Ticket, Trouble, UserPrompt};
+
+/// One sign-in with the device authorization grant (RFC 8628), from registration to outcome.
+///
+/// See the [crate documentation](crate) for the calling contract.
+#[derive(Debug)]
+pub struct DeviceFlow {
+    policy: Policy,
+    state: State,
+    registration: Option<Registration>,
+    /// The registration came from outside and the service may have forgotten it.
+    from_cache: bool,
+    in_flight: Option<InFlight>,
+    /// The latest time seen: time that goes backwards is read as this.
+    latest: Tick,
+    started: Tick,
+    /// Serial of the next ticket, which makes a ticket of an earlier request stale.
+    serial: u64,
+    /// Identity of this flow on its tickets.
+    identity: Arc<()>,
+    polls: u32,
+    prompts: u32,
+}
+
+/// A request whose reply is due.
+#[derive(Clone, Copy, Debug)]
+struct InFlight {
+    serial: u64,
+    operation: Operation,
+    sent_at: Tick,
+}
+
+/// Where a flow is, for a status line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Making the client known (RegisterClient).
+    Registering,
+    /// Asking for the codes (StartDeviceAuthorization).
+    Authorizing,
+    /// Waiting for the person, polling CreateToken.
+    Polling,
+    /// Over.
+    Ended,
+}
+
+impl DeviceFlow {
+    /// A flow that starts at `now`.
+    ///
+    /// A `registration` from a cache saves RegisterClient. Whether it is still good is a question of wall-clock time,
+    /// so ask [`Registration::usable_at`] before; if the service rejects it all the same, the flow registers anew,
+    /// once.
+    #[must_use]
+    pub fn new(policy: Policy, registration: Option<Registration>, now: Tick) -> Self {
+        let setup = Setup::new(now, policy.setup_patience);
+        Self {
+            from_cache: registration.is_some(),
+            state: if registration.is_some() { State::Authorize(setup) } else { State::Register(setup) },
+            registration,
+            policy,
+            in_flight: None,
+            latest: now,
+            started: now,
+            serial: 0,
+            identity: Arc::new(()),
+            polls: 0,
+            prompts: 0,
+        }
+    }
+
+    /// What to do now. Calling it early or repeatedly is harmless; time that goes backwards is read as the latest
+    /// time seen.
+    pub fn poll(&mut self, now: Tick) -> Action {
+        let now = self.advance(now);
+        if self.in_flight.is_some() {
+            return Action::AwaitReply;
+        }
+        match &mut self.state {
+            State::Ended(_) => return Action::Done,
+            State::Register(setup) | State::Authorize(setup) => {
+                if now < setup.due() {
+                    return Action::Wait(setup.due());
+                }
+            }
+            State::Prompt(session) | State::Poll(session) if now >= session.deadline => {
+                self.state = State::Ended(session.expire());
+                return Action::Done;
+            }
+            State::Prompt(session) => {
+                let prompt = UserPrompt::new(&session.authorization, session.deadline, self.prompts > 0);
+                self.prompts = self.prompts.saturating_add(1);
+                self.state = mem::take(&mut self.state).prompted();
+                return Action::Prompt(prompt);
+            }
+            State::Poll(session) => {
+                if now < session.due() {
+                    return Action::Wait(session.due().min(session.deadline));
+                }
+            }
+        }
+        self.send(now)
+    }
+
+    /// The request that the state asks for, with a ticket for its reply.
+    fn send(&mut self, now: Tick) -> Action {
+        let Some(request) = self.state.request(&self.policy, self.registration.as_ref()) else {
+            return Action::Done;
+        };
+        let operation = request.operation();
+        if operation == Operation::CreateToken {
+            self.polls = self.polls.saturating_add(1);
+        }
+        let serial = self.serial;
+        self.serial = serial.wrapping_add(1);
+        self.in_flight = Some(InFlight { serial, operation, sent_at: now });
+        let ticket = Ticket { flow: self.identity.clone(), serial, operation, dialect: self.policy.dialect };
+        Action::Send(request, ticket)
+    }
+
+    /// Takes the reply to a request. `now` is when it arrived: the next poll is paced from it.
+    ///
+    /// # Errors
+    /// A mistake of the driver, which changes nothing: see [`Misuse`].
+    pub fn on_reply(&mut self, ticket: Ticket, now: Tick, reply: Reply) -> Result<(), Misuse> {
+        let in_flight = match self.in_flight {
+            Some(in_flight)
+                if in_flight.serial == ticket.serial && Arc::ptr_eq(&ticket.flow, &self.identity) =>
+            {
+                in_flight
+            }
+            _ => return Err(Misuse::StaleTicket),
+        };
+        if let Some(operation) = reply.success_of()
+            && operation != in_flight.operation
+        {
+            return Err(Misuse::WrongOperation { ticket: in_flight.operation, reply: operation });
+        }
+        self.settle(in_flight, now, reply);
+        Ok(())
+    }
+
+    /// Takes the response to a request: [`Reply::decode`], then [`DeviceFlow::on_reply`].
+    ///
+    /// # Errors
+    /// As [`DeviceFlow::on_reply`].
+    pub fn on_response<B: AsRef<[u8]>>(
+        &mut self,
+        ticket: Ticket,
+        now: Tick,
+        response: &http::Response<B>,
+    ) -> Result<(), Misuse> {
+        let reply = Reply::decode(&ticket, response);
+        self.on_reply(ticket, now, reply)
+    }
+
+    /// The ticket was dropped, for example with a cancelled future: nobody knows whether the request was seen. Its
+    /// ticket is stale from here on. Without a request under way, nothing happens.
+    pub fn abandon(&mut self, now: Tick) {
+        if let Some(in_flight) = self.in_flight {
+            self.settle(in_flight, now, Reply::Failed(Failure::Unknown));
+        }
+    }
+
+    /// Ends the flow. A grant that arrives afterwards is refused as stale and lost, so a driver that can wait lets a
+    /// CreateToken request finish first. An ended flow keeps its outcome.
+    pub fn cancel(&mut self) {
+        self.in_flight = None;
+        if !matches!(self.state, State::Ended(_)) {
+            self.state = State::Ended(Outcome::Cancelled);
+        }
+    }
+
+    /// Applies a reply to the state.
+    fn settle(&mut self, in_flight: InFlight, now: Tick, reply: Reply) {
+        let now = self.advance(now);
+        self.in_flight = None;
+        let state = mem::take(&mut self.state);
+        let progress =
+            state.on_reply(&self.policy, self.registration.as_ref(), in_flight.sent_at, now, reply);
+        self.state = match progress {
+            Progress::Registered(registration) => {
+                self.registration = Some(registration);
+                State::Authorize(Setup::new(now, self.policy.setup_patience))
+            }
+            Progress::To(state) => state,
+            // Rule 8: only a registration from outside can be outdated, so only that is replaced, once.
+            Progress::ClientRejected(..) if self.from_cache => {
+                self.from_cache = false;
+                self.registration = None;
+                State::Register(Setup::new(now, self.policy.setup_patience))
+            }
+            Progress::ClientRejected(operation, fault) => {
+                State::Ended(Outcome::Rejected { operation, fault })
+            }
+        };
+    }
+
+    /// Rule 4: the high-water mark of time.
+    fn advance(&mut self, now: Tick) -> Tick {
+        self.latest = self.latest.max(now);
+        self.latest
+    }
+
+    /// How the flow ended, once [`poll`](Self::poll) says [`Action::Done`].
+    #[must_use]
+    pub const fn outcome(&self) -> Option<&Outcome> {
+        match &self.state {
+            State::Ended(outcome) => Some(outcome),
+            State::Register(_) | State::Authorize(_) | State::Prompt(_) | State::Poll(_) => None,
+        }
+    }
+
+    /// Where the flow is.
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        match &self.state {
+            State::Register(_) => Phase::Registering,
+            State::Authorize(_) => Phase::Authorizing,
+            State::Prompt(_) | State::Poll(_) => Phase::Polling,
+            State::Ended(_) => Phase::Ended,
+        }
+    }
+
+    /// The registration in use: the cached one, or the one that this flow made (then [`Self::is_newly_registered`]).
+    #[must_use]
+    pub const fn registration(&self) -> Option<&Registration> {
+        self.registration.as_ref()
+    }
+
+    /// Whether this flow made the registration itself, so that a cache should keep it in place of what it has.
+    #[must_use]
+    pub const fn is_newly_registered(&self) -> bool {
+        self.registration.is_some() && !self.from_cache
+    }
+
+    /// When the device code dies, once there is one.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Tick> {
+        self.session().map(|session| session.deadline)
+    }
+
+    /// The least time between two polls right now: the service's interval and what its `slow_down`s added.
+    #[must_use]
+    pub fn interval(&self) -> Option<Duration> {
+        self.session().map(Session::interval)
+    }
+
+    /// What went wrong since the last verdict, for a status line; `None` if all is well.
+    #[must_use]
+    pub const fn trouble(&self) -> Option<&Trouble> {
+        match &self.state {
+            State::Register(setup) | State::Authorize(setup) => setup.trouble(),
+            State::Prompt(session) | State::Poll(session) => session.trouble(),
+            State::Ended(_) => None,
+        }
+    }
+
+    /// How many CreateToken requests were sent.
+    #[must_use]
+    pub const fn polls(&self) -> u32 {
+        self.polls
+    }
+
+    /// When the flow started.
+    #[must_use]
+    pub const fn started(&self) -> Tick {
+        self.started
+    }
+
+    /// The policy that the flow was made with.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The outcome and the registration of an ended flow; a flow that goes on counts as cancelled.
+    pub(crate) fn into_parts(self) -> (Outcome, Option<Registration>) {
+        match self.state {
+            State::Ended(outcome) => (outcome, self.registration),
+            State::Register(_) | State::Authorize(_) | State::Prompt(_) | State::Poll(_) => {
+                (Outcome::Cancelled, self.registration)
+            }
+        }
+    }
+
+    const fn session(&self) -> Option<&Session> {
+        match &self.state {
+            State::Prompt(session) | State::Poll(session) => Some(session),
+            State::Register(_) | State::Authorize(_) | State::Ended(_) => None,
+        }
+    }
+}

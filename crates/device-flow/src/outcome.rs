@@ -1,0 +1,133 @@
+//! How a flow ends, and what to tell the person.
+
+use core::fmt;
+
+use oidc_proto::{Fault, NoVerdict, Operation, Token, Violation};
+
+use crate::{Failure, Tick};
+
+/// How a flow ended. `Display` says what happened and what to do, without secrets and without control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The person approved, and here is the token.
+    #[non_exhaustive]
+    Granted {
+        /// The token.
+        token: Token,
+        /// When the request was sent that brought it. Counting the token's life from here errs on the safe side.
+        requested_at: Tick,
+    },
+    /// The person said no: the service's `access_denied`.
+    Denied(Fault),
+    /// The code died before it was approved.
+    Expired(Expiry),
+    /// The service refused for good: any fault that has no meaning of its own here (RFC 8628 §3.5: stop polling).
+    #[non_exhaustive]
+    Rejected {
+        /// What was refused.
+        operation: Operation,
+        /// The service's word.
+        fault: Fault,
+    },
+    /// [`cancel`](crate::DeviceFlow::cancel) was called.
+    Cancelled,
+    /// The answer to a CreateToken request was lost, and the code turned out to be spent or dead afterwards: if the
+    /// person approved, the token was lost with that answer. The fault is what the service says now.
+    GrantLost(Fault),
+    /// The service gave no verdict within the patience of the policy, or for the whole life of the code.
+    #[non_exhaustive]
+    Unreachable {
+        /// What was asked.
+        operation: Operation,
+        /// What happened the last time.
+        trouble: Trouble,
+    },
+    /// The service said success without what a success must have.
+    ProtocolViolation(Violation),
+}
+
+impl Outcome {
+    /// Whether a failed connection is part of the story, so that the driver's transport error explains it.
+    pub(crate) const fn is_about_transport(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { trouble: Trouble::Failed(_), .. }
+                | Self::Expired(Expiry::Clock(Some(Trouble::Failed(_))))
+                | Self::GrantLost(_)
+        )
+    }
+}
+
+/// Who said that the code is dead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Expiry {
+    /// The service: `expired_token`.
+    Service(Fault),
+    /// Our own clock: `expiresIn` has passed since the code arrived, and nothing was sent any more. If the last polls
+    /// met trouble, here is the latest.
+    Clock(Option<Trouble>),
+}
+
+/// Why there was no verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// No response came. The driver knows the cause.
+    Failed(Failure),
+    /// A response came that is not the service's word.
+    NoVerdict(NoVerdict),
+    /// The service's word that it failed or throttles (`server_error` and the like).
+    Fault(Fault),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(failure) => failure.fmt(f),
+            Self::NoVerdict(no_verdict) => write!(f, "the service did not answer properly: {no_verdict}"),
+            Self::Fault(fault) => write!(f, "the service answered that it failed: {fault}"),
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Granted { .. } => f.write_str("signed in"),
+            Self::Denied(fault) => {
+                write!(
+                    f,
+                    "the sign-in was denied ({fault}). If that was a mistake, start again and approve it"
+                )
+            }
+            Self::Expired(Expiry::Service(fault)) => {
+                write!(f, "the code expired before it was approved ({fault}). Start again for a new code")
+            }
+            Self::Expired(Expiry::Clock(None)) => {
+                f.write_str("the code expired before it was approved. Start again for a new code")
+            }
+            Self::Expired(Expiry::Clock(Some(trouble))) => {
+                write!(
+                    f,
+                    "the code expired before an approval was seen; lately {trouble}. Start again for a new code"
+                )
+            }
+            Self::Rejected { operation, fault } => write!(f, "the service refused {operation}: {fault}"),
+            Self::Cancelled => f.write_str("the sign-in was cancelled"),
+            Self::GrantLost(fault) => write!(
+                f,
+                "the answer to a poll was lost on the way, and the code cannot be used any more ({fault}). \
+                 If you approved, the token was lost with that answer. Start again for a new code"
+            ),
+            Self::Unreachable { operation, trouble } => {
+                write!(
+                    f,
+                    "{operation} got no verdict: {trouble}. Check the endpoint, the region and the network"
+                )
+            }
+            Self::ProtocolViolation(violation) => violation.fmt(f),
+        }
+    }
+}

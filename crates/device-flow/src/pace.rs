@@ -1,0 +1,137 @@
+//! When the next request may be sent: the service's floor, and network backoff beside it.
+
+use core::time::Duration;
+
+use oidc_proto::DeviceAuthorization;
+
+use crate::Tick;
+
+/// The least interval between two polls, whatever the service says: an `interval` of 0 must not make a busy loop.
+pub(crate) const INTERVAL_FLOOR: Duration = Duration::from_secs(1);
+
+/// What one `slow_down` adds to every later interval (RFC 8628 §3.5).
+pub(crate) const SLOW_DOWN_STEP: Duration = Duration::from_secs(5);
+
+/// The first wait after trouble while setting up, doubled by each further one.
+const SETUP_BACKOFF: Duration = Duration::from_secs(1);
+
+/// The pace of one kind of request.
+///
+/// Two things are kept apart. The *floor* is the service's word: its interval, five seconds more for each
+/// `slow_down`, and a `Retry-After` for the one gap after it; it never shrinks. *Backoff* is ours: it doubles while
+/// the service gives no verdict, and any verdict resets it. The next request is due after the longer of the two.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pace {
+    /// The floor; zero before there is a device code.
+    interval: Duration,
+    /// Troubles since the last verdict.
+    troubles: u32,
+    /// When the next request may be sent.
+    due: Tick,
+}
+
+impl Pace {
+    /// Setting up: nothing has been asked yet, so the first request is due at once.
+    pub(crate) const fn setup(now: Tick) -> Self {
+        Self { interval: Duration::ZERO, troubles: 0, due: now }
+    }
+
+    /// Polling, from the moment when the device authorization arrived.
+    pub(crate) fn polling(interval: Option<Duration>, first_due_at_once: bool, now: Tick) -> Self {
+        let interval = interval.unwrap_or(DeviceAuthorization::DEFAULT_INTERVAL).max(INTERVAL_FLOOR);
+        Self { interval, troubles: 0, due: if first_due_at_once { now } else { now + interval } }
+    }
+
+    pub(crate) const fn due(&self) -> Tick {
+        self.due
+    }
+
+    pub(crate) const fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// A verdict at `now`: the next request is due one interval later, and no earlier than the service asks.
+    pub(crate) fn after_verdict(&mut self, now: Tick, retry_after: Option<Duration>) {
+        self.troubles = 0;
+        self.due = now + self.interval.max(retry_after.unwrap_or_default());
+    }
+
+    /// `slow_down`: this and all later gaps are five seconds longer (RFC 8628 §3.5). There is no cap.
+    pub(crate) fn slow_down(&mut self, now: Tick, retry_after: Option<Duration>) {
+        self.interval = self.interval.saturating_add(SLOW_DOWN_STEP);
+        self.after_verdict(now, retry_after);
+    }
+
+    /// No verdict: back off, doubling, up to `cap`, and never below the floor. RFC 8628 §3.5: a client must reduce
+    /// its frequency on a time-out of its own accord, and doubling the interval is recommended.
+    pub(crate) fn after_trouble(&mut self, now: Tick, retry_after: Option<Duration>, cap: Duration) {
+        let doublings = self.troubles;
+        self.troubles = self.troubles.saturating_add(1);
+        let first = if self.interval.is_zero() { SETUP_BACKOFF } else { self.interval.saturating_mul(2) };
+        let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
+        let backoff = first.saturating_mul(factor).min(cap);
+        self.due = now + backoff.max(self.interval).max(retry_after.unwrap_or_default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CAP: Duration = Duration::from_secs(30);
+
+    fn secs(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn the_interval_is_five_seconds_if_absent_and_never_below_one() {
+        assert_eq!(Pace::polling(None, false, Tick::ZERO).interval(), secs(5));
+        assert_eq!(Pace::polling(Some(Duration::ZERO), false, Tick::ZERO).interval(), secs(1));
+        let huge = Pace::polling(Some(Duration::MAX), false, Tick::ZERO + secs(9));
+        assert_eq!(huge.due(), Tick::since_origin(Duration::MAX));
+    }
+
+    #[test]
+    fn backoff_doubles_up_to_its_cap_and_is_reset_by_a_verdict() {
+        let mut pace = Pace::polling(Some(secs(5)), false, Tick::ZERO);
+        let mut waits = Vec::new();
+        for _ in 0..40 {
+            pace.after_trouble(Tick::ZERO, None, CAP);
+            waits.push(pace.due().elapsed().as_secs());
+        }
+        assert_eq!(&waits[..4], [10, 20, 30, 30]);
+        assert_eq!(waits[39], 30);
+        pace.after_verdict(Tick::ZERO, None);
+        assert_eq!(pace.due().elapsed(), secs(5));
+    }
+
+    #[test]
+    fn backoff_capped_below_the_floor_does_not_undercut_it() {
+        let mut pace = Pace::polling(Some(secs(40)), false, Tick::ZERO);
+        pace.after_trouble(Tick::ZERO, None, CAP);
+        assert_eq!(pace.due().elapsed(), secs(40));
+    }
+
+    #[test]
+    fn retry_after_lengthens_one_gap_only() {
+        let mut pace = Pace::polling(Some(secs(5)), false, Tick::ZERO);
+        pace.after_verdict(Tick::ZERO, Some(secs(60)));
+        assert_eq!(pace.due().elapsed(), secs(60));
+        pace.after_trouble(Tick::ZERO, Some(secs(90)), CAP);
+        assert_eq!(pace.due().elapsed(), secs(90));
+        pace.after_verdict(Tick::ZERO, None);
+        assert_eq!(pace.due().elapsed(), secs(5));
+    }
+
+    #[test]
+    fn setting_up_backs_off_from_one_second() {
+        let mut pace = Pace::setup(Tick::ZERO);
+        let mut waits = Vec::new();
+        for _ in 0..4 {
+            pace.after_trouble(Tick::ZERO, None, CAP);
+            waits.push(pace.due().elapsed().as_secs());
+        }
+        assert_eq!(waits, [1, 2, 4, 8]);
+    }
+}

@@ -1,0 +1,93 @@
+//! What the embedding program decides.
+
+use core::time::Duration;
+
+use oidc_proto::{Dialect, Endpoint};
+
+/// What to sign in to, as whom, and how patiently.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Policy {
+    /// Where the service is.
+    pub endpoint: Endpoint,
+    /// How its messages look on the wire.
+    pub dialect: Dialect,
+    /// The portal's address, for example `https://d-1234567890.awsapps.com/start`.
+    pub start_url: String,
+    /// The name to register under; the person who approves sees it, so it should say which program asks
+    /// (RFC 8628 §5.4).
+    pub client_name: String,
+    /// The scopes to register for. `sso:account:access` gives access to the portal API and makes the service issue a
+    /// refresh token; without scopes there is none.
+    pub scopes: Vec<String>,
+    /// When the first CreateToken request is sent.
+    pub first_poll: FirstPoll,
+    /// For how long RegisterClient and StartDeviceAuthorization are retried while the service gives no verdict.
+    /// There is no device code yet, so no deadline of the service's own.
+    pub setup_patience: Duration,
+    /// The longest wait that network trouble alone can cause. The service's own floor may be longer and always wins.
+    pub max_backoff: Duration,
+}
+
+/// When the first CreateToken request is sent after the device authorization arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum FirstPoll {
+    /// After one interval, as RFC 8628 §3.5 has it: nobody approves in less.
+    #[default]
+    AfterInterval,
+    /// At once, for clients that may have been approved beforehand.
+    Immediately,
+}
+
+impl Policy {
+    /// Signs in to the portal at `start_url` through this endpoint, under the name `sso-oidc`, without scopes.
+    #[must_use]
+    pub fn new(endpoint: Endpoint, start_url: impl Into<String>) -> Self {
+        Self {
+            endpoint,
+            dialect: Dialect::default(),
+            start_url: start_url.into(),
+            client_name: "sso-oidc".to_owned(),
+            scopes: Vec::new(),
+            first_poll: FirstPoll::default(),
+            setup_patience: Duration::from_secs(20),
+            max_backoff: Duration::from_secs(30),
+        }
+    }
+
+    /// The same policy with this client name.
+    #[must_use]
+    pub fn with_client_name(mut self, name: impl Into<String>) -> Self {
+        self.client_name = name.into();
+        self
+    }
+
+    /// The same policy with these scopes.
+    #[must_use]
+    pub fn with_scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+        self.scopes = scopes.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The same policy with this moment for the first poll.
+    #[must_use]
+    pub const fn with_first_poll(mut self, first_poll: FirstPoll) -> Self {
+        self.first_poll = first_poll;
+        self
+    }
+
+    /// The same policy with this patience before the prompt.
+    #[must_use]
+    pub const fn with_setup_patience(mut self, patience: Duration) -> Self {
+        self.setup_patience = patience;
+        self
+    }
+
+    /// The same policy with this cap on network backoff.
+    #[must_use]
+    pub const fn with_max_backoff(mut self, cap: Duration) -> Self {
+        self.max_backoff = cap;
+        self
+    }
+}

@@ -1,0 +1,112 @@
+//! What the driver tells the machine.
+
+use core::fmt;
+
+use oidc_proto::{
+    Answer, CreateTokenRequest, DeviceAuthorization, Fault, NoVerdict, Operation, RegisterClientRequest,
+    Registration, StartDeviceAuthorizationRequest, Token, Violation,
+};
+
+use crate::Ticket;
+
+/// What became of a request.
+///
+/// Exhaustive on purpose: it is made by [`Reply::decode`] or by a driver that knows what happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the machine's inputs are its contract")]
+pub enum Reply {
+    /// RegisterClient succeeded.
+    Registered(Registration),
+    /// StartDeviceAuthorization succeeded.
+    Authorized(DeviceAuthorization),
+    /// CreateToken succeeded.
+    Granted(Token),
+    /// The service said no, or not yet.
+    Fault(Fault),
+    /// A response came that is not the service's word.
+    NoVerdict(NoVerdict),
+    /// A success came without what it must have.
+    Violation(Violation),
+    /// No response came.
+    Failed(Failure),
+}
+
+/// Why no response came. The distinction matters for CreateToken alone: a device code is single-use, so a request
+/// that may have been seen may have spent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "the machine's inputs are its contract")]
+pub enum Failure {
+    /// The request cannot have reached the service: no address, connection refused, TLS handshake failed.
+    NotSent,
+    /// It may have reached the service: time-out, connection reset, anything after the first byte was written.
+    Unknown,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotSent => "the service could not be reached",
+            Self::Unknown => "the connection was lost before an answer came",
+        })
+    }
+}
+
+impl Reply {
+    /// Reads a response to the request of this ticket.
+    #[must_use]
+    pub fn decode<B: AsRef<[u8]>>(ticket: &Ticket, response: &http::Response<B>) -> Self {
+        let dialect = ticket.dialect;
+        match ticket.operation {
+            Operation::RegisterClient => {
+                Self::from_answer(dialect.decode::<RegisterClientRequest, _>(response), Self::Registered)
+            }
+            Operation::StartDeviceAuthorization => Self::from_answer(
+                dialect.decode::<StartDeviceAuthorizationRequest, _>(response),
+                Self::Authorized,
+            ),
+            Operation::CreateToken => {
+                Self::from_answer(dialect.decode::<CreateTokenRequest, _>(response), Self::Granted)
+            }
+            // An operation that this machine never sends cannot be on its tickets.
+            _ => Self::Failed(Failure::Unknown),
+        }
+    }
+
+    fn from_answer<T>(answer: Answer<T>, success: impl FnOnce(T) -> Self) -> Self {
+        match answer {
+            Answer::Success(value) => success(value),
+            Answer::Fault(fault) => Self::Fault(fault),
+            Answer::NoVerdict(no_verdict) => Self::NoVerdict(no_verdict),
+            Answer::Violation(violation) => Self::Violation(violation),
+        }
+    }
+
+    /// The operation that only this reply can belong to, if it is a success.
+    pub(crate) const fn success_of(&self) -> Option<Operation> {
+        match self {
+            Self::Registered(_) => Some(Operation::RegisterClient),
+            Self::Authorized(_) => Some(Operation::StartDeviceAuthorization),
+            Self::Granted(_) => Some(Operation::CreateToken),
+            Self::Fault(_) | Self::NoVerdict(_) | Self::Violation(_) | Self::Failed(_) => None,
+        }
+    }
+}
+
+/// A mistake of the driver. The call changed nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misuse {
+    /// The ticket is of another flow, was abandoned, or the flow has ended meanwhile (for example by
+    /// [`cancel`](crate::DeviceFlow::cancel)). Drop the reply.
+    #[error("the ticket is stale: its request was abandoned, or its flow has ended or is another one")]
+    StaleTicket,
+    /// The reply is a success of another operation than the ticket's. The flow still waits: since the ticket is gone,
+    /// [`abandon`](crate::DeviceFlow::abandon) it.
+    #[error("the reply is a success of {reply}, but the ticket is for {ticket}")]
+    WrongOperation {
+        /// The ticket's operation.
+        ticket: Operation,
+        /// The reply's operation.
+        reply: Operation,
+    },
+}

@@ -1,0 +1,151 @@
+//! A finished sign-in as a `Result`, the same for every adapter.
+
+use core::fmt;
+use core::time::Duration;
+use std::error::Error;
+
+use oidc_proto::{Answer, Fault, NoVerdict, Registration, Token, Violation};
+
+use crate::{DeviceFlow, Failure, Outcome, Tick};
+
+/// A sign-in that ended with a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SignedIn {
+    /// The token.
+    pub token: Token,
+    /// How old the token may be: the time since the request that brought it was sent. Its life counts from there.
+    pub token_age: Duration,
+    /// The registration that was used; keep it for the next sign-in (AWS's are good for 90 days), and for refresh.
+    pub registration: Registration,
+    /// Whether it is a new one, so that a cache should store it.
+    pub newly_registered: bool,
+    /// How many CreateToken requests were sent.
+    pub polls: u32,
+    /// How long the whole sign-in took.
+    pub elapsed: Duration,
+}
+
+impl SignedIn {
+    /// How much of the access token's life is left, on the safe side.
+    #[must_use]
+    pub const fn expires_in(&self) -> Duration {
+        self.token.expires_in.saturating_sub(self.token_age)
+    }
+}
+
+/// A sign-in that ended without a token. `E` is the adapter's transport error.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct NotSignedIn<E> {
+    /// How it ended; never [`Outcome::Granted`].
+    pub outcome: Outcome,
+    /// The cause behind [`Outcome::Unreachable`] and the like: the latest transport error, if the end has to do
+    /// with one.
+    pub transport: Option<E>,
+    /// The registration in use at the end, if there was one.
+    pub registration: Option<Registration>,
+    /// How many CreateToken requests were sent.
+    pub polls: u32,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+impl<E> fmt::Display for NotSignedIn<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.outcome.fmt(f)
+    }
+}
+
+impl<E: Error + 'static> Error for NotSignedIn<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.transport.as_ref().map(|error| error as &(dyn Error + 'static))
+    }
+}
+
+impl DeviceFlow {
+    /// The ended flow as a `Result`. `transport` is the driver's latest transport error; it is kept where the outcome
+    /// speaks of transport.
+    ///
+    /// A flow that has not ended counts as cancelled: whoever stops driving it has given up.
+    ///
+    /// # Errors
+    /// Every outcome but [`Outcome::Granted`].
+    pub fn into_result<E>(
+        mut self,
+        now: Tick,
+        transport: Option<E>,
+    ) -> Result<SignedIn, Box<NotSignedIn<E>>> {
+        self.cancel();
+        let polls = self.polls();
+        let elapsed = now.since(self.started());
+        let newly_registered = self.is_newly_registered();
+        let (outcome, registration) = self.into_parts();
+        match (outcome, registration) {
+            (Outcome::Granted { token, requested_at }, Some(registration)) => Ok(SignedIn {
+                token,
+                token_age: now.since(requested_at),
+                registration,
+                newly_registered,
+                polls,
+                elapsed,
+            }),
+            (outcome, registration) => {
+                let speaks_of_transport = outcome.is_about_transport();
+                Err(Box::new(NotSignedIn {
+                    outcome,
+                    transport: transport.filter(|_| speaks_of_transport),
+                    registration,
+                    polls,
+                    elapsed,
+                }))
+            }
+        }
+    }
+}
+
+/// Why one plain call of an operation did not succeed. `E` is the adapter's transport error.
+///
+/// `Display` never quotes a body; it carries the service's own words without control characters.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError<E: Error + 'static> {
+    /// The service said no, or not yet.
+    #[error("{0}")]
+    Fault(Fault),
+    /// A response came that is not the service's word.
+    #[error("the service did not answer properly: {0}")]
+    NoVerdict(NoVerdict),
+    /// A success came without what it must have.
+    #[error("{0}")]
+    Violation(Violation),
+    /// No response came.
+    #[error("{failure}")]
+    #[non_exhaustive]
+    Transport {
+        /// Whether the request may have been seen.
+        failure: Failure,
+        /// The cause.
+        source: E,
+    },
+}
+
+impl<E: Error + 'static> CallError<E> {
+    /// A request that got no response.
+    pub const fn transport(failure: Failure, source: E) -> Self {
+        Self::Transport { failure, source }
+    }
+
+    /// An answer as a `Result`.
+    ///
+    /// # Errors
+    /// Every answer but a success.
+    pub fn from_answer<T>(answer: Answer<T>) -> Result<T, Self> {
+        match answer {
+            Answer::Success(value) => Ok(value),
+            Answer::Fault(fault) => Err(Self::Fault(fault)),
+            Answer::NoVerdict(no_verdict) => Err(Self::NoVerdict(no_verdict)),
+            Answer::Violation(violation) => Err(Self::Violation(violation)),
+        }
+    }
+}

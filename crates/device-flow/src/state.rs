@@ -1,0 +1,321 @@
+//! The states, and what each reply does in each. One function per state; every transition consumes the old state.
+
+use core::time::Duration;
+
+use oidc_proto::{
+    Client, CreateTokenRequest, DeviceAuthorization, Fault, FaultCode, Grant, Operation,
+    RegisterClientRequest, Registration, Request, StartDeviceAuthorizationRequest,
+};
+
+use crate::pace::Pace;
+use crate::policy::FirstPoll;
+use crate::{Expiry, Failure, Outcome, Policy, Reply, Tick, Trouble};
+
+/// Where the flow is. The default is a state to leave behind while a transition computes the next: cancelled, so that
+/// even a transition that never finished would send nothing.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// RegisterClient is to be sent, or is under way.
+    Register(Setup),
+    /// StartDeviceAuthorization is to be sent, or is under way.
+    Authorize(Setup),
+    /// There are codes, which the person has not seen yet.
+    Prompt(Box<Session>),
+    /// CreateToken is to be sent when due, or is under way.
+    Poll(Box<Session>),
+    /// Over, for good.
+    Ended(Outcome),
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::Ended(Outcome::Cancelled)
+    }
+}
+
+/// What a reply leads to.
+pub(crate) enum Progress {
+    /// Another state, or the same one again.
+    To(State),
+    /// There is a registration now.
+    Registered(Registration),
+    /// The service does not accept the client. If the registration is old, a new one may help.
+    ClientRejected(Operation, Fault),
+}
+
+/// Before there is a device code: a request that is repeated while there is no verdict, up to the policy's patience.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pace: Pace,
+    give_up_at: Tick,
+    trouble: Option<Trouble>,
+}
+
+/// A device code's life.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) authorization: DeviceAuthorization,
+    /// Encoded once, lent for every poll.
+    request: Request,
+    pace: Pace,
+    /// Anchored where the device authorization arrived.
+    pub(crate) deadline: Tick,
+    /// A CreateToken request whose answer was lost may have spent the code, and no later answer has shown otherwise.
+    may_be_spent: bool,
+    /// Whether any poll got a verdict.
+    heard: bool,
+    trouble: Option<Trouble>,
+}
+
+impl Setup {
+    pub(crate) fn new(now: Tick, patience: Duration) -> Self {
+        Self { pace: Pace::setup(now), give_up_at: now + patience, trouble: None }
+    }
+
+    pub(crate) const fn due(&self) -> Tick {
+        self.pace.due()
+    }
+
+    pub(crate) const fn trouble(&self) -> Option<&Trouble> {
+        self.trouble.as_ref()
+    }
+
+    /// No verdict: again later, or never if that would be after the patience has run out.
+    fn retry(
+        mut self,
+        operation: Operation,
+        policy: &Policy,
+        now: Tick,
+        trouble: Trouble,
+    ) -> Result<Self, Outcome> {
+        match &trouble {
+            Trouble::Fault(fault) if fault.code == FaultCode::SlowDown => {
+                self.pace.slow_down(now, fault.retry_after)
+            }
+            Trouble::Fault(fault) => self.pace.after_trouble(now, fault.retry_after, policy.max_backoff),
+            Trouble::NoVerdict(answer) => {
+                self.pace.after_trouble(now, answer.retry_after, policy.max_backoff)
+            }
+            Trouble::Failed(_) => self.pace.after_trouble(now, None, policy.max_backoff),
+        }
+        if self.pace.due() > self.give_up_at {
+            return Err(Outcome::Unreachable { operation, trouble });
+        }
+        self.trouble = Some(trouble);
+        Ok(self)
+    }
+}
+
+impl Session {
+    fn new(policy: &Policy, client: Client, authorization: DeviceAuthorization, now: Tick) -> Self {
+        let grant = Grant::DeviceCode { device_code: authorization.device_code.clone() };
+        let at_once = policy.first_poll == FirstPoll::Immediately;
+        Self {
+            request: policy.dialect.encode(&policy.endpoint, &CreateTokenRequest::new(client, grant)),
+            pace: Pace::polling(authorization.interval, at_once, now),
+            deadline: now + authorization.expires_in,
+            authorization,
+            may_be_spent: false,
+            heard: false,
+            trouble: None,
+        }
+    }
+
+    pub(crate) const fn due(&self) -> Tick {
+        self.pace.due()
+    }
+
+    pub(crate) const fn interval(&self) -> Duration {
+        self.pace.interval()
+    }
+
+    pub(crate) const fn trouble(&self) -> Option<&Trouble> {
+        self.trouble.as_ref()
+    }
+
+    /// The outcome when our own clock has reached the deadline.
+    pub(crate) fn expire(&mut self) -> Outcome {
+        match self.trouble.take() {
+            Some(trouble) if !self.heard => {
+                Outcome::Unreachable { operation: Operation::CreateToken, trouble }
+            }
+            trouble => Outcome::Expired(Expiry::Clock(trouble)),
+        }
+    }
+
+    /// A verdict came: whatever went wrong before is over.
+    fn hear(&mut self) {
+        self.heard = true;
+        self.trouble = None;
+    }
+
+    /// No verdict: back off and poll again. `may_have_acted` says whether the code may be spent by now.
+    fn lose(
+        mut self: Box<Self>,
+        policy: &Policy,
+        now: Tick,
+        trouble: Trouble,
+        may_have_acted: bool,
+    ) -> State {
+        let retry_after = match &trouble {
+            Trouble::Fault(fault) => fault.retry_after,
+            Trouble::NoVerdict(answer) => answer.retry_after,
+            Trouble::Failed(_) => None,
+        };
+        self.pace.after_trouble(now, retry_after, policy.max_backoff);
+        self.may_be_spent |= may_have_acted;
+        self.trouble = Some(trouble);
+        State::Poll(self)
+    }
+}
+
+impl State {
+    /// The person has been given the prompt.
+    pub(crate) fn prompted(self) -> Self {
+        match self {
+            Self::Prompt(session) => Self::Poll(session),
+            other @ (Self::Register(_) | Self::Authorize(_) | Self::Poll(_) | Self::Ended(_)) => other,
+        }
+    }
+
+    /// The request to send in this state, if it sends any.
+    pub(crate) fn request(&self, policy: &Policy, registration: Option<&Registration>) -> Option<Request> {
+        match self {
+            Self::Register(_) => {
+                let request = RegisterClientRequest::new(&policy.client_name).with_scopes(&policy.scopes);
+                Some(policy.dialect.encode(&policy.endpoint, &request))
+            }
+            Self::Authorize(_) => {
+                let client = registration?.client.clone();
+                let request = StartDeviceAuthorizationRequest::new(client, &policy.start_url);
+                Some(policy.dialect.encode(&policy.endpoint, &request))
+            }
+            Self::Poll(session) => Some(session.request.clone()),
+            Self::Prompt(_) | Self::Ended(_) => None,
+        }
+    }
+
+    /// What a reply to this state's request leads to.
+    pub(crate) fn on_reply(
+        self,
+        policy: &Policy,
+        registration: Option<&Registration>,
+        sent_at: Tick,
+        now: Tick,
+        reply: Reply,
+    ) -> Progress {
+        match self {
+            Self::Register(setup) => registering(setup, policy, now, reply),
+            Self::Authorize(setup) => authorizing(setup, policy, registration, now, reply),
+            Self::Poll(session) => polling(session, policy, sent_at, now, reply),
+            // Nothing is under way in these states, so no reply can be for them.
+            state @ (Self::Prompt(_) | Self::Ended(_)) => Progress::To(state),
+        }
+    }
+}
+
+fn ended(outcome: Outcome) -> Progress {
+    Progress::To(State::Ended(outcome))
+}
+
+fn registering(setup: Setup, policy: &Policy, now: Tick, reply: Reply) -> Progress {
+    match reply {
+        Reply::Registered(registration) => Progress::Registered(registration),
+        reply => not_set_up(Operation::RegisterClient, setup, policy, now, reply, State::Register),
+    }
+}
+
+fn authorizing(
+    setup: Setup,
+    policy: &Policy,
+    registration: Option<&Registration>,
+    now: Tick,
+    reply: Reply,
+) -> Progress {
+    const OPERATION: Operation = Operation::StartDeviceAuthorization;
+    match (reply, registration) {
+        (Reply::Authorized(authorization), Some(registration)) => {
+            let session = Session::new(policy, registration.client.clone(), authorization, now);
+            Progress::To(State::Prompt(Box::new(session)))
+        }
+        (Reply::Fault(fault), _) if rejects_client(&fault) => Progress::ClientRejected(OPERATION, fault),
+        (reply, _) => not_set_up(OPERATION, setup, policy, now, reply, State::Authorize),
+    }
+}
+
+/// What RegisterClient and StartDeviceAuthorization have in common: everything but their successes.
+fn not_set_up(
+    operation: Operation,
+    setup: Setup,
+    policy: &Policy,
+    now: Tick,
+    reply: Reply,
+    again: fn(Setup) -> State,
+) -> Progress {
+    let trouble = match reply {
+        Reply::Fault(fault) if fault.is_transient() || fault.code == FaultCode::SlowDown => {
+            Trouble::Fault(fault)
+        }
+        Reply::Fault(fault) => return ended(Outcome::Rejected { operation, fault }),
+        Reply::Violation(violation) => return ended(Outcome::ProtocolViolation(violation)),
+        Reply::NoVerdict(no_verdict) => Trouble::NoVerdict(no_verdict),
+        Reply::Failed(failure) => Trouble::Failed(failure),
+        // A success of another operation is refused before it comes here.
+        Reply::Registered(_) | Reply::Authorized(_) | Reply::Granted(_) => return Progress::To(again(setup)),
+    };
+    match setup.retry(operation, policy, now, trouble) {
+        Ok(setup) => Progress::To(again(setup)),
+        Err(outcome) => ended(outcome),
+    }
+}
+
+fn polling(session: Box<Session>, policy: &Policy, sent_at: Tick, now: Tick, reply: Reply) -> Progress {
+    match reply {
+        Reply::Granted(token) => ended(Outcome::Granted { token, requested_at: sent_at }),
+        Reply::Fault(fault) => refused(session, policy, now, fault),
+        Reply::Violation(violation) => ended(Outcome::ProtocolViolation(violation)),
+        Reply::NoVerdict(no_verdict) => {
+            let may_have_acted = no_verdict.may_have_acted();
+            Progress::To(session.lose(policy, now, Trouble::NoVerdict(no_verdict), may_have_acted))
+        }
+        Reply::Failed(failure) => {
+            Progress::To(session.lose(policy, now, Trouble::Failed(failure), failure == Failure::Unknown))
+        }
+        // A success of another operation is refused before it comes here.
+        Reply::Registered(_) | Reply::Authorized(_) => Progress::To(State::Poll(session)),
+    }
+}
+
+/// The service's word on a poll (RFC 8628 §3.5).
+fn refused(mut session: Box<Session>, policy: &Policy, now: Tick, fault: Fault) -> Progress {
+    match &fault.code {
+        FaultCode::AuthorizationPending => {
+            session.hear();
+            // A code that still waits for its person has not been spent.
+            session.may_be_spent = false;
+            session.pace.after_verdict(now, fault.retry_after);
+            Progress::To(State::Poll(session))
+        }
+        FaultCode::SlowDown => {
+            session.hear();
+            session.pace.slow_down(now, fault.retry_after);
+            Progress::To(State::Poll(session))
+        }
+        FaultCode::AccessDenied => ended(Outcome::Denied(fault)),
+        FaultCode::ExpiredToken | FaultCode::InvalidGrant if session.may_be_spent => {
+            ended(Outcome::GrantLost(fault))
+        }
+        FaultCode::ExpiredToken => ended(Outcome::Expired(Expiry::Service(fault))),
+        _ if rejects_client(&fault) => Progress::ClientRejected(Operation::CreateToken, fault),
+        _ if fault.is_transient() => {
+            let may_have_acted = fault.status >= 500;
+            Progress::To(session.lose(policy, now, Trouble::Fault(fault), may_have_acted))
+        }
+        _ => ended(Outcome::Rejected { operation: Operation::CreateToken, fault }),
+    }
+}
+
+/// Whether the service does not accept the client: unknown, lapsed, or not allowed to use this grant.
+fn rejects_client(fault: &Fault) -> bool {
+    matches!(fault.code, FaultCode::InvalidClient | FaultCode::UnauthorizedClient)
+}
