@@ -1,1 +1,87 @@
-//! Under construction.
+//! The server side of the device authorization grant (RFC 8628) as pure decisions over loaded records.
+//!
+//! Every operation is a function of a [`Policy`], the records that the request's keys name, the request, the time
+//! and some entropy. It returns a [`Decision`]: what to answer, and which records change. Nothing here reads a clock,
+//! draws randomness, or knows where records live, so that a server, a property test and a simulation of many devices
+//! run the same rules.
+//!
+//! | operation | records it reads | function |
+//! |---|---|---|
+//! | RegisterClient | none | [`register_client`] |
+//! | StartDeviceAuthorization | the client | [`start_device_authorization`] |
+//! | CreateToken | the client, and what [`GrantKey`] names | [`create_token`] |
+//! | the person looks at a code | the device, its client | [`review`] |
+//! | the person decides | the device | [`decide`] |
+//! | the person typed a wrong code | the guess records | [`may_guess`], [`count_guess`] |
+//!
+//! # The contract of a store
+//!
+//! Load, decide, commit, and let nothing change the loaded records in between (a lock, or compare-and-set): that is
+//! what makes a device code single-use when two polls arrive together. Commit all changes or none, and commit them
+//! *also when the reply is a fault*: a `slow_down` lengthens the interval. A record may be dropped once it is past its
+//! `forget_at`. [`Memory`] is such a store, bounded and pure itself.
+//!
+//! ```
+//! use core::time::Duration;
+//! use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy, Verdict};
+//! use oidc_proto::{CreateTokenRequest, Grant, RegisterClientRequest, StartDeviceAuthorizationRequest};
+//!
+//! let policy = Policy::default();
+//! let mut store = Memory::new(Capacity::default());
+//! let mut count = 0u8;
+//! let mut entropy = |bytes: &mut [u8]| {
+//!     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
+//!     Ok::<(), NoEntropy>(())
+//! };
+//! let now = Moment::new(Duration::from_secs(1_700_000_000));
+//!
+//! let registration =
+//!     store.register_client(&policy, &RegisterClientRequest::new("my-tool"), now, &mut entropy)?;
+//! let ask = StartDeviceAuthorizationRequest::new(registration.client.clone(), "https://example.awsapps.com/start");
+//! let device = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
+//! store.decide(&policy, None, &device.user_code, Verdict::Approve, now)?;
+//! let grant = Grant::DeviceCode { device_code: device.device_code };
+//! let token =
+//!     store.create_token(&policy, &CreateTokenRequest::new(registration.client, grant), now, &mut entropy)?;
+//! assert_eq!(token.expires_in, Duration::from_secs(8 * 3600));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![warn(
+    clippy::exhaustive_enums,
+    clippy::exhaustive_structs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod client;
+mod decision;
+mod device;
+mod entropy;
+mod guess;
+mod memory;
+mod moment;
+mod pace;
+mod person;
+mod policy;
+mod record;
+mod refresh;
+mod register;
+mod selector;
+mod token;
+mod user_code;
+
+pub use decision::{Change, Decision};
+pub use device::start_device_authorization;
+pub use entropy::{Entropy, NoEntropy};
+pub use guess::{GuessRecord, Source, TooManyGuesses, count_guess, may_guess};
+pub use memory::{Capacity, Counts, Memory};
+pub use moment::Moment;
+pub use person::{PersonError, Review, Verdict, decide, review};
+pub use policy::{GuessLimit, Policy, SlowDown};
+pub use record::{ClientRecord, DeviceRecord, DeviceState, RefreshRecord, Standing};
+pub use register::register_client;
+pub use selector::Selector;
+pub use token::{GrantKey, Records, create_token};
+pub use user_code::UserCode;

@@ -1,0 +1,36 @@
+//! Who is asking (RFC 6749 §3.2.1).
+
+use oidc_proto::{Client, Fault, FaultCode, Secret};
+
+use crate::{ClientRecord, Moment};
+
+/// The client, if it is known, its registration has not lapsed and the secret is right. Which of the three failed is
+/// not said: the answer is the same in every byte, and an unknown client costs a comparison too.
+pub(crate) fn authenticate<'a>(
+    record: Option<&'a ClientRecord>,
+    client: &Client,
+    now: Moment,
+) -> Result<&'a ClientRecord, Fault> {
+    let decoy = Secret::from("an unknown client is compared with this, as long as a real secret is....");
+    let expected = record.and_then(|record| record.registration.client.secret.as_ref());
+    let right = client.secret.as_ref() == Some(expected.unwrap_or(&decoy));
+    record
+        .filter(|record| {
+            right
+                && expected.is_some()
+                && record.registration.client.id == client.id
+                && now < record.forget_at
+        })
+        .ok_or_else(invalid_client)
+}
+
+/// The one answer to every client that cannot be believed, with the real service's text.
+fn invalid_client() -> Fault {
+    Fault::new(FaultCode::InvalidClient).with_description("Invalid client provided")
+}
+
+/// The client may not use this grant.
+pub(crate) fn unauthorized() -> Fault {
+    Fault::new(FaultCode::UnauthorizedClient)
+        .with_description("The client did not register for this grant type")
+}

@@ -1,0 +1,93 @@
+//! Randomness, handed in, and the texts made of it.
+
+use oidc_proto::{Fault, FaultCode, Secret};
+
+/// A source of unpredictable bytes. A driver passes the operating system's, a test a seeded one. Closures of the same
+/// shape are sources.
+pub trait Entropy {
+    /// Fills the whole buffer.
+    ///
+    /// # Errors
+    /// [`NoEntropy`] if it cannot; the operation then fails with `InternalServerException` and changes nothing.
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy>;
+}
+
+impl<F: FnMut(&mut [u8]) -> Result<(), NoEntropy>> Entropy for F {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        self(bytes)
+    }
+}
+
+/// The source of entropy failed, or gave bytes that cannot be random.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no entropy to make codes and tokens from")]
+#[non_exhaustive]
+pub struct NoEntropy;
+
+impl NoEntropy {
+    /// The error, for drivers that have none of their own.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self
+    }
+}
+
+impl Default for NoEntropy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl From<NoEntropy> for Fault {
+    fn from(_: NoEntropy) -> Self {
+        Self::new(FaultCode::InternalServer).with_description("the server cannot make codes at the moment")
+    }
+}
+
+/// A secret text of `N` random bytes in base64url.
+pub(crate) fn secret<const N: usize>(entropy: &mut dyn Entropy) -> Result<Secret, NoEntropy> {
+    let mut bytes = [0u8; N];
+    entropy.fill(&mut bytes)?;
+    Ok(Secret::new(base64url(&bytes)))
+}
+
+/// base64url without padding (RFC 4648 §5).
+pub(crate) fn base64url(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let word =
+            chunk.iter().enumerate().fold(0u32, |word, (i, byte)| word | u32::from(*byte) << (16 - 8 * i));
+        for i in 0..=chunk.len() {
+            let index = (word >> (18 - 6 * i)) & 63;
+            if let Some(letter) = ALPHABET.get(index as usize) {
+                text.push(char::from(*letter));
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64url_agrees_with_the_vectors_of_rfc_4648() {
+        for (plain, text) in
+            [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg"), ("fooba", "Zm9vYmE")]
+        {
+            assert_eq!(base64url(plain.as_bytes()), text);
+        }
+        assert_eq!(base64url(&[0xff, 0xef, 0xfe]), "_-_-");
+    }
+
+    #[test]
+    fn a_device_code_of_64_bytes_has_86_characters_like_the_real_one() {
+        let mut zeros = |bytes: &mut [u8]| {
+            bytes.fill(0);
+            Ok(())
+        };
+        assert_eq!(secret::<64>(&mut zeros).unwrap().expose().len(), 86);
+    }
+}

@@ -1,0 +1,87 @@
+//! How often a wrong user code may be tried (RFC 8628 §5.1).
+
+use core::net::IpAddr;
+use core::time::Duration;
+
+use crate::{Moment, Policy};
+
+/// Where a guess came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Source(u128);
+
+impl Source {
+    /// All sources together.
+    pub const EVERYONE: Self = Self(0);
+
+    /// This address. One IPv6 host commands a whole /64, so that counts as one source.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(v4) => Self(v4.to_ipv6_mapped().to_bits()),
+            IpAddr::V6(v6) => Self((v6.to_bits() >> 64 << 64) | 1),
+        }
+    }
+}
+
+/// The wrong codes of one source in one window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GuessRecord {
+    /// When the window began.
+    pub began: Moment,
+    /// Wrong codes since.
+    pub count: u32,
+    /// When the window ends, and the record may be forgotten.
+    pub forget_at: Moment,
+}
+
+/// Too many wrong codes; no code is looked at until the window has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many wrong codes; try again in {} s", wait.as_secs().max(1))]
+#[non_exhaustive]
+pub struct TooManyGuesses {
+    /// How long until the next try is looked at.
+    pub wait: Duration,
+}
+
+/// Whether a code from this source may be looked up at all. To be asked *before* the look-up: while over the limit a
+/// right code is refused too, so that further guesses learn nothing.
+///
+/// # Errors
+/// [`TooManyGuesses`] while the source, or everyone together, is over the limit.
+pub fn may_guess(
+    policy: &Policy,
+    source: Option<&GuessRecord>,
+    everyone: Option<&GuessRecord>,
+    now: Moment,
+) -> Result<(), TooManyGuesses> {
+    let limits = [(source, policy.guesses.per_source), (everyone, policy.guesses.everyone)];
+    for (record, limit) in limits {
+        if let Some(record) = record
+            && now < record.forget_at
+            && record.count >= limit
+        {
+            // After a step back of the clock the wait is no longer than a whole window.
+            return Err(TooManyGuesses { wait: record.forget_at.since(now).min(policy.guesses.window) });
+        }
+    }
+    Ok(())
+}
+
+/// The record of a source after one more wrong code. A right code changes nothing: it must not buy a guesser a fresh
+/// start.
+#[must_use]
+pub fn count_guess(policy: &Policy, record: Option<&GuessRecord>, now: Moment) -> GuessRecord {
+    match record {
+        Some(record) if now < record.forget_at => {
+            // After a step back of the clock the window begins anew, and the count stays.
+            let began = record.began.min(now);
+            GuessRecord {
+                began,
+                count: record.count.saturating_add(1),
+                forget_at: began.after(policy.guesses.window),
+            }
+        }
+        _ => GuessRecord { began: now, count: 1, forget_at: now.after(policy.guesses.window) },
+    }
+}

@@ -1,0 +1,315 @@
+//! A bounded store in memory: pure itself, so that a simulation can use it as well as a server.
+
+mod table;
+
+use oidc_proto::{
+    CreateTokenRequest, DeviceAuthorization, Fault, FaultCode, RegisterClientRequest, Registration,
+    StartDeviceAuthorizationRequest, Token,
+};
+
+use self::table::Table;
+use crate::{
+    Change, ClientRecord, DeviceRecord, Entropy, GrantKey, GuessRecord, Moment, PersonError, Policy, Records,
+    RefreshRecord, Review, Selector, Source, UserCode, Verdict, count_guess, create_token, decide, may_guess,
+    register_client, review, start_device_authorization,
+};
+
+/// How much a [`Memory`] may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capacity {
+    /// Registrations; at about 5 KiB each at most. Default: 100,000.
+    pub clients: usize,
+    /// Devices, from their request until they are forgotten; at about 3 KiB each at most. Default: 100,000.
+    pub devices: usize,
+    /// Chains of refresh tokens. Default: 100,000.
+    pub chains: usize,
+    /// Sources of wrong codes. Default: 10,000.
+    pub sources: usize,
+}
+
+impl Default for Capacity {
+    fn default() -> Self {
+        Self { clients: 100_000, devices: 100_000, chains: 100_000, sources: 10_000 }
+    }
+}
+
+impl Capacity {
+    /// The same capacity with room for this many registrations.
+    #[must_use]
+    pub const fn with_clients(mut self, count: usize) -> Self {
+        self.clients = count;
+        self
+    }
+
+    /// The same capacity with room for this many devices.
+    #[must_use]
+    pub const fn with_devices(mut self, count: usize) -> Self {
+        self.devices = count;
+        self
+    }
+
+    /// The same capacity with room for this many chains of refresh tokens.
+    #[must_use]
+    pub const fn with_chains(mut self, count: usize) -> Self {
+        self.chains = count;
+        self
+    }
+
+    /// The same capacity with room for this many sources of wrong codes.
+    #[must_use]
+    pub const fn with_sources(mut self, count: usize) -> Self {
+        self.sources = count;
+        self
+    }
+}
+
+/// How much a [`Memory`] holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Registrations.
+    pub clients: usize,
+    /// Devices that are not forgotten yet.
+    pub devices: usize,
+    /// Chains of refresh tokens.
+    pub chains: usize,
+    /// Sources of wrong codes.
+    pub sources: usize,
+}
+
+/// A bounded store in memory: it loads, decides and commits.
+///
+/// What may be forgotten goes first-come, first-gone as new records arrive, a few each time, so that no request pays
+/// for a scan. A store that is full of live records refuses new clients and new devices with `SlowDownException`;
+/// of refresh chains and guess records it drops the one that ends first, because a refusal there would take a granted
+/// token away or stop the counting.
+#[derive(Debug)]
+pub struct Memory {
+    clients: Table<String, ClientRecord>,
+    devices: Table<Selector, DeviceRecord>,
+    user_codes: std::collections::BTreeMap<UserCode, Selector>,
+    chains: Table<Selector, RefreshRecord>,
+    guesses: Table<Source, GuessRecord>,
+    guesses_of_all: Option<GuessRecord>,
+}
+
+/// How often a user code that is taken is drawn anew. With a million live codes of 2.56e10, five draws all fail once
+/// in 1e22 times.
+const DRAWS: usize = 5;
+
+impl Memory {
+    /// An empty store.
+    #[must_use]
+    pub const fn new(capacity: Capacity) -> Self {
+        Self {
+            clients: Table::new(capacity.clients),
+            devices: Table::new(capacity.devices),
+            user_codes: std::collections::BTreeMap::new(),
+            chains: Table::new(capacity.chains),
+            guesses: Table::new(capacity.sources),
+            guesses_of_all: None,
+        }
+    }
+
+    /// RegisterClient; see [`register_client`].
+    ///
+    /// # Errors
+    /// The fault to answer with; `SlowDownException` if the store is full of live registrations.
+    pub fn register_client(
+        &mut self,
+        policy: &Policy,
+        request: &RegisterClientRequest,
+        now: Moment,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Registration, Fault> {
+        self.clients.make_room(now, |_, _| {});
+        if self.clients.is_full() {
+            return Err(full("registrations"));
+        }
+        let decision = register_client(policy, request, now, entropy);
+        self.commit(decision.changes);
+        decision.reply
+    }
+
+    /// StartDeviceAuthorization; see [`start_device_authorization`].
+    ///
+    /// # Errors
+    /// The fault to answer with; `SlowDownException` if the store is full of devices whose codes are good.
+    pub fn start_device_authorization(
+        &mut self,
+        policy: &Policy,
+        request: &StartDeviceAuthorizationRequest,
+        now: Moment,
+        entropy: &mut dyn Entropy,
+    ) -> Result<DeviceAuthorization, Fault> {
+        let user_codes = &mut self.user_codes;
+        let mut forget = |_: &Selector, device: DeviceRecord| {
+            user_codes.remove(&device.user_code);
+        };
+        self.devices.make_room(now, &mut forget);
+        if self.devices.is_full() {
+            // Before anybody is turned away, those that are only remembered for their `expired_token` go.
+            self.devices.drop_first_if(|device| device.expires_at <= now, &mut forget);
+        }
+        for _ in 0..DRAWS {
+            let client = self.clients.find(request.client.id.as_str());
+            let decision = start_device_authorization(policy, client, request, now, entropy);
+            if decision.reply.is_ok() && self.devices.is_full() {
+                return Err(full("device authorizations"));
+            }
+            let taken = decision.changes.iter().any(|change| match change {
+                Change::AddDevice(device) => self.user_codes.contains_key(&device.user_code),
+                _ => false,
+            });
+            if !taken {
+                self.commit(decision.changes);
+                return decision.reply;
+            }
+        }
+        Err(full("user codes"))
+    }
+
+    /// CreateToken; see [`create_token`].
+    ///
+    /// # Errors
+    /// The fault to answer with.
+    pub fn create_token(
+        &mut self,
+        policy: &Policy,
+        request: &CreateTokenRequest,
+        now: Moment,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Token, Fault> {
+        let records = Records::of_client(self.clients.find(request.client.id.as_str()));
+        let records = match GrantKey::of(&request.grant) {
+            GrantKey::Device(selector) => records.with_device(self.devices.find(&selector)),
+            GrantKey::Refresh(selector) => records.with_refresh(self.chains.find(&selector)),
+            GrantKey::Nothing => records,
+        };
+        let decision = create_token(policy, records, request, now, entropy);
+        self.chains.make_room(now, |_, _| {});
+        self.commit(decision.changes);
+        decision.reply
+    }
+
+    /// What a person is to decide on, from what was typed; see [`review`]. With a source, wrong codes are counted and
+    /// limited; `None` is for callers that are trusted.
+    ///
+    /// # Errors
+    /// Why there is nothing to decide on.
+    pub fn review(
+        &mut self,
+        policy: &Policy,
+        source: Option<Source>,
+        typed: &str,
+        now: Moment,
+    ) -> Result<Review, PersonError> {
+        let selector = self.look_up(policy, source, typed, now)?;
+        let device = self.devices.find(&selector);
+        let client = device.and_then(|device| self.clients.find(device.client_id.as_str()));
+        review(device, client, now)
+    }
+
+    /// Commits a person's decision on the code that was typed; see [`decide`]. Wrong codes count as in
+    /// [`Memory::review`].
+    ///
+    /// # Errors
+    /// Why it cannot be decided on.
+    pub fn decide(
+        &mut self,
+        policy: &Policy,
+        source: Option<Source>,
+        typed: &str,
+        verdict: Verdict,
+        now: Moment,
+    ) -> Result<(), PersonError> {
+        let selector = self.look_up(policy, source, typed, now)?;
+        let change = decide(self.devices.find(&selector), verdict, now)?;
+        self.commit([change]);
+        Ok(())
+    }
+
+    /// The device of this code, if it is known.
+    #[must_use]
+    pub fn device(&self, selector: Selector) -> Option<&DeviceRecord> {
+        self.devices.find(&selector)
+    }
+
+    /// The codes that people could decide on now, in no useful order. It looks at every device: for tests and tools,
+    /// not for requests.
+    pub fn pending(&self, now: Moment) -> impl Iterator<Item = UserCode> {
+        self.devices.values().filter(move |device| device.is_pending_at(now)).map(|device| device.user_code)
+    }
+
+    /// How much is held.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts {
+            clients: self.clients.len(),
+            devices: self.devices.len(),
+            chains: self.chains.len(),
+            sources: self.guesses.len(),
+        }
+    }
+
+    /// The device of a typed code. The limit comes before the look-up, and only codes that exist nowhere count.
+    fn look_up(
+        &mut self,
+        policy: &Policy,
+        source: Option<Source>,
+        typed: &str,
+        now: Moment,
+    ) -> Result<Selector, PersonError> {
+        if let Some(source) = source {
+            may_guess(policy, self.guesses.find(&source), self.guesses_of_all.as_ref(), now)?;
+        }
+        let selector = UserCode::typed(typed).and_then(|code| self.user_codes.get(&code)).copied();
+        if let Some(source) = source
+            && selector.is_none()
+        {
+            self.count_guess(policy, source, now);
+        }
+        selector.ok_or(PersonError::Unknown)
+    }
+
+    fn count_guess(&mut self, policy: &Policy, source: Source, now: Moment) {
+        let record = count_guess(policy, self.guesses.find(&source), now);
+        self.guesses.make_room(now, |_, _| {});
+        self.guesses.put_over_first(source, record);
+        self.guesses_of_all = Some(count_guess(policy, self.guesses_of_all.as_ref(), now));
+    }
+
+    fn commit(&mut self, changes: impl IntoIterator<Item = Change>) {
+        for change in changes {
+            match change {
+                Change::AddClient(record) => {
+                    self.clients.put_over_first(record.registration.client.id.clone(), record);
+                }
+                Change::AddDevice(record) => {
+                    if let Some(selector) = Selector::of(&record.device_code) {
+                        self.user_codes.insert(record.user_code, selector);
+                        self.devices.put_over_first(selector, record);
+                    }
+                }
+                Change::SetDevice { device, state } => {
+                    if let Some(record) = self.devices.find_mut(&device) {
+                        record.state = state;
+                    }
+                }
+                Change::PutRefresh(record) => {
+                    if let Some(selector) = Selector::of(&record.token) {
+                        self.chains.put_over_first(selector, record);
+                    }
+                }
+                Change::RevokeRefresh(selector) => self.chains.remove(&selector),
+            }
+        }
+    }
+}
+
+/// The answer of a store that has no room, in the one fault that tells every client to come back later.
+fn full(what: &str) -> Fault {
+    Fault::new(FaultCode::SlowDown)
+        .with_description(format!("The server holds as many {what} as it can; try later"))
+}

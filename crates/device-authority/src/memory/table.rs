@@ -1,0 +1,123 @@
+//! A bounded table whose records say when they may be forgotten.
+
+use core::borrow::Borrow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{ClientRecord, DeviceRecord, GuessRecord, Moment, RefreshRecord};
+
+/// How many forgettable records one new record sweeps away: more than it adds, so that the table shrinks to what is
+/// alive, and few, so that nobody waits.
+const SWEEP: usize = 4;
+
+/// A record that says when it may be forgotten.
+pub(super) trait Forgettable {
+    /// From when on the record may be dropped. It does not change while the record is in a table, except by a `put`.
+    fn forget_at(&self) -> Moment;
+}
+
+impl Forgettable for ClientRecord {
+    fn forget_at(&self) -> Moment {
+        self.forget_at
+    }
+}
+
+impl Forgettable for DeviceRecord {
+    fn forget_at(&self) -> Moment {
+        self.forget_at
+    }
+}
+
+impl Forgettable for RefreshRecord {
+    fn forget_at(&self) -> Moment {
+        self.forget_at
+    }
+}
+
+impl Forgettable for GuessRecord {
+    fn forget_at(&self) -> Moment {
+        self.forget_at
+    }
+}
+
+/// Records by key, and the keys in the order in which the records may be forgotten.
+#[derive(Debug)]
+pub(super) struct Table<K, V> {
+    records: BTreeMap<K, V>,
+    order: BTreeSet<(Moment, K)>,
+    capacity: usize,
+}
+
+impl<K: Ord + Clone, V: Forgettable> Table<K, V> {
+    pub(super) const fn new(capacity: usize) -> Self {
+        Self { records: BTreeMap::new(), order: BTreeSet::new(), capacity }
+    }
+
+    pub(super) fn find<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        self.records.get(key)
+    }
+
+    /// The record, to change anything but its `forget_at`.
+    pub(super) fn find_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.records.get_mut(key)
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+        self.records.values()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.records.len() >= self.capacity
+    }
+
+    /// Sweeps a few records away that may be forgotten, and hands them over.
+    pub(super) fn make_room(&mut self, now: Moment, mut forgotten: impl FnMut(&K, V)) {
+        for _ in 0..SWEEP {
+            if self.order.first().is_none_or(|(at, _)| *at > now) {
+                return;
+            }
+            self.drop_first(&mut forgotten);
+        }
+    }
+
+    /// Drops the record that may be forgotten first, if it is one of these.
+    pub(super) fn drop_first_if(&mut self, which: impl FnOnce(&V) -> bool, forgotten: impl FnMut(&K, V)) {
+        let first = self.order.first().and_then(|(_, key)| self.records.get(key));
+        if first.is_some_and(which) {
+            self.drop_first(forgotten);
+        }
+    }
+
+    /// Puts a record in; a full table drops the record that may be forgotten first. Tables whose records must not be
+    /// dropped are asked `is_full` before.
+    pub(super) fn put_over_first(&mut self, key: K, record: V) {
+        self.remove(&key);
+        if self.is_full() {
+            self.drop_first(|_, _| {});
+        }
+        if self.capacity > 0 {
+            self.order.insert((record.forget_at(), key.clone()));
+            self.records.insert(key, record);
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: &K) {
+        if let Some(record) = self.records.remove(key) {
+            self.order.remove(&(record.forget_at(), key.clone()));
+        }
+    }
+
+    fn drop_first(&mut self, mut forgotten: impl FnMut(&K, V)) {
+        if let Some((_, key)) = self.order.pop_first()
+            && let Some(record) = self.records.remove(&key)
+        {
+            forgotten(&key, record);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The time of a decision: wall-clock time, handed in.
+
+use core::time::Duration;
+
+use oidc_proto::UnixSeconds;
+
+/// A point in time: how long since the Unix epoch.
+///
+/// The driver reads its clock once per request and passes it on. A clock that steps back breaks nothing: every
+/// difference is zero rather than negative, and every sum saturates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment(Duration);
+
+impl Moment {
+    /// This long after the Unix epoch.
+    #[must_use]
+    pub const fn new(since_epoch: Duration) -> Self {
+        Self(since_epoch)
+    }
+
+    /// How long after the Unix epoch.
+    #[must_use]
+    pub const fn since_epoch(self) -> Duration {
+        self.0
+    }
+
+    /// This much later, saturating.
+    #[must_use]
+    pub const fn after(self, wait: Duration) -> Self {
+        Self(self.0.saturating_add(wait))
+    }
+
+    /// How long `earlier` has passed; zero if it has not.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// In whole seconds, as the wire has it.
+    #[must_use]
+    pub const fn unix_seconds(self) -> UnixSeconds {
+        UnixSeconds::new(0).saturating_add(self.0)
+    }
+}
+
+/// Whole seconds for the wire, rounded up: a client that waits as long as it was told is never early, and a short
+/// life is not announced as zero.
+pub(crate) const fn whole_seconds(time: Duration) -> Duration {
+    let more = if time.subsec_nanos() > 0 { 1 } else { 0 };
+    Duration::from_secs(time.as_secs().saturating_add(more))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_never_go_below_zero_and_sums_saturate() {
+        let early = Moment::new(Duration::from_secs(1));
+        let late = early.after(Duration::from_secs(4));
+        assert_eq!(late.since(early), Duration::from_secs(4));
+        assert_eq!(early.since(late), Duration::ZERO);
+        assert_eq!(late.after(Duration::MAX).since_epoch(), Duration::MAX);
+        assert_eq!(late.after(Duration::MAX).unix_seconds(), UnixSeconds::new(i64::MAX));
+    }
+
+    #[test]
+    fn the_wire_rounds_up_so_that_an_obedient_client_is_never_early() {
+        assert_eq!(whole_seconds(Duration::from_millis(200)), Duration::from_secs(1));
+        assert_eq!(whole_seconds(Duration::from_secs(2)), Duration::from_secs(2));
+        assert_eq!(whole_seconds(Duration::MAX), Duration::from_secs(u64::MAX));
+    }
+}

@@ -1,0 +1,184 @@
+//! What the authority's owner decides: lifetimes, pacing, limits.
+
+use core::time::Duration;
+
+/// What to do about a client that polls before its interval has passed (RFC 8628 §3.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum SlowDown {
+    /// Every early poll is answered with `slow_down`.
+    Strict,
+    /// One early poll a device is forgiven. The AWS CLI needs it: it polls once before it shows the code and again
+    /// at once after.
+    #[default]
+    Grace,
+    /// Polls are never too early.
+    Off,
+}
+
+/// How many wrong user codes may be tried (RFC 8628 §5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GuessLimit {
+    /// The time after which a count starts anew. Default: one minute.
+    pub window: Duration,
+    /// Wrong codes from one source in a window. Default: 10.
+    pub per_source: u32,
+    /// Wrong codes from everywhere in a window. Default: 300, so that ten thousand live codes lose one to a
+    /// guesser in about six days of uninterrupted guessing from many places.
+    pub everyone: u32,
+}
+
+impl Default for GuessLimit {
+    fn default() -> Self {
+        Self { window: Duration::from_secs(60), per_source: 10, everyone: 300 }
+    }
+}
+
+impl GuessLimit {
+    /// The same limit with this window.
+    #[must_use]
+    pub const fn with_window(mut self, window: Duration) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// The same limit with this many wrong codes from one source in a window.
+    #[must_use]
+    pub const fn with_per_source(mut self, count: u32) -> Self {
+        self.per_source = count;
+        self
+    }
+
+    /// The same limit with this many wrong codes from everywhere in a window.
+    #[must_use]
+    pub const fn with_everyone(mut self, count: u32) -> Self {
+        self.everyone = count;
+        self
+    }
+}
+
+/// The authority's rules. The defaults are what the real service does, where that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Policy {
+    /// The least time between two polls of a device. Default: 1 s, like the real service. The wire has whole
+    /// seconds, so a fraction is announced rounded up and enforced as it is.
+    pub interval: Duration,
+    /// The life of a device code and its user code. Default: 600 s.
+    pub device_ttl: Duration,
+    /// The life of a registration. Default: 90 days (7,776,000 s).
+    pub registration_ttl: Duration,
+    /// The life of an access token of a client without scopes, which gets no refresh token. Default: 8 h.
+    pub long_access_ttl: Duration,
+    /// The life of an access token that comes with a refresh token. Default: 1 h.
+    pub short_access_ttl: Duration,
+    /// How long a sign-in can be refreshed, counted from the first token: like the portal session, it does not start
+    /// anew with each refresh. Default: 90 days.
+    pub refresh_ttl: Duration,
+    /// How long an expired device code is remembered, so that its device hears `expired_token` and not
+    /// `invalid_grant`. Default: 10 minutes. A full store may forget it sooner.
+    pub remember_expired: Duration,
+    /// What early polls get. Default: [`SlowDown::Grace`].
+    pub slow_down: SlowDown,
+    /// How many wrong user codes may be tried.
+    pub guesses: GuessLimit,
+    /// The address of the page that a person approves on; the user code is appended as the query `user_code`.
+    /// Default: `http://127.0.0.1/device`.
+    pub verification_uri: String,
+    /// The region, which the real service writes into the client id. Default: `us-east-1`.
+    pub region: String,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        const HOUR: Duration = Duration::from_secs(3600);
+        const DAYS_90: Duration = Duration::from_secs(7_776_000);
+        Self {
+            interval: Duration::from_secs(1),
+            device_ttl: Duration::from_secs(600),
+            registration_ttl: DAYS_90,
+            long_access_ttl: HOUR.saturating_mul(8),
+            short_access_ttl: HOUR,
+            refresh_ttl: DAYS_90,
+            remember_expired: Duration::from_secs(600),
+            slow_down: SlowDown::default(),
+            guesses: GuessLimit::default(),
+            verification_uri: "http://127.0.0.1/device".to_owned(),
+            region: "us-east-1".to_owned(),
+        }
+    }
+}
+
+impl Policy {
+    /// The same policy with this polling interval.
+    #[must_use]
+    pub const fn with_interval(mut self, interval: Duration) -> Self {
+        self.interval = interval;
+        self
+    }
+
+    /// The same policy with this life of device codes.
+    #[must_use]
+    pub const fn with_device_ttl(mut self, ttl: Duration) -> Self {
+        self.device_ttl = ttl;
+        self
+    }
+
+    /// The same policy with this life of registrations.
+    #[must_use]
+    pub const fn with_registration_ttl(mut self, ttl: Duration) -> Self {
+        self.registration_ttl = ttl;
+        self
+    }
+
+    /// The same policy with this life of access tokens, with and without a refresh token.
+    #[must_use]
+    pub const fn with_access_ttl(mut self, ttl: Duration) -> Self {
+        self.long_access_ttl = ttl;
+        self.short_access_ttl = ttl;
+        self
+    }
+
+    /// The same policy with this life of a chain of refresh tokens.
+    #[must_use]
+    pub const fn with_refresh_ttl(mut self, ttl: Duration) -> Self {
+        self.refresh_ttl = ttl;
+        self
+    }
+
+    /// The same policy with this memory for expired device codes.
+    #[must_use]
+    pub const fn with_remember_expired(mut self, time: Duration) -> Self {
+        self.remember_expired = time;
+        self
+    }
+
+    /// The same policy with this answer to early polls.
+    #[must_use]
+    pub const fn with_slow_down(mut self, slow_down: SlowDown) -> Self {
+        self.slow_down = slow_down;
+        self
+    }
+
+    /// The same policy with this limit on wrong user codes.
+    #[must_use]
+    pub const fn with_guesses(mut self, guesses: GuessLimit) -> Self {
+        self.guesses = guesses;
+        self
+    }
+
+    /// The same policy with this address of the approval page.
+    #[must_use]
+    pub fn with_verification_uri(mut self, uri: impl Into<String>) -> Self {
+        self.verification_uri = uri.into();
+        self
+    }
+
+    /// The same policy with this region.
+    #[must_use]
+    pub fn with_region(mut self, region: impl Into<String>) -> Self {
+        self.region = region.into();
+        self
+    }
+}

@@ -1,0 +1,135 @@
+//! What a store keeps: plain data, and every record says when it may be forgotten.
+
+use core::time::Duration;
+
+use oidc_proto::{Registration, Secret, grant_type};
+
+use crate::{Moment, Selector, UserCode};
+
+/// A registered client, kept under its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClientRecord {
+    /// The id and secret that it was given, and when they lapse.
+    pub registration: Registration,
+    /// Its name, for the person who approves.
+    pub name: String,
+    /// What its tokens may be used for.
+    pub scopes: Vec<String>,
+    /// The grants it asked for; none means the device flow and refreshing.
+    pub grant_types: Vec<String>,
+    /// Where an authorization code may be sent.
+    pub redirect_uris: Vec<String>,
+    /// The start URL that it registered for.
+    pub issuer_url: Option<String>,
+    /// When the registration lapses, and the record may be forgotten.
+    pub forget_at: Moment,
+}
+
+impl ClientRecord {
+    /// Whether the client may use this grant type.
+    pub(crate) fn may_use(&self, grant: &str) -> bool {
+        let any = self.grant_types.is_empty() && grant != grant_type::AUTHORIZATION_CODE;
+        any || self.grant_types.iter().any(|registered| registered == grant)
+    }
+
+    /// Whether the client's tokens come with a refresh token: only with scopes, as with the real service.
+    pub(crate) fn is_refreshable(&self) -> bool {
+        !self.scopes.is_empty() && self.may_use(grant_type::REFRESH_TOKEN)
+    }
+}
+
+/// A device that asked for authorization, kept under the [`Selector`] of its code and under its user code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeviceRecord {
+    /// The secret of the device.
+    pub device_code: Secret,
+    /// The code for the person.
+    pub user_code: UserCode,
+    /// The client that asked, and that alone may collect the token.
+    pub client_id: String,
+    /// The portal that it wants to sign in to.
+    pub start_url: String,
+    /// When it asked.
+    pub issued_at: Moment,
+    /// When both codes expire.
+    pub expires_at: Moment,
+    /// When the record may be forgotten.
+    pub forget_at: Moment,
+    /// What changes.
+    pub state: DeviceState,
+}
+
+/// What changes about a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeviceState {
+    /// Where the authorization stands.
+    pub standing: Standing,
+    /// The least time between two polls; five seconds more after each `slow_down` (RFC 8628 §3.5).
+    pub interval: Duration,
+    /// The latest poll.
+    pub last_poll: Option<Moment>,
+    /// How many polls there were while it was pending, early ones included.
+    pub polls: u32,
+    /// Whether the one early poll of [`crate::SlowDown::Grace`] has been forgiven.
+    pub grace_used: bool,
+}
+
+impl DeviceState {
+    /// A device that nobody has decided on and that has not polled.
+    pub(crate) const fn new(interval: Duration) -> Self {
+        Self { standing: Standing::Pending, interval, last_poll: None, polls: 0, grace_used: false }
+    }
+
+    /// The same state with this standing.
+    pub(crate) const fn with_standing(mut self, standing: Standing) -> Self {
+        self.standing = standing;
+        self
+    }
+}
+
+/// Where a device's authorization stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Standing {
+    /// The person has not decided.
+    Pending,
+    /// The person said yes; the next poll gets the token.
+    Approved,
+    /// The person said no.
+    Denied,
+    /// Its time was cut short; it reads as expired.
+    Lapsed,
+    /// The token has been collected; a code is good once. With the chain of refresh tokens that came of it, to be
+    /// revoked if the code turns up again.
+    Collected(Option<Selector>),
+}
+
+impl DeviceRecord {
+    /// Whether both codes have run out. The last instant of their life counts as over.
+    #[must_use]
+    pub fn is_expired_at(&self, now: Moment) -> bool {
+        now >= self.expires_at || self.state.standing == Standing::Lapsed
+    }
+
+    /// Whether a person can still decide.
+    #[must_use]
+    pub fn is_pending_at(&self, now: Moment) -> bool {
+        self.state.standing == Standing::Pending && !self.is_expired_at(now)
+    }
+}
+
+/// A chain of refresh tokens: one sign-in, and the one token that is valid now. Kept under the [`Selector`], which
+/// all tokens of the chain share, so that an old one finds the chain it was rotated out of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RefreshRecord {
+    /// The one valid token.
+    pub token: Secret,
+    /// The client it was issued to, and that alone may use it.
+    pub client_id: String,
+    /// When the chain ends, whatever was refreshed, and the record may be forgotten.
+    pub forget_at: Moment,
+}

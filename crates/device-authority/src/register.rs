@@ -1,0 +1,150 @@
+//! RegisterClient (RFC 7591 §3, with AWS's restrictions).
+
+use oidc_proto::{Client, Fault, FaultCode, RegisterClientRequest, Registration, grant_type, printable};
+
+use crate::entropy::{base64url, secret};
+use crate::{Change, ClientRecord, Decision, Entropy, Moment, Policy};
+
+/// AWS's limit on scopes.
+const MAX_SCOPES: usize = 25;
+/// Ours: a name has to fit on the page that a person reads.
+const MAX_NAME: usize = 256;
+/// Ours: what one registration may make the store keep, in bytes.
+const MAX_METADATA: usize = 4096;
+
+/// Registers a client.
+///
+/// `authorizationEndpoint` and `tokenEndpoint` are left out, as the real service does, because there is no
+/// authorization endpoint to name.
+///
+/// The faults: `InvalidClientMetadataException` for a client type other than `public`, for a name that is blank or
+/// too long, and for too much of anything; `UnsupportedGrantTypeException` for a grant type that the service does not
+/// know; `InvalidScopeException` for too many or malformed scopes, and for the device and the authorization code
+/// grant in one registration; `InvalidRedirectUriException` for anything but `http://127.0.0.1[:port][/path]`.
+pub fn register_client(
+    policy: &Policy,
+    request: &RegisterClientRequest,
+    now: Moment,
+    entropy: &mut dyn Entropy,
+) -> Decision<Registration> {
+    match check(request).and_then(|()| issue(policy, now, entropy)) {
+        Err(fault) => Decision::refuse(fault),
+        Ok(registration) => {
+            let record = ClientRecord {
+                registration: registration.clone(),
+                name: request.client_name.clone(),
+                scopes: request.scopes.clone(),
+                grant_types: request.grant_types.clone(),
+                redirect_uris: request.redirect_uris.clone(),
+                issuer_url: request.issuer_url.clone(),
+                forget_at: now.after(policy.registration_ttl),
+            };
+            Decision::new(Ok(registration), vec![Change::AddClient(record)])
+        }
+    }
+}
+
+/// A new id and secret. Like the real service's, the id is base64url of 16 random bytes and the region's name.
+fn issue(policy: &Policy, now: Moment, entropy: &mut dyn Entropy) -> Result<Registration, Fault> {
+    let mut id = vec![0u8; 16];
+    entropy.fill(&mut id)?;
+    id.extend_from_slice(policy.region.as_bytes());
+    let client = Client::new(base64url(&id), secret::<48>(entropy)?);
+    let mut registration =
+        Registration::new(client).with_expiry(now.after(policy.registration_ttl).unix_seconds());
+    registration.issued_at = Some(now.unix_seconds());
+    Ok(registration)
+}
+
+fn check(request: &RegisterClientRequest) -> Result<(), Fault> {
+    if request.client_type != "public" {
+        return Err(refuse(FaultCode::InvalidClientMetadata, "clientType must be public"));
+    }
+    if printable(&request.client_name).trim().is_empty() {
+        return Err(refuse(FaultCode::InvalidClientMetadata, "clientName must be readable"));
+    }
+    if request.client_name.chars().count() > MAX_NAME {
+        return Err(refuse(FaultCode::InvalidClientMetadata, "clientName is longer than 256 characters"));
+    }
+    check_grant_types(&request.grant_types)?;
+    check_scopes(&request.scopes)?;
+    let needs_redirect = request.grant_types.iter().any(|grant| grant == grant_type::AUTHORIZATION_CODE);
+    if needs_redirect && request.redirect_uris.is_empty() {
+        return Err(refuse(FaultCode::InvalidRedirectUri, "authorization_code needs a redirect URI"));
+    }
+    if !request.redirect_uris.iter().all(|uri| is_loopback_redirect(uri)) {
+        return Err(refuse(
+            FaultCode::InvalidRedirectUri,
+            "a redirect URI must be http://127.0.0.1, with a port and a path if need be",
+        ));
+    }
+    if metadata_len(request) > MAX_METADATA {
+        return Err(refuse(FaultCode::InvalidClientMetadata, "the registration is longer than 4096 bytes"));
+    }
+    Ok(())
+}
+
+fn check_grant_types(grants: &[String]) -> Result<(), Fault> {
+    const KNOWN: [&str; 3] =
+        [grant_type::DEVICE_CODE, grant_type::AUTHORIZATION_CODE, grant_type::REFRESH_TOKEN];
+    if !grants.iter().all(|grant| KNOWN.contains(&grant.as_str())) {
+        return Err(refuse(FaultCode::UnsupportedGrantType, "grantTypes has one that is not supported"));
+    }
+    let has = |wanted: &str| grants.iter().any(|grant| grant == wanted);
+    if has(grant_type::DEVICE_CODE) && has(grant_type::AUTHORIZATION_CODE) {
+        // The real service's odd choice of fault, kept because its clients look for it.
+        return Err(refuse(
+            FaultCode::InvalidScope,
+            "the device code and authorization code grants cannot be in one registration",
+        ));
+    }
+    Ok(())
+}
+
+fn check_scopes(scopes: &[String]) -> Result<(), Fault> {
+    if scopes.len() > MAX_SCOPES {
+        return Err(refuse(FaultCode::InvalidScope, "more than 25 scopes"));
+    }
+    // RFC 6749 §3.3: printable ASCII without space, quote and backslash.
+    let well_formed = |scope: &String| {
+        !scope.is_empty() && scope.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+    };
+    if !scopes.iter().all(well_formed) {
+        return Err(refuse(
+            FaultCode::InvalidScope,
+            "a scope is empty or has characters that scopes cannot have",
+        ));
+    }
+    Ok(())
+}
+
+/// `http://127.0.0.1`, then a port if any, then a path if any: the one kind of redirect that the service accepts
+/// (RFC 8252 §7.3). No user information, query or fragment, and no other spelling of the host.
+fn is_loopback_redirect(uri: &str) -> bool {
+    let Some(rest) = uri.strip_prefix("http://127.0.0.1") else { return false };
+    let (port, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let port_is_fine = match port.strip_prefix(':') {
+        Some(digits) => {
+            !digits.is_empty()
+                && digits.bytes().all(|b| b.is_ascii_digit())
+                && digits.parse::<u16>().is_ok_and(|port| port != 0)
+        }
+        None => port.is_empty(),
+    };
+    // RFC 3986 §3.3: the characters of a path.
+    let path_is_fine = path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%".contains(&b));
+    port_is_fine && path_is_fine
+}
+
+fn metadata_len(request: &RegisterClientRequest) -> usize {
+    let lists = [&request.scopes, &request.redirect_uris, &request.grant_types];
+    // A list's entry costs the store a little even when it is empty.
+    let lists = lists.into_iter().flatten().map(|text| text.len().saturating_add(8));
+    let optional = [&request.issuer_url, &request.entitled_application_arn];
+    let optional = optional.into_iter().flatten().map(String::len);
+    lists.chain(optional).fold(request.client_name.len(), usize::saturating_add)
+}
+
+fn refuse(code: FaultCode, description: &'static str) -> Fault {
+    Fault::new(code).with_description(description)
+}

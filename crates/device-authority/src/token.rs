@@ -1,0 +1,190 @@
+//! CreateToken (RFC 8628 §3.4 and §3.5), and which records it reads.
+
+use oidc_proto::{CreateTokenRequest, Fault, FaultCode, Grant, Secret, Token};
+
+use crate::client::{authenticate, unauthorized};
+use crate::entropy::secret;
+use crate::moment::whole_seconds;
+use crate::{
+    Change, ClientRecord, Decision, DeviceRecord, Entropy, Moment, Policy, RefreshRecord, Selector, Standing,
+    pace, refresh,
+};
+
+/// Which record a grant names, besides the client's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GrantKey {
+    /// A [`DeviceRecord`].
+    Device(Selector),
+    /// A [`RefreshRecord`].
+    Refresh(Selector),
+    /// None that could exist.
+    Nothing,
+}
+
+impl GrantKey {
+    /// The record that this grant names.
+    #[must_use]
+    pub fn of(grant: &Grant) -> Self {
+        match grant {
+            Grant::DeviceCode { device_code } => {
+                Selector::of(device_code).map_or(Self::Nothing, Self::Device)
+            }
+            Grant::RefreshToken { refresh_token } => {
+                Selector::of(refresh_token).map_or(Self::Nothing, Self::Refresh)
+            }
+            _ => Self::Nothing,
+        }
+    }
+}
+
+/// The records that a CreateToken request names, as far as they exist.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Records<'a> {
+    /// The client of the request's client id.
+    pub client: Option<&'a ClientRecord>,
+    /// The device of [`GrantKey::Device`].
+    pub device: Option<&'a DeviceRecord>,
+    /// The chain of [`GrantKey::Refresh`].
+    pub refresh: Option<&'a RefreshRecord>,
+}
+
+impl<'a> Records<'a> {
+    /// The record of the client alone.
+    #[must_use]
+    pub const fn of_client(client: Option<&'a ClientRecord>) -> Self {
+        Self { client, device: None, refresh: None }
+    }
+
+    /// The same records and this device's.
+    #[must_use]
+    pub const fn with_device(mut self, device: Option<&'a DeviceRecord>) -> Self {
+        self.device = device;
+        self
+    }
+
+    /// The same records and this chain's.
+    #[must_use]
+    pub const fn with_refresh(mut self, refresh: Option<&'a RefreshRecord>) -> Self {
+        self.refresh = refresh;
+        self
+    }
+}
+
+/// Turns a grant into tokens, or says why not or not yet.
+///
+/// The checks, in order, and their faults:
+///
+/// 1. the client: `InvalidClientException` if it is unknown, has the wrong secret or has lapsed;
+///    `UnauthorizedClientException` if it registered for other grants only;
+/// 2. the code exists and belongs to this client: `InvalidGrantException`, the same for both;
+/// 3. it has not been used: `InvalidGrantException`, and the refresh tokens that came of it are revoked, since one of
+///    the two users is a thief (RFC 6749 §4.1.2 asks that for authorization codes);
+/// 4. it has not expired: `ExpiredTokenException`;
+/// 5. it was not denied: `AccessDeniedException`;
+/// 6. it was approved: the token, and the code is used up. An approved device is not told to slow down even if it
+///    polls early: the interval protects a server that has nothing to say yet;
+/// 7. it is pending: `SlowDownException` if the device polls too early, else `AuthorizationPendingException`.
+///
+/// A refresh token is good once (RFC 9700 §4.14.2): the answer has its successor, and an old one that comes back ends
+/// the whole chain. No authorization code exists, so that grant is always `InvalidGrantException`.
+pub fn create_token(
+    policy: &Policy,
+    records: Records<'_>,
+    request: &CreateTokenRequest,
+    now: Moment,
+    entropy: &mut dyn Entropy,
+) -> Decision<Token> {
+    let client = match authenticate(records.client, &request.client, now) {
+        Ok(client) if client.may_use(request.grant.grant_type()) => client,
+        Ok(_) => return Decision::refuse(unauthorized()),
+        Err(fault) => return Decision::refuse(fault),
+    };
+    match &request.grant {
+        Grant::DeviceCode { device_code } => {
+            let device = records
+                .device
+                .filter(|device| device.device_code == *device_code && device.client_id == request.client.id);
+            match device {
+                Some(device) => poll(policy, client, device, device_code, now, entropy),
+                None => Decision::refuse(invalid_grant()),
+            }
+        }
+        Grant::RefreshToken { refresh_token } => {
+            refresh::rotate(policy, client, records.refresh, refresh_token, now, entropy)
+        }
+        _ => Decision::refuse(invalid_grant()),
+    }
+}
+
+/// A device polls with its own code.
+fn poll(
+    policy: &Policy,
+    client: &ClientRecord,
+    device: &DeviceRecord,
+    device_code: &Secret,
+    now: Moment,
+    entropy: &mut dyn Entropy,
+) -> Decision<Token> {
+    // `create_token` found the record by this selector, so there is one.
+    let Some(selector) = Selector::of(device_code) else { return Decision::refuse(invalid_grant()) };
+    match device.state.standing {
+        Standing::Collected(chain) => {
+            Decision::new(Err(invalid_grant()), chain.map(Change::RevokeRefresh).into_iter().collect())
+        }
+        _ if device.is_expired_at(now) => Decision::refuse(
+            Fault::new(FaultCode::ExpiredToken).with_description("The device code has expired"),
+        ),
+        Standing::Denied => {
+            Decision::refuse(Fault::new(FaultCode::AccessDenied).with_description("The request was denied"))
+        }
+        Standing::Approved => match first_token(policy, client, now, entropy) {
+            Err(fault) => Decision::refuse(fault),
+            Ok((token, chain)) => {
+                let state = device.state.with_standing(Standing::Collected(
+                    chain.as_ref().and_then(|chain| Selector::of(&chain.token)),
+                ));
+                let mut changes = vec![Change::SetDevice { device: selector, state }];
+                changes.extend(chain.map(Change::PutRefresh));
+                Decision::new(Ok(token), changes)
+            }
+        },
+        Standing::Pending | Standing::Lapsed => {
+            let (too_early, state) = pace::polled(device.state, policy.slow_down, now);
+            let fault = if too_early {
+                Fault::new(FaultCode::SlowDown)
+                    .with_description("Polled too early; wait five seconds more from now on")
+            } else {
+                Fault::new(FaultCode::AuthorizationPending).with_description("Authorization is still pending")
+            };
+            Decision::new(Err(fault), vec![Change::SetDevice { device: selector, state }])
+        }
+    }
+}
+
+/// The token of a new sign-in, with a chain of refresh tokens if the client has scopes.
+fn first_token(
+    policy: &Policy,
+    client: &ClientRecord,
+    now: Moment,
+    entropy: &mut dyn Entropy,
+) -> Result<(Token, Option<RefreshRecord>), Fault> {
+    if !client.is_refreshable() {
+        let token = Token::bearer(secret::<64>(entropy)?, whole_seconds(policy.long_access_ttl));
+        return Ok((token, None));
+    }
+    let chain = RefreshRecord {
+        token: secret::<64>(entropy)?,
+        client_id: client.registration.client.id.clone(),
+        forget_at: now.after(policy.refresh_ttl),
+    };
+    let token = Token::bearer(secret::<64>(entropy)?, whole_seconds(policy.short_access_ttl))
+        .with_refresh_token(chain.token.clone());
+    Ok((token, Some(chain)))
+}
+
+/// The one answer to every code and token that is unknown, spent, or another client's.
+pub(crate) fn invalid_grant() -> Fault {
+    Fault::new(FaultCode::InvalidGrant).with_description("Invalid grant provided")
+}

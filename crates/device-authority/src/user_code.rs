@@ -1,0 +1,187 @@
+//! The code that a person reads on one device and types on another (RFC 8628 §6.1).
+
+use core::fmt;
+
+use crate::{Entropy, NoEntropy};
+
+/// Consonants that are hard to mistake and spell no words (RFC 8628 §6.1).
+const ALPHABET: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
+/// Eight letters of 20: 2.56e10 codes, about 34.5 bits; enough only together with a limit on guesses (§5.1).
+const LEN: usize = 8;
+
+/// A user code, shown as `XXXX-XXXX`. `Debug` redacts it: whoever sees a live one could approve it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserCode([u8; LEN]);
+
+impl UserCode {
+    /// A fresh code, every one equally likely.
+    ///
+    /// # Errors
+    /// [`NoEntropy`] if the source fails, or keeps giving bytes that a random source would not.
+    pub fn random(entropy: &mut dyn Entropy) -> Result<Self, NoEntropy> {
+        /// The largest multiple of 20 that a byte can hold: bytes from here on would favour the first letters.
+        const FAIR: u8 = 240;
+        let mut code = [0u8; LEN];
+        let mut filled = 0;
+        // One byte in 16 is thrown away; that eight rounds of 16 are not enough has a chance below 2^-300.
+        for _ in 0..8 {
+            let mut bytes = [0u8; 16];
+            entropy.fill(&mut bytes)?;
+            for byte in bytes.into_iter().filter(|byte| *byte < FAIR) {
+                let letter = ALPHABET.get(usize::from(byte % 20));
+                if let (Some(slot), Some(letter)) = (code.get_mut(filled), letter) {
+                    *slot = *letter;
+                    filled += 1;
+                }
+            }
+            if filled == LEN {
+                return Ok(Self(code));
+            }
+        }
+        Err(NoEntropy)
+    }
+
+    /// What a person typed, made comparable: upper case, and everything that is no letter of the alphabet dropped
+    /// (RFC 8628 §6.1). `None` if what remains has not the length of a code.
+    #[must_use]
+    pub fn typed(text: &str) -> Option<Self> {
+        let mut letters =
+            text.bytes().map(|byte| byte.to_ascii_uppercase()).filter(|byte| ALPHABET.contains(byte));
+        let mut code = [0u8; LEN];
+        for slot in &mut code {
+            *slot = letters.next()?;
+        }
+        letters.next().is_none().then_some(Self(code))
+    }
+}
+
+impl fmt::Display for UserCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, letter) in self.0.iter().enumerate() {
+            if i == LEN / 2 {
+                f.write_str("-")?;
+            }
+            write!(f, "{}", char::from(*letter))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for UserCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserCode([redacted])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives every byte value in turn, so that every accepted value occurs equally often.
+    fn counter() -> impl Entropy {
+        let mut next = 0u8;
+        move |bytes: &mut [u8]| {
+            bytes.fill_with(|| {
+                next = next.wrapping_add(1);
+                next
+            });
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn every_letter_is_equally_likely_when_every_byte_is() {
+        // 15 rounds of 256 bytes feed exactly 240 fair bytes each; a code takes 16 bytes and uses the first 8 fair
+        // ones, so count over a full cycle of starting points: 256 codes with offsets 0, 16, 32, …
+        let mut counts = [0u32; 256];
+        for start in 0..=255u8 {
+            let mut next = start;
+            let mut source = |bytes: &mut [u8]| {
+                bytes.fill_with(|| {
+                    let byte = next;
+                    next = next.wrapping_add(1);
+                    byte
+                });
+                Ok(())
+            };
+            // The first letter alone: it must be uniform over the starting bytes, save those that are thrown away.
+            if start < 240 {
+                let code = UserCode::random(&mut source).unwrap();
+                counts[usize::from(code.0[0])] += 1;
+            }
+        }
+        for letter in ALPHABET {
+            assert_eq!(counts[usize::from(*letter)], 12, "{}", char::from(*letter));
+        }
+    }
+
+    #[test]
+    fn bytes_that_would_favour_some_letters_are_thrown_away() {
+        let mut high = |bytes: &mut [u8]| {
+            bytes.fill(240);
+            Ok(())
+        };
+        assert_eq!(UserCode::random(&mut high), Err(NoEntropy));
+    }
+
+    #[test]
+    fn letters_of_random_codes_pass_a_chi_square_test() {
+        // xorshift64*, seeded: the test is the same every time.
+        let mut state = 0x9e37_79b9_7f4a_7c15u64;
+        let mut source = |bytes: &mut [u8]| {
+            bytes.fill_with(|| {
+                state ^= state >> 12;
+                state ^= state << 25;
+                state ^= state >> 27;
+                (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 56) as u8
+            });
+            Ok(())
+        };
+        const CODES: u32 = 20_000;
+        let mut counts = [[0u32; 256]; LEN];
+        for _ in 0..CODES {
+            let code = UserCode::random(&mut source).unwrap();
+            for (place, letter) in counts.iter_mut().zip(code.0) {
+                place[usize::from(letter)] += 1;
+            }
+        }
+        let expected = f64::from(CODES) / 20.0;
+        for place in counts {
+            let chi: f64 = ALPHABET
+                .iter()
+                .map(|l| (f64::from(place[usize::from(*l)]) - expected).powi(2) / expected)
+                .sum();
+            // 19 degrees of freedom: 43.8 is exceeded by chance once in a thousand; sampling by `% 20` of all 256
+            // byte values gives about 80 here.
+            assert!(chi < 43.8, "{chi}");
+        }
+    }
+
+    #[test]
+    fn a_code_is_shown_in_two_groups_of_four() {
+        let code = UserCode::random(&mut counter()).unwrap().to_string();
+        assert_eq!(code.len(), 9);
+        assert_eq!(code.as_bytes()[4], b'-');
+    }
+
+    #[test]
+    fn a_typed_code_is_read_without_regard_to_case_and_separators() {
+        let code = UserCode::typed("WDJB-MJHT").unwrap();
+        for text in ["wdjbmjht", " WDJB MJHT ", "wdjb_mjht", "w.d.j.b.m.j.h.t", "WDJB–MJHT"] {
+            assert_eq!(UserCode::typed(text), Some(code), "{text}");
+        }
+        assert_eq!(code.to_string(), "WDJB-MJHT");
+    }
+
+    #[test]
+    fn a_text_of_another_length_is_no_code() {
+        for text in ["", "WDJB-MJH", "WDJB-MJHTW", "AEIO-UAEI", "1234-5678"] {
+            assert_eq!(UserCode::typed(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_user_code_does_not_show_in_debug_output() {
+        assert!(!format!("{:?}", UserCode::typed("WDJB-MJHT")).contains("WDJB"));
+    }
+}
