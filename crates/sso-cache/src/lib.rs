@@ -1,4 +1,38 @@
 //! The token and registration cache that AWS's tools share, and the config file they read.
+//!
+//! | file | type | filed under |
+//! |---|---|---|
+//! | `~/.aws/config` | [`Config`] | profile or SSO session |
+//! | `~/.aws/sso/cache/SHA1.json`, a token | [`CachedToken`] | [`Identity`]: session name or start URL |
+//! | `~/.aws/sso/cache/SHA1.json`, a registration | [`CachedRegistration`] | [`RegistrationKey`] |
+//!
+//! The files are those of the AWS command line and the AWS SDKs, byte by byte as far as a reader can tell: a token
+//! saved here is found there, and the other way round. What those tools do worse is done better: files are replaced
+//! whole, they are for the owner only, members of other tools survive, a corrupt file is named and can be set aside,
+//! and a lock keeps two processes from renewing one token at once.
+//!
+//! ```
+//! use core::time::Duration;
+//! use oidc_proto::UnixSeconds;
+//! use sso_cache::{Cache, Config};
+//!
+//! # let home = tempfile::tempdir()?;
+//! # let home = home.path();
+//! # std::fs::create_dir(home.join(".aws"))?;
+//! # std::fs::write(home.join(".aws/config"),
+//! #     "[profile work]\nsso_session = corp\n[sso-session corp]\nsso_region = eu-west-1\nsso_start_url = https://d-1.awsapps.com/start\n")?;
+//! let config = Config::load(Config::default_path(Some(home), None).ok_or("no home directory")?)?;
+//! let sso = config.resolve_sso("work")?;
+//! let cache = Cache::at(Cache::default_dir(home));
+//! let now = UnixSeconds::new(1_640_467_800);
+//! let is_usable = |token: &sso_cache::CachedToken| token.usable_at(now, Duration::from_secs(300));
+//! if !cache.token(&sso.identity)?.is_some_and(|token| is_usable(&token)) {
+//!     let _guard = cache.lock(&sso.identity.file_name(), Duration::from_secs(10))?;
+//!     // Look again: whoever had the lock may have renewed the token. If not, sign in and `save_token`.
+//!     assert!(cache.token(&sso.identity)?.is_none());
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![warn(
     clippy::exhaustive_enums,
     clippy::exhaustive_structs,
@@ -12,8 +46,17 @@
     allow(clippy::indexing_slicing, reason = "a test that indexes past the end should fail loudly")
 )]
 
+mod cache;
 mod config;
+mod document;
 mod identity;
+mod registration;
+mod time;
+mod token;
 
+pub use cache::{Cache, CacheError, Guard};
 pub use config::{Config, LoadError, Problem, Profile, SettingsError, SsoSettings, SyntaxError};
+pub use document::Corruption;
 pub use identity::Identity;
+pub use registration::{CachedRegistration, RegistrationKey};
+pub use token::CachedToken;

@@ -1,0 +1,290 @@
+//! The registration file: a client that can be used again, so that not every sign-in registers a new one.
+
+use core::fmt::Write as _;
+
+use oidc_proto::{Client, Registration, Secret, UnixSeconds, grant_type};
+
+use crate::document::{Corruption, Known, Members};
+use crate::identity::file_name;
+use crate::{Identity, SsoSettings};
+
+/// What a registration is filed under. AWS's tools file theirs the same way, so that they are shared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RegistrationKey {
+    /// The region of the service that registered the client.
+    pub region: String,
+    /// The start URL, exactly as configured.
+    pub start_url: String,
+    /// The SSO session's name, if there is one.
+    pub session_name: Option<String>,
+    /// The scopes in their configured order; `None` and an empty list are two keys.
+    pub scopes: Option<Vec<String>>,
+}
+
+impl RegistrationKey {
+    /// The key of a sign-in without a session and without scopes.
+    #[must_use]
+    pub fn new(start_url: impl Into<String>, region: impl Into<String>) -> Self {
+        Self { region: region.into(), start_url: start_url.into(), session_name: None, scopes: None }
+    }
+
+    /// The file's name: the SHA-1 of the key as Python writes it in JSON, and `.json`.
+    ///
+    /// ```
+    /// let key = sso_cache::RegistrationKey::new("https://d-abc123.awsapps.com/start", "us-west-2");
+    /// assert_eq!(key.file_name(), "d75f79f67bab3f92a2b1450471c0c2574de0dca4.json");
+    /// ```
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        file_name(&self.json())
+    }
+
+    /// `{"region": …, "scopes": …, "session_name": …, "startUrl": …, "tool": "botocore"}`, with Python's separators.
+    fn json(&self) -> String {
+        let mut json = String::with_capacity(256);
+        json.push_str("{\"region\": ");
+        push_text(&mut json, &self.region);
+        json.push_str(", \"scopes\": ");
+        match &self.scopes {
+            Some(scopes) => {
+                json.push('[');
+                for (index, scope) in scopes.iter().enumerate() {
+                    json.push_str(if index == 0 { "" } else { ", " });
+                    push_text(&mut json, scope);
+                }
+                json.push(']');
+            }
+            None => json.push_str("null"),
+        }
+        json.push_str(", \"session_name\": ");
+        match &self.session_name {
+            Some(name) => push_text(&mut json, name),
+            None => json.push_str("null"),
+        }
+        json.push_str(", \"startUrl\": ");
+        push_text(&mut json, &self.start_url);
+        json.push_str(", \"tool\": \"botocore\"}");
+        json
+    }
+}
+
+impl From<&SsoSettings> for RegistrationKey {
+    fn from(settings: &SsoSettings) -> Self {
+        Self {
+            region: settings.region.clone(),
+            start_url: settings.start_url.clone(),
+            session_name: settings.identity.session_name().map(str::to_owned),
+            scopes: settings.scopes.clone(),
+        }
+    }
+}
+
+/// A JSON string as Python writes it: everything but printable ASCII is escaped, beyond the first plane as two
+/// surrogates.
+fn push_text(json: &mut String, text: &str) {
+    json.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => json.push_str("\\\""),
+            '\\' => json.push_str("\\\\"),
+            '\n' => json.push_str("\\n"),
+            '\r' => json.push_str("\\r"),
+            '\t' => json.push_str("\\t"),
+            '\u{8}' => json.push_str("\\b"),
+            '\u{c}' => json.push_str("\\f"),
+            ' '..='~' => json.push(c),
+            _ => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    let _infallible = write!(json, "\\u{unit:04x}");
+                }
+            }
+        }
+    }
+    json.push('"');
+}
+
+/// A registration as it lies in the cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CachedRegistration {
+    /// `clientId`, `clientSecret`, `expiresAt`. One that does not expire is written with the last time that a
+    /// four-digit year can say, because AWS's tools demand the member.
+    pub registration: Registration,
+    /// `scopes`, if it was made with some.
+    pub scopes: Option<Vec<String>>,
+    /// `grantTypes`, if it was made with some.
+    pub grant_types: Option<Vec<String>>,
+}
+
+impl CachedRegistration {
+    /// What to keep of RegisterClient's answer.
+    #[must_use]
+    pub const fn new(registration: Registration) -> Self {
+        Self { registration, scopes: None, grant_types: None }
+    }
+
+    /// The same registration with the scopes that it was made with.
+    #[must_use]
+    pub fn with_scopes(mut self, scopes: Option<Vec<String>>) -> Self {
+        self.scopes = scopes;
+        self
+    }
+
+    /// The same registration with the grant types that it was made with.
+    #[must_use]
+    pub fn with_grant_types(mut self, grant_types: Option<Vec<String>>) -> Self {
+        self.grant_types = grant_types;
+        self
+    }
+
+    /// Whether it may be used for the device flow. A registration for the authorization code grant may not, and both
+    /// kinds lie under one key, so a change of flow registers anew.
+    #[must_use]
+    pub fn suits_device_flow(&self) -> bool {
+        self.grant_types
+            .as_ref()
+            .is_none_or(|types| !types.iter().any(|t| t == grant_type::AUTHORIZATION_CODE))
+    }
+
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Corruption> {
+        let members = Members::read(bytes)?;
+        let client =
+            Client::new(members.required("clientId")?, Secret::from(members.required("clientSecret")?));
+        Ok(Self {
+            registration: Registration::new(client).with_expiry(members.required_time("expiresAt")?),
+            scopes: members.list("scopes"),
+            grant_types: members.list("grantTypes"),
+        })
+    }
+
+    pub(crate) fn members(&self) -> [(&'static str, Known<'_>); 5] {
+        let client = &self.registration.client;
+        [
+            ("clientId", Known::Text(&client.id)),
+            ("clientSecret", Known::secret(client.secret.as_ref())),
+            ("expiresAt", Known::Time(self.registration.expires_at.unwrap_or(UnixSeconds::new(i64::MAX)))),
+            ("scopes", self.scopes.as_deref().map_or(Known::Absent, Known::List)),
+            ("grantTypes", self.grant_types.as_deref().map_or(Known::Absent, Known::List)),
+        ]
+    }
+}
+
+impl Identity {
+    /// The key of a registration for a sign-in with this identity.
+    #[must_use]
+    pub fn registration_key(
+        &self,
+        start_url: impl Into<String>,
+        region: impl Into<String>,
+        scopes: Option<Vec<String>>,
+    ) -> RegistrationKey {
+        RegistrationKey {
+            session_name: self.session_name().map(str::to_owned),
+            scopes,
+            ..RegistrationKey::new(start_url, region)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document;
+
+    fn key(region: &str, scopes: Option<&[&str]>, session: Option<&str>) -> RegistrationKey {
+        RegistrationKey {
+            session_name: session.map(str::to_owned),
+            scopes: scopes.map(|scopes| scopes.iter().map(|scope| (*scope).to_owned()).collect()),
+            ..RegistrationKey::new("https://d-abc123.awsapps.com/start", region)
+        }
+    }
+
+    #[test]
+    fn a_registration_file_is_named_as_awss_tools_name_it() {
+        let access: &[&str] = &["sso:account:access"];
+        for (key, hash) in [
+            (key("us-west-2", None, None), "d75f79f67bab3f92a2b1450471c0c2574de0dca4"),
+            (key("us-east-1", None, None), "c7029af06842ab71c7d71a4f2d85fc584e0c5528"),
+            (key("us-east-1", Some(access), Some("my")), "14910c8af3dc3c2b41ca362410b3a63e06df0ed0"),
+            (key("us-east-1", None, Some("my")), "97b21bb42df32f5b55663ccc49342cabc8defddf"),
+            (key("us-east-1", Some(&[]), Some("my")), "81bae0da4c804170f8cb69218660b60a0c782555"),
+            (
+                key("us-west-2", Some(&["sso:foo", "sso:bar"]), Some("test-session")),
+                "7765c236837f26ff7c1a92c1e21b7774cff521c8",
+            ),
+            (key("us-east-1", Some(access), Some("équipe")), "3eaf33803df2a5e3b41a3cb01182fef35a68ad70"),
+        ] {
+            assert_eq!(key.file_name(), format!("{hash}.json"), "{}", key.json());
+        }
+    }
+
+    #[test]
+    fn the_keys_text_is_escaped_as_python_does() {
+        let mut json = String::new();
+        push_text(&mut json, "a\"\\\n\r\t\u{8}\u{c}\u{1}\u{7f}é\u{2028}🚀~");
+        assert_eq!(json, r#""a\"\\\n\r\t\b\f\u0001\u007f\u00e9\u2028\ud83d\ude80~""#);
+    }
+
+    #[test]
+    fn settings_of_a_profile_make_the_same_key_as_their_parts() {
+        let config = crate::Config::parse(
+            "[sso-session my]\nsso_region=us-east-1\nsso_start_url=https://d-abc123.awsapps.com/start\n\
+             sso_registration_scopes=sso:account:access\n[profile old]\nsso_region=us-west-2\n\
+             sso_start_url=https://d-abc123.awsapps.com/start\n",
+        )
+        .unwrap();
+        let session = config.resolve_session("my").unwrap();
+        assert_eq!(
+            RegistrationKey::from(&session),
+            key("us-east-1", Some(&["sso:account:access"]), Some("my"))
+        );
+        let by_parts =
+            session.identity.registration_key(&session.start_url, "us-east-1", session.scopes.clone());
+        assert_eq!(RegistrationKey::from(&session), by_parts);
+        let old = config.resolve_sso("old").unwrap();
+        assert_eq!(RegistrationKey::from(&old), key("us-west-2", None, None));
+    }
+
+    #[test]
+    fn a_written_registration_reads_back_and_has_the_members_of_awss_tools() {
+        let client = Client::new("id", Secret::from("cs"));
+        let cached =
+            CachedRegistration::new(Registration::new(client).with_expiry(UnixSeconds::new(1_671_975_000)))
+                .with_scopes(Some(vec!["a".to_owned()]))
+                .with_grant_types(Some(vec!["refresh_token".to_owned()]));
+        let written = document::write(&cached.members(), None);
+        assert_eq!(
+            str::from_utf8(&written).unwrap(),
+            "{\"clientId\":\"id\",\"clientSecret\":\"cs\",\"expiresAt\":\"2022-12-25T13:30:00Z\",\
+             \"scopes\":[\"a\"],\"grantTypes\":[\"refresh_token\"]}\n"
+        );
+        assert_eq!(CachedRegistration::read(&written), Ok(cached));
+    }
+
+    #[test]
+    fn a_registration_without_an_end_is_written_with_the_last_time_there_is() {
+        let cached = CachedRegistration::new(Registration::new(Client::new("id", Secret::from("cs"))));
+        let written = document::write(&cached.members(), None);
+        assert!(str::from_utf8(&written).unwrap().contains("\"expiresAt\":\"9999-12-31T23:59:59Z\""));
+    }
+
+    #[test]
+    fn a_registration_for_the_authorization_code_grant_does_not_suit_the_device_flow() {
+        let cached = CachedRegistration::new(Registration::new(Client::new("id", Secret::from("cs"))));
+        assert!(cached.suits_device_flow());
+        let types = |types: &[&str]| Some(types.iter().map(|t| (*t).to_owned()).collect());
+        assert!(cached.clone().with_grant_types(types(&["refresh_token"])).suits_device_flow());
+        let pkce = cached.with_grant_types(types(&["authorization_code", "refresh_token"]));
+        assert!(!pkce.suits_device_flow());
+    }
+
+    #[test]
+    fn a_registration_file_without_a_member_is_corrupt_by_that_members_name() {
+        let read = |text: &str| CachedRegistration::read(text.as_bytes()).unwrap_err();
+        assert_eq!(read("{}"), Corruption::Missing("clientId"));
+        assert_eq!(read(r#"{"clientId":"a"}"#), Corruption::Missing("clientSecret"));
+        assert_eq!(read(r#"{"clientId":"a","clientSecret":"b"}"#), Corruption::Missing("expiresAt"));
+        assert_eq!(read(r#"{"clientId":1}"#), Corruption::WrongType("clientId"));
+    }
+}

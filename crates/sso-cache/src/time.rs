@@ -1,0 +1,202 @@
+//! The times in cache files: RFC 3339, UTC, whole seconds when written; more forms when read.
+
+use oidc_proto::UnixSeconds;
+
+/// The first and last second that a four-digit year can say. Python's reader knows no year 0.
+const FIRST: i64 = -62_135_596_800;
+const LAST: i64 = 253_402_300_799;
+const DAY: i64 = 86_400;
+
+/// `YYYY-MM-DDTHH:MM:SSZ`, the one form that every AWS tool reads. Times outside the years 1 to 9999 are written as
+/// the nearest end.
+pub(crate) fn format(time: UnixSeconds) -> String {
+    let seconds = time.get().clamp(FIRST, LAST);
+    let (year, month, day) = civil_from_days(seconds.div_euclid(DAY));
+    let second = seconds.rem_euclid(DAY);
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+}
+
+/// The time in any form that AWS's tools have written: with or without a fraction (cut off), with `Z`, an offset or
+/// `UTC` at its end. A time without a zone is refused, because it would be a guess.
+pub(crate) fn parse(text: &str) -> Option<UnixSeconds> {
+    let text = text.trim();
+    let (date, rest) = (text.get(..10)?, text.get(10..)?);
+    let rest = rest.strip_prefix(['T', 't', ' '])?;
+    let (clock, rest) = (rest.get(..8)?, rest.get(8..)?);
+
+    let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
+    let [hour, minute, second] = numbers(clock, ':', [2, 2, 2])?;
+    // 60 is a leap second (RFC 3339 §5.7).
+    if !(1..=12).contains(&month)
+        || day < 1
+        || day > days_in(year, month)
+        || hour > 23
+        || minute > 59
+        || second > 60
+    {
+        return None;
+    }
+    let zone = match rest.strip_prefix(['.', ',']) {
+        Some(fraction) => {
+            let zone = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
+            (zone.len() < fraction.len()).then_some(zone)?
+        }
+        None => rest,
+    };
+    let seconds = days_from_civil(year, month, day) * DAY + hour * 3600 + minute * 60 + second;
+    Some(UnixSeconds::new(seconds - offset(zone.trim_start())?))
+}
+
+/// The offset from UTC in seconds: `Z`, `UTC`, `+HH:MM` or `+HHMM`.
+fn offset(zone: &str) -> Option<i64> {
+    if matches!(zone, "Z" | "z" | "UTC") {
+        return Some(0);
+    }
+    let (sign, digits) = match (zone.strip_prefix('+'), zone.strip_prefix('-')) {
+        (Some(digits), _) => (1, digits),
+        (None, Some(digits)) => (-1, digits),
+        (None, None) => return None,
+    };
+    let (hours, minutes) = (digits.get(..2)?, digits.get(2..)?);
+    let hours = number(hours, 2).filter(|hours| *hours < 24)?;
+    let minutes = number(minutes.strip_prefix(':').unwrap_or(minutes), 2).filter(|minutes| *minutes < 60)?;
+    Some(sign * (hours * 3600 + minutes * 60))
+}
+
+/// Exactly three numbers of these lengths between delimiters.
+fn numbers(text: &str, delimiter: char, lengths: [usize; 3]) -> Option<[i64; 3]> {
+    let mut parts = text.split(delimiter);
+    let mut next = |length| number(parts.next()?, length);
+    let [first, second, third] = lengths;
+    let numbers = [next(first)?, next(second)?, next(third)?];
+    parts.next().is_none().then_some(numbers)
+}
+
+/// Exactly this many digits; `str::parse` alone would take a sign.
+fn number(text: &str, length: usize) -> Option<i64> {
+    (text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit()))
+        .then(|| text.parse().ok())
+        .flatten()
+}
+
+const fn days_in(year: i64, month: i64) -> i64 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Days since the epoch of a date in the Gregorian calendar. Years are counted from March, so that the leap day is
+/// the last one; 146,097 days are 400 years.
+const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month > 2 { year } else { year - 1 };
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+/// The inverse of [`days_from_civil`].
+const fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + era * 400;
+    (if month <= 2 { year + 1 } else { year }, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Option<i64> {
+        parse(text).map(UnixSeconds::get)
+    }
+
+    #[test]
+    fn known_dates_are_known_seconds() {
+        for (text, seconds) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("1969-12-31T23:59:59Z", -1),
+            ("1971-08-02T16:53:20Z", 50_000_000),
+            ("1973-03-03T09:46:40Z", 100_000_000),
+            ("2000-02-29T00:00:00Z", 951_782_400),
+            ("2021-01-20T21:22:23Z", 1_611_177_743),
+            ("2021-12-25T21:30:00Z", 1_640_467_800),
+            ("2022-12-25T13:30:00Z", 1_671_975_000),
+            ("0001-01-01T00:00:00Z", FIRST),
+            ("9999-12-31T23:59:59Z", LAST),
+        ] {
+            assert_eq!(read(text), Some(seconds), "{text}");
+            assert_eq!(format(UnixSeconds::new(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn every_day_of_four_centuries_reads_back_as_written() {
+        for day in 0..146_097 {
+            let time = UnixSeconds::new(day * DAY + day % DAY);
+            assert_eq!(parse(&format(time)), Some(time));
+        }
+    }
+
+    #[test]
+    fn every_form_that_a_tool_has_written_is_read() {
+        for text in [
+            "2021-12-25T21:30:00Z",
+            "2021-12-25T21:30:00.123Z",
+            "2021-12-25T21:30:00.123456Z",
+            "2021-12-25T21:30:00UTC",
+            "2021-12-25 21:30:00 UTC",
+            "2021-12-25T21:30:00+00:00",
+            "2021-12-25T13:30:00-08:00",
+            "2021-12-26T03:00:00.5+0530",
+            "2021-12-25t21:30:00z",
+            " 2021-12-25T21:30:00Z\n",
+            "2021-12-25T21:29:60Z",
+        ] {
+            assert_eq!(read(text), Some(1_640_467_800), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for text in [
+            "",
+            "soon",
+            "2021-12-25",
+            "2021-12-25T21:30:00",
+            "2021-12-25T21:30Z",
+            "2021-13-01T00:00:00Z",
+            "2021-00-01T00:00:00Z",
+            "2021-02-29T00:00:00Z",
+            "1900-02-29T00:00:00Z",
+            "2021-01-00T00:00:00Z",
+            "2021-01-01T24:00:00Z",
+            "2021-01-01T00:60:00Z",
+            "2021-01-01T00:00:61Z",
+            "2021-01-01T00:00:00.Z",
+            "2021-01-01T00:00:00+1",
+            "2021-01-01T00:00:00+24:00",
+            "2021-01-01T00:00:00+00:60",
+            "+021-01-01T00:00:00Z",
+            "2021-+1-01T00:00:00Z",
+            "2021-01-01T00:00:00Zé",
+            "2021-01-0éT00:00:00Z",
+            "1640467800",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_beyond_four_digit_years_is_written_as_the_last_one() {
+        assert_eq!(format(UnixSeconds::new(i64::MAX)), "9999-12-31T23:59:59Z");
+        assert_eq!(format(UnixSeconds::new(i64::MIN)), "0001-01-01T00:00:00Z");
+    }
+}

@@ -1,0 +1,226 @@
+//! The token file: an access token, and what is needed to refresh it.
+
+use core::time::Duration;
+
+use oidc_proto::{Client, Registration, Secret, Token, UnixSeconds};
+
+use crate::document::{Corruption, Known, Members};
+
+/// A token as it lies in the cache.
+///
+/// ```
+/// use core::time::Duration;
+/// use oidc_proto::{Client, Registration, Secret, Token, UnixSeconds};
+/// use sso_cache::{Cache, CachedToken, Identity};
+///
+/// let dir = tempfile::tempdir()?;
+/// let cache = Cache::at(dir.path().join("cache"));
+/// let identity = Identity::SessionName("corp".to_owned());
+/// let registration = Registration::new(Client::new("id", Secret::from("secret")));
+/// let answer = Token::bearer(Secret::from("access"), Duration::from_secs(3600));
+///
+/// let now = UnixSeconds::new(1_640_467_800);
+/// let token = CachedToken::new(&answer, now, Some(registration)).for_portal("https://d-1.awsapps.com/start", "eu-west-1");
+/// cache.save_token(&identity, &token)?;
+/// assert_eq!(cache.token(&identity)?, Some(token));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CachedToken {
+    /// `accessToken`.
+    pub access_token: Secret,
+    /// `expiresAt`: when the access token ends.
+    pub expires_at: UnixSeconds,
+    /// `refreshToken`, if there is one.
+    pub refresh_token: Option<Secret>,
+    /// `clientId`, `clientSecret` and `registrationExpiresAt`: the client that the token was issued to, which alone
+    /// can refresh it. `None` unless the file has id and secret.
+    pub registration: Option<Registration>,
+    /// `startUrl`, exactly as configured.
+    pub start_url: Option<String>,
+    /// `region` of the service that issued the token.
+    pub region: Option<String>,
+}
+
+impl CachedToken {
+    /// What to keep of CreateToken's answer. `asked_at` is when the request was sent, so that the token is not
+    /// thought to live longer than it does.
+    #[must_use]
+    pub fn new(answer: &Token, asked_at: UnixSeconds, registration: Option<Registration>) -> Self {
+        Self {
+            access_token: answer.access_token.clone(),
+            expires_at: asked_at.saturating_add(answer.expires_in),
+            refresh_token: answer.refresh_token.clone(),
+            registration,
+            start_url: None,
+            region: None,
+        }
+    }
+
+    /// The same token with the start URL (exactly as configured) and region that it is for.
+    #[must_use]
+    pub fn for_portal(mut self, start_url: impl Into<String>, region: impl Into<String>) -> Self {
+        self.start_url = Some(start_url.into());
+        self.region = Some(region.into());
+        self
+    }
+
+    /// This token after a refresh. An answer without a refresh token leaves the old one in force (RFC 6749 §6).
+    #[must_use]
+    pub fn refreshed(&self, answer: &Token, asked_at: UnixSeconds) -> Self {
+        Self {
+            access_token: answer.access_token.clone(),
+            expires_at: asked_at.saturating_add(answer.expires_in),
+            refresh_token: answer.refresh_token.clone().or_else(|| self.refresh_token.clone()),
+            ..self.clone()
+        }
+    }
+
+    /// Whether the access token will still be good for more than `margin` from `now`.
+    #[must_use]
+    pub fn usable_at(&self, now: UnixSeconds, margin: Duration) -> bool {
+        self.expires_at.remaining_at(now) > margin
+    }
+
+    /// Whether a refresh can be asked for: there is a refresh token, and a registration that has not ended.
+    #[must_use]
+    pub fn refreshable_at(&self, now: UnixSeconds) -> bool {
+        self.refresh_token.is_some()
+            && self
+                .registration
+                .as_ref()
+                .is_some_and(|registration| registration.usable_at(now, Duration::ZERO))
+    }
+
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Corruption> {
+        let members = Members::read(bytes)?;
+        let client = members.text("clientId").zip(members.secret("clientSecret"));
+        Ok(Self {
+            access_token: Secret::from(members.required("accessToken")?),
+            expires_at: members.required_time("expiresAt")?,
+            refresh_token: members.secret("refreshToken"),
+            registration: client.map(|(id, secret)| {
+                let registration = Registration::new(Client::new(id, secret));
+                match members.time("registrationExpiresAt") {
+                    Some(end) => registration.with_expiry(end),
+                    None => registration,
+                }
+            }),
+            start_url: members.text("startUrl").map(str::to_owned),
+            region: members.text("region").map(str::to_owned),
+        })
+    }
+
+    /// The members in the order in which AWS's command line writes them.
+    pub(crate) fn members(&self) -> [(&'static str, Known<'_>); 8] {
+        let registration = self.registration.as_ref();
+        let client = registration.map(|registration| &registration.client);
+        [
+            ("startUrl", Known::text(self.start_url.as_deref())),
+            ("region", Known::text(self.region.as_deref())),
+            ("accessToken", Known::Secret(&self.access_token)),
+            ("expiresAt", Known::Time(self.expires_at)),
+            ("clientId", Known::text(client.map(|client| client.id.as_str()))),
+            ("clientSecret", Known::secret(client.and_then(|client| client.secret.as_ref()))),
+            (
+                "registrationExpiresAt",
+                registration
+                    .and_then(|registration| registration.expires_at)
+                    .map_or(Known::Absent, Known::Time),
+            ),
+            ("refreshToken", Known::secret(self.refresh_token.as_ref())),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document;
+
+    const FULL: &str = r#"{"startUrl":"https://d-abc123.awsapps.com/start","region":"us-west-2",
+        "accessToken":"at","expiresAt":"2021-12-25T21:30:00Z","clientId":"id","clientSecret":"cs",
+        "registrationExpiresAt":"2022-12-25T13:30:00.5+00:00","refreshToken":"rt","extra":1}"#;
+
+    fn read(text: &str) -> Result<CachedToken, Corruption> {
+        CachedToken::read(text.as_bytes())
+    }
+
+    #[test]
+    fn a_token_file_is_read_member_by_member() {
+        let token = read(FULL).unwrap();
+        assert_eq!(token.access_token.expose(), "at");
+        assert_eq!(token.expires_at, UnixSeconds::new(1_640_467_800));
+        assert_eq!(token.refresh_token.as_ref().map(Secret::expose), Some("rt"));
+        assert_eq!(token.start_url.as_deref(), Some("https://d-abc123.awsapps.com/start"));
+        assert_eq!(token.region.as_deref(), Some("us-west-2"));
+        let registration = token.registration.as_ref().unwrap();
+        assert_eq!(registration.client, Client::new("id", Secret::from("cs")));
+        assert_eq!(registration.expires_at, Some(UnixSeconds::new(1_671_975_000)));
+        assert!(token.refreshable_at(UnixSeconds::new(1_671_974_999)));
+        assert!(!token.refreshable_at(UnixSeconds::new(1_671_975_000)));
+    }
+
+    #[test]
+    fn an_access_token_with_its_end_is_enough_to_be_used_but_not_to_be_refreshed() {
+        let token =
+            read(r#"{"accessToken":"at","expiresAt":"2021-12-25T21:30:00Z","clientId":"id"}"#).unwrap();
+        assert_eq!(token.registration, None);
+        assert!(!token.refreshable_at(UnixSeconds::new(0)));
+        assert!(token.usable_at(UnixSeconds::new(1_640_467_739), Duration::from_secs(60)));
+        assert!(!token.usable_at(UnixSeconds::new(1_640_467_740), Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn a_token_file_without_token_or_end_is_corrupt() {
+        let missing = |member| Err(Corruption::Missing(member));
+        assert_eq!(read("{}"), missing("accessToken"));
+        assert_eq!(read(r#"{"accessToken":"","expiresAt":"2021-12-25T21:30:00Z"}"#), missing("accessToken"));
+        assert_eq!(read(r#"{"accessToken":"at"}"#), missing("expiresAt"));
+        assert_eq!(
+            read(r#"{"accessToken":"at","expiresAt":"soon"}"#),
+            Err(Corruption::NotATime("expiresAt"))
+        );
+        assert_eq!(read(r#"{"accessToken":"at","expiresAt":16}"#), Err(Corruption::WrongType("expiresAt")));
+    }
+
+    #[test]
+    fn a_written_token_reads_back_and_has_the_members_of_awss_tools_in_their_form() {
+        let token = read(FULL).unwrap();
+        let written = document::write(&token.members(), None);
+        assert_eq!(
+            str::from_utf8(&written).unwrap(),
+            concat!(
+                r#"{"startUrl":"https://d-abc123.awsapps.com/start","region":"us-west-2","accessToken":"at","#,
+                r#""expiresAt":"2021-12-25T21:30:00Z","clientId":"id","clientSecret":"cs","#,
+                r#""registrationExpiresAt":"2022-12-25T13:30:00Z","refreshToken":"rt"}"#,
+                "\n"
+            )
+        );
+        assert_eq!(CachedToken::read(&written), Ok(token));
+    }
+
+    #[test]
+    fn a_refresh_keeps_what_the_answer_does_not_replace() {
+        let old = read(FULL).unwrap();
+        let asked_at = UnixSeconds::new(1_640_439_000);
+        let answer = Token::bearer(Secret::from("new"), Duration::from_secs(28_800));
+        let kept = old.refreshed(&answer, asked_at);
+        assert_eq!(kept.access_token.expose(), "new");
+        assert_eq!(kept.expires_at, UnixSeconds::new(1_640_467_800));
+        assert_eq!(kept.refresh_token, Some(Secret::from("rt")));
+        assert_eq!((&kept.registration, &kept.start_url), (&old.registration, &old.start_url));
+        let rotated = old.refreshed(&answer.with_refresh_token(Secret::from("rt2")), asked_at);
+        assert_eq!(rotated.refresh_token, Some(Secret::from("rt2")));
+    }
+
+    #[test]
+    fn debug_of_a_token_shows_no_secret() {
+        let sentinels = ["\"at\"", "\"rt\"", "\"cs\""];
+        let full = sentinels.iter().fold(FULL.to_owned(), |text, old| text.replace(old, "\"SENTINEL\""));
+        assert_eq!(full.matches("SENTINEL").count(), 3);
+        let text = format!("{:?}", read(&full).unwrap());
+        assert!(text.contains("us-west-2") && !text.contains("SENTINEL"), "{text}");
+    }
+}

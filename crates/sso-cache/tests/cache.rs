@@ -1,0 +1,232 @@
+//! The cache directory as other processes and AWS's tools see it.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use oidc_proto::{Client, Registration, Secret, Token, UnixSeconds};
+use sso_cache::{Cache, CacheError, CachedRegistration, CachedToken, Corruption, Identity, RegistrationKey};
+use tempfile::TempDir;
+
+fn cache() -> (TempDir, Cache) {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = Cache::at(Cache::default_dir(dir.path()));
+    (dir, cache)
+}
+
+fn admin() -> Identity {
+    Identity::SessionName("admin".to_owned())
+}
+
+fn registration() -> Registration {
+    Registration::new(Client::new("id", Secret::from("client-secret")))
+        .with_expiry(UnixSeconds::new(2_000_000_000))
+}
+
+fn token(access: &str) -> CachedToken {
+    let answer = Token::bearer(Secret::from(access), Duration::from_secs(3600))
+        .with_refresh_token(Secret::from("refresh"));
+    CachedToken::new(&answer, UnixSeconds::new(1_640_464_200), Some(registration()))
+        .for_portal("https://d-abc123.awsapps.com/start", "us-west-2")
+}
+
+#[test]
+fn a_cache_that_does_not_exist_is_empty_and_reading_it_creates_nothing() {
+    let (_dir, cache) = cache();
+    assert_eq!(cache.token(&admin()).unwrap(), None);
+    assert_eq!(cache.registration(&RegistrationKey::new("u", "r")).unwrap(), None);
+    assert!(!cache.remove_token(&admin()).unwrap());
+    assert!(!cache.dir().exists());
+}
+
+#[test]
+fn what_was_saved_is_loaded_and_what_was_removed_is_gone() {
+    let (_dir, cache) = cache();
+    cache.save_token(&admin(), &token("a")).unwrap();
+    assert_eq!(cache.token(&admin()).unwrap(), Some(token("a")));
+    assert_eq!(cache.token(&Identity::SessionName("other".to_owned())).unwrap(), None);
+    assert!(cache.path("d033e22ae348aeb5660fc2140aec35850c4da997.json").is_file());
+
+    let key = RegistrationKey::new("https://d-abc123.awsapps.com/start", "us-west-2");
+    let kept = CachedRegistration::new(registration()).with_scopes(Some(vec!["s".to_owned()]));
+    cache.save_registration(&key, &kept).unwrap();
+    assert_eq!(cache.registration(&key).unwrap(), Some(kept));
+    assert!(cache.path("d75f79f67bab3f92a2b1450471c0c2574de0dca4.json").is_file());
+
+    assert!(cache.remove_token(&admin()).unwrap());
+    assert!(cache.remove_registration(&key).unwrap());
+    assert_eq!(fs::read_dir(cache.dir()).unwrap().count(), 0, "no temporary file stays behind");
+}
+
+#[test]
+fn members_that_another_tool_wrote_survive_a_rewrite_and_a_dropped_refresh_token_does_not() {
+    let (_dir, cache) = cache();
+    fs::create_dir_all(cache.dir()).unwrap();
+    let path = cache.path(&admin().file_name());
+    fs::write(
+        &path,
+        r#"{"accessToken":"old","expiresAt":"2021-12-25T21:30:00UTC","refreshToken":"old","theirs":{"a":[1]}}"#,
+    )
+    .unwrap();
+    let mut fresh = token("new");
+    fresh.refresh_token = None;
+    cache.save_token(&admin(), &fresh).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(r#""theirs":{"a":[1]}"#) && text.contains(r#""accessToken":"new""#), "{text}");
+    assert!(!text.contains("refreshToken"), "{text}");
+}
+
+#[test]
+fn a_corrupt_file_is_named_with_its_reason_and_can_be_set_aside_without_loss() {
+    let (_dir, cache) = cache();
+    fs::create_dir_all(cache.dir()).unwrap();
+    let path = cache.path(&admin().file_name());
+    for (number, (content, expected)) in [
+        ("", Corruption::NotJson { line: 1, column: 0 }),
+        (r#"{"accessToken":"SENTINEL"#, Corruption::NotJson { line: 1, column: 24 }),
+        (r#"{"accessToken":"SENTINEL"}"#, Corruption::Missing("expiresAt")),
+        (r#"{"accessToken":["SENTINEL"],"expiresAt":""}"#, Corruption::WrongType("accessToken")),
+        (r#"["SENTINEL"]"#, Corruption::NotAnObject),
+        (r#"{"accessToken":"SENTINEL","expiresAt":"SENTINEL"}"#, Corruption::NotATime("expiresAt")),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        fs::write(&path, content).unwrap();
+        let error = cache.token(&admin()).unwrap_err();
+        let text = format!("{error} {error:?}");
+        assert!(text.contains(&*path.to_string_lossy()) && !text.contains("SENTINEL"), "{text}");
+        assert_eq!(error.corrupt_file(), Some(path.as_path()));
+        assert!(matches!(error, CacheError::Corrupt { reason, .. } if reason == expected), "{content}");
+
+        let aside = cache.set_aside(&path).unwrap().unwrap();
+        assert_eq!(fs::read_to_string(&aside).unwrap(), content);
+        assert_eq!(fs::read_dir(cache.dir()).unwrap().count(), number + 1, "each is kept");
+        assert_eq!(cache.token(&admin()).unwrap(), None);
+    }
+    assert_eq!(cache.set_aside(&path).unwrap(), None);
+    assert_eq!(cache.set_aside(Path::new("no-such-file.json")).unwrap(), None);
+}
+
+#[test]
+fn a_corrupt_file_does_not_keep_a_new_token_from_being_saved() {
+    let (_dir, cache) = cache();
+    fs::create_dir_all(cache.dir()).unwrap();
+    fs::write(cache.path(&admin().file_name()), "{\"torn").unwrap();
+    cache.save_token(&admin(), &token("a")).unwrap();
+    assert_eq!(cache.token(&admin()).unwrap(), Some(token("a")));
+}
+
+#[test]
+fn a_file_too_large_for_a_token_is_not_read() {
+    let (_dir, cache) = cache();
+    fs::create_dir_all(cache.dir()).unwrap();
+    fs::write(cache.path(&admin().file_name()), vec![b' '; (1 << 20) + 1]).unwrap();
+    let error = cache.token(&admin()).unwrap_err();
+    assert!(matches!(error, CacheError::Corrupt { reason: Corruption::TooLarge, .. }), "{error}");
+}
+
+#[test]
+fn an_unreadable_place_is_an_error_that_names_it_and_keeps_its_cause() {
+    let (_dir, cache) = cache();
+    fs::create_dir_all(cache.path(&admin().file_name())).unwrap();
+    let error = cache.token(&admin()).unwrap_err();
+    assert!(matches!(error, CacheError::Io { action: "read", .. }), "{error:?}");
+    assert!(std::error::Error::source(&error).is_some());
+    assert!(cache.save_token(&admin(), &token("a")).is_err());
+
+    let file = cache.dir().join("file");
+    fs::write(&file, "").unwrap();
+    assert!(Cache::at(&file).save_token(&admin(), &token("a")).is_err());
+}
+
+#[cfg(unix)]
+#[test]
+fn files_are_the_owners_alone_even_where_a_looser_one_stood() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let (dir, cache) = cache();
+    let path = cache.path(&admin().file_name());
+    cache.save_token(&admin(), &token("a")).unwrap();
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(mode(cache.dir()), 0o700);
+    assert_eq!(mode(&dir.path().join(".aws")), 0o700);
+
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(cache.dir(), fs::Permissions::from_mode(0o755)).unwrap();
+    cache.save_token(&admin(), &token("b")).unwrap();
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(mode(cache.dir()), 0o755, "an existing directory keeps its mode");
+}
+
+#[test]
+fn a_reader_never_sees_a_torn_file_while_many_write() {
+    let (_dir, cache) = cache();
+    // Of different lengths, so that a file written in place would be seen cut or with a tail.
+    let tokens: Vec<CachedToken> = (1..=4).map(|n| token(&"x".repeat(n * 3000))).collect();
+    cache.save_token(&admin(), &tokens[0]).unwrap();
+    let done = AtomicBool::new(false);
+    let reads = AtomicU32::new(0);
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = tokens
+            .iter()
+            .map(|token| {
+                scope.spawn(|| {
+                    for _ in 0..25 {
+                        cache.save_token(&admin(), token).unwrap();
+                    }
+                })
+            })
+            .collect();
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let seen = cache.token(&admin()).unwrap().unwrap();
+                assert!(tokens.contains(&seen));
+                reads.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert!(reads.load(Ordering::Relaxed) > 0);
+    assert_eq!(fs::read_dir(cache.dir()).unwrap().count(), 1, "no temporary file stays behind");
+}
+
+#[test]
+fn two_holders_of_one_lock_exclude_each_other() {
+    let (_dir, cache) = cache();
+    let name = admin().file_name();
+    let guard = cache.lock(&name, Duration::ZERO).unwrap();
+    let error = cache.lock(&name, Duration::ZERO).unwrap_err();
+    assert!(
+        matches!(&error, CacheError::Locked { path } if path == &cache.path(&format!("{name}.lock"))),
+        "{error}"
+    );
+    assert!(matches!(cache.lock(&name, Duration::from_millis(60)), Err(CacheError::Locked { .. })));
+    let _other_file = cache.lock("other.json", Duration::ZERO).unwrap();
+    drop(guard);
+    let _again = cache.lock(&name, Duration::ZERO).unwrap();
+}
+
+#[test]
+fn who_waits_for_a_lock_gets_it_when_it_is_given_back() {
+    let (_dir, cache) = cache();
+    let inside = AtomicU32::new(0);
+    let done = AtomicU32::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let _guard = cache.lock("x.json", Duration::from_secs(30)).unwrap();
+                assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two are inside");
+                std::thread::sleep(Duration::from_millis(5));
+                inside.fetch_sub(1, Ordering::SeqCst);
+                done.fetch_add(1, Ordering::SeqCst);
+            });
+        }
+    });
+    assert_eq!(done.load(Ordering::SeqCst), 4);
+}
