@@ -1,2 +1,102 @@
-//! Under construction.
-fn main() {}
+//! The project's tasks: `cargo xtask help` lists them.
+//!
+//! Plain `std` and two small crates, because everyone who types `cargo xtask test` on a new machine waits for this
+//! crate to compile first.
+
+mod bench;
+mod clock_ban;
+mod demo;
+mod fuzz;
+mod interop;
+mod shell;
+mod steps;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+/// One task that `cargo xtask NAME` runs.
+pub(crate) struct Task {
+    pub(crate) name: &'static str,
+    pub(crate) flags: &'static str,
+    pub(crate) about: &'static str,
+    run: fn(&[String]) -> Result<()>,
+}
+
+/// Every task. `cargo xtask tidy` holds the documentation against this list.
+pub(crate) const TASKS: &[Task] = &[
+    Task {
+        name: "test",
+        flags: "[--fast] [--only STEP]…",
+        about: "every check and every test; --fast leaves out the slow steps",
+        run: test::test,
+    },
+    Task { name: "ci", flags: "", about: "what CI runs: test, then demo", run: test::ci },
+    Task { name: "tidy", flags: "", about: "the house rules that no compiler checks", run: tidy::task },
+    Task {
+        name: "clock-ban",
+        flags: "",
+        about: "show that a clock read in a pure crate is caught",
+        run: clock_ban::task,
+    },
+    Task {
+        name: "interop",
+        flags: "[TEST]…",
+        about: "boto3, the AWS CLI and aws-sso-lib sign in against `sso-oidc serve`",
+        run: interop::task,
+    },
+    Task {
+        name: "demo",
+        flags: "",
+        about: "the demo from README, once blocking and once async, each within a minute",
+        run: demo::task,
+    },
+    Task {
+        name: "fuzz",
+        flags: "[--seconds N] [TARGET]…",
+        about: "run the fuzz targets, 10 s each unless told otherwise",
+        run: fuzz::task,
+    },
+    Task {
+        name: "bench",
+        flags: "[CRATE]…",
+        about: "run the benchmarks of the crates that have some",
+        run: bench::task,
+    },
+    Task { name: "help", flags: "", about: "this list", run: help },
+];
+
+fn main() -> ExitCode {
+    match run(&std::env::args().skip(1).collect::<Vec<_>>()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<()> {
+    let Some((name, rest)) = args.split_first() else { return help(&[]) };
+    let name = if matches!(name.as_str(), "-h" | "--help") { "help" } else { name };
+    match TASKS.iter().find(|task| task.name == name) {
+        Some(task) => (task.run)(rest),
+        None => bail!("no task `{name}`; `cargo xtask help` lists them"),
+    }
+}
+
+fn help(_: &[String]) -> Result<()> {
+    println!("cargo xtask TASK\n");
+    for task in TASKS {
+        println!("  {:<34}{}", format!("{} {}", task.name, task.flags), task.about);
+    }
+    println!("\nSteps of `test`, in order (for --only):\n");
+    for step in test::STEPS {
+        let slow = if step.slow { " (left out by --fast)" } else { "" };
+        println!("  {:<34}{}{slow}", step.name, step.about);
+    }
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! `cargo xtask bench`: the benchmarks of every crate that has some.
+
+use anyhow::{Result, bail};
+
+use crate::shell::Run;
+use crate::workspace;
+
+/// `cargo xtask bench [CRATE]…`
+pub(crate) fn task(wanted: &[String]) -> Result<()> {
+    let metadata = workspace::metadata()?;
+    let mut have: Vec<&str> = metadata
+        .workspace_packages()
+        .into_iter()
+        .filter(|package| package.targets.iter().any(cargo_metadata::Target::is_bench))
+        .map(|package| package.name.as_str())
+        .collect();
+    have.sort_unstable();
+    if let Some(unknown) = wanted.iter().find(|name| !have.contains(&name.as_str())) {
+        bail!("no benchmarks in `{unknown}`; crates that have some: {}", have.join(", "));
+    }
+    if have.is_empty() {
+        bail!("no crate has benchmarks: they belong in `benches/` beside its `src/`");
+    }
+    for name in have.into_iter().filter(|name| wanted.is_empty() || wanted.iter().any(|want| want == name)) {
+        // `--benches` alone would also run each library's unit tests as benchmarks.
+        let package = metadata.workspace_packages().into_iter().find(|package| package.name.as_str() == name);
+        let benches = package.iter().flat_map(|package| &package.targets).filter(|target| target.is_bench());
+        let benches = benches.flat_map(|bench| ["--bench", bench.name.as_str()]);
+        Run::cargo().args(["bench", "--package", name]).args(benches).go()?;
+    }
+    Ok(())
+}

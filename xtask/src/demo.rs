@@ -1,0 +1,41 @@
+//! The demo that README shows first, run as a person would type it, with a simulated person who approves.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::shell::Run;
+use crate::steps::{self, Step};
+
+/// More than the demo needs by far, and little enough that a hang is noticed.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The demo through the blocking adapter and through the async one.
+pub(crate) const STEPS: &[Step] = &[
+    Step { name: "demo", about: "a whole sign-in, blocking", slow: true, run: blocking },
+    Step { name: "demo-async", about: "a whole sign-in, async", slow: true, run: asynchronous },
+];
+
+/// `cargo xtask demo`
+pub(crate) fn task(_: &[String]) -> Result<()> {
+    steps::run(STEPS)
+}
+
+fn blocking() -> Result<()> {
+    build()?;
+    run(&["--approve"])
+}
+
+fn asynchronous() -> Result<()> {
+    build()?;
+    run(&["--approve", "--async"])
+}
+
+/// Apart from the run, so that the time limit does not count the compiler.
+fn build() -> Result<()> {
+    Run::cargo().args(["build", "--release"]).go()
+}
+
+fn run(flags: &[&str]) -> Result<()> {
+    Run::cargo().args(["run", "--release", "--", "demo"]).args(flags).limit(LIMIT).go()
+}

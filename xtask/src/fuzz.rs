@@ -1,0 +1,120 @@
+//! The fuzz targets: built as `cargo fuzz` builds them, but with the toolchain that is there.
+//!
+//! `cargo fuzz` wants a nightly compiler because it switches a sanitizer on. The coverage that libFuzzer steers by
+//! needs none, and code without `unsafe` gains little from AddressSanitizer. So this is a plain `cargo build` with the
+//! flags for coverage. With `cargo fuzz` installed, `cargo +nightly fuzz run TARGET` works on the same targets.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use cargo_metadata::MetadataCommand;
+
+use crate::shell::Run;
+use crate::workspace;
+
+/// What `cargo fuzz` passes to rustc for libFuzzer, less the sanitizer.
+const COVERAGE: &str = "--cfg fuzzing -Cdebug-assertions -Ccodegen-units=1 -Cpasses=sancov-module \
+                        -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+                        -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares";
+
+/// For each target, unless told otherwise.
+const SECONDS: u64 = 10;
+/// Above what libFuzzer was told to take: loading the corpus, writing what it found.
+const SLACK: Duration = Duration::from_secs(60);
+
+/// `cargo xtask fuzz [--seconds N] [TARGET]…`
+pub(crate) fn task(args: &[String]) -> Result<()> {
+    let mut seconds = SECONDS;
+    let mut wanted = Vec::new();
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        if arg == "--seconds" {
+            let number = args.next().context("--seconds wants a number")?;
+            seconds = number.parse().with_context(|| format!("--seconds {number}"))?;
+        } else if arg.starts_with('-') {
+            bail!("`fuzz` does not know `{arg}`; `cargo xtask help` shows its flags");
+        } else {
+            wanted.push(arg.clone());
+        }
+    }
+    let Some(fuzz) = Fuzz::find()? else { bail!("there is no fuzz crate: fuzz/Cargo.toml is missing") };
+    if let Some(unknown) = wanted.iter().find(|name| !fuzz.targets.contains(name)) {
+        bail!("no fuzz target `{unknown}`; there are: {}", fuzz.targets.join(", "));
+    }
+    fuzz.build()?;
+    for target in fuzz.targets.iter().filter(|name| wanted.is_empty() || wanted.contains(name)) {
+        println!("\n== {target}, {seconds} s");
+        fuzz.run(target, &[&format!("-max_total_time={seconds}")], Duration::from_secs(seconds) + SLACK)?;
+    }
+    Ok(())
+}
+
+/// The library tests of the fuzz crate, its build, and each target once over its committed corpus.
+pub(crate) fn step() -> Result<()> {
+    let Some(fuzz) = Fuzz::find()? else { bail!("there is no fuzz crate: fuzz/Cargo.toml is missing") };
+    Run::cargo().args(["test", "--manifest-path"]).arg(&fuzz.manifest).go()?;
+    fuzz.build()?;
+    for target in &fuzz.targets {
+        fuzz.run(target, &["-runs=0"], SLACK)?;
+    }
+    Ok(())
+}
+
+struct Fuzz {
+    manifest: PathBuf,
+    built: PathBuf,
+    host: String,
+    targets: Vec<String>,
+}
+
+impl Fuzz {
+    fn find() -> Result<Option<Self>> {
+        let manifest = workspace::root().join("fuzz/Cargo.toml");
+        if !manifest.exists() {
+            return Ok(None);
+        }
+        let metadata = MetadataCommand::new().manifest_path(&manifest).no_deps().exec()?;
+        let targets = metadata.packages.iter().flat_map(|package| &package.targets);
+        let mut targets: Vec<String> =
+            targets.filter(|target| target.is_bin()).map(|target| target.name.clone()).collect();
+        targets.sort_unstable();
+        let host = host()?;
+        let built = metadata.target_directory.into_std_path_buf().join(&host).join("release");
+        Ok(Some(Self { manifest, built, host, targets }))
+    }
+
+    fn build(&self) -> Result<()> {
+        // With --target, the flags reach the code that is fuzzed and not the build scripts.
+        let run =
+            Run::cargo().args(["build", "--release", "--bins", "--target", &self.host, "--manifest-path"]);
+        run.arg(&self.manifest).env("RUSTFLAGS", COVERAGE).go()
+    }
+
+    fn run(&self, target: &str, flags: &[&str], limit: Duration) -> Result<()> {
+        let dir = workspace::root().join("fuzz");
+        // libFuzzer writes what it finds into the first directory, and only reads the others.
+        let work = made(dir.join("corpus-work").join(target))?;
+        let artifacts = made(dir.join("artifacts").join(target))?;
+        let run = Run::new(self.built.join(target)).args(flags).arg("-timeout=10");
+        let run = run.arg(format!("-artifact_prefix={}/", artifacts.display())).arg(work);
+        let corpus = dir.join("corpus").join(target);
+        let run = if corpus.is_dir() { run.arg(corpus) } else { run };
+        run.limit(limit).go().with_context(|| format!("the fuzz target {target} found something"))
+    }
+}
+
+fn made(dir: PathBuf) -> Result<PathBuf> {
+    fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
+    Ok(dir)
+}
+
+/// The triple that this compiler builds for by itself.
+fn host() -> Result<String> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Run::new(Path::new(&rustc)).arg("-vV").output()?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let host = said.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.context("`rustc -vV` names no host")?.to_owned())
+}

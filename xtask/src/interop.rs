@@ -1,0 +1,100 @@
+//! Peers that no one here wrote: boto3, the AWS CLI and aws-sso-lib, from PyPI, against our server and our program.
+//!
+//! The scenarios are Python, because that is what the peers are. This side makes the virtual environment, builds the
+//! program and runs them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell::Run;
+use crate::workspace;
+
+/// The scenarios wait for real intervals and expiries, a few seconds each.
+const LIMIT: Duration = Duration::from_secs(300);
+/// A first install on a slow line.
+const INSTALL_LIMIT: Duration = Duration::from_secs(600);
+
+/// `cargo xtask interop [TEST]…`
+pub(crate) fn task(tests: &[String]) -> Result<()> {
+    let python = environment()?;
+    Run::cargo().args(["build", "--package", "sso-oidc"]).go()?;
+    let program =
+        workspace::target_dir()?.join("debug").join(format!("sso-oidc{}", std::env::consts::EXE_SUFFIX));
+    let scripts = scripts();
+    let run = Run::new(python).env("SSO_OIDC_PROGRAM", program).env("PYTHONDONTWRITEBYTECODE", "1");
+    let run = run.args(["-m", "unittest", "--verbose"]);
+    let run = if tests.is_empty() {
+        run.args(["discover", "--start-directory"]).arg(&scripts)
+    } else {
+        run.args(tests).env("PYTHONPATH", &scripts)
+    };
+    run.limit(LIMIT).go()
+}
+
+/// Every scenario.
+pub(crate) fn step() -> Result<()> {
+    task(&[])
+}
+
+fn scripts() -> PathBuf {
+    workspace::root().join("xtask/interop")
+}
+
+/// The Python of a virtual environment that has what `requirements.txt` names; made anew when that has changed.
+fn environment() -> Result<PathBuf> {
+    let requirements = scripts().join("requirements.txt");
+    let wanted = fs::read_to_string(&requirements).with_context(|| requirements.display().to_string())?;
+    let dir = workspace::target_dir()?.join("interop-venv");
+    let python = dir.join("bin/python");
+    // Written last, so that an install that was cut short is not taken for a whole one.
+    let stamp = dir.join("installed.txt");
+    if python.exists() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
+    }
+    create(&dir)?;
+    let run = Run::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    run.arg("--requirement").arg(&requirements).limit(INSTALL_LIMIT).go()?;
+    fs::write(stamp, wanted)?;
+    Ok(python)
+}
+
+/// An empty environment with pip, by whichever way this machine's Python has.
+fn create(dir: &Path) -> Result<()> {
+    remove(dir)?;
+    if Run::new("python3").args(["-m", "venv"]).arg(dir).go().is_ok() {
+        return Ok(());
+    }
+    // Debian splits venv from python3 and leaves half an environment behind when the other half is missing.
+    println!("   no venv in this Python; trying virtualenv");
+    remove(dir)?;
+    let borrowed = dir.with_file_name("interop-virtualenv");
+    let pip = Run::new("python3").args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--target",
+    ]);
+    let installed = pip.arg(&borrowed).arg("virtualenv").limit(INSTALL_LIMIT).go();
+    let made = installed.and_then(|()| {
+        Run::new("python3").args(["-m", "virtualenv", "--quiet"]).arg(dir).env("PYTHONPATH", &borrowed).go()
+    });
+    if made.is_err() {
+        remove(dir)?;
+        bail!(
+            "cannot make a Python environment: python3 is needed, with venv (Debian: apt-get install python3-venv)"
+        );
+    }
+    Ok(())
+}
+
+fn remove(dir: &Path) -> Result<()> {
+    if dir.exists() {
+        fs::remove_dir_all(dir).with_context(|| format!("cannot remove {}", dir.display()))?;
+    }
+    Ok(())
+}

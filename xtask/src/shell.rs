@@ -1,0 +1,163 @@
+//! Child processes: shown before they run, never given a standard input, never left behind.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::workspace;
+
+/// Between a polite request to end and the order to.
+const GRACE: Duration = Duration::from_secs(10);
+/// How often a child with a time limit is looked at.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// One command that is about to run at the root of the checkout.
+pub(crate) struct Run {
+    command: Command,
+    shown: String,
+    limit: Option<Duration>,
+}
+
+impl Run {
+    pub(crate) fn new(program: impl AsRef<OsStr>) -> Self {
+        let program = program.as_ref();
+        let shown = Path::new(program).file_name().unwrap_or(program).to_string_lossy().into_owned();
+        let mut command = Command::new(program);
+        command.current_dir(workspace::root()).stdin(Stdio::null());
+        Self { command, shown, limit: None }
+    }
+
+    /// `cargo`, the one that runs us, without the variables that it set for us.
+    ///
+    /// Some build scripts (ring's is one) ask to be run again when `CARGO_PKG_NAME` or its siblings change. Passing
+    /// ours on would rebuild them at each change between `cargo xtask` and plain `cargo`.
+    pub(crate) fn cargo() -> Self {
+        let mut run = Self::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(is_set_for_us) {
+                run.command.env_remove(name);
+            }
+        }
+        "cargo".clone_into(&mut run.shown);
+        run
+    }
+
+    pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        let arg = arg.as_ref();
+        let text = arg.to_string_lossy();
+        let text = Path::new(&*text)
+            .strip_prefix(workspace::root())
+            .map_or_else(|_| text.clone(), Path::to_string_lossy);
+        self.shown = format!("{} {text}", self.shown);
+        self.command.arg(arg);
+        self
+    }
+
+    pub(crate) fn args<A: AsRef<OsStr>>(self, args: impl IntoIterator<Item = A>) -> Self {
+        args.into_iter().fold(self, Self::arg)
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        let value = value.as_ref();
+        self.shown = format!("{name}={} {}", value.to_string_lossy(), self.shown);
+        self.command.env(name, value);
+        self
+    }
+
+    pub(crate) fn in_dir(mut self, dir: &Path) -> Self {
+        self.command.current_dir(dir);
+        self
+    }
+
+    /// A child that is still running after this long is ended, and the run has failed.
+    pub(crate) fn limit(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Shows the command, runs it with our output, and fails when it fails.
+    pub(crate) fn go(mut self) -> Result<()> {
+        println!("   $ {}", self.shown);
+        let child = self.command.spawn().with_context(|| format!("cannot start `{}`", self.shown))?;
+        let status = wait(child, self.limit).with_context(|| format!("`{}`", self.shown))?;
+        if !status.success() {
+            bail!("`{}` failed: {status}", self.shown);
+        }
+        Ok(())
+    }
+
+    /// Runs it quietly and returns what it printed, whether it succeeded or not.
+    pub(crate) fn output(mut self) -> Result<Output> {
+        self.command.output().with_context(|| format!("cannot start `{}`", self.shown))
+    }
+}
+
+/// Whether cargo set this variable for the program that it runs, as opposed to a person's setting.
+fn is_set_for_us(name: &str) -> bool {
+    name.starts_with("CARGO_PKG_")
+        || name.starts_with("CARGO_MANIFEST_")
+        || matches!(name, "CARGO_BIN_NAME" | "CARGO_CRATE_NAME" | "CARGO_PRIMARY_PACKAGE" | "OUT_DIR")
+}
+
+fn wait(mut child: Child, limit: Option<Duration>) -> Result<ExitStatus> {
+    let Some(limit) = limit else { return Ok(child.wait()?) };
+    if let Some(status) = wait_until(&mut child, Instant::now() + limit)? {
+        return Ok(status);
+    }
+    // SIGTERM first: the child may have children of its own to end. `std` can only kill.
+    let _ = Command::new("kill").arg(child.id().to_string()).status();
+    if wait_until(&mut child, Instant::now() + GRACE)?.is_none() {
+        child.kill()?;
+        child.wait()?;
+    }
+    bail!("was still running after {} s and has been ended", limit.as_secs())
+}
+
+fn wait_until(child: &mut Child, end: Instant) -> Result<Option<ExitStatus>> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() >= end {
+            return Ok(None);
+        }
+        thread::sleep(GLANCE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failing_command_is_an_error_that_names_it() {
+        let error = Run::new("sh").args(["-c", "exit 3"]).go().unwrap_err();
+        assert!(error.to_string().contains("sh -c exit 3"), "{error}");
+        assert!(error.to_string().contains('3'), "{error}");
+    }
+
+    #[test]
+    fn a_command_past_its_limit_is_ended() {
+        let start = Instant::now();
+        let error = Run::new("sleep").arg("30").limit(Duration::from_millis(100)).go().unwrap_err();
+        assert!(format!("{error:#}").contains("still running"), "{error:#}");
+        assert!(start.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
+    fn a_command_has_no_standard_input_to_wait_for() {
+        Run::new("cat").limit(Duration::from_secs(20)).go().unwrap();
+    }
+
+    #[test]
+    fn cargos_settings_stay_and_its_description_of_us_goes() {
+        assert!(is_set_for_us("CARGO_PKG_VERSION_MAJOR"));
+        assert!(is_set_for_us("CARGO_MANIFEST_DIR"));
+        assert!(!is_set_for_us("CARGO_TARGET_DIR"));
+        assert!(!is_set_for_us("CARGO_HOME"));
+    }
+}

@@ -1,0 +1,143 @@
+//! `cargo xtask test` and `cargo xtask ci`: every check, in the order in which a failure is cheapest to learn.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+use crate::shell::Run;
+use crate::steps::{self, Step};
+use crate::{clock_ban, demo, fuzz, interop, tidy, workspace};
+
+/// What `cargo xtask test` runs.
+pub(crate) const STEPS: &[Step] = &[
+    Step { name: "fmt", about: "the code is formatted", slow: false, run: fmt },
+    Step { name: "tidy", about: "the house rules hold", slow: false, run: tidy::step },
+    Step { name: "clippy", about: "no warning in any target", slow: false, run: clippy },
+    Step {
+        name: "test",
+        about: "unit, property, integration and documentation tests",
+        slow: false,
+        run: cargo_test,
+    },
+    Step { name: "doc", about: "the documentation builds without a warning", slow: false, run: doc },
+    Step {
+        name: "clock-ban",
+        about: "a clock read in a pure crate is caught",
+        slow: false,
+        run: clock_ban::step,
+    },
+    Step {
+        name: "fuzz",
+        about: "the fuzz targets build and their corpus passes",
+        slow: true,
+        run: fuzz::step,
+    },
+    Step {
+        name: "interop",
+        about: "boto3 and the AWS CLI against our server",
+        slow: true,
+        run: interop::step,
+    },
+];
+
+/// `cargo xtask test [--fast] [--only STEP]…`
+pub(crate) fn test(args: &[String]) -> Result<()> {
+    steps::run(&choose(args)?)
+}
+
+/// `cargo xtask ci`: everything that CI runs, in one go.
+pub(crate) fn ci(args: &[String]) -> Result<()> {
+    if let Some(extra) = args.first() {
+        bail!("`ci` takes no `{extra}`: it runs everything");
+    }
+    let steps: Vec<Step> = STEPS.iter().chain(demo::STEPS).copied().collect();
+    steps::run(&steps)
+}
+
+fn choose(args: &[String]) -> Result<Vec<Step>> {
+    let mut fast = false;
+    let mut only = Vec::new();
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--fast" => fast = true,
+            "--only" => match args.next() {
+                Some(name) => only.push(name.as_str()),
+                None => bail!("--only wants a step's name; `cargo xtask help` lists them"),
+            },
+            other => bail!("`test` does not know `{other}`; `cargo xtask help` shows its flags"),
+        }
+    }
+    if let Some(unknown) = only.iter().find(|name| STEPS.iter().all(|step| step.name != **name)) {
+        bail!("no step `{unknown}`; `cargo xtask help` lists them");
+    }
+    let wanted =
+        |step: &&Step| if only.is_empty() { !(fast && step.slow) } else { only.contains(&step.name) };
+    Ok(STEPS.iter().filter(wanted).copied().collect())
+}
+
+fn fmt() -> Result<()> {
+    Run::cargo().args(["fmt", "--all", "--check"]).go()?;
+    match fuzz_manifest() {
+        Some(manifest) => Run::cargo().args(["fmt", "--check", "--manifest-path"]).arg(manifest).go(),
+        None => Ok(()),
+    }
+}
+
+fn clippy() -> Result<()> {
+    Run::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).go()?;
+    match fuzz_manifest() {
+        Some(manifest) => {
+            // The fuzz crate is no member of the workspace, so it has a target directory of its own, and keeps it:
+            // its dependencies are resolved apart.
+            let run = Run::cargo().args(["clippy", "--all-targets", "--manifest-path"]).arg(manifest);
+            run.args(["--", "-D", "warnings"]).go()
+        }
+        None => Ok(()),
+    }
+}
+
+fn cargo_test() -> Result<()> {
+    Run::cargo().args(["test", "--workspace"]).go()
+}
+
+fn doc() -> Result<()> {
+    Run::cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-Dwarnings").go()
+}
+
+fn fuzz_manifest() -> Option<PathBuf> {
+    Some(workspace::root().join("fuzz/Cargo.toml")).filter(|manifest| manifest.exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(args: &[&str]) -> Result<Vec<&'static str>> {
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        Ok(choose(&args)?.iter().map(|step| step.name).collect())
+    }
+
+    #[test]
+    fn no_flag_means_every_step() {
+        assert_eq!(chosen(&[]).unwrap().len(), STEPS.len());
+    }
+
+    #[test]
+    fn fast_leaves_out_what_needs_another_toolchain() {
+        let fast = chosen(&["--fast"]).unwrap();
+        assert!(fast.contains(&"test") && !fast.contains(&"interop") && !fast.contains(&"fuzz"));
+    }
+
+    #[test]
+    fn only_keeps_the_order_of_the_list_and_may_name_a_slow_step() {
+        assert_eq!(chosen(&["--only", "interop", "--only", "fmt"]).unwrap(), ["fmt", "interop"]);
+    }
+
+    #[test]
+    fn a_misspelt_step_or_flag_is_refused() {
+        assert!(chosen(&["--only", "clipy"]).unwrap_err().to_string().contains("clipy"));
+        assert!(chosen(&["--only"]).is_err());
+        assert!(chosen(&["--quick"]).is_err());
+    }
+}

@@ -1,0 +1,231 @@
+//! Rules about the documents: what they name must be there.
+
+use super::Problem;
+use super::manifests::rust_version;
+use super::text::{Mention, expand, matches, mentions};
+use super::tree::Tree;
+
+/// The documents that a newcomer reads. Those marked must exist.
+const DOCUMENTS: &[(&str, bool)] =
+    &[("README.md", true), ("ARCHITECTURE.md", true), ("CONTRIBUTING.md", true), ("CHANGELOG.md", false)];
+
+/// Ends of names that are files of this repository when a document puts them in backticks.
+const FILE_ENDS: &[&str] = &[".rs", ".toml", ".md", ".py", ".lock", ".html", ".css"];
+
+/// First parts of things that look like a path and are none.
+const NOT_PATHS: &[&str] = &["application", "text", "image", "multipart", "target", "..", "~", "."];
+
+pub(super) fn check(tree: &Tree, members: &[&str], tasks: &[&str]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (document, must_exist) in DOCUMENTS {
+        match tree.text(document) {
+            Some(text) => names(tree, document, text, tasks, &mut problems),
+            None if *must_exist => problems.push(Problem::new(document, 0, "is missing")),
+            None => {}
+        }
+    }
+    tasks_in_comments(tree, tasks, &mut problems);
+    every_crate_is_told_of(tree, members, &mut problems);
+    rust_versions(tree, &mut problems);
+    problems
+}
+
+fn names(tree: &Tree, document: &str, text: &str, tasks: &[&str], problems: &mut Vec<Problem>) {
+    for (line, mention) in mentions(text) {
+        match mention {
+            Mention::Span(span) => {
+                if let Some(path) = path_in(tree, span).filter(|path| !exists(tree, path)) {
+                    problems.push(Problem::new(
+                        document,
+                        line,
+                        format!("names `{path}`, which does not exist"),
+                    ));
+                }
+            }
+            Mention::Link(link) => {
+                let path = link.split('#').next().unwrap_or(link).trim_end_matches('/');
+                if !path.is_empty() && !path.contains(':') && !tree.paths().any(|there| there == path) {
+                    problems.push(Problem::new(
+                        document,
+                        line,
+                        format!("links to `{path}`, which does not exist"),
+                    ));
+                }
+            }
+            Mention::Fenced(_) => {}
+        }
+        let (Mention::Span(text) | Mention::Fenced(text) | Mention::Link(text)) = mention;
+        if let Some(task) = unknown_task(text, tasks) {
+            problems.push(Problem::new(document, line, format!("`cargo xtask {task}` does not exist")));
+        }
+    }
+}
+
+/// The path of this repository that a code span names, if it names one.
+fn path_in<'a>(tree: &Tree, span: &'a str) -> Option<&'a str> {
+    let path = span.split(':').next().unwrap_or(span).trim_end_matches('/');
+    let odd = |c: char| c.is_whitespace() || "<>$=\"'()|?&@\\…".contains(c);
+    if path.is_empty()
+        || span.contains("::")
+        || span.contains("://")
+        || path.starts_with('/')
+        || path.contains(odd)
+    {
+        return None;
+    }
+    let first = path.split('/').next().unwrap_or(path);
+    if NOT_PATHS.contains(&first) {
+        return None;
+    }
+    let in_the_tree = path.contains('/') && (first == "crates" || tree.paths().any(|there| there == first));
+    let file = FILE_ENDS.iter().any(|end| path.len() > end.len() && path.ends_with(end));
+    (in_the_tree || file).then_some(path)
+}
+
+/// Whether the path is there, from the root or, as `src/lib.rs` in a crate's section, from further down.
+/// A part in capitals is a placeholder: `crates/NAME` is any crate.
+fn exists(tree: &Tree, path: &str) -> bool {
+    let placeholder = |part: &str| part.len() > 1 && part.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    let parts: Vec<&str> = path.split('/').map(|part| if placeholder(part) { "*" } else { part }).collect();
+    expand(&parts.join("/")).iter().all(|pattern| {
+        let anywhere = format!("**/{pattern}");
+        tree.paths().any(|there| matches(&anywhere, there))
+    })
+}
+
+/// The task in a `cargo xtask TASK` that there is not.
+fn unknown_task<'a>(text: &'a str, tasks: &[&str]) -> Option<&'a str> {
+    text.match_indices("cargo xtask ").find_map(|(at, before)| {
+        let rest = &text[at + before.len()..];
+        let end = rest.find(|c: char| !(c.is_ascii_lowercase() || c == '-')).unwrap_or(rest.len());
+        let task = &rest[..end];
+        (!task.is_empty() && !tasks.contains(&task)).then_some(task)
+    })
+}
+
+fn tasks_in_comments(tree: &Tree, tasks: &[&str], problems: &mut Vec<Problem>) {
+    let documents = |path: &str| DOCUMENTS.iter().any(|(document, _)| *document == path);
+    for (path, text) in tree.texts().filter(|(path, _)| !documents(path) && *path != "xtask/src/tidy/docs.rs")
+    {
+        for (at, line) in text.lines().enumerate() {
+            let quoted = line.match_indices("`cargo xtask ").map(|(from, _)| &line[from..]);
+            if let Some(task) = quoted.filter_map(|text| unknown_task(text, tasks)).next() {
+                problems.push(Problem::new(path, at + 1, format!("`cargo xtask {task}` does not exist")));
+            }
+        }
+    }
+}
+
+fn every_crate_is_told_of(tree: &Tree, members: &[&str], problems: &mut Vec<Problem>) {
+    let Some(text) = tree.text("ARCHITECTURE.md") else { return };
+    let spans = mentions(text);
+    for member in members {
+        let told = spans.iter().any(|(_, mention)| match mention {
+            Mention::Span(span) => span.split('/').any(|part| part == *member),
+            Mention::Fenced(line) => {
+                line.split(|c: char| !(c.is_alphanumeric() || c == '-')).any(|word| word == *member)
+            }
+            Mention::Link(link) => link.split('/').any(|part| part == *member),
+        });
+        if !told {
+            problems.push(Problem::new("ARCHITECTURE.md", 0, format!("says nothing of `{member}`")));
+        }
+    }
+}
+
+fn rust_versions(tree: &Tree, problems: &mut Vec<Problem>) {
+    let Some(declared) = rust_version(tree) else { return };
+    for (document, _) in DOCUMENTS {
+        for (at, line) in tree.text(document).unwrap_or_default().lines().enumerate() {
+            for (from, _) in line.match_indices("Rust 1.") {
+                let version = &line[from + "Rust ".len()..];
+                let end = version.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(version.len());
+                let version = version[..end].trim_end_matches('.');
+                if version != declared {
+                    let what = format!("says Rust {version}, and Cargo.toml declares {declared}");
+                    problems.push(Problem::new(document, at + 1, what));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Problems of a README in a small repository.
+    fn problems(readme: &str) -> Vec<String> {
+        let tree = Tree::of(&[
+            ("README.md", readme),
+            ("ARCHITECTURE.md", "`crates/a`\n"),
+            ("CONTRIBUTING.md", ""),
+            ("Cargo.toml", "[workspace.package]\nrust-version = \"1.89\"\n"),
+            ("crates/a/src/lib.rs", ""),
+            ("crates/a/src/wire/mod.rs", ""),
+            (".ci/run", ""),
+        ]);
+        check(&tree, &["a"], &["test", "tidy"]).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn names_of_what_is_there_are_fine() {
+        let readme = "`crates/a`, `crates/a/src/`, `crates/*/src/lib.rs`, `crates/NAME/src`, `src/lib.rs:12`, `lib.rs`,\n\
+                      `crates/a/src/{lib.rs,wire}`, `.ci/run`, [the code](crates/a/src/lib.rs#L3), [up](#top).";
+        assert_eq!(problems(readme), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_no_path_is_left_alone() {
+        let readme = "`application/json`, `/token`, `https://example.com/a.rs`, `~/.aws/config.toml`, `Option::None`,\n\
+                      `target/doc/index.html`, `aws/aws-cli`, `a / b`, `client/register`, `.rs`, `<dir>/x.rs`.";
+        assert_eq!(problems(readme), [""; 0]);
+    }
+
+    #[test]
+    fn names_of_what_is_not_there_are_problems_at_their_line() {
+        for name in ["crates/b", "crates/a/src/gone.rs", "gone.toml", "crates/*/gone", "crates/a/{src,gone}"]
+        {
+            let found = problems(&format!("Hello.\n\nSee `{name}`."));
+            assert_eq!(found.len(), 1, "{name}");
+            assert!(found[0].starts_with("README.md:3: names"), "{found:?}");
+        }
+        assert!(problems("[x](docs/gone.md)")[0].contains("links to"));
+    }
+
+    #[test]
+    fn a_task_that_does_not_exist_is_a_problem() {
+        assert_eq!(problems("Run `cargo xtask test --fast`."), [""; 0]);
+        assert_eq!(problems("Run `cargo xtask tst`."), ["README.md:1: `cargo xtask tst` does not exist"]);
+        assert_eq!(
+            problems("```sh\ncargo xtask tst\n```"),
+            ["README.md:2: `cargo xtask tst` does not exist"]
+        );
+    }
+
+    #[test]
+    fn a_task_in_a_comment_is_checked_too() {
+        let tree = Tree::of(&[("x.rs", "// see `cargo xtask tst`\n")]);
+        assert!(check(&tree, &[], &["test"]).iter().any(|problem| problem.file == "x.rs"));
+    }
+
+    #[test]
+    fn a_crate_that_the_architecture_leaves_out_is_a_problem() {
+        let tree = Tree::of(&[("README.md", ""), ("CONTRIBUTING.md", ""), ("ARCHITECTURE.md", "`ab`")]);
+        assert!(check(&tree, &["a"], &[])[0].what.contains("says nothing of `a`"));
+    }
+
+    #[test]
+    fn another_rust_version_than_the_declared_one_is_a_problem() {
+        assert_eq!(problems("Needs Rust 1.89."), [""; 0]);
+        assert_eq!(
+            problems("Needs Rust 1.88 or later."),
+            ["README.md:1: says Rust 1.88, and Cargo.toml declares 1.89"]
+        );
+    }
+
+    #[test]
+    fn a_missing_document_is_a_problem() {
+        assert_eq!(check(&Tree::of(&[]), &[], &[]).len(), 3);
+    }
+}

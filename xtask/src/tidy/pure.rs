@@ -1,0 +1,127 @@
+//! Rules about the pure crates: the ban on clocks is in force in each, and is the same in each.
+
+use super::tree::Tree;
+use super::{PURE, Problem};
+
+/// What every pure crate's `clippy.toml` must ban at the least.
+const BANNED: &[&str] =
+    &["std::time::Instant::now", "std::time::SystemTime::now", "std::thread::sleep", "std::env::var"];
+
+/// Lints that every pure crate's root switches on: no input may make it panic.
+const LINTS: &[&str] = &["clippy::unwrap_used", "clippy::expect_used", "clippy::panic"];
+
+pub(super) fn check(tree: &Tree) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let model = format!("crates/{}/clippy.toml", PURE[0]);
+    for name in PURE {
+        let clippy = format!("crates/{name}/clippy.toml");
+        match tree.text(&clippy) {
+            None => problems.push(Problem::new(&clippy, 0, format!("is missing: copy {model}"))),
+            Some(text) => {
+                bans(&clippy, text, &mut problems);
+                if let Some(line) = tree.text(&model).and_then(|model| first_difference(model, text)) {
+                    problems.push(Problem::new(
+                        &clippy,
+                        line,
+                        format!("differs from {model}: make them the same"),
+                    ));
+                }
+            }
+        }
+        let root = format!("crates/{name}/src/lib.rs");
+        lints(&root, tree.text(&root).unwrap_or_default(), &mut problems);
+    }
+    problems
+}
+
+fn bans(path: &str, text: &str, problems: &mut Vec<Problem>) {
+    for banned in BANNED {
+        let entry = format!("path = \"{banned}\"");
+        let in_force = text.lines().any(|line| line.contains(&entry) && !line.trim_start().starts_with('#'));
+        if !in_force {
+            problems.push(Problem::new(path, 0, format!("does not ban `{banned}` under disallowed-methods")));
+        }
+    }
+}
+
+fn lints(path: &str, text: &str, problems: &mut Vec<Problem>) {
+    let attributes: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let levels: Vec<&str> = ["#![warn(", "#![deny(", "#![forbid("]
+        .iter()
+        .flat_map(|level| attributes.split(level).skip(1))
+        .filter_map(|rest| rest.split_once(")]").map(|(names, _)| names))
+        .collect();
+    for lint in LINTS {
+        if !levels.iter().flat_map(|names| names.split(',')).any(|name| name.trim() == *lint) {
+            problems.push(Problem::new(
+                path,
+                0,
+                format!("switch on `{lint}` with #![warn(…)]: no input may panic"),
+            ));
+        }
+    }
+}
+
+/// The line, counted from 1, where two texts part.
+fn first_difference(one: &str, other: &str) -> Option<usize> {
+    if one == other {
+        return None;
+    }
+    Some(one.lines().zip(other.lines()).take_while(|(one, other)| one == other).count() + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLIPPY: &str = "disallowed-methods = [\n    { path = \"std::time::Instant::now\" },\n    { path = \
+                          \"std::time::SystemTime::now\" },\n    { path = \"std::thread::sleep\" },\n    { path = \
+                          \"std::env::var\" },\n]\n";
+    const ROOT: &str =
+        "//! X.\n#![warn(\n    clippy::unwrap_used,\n    clippy::expect_used,\n    clippy::panic\n)]\n";
+
+    fn with(path: &str, text: &str) -> Vec<Problem> {
+        let mut files: Vec<(String, &str)> = Vec::new();
+        for name in PURE {
+            files.push((format!("crates/{name}/clippy.toml"), CLIPPY));
+            files.push((format!("crates/{name}/src/lib.rs"), ROOT));
+        }
+        files.push((path.to_owned(), text));
+        check(&Tree::of(&files.iter().map(|(path, text)| (path.as_str(), *text)).collect::<Vec<_>>()))
+    }
+
+    #[test]
+    fn three_equal_lists_and_the_lints_are_fine() {
+        assert_eq!(with("README.md", ""), []);
+    }
+
+    #[test]
+    fn a_list_that_differs_is_a_problem_at_the_line_where_it_does() {
+        let found =
+            with("crates/device-flow/clippy.toml", &CLIPPY.replace("Instant::now\"", "Instant::now\" "));
+        assert_eq!((found.len(), found[0].line), (1, 2));
+    }
+
+    #[test]
+    fn a_ban_that_is_commented_out_is_a_problem() {
+        let text =
+            CLIPPY.replace("    { path = \"std::thread::sleep\"", "    # { path = \"std::thread::sleep\"");
+        let found = with("crates/device-authority/clippy.toml", &text);
+        assert!(
+            found.iter().any(|problem| problem.what.contains("does not ban `std::thread::sleep`")),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn a_lint_that_is_off_is_a_problem() {
+        let found = with("crates/oidc-proto/src/lib.rs", &ROOT.replace("clippy::panic", "// clippy::panic"));
+        assert_eq!(found.len(), 1);
+        assert!(found[0].what.contains("clippy::panic"));
+    }
+
+    #[test]
+    fn a_missing_list_is_a_problem() {
+        assert!(check(&Tree::of(&[])).iter().any(|problem| problem.what.contains("is missing")));
+    }
+}

@@ -1,0 +1,153 @@
+//! Rules about each source file by itself.
+
+use super::Problem;
+use super::rust::code_only;
+use super::tree::Tree;
+
+/// A file is one idea; past this many lines it has begun to hide things.
+const LONGEST: usize = 450;
+
+/// Files that may be longer, each with the reason. An entry that is no longer needed is a problem too.
+const MAY_BE_LONGER: &[(&str, &str)] = &[];
+
+/// What must not be left in code, and what to do instead.
+const LEFTOVERS: &[(&str, &str)] = &[
+    ("todo!", "finish it, or take the stub out"),
+    ("unimplemented!", "finish it, or make the case impossible"),
+    ("dbg!", "take it out"),
+    ("#[ignore]", "say why: #[ignore = \"…\"]"),
+];
+
+/// Where one person's machine begins. A path like these helps nobody else.
+const MACHINE_PATHS: &[&str] = &[concat!("/", "root/"), concat!("/", "work/"), concat!("/", "home/")];
+/// Whose home directories examples and tests may show, because they are on nobody's machine.
+const NOBODY: &[&str] = &["a", "ada", "me", "user"];
+
+pub(super) fn check(tree: &Tree) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (path, text) in tree.ending(".rs") {
+        header(path, text, &mut problems);
+        length(path, text, MAY_BE_LONGER, &mut problems);
+        code(path, text, &mut problems);
+    }
+    for (path, text) in tree.texts() {
+        machine_paths(path, text, &mut problems);
+    }
+    for (path, _) in MAY_BE_LONGER {
+        if tree.text(path).is_none() {
+            problems.push(Problem::new(path, 0, "is on the list of long files and does not exist"));
+        }
+    }
+    problems
+}
+
+fn header(path: &str, text: &str, problems: &mut Vec<Problem>) {
+    if !text.starts_with("//! ") {
+        problems.push(Problem::new(path, 1, "begin the file with `//!` and the one idea that it holds"));
+    }
+}
+
+fn length(path: &str, text: &str, may_be_longer: &[(&str, &str)], problems: &mut Vec<Problem>) {
+    let lines = text.lines().count();
+    let listed = may_be_longer.iter().any(|(long, _)| *long == path);
+    if lines > LONGEST && !listed {
+        let what = format!("{lines} lines, more than {LONGEST}: split it by idea, or list it with a reason");
+        problems.push(Problem::new(path, 0, what));
+    }
+    if lines <= LONGEST && listed {
+        problems.push(Problem::new(path, 0, "is short enough now: take it off the list of long files"));
+    }
+}
+
+fn code(path: &str, text: &str, problems: &mut Vec<Problem>) {
+    for (at, line) in code_only(text).lines().enumerate() {
+        for (leftover, advice) in LEFTOVERS {
+            if has_word(line, leftover) {
+                problems.push(Problem::new(path, at + 1, format!("`{leftover}`: {advice}")));
+            }
+        }
+        if has_word(line, "unsafe") {
+            problems.push(Problem::new(path, at + 1, "`unsafe`: this project does without it"));
+        }
+    }
+}
+
+fn machine_paths(path: &str, text: &str, problems: &mut Vec<Problem>) {
+    for (at, line) in text.lines().enumerate() {
+        for prefix in MACHINE_PATHS {
+            let real = |from: usize| {
+                let (before, name) = (&line[..from], &line[from + prefix.len()..]);
+                let name = name.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+                !before.ends_with(|c: char| c.is_alphanumeric() || "._-~})".contains(c))
+                    && !NOBODY.contains(&name)
+            };
+            if line.match_indices(prefix).any(|(from, _)| real(from)) {
+                let what = format!(
+                    "a path of one machine (`{prefix}…`): use a relative one, or that of a made-up person"
+                );
+                problems.push(Problem::new(path, at + 1, what));
+            }
+        }
+    }
+}
+
+/// Whether `word` stands in the line and not inside a longer name.
+fn has_word(line: &str, word: &str) -> bool {
+    let inside = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(word).any(|(at, _)| {
+        let (before, after) = (&line[..at], &line[at + word.len()..]);
+        !(before.ends_with(inside) || word.ends_with(inside) && after.starts_with(inside))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(path: &str, text: &str) -> Vec<String> {
+        check(&Tree::of(&[(path, text)])).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_file_without_a_header_is_a_problem() {
+        assert_eq!(problems("a.rs", "fn f() {}\n").len(), 1);
+        assert_eq!(problems("a.rs", "//! One idea.\n").len(), 0);
+    }
+
+    #[test]
+    fn a_long_file_is_a_problem() {
+        let text = format!("//! Long.\n{}", "// a line\n".repeat(LONGEST));
+        assert!(problems("a.rs", &text)[0].contains("split it by idea"));
+    }
+
+    #[test]
+    fn a_listed_file_may_be_long_and_leaves_the_list_when_it_is_not() {
+        let list = [("a.rs", "a table")];
+        let mut found = Vec::new();
+        length("a.rs", &"line\n".repeat(LONGEST + 1), &list, &mut found);
+        assert_eq!(found, []);
+        length("a.rs", "line\n", &list, &mut found);
+        assert!(found[0].what.contains("take it off"));
+    }
+
+    #[test]
+    fn leftovers_in_code_are_problems_and_in_prose_are_not() {
+        for line in ["todo!()", "unimplemented!()", "dbg!(x)", "#[ignore]", "unsafe {}"] {
+            assert_eq!(problems("a.rs", &format!("//! X.\n{line}\n")).len(), 1, "{line}");
+            assert_eq!(problems("a.rs", &format!("//! X.\n// {line}\nf(\"{line}\");\n")).len(), 0, "{line}");
+        }
+        assert_eq!(
+            problems("a.rs", "//! X.\n#[ignore = \"needs a display\"]\nfn not_unsafe_at_all() {}\n").len(),
+            0
+        );
+    }
+
+    #[test]
+    fn a_path_of_one_machine_is_a_problem_in_any_text() {
+        for prefix in MACHINE_PATHS {
+            assert_eq!(problems("notes.md", &format!("see `{prefix}zoe/x`\n")).len(), 1, "{prefix}");
+        }
+        assert_eq!(problems("notes.md", &format!("see `{}ada/x`\n", MACHINE_PATHS[2])).len(), 0);
+        assert_eq!(problems("notes.md", &format!("https://example.com{}x\n", MACHINE_PATHS[1])).len(), 0);
+    }
+}
