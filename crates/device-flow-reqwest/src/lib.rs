@@ -1,1 +1,52 @@
-//! Under construction.
+//! Async device sign-in: the [`device_flow`] machine over [`reqwest`] and tokio's timer.
+//!
+//! ```no_run
+//! use device_flow_reqwest::{Endpoint, HttpClient};
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let client = HttpClient::new(Endpoint::for_region("eu-west-1")?)?;
+//!     let policy = client.policy("https://d-1234567890.awsapps.com/start").with_client_name("my program");
+//!     let signed_in = client.login(policy).run(|prompt: &_| eprintln!("{prompt}")).await?;
+//!     eprintln!("signed in, {} s left", signed_in.expires_in().as_secs());
+//!     use_token(signed_in.token.access_token.expose());
+//!     Ok(())
+//! }
+//! # fn use_token(_: &str) {}
+//! ```
+//!
+//! # What it guarantees
+//!
+//! The same as `device-flow-ureq`, with the same names and outcomes: an HTTP error status is an answer, redirects are
+//! never followed, every request has a time-out bounded by the life of the code, headers and bodies are limited, one
+//! connection serves a whole sign-in, TLS uses the system's root certificates or a bundle of your own, plain HTTP is
+//! for loopback only unless the [`Endpoint`] was made to allow it, and a loopback endpoint is never sent through a
+//! proxy.
+//!
+//! # Cancel safety
+//!
+//! Every future here can be dropped at any await. A dropped [`Login::run`] is a cancelled sign-in. A dropped
+//! [`HttpClient::drive`] leaves its [`DeviceFlow`] as it was, with a request possibly under way; driving the same flow
+//! again goes on from there, treats that request as one whose answer was lost, and keeps the pace.
+//!
+//! The events that it logs with `tracing` name operation, status and time, never a secret.
+
+mod builder;
+mod client;
+mod clock;
+mod login;
+mod tls;
+mod transport;
+
+pub use builder::{BuildError, HttpClientBuilder};
+pub use client::HttpClient;
+pub use clock::{Clock, TokioClock};
+pub use device_flow::{
+    CallError, DeviceFlow, Expiry, FirstPoll, NotSignedIn, Observer, Outcome, Phase, Policy, SignedIn,
+    Status, Tick, Trouble, UserPrompt,
+};
+pub use login::Login;
+pub use oidc_proto::{Endpoint, EndpointError, Registration, Secret, Token};
+
+/// Why a plain call did not succeed.
+pub type Error = CallError<reqwest::Error>;

@@ -39,8 +39,8 @@ pub use cancel::Cancel;
 pub use client::HttpClient;
 pub use clock::{Clock, SystemClock};
 pub use device_flow::{
-    CallError, Expiry, FirstPoll, NotSignedIn, Observer, Outcome, Phase, Policy, SignedIn, Status, Tick,
-    Trouble, UserPrompt,
+    CallError, DeviceFlow, Expiry, FirstPoll, NotSignedIn, Observer, Outcome, Phase, Policy, SignedIn,
+    Status, Tick, Trouble, UserPrompt,
 };
 pub use login::Login;
 pub use oidc_proto::{Endpoint, EndpointError, Registration, Secret, Token};

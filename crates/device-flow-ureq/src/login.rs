@@ -68,6 +68,21 @@ impl<C: Clock> Login<'_, C> {
     pub fn run(self, mut observer: impl Observer) -> Result<SignedIn, Box<NotSignedIn<ureq::Error>>> {
         let Self { client, policy, registration, cancel, clock } = self;
         let mut flow = DeviceFlow::new(policy, registration, clock.now());
+        let transport = client.drive(&mut flow, &clock, &cancel, &mut observer);
+        flow.into_result(clock.now(), transport)
+    }
+}
+
+impl HttpClient {
+    /// Drives a flow to its end, and returns the latest transport error for [`DeviceFlow::into_result`]. The flow
+    /// must have been made with this clock's time.
+    pub fn drive(
+        &self,
+        flow: &mut DeviceFlow,
+        clock: &impl Clock,
+        cancel: &Cancel,
+        observer: &mut impl Observer,
+    ) -> Option<ureq::Error> {
         let mut transport = None;
         loop {
             if cancel.is_cancelled() {
@@ -77,25 +92,23 @@ impl<C: Clock> Login<'_, C> {
             match flow.poll(now) {
                 Action::Send(request, ticket) => {
                     observer.sending(request.operation());
-                    let (reply, error) = client.reply(&request, &ticket, client.timeout_for(&flow, now));
+                    let (reply, error) = self.reply(&request, &ticket, self.timeout_for(flow, now));
                     transport = error;
                     let taken = flow.on_reply(ticket, clock.now(), reply);
                     debug_assert_eq!(taken, Ok(()), "this driver answers each ticket once");
                 }
                 Action::Prompt(prompt) => observer.prompt(&prompt),
                 Action::Wait(until) => {
-                    observer.waiting(&Status::of(&flow, now, until));
-                    clock.wait(until.since(now), &cancel);
+                    observer.waiting(&Status::of(flow, now, until));
+                    clock.wait(until.since(now), cancel);
                 }
-                // Cannot be: this driver answers every request before it asks again.
+                // The flow comes from another driver, which lost its ticket.
                 Action::AwaitReply => flow.abandon(now),
-                Action::Done => return flow.into_result(clock.now(), transport),
+                Action::Done => return transport,
             }
         }
     }
-}
 
-impl HttpClient {
     /// How long a request of this flow may take: no longer than its device code lives.
     fn timeout_for(&self, flow: &DeviceFlow, now: Tick) -> Duration {
         flow.deadline().map_or(self.request_timeout, |deadline| self.request_timeout.min(deadline.since(now)))

@@ -1,0 +1,124 @@
+//! Building the client: certificates, time-outs, proxies, and the rules that are not up for choice.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use oidc_proto::Endpoint;
+
+use crate::{HttpClient, tls};
+
+/// Settings of an [`HttpClient`].
+#[derive(Clone, Debug)]
+#[must_use = "call `build` to get the client"]
+pub struct HttpClientBuilder {
+    endpoint: Endpoint,
+    ca_bundle: Option<PathBuf>,
+    accept_invalid_certificates: bool,
+    connect_timeout: Duration,
+    read_timeout: Duration,
+    user_agent: String,
+}
+
+/// Why a client could not be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The CA bundle could not be read.
+    #[error("the CA bundle {} could not be read", path.display())]
+    #[non_exhaustive]
+    ReadCaBundle {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The CA bundle is not PEM.
+    #[error("the CA bundle {} is not valid PEM", path.display())]
+    #[non_exhaustive]
+    ParseCaBundle {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rustls::pki_types::pem::Error,
+    },
+    /// The CA bundle is PEM but holds no certificate.
+    #[error("the CA bundle {} holds no certificate", path.display())]
+    #[non_exhaustive]
+    EmptyCaBundle {
+        /// The file.
+        path: PathBuf,
+    },
+    /// TLS could not be set up, for example because the system has no root certificates.
+    #[error("TLS could not be set up")]
+    Tls(#[source] rustls::Error),
+    /// reqwest could not be set up.
+    #[error("the HTTP client could not be set up")]
+    Client(#[source] reqwest::Error),
+}
+
+impl HttpClientBuilder {
+    pub(crate) fn new(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            ca_bundle: None,
+            accept_invalid_certificates: false,
+            connect_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(30),
+            user_agent: concat!("device-flow-reqwest/", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+
+    /// Trusts exactly the certificates of this PEM file, in place of the system's, as `AWS_CA_BUNDLE` does.
+    pub fn ca_bundle(mut self, path: impl Into<PathBuf>) -> Self {
+        self.ca_bundle = Some(path.into());
+        self
+    }
+
+    /// Accepts any certificate. Whoever sits on the line can then read every secret: for tests only.
+    pub const fn accept_invalid_certificates(mut self, yes: bool) -> Self {
+        self.accept_invalid_certificates = yes;
+        self
+    }
+
+    /// How long setting up a connection may take: address look-up, TCP, proxy, TLS. 10 s if not set.
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long the answer to a request may take once connected, to its last byte. 30 s if not set; the service
+    /// itself has been seen to take nine. A poll has at most the rest of the code's life.
+    pub const fn read_timeout(mut self, timeout: Duration) -> Self {
+        self.read_timeout = timeout;
+        self
+    }
+
+    /// The `User-Agent`.
+    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
+        self.user_agent = user_agent.into();
+        self
+    }
+
+    /// The client. No connection is made. For an HTTPS endpoint the system's certificates are loaded here.
+    ///
+    /// # Errors
+    /// [`BuildError`], which names the file or the part that is to blame.
+    pub fn build(self) -> Result<HttpClient, BuildError> {
+        let tls = tls::config(&self.endpoint, self.ca_bundle, self.accept_invalid_certificates)?;
+        let mut builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .retry(reqwest::retry::never())
+            .connect_timeout(self.connect_timeout)
+            .user_agent(self.user_agent)
+            .tls_backend_preconfigured(tls);
+        if self.endpoint.is_loopback() {
+            // A proxy could not reach this machine's loopback, and would see the secrets of a plain HTTP request.
+            builder = builder.no_proxy();
+        }
+        let client = builder.build().map_err(BuildError::Client)?;
+        let whole_request = self.connect_timeout.saturating_add(self.read_timeout);
+        Ok(HttpClient::from_parts(self.endpoint, client, whole_request))
+    }
+}

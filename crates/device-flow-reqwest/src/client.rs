@@ -1,0 +1,97 @@
+//! The client: the three operations and refresh as plain calls, and sign-in.
+
+use std::time::Duration;
+
+use device_flow::{Policy, refresh_request};
+use oidc_proto::{
+    Client, CreateTokenRequest, DeviceAuthorization, Endpoint, RegisterClientRequest, Registration, Secret,
+    StartDeviceAuthorizationRequest, Token,
+};
+
+use crate::{BuildError, Error, HttpClientBuilder, Login};
+
+/// An async client of one endpoint. Clones share its connections.
+#[derive(Clone, Debug)]
+pub struct HttpClient {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) http: reqwest::Client,
+    /// The longest that one request may take, connecting included.
+    pub(crate) request_timeout: Duration,
+}
+
+impl HttpClient {
+    /// A client with the default settings.
+    ///
+    /// # Errors
+    /// None with these settings; the signature is that of [`HttpClientBuilder::build`].
+    pub fn new(endpoint: Endpoint) -> Result<Self, BuildError> {
+        Self::builder(endpoint).build()
+    }
+
+    /// Settings to choose first.
+    pub fn builder(endpoint: Endpoint) -> HttpClientBuilder {
+        HttpClientBuilder::new(endpoint)
+    }
+
+    pub(crate) const fn from_parts(
+        endpoint: Endpoint,
+        http: reqwest::Client,
+        request_timeout: Duration,
+    ) -> Self {
+        Self { endpoint, http, request_timeout }
+    }
+
+    /// The endpoint that this client talks to.
+    #[must_use]
+    pub const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// A policy to sign in to the portal at `start_url` through this client's endpoint.
+    #[must_use]
+    pub fn policy(&self, start_url: impl Into<String>) -> Policy {
+        Policy::new(self.endpoint.clone(), start_url)
+    }
+
+    /// A complete sign-in; see [`Login`].
+    pub fn login(&self, policy: Policy) -> Login<'_> {
+        Login::new(self, policy)
+    }
+
+    /// RegisterClient, once.
+    ///
+    /// # Errors
+    /// [`Error`]: the service's fault, no verdict, a broken promise, or transport trouble. Nothing is retried.
+    pub async fn register_client(&self, request: &RegisterClientRequest) -> Result<Registration, Error> {
+        self.call(request).await
+    }
+
+    /// StartDeviceAuthorization, once.
+    ///
+    /// # Errors
+    /// As [`Self::register_client`].
+    pub async fn start_device_authorization(
+        &self,
+        request: &StartDeviceAuthorizationRequest,
+    ) -> Result<DeviceAuthorization, Error> {
+        self.call(request).await
+    }
+
+    /// CreateToken, once. `authorization_pending` and `slow_down` are faults here like any other.
+    ///
+    /// # Errors
+    /// As [`Self::register_client`].
+    pub async fn create_token(&self, request: &CreateTokenRequest) -> Result<Token, Error> {
+        self.call(request).await
+    }
+
+    /// Refreshes, once. An answer without a refresh token leaves the old one in force (RFC 6749 §6), so the result
+    /// always has one. Store it before using it: the old one may be dead by now.
+    ///
+    /// # Errors
+    /// As [`Self::register_client`]. After a transport error of kind `Unknown`, the old refresh token may be spent.
+    pub async fn refresh(&self, client: &Client, refresh_token: &Secret) -> Result<Token, Error> {
+        let token = self.call(&refresh_request(client.clone(), refresh_token.clone())).await?;
+        Ok(token.keeping_refresh_token(refresh_token))
+    }
+}

@@ -1,0 +1,100 @@
+//! TLS: ring for the cryptography, as in the blocking adapter; whose certificates to trust is the caller's choice.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use oidc_proto::Endpoint;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+use crate::BuildError;
+
+/// The TLS configuration for this endpoint.
+///
+/// reqwest wants one even where it is never used. Plain HTTP stays plain, because no redirect is followed, so the
+/// system's certificates are not loaded for it: that is most of a client's start-up cost.
+pub(crate) fn config(
+    endpoint: &Endpoint,
+    ca_bundle: Option<PathBuf>,
+    accept_invalid: bool,
+) -> Result<ClientConfig, BuildError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(BuildError::Tls)?;
+    let builder = if accept_invalid {
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAnything(provider)))
+    } else if let Some(path) = ca_bundle {
+        builder.with_root_certificates(read_bundle(path)?)
+    } else if endpoint.is_https() {
+        let system = rustls_platform_verifier::Verifier::new(provider).map_err(BuildError::Tls)?;
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(system))
+    } else {
+        builder.with_root_certificates(RootCertStore::empty())
+    };
+    Ok(builder.with_no_client_auth())
+}
+
+fn read_bundle(path: PathBuf) -> Result<RootCertStore, BuildError> {
+    let pem = match fs::read(&path) {
+        Ok(pem) => pem,
+        Err(source) => return Err(BuildError::ReadCaBundle { path, source }),
+    };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        match certificate {
+            // A bundle may hold certificates that rustls cannot use; the others still count.
+            Ok(certificate) => drop(roots.add(certificate)),
+            Err(source) => return Err(BuildError::ParseCaBundle { path, source }),
+        }
+    }
+    if roots.is_empty() {
+        return Err(BuildError::EmptyCaBundle { path });
+    }
+    Ok(roots)
+}
+
+/// Accepts every certificate, and still checks that the peer holds its key.
+#[derive(Debug)]
+struct AcceptAnything(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AcceptAnything {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

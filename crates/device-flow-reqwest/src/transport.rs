@@ -1,0 +1,122 @@
+//! One request over reqwest: what was received, and what a failure means.
+
+use std::time::Duration;
+
+use device_flow::{Failure, Reply, Ticket};
+use oidc_proto::{Answer, Call, Dialect, Request};
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use crate::{Error, HttpClient};
+
+/// The longest body that is read. The largest real answer is a few kilobytes.
+const MAX_BODY_BYTES: usize = 256 * 1024;
+
+/// A response, and whether its body came to an end.
+struct Received {
+    response: http::Response<Zeroizing<Vec<u8>>>,
+    /// Why the body broke off. What arrived may be complete all the same: a connection that dies after the last
+    /// byte of a token is no reason to lose the token.
+    broken: Option<reqwest::Error>,
+}
+
+/// No response.
+struct Unanswered {
+    failure: Failure,
+    source: reqwest::Error,
+}
+
+impl HttpClient {
+    /// One plain call.
+    pub(crate) async fn call<C: Call>(&self, call: &C) -> Result<C::Answer, Error> {
+        let dialect = Dialect::Aws;
+        let request = dialect.encode(&self.endpoint, call);
+        let transport = |unanswered: Unanswered| Error::transport(unanswered.failure, unanswered.source);
+        let received = self.send(&request, self.request_timeout).await.map_err(transport)?;
+        match (dialect.decode::<C, _>(&received.response), received.broken) {
+            (Answer::NoVerdict(_), Some(source)) => Err(Error::transport(Failure::Unknown, source)),
+            (answer, _) => Error::from_answer(answer),
+        }
+    }
+
+    /// What became of a machine's request, and the transport error if there was one.
+    pub(crate) async fn reply(
+        &self,
+        request: &Request,
+        ticket: &Ticket,
+        timeout: Duration,
+    ) -> (Reply, Option<reqwest::Error>) {
+        match self.send(request, timeout).await {
+            Ok(received) => match (Reply::decode(ticket, &received.response), received.broken) {
+                (Reply::NoVerdict(_), Some(source)) => (Reply::Failed(Failure::Unknown), Some(source)),
+                (reply, broken) => (reply, broken),
+            },
+            Err(Unanswered { failure, source }) => (Reply::Failed(failure), Some(source)),
+        }
+    }
+
+    /// Sends a request once.
+    async fn send(&self, request: &Request, timeout: Duration) -> Result<Received, Unanswered> {
+        let started = Instant::now();
+        let operation = request.operation();
+        tracing::debug!(%operation, uri = %request.uri(), "sending");
+        let result = self.exchange(request, timeout).await;
+        let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match &result {
+            Ok(Received { response, broken }) => {
+                let id = response.headers().get("x-amzn-requestid").and_then(|id| id.to_str().ok());
+                let (status, broken) = (response.status().as_u16(), broken.is_some());
+                tracing::debug!(%operation, status, request_id = id, broken, millis, "received");
+            }
+            Err(Unanswered { failure, source }) => {
+                tracing::debug!(%operation, ?failure, cause = %source, millis, "failed");
+            }
+        }
+        result
+    }
+
+    async fn exchange(&self, request: &Request, timeout: Duration) -> Result<Received, Unanswered> {
+        let failed = |source: reqwest::Error| Unanswered { failure: kind_of(&source), source };
+        let mut outgoing = http::Request::new(request.body().bytes());
+        *outgoing.method_mut() = request.method().clone();
+        *outgoing.uri_mut() = request.uri().clone();
+        *outgoing.headers_mut() = request.headers().clone();
+        let mut outgoing = reqwest::Request::try_from(outgoing).map_err(failed)?;
+        *outgoing.timeout_mut() = Some(timeout);
+        let mut incoming = self.http.execute(outgoing).await.map_err(failed)?;
+
+        let mut response = http::Response::new(Zeroizing::new(Vec::new()));
+        *response.status_mut() = incoming.status();
+        *response.headers_mut() = std::mem::take(incoming.headers_mut());
+        let announced =
+            incoming.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(4096);
+        *response.body_mut() = Zeroizing::new(Vec::with_capacity(announced.min(MAX_BODY_BYTES)));
+        let broken = read_up_to(&mut incoming, response.body_mut(), MAX_BODY_BYTES).await.err();
+        Ok(Received { response, broken })
+    }
+}
+
+/// Reads to the end or to the limit. A longer body is cut there and will not be JSON. The buffer grows through a
+/// fresh one, so that it leaves no unzeroized copy of a token behind (reqwest's own buffers are out of our hands).
+async fn read_up_to(
+    incoming: &mut reqwest::Response,
+    bytes: &mut Zeroizing<Vec<u8>>,
+    limit: usize,
+) -> Result<(), reqwest::Error> {
+    while bytes.len() < limit {
+        let Some(chunk) = incoming.chunk().await? else { break };
+        let chunk = &chunk[..chunk.len().min(limit - bytes.len())];
+        if bytes.len() + chunk.len() > bytes.capacity() {
+            let mut larger = Zeroizing::new(Vec::with_capacity((bytes.len() + chunk.len()) * 2));
+            larger.extend_from_slice(bytes);
+            *bytes = larger;
+        }
+        bytes.extend_from_slice(chunk);
+    }
+    Ok(())
+}
+
+/// Whether the request may have been seen. What is not known to have failed before the first byte counts as seen.
+fn kind_of(error: &reqwest::Error) -> Failure {
+    if error.is_builder() || error.is_connect() { Failure::NotSent } else { Failure::Unknown }
+}
