@@ -1,0 +1,153 @@
+//! Authorize: StartDeviceAuthorization until there are codes; a cached registration is replaced once.
+
+use device_flow::{Action, Operation, Outcome, Phase, Reply};
+use oidc_proto::FaultCode;
+
+use crate::scenario::{
+    Scenario, authorization, fault, pending, policy, registration, response, secs, token, unknown,
+};
+
+#[test]
+fn a_cached_registration_saves_register_client() {
+    let mut scenario = Scenario::with_registration(policy(), Some(registration("cached")));
+    let (request, ticket) = scenario.next_send();
+    let body: &[u8] = request.body().as_ref();
+    assert_eq!(
+        body,
+        br#"{"clientId":"cached","clientSecret":"client-secret","startUrl":"https://d-1234567890.awsapps.com/start"}"#
+    );
+    scenario.flow.on_reply(ticket, scenario.now, Reply::Authorized(authorization())).unwrap();
+    assert!(!scenario.flow.is_newly_registered());
+    assert_eq!(scenario.flow.phase(), Phase::Polling);
+}
+
+#[test]
+fn a_cached_registration_that_the_service_rejects_is_replaced_once() {
+    for code in [FaultCode::InvalidClient, FaultCode::UnauthorizedClient] {
+        let mut scenario = Scenario::with_registration(policy(), Some(registration("cached")));
+        scenario.answer(Operation::StartDeviceAuthorization, fault(code.clone()));
+        assert_eq!(scenario.flow.registration(), None, "the rejected one must not be used again");
+        scenario.answer(Operation::RegisterClient, Reply::Registered(registration("new")));
+        assert!(scenario.flow.is_newly_registered());
+        // The new one is rejected too: there is no third try.
+        scenario.answer(Operation::StartDeviceAuthorization, fault(code.clone()));
+        let Outcome::Rejected { operation, fault, .. } = scenario.outcome() else { panic!("not rejected") };
+        assert_eq!((operation, fault.code), (Operation::StartDeviceAuthorization, code));
+    }
+}
+
+#[test]
+fn a_cached_registration_that_is_rejected_only_at_the_poll_is_replaced_with_new_codes() {
+    // The service has been seen to accept a lapsed registration at StartDeviceAuthorization.
+    let mut scenario = Scenario::with_registration(policy(), Some(registration("cached")));
+    scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization()));
+    scenario.poll(fault(FaultCode::InvalidClient));
+    scenario.answer(Operation::RegisterClient, Reply::Registered(registration("new")));
+    let mut second = authorization();
+    second.user_code = "BCDF-GHJK".to_owned();
+    scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(second));
+    scenario.poll(pending());
+    let codes: Vec<_> = scenario.prompts.iter().map(|p| (p.user_code.as_str(), p.replaces_earlier)).collect();
+    assert_eq!(codes, [("WDJB-MJHT", false), ("BCDF-GHJK", true)]);
+    scenario.poll(fault(FaultCode::InvalidClient));
+    assert!(matches!(scenario.outcome(), Outcome::Rejected { operation: Operation::CreateToken, .. }));
+}
+
+#[test]
+fn a_registration_made_by_this_flow_is_not_replaced() {
+    let mut scenario = Scenario::new(policy());
+    scenario.answer(Operation::RegisterClient, Reply::Registered(registration("new")));
+    scenario.answer(Operation::StartDeviceAuthorization, fault(FaultCode::InvalidClient));
+    assert!(matches!(scenario.outcome(), Outcome::Rejected { .. }));
+}
+
+#[test]
+fn a_wrong_start_url_ends_the_flow_with_the_services_word() {
+    let mut scenario = Scenario::with_registration(policy(), Some(registration("cached")));
+    let (_, ticket) = scenario.next_send();
+    let reply = response(
+        &ticket,
+        400,
+        &[("x-amzn-ErrorType", "InvalidRequestException:http://internal.amazon.com/coral/")],
+        r#"{"error":"invalid_request","error_description":"Invalid request"}"#,
+    );
+    scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+    let outcome = scenario.outcome();
+    assert_eq!(
+        outcome.to_string(),
+        "the service refused StartDeviceAuthorization: invalid_request: Invalid request"
+    );
+}
+
+#[test]
+fn an_answer_without_a_user_code_is_a_violation_that_names_it() {
+    let mut scenario = Scenario::with_registration(policy(), Some(registration("cached")));
+    let (_, ticket) = scenario.next_send();
+    let reply = response(
+        &ticket,
+        200,
+        &[],
+        r#"{"deviceCode":"d","verificationUri":"https://device.example/","expiresIn":600}"#,
+    );
+    scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+    let Outcome::ProtocolViolation(violation) = scenario.outcome() else { panic!("no violation") };
+    assert_eq!(violation.member, "userCode");
+}
+
+#[test]
+fn the_prompt_comes_once_and_shows_no_device_code() {
+    let mut scenario = Scenario::new(policy());
+    scenario.answer(Operation::RegisterClient, Reply::Registered(registration("client")));
+    let complete = authorization().with_complete_uri("https://device.example/?user_code=WDJB-MJHT");
+    scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(complete));
+    let Action::Prompt(prompt) = scenario.flow.poll(scenario.now) else { panic!("no prompt") };
+    assert!(matches!(scenario.flow.poll(scenario.now), Action::Wait(_)));
+    let shown = format!("{prompt} {prompt:?}");
+    assert!(!shown.contains("device-code"), "{shown}");
+    // RFC 8628 §3.3.1: the code and the plain URI are shown beside the complete one.
+    for part in ["WDJB-MJHT\n", "https://device.example/\n", "https://device.example/?user_code=WDJB-MJHT"] {
+        assert!(prompt.to_string().contains(part), "{part}");
+    }
+}
+
+#[test]
+fn a_prompt_with_escape_sequences_prints_without_them() {
+    let mut scenario = Scenario::new(policy());
+    scenario.answer(Operation::RegisterClient, Reply::Registered(registration("client")));
+    let mut hostile =
+        authorization().with_complete_uri("https://x.example/\u{1b}]8;;https://evil.example\u{7}");
+    hostile.user_code = "AB\u{1b}[8mCD".to_owned();
+    hostile.verification_uri = "https://device.example/\u{9b}2J\u{202e}".to_owned();
+    scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(hostile));
+    let Action::Prompt(prompt) = scenario.flow.poll(scenario.now) else { panic!("no prompt") };
+    let shown = prompt.to_string();
+    assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");
+    assert!(!shown.contains('\u{202e}'));
+}
+
+#[test]
+fn a_lost_answer_here_is_just_asked_again() {
+    let mut scenario = Scenario::new(policy());
+    scenario.answer(Operation::RegisterClient, unknown());
+    scenario.answer(Operation::RegisterClient, Reply::Registered(registration("client")));
+    scenario.answer(Operation::StartDeviceAuthorization, unknown());
+    scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization()));
+    // Whatever was lost before there was a code cannot have spent the code.
+    scenario.poll(fault(FaultCode::InvalidGrant));
+    assert!(matches!(scenario.outcome(), Outcome::Rejected { .. }));
+}
+
+#[test]
+fn the_patience_starts_anew_for_each_step() {
+    let mut scenario = Scenario::new(policy().with_setup_patience(secs(10)));
+    for _ in 0..3 {
+        scenario.answer(Operation::RegisterClient, unknown());
+    }
+    scenario.answer(Operation::RegisterClient, Reply::Registered(registration("client")));
+    for _ in 0..3 {
+        scenario.answer(Operation::StartDeviceAuthorization, unknown());
+    }
+    scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization()));
+    scenario.poll(Reply::Granted(token()));
+    assert!(matches!(scenario.outcome(), Outcome::Granted { .. }));
+}

@@ -1,0 +1,86 @@
+//! Ended: for good.
+
+use device_flow::{Misuse, Operation, Outcome, Phase, Reply};
+use oidc_proto::FaultCode;
+
+use crate::scenario::{Scenario, authorization, fault, pending, policy, secs, token, unknown};
+
+#[test]
+fn nothing_is_sent_after_success() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(Reply::Granted(token()));
+    let sent = scenario.sent.len();
+    for _ in 0..20 {
+        assert!(matches!(scenario.outcome(), Outcome::Granted { .. }));
+        scenario.now = scenario.now + secs(100);
+        scenario.flow.abandon(scenario.now);
+    }
+    assert_eq!(scenario.sent.len(), sent);
+    assert_eq!(scenario.flow.phase(), Phase::Ended);
+    assert_eq!(scenario.flow.deadline(), None);
+}
+
+#[test]
+fn a_cancelled_flow_sends_nothing_more() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(pending());
+    scenario.flow.cancel();
+    assert_eq!(scenario.outcome(), Outcome::Cancelled);
+}
+
+#[test]
+fn cancelling_an_ended_flow_keeps_its_outcome() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(fault(FaultCode::AccessDenied));
+    scenario.flow.cancel();
+    assert!(matches!(scenario.outcome(), Outcome::Denied(_)));
+}
+
+#[test]
+fn cancel_wins_over_a_reply_that_is_still_out() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    let (_, ticket) = scenario.next_send();
+    scenario.flow.cancel();
+    let refused = scenario.flow.on_reply(ticket, scenario.now, Reply::Granted(token()));
+    assert_eq!(refused, Err(Misuse::StaleTicket));
+    assert_eq!(scenario.outcome(), Outcome::Cancelled);
+}
+
+#[test]
+fn a_signed_in_flow_becomes_a_result_with_token_registration_and_figures() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(pending());
+    let (_, ticket) = scenario.next_send();
+    scenario.now = scenario.now + secs(3);
+    scenario.flow.on_reply(ticket, scenario.now, Reply::Granted(token())).unwrap();
+    let signed_in = scenario.flow.into_result::<std::io::Error>(scenario.now, None).unwrap();
+    assert_eq!((signed_in.polls, signed_in.token_age, signed_in.elapsed), (2, secs(3), secs(13)));
+    assert_eq!(signed_in.expires_in(), secs(28_797));
+    assert!(signed_in.newly_registered);
+}
+
+#[test]
+fn an_unreachable_service_becomes_an_error_whose_source_is_the_transports() {
+    let mut scenario = Scenario::new(policy().with_setup_patience(secs(0)));
+    scenario.answer(Operation::RegisterClient, unknown());
+    let cause = std::io::Error::other("no route");
+    let error = scenario.flow.into_result(scenario.now, Some(cause)).unwrap_err();
+    let source = std::error::Error::source(&*error).expect("the cause must not get lost");
+    assert_eq!(source.to_string(), "no route");
+    assert!(matches!(error.outcome, Outcome::Unreachable { .. }));
+}
+
+#[test]
+fn a_denial_does_not_drag_an_old_transport_error_along() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(fault(FaultCode::AccessDenied));
+    let error = scenario.flow.into_result(scenario.now, Some(std::io::Error::other("old"))).unwrap_err();
+    assert!(std::error::Error::source(&*error).is_none());
+}
+
+#[test]
+fn a_flow_that_nobody_drives_to_its_end_counts_as_cancelled() {
+    let scenario = Scenario::polling(policy(), authorization());
+    let error = scenario.flow.into_result::<std::io::Error>(scenario.now, None).unwrap_err();
+    assert_eq!(error.outcome, Outcome::Cancelled);
+}

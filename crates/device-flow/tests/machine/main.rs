@@ -1,0 +1,10 @@
+//! The machine, state by state, at virtual time: no clock, no socket, no sleep.
+
+mod authorize;
+mod calls;
+mod ended;
+mod poll;
+mod register;
+mod rules;
+mod scenario;
+mod secrets;

@@ -1,0 +1,324 @@
+//! Poll: CreateToken when it is due, until a verdict ends it or the code has died.
+
+use device_flow::{Action, Expiry, FirstPoll, Operation, Outcome, Reply, Tick, Trouble};
+use oidc_proto::{Fault, FaultCode, NoVerdictReason};
+
+use crate::scenario::{
+    Scenario, authorization, fault, not_sent, pending, policy, response, secs, token, unknown,
+};
+
+#[test]
+fn the_first_poll_waits_one_interval_from_when_the_codes_arrived() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    assert_eq!(scenario.poll(pending()), secs(5));
+}
+
+#[test]
+fn the_first_poll_may_be_immediate_for_clients_approved_beforehand() {
+    let mut scenario = Scenario::polling(policy().with_first_poll(FirstPoll::Immediately), authorization());
+    assert_eq!(scenario.poll(pending()), secs(0));
+    assert_eq!(scenario.poll(pending()), secs(5));
+}
+
+#[test]
+fn an_interval_that_is_absent_is_five_seconds_and_one_of_zero_is_one() {
+    let mut without = authorization();
+    without.interval = None;
+    assert_eq!(Scenario::polling(policy(), without).poll(pending()), secs(5));
+    assert_eq!(Scenario::polling(policy(), authorization().with_interval(secs(0))).poll(pending()), secs(1));
+}
+
+#[test]
+fn slow_down_adds_five_seconds_to_every_later_wait() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(fault(FaultCode::SlowDown));
+    assert_eq!(scenario.poll(pending()), secs(10));
+    assert_eq!(scenario.poll(fault(FaultCode::SlowDown)), secs(10));
+    assert_eq!(scenario.poll(pending()), secs(15));
+    assert_eq!(scenario.poll(pending()), secs(15));
+    assert_eq!(scenario.flow.interval(), Some(secs(15)));
+}
+
+#[test]
+fn a_time_out_after_slow_down_never_polls_faster_than_the_raised_interval() {
+    let mut scenario = Scenario::polling(policy(), authorization().with_interval(secs(10)));
+    scenario.poll(fault(FaultCode::SlowDown));
+    assert_eq!(scenario.poll(unknown()), secs(15));
+    // RFC 8628 §3.5: a time-out makes the client slower, by itself; doubling is recommended.
+    assert_eq!(scenario.poll(pending()), secs(30));
+    // Any verdict resets the backoff, and 15 s stay 15 s.
+    assert_eq!(scenario.poll(pending()), secs(15));
+}
+
+#[test]
+fn one_blip_does_not_end_a_sign_in() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(not_sent());
+    for (status, body) in [
+        (502, "<html><body>Bad Gateway</body></html>"),
+        (503, ""),
+        (500, r#"{"error":"server_error"}"#),
+        (200, ""),
+        (200, r#"{"accessToken":"cut"#),
+        (200, "[]"),
+        (302, r#"{"error":"authorization_pending"}"#),
+        (429, "slow"),
+        (404, r#"{"message":null}"#),
+    ] {
+        let (_, ticket) = scenario.next_send();
+        let reply = response(&ticket, status, &[("location", "https://evil.example/")], body);
+        scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+        assert!(scenario.flow.trouble().is_some(), "{status} {body}");
+    }
+    scenario.poll(pending());
+    assert!(scenario.flow.trouble().is_none());
+    scenario.poll(Reply::Granted(token()));
+    assert!(matches!(scenario.outcome(), Outcome::Granted { .. }));
+}
+
+#[test]
+fn network_backoff_doubles_and_is_reset_by_any_verdict() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(not_sent());
+    let waits: Vec<_> = (0..3).map(|_| scenario.poll(not_sent()).as_secs()).collect();
+    assert_eq!(waits, [10, 20, 30]);
+    scenario.poll(pending());
+    assert_eq!(scenario.poll(not_sent()), secs(5));
+}
+
+#[test]
+fn retry_after_lengthens_the_gap_that_follows_it() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    let (_, ticket) = scenario.next_send();
+    let reply = response(&ticket, 503, &[("retry-after", "42")], "busy");
+    scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+    assert_eq!(scenario.poll(pending()), secs(42));
+    assert_eq!(scenario.poll(pending()), secs(5));
+}
+
+#[test]
+fn an_error_inside_a_200_is_the_error() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    for body in [r#"{"error":"authorization_pending"}"#, r#"{"error":"slow_down","interval":10}"#] {
+        let (_, ticket) = scenario.next_send();
+        let reply = response(&ticket, 200, &[], body);
+        scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+    }
+    let (_, ticket) = scenario.next_send();
+    let reply = response(&ticket, 200, &[], r#"{"error":"access_denied","accessToken":"t","expiresIn":1}"#);
+    scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+    assert!(matches!(scenario.outcome(), Outcome::Denied(_)));
+}
+
+#[test]
+fn the_schedule_counts_from_the_reply_so_a_suspended_machine_causes_no_burst() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    let (_, ticket) = scenario.next_send();
+    scenario.now = scenario.now + secs(200); // the lid was closed
+    scenario.flow.on_reply(ticket, scenario.now, pending()).unwrap();
+    assert_eq!(scenario.poll(pending()), secs(5));
+    scenario.now = scenario.now + secs(100); // closed again, while waiting
+    assert_eq!(scenario.poll(pending()), secs(0));
+    assert_eq!(scenario.poll(pending()), secs(5));
+}
+
+#[test]
+fn a_grant_tells_when_its_request_was_sent() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    let (_, ticket) = scenario.next_send();
+    let sent = scenario.now;
+    scenario.now = scenario.now + secs(9);
+    scenario.flow.on_reply(ticket, scenario.now, Reply::Granted(token())).unwrap();
+    let Outcome::Granted { token: granted, requested_at, .. } = scenario.outcome() else {
+        panic!("no grant")
+    };
+    assert_eq!((granted, requested_at), (token(), sent));
+}
+
+#[test]
+fn access_denied_is_denied() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(fault(FaultCode::AccessDenied));
+    assert!(matches!(scenario.outcome(), Outcome::Denied(_)));
+}
+
+#[test]
+fn expired_token_is_expired_by_the_service() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(fault(FaultCode::ExpiredToken));
+    assert!(matches!(scenario.outcome(), Outcome::Expired(Expiry::Service(_))));
+}
+
+#[test]
+fn any_other_fault_stops_the_polling_and_keeps_its_code() {
+    for code in
+        [FaultCode::InvalidGrant, FaultCode::InvalidRequest, FaultCode::Other("device_not_found".to_owned())]
+    {
+        let mut scenario = Scenario::polling(policy(), authorization());
+        scenario.poll(fault(code.clone()));
+        let Outcome::Rejected { operation, fault, .. } = scenario.outcome() else { panic!("not rejected") };
+        assert_eq!((operation, fault.code), (Operation::CreateToken, code));
+    }
+}
+
+#[test]
+fn nothing_is_sent_at_or_after_the_deadline() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    let deadline = scenario.flow.deadline().unwrap();
+    assert_eq!(deadline, scenario.now + secs(600));
+    while scenario.now + secs(5) < deadline {
+        scenario.poll(pending());
+    }
+    let before = scenario.sent.len();
+    assert_eq!(scenario.outcome_without_sending(), Outcome::Expired(Expiry::Clock(None)));
+    assert_eq!(scenario.now, deadline, "the last wait ends with the code's life");
+    assert_eq!(scenario.sent.len(), before);
+}
+
+#[test]
+fn a_poll_that_would_be_due_after_the_deadline_is_not_sent_and_nothing_waits_for_it() {
+    let mut scenario = Scenario::polling(policy(), authorization().with_interval(secs(1_000_000_000)));
+    let deadline = scenario.flow.deadline().unwrap();
+    assert!(matches!(scenario.outcome_without_sending(), Outcome::Expired(Expiry::Clock(None))));
+    assert_eq!(scenario.now, deadline);
+}
+
+#[test]
+fn a_late_prompt_of_a_dead_code_is_not_shown() {
+    let mut scenario = Scenario::new(policy());
+    scenario.answer(Operation::RegisterClient, Reply::Registered(crate::scenario::registration("client")));
+    scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization()));
+    scenario.now = scenario.now + secs(600);
+    assert!(matches!(scenario.outcome(), Outcome::Expired(Expiry::Clock(None))));
+}
+
+#[test]
+fn the_services_word_counts_even_when_it_arrives_after_the_deadline() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    let (_, ticket) = scenario.next_send();
+    scenario.now = scenario.now + secs(700);
+    assert!(matches!(scenario.flow.poll(scenario.now), Action::AwaitReply));
+    scenario.flow.on_reply(ticket, scenario.now, Reply::Granted(token())).unwrap();
+    assert!(matches!(scenario.outcome(), Outcome::Granted { .. }));
+}
+
+#[test]
+fn a_service_that_never_answers_is_unreachable_and_not_expired() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    let deadline = scenario.flow.deadline().unwrap();
+    while scenario.now + secs(30) < deadline {
+        scenario.poll(not_sent());
+    }
+    let outcome = scenario.outcome_without_sending();
+    assert!(
+        matches!(
+            &outcome,
+            Outcome::Unreachable { operation: Operation::CreateToken, trouble: Trouble::Failed(_), .. }
+        ),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn an_expiry_after_trouble_says_what_the_trouble_was() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    let deadline = scenario.flow.deadline().unwrap();
+    scenario.poll(pending());
+    while scenario.now + secs(30) < deadline {
+        let (_, ticket) = scenario.next_send();
+        let reply = response(&ticket, 502, &[], "<html>");
+        scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+    }
+    let Outcome::Expired(Expiry::Clock(Some(Trouble::NoVerdict(trouble)))) =
+        scenario.outcome_without_sending()
+    else {
+        panic!("the trouble is lost")
+    };
+    assert_eq!((trouble.status, trouble.reason), (502, NoVerdictReason::Html));
+}
+
+#[test]
+fn a_lost_reply_and_then_a_spent_code_is_a_lost_grant_and_not_a_denial() {
+    for spent in [FaultCode::InvalidGrant, FaultCode::ExpiredToken] {
+        let mut scenario = Scenario::polling(policy(), authorization());
+        scenario.poll(pending());
+        scenario.poll(unknown());
+        scenario.poll(fault(FaultCode::SlowDown)); // says nothing about the code
+        scenario.poll(fault(spent.clone()));
+        assert_eq!(scenario.outcome(), Outcome::GrantLost(Fault::new(spent)));
+    }
+}
+
+#[test]
+fn a_gateways_error_page_may_hide_a_grant_as_well() {
+    for (status, body, lost) in
+        [(502, "<html>", true), (200, r#"{"accessToken":"aoa"#, true), (429, "slow", false), (302, "", false)]
+    {
+        let mut scenario = Scenario::polling(policy(), authorization());
+        let (_, ticket) = scenario.next_send();
+        let reply = response(&ticket, status, &[], body);
+        scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+        scenario.poll(fault(FaultCode::InvalidGrant));
+        let outcome = scenario.outcome();
+        assert_eq!(matches!(outcome, Outcome::GrantLost(_)), lost, "{status} {body}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_request_that_was_never_sent_cannot_have_lost_the_grant() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(not_sent());
+    scenario.poll(fault(FaultCode::InvalidGrant));
+    assert!(matches!(scenario.outcome(), Outcome::Rejected { .. }));
+}
+
+#[test]
+fn a_code_that_is_still_pending_after_a_lost_reply_was_not_spent() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(unknown());
+    scenario.poll(pending());
+    scenario.poll(fault(FaultCode::InvalidGrant));
+    assert!(matches!(scenario.outcome(), Outcome::Rejected { .. }));
+}
+
+#[test]
+fn a_denial_after_a_lost_reply_is_a_denial() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(unknown());
+    scenario.poll(fault(FaultCode::AccessDenied));
+    assert!(matches!(scenario.outcome(), Outcome::Denied(_)));
+}
+
+#[test]
+fn a_token_answer_without_a_token_is_a_violation_that_names_the_member() {
+    for (body, member) in [
+        (r#"{"expiresIn":28800}"#, "accessToken"),
+        (r#"{"accessToken":"t"}"#, "expiresIn"),
+        ("{}", "accessToken"),
+    ] {
+        let mut scenario = Scenario::polling(policy(), authorization());
+        let (_, ticket) = scenario.next_send();
+        let reply = response(&ticket, 200, &[], body);
+        scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+        let Outcome::ProtocolViolation(violation) = scenario.outcome() else { panic!("{body}") };
+        assert_eq!(violation.member, member);
+    }
+}
+
+#[test]
+fn the_create_token_request_is_encoded_once_and_lent_for_every_poll() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    let (first, ticket) = scenario.next_send();
+    scenario.flow.on_reply(ticket, scenario.now, pending()).unwrap();
+    let (second, _ticket) = scenario.next_send();
+    assert!(first.shares_encoding_with(&second));
+}
+
+#[test]
+fn huge_lifetimes_saturate() {
+    let mut endless = authorization();
+    endless.expires_in = std::time::Duration::MAX;
+    let mut scenario = Scenario::polling(policy(), endless);
+    assert_eq!(scenario.flow.deadline(), Some(Tick::since_origin(std::time::Duration::MAX)));
+    assert_eq!(scenario.poll(pending()), secs(5));
+}

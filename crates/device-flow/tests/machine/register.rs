@@ -1,0 +1,91 @@
+//! Register: RegisterClient until there is a registration.
+
+use device_flow::{Operation, Outcome, Phase, Reply, Trouble};
+use oidc_proto::{Fault, FaultCode};
+
+use crate::scenario::{Scenario, fault, not_sent, policy, registration, secs, unknown};
+
+#[test]
+fn without_a_registration_the_first_request_is_register_client_at_once() {
+    let mut scenario =
+        Scenario::new(policy().with_client_name("my tool").with_scopes(["sso:account:access"]));
+    let start = scenario.now;
+    let (request, _ticket) = scenario.next_send();
+    assert_eq!(scenario.now, start);
+    assert_eq!(request.uri(), "https://oidc.eu-west-1.amazonaws.com/client/register");
+    let body: &[u8] = request.body().as_ref();
+    assert_eq!(body, br#"{"clientName":"my tool","clientType":"public","scopes":["sso:account:access"]}"#);
+    assert_eq!(scenario.flow.phase(), Phase::Registering);
+}
+
+#[test]
+fn a_new_registration_is_offered_to_the_cache() {
+    let mut scenario = Scenario::new(policy());
+    assert!(!scenario.flow.is_newly_registered());
+    scenario.answer(Operation::RegisterClient, Reply::Registered(registration("new")));
+    assert!(scenario.flow.is_newly_registered());
+    assert_eq!(scenario.flow.registration(), Some(&registration("new")));
+    assert_eq!(scenario.flow.phase(), Phase::Authorizing);
+}
+
+#[test]
+fn trouble_is_retried_with_doubling_waits_until_the_patience_runs_out() {
+    let mut scenario = Scenario::new(policy().with_setup_patience(secs(20)));
+    let start = scenario.now;
+    for reply in [not_sent(), unknown(), not_sent(), fault(FaultCode::InternalServer)] {
+        scenario.answer(Operation::RegisterClient, reply);
+        assert!(scenario.flow.trouble().is_some());
+    }
+    scenario.answer(Operation::RegisterClient, unknown());
+    let times: Vec<u64> = scenario.sent.iter().map(|(_, at)| at.since(start).as_secs()).collect();
+    assert_eq!(times, [0, 1, 3, 7, 15]);
+    let outcome = scenario.outcome();
+    assert!(
+        matches!(
+            &outcome,
+            Outcome::Unreachable { operation: Operation::RegisterClient, trouble: Trouble::Failed(_), .. }
+        ),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn a_refused_registration_ends_the_flow_with_the_services_word() {
+    for code in
+        [FaultCode::InvalidClientMetadata, FaultCode::InvalidScope, FaultCode::Other("new_one".to_owned())]
+    {
+        let mut scenario = Scenario::new(policy());
+        scenario.answer(Operation::RegisterClient, fault(code.clone()));
+        let Outcome::Rejected { operation, fault, .. } = scenario.outcome() else { panic!("not rejected") };
+        assert_eq!((operation, fault.code), (Operation::RegisterClient, code));
+    }
+}
+
+#[test]
+fn slow_down_while_registering_waits_five_seconds() {
+    let mut scenario = Scenario::new(policy());
+    let start = scenario.now;
+    scenario.answer(Operation::RegisterClient, fault(FaultCode::SlowDown));
+    scenario.answer(Operation::RegisterClient, Reply::Registered(registration("client")));
+    assert_eq!(scenario.now.since(start), secs(5));
+}
+
+#[test]
+fn retry_after_is_respected_while_registering() {
+    let mut scenario = Scenario::new(policy());
+    let start = scenario.now;
+    let mut busy = Fault::new(FaultCode::Other("TooManyRequestsException".to_owned())).with_status(429);
+    busy.retry_after = Some(secs(9));
+    scenario.answer(Operation::RegisterClient, Reply::Fault(busy));
+    scenario.answer(Operation::RegisterClient, Reply::Registered(registration("client")));
+    assert_eq!(scenario.now.since(start), secs(9));
+}
+
+#[test]
+fn a_retry_after_beyond_the_patience_ends_the_flow_instead_of_making_the_person_wait() {
+    let mut scenario = Scenario::new(policy().with_setup_patience(secs(20)));
+    let mut busy = Fault::new(FaultCode::InternalServer);
+    busy.retry_after = Some(secs(3600));
+    scenario.answer(Operation::RegisterClient, Reply::Fault(busy));
+    assert!(matches!(scenario.outcome(), Outcome::Unreachable { trouble: Trouble::Fault(_), .. }));
+}

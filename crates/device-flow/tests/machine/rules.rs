@@ -1,0 +1,223 @@
+//! The rules of the crate documentation, as properties over arbitrary histories.
+
+use std::time::Duration;
+
+use device_flow::{Action, DeviceFlow, Failure, Operation, Reply, Tick};
+use oidc_proto::{Fault, FaultCode};
+use proptest::prelude::*;
+
+use crate::scenario::{authorization, policy, registration, response, token};
+
+/// What the world does next.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Time passes, or goes backwards.
+    Advance(u64),
+    Backwards(u64),
+    /// Time jumps exactly to the end of the wait that the flow asked for.
+    Wake,
+    /// The request under way is answered.
+    Answer(Kind),
+    Abandon,
+    Cancel,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Success { interval: Option<u64>, expires_in: u64 },
+    Fault(FaultCode, Option<u64>),
+    Status(u16),
+    NotSent,
+    Unknown,
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    let code = prop_oneof![
+        6 => Just(FaultCode::AuthorizationPending),
+        3 => Just(FaultCode::SlowDown),
+        1 => Just(FaultCode::AccessDenied),
+        1 => Just(FaultCode::ExpiredToken),
+        1 => Just(FaultCode::InvalidGrant),
+        1 => Just(FaultCode::InvalidClient),
+        1 => Just(FaultCode::InternalServer),
+        1 => Just(FaultCode::Other("odd".to_owned())),
+    ];
+    prop_oneof![
+        4 => (prop_oneof![Just(None), (0_u64..20).prop_map(Some), Just(Some(u64::MAX))], 1_u64..900)
+            .prop_map(|(interval, expires_in)| Kind::Success { interval, expires_in }),
+        6 => (code, prop_oneof![3 => Just(None), 1 => (0_u64..100).prop_map(Some)])
+            .prop_map(|(code, retry_after)| Kind::Fault(code, retry_after)),
+        1 => prop_oneof![Just(200_u16), Just(302), Just(404), Just(429), Just(502)].prop_map(Kind::Status),
+        1 => Just(Kind::NotSent),
+        1 => Just(Kind::Unknown),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0_u64..20_000).prop_map(Step::Advance),
+        1 => (0_u64..20_000).prop_map(Step::Backwards),
+        8 => Just(Step::Wake),
+        12 => kind().prop_map(Step::Answer),
+        1 => Just(Step::Abandon),
+        1 => prop_oneof![30 => Just(Step::Abandon), 1 => Just(Step::Cancel)],
+    ]
+}
+
+/// What the rules allow, kept by an observer that knows only what it saw.
+#[derive(Default)]
+struct Watch {
+    floor: Option<Duration>,
+    last_poll: Option<Tick>,
+    not_before: Tick,
+    deadline: Option<Tick>,
+    granted: bool,
+    registrations: u32,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_history_breaks_a_rule(cached in any::<bool>(), steps in prop::collection::vec(step(), 1..120)) {
+        let cached = cached.then(|| registration("cached"));
+        let was_cached = cached.is_some();
+        let mut now = Tick::since_origin(Duration::from_secs(50));
+        let mut latest = now;
+        let mut flow = DeviceFlow::new(policy(), cached, now);
+        let mut ticket = None;
+        let mut wake = None;
+        let mut watch = Watch::default();
+        let mut ended = None;
+
+        for step in steps {
+            match step {
+                Step::Advance(millis) => now = now + Duration::from_millis(millis),
+                Step::Backwards(millis) => {
+                    now = Tick::since_origin(now.elapsed().saturating_sub(Duration::from_millis(millis)));
+                }
+                Step::Wake => now = wake.take().unwrap_or(now),
+                Step::Answer(kind) => {
+                    if let Some(out) = ticket.take() {
+                        latest = latest.max(now);
+                        answer(&mut flow, out, now, latest, kind, &mut watch)?;
+                    }
+                }
+                Step::Abandon => {
+                    drop(ticket.take());
+                    flow.abandon(now);
+                    latest = latest.max(now);
+                }
+                Step::Cancel => {
+                    drop(ticket.take());
+                    flow.cancel();
+                }
+            }
+            latest = latest.max(now);
+
+            // The flow settles: a prompt, then something else.
+            let mut action = flow.poll(now);
+            if matches!(action, Action::Prompt(_)) {
+                prop_assert!(ended.is_none());
+                action = flow.poll(now);
+            }
+            match action {
+                Action::Send(request, out) => {
+                    prop_assert!(ticket.is_none(), "one request at a time");
+                    prop_assert!(ended.is_none(), "an ended flow sends nothing");
+                    prop_assert!(!watch.granted, "nothing is sent after success");
+                    match request.operation() {
+                        Operation::CreateToken => {
+                            let deadline = watch.deadline.expect("no poll without a code");
+                            prop_assert!(latest < deadline, "sent at {latest:?}, deadline {deadline:?}");
+                            prop_assert!(latest >= watch.not_before, "Retry-After undercut");
+                            if let (Some(last), Some(floor)) = (watch.last_poll, watch.floor) {
+                                prop_assert!(latest.since(last) >= floor, "gap {:?} < {floor:?}", latest.since(last));
+                            }
+                            watch.last_poll = Some(latest);
+                        }
+                        Operation::RegisterClient => {
+                            watch.last_poll = None;
+                        }
+                        _ => {}
+                    }
+                    ticket = Some(out);
+                }
+                Action::Wait(until) => {
+                    prop_assert!(until > latest, "a wait lies in the future");
+                    if let Some(deadline) = flow.deadline() {
+                        prop_assert!(until <= deadline, "no wait ends after the deadline");
+                    }
+                    prop_assert!(flow.outcome().is_none());
+                    wake = Some(until);
+                }
+                Action::AwaitReply => prop_assert!(ticket.is_some() || flow.outcome().is_none()),
+                Action::Done => {
+                    let outcome = flow.outcome().cloned();
+                    prop_assert!(outcome.is_some());
+                    if let Some(before) = &ended {
+                        prop_assert_eq!(Some(before), outcome.as_ref(), "terminal is sticky");
+                    }
+                    ended = outcome;
+                }
+                Action::Prompt(_) => prop_assert!(false, "a prompt comes once"),
+            }
+            prop_assert!(watch.registrations <= 1 + u32::from(was_cached && !watch.granted));
+        }
+    }
+}
+
+/// Answers the request under way, and notes what the rules allow from here on.
+fn answer(
+    flow: &mut DeviceFlow,
+    ticket: device_flow::Ticket,
+    now: Tick,
+    latest: Tick,
+    kind: Kind,
+    watch: &mut Watch,
+) -> Result<(), TestCaseError> {
+    let operation = ticket.operation();
+    let reply = match kind {
+        Kind::Success { interval, expires_in } => match operation {
+            Operation::RegisterClient => {
+                watch.registrations += 1;
+                Reply::Registered(registration("new"))
+            }
+            Operation::StartDeviceAuthorization => {
+                let mut answer = authorization();
+                answer.interval = interval.map(Duration::from_secs);
+                answer.expires_in = Duration::from_secs(expires_in);
+                watch.floor =
+                    Some(answer.interval.unwrap_or(Duration::from_secs(5)).max(Duration::from_secs(1)));
+                watch.deadline = Some(latest + answer.expires_in);
+                watch.last_poll = Some(latest);
+                watch.not_before = Tick::ZERO;
+                Reply::Authorized(answer)
+            }
+            _ => {
+                watch.granted = true;
+                Reply::Granted(token())
+            }
+        },
+        Kind::Fault(code, retry_after) => {
+            let mut fault = Fault::new(code);
+            fault.retry_after = retry_after.map(Duration::from_secs);
+            if operation == Operation::CreateToken {
+                watch.not_before = latest + fault.retry_after.unwrap_or_default();
+                if fault.code == FaultCode::SlowDown {
+                    watch.floor = watch.floor.map(|floor| floor.saturating_add(Duration::from_secs(5)));
+                }
+            }
+            Reply::Fault(fault)
+        }
+        Kind::Status(status) => response(&ticket, status, &[], "<html>"),
+        Kind::NotSent => Reply::Failed(Failure::NotSent),
+        Kind::Unknown => Reply::Failed(Failure::Unknown),
+    };
+    prop_assert_eq!(flow.on_reply(ticket, now, reply), Ok(()));
+    // The floor counts from the reply, which is stricter than from the request.
+    if operation == Operation::CreateToken {
+        watch.last_poll = Some(latest);
+    }
+    Ok(())
+}

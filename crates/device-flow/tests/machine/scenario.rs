@@ -1,0 +1,142 @@
+//! A flow and its driver at virtual time, so that a test reads as what happened.
+
+use std::time::Duration;
+
+use device_flow::{Action, DeviceFlow, Failure, Operation, Outcome, Policy, Reply, Tick, Ticket, UserPrompt};
+use oidc_proto::{
+    Client, DeviceAuthorization, Endpoint, Fault, FaultCode, Registration, Request, Secret, Token,
+    UnixSeconds,
+};
+
+pub(crate) const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub(crate) fn policy() -> Policy {
+    Policy::new(Endpoint::for_region("eu-west-1").unwrap(), "https://d-1234567890.awsapps.com/start")
+}
+
+pub(crate) fn registration(id: &str) -> Registration {
+    Registration::new(Client::new(id, Secret::from("client-secret")))
+        .with_expiry(UnixSeconds::new(1_800_000_000))
+}
+
+/// Ten minutes of life, an interval of five seconds.
+pub(crate) fn authorization() -> DeviceAuthorization {
+    DeviceAuthorization::new(Secret::from("device-code"), "WDJB-MJHT", "https://device.example/", secs(600))
+        .with_interval(secs(5))
+}
+
+pub(crate) fn token() -> Token {
+    Token::bearer(Secret::from("access-token"), secs(28_800))
+}
+
+pub(crate) fn fault(code: FaultCode) -> Reply {
+    Reply::Fault(Fault::new(code))
+}
+
+pub(crate) fn pending() -> Reply {
+    fault(FaultCode::AuthorizationPending)
+}
+
+/// A response as it comes from an HTTP client, read for the operation.
+pub(crate) fn response(ticket: &Ticket, status: u16, headers: &[(&str, &str)], body: &str) -> Reply {
+    let mut builder = http::Response::builder().status(status);
+    for (name, value) in headers {
+        builder = builder.header(*name, *value);
+    }
+    Reply::decode(ticket, &builder.body(body).unwrap())
+}
+
+pub(crate) struct Scenario {
+    pub(crate) flow: DeviceFlow,
+    pub(crate) now: Tick,
+    /// Every request, and when it was sent.
+    pub(crate) sent: Vec<(Operation, Tick)>,
+    pub(crate) prompts: Vec<UserPrompt>,
+}
+
+impl Scenario {
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self::with_registration(policy, None)
+    }
+
+    pub(crate) fn with_registration(policy: Policy, registration: Option<Registration>) -> Self {
+        // Not at zero, so that an absolute time cannot be mistaken for a duration.
+        let now = Tick::since_origin(secs(1_000));
+        Self { flow: DeviceFlow::new(policy, registration, now), now, sent: Vec::new(), prompts: Vec::new() }
+    }
+
+    /// Registered, authorized and prompted: waiting for the first poll.
+    pub(crate) fn polling(policy: Policy, authorization: DeviceAuthorization) -> Self {
+        let mut scenario = Self::new(policy);
+        scenario.answer(Operation::RegisterClient, Reply::Registered(registration("client")));
+        scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization));
+        assert!(matches!(scenario.flow.poll(scenario.now), Action::Prompt(_)));
+        scenario
+    }
+
+    /// Does what the flow says until it sends something, waiting at virtual time.
+    pub(crate) fn next_send(&mut self) -> (Request, Ticket) {
+        for _ in 0..10 {
+            match self.flow.poll(self.now) {
+                Action::Send(request, ticket) => {
+                    self.sent.push((request.operation(), self.now));
+                    return (request, ticket);
+                }
+                Action::Prompt(prompt) => self.prompts.push(prompt),
+                Action::Wait(until) => {
+                    assert!(until > self.now, "a wait must lie in the future");
+                    self.now = until;
+                }
+                other @ (Action::AwaitReply | Action::Done) => {
+                    panic!("no request, but {other:?}; outcome {:?}", self.flow.outcome())
+                }
+            }
+        }
+        panic!("the flow does not settle")
+    }
+
+    /// The next request must be this one; it gets this reply at once.
+    pub(crate) fn answer(&mut self, operation: Operation, reply: Reply) {
+        let (request, ticket) = self.next_send();
+        assert_eq!(request.operation(), operation);
+        self.flow.on_reply(ticket, self.now, reply).unwrap();
+    }
+
+    /// The next request is a poll; it gets this reply at once. Returns how long the flow waited before it.
+    pub(crate) fn poll(&mut self, reply: Reply) -> Duration {
+        let before = self.now;
+        self.answer(Operation::CreateToken, reply);
+        self.now.since(before)
+    }
+
+    /// The flow must have ended, and stay so.
+    pub(crate) fn outcome(&mut self) -> Outcome {
+        for _ in 0..3 {
+            let action = self.flow.poll(self.now);
+            assert!(matches!(action, Action::Done), "{action:?}");
+        }
+        self.flow.outcome().cloned().expect("an ended flow has an outcome")
+    }
+
+    /// Waits at virtual time until the flow has ended, and fails if it sends anything meanwhile.
+    pub(crate) fn outcome_without_sending(&mut self) -> Outcome {
+        for _ in 0..10 {
+            match self.flow.poll(self.now) {
+                Action::Wait(until) => self.now = until,
+                Action::Done => return self.outcome(),
+                other @ (Action::Send(..) | Action::Prompt(_) | Action::AwaitReply) => panic!("{other:?}"),
+            }
+        }
+        panic!("the flow does not settle")
+    }
+}
+
+pub(crate) fn unknown() -> Reply {
+    Reply::Failed(Failure::Unknown)
+}
+
+pub(crate) fn not_sent() -> Reply {
+    Reply::Failed(Failure::NotSent)
+}

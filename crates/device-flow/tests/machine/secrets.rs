@@ -1,0 +1,31 @@
+//! No secret in any `Debug` or error text.
+
+use device_flow::{Action, Operation, Reply};
+
+use crate::scenario::{Scenario, authorization, pending, policy, registration, token};
+
+#[test]
+fn no_debug_output_of_a_whole_flow_shows_a_secret() {
+    let mut seen = String::new();
+    let mut look = |text: String| seen.push_str(&text);
+    let mut scenario = Scenario::new(policy());
+    for reply in [
+        Reply::Registered(registration("client")),
+        Reply::Authorized(authorization()),
+        pending(),
+        Reply::Granted(token().with_refresh_token("refresh-token".into())),
+    ] {
+        look(format!("{:?} {reply:?}", scenario.flow));
+        let (request, ticket) = scenario.next_send();
+        look(format!("{request:?} {ticket:?} {:?}", scenario.flow));
+        scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+        look(format!("{:?} {:?} {:?}", scenario.flow, scenario.flow.outcome(), scenario.flow.registration()));
+    }
+    look(format!("{:?}", scenario.flow.poll(scenario.now)));
+    assert!(matches!(scenario.flow.poll(scenario.now), Action::Done));
+    assert_eq!(scenario.sent.iter().filter(|(op, _)| *op == Operation::CreateToken).count(), 2);
+    for secret in ["client-secret", "device-code", "access-token", "refresh-token"] {
+        assert!(!seen.contains(secret), "{secret} in {seen}");
+    }
+    assert!(seen.contains("[redacted]"));
+}
