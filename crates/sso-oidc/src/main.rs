@@ -1,2 +1,116 @@
-//! Under construction.
-fn main() {}
+//! `sso-oidc`: the sign-in half of AWS IAM Identity Center, on the command line.
+//!
+//! A run is: parse the command line ([`cli`]), take flags, environment and profile together ([`settings`]), run one
+//! command, print its result on standard output, or why there is none on standard error ([`exit`]).
+//!
+//! # Adding a command
+//!
+//! A command is a module of its own. It has a `clap::Args` type for its flags and
+//! `pub(crate) fn run(args: &XArgs, settings: &Settings) -> Result<(), Failure>`; it gets one variant in
+//! [`cli::Command`] and one line in [`run`]. What it can build on:
+//!
+//! | need | where |
+//! |---|---|
+//! | region, endpoint, profile, config file, time-outs, certificates, colour | [`settings::Settings`] |
+//! | an HTTP client that honours all of these | [`service::client`] |
+//! | single calls with retries | [`service::Service`] |
+//! | a result in the format that was asked for, after `--query` | [`settings::Settings::printer`], [`output::Document`] |
+//! | an error with its exit code, hints and request id | [`exit::Failure`], [`explain`] |
+//! | a warning, raw data on standard output, an error's causes | [`exit::warn`], [`exit::print_data`], [`exit::chain`] |
+//! | a secret from a file or standard input | [`sources::Sources`] |
+//! | Ctrl-C as exit 130, if there is nothing to clean up | [`interrupt::exit_on_ctrl_c`] |
+//!
+//! Results go to standard output and nothing else does; all talk goes to standard error. A command that handles Ctrl-C
+//! itself returns `Failure::new(Exit::Interrupted, …)`.
+
+mod cli;
+mod environment;
+mod exit;
+mod explain;
+mod globals;
+mod interrupt;
+mod logging;
+mod operations;
+mod output;
+mod service;
+mod settings;
+mod sources;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+use tracing::level_filters::LevelFilter;
+
+use cli::{Cli, Command};
+use environment::Environment;
+use exit::{Exit, Failure, print_data};
+use globals::ColorChoice;
+use settings::Settings;
+
+fn main() -> ExitCode {
+    let environment = Environment::of_process();
+    let stderr_is_terminal = std::io::stderr().is_terminal();
+    let Cli { globals, command } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            return not_a_command(
+                &error,
+                settings::colored(ColorChoice::Auto, &environment, stderr_is_terminal),
+            );
+        }
+    };
+    let colored = settings::colored(globals.color, &environment, stderr_is_terminal);
+    if globals.debug {
+        logging::start(LevelFilter::DEBUG, colored);
+    }
+    match Settings::load(globals, environment).and_then(|settings| run(&command, &settings)) {
+        Ok(()) => Exit::Success.into(),
+        Err(failure) => {
+            failure.report(colored);
+            failure.exit().into()
+        }
+    }
+}
+
+fn run(command: &Command, settings: &Settings) -> Result<(), Failure> {
+    match command {
+        Command::RegisterClient(args) => {
+            interrupt::exit_on_ctrl_c();
+            operations::register_client(args, settings)
+        }
+        Command::StartDeviceAuthorization(args) => {
+            interrupt::exit_on_ctrl_c();
+            operations::start_device_authorization(args, settings)
+        }
+        Command::CreateToken(args) => {
+            interrupt::exit_on_ctrl_c();
+            operations::create_token(args, settings)
+        }
+    }
+}
+
+/// Help and the version go to standard output and are a success; a wrong command line is 252 with the AWS CLI's
+/// beginning of the line.
+fn not_a_command(error: &clap::Error, colored: bool) -> ExitCode {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match print_data(&error.to_string()) {
+            Ok(()) => Exit::Success.into(),
+            Err(failure) => failure.exit().into(),
+        },
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            // Not `eprint!`, which panics if nobody listens.
+            let _ = write!(std::io::stderr().lock(), "{error}");
+            Exit::Usage.into()
+        }
+        _ => {
+            let text = error.to_string();
+            let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+            let first = lines.next().unwrap_or_default();
+            let failure = Failure::usage(first.strip_prefix("error: ").unwrap_or(first));
+            lines.fold(failure, Failure::with_detail).report(colored);
+            Exit::Usage.into()
+        }
+    }
+}

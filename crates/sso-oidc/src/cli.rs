@@ -1,0 +1,38 @@
+//! The command line: the commands and their flags.
+
+use clap::{Parser, Subcommand};
+
+use crate::globals::Globals;
+use crate::operations::{CreateTokenArgs, RegisterClientArgs, StartDeviceAuthorizationArgs};
+
+/// Sign in to AWS IAM Identity Center from a terminal.
+#[derive(Parser)]
+#[command(
+    name = "sso-oidc",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    max_term_width = 110,
+    after_help = EXIT_CODES
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 success, 252 wrong arguments, 253 wrong or missing configuration, 254 the service said no, 255 \
+anything else, 130 Ctrl-C.";
+
+/// The commands. A new one is a module of its own with a `clap::Args` type and a `run` function; see `main.rs`.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Make a client known to the service; prints its id and secret
+    RegisterClient(RegisterClientArgs),
+    /// Ask for a device code, and for the user code that a person approves in a browser
+    StartDeviceAuthorization(StartDeviceAuthorizationArgs),
+    /// Exchange a device code, an authorization code or a refresh token for an access token
+    CreateToken(CreateTokenArgs),
+}

@@ -1,0 +1,108 @@
+//! What came of a call, in words: the AWS CLI's sentence, then what is known about it and what can be done.
+
+use device_flow::Failure as Sent;
+use device_flow_ureq::Error;
+use oidc_proto::{Endpoint, Fault, FaultCode, Operation};
+
+use crate::exit::{Failure, chain};
+
+/// The kind of error, for logs.
+pub(crate) const fn kind(error: &Error) -> &'static str {
+    match error {
+        Error::Fault(_) => "fault",
+        Error::NoVerdict(_) => "no verdict",
+        Error::Violation(_) => "violation",
+        Error::Transport { .. } => "transport",
+        _ => "other",
+    }
+}
+
+/// What a failed call ends the program with.
+pub(crate) fn call_failure(operation: Operation, endpoint: &Endpoint, error: &Error) -> Failure {
+    match error {
+        Error::Fault(fault) => fault_failure(operation, fault),
+        Error::NoVerdict(none) => {
+            let failure = Failure::other(format_args!("The service gave no answer to {operation}: {none}"));
+            with_request_id(failure, none.request_id.as_deref())
+        }
+        Error::Violation(violation) => Failure::other(violation),
+        Error::Transport { failure: Sent::NotSent, source, .. } => Failure::other(format_args!(
+            "Could not connect to the endpoint URL: \"{endpoint}{}\": {}",
+            operation.aws_path(),
+            chain(source)
+        )),
+        Error::Transport { source, .. } => Failure::other(format_args!(
+            "The connection to the endpoint URL was lost before an answer came: \"{endpoint}{}\": {}",
+            operation.aws_path(),
+            chain(source)
+        )),
+        other => Failure::other(chain(other)),
+    }
+}
+
+/// What the service's own no ends the program with.
+pub(crate) fn fault_failure(operation: Operation, fault: &Fault) -> Failure {
+    let description = fault.description.as_deref().unwrap_or("the service gave no reason");
+    let mut failure = Failure::service(format_args!(
+        "An error occurred ({}) when calling the {operation} operation: {description}",
+        fault.code.exception()
+    ));
+    if let Some(reason) = &fault.reason {
+        failure = failure.with_detail(format_args!("Reason: {reason}"));
+    }
+    if let Some(region) = &fault.region {
+        failure = failure.with_detail(format_args!("Region to ask in: {region}"));
+    }
+    failure = with_request_id(failure, fault.request_id.as_deref());
+    match hint(operation, &fault.code) {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
+}
+
+fn with_request_id(failure: Failure, id: Option<&str>) -> Failure {
+    match id {
+        Some(id) => failure.with_detail(format_args!("Request id: {id}")),
+        None => failure,
+    }
+}
+
+/// What a person can do about a fault, where that is known.
+const fn hint(operation: Operation, code: &FaultCode) -> Option<&'static str> {
+    Some(match (code, operation) {
+        (FaultCode::AuthorizationPending, _) => {
+            "nobody has approved yet; call again with the same device code, no sooner than `interval` seconds later"
+        }
+        (FaultCode::SlowDown, Operation::CreateToken) => {
+            "the calls come too fast; wait 5 seconds longer between calls from now on"
+        }
+        (FaultCode::SlowDown, _) => "the calls come too fast; wait before the next one",
+        (FaultCode::ExpiredToken, _) => {
+            "the device code has expired; start again with start-device-authorization"
+        }
+        (FaultCode::AccessDenied, _) => {
+            "the request was denied in the browser, or the account may not use it"
+        }
+        (FaultCode::InvalidClient, _) => {
+            "the registration may have expired (it lasts 90 days) or belong to another region; register the client \
+             again"
+        }
+        (FaultCode::UnauthorizedClient, _) => {
+            "the client was not registered for this grant; register it again with the right --grant-types"
+        }
+        (FaultCode::InvalidGrant, _) => {
+            "the code or refresh token is unknown, used up, expired or another client's; sign in again"
+        }
+        (FaultCode::InvalidRequest, Operation::StartDeviceAuthorization) => {
+            "check --start-url, and that --region is the region of the Identity Center instance"
+        }
+        (FaultCode::InvalidScope, Operation::RegisterClient) => {
+            "the service also says this when the device code and the authorization code grant are registered together"
+        }
+        (FaultCode::InvalidRedirectUri, _) => {
+            "use a loopback address without a port, such as http://127.0.0.1"
+        }
+        (FaultCode::InternalServer, _) => "the service failed; try again later",
+        _ => return None,
+    })
+}

@@ -1,0 +1,40 @@
+//! `--debug`: what the program does, on standard error.
+//!
+//! Only this project's own events are shown: they carry operations, addresses, statuses and times, and no secret by
+//! construction. A library's debug log could quote a request.
+
+use tracing::Metadata;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::time::uptime;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// The crates whose events are shown.
+const OURS: [&str; 8] = [
+    "sso_oidc",
+    "sso_oidc_server",
+    "sso_cache",
+    "oidc_proto",
+    "device_flow",
+    "device_flow_ureq",
+    "device_flow_reqwest",
+    "device_authority",
+];
+
+/// Starts logging on standard error. Without `--debug` only what the program must say at `level` is shown.
+pub(crate) fn start(level: LevelFilter, colored: bool) {
+    let to_stderr = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_timer(uptime())
+        .with_ansi(colored)
+        .with_filter(filter_fn(is_ours));
+    // A second start (there is none) would keep the first.
+    let _ = tracing_subscriber::registry().with(level).with(to_stderr).try_init();
+}
+
+fn is_ours(metadata: &Metadata<'_>) -> bool {
+    let krate = metadata.target().split("::").next().unwrap_or_default();
+    OURS.contains(&krate)
+}

@@ -1,0 +1,84 @@
+//! The three operations of the service, one command each, with the flags and the output of `aws sso-oidc`.
+
+mod create_token;
+mod input;
+mod register_client;
+mod skeleton;
+mod start_device_authorization;
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use oidc_proto::Operation;
+
+pub(crate) use create_token::{CreateTokenArgs, run as create_token};
+pub(crate) use register_client::{RegisterClientArgs, run as register_client};
+pub(crate) use start_device_authorization::{
+    StartDeviceAuthorizationArgs, run as start_device_authorization,
+};
+
+use crate::exit::Failure;
+use crate::settings::Settings;
+
+/// The flags that every operation has.
+#[derive(Args)]
+#[command(next_help_heading = "Input")]
+pub(crate) struct InputArgs {
+    /// The operation's input as JSON: the text itself, file://PATH, or - for standard input. Flags win over it
+    #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
+    cli_input_json: Option<String>,
+
+    /// Print the JSON that the input (or the output) looks like, and send nothing
+    #[arg(
+        long,
+        value_name = "input|output",
+        num_args = 0..=1,
+        default_missing_value = "input",
+        hide_possible_values = true
+    )]
+    generate_cli_skeleton: Option<Skeleton>,
+}
+
+/// Which skeleton to print.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Skeleton {
+    /// What `--cli-input-json` takes.
+    Input,
+    /// What the operation prints, with made-up values.
+    Output,
+}
+
+/// The flags of the client that asks, for the two operations that need one.
+#[derive(Args)]
+#[command(next_help_heading = "Client")]
+pub(crate) struct ClientArgs {
+    /// The client's id, from register-client
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
+    client_id: Option<String>,
+
+    /// The client's secret, file://PATH, or - for standard input [env: SSO_OIDC_CLIENT_SECRET]
+    #[arg(long, value_name = "SECRET", allow_hyphen_values = true)]
+    client_secret: Option<String>,
+
+    /// A file with the client's secret
+    #[arg(long, value_name = "FILE", conflicts_with = "client_secret")]
+    client_secret_file: Option<PathBuf>,
+}
+
+/// What every command with secrets says at the end of its help.
+const SECRETS_HELP: &str = "\
+Arguments are visible to every user of this machine (in ps, for example). Give secrets as a file, through standard \
+input (-, for one of them), or in the environment.";
+
+/// Prints the skeleton if one was asked for; says whether it did.
+fn print_skeleton(operation: Operation, args: &InputArgs, settings: &Settings) -> Result<bool, Failure> {
+    match args.generate_cli_skeleton {
+        None => return Ok(false),
+        // Always JSON: it is made to be edited and given back. So does the AWS CLI.
+        Some(Skeleton::Input) => skeleton::print_input(operation)?,
+        Some(Skeleton::Output) => {
+            settings.printer()?.print(operation.name(), &skeleton::output(operation))?
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,91 @@
+//! The members of each operation as data, and the skeletons made from them.
+
+use oidc_proto::Operation;
+
+use crate::exit::{Failure, print_data};
+use crate::output::{Document, Format, Surroundings};
+
+/// What a member of an operation's input is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A string.
+    Text,
+    /// A list of strings.
+    List,
+}
+
+/// The members of the operation's input, in the order of the API model.
+pub(super) const fn input_members(operation: Operation) -> &'static [(&'static str, Kind)] {
+    match operation {
+        Operation::RegisterClient => &[
+            ("clientName", Kind::Text),
+            ("clientType", Kind::Text),
+            ("scopes", Kind::List),
+            ("redirectUris", Kind::List),
+            ("grantTypes", Kind::List),
+            ("issuerUrl", Kind::Text),
+            ("entitledApplicationArn", Kind::Text),
+        ],
+        Operation::StartDeviceAuthorization => {
+            &[("clientId", Kind::Text), ("clientSecret", Kind::Text), ("startUrl", Kind::Text)]
+        }
+        Operation::CreateToken => &[
+            ("clientId", Kind::Text),
+            ("clientSecret", Kind::Text),
+            ("grantType", Kind::Text),
+            ("deviceCode", Kind::Text),
+            ("code", Kind::Text),
+            ("refreshToken", Kind::Text),
+            ("scope", Kind::List),
+            ("redirectUri", Kind::Text),
+            ("codeVerifier", Kind::Text),
+        ],
+        _ => &[],
+    }
+}
+
+/// Prints what `--cli-input-json` takes: every member, empty.
+pub(super) fn print_input(operation: Operation) -> Result<(), Failure> {
+    let member = |(name, kind): &(&str, Kind)| {
+        let empty = Document::from("");
+        let value = match kind {
+            Kind::Text => empty,
+            Kind::List => Document::List(vec![empty]),
+        };
+        ((*name).to_owned(), value)
+    };
+    let skeleton = Document::Map(input_members(operation).iter().map(member).collect());
+    print_data(&Format::Json.render(&skeleton, "", Surroundings { width: 80, colored: false }))
+}
+
+/// What the operation prints: every member, a text being its own name and a number 0.
+pub(super) fn output(operation: Operation) -> Document {
+    let text = |name: &str| (name.to_owned(), Document::from(name));
+    let number = |name: &str| (name.to_owned(), Document::Number(0.into()));
+    Document::Map(match operation {
+        Operation::RegisterClient => vec![
+            text("clientId"),
+            text("clientSecret"),
+            number("clientIdIssuedAt"),
+            number("clientSecretExpiresAt"),
+            text("authorizationEndpoint"),
+            text("tokenEndpoint"),
+        ],
+        Operation::StartDeviceAuthorization => vec![
+            text("deviceCode"),
+            text("userCode"),
+            text("verificationUri"),
+            text("verificationUriComplete"),
+            number("expiresIn"),
+            number("interval"),
+        ],
+        Operation::CreateToken => vec![
+            text("accessToken"),
+            text("tokenType"),
+            number("expiresIn"),
+            text("refreshToken"),
+            text("idToken"),
+        ],
+        _ => Vec::new(),
+    })
+}

@@ -1,0 +1,105 @@
+//! A result as a tree that keeps the order of its members.
+//!
+//! `serde_json::Value` sorts members unless one of its features is on, and a feature holds for the whole build. The
+//! AWS CLI prints members in the order of the API model, so that order is kept here.
+
+use oidc_proto::{Secret, UnixSeconds};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+/// A result, or what a query picked from one. It holds secrets in the clear, so it has no `Debug`.
+#[derive(Clone, PartialEq)]
+pub(crate) enum Document {
+    /// JSON's `null`.
+    Null,
+    /// A truth value.
+    Bool(bool),
+    /// A number.
+    Number(serde_json::Number),
+    /// A text.
+    Text(String),
+    /// A list.
+    List(Vec<Self>),
+    /// Members in the order in which they are printed.
+    Map(Vec<(String, Self)>),
+}
+
+impl Document {
+    /// A map without the members that are `null`: AWS's tools do not print those.
+    pub(crate) fn map<const N: usize>(members: [(&str, Self); N]) -> Self {
+        Self::Map(
+            members
+                .into_iter()
+                .filter(|(_, value)| *value != Self::Null)
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+        )
+    }
+
+    /// A list, a map, or something that has no parts.
+    pub(crate) const fn is_scalar(&self) -> bool {
+        !matches!(self, Self::List(_) | Self::Map(_))
+    }
+
+    /// A scalar as `text` and `table` print it, which is how Python prints it: `None`, `True`. Lists and maps have
+    /// no such form and become the empty text.
+    pub(crate) fn scalar_text(&self) -> String {
+        match self {
+            Self::Null => "None".to_owned(),
+            Self::Bool(true) => "True".to_owned(),
+            Self::Bool(false) => "False".to_owned(),
+            Self::Number(number) => number.to_string(),
+            Self::Text(text) => oidc_proto::printable(text).into_owned(),
+            Self::List(_) | Self::Map(_) => String::new(),
+        }
+    }
+}
+
+impl From<&str> for Document {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+/// Printing the result is what the program is for: this is the one place where a secret becomes plain text.
+impl From<&Secret> for Document {
+    fn from(secret: &Secret) -> Self {
+        Self::Text(secret.expose().to_owned())
+    }
+}
+
+impl From<UnixSeconds> for Document {
+    fn from(time: UnixSeconds) -> Self {
+        Self::Number(time.get().into())
+    }
+}
+
+impl From<std::time::Duration> for Document {
+    fn from(duration: std::time::Duration) -> Self {
+        Self::Number(duration.as_secs().into())
+    }
+}
+
+impl<T: Into<Self>> From<Option<T>> for Document {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+impl Serialize for Document {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Number(number) => number.serialize(serializer),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::List(items) => serializer.collect_seq(items),
+            Self::Map(members) => {
+                let mut map = serializer.serialize_map(Some(members.len()))?;
+                for (name, value) in members {
+                    map.serialize_entry(name, value)?;
+                }
+                map.end()
+            }
+        }
+    }
+}

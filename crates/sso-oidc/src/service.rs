@@ -1,0 +1,143 @@
+//! Single calls of the service, as the settings want them: where to, with which certificates, how often.
+
+use std::time::{Duration, Instant};
+
+use device_flow::Failure as Sent;
+use device_flow_ureq::{Error, HttpClient};
+use oidc_proto::{FaultCode, Operation};
+
+use crate::exit::Failure;
+use crate::explain;
+use crate::settings::Settings;
+
+/// The wait before the second attempt; each further one doubles it.
+const FIRST_BACKOFF: Duration = Duration::from_millis(500);
+/// The longest wait for another attempt, as in the AWS CLI. A service that wants more time gets none: the person can
+/// decide better when to come back.
+const MAX_BACKOFF: Duration = Duration::from_secs(20);
+
+/// The service, ready to be called.
+pub(crate) struct Service {
+    client: HttpClient,
+    attempts: u32,
+}
+
+impl Service {
+    /// The service that the settings name. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// A configuration failure: no endpoint, or certificates that cannot be read.
+    pub(crate) fn new(settings: &Settings) -> Result<Self, Failure> {
+        Ok(Self { client: client(settings)?, attempts: settings.max_attempts() })
+    }
+
+    /// Calls an operation, again if no answer came or the service says that it failed itself.
+    ///
+    /// # Errors
+    /// What came of the last attempt.
+    pub(crate) fn call<T>(
+        &self,
+        operation: Operation,
+        send: impl FnMut(&HttpClient) -> Result<T, Error>,
+    ) -> Result<T, Failure> {
+        self.attempt(operation, true, send)
+    }
+
+    /// As [`Service::call`], for a request that offers something which can be spent: it is not repeated once the
+    /// service may have acted on it, because then it could do harm (RFC 9700 §4.14.2: a refresh token that is seen
+    /// twice may revoke all that came from it).
+    ///
+    /// # Errors
+    /// What came of the last attempt.
+    pub(crate) fn call_once<T>(
+        &self,
+        operation: Operation,
+        send: impl FnMut(&HttpClient) -> Result<T, Error>,
+    ) -> Result<T, Failure> {
+        self.attempt(operation, false, send)
+    }
+
+    fn attempt<T>(
+        &self,
+        operation: Operation,
+        repeatable: bool,
+        mut send: impl FnMut(&HttpClient) -> Result<T, Error>,
+    ) -> Result<T, Failure> {
+        let endpoint = self.client.endpoint();
+        let mut backoff = FIRST_BACKOFF;
+        let mut maybe_spent = false;
+        for attempt in 1.. {
+            let started = Instant::now();
+            let error = match send(&self.client) {
+                Ok(answer) => {
+                    let elapsed = started.elapsed();
+                    tracing::debug!(%operation, %endpoint, attempt, ?elapsed, "success");
+                    return Ok(answer);
+                }
+                Err(error) => error,
+            };
+            let (elapsed, kind) = (started.elapsed(), explain::kind(&error));
+            tracing::debug!(%operation, %endpoint, attempt, ?elapsed, kind, "no success");
+            let (again, may_have_acted, retry_after) = prospects(&error);
+            let wait = backoff.max(retry_after.unwrap_or_default());
+            maybe_spent |= may_have_acted;
+            if again && (repeatable || !may_have_acted) && attempt < self.attempts && wait <= MAX_BACKOFF {
+                tracing::debug!(%operation, ?wait, "trying again");
+                std::thread::sleep(wait);
+                backoff = backoff.saturating_mul(2).min(MAX_BACKOFF);
+                continue;
+            }
+            let failure = explain::call_failure(operation, endpoint, &error);
+            let spent = matches!(&error, Error::Fault(fault) if fault.code == FaultCode::InvalidGrant);
+            return Err(if maybe_spent && (spent || !repeatable) {
+                failure.with_hint(
+                    "an attempt got no answer although the service may have acted on it; what was offered may be \
+                     spent, so sign in again",
+                )
+            } else {
+                failure
+            });
+        }
+        Err(Failure::other("no attempt was made"))
+    }
+}
+
+/// An HTTP client for the endpoint of the settings.
+///
+/// # Errors
+/// A configuration failure: no endpoint, or certificates that cannot be read.
+pub(crate) fn client(settings: &Settings) -> Result<HttpClient, Failure> {
+    let endpoint = settings.endpoint()?;
+    tracing::debug!(
+        %endpoint,
+        profile = settings.profile_name(),
+        config_file = ?settings.config().path(),
+        ca_bundle = ?settings.ca_bundle(),
+        "resolved"
+    );
+    let mut builder = HttpClient::builder(endpoint)
+        .connect_timeout(settings.connect_timeout())
+        .read_timeout(settings.read_timeout())
+        .user_agent(concat!("sso-oidc/", env!("CARGO_PKG_VERSION")));
+    if settings.globals().no_verify_ssl {
+        crate::exit::warn(
+            "certificates are not verified; whoever is on the network path can read the secrets",
+        );
+        builder = builder.accept_invalid_certificates(true);
+    } else if let Some(path) = settings.ca_bundle() {
+        builder = builder.ca_bundle(path);
+    }
+    builder.build().map_err(|error| Failure::config(crate::exit::chain(&error)))
+}
+
+/// Whether another attempt may succeed, whether this one may have had an effect, and how long to wait at least.
+fn prospects(error: &Error) -> (bool, bool, Option<Duration>) {
+    match error {
+        Error::Fault(fault) => (fault.is_transient(), false, fault.retry_after),
+        Error::NoVerdict(none) => (true, none.may_have_acted(), none.retry_after),
+        Error::Transport { failure, .. } => (true, *failure == Sent::Unknown, None),
+        // A broken success was a success: what was offered is spent.
+        Error::Violation(_) => (false, true, None),
+        _ => (false, true, None),
+    }
+}

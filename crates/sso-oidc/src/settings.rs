@@ -1,0 +1,333 @@
+//! What holds for this run: a flag wins over the environment, the environment over the profile, as in the AWS CLI.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use oidc_proto::{Endpoint, EndpointError, Service, Variant};
+use sso_cache::{Config, Profile};
+
+use crate::environment::Environment;
+use crate::exit::{Failure, print_data};
+use crate::globals::{ColorChoice, Globals};
+use crate::output::{Document, Format, Query, Surroundings};
+
+/// AWS's tools wait this long for a connection, and for an answer.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+/// What "for ever" becomes, so that it can be added to a clock: a year.
+const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// AWS's tools send a request three times in all.
+const DEFAULT_ATTEMPTS: u32 = 3;
+
+/// Flags, environment and profile of this run. Settings are looked up when they are needed, so that a command that
+/// needs none (`demo`, `--generate-cli-skeleton`) works without any.
+pub(crate) struct Settings {
+    globals: Globals,
+    environment: Environment,
+    config: Config,
+    profile: String,
+}
+
+impl Settings {
+    /// The settings from these flags, the process's environment and the AWS config file.
+    ///
+    /// # Errors
+    /// The config file cannot be read, or the profile that was asked for does not exist.
+    pub(crate) fn load(globals: Globals, environment: Environment) -> Result<Self, Failure> {
+        let home = environment.first(&["HOME", "USERPROFILE"]).map(PathBuf::from);
+        let file = environment.get("AWS_CONFIG_FILE").map(AsRef::as_ref);
+        let config = match Config::default_path(home.as_deref(), file) {
+            Some(path) => Config::load(path).map_err(|error| config_failure(&error))?,
+            None => Config::default(),
+        };
+        let asked = globals
+            .profile
+            .as_deref()
+            .or_else(|| environment.first(&["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]))
+            .map(str::to_owned);
+        if let Some(name) = &asked
+            && name != "default"
+            && config.profile(name).is_none()
+            && !has_credentials(name, home.as_deref(), &environment)
+        {
+            // The AWS CLI's exit code here is 255, not that of a configuration error.
+            return Err(Failure::other(format_args!("The config profile ({name}) could not be found")));
+        }
+        let profile = asked.unwrap_or_else(|| "default".to_owned());
+        Ok(Self { globals, environment, config, profile })
+    }
+
+    /// The global flags as they were given.
+    pub(crate) const fn globals(&self) -> &Globals {
+        &self.globals
+    }
+
+    /// The environment.
+    pub(crate) const fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// The AWS config file.
+    pub(crate) const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The profile's name: `default` unless another was asked for.
+    pub(crate) fn profile_name(&self) -> &str {
+        &self.profile
+    }
+
+    /// The profile, if the config file has it.
+    pub(crate) fn profile(&self) -> Option<Profile<'_>> {
+        self.config.profile(&self.profile)
+    }
+
+    /// The region: `--region`, `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile's `region`, and last the `sso_region`
+    /// of the profile or of its session, which AWS's tools read for sign-ins only.
+    pub(crate) fn region(&self) -> Option<String> {
+        self.globals
+            .region
+            .as_deref()
+            .or_else(|| self.environment.first(&["AWS_REGION", "AWS_DEFAULT_REGION"]))
+            .or_else(|| self.profile().and_then(Profile::region))
+            .or_else(|| self.profile().and_then(Profile::sso_region))
+            .map(str::to_owned)
+            .or_else(|| self.config.resolve_sso(&self.profile).ok().map(|sso| sso.region))
+    }
+
+    /// The region, which must be known.
+    ///
+    /// # Errors
+    /// A configuration failure that says where the region can be set.
+    pub(crate) fn required_region(&self) -> Result<String, Failure> {
+        self.region().ok_or_else(|| {
+            Failure::config("You must specify a region")
+                .with_hint("pass --region, set AWS_REGION, or add `region` to the profile in ~/.aws/config; or name another \
+                     endpoint with --endpoint-url")
+        })
+    }
+
+    /// A custom endpoint: `--endpoint-url`, then, unless configured endpoints are to be ignored,
+    /// `AWS_ENDPOINT_URL_SSO_OIDC`, `AWS_ENDPOINT_URL`, the profile's `services` section, its `endpoint_url`.
+    ///
+    /// # Errors
+    /// The profile's `services` section does not exist, or a yes-or-no is neither.
+    pub(crate) fn endpoint_url(&self) -> Result<Option<String>, Failure> {
+        if let Some(url) = &self.globals.endpoint_url {
+            return Ok(Some(url.clone()));
+        }
+        let profile = self.profile();
+        let ignore = match self.environment.flag("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
+            Some(ignore) => Some(ignore),
+            None => match profile {
+                Some(profile) => {
+                    profile.ignore_configured_endpoint_urls().map_err(|error| config_failure(&error))?
+                }
+                None => None,
+            },
+        };
+        if ignore == Some(true) {
+            return Ok(None);
+        }
+        let from_environment = self.environment.first(&["AWS_ENDPOINT_URL_SSO_OIDC", "AWS_ENDPOINT_URL"]);
+        if let Some(url) = from_environment {
+            return Ok(Some(url.to_owned()));
+        }
+        let Some(profile) = profile else { return Ok(None) };
+        let own = profile.service_endpoint("sso_oidc").map_err(|error| config_failure(&error))?;
+        Ok(own.or_else(|| profile.endpoint_url()).map(str::to_owned))
+    }
+
+    /// Where requests go: the custom endpoint if there is one, else the region's.
+    ///
+    /// # Errors
+    /// A configuration failure: neither is set, or the one that is set cannot be used.
+    pub(crate) fn endpoint(&self) -> Result<Endpoint, Failure> {
+        if let Some(url) = self.endpoint_url()? {
+            let endpoint = if self.globals.allow_insecure_http {
+                Endpoint::allow_insecure_http(&url)
+            } else {
+                Endpoint::custom(&url)
+            };
+            return endpoint.map_err(|error| {
+                let failure = Failure::config(&error);
+                match error {
+                    EndpointError::InsecureHttp(_) => {
+                        failure.with_hint("--allow-insecure-http allows it, for test networks")
+                    }
+                    _ => failure,
+                }
+            });
+        }
+        Endpoint::regional(Service::SsoOidc, &self.required_region()?, self.variant()?)
+            .map_err(Failure::config)
+    }
+
+    /// FIPS and dual-stack: `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`, or the profile's settings of these
+    /// names.
+    ///
+    /// # Errors
+    /// A value in the profile is neither `true` nor `false`.
+    pub(crate) fn variant(&self) -> Result<Variant, Failure> {
+        let fips = match self.environment.flag("AWS_USE_FIPS_ENDPOINT") {
+            Some(fips) => Some(fips),
+            None => {
+                self.profile().map_or(Ok(None), Profile::use_fips_endpoint).map_err(|e| config_failure(&e))?
+            }
+        };
+        let dual_stack = match self.environment.flag("AWS_USE_DUALSTACK_ENDPOINT") {
+            Some(dual_stack) => Some(dual_stack),
+            None => self
+                .profile()
+                .map_or(Ok(None), Profile::use_dualstack_endpoint)
+                .map_err(|e| config_failure(&e))?,
+        };
+        Ok(Variant::new(fips.unwrap_or(false), dual_stack.unwrap_or(false)))
+    }
+
+    /// The file of trusted certificate authorities: `--ca-bundle`, `AWS_CA_BUNDLE`, the profile's `ca_bundle`.
+    pub(crate) fn ca_bundle(&self) -> Option<PathBuf> {
+        self.globals
+            .ca_bundle
+            .clone()
+            .or_else(|| self.environment.get("AWS_CA_BUNDLE").map(PathBuf::from))
+            .or_else(|| self.profile().and_then(Profile::ca_bundle).map(PathBuf::from))
+    }
+
+    /// How long to wait for a connection.
+    pub(crate) fn connect_timeout(&self) -> Duration {
+        timeout(self.globals.cli_connect_timeout)
+    }
+
+    /// How long to wait for an answer.
+    pub(crate) fn read_timeout(&self) -> Duration {
+        timeout(self.globals.cli_read_timeout)
+    }
+
+    /// How often a request is sent in all before giving up: `AWS_MAX_ATTEMPTS`, the profile's `max_attempts`, or
+    /// three times.
+    pub(crate) fn max_attempts(&self) -> u32 {
+        self.environment
+            .get("AWS_MAX_ATTEMPTS")
+            .or_else(|| self.profile().and_then(|profile| profile.text("max_attempts")))
+            .and_then(|text| text.parse().ok())
+            .filter(|attempts| *attempts > 0)
+            .unwrap_or(DEFAULT_ATTEMPTS)
+    }
+
+    /// How results are printed: `--output`, `AWS_DEFAULT_OUTPUT`, the profile's `output`, or JSON.
+    ///
+    /// # Errors
+    /// The configured format is none of ours.
+    pub(crate) fn format(&self) -> Result<Format, Failure> {
+        if let Some(format) = self.globals.output {
+            return Ok(format);
+        }
+        let (name, origin) = match self.environment.get("AWS_DEFAULT_OUTPUT") {
+            Some(name) => (name, "AWS_DEFAULT_OUTPUT"),
+            None => match self.profile().and_then(Profile::output) {
+                Some(name) => (name, "the profile's `output`"),
+                None => return Ok(Format::Json),
+            },
+        };
+        <Format as clap::ValueEnum>::from_str(name, true).map_err(|_| {
+            Failure::config(format_args!(
+                "unknown output format {name} in {origin}; use json, text, table or yaml"
+            ))
+        })
+    }
+
+    /// What `--query` picks.
+    ///
+    /// # Errors
+    /// The expression is not JMESPath.
+    pub(crate) fn query(&self) -> Result<Option<Query>, Failure> {
+        self.globals.query.as_deref().map(Query::compile).transpose()
+    }
+
+    /// A printer of results. Asking for it before anything is sent finds mistakes in `--query` and the format early,
+    /// while nothing has been spent that cannot be had again.
+    ///
+    /// # Errors
+    /// See [`Settings::format`] and [`Settings::query`].
+    pub(crate) fn printer(&self) -> Result<Printer, Failure> {
+        let width = terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
+        Ok(Printer {
+            format: self.format()?,
+            query: self.query()?,
+            surroundings: Surroundings {
+                // 80 as in the AWS CLI, where there is no terminal.
+                width: width.filter(|width| *width > 0).unwrap_or(80),
+                colored: self.colored(std::io::stdout().is_terminal()),
+            },
+        })
+    }
+
+    /// Whether to use colour on a stream that is, or is not, a terminal.
+    pub(crate) fn colored(&self, is_terminal: bool) -> bool {
+        colored(self.globals.color, &self.environment, is_terminal)
+    }
+}
+
+/// Whether to use colour: the flag, then `NO_COLOR`, then whether somebody looks.
+pub(crate) fn colored(choice: ColorChoice, environment: &Environment, is_terminal: bool) -> bool {
+    match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => {
+            is_terminal && environment.get("NO_COLOR").is_none() && environment.get("TERM") != Some("dumb")
+        }
+    }
+}
+
+/// Prints results on standard output in the format that was asked for.
+pub(crate) struct Printer {
+    format: Format,
+    query: Option<Query>,
+    surroundings: Surroundings,
+}
+
+impl Printer {
+    /// Prints what `--query` picks from the result, or all of it. `title` is what a table is headed with.
+    ///
+    /// # Errors
+    /// The query cannot be applied to this result, or standard output cannot be written to.
+    pub(crate) fn print(&self, title: &str, result: &Document) -> Result<(), Failure> {
+        let rendered = match &self.query {
+            Some(query) => self.format.render(&query.search(result)?, title, self.surroundings),
+            None => self.format.render(result, title, self.surroundings),
+        };
+        print_data(&rendered)
+    }
+}
+
+fn timeout(seconds: Option<u32>) -> Duration {
+    match seconds {
+        None => DEFAULT_TIMEOUT,
+        Some(0) => FOR_EVER,
+        Some(seconds) => Duration::from_secs(seconds.into()),
+    }
+}
+
+/// The error with everything that caused it, on one line.
+fn config_failure(error: &dyn std::error::Error) -> Failure {
+    Failure::config(crate::exit::chain(error))
+}
+
+/// Whether the shared credentials file has a section of this name: for AWS's tools such a profile exists, although
+/// nothing in that file is needed here.
+fn has_credentials(name: &str, home: Option<&Path>, environment: &Environment) -> bool {
+    let path = match environment.get("AWS_SHARED_CREDENTIALS_FILE") {
+        Some(path) => PathBuf::from(path),
+        None => match home {
+            Some(home) => home.join(".aws").join("credentials"),
+            None => return false,
+        },
+    };
+    let header = format!("[{name}]");
+    std::fs::read_to_string(path).is_ok_and(|text| text.lines().any(|line| line.trim() == header))
+}
+
+#[cfg(test)]
+#[path = "settings_tests.rs"]
+mod tests;
