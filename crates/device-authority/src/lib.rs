@@ -54,6 +54,10 @@
     clippy::panic,
     clippy::indexing_slicing
 )]
+#![cfg_attr(
+    test,
+    allow(clippy::indexing_slicing, reason = "a test that indexes past the end should fail loudly")
+)]
 
 mod client;
 mod decision;

@@ -1,1 +1,73 @@
-//! Under construction.
+//! A local server that stands in for AWS IAM Identity Center's sign-in service, and the page a person approves on.
+//!
+//! The decisions are [`device_authority`]'s; this crate adds sockets, a clock, the operating system's randomness and
+//! a web page. It speaks plain HTTP and is meant for one machine: tests, development, demonstrations.
+//!
+//! # In a test
+//!
+//! [`TestServer`] runs on a thread of its own, so blocking and async tests can use it alike. It stops when dropped.
+//!
+//! ```
+//! use sso_oidc_server::TestServer;
+//!
+//! let server = TestServer::start();
+//! // Point a client at `server.endpoint()`; when it shows its user code, be the person:
+//! assert!(server.approve("BCDF-GHJK").is_err(), "nobody is waiting with this code");
+//! assert!(server.endpoint().starts_with("http://127.0.0.1:"));
+//! ```
+//!
+//! # As a program
+//!
+//! ```no_run
+//! use sso_oidc_server::{Approval, Config, Server};
+//!
+//! # async fn run() -> Result<(), sso_oidc_server::ServeError> {
+//! let server = Server::bind(Config::default().with_approval(Approval::AfterPolls(2))).await?;
+//! println!("listening on {}", server.endpoint());
+//! server.serve(std::future::pending()).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it answers
+//!
+//! | path | method | what |
+//! |---|---|---|
+//! | `/client/register`, `/device_authorization`, `/token` | POST | RegisterClient, StartDeviceAuthorization, CreateToken |
+//! | `/device` | GET | the page where a person enters the code; with `?user_code=`, where they confirm it |
+//! | `/device` | POST | the person's decision; see below |
+//! | `/start` | GET | a start page with the region in `<meta name="region">`, where tools look for it |
+//! | `/health` | GET | `ok` |
+//! | `/` | GET | on to `/device` |
+//!
+//! Every answer has an `x-amzn-RequestId`; every fault has `x-amzn-ErrorType` and a JSON body.
+//!
+//! # Approving from a script
+//!
+//! The page's form is a stable interface. GET `/device?user_code=CODE` sets the cookie `device_csrf` and has a hidden
+//! field `csrf`; POST `/device` as `application/x-www-form-urlencoded` with that cookie and the fields `user_code`,
+//! `csrf` and `action`, which is `approve` or `deny`. 200 says that it is done.
+
+mod answer;
+mod api;
+mod approval;
+mod clock;
+mod config;
+mod connection;
+mod error;
+mod handle;
+mod page;
+mod record;
+mod route;
+mod server;
+mod shared;
+mod test_server;
+
+pub use approval::{Approval, ApprovalError};
+pub use config::{Config, Limits};
+pub use device_authority::{Capacity, Counts, GuessLimit, PersonError, Policy, SlowDown, TooManyGuesses};
+pub use error::ServeError;
+pub use handle::{Handle, Stats};
+pub use record::RecordedRequest;
+pub use server::Server;
+pub use test_server::TestServer;

@@ -1,0 +1,199 @@
+//! One request, one answer: limits, routing, the headers of every answer, the log line.
+
+use core::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST};
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
+use oidc_proto::{Body, Dialect, Fault, FaultCode, Operation};
+
+use crate::connection::Peer;
+use crate::record::RecordedRequest;
+use crate::route::{NoRoute, Route, allowed, route};
+use crate::shared::{Shared, entropy};
+use crate::{api, page};
+
+const REQUEST_ID: &str = "x-amzn-requestid";
+const ERROR_TYPE: &str = "x-amzn-errortype";
+
+/// The answer to this request. It never fails: whatever is wrong becomes an answer.
+pub(crate) async fn answer(shared: &Shared, peer: Peer, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let id = request_id();
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let route = route(&method, &path);
+    let operation = match route {
+        Ok(Route::Api(operation)) => Some(operation),
+        _ => None,
+    };
+    let (mut response, arrived) = match route {
+        _ if !is_for_us(shared, &request) => (misdirected(operation), shared.clock.up()),
+        Ok(route) => dispatch(shared, peer, route, request).await,
+        Err(NoRoute::Api(fault)) => (refuse(&fault, &path), shared.clock.up()),
+        Err(NoRoute::Method) => {
+            let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "This page does not take this method.\n");
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed(&path)));
+            (response, shared.clock.up())
+        }
+    };
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+
+    let fault = headers.get(ERROR_TYPE).and_then(|name| name.to_str().ok()).map(str::to_owned);
+    let status = response.status().as_u16();
+    shared.requests.fetch_add(1, Ordering::Relaxed);
+    tracing::info!(
+        operation = operation.map_or("-", Operation::name),
+        route = route_name(&path),
+        status,
+        fault = fault.as_deref().unwrap_or("-"),
+        request_id = id,
+        connection = peer.connection,
+        "answered"
+    );
+    if shared.remembers {
+        shared.records().push(RecordedRequest {
+            operation,
+            method: method.to_string(),
+            path,
+            at: arrived,
+            connection: peer.connection,
+            status,
+            fault,
+            request_id: id,
+        });
+    }
+    response.map(|body| Full::new(body.bytes()))
+}
+
+/// Reads the body, if the route has one, and answers; with the time at which the request had arrived.
+async fn dispatch(
+    shared: &Shared,
+    peer: Peer,
+    route: Route,
+    request: Request<Incoming>,
+) -> (Response<Body>, core::time::Duration) {
+    let (head, body) = request.into_parts();
+    let takes_body = matches!(route, Route::Api(_) | Route::Decide);
+    let body = if takes_body { read(shared, body).await } else { Ok(Bytes::new()) };
+    let arrived = shared.clock.up();
+    let response = match (body, route) {
+        (Err(fault), _) => hanging_up(Dialect::Aws.encode_fault(&fault)),
+        (Ok(body), Route::Api(operation)) => api::answer(shared, operation, head.uri.query(), &body),
+        (Ok(_), Route::Device) => page::look(shared, peer, &head),
+        (Ok(body), Route::Decide) => page::decide(shared, peer, &head, &body),
+        (Ok(_), Route::Style) => page::style(),
+        (Ok(_), Route::Root) => page::on_to_device(),
+        (Ok(_), Route::Start) => page::start(shared),
+        (Ok(_), Route::Health) => text(StatusCode::OK, "ok\n"),
+        (Ok(_), Route::Icon) => text(StatusCode::NO_CONTENT, ""),
+    };
+    (response, arrived)
+}
+
+/// The whole body, within its limits.
+async fn read(shared: &Shared, body: Incoming) -> Result<Bytes, Fault> {
+    let limit = shared.limits.body_bytes;
+    let too_long = || invalid("the request body is too long", 413);
+    // A length that is announced need not be waited for.
+    if body.size_hint().lower() > limit as u64 {
+        return Err(too_long());
+    }
+    let reading = Limited::new(body, limit).collect();
+    match tokio::time::timeout(shared.limits.body_timeout, reading).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long()),
+        Ok(Err(_)) => Err(invalid("the request body cannot be read", 400)),
+        Err(_) => Err(invalid("the request body did not arrive in time", 408)),
+    }
+}
+
+/// Whether the request is addressed to this server; see [`Shared::answers_to`]. HTTP/1.0 may leave the host out, and
+/// no browser that could be misled does.
+fn is_for_us(shared: &Shared, request: &Request<Incoming>) -> bool {
+    let header = request.headers().get(HOST).map(|host| host.to_str().unwrap_or_default());
+    let authority = request.uri().authority().map(http::uri::Authority::as_str);
+    header.into_iter().chain(authority).all(|host| shared.answers_to(host))
+}
+
+/// RFC 9110 §15.5.20.
+fn misdirected(operation: Option<Operation>) -> Response<Body> {
+    const WHY: &str = "this server does not answer to the host name of the request";
+    match operation {
+        Some(_) => Dialect::Aws.encode_fault(&invalid(WHY, 421)),
+        None => text(StatusCode::MISDIRECTED_REQUEST, "This server does not answer to this host name.\n"),
+    }
+}
+
+/// An unknown path, or a method that the path does not take.
+fn refuse(fault: &Fault, path: &str) -> Response<Body> {
+    let mut response = Dialect::Aws.encode_fault(fault);
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed(path)));
+    }
+    response
+}
+
+/// The rest of the body is not waited for, so the connection cannot be used again.
+fn hanging_up(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+fn invalid(why: &'static str, status: u16) -> Fault {
+    Fault::new(FaultCode::InvalidRequest).with_description(why).with_status(status)
+}
+
+fn text(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::new(text.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+/// A path as the log may have it: what a stranger wrote there is not repeated.
+fn route_name(path: &str) -> &str {
+    match path {
+        "/device" | "/style.css" | "/" | "/start" | "/health" | "/favicon.ico" => path,
+        path if Operation::ALL.iter().any(|operation| operation.aws_path() == path) => path,
+        _ => "unknown",
+    }
+}
+
+/// A fresh id in the shape of a version 4 UUID (RFC 9562 §5.4). Without entropy it is all zeros, which is better than
+/// no answer.
+fn request_id() -> String {
+    let mut bytes = [0u8; 16];
+    let _ = entropy(&mut bytes);
+    let number = u128::from_be_bytes(bytes) & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+    let hex = format!("{number:032x}");
+    let mut id = String::with_capacity(36);
+    for (i, digit) in hex.chars().enumerate() {
+        if matches!(i, 8 | 12 | 16 | 20) {
+            id.push('-');
+        }
+        id.push(digit);
+    }
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_id_has_the_shape_of_a_version_4_uuid() {
+        let id = request_id();
+        let groups: Vec<usize> = id.split('-').map(str::len).collect();
+        assert_eq!(groups, [8, 4, 4, 4, 12]);
+        assert_eq!(&id[14..15], "4");
+        assert!(matches!(&id[19..20], "8" | "9" | "a" | "b"), "{id}");
+        assert_ne!(id, request_id());
+    }
+}

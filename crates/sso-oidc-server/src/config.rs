@@ -1,0 +1,209 @@
+//! What the server's owner decides.
+
+use core::net::{Ipv4Addr, SocketAddr};
+use core::time::Duration;
+
+use device_authority::{Capacity, Policy, SlowDown};
+
+use crate::Approval;
+
+/// Limits on what a peer can take: bytes, time, connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The longest request body, in bytes; a longer one gets 413. Default: 64 KiB.
+    pub body_bytes: usize,
+    /// The longest request head, in bytes; a longer one gets 431. Default: 16 KiB; hyper's least is 8 KiB.
+    pub head_bytes: usize,
+    /// The most headers; more get 431. Default: 64.
+    pub headers: usize,
+    /// From the first byte of a request's head to the last; then the connection is closed. Default: 10 s.
+    pub head_timeout: Duration,
+    /// From the head to the last byte of the body; then 408. Default: 10 s.
+    pub body_timeout: Duration,
+    /// How long a connection may wait for its next request; then it is closed. Longer than the longest interval a
+    /// device should poll at, so that it can keep its connection. Default: 75 s.
+    pub idle_timeout: Duration,
+    /// Connections at one time; more wait to be accepted. Default: 1024.
+    pub connections: usize,
+    /// How long requests that are being answered may go on after shutdown was asked for. Default: 2 s.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 64 * 1024,
+            head_bytes: 16 * 1024,
+            headers: 64,
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            connections: 1024,
+            drain: Duration::from_secs(2),
+        }
+    }
+}
+
+impl Limits {
+    /// The same limits with this longest body, in bytes.
+    #[must_use]
+    pub const fn with_body_bytes(mut self, bytes: usize) -> Self {
+        self.body_bytes = bytes;
+        self
+    }
+
+    /// The same limits with this longest head, in bytes.
+    #[must_use]
+    pub const fn with_head_bytes(mut self, bytes: usize) -> Self {
+        self.head_bytes = bytes;
+        self
+    }
+
+    /// The same limits with this much time for a head.
+    #[must_use]
+    pub const fn with_head_timeout(mut self, timeout: Duration) -> Self {
+        self.head_timeout = timeout;
+        self
+    }
+
+    /// The same limits with this much time for a body.
+    #[must_use]
+    pub const fn with_body_timeout(mut self, timeout: Duration) -> Self {
+        self.body_timeout = timeout;
+        self
+    }
+
+    /// The same limits with this much time between requests.
+    #[must_use]
+    pub const fn with_idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
+    /// The same limits with this many connections at one time; at least one.
+    #[must_use]
+    pub const fn with_connections(mut self, count: usize) -> Self {
+        self.connections = count;
+        self
+    }
+}
+
+/// What to listen on, who approves, and by which rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// The address to listen on; port 0 lets the system choose one. Default: `127.0.0.1:0`.
+    pub listen: SocketAddr,
+    /// Who decides on the devices that ask. Default: a person.
+    pub approval: Approval,
+    /// The authority's rules. Its `verification_uri` is not used: the page's address follows from `public_url`.
+    pub policy: Policy,
+    /// How much is kept.
+    pub capacity: Capacity,
+    /// Limits on what a peer can take.
+    pub limits: Limits,
+    /// The URL under which people reach this server, if it is not the address it listens on, for example behind a
+    /// proxy: `http` or `https`, a host, a port if need be, no path. The `Host` header is never believed instead.
+    pub public_url: Option<String>,
+    /// Further names that requests may give as their host, without a port. A server on a loopback address answers
+    /// only to loopback names, to the public URL's and to these, so that a web page cannot reach it by rebinding its
+    /// own name; one on another address answers to any name unless there are some here.
+    pub allowed_hosts: Vec<String>,
+    /// How many requests are remembered for [`crate::Handle::requests`], the latest ones. Default: none.
+    pub remember_requests: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            approval: Approval::default(),
+            policy: Policy::default(),
+            capacity: Capacity::default(),
+            limits: Limits::default(),
+            public_url: None,
+            allowed_hosts: Vec::new(),
+            remember_requests: 0,
+        }
+    }
+}
+
+impl Config {
+    /// The same configuration, listening on this address.
+    #[must_use]
+    pub const fn with_listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// The same configuration with this way of approval.
+    #[must_use]
+    pub const fn with_approval(mut self, approval: Approval) -> Self {
+        self.approval = approval;
+        self
+    }
+
+    /// The same configuration with these rules.
+    #[must_use]
+    pub fn with_policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// The same configuration with this polling interval; see [`Policy::interval`].
+    #[must_use]
+    pub const fn with_interval(mut self, interval: Duration) -> Self {
+        self.policy.interval = interval;
+        self
+    }
+
+    /// The same configuration with this life of device codes; see [`Policy::device_ttl`].
+    #[must_use]
+    pub const fn with_device_ttl(mut self, ttl: Duration) -> Self {
+        self.policy.device_ttl = ttl;
+        self
+    }
+
+    /// The same configuration with this answer to early polls; see [`Policy::slow_down`].
+    #[must_use]
+    pub const fn with_slow_down(mut self, slow_down: SlowDown) -> Self {
+        self.policy.slow_down = slow_down;
+        self
+    }
+
+    /// The same configuration with this capacity.
+    #[must_use]
+    pub const fn with_capacity(mut self, capacity: Capacity) -> Self {
+        self.capacity = capacity;
+        self
+    }
+
+    /// The same configuration with these limits.
+    #[must_use]
+    pub const fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The same configuration with this public URL.
+    #[must_use]
+    pub fn with_public_url(mut self, url: impl Into<String>) -> Self {
+        self.public_url = Some(url.into());
+        self
+    }
+
+    /// The same configuration with one more name that requests may give as their host.
+    #[must_use]
+    pub fn with_allowed_host(mut self, host: impl Into<String>) -> Self {
+        self.allowed_hosts.push(host.into());
+        self
+    }
+
+    /// The same configuration, remembering this many requests.
+    #[must_use]
+    pub const fn with_remembered_requests(mut self, count: usize) -> Self {
+        self.remember_requests = count;
+        self
+    }
+}

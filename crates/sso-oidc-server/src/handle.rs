@@ -1,0 +1,89 @@
+//! The server from inside its process.
+
+use core::sync::atomic::Ordering;
+use std::sync::Arc;
+
+use device_authority::{Counts, PersonError, Verdict};
+
+use crate::RecordedRequest;
+use crate::shared::Shared;
+
+/// A running server, seen from inside its process. Clones are the same server. It outlives the server harmlessly.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What a server has done and holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// TCP connections that were accepted.
+    pub connections: u64,
+    /// Requests that were answered.
+    pub requests: u64,
+    /// Records that are held.
+    pub held: Counts,
+}
+
+impl Handle {
+    /// Approves the device that shows this user code, as a person on the page would. The code is read without regard
+    /// to case and separators.
+    ///
+    /// # Errors
+    /// [`PersonError`] if no device waits with this code, it has expired, or it has been decided on.
+    pub fn approve(&self, user_code: &str) -> Result<(), PersonError> {
+        self.decide(user_code, Verdict::Approve)
+    }
+
+    /// Denies the device that shows this user code: it hears `access_denied`.
+    ///
+    /// # Errors
+    /// As [`Handle::approve`].
+    pub fn deny(&self, user_code: &str) -> Result<(), PersonError> {
+        self.decide(user_code, Verdict::Deny)
+    }
+
+    /// Cuts the time of this user code short: the device hears `expired_token`.
+    ///
+    /// # Errors
+    /// As [`Handle::approve`].
+    pub fn expire(&self, user_code: &str) -> Result<(), PersonError> {
+        self.decide(user_code, Verdict::Lapse)
+    }
+
+    /// The user codes that wait for a decision, in no particular order.
+    #[must_use]
+    pub fn pending(&self) -> Vec<String> {
+        let now = self.shared.now();
+        self.shared.store().pending(now).map(|code| code.to_string()).collect()
+    }
+
+    /// What the server has done and holds.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            connections: self.shared.connections.load(Ordering::Relaxed),
+            requests: self.shared.requests.load(Ordering::Relaxed),
+            held: self.shared.store().counts(),
+        }
+    }
+
+    /// The latest requests, in the order in which they were answered, as many as
+    /// [`crate::Config::remember_requests`] says.
+    #[must_use]
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        self.shared.records().all()
+    }
+
+    /// The URL to reach the server from this machine, for example `http://127.0.0.1:49152`.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.shared.endpoint
+    }
+
+    fn decide(&self, user_code: &str, verdict: Verdict) -> Result<(), PersonError> {
+        let now = self.shared.now();
+        self.shared.store().decide(&self.shared.policy, None, user_code, verdict, now)
+    }
+}

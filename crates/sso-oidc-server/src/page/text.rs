@@ -1,0 +1,222 @@
+//! What the page says.
+
+use core::time::Duration;
+
+use device_authority::{PersonError, Review, UserCode};
+use oidc_proto::Secret;
+
+use super::html::{Text, document};
+
+/// The form for a code, with what was wrong with the one before.
+pub(super) fn enter(error: Option<&PersonError>, typed: &str) -> String {
+    let (alert, described) = match error {
+        Some(error) => (
+            format!("<p class=\"alert\" role=\"alert\" id=\"problem\">{}</p>\n", problem(error)),
+            " aria-describedby=\"problem hint\" aria-invalid=\"true\"",
+        ),
+        None => (String::new(), " aria-describedby=\"hint\""),
+    };
+    // Only what could be a code is worth offering again.
+    let typed: String = typed.chars().take(32).collect();
+    let title = if error.is_some() { "That code does not work" } else { "Sign in a device" };
+    document(
+        title,
+        "",
+        &format!(
+            "<h1>{title}</h1>\n\
+             {alert}\
+             <form method=\"get\" action=\"/device\">\n\
+             <label for=\"user_code\">Code shown on your device or terminal</label>\n\
+             <input id=\"user_code\" name=\"user_code\" class=\"code\" value=\"{}\" required maxlength=\"32\"\
+              placeholder=\"XXXX-XXXX\" autocomplete=\"off\" autocapitalize=\"characters\" spellcheck=\"false\"\
+              autofocus{described}>\n\
+             <p class=\"hint\" id=\"hint\">Eight letters. Capitals and dashes do not matter.</p>\n\
+             <div class=\"actions\"><button class=\"primary\">Continue</button></div>\n\
+             </form>\n",
+            Text(&typed)
+        ),
+    )
+}
+
+/// What is wrong with a code, and what to do.
+fn problem(error: &PersonError) -> String {
+    match error {
+        PersonError::Expired => {
+            "This code has expired. Start again on your device to get a new one.".to_owned()
+        }
+        PersonError::Decided => {
+            "This code has been used already. If that was not you, start again on your device.".to_owned()
+        }
+        PersonError::TooManyGuesses(limit) => format!(
+            "Too many wrong codes. No code is looked at for the next {}; then try once more.",
+            span(limit.wait.max(Duration::from_secs(1)))
+        ),
+        _ => "No device is waiting with this code. Compare it letter by letter with the one on your device."
+            .to_owned(),
+    }
+}
+
+/// The question itself (RFC 8628 §3.3.1 and §5.4).
+pub(super) fn confirm(review: &Review, token: &Secret) -> String {
+    let code = review.user_code;
+    let scopes = if review.scopes.is_empty() {
+        "<li>Sign in, and use your AWS accounts and roles</li>".to_owned()
+    } else {
+        review.scopes.iter().map(|scope| scope_item(scope)).collect()
+    };
+    document(
+        "Approve this device?",
+        "",
+        &format!(
+            "<h1>Approve this device?</h1>\n\
+             <p>Check that your device or terminal shows exactly this code:</p>\n\
+             <p class=\"code\" id=\"code\">{code}</p>\n\
+             <dl>\n\
+             <dt>Asked by</dt><dd><strong>{name}</strong> <span class=\"hint\">(its own words)</span></dd>\n\
+             <dt>Wants to</dt><dd><ul>{scopes}</ul></dd>\n\
+             <dt>Sign in at</dt><dd class=\"url\">{url}</dd>\n\
+             <dt>Asked</dt><dd>{asked} ago</dd>\n\
+             <dt>Time left</dt><dd>{left}</dd>\n\
+             </dl>\n\
+             <p class=\"warning\" role=\"note\"><strong>Only continue if you started this yourself.</strong> \
+             If somebody sent you this code or link, deny it: approving would sign <em>them</em> in as you.</p>\n\
+             <form method=\"post\" action=\"/device\">\n\
+             <input type=\"hidden\" name=\"user_code\" value=\"{code}\">\n\
+             <input type=\"hidden\" name=\"csrf\" value=\"{csrf}\">\n\
+             <div class=\"actions\">\n\
+             <button class=\"primary\" name=\"action\" value=\"approve\" aria-describedby=\"code\">Approve</button>\n\
+             <button class=\"secondary\" name=\"action\" value=\"deny\" aria-describedby=\"code\">Deny</button>\n\
+             </div>\n\
+             </form>\n\
+             <p class=\"hint\"><a href=\"/device\">This is not my code</a></p>\n",
+            name = Text(&review.client_name),
+            url = Text(&review.start_url),
+            asked = span(review.asked),
+            left = span(review.left),
+            csrf = Text(token.expose()),
+        ),
+    )
+}
+
+/// A scope in words, if its words are known, and as it is written.
+fn scope_item(scope: &str) -> String {
+    let words = match scope {
+        "sso:account:access" => "Use your AWS accounts and roles ",
+        _ => "",
+    };
+    format!("<li>{words}<code>{}</code></li>", Text(scope))
+}
+
+/// The end.
+pub(super) fn done(approved: bool) -> String {
+    let (title, mark, words) = if approved {
+        ("Approved", "ok", "Your device is being signed in.")
+    } else {
+        ("Denied", "no", "The device was turned away and gets no access.")
+    };
+    document(
+        title,
+        "",
+        &format!(
+            "<h1 class=\"{mark}\">{title}</h1>\n\
+             <p role=\"status\">{words} You can close this page and return to your device.</p>\n"
+        ),
+    )
+}
+
+/// A decision that did not come from our page.
+pub(super) fn forged(typed: &str) -> String {
+    document(
+        "Nothing was decided",
+        "",
+        &format!(
+            "<h1>Nothing was decided</h1>\n\
+             <p class=\"alert\" role=\"alert\">This decision did not come from this site's own page, or the page's \
+             cookie is missing. The device was neither approved nor denied.</p>\n\
+             {}",
+            way_on(typed)
+        ),
+    )
+}
+
+/// A form without a decision in it.
+pub(super) fn undecided(typed: &str) -> String {
+    document(
+        "Nothing was decided",
+        "",
+        &format!(
+            "<h1>Nothing was decided</h1>\n\
+             <p class=\"alert\" role=\"alert\">The form said neither approve nor deny.</p>\n\
+             {}",
+            way_on(typed)
+        ),
+    )
+}
+
+/// No randomness to make a token of.
+pub(super) fn broken() -> String {
+    document(
+        "Not at the moment",
+        "",
+        "<h1>Not at the moment</h1>\n\
+         <p class=\"alert\" role=\"alert\">The server cannot make a safe form now. Nothing was decided.</p>\n\
+         <p><a href=\"/device\">Try again</a></p>\n",
+    )
+}
+
+/// The start page's stand-in.
+pub(super) fn start(region: &str) -> String {
+    document(
+        "Start page",
+        &format!("<meta name=\"region\" content=\"{}\"/>\n", Text(region)),
+        "<h1>Start page</h1>\n\
+         <p>This address stands in for an AWS access portal. Start a sign-in on your device, then enter its code.</p>\n\
+         <p><a href=\"/device\">Enter a code</a></p>\n",
+    )
+}
+
+/// For who does not follow a redirect.
+pub(super) fn moved() -> String {
+    document("Sign in a device", "", "<p><a href=\"/device\">Enter a code</a></p>\n")
+}
+
+/// Back to the question, if the code could be one, or to the form.
+fn way_on(typed: &str) -> String {
+    match UserCode::typed(typed) {
+        Some(code) => format!("<p><a href=\"/device?user_code={code}\">Look at the request again</a></p>\n"),
+        None => "<p><a href=\"/device\">Enter a code</a></p>\n".to_owned(),
+    }
+}
+
+/// A length of time in words.
+fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let count = |n: u64, unit: &str| format!("{n} {unit}{}", if n == 1 { "" } else { "s" });
+    match seconds {
+        0..=59 => count(seconds, "second"),
+        60..=599 if !seconds.is_multiple_of(60) => {
+            format!("{} {}", count(seconds / 60, "minute"), count(seconds % 60, "second"))
+        }
+        60..=7199 => count(seconds / 60, "minute"),
+        _ => count(seconds / 3600, "hour"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_told_in_words() {
+        for (seconds, words) in [
+            (0, "0 seconds"),
+            (1, "1 second"),
+            (60, "1 minute"),
+            (119, "1 minute 59 seconds"),
+            (600, "10 minutes"),
+            (7200, "2 hours"),
+        ] {
+            assert_eq!(span(Duration::from_secs(seconds)), words);
+        }
+    }
+}

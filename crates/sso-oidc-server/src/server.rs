@@ -1,0 +1,112 @@
+//! Binding, accepting, stopping.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::sync::Arc;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use crate::connection::{self, Peer};
+use crate::shared::Shared;
+use crate::{Config, Handle, ServeError};
+
+/// A server that listens; [`Server::serve`] makes it answer. Connections that arrive in between wait.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+impl Server {
+    /// Listens as the configuration says. Needs a tokio runtime with I/O and time.
+    ///
+    /// # Errors
+    /// [`ServeError::PortInUse`], [`ServeError::Listen`], [`ServeError::PublicUrl`].
+    pub async fn bind(config: Config) -> Result<Self, ServeError> {
+        let wanted = config.listen;
+        let listener =
+            TcpListener::bind(wanted).await.map_err(|source| ServeError::listen(wanted, source))?;
+        let address = listener.local_addr().map_err(|source| ServeError::listen(wanted, source))?;
+        let shared = Arc::new(Shared::new(config, address)?);
+        Ok(Self { listener, address, shared })
+    }
+
+    /// The address it listens on, with the port that the system chose if none was asked for.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The URL to reach it from this machine, for example `http://127.0.0.1:49152`. Clients take it as their endpoint.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        self.shared.endpoint.clone()
+    }
+
+    /// The server from inside this process; it works before and while the server answers.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Answers until `shutdown` is ready; then accepts nobody any more, lets requests that are being answered go on
+    /// for as long as [`crate::Limits::drain`] says, and returns.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the port and all connections at once.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) {
+        let Self { listener, shared, .. } = self;
+        let mut shutdown = std::pin::pin!(shutdown);
+        let (stop, stopping) = watch::channel(false);
+        let room = Arc::new(Semaphore::new(shared.limits.connections.max(1)));
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                biased;
+                () = shutdown.as_mut() => break,
+                Some(_) = connections.join_next(), if !connections.is_empty() => {}
+                (stream, address, permit) = accept(&listener, &room) => {
+                    let peer = Peer { address, connection: shared.count_connection() };
+                    let served = connection::serve(Arc::clone(&shared), stream, peer, stopping.clone());
+                    connections.spawn(async move {
+                        served.await;
+                        drop(permit);
+                    });
+                }
+            }
+        }
+        drop(listener);
+        // Fails only if no connection is left to hear it.
+        let _ = stop.send(true);
+        let all_done = async { while connections.join_next().await.is_some() {} };
+        if tokio::time::timeout(shared.limits.drain, all_done).await.is_err() {
+            connections.shutdown().await;
+        }
+    }
+}
+
+/// The next connection, once there is room for it. Until then the system's own queue holds peers back.
+async fn accept(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> (TcpStream, SocketAddr, Option<tokio::sync::OwnedSemaphorePermit>) {
+    // Nobody closes the semaphore, so there always is a permit in the end.
+    let permit = Arc::clone(room).acquire_owned().await.ok();
+    loop {
+        match listener.accept().await {
+            Ok((stream, address)) => {
+                // Answers are small and written at once; waiting to fill a packet only delays them.
+                let _ = stream.set_nodelay(true);
+                return (stream, address, permit);
+            }
+            Err(error) => {
+                // Out of file descriptors, or a peer that is gone already: neither is cured by trying at once.
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! A server for other people's tests.
+
+use core::time::Duration;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use tokio::sync::oneshot;
+
+use crate::{Config, Handle, PersonError, RecordedRequest, ServeError, Server};
+
+/// How long a dropped server may take to stop before its thread is left alone.
+const STOP: Duration = Duration::from_secs(3);
+/// How many requests a test can look back on.
+const REMEMBERED: usize = 10_000;
+
+/// A server on a free loopback port, on a thread and runtime of its own, that stops when dropped. It can be started,
+/// used and dropped in blocking and in async tests.
+#[derive(Debug)]
+pub struct TestServer {
+    handle: Handle,
+    stop: Option<oneshot::Sender<()>>,
+    stopped: mpsc::Receiver<()>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl TestServer {
+    /// Starts a server with the default configuration: a person approves, the interval is 1 s.
+    ///
+    /// # Panics
+    /// If no server can be started here; a test that has none cannot go on.
+    #[must_use]
+    #[track_caller]
+    pub fn start() -> Self {
+        match Self::with(Config::default()) {
+            Ok(server) => server,
+            Err(error) => panic!("cannot start a test server: {error:?}"),
+        }
+    }
+
+    /// Starts a server with this configuration, remembering the latest 10,000 requests if the configuration
+    /// remembers none.
+    ///
+    /// # Errors
+    /// [`ServeError`] if it cannot start.
+    pub fn with(mut config: Config) -> Result<Self, ServeError> {
+        if config.remember_requests == 0 {
+            config.remember_requests = REMEMBERED;
+        }
+        config.limits.drain = config.limits.drain.min(Duration::from_millis(500));
+        let (started, starting) = mpsc::channel();
+        let (stop, stopping) = oneshot::channel::<()>();
+        let (ended, stopped) = mpsc::channel();
+        let thread = std::thread::Builder::new()
+            .name("sso-oidc test server".to_owned())
+            .spawn(move || {
+                run(config, &started, stopping);
+                // Fails only if the owner has stopped waiting.
+                let _ = ended.send(());
+            })
+            .map_err(|source| ServeError::Thread { source })?;
+        match starting.recv() {
+            Ok(Ok(handle)) => Ok(Self { handle, stop: Some(stop), stopped, thread: Some(thread) }),
+            Ok(Err(error)) => Err(error),
+            Err(gone) => Err(ServeError::Thread { source: std::io::Error::other(gone) }),
+        }
+    }
+
+    /// The URL for clients, for example `http://127.0.0.1:49152`.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        self.handle.endpoint()
+    }
+
+    /// The handle, for another thread or task.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Approves a device; see [`Handle::approve`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn approve(&self, user_code: &str) -> Result<(), PersonError> {
+        self.handle.approve(user_code)
+    }
+
+    /// Denies a device; see [`Handle::deny`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn deny(&self, user_code: &str) -> Result<(), PersonError> {
+        self.handle.deny(user_code)
+    }
+
+    /// Lets a device's code expire now; see [`Handle::expire`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn expire(&self, user_code: &str) -> Result<(), PersonError> {
+        self.handle.expire(user_code)
+    }
+
+    /// The user codes that wait for a decision.
+    #[must_use]
+    pub fn pending(&self) -> Vec<String> {
+        self.handle.pending()
+    }
+
+    /// The requests so far, in the order in which they were answered.
+    #[must_use]
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        self.handle.requests()
+    }
+
+    /// How many TCP connections were accepted so far.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        usize::try_from(self.handle.stats().connections).unwrap_or(usize::MAX)
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        // Waiting blocks the caller, which is what a test wants: the port is free when the drop returns. It is
+        // bounded, and the thread is only joined once it has nothing left to do.
+        if self.stopped.recv_timeout(STOP).is_ok()
+            && let Some(thread) = self.thread.take()
+        {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The server's thread.
+fn run(config: Config, started: &mpsc::Sender<Result<Handle, ServeError>>, stopping: oneshot::Receiver<()>) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(source) => {
+            let _ = started.send(Err(ServeError::Thread { source }));
+            return;
+        }
+    };
+    runtime.block_on(async {
+        match Server::bind(config).await {
+            Ok(server) => {
+                let _ = started.send(Ok(server.handle()));
+                server
+                    .serve(async {
+                        // Either the word to stop, or its sender is gone.
+                        let _ = stopping.await;
+                    })
+                    .await;
+            }
+            Err(error) => {
+                let _ = started.send(Err(error));
+            }
+        }
+    });
+}
