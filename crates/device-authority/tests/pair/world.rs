@@ -1,0 +1,201 @@
+//! One client, one server, one person and a network between them, at virtual time.
+
+use std::time::Duration;
+
+use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy as ServerPolicy, SlowDown, Verdict};
+use device_flow::{Action, DeviceFlow, Failure, Operation, Outcome, Policy, Reply, Tick, Ticket};
+use oidc_proto::{
+    Body, CreateTokenRequest, Dialect, Endpoint, FaultCode, RegisterClientRequest, Registration, Request,
+    ServerRequest, StartDeviceAuthorizationRequest,
+};
+
+const EPOCH: Duration = Duration::from_secs(1_700_000_000);
+
+pub(crate) const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// A server that says `slow_down` to every early poll.
+pub(crate) fn strict(interval: u64) -> ServerPolicy {
+    ServerPolicy::default().with_interval(secs(interval)).with_slow_down(SlowDown::Strict)
+}
+
+/// What the network does with one poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Carries it, and the answer back.
+    Carry,
+    /// Loses it on the way there; the client cannot know.
+    LoseRequest,
+    /// Carries it, and loses the answer.
+    LoseReply,
+    /// Refuses the connection.
+    Refuse,
+    /// Carries it twice; the client sees the second answer.
+    Twice,
+}
+
+pub(crate) struct World {
+    pub(crate) now: Tick,
+    pub(crate) flow: DeviceFlow,
+    /// Every request, and when it was sent.
+    pub(crate) sent: Vec<(Operation, Tick)>,
+    /// Every fault that the client saw.
+    pub(crate) faults: Vec<FaultCode>,
+    /// How far the server's clock is ahead once the person has been prompted.
+    pub(crate) clock_jump: Duration,
+    server: Memory,
+    server_policy: ServerPolicy,
+    seed: u64,
+    fates: Vec<Fate>,
+    /// What the person does, and how long after the prompt.
+    person: Option<(Duration, Verdict)>,
+    prompted_at: Option<Tick>,
+}
+
+impl World {
+    pub(crate) fn new(server_policy: ServerPolicy) -> Self {
+        Self::with_registration(server_policy, None)
+    }
+
+    pub(crate) fn with_registration(server_policy: ServerPolicy, registration: Option<Registration>) -> Self {
+        let endpoint = Endpoint::custom("http://127.0.0.1:9").unwrap();
+        let policy =
+            Policy::new(endpoint, "https://d-1234567890.awsapps.com/start").with_client_name("pair test");
+        Self {
+            now: Tick::ZERO,
+            flow: DeviceFlow::new(policy, registration, Tick::ZERO),
+            sent: Vec::new(),
+            faults: Vec::new(),
+            clock_jump: Duration::ZERO,
+            server: Memory::new(Capacity::default()),
+            server_policy,
+            seed: 1,
+            fates: Vec::new(),
+            person: None,
+            prompted_at: None,
+        }
+    }
+
+    pub(crate) fn person(mut self, after: Duration, verdict: Verdict) -> Self {
+        self.person = Some((after, verdict));
+        self
+    }
+
+    /// The fates of the polls, in order; after the last one the network carries everything.
+    pub(crate) fn fates(mut self, fates: &[Fate]) -> Self {
+        self.fates = fates.iter().rev().copied().collect();
+        self
+    }
+
+    /// Does what the flow says, once; false when it has ended.
+    pub(crate) fn step(&mut self) -> bool {
+        match self.flow.poll(self.now) {
+            Action::Send(request, ticket) => self.carry(&request, ticket),
+            Action::Prompt(prompt) => {
+                self.prompted_at = Some(self.now);
+                assert!(prompt.verification_uri_complete.unwrap().contains(&prompt.user_code));
+            }
+            Action::Wait(until) => self.pass_time(until),
+            Action::AwaitReply => panic!("every request was answered"),
+            Action::Done => return false,
+        }
+        true
+    }
+
+    /// Drives the flow to its end.
+    pub(crate) fn run(&mut self) -> Outcome {
+        for _ in 0..10_000 {
+            if !self.step() {
+                return self.flow.outcome().cloned().unwrap();
+            }
+        }
+        panic!("the flow does not end")
+    }
+
+    /// When the polls were sent, in whole seconds.
+    pub(crate) fn polls(&self) -> Vec<u64> {
+        let polls = self.sent.iter().filter(|(operation, _)| *operation == Operation::CreateToken);
+        polls.map(|(_, at)| at.elapsed().as_secs()).collect()
+    }
+
+    /// The operations of the first three requests.
+    pub(crate) fn beginning(&self) -> Vec<Operation> {
+        self.sent.iter().map(|(operation, _)| *operation).take(3).collect()
+    }
+
+    fn moment(&self) -> Moment {
+        let ahead = if self.prompted_at.is_some() { self.clock_jump } else { Duration::ZERO };
+        Moment::new(EPOCH + self.now.elapsed() + ahead)
+    }
+
+    /// Time passes; the person acts when it is their time.
+    fn pass_time(&mut self, until: Tick) {
+        if let (Some(prompted_at), Some((after, verdict))) = (self.prompted_at, self.person)
+            && prompted_at + after <= until
+        {
+            self.now = self.now.max(prompted_at + after);
+            let code = self.server.pending(self.moment()).next().expect("a code to decide on").to_string();
+            self.server.decide(&self.server_policy, None, &code, verdict, self.moment()).unwrap();
+            self.person = None;
+        }
+        self.now = self.now.max(until);
+    }
+
+    fn carry(&mut self, request: &Request, ticket: Ticket) {
+        self.sent.push((request.operation(), self.now));
+        let fate = match request.operation() {
+            Operation::CreateToken => self.fates.pop().unwrap_or(Fate::Carry),
+            _ => Fate::Carry,
+        };
+        let (latency, reply) = match fate {
+            Fate::Refuse => (Duration::from_millis(1), Reply::Failed(Failure::NotSent)),
+            Fate::LoseRequest => (secs(10), Reply::Failed(Failure::Unknown)),
+            Fate::LoseReply => {
+                drop(self.serve(request));
+                (secs(10), Reply::Failed(Failure::Unknown))
+            }
+            Fate::Twice => {
+                drop(self.serve(request));
+                (Duration::from_millis(20), Reply::decode(&ticket, &self.serve(request)))
+            }
+            Fate::Carry => (Duration::from_millis(20), Reply::decode(&ticket, &self.serve(request))),
+        };
+        if let Reply::Fault(fault) = &reply {
+            self.faults.push(fault.code.clone());
+        }
+        self.now = self.now + latency;
+        self.flow.on_reply(ticket, self.now, reply).unwrap();
+    }
+
+    /// The server, from bytes to bytes.
+    fn serve(&mut self, request: &Request) -> http::Response<Body> {
+        let dialect = Dialect::Aws;
+        let now = self.moment();
+        let seed = &mut self.seed;
+        // A linear congruential generator: no security, but no clock and no randomness either.
+        let mut entropy = |bytes: &mut [u8]| {
+            for byte in bytes {
+                *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                *byte = (*seed >> 56) as u8;
+            }
+            Ok::<(), NoEntropy>(())
+        };
+        let (server, policy) = (&mut self.server, &self.server_policy);
+        let decoded = dialect
+            .operation(request.method(), request.uri().path())
+            .and_then(|operation| dialect.decode_request(operation, request.body().as_ref()));
+        let answered = decoded.and_then(|request| match request {
+            ServerRequest::RegisterClient(ask) => server
+                .register_client(policy, &ask, now, &mut entropy)
+                .map(|answer| dialect.encode_success::<RegisterClientRequest>(&answer)),
+            ServerRequest::StartDeviceAuthorization(ask) => server
+                .start_device_authorization(policy, &ask, now, &mut entropy)
+                .map(|answer| dialect.encode_success::<StartDeviceAuthorizationRequest>(&answer)),
+            ServerRequest::CreateToken(ask) => server
+                .create_token(policy, &ask, now, &mut entropy)
+                .map(|answer| dialect.encode_success::<CreateTokenRequest>(&answer)),
+        });
+        answered.unwrap_or_else(|fault| dialect.encode_fault(&fault))
+    }
+}
