@@ -1,5 +1,6 @@
 //! Child processes: shown before they run, never given a standard input, never left behind.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -48,11 +49,7 @@ impl Run {
 
     pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         let arg = arg.as_ref();
-        let text = arg.to_string_lossy();
-        let text = Path::new(&*text)
-            .strip_prefix(workspace::root())
-            .map_or_else(|_| text.clone(), Path::to_string_lossy);
-        self.shown = format!("{} {text}", self.shown);
+        self.shown = format!("{} {}", self.shown, from_root(arg));
         self.command.arg(arg);
         self
     }
@@ -63,7 +60,7 @@ impl Run {
 
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         let value = value.as_ref();
-        self.shown = format!("{name}={} {}", value.to_string_lossy(), self.shown);
+        self.shown = format!("{name}={} {}", from_root(value), self.shown);
         self.command.env(name, value);
         self
     }
@@ -94,6 +91,11 @@ impl Run {
     pub(crate) fn output(mut self) -> Result<Output> {
         self.command.output().with_context(|| format!("cannot start `{}`", self.shown))
     }
+}
+
+/// A path inside the checkout as a person there would type it; anything else as it is.
+fn from_root(text: &OsStr) -> Cow<'_, str> {
+    Path::new(text).strip_prefix(workspace::root()).map_or(text, Path::as_os_str).to_string_lossy()
 }
 
 /// Whether cargo set this variable for the program that it runs, as opposed to a person's setting.
