@@ -30,8 +30,7 @@ pub(crate) fn decode_answer<C: Call>(
         return no_verdict(NoVerdictReason::Redirect);
     }
     let members = match serde_json::from_slice::<AnswerMembers<'_>>(body) {
-        Ok(members) if starts_with(body, b'{') => members,
-        Ok(_) => return no_verdict(NoVerdictReason::NotAnObject),
+        Ok(members) => members,
         Err(error) => {
             // The header is the service's word too, whatever became of the body; but a success must show its body.
             if !status.is_success()

@@ -61,8 +61,13 @@ pub(crate) fn named(status: StatusCode, headers: &HeaderMap, members: &AnswerMem
         .flatten()
         .find_map(FaultCode::from_exception)
         .or_else(|| [error, code].into_iter().flatten().find_map(FaultCode::from_error));
-    let first = [header, type_name, code, error].into_iter().flatten().next();
-    let code = known.or_else(|| first.map(FaultCode::other))?;
+    // Only a shape name has a namespace and a suffix to cut off; an `error` code may be a URN.
+    let unknown = || {
+        let shapes = [header, type_name, code].into_iter().flatten().map(FaultCode::other);
+        let error = error.map(|text| FaultCode::Other(printable(text).into_owned()));
+        shapes.chain(error).find(|code| !code.error().trim().is_empty())
+    };
+    let code = known.or_else(unknown)?;
     let own = |text: Option<&str>| text.map(str::to_owned);
     Some(Fault {
         code,

@@ -28,60 +28,77 @@ pub enum Number {
     Wrong,
 }
 
-/// All members that a response of any operation may have. One flat type, because a fault may come where a success
-/// was due.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct AnswerMembers<'a> {
+/// A list of strings: absent (or `null`), a list, or something else.
+#[derive(Debug, Default, PartialEq)]
+pub(super) enum Texts {
+    #[default]
+    Absent,
+    Values(Vec<String>),
+    Wrong,
+}
+
+/// Declares the members once, by field and by name on the wire, and reads them. Unlike serde's derived reader this
+/// one reads a member that stands twice as its last value, as Python, Go and JavaScript do: an answer that every
+/// other client understands must not be "not JSON" here.
+macro_rules! answer_members {
+    ($($field:ident: $type:ty = $wire:literal,)*) => {
+        /// All members that a response of any operation may have. One flat type, because a fault may come where a
+        /// success was due.
+        #[derive(Debug, Default)]
+        pub struct AnswerMembers<'a> {
+            $(pub $field: $type,)*
+        }
+
+        impl<'de> Visitor<'de> for MembersVisitor {
+            type Value = AnswerMembers<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = AnswerMembers::default();
+                while let Some(Text::Value(key)) = map.next_key::<Text<'de>>()? {
+                    match &*key {
+                        $($wire => members.$field = map.next_value()?,)*
+                        _ => _ = map.next_value::<IgnoredAny>()?,
+                    }
+                }
+                Ok(members)
+            }
+        }
+    };
+}
+
+answer_members! {
     // RegisterClient
-    #[serde(borrow)]
-    pub client_id: Text<'a>,
-    #[serde(borrow)]
-    pub client_secret: Text<'a>,
-    pub client_id_issued_at: Number,
-    pub client_secret_expires_at: Number,
-    #[serde(borrow)]
-    pub authorization_endpoint: Text<'a>,
-    #[serde(borrow)]
-    pub token_endpoint: Text<'a>,
+    client_id: Text<'a> = "clientId",
+    client_secret: Text<'a> = "clientSecret",
+    client_id_issued_at: Number = "clientIdIssuedAt",
+    client_secret_expires_at: Number = "clientSecretExpiresAt",
+    authorization_endpoint: Text<'a> = "authorizationEndpoint",
+    token_endpoint: Text<'a> = "tokenEndpoint",
     // StartDeviceAuthorization
-    #[serde(borrow)]
-    pub device_code: Text<'a>,
-    #[serde(borrow)]
-    pub user_code: Text<'a>,
-    #[serde(borrow)]
-    pub verification_uri: Text<'a>,
-    #[serde(borrow)]
-    pub verification_uri_complete: Text<'a>,
-    pub interval: Number,
+    device_code: Text<'a> = "deviceCode",
+    user_code: Text<'a> = "userCode",
+    verification_uri: Text<'a> = "verificationUri",
+    verification_uri_complete: Text<'a> = "verificationUriComplete",
+    interval: Number = "interval",
     // CreateToken
-    #[serde(borrow)]
-    pub access_token: Text<'a>,
-    #[serde(borrow)]
-    pub token_type: Text<'a>,
-    #[serde(borrow)]
-    pub refresh_token: Text<'a>,
-    #[serde(borrow)]
-    pub id_token: Text<'a>,
+    access_token: Text<'a> = "accessToken",
+    token_type: Text<'a> = "tokenType",
+    refresh_token: Text<'a> = "refreshToken",
+    id_token: Text<'a> = "idToken",
     // StartDeviceAuthorization and CreateToken
-    pub expires_in: Number,
+    expires_in: Number = "expiresIn",
     // Faults. `message` is what the portal and gateways write where this service writes `error_description`.
-    #[serde(borrow)]
-    pub error: Text<'a>,
-    #[serde(borrow, rename = "error_description")]
-    pub error_description: Text<'a>,
-    #[serde(borrow)]
-    pub message: Text<'a>,
-    #[serde(borrow, rename = "__type")]
-    pub type_name: Text<'a>,
-    #[serde(borrow)]
-    pub code: Text<'a>,
-    #[serde(borrow)]
-    pub reason: Text<'a>,
-    #[serde(borrow)]
-    pub endpoint: Text<'a>,
-    #[serde(borrow)]
-    pub region: Text<'a>,
+    error: Text<'a> = "error",
+    error_description: Text<'a> = "error_description",
+    message: Text<'a> = "message",
+    type_name: Text<'a> = "__type",
+    code: Text<'a> = "code",
+    reason: Text<'a> = "reason",
+    endpoint: Text<'a> = "endpoint",
+    region: Text<'a> = "region",
 }
 
 impl<'a> Text<'a> {
@@ -152,6 +169,29 @@ impl Number {
     }
 }
 
+impl Texts {
+    /// The list, empty if it is absent; `None` if it is no list of strings.
+    pub(super) fn into_list(self) -> Option<Vec<String>> {
+        match self {
+            Self::Absent => Some(Vec::new()),
+            Self::Values(values) => Some(values),
+            Self::Wrong => None,
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for AnswerMembers<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Texts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextsVisitor)
+    }
+}
+
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(TextVisitor)
@@ -164,9 +204,9 @@ impl<'de> Deserialize<'de> for Number {
     }
 }
 
-/// The visits that both readers answer alike: `null` is absent; booleans, lists and objects are wrong, and are
-/// skipped to their end.
-macro_rules! skip_what_is_no_scalar {
+/// The visits that all readers answer alike: `null` is absent; booleans and objects are wrong, and are skipped to
+/// their end.
+macro_rules! skip_what_is_wrong {
     () => {
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("any JSON value")
@@ -177,10 +217,6 @@ macro_rules! skip_what_is_no_scalar {
         fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
             Ok(Self::Value::Wrong)
         }
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-            while seq.next_element::<IgnoredAny>()?.is_some() {}
-            Ok(Self::Value::Wrong)
-        }
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
             Ok(Self::Value::Wrong)
@@ -188,12 +224,25 @@ macro_rules! skip_what_is_no_scalar {
     };
 }
 
+/// Lists are wrong for what is to be one value, and are skipped to their end.
+macro_rules! skip_lists {
+    () => {
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            while seq.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(Self::Value::Wrong)
+        }
+    };
+}
+
+struct MembersVisitor;
+
 struct TextVisitor;
 
 impl<'de> Visitor<'de> for TextVisitor {
     type Value = Text<'de>;
 
-    skip_what_is_no_scalar!();
+    skip_what_is_wrong!();
+    skip_lists!();
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
         Ok(Text::Value(Cow::Borrowed(text)))
@@ -215,12 +264,45 @@ impl<'de> Visitor<'de> for TextVisitor {
     }
 }
 
+struct TextsVisitor;
+
+impl<'de> Visitor<'de> for TextsVisitor {
+    type Value = Texts;
+
+    skip_what_is_wrong!();
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Texts, A::Error> {
+        let mut values = Some(Vec::new());
+        while let Some(item) = seq.next_element::<Text<'de>>()? {
+            match (item, &mut values) {
+                (Text::Value(text), Some(values)) => values.push(text.into_owned()),
+                (Text::Value(_), None) => {}
+                (Text::Absent | Text::Wrong, _) => values = None,
+            }
+        }
+        Ok(values.map_or(Texts::Wrong, Texts::Values))
+    }
+    fn visit_str<E>(self, _: &str) -> Result<Texts, E> {
+        Ok(Texts::Wrong)
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<Texts, E> {
+        Ok(Texts::Wrong)
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<Texts, E> {
+        Ok(Texts::Wrong)
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<Texts, E> {
+        Ok(Texts::Wrong)
+    }
+}
+
 struct NumberVisitor;
 
 impl<'de> Visitor<'de> for NumberVisitor {
     type Value = Number;
 
-    skip_what_is_no_scalar!();
+    skip_what_is_wrong!();
+    skip_lists!();
 
     fn visit_str<E>(self, text: &str) -> Result<Number, E> {
         let text = text.trim();
@@ -238,9 +320,10 @@ impl<'de> Visitor<'de> for NumberVisitor {
     }
 }
 
-/// The whole part; `as` saturates at the type's ends. Not-a-number is no number.
+/// The whole part; `as` saturates at the type's ends. Not-a-number and infinity (which Rust reads from a text) are no
+/// numbers.
 fn truncate(number: f64) -> Option<i64> {
-    (!number.is_nan()).then_some(number as i64)
+    number.is_finite().then_some(number as i64)
 }
 
 #[cfg(test)]
@@ -266,7 +349,7 @@ mod tests {
     #[test]
     fn null_reads_as_absent_and_other_types_as_wrong() {
         assert_eq!(number("null"), Number::Absent);
-        for wrong in ["true", "[1]", "{\"a\":1}", "\"soon\"", "\"NaN\"", "\"\""] {
+        for wrong in ["true", "[1]", "{\"a\":1}", "\"soon\"", "\"NaN\"", "\"inf\"", "\"-Infinity\"", "\"\""] {
             assert_eq!(number(wrong), Number::Wrong, "{wrong}");
         }
         let text = |json| serde_json::from_str::<Text<'_>>(json).unwrap();
@@ -282,6 +365,26 @@ mod tests {
         assert!(matches!(plain, Text::Value(Cow::Borrowed("abc"))));
         let escaped: Text<'_> = serde_json::from_str("\"a\\u00e9\"").unwrap();
         assert!(matches!(escaped, Text::Value(Cow::Owned(text)) if text == "aé"));
+    }
+
+    #[test]
+    fn a_list_of_anything_but_strings_is_wrong() {
+        let texts = |json| serde_json::from_str::<Texts>(json).unwrap();
+        assert_eq!(texts("null"), Texts::Absent);
+        assert_eq!(texts("[]"), Texts::Values(vec![]));
+        assert_eq!(texts("[\"a\",\"\\u00e9\"]"), Texts::Values(vec!["a".to_owned(), "é".to_owned()]));
+        for wrong in ["\"a\"", "5", "-5", "5.5", "true", "{}", "[1]", "[null]", "[\"a\",[],\"b\"]"] {
+            assert_eq!(texts(wrong), Texts::Wrong, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_member_that_stands_twice_has_its_last_value() {
+        let members: AnswerMembers<'_> =
+            serde_json::from_str(r#"{"userCode":"a","interval":1,"x":1,"userCode":"b","x":[],"interval":2}"#)
+                .unwrap();
+        assert_eq!(members.user_code.non_empty(), Some("b"));
+        assert_eq!(members.interval, Number::Value(2));
     }
 
     #[test]

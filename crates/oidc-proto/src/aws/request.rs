@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::AwsCall;
 use super::answer::{self, to_json};
-use super::members::{AnswerMembers, Text};
+use super::members::{AnswerMembers, Text, Texts};
 use crate::{
     Body, Call, Client, CreateTokenRequest, DeviceAuthorization, Endpoint, Fault, FaultCode, Grant,
     Operation, RegisterClientRequest, Registration, Request, Secret, ServerRequest,
@@ -62,12 +62,9 @@ struct RequestMembers<'a> {
     client_name: Text<'a>,
     #[serde(borrow)]
     client_type: Text<'a>,
-    #[serde(borrow)]
-    scopes: Texts<'a>,
-    #[serde(borrow)]
-    redirect_uris: Texts<'a>,
-    #[serde(borrow)]
-    grant_types: Texts<'a>,
+    scopes: Texts,
+    redirect_uris: Texts,
+    grant_types: Texts,
     #[serde(borrow)]
     issuer_url: Text<'a>,
     #[serde(borrow)]
@@ -86,23 +83,20 @@ struct RequestMembers<'a> {
     code: Text<'a>,
     #[serde(borrow)]
     refresh_token: Text<'a>,
-    #[serde(borrow)]
-    scope: Texts<'a>,
+    scope: Texts,
     #[serde(borrow)]
     redirect_uri: Text<'a>,
     #[serde(borrow)]
     code_verifier: Text<'a>,
 }
 
-/// A list of strings; `null` and absent alike.
-type Texts<'a> = Option<Vec<Cow<'a, str>>>;
-
 fn members(body: &[u8]) -> Result<RequestMembers<'_>, Fault> {
     if body.iter().find(|b| !b.is_ascii_whitespace()) != Some(&b'{') {
         return Err(invalid("the body must be a JSON object"));
     }
     serde_json::from_slice(body).map_err(|error| {
-        // serde_json's text names a member or a position; it quotes values of the wrong type, so it is not passed on.
+        // No JSON, or a member that stands twice, which a server need not guess about. serde_json's own text may quote
+        // what is secret, so it is not passed on.
         invalid(if error.is_eof() {
             Cow::Borrowed("the body ends too early for a JSON object")
         } else {
@@ -135,8 +129,8 @@ fn optional(member: Text<'_>, name: &'static str) -> Result<Option<String>, Faul
     }
 }
 
-fn list(member: Texts<'_>) -> Vec<String> {
-    member.unwrap_or_default().into_iter().map(Cow::into_owned).collect()
+fn list(member: Texts, name: &'static str) -> Result<Vec<String>, Fault> {
+    member.into_list().ok_or_else(|| invalid(format!("{name} must be a list of strings")))
 }
 
 fn client(id: Text<'_>, secret: Text<'_>) -> Result<Client, Fault> {
@@ -185,9 +179,9 @@ impl AwsCall for RegisterClientRequest {
         Ok(Self {
             client_name: required(members.client_name, "clientName")?,
             client_type: required(members.client_type, "clientType")?,
-            scopes: list(members.scopes),
-            redirect_uris: list(members.redirect_uris),
-            grant_types: list(members.grant_types),
+            scopes: list(members.scopes, "scopes")?,
+            redirect_uris: list(members.redirect_uris, "redirectUris")?,
+            grant_types: list(members.grant_types, "grantTypes")?,
             issuer_url: optional(members.issuer_url, "issuerUrl")?,
             entitled_application_arn: optional(members.entitled_application_arn, "entitledApplicationArn")?,
         })
@@ -307,7 +301,7 @@ impl AwsCall for CreateTokenRequest {
                     .with_description(format!("grantType {} is not supported", printable(other))));
             }
         };
-        Ok(Self { client, grant, scope: list(members.scope) })
+        Ok(Self { client, grant, scope: list(members.scope, "scope")? })
     }
 
     fn success_to_body(success: &Token) -> Vec<u8> {
