@@ -1,5 +1,10 @@
 //! Ctrl-C, for commands that have nothing to clean up.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::mpsc;
+use std::task::Poll;
+
 use crate::exit::Exit;
 
 /// From now on Ctrl-C ends the program with 130 and no message, as with the AWS CLI. Without this the signal itself
@@ -7,11 +12,26 @@ use crate::exit::Exit;
 ///
 /// Commands that must clean up (a lock, a server) do not call this and handle the signal themselves.
 pub(crate) fn exit_on_ctrl_c() {
+    let (ready, registered) = mpsc::channel();
     // If no thread or handler can be had, the signal's own effect stays, which is good enough.
-    let _ = std::thread::Builder::new().name("ctrl-c".to_owned()).spawn(|| {
+    let thread = std::thread::Builder::new().name("ctrl-c".to_owned()).spawn(move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return };
-        if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+        let signal = runtime.block_on(async {
+            let mut signal = pin!(tokio::signal::ctrl_c());
+            // The first poll registers the handler.
+            let early = poll_fn(|context| Poll::Ready(signal.as_mut().poll(context))).await;
+            let _ = ready.send(());
+            match early {
+                Poll::Ready(result) => result,
+                Poll::Pending => signal.await,
+            }
+        });
+        if signal.is_ok() {
             std::process::exit(i32::from(Exit::Interrupted as u8));
         }
     });
+    if thread.is_ok() {
+        // An error means that the thread has given up.
+        let _ = registered.recv();
+    }
 }

@@ -1,0 +1,187 @@
+//! Running the real binary, and a server that says exactly what a test wants.
+#![allow(dead_code, unreachable_pub, reason = "every test file uses another part of this module")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use tempfile::TempDir;
+
+/// What `aws sso-oidc` calls the device code grant.
+pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+/// What a run of the program left behind.
+#[derive(Debug)]
+pub struct Run {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Run {
+    /// Asserts success and gives what was printed.
+    #[track_caller]
+    pub fn ok(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.stdout
+    }
+
+    /// Asserts an exit code with nothing on standard output, and gives standard error.
+    #[track_caller]
+    pub fn fails(self, code: i32) -> String {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        assert_eq!(self.stdout, "", "{self:?}");
+        self.stderr
+    }
+
+    /// The printed JSON.
+    #[track_caller]
+    pub fn json(self) -> serde_json::Value {
+        serde_json::from_str(&self.ok()).unwrap()
+    }
+}
+
+/// The program with a home directory of its own and nothing else in its environment.
+pub struct Program {
+    pub home: TempDir,
+    variables: Vec<(String, String)>,
+    stdin: String,
+}
+
+impl Program {
+    pub fn new() -> Self {
+        Self { home: tempfile::tempdir().unwrap(), variables: Vec::new(), stdin: String::new() }
+    }
+
+    /// With this environment variable.
+    pub fn var(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With this text on standard input.
+    pub fn stdin(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.stdin);
+        self
+    }
+
+    /// With this `~/.aws/config`.
+    pub fn config(self, text: &str) -> Self {
+        std::fs::create_dir_all(self.home.path().join(".aws")).unwrap();
+        self.file(".aws/config", text);
+        self
+    }
+
+    /// Writes a file below the home directory and gives its path.
+    pub fn file(&self, name: &str, text: &str) -> String {
+        let path = self.home.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// The command, not started yet.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sso-oidc"));
+        command.args(arguments).env_clear().env("HOME", self.home.path());
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs the program to its end.
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        let mut child = self.command(arguments).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        // A program that does not read its input closes it; that is its right.
+        let _ = stdin.write_all(self.stdin.as_bytes());
+        drop(stdin);
+        let output = child.wait_with_output().unwrap();
+        Run {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// Runs the program in an empty environment.
+pub fn run(arguments: &[&str]) -> Run {
+    Program::new().run(arguments)
+}
+
+/// One HTTP response as it goes over the wire.
+pub fn response(status: u16, headers: &[(&str, &str)], body: &str) -> String {
+    let mut text = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\nconnection: close\r\n", body.len());
+    for (name, value) in headers {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    text + "\r\n" + body
+}
+
+/// A success with this JSON.
+pub fn success(body: &str) -> String {
+    response(200, &[("content-type", "application/json"), ("x-amzn-requestid", "request-1")], body)
+}
+
+/// A fault as AWS sends it.
+pub fn fault(status: u16, exception: &str, error: &str, description: &str) -> String {
+    let body = serde_json::json!({ "error": error, "error_description": description }).to_string();
+    let exception = format!("{exception}:http://internal.amazon.com/coral/com.amazonaws.sso.oidc/");
+    response(status, &[("x-amzn-errortype", &exception), ("x-amzn-requestid", "request-2")], &body)
+}
+
+/// A server that gives prepared answers, one a connection; the last one is repeated.
+pub struct Stub {
+    pub endpoint: String,
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+impl Stub {
+    pub fn new(answers: &[String]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (answers, seen) = (answers.to_vec(), Arc::clone(&requests));
+        thread::spawn(move || {
+            // More connections than any test makes.
+            for (index, stream) in listener.incoming().take(64).enumerate() {
+                let answer = answers.get(index).or_else(|| answers.last()).cloned().unwrap_or_default();
+                let _ = answer_one(stream.unwrap(), &answer, &seen);
+            }
+        });
+        Self { endpoint, requests }
+    }
+
+    /// A server that gives one answer to everything.
+    pub fn always(answer: String) -> Self {
+        Self::new(&[answer])
+    }
+
+    /// The bodies that were sent to it.
+    pub fn bodies(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+fn answer_one(stream: TcpStream, answer: &str, seen: &Mutex<Vec<String>>) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut length = 0;
+    for _ in 0..100 {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        if line.trim().is_empty() {
+            break;
+        }
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().unwrap();
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    seen.lock().unwrap().push(String::from_utf8(body).unwrap());
+    (&stream).write_all(answer.as_bytes())
+}
