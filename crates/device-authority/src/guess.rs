@@ -57,12 +57,14 @@ pub fn may_guess(
 ) -> Result<(), TooManyGuesses> {
     let limits = [(source, policy.guesses.per_source), (everyone, policy.guesses.everyone)];
     for (record, limit) in limits {
+        // A window that begins in the future was left there by a clock that has stepped back. It locks nobody out;
+        // the next wrong code moves it to the present, count and all.
         if let Some(record) = record
+            && record.began <= now
             && now < record.forget_at
             && record.count >= limit
         {
-            // After a step back of the clock the wait is no longer than a whole window.
-            return Err(TooManyGuesses { wait: record.forget_at.since(now).min(policy.guesses.window) });
+            return Err(TooManyGuesses { wait: record.forget_at.since(now) });
         }
     }
     Ok(())
