@@ -288,6 +288,15 @@ pub(crate) struct Printer {
 }
 
 impl Printer {
+    /// Applies the query to a made-up result of the same form, before anything is sent: a query that fails on the
+    /// real one would lose a token that cannot be had again.
+    ///
+    /// # Errors
+    /// The query cannot be applied to results of this form.
+    pub(crate) fn rehearse(&self, result: &Document) -> Result<(), Failure> {
+        self.query.as_ref().map_or(Ok(()), |query| query.search(result).map(drop))
+    }
+
     /// Prints what `--query` picks from the result, or all of it. `title` is what a table is headed with.
     ///
     /// # Errors

@@ -67,6 +67,16 @@ fn a_member_that_does_not_go_with_the_grant_is_252() {
 }
 
 #[test]
+fn a_query_that_cannot_be_applied_is_252_before_anything_is_sent() {
+    let stub = Stub::always(success(r#"{"accessToken":"at","expiresIn":3600}"#));
+    for query in ["[", "sum(values(@))", "abs(accessToken)"] {
+        let said = run(&[&create_at(&stub.endpoint)[..], &["--query", query]].concat()).fails(252);
+        assert!(said.contains("Bad value for --query"), "{said}");
+    }
+    assert!(stub.bodies().is_empty());
+}
+
+#[test]
 fn a_missing_region_is_253_and_says_how_to_set_it() {
     let said = run(&REGISTER).fails(253);
     assert!(said.contains("You must specify a region"), "{said}");

@@ -6,7 +6,7 @@ use clap::Args;
 use oidc_proto::{CreateTokenRequest, Grant, Operation, Token, grant_type};
 
 use super::input::Input;
-use super::{ClientArgs, InputArgs, SECRETS_HELP, print_skeleton};
+use super::{ClientArgs, InputArgs, SECRETS_HELP, print_skeleton, rehearsed_printer};
 use crate::exit::Failure;
 use crate::output::Document;
 use crate::service::Service;
@@ -85,7 +85,7 @@ pub(crate) fn run(args: &CreateTokenArgs, settings: &Settings) -> Result<(), Fai
     let Some(grant) = grant else { return Err(Failure::usage("--grant-type is required")) };
     let request = CreateTokenRequest::new(client, grant).with_scope(scope);
 
-    let printer = settings.printer()?;
+    let printer = rehearsed_printer(operation, settings)?;
     let service = Service::new(settings)?;
     let token = match &request.grant {
         // Whether a device code is spent is the service's to say, and until it is approved there is nothing to lose.

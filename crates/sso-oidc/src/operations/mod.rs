@@ -18,7 +18,7 @@ pub(crate) use start_device_authorization::{
 };
 
 use crate::exit::Failure;
-use crate::settings::Settings;
+use crate::settings::{Printer, Settings};
 
 /// The flags that every operation has.
 #[derive(Args)]
@@ -81,4 +81,11 @@ fn print_skeleton(operation: Operation, args: &InputArgs, settings: &Settings) -
         }
     }
     Ok(true)
+}
+
+/// A printer for the operation's result, with all that can be wrong about it found before anything is sent.
+fn rehearsed_printer(operation: Operation, settings: &Settings) -> Result<Printer, Failure> {
+    let printer = settings.printer()?;
+    printer.rehearse(&skeleton::output(operation))?;
+    Ok(printer)
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use oidc_proto::{Operation, RegisterClientRequest, Registration};
 
 use super::input::Input;
-use super::{InputArgs, print_skeleton};
+use super::{InputArgs, print_skeleton, rehearsed_printer};
 use crate::exit::Failure;
 use crate::output::Document;
 use crate::service::Service;
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &RegisterClientArgs, settings: &Settings) -> Result<(), 
         input.text("entitledApplicationArn", args.entitled_application_arn.as_deref())?;
     input.finish()?;
 
-    let printer = settings.printer()?;
+    let printer = rehearsed_printer(Operation::RegisterClient, settings)?;
     let registration =
         Service::new(settings)?.call(Operation::RegisterClient, |client| client.register_client(&request))?;
     printer.print(Operation::RegisterClient.name(), &document(&registration))

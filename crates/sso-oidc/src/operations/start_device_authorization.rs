@@ -4,7 +4,7 @@ use clap::Args;
 use oidc_proto::{DeviceAuthorization, Operation, StartDeviceAuthorizationRequest};
 
 use super::input::Input;
-use super::{ClientArgs, InputArgs, SECRETS_HELP, print_skeleton};
+use super::{ClientArgs, InputArgs, SECRETS_HELP, print_skeleton, rehearsed_printer};
 use crate::exit::Failure;
 use crate::output::Document;
 use crate::service::Service;
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &StartDeviceAuthorizationArgs, settings: &Settings) -> R
     input.finish()?;
     let request = StartDeviceAuthorizationRequest::new(client, start_url);
 
-    let printer = settings.printer()?;
+    let printer = rehearsed_printer(operation, settings)?;
     let started =
         Service::new(settings)?.call(operation, |client| client.start_device_authorization(&request))?;
     printer.print(operation.name(), &document(&started))

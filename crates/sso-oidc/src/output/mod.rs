@@ -3,6 +3,7 @@
 mod document;
 mod json;
 mod query;
+mod section;
 mod table;
 mod text;
 mod yaml;
