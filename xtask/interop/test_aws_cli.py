@@ -63,14 +63,16 @@ class SideBySide(Scenario):
     def test_what_the_service_refuses_is_named_with_the_operation(self):
         who = self.registered(self.server)
         code = self.started(self.server, who)
+        stranger = [*who[:-1], "wrong"]
+        device = ["--grant-type", DEVICE_GRANT, "--device-code"]
         cases = [
-            ("AuthorizationPendingException", ["--grant-type", DEVICE_GRANT, "--device-code", code]),
-            ("InvalidGrantException", ["--grant-type", DEVICE_GRANT, "--device-code", "unknown"]),
-            ("UnsupportedGrantTypeException", ["--grant-type", "password"]),
+            ("AuthorizationPendingException", [*who, *device, code]),
+            ("InvalidGrantException", [*who, *device, "unknown"]),
+            ("InvalidClientException", [*stranger, *device, code]),
         ]
         for name, flags in cases:
             with self.subTest(name):
-                theirs, mine = self.theirs_and_ours(self.server, "create-token", *who, *flags)
+                theirs, mine = self.theirs_and_ours(self.server, "create-token", *flags)
                 self.assert_exit("service error", theirs, mine)
                 for call in [theirs, mine]:
                     self.assertIn(f"({name}) when calling the CreateToken operation", call.stderr)
@@ -80,6 +82,14 @@ class SideBySide(Scenario):
             with self.subTest(flags):
                 theirs, mine = self.theirs_and_ours(self.server, "register-client", *flags)
                 self.assert_exit("bad arguments", theirs, mine)
+
+    def test_a_grant_type_that_no_service_knows_is_refused_by_either(self):
+        who = self.registered(self.server)
+        theirs, mine = self.theirs_and_ours(self.server, "create-token", *who, "--grant-type", "password")
+        # Theirs asks the service. Ours knows the three there are, and says so without sending the secret anywhere.
+        self.assertEqual((theirs.returncode, mine.returncode), (THEIRS["service error"], OURS["bad arguments"]))
+        self.assertIn("UnsupportedGrantTypeException", theirs.stderr)
+        self.assertIn("password", mine.stderr)
 
     def test_a_query_picks_the_same_value(self):
         flags = ["--client-name", "x", "--client-type", "public", "--query", "{kind: type(clientSecretExpiresAt)}"]

@@ -45,13 +45,18 @@ class DeviceFlow(Scenario):
         wait(1)
         self.assert_refused(client.exceptions.ExpiredTokenException, self.poll, client, who, device)
 
-    def test_a_server_that_always_denies_or_lets_expire(self):
-        for approve, exception in [("deny", "AccessDeniedException"), ("expire", "ExpiredTokenException")]:
-            with self.subTest(approve):
-                client = self.client(self.serve("--approve", approve))
-                who = self.register(client)
-                device = self.start(client, who)
-                self.assert_refused(getattr(client.exceptions, exception), self.poll, client, who, device)
+    def test_a_server_may_deny_by_itself(self):
+        client = self.client(self.serve("--approve", "deny"))
+        who = self.register(client)
+        device = self.start(client, who)
+        self.assert_refused(client.exceptions.AccessDeniedException, self.poll, client, who, device)
+
+    def test_a_server_may_let_the_code_expire_after_its_first_poll(self):
+        client = self.client(self.serve("--approve", "expire"))
+        who = self.register(client)
+        poll = (self.poll, client, who, self.start(client, who))
+        self.assert_refused(client.exceptions.AuthorizationPendingException, *poll)
+        self.assert_refused(client.exceptions.ExpiredTokenException, *poll)
 
     def test_approval_after_two_polls_means_two_pending_answers(self):
         client = self.client(self.serve("--approve", "after-polls=2"))
