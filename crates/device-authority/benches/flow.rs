@@ -3,7 +3,7 @@
 //! Times are this machine's and vary; allocations do not.
 
 #[path = "../tests/pair/world.rs"]
-#[expect(dead_code, unreachable_pub, reason = "the benchmark uses a part of what the tests use")]
+#[expect(dead_code, reason = "the benchmark uses a part of what the tests use")]
 mod world;
 
 use std::hint::black_box;

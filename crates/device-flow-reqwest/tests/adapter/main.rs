@@ -1,0 +1,86 @@
+//! The async adapter over real sockets: against the project's server, and against one that misbehaves. The scenarios
+//! are the blocking adapter's, so that the two cannot drift apart.
+
+mod cancel;
+#[path = "../../../device-flow-ureq/tests/adapter/scenarios.rs"]
+mod scenarios;
+#[path = "../../../device-flow-ureq/tests/adapter/stub.rs"]
+mod stub;
+#[path = "../../../device-flow-ureq/tests/adapter/trace.rs"]
+mod trace;
+
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use device_flow_reqwest::{
+    Clock, Endpoint, HttpClient, NotSignedIn, Registration, SignedIn, Tick, UserPrompt,
+};
+use oidc_proto::{
+    CreateTokenRequest, DeviceAuthorization, RegisterClientRequest, Secret, StartDeviceAuthorizationRequest,
+    Token,
+};
+
+type Transport = reqwest::Error;
+type CallError = device_flow_reqwest::Error;
+
+/// Time that passes only by waiting, so that a ten-minute sign-in takes a moment.
+#[derive(Default)]
+pub(crate) struct VirtualClock(Mutex<Duration>);
+
+impl Clock for VirtualClock {
+    fn now(&self) -> Tick {
+        Tick::since_origin(*self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn wait(&self, duration: Duration) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += duration;
+        // Still a point where the future can be dropped.
+        tokio::task::yield_now().await;
+    }
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+pub(crate) fn client_within(timeout: Duration, endpoint: &str) -> HttpClient {
+    let endpoint = Endpoint::custom(endpoint).unwrap();
+    HttpClient::builder(endpoint).connect_timeout(timeout / 2).read_timeout(timeout / 2).build().unwrap()
+}
+
+fn client(endpoint: &str) -> HttpClient {
+    client_within(Duration::from_secs(10), endpoint)
+}
+
+/// A whole sign-in at virtual time, with requests that time out after this long.
+fn sign_in_within(
+    timeout: Duration,
+    endpoint: &str,
+    registration: Option<Registration>,
+    on_prompt: impl FnMut(&UserPrompt) + Send,
+) -> Result<SignedIn, Box<NotSignedIn<Transport>>> {
+    let client = client_within(timeout, endpoint);
+    let policy = client.policy("https://d-1234567890.awsapps.com/start").with_client_name("adapter test");
+    let policy = policy.with_scopes(["sso:account:access"]);
+    block_on(client.login(policy).registered(registration).clock(VirtualClock::default()).run(on_prompt))
+}
+
+fn register(endpoint: &str, request: &RegisterClientRequest) -> Result<Registration, CallError> {
+    block_on(client(endpoint).register_client(request))
+}
+
+fn start(
+    endpoint: &str,
+    request: &StartDeviceAuthorizationRequest,
+) -> Result<DeviceAuthorization, CallError> {
+    block_on(client(endpoint).start_device_authorization(request))
+}
+
+fn create_token(endpoint: &str, request: &CreateTokenRequest) -> Result<Token, CallError> {
+    block_on(client(endpoint).create_token(request))
+}
+
+fn refresh(endpoint: &str, who: &oidc_proto::Client, refresh_token: &Secret) -> Result<Token, CallError> {
+    block_on(client(endpoint).refresh(who, refresh_token))
+}

@@ -1,0 +1,24 @@
+//! A complete blocking sign-in: the code on stderr, the access token on stdout.
+//!
+//! ```console
+//! $ ENDPOINT=http://127.0.0.1:8400 START_URL=https://d-1234567890.awsapps.com/start cargo run --example login
+//! ```
+
+use std::env;
+use std::error::Error;
+
+use device_flow_ureq::{Endpoint, HttpClient};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let endpoint = Endpoint::custom(&required("ENDPOINT")?)?;
+    let client = HttpClient::new(endpoint)?;
+    let policy = client.policy(required("START_URL")?).with_client_name("device-flow-ureq example");
+    let signed_in = client.login(policy).run(|prompt: &_| eprintln!("{prompt}"))?;
+    eprintln!("Signed in after {} polls.", signed_in.polls);
+    println!("{}", signed_in.token.access_token.expose());
+    Ok(())
+}
+
+fn required(name: &str) -> Result<String, String> {
+    env::var(name).map_err(|_| format!("set {name} in the environment"))
+}

@@ -1,0 +1,79 @@
+//! The blocking adapter over real sockets: against the project's server, and against one that misbehaves.
+
+mod cancel;
+mod scenarios;
+mod stub;
+mod trace;
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use device_flow_ureq::{
+    Cancel, Clock, Endpoint, HttpClient, NotSignedIn, Registration, SignedIn, Tick, UserPrompt,
+};
+use oidc_proto::{
+    CreateTokenRequest, DeviceAuthorization, RegisterClientRequest, Secret, StartDeviceAuthorizationRequest,
+    Token,
+};
+
+type Transport = ureq::Error;
+type CallError = device_flow_ureq::Error;
+
+/// Time that passes only by waiting, so that a ten-minute sign-in takes a moment.
+#[derive(Default)]
+struct VirtualClock(Mutex<Duration>);
+
+impl Clock for VirtualClock {
+    fn now(&self) -> Tick {
+        Tick::since_origin(*self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn wait(&self, duration: Duration, _: &Cancel) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += duration;
+    }
+}
+
+fn client(endpoint: &str) -> HttpClient {
+    let endpoint = Endpoint::custom(endpoint).unwrap();
+    HttpClient::builder(endpoint)
+        .connect_timeout(Duration::from_secs(5))
+        .read_timeout(Duration::from_secs(5))
+        .build()
+        .unwrap()
+}
+
+/// A whole sign-in at virtual time, with requests that time out after this long.
+fn sign_in_within(
+    timeout: Duration,
+    endpoint: &str,
+    registration: Option<Registration>,
+    on_prompt: impl FnMut(&UserPrompt) + Send,
+) -> Result<SignedIn, Box<NotSignedIn<Transport>>> {
+    let client = HttpClient::builder(Endpoint::custom(endpoint).unwrap())
+        .connect_timeout(timeout / 2)
+        .read_timeout(timeout / 2)
+        .build()
+        .unwrap();
+    let policy = client.policy("https://d-1234567890.awsapps.com/start").with_client_name("adapter test");
+    let policy = policy.with_scopes(["sso:account:access"]);
+    client.login(policy).registered(registration).clock(VirtualClock::default()).run(on_prompt)
+}
+
+fn register(endpoint: &str, request: &RegisterClientRequest) -> Result<Registration, CallError> {
+    client(endpoint).register_client(request)
+}
+
+fn start(
+    endpoint: &str,
+    request: &StartDeviceAuthorizationRequest,
+) -> Result<DeviceAuthorization, CallError> {
+    client(endpoint).start_device_authorization(request)
+}
+
+fn create_token(endpoint: &str, request: &CreateTokenRequest) -> Result<Token, CallError> {
+    client(endpoint).create_token(request)
+}
+
+fn refresh(endpoint: &str, who: &oidc_proto::Client, refresh_token: &Secret) -> Result<Token, CallError> {
+    client(endpoint).refresh(who, refresh_token)
+}

@@ -1,0 +1,302 @@
+//! What every adapter must do, blocking or async: this file is compiled into the tests of both.
+
+use std::error::Error;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use device_flow::{Expiry, Failure, NotSignedIn, Outcome, SignedIn, Trouble, UserPrompt};
+use oidc_proto::{
+    Client, CreateTokenRequest, FaultCode, Grant, Operation, RegisterClientRequest, Registration, Secret,
+    StartDeviceAuthorizationRequest, UnixSeconds,
+};
+use sso_oidc_server::{Config, TestServer};
+
+use crate::stub::{Step, Stub};
+use crate::{CallError, Transport, create_token, refresh, register, sign_in_within, start};
+
+const GENEROUS: Duration = Duration::from_secs(20);
+
+fn sign_in(
+    endpoint: &str,
+    on_prompt: impl FnMut(&UserPrompt) + Send,
+) -> Result<SignedIn, Box<NotSignedIn<Transport>>> {
+    sign_in_within(GENEROUS, endpoint, None, on_prompt)
+}
+
+/// The outcome of a sign-in at a stub.
+fn outcome(stub: &Stub) -> Outcome {
+    match sign_in(&stub.endpoint(), |_| {}) {
+        Ok(signed_in) => panic!("signed in after {} polls", signed_in.polls),
+        Err(end) => end.outcome,
+    }
+}
+
+fn polls_seen(stub: &Stub) -> usize {
+    stub.seen().iter().filter(|request| request.head.starts_with("POST /token ")).count()
+}
+
+/// A server at which virtual time may run as fast as it likes.
+fn server() -> TestServer {
+    TestServer::with(Config::default().with_slow_down(sso_oidc_server::SlowDown::Off)).unwrap()
+}
+
+#[test]
+fn an_approved_sign_in_yields_a_token_over_one_connection() {
+    let server = server();
+    let signed_in =
+        sign_in(server.endpoint(), |prompt| server.approve(&prompt.user_code).expect("a live code")).unwrap();
+    assert!(!signed_in.token.access_token.is_empty());
+    assert!(signed_in.token.refresh_token.is_some(), "a registration with scopes gets a refresh token");
+    assert!(signed_in.newly_registered);
+    assert_eq!(signed_in.polls, 1);
+    let operations: Vec<_> = server.requests().iter().filter_map(|request| request.operation).collect();
+    assert_eq!(operations, Operation::ALL);
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn a_denied_sign_in_is_denied() {
+    let server = server();
+    let end = sign_in(server.endpoint(), |prompt| server.deny(&prompt.user_code).unwrap()).unwrap_err();
+    assert!(matches!(&end.outcome, Outcome::Denied(fault) if fault.request_id.is_some()), "{end:?}");
+}
+
+#[test]
+fn a_sign_in_that_nobody_approves_expires_by_the_clients_clock() {
+    let server = server();
+    let end = sign_in(server.endpoint(), |_| {}).unwrap_err();
+    assert!(matches!(end.outcome, Outcome::Expired(Expiry::Clock(None))), "{end:?}");
+    assert!(end.polls > 100, "{} polls", end.polls);
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn a_code_that_the_service_lets_expire_is_expired_by_the_service() {
+    let server = server();
+    let end = sign_in(server.endpoint(), |prompt| server.expire(&prompt.user_code).unwrap()).unwrap_err();
+    assert!(matches!(end.outcome, Outcome::Expired(Expiry::Service(_))), "{end:?}");
+}
+
+#[test]
+fn a_cached_registration_is_used_and_one_that_the_service_forgot_is_replaced() {
+    let first = server();
+    let registration =
+        sign_in(first.endpoint(), |prompt| first.approve(&prompt.user_code).unwrap()).unwrap().registration;
+    let again = sign_in_within(GENEROUS, first.endpoint(), Some(registration.clone()), |prompt| {
+        first.approve(&prompt.user_code).unwrap();
+    })
+    .unwrap();
+    assert!(!again.newly_registered);
+
+    let second = server();
+    let replaced = sign_in_within(GENEROUS, second.endpoint(), Some(registration.clone()), |prompt| {
+        second.approve(&prompt.user_code).unwrap();
+    })
+    .unwrap();
+    assert!(replaced.newly_registered);
+    assert_ne!(replaced.registration.client.id, registration.client.id);
+}
+
+#[test]
+fn the_body_of_a_400_reaches_the_machine_as_a_fault() {
+    let stub = Stub::polls([Step::fault("authorization_pending"), Step::fault("access_denied")]);
+    assert!(matches!(outcome(&stub), Outcome::Denied(_)));
+    assert_eq!(polls_seen(&stub), 2);
+    assert_eq!(stub.connections(), 1);
+}
+
+#[test]
+fn an_error_inside_a_200_is_the_error() {
+    let stub = Stub::polls([
+        Step::ok(r#"{"error":"authorization_pending"}"#),
+        Step::ok(r#"{"error":"access_denied"}"#),
+    ]);
+    assert!(matches!(outcome(&stub), Outcome::Denied(_)));
+}
+
+#[test]
+fn answers_that_are_no_verdict_are_retried_within_the_deadline() {
+    let html = "<html><body>Sign in to the hotel network</body></html>".to_owned();
+    let stub = Stub::start([
+        Step::Answer(502, "", html.clone()),
+        Step::Close,
+        Step::registration(),
+        Step::Answer(503, "retry-after: 1\r\n", String::new()),
+        Step::authorization(),
+        Step::Answer(200, "", html.clone()),
+        Step::Answer(429, "", html),
+        Step::ok(""),
+        Step::ok(r#"{"accessToken":"cut"#),
+        Step::Close,
+        Step::fault("authorization_pending"),
+        Step::token(),
+    ]);
+    let signed_in = sign_in(&stub.endpoint(), |_| {}).unwrap();
+    assert_eq!(signed_in.polls, 7);
+    assert_eq!(signed_in.token.access_token.expose(), "stub-access-token");
+}
+
+#[test]
+fn a_redirect_is_not_followed_and_no_secret_goes_to_its_target() {
+    let target = Stub::start([Step::token()]);
+    for status in [301, 302, 303, 307, 308] {
+        let location: &'static str =
+            Box::leak(format!("location: {}/token\r\n", target.endpoint()).into_boxed_str());
+        let stub = Stub::polls(vec![Step::Answer(status, location, Step::TOKEN.to_owned()); 40]);
+        let outcome = outcome(&stub);
+        assert!(
+            matches!(&outcome, Outcome::Unreachable { trouble: Trouble::NoVerdict(answer), .. } if answer.status == status),
+            "{outcome:?}"
+        );
+    }
+    assert_eq!(target.connections(), 0);
+}
+
+#[test]
+fn a_reply_that_is_lost_after_the_grant_is_a_lost_grant_and_not_a_denial() {
+    let cut = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 200\r\n\r\n{\"accessToken\":\"aoa";
+    for lost in [Step::Raw(cut.to_vec()), Step::Close] {
+        let stub = Stub::polls([Step::fault("authorization_pending"), lost, Step::fault("invalid_grant")]);
+        let outcome = outcome(&stub);
+        assert!(matches!(outcome, Outcome::GrantLost(_)), "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_token_that_arrived_whole_is_kept_although_the_connection_broke_after_it() {
+    let mut answer =
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 4000\r\n\r\n".to_vec();
+    answer.extend_from_slice(Step::TOKEN.as_bytes());
+    let stub = Stub::polls([Step::Raw(answer)]);
+    let signed_in = sign_in(&stub.endpoint(), |_| {}).unwrap();
+    assert_eq!(signed_in.token.access_token.expose(), "stub-access-token");
+}
+
+#[test]
+fn an_endless_body_is_cut_off_and_counts_as_no_verdict() {
+    let stub = Stub::polls([Step::Endless, Step::fault("authorization_pending"), Step::token()]);
+    assert_eq!(sign_in(&stub.endpoint(), |_| {}).unwrap().polls, 3);
+}
+
+#[test]
+fn a_request_that_hangs_times_out_and_the_sign_in_goes_on() {
+    let stub = Stub::polls([Step::Hang(Duration::from_secs(15)), Step::token()]);
+    let signed_in = sign_in_within(Duration::from_millis(600), &stub.endpoint(), None, |_| {}).unwrap();
+    assert_eq!(signed_in.polls, 2);
+}
+
+#[test]
+fn a_token_answer_without_a_lifetime_is_a_violation_that_names_it() {
+    let stub = Stub::polls([Step::ok(r#"{"accessToken":"t"}"#)]);
+    let Outcome::ProtocolViolation(violation) = outcome(&stub) else { panic!("no violation") };
+    assert_eq!(violation.member, "expiresIn");
+}
+
+#[test]
+fn a_service_that_is_not_there_is_unreachable_and_the_cause_is_kept() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let end = sign_in(&format!("http://{nobody}"), |_| {}).unwrap_err();
+    assert!(
+        matches!(&end.outcome, Outcome::Unreachable { trouble: Trouble::Failed(Failure::NotSent), .. }),
+        "{end:?}"
+    );
+    let root = root_cause(&*end);
+    assert!(root.to_lowercase().contains("refused"), "{root}");
+}
+
+/// The last error of the chain.
+fn root_cause(error: &dyn Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+#[test]
+fn requests_say_what_they_are_and_carry_nothing_else() {
+    let stub = Stub::polls([Step::token()]);
+    sign_in(&stub.endpoint(), |_| {}).unwrap();
+    for request in stub.seen() {
+        let head = request.head.to_lowercase();
+        assert!(head.contains("\r\ncontent-type: application/json\r\n"), "{head}");
+        assert!(head.contains("\r\naccept: application/json\r\n"), "{head}");
+        assert!(head.contains("\r\nuser-agent: device-flow-"), "{head}");
+        assert!(
+            !head.contains("authorization:") && !head.contains("cookie:") && !head.contains("referer:"),
+            "{head}"
+        );
+        assert!(!head.contains("accept-encoding: gzip"), "{head}");
+        assert!(request.body.starts_with('{'), "{}", request.body);
+    }
+}
+
+#[test]
+fn plain_calls_answer_once_and_give_the_services_word() {
+    let server = server();
+    let endpoint = server.endpoint();
+    let registration =
+        register(endpoint, &RegisterClientRequest::new("plain").with_scopes(["sso:account:access"])).unwrap();
+    let client = registration.client.clone();
+    let codes = start(
+        endpoint,
+        &StartDeviceAuthorizationRequest::new(client.clone(), "https://d-1.awsapps.com/start"),
+    )
+    .unwrap();
+    let ask = CreateTokenRequest::new(client.clone(), Grant::DeviceCode { device_code: codes.device_code });
+    let pending = create_token(endpoint, &ask).unwrap_err();
+    assert!(
+        matches!(&pending, CallError::Fault(fault) if fault.code == FaultCode::AuthorizationPending),
+        "{pending:?}"
+    );
+    server.approve(&codes.user_code).unwrap();
+    let token = create_token(endpoint, &ask).unwrap();
+    let spent = create_token(endpoint, &ask).unwrap_err();
+    assert!(matches!(&spent, CallError::Fault(fault) if fault.code == FaultCode::InvalidGrant), "{spent:?}");
+    assert!(token.refresh_token.is_some());
+}
+
+#[test]
+fn a_refresh_rotates_and_the_old_refresh_token_is_dead() {
+    let server = server();
+    let signed_in = sign_in(server.endpoint(), |prompt| server.approve(&prompt.user_code).unwrap()).unwrap();
+    let (client, old) = (signed_in.registration.client, signed_in.token.refresh_token.unwrap());
+    let fresh = refresh(server.endpoint(), &client, &old).unwrap();
+    assert_ne!(fresh.access_token, signed_in.token.access_token);
+    assert_ne!(fresh.refresh_token.as_ref(), Some(&old));
+    let reused = refresh(server.endpoint(), &client, &old).unwrap_err();
+    assert!(
+        matches!(&reused, CallError::Fault(fault) if fault.code == FaultCode::InvalidGrant),
+        "{reused:?}"
+    );
+}
+
+#[test]
+fn a_refresh_answer_without_a_refresh_token_keeps_the_old_one() {
+    let stub = Stub::start([Step::ok(r#"{"accessToken":"new","expiresIn":3600}"#)]);
+    let client = Client::new("c", Secret::from("s"));
+    let token = refresh(&stub.endpoint(), &client, &Secret::from("old")).unwrap();
+    assert_eq!(token.refresh_token, Some(Secret::from("old")));
+}
+
+#[test]
+fn a_plain_call_that_gets_no_answer_says_whether_it_may_have_been_seen() {
+    let stub = Stub::start([Step::Close]);
+    let lost = register(&stub.endpoint(), &RegisterClientRequest::new("x")).unwrap_err();
+    assert!(matches!(lost, CallError::Transport { failure: Failure::Unknown, .. }), "{lost:?}");
+    assert!(lost.source().is_some());
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let refused = register(&format!("http://{nobody}"), &RegisterClientRequest::new("x")).unwrap_err();
+    assert!(matches!(refused, CallError::Transport { failure: Failure::NotSent, .. }), "{refused:?}");
+}
+
+#[test]
+fn a_registration_says_until_when_it_is_good() {
+    let server = server();
+    let registration = register(server.endpoint(), &RegisterClientRequest::new("plain")).unwrap();
+    let (issued, expires) = (registration.issued_at.unwrap(), registration.expires_at.unwrap());
+    assert_eq!(expires.remaining_at(issued), Duration::from_secs(90 * 24 * 3600));
+    assert!(registration.usable_at(issued, Duration::from_secs(900)));
+    assert!(!registration.usable_at(UnixSeconds::new(expires.get() - 900), Duration::from_secs(900)));
+    let _: Registration = registration;
+}
