@@ -1,0 +1,474 @@
+//! The client's state machine, driven by any sequence of calls and held against a model of its promises.
+
+use core::time::Duration;
+
+use device_flow::{
+    Action, DeviceFlow, Expiry, Failure, FirstPoll, Misuse, Operation, Outcome, Phase, Policy, Reply, Tick,
+    Ticket,
+};
+use oidc_proto::{Client, Endpoint, Registration, Request, Secret, Token};
+
+/// In every secret that the flow gets to know.
+const SENTINEL: &str = "SENTINEL";
+
+/// RFC 8628 §3.2: the interval if none is named; and the least that this client keeps.
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
+const LEAST_INTERVAL: Duration = Duration::from_secs(1);
+/// RFC 8628 §3.5.
+const SLOW_DOWN: Duration = Duration::from_secs(5);
+
+/// The operations, by the letter that stands for them in a seed. Any other byte stands for one of them too.
+const CALLS: &[u8] = b"pwabmrdxsojM";
+/// The replies, in the same way.
+const REPLIES: &[u8] = b"gksdeicu5h0324nlt";
+
+/// Drives a flow. The first byte is the policy, the others are calls with their arguments; see the seeds.
+pub fn flow(data: &[u8]) {
+    let mut bytes = Bytes(data);
+    let mut run = Run::new(bytes.next());
+    // A longer history says no more than a shorter one, and costs more.
+    for _ in 0..512 {
+        if bytes.0.is_empty() {
+            break;
+        }
+        let call = bytes.one_of(CALLS);
+        run.call(call, &mut bytes);
+    }
+    run.end();
+}
+
+struct Bytes<'a>(&'a [u8]);
+
+impl Bytes<'_> {
+    /// The next byte; zero at the end.
+    fn next(&mut self) -> u8 {
+        let Some((first, rest)) = self.0.split_first() else { return 0 };
+        self.0 = rest;
+        *first
+    }
+
+    fn one_of(&mut self, list: &[u8]) -> u8 {
+        let byte = self.next();
+        if list.contains(&byte) { byte } else { list[usize::from(byte) % list.len()] }
+    }
+
+    /// Seconds from one byte, counted from `0` so that seeds can be written by hand.
+    fn seconds(&mut self) -> u64 {
+        u64::from(self.next().wrapping_sub(b'0'))
+    }
+}
+
+/// What the model knows of a device code.
+struct Session {
+    deadline: Tick,
+    /// The service's interval and what its `slow_down`s added.
+    floor: Duration,
+    /// Before this, CreateToken must not be sent.
+    earliest: Tick,
+    /// An answer was lost that may have brought the token.
+    may_be_spent: bool,
+    prompted: bool,
+    /// The request of the first poll, which every later one must share.
+    request: Option<Request>,
+}
+
+struct Run {
+    flow: DeviceFlow,
+    /// The driver's clock, which may go backwards, and the latest time that the flow was told.
+    now: Tick,
+    latest: Tick,
+    /// When the flow last said that it waits for.
+    wait: Option<Tick>,
+    outstanding: Option<Operation>,
+    ticket: Option<Ticket>,
+    stale: Vec<Ticket>,
+    /// The registration came from outside and was not rejected.
+    cached: bool,
+    registered: bool,
+    first_poll_at_once: bool,
+    session: Option<Session>,
+    polls: u32,
+    ended: Option<Outcome>,
+}
+
+impl Run {
+    fn new(flags: u8) -> Self {
+        let cached = flags & 1 != 0;
+        let first_poll_at_once = flags & 2 != 0;
+        let endpoint = Endpoint::for_region("eu-west-1").unwrap();
+        let mut policy = Policy::new(endpoint, "https://d-1.awsapps.com/start");
+        if first_poll_at_once {
+            policy = policy.with_first_poll(FirstPoll::Immediately);
+        }
+        if flags & 4 != 0 {
+            policy =
+                policy.with_setup_patience(Duration::from_secs(3)).with_max_backoff(Duration::from_secs(2));
+        }
+        let registration = cached.then(|| Registration::new(Client::new("cached", Secret::from(SENTINEL))));
+        Self {
+            flow: DeviceFlow::new(policy, registration, Tick::ZERO),
+            now: Tick::ZERO,
+            latest: Tick::ZERO,
+            wait: None,
+            outstanding: None,
+            ticket: None,
+            stale: Vec::new(),
+            cached,
+            registered: cached,
+            first_poll_at_once,
+            session: None,
+            polls: 0,
+            ended: None,
+        }
+    }
+
+    fn call(&mut self, call: u8, bytes: &mut Bytes<'_>) {
+        match call {
+            b'p' => self.settle(),
+            b'w' => {
+                if let Some(until) = self.wait {
+                    self.now = until;
+                    let was_waiting = self.outstanding.is_none() && self.ended.is_none();
+                    let waits_on = self.poll();
+                    // Rule 1: who wakes exactly then finds something to do.
+                    assert!(
+                        !(was_waiting && waits_on && until >= self.latest),
+                        "due at {until:?} and still waiting"
+                    );
+                }
+            }
+            b'a' => self.now = self.now + Duration::from_secs(bytes.seconds()),
+            b'm' => self.now = self.now + Duration::from_millis(bytes.seconds()),
+            b'b' => {
+                let back = Duration::from_secs(bytes.seconds());
+                self.now = Tick::since_origin(self.now.elapsed().saturating_sub(back));
+            }
+            b'j' => self.now = self.now + Duration::from_secs(86_400),
+            b'M' => self.now = Tick::since_origin(Duration::MAX),
+            b'r' => self.reply(bytes),
+            b'd' => {
+                self.flow.abandon(self.now);
+                self.stale.extend(self.ticket.take());
+                if let Some(operation) = self.outstanding.take() {
+                    self.latest = self.latest.max(self.now);
+                    self.expect(operation, b'l', 0, None);
+                }
+            }
+            b'x' => {
+                self.flow.cancel();
+                self.stale.extend(self.ticket.take());
+                self.outstanding = None;
+                if self.ended.is_none() {
+                    assert_eq!(self.flow.outcome(), Some(&Outcome::Cancelled));
+                    self.ended = Some(Outcome::Cancelled);
+                }
+            }
+            b's' => {
+                if let Some(ticket) = self.stale.pop() {
+                    let before = self.snapshot();
+                    let refused = self.flow.on_reply(ticket, self.now, Reply::Failed(Failure::Unknown));
+                    assert_eq!(refused, Err(Misuse::StaleTicket));
+                    assert_eq!(self.snapshot(), before, "an illegal call changes nothing");
+                }
+            }
+            _ => {
+                if let (Some(ticket), Some(operation)) = (self.ticket.take(), self.outstanding) {
+                    let before = self.snapshot();
+                    let refused = self.flow.on_reply(ticket, self.now, other_success(operation));
+                    assert!(matches!(refused, Err(Misuse::WrongOperation { .. })), "{refused:?}");
+                    assert_eq!(self.snapshot(), before, "an illegal call changes nothing");
+                }
+            }
+        }
+        assert_eq!(self.flow.outcome(), self.ended.as_ref(), "an end is for good");
+        assert_eq!(self.flow.polls(), self.polls);
+    }
+
+    /// Polls until the flow has nothing to do at this time. Rule 1: it takes few calls.
+    fn settle(&mut self) {
+        for _ in 0..4 {
+            let before = (self.outstanding, self.session.as_ref().map(|session| session.prompted));
+            let waits = self.poll();
+            let after = (self.outstanding, self.session.as_ref().map(|session| session.prompted));
+            if waits || self.ended.is_some() || before == after {
+                return;
+            }
+        }
+        panic!("the flow does not settle");
+    }
+
+    /// One poll, and whether the flow waits.
+    fn poll(&mut self) -> bool {
+        let action = self.flow.poll(self.now);
+        self.latest = self.latest.max(self.now);
+        self.wait = None;
+        match action {
+            Action::Send(request, ticket) => {
+                assert!(
+                    self.ended.is_none() && self.outstanding.is_none(),
+                    "one request at a time, none after the end"
+                );
+                assert_eq!(request.operation(), ticket.operation());
+                self.sends(&request);
+                self.outstanding = Some(request.operation());
+                self.ticket = Some(ticket);
+            }
+            Action::Prompt(prompt) => {
+                let session = self.session.as_mut().expect("a prompt needs a code");
+                assert!(!session.prompted && self.latest < session.deadline && self.ended.is_none());
+                assert_eq!(prompt.deadline, session.deadline);
+                session.prompted = true;
+            }
+            Action::Wait(until) => {
+                assert!(until > self.latest, "{until:?} is not after {:?}", self.latest);
+                assert!(self.outstanding.is_none() && self.ended.is_none());
+                if let Some(session) = &self.session {
+                    assert!(until <= session.deadline && session.prompted);
+                }
+                self.wait = Some(until);
+                return true;
+            }
+            Action::AwaitReply => assert!(self.outstanding.is_some()),
+            Action::Done => self.is_done(),
+        }
+        false
+    }
+
+    fn sends(&mut self, request: &Request) {
+        match request.operation() {
+            Operation::RegisterClient => assert!(!self.registered && self.session.is_none()),
+            Operation::StartDeviceAuthorization => assert!(self.registered && self.session.is_none()),
+            _ => {
+                let session = self.session.as_mut().expect("a poll needs a code");
+                assert!(session.prompted);
+                // Rules 3 and 4, and rule 5.
+                assert!(
+                    self.latest >= session.earliest,
+                    "{:?} is before {:?}",
+                    self.latest,
+                    session.earliest
+                );
+                assert!(self.latest < session.deadline, "sent after the deadline");
+                // Rule 10.
+                let first = session.request.get_or_insert_with(|| request.clone());
+                assert!(first.shares_encoding_with(request), "a poll is encoded once");
+                self.polls += 1;
+            }
+        }
+    }
+
+    /// The flow has ended: by a reply, which the model has seen, or by its clock.
+    fn is_done(&mut self) {
+        let outcome = self.flow.outcome().expect("who is done has an outcome").clone();
+        assert_eq!(self.flow.phase(), Phase::Ended);
+        if self.ended.is_none() {
+            let session = self.session.as_ref().expect("only a code can die by the clock");
+            assert!(
+                self.latest >= session.deadline && self.outstanding.is_none(),
+                "dead before its deadline"
+            );
+            let by_clock =
+                matches!(outcome, Outcome::Expired(Expiry::Clock(_)) | Outcome::Unreachable { .. });
+            assert!(by_clock, "{outcome:?}");
+            self.ended = Some(outcome);
+        }
+    }
+
+    fn reply(&mut self, bytes: &mut Bytes<'_>) {
+        let kind = bytes.one_of(REPLIES);
+        let argument = bytes.seconds();
+        let Some(ticket) = self.ticket.take() else { return };
+        let operation = self.outstanding.take().expect("a ticket is out");
+        let success = Success { interval: bytes.next(), life: argument };
+        // Rule 7: neither trouble nor a verdict is the driver's mistake.
+        let taken = match kind {
+            b'n' => self.flow.on_reply(ticket, self.now, Reply::Failed(Failure::NotSent)),
+            b'l' => self.flow.on_reply(ticket, self.now, Reply::Failed(Failure::Unknown)),
+            kind => self.flow.on_response(ticket, self.now, &response(operation, kind, argument, &success)),
+        };
+        assert_eq!(taken, Ok(()));
+        self.latest = self.latest.max(self.now);
+        self.expect(operation, kind, argument, Some(&success));
+    }
+
+    /// What the reply must have led to.
+    fn expect(&mut self, operation: Operation, kind: u8, argument: u64, success: Option<&Success>) {
+        let now = self.latest;
+        let outcome = self.flow.outcome().cloned();
+        let rejects_client = matches!(kind, b'c' | b'u') && operation != Operation::RegisterClient;
+        if rejects_client && self.cached {
+            // Rule 8: replaced, once.
+            assert_eq!((outcome, self.flow.phase()), (None, Phase::Registering));
+            (self.cached, self.registered, self.session) = (false, false, None);
+            return;
+        }
+        let retryable = match kind {
+            b'g' => {
+                self.expect_success(operation, success.expect("a success has its numbers"));
+                return;
+            }
+            b'k' => operation == Operation::CreateToken,
+            b's' | b'5' | b'h' | b'0' | b'3' | b'4' | b't' | b'n' | b'l' => true,
+            _ => false,
+        };
+        if let (true, Operation::CreateToken) = (retryable, operation) {
+            let session = self.session.as_mut().expect("a poll has a code");
+            match kind {
+                b'k' => session.may_be_spent = false,
+                b's' => session.floor += SLOW_DOWN,
+                // A gateway's failure, a lost success, a lost connection: the service may have acted.
+                b'5' | b'h' | b'0' | b'l' => session.may_be_spent = true,
+                _ => {}
+            }
+            let asked = if kind == b't' { Duration::from_secs(argument) } else { Duration::ZERO };
+            session.earliest = now + session.floor.max(asked);
+            assert_eq!(self.flow.interval(), Some(session.floor));
+            assert_eq!(self.flow.deadline(), Some(session.deadline));
+            assert_eq!(outcome, None);
+            return;
+        }
+        match (&outcome, retryable) {
+            // Setting up goes on, or has lasted longer than the policy's patience.
+            (None | Some(Outcome::Unreachable { .. }), true) => {}
+            (Some(outcome), false) => {
+                let spent = self.session.as_ref().is_some_and(|session| session.may_be_spent);
+                let polling = operation == Operation::CreateToken;
+                let fits = match (kind, polling) {
+                    (b'd', true) => matches!(outcome, Outcome::Denied(_)),
+                    // Rule 6.
+                    (b'e' | b'i', true) if spent => matches!(outcome, Outcome::GrantLost(_)),
+                    (b'e', true) => matches!(outcome, Outcome::Expired(Expiry::Service(_))),
+                    (b'2', _) => matches!(outcome, Outcome::ProtocolViolation(_)),
+                    _ => matches!(outcome, Outcome::Rejected { operation: of, .. } if *of == operation),
+                };
+                assert!(fits, "{} led to {outcome:?}", char::from(kind));
+            }
+            other => panic!("{} led to {other:?}", char::from(kind)),
+        }
+        self.ended = outcome;
+    }
+
+    fn expect_success(&mut self, operation: Operation, success: &Success) {
+        let now = self.latest;
+        match operation {
+            Operation::RegisterClient => {
+                assert!(self.flow.is_newly_registered());
+                self.registered = true;
+            }
+            Operation::StartDeviceAuthorization => {
+                let floor = success.interval().unwrap_or(DEFAULT_INTERVAL).max(LEAST_INTERVAL);
+                let session = Session {
+                    deadline: now + success.life(),
+                    floor,
+                    earliest: if self.first_poll_at_once { now } else { now + floor },
+                    may_be_spent: false,
+                    prompted: false,
+                    request: None,
+                };
+                assert_eq!(self.flow.deadline(), Some(session.deadline));
+                self.session = Some(session);
+            }
+            _ => {
+                let outcome = self.flow.outcome().cloned();
+                assert!(matches!(outcome, Some(Outcome::Granted { .. })), "{outcome:?}");
+                self.ended = outcome;
+            }
+        }
+    }
+
+    /// Everything that can be seen of the flow.
+    fn snapshot(&self) -> String {
+        format!("{:?}", self.flow)
+    }
+
+    fn end(mut self) {
+        self.settle();
+        self.flow.cancel();
+        self.stale.extend(self.ticket.take());
+        self.outstanding = None;
+        let outcome = self.ended.take().unwrap_or(Outcome::Cancelled);
+        self.ended = Some(outcome.clone());
+        assert_eq!(self.flow.outcome(), Some(&outcome));
+        // Rule 2: after the end, nothing is sent and nothing changes.
+        for ticket in self.stale {
+            let late = self.flow.on_reply(ticket, self.now, Reply::Failed(Failure::NotSent));
+            assert_eq!(late, Err(Misuse::StaleTicket));
+        }
+        assert!(matches!(self.flow.poll(Tick::since_origin(Duration::MAX)), Action::Done));
+        assert_eq!(self.flow.outcome(), Some(&outcome));
+        let shown = format!("{outcome} {outcome:?} {:?}", self.flow);
+        assert!(!shown.contains(SENTINEL), "{shown}");
+        assert!(!outcome.to_string().contains('\u{1b}'));
+    }
+}
+
+/// The numbers of a device authorization.
+struct Success {
+    interval: u8,
+    life: u64,
+}
+
+impl Success {
+    /// Absent, a small one, or one beyond all patience.
+    fn interval(&self) -> Option<Duration> {
+        match self.interval {
+            b'-' => None,
+            b'H' => Some(Duration::from_secs(1_000_000_000)),
+            digit => Some(Duration::from_secs(u64::from(digit.wrapping_sub(b'0') % 64))),
+        }
+    }
+
+    fn life(&self) -> Duration {
+        Duration::from_secs(1 + self.life * 20)
+    }
+}
+
+fn response(operation: Operation, kind: u8, argument: u64, success: &Success) -> http::Response<String> {
+    let (status, body) = match kind {
+        b'g' => (200, success_body(operation, success)),
+        b'k' => (400, r#"{"error":"authorization_pending"}"#.to_owned()),
+        b's' => (400, r#"{"error":"slow_down"}"#.to_owned()),
+        b'd' => (400, r#"{"error":"access_denied","error_description":"\u001b[2Jno"}"#.to_owned()),
+        b'e' => (400, r#"{"error":"expired_token"}"#.to_owned()),
+        b'i' => (400, r#"{"error":"invalid_grant"}"#.to_owned()),
+        b'c' => (401, r#"{"error":"invalid_client"}"#.to_owned()),
+        b'u' => (400, r#"{"error":"unauthorized_client"}"#.to_owned()),
+        b'5' => (500, r#"{"error":"server_error"}"#.to_owned()),
+        b'h' => (502, "<html></html>".to_owned()),
+        b'0' => (200, String::new()),
+        b'3' => (302, r#"{"error":"access_denied"}"#.to_owned()),
+        b'2' => (200, format!(r#"{{"clientId":"","deviceCode":[],"refreshToken":"{SENTINEL}"}}"#)),
+        b'4' => (404, "{}".to_owned()),
+        _ => (429, String::new()),
+    };
+    let mut response = http::Response::builder().status(status);
+    if kind == b't' {
+        response = response.header("retry-after", argument);
+    }
+    response.body(body).unwrap()
+}
+
+fn success_body(operation: Operation, success: &Success) -> String {
+    match operation {
+        Operation::RegisterClient => format!(r#"{{"clientId":"new","clientSecret":"{SENTINEL}"}}"#),
+        Operation::StartDeviceAuthorization => {
+            let interval = success
+                .interval()
+                .map_or_else(|| "null".to_owned(), |interval| interval.as_secs().to_string());
+            let life = success.life().as_secs();
+            format!(
+                r#"{{"deviceCode":"{SENTINEL}","userCode":"u","verificationUri":"v","expiresIn":{life},"interval":{interval}}}"#
+            )
+        }
+        _ => format!(r#"{{"accessToken":"{SENTINEL}","refreshToken":"{SENTINEL}","expiresIn":9}}"#),
+    }
+}
+
+/// A success of another operation than this one.
+fn other_success(operation: Operation) -> Reply {
+    if operation == Operation::CreateToken {
+        Reply::Registered(Registration::new(Client::new("other", Secret::from(SENTINEL))))
+    } else {
+        Reply::Granted(Token::bearer(Secret::from(SENTINEL), Duration::from_secs(1)))
+    }
+}

@@ -1,0 +1,63 @@
+//! The bodies of the fuzz targets: functions over bytes that panic when something that must hold does not.
+//!
+//! `cargo fuzz run TARGET` feeds them with whatever libFuzzer thinks up; `cargo test` feeds them with the committed
+//! seeds in `corpus/TARGET/*.seed`, and with every cut and many single-byte changes of them.
+//!
+//! | target | what it drives | what must hold |
+//! |---|---|---|
+//! | [`response`] | the client's reading of responses | no panic; what was read is written and read again the same; nothing printed depends on a secret |
+//! | [`request`] | the server's reading of requests | the same |
+//! | [`flow`] | the client's state machine, by any sequence of calls | the rules of its documentation, held against a model |
+#![cfg_attr(
+    not(test),
+    expect(
+        clippy::missing_panics_doc,
+        reason = "a panic is how these functions say that something is wrong"
+    )
+)]
+
+mod flow;
+mod wire;
+
+pub use flow::flow;
+pub use wire::{request, response};
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// Runs a body over its seeds and over what is near them.
+    fn near_the_seeds(target: &str, body: fn(&[u8])) {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
+        let mut seeds = 0;
+        for entry in std::fs::read_dir(&dir).unwrap() {
+            let seed = std::fs::read(entry.unwrap().path()).unwrap();
+            body(&seed);
+            for at in 0..seed.len() {
+                body(&seed[..at]);
+                for change in [1, 0x20, 0x80, 0xff] {
+                    let mut changed = seed.clone();
+                    changed[at] ^= change;
+                    body(&changed);
+                }
+            }
+            seeds += 1;
+        }
+        assert!(seeds >= 10, "{target} has {seeds} seeds");
+    }
+
+    #[test]
+    fn responses_near_the_seeds_break_no_rule() {
+        near_the_seeds("response", crate::response);
+    }
+
+    #[test]
+    fn requests_near_the_seeds_break_no_rule() {
+        near_the_seeds("request", crate::request);
+    }
+
+    #[test]
+    fn flows_near_the_seeds_break_no_rule() {
+        near_the_seeds("flow", crate::flow);
+    }
+}
