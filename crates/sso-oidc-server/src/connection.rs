@@ -6,7 +6,7 @@ use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use core::time::Duration;
@@ -37,16 +37,16 @@ pub(crate) async fn serve(
     peer: Peer,
     mut stopping: watch::Receiver<bool>,
 ) {
-    let answering = Arc::new(AtomicBool::new(false));
+    let phase = Arc::new(AtomicU64::new(0));
     let limits = shared.limits;
-    let stream = HeadDeadline::new(stream, limits.head_timeout, Arc::clone(&answering));
+    let stream = HeadDeadline::new(stream, limits.head_timeout, Arc::clone(&phase));
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
-        let answering = Arc::clone(&answering);
+        let phase = Arc::clone(&phase);
         async move {
-            answering.store(true, Ordering::Relaxed);
+            phase.fetch_add(1, Ordering::Relaxed);
             let response = answer(&shared, peer, request).await;
-            answering.store(false, Ordering::Relaxed);
+            phase.fetch_add(1, Ordering::Relaxed);
             Ok::<_, Infallible>(response)
         }
     });
@@ -83,8 +83,10 @@ async fn asked_to_stop(stopping: &mut watch::Receiver<bool>) {
 struct HeadDeadline {
     stream: TcpStream,
     timeout: Duration,
-    /// Whether a request is being answered: what arrives then is no head.
-    answering: Arc<AtomicBool>,
+    /// Goes up by one when a head is complete and when its answer is made. While it is odd, what arrives is no head.
+    phase: Arc<AtomicU64>,
+    /// The phase at the latest read.
+    seen: u64,
     /// When the first byte of the head that is arriving came.
     began: Option<Instant>,
     /// Wakes the connection at the deadline; made only if a head does not arrive in one piece.
@@ -92,8 +94,8 @@ struct HeadDeadline {
 }
 
 impl HeadDeadline {
-    const fn new(stream: TcpStream, timeout: Duration, answering: Arc<AtomicBool>) -> Self {
-        Self { stream, timeout, answering, began: None, alarm: None }
+    const fn new(stream: TcpStream, timeout: Duration, phase: Arc<AtomicU64>) -> Self {
+        Self { stream, timeout, phase, seen: 0, began: None, alarm: None }
     }
 }
 
@@ -104,9 +106,13 @@ impl AsyncRead for HeadDeadline {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.answering.load(Ordering::Relaxed) {
+        let phase = this.phase.load(Ordering::Relaxed);
+        if phase != this.seen {
+            this.seen = phase;
             this.began = None;
             this.alarm = None;
+        }
+        if phase % 2 == 1 {
             return Pin::new(&mut this.stream).poll_read(cx, buffer);
         }
         let timed_out =

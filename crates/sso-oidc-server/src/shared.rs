@@ -1,5 +1,6 @@
 //! What all connections share: the store behind its lock, the rules, the clock.
 
+use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,7 +12,6 @@ use crate::record::Records;
 use crate::{Approval, Config, Limits, ServeError};
 
 /// What all connections share.
-#[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) approval: Approval,
     pub(crate) policy: Policy,
@@ -28,6 +28,13 @@ pub(crate) struct Shared {
     hosts: Option<Vec<String>>,
     store: Mutex<Memory>,
     records: Mutex<Records>,
+}
+
+/// Where it is, and not the thousands of records that it holds.
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
 }
 
 impl Shared {

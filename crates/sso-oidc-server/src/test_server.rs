@@ -1,7 +1,7 @@
 //! A server for other people's tests.
 
 use core::time::Duration;
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
@@ -19,7 +19,8 @@ const REMEMBERED: usize = 10_000;
 pub struct TestServer {
     handle: Handle,
     stop: Option<oneshot::Sender<()>>,
-    stopped: mpsc::Receiver<()>,
+    /// In a mutex only so that a test can share the server between threads.
+    stopped: Mutex<mpsc::Receiver<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -59,7 +60,9 @@ impl TestServer {
             })
             .map_err(|source| ServeError::Thread { source })?;
         match starting.recv() {
-            Ok(Ok(handle)) => Ok(Self { handle, stop: Some(stop), stopped, thread: Some(thread) }),
+            Ok(Ok(handle)) => {
+                Ok(Self { handle, stop: Some(stop), stopped: Mutex::new(stopped), thread: Some(thread) })
+            }
             Ok(Err(error)) => Err(error),
             Err(gone) => Err(ServeError::Thread { source: std::io::Error::other(gone) }),
         }
@@ -125,7 +128,8 @@ impl Drop for TestServer {
         drop(self.stop.take());
         // Waiting blocks the caller, which is what a test wants: the port is free when the drop returns. It is
         // bounded, and the thread is only joined once it has nothing left to do.
-        if self.stopped.recv_timeout(STOP).is_ok()
+        let stopped = self.stopped.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if stopped.recv_timeout(STOP).is_ok()
             && let Some(thread) = self.thread.take()
         {
             let _ = thread.join();

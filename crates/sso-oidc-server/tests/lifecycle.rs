@@ -1,0 +1,169 @@
+//! Starting, stopping, many at once, and bounds.
+
+mod common;
+
+use std::net::TcpStream;
+use std::sync::{Arc, Barrier};
+use std::time::{Duration, Instant};
+
+use common::Http;
+use serde_json::json;
+use sso_oidc_server::{Capacity, Config, Limits, ServeError, Server, SlowDown, TestServer};
+
+fn can_connect(endpoint: &str) -> bool {
+    TcpStream::connect(endpoint.strip_prefix("http://").unwrap()).is_ok()
+}
+
+#[test]
+fn a_dropped_test_server_has_closed_its_port_and_its_connections() {
+    let server = TestServer::start();
+    let endpoint = server.endpoint().to_owned();
+    let mut idle = Http::to(&server);
+    assert_eq!(idle.get("/health").status, 200);
+    let mut stalled = Http::to(&server);
+    stalled.raw(b"POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n");
+    let began = Instant::now();
+    drop(server);
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(!can_connect(&endpoint));
+    assert!(idle.is_closed());
+    assert!(stalled.is_closed());
+}
+
+#[tokio::test]
+async fn a_test_server_starts_and_drops_inside_an_async_test() {
+    let server = TestServer::start();
+    let endpoint = server.endpoint().to_owned();
+    let body = tokio::task::spawn_blocking({
+        let endpoint = endpoint.clone();
+        move || Http::to_endpoint(&endpoint).get("/health").body
+    })
+    .await
+    .unwrap();
+    assert_eq!(body, "ok\n");
+    drop(server);
+    assert!(!can_connect(&endpoint));
+}
+
+#[test]
+fn test_servers_do_not_share_anything() {
+    let (one, two) = (TestServer::start(), TestServer::start());
+    assert_ne!(one.endpoint(), two.endpoint());
+    let client = Http::to(&one).client();
+    let body =
+        json!({"clientId": client.id, "clientSecret": client.secret, "startUrl": "https://x.example/start"});
+    assert_eq!(Http::to(&two).post("/device_authorization", &body).status, 401);
+}
+
+#[test]
+fn a_port_in_use_is_said_so_with_the_port() {
+    let server = TestServer::start();
+    let address = server.endpoint().strip_prefix("http://").unwrap().parse().unwrap();
+    let error = TestServer::with(Config::default().with_listen(address)).unwrap_err();
+    assert!(matches!(error, ServeError::PortInUse { .. }), "{error:?}");
+    assert_eq!(error.to_string(), format!("port {} is already in use on 127.0.0.1", address.port()));
+    assert!(std::error::Error::source(&error).is_some());
+}
+
+#[test]
+fn an_address_of_another_machine_cannot_be_listened_on() {
+    let error = TestServer::with(Config::default().with_listen(([192, 0, 2, 1], 0).into())).unwrap_err();
+    assert!(matches!(error, ServeError::Listen { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_server_answers_from_serve_on_and_returns_when_it_is_told_to() {
+    let server = Server::bind(Config::default()).await.unwrap();
+    let (endpoint, handle) = (server.endpoint(), server.handle());
+    assert_eq!(endpoint, format!("http://{}", server.local_addr()));
+    let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(server.serve(async {
+        let _ = stopping.await;
+    }));
+    let answer = tokio::task::spawn_blocking({
+        let endpoint = endpoint.clone();
+        move || {
+            let mut http = Http::to_endpoint(&endpoint);
+            let client = http.client();
+            http.start(&client)
+        }
+    })
+    .await
+    .unwrap();
+    handle.approve(&answer.user_code).unwrap();
+    stop.send(()).unwrap();
+    tokio::time::timeout(Duration::from_secs(5), serving).await.unwrap().unwrap();
+    assert!(!can_connect(&endpoint));
+    assert_eq!(handle.stats().connections, 1, "the handle outlives the server");
+}
+
+#[test]
+fn of_many_simultaneous_polls_of_an_approved_code_exactly_one_gets_the_token() {
+    const POLLS: usize = 8;
+    let server = TestServer::with(Config::default().with_slow_down(SlowDown::Off)).unwrap();
+    let mut http = Http::to(&server);
+    let client = http.client();
+    for _ in 0..10 {
+        let device = http.start(&client);
+        server.approve(&device.user_code).unwrap();
+        let barrier = Arc::new(Barrier::new(POLLS));
+        let polls: Vec<_> = (0..POLLS)
+            .map(|_| {
+                let (client, device, barrier) = (client.clone(), device.clone(), Arc::clone(&barrier));
+                let mut http = Http::to(&server);
+                std::thread::spawn(move || {
+                    barrier.wait();
+                    http.poll(&client, &device).status
+                })
+            })
+            .collect();
+        let mut statuses: Vec<u16> = polls.into_iter().map(|poll| poll.join().unwrap()).collect();
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 400, 400, 400, 400, 400, 400, 400]);
+    }
+}
+
+#[test]
+fn registrations_stay_at_their_cap_however_many_come() {
+    let capacity = Capacity::default().with_clients(1000);
+    let server = TestServer::with(Config::default().with_capacity(capacity)).unwrap();
+    let mut http = Http::to(&server);
+    let first = http.client();
+    let body = json!({"clientName": "t", "clientType": "public"}).to_string();
+    let one = format!(
+        "POST /client/register HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let many = one.repeat(50);
+    let mut refused = 0;
+    for _ in 0..400 {
+        http.raw(many.as_bytes());
+        for _ in 0..50 {
+            let response = http.read().unwrap();
+            if response.status == 400 {
+                assert_eq!(response.fault(), "SlowDownException");
+                refused += 1;
+            }
+        }
+    }
+    assert_eq!(refused, 20_000 - 999);
+    assert_eq!(server.handle().stats().held.clients, 1000);
+    let _ = http.start(&first);
+}
+
+#[test]
+fn connections_over_the_limit_wait_their_turn() {
+    let limits = Limits::default().with_connections(2);
+    let server = TestServer::with(Config::default().with_limits(limits)).unwrap();
+    let mut first = Http::to(&server);
+    let mut second = Http::to(&server);
+    assert_eq!(first.get("/health").status, 200);
+    assert_eq!(second.get("/health").status, 200);
+    let mut third = Http::to(&server);
+    third.raw(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(server.connections(), 2);
+    drop(first);
+    assert_eq!(third.read().unwrap().status, 200);
+    assert_eq!(server.connections(), 3);
+}

@@ -1,0 +1,87 @@
+//! The log: one line a request, and nothing secret in it.
+
+mod common;
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use common::{Http, poll_body};
+use serde_json::json;
+use sso_oidc_server::TestServer;
+use tracing_subscriber::fmt::MakeWriter;
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+#[test]
+fn a_whole_sign_in_at_trace_level_leaves_no_secret_and_no_code_in_the_log() {
+    let log = Log::default();
+    tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_ansi(false)
+        .with_writer(log.clone())
+        .init();
+    let server = TestServer::start();
+    let mut http = Http::to(&server);
+    let client = http.register(&json!({"clientName": "t", "clientType": "public", "scopes": ["s"]}));
+    let device = http.start(&client);
+    let pending = http.poll(&client, &device);
+    let page = http.get(&format!("/device?user_code={}", device.user_code));
+    let cookie = page.header("Set-Cookie").unwrap().to_owned();
+    let csrf = cookie.split(['=', ';']).nth(1).unwrap().to_owned();
+    let form = format!("user_code={}&csrf={csrf}&action=approve", device.user_code);
+    assert_eq!(http.send("POST", "/device", &[("Cookie", &cookie)], &form).status, 200);
+    let token = http.post("/token", &poll_body(&client, &device)).json();
+    let refresh = json!({
+        "clientId": client.id, "clientSecret": client.secret,
+        "grantType": "refresh_token", "refreshToken": token["refreshToken"],
+    });
+    let fresh = http.post("/token", &refresh).json();
+    assert_eq!(http.get("/sentinel-path?sentinel-query").status, 404);
+    let handle = format!("{:?}", server.handle());
+    drop(server);
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let text = |json: &serde_json::Value, name: &str| json[name].as_str().unwrap().to_owned();
+    let secrets = [
+        client.secret,
+        device.device_code,
+        device.user_code.clone(),
+        device.user_code.replace('-', ""),
+        csrf,
+        text(&token, "accessToken"),
+        text(&token, "refreshToken"),
+        text(&fresh, "accessToken"),
+        text(&fresh, "refreshToken"),
+        "sentinel".to_owned(),
+    ];
+    for secret in secrets {
+        assert!(!log.contains(&secret), "{secret} in the log:\n{log}");
+        assert!(!handle.contains(&secret), "{secret} in the handle's Debug output");
+    }
+    let id = pending.header("x-amzn-RequestId").unwrap();
+    let line = log.lines().find(|line| line.contains(id)).unwrap_or_else(|| panic!("{log}"));
+    for part in ["CreateToken", "status=400", "AuthorizationPendingException"] {
+        assert!(line.contains(part), "{line}");
+    }
+    assert_eq!(log.lines().filter(|line| line.contains("answered")).count(), 8, "one line a request:\n{log}");
+}
