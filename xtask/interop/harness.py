@@ -92,9 +92,12 @@ class Server:
         return self.child.returncode, rest
 
     def kill(self):
+        """Ends the server whatever state it is in; twice does no harm."""
         if self.child.poll() is None:
             self.child.kill()
             self.child.wait()
+        self.child.stdout.close()
+        self.log.close()
 
     def __enter__(self):
         return self
