@@ -313,3 +313,34 @@ fn full(what: &str) -> Fault {
     Fault::new(FaultCode::SlowDown)
         .with_description(format!("The server holds as many {what} as it can; try later"))
 }
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_forgotten_device_takes_its_user_code_along() {
+        let policy = Policy::default();
+        let mut store = Memory::new(Capacity::default());
+        let mut seed = 1u64;
+        let mut entropy = |bytes: &mut [u8]| {
+            bytes.fill_with(|| {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                (seed >> 56) as u8
+            });
+            Ok(())
+        };
+        let start = Moment::new(Duration::ZERO);
+        let registration =
+            store.register_client(&policy, &RegisterClientRequest::new("t"), start, &mut entropy).unwrap();
+        let ask = StartDeviceAuthorizationRequest::new(registration.client, "https://x.example");
+        for minute in 0..120 {
+            let now = start.after(Duration::from_secs(60 * minute));
+            store.start_device_authorization(&policy, &ask, now, &mut entropy).unwrap();
+            assert_eq!(store.user_codes.len(), store.devices.len());
+        }
+        assert_eq!(store.devices.len(), 20, "ten minutes of life and ten of memory");
+    }
+}

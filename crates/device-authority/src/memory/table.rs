@@ -121,3 +121,50 @@ impl<K: Ord + Clone, V: Forgettable> Table<K, V> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+
+    struct Until(u64);
+
+    impl Forgettable for Until {
+        fn forget_at(&self) -> Moment {
+            Moment::new(Duration::from_secs(self.0))
+        }
+    }
+
+    #[test]
+    fn the_order_has_each_record_once_whatever_is_put_and_removed() {
+        let mut table = Table::new(8);
+        for i in 0..1000u64 {
+            table.put_over_first(i * 7 % 13, Until(i * 31 % 17));
+            if i % 5 == 0 {
+                table.remove(&(i % 13));
+            }
+            if i % 11 == 0 {
+                table.make_room(Moment::new(Duration::from_secs(i % 6)), |_, _| {});
+            }
+            assert_eq!(table.order.len(), table.records.len());
+            assert!(table.len() <= 8);
+        }
+    }
+
+    #[test]
+    fn a_full_table_drops_what_may_be_forgotten_first() {
+        let mut table = Table::new(2);
+        for (key, until) in [("a", 5), ("b", 3), ("c", 9)] {
+            table.put_over_first(key, Until(until));
+        }
+        assert!(table.find("b").is_none() && table.find("a").is_some() && table.find("c").is_some());
+    }
+
+    #[test]
+    fn a_table_without_room_holds_nothing() {
+        let mut table = Table::new(0);
+        table.put_over_first("a", Until(1));
+        assert_eq!((table.len(), table.order.len()), (0, 0));
+    }
+}

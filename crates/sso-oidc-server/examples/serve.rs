@@ -1,0 +1,13 @@
+//! The smallest program around the server: listens on a free loopback port until it is killed, a person approves.
+//!
+//! `cargo run -p sso-oidc-server --example serve`, then open the printed address in a browser.
+
+use sso_oidc_server::{Config, Server};
+
+#[tokio::main]
+async fn main() -> Result<(), sso_oidc_server::ServeError> {
+    let server = Server::bind(Config::default()).await?;
+    println!("listening on {}", server.endpoint());
+    server.serve(std::future::pending()).await;
+    Ok(())
+}
