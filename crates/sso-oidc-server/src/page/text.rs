@@ -72,10 +72,10 @@ pub(super) fn confirm(review: &Review, token: &Secret) -> String {
              <p>Check that your device or terminal shows exactly this code:</p>\n\
              <p class=\"code\" id=\"code\">{code}</p>\n\
              <dl>\n\
-             <dt>Asked by</dt><dd><strong>{name}</strong> <span class=\"hint\">(its own words)</span></dd>\n\
+             <dt>Asked by</dt><dd><strong>{name}</strong> <span class=\"hint\">a name that it gave itself</span></dd>\n\
              <dt>Wants to</dt><dd><ul>{scopes}</ul></dd>\n\
              <dt>Sign in at</dt><dd class=\"url\">{url}</dd>\n\
-             <dt>Asked</dt><dd>{asked} ago</dd>\n\
+             <dt>Asked</dt><dd>{asked}</dd>\n\
              <dt>Time left</dt><dd>{left}</dd>\n\
              </dl>\n\
              <p class=\"warning\" role=\"note\"><strong>Only continue if you started this yourself.</strong> \
@@ -91,7 +91,7 @@ pub(super) fn confirm(review: &Review, token: &Secret) -> String {
              <p class=\"hint\"><a href=\"/device\">This is not my code</a></p>\n",
             name = Text(&review.client_name),
             url = Text(&review.start_url),
-            asked = span(review.asked),
+            asked = ago(review.asked),
             left = span(review.left),
             csrf = Text(token.expose()),
         ),
@@ -186,6 +186,11 @@ fn way_on(typed: &str) -> String {
         Some(code) => format!("<p><a href=\"/device?user_code={code}\">Look at the request again</a></p>\n"),
         None => "<p><a href=\"/device\">Enter a code</a></p>\n".to_owned(),
     }
+}
+
+/// How long ago, in words.
+fn ago(time: Duration) -> String {
+    if time < Duration::from_secs(2) { "just now".to_owned() } else { format!("{} ago", span(time)) }
 }
 
 /// A length of time in words.
