@@ -2,8 +2,11 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::demo::DemoArgs;
 use crate::globals::Globals;
+use crate::login::LoginArgs;
 use crate::operations::{CreateTokenArgs, RegisterClientArgs, StartDeviceAuthorizationArgs};
+use crate::serve::ServeArgs;
 
 /// Sign in to AWS IAM Identity Center from a terminal.
 #[derive(Parser)]
@@ -29,6 +32,12 @@ anything else, 130 Ctrl-C.";
 /// The commands. A new one is a module of its own with a `clap::Args` type and a `run` function; see `main.rs`.
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// Sign in: show a code, wait for a person to approve it in a browser, keep the token where AWS's tools look
+    Login(LoginArgs),
+    /// Watch a complete sign-in against a local server: nothing to configure, no AWS account needed
+    Demo(DemoArgs),
+    /// Run a local server that stands in for the real service, with the page a person approves on
+    Serve(ServeArgs),
     /// Make a client known to the service; prints its id and secret
     RegisterClient(RegisterClientArgs),
     /// Ask for a device code, and for the user code that a person approves in a browser

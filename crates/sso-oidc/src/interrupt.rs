@@ -1,4 +1,4 @@
-//! Ctrl-C, for commands that have nothing to clean up.
+//! Ctrl-C, as exit 130.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -10,8 +10,14 @@ use crate::exit::Exit;
 /// From now on Ctrl-C ends the program with 130 and no message, as with the AWS CLI. Without this the signal itself
 /// would end it, which shells also show as 130, but other callers do not.
 ///
-/// Commands that must clean up (a lock, a server) do not call this and handle the signal themselves.
+/// Commands that must clean up (a lock, a server) use [`on_ctrl_c`] instead.
 pub(crate) fn exit_on_ctrl_c() {
+    on_ctrl_c(exit);
+}
+
+/// From now on the first Ctrl-C calls this, from a thread of its own, and a second one ends the program with 130
+/// whatever it is doing.
+pub(crate) fn on_ctrl_c(mut first: impl FnMut() + Send + 'static) {
     let (ready, registered) = mpsc::channel();
     // If no thread or handler can be had, the signal's own effect stays, which is good enough.
     let thread = std::thread::Builder::new().name("ctrl-c".to_owned()).spawn(move || {
@@ -27,11 +33,18 @@ pub(crate) fn exit_on_ctrl_c() {
             }
         });
         if signal.is_ok() {
-            std::process::exit(i32::from(Exit::Interrupted as u8));
+            first();
+            if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+                exit();
+            }
         }
     });
     if thread.is_ok() {
         // An error means that the thread has given up.
         let _ = registered.recv();
     }
+}
+
+fn exit() {
+    std::process::exit(i32::from(Exit::Interrupted as u8));
 }

@@ -18,22 +18,27 @@
 //! | an error with its exit code, hints and request id | [`exit::Failure`], [`explain`] |
 //! | a warning, raw data on standard output, an error's causes | [`exit::warn`], [`exit::print_data`], [`exit::chain`] |
 //! | a secret from a file or standard input | [`sources::Sources`] |
-//! | Ctrl-C as exit 130, if there is nothing to clean up | [`interrupt::exit_on_ctrl_c`] |
+//! | Ctrl-C as exit 130, with or without something to clean up | [`interrupt`] |
+//! | prompt, QR code, browser, status line, the words for each end of a sign-in | [`signin`] |
 //!
 //! Results go to standard output and nothing else does; all talk goes to standard error. A command that handles Ctrl-C
 //! itself returns `Failure::new(Exit::Interrupted, …)`.
 
 mod cli;
+mod demo;
 mod environment;
 mod exit;
 mod explain;
 mod globals;
 mod interrupt;
 mod logging;
+mod login;
 mod operations;
 mod output;
+mod serve;
 mod service;
 mod settings;
+mod signin;
 mod sources;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -76,6 +81,9 @@ fn main() -> ExitCode {
 
 fn run(command: &Command, settings: &Settings) -> Result<(), Failure> {
     match command {
+        Command::Login(args) => login::run(args, settings),
+        Command::Serve(args) => serve::run(args, settings),
+        Command::Demo(args) => demo::run(args, settings),
         Command::RegisterClient(args) => {
             interrupt::exit_on_ctrl_c();
             operations::register_client(args, settings)

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use device_flow::Failure as Sent;
 use device_flow_ureq::{Error, HttpClient};
-use oidc_proto::{FaultCode, Operation};
+use oidc_proto::{Endpoint, FaultCode, Operation};
 
 use crate::exit::Failure;
 use crate::explain;
@@ -107,7 +107,14 @@ impl Service {
 /// # Errors
 /// A configuration failure: no endpoint, or certificates that cannot be read.
 pub(crate) fn client(settings: &Settings) -> Result<HttpClient, Failure> {
-    let endpoint = settings.endpoint()?;
+    client_of(settings, settings.endpoint()?)
+}
+
+/// An HTTP client for this endpoint, with the certificates and time-outs of the settings.
+///
+/// # Errors
+/// A configuration failure: certificates that cannot be read.
+pub(crate) fn client_of(settings: &Settings, endpoint: Endpoint) -> Result<HttpClient, Failure> {
     tracing::debug!(
         %endpoint,
         profile = settings.profile_name(),

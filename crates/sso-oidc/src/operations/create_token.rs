@@ -92,7 +92,7 @@ pub(crate) fn run(args: &CreateTokenArgs, settings: &Settings) -> Result<(), Fai
         Grant::DeviceCode { .. } => service.call(operation, |client| client.create_token(&request)),
         _ => service.call_once(operation, |client| client.create_token(&request)),
     }?;
-    printer.print(operation.name(), &document(&token))
+    printer.print(operation.name(), &token_document(&token))
 }
 
 /// The grant: its members, and no others. `None` if no type was given, which [`Input::finish`] reports.
@@ -157,7 +157,8 @@ fn given(argument: &Option<String>, file: &Option<PathBuf>) -> bool {
     argument.is_some() || file.is_some()
 }
 
-fn document(token: &Token) -> Document {
+/// A token as CreateToken's result is printed.
+pub(crate) fn token_document(token: &Token) -> Document {
     Document::map([
         ("accessToken", (&token.access_token).into()),
         ("tokenType", token.token_type.as_str().into()),

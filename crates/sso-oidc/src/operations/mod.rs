@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use oidc_proto::Operation;
 
-pub(crate) use create_token::{CreateTokenArgs, run as create_token};
+pub(crate) use create_token::{CreateTokenArgs, run as create_token, token_document};
 pub(crate) use register_client::{RegisterClientArgs, run as register_client};
 pub(crate) use start_device_authorization::{
     StartDeviceAuthorizationArgs, run as start_device_authorization,

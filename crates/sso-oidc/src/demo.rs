@@ -1,0 +1,157 @@
+//! `demo`: a complete sign-in against a server inside this process, so that one command shows everything.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use device_flow::{NotSignedIn, Observer, SignedIn, Status, UserPrompt};
+use oidc_proto::Endpoint;
+use sso_oidc_server::{Config, Handle, TestServer};
+
+use crate::exit::{Failure, chain, print_data};
+use crate::interrupt;
+use crate::settings::Settings;
+use crate::signin::{Presenter, PromptArgs, Screen, failure_of};
+
+/// The flags of `demo`.
+#[derive(Args, Debug)]
+pub(crate) struct DemoArgs {
+    /// Let a simulated person approve after two seconds, instead of waiting for you
+    #[arg(long)]
+    approve: bool,
+
+    /// Sign in through the async adapter instead of the blocking one
+    #[arg(long = "async")]
+    by_async: bool,
+
+    #[command(flatten)]
+    prompt: PromptArgs,
+}
+
+/// As if a portal of this address existed; the local server takes any.
+const START_URL: &str = "https://d-1234567890.awsapps.com/start";
+/// How long the simulated person takes.
+const PERSON: Duration = Duration::from_secs(2);
+/// How often the server is asked whether somebody has decided.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// Shows a sign-in from beginning to end.
+///
+/// # Errors
+/// How the sign-in ended, if not with a token.
+pub(crate) fn run(args: &DemoArgs, settings: &Settings) -> Result<(), Failure> {
+    let stderr_is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let screen = Screen::of_process(settings.environment(), settings.colored(stderr_is_terminal));
+    let config = Config::default().with_interval(Duration::from_secs(1));
+    let server = TestServer::with(config).map_err(|error| Failure::other(chain(&error)))?;
+    let endpoint = Endpoint::custom(server.endpoint()).map_err(Failure::other)?;
+    let decided = Arc::new(Mutex::new(None));
+    let witness = Witness {
+        presenter: Presenter::new(&args.prompt, settings.environment(), screen),
+        server: server.handle(),
+        approve: args.approve,
+        decided: Arc::clone(&decided),
+    };
+    let adapter = if args.by_async { "async (device-flow-reqwest)" } else { "blocking (device-flow-ureq)" };
+    let result = if args.by_async {
+        interrupt::exit_on_ctrl_c();
+        signed_in_async(&endpoint, witness)?
+    } else {
+        signed_in_blocking(&endpoint, witness)?
+    };
+    let done = Instant::now();
+    let decided = decided.lock().unwrap_or_else(PoisonError::into_inner).take();
+    print_data(&summary(&result, adapter, &endpoint, decided.map(|at: Instant| done.duration_since(at))))
+}
+
+fn signed_in_blocking(endpoint: &Endpoint, witness: Witness) -> Result<SignedIn, Failure> {
+    use device_flow_ureq::{Cancel, HttpClient};
+    let client = HttpClient::new(endpoint.clone()).map_err(|error| Failure::other(chain(&error)))?;
+    let cancel = Cancel::new();
+    let by_ctrl_c = cancel.clone();
+    interrupt::on_ctrl_c(move || by_ctrl_c.cancel());
+    let policy = client.policy(START_URL).with_client_name("sso-oidc demo");
+    ended(client.login(policy).cancelled_by(&cancel).run(witness), endpoint)
+}
+
+fn signed_in_async(endpoint: &Endpoint, witness: Witness) -> Result<SignedIn, Failure> {
+    use device_flow_reqwest::HttpClient;
+    let client = HttpClient::new(endpoint.clone()).map_err(|error| Failure::other(chain(&error)))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::other(format_args!("cannot start a runtime: {error}")))?;
+    let policy = client.policy(START_URL).with_client_name("sso-oidc demo");
+    ended(runtime.block_on(client.login(policy).run(witness)), endpoint)
+}
+
+fn ended<E: Error + 'static>(
+    result: Result<SignedIn, Box<NotSignedIn<E>>>,
+    endpoint: &Endpoint,
+) -> Result<SignedIn, Failure> {
+    result.map_err(|end| failure_of(&end, endpoint))
+}
+
+/// Shows the prompt, lets the simulated person approve, and notes when somebody has decided.
+struct Witness {
+    presenter: Presenter,
+    server: Handle,
+    approve: bool,
+    decided: Arc<Mutex<Option<Instant>>>,
+}
+
+impl Observer for Witness {
+    fn prompt(&mut self, prompt: &UserPrompt) {
+        self.presenter.prompt(prompt);
+        let (server, approve, decided) = (self.server.clone(), self.approve, Arc::clone(&self.decided));
+        let (code, life) = (prompt.user_code.clone(), prompt.expires_in);
+        // It ends by itself when the code is decided on or dead.
+        let watching = thread::Builder::new().name("witness".to_owned()).spawn(move || {
+            if approve {
+                thread::sleep(PERSON);
+                // Refused only if somebody was faster, on the page.
+                let _ = server.approve(&code);
+            }
+            let started = Instant::now();
+            while server.pending().contains(&code) && started.elapsed() < life {
+                thread::sleep(LOOK_AGAIN);
+            }
+            *decided.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        });
+        drop(watching);
+    }
+
+    fn waiting(&mut self, status: &Status<'_>) {
+        self.presenter.waiting(status);
+    }
+}
+
+fn summary(
+    signed_in: &SignedIn,
+    adapter: &str,
+    endpoint: &Endpoint,
+    since_decision: Option<Duration>,
+) -> String {
+    let mut text = String::new();
+    let mut row = |name: &str, value: &dyn std::fmt::Display| {
+        let _ = writeln!(text, "{name:<24}{value}");
+    };
+    row("Outcome", &"signed in");
+    row("Adapter", &adapter);
+    row("Server", endpoint);
+    row("Polls", &signed_in.polls);
+    if let Some(wait) = since_decision {
+        row("Approval to token", &format_args!("{} ms (the interval is 1 s)", wait.as_millis()));
+    }
+    row("Whole sign-in", &format_args!("{:.1} s", signed_in.elapsed.as_secs_f64()));
+    let token = &signed_in.token;
+    let length = token.access_token.expose().len();
+    row("Access token", &format_args!("{:?}, {length} characters", token.access_token));
+    row("Good for", &format_args!("{} s", token.expires_in.as_secs()));
+    row(
+        "Refresh token",
+        &if token.refresh_token.is_some() { "yes" } else { "no (no scopes were asked for)" },
+    );
+    text
+}

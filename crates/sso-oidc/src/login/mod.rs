@@ -1,0 +1,157 @@
+//! `login`: the device flow from a terminal, and the token into the cache that AWS's tools read.
+
+mod portal;
+mod store;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::Args;
+use device_flow_ureq::{Cancel, SignedIn};
+use oidc_proto::Endpoint;
+
+use self::portal::Portal;
+use self::store::Store;
+use crate::exit::{Exit, Failure, warn};
+use crate::interrupt;
+use crate::operations::token_document;
+use crate::service;
+use crate::settings::Settings;
+use crate::signin::{Presenter, PromptArgs, Screen, failure_of};
+
+/// The flags of `login`.
+#[derive(Args, Debug)]
+pub(crate) struct LoginArgs {
+    /// The portal's address, such as https://d-1234567890.awsapps.com/start [profile: sso_start_url]
+    #[arg(long, value_name = "URL")]
+    start_url: Option<String>,
+
+    /// The [sso-session NAME] section of the config file to take start URL, region and scopes from
+    #[arg(long, value_name = "NAME", conflicts_with = "start_url")]
+    sso_session: Option<String>,
+
+    /// Scopes to ask for, in place of the configured ones; sso:account:access comes with a refresh token
+    #[arg(long, value_name = "SCOPE", num_args = 1.., value_delimiter = ',')]
+    scopes: Vec<String>,
+
+    /// The name to register under; it is shown on the approval page
+    #[arg(long, value_name = "NAME", default_value = "sso-oidc")]
+    client_name: String,
+
+    /// Do nothing if a token is stored that is good for another 15 minutes
+    #[arg(long)]
+    if_needed: bool,
+
+    /// Print the token on standard output, as --output and --query say
+    #[arg(long)]
+    show_token: bool,
+
+    /// Neither read nor write ~/.aws/sso/cache; the token is then only shown (with --show-token)
+    #[arg(long, requires = "show_token")]
+    no_cache: bool,
+
+    #[command(flatten)]
+    prompt: PromptArgs,
+}
+
+/// Signs in.
+///
+/// # Errors
+/// A configuration failure before anything is sent; afterwards how the sign-in ended.
+pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> {
+    let portal = Portal::of(args, settings)?;
+    let endpoint = portal.endpoint(settings)?;
+    let printer = if args.show_token { Some(settings.printer()?) } else { None };
+    let store = if args.no_cache { None } else { Some(Store::of(&portal, settings)?) };
+    let client = service::client_of(settings, endpoint.clone())?;
+
+    let cancel = cancelled_by_ctrl_c();
+    let stored = match &store {
+        Some(store) => store.before_sign_in(args.if_needed, || cancel.handle.is_cancelled())?,
+        None => store::Before::default(),
+    };
+    if let Some(until) = stored.still_good {
+        say(format_args!("Already signed in to {}; the token is good for {until}.", portal.start_url));
+        if let (Some(printer), Some(document)) = (printer, stored.document) {
+            printer.print("CreateToken", &document)?;
+        }
+        return Ok(());
+    }
+
+    let screen = Screen::of_process(settings.environment(), settings.colored(true) && stderr_is_terminal());
+    let presenter = Presenter::new(&args.prompt, settings.environment(), screen);
+    let policy =
+        client.policy(&portal.start_url).with_client_name(&args.client_name).with_scopes(&portal.scopes);
+    cancel.signing_in.store(true, Ordering::SeqCst);
+    let signed_in =
+        client.login(policy).registered(stored.registration).cancelled_by(&cancel.handle).run(presenter);
+    let signed_in = match signed_in {
+        Ok(signed_in) => signed_in,
+        Err(end) => {
+            // A registration that was made on the way is good for the next try.
+            if let (Some(store), Some(registration)) = (&store, &end.registration) {
+                store.keep_registration(registration);
+            }
+            return Err(failure_of(&end, &endpoint));
+        }
+    };
+    finish(&signed_in, &portal, store.as_ref(), &endpoint)?;
+    match printer {
+        Some(printer) => printer.print("CreateToken", &token_document(&signed_in.token)),
+        None => Ok(()),
+    }
+}
+
+/// Stores what was won, and says so.
+fn finish(
+    signed_in: &SignedIn,
+    portal: &Portal,
+    store: Option<&Store>,
+    endpoint: &Endpoint,
+) -> Result<(), Failure> {
+    let good_for = store::life(signed_in.expires_in());
+    match store {
+        None => say(format_args!("Signed in to {}; the token is good for {good_for}.", portal.start_url)),
+        Some(store) => {
+            let file = store.keep(signed_in)?;
+            say(format_args!(
+                "Signed in to {}; the token is good for {good_for} and is kept in {}.",
+                portal.start_url,
+                file.display()
+            ));
+        }
+    }
+    if !endpoint.is_https() && !endpoint.is_loopback() {
+        warn("the token travelled unencrypted");
+    }
+    Ok(())
+}
+
+/// Ctrl-C cancels a sign-in that is under way, and ends the program before.
+struct CtrlC {
+    handle: Cancel,
+    signing_in: Arc<AtomicBool>,
+}
+
+fn cancelled_by_ctrl_c() -> CtrlC {
+    let ctrl_c = CtrlC { handle: Cancel::new(), signing_in: Arc::new(AtomicBool::new(false)) };
+    let (handle, signing_in) = (ctrl_c.handle.clone(), Arc::clone(&ctrl_c.signing_in));
+    interrupt::on_ctrl_c(move || {
+        handle.cancel();
+        if !signing_in.load(Ordering::SeqCst) {
+            std::process::exit(i32::from(Exit::Interrupted as u8));
+        }
+    });
+    ctrl_c
+}
+
+fn stderr_is_terminal() -> bool {
+    use std::io::IsTerminal as _;
+    std::io::stderr().is_terminal()
+}
+
+/// Talk, on standard error.
+fn say(words: impl std::fmt::Display) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr().lock(), "{}", oidc_proto::printable(&words.to_string()));
+}

@@ -1,0 +1,85 @@
+//! Which portal to sign in to: from the flags, a session, or the profile.
+
+use oidc_proto::{Endpoint, Service};
+use sso_cache::{Identity, SsoSettings};
+
+use super::LoginArgs;
+use crate::exit::{Failure, chain};
+use crate::settings::Settings;
+
+/// A portal, and what a sign-in there is filed under.
+#[derive(Debug)]
+pub(super) struct Portal {
+    pub(super) identity: Identity,
+    pub(super) start_url: String,
+    pub(super) region: String,
+    pub(super) scopes: Vec<String>,
+}
+
+impl Portal {
+    /// The portal that flags and profile name. `--start-url` wins over a session, a session over the profile.
+    ///
+    /// # Errors
+    /// A configuration failure that names what is missing.
+    pub(super) fn of(args: &LoginArgs, settings: &Settings) -> Result<Self, Failure> {
+        let mut portal = match (&args.start_url, &args.sso_session) {
+            (Some(url), _) => Self {
+                identity: Identity::StartUrl(url.clone()),
+                start_url: url.clone(),
+                region: settings.required_region()?,
+                scopes: Vec::new(),
+            },
+            (None, Some(session)) => {
+                let found = settings.config().resolve_session(session);
+                Self::configured(found.map_err(|error| Failure::config(chain(&error)))?, settings)
+            }
+            (None, None) => match settings.profile() {
+                Some(profile) if profile.sso_session().is_some() || profile.sso_start_url().is_some() => {
+                    let found = settings.config().resolve_sso(settings.profile_name());
+                    Self::configured(found.map_err(|error| Failure::config(chain(&error)))?, settings)
+                }
+                _ => {
+                    return Err(Failure::config("You must specify a start URL").with_hint(
+                        "pass --start-url, or --sso-session, or add `sso_start_url` or `sso_session` to the profile in \
+                         ~/.aws/config",
+                    ));
+                }
+            },
+        };
+        if !args.scopes.is_empty() {
+            portal.scopes.clone_from(&args.scopes);
+        }
+        let is_web = portal.start_url.starts_with("https://") || portal.start_url.starts_with("http://");
+        if !is_web {
+            return Err(Failure::config(format_args!(
+                "the start URL `{}` is not an http or https address",
+                portal.start_url
+            )));
+        }
+        Ok(portal)
+    }
+
+    fn configured(found: SsoSettings, settings: &Settings) -> Self {
+        // As in AWS's tools: a session without scopes gets the one for the portal API, a bare start URL gets none.
+        let is_session = matches!(found.identity, Identity::SessionName(_));
+        let default = if is_session { vec!["sso:account:access".to_owned()] } else { Vec::new() };
+        Self {
+            identity: found.identity,
+            start_url: found.start_url,
+            // The session's region is where the instance is; AWS_REGION is where somebody works.
+            region: settings.globals().region.clone().unwrap_or(found.region),
+            scopes: found.scopes.filter(|scopes| !scopes.is_empty()).unwrap_or(default),
+        }
+    }
+
+    /// Where the portal's service is.
+    ///
+    /// # Errors
+    /// A configuration failure: the endpoint or the region cannot be used.
+    pub(super) fn endpoint(&self, settings: &Settings) -> Result<Endpoint, Failure> {
+        if settings.endpoint_url()?.is_some() {
+            return settings.endpoint();
+        }
+        Endpoint::regional(Service::SsoOidc, &self.region, settings.variant()?).map_err(Failure::config)
+    }
+}

@@ -1,0 +1,153 @@
+//! `serve`: the local server, with exactly one line on standard output.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use sso_oidc_server::{Approval, Config, Server, SlowDown};
+use tracing::level_filters::LevelFilter;
+
+use crate::exit::{Failure, chain, print_data};
+use crate::logging;
+use crate::settings::Settings;
+
+/// The flags of `serve`.
+#[derive(Args, Debug)]
+pub(crate) struct ServeArgs {
+    /// The address to listen on; with port 0 the system chooses a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+
+    #[command(flatten)]
+    rules: RulesArgs,
+
+    /// The URL under which people reach the server, if it is not the address it listens on
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+
+    /// Another name that requests may give as their host; may be repeated
+    #[arg(long, value_name = "NAME")]
+    allow_host: Vec<String>,
+}
+
+/// Who approves, and how the server paces its clients.
+#[derive(Args, Debug)]
+pub(crate) struct RulesArgs {
+    /// Who decides: a person on the page (manual), or the server itself
+    #[arg(long, value_name = "manual|auto|after-polls=N|deny|expire", default_value = "manual")]
+    approve: Approval,
+
+    /// Seconds between two polls of one device; the real service says 1
+    #[arg(long, value_name = "SECONDS", default_value_t = 1)]
+    interval: u32,
+
+    /// Seconds that a device code lives; the real service says 600
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..))]
+    device_ttl: u32,
+
+    /// What an early poll gets: slow_down at once (strict), from the second one on, because the AWS CLI polls twice at
+    /// the start (grace), or never (off)
+    #[arg(long, value_name = "strict|grace|off", default_value = "grace", hide_possible_values = true)]
+    slow_down: SlowDownChoice,
+}
+
+/// What an early poll gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum SlowDownChoice {
+    /// `slow_down` at once.
+    Strict,
+    /// One early poll is let pass.
+    Grace,
+    /// Early polls are let pass.
+    Off,
+}
+
+impl RulesArgs {
+    fn config(&self) -> Config {
+        Config::default()
+            .with_approval(self.approve)
+            .with_interval(Duration::from_secs(self.interval.into()))
+            .with_device_ttl(Duration::from_secs(self.device_ttl.into()))
+            .with_slow_down(match self.slow_down {
+                SlowDownChoice::Strict => SlowDown::Strict,
+                SlowDownChoice::Grace => SlowDown::Grace,
+                SlowDownChoice::Off => SlowDown::Off,
+            })
+    }
+}
+
+/// Serves until SIGINT or SIGTERM.
+///
+/// # Errors
+/// The port is in use, or the system refuses otherwise.
+pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> {
+    if !settings.globals().debug {
+        logging::start(
+            LevelFilter::INFO,
+            settings.colored(std::io::IsTerminal::is_terminal(&std::io::stderr())),
+        );
+    }
+    let mut config = args.rules.config().with_listen(args.listen);
+    if let Some(url) = &args.public_url {
+        config = config.with_public_url(url);
+    }
+    for name in &args.allow_host {
+        config = config.with_allowed_host(name);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::other(format_args!("cannot start the server's threads: {error}")))?;
+    runtime.block_on(async {
+        let signals = Signals::listen()?;
+        let server = Server::bind(config).await.map_err(|error| Failure::other(chain(&error)))?;
+        // From here on connections are accepted: the system queues them until `serve` takes them.
+        print_data(&format!("listening on {}\n", server.endpoint()))?;
+        tracing::info!(page = %format_args!("{}/device", server.endpoint()), approve = %args.rules.approve, "serving");
+        server.serve(signals.first()).await;
+        tracing::info!("stopped");
+        Ok(())
+    })
+}
+
+/// The signals that stop the server.
+struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    /// Listens for them from here on, before anything is promised to anybody.
+    fn listen() -> Result<Self, Failure> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let listen = |kind| {
+                signal(kind)
+                    .map_err(|error| Failure::other(format_args!("cannot listen for signals: {error}")))
+            };
+            Ok(Self {
+                terminate: listen(SignalKind::terminate())?,
+                interrupt: listen(SignalKind::interrupt())?,
+            })
+        }
+        #[cfg(not(unix))]
+        Ok(Self {})
+    }
+
+    /// Ready when the first of them arrives.
+    async fn first(self) {
+        #[cfg(unix)]
+        {
+            let Self { mut terminate, mut interrupt } = self;
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        #[cfg(not(unix))]
+        drop(tokio::signal::ctrl_c().await);
+    }
+}

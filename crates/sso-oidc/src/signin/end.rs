@@ -1,0 +1,49 @@
+//! How a sign-in that brought no token ends the program: the exit code, what happened, what to do.
+
+use std::error::Error;
+
+use device_flow::{Expiry, NotSignedIn, Outcome};
+use oidc_proto::Endpoint;
+
+use crate::exit::{Exit, Failure, chain};
+use crate::explain;
+
+/// The failure for this end. The exit codes are the AWS CLI's: 254 for the service's no, 130 for Ctrl-C, 255 for the
+/// rest, an expired code included.
+pub(crate) fn failure_of<E: Error + 'static>(end: &NotSignedIn<E>, endpoint: &Endpoint) -> Failure {
+    let failure = match &end.outcome {
+        Outcome::Denied(fault) => Failure::service("The sign-in was denied on the approval page")
+            .with_detail(format_args!("The service says: {fault}"))
+            .with_hint("if that was a mistake, run the same command again and approve"),
+        Outcome::Expired(expiry) => {
+            let failure = Failure::other("The code expired before anybody approved it");
+            match expiry {
+                Expiry::Clock(Some(trouble)) => failure.with_detail(format_args!("Meanwhile: {trouble}")),
+                Expiry::Service(fault) => failure.with_detail(format_args!("The service says: {fault}")),
+                _ => failure,
+            }
+            .with_hint("run the same command again for a new code")
+        }
+        Outcome::Cancelled => {
+            Failure::new(Exit::Interrupted, "The sign-in was cancelled; nothing was stored").with_hint(
+                "the code on the page is of no use any more; run the same command again for a new one",
+            )
+        }
+        Outcome::GrantLost(fault) => Failure::other("The answer to a poll was lost on the way")
+            .with_detail(
+                "If you approved, the token was lost with that answer; it cannot be asked for twice.",
+            )
+            .with_detail(format_args!("The service says now: {fault}"))
+            .with_hint("run the same command again for a new code"),
+        Outcome::Rejected { operation, fault, .. } => explain::fault_failure(*operation, fault),
+        Outcome::Unreachable { operation, trouble, .. } => {
+            Failure::other(format_args!("No verdict from {endpoint} on {operation}: {trouble}"))
+                .with_hint("check the network, a proxy in between, --region and --endpoint-url")
+        }
+        other => Failure::other(other),
+    };
+    match &end.transport {
+        Some(cause) => failure.with_detail(format_args!("Cause: {}", chain(cause))),
+        None => failure,
+    }
+}

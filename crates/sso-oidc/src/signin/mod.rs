@@ -1,0 +1,13 @@
+//! What `login` and `demo` have in common: the prompt, the browser, the status line, and the words for each end.
+
+mod browser;
+mod end;
+mod prompt;
+mod qr;
+mod screen;
+mod status;
+
+pub(crate) use browser::BrowserChoice;
+pub(crate) use end::failure_of;
+pub(crate) use prompt::{Presenter, PromptArgs};
+pub(crate) use screen::Screen;

@@ -1,0 +1,187 @@
+//! The prompt: QR code, addresses, and the code last, so that it is what remains in sight.
+
+use std::io::{self, Write as _};
+
+use clap::{Args, ValueEnum};
+use device_flow::{Observer, Status, UserPrompt};
+use oidc_proto::printable;
+
+use super::status::StatusLine;
+use super::{BrowserChoice, Screen, qr};
+use crate::environment::Environment;
+
+/// How the prompt is shown.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct PromptArgs {
+    /// Do not open a browser
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+
+    /// Show a QR code of the address; auto means on a terminal that has room for it
+    #[arg(
+        long,
+        value_name = "auto|always|never",
+        default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    pub(crate) qr: QrChoice,
+}
+
+/// When to show a QR code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum QrChoice {
+    /// On a terminal that has room for it and can show it.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Shows a sign-in on standard error.
+pub(crate) struct Presenter {
+    screen: Screen,
+    qr: QrChoice,
+    browser: BrowserChoice,
+    status: StatusLine,
+}
+
+impl Presenter {
+    pub(crate) fn new(args: &PromptArgs, environment: &Environment, screen: Screen) -> Self {
+        Self {
+            screen,
+            qr: args.qr,
+            browser: BrowserChoice::of(environment, args.no_browser),
+            status: StatusLine::new(screen),
+        }
+    }
+
+    /// Everything that the prompt prints; `note` is why no browser was opened.
+    fn text(&self, prompt: &UserPrompt, note: Option<&str>) -> String {
+        let complete = prompt.verification_uri_complete.as_deref();
+        let mut words = Vec::new();
+        if prompt.replaces_earlier {
+            words.push("The earlier code is void; here is a new one.".to_owned());
+        }
+        if let Some(note) = note {
+            words.push(format!("No browser was opened: {}.", printable(note)));
+        }
+        let plain = format!("{}  and enter the code.", printable(&prompt.verification_uri));
+        match complete {
+            Some(complete) => {
+                words.push(format!("Open   {}", printable(complete)));
+                words.push(format!("  or   {plain}"));
+            }
+            None => words.push(format!("Open   {plain}")),
+        }
+        words.push("Approve only if you started this yourself and the page shows this code:".to_owned());
+        let (bold, off) = if self.screen.colored { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+        let code = format!("{bold}{}{off}", printable(&prompt.user_code));
+
+        // The words, the code and the status line stay in sight below the QR code.
+        let below = words.len() + 2;
+        let picture = self.qr_lines(complete.unwrap_or(&prompt.verification_uri), below);
+        if picture.is_empty() {
+            // There is room for some air.
+            format!("\n{}\n\n       {code}\n\n", words.join("\n"))
+        } else {
+            format!("{}\n{}\nCode   {code}\n", picture.join("\n"), words.join("\n"))
+        }
+    }
+
+    /// The QR code of an address, above this many lines of text.
+    fn qr_lines(&self, url: &str, below: usize) -> Vec<String> {
+        let (columns, rows) = match self.qr {
+            QrChoice::Never => return Vec::new(),
+            QrChoice::Always => (usize::MAX, usize::MAX),
+            QrChoice::Auto if self.screen.is_live && self.screen.has_unicode => {
+                (self.screen.size.0, self.screen.size.1.saturating_sub(below))
+            }
+            QrChoice::Auto => return Vec::new(),
+        };
+        qr::lines(&printable(url), self.screen.colored, columns, rows).unwrap_or_default()
+    }
+}
+
+impl Observer for Presenter {
+    fn prompt(&mut self, prompt: &UserPrompt) {
+        self.status.clear();
+        let url = prompt.verification_uri_complete.as_deref().unwrap_or(&prompt.verification_uri);
+        let opened = self.browser.open(url);
+        let text = self.text(prompt, opened.err().as_deref());
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    fn waiting(&mut self, status: &Status<'_>) {
+        self.status.waiting(status);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn presenter(screen: Screen, qr: QrChoice) -> Presenter {
+        let args = PromptArgs { no_browser: true, qr };
+        let mut presenter =
+            Presenter::new(&args, &Environment::from([]), Screen { is_live: false, ..screen });
+        presenter.screen = screen;
+        presenter
+    }
+
+    fn prompt() -> UserPrompt {
+        use device_flow::{Action, DeviceFlow, Policy, Reply, Tick};
+        use oidc_proto::{Client, DeviceAuthorization, Endpoint, Registration};
+        let policy = Policy::new(Endpoint::for_region("eu-west-1").unwrap(), "https://x.awsapps.com/start");
+        let mut flow =
+            DeviceFlow::new(policy, Some(Registration::new(Client::new("c", "s".into()))), Tick::ZERO);
+        let Action::Send(_, ticket) = flow.poll(Tick::ZERO) else { panic!("nothing sent") };
+        let life = std::time::Duration::from_secs(600);
+        let uri = "https://device.sso.eu-west-1.amazonaws.com/";
+        let codes = DeviceAuthorization::new("d".into(), "PMPJ-\u{1b}[5mVZCJ", uri, life)
+            .with_complete_uri(format!("{uri}?user_code=PMPJ-VZCJ"));
+        flow.on_reply(ticket, Tick::ZERO, Reply::Authorized(codes)).unwrap();
+        let Action::Prompt(prompt) = flow.poll(Tick::ZERO) else { panic!("no prompt") };
+        prompt
+    }
+
+    const LIVE: Screen = Screen { is_live: true, has_unicode: true, size: (80, 24), colored: false };
+
+    #[test]
+    fn the_prompt_with_its_qr_code_and_status_fits_80_by_24_with_the_code_last() {
+        let text = presenter(LIVE, QrChoice::Auto).text(&prompt(), None);
+        assert!(text.contains('█'), "{text}");
+        // The status line is one more.
+        assert!(text.lines().count() < 24, "{} lines", text.lines().count());
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        assert_eq!(text.lines().last().unwrap(), "Code   PMPJ-[5mVZCJ");
+    }
+
+    #[test]
+    fn a_small_or_plain_screen_gets_the_addresses_and_the_code_alone() {
+        for screen in [
+            Screen { size: (80, 20), ..LIVE },
+            Screen { size: (30, 60), ..LIVE },
+            Screen { has_unicode: false, ..LIVE },
+            Screen { is_live: false, ..LIVE },
+        ] {
+            let text = presenter(screen, QrChoice::Auto).text(&prompt(), Some("this is a remote shell"));
+            assert!(!text.contains('█'));
+            assert!(text.contains("https://device.sso.eu-west-1.amazonaws.com/  and"));
+            assert!(text.contains("?user_code=PMPJ-VZCJ") && text.contains("remote shell"));
+            assert_eq!(text.trim_end().lines().last().unwrap().trim(), "PMPJ-[5mVZCJ");
+        }
+        assert!(
+            presenter(Screen { is_live: false, ..LIVE }, QrChoice::Always)
+                .text(&prompt(), None)
+                .contains('█')
+        );
+    }
+
+    #[test]
+    fn the_prompt_prints_no_escape_sequence_of_the_servers() {
+        let text = presenter(LIVE, QrChoice::Never).text(&prompt(), Some("this is a remote shell"));
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+    }
+}

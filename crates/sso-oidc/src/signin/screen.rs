@@ -1,0 +1,62 @@
+//! What standard error can show.
+
+use std::io::IsTerminal as _;
+
+use terminal_size::terminal_size_of;
+
+use crate::environment::Environment;
+
+/// What standard error can show. Everything a sign-in says goes there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Screen {
+    /// A terminal that understands cursor movements, with a person before it.
+    pub(crate) is_live: bool,
+    /// Block characters can be expected to show.
+    pub(crate) has_unicode: bool,
+    /// Columns and rows; zero if unknown.
+    pub(crate) size: (usize, usize),
+    /// Colour is wanted.
+    pub(crate) colored: bool,
+}
+
+impl Screen {
+    /// The screen of this process.
+    pub(crate) fn of_process(environment: &Environment, colored: bool) -> Self {
+        let stderr = std::io::stderr();
+        let size =
+            terminal_size_of(&stderr).map_or((0, 0), |(width, height)| (width.0.into(), height.0.into()));
+        Self::new(environment, stderr.is_terminal(), size, colored)
+    }
+
+    fn new(environment: &Environment, is_terminal: bool, size: (usize, usize), colored: bool) -> Self {
+        let is_dumb = environment.get("TERM") == Some("dumb") || environment.get("CI").is_some();
+        // POSIX's order of precedence.
+        let locale =
+            environment.first(&["LC_ALL", "LC_CTYPE", "LANG"]).unwrap_or_default().to_ascii_lowercase();
+        let has_unicode =
+            cfg!(any(windows, target_os = "macos")) || locale.contains("utf-8") || locale.contains("utf8");
+        Self { is_live: is_terminal && !is_dumb, has_unicode, size, colored }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_screen_is_live_only_with_a_person_before_it() {
+        let screen = |variables: &[(&str, &str)], is_terminal| {
+            let mut all = [("A", "a"); 2];
+            all[..variables.len()].copy_from_slice(variables);
+            Screen::new(&Environment::from(all), is_terminal, (80, 24), true)
+        };
+        assert!(screen(&[], true).is_live);
+        assert!(!screen(&[], false).is_live);
+        assert!(!screen(&[("CI", "true")], true).is_live);
+        assert!(!screen(&[("TERM", "dumb")], true).is_live);
+        assert!(screen(&[("LANG", "de_DE.UTF-8")], true).has_unicode);
+        if cfg!(target_os = "linux") {
+            assert!(!screen(&[("LC_ALL", "C"), ("LANG", "de_DE.UTF-8")], true).has_unicode);
+        }
+    }
+}
