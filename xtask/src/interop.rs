@@ -25,11 +25,11 @@ pub(crate) fn task(tests: &[String]) -> Result<()> {
         workspace::target_dir()?.join("debug").join(format!("sso-oidc{}", std::env::consts::EXE_SUFFIX));
     let scripts = scripts();
     let run = Run::new(python).env("SSO_OIDC_PROGRAM", program).env("PYTHONDONTWRITEBYTECODE", "1");
-    let run = run.args(["-m", "unittest", "--verbose"]);
+    let run = run.args(["-m", "unittest"]);
     let run = if tests.is_empty() {
-        run.args(["discover", "--start-directory"]).arg(&scripts)
+        run.args(["discover", "--verbose", "--start-directory"]).arg(&scripts)
     } else {
-        run.args(tests).env("PYTHONPATH", &scripts)
+        run.arg("--verbose").args(tests).env("PYTHONPATH", &scripts)
     };
     run.limit(LIMIT).go()
 }
