@@ -2,6 +2,8 @@
 
 mod table;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use oidc_proto::{
     CreateTokenRequest, DeviceAuthorization, Fault, FaultCode, RegisterClientRequest, Registration,
     StartDeviceAuthorizationRequest, Token,
@@ -10,8 +12,8 @@ use oidc_proto::{
 use self::table::Table;
 use crate::{
     Change, ClientRecord, DeviceRecord, Entropy, GrantKey, GuessRecord, Moment, PersonError, Policy, Records,
-    RefreshRecord, Review, Selector, Source, UserCode, Verdict, count_guess, create_token, decide, may_guess,
-    register_client, review, start_device_authorization,
+    RefreshRecord, Review, Selector, Source, Standing, UserCode, Verdict, count_guess, create_token, decide,
+    may_guess, register_client, review, start_device_authorization,
 };
 
 /// How much a [`Memory`] may hold.
@@ -81,14 +83,17 @@ pub struct Counts {
 /// A bounded store in memory: it loads, decides and commits.
 ///
 /// What may be forgotten goes first-come, first-gone as new records arrive, a few each time, so that no request pays
-/// for a scan. A store that is full of live records refuses new clients and new devices with `SlowDownException`;
-/// of refresh chains and guess records it drops the one that ends first, because a refusal there would take a granted
-/// token away or stop the counting.
+/// for a scan. A store that is full of live records refuses new clients and new devices with `SlowDownException`, after
+/// it has given up devices whose token was collected, which are kept only to notice a code that turns up again. Of
+/// refresh chains and guess records it drops the one that ends first, because a refusal there would take a granted token
+/// away or stop the counting.
 #[derive(Debug)]
 pub struct Memory {
     clients: Table<String, ClientRecord>,
     devices: Table<Selector, DeviceRecord>,
-    user_codes: std::collections::BTreeMap<UserCode, Selector>,
+    user_codes: BTreeMap<UserCode, Selector>,
+    /// Devices whose token was collected, by when they may be forgotten.
+    collected: BTreeSet<(Moment, Selector)>,
     chains: Table<Selector, RefreshRecord>,
     guesses: Table<Source, GuessRecord>,
     guesses_of_all: Option<GuessRecord>,
@@ -105,7 +110,8 @@ impl Memory {
         Self {
             clients: Table::new(capacity.clients),
             devices: Table::new(capacity.devices),
-            user_codes: std::collections::BTreeMap::new(),
+            user_codes: BTreeMap::new(),
+            collected: BTreeSet::new(),
             chains: Table::new(capacity.chains),
             guesses: Table::new(capacity.sources),
             guesses_of_all: None,
@@ -143,15 +149,7 @@ impl Memory {
         now: Moment,
         entropy: &mut dyn Entropy,
     ) -> Result<DeviceAuthorization, Fault> {
-        let user_codes = &mut self.user_codes;
-        let mut forget = |_: &Selector, device: DeviceRecord| {
-            user_codes.remove(&device.user_code);
-        };
-        self.devices.make_room(now, &mut forget);
-        if self.devices.is_full() {
-            // Before anybody is turned away, those that are only remembered for their `expired_token` go.
-            self.devices.drop_first_if(|device| device.expires_at <= now, &mut forget);
-        }
+        self.make_room_for_a_device(now);
         for _ in 0..DRAWS {
             let client = self.clients.find(request.client.id.as_str());
             let decision = start_device_authorization(policy, client, request, now, entropy);
@@ -253,6 +251,26 @@ impl Memory {
         }
     }
 
+    /// Forgets devices: a few that may be forgotten; and if that is not enough, one whose code has expired, or one whose
+    /// token was collected, before anybody is turned away.
+    fn make_room_for_a_device(&mut self, now: Moment) {
+        let (user_codes, collected) = (&mut self.user_codes, &mut self.collected);
+        let mut forget = |selector: &Selector, device: DeviceRecord| {
+            user_codes.remove(&device.user_code);
+            collected.remove(&(device.forget_at, *selector));
+        };
+        self.devices.make_room(now, &mut forget);
+        if self.devices.is_full() {
+            self.devices.drop_first_if(|device| device.expires_at <= now, &mut forget);
+        }
+        if self.devices.is_full()
+            && let Some((_, selector)) = self.collected.pop_first()
+            && let Some(device) = self.devices.remove(&selector)
+        {
+            self.user_codes.remove(&device.user_code);
+        }
+    }
+
     /// The device of a typed code. The limit comes before the look-up, and only codes that exist nowhere count.
     fn look_up(
         &mut self,
@@ -295,6 +313,9 @@ impl Memory {
                 Change::SetDevice { device, state } => {
                     if let Some(record) = self.devices.find_mut(&device) {
                         record.state = state;
+                        if matches!(state.standing, Standing::Collected(_)) {
+                            self.collected.insert((record.forget_at, device));
+                        }
                     }
                 }
                 Change::PutRefresh(record) => {
@@ -302,7 +323,9 @@ impl Memory {
                         self.chains.put_over_first(selector, record);
                     }
                 }
-                Change::RevokeRefresh(selector) => self.chains.remove(&selector),
+                Change::RevokeRefresh(selector) => {
+                    self.chains.remove(&selector);
+                }
             }
         }
     }
@@ -317,6 +340,8 @@ fn full(what: &str) -> Fault {
 #[cfg(test)]
 mod tests {
     use core::time::Duration;
+
+    use oidc_proto::Grant;
 
     use super::*;
 
@@ -338,8 +363,13 @@ mod tests {
         let ask = StartDeviceAuthorizationRequest::new(registration.client, "https://x.example");
         for minute in 0..120 {
             let now = start.after(Duration::from_secs(60 * minute));
-            store.start_device_authorization(&policy, &ask, now, &mut entropy).unwrap();
+            let device = store.start_device_authorization(&policy, &ask, now, &mut entropy).unwrap();
+            store.decide(&policy, None, &device.user_code, Verdict::Approve, now).unwrap();
+            let grant = Grant::DeviceCode { device_code: device.device_code };
+            let poll = CreateTokenRequest::new(ask.client.clone(), grant);
+            store.create_token(&policy, &poll, now, &mut entropy).unwrap();
             assert_eq!(store.user_codes.len(), store.devices.len());
+            assert!(store.collected.len() <= store.devices.len());
         }
         assert_eq!(store.devices.len(), 20, "ten minutes of life and ten of memory");
     }

@@ -59,6 +59,19 @@ fn expired_devices_make_room_before_anybody_is_turned_away() {
 }
 
 #[test]
+fn devices_that_have_their_token_make_room_before_anybody_is_turned_away() {
+    let mut bench = Bench::with_capacity(Policy::default(), Capacity::default().with_devices(10));
+    let client = bench.client();
+    let waiting = bench.start(&client).unwrap();
+    for _ in 0..100 {
+        let _ = bench.sign_in(&client);
+    }
+    assert_eq!(bench.store.counts().devices, 10);
+    bench.person(&waiting.user_code, Verdict::Approve);
+    assert!(bench.poll(&client, &waiting.device_code).is_ok());
+}
+
+#[test]
 fn an_expired_device_is_remembered_for_ten_minutes_and_then_forgotten() {
     let mut bench = Bench::new(Policy::default().with_slow_down(SlowDown::Off));
     let client = bench.client();

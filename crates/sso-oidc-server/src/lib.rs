@@ -40,7 +40,8 @@
 //! | `/health` | GET | `ok` |
 //! | `/` | GET | on to `/device` |
 //!
-//! Every answer has an `x-amzn-RequestId`; every fault has `x-amzn-ErrorType` and a JSON body.
+//! Every answer has an `x-amzn-RequestId`; every fault has `x-amzn-ErrorType` and a JSON body. (Bytes that are no HTTP
+//! never get as far as an answer of ours: the connection is closed, after a bare 400 or 431 where that makes sense.)
 //!
 //! # Approving from a script
 //!

@@ -107,10 +107,10 @@ impl<K: Ord + Clone, V: Forgettable> Table<K, V> {
         }
     }
 
-    pub(super) fn remove(&mut self, key: &K) {
-        if let Some(record) = self.records.remove(key) {
-            self.order.remove(&(record.forget_at(), key.clone()));
-        }
+    pub(super) fn remove(&mut self, key: &K) -> Option<V> {
+        let record = self.records.remove(key)?;
+        self.order.remove(&(record.forget_at(), key.clone()));
+        Some(record)
     }
 
     fn drop_first(&mut self, mut forgotten: impl FnMut(&K, V)) {
