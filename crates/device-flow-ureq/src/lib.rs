@@ -14,6 +14,23 @@
 //! # fn use_token(_: &str) {}
 //! ```
 //!
+//! # In a test
+//!
+//! ```
+//! use device_flow_ureq::{Endpoint, HttpClient};
+//! use sso_oidc_server::TestServer;
+//!
+//! let server = TestServer::start();
+//! let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+//! let policy = client.policy("https://d-1234567890.awsapps.com/start");
+//! // The person is a closure here; `server.deny` is the other kind.
+//! let signed_in = client.login(policy).run(|prompt: &_| server.approve(&prompt.user_code).unwrap())?;
+//! assert_eq!(signed_in.polls, 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`Login::clock`] paces a sign-in by a clock of your own, so that ten minutes pass in a moment.
+//!
 //! # What it guarantees
 //!
 //! * An HTTP error status is an answer, never a Rust error: the body of a 400 reaches the machine.

@@ -19,7 +19,7 @@ use crate::signin::{Presenter, PromptArgs, Screen, failure_of};
 /// The flags of `demo`.
 #[derive(Args, Debug)]
 pub(crate) struct DemoArgs {
-    /// Let a simulated person approve after two seconds, instead of waiting for you
+    /// Let a simulated person approve after a moment, instead of waiting for you
     #[arg(long)]
     approve: bool,
 
@@ -34,7 +34,7 @@ pub(crate) struct DemoArgs {
 /// As if a portal of this address existed; the local server takes any.
 const START_URL: &str = "https://d-1234567890.awsapps.com/start";
 /// How long the simulated person takes.
-const PERSON: Duration = Duration::from_secs(2);
+const PERSON: Duration = Duration::from_millis(1_500);
 /// How often the server is asked whether somebody has decided.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 

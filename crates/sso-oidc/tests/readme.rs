@@ -1,0 +1,125 @@
+//! The README cannot rot: its Rust blocks are the crates' own doc tests, its command lines run.
+
+mod common;
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+use common::{DEVICE_CODE, Program};
+use sso_oidc_server::{Approval, Config, TestServer};
+
+const README: &str = include_str!("../../../README.md");
+
+/// The code blocks of this language.
+fn blocks(language: &str) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut lines = README.lines();
+    while let Some(line) = lines.next() {
+        if line == format!("```{language}") {
+            blocks.push(
+                lines.by_ref().take_while(|line| *line != "```").map(|line| format!("{line}\n")).collect(),
+            );
+        }
+    }
+    blocks
+}
+
+/// The command lines that begin so, without the `$`.
+fn commands(program: &str) -> Vec<String> {
+    let lines = blocks("console").concat();
+    let prefix = format!("$ {program} ");
+    lines.lines().filter_map(|line| line.strip_prefix(&prefix)).map(str::to_owned).collect()
+}
+
+/// What a crate's documentation shows: no `//!`, no hidden lines.
+fn shown(source: &str) -> String {
+    let lines = source.lines().filter_map(|line| line.strip_prefix("//!"));
+    let lines = lines.map(|line| line.strip_prefix(' ').unwrap_or(line));
+    lines
+        .filter(|line| !line.starts_with("# ") || line.starts_with("# What"))
+        .map(|line| format!("{line}\n"))
+        .collect()
+}
+
+#[test]
+fn every_rust_block_is_a_doc_test_of_its_crate() {
+    let documents = [
+        include_str!("../../device-flow-ureq/src/lib.rs"),
+        include_str!("../../device-flow-reqwest/src/lib.rs"),
+    ]
+    .map(shown);
+    let blocks = blocks("rust");
+    assert_eq!(blocks.len(), 3);
+    for block in blocks {
+        assert!(
+            documents.iter().any(|document| document.contains(&block)),
+            "in no crate's documentation:\n{block}"
+        );
+    }
+}
+
+#[test]
+fn the_blocking_example_has_twelve_lines() {
+    let block = &blocks("rust")[0];
+    assert!(block.lines().filter(|line| !line.is_empty()).count() <= 12, "{block}");
+}
+
+#[test]
+fn two_commands_set_everything_up() {
+    assert_eq!(commands("cargo"), ["run --release -- demo", "xtask test"]);
+}
+
+#[test]
+fn every_command_line_of_the_program_runs() {
+    let server = TestServer::with(Config::default().with_approval(Approval::Auto)).unwrap();
+    let program = Program::new().var("AWS_ENDPOINT_URL_SSO_OIDC", server.endpoint()).var("CI", "true");
+    let (mut id, mut code, mut secret) = (String::new(), String::new(), String::new());
+    let mut ran = 0;
+    for line in commands("sso-oidc").iter().filter(|line| !line.starts_with("serve")) {
+        let arguments: Vec<String> = line
+            .split_whitespace()
+            .map(|word| match word {
+                "ID" => id.clone(),
+                "CODE" => code.clone(),
+                "file://secret" => format!("file://{secret}"),
+                word => word.to_owned(),
+            })
+            .collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let out = program.run(&arguments).ok();
+        ran += 1;
+        let Ok(json) = serde_json::from_str::<serde_json::Value>(&out) else { continue };
+        let text = |name: &str| json[name].as_str().unwrap().to_owned();
+        match arguments[0] {
+            "register-client" => {
+                id = text("clientId");
+                secret = program.file("secret", &text("clientSecret"));
+            }
+            "start-device-authorization" => code = text("deviceCode"),
+            "create-token" => assert!(arguments.contains(&DEVICE_CODE) && !text("accessToken").is_empty()),
+            _ => assert_eq!(json, 28_800, "--query expiresIn"),
+        }
+    }
+    assert_eq!(ran, 6);
+}
+
+#[test]
+fn the_server_prints_the_line_that_the_readme_shows() {
+    let lines = commands("sso-oidc");
+    let serve = lines.iter().find(|line| line.starts_with("serve")).expect("the README shows `serve`");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_sso-oidc"))
+        .args(serve.split_whitespace())
+        .env_clear()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let port =
+        line.trim_end().strip_prefix("listening on http://127.0.0.1:").expect("the line of the README");
+    assert!(port.parse::<u16>().is_ok(), "{line}");
+    assert!(README.contains("listening on http://127.0.0.1:PORT"));
+}
