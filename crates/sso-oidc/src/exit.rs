@@ -142,4 +142,23 @@ mod tests {
         assert_eq!(failure.details, ["Request id: 1", "Hint: ask again"]);
         assert_eq!(ExitCode::from(Exit::Usage), ExitCode::from(252));
     }
+
+    #[test]
+    fn a_chain_has_every_cause_once() {
+        #[derive(Debug)]
+        struct Outer(&'static str, std::io::Error);
+        impl fmt::Display for Outer {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.0)
+            }
+        }
+        impl std::error::Error for Outer {
+            fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+                Some(&self.1)
+            }
+        }
+        let cause = || std::io::Error::other("refused");
+        assert_eq!(chain(&Outer("cannot connect", cause())), "cannot connect: refused");
+        assert_eq!(chain(&Outer("io: refused", cause())), "io: refused");
+    }
 }

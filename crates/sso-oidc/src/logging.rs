@@ -3,7 +3,6 @@
 //! Only this project's own events are shown: they carry operations, addresses, statuses and times, and no secret by
 //! construction. A library's debug log could quote a request.
 
-use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::filter_fn;
@@ -29,12 +28,23 @@ pub(crate) fn start(level: LevelFilter, colored: bool) {
         .with_writer(std::io::stderr)
         .with_timer(uptime())
         .with_ansi(colored)
-        .with_filter(filter_fn(is_ours));
+        .with_filter(filter_fn(|metadata| is_ours(metadata.target())));
     // A second start (there is none) would keep the first.
     let _ = tracing_subscriber::registry().with(level).with(to_stderr).try_init();
 }
 
-fn is_ours(metadata: &Metadata<'_>) -> bool {
-    let krate = metadata.target().split("::").next().unwrap_or_default();
-    OURS.contains(&krate)
+/// Whether the event's target, a module path, is in one of our crates.
+fn is_ours(target: &str) -> bool {
+    OURS.contains(&target.split("::").next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_ours;
+
+    #[test]
+    fn only_our_own_events_are_shown() {
+        assert!(is_ours("sso_oidc") && is_ours("device_flow_ureq::transport"));
+        assert!(!is_ours("hyper::proto::h1::io") && !is_ours("sso_oidc_other") && !is_ours(""));
+    }
 }

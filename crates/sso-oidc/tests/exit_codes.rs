@@ -198,6 +198,14 @@ fn a_request_without_an_answer_is_repeated() {
 }
 
 #[test]
+fn a_service_that_asks_for_a_long_wait_is_not_waited_for() {
+    let stub = Stub::always(response(429, &[("retry-after", "120")], ""));
+    let said = run(&register_at(&stub.endpoint)).fails(255);
+    assert!(said.contains("asks to wait 120 s"), "{said}");
+    assert_eq!(stub.bodies().len(), 1);
+}
+
+#[test]
 fn a_refresh_that_may_have_been_acted_on_is_not_repeated() {
     let stub = Stub::always(response(502, &[], "<html>"));
     let mut arguments = vec!["create-token", "--client-id", "i", "--client-secret", "s"];

@@ -132,6 +132,13 @@ fn what_a_server_says_cannot_drive_the_terminal() {
     assert!(said.contains("no[2J]0;pwned31mway  out"), "{said:?}");
     assert!(said.chars().all(|c| c == '\n' || !c.is_control()), "{said:?}");
 
+    let body = serde_json::json!({ "error": "access_denied", "reason": evil }).to_string();
+    let stub = Stub::always(response(400, &[("x-amzn-errortype", "AccessDeniedException")], &body));
+    let flags = ["--client-secret", "s", "--device-code", "d"];
+    let said = Program::new().run(&create(&stub.endpoint, &flags)).fails(254);
+    assert!(said.contains("Reason: no[2J]0;pwned31mway  out"), "{said:?}");
+    assert!(said.chars().all(|c| c == '\n' || !c.is_control()), "{said:?}");
+
     let body = serde_json::json!({
         "deviceCode": "d", "userCode": evil, "verificationUri": evil, "expiresIn": 600,
     });

@@ -1,0 +1,264 @@
+//! `login`: what is asked for, what is stored, and how each end is told.
+
+mod common;
+
+use std::path::PathBuf;
+
+use common::{Program, Stub, fault, success};
+use sso_oidc_server::{Approval, Config, TestServer};
+
+const START_URL: &str = "https://d-1234567890.awsapps.com/start";
+
+const LOGIN: [&str; 6] = ["login", "--start-url", START_URL, "--region", "eu-west-1", "--no-browser"];
+
+fn server(approval: Approval) -> TestServer {
+    TestServer::with(Config::default().with_approval(approval)).unwrap()
+}
+
+fn program(endpoint: &str) -> Program {
+    Program::new().var("AWS_ENDPOINT_URL_SSO_OIDC", endpoint)
+}
+
+fn with(extra: &[&'static str]) -> Vec<&'static str> {
+    LOGIN.iter().chain(extra).copied().collect()
+}
+
+/// The one token file in the cache: the one that is not the registration's.
+fn token_file(program: &Program) -> PathBuf {
+    let directory = program.home.path().join(".aws/sso/cache");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .filter(|path| std::fs::read_to_string(path).unwrap().contains("accessToken"))
+        .collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    files.remove(0)
+}
+
+fn registration() -> String {
+    success(
+        r#"{"clientId":"stub-id","clientSecret":"stub-client-secret","clientSecretExpiresAt":4000000000}"#,
+    )
+}
+
+fn codes() -> String {
+    success(
+        r#"{"deviceCode":"stub-device-code","userCode":"WDJB-MJHT","verificationUri":"https://device.example/","verificationUriComplete":"https://device.example/?user_code=WDJB-MJHT","expiresIn":600,"interval":1}"#,
+    )
+}
+
+#[test]
+fn a_token_is_stored_where_aws_tools_look_and_not_printed() {
+    let server = server(Approval::Auto);
+    let program = program(server.endpoint());
+    let run = program.run(&LOGIN);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""), "{run:?}");
+    assert!(run.stderr.contains("/device?user_code="), "{run:?}");
+    let file = token_file(&program);
+    let stored: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!(
+        (stored["startUrl"].as_str(), stored["region"].as_str()),
+        (Some(START_URL), Some("eu-west-1"))
+    );
+    let token = stored["accessToken"].as_str().unwrap();
+    assert!(!run.stderr.contains(token));
+    assert!(
+        run.stderr.contains(
+            "Signed in to https://d-1234567890.awsapps.com/start; the token is good for 7 h 59 min"
+        )
+    );
+    assert!(run.stderr.contains(&file.display().to_string()), "{run:?}");
+}
+
+#[test]
+fn the_token_is_printed_on_request_as_output_and_query_say() {
+    let server = server(Approval::Auto);
+    let json = program(server.endpoint()).run(&with(&["--show-token", "--no-cache"])).json();
+    assert_eq!((json["tokenType"].as_str(), json["expiresIn"].as_u64()), (Some("Bearer"), Some(28_800)));
+    let program = program(server.endpoint());
+    let text = program.run(&with(&["--show-token", "--query", "accessToken", "--output", "text"])).ok();
+    let stored: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(token_file(&program)).unwrap()).unwrap();
+    assert_eq!(text.trim_end(), stored["accessToken"].as_str().unwrap());
+}
+
+#[test]
+fn if_needed_does_nothing_while_the_token_is_good_and_the_registration_is_used_again() {
+    let server =
+        TestServer::with(Config::default().with_approval(Approval::Auto).with_remembered_requests(100))
+            .unwrap();
+    let program = program(server.endpoint());
+    program.run(&LOGIN).ok();
+    let before = server.requests().len();
+    let run = program.run(&with(&["--if-needed"]));
+    assert!(run.stderr.starts_with("Already signed in"), "{run:?}");
+    assert_eq!(server.requests().len(), before);
+    // Without it a sign-in is a sign-in, with the registration of the first one.
+    program.run(&LOGIN).ok();
+    let registered = server
+        .requests()
+        .iter()
+        .filter(|request| request.operation == Some(oidc_proto::Operation::RegisterClient))
+        .count();
+    assert_eq!(registered, 1);
+}
+
+#[test]
+fn a_denied_sign_in_ends_with_254_and_says_what_to_do() {
+    let server = server(Approval::Deny);
+    let stderr = program(server.endpoint()).run(&LOGIN).fails(254);
+    assert!(stderr.contains("[ERROR]: The sign-in was denied on the approval page"), "{stderr}");
+    assert!(
+        stderr.contains("Hint: if that was a mistake, run the same command again and approve"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn an_expired_code_ends_with_255_and_says_what_to_do() {
+    let server = server(Approval::Expire);
+    let stderr = program(server.endpoint()).run(&LOGIN).fails(255);
+    assert!(stderr.contains("[ERROR]: The code expired before anybody approved it"), "{stderr}");
+    assert!(stderr.contains("Hint: run the same command again for a new code"), "{stderr}");
+}
+
+#[test]
+fn a_lost_grant_says_that_the_token_may_be_lost_and_does_not_speak_of_denial() {
+    let stub = Stub::new(&[
+        registration(),
+        codes(),
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n{\"accessToken\":\"stub".to_owned(),
+        fault(400, "InvalidGrantException", "invalid_grant", "Invalid grant provided"),
+    ]);
+    let stderr = program(&stub.endpoint).run(&LOGIN).fails(255);
+    assert!(stderr.contains("[ERROR]: The answer to a poll was lost on the way"), "{stderr}");
+    assert!(stderr.contains("If you approved, the token was lost with that answer"), "{stderr}");
+    assert!(!stderr.contains("denied"), "{stderr}");
+}
+
+#[test]
+fn a_success_without_a_token_names_the_member() {
+    let stub = Stub::new(&[registration(), codes(), success(r#"{"expiresIn":28800}"#)]);
+    let stderr = program(&stub.endpoint).run(&LOGIN).fails(255);
+    assert!(
+        stderr.contains("answered CreateToken with success, but its member `accessToken` is missing"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn a_captive_portal_is_retried_and_then_named() {
+    let page = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 15\r\n\r\n<html>hi</html>";
+    let stub = Stub::always(page.to_owned());
+    let stderr = program(&stub.endpoint).run(&LOGIN).fails(255);
+    assert!(stderr.contains("HTTP 200 with an HTML page instead of JSON"), "{stderr}");
+    assert!(stderr.contains("trying again"), "{stderr}");
+    assert!(stub.bodies().len() >= 4, "{} requests", stub.bodies().len());
+}
+
+#[test]
+fn what_the_server_says_is_shown_without_escape_sequences() {
+    let hostile = r#"{"deviceCode":"d","userCode":"WD\u001b[2JJB","verificationUri":"https://device.example/\u009b31m","expiresIn":600,"interval":1}"#;
+    let denied = fault(400, "AccessDeniedException", "access_denied", "no\u{1b}]0;owned\u{7} way");
+    let stub = Stub::new(&[registration(), success(hostile), denied]);
+    let stderr = program(&stub.endpoint).run(&LOGIN).fails(254);
+    assert!(stderr.chars().all(|c| c == '\n' || !c.is_control()), "{stderr:?}");
+    assert!(stderr.contains("WD[2JJB") && stderr.contains("no]0;owned way"), "{stderr}");
+}
+
+#[test]
+fn missing_settings_end_with_253_and_their_names() {
+    let stderr = Program::new().run(&["login", "--region", "eu-west-1"]).fails(253);
+    assert!(stderr.contains("You must specify a start URL") && stderr.contains("--start-url"), "{stderr}");
+    let stderr = Program::new().run(&["login", "--start-url", START_URL]).fails(253);
+    assert!(stderr.contains("You must specify a region") && stderr.contains("AWS_REGION"), "{stderr}");
+    let stderr =
+        Program::new().run(&["login", "--start-url", "d-1.awsapps.com", "--region", "eu-west-1"]).fails(253);
+    assert!(stderr.contains("the start URL `d-1.awsapps.com` is not"), "{stderr}");
+    let stderr = Program::new().run(&with(&["--endpoint-url", "http://oidc.example"])).fails(253);
+    assert!(
+        stderr.contains("plain http to `oidc.example`") && stderr.contains("--allow-insecure-http"),
+        "{stderr}"
+    );
+    let stderr = Program::new().run(&["login", "--sso-session", "nowhere"]).fails(253);
+    assert!(stderr.contains("nowhere"), "{stderr}");
+}
+
+#[test]
+fn a_session_of_the_config_file_gives_start_url_region_and_scopes() {
+    let server = server(Approval::Auto);
+    let program = program(server.endpoint()).config(
+        "[profile work]\nsso_session = corp\n[sso-session corp]\nsso_region = eu-west-1\nsso_start_url = https://d-1.awsapps.com/start\n",
+    );
+    program.run(&["login", "--no-browser", "--profile", "work"]).ok();
+    // sha1 of the session's name, as AWS's tools file it; with scopes there is a refresh token.
+    let stored = std::fs::read_to_string(token_file(&program)).unwrap();
+    assert!(stored.contains("refreshToken") && stored.contains("https://d-1.awsapps.com/start"), "{stored}");
+    program.run(&["login", "--no-browser", "--sso-session", "corp"]).ok();
+    token_file(&program); // still one file: the identity is the session, however it was named
+}
+
+#[test]
+fn a_corrupt_cache_file_is_moved_aside_and_keeps_nobody_from_signing_in() {
+    let server = server(Approval::Auto);
+    let program = program(server.endpoint());
+    program.run(&LOGIN).ok();
+    let file = token_file(&program);
+    std::fs::write(&file, "{\"accessToken\":").unwrap();
+    let run = program.run(&with(&["--if-needed"]));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(run.stderr.contains("[WARNING]") && run.stderr.contains(&file.display().to_string()), "{run:?}");
+    token_file(&program);
+}
+
+#[test]
+fn programs_that_start_together_sign_in_once() {
+    let server = TestServer::with(
+        Config::default().with_approval(Approval::AfterPolls(1)).with_remembered_requests(1000),
+    )
+    .unwrap();
+    let program = program(server.endpoint());
+    let children: Vec<_> = (0..6).map(|_| program.command(&LOGIN).spawn().unwrap()).collect();
+    for child in children {
+        assert!(child.wait_with_output().unwrap().status.success());
+    }
+    let started = server
+        .requests()
+        .iter()
+        .filter(|request| request.operation == Some(oidc_proto::Operation::StartDeviceAuthorization))
+        .count();
+    assert_eq!(started, 1, "six programs, one page to approve");
+}
+
+#[test]
+fn debug_logs_the_sign_in_and_no_secret() {
+    let server = server(Approval::Auto);
+    let program = program(server.endpoint());
+    let run = program.run(&with(&["--debug"]));
+    assert!(run.stderr.contains("CreateToken"), "{run:?}");
+    let stored: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(token_file(&program)).unwrap()).unwrap();
+    for member in ["accessToken", "clientSecret"] {
+        assert!(!run.stderr.contains(stored[member].as_str().unwrap()), "{member} in {}", run.stderr);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_cancels_with_130_and_stores_no_token() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::Command;
+
+    let server = server(Approval::Manual);
+    let program = program(server.endpoint());
+    let mut child = program.command(&LOGIN).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let waiting =
+        lines.by_ref().map(Result::unwrap).find(|line| line.starts_with("Waiting for your approval"));
+    assert!(waiting.is_some());
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("cancelled; nothing was stored")), "{rest:?}");
+}

@@ -1,0 +1,120 @@
+//! `serve` and `demo` as programs.
+
+mod common;
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Stdio};
+
+use common::Program;
+
+/// A server that runs, and is ended with the test.
+struct Serving {
+    child: Child,
+    out: BufReader<std::process::ChildStdout>,
+    endpoint: String,
+}
+
+impl Serving {
+    fn start(arguments: &[&str]) -> Self {
+        let arguments: Vec<&str> = ["serve"].iter().chain(arguments).copied().collect();
+        let mut child = Program::new().command(&arguments).stderr(Stdio::piped()).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        let endpoint = line.trim_end().strip_prefix("listening on ").expect("the one line").to_owned();
+        Self { child, out, endpoint }
+    }
+
+    fn address(&self) -> &str {
+        self.endpoint.strip_prefix("http://").unwrap()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_server_prints_one_line_and_stops_cleanly_on_sigint_and_sigterm() {
+    for signal in ["-INT", "-TERM"] {
+        let mut serving = Serving::start(&["--listen", "127.0.0.1:0"]);
+        // It accepts connections from the moment the line is out.
+        drop(TcpStream::connect(serving.address()).unwrap());
+        let pid = serving.child.id().to_string();
+        assert!(std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        assert_eq!(serving.child.wait().unwrap().code(), Some(0), "{signal}");
+        let mut rest = String::new();
+        serving.out.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "", "nothing else on standard output");
+        let mut log = String::new();
+        serving.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        assert!(log.contains("serving") && log.contains("stopped"), "{log}");
+        assert!(TcpStream::connect(serving.address()).is_err(), "the port is free again");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_said_so_with_the_port() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let stderr = Program::new().run(&["serve", "--listen", &address]).fails(255);
+    let port = address.rsplit_once(':').unwrap().1;
+    assert!(stderr.contains(&format!("port {port} is already in use on 127.0.0.1")), "{stderr}");
+}
+
+#[test]
+fn flags_that_make_no_sense_are_252() {
+    for arguments in [
+        ["serve", "--listen", "nowhere"],
+        ["serve", "--approve", "perhaps"],
+        ["serve", "--approve", "after-polls=x"],
+        ["serve", "--interval", "-1"],
+        ["serve", "--device-ttl", "0"],
+        ["serve", "--slow-down", "maybe"],
+    ] {
+        Program::new().run(&arguments).fails(252);
+    }
+}
+
+#[test]
+fn the_interval_and_the_life_of_codes_are_as_asked() {
+    let serving = Serving::start(&["--interval", "7", "--device-ttl", "42"]);
+    let program = Program::new().var("AWS_ENDPOINT_URL_SSO_OIDC", &serving.endpoint);
+    let client = program.run(&["register-client", "--client-name", "x", "--client-type", "public"]).json();
+    let (id, secret) = (client["clientId"].as_str().unwrap(), client["clientSecret"].as_str().unwrap());
+    let start = [
+        "start-device-authorization",
+        "--client-id",
+        id,
+        "--client-secret",
+        secret,
+        "--start-url",
+        "https://d-1.awsapps.com/start",
+    ];
+    let codes = program.run(&start).json();
+    assert_eq!((codes["interval"].as_u64(), codes["expiresIn"].as_u64()), (Some(7), Some(42)));
+    let uri = format!("{}/device", serving.endpoint);
+    assert_eq!(codes["verificationUri"].as_str(), Some(uri.as_str()));
+}
+
+#[test]
+fn the_demo_shows_a_whole_sign_in_through_either_adapter() {
+    for (flag, adapter) in
+        [(None, "blocking (device-flow-ureq)"), (Some("--async"), "async (device-flow-reqwest)")]
+    {
+        let arguments: Vec<&str> = ["demo", "--approve", "--no-browser"].into_iter().chain(flag).collect();
+        let run = Program::new().run(&arguments);
+        assert_eq!(run.code, Some(0), "{run:?}");
+        assert!(run.stderr.contains("/device?user_code="), "{run:?}");
+        for row in
+            ["Outcome                 signed in", adapter, "Polls ", "Approval to token ", "[redacted]"]
+        {
+            assert!(run.stdout.contains(row), "{row} is missing in {run:?}");
+        }
+    }
+}
