@@ -6,6 +6,7 @@
 mod bench;
 mod clock_ban;
 mod demo;
+mod examples;
 mod fuzz;
 mod interop;
 mod shell;

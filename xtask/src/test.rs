@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::shell::Run;
 use crate::steps::{self, Step};
-use crate::{clock_ban, demo, fuzz, interop, tidy, workspace};
+use crate::{clock_ban, demo, examples, fuzz, interop, tidy, workspace};
 
 /// What `cargo xtask test` runs.
 pub(crate) const STEPS: &[Step] = &[
@@ -18,6 +18,12 @@ pub(crate) const STEPS: &[Step] = &[
         about: "unit, property, integration and documentation tests",
         slow: false,
         run: cargo_test,
+    },
+    Step {
+        name: "examples",
+        about: "the adapters' examples sign in to our server",
+        slow: false,
+        run: examples::step,
     },
     Step { name: "doc", about: "the documentation builds without a warning", slow: false, run: doc },
     Step {
@@ -98,7 +104,9 @@ fn clippy() -> Result<()> {
 }
 
 fn cargo_test() -> Result<()> {
-    Run::cargo().args(["test", "--workspace"]).go()
+    // Not the examples: two of them have one name, and `examples` builds them one by one.
+    Run::cargo().args(["test", "--workspace", "--lib", "--bins", "--tests"]).go()?;
+    Run::cargo().args(["test", "--workspace", "--doc"]).go()
 }
 
 fn doc() -> Result<()> {

@@ -62,6 +62,9 @@ impl HttpClient {
     ///
     /// # Errors
     /// [`Error`]: the service's fault, no verdict, a broken promise, or transport trouble. Nothing is retried.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses the answer; a registration that was made stays unused until it lapses.
     pub async fn register_client(&self, request: &RegisterClientRequest) -> Result<Registration, Error> {
         self.call(request).await
     }
@@ -70,6 +73,9 @@ impl HttpClient {
     ///
     /// # Errors
     /// As [`Self::register_client`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses the answer; codes that were made die by themselves.
     pub async fn start_device_authorization(
         &self,
         request: &StartDeviceAuthorizationRequest,
@@ -81,6 +87,9 @@ impl HttpClient {
     ///
     /// # Errors
     /// As [`Self::register_client`].
+    ///
+    /// # Cancel safety
+    /// Not cancel safe: dropping the future may lose the token, and a code or refresh token is spent with it.
     pub async fn create_token(&self, request: &CreateTokenRequest) -> Result<Token, Error> {
         self.call(request).await
     }
@@ -90,6 +99,10 @@ impl HttpClient {
     ///
     /// # Errors
     /// As [`Self::register_client`]. After a transport error of kind `Unknown`, the old refresh token may be spent.
+    ///
+    /// # Cancel safety
+    /// Not cancel safe: dropping the future may lose the new tokens, and the old refresh token with them. Let it
+    /// finish, for example in a task of its own.
     pub async fn refresh(&self, client: &Client, refresh_token: &Secret) -> Result<Token, Error> {
         let token = self.call(&refresh_request(client.clone(), refresh_token.clone())).await?;
         Ok(token.keeping_refresh_token(refresh_token))
