@@ -87,6 +87,13 @@ impl Limits {
         self.connections = count;
         self
     }
+
+    /// The same limits with this much time for requests that are being answered when the server is to stop.
+    #[must_use]
+    pub const fn with_drain(mut self, drain: Duration) -> Self {
+        self.drain = drain;
+        self
+    }
 }
 
 /// What to listen on, who approves, and by which rules.

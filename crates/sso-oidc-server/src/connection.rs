@@ -115,23 +115,19 @@ impl AsyncRead for HeadDeadline {
         if phase % 2 == 1 {
             return Pin::new(&mut this.stream).poll_read(cx, buffer);
         }
-        let timed_out =
-            || Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the request's head stalled")));
         let filled = buffer.filled().len();
         let polled = Pin::new(&mut this.stream).poll_read(cx, buffer);
-        if let Poll::Ready(Ok(())) = polled
-            && buffer.filled().len() > filled
-        {
-            let began = *this.began.get_or_insert_with(Instant::now);
-            if began.elapsed() > this.timeout {
-                return timed_out();
-            }
+        if buffer.filled().len() > filled {
+            this.began.get_or_insert_with(Instant::now);
         }
         if let (Poll::Pending, Some(began)) = (&polled, this.began) {
             let deadline = began + this.timeout;
             let alarm = this.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
             if alarm.as_mut().poll(cx).is_ready() {
-                return timed_out();
+                return Poll::Ready(Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "the request's head stalled",
+                )));
             }
         }
         polled

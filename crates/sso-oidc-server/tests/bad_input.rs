@@ -116,6 +116,7 @@ fn a_body_over_64_kib_is_413_whether_it_is_announced_or_comes_in_chunks() {
         .raw(format!("POST /token HTTP/1.1\r\nHost: {host}\r\nContent-Length: 65537\r\n\r\n").as_bytes());
     let response = announced.read().unwrap();
     assert_eq!((response.status, response.fault()), (413, "InvalidRequestException"));
+    assert_eq!(response.header("Connection"), Some("close"), "the rest of the body is not waited for");
 
     let mut chunked = Http::to(&server);
     chunked.raw(
@@ -125,6 +126,7 @@ fn a_body_over_64_kib_is_413_whether_it_is_announced_or_comes_in_chunks() {
     chunked.raw(chunk.as_bytes()).raw(chunk.as_bytes()).raw(b"1\r\n \r\n");
     let response = chunked.read().unwrap();
     assert_eq!((response.status, response.fault()), (413, "InvalidRequestException"));
+    assert_eq!(response.header("Connection"), Some("close"), "the rest of the body is not waited for");
 
     let padded = format!("{{\"clientName\":\"x\",\"clientType\":\"public\"{}}}", " ".repeat(60_000));
     assert_eq!(Http::to(&server).send("POST", "/client/register", &[], &padded).status, 200);
@@ -197,6 +199,7 @@ fn a_body_that_stalls_is_408_and_the_connection_is_closed() {
     http.raw(format!("POST /token HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100\r\n\r\n{{").as_bytes());
     let response = http.read().unwrap();
     assert_eq!((response.status, response.fault()), (408, "InvalidRequestException"));
+    assert_eq!(response.header("Connection"), Some("close"));
     assert!(http.is_closed());
 }
 

@@ -21,7 +21,9 @@ fn a_dropped_test_server_has_closed_its_port_and_its_connections() {
     let mut idle = Http::to(&server);
     assert_eq!(idle.get("/health").status, 200);
     let mut stalled = Http::to(&server);
-    stalled.raw(b"POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n");
+    stalled
+        .raw(b"POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+    assert_eq!(stalled.read().unwrap().status, 100, "the server waits for the body");
     let began = Instant::now();
     drop(server);
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
@@ -95,6 +97,49 @@ async fn a_server_answers_from_serve_on_and_returns_when_it_is_told_to() {
     tokio::time::timeout(Duration::from_secs(5), serving).await.unwrap().unwrap();
     assert!(!can_connect(&endpoint));
     assert_eq!(handle.stats().connections, 1, "the handle outlives the server");
+}
+
+#[tokio::test]
+async fn an_idle_connection_does_not_hold_up_a_server_that_is_to_stop() {
+    let limits = Limits::default().with_drain(Duration::from_secs(60));
+    let server = Server::bind(Config::default().with_limits(limits)).await.unwrap();
+    let endpoint = server.endpoint();
+    let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(server.serve(async {
+        let _ = stopping.await;
+    }));
+    let mut idle = tokio::task::spawn_blocking(move || {
+        let mut http = Http::to_endpoint(&endpoint);
+        assert_eq!(http.get("/health").status, 200);
+        http
+    })
+    .await
+    .unwrap();
+    stop.send(()).unwrap();
+    tokio::time::timeout(Duration::from_secs(5), serving).await.unwrap().unwrap();
+    assert!(idle.is_closed());
+}
+
+#[tokio::test]
+async fn a_request_that_is_being_sent_is_still_answered_when_the_server_is_to_stop() {
+    let server = Server::bind(Config::default()).await.unwrap();
+    let endpoint = server.endpoint();
+    let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(server.serve(async {
+        let _ = stopping.await;
+    }));
+    let answer = tokio::task::spawn_blocking(move || {
+        let mut http = Http::to_endpoint(&endpoint);
+        http.raw(
+            b"POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n",
+        );
+        assert_eq!(http.read().unwrap().status, 100);
+        stop.send(()).unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+        http.raw(b"{}").read().unwrap().status
+    });
+    assert_eq!(answer.await.unwrap(), 400);
+    tokio::time::timeout(Duration::from_secs(5), serving).await.unwrap().unwrap();
 }
 
 #[test]
