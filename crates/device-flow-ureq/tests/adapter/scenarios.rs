@@ -237,13 +237,13 @@ fn plain_calls_answer_once_and_give_the_services_word() {
     let endpoint = server.endpoint();
     let registration =
         register(endpoint, &RegisterClientRequest::new("plain").with_scopes(["sso:account:access"])).unwrap();
-    let client = registration.client.clone();
+    let client = registration.client;
     let codes = start(
         endpoint,
         &StartDeviceAuthorizationRequest::new(client.clone(), "https://d-1.awsapps.com/start"),
     )
     .unwrap();
-    let ask = CreateTokenRequest::new(client.clone(), Grant::DeviceCode { device_code: codes.device_code });
+    let ask = CreateTokenRequest::new(client, Grant::DeviceCode { device_code: codes.device_code });
     let pending = create_token(endpoint, &ask).unwrap_err();
     assert!(
         matches!(&pending, CallError::Fault(fault) if fault.code == FaultCode::AuthorizationPending),
