@@ -60,4 +60,31 @@ mod tests {
     fn flows_near_the_seeds_break_no_rule() {
         near_the_seeds("flow", crate::flow);
     }
+
+    /// So that a seed does not come to stand for less than its name says.
+    #[test]
+    fn flow_seeds_end_as_they_are_named() {
+        for (seed, end) in [
+            ("granted", "Granted"),
+            ("cached-immediate", "Granted"),
+            ("slow-down", "Granted"),
+            ("overloads", "Granted"),
+            ("cached-client-rejected-while-polling", "Granted"),
+            ("denied", "Denied"),
+            ("expired-by-service", "Expired(Service"),
+            ("expired-by-clock", "Expired(Clock"),
+            ("end-of-time", "Expired(Clock"),
+            ("lost-grant", "GrantLost"),
+            ("lost-then-pending", "Expired(Service"),
+            ("rejected-client", "Rejected"),
+            ("misuse", "Cancelled"),
+            ("impatient", "Unreachable"),
+            ("violation", "ProtocolViolation"),
+        ] {
+            let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/flow");
+            let seed = std::fs::read(dir.join(format!("{seed}.seed"))).unwrap();
+            let outcome = format!("{:?}", crate::flow::drive(&seed));
+            assert!(outcome.starts_with(end), "{}: {outcome}", String::from_utf8_lossy(&seed));
+        }
+    }
 }
