@@ -21,6 +21,8 @@ pub struct Limits {
     pub head_timeout: Duration,
     /// From the head to the last byte of the body; then 408. Default: 10 s.
     pub body_timeout: Duration,
+    /// How long a peer may take no byte of its answer; then the connection is closed. Default: 10 s.
+    pub write_timeout: Duration,
     /// How long a connection may wait for its next request; then it is closed. Longer than the longest interval a
     /// device should poll at, so that it can keep its connection. Default: 75 s.
     pub idle_timeout: Duration,
@@ -38,6 +40,7 @@ impl Default for Limits {
             headers: 64,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             connections: 1024,
             drain: Duration::from_secs(2),
@@ -71,6 +74,13 @@ impl Limits {
     #[must_use]
     pub const fn with_body_timeout(mut self, timeout: Duration) -> Self {
         self.body_timeout = timeout;
+        self
+    }
+
+    /// The same limits with this much time for a peer to take some of its answer.
+    #[must_use]
+    pub const fn with_write_timeout(mut self, timeout: Duration) -> Self {
+        self.write_timeout = timeout;
         self
     }
 

@@ -62,6 +62,7 @@ mod record;
 mod route;
 mod server;
 mod shared;
+mod stream;
 mod test_server;
 
 pub use approval::{Approval, ApprovalError};

@@ -204,6 +204,23 @@ fn a_body_that_stalls_is_408_and_the_connection_is_closed() {
 }
 
 #[test]
+fn a_peer_that_does_not_take_its_answers_is_cut_off() {
+    use std::io::Write as _;
+    let limits = Limits::default().with_write_timeout(Duration::from_millis(300));
+    let server = TestServer::with(Config::default().with_limits(limits)).unwrap();
+    let mut stream =
+        std::net::TcpStream::connect(server.endpoint().strip_prefix("http://").unwrap()).unwrap();
+    stream.set_write_timeout(Some(Duration::from_secs(8))).unwrap();
+    let requests = "GET /device HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1000);
+    // Both directions fill up, then this end blocks until the server hangs up: a reset, not the time-out.
+    let error = (0..10_000).find_map(|_| stream.write_all(requests.as_bytes()).err()).unwrap();
+    assert!(
+        matches!(error.kind(), std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe),
+        "{error:?}"
+    );
+}
+
+#[test]
 fn bytes_that_are_no_http_are_not_answered_with_500() {
     let server = TestServer::start();
     for bytes in [
