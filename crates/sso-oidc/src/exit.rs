@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn a_chain_has_every_cause_once() {
         #[derive(Debug)]
-        struct Outer(&'static str, std::io::Error);
+        struct Outer(&'static str, io::Error);
         impl fmt::Display for Outer {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(self.0)
@@ -157,7 +157,7 @@ mod tests {
                 Some(&self.1)
             }
         }
-        let cause = || std::io::Error::other("refused");
+        let cause = || io::Error::other("refused");
         assert_eq!(chain(&Outer("cannot connect", cause())), "cannot connect: refused");
         assert_eq!(chain(&Outer("io: refused", cause())), "io: refused");
     }
