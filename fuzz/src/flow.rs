@@ -6,10 +6,9 @@ use device_flow::{
     Action, DeviceFlow, Expiry, Failure, FirstPoll, Misuse, Operation, Outcome, Phase, Policy, Reply, Tick,
     Ticket,
 };
-use oidc_proto::{Client, Endpoint, Registration, Request, Secret, Token};
+use oidc_proto::{Client, Endpoint, Registration, Request, Secret};
 
-/// In every secret that the flow gets to know.
-const SENTINEL: &str = "SENTINEL";
+use crate::script::{Bytes, REPLIES, SENTINEL, Success, other_success, response};
 
 /// RFC 8628 §3.2: the interval if none is named; and the least that this client keeps.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
@@ -19,8 +18,6 @@ const SLOW_DOWN: Duration = Duration::from_secs(5);
 
 /// The operations, by the letter that stands for them in a seed. Any other byte stands for one of them too.
 const CALLS: &[u8] = b"pwabmrdxsojM";
-/// The replies, in the same way.
-const REPLIES: &[u8] = b"gksdeicu5h0324nlt";
 
 /// Drives a flow. The first byte is the policy, the others are calls with their arguments; see the seeds.
 pub fn flow(data: &[u8]) {
@@ -40,27 +37,6 @@ pub(crate) fn drive(data: &[u8]) -> Outcome {
         run.call(call, &mut bytes);
     }
     run.end()
-}
-
-struct Bytes<'a>(&'a [u8]);
-
-impl Bytes<'_> {
-    /// The next byte; zero at the end.
-    fn next(&mut self) -> u8 {
-        let Some((first, rest)) = self.0.split_first() else { return 0 };
-        self.0 = rest;
-        *first
-    }
-
-    fn one_of(&mut self, list: &[u8]) -> u8 {
-        let byte = self.next();
-        if list.contains(&byte) { byte } else { list[usize::from(byte) % list.len()] }
-    }
-
-    /// Seconds from one byte, counted from `0` so that seeds can be written by hand.
-    fn seconds(&mut self) -> u64 {
-        u64::from(self.next().wrapping_sub(b'0'))
-    }
 }
 
 /// What the model knows of a device code.
@@ -401,76 +377,5 @@ impl Run {
         assert!(!shown.contains(SENTINEL), "{shown}");
         assert!(!outcome.to_string().contains('\u{1b}'));
         outcome
-    }
-}
-
-/// The numbers of a device authorization.
-struct Success {
-    interval: u8,
-    life: u64,
-}
-
-impl Success {
-    /// Absent, a small one, or one beyond all patience.
-    fn interval(&self) -> Option<Duration> {
-        match self.interval {
-            b'-' => None,
-            b'H' => Some(Duration::from_secs(1_000_000_000)),
-            digit => Some(Duration::from_secs(u64::from(digit.wrapping_sub(b'0') % 64))),
-        }
-    }
-
-    fn life(&self) -> Duration {
-        Duration::from_secs(1 + self.life * 20)
-    }
-}
-
-fn response(operation: Operation, kind: u8, argument: u64, success: &Success) -> http::Response<String> {
-    let (status, body) = match kind {
-        b'g' => (200, success_body(operation, success)),
-        b'k' => (400, r#"{"error":"authorization_pending"}"#.to_owned()),
-        b's' => (400, r#"{"error":"slow_down"}"#.to_owned()),
-        b'd' => (400, r#"{"error":"access_denied","error_description":"\u001b[2Jno"}"#.to_owned()),
-        b'e' => (400, r#"{"error":"expired_token"}"#.to_owned()),
-        b'i' => (400, r#"{"error":"invalid_grant"}"#.to_owned()),
-        b'c' => (401, r#"{"error":"invalid_client"}"#.to_owned()),
-        b'u' => (400, r#"{"error":"unauthorized_client"}"#.to_owned()),
-        b'5' => (500, r#"{"error":"server_error"}"#.to_owned()),
-        b'h' => (502, "<html></html>".to_owned()),
-        b'0' => (200, String::new()),
-        b'3' => (302, r#"{"error":"access_denied"}"#.to_owned()),
-        b'2' => (200, format!(r#"{{"clientId":"","deviceCode":[],"refreshToken":"{SENTINEL}"}}"#)),
-        b'4' => (404, "{}".to_owned()),
-        _ => (429, String::new()),
-    };
-    let mut response = http::Response::builder().status(status);
-    if kind == b't' {
-        response = response.header("retry-after", argument);
-    }
-    response.body(body).unwrap()
-}
-
-fn success_body(operation: Operation, success: &Success) -> String {
-    match operation {
-        Operation::RegisterClient => format!(r#"{{"clientId":"new","clientSecret":"{SENTINEL}"}}"#),
-        Operation::StartDeviceAuthorization => {
-            let interval = success
-                .interval()
-                .map_or_else(|| "null".to_owned(), |interval| interval.as_secs().to_string());
-            let life = success.life().as_secs();
-            format!(
-                r#"{{"deviceCode":"{SENTINEL}","userCode":"u","verificationUri":"v","expiresIn":{life},"interval":{interval}}}"#
-            )
-        }
-        _ => format!(r#"{{"accessToken":"{SENTINEL}","refreshToken":"{SENTINEL}","expiresIn":9}}"#),
-    }
-}
-
-/// A success of another operation than this one.
-fn other_success(operation: Operation) -> Reply {
-    if operation == Operation::CreateToken {
-        Reply::Registered(Registration::new(Client::new("other", Secret::from(SENTINEL))))
-    } else {
-        Reply::Granted(Token::bearer(Secret::from(SENTINEL), Duration::from_secs(1)))
     }
 }
