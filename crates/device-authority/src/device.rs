@@ -42,7 +42,8 @@ fn issue(
     if !client.may_use(grant_type::DEVICE_CODE) {
         return Err(unauthorized());
     }
-    if !is_start_url(&request.start_url) {
+    // Whether one must be there is the dialect's question; if it is, it must be one.
+    if request.start_url.as_deref().is_some_and(|url| !is_start_url(url)) {
         return Err(Fault::new(FaultCode::InvalidRequest)
             .with_description("startUrl must be an absolute http or https URL"));
     }
@@ -53,7 +54,7 @@ fn issue(
         device_code: device_code.clone(),
         user_code,
         client_id: request.client.id.clone(),
-        start_url: request.start_url.clone(),
+        start_url: request.start_url.clone().unwrap_or_default(),
         issued_at: now,
         expires_at,
         forget_at: expires_at.after(policy.remember_expired),

@@ -17,8 +17,7 @@ pub struct DeviceFlow {
     policy: Policy,
     state: State,
     registration: Option<Registration>,
-    /// The registration came from outside and the service may have forgotten it.
-    from_cache: bool,
+    origin: Origin,
     in_flight: Option<InFlight>,
     /// The latest time seen: time that goes backwards is read as this.
     latest: Tick,
@@ -29,6 +28,17 @@ pub struct DeviceFlow {
     identity: Arc<()>,
     polls: u32,
     prompts: u32,
+}
+
+/// Where the registration comes from, which decides what a rejection of it means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// The program's own client: there is no other.
+    Own,
+    /// A cache: the service may have forgotten it.
+    Cache,
+    /// This flow, or nowhere yet.
+    Flow,
 }
 
 /// A request whose reply is due.
@@ -56,14 +66,19 @@ pub enum Phase {
 impl DeviceFlow {
     /// A flow that starts at `now`.
     ///
-    /// A `registration` from a cache saves RegisterClient. Whether it is still good is a question of wall-clock time,
+    /// A `registration` from a cache saves RegisterClient (and is not looked at if [`Policy::client`] is set). Whether it is still good is a question of wall-clock time,
     /// so ask [`Registration::usable_at`] before; if the service rejects it all the same, the flow registers anew,
     /// once.
     #[must_use]
     pub fn new(policy: Policy, registration: Option<Registration>, now: Tick) -> Self {
         let setup = Setup::new(now, policy.setup_patience);
+        let (origin, registration) = match (&policy.client, registration) {
+            (Some(client), _) => (Origin::Own, Some(Registration::new(client.clone()))),
+            (None, Some(registration)) => (Origin::Cache, Some(registration)),
+            (None, None) => (Origin::Flow, None),
+        };
         Self {
-            from_cache: registration.is_some(),
+            origin,
             state: if registration.is_some() { State::Authorize(setup) } else { State::Register(setup) },
             registration,
             policy,
@@ -192,9 +207,9 @@ impl DeviceFlow {
                 State::Authorize(Setup::new(now, self.policy.setup_patience))
             }
             Progress::To(state) => state,
-            // Rule 8: only a registration from outside can be outdated, so only that is replaced, once.
-            Progress::ClientRejected(..) if self.from_cache => {
-                self.from_cache = false;
+            // Rule 8: only a registration from a cache can be outdated, so only that is replaced, once.
+            Progress::ClientRejected(..) if self.origin == Origin::Cache => {
+                self.origin = Origin::Flow;
                 self.registration = None;
                 State::Register(Setup::new(now, self.policy.setup_patience))
             }
@@ -239,7 +254,7 @@ impl DeviceFlow {
     /// Whether this flow made the registration itself, so that a cache should keep it in place of what it has.
     #[must_use]
     pub const fn is_newly_registered(&self) -> bool {
-        self.registration.is_some() && !self.from_cache
+        self.registration.is_some() && matches!(self.origin, Origin::Flow)
     }
 
     /// When the device code dies, once there is one.

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use oidc_proto::{Dialect, Endpoint};
+use oidc_proto::{Client, Dialect, Endpoint};
 
 /// What to sign in to, as whom, and how patiently.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,12 +12,16 @@ pub struct Policy {
     pub endpoint: Endpoint,
     /// How its messages look on the wire.
     pub dialect: Dialect,
-    /// The portal's address, for example `https://d-1234567890.awsapps.com/start`.
+    /// The portal's address, for example `https://d-1234567890.awsapps.com/start`; empty in the OAuth dialect, which
+    /// has no such thing.
     pub start_url: String,
+    /// The client to sign in as, if the program has one of its own: then nothing is registered, and a service that
+    /// rejects it ends the flow.
+    pub client: Option<Client>,
     /// The name to register under; the person who approves sees it, so it should say which program asks
     /// (RFC 8628 §5.4).
     pub client_name: String,
-    /// The scopes to register for. `sso:account:access` gives access to the portal API and makes the service issue a
+    /// The scopes to register for with AWS, and to ask for elsewhere. `sso:account:access` gives access to the portal API and makes the service issue a
     /// refresh token; without scopes there is none.
     pub scopes: Vec<String>,
     /// When the first CreateToken request is sent.
@@ -48,12 +52,20 @@ impl Policy {
             endpoint,
             dialect: Dialect::default(),
             start_url: start_url.into(),
+            client: None,
             client_name: "sso-oidc".to_owned(),
             scopes: Vec::new(),
             first_poll: FirstPoll::default(),
             setup_patience: Duration::from_secs(20),
             max_backoff: Duration::from_secs(30),
         }
+    }
+
+    /// The same policy for a client that the program has already: no registration.
+    #[must_use]
+    pub fn with_client(mut self, client: Client) -> Self {
+        self.client = Some(client);
+        self
     }
 
     /// The same policy with this client name.

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use oidc_proto::{
-    Client, CreateTokenRequest, DeviceAuthorization, Fault, FaultCode, Grant, Operation,
+    Client, CreateTokenRequest, DeviceAuthorization, Dialect, Fault, FaultCode, Grant, Operation,
     RegisterClientRequest, Registration, Request, StartDeviceAuthorizationRequest,
 };
 
@@ -187,7 +187,10 @@ impl State {
             }
             Self::Authorize(_) => {
                 let client = registration?.client.clone();
-                let request = StartDeviceAuthorizationRequest::new(client, &policy.start_url);
+                let request = match policy.dialect {
+                    Dialect::Aws => StartDeviceAuthorizationRequest::new(client, &policy.start_url),
+                    _ => StartDeviceAuthorizationRequest::for_scope(client, &policy.scopes),
+                };
                 Some(policy.dialect.encode(&policy.endpoint, &request))
             }
             Self::Poll(session) => Some(session.request.clone()),

@@ -74,8 +74,8 @@ pub use dialect::{Call, Dialect, ServerRequest};
 pub use endpoint::{Endpoint, EndpointError, Partition, Service, Variant};
 pub use fault::{Fault, FaultCode};
 pub use message::{
-    Client, CreateTokenRequest, DeviceAuthorization, Grant, RegisterClientRequest, Registration,
-    StartDeviceAuthorizationRequest, Token, grant_type,
+    Client, ClientAuthentication, CreateTokenRequest, DeviceAuthorization, Grant, RegisterClientRequest,
+    Registration, StartDeviceAuthorizationRequest, Token, grant_type,
 };
 pub use operation::Operation;
 pub use printable::printable;

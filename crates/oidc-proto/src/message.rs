@@ -14,24 +14,50 @@ pub mod grant_type {
     pub const REFRESH_TOKEN: &str = "refresh_token";
 }
 
-/// Who is asking: a client id, and the secret that was issued with it.
+/// Who is asking: a client id, the secret that was issued with it, and how the two are shown.
 ///
 /// AWS issues a secret to every client and demands it back; it is an artefact of registration and proves nothing
 /// about the program (RFC 8628 §5.6).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Client {
-    /// `clientId`.
+    /// `clientId`, `client_id`.
     pub id: String,
-    /// `clientSecret`; always present with AWS.
+    /// `clientSecret`, `client_secret`; always present with AWS, absent with public clients elsewhere.
     pub secret: Option<Secret>,
+    /// Where the secret goes in a request of the OAuth dialect. AWS's has one place for it.
+    pub authentication: ClientAuthentication,
+}
+
+/// How a client shows its secret (RFC 6749 §2.3.1; the names are those of RFC 7591 §2). Never two ways in one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum ClientAuthentication {
+    /// `none` without a secret, `client_secret_post` with one: in the body.
+    #[default]
+    Body,
+    /// `client_secret_basic`: in the `Authorization` header.
+    Basic,
 }
 
 impl Client {
-    /// A client with its secret.
+    /// A client with its secret, which it shows in the body.
     #[must_use]
     pub fn new(id: impl Into<String>, secret: Secret) -> Self {
-        Self { id: id.into(), secret: Some(secret) }
+        Self { id: id.into(), secret: Some(secret), authentication: ClientAuthentication::Body }
+    }
+
+    /// A public client: an id and no secret (RFC 6749 §2.1).
+    #[must_use]
+    pub fn public(id: impl Into<String>) -> Self {
+        Self { id: id.into(), secret: None, authentication: ClientAuthentication::Body }
+    }
+
+    /// The same client, showing its secret in the `Authorization` header.
+    #[must_use]
+    pub const fn with_basic_authentication(mut self) -> Self {
+        self.authentication = ClientAuthentication::Basic;
+        self
     }
 }
 
@@ -124,15 +150,24 @@ impl Registration {
 pub struct StartDeviceAuthorizationRequest {
     /// The registered client.
     pub client: Client,
-    /// `startUrl`: the portal's address, for example `https://d-1234567890.awsapps.com/start`.
-    pub start_url: String,
+    /// `startUrl`: the portal's address, for example `https://d-1234567890.awsapps.com/start`. AWS demands it, the
+    /// OAuth dialect has no such thing.
+    pub start_url: Option<String>,
+    /// `scope` of the OAuth dialect. AWS takes scopes at registration.
+    pub scope: Vec<String>,
 }
 
 impl StartDeviceAuthorizationRequest {
     /// Asks for codes for this client at this portal.
     #[must_use]
     pub fn new(client: Client, start_url: impl Into<String>) -> Self {
-        Self { client, start_url: start_url.into() }
+        Self { client, start_url: Some(start_url.into()), scope: Vec::new() }
+    }
+
+    /// Asks for codes for this client and these scopes, in the OAuth dialect.
+    #[must_use]
+    pub fn for_scope<S: Into<String>>(client: Client, scope: impl IntoIterator<Item = S>) -> Self {
+        Self { client, start_url: None, scope: scope.into_iter().map(Into::into).collect() }
     }
 }
 
@@ -272,6 +307,9 @@ pub struct Token {
     pub refresh_token: Option<Secret>,
     /// `idToken`; AWS documents it as not implemented for CreateToken.
     pub id_token: Option<Secret>,
+    /// `scope` of the OAuth dialect, if the service says: what was granted, which may be less or other than what was
+    /// asked for (RFC 6749 §3.3). Without it, what was asked for was granted.
+    pub scope: Option<Vec<String>>,
 }
 
 impl Token {
@@ -284,6 +322,7 @@ impl Token {
             expires_in,
             refresh_token: None,
             id_token: None,
+            scope: None,
         }
     }
 

@@ -221,7 +221,7 @@ fn request(request: ServerRequest) -> Value {
             ("operation", "StartDeviceAuthorization".into()),
             ("client_id", request.client.id.into()),
             ("client_secret", secret(request.client.secret.as_ref())),
-            ("start_url", request.start_url.into()),
+            ("start_url", request.start_url.unwrap_or_default().into()),
         ]),
         ServerRequest::CreateToken(request) => {
             let mut shown = object([

@@ -24,7 +24,10 @@
 //! Results go to standard output and nothing else does; all talk goes to standard error. A command that handles Ctrl-C
 //! itself returns `Failure::new(Exit::Interrupted, …)`.
 
-#![allow(rustdoc::bare_urls, reason = "the flags' comments are the help text, and a terminal needs no link marks")]
+#![allow(
+    rustdoc::bare_urls,
+    reason = "the flags' comments are the help text, and a terminal needs no link marks"
+)]
 
 mod cli;
 mod demo;

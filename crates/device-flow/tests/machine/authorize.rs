@@ -151,3 +151,16 @@ fn the_patience_starts_anew_for_each_step() {
     scenario.poll(Reply::Granted(token()));
     assert!(matches!(scenario.outcome(), Outcome::Granted { .. }));
 }
+
+#[test]
+fn a_client_of_the_programs_own_is_neither_registered_nor_replaced() {
+    let own = oidc_proto::Client::new("own", "own-secret".into());
+    let mut scenario = Scenario::with_registration(policy().with_client(own), Some(registration("cached")));
+    let (request, ticket) = scenario.next_send();
+    assert_eq!(request.operation(), Operation::StartDeviceAuthorization);
+    let body: &[u8] = request.body().as_ref();
+    assert!(body.starts_with(br#"{"clientId":"own","clientSecret":"own-secret""#));
+    scenario.flow.on_reply(ticket, scenario.now, fault(FaultCode::InvalidClient)).unwrap();
+    assert!(matches!(scenario.outcome(), Outcome::Rejected { .. }));
+    assert!(!scenario.flow.is_newly_registered());
+}

@@ -206,5 +206,6 @@ pub(super) fn token_from(members: AnswerMembers<'_>) -> Result<Token, Violation>
         expires_in: members.expires_in.required_lifetime(OP, "expiresIn")?,
         refresh_token: members.refresh_token.into_secret(),
         id_token: members.id_token.into_secret(),
+        scope: None,
     })
 }

@@ -202,7 +202,8 @@ struct StartDeviceAuthorizationBody<'a> {
     client_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_secret: Option<&'a str>,
-    start_url: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_url: Option<&'a str>,
 }
 
 impl AwsCall for StartDeviceAuthorizationRequest {
@@ -212,16 +213,16 @@ impl AwsCall for StartDeviceAuthorizationRequest {
         to_json(&StartDeviceAuthorizationBody {
             client_id: &self.client.id,
             client_secret: self.client.secret.as_ref().map(Secret::expose),
-            start_url: &self.start_url,
+            start_url: self.start_url.as_deref(),
         })
     }
 
     fn from_body(body: &[u8]) -> Result<Self, Fault> {
         let members = members(body)?;
-        Ok(Self {
-            client: client(members.client_id, members.client_secret)?,
-            start_url: required(members.start_url, "startUrl")?,
-        })
+        Ok(Self::new(
+            client(members.client_id, members.client_secret)?,
+            required(members.start_url, "startUrl")?,
+        ))
     }
 
     fn success_to_body(success: &DeviceAuthorization) -> Vec<u8> {
