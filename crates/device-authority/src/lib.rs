@@ -43,7 +43,7 @@
 //! let grant = Grant::DeviceCode { device_code: device.device_code };
 //! let token =
 //!     store.create_token(&policy, &CreateTokenRequest::new(registration.client, grant), now, &mut entropy)?;
-//! assert_eq!(token.expires_in, Duration::from_secs(8 * 3600));
+//! assert_eq!(token.expires_in, Some(Duration::from_secs(8 * 3600)));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![warn(

@@ -28,7 +28,7 @@ fn without_scopes_a_token_lasts_eight_hours_and_cannot_be_refreshed() {
     let mut bench = Bench::new(off());
     let client = bench.client();
     let token = bench.sign_in(&client);
-    assert_eq!(token.expires_in, Duration::from_secs(8 * 3600));
+    assert_eq!(token.expires_in, Some(Duration::from_secs(8 * 3600)));
     assert_eq!(token.refresh_token, None);
     assert_eq!(token.token_type, "Bearer");
 }
@@ -38,7 +38,7 @@ fn with_scopes_a_token_lasts_one_hour_and_can_be_refreshed() {
     let mut bench = Bench::new(off());
     let client = bench.scoped_client();
     let token = bench.sign_in(&client);
-    assert_eq!(token.expires_in, Duration::from_secs(3600));
+    assert_eq!(token.expires_in, Some(Duration::from_secs(3600)));
     assert!(token.refresh_token.is_some());
 }
 

@@ -14,7 +14,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let endpoint = Endpoint::custom(&required("ENDPOINT")?)?;
     let client = HttpClient::new(endpoint)?;
     let policy = client.policy(required("START_URL")?).with_client_name("device-flow-reqwest example");
-    let login = client.login(policy).run(|prompt: &_| eprintln!("{prompt}"));
+    let login = client.login(policy).run(|prompt| eprintln!("{prompt}"));
     let signed_in = tokio::select! {
         signed_in = login => signed_in?,
         _ = tokio::signal::ctrl_c() => return Err("cancelled".into()),

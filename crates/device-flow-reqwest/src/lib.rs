@@ -7,8 +7,8 @@
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let client = HttpClient::new(Endpoint::for_region("eu-west-1")?)?;
 //!     let policy = client.policy("https://d-1234567890.awsapps.com/start").with_client_name("my program");
-//!     let signed_in = client.login(policy).run(|prompt: &_| eprintln!("{prompt}")).await?;
-//!     eprintln!("signed in, {} s left", signed_in.expires_in().as_secs());
+//!     let signed_in = client.login(policy).run(|prompt| eprintln!("{prompt}")).await?;
+//!     eprintln!("signed in, {:?} left", signed_in.expires_in());
 //!     use_token(signed_in.token.access_token.expose());
 //!     Ok(())
 //! }

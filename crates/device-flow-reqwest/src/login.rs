@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use device_flow::{Action, DeviceFlow, NotSignedIn, Observer, Policy, SignedIn, Status, Tick};
+use device_flow::{Action, DeviceFlow, NotSignedIn, Observer, Policy, SignedIn, Status, Tick, UserPrompt};
 use oidc_proto::Registration;
 
 use crate::{Clock, HttpClient, TokioClock};
@@ -39,7 +39,7 @@ impl<'a, C> Login<'a, C> {
 }
 
 impl<C: Clock> Login<'_, C> {
-    /// Signs in: registers, shows the prompt through the observer, polls until there is an outcome. Takes as long as
+    /// Signs in: registers, gives the prompt to the closure, polls until there is an outcome. Takes as long as
     /// the person takes, at most the life of the code.
     ///
     /// # Errors
@@ -49,6 +49,20 @@ impl<C: Clock> Login<'_, C> {
     /// Dropping the future cancels the sign-in; a token that the service granted at that very moment is lost. To go on
     /// later, use [`HttpClient::drive`] with a flow of your own.
     pub async fn run(
+        self,
+        on_prompt: impl FnMut(&UserPrompt),
+    ) -> Result<SignedIn, Box<NotSignedIn<reqwest::Error>>> {
+        self.run_with(on_prompt).await
+    }
+
+    /// As [`Login::run`], with an observer that hears of requests and waits as well.
+    ///
+    /// # Errors
+    /// As [`Login::run`].
+    ///
+    /// # Cancel safety
+    /// As [`Login::run`].
+    pub async fn run_with(
         self,
         mut observer: impl Observer,
     ) -> Result<SignedIn, Box<NotSignedIn<reqwest::Error>>> {

@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let endpoint = Endpoint::custom(&required("ENDPOINT")?)?;
     let client = HttpClient::new(endpoint)?;
     let policy = client.policy(required("START_URL")?).with_client_name("device-flow-ureq example");
-    let signed_in = client.login(policy).run(|prompt: &_| eprintln!("{prompt}"))?;
+    let signed_in = client.login(policy).run(|prompt| eprintln!("{prompt}"))?;
     eprintln!("Signed in after {} polls.", signed_in.polls);
     println!("{}", signed_in.token.access_token.expose());
     Ok(())

@@ -6,8 +6,8 @@
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let client = HttpClient::new(Endpoint::for_region("eu-west-1")?)?;
 //!     let policy = client.policy("https://d-1234567890.awsapps.com/start").with_client_name("my program");
-//!     let signed_in = client.login(policy).run(|prompt: &_| eprintln!("{prompt}"))?;
-//!     eprintln!("signed in, {} s left", signed_in.expires_in().as_secs());
+//!     let signed_in = client.login(policy).run(|prompt| eprintln!("{prompt}"))?;
+//!     eprintln!("signed in, {:?} left", signed_in.expires_in());
 //!     use_token(signed_in.token.access_token.expose());
 //!     Ok(())
 //! }
@@ -24,7 +24,7 @@
 //! let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
 //! let policy = client.policy("https://d-1234567890.awsapps.com/start");
 //! // The person is a closure here; `server.deny` is the other kind.
-//! let signed_in = client.login(policy).run(|prompt: &_| server.approve(&prompt.user_code).unwrap())?;
+//! let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap())?;
 //! assert_eq!(signed_in.polls, 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use device_flow::{Action, DeviceFlow, NotSignedIn, Observer, Policy, SignedIn, Status, Tick};
+use device_flow::{Action, DeviceFlow, NotSignedIn, Observer, Policy, SignedIn, Status, Tick, UserPrompt};
 use oidc_proto::Registration;
 
 use crate::{Cancel, Clock, HttpClient, SystemClock};
@@ -15,7 +15,7 @@ use crate::{Cancel, Clock, HttpClient, SystemClock};
 /// # let client = HttpClient::new(Endpoint::for_region("eu-west-1")?)?;
 /// let cancel = Cancel::new(); // give a clone to whoever may cancel
 /// let policy = client.policy("https://d-1234567890.awsapps.com/start");
-/// match client.login(policy).cancelled_by(&cancel).run(|prompt: &_| eprintln!("{prompt}")) {
+/// match client.login(policy).cancelled_by(&cancel).run(|prompt| eprintln!("{prompt}")) {
 ///     Ok(signed_in) => println!("{} polls", signed_in.polls),
 ///     Err(end) if matches!(end.outcome, Outcome::Cancelled) => println!("never mind"),
 ///     Err(end) => return Err(end.into()),
@@ -60,12 +60,20 @@ impl<'a, C> Login<'a, C> {
 }
 
 impl<C: Clock> Login<'_, C> {
-    /// Signs in: registers, shows the prompt through the observer, polls until there is an outcome. Blocks for as
+    /// Signs in: registers, gives the prompt to the closure, polls until there is an outcome. Blocks for as
     /// long as the person takes, at most for the life of the code.
     ///
     /// # Errors
     /// [`NotSignedIn`] with the outcome that it was: denied, expired, cancelled, and so on.
-    pub fn run(self, mut observer: impl Observer) -> Result<SignedIn, Box<NotSignedIn<ureq::Error>>> {
+    pub fn run(self, on_prompt: impl FnMut(&UserPrompt)) -> Result<SignedIn, Box<NotSignedIn<ureq::Error>>> {
+        self.run_with(on_prompt)
+    }
+
+    /// As [`Login::run`], with an observer that hears of requests and waits as well.
+    ///
+    /// # Errors
+    /// As [`Login::run`].
+    pub fn run_with(self, mut observer: impl Observer) -> Result<SignedIn, Box<NotSignedIn<ureq::Error>>> {
         let Self { client, policy, registration, cancel, clock } = self;
         let mut flow = DeviceFlow::new(policy, registration, clock.now());
         let transport = client.drive(&mut flow, &clock, &cancel, &mut observer);

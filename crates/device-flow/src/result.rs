@@ -27,10 +27,11 @@ pub struct SignedIn {
 }
 
 impl SignedIn {
-    /// How much of the access token's life is left, on the safe side.
+    /// How much of the access token's life is left, on the safe side; `None` if the service did not say how long it
+    /// lives, as AWS always does.
     #[must_use]
-    pub const fn expires_in(&self) -> Duration {
-        self.token.expires_in.saturating_sub(self.token_age)
+    pub fn expires_in(&self) -> Option<Duration> {
+        self.token.expires_in.map(|life| life.saturating_sub(self.token_age))
     }
 }
 

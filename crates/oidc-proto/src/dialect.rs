@@ -1,9 +1,9 @@
 //! A dialect: how the messages look on the wire. It encodes and decodes, and holds nothing.
 
-use crate::aws::{self, AwsCall};
+use crate::wire::Wire;
 use crate::{
     Answer, Body, CreateTokenRequest, DeviceAuthorization, Endpoint, Fault, Operation, RegisterClientRequest,
-    Registration, Request, StartDeviceAuthorizationRequest, Token,
+    Registration, Request, StartDeviceAuthorizationRequest, Token, aws, decode, oauth,
 };
 
 /// How the messages look on the wire. The domain types are the same for every dialect.
@@ -14,11 +14,14 @@ pub enum Dialect {
     /// bodies, the exception's name in `x-amzn-ErrorType`.
     #[default]
     Aws,
+    /// OAuth 2.0 with the device authorization grant, as every RFC 8628 provider speaks it: form-encoded requests,
+    /// snake_case JSON answers.
+    OAuth,
 }
 
 /// A request of one of the operations, which knows what its success looks like. Implemented by the three request
 /// types and closed to others.
-pub trait Call: AwsCall<Success = <Self as Call>::Answer> {
+pub trait Call: Wire<Success = <Self as Call>::Answer> {
     /// What a success of the operation becomes.
     type Answer;
     /// The operation.
@@ -59,51 +62,78 @@ pub enum ServerRequest {
 
 impl Dialect {
     /// Client side: the request to send to this endpoint.
+    ///
+    /// For an operation that the endpoint does not have ([`Endpoint::has`]), the request has no host and cannot be
+    /// sent.
     #[must_use]
     pub fn encode<C: Call>(self, endpoint: &Endpoint, call: &C) -> Request {
-        match self {
-            Self::Aws => aws::encode_request(endpoint, call),
-        }
+        let mut http = call.to_http(self);
+        *http.method_mut() = http::Method::POST;
+        *http.uri_mut() = endpoint.uri(self, C::OPERATION).unwrap_or_default();
+        Request::new(C::OPERATION, http)
     }
 
     /// Client side: the meaning of the response to a `C`. By body first, by status second: an error inside a 200 is
     /// a fault, and a success is judged by its members.
-    pub fn decode<C: Call, B: AsRef<[u8]>>(self, response: &http::Response<B>) -> Answer<C::Answer> {
-        match self {
-            Self::Aws => {
-                aws::decode_answer::<C>(response.status(), response.headers(), response.body().as_ref())
-            }
-        }
+    pub fn decode<C: Call, B: AsRef<[u8]>>(
+        self,
+        response: &http::Response<B>,
+    ) -> Answer<<C as Call>::Answer> {
+        decode::answer::<C, B>(self, response)
     }
 
     /// Server side: which operation the request asks for, from its method and path.
     ///
     /// # Errors
-    /// A fault to answer with: 404 `UnknownOperationException` for an unknown path, 405 `MethodNotAllowedException`
-    /// for another method than POST.
+    /// A fault to answer with: 404 for an unknown path, 405 for another method than POST.
     pub fn operation(self, method: &http::Method, path: &str) -> Result<Operation, Fault> {
         match self {
-            Self::Aws => aws::operation(method, path),
+            Self::Aws => aws::request::operation(method, path),
+            Self::OAuth => oauth::operation(method, path),
         }
     }
 
-    /// Server side: the request of this operation with this body.
+    /// Server side: the request of this operation with this body, in AWS's dialect, where headers carry nothing.
     ///
     /// # Errors
-    /// A fault to answer with, which names what is missing or malformed: `InvalidRequestException`, or
-    /// `UnsupportedGrantTypeException`.
+    /// As [`Dialect::decode_http_request`].
     pub fn decode_request(self, operation: Operation, body: &[u8]) -> Result<ServerRequest, Fault> {
-        match self {
-            Self::Aws => aws::decode_request(operation, body),
+        self.decode_http_request(operation, &http::HeaderMap::new(), body)
+    }
+
+    /// Server side: the request of this operation with these headers and this body. (Revocation has its own:
+    /// [`oauth::RevocationRequest::decode_request`].)
+    ///
+    /// # Errors
+    /// A fault to answer with, which names what is missing or malformed: `InvalidRequestException`,
+    /// `UnsupportedGrantTypeException`, and in the OAuth dialect `invalid_client` for an `Authorization` header that
+    /// cannot be read.
+    pub fn decode_http_request(
+        self,
+        operation: Operation,
+        headers: &http::HeaderMap,
+        body: &[u8],
+    ) -> Result<ServerRequest, Fault> {
+        match operation {
+            Operation::RegisterClient => {
+                RegisterClientRequest::from_http(self, headers, body).map(ServerRequest::RegisterClient)
+            }
+            Operation::StartDeviceAuthorization => {
+                StartDeviceAuthorizationRequest::from_http(self, headers, body)
+                    .map(ServerRequest::StartDeviceAuthorization)
+            }
+            Operation::CreateToken => {
+                CreateTokenRequest::from_http(self, headers, body).map(ServerRequest::CreateToken)
+            }
+            Operation::RevokeToken => Err(Fault::new(crate::FaultCode::InvalidRequest)
+                .with_description("not an operation of a sign-in")),
         }
     }
 
     /// Server side: the response that says success to a `C`.
     #[must_use]
-    pub fn encode_success<C: Call>(self, answer: &C::Answer) -> http::Response<Body> {
-        match self {
-            Self::Aws => aws::encode_success::<C>(answer),
-        }
+    pub fn encode_success<C: Call>(self, answer: &<C as Call>::Answer) -> http::Response<Body> {
+        C::success_to_http(self, answer)
     }
 
     /// Server side: the response that says this fault.
@@ -111,6 +141,7 @@ impl Dialect {
     pub fn encode_fault(self, fault: &Fault) -> http::Response<Body> {
         match self {
             Self::Aws => aws::encode_fault(fault),
+            Self::OAuth => oauth::encode_fault(fault),
         }
     }
 }

@@ -132,7 +132,7 @@ impl fmt::Display for FaultCode {
 }
 
 impl Operation {
-    /// The faults that the API model declares for this operation.
+    /// The faults that AWS's API model declares for this operation; none for one that AWS does not have.
     #[must_use]
     pub const fn faults(self) -> &'static [FaultCode] {
         match self {
@@ -165,6 +165,7 @@ impl Operation {
                 FaultCode::UnauthorizedClient,
                 FaultCode::UnsupportedGrantType,
             ],
+            Self::RevokeToken => &[],
         }
     }
 }

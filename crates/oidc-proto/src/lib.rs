@@ -1,6 +1,7 @@
-//! The wire types of AWS IAM Identity Center's sign-in service ("SSO OIDC"), both directions, with no I/O.
+//! The wire types of AWS IAM Identity Center's sign-in service ("SSO OIDC") and of every RFC 8628 provider, both
+//! directions, with no I/O.
 //!
-//! Three operations, as the API model names them:
+//! Three operations, by the names of AWS's API model:
 //!
 //! | operation | request | what a success becomes |
 //! |---|---|---|
@@ -58,16 +59,24 @@
 )]
 
 mod answer;
+mod answer_members;
 mod aws;
+mod decode;
 mod dialect;
 mod endpoint;
 mod fault;
+mod headers;
+mod json;
+mod member;
 mod message;
+pub mod oauth;
 mod operation;
+pub mod pkce;
 mod printable;
 mod request;
 mod secret;
 mod time;
+mod wire;
 
 pub use answer::{Answer, NoVerdict, NoVerdictReason, Violation, ViolationKind};
 pub use dialect::{Call, Dialect, ServerRequest};

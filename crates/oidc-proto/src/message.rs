@@ -301,8 +301,9 @@ pub struct Token {
     /// `tokenType`; `Bearer` with AWS, and when the service leaves it out. Compared without regard to case
     /// (RFC 6749 §7.1).
     pub token_type: String,
-    /// `expiresIn`: the access token's life, counted from when the answer was made; never zero.
-    pub expires_in: Duration,
+    /// `expiresIn`: the access token's life, counted from when the answer was made; never zero. AWS always says it.
+    /// Elsewhere it may be absent (RFC 6749 §5.1 only recommends it), which says nothing about the token's life.
+    pub expires_in: Option<Duration>,
     /// `refreshToken`, if the registration has scopes.
     pub refresh_token: Option<Secret>,
     /// `idToken`; AWS documents it as not implemented for CreateToken.
@@ -319,7 +320,7 @@ impl Token {
         Self {
             access_token,
             token_type: "Bearer".to_owned(),
-            expires_in,
+            expires_in: Some(expires_in),
             refresh_token: None,
             id_token: None,
             scope: None,

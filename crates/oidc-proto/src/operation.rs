@@ -1,8 +1,9 @@
-//! The operations of the service.
+//! The operations of a service.
 
 use core::fmt;
 
-/// An operation of the SSO OIDC service that needs no AWS credentials.
+/// An operation of the sign-in service. The first three are AWS's SSO OIDC operations that need no AWS credentials, and
+/// their names stand for the OAuth dialect's as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Operation {
@@ -12,10 +13,12 @@ pub enum Operation {
     StartDeviceAuthorization,
     /// CreateToken: a client turns a grant into tokens, or learns that it has to wait (RFC 8628 §3.4, RFC 6749 §6).
     CreateToken,
+    /// Revocation of a token (RFC 7009); in the OAuth dialect only.
+    RevokeToken,
 }
 
 impl Operation {
-    /// All operations, in the order in which a sign-in uses them.
+    /// The operations of a sign-in, in its order.
     pub const ALL: [Self; 3] = [Self::RegisterClient, Self::StartDeviceAuthorization, Self::CreateToken];
 
     /// The operation's name in the API model.
@@ -25,16 +28,18 @@ impl Operation {
             Self::RegisterClient => "RegisterClient",
             Self::StartDeviceAuthorization => "StartDeviceAuthorization",
             Self::CreateToken => "CreateToken",
+            Self::RevokeToken => "RevokeToken",
         }
     }
 
-    /// The operation's path below the endpoint, in AWS's dialect. The method is always POST.
+    /// The operation's path below the endpoint, in AWS's dialect, if AWS has it. The method is always POST.
     #[must_use]
-    pub const fn aws_path(self) -> &'static str {
+    pub const fn aws_path(self) -> Option<&'static str> {
         match self {
-            Self::RegisterClient => "/client/register",
-            Self::StartDeviceAuthorization => "/device_authorization",
-            Self::CreateToken => "/token",
+            Self::RegisterClient => Some("/client/register"),
+            Self::StartDeviceAuthorization => Some("/device_authorization"),
+            Self::CreateToken => Some("/token"),
+            Self::RevokeToken => None,
         }
     }
 }

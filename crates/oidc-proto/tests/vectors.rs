@@ -95,7 +95,7 @@ fn token(token: Token) -> Value {
     object([
         ("access_token", token.access_token.expose().into()),
         ("token_type", token.token_type.into()),
-        ("expires_in", token.expires_in.as_secs().into()),
+        ("expires_in", token.expires_in.unwrap_or_default().as_secs().into()),
         ("refresh_token", secret(token.refresh_token.as_ref())),
         ("id_token", secret(token.id_token.as_ref())),
     ])

@@ -50,7 +50,7 @@ impl CachedToken {
     pub fn new(answer: &Token, asked_at: UnixSeconds, registration: Option<Registration>) -> Self {
         Self {
             access_token: answer.access_token.clone(),
-            expires_at: asked_at.saturating_add(answer.expires_in),
+            expires_at: asked_at.saturating_add(answer.expires_in.unwrap_or_default()),
             refresh_token: answer.refresh_token.clone(),
             registration,
             start_url: None,
@@ -71,7 +71,7 @@ impl CachedToken {
     pub fn refreshed(&self, answer: &Token, asked_at: UnixSeconds) -> Self {
         Self {
             access_token: answer.access_token.clone(),
-            expires_at: asked_at.saturating_add(answer.expires_in),
+            expires_at: asked_at.saturating_add(answer.expires_in.unwrap_or_default()),
             refresh_token: answer.refresh_token.clone().or_else(|| self.refresh_token.clone()),
             ..self.clone()
         }

@@ -161,7 +161,7 @@ fn text(status: StatusCode, text: &'static str) -> Response<Body> {
 fn route_name(path: &str) -> &str {
     match path {
         "/device" | "/style.css" | "/" | "/start" | "/health" | "/favicon.ico" => path,
-        path if Operation::ALL.iter().any(|operation| operation.aws_path() == path) => path,
+        path if Operation::ALL.iter().any(|operation| operation.aws_path() == Some(path)) => path,
         _ => "unknown",
     }
 }

@@ -74,7 +74,7 @@ fn signed_in_blocking(endpoint: &Endpoint, witness: Witness) -> Result<SignedIn,
     let by_ctrl_c = cancel.clone();
     interrupt::on_ctrl_c(move || by_ctrl_c.cancel());
     let policy = client.policy(START_URL).with_client_name("sso-oidc demo");
-    ended(client.login(policy).cancelled_by(&cancel).run(witness), endpoint)
+    ended(client.login(policy).cancelled_by(&cancel).run_with(witness), endpoint)
 }
 
 fn signed_in_async(endpoint: &Endpoint, witness: Witness) -> Result<SignedIn, Failure> {
@@ -83,7 +83,7 @@ fn signed_in_async(endpoint: &Endpoint, witness: Witness) -> Result<SignedIn, Fa
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::other(format_args!("cannot start a runtime: {error}")))?;
     let policy = client.policy(START_URL).with_client_name("sso-oidc demo");
-    ended(runtime.block_on(client.login(policy).run(witness)), endpoint)
+    ended(runtime.block_on(client.login(policy).run_with(witness)), endpoint)
 }
 
 fn ended<E: Error + 'static>(
@@ -148,7 +148,7 @@ fn summary(
     let token = &signed_in.token;
     let length = token.access_token.expose().len();
     row("Access token", &format_args!("{:?}, {length} characters", token.access_token));
-    row("Good for", &format_args!("{} s", token.expires_in.as_secs()));
+    row("Good for", &format_args!("{} s", token.expires_in.unwrap_or_default().as_secs()));
     row(
         "Refresh token",
         &if token.refresh_token.is_some() { "yes" } else { "no (no scopes were asked for)" },

@@ -28,12 +28,12 @@ pub(crate) fn call_failure(operation: Operation, endpoint: &Endpoint, error: &Er
         Error::Violation(violation) => Failure::other(violation),
         Error::Transport { failure: Sent::NotSent, source, .. } => Failure::other(format_args!(
             "Could not connect to the endpoint URL: \"{endpoint}{}\": {}",
-            operation.aws_path(),
+            operation.aws_path().unwrap_or_default(),
             chain(source)
         )),
         Error::Transport { source, .. } => Failure::other(format_args!(
             "The connection to the endpoint URL was lost before an answer came: \"{endpoint}{}\": {}",
-            operation.aws_path(),
+            operation.aws_path().unwrap_or_default(),
             chain(source)
         )),
         other => Failure::other(chain(other)),

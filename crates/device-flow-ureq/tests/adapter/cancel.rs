@@ -17,7 +17,7 @@ fn a_cancelled_sign_in_does_not_sleep_through_it() {
     let end = client
         .login(client.policy("https://d-1234567890.awsapps.com/start"))
         .cancelled_by(&cancel)
-        .run(|_: &_| {
+        .run(|_| {
             let cancel = cancel.clone();
             thread::spawn(move || cancel.cancel());
         })
@@ -35,7 +35,7 @@ fn a_sign_in_that_was_cancelled_beforehand_sends_nothing() {
     let cancel = Cancel::new();
     cancel.cancel();
     let policy = client.policy("https://d-1234567890.awsapps.com/start");
-    let end = client.login(policy).cancelled_by(&cancel).run(|_: &_| {}).unwrap_err();
+    let end = client.login(policy).cancelled_by(&cancel).run(|_| {}).unwrap_err();
     assert_eq!(end.outcome, Outcome::Cancelled);
     assert_eq!(stub.connections(), 0);
 }

@@ -55,7 +55,7 @@ fn a_signed_in_flow_becomes_a_result_with_token_registration_and_figures() {
     scenario.flow.on_reply(ticket, scenario.now, Reply::Granted(token())).unwrap();
     let signed_in = scenario.flow.into_result::<std::io::Error>(scenario.now, None).unwrap();
     assert_eq!((signed_in.polls, signed_in.token_age, signed_in.elapsed), (2, secs(3), secs(13)));
-    assert_eq!(signed_in.expires_in(), secs(28_797));
+    assert_eq!(signed_in.expires_in(), Some(secs(28_797)));
     assert!(signed_in.newly_registered);
 }
 

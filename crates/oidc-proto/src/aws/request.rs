@@ -6,29 +6,26 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method};
 use serde::{Deserialize, Serialize};
 
-use super::AwsCall;
-use super::answer::{self, to_json};
-use super::members::{AnswerMembers, Text, Texts};
+use crate::json::to_vec;
+use crate::member::{Text, Texts};
 use crate::{
-    Body, Call, Client, CreateTokenRequest, DeviceAuthorization, Endpoint, Fault, FaultCode, Grant,
-    Operation, RegisterClientRequest, Registration, Request, Secret, ServerRequest,
-    StartDeviceAuthorizationRequest, Token, Violation, grant_type, printable,
+    Body, Client, CreateTokenRequest, Fault, FaultCode, Grant, Operation, RegisterClientRequest, Secret,
+    StartDeviceAuthorizationRequest, grant_type, printable,
 };
 
-/// The request to send to this endpoint.
-pub(crate) fn encode_request<C: Call>(endpoint: &Endpoint, call: &C) -> Request {
-    let mut http = http::Request::new(Body::new(call.to_body()));
-    *http.method_mut() = Method::POST;
-    *http.uri_mut() = endpoint.uri(C::OPERATION.aws_path());
+/// A request with this JSON; where it goes is filled in by the caller.
+pub(crate) fn to_http(body: Vec<u8>) -> http::Request<Body> {
+    let mut request = http::Request::new(Body::new(body));
     let json = HeaderValue::from_static("application/json");
-    http.headers_mut().insert(CONTENT_TYPE, json.clone());
-    http.headers_mut().insert(ACCEPT, json);
-    Request::new(C::OPERATION, http)
+    request.headers_mut().insert(CONTENT_TYPE, json.clone());
+    request.headers_mut().insert(ACCEPT, json);
+    request
 }
 
 /// Which operation a request asks for.
 pub(crate) fn operation(method: &Method, path: &str) -> Result<Operation, Fault> {
-    let Some(operation) = Operation::ALL.into_iter().find(|operation| operation.aws_path() == path) else {
+    let Some(operation) = Operation::ALL.into_iter().find(|operation| operation.aws_path() == Some(path))
+    else {
         return Err(Fault::new(FaultCode::Other("UnknownOperationException".to_owned()))
             .with_description("no operation has this path")
             .with_status(404));
@@ -39,19 +36,6 @@ pub(crate) fn operation(method: &Method, path: &str) -> Result<Operation, Fault>
             .with_status(405));
     }
     Ok(operation)
-}
-
-/// The request of this operation with this body.
-pub(crate) fn decode_request(operation: Operation, body: &[u8]) -> Result<ServerRequest, Fault> {
-    match operation {
-        Operation::RegisterClient => {
-            RegisterClientRequest::from_body(body).map(ServerRequest::RegisterClient)
-        }
-        Operation::StartDeviceAuthorization => {
-            StartDeviceAuthorizationRequest::from_body(body).map(ServerRequest::StartDeviceAuthorization)
-        }
-        Operation::CreateToken => CreateTokenRequest::from_body(body).map(ServerRequest::CreateToken),
-    }
 }
 
 /// All members that a request of any operation may have.
@@ -159,41 +143,31 @@ struct RegisterClientBody<'a> {
     scopes: &'a [String],
 }
 
-impl AwsCall for RegisterClientRequest {
-    type Success = Registration;
+/// The body of a RegisterClientRequest.
+pub(crate) fn register_to_body(request: &RegisterClientRequest) -> Vec<u8> {
+    to_vec(&RegisterClientBody {
+        client_name: &request.client_name,
+        client_type: &request.client_type,
+        entitled_application_arn: request.entitled_application_arn.as_deref(),
+        grant_types: &request.grant_types,
+        issuer_url: request.issuer_url.as_deref(),
+        redirect_uris: &request.redirect_uris,
+        scopes: &request.scopes,
+    })
+}
 
-    fn to_body(&self) -> Vec<u8> {
-        to_json(&RegisterClientBody {
-            client_name: &self.client_name,
-            client_type: &self.client_type,
-            entitled_application_arn: self.entitled_application_arn.as_deref(),
-            grant_types: &self.grant_types,
-            issuer_url: self.issuer_url.as_deref(),
-            redirect_uris: &self.redirect_uris,
-            scopes: &self.scopes,
-        })
-    }
-
-    fn from_body(body: &[u8]) -> Result<Self, Fault> {
-        let members = members(body)?;
-        Ok(Self {
-            client_name: required(members.client_name, "clientName")?,
-            client_type: required(members.client_type, "clientType")?,
-            scopes: list(members.scopes, "scopes")?,
-            redirect_uris: list(members.redirect_uris, "redirectUris")?,
-            grant_types: list(members.grant_types, "grantTypes")?,
-            issuer_url: optional(members.issuer_url, "issuerUrl")?,
-            entitled_application_arn: optional(members.entitled_application_arn, "entitledApplicationArn")?,
-        })
-    }
-
-    fn success_to_body(success: &Registration) -> Vec<u8> {
-        answer::registration_to_body(success)
-    }
-
-    fn success_from(members: AnswerMembers<'_>) -> Result<Registration, Violation> {
-        answer::registration_from(members)
-    }
+/// The RegisterClientRequest with this body.
+pub(crate) fn register_from(body: &[u8]) -> Result<RegisterClientRequest, Fault> {
+    let members = members(body)?;
+    Ok(RegisterClientRequest {
+        client_name: required(members.client_name, "clientName")?,
+        client_type: required(members.client_type, "clientType")?,
+        scopes: list(members.scopes, "scopes")?,
+        redirect_uris: list(members.redirect_uris, "redirectUris")?,
+        grant_types: list(members.grant_types, "grantTypes")?,
+        issuer_url: optional(members.issuer_url, "issuerUrl")?,
+        entitled_application_arn: optional(members.entitled_application_arn, "entitledApplicationArn")?,
+    })
 }
 
 #[derive(Serialize)]
@@ -206,32 +180,22 @@ struct StartDeviceAuthorizationBody<'a> {
     start_url: Option<&'a str>,
 }
 
-impl AwsCall for StartDeviceAuthorizationRequest {
-    type Success = DeviceAuthorization;
+/// The body of a StartDeviceAuthorizationRequest.
+pub(crate) fn start_to_body(request: &StartDeviceAuthorizationRequest) -> Vec<u8> {
+    to_vec(&StartDeviceAuthorizationBody {
+        client_id: &request.client.id,
+        client_secret: request.client.secret.as_ref().map(Secret::expose),
+        start_url: request.start_url.as_deref(),
+    })
+}
 
-    fn to_body(&self) -> Vec<u8> {
-        to_json(&StartDeviceAuthorizationBody {
-            client_id: &self.client.id,
-            client_secret: self.client.secret.as_ref().map(Secret::expose),
-            start_url: self.start_url.as_deref(),
-        })
-    }
-
-    fn from_body(body: &[u8]) -> Result<Self, Fault> {
-        let members = members(body)?;
-        Ok(Self::new(
-            client(members.client_id, members.client_secret)?,
-            required(members.start_url, "startUrl")?,
-        ))
-    }
-
-    fn success_to_body(success: &DeviceAuthorization) -> Vec<u8> {
-        answer::authorization_to_body(success)
-    }
-
-    fn success_from(members: AnswerMembers<'_>) -> Result<DeviceAuthorization, Violation> {
-        answer::authorization_from(members)
-    }
+/// The StartDeviceAuthorizationRequest with this body.
+pub(crate) fn start_from(body: &[u8]) -> Result<StartDeviceAuthorizationRequest, Fault> {
+    let members = members(body)?;
+    Ok(StartDeviceAuthorizationRequest::new(
+        client(members.client_id, members.client_secret)?,
+        required(members.start_url, "startUrl")?,
+    ))
 }
 
 #[derive(Serialize)]
@@ -255,61 +219,51 @@ struct CreateTokenBody<'a> {
     scope: &'a [String],
 }
 
-impl AwsCall for CreateTokenRequest {
-    type Success = Token;
-
-    fn to_body(&self) -> Vec<u8> {
-        let mut body = CreateTokenBody {
-            client_id: &self.client.id,
-            client_secret: self.client.secret.as_ref().map(Secret::expose),
-            code: None,
-            code_verifier: None,
-            device_code: None,
-            grant_type: self.grant.grant_type(),
-            redirect_uri: None,
-            refresh_token: None,
-            scope: &self.scope,
-        };
-        match &self.grant {
-            Grant::DeviceCode { device_code } => body.device_code = Some(device_code.expose()),
-            Grant::AuthorizationCode { code, redirect_uri, code_verifier } => {
-                body.code = Some(code.expose());
-                body.redirect_uri = redirect_uri.as_deref();
-                body.code_verifier = code_verifier.as_ref().map(Secret::expose);
-            }
-            Grant::RefreshToken { refresh_token } => body.refresh_token = Some(refresh_token.expose()),
+/// The body of a CreateTokenRequest.
+pub(crate) fn create_token_to_body(request: &CreateTokenRequest) -> Vec<u8> {
+    let mut body = CreateTokenBody {
+        client_id: &request.client.id,
+        client_secret: request.client.secret.as_ref().map(Secret::expose),
+        code: None,
+        code_verifier: None,
+        device_code: None,
+        grant_type: request.grant.grant_type(),
+        redirect_uri: None,
+        refresh_token: None,
+        scope: &request.scope,
+    };
+    match &request.grant {
+        Grant::DeviceCode { device_code } => body.device_code = Some(device_code.expose()),
+        Grant::AuthorizationCode { code, redirect_uri, code_verifier } => {
+            body.code = Some(code.expose());
+            body.redirect_uri = redirect_uri.as_deref();
+            body.code_verifier = code_verifier.as_ref().map(Secret::expose);
         }
-        to_json(&body)
+        Grant::RefreshToken { refresh_token } => body.refresh_token = Some(refresh_token.expose()),
     }
+    to_vec(&body)
+}
 
-    fn from_body(body: &[u8]) -> Result<Self, Fault> {
-        let members = members(body)?;
-        let client = client(members.client_id, members.client_secret)?;
-        let grant = match required(members.grant_type, "grantType")?.as_str() {
-            grant_type::DEVICE_CODE => {
-                Grant::DeviceCode { device_code: Secret::new(required(members.device_code, "deviceCode")?) }
-            }
-            grant_type::AUTHORIZATION_CODE => Grant::AuthorizationCode {
-                code: Secret::new(required(members.code, "code")?),
-                redirect_uri: optional(members.redirect_uri, "redirectUri")?,
-                code_verifier: optional(members.code_verifier, "codeVerifier")?.map(Secret::new),
-            },
-            grant_type::REFRESH_TOKEN => Grant::RefreshToken {
-                refresh_token: Secret::new(required(members.refresh_token, "refreshToken")?),
-            },
-            other => {
-                return Err(Fault::new(FaultCode::UnsupportedGrantType)
-                    .with_description(format!("grantType {} is not supported", printable(other))));
-            }
-        };
-        Ok(Self { client, grant, scope: list(members.scope, "scope")? })
-    }
-
-    fn success_to_body(success: &Token) -> Vec<u8> {
-        answer::token_to_body(success)
-    }
-
-    fn success_from(members: AnswerMembers<'_>) -> Result<Token, Violation> {
-        answer::token_from(members)
-    }
+/// The CreateTokenRequest with this body.
+pub(crate) fn create_token_from(body: &[u8]) -> Result<CreateTokenRequest, Fault> {
+    let members = members(body)?;
+    let client = client(members.client_id, members.client_secret)?;
+    let grant = match required(members.grant_type, "grantType")?.as_str() {
+        grant_type::DEVICE_CODE => {
+            Grant::DeviceCode { device_code: Secret::new(required(members.device_code, "deviceCode")?) }
+        }
+        grant_type::AUTHORIZATION_CODE => Grant::AuthorizationCode {
+            code: Secret::new(required(members.code, "code")?),
+            redirect_uri: optional(members.redirect_uri, "redirectUri")?,
+            code_verifier: optional(members.code_verifier, "codeVerifier")?.map(Secret::new),
+        },
+        grant_type::REFRESH_TOKEN => Grant::RefreshToken {
+            refresh_token: Secret::new(required(members.refresh_token, "refreshToken")?),
+        },
+        other => {
+            return Err(Fault::new(FaultCode::UnsupportedGrantType)
+                .with_description(format!("grantType {} is not supported", printable(other))));
+        }
+    };
+    Ok(CreateTokenRequest { client, grant, scope: list(members.scope, "scope")? })
 }

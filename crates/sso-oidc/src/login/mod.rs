@@ -84,7 +84,7 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
         client.policy(&portal.start_url).with_client_name(&args.client_name).with_scopes(&portal.scopes);
     cancel.signing_in.store(true, Ordering::SeqCst);
     let signed_in =
-        client.login(policy).registered(stored.registration).cancelled_by(&cancel.handle).run(presenter);
+        client.login(policy).registered(stored.registration).cancelled_by(&cancel.handle).run_with(presenter);
     let signed_in = match signed_in {
         Ok(signed_in) => signed_in,
         Err(end) => {
@@ -109,7 +109,7 @@ fn finish(
     store: Option<&Store>,
     endpoint: &Endpoint,
 ) -> Result<(), Failure> {
-    let good_for = store::life(signed_in.expires_in());
+    let good_for = store::life(signed_in.expires_in().unwrap_or_default());
     match store {
         None => say(format_args!("Signed in to {}; the token is good for {good_for}.", portal.start_url)),
         Some(store) => {

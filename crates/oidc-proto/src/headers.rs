@@ -6,23 +6,23 @@ use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 
 /// The exception's name, with whatever the service appends to it.
-pub(super) const ERROR_TYPE: &str = "x-amzn-errortype";
+pub(crate) const ERROR_TYPE: &str = "x-amzn-errortype";
 /// The id to quote to support.
-pub(super) const REQUEST_ID: &str = "x-amzn-requestid";
+pub(crate) const REQUEST_ID: &str = "x-amzn-requestid";
 
 /// A header's text; `None` if absent or not visible ASCII.
-pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
 /// The request id, for error texts.
-pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
     text(headers, REQUEST_ID).filter(|id| !id.is_empty()).map(str::to_owned)
 }
 
 /// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date. A date counts from the response's own `Date`, because the
 /// distance between two stamps of one server needs no clock here; without a `Date` it is ignored.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));

@@ -12,7 +12,7 @@ use crate::{Operation, Secret, UnixSeconds, Violation, ViolationKind};
 /// A text member: absent (or `null`), a string, or something else. Borrowed from the body where no escape stands in
 /// the way.
 #[derive(Debug, Default, PartialEq)]
-pub enum Text<'a> {
+pub(crate) enum Text<'a> {
     #[default]
     Absent,
     Value(Cow<'a, str>),
@@ -21,7 +21,7 @@ pub enum Text<'a> {
 
 /// A number member: absent (or `null`), a number or a string that is one, or something else. A fraction is cut off.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum Number {
+pub(crate) enum Number {
     #[default]
     Absent,
     Value(i64),
@@ -30,80 +30,28 @@ pub enum Number {
 
 /// A list of strings: absent (or `null`), a list, or something else.
 #[derive(Debug, Default, PartialEq)]
-pub(super) enum Texts {
+pub(crate) enum Texts {
     #[default]
     Absent,
     Values(Vec<String>),
     Wrong,
 }
 
-/// Declares the members once, by field and by name on the wire, and reads them. Unlike serde's derived reader this
-/// one reads a member that stands twice as its last value, as Python, Go and JavaScript do: an answer that every
-/// other client understands must not be "not JSON" here.
-macro_rules! answer_members {
-    ($($field:ident: $type:ty = $wire:literal,)*) => {
-        /// All members that a response of any operation may have. One flat type, because a fault may come where a
-        /// success was due.
-        #[derive(Debug, Default)]
-        pub struct AnswerMembers<'a> {
-            $(pub $field: $type,)*
-        }
-
-        impl<'de> Visitor<'de> for MembersVisitor {
-            type Value = AnswerMembers<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = AnswerMembers::default();
-                while let Some(Text::Value(key)) = map.next_key::<Text<'de>>()? {
-                    match &*key {
-                        $($wire => members.$field = map.next_value()?,)*
-                        _ => _ = map.next_value::<IgnoredAny>()?,
-                    }
-                }
-                Ok(members)
-            }
-        }
-    };
+impl<'a> From<Cow<'a, str>> for Text<'a> {
+    fn from(text: Cow<'a, str>) -> Self {
+        Self::Value(text)
+    }
 }
 
-answer_members! {
-    // RegisterClient
-    client_id: Text<'a> = "clientId",
-    client_secret: Text<'a> = "clientSecret",
-    client_id_issued_at: Number = "clientIdIssuedAt",
-    client_secret_expires_at: Number = "clientSecretExpiresAt",
-    authorization_endpoint: Text<'a> = "authorizationEndpoint",
-    token_endpoint: Text<'a> = "tokenEndpoint",
-    // StartDeviceAuthorization
-    device_code: Text<'a> = "deviceCode",
-    user_code: Text<'a> = "userCode",
-    verification_uri: Text<'a> = "verificationUri",
-    verification_uri_complete: Text<'a> = "verificationUriComplete",
-    interval: Number = "interval",
-    // CreateToken
-    access_token: Text<'a> = "accessToken",
-    token_type: Text<'a> = "tokenType",
-    refresh_token: Text<'a> = "refreshToken",
-    id_token: Text<'a> = "idToken",
-    // StartDeviceAuthorization and CreateToken
-    expires_in: Number = "expiresIn",
-    // Faults. `message` is what the portal and gateways write where this service writes `error_description`.
-    error: Text<'a> = "error",
-    error_description: Text<'a> = "error_description",
-    message: Text<'a> = "message",
-    type_name: Text<'a> = "__type",
-    code: Text<'a> = "code",
-    reason: Text<'a> = "reason",
-    endpoint: Text<'a> = "endpoint",
-    region: Text<'a> = "region",
+impl From<Cow<'_, str>> for Number {
+    fn from(text: Cow<'_, str>) -> Self {
+        Self::of(&text)
+    }
 }
 
 impl<'a> Text<'a> {
     /// The text, if there is one and it is not empty.
-    pub fn non_empty(&self) -> Option<&str> {
+    pub(crate) fn non_empty(&self) -> Option<&str> {
         match self {
             Self::Value(text) if !text.is_empty() => Some(text),
             Self::Value(_) | Self::Absent | Self::Wrong => None,
@@ -111,7 +59,7 @@ impl<'a> Text<'a> {
     }
 
     /// The text, if there is one and it is not empty.
-    pub fn into_non_empty(self) -> Option<String> {
+    pub(crate) fn into_non_empty(self) -> Option<String> {
         match self {
             Self::Value(text) if !text.is_empty() => Some(text.into_owned()),
             Self::Value(_) | Self::Absent | Self::Wrong => None,
@@ -119,7 +67,7 @@ impl<'a> Text<'a> {
     }
 
     /// The text, which the operation must have.
-    pub fn required(self, operation: Operation, member: &'static str) -> Result<String, Violation> {
+    pub(crate) fn required(self, operation: Operation, member: &'static str) -> Result<String, Violation> {
         let kind = match self {
             Self::Value(text) if !text.is_empty() => return Ok(text.into_owned()),
             Self::Value(_) => ViolationKind::Empty,
@@ -130,14 +78,21 @@ impl<'a> Text<'a> {
     }
 
     /// A secret that may be absent. An empty one is no secret, so it reads as absent.
-    pub fn into_secret(self) -> Option<Secret> {
+    pub(crate) fn into_secret(self) -> Option<Secret> {
         self.into_non_empty().map(Secret::new)
     }
 }
 
 impl Number {
+    /// A text that is a number, with a fraction cut off.
+    fn of(text: &str) -> Self {
+        let text = text.trim();
+        let whole = text.parse::<i64>().ok();
+        whole.or_else(|| text.parse::<f64>().ok().and_then(truncate)).map_or(Self::Wrong, Self::Value)
+    }
+
     /// A lifetime in seconds, which the operation must have and which must be positive.
-    pub fn required_lifetime(
+    pub(crate) fn required_lifetime(
         self,
         operation: Operation,
         member: &'static str,
@@ -151,8 +106,20 @@ impl Number {
         Err(Violation::new(operation, member, kind))
     }
 
+    /// A lifetime in seconds that may be absent, and must be positive if it is there.
+    pub(crate) fn optional_lifetime(
+        self,
+        operation: Operation,
+        member: &'static str,
+    ) -> Result<Option<Duration>, Violation> {
+        match self {
+            Self::Absent => Ok(None),
+            Self::Value(_) | Self::Wrong => self.required_lifetime(operation, member).map(Some),
+        }
+    }
+
     /// An optional duration in seconds; a negative one reads as zero, and nonsense as absent.
-    pub const fn optional_duration(self) -> Option<Duration> {
+    pub(crate) const fn optional_duration(self) -> Option<Duration> {
         match self {
             Self::Value(seconds) if seconds > 0 => Some(Duration::from_secs(seconds.unsigned_abs())),
             Self::Value(_) => Some(Duration::ZERO),
@@ -161,7 +128,7 @@ impl Number {
     }
 
     /// An optional point in time, in seconds since the epoch.
-    pub const fn optional_time(self) -> Option<UnixSeconds> {
+    pub(crate) const fn optional_time(self) -> Option<UnixSeconds> {
         match self {
             Self::Value(seconds) => Some(UnixSeconds::new(seconds)),
             Self::Absent | Self::Wrong => None,
@@ -171,18 +138,12 @@ impl Number {
 
 impl Texts {
     /// The list, empty if it is absent; `None` if it is no list of strings.
-    pub(super) fn into_list(self) -> Option<Vec<String>> {
+    pub(crate) fn into_list(self) -> Option<Vec<String>> {
         match self {
             Self::Absent => Some(Vec::new()),
             Self::Values(values) => Some(values),
             Self::Wrong => None,
         }
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for AnswerMembers<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor)
     }
 }
 
@@ -233,8 +194,6 @@ macro_rules! skip_lists {
         }
     };
 }
-
-struct MembersVisitor;
 
 struct TextVisitor;
 
@@ -305,9 +264,7 @@ impl<'de> Visitor<'de> for NumberVisitor {
     skip_lists!();
 
     fn visit_str<E>(self, text: &str) -> Result<Number, E> {
-        let text = text.trim();
-        let whole = text.parse::<i64>().ok();
-        Ok(whole.or_else(|| text.parse::<f64>().ok().and_then(truncate)).map_or(Number::Wrong, Number::Value))
+        Ok(Number::of(text))
     }
     fn visit_u64<E>(self, number: u64) -> Result<Number, E> {
         Ok(Number::Value(i64::try_from(number).unwrap_or(i64::MAX)))
@@ -376,26 +333,5 @@ mod tests {
         for wrong in ["\"a\"", "5", "-5", "5.5", "true", "{}", "[1]", "[null]", "[\"a\",[],\"b\"]"] {
             assert_eq!(texts(wrong), Texts::Wrong, "{wrong}");
         }
-    }
-
-    #[test]
-    fn a_member_that_stands_twice_has_its_last_value() {
-        let members: AnswerMembers<'_> =
-            serde_json::from_str(r#"{"userCode":"a","interval":1,"x":1,"userCode":"b","x":[],"interval":2}"#)
-                .unwrap();
-        assert_eq!(members.user_code.non_empty(), Some("b"));
-        assert_eq!(members.interval, Number::Value(2));
-    }
-
-    #[test]
-    fn a_member_of_the_wrong_type_does_not_hide_its_neighbours() {
-        let members: AnswerMembers<'_> = serde_json::from_str(
-            r#"{"userCode":{"a":[1,{}]},"deviceCode":"d","interval":[],"expiresIn":"9"}"#,
-        )
-        .unwrap();
-        assert_eq!(members.user_code, Text::Wrong);
-        assert_eq!(members.device_code.non_empty(), Some("d"));
-        assert_eq!(members.interval, Number::Wrong);
-        assert_eq!(members.expires_in, Number::Value(9));
     }
 }

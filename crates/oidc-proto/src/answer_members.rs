@@ -1,0 +1,169 @@
+//! All members that an answer may have, read in either dialect's spelling.
+
+use core::fmt;
+use std::borrow::Cow;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+
+use crate::Dialect;
+use crate::member::{Number, Text};
+
+/// Declares the members once, by field and by their names in both dialects, and reads them. Unlike serde's derived
+/// reader this one reads a member that stands twice as its last value, as Python, Go and JavaScript do: an answer that
+/// every other client understands must not be "not JSON" here.
+macro_rules! answer_members {
+    ($($field:ident: $type:ty = $aws:literal, $($oauth:literal)|+;)*) => {
+        /// All members that a response of any operation may have. One flat type, because a fault may come where a
+        /// success was due.
+        #[derive(Debug, Default)]
+        #[expect(unnameable_types, reason = "it stands in the methods of `Wire`, which closes `Call` to other crates")]
+        pub struct AnswerMembers<'a> {
+            $(pub(crate) $field: $type,)*
+        }
+
+        impl<'de> Visitor<'de> for Reader {
+            type Value = AnswerMembers<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = AnswerMembers::default();
+                while let Some(Text::Value(key)) = map.next_key::<Text<'de>>()? {
+                    match self.0 {
+                        Dialect::Aws => match &*key {
+                            $($aws => members.$field = map.next_value()?,)*
+                            _ => _ = map.next_value::<IgnoredAny>()?,
+                        },
+                        Dialect::OAuth => match &*key {
+                            $($($oauth)|+ => members.$field = map.next_value()?,)*
+                            _ => _ = map.next_value::<IgnoredAny>()?,
+                        },
+                    }
+                }
+                Ok(members)
+            }
+        }
+
+        impl<'a> AnswerMembers<'a> {
+            /// A member of a form-encoded answer in the OAuth dialect.
+            fn set_from_form(&mut self, key: &str, value: Cow<'a, str>) {
+                match key {
+                    $($($oauth)|+ => self.$field = value.into(),)*
+                    _ => {}
+                }
+            }
+        }
+    };
+}
+
+answer_members! {
+    // RegisterClient
+    client_id: Text<'a> = "clientId", "client_id";
+    client_secret: Text<'a> = "clientSecret", "client_secret";
+    client_id_issued_at: Number = "clientIdIssuedAt", "client_id_issued_at";
+    client_secret_expires_at: Number = "clientSecretExpiresAt", "client_secret_expires_at";
+    authorization_endpoint: Text<'a> = "authorizationEndpoint", "authorization_endpoint";
+    token_endpoint: Text<'a> = "tokenEndpoint", "token_endpoint";
+    // StartDeviceAuthorization. Google writes `url` where the standard says `uri`.
+    device_code: Text<'a> = "deviceCode", "device_code";
+    user_code: Text<'a> = "userCode", "user_code";
+    verification_uri: Text<'a> = "verificationUri", "verification_uri" | "verification_url";
+    verification_uri_complete: Text<'a> = "verificationUriComplete", "verification_uri_complete" | "verification_url_complete";
+    interval: Number = "interval", "interval";
+    // CreateToken
+    access_token: Text<'a> = "accessToken", "access_token";
+    token_type: Text<'a> = "tokenType", "token_type";
+    refresh_token: Text<'a> = "refreshToken", "refresh_token";
+    id_token: Text<'a> = "idToken", "id_token";
+    scope: Text<'a> = "scope", "scope";
+    // StartDeviceAuthorization and CreateToken
+    expires_in: Number = "expiresIn", "expires_in";
+    // Faults. `message` is what the portal and gateways write where this service writes `error_description`.
+    error: Text<'a> = "error", "error";
+    error_description: Text<'a> = "error_description", "error_description";
+    message: Text<'a> = "message", "message";
+    type_name: Text<'a> = "__type", "__type";
+    code: Text<'a> = "code", "code";
+    reason: Text<'a> = "reason", "reason";
+    endpoint: Text<'a> = "endpoint", "endpoint";
+    region: Text<'a> = "region", "region";
+}
+
+/// Reads an answer in a dialect's spelling.
+struct Reader(Dialect);
+
+impl<'de> DeserializeSeed<'de> for Reader {
+    type Value = AnswerMembers<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'a> AnswerMembers<'a> {
+    /// The members of a JSON object, and nothing behind it.
+    pub(crate) fn from_json(dialect: Dialect, body: &'a [u8]) -> Result<Self, serde_json::Error> {
+        let mut deserializer = serde_json::Deserializer::from_slice(body);
+        let members = Reader(dialect).deserialize(&mut deserializer)?;
+        deserializer.end()?;
+        Ok(members)
+    }
+
+    /// The members of a form-encoded answer, as GitHub sends it to clients whose `Accept` got lost on the way.
+    pub(crate) fn from_form(body: &'a [u8]) -> Self {
+        let mut members = Self::default();
+        for (key, value) in form_urlencoded::parse(body) {
+            members.set_from_form(&key, value);
+        }
+        members
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn aws(json: &str) -> AnswerMembers<'_> {
+        AnswerMembers::from_json(Dialect::Aws, json.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_member_that_stands_twice_has_its_last_value() {
+        let members = aws(r#"{"userCode":"a","interval":1,"x":1,"userCode":"b","x":[],"interval":2}"#);
+        assert_eq!(members.user_code.non_empty(), Some("b"));
+        assert_eq!(members.interval, Number::Value(2));
+    }
+
+    #[test]
+    fn a_member_of_the_wrong_type_does_not_hide_its_neighbours() {
+        let members = aws(r#"{"userCode":{"a":[1,{}]},"deviceCode":"d","interval":[],"expiresIn":"9"}"#);
+        assert_eq!(members.user_code, Text::Wrong);
+        assert_eq!(members.device_code.non_empty(), Some("d"));
+        assert_eq!(members.interval, Number::Wrong);
+        assert_eq!(members.expires_in, Number::Value(9));
+    }
+    #[test]
+    fn each_dialect_reads_its_own_spelling() {
+        let json = r#"{"userCode":"aws","user_code":"oauth","verification_url":"google"}"#;
+        assert_eq!(aws(json).user_code.non_empty(), Some("aws"));
+        let oauth = AnswerMembers::from_json(Dialect::OAuth, json.as_bytes()).unwrap();
+        assert_eq!(oauth.user_code.non_empty(), Some("oauth"));
+        assert_eq!(oauth.verification_uri.non_empty(), Some("google"));
+    }
+
+    #[test]
+    fn a_form_encoded_answer_has_the_same_members() {
+        let members = AnswerMembers::from_form(
+            b"error=authorization_pending&interval=5&error_description=not+yet%21&x=y",
+        );
+        assert_eq!(members.error.non_empty(), Some("authorization_pending"));
+        assert_eq!(members.error_description.non_empty(), Some("not yet!"));
+        assert_eq!(members.interval, Number::Value(5));
+    }
+
+    #[test]
+    fn what_stands_behind_the_object_makes_it_no_json() {
+        assert!(AnswerMembers::from_json(Dialect::Aws, b"{} x").is_err());
+    }
+}

@@ -1,0 +1,83 @@
+//! Successes: the device authorization response (RFC 8628 §3.2) and the token response (RFC 6749 §5.1).
+
+use serde::Serialize;
+
+use super::form::scope_list;
+use crate::answer_members::AnswerMembers;
+use crate::json::to_vec;
+use crate::{DeviceAuthorization, Operation, Secret, Token, Violation};
+
+#[derive(Serialize)]
+struct DeviceAuthorizationBody<'a> {
+    device_code: &'a str,
+    user_code: &'a str,
+    verification_uri: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verification_uri_complete: Option<&'a str>,
+    expires_in: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interval: Option<u64>,
+}
+
+pub(crate) fn authorization_to_body(authorization: &DeviceAuthorization) -> Vec<u8> {
+    to_vec(&DeviceAuthorizationBody {
+        device_code: authorization.device_code.expose(),
+        user_code: &authorization.user_code,
+        verification_uri: &authorization.verification_uri,
+        verification_uri_complete: authorization.verification_uri_complete.as_deref(),
+        expires_in: authorization.expires_in.as_secs(),
+        interval: authorization.interval.map(|interval| interval.as_secs()),
+    })
+}
+
+pub(crate) fn authorization_from(members: AnswerMembers<'_>) -> Result<DeviceAuthorization, Violation> {
+    const OP: Operation = Operation::StartDeviceAuthorization;
+    Ok(DeviceAuthorization {
+        device_code: Secret::new(members.device_code.required(OP, "device_code")?),
+        user_code: members.user_code.required(OP, "user_code")?,
+        verification_uri: members.verification_uri.required(OP, "verification_uri")?,
+        verification_uri_complete: members.verification_uri_complete.into_non_empty(),
+        expires_in: members.expires_in.required_lifetime(OP, "expires_in")?,
+        interval: members.interval.optional_duration(),
+    })
+}
+
+#[derive(Serialize)]
+struct TokenBody<'a> {
+    access_token: &'a str,
+    token_type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+}
+
+pub(crate) fn token_to_body(token: &Token) -> Vec<u8> {
+    to_vec(&TokenBody {
+        access_token: token.access_token.expose(),
+        token_type: &token.token_type,
+        expires_in: token.expires_in.map(|life| life.as_secs()),
+        refresh_token: token.refresh_token.as_ref().map(Secret::expose),
+        id_token: token.id_token.as_ref().map(Secret::expose),
+        scope: token.scope.as_ref().map(|scope| scope.join(" ")),
+    })
+}
+
+pub(crate) fn token_from(members: AnswerMembers<'_>) -> Result<Token, Violation> {
+    const OP: Operation = Operation::CreateToken;
+    let scope = members.scope.non_empty().map(scope_list).filter(|scope| !scope.is_empty());
+    Ok(Token {
+        access_token: Secret::new(members.access_token.required(OP, "access_token")?),
+        // RFC 6749 §7.1: a client must not use a token whose type it does not know, so it must be told.
+        token_type: members.token_type.required(OP, "token_type")?,
+        // Recommended only (RFC 6749 §5.1); some providers' tokens do not expire.
+        expires_in: members.expires_in.optional_lifetime(OP, "expires_in")?,
+        refresh_token: members.refresh_token.into_secret(),
+        id_token: members.id_token.into_secret(),
+        scope,
+    })
+}

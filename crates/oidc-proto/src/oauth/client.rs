@@ -1,0 +1,134 @@
+//! Client authentication (RFC 6749 §2.3.1): none, in the body, or in the `Authorization` header.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, HeaderValue};
+use zeroize::Zeroizing;
+
+use super::form::{Form, Parameters, invalid};
+use crate::{Client, ClientAuthentication, Fault, FaultCode, Secret};
+
+/// Adds the client to a form, or gives the header that names it instead. Never both.
+pub(super) fn authenticate(client: &Client, form: &mut Form) -> Option<HeaderValue> {
+    match (&client.secret, client.authentication) {
+        (Some(secret), ClientAuthentication::Basic) => Some(basic(&client.id, secret)),
+        (secret, _) => {
+            form.add("client_id", &client.id);
+            form.add_some("client_secret", secret.as_ref().map(Secret::expose));
+            None
+        }
+    }
+}
+
+/// `Basic`, with id and secret form-encoded before they are joined (RFC 6749 §2.3.1, which is easily forgotten).
+fn basic(id: &str, secret: &Secret) -> HeaderValue {
+    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let encoded_secret = Zeroizing::new(encode(secret.expose()));
+    let pair = Zeroizing::new(format!("{}:{}", encode(id), *encoded_secret));
+    let text = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
+    let mut value = HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
+}
+
+/// The client of a request.
+///
+/// # Errors
+/// No client, two ways to name it in one request, or a header that cannot be read.
+pub(super) fn read(headers: &HeaderMap, parameters: &Parameters<'_>) -> Result<Client, Fault> {
+    let Some(header) = headers.get(AUTHORIZATION) else {
+        let id = parameters.required("client_id")?;
+        return Ok(match parameters.get("client_secret") {
+            Some(secret) => Client::new(id, Secret::from(secret)),
+            None => Client::public(id),
+        });
+    };
+    let client = header.to_str().ok().and_then(parse_basic).ok_or_else(|| {
+        Fault::new(FaultCode::InvalidClient).with_description("the Authorization header is not valid Basic")
+    })?;
+    if parameters.get("client_secret").is_some() {
+        return Err(invalid("a client authenticates in one way, not in two"));
+    }
+    if parameters.get("client_id").is_some_and(|id| id != client.id) {
+        return Err(invalid("client_id is not the authenticated client"));
+    }
+    Ok(client)
+}
+
+fn parse_basic(header: &str) -> Option<Client> {
+    let (scheme, token) = header.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let pair = Zeroizing::new(STANDARD.decode(token.trim()).ok()?);
+    let pair = core::str::from_utf8(&pair).ok()?;
+    let (id, secret) = pair.split_once(':')?;
+    let id = decode(id)?;
+    if id.is_empty() {
+        return None;
+    }
+    Some(Client::new(id, Secret::new(decode(secret)?)).with_basic_authentication())
+}
+
+/// One form-encoded value.
+fn decode(text: &str) -> Option<String> {
+    // As the value of a parameter, so that a `=` or `&` in it cannot split it.
+    if text.contains('&') {
+        return None;
+    }
+    let form = Zeroizing::new(format!("v={text}"));
+    form_urlencoded::parse(form.as_bytes()).next().map(|(_, value)| value.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(value: &str) -> HeaderMap {
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        [form, ("authorization", value)]
+            .into_iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn basic_encodes_id_and_secret_before_it_joins_them() {
+        // RFC 6749 §2.3.1's example client, and one that needs the encoding.
+        let value = basic("s6BhdRkqt3", &Secret::from("7Fjfp0ZBr1KtDRbnfVdmIw"));
+        assert_eq!(value, "Basic czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3");
+        let odd = Client::new("a:b &=%", Secret::from("p+w é:=&")).with_basic_authentication();
+        let value = basic(&odd.id, odd.secret.as_ref().unwrap());
+        assert_eq!(parse_basic(value.to_str().unwrap()), Some(odd));
+    }
+
+    #[test]
+    fn the_header_is_not_shown_in_debug() {
+        let value = basic("id", &Secret::from("secret"));
+        assert_eq!(format!("{value:?}"), "Sensitive");
+    }
+
+    #[test]
+    fn two_ways_in_one_request_are_refused() {
+        let headers = headers("Basic aWQ6c2VjcmV0");
+        let body = b"client_id=id&client_secret=secret";
+        let parameters = Parameters::read(&headers, body).unwrap();
+        assert_eq!(read(&headers, &parameters).unwrap_err().code, FaultCode::InvalidRequest);
+        let parameters = Parameters::read(&headers, b"client_id=other").unwrap();
+        assert_eq!(read(&headers, &parameters).unwrap_err().code, FaultCode::InvalidRequest);
+        let parameters = Parameters::read(&headers, b"client_id=id").unwrap();
+        assert_eq!(read(&headers, &parameters).unwrap().id, "id");
+    }
+
+    #[test]
+    fn a_header_that_is_not_basic_is_an_invalid_client_and_is_not_quoted() {
+        for value in ["Bearer hunter2", "Basic", "Basic hunter2!", "Basic Og==", "Basic aHVudGVyMg=="] {
+            let headers = headers(value);
+            let parameters = Parameters::read(&headers, b"").unwrap();
+            let fault = read(&headers, &parameters).unwrap_err();
+            assert_eq!(fault.code, FaultCode::InvalidClient, "{value}");
+            assert!(!format!("{fault:?}{fault}").contains("hunter2"));
+        }
+    }
+}

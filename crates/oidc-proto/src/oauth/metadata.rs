@@ -1,0 +1,286 @@
+//! Authorization server metadata (RFC 8414) and OpenID Connect Discovery.
+
+use http::uri::Uri;
+use http::{Response, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use crate::member::{Text, Texts};
+use crate::{Body, Endpoint, EndpointError, json, printable};
+
+/// What a provider says of itself, as far as signing in needs it.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Metadata {
+    /// `issuer`: the provider's identity, an URL.
+    pub issuer: String,
+    /// `device_authorization_endpoint` (RFC 8628 §4); many providers that have one do not say so.
+    pub device_authorization_endpoint: Option<String>,
+    /// `token_endpoint`.
+    pub token_endpoint: Option<String>,
+    /// `registration_endpoint`.
+    pub registration_endpoint: Option<String>,
+    /// `revocation_endpoint`.
+    pub revocation_endpoint: Option<String>,
+    /// `grant_types_supported`; empty if the provider does not say.
+    pub grant_types_supported: Vec<String>,
+    /// `token_endpoint_auth_methods_supported`; empty if the provider does not say, which means
+    /// `client_secret_basic`.
+    pub token_endpoint_auth_methods_supported: Vec<String>,
+    /// `scopes_supported`; empty if the provider does not say.
+    pub scopes_supported: Vec<String>,
+}
+
+/// Why a response is no metadata of this issuer, or the metadata no way to sign in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MetadataError {
+    /// No success status: there is no metadata at this address. Try the next one.
+    #[error("there is no metadata (HTTP {0})")]
+    Status(u16),
+    /// Not a JSON object.
+    #[error("the metadata is not a JSON object")]
+    NotJson,
+    /// The document is about another issuer (RFC 8414 §3.3: it must not be used).
+    #[error("the metadata is for the issuer `{found}`, not for `{asked}`")]
+    Issuer {
+        /// The issuer that was asked for.
+        asked: String,
+        /// The issuer that the document names.
+        found: String,
+    },
+    /// A member that signing in needs is absent.
+    #[error("the metadata has no `{0}`; give the URL by hand if the provider documents one")]
+    Missing(&'static str),
+    /// A URL in the metadata cannot be used.
+    #[error("the metadata's `{member}` cannot be used")]
+    Endpoint {
+        /// The member.
+        member: &'static str,
+        /// What is wrong with it.
+        source: EndpointError,
+    },
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Members<'a> {
+    #[serde(borrow)]
+    issuer: Text<'a>,
+    #[serde(borrow)]
+    device_authorization_endpoint: Text<'a>,
+    #[serde(borrow)]
+    token_endpoint: Text<'a>,
+    #[serde(borrow)]
+    registration_endpoint: Text<'a>,
+    #[serde(borrow)]
+    revocation_endpoint: Text<'a>,
+    grant_types_supported: Texts,
+    token_endpoint_auth_methods_supported: Texts,
+    scopes_supported: Texts,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    issuer: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_authorization_endpoint: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_endpoint: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registration_endpoint: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revocation_endpoint: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    grant_types_supported: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    token_endpoint_auth_methods_supported: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    scopes_supported: &'a [String],
+    /// Required by RFC 8414 §2; there is no authorization endpoint here, so none is supported.
+    response_types_supported: [&'a str; 0],
+}
+
+impl Metadata {
+    /// Where the metadata of an issuer may be, in the order to try: OpenID Connect Discovery §4, whose well-known part
+    /// comes behind the issuer's path, then RFC 8414 §3.1, whose comes before it.
+    ///
+    /// # Errors
+    /// The issuer is no URL, or neither `https` nor loopback.
+    pub fn well_known(issuer: &str) -> Result<[Uri; 2], EndpointError> {
+        // The same checks as for any base URL; an issuer has no query or fragment (RFC 8414 §2).
+        let base = Endpoint::custom(issuer)?.to_string();
+        let behind_scheme = base.find("://").map_or(0, |at| at + 3);
+        let slash = base.get(behind_scheme..).and_then(|rest| rest.find('/'));
+        let (host, path) = base.split_at(slash.map_or(base.len(), |at| behind_scheme + at));
+        let not_a_url = |_| EndpointError::NotAUrl(printable(issuer).into_owned());
+        Ok([
+            format!("{base}/.well-known/openid-configuration").parse().map_err(not_a_url)?,
+            format!("{host}/.well-known/oauth-authorization-server{path}").parse().map_err(not_a_url)?,
+        ])
+    }
+
+    /// Reads the response to a request for the metadata of this issuer.
+    ///
+    /// # Errors
+    /// [`MetadataError`]; on [`MetadataError::Status`] try the next address.
+    pub fn decode<B: AsRef<[u8]>>(issuer: &str, response: &Response<B>) -> Result<Self, MetadataError> {
+        if !response.status().is_success() {
+            return Err(MetadataError::Status(response.status().as_u16()));
+        }
+        let members: Members<'_> =
+            serde_json::from_slice(response.body().as_ref()).map_err(|_| MetadataError::NotJson)?;
+        let list = |texts: Texts| texts.into_list().unwrap_or_default();
+        let metadata = Self {
+            issuer: members.issuer.into_non_empty().ok_or(MetadataError::Missing("issuer"))?,
+            device_authorization_endpoint: members.device_authorization_endpoint.into_non_empty(),
+            token_endpoint: members.token_endpoint.into_non_empty(),
+            registration_endpoint: members.registration_endpoint.into_non_empty(),
+            revocation_endpoint: members.revocation_endpoint.into_non_empty(),
+            grant_types_supported: list(members.grant_types_supported),
+            token_endpoint_auth_methods_supported: list(members.token_endpoint_auth_methods_supported),
+            scopes_supported: list(members.scopes_supported),
+        };
+        // RFC 8414 §3.3: identical. A slash at the end is what people get wrong, and it changes nothing about whose
+        // document this is.
+        if metadata.issuer.trim_end_matches('/') != issuer.trim().trim_end_matches('/') {
+            return Err(MetadataError::Issuer {
+                asked: printable(issuer).into_owned(),
+                found: printable(&metadata.issuer).into_owned(),
+            });
+        }
+        Ok(metadata)
+    }
+
+    /// The URLs to sign in with.
+    ///
+    /// # Errors
+    /// The metadata lacks one that is needed, or one cannot be used.
+    pub fn endpoint(&self) -> Result<Endpoint, MetadataError> {
+        const DEVICE: &str = "device_authorization_endpoint";
+        let device = self.device_authorization_endpoint.as_deref().ok_or(MetadataError::Missing(DEVICE))?;
+        self.endpoint_with_device_authorization(device)
+    }
+
+    /// The URLs to sign in with, where the metadata lacks the device authorization endpoint and the program knows it.
+    ///
+    /// # Errors
+    /// The metadata lacks the token endpoint, or a URL cannot be used.
+    pub fn endpoint_with_device_authorization(&self, device: &str) -> Result<Endpoint, MetadataError> {
+        let token = self.token_endpoint.as_deref().ok_or(MetadataError::Missing("token_endpoint"))?;
+        let blame = |member: &'static str| move |source| MetadataError::Endpoint { member, source };
+        let mut endpoint = Endpoint::oauth(device, token)
+            .map_err(blame("device_authorization_endpoint or token_endpoint"))?;
+        if let Some(url) = &self.registration_endpoint {
+            endpoint = endpoint.with_registration(url).map_err(blame("registration_endpoint"))?;
+        }
+        if let Some(url) = &self.revocation_endpoint {
+            endpoint = endpoint.with_revocation(url).map_err(blame("revocation_endpoint"))?;
+        }
+        Ok(endpoint)
+    }
+
+    /// Server side: the response that says this.
+    #[must_use]
+    pub fn encode(&self) -> Response<Body> {
+        let document = Document {
+            issuer: &self.issuer,
+            device_authorization_endpoint: self.device_authorization_endpoint.as_deref(),
+            token_endpoint: self.token_endpoint.as_deref(),
+            registration_endpoint: self.registration_endpoint.as_deref(),
+            revocation_endpoint: self.revocation_endpoint.as_deref(),
+            grant_types_supported: &self.grant_types_supported,
+            token_endpoint_auth_methods_supported: &self.token_endpoint_auth_methods_supported,
+            scopes_supported: &self.scopes_supported,
+            response_types_supported: [],
+        };
+        json::response(StatusCode::OK, json::to_vec(&document))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Dialect, Operation};
+
+    fn response(status: u16, body: &str) -> Response<Vec<u8>> {
+        Response::builder().status(status).body(body.as_bytes().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn the_two_well_known_addresses_put_the_issuers_path_where_each_standard_says() {
+        let both = |issuer| Metadata::well_known(issuer).unwrap().map(|uri| uri.to_string());
+        assert_eq!(
+            both("https://id.example/"),
+            [
+                "https://id.example/.well-known/openid-configuration",
+                "https://id.example/.well-known/oauth-authorization-server"
+            ]
+        );
+        assert_eq!(
+            both("https://id.example:8443/realms/a"),
+            [
+                "https://id.example:8443/realms/a/.well-known/openid-configuration",
+                "https://id.example:8443/.well-known/oauth-authorization-server/realms/a"
+            ]
+        );
+        assert!(Metadata::well_known("http://id.example").is_err());
+        assert!(Metadata::well_known("https://id.example/?x").is_err());
+    }
+
+    #[test]
+    fn metadata_of_another_issuer_is_refused() {
+        let document =
+            response(200, r#"{"issuer":"https://evil.example","token_endpoint":"https://evil.example/t"}"#);
+        let error = Metadata::decode("https://id.example", &document).unwrap_err();
+        assert!(matches!(error, MetadataError::Issuer { .. }), "{error}");
+        let slash = response(200, r#"{"issuer":"https://id.example/"}"#);
+        assert!(Metadata::decode("https://id.example", &slash).is_ok());
+    }
+
+    #[test]
+    fn metadata_without_a_device_endpoint_says_so_and_takes_one_by_hand() {
+        let document =
+            response(200, r#"{"issuer":"https://id.example","token_endpoint":"https://id.example/t"}"#);
+        let metadata = Metadata::decode("https://id.example", &document).unwrap();
+        assert_eq!(metadata.endpoint(), Err(MetadataError::Missing("device_authorization_endpoint")));
+        let endpoint = metadata.endpoint_with_device_authorization("https://id.example/d").unwrap();
+        assert!(endpoint.has(Dialect::OAuth, Operation::StartDeviceAuthorization));
+        assert!(!endpoint.has(Dialect::OAuth, Operation::RevokeToken));
+    }
+
+    #[test]
+    fn metadata_with_an_insecure_url_cannot_be_used() {
+        let mut metadata = Metadata { issuer: "https://id.example".to_owned(), ..Metadata::default() };
+        metadata.device_authorization_endpoint = Some("http://id.example/d".to_owned());
+        metadata.token_endpoint = Some("https://id.example/t".to_owned());
+        let error = metadata.endpoint().unwrap_err();
+        assert!(
+            matches!(error, MetadataError::Endpoint { source: EndpointError::InsecureHttp(_), .. }),
+            "{error:?}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_metadata_is_told_apart() {
+        let decode =
+            |status, body| Metadata::decode("https://id.example", &response(status, body)).unwrap_err();
+        assert_eq!(decode(404, "{}"), MetadataError::Status(404));
+        assert_eq!(decode(200, "<html>"), MetadataError::NotJson);
+        assert_eq!(decode(200, "{}"), MetadataError::Missing("issuer"));
+    }
+
+    #[test]
+    fn what_a_server_writes_a_client_reads() {
+        let metadata = Metadata {
+            issuer: "https://id.example/x".to_owned(),
+            device_authorization_endpoint: Some("https://id.example/d".to_owned()),
+            token_endpoint: Some("https://id.example/t".to_owned()),
+            registration_endpoint: Some("https://id.example/r".to_owned()),
+            revocation_endpoint: Some("https://id.example/v".to_owned()),
+            grant_types_supported: vec!["refresh_token".to_owned()],
+            token_endpoint_auth_methods_supported: vec!["none".to_owned()],
+            scopes_supported: vec!["openid".to_owned()],
+        };
+        assert_eq!(Metadata::decode("https://id.example/x", &metadata.encode()), Ok(metadata));
+    }
+}

@@ -1,0 +1,81 @@
+//! The OAuth dialect: form-encoded requests, JSON answers in snake_case.
+//!
+//! RFC 8628 §3.1–3.5 (device authorization), RFC 6749 §5–6 (tokens, refresh), RFC 7591 (registration), RFC 7009
+//! (revocation), RFC 8414 and OpenID Connect Discovery (metadata).
+
+pub(crate) mod answer;
+mod client;
+mod form;
+mod metadata;
+pub(crate) mod register;
+pub(crate) mod request;
+mod revocation;
+
+use http::header::{HeaderValue, WWW_AUTHENTICATE};
+use http::{Method, Response};
+use serde::Serialize;
+
+pub use metadata::{Metadata, MetadataError};
+pub use revocation::{RevocationRequest, TokenTypeHint};
+
+use crate::{Body, Fault, FaultCode, Operation, json};
+
+/// The paths of the operations below a base URL that is no more than that. They are those of this project's own
+/// server; other providers say theirs in their metadata.
+pub(crate) const fn path(operation: Operation) -> &'static str {
+    match operation {
+        Operation::RegisterClient => "/oauth/register",
+        Operation::StartDeviceAuthorization => "/oauth/device_authorization",
+        Operation::CreateToken => "/oauth/token",
+        Operation::RevokeToken => "/oauth/revoke",
+    }
+}
+
+/// Which operation a request asks for.
+pub(crate) fn operation(method: &Method, asked: &str) -> Result<Operation, Fault> {
+    let all = Operation::ALL.into_iter().chain([Operation::RevokeToken]);
+    let Some(operation) = all.into_iter().find(|operation| path(*operation) == asked) else {
+        return Err(Fault::new(FaultCode::InvalidRequest)
+            .with_description("there is nothing here")
+            .with_status(404));
+    };
+    if method != Method::POST {
+        return Err(Fault::new(FaultCode::InvalidRequest)
+            .with_description("this takes POST")
+            .with_status(405));
+    }
+    Ok(operation)
+}
+
+#[derive(Serialize)]
+struct FaultBody<'a> {
+    error: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_description: Option<&'a str>,
+}
+
+/// The response that says this fault (RFC 6749 §5.2).
+pub(crate) fn encode_fault(fault: &Fault) -> Response<Body> {
+    let description = fault.description.as_deref().map(allowed);
+    let body =
+        json::to_vec(&FaultBody { error: fault.code.error(), error_description: description.as_deref() });
+    let mut response = json::fault_response(fault, body);
+    if fault.status == 401 {
+        // It must match the scheme that the client may have used; Basic is the only one there is.
+        let challenge = HeaderValue::from_static("Basic realm=\"token endpoint\", charset=\"UTF-8\"");
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// The characters that RFC 6749 §5.2 allows in a description; a quotation mark becomes the one that is allowed.
+fn allowed(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '"' => '\'',
+            '\\' => '/',
+            ' '..='~' => c,
+            _ => '?',
+        })
+        .collect()
+}

@@ -1,0 +1,116 @@
+//! Dynamic client registration (RFC 7591).
+
+use serde::{Deserialize, Serialize};
+
+use super::form::{invalid, scope_list};
+use crate::answer_members::AnswerMembers;
+use crate::json::to_vec;
+use crate::member::{Text, Texts};
+use crate::{Client, Fault, Operation, RegisterClientRequest, Registration, Secret, Violation, grant_type};
+
+/// `client_type` of a client without a secret, which AWS calls so and RFC 7591 `none`.
+const PUBLIC: &str = "public";
+
+#[derive(Serialize)]
+struct RegistrationRequestBody<'a> {
+    client_name: &'a str,
+    token_endpoint_auth_method: &'a str,
+    grant_types: Vec<&'a str>,
+    /// Empty, because without it a server assumes `code` (RFC 7591 §2).
+    response_types: [&'a str; 0],
+    #[serde(skip_serializing_if = "is_empty")]
+    redirect_uris: &'a [String],
+    #[serde(skip_serializing_if = "str::is_empty")]
+    scope: String,
+}
+
+fn is_empty(list: &&[String]) -> bool {
+    list.is_empty()
+}
+
+/// A registration request. No grant types means the device flow, as in AWS's dialect, with refresh.
+pub(crate) fn to_body(request: &RegisterClientRequest) -> Vec<u8> {
+    let device = [grant_type::DEVICE_CODE, grant_type::REFRESH_TOKEN];
+    let asked = request.grant_types.iter().map(String::as_str);
+    let grant_types = if request.grant_types.is_empty() { device.to_vec() } else { asked.collect() };
+    let is_public = request.client_type == PUBLIC;
+    to_vec(&RegistrationRequestBody {
+        client_name: &request.client_name,
+        token_endpoint_auth_method: if is_public { "none" } else { "client_secret_basic" },
+        grant_types,
+        response_types: [],
+        redirect_uris: &request.redirect_uris,
+        scope: request.scopes.join(" "),
+    })
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Metadata<'a> {
+    #[serde(borrow)]
+    client_name: Text<'a>,
+    #[serde(borrow)]
+    token_endpoint_auth_method: Text<'a>,
+    grant_types: Texts,
+    redirect_uris: Texts,
+    #[serde(borrow)]
+    scope: Text<'a>,
+}
+
+/// A registration request as a server reads it. Any authentication method but `none` makes a confidential client.
+pub(crate) fn from_body(body: &[u8]) -> Result<RegisterClientRequest, Fault> {
+    let metadata: Metadata<'_> = serde_json::from_slice(body)
+        .map_err(|_| invalid("the body must be a JSON object with client metadata"))?;
+    let list = |member: Texts, name: &'static str| {
+        member.into_list().ok_or_else(|| invalid(format!("{name} must be a list of strings")))
+    };
+    let mut request = RegisterClientRequest::new(metadata.client_name.into_non_empty().unwrap_or_default());
+    if metadata.token_endpoint_auth_method.non_empty() != Some("none") {
+        "confidential".clone_into(&mut request.client_type);
+    }
+    request.grant_types = list(metadata.grant_types, "grant_types")?;
+    request.redirect_uris = list(metadata.redirect_uris, "redirect_uris")?;
+    request.scopes = scope_list(metadata.scope.non_empty().unwrap_or_default());
+    Ok(request)
+}
+
+#[derive(Serialize)]
+struct RegistrationBody<'a> {
+    client_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id_issued_at: Option<i64>,
+    /// Required beside a secret, and 0 for one that does not expire (RFC 7591 §3.2.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret_expires_at: Option<i64>,
+}
+
+/// The answer to a registration.
+pub(crate) fn success_to_body(registration: &Registration) -> Vec<u8> {
+    let secret = registration.client.secret.as_ref();
+    let expires_at = registration.expires_at.map(crate::UnixSeconds::get);
+    to_vec(&RegistrationBody {
+        client_id: &registration.client.id,
+        client_secret: secret.map(Secret::expose),
+        client_id_issued_at: registration.issued_at.map(crate::UnixSeconds::get),
+        client_secret_expires_at: expires_at.or_else(|| secret.map(|_| 0)),
+    })
+}
+
+/// The registration with these members. A client that got a secret shows it in the way that was asked for, which the
+/// caller knows; in the body otherwise.
+pub(crate) fn success_from(members: AnswerMembers<'_>) -> Result<Registration, Violation> {
+    let id = members.client_id.required(Operation::RegisterClient, "client_id")?;
+    let client = match members.client_secret.into_secret() {
+        Some(secret) => Client::new(id, secret),
+        None => Client::public(id),
+    };
+    Ok(Registration {
+        client,
+        issued_at: members.client_id_issued_at.optional_time(),
+        expires_at: members.client_secret_expires_at.optional_time().filter(|time| time.get() != 0),
+        authorization_endpoint: None,
+        token_endpoint: None,
+    })
+}

@@ -1,0 +1,95 @@
+//! Token revocation (RFC 7009).
+
+use http::{HeaderMap, Method, Request as HttpRequest, Response};
+
+use super::client;
+use super::form::{Form, Parameters};
+use super::request::to_http;
+use crate::{Answer, Body, Client, Dialect, Endpoint, Fault, Operation, Request, Secret, decode};
+
+/// A request to revoke a token (RFC 7009 §2.1). Success is the service's word that the token is dead by now, or never
+/// was (§2.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RevocationRequest {
+    /// The client that the token was issued to.
+    pub client: Client,
+    /// The token.
+    pub token: Secret,
+    /// What kind of token it is, if known.
+    pub hint: Option<TokenTypeHint>,
+}
+
+/// `token_type_hint`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TokenTypeHint {
+    /// `access_token`.
+    AccessToken,
+    /// `refresh_token`.
+    RefreshToken,
+}
+
+impl TokenTypeHint {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::AccessToken => "access_token",
+            Self::RefreshToken => "refresh_token",
+        }
+    }
+}
+
+impl RevocationRequest {
+    /// Revokes a refresh token, and with it what came from it (§2.1).
+    #[must_use]
+    pub const fn refresh_token(client: Client, token: Secret) -> Self {
+        Self { client, token, hint: Some(TokenTypeHint::RefreshToken) }
+    }
+
+    /// Revokes an access token.
+    #[must_use]
+    pub const fn access_token(client: Client, token: Secret) -> Self {
+        Self { client, token, hint: Some(TokenTypeHint::AccessToken) }
+    }
+
+    /// The request to send; `None` if the service has no revocation endpoint.
+    #[must_use]
+    pub fn encode(&self, endpoint: &Endpoint) -> Option<Request> {
+        let uri = endpoint.uri(Dialect::OAuth, Operation::RevokeToken)?;
+        let mut form = Form::new();
+        form.add("token", self.token.expose());
+        form.add_some("token_type_hint", self.hint.map(TokenTypeHint::name));
+        let mut http: HttpRequest<Body> = to_http(&self.client, form);
+        *http.method_mut() = Method::POST;
+        *http.uri_mut() = uri;
+        Some(Request::new(Operation::RevokeToken, http))
+    }
+
+    /// The meaning of the response. Any 2xx is success, whatever its body (§2.2); on a 503 the token must be assumed
+    /// alive (§2.2.1), and that is no verdict.
+    pub fn decode<B: AsRef<[u8]>>(response: &Response<B>) -> Answer<()> {
+        if response.status().is_success() && !decode::names_an_error(response) {
+            return Answer::Success(());
+        }
+        match decode::refusal(Dialect::OAuth, response) {
+            Ok(fault) => Answer::Fault(fault),
+            Err(no_verdict) => Answer::NoVerdict(no_verdict),
+        }
+    }
+
+    /// Server side: the request with these headers and this body.
+    ///
+    /// # Errors
+    /// The fault to answer with.
+    pub fn decode_request(headers: &HeaderMap, body: &[u8]) -> Result<Self, Fault> {
+        let parameters = Parameters::read(headers, body)?;
+        let hint = match parameters.get("token_type_hint") {
+            Some("access_token") => Some(TokenTypeHint::AccessToken),
+            Some("refresh_token") => Some(TokenTypeHint::RefreshToken),
+            // An unknown hint is ignored (§2.2.1 would allow a fault).
+            _ => None,
+        };
+        let token = Secret::from(parameters.required("token")?);
+        Ok(Self { client: client::read(headers, &parameters)?, token, hint })
+    }
+}

@@ -1,0 +1,132 @@
+//! What every operation's messages can do in every dialect.
+
+use http::HeaderMap;
+use http::header::HeaderValue;
+
+use crate::answer_members::AnswerMembers;
+use crate::{
+    Body, CreateTokenRequest, DeviceAuthorization, Dialect, Fault, RegisterClientRequest, Registration,
+    StartDeviceAuthorizationRequest, Token, Violation, aws, oauth,
+};
+
+/// One operation's messages on the wire. Public in name only: nobody outside can name it, so nobody outside can
+/// implement [`crate::Call`].
+#[expect(unnameable_types, reason = "it closes `Call` to other crates")]
+pub trait Wire: Sized {
+    /// What a success becomes.
+    type Success;
+    /// The request, without method and URI.
+    fn to_http(&self, dialect: Dialect) -> http::Request<Body>;
+    /// The request with these headers and this body, or the fault that says what is wrong with it.
+    fn from_http(dialect: Dialect, headers: &HeaderMap, body: &[u8]) -> Result<Self, Fault>;
+    /// The response that says success.
+    fn success_to_http(dialect: Dialect, success: &Self::Success) -> http::Response<Body>;
+    /// The success with these members, or which of them breaks the promise.
+    fn success_from(dialect: Dialect, members: AnswerMembers<'_>) -> Result<Self::Success, Violation>;
+}
+
+impl Wire for RegisterClientRequest {
+    type Success = Registration;
+
+    fn to_http(&self, dialect: Dialect) -> http::Request<Body> {
+        match dialect {
+            Dialect::Aws => aws::request::to_http(aws::request::register_to_body(self)),
+            // RFC 7591 is JSON in the middle of a form-encoded world.
+            Dialect::OAuth => aws::request::to_http(oauth::register::to_body(self)),
+        }
+    }
+
+    fn from_http(dialect: Dialect, _: &HeaderMap, body: &[u8]) -> Result<Self, Fault> {
+        match dialect {
+            Dialect::Aws => aws::request::register_from(body),
+            Dialect::OAuth => oauth::register::from_body(body),
+        }
+    }
+
+    fn success_to_http(dialect: Dialect, success: &Registration) -> http::Response<Body> {
+        match dialect {
+            Dialect::Aws => ok(aws::answer::registration_to_body(success)),
+            Dialect::OAuth => {
+                crate::json::response(http::StatusCode::CREATED, oauth::register::success_to_body(success))
+            }
+        }
+    }
+
+    fn success_from(dialect: Dialect, members: AnswerMembers<'_>) -> Result<Registration, Violation> {
+        match dialect {
+            Dialect::Aws => aws::answer::registration_from(members),
+            Dialect::OAuth => oauth::register::success_from(members),
+        }
+    }
+}
+
+impl Wire for StartDeviceAuthorizationRequest {
+    type Success = DeviceAuthorization;
+
+    fn to_http(&self, dialect: Dialect) -> http::Request<Body> {
+        match dialect {
+            Dialect::Aws => aws::request::to_http(aws::request::start_to_body(self)),
+            Dialect::OAuth => oauth::request::start_to_http(self),
+        }
+    }
+
+    fn from_http(dialect: Dialect, headers: &HeaderMap, body: &[u8]) -> Result<Self, Fault> {
+        match dialect {
+            Dialect::Aws => aws::request::start_from(body),
+            Dialect::OAuth => oauth::request::start_from(headers, body),
+        }
+    }
+
+    fn success_to_http(dialect: Dialect, success: &DeviceAuthorization) -> http::Response<Body> {
+        ok(match dialect {
+            Dialect::Aws => aws::answer::authorization_to_body(success),
+            Dialect::OAuth => oauth::answer::authorization_to_body(success),
+        })
+    }
+
+    fn success_from(dialect: Dialect, members: AnswerMembers<'_>) -> Result<DeviceAuthorization, Violation> {
+        match dialect {
+            Dialect::Aws => aws::answer::authorization_from(members),
+            Dialect::OAuth => oauth::answer::authorization_from(members),
+        }
+    }
+}
+
+impl Wire for CreateTokenRequest {
+    type Success = Token;
+
+    fn to_http(&self, dialect: Dialect) -> http::Request<Body> {
+        match dialect {
+            Dialect::Aws => aws::request::to_http(aws::request::create_token_to_body(self)),
+            Dialect::OAuth => oauth::request::create_token_to_http(self),
+        }
+    }
+
+    fn from_http(dialect: Dialect, headers: &HeaderMap, body: &[u8]) -> Result<Self, Fault> {
+        match dialect {
+            Dialect::Aws => aws::request::create_token_from(body),
+            Dialect::OAuth => oauth::request::create_token_from(headers, body),
+        }
+    }
+
+    fn success_to_http(dialect: Dialect, success: &Token) -> http::Response<Body> {
+        ok(match dialect {
+            Dialect::Aws => aws::answer::token_to_body(success),
+            Dialect::OAuth => oauth::answer::token_to_body(success),
+        })
+    }
+
+    fn success_from(dialect: Dialect, members: AnswerMembers<'_>) -> Result<Token, Violation> {
+        match dialect {
+            Dialect::Aws => aws::answer::token_from(members),
+            Dialect::OAuth => oauth::answer::token_from(members),
+        }
+    }
+}
+
+fn ok(body: Vec<u8>) -> http::Response<Body> {
+    let mut response = crate::json::response(http::StatusCode::OK, body);
+    // RFC 6749 §5.1 asks for both; the older one is for caches that know no other.
+    response.headers_mut().insert(http::header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
