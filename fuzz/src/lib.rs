@@ -71,6 +71,7 @@ mod tests {
             ("lost-grant", "GrantLost"),
             ("lost-then-pending", "Expired(Service"),
             ("rejected-client", "Rejected"),
+            ("stale-while-another-is-out", "Granted"),
             ("misuse", "Cancelled"),
             ("impatient", "Unreachable"),
             ("violation", "ProtocolViolation"),

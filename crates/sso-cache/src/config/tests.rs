@@ -51,7 +51,7 @@ fn the_default_profile_has_two_spellings_and_the_longer_one_wins() {
 fn the_services_section_of_a_profile_has_the_endpoint_of_sso_oidc() {
     let config = config(
         "[default]\nservices = local\nendpoint_url = http://all\n[profile lost]\nservices = none\n\
-         [profile plain]\n[services local]\nsso_oidc =\n  endpoint_url = http://127.0.0.1:8000\nsso = flat\n",
+         [profile plain]\n[services local]\nsso_oidc =\n  endpoint_url = http://127.0.0.1:8000\nsso = flat\ns3 =\n  endpoint_url =\n",
     );
     let default = config.profile("default").unwrap();
     assert_eq!(default.service_endpoint("sso_oidc"), Ok(Some("http://127.0.0.1:8000")));
