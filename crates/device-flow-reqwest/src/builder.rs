@@ -4,7 +4,9 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use oidc_proto::Endpoint;
+use device_flow::DiscoveryError;
+use oidc_proto::oauth::{Metadata, MetadataError};
+use oidc_proto::{Dialect, Endpoint};
 
 use crate::{HttpClient, tls};
 
@@ -13,6 +15,7 @@ use crate::{HttpClient, tls};
 #[must_use = "call `build` to get the client"]
 pub struct HttpClientBuilder {
     endpoint: Endpoint,
+    dialect: Dialect,
     ca_bundle: Option<PathBuf>,
     accept_invalid_certificates: bool,
     connect_timeout: Duration,
@@ -61,12 +64,19 @@ impl HttpClientBuilder {
     pub(crate) fn new(endpoint: Endpoint) -> Self {
         Self {
             endpoint,
+            dialect: Dialect::default(),
             ca_bundle: None,
             accept_invalid_certificates: false,
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(30),
             user_agent: concat!("device-flow-reqwest/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
+    }
+
+    /// How the service's messages look; AWS's way if not set.
+    pub const fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
     }
 
     /// Trusts exactly the certificates of this PEM file, in place of the system's, as `AWS_CA_BUNDLE` does.
@@ -100,6 +110,49 @@ impl HttpClientBuilder {
         self
     }
 
+    /// Takes the endpoint for the issuer of a provider (RFC 8414, OpenID Connect Discovery), fetches its metadata, and
+    /// builds a client of the OAuth dialect for the endpoints that it names, with these settings.
+    ///
+    /// # Errors
+    /// [`DiscoveryError`]: no metadata at either well-known address, another issuer's, or none that has what signing in
+    /// needs. For a provider that does not say its device authorization endpoint, see
+    /// [`Metadata::endpoint_with_device_authorization`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing that cannot be asked for again.
+    pub async fn discover(
+        self,
+    ) -> Result<(HttpClient, Metadata), DiscoveryError<BuildError, reqwest::Error>> {
+        let metadata = self.clone().fetch_metadata().await?;
+        let endpoint = metadata.endpoint().map_err(DiscoveryError::Metadata)?;
+        let client =
+            Self { endpoint, dialect: Dialect::OAuth, ..self }.build().map_err(DiscoveryError::Build)?;
+        Ok((client, metadata))
+    }
+
+    /// Takes the endpoint for the issuer of a provider and fetches its metadata.
+    ///
+    /// # Errors
+    /// [`DiscoveryError`], as far as it is about the document itself.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing that cannot be asked for again.
+    pub async fn fetch_metadata(self) -> Result<Metadata, DiscoveryError<BuildError, reqwest::Error>> {
+        let issuer = self.endpoint.to_string();
+        let addresses = Metadata::well_known(&issuer).map_err(DiscoveryError::Issuer)?;
+        let client = self.build().map_err(DiscoveryError::Build)?;
+        let mut result = Err(DiscoveryError::Metadata(MetadataError::Status(404)));
+        for address in addresses {
+            let response = client.fetch(address).await.map_err(DiscoveryError::Transport)?;
+            result = Metadata::decode(&issuer, &response).map_err(DiscoveryError::Metadata);
+            // Only an address that has nothing sends us on to the next one.
+            if !matches!(result, Err(DiscoveryError::Metadata(MetadataError::Status(_)))) {
+                break;
+            }
+        }
+        result
+    }
+
     /// The client. No connection is made. For an HTTPS endpoint the system's certificates are loaded here.
     ///
     /// # Errors
@@ -119,6 +172,6 @@ impl HttpClientBuilder {
         }
         let client = builder.build().map_err(BuildError::Client)?;
         let whole_request = self.connect_timeout.saturating_add(self.read_timeout);
-        Ok(HttpClient::from_parts(self.endpoint, client, whole_request))
+        Ok(HttpClient::from_parts(self.endpoint, self.dialect, client, whole_request))
     }
 }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use device_flow::{Policy, refresh_request};
+use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{
-    Client, CreateTokenRequest, DeviceAuthorization, Endpoint, RegisterClientRequest, Registration, Secret,
-    StartDeviceAuthorizationRequest, Token,
+    Client, CreateTokenRequest, DeviceAuthorization, Dialect, Endpoint, Operation, RegisterClientRequest,
+    Registration, Secret, StartDeviceAuthorizationRequest, Token,
 };
 
 use crate::{BuildError, Error, HttpClientBuilder, Login};
@@ -14,6 +15,7 @@ use crate::{BuildError, Error, HttpClientBuilder, Login};
 #[derive(Clone, Debug)]
 pub struct HttpClient {
     pub(crate) endpoint: Endpoint,
+    pub(crate) dialect: Dialect,
     pub(crate) http: reqwest::Client,
     /// The longest that one request may take, connecting included.
     pub(crate) request_timeout: Duration,
@@ -35,10 +37,11 @@ impl HttpClient {
 
     pub(crate) const fn from_parts(
         endpoint: Endpoint,
+        dialect: Dialect,
         http: reqwest::Client,
         request_timeout: Duration,
     ) -> Self {
-        Self { endpoint, http, request_timeout }
+        Self { endpoint, dialect, http, request_timeout }
     }
 
     /// The endpoint that this client talks to.
@@ -50,7 +53,13 @@ impl HttpClient {
     /// A policy to sign in to the portal at `start_url` through this client's endpoint.
     #[must_use]
     pub fn policy(&self, start_url: impl Into<String>) -> Policy {
-        Policy::new(self.endpoint.clone(), start_url)
+        Policy::new(self.endpoint.clone(), start_url).with_dialect(self.dialect)
+    }
+
+    /// A policy to sign in as this client to a provider of the OAuth dialect.
+    #[must_use]
+    pub fn oauth_policy(&self, client: Client) -> Policy {
+        Policy::new(self.endpoint.clone(), "").with_dialect(Dialect::OAuth).with_client(client)
     }
 
     /// A complete sign-in; see [`Login`].
@@ -106,5 +115,20 @@ impl HttpClient {
     pub async fn refresh(&self, client: &Client, refresh_token: &Secret) -> Result<Token, Error> {
         let token = self.call(&refresh_request(client.clone(), refresh_token.clone())).await?;
         Ok(token.keeping_refresh_token(refresh_token))
+    }
+
+    /// Revokes a token (RFC 7009), once. Success also for a token that is dead already.
+    ///
+    /// # Errors
+    /// As [`Self::register_client`], and [`Error::NotOffered`](device_flow::CallError::NotOffered) if the provider has
+    /// no revocation endpoint. After no verdict the token must be taken for alive (RFC 7009 §2.2.1).
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the token revoked or not; asking again is harmless.
+    pub async fn revoke(&self, request: &RevocationRequest) -> Result<(), Error> {
+        let Some(request) = request.encode(&self.endpoint) else {
+            return Err(Error::NotOffered(Operation::RevokeToken));
+        };
+        self.answer(&request, RevocationRequest::decode).await
     }
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use device_flow::{Failure, Reply, Ticket};
-use oidc_proto::{Answer, Call, Dialect, Request};
+use oidc_proto::{Answer, Call, Request};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
@@ -12,9 +13,12 @@ use crate::{Error, HttpClient};
 /// The longest body that is read. The largest real answer is a few kilobytes.
 const MAX_BODY_BYTES: usize = 256 * 1024;
 
+/// A whole response. Its body may hold a token.
+type Response = http::Response<Zeroizing<Vec<u8>>>;
+
 /// A response, and whether its body came to an end.
 struct Received {
-    response: http::Response<Zeroizing<Vec<u8>>>,
+    response: Response,
     /// Why the body broke off. What arrived may be complete all the same: a connection that dies after the last
     /// byte of a token is no reason to lose the token.
     broken: Option<reqwest::Error>,
@@ -28,15 +32,39 @@ struct Unanswered {
 
 impl HttpClient {
     /// One plain call.
-    pub(crate) async fn call<C: Call>(&self, call: &C) -> Result<C::Answer, Error> {
-        let dialect = Dialect::Aws;
-        let request = dialect.encode(&self.endpoint, call);
+    pub(crate) async fn call<C: Call>(&self, call: &C) -> Result<<C as Call>::Answer, Error> {
+        if !self.endpoint.has(self.dialect, C::OPERATION) {
+            return Err(Error::NotOffered(C::OPERATION));
+        }
+        let request = self.dialect.encode(&self.endpoint, call);
+        self.answer(&request, |response| self.dialect.decode::<C, _>(response)).await
+    }
+
+    /// The answer to one request, as this reads it.
+    pub(crate) async fn answer<T>(
+        &self,
+        request: &Request,
+        decode: impl FnOnce(&Response) -> Answer<T>,
+    ) -> Result<T, Error> {
         let transport = |unanswered: Unanswered| Error::transport(unanswered.failure, unanswered.source);
-        let received = self.send(&request, self.request_timeout).await.map_err(transport)?;
-        match (dialect.decode::<C, _>(&received.response), received.broken) {
+        let received = self.send(request, self.request_timeout).await.map_err(transport)?;
+        match (decode(&received.response), received.broken) {
             (Answer::NoVerdict(_), Some(source)) => Err(Error::transport(Failure::Unknown, source)),
             (answer, _) => Error::from_answer(answer),
         }
+    }
+
+    /// A document that anybody may have.
+    pub(crate) async fn fetch(&self, address: http::Uri) -> Result<Response, reqwest::Error> {
+        tracing::debug!(uri = %address, "fetching");
+        let mut request = http::Request::new(Bytes::new());
+        *request.uri_mut() = address;
+        request
+            .headers_mut()
+            .insert(http::header::ACCEPT, http::HeaderValue::from_static("application/json"));
+        let received =
+            self.carry(request, self.request_timeout).await.map_err(|unanswered| unanswered.source)?;
+        received.broken.map_or(Ok(received.response), Err)
     }
 
     /// What became of a machine's request, and the transport error if there was one.
@@ -76,11 +104,15 @@ impl HttpClient {
     }
 
     async fn exchange(&self, request: &Request, timeout: Duration) -> Result<Received, Unanswered> {
-        let failed = |source: reqwest::Error| Unanswered { failure: kind_of(&source), source };
         let mut outgoing = http::Request::new(request.body().bytes());
         *outgoing.method_mut() = request.method().clone();
         *outgoing.uri_mut() = request.uri().clone();
         *outgoing.headers_mut() = request.headers().clone();
+        self.carry(outgoing, timeout).await
+    }
+
+    async fn carry(&self, outgoing: http::Request<Bytes>, timeout: Duration) -> Result<Received, Unanswered> {
+        let failed = |source: reqwest::Error| Unanswered { failure: kind_of(&source), source };
         let mut outgoing = reqwest::Request::try_from(outgoing).map_err(failed)?;
         *outgoing.timeout_mut() = Some(timeout);
         let mut incoming = self.http.execute(outgoing).await.map_err(failed)?;

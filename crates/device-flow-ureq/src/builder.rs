@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oidc_proto::Endpoint;
+use device_flow::DiscoveryError;
+use oidc_proto::oauth::{Metadata, MetadataError};
+use oidc_proto::{Dialect, Endpoint};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
 use crate::HttpClient;
@@ -19,6 +21,7 @@ const MAX_HEADER_BYTES: usize = 32 * 1024;
 #[must_use = "call `build` to get the client"]
 pub struct HttpClientBuilder {
     endpoint: Endpoint,
+    dialect: Dialect,
     ca_bundle: Option<PathBuf>,
     accept_invalid_certificates: bool,
     connect_timeout: Duration,
@@ -61,12 +64,19 @@ impl HttpClientBuilder {
     pub(crate) fn new(endpoint: Endpoint) -> Self {
         Self {
             endpoint,
+            dialect: Dialect::default(),
             ca_bundle: None,
             accept_invalid_certificates: false,
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(30),
             user_agent: concat!("device-flow-ureq/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
+    }
+
+    /// How the service's messages look; AWS's way if not set.
+    pub const fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
     }
 
     /// Trusts exactly the certificates of this PEM file, in place of the system's, as `AWS_CA_BUNDLE` does.
@@ -100,6 +110,41 @@ impl HttpClientBuilder {
         self
     }
 
+    /// Takes the endpoint for the issuer of a provider (RFC 8414, OpenID Connect Discovery), fetches its metadata, and
+    /// builds a client of the OAuth dialect for the endpoints that it names, with these settings.
+    ///
+    /// # Errors
+    /// [`DiscoveryError`]: no metadata at either well-known address, another issuer's, or none that has what signing in
+    /// needs. For a provider that does not say its device authorization endpoint, see
+    /// [`Metadata::endpoint_with_device_authorization`].
+    pub fn discover(self) -> Result<(HttpClient, Metadata), DiscoveryError<BuildError, ureq::Error>> {
+        let metadata = self.clone().fetch_metadata()?;
+        let endpoint = metadata.endpoint().map_err(DiscoveryError::Metadata)?;
+        let client =
+            Self { endpoint, dialect: Dialect::OAuth, ..self }.build().map_err(DiscoveryError::Build)?;
+        Ok((client, metadata))
+    }
+
+    /// Takes the endpoint for the issuer of a provider and fetches its metadata.
+    ///
+    /// # Errors
+    /// [`DiscoveryError`], as far as it is about the document itself.
+    pub fn fetch_metadata(self) -> Result<Metadata, DiscoveryError<BuildError, ureq::Error>> {
+        let issuer = self.endpoint.to_string();
+        let addresses = Metadata::well_known(&issuer).map_err(DiscoveryError::Issuer)?;
+        let client = self.build().map_err(DiscoveryError::Build)?;
+        let mut result = Err(DiscoveryError::Metadata(MetadataError::Status(404)));
+        for address in addresses {
+            let response = client.fetch(address).map_err(DiscoveryError::Transport)?;
+            result = Metadata::decode(&issuer, &response).map_err(DiscoveryError::Metadata);
+            // Only an address that has nothing sends us on to the next one.
+            if !matches!(result, Err(DiscoveryError::Metadata(MetadataError::Status(_)))) {
+                break;
+            }
+        }
+        result
+    }
+
     /// The client. No connection is made, and the system's certificates are not loaded before one is.
     ///
     /// # Errors
@@ -128,7 +173,7 @@ impl HttpClientBuilder {
             config = config.proxy(None);
         }
         let whole_request = self.connect_timeout.saturating_add(self.read_timeout);
-        Ok(HttpClient::from_parts(self.endpoint, config.build().new_agent(), whole_request))
+        Ok(HttpClient::from_parts(self.endpoint, self.dialect, config.build().new_agent(), whole_request))
     }
 }
 

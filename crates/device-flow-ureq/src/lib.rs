@@ -56,11 +56,12 @@ pub use cancel::Cancel;
 pub use client::HttpClient;
 pub use clock::{Clock, SystemClock};
 pub use device_flow::{
-    CallError, DeviceFlow, Expiry, FirstPoll, NotSignedIn, Observer, Outcome, Phase, Policy, SignedIn,
-    Status, Tick, Trouble, UserPrompt,
+    CallError, DeviceFlow, DiscoveryError, Expiry, FirstPoll, NotSignedIn, Observer, Outcome, Phase, Policy,
+    SignedIn, Status, Tick, Trouble, UserPrompt,
 };
 pub use login::Login;
-pub use oidc_proto::{Endpoint, EndpointError, Registration, Secret, Token};
+pub use oidc_proto::oauth::{Metadata, RevocationRequest};
+pub use oidc_proto::{Client, Dialect, Endpoint, EndpointError, Registration, Secret, Token};
 
 /// Why a plain call did not succeed.
 pub type Error = CallError<ureq::Error>;

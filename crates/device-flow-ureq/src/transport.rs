@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
 use device_flow::{Failure, Reply, Ticket};
-use oidc_proto::{Answer, Call, Dialect, Request};
+use oidc_proto::{Answer, Call, Request};
 use zeroize::Zeroizing;
 
 use crate::{Error, HttpClient};
@@ -13,9 +13,12 @@ use crate::{Error, HttpClient};
 /// The longest body that is read. The largest real answer is a few kilobytes.
 const MAX_BODY_BYTES: usize = 256 * 1024;
 
+/// A whole response. Its body may hold a token.
+type Response = http::Response<Zeroizing<Vec<u8>>>;
+
 /// A response, and whether its body came to an end.
 pub(crate) struct Received {
-    response: http::Response<Zeroizing<Vec<u8>>>,
+    response: Response,
     /// Why the body broke off. What arrived may be complete all the same: a connection that dies after the last
     /// byte of a token is no reason to lose the token.
     broken: Option<ureq::Error>,
@@ -29,15 +32,38 @@ pub(crate) struct Unanswered {
 
 impl HttpClient {
     /// One plain call.
-    pub(crate) fn call<C: Call>(&self, call: &C) -> Result<C::Answer, Error> {
-        let dialect = Dialect::Aws;
-        let request = dialect.encode(&self.endpoint, call);
+    pub(crate) fn call<C: Call>(&self, call: &C) -> Result<<C as Call>::Answer, Error> {
+        if !self.endpoint.has(self.dialect, C::OPERATION) {
+            return Err(Error::NotOffered(C::OPERATION));
+        }
+        let request = self.dialect.encode(&self.endpoint, call);
+        self.answer(&request, |response| self.dialect.decode::<C, _>(response))
+    }
+
+    /// The answer to one request, as this reads it.
+    pub(crate) fn answer<T>(
+        &self,
+        request: &Request,
+        decode: impl FnOnce(&Response) -> Answer<T>,
+    ) -> Result<T, Error> {
         let transport = |unanswered: Unanswered| Error::transport(unanswered.failure, unanswered.source);
-        let received = self.send(&request, self.request_timeout).map_err(transport)?;
-        match (dialect.decode::<C, _>(&received.response), received.broken) {
+        let received = self.send(request, self.request_timeout).map_err(transport)?;
+        match (decode(&received.response), received.broken) {
             (Answer::NoVerdict(_), Some(source)) => Err(Error::transport(Failure::Unknown, source)),
             (answer, _) => Error::from_answer(answer),
         }
+    }
+
+    /// A document that anybody may have.
+    pub(crate) fn fetch(&self, address: http::Uri) -> Result<Response, ureq::Error> {
+        tracing::debug!(uri = %address, "fetching");
+        let mut request = http::Request::new(&[][..]);
+        *request.uri_mut() = address;
+        request
+            .headers_mut()
+            .insert(http::header::ACCEPT, http::HeaderValue::from_static("application/json"));
+        let received = self.carry(request, self.request_timeout).map_err(|unanswered| unanswered.source)?;
+        received.broken.map_or(Ok(received.response), Err)
     }
 
     /// What became of a machine's request, and the transport error if there was one.
@@ -77,11 +103,15 @@ impl HttpClient {
     }
 
     fn exchange(&self, request: &Request, timeout: Duration) -> Result<Received, Unanswered> {
-        let failed = |source: ureq::Error| Unanswered { failure: kind_of(&source), source };
         let mut outgoing = http::Request::new(request.body().as_ref());
         *outgoing.method_mut() = request.method().clone();
         *outgoing.uri_mut() = request.uri().clone();
         *outgoing.headers_mut() = request.headers().clone();
+        self.carry(outgoing, timeout)
+    }
+
+    fn carry(&self, outgoing: http::Request<&[u8]>, timeout: Duration) -> Result<Received, Unanswered> {
+        let failed = |source: ureq::Error| Unanswered { failure: kind_of(&source), source };
         let outgoing = self.agent.configure_request(outgoing).timeout_global(Some(timeout)).build();
         let (parts, body) = self.agent.run(outgoing).map_err(failed)?.into_parts();
 

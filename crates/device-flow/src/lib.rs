@@ -137,5 +137,5 @@ pub use outcome::{Expiry, Outcome, Trouble};
 pub use policy::{FirstPoll, Policy};
 pub use refresh::{refresh_is_due, refresh_request};
 pub use reply::{Failure, Misuse, Reply};
-pub use result::{CallError, NotSignedIn, SignedIn};
+pub use result::{CallError, DiscoveryError, NotSignedIn, SignedIn};
 pub use tick::Tick;

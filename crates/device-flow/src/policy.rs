@@ -61,6 +61,13 @@ impl Policy {
         }
     }
 
+    /// The same policy in this dialect.
+    #[must_use]
+    pub const fn with_dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
     /// The same policy for a client that the program has already: no registration.
     #[must_use]
     pub fn with_client(mut self, client: Client) -> Self {

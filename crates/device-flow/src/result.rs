@@ -4,7 +4,8 @@ use core::fmt;
 use core::time::Duration;
 use std::error::Error;
 
-use oidc_proto::{Answer, Fault, NoVerdict, Registration, Token, Violation};
+use oidc_proto::oauth::MetadataError;
+use oidc_proto::{Answer, Fault, NoVerdict, Operation, Registration, Token, Violation};
 
 use crate::{DeviceFlow, Failure, Outcome, Tick};
 
@@ -120,6 +121,9 @@ pub enum CallError<E: Error + 'static> {
     /// A success came without what it must have.
     #[error("{0}")]
     Violation(Violation),
+    /// The endpoint has no URL for this operation, so nothing was sent.
+    #[error("the service has no endpoint for {0}")]
+    NotOffered(Operation),
     /// No response came.
     #[error("{failure}")]
     #[non_exhaustive]
@@ -149,4 +153,23 @@ impl<E: Error + 'static> CallError<E> {
             Answer::Violation(violation) => Err(Self::Violation(violation)),
         }
     }
+}
+
+/// Why a provider's metadata could not be had or used. `B` is the adapter's error of building a client, `E` its
+/// transport error.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DiscoveryError<B: Error + 'static, E: Error + 'static> {
+    /// The HTTP client could not be built.
+    #[error("{0}")]
+    Build(#[source] B),
+    /// The issuer is no URL that metadata can be under.
+    #[error("the issuer cannot be used")]
+    Issuer(#[source] oidc_proto::EndpointError),
+    /// No response came from either address.
+    #[error("the provider's metadata could not be fetched")]
+    Transport(#[source] E),
+    /// What came is not the metadata of this issuer, or no way to sign in.
+    #[error("{0}")]
+    Metadata(#[source] MetadataError),
 }

@@ -2,6 +2,8 @@
 //! are the blocking adapter's, so that the two cannot drift apart.
 
 mod cancel;
+#[path = "../../../device-flow-ureq/tests/adapter/oauth.rs"]
+mod oauth;
 #[path = "../../../device-flow-ureq/tests/adapter/scenarios.rs"]
 mod scenarios;
 #[path = "../../../device-flow-ureq/tests/adapter/stub.rs"]
@@ -16,9 +18,10 @@ use std::time::Duration;
 use device_flow_reqwest::{
     Clock, Endpoint, HttpClient, NotSignedIn, Registration, SignedIn, Tick, UserPrompt,
 };
+use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{
-    CreateTokenRequest, DeviceAuthorization, RegisterClientRequest, Secret, StartDeviceAuthorizationRequest,
-    Token,
+    Client, CreateTokenRequest, DeviceAuthorization, RegisterClientRequest, Secret,
+    StartDeviceAuthorizationRequest, Token,
 };
 
 type Transport = reqwest::Error;
@@ -81,6 +84,28 @@ fn create_token(endpoint: &str, request: &CreateTokenRequest) -> Result<Token, C
     block_on(client(endpoint).create_token(request))
 }
 
-fn refresh(endpoint: &str, who: &oidc_proto::Client, refresh_token: &Secret) -> Result<Token, CallError> {
+fn refresh(endpoint: &str, who: &Client, refresh_token: &Secret) -> Result<Token, CallError> {
     block_on(client(endpoint).refresh(who, refresh_token))
+}
+
+async fn provider(issuer: &str) -> Result<HttpClient, String> {
+    let builder = HttpClient::builder(Endpoint::custom(issuer).unwrap());
+    builder.discover().await.map(|(client, _)| client).map_err(|error| error.to_string())
+}
+
+fn discovered_issuer(issuer: &str) -> Result<String, String> {
+    let metadata = block_on(HttpClient::builder(Endpoint::custom(issuer).unwrap()).fetch_metadata());
+    metadata.map(|metadata| metadata.issuer).map_err(|error| error.to_string())
+}
+
+fn oauth_sign_in(issuer: &str, who: Client, scopes: &[&str]) -> Result<SignedIn, String> {
+    block_on(async {
+        let client = provider(issuer).await?;
+        let policy = client.oauth_policy(who).with_scopes(scopes.iter().copied());
+        client.login(policy).clock(VirtualClock::default()).run(|_| {}).await.map_err(|end| end.to_string())
+    })
+}
+
+fn revoke(issuer: &str, request: &RevocationRequest) -> Result<(), CallError> {
+    block_on(async { provider(issuer).await.unwrap().revoke(request).await })
 }

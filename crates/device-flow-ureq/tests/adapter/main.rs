@@ -1,6 +1,7 @@
 //! The blocking adapter over real sockets: against the project's server, and against one that misbehaves.
 
 mod cancel;
+mod oauth;
 mod scenarios;
 mod stub;
 mod trace;
@@ -11,9 +12,10 @@ use std::time::Duration;
 use device_flow_ureq::{
     Cancel, Clock, Endpoint, HttpClient, NotSignedIn, Registration, SignedIn, Tick, UserPrompt,
 };
+use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{
-    CreateTokenRequest, DeviceAuthorization, RegisterClientRequest, Secret, StartDeviceAuthorizationRequest,
-    Token,
+    Client, CreateTokenRequest, DeviceAuthorization, RegisterClientRequest, Secret,
+    StartDeviceAuthorizationRequest, Token,
 };
 
 type Transport = ureq::Error;
@@ -74,6 +76,26 @@ fn create_token(endpoint: &str, request: &CreateTokenRequest) -> Result<Token, C
     client(endpoint).create_token(request)
 }
 
-fn refresh(endpoint: &str, who: &oidc_proto::Client, refresh_token: &Secret) -> Result<Token, CallError> {
+fn refresh(endpoint: &str, who: &Client, refresh_token: &Secret) -> Result<Token, CallError> {
     client(endpoint).refresh(who, refresh_token)
+}
+
+fn provider(issuer: &str) -> Result<HttpClient, String> {
+    let builder = HttpClient::builder(Endpoint::custom(issuer).unwrap());
+    builder.discover().map(|(client, _)| client).map_err(|error| error.to_string())
+}
+
+fn discovered_issuer(issuer: &str) -> Result<String, String> {
+    let metadata = HttpClient::builder(Endpoint::custom(issuer).unwrap()).fetch_metadata();
+    metadata.map(|metadata| metadata.issuer).map_err(|error| error.to_string())
+}
+
+fn oauth_sign_in(issuer: &str, who: Client, scopes: &[&str]) -> Result<SignedIn, String> {
+    let client = provider(issuer)?;
+    let policy = client.oauth_policy(who).with_scopes(scopes.iter().copied());
+    client.login(policy).clock(VirtualClock::default()).run(|_| {}).map_err(|end| end.to_string())
+}
+
+fn revoke(issuer: &str, request: &RevocationRequest) -> Result<(), CallError> {
+    provider(issuer).unwrap().revoke(request)
 }

@@ -68,12 +68,17 @@ pub(crate) struct Stub {
 impl Stub {
     /// Answers from this script, one step a request; beyond its end every request is answered with 500.
     pub(crate) fn start(script: impl IntoIterator<Item = Step>) -> Self {
+        Self::start_with(|_| script.into_iter().collect())
+    }
+
+    /// The same with a script that names the server's own endpoint.
+    pub(crate) fn start_with(script: impl FnOnce(&str) -> Vec<Step>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let seen = Arc::new(Mutex::new(Vec::new()));
         let connections = Arc::new(AtomicUsize::new(0));
-        let mut steps: Vec<Step> = script.into_iter().collect();
+        let mut steps = script(&format!("http://{address}"));
         steps.reverse();
         let steps = Arc::new(Mutex::new(steps));
         let accepting = thread::spawn({
