@@ -4,22 +4,45 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response, StatusCode};
 
 use crate::answer_members::AnswerMembers;
+use crate::json::starts_with;
 use crate::wire::Wire;
 use crate::{Answer, Dialect, Fault, FaultCode, NoVerdict, NoVerdictReason, headers, printable};
+
+/// Why a response is no success.
+pub(crate) enum Refusal {
+    Fault(Fault),
+    NoVerdict(NoVerdict),
+}
 
 /// The meaning of a response to a `C`.
 pub(crate) fn answer<C: Wire, B: AsRef<[u8]>>(
     dialect: Dialect,
     response: &Response<B>,
 ) -> Answer<C::Success> {
+    match success_members(dialect, response).map(|members| C::success_from(dialect, members)) {
+        Ok(Ok(success)) => Answer::Success(success),
+        Ok(Err(mut violation)) => {
+            violation.request_id = headers::request_id(response.headers());
+            Answer::Violation(violation)
+        }
+        Err(Refusal::Fault(fault)) => Answer::Fault(fault),
+        Err(Refusal::NoVerdict(no_verdict)) => Answer::NoVerdict(no_verdict),
+    }
+}
+
+/// The members of a response that can be a success: it has a success status, and a body that names no error.
+pub(crate) fn success_members<B: AsRef<[u8]>>(
+    dialect: Dialect,
+    response: &Response<B>,
+) -> Result<AnswerMembers<'_>, Refusal> {
     let (status, headers, body) = (response.status(), response.headers(), response.body().as_ref());
     let no_verdict = |reason| {
-        Answer::NoVerdict(NoVerdict {
+        Err(Refusal::NoVerdict(NoVerdict {
             reason,
             status: status.as_u16(),
             retry_after: headers::retry_after(headers),
             request_id: headers::request_id(headers),
-        })
+        }))
     };
     // A redirect is no verdict even with an OAuth body: whoever redirects is not the service.
     if status.is_redirection() {
@@ -27,35 +50,31 @@ pub(crate) fn answer<C: Wire, B: AsRef<[u8]>>(
     }
     let members = match AnswerMembers::from_json(dialect, body) {
         Ok(members) => members,
-        Err(_) if dialect == Dialect::OAuth && is_form(headers) => AnswerMembers::from_form(body),
+        Err(_) if dialect == Dialect::OAuth && is_form(headers) && !is_blank(body) => {
+            AnswerMembers::from_form(body)
+        }
         Err(error) => {
             // The header is the service's word too, whatever became of the body; but a success must show its body.
             if !status.is_success()
-                && let Some(fault) = named(status, headers, &AnswerMembers::default())
+                && let Some(fault) = named(dialect, status, headers, &AnswerMembers::default())
             {
-                return Answer::Fault(fault);
+                return Err(Refusal::Fault(fault));
             }
             return no_verdict(unreadable(body, &error));
         }
     };
-    if let Some(fault) = named(status, headers, &members) {
-        return Answer::Fault(fault);
+    if let Some(fault) = named(dialect, status, headers, &members) {
+        return Err(Refusal::Fault(fault));
     }
     if !status.is_success() {
         return no_verdict(NoVerdictReason::UnnamedError);
     }
-    match C::success_from(dialect, members) {
-        Ok(success) => Answer::Success(success),
-        Err(mut violation) => {
-            violation.request_id = headers::request_id(headers);
-            Answer::Violation(violation)
-        }
-    }
+    Ok(members)
 }
 
 /// Why a body could not be read.
 fn unreadable(body: &[u8], error: &serde_json::Error) -> NoVerdictReason {
-    if body.iter().all(u8::is_ascii_whitespace) {
+    if is_blank(body) {
         NoVerdictReason::EmptyBody
     } else if starts_with(body, b'<') {
         NoVerdictReason::Html
@@ -68,8 +87,8 @@ fn unreadable(body: &[u8], error: &serde_json::Error) -> NoVerdictReason {
     }
 }
 
-fn starts_with(body: &[u8], first: u8) -> bool {
-    body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&first)
+fn is_blank(body: &[u8]) -> bool {
+    body.iter().all(u8::is_ascii_whitespace)
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
@@ -79,10 +98,16 @@ fn is_form(headers: &HeaderMap) -> bool {
 }
 
 /// The fault that a response names, if it names one: in the header, in `__type` or `code`, in `error`. The first
-/// name that the model knows wins; if none is known, the first name there is keeps its text.
+/// name that the model knows wins; if none is known, the first name there is keeps its text, and in the OAuth dialect
+/// `error` comes first: `code` is a provider's own there.
 ///
 /// Inside a success status only the header and `error` count, because `code` may be anybody's member.
-fn named(status: StatusCode, headers: &HeaderMap, members: &AnswerMembers<'_>) -> Option<Fault> {
+fn named(
+    dialect: Dialect,
+    status: StatusCode,
+    headers: &HeaderMap,
+    members: &AnswerMembers<'_>,
+) -> Option<Fault> {
     let header = headers::text(headers, headers::ERROR_TYPE).filter(|text| !text.trim().is_empty());
     let error = members.error.non_empty();
     let (type_name, code) = if status.is_success() {
@@ -97,9 +122,13 @@ fn named(status: StatusCode, headers: &HeaderMap, members: &AnswerMembers<'_>) -
         .or_else(|| [error, code].into_iter().flatten().find_map(FaultCode::from_error));
     // Only a shape name has a namespace and a suffix to cut off; an `error` code may be a URN.
     let unknown = || {
-        let shapes = [header, type_name, code].into_iter().flatten().map(FaultCode::other);
-        let error = error.map(|text| FaultCode::Other(printable(text).into_owned()));
-        shapes.chain(error).find(|code| !code.error().trim().is_empty())
+        let mut shapes =
+            [header, type_name, code].into_iter().flatten().map(FaultCode::other).filter(has_text);
+        let error = error.map(|text| FaultCode::Other(printable(text).into_owned())).filter(has_text);
+        match dialect {
+            Dialect::Aws => shapes.next().or(error),
+            Dialect::OAuth => error.or_else(|| shapes.next()),
+        }
     };
     let code = known.or_else(unknown)?;
     let own = |text: Option<&str>| text.map(str::to_owned);
@@ -115,30 +144,39 @@ fn named(status: StatusCode, headers: &HeaderMap, members: &AnswerMembers<'_>) -
     })
 }
 
-/// Whether a response with a success status is an error all the same.
-pub(crate) fn names_an_error<B: AsRef<[u8]>>(response: &Response<B>) -> bool {
-    AnswerMembers::from_json(Dialect::OAuth, response.body().as_ref())
-        .is_ok_and(|members| named(response.status(), response.headers(), &members).is_some())
+/// Whether anything of the name is left that a person could read.
+fn has_text(code: &FaultCode) -> bool {
+    !code.error().trim().is_empty()
 }
 
-/// The meaning of a response that is no success, for an operation whose success has no members.
-pub(crate) fn refusal<B: AsRef<[u8]>>(dialect: Dialect, response: &Response<B>) -> Result<Fault, NoVerdict> {
-    let (status, headers, body) = (response.status(), response.headers(), response.body().as_ref());
-    let reason = if status.is_redirection() {
-        NoVerdictReason::Redirect
-    } else {
-        match AnswerMembers::from_json(dialect, body) {
-            Ok(members) => match named(status, headers, &members) {
-                Some(fault) => return Ok(fault),
-                None => NoVerdictReason::UnnamedError,
-            },
-            Err(error) => unreadable(body, &error),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::CreateTokenRequest;
+
+    fn oauth(status: u16, content_type: &str, body: &'static str) -> Answer<crate::Token> {
+        let response =
+            Response::builder().status(status).header(CONTENT_TYPE, content_type).body(body).unwrap();
+        answer::<CreateTokenRequest, _>(Dialect::OAuth, &response)
+    }
+
+    #[test]
+    fn an_empty_form_is_an_empty_body() {
+        for (status, body) in [(200, ""), (200, " \n"), (500, "")] {
+            let Answer::NoVerdict(none) = oauth(status, "application/x-www-form-urlencoded", body) else {
+                panic!("{status} {body:?} is a verdict")
+            };
+            assert_eq!(none.reason, NoVerdictReason::EmptyBody, "{status} {body:?}");
         }
-    };
-    Err(NoVerdict {
-        reason,
-        status: status.as_u16(),
-        retry_after: headers::retry_after(headers),
-        request_id: headers::request_id(headers),
-    })
+    }
+
+    #[test]
+    fn an_unknown_error_keeps_its_text_beside_a_code_of_the_providers_own() {
+        let Answer::Fault(fault) =
+            oauth(400, "application/json", r#"{"error":"urn:x:no_seat","code":"E17"}"#)
+        else {
+            panic!("no fault")
+        };
+        assert_eq!(fault.code, FaultCode::Other("urn:x:no_seat".to_owned()));
+    }
 }

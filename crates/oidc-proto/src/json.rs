@@ -6,6 +6,12 @@ use serde::Serialize;
 
 use crate::{Body, Fault, headers};
 
+/// Whether the first byte that is no blank is this one: `{` for what can only be an object. (serde's derived readers
+/// also take a list of the values.)
+pub(crate) fn starts_with(body: &[u8], first: u8) -> bool {
+    body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&first)
+}
+
 /// A response with this JSON.
 pub(crate) fn response(status: StatusCode, body: Vec<u8>) -> Response<Body> {
     let mut response = Response::new(Body::new(body));

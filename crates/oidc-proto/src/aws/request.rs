@@ -6,7 +6,7 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method};
 use serde::{Deserialize, Serialize};
 
-use crate::json::to_vec;
+use crate::json::{starts_with, to_vec};
 use crate::member::{Text, Texts};
 use crate::{
     Body, Client, CreateTokenRequest, Fault, FaultCode, Grant, Operation, RegisterClientRequest, Secret,
@@ -75,7 +75,7 @@ struct RequestMembers<'a> {
 }
 
 fn members(body: &[u8]) -> Result<RequestMembers<'_>, Fault> {
-    if body.iter().find(|b| !b.is_ascii_whitespace()) != Some(&b'{') {
+    if !starts_with(body, b'{') {
         return Err(invalid("the body must be a JSON object"));
     }
     serde_json::from_slice(body).map_err(|error| {

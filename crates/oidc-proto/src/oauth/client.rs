@@ -68,7 +68,12 @@ fn parse_basic(header: &str) -> Option<Client> {
     if id.is_empty() {
         return None;
     }
-    Some(Client::new(id, Secret::new(decode(secret)?)).with_basic_authentication())
+    let secret = Secret::new(decode(secret)?);
+    // A parameter without a value is the same as none (RFC 6749 §3.2), and an empty secret proves no more.
+    if secret.is_empty() {
+        return Some(Client::public(id));
+    }
+    Some(Client::new(id, secret).with_basic_authentication())
 }
 
 /// One form-encoded value.
@@ -119,6 +124,16 @@ mod tests {
         assert_eq!(read(&headers, &parameters).unwrap_err().code, FaultCode::InvalidRequest);
         let parameters = Parameters::read(&headers, b"client_id=id").unwrap();
         assert_eq!(read(&headers, &parameters).unwrap().id, "id");
+    }
+
+    #[test]
+    fn an_empty_secret_is_none_in_the_header_as_in_the_body() {
+        // `id:`, as clients write it that have no secret and show it all the same.
+        let headers = headers("Basic aWQ6");
+        let parameters = Parameters::read(&headers, b"").unwrap();
+        assert_eq!(read(&headers, &parameters).unwrap(), Client::public("id"));
+        let parameters = Parameters::read(&headers, b"client_secret=secret").unwrap();
+        assert!(read(&headers, &parameters).is_err());
     }
 
     #[test]

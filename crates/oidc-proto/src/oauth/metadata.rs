@@ -1,7 +1,10 @@
 //! Authorization server metadata (RFC 8414) and OpenID Connect Discovery.
 
+use core::fmt;
+
 use http::uri::Uri;
 use http::{Response, StatusCode};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::member::{Text, Texts};
@@ -61,22 +64,54 @@ pub enum MetadataError {
     },
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
+#[derive(Default)]
 struct Members<'a> {
-    #[serde(borrow)]
     issuer: Text<'a>,
-    #[serde(borrow)]
     device_authorization_endpoint: Text<'a>,
-    #[serde(borrow)]
     token_endpoint: Text<'a>,
-    #[serde(borrow)]
     registration_endpoint: Text<'a>,
-    #[serde(borrow)]
     revocation_endpoint: Text<'a>,
     grant_types_supported: Texts,
     token_endpoint_auth_methods_supported: Texts,
     scopes_supported: Texts,
+}
+
+/// Reads an object, and a member that stands twice as its last value, as the readers of answers do.
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Members::default();
+        while let Some(Text::Value(key)) = map.next_key::<Text<'de>>()? {
+            match &*key {
+                "issuer" => members.issuer = map.next_value()?,
+                "device_authorization_endpoint" => {
+                    members.device_authorization_endpoint = map.next_value()?
+                }
+                "token_endpoint" => members.token_endpoint = map.next_value()?,
+                "registration_endpoint" => members.registration_endpoint = map.next_value()?,
+                "revocation_endpoint" => members.revocation_endpoint = map.next_value()?,
+                "grant_types_supported" => members.grant_types_supported = map.next_value()?,
+                "token_endpoint_auth_methods_supported" => {
+                    members.token_endpoint_auth_methods_supported = map.next_value()?;
+                }
+                "scopes_supported" => members.scopes_supported = map.next_value()?,
+                _ => _ = map.next_value::<IgnoredAny>()?,
+            }
+        }
+        Ok(members)
+    }
+}
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Reader)
+    }
 }
 
 #[derive(Serialize)]
@@ -267,6 +302,13 @@ mod tests {
         assert_eq!(decode(404, "{}"), MetadataError::Status(404));
         assert_eq!(decode(200, "<html>"), MetadataError::NotJson);
         assert_eq!(decode(200, "{}"), MetadataError::Missing("issuer"));
+        assert_eq!(decode(200, r#"["https://id.example"]"#), MetadataError::NotJson);
+    }
+
+    #[test]
+    fn a_member_that_stands_twice_has_its_last_value() {
+        let twice = response(200, r#"{"issuer":"x","issuer":"https://id.example","a":1,"a":[]}"#);
+        assert_eq!(Metadata::decode("https://id.example", &twice).unwrap().issuer, "https://id.example");
     }
 
     #[test]

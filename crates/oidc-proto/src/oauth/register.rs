@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::form::{invalid, scope_list};
 use crate::answer_members::AnswerMembers;
-use crate::json::to_vec;
+use crate::json::{starts_with, to_vec};
 use crate::member::{Text, Texts};
 use crate::{Client, Fault, Operation, RegisterClientRequest, Registration, Secret, Violation, grant_type};
 
@@ -59,8 +59,9 @@ struct Metadata<'a> {
 
 /// A registration request as a server reads it. Any authentication method but `none` makes a confidential client.
 pub(crate) fn from_body(body: &[u8]) -> Result<RegisterClientRequest, Fault> {
-    let metadata: Metadata<'_> = serde_json::from_slice(body)
-        .map_err(|_| invalid("the body must be a JSON object with client metadata"))?;
+    let metadata =
+        starts_with(body, b'{').then(|| serde_json::from_slice::<Metadata<'_>>(body).ok()).flatten();
+    let metadata = metadata.ok_or_else(|| invalid("the body must be a JSON object with client metadata"))?;
     let list = |member: Texts, name: &'static str| {
         member.into_list().ok_or_else(|| invalid(format!("{name} must be a list of strings")))
     };
@@ -113,4 +114,17 @@ pub(crate) fn success_from(members: AnswerMembers<'_>) -> Result<Registration, V
         authorization_endpoint: None,
         token_endpoint: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FaultCode;
+
+    #[test]
+    fn a_registration_request_is_an_object_and_not_a_list_of_its_values() {
+        for body in [r#"["name","none"]"#, "[]", "5", "\"name\"", "null", "", "{"] {
+            assert_eq!(from_body(body.as_bytes()).unwrap_err().code, FaultCode::InvalidRequest, "{body}");
+        }
+    }
 }

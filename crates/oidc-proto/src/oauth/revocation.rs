@@ -5,7 +5,8 @@ use http::{HeaderMap, Method, Request as HttpRequest, Response};
 use super::client;
 use super::form::{Form, Parameters};
 use super::request::to_http;
-use crate::{Answer, Body, Client, Dialect, Endpoint, Fault, Operation, Request, Secret, decode};
+use crate::decode::{self, Refusal};
+use crate::{Answer, Body, Client, Dialect, Endpoint, Fault, Operation, Request, Secret};
 
 /// A request to revoke a token (RFC 7009 §2.1). Success is the service's word that the token is dead by now, or never
 /// was (§2.2).
@@ -68,12 +69,12 @@ impl RevocationRequest {
     /// The meaning of the response. Any 2xx is success, whatever its body (§2.2); on a 503 the token must be assumed
     /// alive (§2.2.1), and that is no verdict.
     pub fn decode<B: AsRef<[u8]>>(response: &Response<B>) -> Answer<()> {
-        if response.status().is_success() && !decode::names_an_error(response) {
-            return Answer::Success(());
-        }
-        match decode::refusal(Dialect::OAuth, response) {
-            Ok(fault) => Answer::Fault(fault),
-            Err(no_verdict) => Answer::NoVerdict(no_verdict),
+        match decode::success_members(Dialect::OAuth, response) {
+            Err(Refusal::Fault(fault)) => Answer::Fault(fault),
+            Err(Refusal::NoVerdict(no_verdict)) if !response.status().is_success() => {
+                Answer::NoVerdict(no_verdict)
+            }
+            Ok(_) | Err(Refusal::NoVerdict(_)) => Answer::Success(()),
         }
     }
 
