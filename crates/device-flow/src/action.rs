@@ -64,8 +64,9 @@ impl fmt::Debug for Ticket {
 ///
 /// The texts are the service's own. `Display` writes a complete instruction with them, stripped of control
 /// characters; a program that lays the prompt out itself should pass them through
-/// [`oidc_proto::printable`] before they reach a terminal.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// [`oidc_proto::printable`] before they reach a terminal. `Debug` is for logs, where the user code does not belong
+/// (RFC 8628 §5.5), and leaves it out.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UserPrompt {
     /// The code to enter, to be shown exactly as it came, also beside a complete URI (RFC 8628 §3.3.1).
@@ -93,6 +94,17 @@ impl UserPrompt {
             deadline,
             replaces_earlier,
         }
+    }
+}
+
+impl fmt::Debug for UserPrompt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserPrompt")
+            .field("verification_uri", &self.verification_uri)
+            .field("expires_in", &self.expires_in)
+            .field("deadline", &self.deadline)
+            .field("replaces_earlier", &self.replaces_earlier)
+            .finish_non_exhaustive()
     }
 }
 

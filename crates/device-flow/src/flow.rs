@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use oidc_proto::{Operation, Registration};
 
-use crate::state::{Progress, Session, Setup, State};
+use crate::state::{Progress, Session, Setup, State, Times};
 use crate::{Action, Failure, Misuse, Outcome, Policy, Reply, Tick, Ticket, Trouble, UserPrompt};
 
 /// One sign-in with the device authorization grant (RFC 8628), from registration to outcome.
@@ -28,6 +28,8 @@ pub struct DeviceFlow {
     identity: Arc<()>,
     polls: u32,
     prompts: u32,
+    /// The floor that an earlier device code of this flow left behind.
+    not_before: Tick,
 }
 
 /// Where the registration comes from, which decides what a rejection of it means.
@@ -89,6 +91,7 @@ impl DeviceFlow {
             identity: Arc::new(()),
             polls: 0,
             prompts: 0,
+            not_before: now,
         }
     }
 
@@ -127,6 +130,11 @@ impl DeviceFlow {
 
     /// The request that the state asks for, with a ticket for its reply.
     fn send(&mut self, now: Tick) -> Action {
+        if let Some(operation) = self.state.operation()
+            && !self.policy.endpoint.has(self.policy.dialect, operation)
+        {
+            self.state = State::Ended(Outcome::NotOffered(operation));
+        }
         let Some(request) = self.state.request(&self.policy, self.registration.as_ref()) else {
             return Action::Done;
         };
@@ -199,22 +207,25 @@ impl DeviceFlow {
         let now = self.advance(now);
         self.in_flight = None;
         let state = mem::take(&mut self.state);
-        let progress =
-            state.on_reply(&self.policy, self.registration.as_ref(), in_flight.sent_at, now, reply);
+        let times = Times { sent_at: in_flight.sent_at, now, not_before: self.not_before };
+        let progress = state.on_reply(&self.policy, self.registration.as_ref(), times, reply);
         self.state = match progress {
             Progress::Registered(registration) => {
                 self.registration = Some(registration);
                 State::Authorize(Setup::new(now, self.policy.setup_patience))
             }
             Progress::To(state) => state,
-            // Rule 8: only a registration from a cache can be outdated, so only that is replaced, once.
-            Progress::ClientRejected(..) if self.origin == Origin::Cache => {
-                self.origin = Origin::Flow;
+            Progress::ClientRejected(operation, fault, not_before) => {
+                // Nobody should keep it, whoever made it.
                 self.registration = None;
-                State::Register(Setup::new(now, self.policy.setup_patience))
-            }
-            Progress::ClientRejected(operation, fault) => {
-                State::Ended(Outcome::Rejected { operation, fault })
+                self.not_before = not_before;
+                // Rule 8: only a registration from a cache can be outdated, so only that is replaced, once.
+                if self.origin == Origin::Cache {
+                    self.origin = Origin::Flow;
+                    State::Register(Setup::new(now, self.policy.setup_patience))
+                } else {
+                    State::Ended(Outcome::Rejected { operation, fault })
+                }
             }
         };
     }

@@ -33,8 +33,8 @@ pub enum Outcome {
     /// [`cancel`](crate::DeviceFlow::cancel) was called.
     Cancelled,
     /// The answer to a CreateToken request was lost, and the code turned out to be spent or dead afterwards: if the
-    /// person approved, the token was lost with that answer. The fault is what the service says now.
-    GrantLost(Fault),
+    /// person approved, the token was lost with that answer. Who says so, and how, is as with [`Outcome::Expired`].
+    GrantLost(Expiry),
     /// The service gave no verdict within the patience of the policy, or for the whole life of the code.
     #[non_exhaustive]
     Unreachable {
@@ -45,6 +45,9 @@ pub enum Outcome {
     },
     /// The service said success without what a success must have.
     ProtocolViolation(Violation),
+    /// The policy's endpoint has no URL for this operation, so nothing was sent: for example a provider without a
+    /// registration endpoint, and a policy without a client.
+    NotOffered(Operation),
 }
 
 impl Outcome {
@@ -59,11 +62,11 @@ impl Outcome {
     }
 }
 
-/// Who said that the code is dead.
+/// Who said that the code is dead: spent, or past its life.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Expiry {
-    /// The service: `expired_token`.
+    /// The service: `expired_token`, or `invalid_grant` for a spent code.
     Service(Fault),
     /// Our own clock: `expiresIn` has passed since the code arrived, and nothing was sent any more. If the last polls
     /// met trouble, here is the latest.
@@ -116,11 +119,19 @@ impl fmt::Display for Outcome {
             }
             Self::Rejected { operation, fault } => write!(f, "the service refused {operation}: {fault}"),
             Self::Cancelled => f.write_str("the sign-in was cancelled"),
-            Self::GrantLost(fault) => write!(
-                f,
-                "the answer to a poll was lost on the way, and the code cannot be used any more ({fault}). \
-                 If you approved, the token was lost with that answer. Start again for a new code"
-            ),
+            Self::GrantLost(expiry) => {
+                f.write_str(
+                    "the answer to a poll was lost on the way, and the code cannot be used any more (",
+                )?;
+                match expiry {
+                    Expiry::Service(fault) => fault.fmt(f)?,
+                    Expiry::Clock(None) => f.write_str("it has expired")?,
+                    Expiry::Clock(Some(trouble)) => write!(f, "it has expired; lately {trouble}")?,
+                }
+                f.write_str(
+                    "). If you approved, the token was lost with that answer. Start again for a new code",
+                )
+            }
             Self::Unreachable { operation, trouble } => {
                 write!(
                     f,
@@ -128,6 +139,12 @@ impl fmt::Display for Outcome {
                 )
             }
             Self::ProtocolViolation(violation) => violation.fmt(f),
+            Self::NotOffered(operation) => {
+                write!(
+                    f,
+                    "the service has no endpoint for {operation}. Name one, or a client that needs none"
+                )
+            }
         }
     }
 }

@@ -42,6 +42,12 @@ impl Pace {
         Self { interval, troubles: 0, due: if first_due_at_once { now } else { now + interval } }
     }
 
+    /// The same pace, with nothing due before this time.
+    pub(crate) fn not_before(mut self, time: Tick) -> Self {
+        self.due = self.due.max(time);
+        self
+    }
+
     pub(crate) const fn due(&self) -> Tick {
         self.due
     }

@@ -45,8 +45,10 @@ pub struct NotSignedIn<E> {
     /// The cause behind [`Outcome::Unreachable`] and the like: the latest transport error, if the end has to do
     /// with one.
     pub transport: Option<E>,
-    /// The registration in use at the end, if there was one.
+    /// The registration in use at the end, if there was one; not one that the service rejected.
     pub registration: Option<Registration>,
+    /// Whether it is a new one, so that a cache should store it.
+    pub newly_registered: bool,
     /// How many CreateToken requests were sent.
     pub polls: u32,
     /// How long it took.
@@ -97,6 +99,7 @@ impl DeviceFlow {
                 Err(Box::new(NotSignedIn {
                     outcome,
                     transport: transport.filter(|_| speaks_of_transport),
+                    newly_registered: newly_registered && registration.is_some(),
                     registration,
                     polls,
                     elapsed,

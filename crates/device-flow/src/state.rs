@@ -33,14 +33,26 @@ impl Default for State {
     }
 }
 
+/// The times that a reply is judged by.
+#[derive(Clone, Copy)]
+pub(crate) struct Times {
+    /// When the request was sent.
+    pub(crate) sent_at: Tick,
+    /// When the reply arrived.
+    pub(crate) now: Tick,
+    /// The floor of an earlier device code of this flow: no CreateToken before this time.
+    pub(crate) not_before: Tick,
+}
+
 /// What a reply leads to.
 pub(crate) enum Progress {
     /// Another state, or the same one again.
     To(State),
     /// There is a registration now.
     Registered(Registration),
-    /// The service does not accept the client. If the registration is old, a new one may help.
-    ClientRejected(Operation, Fault),
+    /// The service does not accept the client. If the registration is old, a new one may help; CreateToken's floor
+    /// holds until this time, whatever comes in between.
+    ClientRejected(Operation, Fault, Tick),
 }
 
 /// Before there is a device code: a request that is repeated while there is no verdict, up to the policy's patience.
@@ -107,12 +119,18 @@ impl Setup {
 }
 
 impl Session {
-    fn new(policy: &Policy, client: Client, authorization: DeviceAuthorization, now: Tick) -> Self {
+    fn new(
+        policy: &Policy,
+        client: Client,
+        authorization: DeviceAuthorization,
+        now: Tick,
+        not_before: Tick,
+    ) -> Self {
         let grant = Grant::DeviceCode { device_code: authorization.device_code.clone() };
         let at_once = policy.first_poll == FirstPoll::Immediately;
         Self {
             request: policy.dialect.encode(&policy.endpoint, &CreateTokenRequest::new(client, grant)),
-            pace: Pace::polling(authorization.interval, at_once, now),
+            pace: Pace::polling(authorization.interval, at_once, now).not_before(not_before),
             deadline: now + authorization.expires_in,
             authorization,
             may_be_spent: false,
@@ -139,6 +157,7 @@ impl Session {
             Some(trouble) if !self.heard => {
                 Outcome::Unreachable { operation: Operation::CreateToken, trouble }
             }
+            trouble if self.may_be_spent => Outcome::GrantLost(Expiry::Clock(trouble)),
             trouble => Outcome::Expired(Expiry::Clock(trouble)),
         }
     }
@@ -178,6 +197,16 @@ impl State {
         }
     }
 
+    /// The operation that this state asks for, if any.
+    pub(crate) const fn operation(&self) -> Option<Operation> {
+        match self {
+            Self::Register(_) => Some(Operation::RegisterClient),
+            Self::Authorize(_) => Some(Operation::StartDeviceAuthorization),
+            Self::Poll(_) => Some(Operation::CreateToken),
+            Self::Prompt(_) | Self::Ended(_) => None,
+        }
+    }
+
     /// The request to send in this state, if it sends any.
     pub(crate) fn request(&self, policy: &Policy, registration: Option<&Registration>) -> Option<Request> {
         match self {
@@ -203,13 +232,13 @@ impl State {
         self,
         policy: &Policy,
         registration: Option<&Registration>,
-        sent_at: Tick,
-        now: Tick,
+        times: Times,
         reply: Reply,
     ) -> Progress {
+        let Times { sent_at, now, not_before } = times;
         match self {
             Self::Register(setup) => registering(setup, policy, now, reply),
-            Self::Authorize(setup) => authorizing(setup, policy, registration, now, reply),
+            Self::Authorize(setup) => authorizing(setup, policy, registration, now, not_before, reply),
             Self::Poll(session) => polling(session, policy, sent_at, now, reply),
             // Nothing is under way in these states, so no reply can be for them.
             state @ (Self::Prompt(_) | Self::Ended(_)) => Progress::To(state),
@@ -233,15 +262,16 @@ fn authorizing(
     policy: &Policy,
     registration: Option<&Registration>,
     now: Tick,
+    not_before: Tick,
     reply: Reply,
 ) -> Progress {
     const OPERATION: Operation = Operation::StartDeviceAuthorization;
     match (reply, registration) {
         (Reply::Authorized(authorization), Some(registration)) => {
-            let session = Session::new(policy, registration.client.clone(), authorization, now);
+            let session = Session::new(policy, registration.client.clone(), authorization, now, not_before);
             Progress::To(State::Prompt(Box::new(session)))
         }
-        (Reply::Fault(fault), _) if rejects_client(&fault) => Progress::ClientRejected(OPERATION, fault),
+        (Reply::Fault(fault), _) if rejects_client(&fault) => Progress::ClientRejected(OPERATION, fault, now),
         (reply, _) => not_set_up(OPERATION, setup, policy, now, reply, State::Authorize),
     }
 }
@@ -306,10 +336,13 @@ fn refused(mut session: Box<Session>, policy: &Policy, now: Tick, fault: Fault) 
         }
         FaultCode::AccessDenied => ended(Outcome::Denied(fault)),
         FaultCode::ExpiredToken | FaultCode::InvalidGrant if session.may_be_spent => {
-            ended(Outcome::GrantLost(fault))
+            ended(Outcome::GrantLost(Expiry::Service(fault)))
         }
         FaultCode::ExpiredToken => ended(Outcome::Expired(Expiry::Service(fault))),
-        _ if rejects_client(&fault) => Progress::ClientRejected(Operation::CreateToken, fault),
+        _ if rejects_client(&fault) => {
+            session.pace.after_verdict(now, fault.retry_after);
+            Progress::ClientRejected(Operation::CreateToken, fault, session.due())
+        }
         _ if fault.is_transient() => {
             let may_have_acted = fault.status >= 500;
             Progress::To(session.lose(policy, now, Trouble::Fault(fault), may_have_acted))

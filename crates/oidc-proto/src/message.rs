@@ -1,5 +1,6 @@
 //! The domain types of the three operations, the same for every dialect.
 
+use core::fmt;
 use core::time::Duration;
 
 use crate::{Secret, UnixSeconds};
@@ -172,7 +173,10 @@ impl StartDeviceAuthorizationRequest {
 }
 
 /// StartDeviceAuthorization's answer (RFC 8628 §3.2).
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// The user code is for one person's eyes (RFC 8628 §5.5) and not for a log, so `Debug` redacts it, alone and inside the
+/// complete URI.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeviceAuthorization {
     /// `deviceCode`: a bearer secret of this device (RFC 8628 §5.2), never shown.
@@ -188,6 +192,16 @@ pub struct DeviceAuthorization {
     /// `interval`: the least time between two polls. `None` if the service did not say, which means
     /// [`DeviceAuthorization::DEFAULT_INTERVAL`].
     pub interval: Option<Duration>,
+}
+
+impl fmt::Debug for DeviceAuthorization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeviceAuthorization")
+            .field("verification_uri", &self.verification_uri)
+            .field("expires_in", &self.expires_in)
+            .field("interval", &self.interval)
+            .finish_non_exhaustive()
+    }
 }
 
 impl DeviceAuthorization {

@@ -71,7 +71,7 @@ fn a_reply_lost_after_the_grant_is_a_lost_grant_and_not_a_denial() {
         World::new(strict(5)).person(secs(7), Verdict::Approve).fates(&[Fate::Carry, Fate::LoseReply]);
     let outcome = world.run();
     assert!(
-        matches!(&outcome, Outcome::GrantLost(fault) if fault.code == FaultCode::InvalidGrant),
+        matches!(&outcome, Outcome::GrantLost(Expiry::Service(fault)) if fault.code == FaultCode::InvalidGrant),
         "{outcome:?}"
     );
 }

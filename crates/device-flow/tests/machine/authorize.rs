@@ -164,3 +164,45 @@ fn a_client_of_the_programs_own_is_neither_registered_nor_replaced() {
     assert!(matches!(scenario.outcome(), Outcome::Rejected { .. }));
     assert!(!scenario.flow.is_newly_registered());
 }
+
+#[test]
+fn the_floor_outlives_a_device_code_that_was_replaced_together_with_its_registration() {
+    let eager = policy().with_first_poll(device_flow::FirstPoll::Immediately);
+    let mut scenario = Scenario::with_registration(eager, Some(registration("cached")));
+    scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization()));
+    scenario.poll(fault(FaultCode::SlowDown));
+    scenario.poll(fault(FaultCode::InvalidClient));
+    let rejected_at = scenario.now;
+    scenario.answer(Operation::RegisterClient, Reply::Registered(registration("new")));
+    scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization()));
+    scenario.poll(pending());
+    assert_eq!(scenario.now.since(rejected_at), secs(10));
+}
+
+#[test]
+fn a_registration_that_the_service_rejected_is_not_handed_back() {
+    let mut scenario = Scenario::new(policy());
+    scenario.answer(Operation::RegisterClient, Reply::Registered(registration("new")));
+    scenario.answer(Operation::StartDeviceAuthorization, fault(FaultCode::InvalidClient));
+    assert!(!scenario.flow.is_newly_registered());
+    let end = scenario.flow.into_result::<std::io::Error>(scenario.now, None).unwrap_err();
+    assert_eq!((end.registration.clone(), end.newly_registered), (None, false));
+}
+
+#[test]
+fn a_registration_survives_a_denial_and_says_that_it_is_new() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(fault(FaultCode::AccessDenied));
+    let end = scenario.flow.into_result::<std::io::Error>(scenario.now, None).unwrap_err();
+    assert!(end.registration.is_some() && end.newly_registered);
+}
+
+#[test]
+fn an_operation_without_an_endpoint_ends_the_flow_at_once_and_sends_nothing() {
+    let endpoint = oidc_proto::Endpoint::oauth("https://id.example/d", "https://id.example/t").unwrap();
+    let policy = device_flow::Policy::new(endpoint, "").with_dialect(oidc_proto::Dialect::OAuth);
+    let mut scenario = Scenario::new(policy);
+    let started = scenario.now;
+    assert_eq!(scenario.outcome(), Outcome::NotOffered(Operation::RegisterClient));
+    assert_eq!(scenario.now, started);
+}

@@ -220,7 +220,7 @@ fn a_service_that_never_answers_is_unreachable_and_not_expired() {
 }
 
 #[test]
-fn an_expiry_after_trouble_says_what_the_trouble_was() {
+fn an_expiry_behind_a_broken_gateway_may_hide_a_grant_and_says_what_the_trouble_was() {
     let mut scenario = Scenario::polling(policy(), authorization());
     let deadline = scenario.flow.deadline().unwrap();
     scenario.poll(pending());
@@ -229,7 +229,7 @@ fn an_expiry_after_trouble_says_what_the_trouble_was() {
         let reply = response(&ticket, 502, &[], "<html>");
         scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
     }
-    let Outcome::Expired(Expiry::Clock(Some(Trouble::NoVerdict(trouble)))) =
+    let Outcome::GrantLost(Expiry::Clock(Some(Trouble::NoVerdict(trouble)))) =
         scenario.outcome_without_sending()
     else {
         panic!("the trouble is lost")
@@ -245,7 +245,7 @@ fn a_lost_reply_and_then_a_spent_code_is_a_lost_grant_and_not_a_denial() {
         scenario.poll(unknown());
         scenario.poll(fault(FaultCode::SlowDown)); // says nothing about the code
         scenario.poll(fault(spent.clone()));
-        assert_eq!(scenario.outcome(), Outcome::GrantLost(Fault::new(spent)));
+        assert_eq!(scenario.outcome(), Outcome::GrantLost(Expiry::Service(Fault::new(spent))));
     }
 }
 
@@ -321,4 +321,28 @@ fn huge_lifetimes_saturate() {
     let mut scenario = Scenario::polling(policy(), endless);
     assert_eq!(scenario.flow.deadline(), Some(Tick::since_origin(std::time::Duration::MAX)));
     assert_eq!(scenario.poll(pending()), secs(5));
+}
+
+#[test]
+fn a_lost_reply_is_not_forgotten_when_the_code_dies_by_our_own_clock() {
+    let mut scenario = Scenario::polling(policy(), authorization().with_interval(secs(100)));
+    scenario.poll(pending());
+    scenario.poll(unknown());
+    // Says nothing about the code, and makes the next poll fall behind the deadline.
+    for _ in 0..3 {
+        scenario.poll(fault(FaultCode::SlowDown));
+    }
+    assert_eq!(scenario.outcome_without_sending(), Outcome::GrantLost(Expiry::Clock(None)));
+}
+
+#[test]
+fn an_expiry_after_trouble_before_any_work_says_what_the_trouble_was() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    let deadline = scenario.flow.deadline().unwrap();
+    scenario.poll(pending());
+    while scenario.now + secs(30) < deadline {
+        scenario.poll(not_sent());
+    }
+    let outcome = scenario.outcome_without_sending();
+    assert!(matches!(outcome, Outcome::Expired(Expiry::Clock(Some(Trouble::Failed(_))))), "{outcome:?}");
 }

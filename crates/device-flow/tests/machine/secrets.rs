@@ -21,10 +21,11 @@ fn no_debug_output_of_a_whole_flow_shows_a_secret() {
         scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
         look(format!("{:?} {:?} {:?}", scenario.flow, scenario.flow.outcome(), scenario.flow.registration()));
     }
-    look(format!("{:?}", scenario.flow.poll(scenario.now)));
+    look(format!("{:?} {:?}", scenario.flow.poll(scenario.now), scenario.prompts));
+    assert_eq!(scenario.prompts.len(), 1);
     assert!(matches!(scenario.flow.poll(scenario.now), Action::Done));
     assert_eq!(scenario.sent.iter().filter(|(op, _)| *op == Operation::CreateToken).count(), 2);
-    for secret in ["client-secret", "device-code", "access-token", "refresh-token"] {
+    for secret in ["client-secret", "device-code", "access-token", "refresh-token", "WDJB-MJHT"] {
         assert!(!seen.contains(secret), "{secret} in {seen}");
     }
     assert!(seen.contains("[redacted]"));

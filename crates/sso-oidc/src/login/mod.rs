@@ -89,7 +89,8 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
         Ok(signed_in) => signed_in,
         Err(end) => {
             // A registration that was made on the way is good for the next try.
-            if let (Some(store), Some(registration)) = (&store, &end.registration) {
+            if let (Some(store), Some(registration), true) = (&store, &end.registration, end.newly_registered)
+            {
                 store.keep_registration(registration);
             }
             return Err(failure_of(&end, &endpoint));

@@ -29,11 +29,15 @@ pub(crate) fn failure_of<E: Error + 'static>(end: &NotSignedIn<E>, endpoint: &En
                 "the code on the page is of no use any more; run the same command again for a new one",
             )
         }
-        Outcome::GrantLost(fault) => Failure::other("The answer to a poll was lost on the way")
+        Outcome::GrantLost(expiry) => Failure::other("The answer to a poll was lost on the way")
             .with_detail(
                 "If you approved, the token was lost with that answer; it cannot be asked for twice.",
             )
-            .with_detail(format_args!("The service says now: {fault}"))
+            .with_detail(match expiry {
+                Expiry::Service(fault) => format!("The service says now: {fault}"),
+                Expiry::Clock(Some(trouble)) => format!("The code has expired since. Meanwhile: {trouble}"),
+                _ => "The code has expired since.".to_owned(),
+            })
             .with_hint("run the same command again for a new code"),
         Outcome::Rejected { operation, fault, .. } => explain::fault_failure(*operation, fault),
         Outcome::Unreachable { operation, trouble, .. } => {

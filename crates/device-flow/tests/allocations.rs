@@ -1,0 +1,39 @@
+//! A pending poll allocates nothing in the machine (rule: the CreateToken request is encoded once and lent from then on). A file of its own, because the counter replaces the
+//! allocator of the whole test program.
+
+use std::time::Duration;
+
+use device_flow::{Action, DeviceFlow, Policy, Reply, Tick};
+use oidc_proto::{Client, DeviceAuthorization, Endpoint, Fault, FaultCode, Registration, Secret};
+
+#[test]
+fn a_pending_poll_allocates_nothing() {
+    let policy =
+        Policy::new(Endpoint::for_region("eu-west-1").unwrap(), "https://d-1234567890.awsapps.com/start");
+    let registration = Registration::new(Client::new("client", Secret::from("secret")));
+    let mut now = Tick::ZERO;
+    let mut flow = DeviceFlow::new(policy, Some(registration), now);
+    let Action::Send(_, ticket) = flow.poll(now) else { panic!("nothing sent") };
+    let codes = DeviceAuthorization::new(
+        Secret::from("d"),
+        "WDJB-MJHT",
+        "https://device.example/",
+        Duration::from_secs(600),
+    );
+    flow.on_reply(ticket, now, Reply::Authorized(codes)).unwrap();
+    let Action::Prompt(_) = flow.poll(now) else { panic!("no prompt") };
+
+    for code in [FaultCode::AuthorizationPending, FaultCode::SlowDown] {
+        let reply = Reply::Fault(Fault::new(code));
+        let Action::Wait(until) = flow.poll(now) else { panic!("no wait") };
+        now = until;
+        let counted = allocation_counter::measure(|| {
+            let Action::Send(request, ticket) = flow.poll(now) else { panic!("not due") };
+            flow.on_reply(ticket, now, reply).unwrap();
+            assert!(matches!(flow.poll(now), Action::Wait(_)));
+            drop(request);
+        });
+        assert_eq!((counted.count_total, counted.bytes_total), (0, 0));
+    }
+    assert_eq!(flow.polls(), 2);
+}
