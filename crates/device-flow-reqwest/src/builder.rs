@@ -10,6 +10,9 @@ use oidc_proto::{Dialect, Endpoint};
 
 use crate::{HttpClient, tls};
 
+/// "For ever", in a form that can be added to a clock.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// Settings of an [`HttpClient`].
 #[derive(Clone, Debug)]
 #[must_use = "call `build` to get the client"]
@@ -19,7 +22,7 @@ pub struct HttpClientBuilder {
     ca_bundle: Option<PathBuf>,
     accept_invalid_certificates: bool,
     connect_timeout: Duration,
-    read_timeout: Duration,
+    request_timeout: Duration,
     user_agent: String,
 }
 
@@ -27,6 +30,9 @@ pub struct HttpClientBuilder {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
+    /// The `User-Agent` has characters that no header may have.
+    #[error("the user agent is not a valid header value")]
+    UserAgent,
     /// The CA bundle could not be read.
     #[error("the CA bundle {} could not be read", path.display())]
     #[non_exhaustive]
@@ -45,8 +51,8 @@ pub enum BuildError {
         /// Why.
         source: rustls::pki_types::pem::Error,
     },
-    /// The CA bundle is PEM but holds no certificate.
-    #[error("the CA bundle {} holds no certificate", path.display())]
+    /// The CA bundle is PEM but holds no certificate that can be used.
+    #[error("the CA bundle {} holds no usable certificate", path.display())]
     #[non_exhaustive]
     EmptyCaBundle {
         /// The file.
@@ -68,7 +74,7 @@ impl HttpClientBuilder {
             ca_bundle: None,
             accept_invalid_certificates: false,
             connect_timeout: Duration::from_secs(10),
-            read_timeout: Duration::from_secs(30),
+            request_timeout: Duration::from_secs(40),
             user_agent: concat!("device-flow-reqwest/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }
@@ -92,15 +98,15 @@ impl HttpClientBuilder {
     }
 
     /// How long setting up a connection may take: address look-up, TCP, proxy, TLS. 10 s if not set.
-    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout.min(LONGEST);
         self
     }
 
-    /// How long the answer to a request may take once connected, to its last byte. 30 s if not set; the service
-    /// itself has been seen to take nine. A poll has at most the rest of the code's life.
-    pub const fn read_timeout(mut self, timeout: Duration) -> Self {
-        self.read_timeout = timeout;
+    /// How long a whole request may take, from the address look-up to the last byte of the answer. 40 s if not set; the
+    /// service itself has been seen to take nine. A poll has at most the rest of the code's life.
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout.min(LONGEST);
         self
     }
 
@@ -158,12 +164,17 @@ impl HttpClientBuilder {
     /// # Errors
     /// [`BuildError`], which names the file or the part that is to blame.
     pub fn build(self) -> Result<HttpClient, BuildError> {
+        if http::HeaderValue::from_str(&self.user_agent).is_err() {
+            return Err(BuildError::UserAgent);
+        }
         let tls = tls::config(&self.endpoint, self.ca_bundle, self.accept_invalid_certificates)?;
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .retry(reqwest::retry::never())
             .connect_timeout(self.connect_timeout)
+            // Gateways add headers, and hyper's own limit is a hundred. ureq's is this, and cannot be changed.
+            .http1_max_headers(128)
             .user_agent(self.user_agent)
             .tls_backend_preconfigured(tls);
         if self.endpoint.is_loopback() {
@@ -171,7 +182,6 @@ impl HttpClientBuilder {
             builder = builder.no_proxy();
         }
         let client = builder.build().map_err(BuildError::Client)?;
-        let whole_request = self.connect_timeout.saturating_add(self.read_timeout);
-        Ok(HttpClient::from_parts(self.endpoint, self.dialect, client, whole_request))
+        Ok(HttpClient::from_parts(self.endpoint, self.dialect, client, self.request_timeout))
     }
 }

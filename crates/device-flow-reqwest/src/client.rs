@@ -25,7 +25,7 @@ impl HttpClient {
     /// A client with the default settings.
     ///
     /// # Errors
-    /// None with these settings; the signature is that of [`HttpClientBuilder::build`].
+    /// [`BuildError::Tls`] for an HTTPS endpoint on a system without root certificates.
     pub fn new(endpoint: Endpoint) -> Result<Self, BuildError> {
         Self::builder(endpoint).build()
     }
@@ -107,7 +107,8 @@ impl HttpClient {
     /// always has one. Store it before using it: the old one may be dead by now.
     ///
     /// # Errors
-    /// As [`Self::register_client`]. After a transport error of kind `Unknown`, the old refresh token may be spent.
+    /// As [`Self::register_client`]. After a transport error of kind `Unknown`, or no
+    /// verdict that [may have acted](oidc_proto::NoVerdict::may_have_acted), the old refresh token may be spent.
     ///
     /// # Cancel safety
     /// Not cancel safe: dropping the future may lose the new tokens, and the old refresh token with them. Let it

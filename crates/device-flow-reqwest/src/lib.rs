@@ -42,12 +42,19 @@ pub use builder::{BuildError, HttpClientBuilder};
 pub use client::HttpClient;
 pub use clock::{Clock, TokioClock};
 pub use device_flow::{
-    CallError, DeviceFlow, DiscoveryError, Expiry, FirstPoll, NotSignedIn, Observer, Outcome, Phase, Policy,
-    SignedIn, Status, Tick, Trouble, UserPrompt,
+    CallError, DeviceFlow, DiscoveryError, Expiry, Failure, FirstPoll, NotSignedIn, Observer, Outcome, Phase,
+    Policy, SignedIn, Status, Tick, Trouble, UserPrompt,
 };
 pub use login::Login;
 pub use oidc_proto::oauth::{Metadata, RevocationRequest};
-pub use oidc_proto::{Client, Dialect, Endpoint, EndpointError, Registration, Secret, Token};
+pub use oidc_proto::{
+    Client, CreateTokenRequest, DeviceAuthorization, Dialect, Endpoint, EndpointError, Fault, FaultCode,
+    Grant, NoVerdict, Operation, RegisterClientRequest, Registration, Secret,
+    StartDeviceAuthorizationRequest, Token, Violation,
+};
+
+/// The crates whose types stand in this one's interface.
+pub use {device_flow, oidc_proto, reqwest};
 
 /// Why a plain call did not succeed.
 pub type Error = CallError<reqwest::Error>;

@@ -30,7 +30,7 @@ pub(crate) fn config(
         builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAnything(provider)))
     } else if let Some(path) = ca_bundle {
         builder.with_root_certificates(read_bundle(path)?)
-    } else if endpoint.is_https() {
+    } else if endpoint.uses_https() {
         let system = rustls_platform_verifier::Verifier::new(provider).map_err(BuildError::Tls)?;
         builder.dangerous().with_custom_certificate_verifier(Arc::new(system))
     } else {

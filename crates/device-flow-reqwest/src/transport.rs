@@ -48,10 +48,8 @@ impl HttpClient {
     ) -> Result<T, Error> {
         let transport = |unanswered: Unanswered| Error::transport(unanswered.failure, unanswered.source);
         let received = self.send(request, self.request_timeout).await.map_err(transport)?;
-        match (decode(&received.response), received.broken) {
-            (Answer::NoVerdict(_), Some(source)) => Err(Error::transport(Failure::Unknown, source)),
-            (answer, _) => Error::from_answer(answer),
-        }
+        // A body that broke off is judged by what arrived: it may be whole, and if not, its status still speaks.
+        Error::from_answer(decode(&received.response))
     }
 
     /// A document that anybody may have.
@@ -75,10 +73,7 @@ impl HttpClient {
         timeout: Duration,
     ) -> (Reply, Option<reqwest::Error>) {
         match self.send(request, timeout).await {
-            Ok(received) => match (Reply::decode(ticket, &received.response), received.broken) {
-                (Reply::NoVerdict(_), Some(source)) => (Reply::Failed(Failure::Unknown), Some(source)),
-                (reply, broken) => (reply, broken),
-            },
+            Ok(received) => (Reply::decode(ticket, &received.response), received.broken),
             Err(Unanswered { failure, source }) => (Reply::Failed(failure), Some(source)),
         }
     }
@@ -97,7 +92,7 @@ impl HttpClient {
                 tracing::debug!(%operation, status, request_id = id, broken, millis, "received");
             }
             Err(Unanswered { failure, source }) => {
-                tracing::debug!(%operation, ?failure, cause = %source, millis, "failed");
+                tracing::debug!(%operation, ?failure, cause = %root_cause(source), millis, "failed");
             }
         }
         result
@@ -151,4 +146,13 @@ async fn read_up_to(
 /// Whether the request may have been seen. What is not known to have failed before the first byte counts as seen.
 fn kind_of(error: &reqwest::Error) -> Failure {
     if error.is_builder() || error.is_connect() { Failure::NotSent } else { Failure::Unknown }
+}
+
+/// The end of the chain of causes, which says what happened; the beginning says little more than the URL.
+fn root_cause(error: &reqwest::Error) -> &dyn std::error::Error {
+    let mut error: &dyn std::error::Error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error
 }

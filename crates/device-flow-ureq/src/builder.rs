@@ -11,10 +11,16 @@ use oidc_proto::oauth::{Metadata, MetadataError};
 use oidc_proto::{Dialect, Endpoint};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
-use crate::HttpClient;
+use crate::{HttpClient, phase, proxy};
 
 /// The longest response header block that is read.
-const MAX_HEADER_BYTES: usize = 32 * 1024;
+const MAX_HEADER_BYTES: usize = 256 * 1024;
+
+/// How long an idle connection is kept: longer than any usual gap between two polls.
+const IDLE: Duration = Duration::from_secs(90);
+
+/// "For ever", in a form that can be added to a clock.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Settings of an [`HttpClient`].
 #[derive(Clone, Debug)]
@@ -25,7 +31,7 @@ pub struct HttpClientBuilder {
     ca_bundle: Option<PathBuf>,
     accept_invalid_certificates: bool,
     connect_timeout: Duration,
-    read_timeout: Duration,
+    request_timeout: Duration,
     user_agent: String,
 }
 
@@ -33,6 +39,12 @@ pub struct HttpClientBuilder {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
+    /// The `User-Agent` has characters that no header may have.
+    #[error("the user agent is not a valid header value")]
+    UserAgent,
+    /// A proxy variable of the environment is no proxy URL.
+    #[error("the proxy that the environment names cannot be used")]
+    Proxy(#[source] ureq::Error),
     /// The CA bundle could not be read.
     #[error("the CA bundle {} could not be read", path.display())]
     #[non_exhaustive]
@@ -51,8 +63,8 @@ pub enum BuildError {
         /// Why.
         source: ureq::Error,
     },
-    /// The CA bundle is PEM but holds no certificate.
-    #[error("the CA bundle {} holds no certificate", path.display())]
+    /// The CA bundle is PEM but holds no certificate that can be used.
+    #[error("the CA bundle {} holds no usable certificate", path.display())]
     #[non_exhaustive]
     EmptyCaBundle {
         /// The file.
@@ -68,7 +80,7 @@ impl HttpClientBuilder {
             ca_bundle: None,
             accept_invalid_certificates: false,
             connect_timeout: Duration::from_secs(10),
-            read_timeout: Duration::from_secs(30),
+            request_timeout: Duration::from_secs(40),
             user_agent: concat!("device-flow-ureq/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }
@@ -92,15 +104,15 @@ impl HttpClientBuilder {
     }
 
     /// How long setting up a connection may take: address look-up, TCP, proxy, TLS. 10 s if not set.
-    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout.min(LONGEST);
         self
     }
 
-    /// How long the answer to a request may take once connected, to its last byte. 30 s if not set; the service
-    /// itself has been seen to take nine. A poll has at most the rest of the code's life.
-    pub const fn read_timeout(mut self, timeout: Duration) -> Self {
-        self.read_timeout = timeout;
+    /// How long a whole request may take, from the address look-up to the last byte of the answer. 40 s if not set; the
+    /// service itself has been seen to take nine. A poll has at most the rest of the code's life.
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout.min(LONGEST);
         self
     }
 
@@ -150,6 +162,9 @@ impl HttpClientBuilder {
     /// # Errors
     /// [`BuildError`], which names the file that is to blame.
     pub fn build(self) -> Result<HttpClient, BuildError> {
+        if http::HeaderValue::from_str(&self.user_agent).is_err() {
+            return Err(BuildError::UserAgent);
+        }
         let roots = match self.ca_bundle {
             Some(path) => RootCerts::Specific(Arc::new(read_bundle(path)?)),
             None => RootCerts::PlatformVerifier,
@@ -160,20 +175,22 @@ impl HttpClientBuilder {
             .root_certs(roots)
             .disable_verification(self.accept_invalid_certificates)
             .build();
-        let mut config = ureq::Agent::config_builder()
+        let proxy =
+            proxy::choose(&self.endpoint, |name| std::env::var(name).ok()).map_err(BuildError::Proxy)?;
+        let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .max_response_header_size(MAX_HEADER_BYTES)
+            .timeout_resolve(Some(self.connect_timeout))
             .timeout_connect(Some(self.connect_timeout))
+            .timeout_global(Some(self.request_timeout))
+            .max_idle_age(IDLE)
+            .proxy(proxy)
             .user_agent(self.user_agent)
-            .tls_config(tls);
-        if self.endpoint.is_loopback() {
-            // A proxy could not reach this machine's loopback, and would see the secrets of a plain HTTP request.
-            config = config.proxy(None);
-        }
-        let whole_request = self.connect_timeout.saturating_add(self.read_timeout);
-        Ok(HttpClient::from_parts(self.endpoint, self.dialect, config.build().new_agent(), whole_request))
+            .tls_config(tls)
+            .build();
+        Ok(HttpClient::from_parts(self.endpoint, self.dialect, phase::agent(config), self.request_timeout))
     }
 }
 
@@ -190,7 +207,9 @@ fn read_bundle(path: PathBuf) -> Result<Vec<Certificate<'static>>, BuildError> {
             Err(source) => return Err(BuildError::ParseCaBundle { path, source }),
         }
     }
-    if certificates.is_empty() {
+    let mut usable = rustls::RootCertStore::empty();
+    usable.add_parsable_certificates(certificates.iter().map(|certificate| certificate.der().into()));
+    if usable.is_empty() {
         return Err(BuildError::EmptyCaBundle { path });
     }
     Ok(certificates)

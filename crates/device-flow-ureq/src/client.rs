@@ -25,7 +25,7 @@ impl HttpClient {
     /// A client with the default settings.
     ///
     /// # Errors
-    /// None with these settings; the signature is that of [`HttpClientBuilder::build`].
+    /// [`BuildError::Proxy`] if the environment names a proxy that is none.
     pub fn new(endpoint: Endpoint) -> Result<Self, BuildError> {
         Self::builder(endpoint).build()
     }
@@ -98,7 +98,8 @@ impl HttpClient {
     /// always has one. Store it before using it: the old one may be dead by now.
     ///
     /// # Errors
-    /// As [`Self::register_client`]. After a transport error of kind `Unknown`, the old refresh token may be spent.
+    /// As [`Self::register_client`]. After a transport error of kind `Unknown`, or no
+    /// verdict that [may have acted](oidc_proto::NoVerdict::may_have_acted), the old refresh token may be spent.
     pub fn refresh(&self, client: &Client, refresh_token: &Secret) -> Result<Token, Error> {
         let token = self.call(&refresh_request(client.clone(), refresh_token.clone()))?;
         Ok(token.keeping_refresh_token(refresh_token))

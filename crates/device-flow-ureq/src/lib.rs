@@ -38,8 +38,8 @@
 //! * Every request has a time-out, bounded by the life of the device code. Response headers and bodies are limited.
 //! * One connection is kept alive for a whole sign-in.
 //! * TLS uses the system's root certificates, or a bundle of your own. Plain HTTP is for loopback only, unless the
-//!   [`Endpoint`] was made to allow it. Proxies come from the environment (`HTTPS_PROXY`, `NO_PROXY` and the like);
-//!   a loopback endpoint is never sent through one.
+//!   [`Endpoint`] was made to allow it. Proxies, HTTP and SOCKS, come from the environment (`HTTPS_PROXY`, `NO_PROXY`
+//!   and the like); a loopback endpoint is never sent through one.
 //! * Nothing here needs an async runtime, and nothing minds one.
 //!
 //! The events that it logs with `tracing` name operation, status and time, never a secret.
@@ -49,6 +49,8 @@ mod cancel;
 mod client;
 mod clock;
 mod login;
+mod phase;
+mod proxy;
 mod transport;
 
 pub use builder::{BuildError, HttpClientBuilder};
@@ -56,12 +58,19 @@ pub use cancel::Cancel;
 pub use client::HttpClient;
 pub use clock::{Clock, SystemClock};
 pub use device_flow::{
-    CallError, DeviceFlow, DiscoveryError, Expiry, FirstPoll, NotSignedIn, Observer, Outcome, Phase, Policy,
-    SignedIn, Status, Tick, Trouble, UserPrompt,
+    CallError, DeviceFlow, DiscoveryError, Expiry, Failure, FirstPoll, NotSignedIn, Observer, Outcome, Phase,
+    Policy, SignedIn, Status, Tick, Trouble, UserPrompt,
 };
 pub use login::Login;
 pub use oidc_proto::oauth::{Metadata, RevocationRequest};
-pub use oidc_proto::{Client, Dialect, Endpoint, EndpointError, Registration, Secret, Token};
+pub use oidc_proto::{
+    Client, CreateTokenRequest, DeviceAuthorization, Dialect, Endpoint, EndpointError, Fault, FaultCode,
+    Grant, NoVerdict, Operation, RegisterClientRequest, Registration, Secret,
+    StartDeviceAuthorizationRequest, Token, Violation,
+};
+
+/// The crates whose types stand in this one's interface.
+pub use {device_flow, oidc_proto, ureq};
 
 /// Why a plain call did not succeed.
 pub type Error = CallError<ureq::Error>;

@@ -101,7 +101,10 @@ impl HttpClient {
                 Action::Send(request, ticket) => {
                     observer.sending(request.operation());
                     let (reply, error) = self.reply(&request, &ticket, self.timeout_for(flow, now));
-                    transport = error;
+                    // The latest error, not the latest reply's: the reply that proves a loss comes after it.
+                    if error.is_some() {
+                        transport = error;
+                    }
                     let taken = flow.on_reply(ticket, clock.now(), reply);
                     debug_assert_eq!(taken, Ok(()), "this driver answers each ticket once");
                 }

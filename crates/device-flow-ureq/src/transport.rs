@@ -1,6 +1,5 @@
 //! One request over ureq: what was received, and what a failure means.
 
-use std::error::Error as StdError;
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
@@ -8,7 +7,7 @@ use device_flow::{Failure, Reply, Ticket};
 use oidc_proto::{Answer, Call, Request};
 use zeroize::Zeroizing;
 
-use crate::{Error, HttpClient};
+use crate::{Error, HttpClient, phase};
 
 /// The longest body that is read. The largest real answer is a few kilobytes.
 const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -48,10 +47,8 @@ impl HttpClient {
     ) -> Result<T, Error> {
         let transport = |unanswered: Unanswered| Error::transport(unanswered.failure, unanswered.source);
         let received = self.send(request, self.request_timeout).map_err(transport)?;
-        match (decode(&received.response), received.broken) {
-            (Answer::NoVerdict(_), Some(source)) => Err(Error::transport(Failure::Unknown, source)),
-            (answer, _) => Error::from_answer(answer),
-        }
+        // A body that broke off is judged by what arrived: it may be whole, and if not, its status still speaks.
+        Error::from_answer(decode(&received.response))
     }
 
     /// A document that anybody may have.
@@ -74,10 +71,7 @@ impl HttpClient {
         timeout: Duration,
     ) -> (Reply, Option<ureq::Error>) {
         match self.send(request, timeout) {
-            Ok(received) => match (Reply::decode(ticket, &received.response), received.broken) {
-                (Reply::NoVerdict(_), Some(source)) => (Reply::Failed(Failure::Unknown), Some(source)),
-                (reply, broken) => (reply, broken),
-            },
+            Ok(received) => (Reply::decode(ticket, &received.response), received.broken),
             Err(Unanswered { failure, source }) => (Reply::Failed(failure), Some(source)),
         }
     }
@@ -111,9 +105,18 @@ impl HttpClient {
     }
 
     fn carry(&self, outgoing: http::Request<&[u8]>, timeout: Duration) -> Result<Received, Unanswered> {
-        let failed = |source: ureq::Error| Unanswered { failure: kind_of(&source), source };
-        let outgoing = self.agent.configure_request(outgoing).timeout_global(Some(timeout)).build();
-        let (parts, body) = self.agent.run(outgoing).map_err(failed)?.into_parts();
+        let failed = |error: ureq::Error| {
+            let (failure, source) = phase::of(error);
+            Unanswered { failure, source }
+        };
+        // The agent's own time-out is the usual one. Only a request that must end earlier gets another: ureq would
+        // build its TLS configuration anew for each connection of requests that are configured one by one.
+        let answered = if timeout < self.request_timeout {
+            self.agent.run(self.agent.configure_request(outgoing).timeout_global(Some(timeout)).build())
+        } else {
+            self.agent.run(outgoing)
+        };
+        let (parts, body) = answered.map_err(failed)?.into_parts();
 
         let announced = body.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(4096);
         let mut bytes = Zeroizing::new(Vec::with_capacity(announced.min(MAX_BODY_BYTES)));
@@ -145,68 +148,9 @@ fn read_up_to(reader: &mut impl Read, bytes: &mut Zeroizing<Vec<u8>>, limit: usi
     Ok(())
 }
 
-/// Whether the request may have been seen. What is not known to have failed before the first byte counts as seen.
-fn kind_of(error: &ureq::Error) -> Failure {
-    use ureq::Error as E;
-    use ureq::Timeout as T;
-    match error {
-        E::BadUri(_)
-        | E::HostNotFound
-        | E::InvalidProxyUrl
-        | E::ConnectionFailed
-        | E::ConnectProxyFailed(_)
-        | E::Tls(_)
-        | E::Rustls(_)
-        | E::Pem(_)
-        | E::Timeout(T::Resolve | T::Connect) => Failure::NotSent,
-        E::Io(error) if failed_before_sending(error) => Failure::NotSent,
-        _ => Failure::Unknown,
-    }
-}
-
-fn failed_before_sending(error: &io::Error) -> bool {
-    use io::ErrorKind as K;
-    let refused = matches!(
-        error.kind(),
-        K::ConnectionRefused
-            | K::HostUnreachable
-            | K::NetworkUnreachable
-            | K::NetworkDown
-            | K::AddrNotAvailable
-    );
-    // A handshake that fails on the certificate comes as an I/O error around rustls's own.
-    let certificate = error
-        .get_ref()
-        .and_then(|inner| (inner as &(dyn StdError + 'static)).downcast_ref::<rustls::Error>())
-        .is_some_and(|inner| matches!(inner, rustls::Error::InvalidCertificate(_)));
-    refused || certificate
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_refused_connection_is_known_not_to_have_carried_the_request() {
-        let refused = ureq::Error::Io(io::ErrorKind::ConnectionRefused.into());
-        assert_eq!(kind_of(&refused), Failure::NotSent);
-        assert_eq!(kind_of(&ureq::Error::HostNotFound), Failure::NotSent);
-        assert_eq!(kind_of(&ureq::Error::Timeout(ureq::Timeout::Connect)), Failure::NotSent);
-        let bad = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
-        assert_eq!(
-            kind_of(&ureq::Error::Io(io::Error::new(io::ErrorKind::InvalidData, bad))),
-            Failure::NotSent
-        );
-    }
-
-    #[test]
-    fn a_reset_or_a_time_out_may_have_carried_the_request() {
-        let reset = ureq::Error::Io(io::ErrorKind::ConnectionReset.into());
-        assert_eq!(kind_of(&reset), Failure::Unknown);
-        for timeout in [ureq::Timeout::Global, ureq::Timeout::RecvResponse, ureq::Timeout::SendBody] {
-            assert_eq!(kind_of(&ureq::Error::Timeout(timeout)), Failure::Unknown);
-        }
-    }
 
     #[test]
     fn a_body_is_read_up_to_its_limit_and_no_further() {

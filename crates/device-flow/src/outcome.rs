@@ -55,8 +55,8 @@ impl Outcome {
     pub(crate) const fn is_about_transport(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable { trouble: Trouble::Failed(_), .. }
-                | Self::Expired(Expiry::Clock(Some(Trouble::Failed(_))))
+            Self::Unreachable { trouble: Trouble::Failed(_) | Trouble::NoVerdict(_), .. }
+                | Self::Expired(Expiry::Clock(Some(Trouble::Failed(_) | Trouble::NoVerdict(_))))
                 | Self::GrantLost(_)
         )
     }

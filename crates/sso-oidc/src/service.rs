@@ -124,7 +124,7 @@ pub(crate) fn client_of(settings: &Settings, endpoint: Endpoint) -> Result<HttpC
     );
     let mut builder = HttpClient::builder(endpoint)
         .connect_timeout(settings.connect_timeout())
-        .read_timeout(settings.read_timeout())
+        .request_timeout(settings.connect_timeout().saturating_add(settings.read_timeout()))
         .user_agent(concat!("sso-oidc/", env!("CARGO_PKG_VERSION")));
     if settings.globals().no_verify_ssl {
         crate::exit::warn(

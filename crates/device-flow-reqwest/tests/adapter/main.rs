@@ -8,10 +8,13 @@ mod oauth;
 mod scenarios;
 #[path = "../../../device-flow-ureq/tests/adapter/stub.rs"]
 mod stub;
+#[path = "../../../device-flow-ureq/tests/adapter/tls.rs"]
+mod tls;
 #[path = "../../../device-flow-ureq/tests/adapter/trace.rs"]
 mod trace;
 
 use std::future::Future;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -49,7 +52,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
 
 pub(crate) fn client_within(timeout: Duration, endpoint: &str) -> HttpClient {
     let endpoint = Endpoint::custom(endpoint).unwrap();
-    HttpClient::builder(endpoint).connect_timeout(timeout / 2).read_timeout(timeout / 2).build().unwrap()
+    HttpClient::builder(endpoint).connect_timeout(timeout / 2).request_timeout(timeout).build().unwrap()
 }
 
 fn client(endpoint: &str) -> HttpClient {
@@ -108,4 +111,32 @@ fn oauth_sign_in(issuer: &str, who: Client, scopes: &[&str]) -> Result<SignedIn,
 
 fn revoke(issuer: &str, request: &RevocationRequest) -> Result<(), CallError> {
     block_on(async { provider(issuer).await.unwrap().revoke(request).await })
+}
+
+fn register_over_tls(
+    endpoint: &str,
+    bundle: Option<&Path>,
+    accept_invalid: bool,
+    request: &RegisterClientRequest,
+) -> Result<Registration, CallError> {
+    let mut builder = HttpClient::builder(Endpoint::custom(endpoint).unwrap());
+    if let Some(bundle) = bundle {
+        builder = builder.ca_bundle(bundle);
+    }
+    let client = builder.accept_invalid_certificates(accept_invalid).build().unwrap();
+    block_on(client.register_client(request))
+}
+
+fn build_with_bundle(bundle: &Path) -> Result<HttpClient, String> {
+    let builder = HttpClient::builder(Endpoint::for_region("eu-west-1").unwrap());
+    builder.ca_bundle(bundle).build().map_err(|error| error.to_string())
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused_or_bounded_and_never_panic() {
+    let builder = || HttpClient::builder(Endpoint::custom("http://127.0.0.1:9").unwrap());
+    assert!(builder().user_agent("bad\nagent").build().is_err());
+    let patient = builder().connect_timeout(Duration::MAX).request_timeout(Duration::MAX).build().unwrap();
+    let refused = block_on(patient.register_client(&RegisterClientRequest::new("x")));
+    assert!(refused.is_err());
 }

@@ -4,8 +4,10 @@ mod cancel;
 mod oauth;
 mod scenarios;
 mod stub;
+mod tls;
 mod trace;
 
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -39,7 +41,7 @@ fn client(endpoint: &str) -> HttpClient {
     let endpoint = Endpoint::custom(endpoint).unwrap();
     HttpClient::builder(endpoint)
         .connect_timeout(Duration::from_secs(5))
-        .read_timeout(Duration::from_secs(5))
+        .request_timeout(Duration::from_secs(10))
         .build()
         .unwrap()
 }
@@ -53,7 +55,7 @@ fn sign_in_within(
 ) -> Result<SignedIn, Box<NotSignedIn<Transport>>> {
     let client = HttpClient::builder(Endpoint::custom(endpoint).unwrap())
         .connect_timeout(timeout / 2)
-        .read_timeout(timeout / 2)
+        .request_timeout(timeout)
         .build()
         .unwrap();
     let policy = client.policy("https://d-1234567890.awsapps.com/start").with_client_name("adapter test");
@@ -98,4 +100,32 @@ fn oauth_sign_in(issuer: &str, who: Client, scopes: &[&str]) -> Result<SignedIn,
 
 fn revoke(issuer: &str, request: &RevocationRequest) -> Result<(), CallError> {
     provider(issuer).unwrap().revoke(request)
+}
+
+fn register_over_tls(
+    endpoint: &str,
+    bundle: Option<&Path>,
+    accept_invalid: bool,
+    request: &RegisterClientRequest,
+) -> Result<Registration, CallError> {
+    let mut builder = HttpClient::builder(Endpoint::custom(endpoint).unwrap());
+    if let Some(bundle) = bundle {
+        builder = builder.ca_bundle(bundle);
+    }
+    let client = builder.accept_invalid_certificates(accept_invalid).build().unwrap();
+    client.register_client(request)
+}
+
+fn build_with_bundle(bundle: &Path) -> Result<HttpClient, String> {
+    let builder = HttpClient::builder(Endpoint::for_region("eu-west-1").unwrap());
+    builder.ca_bundle(bundle).build().map_err(|error| error.to_string())
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused_or_bounded_and_never_panic() {
+    let builder = || HttpClient::builder(Endpoint::custom("http://127.0.0.1:9").unwrap());
+    assert!(builder().user_agent("bad\nagent").build().is_err());
+    let patient = builder().connect_timeout(Duration::MAX).request_timeout(Duration::MAX).build().unwrap();
+    let refused = patient.register_client(&RegisterClientRequest::new("x"));
+    assert!(refused.is_err());
 }

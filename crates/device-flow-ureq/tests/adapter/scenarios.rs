@@ -157,8 +157,9 @@ fn a_reply_that_is_lost_after_the_grant_is_a_lost_grant_and_not_a_denial() {
     let cut = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 200\r\n\r\n{\"accessToken\":\"aoa";
     for lost in [Step::Raw(cut.to_vec()), Step::Close] {
         let stub = Stub::polls([Step::fault("authorization_pending"), lost, Step::fault("invalid_grant")]);
-        let outcome = outcome(&stub);
-        assert!(matches!(outcome, Outcome::GrantLost(_)), "{outcome:?}");
+        let end = sign_in(&stub.endpoint(), |_| {}).unwrap_err();
+        assert!(matches!(end.outcome, Outcome::GrantLost(_)), "{end:?}");
+        assert!(end.source().is_some(), "what broke the connection is part of the story: {end:?}");
     }
 }
 
@@ -299,4 +300,24 @@ fn a_registration_says_until_when_it_is_good() {
     assert!(registration.usable_at(issued, Duration::from_secs(900)));
     assert!(!registration.usable_at(UnixSeconds::new(expires.get() - 900), Duration::from_secs(900)));
     let _: Registration = registration;
+}
+
+#[test]
+fn a_broken_body_does_not_hide_retry_after_and_a_429_cannot_have_lost_the_grant() {
+    let cut = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 60\r\ncontent-length: 100\r\n\r\n<html>";
+    let stub = Stub::polls([Step::Raw(cut.to_vec()), Step::fault("expired_token")]);
+    let end = sign_in(&stub.endpoint(), |_| {}).unwrap_err();
+    assert!(matches!(end.outcome, Outcome::Expired(Expiry::Service(_))), "{end:?}");
+    assert_eq!(end.elapsed, Duration::from_secs(5 + 60));
+}
+
+#[test]
+fn a_gateway_that_adds_many_headers_is_still_understood() {
+    let many: String = (0..110).map(|n| format!("x-gateway-{n}: {n}\r\n")).collect();
+    let long = format!("x-long: {}\r\n", "a".repeat(60_000));
+    for headers in [many, long] {
+        let headers: &'static str = Box::leak(headers.into_boxed_str());
+        let stub = Stub::polls([Step::Answer(400, headers, r#"{"error":"access_denied"}"#.to_owned())]);
+        assert!(matches!(outcome(&stub), Outcome::Denied(_)));
+    }
 }

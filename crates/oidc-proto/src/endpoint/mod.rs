@@ -147,6 +147,17 @@ impl Endpoint {
         self.urls().all(Url::is_https)
     }
 
+    /// Whether any request is encrypted, so that certificates are needed.
+    #[must_use]
+    pub fn uses_https(&self) -> bool {
+        self.urls().any(Url::is_https)
+    }
+
+    /// The hosts that requests go to, without ports; an IPv6 address has its brackets. One may come twice.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.urls().map(Url::host)
+    }
+
     /// The URI to send an operation's request to.
     pub(crate) fn uri(&self, dialect: Dialect, operation: Operation) -> Option<Uri> {
         match &self.0 {
@@ -282,7 +293,8 @@ mod tests {
         assert!(endpoint.clone().with_revocation("http://a.example/").is_err());
         assert!(endpoint.with_registration("http://a.example/").is_err());
         let mixed = Endpoint::oauth("http://127.0.0.1:1/d", fine).unwrap();
-        assert!(!mixed.is_loopback() && !mixed.is_https());
+        assert!(!mixed.is_loopback() && !mixed.is_https() && mixed.uses_https());
+        assert_eq!(mixed.hosts().collect::<Vec<_>>(), ["127.0.0.1", "a.example"]);
     }
 
     #[test]

@@ -61,6 +61,10 @@ impl Url {
         self.scheme == Scheme::HTTPS
     }
 
+    pub(super) fn host(&self) -> &str {
+        self.authority.host()
+    }
+
     /// `localhost`, 127.0.0.0/8 or `[::1]`, by name alone.
     pub(super) fn is_loopback(&self) -> bool {
         let host = self.authority.host();

@@ -1,0 +1,173 @@
+//! Which proxy to use: the environment's, as curl, Go and reqwest read it.
+//!
+//! ureq reads the environment too, but takes the first proxy variable there is whatever the URL's scheme, and matches
+//! `NO_PROXY` entries only to the letter.
+
+use std::net::IpAddr;
+
+use oidc_proto::Endpoint;
+use ureq::Proxy;
+
+/// The proxy for this endpoint, if the environment names one; `variable` reads the environment.
+///
+/// `HTTPS_PROXY` is for https, `HTTP_PROXY` for http, `ALL_PROXY` for what the others leave; each also in lower case.
+/// Hosts that `NO_PROXY` names, and loopback addresses, are reached directly.
+///
+/// # Errors
+/// The variable's value is no proxy URL.
+pub(crate) fn choose(
+    endpoint: &Endpoint,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Option<Proxy>, ureq::Error> {
+    let first =
+        |names: [&str; 2]| names.into_iter().find_map(&variable).filter(|value| !value.trim().is_empty());
+    let by_scheme = if endpoint.uses_https() {
+        first(["HTTPS_PROXY", "https_proxy"])
+    } else if variable("REQUEST_METHOD").is_some() {
+        // A CGI program: HTTP_PROXY may be a request's `Proxy` header (httpoxy).
+        None
+    } else {
+        first(["HTTP_PROXY", "http_proxy"])
+    };
+    let Some(url) = by_scheme.or_else(|| first(["ALL_PROXY", "all_proxy"])) else { return Ok(None) };
+    let exceptions = first(["NO_PROXY", "no_proxy"]).unwrap_or_default();
+    let (direct, through): (Vec<&str>, Vec<&str>) =
+        endpoint.hosts().partition(|host| is_loopback(host) || is_exempt(host, &exceptions));
+    if through.is_empty() {
+        return Ok(None);
+    }
+    let proxy = Proxy::new(url.trim())?;
+    let mut builder = Proxy::builder(proxy.protocol()).host(proxy.host()).port(proxy.port());
+    if let Some(user) = proxy.username() {
+        builder = builder.username(user);
+    }
+    if let Some(password) = proxy.password() {
+        builder = builder.password(password);
+    }
+    for host in direct {
+        builder = builder.no_proxy(host);
+    }
+    builder.build().map(Some)
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || address(host).is_some_and(|address| address.is_loopback())
+}
+
+fn address(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
+/// Whether `NO_PROXY` names the host: `*`, the host or a domain above it (with or without a dot in front), an address,
+/// or a range of addresses. A port in an entry is not looked at.
+fn is_exempt(host: &str, exceptions: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    exceptions
+        .split(',')
+        .map(|entry| entry.trim().to_ascii_lowercase())
+        .filter(|entry| !entry.is_empty())
+        .any(|entry| {
+            if entry == "*" {
+                return true;
+            }
+            if let Some(host) = address(&host) {
+                return in_range(host, &entry);
+            }
+            let domain = entry.trim_start_matches('*').trim_start_matches('.');
+            let domain = domain.split(':').next().unwrap_or_default();
+            host == domain || (!domain.is_empty() && host.ends_with(&format!(".{domain}")))
+        })
+}
+
+fn in_range(host: IpAddr, entry: &str) -> bool {
+    let (network, bits) =
+        entry.split_once('/').map_or((entry, None), |(network, bits)| (network, bits.parse().ok()));
+    let Some(network) = address(network) else { return false };
+    let same = |host: u128, network: u128, width: u32| {
+        let kept = bits.unwrap_or(width).min(width);
+        let mask = u128::MAX.checked_shl(width - kept).unwrap_or(0);
+        host & mask == network & mask
+    };
+    match (host, network) {
+        (IpAddr::V4(host), IpAddr::V4(network)) => same(host.to_bits().into(), network.to_bits().into(), 32),
+        (IpAddr::V6(host), IpAddr::V6(network)) => same(host.to_bits(), network.to_bits(), 128),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(url: &str, variables: &[(&str, &str)]) -> Option<String> {
+        let endpoint = Endpoint::allow_insecure_http(url).unwrap();
+        let find =
+            |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        choose(&endpoint, find).unwrap().map(|proxy| format!("{}:{}", proxy.host(), proxy.port()))
+    }
+
+    #[test]
+    fn each_scheme_has_its_variable_and_all_proxy_is_for_the_rest() {
+        let all = [("HTTP_PROXY", "http://a:1"), ("https_proxy", "http://b:2"), ("ALL_PROXY", "http://c:3")];
+        assert_eq!(chosen("https://x.example", &all).as_deref(), Some("b:2"));
+        assert_eq!(chosen("http://x.example", &all).as_deref(), Some("a:1"));
+        assert_eq!(chosen("https://x.example", &all[..1]), None);
+        assert_eq!(chosen("https://x.example", &all[2..]).as_deref(), Some("c:3"));
+        assert_eq!(chosen("https://x.example", &[("HTTPS_PROXY", " ")]), None);
+    }
+
+    #[test]
+    fn a_cgi_programs_http_proxy_is_not_believed() {
+        let cgi = [("HTTP_PROXY", "http://evil:1"), ("REQUEST_METHOD", "GET")];
+        assert_eq!(chosen("http://x.example", &cgi), None);
+    }
+
+    #[test]
+    fn loopback_is_never_sent_through_a_proxy() {
+        let all = [("ALL_PROXY", "http://c:3")];
+        for url in ["http://127.0.0.1:80", "http://localhost", "https://[::1]:443", "http://127.9.9.9"] {
+            assert_eq!(chosen(url, &all), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn no_proxy_names_hosts_domains_addresses_and_ranges() {
+        let with = |exceptions: &str, url: &str| {
+            chosen(url, &[("ALL_PROXY", "http://c:3"), ("NO_PROXY", exceptions)])
+        };
+        for (exceptions, url) in [
+            ("example.com", "https://example.com"),
+            ("example.com", "https://oidc.sub.example.com"),
+            ("a, .example.com", "https://x.EXAMPLE.com"),
+            ("*.example.com", "https://x.example.com"),
+            ("example.com:443", "https://example.com"),
+            ("*", "https://anything.example"),
+            ("10.0.0.0/8", "https://10.1.2.3"),
+            ("10.1.2.3", "https://10.1.2.3"),
+            ("fd00::/8", "https://[fd12::1]"),
+        ] {
+            assert_eq!(with(exceptions, url), None, "{exceptions} {url}");
+        }
+        for (exceptions, url) in [
+            ("example.com", "https://notexample.com"),
+            ("example.com", "https://example.com.evil.example"),
+            ("10.0.0.0/8", "https://11.1.2.3"),
+            ("10.0.0.0/8", "https://x.example"),
+            ("", "https://x.example"),
+            (" , .", "https://x.example"),
+        ] {
+            assert_eq!(with(exceptions, url).as_deref(), Some("c:3"), "{exceptions} {url}");
+        }
+    }
+
+    #[test]
+    fn each_url_of_a_provider_is_decided_on_its_own() {
+        let endpoint = Endpoint::oauth("http://127.0.0.1:1/d", "https://id.example/t").unwrap();
+        let proxy = choose(&endpoint, |name| (name == "HTTPS_PROXY").then(|| "http://u:p@c:3".to_owned()))
+            .unwrap()
+            .unwrap();
+        assert!(proxy.is_no_proxy(&"http://127.0.0.1:1/d".parse().unwrap()));
+        assert!(!proxy.is_no_proxy(&"https://id.example/t".parse().unwrap()));
+        assert_eq!((proxy.username(), proxy.password()), (Some("u"), Some("p")));
+    }
+}

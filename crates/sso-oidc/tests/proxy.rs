@@ -1,0 +1,98 @@
+//! Proxies from the environment, as a person behind one has them.
+
+mod common;
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use common::Program;
+use sso_oidc_server::TestServer;
+
+const REGISTER: [&str; 5] = ["register-client", "--client-name", "n", "--client-type", "public"];
+
+/// A proxy that opens no tunnel, and notes what it is asked for and with which credentials.
+fn proxy() -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&seen);
+    thread::spawn(move || {
+        for stream in listener.incoming().take(16) {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+            let mut head = lines.next().unwrap_or_default();
+            for line in lines.take_while(|line| !line.is_empty()) {
+                if line.to_lowercase().starts_with("proxy-authorization") {
+                    head.push_str(&line);
+                }
+            }
+            noted.lock().unwrap().push(head.clone());
+            let answer = "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n";
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    (address, seen)
+}
+
+fn register(program: &Program, endpoint: &str) -> common::Run {
+    program.run(&[&REGISTER[..], &["--allow-insecure-http", "--endpoint-url", endpoint]].concat())
+}
+
+#[test]
+fn requests_go_through_the_proxy_of_their_scheme_with_its_credentials() {
+    let (address, seen) = proxy();
+    let program =
+        Program::new().var("HTTP_PROXY", &format!("http://user:pass@{address}")).var("AWS_MAX_ATTEMPTS", "1");
+    let stderr = register(&program, "http://oidc.example.invalid").fails(255);
+    let first = seen.lock().unwrap().join("\n");
+    assert!(first.starts_with("CONNECT oidc.example.invalid:80 "), "{first}");
+    assert!(first.contains("dXNlcjpwYXNz"), "user:pass in base64: {first}");
+    assert!(!stderr.contains("pass"), "{stderr}");
+    // HTTP_PROXY is not for https: the name does not resolve, and nobody asks the proxy.
+    register(&program, "https://oidc.example.invalid").fails(255);
+    assert_eq!(seen.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn https_asks_the_proxy_for_a_tunnel_and_a_refusal_is_said_so() {
+    let (address, seen) = proxy();
+    let program =
+        Program::new().var("HTTPS_PROXY", &format!("http://{address}")).var("AWS_MAX_ATTEMPTS", "1");
+    let stderr = register(&program, "https://oidc.example.invalid").fails(255);
+    assert!(seen.lock().unwrap()[0].starts_with("CONNECT oidc.example.invalid:443"), "{seen:?}");
+    assert!(stderr.contains("Could not connect"), "{stderr}");
+}
+
+#[test]
+fn loopback_is_reached_directly_whatever_the_environment_says() {
+    let server = TestServer::start();
+    let (address, seen) = proxy();
+    let mut program = Program::new();
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"] {
+        program = program.var(name, &format!("http://{address}"));
+    }
+    register(&program, server.endpoint()).ok();
+    // The async adapter as well.
+    program.run(&["demo", "--async", "--approve", "--no-browser"]).ok();
+    assert_eq!(seen.lock().unwrap().len(), 0);
+}
+
+#[test]
+fn no_proxy_is_obeyed() {
+    let (address, seen) = proxy();
+    let program = Program::new()
+        .var("HTTP_PROXY", &format!("http://{address}"))
+        .var("NO_PROXY", "other.example, example.invalid")
+        .var("AWS_MAX_ATTEMPTS", "1");
+    register(&program, "http://oidc.sub.example.invalid").fails(255);
+    assert_eq!(seen.lock().unwrap().len(), 0);
+}
+
+#[test]
+fn a_proxy_that_is_none_is_named_before_anything_is_sent() {
+    let program = Program::new().var("HTTP_PROXY", "gopher://x");
+    let stderr = register(&program, "http://oidc.example.invalid").fails(253);
+    assert!(stderr.contains("the proxy that the environment names cannot be used"), "{stderr}");
+}
