@@ -73,15 +73,15 @@
 //!          cached registration
 //!   new ───────────────────────────────┐
 //!    │                                 │
-//!    ▼          Registered             ▼         Authorized
+//!    ▼          registration           ▼           codes
 //! Register ─────────────────────► Authorize ─────────────────► Prompt
-//!    ▲                                 │                         │ shown
-//!    │  cached client rejected, once   │                         ▼
-//!    ├─────────────────────────────────┴─────────────────────── Poll ⟲ pending, slow_down, no verdict, failure
-//!    │                                                           │
-//!    └── no verdict, failure: again, within the patience         ▼
+//!    ▲ ⟲ trouble                       │ ⟲ trouble               │ shown
+//!    │                                 │                         ▼
+//!    └─────────────────────────────────┴─────────────────────── Poll ⟲ pending, slow_down, trouble
+//!       cached client rejected, once                             │
+//!                                                                ▼
 //!                                            Ended: Granted, Denied, Expired, Rejected, Cancelled,
-//!                                                   GrantLost, Unreachable, ProtocolViolation
+//!                                                   GrantLost, Unreachable, ProtocolViolation, NotOffered
 //! ```
 //!
 //! * **Register**: RegisterClient is to be sent or under way. Without a verdict it is repeated within
@@ -90,7 +90,45 @@
 //!   replaced, once in a flow.
 //! * **Prompt**: the codes have arrived and the person has not seen them.
 //! * **Poll**: CreateToken is sent when it is due, until there is a verdict that ends it or the code has died.
-//! * **Ended**: for good. Nothing is sent, whatever is called.
+//! * **Ended**: for good. Nothing is sent, whatever is called. Every state can end; the table says how.
+//!
+//! # Every transition
+//!
+//! As [data](transitions::TABLE). The first row that fits counts; what no row names cannot happen in that state.
+//!
+//! | state | what happens | when | then |
+//! |---|---|---|---|
+//! | Register | registration |  | Authorize |
+//! | Register | `slow_down`, transient fault, no verdict, not sent, reply lost | patience over | Unreachable |
+//! | Register | `slow_down`, transient fault, no verdict, not sent, reply lost |  | Register |
+//! | Register | `authorization_pending`, `access_denied`, `expired_token`, `invalid_grant`, client not accepted, other fault |  | Rejected |
+//! | Register | broken success |  | ProtocolViolation |
+//! | Register | no endpoint |  | NotOffered |
+//! | Register | cancel |  | Cancelled |
+//! | Authorize | codes |  | Prompt |
+//! | Authorize | `slow_down`, transient fault, no verdict, not sent, reply lost | patience over | Unreachable |
+//! | Authorize | `slow_down`, transient fault, no verdict, not sent, reply lost |  | Authorize |
+//! | Authorize | client not accepted | cached registration | Register |
+//! | Authorize | `authorization_pending`, `access_denied`, `expired_token`, `invalid_grant`, client not accepted, other fault |  | Rejected |
+//! | Authorize | broken success |  | ProtocolViolation |
+//! | Authorize | cancel |  | Cancelled |
+//! | Prompt | shown |  | Poll |
+//! | Prompt | deadline |  | Expired |
+//! | Prompt | cancel |  | Cancelled |
+//! | Poll | token |  | Granted |
+//! | Poll | `authorization_pending` |  | Poll |
+//! | Poll | `slow_down` |  | Poll |
+//! | Poll | transient fault, no verdict, not sent, reply lost |  | Poll |
+//! | Poll | `access_denied` |  | Denied |
+//! | Poll | `expired_token`, `invalid_grant` | code may be spent | GrantLost |
+//! | Poll | `expired_token` |  | Expired |
+//! | Poll | client not accepted | cached registration | Register |
+//! | Poll | `invalid_grant`, client not accepted, other fault |  | Rejected |
+//! | Poll | broken success |  | ProtocolViolation |
+//! | Poll | deadline | no poll got a verdict | Unreachable |
+//! | Poll | deadline | code may be spent | GrantLost |
+//! | Poll | deadline |  | Expired |
+//! | Poll | cancel |  | Cancelled |
 //!
 //! # Rules
 //!
@@ -128,6 +166,7 @@ mod reply;
 mod result;
 mod state;
 mod tick;
+pub mod transitions;
 
 pub use action::{Action, Ticket, UserPrompt};
 pub use flow::{DeviceFlow, Phase};

@@ -206,3 +206,17 @@ fn an_operation_without_an_endpoint_ends_the_flow_at_once_and_sends_nothing() {
     assert_eq!(scenario.outcome(), Outcome::NotOffered(Operation::RegisterClient));
     assert_eq!(scenario.now, started);
 }
+
+#[test]
+fn a_service_that_gives_no_codes_within_the_patience_is_unreachable() {
+    let cached = Some(registration("cached"));
+    let mut scenario = Scenario::with_registration(policy().with_setup_patience(secs(2)), cached);
+    scenario.answer(Operation::StartDeviceAuthorization, unknown());
+    // After 1 s more it would be 3 s, with 2 s of patience.
+    scenario.answer(Operation::StartDeviceAuthorization, unknown());
+    let outcome = scenario.outcome();
+    assert!(
+        matches!(outcome, Outcome::Unreachable { operation: Operation::StartDeviceAuthorization, .. }),
+        "{outcome:?}"
+    );
+}

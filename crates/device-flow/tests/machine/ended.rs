@@ -3,7 +3,7 @@
 use device_flow::{Misuse, Operation, Outcome, Phase, Reply};
 use oidc_proto::FaultCode;
 
-use crate::scenario::{Scenario, authorization, fault, pending, policy, secs, token, unknown};
+use crate::scenario::{Scenario, authorization, fault, pending, policy, registration, secs, token, unknown};
 
 #[test]
 fn nothing_is_sent_after_success() {
@@ -24,6 +24,28 @@ fn nothing_is_sent_after_success() {
 fn a_cancelled_flow_sends_nothing_more() {
     let mut scenario = Scenario::polling(policy(), authorization());
     scenario.poll(pending());
+    scenario.flow.cancel();
+    assert_eq!(scenario.outcome(), Outcome::Cancelled);
+}
+
+#[test]
+fn a_flow_is_cancelled_in_any_state() {
+    let mut scenario = Scenario::new(policy());
+    scenario.flow.cancel();
+    assert_eq!(scenario.outcome(), Outcome::Cancelled);
+
+    let mut scenario = Scenario::new(policy());
+    scenario.answer(Operation::RegisterClient, Reply::Registered(registration("client")));
+    scenario.flow.cancel();
+    assert_eq!(scenario.outcome(), Outcome::Cancelled);
+
+    let mut scenario = Scenario::with_registration(policy(), Some(registration("cached")));
+    scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization()));
+    scenario.flow.cancel();
+    assert_eq!(scenario.outcome(), Outcome::Cancelled);
+    assert!(scenario.prompts.is_empty());
+
+    let mut scenario = Scenario::polling(policy(), authorization());
     scenario.flow.cancel();
     assert_eq!(scenario.outcome(), Outcome::Cancelled);
 }

@@ -8,3 +8,4 @@ mod register;
 mod rules;
 mod scenario;
 mod secrets;
+mod table;

@@ -3,7 +3,7 @@
 use device_flow::{Operation, Outcome, Phase, Reply, Trouble};
 use oidc_proto::{Fault, FaultCode};
 
-use crate::scenario::{Scenario, fault, not_sent, policy, registration, secs, unknown};
+use crate::scenario::{Scenario, fault, not_sent, policy, registration, response, secs, unknown};
 
 #[test]
 fn without_a_registration_the_first_request_is_register_client_at_once() {
@@ -88,4 +88,14 @@ fn a_retry_after_beyond_the_patience_ends_the_flow_instead_of_making_the_person_
     busy.retry_after = Some(secs(3600));
     scenario.answer(Operation::RegisterClient, Reply::Fault(busy));
     assert!(matches!(scenario.outcome(), Outcome::Unreachable { trouble: Trouble::Fault(_), .. }));
+}
+
+#[test]
+fn a_registration_without_an_id_is_a_violation_that_names_it() {
+    let mut scenario = Scenario::new(policy());
+    let (_, ticket) = scenario.next_send();
+    let reply = response(&ticket, 200, &[], r#"{"clientSecret":"s"}"#);
+    scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+    let Outcome::ProtocolViolation(violation) = scenario.outcome() else { panic!("no violation") };
+    assert_eq!((violation.operation, violation.member), (Operation::RegisterClient, "clientId"));
 }
