@@ -68,6 +68,8 @@ struct Run {
     registered: bool,
     first_poll_at_once: bool,
     session: Option<Session>,
+    /// What an earlier device code left of its floor.
+    not_before: Tick,
     polls: u32,
     ended: Option<Outcome>,
 }
@@ -98,6 +100,7 @@ impl Run {
             registered: cached,
             first_poll_at_once,
             session: None,
+            not_before: Tick::ZERO,
             polls: 0,
             ended: None,
         }
@@ -244,8 +247,13 @@ impl Run {
                 self.latest >= session.deadline && self.outstanding.is_none(),
                 "dead before its deadline"
             );
-            let by_clock =
-                matches!(outcome, Outcome::Expired(Expiry::Clock(_)) | Outcome::Unreachable { .. });
+            let by_clock = match outcome {
+                // Rule 6.
+                Outcome::GrantLost(Expiry::Clock(_)) => session.may_be_spent,
+                Outcome::Expired(Expiry::Clock(_)) => !session.may_be_spent,
+                Outcome::Unreachable { .. } => true,
+                _ => false,
+            };
             assert!(by_clock, "{outcome:?}");
             self.ended = Some(outcome);
         }
@@ -276,7 +284,9 @@ impl Run {
         if rejects_client && self.cached {
             // Rule 8: replaced, once.
             assert_eq!((outcome, self.flow.phase()), (None, Phase::Registering));
-            (self.cached, self.registered, self.session) = (false, false, None);
+            // The floor outlives the code that it was set for.
+            self.not_before = now + self.session.take().map_or(Duration::ZERO, |session| session.floor);
+            (self.cached, self.registered) = (false, false);
             return;
         }
         let retryable = match kind {
@@ -334,10 +344,11 @@ impl Run {
             }
             Operation::StartDeviceAuthorization => {
                 let floor = success.interval().unwrap_or(DEFAULT_INTERVAL).max(LEAST_INTERVAL);
+                let earliest = if self.first_poll_at_once { now } else { now + floor };
                 let session = Session {
                     deadline: now + success.life(),
                     floor,
-                    earliest: if self.first_poll_at_once { now } else { now + floor },
+                    earliest: earliest.max(self.not_before),
                     may_be_spent: false,
                     prompted: false,
                     request: None,

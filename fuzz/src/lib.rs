@@ -5,15 +5,42 @@
 //!
 //! | target | what it drives | what must hold |
 //! |---|---|---|
-//! | [`response`] | the client's reading of responses | no panic; what was read is written and read again the same; nothing printed depends on a secret |
-//! | [`request`] | the server's reading of requests | the same |
+//! | [`response`], [`oauth_response`] | the client's reading of responses | no panic; what was read is written and read again the same; nothing printed depends on a secret |
+//! | [`request`], [`oauth_request`] | the server's reading of requests | the same |
+//! | [`messages`] | both sides, by messages made of the bytes | what one side writes, the other reads |
+//! | [`differential`] | both sides' readers of JSON | they agree with serde_json's plain values on every member |
+//! | [`metadata`] | what a provider says of itself | it is the right provider's, reads again the same, and leads to no unsafe URL |
+//! | [`endpoint`] | base URLs, regions, start URLs | requests go to the host that was named, encrypted or within this machine |
+//! | [`pkce`] | verifiers and challenges | only a well-formed verifier matches, and only its own challenge |
+//! | [`retry_after`] | seconds and dates | the waiting time that the two headers say |
+//! | [`config`] | the AWS config file | errors name a line of the file; cache files stay in their folder |
 //! | [`flow`] | the client's state machine, by any sequence of calls | the rules of its documentation, held against a model |
+//! | [`authority`] | the authority's store, by any sequence of operations | no token without an approval, one token a code, no guess beyond the limit, nothing beyond its life or its capacity |
 
+mod authority;
+mod config;
+mod differential;
+mod endpoint;
 mod flow;
+mod hide;
+mod messages;
+mod metadata;
+mod oauth;
+mod pkce;
+mod retry_after;
 mod script;
 mod wire;
 
+pub use authority::authority;
+pub use config::config;
+pub use differential::differential;
+pub use endpoint::endpoint;
 pub use flow::flow;
+pub use messages::messages;
+pub use metadata::metadata;
+pub use oauth::{oauth_request, oauth_response};
+pub use pkce::pkce;
+pub use retry_after::retry_after;
 pub use wire::{request, response};
 
 #[cfg(test)]
@@ -40,19 +67,48 @@ mod tests {
         assert!(seeds >= 10, "{target} has {seeds} seeds");
     }
 
-    #[test]
-    fn responses_near_the_seeds_break_no_rule() {
-        near_the_seeds("response", crate::response);
+    /// One test a target.
+    macro_rules! targets {
+        ($($target:ident)*) => {
+            /// The names of the targets that are tested.
+            const TARGETS: &[&str] = &[$(stringify!($target)),*];
+
+            mod near_the_seeds_no_rule_is_broken {
+                $(
+                    #[test]
+                    fn $target() {
+                        super::near_the_seeds(stringify!($target), crate::$target);
+                    }
+                )*
+            }
+        };
+    }
+
+    targets! {
+        authority
+        config
+        differential
+        endpoint
+        flow
+        messages
+        metadata
+        oauth_request
+        oauth_response
+        pkce
+        request
+        response
+        retry_after
     }
 
     #[test]
-    fn requests_near_the_seeds_break_no_rule() {
-        near_the_seeds("request", crate::request);
-    }
-
-    #[test]
-    fn flows_near_the_seeds_break_no_rule() {
-        near_the_seeds("flow", crate::flow);
+    fn every_target_that_libfuzzer_runs_is_tested() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz_targets");
+        let mut files: Vec<String> = std::fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+            .collect();
+        files.sort_unstable();
+        assert_eq!(files, TARGETS);
     }
 
     /// So that a seed does not come to stand for less than its name says.

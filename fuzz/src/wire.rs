@@ -1,17 +1,19 @@
-//! The wire, both directions.
+//! The wire, both directions, in AWS's dialect; and what holds for both dialects.
 
 use core::fmt::Debug;
 
 use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use oidc_proto::{
-    Answer, Call, Client, CreateTokenRequest, DeviceAuthorization, Dialect, Endpoint, Fault, FaultCode,
-    Grant, Operation, RegisterClientRequest, Registration, Secret, ServerRequest,
-    StartDeviceAuthorizationRequest, Token,
+    Answer, Call, CreateTokenRequest, Dialect, Endpoint, Fault, FaultCode, Operation, RegisterClientRequest,
+    ServerRequest, StartDeviceAuthorizationRequest,
 };
 
+use crate::hide::{hide_authorization, hide_registration, hide_request, hide_token};
+
 /// Picked by a digit or letter, counted from `0`, so that seeds can be written by hand.
-const STATUSES: [u16; 16] = [200, 400, 401, 403, 404, 429, 500, 502, 503, 302, 204, 201, 100, 304, 418, 599];
+pub(crate) const STATUSES: [u16; 16] =
+    [200, 400, 401, 403, 404, 429, 500, 502, 503, 302, 204, 201, 100, 304, 418, 599];
 
 const EXCEPTIONS: [&str; 4] = [
     "SlowDownException:http://internal.amazon.com/coral/com.amazonaws.sso.oidc/",
@@ -20,7 +22,7 @@ const EXCEPTIONS: [&str; 4] = [
     "BrandNewException",
 ];
 
-fn pick<T: Copy>(from: &[T], byte: u8) -> T {
+pub(crate) fn pick<T: Copy>(from: &[T], byte: u8) -> T {
     from[usize::from(byte.wrapping_sub(b'0')) % from.len()]
 }
 
@@ -60,22 +62,23 @@ pub fn response(data: &[u8]) {
     }
     *response.body_mut() = body.to_vec();
     match operation % 3 {
-        0 => read::<RegisterClientRequest>(&response, hide_registration),
-        1 => read::<StartDeviceAuthorizationRequest>(&response, hide_authorization),
-        _ => read::<CreateTokenRequest>(&response, hide_token),
+        0 => read::<RegisterClientRequest>(Dialect::Aws, &response, hide_registration),
+        1 => read::<StartDeviceAuthorizationRequest>(Dialect::Aws, &response, hide_authorization),
+        _ => read::<CreateTokenRequest>(Dialect::Aws, &response, hide_token),
     }
 }
 
-fn read<C: Call>(response: &Response<Vec<u8>>, hide: fn(C::Answer) -> C::Answer)
+/// Reads a response in a dialect, and holds what was read against what was there.
+pub(crate) fn read<C: Call>(dialect: Dialect, response: &Response<Vec<u8>>, hide: fn(C::Answer) -> C::Answer)
 where
     C::Answer: Clone + Debug + PartialEq,
 {
-    let answer = Dialect::Aws.decode::<C, _>(response);
+    let answer = dialect.decode::<C, _>(response);
     let shown = format!("{answer:?}");
     match answer {
         Answer::Success(success) => {
             assert!(response.status().is_success());
-            let again = Dialect::Aws.decode::<C, _>(&Dialect::Aws.encode_success::<C>(&success));
+            let again = dialect.decode::<C, _>(&dialect.encode_success::<C>(&success));
             assert_eq!(again, Answer::Success(success.clone()), "what was read must read again the same");
             let hidden = Answer::Success(hide(success));
             assert_eq!(shown, format!("{hidden:?}"), "what is printed must not depend on a secret");
@@ -84,7 +87,7 @@ where
             assert!(!response.status().is_redirection());
             assert!(!fault.code.error().is_empty());
             no_controls(&fault.to_string());
-            reads_again::<C>(&fault);
+            reads_again::<C>(dialect, &fault);
         }
         Answer::NoVerdict(none) => {
             assert_eq!(none.status, response.status().as_u16());
@@ -98,47 +101,30 @@ where
     }
 }
 
-/// A fault that the model knows survives the way to a client.
-fn reads_again<C: Call>(fault: &Fault)
+/// A fault that the model knows survives the way to a client. The OAuth dialect has no words for what AWS adds to it,
+/// and less than Unicode for a description.
+pub(crate) fn reads_again<C: Call>(dialect: Dialect, fault: &Fault)
 where
     C::Answer: Debug + PartialEq,
 {
-    if !matches!(fault.code, FaultCode::Other(_)) {
-        let again = Dialect::Aws.decode::<C, _>(&Dialect::Aws.encode_fault(fault));
-        assert_eq!(again, Answer::Fault(fault.clone()), "a fault must read again the same");
+    if matches!(fault.code, FaultCode::Other(_)) {
+        return;
     }
+    let again = dialect.decode::<C, _>(&dialect.encode_fault(fault));
+    if dialect == Dialect::Aws {
+        assert_eq!(again, Answer::Fault(fault.clone()), "a fault must read again the same");
+        return;
+    }
+    let Answer::Fault(again) = again else { panic!("{fault:?} reads again as {again:?}") };
+    let kept = |fault: &Fault| {
+        (fault.code.error().to_owned(), fault.status, fault.retry_after, fault.request_id.clone())
+    };
+    assert_eq!(kept(&again), kept(fault), "a fault must read again the same");
 }
 
 /// What is shown to a person must not drive the terminal.
-fn no_controls(text: &str) {
+pub(crate) fn no_controls(text: &str) {
     assert!(!text.chars().any(char::is_control), "{text:?}");
-}
-
-fn hide_client(client: Client) -> Client {
-    let mut hidden = Client::new(client.id, Secret::from("hidden"));
-    hidden.secret = client.secret.map(hide);
-    hidden
-}
-
-fn hide(_: Secret) -> Secret {
-    Secret::from("hidden")
-}
-
-fn hide_registration(mut registration: Registration) -> Registration {
-    registration.client = hide_client(registration.client);
-    registration
-}
-
-fn hide_authorization(mut authorization: DeviceAuthorization) -> DeviceAuthorization {
-    authorization.device_code = hide(authorization.device_code);
-    authorization
-}
-
-fn hide_token(mut token: Token) -> Token {
-    token.access_token = hide(token.access_token);
-    token.refresh_token = token.refresh_token.map(hide);
-    token.id_token = token.id_token.map(hide);
-    token
 }
 
 /// Reads a request. The first byte is the operation (`r`, `s` or `t`); the rest is the body.
@@ -163,7 +149,7 @@ pub fn request(data: &[u8]) {
         Err(fault) => {
             assert_eq!(fault.status, 400);
             no_controls(&fault.to_string());
-            reads_again::<CreateTokenRequest>(&fault);
+            reads_again::<CreateTokenRequest>(Dialect::Aws, &fault);
         }
     }
 }
@@ -173,30 +159,4 @@ fn send<C: Call>(call: &C) -> Result<ServerRequest, Fault> {
     let request = Dialect::Aws.encode(&endpoint, call);
     let operation = Dialect::Aws.operation(request.method(), request.uri().path())?;
     Dialect::Aws.decode_request(operation, request.body().as_ref())
-}
-
-fn hide_request(request: ServerRequest) -> ServerRequest {
-    match request {
-        ServerRequest::RegisterClient(call) => ServerRequest::RegisterClient(call),
-        ServerRequest::StartDeviceAuthorization(mut call) => {
-            call.client = hide_client(call.client);
-            ServerRequest::StartDeviceAuthorization(call)
-        }
-        ServerRequest::CreateToken(mut call) => {
-            call.client = hide_client(call.client);
-            call.grant = match call.grant {
-                Grant::DeviceCode { device_code } => Grant::DeviceCode { device_code: hide(device_code) },
-                Grant::RefreshToken { refresh_token } => {
-                    Grant::RefreshToken { refresh_token: hide(refresh_token) }
-                }
-                Grant::AuthorizationCode { code, redirect_uri, code_verifier } => Grant::AuthorizationCode {
-                    code: hide(code),
-                    redirect_uri,
-                    code_verifier: code_verifier.map(hide),
-                },
-                other => other,
-            };
-            ServerRequest::CreateToken(call)
-        }
-    }
 }

@@ -1,0 +1,342 @@
+//! The authority's store, driven by any sequence of operations and held against a model of who may have what.
+
+use core::time::Duration;
+use std::collections::BTreeSet;
+
+use device_authority::{
+    Capacity, Entropy, GuessLimit, Memory, Moment, NoEntropy, PersonError, Policy, SlowDown, Source, Verdict,
+};
+use oidc_proto::{
+    Client, CreateTokenRequest, DeviceAuthorization, Fault, FaultCode, Grant, RegisterClientRequest, Secret,
+    StartDeviceAuthorizationRequest, Token,
+};
+
+use crate::script::Bytes;
+
+/// The operations, by the letter that stands for them in a seed. Any other byte stands for one of them too.
+const CALLS: &[u8] = b"rspadlgftjbx";
+
+/// Drives a store. The first byte is the policy, the others are operations with their arguments; see the seeds.
+pub fn authority(data: &[u8]) {
+    let mut bytes = Bytes(data);
+    let mut run = Run::new(bytes.next());
+    // A longer history says no more than a shorter one, and costs more.
+    for _ in 0..256 {
+        if bytes.0.is_empty() {
+            return;
+        }
+        let call = bytes.one_of(CALLS);
+        run.call(call, &mut bytes);
+    }
+}
+
+/// What the model knows of a device.
+struct Device {
+    client: usize,
+    answer: DeviceAuthorization,
+    ends: Moment,
+    approved: bool,
+    denied: bool,
+    lapsed: bool,
+    collected: bool,
+}
+
+impl Device {
+    fn is_over(&self, now: Moment) -> bool {
+        self.lapsed || now >= self.ends
+    }
+}
+
+/// A chain of refresh tokens: the one that is good, those that were, and whose they are.
+struct Chain {
+    client: usize,
+    current: Option<Secret>,
+    spent: Vec<Secret>,
+}
+
+struct Run {
+    store: Memory,
+    capacity: Capacity,
+    policy: Policy,
+    now: Moment,
+    latest: Moment,
+    drawn: Drawn,
+    clients: Vec<Client>,
+    devices: Vec<Device>,
+    chains: Vec<Chain>,
+    /// Every code and token that was ever given out.
+    given: BTreeSet<String>,
+    /// Wrong codes in a row without the clock moving.
+    wrong: u32,
+}
+
+impl Run {
+    fn new(flags: u8) -> Self {
+        let small = Capacity::default().with_clients(3).with_devices(4).with_chains(2).with_sources(2);
+        let capacity = if flags & 1 == 0 { Capacity::default() } else { small };
+        let slow_down = match flags >> 1 & 3 {
+            0 => SlowDown::Grace,
+            1 => SlowDown::Strict,
+            _ => SlowDown::Off,
+        };
+        let policy = Policy::default()
+            .with_slow_down(slow_down)
+            .with_guesses(GuessLimit::default().with_per_source(3));
+        let now = Moment::new(Duration::from_secs(1_000_000));
+        Self {
+            store: Memory::new(capacity),
+            capacity,
+            policy,
+            now,
+            latest: now,
+            drawn: Drawn(0),
+            clients: Vec::new(),
+            devices: Vec::new(),
+            chains: Vec::new(),
+            given: BTreeSet::new(),
+            wrong: 0,
+        }
+    }
+
+    fn call(&mut self, call: u8, bytes: &mut Bytes<'_>) {
+        match call {
+            b'r' => self.register(bytes),
+            b's' => self.start(bytes),
+            b'p' => self.poll(bytes),
+            b'a' => self.decide(bytes, Verdict::Approve),
+            b'd' => self.decide(bytes, Verdict::Deny),
+            b'l' => self.decide(bytes, Verdict::Lapse),
+            b'g' => self.guess(bytes),
+            b'f' => self.refresh(bytes),
+            b't' => self.sleep(Duration::from_secs(bytes.seconds())),
+            b'j' => self.sleep(Duration::from_secs(bytes.seconds() * 86_400)),
+            b'b' => {
+                self.now =
+                    Moment::new(self.now.since_epoch().saturating_sub(Duration::from_secs(bytes.seconds())));
+                self.wrong = 0;
+            }
+            _ => self.steal(bytes),
+        }
+        let counts = self.store.counts();
+        assert!(counts.clients <= self.capacity.clients && counts.devices <= self.capacity.devices);
+        assert!(counts.chains <= self.capacity.chains && counts.sources <= self.capacity.sources);
+        let pending: BTreeSet<_> = self.store.pending(self.now).map(|code| code.to_string()).collect();
+        for device in &self.devices {
+            if device.approved || device.denied || device.is_over(self.now) {
+                assert!(
+                    !pending.contains(&device.answer.user_code),
+                    "decided or dead, and still to be decided on"
+                );
+            }
+        }
+    }
+
+    fn sleep(&mut self, time: Duration) {
+        self.now = self.now.after(time);
+        self.latest = self.latest.max(self.now);
+        self.wrong = 0;
+    }
+
+    /// Everything that is given out is new.
+    fn gives(&mut self, secret: &Secret) {
+        assert!(self.given.insert(secret.expose().to_owned()), "given out twice");
+    }
+
+    fn register(&mut self, bytes: &mut Bytes<'_>) {
+        let scopes: &[&str] = if bytes.next().is_multiple_of(2) { &[] } else { &["sso:account:access"] };
+        let request = RegisterClientRequest::new("n").with_scopes(scopes.iter().copied());
+        match self.store.register_client(&self.policy, &request, self.now, &mut self.drawn) {
+            Ok(registration) => {
+                let secret = registration.client.secret.clone().expect("AWS's clients have secrets");
+                self.gives(&secret);
+                self.clients.push(registration.client);
+            }
+            Err(fault) => assert!(is_full(&fault) && self.capacity.clients == 3, "{fault}"),
+        }
+    }
+
+    fn client(&self, bytes: &mut Bytes<'_>) -> Option<usize> {
+        let at = usize::from(bytes.next().wrapping_sub(b'0'));
+        at.checked_rem(self.clients.len())
+    }
+
+    fn device(&self, bytes: &mut Bytes<'_>) -> Option<usize> {
+        let at = usize::from(bytes.next().wrapping_sub(b'0'));
+        at.checked_rem(self.devices.len())
+    }
+
+    fn start(&mut self, bytes: &mut Bytes<'_>) {
+        let Some(client) = self.client(bytes) else { return };
+        let request = StartDeviceAuthorizationRequest::new(self.clients[client].clone(), "https://x.example");
+        match self.store.start_device_authorization(&self.policy, &request, self.now, &mut self.drawn) {
+            Ok(answer) => {
+                self.gives(&answer.device_code);
+                let ends = self.now.after(self.policy.device_ttl);
+                let (approved, denied, lapsed, collected) = (false, false, false, false);
+                self.devices.push(Device { client, answer, ends, approved, denied, lapsed, collected });
+            }
+            Err(fault) if is_full(&fault) => assert_eq!(self.capacity.devices, 4, "{fault}"),
+            // A registration that has lapsed.
+            Err(fault) => assert!(fault.code == FaultCode::InvalidClient, "{fault}"),
+        }
+    }
+
+    fn ask(&mut self, client: &Client, grant: Grant) -> Result<Token, Fault> {
+        let request = CreateTokenRequest::new(client.clone(), grant);
+        let answer = self.store.create_token(&self.policy, &request, self.now, &mut self.drawn);
+        if let Ok(token) = &answer {
+            let refresh = token.refresh_token.clone();
+            self.gives(&token.access_token.clone());
+            if let Some(refresh) = refresh {
+                self.gives(&refresh);
+            }
+        }
+        answer
+    }
+
+    /// A device polls as its own client.
+    fn poll(&mut self, bytes: &mut Bytes<'_>) {
+        let Some(at) = self.device(bytes) else { return };
+        let client = self.devices[at].client;
+        let grant = Grant::DeviceCode { device_code: self.devices[at].answer.device_code.clone() };
+        let answer = self.ask(&self.clients[client].clone(), grant);
+        let (now, latest) = (self.now, self.latest);
+        let device = &mut self.devices[at];
+        match answer {
+            Ok(token) => {
+                assert!(device.approved && !device.denied && !device.collected && !device.is_over(now));
+                device.collected = true;
+                if token.refresh_token.is_some() {
+                    self.chains.push(Chain { client, current: token.refresh_token, spent: Vec::new() });
+                }
+            }
+            Err(fault) => match fault.code {
+                FaultCode::AuthorizationPending | FaultCode::SlowDown => {
+                    assert!(!device.approved && !device.denied && !device.is_over(now), "{fault}");
+                }
+                FaultCode::AccessDenied => assert!(device.denied && !device.is_over(now)),
+                FaultCode::ExpiredToken => {
+                    assert!(device.is_over(now) && !device.collected);
+                }
+                // Collected already, or forgotten since.
+                FaultCode::InvalidGrant => assert!(device.collected || latest >= device.ends, "{fault}"),
+                FaultCode::InvalidClient => {
+                    assert!(
+                        latest.since(Moment::new(Duration::from_secs(1_000_000)))
+                            >= self.policy.registration_ttl
+                    );
+                }
+                _ => panic!("{fault}"),
+            },
+        }
+    }
+
+    /// A client that is not the device's tries its code.
+    fn steal(&mut self, bytes: &mut Bytes<'_>) {
+        let (Some(thief), Some(at)) = (self.client(bytes), self.device(bytes)) else { return };
+        if thief == self.devices[at].client {
+            return;
+        }
+        let grant = Grant::DeviceCode { device_code: self.devices[at].answer.device_code.clone() };
+        let fault = self.ask(&self.clients[thief].clone(), grant).expect_err("another client's code");
+        assert!(matches!(fault.code, FaultCode::InvalidGrant | FaultCode::InvalidClient), "{fault}");
+        for chain in 0..self.chains.len() {
+            let Some(token) = self.chains[chain].current.clone() else { continue };
+            if self.chains[chain].client != thief {
+                let grant = Grant::RefreshToken { refresh_token: token };
+                assert!(
+                    self.ask(&self.clients[thief].clone(), grant).is_err(),
+                    "another client's refresh token"
+                );
+            }
+        }
+    }
+
+    fn decide(&mut self, bytes: &mut Bytes<'_>, verdict: Verdict) {
+        let Some(at) = self.device(bytes) else { return };
+        let code = self.devices[at].answer.user_code.to_lowercase().replace('-', " ");
+        let reviewed = self.store.review(&self.policy, None, &code, self.now);
+        let decided = self.store.decide(&self.policy, None, &code, verdict, self.now);
+        if let Err(error) = reviewed
+            && error != PersonError::Expired
+        {
+            assert_eq!(decided, Err(error), "what cannot be looked at cannot be decided on");
+        }
+        let device = &mut self.devices[at];
+        match decided {
+            Ok(()) => {
+                assert!(!device.approved && !device.denied && !device.is_over(self.now));
+                match verdict {
+                    Verdict::Approve => device.approved = true,
+                    Verdict::Deny => device.denied = true,
+                    _ => device.lapsed = true,
+                }
+            }
+            Err(PersonError::Decided) => assert!(device.approved || device.denied),
+            Err(PersonError::Expired) => assert!(device.is_over(self.now)),
+            Err(PersonError::Unknown) => assert!(self.latest >= device.ends || device.collected),
+            Err(error) => panic!("a trusted caller is not limited: {error}"),
+        }
+    }
+
+    /// A stranger tries codes that nobody has.
+    fn guess(&mut self, bytes: &mut Bytes<'_>) {
+        let source = Source::of(core::net::IpAddr::from([10, 0, 0, bytes.next() % 2]));
+        match self.store.decide(&self.policy, Some(source), "BCDF-0000", Verdict::Approve, self.now) {
+            Err(PersonError::Unknown) => self.wrong += 1,
+            Err(PersonError::TooManyGuesses(too_many)) => {
+                assert!(too_many.wait <= self.policy.guesses.window)
+            }
+            other => panic!("a code of characters that no code has: {other:?}"),
+        }
+        // Two sources, three each.
+        assert!(self.wrong <= 6, "guesses beyond the limit were looked at");
+    }
+
+    fn refresh(&mut self, bytes: &mut Bytes<'_>) {
+        let choice = usize::from(bytes.next().wrapping_sub(b'0'));
+        let Some(at) = (choice >> 1).checked_rem(self.chains.len()) else { return };
+        let chain = &self.chains[at];
+        let reuse = choice & 1 != 0;
+        let token = if reuse { chain.spent.last() } else { chain.current.as_ref() };
+        let Some(token) = token.cloned() else { return };
+        let client = self.clients[chain.client].clone();
+        let answer = self.ask(&client, Grant::RefreshToken { refresh_token: token.clone() });
+        let chain = &mut self.chains[at];
+        match answer {
+            Ok(fresh) => {
+                assert!(!reuse, "a refresh token is good once");
+                chain.spent.push(token);
+                chain.current = Some(fresh.refresh_token.expect("a rotation has a successor"));
+            }
+            Err(fault) => {
+                assert!(matches!(fault.code, FaultCode::InvalidGrant | FaultCode::InvalidClient), "{fault}");
+                if reuse && fault.code == FaultCode::InvalidGrant {
+                    // One of the two users is a thief: the successor must be dead too.
+                    if let Some(current) = chain.current.take() {
+                        let answer = self.ask(&client, Grant::RefreshToken { refresh_token: current });
+                        assert!(answer.is_err(), "the chain has ended");
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn is_full(fault: &Fault) -> bool {
+    fault.code == FaultCode::SlowDown
+        && fault.description.as_ref().is_some_and(|text| text.contains("holds as many"))
+}
+
+/// Bytes that never repeat, so that every code is new.
+struct Drawn(u64);
+
+impl Entropy for Drawn {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        bytes.fill_with(|| {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (self.0 >> 56) as u8
+        });
+        Ok(())
+    }
+}

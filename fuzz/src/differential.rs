@@ -1,0 +1,320 @@
+//! The readers of this project against serde_json's plain values: whenever both accept, they agree on every member.
+
+use core::time::Duration;
+
+use http::{Response, StatusCode};
+use oidc_proto::oauth::Metadata;
+use oidc_proto::{
+    Answer, CreateTokenRequest, Dialect, FaultCode, NoVerdictReason, Operation, RegisterClientRequest,
+    Secret, ServerRequest, StartDeviceAuthorizationRequest, UnixSeconds, Violation, ViolationKind,
+};
+use serde_json::{Map, Value};
+
+type Object = Map<String, Value>;
+
+/// Reads a body as the answer to each operation, and as each request, of one dialect. The first byte is the dialect (`a`
+/// or `o`), the second whether the status is a success (`s`) or an error (`e`); the rest is the body.
+pub fn differential(data: &[u8]) {
+    let [dialect, status, body @ ..] = data else { return };
+    let dialect = if dialect % 2 == 0 { Dialect::OAuth } else { Dialect::Aws };
+    let status = if status % 2 == 0 { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let Ok(Value::Object(object)) = serde_json::from_slice::<Value>(body) else { return };
+    let spelling = Spelling { dialect, object: &object };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    registration(&spelling, &response);
+    authorization(&spelling, &response);
+    token(&spelling, &response);
+    requests(&spelling, body);
+    if dialect == Dialect::OAuth {
+        metadata(&object, &response);
+    }
+}
+
+/// An object, and how its members are spelled.
+struct Spelling<'a> {
+    dialect: Dialect,
+    object: &'a Object,
+}
+
+/// What a member says, if it says anything.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind<T> {
+    Absent,
+    Is(T),
+    Wrong,
+}
+
+impl<'a> Spelling<'a> {
+    fn member(&self, snake: &str) -> &'a Value {
+        let name = if self.dialect == Dialect::Aws { camel(snake) } else { snake.to_owned() };
+        self.object.get(&name).unwrap_or(&Value::Null)
+    }
+
+    fn text(&self, snake: &str) -> Option<&'a str> {
+        self.member(snake).as_str().filter(|text| !text.is_empty())
+    }
+
+    fn number(&self, snake: &str) -> Kind<i64> {
+        match self.member(snake) {
+            Value::Null => Kind::Absent,
+            Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+                (Some(whole), _) => Kind::Is(whole),
+                (None, Some(_)) => Kind::Is(i64::MAX),
+                (None, None) => Kind::Is(number.as_f64().unwrap().trunc() as i64),
+            },
+            Value::String(text) => match (text.trim().parse::<i64>(), text.trim().parse::<f64>()) {
+                (Ok(whole), _) => Kind::Is(whole),
+                (Err(_), Ok(fraction)) if fraction.is_finite() => Kind::Is(fraction.trunc() as i64),
+                _ => Kind::Wrong,
+            },
+            Value::Bool(_) | Value::Array(_) | Value::Object(_) => Kind::Wrong,
+        }
+    }
+
+    /// What is wrong with a text that must be there.
+    fn text_is_bad(&self, snake: &str) -> Option<ViolationKind> {
+        match self.member(snake) {
+            Value::Null => Some(ViolationKind::Missing),
+            Value::String(text) if text.is_empty() => Some(ViolationKind::Empty),
+            Value::String(_) => None,
+            _ => Some(ViolationKind::WrongType),
+        }
+    }
+
+    fn lifetime_is_bad(&self, snake: &str, must: bool) -> Option<ViolationKind> {
+        match self.number(snake) {
+            Kind::Absent => must.then_some(ViolationKind::Missing),
+            Kind::Is(seconds) if seconds > 0 => None,
+            Kind::Is(_) => Some(ViolationKind::OutOfRange),
+            Kind::Wrong => Some(ViolationKind::WrongType),
+        }
+    }
+
+    fn duration(&self, snake: &str) -> Option<Duration> {
+        match self.number(snake) {
+            Kind::Is(seconds) => Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0))),
+            Kind::Absent | Kind::Wrong => None,
+        }
+    }
+
+    fn time(&self, snake: &str) -> Option<UnixSeconds> {
+        match self.number(snake) {
+            Kind::Is(seconds) => Some(UnixSeconds::new(seconds)),
+            Kind::Absent | Kind::Wrong => None,
+        }
+    }
+
+    fn broken(&self, violation: &Violation, bad: &[(&str, Option<ViolationKind>)]) {
+        let first = bad.iter().find_map(|(snake, kind)| kind.map(|kind| (*snake, kind)));
+        let (snake, kind) = first.unwrap_or_else(|| panic!("nothing is wrong, but {violation}"));
+        let name = if self.dialect == Dialect::Aws { camel(snake) } else { snake.to_owned() };
+        assert_eq!((violation.member, violation.kind), (name.as_str(), kind));
+    }
+
+    /// What every operation's answer has in common: whether it is a fault, which, and no verdict only without a name.
+    fn is_no_success<T: core::fmt::Debug>(&self, status: StatusCode, answer: &Answer<T>) {
+        let own = |name: &str| self.object.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let error = own("error");
+        let shapes = if status.is_success() { [None, None] } else { [own("__type"), own("code")] };
+        match answer {
+            Answer::Fault(fault) => {
+                let named = shapes.into_iter().flatten().find_map(FaultCode::from_exception);
+                let by_error = [error, shapes[1]].into_iter().flatten().find_map(FaultCode::from_error);
+                match named.or(by_error) {
+                    Some(known) => assert_eq!(fault.code, known),
+                    None => assert!(matches!(fault.code, FaultCode::Other(_)), "{fault}"),
+                }
+                if self.dialect == Dialect::OAuth
+                    && let (FaultCode::Other(text), Some(error)) = (&fault.code, error)
+                {
+                    assert!(
+                        *text == oidc_proto::printable(error)
+                            || oidc_proto::printable(error).trim().is_empty()
+                    );
+                }
+                assert_eq!(fault.description.as_deref(), own("error_description").or_else(|| own("message")));
+                assert_eq!(fault.reason.as_deref(), own("reason"));
+                assert_eq!(fault.endpoint.as_deref(), own("endpoint"));
+            }
+            Answer::NoVerdict(none) => {
+                assert_eq!(none.reason, NoVerdictReason::UnnamedError, "both readers see an object");
+                assert!(!status.is_success());
+            }
+            Answer::Success(_) | Answer::Violation(_) => {
+                assert!(status.is_success());
+                assert!(
+                    error.is_none_or(|error| oidc_proto::printable(error).trim().is_empty()),
+                    "{error:?}"
+                );
+            }
+        }
+    }
+}
+
+fn camel(snake: &str) -> String {
+    let mut words = snake.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |name, word| {
+        let (initial, rest) = word.split_at(1);
+        name + &initial.to_ascii_uppercase() + rest
+    })
+}
+
+fn shown(secret: Option<&Secret>) -> Option<&str> {
+    secret.map(Secret::expose)
+}
+
+fn registration(said: &Spelling<'_>, response: &Response<&[u8]>) {
+    let answer = said.dialect.decode::<RegisterClientRequest, _>(response);
+    said.is_no_success(response.status(), &answer);
+    let aws = said.dialect == Dialect::Aws;
+    match answer {
+        Answer::Success(read) => {
+            assert_eq!(Some(read.client.id.as_str()), said.text("client_id"));
+            assert_eq!(shown(read.client.secret.as_ref()), said.text("client_secret"));
+            assert!(!aws || read.client.secret.is_some());
+            assert_eq!(read.issued_at, said.time("client_id_issued_at"));
+            let end = said.time("client_secret_expires_at").filter(|end| end.get() != 0);
+            assert_eq!(read.expires_at, end);
+            let url = |name| said.text(name).filter(|_| aws);
+            assert_eq!(read.authorization_endpoint.as_deref(), url("authorization_endpoint"));
+            assert_eq!(read.token_endpoint.as_deref(), url("token_endpoint"));
+        }
+        Answer::Violation(violation) => {
+            let secret = said.text_is_bad("client_secret").filter(|_| aws);
+            said.broken(
+                &violation,
+                &[("client_id", said.text_is_bad("client_id")), ("client_secret", secret)],
+            );
+        }
+        Answer::Fault(_) | Answer::NoVerdict(_) => {}
+    }
+}
+
+fn authorization(said: &Spelling<'_>, response: &Response<&[u8]>) {
+    // Google's spelling stands for the same member; which of two counts is which comes last.
+    let google = |name: &str| said.dialect == Dialect::OAuth && said.object.contains_key(name);
+    if google("verification_url") || google("verification_url_complete") {
+        return;
+    }
+    let answer = said.dialect.decode::<StartDeviceAuthorizationRequest, _>(response);
+    said.is_no_success(response.status(), &answer);
+    match answer {
+        Answer::Success(read) => {
+            assert_eq!(Some(read.device_code.expose()), said.text("device_code"));
+            assert_eq!(Some(read.user_code.as_str()), said.text("user_code"));
+            assert_eq!(Some(read.verification_uri.as_str()), said.text("verification_uri"));
+            assert_eq!(read.verification_uri_complete.as_deref(), said.text("verification_uri_complete"));
+            assert_eq!(Some(read.expires_in), said.duration("expires_in"));
+            assert_eq!(read.interval, said.duration("interval"));
+        }
+        Answer::Violation(violation) => {
+            let mut bad = ["device_code", "user_code", "verification_uri"]
+                .map(|name| (name, said.text_is_bad(name)))
+                .to_vec();
+            bad.push(("expires_in", said.lifetime_is_bad("expires_in", true)));
+            said.broken(&violation, &bad);
+        }
+        Answer::Fault(_) | Answer::NoVerdict(_) => {}
+    }
+}
+
+fn token(said: &Spelling<'_>, response: &Response<&[u8]>) {
+    let answer = said.dialect.decode::<CreateTokenRequest, _>(response);
+    said.is_no_success(response.status(), &answer);
+    let aws = said.dialect == Dialect::Aws;
+    match answer {
+        Answer::Success(read) => {
+            assert_eq!(Some(read.access_token.expose()), said.text("access_token"));
+            assert_eq!(read.token_type, said.text("token_type").unwrap_or("Bearer"));
+            assert_eq!(read.expires_in, said.duration("expires_in"));
+            assert_eq!(shown(read.refresh_token.as_ref()), said.text("refresh_token"));
+            assert_eq!(shown(read.id_token.as_ref()), said.text("id_token"));
+            let scope = said.text("scope").filter(|_| !aws).map(|scope| {
+                scope
+                    .split(|c: char| c.is_ascii_whitespace())
+                    .filter(|word| !word.is_empty())
+                    .collect::<Vec<_>>()
+            });
+            let scope = scope.filter(|scope| !scope.is_empty());
+            assert_eq!(read.scope.as_ref().map(|scope| scope.iter().map(String::as_str).collect()), scope);
+        }
+        Answer::Violation(violation) => {
+            let kind = said.text_is_bad("token_type").filter(|_| !aws);
+            said.broken(
+                &violation,
+                &[
+                    ("access_token", said.text_is_bad("access_token")),
+                    ("token_type", kind),
+                    ("expires_in", said.lifetime_is_bad("expires_in", aws)),
+                ],
+            );
+        }
+        Answer::Fault(_) | Answer::NoVerdict(_) => {}
+    }
+}
+
+/// A list of strings, as a request has it: absent, `null` and empty are alike.
+fn texts(value: &Value) -> Vec<String> {
+    let list = value.as_array().map(Vec::as_slice).unwrap_or_default();
+    list.iter().map(|item| item.as_str().expect("only strings were accepted").to_owned()).collect()
+}
+
+fn requests(said: &Spelling<'_>, body: &[u8]) {
+    for operation in Operation::ALL {
+        let Ok(read) = said.dialect.decode_http_request(operation, &http::HeaderMap::new(), body) else {
+            continue;
+        };
+        match read {
+            ServerRequest::RegisterClient(read) => {
+                assert_eq!(read.redirect_uris, texts(said.member("redirect_uris")));
+                assert_eq!(read.grant_types, texts(said.member("grant_types")));
+                assert_eq!(read.client_name, said.text("client_name").unwrap_or_default());
+                if said.dialect == Dialect::Aws {
+                    assert_eq!(Some(read.client_type.as_str()), said.text("client_type"));
+                    assert_eq!(read.scopes, texts(said.member("scopes")));
+                    assert_eq!(read.issuer_url.as_deref(), said.text("issuer_url"));
+                    let application = said.text("entitled_application_arn");
+                    assert_eq!(read.entitled_application_arn.as_deref(), application);
+                } else {
+                    let method = said.text("token_endpoint_auth_method");
+                    assert_eq!(read.client_type == "public", method == Some("none"));
+                }
+            }
+            ServerRequest::StartDeviceAuthorization(read) => {
+                assert_eq!(Some(read.client.id.as_str()), said.text("client_id"));
+                assert_eq!(shown(read.client.secret.as_ref()), said.text("client_secret"));
+                assert_eq!(read.start_url.as_deref(), said.text("start_url"));
+            }
+            ServerRequest::CreateToken(read) => {
+                assert_eq!(Some(read.client.id.as_str()), said.text("client_id"));
+                assert_eq!(shown(read.client.secret.as_ref()), said.text("client_secret"));
+                assert_eq!(Some(read.grant.grant_type()), said.text("grant_type"));
+                assert_eq!(read.scope, texts(said.member("scope")));
+            }
+        }
+    }
+}
+
+fn metadata(object: &Object, response: &Response<&[u8]>) {
+    let said = Spelling { dialect: Dialect::OAuth, object };
+    let Some(issuer) = said.text("issuer") else { return };
+    let Ok(read) = Metadata::decode(issuer.trim(), response) else { return };
+    assert_eq!(read.issuer, issuer);
+    assert_eq!(read.device_authorization_endpoint.as_deref(), said.text("device_authorization_endpoint"));
+    assert_eq!(read.token_endpoint.as_deref(), said.text("token_endpoint"));
+    assert_eq!(read.registration_endpoint.as_deref(), said.text("registration_endpoint"));
+    assert_eq!(read.revocation_endpoint.as_deref(), said.text("revocation_endpoint"));
+    let is_list = |value: &Value| value.as_array().is_some_and(|list| list.iter().all(Value::is_string));
+    for (name, list) in [
+        ("grant_types_supported", &read.grant_types_supported),
+        ("token_endpoint_auth_methods_supported", &read.token_endpoint_auth_methods_supported),
+        ("scopes_supported", &read.scopes_supported),
+    ] {
+        let value = said.member(name);
+        // What is no list of strings says nothing.
+        let expected = if is_list(value) { texts(value) } else { Vec::new() };
+        assert_eq!(*list, expected, "{name}");
+    }
+}
