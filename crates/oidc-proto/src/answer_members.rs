@@ -21,16 +21,16 @@ macro_rules! answer_members {
             $(pub(crate) $field: $type,)*
         }
 
-        impl<'de> Visitor<'de> for Reader {
-            type Value = AnswerMembers<'de>;
+        impl<'de> Visitor<'de> for Reader<'_, 'de> {
+            type Value = ();
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a JSON object")
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = AnswerMembers::default();
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+                let Self(dialect, members) = self;
                 while let Some(Text::Value(key)) = map.next_key::<Text<'de>>()? {
-                    match self.0 {
+                    match dialect {
                         Dialect::Aws => match &*key {
                             $($aws => members.$field = map.next_value()?,)*
                             _ => _ = map.next_value::<IgnoredAny>()?,
@@ -41,7 +41,7 @@ macro_rules! answer_members {
                         },
                     }
                 }
-                Ok(members)
+                Ok(())
             }
         }
 
@@ -90,24 +90,36 @@ answer_members! {
     region: Text<'a> = "region", "region";
 }
 
-/// Reads an answer in a dialect's spelling.
-struct Reader(Dialect);
+/// Reads an answer in a dialect's spelling. It fills the members in where they are: they are many, and moving them
+/// costs more than reading them.
+struct Reader<'m, 'de>(Dialect, &'m mut AnswerMembers<'de>);
 
-impl<'de> DeserializeSeed<'de> for Reader {
-    type Value = AnswerMembers<'de>;
+impl<'de> DeserializeSeed<'de> for Reader<'_, 'de> {
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
 impl<'a> AnswerMembers<'a> {
-    /// The members of a JSON object, and nothing behind it.
-    pub(crate) fn from_json(dialect: Dialect, body: &'a [u8]) -> Result<Self, serde_json::Error> {
-        let mut deserializer = serde_json::Deserializer::from_slice(body);
-        let members = Reader(dialect).deserialize(&mut deserializer)?;
-        deserializer.end()?;
-        Ok(members)
+    /// Reads the members of a JSON object with nothing behind it. After an error they are in no useful state.
+    pub(crate) fn read_json(&mut self, dialect: Dialect, body: &'a [u8]) -> Result<(), serde_json::Error> {
+        // Checking the whole text once is cheaper than checking each string in it. What is not UTF-8 throughout may
+        // still be good where it matters.
+        match core::str::from_utf8(body) {
+            Ok(text) => self.read(dialect, serde_json::Deserializer::from_str(text)),
+            Err(_) => self.read(dialect, serde_json::Deserializer::from_slice(body)),
+        }
+    }
+
+    fn read<R: serde_json::de::Read<'a>>(
+        &mut self,
+        dialect: Dialect,
+        mut deserializer: serde_json::Deserializer<R>,
+    ) -> Result<(), serde_json::Error> {
+        Reader(dialect, self).deserialize(&mut deserializer)?;
+        deserializer.end()
     }
 
     /// The members of a form-encoded answer, as GitHub sends it to clients whose `Accept` got lost on the way.
@@ -124,8 +136,14 @@ impl<'a> AnswerMembers<'a> {
 mod tests {
     use super::*;
 
+    fn read(dialect: Dialect, json: &str) -> AnswerMembers<'_> {
+        let mut members = AnswerMembers::default();
+        members.read_json(dialect, json.as_bytes()).unwrap();
+        members
+    }
+
     fn aws(json: &str) -> AnswerMembers<'_> {
-        AnswerMembers::from_json(Dialect::Aws, json.as_bytes()).unwrap()
+        read(Dialect::Aws, json)
     }
 
     #[test]
@@ -147,7 +165,7 @@ mod tests {
     fn each_dialect_reads_its_own_spelling() {
         let json = r#"{"userCode":"aws","user_code":"oauth","verification_url":"google"}"#;
         assert_eq!(aws(json).user_code.non_empty(), Some("aws"));
-        let oauth = AnswerMembers::from_json(Dialect::OAuth, json.as_bytes()).unwrap();
+        let oauth = read(Dialect::OAuth, json);
         assert_eq!(oauth.user_code.non_empty(), Some("oauth"));
         assert_eq!(oauth.verification_uri.non_empty(), Some("google"));
     }
@@ -164,6 +182,13 @@ mod tests {
 
     #[test]
     fn what_stands_behind_the_object_makes_it_no_json() {
-        assert!(AnswerMembers::from_json(Dialect::Aws, b"{} x").is_err());
+        assert!(AnswerMembers::default().read_json(Dialect::Aws, b"{} x").is_err());
+    }
+
+    #[test]
+    fn a_member_is_read_beside_one_that_is_not_utf_8() {
+        let mut members = AnswerMembers::default();
+        members.read_json(Dialect::Aws, b"{\"junk\":\"\xff\",\"userCode\":\"c\"}").unwrap();
+        assert_eq!(members.user_code.non_empty(), Some("c"));
     }
 }

@@ -4,9 +4,10 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response, StatusCode};
 
 use crate::answer_members::AnswerMembers;
+use crate::headers::Heads;
 use crate::json::starts_with;
 use crate::wire::Wire;
-use crate::{Answer, Dialect, Fault, FaultCode, NoVerdict, NoVerdictReason, headers, printable};
+use crate::{Answer, Dialect, Fault, FaultCode, NoVerdict, NoVerdictReason, printable};
 
 /// Why a response is no success.
 pub(crate) enum Refusal {
@@ -19,12 +20,15 @@ pub(crate) fn answer<C: Wire, B: AsRef<[u8]>>(
     dialect: Dialect,
     response: &Response<B>,
 ) -> Answer<C::Success> {
-    match success_members(dialect, response).map(|members| C::success_from(dialect, members)) {
-        Ok(Ok(success)) => Answer::Success(success),
-        Ok(Err(mut violation)) => {
-            violation.request_id = headers::request_id(response.headers());
-            Answer::Violation(violation)
-        }
+    let mut members = AnswerMembers::default();
+    match read_success(dialect, response, &mut members) {
+        Ok(()) => match C::success_from(dialect, members) {
+            Ok(success) => Answer::Success(success),
+            Err(mut violation) => {
+                violation.request_id = Heads::of(response.headers()).request_id();
+                Answer::Violation(violation)
+            }
+        },
         Err(Refusal::Fault(fault)) => Answer::Fault(fault),
         Err(Refusal::NoVerdict(no_verdict)) => Answer::NoVerdict(no_verdict),
     }
@@ -35,41 +39,51 @@ pub(crate) fn success_members<B: AsRef<[u8]>>(
     dialect: Dialect,
     response: &Response<B>,
 ) -> Result<AnswerMembers<'_>, Refusal> {
-    let (status, headers, body) = (response.status(), response.headers(), response.body().as_ref());
+    let mut members = AnswerMembers::default();
+    read_success(dialect, response, &mut members).map(|()| members)
+}
+
+fn read_success<'a, B: AsRef<[u8]>>(
+    dialect: Dialect,
+    response: &'a Response<B>,
+    members: &mut AnswerMembers<'a>,
+) -> Result<(), Refusal> {
+    let (status, body) = (response.status(), response.body().as_ref());
+    let heads = Heads::of(response.headers());
     let no_verdict = |reason| {
         Err(Refusal::NoVerdict(NoVerdict {
             reason,
             status: status.as_u16(),
-            retry_after: headers::retry_after(headers),
-            request_id: headers::request_id(headers),
+            retry_after: heads.retry_after(),
+            request_id: heads.request_id(),
         }))
     };
     // A redirect is no verdict even with an OAuth body: whoever redirects is not the service.
     if status.is_redirection() {
         return no_verdict(NoVerdictReason::Redirect);
     }
-    let members = match AnswerMembers::from_json(dialect, body) {
-        Ok(members) => members,
-        Err(_) if dialect == Dialect::OAuth && is_form(headers) && !is_blank(body) => {
-            AnswerMembers::from_form(body)
+    match members.read_json(dialect, body) {
+        Ok(()) => {}
+        Err(_) if dialect == Dialect::OAuth && is_form(response.headers()) && !is_blank(body) => {
+            *members = AnswerMembers::from_form(body);
         }
         Err(error) => {
             // The header is the service's word too, whatever became of the body; but a success must show its body.
             if !status.is_success()
-                && let Some(fault) = named(dialect, status, headers, &AnswerMembers::default())
+                && let Some(fault) = named(dialect, status, &heads, &AnswerMembers::default())
             {
                 return Err(Refusal::Fault(fault));
             }
             return no_verdict(unreadable(body, &error));
         }
-    };
-    if let Some(fault) = named(dialect, status, headers, &members) {
+    }
+    if let Some(fault) = named(dialect, status, &heads, members) {
         return Err(Refusal::Fault(fault));
     }
     if !status.is_success() {
         return no_verdict(NoVerdictReason::UnnamedError);
     }
-    Ok(members)
+    Ok(())
 }
 
 /// Why a body could not be read.
@@ -105,10 +119,10 @@ fn is_form(headers: &HeaderMap) -> bool {
 fn named(
     dialect: Dialect,
     status: StatusCode,
-    headers: &HeaderMap,
+    heads: &Heads<'_>,
     members: &AnswerMembers<'_>,
 ) -> Option<Fault> {
-    let header = headers::text(headers, headers::ERROR_TYPE).filter(|text| !text.trim().is_empty());
+    let header = heads.error_type();
     let error = members.error.non_empty();
     let (type_name, code) = if status.is_success() {
         (None, None)
@@ -139,8 +153,8 @@ fn named(
         endpoint: own(members.endpoint.non_empty()),
         region: own(members.region.non_empty()).map(|text| printable(&text).into_owned()),
         status: status.as_u16(),
-        request_id: headers::request_id(headers),
-        retry_after: headers::retry_after(headers),
+        request_id: heads.request_id(),
+        retry_after: heads.retry_after(),
     })
 }
 

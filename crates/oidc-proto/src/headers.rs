@@ -2,39 +2,70 @@
 
 use core::time::Duration;
 
-use http::HeaderMap;
-use http::header::{DATE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue};
 
 /// The exception's name, with whatever the service appends to it.
 pub(crate) const ERROR_TYPE: &str = "x-amzn-errortype";
 /// The id to quote to support.
 pub(crate) const REQUEST_ID: &str = "x-amzn-requestid";
 
-/// A header's text; `None` if absent or not visible ASCII.
-pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
+/// The headers that matter, found in one pass: with the handful that a response has, that is cheaper than a look-up
+/// for each.
+#[derive(Default)]
+pub(crate) struct Heads<'a> {
+    error_type: Option<&'a [u8]>,
+    request_id: Option<&'a HeaderValue>,
+    retry_after: Option<&'a HeaderValue>,
+    date: Option<&'a HeaderValue>,
 }
 
-/// The request id, for error texts.
-pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
-    text(headers, REQUEST_ID).filter(|id| !id.is_empty()).map(str::to_owned)
-}
-
-/// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date. A date counts from the response's own `Date`, because the
-/// distance between two stamps of one server needs no clock here; without a `Date` it is ignored.
-pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+impl<'a> Heads<'a> {
+    pub(crate) fn of(headers: &'a HeaderMap) -> Self {
+        let mut heads = Self::default();
+        for (name, value) in headers {
+            // The first of each counts, as with a look-up.
+            match name.as_str() {
+                ERROR_TYPE => _ = heads.error_type.get_or_insert(value.as_bytes()),
+                REQUEST_ID => _ = heads.request_id.get_or_insert(value),
+                "retry-after" => _ = heads.retry_after.get_or_insert(value),
+                "date" => _ = heads.date.get_or_insert(value),
+                _ => {}
+            }
+        }
+        heads
     }
-    let until = httpdate::parse_http_date(value).ok()?;
-    let sent = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
-    Some(until.duration_since(sent).unwrap_or(Duration::ZERO))
+
+    /// The exception's name and whatever the service appends to it behind a colon, which is not looked at.
+    pub(crate) fn error_type(&self) -> Option<&'a str> {
+        let name = self.error_type?.split(|b| *b == b':').next()?;
+        core::str::from_utf8(name).ok().filter(|name| !name.trim().is_empty())
+    }
+
+    /// The request id, for error texts.
+    pub(crate) fn request_id(&self) -> Option<String> {
+        self.request_id?.to_str().ok().filter(|id| !id.is_empty()).map(str::to_owned)
+    }
+
+    /// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date. A date counts from the response's own `Date`, because the
+    /// distance between two stamps of one server needs no clock here; without a `Date` it is ignored.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        let value = self.retry_after?.to_str().ok()?.trim();
+        if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
+            return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+        }
+        let until = httpdate::parse_http_date(value).ok()?;
+        let sent = httpdate::parse_http_date(self.date?.to_str().ok()?).ok()?;
+        Some(until.duration_since(sent).unwrap_or(Duration::ZERO))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+        Heads::of(headers).retry_after()
+    }
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()

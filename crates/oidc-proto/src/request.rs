@@ -5,9 +5,9 @@ use core::ops::Deref;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use zeroize::Zeroizing;
 
 use crate::Operation;
+use crate::secret::wipe;
 
 /// A body that holds secrets: redacted in `Debug`, zeroized when the last clone is dropped.
 #[derive(Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ impl Body {
     /// Takes the bytes over; they are zeroized when the last clone of this body (and of its [`Body::bytes`]) goes.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
-        Self(Bytes::from_owner(Zeroizing::new(bytes)))
+        Self(Bytes::from_owner(Wiped(bytes)))
     }
 
     /// The bytes to put on the wire, shared and not copied.
@@ -36,6 +36,21 @@ impl Body {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// Bytes that are overwritten when they are dropped.
+struct Wiped(Vec<u8>);
+
+impl AsRef<[u8]> for Wiped {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        wipe(core::mem::take(&mut self.0));
     }
 }
 

@@ -34,6 +34,17 @@ struct Each {
     revocation: Option<Url>,
 }
 
+impl Each {
+    const fn url(&self, operation: Operation) -> Option<&Url> {
+        match operation {
+            Operation::RegisterClient => self.registration.as_ref(),
+            Operation::StartDeviceAuthorization => Some(&self.device_authorization),
+            Operation::CreateToken => Some(&self.token),
+            Operation::RevokeToken => self.revocation.as_ref(),
+        }
+    }
+}
+
 /// Why a text is no endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -132,7 +143,10 @@ impl Endpoint {
     /// Whether the operation can be asked for here, in this dialect.
     #[must_use]
     pub fn has(&self, dialect: Dialect, operation: Operation) -> bool {
-        self.uri(dialect, operation).is_some()
+        match &self.0 {
+            Urls::Base(_) => dialect != Dialect::Aws || operation.aws_path().is_some(),
+            Urls::Each(each) => each.url(operation).is_some(),
+        }
     }
 
     /// Whether every URL is on this machine: `localhost`, 127.0.0.0/8 or `[::1]`, by name alone.
@@ -165,13 +179,7 @@ impl Endpoint {
                 Dialect::Aws => operation.aws_path().map(|path| base.uri(path)),
                 Dialect::OAuth => Some(base.uri(oauth::path(operation))),
             },
-            Urls::Each(each) => match operation {
-                Operation::RegisterClient => each.registration.as_ref(),
-                Operation::StartDeviceAuthorization => Some(&each.device_authorization),
-                Operation::CreateToken => Some(&each.token),
-                Operation::RevokeToken => each.revocation.as_ref(),
-            }
-            .map(|url| url.uri("")),
+            Urls::Each(each) => each.url(operation).map(|url| url.uri("")),
         }
     }
 
