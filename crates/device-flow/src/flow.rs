@@ -14,27 +14,30 @@ use crate::{Action, Failure, Misuse, Outcome, Policy, Reply, Tick, Ticket, Troub
 /// See the [crate documentation](crate) for the calling contract.
 #[derive(Debug)]
 pub struct DeviceFlow {
-    policy: Policy,
-    state: State,
-    registration: Option<Registration>,
-    origin: Origin,
-    in_flight: Option<InFlight>,
+    pub(crate) policy: Policy,
+    pub(crate) state: State,
+    pub(crate) registration: Option<Registration>,
+    pub(crate) origin: Origin,
+    pub(crate) in_flight: Option<InFlight>,
     /// The latest time seen: time that goes backwards is read as this.
-    latest: Tick,
+    pub(crate) latest: Tick,
     started: Tick,
+    /// How long it had run before it was resumed.
+    pub(crate) ran_before: Duration,
     /// Serial of the next ticket, which makes a ticket of an earlier request stale.
-    serial: u64,
+    pub(crate) serial: u64,
     /// Identity of this flow on its tickets.
     identity: Arc<()>,
-    polls: u32,
-    prompts: u32,
+    pub(crate) polls: u32,
+    pub(crate) prompts: u32,
     /// The floor that an earlier device code of this flow left behind.
-    not_before: Tick,
+    pub(crate) not_before: Tick,
 }
 
 /// Where the registration comes from, which decides what a rejection of it means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Origin {
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+pub(crate) enum Origin {
     /// The program's own client: there is no other.
     Own,
     /// A cache: the service may have forgotten it.
@@ -45,10 +48,10 @@ enum Origin {
 
 /// A request whose reply is due.
 #[derive(Clone, Copy, Debug)]
-struct InFlight {
-    serial: u64,
-    operation: Operation,
-    sent_at: Tick,
+pub(crate) struct InFlight {
+    pub(crate) serial: u64,
+    pub(crate) operation: Operation,
+    pub(crate) sent_at: Tick,
 }
 
 /// Where a flow is, for a status line.
@@ -87,6 +90,7 @@ impl DeviceFlow {
             in_flight: None,
             latest: now,
             started: now,
+            ran_before: Duration::ZERO,
             serial: 0,
             identity: Arc::new(()),
             polls: 0,
@@ -296,10 +300,29 @@ impl DeviceFlow {
         self.polls
     }
 
-    /// When the flow started.
+    /// When the flow started in this process; see [`running_for`](Self::running_for).
     #[must_use]
     pub const fn started(&self) -> Tick {
         self.started
+    }
+
+    /// How long the flow has run by `now`, other processes included.
+    #[must_use]
+    pub const fn running_for(&self, now: Tick) -> Duration {
+        self.ran_before.saturating_add(now.since(self.started))
+    }
+
+    /// The prompt of the codes in use, to show it once more: for example after the flow was resumed.
+    #[must_use]
+    pub fn prompt(&self) -> Option<UserPrompt> {
+        // The prompt that is still to come counts as the next.
+        let shown = if matches!(self.state, State::Prompt(_)) {
+            self.prompts
+        } else {
+            self.prompts.saturating_sub(1)
+        };
+        let session = self.session()?;
+        Some(UserPrompt::new(&session.authorization, session.deadline, shown > 0))
     }
 
     /// The policy that the flow was made with.

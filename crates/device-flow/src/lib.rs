@@ -142,6 +142,8 @@
 //!   calls the code spent or dead, the outcome is [`Outcome::GrantLost`], not a denial.
 //! * Transport trouble is an input ([`Reply::Failed`], [`Reply::NoVerdict`]), the service's verdict is an
 //!   [`Outcome`], a driver's mistake is an `Err` ([`Misuse`]) and changes nothing.
+//! * With the feature `serde`, a pending flow can be saved and go on in another process, by the same rules
+//!   (`SavedFlow`). What is written holds secrets.
 #![warn(
     clippy::exhaustive_enums,
     clippy::exhaustive_structs,
@@ -164,6 +166,8 @@ mod policy;
 mod refresh;
 mod reply;
 mod result;
+#[cfg(feature = "serde")]
+mod saved;
 mod state;
 mod tick;
 pub mod transitions;
@@ -177,4 +181,6 @@ pub use policy::{FirstPoll, Policy};
 pub use refresh::{refresh_is_due, refresh_request};
 pub use reply::{Failure, Misuse, Reply};
 pub use result::{CallError, DiscoveryError, NotSignedIn, SignedIn};
+#[cfg(feature = "serde")]
+pub use saved::{ResumeError, SavedFlow};
 pub use tick::Tick;

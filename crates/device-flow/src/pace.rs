@@ -23,11 +23,11 @@ const SETUP_BACKOFF: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pace {
     /// The floor; zero before there is a device code.
-    interval: Duration,
+    pub(crate) interval: Duration,
     /// Troubles since the last verdict.
-    troubles: u32,
+    pub(crate) troubles: u32,
     /// When the next request may be sent.
-    due: Tick,
+    pub(crate) due: Tick,
 }
 
 impl Pace {

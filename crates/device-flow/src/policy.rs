@@ -3,6 +3,8 @@
 use core::time::Duration;
 
 use oidc_proto::{Client, Dialect, Endpoint};
+#[cfg(feature = "serde")]
+use oidc_proto::{CreateTokenRequest, Grant, Secret};
 
 /// What to sign in to, as whom, and how patiently.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,5 +110,13 @@ impl Policy {
     pub const fn with_max_backoff(mut self, cap: Duration) -> Self {
         self.max_backoff = cap;
         self
+    }
+
+    /// Where the token is asked for: which service this is, for whom codes and secrets are meant.
+    #[cfg(feature = "serde")]
+    pub(crate) fn token_url(&self) -> String {
+        let nothing = Grant::DeviceCode { device_code: Secret::from("") };
+        let request = CreateTokenRequest::new(Client::public(""), nothing);
+        self.dialect.encode(&self.endpoint, &request).uri().to_string()
     }
 }

@@ -82,7 +82,7 @@ impl DeviceFlow {
     ) -> Result<SignedIn, Box<NotSignedIn<E>>> {
         self.cancel();
         let polls = self.polls();
-        let elapsed = now.since(self.started());
+        let elapsed = self.running_for(now);
         let newly_registered = self.is_newly_registered();
         let (outcome, registration) = self.into_parts();
         match (outcome, registration) {

@@ -58,9 +58,9 @@ pub(crate) enum Progress {
 /// Before there is a device code: a request that is repeated while there is no verdict, up to the policy's patience.
 #[derive(Debug)]
 pub(crate) struct Setup {
-    pace: Pace,
-    give_up_at: Tick,
-    trouble: Option<Trouble>,
+    pub(crate) pace: Pace,
+    pub(crate) give_up_at: Tick,
+    pub(crate) trouble: Option<Trouble>,
 }
 
 /// A device code's life.
@@ -69,14 +69,14 @@ pub(crate) struct Session {
     pub(crate) authorization: DeviceAuthorization,
     /// Encoded once, lent for every poll.
     request: Request,
-    pace: Pace,
+    pub(crate) pace: Pace,
     /// Anchored where the device authorization arrived.
     pub(crate) deadline: Tick,
     /// A CreateToken request whose answer was lost may have spent the code, and no later answer has shown otherwise.
-    may_be_spent: bool,
+    pub(crate) may_be_spent: bool,
     /// Whether any poll got a verdict.
-    heard: bool,
-    trouble: Option<Trouble>,
+    pub(crate) heard: bool,
+    pub(crate) trouble: Option<Trouble>,
 }
 
 impl Setup {
@@ -119,7 +119,7 @@ impl Setup {
 }
 
 impl Session {
-    fn new(
+    pub(crate) fn new(
         policy: &Policy,
         client: Client,
         authorization: DeviceAuthorization,

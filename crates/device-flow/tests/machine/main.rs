@@ -6,6 +6,8 @@ mod ended;
 mod poll;
 mod register;
 mod rules;
+mod saved;
+mod saved_anywhere;
 mod scenario;
 mod secrets;
 mod table;

@@ -120,6 +120,12 @@ impl Scenario {
         self.flow.outcome().cloned().expect("an ended flow has an outcome")
     }
 
+    /// Jumps to the deadline, where the flow must end.
+    pub(crate) fn outcome_at_the_deadline(&mut self) -> Outcome {
+        self.now = self.flow.deadline().expect("there are codes");
+        self.outcome()
+    }
+
     /// Waits at virtual time until the flow has ended, and fails if it sends anything meanwhile.
     pub(crate) fn outcome_without_sending(&mut self) -> Outcome {
         for _ in 0..10 {

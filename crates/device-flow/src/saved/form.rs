@@ -1,0 +1,189 @@
+//! The shape of a saved flow: what of the machine's state is kept, and how it comes back. Points in time are kept as
+//! the time that is left until then, because the next process counts from another origin.
+
+use core::time::Duration;
+
+use oidc_proto::Registration;
+use serde::{Deserialize, Serialize};
+
+use super::parts::{AuthorizationForm, RegistrationForm, TroubleForm};
+use crate::flow::Origin;
+use crate::pace::Pace;
+use crate::state::{Session, Setup, State};
+use crate::{Phase, Policy, Tick};
+
+/// The versions of the form. A version that is not known is read without looking at what is in it.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "version")]
+pub(super) enum Form {
+    #[serde(rename = "1")]
+    V1(Box<FlowForm>),
+    #[serde(other)]
+    Unknown,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct FlowForm {
+    /// Where the token is asked for, so that the codes are not sent to another service.
+    pub(super) service: String,
+    pub(super) state: StateForm,
+    pub(super) origin: Origin,
+    /// Whether a request was under way, of the operation that the state asks for.
+    pub(super) in_flight: bool,
+    pub(super) prompts: u32,
+    pub(super) not_before_in: Duration,
+    /// Wall-clock time, since the Unix epoch.
+    pub(super) saved_at: Duration,
+    pub(super) figures: Figures,
+}
+
+/// What the rules do not look at.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Figures {
+    pub(super) polls: u32,
+    pub(super) ran_for: Duration,
+}
+
+/// A state that has not ended, with the registration that it needs.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum StateForm {
+    Register(SetupForm),
+    Authorize(RegistrationForm, SetupForm),
+    Prompt(RegistrationForm, SessionForm),
+    Poll(RegistrationForm, SessionForm),
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct SetupForm {
+    pace: PaceForm,
+    give_up_in: Duration,
+    trouble: Option<TroubleForm>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct SessionForm {
+    authorization: AuthorizationForm,
+    pace: PaceForm,
+    deadline_in: Duration,
+    may_be_spent: bool,
+    heard: bool,
+    trouble: Option<TroubleForm>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PaceForm {
+    interval: Duration,
+    troubles: u32,
+    due_in: Duration,
+}
+
+impl StateForm {
+    pub(super) fn of(state: &State, registration: Option<&Registration>, now: Tick) -> Option<Self> {
+        Some(match (state, registration) {
+            (State::Register(setup), _) => Self::Register(SetupForm::of(setup, now)),
+            (State::Authorize(setup), Some(registration)) => {
+                Self::Authorize(RegistrationForm::of(registration), SetupForm::of(setup, now))
+            }
+            (State::Prompt(session), Some(registration)) => {
+                Self::Prompt(RegistrationForm::of(registration), SessionForm::of(session, now))
+            }
+            (State::Poll(session), Some(registration)) => {
+                Self::Poll(RegistrationForm::of(registration), SessionForm::of(session, now))
+            }
+            // The other states do not exist without a registration.
+            (State::Ended(_) | State::Authorize(_) | State::Prompt(_) | State::Poll(_), _) => return None,
+        })
+    }
+
+    pub(super) fn restore(
+        self,
+        policy: &Policy,
+        now: Tick,
+        passed: Duration,
+    ) -> (State, Option<Registration>) {
+        match self {
+            Self::Register(setup) => (State::Register(setup.restore(policy, now, passed)), None),
+            Self::Authorize(registration, setup) => {
+                (State::Authorize(setup.restore(policy, now, passed)), Some(registration.restore()))
+            }
+            Self::Prompt(registration, session) => {
+                let registration = registration.restore();
+                let session = session.restore(policy, &registration, now, passed);
+                (State::Prompt(Box::new(session)), Some(registration))
+            }
+            Self::Poll(registration, session) => {
+                let registration = registration.restore();
+                let session = session.restore(policy, &registration, now, passed);
+                (State::Poll(Box::new(session)), Some(registration))
+            }
+        }
+    }
+
+    pub(super) const fn phase(&self) -> Phase {
+        match self {
+            Self::Register(_) => Phase::Registering,
+            Self::Authorize(..) => Phase::Authorizing,
+            Self::Prompt(..) | Self::Poll(..) => Phase::Polling,
+        }
+    }
+}
+
+impl SetupForm {
+    fn of(setup: &Setup, now: Tick) -> Self {
+        Self {
+            pace: PaceForm::of(&setup.pace, now),
+            give_up_in: setup.give_up_at.since(now),
+            trouble: setup.trouble.as_ref().map(TroubleForm::of),
+        }
+    }
+
+    fn restore(self, policy: &Policy, now: Tick, passed: Duration) -> Setup {
+        // Never more patient than a new flow, whatever was stored, and never due after that.
+        let give_up_at = now + self.give_up_in.saturating_sub(passed).min(policy.setup_patience);
+        let mut pace = self.pace.restore(now, passed);
+        pace.due = pace.due.min(give_up_at);
+        Setup { pace, give_up_at, trouble: self.trouble.map(TroubleForm::restore) }
+    }
+}
+
+impl SessionForm {
+    fn of(session: &Session, now: Tick) -> Self {
+        Self {
+            authorization: AuthorizationForm::of(&session.authorization),
+            pace: PaceForm::of(&session.pace, now),
+            deadline_in: session.deadline.since(now),
+            may_be_spent: session.may_be_spent,
+            heard: session.heard,
+            trouble: session.trouble.as_ref().map(TroubleForm::of),
+        }
+    }
+
+    fn restore(self, policy: &Policy, registration: &Registration, now: Tick, passed: Duration) -> Session {
+        let authorization = self.authorization.restore();
+        // A new session knows the floor of its interval and the most that its code can live: a stored one is never
+        // below the one nor above the other.
+        let mut session = Session::new(policy, registration.client.clone(), authorization, now, now);
+        session.deadline = session.deadline.min(now + self.deadline_in.saturating_sub(passed));
+        let pace = self.pace.restore(now, passed);
+        session.pace = Pace { interval: pace.interval.max(session.pace.interval), ..pace };
+        session.may_be_spent = self.may_be_spent;
+        session.heard = self.heard;
+        session.trouble = self.trouble.map(TroubleForm::restore);
+        session
+    }
+}
+
+impl PaceForm {
+    fn of(pace: &Pace, now: Tick) -> Self {
+        Self { interval: pace.interval, troubles: pace.troubles, due_in: pace.due.since(now) }
+    }
+
+    fn restore(self, now: Tick, passed: Duration) -> Pace {
+        Pace {
+            interval: self.interval,
+            troubles: self.troubles,
+            due: now + self.due_in.saturating_sub(passed),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! A pending flow that goes on in another process (feature `serde`).
+
+use core::fmt;
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::flow::InFlight;
+use crate::{DeviceFlow, Policy, Tick};
+use form::{Figures, FlowForm, Form, StateForm};
+
+mod form;
+mod parts;
+
+/// A flow that waits, to be stored and to go on later, in this process or another: `serde` writes and reads it, in any
+/// self-describing format such as JSON.
+///
+/// **What `serde` writes holds secrets in the clear**: the device code, which is worth a token once the person has
+/// approved, and the client's secret. Store it as you would store a password: readable by its owner alone, and gone
+/// when the flow has ended. `Debug` shows neither.
+///
+/// What goes on as if nothing had happened: the floor between two polls and what `slow_down` added to it, the code's
+/// deadline, backoff, whether a lost reply may have spent the code, the registration and whether it may be replaced
+/// once more. A request that was under way counts as abandoned: nobody will see its answer. Tickets of the earlier
+/// process fit nothing.
+///
+/// Resume a saved flow once. Two flows that poll with one device code are together faster than the service allows.
+///
+/// ```
+/// use core::time::Duration;
+/// use device_flow::{Action, DeviceFlow, Policy, SavedFlow, Tick};
+/// use oidc_proto::Endpoint;
+///
+/// let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
+/// let mut flow = DeviceFlow::new(policy.clone(), None, Tick::ZERO);
+/// # let Action::Send(..) = flow.poll(Tick::ZERO) else { panic!() };
+/// // SystemTime::now().duration_since(UNIX_EPOCH) in a real program
+/// let wall = Duration::from_secs(1_800_000_000);
+/// let saved = flow.save(Tick::since_origin(Duration::from_secs(7)), wall).expect("it has not ended");
+/// let text = serde_json::to_string(&saved)?;
+///
+/// // Ten seconds later, in another process, whose own clock has just begun:
+/// let saved: SavedFlow = serde_json::from_str(&text)?;
+/// let mut flow = saved.resume(policy, Tick::ZERO, wall + Duration::from_secs(10))?;
+/// // The request that was under way is asked again after a pause.
+/// assert!(matches!(flow.poll(Tick::ZERO), Action::Wait(_)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SavedFlow(Form);
+
+/// Why a saved flow cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResumeError {
+    /// It was written in a form that this version of the crate does not know.
+    #[error("the saved sign-in was written by another version of this program")]
+    UnknownVersion,
+    /// The policy's endpoint is another service than the one the flow was started at, which must not see its secrets.
+    #[error("the saved sign-in is for another service: {saved}")]
+    #[non_exhaustive]
+    OtherService {
+        /// Where the flow asks for its token.
+        saved: String,
+    },
+}
+
+impl DeviceFlow {
+    /// The flow, to be stored and to go on later: see [`SavedFlow`], and the warning there. `None` once the flow has
+    /// ended.
+    ///
+    /// `wall` is the time since the Unix epoch, by the same clock that the process that goes on will ask.
+    #[must_use]
+    pub fn save(&self, now: Tick, wall: Duration) -> Option<SavedFlow> {
+        let now = self.latest.max(now);
+        let state = StateForm::of(&self.state, self.registration.as_ref(), now)?;
+        Some(SavedFlow(Form::V1(Box::new(FlowForm {
+            service: self.policy.token_url(),
+            state,
+            origin: self.origin,
+            in_flight: self.in_flight.is_some(),
+            prompts: self.prompts,
+            not_before_in: self.not_before.since(now),
+            saved_at: wall,
+            figures: Figures { polls: self.polls, ran_for: self.running_for(now) },
+        }))))
+    }
+}
+
+impl SavedFlow {
+    /// The flow, going on at `now` by this process's monotonic clock and `wall` by the clock on the wall (as at
+    /// [`DeviceFlow::save`]). `policy` is what the flow was started with; a new patience or cap is fine.
+    ///
+    /// The time between counts: waits have become shorter by it, and a code may have died of it. A wall clock that
+    /// went backwards is read as no time.
+    ///
+    /// # Errors
+    /// The form is not known, or the policy is for another service. Values that cannot be are no error: whatever they
+    /// are, the flow keeps its rules.
+    pub fn resume(self, policy: Policy, now: Tick, wall: Duration) -> Result<DeviceFlow, ResumeError> {
+        let Form::V1(saved) = self.0 else { return Err(ResumeError::UnknownVersion) };
+        if saved.service != policy.token_url() {
+            return Err(ResumeError::OtherService { saved: saved.service });
+        }
+        let passed = wall.saturating_sub(saved.saved_at);
+        let mut flow = DeviceFlow::new(policy, None, now);
+        flow.origin = saved.origin;
+        flow.prompts = saved.prompts;
+        flow.not_before = now + saved.not_before_in.saturating_sub(passed);
+        flow.polls = saved.figures.polls;
+        flow.ran_before = saved.figures.ran_for.saturating_add(passed);
+        (flow.state, flow.registration) = saved.state.restore(&flow.policy, now, passed);
+        if saved.in_flight
+            && let Some(operation) = flow.state.operation()
+        {
+            flow.in_flight = Some(InFlight { serial: flow.serial, operation, sent_at: now });
+            flow.abandon(now);
+        }
+        Ok(flow)
+    }
+}
+
+impl fmt::Debug for SavedFlow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("SavedFlow");
+        if let Form::V1(flow) = &self.0 {
+            text.field("service", &flow.service).field("phase", &flow.state.phase());
+        }
+        text.finish_non_exhaustive()
+    }
+}

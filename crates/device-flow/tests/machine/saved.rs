@@ -1,0 +1,318 @@
+//! Saved in one process, resumed in another: time, floor, doubts and registration go on as if nothing had happened.
+
+use std::time::Duration;
+
+use device_flow::{
+    Action, DeviceFlow, Expiry, Misuse, Operation, Outcome, Policy, Reply, ResumeError, SavedFlow, Tick,
+    Trouble,
+};
+use oidc_proto::{Client, Endpoint, Fault, FaultCode};
+use serde_json::{Value, json};
+
+use crate::scenario::{
+    Scenario, authorization, fault, not_sent, pending, policy, registration, response, secs, token, unknown,
+};
+
+/// Some moment in 2027.
+const WALL: Duration = Duration::from_secs(1_800_000_000);
+
+fn saved(scenario: &Scenario) -> Value {
+    serde_json::to_value(scenario.flow.save(scenario.now, WALL).expect("not ended")).unwrap()
+}
+
+fn resumed(saved: Value, policy: Policy, now: Tick, wall: Duration) -> Result<DeviceFlow, ResumeError> {
+    serde_json::from_value::<SavedFlow>(saved).unwrap().resume(policy, now, wall)
+}
+
+/// The flow goes on in another process after this time.
+fn restart(scenario: &Scenario, away: Duration) -> Scenario {
+    let now = Tick::since_origin(secs(3));
+    let flow = resumed(saved(scenario), scenario.flow.policy().clone(), now, WALL + away).unwrap();
+    Scenario { flow, now, sent: Vec::new(), prompts: Vec::new() }
+}
+
+#[test]
+fn the_time_between_two_processes_counts_for_the_wait_and_no_more() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(fault(FaultCode::SlowDown));
+    scenario.now = scenario.now + secs(2);
+    let mut scenario = restart(&scenario, secs(5));
+    assert_eq!(scenario.poll(pending()), secs(3), "of ten seconds, two and five are over");
+    assert_eq!(scenario.poll(pending()), secs(10), "what slow_down added is not forgotten");
+}
+
+#[test]
+fn a_wall_clock_that_went_backwards_is_read_as_no_time() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(pending());
+    let now = Tick::ZERO;
+    let mut flow = resumed(saved(&scenario), policy(), now, WALL - secs(3_600)).unwrap();
+    assert!(matches!(flow.poll(now), Action::Wait(until) if until == now + secs(5)));
+    assert_eq!(flow.deadline(), Some(now + secs(595)));
+}
+
+#[test]
+fn the_code_dies_when_it_would_have_died() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(pending());
+    let mut short = restart(&scenario, secs(590));
+    assert_eq!(short.flow.deadline(), Some(short.now + secs(5)));
+    short.poll(pending());
+    assert_eq!(short.outcome_without_sending(), Outcome::Expired(Expiry::Clock(None)));
+    for away in [secs(595), Duration::MAX - WALL] {
+        let mut long = restart(&scenario, away);
+        assert_eq!(long.outcome(), Outcome::Expired(Expiry::Clock(None)));
+    }
+}
+
+#[test]
+fn a_poll_that_was_under_way_counts_as_lost() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(pending());
+    let (_, _ticket) = scenario.next_send();
+    let mut scenario = restart(&scenario, secs(0));
+    assert_eq!(scenario.flow.trouble(), Some(&Trouble::Failed(device_flow::Failure::Unknown)));
+    let lost_at = scenario.now;
+    scenario.answer(Operation::CreateToken, fault(FaultCode::InvalidGrant));
+    assert_eq!(scenario.now.since(lost_at), secs(10), "it backs off as after any lost reply");
+    assert!(matches!(scenario.outcome(), Outcome::GrantLost(_)));
+}
+
+#[test]
+fn a_doubt_about_the_code_is_not_forgotten() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(unknown());
+    scenario.poll(fault(FaultCode::SlowDown));
+    let mut scenario = restart(&scenario, secs(0));
+    scenario.poll(fault(FaultCode::ExpiredToken));
+    assert!(matches!(scenario.outcome(), Outcome::GrantLost(_)));
+}
+
+#[test]
+fn backoff_goes_on_where_it_was() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(not_sent());
+    let mut scenario = restart(&scenario, secs(0));
+    assert_eq!(scenario.poll(not_sent()), secs(10));
+    assert_eq!(scenario.poll(pending()), secs(20));
+    let deadline = scenario.flow.deadline().unwrap();
+    let mut scenario = restart(&scenario, secs(0));
+    assert!(scenario.flow.deadline().unwrap() < deadline);
+    assert!(matches!(scenario.outcome_at_the_deadline(), Outcome::Expired(_)), "a verdict was heard before");
+}
+
+#[test]
+fn a_registration_under_way_is_asked_for_again_within_what_is_left_of_the_patience() {
+    let mut scenario = Scenario::new(policy().with_setup_patience(secs(10)));
+    let (_, _ticket) = scenario.next_send();
+    let mut again = restart(&scenario, secs(9));
+    let resumed_at = again.now;
+    again.answer(Operation::RegisterClient, Reply::Registered(registration("new")));
+    assert_eq!(again.now.since(resumed_at), secs(1));
+    let mut late = restart(&scenario, secs(10));
+    assert!(matches!(late.outcome(), Outcome::Unreachable { operation: Operation::RegisterClient, .. }));
+}
+
+#[test]
+fn a_ticket_of_the_earlier_process_fits_nothing() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    let mut later = restart(&scenario, secs(0));
+    let (_, old) = scenario.next_send();
+    let (_, new) = later.next_send();
+    assert_eq!(later.flow.on_reply(old, later.now, Reply::Granted(token())), Err(Misuse::StaleTicket));
+    later.flow.on_reply(new, later.now, Reply::Granted(token())).unwrap();
+    assert!(matches!(later.outcome(), Outcome::Granted { .. }));
+}
+
+#[test]
+fn the_same_request_is_sent_in_the_next_process() {
+    let basic = Client::new("own", "own-secret".into()).with_basic_authentication();
+    for policy in [policy(), policy().with_client(basic).with_dialect(oidc_proto::Dialect::OAuth)] {
+        let mut scenario = Scenario::new(policy);
+        if scenario.flow.registration().is_none() {
+            scenario.answer(Operation::RegisterClient, Reply::Registered(registration("client")));
+        }
+        let mut twin = restart(&scenario, secs(0));
+        for _ in 0..2 {
+            let ((ours, ticket), (theirs, twins)) = (scenario.next_send(), twin.next_send());
+            assert_eq!((ours.uri(), ours.headers()), (theirs.uri(), theirs.headers()));
+            assert_eq!(ours.body(), theirs.body());
+            scenario.flow.on_reply(ticket, scenario.now, Reply::Authorized(authorization())).ok();
+            twin.flow.on_reply(twins, twin.now, Reply::Authorized(authorization())).ok();
+        }
+    }
+}
+
+#[test]
+fn a_rejected_registration_is_replaced_once_in_all_processes_together() {
+    let mut scenario = Scenario::with_registration(policy(), Some(registration("cached")));
+    let mut scenario = {
+        scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization()));
+        scenario.poll(fault(FaultCode::SlowDown));
+        restart(&scenario, secs(0))
+    };
+    assert_eq!(scenario.flow.registration(), Some(&registration("cached")));
+    assert!(!scenario.flow.is_newly_registered());
+    scenario.poll(fault(FaultCode::InvalidClient));
+    let rejected_at = scenario.now;
+    let mut scenario = restart(&scenario, secs(1));
+    let resumed_at = scenario.now;
+    scenario.answer(Operation::RegisterClient, Reply::Registered(registration("new")));
+    let mut scenario = restart(&scenario, secs(0));
+    assert!(scenario.flow.is_newly_registered());
+    scenario.answer(
+        Operation::StartDeviceAuthorization,
+        Reply::Authorized(authorization().with_interval(secs(1))),
+    );
+    scenario.poll(fault(FaultCode::InvalidClient));
+    assert_eq!(
+        scenario.now.since(resumed_at),
+        secs(9),
+        "the floor of the first code holds from {rejected_at:?}"
+    );
+    assert!(scenario.prompts.iter().all(|prompt| prompt.replaces_earlier));
+    assert!(matches!(scenario.outcome(), Outcome::Rejected { .. }));
+}
+
+#[test]
+fn a_prompt_that_was_not_shown_yet_is_still_to_come_and_one_that_was_can_be_shown_again() {
+    let mut scenario = Scenario::with_registration(policy(), Some(registration("cached")));
+    assert_eq!(scenario.flow.prompt(), None);
+    scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization()));
+    let mut scenario = restart(&scenario, secs(1));
+    let to_come = scenario.flow.prompt();
+    let Action::Prompt(prompt) = scenario.flow.poll(scenario.now) else { panic!("no prompt") };
+    assert_eq!(to_come.as_ref(), Some(&prompt));
+    let mut scenario = restart(&scenario, secs(1));
+    assert!(matches!(scenario.flow.poll(scenario.now), Action::Wait(_)));
+    let again = scenario.flow.prompt().unwrap();
+    assert_eq!((again.user_code, again.replaces_earlier), (prompt.user_code, false));
+}
+
+#[test]
+fn figures_count_all_processes() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(pending());
+    let mut scenario = restart(&scenario, secs(5));
+    scenario.poll(Reply::Granted(token()));
+    let signed_in = scenario.flow.into_result::<std::io::Error>(scenario.now, None).unwrap();
+    assert_eq!((signed_in.polls, signed_in.elapsed), (2, secs(10)));
+}
+
+#[test]
+fn every_trouble_is_kept_as_it_was() {
+    let mut replies = vec![unknown(), not_sent()];
+    let page = |status, body| {
+        let (_, ticket) = Scenario::polling(policy(), authorization()).next_send();
+        response(&ticket, status, &[("retry-after", "7"), ("x-amzn-RequestId", "r")], body)
+    };
+    for (status, body) in
+        [(302, ""), (200, ""), (502, "<html>"), (200, "{\"a"), (200, "odd"), (404, "[1]"), (404, "{}")]
+    {
+        let reply = page(status, body);
+        assert!(matches!(reply, Reply::NoVerdict(_)), "{reply:?}");
+        replies.push(reply);
+    }
+    let mut odd = Fault::new(FaultCode::Other("SlowDownException".to_owned())).with_status(503);
+    odd.description = Some("d".to_owned());
+    odd.reason = Some("why".to_owned());
+    odd.endpoint = Some("e".to_owned());
+    odd.region = Some("r".to_owned());
+    odd.request_id = Some("i".to_owned());
+    odd.retry_after = Some(secs(3));
+    replies.extend([Reply::Fault(odd), fault(FaultCode::InternalServer)]);
+    for reply in replies {
+        let mut scenario = Scenario::polling(policy(), authorization());
+        scenario.poll(reply.clone());
+        assert!(scenario.flow.trouble().is_some());
+        assert_eq!(restart(&scenario, secs(0)).flow.trouble(), scenario.flow.trouble(), "{reply:?}");
+    }
+}
+
+#[test]
+fn an_ended_flow_is_not_saved() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.flow.cancel();
+    assert!(scenario.flow.save(scenario.now, WALL).is_none());
+    assert_eq!(scenario.outcome(), Outcome::Cancelled);
+}
+
+#[test]
+fn a_form_of_another_version_is_refused_and_not_misread() {
+    let mut value = saved(&Scenario::new(policy()));
+    value["version"] = json!("2");
+    value["state"] = json!("of another shape");
+    let error = resumed(value.clone(), policy(), Tick::ZERO, WALL).unwrap_err();
+    assert_eq!(error, ResumeError::UnknownVersion);
+    assert_eq!(error.to_string(), "the saved sign-in was written by another version of this program");
+    value.as_object_mut().unwrap().remove("version");
+    assert!(serde_json::from_value::<SavedFlow>(value).is_err());
+}
+
+#[test]
+fn a_device_code_is_not_sent_to_another_service() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(pending());
+    let elsewhere =
+        Policy::new(Endpoint::for_region("us-east-1").unwrap(), "https://example.awsapps.com/start");
+    let error = resumed(saved(&scenario), elsewhere, Tick::ZERO, WALL).unwrap_err();
+    assert!(matches!(&error, ResumeError::OtherService { .. }));
+    assert_eq!(
+        error.to_string(),
+        "the saved sign-in is for another service: https://oidc.eu-west-1.amazonaws.com/token"
+    );
+}
+
+#[test]
+fn debug_of_a_saved_flow_shows_neither_secrets_nor_the_user_code() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(pending());
+    let saved = scenario.flow.save(scenario.now, WALL).unwrap();
+    assert_eq!(
+        format!("{saved:?}"),
+        "SavedFlow { service: \"https://oidc.eu-west-1.amazonaws.com/token\", phase: Polling, .. }"
+    );
+    // What is written is another matter, and the documentation says so.
+    let text = serde_json::to_string(&saved).unwrap();
+    assert!(text.contains("device-code") && text.contains("client-secret"));
+}
+
+#[test]
+fn saving_what_was_just_resumed_gives_the_same() {
+    let mut scenario = Scenario::with_registration(policy(), Some(registration("cached")));
+    for reply in [unknown(), Reply::Authorized(authorization()), not_sent(), pending(), unknown()] {
+        let now = Tick::since_origin(secs(9));
+        let once = saved(&scenario);
+        let flow = resumed(once.clone(), policy(), now, WALL).unwrap();
+        assert_eq!(serde_json::to_value(flow.save(now, WALL)).unwrap(), once);
+        let (_, ticket) = scenario.next_send();
+        scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+    }
+}
+
+#[test]
+fn values_that_cannot_be_do_not_make_a_flow_that_breaks_the_rules() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(pending());
+    let mut value = saved(&scenario);
+    let zero = json!({"secs": 0, "nanos": 0});
+    let huge = json!({"secs": u64::MAX, "nanos": 999_999_999});
+    value["state"]["poll"][1]["pace"] = json!({"interval": zero, "troubles": u32::MAX, "due_in": zero});
+    value["state"]["poll"][1]["deadline_in"] = huge.clone();
+    value["not_before_in"] = huge.clone();
+    value["figures"] = json!({"polls": u32::MAX, "ran_for": huge});
+    value["prompts"] = json!(u32::MAX);
+    let now = Tick::ZERO;
+    let flow = resumed(value, policy(), now, Duration::MAX).unwrap();
+    assert_eq!((flow.interval(), flow.deadline()), (Some(secs(5)), Some(now + secs(600))));
+    let mut scenario = Scenario { flow, now, sent: Vec::new(), prompts: Vec::new() };
+    assert_eq!(scenario.poll(pending()), secs(0));
+    assert_eq!(scenario.poll(unknown()), secs(5));
+    assert_eq!(scenario.poll(pending()), secs(10));
+
+    let mut value = saved(&Scenario::new(policy()));
+    value["state"]["register"]["give_up_in"] = huge.clone();
+    value["state"]["register"]["pace"]["due_in"] = huge;
+    let mut flow = resumed(value, policy(), now, WALL).unwrap();
+    assert!(matches!(flow.poll(now), Action::Wait(until) if until == now + policy().setup_patience));
+}

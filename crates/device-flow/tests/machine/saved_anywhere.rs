@@ -1,0 +1,232 @@
+//! Whatever a saved flow has been through, and whatever became of its bytes.
+
+use std::time::Duration;
+
+use device_flow::{Action, DeviceFlow, Failure, Operation, Reply, SavedFlow, Tick};
+use oidc_proto::FaultCode;
+use proptest::prelude::*;
+
+use crate::scenario::{authorization, fault, not_sent, pending, policy, registration, secs, token, unknown};
+
+/// One thing that happens to both flows alike.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// Time passes, in milliseconds, and the flow is asked what to do.
+    Pass(u64),
+    /// Time passes until the flow wants something.
+    Wake,
+    /// What is under way is answered.
+    Answer(Answer),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    Success,
+    Pending,
+    SlowDown,
+    Denied,
+    Spent,
+    ClientRejected,
+    Failing,
+    NotSent,
+    Lost,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let answer = prop_oneof![
+        3 => Just(Answer::Success),
+        6 => Just(Answer::Pending),
+        2 => Just(Answer::SlowDown),
+        1 => Just(Answer::Denied),
+        1 => Just(Answer::Spent),
+        1 => Just(Answer::ClientRejected),
+        1 => Just(Answer::Failing),
+        1 => Just(Answer::NotSent),
+        2 => Just(Answer::Lost),
+    ];
+    prop_oneof![1 => (0_u64..20_000).prop_map(Step::Pass), 4 => Just(Step::Wake), 4 => answer.prop_map(Step::Answer)]
+}
+
+fn reply(answer: Answer, operation: Operation) -> Reply {
+    match answer {
+        Answer::Success => match operation {
+            Operation::RegisterClient => Reply::Registered(registration("new")),
+            Operation::StartDeviceAuthorization => {
+                let mut codes = authorization();
+                codes.expires_in = secs(70);
+                Reply::Authorized(codes)
+            }
+            _ => Reply::Granted(token()),
+        },
+        Answer::Pending => pending(),
+        Answer::SlowDown => fault(FaultCode::SlowDown),
+        Answer::Denied => fault(FaultCode::AccessDenied),
+        Answer::Spent => fault(FaultCode::InvalidGrant),
+        Answer::ClientRejected => fault(FaultCode::InvalidClient),
+        Answer::Failing => fault(FaultCode::InternalServer),
+        Answer::NotSent => not_sent(),
+        Answer::Lost => unknown(),
+    }
+}
+
+/// A flow, its clock, and what it said last.
+struct Life {
+    flow: DeviceFlow,
+    now: Tick,
+    wall: Duration,
+    ticket: Option<device_flow::Ticket>,
+    wake: Option<Tick>,
+    /// What happened, in time since the beginning, whatever the process's origin is.
+    log: Vec<(Duration, String)>,
+}
+
+const BEGIN: Duration = Duration::from_secs(1_800_000_000);
+
+impl Life {
+    fn new(cached: bool) -> Self {
+        let now = Tick::since_origin(secs(40));
+        let flow = DeviceFlow::new(policy(), cached.then(|| registration("cached")), now);
+        Self { flow, now, wall: BEGIN, ticket: None, wake: None, log: Vec::new() }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now = self.now + time;
+        self.wall += time;
+    }
+
+    fn play(&mut self, step: Step) {
+        match step {
+            Step::Pass(millis) => self.pass(Duration::from_millis(millis)),
+            Step::Wake => {
+                if let Some(until) = self.wake.take() {
+                    self.pass(until.since(self.now));
+                }
+            }
+            Step::Answer(answer) => {
+                if let Some(ticket) = self.ticket.take() {
+                    let reply = reply(answer, ticket.operation());
+                    self.flow.on_reply(ticket, self.now, reply).unwrap();
+                }
+            }
+        }
+        for _ in 0..2 {
+            let now = self.now;
+            let said = match self.flow.poll(now) {
+                Action::Send(request, ticket) => {
+                    self.ticket = Some(ticket);
+                    format!("send {}", request.operation())
+                }
+                Action::Prompt(prompt) => format!("prompt, void {}", prompt.replaces_earlier),
+                Action::Wait(until) => {
+                    assert!(until > now);
+                    self.wake = Some(until);
+                    format!("wait {:?}", until.since(now))
+                }
+                Action::AwaitReply => "await".to_owned(),
+                // When a token was asked for is told in ticks, which is the one thing that differs.
+                Action::Done => format!("{}", self.flow.outcome().unwrap()),
+            };
+            self.log.push((self.wall - BEGIN, said));
+        }
+    }
+
+    /// Another process, with another origin of its monotonic time, goes on from here.
+    fn restart(self, origin: Duration) -> Self {
+        let Some(saved) = self.flow.save(self.now, self.wall) else { return self };
+        let text = serde_json::to_string(&saved).unwrap();
+        let saved: SavedFlow = serde_json::from_str(&text).unwrap();
+        let now = Tick::since_origin(origin);
+        let flow = saved.resume(policy(), now, self.wall).unwrap();
+        Self { flow, now, ticket: None, wake: None, ..self }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// One flow lives in one process. The other is saved and resumed after every step in which nothing is under way;
+    /// where something is, the first one abandons it.
+    #[test]
+    fn a_flow_saved_and_resumed_at_any_point_does_what_it_would_have_done(
+        cached in any::<bool>(),
+        steps in prop::collection::vec((step(), any::<bool>()), 1..60),
+        origin in 0_u64..1_000_000,
+    ) {
+        let (mut one, mut many) = (Life::new(cached), Life::new(cached));
+        for (step, restart) in steps {
+            one.play(step);
+            many.play(step);
+            if restart {
+                one.flow.abandon(one.now);
+                one.ticket = None;
+                one.wake = None;
+                many = many.restart(Duration::from_millis(origin));
+            }
+            prop_assert_eq!(one.flow.trouble(), many.flow.trouble());
+            prop_assert_eq!(one.flow.polls(), many.flow.polls());
+            prop_assert_eq!(one.flow.running_for(one.now), many.flow.running_for(many.now));
+        }
+        prop_assert_eq!(one.log, many.log);
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic_or_wait_for_the_past(
+        cut in any::<prop::sample::Index>(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        polled in 0_usize..4,
+        wall in any::<u64>(),
+    ) {
+        let mut life = Life::new(false);
+        let answers = [Answer::Success, Answer::Success, Answer::Failing, Answer::Lost];
+        for answer in &answers[..=polled] {
+            life.play(Step::Wake);
+            life.play(Step::Answer(*answer));
+        }
+        let mut bytes = serde_json::to_vec(&life.flow.save(life.now, life.wall)).unwrap();
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            // Half of the changes keep it a number, so that it is read.
+            bytes[at] = if bytes[at].is_ascii_digit() { b'0' + byte % 10 } else { byte };
+        }
+        if cut.index(8) == 0 {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        let Ok(saved) = serde_json::from_slice::<SavedFlow>(&bytes) else { return Ok(()) };
+        let mut now = Tick::since_origin(secs(1));
+        let Ok(mut flow) = saved.resume(policy(), now, Duration::from_secs(wall)) else { return Ok(()) };
+        for _ in 0..300 {
+            match flow.poll(now) {
+                Action::Wait(until) => {
+                    prop_assert!(until > now);
+                    now = until;
+                }
+                Action::Send(_, ticket) => {
+                    flow.on_reply(ticket, now, Reply::Failed(Failure::NotSent)).unwrap();
+                    prop_assert!(!matches!(flow.poll(now), Action::Send(..)), "no floor");
+                }
+                Action::Prompt(_) => {}
+                Action::AwaitReply => prop_assert!(false, "no request is under way"),
+                Action::Done => return Ok(()),
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_no_saved_flow_is_an_error() {
+    for text in [
+        "",
+        "{}",
+        "[]",
+        "null",
+        "7",
+        r#"{"version":1}"#,
+        r#"{"version":"1"}"#,
+        r#"{"version":"1","state":3}"#,
+    ] {
+        match serde_json::from_str::<SavedFlow>(text) {
+            Err(error) => assert!(!error.to_string().is_empty()),
+            Ok(saved) => assert!(saved.resume(policy(), Tick::ZERO, BEGIN).is_err(), "{text}"),
+        }
+    }
+}
