@@ -129,11 +129,12 @@ fn named(
     } else {
         (members.type_name.non_empty(), members.code.non_empty())
     };
-    let known = [header, type_name, code]
-        .into_iter()
-        .flatten()
-        .find_map(FaultCode::from_exception)
-        .or_else(|| [error, code].into_iter().flatten().find_map(FaultCode::from_error));
+    let known = header
+        .and_then(FaultCode::from_exception)
+        .or_else(|| type_name.and_then(FaultCode::from_exception))
+        .or_else(|| code.and_then(FaultCode::from_exception))
+        .or_else(|| error.and_then(FaultCode::from_error))
+        .or_else(|| code.and_then(FaultCode::from_error));
     // Only a shape name has a namespace and a suffix to cut off; an `error` code may be a URN.
     let unknown = || {
         let mut shapes =

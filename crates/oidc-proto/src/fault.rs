@@ -99,8 +99,8 @@ impl FaultCode {
     /// (`Name:http://internal.amazon.com/coral/…`) are no part of the name.
     #[must_use]
     pub fn from_exception(text: &str) -> Option<Self> {
-        let name = shape_name(text);
-        KNOWN.iter().find(|(_, exception, ..)| *exception == name).map(|(code, ..)| code.clone())
+        let exact = |name: &str| KNOWN.iter().find(|(_, exception, ..)| *exception == name);
+        exact(text).or_else(|| exact(shape_name(text))).map(|(code, ..)| code.clone())
     }
 
     /// The known fault with this `error` code; `invalid_request` reads as [`FaultCode::InvalidRequest`].

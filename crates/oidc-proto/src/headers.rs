@@ -37,13 +37,16 @@ impl<'a> Heads<'a> {
 
     /// The exception's name and whatever the service appends to it behind a colon, which is not looked at.
     pub(crate) fn error_type(&self) -> Option<&'a str> {
-        let name = self.error_type?.split(|b| *b == b':').next()?;
+        let value = self.error_type?;
+        let name =
+            value.iter().position(|b| *b == b':').and_then(|colon| value.get(..colon)).unwrap_or(value);
         core::str::from_utf8(name).ok().filter(|name| !name.trim().is_empty())
     }
 
     /// The request id, for error texts.
     pub(crate) fn request_id(&self) -> Option<String> {
-        self.request_id?.to_str().ok().filter(|id| !id.is_empty()).map(str::to_owned)
+        let id = core::str::from_utf8(self.request_id?.as_bytes()).ok()?;
+        (!id.is_empty()).then(|| id.to_owned())
     }
 
     /// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date. A date counts from the response's own `Date`, because the
