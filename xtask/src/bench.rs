@@ -2,11 +2,15 @@
 
 use anyhow::{Result, bail};
 
+use crate::instructions;
 use crate::shell::Run;
 use crate::workspace;
 
-/// `cargo xtask bench [CRATE]…`
+/// `cargo xtask bench [--instructions] [CRATE]…`
 pub(crate) fn task(wanted: &[String]) -> Result<()> {
+    if wanted == ["--instructions"] {
+        return instructions::task();
+    }
     let metadata = workspace::metadata()?;
     let mut have: Vec<&str> = metadata
         .workspace_packages()

@@ -8,6 +8,7 @@ mod clock_ban;
 mod demo;
 mod examples;
 mod fuzz;
+mod instructions;
 mod interop;
 mod shell;
 mod steps;
@@ -63,8 +64,8 @@ pub(crate) const TASKS: &[Task] = &[
     },
     Task {
         name: "bench",
-        flags: "[CRATE]…",
-        about: "run the benchmarks of the crates that have some",
+        flags: "[--instructions] [CRATE]…",
+        about: "run the benchmarks; --instructions counts instructions and allocations beside peers",
         run: bench::task,
     },
     Task { name: "help", flags: "", about: "this list", run: help },

@@ -1,0 +1,96 @@
+//! `cargo xtask bench --instructions`: instructions and allocations of one answer and one poll, here, in the least that
+//! `serde_json` can do, and in the `oauth2` crate, all in one run.
+//!
+//! Instructions are counted by valgrind's callgrind, so the figures are the same on a busy machine and on an idle one.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::shell::Run;
+use crate::workspace;
+
+/// Each case beside the floor that it is measured against, if it has one.
+const FLOORS: &[(&str, &str)] = &[
+    ("token-ours", "token-floor"),
+    ("token-oauth-ours", "token-floor"),
+    ("token-oauth2-crate", "token-floor"),
+    ("error-ours", "error-floor"),
+    ("error-oauth2-crate", "error-floor"),
+    ("step-ours", "step-by-hand"),
+    ("step-machine-only", "step-by-hand"),
+];
+
+/// Measures every case and prints the table.
+pub(crate) fn task() -> Result<()> {
+    let manifest = workspace::root().join("xtask/peers/instructions/Cargo.toml");
+    let target = workspace::target_dir()?.join("peers");
+    let build = Run::cargo().args(["build", "--release", "--locked", "--manifest-path"]).arg(&manifest);
+    build.env("CARGO_TARGET_DIR", &target).go()?;
+    let program = target.join("release/peers-instructions");
+    let allocations = allocations(&program)?;
+    println!("{:<22}{:>14}{:>10}{:>13}{:>8}", "case", "instructions", "of floor", "allocations", "bytes");
+    let mut measured = BTreeMap::new();
+    for (case, [count, bytes]) in &allocations {
+        // The difference of two runs leaves out whatever happens once.
+        let each = (instructions(&program, case, 2_000)? - instructions(&program, case, 1_000)?) / 1_000;
+        measured.insert(case.as_str(), each);
+        let floor = FLOORS.iter().find(|(name, _)| name == case).and_then(|(_, floor)| measured.get(floor));
+        let ratio = floor.map_or_else(String::new, |floor| ratio(each, *floor));
+        println!("{case:<22}{each:>14}{ratio:>10}{count:>13}{bytes:>8}");
+    }
+    Ok(())
+}
+
+fn ratio(each: u64, floor: u64) -> String {
+    format!("{}.{:02}", each / floor, each * 100 / floor % 100)
+}
+
+/// The cases in their order, with allocations and bytes of each.
+fn allocations(program: &Path) -> Result<Vec<(String, [u64; 2])>> {
+    let output = Run::new(program).arg("allocations").output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout)?;
+    let row = |line: &str| {
+        let mut words = line.split(' ');
+        let name = words.next().unwrap_or_default().to_owned();
+        let mut number = || words.next().unwrap_or_default().parse().context("a count");
+        Ok((name, [number()?, number()?]))
+    };
+    text.lines().map(row).collect()
+}
+
+fn instructions(program: &Path, case: &str, times: u32) -> Result<u64> {
+    let run = Run::new("valgrind").args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+    let run = run.arg(program).args([case, &times.to_string()]);
+    let output = run.output().context("valgrind is needed (Debian: apt-get install valgrind)")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    match collected(&said) {
+        Some(count) if output.status.success() => Ok(count),
+        _ => bail!("valgrind failed: {said}"),
+    }
+}
+
+/// `==1== Collected : 12345`
+fn collected(said: &str) -> Option<u64> {
+    let (_, rest) = said.split_once("Collected : ")?;
+    rest.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_count_is_read_from_what_valgrind_says() {
+        assert_eq!(collected("==7== Events    : Ir\n==7== Collected : 1234567\n==7==\n"), Some(1_234_567));
+        assert_eq!(collected("==7== Collected : \n"), None);
+        assert_eq!(collected(""), None);
+    }
+
+    #[test]
+    fn a_ratio_has_two_places() {
+        assert_eq!((ratio(7_086, 6_763), ratio(862, 17_579)), ("1.04".to_owned(), "0.04".to_owned()));
+    }
+}
