@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use oidc_proto::{Operation, Registration};
 
-use crate::state::{Progress, Session, Setup, State, Times};
+use crate::state::{CANCELLED, Progress, Session, Setup, State, Times};
 use crate::{Action, Failure, Misuse, Outcome, Policy, Reply, Tick, Ticket, Trouble, UserPrompt};
 
 /// One sign-in with the device authorization grant (RFC 8628), from registration to outcome.
@@ -14,7 +14,7 @@ use crate::{Action, Failure, Misuse, Outcome, Policy, Reply, Tick, Ticket, Troub
 /// See the [crate documentation](crate) for the calling contract.
 #[derive(Debug)]
 pub struct DeviceFlow {
-    pub(crate) policy: Policy,
+    pub(crate) policy: Arc<Policy>,
     pub(crate) state: State,
     pub(crate) registration: Option<Registration>,
     pub(crate) origin: Origin,
@@ -24,8 +24,8 @@ pub struct DeviceFlow {
     started: Tick,
     /// How long it had run before it was resumed.
     pub(crate) ran_before: Duration,
-    /// Serial of the next ticket, which makes a ticket of an earlier request stale.
-    pub(crate) serial: u64,
+    /// Serial of the latest ticket: one of an earlier request is stale.
+    serial: u64,
     /// Identity of this flow on its tickets.
     identity: Arc<()>,
     pub(crate) polls: u32,
@@ -49,7 +49,6 @@ pub(crate) enum Origin {
 /// A request whose reply is due.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct InFlight {
-    pub(crate) serial: u64,
     pub(crate) operation: Operation,
     pub(crate) sent_at: Tick,
 }
@@ -74,8 +73,11 @@ impl DeviceFlow {
     /// A `registration` from a cache saves RegisterClient (and is not looked at if [`Policy::client`] is set). Whether it is still good is a question of wall-clock time,
     /// so ask [`Registration::usable_at`] before; if the service rejects it all the same, the flow registers anew,
     /// once.
+    ///
+    /// Whoever runs many flows hands each of them a clone of one `Arc<Policy>`; a plain [`Policy`] will do for one.
     #[must_use]
-    pub fn new(policy: Policy, registration: Option<Registration>, now: Tick) -> Self {
+    pub fn new(policy: impl Into<Arc<Policy>>, registration: Option<Registration>, now: Tick) -> Self {
+        let policy = policy.into();
         let setup = Setup::new(now, policy.setup_patience);
         let (origin, registration) = match (&policy.client, registration) {
             (Some(client), _) => (Origin::Own, Some(Registration::new(client.clone()))),
@@ -114,7 +116,7 @@ impl DeviceFlow {
                 }
             }
             State::Prompt(session) | State::Poll(session) if now >= session.deadline => {
-                self.state = State::Ended(session.expire());
+                self.state = State::ended(session.expire());
                 return Action::Done;
             }
             State::Prompt(session) => {
@@ -137,7 +139,7 @@ impl DeviceFlow {
         if let Some(operation) = self.state.operation()
             && !self.policy.endpoint.has(self.policy.dialect, operation)
         {
-            self.state = State::Ended(Outcome::NotOffered(operation));
+            self.state = State::ended(Outcome::NotOffered(operation));
         }
         let Some(request) = self.state.request(&self.policy, self.registration.as_ref()) else {
             return Action::Done;
@@ -146,10 +148,14 @@ impl DeviceFlow {
         if operation == Operation::CreateToken {
             self.polls = self.polls.saturating_add(1);
         }
-        let serial = self.serial;
-        self.serial = serial.wrapping_add(1);
-        self.in_flight = Some(InFlight { serial, operation, sent_at: now });
-        let ticket = Ticket { flow: self.identity.clone(), serial, operation, dialect: self.policy.dialect };
+        self.serial = self.serial.wrapping_add(1);
+        self.in_flight = Some(InFlight { operation, sent_at: now });
+        let ticket = Ticket {
+            flow: self.identity.clone(),
+            serial: self.serial,
+            operation,
+            dialect: self.policy.dialect,
+        };
         Action::Send(request, ticket)
     }
 
@@ -159,9 +165,7 @@ impl DeviceFlow {
     /// A mistake of the driver, which changes nothing: see [`Misuse`].
     pub fn on_reply(&mut self, ticket: Ticket, now: Tick, reply: Reply) -> Result<(), Misuse> {
         let in_flight = match self.in_flight {
-            Some(in_flight)
-                if in_flight.serial == ticket.serial && Arc::ptr_eq(&ticket.flow, &self.identity) =>
-            {
+            Some(in_flight) if self.serial == ticket.serial && Arc::ptr_eq(&ticket.flow, &self.identity) => {
                 in_flight
             }
             _ => return Err(Misuse::StaleTicket),
@@ -202,7 +206,7 @@ impl DeviceFlow {
     pub fn cancel(&mut self) {
         self.in_flight = None;
         if !matches!(self.state, State::Ended(_)) {
-            self.state = State::Ended(Outcome::Cancelled);
+            self.state = State::Ended(None);
         }
     }
 
@@ -228,7 +232,7 @@ impl DeviceFlow {
                     self.origin = Origin::Flow;
                     State::Register(Setup::new(now, self.policy.setup_patience))
                 } else {
-                    State::Ended(Outcome::Rejected { operation, fault })
+                    State::ended(Outcome::Rejected { operation, fault })
                 }
             }
         };
@@ -244,7 +248,8 @@ impl DeviceFlow {
     #[must_use]
     pub const fn outcome(&self) -> Option<&Outcome> {
         match &self.state {
-            State::Ended(outcome) => Some(outcome),
+            State::Ended(Some(outcome)) => Some(outcome),
+            State::Ended(None) => Some(&CANCELLED),
             State::Register(_) | State::Authorize(_) | State::Prompt(_) | State::Poll(_) => None,
         }
     }
@@ -327,17 +332,19 @@ impl DeviceFlow {
 
     /// The policy that the flow was made with.
     #[must_use]
-    pub const fn policy(&self) -> &Policy {
+    pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
     /// The outcome and the registration of an ended flow; a flow that goes on counts as cancelled.
     pub(crate) fn into_parts(self) -> (Outcome, Option<Registration>) {
         match self.state {
-            State::Ended(outcome) => (outcome, self.registration),
-            State::Register(_) | State::Authorize(_) | State::Prompt(_) | State::Poll(_) => {
-                (Outcome::Cancelled, self.registration)
-            }
+            State::Ended(Some(outcome)) => (*outcome, self.registration),
+            State::Ended(None)
+            | State::Register(_)
+            | State::Authorize(_)
+            | State::Prompt(_)
+            | State::Poll(_) => (Outcome::Cancelled, self.registration),
         }
     }
 

@@ -16,20 +16,23 @@ use crate::{Expiry, Failure, Outcome, Policy, Reply, Tick, Trouble};
 #[derive(Debug)]
 pub(crate) enum State {
     /// RegisterClient is to be sent, or is under way.
-    Register(Setup),
+    Register(Box<Setup>),
     /// StartDeviceAuthorization is to be sent, or is under way.
-    Authorize(Setup),
+    Authorize(Box<Setup>),
     /// There are codes, which the person has not seen yet.
     Prompt(Box<Session>),
     /// CreateToken is to be sent when due, or is under way.
     Poll(Box<Session>),
-    /// Over, for good.
-    Ended(Outcome),
+    /// Over, for good. `None` stands for [`Outcome::Cancelled`], because the default must not allocate.
+    Ended(Option<Box<Outcome>>),
 }
+
+/// What [`State::Ended`] without an outcome stands for.
+pub(crate) static CANCELLED: Outcome = Outcome::Cancelled;
 
 impl Default for State {
     fn default() -> Self {
-        Self::Ended(Outcome::Cancelled)
+        Self::Ended(None)
     }
 }
 
@@ -60,7 +63,7 @@ pub(crate) enum Progress {
 pub(crate) struct Setup {
     pub(crate) pace: Pace,
     pub(crate) give_up_at: Tick,
-    pub(crate) trouble: Option<Trouble>,
+    pub(crate) trouble: Option<Box<Trouble>>,
 }
 
 /// A device code's life.
@@ -76,12 +79,12 @@ pub(crate) struct Session {
     pub(crate) may_be_spent: bool,
     /// Whether any poll got a verdict.
     pub(crate) heard: bool,
-    pub(crate) trouble: Option<Trouble>,
+    pub(crate) trouble: Option<Box<Trouble>>,
 }
 
 impl Setup {
-    pub(crate) fn new(now: Tick, patience: Duration) -> Self {
-        Self { pace: Pace::setup(now), give_up_at: now + patience, trouble: None }
+    pub(crate) fn new(now: Tick, patience: Duration) -> Box<Self> {
+        Box::new(Self { pace: Pace::setup(now), give_up_at: now + patience, trouble: None })
     }
 
     pub(crate) const fn due(&self) -> Tick {
@@ -89,17 +92,20 @@ impl Setup {
     }
 
     pub(crate) const fn trouble(&self) -> Option<&Trouble> {
-        self.trouble.as_ref()
+        match &self.trouble {
+            Some(trouble) => Some(trouble),
+            None => None,
+        }
     }
 
     /// No verdict: again later, or never if that would be after the patience has run out.
     fn retry(
-        mut self,
+        mut self: Box<Self>,
         operation: Operation,
         policy: &Policy,
         now: Tick,
         trouble: Trouble,
-    ) -> Result<Self, Outcome> {
+    ) -> Result<Box<Self>, Outcome> {
         match &trouble {
             Trouble::Fault(fault) if fault.code == FaultCode::SlowDown => {
                 self.pace.slow_down(now, fault.retry_after)
@@ -113,7 +119,7 @@ impl Setup {
         if self.pace.due() > self.give_up_at {
             return Err(Outcome::Unreachable { operation, trouble });
         }
-        self.trouble = Some(trouble);
+        self.trouble = Some(Box::new(trouble));
         Ok(self)
     }
 }
@@ -148,17 +154,20 @@ impl Session {
     }
 
     pub(crate) const fn trouble(&self) -> Option<&Trouble> {
-        self.trouble.as_ref()
+        match &self.trouble {
+            Some(trouble) => Some(trouble),
+            None => None,
+        }
     }
 
     /// The outcome when our own clock has reached the deadline.
     pub(crate) fn expire(&mut self) -> Outcome {
         match self.trouble.take() {
             Some(trouble) if !self.heard => {
-                Outcome::Unreachable { operation: Operation::CreateToken, trouble }
+                Outcome::Unreachable { operation: Operation::CreateToken, trouble: *trouble }
             }
-            trouble if self.may_be_spent => Outcome::GrantLost(Expiry::Clock(trouble)),
-            trouble => Outcome::Expired(Expiry::Clock(trouble)),
+            trouble if self.may_be_spent => Outcome::GrantLost(Expiry::Clock(trouble.map(|boxed| *boxed))),
+            trouble => Outcome::Expired(Expiry::Clock(trouble.map(|boxed| *boxed))),
         }
     }
 
@@ -183,12 +192,16 @@ impl Session {
         };
         self.pace.after_trouble(now, retry_after, policy.max_backoff);
         self.may_be_spent |= may_have_acted;
-        self.trouble = Some(trouble);
+        self.trouble = Some(Box::new(trouble));
         State::Poll(self)
     }
 }
 
 impl State {
+    pub(crate) fn ended(outcome: Outcome) -> Self {
+        Self::Ended(Some(Box::new(outcome)))
+    }
+
     /// The person has been given the prompt.
     pub(crate) fn prompted(self) -> Self {
         match self {
@@ -247,10 +260,10 @@ impl State {
 }
 
 fn ended(outcome: Outcome) -> Progress {
-    Progress::To(State::Ended(outcome))
+    Progress::To(State::ended(outcome))
 }
 
-fn registering(setup: Setup, policy: &Policy, now: Tick, reply: Reply) -> Progress {
+fn registering(setup: Box<Setup>, policy: &Policy, now: Tick, reply: Reply) -> Progress {
     match reply {
         Reply::Registered(registration) => Progress::Registered(registration),
         reply => not_set_up(Operation::RegisterClient, setup, policy, now, reply, State::Register),
@@ -258,7 +271,7 @@ fn registering(setup: Setup, policy: &Policy, now: Tick, reply: Reply) -> Progre
 }
 
 fn authorizing(
-    setup: Setup,
+    setup: Box<Setup>,
     policy: &Policy,
     registration: Option<&Registration>,
     now: Tick,
@@ -279,11 +292,11 @@ fn authorizing(
 /// What RegisterClient and StartDeviceAuthorization have in common: everything but their successes.
 fn not_set_up(
     operation: Operation,
-    setup: Setup,
+    setup: Box<Setup>,
     policy: &Policy,
     now: Tick,
     reply: Reply,
-    again: fn(Setup) -> State,
+    again: fn(Box<Setup>) -> State,
 ) -> Progress {
     let trouble = match reply {
         Reply::Fault(fault) if fault.is_transient() || fault.code == FaultCode::SlowDown => {
@@ -354,4 +367,18 @@ fn refused(mut session: Box<Session>, policy: &Policy, now: Tick, fault: Fault) 
 /// Whether the service does not accept the client: unknown, lapsed, or not allowed to use this grant.
 fn rejects_client(fault: &Fault) -> bool {
     matches!(fault.code, FaultCode::InvalidClient | FaultCode::UnauthorizedClient)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DeviceFlow;
+
+    /// A million flows wait in one process. The texts come on top, and the policy, which flows share.
+    #[test]
+    fn a_pending_flow_takes_at_most_512_bytes() {
+        let identity = size_of::<[usize; 2]>();
+        let size = size_of::<DeviceFlow>() + size_of::<Session>() + identity;
+        assert!(size <= 512, "{size} = {} + {} + {identity}", size_of::<DeviceFlow>(), size_of::<Session>());
+    }
 }

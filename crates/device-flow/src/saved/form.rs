@@ -103,9 +103,9 @@ impl StateForm {
         passed: Duration,
     ) -> (State, Option<Registration>) {
         match self {
-            Self::Register(setup) => (State::Register(setup.restore(policy, now, passed)), None),
+            Self::Register(setup) => (State::Register(Box::new(setup.restore(policy, now, passed))), None),
             Self::Authorize(registration, setup) => {
-                (State::Authorize(setup.restore(policy, now, passed)), Some(registration.restore()))
+                (State::Authorize(Box::new(setup.restore(policy, now, passed))), Some(registration.restore()))
             }
             Self::Prompt(registration, session) => {
                 let registration = registration.restore();
@@ -134,7 +134,7 @@ impl SetupForm {
         Self {
             pace: PaceForm::of(&setup.pace, now),
             give_up_in: setup.give_up_at.since(now),
-            trouble: setup.trouble.as_ref().map(TroubleForm::of),
+            trouble: setup.trouble.as_deref().map(TroubleForm::of),
         }
     }
 
@@ -143,7 +143,7 @@ impl SetupForm {
         let give_up_at = now + self.give_up_in.saturating_sub(passed).min(policy.setup_patience);
         let mut pace = self.pace.restore(now, passed);
         pace.due = pace.due.min(give_up_at);
-        Setup { pace, give_up_at, trouble: self.trouble.map(TroubleForm::restore) }
+        Setup { pace, give_up_at, trouble: self.trouble.map(|trouble| Box::new(trouble.restore())) }
     }
 }
 
@@ -155,7 +155,7 @@ impl SessionForm {
             deadline_in: session.deadline.since(now),
             may_be_spent: session.may_be_spent,
             heard: session.heard,
-            trouble: session.trouble.as_ref().map(TroubleForm::of),
+            trouble: session.trouble.as_deref().map(TroubleForm::of),
         }
     }
 
@@ -169,7 +169,7 @@ impl SessionForm {
         session.pace = Pace { interval: pace.interval.max(session.pace.interval), ..pace };
         session.may_be_spent = self.may_be_spent;
         session.heard = self.heard;
-        session.trouble = self.trouble.map(TroubleForm::restore);
+        session.trouble = self.trouble.map(|trouble| Box::new(trouble.restore()));
         session
     }
 }

@@ -114,7 +114,7 @@ impl SavedFlow {
         if saved.in_flight
             && let Some(operation) = flow.state.operation()
         {
-            flow.in_flight = Some(InFlight { serial: flow.serial, operation, sent_at: now });
+            flow.in_flight = Some(InFlight { operation, sent_at: now });
             flow.abandon(now);
         }
         Ok(flow)
