@@ -1,0 +1,220 @@
+//! Whatever is wrong with a message, no secret of it is shown.
+
+use core::fmt::Debug;
+
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use oidc_proto::oauth::RevocationRequest;
+use oidc_proto::{
+    Answer, Client, CreateTokenRequest, Dialect, Endpoint, Fault, Grant, Operation, RegisterClientRequest,
+    Secret, StartDeviceAuthorizationRequest,
+};
+use proptest::option::of;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::cases;
+
+const SENTINEL: &str = "SENTINEL";
+
+/// What can be wrong with one member.
+fn damage() -> impl Strategy<Value = Option<Value>> {
+    prop_oneof![
+        Just(None),
+        Just(Some(Value::Null)),
+        Just(Some(json!(""))),
+        Just(Some(json!([SENTINEL]))),
+        Just(Some(json!({ SENTINEL: SENTINEL }))),
+        Just(Some(json!(-1))),
+        Just(Some(json!(true))),
+    ]
+}
+
+fn without_sentinel(value: Value) -> Value {
+    serde_json::from_str(&value.to_string().replace(SENTINEL, "x")).unwrap()
+}
+
+/// The body with one member damaged, and perhaps cut or followed by rubbish.
+fn damaged(
+    base: Value,
+    member: prop::sample::Index,
+    damage: Option<Value>,
+    cut: Option<prop::sample::Index>,
+) -> Vec<u8> {
+    let mut members = base.as_object().unwrap().clone();
+    let name = members.keys().nth(member.index(members.len())).unwrap().clone();
+    // What is no secret may be shown, so no sentinel goes there.
+    let is_secret = members[&name] == SENTINEL;
+    match damage.map(|value| if is_secret { value } else { without_sentinel(value) }) {
+        Some(value) => _ = members.insert(name, value),
+        None => _ = members.remove(&name),
+    }
+    let mut body = Value::from(members).to_string().into_bytes();
+    if let Some(cut) = cut {
+        body.truncate(cut.index(body.len()));
+    }
+    body
+}
+
+/// Neither the answer nor the error in it shows a sentinel, however it is printed. A success shows none either.
+fn hides_the_sentinel<T: Debug>(answer: &Answer<T>) {
+    let shown = match answer {
+        Answer::Success(_) => String::new(),
+        Answer::Fault(fault) => fault.to_string(),
+        Answer::NoVerdict(none) => none.to_string(),
+        Answer::Violation(violation) => violation.to_string(),
+    };
+    let shown = format!("{shown} {answer:?} {answer:#?}");
+    assert!(!shown.contains(SENTINEL), "{shown}");
+}
+
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+
+/// The form with one parameter damaged or repeated, and perhaps cut.
+fn damaged_form(
+    pairs: &[(&str, &str)],
+    at: prop::sample::Index,
+    how: u8,
+    cut: Option<prop::sample::Index>,
+) -> Vec<u8> {
+    let mut pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let at = at.index(pairs.len());
+    match how {
+        0 => _ = pairs.remove(at),
+        1 => pairs.push(pairs[at].clone()),
+        2 => pairs[at] += "%ff%1B",
+        _ => {}
+    }
+    let mut form = pairs.join("&").into_bytes();
+    if let Some(cut) = cut {
+        form.truncate(cut.index(form.len()));
+    }
+    form
+}
+
+/// Neither what was read of a request shows a sentinel nor what is answered to it.
+fn request_hides_the_sentinel<T: Debug>(dialect: Dialect, read: &Result<T, Fault>) {
+    let shown = match read {
+        Ok(request) => format!("{request:?} {request:#?}"),
+        Err(fault) => {
+            let wire = dialect.encode_fault(fault);
+            format!("{fault} {fault:?} {}", String::from_utf8_lossy(wire.body().as_ref()))
+        }
+    };
+    assert!(!shown.contains(SENTINEL), "{shown}");
+}
+
+proptest! {
+    #![proptest_config(cases(256))]
+
+    #[test]
+    fn no_answer_shows_a_secret_whatever_is_wrong_with_the_response(
+        member in any::<prop::sample::Index>(), damage in damage(), cut in of(any::<prop::sample::Index>()),
+        status in prop::sample::select(vec![200_u16, 201, 302, 400, 401, 403, 500, 503]), is_form in any::<bool>(),
+    ) {
+        let respond = |base| {
+            let mut response = Response::new(damaged(base, member, damage.clone(), cut));
+            *response.status_mut() = StatusCode::from_u16(status).unwrap();
+            if is_form {
+                response.headers_mut().insert(CONTENT_TYPE, FORM);
+            }
+            response
+        };
+        for (dialect, names) in [
+            (Dialect::Aws, ["clientId", "clientSecret", "clientSecretExpiresAt", "deviceCode", "userCode",
+                "verificationUri", "expiresIn", "accessToken", "refreshToken", "idToken", "tokenType"]),
+            (Dialect::OAuth, ["client_id", "client_secret", "client_secret_expires_at", "device_code", "user_code",
+                "verification_uri", "expires_in", "access_token", "refresh_token", "id_token", "token_type"]),
+        ] {
+            let [id, secret, expiry, device, user, uri, life, access, refresh, id_token, kind] = names;
+            let registered = respond(json!({ id: "id", secret: SENTINEL, expiry: 5 }));
+            hides_the_sentinel(&dialect.decode::<RegisterClientRequest, _>(&registered));
+            let started = respond(json!({ device: SENTINEL, user: "u", uri: "v", life: 5, "interval": 1 }));
+            hides_the_sentinel(&dialect.decode::<StartDeviceAuthorizationRequest, _>(&started));
+            let granted = respond(
+                json!({ access: SENTINEL, refresh: SENTINEL, id_token: SENTINEL, life: 5, kind: "Bearer" }),
+            );
+            hides_the_sentinel(&dialect.decode::<CreateTokenRequest, _>(&granted));
+            hides_the_sentinel(&RevocationRequest::decode(&granted));
+        }
+    }
+
+    #[test]
+    fn no_answer_in_a_form_shows_a_secret(
+        at in any::<prop::sample::Index>(), how in 0_u8..4, cut in of(any::<prop::sample::Index>()),
+        status in prop::sample::select(vec![200_u16, 400, 503]),
+    ) {
+        let granted = [("access_token", SENTINEL), ("refresh_token", SENTINEL), ("token_type", "b"), ("expires_in", "5")];
+        let mut response = Response::new(damaged_form(&granted, at, how, cut));
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        response.headers_mut().insert(CONTENT_TYPE, FORM);
+        hides_the_sentinel(&Dialect::OAuth.decode::<CreateTokenRequest, _>(&response));
+    }
+
+    #[test]
+    fn no_refusal_of_a_request_shows_a_secret(
+        member in any::<prop::sample::Index>(), damage in damage(), cut in of(any::<prop::sample::Index>()),
+        grant in prop::sample::select(vec![
+            "urn:ietf:params:oauth:grant-type:device_code", "authorization_code", "refresh_token", "password",
+        ]),
+    ) {
+        let base = json!({
+            "clientId": "id", "clientSecret": SENTINEL, "clientName": "n", "clientType": "public", "startUrl": "u",
+            "grantType": grant, "deviceCode": SENTINEL, "code": SENTINEL, "refreshToken": SENTINEL,
+            "codeVerifier": SENTINEL, "redirectUri": "r", "scope": [], "scopes": [],
+        });
+        let body = damaged(base, member, damage, cut);
+        for operation in Operation::ALL {
+            request_hides_the_sentinel(Dialect::Aws, &Dialect::Aws.decode_request(operation, &body));
+        }
+    }
+
+    #[test]
+    fn no_refusal_of_a_form_shows_a_secret(
+        at in any::<prop::sample::Index>(), how in 0_u8..4, cut in of(any::<prop::sample::Index>()),
+        grant in prop::sample::select(vec![
+            "urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code", "authorization_code", "refresh_token", "x",
+        ]),
+        // `c:SENTINEL`, `SENTINEL`, and what is no base64.
+        header in of(prop::sample::select(vec![
+            "Basic YzpTRU5USU5FTA==", "Basic U0VOVElORUw=", "Basic SENTINEL!", "Bearer SENTINEL",
+        ])),
+    ) {
+        let form = [
+            ("grant_type", grant), ("client_id", "c"), ("client_secret", SENTINEL), ("device_code", SENTINEL),
+            ("code", SENTINEL), ("refresh_token", SENTINEL), ("code_verifier", SENTINEL), ("token", SENTINEL),
+            ("scope", "a"),
+        ];
+        let body = damaged_form(&form, at, how, cut);
+        let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, FORM)]);
+        if let Some(header) = header {
+            headers.insert(AUTHORIZATION, HeaderValue::from_static(header));
+        }
+        for operation in Operation::ALL {
+            let read = Dialect::OAuth.decode_http_request(operation, &headers, &body);
+            request_hides_the_sentinel(Dialect::OAuth, &read);
+        }
+        request_hides_the_sentinel(Dialect::OAuth, &RevocationRequest::decode_request(&headers, &body));
+    }
+}
+
+#[test]
+fn no_encoded_request_shows_a_secret() {
+    let endpoint = Endpoint::custom("https://id.example").unwrap();
+    let secret = || Secret::from(SENTINEL);
+    let grant = Grant::DeviceCode { device_code: secret() };
+    for client in [Client::new("c", secret()), Client::new("c", secret()).with_basic_authentication()] {
+        let poll = CreateTokenRequest::new(client.clone(), grant.clone());
+        let revocation = RevocationRequest::refresh_token(client.clone(), secret());
+        let mut requests: Vec<_> =
+            [Dialect::Aws, Dialect::OAuth].map(|dialect| dialect.encode(&endpoint, &poll)).to_vec();
+        requests.extend(revocation.encode(&endpoint));
+        assert_eq!(requests.len(), 3);
+        for request in requests {
+            let shown = format!("{request:?} {:?} {:?}", request.headers(), request.body());
+            assert!(!shown.contains(SENTINEL) && !shown.contains("U0VOVElORUw"), "{shown}");
+        }
+        let shown = format!("{client:?} {poll:?} {revocation:?}");
+        assert!(!shown.contains(SENTINEL), "{shown}");
+    }
+}
