@@ -5,8 +5,9 @@ use std::time::Duration;
 
 /// Cancels a sign-in from elsewhere: another thread, a signal handler's thread, a button.
 ///
-/// A sign-in that waits between two polls ends at once, with [`Outcome::Cancelled`](crate::Outcome::Cancelled). A
-/// request that is under way is let finish first, so that a grant is not lost; it is bounded by its time-out.
+/// The sign-in ends at once, with [`Outcome::Cancelled`](crate::Outcome::Cancelled), whether it waits between two polls
+/// or for an answer. A request that is under way is left to itself: it ends by its own time-out, and a grant in its
+/// answer is lost. (For this, a sign-in that can be cancelled sends each request from a thread of its own.)
 ///
 /// ```
 /// use device_flow_ureq::Cancel;
@@ -41,6 +42,28 @@ impl Cancel {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         *self.0.cancelled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until there is a value, or until it is cancelled. Whoever makes the value calls [`Cancel::wake`] then.
+    pub(crate) fn wait_for<T>(&self, mut value: impl FnMut() -> Option<T>) -> Option<T> {
+        let mut cancelled = self.0.cancelled.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            // An answer that has arrived counts, even if the cancellation came a moment before.
+            if let Some(value) = value() {
+                return Some(value);
+            }
+            if *cancelled {
+                return None;
+            }
+            cancelled = self.0.changed.wait(cancelled).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Makes those who wait look again.
+    pub(crate) fn wake(&self) {
+        // Under the lock, so that nobody who has just looked and is about to wait misses it.
+        drop(self.0.cancelled.lock().unwrap_or_else(PoisonError::into_inner));
+        self.0.changed.notify_all();
     }
 
     /// Waits for this long, or until it is cancelled; it may return early.

@@ -28,13 +28,13 @@ pub struct Login<'a, C = SystemClock> {
     client: &'a HttpClient,
     policy: Policy,
     registration: Option<Registration>,
-    cancel: Cancel,
+    cancel: Option<Cancel>,
     clock: C,
 }
 
 impl<'a> Login<'a> {
     pub(crate) fn new(client: &'a HttpClient, policy: Policy) -> Self {
-        Self { client, policy, registration: None, cancel: Cancel::new(), clock: SystemClock::default() }
+        Self { client, policy, registration: None, cancel: None, clock: SystemClock::default() }
     }
 }
 
@@ -48,7 +48,7 @@ impl<'a, C> Login<'a, C> {
 
     /// Lets this handle cancel the sign-in.
     pub fn cancelled_by(mut self, cancel: &Cancel) -> Self {
-        self.cancel = cancel.clone();
+        self.cancel = Some(cancel.clone());
         self
     }
 
@@ -76,31 +76,36 @@ impl<C: Clock> Login<'_, C> {
     pub fn run_with(self, mut observer: impl Observer) -> Result<SignedIn, Box<NotSignedIn<ureq::Error>>> {
         let Self { client, policy, registration, cancel, clock } = self;
         let mut flow = DeviceFlow::new(policy, registration, clock.now());
-        let transport = client.drive(&mut flow, &clock, &cancel, &mut observer);
+        let transport = client.drive(&mut flow, &clock, cancel.as_ref(), &mut observer);
         flow.into_result(clock.now(), transport)
     }
 }
 
 impl HttpClient {
     /// Drives a flow to its end, and returns the latest transport error for [`DeviceFlow::into_result`]. The flow
-    /// must have been made with this clock's time.
+    /// must have been made with this clock's time. A cancelled flow has ended, and cannot be driven on.
     pub fn drive(
         &self,
         flow: &mut DeviceFlow,
         clock: &impl Clock,
-        cancel: &Cancel,
+        cancel: Option<&Cancel>,
         observer: &mut impl Observer,
     ) -> Option<ureq::Error> {
         let mut transport = None;
+        let never = Cancel::new();
         loop {
-            if cancel.is_cancelled() {
+            if cancel.is_some_and(Cancel::is_cancelled) {
                 flow.cancel();
             }
             let now = clock.now();
             match flow.poll(now) {
                 Action::Send(request, ticket) => {
                     observer.sending(request.operation());
-                    let (reply, error) = self.reply(&request, &ticket, self.timeout_for(flow, now));
+                    let timeout = self.timeout_for(flow, now);
+                    let Some((reply, error)) = self.reply(&request, &ticket, timeout, cancel) else {
+                        flow.cancel();
+                        continue;
+                    };
                     // The latest error, not the latest reply's: the reply that proves a loss comes after it.
                     if error.is_some() {
                         transport = error;
@@ -111,7 +116,7 @@ impl HttpClient {
                 Action::Prompt(prompt) => observer.prompt(&prompt),
                 Action::Wait(until) => {
                     observer.waiting(&Status::of(flow, now, until));
-                    clock.wait(until.since(now), cancel);
+                    clock.wait(until.since(now), cancel.unwrap_or(&never));
                 }
                 // The flow comes from another driver, which lost its ticket.
                 Action::AwaitReply => flow.abandon(now),

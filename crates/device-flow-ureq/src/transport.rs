@@ -1,13 +1,15 @@
 //! One request over ureq: what was received, and what a failure means.
 
 use std::io::{self, Read};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use device_flow::{Failure, Reply, Ticket};
 use oidc_proto::{Answer, Call, Request};
 use zeroize::Zeroizing;
 
-use crate::{Error, HttpClient, phase};
+use crate::{Cancel, Error, HttpClient, phase};
 
 /// The longest body that is read. The largest real answer is a few kilobytes.
 const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -27,6 +29,29 @@ pub(crate) struct Received {
 pub(crate) struct Unanswered {
     failure: Failure,
     source: ureq::Error,
+}
+
+/// Where a thread leaves the answer to a request. Whoever waits is woken when the thread ends, and finds an answer
+/// even if the thread panicked.
+struct Posted {
+    answer: Arc<Mutex<Option<Result<Received, Unanswered>>>>,
+    waiting: Cancel,
+}
+
+impl Posted {
+    fn lock(&self) -> MutexGuard<'_, Option<Result<Received, Unanswered>>> {
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Posted {
+    fn drop(&mut self) {
+        self.lock().get_or_insert(Err(Unanswered {
+            failure: Failure::Unknown,
+            source: ureq::Error::Other("the thread of the request ended without an answer".into()),
+        }));
+        self.waiting.wake();
+    }
 }
 
 impl HttpClient {
@@ -63,17 +88,43 @@ impl HttpClient {
         received.broken.map_or(Ok(received.response), Err)
     }
 
-    /// What became of a machine's request, and the transport error if there was one.
+    /// What became of a machine's request, and the transport error if there was one; `None` if it was cancelled.
     pub(crate) fn reply(
         &self,
         request: &Request,
         ticket: &Ticket,
         timeout: Duration,
-    ) -> (Reply, Option<ureq::Error>) {
-        match self.send(request, timeout) {
+        cancel: Option<&Cancel>,
+    ) -> Option<(Reply, Option<ureq::Error>)> {
+        let sent = match cancel {
+            Some(cancel) => self.send_unless(cancel, request, timeout)?,
+            None => self.send(request, timeout),
+        };
+        Some(match sent {
             Ok(received) => (Reply::decode(ticket, &received.response), received.broken),
             Err(Unanswered { failure, source }) => (Reply::Failed(failure), Some(source)),
+        })
+    }
+
+    /// Sends a request once, from a thread that is left behind if the sign-in is cancelled meanwhile.
+    fn send_unless(
+        &self,
+        cancel: &Cancel,
+        request: &Request,
+        timeout: Duration,
+    ) -> Option<Result<Received, Unanswered>> {
+        let answer = Arc::new(Mutex::new(None));
+        let posted = Posted { answer: Arc::clone(&answer), waiting: cancel.clone() };
+        let (client, lent) = (self.clone(), request.clone());
+        let thread = thread::Builder::new().name("device-flow request".to_owned()).spawn(move || {
+            let sent = client.send(&lent, timeout);
+            *posted.lock() = Some(sent);
+        });
+        if thread.is_err() {
+            // No thread is to be had; better to be cancelled late than not to sign in.
+            return Some(self.send(request, timeout));
         }
+        cancel.wait_for(|| answer.lock().unwrap_or_else(PoisonError::into_inner).take())
     }
 
     /// Sends a request once.
