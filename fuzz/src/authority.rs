@@ -62,6 +62,8 @@ struct Run {
     latest: Moment,
     drawn: Drawn,
     clients: Vec<Client>,
+    /// When each client's registration lapses.
+    lapses: Vec<Moment>,
     devices: Vec<Device>,
     chains: Vec<Chain>,
     /// Every code and token that was ever given out.
@@ -91,6 +93,7 @@ impl Run {
             latest: now,
             drawn: Drawn(0),
             clients: Vec::new(),
+            lapses: Vec::new(),
             devices: Vec::new(),
             chains: Vec::new(),
             given: BTreeSet::new(),
@@ -150,6 +153,7 @@ impl Run {
                 let secret = registration.client.secret.clone().expect("AWS's clients have secrets");
                 self.gives(&secret);
                 self.clients.push(registration.client);
+                self.lapses.push(self.now.after(self.policy.registration_ttl));
             }
             Err(fault) => assert!(is_full(&fault) && self.capacity.clients == 3, "{fault}"),
         }
@@ -220,12 +224,7 @@ impl Run {
                 }
                 // Collected already, or forgotten since.
                 FaultCode::InvalidGrant => assert!(device.collected || latest >= device.ends, "{fault}"),
-                FaultCode::InvalidClient => {
-                    assert!(
-                        latest.since(Moment::new(Duration::from_secs(1_000_000)))
-                            >= self.policy.registration_ttl
-                    );
-                }
+                FaultCode::InvalidClient => assert!(latest >= self.lapses[client], "{fault}"),
                 _ => panic!("{fault}"),
             },
         }

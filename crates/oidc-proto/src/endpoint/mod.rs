@@ -261,6 +261,17 @@ mod tests {
     }
 
     #[test]
+    fn a_url_that_could_drive_a_terminal_is_none() {
+        for url in
+            ["https://a.example/\u{9b}31m", "https://a.example/\u{202e}x", "https://a.example/é", "https://é"]
+        {
+            assert!(matches!(Endpoint::custom(url), Err(EndpointError::NotAUrl(_))), "{url:?}");
+            assert!(matches!(Endpoint::oauth(url, url), Err(EndpointError::NotAUrl(_))), "{url:?}");
+        }
+        assert!(Endpoint::custom("https://a.example/%C3%A9").is_ok());
+    }
+
+    #[test]
     fn a_password_in_the_url_is_refused_and_not_repeated() {
         for url in ["https://user:hunter2@a.example", "https://hunter2@a.example/?q", "hunter2@a.example"] {
             let error = Endpoint::custom(url).unwrap_err();

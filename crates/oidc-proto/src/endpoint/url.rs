@@ -45,6 +45,10 @@ impl Url {
         if url.contains('#') || (kind == Kind::Base && url.contains('?')) {
             return Err(EndpointError::QueryOrFragment(shown()));
         }
+        // `http::Uri` lets UTF-8 through, which no URL has (RFC 3986 §2) and which may hold control characters.
+        if !url.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(EndpointError::NotAUrl(shown()));
+        }
         let parts = url.parse::<Uri>().map_err(|_| EndpointError::NotAUrl(shown()))?.into_parts();
         let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
             return Err(EndpointError::NotAUrl(shown()));
