@@ -1,0 +1,162 @@
+//! The machine against a reference that was written from RFC 8628 and the crate's documentation, not from its code:
+//! arbitrary histories, the same actions, waits and outcomes at every step.
+//!
+//! The generator is tested too: it is deterministic for a seed, and it reaches every transition of the table.
+
+mod model;
+mod pair;
+
+use std::collections::BTreeMap;
+
+use device_flow::transitions::TABLE;
+use model::{Code, Heard, Settings};
+use pair::{Change, Input, Pair};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+/// What happens next. Boundaries are named, because a random number never meets them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Plan {
+    Do(Input),
+    /// Time passes until the flow wants something, one millisecond less, or one more.
+    Wake(i64),
+    /// Time passes until the code dies, one millisecond less, or one more.
+    Deadline(i64),
+}
+
+fn code() -> impl Strategy<Value = Code> {
+    prop_oneof![
+        8 => Just(Code::Pending),
+        4 => Just(Code::SlowDown),
+        2 => Just(Code::Denied),
+        3 => Just(Code::Expired),
+        3 => Just(Code::InvalidGrant),
+        3 => Just(Code::InvalidClient),
+        2 => Just(Code::UnauthorizedClient),
+        2 => Just(Code::ServerError),
+        1 => Just(Code::Throttled),
+        1 => Just(Code::Other),
+    ]
+}
+
+fn retry_after() -> impl Strategy<Value = Option<u64>> {
+    prop_oneof![4 => Just(None), 1 => (0_u64..90_000).prop_map(Some)]
+}
+
+fn heard() -> impl Strategy<Value = Heard> {
+    let interval =
+        prop_oneof![Just(None), Just(Some(0)), (0_u64..20_000).prop_map(Some), Just(Some(1 << 40))];
+    let status = prop_oneof![Just(200_u16), Just(302), Just(404), Just(429), Just(500), Just(502)];
+    prop_oneof![
+        9 => (interval, 1_u64..200_000).prop_map(|(interval, life)| Heard::Success { interval, life }),
+        9 => (code(), retry_after()).prop_map(|(code, after)| Heard::Fault(code, after)),
+        2 => (status, retry_after()).prop_map(|(status, after)| Heard::NoVerdict(status, after)),
+        1 => Just(Heard::Violation),
+        1 => Just(Heard::NotSent),
+        4 => Just(Heard::Lost),
+    ]
+}
+
+fn plan() -> impl Strategy<Value = Plan> {
+    let offset = prop_oneof![3 => Just(0_i64), 1 => Just(-1), 1 => Just(1)];
+    prop_oneof![
+        3 => (0_u64..20_000).prop_map(|time| Plan::Do(Input::Pass(time))),
+        1 => (0_u64..20_000).prop_map(|time| Plan::Do(Input::Backwards(time))),
+        12 => offset.clone().prop_map(Plan::Wake),
+        2 => offset.prop_map(Plan::Deadline),
+        16 => heard().prop_map(|heard| Plan::Do(Input::Reply(heard))),
+        1 => (heard(), 0_u64..9_000).prop_map(|(heard, time)| Plan::Do(Input::ReplyBackwards(heard, time))),
+        1 => Just(Plan::Do(Input::WrongOperation)),
+        1 => Just(Plan::Do(Input::StaleTicket)),
+        1 => Just(Plan::Do(Input::Abandon)),
+        1 => Just(Plan::Do(Input::Cancel)),
+        1 => prop_oneof![Just(None), (0_u64..40_000).prop_map(Some)]
+            .prop_map(|away| Plan::Do(Input::Restart(away))),
+    ]
+}
+
+fn settings() -> impl Strategy<Value = Settings> {
+    let patience = prop_oneof![1 => Just(0_u64), 3 => Just(20_000), 1 => 0_u64..30_000];
+    let registers = prop_oneof![9 => Just(true), 1 => Just(false)];
+    (any::<bool>(), any::<bool>(), registers, patience, 0_u64..40_000).prop_map(
+        |(cached, eager, registers, patience, max_backoff)| Settings {
+            cached,
+            eager,
+            registers,
+            patience,
+            max_backoff,
+        },
+    )
+}
+
+/// Each step, and whether the flow is asked afterwards: a driver may be late.
+type History = (Settings, Vec<(Plan, bool)>);
+
+fn history() -> impl Strategy<Value = History> {
+    let asked = prop_oneof![5 => Just(true), 1 => Just(false)];
+    (settings(), prop::collection::vec((plan(), asked), 1..40))
+}
+
+/// Plays a history to the end, and tells what changed on the way.
+fn play(settings: Settings, plans: &[(Plan, bool)]) -> Vec<Change> {
+    let mut pair = Pair::new(settings);
+    for (plan, asked) in plans {
+        let until =
+            |time: u64, offset: i64| Input::Pass(time.saturating_add_signed(offset).saturating_sub(pair.now));
+        let input = match (*plan, &pair.said) {
+            (Plan::Do(input), _) => input,
+            (Plan::Wake(offset), model::Said::Wait(time)) => until(*time, offset),
+            (Plan::Wake(_), _) => Input::Pass(0),
+            (Plan::Deadline(offset), _) if pair.model.has_codes() => until(pair.model.deadline, offset),
+            (Plan::Deadline(_), _) => Input::Pass(0),
+        };
+        if pair.put(input) && *asked {
+            pair.settle();
+        }
+    }
+    pair.changes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_machine_does_what_the_reference_does((settings, plans) in history()) {
+        play(settings, &plans);
+    }
+}
+
+/// Histories from a fixed seed.
+fn histories(count: usize) -> Vec<History> {
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    (0..count).map(|_| history().new_tree(&mut runner).unwrap().current()).collect()
+}
+
+#[test]
+fn the_generator_makes_the_same_histories_from_the_same_seed() {
+    assert_eq!(histories(50), histories(50));
+}
+
+#[test]
+fn the_generator_reaches_every_transition_of_the_table() {
+    let mut counts = BTreeMap::new();
+    for (settings, plans) in histories(3_000) {
+        for change in play(settings, &plans) {
+            *counts.entry(change).or_insert(0_u32) += 1;
+        }
+    }
+    let rows = TABLE.iter().flat_map(|row| row.on.iter().map(move |input| (row.from, *input, row.to)));
+    let missing: Vec<_> = rows.clone().filter(|change| !counts.contains_key(change)).collect();
+    let rarest = rows.clone().filter_map(|change| Some((counts.get(&change)?, change))).min();
+    println!(
+        "{} of {} transitions; the rarest: {rarest:?}",
+        rows.clone().count() - missing.len(),
+        rows.clone().count()
+    );
+    assert!(missing.is_empty(), "never reached: {missing:?}");
+    let known: Vec<_> = rows.collect();
+    let unknown: Vec<_> = counts.keys().filter(|change| !known.contains(change)).collect();
+    assert!(unknown.is_empty(), "not in the table: {unknown:?}");
+}

@@ -1,0 +1,346 @@
+//! The reference: a device sign-in as RFC 8628 and the crate's documentation tell it, written as plainly as possible.
+//!
+//! Nothing here is taken from the machine's code. Time is a number of milliseconds, the whole state lies flat in one
+//! struct, and each rule is an `if` with its source beside it.
+
+/// The requests of a sign-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Ask {
+    Register,
+    Authorize,
+    Token,
+}
+
+/// What the device would do now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    Send(Ask),
+    Prompt { replaces_earlier: bool },
+    Wait(u64),
+    Await,
+    Done,
+}
+
+/// What came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Heard {
+    /// The operation's success. What is in it matters for the codes only.
+    Success {
+        interval: Option<u64>,
+        life: u64,
+    },
+    Fault(Code, Option<u64>),
+    /// No word of the service: the status and a `Retry-After`.
+    NoVerdict(u16, Option<u64>),
+    Violation,
+    NotSent,
+    Lost,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Code {
+    Pending,
+    SlowDown,
+    Denied,
+    Expired,
+    InvalidGrant,
+    InvalidClient,
+    UnauthorizedClient,
+    /// `server_error`, with a 500.
+    ServerError,
+    /// Throttled, with a 429: turned away before any work.
+    Throttled,
+    Other,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum End {
+    Granted { asked_at: u64 },
+    Denied,
+    ExpiredByService,
+    ExpiredByClock,
+    Rejected(Ask),
+    Cancelled,
+    LostByService,
+    LostByClock,
+    Unreachable(Ask),
+    Broken(Ask),
+    NotOffered,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Step {
+    Register,
+    Authorize,
+    Show,
+    Poll,
+    Over(End),
+}
+
+/// What the program decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Settings {
+    /// Whether there is a registration from a cache.
+    pub(crate) cached: bool,
+    /// Whether the first poll comes at once.
+    pub(crate) eager: bool,
+    /// Whether the service offers registration at all.
+    pub(crate) registers: bool,
+    pub(crate) patience: u64,
+    pub(crate) max_backoff: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Model {
+    settings: Settings,
+    /// The latest time seen.
+    pub(crate) now: u64,
+    pub(crate) step: Step,
+    /// The request under way, and when it was sent.
+    pub(crate) under_way: Option<(Ask, u64)>,
+    /// The registration is an old one, which may be replaced once.
+    pub(crate) replaceable: bool,
+    pub(crate) registered: bool,
+    pub(crate) due: u64,
+    /// Before there are codes: when to stop trying.
+    give_up: u64,
+    pub(crate) deadline: u64,
+    /// The least time between two requests of this kind.
+    pub(crate) floor: u64,
+    /// How often in a row there was no verdict.
+    troubles: u32,
+    pub(crate) trouble: bool,
+    /// An answer was lost that may have been the token.
+    pub(crate) maybe_spent: bool,
+    pub(crate) heard: bool,
+    prompted: bool,
+    /// No poll before this, because of codes that are void now.
+    earlier_floor: u64,
+}
+
+impl Model {
+    pub(crate) fn new(settings: Settings, now: u64) -> Self {
+        Self {
+            settings,
+            now,
+            step: if settings.cached { Step::Authorize } else { Step::Register },
+            under_way: None,
+            replaceable: settings.cached,
+            registered: settings.cached,
+            due: now,
+            give_up: now + settings.patience,
+            deadline: 0,
+            floor: 0,
+            troubles: 0,
+            trouble: false,
+            maybe_spent: false,
+            heard: false,
+            prompted: false,
+            earlier_floor: 0,
+        }
+    }
+
+    pub(crate) fn see(&mut self, now: u64) {
+        // Time that goes backwards is read as the latest seen.
+        self.now = self.now.max(now);
+    }
+
+    pub(crate) fn has_codes(&self) -> bool {
+        matches!(self.step, Step::Show | Step::Poll)
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.step, Step::Over(_))
+    }
+
+    pub(crate) fn poll(&mut self, now: u64) -> Said {
+        self.see(now);
+        if self.under_way.is_some() {
+            return Said::Await;
+        }
+        // Nothing is sent at or after the deadline, and nobody is shown a dead code.
+        if self.has_codes() && self.now >= self.deadline {
+            self.step = Step::Over(if self.trouble && !self.heard {
+                End::Unreachable(Ask::Token)
+            } else if self.maybe_spent {
+                End::LostByClock
+            } else {
+                End::ExpiredByClock
+            });
+        }
+        let ask = match self.step {
+            Step::Over(_) => return Said::Done,
+            Step::Show => {
+                self.step = Step::Poll;
+                let replaces_earlier = self.prompted;
+                self.prompted = true;
+                return Said::Prompt { replaces_earlier };
+            }
+            Step::Register => Ask::Register,
+            Step::Authorize => Ask::Authorize,
+            Step::Poll => Ask::Token,
+        };
+        if self.now < self.due {
+            return Said::Wait(if ask == Ask::Token { self.due.min(self.deadline) } else { self.due });
+        }
+        if ask == Ask::Register && !self.settings.registers {
+            self.step = Step::Over(End::NotOffered);
+            return Said::Done;
+        }
+        self.under_way = Some((ask, self.now));
+        Said::Send(ask)
+    }
+
+    pub(crate) fn cancel(&mut self) {
+        self.under_way = None;
+        if !self.is_over() {
+            self.step = Step::Over(End::Cancelled);
+        }
+    }
+
+    pub(crate) fn abandon(&mut self, now: u64) {
+        if self.under_way.is_some() {
+            self.hear(now, Heard::Lost);
+        }
+    }
+
+    /// The answer to the request under way.
+    pub(crate) fn hear(&mut self, now: u64, heard: Heard) {
+        let (ask, asked_at) = self.under_way.take().expect("something was asked");
+        self.see(now);
+        match heard {
+            Heard::Success { interval, life } => self.succeed(ask, asked_at, interval, life),
+            Heard::Violation => self.step = Step::Over(End::Broken(ask)),
+            Heard::NotSent => self.fail(ask, None, false),
+            Heard::Lost => self.fail(ask, None, true),
+            // A gateway's 5xx and a success that cannot be read may hide a grant.
+            Heard::NoVerdict(status, after) => self.fail(ask, after, status >= 500 || status / 100 == 2),
+            Heard::Fault(Code::ServerError, after) => self.fail(ask, after, true),
+            Heard::Fault(Code::Throttled, after) => self.fail(ask, after, false),
+            Heard::Fault(code, after) => self.refuse(ask, code, after.unwrap_or(0)),
+        }
+    }
+
+    fn succeed(&mut self, ask: Ask, asked_at: u64, interval: Option<u64>, life: u64) {
+        match ask {
+            Ask::Register => {
+                self.registered = true;
+                self.step = Step::Authorize;
+                self.begin(0);
+            }
+            Ask::Authorize => {
+                self.step = Step::Show;
+                // RFC 8628 §3.2: five seconds if the service does not say. Not under one, whatever it says.
+                self.begin(interval.unwrap_or(5_000).max(1_000));
+                self.deadline = self.now + life;
+                self.due = if self.settings.eager { self.now } else { self.now + self.floor };
+                self.due = self.due.max(self.earlier_floor);
+            }
+            Ask::Token => self.step = Step::Over(End::Granted { asked_at }),
+        }
+    }
+
+    /// A new kind of request begins.
+    fn begin(&mut self, floor: u64) {
+        self.due = self.now;
+        self.give_up = self.now + self.settings.patience;
+        self.floor = floor;
+        self.troubles = 0;
+        self.trouble = false;
+        self.maybe_spent = false;
+        self.heard = false;
+    }
+
+    fn refuse(&mut self, ask: Ask, code: Code, retry_after: u64) {
+        let client_rejected = matches!(code, Code::InvalidClient | Code::UnauthorizedClient);
+        if code == Code::SlowDown {
+            // RFC 8628 §3.5: five seconds more, for this and all later requests.
+            self.floor += 5_000;
+            self.troubles = 0;
+            self.due = self.now + self.floor.max(retry_after);
+            self.heard = true;
+            // Before there are codes there is no interval to be slow against: it is no verdict.
+            self.trouble = ask != Ask::Token;
+            self.check_patience(ask);
+        } else if ask == Ask::Token && code == Code::Pending {
+            self.troubles = 0;
+            self.trouble = false;
+            self.heard = true;
+            self.maybe_spent = false;
+            self.due = self.now + self.floor.max(retry_after);
+        } else if ask == Ask::Token && code == Code::Denied {
+            self.step = Step::Over(End::Denied);
+        } else if ask == Ask::Token && self.maybe_spent && matches!(code, Code::Expired | Code::InvalidGrant)
+        {
+            self.step = Step::Over(End::LostByService);
+        } else if ask == Ask::Token && code == Code::Expired {
+            self.step = Step::Over(End::ExpiredByService);
+        } else if ask != Ask::Register && client_rejected {
+            self.registered = false;
+            if self.replaceable {
+                self.replaceable = false;
+                self.earlier_floor =
+                    if ask == Ask::Token { self.now + self.floor.max(retry_after) } else { self.now };
+                self.step = Step::Register;
+                self.begin(0);
+            } else {
+                self.step = Step::Over(End::Rejected(ask));
+            }
+        } else {
+            self.step = Step::Over(End::Rejected(ask));
+        }
+    }
+
+    /// No verdict: again, more slowly each time (RFC 8628 §3.5), never faster than the floor.
+    fn fail(&mut self, ask: Ask, retry_after: Option<u64>, may_have_acted: bool) {
+        let mut backoff = if self.floor == 0 { 1_000 } else { 2 * self.floor };
+        for _ in 0..self.troubles.min(30) {
+            backoff = (2 * backoff).min(self.settings.max_backoff);
+        }
+        let backoff = backoff.min(self.settings.max_backoff);
+        self.troubles += 1;
+        self.trouble = true;
+        self.maybe_spent |= may_have_acted && ask == Ask::Token;
+        self.due = self.now + backoff.max(self.floor).max(retry_after.unwrap_or(0));
+        self.check_patience(ask);
+    }
+
+    fn check_patience(&mut self, ask: Ask) {
+        if ask != Ask::Token && self.due > self.give_up {
+            self.step = Step::Over(End::Unreachable(ask));
+        }
+    }
+
+    /// Another process goes on after `away`, where the time is `now`.
+    pub(crate) fn restart(&mut self, now: u64, away: u64) {
+        let (then, patience) = (self.now, self.settings.patience);
+        let shift = |time: &mut u64| *time = now + time.saturating_sub(then).saturating_sub(away);
+        shift(&mut self.due);
+        shift(&mut self.give_up);
+        shift(&mut self.deadline);
+        shift(&mut self.earlier_floor);
+        self.give_up = self.give_up.min(now + patience);
+        self.now = now;
+        self.abandon(now);
+    }
+
+    /// The same with another origin of time, and with everything out of it that plays no part any more, so that states
+    /// with the same future are equal.
+    #[allow(dead_code, reason = "the explorer's part; the property test has no use for it")]
+    pub(crate) fn rebased(mut self, now: u64) -> Self {
+        let then = self.now;
+        let shift = |time: &mut u64| *time = now + time.saturating_sub(then);
+        shift(&mut self.due);
+        shift(&mut self.give_up);
+        shift(&mut self.deadline);
+        shift(&mut self.earlier_floor);
+        if let Some((_, asked_at)) = &mut self.under_way {
+            *asked_at = now.saturating_sub(then - *asked_at);
+        }
+        if let Step::Over(End::Granted { asked_at }) = &mut self.step {
+            *asked_at = now.saturating_sub(then - *asked_at);
+        }
+        self.now = now;
+        self
+    }
+}

@@ -1,0 +1,364 @@
+//! The machine and the reference, side by side: each input goes to both, and what they say must be the same.
+
+use std::time::Duration;
+
+use device_flow::transitions::{Input as Kind, OutcomeKind, StateKind};
+use device_flow::{
+    Action, DeviceFlow, Expiry, Failure, FirstPoll, Misuse, Operation, Outcome, Policy, Reply, SavedFlow,
+    Tick, Ticket,
+};
+use oidc_proto::{
+    Client, DeviceAuthorization, Dialect, Endpoint, Fault, FaultCode, Registration, Secret, Token,
+};
+
+use crate::model::{Ask, Code, End, Heard, Model, Said, Settings, Step};
+
+/// What happens to a sign-in. Times are milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Input {
+    /// Time passes.
+    Pass(u64),
+    /// The flow is asked with a time before the latest, and everything goes on from the latest.
+    Backwards(u64),
+    /// The request under way is answered.
+    Reply(Heard),
+    /// The same, with the clock gone backwards by so much.
+    ReplyBackwards(Heard, u64),
+    /// Its ticket comes back with a success of another operation.
+    WrongOperation,
+    /// A ticket of another flow comes.
+    StaleTicket,
+    Abandon,
+    Cancel,
+    /// Saved, and resumed by another process after so much time; `None` if its wall clock is behind.
+    Restart(Option<u64>),
+}
+
+/// How the table sees what happened: the state before, the input, the state after.
+pub(crate) type Change = (StateKind, Kind, StateKind);
+
+pub(crate) struct Pair {
+    pub(crate) flow: DeviceFlow,
+    pub(crate) model: Model,
+    pub(crate) ticket: Option<Ticket>,
+    policy: Policy,
+    /// The driver's clock.
+    pub(crate) now: u64,
+    /// What was said last.
+    pub(crate) said: Said,
+    pub(crate) changes: Vec<Change>,
+}
+
+/// Not zero, so that a time is not mistaken for a duration.
+pub(crate) const BEGIN: u64 = 1_000_000;
+const WALL: Duration = Duration::from_secs(1_800_000_000);
+
+pub(crate) const fn millis(time: u64) -> Duration {
+    Duration::from_millis(time)
+}
+
+pub(crate) const fn tick(time: u64) -> Tick {
+    Tick::since_origin(millis(time))
+}
+
+pub(crate) fn policy(settings: Settings) -> Policy {
+    let policy = if settings.registers {
+        Policy::new(Endpoint::for_region("eu-west-1").unwrap(), "https://d-1234567890.awsapps.com/start")
+    } else {
+        Policy::new(Endpoint::oauth("https://id.example/d", "https://id.example/t").unwrap(), "")
+            .with_dialect(Dialect::OAuth)
+    };
+    policy
+        .with_first_poll(if settings.eager { FirstPoll::Immediately } else { FirstPoll::AfterInterval })
+        .with_setup_patience(millis(settings.patience))
+        .with_max_backoff(millis(settings.max_backoff))
+}
+
+pub(crate) fn new_flow(settings: Settings) -> DeviceFlow {
+    let cached = settings.cached.then(|| Registration::new(Client::new("cached", Secret::from("s"))));
+    DeviceFlow::new(policy(settings), cached, tick(BEGIN))
+}
+
+pub(crate) const fn operation(ask: Ask) -> Operation {
+    match ask {
+        Ask::Register => Operation::RegisterClient,
+        Ask::Authorize => Operation::StartDeviceAuthorization,
+        Ask::Token => Operation::CreateToken,
+    }
+}
+
+fn code(code: Code) -> FaultCode {
+    match code {
+        Code::Pending => FaultCode::AuthorizationPending,
+        Code::SlowDown => FaultCode::SlowDown,
+        Code::Denied => FaultCode::AccessDenied,
+        Code::Expired => FaultCode::ExpiredToken,
+        Code::InvalidGrant => FaultCode::InvalidGrant,
+        Code::InvalidClient => FaultCode::InvalidClient,
+        Code::UnauthorizedClient => FaultCode::UnauthorizedClient,
+        Code::ServerError => FaultCode::InternalServer,
+        Code::Throttled => FaultCode::Other("TooManyRequestsException".to_owned()),
+        Code::Other => FaultCode::Other("odd".to_owned()),
+    }
+}
+
+fn success(operation: Operation, interval: Option<u64>, life: u64) -> Reply {
+    match operation {
+        Operation::RegisterClient => {
+            Reply::Registered(Registration::new(Client::new("new", Secret::from("s"))))
+        }
+        Operation::StartDeviceAuthorization => {
+            let mut codes =
+                DeviceAuthorization::new(Secret::from("d"), "U", "https://u.example/", millis(life));
+            codes.interval = interval.map(millis);
+            Reply::Authorized(codes)
+        }
+        _ => Reply::Granted(Token::bearer(Secret::from("t"), Duration::from_secs(60))),
+    }
+}
+
+fn reply(ticket: &Ticket, heard: Heard) -> Reply {
+    let decoded = |status: u16, body: &str| {
+        Reply::decode(ticket, &http::Response::builder().status(status).body(body).unwrap())
+    };
+    match heard {
+        Heard::Success { interval, life } => success(ticket.operation(), interval, life),
+        Heard::Fault(what, after) => {
+            let mut fault = Fault::new(code(what));
+            if what == Code::Throttled {
+                fault.status = 429;
+            }
+            fault.retry_after = after.map(millis);
+            Reply::Fault(fault)
+        }
+        Heard::NoVerdict(status, after) => match decoded(status, "<html>") {
+            Reply::NoVerdict(mut answer) => {
+                answer.retry_after = after.map(millis);
+                Reply::NoVerdict(answer)
+            }
+            other => panic!("{status} is {other:?}"),
+        },
+        Heard::Violation => decoded(200, "{}"),
+        Heard::NotSent => Reply::Failed(Failure::NotSent),
+        Heard::Lost => Reply::Failed(Failure::Unknown),
+    }
+}
+
+fn kind(heard: Heard, ask: Ask) -> Kind {
+    match (heard, ask) {
+        (Heard::Success { .. }, Ask::Register) => Kind::Registered,
+        (Heard::Success { .. }, Ask::Authorize) => Kind::Authorized,
+        (Heard::Success { .. }, Ask::Token) => Kind::Granted,
+        (Heard::Fault(code, _), _) => match code {
+            Code::Pending => Kind::Pending,
+            Code::SlowDown => Kind::SlowDown,
+            Code::Denied => Kind::AccessDenied,
+            Code::Expired => Kind::ExpiredToken,
+            Code::InvalidGrant => Kind::InvalidGrant,
+            Code::InvalidClient | Code::UnauthorizedClient => Kind::ClientRejected,
+            Code::ServerError | Code::Throttled => Kind::TransientFault,
+            Code::Other => Kind::OtherFault,
+        },
+        (Heard::NoVerdict(..), _) => Kind::NoVerdict,
+        (Heard::Violation, _) => Kind::Violation,
+        (Heard::NotSent, _) => Kind::NotSent,
+        (Heard::Lost, _) => Kind::Unknown,
+    }
+}
+
+fn state(step: Step) -> StateKind {
+    match step {
+        Step::Register => StateKind::Register,
+        Step::Authorize => StateKind::Authorize,
+        Step::Show => StateKind::Prompt,
+        Step::Poll => StateKind::Poll,
+        Step::Over(end) => StateKind::Ended(match end {
+            End::Granted { .. } => OutcomeKind::Granted,
+            End::Denied => OutcomeKind::Denied,
+            End::ExpiredByService | End::ExpiredByClock => OutcomeKind::Expired,
+            End::Rejected(_) => OutcomeKind::Rejected,
+            End::Cancelled => OutcomeKind::Cancelled,
+            End::LostByService | End::LostByClock => OutcomeKind::GrantLost,
+            End::Unreachable(_) => OutcomeKind::Unreachable,
+            End::Broken(_) => OutcomeKind::ProtocolViolation,
+            End::NotOffered => OutcomeKind::NotOffered,
+        }),
+    }
+}
+
+fn same_end(end: End, outcome: &Outcome) -> bool {
+    match (end, outcome) {
+        (End::Granted { asked_at }, Outcome::Granted { requested_at, .. }) => *requested_at == tick(asked_at),
+        (End::Denied, Outcome::Denied(_))
+        | (End::ExpiredByService, Outcome::Expired(Expiry::Service(_)))
+        | (End::ExpiredByClock, Outcome::Expired(Expiry::Clock(_)))
+        | (End::LostByService, Outcome::GrantLost(Expiry::Service(_)))
+        | (End::LostByClock, Outcome::GrantLost(Expiry::Clock(_)))
+        | (End::Cancelled, Outcome::Cancelled)
+        | (End::NotOffered, Outcome::NotOffered(Operation::RegisterClient)) => true,
+        (End::Rejected(ask), Outcome::Rejected { operation: theirs, .. })
+        | (End::Unreachable(ask), Outcome::Unreachable { operation: theirs, .. }) => {
+            operation(ask) == *theirs
+        }
+        (End::Broken(ask), Outcome::ProtocolViolation(violation)) => operation(ask) == violation.operation,
+        _ => false,
+    }
+}
+
+impl Pair {
+    pub(crate) fn new(settings: Settings) -> Self {
+        let mut pair = Self::from_parts(settings, new_flow(settings), Model::new(settings, BEGIN), BEGIN);
+        pair.settle();
+        pair
+    }
+
+    /// A flow and a model that are at the same point, and have not been asked there yet.
+    pub(crate) fn from_parts(settings: Settings, flow: DeviceFlow, model: Model, now: u64) -> Self {
+        let policy = policy(settings);
+        Self { flow, model, ticket: None, policy, now, said: Said::Await, changes: Vec::new() }
+    }
+
+    /// Both are asked once, and say the same.
+    pub(crate) fn ask(&mut self, now: u64) {
+        let before = state(self.model.step);
+        self.said = self.model.poll(now);
+        match (self.flow.poll(tick(now)), &self.said) {
+            (Action::Send(request, ticket), Said::Send(ask)) => {
+                assert_eq!(request.operation(), operation(*ask));
+                self.ticket = Some(ticket);
+            }
+            (Action::Prompt(prompt), Said::Prompt { replaces_earlier }) => {
+                assert_eq!(prompt.replaces_earlier, *replaces_earlier);
+                self.note(before, Kind::Shown);
+            }
+            (Action::Wait(until), Said::Wait(time)) => assert_eq!(until, tick(*time)),
+            (Action::AwaitReply, Said::Await) => {}
+            (Action::Done, Said::Done) => {
+                let after = state(self.model.step);
+                if after != before {
+                    let offered = after != StateKind::Ended(OutcomeKind::NotOffered);
+                    self.note(before, if offered { Kind::Deadline } else { Kind::NotOffered });
+                }
+            }
+            (action, said) => panic!("the machine says {action:?}, the reference {said:?}"),
+        }
+        self.compare();
+    }
+
+    /// Asked until nothing new is said.
+    pub(crate) fn settle(&mut self) {
+        self.ask(self.now);
+        if matches!(self.said, Said::Prompt { .. }) {
+            self.ask(self.now);
+        }
+        assert!(!matches!(self.said, Said::Prompt { .. }), "a prompt comes once");
+    }
+
+    fn note(&mut self, before: StateKind, kind: Kind) {
+        self.changes.push((before, kind, state(self.model.step)));
+    }
+
+    /// Everything that can be seen from outside.
+    fn compare(&self) {
+        let (flow, model) = (&self.flow, &self.model);
+        match (model.step, flow.outcome()) {
+            (Step::Over(end), Some(outcome)) => assert!(same_end(end, outcome), "{end:?} is {outcome:?}"),
+            (Step::Over(_), None) | (_, Some(_)) => panic!("{:?} is {:?}", model.step, flow.outcome()),
+            (_, None) => {
+                assert_eq!(flow.trouble().is_some(), model.trouble);
+                assert_eq!(flow.registration().is_some(), model.registered);
+                assert_eq!(flow.is_newly_registered(), model.registered && !model.replaceable);
+            }
+        }
+        let codes = model.has_codes().then(|| (tick(model.deadline), millis(model.floor)));
+        assert_eq!(flow.deadline().zip(flow.interval()), codes);
+    }
+
+    /// One input to both, without asking what to do next. `false` if it cannot happen here.
+    pub(crate) fn put(&mut self, input: Input) -> bool {
+        let before = state(self.model.step);
+        match input {
+            Input::Pass(time) => self.now += time,
+            Input::Backwards(time) => self.ask(self.now.saturating_sub(time)),
+            Input::Reply(heard) => return self.reply(heard, self.now),
+            Input::ReplyBackwards(heard, time) => return self.reply(heard, self.now.saturating_sub(time)),
+            Input::WrongOperation => {
+                let Some(ticket) = self.ticket.take() else { return false };
+                let mine = ticket.operation();
+                let other = if mine == Operation::CreateToken {
+                    Operation::RegisterClient
+                } else {
+                    Operation::CreateToken
+                };
+                let refused = self.flow.on_reply(ticket, tick(self.now), success(other, None, 1_000));
+                assert_eq!(refused, Err(Misuse::WrongOperation { ticket: mine, reply: other }));
+            }
+            Input::StaleTicket => {
+                let settings = Settings {
+                    cached: false,
+                    eager: false,
+                    registers: true,
+                    patience: 1_000,
+                    max_backoff: 1_000,
+                };
+                let Action::Send(_, foreign) = new_flow(settings).poll(tick(BEGIN)) else { panic!() };
+                let reply = success(foreign.operation(), None, 1_000);
+                assert_eq!(self.flow.on_reply(foreign, tick(self.now), reply), Err(Misuse::StaleTicket));
+            }
+            Input::Abandon => {
+                let was_out = self.model.under_way.is_some();
+                self.ticket = None;
+                self.flow.abandon(tick(self.now));
+                self.model.abandon(self.now);
+                if was_out {
+                    self.note(before, Kind::Unknown);
+                }
+            }
+            Input::Cancel => {
+                self.flow.cancel();
+                self.model.cancel();
+                if !matches!(before, StateKind::Ended(_)) {
+                    self.note(before, Kind::Cancel);
+                }
+                if let Some(late) = self.ticket.take() {
+                    // Cancel wins over whatever is still on its way.
+                    let reply = success(late.operation(), None, 1_000);
+                    assert_eq!(self.flow.on_reply(late, tick(self.now), reply), Err(Misuse::StaleTicket));
+                }
+            }
+            Input::Restart(away) => return self.restart(away),
+        }
+        true
+    }
+
+    fn reply(&mut self, heard: Heard, at: u64) -> bool {
+        let (Some(ticket), Some((ask, _))) = (self.ticket.take(), self.model.under_way) else { return false };
+        let before = state(self.model.step);
+        let reply = reply(&ticket, heard);
+        assert_eq!(self.flow.on_reply(ticket, tick(at), reply), Ok(()));
+        self.model.hear(at, heard);
+        self.note(before, kind(heard, ask));
+        self.compare();
+        true
+    }
+
+    /// The next process begins to count at [`BEGIN`] again.
+    fn restart(&mut self, away: Option<u64>) -> bool {
+        let Some(saved) = self.flow.save(tick(self.now), WALL) else { return false };
+        let before = state(self.model.step);
+        let text = serde_json::to_vec(&saved).unwrap();
+        let saved: SavedFlow = serde_json::from_slice(&text).unwrap();
+        let wall = away.map_or(WALL - Duration::from_secs(9), |away| WALL + millis(away));
+        self.flow = saved.resume(self.policy.clone(), tick(BEGIN), wall).unwrap();
+        self.ticket = None;
+        let was_out = self.model.under_way.is_some();
+        self.model.see(self.now);
+        self.model.restart(BEGIN, away.unwrap_or(0));
+        self.now = BEGIN;
+        if was_out {
+            self.note(before, Kind::Unknown);
+        }
+        self.compare();
+        true
+    }
+}
