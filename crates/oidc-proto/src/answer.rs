@@ -148,3 +148,62 @@ impl fmt::Display for Violation {
 }
 
 impl std::error::Error for Violation {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn none(status: u16, reason: NoVerdictReason) -> NoVerdict {
+        NoVerdict { reason, status, retry_after: None, request_id: None }
+    }
+
+    #[test]
+    fn a_success_or_a_failure_behind_the_service_may_have_acted_and_nothing_else() {
+        let reason = NoVerdictReason::EmptyBody;
+        for status in [200, 201, 299, 500, 502, 503, 599] {
+            assert!(none(status, reason).may_have_acted(), "{status}");
+        }
+        for status in [100, 199, 300, 302, 400, 404, 429, 499] {
+            assert!(!none(status, reason).may_have_acted(), "{status}");
+        }
+    }
+
+    #[test]
+    fn no_verdict_says_its_status_its_reason_and_the_wait_that_was_asked_for() {
+        let texts = [
+            (
+                NoVerdictReason::Redirect,
+                "redirect, which is not followed because the request carries secrets",
+            ),
+            (NoVerdictReason::EmptyBody, "with an empty body"),
+            (NoVerdictReason::Html, "with an HTML page instead of JSON"),
+            (NoVerdictReason::CutBody, "with a body that ends too early"),
+            (NoVerdictReason::NotJson, "with a body that is not JSON"),
+            (NoVerdictReason::NotAnObject, "with JSON that is not an object"),
+            (NoVerdictReason::UnnamedError, "with JSON that names no error"),
+        ];
+        for (reason, text) in texts {
+            let mut none = none(502, reason);
+            assert_eq!(none.to_string(), format!("HTTP 502 {text}"));
+            none.retry_after = Some(Duration::from_secs(7));
+            assert_eq!(none.to_string(), format!("HTTP 502 {text} (asks to wait 7 s)"));
+        }
+    }
+
+    #[test]
+    fn a_violation_names_the_operation_the_member_and_the_request() {
+        let kinds = [
+            (ViolationKind::Missing, "is missing"),
+            (ViolationKind::Empty, "is empty"),
+            (ViolationKind::WrongType, "has the wrong JSON type"),
+            (ViolationKind::OutOfRange, "is out of range"),
+        ];
+        for (kind, text) in kinds {
+            let mut violation = Violation::new(Operation::CreateToken, "expiresIn", kind);
+            let start = "the service answered CreateToken with success, but its member `expiresIn`";
+            assert_eq!(violation.to_string(), format!("{start} {text}"));
+            violation.request_id = Some("1\u{1b}2".to_owned());
+            assert_eq!(violation.to_string(), format!("{start} {text} (request id 12)"));
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! What a response means, in any dialect: by body first, by status second.
 
+use std::borrow::Cow;
+
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response, StatusCode};
 
@@ -152,7 +154,12 @@ fn named(
         description: own(members.error_description.non_empty().or_else(|| members.message.non_empty())),
         reason: own(members.reason.non_empty()),
         endpoint: own(members.endpoint.non_empty()),
-        region: own(members.region.non_empty()).map(|text| printable(&text).into_owned()),
+        region: members
+            .region
+            .non_empty()
+            .map(printable)
+            .filter(|text| !text.is_empty())
+            .map(Cow::into_owned),
         status: status.as_u16(),
         request_id: heads.request_id(),
         retry_after: heads.retry_after(),

@@ -316,6 +316,28 @@ mod tests {
     }
 
     #[test]
+    fn a_fault_is_transient_if_the_service_failed_or_throttles() {
+        let other = |text: &str| FaultCode::Other(text.to_owned());
+        for name in [
+            "temporarily_unavailable",
+            "ThrottlingException",
+            "TooManyRequestsException",
+            "ServiceUnavailableException",
+        ] {
+            assert!(Fault::new(other(name)).is_transient(), "{name}");
+        }
+        for (status, transient) in [(400, false), (428, false), (429, true), (430, false), (499, false)] {
+            assert_eq!(Fault::new(other("x")).with_status(status).is_transient(), transient, "{status}");
+        }
+        assert!(Fault::new(other("x")).with_status(500).is_transient());
+        assert!(Fault::new(other("x")).with_status(503).is_transient());
+        for code in FaultCode::known() {
+            let fault = Fault::new(code.clone()).with_status(503);
+            assert_eq!(fault.is_transient(), *code == FaultCode::InternalServer, "{code}");
+        }
+    }
+
+    #[test]
     fn a_fault_prints_without_the_servers_escape_sequences() {
         let mut fault =
             Fault::new(FaultCode::other("odd\u{1b}[31m")).with_description("no\u{1b}[2J way\nout");

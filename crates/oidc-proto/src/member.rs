@@ -121,8 +121,8 @@ impl Number {
     /// An optional duration in seconds; a negative one reads as zero, and nonsense as absent.
     pub(crate) const fn optional_duration(self) -> Option<Duration> {
         match self {
-            Self::Value(seconds) if seconds > 0 => Some(Duration::from_secs(seconds.unsigned_abs())),
-            Self::Value(_) => Some(Duration::ZERO),
+            Self::Value(..=0) => Some(Duration::ZERO),
+            Self::Value(seconds) => Some(Duration::from_secs(seconds.unsigned_abs())),
             Self::Absent | Self::Wrong => None,
         }
     }
@@ -208,9 +208,6 @@ impl<'de> Visitor<'de> for TextVisitor {
     }
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
         Ok(Text::Value(Cow::Owned(text.to_owned())))
-    }
-    fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
-        Ok(Text::Value(Cow::Owned(text)))
     }
     fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
         Ok(Text::Wrong)

@@ -373,6 +373,20 @@ mod tests {
     }
 
     #[test]
+    fn a_device_authorization_prints_where_to_go_and_none_of_its_codes() {
+        let authorization = DeviceAuthorization::new(
+            Secret::from("dc"),
+            "WDJB-MJHT",
+            "https://id.example/d",
+            Duration::from_secs(600),
+        )
+        .with_complete_uri("https://id.example/d?user_code=WDJB-MJHT");
+        let shown = format!("{authorization:?}");
+        assert!(shown.contains("https://id.example/d\"") && shown.contains("600s"), "{shown}");
+        assert!(!shown.contains("WDJB") && !shown.contains("dc"), "{shown}");
+    }
+
+    #[test]
     fn a_registration_is_usable_only_with_more_than_the_margin_left() {
         let margin = Duration::from_secs(900);
         let client = Client::new("id", Secret::from("s"));

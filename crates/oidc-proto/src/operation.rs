@@ -49,3 +49,15 @@ impl fmt::Display for Operation {
         f.write_str(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Operation;
+
+    #[test]
+    fn an_operation_prints_as_its_name_in_the_model() {
+        let names = Operation::ALL.map(|operation| operation.to_string());
+        assert_eq!(names, ["RegisterClient", "StartDeviceAuthorization", "CreateToken"]);
+        assert_eq!(Operation::RevokeToken.to_string(), "RevokeToken");
+    }
+}

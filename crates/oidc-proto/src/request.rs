@@ -111,3 +111,17 @@ impl fmt::Debug for Request {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Body;
+
+    #[test]
+    fn a_body_lends_its_bytes_and_prints_no_more_than_their_number() {
+        let body = Body::new(b"secret".to_vec());
+        assert_eq!((body.len(), body.is_empty()), (6, false));
+        assert_eq!((body.bytes().as_ref(), body.as_ref()), (&b"secret"[..], &b"secret"[..]));
+        assert_eq!(format!("{body:?}"), "[redacted, 6 bytes]");
+        assert!(Body::new(Vec::new()).is_empty());
+    }
+}

@@ -311,6 +311,9 @@ mod tests {
         let endpoint = Endpoint::oauth(fine, fine).unwrap();
         assert!(endpoint.clone().with_revocation("http://a.example/").is_err());
         assert!(endpoint.with_registration("http://a.example/").is_err());
+        let here = Endpoint::oauth("http://127.0.0.1:1/d", "http://[::1]:1/t").unwrap();
+        assert!(here.is_loopback() && !here.is_https() && !here.uses_https());
+        assert_eq!(format!("{here:?}"), "Endpoint(http://[::1]:1/t)");
         let mixed = Endpoint::oauth("http://127.0.0.1:1/d", fine).unwrap();
         assert!(!mixed.is_loopback() && !mixed.is_https() && mixed.uses_https());
         assert_eq!(mixed.hosts().collect::<Vec<_>>(), ["127.0.0.1", "a.example"]);

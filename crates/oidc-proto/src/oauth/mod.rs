@@ -79,3 +79,13 @@ fn allowed(text: &str) -> String {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::allowed;
+
+    #[test]
+    fn a_description_is_written_in_the_characters_that_the_standard_allows() {
+        assert_eq!(allowed("say \"no\" to a\\b, é\n!#[]~\u{7f}"), "say 'no' to a/b, ??!#[]~?");
+    }
+}
