@@ -114,7 +114,8 @@ impl fmt::Debug for Request {
 
 #[cfg(test)]
 mod tests {
-    use super::Body;
+    use super::{Body, Request};
+    use crate::Operation;
 
     #[test]
     fn a_body_lends_its_bytes_and_prints_no_more_than_their_number() {
@@ -123,5 +124,15 @@ mod tests {
         assert_eq!((body.bytes().as_ref(), body.as_ref()), (&b"secret"[..], &b"secret"[..]));
         assert_eq!(format!("{body:?}"), "[redacted, 6 bytes]");
         assert!(Body::new(Vec::new()).is_empty());
+    }
+    #[test]
+    fn a_request_shares_its_bytes_with_its_clones_and_with_no_other() {
+        let request =
+            || Request::new(Operation::CreateToken, http::Request::new(Body::new(b"secret".to_vec())));
+        let (one, other) = (request(), request());
+        assert!(one.shares_encoding_with(&one.clone()));
+        assert!(!one.shares_encoding_with(&other));
+        let shown = format!("{one:?}");
+        assert_eq!(shown, "Request { operation: CreateToken, uri: /, body: [redacted, 6 bytes], .. }");
     }
 }

@@ -75,6 +75,10 @@ impl Drop for Secret {
 /// Overwrites the bytes, spare capacity included, and frees them. `zeroize` does the same byte by byte; one call that
 /// fills, and a barrier that keeps it from being optimized away, takes a tenth of the instructions.
 pub(crate) fn wipe(mut bytes: Vec<u8>) {
+    overwrite(&mut bytes);
+}
+
+fn overwrite(bytes: &mut Vec<u8>) {
     bytes.fill(0);
     // Within the capacity, so nothing moves.
     bytes.resize(bytes.capacity(), 0);
@@ -83,11 +87,21 @@ pub(crate) fn wipe(mut bytes: Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use super::Secret;
+    use super::{Secret, overwrite};
 
     #[test]
     fn debug_of_a_secret_says_nothing_about_it() {
         assert_eq!(format!("{:?}", Some(Secret::from("hunter2"))), "Some([redacted])");
+    }
+
+    #[test]
+    fn what_is_wiped_is_overwritten_to_the_end_of_its_capacity_where_it_lies() {
+        let mut bytes = Vec::with_capacity(64);
+        bytes.extend_from_slice(b"hunter2");
+        let (place, capacity) = (bytes.as_ptr(), bytes.capacity());
+        overwrite(&mut bytes);
+        assert_eq!((bytes.as_ptr(), bytes.len()), (place, capacity));
+        assert!(bytes.iter().all(|byte| *byte == 0));
     }
 
     #[test]

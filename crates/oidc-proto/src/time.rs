@@ -26,9 +26,7 @@ impl UnixSeconds {
     /// This time plus a duration in whole seconds (the fraction is dropped), saturating at the type's ends.
     #[must_use]
     pub const fn saturating_add(self, duration: Duration) -> Self {
-        let seconds = duration.as_secs();
-        let seconds = if seconds > i64::MAX as u64 { i64::MAX } else { seconds as i64 };
-        Self(self.0.saturating_add(seconds))
+        Self(self.0.saturating_add_unsigned(duration.as_secs()))
     }
 
     /// How long from `now` until this time; zero if it has passed.
@@ -52,11 +50,16 @@ mod tests {
     #[test]
     fn arithmetic_saturates_instead_of_wrapping() {
         assert_eq!(UnixSeconds::new(i64::MAX - 1).saturating_add(Duration::MAX), UnixSeconds::new(i64::MAX));
+        assert_eq!(UnixSeconds::new(-5).saturating_add(Duration::from_millis(7_900)), UnixSeconds::new(2));
         assert_eq!(UnixSeconds::new(10).remaining_at(UnixSeconds::new(4)), Duration::from_secs(6));
         assert_eq!(UnixSeconds::new(4).remaining_at(UnixSeconds::new(10)), Duration::ZERO);
         assert_eq!(
             UnixSeconds::new(i64::MAX).remaining_at(UnixSeconds::new(i64::MIN)),
             Duration::from_secs(i64::MAX as u64)
         );
+    }
+    #[test]
+    fn a_time_prints_as_its_seconds() {
+        assert_eq!(format!("{:?}", UnixSeconds::new(-7)), "UnixSeconds(-7)");
     }
 }
