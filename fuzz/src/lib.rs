@@ -1,7 +1,8 @@
 //! The bodies of the fuzz targets: functions over bytes that panic when something that must hold does not.
 //!
-//! `cargo fuzz run TARGET` feeds them with whatever libFuzzer thinks up; `cargo test` feeds them with the committed
-//! seeds in `corpus/TARGET/*.seed`, and with every cut and many single-byte changes of them.
+//! `cargo fuzz run TARGET -- -dict=fuzz/dict/TARGET.dict` feeds them with whatever libFuzzer thinks up; `cargo test`
+//! feeds them with the committed seeds in `corpus/TARGET/*.seed`, with every cut and many single-byte changes of them, and
+//! with the golden vectors of oidc-proto.
 //!
 //! | target | what it drives | what must hold |
 //! |---|---|---|
@@ -29,6 +30,8 @@ mod oauth;
 mod pkce;
 mod retry_after;
 mod script;
+#[cfg(test)]
+mod vectors;
 mod wire;
 
 pub use authority::authority;
