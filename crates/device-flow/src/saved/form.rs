@@ -13,7 +13,7 @@ use crate::state::{Session, Setup, State};
 use crate::{Phase, Policy, Tick};
 
 /// The versions of the form. A version that is not known is read without looking at what is in it.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(tag = "version")]
 pub(super) enum Form {
     #[serde(rename = "1")]
@@ -22,7 +22,7 @@ pub(super) enum Form {
     Unknown,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct FlowForm {
     /// Where the token is asked for, so that the codes are not sent to another service.
     pub(super) service: String,
@@ -38,14 +38,14 @@ pub(super) struct FlowForm {
 }
 
 /// What the rules do not look at.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Figures {
     pub(super) polls: u32,
     pub(super) ran_for: Duration,
 }
 
 /// A state that has not ended, with the registration that it needs.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum StateForm {
     Register(SetupForm),
@@ -54,14 +54,14 @@ pub(super) enum StateForm {
     Poll(RegistrationForm, SessionForm),
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct SetupForm {
     pace: PaceForm,
     give_up_in: Duration,
     trouble: Option<TroubleForm>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct SessionForm {
     authorization: AuthorizationForm,
     pace: PaceForm,
@@ -71,7 +71,7 @@ pub(super) struct SessionForm {
     trouble: Option<TroubleForm>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct PaceForm {
     interval: Duration,
     troubles: u32,

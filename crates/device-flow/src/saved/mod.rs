@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::time::Duration;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +47,7 @@ mod parts;
 /// assert!(matches!(flow.poll(Tick::ZERO), Action::Wait(_)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SavedFlow(Form);
 
@@ -98,7 +99,13 @@ impl SavedFlow {
     /// # Errors
     /// The form is not known, or the policy is for another service. Values that cannot be are no error: whatever they
     /// are, the flow keeps its rules.
-    pub fn resume(self, policy: Policy, now: Tick, wall: Duration) -> Result<DeviceFlow, ResumeError> {
+    pub fn resume(
+        self,
+        policy: impl Into<Arc<Policy>>,
+        now: Tick,
+        wall: Duration,
+    ) -> Result<DeviceFlow, ResumeError> {
+        let policy = policy.into();
         let Form::V1(saved) = self.0 else { return Err(ResumeError::UnknownVersion) };
         if saved.service != policy.token_url() {
             return Err(ResumeError::OtherService { saved: saved.service });

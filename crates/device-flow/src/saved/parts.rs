@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::{Failure, Trouble};
 
 /// A secret, in the clear.
+#[derive(Clone)]
 pub(super) struct Exposed(Secret);
 
 impl Serialize for Exposed {
@@ -26,7 +27,7 @@ impl<'de> Deserialize<'de> for Exposed {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct RegistrationForm {
     client_id: String,
     client_secret: Option<Exposed>,
@@ -66,7 +67,7 @@ impl RegistrationForm {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct AuthorizationForm {
     device_code: Exposed,
     user_code: String,
@@ -101,7 +102,7 @@ impl AuthorizationForm {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum TroubleForm {
     NotSent,
@@ -164,7 +165,7 @@ fn no_verdict(status: u16, body: &str) -> Option<NoVerdict> {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct FaultForm {
     code: CodeForm,
     description: Option<String>,
@@ -177,7 +178,7 @@ pub(super) struct FaultForm {
 }
 
 /// A code by the name of its exception, which tells all known ones apart.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum CodeForm {
     Known(String),

@@ -1,5 +1,6 @@
 //! The machine and the reference, side by side: each input goes to both, and what they say must be the same.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use device_flow::transitions::{Input as Kind, OutcomeKind, StateKind};
@@ -41,7 +42,7 @@ pub(crate) struct Pair {
     pub(crate) flow: DeviceFlow,
     pub(crate) model: Model,
     pub(crate) ticket: Option<Ticket>,
-    policy: Policy,
+    pub(crate) policy: Arc<Policy>,
     /// The driver's clock.
     pub(crate) now: u64,
     /// What was said last.
@@ -61,17 +62,18 @@ pub(crate) const fn tick(time: u64) -> Tick {
     Tick::since_origin(millis(time))
 }
 
-pub(crate) fn policy(settings: Settings) -> Policy {
+pub(crate) fn policy(settings: Settings) -> Arc<Policy> {
     let policy = if settings.registers {
         Policy::new(Endpoint::for_region("eu-west-1").unwrap(), "https://d-1234567890.awsapps.com/start")
     } else {
         Policy::new(Endpoint::oauth("https://id.example/d", "https://id.example/t").unwrap(), "")
             .with_dialect(Dialect::OAuth)
     };
-    policy
+    let policy = policy
         .with_first_poll(if settings.eager { FirstPoll::Immediately } else { FirstPoll::AfterInterval })
         .with_setup_patience(millis(settings.patience))
-        .with_max_backoff(millis(settings.max_backoff))
+        .with_max_backoff(millis(settings.max_backoff));
+    Arc::new(policy)
 }
 
 pub(crate) fn new_flow(settings: Settings) -> DeviceFlow {
@@ -207,14 +209,14 @@ fn same_end(end: End, outcome: &Outcome) -> bool {
 
 impl Pair {
     pub(crate) fn new(settings: Settings) -> Self {
-        let mut pair = Self::from_parts(settings, new_flow(settings), Model::new(settings, BEGIN), BEGIN);
+        let flow = new_flow(settings);
+        let mut pair = Self::from_parts(policy(settings), flow, Model::new(settings, BEGIN), BEGIN);
         pair.settle();
         pair
     }
 
     /// A flow and a model that are at the same point, and have not been asked there yet.
-    pub(crate) fn from_parts(settings: Settings, flow: DeviceFlow, model: Model, now: u64) -> Self {
-        let policy = policy(settings);
+    pub(crate) fn from_parts(policy: Arc<Policy>, flow: DeviceFlow, model: Model, now: u64) -> Self {
         Self { flow, model, ticket: None, policy, now, said: Said::Await, changes: Vec::new() }
     }
 

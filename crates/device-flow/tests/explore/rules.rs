@@ -1,0 +1,201 @@
+//! The rules of the crate's documentation, judged by an observer that knows only what was sent, what came back, and when.
+
+use device_flow::{Action, Expiry, Outcome};
+
+use crate::model::{Ask, Code, Heard, Said, Settings};
+use crate::pair::{Input, Pair, tick};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Rules {
+    eager: bool,
+    registers: bool,
+    /// The registration may still be replaced, once.
+    may_replace: bool,
+    /// No CreateToken before this time.
+    earliest: u64,
+    floor: u64,
+    /// When the code dies, counted from when it came; none without a code.
+    deadline: Option<u64>,
+    maybe_spent: bool,
+    now: Moment,
+}
+
+/// What matters at this very step only.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Moment {
+    /// The answer that came, and to what.
+    answer: Option<(Ask, Heard)>,
+    /// When the next poll is due exactly: a verdict says so.
+    exactly: Option<u64>,
+    /// The registration was rejected, and is to be replaced.
+    replaced: bool,
+    /// The flow was woken when it had asked to be.
+    woken: bool,
+    cancelled: bool,
+}
+
+impl Rules {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self {
+            eager: settings.eager,
+            registers: settings.registers,
+            may_replace: settings.cached,
+            earliest: 0,
+            floor: 0,
+            deadline: None,
+            maybe_spent: false,
+            now: Moment::default(),
+        }
+    }
+
+    /// The same rules when `now` is called `then`.
+    pub(crate) fn rebase(&mut self, now: u64, then: u64) {
+        self.shift(now, then, 0);
+    }
+
+    /// The step is over.
+    pub(crate) fn forget_the_moment(&mut self) {
+        self.now = Moment::default();
+    }
+
+    fn shift(&mut self, now: u64, then: u64, away: u64) {
+        let shift = |time: u64| then + time.saturating_sub(now).saturating_sub(away);
+        for time in [Some(&mut self.earliest), self.deadline.as_mut()].into_iter().flatten() {
+            *time = shift(*time);
+        }
+    }
+
+    /// What an input allows and forbids from here on. The pair has had it already; before, its clock was at `then`,
+    /// `out` was under way, and `said` was said.
+    pub(crate) fn after_input(
+        &mut self,
+        input: Input,
+        pair: &Pair,
+        then: u64,
+        out: Option<Ask>,
+        said: &Said,
+    ) {
+        self.now = Moment::default();
+        match (input, out) {
+            (Input::Reply(heard) | Input::ReplyBackwards(heard, _), Some(ask)) => {
+                self.hear(ask, heard, pair.now);
+            }
+            (Input::Abandon, Some(ask)) => self.hear(ask, Heard::Lost, pair.now),
+            (Input::Restart(away), _) => {
+                self.shift(then, pair.now, away.unwrap_or(0));
+                if let Some(ask) = out {
+                    self.hear(ask, Heard::Lost, pair.now);
+                }
+            }
+            (Input::Pass(_), _) => self.now.woken = matches!(said, Said::Wait(until) if pair.now == *until),
+            (Input::Cancel, _) => self.now.cancelled = true,
+            _ => {}
+        }
+    }
+
+    fn hear(&mut self, ask: Ask, heard: Heard, now: u64) {
+        self.now.answer = Some((ask, heard));
+        let retry_after = match heard {
+            Heard::Fault(_, after) | Heard::NoVerdict(_, after) => after.unwrap_or(0),
+            _ => 0,
+        };
+        match (ask, heard) {
+            (Ask::Authorize, Heard::Success { interval, life }) => {
+                self.floor = interval.unwrap_or(5_000).max(1_000);
+                self.deadline = Some(now + life);
+                self.maybe_spent = false;
+                let first = if self.eager { now } else { now + self.floor };
+                self.earliest = self.earliest.max(first);
+            }
+            // Rule 3: the interval, five seconds more for each `slow_down`, and any `Retry-After`.
+            (Ask::Token, _) => {
+                if matches!(heard, Heard::Fault(Code::SlowDown, _)) {
+                    self.floor += 5_000;
+                }
+                let due = now + self.floor.max(retry_after);
+                self.earliest = self.earliest.max(due);
+                match heard {
+                    Heard::Fault(Code::Pending, _) => {
+                        self.now.exactly = Some(due);
+                        self.maybe_spent = false;
+                    }
+                    Heard::Fault(Code::SlowDown, _) => self.now.exactly = Some(due),
+                    Heard::Lost | Heard::Fault(Code::ServerError, _) => self.maybe_spent = true,
+                    Heard::NoVerdict(status, _) if status >= 500 || status == 200 => self.maybe_spent = true,
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+        let rejected = matches!(heard, Heard::Fault(Code::InvalidClient | Code::UnauthorizedClient, _));
+        if rejected && ask != Ask::Register && self.may_replace {
+            // Rule 8: once. The codes go with it.
+            self.may_replace = false;
+            self.now.replaced = true;
+            self.deadline = None;
+            self.maybe_spent = false;
+        }
+    }
+
+    /// The flow was asked what to do, and said it.
+    pub(crate) fn after_action(&self, pair: &Pair) {
+        let now = pair.now;
+        match &pair.said {
+            Said::Wait(until) => {
+                // Rules 1 and 4.
+                assert!(*until > now, "a wait lies in the future");
+                assert!(!self.now.woken, "a wait that is over is not handed out again");
+                let within = |time: u64| self.deadline.map_or(time, |deadline| time.min(deadline));
+                assert_eq!(*until, within(*until), "no wait ends after the deadline");
+                if let Some(due) = self.now.exactly {
+                    assert_eq!(*until, within(due), "a verdict sets the next poll, and resets backoff");
+                }
+            }
+            Said::Send(Ask::Token) => {
+                // Rules 3 and 5.
+                assert!(now >= self.earliest, "a poll at {now}, floor until {}", self.earliest);
+                let deadline = self.deadline.expect("no poll without a code");
+                assert!(now < deadline, "a poll at {now}, deadline {deadline}");
+            }
+            Said::Prompt { .. } => assert!(now < self.deadline.expect("a code"), "a dead code is not shown"),
+            Said::Send(Ask::Register | Ask::Authorize) | Said::Await | Said::Done => {}
+        }
+        if self.now.replaced && self.registers {
+            assert_eq!(pair.said, Said::Send(Ask::Register), "a rejected registration is replaced at once");
+        }
+    }
+
+    /// The flow has ended: as the answer says, or as the time says, and for good.
+    pub(crate) fn after_end(&self, pair: &mut Pair) {
+        let outcome = pair.flow.outcome().expect("an ended flow has an outcome").clone();
+        let now = pair.now;
+        let over = self.deadline.is_some_and(|deadline| now >= deadline);
+        let answer = self.now.answer;
+        let fault = |code| matches!(answer, Some((_, Heard::Fault(was, _))) if was == code);
+        let spent = fault(Code::Expired) || fault(Code::InvalidGrant);
+        // Rules 5, 6 and 7.
+        let right = match &outcome {
+            Outcome::Granted { .. } => matches!(answer, Some((Ask::Token, Heard::Success { .. }))),
+            Outcome::Denied(_) => fault(Code::Denied),
+            Outcome::Expired(Expiry::Service(_)) => fault(Code::Expired) && !self.maybe_spent,
+            Outcome::Expired(Expiry::Clock(_)) => over && !self.maybe_spent,
+            Outcome::GrantLost(Expiry::Service(_)) => spent && self.maybe_spent,
+            Outcome::GrantLost(Expiry::Clock(_)) => over && self.maybe_spent,
+            Outcome::Rejected { .. } => matches!(answer, Some((_, Heard::Fault(..)))),
+            Outcome::Cancelled => self.now.cancelled,
+            Outcome::Unreachable { .. } => over || self.deadline.is_none() && answer.is_some(),
+            Outcome::ProtocolViolation(_) => matches!(answer, Some((_, Heard::Violation))),
+            Outcome::NotOffered(_) => self.now.replaced && !self.registers,
+            other => panic!("{other:?} is new: say here when it is right"),
+        };
+        assert!(right, "{outcome:?} after {answer:?} at {now}: {self:?}");
+        // Rule 2.
+        for time in [now, now + 1_000_000_000, 0] {
+            assert!(matches!(pair.flow.poll(tick(time)), Action::Done));
+            pair.flow.abandon(tick(time));
+            pair.flow.cancel();
+            assert!(pair.flow.save(tick(time), std::time::Duration::ZERO).is_none());
+            assert_eq!(pair.flow.outcome(), Some(&outcome), "terminal is sticky");
+        }
+    }
+}
