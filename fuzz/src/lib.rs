@@ -1,8 +1,8 @@
 //! The bodies of the fuzz targets: functions over bytes that panic when something that must hold does not.
 //!
 //! `cargo fuzz run TARGET -- -dict=fuzz/dict/TARGET.dict` feeds them with whatever libFuzzer thinks up; `cargo test`
-//! feeds them with the committed seeds in `corpus/TARGET/*.seed`, with every cut and many single-byte changes of them, and
-//! with the golden vectors of oidc-proto.
+//! feeds them with the committed seeds in `corpus/TARGET/*.seed`, with every cut and many single-byte changes of them,
+//! and with the golden vectors of oidc-proto.
 //!
 //! | target | what it drives | what must hold |
 //! |---|---|---|

@@ -267,3 +267,26 @@ pub(crate) fn create_token_from(body: &[u8]) -> Result<CreateTokenRequest, Fault
     };
     Ok(CreateTokenRequest { client, grant, scope: list(members.scope, "scope")? })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(body: Vec<u8>) -> String {
+        String::from_utf8(body).unwrap()
+    }
+
+    #[test]
+    fn a_request_writes_nothing_that_it_does_not_have() {
+        let register = RegisterClientRequest::new("n");
+        assert_eq!(text(register_to_body(&register)), r#"{"clientName":"n","clientType":"public"}"#);
+        let client = Client::new("c", Secret::from("s"));
+        let start = StartDeviceAuthorizationRequest::new(client.clone(), "u");
+        assert_eq!(text(start_to_body(&start)), r#"{"clientId":"c","clientSecret":"s","startUrl":"u"}"#);
+        let grant = Grant::RefreshToken { refresh_token: Secret::from("r") };
+        assert_eq!(
+            text(create_token_to_body(&CreateTokenRequest::new(client, grant))),
+            r#"{"clientId":"c","clientSecret":"s","grantType":"refresh_token","refreshToken":"r"}"#
+        );
+    }
+}

@@ -235,6 +235,14 @@ mod tests {
     }
 
     #[test]
+    fn every_partition_has_its_id() {
+        let ids = Partition::ALL.map(Partition::id);
+        let expected =
+            ["aws", "aws-cn", "aws-eusc", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f"];
+        assert_eq!(ids, expected);
+    }
+
+    #[test]
     fn a_region_that_no_pattern_knows_is_commercial() {
         for region in ["xx-moon-1", "us-east", "us-gov", "eusc-fr-west-1", "us-east-1a"] {
             assert_eq!(Partition::for_region(region), Partition::Aws, "{region}");

@@ -37,7 +37,8 @@ fn basic(id: &str, secret: &Secret) -> HeaderValue {
 /// # Errors
 /// No client, two ways to name it in one request, or a header that cannot be read.
 pub(super) fn read(headers: &HeaderMap, parameters: &Parameters<'_>) -> Result<Client, Fault> {
-    let Some(header) = headers.get(AUTHORIZATION) else {
+    let mut shown = headers.get_all(AUTHORIZATION).iter();
+    let Some(header) = shown.next() else {
         let id = parameters.required("client_id")?;
         return Ok(match parameters.get("client_secret") {
             Some(secret) => Client::new(id, Secret::from(secret)),
@@ -47,7 +48,7 @@ pub(super) fn read(headers: &HeaderMap, parameters: &Parameters<'_>) -> Result<C
     let client = header.to_str().ok().and_then(parse_basic).ok_or_else(|| {
         Fault::new(FaultCode::InvalidClient).with_description("the Authorization header is not valid Basic")
     })?;
-    if parameters.get("client_secret").is_some() {
+    if parameters.get("client_secret").is_some() || shown.next().is_some() {
         return Err(invalid("a client authenticates in one way, not in two"));
     }
     if parameters.get("client_id").is_some_and(|id| id != client.id) {
@@ -124,6 +125,14 @@ mod tests {
         assert_eq!(read(&headers, &parameters).unwrap_err().code, FaultCode::InvalidRequest);
         let parameters = Parameters::read(&headers, b"client_id=id").unwrap();
         assert_eq!(read(&headers, &parameters).unwrap().id, "id");
+    }
+
+    #[test]
+    fn two_headers_are_two_ways() {
+        let mut headers = headers("Basic aWQ6c2VjcmV0");
+        headers.append(AUTHORIZATION, HeaderValue::from_static("Basic aWQ6c2VjcmV0"));
+        let parameters = Parameters::read(&headers, b"").unwrap();
+        assert_eq!(read(&headers, &parameters).unwrap_err().code, FaultCode::InvalidRequest);
     }
 
     #[test]
