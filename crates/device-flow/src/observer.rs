@@ -12,14 +12,12 @@ pub trait Observer {
     fn prompt(&mut self, prompt: &UserPrompt);
 
     /// A request is about to be sent.
-    fn sending(&mut self, operation: Operation) {
-        let _ = operation;
-    }
+    #[expect(unused_variables, reason = "named for those who write their own")]
+    fn sending(&mut self, operation: Operation) {}
 
     /// The driver is about to wait.
-    fn waiting(&mut self, status: &Status<'_>) {
-        let _ = status;
-    }
+    #[expect(unused_variables, reason = "named for those who write their own")]
+    fn waiting(&mut self, status: &Status<'_>) {}
 }
 
 impl<F: FnMut(&UserPrompt)> Observer for F {

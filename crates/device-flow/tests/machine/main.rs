@@ -10,4 +10,6 @@ mod saved;
 mod saved_anywhere;
 mod scenario;
 mod secrets;
+mod status;
 mod table;
+mod texts;

@@ -265,6 +265,17 @@ fn a_gateways_error_page_may_hide_a_grant_as_well() {
 }
 
 #[test]
+fn a_service_that_fails_may_have_spent_the_code_and_one_that_throttles_has_not() {
+    let throttled = Fault::new(FaultCode::Other("TooManyRequestsException".to_owned())).with_status(429);
+    for (answer, lost) in [(Fault::new(FaultCode::InternalServer), true), (throttled, false)] {
+        let mut scenario = Scenario::polling(policy(), authorization());
+        scenario.poll(Reply::Fault(answer.clone()));
+        scenario.poll(fault(FaultCode::InvalidGrant));
+        assert_eq!(matches!(scenario.outcome(), Outcome::GrantLost(_)), lost, "{answer}");
+    }
+}
+
+#[test]
 fn a_request_that_was_never_sent_cannot_have_lost_the_grant() {
     let mut scenario = Scenario::polling(policy(), authorization());
     scenario.poll(not_sent());

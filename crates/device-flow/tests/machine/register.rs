@@ -99,3 +99,11 @@ fn a_registration_without_an_id_is_a_violation_that_names_it() {
     let Outcome::ProtocolViolation(violation) = scenario.outcome() else { panic!("no violation") };
     assert_eq!((violation.operation, violation.member), (Operation::RegisterClient, "clientId"));
 }
+
+#[test]
+fn a_try_that_falls_on_the_last_moment_of_the_patience_is_made() {
+    let mut scenario = Scenario::new(policy().with_setup_patience(secs(1)));
+    scenario.answer(Operation::RegisterClient, unknown());
+    scenario.answer(Operation::RegisterClient, Reply::Registered(registration("client")));
+    assert_eq!(scenario.flow.phase(), Phase::Authorizing);
+}

@@ -1,0 +1,137 @@
+//! What people and logs read.
+
+use device_flow::{Failure, Misuse, Operation, Outcome, Tick, Trouble, refresh_is_due, refresh_request};
+use oidc_proto::{Client, Fault, FaultCode, Grant, Secret, UnixSeconds};
+
+use crate::scenario::{
+    Scenario, authorization, fault, not_sent, pending, policy, response, secs, token, unknown,
+};
+
+/// How a sign-in ended whose polls met these.
+fn end(replies: &[device_flow::Reply]) -> Outcome {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    for reply in replies {
+        scenario.poll(reply.clone());
+    }
+    match scenario.flow.outcome() {
+        Some(outcome) => outcome.clone(),
+        None => scenario.outcome_at_the_deadline(),
+    }
+}
+
+#[test]
+fn every_outcome_says_what_happened_and_what_to_do() {
+    let cases = [
+        (end(&[device_flow::Reply::Granted(token())]), "signed in"),
+        (
+            end(&[fault(FaultCode::AccessDenied)]),
+            "the sign-in was denied (access_denied). If that was a mistake, start again and approve it",
+        ),
+        (
+            end(&[fault(FaultCode::ExpiredToken)]),
+            "the code expired before it was approved (expired_token). Start again for a new code",
+        ),
+        (end(&[pending()]), "the code expired before it was approved. Start again for a new code"),
+        (
+            end(&[pending(), not_sent()]),
+            "the code expired before an approval was seen; lately the service could not be reached. \
+             Start again for a new code",
+        ),
+        (end(&[fault(FaultCode::InvalidGrant)]), "the service refused CreateToken: invalid_grant"),
+        (
+            end(&[unknown(), fault(FaultCode::InvalidGrant)]),
+            "the answer to a poll was lost on the way, and the code cannot be used any more (invalid_grant). \
+             If you approved, the token was lost with that answer. Start again for a new code",
+        ),
+        (
+            end(&[pending(), unknown(), fault(FaultCode::SlowDown)]),
+            "the answer to a poll was lost on the way, and the code cannot be used any more (it has expired). \
+             If you approved, the token was lost with that answer. Start again for a new code",
+        ),
+        (
+            end(&[pending(), unknown()]),
+            "the answer to a poll was lost on the way, and the code cannot be used any more (it has expired; lately \
+             the connection was lost before an answer came). If you approved, the token was lost with that answer. \
+             Start again for a new code",
+        ),
+        (
+            end(&[unknown()]),
+            "CreateToken got no verdict: the connection was lost before an answer came. \
+             Check the endpoint, the region and the network",
+        ),
+        (
+            Outcome::NotOffered(Operation::RegisterClient),
+            "the service has no endpoint for RegisterClient. Name one, or a client that needs none",
+        ),
+        (Outcome::Cancelled, "the sign-in was cancelled"),
+    ];
+    for (outcome, text) in cases {
+        assert_eq!(outcome.to_string(), text);
+    }
+}
+
+#[test]
+fn a_broken_promise_names_the_member() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    let (_, ticket) = scenario.next_send();
+    let reply = response(&ticket, 200, &[], "{}");
+    scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+    let error = scenario.flow.into_result::<std::io::Error>(scenario.now, None).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the service answered CreateToken with success, but its member `accessToken` is missing"
+    );
+}
+
+#[test]
+fn trouble_says_who_failed() {
+    assert_eq!(Trouble::Failed(Failure::NotSent).to_string(), "the service could not be reached");
+    let failed = Fault::new(FaultCode::InternalServer);
+    assert_eq!(Trouble::Fault(failed).to_string(), "the service answered that it failed: server_error");
+    let mut scenario = Scenario::polling(policy(), authorization());
+    let (_, ticket) = scenario.next_send();
+    let reply = response(&ticket, 502, &[], "<html>");
+    scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+    assert_eq!(
+        scenario.flow.trouble().unwrap().to_string(),
+        "the service did not answer properly: HTTP 502 with an HTML page instead of JSON"
+    );
+}
+
+#[test]
+fn a_mistake_says_whose_it_was() {
+    assert_eq!(
+        Misuse::StaleTicket.to_string(),
+        "the ticket is stale: its request was abandoned, or its flow has ended or is another one"
+    );
+    let wrong = Misuse::WrongOperation { ticket: Operation::RegisterClient, reply: Operation::CreateToken };
+    assert_eq!(
+        wrong.to_string(),
+        "the reply is a success of CreateToken, but the ticket is for RegisterClient"
+    );
+}
+
+#[test]
+fn a_ticket_and_a_tick_are_short_in_a_log() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(pending());
+    let (_, ticket) = scenario.next_send();
+    assert_eq!(format!("{ticket:?}"), "Ticket(CreateToken #4)");
+    assert_eq!(ticket.operation(), Operation::CreateToken);
+    assert_eq!(format!("{:?}", Tick::since_origin(secs(7))), "Tick(7s)");
+}
+
+#[test]
+fn a_refresh_is_due_when_less_than_the_margin_is_left() {
+    let (end, margin) = (UnixSeconds::new(10_000), secs(300));
+    assert!(!refresh_is_due(end, UnixSeconds::new(9_699), margin));
+    assert!(refresh_is_due(end, UnixSeconds::new(9_700), margin));
+    assert!(refresh_is_due(end, UnixSeconds::new(20_000), margin));
+}
+
+#[test]
+fn a_refresh_offers_the_refresh_token_and_nothing_else() {
+    let request = refresh_request(Client::public("c"), Secret::from("r"));
+    assert_eq!(request.grant, Grant::RefreshToken { refresh_token: Secret::from("r") });
+    assert_eq!((request.client.id.as_str(), request.scope), ("c", Vec::new()));
+}
