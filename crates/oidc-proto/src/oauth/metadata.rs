@@ -258,6 +258,13 @@ mod tests {
                 "https://id.example:8443/.well-known/oauth-authorization-server/realms/a"
             ]
         );
+        assert_eq!(
+            both("https://a.b/c"),
+            [
+                "https://a.b/c/.well-known/openid-configuration",
+                "https://a.b/.well-known/oauth-authorization-server/c"
+            ]
+        );
         assert!(Metadata::well_known("http://id.example").is_err());
         assert!(Metadata::well_known("https://id.example/?x").is_err());
     }
