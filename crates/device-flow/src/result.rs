@@ -99,7 +99,7 @@ impl DeviceFlow {
                 Err(Box::new(NotSignedIn {
                     outcome,
                     transport: transport.filter(|_| speaks_of_transport),
-                    newly_registered: newly_registered && registration.is_some(),
+                    newly_registered,
                     registration,
                     polls,
                     elapsed,

@@ -49,6 +49,7 @@ fn a_cached_registration_that_is_rejected_only_at_the_poll_is_replaced_with_new_
     scenario.poll(pending());
     let codes: Vec<_> = scenario.prompts.iter().map(|p| (p.user_code.as_str(), p.replaces_earlier)).collect();
     assert_eq!(codes, [("WDJB-MJHT", false), ("BCDF-GHJK", true)]);
+    assert_eq!(scenario.flow.prompt().as_ref(), scenario.prompts.last(), "to be shown again, it is the same");
     scenario.poll(fault(FaultCode::InvalidClient));
     assert!(matches!(scenario.outcome(), Outcome::Rejected { operation: Operation::CreateToken, .. }));
 }

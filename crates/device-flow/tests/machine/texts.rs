@@ -122,6 +122,17 @@ fn a_ticket_and_a_tick_are_short_in_a_log() {
 }
 
 #[test]
+fn a_prompt_in_a_log_shows_where_to_go_and_not_the_code() {
+    let scenario = Scenario::polling(policy(), authorization());
+    let prompt = scenario.flow.prompt().unwrap();
+    assert_eq!(
+        format!("{prompt:?}"),
+        "UserPrompt { verification_uri: \"https://device.example/\", expires_in: 600s, deadline: Tick(1600s), \
+         replaces_earlier: false, .. }"
+    );
+}
+
+#[test]
 fn a_refresh_is_due_when_less_than_the_margin_is_left() {
     let (end, margin) = (UnixSeconds::new(10_000), secs(300));
     assert!(!refresh_is_due(end, UnixSeconds::new(9_699), margin));
