@@ -1,8 +1,9 @@
 //! Every short history: the machine is driven through all sequences of inputs, breadth first, and at every step it must
 //! keep the rules of its documentation and say what the reference says.
 //!
-//! States that differ only in when they happen are one state. `EXPLORE_DEPTH` is how many inputs long a history may be,
-//! `EXPLORE_SECONDS` how long to go on; for the figures of a long run:
+//! States that differ only in when they happen are one state, and with codes that live for seconds there is an end to
+//! them: in about a minute of a release build the search has been everywhere. `EXPLORE_DEPTH` is how many inputs long a
+//! history may be, `EXPLORE_SECONDS` how long to go on:
 //!
 //! ```text
 //! EXPLORE_SECONDS=120 cargo test --release -p device-flow --test explore -- --nocapture

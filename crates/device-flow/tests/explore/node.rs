@@ -18,6 +18,10 @@ use crate::rules::Rules;
 /// The wall clock does not move between a state and the next.
 const WALL: Duration = Duration::from_secs(1_800_000_000);
 
+/// How long a request is left under way, in steps of a second: as long as the patience, and a second more. The deadline
+/// is passed by steps of its own.
+const LONGEST_REQUEST: u64 = 7_000;
+
 pub(crate) struct Node {
     settings: Settings,
     policy: Arc<Policy>,
@@ -243,6 +247,11 @@ impl Node {
             Input::Restart(Some(0)),
             Input::Restart(Some(1_000_000_000)),
         ];
+        // A request that is under way for longer than anything is limited to has no other future than one that has
+        // been under way for a second less.
+        if matches!(self.flight, Some((since, _)) if since < LONGEST_REQUEST) {
+            inputs.push(Input::Pass(1_000));
+        }
         let mut around = |time: u64| {
             for time in [time.saturating_sub(1), time, time + 1] {
                 if time > now {
@@ -256,12 +265,12 @@ impl Node {
         }
         match (self.flight, self.model.under_way) {
             (Some((_, true)), Some((ask, _))) => {
-                inputs.extend([Input::Pass(1_000), Input::WrongOperation]);
+                inputs.push(Input::WrongOperation);
                 inputs.extend(answers(ask).map(Input::Reply));
                 inputs.push(Input::ReplyBackwards(Heard::Fault(Code::Pending, None), 3_000));
                 inputs.push(Input::ReplyBackwards(Heard::NotSent, 3_000));
             }
-            (Some(_), _) => inputs.push(Input::Pass(1_000)),
+            (Some(_), _) => {}
             (None, _) if self.has_prompt() => inputs.push(Input::Pass(0)),
             (None, _) => around(self.model.due),
         }
