@@ -99,6 +99,8 @@ impl Fuzz {
         let artifacts = made(dir.join("artifacts").join(target))?;
         let run = Run::new(self.built.join(target)).args(flags).arg("-timeout=10");
         let run = run.arg(format!("-artifact_prefix={}/", artifacts.display())).arg(work);
+        let dictionary = dir.join("dict").join(format!("{target}.dict"));
+        let run = if dictionary.is_file() { run.arg(format!("-dict={}", dictionary.display())) } else { run };
         let corpus = dir.join("corpus").join(target);
         let run = if corpus.is_dir() { run.arg(corpus) } else { run };
         run.limit(limit).go().with_context(|| format!("the fuzz target {target} found something"))
