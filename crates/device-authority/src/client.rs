@@ -4,8 +4,9 @@ use oidc_proto::{Client, Fault, FaultCode, Secret};
 
 use crate::{ClientRecord, Moment};
 
-/// The client, if it is known, its registration has not lapsed and the secret is right. Which of the three failed is
-/// not said: the answer is the same in every byte, and an unknown client costs a comparison too.
+/// The client, if it is known, its registration has not lapsed and the secret is right: the one that it was given, or
+/// none if it was given none. Which of them failed is not said: the answer is the same in every byte, and an unknown
+/// client costs a comparison too.
 pub(crate) fn authenticate<'a>(
     record: Option<&'a ClientRecord>,
     client: &Client,
@@ -14,14 +15,11 @@ pub(crate) fn authenticate<'a>(
     // As long as the secrets that registration gives out: comparing stops early at another length.
     let decoy = Secret::new("-".repeat(64));
     let expected = record.and_then(|record| record.registration.client.secret.as_ref());
-    let right = client.secret.as_ref() == Some(expected.unwrap_or(&decoy));
+    let offered = client.secret.as_ref();
+    let is_equal = offered == Some(expected.unwrap_or(&decoy));
+    let right = if expected.is_some() { is_equal } else { offered.is_none() };
     record
-        .filter(|record| {
-            right
-                && expected.is_some()
-                && record.registration.client.id == client.id
-                && now < record.forget_at
-        })
+        .filter(|record| right && record.registration.client.id == client.id && now < record.forget_at)
         .ok_or_else(invalid_client)
 }
 

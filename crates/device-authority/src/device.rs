@@ -5,7 +5,9 @@ use oidc_proto::{DeviceAuthorization, Fault, FaultCode, StartDeviceAuthorization
 use crate::client::{authenticate, unauthorized};
 use crate::entropy::secret;
 use crate::moment::whole_seconds;
-use crate::{Change, ClientRecord, Decision, DeviceRecord, DeviceState, Entropy, Moment, Policy, UserCode};
+use crate::{
+    Change, ClientRecord, Decision, DeviceRecord, DeviceState, Entropy, Moment, Policy, UserCode, scope,
+};
 
 /// The longest start URL that is kept, in bytes.
 const MAX_START_URL: usize = 2048;
@@ -17,7 +19,9 @@ const MAX_START_URL: usize = 2048;
 ///
 /// The faults: `InvalidClientException` for a client that is unknown, has the wrong secret or has lapsed, all alike;
 /// `UnauthorizedClientException` for one that registered for other grants only; `InvalidRequestException` for a start
-/// URL that is not an absolute http or https URL. Any host is accepted, because this authority stands in for all.
+/// URL that is not an absolute http or https URL; `InvalidScopeException` for a scope that the client did not register
+/// (AWS's dialect asks for none here, which means all of them). Any host is accepted, because this authority stands in
+/// for all.
 pub fn start_device_authorization(
     policy: &Policy,
     client: Option<&ClientRecord>,
@@ -47,6 +51,7 @@ fn issue(
         return Err(Fault::new(FaultCode::InvalidRequest)
             .with_description("startUrl must be an absolute http or https URL"));
     }
+    scope::check_asked(client, &request.scope)?;
     let device_code = secret::<64>(entropy)?;
     let user_code = UserCode::random(entropy)?;
     let expires_at = now.after(policy.device_ttl);
@@ -54,7 +59,8 @@ fn issue(
         device_code: device_code.clone(),
         user_code,
         client_id: request.client.id.clone(),
-        start_url: request.start_url.clone().unwrap_or_default(),
+        start_url: request.start_url.clone(),
+        scope: request.scope.clone(),
         issued_at: now,
         expires_at,
         forget_at: expires_at.after(policy.remember_expired),

@@ -7,9 +7,10 @@
 //!
 //! | operation | records it reads | function |
 //! |---|---|---|
-//! | RegisterClient | none | [`register_client`] |
+//! | RegisterClient | none | [`register_client`], [`register_oauth_client`] |
 //! | StartDeviceAuthorization | the client | [`start_device_authorization`] |
 //! | CreateToken | the client, and what [`GrantKey`] names | [`create_token`] |
+//! | RevokeToken | the client, and the chain of the token's [`Selector`] | [`revoke_token`] |
 //! | the person looks at a code | the device, its client | [`review`] |
 //! | the person decides | the device | [`decide`] |
 //! | the person typed a wrong code | the guess records | [`may_guess`], [`count_guess`] |
@@ -72,6 +73,8 @@ mod policy;
 mod record;
 mod refresh;
 mod register;
+mod revoke;
+mod scope;
 mod selector;
 mod token;
 mod user_code;
@@ -85,7 +88,8 @@ pub use moment::Moment;
 pub use person::{PersonError, Review, Verdict, decide, review};
 pub use policy::{GuessLimit, Policy, SlowDown};
 pub use record::{ClientRecord, DeviceRecord, DeviceState, RefreshRecord, Standing};
-pub use register::register_client;
+pub use register::{register_client, register_oauth_client};
+pub use revoke::revoke_token;
 pub use selector::Selector;
 pub use token::{GrantKey, Records, create_token};
 pub use user_code::UserCode;

@@ -4,6 +4,7 @@ mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{
     CreateTokenRequest, DeviceAuthorization, Fault, FaultCode, RegisterClientRequest, Registration,
     StartDeviceAuthorizationRequest, Token,
@@ -13,7 +14,7 @@ use self::table::Table;
 use crate::{
     Change, ClientRecord, DeviceRecord, Entropy, GrantKey, GuessRecord, Moment, PersonError, Policy, Records,
     RefreshRecord, Review, Selector, Source, Standing, UserCode, Verdict, count_guess, create_token, decide,
-    may_guess, register_client, review, start_device_authorization,
+    may_guess, register_client, register_oauth_client, review, revoke_token, start_device_authorization,
 };
 
 /// How much a [`Memory`] may hold.
@@ -129,13 +130,32 @@ impl Memory {
         now: Moment,
         entropy: &mut dyn Entropy,
     ) -> Result<Registration, Fault> {
-        self.clients.make_room(now, |_, _| {});
-        if self.clients.is_full() {
-            return Err(full("registrations"));
-        }
+        self.make_room_for_a_client(now)?;
         let decision = register_client(policy, request, now, entropy);
         self.commit(decision.changes);
         decision.reply
+    }
+
+    /// RegisterClient in the OAuth dialect; see [`register_oauth_client`].
+    ///
+    /// # Errors
+    /// As [`Memory::register_client`].
+    pub fn register_oauth_client(
+        &mut self,
+        policy: &Policy,
+        request: &RegisterClientRequest,
+        now: Moment,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Registration, Fault> {
+        self.make_room_for_a_client(now)?;
+        let decision = register_oauth_client(policy, request, now, entropy);
+        self.commit(decision.changes);
+        decision.reply
+    }
+
+    /// Adds a client that was set up by hand, over one of the same id; see [`ClientRecord::preconfigured`].
+    pub fn add_client(&mut self, client: ClientRecord) {
+        self.commit([Change::AddClient(client)]);
     }
 
     /// StartDeviceAuthorization; see [`start_device_authorization`].
@@ -187,6 +207,18 @@ impl Memory {
         };
         let decision = create_token(policy, records, request, now, entropy);
         self.chains.make_room(now, |_, _| {});
+        self.commit(decision.changes);
+        decision.reply
+    }
+
+    /// RevokeToken; see [`revoke_token`].
+    ///
+    /// # Errors
+    /// The fault to answer with.
+    pub fn revoke_token(&mut self, request: &RevocationRequest, now: Moment) -> Result<(), Fault> {
+        let mut records = Records::of_client(self.clients.find(request.client.id.as_str()));
+        records.refresh = Selector::of(&request.token).and_then(|selector| self.chains.find(&selector));
+        let decision = revoke_token(records, request, now);
         self.commit(decision.changes);
         decision.reply
     }
@@ -249,6 +281,11 @@ impl Memory {
             chains: self.chains.len(),
             sources: self.guesses.len(),
         }
+    }
+
+    fn make_room_for_a_client(&mut self, now: Moment) -> Result<(), Fault> {
+        self.clients.make_room(now, |_, _| {});
+        if self.clients.is_full() { Err(full("registrations")) } else { Ok(()) }
     }
 
     /// Forgets devices: a few that may be forgotten; and if that is not enough, one whose code has expired, or one whose

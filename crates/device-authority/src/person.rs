@@ -2,7 +2,9 @@
 
 use core::time::Duration;
 
-use crate::{Change, ClientRecord, DeviceRecord, Moment, Selector, Standing, TooManyGuesses, UserCode};
+use crate::{
+    Change, ClientRecord, DeviceRecord, Moment, Selector, Standing, TooManyGuesses, UserCode, scope,
+};
 
 /// What a person must see before deciding (RFC 8628 §5.4).
 ///
@@ -16,8 +18,8 @@ pub struct Review {
     pub client_name: String,
     /// What it asks for.
     pub scopes: Vec<String>,
-    /// Where it wants to sign in.
-    pub start_url: String,
+    /// Where it wants to sign in, if it said so: only AWS's dialect does.
+    pub start_url: Option<String>,
     /// How long ago it asked.
     pub asked: Duration,
     /// How long the code is still good for.
@@ -69,7 +71,7 @@ pub fn review(
     Ok(Review {
         user_code: device.user_code,
         client_name: client.name.clone(),
-        scopes: client.scopes.clone(),
+        scopes: scope::granted(client, &device.scope).to_vec(),
         start_url: device.start_url.clone(),
         asked: now.since(device.issued_at),
         left: device.expires_at.since(now),

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use oidc_proto::{Registration, Secret, grant_type};
+use oidc_proto::{Client, Registration, Secret, grant_type};
 
 use crate::{Moment, Selector, UserCode};
 
@@ -10,12 +10,14 @@ use crate::{Moment, Selector, UserCode};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClientRecord {
-    /// The id and secret that it was given, and when they lapse.
+    /// The id that it was given, the secret unless it is a public client (RFC 6749 §2.1), and when they lapse.
     pub registration: Registration,
     /// Its name, for the person who approves.
     pub name: String,
     /// What its tokens may be used for.
     pub scopes: Vec<String>,
+    /// Whether it may also ask for scopes that it did not register.
+    pub any_scope: bool,
     /// The grants it asked for; none means the device flow and refreshing.
     pub grant_types: Vec<String>,
     /// Where an authorization code may be sent.
@@ -27,15 +29,25 @@ pub struct ClientRecord {
 }
 
 impl ClientRecord {
+    /// A client that the authority's owner sets up, and that does not lapse. Without scopes it may ask for any.
+    #[must_use]
+    pub fn preconfigured(client: Client, scopes: Option<Vec<String>>) -> Self {
+        Self {
+            name: client.id.clone(),
+            registration: Registration::new(client),
+            any_scope: scopes.is_none(),
+            scopes: scopes.unwrap_or_default(),
+            grant_types: Vec::new(),
+            redirect_uris: Vec::new(),
+            issuer_url: None,
+            forget_at: Moment::new(Duration::MAX),
+        }
+    }
+
     /// Whether the client may use this grant type.
     pub(crate) fn may_use(&self, grant: &str) -> bool {
         let any = self.grant_types.is_empty() && grant != grant_type::AUTHORIZATION_CODE;
         any || self.grant_types.iter().any(|registered| registered == grant)
-    }
-
-    /// Whether the client's tokens come with a refresh token: only with scopes, as with the real service.
-    pub(crate) fn is_refreshable(&self) -> bool {
-        !self.scopes.is_empty() && self.may_use(grant_type::REFRESH_TOKEN)
     }
 }
 
@@ -49,8 +61,10 @@ pub struct DeviceRecord {
     pub user_code: UserCode,
     /// The client that asked, and that alone may collect the token.
     pub client_id: String,
-    /// The portal that it wants to sign in to.
-    pub start_url: String,
+    /// The portal that it wants to sign in to, which only AWS's dialect names.
+    pub start_url: Option<String>,
+    /// The scopes that it asked for; none means those of its client.
+    pub scope: Vec<String>,
     /// When it asked.
     pub issued_at: Moment,
     /// When both codes expire.
@@ -130,6 +144,8 @@ pub struct RefreshRecord {
     pub token: Secret,
     /// The client it was issued to, and that alone may use it.
     pub client_id: String,
+    /// The scopes that were granted; none means those of its client.
+    pub scope: Vec<String>,
     /// When the chain ends, whatever was refreshed, and the record may be forgotten.
     pub forget_at: Moment,
 }

@@ -5,7 +5,7 @@ use oidc_proto::{Fault, Secret, Token};
 use crate::entropy::secret;
 use crate::moment::whole_seconds;
 use crate::token::invalid_grant;
-use crate::{Change, ClientRecord, Decision, Entropy, Moment, Policy, RefreshRecord, Selector};
+use crate::{Change, ClientRecord, Decision, Entropy, Moment, Policy, RefreshRecord, Selector, scope};
 
 /// A new access token and the chain's next refresh token, for the chain's one valid token.
 ///
@@ -16,6 +16,7 @@ pub(crate) fn rotate(
     client: &ClientRecord,
     chain: Option<&RefreshRecord>,
     offered: &Secret,
+    asked: &[String],
     now: Moment,
     entropy: &mut dyn Entropy,
 ) -> Decision<Token> {
@@ -28,7 +29,11 @@ pub(crate) fn rotate(
     if chain.token != *offered {
         return Decision::new(Err(invalid_grant()), vec![Change::RevokeRefresh(selector)]);
     }
-    match successor(policy, chain, entropy) {
+    let scopes = match scope::narrowed(scope::granted(client, &chain.scope), asked) {
+        Ok(scopes) => scopes,
+        Err(fault) => return Decision::refuse(fault),
+    };
+    match successor(policy, chain, scopes, entropy) {
         Err(fault) => Decision::refuse(fault),
         Ok((token, chain)) => Decision::new(Ok(token), vec![Change::PutRefresh(chain)]),
     }
@@ -37,6 +42,7 @@ pub(crate) fn rotate(
 fn successor(
     policy: &Policy,
     chain: &RefreshRecord,
+    scopes: &[String],
     entropy: &mut dyn Entropy,
 ) -> Result<(Token, RefreshRecord), Fault> {
     let access = secret::<64>(entropy)?;
@@ -45,7 +51,8 @@ fn successor(
     let kept = chain.token.expose().get(..Selector::LEN).unwrap_or_default();
     let new = fresh.expose().get(Selector::LEN..).unwrap_or_default();
     let next = RefreshRecord { token: Secret::new([kept, new].concat()), ..chain.clone() };
-    let token =
+    let mut token =
         Token::bearer(access, whole_seconds(policy.short_access_ttl)).with_refresh_token(next.token.clone());
+    token.scope = scope::named(scopes);
     Ok((token, next))
 }

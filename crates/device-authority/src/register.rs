@@ -3,14 +3,14 @@
 use oidc_proto::{Client, Fault, FaultCode, RegisterClientRequest, Registration, grant_type, printable};
 
 use crate::entropy::{base64url, secret};
-use crate::{Change, ClientRecord, Decision, Entropy, Moment, Policy};
+use crate::{Change, ClientRecord, Decision, Entropy, Moment, Policy, scope};
 
-/// AWS's limit on scopes.
-const MAX_SCOPES: usize = 25;
 /// Ours: a name has to fit on the page that a person reads.
 const MAX_NAME: usize = 256;
 /// Ours: what one registration may make the store keep, in bytes.
 const MAX_METADATA: usize = 4096;
+/// The client type that the real service demands, and that elsewhere means a client without a secret.
+const PUBLIC: &str = "public";
 
 /// Registers a client.
 ///
@@ -27,13 +27,50 @@ pub fn register_client(
     now: Moment,
     entropy: &mut dyn Entropy,
 ) -> Decision<Registration> {
-    match check(request).and_then(|()| issue(policy, now, entropy)) {
+    // The real service gives a secret to every client, public as it calls them.
+    let made = check(request).and_then(|()| issue(policy, now, true, entropy));
+    recorded(made, policy, request, now)
+}
+
+/// Registers a client of the OAuth dialect (RFC 7591 §3): `public` (`none`) without a secret, any other with one.
+///
+/// A client that names no grant types gets the two that there are for it here, the device code and refreshing, and not
+/// the standard's default, which this authority does not have (§3.2.1 lets a server replace what was asked for). One
+/// without a name is known by its id (§2).
+///
+/// The faults: `invalid_client_metadata` for anything that cannot be had, `invalid_redirect_uri` as in
+/// [`register_client`].
+pub fn register_oauth_client(
+    policy: &Policy,
+    request: &RegisterClientRequest,
+    now: Moment,
+    entropy: &mut dyn Entropy,
+) -> Decision<Registration> {
+    let mut request = request.clone();
+    let is_confidential = request.client_type != PUBLIC;
+    let made = check_oauth(&request).and_then(|()| issue(policy, now, is_confidential, entropy));
+    if let Ok(registration) = &made
+        && request.client_name.is_empty()
+    {
+        request.client_name.clone_from(&registration.client.id);
+    }
+    recorded(made, policy, &request, now)
+}
+
+fn recorded(
+    made: Result<Registration, Fault>,
+    policy: &Policy,
+    request: &RegisterClientRequest,
+    now: Moment,
+) -> Decision<Registration> {
+    match made {
         Err(fault) => Decision::refuse(fault),
         Ok(registration) => {
             let record = ClientRecord {
                 registration: registration.clone(),
                 name: request.client_name.clone(),
                 scopes: request.scopes.clone(),
+                any_scope: false,
                 grant_types: request.grant_types.clone(),
                 redirect_uris: request.redirect_uris.clone(),
                 issuer_url: request.issuer_url.clone(),
@@ -44,30 +81,64 @@ pub fn register_client(
     }
 }
 
-/// A new id and secret. Like the real service's, the id is base64url of 16 random bytes and the region's name.
-fn issue(policy: &Policy, now: Moment, entropy: &mut dyn Entropy) -> Result<Registration, Fault> {
+/// A new id, and a secret if the client is to have one. Like the real service's, the id is base64url of 16 random bytes
+/// and the region's name. What expires is the secret; the id of a client without one lapses as quietly.
+fn issue(
+    policy: &Policy,
+    now: Moment,
+    with_secret: bool,
+    entropy: &mut dyn Entropy,
+) -> Result<Registration, Fault> {
     let mut id = vec![0u8; 16];
     entropy.fill(&mut id)?;
     id.extend_from_slice(policy.region.as_bytes());
-    let client = Client::new(base64url(&id), secret::<48>(entropy)?);
-    let mut registration =
-        Registration::new(client).with_expiry(now.after(policy.registration_ttl).unix_seconds());
+    let id = base64url(&id);
+    let mut registration = if with_secret {
+        Registration::new(Client::new(id, secret::<48>(entropy)?))
+            .with_expiry(now.after(policy.registration_ttl).unix_seconds())
+    } else {
+        Registration::new(Client::public(id))
+    };
     registration.issued_at = Some(now.unix_seconds());
     Ok(registration)
 }
 
+/// What the real service checks.
 fn check(request: &RegisterClientRequest) -> Result<(), Fault> {
-    if request.client_type != "public" {
+    if request.client_type != PUBLIC {
         return Err(refuse(FaultCode::InvalidClientMetadata, "clientType must be public"));
     }
     if printable(&request.client_name).trim().is_empty() {
         return Err(refuse(FaultCode::InvalidClientMetadata, "clientName must be readable"));
     }
-    if request.client_name.chars().count() > MAX_NAME {
-        return Err(refuse(FaultCode::InvalidClientMetadata, "clientName is longer than 256 characters"));
-    }
     check_grant_types(&request.grant_types)?;
-    check_scopes(&request.scopes)?;
+    check_size(request)
+}
+
+/// What RFC 7591 §2 asks for, as far as there is anything for it here.
+fn check_oauth(request: &RegisterClientRequest) -> Result<(), Fault> {
+    const OFFERED: [&str; 2] = [grant_type::DEVICE_CODE, grant_type::REFRESH_TOKEN];
+    if !request.client_name.is_empty() && printable(&request.client_name).trim().is_empty() {
+        return Err(refuse(FaultCode::InvalidClientMetadata, "client_name must be readable"));
+    }
+    if !request.grant_types.iter().all(|grant| OFFERED.contains(&grant.as_str())) {
+        return Err(refuse(FaultCode::InvalidClientMetadata, "grant_types has one that is not supported"));
+    }
+    // RFC 7591 §3.2.2 has one word for all that is wrong but redirect URIs.
+    check_size(request).map_err(|mut fault| {
+        if fault.code == FaultCode::InvalidScope {
+            fault.code = FaultCode::InvalidClientMetadata;
+        }
+        fault
+    })
+}
+
+/// What both check.
+fn check_size(request: &RegisterClientRequest) -> Result<(), Fault> {
+    if request.client_name.chars().count() > MAX_NAME {
+        return Err(refuse(FaultCode::InvalidClientMetadata, "the name is longer than 256 characters"));
+    }
+    scope::check_form(&request.scopes)?;
     let needs_redirect = request.grant_types.iter().any(|grant| grant == grant_type::AUTHORIZATION_CODE);
     if needs_redirect && request.redirect_uris.is_empty() {
         return Err(refuse(FaultCode::InvalidRedirectUri, "authorization_code needs a redirect URI"));
@@ -96,23 +167,6 @@ fn check_grant_types(grants: &[String]) -> Result<(), Fault> {
         return Err(refuse(
             FaultCode::InvalidScope,
             "the device code and authorization code grants cannot be in one registration",
-        ));
-    }
-    Ok(())
-}
-
-fn check_scopes(scopes: &[String]) -> Result<(), Fault> {
-    if scopes.len() > MAX_SCOPES {
-        return Err(refuse(FaultCode::InvalidScope, "more than 25 scopes"));
-    }
-    // RFC 6749 §3.3: printable ASCII without space, quote and backslash.
-    let well_formed = |scope: &String| {
-        !scope.is_empty() && scope.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
-    };
-    if !scopes.iter().all(well_formed) {
-        return Err(refuse(
-            FaultCode::InvalidScope,
-            "a scope is empty or has characters that scopes cannot have",
         ));
     }
     Ok(())

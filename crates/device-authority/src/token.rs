@@ -1,13 +1,13 @@
 //! CreateToken (RFC 8628 §3.4 and §3.5), and which records it reads.
 
-use oidc_proto::{CreateTokenRequest, Fault, FaultCode, Grant, Secret, Token};
+use oidc_proto::{CreateTokenRequest, Fault, FaultCode, Grant, Secret, Token, grant_type};
 
 use crate::client::{authenticate, unauthorized};
 use crate::entropy::secret;
 use crate::moment::whole_seconds;
 use crate::{
     Change, ClientRecord, Decision, DeviceRecord, Entropy, Moment, Policy, RefreshRecord, Selector, Standing,
-    pace, refresh,
+    pace, refresh, scope,
 };
 
 /// Which record a grant names, besides the client's.
@@ -88,7 +88,9 @@ impl<'a> Records<'a> {
 /// 7. it is pending: `SlowDownException` if the device polls too early, else `AuthorizationPendingException`.
 ///
 /// A refresh token is good once (RFC 9700 §4.14.2): the answer has its successor, and an old one that comes back ends
-/// the whole chain. No authorization code exists, so that grant is always `InvalidGrantException`.
+/// the whole chain. The request's scope narrows what this one answer is good for; one that was not granted is
+/// `InvalidScopeException`, and spends nothing. (AWS's dialect documents scope as without effect; a server of it leaves
+/// it out.) No authorization code exists, so that grant is always `InvalidGrantException`.
 pub fn create_token(
     policy: &Policy,
     records: Records<'_>,
@@ -112,7 +114,7 @@ pub fn create_token(
             }
         }
         Grant::RefreshToken { refresh_token } => {
-            refresh::rotate(policy, client, records.refresh, refresh_token, now, entropy)
+            refresh::rotate(policy, client, records.refresh, refresh_token, &request.scope, now, entropy)
         }
         _ => Decision::refuse(invalid_grant()),
     }
@@ -139,7 +141,7 @@ fn poll(
         Standing::Denied => {
             Decision::refuse(Fault::new(FaultCode::AccessDenied).with_description("The request was denied"))
         }
-        Standing::Approved => match first_token(policy, client, now, entropy) {
+        Standing::Approved => match first_token(policy, client, device, now, entropy) {
             Err(fault) => Decision::refuse(fault),
             Ok((token, chain)) => {
                 let state = device.state.with_standing(Standing::Collected(
@@ -163,24 +165,31 @@ fn poll(
     }
 }
 
-/// The token of a new sign-in, with a chain of refresh tokens if the client has scopes.
+/// The token of a new sign-in. With scopes there is a chain of refresh tokens, without there is none, as with the real
+/// service.
 fn first_token(
     policy: &Policy,
     client: &ClientRecord,
+    device: &DeviceRecord,
     now: Moment,
     entropy: &mut dyn Entropy,
 ) -> Result<(Token, Option<RefreshRecord>), Fault> {
-    if !client.is_refreshable() {
-        let token = Token::bearer(secret::<64>(entropy)?, whole_seconds(policy.long_access_ttl));
+    let granted = scope::granted(client, &device.scope);
+    let is_refreshable = !granted.is_empty() && client.may_use(grant_type::REFRESH_TOKEN);
+    if !is_refreshable {
+        let mut token = Token::bearer(secret::<64>(entropy)?, whole_seconds(policy.long_access_ttl));
+        token.scope = scope::named(granted);
         return Ok((token, None));
     }
     let chain = RefreshRecord {
         token: secret::<64>(entropy)?,
         client_id: client.registration.client.id.clone(),
+        scope: device.scope.clone(),
         forget_at: now.after(policy.refresh_ttl),
     };
-    let token = Token::bearer(secret::<64>(entropy)?, whole_seconds(policy.short_access_ttl))
+    let mut token = Token::bearer(secret::<64>(entropy)?, whole_seconds(policy.short_access_ttl))
         .with_refresh_token(chain.token.clone());
+    token.scope = scope::named(granted);
     Ok((token, Some(chain)))
 }
 

@@ -30,7 +30,7 @@ fn a_person_sees_who_asks_for_what_since_when_and_for_how_long() {
     let review = bench.store.review(&bench.policy, None, &device.user_code, bench.now).unwrap();
     assert_eq!(review.client_name, "my tool");
     assert_eq!(review.scopes, ["sso:account:access"]);
-    assert_eq!(review.start_url, START_URL);
+    assert_eq!(review.start_url.as_deref(), Some(START_URL));
     assert_eq!(review.asked, Duration::from_secs(90));
     assert_eq!(review.left, Duration::from_secs(510));
     assert_eq!(review.user_code.to_string(), device.user_code);

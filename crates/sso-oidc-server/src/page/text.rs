@@ -59,11 +59,16 @@ fn problem(error: &PersonError) -> String {
 /// The question itself (RFC 8628 §3.3.1 and §5.4).
 pub(super) fn confirm(review: &Review, token: &Secret) -> String {
     let code = review.user_code;
-    let scopes = if review.scopes.is_empty() {
-        "<li>Sign in, and use your AWS accounts and roles</li>".to_owned()
-    } else {
-        review.scopes.iter().map(|scope| scope_item(scope)).collect()
+    let scopes = match (review.scopes.is_empty(), &review.start_url) {
+        (false, _) => review.scopes.iter().map(|scope| scope_item(scope)).collect(),
+        (true, Some(_)) => "<li>Sign in, and use your AWS accounts and roles</li>".to_owned(),
+        // A client that is none of AWS's, and wants no more than to know that somebody is there.
+        (true, None) => "<li>Sign in</li>".to_owned(),
     };
+    let place = review
+        .start_url
+        .as_ref()
+        .map_or_else(String::new, |url| format!("<dt>Sign in at</dt><dd class=\"url\">{}</dd>\n", Text(url)));
     document(
         "Approve this device?",
         "",
@@ -74,7 +79,7 @@ pub(super) fn confirm(review: &Review, token: &Secret) -> String {
              <dl>\n\
              <dt>Asked by</dt><dd><strong>{name}</strong> <span class=\"hint\">a name that it gave itself</span></dd>\n\
              <dt>Wants to</dt><dd><ul>{scopes}</ul></dd>\n\
-             <dt>Sign in at</dt><dd class=\"url\">{url}</dd>\n\
+             {place}\
              <dt>Asked</dt><dd>{asked}</dd>\n\
              <dt>Time left</dt><dd>{left}</dd>\n\
              </dl>\n\
@@ -90,7 +95,6 @@ pub(super) fn confirm(review: &Review, token: &Secret) -> String {
              </form>\n\
              <p class=\"hint\"><a href=\"/device\">This is not my code</a></p>\n",
             name = Text(&review.client_name),
-            url = Text(&review.start_url),
             asked = ago(review.asked),
             left = span(review.left),
             csrf = Text(token.expose()),

@@ -1,0 +1,29 @@
+//! Revocation (RFC 7009).
+
+use oidc_proto::Fault;
+use oidc_proto::oauth::RevocationRequest;
+
+use crate::client::authenticate;
+use crate::token::invalid_grant;
+use crate::{Change, Decision, Moment, Records, Selector};
+
+/// Ends what a token stands for. `records` has the client, and the chain that the token's [`Selector`] names.
+///
+/// A refresh token ends its chain, also one that was rotated out of it: whoever shows it has the sign-in in mind, not
+/// one token of it. A token that nobody knows is a success, because what was asked for is so (RFC 7009 §2.2). That goes
+/// for access tokens too: no record of them is kept.
+///
+/// The faults: `invalid_client` as everywhere; `invalid_grant` for another client's token, which lives on (§2.1).
+pub fn revoke_token(records: Records<'_>, request: &RevocationRequest, now: Moment) -> Decision<()> {
+    let client = match authenticate(records.client, &request.client, now) {
+        Ok(client) => client,
+        Err(fault) => return Decision::refuse(fault),
+    };
+    let (Some(chain), Some(selector)) = (records.refresh, Selector::of(&request.token)) else {
+        return Decision::new(Ok::<(), Fault>(()), Vec::new());
+    };
+    if chain.client_id != client.registration.client.id {
+        return Decision::refuse(invalid_grant());
+    }
+    Decision::new(Ok(()), vec![Change::RevokeRefresh(selector)])
+}
