@@ -208,7 +208,7 @@ fn only_the_tokens_own_client_can_revoke_it() {
     let owner = bench.scoped_client();
     let token = bench.sign_in(&owner);
     let other = public(&mut bench, &[]);
-    let refresh_token = token.refresh_token.clone().unwrap();
+    let refresh_token = token.refresh_token.unwrap();
     assert_eq!(fault(revoke(&mut bench, &other, &refresh_token)), FaultCode::InvalidGrant);
     let mut impostor = owner.clone();
     impostor.secret = Some(Secret::from("guess"));

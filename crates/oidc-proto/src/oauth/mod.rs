@@ -16,6 +16,7 @@ use http::{Method, Response};
 use serde::Serialize;
 
 pub use metadata::{Metadata, MetadataError};
+pub use register::encode_registration;
 pub use revocation::{RevocationRequest, TokenTypeHint};
 
 use crate::{Body, Fault, FaultCode, Operation, json};

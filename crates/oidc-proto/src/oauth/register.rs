@@ -1,12 +1,15 @@
 //! Dynamic client registration (RFC 7591).
 
+use http::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::form::{invalid, scope_list};
 use crate::answer_members::AnswerMembers;
-use crate::json::{starts_with, to_vec};
+use crate::json::{self, starts_with, to_vec};
 use crate::member::{Text, Texts};
-use crate::{Client, Fault, Operation, RegisterClientRequest, Registration, Secret, Violation, grant_type};
+use crate::{
+    Body, Client, Fault, Operation, RegisterClientRequest, Registration, Secret, Violation, grant_type,
+};
 
 /// `client_type` of a client without a secret, which AWS calls so and RFC 7591 `none`.
 const PUBLIC: &str = "public";
@@ -28,20 +31,25 @@ fn is_empty(list: &&[String]) -> bool {
     list.is_empty()
 }
 
-/// A registration request. No grant types means the device flow, as in AWS's dialect, with refresh.
+/// A registration request.
 pub(crate) fn to_body(request: &RegisterClientRequest) -> Vec<u8> {
+    to_vec(&metadata(request))
+}
+
+/// What a request says about its client. No grant types means the device flow, as in AWS's dialect, with refresh.
+fn metadata(request: &RegisterClientRequest) -> RegistrationRequestBody<'_> {
     let device = [grant_type::DEVICE_CODE, grant_type::REFRESH_TOKEN];
     let asked = request.grant_types.iter().map(String::as_str);
     let grant_types = if request.grant_types.is_empty() { device.to_vec() } else { asked.collect() };
     let is_public = request.client_type == PUBLIC;
-    to_vec(&RegistrationRequestBody {
+    RegistrationRequestBody {
         client_name: &request.client_name,
         token_endpoint_auth_method: if is_public { "none" } else { "client_secret_basic" },
         grant_types,
         response_types: [],
         redirect_uris: &request.redirect_uris,
         scope: request.scopes.join(" "),
-    })
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -87,16 +95,42 @@ struct RegistrationBody<'a> {
     client_secret_expires_at: Option<i64>,
 }
 
+/// The answer of a server that says what it registered.
+#[derive(Serialize)]
+struct RegisteredBody<'a> {
+    #[serde(flatten)]
+    registration: RegistrationBody<'a>,
+    #[serde(flatten)]
+    metadata: RegistrationRequestBody<'a>,
+}
+
 /// The answer to a registration.
 pub(crate) fn success_to_body(registration: &Registration) -> Vec<u8> {
+    to_vec(&information(registration))
+}
+
+fn information(registration: &Registration) -> RegistrationBody<'_> {
     let secret = registration.client.secret.as_ref();
     let expires_at = registration.expires_at.map(crate::UnixSeconds::get);
-    to_vec(&RegistrationBody {
+    RegistrationBody {
         client_id: &registration.client.id,
         client_secret: secret.map(Secret::expose),
         client_id_issued_at: registration.issued_at.map(crate::UnixSeconds::get),
         client_secret_expires_at: expires_at.or_else(|| secret.map(|_| 0)),
-    })
+    }
+}
+
+/// Server side: the response to a registration request that led to this registration. Beside the id it says everything
+/// that was registered, as RFC 7591 §3.2.1 demands; [`Dialect::encode_success`](crate::Dialect::encode_success) knows no
+/// request and says the id alone. A client without a name is called by its id.
+#[must_use]
+pub fn encode_registration(registration: &Registration, request: &RegisterClientRequest) -> Response<Body> {
+    let mut metadata = metadata(request);
+    if metadata.client_name.is_empty() {
+        metadata.client_name = &registration.client.id;
+    }
+    let body = to_vec(&RegisteredBody { registration: information(registration), metadata });
+    json::response(StatusCode::CREATED, body)
 }
 
 /// The registration with these members. A client that got a secret shows it in the way that was asked for, which the
@@ -119,7 +153,31 @@ pub(crate) fn success_from(members: AnswerMembers<'_>) -> Result<Registration, V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::FaultCode;
+    use crate::{Answer, Dialect, FaultCode};
+
+    #[test]
+    fn what_was_registered_is_said_back_and_read_like_any_registration() {
+        let mut request = RegisterClientRequest::new("tool").with_scopes(["a", "b"]);
+        let registration = Registration::new(Client::public("id"));
+        let text = |response: &Response<Body>| String::from_utf8(response.body().as_ref().to_vec()).unwrap();
+        let response = encode_registration(&registration, &request);
+        assert_eq!(response.status(), 201);
+        assert_eq!(
+            text(&response),
+            r#"{"client_id":"id","client_name":"tool","token_endpoint_auth_method":"none","grant_types":["urn:ietf:params:oauth:grant-type:device_code","refresh_token"],"response_types":[],"scope":"a b"}"#
+        );
+        let read = Dialect::OAuth.decode::<RegisterClientRequest, _>(&response);
+        assert_eq!(read, Answer::Success(registration));
+        request.client_name.clear();
+        "confidential".clone_into(&mut request.client_type);
+        let registration = Registration::new(Client::new("id", Secret::from("s")));
+        let response = text(&encode_registration(&registration, &request));
+        assert!(
+            response.contains(r#""client_name":"id""#) && response.contains("client_secret_basic"),
+            "{response}"
+        );
+        assert!(response.contains(r#""client_secret_expires_at":0"#), "{response}");
+    }
 
     #[test]
     fn a_registration_request_is_an_object_and_not_a_list_of_its_values() {
