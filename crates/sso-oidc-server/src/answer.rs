@@ -4,19 +4,19 @@ use core::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST};
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use oidc_proto::{Body, Dialect, Fault, FaultCode, Operation};
 
+use crate::api::{Said, refusal};
 use crate::connection::Peer;
 use crate::record::RecordedRequest;
 use crate::route::{NoRoute, Route, allowed, route};
 use crate::shared::{Shared, entropy};
-use crate::{api, page};
+use crate::{api, discovery, page};
 
 const REQUEST_ID: &str = "x-amzn-requestid";
-const ERROR_TYPE: &str = "x-amzn-errortype";
 
 /// The answer to this request. It never fails: whatever is wrong becomes an answer.
 pub(crate) async fn answer(shared: &Shared, peer: Peer, request: Request<Incoming>) -> Response<Full<Bytes>> {
@@ -24,14 +24,17 @@ pub(crate) async fn answer(shared: &Shared, peer: Peer, request: Request<Incomin
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let route = route(&method, &path);
-    let operation = match route {
-        Ok(Route::Api(operation)) => Some(operation),
+    let asked = match route {
+        Ok(Route::Api(dialect, operation)) => Some((dialect, operation)),
         _ => None,
     };
+    let operation = asked.map(|(_, operation)| operation);
     let (mut response, arrived) = match route {
-        _ if !is_for_us(shared, &request) => (misdirected(operation), shared.clock.up()),
+        _ if !is_for_us(shared, &request) => {
+            (misdirected(asked.map(|(dialect, _)| dialect)), shared.clock.up())
+        }
         Ok(route) => dispatch(shared, peer, route, request).await,
-        Err(NoRoute::Api(fault)) => (refuse(&fault, &path), shared.clock.up()),
+        Err(NoRoute::Api(dialect, fault)) => (refuse(dialect, &fault, &path), shared.clock.up()),
         Err(NoRoute::Method) => {
             let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "This page does not take this method.\n");
             response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed(&path)));
@@ -45,7 +48,7 @@ pub(crate) async fn answer(shared: &Shared, peer: Peer, request: Request<Incomin
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
 
-    let fault = headers.get(ERROR_TYPE).and_then(|name| name.to_str().ok()).map(str::to_owned);
+    let fault = response.extensions_mut().remove::<Said>().map(|Said(name)| name);
     let status = response.status().as_u16();
     shared.requests.fetch_add(1, Ordering::Relaxed);
     tracing::info!(
@@ -80,12 +83,14 @@ async fn dispatch(
     request: Request<Incoming>,
 ) -> (Response<Body>, core::time::Duration) {
     let (head, body) = request.into_parts();
-    let takes_body = matches!(route, Route::Api(_) | Route::Decide);
+    let takes_body = matches!(route, Route::Api(..) | Route::Decide);
     let body = if takes_body { read(shared, body).await } else { Ok(Bytes::new()) };
     let arrived = shared.clock.up();
     let response = match (body, route) {
-        (Err(fault), _) => hanging_up(Dialect::Aws.encode_fault(&fault)),
-        (Ok(body), Route::Api(operation)) => api::answer(shared, operation, head.uri.query(), &body),
+        (Err(fault), Route::Api(dialect, _)) => hanging_up(refusal(dialect, &fault)),
+        (Err(fault), _) => hanging_up(refusal(Dialect::Aws, &fault)),
+        (Ok(body), Route::Api(dialect, operation)) => api::answer(shared, dialect, operation, &head, &body),
+        (Ok(_), Route::Metadata) => discovery::metadata(shared),
         (Ok(_), Route::Device) => page::look(shared, peer, &head),
         (Ok(body), Route::Decide) => page::decide(shared, peer, &head, &body),
         (Ok(_), Route::Style) => page::style(),
@@ -123,17 +128,17 @@ fn is_for_us(shared: &Shared, request: &Request<Incoming>) -> bool {
 }
 
 /// RFC 9110 §15.5.20.
-fn misdirected(operation: Option<Operation>) -> Response<Body> {
+fn misdirected(dialect: Option<Dialect>) -> Response<Body> {
     const WHY: &str = "this server does not answer to the host name of the request";
-    match operation {
-        Some(_) => Dialect::Aws.encode_fault(&invalid(WHY, 421)),
+    match dialect {
+        Some(dialect) => refusal(dialect, &invalid(WHY, 421)),
         None => text(StatusCode::MISDIRECTED_REQUEST, "This server does not answer to this host name.\n"),
     }
 }
 
 /// An unknown path, or a method that the path does not take.
-fn refuse(fault: &Fault, path: &str) -> Response<Body> {
-    let mut response = Dialect::Aws.encode_fault(fault);
+fn refuse(dialect: Dialect, fault: &Fault, path: &str) -> Response<Body> {
+    let mut response = refusal(dialect, fault);
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
         response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed(path)));
     }
@@ -161,7 +166,10 @@ fn text(status: StatusCode, text: &'static str) -> Response<Body> {
 fn route_name(path: &str) -> &str {
     match path {
         "/device" | "/style.css" | "/" | "/start" | "/health" | "/favicon.ico" => path,
-        path if Operation::ALL.iter().any(|operation| operation.aws_path() == Some(path)) => path,
+        path if discovery::PATHS.contains(&path) => path,
+        path if [Dialect::Aws, Dialect::OAuth].iter().any(|d| d.operation(&Method::POST, path).is_ok()) => {
+            path
+        }
         _ => "unknown",
     }
 }

@@ -1,29 +1,46 @@
-//! The service's three operations, and the simulated person.
+//! The service's operations in both dialects, and the simulated person.
 
 use device_authority::{GrantKey, Memory, Moment, Standing, Verdict};
-use http::Response;
+use http::request::Parts;
+use http::{HeaderMap, Response};
+use oidc_proto::oauth::{self, RevocationRequest};
 use oidc_proto::{
-    Body, CreateTokenRequest, Dialect, Fault, FaultCode, Grant, Operation, RegisterClientRequest,
-    ServerRequest, StartDeviceAuthorizationRequest,
+    Body, CreateTokenRequest, DeviceAuthorization, Dialect, Fault, FaultCode, Grant, Operation,
+    RegisterClientRequest, ServerRequest, StartDeviceAuthorizationRequest, Token,
 };
 
 use crate::Approval;
 use crate::shared::{Shared, entropy};
 
-/// The answer to an operation with this query and body.
-pub(crate) fn answer(
-    shared: &Shared,
-    operation: Operation,
-    query: Option<&str>,
-    body: &[u8],
-) -> Response<Body> {
-    match decide(shared, operation, query, body) {
-        Ok(response) => response,
-        Err(fault) => Dialect::Aws.encode_fault(&fault),
-    }
+/// The fault that an answer says, for the log. It travels with the answer because not every dialect has a header for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Said(pub(crate) String);
+
+/// The answer that says a fault.
+pub(crate) fn refusal(dialect: Dialect, fault: &Fault) -> Response<Body> {
+    let name = if dialect == Dialect::OAuth { fault.code.error() } else { fault.code.exception() };
+    let mut response = dialect.encode_fault(fault);
+    response.extensions_mut().insert(Said(name.to_owned()));
+    response
 }
 
-fn decide(
+/// The answer to an operation with this head and body.
+pub(crate) fn answer(
+    shared: &Shared,
+    dialect: Dialect,
+    operation: Operation,
+    head: &Parts,
+    body: &[u8],
+) -> Response<Body> {
+    let answered = if dialect == Dialect::OAuth {
+        oauth(shared, operation, &head.headers, body)
+    } else {
+        aws(shared, operation, head.uri.query(), body)
+    };
+    answered.unwrap_or_else(|fault| refusal(dialect, &fault))
+}
+
+fn aws(
     shared: &Shared,
     operation: Operation,
     query: Option<&str>,
@@ -37,30 +54,94 @@ fn decide(
     let request = Dialect::Aws.decode_request(operation, body)?;
     let now = shared.now();
     let mut store = shared.store();
-    let policy = &shared.policy;
     match request {
         ServerRequest::RegisterClient(request) => {
-            let registration = store.register_client(policy, &request, now, &mut entropy)?;
+            let registration = store.register_client(&shared.policy, &request, now, &mut entropy)?;
             Ok(Dialect::Aws.encode_success::<RegisterClientRequest>(&registration))
         }
         ServerRequest::StartDeviceAuthorization(request) => {
-            let device = store.start_device_authorization(policy, &request, now, &mut entropy)?;
-            let verdict = match shared.approval {
-                Approval::Auto => Some(Verdict::Approve),
-                Approval::Deny => Some(Verdict::Deny),
-                Approval::Manual | Approval::AfterPolls(_) | Approval::Expire => None,
-            };
-            if let Some(verdict) = verdict {
-                simulate(shared, &mut store, &device.user_code, verdict, now);
-            }
+            let device = start(shared, &mut store, &request, now)?;
             Ok(Dialect::Aws.encode_success::<StartDeviceAuthorizationRequest>(&device))
         }
-        ServerRequest::CreateToken(request) => {
-            person_who_watches_polls(shared, &mut store, &request.grant, now);
-            let token = store.create_token(policy, &request, now, &mut entropy)?;
+        ServerRequest::CreateToken(mut request) => {
+            // AWS documents it as without effect.
+            request.scope.clear();
+            let token = create_token(shared, &mut store, &request, now)?;
             Ok(Dialect::Aws.encode_success::<CreateTokenRequest>(&token))
         }
     }
+}
+
+fn oauth(
+    shared: &Shared,
+    operation: Operation,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Response<Body>, Fault> {
+    if operation == Operation::RevokeToken {
+        let request = RevocationRequest::decode_request(headers, body)?;
+        shared.store().revoke_token(&request, shared.now())?;
+        // RFC 7009 §2.2: the status says it all.
+        return Ok(Response::new(Body::new(Vec::new())));
+    }
+    let request = Dialect::OAuth.decode_http_request(operation, headers, body)?;
+    let now = shared.now();
+    let mut store = shared.store();
+    match request {
+        ServerRequest::RegisterClient(request) => {
+            let registration =
+                store.register_oauth_client(&shared.policy, &request, now, &mut entropy).map_err(no_room)?;
+            Ok(oauth::encode_registration(&registration, &request))
+        }
+        ServerRequest::StartDeviceAuthorization(request) => {
+            let device = start(shared, &mut store, &request, now).map_err(no_room)?;
+            Ok(Dialect::OAuth.encode_success::<StartDeviceAuthorizationRequest>(&device))
+        }
+        ServerRequest::CreateToken(request) => {
+            let token = create_token(shared, &mut store, &request, now)?;
+            Ok(Dialect::OAuth.encode_success::<CreateTokenRequest>(&token))
+        }
+    }
+}
+
+/// A full store says `slow_down`, which AWS's operations all have. Elsewhere only a poll can be told so (RFC 8628 §3.5).
+fn no_room(fault: Fault) -> Fault {
+    if fault.code != FaultCode::SlowDown {
+        return fault;
+    }
+    let busy = Fault::new(FaultCode::Other("temporarily_unavailable".to_owned())).with_status(503);
+    match fault.description {
+        Some(why) => busy.with_description(why),
+        None => busy,
+    }
+}
+
+fn start(
+    shared: &Shared,
+    store: &mut Memory,
+    request: &StartDeviceAuthorizationRequest,
+    now: Moment,
+) -> Result<DeviceAuthorization, Fault> {
+    let device = store.start_device_authorization(&shared.policy, request, now, &mut entropy)?;
+    let verdict = match shared.approval {
+        Approval::Auto => Some(Verdict::Approve),
+        Approval::Deny => Some(Verdict::Deny),
+        Approval::Manual | Approval::AfterPolls(_) | Approval::Expire => None,
+    };
+    if let Some(verdict) = verdict {
+        simulate(shared, store, &device.user_code, verdict, now);
+    }
+    Ok(device)
+}
+
+fn create_token(
+    shared: &Shared,
+    store: &mut Memory,
+    request: &CreateTokenRequest,
+    now: Moment,
+) -> Result<Token, Fault> {
+    person_who_watches_polls(shared, store, &request.grant, now);
+    store.create_token(&shared.policy, request, now, &mut entropy)
 }
 
 /// The simulated person who decides by how often the device has polled.

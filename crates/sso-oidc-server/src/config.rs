@@ -3,7 +3,8 @@
 use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
-use device_authority::{Capacity, Policy, SlowDown};
+use device_authority::{Capacity, ClientRecord, Policy, SlowDown};
+use oidc_proto::Client;
 
 use crate::Approval;
 
@@ -127,6 +128,8 @@ pub struct Config {
     /// only to loopback names, to the public URL's and to these, so that a web page cannot reach it by rebinding its
     /// own name; one on another address answers to any name unless there are some here.
     pub allowed_hosts: Vec<String>,
+    /// Clients that need not register.
+    pub clients: Vec<ClientRecord>,
     /// How many requests are remembered for [`crate::Handle::requests`], the latest ones. Default: none.
     pub remember_requests: usize,
 }
@@ -141,6 +144,7 @@ impl Default for Config {
             limits: Limits::default(),
             public_url: None,
             allowed_hosts: Vec::new(),
+            clients: Vec::new(),
             remember_requests: 0,
         }
     }
@@ -214,6 +218,26 @@ impl Config {
     #[must_use]
     pub fn with_allowed_host(mut self, host: impl Into<String>) -> Self {
         self.allowed_hosts.push(host.into());
+        self
+    }
+
+    /// The same configuration with this client, which need not register, does not lapse and may ask for any scope: for
+    /// tools that come with a client id of their own. With a secret it can use AWS's dialect too.
+    #[must_use]
+    pub fn with_client(mut self, client: Client) -> Self {
+        self.clients.push(ClientRecord::preconfigured(client, None));
+        self
+    }
+
+    /// The same configuration with this client, as [`Config::with_client`], which may ask for these scopes only.
+    #[must_use]
+    pub fn with_client_for<S: Into<String>>(
+        mut self,
+        client: Client,
+        scopes: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let scopes = scopes.into_iter().map(Into::into).collect();
+        self.clients.push(ClientRecord::preconfigured(client, Some(scopes)));
         self
     }
 

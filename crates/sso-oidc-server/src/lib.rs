@@ -34,14 +34,26 @@
 //! | path | method | what |
 //! |---|---|---|
 //! | `/client/register`, `/device_authorization`, `/token` | POST | RegisterClient, StartDeviceAuthorization, CreateToken |
+//! | `/oauth/register`, `/oauth/device_authorization`, `/oauth/token`, `/oauth/revoke` | POST | the same for every RFC 8628 client: RFC 7591, RFC 8628, RFC 6749, RFC 7009 |
+//! | `/.well-known/openid-configuration`, `/.well-known/oauth-authorization-server` | GET | where these are (RFC 8414) |
 //! | `/device` | GET | the page where a person enters the code; with `?user_code=`, where they confirm it |
 //! | `/device` | POST | the person's decision; see below |
 //! | `/start` | GET | a start page with the region in `<meta name="region">`, where tools look for it |
 //! | `/health` | GET | `ok` |
 //! | `/` | GET | on to `/device` |
 //!
-//! Every answer has an `x-amzn-RequestId`; every fault has `x-amzn-ErrorType` and a JSON body. (Bytes that are no HTTP
+//! Every answer has an `x-amzn-RequestId`; every fault has a JSON body, and in AWS's dialect `x-amzn-ErrorType`. (Bytes that are no HTTP
 //! never get as far as an answer of ours: the connection is closed, after a bare 400 or 431 where that makes sense.)
+//!
+//! # Clients of two kinds
+//!
+//! Both dialects speak to one authority. A client that registered at `/client/register` has a secret and may use the OAuth
+//! endpoints with it, in the header or in the body. One that registered at `/oauth/register` as public has none, and AWS's
+//! dialect, which demands one, does not believe it. [`Config::with_client`] adds clients of a fixed id.
+//!
+//! Scopes are those that the device authorization request asks for, if they are among the registered ones, and all of
+//! those if it asks for none; a token with scopes comes with a refresh token. Revoking a refresh token ends its sign-in.
+//! Access tokens are opaque and nothing here takes them, so revoking one succeeds and changes nothing.
 //!
 //! # Approving from a script
 //!
@@ -55,6 +67,7 @@ mod approval;
 mod clock;
 mod config;
 mod connection;
+mod discovery;
 mod error;
 mod handle;
 mod page;
@@ -67,9 +80,12 @@ mod test_server;
 
 pub use approval::{Approval, ApprovalError};
 pub use config::{Config, Limits};
-pub use device_authority::{Capacity, Counts, GuessLimit, PersonError, Policy, SlowDown, TooManyGuesses};
+pub use device_authority::{
+    Capacity, ClientRecord, Counts, GuessLimit, PersonError, Policy, SlowDown, TooManyGuesses,
+};
 pub use error::ServeError;
 pub use handle::{Handle, Stats};
+pub use oidc_proto::{Client, Secret};
 pub use record::RecordedRequest;
 pub use server::Server;
 pub use test_server::TestServer;

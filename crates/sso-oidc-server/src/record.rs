@@ -21,7 +21,7 @@ pub struct RecordedRequest {
     pub connection: u64,
     /// The answer's status.
     pub status: u16,
-    /// The answer's fault, for example `SlowDownException`.
+    /// The answer's fault, as its dialect calls it: for example `SlowDownException` or `slow_down`.
     pub fault: Option<String>,
     /// The answer's `x-amzn-RequestId`.
     pub request_id: String,

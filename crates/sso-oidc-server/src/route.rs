@@ -3,11 +3,15 @@
 use http::Method;
 use oidc_proto::{Dialect, Fault, Operation};
 
+use crate::discovery;
+
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// One of the service's operations.
-    Api(Operation),
+    /// One of the service's operations, in one of its dialects.
+    Api(Dialect, Operation),
+    /// What the server says of itself.
+    Metadata,
     /// The approval page, to look at.
     Device,
     /// The approval page, to decide.
@@ -28,7 +32,7 @@ pub(crate) enum Route {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NoRoute {
     /// The API's own word.
-    Api(Fault),
+    Api(Dialect, Fault),
     /// A page that does not take this method.
     Method,
 }
@@ -38,6 +42,7 @@ pub(crate) fn allowed(path: &str) -> &'static str {
     match path {
         "/device" => "GET, HEAD, POST",
         "/" | "/start" | "/health" | "/style.css" | "/favicon.ico" => "GET, HEAD",
+        path if discovery::PATHS.contains(&path) => "GET, HEAD",
         _ => "POST",
     }
 }
@@ -51,7 +56,15 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Route, NoRoute> {
         "/start" => Route::Start,
         "/health" => Route::Health,
         "/favicon.ico" => Route::Icon,
-        _ => return Dialect::Aws.operation(method, path).map(Route::Api).map_err(NoRoute::Api),
+        path if discovery::PATHS.contains(&path) => Route::Metadata,
+        _ => {
+            // AWS's paths have no common beginning, so whatever is nobody's is answered as they would.
+            let dialect = if path.starts_with("/oauth/") { Dialect::OAuth } else { Dialect::Aws };
+            return match dialect.operation(method, path) {
+                Ok(operation) => Ok(Route::Api(dialect, operation)),
+                Err(fault) => Err(NoRoute::Api(dialect, fault)),
+            };
+        }
     };
     match (page, method) {
         (page, &Method::GET | &Method::HEAD) => Ok(page),

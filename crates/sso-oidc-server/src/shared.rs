@@ -57,6 +57,10 @@ impl Shared {
         } else {
             None
         };
+        let mut store = Memory::new(config.capacity);
+        for client in config.clients {
+            store.add_client(client);
+        }
         Ok(Self {
             approval: config.approval,
             policy: config.policy.with_verification_uri(format!("{public_url}/device")),
@@ -68,7 +72,7 @@ impl Shared {
             connections: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             hosts,
-            store: Mutex::new(Memory::new(config.capacity)),
+            store: Mutex::new(store),
             records: Mutex::new(Records::new(config.remember_requests)),
         })
     }

@@ -129,6 +129,9 @@ struct Document<'a> {
     grant_types_supported: &'a [String],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     token_endpoint_auth_methods_supported: &'a [String],
+    /// The same ones; without this a client may take it for Basic alone (RFC 8414 §2).
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    revocation_endpoint_auth_methods_supported: &'a [String],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     scopes_supported: &'a [String],
     /// Required by RFC 8414 §2; there is no authorization endpoint here, so none is supported.
@@ -217,6 +220,7 @@ impl Metadata {
     /// Server side: the response that says this.
     #[must_use]
     pub fn encode(&self) -> Response<Body> {
+        let methods = self.token_endpoint_auth_methods_supported.as_slice();
         let document = Document {
             issuer: &self.issuer,
             device_authorization_endpoint: self.device_authorization_endpoint.as_deref(),
@@ -224,7 +228,11 @@ impl Metadata {
             registration_endpoint: self.registration_endpoint.as_deref(),
             revocation_endpoint: self.revocation_endpoint.as_deref(),
             grant_types_supported: &self.grant_types_supported,
-            token_endpoint_auth_methods_supported: &self.token_endpoint_auth_methods_supported,
+            token_endpoint_auth_methods_supported: methods,
+            revocation_endpoint_auth_methods_supported: self
+                .revocation_endpoint
+                .as_ref()
+                .map_or(&[], |_| methods),
             scopes_supported: &self.scopes_supported,
             response_types_supported: [],
         };

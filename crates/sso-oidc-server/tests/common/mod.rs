@@ -85,6 +85,13 @@ impl Http {
         self.send("POST", path, &[("Content-Type", "application/json")], &body.to_string())
     }
 
+    /// A form, with further headers.
+    pub fn form(&mut self, path: &str, headers: &[(&str, &str)], parameters: &[(&str, &str)]) -> Response {
+        let mut headers = headers.to_vec();
+        headers.push(("Content-Type", "application/x-www-form-urlencoded"));
+        self.send("POST", path, &headers, &form(parameters))
+    }
+
     pub fn read(&mut self) -> io::Result<Response> {
         self.read_to(false)
     }
@@ -171,4 +178,16 @@ pub fn poll_body(client: &Client, device: &Device) -> Value {
         "clientId": client.id, "clientSecret": client.secret,
         "grantType": DEVICE_GRANT, "deviceCode": device.device_code,
     })
+}
+
+/// `application/x-www-form-urlencoded`, with everything escaped that could need it.
+pub fn form(parameters: &[(&str, &str)]) -> String {
+    let escape = |text: &str| {
+        text.bytes()
+            .map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") })
+            .collect::<String>()
+    };
+    let pairs: Vec<String> =
+        parameters.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect();
+    pairs.join("&")
 }
