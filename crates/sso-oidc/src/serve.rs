@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use sso_oidc_server::{Approval, Config, Server, SlowDown};
+use sso_oidc_server::{Approval, Client, Config, Secret, Server, SlowDown};
 use tracing::level_filters::LevelFilter;
 
 use crate::exit::{Failure, chain, print_data};
@@ -28,6 +28,24 @@ pub(crate) struct ServeArgs {
     /// Another name that requests may give as their host; may be repeated
     #[arg(long, value_name = "NAME")]
     allow_host: Vec<String>,
+
+    /// A client of this id that need not register, for tools with a fixed one; public unless a secret follows. It may
+    /// ask for any scope. May be repeated
+    #[arg(long, value_name = "ID[:SECRET]", value_parser = oauth_client)]
+    oauth_client: Vec<Client>,
+}
+
+fn oauth_client(text: &str) -> Result<Client, &'static str> {
+    let (id, secret) = match text.split_once(':') {
+        Some((id, secret)) => (id, Some(secret)),
+        None => (text, None),
+    };
+    match secret {
+        _ if id.is_empty() => Err("there is no id"),
+        Some("") => Err("there is no secret after the colon"),
+        Some(secret) => Ok(Client::new(id, Secret::from(secret))),
+        None => Ok(Client::public(id)),
+    }
 }
 
 /// Who approves, and how the server paces its clients.
@@ -93,6 +111,9 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> 
     }
     for name in &args.allow_host {
         config = config.with_allowed_host(name);
+    }
+    for client in &args.oauth_client {
+        config = config.with_client(client.clone());
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

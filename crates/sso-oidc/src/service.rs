@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use device_flow::Failure as Sent;
-use device_flow_ureq::{Error, HttpClient};
+use device_flow_ureq::{Error, HttpClient, HttpClientBuilder};
 use oidc_proto::{Endpoint, FaultCode, Operation};
 
 use crate::exit::Failure;
@@ -115,6 +115,12 @@ pub(crate) fn client(settings: &Settings) -> Result<HttpClient, Failure> {
 /// # Errors
 /// A configuration failure: certificates that cannot be read.
 pub(crate) fn client_of(settings: &Settings, endpoint: Endpoint) -> Result<HttpClient, Failure> {
+    warn_of_unverified_certificates(settings);
+    builder_of(settings, endpoint).build().map_err(|error| Failure::config(crate::exit::chain(&error)))
+}
+
+/// An HTTP client to be, with the certificates and time-outs of the settings.
+pub(crate) fn builder_of(settings: &Settings, endpoint: Endpoint) -> HttpClientBuilder {
     tracing::debug!(
         %endpoint,
         profile = settings.profile_name(),
@@ -122,19 +128,24 @@ pub(crate) fn client_of(settings: &Settings, endpoint: Endpoint) -> Result<HttpC
         ca_bundle = ?settings.ca_bundle(),
         "resolved"
     );
-    let mut builder = HttpClient::builder(endpoint)
+    let builder = HttpClient::builder(endpoint)
         .connect_timeout(settings.connect_timeout())
         .request_timeout(settings.connect_timeout().saturating_add(settings.read_timeout()))
         .user_agent(concat!("sso-oidc/", env!("CARGO_PKG_VERSION")));
+    match settings.ca_bundle() {
+        _ if settings.globals().no_verify_ssl => builder.accept_invalid_certificates(true),
+        Some(path) => builder.ca_bundle(path),
+        None => builder,
+    }
+}
+
+/// Warns, once a run, if the settings accept any certificate.
+pub(crate) fn warn_of_unverified_certificates(settings: &Settings) {
     if settings.globals().no_verify_ssl {
         crate::exit::warn(
             "certificates are not verified; whoever is on the network path can read the secrets",
         );
-        builder = builder.accept_invalid_certificates(true);
-    } else if let Some(path) = settings.ca_bundle() {
-        builder = builder.ca_bundle(path);
     }
-    builder.build().map_err(|error| Failure::config(crate::exit::chain(&error)))
 }
 
 /// Whether another attempt may succeed, whether this one may have had an effect, and how long to wait at least.

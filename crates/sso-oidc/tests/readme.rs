@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
 use common::{DEVICE_CODE, Program};
-use sso_oidc_server::{Approval, Config, TestServer};
+use sso_oidc_server::{Approval, Client, Config, TestServer};
 
 const README: &str = include_str!("../../../README.md");
 
@@ -71,7 +71,8 @@ fn two_commands_set_everything_up() {
 
 #[test]
 fn every_command_line_of_the_program_runs() {
-    let server = TestServer::with(Config::default().with_approval(Approval::Auto)).unwrap();
+    let config = Config::default().with_approval(Approval::Auto).with_client(Client::public("my-tool"));
+    let server = TestServer::with(config).unwrap();
     let program = Program::new().var("AWS_ENDPOINT_URL_SSO_OIDC", server.endpoint()).var("CI", "true");
     let (mut id, mut code, mut secret) = (String::new(), String::new(), String::new());
     let mut ran = 0;
@@ -81,6 +82,7 @@ fn every_command_line_of_the_program_runs() {
             .map(|word| match word {
                 "ID" => id.clone(),
                 "CODE" => code.clone(),
+                "https://id.example" => server.endpoint().to_owned(),
                 "file://secret" => format!("file://{secret}"),
                 word => word.to_owned(),
             })
@@ -97,10 +99,11 @@ fn every_command_line_of_the_program_runs() {
             }
             "start-device-authorization" => code = text("deviceCode"),
             "create-token" => assert!(arguments.contains(&DEVICE_CODE) && !text("accessToken").is_empty()),
+            "login" if arguments.contains(&"--issuer") => assert!(!text("access_token").is_empty()),
             _ => assert_eq!(json, 28_800, "--query expiresIn"),
         }
     }
-    assert_eq!(ran, 6);
+    assert_eq!(ran, 7);
 }
 
 #[test]

@@ -118,3 +118,18 @@ fn the_demo_shows_a_whole_sign_in_through_either_adapter() {
         }
     }
 }
+
+#[test]
+fn a_client_of_a_fixed_id_needs_no_registration() {
+    let serving =
+        Serving::start(&["--approve", "auto", "--oauth-client", "tool", "--oauth-client", "other:s:ecret"]);
+    let login = ["login", "--show-token", "--issuer", &serving.endpoint, "--client-id"];
+    let run = |more: &[&str]| Program::new().run(&[&login, more].concat());
+    assert_eq!(run(&["tool", "--scope", "any"]).json()["scope"], "any");
+    run(&["other", "--client-secret", "s:ecret"]).ok();
+    run(&["other"]).fails(254);
+    run(&["nobody"]).fails(254);
+    for none in ["", ":secret", "id:"] {
+        Program::new().run(&["serve", "--oauth-client", none]).fails(252);
+    }
+}

@@ -1,7 +1,11 @@
-//! `login`: the device flow from a terminal, and the token into the cache that AWS's tools read.
+//! `login`: the device flow from a terminal, and the token into the cache that AWS's tools read; or, for another
+//! provider than AWS, on standard output.
 
 mod portal;
+mod provider;
+mod refused;
 mod store;
+mod token;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +15,7 @@ use device_flow_ureq::{Cancel, SignedIn};
 use oidc_proto::Endpoint;
 
 use self::portal::Portal;
+use self::provider::ProviderArgs;
 use self::store::Store;
 use crate::exit::{Exit, Failure, warn};
 use crate::interrupt;
@@ -30,8 +35,8 @@ pub(crate) struct LoginArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "start_url")]
     sso_session: Option<String>,
 
-    /// Scopes to ask for, in place of the configured ones; sso:account:access comes with a refresh token
-    #[arg(long, value_name = "SCOPE", num_args = 1.., value_delimiter = ',')]
+    /// Scopes to ask for, in place of the configured ones; AWS's sso:account:access comes with a refresh token
+    #[arg(long, visible_alias = "scope", value_name = "SCOPE", num_args = 1.., value_delimiter = ',')]
     scopes: Vec<String>,
 
     /// The name to register under; it is shown on the approval page
@@ -52,6 +57,9 @@ pub(crate) struct LoginArgs {
 
     #[command(flatten)]
     prompt: PromptArgs,
+
+    #[command(flatten)]
+    provider: ProviderArgs,
 }
 
 /// Signs in.
@@ -59,6 +67,9 @@ pub(crate) struct LoginArgs {
 /// # Errors
 /// A configuration failure before anything is sent; afterwards how the sign-in ended.
 pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> {
+    if args.provider.is_asked_for()? {
+        return provider::run(args, settings);
+    }
     let portal = Portal::of(args, settings)?;
     let endpoint = portal.endpoint(settings)?;
     let printer = if args.show_token { Some(settings.printer()?) } else { None };

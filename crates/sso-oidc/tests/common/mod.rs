@@ -140,10 +140,15 @@ pub struct Stub {
 
 impl Stub {
     pub fn new(answers: &[String]) -> Self {
+        Self::naming_itself(|_| answers.to_vec())
+    }
+
+    /// A server whose answers say where it is.
+    pub fn naming_itself(answers: impl FnOnce(&str) -> Vec<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let (answers, seen) = (answers.to_vec(), Arc::clone(&requests));
+        let (answers, seen) = (answers(&endpoint), Arc::clone(&requests));
         thread::spawn(move || {
             // More connections than any test makes.
             for (index, stream) in listener.incoming().take(64).enumerate() {

@@ -1,0 +1,193 @@
+//! `login --issuer`: the device flow at any provider that speaks RFC 8628, with the token on standard output.
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+
+use clap::{Args, ValueEnum};
+use device_flow_ureq::{HttpClient, SignedIn};
+use oidc_proto::oauth::Metadata;
+use oidc_proto::{Client, Dialect, Endpoint, Operation};
+
+use super::refused::{undiscovered, unsigned};
+use super::token::{document, rehearsal};
+use super::{LoginArgs, cancelled_by_ctrl_c, say, stderr_is_terminal, store};
+use crate::exit::{Failure, chain, warn};
+use crate::service;
+use crate::settings::Settings;
+use crate::signin::{Presenter, Screen};
+use crate::sources::Sources;
+
+/// The flags of a sign-in to a provider other than AWS.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Other providers (RFC 8628)")]
+pub(crate) struct ProviderArgs {
+    /// Sign in to this provider instead of a portal; its metadata says where to ask. Needs --show-token: the token is
+    /// printed and kept nowhere
+    #[arg(long, value_name = "URL", conflicts_with_all = ["start_url", "sso_session", "if_needed"])]
+    issuer: Option<String>,
+
+    /// The id of a client that the provider knows; without it one is registered, if the provider lets anybody
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
+    client_id: Option<String>,
+
+    /// The client's secret, if it has one: file://PATH, or - for standard input
+    #[arg(long, value_name = "SECRET", allow_hyphen_values = true, requires = "client_id")]
+    client_secret: Option<String>,
+
+    /// A file with the client's secret
+    #[arg(long, value_name = "FILE", conflicts_with = "client_secret", requires = "client_id")]
+    client_secret_file: Option<PathBuf>,
+
+    /// Where the secret goes: the Authorization header (basic) or the body (post); what the provider's metadata says,
+    /// basic if it says nothing
+    #[arg(long, value_name = "basic|post", hide_possible_values = true)]
+    client_auth: Option<ClientAuth>,
+
+    /// Where to ask for a code, for providers that do not say
+    #[arg(long, value_name = "URL", conflicts_with_all = ["start_url", "sso_session", "if_needed"])]
+    device_authorization_endpoint: Option<String>,
+
+    /// Where to ask for the token, for providers that do not say. With both endpoints no metadata is asked for
+    #[arg(long, value_name = "URL", conflicts_with_all = ["start_url", "sso_session", "if_needed"])]
+    token_endpoint: Option<String>,
+}
+
+/// Where a client's secret goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ClientAuth {
+    /// In the `Authorization` header.
+    Basic,
+    /// In the body.
+    Post,
+}
+
+impl ProviderArgs {
+    /// Whether a provider is to be signed in to, and not a portal.
+    ///
+    /// # Errors
+    /// Flags that go with a provider, and no provider.
+    pub(super) fn is_asked_for(&self) -> Result<bool, Failure> {
+        let asked = [&self.issuer, &self.device_authorization_endpoint, &self.token_endpoint]
+            .iter()
+            .any(|x| x.is_some());
+        if !asked && (self.client_id.is_some() || self.client_auth.is_some()) {
+            return Err(Failure::usage("--client-id and --client-auth go with --issuer")
+                .with_hint("a sign-in to AWS registers its client itself"));
+        }
+        Ok(asked)
+    }
+
+    /// What the provider is called in messages.
+    fn name(&self) -> &str {
+        let names = [&self.issuer, &self.token_endpoint, &self.device_authorization_endpoint];
+        names.into_iter().flatten().next().map_or("the provider", String::as_str)
+    }
+
+    /// Where to ask, and what the provider says of itself, if it was asked.
+    fn find(&self, settings: &Settings) -> Result<(Endpoint, Metadata), Failure> {
+        if let (Some(device), Some(token)) = (&self.device_authorization_endpoint, &self.token_endpoint) {
+            let endpoint = Endpoint::oauth(device, token).map_err(Failure::config)?;
+            return Ok((endpoint, Metadata::default()));
+        }
+        let Some(issuer) = &self.issuer else {
+            return Err(Failure::usage("one endpoint is not enough")
+                .with_hint("pass --issuer, or both --device-authorization-endpoint and --token-endpoint"));
+        };
+        let base = Endpoint::custom(issuer).map_err(Failure::config)?;
+        let mut metadata = service::builder_of(settings, base)
+            .fetch_metadata()
+            .map_err(|error| undiscovered(issuer, &error))?;
+        let by_hand = |flag: &Option<String>, found: &mut Option<String>| {
+            if flag.is_some() {
+                found.clone_from(flag);
+            }
+        };
+        by_hand(&self.device_authorization_endpoint, &mut metadata.device_authorization_endpoint);
+        by_hand(&self.token_endpoint, &mut metadata.token_endpoint);
+        let endpoint = metadata.endpoint().map_err(|error| {
+            Failure::config(chain(&error))
+                .with_hint("--device-authorization-endpoint and --token-endpoint take it by hand")
+        })?;
+        Ok((endpoint, metadata))
+    }
+
+    /// The client to sign in as, if there is one already.
+    fn client(&self, metadata: &Metadata) -> Result<Option<Client>, Failure> {
+        let Some(id) = &self.client_id else { return Ok(None) };
+        let sources = Sources::default();
+        let secret = match (&self.client_secret, &self.client_secret_file) {
+            (Some(argument), _) => sources.secret("--client-secret", argument)?,
+            (None, Some(path)) => sources.secret_file("--client-secret-file", path)?,
+            (None, None) => return Ok(Some(Client::public(id))),
+        };
+        let client = Client::new(id, secret);
+        // RFC 8414 §2: a provider that names no method means Basic.
+        let methods = &metadata.token_endpoint_auth_methods_supported;
+        let named = |method: &str| methods.iter().any(|named| named == method);
+        let only_post = named("client_secret_post") && !named("client_secret_basic");
+        let post = self.client_auth.map_or(only_post, |auth| auth == ClientAuth::Post);
+        Ok(Some(if post { client } else { client.with_basic_authentication() }))
+    }
+}
+
+/// Signs in to a provider and prints the token.
+///
+/// # Errors
+/// What is wrong with the flags, before anything is sent; afterwards how the sign-in ended.
+pub(super) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> {
+    let provider = &args.provider;
+    if !args.show_token {
+        return Err(Failure::usage("--issuer needs --show-token")
+            .with_hint("AWS's cache is not for other providers' tokens, so the token is printed or lost"));
+    }
+    let printer = settings.printer()?;
+    printer.rehearse(&rehearsal())?;
+    service::warn_of_unverified_certificates(settings);
+    let cancel = cancelled_by_ctrl_c();
+    let (endpoint, metadata) = provider.find(settings)?;
+    let client = provider.client(&metadata)?;
+    if client.is_none() && !endpoint.has(Dialect::OAuth, Operation::RegisterClient) {
+        return Err(Failure::config(format_args!("{} lets nobody register a client", provider.name()))
+            .with_hint("register one there by hand, and pass its --client-id"));
+    }
+    let http = service::builder_of(settings, endpoint.clone()).dialect(Dialect::OAuth).build();
+    let http: HttpClient = http.map_err(|error| Failure::config(chain(&error)))?;
+
+    let asked: Vec<&str> = args.scopes.iter().flat_map(|scopes| scopes.split_whitespace()).collect();
+    let mut policy = http.policy("").with_client_name(&args.client_name).with_scopes(asked.iter().copied());
+    policy.client = client;
+    let screen = Screen::of_process(settings.environment(), settings.colored(true) && stderr_is_terminal());
+    let presenter = Presenter::new(&args.prompt, settings.environment(), screen);
+    cancel.signing_in.store(true, Ordering::SeqCst);
+    let signed_in = http
+        .login(policy)
+        .cancelled_by(&cancel.handle)
+        .run_with(presenter)
+        .map_err(|end| unsigned(&end, &endpoint, provider.name()))?;
+    say_what_was_won(&signed_in, provider.name(), &asked);
+    printer.print("Token", &document(&signed_in))
+}
+
+fn say_what_was_won(signed_in: &SignedIn, provider: &str, asked: &[&str]) {
+    match signed_in.expires_in() {
+        Some(left) => {
+            say(format_args!("Signed in to {provider}; the token is good for {}.", store::life(left)))
+        }
+        None => {
+            say(format_args!("Signed in to {provider}, which does not say how long the token is good for."))
+        }
+    }
+    // RFC 6749 §3.3: the provider must say so, and then so must we.
+    let Some(granted) = &signed_in.token.scope else { return };
+    let is_as_asked = asked.iter().all(|scope| granted.iter().any(|granted| granted == scope))
+        && granted.len() <= asked.len();
+    if asked.is_empty() {
+        say(format_args!("Granted: {}.", granted.join(" ")));
+    } else if !is_as_asked {
+        warn(format_args!(
+            "asked for the scopes `{}` and was granted `{}`",
+            asked.join(" "),
+            granted.join(" ")
+        ));
+    }
+}

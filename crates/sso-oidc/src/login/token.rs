@@ -1,0 +1,34 @@
+//! A provider's token as it is printed: in OAuth's own spelling, because that is what the provider's tools read.
+
+use device_flow_ureq::SignedIn;
+use oidc_proto::Secret;
+
+use crate::output::Document;
+
+/// The token response (RFC 6749 §5.1). Who has just been registered needs the client too: a refresh token is good for
+/// that client alone.
+pub(super) fn document(signed_in: &SignedIn) -> Document {
+    let token = &signed_in.token;
+    let client = Some(&signed_in.registration.client).filter(|_| signed_in.newly_registered);
+    Document::map([
+        ("access_token", (&token.access_token).into()),
+        ("token_type", token.token_type.as_str().into()),
+        ("expires_in", signed_in.expires_in().into()),
+        ("refresh_token", token.refresh_token.as_ref().into()),
+        ("id_token", token.id_token.as_ref().into()),
+        ("scope", token.scope.as_ref().map(|scope| scope.join(" ")).as_deref().into()),
+        ("client_id", client.map(|client| client.id.as_str()).into()),
+        ("client_secret", client.and_then(|client| client.secret.as_ref()).into()),
+    ])
+}
+
+/// A made-up result of this form, for a query to be tried on before there is anything to lose.
+pub(super) fn rehearsal() -> Document {
+    let text = Secret::from("");
+    let names =
+        ["access_token", "token_type", "refresh_token", "id_token", "scope", "client_id", "client_secret"];
+    let mut members: Vec<(String, Document)> =
+        names.into_iter().map(|name| (name.to_owned(), (&text).into())).collect();
+    members.push(("expires_in".to_owned(), std::time::Duration::from_secs(3600).into()));
+    Document::Map(members)
+}

@@ -1,0 +1,242 @@
+//! `login --issuer`: providers other than AWS.
+
+mod common;
+
+use common::{Program, Stub, success};
+use serde_json::{Value, json};
+use sso_oidc_server::{Approval, Client, Config, Secret, TestServer};
+
+fn server(approval: Approval) -> TestServer {
+    let config =
+        Config::default().with_approval(approval).with_interval(std::time::Duration::from_millis(200));
+    let config = config.with_client(Client::public("tool"));
+    TestServer::with(
+        config
+            .with_client(Client::new("confidential", Secret::from("s:e c")))
+            .with_client_for(Client::public("bound"), ["read"]),
+    )
+    .unwrap()
+}
+
+/// The command line of a sign-in to this issuer, with more behind it.
+fn login<'a>(issuer: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["login", "--issuer", issuer, "--no-browser", "--show-token"], more].concat()
+}
+
+fn paths(server: &TestServer) -> Vec<String> {
+    server.requests().into_iter().map(|request| request.path).collect()
+}
+
+#[test]
+fn a_provider_is_discovered_and_the_token_is_printed_in_oauths_words() {
+    let server = server(Approval::AfterPolls(1));
+    let program = Program::new();
+    let run = program.run(&login(server.endpoint(), &["--client-id", "tool", "--scope", "openid", "email"]));
+    assert!(run.stderr.contains("/device?user_code="), "{run:?}");
+    assert!(
+        run.stderr.contains(&format!("Signed in to {}; the token is good for", server.endpoint())),
+        "{run:?}"
+    );
+    assert!(!run.stderr.contains("WARNING"), "{run:?}");
+    let token = run.json();
+    let keys: Vec<&str> = token.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys, ["access_token", "expires_in", "refresh_token", "scope", "token_type"]);
+    assert_eq!(token["scope"], "openid email");
+    assert!(!program.home.path().join(".aws").exists(), "AWS's cache is not for this");
+    assert_eq!(
+        paths(&server),
+        ["/.well-known/openid-configuration", "/oauth/device_authorization", "/oauth/token", "/oauth/token"]
+    );
+}
+
+#[test]
+fn a_query_picks_from_the_token_and_a_wrong_one_is_found_before_anything_is_sent() {
+    let server = server(Approval::Auto);
+    let more = ["--client-id", "tool", "--query", "token_type", "--output", "text"];
+    assert_eq!(Program::new().run(&login(server.endpoint(), &more)).ok(), "Bearer\n");
+    let sent = server.requests().len();
+    let more = ["--client-id", "tool", "--query", "abs(token_type)"];
+    Program::new().run(&login(server.endpoint(), &more)).fails(252);
+    assert_eq!(server.requests().len(), sent);
+}
+
+#[test]
+fn a_secret_comes_from_a_file_or_from_standard_input_and_goes_where_it_is_told() {
+    let server = server(Approval::Auto);
+    let program = Program::new().stdin("s:e c\n");
+    let file = program.file("secret", "s:e c\n");
+    let client = ["--client-id", "confidential"];
+    for more in [
+        &["--client-secret-file", &file][..],
+        &["--client-secret-file", &file, "--client-auth", "basic"],
+        &["--client-secret-file", &file, "--client-auth", "post"],
+        &["--client-secret", "-"],
+    ] {
+        let token = program.run(&login(server.endpoint(), &[&client, more].concat())).json();
+        assert!(token["access_token"].is_string(), "{more:?}");
+        assert_eq!(token.get("client_secret"), None, "who has a secret needs not be told");
+    }
+    let more = ["--client-secret-file", &file, "--scope", "openid", "--debug"];
+    let run = program.run(&login(server.endpoint(), &[&client[..], &more].concat()));
+    assert!(run.stderr.contains("DEBUG"), "{run:?}");
+    let said = run.stderr.clone();
+    let token = run.json();
+    for secret in ["s:e c", token["access_token"].as_str().unwrap(), token["refresh_token"].as_str().unwrap()]
+    {
+        assert!(!said.contains(secret), "{said}");
+    }
+    let stderr = Program::new().run(&login(server.endpoint(), &client)).fails(254);
+    assert!(stderr.contains("refused the device authorization: invalid_client"), "{stderr}");
+    assert!(stderr.contains("Hint: check --client-id") && stderr.contains("--client-auth"), "{stderr}");
+}
+
+#[test]
+fn a_secret_goes_into_the_body_if_the_provider_takes_it_nowhere_else() {
+    let post = r#"["client_secret_post"]"#;
+    for (methods, flag, in_body) in [
+        (post, &[][..], true),
+        (r#"["client_secret_post","client_secret_basic"]"#, &[], false),
+        ("[]", &[], false),
+        (post, &["--client-auth", "basic"], false),
+    ] {
+        let stub =
+            provider(&format!(r#","token_endpoint_auth_methods_supported":{methods}"#), &[DEVICE, TOKEN]);
+        let client = ["--client-id", "c", "--client-secret", "hunter2"];
+        Program::new().run(&login(&stub.endpoint, &[&client, flag].concat())).ok();
+        assert_eq!(stub.bodies()[1].contains("client_secret=hunter2"), in_body, "{methods} {flag:?}");
+    }
+}
+
+#[test]
+fn without_a_client_id_a_client_is_registered_and_printed_with_its_token() {
+    let server = server(Approval::Auto);
+    let token = Program::new()
+        .run(&login(server.endpoint(), &["--scope", "read", "--client-name", "my tool"]))
+        .json();
+    assert!(token["client_id"].is_string() && token.get("client_secret").is_none(), "{token}");
+    assert_eq!(token["scope"], "read");
+    assert!(paths(&server).contains(&"/oauth/register".to_owned()));
+}
+
+#[test]
+fn a_provider_that_registers_nobody_wants_a_client_id() {
+    let stub = provider("", &[]);
+    let stderr = Program::new().run(&login(&stub.endpoint, &[])).fails(253);
+    assert!(stderr.contains("lets nobody register a client") && stderr.contains("--client-id"), "{stderr}");
+    assert_eq!(stub.bodies().len(), 1, "nothing was sent but the question for the metadata");
+}
+
+#[test]
+fn a_token_that_would_go_nowhere_is_not_asked_for() {
+    let server = server(Approval::Auto);
+    let stderr =
+        Program::new().run(&["login", "--issuer", server.endpoint(), "--client-id", "tool"]).fails(252);
+    assert!(stderr.contains("--show-token"), "{stderr}");
+    assert_eq!(server.requests(), []);
+}
+
+#[test]
+fn flags_of_a_provider_and_of_a_portal_do_not_mix() {
+    for line in [
+        &["login", "--client-id", "x", "--start-url", "https://x.awsapps.com/start"][..],
+        &["login", "--client-auth", "post"],
+        &["login", "--issuer", "https://id.example", "--start-url", "https://x.awsapps.com/start"],
+        &["login", "--issuer", "https://id.example", "--if-needed", "--show-token"],
+        &["login", "--issuer", "https://id.example", "--client-secret", "s", "--show-token"],
+        &["login", "--token-endpoint", "https://id.example/t", "--client-id", "x", "--show-token"],
+    ] {
+        Program::new().run(line).fails(252);
+    }
+    let stderr = Program::new().run(&login("http://id.example", &["--client-id", "x"])).fails(253);
+    assert!(stderr.contains("unencrypted"), "{stderr}");
+}
+
+#[test]
+fn a_denied_sign_in_ends_with_254_and_an_expired_code_with_255() {
+    let denied = server(Approval::Deny);
+    let stderr = Program::new().run(&login(denied.endpoint(), &["--client-id", "tool"])).fails(254);
+    assert!(stderr.contains("[ERROR]: The sign-in was denied"), "{stderr}");
+    let expired = server(Approval::Expire);
+    let stderr = Program::new().run(&login(expired.endpoint(), &["--client-id", "tool"])).fails(255);
+    assert!(stderr.contains("[ERROR]: The code expired"), "{stderr}");
+}
+
+#[test]
+fn a_scope_that_the_client_may_not_have_is_said_so() {
+    let server = server(Approval::Auto);
+    let stderr = Program::new()
+        .run(&login(server.endpoint(), &["--client-id", "bound", "--scope", "admin"]))
+        .fails(254);
+    assert!(stderr.contains("invalid_scope") && stderr.contains("Hint: check --scope"), "{stderr}");
+}
+
+/// A stub provider whose metadata names itself.
+fn provider(members: &str, then: &[&str]) -> Stub {
+    Stub::naming_itself(|endpoint| {
+        let metadata = format!(
+            r#"{{"issuer":"{endpoint}","device_authorization_endpoint":"{endpoint}/d","token_endpoint":"{endpoint}/t"{members}}}"#
+        );
+        [metadata.as_str()].iter().chain(then).map(|body| success(body)).collect()
+    })
+}
+
+const DEVICE: &str = r#"{"device_code":"d","user_code":"ABCD","verification_uri":"https://id.example/d","expires_in":60,"interval":1}"#;
+const TOKEN: &str = r#"{"access_token":"a","token_type":"bearer","scope":"openid"}"#;
+
+#[test]
+fn a_scope_other_than_asked_for_is_a_warning_and_a_life_that_is_not_said_is_not_made_up() {
+    let granted = |scopes: &[&str]| {
+        let stub = provider("", &[DEVICE, TOKEN]);
+        let run = Program::new().run(&login(&stub.endpoint, &[&["--client-id", "c"], scopes].concat()));
+        assert!(run.stderr.contains("which does not say how long the token is good for"), "{run:?}");
+        let stderr = run.stderr.clone();
+        assert_eq!(run.json(), json!({"access_token": "a", "token_type": "bearer", "scope": "openid"}));
+        stderr
+    };
+    let less = granted(&["--scope", "openid email"]);
+    assert!(
+        less.contains("[WARNING]: asked for the scopes `openid email` and was granted `openid`"),
+        "{less}"
+    );
+    let other = granted(&["--scope", "email"]);
+    assert!(other.contains("was granted `openid`"), "{other}");
+    assert!(!granted(&["--scope", "openid"]).contains("WARNING"));
+    assert!(granted(&[]).contains("Granted: openid."));
+}
+
+#[test]
+fn endpoints_can_be_given_by_hand_one_or_both() {
+    let stub = Stub::new(&[DEVICE, TOKEN].map(success));
+    let (device, token) = (format!("{}/d", stub.endpoint), format!("{}/t", stub.endpoint));
+    let both = ["--device-authorization-endpoint", &device, "--token-endpoint", &token];
+    let line = [&["login", "--show-token", "--no-browser", "--client-id", "c"], &both[..]].concat();
+    let found: Value = Program::new().run(&line).json();
+    assert_eq!(found["access_token"], "a");
+    assert_eq!(stub.bodies().len(), 2, "no metadata was asked for");
+
+    let silent = Stub::naming_itself(|endpoint| {
+        let metadata = format!(r#"{{"issuer":"{endpoint}","token_endpoint":"{endpoint}/t"}}"#);
+        [metadata.as_str(), DEVICE, TOKEN].map(success).to_vec()
+    });
+    let device = format!("{}/d", silent.endpoint);
+    let more = ["--client-id", "c", "--device-authorization-endpoint", &device];
+    Program::new().run(&login(&silent.endpoint, &more)).ok();
+}
+
+#[test]
+fn a_provider_that_does_not_say_what_is_needed_or_is_another_one_is_not_signed_in_to() {
+    let answers = |body: String| Stub::always(success(&body));
+    let run =
+        |stub: &Stub, code| Program::new().run(&login(&stub.endpoint, &["--client-id", "c"])).fails(code);
+    let other = run(&answers(r#"{"issuer":"https://evil.example"}"#.to_owned()), 255);
+    assert!(other.contains("says that it is https://evil.example"), "{other}");
+    let none = run(&Stub::always(common::response(404, &[], "nothing")), 255);
+    assert!(none.contains("has no metadata (HTTP 404)") && none.contains("--token-endpoint"), "{none}");
+    let html = run(&answers("<html>".to_owned()), 255);
+    assert!(html.contains("not a JSON object"), "{html}");
+    let silent = Stub::naming_itself(|endpoint| vec![success(&format!(r#"{{"issuer":"{endpoint}"}}"#))]);
+    let stderr = run(&silent, 253);
+    assert!(stderr.contains("no `device_authorization_endpoint`") && stderr.contains("by hand"), "{stderr}");
+    let stderr = Program::new().run(&login("http://127.0.0.1:1", &["--client-id", "c"])).fails(255);
+    assert!(stderr.contains("No metadata of http://127.0.0.1:1"), "{stderr}");
+}
