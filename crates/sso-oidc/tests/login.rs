@@ -260,5 +260,20 @@ fn ctrl_c_cancels_with_130_and_stores_no_token() {
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     let rest: Vec<String> = lines.map(Result::unwrap).collect();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
-    assert!(rest.iter().any(|line| line.contains("cancelled; nothing was stored")), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("cancelled; no token was stored")), "{rest:?}");
+}
+
+#[test]
+fn a_token_that_cannot_be_stored_is_printed_all_the_same() {
+    let server = server(Approval::Auto);
+    let program = program(server.endpoint());
+    // A directory stands where the token's file would be.
+    program.run(&LOGIN).ok();
+    let file = token_file(&program);
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    let run = program.run(&with(&["--show-token"]));
+    assert_eq!(run.code, Some(255), "{run:?}");
+    assert!(run.stderr.contains("Signed in, but the token could not be stored"), "{run:?}");
+    assert!(run.stdout.contains("accessToken"), "{run:?}");
 }

@@ -27,8 +27,8 @@ pub(super) fn enter(error: Option<&PersonError>, typed: &str) -> String {
              {alert}\
              <form method=\"get\" action=\"/device\">\n\
              <label for=\"user_code\">Code shown on your device or terminal</label>\n\
-             <input id=\"user_code\" name=\"user_code\" class=\"code\" value=\"{}\" required maxlength=\"32\"\
-              placeholder=\"XXXX-XXXX\" autocomplete=\"off\" autocapitalize=\"characters\" spellcheck=\"false\"\
+             <input id=\"user_code\" name=\"user_code\" class=\"code\" value=\"{}\" required maxlength=\"32\" \
+              placeholder=\"XXXX-XXXX\" autocomplete=\"off\" autocapitalize=\"characters\" spellcheck=\"false\" \
               autofocus{described}>\n\
              <p class=\"hint\" id=\"hint\">Eight letters. Capitals and dashes do not matter.</p>\n\
              <div class=\"actions\"><button class=\"primary\">Continue</button></div>\n\

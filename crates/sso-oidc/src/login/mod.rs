@@ -107,11 +107,13 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
             return Err(failure_of(&end, &endpoint));
         }
     };
-    finish(&signed_in, &portal, store.as_ref(), &endpoint)?;
-    match printer {
+    // Printed before it is known whether it could be stored: a token cannot be asked for twice.
+    let stored = finish(&signed_in, &portal, store.as_ref(), &endpoint);
+    let printed = match printer {
         Some(printer) => printer.print("CreateToken", &token_document(&signed_in.token)),
         None => Ok(()),
-    }
+    };
+    stored.and(printed)
 }
 
 /// Stores what was won, and says so.

@@ -25,7 +25,7 @@ pub(crate) fn failure_of<E: Error + 'static>(end: &NotSignedIn<E>, endpoint: &En
             .with_hint("run the same command again for a new code")
         }
         Outcome::Cancelled => {
-            Failure::new(Exit::Interrupted, "The sign-in was cancelled; nothing was stored").with_hint(
+            Failure::new(Exit::Interrupted, "The sign-in was cancelled; no token was stored").with_hint(
                 "the code on the page is of no use any more; run the same command again for a new one",
             )
         }
