@@ -44,11 +44,20 @@ impl From<NoEntropy> for Fault {
     }
 }
 
-/// A secret text of `N` random bytes in base64url.
-pub(crate) fn secret<const N: usize>(entropy: &mut dyn Entropy) -> Result<Secret, NoEntropy> {
+/// `N` random bytes, less one bit: their base64url begins with a letter. One in 64 would begin with `-`, and command
+/// lines, the AWS CLI's among them, take such a value for a flag. Nothing that the real service hands out does.
+pub(crate) fn random<const N: usize>(entropy: &mut dyn Entropy) -> Result<[u8; N], NoEntropy> {
     let mut bytes = [0u8; N];
     entropy.fill(&mut bytes)?;
-    Ok(Secret::new(base64url(&bytes)))
+    if let Some(first) = bytes.first_mut() {
+        *first &= 0x7f;
+    }
+    Ok(bytes)
+}
+
+/// A secret text of `N` [`random`] bytes in base64url.
+pub(crate) fn secret<const N: usize>(entropy: &mut dyn Entropy) -> Result<Secret, NoEntropy> {
+    Ok(Secret::new(base64url(&random::<N>(entropy)?)))
 }
 
 /// base64url without padding (RFC 4648 §5).
@@ -80,6 +89,18 @@ mod tests {
             assert_eq!(base64url(plain.as_bytes()), text);
         }
         assert_eq!(base64url(&[0xff, 0xef, 0xfe]), "_-_-");
+    }
+
+    #[test]
+    fn what_is_handed_out_begins_with_a_letter_and_passes_for_no_flag() {
+        for first in 0..=u8::MAX {
+            let mut source = |bytes: &mut [u8]| {
+                bytes.fill(first);
+                Ok(())
+            };
+            let text = secret::<48>(&mut source).unwrap();
+            assert!(text.expose().starts_with(|c: char| c.is_ascii_alphabetic()), "{first}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use oidc_proto::{Client, Fault, FaultCode, RegisterClientRequest, Registration, grant_type, printable};
 
-use crate::entropy::{base64url, secret};
+use crate::entropy::{base64url, random, secret};
 use crate::{Change, ClientRecord, Decision, Entropy, Moment, Policy, scope};
 
 /// Ours: a name has to fit on the page that a person reads.
@@ -89,8 +89,7 @@ fn issue(
     with_secret: bool,
     entropy: &mut dyn Entropy,
 ) -> Result<Registration, Fault> {
-    let mut id = vec![0u8; 16];
-    entropy.fill(&mut id)?;
+    let mut id = random::<16>(entropy)?.to_vec();
     id.extend_from_slice(policy.region.as_bytes());
     let id = base64url(&id);
     let mut registration = if with_secret {

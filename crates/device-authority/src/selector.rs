@@ -13,7 +13,7 @@ use oidc_proto::Secret;
 pub struct Selector([u8; Self::LEN]);
 
 impl Selector {
-    /// Length in characters of base64url: 132 bits, so that two never meet.
+    /// Length in characters of base64url: 131 random bits, so that two never meet.
     pub const LEN: usize = 22;
 
     /// The selector in this code; `None` if the text is too short to be one of ours.

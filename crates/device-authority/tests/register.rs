@@ -48,6 +48,19 @@ fn a_client_id_ends_in_the_region_like_the_real_one() {
 }
 
 #[test]
+fn no_client_id_or_secret_passes_for_a_flag_of_a_command_line() {
+    let mut bench = Bench::new(Policy::default());
+    for _ in 0..512 {
+        let client = bench.client();
+        assert!(
+            !client.id.starts_with('-') && !client.secret.unwrap().expose().starts_with('-'),
+            "{}",
+            client.id
+        );
+    }
+}
+
+#[test]
 fn a_client_type_other_than_public_is_invalid_client_metadata() {
     for kind in ["confidential", "Public", "PUBLIC", ""] {
         let mut ask = request();
