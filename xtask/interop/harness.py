@@ -56,14 +56,14 @@ import boto3  # noqa: E402
 from botocore.config import Config  # noqa: E402
 
 
-class Server:
-    """`sso-oidc serve` on a free port of loopback, for as long as a `with` block or a test lasts."""
+class Listener:
+    """A child process that says on its first line where it listens, for as long as a `with` block or a test lasts."""
 
-    def __init__(self, *flags):
+    def __init__(self, *command, **settings):
         self.log = tempfile.TemporaryFile(mode="w+", prefix="serve-", dir=HOME)
-        command = [PROGRAM, "serve", "--listen", "127.0.0.1:0", "--interval", "1", *flags]
         self.child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, text=True, bufsize=1
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, text=True, bufsize=1,
+            env={**os.environ, **settings},
         )
         atexit.register(self.kill)
         try:
@@ -77,7 +77,7 @@ class Server:
         ready, _, _ = select.select([self.child.stdout], [], [], START_LIMIT)
         line = self.child.stdout.readline() if ready else ""
         if not line.startswith("listening on http://127.0.0.1:"):
-            raise AssertionError(f"no address from `serve` but {line!r}; its log:\n{self.logged()}")
+            raise AssertionError(f"no address but {line!r}; the log:\n{self.logged()}")
         return line
 
     def logged(self):
@@ -104,6 +104,13 @@ class Server:
 
     def __exit__(self, *_):
         self.kill()
+
+
+class Server(Listener):
+    """`sso-oidc serve` on a free port of loopback."""
+
+    def __init__(self, *flags):
+        super().__init__(PROGRAM, "serve", "--listen", "127.0.0.1:0", "--interval", "1", *flags)
 
 
 class Scenario(unittest.TestCase):

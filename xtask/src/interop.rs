@@ -1,7 +1,8 @@
-//! Peers that no one here wrote: boto3, the AWS CLI and aws-sso-lib, from PyPI, against our server and our program.
+//! Peers that no one here wrote: boto3, the AWS CLI and aws-sso-lib, from PyPI, and the `oauth2` crate against our server
+//! and our program; and our program and adapters against `oidc-provider`, from npm.
 //!
-//! The scenarios are Python, because that is what the peers are. This side makes the virtual environment, builds the
-//! program and runs them.
+//! The scenarios are Python, because that is what most of the peers are. This side makes the virtual environment, builds
+//! the programs and runs them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::shell::Run;
-use crate::workspace;
+use crate::{peers, workspace};
 
 /// The scenarios wait for real intervals and expiries, a few seconds each.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -25,6 +26,7 @@ pub(crate) fn task(tests: &[String]) -> Result<()> {
         workspace::target_dir()?.join("debug").join(format!("sso-oidc{}", std::env::consts::EXE_SUFFIX));
     let scripts = scripts();
     let run = Run::new(python).env("SSO_OIDC_PROGRAM", program).env("PYTHONDONTWRITEBYTECODE", "1");
+    let run = peers::all()?.into_iter().fold(run, |run, (name, path)| run.env(name, path));
     let run = run.args(["-m", "unittest"]);
     let run = if tests.is_empty() {
         run.args(["discover", "--verbose", "--start-directory"]).arg(&scripts)

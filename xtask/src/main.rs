@@ -10,6 +10,7 @@ mod examples;
 mod fuzz;
 mod instructions;
 mod interop;
+mod peers;
 mod shell;
 mod steps;
 mod test;
@@ -47,7 +48,7 @@ pub(crate) const TASKS: &[Task] = &[
     Task {
         name: "interop",
         flags: "[TEST]…",
-        about: "boto3, the AWS CLI and aws-sso-lib sign in against `sso-oidc serve`",
+        about: "boto3, the AWS CLI, aws-sso-lib and the oauth2 crate against our server, our clients against oidc-provider",
         run: interop::task,
     },
     Task {

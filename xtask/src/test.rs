@@ -40,7 +40,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "interop",
-        about: "boto3 and the AWS CLI against our server",
+        about: "boto3, the AWS CLI and the oauth2 crate against our server, our clients against oidc-provider",
         slow: true,
         run: interop::step,
     },

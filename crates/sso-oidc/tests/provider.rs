@@ -181,6 +181,7 @@ fn provider(members: &str, then: &[&str]) -> Stub {
 }
 
 const DEVICE: &str = r#"{"device_code":"d","user_code":"ABCD","verification_uri":"https://id.example/d","expires_in":60,"interval":1}"#;
+const MORE: &str = r#"{"access_token":"a","token_type":"bearer","scope":"openid email"}"#;
 const TOKEN: &str = r#"{"access_token":"a","token_type":"bearer","scope":"openid"}"#;
 
 #[test]
@@ -202,6 +203,9 @@ fn a_scope_other_than_asked_for_is_a_warning_and_a_life_that_is_not_said_is_not_
     assert!(other.contains("was granted `openid`"), "{other}");
     assert!(!granted(&["--scope", "openid"]).contains("WARNING"));
     assert!(granted(&[]).contains("Granted: openid."));
+    let stub = provider("", &[DEVICE, MORE]);
+    let run = Program::new().run(&login(&stub.endpoint, &["--client-id", "c", "--scope", "openid"]));
+    assert!(run.stderr.contains("was granted `openid email`"), "{run:?}");
 }
 
 #[test]

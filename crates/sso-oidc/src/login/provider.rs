@@ -180,7 +180,7 @@ fn say_what_was_won(signed_in: &SignedIn, provider: &str, asked: &[&str]) {
     // RFC 6749 §3.3: the provider must say so, and then so must we.
     let Some(granted) = &signed_in.token.scope else { return };
     let is_as_asked = asked.iter().all(|scope| granted.iter().any(|granted| granted == scope))
-        && granted.len() <= asked.len();
+        && granted.iter().all(|scope| asked.contains(&scope.as_str()));
     if asked.is_empty() {
         say(format_args!("Granted: {}.", granted.join(" ")));
     } else if !is_as_asked {

@@ -1,0 +1,78 @@
+//! A device that signs in with the `oauth2` crate, for our server to be held against: what it shows goes to standard
+//! error, what it does and gets to standard output, a word and its value a line.
+//!
+//! `ISSUER` and `CLIENT_ID` say where and as whom; `CLIENT_SECRET` and `SCOPE` are as one likes; with `IMPATIENT` it does
+//! not sleep between its polls.
+
+use std::env;
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use oauth2::basic::BasicClient;
+use oauth2::{
+    ClientId, ClientSecret, DeviceAuthorizationUrl, RequestTokenError, Scope,
+    StandardDeviceAuthorizationResponse, TokenResponse, TokenUrl, reqwest,
+};
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let issuer = env::var("ISSUER")?;
+    let scopes = env::var("SCOPE").unwrap_or_default();
+    let is_impatient = env::var_os("IMPATIENT").is_some();
+    let mut client = BasicClient::new(ClientId::new(env::var("CLIENT_ID")?))
+        .set_token_uri(TokenUrl::new(format!("{issuer}/oauth/token"))?)
+        .set_device_authorization_url(DeviceAuthorizationUrl::new(format!(
+            "{issuer}/oauth/device_authorization"
+        ))?);
+    if let Ok(secret) = env::var("CLIENT_SECRET") {
+        client = client.set_client_secret(ClientSecret::new(secret));
+    }
+    // As its documentation asks for: a redirect of a token endpoint is nothing to follow.
+    let http = reqwest::blocking::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
+
+    let scopes = scopes.split_whitespace().map(|scope| Scope::new(scope.to_owned()));
+    let device: StandardDeviceAuthorizationResponse =
+        match client.exchange_device_code().add_scopes(scopes).request(&http) {
+            Ok(device) => device,
+            Err(RequestTokenError::ServerResponse(answer)) => {
+                println!("refused {}", answer.error());
+                return Ok(ExitCode::FAILURE);
+            }
+            Err(other) => return Err(other.into()),
+        };
+    let complete = device.verification_uri_complete().ok_or("no verification_uri_complete")?;
+    eprintln!("open {}", complete.secret());
+    let sleep = |time: Duration| {
+        println!("sleep {}", time.as_secs());
+        if !is_impatient {
+            std::thread::sleep(time);
+        }
+    };
+    let token = match client.exchange_device_access_token(&device).request(&http, sleep, None) {
+        Ok(token) => token,
+        Err(RequestTokenError::ServerResponse(answer)) => {
+            println!("error {}", answer.error());
+            return Ok(ExitCode::FAILURE);
+        }
+        Err(other) => return Err(other.into()),
+    };
+    show("token", &token);
+    if let Some(refresh_token) = token.refresh_token() {
+        let fresh = client.exchange_refresh_token(refresh_token).request(&http)?;
+        show("refreshed", &fresh);
+        let rotated = fresh.refresh_token().is_some_and(|fresh| fresh.secret() != refresh_token.secret());
+        println!("rotated {rotated}");
+        match client.exchange_refresh_token(refresh_token).request(&http) {
+            Err(RequestTokenError::ServerResponse(answer)) => println!("again {}", answer.error()),
+            other => println!("again {other:?}"),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(what: &str, token: &impl TokenResponse) {
+    println!("{what} {}", token.access_token().secret());
+    let scopes = token.scopes().map(|scopes| scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>());
+    println!("scope {}", scopes.unwrap_or_default().join(" "));
+    println!("life {}", token.expires_in().unwrap_or_default().as_secs());
+}

@@ -1,0 +1,84 @@
+//! What the interop scenarios run beside the program: a provider from npm, a device made of the `oauth2` crate, and the
+//! adapters' examples.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use crate::shell::Run;
+use crate::workspace;
+
+/// A first install on a slow line.
+const INSTALL_LIMIT: Duration = Duration::from_secs(600);
+
+/// Everything, each under the name of the variable by which the scenarios find it.
+pub(crate) fn all() -> Result<Vec<(&'static str, PathBuf)>> {
+    let provider = provider()?;
+    let mut found = vec![
+        ("INTEROP_NODE", node(&provider)),
+        ("INTEROP_PROVIDER", provider.join("serve.mjs")),
+        ("INTEROP_OAUTH2", oauth2()?),
+    ];
+    for (variable, adapter) in
+        [("INTEROP_UREQ", "device-flow-ureq"), ("INTEROP_REQWEST", "device-flow-reqwest")]
+    {
+        found.push((variable, example(adapter)?));
+    }
+    Ok(found)
+}
+
+/// A directory with the provider's script beside the packages that its lock file names, which are installed anew when that
+/// has changed.
+fn provider() -> Result<PathBuf> {
+    const LOCK: &str = "package-lock.json";
+    let source = workspace::root().join("xtask/interop/provider");
+    let dir = workspace::target_dir()?.join("interop-provider");
+    fs::create_dir_all(&dir)?;
+    let wanted = fs::read_to_string(source.join(LOCK))?;
+    // Written last, so that an install that was cut short is not taken for a whole one.
+    let stamp = dir.join("installed.json");
+    for name in ["package.json", LOCK, ".npmrc", "serve.mjs"] {
+        fs::copy(source.join(name), dir.join(name)).with_context(|| name.to_owned())?;
+    }
+    if !fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        // No script of a package is run: none is needed.
+        let run =
+            Run::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
+        run.in_dir(&dir)
+            .limit(INSTALL_LIMIT)
+            .go()
+            .context("node and npm are needed (Debian: apt-get install nodejs npm)")?;
+        fs::write(stamp, wanted)?;
+    }
+    Ok(dir)
+}
+
+/// Node as its packages have it, or this machine's where they have none. Distributions bring one that is older than the
+/// provider allows; to install packages it will do.
+fn node(provider: &Path) -> PathBuf {
+    let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
+    let packed = provider.join(format!("node_modules/node-linux-{arch}/bin/node"));
+    if packed.exists() { packed } else { "node".into() }
+}
+
+/// The device of the `oauth2` crate, built outside the workspace.
+fn oauth2() -> Result<PathBuf> {
+    let manifest = workspace::root().join("xtask/peers/oauth2/Cargo.toml");
+    let target = workspace::target_dir()?.join("peers");
+    let build = Run::cargo().args(["build", "--locked", "--manifest-path"]).arg(&manifest);
+    build.env("CARGO_TARGET_DIR", &target).go()?;
+    Ok(target.join("debug").join(format!("peer-oauth2{}", std::env::consts::EXE_SUFFIX)))
+}
+
+/// An adapter's `oauth_login` example. Both adapters' have the name that the documentation gives, so the program is put
+/// aside before the other one takes its place.
+fn example(adapter: &str) -> Result<PathBuf> {
+    Run::cargo().args(["build", "--package", adapter, "--example", "oauth_login"]).go()?;
+    let suffix = std::env::consts::EXE_SUFFIX;
+    let target = workspace::target_dir()?;
+    let aside = target.join(format!("interop-{adapter}{suffix}"));
+    fs::copy(target.join("debug/examples").join(format!("oauth_login{suffix}")), &aside)?;
+    Ok(aside)
+}
