@@ -24,8 +24,7 @@ class OAuth2Crate(Scenario):
         self.assertIn("/device?user_code=", shown)
         words = [word for word, _ in said]
         self.assertEqual(words[:3], ["sleep", "sleep", "token"])
-        self.assertIn(("scope", "openid email"), said)
-        self.assertIn(("life", "3600"), said)
+        self.assertEqual(said[3:5], [("scope", "openid email"), ("life", "3600")])
 
     def test_a_refresh_token_is_rotated_and_good_once(self):
         server = self.serve("--approve", "auto", *self.CLIENTS)
