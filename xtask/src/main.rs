@@ -7,11 +7,13 @@ mod bench;
 mod clock_ban;
 mod demo;
 mod examples;
+mod explore;
 mod fuzz;
 mod instructions;
 mod interop;
 mod peers;
 mod shell;
+mod simulate;
 mod steps;
 mod test;
 mod tidy;
@@ -64,6 +66,18 @@ pub(crate) const TASKS: &[Task] = &[
         run: fuzz::task,
     },
     Task {
+        name: "explore",
+        flags: "[--seconds N]",
+        about: "every short history of the two machines, as deep as two minutes allow",
+        run: explore::task,
+    },
+    Task {
+        name: "simulate",
+        flags: "[--seed S] [--devices N] [--hours H]",
+        about: "many devices in a bad world at virtual time; [--faults none|normal|harsh], [--machine], …",
+        run: simulate::task,
+    },
+    Task {
         name: "bench",
         flags: "[--instructions] [CRATE]…",
         about: "run the benchmarks; --instructions counts instructions and allocations beside peers",
@@ -94,12 +108,12 @@ fn run(args: &[String]) -> Result<()> {
 fn help(_: &[String]) -> Result<()> {
     println!("cargo xtask TASK\n");
     for task in TASKS {
-        println!("  {:<34}{}", format!("{} {}", task.name, task.flags), task.about);
+        println!("  {:<46}{}", format!("{} {}", task.name, task.flags), task.about);
     }
     println!("\nSteps of `test`, in order (for --only):\n");
     for step in test::STEPS {
         let slow = if step.slow { " (left out by --fast)" } else { "" };
-        println!("  {:<34}{}{slow}", step.name, step.about);
+        println!("  {:<46}{}{slow}", step.name, step.about);
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::shell::Run;
 use crate::steps::{self, Step};
-use crate::{clock_ban, demo, examples, fuzz, interop, tidy, workspace};
+use crate::{clock_ban, demo, examples, fuzz, interop, simulate, tidy, workspace};
 
 /// What `cargo xtask test` runs.
 pub(crate) const STEPS: &[Step] = &[
@@ -24,6 +24,12 @@ pub(crate) const STEPS: &[Step] = &[
         about: "the adapters' examples sign in to our server",
         slow: false,
         run: examples::step,
+    },
+    Step {
+        name: "simulate",
+        about: "clients and authority in small bad worlds of several seeds",
+        slow: false,
+        run: simulate::step,
     },
     Step { name: "doc", about: "the documentation builds without a warning", slow: false, run: doc },
     Step {

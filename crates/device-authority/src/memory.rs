@@ -1,5 +1,6 @@
 //! A bounded store in memory: pure itself, so that a simulation can use it as well as a server.
 
+mod capacity;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,76 +11,13 @@ use oidc_proto::{
     StartDeviceAuthorizationRequest, Token,
 };
 
+pub use self::capacity::{Capacity, Counts};
 use self::table::Table;
 use crate::{
     Change, ClientRecord, DeviceRecord, Entropy, GrantKey, GuessRecord, Moment, PersonError, Policy, Records,
     RefreshRecord, Review, Selector, Source, Standing, UserCode, Verdict, count_guess, create_token, decide,
     may_guess, register_client, register_oauth_client, review, revoke_token, start_device_authorization,
 };
-
-/// How much a [`Memory`] may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Capacity {
-    /// Registrations; at about 5 KiB each at most. Default: 100,000.
-    pub clients: usize,
-    /// Devices, from their request until they are forgotten; at about 3 KiB each at most. Default: 100,000.
-    pub devices: usize,
-    /// Chains of refresh tokens. Default: 100,000.
-    pub chains: usize,
-    /// Sources of wrong codes. Default: 10,000.
-    pub sources: usize,
-}
-
-impl Default for Capacity {
-    fn default() -> Self {
-        Self { clients: 100_000, devices: 100_000, chains: 100_000, sources: 10_000 }
-    }
-}
-
-impl Capacity {
-    /// The same capacity with room for this many registrations.
-    #[must_use]
-    pub const fn with_clients(mut self, count: usize) -> Self {
-        self.clients = count;
-        self
-    }
-
-    /// The same capacity with room for this many devices.
-    #[must_use]
-    pub const fn with_devices(mut self, count: usize) -> Self {
-        self.devices = count;
-        self
-    }
-
-    /// The same capacity with room for this many chains of refresh tokens.
-    #[must_use]
-    pub const fn with_chains(mut self, count: usize) -> Self {
-        self.chains = count;
-        self
-    }
-
-    /// The same capacity with room for this many sources of wrong codes.
-    #[must_use]
-    pub const fn with_sources(mut self, count: usize) -> Self {
-        self.sources = count;
-        self
-    }
-}
-
-/// How much a [`Memory`] holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Counts {
-    /// Registrations.
-    pub clients: usize,
-    /// Devices that are not forgotten yet.
-    pub devices: usize,
-    /// Chains of refresh tokens.
-    pub chains: usize,
-    /// Sources of wrong codes.
-    pub sources: usize,
-}
 
 /// A bounded store in memory: it loads, decides and commits.
 ///
@@ -88,7 +26,9 @@ pub struct Counts {
 /// it has given up devices whose token was collected, which are kept only to notice a code that turns up again. Of
 /// refresh chains and guess records it drops the one that ends first, because a refusal there would take a granted token
 /// away or stop the counting.
-#[derive(Debug)]
+///
+/// A clone is a snapshot: what a server that restarts from a copy would know.
+#[derive(Clone, Debug)]
 pub struct Memory {
     clients: Table<String, ClientRecord>,
     devices: Table<Selector, DeviceRecord>,
@@ -258,6 +198,24 @@ impl Memory {
         let change = decide(self.devices.find(&selector), verdict, now)?;
         self.commit([change]);
         Ok(())
+    }
+
+    /// The client of this id, if it is known.
+    #[must_use]
+    pub fn client(&self, id: &str) -> Option<&ClientRecord> {
+        self.clients.find(id)
+    }
+
+    /// The chain of refresh tokens that this one is or was of, if it is known.
+    #[must_use]
+    pub fn chain(&self, selector: Selector) -> Option<&RefreshRecord> {
+        self.chains.find(&selector)
+    }
+
+    /// The wrong codes of this source, or of [`Source::EVERYONE`], if there were any lately.
+    #[must_use]
+    pub fn guesses(&self, source: Source) -> Option<&GuessRecord> {
+        if source == Source::EVERYONE { self.guesses_of_all.as_ref() } else { self.guesses.find(&source) }
     }
 
     /// The device of this code, if it is known.

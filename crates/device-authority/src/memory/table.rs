@@ -40,7 +40,7 @@ impl Forgettable for GuessRecord {
 }
 
 /// Records by key, and the keys in the order in which the records may be forgotten.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Table<K, V> {
     records: BTreeMap<K, V>,
     order: BTreeSet<(Moment, K)>,

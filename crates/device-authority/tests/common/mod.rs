@@ -11,6 +11,7 @@ use oidc_proto::{
 
 pub const START_URL: &str = "https://d-1234567890.awsapps.com/start";
 
+#[derive(Clone)]
 pub struct Bench {
     pub policy: Policy,
     pub store: Memory,

@@ -1,0 +1,90 @@
+//! One device: a client machine, its clock, the person beside it, and what was seen of them.
+
+use device_flow::{DeviceFlow, Outcome, Policy, Ticket};
+use oidc_proto::{
+    CreateTokenRequest, Grant, Operation, RegisterClientRequest, Registration, Secret, ServerRequest,
+    StartDeviceAuthorizationRequest,
+};
+
+use crate::clock::Clock;
+use crate::ledger::Code;
+use crate::observer::Observer;
+use crate::plan::Plan;
+use crate::rng::Rng;
+use crate::world::tick;
+
+pub(crate) struct Device {
+    /// Gone once it has ended.
+    pub(crate) flow: Option<DeviceFlow>,
+    pub(crate) clock: Clock,
+    pub(crate) rng: Rng,
+    pub(crate) observer: Observer,
+    /// The request under way, by number.
+    pub(crate) ticket: Option<(u32, Ticket)>,
+    pub(crate) requests: u32,
+    pub(crate) prompts: u32,
+    pub(crate) user_code: String,
+    pub(crate) plan: Option<Plan>,
+    /// Every code that the server gave to it, and the one that the client has.
+    pub(crate) codes: Vec<Code>,
+    pub(crate) current: Option<usize>,
+    pub(crate) device_code: Option<Secret>,
+    /// How often the server had forgotten everything when the device appeared.
+    pub(crate) generation: u32,
+    pub(crate) cancelled: bool,
+}
+
+impl Device {
+    pub(crate) fn new(
+        rng: Rng,
+        clock: Clock,
+        policy: Policy,
+        cached: Option<Registration>,
+        now: u64,
+        generation: u32,
+    ) -> Self {
+        Self {
+            flow: Some(DeviceFlow::new(policy, cached, tick(clock.shows(now)))),
+            clock,
+            rng,
+            observer: Observer::default(),
+            ticket: None,
+            requests: 0,
+            prompts: 0,
+            user_code: String::new(),
+            plan: None,
+            codes: Vec::new(),
+            current: None,
+            device_code: None,
+            generation,
+            cancelled: false,
+        }
+    }
+
+    pub(crate) fn code(&mut self) -> Option<&mut Code> {
+        self.codes.get_mut(self.current?)
+    }
+
+    pub(crate) fn outcome(&self) -> Option<&Outcome> {
+        self.flow.as_ref().and_then(DeviceFlow::outcome)
+    }
+
+    /// What the client's request says, for a world without a wire.
+    pub(crate) fn plain(&self, operation: Operation) -> Option<ServerRequest> {
+        let flow = self.flow.as_ref()?;
+        let client = || flow.registration().map(|registration| registration.client.clone());
+        Some(match operation {
+            Operation::RegisterClient => {
+                let ask = RegisterClientRequest::new(&flow.policy().client_name);
+                ServerRequest::RegisterClient(ask.with_scopes(&flow.policy().scopes))
+            }
+            Operation::StartDeviceAuthorization => ServerRequest::StartDeviceAuthorization(
+                StartDeviceAuthorizationRequest::new(client()?, &flow.policy().start_url),
+            ),
+            _ => ServerRequest::CreateToken(CreateTokenRequest::new(
+                client()?,
+                Grant::DeviceCode { device_code: self.device_code.clone()? },
+            )),
+        })
+    }
+}

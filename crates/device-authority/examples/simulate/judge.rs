@@ -1,0 +1,112 @@
+//! Whether a client's outcome is the truth: consistent with what the person did, what the server did, and what the
+//! network did.
+
+use device_flow::{Expiry, Outcome};
+use oidc_proto::FaultCode;
+
+use crate::device::Device;
+use crate::faults::SECOND;
+use crate::ledger::Fate;
+
+/// How a sign-in ended, for the summary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Ending {
+    Granted,
+    Denied,
+    ExpiredByClock,
+    ExpiredByService,
+    Rejected,
+    Cancelled,
+    /// The code was spent on a token that did not arrive, and the client says so.
+    GrantLost(Fate),
+    /// The client says that a grant may be lost, and none was given.
+    FalseAlarm(&'static str),
+    /// The code was spent on a token that did not arrive, and the client says something else.
+    LossUnnoticed(Fate),
+    Unreachable,
+}
+
+/// What judging needs to know of the world.
+pub(crate) struct Circumstances {
+    pub(crate) now: u64,
+    pub(crate) generation: u32,
+    pub(crate) interval: u64,
+    pub(crate) is_faultless: bool,
+}
+
+/// How long the server remembers a dead code.
+const REMEMBERED: u64 = 600 * SECOND;
+
+/// # Errors
+/// What is wrong with the outcome.
+pub(crate) fn judge(device: &Device, outcome: &Outcome, at: &Circumstances) -> Result<Ending, String> {
+    let code = device.current.and_then(|current| device.codes.get(current));
+    let grant = code.and_then(|code| code.grant);
+    let forgot = at.generation != device.generation;
+    let wrong = |what: &str| Err(format!("the outcome is `{outcome}`, and {what}"));
+
+    if at.is_faultless
+        && let Some(code) = code
+        && code.approved.is_some_and(|when| when + at.interval + SECOND < code.dies)
+        && !matches!(outcome, Outcome::Granted { .. })
+    {
+        return wrong("the person had approved in good time");
+    }
+    let ending = match outcome {
+        Outcome::Granted { token, .. } => {
+            let fingerprint = crate::ledger::fingerprint(&token.access_token);
+            if grant.is_none_or(|grant| grant.fingerprint != fingerprint) {
+                return wrong("the server gave no such token for this code");
+            }
+            return Ok(Ending::Granted);
+        }
+        Outcome::Denied(_) if code.is_some_and(|code| code.denied) => return Ok(Ending::Denied),
+        Outcome::Denied(_) => return wrong("nobody has denied it"),
+        Outcome::Cancelled if device.cancelled => Ending::Cancelled,
+        Outcome::Cancelled => return wrong("nobody has cancelled it"),
+        Outcome::GrantLost(_) if device.observer.doubtful == 0 => return wrong("no answer was lost"),
+        Outcome::GrantLost(_) => {
+            return Ok(match grant {
+                Some(grant) => Ending::GrantLost(grant.fate),
+                None => Ending::FalseAlarm(match code {
+                    _ if forgot => "the server had forgotten the code",
+                    Some(code) if code.approved.is_some() => "approved, and expired before the next poll",
+                    Some(code) if code.denied => "denied, and expired before the next poll",
+                    _ => "the code expired undecided",
+                }),
+            });
+        }
+        Outcome::Expired(Expiry::Clock(_)) if !device.observer.is_past_deadline() => {
+            return wrong("the code lives by the client's clock");
+        }
+        Outcome::Expired(Expiry::Clock(_)) => Ending::ExpiredByClock,
+        Outcome::Expired(_) if code.is_none_or(|code| at.now < code.dies) => {
+            return wrong("the code lives by the server's clock");
+        }
+        Outcome::Expired(_) => Ending::ExpiredByService,
+        Outcome::Rejected { fault, .. } => {
+            let gone = code.is_some_and(|code| at.now >= code.dies + REMEMBERED);
+            let no_good = fault.code == FaultCode::InvalidGrant && (grant.is_some() || gone);
+            if !forgot && !no_good {
+                return wrong("the server knows the client and the code");
+            }
+            Ending::Rejected
+        }
+        Outcome::Unreachable { .. } if !at.is_faultless => Ending::Unreachable,
+        _ => return wrong("that cannot be"),
+    };
+    // A token went out and did not arrive: the client should say so, unless it has no way to know, the server has
+    // forgotten since that there was one, or it says that it never got an answer at all.
+    match grant {
+        None => Ok(ending),
+        Some(grant)
+            if grant.fate == Fate::AnsweredACopy
+                || device.cancelled
+                || forgot
+                || ending == Ending::Unreachable =>
+        {
+            Ok(Ending::LossUnnoticed(grant.fate))
+        }
+        Some(grant) => wrong(&format!("a token had gone out for it: {}", grant.fate.text())),
+    }
+}

@@ -1,0 +1,118 @@
+//! Watches the server from outside: which codes it gave to a device, what the person said to each, and what came of it.
+
+use device_authority::{Selector, UserCode, Verdict};
+use oidc_proto::{DeviceAuthorization, Secret};
+
+/// A code that the server gave to a device; a repeated request can bring several.
+#[derive(Clone, Debug)]
+pub(crate) struct Code {
+    pub(crate) selector: Selector,
+    pub(crate) user_code: UserCode,
+    /// Which life of the server it is from.
+    pub(crate) generation: u32,
+    pub(crate) dies: u64,
+    pub(crate) approved: Option<u64>,
+    pub(crate) denied: bool,
+    pub(crate) grant: Option<Grant>,
+}
+
+/// A token that was given for a code.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Grant {
+    pub(crate) fingerprint: u64,
+    pub(crate) fate: Fate,
+}
+
+/// What became of the answer with the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Fate {
+    Arrived,
+    OnItsWay,
+    LostOnTheWay,
+    CameTooLate,
+    HiddenByAGateway,
+    AnsweredACopy,
+    NobodyLeftToHear,
+}
+
+impl Fate {
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Self::Arrived => "arrived",
+            Self::OnItsWay => "on its way",
+            Self::LostOnTheWay => "the answer was lost on the way",
+            Self::CameTooLate => "the answer came after the client had given the request up",
+            Self::HiddenByAGateway => "a gateway hid the answer",
+            Self::AnsweredACopy => "a copy of a request, or one long given up, spent the code",
+            Self::NobodyLeftToHear => "the sign-in had been given up",
+        }
+    }
+}
+
+impl Code {
+    pub(crate) fn new(codes: &DeviceAuthorization, generation: u32, now: u64) -> Option<Self> {
+        Some(Self {
+            selector: Selector::of(&codes.device_code)?,
+            user_code: UserCode::typed(&codes.user_code)?,
+            generation,
+            dies: now + codes.expires_in.as_micros() as u64,
+            approved: None,
+            denied: false,
+            grant: None,
+        })
+    }
+
+    /// The server has accepted what the person said.
+    pub(crate) fn decided(&mut self, verdict: Verdict, generation: u32, now: u64) -> Result<(), String> {
+        if self.approved.is_some() || self.denied {
+            return Err("a decision was taken back".to_owned());
+        }
+        if now >= self.dies {
+            return Err("a dead code was decided on".to_owned());
+        }
+        if self.generation != generation {
+            return Err("a code that the server has forgotten was decided on".to_owned());
+        }
+        match verdict {
+            Verdict::Approve => self.approved = Some(now),
+            _ => self.denied = true,
+        }
+        Ok(())
+    }
+
+    /// The server gives a token for the code.
+    pub(crate) fn granted(&mut self, token: &Secret, generation: u32, now: u64) -> Result<(), String> {
+        if self.approved.is_none() {
+            return Err("a token without an approval".to_owned());
+        }
+        if self.denied {
+            return Err("a token for a denied code".to_owned());
+        }
+        if self.grant.is_some() {
+            return Err("a second token for one code".to_owned());
+        }
+        if now >= self.dies {
+            return Err("a token for a dead code".to_owned());
+        }
+        if self.generation != generation {
+            return Err("a token for a code that the server has forgotten".to_owned());
+        }
+        self.grant = Some(Grant { fingerprint: fingerprint(token), fate: Fate::OnItsWay });
+        Ok(())
+    }
+
+    /// What became of the answer with the token, if that is not settled yet.
+    pub(crate) fn settle(&mut self, fate: Fate) {
+        if let Some(grant) = &mut self.grant
+            && grant.fate == Fate::OnItsWay
+        {
+            grant.fate = fate;
+        }
+    }
+}
+
+/// Tells tokens apart without keeping them (FNV-1a).
+pub(crate) fn fingerprint(token: &Secret) -> u64 {
+    let bytes = token.expose().bytes();
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+}

@@ -1,0 +1,36 @@
+//! What a simulation must not know and its report may: real time, real memory, and the command line.
+
+/// Real time.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the report says how long it took; nothing simulated depends on it"
+)]
+pub(crate) fn now() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a program reads its command line")]
+pub(crate) fn arguments() -> impl Iterator<Item = String> {
+    std::env::args().skip(1)
+}
+
+/// Resident memory in bytes, now; 0 where there is no `/proc`.
+pub(crate) fn memory() -> u64 {
+    status("VmRSS:")
+}
+
+/// The most resident memory in bytes so far.
+pub(crate) fn peak_memory() -> u64 {
+    status("VmHWM:")
+}
+
+pub(crate) fn mebibytes(bytes: u64) -> String {
+    format!("{} MiB", bytes >> 20)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the report says how much memory it took")]
+fn status(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse().map_or(0, |kibibytes: u64| kibibytes << 10)
+}

@@ -1,0 +1,150 @@
+//! The way there and back: requests and answers that are late, lost, doubled, overtaken or hidden.
+
+use device_authority::Selector;
+use device_flow::{Failure, Reply, Ticket};
+use oidc_proto::Request;
+
+use crate::device::Device;
+use crate::faults::SECOND;
+use crate::ledger::{Code, Fate};
+use crate::queue::{Event, InFlight};
+use crate::server::{Answered, Asked, Served, gateway_page};
+use crate::world::{Law, World, tick};
+
+/// How long a client waits for an answer.
+const CLIENT_PATIENCE: u64 = 10 * SECOND;
+
+impl World<'_> {
+    pub(crate) fn send(&mut self, id: u32, device: &mut Device, request: &Request) -> Law {
+        let (faults, now, number) = (&self.config.faults, self.now, device.requests);
+        let operation = request.operation();
+        self.summary.requests += 1;
+        self.tell(id, || format!("sends {operation}, request {number}"));
+        let rng = &mut device.rng;
+        if self.server.is_down(now) || rng.chance(faults.refused) {
+            self.queue.plan(now + faults.delay(rng), id, Event::Refused(number));
+            return Ok(());
+        }
+        let arrives = now + faults.delay(rng);
+        let is_lost = rng.chance(faults.lost_request);
+        if is_lost || arrives >= now + CLIENT_PATIENCE {
+            self.queue.plan(now + CLIENT_PATIENCE, id, Event::TimedOut(number));
+        }
+        let second = rng.chance(faults.twice).then(|| now + faults.delay(rng));
+        let asked = if self.config.wire {
+            Asked::Wire(request.clone())
+        } else {
+            Asked::Plain(device.plain(operation).ok_or("a request that nobody can make")?)
+        };
+        if let Some(at) = second {
+            self.summary.copies += 1;
+            let copy = InFlight { number, sent: now, is_copy: true, asked: asked.clone() };
+            self.queue.plan(at, id, Event::AtServer(Box::new(copy)));
+        }
+        if !is_lost {
+            let first = InFlight { number, sent: now, is_copy: false, asked };
+            self.queue.plan(arrives, id, Event::AtServer(Box::new(first)));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn serve(&mut self, id: u32, device: &mut Device, request: &InFlight) -> Law {
+        let (faults, now) = (&self.config.faults, self.now);
+        let given_up = request.sent + CLIENT_PATIENCE;
+        if self.server.is_down(now) {
+            if !request.is_copy {
+                self.queue.plan(given_up.max(now), id, Event::TimedOut(request.number));
+            }
+            return Ok(());
+        }
+        let (served, mut answered) = self.server.serve(now, &request.asked);
+        let generation = self.server.generation;
+        match served {
+            Served::Authorized(codes) => {
+                let code = Code::new(&codes, generation, now).ok_or("codes that are none")?;
+                device.codes.push(code);
+            }
+            Served::Granted { code, access_token } => {
+                let code = device.codes.iter_mut().find(|known| Some(known.selector) == code);
+                let code = code.ok_or("a token for a code that this device was not given")?;
+                code.granted(&access_token, generation, now)?;
+                if request.is_copy || now >= given_up {
+                    code.settle(Fate::AnsweredACopy);
+                } else if device.cancelled {
+                    code.settle(Fate::NobodyLeftToHear);
+                }
+                self.tell(id, || "the server grants".to_owned());
+            }
+            Served::Refused(code) => self.tell(id, || format!("the server says {code}")),
+            Served::Registered => {}
+        }
+        if request.is_copy {
+            return Ok(());
+        }
+        let rng = &mut device.rng;
+        let arrives = now + faults.delay(rng);
+        let fate = if rng.chance(faults.lost_reply) {
+            Fate::LostOnTheWay
+        } else if arrives >= given_up {
+            Fate::CameTooLate
+        } else if rng.chance(faults.gateway) {
+            answered = Answered::Wire(gateway_page(rng.chance(5000).then(|| rng.between(1, 20))));
+            Fate::HiddenByAGateway
+        } else {
+            Fate::OnItsWay
+        };
+        if fate != Fate::OnItsWay {
+            device.codes.iter_mut().for_each(|code| code.settle(fate));
+            self.tell(id, || format!("the answer: {}", fate.text()));
+        }
+        match fate {
+            Fate::LostOnTheWay | Fate::CameTooLate => {
+                self.queue.plan(given_up.max(now), id, Event::TimedOut(request.number));
+            }
+            _ => self.queue.plan(arrives, id, Event::AtClient(request.number, Box::new(answered))),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn answer(&mut self, id: u32, device: &mut Device, number: u32, answered: Answered) -> Law {
+        let Some((_, ticket)) = device.ticket.take_if(|(awaited, _)| *awaited == number) else {
+            return Ok(());
+        };
+        let reply = match answered {
+            Answered::Plain(reply) => reply,
+            Answered::Wire(response) => Reply::decode(&ticket, &response),
+        };
+        match &reply {
+            Reply::Authorized(codes) => {
+                let selector = Selector::of(&codes.device_code);
+                device.current = device.codes.iter().position(|code| Some(code.selector) == selector);
+                device.device_code = Some(codes.device_code.clone());
+            }
+            Reply::Granted(_) => {
+                if let Some(code) = device.code() {
+                    code.settle(Fate::Arrived);
+                }
+            }
+            _ => {}
+        }
+        self.hear(id, device, ticket, reply)
+    }
+
+    pub(crate) fn fail(&mut self, id: u32, device: &mut Device, number: u32, failure: Failure) -> Law {
+        let Some((_, ticket)) = device.ticket.take_if(|(awaited, _)| *awaited == number) else {
+            return Ok(());
+        };
+        self.tell(id, || format!("request {number}: {failure}"));
+        self.hear(id, device, ticket, Reply::Failed(failure))
+    }
+
+    pub(crate) fn hear(&mut self, id: u32, device: &mut Device, ticket: Ticket, reply: Reply) -> Law {
+        let shown = device.clock.shows(self.now);
+        device.observer.see(shown);
+        let operation = ticket.operation();
+        device.observer.hears(operation, &reply);
+        let Some(flow) = &mut device.flow else { return Ok(()) };
+        flow.on_reply(ticket, tick(shown), reply).map_err(|misuse| misuse.to_string())?;
+        self.drive(id, device)
+    }
+}

@@ -1,0 +1,71 @@
+//! What people do: the one who owns the device, and the thief.
+
+use device_authority::{PersonError, UserCode, Verdict};
+use oidc_proto::FaultCode;
+
+use crate::device::Device;
+use crate::faults::SECOND;
+use crate::plan::PATIENCE;
+use crate::queue::Event;
+use crate::world::{Law, World};
+
+impl World<'_> {
+    pub(crate) fn person(&mut self, id: u32, device: &mut Device, prompt: u32) -> Law {
+        if prompt != device.prompts {
+            return Ok(());
+        }
+        let Some(plan) = &mut device.plan else { return Ok(()) };
+        if self.server.is_down(self.now) {
+            plan.tries += 1;
+            if plan.tries < PATIENCE {
+                self.queue.plan(self.now + 5 * SECOND, id, Event::Person(prompt));
+            }
+            return Ok(());
+        }
+        if plan.typos > 0 {
+            plan.typos -= 1;
+            self.summary.typos += 1;
+            let seen = self.server.person(self.now, id, "BBBB-BBBB", Verdict::Approve);
+            if !matches!(seen, Err(PersonError::Unknown | PersonError::TooManyGuesses(_))) {
+                return Err(format!("a code that does not exist was answered with {seen:?}"));
+            }
+            self.queue.plan(self.now + 3 * SECOND, id, Event::Person(prompt));
+            return Ok(());
+        }
+        let verdict = plan.verdict;
+        let seen = self.server.person(self.now, id, &device.user_code, verdict);
+        self.tell(id, || format!("the person says {verdict:?}: {seen:?}"));
+        let typed = UserCode::typed(&device.user_code);
+        let code = device
+            .codes
+            .iter_mut()
+            .find(|code| Some(code.user_code) == typed)
+            .ok_or("a code from nowhere")?;
+        let is_forgotten = code.generation != self.server.generation || self.now >= code.dies + 600 * SECOND;
+        match seen {
+            Ok(()) => code.decided(verdict, self.server.generation, self.now),
+            Err(PersonError::TooManyGuesses(limit)) => {
+                let wait = limit.wait.as_micros() as u64 + SECOND;
+                self.queue.plan(self.now + wait, id, Event::Person(prompt));
+                Ok(())
+            }
+            Err(PersonError::Unknown) if is_forgotten => Ok(()),
+            Err(PersonError::Expired) if self.now >= code.dies => Ok(()),
+            Err(error) => Err(format!("the person was told: {error}")),
+        }
+    }
+
+    pub(crate) fn theft(&mut self, id: u32, device: &Device) -> Law {
+        let Some(device_code) = device.device_code.clone() else { return Ok(()) };
+        if self.server.is_down(self.now) {
+            return Ok(());
+        }
+        self.summary.thefts += 1;
+        self.tell(id, || "a thief presents its code".to_owned());
+        match self.server.theft(self.now, device_code) {
+            Err(fault) if fault.code == FaultCode::InvalidGrant => Ok(()),
+            Err(fault) => Err(format!("a thief was told: {fault}")),
+            Ok(_) => Err("a code was accepted from another client".to_owned()),
+        }
+    }
+}

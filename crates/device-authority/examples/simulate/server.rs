@@ -1,0 +1,185 @@
+//! The server: the authority, the wire before it, and restarts that it survives with or without its memory.
+
+use std::time::Duration;
+
+use device_authority::{Capacity, Memory, Moment, PersonError, Policy, Selector, SlowDown, Source, Verdict};
+use device_flow::Reply;
+use oidc_proto::{
+    Body, Client, CreateTokenRequest, DeviceAuthorization, Dialect, Fault, FaultCode, Grant,
+    RegisterClientRequest, Request, Secret, ServerRequest, StartDeviceAuthorizationRequest, Token,
+};
+
+use crate::rng::Rng;
+
+/// A request as it travels: in bytes, or as it is.
+#[derive(Clone)]
+pub(crate) enum Asked {
+    Wire(Request),
+    Plain(ServerRequest),
+}
+
+/// An answer as it travels.
+pub(crate) enum Answered {
+    Wire(http::Response<Body>),
+    Plain(Reply),
+}
+
+/// What the server did, for those who watch it.
+pub(crate) enum Served {
+    Registered,
+    Authorized(DeviceAuthorization),
+    Granted { code: Option<Selector>, access_token: Secret },
+    Refused(FaultCode),
+}
+
+const DIALECT: Dialect = Dialect::Aws;
+const EPOCH: Duration = Duration::from_secs(1_700_000_000);
+pub(crate) const DEVICE_TTL: Duration = Duration::from_secs(600);
+
+pub(crate) struct Server {
+    memory: Memory,
+    policy: Policy,
+    capacity: Capacity,
+    rng: Rng,
+    /// How often it has forgotten everything.
+    pub(crate) generation: u32,
+    pub(crate) down_until: u64,
+    thief: Option<Client>,
+}
+
+impl Server {
+    pub(crate) fn new(seed: u64, devices: u32, interval: u64) -> Self {
+        let room = 2 * devices as usize + 1000;
+        let capacity = Capacity::default().with_clients(room).with_devices(room).with_chains(room);
+        let policy = Policy::default()
+            .with_interval(Duration::from_secs(interval))
+            .with_device_ttl(DEVICE_TTL)
+            .with_slow_down(SlowDown::Strict);
+        Self {
+            memory: Memory::new(capacity),
+            policy,
+            capacity,
+            rng: Rng::of(seed, u64::MAX),
+            generation: 0,
+            down_until: 0,
+            thief: None,
+        }
+    }
+
+    /// Goes down at once and comes back at `until`.
+    pub(crate) fn restart(&mut self, forgets: bool, until: u64) {
+        self.down_until = until;
+        if forgets {
+            self.memory = Memory::new(self.capacity);
+            self.generation += 1;
+            self.thief = None;
+        }
+    }
+
+    pub(crate) const fn is_down(&self, now: u64) -> bool {
+        now < self.down_until
+    }
+
+    pub(crate) fn serve(&mut self, now: u64, asked: &Asked) -> (Served, Answered) {
+        match asked {
+            Asked::Plain(request) => {
+                let (served, reply) = self.decide(now, request);
+                (served, Answered::Plain(reply))
+            }
+            Asked::Wire(request) => {
+                let decoded = DIALECT
+                    .operation(request.method(), request.uri().path())
+                    .and_then(|operation| DIALECT.decode_request(operation, request.body().as_ref()));
+                let (served, reply) = match decoded {
+                    Ok(request) => self.decide(now, &request),
+                    Err(fault) => (Served::Refused(fault.code.clone()), Reply::Fault(fault)),
+                };
+                (served, Answered::Wire(encoded(&reply)))
+            }
+        }
+    }
+
+    fn decide(&mut self, now: u64, request: &ServerRequest) -> (Served, Reply) {
+        let (memory, policy, now) = (&mut self.memory, &self.policy, moment(now));
+        let mut entropy = self.rng.entropy();
+        match request {
+            ServerRequest::RegisterClient(ask) => {
+                match memory.register_client(policy, ask, now, &mut entropy) {
+                    Ok(registration) => (Served::Registered, Reply::Registered(registration)),
+                    Err(fault) => refused(fault),
+                }
+            }
+            ServerRequest::StartDeviceAuthorization(ask) => {
+                match memory.start_device_authorization(policy, ask, now, &mut entropy) {
+                    Ok(codes) => (Served::Authorized(codes.clone()), Reply::Authorized(codes)),
+                    Err(fault) => refused(fault),
+                }
+            }
+            ServerRequest::CreateToken(ask) => match memory.create_token(policy, ask, now, &mut entropy) {
+                Ok(token) => {
+                    let code = match &ask.grant {
+                        Grant::DeviceCode { device_code } => Selector::of(device_code),
+                        _ => None,
+                    };
+                    (
+                        Served::Granted { code, access_token: token.access_token.clone() },
+                        Reply::Granted(token),
+                    )
+                }
+                Err(fault) => refused(fault),
+            },
+        }
+    }
+
+    /// A person types a code.
+    pub(crate) fn person(
+        &mut self,
+        now: u64,
+        device: u32,
+        typed: &str,
+        verdict: Verdict,
+    ) -> Result<(), PersonError> {
+        let home = Source::of(core::net::Ipv4Addr::from_bits(0x0a00_0000 + device).into());
+        self.memory.decide(&self.policy, Some(home), typed, verdict, moment(now))
+    }
+
+    /// Another client, properly registered, presents a code that is not its own.
+    pub(crate) fn theft(&mut self, now: u64, device_code: Secret) -> Result<Token, Fault> {
+        let mut entropy = self.rng.entropy();
+        if self.thief.is_none() {
+            let ask = RegisterClientRequest::new("thief").with_scopes(["sso:account:access"]);
+            let made = self.memory.register_client(&self.policy, &ask, moment(now), &mut entropy);
+            self.thief = made.ok().map(|registration| registration.client);
+        }
+        let Some(client) = self.thief.clone() else { return Err(Fault::new(FaultCode::InvalidClient)) };
+        let ask = CreateTokenRequest::new(client, Grant::DeviceCode { device_code });
+        self.memory.create_token(&self.policy, &ask, moment(now), &mut entropy)
+    }
+}
+
+fn refused(fault: Fault) -> (Served, Reply) {
+    (Served::Refused(fault.code.clone()), Reply::Fault(fault))
+}
+
+fn encoded(reply: &Reply) -> http::Response<Body> {
+    match reply {
+        Reply::Registered(answer) => DIALECT.encode_success::<RegisterClientRequest>(answer),
+        Reply::Authorized(answer) => DIALECT.encode_success::<StartDeviceAuthorizationRequest>(answer),
+        Reply::Granted(answer) => DIALECT.encode_success::<CreateTokenRequest>(answer),
+        Reply::Fault(fault) => DIALECT.encode_fault(fault),
+        other => panic!("a server does not say {other:?}"),
+    }
+}
+
+fn moment(now: u64) -> Moment {
+    Moment::new(EPOCH + Duration::from_micros(now))
+}
+
+/// A gateway's page, after the server has answered it; some ask for patience.
+pub(crate) fn gateway_page(retry_after: Option<u64>) -> http::Response<Body> {
+    let mut page = http::Response::builder().status(502).header("content-type", "text/html");
+    if let Some(seconds) = retry_after {
+        page = page.header("retry-after", seconds.to_string());
+    }
+    page.body(Body::new(b"<html><h1>502 Bad Gateway</h1></html>".to_vec())).expect("a well-formed page")
+}

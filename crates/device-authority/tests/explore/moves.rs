@@ -1,0 +1,81 @@
+//! What can happen next: the person's, the clients' and the attacker's moves, and the steps of time that matter.
+
+use crate::history::World;
+use crate::history::op::{By, Decision, Op, Which};
+
+/// From where the person types, and from where the attacker does.
+const PERSON: usize = 0;
+const ATTACKER: usize = 1;
+pub(crate) const SOURCES: usize = 2;
+
+/// Who takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cast {
+    /// Two devices, the person, the attacker who also guesses, and a clock that may step back.
+    Full,
+    /// One device, the person, an attacker who presents codes and tokens, and a clock that goes forward.
+    Small,
+}
+
+impl Cast {
+    pub(crate) const fn devices(self) -> usize {
+        match self {
+            Self::Full => 2,
+            Self::Small => 1,
+        }
+    }
+}
+
+/// How far the clock steps back: just enough to undo the latest boundary, and past everything that has happened.
+const STEPS_BACK: [i64; 2] = [1, 40_000];
+
+/// Every move that makes sense here. Moves that cannot be made, such as polls without a code, are left out; moves that
+/// change nothing are made, for their answer.
+pub(crate) fn moves(world: &World, cast: Cast) -> Vec<Op> {
+    let told = &world.reference;
+    let mut moves = Vec::with_capacity(48);
+    for device in 0..told.slots.len() {
+        let code = told.code(device, 0).map(|code| &told.codes[code]);
+        // A slot asks anew once its code is of no more use: so old codes pile up to be replayed.
+        if code.is_none_or(|code| code.spent.is_some() || code.decision.is_some() || told.now >= code.dies) {
+            moves.push(Op::Start { device });
+        }
+        if code.is_some() {
+            let by = [By::Owner, By::Stranger, By::Forger];
+            moves.extend(by.map(|by| Op::Poll { device, by }));
+            let decisions = [Decision::Approve, Decision::Deny, Decision::Lapse];
+            moves.extend(decisions.map(|decision| Op::Decide { device, decision }));
+            // The attacker guesses right.
+            moves.push(Op::Peek { device, from: ATTACKER });
+        }
+        if told.code(device, 1).is_some() {
+            moves.push(Op::Replay { device });
+        }
+        if let Some(chain) = told.chain_of(device) {
+            let by = [By::Owner, By::Stranger];
+            moves.extend(by.map(|by| Op::Refresh { device, token: Which::Current, by }));
+            moves.extend(by.map(|by| Op::Revoke { device, token: Which::Current, by }));
+            if told.chains[chain].tokens > 1 {
+                moves.extend(by.map(|by| Op::Refresh { device, token: Which::Rotated, by }));
+            }
+        }
+    }
+    for client in 0..2 {
+        if told.now >= told.clients[told.registered[client]].ends {
+            moves.push(Op::Register { client });
+        }
+    }
+    moves.extend(time(told.now, told.boundaries()));
+    if cast == Cast::Full {
+        moves.extend([PERSON, ATTACKER].map(|from| Op::Guess { from }));
+        moves.extend(STEPS_BACK.map(Op::Back));
+    }
+    moves
+}
+
+/// To just before the next boundary, to it, and just past it. What lies between two boundaries is all alike.
+fn time(now: i64, boundaries: impl Iterator<Item = i64>) -> Vec<Op> {
+    let next = boundaries.filter(|boundary| *boundary > now).min();
+    let ahead = next.map_or_else(Vec::new, |next| vec![next - 1 - now, next - now, next + 1 - now]);
+    ahead.into_iter().filter(|step| *step > 0).map(Op::Wait).collect()
+}

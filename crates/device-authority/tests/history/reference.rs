@@ -1,0 +1,404 @@
+//! The rules once more, in the simplest words: a list of codes, a list of chains, and what each operation must answer.
+//!
+//! Written from RFC 8628, RFC 9700 §4.14.2 and the crate's documentation; it shares no code with it. Time is in
+//! milliseconds.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use device_authority::SlowDown;
+use oidc_proto::FaultCode;
+
+use super::op::{Answer, By, Decision, Which};
+
+/// The numbers of a policy.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    pub slow_down: SlowDown,
+    pub interval: i64,
+    pub device_ttl: i64,
+    pub remember: i64,
+    pub registration_ttl: i64,
+    pub chain_ttl: i64,
+    pub window: i64,
+    pub per_source: u32,
+    pub everyone: u32,
+}
+
+/// How many records that may be forgotten go when a new one comes.
+const SWEEP: usize = 4;
+
+/// The beginning of the text that a record is kept under: it decides which of two that end together goes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name(u64);
+
+impl Name {
+    pub fn of(text: &str) -> Self {
+        Self(text.as_bytes().first_chunk().copied().map_or(0, u64::from_be_bytes))
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    pub name: Name,
+    pub ends: i64,
+    pub known: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Code {
+    pub name: Name,
+    pub client: usize,
+    pub dies: i64,
+    pub forgotten_from: i64,
+    pub known: bool,
+    pub decision: Option<Decision>,
+    /// The token is out; with the chain that came of it.
+    pub spent: Option<usize>,
+    pub interval: i64,
+    pub last_poll: Option<i64>,
+    pub forgiven: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    pub name: Name,
+    pub code: usize,
+    pub client: usize,
+    pub ends: i64,
+    pub alive: bool,
+    /// How many tokens it has had.
+    pub tokens: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    pub began: i64,
+    pub ends: i64,
+    pub count: u32,
+}
+
+#[derive(Clone, Debug)]
+pub struct Reference {
+    pub rules: Rules,
+    pub now: i64,
+    pub clients: Vec<Client>,
+    /// The registration in each client's slot.
+    pub registered: [usize; 2],
+    pub codes: Vec<Code>,
+    /// The codes that each device's slot has had, the present one last.
+    pub slots: Vec<Vec<usize>>,
+    pub chains: Vec<Chain>,
+    pub guesses: Vec<Option<Window>>,
+    pub all_guesses: Option<Window>,
+}
+
+impl Reference {
+    pub fn new(rules: Rules, devices: usize, sources: usize) -> Self {
+        Self {
+            rules,
+            now: 0,
+            clients: Vec::new(),
+            registered: [0, 1],
+            codes: Vec::new(),
+            slots: vec![Vec::new(); devices],
+            chains: Vec::new(),
+            guesses: vec![None; sources],
+            all_guesses: None,
+        }
+    }
+
+    /// The code in this slot, or the one before it.
+    pub fn code(&self, device: usize, back: usize) -> Option<usize> {
+        self.slots[device].iter().rev().nth(back).copied()
+    }
+
+    /// The chain whose tokens a slot presents: that of its present code, or of the one before.
+    pub fn chain_of(&self, device: usize) -> Option<usize> {
+        let codes = [self.code(device, 0), self.code(device, 1)];
+        codes.into_iter().flatten().find_map(|code| self.codes[code].spent)
+    }
+
+    /// Devices take turns with the two clients.
+    pub fn client_of(&self, device: usize) -> usize {
+        self.registered[device % 2]
+    }
+
+    /// The registration that presents the credentials.
+    pub fn presenter(&self, device: usize, owner: usize, by: By) -> usize {
+        if by == By::Stranger { self.registered[(device + 1) % 2] } else { owner }
+    }
+
+    pub fn register(&mut self, slot: usize) -> Answer {
+        self.sweep_clients();
+        self.registered[slot] = self.clients.len();
+        self.clients.push(Client {
+            name: Name::default(),
+            ends: self.now + self.rules.registration_ttl,
+            known: true,
+        });
+        Answer::Registered
+    }
+
+    /// Every request for a registration makes room, also one that is refused.
+    pub fn sweep_clients(&mut self) {
+        let now = self.now;
+        let mut ended: Vec<&mut Client> =
+            self.clients.iter_mut().filter(|client| client.known && client.ends <= now).collect();
+        ended.sort_by_key(|client| (client.ends, client.name));
+        ended.into_iter().take(SWEEP).for_each(|client| client.known = false);
+    }
+
+    /// CreateToken with a grant that gets this fault from everybody who is a client.
+    pub fn refuse(&mut self, client: usize, fault: FaultCode) -> FaultCode {
+        self.sweep_chains(0);
+        if self.is_client(client) { fault } else { FaultCode::InvalidClient }
+    }
+
+    pub fn start(&mut self, device: usize) -> Answer {
+        let now = self.now;
+        let mut old: Vec<&mut Code> =
+            self.codes.iter_mut().filter(|code| code.known && code.forgotten_from <= now).collect();
+        old.sort_by_key(|code| (code.forgotten_from, code.name));
+        old.into_iter().take(SWEEP).for_each(|code| code.known = false);
+        let client = self.client_of(device);
+        if !self.is_client(client) {
+            return Answer::fault(&FaultCode::InvalidClient);
+        }
+        let dies = now + self.rules.device_ttl;
+        self.slots[device].push(self.codes.len());
+        self.codes.push(Code {
+            name: Name::default(),
+            client,
+            dies,
+            forgotten_from: dies + self.rules.remember,
+            known: true,
+            decision: None,
+            spent: None,
+            interval: self.rules.interval,
+            last_poll: None,
+            forgiven: false,
+        });
+        Answer::Started
+    }
+
+    pub fn poll(&mut self, code: usize, client: usize, by: By) -> Answer {
+        let answer = if by == By::Forger || !self.is_client(client) {
+            Err(FaultCode::InvalidClient)
+        } else {
+            self.redeem(code, client)
+        };
+        self.sweep_chains(usize::from(answer.is_ok()));
+        answer.map_or_else(|fault| Answer::fault(&fault), |()| Answer::Token)
+    }
+
+    fn redeem(&mut self, at: usize, client: usize) -> Result<(), FaultCode> {
+        let (now, mode) = (self.now, self.rules.slow_down);
+        let code = &mut self.codes[at];
+        if !code.known || code.client != client {
+            return Err(FaultCode::InvalidGrant);
+        }
+        if let Some(chain) = code.spent {
+            self.chains[chain].alive = false;
+            return Err(FaultCode::InvalidGrant);
+        }
+        if now >= code.dies || code.decision == Some(Decision::Lapse) {
+            return Err(FaultCode::ExpiredToken);
+        }
+        match code.decision {
+            Some(Decision::Deny) => return Err(FaultCode::AccessDenied),
+            Some(_) => {
+                code.spent = Some(self.chains.len());
+                let ends = now + self.rules.chain_ttl;
+                self.chains.push(Chain {
+                    name: Name::default(),
+                    code: at,
+                    client,
+                    ends,
+                    alive: true,
+                    tokens: 1,
+                });
+                return Ok(());
+            }
+            None => {}
+        }
+        // A poll that seems to come before the last one says that the clock has stepped back, and nothing else.
+        let early = code.last_poll.is_some_and(|last| now >= last && now - last < code.interval);
+        code.last_poll = Some(now);
+        let pardoned = mode == SlowDown::Off || (mode == SlowDown::Grace && !code.forgiven);
+        if early && !pardoned {
+            code.interval += 5_000;
+            return Err(FaultCode::SlowDown);
+        }
+        code.forgiven |= early && mode == SlowDown::Grace;
+        Err(FaultCode::AuthorizationPending)
+    }
+
+    pub fn refresh(&mut self, chain: usize, which: Which, client: usize, by: By) -> Answer {
+        let answer = if by == By::Forger || !self.is_client(client) {
+            Err(FaultCode::InvalidClient)
+        } else {
+            let now = self.now;
+            let chain = &mut self.chains[chain];
+            if !chain.alive || chain.client != client || now >= chain.ends {
+                Err(FaultCode::InvalidGrant)
+            } else if which == Which::Rotated {
+                chain.alive = false;
+                Err(FaultCode::InvalidGrant)
+            } else {
+                chain.tokens += 1;
+                Ok(())
+            }
+        };
+        self.sweep_chains(0);
+        answer.map_or_else(|fault| Answer::fault(&fault), |()| Answer::Token)
+    }
+
+    /// Any token of a chain stands for it, and a chain that is not there is revoked already.
+    pub fn revoke(&mut self, chain: usize, client: usize, by: By) -> Answer {
+        if by == By::Forger || !self.is_client(client) {
+            return Answer::fault(&FaultCode::InvalidClient);
+        }
+        let chain = &mut self.chains[chain];
+        if chain.alive && chain.client != client {
+            return Answer::fault(&FaultCode::InvalidGrant);
+        }
+        chain.alive = false;
+        Answer::Revoked
+    }
+
+    /// Chains that have ended go, save those that are younger than this request.
+    fn sweep_chains(&mut self, young: usize) {
+        let now = self.now;
+        let old = self.chains.len() - young;
+        let chains = self.chains[..old].iter_mut();
+        let mut ended: Vec<&mut Chain> = chains.filter(|chain| chain.alive && chain.ends <= now).collect();
+        ended.sort_by_key(|chain| (chain.ends, chain.name));
+        ended.into_iter().take(SWEEP).for_each(|chain| chain.alive = false);
+    }
+
+    /// `from` is `None` for somebody who is trusted.
+    pub fn decide(&mut self, code: usize, from: Option<usize>, decision: Decision) -> Answer {
+        let seen = self.look(code, from);
+        if seen == Answer::Reviewed {
+            self.codes[code].decision = Some(decision);
+            return Answer::Decided;
+        }
+        seen
+    }
+
+    /// A registration that has lapsed has nobody to show.
+    pub fn peek(&mut self, code: usize, from: usize) -> Answer {
+        match self.look(code, Some(from)) {
+            Answer::Reviewed if !self.is_client(self.codes[code].client) => Answer::ExpiredCode,
+            seen => seen,
+        }
+    }
+
+    fn look(&mut self, code: usize, from: Option<usize>) -> Answer {
+        if let Some(wait) = from.and_then(|from| self.over_the_limit(from)) {
+            return Answer::TooManyGuesses(wait);
+        }
+        let code = &self.codes[code];
+        if !code.known {
+            if let Some(from) = from {
+                self.count(from);
+            }
+            return Answer::UnknownCode;
+        }
+        match code.decision {
+            Some(Decision::Approve | Decision::Deny) => Answer::AlreadyDecided,
+            Some(Decision::Lapse) => Answer::ExpiredCode,
+            None if self.now >= code.dies => Answer::ExpiredCode,
+            None => Answer::Reviewed,
+        }
+    }
+
+    pub fn guess(&mut self, from: usize) -> Answer {
+        if let Some(wait) = self.over_the_limit(from) {
+            return Answer::TooManyGuesses(wait);
+        }
+        self.count(from);
+        Answer::UnknownCode
+    }
+
+    fn over_the_limit(&self, from: usize) -> Option<i64> {
+        let limits = [(self.guesses[from], self.rules.per_source), (self.all_guesses, self.rules.everyone)];
+        limits.into_iter().find_map(|(window, limit)| {
+            let window = window?;
+            let open = window.began <= self.now && self.now < window.ends;
+            (open && window.count >= limit).then_some(window.ends - self.now)
+        })
+    }
+
+    fn count(&mut self, from: usize) {
+        let (now, length) = (self.now, self.rules.window);
+        let one_more = |window: Option<Window>| match window {
+            Some(Window { began, ends, count }) if now < ends => {
+                let began = began.min(now);
+                Window { began, ends: began + length, count: count + 1 }
+            }
+            _ => Window { began: now, ends: now + length, count: 1 },
+        };
+        let next = one_more(self.guesses[from]);
+        let mut over: Vec<&mut Option<Window>> =
+            self.guesses.iter_mut().filter(|window| window.is_some_and(|w| w.ends <= now)).collect();
+        over.sort_by_key(|window| window.map(|w| w.ends));
+        over.into_iter().take(SWEEP).for_each(|window| *window = None);
+        self.guesses[from] = Some(next);
+        self.all_guesses = Some(one_more(self.all_guesses));
+    }
+
+    fn is_client(&self, client: usize) -> bool {
+        self.clients[client].known && self.now < self.clients[client].ends
+    }
+
+    /// Every moment at which an answer could become another one.
+    pub fn boundaries(&self) -> impl Iterator<Item = i64> + '_ {
+        let clients = self.clients.iter().filter(|client| client.known).map(|client| client.ends);
+        let codes = self.codes.iter().filter(|code| code.known).flat_map(|code| {
+            let due = code.last_poll.map(|last| last + code.interval);
+            [Some(code.dies), Some(code.forgotten_from), due, code.last_poll].into_iter().flatten()
+        });
+        let chains = self.chains.iter().filter(|chain| chain.alive).map(|chain| chain.ends);
+        let windows = self.guesses.iter().chain([&self.all_guesses]).flatten();
+        clients.chain(codes).chain(chains).chain(windows.flat_map(|window| [window.began, window.ends]))
+    }
+
+    /// What tells this state from others: all that an answer can depend on, with times as distances from now, so that
+    /// the same situation an hour later is the same state.
+    pub fn key(&self) -> u128 {
+        let half = |salt: u64| {
+            let mut hasher = DefaultHasher::new();
+            salt.hash(&mut hasher);
+            self.hash_from_now(&mut hasher);
+            u128::from(hasher.finish())
+        };
+        half(1) << 64 | half(2)
+    }
+
+    fn hash_from_now(&self, hasher: &mut impl Hasher) {
+        let from_now = |time: i64| time - self.now;
+        for (at, client) in self.clients.iter().enumerate() {
+            let slot = self.registered.iter().position(|registered| *registered == at);
+            if client.known || slot.is_some() {
+                (slot, client.known, from_now(client.ends)).hash(hasher);
+            }
+        }
+        for (at, code) in self.codes.iter().enumerate() {
+            let place = self.slots.iter().position(|slot| slot.iter().rev().take(2).any(|code| *code == at));
+            if place.is_none() && !code.known {
+                continue;
+            }
+            let last_poll = code.last_poll.map(from_now);
+            (place, code.known, from_now(code.dies), from_now(code.forgotten_from)).hash(hasher);
+            (code.decision.map(|d| d as u8), code.interval, last_poll, code.forgiven).hash(hasher);
+            let mine = self.registered.iter().position(|client| *client == code.client);
+            (mine, self.clients[code.client].known, from_now(self.clients[code.client].ends)).hash(hasher);
+            let chain = code.spent.map(|chain| &self.chains[chain]);
+            chain.map(|c| (c.alive.then(|| from_now(c.ends)), c.tokens.min(2))).hash(hasher);
+        }
+        for window in self.guesses.iter().chain([&self.all_guesses]) {
+            window.map(|w| (from_now(w.began), from_now(w.ends), w.count)).hash(hasher);
+        }
+    }
+}
