@@ -3,12 +3,17 @@
 //! Only this project's own events are shown: they carry operations, addresses, statuses and times, and no secret by
 //! construction. A library's debug log could quote a request.
 
+use std::io;
+
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::time::uptime;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::log_queue::{LogEnd, LogQueue};
 
 /// The crates whose events are shown.
 const OURS: [&str; 8] = [
@@ -22,10 +27,25 @@ const OURS: [&str; 8] = [
     "device_authority",
 ];
 
-/// Starts logging on standard error. Without `--debug` only what the program must say at `level` is shown.
+/// Starts logging on standard error, in order with all else that is said there. Without `--debug` only what the
+/// program must say at `level` is shown.
 pub(crate) fn start(level: LevelFilter, colored: bool) {
+    start_to(io::stderr, level, colored);
+}
+
+/// Starts logging on standard error as [`start`] does, through a queue, so that no reader can hold the program up.
+///
+/// # Errors
+/// There is no thread to be had.
+pub(crate) fn start_queued(level: LevelFilter, colored: bool) -> io::Result<LogEnd> {
+    let (queue, end) = LogQueue::start(io::stderr())?;
+    start_to(move || queue.clone(), level, colored);
+    Ok(end)
+}
+
+fn start_to(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static, level: LevelFilter, colored: bool) {
     let to_stderr = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(writer)
         .with_timer(uptime())
         .with_ansi(colored)
         .with_filter(filter_fn(|metadata| is_ours(metadata.target())));

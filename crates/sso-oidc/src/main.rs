@@ -36,6 +36,7 @@ mod exit;
 mod explain;
 mod globals;
 mod interrupt;
+mod log_queue;
 mod logging;
 mod login;
 mod operations;
@@ -72,7 +73,8 @@ fn main() -> ExitCode {
         }
     };
     let colored = settings::colored(globals.color, &environment, stderr_is_terminal);
-    if globals.debug {
+    // `serve` has a log of its own kind, at any level.
+    if globals.debug && !matches!(command, Command::Serve(_)) {
         logging::start(LevelFilter::DEBUG, colored);
     }
     match Settings::load(globals, environment).and_then(|settings| run(&command, &settings)) {

@@ -99,12 +99,10 @@ impl RulesArgs {
 /// # Errors
 /// The port is in use, or the system refuses otherwise.
 pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> {
-    if !settings.globals().debug {
-        logging::start(
-            LevelFilter::INFO,
-            settings.colored(std::io::IsTerminal::is_terminal(&std::io::stderr())),
-        );
-    }
+    let level = if settings.globals().debug { LevelFilter::DEBUG } else { LevelFilter::INFO };
+    let colored = settings.colored(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+    let _log = logging::start_queued(level, colored)
+        .map_err(|error| Failure::other(format_args!("cannot start the log's thread: {error}")))?;
     let mut config = args.rules.config().with_listen(args.listen);
     if let Some(url) = &args.public_url {
         config = config.with_public_url(url);

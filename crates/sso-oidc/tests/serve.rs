@@ -2,9 +2,10 @@
 
 mod common;
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Stdio};
+use std::time::Duration;
 
 use common::Program;
 
@@ -56,6 +57,54 @@ fn the_server_prints_one_line_and_stops_cleanly_on_sigint_and_sigterm() {
         assert!(log.contains("serving") && log.contains("stopped"), "{log}");
         assert!(TcpStream::connect(serving.address()).is_err(), "the port is free again");
     }
+}
+
+/// Asks this many times on one connection, and gives up on a server that has stopped to answer.
+fn ask(serving: &Serving, times: usize) -> std::io::Result<()> {
+    let stream = TcpStream::connect(serving.address())?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let mut answers = BufReader::new(stream.try_clone()?);
+    for _ in 0..times {
+        (&stream).write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
+        let mut line = String::new();
+        // The body is the one line after the head.
+        while line != "ok\n" {
+            line.clear();
+            if answers.read_line(&mut line)? == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+#[test]
+fn a_log_that_nobody_reads_keeps_the_server_neither_from_answering_nor_from_stopping() {
+    let terminate = |serving: &Serving| {
+        let pid = serving.child.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    };
+    // Its log is a pipe, which this test does not read: many times what the system and the program hold back.
+    let mut serving = Serving::start(&[]);
+    ask(&serving, 6_000).unwrap();
+    terminate(&serving);
+    assert_eq!(serving.child.wait().unwrap().code(), Some(0));
+
+    let mut serving = Serving::start(&[]);
+    ask(&serving, 6_000).unwrap();
+    // Somebody reads at last, and is told what was lost.
+    let mut stderr = serving.child.stderr.take().unwrap();
+    let log = std::thread::spawn(move || {
+        let mut log = String::new();
+        stderr.read_to_string(&mut log).map(|_| log)
+    });
+    ask(&serving, 1).unwrap();
+    terminate(&serving);
+    assert_eq!(serving.child.wait().unwrap().code(), Some(0));
+    let log = log.join().unwrap().unwrap();
+    assert!(log.contains(" lines of the log were not read in time and are lost"), "{log}");
+    assert!(log.trim_end().ends_with("stopped"), "{log}");
 }
 
 #[test]
