@@ -1,6 +1,6 @@
 //! The project's tasks: `cargo xtask help` lists them.
 //!
-//! Plain `std` and two small crates, because everyone who types `cargo xtask test` on a new machine waits for this
+//! Plain `std` and three small crates, because everyone who types `cargo xtask test` on a new machine waits for this
 //! crate to compile first.
 
 mod bench;
@@ -12,6 +12,7 @@ mod fuzz;
 mod instructions;
 mod interop;
 mod peers;
+mod public_api;
 mod shell;
 mod simulate;
 mod steps;
@@ -41,6 +42,12 @@ pub(crate) const TASKS: &[Task] = &[
     },
     Task { name: "ci", flags: "", about: "what CI runs: test, then demo", run: test::ci },
     Task { name: "tidy", flags: "", about: "the house rules that no compiler checks", run: tidy::task },
+    Task {
+        name: "public-api",
+        flags: "[--bless]",
+        about: "the libraries' public items are as committed; --bless commits to those of now",
+        run: public_api::task,
+    },
     Task {
         name: "clock-ban",
         flags: "",

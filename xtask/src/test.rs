@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::shell::Run;
 use crate::steps::{self, Step};
-use crate::{clock_ban, demo, examples, fuzz, interop, simulate, tidy, workspace};
+use crate::{clock_ban, demo, examples, fuzz, interop, public_api, simulate, tidy, workspace};
 
 /// What `cargo xtask test` runs.
 pub(crate) const STEPS: &[Step] = &[
@@ -32,6 +32,12 @@ pub(crate) const STEPS: &[Step] = &[
         run: simulate::step,
     },
     Step { name: "doc", about: "the documentation builds without a warning", slow: false, run: doc },
+    Step {
+        name: "public-api",
+        about: "the libraries' public items are as committed",
+        slow: false,
+        run: public_api::step,
+    },
     Step {
         name: "clock-ban",
         about: "a clock read in a pure crate is caught",
