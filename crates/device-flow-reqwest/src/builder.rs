@@ -5,13 +5,21 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use device_flow::DiscoveryError;
+use http::HeaderValue;
 use oidc_proto::oauth::{Metadata, MetadataError};
 use oidc_proto::{Dialect, Endpoint};
 
-use crate::{HttpClient, tls};
+use crate::carrier::{Carrier, HardenedClient, rules};
+use crate::{HttpClient, TransportError, tls};
 
 /// "For ever", in a form that can be added to a clock.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// The `User-Agent` of clients of ours.
+const USER_AGENT: &str = concat!("device-flow-reqwest/", env!("CARGO_PKG_VERSION"));
+
+/// The name of a setting that an error may name.
+const INVALID: &str = "accept_invalid_certificates";
 
 /// Settings of an [`HttpClient`].
 #[derive(Clone, Debug)]
@@ -23,13 +31,21 @@ pub struct HttpClientBuilder {
     accept_invalid_certificates: bool,
     connect_timeout: Duration,
     request_timeout: Duration,
-    user_agent: String,
+    user_agent: Option<String>,
+    carrier: Option<Carrier>,
 }
 
 /// Why a client could not be built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
+    /// A setting of TLS for a client that was brought along: TLS is its own affair.
+    #[error("`{setting}` cannot be set for a client of one's own, which has its own TLS settings")]
+    #[non_exhaustive]
+    NotOurs {
+        /// The setting.
+        setting: &'static str,
+    },
     /// The `User-Agent` has characters that no header may have.
     #[error("the user agent is not a valid header value")]
     UserAgent,
@@ -75,7 +91,8 @@ impl HttpClientBuilder {
             accept_invalid_certificates: false,
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(40),
-            user_agent: concat!("device-flow-reqwest/", env!("CARGO_PKG_VERSION")).to_owned(),
+            user_agent: None,
+            carrier: None,
         }
     }
 
@@ -97,7 +114,8 @@ impl HttpClientBuilder {
         self
     }
 
-    /// How long setting up a connection may take: address look-up, TCP, proxy, TLS. 10 s if not set.
+    /// How long setting up a connection may take: address look-up, TCP, proxy, TLS. 10 s if not set. A client of your
+    /// own keeps its own setting, because reqwest has none for a single request.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout.min(LONGEST);
         self
@@ -110,9 +128,57 @@ impl HttpClientBuilder {
         self
     }
 
-    /// The `User-Agent`.
+    /// The `User-Agent`; `device-flow-reqwest/` and its version if not set, or what a client of your own says.
     pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
-        self.user_agent = user_agent.into();
+        self.user_agent = Some(user_agent.into());
+        self
+    }
+
+    /// Sends through this client, and shares its connections, TLS settings, proxy, and name resolution. Every rule holds,
+    /// but for what stays the client's own: its proxy also for a loopback endpoint, its default headers, its connect
+    /// time-out.
+    ///
+    /// ```
+    /// # use device_flow_reqwest::{Endpoint, HttpClient, reqwest};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// # let endpoint = Endpoint::custom(server.endpoint())?;
+    /// # let tls = no_tls();
+    /// let settings = reqwest::Client::builder().tls_backend_preconfigured(tls);
+    /// let hardened = device_flow_reqwest::hardened(settings)?;
+    /// let client = HttpClient::builder(endpoint).hardened_client(&hardened).build()?;
+    /// let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    /// let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap()).await?;
+    /// assert_eq!(signed_in.polls, 1);
+    /// # Ok(())
+    /// # }
+    /// # fn no_tls() -> rustls::ClientConfig {
+    /// #     let ring = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    /// #     let builder = rustls::ClientConfig::builder_with_provider(ring).with_safe_default_protocol_versions();
+    /// #     builder.unwrap().with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
+    /// # }
+    /// ```
+    pub fn hardened_client(mut self, client: &HardenedClient) -> Self {
+        self.carrier = Some(Carrier::new(client.as_reqwest().clone(), true));
+        self
+    }
+
+    /// Sends through this client, of which nothing is known; use [`Self::hardened_client`] where you can.
+    ///
+    /// An error status is an answer all the same, each request has the time-out of this builder in place of the client's
+    /// own, and the body is limited. A redirect that the client follows is *seen*, not prevented, because reqwest neither
+    /// tells a client's policy nor lets a request have another: the answer is refused, the sign-in ends at once, and
+    /// nothing more is sent ([`TransportError::Redirected`]). The request's secrets may have gone to the target by then:
+    /// with a 307 or a 308 reqwest sends the body there.
+    ///
+    /// What stays the client's, and cannot be seen or undone: its proxy also for a loopback endpoint, its default headers,
+    /// its retries, its connect time-out, its limit of headers. And because a connection that failed may have been one to
+    /// the target of a redirect, it counts as one after which the request may have been seen;
+    /// [`Outcome::GrantLost`](crate::Outcome::GrantLost) may then stand for what would be
+    /// [`Outcome::Expired`](crate::Outcome::Expired) with a hardened client.
+    pub fn client(mut self, client: reqwest::Client) -> Self {
+        self.carrier = Some(Carrier::new(client, false));
         self
     }
 
@@ -128,7 +194,7 @@ impl HttpClientBuilder {
     /// Dropping the future loses nothing that cannot be asked for again.
     pub async fn discover(
         self,
-    ) -> Result<(HttpClient, Metadata), DiscoveryError<BuildError, reqwest::Error>> {
+    ) -> Result<(HttpClient, Metadata), DiscoveryError<BuildError, TransportError<reqwest::Error>>> {
         let metadata = self.clone().fetch_metadata().await?;
         let endpoint = metadata.endpoint().map_err(DiscoveryError::Metadata)?;
         let client =
@@ -143,7 +209,9 @@ impl HttpClientBuilder {
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing that cannot be asked for again.
-    pub async fn fetch_metadata(self) -> Result<Metadata, DiscoveryError<BuildError, reqwest::Error>> {
+    pub async fn fetch_metadata(
+        self,
+    ) -> Result<Metadata, DiscoveryError<BuildError, TransportError<reqwest::Error>>> {
         let issuer = self.endpoint.to_string();
         let addresses = Metadata::well_known(&issuer).map_err(DiscoveryError::Issuer)?;
         let client = self.build().map_err(DiscoveryError::Build)?;
@@ -164,24 +232,37 @@ impl HttpClientBuilder {
     /// # Errors
     /// [`BuildError`], which names the file or the part that is to blame.
     pub fn build(self) -> Result<HttpClient, BuildError> {
-        if http::HeaderValue::from_str(&self.user_agent).is_err() {
-            return Err(BuildError::UserAgent);
+        let user_agent = match &self.user_agent {
+            Some(text) => Some(HeaderValue::from_str(text).map_err(|_| BuildError::UserAgent)?),
+            None => None,
+        };
+        let (endpoint, dialect, request_timeout) =
+            (self.endpoint.clone(), self.dialect, self.request_timeout);
+        let carrier = Carrier { user_agent, ..self.carrier()? };
+        Ok(HttpClient::from_parts(endpoint, dialect, carrier, request_timeout))
+    }
+
+    fn carrier(mut self) -> Result<Carrier, BuildError> {
+        let Some(carrier) = self.carrier.take() else {
+            return Ok(Carrier::new(self.own_client()?, true));
+        };
+        let set = [("ca_bundle", self.ca_bundle.is_some()), (INVALID, self.accept_invalid_certificates)];
+        match set.into_iter().find(|(_, is_set)| *is_set) {
+            Some((setting, _)) => Err(BuildError::NotOurs { setting }),
+            None => Ok(carrier),
         }
+    }
+
+    fn own_client(self) -> Result<reqwest::Client, BuildError> {
         let tls = tls::config(&self.endpoint, self.ca_bundle, self.accept_invalid_certificates)?;
-        let mut builder = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
+        let mut builder = rules(reqwest::Client::builder())
             .connect_timeout(self.connect_timeout)
-            // Gateways add headers, and hyper's own limit is a hundred. ureq's is this, and cannot be changed.
-            .http1_max_headers(128)
-            .user_agent(self.user_agent)
+            .user_agent(USER_AGENT)
             .tls_backend_preconfigured(tls);
         if self.endpoint.is_loopback() {
             // A proxy could not reach this machine's loopback, and would see the secrets of a plain HTTP request.
             builder = builder.no_proxy();
         }
-        let client = builder.build().map_err(BuildError::Client)?;
-        Ok(HttpClient::from_parts(self.endpoint, self.dialect, client, self.request_timeout))
+        builder.build().map_err(BuildError::Client)
     }
 }

@@ -32,6 +32,7 @@
 //! The events that it logs with `tracing` name operation, status and time, never a secret.
 
 mod builder;
+mod carrier;
 mod client;
 mod clock;
 mod login;
@@ -39,11 +40,12 @@ mod tls;
 mod transport;
 
 pub use builder::{BuildError, HttpClientBuilder};
+pub use carrier::{HardenedClient, hardened};
 pub use client::HttpClient;
 pub use clock::{Clock, TokioClock};
 pub use device_flow::{
     CallError, DeviceFlow, DiscoveryError, Expiry, Failure, FirstPoll, NotSignedIn, Observer, Outcome, Phase,
-    Policy, SignedIn, Status, Tick, Trouble, UserPrompt,
+    Policy, SignedIn, Status, Tick, TransportError, Trouble, UserPrompt,
 };
 pub use login::Login;
 pub use oidc_proto::oauth::{Metadata, RevocationRequest};
@@ -57,4 +59,4 @@ pub use oidc_proto::{
 pub use {device_flow, oidc_proto, reqwest};
 
 /// Why a plain call did not succeed.
-pub type Error = CallError<reqwest::Error>;
+pub type Error = CallError<TransportError<reqwest::Error>>;

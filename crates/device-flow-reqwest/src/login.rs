@@ -5,7 +5,7 @@ use std::time::Duration;
 use device_flow::{Action, DeviceFlow, NotSignedIn, Observer, Policy, SignedIn, Status, Tick, UserPrompt};
 use oidc_proto::Registration;
 
-use crate::{Clock, HttpClient, TokioClock};
+use crate::{Clock, HttpClient, TokioClock, TransportError};
 
 /// A sign-in to be run.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl<C: Clock> Login<'_, C> {
     pub async fn run(
         self,
         on_prompt: impl FnMut(&UserPrompt),
-    ) -> Result<SignedIn, Box<NotSignedIn<reqwest::Error>>> {
+    ) -> Result<SignedIn, Box<NotSignedIn<TransportError<reqwest::Error>>>> {
         self.run_with(on_prompt).await
     }
 
@@ -65,7 +65,7 @@ impl<C: Clock> Login<'_, C> {
     pub async fn run_with(
         self,
         mut observer: impl Observer,
-    ) -> Result<SignedIn, Box<NotSignedIn<reqwest::Error>>> {
+    ) -> Result<SignedIn, Box<NotSignedIn<TransportError<reqwest::Error>>>> {
         let Self { client, policy, registration, clock } = self;
         let mut flow = DeviceFlow::new(policy, registration, clock.now());
         let transport = client.drive(&mut flow, &clock, &mut observer).await;
@@ -85,7 +85,7 @@ impl HttpClient {
         flow: &mut DeviceFlow,
         clock: &impl Clock,
         observer: &mut impl Observer,
-    ) -> Option<reqwest::Error> {
+    ) -> Option<TransportError<reqwest::Error>> {
         let mut transport = None;
         loop {
             let now = clock.now();
@@ -96,6 +96,10 @@ impl HttpClient {
                     // The latest error, not the latest reply's: the reply that proves a loss comes after it.
                     if error.is_some() {
                         transport = error;
+                    }
+                    if transport.as_ref().is_some_and(TransportError::is_final) {
+                        flow.cancel();
+                        return transport;
                     }
                     let taken = flow.on_reply(ticket, clock.now(), reply);
                     debug_assert_eq!(taken, Ok(()), "this driver answers each ticket once");

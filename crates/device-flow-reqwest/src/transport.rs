@@ -8,7 +8,8 @@ use oidc_proto::{Answer, Call, Request};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use crate::{Error, HttpClient};
+use crate::carrier::Carrier;
+use crate::{Error, HttpClient, TransportError};
 
 /// The longest body that is read. The largest real answer is a few kilobytes.
 const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -21,13 +22,13 @@ struct Received {
     response: Response,
     /// Why the body broke off. What arrived may be complete all the same: a connection that dies after the last
     /// byte of a token is no reason to lose the token.
-    broken: Option<reqwest::Error>,
+    broken: Option<TransportError<reqwest::Error>>,
 }
 
 /// No response.
 struct Unanswered {
     failure: Failure,
-    source: reqwest::Error,
+    source: TransportError<reqwest::Error>,
 }
 
 impl HttpClient {
@@ -53,7 +54,7 @@ impl HttpClient {
     }
 
     /// A document that anybody may have.
-    pub(crate) async fn fetch(&self, address: http::Uri) -> Result<Response, reqwest::Error> {
+    pub(crate) async fn fetch(&self, address: http::Uri) -> Result<Response, TransportError<reqwest::Error>> {
         tracing::debug!(uri = %address, "fetching");
         let mut request = http::Request::new(Bytes::new());
         *request.uri_mut() = address;
@@ -71,7 +72,7 @@ impl HttpClient {
         request: &Request,
         ticket: &Ticket,
         timeout: Duration,
-    ) -> (Reply, Option<reqwest::Error>) {
+    ) -> (Reply, Option<TransportError<reqwest::Error>>) {
         match self.send(request, timeout).await {
             Ok(received) => (Reply::decode(ticket, &received.response), received.broken),
             Err(Unanswered { failure, source }) => (Reply::Failed(failure), Some(source)),
@@ -107,10 +108,28 @@ impl HttpClient {
     }
 
     async fn carry(&self, outgoing: http::Request<Bytes>, timeout: Duration) -> Result<Received, Unanswered> {
-        let failed = |source: reqwest::Error| Unanswered { failure: kind_of(&source), source };
+        let Carrier { client, keeps_rules, user_agent } = &self.carrier;
+        let failed = |source: reqwest::Error| Unanswered {
+            failure: kind_of(&source, *keeps_rules),
+            source: source.into(),
+        };
         let mut outgoing = reqwest::Request::try_from(outgoing).map_err(failed)?;
         *outgoing.timeout_mut() = Some(timeout);
-        let mut incoming = self.http.execute(outgoing).await.map_err(failed)?;
+        if let Some(user_agent) = user_agent {
+            outgoing.headers_mut().insert(http::header::USER_AGENT, user_agent.clone());
+        }
+        let asked = outgoing.url().clone();
+        let answered = client.execute(outgoing).await;
+        // A client of ours follows no redirect. Of another it cannot be known beforehand, only seen.
+        let answering = match &answered {
+            Ok(incoming) => Some(incoming.url()),
+            Err(error) => error.url(),
+        };
+        if let Some(other) = answering.filter(|url| **url != asked) {
+            let source = TransportError::redirected(other.host_str());
+            return Err(Unanswered { failure: Failure::Unknown, source });
+        }
+        let mut incoming = answered.map_err(failed)?;
 
         let mut response = http::Response::new(Zeroizing::new(Vec::new()));
         *response.status_mut() = incoming.status();
@@ -118,7 +137,8 @@ impl HttpClient {
         let announced =
             incoming.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(4096);
         *response.body_mut() = Zeroizing::new(Vec::with_capacity(announced.min(MAX_BODY_BYTES)));
-        let broken = read_up_to(&mut incoming, response.body_mut(), MAX_BODY_BYTES).await.err();
+        let broken =
+            read_up_to(&mut incoming, response.body_mut(), MAX_BODY_BYTES).await.err().map(Into::into);
         Ok(Received { response, broken })
     }
 }
@@ -143,14 +163,16 @@ async fn read_up_to(
     Ok(())
 }
 
-/// Whether the request may have been seen. What is not known to have failed before the first byte counts as seen.
-fn kind_of(error: &reqwest::Error) -> Failure {
-    if error.is_builder() || error.is_connect() { Failure::NotSent } else { Failure::Unknown }
+/// Whether the request may have been seen. What is not known to have failed before the first byte counts as seen: a client
+/// that does not keep the rules may have been connecting to a redirect's target.
+fn kind_of(error: &reqwest::Error, keeps_rules: bool) -> Failure {
+    let not_sent = error.is_builder() || (keeps_rules && error.is_connect());
+    if not_sent { Failure::NotSent } else { Failure::Unknown }
 }
 
 /// The end of the chain of causes, which says what happened; the beginning says little more than the URL.
-fn root_cause(error: &reqwest::Error) -> &dyn std::error::Error {
-    let mut error: &dyn std::error::Error = error;
+fn root_cause(error: &dyn std::error::Error) -> &dyn std::error::Error {
+    let mut error = error;
     while let Some(source) = error.source() {
         error = source;
     }

@@ -11,16 +11,20 @@ use oidc_proto::oauth::{Metadata, MetadataError};
 use oidc_proto::{Dialect, Endpoint};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
-use crate::{HttpClient, phase, proxy};
-
-/// The longest response header block that is read.
-const MAX_HEADER_BYTES: usize = 256 * 1024;
+use crate::carrier::{Carrier, MAX_HEADER_BYTES};
+use crate::{HttpClient, TransportError, phase, proxy};
 
 /// How long an idle connection is kept: longer than any usual gap between two polls.
 const IDLE: Duration = Duration::from_secs(90);
 
 /// "For ever", in a form that can be added to a clock.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// The `User-Agent` of agents of ours.
+const USER_AGENT: &str = concat!("device-flow-ureq/", env!("CARGO_PKG_VERSION"));
+
+/// The name of a setting that an error may name.
+const INVALID: &str = "accept_invalid_certificates";
 
 /// Settings of an [`HttpClient`].
 #[derive(Clone, Debug)]
@@ -32,13 +36,21 @@ pub struct HttpClientBuilder {
     accept_invalid_certificates: bool,
     connect_timeout: Duration,
     request_timeout: Duration,
-    user_agent: String,
+    user_agent: Option<String>,
+    agent: Option<ureq::Agent>,
 }
 
 /// Why a client could not be built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
+    /// A setting of TLS for a client whose agent was brought along: TLS is that agent's own affair.
+    #[error("`{setting}` cannot be set for an agent of one's own, which has its own TLS settings")]
+    #[non_exhaustive]
+    NotOurs {
+        /// The setting.
+        setting: &'static str,
+    },
     /// The `User-Agent` has characters that no header may have.
     #[error("the user agent is not a valid header value")]
     UserAgent,
@@ -81,7 +93,8 @@ impl HttpClientBuilder {
             accept_invalid_certificates: false,
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(40),
-            user_agent: concat!("device-flow-ureq/", env!("CARGO_PKG_VERSION")).to_owned(),
+            user_agent: None,
+            agent: None,
         }
     }
 
@@ -116,9 +129,38 @@ impl HttpClientBuilder {
         self
     }
 
-    /// The `User-Agent`.
+    /// The `User-Agent`; `device-flow-ureq/` and its version if not set, or what an agent of your own says.
     pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
-        self.user_agent = user_agent.into();
+        self.user_agent = Some(user_agent.into());
+        self
+    }
+
+    /// Sends through this agent, and shares its connections, TLS settings, proxy, and name resolution.
+    ///
+    /// The rules hold all the same, whatever the agent's own settings are, because ureq lets every request have its own:
+    /// an error status is an answer, no redirect is followed, each request has the time-outs of this builder (or the
+    /// agent's, if they are shorter), headers and bodies are limited, and a loopback endpoint is not sent through a
+    /// proxy.
+    ///
+    /// What stays the agent's: its middleware sees every request with its secrets. If it sends one elsewhere, the answer is
+    /// refused and the sign-in ends ([`TransportError::Redirected`](crate::TransportError::Redirected)). And a failure
+    /// that ureq reports as an I/O error counts as one after which the request may have been seen, unless it is a refused
+    /// connection or the like; [`Outcome::GrantLost`](crate::Outcome::GrantLost) may then stand for what would be
+    /// [`Outcome::Expired`](crate::Outcome::Expired) with an agent of ours.
+    ///
+    /// ```
+    /// # use device_flow_ureq::{Endpoint, HttpClient, ureq};
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// # let endpoint = Endpoint::custom(server.endpoint())?;
+    /// let agent = ureq::Agent::new_with_defaults(); // follows redirects, and makes a Rust error of a 400
+    /// let client = HttpClient::builder(endpoint).agent(agent).build()?;
+    /// let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    /// let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap())?;
+    /// assert_eq!(signed_in.polls, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn agent(mut self, agent: ureq::Agent) -> Self {
+        self.agent = Some(agent);
         self
     }
 
@@ -129,7 +171,9 @@ impl HttpClientBuilder {
     /// [`DiscoveryError`]: no metadata at either well-known address, another issuer's, or none that has what signing in
     /// needs. For a provider that does not say its device authorization endpoint, see
     /// [`Metadata::endpoint_with_device_authorization`].
-    pub fn discover(self) -> Result<(HttpClient, Metadata), DiscoveryError<BuildError, ureq::Error>> {
+    pub fn discover(
+        self,
+    ) -> Result<(HttpClient, Metadata), DiscoveryError<BuildError, TransportError<ureq::Error>>> {
         let metadata = self.clone().fetch_metadata()?;
         let endpoint = metadata.endpoint().map_err(DiscoveryError::Metadata)?;
         let client =
@@ -141,7 +185,7 @@ impl HttpClientBuilder {
     ///
     /// # Errors
     /// [`DiscoveryError`], as far as it is about the document itself.
-    pub fn fetch_metadata(self) -> Result<Metadata, DiscoveryError<BuildError, ureq::Error>> {
+    pub fn fetch_metadata(self) -> Result<Metadata, DiscoveryError<BuildError, TransportError<ureq::Error>>> {
         let issuer = self.endpoint.to_string();
         let addresses = Metadata::well_known(&issuer).map_err(DiscoveryError::Issuer)?;
         let client = self.build().map_err(DiscoveryError::Build)?;
@@ -162,9 +206,24 @@ impl HttpClientBuilder {
     /// # Errors
     /// [`BuildError`], which names the file that is to blame.
     pub fn build(self) -> Result<HttpClient, BuildError> {
-        if http::HeaderValue::from_str(&self.user_agent).is_err() {
+        if self.user_agent.as_ref().is_some_and(|text| http::HeaderValue::from_str(text).is_err()) {
             return Err(BuildError::UserAgent);
         }
+        let (endpoint, dialect, request_timeout) =
+            (self.endpoint.clone(), self.dialect, self.request_timeout);
+        Ok(HttpClient::from_parts(endpoint, dialect, self.carrier()?, request_timeout))
+    }
+
+    fn carrier(self) -> Result<Carrier, BuildError> {
+        let Some(agent) = self.agent else { return self.own_carrier() };
+        let set = [("ca_bundle", self.ca_bundle.is_some()), (INVALID, self.accept_invalid_certificates)];
+        if let Some((setting, _)) = set.into_iter().find(|(_, is_set)| *is_set) {
+            return Err(BuildError::NotOurs { setting });
+        }
+        Ok(Carrier::foreign(agent, self.request_timeout, self.connect_timeout, self.user_agent))
+    }
+
+    fn own_carrier(self) -> Result<Carrier, BuildError> {
         let roots = match self.ca_bundle {
             Some(path) => RootCerts::Specific(Arc::new(read_bundle(path)?)),
             None => RootCerts::PlatformVerifier,
@@ -187,10 +246,10 @@ impl HttpClientBuilder {
             .timeout_global(Some(self.request_timeout))
             .max_idle_age(IDLE)
             .proxy(proxy)
-            .user_agent(self.user_agent)
+            .user_agent(self.user_agent.unwrap_or_else(|| USER_AGENT.to_owned()))
             .tls_config(tls)
             .build();
-        Ok(HttpClient::from_parts(self.endpoint, self.dialect, phase::agent(config), self.request_timeout))
+        Ok(Carrier::ours(phase::agent(config), self.request_timeout))
     }
 }
 

@@ -9,6 +9,7 @@ use oidc_proto::{
     Registration, Secret, StartDeviceAuthorizationRequest, Token,
 };
 
+use crate::carrier::Carrier;
 use crate::{BuildError, Error, HttpClientBuilder, Login};
 
 /// A blocking client of one endpoint. Clones share its connections.
@@ -16,7 +17,7 @@ use crate::{BuildError, Error, HttpClientBuilder, Login};
 pub struct HttpClient {
     pub(crate) endpoint: Endpoint,
     pub(crate) dialect: Dialect,
-    pub(crate) agent: ureq::Agent,
+    pub(crate) carrier: Carrier,
     /// The longest that one request may take, connecting included.
     pub(crate) request_timeout: Duration,
 }
@@ -38,10 +39,10 @@ impl HttpClient {
     pub(crate) const fn from_parts(
         endpoint: Endpoint,
         dialect: Dialect,
-        agent: ureq::Agent,
+        carrier: Carrier,
         request_timeout: Duration,
     ) -> Self {
-        Self { endpoint, dialect, agent, request_timeout }
+        Self { endpoint, dialect, carrier, request_timeout }
     }
 
     /// The endpoint that this client talks to.

@@ -46,6 +46,7 @@
 
 mod builder;
 mod cancel;
+mod carrier;
 mod client;
 mod clock;
 mod login;
@@ -59,7 +60,7 @@ pub use client::HttpClient;
 pub use clock::{Clock, SystemClock};
 pub use device_flow::{
     CallError, DeviceFlow, DiscoveryError, Expiry, Failure, FirstPoll, NotSignedIn, Observer, Outcome, Phase,
-    Policy, SignedIn, Status, Tick, Trouble, UserPrompt,
+    Policy, SignedIn, Status, Tick, TransportError, Trouble, UserPrompt,
 };
 pub use login::Login;
 pub use oidc_proto::oauth::{Metadata, RevocationRequest};
@@ -73,4 +74,4 @@ pub use oidc_proto::{
 pub use {device_flow, oidc_proto, ureq};
 
 /// Why a plain call did not succeed.
-pub type Error = CallError<ureq::Error>;
+pub type Error = CallError<TransportError<ureq::Error>>;

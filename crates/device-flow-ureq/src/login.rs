@@ -5,7 +5,7 @@ use std::time::Duration;
 use device_flow::{Action, DeviceFlow, NotSignedIn, Observer, Policy, SignedIn, Status, Tick, UserPrompt};
 use oidc_proto::Registration;
 
-use crate::{Cancel, Clock, HttpClient, SystemClock};
+use crate::{Cancel, Clock, HttpClient, SystemClock, TransportError};
 
 /// A sign-in to be run.
 ///
@@ -65,7 +65,10 @@ impl<C: Clock> Login<'_, C> {
     ///
     /// # Errors
     /// [`NotSignedIn`] with the outcome that it was: denied, expired, cancelled, and so on.
-    pub fn run(self, on_prompt: impl FnMut(&UserPrompt)) -> Result<SignedIn, Box<NotSignedIn<ureq::Error>>> {
+    pub fn run(
+        self,
+        on_prompt: impl FnMut(&UserPrompt),
+    ) -> Result<SignedIn, Box<NotSignedIn<TransportError<ureq::Error>>>> {
         self.run_with(on_prompt)
     }
 
@@ -73,7 +76,10 @@ impl<C: Clock> Login<'_, C> {
     ///
     /// # Errors
     /// As [`Login::run`].
-    pub fn run_with(self, mut observer: impl Observer) -> Result<SignedIn, Box<NotSignedIn<ureq::Error>>> {
+    pub fn run_with(
+        self,
+        mut observer: impl Observer,
+    ) -> Result<SignedIn, Box<NotSignedIn<TransportError<ureq::Error>>>> {
         let Self { client, policy, registration, cancel, clock } = self;
         let mut flow = DeviceFlow::new(policy, registration, clock.now());
         let transport = client.drive(&mut flow, &clock, cancel.as_ref(), &mut observer);
@@ -83,19 +89,21 @@ impl<C: Clock> Login<'_, C> {
 
 impl HttpClient {
     /// Drives a flow to its end, and returns the latest transport error for [`DeviceFlow::into_result`]. The flow
-    /// must have been made with this clock's time. A cancelled flow has ended, and cannot be driven on.
+    /// must have been made with this clock's time. A cancelled flow has ended, and cannot be driven on; there is no
+    /// transport error then.
     pub fn drive(
         &self,
         flow: &mut DeviceFlow,
         clock: &impl Clock,
         cancel: Option<&Cancel>,
         observer: &mut impl Observer,
-    ) -> Option<ureq::Error> {
+    ) -> Option<TransportError<ureq::Error>> {
         let mut transport = None;
         let never = Cancel::new();
         loop {
-            if cancel.is_some_and(Cancel::is_cancelled) {
+            if flow.outcome().is_none() && cancel.is_some_and(Cancel::is_cancelled) {
                 flow.cancel();
+                return None;
             }
             let now = clock.now();
             match flow.poll(now) {
@@ -104,11 +112,15 @@ impl HttpClient {
                     let timeout = self.timeout_for(flow, now);
                     let Some((reply, error)) = self.reply(&request, &ticket, timeout, cancel) else {
                         flow.cancel();
-                        continue;
+                        return None;
                     };
                     // The latest error, not the latest reply's: the reply that proves a loss comes after it.
                     if error.is_some() {
                         transport = error;
+                    }
+                    if transport.as_ref().is_some_and(TransportError::is_final) {
+                        flow.cancel();
+                        return transport;
                     }
                     let taken = flow.on_reply(ticket, clock.now(), reply);
                     debug_assert_eq!(taken, Ok(()), "this driver answers each ticket once");

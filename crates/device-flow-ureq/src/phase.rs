@@ -6,6 +6,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 
 use device_flow::Failure;
 use ureq::config::Config;
@@ -30,11 +31,23 @@ pub(crate) fn of(error: Error) -> (Failure, Error) {
             Err(other) => (Failure::Unknown, Error::Other(other)),
         },
         // Found wrong before anything is done.
-        Error::BadUri(_) | Error::InvalidProxyUrl | Error::Http(_) => (Failure::NotSent, error),
+        Error::BadUri(_) | Error::InvalidProxyUrl | Error::Http(_) | Error::RequireHttpsOnly(_) => {
+            (Failure::NotSent, error)
+        }
+        // What an agent from elsewhere says for want of marks: nobody answered to the name or at the address.
+        Error::HostNotFound | Error::ConnectionFailed | Error::ConnectProxyFailed(_) | Error::TlsRequired => {
+            (Failure::NotSent, error)
+        }
+        Error::Io(ref cause) if is_about_connecting(cause.kind()) => (Failure::NotSent, error),
         // The connect phase may also be cut off from outside.
         Error::Timeout(ureq::Timeout::Resolve | ureq::Timeout::Connect) => (Failure::NotSent, error),
         _ => (Failure::Unknown, error),
     }
+}
+
+/// Whether this can only happen while a connection is being made.
+const fn is_about_connecting(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::AddrNotAvailable | io::ErrorKind::ConnectionRefused)
 }
 
 /// The mark.

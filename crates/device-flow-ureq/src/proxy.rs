@@ -8,6 +8,8 @@ use std::net::IpAddr;
 use oidc_proto::Endpoint;
 use ureq::Proxy;
 
+use crate::carrier::{address, is_loopback};
+
 /// The proxy for this endpoint, if the environment names one; `variable` reads the environment.
 ///
 /// `HTTPS_PROXY` is for https, `HTTP_PROXY` for http, `ALL_PROXY` for what the others leave; each also in lower case.
@@ -48,14 +50,6 @@ pub(crate) fn choose(
         builder = builder.no_proxy(host);
     }
     builder.build().map(Some)
-}
-
-fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost") || address(host).is_some_and(|address| address.is_loopback())
-}
-
-fn address(host: &str) -> Option<IpAddr> {
-    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
 /// Whether `NO_PROXY` names the host: `*`, the host or a domain above it (with or without a dot in front), an address,

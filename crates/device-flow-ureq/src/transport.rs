@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use device_flow::{Failure, Reply, Ticket};
 use oidc_proto::{Answer, Call, Request};
+use ureq::ResponseExt as _;
 use zeroize::Zeroizing;
 
-use crate::{Cancel, Error, HttpClient, phase};
+use crate::{Cancel, Error, HttpClient, TransportError, phase};
 
 /// The longest body that is read. The largest real answer is a few kilobytes.
 const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -22,13 +23,13 @@ pub(crate) struct Received {
     response: Response,
     /// Why the body broke off. What arrived may be complete all the same: a connection that dies after the last
     /// byte of a token is no reason to lose the token.
-    broken: Option<ureq::Error>,
+    broken: Option<TransportError<ureq::Error>>,
 }
 
 /// No response.
 pub(crate) struct Unanswered {
     failure: Failure,
-    source: ureq::Error,
+    source: TransportError<ureq::Error>,
 }
 
 /// Where a thread leaves the answer to a request. Whoever waits is woken when the thread ends, and finds an answer
@@ -48,7 +49,7 @@ impl Drop for Posted {
     fn drop(&mut self) {
         self.lock().get_or_insert(Err(Unanswered {
             failure: Failure::Unknown,
-            source: ureq::Error::Other("the thread of the request ended without an answer".into()),
+            source: ureq::Error::Other("the thread of the request ended without an answer".into()).into(),
         }));
         self.waiting.wake();
     }
@@ -77,7 +78,7 @@ impl HttpClient {
     }
 
     /// A document that anybody may have.
-    pub(crate) fn fetch(&self, address: http::Uri) -> Result<Response, ureq::Error> {
+    pub(crate) fn fetch(&self, address: http::Uri) -> Result<Response, TransportError<ureq::Error>> {
         tracing::debug!(uri = %address, "fetching");
         let mut request = http::Request::new(&[][..]);
         *request.uri_mut() = address;
@@ -95,7 +96,7 @@ impl HttpClient {
         ticket: &Ticket,
         timeout: Duration,
         cancel: Option<&Cancel>,
-    ) -> Option<(Reply, Option<ureq::Error>)> {
+    ) -> Option<(Reply, Option<TransportError<ureq::Error>>)> {
         let sent = match cancel {
             Some(cancel) => self.send_unless(cancel, request, timeout)?,
             None => self.send(request, timeout),
@@ -158,21 +159,23 @@ impl HttpClient {
     fn carry(&self, outgoing: http::Request<&[u8]>, timeout: Duration) -> Result<Received, Unanswered> {
         let failed = |error: ureq::Error| {
             let (failure, source) = phase::of(error);
-            Unanswered { failure, source }
+            Unanswered { failure, source: source.into() }
         };
-        // The agent's own time-out is the usual one. Only a request that must end earlier gets another: ureq would
-        // build its TLS configuration anew for each connection of requests that are configured one by one.
-        let answered = if timeout < self.request_timeout {
-            self.agent.run(self.agent.configure_request(outgoing).timeout_global(Some(timeout)).build())
-        } else {
-            self.agent.run(outgoing)
-        };
-        let (parts, body) = answered.map_err(failed)?.into_parts();
+        let asked = outgoing.uri().clone();
+        let answered = self.carrier.run(outgoing, timeout).map_err(failed)?;
+        // No redirect is followed, but an agent from elsewhere may have a middleware that sends requests on.
+        if *answered.get_uri() != asked {
+            let source = TransportError::redirected(answered.get_uri().host());
+            return Err(Unanswered { failure: Failure::Unknown, source });
+        }
+        let (parts, body) = answered.into_parts();
 
         let announced = body.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(4096);
         let mut bytes = Zeroizing::new(Vec::with_capacity(announced.min(MAX_BODY_BYTES)));
         let mut reader = body.into_with_config().limit(u64::MAX).reader();
-        let broken = read_up_to(&mut reader, &mut bytes, MAX_BODY_BYTES).err().map(ureq::Error::from);
+        let broken = read_up_to(&mut reader, &mut bytes, MAX_BODY_BYTES)
+            .err()
+            .map(|error| ureq::Error::from(error).into());
         Ok(Received { response: http::Response::from_parts(parts, bytes), broken })
     }
 }

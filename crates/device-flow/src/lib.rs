@@ -180,7 +180,7 @@ pub use outcome::{Expiry, Outcome, Trouble};
 pub use policy::{FirstPoll, Policy};
 pub use refresh::{refresh_is_due, refresh_request};
 pub use reply::{Failure, Misuse, Reply};
-pub use result::{CallError, DiscoveryError, NotSignedIn, SignedIn};
+pub use result::{CallError, DiscoveryError, NotSignedIn, SignedIn, TransportError};
 #[cfg(feature = "serde")]
 pub use saved::{ResumeError, SavedFlow};
 pub use tick::Tick;

@@ -30,7 +30,8 @@ pub enum Outcome {
         /// The service's word.
         fault: Fault,
     },
-    /// [`cancel`](crate::DeviceFlow::cancel) was called.
+    /// [`cancel`](crate::DeviceFlow::cancel) was called, by whoever embeds the flow, or by a driver whose HTTP client
+    /// turned out not to be safe ([`TransportError::is_final`](crate::TransportError::is_final)).
     Cancelled,
     /// The answer to a CreateToken request was lost, and the code turned out to be spent or dead afterwards: if the
     /// person approved, the token was lost with that answer. Who says so, and how, is as with [`Outcome::Expired`].
@@ -51,13 +52,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether a failed connection is part of the story, so that the driver's transport error explains it.
+    /// Whether a failed connection is part of the story, so that the driver's transport error explains it. A driver that
+    /// gave up cancelled, and says why.
     pub(crate) const fn is_about_transport(&self) -> bool {
         matches!(
             self,
             Self::Unreachable { trouble: Trouble::Failed(_) | Trouble::NoVerdict(_), .. }
                 | Self::Expired(Expiry::Clock(Some(Trouble::Failed(_) | Trouble::NoVerdict(_))))
                 | Self::GrantLost(_)
+                | Self::Cancelled
         )
     }
 }

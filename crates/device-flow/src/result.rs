@@ -43,7 +43,7 @@ pub struct NotSignedIn<E> {
     /// How it ended; never [`Outcome::Granted`].
     pub outcome: Outcome,
     /// The cause behind [`Outcome::Unreachable`] and the like: the latest transport error, if the end has to do
-    /// with one.
+    /// with one. With [`Outcome::Cancelled`], why the driver gave up, if it was the driver.
     pub transport: Option<E>,
     /// The registration in use at the end, if there was one; not one that the service rejected.
     pub registration: Option<Registration>,
@@ -106,6 +106,40 @@ impl DeviceFlow {
                 }))
             }
         }
+    }
+}
+
+/// Why a request got no usable response, in an adapter whose HTTP client has errors of type `E`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransportError<E: Error + 'static> {
+    /// The HTTP client's own error.
+    #[error(transparent)]
+    Client(#[from] E),
+    /// The HTTP client went to another URL than the one it was given, so it follows redirects, and the secrets in the
+    /// request may be there now (RFC 9700 §4.12). Only a client that the embedding program brought along can do this.
+    /// Nothing more is sent through it.
+    #[error(
+        "the HTTP client went on to {host} by itself, and the request's secrets perhaps with it. Give it one that \
+         follows no redirects"
+    )]
+    #[non_exhaustive]
+    Redirected {
+        /// The host that the client ended up at.
+        host: String,
+    },
+}
+
+impl<E: Error + 'static> TransportError<E> {
+    /// A client that ended up at this host.
+    pub fn redirected(host: Option<&str>) -> Self {
+        Self::Redirected { host: oidc_proto::printable(host.unwrap_or("another place")).to_string() }
+    }
+
+    /// Whether nothing more may be sent through this client.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        matches!(self, Self::Redirected { .. })
     }
 }
 

@@ -1,7 +1,10 @@
 //! The async adapter over real sockets: against the project's server, and against one that misbehaves. The scenarios
 //! are the blocking adapter's, so that the two cannot drift apart.
 
+#[path = "../../../device-flow-ureq/tests/adapter/brought.rs"]
+mod brought;
 mod cancel;
+mod hostile;
 #[path = "../../../device-flow-ureq/tests/adapter/oauth.rs"]
 mod oauth;
 #[path = "../../../device-flow-ureq/tests/adapter/scenarios.rs"]
@@ -15,11 +18,12 @@ mod trace;
 
 use std::future::Future;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use device_flow_reqwest::{
-    Clock, Endpoint, HttpClient, NotSignedIn, Registration, SignedIn, Tick, UserPrompt,
+    Clock, Endpoint, HttpClient, HttpClientBuilder, NotSignedIn, Registration, SignedIn, Tick,
+    TransportError, UserPrompt, hardened,
 };
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{
@@ -27,7 +31,7 @@ use oidc_proto::{
     StartDeviceAuthorizationRequest, Token,
 };
 
-type Transport = reqwest::Error;
+type Transport = TransportError<reqwest::Error>;
 type CallError = device_flow_reqwest::Error;
 
 /// Time that passes only by waiting, so that a ten-minute sign-in takes a moment.
@@ -70,6 +74,57 @@ fn sign_in_within(
     let policy = client.policy("https://d-1234567890.awsapps.com/start").with_client_name("adapter test");
     let policy = policy.with_scopes(["sso:account:access"]);
     block_on(client.login(policy).registered(registration).clock(VirtualClock::default()).run(on_prompt))
+}
+
+/// Clients with settings that would be wrong for a sign-in, and one by the rules.
+const BROUGHT: &[&str] = &["follows redirects", "no time-out", "own time-outs", "hardened"];
+
+/// Clients without TLS, which no test here needs: reqwest would load the system's certificates for each.
+fn without_tls() -> reqwest::ClientBuilder {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config =
+        builder.unwrap().with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+    reqwest::Client::builder().tls_backend_preconfigured(config)
+}
+
+/// The kinds of which it is known that a failed connection carried nothing.
+const KNOWN_NOT_TO_HAVE_SENT: &[&str] = &["hardened"];
+
+/// A builder with a client of this kind.
+fn brought(kind: &str, endpoint: &str) -> HttpClientBuilder {
+    let builder = HttpClient::builder(Endpoint::custom(endpoint).unwrap());
+    let settings = match kind {
+        "follows redirects" => without_tls().redirect(reqwest::redirect::Policy::limited(10)),
+        "no time-out" => without_tls(),
+        "own time-outs" => {
+            without_tls().timeout(Duration::from_secs(300)).read_timeout(Duration::from_secs(30))
+        }
+        "hardened" => return builder.hardened_client(&hardened(without_tls()).unwrap()),
+        _ => unreachable!("{kind}"),
+    };
+    builder.client(settings.build().unwrap())
+}
+
+/// A whole sign-in through a client of this kind.
+fn sign_in_brought(
+    kind: &str,
+    timeout: Duration,
+    endpoint: &str,
+) -> Result<SignedIn, Box<NotSignedIn<Transport>>> {
+    let client = brought(kind, endpoint).request_timeout(timeout).build().unwrap();
+    let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    block_on(client.login(policy).clock(VirtualClock::default()).run(|_| {}))
+}
+
+/// What comes of settings that cannot be laid on a client from elsewhere, each with its name.
+fn build_brought_with_tls_settings() -> Vec<(&'static str, String)> {
+    let builder = || {
+        HttpClient::builder(Endpoint::for_region("eu-west-1").unwrap()).client(without_tls().build().unwrap())
+    };
+    let with_bundle = builder().ca_bundle("bundle.pem").build().unwrap_err();
+    let with_anything = builder().accept_invalid_certificates(true).build().unwrap_err();
+    vec![("ca_bundle", with_bundle.to_string()), ("accept_invalid_certificates", with_anything.to_string())]
 }
 
 fn register(endpoint: &str, request: &RegisterClientRequest) -> Result<Registration, CallError> {

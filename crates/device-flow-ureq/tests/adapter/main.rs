@@ -1,6 +1,8 @@
 //! The blocking adapter over real sockets: against the project's server, and against one that misbehaves.
 
+mod brought;
 mod cancel;
+mod hostile;
 mod oauth;
 mod scenarios;
 mod stub;
@@ -12,7 +14,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use device_flow_ureq::{
-    Cancel, Clock, Endpoint, HttpClient, NotSignedIn, Registration, SignedIn, Tick, UserPrompt,
+    Cancel, Clock, Endpoint, HttpClient, NotSignedIn, Registration, SignedIn, Tick, TransportError,
+    UserPrompt,
 };
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{
@@ -20,7 +23,7 @@ use oidc_proto::{
     StartDeviceAuthorizationRequest, Token,
 };
 
-type Transport = ureq::Error;
+type Transport = TransportError<ureq::Error>;
 type CallError = device_flow_ureq::Error;
 
 /// Time that passes only by waiting, so that a ten-minute sign-in takes a moment.
@@ -61,6 +64,58 @@ fn sign_in_within(
     let policy = client.policy("https://d-1234567890.awsapps.com/start").with_client_name("adapter test");
     let policy = policy.with_scopes(["sso:account:access"]);
     client.login(policy).registered(registration).clock(VirtualClock::default()).run(on_prompt)
+}
+
+/// Agents with settings that would be wrong for a sign-in.
+const BROUGHT: &[&str] = &["ureq's defaults", "no time-out", "own time-outs", "redirects with an error"];
+
+/// The kinds of which it is known that a refused connection carried nothing.
+const KNOWN_NOT_TO_HAVE_SENT: &[&str] = BROUGHT;
+
+fn brought(kind: &str) -> ureq::Agent {
+    let config = ureq::Agent::config_builder();
+    match kind {
+        "ureq's defaults" => config.max_redirects(10).http_status_as_error(true),
+        "no time-out" => config.timeout_global(None).timeout_connect(None).timeout_resolve(None),
+        "own time-outs" => config
+            .timeout_global(Some(Duration::from_secs(300)))
+            .timeout_recv_body(Some(Duration::from_secs(30))),
+        "redirects with an error" => config.max_redirects(0).max_redirects_will_error(true),
+        _ => unreachable!("{kind}"),
+    }
+    .build()
+    .into()
+}
+
+/// A whole sign-in through an agent of this kind.
+fn sign_in_brought(
+    kind: &str,
+    timeout: Duration,
+    endpoint: &str,
+) -> Result<SignedIn, Box<NotSignedIn<Transport>>> {
+    sign_in_through(brought(kind), timeout, endpoint)
+}
+
+fn sign_in_through(
+    agent: ureq::Agent,
+    timeout: Duration,
+    endpoint: &str,
+) -> Result<SignedIn, Box<NotSignedIn<Transport>>> {
+    let builder = HttpClient::builder(Endpoint::custom(endpoint).unwrap()).request_timeout(timeout);
+    let client = builder.agent(agent).build().unwrap();
+    let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    client.login(policy).clock(VirtualClock::default()).run(|_| {})
+}
+
+/// What comes of settings that cannot be laid on a client from elsewhere, each with its name.
+fn build_brought_with_tls_settings() -> Vec<(&'static str, String)> {
+    let builder = || {
+        HttpClient::builder(Endpoint::for_region("eu-west-1").unwrap())
+            .agent(ureq::Agent::new_with_defaults())
+    };
+    let with_bundle = builder().ca_bundle("bundle.pem").build().unwrap_err();
+    let with_anything = builder().accept_invalid_certificates(true).build().unwrap_err();
+    vec![("ca_bundle", with_bundle.to_string()), ("accept_invalid_certificates", with_anything.to_string())]
 }
 
 fn register(endpoint: &str, request: &RegisterClientRequest) -> Result<Registration, CallError> {

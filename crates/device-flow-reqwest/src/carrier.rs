@@ -1,0 +1,50 @@
+//! The reqwest client that carries the requests: ours, or one that the embedding program brought along.
+
+use http::HeaderValue;
+
+/// Carries requests.
+#[derive(Clone, Debug)]
+pub(crate) struct Carrier {
+    pub(crate) client: reqwest::Client,
+    /// Whether the client is known to keep the [`rules`].
+    pub(crate) keeps_rules: bool,
+    /// What each request says in place of the client's own.
+    pub(crate) user_agent: Option<HeaderValue>,
+}
+
+impl Carrier {
+    pub(crate) const fn new(client: reqwest::Client, keeps_rules: bool) -> Self {
+        Self { client, keeps_rules, user_agent: None }
+    }
+}
+
+/// A reqwest client that was built with [`hardened`] settings.
+#[derive(Clone, Debug)]
+pub struct HardenedClient(reqwest::Client);
+
+impl HardenedClient {
+    /// The client itself, for whatever else the program asks for; it shares the connections.
+    #[must_use]
+    pub const fn as_reqwest(&self) -> &reqwest::Client {
+        &self.0
+    }
+}
+
+/// A client with these settings, and the rules that are not up for choice laid on them: no redirect is followed, nothing
+/// is sent twice, there is no `Referer`, and as many headers are read as gateways add. It is to be
+/// [brought along](crate::HttpClientBuilder::hardened_client).
+///
+/// # Errors
+/// reqwest's own, about the other settings.
+pub fn hardened(settings: reqwest::ClientBuilder) -> Result<HardenedClient, reqwest::Error> {
+    rules(settings).build().map(HardenedClient)
+}
+
+pub(crate) fn rules(settings: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    settings
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .retry(reqwest::retry::never())
+        // Gateways add headers, and hyper's own limit is a hundred. ureq's is this, and cannot be changed.
+        .http1_max_headers(128)
+}

@@ -1,0 +1,93 @@
+//! The ureq agent that carries the requests: ours, or one that the embedding program brought along, on which the rules
+//! that are not up for choice are laid request by request.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ureq::{Agent, Body};
+
+/// The longest response header block that is read.
+pub(crate) const MAX_HEADER_BYTES: usize = 256 * 1024;
+
+/// Carries requests by the rules.
+#[derive(Clone, Debug)]
+pub(crate) struct Carrier {
+    agent: Agent,
+    /// What is laid on each request, if the agent is not ours.
+    rules: Option<Rules>,
+    /// How long a request may take in all, by the agent's own settings.
+    usual_timeout: Duration,
+}
+
+/// What a request to a foreign agent is told beside the rules.
+#[derive(Clone, Debug)]
+struct Rules {
+    connect_timeout: Duration,
+    user_agent: Option<String>,
+}
+
+impl Carrier {
+    /// An agent that was built by the rules, and gives requests this time.
+    pub(crate) const fn ours(agent: Agent, usual_timeout: Duration) -> Self {
+        Self { agent, rules: None, usual_timeout }
+    }
+
+    /// Anybody's agent.
+    pub(crate) const fn foreign(
+        agent: Agent,
+        usual_timeout: Duration,
+        connect_timeout: Duration,
+        user_agent: Option<String>,
+    ) -> Self {
+        Self { agent, rules: Some(Rules { connect_timeout, user_agent }), usual_timeout }
+    }
+
+    /// The answer to one request, whatever its status, within this time.
+    pub(crate) fn run(
+        &self,
+        request: http::Request<&[u8]>,
+        timeout: Duration,
+    ) -> Result<http::Response<Body>, ureq::Error> {
+        let Some(rules) = &self.rules else {
+            // Only a request that must end earlier than usual is configured by itself: ureq would build its TLS
+            // configuration anew for each connection of such requests.
+            if timeout >= self.usual_timeout {
+                return self.agent.run(request);
+            }
+            return self
+                .agent
+                .run(self.agent.configure_request(request).timeout_global(Some(timeout)).build());
+        };
+        let loopback = request.uri().host().is_some_and(is_loopback);
+        let theirs = self.agent.config();
+        let least = |own: Option<Duration>, most: Duration| Some(own.map_or(most, |own| own.min(most)));
+        let timeouts = theirs.timeouts();
+        let (global, resolve, connect) = (timeouts.global, timeouts.resolve, timeouts.connect);
+        let proxy = theirs.proxy().filter(|_| !loopback).cloned();
+        let mut builder = self
+            .agent
+            .configure_request(request)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .max_response_header_size(theirs.max_response_header_size().min(MAX_HEADER_BYTES))
+            .timeout_global(least(global, timeout))
+            .timeout_resolve(least(resolve, rules.connect_timeout))
+            .timeout_connect(least(connect, rules.connect_timeout))
+            .proxy(proxy);
+        if let Some(user_agent) = &rules.user_agent {
+            builder = builder.user_agent(user_agent);
+        }
+        self.agent.run(builder.build())
+    }
+}
+
+/// Whether this host is this machine, by name alone: `localhost`, 127.0.0.0/8 or `[::1]`.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || address(host).is_some_and(|address| address.is_loopback())
+}
+
+/// The host as an address, if it is one.
+pub(crate) fn address(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}

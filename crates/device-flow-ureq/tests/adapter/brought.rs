@@ -1,0 +1,63 @@
+//! HTTP clients that the embedding program brought along, with settings of their own: the rules hold all the same.
+//! Compiled into the tests of both adapters.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use device_flow::{Failure, Outcome, Trouble};
+
+use crate::stub::{Step, Stub};
+use crate::{BROUGHT, KNOWN_NOT_TO_HAVE_SENT, build_brought_with_tls_settings, sign_in_brought};
+
+const GENEROUS: Duration = Duration::from_secs(20);
+
+#[test]
+fn a_client_that_was_brought_along_signs_in_and_a_400_is_still_an_answer() {
+    for kind in BROUGHT {
+        let stub =
+            Stub::polls([Step::fault("authorization_pending"), Step::fault("slow_down"), Step::token()]);
+        let signed_in = sign_in_brought(kind, GENEROUS, &stub.endpoint()).unwrap();
+        assert_eq!(signed_in.polls, 3, "{kind}");
+        assert_eq!(signed_in.token.access_token.expose(), "stub-access-token", "{kind}");
+        assert_eq!(stub.connections(), 1, "{kind}: its connection is kept");
+    }
+}
+
+#[test]
+fn a_client_without_a_time_out_gets_one_for_each_request() {
+    for kind in BROUGHT {
+        let stub = Stub::polls([Step::Hang(Duration::from_secs(15)), Step::token()]);
+        let signed_in = sign_in_brought(kind, Duration::from_millis(600), &stub.endpoint()).unwrap();
+        assert_eq!(signed_in.polls, 2, "{kind}");
+    }
+}
+
+#[test]
+fn a_client_that_was_brought_along_reads_no_endless_body() {
+    for kind in BROUGHT {
+        let stub = Stub::polls([Step::Endless, Step::fault("authorization_pending"), Step::token()]);
+        assert_eq!(sign_in_brought(kind, GENEROUS, &stub.endpoint()).unwrap().polls, 3, "{kind}");
+    }
+}
+
+#[test]
+fn a_client_that_may_have_followed_a_redirect_may_have_sent_what_nobody_accepted_and_others_have_not() {
+    for kind in BROUGHT {
+        let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let end = sign_in_brought(kind, GENEROUS, &format!("http://{nobody}")).unwrap_err();
+        let Outcome::Unreachable { trouble: Trouble::Failed(failure), .. } = end.outcome else {
+            panic!("{kind}: {end:?}")
+        };
+        let known = KNOWN_NOT_TO_HAVE_SENT.contains(kind);
+        assert_eq!(failure, if known { Failure::NotSent } else { Failure::Unknown }, "{kind}");
+    }
+}
+
+#[test]
+fn tls_settings_for_a_client_that_was_brought_along_are_refused_and_not_forgotten() {
+    let refused = build_brought_with_tls_settings();
+    assert_eq!(refused.len(), 2);
+    for (setting, refusal) in refused {
+        assert!(refusal.contains(setting), "{refusal}");
+    }
+}
