@@ -6,6 +6,7 @@
 mod bench;
 mod clock_ban;
 mod demo;
+mod deny;
 mod examples;
 mod explore;
 mod fuzz;
@@ -47,6 +48,12 @@ pub(crate) const TASKS: &[Task] = &[
         flags: "[--bless]",
         about: "the libraries' public items are as committed; --bless commits to those of now",
         run: public_api::task,
+    },
+    Task {
+        name: "deny",
+        flags: "",
+        about: "licences, duplicates, sources and known vulnerabilities of the dependencies",
+        run: deny::task,
     },
     Task {
         name: "clock-ban",

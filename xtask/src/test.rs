@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::shell::Run;
 use crate::steps::{self, Step};
-use crate::{clock_ban, demo, examples, fuzz, interop, public_api, simulate, tidy, workspace};
+use crate::{clock_ban, demo, deny, examples, fuzz, interop, public_api, simulate, tidy, workspace};
 
 /// What `cargo xtask test` runs.
 pub(crate) const STEPS: &[Step] = &[
@@ -43,6 +43,12 @@ pub(crate) const STEPS: &[Step] = &[
         about: "a clock read in a pure crate is caught",
         slow: false,
         run: clock_ban::step,
+    },
+    Step {
+        name: "deny",
+        about: "licences, duplicates and sources of the dependencies, and advisories where they can be had",
+        slow: true,
+        run: deny::step,
     },
     Step {
         name: "fuzz",
