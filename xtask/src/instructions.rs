@@ -17,6 +17,7 @@ const FLOORS: &[(&str, &str)] = &[
     ("token-oauth-ours", "token-floor"),
     ("token-oauth2-crate", "token-floor"),
     ("error-ours", "error-floor"),
+    ("error-oauth-ours", "error-floor"),
     ("error-oauth2-crate", "error-floor"),
     ("step-ours", "step-by-hand"),
     ("step-machine-only", "step-by-hand"),
@@ -29,7 +30,7 @@ pub(crate) fn task() -> Result<()> {
     let build = Run::cargo().args(["build", "--release", "--locked", "--manifest-path"]).arg(&manifest);
     build.env("CARGO_TARGET_DIR", &target).go()?;
     let program = target.join("release/peers-instructions");
-    let allocations = allocations(&program)?;
+    let allocations = allocations(&target.join("release/peers-allocations"))?;
     println!("{:<22}{:>14}{:>10}{:>13}{:>8}", "case", "instructions", "of floor", "allocations", "bytes");
     let mut measured = BTreeMap::new();
     for (case, [count, bytes]) in &allocations {
@@ -49,7 +50,7 @@ fn ratio(each: u64, floor: u64) -> String {
 
 /// The cases in their order, with allocations and bytes of each.
 fn allocations(program: &Path) -> Result<Vec<(String, [u64; 2])>> {
-    let output = Run::new(program).arg("allocations").output()?;
+    let output = Run::new(program).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout)?;
     let row = |line: &str| {

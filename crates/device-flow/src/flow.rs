@@ -214,6 +214,9 @@ impl DeviceFlow {
     fn settle(&mut self, in_flight: InFlight, now: Tick, reply: Reply) {
         let now = self.advance(now);
         self.in_flight = None;
+        if self.state.stays(now, &reply) {
+            return;
+        }
         let state = mem::take(&mut self.state);
         let times = Times { sent_at: in_flight.sent_at, now, not_before: self.not_before };
         let progress = state.on_reply(&self.policy, self.registration.as_ref(), times, reply);

@@ -177,6 +177,21 @@ impl Session {
         self.trouble = None;
     }
 
+    /// Whether the service's word is to poll on (RFC 8628 §3.5), which then is arranged.
+    fn goes_on(&mut self, now: Tick, fault: &Fault) -> bool {
+        match fault.code {
+            FaultCode::AuthorizationPending => {
+                // A code that still waits for its person has not been spent.
+                self.may_be_spent = false;
+                self.pace.after_verdict(now, fault.retry_after);
+            }
+            FaultCode::SlowDown => self.pace.slow_down(now, fault.retry_after),
+            _ => return false,
+        }
+        self.hear();
+        true
+    }
+
     /// No verdict: back off and poll again. `may_have_acted` says whether the code may be spent by now.
     fn lose(
         mut self: Box<Self>,
@@ -240,7 +255,16 @@ impl State {
         }
     }
 
-    /// What a reply to this state's request leads to.
+    /// Whether the reply leaves the flow in this state, which then has taken it in. Almost every reply does, so that it is
+    /// done where the state is.
+    pub(crate) fn stays(&mut self, now: Tick, reply: &Reply) -> bool {
+        match (self, reply) {
+            (Self::Poll(session), Reply::Fault(fault)) => session.goes_on(now, fault),
+            _ => false,
+        }
+    }
+
+    /// What a reply to this state's request leads to, if it does not [stay](Self::stays).
     pub(crate) fn on_reply(
         self,
         policy: &Policy,
@@ -332,21 +356,9 @@ fn polling(session: Box<Session>, policy: &Policy, sent_at: Tick, now: Tick, rep
     }
 }
 
-/// The service's word on a poll (RFC 8628 §3.5).
+/// The service's last word on a poll (RFC 8628 §3.5), or none: a failure of its own.
 fn refused(mut session: Box<Session>, policy: &Policy, now: Tick, fault: Fault) -> Progress {
     match &fault.code {
-        FaultCode::AuthorizationPending => {
-            session.hear();
-            // A code that still waits for its person has not been spent.
-            session.may_be_spent = false;
-            session.pace.after_verdict(now, fault.retry_after);
-            Progress::To(State::Poll(session))
-        }
-        FaultCode::SlowDown => {
-            session.hear();
-            session.pace.slow_down(now, fault.retry_after);
-            Progress::To(State::Poll(session))
-        }
         FaultCode::AccessDenied => ended(Outcome::Denied(fault)),
         FaultCode::ExpiredToken | FaultCode::InvalidGrant if session.may_be_spent => {
             ended(Outcome::GrantLost(Expiry::Service(fault)))

@@ -3,14 +3,14 @@
 use core::fmt;
 use std::borrow::Cow;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
 use crate::Dialect;
 use crate::member::{Number, Text};
 
-/// Declares the members once, by field and by their names in both dialects, and reads them. Unlike serde's derived
-/// reader this one reads a member that stands twice as its last value, as Python, Go and JavaScript do: an answer that
-/// every other client understands must not be "not JSON" here.
+/// Declares the members of a success once, by field and by their names in both dialects, and reads them. Unlike serde's
+/// derived reader this one reads a member that stands twice as its last value, as Python, Go and JavaScript do: an answer
+/// that every other client understands must not be "not JSON" here.
 macro_rules! answer_members {
     ($($field:ident: $type:ty = $aws:literal, $($oauth:literal)|+;)*) => {
         /// All members that a response of any operation may have. One flat type, because a fault may come where a
@@ -19,9 +19,10 @@ macro_rules! answer_members {
         #[expect(unnameable_types, reason = "it stands in the methods of `Wire`, which closes `Call` to other crates")]
         pub struct AnswerMembers<'a> {
             $(pub(crate) $field: $type,)*
+            pub(crate) faults: FaultMembers<'a>,
         }
 
-        impl<'de> Visitor<'de> for Reader<'_, 'de> {
+        impl<'de> Visitor<'de> for Reader<'_, AnswerMembers<'de>> {
             type Value = ();
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,11 +34,11 @@ macro_rules! answer_members {
                     match dialect {
                         Dialect::Aws => match &*key {
                             $($aws => members.$field = map.next_value()?,)*
-                            _ => _ = map.next_value::<IgnoredAny>()?,
+                            other => members.faults.read_member(other, &mut map)?,
                         },
                         Dialect::OAuth => match &*key {
                             $($($oauth)|+ => members.$field = map.next_value()?,)*
-                            _ => _ = map.next_value::<IgnoredAny>()?,
+                            other => members.faults.read_member(other, &mut map)?,
                         },
                     }
                 }
@@ -50,7 +51,27 @@ macro_rules! answer_members {
             fn set_from_form(&mut self, key: &str, value: Cow<'a, str>) {
                 match key {
                     $($($oauth)|+ => self.$field = value.into(),)*
-                    _ => {}
+                    other => self.faults.set_from_form(other, value),
+                }
+            }
+        }
+    };
+}
+
+/// Declares the members of a fault, which both dialects spell alike.
+macro_rules! fault_members {
+    ($($field:ident = $name:literal;)*) => {
+        /// All members that a fault may have. An answer with an error status is read into these alone.
+        #[derive(Debug, Default)]
+        pub(crate) struct FaultMembers<'a> {
+            $(pub(crate) $field: Text<'a>,)*
+        }
+
+        impl<'a> FaultMembers<'a> {
+            fn named(&mut self, name: &str) -> Option<&mut Text<'a>> {
+                match name {
+                    $($name => Some(&mut self.$field),)*
+                    _ => None,
                 }
             }
         }
@@ -79,57 +100,105 @@ answer_members! {
     scope: Text<'a> = "scope", "scope";
     // StartDeviceAuthorization and CreateToken
     expires_in: Number = "expiresIn", "expires_in";
-    // Faults. `message` is what the portal and gateways write where this service writes `error_description`.
-    error: Text<'a> = "error", "error";
-    error_description: Text<'a> = "error_description", "error_description";
-    message: Text<'a> = "message", "message";
-    type_name: Text<'a> = "__type", "__type";
-    code: Text<'a> = "code", "code";
-    reason: Text<'a> = "reason", "reason";
-    endpoint: Text<'a> = "endpoint", "endpoint";
-    region: Text<'a> = "region", "region";
 }
 
-/// Reads an answer in a dialect's spelling. It fills the members in where they are: they are many, and moving them
-/// costs more than reading them.
-struct Reader<'m, 'de>(Dialect, &'m mut AnswerMembers<'de>);
-
-impl<'de> DeserializeSeed<'de> for Reader<'_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
+fault_members! {
+    // `message` is what the portal and gateways write where this service writes `error_description`.
+    error = "error";
+    error_description = "error_description";
+    message = "message";
+    type_name = "__type";
+    code = "code";
+    reason = "reason";
+    endpoint = "endpoint";
+    region = "region";
 }
 
-impl<'a> AnswerMembers<'a> {
+/// Members of an answer, as they are read from either encoding.
+pub(crate) trait Members<'a>: Default {
     /// Reads the members of a JSON object with nothing behind it. After an error they are in no useful state.
-    pub(crate) fn read_json(&mut self, dialect: Dialect, body: &'a [u8]) -> Result<(), serde_json::Error> {
-        // Checking the whole text once is cheaper than checking each string in it. What is not UTF-8 throughout may
-        // still be good where it matters.
-        match core::str::from_utf8(body) {
-            Ok(text) => self.read(dialect, serde_json::Deserializer::from_str(text)),
-            Err(_) => self.read(dialect, serde_json::Deserializer::from_slice(body)),
-        }
-    }
+    fn read_json(&mut self, dialect: Dialect, body: &'a [u8]) -> Result<(), serde_json::Error>;
 
-    fn read<R: serde_json::de::Read<'a>>(
-        &mut self,
-        dialect: Dialect,
-        mut deserializer: serde_json::Deserializer<R>,
-    ) -> Result<(), serde_json::Error> {
-        Reader(dialect, self).deserialize(&mut deserializer)?;
-        deserializer.end()
-    }
+    /// Takes a member of a form-encoded answer.
+    fn set(&mut self, key: &str, value: Cow<'a, str>);
 
     /// The members of a form-encoded answer, as GitHub sends it to clients whose `Accept` got lost on the way.
-    pub(crate) fn from_form(body: &'a [u8]) -> Self {
+    fn from_form(body: &'a [u8]) -> Self {
         let mut members = Self::default();
         for (key, value) in form_urlencoded::parse(body) {
-            members.set_from_form(&key, value);
+            members.set(&key, value);
         }
         members
     }
+}
+
+impl<'a> Members<'a> for AnswerMembers<'a> {
+    fn read_json(&mut self, dialect: Dialect, body: &'a [u8]) -> Result<(), serde_json::Error> {
+        read_object(Reader(dialect, self), body)
+    }
+    fn set(&mut self, key: &str, value: Cow<'a, str>) {
+        self.set_from_form(key, value);
+    }
+}
+
+impl<'a> Members<'a> for FaultMembers<'a> {
+    fn read_json(&mut self, dialect: Dialect, body: &'a [u8]) -> Result<(), serde_json::Error> {
+        read_object(Reader(dialect, self), body)
+    }
+    fn set(&mut self, key: &str, value: Cow<'a, str>) {
+        self.set_from_form(key, value);
+    }
+}
+
+impl<'a> FaultMembers<'a> {
+    fn read_member<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match self.named(key) {
+            Some(text) => *text = map.next_value()?,
+            None => _ = map.next_value::<IgnoredAny>()?,
+        }
+        Ok(())
+    }
+
+    fn set_from_form(&mut self, key: &str, value: Cow<'a, str>) {
+        if let Some(text) = self.named(key) {
+            *text = value.into();
+        }
+    }
+}
+
+/// Reads members in a dialect's spelling. It fills them in where they are: they are many, and moving them costs more
+/// than reading them.
+struct Reader<'m, M>(Dialect, &'m mut M);
+
+impl<'de> Visitor<'de> for Reader<'_, FaultMembers<'de>> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(Text::Value(key)) = map.next_key::<Text<'de>>()? {
+            self.1.read_member(&key, &mut map)?;
+        }
+        Ok(())
+    }
+}
+
+fn read_object<'a, V: Visitor<'a, Value = ()>>(visitor: V, body: &'a [u8]) -> Result<(), serde_json::Error> {
+    // Checking the whole text once is cheaper than checking each string in it. What is not UTF-8 throughout may
+    // still be good where it matters.
+    match core::str::from_utf8(body) {
+        Ok(text) => read_all(visitor, serde_json::Deserializer::from_str(text)),
+        Err(_) => read_all(visitor, serde_json::Deserializer::from_slice(body)),
+    }
+}
+
+fn read_all<'a, V: Visitor<'a, Value = ()>, R: serde_json::de::Read<'a>>(
+    visitor: V,
+    mut deserializer: serde_json::Deserializer<R>,
+) -> Result<(), serde_json::Error> {
+    deserializer.deserialize_map(visitor)?;
+    deserializer.end()
 }
 
 #[cfg(test)]
@@ -175,8 +244,8 @@ mod tests {
         let members = AnswerMembers::from_form(
             b"error=authorization_pending&interval=5&error_description=not+yet%21&x=y",
         );
-        assert_eq!(members.error.non_empty(), Some("authorization_pending"));
-        assert_eq!(members.error_description.non_empty(), Some("not yet!"));
+        assert_eq!(members.faults.error.non_empty(), Some("authorization_pending"));
+        assert_eq!(members.faults.error_description.non_empty(), Some("not yet!"));
         assert_eq!(members.interval, Number::Value(5));
     }
 

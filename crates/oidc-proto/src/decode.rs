@@ -5,87 +5,98 @@ use std::borrow::Cow;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response, StatusCode};
 
-use crate::answer_members::AnswerMembers;
+use crate::answer_members::{AnswerMembers, FaultMembers, Members};
 use crate::headers::Heads;
 use crate::json::starts_with;
 use crate::wire::Wire;
 use crate::{Answer, Dialect, Fault, FaultCode, NoVerdict, NoVerdictReason, printable};
-
-/// Why a response is no success.
-pub(crate) enum Refusal {
-    Fault(Fault),
-    NoVerdict(NoVerdict),
-}
 
 /// The meaning of a response to a `C`.
 pub(crate) fn answer<C: Wire, B: AsRef<[u8]>>(
     dialect: Dialect,
     response: &Response<B>,
 ) -> Answer<C::Success> {
+    let heads = Heads::of(response.headers());
+    if !response.status().is_success() {
+        return refusal(dialect, response, &heads);
+    }
     let mut members = AnswerMembers::default();
-    match read_success(dialect, response, &mut members) {
-        Ok(()) => match C::success_from(dialect, members) {
-            Ok(success) => Answer::Success(success),
-            Err(mut violation) => {
-                violation.request_id = Heads::of(response.headers()).request_id();
-                Answer::Violation(violation)
-            }
-        },
-        Err(Refusal::Fault(fault)) => Answer::Fault(fault),
-        Err(Refusal::NoVerdict(no_verdict)) => Answer::NoVerdict(no_verdict),
+    // Whatever a header says, a success must show its body.
+    if let Err(reason) = read(dialect, response, &mut members) {
+        return no_verdict(reason, response.status(), &heads);
+    }
+    if let Some(fault) = named(dialect, response.status(), &heads, &members.faults) {
+        return Answer::Fault(fault);
+    }
+    match C::success_from(dialect, members) {
+        Ok(success) => Answer::Success(success),
+        Err(mut violation) => {
+            violation.request_id = heads.request_id();
+            Answer::Violation(violation)
+        }
     }
 }
 
-/// The members of a response that can be a success: it has a success status, and a body that names no error.
-pub(crate) fn success_members<B: AsRef<[u8]>>(
-    dialect: Dialect,
-    response: &Response<B>,
-) -> Result<AnswerMembers<'_>, Refusal> {
-    let mut members = AnswerMembers::default();
-    read_success(dialect, response, &mut members).map(|()| members)
+/// The meaning of a response to a request whose success has no members: the body of a success status need not even be
+/// readable, but it may name a fault.
+pub(crate) fn bare_answer<B: AsRef<[u8]>>(dialect: Dialect, response: &Response<B>) -> Answer<()> {
+    let heads = Heads::of(response.headers());
+    if !response.status().is_success() {
+        return refusal(dialect, response, &heads);
+    }
+    let mut faults = FaultMembers::default();
+    if read(dialect, response, &mut faults).is_err() {
+        return Answer::Success(());
+    }
+    named(dialect, response.status(), &heads, &faults).map_or(Answer::Success(()), Answer::Fault)
 }
 
-fn read_success<'a, B: AsRef<[u8]>>(
-    dialect: Dialect,
-    response: &'a Response<B>,
-    members: &mut AnswerMembers<'a>,
-) -> Result<(), Refusal> {
-    let (status, body) = (response.status(), response.body().as_ref());
-    let heads = Heads::of(response.headers());
-    let no_verdict = |reason| {
-        Err(Refusal::NoVerdict(NoVerdict {
-            reason,
-            status: status.as_u16(),
-            retry_after: heads.retry_after(),
-            request_id: heads.request_id(),
-        }))
-    };
+/// What a response without a success status says.
+fn refusal<T, B: AsRef<[u8]>>(dialect: Dialect, response: &Response<B>, heads: &Heads<'_>) -> Answer<T> {
+    let status = response.status();
     // A redirect is no verdict even with an OAuth body: whoever redirects is not the service.
     if status.is_redirection() {
-        return no_verdict(NoVerdictReason::Redirect);
+        return no_verdict(NoVerdictReason::Redirect, status, heads);
     }
+    // No other members count, and these are quicker to make and to drop.
+    let mut faults = FaultMembers::default();
+    let reason = match read(dialect, response, &mut faults) {
+        Ok(()) => NoVerdictReason::UnnamedError,
+        Err(reason) => {
+            // The header is the service's word too, whatever became of the body.
+            faults = FaultMembers::default();
+            reason
+        }
+    };
+    match named(dialect, status, heads, &faults) {
+        Some(fault) => Answer::Fault(fault),
+        None => no_verdict(reason, status, heads),
+    }
+}
+
+fn no_verdict<T>(reason: NoVerdictReason, status: StatusCode, heads: &Heads<'_>) -> Answer<T> {
+    Answer::NoVerdict(NoVerdict {
+        reason,
+        status: status.as_u16(),
+        retry_after: heads.retry_after(),
+        request_id: heads.request_id(),
+    })
+}
+
+fn read<'a, B: AsRef<[u8]>, M: Members<'a>>(
+    dialect: Dialect,
+    response: &'a Response<B>,
+    members: &mut M,
+) -> Result<(), NoVerdictReason> {
+    let body = response.body().as_ref();
     match members.read_json(dialect, body) {
-        Ok(()) => {}
+        Ok(()) => Ok(()),
         Err(_) if dialect == Dialect::OAuth && is_form(response.headers()) && !is_blank(body) => {
-            *members = AnswerMembers::from_form(body);
+            *members = M::from_form(body);
+            Ok(())
         }
-        Err(error) => {
-            // The header is the service's word too, whatever became of the body; but a success must show its body.
-            if !status.is_success()
-                && let Some(fault) = named(dialect, status, &heads, &AnswerMembers::default())
-            {
-                return Err(Refusal::Fault(fault));
-            }
-            return no_verdict(unreadable(body, &error));
-        }
+        Err(error) => Err(unreadable(body, &error)),
     }
-    if let Some(fault) = named(dialect, status, &heads, members) {
-        return Err(Refusal::Fault(fault));
-    }
-    if !status.is_success() {
-        return no_verdict(NoVerdictReason::UnnamedError);
-    }
-    Ok(())
 }
 
 /// Why a body could not be read.
@@ -122,32 +133,16 @@ fn named(
     dialect: Dialect,
     status: StatusCode,
     heads: &Heads<'_>,
-    members: &AnswerMembers<'_>,
+    members: &FaultMembers<'_>,
 ) -> Option<Fault> {
     let header = heads.error_type();
-    let error = members.error.non_empty();
-    let (type_name, code) = if status.is_success() {
-        (None, None)
-    } else {
-        (members.type_name.non_empty(), members.code.non_empty())
-    };
-    let known = header
-        .and_then(FaultCode::from_exception)
-        .or_else(|| type_name.and_then(FaultCode::from_exception))
-        .or_else(|| code.and_then(FaultCode::from_exception))
-        .or_else(|| error.and_then(FaultCode::from_error))
-        .or_else(|| code.and_then(FaultCode::from_error));
-    // Only a shape name has a namespace and a suffix to cut off; an `error` code may be a URN.
-    let unknown = || {
-        let mut shapes =
-            [header, type_name, code].into_iter().flatten().map(FaultCode::other).filter(has_text);
-        let error = error.map(|text| FaultCode::Other(printable(text).into_owned())).filter(has_text);
-        match dialect {
-            Dialect::Aws => shapes.next().or(error),
-            Dialect::OAuth => error.or_else(|| shapes.next()),
-        }
-    };
-    let code = known.or_else(unknown)?;
+    if status.is_success() && header.is_none() && members.error.non_empty().is_none() {
+        return None;
+    }
+    // The header alone settles most answers of AWS's.
+    let code = header
+        .and_then(FaultCode::from_exception_bytes)
+        .or_else(|| name_in_body(dialect, status.is_success(), header, members))?;
     let own = |text: Option<&str>| text.map(str::to_owned);
     Some(Fault {
         code,
@@ -164,6 +159,37 @@ fn named(
         request_id: heads.request_id(),
         retry_after: heads.retry_after(),
     })
+}
+
+/// The name of a fault where the header has none that the model knows.
+fn name_in_body(
+    dialect: Dialect,
+    success: bool,
+    header: Option<&[u8]>,
+    members: &FaultMembers<'_>,
+) -> Option<FaultCode> {
+    let error = members.error.non_empty();
+    let (type_name, code) =
+        if success { (None, None) } else { (members.type_name.non_empty(), members.code.non_empty()) };
+    let known = type_name
+        .and_then(FaultCode::from_exception)
+        .or_else(|| code.and_then(FaultCode::from_exception))
+        .or_else(|| error.and_then(FaultCode::from_error))
+        .or_else(|| code.and_then(FaultCode::from_error));
+    // Only a shape name has a namespace and a suffix to cut off; an `error` code may be a URN.
+    let unknown = || {
+        let mut shapes = [header.and_then(|name| core::str::from_utf8(name).ok()), type_name, code]
+            .into_iter()
+            .flatten()
+            .map(FaultCode::other)
+            .filter(has_text);
+        let error = error.map(|text| FaultCode::Other(printable(text).into_owned())).filter(has_text);
+        match dialect {
+            Dialect::Aws => shapes.next().or(error),
+            Dialect::OAuth => error.or_else(|| shapes.next()),
+        }
+    };
+    known.or_else(unknown)
 }
 
 /// Whether anything of the name is left that a person could read.

@@ -44,78 +44,100 @@ pub enum FaultCode {
     Other(String),
 }
 
-/// One row a known fault: the code, the exception's shape name, the `error` code, the status.
-static KNOWN: [(FaultCode, &str, &str, u16); 14] = [
-    (FaultCode::AccessDenied, "AccessDeniedException", "access_denied", 400),
-    (FaultCode::AuthorizationPending, "AuthorizationPendingException", "authorization_pending", 400),
-    (FaultCode::ExpiredToken, "ExpiredTokenException", "expired_token", 400),
-    (FaultCode::InternalServer, "InternalServerException", "server_error", 500),
-    (FaultCode::InvalidClient, "InvalidClientException", "invalid_client", 401),
-    (FaultCode::InvalidClientMetadata, "InvalidClientMetadataException", "invalid_client_metadata", 400),
-    (FaultCode::InvalidGrant, "InvalidGrantException", "invalid_grant", 400),
-    (FaultCode::InvalidRedirectUri, "InvalidRedirectUriException", "invalid_redirect_uri", 400),
+/// One row a known fault: the code, the exception's shape name, the `error` code, the status. As `match`es, because the
+/// answer to every poll goes through them.
+macro_rules! known_faults {
+    ($($code:ident: $exception:literal, $error:literal, $status:literal;)*) => {
+        static KNOWN: &[FaultCode] = &[$(FaultCode::$code),*];
+
+        impl FaultCode {
+            /// The exception's shape name in the API model, for example `SlowDownException`.
+            #[must_use]
+            pub fn exception(&self) -> &str {
+                match self {
+                    $(Self::$code => $exception,)*
+                    Self::Other(text) => text,
+                }
+            }
+
+            /// The `error` code, for example `slow_down`.
+            #[must_use]
+            pub fn error(&self) -> &str {
+                match self {
+                    $(Self::$code => $error,)*
+                    Self::Other(text) => text,
+                }
+            }
+
+            /// The HTTP status that the model gives this fault; 400 for unknown ones.
+            #[must_use]
+            pub const fn status(&self) -> u16 {
+                match self {
+                    $(Self::$code => $status,)*
+                    Self::Other(_) => 400,
+                }
+            }
+
+            fn of_exception(name: &[u8]) -> Option<Self> {
+                $(if name == $exception.as_bytes() {
+                    return Some(Self::$code);
+                })*
+                None
+            }
+
+            /// The known fault with this `error` code; `invalid_request` reads as [`FaultCode::InvalidRequest`].
+            #[must_use]
+            #[expect(unreachable_patterns, reason = "two faults share `invalid_request`, and the first row counts")]
+            pub fn from_error(text: &str) -> Option<Self> {
+                Some(match text {
+                    $($error => Self::$code,)*
+                    _ => return None,
+                })
+            }
+        }
+    };
+}
+
+known_faults! {
+    AccessDenied: "AccessDeniedException", "access_denied", 400;
+    AuthorizationPending: "AuthorizationPendingException", "authorization_pending", 400;
+    ExpiredToken: "ExpiredTokenException", "expired_token", 400;
+    InternalServer: "InternalServerException", "server_error", 500;
+    InvalidClient: "InvalidClientException", "invalid_client", 401;
+    InvalidClientMetadata: "InvalidClientMetadataException", "invalid_client_metadata", 400;
+    InvalidGrant: "InvalidGrantException", "invalid_grant", 400;
+    InvalidRedirectUri: "InvalidRedirectUriException", "invalid_redirect_uri", 400;
     // Before the region's row, so that the bare `error` code reads as the common one.
-    (FaultCode::InvalidRequest, "InvalidRequestException", "invalid_request", 400),
-    (FaultCode::InvalidRequestRegion, "InvalidRequestRegionException", "invalid_request", 400),
-    (FaultCode::InvalidScope, "InvalidScopeException", "invalid_scope", 400),
-    (FaultCode::SlowDown, "SlowDownException", "slow_down", 400),
-    (FaultCode::UnauthorizedClient, "UnauthorizedClientException", "unauthorized_client", 400),
-    (FaultCode::UnsupportedGrantType, "UnsupportedGrantTypeException", "unsupported_grant_type", 400),
-];
+    InvalidRequest: "InvalidRequestException", "invalid_request", 400;
+    InvalidRequestRegion: "InvalidRequestRegionException", "invalid_request", 400;
+    InvalidScope: "InvalidScopeException", "invalid_scope", 400;
+    SlowDown: "SlowDownException", "slow_down", 400;
+    UnauthorizedClient: "UnauthorizedClientException", "unauthorized_client", 400;
+    UnsupportedGrantType: "UnsupportedGrantTypeException", "unsupported_grant_type", 400;
+}
 
 impl FaultCode {
     /// The known codes, in the order of the API model.
     pub fn known() -> impl Iterator<Item = &'static Self> {
-        KNOWN.iter().map(|(code, ..)| code)
-    }
-
-    /// The exception's shape name in the API model, for example `SlowDownException`.
-    #[must_use]
-    pub fn exception(&self) -> &str {
-        match (self, self.row()) {
-            (Self::Other(text), _) => text,
-            (_, Some((_, exception, ..))) => exception,
-            (_, None) => "",
-        }
-    }
-
-    /// The `error` code, for example `slow_down`.
-    #[must_use]
-    pub fn error(&self) -> &str {
-        match (self, self.row()) {
-            (Self::Other(text), _) => text,
-            (_, Some((_, _, error, _))) => error,
-            (_, None) => "",
-        }
-    }
-
-    /// The HTTP status that the model gives this fault; 400 for unknown ones.
-    #[must_use]
-    pub fn status(&self) -> u16 {
-        self.row().map_or(400, |(.., status)| *status)
+        KNOWN.iter()
     }
 
     /// The known fault with this shape name. A namespace (`com.amazonaws.ssooidc#Name`) and what follows a colon
     /// (`Name:http://internal.amazon.com/coral/…`) are no part of the name.
     #[must_use]
     pub fn from_exception(text: &str) -> Option<Self> {
-        let exact = |name: &str| KNOWN.iter().find(|(_, exception, ..)| *exception == name);
-        exact(text).or_else(|| exact(shape_name(text))).map(|(code, ..)| code.clone())
+        Self::of_exception(text.as_bytes()).or_else(|| Self::of_exception(shape_name(text).as_bytes()))
     }
 
-    /// The known fault with this `error` code; `invalid_request` reads as [`FaultCode::InvalidRequest`].
-    #[must_use]
-    pub fn from_error(text: &str) -> Option<Self> {
-        KNOWN.iter().find(|(_, _, error, _)| *error == text).map(|(code, ..)| code.clone())
+    /// The same for a header's value, which need not be UTF-8.
+    pub(crate) fn from_exception_bytes(text: &[u8]) -> Option<Self> {
+        // The name almost always stands alone, and then it is not even looked at as text.
+        Self::of_exception(text).or_else(|| Self::from_exception(core::str::from_utf8(text).ok()?))
     }
 
     /// A fault that the model does not have.
     pub(crate) fn other(text: &str) -> Self {
         Self::Other(printable(shape_name(text)).into_owned())
-    }
-
-    fn row(&self) -> Option<&'static (Self, &'static str, &'static str, u16)> {
-        KNOWN.iter().find(|(code, ..)| code == self)
     }
 }
 

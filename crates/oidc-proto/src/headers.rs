@@ -36,11 +36,10 @@ impl<'a> Heads<'a> {
     }
 
     /// The exception's name and whatever the service appends to it behind a colon, which is not looked at.
-    pub(crate) fn error_type(&self) -> Option<&'a str> {
+    pub(crate) fn error_type(&self) -> Option<&'a [u8]> {
         let value = self.error_type?;
-        let name =
-            value.iter().position(|b| *b == b':').and_then(|colon| value.get(..colon)).unwrap_or(value);
-        core::str::from_utf8(name).ok().filter(|name| !name.trim().is_empty())
+        let name = memchr::memchr(b':', value).and_then(|colon| value.get(..colon)).unwrap_or(value);
+        (!name.iter().all(u8::is_ascii_whitespace)).then_some(name)
     }
 
     /// The request id, for error texts.

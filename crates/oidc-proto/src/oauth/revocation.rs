@@ -5,7 +5,7 @@ use http::{HeaderMap, Method, Request as HttpRequest, Response};
 use super::client;
 use super::form::{Form, Parameters};
 use super::request::to_http;
-use crate::decode::{self, Refusal};
+use crate::decode;
 use crate::{Answer, Body, Client, Dialect, Endpoint, Fault, Operation, Request, Secret};
 
 /// A request to revoke a token (RFC 7009 §2.1). Success is the service's word that the token is dead by now, or never
@@ -69,13 +69,7 @@ impl RevocationRequest {
     /// The meaning of the response. Any 2xx is success, whatever its body (§2.2); on a 503 the token must be assumed
     /// alive (§2.2.1), and that is no verdict.
     pub fn decode<B: AsRef<[u8]>>(response: &Response<B>) -> Answer<()> {
-        match decode::success_members(Dialect::OAuth, response) {
-            Err(Refusal::Fault(fault)) => Answer::Fault(fault),
-            Err(Refusal::NoVerdict(no_verdict)) if !response.status().is_success() => {
-                Answer::NoVerdict(no_verdict)
-            }
-            Ok(_) | Err(Refusal::NoVerdict(_)) => Answer::Success(()),
-        }
+        decode::bare_answer(Dialect::OAuth, response)
     }
 
     /// Server side: the request with these headers and this body.
