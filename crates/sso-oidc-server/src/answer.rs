@@ -4,6 +4,7 @@ use core::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST};
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
@@ -11,6 +12,7 @@ use oidc_proto::{Body, Dialect, Fault, FaultCode, Operation};
 
 use crate::api::{Said, refusal};
 use crate::connection::Peer;
+use crate::fault::{Strike, stand_in};
 use crate::record::RecordedRequest;
 use crate::route::{NoRoute, Route, allowed, route};
 use crate::shared::{Shared, entropy};
@@ -18,8 +20,29 @@ use crate::{api, discovery, page};
 
 const REQUEST_ID: &str = "x-amzn-requestid";
 
+/// How a request came.
+#[derive(Clone, Copy)]
+pub(crate) struct Arrival {
+    pub(crate) peer: Peer,
+    /// What strikes it, on a server that misbehaves.
+    pub(crate) strike: Option<Strike>,
+    /// How many other requests wait for the rest of their answers.
+    pub(crate) in_flight: usize,
+}
+
+impl From<Peer> for Arrival {
+    fn from(peer: Peer) -> Self {
+        Self { peer, strike: None, in_flight: 0 }
+    }
+}
+
 /// The answer to this request. It never fails: whatever is wrong becomes an answer.
-pub(crate) async fn answer(shared: &Shared, peer: Peer, request: Request<Incoming>) -> Response<Full<Bytes>> {
+pub(crate) async fn answer(
+    shared: &Shared,
+    arrival: Arrival,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
+    let peer = arrival.peer;
     let id = request_id();
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
@@ -33,7 +56,7 @@ pub(crate) async fn answer(shared: &Shared, peer: Peer, request: Request<Incomin
         _ if !is_for_us(shared, &request) => {
             (misdirected(asked.map(|(dialect, _)| dialect)), shared.clock.up())
         }
-        Ok(route) => dispatch(shared, peer, route, request).await,
+        Ok(route) => dispatch(shared, arrival, route, request).await,
         Err(NoRoute::Api(dialect, fault)) => (refuse(dialect, &fault, &path), shared.clock.up()),
         Err(NoRoute::Method) => {
             let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "This page does not take this method.\n");
@@ -49,13 +72,16 @@ pub(crate) async fn answer(shared: &Shared, peer: Peer, request: Request<Incomin
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
 
     let fault = response.extensions_mut().remove::<Said>().map(|Said(name)| name);
-    let status = response.status().as_u16();
+    let struck = arrival.strike.map(|strike| strike.fault());
+    let says_nothing = struck.is_some_and(crate::Fault::says_nothing);
+    let status = if says_nothing { 0 } else { response.status().as_u16() };
     shared.requests.fetch_add(1, Ordering::Relaxed);
     tracing::info!(
         operation = operation.map_or("-", Operation::name),
         route = route_name(&path),
         status,
         fault = fault.as_deref().unwrap_or("-"),
+        struck = struck.map(crate::Fault::name),
         request_id = id,
         connection = peer.connection,
         "answered"
@@ -70,6 +96,8 @@ pub(crate) async fn answer(shared: &Shared, peer: Peer, request: Request<Incomin
             status,
             fault,
             request_id: id,
+            struck,
+            others_in_flight: arrival.in_flight,
         });
     }
     response.map(|body| Full::new(body.bytes()))
@@ -78,7 +106,7 @@ pub(crate) async fn answer(shared: &Shared, peer: Peer, request: Request<Incomin
 /// Reads the body, if the route has one, and answers; with the time at which the request had arrived.
 async fn dispatch(
     shared: &Shared,
-    peer: Peer,
+    arrival: Arrival,
     route: Route,
     request: Request<Incoming>,
 ) -> (Response<Body>, core::time::Duration) {
@@ -89,10 +117,12 @@ async fn dispatch(
     let response = match (body, route) {
         (Err(fault), Route::Api(dialect, _)) => hanging_up(refusal(dialect, &fault)),
         (Err(fault), _) => hanging_up(refusal(Dialect::Aws, &fault)),
-        (Ok(body), Route::Api(dialect, operation)) => api::answer(shared, dialect, operation, &head, &body),
+        (Ok(body), Route::Api(dialect, operation)) => {
+            operate(shared, arrival, dialect, operation, &head, &body).await
+        }
         (Ok(_), Route::Metadata) => discovery::metadata(shared),
-        (Ok(_), Route::Device) => page::look(shared, peer, &head),
-        (Ok(body), Route::Decide) => page::decide(shared, peer, &head, &body),
+        (Ok(_), Route::Device) => page::look(shared, arrival.peer, &head),
+        (Ok(body), Route::Decide) => page::decide(shared, arrival.peer, &head, &body),
         (Ok(_), Route::Style) => page::style(),
         (Ok(_), Route::Root) => page::on_to_device(),
         (Ok(_), Route::Start) => page::start(shared),
@@ -100,6 +130,33 @@ async fn dispatch(
         (Ok(_), Route::Icon) => text(StatusCode::NO_CONTENT, ""),
     };
     (response, arrived)
+}
+
+/// The answer to an operation, or what comes in its place.
+async fn operate(
+    shared: &Shared,
+    arrival: Arrival,
+    dialect: Dialect,
+    operation: Operation,
+    head: &Parts,
+    body: &[u8],
+) -> Response<Body> {
+    let fault = arrival.strike.map(|strike| strike.fault());
+    let act = || api::answer(shared, dialect, operation, head, body);
+    let mut response = match fault.and_then(|fault| stand_in(fault, &shared.faults, head.uri.path())) {
+        Some(other) => {
+            if fault.is_some_and(crate::Fault::commits) {
+                drop(act());
+            }
+            other
+        }
+        None => act(),
+    };
+    if response.status().is_success() && shared.faults.refuse_after(operation) {
+        shared.faults.close_port().await;
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// The whole body, within its limits.

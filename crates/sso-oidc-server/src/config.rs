@@ -6,7 +6,7 @@ use core::time::Duration;
 use device_authority::{Capacity, ClientRecord, Policy, SlowDown};
 use oidc_proto::Client;
 
-use crate::Approval;
+use crate::{Approval, Strike};
 
 /// Limits on what a peer can take: bytes, time, connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +132,8 @@ pub struct Config {
     pub clients: Vec<ClientRecord>,
     /// How many requests are remembered for [`crate::Handle::requests`], the latest ones. Default: none.
     pub remember_requests: usize,
+    /// How the server misbehaves, on purpose. Of several strikes at one request the first one counts. Default: not at all.
+    pub faults: Vec<Strike>,
 }
 
 impl Default for Config {
@@ -146,6 +148,7 @@ impl Default for Config {
             allowed_hosts: Vec::new(),
             clients: Vec::new(),
             remember_requests: 0,
+            faults: Vec::new(),
         }
     }
 }
@@ -238,6 +241,13 @@ impl Config {
     ) -> Self {
         let scopes = scopes.into_iter().map(Into::into).collect();
         self.clients.push(ClientRecord::preconfigured(client, Some(scopes)));
+        self
+    }
+
+    /// The same configuration with one more way to misbehave: a [`Strike`], or a [`crate::Fault`] for every request.
+    #[must_use]
+    pub fn with_fault(mut self, strike: impl Into<Strike>) -> Self {
+        self.faults.push(strike.into());
         self
     }
 

@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::answer::answer;
+use crate::fault;
 use crate::shared::Shared;
 use crate::stream::Impatient;
 
@@ -31,6 +32,9 @@ pub(crate) async fn serve(
     peer: Peer,
     mut stopping: watch::Receiver<bool>,
 ) {
+    if shared.faults.any() {
+        return fault::serve(shared, stream, peer, stopping).await;
+    }
     let phase = Arc::new(AtomicU64::new(0));
     let limits = shared.limits;
     let stream = Impatient::new(stream, &limits, Arc::clone(&phase));
@@ -39,7 +43,7 @@ pub(crate) async fn serve(
         let phase = Arc::clone(&phase);
         async move {
             phase.fetch_add(1, Ordering::Relaxed);
-            let response = answer(&shared, peer, request).await;
+            let response = answer(&shared, peer.into(), request).await;
             phase.fetch_add(1, Ordering::Relaxed);
             Ok::<_, Infallible>(response)
         }

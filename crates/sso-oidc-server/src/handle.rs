@@ -22,6 +22,8 @@ pub struct Stats {
     pub connections: u64,
     /// Requests that were answered.
     pub requests: u64,
+    /// Connections that followed a redirect of a fault to another host. There should be none.
+    pub strays: u64,
     /// Records that are held.
     pub held: Counts,
 }
@@ -65,6 +67,7 @@ impl Handle {
         Stats {
             connections: self.shared.connections.load(Ordering::Relaxed),
             requests: self.shared.requests.load(Ordering::Relaxed),
+            strays: self.shared.faults.strays.load(Ordering::Relaxed),
             held: self.shared.store().counts(),
         }
     }
@@ -80,6 +83,12 @@ impl Handle {
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.shared.endpoint
+    }
+
+    /// Ends the misbehaviour that [`crate::Config::with_fault`] asked for: no further request is struck, and a closed
+    /// port opens, a moment later.
+    pub fn relent(&self) {
+        self.shared.faults.relent();
     }
 
     fn decide(&self, user_code: &str, verdict: Verdict) -> Result<(), PersonError> {

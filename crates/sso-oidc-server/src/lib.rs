@@ -61,6 +61,22 @@
 //! field `csrf`; POST `/device` as `application/x-www-form-urlencoded` with that cookie and the fields `user_code`,
 //! `csrf` and `action`, which is `approve` or `deny`. 200 says that it is done.
 
+//!
+//! # Misbehaving on purpose
+//!
+//! A client should survive what networks and gateways do. [`Config::with_fault`] makes the server do it: a [`Fault`] says
+//! what, a [`Strike`] to which requests. Nothing else about the server changes.
+//!
+//! ```
+//! use sso_oidc_server::{Config, Fault, Operation, Strike, TestServer};
+//!
+//! // The first poll is answered, and the answer never arrives.
+//! let strike = Strike::new(Fault::DropAfterCommit).at(Operation::CreateToken).once();
+//! let server = TestServer::with(Config::default().with_fault(strike))?;
+//! # assert_eq!(server.requests(), []);
+//! # Ok::<(), sso_oidc_server::ServeError>(())
+//! ```
+
 mod answer;
 mod api;
 mod approval;
@@ -69,6 +85,7 @@ mod config;
 mod connection;
 mod discovery;
 mod error;
+mod fault;
 mod handle;
 mod page;
 mod record;
@@ -84,8 +101,9 @@ pub use device_authority::{
     Capacity, ClientRecord, Counts, GuessLimit, PersonError, Policy, SlowDown, TooManyGuesses,
 };
 pub use error::ServeError;
+pub use fault::{Fault, FaultError, Strike, StrikeError};
 pub use handle::{Handle, Stats};
-pub use oidc_proto::{Client, Secret};
+pub use oidc_proto::{Client, Operation, Secret};
 pub use record::RecordedRequest;
 pub use server::Server;
 pub use test_server::TestServer;

@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 
 use oidc_proto::Operation;
 
+use crate::Fault;
+
 /// A request that was answered. It has no header, no body and no query, so no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -19,12 +21,18 @@ pub struct RecordedRequest {
     pub at: Duration,
     /// Which connection it came on, counted from 1.
     pub connection: u64,
-    /// The answer's status.
+    /// The answer's status; 0 if none was made, which takes a [`Fault`].
     pub status: u16,
     /// The answer's fault, as its dialect calls it: for example `SlowDownException` or `slow_down`.
     pub fault: Option<String>,
     /// The answer's `x-amzn-RequestId`.
     pub request_id: String,
+    /// What struck the request, on a server that misbehaves. The answer that is told of here is the one that was made,
+    /// whatever became of it on its way.
+    pub struck: Option<Fault>,
+    /// On a server that misbehaves, how many other requests were still waiting for the rest of their answers when this
+    /// one came, of those whose clients had not hung up.
+    pub others_in_flight: usize,
 }
 
 /// The latest requests.

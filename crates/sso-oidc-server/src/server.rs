@@ -9,13 +9,15 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::connection::{self, Peer};
-use crate::shared::Shared;
+use crate::fault::{Elsewhere, Port};
+use crate::shared::{Shared, reachable};
 use crate::{Config, Handle, ServeError};
 
 /// A server that listens; [`Server::serve`] makes it answer. Connections that arrive in between wait.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
+    port: Port,
+    elsewhere: Option<Elsewhere>,
     address: SocketAddr,
     shared: Arc<Shared>,
 }
@@ -31,7 +33,17 @@ impl Server {
             TcpListener::bind(wanted).await.map_err(|source| ServeError::listen(wanted, source))?;
         let address = listener.local_addr().map_err(|source| ServeError::listen(wanted, source))?;
         let shared = Arc::new(Shared::new(config, address)?);
-        Ok(Self { listener, address, shared })
+        let elsewhere = if shared.faults.redirect() {
+            let wanted = SocketAddr::new(address.ip(), 0);
+            let bound = Elsewhere::bind(wanted.ip()).await;
+            let (elsewhere, address) = bound.map_err(|source| ServeError::listen(wanted, source))?;
+            let _ = shared.faults.elsewhere.set(format!("http://{}", reachable(address)));
+            Some(elsewhere)
+        } else {
+            None
+        };
+        let port = Port::Open(listener).switched(shared.faults.is_port_closed(), address);
+        Ok(Self { port, elsewhere, address, shared })
     }
 
     /// The address it listens on, with the port that the system chose if none was asked for.
@@ -58,17 +70,27 @@ impl Server {
     /// # Cancel safety
     /// Dropping the future closes the port and all connections at once.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, shared, .. } = self;
+        let Self { mut port, elsewhere, address, shared } = self;
         let mut shutdown = std::pin::pin!(shutdown);
         let (stop, stopping) = watch::channel(false);
         let room = Arc::new(Semaphore::new(shared.limits.connections.max(1)));
         let mut connections = JoinSet::new();
+        let mut helpers = JoinSet::new();
+        if let Some(elsewhere) = elsewhere {
+            helpers.spawn(elsewhere.count(Arc::clone(&shared)));
+        }
+        let mut closing = shared.faults.watch_port();
         loop {
             tokio::select! {
                 biased;
                 () = shutdown.as_mut() => break,
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
-                (stream, address, permit) = accept(&listener, &room) => {
+                Ok(()) = closing.changed() => {
+                    let close = *closing.borrow_and_update();
+                    port = port.switched(close, address);
+                    shared.faults.port_is(close);
+                }
+                (stream, address, permit) = accept(&port, &room) => {
                     let peer = Peer { address, connection: shared.count_connection() };
                     let served = connection::serve(Arc::clone(&shared), stream, peer, stopping.clone());
                     connections.spawn(async move {
@@ -78,7 +100,7 @@ impl Server {
                 }
             }
         }
-        drop(listener);
+        drop((port, helpers));
         // Fails only if no connection is left to hear it.
         let _ = stop.send(true);
         let all_done = async { while connections.join_next().await.is_some() {} };
@@ -90,11 +112,12 @@ impl Server {
 
 /// The next connection, once there is room for it. Until then the system's own queue holds peers back.
 async fn accept(
-    listener: &TcpListener,
+    port: &Port,
     room: &Arc<Semaphore>,
 ) -> (TcpStream, SocketAddr, Option<tokio::sync::OwnedSemaphorePermit>) {
     // Nobody closes the semaphore, so there always is a permit in the end.
     let permit = Arc::clone(room).acquire_owned().await.ok();
+    let listener = port.listener().await;
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {

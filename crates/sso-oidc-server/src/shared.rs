@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use device_authority::{Memory, Moment, NoEntropy, Policy};
 
 use crate::clock::Clock;
+use crate::fault::Faults;
 use crate::record::Records;
 use crate::{Approval, Config, Limits, ServeError};
 
@@ -24,6 +25,7 @@ pub(crate) struct Shared {
     pub(crate) remembers: bool,
     pub(crate) connections: AtomicU64,
     pub(crate) requests: AtomicU64,
+    pub(crate) faults: Faults,
     /// Names that a request may give as its host; `None` for any.
     hosts: Option<Vec<String>>,
     store: Mutex<Memory>,
@@ -71,6 +73,7 @@ impl Shared {
             remembers: config.remember_requests > 0,
             connections: AtomicU64::new(0),
             requests: AtomicU64::new(0),
+            faults: Faults::new(config.faults),
             hosts,
             store: Mutex::new(store),
             records: Mutex::new(Records::new(config.remember_requests)),
@@ -115,7 +118,7 @@ pub(crate) fn entropy(bytes: &mut [u8]) -> Result<(), NoEntropy> {
 }
 
 /// An address that can be connected to: the unspecified one stands for all of this machine's.
-fn reachable(address: SocketAddr) -> SocketAddr {
+pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from(core::net::Ipv6Addr::LOCALHOST),

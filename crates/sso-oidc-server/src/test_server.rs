@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
@@ -108,6 +109,15 @@ impl TestServer {
     #[must_use]
     pub fn pending(&self) -> Vec<String> {
         self.handle.pending()
+    }
+
+    /// Ends the misbehaviour that [`Config::with_fault`] asked for, and waits until a closed port is open again.
+    pub fn relent(&self) {
+        self.handle.relent();
+        let began = Instant::now();
+        while self.handle.shared.faults.is_port_closed() && began.elapsed() < STOP {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// The requests so far, in the order in which they were answered.

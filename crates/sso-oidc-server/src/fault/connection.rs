@@ -1,0 +1,177 @@
+//! A connection of a server that misbehaves: hyper reads the requests, and what is written is ours to the byte.
+
+use core::convert::Infallible;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use http::header::CONNECTION;
+use http::{HeaderMap, Method, Request, Response, Version};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use oidc_proto::Operation;
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
+
+use super::message::Message;
+use super::rewound::Rewound;
+use super::{Fault, blow};
+use crate::answer::{Arrival, answer};
+use crate::connection::Peer;
+use crate::record::RecordedRequest;
+use crate::route::{Route, route};
+use crate::shared::Shared;
+
+/// Where a reset request is cut at the earliest: what it asks for must be known.
+const LONGEST_LINE: usize = 8 * 1024;
+
+/// Serves one connection until it ends, or the server stops. A server that misbehaves takes no leave.
+pub(crate) async fn serve(
+    shared: Arc<Shared>,
+    stream: TcpStream,
+    peer: Peer,
+    mut stopping: watch::Receiver<bool>,
+) {
+    tokio::select! {
+        () = converse(&shared, stream, peer) => {}
+        _ = stopping.wait_for(|stop| *stop) => {}
+    }
+}
+
+/// What a request line asks for.
+struct Asked {
+    method: Method,
+    path: String,
+    operation: Option<Operation>,
+}
+
+/// A request that was read, and the answer to it.
+struct Exchange {
+    message: Message,
+    /// Whether the connection is to be closed afterwards, for either side's sake.
+    close: bool,
+}
+
+async fn converse(shared: &Arc<Shared>, stream: TcpStream, peer: Peer) {
+    let mut connection = Rewound { early: BytesMut::new(), stream };
+    loop {
+        let line = tokio::time::timeout(shared.limits.idle_timeout, asked(&mut connection));
+        let Ok(Some(asked)) = line.await else { return };
+        let strike = asked.operation.and_then(|operation| shared.faults.strike(operation));
+        let in_flight = shared.faults.in_flight();
+        let arrival = Arrival { peer, strike, in_flight };
+        if let Some(strike) = strike.filter(|strike| strike.fault() == Fault::ResetRequest) {
+            record_cut(shared, arrival, asked);
+            return blow::reset_request(connection, strike.bytes()).await;
+        }
+        let Some((exchange, rest)) = exchange(shared, connection, arrival).await else { return };
+        let stays = blow::deliver(&shared.faults, rest.stream, exchange.message, strike).await;
+        match stays {
+            Some(stream) if !exchange.close => connection = Rewound { early: rest.early, stream },
+            _ => return,
+        }
+    }
+}
+
+/// Reads the first line of a request, and leaves it to be read again. What is no line of a request is asked for nothing.
+async fn asked(connection: &mut Rewound) -> Option<Asked> {
+    let end = loop {
+        if let Some(end) = connection.early.iter().position(|byte| *byte == b'\n') {
+            break end;
+        }
+        if connection.early.len() > LONGEST_LINE || connection.read_more().await.ok()? == 0 {
+            return None;
+        }
+    };
+    let line = String::from_utf8_lossy(&connection.early[..end]);
+    let mut parts = line.split(' ');
+    let method = parts.next()?.parse().unwrap_or_default();
+    let target: http::Uri = parts.next().unwrap_or_default().parse().unwrap_or_default();
+    let path = target.path().to_owned();
+    let operation = match route(&method, &path) {
+        Ok(Route::Api(_, operation)) => Some(operation),
+        _ => None,
+    };
+    Some(Asked { method, path, operation })
+}
+
+/// Lets hyper read one request, answers it, and takes the connection back.
+async fn exchange(
+    shared: &Arc<Shared>,
+    connection: Rewound,
+    arrival: Arrival,
+) -> Option<(Exchange, Rewound)> {
+    let (sender, mut answered) = mpsc::unbounded_channel();
+    let service = service_fn({
+        let shared = Arc::clone(shared);
+        move |request: Request<Incoming>| {
+            let (shared, sender) = (Arc::clone(&shared), sender.clone());
+            async move {
+                let is_head = request.method() == Method::HEAD;
+                let close = !stays_open(request.version(), request.headers());
+                let response = answer(&shared, arrival, request).await;
+                let close = close || says(response.headers(), "close");
+                let (parts, body) = response.into_parts();
+                let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+                let message = Message::new(parts, &body, is_head);
+                // Fails only if the connection is gone.
+                let _ = sender.send(Exchange { message, close });
+                // The answer is written by hand; hyper never gets one.
+                core::future::pending::<Result<Response<Full<Bytes>>, Infallible>>().await
+            }
+        }
+    });
+    let limits = shared.limits;
+    let mut serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_timeout)
+        .max_headers(limits.headers)
+        .max_buf_size(limits.head_bytes.max(8 * 1024))
+        .serve_connection(TokioIo::new(connection), service);
+    let exchange = tokio::select! {
+        biased;
+        exchange = answered.recv() => exchange?,
+        _ = &mut serving => return None,
+    };
+    let parts = serving.into_parts();
+    let mut connection = parts.io.into_inner();
+    let mut early = BytesMut::from(parts.read_buf);
+    early.extend_from_slice(&connection.early);
+    connection.early = early;
+    Some((exchange, connection))
+}
+
+/// Whether the client lets the connection stay (RFC 9112 §9.3).
+fn stays_open(version: Version, headers: &HeaderMap) -> bool {
+    if version == Version::HTTP_10 { says(headers, "keep-alive") } else { !says(headers, "close") }
+}
+
+fn says(headers: &HeaderMap, option: &str) -> bool {
+    headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|value| value.trim().eq_ignore_ascii_case(option))
+}
+
+/// A request that is not read to its end is remembered all the same.
+fn record_cut(shared: &Shared, arrival: Arrival, asked: Asked) {
+    if !shared.remembers {
+        return;
+    }
+    shared.records().push(RecordedRequest {
+        operation: asked.operation,
+        method: asked.method.to_string(),
+        path: asked.path,
+        at: shared.clock.up(),
+        connection: arrival.peer.connection,
+        status: 0,
+        fault: None,
+        request_id: String::new(),
+        struck: Some(Fault::ResetRequest),
+        others_in_flight: arrival.in_flight,
+    });
+}

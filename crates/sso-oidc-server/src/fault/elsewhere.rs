@@ -1,0 +1,45 @@
+//! The other host that redirects lead to. Nothing should ever come here, so whatever does is counted.
+
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::shared::Shared;
+
+/// A listener beside the server's own.
+#[derive(Debug)]
+pub(crate) struct Elsewhere(TcpListener);
+
+impl Elsewhere {
+    /// Listens on a free port of this address.
+    pub(crate) async fn bind(ip: IpAddr) -> io::Result<(Self, SocketAddr)> {
+        let listener = TcpListener::bind((ip, 0)).await?;
+        let address = listener.local_addr()?;
+        Ok((Self(listener), address))
+    }
+
+    /// Counts whoever comes, and answers with a success that has nothing in it. Ends never.
+    pub(crate) async fn count(self, shared: Arc<Shared>) {
+        loop {
+            match self.0.accept().await {
+                Ok((stream, _)) => {
+                    shared.faults.strays.fetch_add(1, Ordering::Relaxed);
+                    tracing::warn!("a redirect to another host was followed");
+                    let _ = tokio::time::timeout(Duration::from_secs(1), answer(stream)).await;
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+}
+
+async fn answer(mut stream: TcpStream) -> io::Result<()> {
+    let _ = stream.read(&mut [0; 4096]).await?;
+    let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
+    stream.write_all(answer.as_bytes()).await
+}

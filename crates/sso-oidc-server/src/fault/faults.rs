@@ -1,0 +1,142 @@
+//! The strikes of one server: what they have counted, and the state of its port.
+
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+use oidc_proto::Operation;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use super::{Fault, Strike};
+
+/// What all connections of a server that misbehaves share.
+pub(crate) struct Faults {
+    armed: Vec<Armed>,
+    relented: AtomicBool,
+    /// Whether the port is to be closed.
+    close: watch::Sender<bool>,
+    /// Whether it is.
+    closed: watch::Sender<bool>,
+    /// Where redirects lead, for example `http://127.0.0.1:49153`.
+    pub(crate) elsewhere: OnceLock<String>,
+    /// Connections that came there.
+    pub(crate) strays: AtomicU64,
+    /// Connections on which a request waits for the rest of its answer.
+    waiting: Mutex<Vec<Weak<TcpStream>>>,
+}
+
+/// A strike, and how many requests it has seen that it could strike.
+struct Armed {
+    strike: Strike,
+    seen: AtomicU32,
+}
+
+impl Faults {
+    pub(crate) fn new(strikes: Vec<Strike>) -> Self {
+        let armed: Vec<_> =
+            strikes.into_iter().map(|strike| Armed { strike, seen: AtomicU32::new(0) }).collect();
+        let closed = armed.iter().any(|armed| is_closed_from_the_start(&armed.strike));
+        Self {
+            armed,
+            relented: AtomicBool::new(false),
+            close: watch::Sender::new(closed),
+            closed: watch::Sender::new(closed),
+            elsewhere: OnceLock::new(),
+            strays: AtomicU64::new(0),
+            waiting: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Whether this server misbehaves at all.
+    pub(crate) fn any(&self) -> bool {
+        !self.armed.is_empty()
+    }
+
+    /// Whether anybody is sent elsewhere.
+    pub(crate) fn redirect(&self) -> bool {
+        self.armed.iter().any(|armed| armed.strike.fault().redirects())
+    }
+
+    /// Counts a request of this operation, and says what strikes it. Of several strikes the first one that was
+    /// configured wins.
+    pub(crate) fn strike(&self, operation: Operation) -> Option<Strike> {
+        let mut struck = None;
+        for Armed { strike, seen } in &self.armed {
+            if strike.fault() == Fault::Refuse || !strike.concerns(operation) {
+                continue;
+            }
+            let number = seen.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+            if struck.is_none() && strike.includes(number) {
+                struck = Some(*strike);
+            }
+        }
+        struck.filter(|_| !self.relented.load(Ordering::Relaxed))
+    }
+
+    /// Whether the port is to be closed before the operation that comes after this one.
+    pub(crate) fn refuse_after(&self, operation: Operation) -> bool {
+        let next = match operation {
+            Operation::RegisterClient => Operation::StartDeviceAuthorization,
+            Operation::StartDeviceAuthorization => Operation::CreateToken,
+            _ => return false,
+        };
+        let refuses = |strike: &Strike| strike.fault() == Fault::Refuse && strike.operation() == Some(next);
+        !self.relented.load(Ordering::Relaxed) && self.armed.iter().any(|armed| refuses(&armed.strike))
+    }
+
+    /// Closes the port, and returns when it is closed.
+    pub(crate) async fn close_port(&self) {
+        self.close.send_replace(true);
+        // An error says that nobody listens any more, which is closed too.
+        let _ = self.closed.subscribe().wait_for(|closed| *closed).await;
+    }
+
+    /// No fault strikes any more, and the port opens.
+    pub(crate) fn relent(&self) {
+        self.relented.store(true, Ordering::Relaxed);
+        self.close.send_replace(false);
+    }
+
+    pub(crate) fn is_port_closed(&self) -> bool {
+        *self.closed.borrow()
+    }
+
+    /// Whether the port is to be closed, and when that changes.
+    pub(crate) fn watch_port(&self) -> watch::Receiver<bool> {
+        self.close.subscribe()
+    }
+
+    /// The port is now closed, or open.
+    pub(crate) fn port_is(&self, closed: bool) {
+        self.closed.send_replace(closed);
+    }
+
+    /// A request on this connection waits for the rest of its answer, as long as the connection lives.
+    pub(crate) fn waits(&self, stream: Weak<TcpStream>) {
+        self.waiting().push(stream);
+    }
+
+    /// How many requests wait for the rest of their answers, of those whose clients have not hung up.
+    pub(crate) fn in_flight(&self) -> usize {
+        let mut waiting = self.waiting();
+        waiting.retain(|stream| stream.upgrade().is_some_and(|stream| !has_hung_up(&stream)));
+        waiting.len()
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Weak<TcpStream>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_closed_from_the_start(strike: &Strike) -> bool {
+    strike.fault() == Fault::Refuse && matches!(strike.operation(), None | Some(Operation::RegisterClient))
+}
+
+/// Whether the peer has closed the connection. It asks the socket itself: the runtime may not have heard of it yet.
+fn has_hung_up(stream: &TcpStream) -> bool {
+    let mut byte = [core::mem::MaybeUninit::uninit()];
+    match socket2::SockRef::from(stream).peek(&mut byte) {
+        Ok(count) => count == 0,
+        Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
+    }
+}

@@ -1,0 +1,183 @@
+//! The ways in which a server can misbehave on purpose, each with a name.
+
+mod blow;
+mod connection;
+mod elsewhere;
+mod faults;
+mod gzip;
+mod message;
+mod port;
+mod rewound;
+mod stand_in;
+mod strike;
+
+use core::fmt;
+use core::str::FromStr;
+
+pub(crate) use connection::serve;
+pub(crate) use elsewhere::Elsewhere;
+pub(crate) use faults::Faults;
+pub(crate) use port::Port;
+pub(crate) use stand_in::stand_in;
+pub use strike::{Strike, StrikeError};
+
+/// Declares the faults once: variant, name, description.
+macro_rules! faults {
+    ($($variant:ident $name:literal $about:literal)*) => {
+        /// A way to misbehave. What a fault does to which requests is a [`Strike`].
+        ///
+        /// A fault acts on the bytes of a connection, below HTTP where it must. Some strike after the server has done
+        /// what was asked ([`Fault::commits`]): the answer exists, and is spoiled on its way.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Fault {
+            $(#[doc = concat!("`", $name, "`: ", $about, ".")] $variant,)*
+        }
+
+        impl Fault {
+            /// Every fault.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// Its name, for example `cut-json`.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            /// What it does, as one line without a full stop.
+            #[must_use]
+            pub const fn about(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $about,)*
+                }
+            }
+        }
+    };
+}
+
+faults! {
+    Refuse "refuse" "the port is closed, so connections are refused"
+    DropRequest "drop-request" "the connection is closed without an answer, and nothing was done"
+    NeverAnswers "never-answers" "the connection is taken and the request read, and no answer ever comes"
+    ResetRequest "reset-request" "the connection is reset in the middle of the request"
+    ResetAnswer "reset-answer" "the connection is reset in the middle of the answer"
+    DropAfterCommit "drop-after-commit" "what was asked for is done, and the answer dropped"
+    Stall "stall" "the answer stops in the middle, and the connection stays"
+    Drip "drip" "the answer comes at one byte a second"
+    EndlessBody "endless-body" "the answer's body never ends"
+    LengthTooLong "length-too-long" "Content-Length promises more than comes"
+    LengthTooShort "length-too-short" "Content-Length promises half of what comes"
+    TwoLengths "two-lengths" "two Content-Length headers contradict each other"
+    NoLastChunk "no-last-chunk" "a chunked body comes whole, without the chunk that ends it"
+    CutJson "cut-json" "the body is half of the JSON, with a Content-Length that says so"
+    EmptyBody "empty-body" "the answer has no body"
+    NotHttp "not-http" "another protocol answers"
+    Html200 "html-200" "a page with status 200, as from a hotel's network; the service never saw the request"
+    Html502 "html-502" "a gateway's page with status 502; the service has done what was asked"
+    TooManyRequests "too-many-requests" "429, and Retry-After in seconds; nothing was done"
+    TooManyRequestsDate "too-many-requests-date" "429, and Retry-After as a date; nothing was done"
+    Unavailable "unavailable" "503, and Retry-After in seconds; nothing was done"
+    UnavailableDate "unavailable-date" "503, and Retry-After as a date; nothing was done"
+    Redirect301 "redirect-301" "301 to another host; nothing was done"
+    Redirect302 "redirect-302" "302 to another host; nothing was done"
+    Redirect303 "redirect-303" "303 to another host; nothing was done"
+    Redirect307 "redirect-307" "307 to another host; nothing was done"
+    Redirect308 "redirect-308" "308 to another host; nothing was done"
+    DuplicateHeaders "duplicate-headers" "every header comes twice"
+    HugeHeaders "huge-headers" "a mebibyte of headers"
+    WrongContentType "wrong-content-type" "the answer calls itself text/html"
+    Gzip "gzip" "the answer is compressed, which nobody asked for"
+    EarlyHints "early-hints" "an informational answer (103) comes before the real one"
+    Http10 "http-1.0" "the answer is HTTP/1.0, and the connection is closed after it"
+    UntilClose "until-close" "the body has no length and ends with the connection"
+    Close "close" "the answer says Connection: close, and means it"
+    CloseUnannounced "close-unannounced" "the connection is closed after the answer, without a word"
+    WrongDate "wrong-date" "the answer's Date is decades off"
+}
+
+impl Fault {
+    /// Whether the server does what was asked before the fault strikes: a registration is kept, a code handed out, a
+    /// grant spent.
+    #[must_use]
+    pub const fn commits(self) -> bool {
+        !matches!(
+            self,
+            Self::Refuse
+                | Self::DropRequest
+                | Self::NeverAnswers
+                | Self::ResetRequest
+                | Self::NotHttp
+                | Self::Html200
+                | Self::TooManyRequests
+                | Self::TooManyRequestsDate
+                | Self::Unavailable
+                | Self::UnavailableDate
+        ) && !self.redirects()
+    }
+
+    /// Whether no answer is ever made, so that there is none to tell of.
+    pub(crate) const fn says_nothing(self) -> bool {
+        matches!(self, Self::DropRequest | Self::NeverAnswers | Self::NotHttp)
+    }
+
+    /// Whether it acts after a number of bytes, which a [`Strike`] can choose.
+    #[must_use]
+    pub const fn has_position(self) -> bool {
+        matches!(self, Self::ResetRequest | Self::ResetAnswer | Self::Stall)
+    }
+
+    /// Whether it sends the client elsewhere.
+    #[must_use]
+    pub const fn redirects(self) -> bool {
+        matches!(
+            self,
+            Self::Redirect301 | Self::Redirect302 | Self::Redirect303 | Self::Redirect307 | Self::Redirect308
+        )
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A text that names no [`Fault`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no such fault")]
+#[non_exhaustive]
+pub struct FaultError;
+
+impl FromStr for Fault {
+    type Err = FaultError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.iter().copied().find(|fault| fault.name() == text).ok_or(FaultError)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_fault_has_a_name_of_its_own_that_is_read_as_it_is_written() {
+        let names: HashSet<_> = Fault::ALL.iter().map(|fault| fault.name()).collect();
+        assert_eq!(names.len(), Fault::ALL.len());
+        for fault in Fault::ALL {
+            assert_eq!(fault.to_string().parse(), Ok(*fault));
+            assert!(
+                fault
+                    .name()
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c))
+            );
+            assert!(!fault.about().is_empty() && !fault.about().ends_with('.'));
+        }
+        assert_eq!("Refuse".parse::<Fault>(), Err(FaultError));
+    }
+}

@@ -1,0 +1,63 @@
+//! The answers of those who stand between a client and the service: a gateway, a hotel's network, whoever redirects.
+
+use core::time::Duration;
+use std::time::SystemTime;
+
+use http::header::{CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
+use http::{HeaderName, HeaderValue, Response};
+use oidc_proto::Body;
+
+use super::{Fault, Faults};
+
+/// What `Retry-After` asks for.
+pub(crate) const RETRY_AFTER_SECONDS: u64 = 17;
+
+const PORTAL: &str = "<!DOCTYPE html><title>Welcome</title><p>Accept the terms to use this network.\n";
+const GATEWAY: &str = "<html><head><title>502 Bad Gateway</title></head></html>\n";
+
+/// The answer that comes in place of the service's own, if this fault has one. One that is never written is empty.
+pub(crate) fn stand_in(fault: Fault, faults: &Faults, path: &str) -> Option<Response<Body>> {
+    let seconds = || RETRY_AFTER_SECONDS.to_string();
+    Some(match fault {
+        Fault::Html200 => page(200, PORTAL),
+        Fault::Html502 => page(502, GATEWAY),
+        Fault::TooManyRequests => with(page(429, ""), RETRY_AFTER, &seconds()),
+        Fault::Unavailable => with(page(503, ""), RETRY_AFTER, &seconds()),
+        Fault::TooManyRequestsDate => until_a_date(page(429, "")),
+        Fault::UnavailableDate => until_a_date(page(503, "")),
+        Fault::Redirect301 => moved(301, faults, path),
+        Fault::Redirect302 => moved(302, faults, path),
+        Fault::Redirect303 => moved(303, faults, path),
+        Fault::Redirect307 => moved(307, faults, path),
+        Fault::Redirect308 => moved(308, faults, path),
+        fault if fault.commits() => return None,
+        _ => page(200, ""),
+    })
+}
+
+fn page(status: u16, text: &str) -> Response<Body> {
+    let mut response = with(Response::new(Body::new(text.into())), CONTENT_TYPE, "text/html");
+    *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or_default();
+    response
+}
+
+fn until_a_date(response: Response<Body>) -> Response<Body> {
+    let now = SystemTime::now();
+    let later = now + Duration::from_secs(RETRY_AFTER_SECONDS);
+    // One reading of the clock for both, so that what lies between them is exact.
+    let response = with(response, DATE, &httpdate::fmt_http_date(now));
+    with(response, RETRY_AFTER, &httpdate::fmt_http_date(later))
+}
+
+/// The same path elsewhere: who follows it, brings the request's secrets there.
+fn moved(status: u16, faults: &Faults, path: &str) -> Response<Body> {
+    let elsewhere = faults.elsewhere.get().map_or("http://elsewhere.invalid", String::as_str);
+    with(page(status, ""), LOCATION, &format!("{elsewhere}{path}"))
+}
+
+fn with(mut response: Response<Body>, name: HeaderName, value: &str) -> Response<Body> {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}

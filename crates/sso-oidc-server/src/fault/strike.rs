@@ -1,0 +1,249 @@
+//! Which requests a fault strikes, and how that is written.
+
+use core::fmt;
+use core::str::FromStr;
+
+use oidc_proto::Operation;
+
+use super::Fault;
+
+/// A fault and the requests that it strikes: every one of the three operations, unless it is told otherwise.
+///
+/// Written as `NAME[=BYTES][@OPERATION][:REQUESTS]`, with `register`, `authorize` or `poll` for the operation (in either
+/// dialect), and `N`, `N-M` or `N-` for the requests, counted from 1 among those of the operation:
+///
+/// ```
+/// use sso_oidc_server::{Fault, Operation, Strike};
+///
+/// let strike: Strike = "reset-answer=40@poll:2-3".parse()?;
+/// let same = Strike::new(Fault::ResetAnswer).after_bytes(40).at(Operation::CreateToken).requests(2, Some(3));
+/// assert_eq!(strike, same);
+/// # Ok::<(), sso_oidc_server::StrikeError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strike {
+    fault: Fault,
+    operation: Option<Operation>,
+    from: u32,
+    to: Option<u32>,
+    bytes: Option<usize>,
+}
+
+impl Strike {
+    /// This fault, on every request of the three operations.
+    #[must_use]
+    pub const fn new(fault: Fault) -> Self {
+        Self { fault, operation: None, from: 1, to: None, bytes: None }
+    }
+
+    /// The same, on requests of this operation only. [`Fault::Refuse`] then closes the port when the operation before it
+    /// has been answered.
+    #[must_use]
+    pub const fn at(mut self, operation: Operation) -> Self {
+        self.operation = Some(operation);
+        self
+    }
+
+    /// The same, on these requests only, counted from 1 and both included; `None` is without an end. A refused connection
+    /// leaves nothing to count, so this means nothing to [`Fault::Refuse`]; see [`crate::Handle::relent`] for that.
+    #[must_use]
+    pub const fn requests(mut self, from: u32, to: Option<u32>) -> Self {
+        self.from = from;
+        self.to = to;
+        self
+    }
+
+    /// The same, on the first such request only.
+    #[must_use]
+    pub const fn once(self) -> Self {
+        self.requests(1, Some(1))
+    }
+
+    /// The same, after this many bytes: of the request, where at least the first line is read, or of the answer, head
+    /// and all. Means something to faults that [have a position](Fault::has_position); without it they strike after the
+    /// first line, or in the middle of the answer's body.
+    #[must_use]
+    pub const fn after_bytes(mut self, bytes: usize) -> Self {
+        self.bytes = Some(bytes);
+        self
+    }
+
+    /// The fault.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        self.fault
+    }
+
+    pub(crate) const fn bytes(&self) -> Option<usize> {
+        self.bytes
+    }
+
+    /// The operation that it is limited to.
+    pub(crate) const fn operation(&self) -> Option<Operation> {
+        self.operation
+    }
+
+    /// Whether it strikes requests of this operation at all.
+    pub(crate) fn concerns(&self, operation: Operation) -> bool {
+        match self.operation {
+            Some(only) => only == operation,
+            None => Operation::ALL.contains(&operation),
+        }
+    }
+
+    /// Whether it strikes the request of this number.
+    pub(crate) fn includes(&self, number: u32) -> bool {
+        number >= self.from && self.to.is_none_or(|to| number <= to)
+    }
+}
+
+impl From<Fault> for Strike {
+    fn from(fault: Fault) -> Self {
+        Self::new(fault)
+    }
+}
+
+/// How operations are written here.
+const OPERATIONS: [(&str, Operation); 3] = [
+    ("register", Operation::RegisterClient),
+    ("authorize", Operation::StartDeviceAuthorization),
+    ("poll", Operation::CreateToken),
+];
+
+impl fmt::Display for Strike {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fault.fmt(f)?;
+        if let Some(bytes) = self.bytes {
+            write!(f, "={bytes}")?;
+        }
+        if let Some((name, _)) = OPERATIONS.iter().find(|(_, operation)| self.operation == Some(*operation)) {
+            write!(f, "@{name}")?;
+        }
+        match (self.from, self.to) {
+            (0 | 1, None) => Ok(()),
+            (from, None) => write!(f, ":{from}-"),
+            (from, Some(to)) if from == to => write!(f, ":{from}"),
+            (from, Some(to)) => write!(f, ":{from}-{to}"),
+        }
+    }
+}
+
+/// A text that is no [`Strike`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StrikeError {
+    /// No fault has this name.
+    #[error("there is no fault of this name; `help` lists them")]
+    Fault,
+    /// What follows the `@` is no operation.
+    #[error("the operation after the @ is register, authorize or poll")]
+    Operation,
+    /// What follows the `:` names no requests.
+    #[error("the requests after the colon are N, N-M or N-, counted from 1")]
+    Requests,
+    /// What follows the `=` is no number of bytes.
+    #[error("the bytes after the = are a whole number")]
+    Bytes,
+    /// The fault does not act at a byte.
+    #[error("this fault does not strike after a number of bytes")]
+    Position,
+    /// A refused connection leaves nothing to count.
+    #[error("refused connections cannot be counted, so there is no colon after refuse")]
+    Uncountable,
+}
+
+impl FromStr for Strike {
+    type Err = StrikeError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (text, requests) = split(text, ':');
+        let (text, operation) = split(text, '@');
+        let (name, bytes) = split(text, '=');
+        let fault = name.parse().map_err(|_| StrikeError::Fault)?;
+        let mut strike = Self::new(fault);
+        if let Some(bytes) = bytes {
+            if !fault.has_position() {
+                return Err(StrikeError::Position);
+            }
+            strike = strike.after_bytes(bytes.parse().map_err(|_| StrikeError::Bytes)?);
+        }
+        if let Some(name) = operation {
+            let known = OPERATIONS.iter().find(|(known, _)| *known == name);
+            strike = strike.at(known.ok_or(StrikeError::Operation)?.1);
+        }
+        let Some(requests) = requests else { return Ok(strike) };
+        if fault == Fault::Refuse {
+            return Err(StrikeError::Uncountable);
+        }
+        let number = |text: &str| match text.parse() {
+            Ok(number) if number > 0 => Ok(number),
+            _ => Err(StrikeError::Requests),
+        };
+        let (from, to) = match requests.split_once('-') {
+            None => (number(requests)?, Some(number(requests)?)),
+            Some((from, "")) => (number(from)?, None),
+            Some((from, to)) => (number(from)?, Some(number(to)?)),
+        };
+        if to.is_some_and(|to| to < from) {
+            return Err(StrikeError::Requests);
+        }
+        Ok(strike.requests(from, to))
+    }
+}
+
+fn split(text: &str, at: char) -> (&str, Option<&str>) {
+    text.split_once(at).map_or((text, None), |(before, after)| (before, Some(after)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strike_is_read_as_it_is_written() {
+        for text in [
+            "refuse",
+            "refuse@poll",
+            "drip@register",
+            "cut-json:1",
+            "html-502@authorize:2-3",
+            "http-1.0@poll:4-",
+            "stall=0",
+            "reset-answer=100@poll:1",
+        ] {
+            assert_eq!(text.parse::<Strike>().unwrap().to_string(), text);
+        }
+        assert_eq!("drip:1-".parse::<Strike>().unwrap().to_string(), "drip");
+    }
+
+    #[test]
+    fn a_text_that_is_no_strike_is_refused_with_what_is_wrong() {
+        for (text, error) in [
+            ("", StrikeError::Fault),
+            ("drop", StrikeError::Fault),
+            ("drip@token", StrikeError::Operation),
+            ("drip@", StrikeError::Operation),
+            ("drip:0", StrikeError::Requests),
+            ("drip:", StrikeError::Requests),
+            ("drip:-2", StrikeError::Requests),
+            ("drip:3-2", StrikeError::Requests),
+            ("drip:+1-x", StrikeError::Requests),
+            ("drip=3", StrikeError::Position),
+            ("stall=", StrikeError::Bytes),
+            ("stall=-1", StrikeError::Bytes),
+            ("refuse:1", StrikeError::Uncountable),
+        ] {
+            assert_eq!(text.parse::<Strike>(), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_strike_is_limited_to_its_operation_and_its_requests() {
+        let all = Strike::new(Fault::Drip);
+        assert!(Operation::ALL.iter().all(|operation| all.concerns(*operation)));
+        assert!(!all.concerns(Operation::RevokeToken));
+        let some = all.at(Operation::CreateToken).requests(2, Some(3));
+        assert!(some.concerns(Operation::CreateToken) && !some.concerns(Operation::RegisterClient));
+        assert_eq!((1..=4).filter(|number| some.includes(*number)).collect::<Vec<_>>(), [2, 3]);
+    }
+}

@@ -1,0 +1,347 @@
+//! A server that misbehaves on purpose, seen byte by byte.
+
+mod common;
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use common::Http;
+use serde_json::json;
+use sso_oidc_server::{Config, Fault, Operation, Strike, TestServer};
+
+/// How a conversation ended.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    Closed,
+    Reset,
+    /// Nothing more came for a while.
+    Silent,
+    /// There was more than anybody wants.
+    Endless,
+}
+
+fn server(strike: impl Into<Strike>) -> TestServer {
+    TestServer::with(Config::default().with_fault(strike)).unwrap()
+}
+
+/// Sends these bytes on a connection of their own, and takes what comes.
+fn say(server: &TestServer, request: &[u8]) -> (String, End) {
+    let mut stream = TcpStream::connect(server.endpoint().strip_prefix("http://").unwrap()).unwrap();
+    stream.write_all(request).unwrap();
+    listen(&mut stream)
+}
+
+fn listen(stream: &mut TcpStream) -> (String, End) {
+    stream.set_read_timeout(Some(Duration::from_millis(250))).unwrap();
+    let mut bytes = Vec::new();
+    let mut chunk = [0; 64 * 1024];
+    let end = loop {
+        match stream.read(&mut chunk) {
+            Ok(0) => break End::Closed,
+            Ok(count) => bytes.extend_from_slice(&chunk[..count]),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => break End::Reset,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                break End::Silent;
+            }
+            Err(error) => panic!("{error}"),
+        }
+        if bytes.len() > 4 * 1024 * 1024 {
+            break End::Endless;
+        }
+    };
+    (String::from_utf8_lossy(&bytes).into_owned(), end)
+}
+
+fn registration() -> String {
+    let body = r#"{"clientName":"my tool","clientType":"public"}"#;
+    format!(
+        "POST /client/register HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// What a registration gets from a server with this fault.
+fn register(strike: impl Into<Strike>) -> (String, End) {
+    say(&server(strike), registration().as_bytes())
+}
+
+fn header<'a>(answer: &'a str, name: &str) -> Vec<&'a str> {
+    let head = answer.split("\r\n\r\n").next().unwrap();
+    let named = head.lines().filter_map(|line| line.split_once(": "));
+    named.filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
+}
+
+fn body(answer: &str) -> &str {
+    answer.split_once("\r\n\r\n").unwrap().1
+}
+
+fn is_registration(text: &str) -> bool {
+    serde_json::from_str::<serde_json::Value>(text).is_ok_and(|json| json["clientId"].is_string())
+}
+
+#[test]
+fn a_fault_says_truly_whether_what_was_asked_for_has_been_done() {
+    let check = |fault: Fault| {
+        let server = server(fault);
+        let (answer, end) = say(&server, registration().as_bytes());
+        let clients = server.handle().stats().held.clients;
+        assert_eq!(clients, usize::from(fault.commits()), "{fault}: {answer:.200} {end:?}");
+        let requests = server.requests();
+        assert_eq!(requests.len(), 1, "{fault}");
+        assert_eq!(requests[0].struck, Some(fault));
+        assert_eq!(requests[0].operation, Some(Operation::RegisterClient));
+        assert_eq!(requests[0].status == 0, answer.is_empty() && !fault.commits() || fault == Fault::NotHttp);
+    };
+    // At once, because most of them end in silence, and silence takes its time.
+    std::thread::scope(|scope| {
+        for fault in Fault::ALL.iter().copied().filter(|fault| *fault != Fault::Refuse) {
+            scope.spawn(move || check(fault));
+        }
+    });
+}
+
+#[test]
+fn connections_are_refused_until_the_server_relents() {
+    let server = server(Fault::Refuse);
+    let address = server.endpoint().strip_prefix("http://").unwrap();
+    let refused = TcpStream::connect(address).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    server.relent();
+    Http::to(&server).client();
+}
+
+#[test]
+fn a_port_that_is_refused_for_one_operation_closes_when_the_one_before_it_is_answered() {
+    let server = server(Strike::new(Fault::Refuse).at(Operation::CreateToken));
+    let mut http = Http::to(&server);
+    let client = http.client();
+    let device = http.start(&client);
+    assert!(http.is_closed());
+    let address = server.endpoint().strip_prefix("http://").unwrap();
+    assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    server.relent();
+    server.approve(&device.user_code).unwrap();
+    assert_eq!(Http::to(&server).poll(&client, &device).status, 200);
+}
+
+#[test]
+fn answers_that_never_come_end_as_their_faults_say() {
+    let nothing = |end| (String::new(), end);
+    assert_eq!(register(Fault::DropRequest), nothing(End::Closed));
+    assert_eq!(register(Fault::DropAfterCommit), nothing(End::Closed));
+    assert_eq!(register(Fault::NeverAnswers), nothing(End::Silent));
+    assert_eq!(register(Fault::ResetRequest), nothing(End::Reset));
+}
+
+#[test]
+fn a_request_is_reset_after_as_many_bytes_as_were_asked_for() {
+    let request = registration();
+    let server = server(Strike::new(Fault::ResetRequest).after_bytes(request.len()));
+    let (most, last) = request.as_bytes().split_at(request.len() - 1);
+    let mut stream = TcpStream::connect(server.endpoint().strip_prefix("http://").unwrap()).unwrap();
+    stream.write_all(most).unwrap();
+    assert_eq!(listen(&mut stream).1, End::Silent);
+    stream.write_all(last).unwrap();
+    assert_eq!(listen(&mut stream).1, End::Reset);
+}
+
+#[test]
+fn an_answer_stops_after_as_many_bytes_as_were_asked_for_or_in_the_middle_of_its_body() {
+    for (fault, end) in [(Fault::ResetAnswer, End::Reset), (Fault::Stall, End::Silent)] {
+        for bytes in [0, 1, 20] {
+            let (answer, ended) = register(Strike::new(fault).after_bytes(bytes));
+            assert_eq!((answer.len(), &ended), (bytes, &end), "{fault} {answer}");
+        }
+        let (answer, ended) = register(fault);
+        let announced: usize = header(&answer, "content-length")[0].parse().unwrap();
+        assert_eq!((body(&answer).len(), ended), (announced / 2, end), "{fault}");
+    }
+}
+
+#[test]
+fn an_answer_drips_at_a_byte_a_second() {
+    let (answer, end) = register(Fault::Drip);
+    assert_eq!((answer.as_str(), end), ("H", End::Silent));
+}
+
+#[test]
+fn an_endless_body_has_no_length_and_no_end() {
+    let (answer, end) = register(Fault::EndlessBody);
+    assert_eq!(end, End::Endless);
+    assert_eq!(header(&answer, "content-length"), [""; 0]);
+    assert!(body(&answer).starts_with(r#"{"padding":"aaaa"#));
+}
+
+#[test]
+fn lengths_lie_as_their_faults_say() {
+    let length = |answer: &str| header(answer, "content-length")[0].parse::<usize>().unwrap();
+    let (long, end) = register(Fault::LengthTooLong);
+    assert!(is_registration(body(&long)) && length(&long) == body(&long).len() + 1000 && end == End::Closed);
+    let (short, end) = register(Fault::LengthTooShort);
+    assert!(is_registration(body(&short)) && length(&short) == body(&short).len() / 2 && end == End::Closed);
+    let (two, _) = register(Fault::TwoLengths);
+    assert_eq!(header(&two, "content-length").len(), 2);
+    let (none, end) = register(Fault::UntilClose);
+    assert!(is_registration(body(&none)) && end == End::Closed);
+    assert_eq!(header(&none, "content-length"), [""; 0]);
+    let (chunked, end) = register(Fault::NoLastChunk);
+    assert_eq!((header(&chunked, "transfer-encoding"), end), (vec!["chunked"], End::Closed));
+    let (size, chunk) = body(&chunked).split_once("\r\n").unwrap();
+    assert_eq!(usize::from_str_radix(size, 16).unwrap() + 2, chunk.len());
+    assert!(is_registration(chunk));
+}
+
+#[test]
+fn bodies_are_spoiled_as_their_faults_say_and_the_connection_stays() {
+    for fault in [Fault::CutJson, Fault::EmptyBody, Fault::Gzip, Fault::Html200] {
+        let (answer, end) = register(fault);
+        assert!(!is_registration(body(&answer)), "{fault} {answer}");
+        assert_eq!(end, End::Silent, "{fault}");
+        assert_eq!(header(&answer, "content-length").len(), 1, "{fault}");
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{fault} {answer}");
+    }
+    assert_eq!(header(&register(Fault::Gzip).0, "content-encoding"), ["gzip"]);
+    assert!(body(&register(Fault::Html200).0).starts_with("<!DOCTYPE html>"));
+    assert!(register(Fault::Html502).0.starts_with("HTTP/1.1 502 Bad Gateway\r\n"));
+    assert!(register(Fault::NotHttp).0.starts_with("220 "));
+}
+
+#[test]
+fn a_service_that_throttles_says_for_how_long() {
+    for (fault, status) in [(Fault::TooManyRequests, 429), (Fault::Unavailable, 503)] {
+        let (answer, _) = register(fault);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert_eq!(header(&answer, "retry-after"), ["17"]);
+    }
+    for (fault, status) in [(Fault::TooManyRequestsDate, 429), (Fault::UnavailableDate, 503)] {
+        let (answer, _) = register(fault);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        let seconds = |name| httpdate::parse_http_date(header(&answer, name)[0]).unwrap();
+        assert_eq!(seconds("retry-after").duration_since(seconds("date")).unwrap(), Duration::from_secs(17));
+    }
+}
+
+#[test]
+fn headers_are_spoiled_as_their_faults_say_and_the_body_is_the_real_one() {
+    let real = |fault| {
+        let (answer, end) = register(fault);
+        assert!(is_registration(body(&answer)), "{fault} {answer}");
+        (answer, end)
+    };
+    let (twice, _) = real(Fault::DuplicateHeaders);
+    for name in ["content-length", "date", "content-type", "x-amzn-requestid"] {
+        assert_eq!(header(&twice, name).len(), 2, "{name}");
+    }
+    assert_eq!(header(&real(Fault::HugeHeaders).0, "x-padding")[0].len(), 1024 * 1024);
+    assert_eq!(header(&real(Fault::WrongContentType).0, "content-type"), ["text/html"]);
+    assert_eq!(header(&real(Fault::WrongDate).0, "date"), ["Thu, 01 Jan 1970 00:00:00 GMT"]);
+    let (hints, end) = register(Fault::EarlyHints);
+    assert!(hints.starts_with("HTTP/1.1 103 "), "{hints}");
+    assert!(is_registration(body(body(&hints))) && end == End::Silent);
+    let (old, end) = real(Fault::Http10);
+    assert!(old.starts_with("HTTP/1.0 200 OK\r\n") && end == End::Closed);
+    let (close, end) = real(Fault::Close);
+    assert_eq!((header(&close, "connection"), end), (vec!["close"], End::Closed));
+    let (silent, end) = real(Fault::CloseUnannounced);
+    assert_eq!((header(&silent, "connection"), end), (vec![], End::Closed));
+}
+
+#[test]
+fn a_redirect_leads_to_another_host_where_whoever_comes_is_counted() {
+    for (fault, status) in [
+        (Fault::Redirect301, 301),
+        (Fault::Redirect302, 302),
+        (Fault::Redirect303, 303),
+        (Fault::Redirect307, 307),
+        (Fault::Redirect308, 308),
+    ] {
+        let server = server(fault);
+        let (answer, _) = say(&server, registration().as_bytes());
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        let elsewhere = header(&answer, "location")[0].strip_suffix("/client/register").unwrap();
+        assert_ne!(elsewhere, server.endpoint());
+        assert_eq!(server.handle().stats().strays, 0);
+        let mut stray = TcpStream::connect(elsewhere.strip_prefix("http://").unwrap()).unwrap();
+        stray.write_all(b"POST /client/register HTTP/1.1\r\n\r\n").unwrap();
+        assert_eq!(listen(&mut stray).1, End::Closed);
+        assert_eq!(server.handle().stats().strays, 1);
+    }
+}
+
+#[test]
+fn only_the_requests_that_were_named_are_struck() {
+    let server = server(Strike::new(Fault::Html502).at(Operation::CreateToken).requests(2, Some(3)));
+    let mut http = Http::to(&server);
+    let client = http.client();
+    let device = http.start(&client);
+    let statuses: Vec<_> = (0..4).map(|_| http.poll(&client, &device).status).collect();
+    assert_eq!(statuses, [400, 502, 502, 400]);
+    assert_eq!(http.get("/health").status, 200);
+    let struck: Vec<_> = server.requests().iter().map(|request| request.struck.is_some()).collect();
+    assert_eq!(struck, [false, false, false, true, true, false, false]);
+    assert_eq!(server.connections(), 1, "a polite fault leaves the connection as it was");
+}
+
+#[test]
+fn of_two_strikes_the_first_one_counts_and_both_see_every_request() {
+    let config = Config::default()
+        .with_fault(Strike::new(Fault::EmptyBody).once())
+        .with_fault(Strike::new(Fault::CutJson).requests(1, Some(2)));
+    let server = TestServer::with(config).unwrap();
+    let mut http = Http::to(&server);
+    let body = json!({"clientName": "x", "clientType": "public"});
+    let lengths: Vec<_> = (0..3).map(|_| http.post("/client/register", &body).body.len()).collect();
+    assert!(lengths[0] == 0 && 0 < lengths[1] && lengths[1] < lengths[2], "{lengths:?}");
+}
+
+#[test]
+fn both_dialects_are_struck() {
+    let server = server(Strike::new(Fault::Html502).at(Operation::RegisterClient));
+    let mut http = Http::to(&server);
+    let request = json!({"client_name": "x"});
+    assert_eq!(http.post("/oauth/register", &request).status, 502);
+}
+
+#[test]
+fn a_request_that_comes_while_another_waits_is_seen_unless_that_one_has_given_up() {
+    let server = server(Strike::new(Fault::NeverAnswers).requests(1, Some(2)));
+    let address = server.endpoint().strip_prefix("http://").unwrap();
+    let mut first = TcpStream::connect(address).unwrap();
+    first.write_all(registration().as_bytes()).unwrap();
+    assert_eq!(listen(&mut first).1, End::Silent);
+    say(&server, registration().as_bytes());
+    drop(first);
+    say(&server, registration().as_bytes());
+    let seen: Vec<_> = server.requests().iter().map(|request| request.others_in_flight).collect();
+    assert_eq!(seen, [0, 1, 0]);
+}
+
+#[test]
+fn pages_and_requests_that_are_none_are_answered_as_by_any_server() {
+    let server = server(Fault::DropRequest);
+    let mut http = Http::to(&server);
+    assert_eq!(http.get("/health").status, 200);
+    assert_eq!(http.send("HEAD", "/health", &[], "").body, "");
+    assert_eq!(http.get("/nowhere").status, 404);
+    assert_eq!(http.get("/health").status, 200, "the connection stays");
+    let close = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    assert_eq!(say(&server, close).1, End::Closed);
+    let pipelined = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\nGET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let (answers, _) = say(&server, pipelined);
+    assert!(answers.contains("421 ") && answers.contains("200 OK"), "{answers}");
+    assert_eq!(say(&server, b"nonsense\r\n\r\n").1, End::Closed);
+    assert_eq!(say(&server, b"\x16\x03\x01\n").1, End::Closed);
+}
+
+#[test]
+fn a_server_stops_while_its_faults_go_on() {
+    let server = server(Fault::Stall);
+    let mut stalled = TcpStream::connect(server.endpoint().strip_prefix("http://").unwrap()).unwrap();
+    stalled.write_all(registration().as_bytes()).unwrap();
+    assert_eq!(listen(&mut stalled).1, End::Silent);
+    let began = std::time::Instant::now();
+    drop(server);
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert_ne!(listen(&mut stalled).1, End::Silent);
+}
