@@ -71,6 +71,7 @@ mod member;
 mod message;
 pub mod oauth;
 mod operation;
+#[cfg(feature = "pkce")]
 pub mod pkce;
 mod printable;
 mod request;

@@ -1,4 +1,4 @@
-//! Proof Key for Code Exchange (RFC 7636), method S256 and no other.
+//! Proof Key for Code Exchange (RFC 7636), method S256 and no other. Behind the feature `pkce`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
