@@ -6,10 +6,14 @@ use crate::instructions;
 use crate::shell::Run;
 use crate::workspace;
 
-/// `cargo xtask bench [--instructions] [CRATE]…`
+/// `cargo xtask bench [--instructions | --flows [MOST] | CRATE…]`
 pub(crate) fn task(wanted: &[String]) -> Result<()> {
-    if wanted == ["--instructions"] {
-        return instructions::task();
+    match wanted {
+        [flag] if flag == "--instructions" => return instructions::task(),
+        [flag, most @ ..] if flag == "--flows" && most.len() <= 1 => {
+            return instructions::flows(most.first());
+        }
+        _ => {}
     }
     let metadata = workspace::metadata()?;
     let mut have: Vec<&str> = metadata

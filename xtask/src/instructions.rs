@@ -4,7 +4,7 @@
 //! Instructions are counted by valgrind's callgrind, so the figures are the same on a busy machine and on an idle one.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
@@ -23,14 +23,25 @@ const FLOORS: &[(&str, &str)] = &[
     ("step-machine-only", "step-by-hand"),
 ];
 
-/// Measures every case and prints the table.
-pub(crate) fn task() -> Result<()> {
+/// What a whole sign-in costs with ever more of them side by side, in time on the processor and in memory.
+pub(crate) fn flows(most: Option<&String>) -> Result<()> {
+    Run::new(built()?.join("peers-many")).args(most).go()
+}
+
+/// The directory with the programs, built.
+fn built() -> Result<PathBuf> {
     let manifest = workspace::root().join("xtask/peers/instructions/Cargo.toml");
     let target = workspace::target_dir()?.join("peers");
     let build = Run::cargo().args(["build", "--release", "--locked", "--manifest-path"]).arg(&manifest);
     build.env("CARGO_TARGET_DIR", &target).go()?;
-    let program = target.join("release/peers-instructions");
-    let allocations = allocations(&target.join("release/peers-allocations"))?;
+    Ok(target.join("release"))
+}
+
+/// Measures every case and prints the table.
+pub(crate) fn task() -> Result<()> {
+    let programs = built()?;
+    let program = programs.join("peers-instructions");
+    let allocations = allocations(&programs.join("peers-allocations"))?;
     println!("{:<22}{:>14}{:>10}{:>13}{:>8}", "case", "instructions", "of floor", "allocations", "bytes");
     let mut measured = BTreeMap::new();
     for (case, [count, bytes]) in &allocations {

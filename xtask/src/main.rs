@@ -94,7 +94,7 @@ pub(crate) const TASKS: &[Task] = &[
     Task {
         name: "bench",
         flags: "[--instructions] [CRATE]…",
-        about: "run the benchmarks; --instructions counts instructions and allocations beside peers",
+        about: "run the benchmarks; --instructions counts instructions and allocations beside peers, --flows runs up to a million sign-ins side by side",
         run: bench::task,
     },
     Task { name: "help", flags: "", about: "this list", run: help },

@@ -1,5 +1,7 @@
 //! JSON bodies, and the headers that go with them in both dialects.
 
+use std::io;
+
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
@@ -25,12 +27,33 @@ pub(crate) fn response(status: StatusCode, body: Vec<u8>) -> Response<Body> {
 
 /// JSON of a type that cannot fail to serialize: strings, numbers, lists of strings.
 ///
-/// The buffer is sized generously so that it does not grow: growing would leave unzeroized copies of secrets behind.
+/// It is written twice, first only to be counted, so that the buffer has the right size: growing would leave unzeroized
+/// copies of secrets behind, and a flow keeps its request for as long as the person takes.
 pub(crate) fn to_vec(value: &impl Serialize) -> Vec<u8> {
-    let mut buffer = Vec::with_capacity(4096);
-    let done = serde_json::to_writer(&mut buffer, value);
-    debug_assert!(done.is_ok(), "strings, numbers and lists always serialize");
+    let mut length = Length(0);
+    write(&mut length, value);
+    let mut buffer = Vec::with_capacity(length.0);
+    write(&mut buffer, value);
+    debug_assert_eq!(buffer.len(), length.0, "the same value twice");
     buffer
+}
+
+fn write(to: impl io::Write, value: &impl Serialize) {
+    let done = serde_json::to_writer(to, value);
+    debug_assert!(done.is_ok(), "strings, numbers and lists always serialize");
+}
+
+/// Counts what is written.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A response that says a fault with this JSON: its status, request id and `Retry-After`.
@@ -45,4 +68,18 @@ pub(crate) fn fault_response(fault: &Fault, body: Vec<u8>) -> Response<Body> {
         headers.insert(RETRY_AFTER, wait.as_secs().into());
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_takes_no_more_room_than_it_has_bytes_whatever_its_length() {
+        for length in [0, 1, 850, 5_000] {
+            let body = to_vec(&serde_json::json!({ "secret": "\"".repeat(length), "n": [1, null] }));
+            assert_eq!(body.capacity(), body.len(), "{length}");
+            assert!(body.len() > 2 * length);
+        }
+    }
 }

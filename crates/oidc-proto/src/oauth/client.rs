@@ -10,7 +10,7 @@ use super::form::{Form, Parameters, invalid};
 use crate::{Client, ClientAuthentication, Fault, FaultCode, Secret};
 
 /// Adds the client to a form, or gives the header that names it instead. Never both.
-pub(super) fn authenticate(client: &Client, form: &mut Form) -> Option<HeaderValue> {
+pub(super) fn authenticate<'a>(client: &'a Client, form: &mut Form<'a>) -> Option<HeaderValue> {
     match (&client.secret, client.authentication) {
         (Some(secret), ClientAuthentication::Basic) => Some(basic(&client.id, secret)),
         (secret, _) => {

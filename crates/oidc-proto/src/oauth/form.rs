@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use form_urlencoded::Serializer;
+use form_urlencoded::{Serializer, byte_serialize};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
@@ -12,31 +12,36 @@ use crate::{Fault, FaultCode};
 /// The media type.
 pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 
-/// A form to be written.
-pub(super) struct Form(Serializer<'static, String>);
+/// A form to be encoded (WHATWG URL §5.2, which RFC 6749 appendix B means).
+pub(super) struct Form<'a>(Vec<(&'static str, &'a str)>);
 
-impl Form {
-    /// An empty form. Its buffer is sized generously so that it does not grow: growing would leave unzeroized copies
-    /// of secrets behind.
-    pub(super) fn new() -> Self {
-        Self(Serializer::new(String::with_capacity(4096)))
+impl<'a> Form<'a> {
+    /// An empty form.
+    pub(super) const fn new() -> Self {
+        Self(Vec::new())
     }
 
     /// Adds a parameter.
-    pub(super) fn add(&mut self, name: &str, value: &str) {
-        self.0.append_pair(name, value);
+    pub(super) fn add(&mut self, name: &'static str, value: &'a str) {
+        self.0.push((name, value));
     }
 
     /// Adds a parameter if it has a value: one without is the same as none (RFC 6749 §3.2).
-    pub(super) fn add_some(&mut self, name: &str, value: Option<&str>) {
+    pub(super) fn add_some(&mut self, name: &'static str, value: Option<&'a str>) {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             self.add(name, value);
         }
     }
 
-    /// The encoded form.
-    pub(super) fn finish(mut self) -> Vec<u8> {
-        self.0.finish().into_bytes()
+    /// The encoded form, in a buffer of the right size: growing would leave unzeroized copies of secrets behind, and a
+    /// flow keeps its request for as long as the person takes.
+    pub(super) fn finish(self) -> Vec<u8> {
+        let length = |text: &str| byte_serialize(text.as_bytes()).map(str::len).sum::<usize>();
+        // Each pair has its `=`, and all but the first their `&`.
+        let pairs = self.0.iter().map(|(name, value)| length(name) + length(value) + 2).sum::<usize>();
+        let mut form = Serializer::new(String::with_capacity(pairs.saturating_sub(1)));
+        form.extend_pairs(&self.0);
+        form.finish().into_bytes()
     }
 }
 
@@ -90,4 +95,24 @@ pub(super) fn scope_list(text: &str) -> Vec<String> {
 
 pub(super) fn invalid(description: impl Into<Cow<'static, str>>) -> Fault {
     Fault::new(FaultCode::InvalidRequest).with_description(description)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_takes_no_more_room_than_it_has_bytes_whatever_its_length() {
+        for value in ["", "plain", "a b&c=d/é%", &"~ß".repeat(3_000)] {
+            let mut form = Form::new();
+            form.add("one", value);
+            form.add_some("none", Some(""));
+            form.add("two", value);
+            let encoded = form.finish();
+            assert_eq!(encoded.capacity(), encoded.len(), "{value:.10}");
+            let parsed: Vec<_> = form_urlencoded::parse(&encoded).into_owned().collect();
+            assert_eq!(parsed, [("one".to_owned(), value.to_owned()), ("two".to_owned(), value.to_owned())]);
+        }
+        assert_eq!(Form::new().finish().capacity(), 0);
+    }
 }

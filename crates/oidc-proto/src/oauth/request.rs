@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A form-encoded request of this client; where it goes is filled in by the caller.
-pub(super) fn to_http(client: &Client, mut form: Form) -> Request<Body> {
+pub(super) fn to_http<'a>(client: &'a Client, mut form: Form<'a>) -> Request<Body> {
     let authorization = client::authenticate(client, &mut form);
     let mut request = Request::new(Body::new(form.finish()));
     let headers = request.headers_mut();
@@ -26,8 +26,9 @@ pub(super) fn to_http(client: &Client, mut form: Form) -> Request<Body> {
 }
 
 pub(crate) fn start_to_http(request: &StartDeviceAuthorizationRequest) -> Request<Body> {
+    let scope = request.scope.join(" ");
     let mut form = Form::new();
-    form.add_some("scope", Some(&request.scope.join(" ")));
+    form.add_some("scope", Some(&scope));
     to_http(&request.client, form)
 }
 
@@ -38,6 +39,7 @@ pub(crate) fn start_from(headers: &HeaderMap, body: &[u8]) -> Result<StartDevice
 }
 
 pub(crate) fn create_token_to_http(request: &CreateTokenRequest) -> Request<Body> {
+    let scope = request.scope.join(" ");
     let mut form = Form::new();
     form.add("grant_type", request.grant.grant_type());
     match &request.grant {
@@ -49,7 +51,7 @@ pub(crate) fn create_token_to_http(request: &CreateTokenRequest) -> Request<Body
         }
         Grant::RefreshToken { refresh_token } => form.add("refresh_token", refresh_token.expose()),
     }
-    form.add_some("scope", Some(&request.scope.join(" ")));
+    form.add_some("scope", Some(&scope));
     to_http(&request.client, form)
 }
 

@@ -29,7 +29,7 @@ struct PlainError {
     error_description: Option<String>,
 }
 
-type Response = http::Response<Vec<u8>>;
+pub type Response = http::Response<Vec<u8>>;
 
 fn token_body(names: [&str; 4]) -> Vec<u8> {
     let [access, expires, refresh, kind] = names;
@@ -49,7 +49,7 @@ fn oauth_token() -> Response {
     http::Response::new(token_body(["access_token", "expires_in", "refresh_token", "token_type"]))
 }
 
-fn pending() -> Response {
+pub fn pending() -> Response {
     http::Response::builder()
         .status(400)
         .header(

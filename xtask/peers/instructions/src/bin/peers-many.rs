@@ -1,0 +1,144 @@
+//! `peers-many MOST` takes ten, a hundred, … up to so many thousand flows side by side through whole sign-ins, from
+//! registration to token, and prints what one costs.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use device_flow::{Action, DeviceFlow, Outcome, Policy, Tick, Ticket};
+use oidc_proto::{Endpoint, Operation};
+use peers_instructions::Response;
+
+/// Pending answers before the grant.
+const PENDING: usize = 2;
+
+/// The service's answers, as bytes, with texts of a real one's lengths.
+struct Service {
+    registered: Response,
+    authorized: Response,
+    pending: Response,
+    granted: Response,
+}
+
+impl Service {
+    fn new() -> Self {
+        let json = |body: String| http::Response::new(body.into_bytes());
+        let registered = format!(
+            r#"{{"clientId":"abcdefghijklmnopqrstuv","clientIdIssuedAt":1,"clientSecret":"{}","clientSecretExpiresAt":7776001}}"#,
+            "s".repeat(850)
+        );
+        let authorized = format!(
+            concat!(
+                r#"{{"deviceCode":"{}","userCode":"WDJB-MJHT","verificationUri":"https://d.example/start/","#,
+                r#""verificationUriComplete":"https://d.example/start/?user_code=WDJB-MJHT","expiresIn":600,"interval":1}}"#
+            ),
+            "d".repeat(86)
+        );
+        let granted = format!(
+            r#"{{"accessToken":"{}","expiresIn":28800,"refreshToken":"{}","tokenType":"Bearer"}}"#,
+            "a".repeat(720),
+            "r".repeat(380)
+        );
+        Self {
+            registered: json(registered),
+            authorized: json(authorized),
+            pending: peers_instructions::pending(),
+            granted: json(granted),
+        }
+    }
+
+    fn answer(&self, operation: Operation, polls: u32) -> &Response {
+        match operation {
+            Operation::RegisterClient => &self.registered,
+            Operation::StartDeviceAuthorization => &self.authorized,
+            _ if polls as usize <= PENDING => &self.pending,
+            _ => &self.granted,
+        }
+    }
+}
+
+/// One second for all flows: whatever is due is sent, and answered in the next second.
+fn round(flows: &mut [(DeviceFlow, Option<Ticket>)], service: &Service, now: Tick) -> usize {
+    let mut ended = 0;
+    for (flow, under_way) in flows {
+        if let Some(ticket) = under_way.take() {
+            let answer = service.answer(ticket.operation(), flow.polls());
+            flow.on_response(ticket, now, answer).expect("the ticket is good");
+        }
+        loop {
+            match flow.poll(now) {
+                Action::Send(request, ticket) => {
+                    assert!(!request.body().is_empty());
+                    *under_way = Some(ticket);
+                }
+                Action::Prompt(_) => {}
+                Action::Done => {
+                    ended += 1;
+                    break;
+                }
+                _ => break,
+            }
+        }
+    }
+    ended
+}
+
+fn sign_in(count: usize, service: &Service) -> (Duration, usize) {
+    let endpoint = Endpoint::for_region("eu-west-1").expect("a region");
+    let policy = Arc::new(Policy::new(endpoint, "https://example.awsapps.com/start"));
+    let before = resident();
+    let start = on_cpu();
+    let mut flows: Vec<(DeviceFlow, Option<Ticket>)> =
+        (0..count).map(|_| (DeviceFlow::new(policy.clone(), None, Tick::ZERO), None)).collect();
+    let mut most = 0;
+    for second in 0_u64.. {
+        let ended = round(&mut flows, service, Tick::ZERO + Duration::from_secs(second));
+        most = most.max(resident().saturating_sub(before));
+        if ended == count {
+            break;
+        }
+        assert!(second < 60, "{ended} of {count} have ended");
+    }
+    assert!(flows.iter().all(|(flow, _)| matches!(flow.outcome(), Some(Outcome::Granted { .. }))));
+    drop(flows);
+    (on_cpu().saturating_sub(start), most)
+}
+
+/// The time that this process has had on a processor, which other programs do not lengthen.
+fn on_cpu() -> Duration {
+    static ORIGIN: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+    let nanoseconds = fs::read_to_string("/proc/thread-self/schedstat")
+        .ok()
+        .and_then(|text| text.split(' ').next()?.parse().ok());
+    nanoseconds.map_or_else(|| ORIGIN.elapsed(), Duration::from_nanos)
+}
+
+/// Bytes in memory; 0 where the system does not say.
+fn resident() -> usize {
+    let pages =
+        fs::read_to_string("/proc/self/statm").ok().and_then(|text| text.split(' ').nth(1)?.parse().ok());
+    pages.map_or(0, |pages: usize| pages * 4096)
+}
+
+fn main() {
+    let most = std::env::args().nth(1).map_or(1_000_000, |text| text.parse().expect("a count"));
+    let service = Service::new();
+    sign_in(100, &service);
+    println!("{:>10}{:>12}{:>14}{:>10}{:>14}", "flows", "CPU time", "each", "of first", "memory each");
+    let mut first = None;
+    let mut count: usize = 1_000;
+    while count <= most {
+        // Small counts are repeated, so that each line rests on as many flows.
+        let times = (most / count).clamp(1, 100);
+        let runs: Vec<_> = (0..times).map(|_| sign_in(count, &service)).collect();
+        let (time, memory) = runs.iter().min().expect("at least one run");
+        let each = time.as_nanos() as usize / count;
+        let ratio = each as f64 / *first.get_or_insert(each) as f64;
+        println!(
+            "{count:>10}{:>10.2} s{each:>11} ns{ratio:>10.2}{:>12} B",
+            time.as_secs_f64(),
+            memory / count
+        );
+        count *= 10;
+    }
+}
