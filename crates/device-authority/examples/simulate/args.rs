@@ -1,16 +1,23 @@
 //! The command line.
 
-use crate::faults::{Faults, LEVELS};
+use std::ops::Range;
+
+use crate::faults::{Faults, KINDS, Kind, LEVELS};
+use crate::sabotage::Sabotage;
 
 pub(crate) const USAGE: &str = "\
-simulate [--seed S] [--seeds COUNT] [--devices N] [--hours H] [--faults none|normal|harsh] [--interval SECONDS]
-         [--wire on|off] [--watch DEVICE] [--machine]
+simulate [--seed S] [--seeds COUNT] [--devices N] [--hours H] [--faults none|normal|harsh] [--without KIND,…]
+         [--only FIRST[..END]] [--interval SECONDS] [--wire on|off] [--watch FIRST[..END]] [--sabotage RULE] [--machine]
 
-  --seeds    so many simulations, of this seed and those that follow it
-  --hours    over how long the devices appear
-  --wire     off hands the messages over as they are, without encoding and decoding them
-  --watch    tell everything that happens to this device
-  --machine  no world at all: only the speed and size of so many flows at once";
+  --seeds     so many simulations, of this seed and those that follow it
+  --hours     over how long the devices appear
+  --without   leaves out these kinds of faults: slow, lost-request, lost-reply, twice, refused, gateway, jumps, drift,
+              thefts, cancels, typos, restarts
+  --only      leaves out all devices but these; each does what it would have done among all, as far as it is up to it
+  --wire      off hands the messages over as they are, without encoding and decoding them
+  --watch     tell everything that happens to these devices
+  --sabotage  break a rule on purpose, `thief` or `crosstalk`, to see that it is noticed and shrunk
+  --machine   no world at all: only the speed and size of so many flows at once";
 
 /// What to simulate.
 #[derive(Clone, Debug)]
@@ -18,11 +25,16 @@ pub(crate) struct Config {
     pub(crate) seed: u64,
     pub(crate) seeds: u64,
     pub(crate) devices: u32,
+    /// These alone, of all devices.
+    pub(crate) only: Option<Range<u32>>,
     pub(crate) hours: f64,
+    /// What is left of the level of faults without the kinds that are left out.
     pub(crate) faults: Faults,
+    pub(crate) left_out: Vec<&'static str>,
     pub(crate) interval: u64,
     pub(crate) wire: bool,
-    pub(crate) watch: Option<u32>,
+    pub(crate) watch: Option<Range<u32>>,
+    pub(crate) sabotage: Option<Sabotage>,
     pub(crate) machine: bool,
 }
 
@@ -32,13 +44,17 @@ impl Config {
             seed: 1,
             seeds: 1,
             devices: 1000,
+            only: None,
             hours: 1.0,
             faults: LEVELS[1],
+            left_out: Vec::new(),
             interval: 5,
             wire: true,
             watch: None,
+            sabotage: None,
             machine: false,
         };
+        let mut without = Vec::new();
         while let Some(flag) = args.next() {
             if flag == "--machine" {
                 config.machine = true;
@@ -50,12 +66,18 @@ impl Config {
                 "--seed" => config.seed = value.parse().map_err(|_| bad())?,
                 "--seeds" => config.seeds = value.parse().map_err(|_| bad())?,
                 "--devices" => config.devices = value.parse().map_err(|_| bad())?,
+                "--only" => config.only = Some(range(&value).ok_or_else(bad)?),
                 "--hours" => config.hours = value.parse().map_err(|_| bad())?,
                 "--interval" => config.interval = value.parse().map_err(|_| bad())?,
-                "--watch" => config.watch = Some(value.parse().map_err(|_| bad())?),
+                "--watch" => config.watch = Some(range(&value).ok_or_else(bad)?),
+                "--sabotage" => config.sabotage = Some(Sabotage::of(&value).ok_or_else(bad)?),
                 "--wire" if ["on", "off"].contains(&value.as_str()) => config.wire = value == "on",
                 "--faults" => {
                     config.faults = LEVELS.into_iter().find(|level| level.name == value).ok_or_else(bad)?;
+                }
+                "--without" => {
+                    let kind = |name: &str| KINDS.iter().find(|kind| kind.name == name).ok_or_else(bad);
+                    without = value.split(',').map(kind).collect::<Result<Vec<_>, _>>()?;
                 }
                 "--wire" => return Err(bad()),
                 _ => return Err(format!("there is no {flag}")),
@@ -64,16 +86,61 @@ impl Config {
         if config.devices == 0 || !config.hours.is_finite() || config.hours < 0.0 || config.interval == 0 {
             return Err("nothing to simulate".to_owned());
         }
-        Ok(config)
+        if config.ids().is_empty() || config.ids().end > config.devices {
+            return Err(format!("of {} devices there are no such ones", config.devices));
+        }
+        Ok(without.into_iter().fold(config, |config, kind| config.without(kind)))
+    }
+
+    /// The devices that take part.
+    pub(crate) fn ids(&self) -> Range<u32> {
+        self.only.clone().unwrap_or(0..self.devices)
+    }
+
+    /// The same without faults of this kind.
+    pub(crate) fn without(&self, kind: &Kind) -> Self {
+        let mut less = self.clone();
+        (kind.leave_out)(&mut less.faults);
+        less.left_out.push(kind.name);
+        less
     }
 
     /// The command that plays the same again.
     pub(crate) fn command(&self) -> String {
         let Self { seed, devices, hours, faults, interval, .. } = self;
-        let wire = if self.wire { "" } else { " --wire off" };
-        format!(
-            "cargo xtask simulate --seed {seed} --devices {devices} --hours {hours} --faults {} --interval {interval}{wire}",
+        let mut command = format!(
+            "cargo xtask simulate --seed {seed} --devices {devices} --hours {hours} --faults {} --interval {interval}",
             faults.name
-        )
+        );
+        let mut add = |flag: &str, value: String| command.extend([" ", flag, " ", &value]);
+        if !self.left_out.is_empty() {
+            add("--without", self.left_out.join(","));
+        }
+        if let Some(only) = &self.only {
+            add("--only", written(only));
+        }
+        if !self.wire {
+            add("--wire", "off".to_owned());
+        }
+        if let Some(sabotage) = self.sabotage {
+            add("--sabotage", sabotage.name().to_owned());
+        }
+        if let Some(watch) = &self.watch {
+            add("--watch", written(watch));
+        }
+        command
     }
+}
+
+/// `17`, or `17..20` for 17, 18 and 19.
+fn range(text: &str) -> Option<Range<u32>> {
+    let Some((start, end)) = text.split_once("..") else {
+        let only: u32 = text.parse().ok()?;
+        return Some(only..only.checked_add(1)?);
+    };
+    Some(start.parse().ok()?..end.parse().ok()?)
+}
+
+fn written(Range { start, end }: &Range<u32>) -> String {
+    if *end == start.saturating_add(1) { start.to_string() } else { format!("{start}..{end}") }
 }

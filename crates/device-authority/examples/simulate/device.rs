@@ -22,6 +22,8 @@ pub(crate) struct Device {
     /// The request under way, by number.
     pub(crate) ticket: Option<(u32, Ticket)>,
     pub(crate) requests: u32,
+    /// The highest number of a request that has reached the server.
+    pub(crate) latest_served: u32,
     pub(crate) prompts: u32,
     pub(crate) user_code: String,
     pub(crate) plan: Option<Plan>,
@@ -50,6 +52,7 @@ impl Device {
             observer: Observer::default(),
             ticket: None,
             requests: 0,
+            latest_served: 0,
             prompts: 0,
             user_code: String::new(),
             plan: None,

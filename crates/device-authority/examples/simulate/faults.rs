@@ -1,4 +1,4 @@
-//! How bad the world is: three levels, each a row of numbers.
+//! How bad the world is: three levels, each a row of numbers, and the kinds of faults that they are made of.
 
 use crate::rng::Rng;
 
@@ -98,3 +98,25 @@ impl Faults {
         rng.between(self.delay.0, self.delay.1)
     }
 }
+
+/// A kind of faults that can be left out.
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    pub(crate) leave_out: fn(&mut Faults),
+}
+
+/// Every kind. Where one is left out chance is asked all the same, so that the others stay mostly what they were.
+pub(crate) const KINDS: [Kind; 12] = [
+    Kind { name: "slow", leave_out: |faults| faults.slow.0 = 0 },
+    Kind { name: "lost-request", leave_out: |faults| faults.lost_request = 0 },
+    Kind { name: "lost-reply", leave_out: |faults| faults.lost_reply = 0 },
+    Kind { name: "twice", leave_out: |faults| faults.twice = 0 },
+    Kind { name: "refused", leave_out: |faults| faults.refused = 0 },
+    Kind { name: "gateway", leave_out: |faults| faults.gateway = 0 },
+    Kind { name: "jumps", leave_out: |faults| faults.jumps = 0 },
+    Kind { name: "drift", leave_out: |faults| faults.drift = 0 },
+    Kind { name: "thefts", leave_out: |faults| faults.thefts = 0 },
+    Kind { name: "cancels", leave_out: |faults| faults.cancels = 0 },
+    Kind { name: "typos", leave_out: |faults| faults.typos = 0 },
+    Kind { name: "restarts", leave_out: |faults| faults.restart_every = 0 },
+];

@@ -3,8 +3,8 @@
 //! restarts. `cargo xtask simulate` runs it.
 //!
 //! It is deterministic: a seed gives the same events and the same summary every time. Invariants are checked at every
-//! step; one that does not hold ends the run with the device, the time, the device's last events and the command that
-//! plays them again.
+//! step; one that does not hold ends the run with the device, the time and the command that plays it again, and then
+//! with the smallest simulation that breaks the same law, and all that happened to the device in it.
 
 mod args;
 mod clock;
@@ -20,17 +20,21 @@ mod people;
 mod plan;
 mod queue;
 mod rng;
+mod sabotage;
 mod server;
+mod shrink;
 mod summary;
 mod world;
 
 use std::process::ExitCode;
 
 use args::{Config, USAGE};
-use world::World;
+use device_flow::DeviceFlow;
+use shrink::{Shrunk, shrink};
+use world::{Violation, World};
 
-/// How much of a device's story is shown when something went wrong.
-const LAST: usize = 30;
+/// The histories of so many devices can be read side by side.
+const FEW: usize = 4;
 
 fn main() -> ExitCode {
     let config = match Config::read(measure::arguments()) {
@@ -44,44 +48,77 @@ fn main() -> ExitCode {
         machine::run(config.devices);
         return ExitCode::SUCCESS;
     }
+    let before = measure::memory();
     for seed in config.seed..config.seed + config.seeds {
-        if !simulate(&Config { seed, ..config.clone() }) {
+        if !simulate(&Config { seed, ..config.clone() }, before) {
             return ExitCode::FAILURE;
         }
     }
     ExitCode::SUCCESS
 }
 
-fn simulate(config: &Config) -> bool {
+/// `before` is the memory that was in use before the first simulation.
+fn simulate(config: &Config, before: u64) -> bool {
     let start = measure::now();
     let mut world = World::new(config);
     let outcome = world.run();
     for line in &world.story {
         println!("{line}");
     }
-    let Err(violation) = outcome else {
-        let took = (measure::now() - start).as_secs_f64();
-        let hours = world.summary.ended_at as f64 / 3.6e9;
-        println!("{}", world.summary.text(config));
-        // Apart from the summary, which is the same every time.
-        eprintln!(
-            "  {took:.1} s: {:.0} sign-ins and {:.1} virtual hours a second; at most {} of memory",
-            f64::from(config.devices) / took,
-            hours / took,
-            measure::mebibytes(measure::peak_memory())
-        );
-        return true;
-    };
-    let device = violation.device;
-    println!("VIOLATION: {}", violation.law);
-    println!("  seed {}, device {device}, {:.6} s of virtual time", config.seed, violation.at as f64 / 1e6);
-    // Once more, with an eye on that device: nothing is written down otherwise.
-    let watching = Config { watch: Some(device), ..config.clone() };
-    let mut again = World::new(&watching);
+    if let Err(violation) = outcome {
+        fail(config, violation);
+        return false;
+    }
+    let took = (measure::now() - start).as_secs_f64();
+    let hours = world.summary.ended_at as f64 / 3.6e9;
+    println!("{}", world.summary.text(config));
+    // Apart from the summary, which is the same every time.
+    let (peak, devices) = (measure::peak_memory(), config.ids().len() as u64);
+    eprintln!(
+        "  {took:.1} s: {:.0} sign-ins and {:.3} virtual hours a second; at most {} of memory, {} bytes a device (a \
+         client machine is {}, its strings apart)",
+        devices as f64 / took,
+        hours / took,
+        measure::mebibytes(peak),
+        peak.saturating_sub(before) / devices,
+        size_of::<DeviceFlow>()
+    );
+    true
+}
+
+fn fail(config: &Config, violation: Violation) {
+    tell(config, &violation);
+    println!("To play it again: {}", watching(config, &violation).command());
+    eprintln!("Making it small …");
+    let Shrunk { config: small, violation, replays } = shrink(config, violation);
+    let small = watching(&small, &violation);
+    println!("The smallest of {replays} simulations that breaks this law:");
+    tell(&small, &violation);
+    println!(
+        "  {} of {} devices, {} of {} hours, without {}",
+        small.ids().len(),
+        config.ids().len(),
+        small.hours,
+        config.hours,
+        if small.left_out.is_empty() { "nothing".to_owned() } else { small.left_out.join(", ") }
+    );
+    let mut again = World::new(&small);
     let _ = again.run();
-    for line in again.story.iter().skip(again.story.len().saturating_sub(LAST)) {
+    for line in &again.story {
         println!("{line}");
     }
-    println!("To play it again: {} --watch {device}", config.command());
-    false
+    println!("To play it again: {}", small.command());
+}
+
+fn tell(config: &Config, Violation { device, at, law }: &Violation) {
+    println!("VIOLATION: {law}");
+    println!("  seed {}, device {device}, {:.6} s of virtual time", config.seed, *at as f64 / 1e6);
+}
+
+/// With an eye on those that are left, if they are few, or else on the one that it happened to: nothing is written down
+/// otherwise.
+fn watching(config: &Config, Violation { device, .. }: &Violation) -> Config {
+    let few = config.ids().len() <= FEW;
+    let watch = if few { config.ids() } else { *device..device.saturating_add(1) };
+    Config { watch: Some(watch), ..config.clone() }
 }

@@ -22,11 +22,13 @@ impl World<'_> {
         self.tell(id, || format!("sends {operation}, request {number}"));
         let rng = &mut device.rng;
         if self.server.is_down(now) || rng.chance(faults.refused) {
+            self.summary.network.refused += 1;
             self.queue.plan(now + faults.delay(rng), id, Event::Refused(number));
             return Ok(());
         }
         let arrives = now + faults.delay(rng);
         let is_lost = rng.chance(faults.lost_request);
+        self.summary.network.lost_requests += u64::from(is_lost);
         if is_lost || arrives >= now + CLIENT_PATIENCE {
             self.queue.plan(now + CLIENT_PATIENCE, id, Event::TimedOut(number));
         }
@@ -37,7 +39,7 @@ impl World<'_> {
             Asked::Plain(device.plain(operation).ok_or("a request that nobody can make")?)
         };
         if let Some(at) = second {
-            self.summary.copies += 1;
+            self.summary.network.copies += 1;
             let copy = InFlight { number, sent: now, is_copy: true, asked: asked.clone() };
             self.queue.plan(at, id, Event::AtServer(Box::new(copy)));
         }
@@ -57,6 +59,9 @@ impl World<'_> {
             }
             return Ok(());
         }
+        self.summary.network.late_requests += u64::from(now >= given_up);
+        self.summary.network.overtaken += u64::from(request.number < device.latest_served);
+        device.latest_served = device.latest_served.max(request.number);
         let (served, mut answered) = self.server.serve(now, &request.asked);
         let generation = self.server.generation;
         match served {
@@ -94,6 +99,7 @@ impl World<'_> {
             Fate::OnItsWay
         };
         if fate != Fate::OnItsWay {
+            self.summary.network.spoilt(fate);
             device.codes.iter_mut().for_each(|code| code.settle(fate));
             self.tell(id, || format!("the answer: {}", fate.text()));
         }

@@ -62,7 +62,9 @@ impl World<'_> {
         }
         self.summary.thefts += 1;
         self.tell(id, || "a thief presents its code".to_owned());
-        match self.server.theft(self.now, device_code) {
+        let registration = device.flow.as_ref().and_then(|flow| flow.registration());
+        let owner = registration.map(|registration| registration.client.clone());
+        match self.server.theft(self.now, device_code, owner) {
             Err(fault) if fault.code == FaultCode::InvalidGrant => Ok(()),
             Err(fault) => Err(format!("a thief was told: {fault}")),
             Ok(_) => Err("a code was accepted from another client".to_owned()),

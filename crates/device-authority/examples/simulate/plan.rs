@@ -19,12 +19,19 @@ pub(crate) struct Plan {
 /// After so many tries at a page that does not come, people give up.
 pub(crate) const PATIENCE: u32 = 20;
 
+/// An approval later than so many seconds is a late one.
+const SOON: u64 = 90;
+
 impl Plan {
+    pub(crate) const fn is_late(&self) -> bool {
+        self.after >= SOON * SECOND
+    }
+
     /// Most approve within a minute and a half; some are late, some too late, some say no, and some forget (`None`).
     pub(crate) fn of(rng: &mut Rng, typos: u32) -> Option<Self> {
         let (verdict, low, high) = match rng.between(0, 100) {
-            0..70 => (Verdict::Approve, 5, 90),
-            70..85 => (Verdict::Approve, 90, 590),
+            0..70 => (Verdict::Approve, 5, SOON),
+            70..85 => (Verdict::Approve, SOON, 590),
             85..90 => (Verdict::Approve, 590, 700),
             90..95 => (Verdict::Deny, 5, 120),
             _ => return None,

@@ -9,7 +9,9 @@ use oidc_proto::{
     RegisterClientRequest, Request, Secret, ServerRequest, StartDeviceAuthorizationRequest, Token,
 };
 
+use crate::args::Config;
 use crate::rng::Rng;
+use crate::sabotage::Sabotage;
 
 /// A request as it travels: in bytes, or as it is.
 #[derive(Clone)]
@@ -45,24 +47,29 @@ pub(crate) struct Server {
     pub(crate) generation: u32,
     pub(crate) down_until: u64,
     thief: Option<Client>,
+    sabotage: Option<Sabotage>,
+    /// The user code that was given out last, for the sabotage that mixes codes up.
+    latest: Option<String>,
 }
 
 impl Server {
-    pub(crate) fn new(seed: u64, devices: u32, interval: u64) -> Self {
-        let room = 2 * devices as usize + 1000;
+    pub(crate) fn new(config: &Config) -> Self {
+        let room = 2 * config.devices as usize + 1000;
         let capacity = Capacity::default().with_clients(room).with_devices(room).with_chains(room);
         let policy = Policy::default()
-            .with_interval(Duration::from_secs(interval))
+            .with_interval(Duration::from_secs(config.interval))
             .with_device_ttl(DEVICE_TTL)
             .with_slow_down(SlowDown::Strict);
         Self {
             memory: Memory::new(capacity),
             policy,
             capacity,
-            rng: Rng::of(seed, u64::MAX),
+            rng: Rng::of(config.seed, u64::MAX),
             generation: 0,
             down_until: 0,
             thief: None,
+            sabotage: config.sabotage,
+            latest: None,
         }
     }
 
@@ -111,7 +118,10 @@ impl Server {
             }
             ServerRequest::StartDeviceAuthorization(ask) => {
                 match memory.start_device_authorization(policy, ask, now, &mut entropy) {
-                    Ok(codes) => (Served::Authorized(codes.clone()), Reply::Authorized(codes)),
+                    Ok(codes) => {
+                        self.latest = self.sabotage.map(|_| codes.user_code.clone());
+                        (Served::Authorized(codes.clone()), Reply::Authorized(codes))
+                    }
                     Err(fault) => refused(fault),
                 }
             }
@@ -140,18 +150,31 @@ impl Server {
         verdict: Verdict,
     ) -> Result<(), PersonError> {
         let home = Source::of(core::net::Ipv4Addr::from_bits(0x0a00_0000 + device).into());
-        self.memory.decide(&self.policy, Some(home), typed, verdict, moment(now))
+        self.memory.decide(&self.policy, Some(home), typed, verdict, moment(now))?;
+        if self.sabotage == Some(Sabotage::Crosstalk)
+            && let Some(latest) = &self.latest
+        {
+            // Wrong, and on purpose.
+            let _ = self.memory.decide(&self.policy, None, latest, verdict, moment(now));
+        }
+        Ok(())
     }
 
     /// Another client, properly registered, presents a code that is not its own.
-    pub(crate) fn theft(&mut self, now: u64, device_code: Secret) -> Result<Token, Fault> {
+    pub(crate) fn theft(
+        &mut self,
+        now: u64,
+        device_code: Secret,
+        owner: Option<Client>,
+    ) -> Result<Token, Fault> {
         let mut entropy = self.rng.entropy();
         if self.thief.is_none() {
             let ask = RegisterClientRequest::new("thief").with_scopes(["sso:account:access"]);
             let made = self.memory.register_client(&self.policy, &ask, moment(now), &mut entropy);
             self.thief = made.ok().map(|registration| registration.client);
         }
-        let Some(client) = self.thief.clone() else { return Err(Fault::new(FaultCode::InvalidClient)) };
+        let passes_for = if self.sabotage == Some(Sabotage::Thief) { owner } else { self.thief.clone() };
+        let Some(client) = passes_for else { return Err(Fault::new(FaultCode::InvalidClient)) };
         let ask = CreateTokenRequest::new(client, Grant::DeviceCode { device_code });
         self.memory.create_token(&self.policy, &ask, moment(now), &mut entropy)
     }

@@ -46,7 +46,7 @@ pub(crate) struct World<'a> {
     /// The registration that the latest sign-in left in the cache.
     cache: Option<Registration>,
     pub(crate) summary: Summary,
-    /// What happened to the device that is watched.
+    /// What happened to the devices that are watched.
     pub(crate) story: Vec<String>,
 }
 
@@ -55,17 +55,23 @@ pub(crate) const fn tick(shown: u64) -> Tick {
     Tick::since_origin(Duration::from_micros(shown))
 }
 
+/// When a device appears: at some time in its own share of all the hours. So neighbours by number are neighbours in
+/// time, and who else there is makes no difference.
+fn arrival(config: &Config, id: u32) -> u64 {
+    let share = config.hours * 3.6e9 / f64::from(config.devices);
+    let begin = |id: u32| (share * f64::from(id)) as u64;
+    Rng::of(!config.seed, u64::from(id)).between(begin(id), begin(id + 1))
+}
+
 /// Whether the invariants hold; if not, which does not.
 pub(crate) type Law = Result<(), String>;
 
 impl<'a> World<'a> {
     pub(crate) fn new(config: &'a Config) -> Self {
-        let mut rng = Rng::of(config.seed, u64::MAX - 1);
-        let span = ((config.hours * 3.6e9) as u64).max(1);
+        let span = (config.hours * 3.6e9) as u64;
+        let first = config.ids().start;
         let mut queue = Queue::default();
-        for device in 0..config.devices {
-            queue.plan(rng.between(0, span), device, Event::Arrive);
-        }
+        queue.plan(arrival(config, first), first, Event::Arrive);
         if config.faults.restart_every > 0 {
             queue.plan(config.faults.restart_every, NOBODY, Event::Restart { forgets: false });
         }
@@ -77,9 +83,10 @@ impl<'a> World<'a> {
             now: 0,
             end: span + AFTERMATH,
             queue,
-            devices: std::iter::repeat_with(|| None).take(config.devices as usize).collect(),
-            server: Server::new(config.seed, config.devices, config.interval),
-            rng,
+            devices: std::iter::repeat_with(|| None).take(config.ids().end as usize).collect(),
+            server: Server::new(config),
+            // The server's fate, which does not depend on how many devices there are.
+            rng: Rng::of(config.seed, u64::MAX - 1),
             policies: [policy.clone(), policy.with_scopes(["sso:account:access"])],
             cache: None,
             summary: Summary::default(),
@@ -97,7 +104,7 @@ impl<'a> World<'a> {
             self.summary.events += 1;
             self.happen(device, event).map_err(|law| Violation { device, at, law })?;
         }
-        let missing = u64::from(self.config.devices) - self.summary.ended();
+        let missing = self.config.ids().len() as u64 - self.summary.ended();
         if missing > 0 {
             let device =
                 self.devices.iter().position(|device| device.as_ref().is_some_and(|d| d.flow.is_some()));
@@ -155,6 +162,10 @@ impl<'a> World<'a> {
     }
 
     fn arrive(&mut self, id: u32) -> Law {
+        // One after the other, so that those to come take no memory.
+        if id + 1 < self.config.ids().end {
+            self.queue.plan(arrival(self.config, id + 1), id + 1, Event::Arrive);
+        }
         let faults = &self.config.faults;
         let mut rng = Rng::of(self.config.seed, u64::from(id));
         let drift = rng.between(0, 2 * faults.drift.unsigned_abs() + 1) as i64 - faults.drift;
@@ -209,7 +220,10 @@ impl<'a> World<'a> {
                     device.prompts += 1;
                     device.user_code = prompt.user_code;
                     device.plan = Plan::of(&mut device.rng, self.config.faults.typos);
-                    self.tell(id, || format!("prompt {}; the person: {:?}", device.prompts, device.plan));
+                    self.summary.people.note(device.plan.as_ref());
+                    self.tell(id, || {
+                        format!("shows prompt {}; the person: {:?}", device.prompts, device.plan)
+                    });
                     if let Some(plan) = &device.plan {
                         self.queue.plan(self.now + plan.after, id, Event::Person(device.prompts));
                     }
@@ -252,7 +266,11 @@ impl<'a> World<'a> {
         if ending == Ending::Granted {
             let approved = device.current.and_then(|current| device.codes[current].approved);
             let approved = approved.ok_or("a token without an approval")?;
-            self.summary.grant(device.observer.polls, self.now - approved);
+            let wait = self.now - approved;
+            if at.is_faultless && wait > at.interval + SECOND {
+                return Err(format!("a token {wait} µs after its approval, in a world without faults"));
+            }
+            self.summary.grant(id, device.observer.polls, wait);
         }
         self.summary.end(ending);
         self.summary.slow_downs += u64::from(device.observer.slow_downs);
@@ -275,8 +293,8 @@ impl<'a> World<'a> {
     }
 
     pub(crate) fn tell(&mut self, id: u32, what: impl FnOnce() -> String) {
-        if self.config.watch == Some(id) {
-            self.story.push(format!("{:>12.3} s  {}", self.now as f64 / 1e6, what()));
+        if self.config.watch.as_ref().is_some_and(|watch| watch.contains(&id)) {
+            self.story.push(format!("{:>12.3} s  device {id}: {}", self.now as f64 / 1e6, what()));
         }
     }
 }
