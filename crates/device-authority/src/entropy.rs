@@ -65,8 +65,9 @@ pub(crate) fn base64url(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let word =
-            chunk.iter().enumerate().fold(0u32, |word, (i, byte)| word | u32::from(*byte) << (16 - 8 * i));
+        let mut word = [0u8; 4];
+        word.iter_mut().skip(1).zip(chunk).for_each(|(slot, byte)| *slot = *byte);
+        let word = u32::from_be_bytes(word);
         for i in 0..=chunk.len() {
             let index = (word >> (18 - 6 * i)) & 63;
             if let Some(letter) = ALPHABET.get(index as usize) {

@@ -18,7 +18,7 @@ impl Source {
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(v4) => Self(v4.to_ipv6_mapped().to_bits()),
-            IpAddr::V6(v6) => Self((v6.to_bits() >> 64 << 64) | 1),
+            IpAddr::V6(v6) => Self(v6.to_bits() | u128::from(u64::MAX)),
         }
     }
 }

@@ -43,6 +43,6 @@ mod tests {
     #[test]
     fn a_selector_does_not_show_the_code() {
         let selector = Selector::of(&Secret::new("sentinel".repeat(9)));
-        assert!(!format!("{selector:?}").contains("sentinel"));
+        assert_eq!(format!("{selector:?}"), "Some(Selector([redacted]))");
     }
 }

@@ -226,3 +226,13 @@ fn an_access_token_and_any_other_text_are_revoked_by_being_unknown() {
     }
     assert!(refresh(&mut bench, &client, &token, &[]).is_ok());
 }
+
+#[test]
+fn the_scopes_of_one_request_may_have_4096_bytes_and_no_more() {
+    let mut bench = bench();
+    let client = Client::public("any");
+    bench.store.add_client(ClientRecord::preconfigured(client.clone(), None));
+    let (half, more) = ("x".repeat(2048), "y".repeat(2049));
+    assert!(start(&mut bench, &client, &[&half, &half]).is_ok());
+    assert_eq!(fault(start(&mut bench, &client, &[&half, &more])), FaultCode::InvalidScope);
+}

@@ -45,6 +45,10 @@ fn a_client_id_ends_in_the_region_like_the_real_one() {
     let mut bench = Bench::new(Policy::default());
     let ids = [bench.client().id, bench.client().id];
     assert!(ids.iter().all(|id| id.ends_with("LWVhc3QtMQ") && id.len() == 34), "{ids:?}");
+    let elsewhere = Policy::default().with_verification_uri("http://127.0.0.1:9/").with_region("eu-west-1");
+    assert_eq!(elsewhere.verification_uri, "http://127.0.0.1:9/");
+    let id = Bench::new(elsewhere).client().id;
+    assert!(id.ends_with("LXdlc3QtMQ") && id.len() == 34, "{id}");
 }
 
 #[test]
