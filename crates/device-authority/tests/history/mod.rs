@@ -5,6 +5,7 @@
 pub mod laws;
 pub mod op;
 pub mod reference;
+pub mod transitions;
 
 use core::time::Duration;
 

@@ -31,22 +31,6 @@ pub enum Op {
     Back(i64),
 }
 
-impl Op {
-    /// The device's slot that it is about.
-    pub const fn device(self) -> Option<usize> {
-        match self {
-            Self::Start { device }
-            | Self::Poll { device, .. }
-            | Self::Replay { device }
-            | Self::Decide { device, .. }
-            | Self::Peek { device, .. }
-            | Self::Refresh { device, .. }
-            | Self::Revoke { device, .. } => Some(device),
-            Self::Register { .. } | Self::Guess { .. } | Self::Odd(_) | Self::Wait(_) | Self::Back(_) => None,
-        }
-    }
-}
-
 /// Who presents a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum By {
