@@ -10,7 +10,7 @@ use sso_cache::{Config, Profile};
 use crate::environment::Environment;
 use crate::exit::{Failure, print_data};
 use crate::globals::{ColorChoice, Globals};
-use crate::output::{Document, Format, Query, Surroundings};
+use crate::output::{Document, Format, Query, Rehearsal, Surroundings};
 
 /// AWS's tools wait this long for a connection, and for an answer.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -288,25 +288,38 @@ pub(crate) struct Printer {
 }
 
 impl Printer {
-    /// Applies the query to a made-up result of the same form, before anything is sent: a query that fails on the
-    /// real one would lose a token that cannot be had again.
+    /// Applies the query to a made-up result of the same form, before anything is sent, once with every member and once
+    /// with those alone that no result lacks: it must work on whatever comes.
     ///
     /// # Errors
     /// The query cannot be applied to results of this form.
-    pub(crate) fn rehearse(&self, result: &Document) -> Result<(), Failure> {
-        self.query.as_ref().map_or(Ok(()), |query| query.search(result).map(drop))
+    pub(crate) fn rehearse(&self, made_up: &Rehearsal) -> Result<(), Failure> {
+        let Some(query) = &self.query else { return Ok(()) };
+        query.search(&made_up.full)?;
+        query.search(&made_up.least).map(drop).map_err(|failure| {
+            failure.with_hint(
+                "a result need not have every member; give those that it may lack a default, as in refreshToken || ''",
+            )
+        })
     }
 
     /// Prints what `--query` picks from the result, or all of it. `title` is what a table is headed with.
     ///
     /// # Errors
-    /// The query cannot be applied to this result, or standard output cannot be written to.
+    /// The query cannot be applied to this result, which is then printed whole, because it may hold what cannot be had
+    /// again; or standard output cannot be written to.
     pub(crate) fn print(&self, title: &str, result: &Document) -> Result<(), Failure> {
-        let rendered = match &self.query {
-            Some(query) => self.format.render(&query.search(result)?, title, self.surroundings),
-            None => self.format.render(result, title, self.surroundings),
-        };
-        print_data(&rendered)
+        let picked = self.query.as_ref().map(|query| query.search(result)).transpose();
+        let shown = picked.as_ref().ok().and_then(Option::as_ref).unwrap_or(result);
+        let printed = print_data(&self.format.render(shown, title, self.surroundings));
+        match picked {
+            Ok(_) => printed,
+            Err(failure) => {
+                printed?;
+                Err(failure
+                    .with_detail("The whole result was printed instead, so that nothing of it is lost."))
+            }
+        }
     }
 }
 

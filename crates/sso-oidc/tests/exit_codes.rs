@@ -77,6 +77,30 @@ fn a_query_that_cannot_be_applied_is_252_before_anything_is_sent() {
 }
 
 #[test]
+fn a_query_must_work_on_an_answer_without_the_members_that_may_be_absent() {
+    let stub = Stub::always(success(r#"{"accessToken":"at","expiresIn":3600,"tokenType":"Bearer"}"#));
+    let create = |query| run(&[&create_at(&stub.endpoint)[..], &["--query", query]].concat());
+    let said = create("length(refreshToken)").fails(252);
+    assert!(said.contains("Bad value for --query") && said.contains("refreshToken || ''"), "{said}");
+    assert!(stub.bodies().is_empty());
+    assert_eq!(create("length(refreshToken || '')").ok(), "0\n");
+}
+
+#[test]
+fn a_query_that_fails_on_the_answer_itself_costs_no_token() {
+    let stub = Stub::always(success(r#"{"accessToken":"at","expiresIn":3600,"tokenType":"Bearer"}"#));
+    let query = "abs((accessToken == 'at' && 'x') || `1`)";
+    let run = run(&[&create_at(&stub.endpoint)[..], &["--query", query]].concat());
+    assert_eq!(run.code, Some(252), "{run:?}");
+    let whole: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(whole["accessToken"], "at");
+    assert!(
+        run.stderr.contains("Bad value for --query") && run.stderr.contains("printed instead"),
+        "{run:?}"
+    );
+}
+
+#[test]
 fn a_missing_region_is_253_and_says_how_to_set_it() {
     let said = run(&REGISTER).fails(253);
     assert!(said.contains("You must specify a region"), "{said}");

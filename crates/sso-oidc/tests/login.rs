@@ -84,6 +84,15 @@ fn the_token_is_printed_on_request_as_output_and_query_say() {
 }
 
 #[test]
+fn a_query_that_cannot_be_applied_is_found_before_anything_is_sent() {
+    let server = server(Approval::Auto);
+    for query in ["abs(accessToken)", "length(refreshToken)"] {
+        program(server.endpoint()).run(&with(&["--show-token", "--query", query])).fails(252);
+    }
+    assert!(server.requests().is_empty());
+}
+
+#[test]
 fn if_needed_does_nothing_while_the_token_is_good_and_the_registration_is_used_again() {
     let server =
         TestServer::with(Config::default().with_approval(Approval::Auto).with_remembered_requests(100))

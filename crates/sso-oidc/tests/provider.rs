@@ -55,8 +55,10 @@ fn a_query_picks_from_the_token_and_a_wrong_one_is_found_before_anything_is_sent
     let more = ["--client-id", "tool", "--query", "token_type", "--output", "text"];
     assert_eq!(Program::new().run(&login(server.endpoint(), &more)).ok(), "Bearer\n");
     let sent = server.requests().len();
-    let more = ["--client-id", "tool", "--query", "abs(token_type)"];
-    Program::new().run(&login(server.endpoint(), &more)).fails(252);
+    for query in ["abs(token_type)", "length(refresh_token)", "abs(expires_in)"] {
+        let more = ["--client-id", "tool", "--query", query];
+        Program::new().run(&login(server.endpoint(), &more)).fails(252);
+    }
     assert_eq!(server.requests().len(), sent);
 }
 

@@ -12,14 +12,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use device_flow_ureq::{Cancel, SignedIn};
-use oidc_proto::Endpoint;
+use oidc_proto::{Endpoint, Operation};
 
 use self::portal::Portal;
 use self::provider::ProviderArgs;
 use self::store::Store;
 use crate::exit::{Exit, Failure, warn};
 use crate::interrupt;
-use crate::operations::token_document;
+use crate::operations::{rehearsed_printer, token_document};
 use crate::service;
 use crate::settings::Settings;
 use crate::signin::{Presenter, PromptArgs, Screen, failure_of};
@@ -72,7 +72,10 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
     }
     let portal = Portal::of(args, settings)?;
     let endpoint = portal.endpoint(settings)?;
-    let printer = if args.show_token { Some(settings.printer()?) } else { None };
+    let printer = match args.show_token {
+        true => Some(rehearsed_printer(Operation::CreateToken, settings)?),
+        false => None,
+    };
     let store = if args.no_cache { None } else { Some(Store::of(&portal, settings)?) };
     let client = service::client_of(settings, endpoint.clone())?;
 

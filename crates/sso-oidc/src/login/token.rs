@@ -3,7 +3,7 @@
 use device_flow_ureq::SignedIn;
 use oidc_proto::Secret;
 
-use crate::output::Document;
+use crate::output::{Document, Rehearsal};
 
 /// The token response (RFC 6749 §5.1). Who has just been registered needs the client too: a refresh token is good for
 /// that client alone.
@@ -22,13 +22,13 @@ pub(super) fn document(signed_in: &SignedIn) -> Document {
     ])
 }
 
-/// A made-up result of this form, for a query to be tried on before there is anything to lose.
-pub(super) fn rehearsal() -> Document {
+/// The forms that it can have (RFC 6749 §5.1: only the token and its type are always there).
+pub(super) fn rehearsal() -> Rehearsal {
     let text = Secret::from("");
     let names =
         ["access_token", "token_type", "refresh_token", "id_token", "scope", "client_id", "client_secret"];
     let mut members: Vec<(String, Document)> =
         names.into_iter().map(|name| (name.to_owned(), (&text).into())).collect();
     members.push(("expires_in".to_owned(), std::time::Duration::from_secs(3600).into()));
-    Document::Map(members)
+    Rehearsal::new(Document::Map(members), |member| !matches!(member, "access_token" | "token_type"))
 }

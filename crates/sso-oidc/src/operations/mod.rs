@@ -77,15 +77,18 @@ fn print_skeleton(operation: Operation, args: &InputArgs, settings: &Settings) -
         // Always JSON: it is made to be edited and given back. So does the AWS CLI.
         Some(Skeleton::Input) => skeleton::print_input(operation)?,
         Some(Skeleton::Output) => {
-            settings.printer()?.print(operation.name(), &skeleton::output(operation))?
+            let printer = settings.printer()?;
+            let made_up = skeleton::rehearsal(operation);
+            printer.rehearse(&made_up)?;
+            printer.print(operation.name(), &made_up.full)?
         }
     }
     Ok(true)
 }
 
 /// A printer for the operation's result, with all that can be wrong about it found before anything is sent.
-fn rehearsed_printer(operation: Operation, settings: &Settings) -> Result<Printer, Failure> {
+pub(crate) fn rehearsed_printer(operation: Operation, settings: &Settings) -> Result<Printer, Failure> {
     let printer = settings.printer()?;
-    printer.rehearse(&skeleton::output(operation))?;
+    printer.rehearse(&skeleton::rehearsal(operation))?;
     Ok(printer)
 }

@@ -3,7 +3,7 @@
 use oidc_proto::Operation;
 
 use crate::exit::{Failure, print_data};
-use crate::output::{Document, Format, Surroundings};
+use crate::output::{Document, Format, Rehearsal, Surroundings};
 
 /// What a member of an operation's input is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,21 @@ pub(super) fn print_input(operation: Operation) -> Result<(), Failure> {
     };
     let skeleton = Document::Map(input_members(operation).iter().map(member).collect());
     print_data(&Format::Json.render(&skeleton, "", Surroundings { width: 80, colored: false }))
+}
+
+/// The forms that the operation's result can have: the members that the service may leave out are those without which
+/// an answer is read all the same.
+pub(super) fn rehearsal(operation: Operation) -> Rehearsal {
+    const OPTIONAL: [&str; 7] = [
+        "clientIdIssuedAt",
+        "clientSecretExpiresAt",
+        "authorizationEndpoint",
+        "tokenEndpoint",
+        "verificationUriComplete",
+        "refreshToken",
+        "idToken",
+    ];
+    Rehearsal::new(output(operation), |member| OPTIONAL.contains(&member))
 }
 
 /// What the operation prints: every member, a text being its own name and a number 0.

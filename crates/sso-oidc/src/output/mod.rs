@@ -26,6 +26,27 @@ pub(crate) enum Format {
     Yaml,
 }
 
+/// Made-up results of one form, for a query to be tried on before there is anything to lose.
+pub(crate) struct Rehearsal {
+    /// With every member that a result of this form can have.
+    pub(crate) full: Document,
+    /// With those alone that every result has.
+    pub(crate) least: Document,
+}
+
+impl Rehearsal {
+    /// A form with these members, of which some may be absent.
+    pub(crate) fn new(full: Document, is_optional: impl Fn(&str) -> bool) -> Self {
+        let least = match &full {
+            Document::Map(members) => {
+                Document::Map(members.iter().filter(|(name, _)| !is_optional(name)).cloned().collect())
+            }
+            other => other.clone(),
+        };
+        Self { full, least }
+    }
+}
+
 /// What a renderer may want to know about its surroundings.
 #[derive(Clone, Copy)]
 pub(crate) struct Surroundings {
