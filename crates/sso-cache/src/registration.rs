@@ -20,13 +20,29 @@ pub struct RegistrationKey {
     pub session_name: Option<String>,
     /// The scopes in their configured order; `None` and an empty list are two keys.
     pub scopes: Option<Vec<String>>,
+    /// The endpoint that registered the client, if it was another than the region's own. AWS's tools do not tell
+    /// endpoints apart and would show one service the clients of another, so such a registration is not shared.
+    pub endpoint_url: Option<String>,
 }
 
 impl RegistrationKey {
     /// The key of a sign-in without a session and without scopes.
     #[must_use]
     pub fn new(start_url: impl Into<String>, region: impl Into<String>) -> Self {
-        Self { region: region.into(), start_url: start_url.into(), session_name: None, scopes: None }
+        Self {
+            region: region.into(),
+            start_url: start_url.into(),
+            session_name: None,
+            scopes: None,
+            endpoint_url: None,
+        }
+    }
+
+    /// The same key for a sign-in at this endpoint; `None` is the region's own.
+    #[must_use]
+    pub fn with_endpoint_url(mut self, endpoint_url: Option<String>) -> Self {
+        self.endpoint_url = endpoint_url;
+        self
     }
 
     /// The file's name: the SHA-1 of the key as Python writes it in JSON, and `.json`.
@@ -40,10 +56,17 @@ impl RegistrationKey {
         file_name(&self.json())
     }
 
-    /// `{"region": …, "scopes": …, "session_name": …, "startUrl": …, "tool": "botocore"}`, with Python's separators.
+    /// `{"region": …, "scopes": …, "session_name": …, "startUrl": …, "tool": "botocore"}`, with Python's separators; our
+    /// own `endpoint_url` before them, if there is one.
     fn json(&self) -> String {
         let mut json = String::with_capacity(256);
-        json.push_str("{\"region\": ");
+        json.push('{');
+        if let Some(endpoint_url) = &self.endpoint_url {
+            json.push_str("\"endpoint_url\": ");
+            push_text(&mut json, endpoint_url);
+            json.push_str(", ");
+        }
+        json.push_str("\"region\": ");
         push_text(&mut json, &self.region);
         json.push_str(", \"scopes\": ");
         match &self.scopes {
@@ -76,6 +99,7 @@ impl From<&SsoSettings> for RegistrationKey {
             start_url: settings.start_url.clone(),
             session_name: settings.identity.session_name().map(str::to_owned),
             scopes: settings.scopes.clone(),
+            endpoint_url: None,
         }
     }
 }
@@ -217,6 +241,15 @@ mod tests {
         ] {
             assert_eq!(key.file_name(), format!("{hash}.json"), "{}", key.json());
         }
+    }
+
+    #[test]
+    fn a_registration_of_another_endpoint_has_a_file_of_its_own() {
+        let own = key("us-east-1", None, None);
+        let name = |url: &str| own.clone().with_endpoint_url(Some(url.to_owned())).file_name();
+        assert_eq!(own.clone().with_endpoint_url(None).file_name(), own.file_name());
+        assert_ne!(name("http://127.0.0.1:1"), own.file_name());
+        assert_ne!(name("http://127.0.0.1:1"), name("http://127.0.0.1:2"));
     }
 
     #[test]

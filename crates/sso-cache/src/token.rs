@@ -41,6 +41,9 @@ pub struct CachedToken {
     pub start_url: Option<String>,
     /// `region` of the service that issued the token.
     pub region: Option<String>,
+    /// `endpointUrl`: where the token was issued, if not at the region's own endpoint. A member of ours: AWS's tools
+    /// pass over it, and their own tokens have none wherever they come from.
+    pub endpoint_url: Option<String>,
 }
 
 impl CachedToken {
@@ -55,6 +58,7 @@ impl CachedToken {
             registration,
             start_url: None,
             region: None,
+            endpoint_url: None,
         }
     }
 
@@ -63,6 +67,13 @@ impl CachedToken {
     pub fn for_portal(mut self, start_url: impl Into<String>, region: impl Into<String>) -> Self {
         self.start_url = Some(start_url.into());
         self.region = Some(region.into());
+        self
+    }
+
+    /// The same token, issued at this endpoint; `None` is the region's own.
+    #[must_use]
+    pub fn with_endpoint_url(mut self, endpoint_url: Option<String>) -> Self {
+        self.endpoint_url = endpoint_url;
         self
     }
 
@@ -109,11 +120,12 @@ impl CachedToken {
             }),
             start_url: members.text("startUrl").map(str::to_owned),
             region: members.text("region").map(str::to_owned),
+            endpoint_url: members.text("endpointUrl").map(str::to_owned),
         })
     }
 
-    /// The members in the order in which AWS's command line writes them.
-    pub(crate) fn members(&self) -> [(&'static str, Known<'_>); 8] {
+    /// The members in the order in which AWS's command line writes them, and ours last.
+    pub(crate) fn members(&self) -> [(&'static str, Known<'_>); 9] {
         let registration = self.registration.as_ref();
         let client = registration.map(|registration| &registration.client);
         [
@@ -130,6 +142,7 @@ impl CachedToken {
                     .map_or(Known::Absent, Known::Time),
             ),
             ("refreshToken", Known::secret(self.refresh_token.as_ref())),
+            ("endpointUrl", Known::text(self.endpoint_url.as_deref())),
         ]
     }
 }
@@ -199,6 +212,17 @@ mod tests {
             )
         );
         assert_eq!(CachedToken::read(&written), Ok(token));
+    }
+
+    #[test]
+    fn a_token_remembers_the_endpoint_that_issued_it_until_another_one_takes_its_place() {
+        let own = read(FULL).unwrap();
+        assert_eq!(own.endpoint_url, None);
+        let other = own.clone().with_endpoint_url(Some("http://127.0.0.1:1".to_owned()));
+        let written = document::write(&other.members(), None);
+        assert_eq!(CachedToken::read(&written), Ok(other));
+        let replaced = document::write(&own.members(), Some(&written));
+        assert_eq!(CachedToken::read(&replaced), Ok(own));
     }
 
     #[test]

@@ -114,6 +114,52 @@ fn if_needed_does_nothing_while_the_token_is_good_and_the_registration_is_used_a
 }
 
 #[test]
+fn a_test_server_does_not_replace_the_real_services_token_unasked() {
+    let server = server(Approval::Auto);
+    let program = program(server.endpoint());
+    program.run(&LOGIN).ok();
+    // As AWS's tools would have written it, after a sign-in to AWS.
+    let file = token_file(&program);
+    let mut real: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!(real.as_object_mut().unwrap().remove("endpointUrl").unwrap(), server.endpoint());
+    std::fs::write(&file, real.to_string()).unwrap();
+    let sent = server.requests().len();
+    for more in [&[][..], &["--if-needed"]] {
+        let stderr = program.run(&with(more)).fails(253);
+        assert!(stderr.contains("it came from the service itself") && stderr.contains("--force"), "{stderr}");
+    }
+    assert_eq!(server.requests().len(), sent);
+    program.run(&with(&["--no-cache", "--show-token"])).ok();
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), real.to_string());
+
+    // One that is of no use any more is in nobody's way.
+    real["expiresAt"] = "2020-01-01T00:00:00Z".into();
+    std::fs::write(&file, real.to_string()).unwrap();
+    program.run(&LOGIN).ok();
+    real["expiresAt"] = "2999-01-01T00:00:00Z".into();
+    std::fs::write(&file, real.to_string()).unwrap();
+    program.run(&with(&["--force"])).ok();
+    assert!(std::fs::read_to_string(&file).unwrap().contains(server.endpoint()));
+}
+
+#[test]
+fn a_registration_is_shown_to_the_endpoint_alone_that_made_it() {
+    let (one, other) = (server(Approval::Auto), server(Approval::Auto));
+    let home = Program::new();
+    for endpoint in [one.endpoint(), other.endpoint(), one.endpoint()] {
+        home.run(&[&LOGIN[..], &["--endpoint-url", endpoint]].concat()).ok();
+    }
+    for (server, sign_ins) in [(one, 2), (other, 1)] {
+        let requests = server.requests();
+        let asked =
+            |operation| requests.iter().filter(|request| request.operation == Some(operation)).count();
+        assert_eq!(asked(oidc_proto::Operation::RegisterClient), 1);
+        assert_eq!(asked(oidc_proto::Operation::StartDeviceAuthorization), sign_ins);
+        assert_eq!(requests.iter().filter_map(|request| request.fault.as_deref()).next(), None);
+    }
+}
+
+#[test]
 fn a_denied_sign_in_ends_with_254_and_says_what_to_do() {
     let server = server(Approval::Deny);
     let stderr = program(server.endpoint()).run(&LOGIN).fails(254);

@@ -47,6 +47,10 @@ pub(crate) struct LoginArgs {
     #[arg(long)]
     if_needed: bool,
 
+    /// Replace a stored token that is still good although it did not come from this --endpoint-url
+    #[arg(long, conflicts_with = "no_cache")]
+    force: bool,
+
     /// Print the token on standard output, as --output and --query say
     #[arg(long)]
     show_token: bool,
@@ -71,17 +75,18 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
         return provider::run(args, settings);
     }
     let portal = Portal::of(args, settings)?;
-    let endpoint = portal.endpoint(settings)?;
+    let place = portal.place(settings)?;
     let printer = match args.show_token {
         true => Some(rehearsed_printer(Operation::CreateToken, settings)?),
         false => None,
     };
-    let store = if args.no_cache { None } else { Some(Store::of(&portal, settings)?) };
+    let store = if args.no_cache { None } else { Some(Store::of(&portal, &place, settings)?) };
+    let endpoint = place.endpoint;
     let client = service::client_of(settings, endpoint.clone())?;
 
     let cancel = cancelled_by_ctrl_c();
     let stored = match &store {
-        Some(store) => store.before_sign_in(args.if_needed, || cancel.handle.is_cancelled())?,
+        Some(store) => store.before_sign_in(args.if_needed, args.force, || cancel.handle.is_cancelled())?,
         None => store::Before::default(),
     };
     if let Some(until) = stored.still_good {

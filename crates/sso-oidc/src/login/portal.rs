@@ -16,6 +16,13 @@ pub(super) struct Portal {
     pub(super) scopes: Vec<String>,
 }
 
+/// Where a portal's service is.
+pub(super) struct Place {
+    pub(super) endpoint: Endpoint,
+    /// It is not the region's own, as AWS runs it.
+    pub(super) is_custom: bool,
+}
+
 impl Portal {
     /// The portal that flags and profile name. `--start-url` wins over a session, a session over the profile.
     ///
@@ -76,10 +83,11 @@ impl Portal {
     ///
     /// # Errors
     /// A configuration failure: the endpoint or the region cannot be used.
-    pub(super) fn endpoint(&self, settings: &Settings) -> Result<Endpoint, Failure> {
+    pub(super) fn place(&self, settings: &Settings) -> Result<Place, Failure> {
         if settings.endpoint_url()?.is_some() {
-            return settings.endpoint();
+            return Ok(Place { endpoint: settings.endpoint()?, is_custom: true });
         }
-        Endpoint::regional(Service::SsoOidc, &self.region, settings.variant()?).map_err(Failure::config)
+        let endpoint = Endpoint::regional(Service::SsoOidc, &self.region, settings.variant()?);
+        Ok(Place { endpoint: endpoint.map_err(Failure::config)?, is_custom: false })
     }
 }

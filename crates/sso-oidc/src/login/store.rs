@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use device_flow_ureq::SignedIn;
-use oidc_proto::{Registration, Token, UnixSeconds};
+use oidc_proto::{Endpoint, Registration, Token, UnixSeconds};
 use sso_cache::{Cache, CacheError, CachedRegistration, CachedToken, Guard, Identity, RegistrationKey};
 
-use super::portal::Portal;
+use super::portal::{Place, Portal};
 use super::say;
 use crate::exit::{Failure, chain, warn};
 use crate::operations::token_document;
@@ -28,6 +28,8 @@ pub(super) struct Store {
     start_url: String,
     region: String,
     scopes: Vec<String>,
+    /// The endpoint, if it is not the region's own.
+    endpoint_url: Option<String>,
     /// Held from before the sign-in to after the token is stored.
     guard: std::cell::RefCell<Option<Guard>>,
 }
@@ -48,16 +50,19 @@ impl Store {
     ///
     /// # Errors
     /// A configuration failure: there is no home directory.
-    pub(super) fn of(portal: &Portal, settings: &Settings) -> Result<Self, Failure> {
+    pub(super) fn of(portal: &Portal, place: &Place, settings: &Settings) -> Result<Self, Failure> {
         let home =
             settings.environment().first(&["HOME", "USERPROFILE"]).map(PathBuf::from).ok_or_else(|| {
                 Failure::config("there is no home directory to keep the token in")
                     .with_hint("set HOME, or pass --no-cache --show-token")
             })?;
         let scopes = Some(portal.scopes.clone()).filter(|scopes| !scopes.is_empty());
+        let endpoint_url = place.is_custom.then(|| place.endpoint.to_string());
+        let key = portal.identity.registration_key(&portal.start_url, &portal.region, scopes);
         Ok(Self {
             cache: Cache::at(Cache::default_dir(&home)),
-            key: portal.identity.registration_key(&portal.start_url, &portal.region, scopes),
+            key: key.with_endpoint_url(endpoint_url.clone()),
+            endpoint_url,
             identity: portal.identity.clone(),
             start_url: portal.start_url.clone(),
             region: portal.region.clone(),
@@ -70,10 +75,11 @@ impl Store {
     /// ten; then looks at what is stored.
     ///
     /// # Errors
-    /// The cache cannot be used.
+    /// The cache cannot be used, or a token in it is not to be replaced.
     pub(super) fn before_sign_in(
         &self,
         if_needed: bool,
+        force: bool,
         is_cancelled: impl Fn() -> bool,
     ) -> Result<Before, Failure> {
         if if_needed && let Some(before) = self.good_token() {
@@ -85,6 +91,9 @@ impl Store {
             && let Some(before) = self.good_token()
         {
             return Ok(before);
+        }
+        if !force {
+            self.spare_another_endpoints_token()?;
         }
         let stored = self.ignoring_corrupt(self.cache.registration(&self.key));
         let registration = stored
@@ -118,11 +127,37 @@ impl Store {
         }
     }
 
+    /// AWS's tools file a token under its start URL or session alone, so a sign-in at a test server would replace the
+    /// token of the real service, and the session with it. The other way round nothing is lost.
+    ///
+    /// # Errors
+    /// There is a token of another service than the one that is about to be asked, and it is still of use.
+    fn spare_another_endpoints_token(&self) -> Result<(), Failure> {
+        let Some(endpoint_url) = &self.endpoint_url else { return Ok(()) };
+        let Some(token) = self.ignoring_corrupt(self.cache.token(&self.identity)) else { return Ok(()) };
+        let is_of_use = token.usable_at(now(), Duration::ZERO) || token.refreshable_at(now());
+        let is_of_a_test = token
+            .endpoint_url
+            .as_ref()
+            .is_some_and(|url| Endpoint::custom(url).is_ok_and(|endpoint| endpoint.is_loopback()));
+        if !is_of_use || is_of_a_test || token.endpoint_url.as_ref() == Some(endpoint_url) {
+            return Ok(());
+        }
+        let origin = token.endpoint_url.as_deref().unwrap_or("the service itself");
+        Err(Failure::config(format_args!(
+            "The stored token for {} is still of use; it came from {origin}, not from {endpoint_url}",
+            self.identity.as_str()
+        ))
+        .with_detail(format_args!("It is in {}.", self.cache.path(&self.identity.file_name()).display()))
+        .with_hint("--force replaces it; --no-cache --show-token signs in without the cache, another HOME with an empty one"))
+    }
+
     /// The stored token, if it is good for a while.
     fn good_token(&self) -> Option<Before> {
         let token = self.ignoring_corrupt(self.cache.token(&self.identity))?;
-        // A token for another portal under the same session name is not what was asked for.
+        // A token for another portal under the same session name, or from elsewhere, is not what was asked for.
         let fits = token.start_url.as_deref().is_none_or(|url| url == self.start_url);
+        let fits = fits && token.endpoint_url == self.endpoint_url;
         if !fits || !token.usable_at(now(), MARGIN) {
             return None;
         }
@@ -147,7 +182,8 @@ impl Store {
         let age = i64::try_from(signed_in.token_age.as_secs() + 1).unwrap_or(i64::MAX);
         let asked_at = UnixSeconds::new(now().get().saturating_sub(age));
         let token = CachedToken::new(&signed_in.token, asked_at, Some(signed_in.registration.clone()))
-            .for_portal(&self.start_url, &self.region);
+            .for_portal(&self.start_url, &self.region)
+            .with_endpoint_url(self.endpoint_url.clone());
         self.cache.save_token(&self.identity, &token).map_err(|error| {
             Failure::other(format_args!("Signed in, but the token could not be stored: {}", chain(&error)))
                 .with_hint("make the directory writable and run the same command again")
