@@ -6,6 +6,9 @@ use terminal_size::terminal_size_of;
 
 use crate::environment::Environment;
 
+/// What terminals have been wide since there are terminals.
+const USUAL_WIDTH: usize = 80;
+
 /// What standard error can show. Everything a sign-in says goes there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Screen {
@@ -26,6 +29,12 @@ impl Screen {
         let size =
             terminal_size_of(&stderr).map_or((0, 0), |(width, height)| (width.0.into(), height.0.into()));
         Self::new(environment, stderr.is_terminal(), size, colored)
+    }
+
+    /// The columns that the terminal has at the moment; as many as most have if it does not say.
+    pub(super) fn columns_now(self) -> usize {
+        let width = terminal_size_of(std::io::stderr()).map_or(self.size.0, |(width, _)| width.0.into());
+        if width == 0 { USUAL_WIDTH } else { width }
     }
 
     fn new(environment: &Environment, is_terminal: bool, size: (usize, usize), colored: bool) -> Self {

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use device_flow::{Phase, Status};
 use oidc_proto::printable;
 
+use unicode_width::UnicodeWidthChar as _;
+
 use super::Screen;
 
 /// The status line. On a live screen a thread redraws it every second; elsewhere each change is printed as a line.
@@ -42,7 +44,7 @@ impl StatusLine {
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new() });
         let drawing = screen.is_live.then(|| {
             let shared = Arc::clone(&shared);
-            thread::Builder::new().name("status".to_owned()).spawn(move || draw(&shared)).ok()
+            thread::Builder::new().name("status".to_owned()).spawn(move || draw(&shared, screen)).ok()
         });
         Self { shared, drawing: drawing.flatten(), printed: String::new() }
     }
@@ -88,19 +90,51 @@ impl Drop for StatusLine {
     }
 }
 
-fn draw(shared: &Shared) {
+fn draw(shared: &Shared, screen: Screen) {
     let mut state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
     while !state.stop {
         if let Some(shown) = &state.shown {
             let left = shown.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let left = left.map(|left| format!(", {} left", minutes(left))).unwrap_or_default();
+            let rest = format!("{left}. Ctrl-C cancels. ");
+            // Asked anew for each line: windows change their size.
+            let line = fitted(&shown.what, &rest, screen.columns_now(), screen.has_unicode);
             let mut stderr = io::stderr().lock();
-            let _ = write!(stderr, "\r\x1b[K{}{left}. Ctrl-C cancels. ", shown.what);
+            let _ = write!(stderr, "\r\x1b[K{line}");
             let _ = stderr.flush();
         }
         let waited = shared.changed.wait_timeout(state, Duration::from_secs(1));
         state = waited.unwrap_or_else(PoisonError::into_inner).0;
     }
+}
+
+/// A line that does not reach the last column, where terminals begin a new one: the next line would then be drawn below
+/// it, and the code scrolled away line by line. The end is kept as far as there is room, what comes before it is cut.
+fn fitted(what: &str, rest: &str, columns: usize, has_unicode: bool) -> String {
+    let room = columns.saturating_sub(1);
+    let rest = cut(rest, room, "");
+    let room = room - columns_of(&rest);
+    cut(what, room, if has_unicode { "…" } else { "..." }) + &rest
+}
+
+/// The beginning of a text that takes at most this many columns, with a mark at its end if that is not all of it.
+fn cut(text: &str, room: usize, mark: &str) -> String {
+    if columns_of(text) <= room {
+        return text.to_owned();
+    }
+    let Some(room) = room.checked_sub(columns_of(mark)) else { return String::new() };
+    let mut taken = 0;
+    let fits = |c: &char| {
+        taken += c.width().unwrap_or(0);
+        taken <= room
+    };
+    text.chars().take_while(fits).chain(mark.chars()).collect()
+}
+
+/// How many columns a text takes. Each character counts for itself: where a terminal draws several as one, that is too
+/// many rather than too few.
+fn columns_of(text: &str) -> usize {
+    text.chars().map(|c| c.width().unwrap_or(0)).sum()
 }
 
 fn words(status: &Status<'_>) -> String {
@@ -125,6 +159,26 @@ pub(super) fn minutes(left: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_line_never_reaches_the_last_column_and_keeps_its_end() {
+        let trouble = "Waiting for your approval (trouble: 証明書が無効です 🔒 e\u{301}; trying again)";
+        let rest = ", 9:58 left. Ctrl-C cancels. ";
+        for columns in 0..120 {
+            for has_unicode in [true, false] {
+                let line = fitted(trouble, rest, columns, has_unicode);
+                assert!(columns_of(&line) <= columns.saturating_sub(1), "{columns}: {line}");
+                if columns > rest.len() {
+                    assert!(line.ends_with(rest), "{columns}: {line}");
+                }
+            }
+        }
+        assert_eq!(fitted(trouble, rest, 110, true), format!("{trouble}{rest}"));
+        // Ideographs take two columns, so one that would only half fit is left out.
+        assert_eq!(fitted("証明書が無効です", "", 8, true), "証明書…");
+        assert_eq!(fitted("証明書が無効です", "", 9, true), "証明書…");
+        assert_eq!(fitted("証明書が無効です", "", 10, false), "証明書...");
+    }
 
     #[test]
     fn time_left_reads_as_minutes_and_seconds() {
