@@ -43,14 +43,13 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// # Errors
 /// How the sign-in ended, if not with a token.
 pub(crate) fn run(args: &DemoArgs, settings: &Settings) -> Result<(), Failure> {
-    let stderr_is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let screen = Screen::of_process(settings.environment(), settings.colored(stderr_is_terminal));
+    let screen = Screen::of(settings);
     let config = Config::default().with_interval(Duration::from_secs(1));
     let server = TestServer::with(config).map_err(|error| Failure::other(chain(&error)))?;
     let endpoint = Endpoint::custom(server.endpoint()).map_err(Failure::other)?;
     let decided = Arc::new(Mutex::new(None));
     let witness = Witness {
-        presenter: Presenter::new(&args.prompt, settings.environment(), screen),
+        presenter: Presenter::new(&args.prompt, settings.environment(), screen, &endpoint),
         server: server.handle(),
         approve: args.approve,
         decided: Arc::clone(&decided),

@@ -9,6 +9,7 @@ use oidc_proto::{Endpoint, FaultCode, Operation};
 use crate::exit::Failure;
 use crate::explain;
 use crate::settings::Settings;
+use crate::signin::{Screen, StatusLine};
 
 /// The wait before the second attempt; each further one doubles it.
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
@@ -20,6 +21,7 @@ const MAX_BACKOFF: Duration = Duration::from_secs(20);
 pub(crate) struct Service {
     client: HttpClient,
     attempts: u32,
+    screen: Screen,
 }
 
 impl Service {
@@ -28,7 +30,11 @@ impl Service {
     /// # Errors
     /// A configuration failure: no endpoint, or certificates that cannot be read.
     pub(crate) fn new(settings: &Settings) -> Result<Self, Failure> {
-        Ok(Self { client: client(settings)?, attempts: settings.max_attempts() })
+        Ok(Self {
+            client: client(settings)?,
+            attempts: settings.max_attempts(),
+            screen: Screen::of(settings),
+        })
     }
 
     /// Calls an operation, again if no answer came or the service says that it failed itself.
@@ -64,6 +70,9 @@ impl Service {
         mut send: impl FnMut(&HttpClient) -> Result<T, Error>,
     ) -> Result<T, Failure> {
         let endpoint = self.client.endpoint();
+        // Gone when this returns, so that what is printed next stands alone.
+        let line = StatusLine::new(self.screen);
+        line.contacting(endpoint);
         let mut backoff = FIRST_BACKOFF;
         let mut maybe_spent = false;
         for attempt in 1.. {

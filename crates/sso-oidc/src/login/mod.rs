@@ -97,8 +97,8 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
         return Ok(());
     }
 
-    let screen = Screen::of_process(settings.environment(), settings.colored(true) && stderr_is_terminal());
-    let presenter = Presenter::new(&args.prompt, settings.environment(), screen);
+    let screen = Screen::of(settings);
+    let presenter = Presenter::new(&args.prompt, settings.environment(), screen, &endpoint);
     let policy =
         client.policy(&portal.start_url).with_client_name(&args.client_name).with_scopes(&portal.scopes);
     cancel.signing_in.store(true, Ordering::SeqCst);
@@ -165,11 +165,6 @@ fn cancelled_by_ctrl_c() -> CtrlC {
         }
     });
     ctrl_c
-}
-
-fn stderr_is_terminal() -> bool {
-    use std::io::IsTerminal as _;
-    std::io::stderr().is_terminal()
 }
 
 /// Talk, on standard error.

@@ -10,11 +10,11 @@ use oidc_proto::{Client, Dialect, Endpoint, Operation};
 
 use super::refused::{undiscovered, unsigned};
 use super::token::{document, rehearsal};
-use super::{LoginArgs, cancelled_by_ctrl_c, say, stderr_is_terminal, store};
+use super::{LoginArgs, cancelled_by_ctrl_c, say, store};
 use crate::exit::{Failure, chain, warn};
 use crate::service;
 use crate::settings::Settings;
-use crate::signin::{Presenter, Screen};
+use crate::signin::{Presenter, Screen, StatusLine};
 use crate::sources::Sources;
 
 /// The flags of a sign-in to a provider other than AWS.
@@ -144,7 +144,12 @@ pub(super) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
     printer.rehearse(&rehearsal())?;
     service::warn_of_unverified_certificates(settings);
     let cancel = cancelled_by_ctrl_c();
-    let (endpoint, metadata) = provider.find(settings)?;
+    let screen = Screen::of(settings);
+    let line = StatusLine::new(screen);
+    line.contacting(provider.name());
+    let found = provider.find(settings);
+    drop(line);
+    let (endpoint, metadata) = found?;
     let client = provider.client(&metadata)?;
     if client.is_none() && !endpoint.has(Dialect::OAuth, Operation::RegisterClient) {
         return Err(Failure::config(format_args!("{} lets nobody register a client", provider.name()))
@@ -156,8 +161,7 @@ pub(super) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
     let asked: Vec<&str> = args.scopes.iter().flat_map(|scopes| scopes.split_whitespace()).collect();
     let mut policy = http.policy("").with_client_name(&args.client_name).with_scopes(asked.iter().copied());
     policy.client = client;
-    let screen = Screen::of_process(settings.environment(), settings.colored(true) && stderr_is_terminal());
-    let presenter = Presenter::new(&args.prompt, settings.environment(), screen);
+    let presenter = Presenter::new(&args.prompt, settings.environment(), screen, provider.name());
     cancel.signing_in.store(true, Ordering::SeqCst);
     let signed_in = http
         .login(policy)

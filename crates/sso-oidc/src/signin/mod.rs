@@ -11,3 +11,4 @@ pub(crate) use browser::BrowserChoice;
 pub(crate) use end::failure_of;
 pub(crate) use prompt::{Presenter, PromptArgs};
 pub(crate) use screen::Screen;
+pub(crate) use status::StatusLine;

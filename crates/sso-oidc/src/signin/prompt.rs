@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 
 use clap::{Args, ValueEnum};
 use device_flow::{Observer, Status, UserPrompt};
-use oidc_proto::printable;
+use oidc_proto::{Operation, printable};
 
 use super::status::StatusLine;
 use super::{BrowserChoice, Screen, qr};
@@ -44,15 +44,24 @@ pub(crate) struct Presenter {
     screen: Screen,
     qr: QrChoice,
     browser: BrowserChoice,
+    /// Who is asked.
+    whom: String,
     status: StatusLine,
 }
 
 impl Presenter {
-    pub(crate) fn new(args: &PromptArgs, environment: &Environment, screen: Screen) -> Self {
+    /// Shows sign-ins at this service.
+    pub(crate) fn new(
+        args: &PromptArgs,
+        environment: &Environment,
+        screen: Screen,
+        whom: impl std::fmt::Display,
+    ) -> Self {
         Self {
             screen,
             qr: args.qr,
             browser: BrowserChoice::of(environment, args.no_browser),
+            whom: whom.to_string(),
             status: StatusLine::new(screen),
         }
     }
@@ -105,6 +114,13 @@ impl Presenter {
 }
 
 impl Observer for Presenter {
+    fn sending(&mut self, operation: Operation) {
+        // Before there is a code, the person sees nothing else. Polls have a line of their own.
+        if operation != Operation::CreateToken {
+            self.status.contacting(&self.whom);
+        }
+    }
+
     fn prompt(&mut self, prompt: &UserPrompt) {
         self.status.clear();
         let url = prompt.verification_uri_complete.as_deref().unwrap_or(&prompt.verification_uri);
@@ -125,7 +141,7 @@ mod tests {
     fn presenter(screen: Screen, qr: QrChoice) -> Presenter {
         let args = PromptArgs { no_browser: true, qr };
         let mut presenter =
-            Presenter::new(&args, &Environment::from([]), Screen { is_live: false, ..screen });
+            Presenter::new(&args, &Environment::from([]), Screen { is_live: false, ..screen }, "");
         presenter.screen = screen;
         presenter
     }

@@ -5,6 +5,7 @@ use std::io::IsTerminal as _;
 use terminal_size::terminal_size_of;
 
 use crate::environment::Environment;
+use crate::settings::Settings;
 
 /// What terminals have been wide since there are terminals.
 const USUAL_WIDTH: usize = 80;
@@ -23,8 +24,12 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
-    /// The screen of this process.
-    pub(crate) fn of_process(environment: &Environment, colored: bool) -> Self {
+    /// The screen of this process, as the settings want it used.
+    pub(crate) fn of(settings: &Settings) -> Self {
+        Self::of_process(settings.environment(), settings.colored(std::io::stderr().is_terminal()))
+    }
+
+    fn of_process(environment: &Environment, colored: bool) -> Self {
         let stderr = std::io::stderr();
         let size =
             terminal_size_of(&stderr).map_or((0, 0), |(width, height)| (width.0.into(), height.0.into()));

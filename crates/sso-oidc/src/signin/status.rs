@@ -31,10 +31,17 @@ struct State {
     stop: bool,
 }
 
+/// How long a person waits before wondering.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How often the line is drawn anew: it counts seconds.
+const EVERY: Duration = Duration::from_secs(1);
+
 /// What the line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Shown {
     what: String,
+    /// When it is worth saying: what takes no time needs no words.
+    from: Instant,
     /// When the code dies.
     deadline: Option<Instant>,
 }
@@ -55,13 +62,26 @@ impl StatusLine {
         let left = status.deadline.map(|deadline| deadline.since(status.now));
         if self.drawing.is_some() {
             let deadline = left.and_then(|left| Instant::now().checked_add(left));
-            self.state().shown = Some(Shown { what, deadline });
-            self.shared.changed.notify_all();
+            self.show(Shown { what, from: Instant::now(), deadline });
         } else if what != self.printed {
             let left = left.map(|left| format!(", {} left", minutes(left))).unwrap_or_default();
             let _ = writeln!(io::stderr().lock(), "{what}{left}");
             self.printed = what;
         }
+    }
+
+    /// Says who is asked, if the answer does not come at once. Where nothing can be redrawn nothing is said: whoever reads
+    /// there reads later.
+    pub(crate) fn contacting(&self, whom: impl std::fmt::Display) {
+        if self.drawing.is_some() {
+            let what = format!("Contacting {}", printable(&whom.to_string()));
+            self.show(Shown { what, from: Instant::now() + PAUSE, deadline: None });
+        }
+    }
+
+    fn show(&self, shown: Shown) {
+        self.state().shown = Some(shown);
+        self.shared.changed.notify_all();
     }
 
     /// Takes the line away, so that something else can be printed.
@@ -93,18 +113,30 @@ impl Drop for StatusLine {
 fn draw(shared: &Shared, screen: Screen) {
     let mut state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
     while !state.stop {
+        let now = Instant::now();
+        let mut pause = EVERY;
         if let Some(shown) = &state.shown {
-            let left = shown.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let left = left.map(|left| format!(", {} left", minutes(left))).unwrap_or_default();
-            let rest = format!("{left}. Ctrl-C cancels. ");
-            // Asked anew for each line: windows change their size.
-            let line = fitted(&shown.what, &rest, screen.columns_now(), screen.has_unicode);
-            let mut stderr = io::stderr().lock();
-            let _ = write!(stderr, "\r\x1b[K{line}");
-            let _ = stderr.flush();
+            match shown.from.checked_duration_since(now) {
+                Some(early) if !early.is_zero() => pause = early,
+                _ => {
+                    // Asked anew for each line: windows change their size.
+                    let line = shown.line(now, screen.columns_now(), screen.has_unicode);
+                    let mut stderr = io::stderr().lock();
+                    let _ = write!(stderr, "\r\x1b[K{line}");
+                    let _ = stderr.flush();
+                }
+            }
         }
-        let waited = shared.changed.wait_timeout(state, Duration::from_secs(1));
+        let waited = shared.changed.wait_timeout(state, pause);
         state = waited.unwrap_or_else(PoisonError::into_inner).0;
+    }
+}
+
+impl Shown {
+    fn line(&self, now: Instant, columns: usize, has_unicode: bool) -> String {
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(now));
+        let left = left.map(|left| format!(", {} left", minutes(left))).unwrap_or_default();
+        fitted(&self.what, &format!("{left}. Ctrl-C cancels. "), columns, has_unicode)
     }
 }
 
@@ -178,6 +210,13 @@ mod tests {
         assert_eq!(fitted("証明書が無効です", "", 8, true), "証明書…");
         assert_eq!(fitted("証明書が無効です", "", 9, true), "証明書…");
         assert_eq!(fitted("証明書が無効です", "", 10, false), "証明書...");
+    }
+
+    #[test]
+    fn who_is_asked_is_said_without_a_countdown() {
+        let now = Instant::now();
+        let shown = Shown { what: "Contacting https://id.example".to_owned(), from: now, deadline: None };
+        assert_eq!(shown.line(now, 80, true), "Contacting https://id.example. Ctrl-C cancels. ");
     }
 
     #[test]
