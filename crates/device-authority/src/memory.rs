@@ -2,6 +2,7 @@
 
 mod capacity;
 mod table;
+mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,17 +14,22 @@ use oidc_proto::{
 
 pub use self::capacity::{Capacity, Counts};
 use self::table::Table;
+use self::usage::Usage;
 use crate::{
-    Change, ClientRecord, DeviceRecord, Entropy, GrantKey, GuessRecord, Moment, PersonError, Policy, Records,
-    RefreshRecord, Review, Selector, Source, Standing, UserCode, Verdict, count_guess, create_token, decide,
-    may_guess, register_client, register_oauth_client, review, revoke_token, start_device_authorization,
+    Change, ClientRecord, Decision, DeviceRecord, Entropy, GrantKey, GuessRecord, Moment, PersonError,
+    Policy, Records, RefreshRecord, Review, Selector, Source, Standing, UserCode, Verdict, count_guess,
+    create_token, decide, may_guess, register_client, register_oauth_client, review, revoke_token,
+    start_device_authorization,
 };
 
 /// A bounded store in memory: it loads, decides and commits.
 ///
 /// What may be forgotten goes first-come, first-gone as new records arrive, a few each time, so that no request pays
-/// for a scan. A store that is full of live records refuses new clients and new devices with `SlowDownException`, after
-/// it has given up devices whose token was collected, which are kept only to notice a code that turns up again. Of
+/// for a scan. A store that is full of live registrations gives up one that nobody has signed in with, or else the least
+/// recently used one, as long as no code of it lives: its client hears `InvalidClientException` and registers anew, which
+/// every client must be ready for. A store that has none to spare, or is full of live devices, refuses new ones with
+/// `SlowDownException`, after it has given up devices whose token was collected, which are kept only to notice a code
+/// that turns up again. Of
 /// refresh chains and guess records it drops the one that ends first, because a refusal there would take a granted token
 /// away or stop the counting.
 ///
@@ -31,6 +37,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Memory {
     clients: Table<String, ClientRecord>,
+    usage: Usage,
     devices: Table<Selector, DeviceRecord>,
     user_codes: BTreeMap<UserCode, Selector>,
     /// Devices whose token was collected, by when they may be forgotten.
@@ -50,6 +57,7 @@ impl Memory {
     pub const fn new(capacity: Capacity) -> Self {
         Self {
             clients: Table::new(capacity.clients),
+            usage: Usage::new(),
             devices: Table::new(capacity.devices),
             user_codes: BTreeMap::new(),
             collected: BTreeSet::new(),
@@ -62,7 +70,7 @@ impl Memory {
     /// RegisterClient; see [`register_client`].
     ///
     /// # Errors
-    /// The fault to answer with; `SlowDownException` if the store is full of live registrations.
+    /// The fault to answer with; `SlowDownException` if the store is full of registrations that are needed.
     pub fn register_client(
         &mut self,
         policy: &Policy,
@@ -70,10 +78,7 @@ impl Memory {
         now: Moment,
         entropy: &mut dyn Entropy,
     ) -> Result<Registration, Fault> {
-        self.make_room_for_a_client(now)?;
-        let decision = register_client(policy, request, now, entropy);
-        self.commit(decision.changes);
-        decision.reply
+        self.register(register_client(policy, request, now, entropy), now)
     }
 
     /// RegisterClient in the OAuth dialect; see [`register_oauth_client`].
@@ -87,10 +92,7 @@ impl Memory {
         now: Moment,
         entropy: &mut dyn Entropy,
     ) -> Result<Registration, Fault> {
-        self.make_room_for_a_client(now)?;
-        let decision = register_oauth_client(policy, request, now, entropy);
-        self.commit(decision.changes);
-        decision.reply
+        self.register(register_oauth_client(policy, request, now, entropy), now)
     }
 
     /// Adds a client that was set up by hand, over one of the same id; see [`ClientRecord::preconfigured`].
@@ -116,11 +118,14 @@ impl Memory {
             if decision.reply.is_ok() && self.devices.is_full() {
                 return Err(full("device authorizations"));
             }
-            let taken = decision.changes.iter().any(|change| match change {
-                Change::AddDevice(device) => self.user_codes.contains_key(&device.user_code),
-                _ => false,
+            let device = decision.changes.iter().find_map(|change| match change {
+                Change::AddDevice(device) => Some((device.user_code, device.expires_at)),
+                _ => None,
             });
-            if !taken {
+            if device.is_none_or(|(code, _)| !self.user_codes.contains_key(&code)) {
+                if let Some((_, until)) = device {
+                    self.usage.used(&request.client.id, now, Some(until));
+                }
                 self.commit(decision.changes);
                 return decision.reply;
             }
@@ -146,6 +151,9 @@ impl Memory {
             GrantKey::Nothing => records,
         };
         let decision = create_token(policy, records, request, now, entropy);
+        if decision.reply.is_ok() {
+            self.usage.used(&request.client.id, now, None);
+        }
         self.chains.make_room(now, |_, _| {});
         self.commit(decision.changes);
         decision.reply
@@ -241,9 +249,23 @@ impl Memory {
         }
     }
 
-    fn make_room_for_a_client(&mut self, now: Moment) -> Result<(), Fault> {
-        self.clients.make_room(now, |_, _| {});
-        if self.clients.is_full() { Err(full("registrations")) } else { Ok(()) }
+    /// Only who may register takes a place: a request that is refused anyway drives nobody out.
+    fn register(&mut self, decision: Decision<Registration>, now: Moment) -> Result<Registration, Fault> {
+        let usage = &mut self.usage;
+        self.clients.make_room(now, |id, _| usage.forget(id));
+        let registration = decision.reply?;
+        if self.clients.is_full()
+            && let Some(id) = self.usage.to_spare(now)
+        {
+            self.usage.forget(&id);
+            self.clients.remove(&id);
+        }
+        if self.clients.is_full() {
+            return Err(full("registrations"));
+        }
+        self.commit(decision.changes);
+        self.usage.registered(&registration.client.id, now);
+        Ok(registration)
     }
 
     /// Forgets devices: a few that may be forgotten; and if that is not enough, one whose code has expired, or one whose

@@ -8,17 +8,53 @@ use device_authority::{Capacity, GuessLimit, Memory, Policy, SlowDown, Source, V
 use oidc_proto::{FaultCode, RegisterClientRequest};
 
 #[test]
-fn a_full_store_refuses_new_clients_with_slow_down_and_serves_the_old_ones() {
+fn a_flood_of_registrations_drives_out_itself_and_not_those_that_are_used() {
     let mut bench = Bench::with_capacity(Policy::default(), Capacity::default().with_clients(100));
-    let first = bench.client();
-    for _ in 0..99 {
-        let _ = bench.client();
-    }
+    let signed_in = bench.scoped_client();
+    let token = bench.sign_in(&signed_in).refresh_token.unwrap();
+    let waiting = bench.client();
+    let device = bench.start(&waiting).unwrap();
+    bench.wait(1.0);
+    let unused = bench.client();
     for _ in 0..1000 {
-        assert_eq!(fault(bench.register(&RegisterClientRequest::new("more"))), FaultCode::SlowDown);
+        bench.wait(1.0);
+        let newest = bench.client();
+        assert!(bench.store.client(&newest.id).is_some());
     }
     assert_eq!(bench.store.counts().clients, 100);
-    assert!(bench.start(&first).is_ok());
+    assert_eq!(fault(bench.start(&unused)), FaultCode::InvalidClient);
+    assert!(bench.refresh(&signed_in, &token).is_ok());
+    assert_eq!(fault(bench.poll(&waiting, &device.device_code)), FaultCode::ExpiredToken);
+}
+
+#[test]
+fn a_store_full_of_clients_with_live_codes_refuses_new_clients_with_slow_down_until_the_codes_die() {
+    let mut bench = Bench::with_capacity(Policy::default(), Capacity::default().with_clients(10));
+    let clients: Vec<_> = (0..10)
+        .map(|_| {
+            bench.wait(1.0);
+            let client = bench.client();
+            assert!(bench.start(&client).is_ok());
+            client
+        })
+        .collect();
+    assert_eq!(fault(bench.register(&RegisterClientRequest::new("more"))), FaultCode::SlowDown);
+    for client in &clients {
+        bench.wait(1.0);
+        assert!(bench.start(client).is_ok());
+    }
+    bench.wait(600.0);
+    assert!(bench.register(&RegisterClientRequest::new("more")).is_ok());
+    assert_eq!(fault(bench.start(&clients[0])), FaultCode::InvalidClient);
+    assert!(bench.start(&clients[1]).is_ok());
+}
+
+#[test]
+fn a_registration_that_is_refused_drives_nobody_out() {
+    let mut bench = Bench::with_capacity(Policy::default(), Capacity::default().with_clients(1));
+    let client = bench.client();
+    assert_eq!(fault(bench.register(&RegisterClientRequest::new(" "))), FaultCode::InvalidClientMetadata);
+    assert!(bench.start(&client).is_ok());
 }
 
 #[test]

@@ -173,25 +173,21 @@ fn registrations_stay_at_their_cap_however_many_come() {
     let capacity = Capacity::default().with_clients(1000);
     let server = TestServer::with(Config::default().with_capacity(capacity)).unwrap();
     let mut http = Http::to(&server);
+    // Whoever is signing in keeps its place.
     let first = http.client();
+    let _ = http.start(&first);
     let body = json!({"clientName": "t", "clientType": "public"}).to_string();
     let one = format!(
         "POST /client/register HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     let many = one.repeat(50);
-    let mut refused = 0;
     for _ in 0..400 {
         http.raw(many.as_bytes());
         for _ in 0..50 {
-            let response = http.read().unwrap();
-            if response.status == 400 {
-                assert_eq!(response.fault(), "SlowDownException");
-                refused += 1;
-            }
+            assert_eq!(http.read().unwrap().status, 200);
         }
     }
-    assert_eq!(refused, 20_000 - 999);
     assert_eq!(server.handle().stats().held.clients, 1000);
     let _ = http.start(&first);
 }

@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capacity {
-    /// Registrations; at about 5 KiB each at most. Default: 100,000.
+    /// Registrations, at about 5 KiB each at most; one more drives out one that is not needed. Default: 100,000.
     pub clients: usize,
     /// Devices, from their request until they are forgotten; at about 3 KiB each at most. Default: 100,000.
     pub devices: usize,
