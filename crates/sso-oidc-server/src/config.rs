@@ -18,7 +18,8 @@ pub struct Limits {
     pub head_bytes: usize,
     /// The most headers; more get 431. Default: 64.
     pub headers: usize,
-    /// From the first byte of a request's head to the last; then the connection is closed. Default: 10 s.
+    /// From the first byte of a request's head to the last, and for the first head from the connection on; then it is
+    /// closed. Default: 10 s.
     pub head_timeout: Duration,
     /// From the head to the last byte of the body; then 408. Default: 10 s.
     pub body_timeout: Duration,
@@ -27,7 +28,8 @@ pub struct Limits {
     /// How long a connection may wait for its next request; then it is closed. Longer than the longest interval a
     /// device should poll at, so that it can keep its connection. Default: 75 s.
     pub idle_timeout: Duration,
-    /// Connections at one time; more wait to be accepted. Default: 1024.
+    /// Connections at one time; for one more the one gives way that has waited the longest for its next request, and if
+    /// all are being answered, it waits. Default: 1024.
     pub connections: usize,
     /// How long requests that are being answered may go on after shutdown was asked for. Default: 2 s.
     pub drain: Duration,

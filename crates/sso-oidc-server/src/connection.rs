@@ -3,8 +3,8 @@
 use core::convert::Infallible;
 use core::net::SocketAddr;
 use core::pin::pin;
+use core::time::Duration;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -14,8 +14,12 @@ use tokio::sync::watch;
 
 use crate::answer::answer;
 use crate::fault;
+use crate::seat::Seat;
 use crate::shared::Shared;
 use crate::stream::Impatient;
+
+/// How long a connection that has to give way may go on with what is not a request yet, or not any more.
+const LEAVING: Duration = Duration::from_millis(250);
 
 /// Whose requests these are.
 #[derive(Clone, Copy, Debug)]
@@ -25,26 +29,30 @@ pub(crate) struct Peer {
     pub(crate) connection: u64,
 }
 
-/// Serves one connection until it is closed, idle for too long, or the server stops and its last answer is out.
+/// Serves one connection until it is closed, idle for too long, idle while somebody else needs its place, or the server
+/// stops and its last answer is out.
 pub(crate) async fn serve(
     shared: Arc<Shared>,
     stream: TcpStream,
     peer: Peer,
+    seat: Arc<Seat>,
     mut stopping: watch::Receiver<bool>,
 ) {
     if shared.faults.any() {
+        // A connection that misbehaves on purpose does not give way.
+        seat.begins();
         return fault::serve(shared, stream, peer, stopping).await;
     }
-    let phase = Arc::new(AtomicU64::new(0));
     let limits = shared.limits;
-    let stream = Impatient::new(stream, &limits, Arc::clone(&phase));
+    let stream = Impatient::new(stream, &limits, Arc::clone(&seat));
+    let place = Arc::clone(&seat);
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
-        let phase = Arc::clone(&phase);
+        let seat = Arc::clone(&seat);
         async move {
-            phase.fetch_add(1, Ordering::Relaxed);
+            seat.begins();
             let response = answer(&shared, peer.into(), request).await;
-            phase.fetch_add(1, Ordering::Relaxed);
+            seat.ends();
             Ok::<_, Infallible>(response)
         }
     });
@@ -63,6 +71,15 @@ pub(crate) async fn serve(
         () = asked_to_stop(&mut stopping) => {
             connection.as_mut().graceful_shutdown();
             connection.await
+        }
+        () = place.asked_to_leave() => {
+            connection.as_mut().graceful_shutdown();
+            match tokio::time::timeout(LEAVING, connection.as_mut()).await {
+                Ok(result) => result,
+                // What is still to come is a head that dribbles in, or an answer that nobody takes.
+                Err(_) if place.is_idle() => return,
+                Err(_) => connection.await,
+            }
         }
     };
     if let Err(error) = result {

@@ -90,6 +90,7 @@ mod handle;
 mod page;
 mod record;
 mod route;
+mod seat;
 mod server;
 mod shared;
 mod stream;

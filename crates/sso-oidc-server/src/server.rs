@@ -5,11 +5,12 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::connection::{self, Peer};
 use crate::fault::{Elsewhere, Port};
+use crate::seat::{Place, Seats};
 use crate::shared::{Shared, reachable};
 use crate::{Config, Handle, ServeError};
 
@@ -73,7 +74,8 @@ impl Server {
         let Self { mut port, elsewhere, address, shared } = self;
         let mut shutdown = std::pin::pin!(shutdown);
         let (stop, stopping) = watch::channel(false);
-        let room = Arc::new(Semaphore::new(shared.limits.connections.max(1)));
+        let seats = Seats::new(shared.limits.connections);
+        let mut guest = None;
         let mut connections = JoinSet::new();
         let mut helpers = JoinSet::new();
         if let Some(elsewhere) = elsewhere {
@@ -90,12 +92,11 @@ impl Server {
                     port = port.switched(close, address);
                     shared.faults.port_is(close);
                 }
-                (stream, address, permit) = accept(&port, &room) => {
+                Some((stream, address, place)) = seated(&port, &seats, &mut guest) => {
                     let peer = Peer { address, connection: shared.count_connection() };
-                    let served = connection::serve(Arc::clone(&shared), stream, peer, stopping.clone());
+                    let (shared, stopping) = (Arc::clone(&shared), stopping.clone());
                     connections.spawn(async move {
-                        served.await;
-                        drop(permit);
+                        connection::serve(shared, stream, peer, Arc::clone(&place.seat), stopping).await;
                     });
                 }
             }
@@ -110,20 +111,28 @@ impl Server {
     }
 }
 
-/// The next connection, once there is room for it. Until then the system's own queue holds peers back.
-async fn accept(
+/// The next connection, once there is room for it. Behind the one that waits for room the system's own queue holds peers
+/// back. `guest` is where that one is kept, so that it is not lost if this future is dropped.
+async fn seated(
     port: &Port,
-    room: &Arc<Semaphore>,
-) -> (TcpStream, SocketAddr, Option<tokio::sync::OwnedSemaphorePermit>) {
-    // Nobody closes the semaphore, so there always is a permit in the end.
-    let permit = Arc::clone(room).acquire_owned().await.ok();
+    seats: &Arc<Seats>,
+    guest: &mut Option<(TcpStream, SocketAddr)>,
+) -> Option<(TcpStream, SocketAddr, Place)> {
+    if guest.is_none() {
+        *guest = Some(accept(port).await);
+    }
+    let place = seats.take().await;
+    guest.take().map(|(stream, address)| (stream, address, place))
+}
+
+async fn accept(port: &Port) -> (TcpStream, SocketAddr) {
     let listener = port.listener().await;
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
                 // Answers are small and written at once; waiting to fill a packet only delays them.
                 let _ = stream.set_nodelay(true);
-                return (stream, address, permit);
+                return (stream, address);
             }
             Err(error) => {
                 // Out of file descriptors, or a peer that is gone already: neither is cured by trying at once.

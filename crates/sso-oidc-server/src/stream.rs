@@ -5,21 +5,20 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
 use crate::Limits;
+use crate::seat::Seat;
 
-/// A stream whose request heads must be complete soon after their first byte, however slowly the rest dribbles in, and
-/// whose peer must take its answers. Waiting for a request's first byte is hyper's idle timeout, and a body has a
-/// deadline where it is read.
+/// A stream whose first request head must be complete soon after the peer has connected, and each further one soon after
+/// its first byte, however slowly the rest dribbles in; and whose peer must take its answers. Waiting for the first byte
+/// of a further request is hyper's idle timeout, and a body has a deadline where it is read.
 pub(crate) struct Impatient {
     stream: TcpStream,
-    /// Goes up by one when a head is complete and when its answer is made. While it is odd, what arrives is no head.
-    phase: Arc<AtomicU64>,
+    seat: Arc<Seat>,
     /// The phase at the latest read.
     seen: u64,
     head: Alarm,
@@ -61,10 +60,11 @@ impl Alarm {
 }
 
 impl Impatient {
-    /// `phase` is to be counted up where a request's head is complete, and again where its answer is made.
-    pub(crate) fn new(stream: TcpStream, limits: &Limits, phase: Arc<AtomicU64>) -> Self {
-        let (head, write) = (Alarm::after(limits.head_timeout), Alarm::after(limits.write_timeout));
-        Self { stream, phase, seen: 0, head, write }
+    /// The seat is to be told where a request's head is complete, and where its answer is made.
+    pub(crate) fn new(stream: TcpStream, limits: &Limits, seat: Arc<Seat>) -> Self {
+        let (mut head, write) = (Alarm::after(limits.head_timeout), Alarm::after(limits.write_timeout));
+        head.begin();
+        Self { stream, seat, seen: 0, head, write }
     }
 
     /// What came of a write, unless the peer has taken nothing for too long.
@@ -92,7 +92,7 @@ impl AsyncRead for Impatient {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        let phase = this.phase.load(Ordering::Relaxed);
+        let phase = this.seat.phase();
         if phase != this.seen {
             this.seen = phase;
             this.head.clear();

@@ -167,6 +167,13 @@ fn a_head_that_stalls_or_dribbles_is_cut_off() {
 }
 
 #[test]
+fn a_peer_that_connects_and_says_nothing_is_cut_off_as_soon_as_one_that_stalls() {
+    let limits = Limits::default().with_head_timeout(Duration::from_millis(300));
+    let server = TestServer::with(Config::default().with_limits(limits)).unwrap();
+    assert!(Http::to(&server).is_closed());
+}
+
+#[test]
 fn a_connection_may_idle_for_longer_than_a_head_may_take() {
     let limits = Limits::default().with_head_timeout(Duration::from_millis(200));
     let server = TestServer::with(Config::default().with_limits(limits)).unwrap();
