@@ -9,6 +9,7 @@ use device_authority::{Memory, Moment, NoEntropy, Policy};
 
 use crate::clock::Clock;
 use crate::fault::Faults;
+use crate::page::CsrfKey;
 use crate::record::Records;
 use crate::{Approval, Config, Limits, ServeError};
 
@@ -22,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) public_url: String,
     /// The address to connect to from this machine.
     pub(crate) endpoint: String,
+    /// The key of the page's forms; `None` if there was no entropy for it.
+    pub(crate) csrf: Option<CsrfKey>,
     pub(crate) remembers: bool,
     pub(crate) connections: AtomicU64,
     pub(crate) requests: AtomicU64,
@@ -70,6 +73,7 @@ impl Shared {
             clock: Clock::start(),
             public_url,
             endpoint,
+            csrf: CsrfKey::new(),
             remembers: config.remember_requests > 0,
             connections: AtomicU64::new(0),
             requests: AtomicU64::new(0),

@@ -47,7 +47,8 @@ fn a_whole_sign_in_at_trace_level_leaves_no_secret_and_no_code_in_the_log() {
     let pending = http.poll(&client, &device);
     let page = http.get(&format!("/device?user_code={}", device.user_code));
     let cookie = page.header("Set-Cookie").unwrap().to_owned();
-    let csrf = cookie.split(['=', ';']).nth(1).unwrap().to_owned();
+    let after = |text: &str, mark: &str| text.split_once(mark).unwrap().1[..64].to_owned();
+    let csrf = after(&page.body, "name=\"csrf\" value=\"");
     let form = format!("user_code={}&csrf={csrf}&action=approve", device.user_code);
     assert_eq!(http.send("POST", "/device", &[("Cookie", &cookie)], &form).status, 200);
     let token = http.post("/token", &poll_body(&client, &device)).json();
@@ -68,6 +69,7 @@ fn a_whole_sign_in_at_trace_level_leaves_no_secret_and_no_code_in_the_log() {
         device.user_code.clone(),
         device.user_code.replace('-', ""),
         csrf,
+        after(&cookie, "device_csrf="),
         text(&token, "accessToken"),
         text(&token, "refreshToken"),
         text(&fresh, "accessToken"),

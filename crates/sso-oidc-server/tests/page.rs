@@ -118,6 +118,11 @@ fn a_decision_that_did_not_come_from_the_page_is_403_and_decides_nothing() {
         ("another site", browser.press(code, &token, "approve", &[("Sec-Fetch-Site", "cross-site")])),
         ("another port", browser.press(code, &token, "approve", &[("Sec-Fetch-Site", "same-site")])),
         ("another origin", browser.press(code, &token, "approve", &[("Origin", "https://evil.example")])),
+        ("a sandboxed frame", browser.press(code, &token, "approve", &[("Origin", "null")])),
+        (
+            "no origin of its own",
+            browser.press(code, &token, "approve", &[("Sec-Fetch-Site", "same-origin"), ("Origin", "null")]),
+        ),
     ];
     for (what, response) in attempts {
         assert_eq!(response.status, 403, "{what}");
@@ -125,8 +130,52 @@ fn a_decision_that_did_not_come_from_the_page_is_403_and_decides_nothing() {
     }
     assert_eq!(http.poll(&client, &device).fault(), "AuthorizationPendingException");
 
-    let ours = [("Sec-Fetch-Site", "same-origin"), ("Origin", "null")];
+    let origin = server.endpoint();
+    let ours = [("Sec-Fetch-Site", "same-origin"), ("Origin", origin)];
     assert_eq!(browser.press(code, &token, "approve", &ours).status, 200);
+}
+
+#[test]
+fn a_cookie_that_was_planted_is_no_token() {
+    let server = TestServer::start();
+    let (mut http, client, device) = waiting(&server);
+    let planted = "5e".repeat(32);
+    let mut browser = Browser::at(&server);
+    browser.cookie = Some(format!("device_csrf={planted}"));
+    assert_eq!(browser.press(&device.user_code, &planted, "approve", &[]).status, 403);
+    // Nor is what another server made of the same cookie.
+    let other = TestServer::start();
+    let (_http, _client, elsewhere) = waiting(&other);
+    let mut there = Browser::at(&other);
+    there.cookie.clone_from(&browser.cookie);
+    let foreign = csrf(&there.look(&elsewhere.user_code));
+    assert_eq!(browser.press(&device.user_code, &foreign, "approve", &[]).status, 403);
+    assert_eq!(http.poll(&client, &device).fault(), "AuthorizationPendingException");
+    let own = csrf(&browser.look(&device.user_code));
+    assert_ne!(own, planted);
+    assert_eq!(browser.press(&device.user_code, &own, "approve", &[]).status, 200);
+}
+
+#[test]
+fn another_sites_page_uses_up_no_guesses_and_a_link_from_there_shows_the_form_filled_in() {
+    let limit = GuessLimit::default().with_per_source(2);
+    let config = Config::default().with_policy(Policy::default().with_guesses(limit));
+    let server = TestServer::with(config).unwrap();
+    let (_http, _client, device) = waiting(&server);
+    let mut browser = Browser::at(&server);
+    let path = |code: &str| format!("/device?user_code={code}");
+    for site in ["cross-site", "same-site"] {
+        for code in ["BBBB-BBBB", "CCCC-CCCC", &device.user_code] {
+            let page = browser.http.send("GET", &path(code), &[("Sec-Fetch-Site", site)], "");
+            assert_eq!(page.status, 200);
+            assert!(page.body.contains(&format!("value=\"{code}\"")) && !page.body.contains("Approve"));
+            assert_eq!(page.header("Set-Cookie"), None);
+        }
+    }
+    for site in ["none", "same-origin"] {
+        let page = browser.http.send("GET", &path(&device.user_code), &[("Sec-Fetch-Site", site)], "");
+        assert!(page.body.contains("Approve this device?"), "{site}");
+    }
 }
 
 #[test]
@@ -225,7 +274,7 @@ fn every_page_keeps_other_sites_and_other_eyes_out() {
         assert!(!policy.contains("unsafe"));
         assert_eq!(page.header("X-Frame-Options"), Some("DENY"));
         assert_eq!(page.header("X-Content-Type-Options"), Some("nosniff"));
-        assert_eq!(page.header("Referrer-Policy"), Some("no-referrer"));
+        assert_eq!(page.header("Referrer-Policy"), Some("same-origin"));
         assert_eq!(page.header("Cache-Control"), Some("no-store"));
         assert_eq!(page.header("Cross-Origin-Opener-Policy"), Some("same-origin"));
         assert_eq!(page.header("Content-Type"), Some("text/html; charset=utf-8"));

@@ -1,56 +1,93 @@
 //! That a decision comes from our own page, and not from another site's form.
 //!
-//! A random token stands in a cookie that no script can read and that browsers keep from requests which other sites
-//! start, and in the form. Both must agree. Where the browser says which site a request comes from, that counts too:
-//! it also stops another port of the same machine, which shares our cookies.
+//! A random value stands in a cookie that no script can read and that browsers keep from requests which other sites
+//! start, and its authentication code under this process's key in the form. Both must agree, so it is of no use to plant a
+//! cookie: who does not hold the page does not know the code. Where the browser says which site a request comes from,
+//! that counts too: it also stops another port of the same machine, which shares our cookies.
 
 use http::header::{COOKIE, ORIGIN};
 use http::{HeaderMap, HeaderValue};
 use oidc_proto::Secret;
 
+use super::mac::hmac_sha256;
 use crate::shared::{Shared, entropy};
 
 const NAME: &str = "device_csrf";
 /// 256 bits in hexadecimal.
 const LEN: usize = 64;
 
-/// The token of this browser: the one it has, so that two open tabs do not spoil each other, or a new one. `None`
-/// without entropy.
-pub(super) fn token(headers: &HeaderMap) -> Option<Secret> {
-    if let Some(token) = from_cookie(headers) {
-        return Some(token);
+/// What makes this process's forms its own.
+pub(crate) struct Key([u8; 32]);
+
+impl Key {
+    /// A new key; `None` without entropy.
+    pub(crate) fn new() -> Option<Self> {
+        let mut key = [0; 32];
+        entropy(&mut key).ok()?;
+        Some(Self(key))
     }
-    let mut bytes = [0u8; LEN / 2];
-    entropy(&mut bytes).ok()?;
-    Some(Secret::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
+
+    /// What the form of the browser with this cookie says.
+    fn token(&self, cookie: &Secret) -> Secret {
+        hex(&hmac_sha256(&self.0, cookie.expose().as_bytes()))
+    }
 }
 
-/// The cookie that carries the token. It lives as long as the browser's session.
-pub(super) fn cookie(shared: &Shared, token: &Secret) -> Option<HeaderValue> {
-    let secure = if shared.is_https() { "; Secure" } else { "" };
-    let text = format!("{NAME}={}; Path=/device; HttpOnly; SameSite=Strict{secure}", token.expose());
-    let mut value = HeaderValue::from_str(&text).ok()?;
-    value.set_sensitive(true);
-    Some(value)
+/// What one browser gets: the cookie, and the token in its form.
+pub(super) struct Pass {
+    cookie: Secret,
+    pub(super) token: Secret,
+}
+
+impl Pass {
+    /// The pass of this browser: for the cookie it has, so that two open tabs do not spoil each other, or for a new one.
+    /// `None` without entropy.
+    pub(super) fn of(shared: &Shared, headers: &HeaderMap) -> Option<Self> {
+        let key = shared.csrf.as_ref()?;
+        let cookie = match from_cookie(headers) {
+            Some(cookie) => cookie,
+            None => {
+                let mut bytes = [0; LEN / 2];
+                entropy(&mut bytes).ok()?;
+                hex(&bytes)
+            }
+        };
+        Some(Self { token: key.token(&cookie), cookie })
+    }
+
+    /// The header that sets the cookie. It lives as long as the browser's session.
+    pub(super) fn set_cookie(&self, shared: &Shared) -> Option<HeaderValue> {
+        let secure = if shared.is_https() { "; Secure" } else { "" };
+        let text =
+            format!("{NAME}={}; Path=/device; HttpOnly; SameSite=Strict{secure}", self.cookie.expose());
+        let mut value = HeaderValue::from_str(&text).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
 }
 
 /// Whether the form with this token was ours.
 pub(super) fn is_from_our_page(shared: &Shared, headers: &HeaderMap, token: &str) -> bool {
-    is_same_origin(shared, headers)
-        && from_cookie(headers).is_some_and(|cookie| cookie == Secret::from(token))
+    let expected = shared.csrf.as_ref().zip(from_cookie(headers)).map(|(key, cookie)| key.token(&cookie));
+    is_same_origin(shared, headers) && expected.is_some_and(|expected| expected == Secret::from(token))
 }
 
-/// What the browser says about where the request comes from. `Sec-Fetch-Site` decides if it is there. `Origin` is
-/// `null` from our own pages, because they send no referrer (Fetch, "append a request Origin header"); then, and in a
-/// script that sends neither, the token alone decides.
+/// Whether the browser says that another site's page made it ask.
+pub(super) fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none")
+}
+
+/// What the browser says about where the request comes from. `Sec-Fetch-Site` decides if it is there, except that `null`
+/// is nobody's origin: our pages let theirs be said. In a script that sends neither header the token alone decides.
 fn is_same_origin(shared: &Shared, headers: &HeaderMap) -> bool {
-    if let Some(site) = headers.get("sec-fetch-site") {
-        return site == "same-origin";
-    }
-    match headers.get(ORIGIN).map(HeaderValue::to_str) {
-        None | Some(Ok("null")) => true,
-        Some(Ok(origin)) => is_our_origin(shared, headers, origin),
-        Some(Err(_)) => false,
+    let origin = match headers.get(ORIGIN).map(HeaderValue::to_str) {
+        None => None,
+        Some(Ok("null") | Err(_)) => return false,
+        Some(Ok(origin)) => Some(origin),
+    };
+    match headers.get("sec-fetch-site") {
+        Some(site) => site == "same-origin",
+        None => origin.is_none_or(|origin| is_our_origin(shared, headers, origin)),
     }
 }
 
@@ -70,4 +107,8 @@ fn from_cookie(headers: &HeaderMap) -> Option<Secret> {
         .filter_map(|cookie| cookie.trim().strip_prefix(NAME)?.strip_prefix('='))
         .find(|token| token.len() == LEN && token.bytes().all(|b| b.is_ascii_hexdigit()))
         .map(Secret::from)
+}
+
+fn hex(bytes: &[u8]) -> Secret {
+    Secret::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

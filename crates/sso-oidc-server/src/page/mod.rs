@@ -6,6 +6,7 @@
 mod csrf;
 mod form;
 mod html;
+mod mac;
 mod text;
 
 use device_authority::{PersonError, Review, Source, Verdict};
@@ -14,6 +15,7 @@ use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use oidc_proto::Body;
 
+pub(crate) use self::csrf::Key as CsrfKey;
 use crate::connection::Peer;
 use crate::shared::Shared;
 
@@ -27,6 +29,11 @@ pub(crate) fn look(shared: &Shared, peer: Peer, head: &Parts) -> Response<Body> 
     let Some(typed) = typed.filter(|typed| !typed.trim().is_empty()) else {
         return page(StatusCode::OK, text::enter(None, ""));
     };
+    if csrf::is_from_elsewhere(&head.headers) {
+        // Another site's page would use up this person's guesses, picture by picture. A link that was followed from there
+        // shows the form, filled in: the person goes on from our own page.
+        return page(StatusCode::OK, text::enter(None, &typed));
+    }
     let now = shared.now();
     let source = Source::of(peer.address.ip());
     let found = shared.store().review(&shared.policy, Some(source), &typed, now);
@@ -59,11 +66,11 @@ pub(crate) fn decide(shared: &Shared, peer: Peer, head: &Parts, body: &[u8]) -> 
 
 /// The question, with the token that the answer has to bring back.
 fn confirm(shared: &Shared, head: &Parts, review: &Review) -> Response<Body> {
-    let Some(token) = csrf::token(&head.headers) else {
+    let Some(pass) = csrf::Pass::of(shared, &head.headers) else {
         return page(StatusCode::INTERNAL_SERVER_ERROR, text::broken());
     };
-    let mut response = page(StatusCode::OK, text::confirm(review, &token));
-    if let Some(cookie) = csrf::cookie(shared, &token) {
+    let mut response = page(StatusCode::OK, text::confirm(review, &pass.token));
+    if let Some(cookie) = pass.set_cookie(shared) {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }
     response
@@ -114,7 +121,8 @@ fn page(status: StatusCode, html: String) -> Response<Body> {
         ("cross-origin-opener-policy", "same-origin"),
         ("cross-origin-resource-policy", "same-origin"),
         ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
-        ("referrer-policy", "no-referrer"),
+        // Not `no-referrer`: then browsers would give our own form the origin `null`, as any sandboxed frame has it.
+        ("referrer-policy", "same-origin"),
         ("x-frame-options", "DENY"),
     ];
     let mut response = Response::new(Body::new(html.into_bytes()));
