@@ -77,7 +77,11 @@ fn main() -> ExitCode {
     if globals.debug && !matches!(command, Command::Serve(_)) {
         logging::start(LevelFilter::DEBUG, colored);
     }
-    match Settings::load(globals, environment).and_then(|settings| run(&command, &settings)) {
+    let settings = match command {
+        Command::Serve(_) | Command::Demo(_) => Ok(Settings::without_config(globals, environment)),
+        _ => Settings::load(globals, environment),
+    };
+    match settings.and_then(|settings| run(&command, &settings)) {
         Ok(()) => Exit::Success.into(),
         Err(failure) => {
             failure.report(colored);

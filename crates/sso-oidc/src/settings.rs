@@ -57,6 +57,12 @@ impl Settings {
         Ok(Self { globals, environment, config, profile })
     }
 
+    /// The settings from these flags and the process's environment alone, for a command that has no use for AWS's config
+    /// file: one that is broken, or that lacks a profile, is nothing to it.
+    pub(crate) fn without_config(globals: Globals, environment: Environment) -> Self {
+        Self { globals, environment, config: Config::default(), profile: "default".to_owned() }
+    }
+
     /// The global flags as they were given.
     pub(crate) const fn globals(&self) -> &Globals {
         &self.globals

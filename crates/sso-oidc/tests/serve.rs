@@ -18,8 +18,12 @@ struct Serving {
 
 impl Serving {
     fn start(arguments: &[&str]) -> Self {
+        Self::start_as(&Program::new(), arguments)
+    }
+
+    fn start_as(program: &Program, arguments: &[&str]) -> Self {
         let arguments: Vec<&str> = ["serve"].iter().chain(arguments).copied().collect();
-        let mut child = Program::new().command(&arguments).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = program.command(&arguments).stderr(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         out.read_line(&mut line).unwrap();
@@ -151,13 +155,25 @@ fn the_interval_and_the_life_of_codes_are_as_asked() {
     assert_eq!(codes["verificationUri"].as_str(), Some(uri.as_str()));
 }
 
+/// AWS's config file cannot be read, and the profile that the environment names is not in it.
+fn with_broken_config() -> Program {
+    Program::new().config("[default\n").var("AWS_PROFILE", "nope")
+}
+
+#[test]
+fn the_server_has_no_use_for_awss_config_and_runs_with_a_broken_one() {
+    let serving = Serving::start_as(&with_broken_config(), &[]);
+    ask(&serving, 1).unwrap();
+}
+
 #[test]
 fn the_demo_shows_a_whole_sign_in_through_either_adapter() {
     for (flag, adapter) in
         [(None, "blocking (device-flow-ureq)"), (Some("--async"), "async (device-flow-reqwest)")]
     {
         let arguments: Vec<&str> = ["demo", "--approve", "--no-browser"].into_iter().chain(flag).collect();
-        let run = Program::new().run(&arguments);
+        // Nothing to configure, so nothing that is configured wrongly can be in the way.
+        let run = with_broken_config().run(&arguments);
         assert_eq!(run.code, Some(0), "{run:?}");
         assert!(run.stderr.contains("/device?user_code="), "{run:?}");
         for row in
