@@ -116,6 +116,38 @@ impl Cache {
         self.load(&key.file_name(), CachedRegistration::read)
     }
 
+    /// The registration of this client, whatever it is filed under; `None` if there is none. It knows which scopes a token
+    /// has that was issued to the client: tokens do not say it.
+    ///
+    /// Files that cannot be read are passed over.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn registration_of(&self, client_id: &str) -> Result<Option<CachedRegistration>, CacheError> {
+        let failed = |source| CacheError::Io { action: "list", path: self.dir.clone(), source };
+        let entries = match std::fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        for entry in entries {
+            let path = entry.map_err(failed)?.path();
+            if path.extension().is_none_or(|extension| extension != "json") {
+                continue;
+            }
+            let Ok(Some(bytes)) = read_bounded(&path) else { continue };
+            // A token has the client's id as well.
+            if CachedToken::read(&bytes).is_ok() {
+                continue;
+            }
+            match CachedRegistration::read(&bytes) {
+                Ok(found) if found.registration.client.id == client_id => return Ok(Some(found)),
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
     /// Writes the token of this identity, whole or not at all, readable by its owner only. Members of an existing file
     /// that this crate does not know are kept.
     ///

@@ -230,3 +230,21 @@ fn who_waits_for_a_lock_gets_it_when_it_is_given_back() {
     });
     assert_eq!(done.load(Ordering::SeqCst), 4);
 }
+
+#[test]
+fn the_registration_of_a_client_is_found_whatever_it_is_filed_under() {
+    let (dir, cache) = cache();
+    assert_eq!(cache.registration_of("id").unwrap(), None);
+    let registration = Registration::new(Client::new("id", Secret::from("cs")));
+    let answer = Token::bearer(Secret::from("at"), Duration::from_secs(60));
+    let token = CachedToken::new(&answer, UnixSeconds::new(0), Some(registration.clone()));
+    cache.save_token(&Identity::SessionName("s".to_owned()), &token).unwrap();
+    fs::write(cache.path("torn.json"), "{").unwrap();
+    assert_eq!(cache.registration_of("id").unwrap(), None, "a token is no registration");
+    let cached = CachedRegistration::new(registration.with_expiry(UnixSeconds::new(1)))
+        .with_scopes(Some(vec!["a".to_owned()]));
+    cache.save_registration(&RegistrationKey::new("https://x.example", "us-east-1"), &cached).unwrap();
+    assert_eq!(cache.registration_of("id").unwrap(), Some(cached));
+    assert_eq!(cache.registration_of("other").unwrap(), None);
+    drop(dir);
+}

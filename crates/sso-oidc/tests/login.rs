@@ -159,6 +159,58 @@ fn a_registration_is_shown_to_the_endpoint_alone_that_made_it() {
     }
 }
 
+/// A sign-in that waits for another one, and what comes of it when that other one has done this.
+fn after_waiting(program: &Program, meanwhile: impl FnOnce(&PathBuf)) -> String {
+    use std::io::{BufRead as _, Read as _};
+    let file = token_file(program);
+    let cache = sso_cache::Cache::at(file.parent().unwrap());
+    let name = file.file_name().unwrap().to_str().unwrap();
+    let other = cache.lock(name, std::time::Duration::ZERO).unwrap();
+    let mut child = program.command(&LOGIN).spawn().unwrap();
+    let mut stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    stderr.read_line(&mut said).unwrap();
+    assert!(said.contains("Another sign-in to") && said.contains("waiting for it"), "{said}");
+    meanwhile(&file);
+    drop(other);
+    stderr.read_to_string(&mut said).unwrap();
+    assert!(child.wait().unwrap().success(), "{said}");
+    said
+}
+
+#[test]
+fn a_sign_in_that_has_waited_takes_a_token_that_is_new_and_no_old_one() {
+    let server = server(Approval::Auto);
+    let program = program(server.endpoint());
+    program.run(&LOGIN).ok();
+    let said = after_waiting(&program, |_| {});
+    assert!(said.contains("Signed in to") && !said.contains("Already"), "the other one gave up: {said}");
+    let said = after_waiting(&program, |file| {
+        let mut stored: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        stored["accessToken"] = "another".into();
+        std::fs::write(file, stored.to_string()).unwrap();
+    });
+    assert!(said.contains("Already signed in"), "{said}");
+}
+
+#[test]
+fn a_token_with_fewer_scopes_than_are_asked_for_is_not_enough() {
+    let server = server(Approval::Auto);
+    let program = program(server.endpoint());
+    let sign_in = |scopes: &[&'static str]| {
+        let stderr = program.run(&with(&[&["--if-needed"], scopes].concat()));
+        assert_eq!(stderr.code, Some(0), "{stderr:?}");
+        stderr.stderr.contains("Already signed in")
+    };
+    assert!(!sign_in(&[]));
+    assert!(!sign_in(&["--scopes", "sso:account:access"]), "the first has none");
+    assert!(sign_in(&["--scopes", "sso:account:access"]));
+    assert!(sign_in(&[]), "more than was asked for is enough");
+    assert!(!sign_in(&["--scopes", "sso:account:access,codewhisperer:completions"]));
+    assert!(sign_in(&["--scopes", "codewhisperer:completions"]));
+}
+
 #[test]
 fn a_denied_sign_in_ends_with_254_and_says_what_to_do() {
     let server = server(Approval::Deny);

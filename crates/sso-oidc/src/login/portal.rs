@@ -14,6 +14,8 @@ pub(super) struct Portal {
     pub(super) start_url: String,
     pub(super) region: String,
     pub(super) scopes: Vec<String>,
+    /// The scopes that somebody asked for, on the command line or in the config file: without them a token is not enough.
+    pub(super) needed_scopes: Vec<String>,
 }
 
 /// Where a portal's service is.
@@ -35,6 +37,7 @@ impl Portal {
                 start_url: url.clone(),
                 region: settings.required_region()?,
                 scopes: Vec::new(),
+                needed_scopes: Vec::new(),
             },
             (None, Some(session)) => {
                 let found = settings.config().resolve_session(session);
@@ -55,6 +58,7 @@ impl Portal {
         };
         if !args.scopes.is_empty() {
             portal.scopes.clone_from(&args.scopes);
+            portal.needed_scopes.clone_from(&args.scopes);
         }
         let is_web = portal.start_url.starts_with("https://") || portal.start_url.starts_with("http://");
         if !is_web {
@@ -70,12 +74,14 @@ impl Portal {
         // As in AWS's tools: a session without scopes gets the one for the portal API, a bare start URL gets none.
         let is_session = matches!(found.identity, Identity::SessionName(_));
         let default = if is_session { vec!["sso:account:access".to_owned()] } else { Vec::new() };
+        let configured = found.scopes.unwrap_or_default();
         Self {
             identity: found.identity,
             start_url: found.start_url,
             // The session's region is where the instance is; AWS_REGION is where somebody works.
             region: settings.globals().region.clone().unwrap_or(found.region),
-            scopes: found.scopes.filter(|scopes| !scopes.is_empty()).unwrap_or(default),
+            scopes: if configured.is_empty() { default } else { configured.clone() },
+            needed_scopes: configured,
         }
     }
 

@@ -28,6 +28,7 @@ pub(super) struct Store {
     start_url: String,
     region: String,
     scopes: Vec<String>,
+    needed_scopes: Vec<String>,
     /// The endpoint, if it is not the region's own.
     endpoint_url: Option<String>,
     /// Held from before the sign-in to after the token is stored.
@@ -43,6 +44,16 @@ pub(super) struct Before {
     pub(super) document: Option<Document>,
     /// A registration to use again.
     pub(super) registration: Option<Registration>,
+}
+
+impl Before {
+    /// No sign-in is needed: there is this token.
+    fn of(token: CachedToken) -> Self {
+        let left = token.expires_at.remaining_at(now());
+        let mut answer = Token::bearer(token.access_token, left);
+        answer.refresh_token = token.refresh_token;
+        Self { still_good: Some(life(left)), document: Some(token_document(&answer)), registration: None }
+    }
 }
 
 impl Store {
@@ -67,6 +78,7 @@ impl Store {
             start_url: portal.start_url.clone(),
             region: portal.region.clone(),
             scopes: portal.scopes.clone(),
+            needed_scopes: portal.needed_scopes.clone(),
             guard: None.into(),
         })
     }
@@ -82,15 +94,18 @@ impl Store {
         force: bool,
         is_cancelled: impl Fn() -> bool,
     ) -> Result<Before, Failure> {
-        if if_needed && let Some(before) = self.good_token() {
-            return Ok(before);
+        let earlier = self.good_token();
+        if if_needed && let Some(token) = earlier {
+            return Ok(Before::of(token));
         }
         let waited = self.lock(is_cancelled)?;
-        // Whoever held the lock has signed in meanwhile, which is what was asked for.
-        if (if_needed || waited)
-            && let Some(before) = self.good_token()
+        // Whoever held the lock may have signed in meanwhile, which is what was asked for; or have given up, and then the
+        // token is the old one still.
+        if let Some(token) = self.good_token()
+            && (if_needed
+                || (waited && earlier.is_none_or(|earlier| earlier.access_token != token.access_token)))
         {
-            return Ok(before);
+            return Ok(Before::of(token));
         }
         if !force {
             self.spare_another_endpoints_token()?;
@@ -152,23 +167,28 @@ impl Store {
         .with_hint("--force replaces it; --no-cache --show-token signs in without the cache, another HOME with an empty one"))
     }
 
-    /// The stored token, if it is good for a while.
-    fn good_token(&self) -> Option<Before> {
+    /// The stored token, if it is good for a while and for what was asked for: a token for another portal under the same
+    /// session name, from elsewhere, or with fewer scopes, is not.
+    fn good_token(&self) -> Option<CachedToken> {
         let token = self.ignoring_corrupt(self.cache.token(&self.identity))?;
-        // A token for another portal under the same session name, or from elsewhere, is not what was asked for.
-        let fits = token.start_url.as_deref().is_none_or(|url| url == self.start_url);
-        let fits = fits && token.endpoint_url == self.endpoint_url;
-        if !fits || !token.usable_at(now(), MARGIN) {
-            return None;
+        let fits = token.start_url.as_deref().is_none_or(|url| url == self.start_url)
+            && token.endpoint_url == self.endpoint_url
+            && token.usable_at(now(), MARGIN)
+            && self.has_needed_scopes(&token);
+        fits.then_some(token)
+    }
+
+    /// A token has the scopes that its client registered.
+    fn has_needed_scopes(&self, token: &CachedToken) -> bool {
+        if self.needed_scopes.is_empty() {
+            return true;
         }
-        let left = token.expires_at.remaining_at(now());
-        let mut answer = Token::bearer(token.access_token, left);
-        answer.refresh_token = token.refresh_token;
-        Some(Before {
-            still_good: Some(life(left)),
-            document: Some(token_document(&answer)),
-            registration: None,
-        })
+        let Some(client) = token.registration.as_ref().map(|registration| &registration.client) else {
+            return false;
+        };
+        let registered = self.ignoring_corrupt(self.cache.registration_of(&client.id));
+        let scopes = registered.and_then(|registered| registered.scopes).unwrap_or_default();
+        self.needed_scopes.iter().all(|needed| scopes.contains(needed))
     }
 
     /// Keeps the token and, if it is new, the registration. Returns the token's file.
