@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering;
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use oidc_proto::{Body, Dialect, Fault, FaultCode, Operation};
@@ -53,6 +53,11 @@ pub(crate) async fn answer(
     };
     let operation = asked.map(|(_, operation)| operation);
     let (mut response, arrived) = match route {
+        _ if !names_one_host(&request) => {
+            let fault = invalid("the request must name one host", 400);
+            let dialect = asked.map_or(Dialect::Aws, |(dialect, _)| dialect);
+            (hanging_up(refusal(dialect, &fault)), shared.clock.up())
+        }
         _ if !is_for_us(shared, &request) => {
             (misdirected(asked.map(|(dialect, _)| dialect)), shared.clock.up())
         }
@@ -173,6 +178,17 @@ async fn read(shared: &Shared, body: Incoming) -> Result<Bytes, Fault> {
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long()),
         Ok(Err(_)) => Err(invalid("the request body cannot be read", 400)),
         Err(_) => Err(invalid("the request body did not arrive in time", 408)),
+    }
+}
+
+/// RFC 9112 §3.2: exactly one `Host`, which whoever stands in between and we cannot read differently; HTTP/1.0 may leave
+/// it out.
+fn names_one_host(request: &Request<Incoming>) -> bool {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().is_ok(),
+        (None, _) => request.version() < Version::HTTP_11,
+        (Some(_), Some(_)) => false,
     }
 }
 

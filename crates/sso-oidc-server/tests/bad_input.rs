@@ -262,6 +262,25 @@ fn a_name_that_was_rebound_to_this_machine_is_misdirected() {
 }
 
 #[test]
+fn a_request_that_names_no_host_or_two_is_400() {
+    let server = TestServer::start();
+    let ask = |head: &str| {
+        let mut http = Http::to(&server);
+        let response = http.raw(head.as_bytes()).read().unwrap();
+        if response.status == 400 {
+            assert_eq!(response.fault(), "InvalidRequestException");
+            assert!(http.is_closed(), "the next request on it may be somebody else's");
+        }
+        response.status
+    };
+    assert_eq!(ask("GET /health HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n"), 400);
+    assert_eq!(ask("GET /health HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n"), 400);
+    assert_eq!(ask("GET /health HTTP/1.1\r\n\r\n"), 400);
+    assert_eq!(ask("GET /health HTTP/1.0\r\n\r\n"), 200);
+    assert_eq!(ask("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"), 200);
+}
+
+#[test]
 fn pipelined_requests_are_answered_in_order() {
     let server = TestServer::start();
     let mut http = Http::to(&server);
