@@ -21,7 +21,8 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     rules: RulesArgs,
 
-    /// The URL under which people reach the server, if it is not the address it listens on
+    /// The URL under which people reach the server, if it is not the address it listens on. One that listens on all
+    /// addresses knows none but loopback by itself
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
 
@@ -122,6 +123,12 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> 
         let server = Server::bind(config).await.map_err(|error| Failure::other(chain(&error)))?;
         // From here on connections are accepted: the system queues them until `serve` takes them.
         print_data(&format!("listening on {}\n", server.endpoint()))?;
+        if args.listen.ip().is_unspecified() && args.public_url.is_none() {
+            tracing::warn!(
+                "other machines reach this server, but the address that goes with a code is for this one alone; \
+                 --public-url http://HOST:PORT names one for all"
+            );
+        }
         tracing::info!(page = %format_args!("{}/device", server.endpoint()), approve = %args.rules.approve, "serving");
         server.serve(signals.first()).await;
         tracing::info!("stopped");

@@ -112,6 +112,23 @@ fn a_log_that_nobody_reads_keeps_the_server_neither_from_answering_nor_from_stop
 }
 
 #[test]
+fn a_server_for_other_machines_says_that_its_page_has_no_address_for_them() {
+    for (arguments, is_warned) in [
+        (&["--listen", "0.0.0.0:0"][..], true),
+        (&["--listen", "0.0.0.0:0", "--public-url", "http://sso.example:8080"], false),
+        (&[], false),
+    ] {
+        let mut serving = Serving::start(arguments);
+        let mut log = BufReader::new(serving.child.stderr.take().unwrap());
+        let mut said = String::new();
+        while !said.contains("serving") {
+            assert!(log.read_line(&mut said).unwrap() > 0, "{said}");
+        }
+        assert_eq!(said.contains("--public-url"), is_warned, "{said}");
+    }
+}
+
+#[test]
 fn a_port_in_use_is_said_so_with_the_port() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
