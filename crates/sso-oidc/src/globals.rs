@@ -24,7 +24,7 @@ pub(crate) struct Globals {
     pub(crate) profile: Option<String>,
 
     /// How results are printed; json unless configured otherwise [env: AWS_DEFAULT_OUTPUT; profile: output]
-    #[arg(long, global = true, value_name = "json|text|table|yaml", hide_possible_values = true)]
+    #[arg(long, global = true, value_name = "json|text|table|yaml|yaml-stream", hide_possible_values = true)]
     pub(crate) output: Option<Format>,
 
     /// A JMESPath expression that picks from the result

@@ -47,11 +47,12 @@ mod settings;
 mod signin;
 mod sources;
 
+use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
 use tracing::level_filters::LevelFilter;
 
 use cli::{Cli, Command};
@@ -63,7 +64,7 @@ use settings::Settings;
 fn main() -> ExitCode {
     let environment = Environment::of_process();
     let stderr_is_terminal = std::io::stderr().is_terminal();
-    let Cli { globals, command } = match Cli::try_parse() {
+    let Cli { globals, command } = match Cli::try_parse_from(arguments()) {
         Ok(cli) => cli,
         Err(error) => {
             return not_a_command(
@@ -88,6 +89,18 @@ fn main() -> ExitCode {
             failure.exit().into()
         }
     }
+}
+
+/// The command line. `COMMAND help`, as the AWS CLI has it, is `COMMAND --help`.
+fn arguments() -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    if let [_, .., command, last] = arguments.as_mut_slice()
+        && *last == "help"
+        && command.to_str().is_some_and(|name| Cli::command().find_subcommand(name).is_some())
+    {
+        *last = "--help".into();
+    }
+    arguments
 }
 
 fn run(command: &Command, settings: &Settings) -> Result<(), Failure> {

@@ -238,7 +238,7 @@ impl Settings {
         };
         <Format as clap::ValueEnum>::from_str(name, true).map_err(|_| {
             Failure::config(format_args!(
-                "unknown output format {name} in {origin}; use json, text, table or yaml"
+                "unknown output format {name} in {origin}; use json, text, table, yaml or yaml-stream"
             ))
         })
     }

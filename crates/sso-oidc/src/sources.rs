@@ -6,29 +6,40 @@
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use oidc_proto::Secret;
 
+use crate::environment::Environment;
 use crate::exit::Failure;
 
 /// More than any secret or request needs; less than what would hurt if somebody names an endless file.
 const LIMIT: u64 = 1024 * 1024;
 
 /// Reads values for one run of the program. Standard input can be read once, so it is remembered who did.
-#[derive(Default)]
 pub(crate) struct Sources {
+    home: Option<PathBuf>,
     stdin_taken_by: RefCell<Option<String>>,
 }
 
 impl Sources {
-    /// What an argument means: itself, or with a `file://` in front the contents of a file.
+    /// Nothing has been read yet.
+    pub(crate) fn new(environment: &Environment) -> Self {
+        let home = environment.first(&["HOME", "USERPROFILE"]).map(PathBuf::from);
+        Self { home, stdin_taken_by: RefCell::default() }
+    }
+
+    /// What an argument means: itself, or with a `file://` in front the contents of a file. A `~/` that follows is the
+    /// home directory, as in AWS's tools; no shell expands it there.
     ///
     /// # Errors
     /// The file cannot be read.
     pub(crate) fn text(&self, flag: &str, argument: &str) -> Result<String, Failure> {
         match argument.strip_prefix("file://") {
-            Some(path) => self.file(flag, Path::new(path)),
+            Some(path) => match (path.strip_prefix("~/"), &self.home) {
+                (Some(rest), Some(home)) => self.file(flag, &home.join(rest)),
+                _ => self.file(flag, Path::new(path)),
+            },
             None => Ok(argument.to_owned()),
         }
     }

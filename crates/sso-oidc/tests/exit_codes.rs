@@ -30,6 +30,8 @@ fn help_and_the_version_are_a_success_on_standard_output() {
     assert!(run(&["help"]).ok().contains("register-client"));
     assert!(run(&["--help"]).ok().contains("Exit codes"));
     assert!(run(&["help", "create-token"]).ok().contains("--device-code"));
+    assert!(run(&["create-token", "help"]).ok().contains("--device-code"), "as the AWS CLI has it");
+    assert!(run(&["--region", "eu-west-1", "login", "help"]).ok().contains("--start-url"));
     let warned = run(&["create-token", "--help"]).ok();
     assert!(warned.contains("visible to every user"), "{warned}");
     assert_eq!(run(&["--version"]).ok(), concat!("sso-oidc ", env!("CARGO_PKG_VERSION"), "\n"));
@@ -268,4 +270,16 @@ fn a_reader_that_has_gone_is_no_failure() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &[][..]));
+}
+
+#[test]
+fn a_file_in_the_home_directory_is_found_by_its_short_name() {
+    let stub = Stub::always(success(r#"{"accessToken":"at","expiresIn":3600,"tokenType":"Bearer"}"#));
+    let program = Program::new();
+    program.file("secret", "from a file\n");
+    let mut arguments = create_at(&stub.endpoint);
+    let secret = arguments.iter().position(|argument| *argument == "s").unwrap();
+    arguments[secret] = "file://~/secret";
+    program.run(&arguments).ok();
+    assert!(stub.bodies()[0].contains("from a file"), "{:?}", stub.bodies());
 }

@@ -143,6 +143,19 @@ fn yaml_is_in_block_style_and_alphabetical_order() {
 }
 
 #[test]
+fn yaml_stream_is_a_list_of_the_one_result() {
+    assert_eq!(
+        register("yaml-stream", &[]),
+        "- clientId: cid\n  clientIdIssuedAt: 1700000000\n  clientSecret: csec\n  clientSecretExpiresAt: 1707776000\n"
+    );
+    assert_eq!(register("yaml-stream", &["--query", "clientId"]), "- cid\n");
+    let stub = Stub::always(success(REGISTRATION));
+    let program = Program::new().var("AWS_DEFAULT_OUTPUT", "yaml-stream");
+    let arguments = ["register-client", "--client-name", "n", "--client-type", "public", "--endpoint-url"];
+    assert!(program.run(&[&arguments[..], &[&stub.endpoint]].concat()).ok().starts_with("- clientId: cid\n"));
+}
+
+#[test]
 fn a_query_picks_from_the_result_in_every_format() {
     assert_eq!(register("json", &["--query", "clientId"]), "\"cid\"\n");
     assert_eq!(register("json", &["--query", "nope"]), "null\n");

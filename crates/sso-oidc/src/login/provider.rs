@@ -112,9 +112,9 @@ impl ProviderArgs {
     }
 
     /// The client to sign in as, if there is one already.
-    fn client(&self, metadata: &Metadata) -> Result<Option<Client>, Failure> {
+    fn client(&self, metadata: &Metadata, settings: &Settings) -> Result<Option<Client>, Failure> {
         let Some(id) = &self.client_id else { return Ok(None) };
-        let sources = Sources::default();
+        let sources = Sources::new(settings.environment());
         let secret = match (&self.client_secret, &self.client_secret_file) {
             (Some(argument), _) => sources.secret("--client-secret", argument)?,
             (None, Some(path)) => sources.secret_file("--client-secret-file", path)?,
@@ -150,7 +150,7 @@ pub(super) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
     let found = provider.find(settings);
     drop(line);
     let (endpoint, metadata) = found?;
-    let client = provider.client(&metadata)?;
+    let client = provider.client(&metadata, settings)?;
     if client.is_none() && !endpoint.has(Dialect::OAuth, Operation::RegisterClient) {
         return Err(Failure::config(format_args!("{} lets nobody register a client", provider.name()))
             .with_hint("register one there by hand, and pass its --client-id"));

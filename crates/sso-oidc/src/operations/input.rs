@@ -32,7 +32,7 @@ impl<'a> Input<'a> {
         args: &InputArgs,
         environment: &'a Environment,
     ) -> Result<Self, Failure> {
-        let sources = Sources::default();
+        let sources = Sources::new(environment);
         let json = match args.cli_input_json.as_deref() {
             None => BTreeMap::new(),
             Some("-") => parse(operation, &sources.stdin("--cli-input-json")?)?,

@@ -24,6 +24,8 @@ pub(crate) enum Format {
     Table,
     /// YAML in block style.
     Yaml,
+    /// YAML as a list of results, one for each answer of the service; there is one.
+    YamlStream,
 }
 
 /// Made-up results of one form, for a query to be tried on before there is anything to lose.
@@ -64,6 +66,7 @@ impl Format {
             Self::Text => text::render(document),
             Self::Table => table::render(document, title, surroundings),
             Self::Yaml => yaml::render(document),
+            Self::YamlStream => yaml::render(&Document::List(vec![document.clone()])),
         }
     }
 }
