@@ -11,7 +11,7 @@ use oidc_proto::oauth::{Metadata, MetadataError};
 use oidc_proto::{Dialect, Endpoint};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
-use crate::carrier::{Carrier, MAX_HEADER_BYTES};
+use crate::carrier::{Carrier, MAX_HEADER_BYTES, Rules};
 use crate::{HttpClient, TransportError, phase, proxy};
 
 /// How long an idle connection is kept: longer than any usual gap between two polls.
@@ -36,6 +36,7 @@ pub struct HttpClientBuilder {
     accept_invalid_certificates: bool,
     connect_timeout: Duration,
     request_timeout: Duration,
+    read_timeout: Option<Duration>,
     user_agent: Option<String>,
     agent: Option<ureq::Agent>,
 }
@@ -93,6 +94,7 @@ impl HttpClientBuilder {
             accept_invalid_certificates: false,
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(40),
+            read_timeout: None,
             user_agent: None,
             agent: None,
         }
@@ -126,6 +128,13 @@ impl HttpClientBuilder {
     /// service itself has been seen to take nine. A poll has at most the rest of the code's life.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout.min(LONGEST);
+        self
+    }
+
+    /// How long the peer may send nothing while something is waited for: a byte of the answer, or of the TLS handshake.
+    /// As long as the request may take if not set.
+    pub fn read_timeout(mut self, timeout: Duration) -> Self {
+        self.read_timeout = Some(timeout.min(LONGEST));
         self
     }
 
@@ -220,7 +229,12 @@ impl HttpClientBuilder {
         if let Some((setting, _)) = set.into_iter().find(|(_, is_set)| *is_set) {
             return Err(BuildError::NotOurs { setting });
         }
-        Ok(Carrier::foreign(agent, self.request_timeout, self.connect_timeout, self.user_agent))
+        let rules = Rules {
+            connect_timeout: self.connect_timeout,
+            read_timeout: self.read_timeout,
+            user_agent: self.user_agent,
+        };
+        Ok(Carrier::foreign(agent, self.request_timeout, rules))
     }
 
     fn own_carrier(self) -> Result<Carrier, BuildError> {
@@ -244,6 +258,7 @@ impl HttpClientBuilder {
             .timeout_resolve(Some(self.connect_timeout))
             .timeout_connect(Some(self.connect_timeout))
             .timeout_global(Some(self.request_timeout))
+            .timeout_per_read(self.read_timeout)
             .max_idle_age(IDLE)
             .proxy(proxy)
             .user_agent(self.user_agent.unwrap_or_else(|| USER_AGENT.to_owned()))

@@ -21,9 +21,10 @@ pub(crate) struct Carrier {
 
 /// What a request to a foreign agent is told beside the rules.
 #[derive(Clone, Debug)]
-struct Rules {
-    connect_timeout: Duration,
-    user_agent: Option<String>,
+pub(crate) struct Rules {
+    pub(crate) connect_timeout: Duration,
+    pub(crate) read_timeout: Option<Duration>,
+    pub(crate) user_agent: Option<String>,
 }
 
 impl Carrier {
@@ -33,13 +34,8 @@ impl Carrier {
     }
 
     /// Anybody's agent.
-    pub(crate) const fn foreign(
-        agent: Agent,
-        usual_timeout: Duration,
-        connect_timeout: Duration,
-        user_agent: Option<String>,
-    ) -> Self {
-        Self { agent, rules: Some(Rules { connect_timeout, user_agent }), usual_timeout }
+    pub(crate) const fn foreign(agent: Agent, usual_timeout: Duration, rules: Rules) -> Self {
+        Self { agent, rules: Some(rules), usual_timeout }
     }
 
     /// The answer to one request, whatever its status, within this time.
@@ -74,6 +70,10 @@ impl Carrier {
             .timeout_global(least(global, timeout))
             .timeout_resolve(least(resolve, rules.connect_timeout))
             .timeout_connect(least(connect, rules.connect_timeout))
+            .timeout_per_read(match rules.read_timeout {
+                Some(most) => least(theirs.timeout_per_read(), most),
+                None => theirs.timeout_per_read(),
+            })
             .proxy(proxy);
         if let Some(user_agent) = &rules.user_agent {
             builder = builder.user_agent(user_agent);

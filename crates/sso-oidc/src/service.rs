@@ -17,6 +17,10 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 /// decide better when to come back.
 const MAX_BACKOFF: Duration = Duration::from_secs(20);
 
+/// How many read time-outs a request may take in all. AWS's tools have no such limit, and wait for ever on a service that
+/// sends a byte now and then; an answer is small and comes at once.
+const READS: u32 = 4;
+
 /// The service, ready to be called.
 pub(crate) struct Service {
     client: HttpClient,
@@ -139,7 +143,10 @@ pub(crate) fn builder_of(settings: &Settings, endpoint: Endpoint) -> HttpClientB
     );
     let builder = HttpClient::builder(endpoint)
         .connect_timeout(settings.connect_timeout())
-        .request_timeout(settings.connect_timeout().saturating_add(settings.read_timeout()))
+        .read_timeout(settings.read_timeout())
+        .request_timeout(
+            settings.connect_timeout().saturating_add(settings.read_timeout().saturating_mul(READS)),
+        )
         .user_agent(concat!("sso-oidc/", env!("CARGO_PKG_VERSION")));
     match settings.ca_bundle() {
         _ if settings.globals().no_verify_ssl => builder.accept_invalid_certificates(true),
