@@ -230,8 +230,10 @@ impl DeviceFlow {
                 // Nobody should keep it, whoever made it.
                 self.registration = None;
                 self.not_before = not_before;
-                // Rule 8: only a registration from a cache can be outdated, so only that is replaced, once.
-                if self.origin == Origin::Cache {
+                // Rule 8: only a registration from a cache can be outdated, so only that is replaced, once; where nobody
+                // can register the service's word is the end.
+                let is_replaceable = self.policy.endpoint.has(self.policy.dialect, Operation::RegisterClient);
+                if self.origin == Origin::Cache && is_replaceable {
                     self.origin = Origin::Flow;
                     State::Register(Setup::new(now, self.policy.setup_patience))
                 } else {

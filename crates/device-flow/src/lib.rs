@@ -87,7 +87,7 @@
 //! * **Register**: RegisterClient is to be sent or under way. Without a verdict it is repeated within
 //!   [`Policy::setup_patience`]; a refusal ends the flow.
 //! * **Authorize**: the same for StartDeviceAuthorization. A cached registration that the service does not accept is
-//!   replaced, once in a flow.
+//!   replaced, once in a flow, where a new one can be had.
 //! * **Prompt**: the codes have arrived and the person has not seen them.
 //! * **Poll**: CreateToken is sent when it is due, until there is a verdict that ends it or the code has died.
 //! * **Ended**: for good. Nothing is sent, whatever is called. Every state can end; the table says how.
@@ -108,7 +108,7 @@
 //! | Authorize | codes |  | Prompt |
 //! | Authorize | `slow_down`, transient fault, no verdict, not sent, reply lost | patience over | Unreachable |
 //! | Authorize | `slow_down`, transient fault, no verdict, not sent, reply lost |  | Authorize |
-//! | Authorize | client not accepted | cached registration | Register |
+//! | Authorize | client not accepted | cached registration, and a new one can be had | Register |
 //! | Authorize | `authorization_pending`, `access_denied`, `expired_token`, `invalid_grant`, client not accepted, other fault |  | Rejected |
 //! | Authorize | broken success |  | ProtocolViolation |
 //! | Authorize | cancel |  | Cancelled |
@@ -122,7 +122,7 @@
 //! | Poll | `access_denied` |  | Denied |
 //! | Poll | `expired_token`, `invalid_grant` | code may be spent | GrantLost |
 //! | Poll | `expired_token` |  | Expired |
-//! | Poll | client not accepted | cached registration | Register |
+//! | Poll | client not accepted | cached registration, and a new one can be had | Register |
 //! | Poll | `invalid_grant`, client not accepted, other fault |  | Rejected |
 //! | Poll | broken success |  | ProtocolViolation |
 //! | Poll | deadline | no poll got a verdict | Unreachable |

@@ -109,7 +109,7 @@ pub enum When {
     Always,
     /// The next try would come after [`Policy::setup_patience`](crate::Policy::setup_patience) has run out.
     PatienceOver,
-    /// The registration came from a cache.
+    /// The registration came from a cache, and the endpoint has a URL for a new one.
     Cached,
     /// The answer to a poll was lost, and nothing has shown since that the code is not spent.
     MaybeSpent,
@@ -287,7 +287,7 @@ impl fmt::Display for When {
         f.write_str(match self {
             Always => "",
             PatienceOver => "patience over",
-            Cached => "cached registration",
+            Cached => "cached registration, and a new one can be had",
             MaybeSpent => "code may be spent",
             NeverHeard => "no poll got a verdict",
         })

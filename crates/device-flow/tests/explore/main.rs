@@ -19,7 +19,7 @@ mod search;
 
 use std::time::Duration;
 
-use device_flow::transitions::TABLE;
+use device_flow::transitions::{Input, TABLE};
 
 /// How long a history is in an ordinary test run: as long as a debug build takes a few seconds for.
 const DEPTH: u32 = 5;
@@ -46,7 +46,8 @@ fn no_short_history_breaks_a_rule() {
     let missing: Vec<_> = TABLE
         .iter()
         .flat_map(|row| row.on.iter().map(move |input| (row.from, *input, row.to)))
-        .filter(|change| !reached(*change))
+        // A flow that would register where nobody can has ended before there is a history.
+        .filter(|change| change.1 != Input::NotOffered && !reached(*change))
         .collect();
     println!("transitions of the table that were not met: {missing:?}");
     assert!(figures.states > 1_000, "the explorer stands still");

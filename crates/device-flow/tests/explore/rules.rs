@@ -8,8 +8,7 @@ use crate::pair::{Input, Pair, tick};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Rules {
     eager: bool,
-    registers: bool,
-    /// The registration may still be replaced, once.
+    /// The registration may still be replaced, once, where a new one can be had.
     may_replace: bool,
     /// No CreateToken before this time.
     earliest: u64,
@@ -38,8 +37,7 @@ impl Rules {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
             eager: settings.eager,
-            registers: settings.registers,
-            may_replace: settings.cached,
+            may_replace: settings.cached && settings.registers,
             earliest: 0,
             floor: 0,
             deadline: None,
@@ -160,7 +158,7 @@ impl Rules {
             Said::Prompt { .. } => assert!(now < self.deadline.expect("a code"), "a dead code is not shown"),
             Said::Send(Ask::Register | Ask::Authorize) | Said::Await | Said::Done => {}
         }
-        if self.now.replaced && self.registers {
+        if self.now.replaced {
             assert_eq!(pair.said, Said::Send(Ask::Register), "a rejected registration is replaced at once");
         }
     }
@@ -185,7 +183,8 @@ impl Rules {
             Outcome::Cancelled => self.now.cancelled,
             Outcome::Unreachable { .. } => over || self.deadline.is_none() && answer.is_some(),
             Outcome::ProtocolViolation(_) => matches!(answer, Some((_, Heard::Violation))),
-            Outcome::NotOffered(_) => self.now.replaced && !self.registers,
+            // Only who has no registration asks for one, and no history begins without where none can be had.
+            Outcome::NotOffered(_) => false,
             other => panic!("{other:?} is new: say here when it is right"),
         };
         assert!(right, "{outcome:?} after {answer:?} at {now}: {self:?}");

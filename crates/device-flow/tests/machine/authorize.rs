@@ -209,6 +209,26 @@ fn an_operation_without_an_endpoint_ends_the_flow_at_once_and_sends_nothing() {
 }
 
 #[test]
+fn where_nobody_can_register_a_rejected_client_ends_the_flow_with_the_services_word() {
+    let endpoint = oidc_proto::Endpoint::oauth("https://id.example/d", "https://id.example/t").unwrap();
+    let policy = device_flow::Policy::new(endpoint, "").with_dialect(oidc_proto::Dialect::OAuth);
+    let mut scenario = Scenario::with_registration(policy.clone(), Some(registration("cached")));
+    scenario.answer(Operation::StartDeviceAuthorization, fault(FaultCode::InvalidClient));
+    let rejected = |outcome: Outcome, by: Operation| {
+        let is_so = matches!(&outcome, Outcome::Rejected { operation, fault, .. }
+            if *operation == by && fault.code == FaultCode::InvalidClient);
+        assert!(is_so, "{outcome:?}");
+    };
+    rejected(scenario.outcome(), Operation::StartDeviceAuthorization);
+
+    let mut scenario = Scenario::with_registration(policy, Some(registration("cached")));
+    scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization()));
+    assert!(matches!(scenario.flow.poll(scenario.now), Action::Prompt(_)));
+    scenario.poll(fault(FaultCode::InvalidClient));
+    rejected(scenario.outcome(), Operation::CreateToken);
+}
+
+#[test]
 fn a_service_that_gives_no_codes_within_the_patience_is_unreachable() {
     let cached = Some(registration("cached"));
     let mut scenario = Scenario::with_registration(policy().with_setup_patience(secs(2)), cached);

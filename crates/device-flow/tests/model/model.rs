@@ -277,7 +277,7 @@ impl Model {
             self.step = Step::Over(End::ExpiredByService);
         } else if ask != Ask::Register && client_rejected {
             self.registered = false;
-            if self.replaceable {
+            if self.replaceable && self.settings.registers {
                 self.replaceable = false;
                 self.earlier_floor =
                     if ask == Ask::Token { self.now + self.floor.max(retry_after) } else { self.now };
