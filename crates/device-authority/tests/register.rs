@@ -187,3 +187,14 @@ fn without_entropy_the_server_fails_and_changes_nothing() {
     assert_eq!(fault(decision.reply), FaultCode::InternalServer);
     assert!(decision.changes.is_empty());
 }
+
+#[test]
+fn a_registration_of_4096_bytes_is_kept_and_a_longer_one_is_not() {
+    let of = |bytes: usize| {
+        let mut ask = request();
+        ask.issuer_url = Some("x".repeat(bytes - ask.client_name.len()));
+        Bench::new(Policy::default()).register(&ask)
+    };
+    assert!(of(4096).is_ok());
+    assert_eq!(fault(of(4097)), FaultCode::InvalidClientMetadata);
+}

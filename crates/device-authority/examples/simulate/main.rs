@@ -73,14 +73,17 @@ fn simulate(config: &Config, before: u64) -> bool {
     let hours = world.summary.ended_at as f64 / 3.6e9;
     println!("{}", world.summary.text(config));
     // Apart from the summary, which is the same every time.
-    let (peak, devices) = (measure::peak_memory(), config.ids().len() as u64);
+    let peak = measure::peak_memory();
+    let (grown, devices) = (peak.saturating_sub(before), config.ids().len() as u64);
     eprintln!(
-        "  {took:.1} s: {:.0} sign-ins and {:.3} virtual hours a second; at most {} of memory, {} bytes a device (a \
-         client machine is {}, its strings apart)",
+        "  {took:.1} s: {:.0} sign-ins and {:.3} virtual hours a second; at most {} of memory: {} bytes for each \
+         device, {} for each of those at once, server and network included (a client machine has {}, its strings \
+         apart)",
         devices as f64 / took,
         hours / took,
         measure::mebibytes(peak),
-        peak.saturating_sub(before) / devices,
+        grown / devices,
+        grown / world.summary.most_alive.max(1),
         size_of::<DeviceFlow>()
     );
     true
