@@ -56,6 +56,9 @@ pub(crate) struct Scenario {
     pub(crate) prompts: Vec<UserPrompt>,
 }
 
+/// No test has so many requests; one that has gets nowhere.
+const TOO_MANY: usize = 1_000;
+
 impl Scenario {
     pub(crate) fn new(policy: Policy) -> Self {
         Self::with_registration(policy, None)
@@ -82,6 +85,7 @@ impl Scenario {
             match self.flow.poll(self.now) {
                 Action::Send(request, ticket) => {
                     self.sent.push((request.operation(), self.now));
+                    assert!(self.sent.len() < TOO_MANY, "there is no end of requests");
                     return (request, ticket);
                 }
                 Action::Prompt(prompt) => self.prompts.push(prompt),

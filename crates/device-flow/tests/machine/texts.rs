@@ -1,6 +1,8 @@
 //! What people and logs read.
 
-use device_flow::{Failure, Misuse, Operation, Outcome, Tick, Trouble, refresh_is_due, refresh_request};
+use device_flow::{
+    Failure, Misuse, Operation, Outcome, Tick, TransportError, Trouble, refresh_is_due, refresh_request,
+};
 use oidc_proto::{Client, Fault, FaultCode, Grant, Secret, UnixSeconds};
 
 use crate::scenario::{
@@ -145,4 +147,14 @@ fn a_refresh_offers_the_refresh_token_and_nothing_else() {
     let request = refresh_request(Client::public("c"), Secret::from("r"));
     assert_eq!(request.grant, Grant::RefreshToken { refresh_token: Secret::from("r") });
     assert_eq!((request.client.id.as_str(), request.scope), ("c", Vec::new()));
+}
+
+#[test]
+fn a_client_that_went_elsewhere_by_itself_is_not_used_again_and_one_that_failed_may_be() {
+    let elsewhere = TransportError::<std::io::Error>::redirected(Some("evil.example\u{1b}[2J"));
+    assert!(elsewhere.is_final());
+    let text = elsewhere.to_string();
+    assert!(text.contains("evil.example") && !text.contains('\u{1b}'), "{text}");
+    assert!(TransportError::<std::io::Error>::redirected(None).to_string().contains("another place"));
+    assert!(!TransportError::from(std::io::Error::other("reset")).is_final());
 }
