@@ -5,11 +5,12 @@
 //! cookie: who does not hold the page does not know the code. Where the browser says which site a request comes from,
 //! that counts too: it also stops another port of the same machine, which shares our cookies.
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::header::{COOKIE, ORIGIN};
 use http::{HeaderMap, HeaderValue};
 use oidc_proto::Secret;
+use sha2::Sha256;
 
-use super::mac::hmac_sha256;
 use crate::shared::{Shared, entropy};
 
 const NAME: &str = "device_csrf";
@@ -17,19 +18,19 @@ const NAME: &str = "device_csrf";
 const LEN: usize = 64;
 
 /// What makes this process's forms its own.
-pub(crate) struct Key([u8; 32]);
+pub(crate) struct Key(Hmac<Sha256>);
 
 impl Key {
     /// A new key; `None` without entropy.
     pub(crate) fn new() -> Option<Self> {
         let mut key = [0; 32];
         entropy(&mut key).ok()?;
-        Some(Self(key))
+        Hmac::new_from_slice(&key).ok().map(Self)
     }
 
     /// What the form of the browser with this cookie says.
     fn token(&self, cookie: &Secret) -> Secret {
-        hex(&hmac_sha256(&self.0, cookie.expose().as_bytes()))
+        hex(&self.0.clone().chain_update(cookie.expose()).finalize().into_bytes())
     }
 }
 

@@ -6,7 +6,6 @@
 mod csrf;
 mod form;
 mod html;
-mod mac;
 mod text;
 
 use device_authority::{PersonError, Review, Source, Verdict};
