@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use oidc_proto::{Operation, Registration};
 
+use crate::jitter::Jitter;
 use crate::state::{CANCELLED, Progress, Session, Setup, State, Times};
 use crate::{Action, Failure, Misuse, Outcome, Policy, Reply, Tick, Ticket, Trouble, UserPrompt};
 
@@ -32,6 +33,8 @@ pub struct DeviceFlow {
     pub(crate) prompts: u32,
     /// The floor that an earlier device code of this flow left behind.
     pub(crate) not_before: Tick,
+    /// Spreads the waits after trouble.
+    pub(crate) jitter: Jitter,
 }
 
 /// Where the registration comes from, which decides what a rejection of it means.
@@ -67,6 +70,19 @@ pub enum Phase {
     Ended,
 }
 
+impl Phase {
+    /// A stable name for logs: `registering`, `authorizing`, `polling`, `ended`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Registering => "registering",
+            Self::Authorizing => "authorizing",
+            Self::Polling => "polling",
+            Self::Ended => "ended",
+        }
+    }
+}
+
 impl DeviceFlow {
     /// A flow that starts at `now`.
     ///
@@ -98,7 +114,20 @@ impl DeviceFlow {
             polls: 0,
             prompts: 0,
             not_before: now,
+            jitter: Jitter::none(),
         }
+    }
+
+    /// The same flow with its waits after trouble drawn out at random, each by up to half of it and by no more than
+    /// [`Policy::max_backoff`]; none is shortened. Flows that an outage cut off together then do not come back together.
+    /// Waits after a verdict stay as they are.
+    ///
+    /// The machine draws nothing by itself: the seed is any number that differs from flow to flow. It is not saved with a
+    /// flow; a resumed one gets another.
+    #[must_use]
+    pub const fn with_jitter(mut self, seed: u64) -> Self {
+        self.jitter = Jitter::seeded(seed);
+        self
     }
 
     /// What to do now. Calling it early or repeatedly is harmless; time that goes backwards is read as the latest
@@ -218,7 +247,8 @@ impl DeviceFlow {
             return;
         }
         let state = mem::take(&mut self.state);
-        let times = Times { sent_at: in_flight.sent_at, now, not_before: self.not_before };
+        let times =
+            Times { sent_at: in_flight.sent_at, now, not_before: self.not_before, draw: self.jitter.draw() };
         let progress = state.on_reply(&self.policy, self.registration.as_ref(), times, reply);
         self.state = match progress {
             Progress::Registered(registration) => {

@@ -136,6 +136,8 @@
 //! * Between two CreateToken requests passes at least the service's interval (5 s if it names none, never under
 //!   1 s), plus 5 s for each `slow_down` so far, and any `Retry-After`. Backoff after network trouble is kept apart,
 //!   is reset by any verdict, and never undercuts that floor.
+//! * Waits after trouble are drawn out at random where the driver gives a seed ([`DeviceFlow::with_jitter`]), so that
+//!   many flows do not come back all at once after an outage; none is shortened.
 //! * Waits are counted from when a reply arrived, so a suspended machine causes no burst; time that goes backwards is
 //!   read as the latest seen; all arithmetic saturates.
 //! * A device code is single-use. If an answer was lost after the request may have been seen, and the service then
@@ -158,13 +160,17 @@
 )]
 
 mod action;
+#[cfg(feature = "tracing")]
+pub mod events;
 mod flow;
+mod jitter;
 mod observer;
 mod outcome;
 mod pace;
 mod policy;
 mod refresh;
 mod reply;
+mod report;
 mod result;
 #[cfg(feature = "serde")]
 mod saved;
@@ -174,12 +180,13 @@ pub mod transitions;
 
 pub use action::{Action, Ticket, UserPrompt};
 pub use flow::{DeviceFlow, Phase};
-pub use observer::{Observer, Status};
+pub use observer::{Attempts, Exchange, Observer, Status};
 pub use oidc_proto::Operation;
 pub use outcome::{Expiry, Outcome, Trouble};
 pub use policy::{FirstPoll, Policy};
 pub use refresh::{refresh_is_due, refresh_request};
 pub use reply::{Failure, Misuse, Reply};
+pub use report::Report;
 pub use result::{CallError, DiscoveryError, NotSignedIn, SignedIn, TransportError};
 #[cfg(feature = "serde")]
 pub use saved::{ResumeError, SavedFlow};

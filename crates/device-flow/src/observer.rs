@@ -1,8 +1,10 @@
 //! What a driver tells the program that embeds it.
 
+use core::time::Duration;
+
 use oidc_proto::Operation;
 
-use crate::{DeviceFlow, Phase, Tick, Trouble, UserPrompt};
+use crate::{DeviceFlow, Failure, Phase, Tick, Trouble, UserPrompt};
 
 /// Receives the prompt, and what happens around it. Every adapter takes one; a closure over [`UserPrompt`] is one
 /// that ignores everything else.
@@ -15,6 +17,10 @@ pub trait Observer {
     #[expect(unused_variables, reason = "named for those who write their own")]
     fn sending(&mut self, operation: Operation) {}
 
+    /// A request got its answer, or none.
+    #[expect(unused_variables, reason = "named for those who write their own")]
+    fn exchanged(&mut self, exchange: &Exchange<'_>) {}
+
     /// The driver is about to wait.
     #[expect(unused_variables, reason = "named for those who write their own")]
     fn waiting(&mut self, status: &Status<'_>) {}
@@ -23,6 +29,66 @@ pub trait Observer {
 impl<F: FnMut(&UserPrompt)> Observer for F {
     fn prompt(&mut self, prompt: &UserPrompt) {
         self(prompt);
+    }
+}
+
+/// A request and what came of it, as far as it is no secret.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Exchange<'a> {
+    /// What was asked.
+    pub operation: Operation,
+    /// Which request of this operation it was, counted from 1.
+    pub attempt: u32,
+    /// From sending to the last byte that was read.
+    pub took: Duration,
+    /// The HTTP status, if a response came.
+    pub status: Option<u16>,
+    /// `x-amzn-RequestId`, to quote to support, if there was one.
+    pub request_id: Option<&'a str>,
+    /// Whether the response's body broke off.
+    pub broken: bool,
+    /// Why no response came, if none did.
+    pub failure: Option<Failure>,
+}
+
+impl<'a> Exchange<'a> {
+    /// A request that got this response.
+    pub fn answered<B>(
+        operation: Operation,
+        attempt: u32,
+        took: Duration,
+        response: &'a http::Response<B>,
+        broken: bool,
+    ) -> Self {
+        let request_id = response.headers().get("x-amzn-requestid").and_then(|id| id.to_str().ok());
+        let status = Some(response.status().as_u16());
+        Self { operation, attempt, took, status, request_id, broken, failure: None }
+    }
+
+    /// A request that got no response.
+    #[must_use]
+    pub const fn failed(operation: Operation, attempt: u32, took: Duration, failure: Failure) -> Self {
+        let failure = Some(failure);
+        Self { operation, attempt, took, status: None, request_id: None, broken: false, failure }
+    }
+}
+
+/// Counts a driver's requests, for [`Exchange::attempt`].
+#[derive(Debug, Default)]
+pub struct Attempts(Option<(Operation, u32)>);
+
+impl Attempts {
+    /// The number of the request that this flow sends now.
+    pub fn next(&mut self, flow: &DeviceFlow, operation: Operation) -> u32 {
+        let number = match self.0 {
+            // Those of an earlier driver count as well.
+            _ if operation == Operation::CreateToken => flow.polls(),
+            Some((before, number)) if before == operation => number.saturating_add(1),
+            _ => 1,
+        };
+        self.0 = Some((operation, number));
+        number
     }
 }
 

@@ -52,6 +52,38 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// What the person or the program can do, as a sentence without its full stop; `None` where only the text of the
+    /// outcome helps.
+    #[must_use]
+    pub const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Denied(_) => Some("If that was a mistake, start again and approve it"),
+            Self::Expired(_) | Self::GrantLost(_) => Some("Start again for a new code"),
+            Self::Unreachable { .. } => Some("Check the endpoint, the region and the network"),
+            Self::NotOffered(_) => Some("Name one, or a client that needs none"),
+            Self::Granted { .. } | Self::Rejected { .. } | Self::Cancelled | Self::ProtocolViolation(_) => {
+                None
+            }
+        }
+    }
+
+    /// The service's id of the request that decided it, to quote to support, if a response had one.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Denied(fault)
+            | Self::Rejected { fault, .. }
+            | Self::Expired(Expiry::Service(fault))
+            | Self::GrantLost(Expiry::Service(fault)) => fault.request_id.as_deref(),
+            Self::Expired(Expiry::Clock(trouble)) | Self::GrantLost(Expiry::Clock(trouble)) => {
+                trouble.as_ref().and_then(Trouble::request_id)
+            }
+            Self::Unreachable { trouble, .. } => trouble.request_id(),
+            Self::ProtocolViolation(violation) => violation.request_id.as_deref(),
+            Self::Granted { .. } | Self::Cancelled | Self::NotOffered(_) => None,
+        }
+    }
+
     /// Whether a failed connection is part of the story, so that the driver's transport error explains it. A driver that
     /// gave up cancelled, and says why.
     pub(crate) const fn is_about_transport(&self) -> bool {
@@ -88,6 +120,18 @@ pub enum Trouble {
     Fault(Fault),
 }
 
+impl Trouble {
+    /// The service's id of the request, to quote to support, if a response had one.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Failed(_) => None,
+            Self::NoVerdict(no_verdict) => no_verdict.request_id.as_deref(),
+            Self::Fault(fault) => fault.request_id.as_deref(),
+        }
+    }
+}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -100,25 +144,26 @@ impl fmt::Display for Trouble {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.describe(f)?;
+        match self.hint() {
+            Some(hint) => write!(f, ". {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Outcome {
+    /// What happened.
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Granted { .. } => f.write_str("signed in"),
-            Self::Denied(fault) => {
-                write!(
-                    f,
-                    "the sign-in was denied ({fault}). If that was a mistake, start again and approve it"
-                )
-            }
+            Self::Denied(fault) => write!(f, "the sign-in was denied ({fault})"),
             Self::Expired(Expiry::Service(fault)) => {
-                write!(f, "the code expired before it was approved ({fault}). Start again for a new code")
+                write!(f, "the code expired before it was approved ({fault})")
             }
-            Self::Expired(Expiry::Clock(None)) => {
-                f.write_str("the code expired before it was approved. Start again for a new code")
-            }
+            Self::Expired(Expiry::Clock(None)) => f.write_str("the code expired before it was approved"),
             Self::Expired(Expiry::Clock(Some(trouble))) => {
-                write!(
-                    f,
-                    "the code expired before an approval was seen; lately {trouble}. Start again for a new code"
-                )
+                write!(f, "the code expired before an approval was seen; lately {trouble}")
             }
             Self::Rejected { operation, fault } => write!(f, "the service refused {operation}: {fault}"),
             Self::Cancelled => f.write_str("the sign-in was cancelled"),
@@ -127,27 +172,15 @@ impl fmt::Display for Outcome {
                     "the answer to a poll was lost on the way, and the code cannot be used any more (",
                 )?;
                 match expiry {
-                    Expiry::Service(fault) => fault.fmt(f)?,
+                    Expiry::Service(fault) => write!(f, "{fault}")?,
                     Expiry::Clock(None) => f.write_str("it has expired")?,
                     Expiry::Clock(Some(trouble)) => write!(f, "it has expired; lately {trouble}")?,
                 }
-                f.write_str(
-                    "). If you approved, the token was lost with that answer. Start again for a new code",
-                )
+                f.write_str("). If you approved, the token was lost with that answer")
             }
-            Self::Unreachable { operation, trouble } => {
-                write!(
-                    f,
-                    "{operation} got no verdict: {trouble}. Check the endpoint, the region and the network"
-                )
-            }
-            Self::ProtocolViolation(violation) => violation.fmt(f),
-            Self::NotOffered(operation) => {
-                write!(
-                    f,
-                    "the service has no endpoint for {operation}. Name one, or a client that needs none"
-                )
-            }
+            Self::Unreachable { operation, trouble } => write!(f, "{operation} got no verdict: {trouble}"),
+            Self::ProtocolViolation(violation) => write!(f, "{violation}"),
+            Self::NotOffered(operation) => write!(f, "the service has no endpoint for {operation}"),
         }
     }
 }

@@ -5,6 +5,7 @@ use core::time::Duration;
 use oidc_proto::DeviceAuthorization;
 
 use crate::Tick;
+use crate::jitter::Draw;
 
 /// The least interval between two polls, whatever the service says: an `interval` of 0 must not make a busy loop.
 pub(crate) const INTERVAL_FLOOR: Duration = Duration::from_secs(1);
@@ -70,19 +71,30 @@ impl Pace {
 
     /// No verdict: back off, doubling, up to `cap`, and never below the floor. RFC 8628 §3.5: a client must reduce
     /// its frequency on a time-out of its own accord, and doubling the interval is recommended.
-    pub(crate) fn after_trouble(&mut self, now: Tick, retry_after: Option<Duration>, cap: Duration) {
+    ///
+    /// What is drawn comes on top: at most half the wait again, and at most the cap. A first wait after trouble is two
+    /// intervals, so that flows which were cut off together are spread over an interval, as they usually are.
+    pub(crate) fn after_trouble(
+        &mut self,
+        now: Tick,
+        retry_after: Option<Duration>,
+        cap: Duration,
+        draw: Draw,
+    ) {
         let doublings = self.troubles;
         self.troubles = self.troubles.saturating_add(1);
         let first = if self.interval.is_zero() { SETUP_BACKOFF } else { self.interval.saturating_mul(2) };
         let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
         let backoff = first.saturating_mul(factor).min(cap);
-        self.due = now + backoff.max(self.interval).max(retry_after.unwrap_or_default());
+        let wait = backoff.max(self.interval).max(retry_after.unwrap_or_default());
+        self.due = now + wait.saturating_add(draw.of((wait / 2).min(cap)));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jitter::Jitter;
 
     const CAP: Duration = Duration::from_secs(30);
 
@@ -103,7 +115,7 @@ mod tests {
         let mut pace = Pace::polling(Some(secs(5)), false, Tick::ZERO);
         let mut waits = Vec::new();
         for _ in 0..40 {
-            pace.after_trouble(Tick::ZERO, None, CAP);
+            pace.after_trouble(Tick::ZERO, None, CAP, Draw::NOTHING);
             waits.push(pace.due().elapsed().as_secs());
         }
         assert_eq!(&waits[..4], [10, 20, 30, 30]);
@@ -115,7 +127,7 @@ mod tests {
     #[test]
     fn backoff_capped_below_the_floor_does_not_undercut_it() {
         let mut pace = Pace::polling(Some(secs(40)), false, Tick::ZERO);
-        pace.after_trouble(Tick::ZERO, None, CAP);
+        pace.after_trouble(Tick::ZERO, None, CAP, Draw::NOTHING);
         assert_eq!(pace.due().elapsed(), secs(40));
     }
 
@@ -124,7 +136,7 @@ mod tests {
         let mut pace = Pace::polling(Some(secs(5)), false, Tick::ZERO);
         pace.after_verdict(Tick::ZERO, Some(secs(60)));
         assert_eq!(pace.due().elapsed(), secs(60));
-        pace.after_trouble(Tick::ZERO, Some(secs(90)), CAP);
+        pace.after_trouble(Tick::ZERO, Some(secs(90)), CAP, Draw::NOTHING);
         assert_eq!(pace.due().elapsed(), secs(90));
         pace.after_verdict(Tick::ZERO, None);
         assert_eq!(pace.due().elapsed(), secs(5));
@@ -135,9 +147,28 @@ mod tests {
         let mut pace = Pace::setup(Tick::ZERO);
         let mut waits = Vec::new();
         for _ in 0..4 {
-            pace.after_trouble(Tick::ZERO, None, CAP);
+            pace.after_trouble(Tick::ZERO, None, CAP, Draw::NOTHING);
             waits.push(pace.due().elapsed().as_secs());
         }
         assert_eq!(waits, [1, 2, 4, 8]);
+    }
+
+    #[test]
+    fn what_is_drawn_lengthens_a_wait_by_up_to_half_and_never_shortens_it() {
+        for seed in 0..1_000 {
+            let draw = Jitter::seeded(seed).draw();
+            let cases = [
+                (5, None, 10, 15),
+                // The cap bounds what is added to a wait that the service asked for.
+                (5, Some(secs(600)), 600, 630),
+                (40, None, 40, 60),
+            ];
+            for (interval, retry_after, least, most) in cases {
+                let mut pace = Pace::polling(Some(secs(interval)), false, Tick::ZERO);
+                pace.after_trouble(Tick::ZERO, retry_after, CAP, draw);
+                let due = pace.due().elapsed();
+                assert!(secs(least) <= due && due < secs(most), "{due:?} is not in {least}..{most}");
+            }
+        }
     }
 }

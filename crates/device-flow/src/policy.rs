@@ -31,7 +31,9 @@ pub struct Policy {
     /// For how long RegisterClient and StartDeviceAuthorization are retried while the service gives no verdict.
     /// There is no device code yet, so no deadline of the service's own.
     pub setup_patience: Duration,
-    /// The longest wait that network trouble alone can cause. The service's own floor may be longer and always wins.
+    /// The longest wait that network trouble alone can cause, not counting
+    /// [jitter](crate::DeviceFlow::with_jitter), which adds at most half. The service's own floor may be longer and always
+    /// wins.
     pub max_backoff: Duration,
 }
 

@@ -7,7 +7,7 @@ use std::error::Error;
 use oidc_proto::oauth::MetadataError;
 use oidc_proto::{Answer, Fault, NoVerdict, Operation, Registration, Token, Violation};
 
-use crate::{DeviceFlow, Failure, Outcome, Tick};
+use crate::{DeviceFlow, Failure, Outcome, Report, Tick};
 
 /// A sign-in that ended with a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +53,15 @@ pub struct NotSignedIn<E> {
     pub polls: u32,
     /// How long it took.
     pub elapsed: Duration,
+}
+
+impl<E: Error + 'static> NotSignedIn<E> {
+    /// All that is known about the end, with the causes, the request's id, the polls and the time: for a log or a support
+    /// ticket. `Display` is the first line of it, for the person.
+    #[must_use]
+    pub const fn report(&self) -> Report<'_, E> {
+        Report(self)
+    }
 }
 
 impl<E> fmt::Display for NotSignedIn<E> {
@@ -173,6 +182,17 @@ pub enum CallError<E: Error + 'static> {
 }
 
 impl<E: Error + 'static> CallError<E> {
+    /// The service's id of the request, to quote to support, if a response had one.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Fault(fault) => fault.request_id.as_deref(),
+            Self::NoVerdict(no_verdict) => no_verdict.request_id.as_deref(),
+            Self::Violation(violation) => violation.request_id.as_deref(),
+            Self::NotOffered(_) | Self::Transport { .. } => None,
+        }
+    }
+
     /// A request that got no response.
     pub const fn transport(failure: Failure, source: E) -> Self {
         Self::Transport { failure, source }

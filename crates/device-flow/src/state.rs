@@ -7,6 +7,7 @@ use oidc_proto::{
     RegisterClientRequest, Registration, Request, StartDeviceAuthorizationRequest,
 };
 
+use crate::jitter::Draw;
 use crate::pace::Pace;
 use crate::policy::FirstPoll;
 use crate::{Expiry, Failure, Outcome, Policy, Reply, Tick, Trouble};
@@ -45,6 +46,8 @@ pub(crate) struct Times {
     pub(crate) now: Tick,
     /// The floor of an earlier device code of this flow: no CreateToken before this time.
     pub(crate) not_before: Tick,
+    /// By how much a wait after trouble is drawn out.
+    pub(crate) draw: Draw,
 }
 
 /// What a reply leads to.
@@ -103,18 +106,18 @@ impl Setup {
         mut self: Box<Self>,
         operation: Operation,
         policy: &Policy,
-        now: Tick,
+        times: Times,
         trouble: Trouble,
     ) -> Result<Box<Self>, Outcome> {
+        let Times { now, draw, .. } = times;
+        let cap = policy.max_backoff;
         match &trouble {
             Trouble::Fault(fault) if fault.code == FaultCode::SlowDown => {
                 self.pace.slow_down(now, fault.retry_after)
             }
-            Trouble::Fault(fault) => self.pace.after_trouble(now, fault.retry_after, policy.max_backoff),
-            Trouble::NoVerdict(answer) => {
-                self.pace.after_trouble(now, answer.retry_after, policy.max_backoff)
-            }
-            Trouble::Failed(_) => self.pace.after_trouble(now, None, policy.max_backoff),
+            Trouble::Fault(fault) => self.pace.after_trouble(now, fault.retry_after, cap, draw),
+            Trouble::NoVerdict(answer) => self.pace.after_trouble(now, answer.retry_after, cap, draw),
+            Trouble::Failed(_) => self.pace.after_trouble(now, None, cap, draw),
         }
         if self.pace.due() > self.give_up_at {
             return Err(Outcome::Unreachable { operation, trouble });
@@ -196,7 +199,7 @@ impl Session {
     fn lose(
         mut self: Box<Self>,
         policy: &Policy,
-        now: Tick,
+        times: Times,
         trouble: Trouble,
         may_have_acted: bool,
     ) -> State {
@@ -205,7 +208,7 @@ impl Session {
             Trouble::NoVerdict(answer) => answer.retry_after,
             Trouble::Failed(_) => None,
         };
-        self.pace.after_trouble(now, retry_after, policy.max_backoff);
+        self.pace.after_trouble(times.now, retry_after, policy.max_backoff, times.draw);
         self.may_be_spent |= may_have_acted;
         self.trouble = Some(Box::new(trouble));
         State::Poll(self)
@@ -272,11 +275,10 @@ impl State {
         times: Times,
         reply: Reply,
     ) -> Progress {
-        let Times { sent_at, now, not_before } = times;
         match self {
-            Self::Register(setup) => registering(setup, policy, now, reply),
-            Self::Authorize(setup) => authorizing(setup, policy, registration, now, not_before, reply),
-            Self::Poll(session) => polling(session, policy, sent_at, now, reply),
+            Self::Register(setup) => registering(setup, policy, times, reply),
+            Self::Authorize(setup) => authorizing(setup, policy, registration, times, reply),
+            Self::Poll(session) => polling(session, policy, times, reply),
             // Nothing is under way in these states, so no reply can be for them.
             state @ (Self::Prompt(_) | Self::Ended(_)) => Progress::To(state),
         }
@@ -287,10 +289,10 @@ fn ended(outcome: Outcome) -> Progress {
     Progress::To(State::ended(outcome))
 }
 
-fn registering(setup: Box<Setup>, policy: &Policy, now: Tick, reply: Reply) -> Progress {
+fn registering(setup: Box<Setup>, policy: &Policy, times: Times, reply: Reply) -> Progress {
     match reply {
         Reply::Registered(registration) => Progress::Registered(registration),
-        reply => not_set_up(Operation::RegisterClient, setup, policy, now, reply, State::Register),
+        reply => not_set_up(Operation::RegisterClient, setup, policy, times, reply, State::Register),
     }
 }
 
@@ -298,18 +300,18 @@ fn authorizing(
     setup: Box<Setup>,
     policy: &Policy,
     registration: Option<&Registration>,
-    now: Tick,
-    not_before: Tick,
+    times: Times,
     reply: Reply,
 ) -> Progress {
     const OPERATION: Operation = Operation::StartDeviceAuthorization;
+    let Times { now, not_before, .. } = times;
     match (reply, registration) {
         (Reply::Authorized(authorization), Some(registration)) => {
             let session = Session::new(policy, registration.client.clone(), authorization, now, not_before);
             Progress::To(State::Prompt(Box::new(session)))
         }
         (Reply::Fault(fault), _) if rejects_client(&fault) => Progress::ClientRejected(OPERATION, fault, now),
-        (reply, _) => not_set_up(OPERATION, setup, policy, now, reply, State::Authorize),
+        (reply, _) => not_set_up(OPERATION, setup, policy, times, reply, State::Authorize),
     }
 }
 
@@ -318,7 +320,7 @@ fn not_set_up(
     operation: Operation,
     setup: Box<Setup>,
     policy: &Policy,
-    now: Tick,
+    times: Times,
     reply: Reply,
     again: fn(Box<Setup>) -> State,
 ) -> Progress {
@@ -333,23 +335,23 @@ fn not_set_up(
         // A success of another operation is refused before it comes here.
         Reply::Registered(_) | Reply::Authorized(_) | Reply::Granted(_) => return Progress::To(again(setup)),
     };
-    match setup.retry(operation, policy, now, trouble) {
+    match setup.retry(operation, policy, times, trouble) {
         Ok(setup) => Progress::To(again(setup)),
         Err(outcome) => ended(outcome),
     }
 }
 
-fn polling(session: Box<Session>, policy: &Policy, sent_at: Tick, now: Tick, reply: Reply) -> Progress {
+fn polling(session: Box<Session>, policy: &Policy, times: Times, reply: Reply) -> Progress {
     match reply {
-        Reply::Granted(token) => ended(Outcome::Granted { token, requested_at: sent_at }),
-        Reply::Fault(fault) => refused(session, policy, now, fault),
+        Reply::Granted(token) => ended(Outcome::Granted { token, requested_at: times.sent_at }),
+        Reply::Fault(fault) => refused(session, policy, times, fault),
         Reply::Violation(violation) => ended(Outcome::ProtocolViolation(violation)),
         Reply::NoVerdict(no_verdict) => {
             let may_have_acted = no_verdict.may_have_acted();
-            Progress::To(session.lose(policy, now, Trouble::NoVerdict(no_verdict), may_have_acted))
+            Progress::To(session.lose(policy, times, Trouble::NoVerdict(no_verdict), may_have_acted))
         }
         Reply::Failed(failure) => {
-            Progress::To(session.lose(policy, now, Trouble::Failed(failure), failure == Failure::Unknown))
+            Progress::To(session.lose(policy, times, Trouble::Failed(failure), failure == Failure::Unknown))
         }
         // A success of another operation is refused before it comes here.
         Reply::Registered(_) | Reply::Authorized(_) => Progress::To(State::Poll(session)),
@@ -357,7 +359,8 @@ fn polling(session: Box<Session>, policy: &Policy, sent_at: Tick, now: Tick, rep
 }
 
 /// The service's last word on a poll (RFC 8628 §3.5), or none: a failure of its own.
-fn refused(mut session: Box<Session>, policy: &Policy, now: Tick, fault: Fault) -> Progress {
+fn refused(mut session: Box<Session>, policy: &Policy, times: Times, fault: Fault) -> Progress {
+    let now = times.now;
     match &fault.code {
         FaultCode::AccessDenied => ended(Outcome::Denied(fault)),
         FaultCode::ExpiredToken | FaultCode::InvalidGrant if session.may_be_spent => {
@@ -370,7 +373,7 @@ fn refused(mut session: Box<Session>, policy: &Policy, now: Tick, fault: Fault) 
         }
         _ if fault.is_transient() => {
             let may_have_acted = fault.status >= 500;
-            Progress::To(session.lose(policy, now, Trouble::Fault(fault), may_have_acted))
+            Progress::To(session.lose(policy, times, Trouble::Fault(fault), may_have_acted))
         }
         _ => ended(Outcome::Rejected { operation: Operation::CreateToken, fault }),
     }

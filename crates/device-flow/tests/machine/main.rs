@@ -3,6 +3,7 @@
 mod authorize;
 mod calls;
 mod ended;
+mod herd;
 mod poll;
 mod register;
 mod rules;

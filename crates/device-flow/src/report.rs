@@ -1,0 +1,49 @@
+//! Everything that is known about the end of a sign-in, for a log or a support ticket.
+
+use core::error::Error;
+use core::fmt;
+
+use oidc_proto::printable;
+
+use crate::{NotSignedIn, Outcome};
+
+/// A [`NotSignedIn`] with all that belongs to it, one thing a line: what happened and what to do, the causes, the request's
+/// id, how many polls and how long. No secret and no body is in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a, E>(pub(crate) &'a NotSignedIn<E>);
+
+impl<E: Error + 'static> fmt::Display for Report<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report(end) = self;
+        write!(f, "{}", end.outcome)?;
+        let mut cause = end.source();
+        while let Some(error) = cause {
+            write!(f, "\ncaused by: {}", printable(&error.to_string()))?;
+            cause = error.source();
+        }
+        if let Some(id) = end.outcome.request_id() {
+            write!(f, "\nrequest id: {}", printable(id))?;
+        }
+        let (polls, elapsed) = (end.polls, end.elapsed.as_secs_f64());
+        write!(f, "\noutcome {} after {polls} polls and {elapsed:.1} s", end.outcome.name())
+    }
+}
+
+impl Outcome {
+    /// A stable name for logs: `granted`, `denied`, `expired`, `rejected`, `cancelled`, `grant_lost`, `unreachable`,
+    /// `protocol_violation`, `not_offered`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Granted { .. } => "granted",
+            Self::Denied(_) => "denied",
+            Self::Expired(_) => "expired",
+            Self::Rejected { .. } => "rejected",
+            Self::Cancelled => "cancelled",
+            Self::GrantLost(_) => "grant_lost",
+            Self::Unreachable { .. } => "unreachable",
+            Self::ProtocolViolation(_) => "protocol_violation",
+            Self::NotOffered(_) => "not_offered",
+        }
+    }
+}
