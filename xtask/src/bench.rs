@@ -3,15 +3,21 @@
 use anyhow::{Result, bail};
 
 use crate::instructions;
+use crate::many;
 use crate::shell::Run;
 use crate::workspace;
 
-/// `cargo xtask bench [--instructions | --flows [MOST] | CRATE…]`
+/// `cargo xtask bench [--instructions | --flows [MOST] | --cancel | --many [N] … | CRATE…]`
 pub(crate) fn task(wanted: &[String]) -> Result<()> {
     match wanted {
         [flag] if flag == "--instructions" => return instructions::task(),
         [flag, most @ ..] if flag == "--flows" && most.len() <= 1 => {
             return instructions::flows(most.first());
+        }
+        [flag, args @ ..] if flag == "--many" => return many::task(args),
+        [flag] if flag == "--cancel" => {
+            let run = Run::cargo().args(["run", "--release", "--package", "device-flow-ureq"]);
+            return run.args(["--example", "cancel_latency"]).go();
         }
         _ => {}
     }

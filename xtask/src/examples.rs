@@ -1,20 +1,22 @@
 //! The examples that sign in, each run as a person would against the server.
 
-use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Output;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, ensure};
 
+use crate::server::{Profile, Server, program};
 use crate::shell::Run;
-use crate::workspace;
 
 /// The examples that show a code on stderr and print a token on stdout, with their crates. Two have the name that the
 /// documentation gives, so all are built one after the other, never in one go: their programs land at the same place.
 const SIGN_INS: [(&str, &str); 3] =
     [("device-flow-ureq", "login"), ("device-flow-reqwest", "login"), ("device-flow", "any_client")];
 
-/// How many sign-ins `one_task` gets.
+/// The crates whose `login` ends in good order on Ctrl-C.
+#[cfg(unix)]
+const INTERRUPTIBLE: [&str; 2] = ["device-flow-ureq", "device-flow-reqwest"];
+
+/// How many sign-ins `one_task` and `many` get.
 const MANY: &str = "20";
 
 /// Every example, against a server of its own.
@@ -23,13 +25,22 @@ pub(crate) fn step() -> Result<()> {
     for (package, example) in SIGN_INS {
         build(package, example)?;
         sign_in(package, example)?;
+        #[cfg(unix)]
+        if INTERRUPTIBLE.contains(&package) {
+            interrupt::step(package, example)?;
+        }
     }
-    build("device-flow", "one_task")?;
-    let server = Server::start("after-polls=1")?;
-    let output = server.example("one_task")?.env("COUNT", MANY).output()?;
-    let out = String::from_utf8_lossy(&output.stdout);
-    ensure!(out.trim_end() == format!("{MANY} of {MANY} signed in"), "one_task of device-flow said `{out}`");
-    println!("   device-flow: one task signed in {MANY} times");
+    for (package, example, said) in [
+        ("device-flow", "one_task", format!("{MANY} of {MANY} signed in")),
+        ("device-flow-reqwest", "many", format!("{MANY} of {MANY} signed in after ")),
+    ] {
+        build(package, example)?;
+        let server = Server::start(Profile::Debug, &["--approve", "after-polls=1"])?;
+        let output = run(&server, example)?.env("COUNT", MANY).output()?;
+        let out = String::from_utf8_lossy(&output.stdout);
+        ensure!(output.status.success() && out.starts_with(&said), "{example} of {package} said `{out}`");
+        println!("   {package}: {example} signed in {MANY} times");
+    }
     Ok(())
 }
 
@@ -37,9 +48,16 @@ fn build(package: &str, example: &str) -> Result<()> {
     Run::cargo().args(["build", "--package", package, "--example", example]).go()
 }
 
+/// This example, to be run against the server.
+fn run(server: &Server, example: &str) -> Result<Run> {
+    Ok(Run::new(program(Profile::Debug, &format!("examples/{example}"))?)
+        .env("ENDPOINT", server.endpoint())
+        .env("START_URL", "https://d-1234567890.awsapps.com/start"))
+}
+
 fn sign_in(package: &str, example: &str) -> Result<()> {
-    let server = Server::start("after-polls=1")?;
-    let Output { status, stdout, stderr } = server.example(example)?.output()?;
+    let server = Server::start(Profile::Debug, &["--approve", "after-polls=1"])?;
+    let Output { status, stdout, stderr } = run(&server, example)?.output()?;
     let (out, err) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     ensure!(status.success(), "{example} of {package} failed: {err}");
     ensure!(err.contains("/device?user_code="), "{example} of {package} showed no code: {err}");
@@ -50,45 +68,65 @@ fn sign_in(package: &str, example: &str) -> Result<()> {
     Ok(())
 }
 
-/// A built program of the workspace: `NAME` or `examples/NAME`.
-fn program(name: &str) -> Result<PathBuf> {
-    Ok(workspace::target_dir()?.join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
-}
+/// Ctrl-C while the example waits for its person.
+#[cfg(unix)]
+mod interrupt {
+    use std::io::{BufRead as _, BufReader, Read as _};
+    use std::process::{Child, Command, Stdio};
+    use std::thread;
+    use std::time::{Duration, Instant};
 
-/// A server of the project's, which ends with its owner, whatever happens.
-struct Server {
-    child: Child,
-    endpoint: String,
-}
+    use anyhow::{Context as _, Result, bail, ensure};
 
-impl Server {
-    /// A server that decides like this on those who ask.
-    fn start(approve: &str) -> Result<Self> {
-        let mut serve = Command::new(program("sso-oidc")?);
-        serve.args(["serve", "--approve", approve]);
-        serve.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut server =
-            Self { child: serve.spawn().context("cannot start the server")?, endpoint: String::new() };
+    use crate::server::{Profile, Server, program};
+
+    /// What an interrupted program may take. It is not to sleep its interval out.
+    const LIMIT: Duration = Duration::from_secs(3);
+
+    pub(super) fn step(package: &str, example: &str) -> Result<()> {
+        let server = Server::start(Profile::Debug, &["--approve", "manual", "--interval", "60"])?;
+        let mut child = Command::new(program(Profile::Debug, &format!("examples/{example}"))?)
+            .env("ENDPOINT", server.endpoint())
+            .env("START_URL", "https://d-1234567890.awsapps.com/start")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("cannot start the example")?;
+        let result = interrupted(&mut child);
+        // Does nothing to one that has ended.
+        let _ = child.kill();
+        let _ = child.wait();
+        let (said, took) = result.with_context(|| format!("{example} of {package}"))?;
+        ensure!(
+            said.to_lowercase().contains("cancelled"),
+            "{example} of {package} was interrupted and said `{said}`"
+        );
+        println!("   {package}: Ctrl-C ended it after {took:.0?}");
+        Ok(())
+    }
+
+    /// What it said after Ctrl-C, and how long it took to end.
+    fn interrupted(child: &mut Child) -> Result<(String, Duration)> {
+        let mut stderr = BufReader::new(child.stderr.take().context("no stderr")?);
         let mut line = String::new();
-        BufReader::new(server.child.stdout.take().context("the server's output")?).read_line(&mut line)?;
-        let Some(endpoint) = line.trim_end().strip_prefix("listening on ") else {
-            bail!("the server said `{}`", line.trim_end())
-        };
-        server.endpoint = endpoint.to_owned();
-        Ok(server)
-    }
-
-    /// This example, to be run against the server.
-    fn example(&self, name: &str) -> Result<Run> {
-        Ok(Run::new(program(&format!("examples/{name}"))?)
-            .env("ENDPOINT", &self.endpoint)
-            .env("START_URL", "https://d-1234567890.awsapps.com/start"))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        // The last line of the prompt.
+        while !line.starts_with("Approve only") {
+            line.clear();
+            ensure!(stderr.read_line(&mut line)? > 0, "it ended before it showed its code");
+        }
+        let started = Instant::now();
+        ensure!(Command::new("kill").arg("-INT").arg(child.id().to_string()).status()?.success(), "kill");
+        while child.try_wait()?.is_none() {
+            if started.elapsed() > LIMIT {
+                bail!("it was still running {LIMIT:?} after Ctrl-C");
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        let took = started.elapsed();
+        let mut said = String::new();
+        stderr.read_to_string(&mut said)?;
+        ensure!(child.wait()?.code().is_some_and(|code| code != 0), "it should have failed by itself");
+        Ok((said, took))
     }
 }

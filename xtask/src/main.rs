@@ -12,8 +12,10 @@ mod explore;
 mod fuzz;
 mod instructions;
 mod interop;
+mod many;
 mod peers;
 mod public_api;
+mod server;
 mod shell;
 mod simulate;
 mod steps;
@@ -93,8 +95,8 @@ pub(crate) const TASKS: &[Task] = &[
     },
     Task {
         name: "bench",
-        flags: "[--instructions] [CRATE]…",
-        about: "run the benchmarks; --instructions counts instructions and allocations beside peers, --flows runs up to a million sign-ins side by side",
+        flags: "[--instructions|--flows|--cancel|--many] [CRATE]…",
+        about: "run the benchmarks; --instructions counts instructions and allocations beside peers, --flows runs up to a million sign-ins side by side, --cancel and --many measure the adapters",
         run: bench::task,
     },
     Task { name: "help", flags: "", about: "this list", run: help },

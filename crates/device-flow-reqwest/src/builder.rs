@@ -2,14 +2,16 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use device_flow::DiscoveryError;
 use http::HeaderValue;
 use oidc_proto::oauth::{Metadata, MetadataError};
 use oidc_proto::{Dialect, Endpoint};
+use tokio::sync::Semaphore;
 
-use crate::carrier::{Carrier, HardenedClient, rules};
+use crate::carrier::{Carrier, HardenedClient, MAX_CONCURRENT_REQUESTS, rules};
 use crate::{HttpClient, TransportError, tls};
 
 /// "For ever", in a form that can be added to a clock.
@@ -33,6 +35,7 @@ pub struct HttpClientBuilder {
     request_timeout: Duration,
     user_agent: Option<String>,
     carrier: Option<Carrier>,
+    max_concurrent_requests: usize,
 }
 
 /// Why a client could not be built.
@@ -93,6 +96,7 @@ impl HttpClientBuilder {
             request_timeout: Duration::from_secs(40),
             user_agent: None,
             carrier: None,
+            max_concurrent_requests: MAX_CONCURRENT_REQUESTS,
         }
     }
 
@@ -131,6 +135,14 @@ impl HttpClientBuilder {
     /// The `User-Agent`; `device-flow-reqwest/` and its version if not set, or what a client of your own says.
     pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
         self.user_agent = Some(user_agent.into());
+        self
+    }
+
+    /// How many requests of this client and its clones may be under way at one time, and so how many connections are
+    /// open; the others queue, first come, first served. 100 if not set; at least one. The time in the queue is not part
+    /// of a request's time-out, and a poll whose code dies in the queue is not sent.
+    pub fn max_concurrent_requests(mut self, count: usize) -> Self {
+        self.max_concurrent_requests = count.clamp(1, Semaphore::MAX_PERMITS);
         self
     }
 
@@ -238,7 +250,8 @@ impl HttpClientBuilder {
         };
         let (endpoint, dialect, request_timeout) =
             (self.endpoint.clone(), self.dialect, self.request_timeout);
-        let carrier = Carrier { user_agent, ..self.carrier()? };
+        let turns = Arc::new(Semaphore::new(self.max_concurrent_requests));
+        let carrier = Carrier { user_agent, turns, ..self.carrier()? };
         Ok(HttpClient::from_parts(endpoint, dialect, carrier, request_timeout))
     }
 
@@ -257,6 +270,7 @@ impl HttpClientBuilder {
         let tls = tls::config(&self.endpoint, self.ca_bundle, self.accept_invalid_certificates)?;
         let mut builder = rules(reqwest::Client::builder())
             .connect_timeout(self.connect_timeout)
+            .pool_max_idle_per_host(self.max_concurrent_requests)
             .user_agent(USER_AGENT)
             .tls_backend_preconfigured(tls);
         if self.endpoint.is_loopback() {

@@ -1,6 +1,12 @@
 //! The reqwest client that carries the requests: ours, or one that the embedding program brought along.
 
+use std::sync::Arc;
+
 use http::HeaderValue;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// How many requests of one client may be under way at one time, unless told otherwise.
+pub(crate) const MAX_CONCURRENT_REQUESTS: usize = 100;
 
 /// Carries requests.
 #[derive(Clone, Debug)]
@@ -10,11 +16,20 @@ pub(crate) struct Carrier {
     pub(crate) keeps_rules: bool,
     /// What each request says in place of the client's own.
     pub(crate) user_agent: Option<HeaderValue>,
+    /// How many requests may be under way at one time; the others queue.
+    pub(crate) turns: Arc<Semaphore>,
 }
 
 impl Carrier {
-    pub(crate) const fn new(client: reqwest::Client, keeps_rules: bool) -> Self {
-        Self { client, keeps_rules, user_agent: None }
+    pub(crate) fn new(client: reqwest::Client, keeps_rules: bool) -> Self {
+        let turns = Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS));
+        Self { client, keeps_rules, user_agent: None, turns }
+    }
+
+    /// Waits for a turn to send, first come, first served. It is held until the answer has been read.
+    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Fails only if it was closed, which nobody does.
+        self.turns.acquire().await.ok()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The client: the three operations and refresh as plain calls, and sign-in.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use device_flow::{Policy, refresh_request};
@@ -13,6 +14,31 @@ use crate::carrier::Carrier;
 use crate::{BuildError, Error, HttpClientBuilder, Login};
 
 /// An async client of one endpoint. Clones share its connections.
+///
+/// The operations one by one, without a machine; [`HttpClient::login`] is the whole sign-in:
+///
+/// ```
+/// use device_flow_reqwest::{
+///     CreateTokenRequest, Endpoint, Grant, HttpClient, RegisterClientRequest, StartDeviceAuthorizationRequest,
+/// };
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # let server = sso_oidc_server::TestServer::start();
+/// # let start_url = "https://d-1234567890.awsapps.com/start";
+///
+/// let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+/// let request = RegisterClientRequest::new("my tool").with_scopes(["sso:account:access"]);
+/// let who = client.register_client(&request).await?.client;
+/// let request = StartDeviceAuthorizationRequest::new(who.clone(), start_url);
+/// let codes = client.start_device_authorization(&request).await?;
+/// server.approve(&codes.user_code)?; // the person
+/// let grant = Grant::DeviceCode { device_code: codes.device_code };
+/// let token = client.create_token(&CreateTokenRequest::new(who.clone(), grant)).await?;
+/// let old = token.refresh_token.ok_or("with scopes there is one")?;
+/// let token = client.refresh(&who, &old).await?;
+/// assert!(token.refresh_token.is_some_and(|new| new != old), "store the new one: the old one is dead");
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct HttpClient {
     pub(crate) endpoint: Endpoint,
@@ -63,9 +89,9 @@ impl HttpClient {
         Policy::new(self.endpoint.clone(), "").with_dialect(Dialect::OAuth).with_client(client)
     }
 
-    /// A complete sign-in; see [`Login`].
-    pub fn login(&self, policy: Policy) -> Login<'_> {
-        Login::new(self, policy)
+    /// A complete sign-in; see [`Login`]. Whoever runs many hands each a clone of one `Arc<Policy>`.
+    pub fn login(&self, policy: impl Into<Arc<Policy>>) -> Login<'_> {
+        Login::new(self, policy.into())
     }
 
     /// RegisterClient, once.

@@ -29,12 +29,15 @@
 //! [`HttpClient::drive`] leaves its [`DeviceFlow`] as it was, with a request possibly under way; driving the same flow
 //! again goes on from there, treats that request as one whose answer was lost, and keeps the pace.
 //!
-//! The events that it logs with `tracing` name operation, status and time, never a secret.
+//! What it logs with `tracing` has stable names and fields, and never a secret: [`device_flow::events`].
 
 mod builder;
 mod carrier;
 mod client;
 mod clock;
+pub mod embedding {
+    #![doc = include_str!("../docs/embedding.md")]
+}
 mod login;
 mod tls;
 mod transport;
@@ -44,8 +47,8 @@ pub use carrier::{HardenedClient, hardened};
 pub use client::HttpClient;
 pub use clock::{Clock, TokioClock};
 pub use device_flow::{
-    CallError, DeviceFlow, DiscoveryError, Expiry, Failure, FirstPoll, NotSignedIn, Observer, Outcome, Phase,
-    Policy, SignedIn, Status, Tick, TransportError, Trouble, UserPrompt,
+    CallError, DeviceFlow, DiscoveryError, Exchange, Expiry, Failure, FirstPoll, NotSignedIn, Observer,
+    Outcome, Phase, Policy, SignedIn, Status, Tick, TransportError, Trouble, UserPrompt,
 };
 pub use login::Login;
 pub use oidc_proto::oauth::{Metadata, RevocationRequest};

@@ -1,10 +1,15 @@
 //! The driver: it does what the machine says, one action at a time.
 
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
 use std::time::Duration;
 
-use device_flow::{Action, DeviceFlow, NotSignedIn, Observer, Policy, SignedIn, Status, Tick, UserPrompt};
+use device_flow::{
+    Action, Attempts, DeviceFlow, NotSignedIn, Observer, Policy, SignedIn, Status, Tick, UserPrompt, events,
+};
 use oidc_proto::Registration;
 
+use crate::transport::Place;
 use crate::{Clock, HttpClient, TokioClock, TransportError};
 
 /// A sign-in to be run.
@@ -12,14 +17,21 @@ use crate::{Clock, HttpClient, TokioClock, TransportError};
 #[must_use = "call `run` to sign in"]
 pub struct Login<'a, C = TokioClock> {
     client: &'a HttpClient,
-    policy: Policy,
+    policy: Arc<Policy>,
     registration: Option<Registration>,
+    jitter_seed: Option<u64>,
     clock: C,
 }
 
 impl<'a> Login<'a> {
-    pub(crate) fn new(client: &'a HttpClient, policy: Policy) -> Self {
-        Self { client, policy, registration: None, clock: TokioClock::default() }
+    pub(crate) fn new(client: &'a HttpClient, policy: Arc<Policy>) -> Self {
+        Self {
+            client,
+            policy,
+            registration: None,
+            jitter_seed: Some(any_number()),
+            clock: TokioClock::default(),
+        }
     }
 }
 
@@ -31,10 +43,17 @@ impl<'a, C> Login<'a, C> {
         self
     }
 
+    /// Draws out the waits after trouble by this seed, or not at all; without this, by a number that differs from sign-in
+    /// to sign-in. See [`DeviceFlow::with_jitter`]; for a test whose times must be exact, `None` is right.
+    pub fn jitter_seed(mut self, seed: Option<u64>) -> Self {
+        self.jitter_seed = seed;
+        self
+    }
+
     /// Paces the sign-in by this clock, so that a test runs a ten-minute sign-in in a moment.
     pub fn clock<D: Clock>(self, clock: D) -> Login<'a, D> {
-        let Self { client, policy, registration, clock: _ } = self;
-        Login { client, policy, registration, clock }
+        let Self { client, policy, registration, jitter_seed, clock: _ } = self;
+        Login { client, policy, registration, jitter_seed, clock }
     }
 }
 
@@ -66,8 +85,11 @@ impl<C: Clock> Login<'_, C> {
         self,
         mut observer: impl Observer,
     ) -> Result<SignedIn, Box<NotSignedIn<TransportError<reqwest::Error>>>> {
-        let Self { client, policy, registration, clock } = self;
+        let Self { client, policy, registration, jitter_seed, clock } = self;
         let mut flow = DeviceFlow::new(policy, registration, clock.now());
+        if let Some(seed) = jitter_seed {
+            flow = flow.with_jitter(seed);
+        }
         let transport = client.drive(&mut flow, &clock, &mut observer).await;
         flow.into_result(clock.now(), transport)
     }
@@ -80,19 +102,57 @@ impl HttpClient {
     /// # Cancel safety
     /// Safe at every await: the flow is never ahead of what happened. If the future is dropped while a request is
     /// under way, driving the flow again treats that request as one whose answer was lost.
+    ///
+    /// ```
+    /// use device_flow_reqwest::{Clock, DeviceFlow, Endpoint, HttpClient, TokioClock, UserPrompt};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+    /// let clock = TokioClock::default();
+    /// let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    /// let mut flow = DeviceFlow::new(policy, None, clock.now());
+    /// let shown = tokio::sync::Notify::new();
+    /// let mut prompt = |_: &UserPrompt| shown.notify_one();
+    /// tokio::select! {
+    ///     _ = client.drive(&mut flow, &clock, &mut prompt) => unreachable!("nobody has approved"),
+    ///     () = shown.notified() => {} // something else to do: the driver is dropped in the middle of its wait
+    /// }
+    /// # server.approve(&server.pending()[0])?;
+    /// let transport = client.drive(&mut flow, &clock, &mut prompt).await;
+    /// assert_eq!(flow.into_result(clock.now(), transport)?.polls, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn drive(
         &self,
         flow: &mut DeviceFlow,
         clock: &impl Clock,
         observer: &mut impl Observer,
     ) -> Option<TransportError<reqwest::Error>> {
-        let mut transport = None;
+        let transport = self.drive_on(flow, clock, observer).await;
+        events::ended(flow, clock.now());
+        transport
+    }
+
+    async fn drive_on(
+        &self,
+        flow: &mut DeviceFlow,
+        clock: &impl Clock,
+        observer: &mut impl Observer,
+    ) -> Option<TransportError<reqwest::Error>> {
+        let (mut transport, mut attempts) = (None, Attempts::default());
         loop {
+            // Before the flow is asked: so a request is sent when the flow thinks it is, and none after the deadline.
+            let turn = self.carrier.turn().await;
             let now = clock.now();
             match flow.poll(now) {
                 Action::Send(request, ticket) => {
                     observer.sending(request.operation());
-                    let (reply, error) = self.reply(&request, &ticket, self.timeout_for(flow, now)).await;
+                    let attempt = attempts.next(flow, request.operation());
+                    let place = Place { phase: Some(flow.phase()), attempt };
+                    let timeout = self.timeout_for(flow, now);
+                    let (reply, error) = self.reply(&request, &ticket, place, timeout, observer).await;
                     // The latest error, not the latest reply's: the reply that proves a loss comes after it.
                     if error.is_some() {
                         transport = error;
@@ -104,9 +164,15 @@ impl HttpClient {
                     let taken = flow.on_reply(ticket, clock.now(), reply);
                     debug_assert_eq!(taken, Ok(()), "this driver answers each ticket once");
                 }
-                Action::Prompt(prompt) => observer.prompt(&prompt),
+                Action::Prompt(prompt) => {
+                    events::prompting(&prompt, flow.phase());
+                    observer.prompt(&prompt);
+                }
                 Action::Wait(until) => {
-                    observer.waiting(&Status::of(flow, now, until));
+                    drop(turn);
+                    let status = Status::of(flow, now, until);
+                    events::waiting(&status);
+                    observer.waiting(&status);
                     clock.wait(until.since(now)).await;
                 }
                 // An earlier call was dropped with its ticket.
@@ -120,4 +186,9 @@ impl HttpClient {
     fn timeout_for(&self, flow: &DeviceFlow, now: Tick) -> Duration {
         flow.deadline().map_or(self.request_timeout, |deadline| self.request_timeout.min(deadline.since(now)))
     }
+}
+
+/// A number that differs from call to call: the standard library's random keys, put through their hash.
+fn any_number() -> u64 {
+    RandomState::new().hash_one(())
 }

@@ -1,9 +1,10 @@
 //! One request over reqwest: what was received, and what a failure means.
 
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use bytes::Bytes;
-use device_flow::{Failure, Reply, Ticket};
+use device_flow::{Exchange, Failure, Observer, Phase, Reply, Ticket, events};
 use oidc_proto::{Answer, Call, Request};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
@@ -31,6 +32,35 @@ struct Unanswered {
     source: TransportError<reqwest::Error>,
 }
 
+/// A request that was sent, and what came of it.
+struct Sent {
+    result: Result<Received, Unanswered>,
+    took: Duration,
+}
+
+impl Sent {
+    fn exchange(&self, request: &Request, attempt: u32) -> Exchange<'_> {
+        match &self.result {
+            Ok(Received { response, broken }) => {
+                Exchange::answered(request.operation(), attempt, self.took, response, broken.is_some())
+            }
+            Err(Unanswered { failure, .. }) => {
+                Exchange::failed(request.operation(), attempt, self.took, *failure)
+            }
+        }
+    }
+}
+
+/// Which request of a flow it is, for those who watch; `phase` is none for a plain call.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) phase: Option<Phase>,
+    pub(crate) attempt: u32,
+}
+
+/// A plain call, which is no part of a flow.
+const PLAIN: Place = Place { phase: None, attempt: 1 };
+
 impl HttpClient {
     /// One plain call.
     pub(crate) async fn call<C: Call>(&self, call: &C) -> Result<<C as Call>::Answer, Error> {
@@ -48,19 +78,21 @@ impl HttpClient {
         decode: impl FnOnce(&Response) -> Answer<T>,
     ) -> Result<T, Error> {
         let transport = |unanswered: Unanswered| Error::transport(unanswered.failure, unanswered.source);
-        let received = self.send(request, self.request_timeout).await.map_err(transport)?;
+        let _turn = self.carrier.turn().await;
+        let received = self.send(request, PLAIN, self.request_timeout).await.result.map_err(transport)?;
         // A body that broke off is judged by what arrived: it may be whole, and if not, its status still speaks.
         Error::from_answer(decode(&received.response))
     }
 
     /// A document that anybody may have.
     pub(crate) async fn fetch(&self, address: http::Uri) -> Result<Response, TransportError<reqwest::Error>> {
-        tracing::debug!(uri = %address, "fetching");
+        events::fetching(&address);
         let mut request = http::Request::new(Bytes::new());
         *request.uri_mut() = address;
         request
             .headers_mut()
             .insert(http::header::ACCEPT, http::HeaderValue::from_static("application/json"));
+        let _turn = self.carrier.turn().await;
         let received =
             self.carry(request, self.request_timeout).await.map_err(|unanswered| unanswered.source)?;
         received.broken.map_or(Ok(received.response), Err)
@@ -71,32 +103,28 @@ impl HttpClient {
         &self,
         request: &Request,
         ticket: &Ticket,
+        place: Place,
         timeout: Duration,
+        observer: &mut impl Observer,
     ) -> (Reply, Option<TransportError<reqwest::Error>>) {
-        match self.send(request, timeout).await {
+        let sent = self.send(request, place, timeout).await;
+        observer.exchanged(&sent.exchange(request, place.attempt));
+        match sent.result {
             Ok(received) => (Reply::decode(ticket, &received.response), received.broken),
             Err(Unanswered { failure, source }) => (Reply::Failed(failure), Some(source)),
         }
     }
 
     /// Sends a request once.
-    async fn send(&self, request: &Request, timeout: Duration) -> Result<Received, Unanswered> {
+    async fn send(&self, request: &Request, place: Place, timeout: Duration) -> Sent {
         let started = Instant::now();
-        let operation = request.operation();
-        tracing::debug!(%operation, uri = %request.uri(), "sending");
+        events::sending(request, place.phase, place.attempt);
         let result = self.exchange(request, timeout).await;
-        let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        match &result {
-            Ok(Received { response, broken }) => {
-                let id = response.headers().get("x-amzn-requestid").and_then(|id| id.to_str().ok());
-                let (status, broken) = (response.status().as_u16(), broken.is_some());
-                tracing::debug!(%operation, status, request_id = id, broken, millis, "received");
-            }
-            Err(Unanswered { failure, source }) => {
-                tracing::debug!(%operation, ?failure, cause = %root_cause(source), millis, "failed");
-            }
-        }
-        result
+        let sent = Sent { result, took: started.elapsed() };
+        let cause =
+            sent.result.as_ref().err().map(|unanswered| &unanswered.source as &(dyn StdError + 'static));
+        events::exchanged(&sent.exchange(request, place.attempt), place.phase, cause);
+        sent
     }
 
     async fn exchange(&self, request: &Request, timeout: Duration) -> Result<Received, Unanswered> {
@@ -108,7 +136,7 @@ impl HttpClient {
     }
 
     async fn carry(&self, outgoing: http::Request<Bytes>, timeout: Duration) -> Result<Received, Unanswered> {
-        let Carrier { client, keeps_rules, user_agent } = &self.carrier;
+        let Carrier { client, keeps_rules, user_agent, .. } = &self.carrier;
         let failed = |source: reqwest::Error| Unanswered {
             failure: kind_of(&source, *keeps_rules),
             source: source.into(),
@@ -168,13 +196,4 @@ async fn read_up_to(
 fn kind_of(error: &reqwest::Error, keeps_rules: bool) -> Failure {
     let not_sent = error.is_builder() || (keeps_rules && error.is_connect());
     if not_sent { Failure::NotSent } else { Failure::Unknown }
-}
-
-/// The end of the chain of causes, which says what happened; the beginning says little more than the URL.
-fn root_cause(error: &dyn std::error::Error) -> &dyn std::error::Error {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error
 }

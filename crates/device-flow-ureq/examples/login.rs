@@ -1,4 +1,4 @@
-//! A complete blocking sign-in: the code on stderr, the access token on stdout.
+//! A complete blocking sign-in: the code on stderr, the access token on stdout. Ctrl-C cancels it.
 //!
 //! ```console
 //! $ ENDPOINT=http://127.0.0.1:8400 START_URL=https://d-1234567890.awsapps.com/start cargo run --example login
@@ -7,13 +7,17 @@
 use std::env;
 use std::error::Error;
 
-use device_flow_ureq::{Endpoint, HttpClient};
+use device_flow_ureq::{Cancel, Endpoint, HttpClient};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let endpoint = Endpoint::custom(&required("ENDPOINT")?)?;
     let client = HttpClient::new(endpoint)?;
     let policy = client.policy(required("START_URL")?).with_client_name("device-flow-ureq example");
-    let signed_in = client.login(policy).run(|prompt| eprintln!("{prompt}"))?;
+    let cancel = Cancel::new();
+    // A signal handler may do no more than set the flag.
+    signal_hook::flag::register(signal_hook::consts::SIGINT, cancel.flag())?;
+    let login = client.login(policy).cancelled_by(&cancel);
+    let signed_in = login.run(|prompt| eprintln!("{prompt}"))?;
     eprintln!("Signed in after {} polls.", signed_in.polls);
     println!("{}", signed_in.token.access_token.expose());
     Ok(())

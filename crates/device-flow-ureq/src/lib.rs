@@ -42,13 +42,16 @@
 //!   and the like); a loopback endpoint is never sent through one.
 //! * Nothing here needs an async runtime, and nothing minds one.
 //!
-//! The events that it logs with `tracing` name operation, status and time, never a secret.
+//! What it logs with `tracing` has stable names and fields, and never a secret: [`device_flow::events`].
 
 mod builder;
 mod cancel;
 mod carrier;
 mod client;
 mod clock;
+pub mod embedding {
+    #![doc = include_str!("../docs/embedding.md")]
+}
 mod login;
 mod phase;
 mod proxy;
@@ -59,8 +62,8 @@ pub use cancel::Cancel;
 pub use client::HttpClient;
 pub use clock::{Clock, SystemClock};
 pub use device_flow::{
-    CallError, DeviceFlow, DiscoveryError, Expiry, Failure, FirstPoll, NotSignedIn, Observer, Outcome, Phase,
-    Policy, SignedIn, Status, Tick, TransportError, Trouble, UserPrompt,
+    CallError, DeviceFlow, DiscoveryError, Exchange, Expiry, Failure, FirstPoll, NotSignedIn, Observer,
+    Outcome, Phase, Policy, SignedIn, Status, Tick, TransportError, Trouble, UserPrompt,
 };
 pub use login::Login;
 pub use oidc_proto::oauth::{Metadata, RevocationRequest};

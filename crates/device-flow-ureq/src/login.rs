@@ -1,10 +1,15 @@
 //! The driver: it does what the machine says, one action at a time.
 
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
 use std::time::Duration;
 
-use device_flow::{Action, DeviceFlow, NotSignedIn, Observer, Policy, SignedIn, Status, Tick, UserPrompt};
+use device_flow::{
+    Action, Attempts, DeviceFlow, NotSignedIn, Observer, Policy, SignedIn, Status, Tick, UserPrompt, events,
+};
 use oidc_proto::Registration;
 
+use crate::transport::Place;
 use crate::{Cancel, Clock, HttpClient, SystemClock, TransportError};
 
 /// A sign-in to be run.
@@ -26,15 +31,23 @@ use crate::{Cancel, Clock, HttpClient, SystemClock, TransportError};
 #[must_use = "call `run` to sign in"]
 pub struct Login<'a, C = SystemClock> {
     client: &'a HttpClient,
-    policy: Policy,
+    policy: Arc<Policy>,
     registration: Option<Registration>,
+    jitter_seed: Option<u64>,
     cancel: Option<Cancel>,
     clock: C,
 }
 
 impl<'a> Login<'a> {
-    pub(crate) fn new(client: &'a HttpClient, policy: Policy) -> Self {
-        Self { client, policy, registration: None, cancel: None, clock: SystemClock::default() }
+    pub(crate) fn new(client: &'a HttpClient, policy: Arc<Policy>) -> Self {
+        Self {
+            client,
+            policy,
+            registration: None,
+            jitter_seed: Some(any_number()),
+            cancel: None,
+            clock: SystemClock::default(),
+        }
     }
 }
 
@@ -52,10 +65,17 @@ impl<'a, C> Login<'a, C> {
         self
     }
 
+    /// Draws out the waits after trouble by this seed, or not at all; without this, by a number that differs from sign-in
+    /// to sign-in. See [`DeviceFlow::with_jitter`]; for a test whose times must be exact, `None` is right.
+    pub fn jitter_seed(mut self, seed: Option<u64>) -> Self {
+        self.jitter_seed = seed;
+        self
+    }
+
     /// Paces the sign-in by this clock, so that a test runs a ten-minute sign-in in a moment.
     pub fn clock<D: Clock>(self, clock: D) -> Login<'a, D> {
-        let Self { client, policy, registration, cancel, clock: _ } = self;
-        Login { client, policy, registration, cancel, clock }
+        let Self { client, policy, registration, jitter_seed, cancel, clock: _ } = self;
+        Login { client, policy, registration, jitter_seed, cancel, clock }
     }
 }
 
@@ -80,8 +100,11 @@ impl<C: Clock> Login<'_, C> {
         self,
         mut observer: impl Observer,
     ) -> Result<SignedIn, Box<NotSignedIn<TransportError<ureq::Error>>>> {
-        let Self { client, policy, registration, cancel, clock } = self;
+        let Self { client, policy, registration, jitter_seed, cancel, clock } = self;
         let mut flow = DeviceFlow::new(policy, registration, clock.now());
+        if let Some(seed) = jitter_seed {
+            flow = flow.with_jitter(seed);
+        }
         let transport = client.drive(&mut flow, &clock, cancel.as_ref(), &mut observer);
         flow.into_result(clock.now(), transport)
     }
@@ -91,6 +114,19 @@ impl HttpClient {
     /// Drives a flow to its end, and returns the latest transport error for [`DeviceFlow::into_result`]. The flow
     /// must have been made with this clock's time. A cancelled flow has ended, and cannot be driven on; there is no
     /// transport error then.
+    ///
+    /// ```
+    /// use device_flow_ureq::{Clock, DeviceFlow, Endpoint, HttpClient, SystemClock, UserPrompt};
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+    /// let clock = SystemClock::default();
+    /// let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    /// let mut flow = DeviceFlow::new(policy, None, clock.now());
+    /// let mut person = |prompt: &UserPrompt| server.approve(&prompt.user_code).unwrap();
+    /// let transport = client.drive(&mut flow, &clock, None, &mut person);
+    /// assert_eq!(flow.into_result(clock.now(), transport)?.polls, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn drive(
         &self,
         flow: &mut DeviceFlow,
@@ -98,7 +134,19 @@ impl HttpClient {
         cancel: Option<&Cancel>,
         observer: &mut impl Observer,
     ) -> Option<TransportError<ureq::Error>> {
-        let mut transport = None;
+        let transport = self.drive_on(flow, clock, cancel, observer);
+        events::ended(flow, clock.now());
+        transport
+    }
+
+    fn drive_on(
+        &self,
+        flow: &mut DeviceFlow,
+        clock: &impl Clock,
+        cancel: Option<&Cancel>,
+        observer: &mut impl Observer,
+    ) -> Option<TransportError<ureq::Error>> {
+        let (mut transport, mut attempts) = (None, Attempts::default());
         let never = Cancel::new();
         loop {
             if flow.outcome().is_none() && cancel.is_some_and(Cancel::is_cancelled) {
@@ -109,8 +157,11 @@ impl HttpClient {
             match flow.poll(now) {
                 Action::Send(request, ticket) => {
                     observer.sending(request.operation());
+                    let attempt = attempts.next(flow, request.operation());
+                    let place = Place { phase: Some(flow.phase()), attempt };
                     let timeout = self.timeout_for(flow, now);
-                    let Some((reply, error)) = self.reply(&request, &ticket, timeout, cancel) else {
+                    let replied = self.reply(&request, &ticket, place, timeout, cancel, observer);
+                    let Some((reply, error)) = replied else {
                         flow.cancel();
                         return None;
                     };
@@ -125,9 +176,14 @@ impl HttpClient {
                     let taken = flow.on_reply(ticket, clock.now(), reply);
                     debug_assert_eq!(taken, Ok(()), "this driver answers each ticket once");
                 }
-                Action::Prompt(prompt) => observer.prompt(&prompt),
+                Action::Prompt(prompt) => {
+                    events::prompting(&prompt, flow.phase());
+                    observer.prompt(&prompt);
+                }
                 Action::Wait(until) => {
-                    observer.waiting(&Status::of(flow, now, until));
+                    let status = Status::of(flow, now, until);
+                    events::waiting(&status);
+                    observer.waiting(&status);
                     clock.wait(until.since(now), cancel.unwrap_or(&never));
                 }
                 // The flow comes from another driver, which lost its ticket.
@@ -141,4 +197,9 @@ impl HttpClient {
     fn timeout_for(&self, flow: &DeviceFlow, now: Tick) -> Duration {
         flow.deadline().map_or(self.request_timeout, |deadline| self.request_timeout.min(deadline.since(now)))
     }
+}
+
+/// A number that differs from call to call: the standard library's random keys, put through their hash.
+fn any_number() -> u64 {
+    RandomState::new().hash_one(())
 }

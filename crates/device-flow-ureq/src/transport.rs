@@ -1,11 +1,12 @@
 //! One request over ureq: what was received, and what a failure means.
 
+use std::error::Error as StdError;
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use device_flow::{Failure, Reply, Ticket};
+use device_flow::{Exchange, Failure, Observer, Phase, Reply, Ticket, events};
 use oidc_proto::{Answer, Call, Request};
 use ureq::ResponseExt as _;
 use zeroize::Zeroizing;
@@ -32,25 +33,54 @@ pub(crate) struct Unanswered {
     source: TransportError<ureq::Error>,
 }
 
+/// A request that was sent, and what came of it.
+pub(crate) struct Sent {
+    result: Result<Received, Unanswered>,
+    took: Duration,
+}
+
+impl Sent {
+    fn exchange(&self, request: &Request, attempt: u32) -> Exchange<'_> {
+        match &self.result {
+            Ok(Received { response, broken }) => {
+                Exchange::answered(request.operation(), attempt, self.took, response, broken.is_some())
+            }
+            Err(Unanswered { failure, .. }) => {
+                Exchange::failed(request.operation(), attempt, self.took, *failure)
+            }
+        }
+    }
+}
+
+/// Which request of a flow it is, for those who watch; `phase` is none for a plain call.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) phase: Option<Phase>,
+    pub(crate) attempt: u32,
+}
+
+/// A plain call, which is no part of a flow.
+const PLAIN: Place = Place { phase: None, attempt: 1 };
+
 /// Where a thread leaves the answer to a request. Whoever waits is woken when the thread ends, and finds an answer
 /// even if the thread panicked.
 struct Posted {
-    answer: Arc<Mutex<Option<Result<Received, Unanswered>>>>,
+    answer: Arc<Mutex<Option<Sent>>>,
+    started: Instant,
     waiting: Cancel,
 }
 
 impl Posted {
-    fn lock(&self) -> MutexGuard<'_, Option<Result<Received, Unanswered>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Sent>> {
         self.answer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Posted {
     fn drop(&mut self) {
-        self.lock().get_or_insert(Err(Unanswered {
-            failure: Failure::Unknown,
-            source: ureq::Error::Other("the thread of the request ended without an answer".into()).into(),
-        }));
+        let source = ureq::Error::Other("the thread of the request ended without an answer".into()).into();
+        let result = Err(Unanswered { failure: Failure::Unknown, source });
+        self.lock().get_or_insert(Sent { result, took: self.started.elapsed() });
         self.waiting.wake();
     }
 }
@@ -72,14 +102,14 @@ impl HttpClient {
         decode: impl FnOnce(&Response) -> Answer<T>,
     ) -> Result<T, Error> {
         let transport = |unanswered: Unanswered| Error::transport(unanswered.failure, unanswered.source);
-        let received = self.send(request, self.request_timeout).map_err(transport)?;
+        let received = self.send(request, PLAIN, self.request_timeout).result.map_err(transport)?;
         // A body that broke off is judged by what arrived: it may be whole, and if not, its status still speaks.
         Error::from_answer(decode(&received.response))
     }
 
     /// A document that anybody may have.
     pub(crate) fn fetch(&self, address: http::Uri) -> Result<Response, TransportError<ureq::Error>> {
-        tracing::debug!(uri = %address, "fetching");
+        events::fetching(&address);
         let mut request = http::Request::new(&[][..]);
         *request.uri_mut() = address;
         request
@@ -94,14 +124,17 @@ impl HttpClient {
         &self,
         request: &Request,
         ticket: &Ticket,
+        place: Place,
         timeout: Duration,
         cancel: Option<&Cancel>,
+        observer: &mut impl Observer,
     ) -> Option<(Reply, Option<TransportError<ureq::Error>>)> {
         let sent = match cancel {
-            Some(cancel) => self.send_unless(cancel, request, timeout)?,
-            None => self.send(request, timeout),
+            Some(cancel) => self.send_unless(cancel, request, place, timeout)?,
+            None => self.send(request, place, timeout),
         };
-        Some(match sent {
+        observer.exchanged(&sent.exchange(request, place.attempt));
+        Some(match sent.result {
             Ok(received) => (Reply::decode(ticket, &received.response), received.broken),
             Err(Unanswered { failure, source }) => (Reply::Failed(failure), Some(source)),
         })
@@ -112,40 +145,33 @@ impl HttpClient {
         &self,
         cancel: &Cancel,
         request: &Request,
+        place: Place,
         timeout: Duration,
-    ) -> Option<Result<Received, Unanswered>> {
+    ) -> Option<Sent> {
         let answer = Arc::new(Mutex::new(None));
-        let posted = Posted { answer: Arc::clone(&answer), waiting: cancel.clone() };
+        let posted = Posted { answer: Arc::clone(&answer), started: Instant::now(), waiting: cancel.clone() };
         let (client, lent) = (self.clone(), request.clone());
         let thread = thread::Builder::new().name("device-flow request".to_owned()).spawn(move || {
-            let sent = client.send(&lent, timeout);
+            let sent = client.send(&lent, place, timeout);
             *posted.lock() = Some(sent);
         });
         if thread.is_err() {
             // No thread is to be had; better to be cancelled late than not to sign in.
-            return Some(self.send(request, timeout));
+            return Some(self.send(request, place, timeout));
         }
         cancel.wait_for(|| answer.lock().unwrap_or_else(PoisonError::into_inner).take())
     }
 
     /// Sends a request once.
-    fn send(&self, request: &Request, timeout: Duration) -> Result<Received, Unanswered> {
+    fn send(&self, request: &Request, place: Place, timeout: Duration) -> Sent {
         let started = Instant::now();
-        let operation = request.operation();
-        tracing::debug!(%operation, uri = %request.uri(), "sending");
+        events::sending(request, place.phase, place.attempt);
         let result = self.exchange(request, timeout);
-        let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        match &result {
-            Ok(Received { response, broken }) => {
-                let id = response.headers().get("x-amzn-requestid").and_then(|id| id.to_str().ok());
-                let (status, broken) = (response.status().as_u16(), broken.is_some());
-                tracing::debug!(%operation, status, request_id = id, broken, millis, "received");
-            }
-            Err(Unanswered { failure, source }) => {
-                tracing::debug!(%operation, ?failure, cause = %source, millis, "failed");
-            }
-        }
-        result
+        let sent = Sent { result, took: started.elapsed() };
+        let cause =
+            sent.result.as_ref().err().map(|unanswered| &unanswered.source as &(dyn StdError + 'static));
+        events::exchanged(&sent.exchange(request, place.attempt), place.phase, cause);
+        sent
     }
 
     fn exchange(&self, request: &Request, timeout: Duration) -> Result<Received, Unanswered> {

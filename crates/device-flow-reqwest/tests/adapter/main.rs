@@ -4,6 +4,8 @@
 #[path = "../../../device-flow-ureq/tests/adapter/brought.rs"]
 mod brought;
 mod cancel;
+#[path = "../../../device-flow-ureq/tests/adapter/events.rs"]
+mod events;
 mod hostile;
 #[path = "../../../device-flow-ureq/tests/adapter/oauth.rs"]
 mod oauth;
@@ -22,7 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use device_flow_reqwest::{
-    Clock, Endpoint, HttpClient, HttpClientBuilder, NotSignedIn, Registration, SignedIn, Tick,
+    Clock, Endpoint, HttpClient, HttpClientBuilder, NotSignedIn, Observer, Registration, SignedIn, Tick,
     TransportError, UserPrompt, hardened,
 };
 use oidc_proto::oauth::RevocationRequest;
@@ -125,6 +127,16 @@ fn build_brought_with_tls_settings() -> Vec<(&'static str, String)> {
     let with_bundle = builder().ca_bundle("bundle.pem").build().unwrap_err();
     let with_anything = builder().accept_invalid_certificates(true).build().unwrap_err();
     vec![("ca_bundle", with_bundle.to_string()), ("accept_invalid_certificates", with_anything.to_string())]
+}
+
+/// A whole sign-in at virtual time, without jitter, with an observer.
+fn sign_in_observed(
+    endpoint: &str,
+    observer: impl Observer,
+) -> Result<SignedIn, Box<NotSignedIn<Transport>>> {
+    let client = client(endpoint);
+    let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    block_on(client.login(policy).jitter_seed(None).clock(VirtualClock::default()).run_with(observer))
 }
 
 fn register(endpoint: &str, request: &RegisterClientRequest) -> Result<Registration, CallError> {

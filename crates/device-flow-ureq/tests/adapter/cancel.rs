@@ -1,4 +1,4 @@
-//! Cancelling a blocking sign-in from another thread, at real time.
+//! Cancelling a blocking sign-in from another thread or a signal handler, at real time.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -81,4 +81,78 @@ fn a_sign_in_that_can_be_cancelled_and_is_not_ends_like_any_other() {
     let signed_in = client.login(policy).cancelled_by(&Cancel::new()).run(|_| {}).unwrap();
     assert_eq!(signed_in.polls, 1);
     assert_eq!(stub.connections(), 1);
+}
+
+/// Raises the signal as soon as the sign-in has come this far.
+#[cfg(unix)]
+struct Raises(i32, Operation);
+
+#[cfg(unix)]
+impl Observer for Raises {
+    fn prompt(&mut self, _: &UserPrompt) {
+        if self.1 == Operation::StartDeviceAuthorization {
+            signal_hook::low_level::raise(self.0).unwrap();
+        }
+    }
+
+    fn sending(&mut self, operation: Operation) {
+        if operation == self.1 && operation == Operation::CreateToken {
+            let signal = self.0;
+            thread::spawn(move || {
+                thread::sleep(Duration::from_millis(100));
+                signal_hook::low_level::raise(signal).unwrap();
+            });
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_handler_cancels_a_wait_and_a_request_that_hangs() {
+    use signal_hook::consts::{SIGUSR1, SIGUSR2};
+    // After the prompt comes a wait of five seconds; the answer to the first poll would take fifteen.
+    let cases = [
+        (SIGUSR1, Operation::StartDeviceAuthorization, FirstPoll::AfterInterval, 0),
+        (SIGUSR2, Operation::CreateToken, FirstPoll::Immediately, 1),
+    ];
+    for (signal, during, first_poll, polls) in cases {
+        let stub = Stub::polls([Step::Hang(Duration::from_secs(15))]);
+        let client = HttpClient::new(Endpoint::custom(&stub.endpoint()).unwrap()).unwrap();
+        let cancel = Cancel::new();
+        let registered = signal_hook::flag::register(signal, cancel.flag()).unwrap();
+        let policy = client.policy("https://d-1234567890.awsapps.com/start").with_first_poll(first_poll);
+        let started = Instant::now();
+        let end = client.login(policy).cancelled_by(&cancel).run_with(Raises(signal, during)).unwrap_err();
+        signal_hook::low_level::unregister(registered);
+        assert_eq!((end.outcome.clone(), end.polls), (Outcome::Cancelled, polls));
+        assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    }
+}
+
+#[test]
+fn a_flag_that_is_handed_out_during_a_wait_ends_it_all_the_same() {
+    let cancel = Cancel::new();
+    let waiting = {
+        let cancel = cancel.clone();
+        thread::spawn(move || {
+            let started = Instant::now();
+            cancel.wait(Duration::from_secs(60));
+            started.elapsed()
+        })
+    };
+    thread::sleep(Duration::from_millis(50));
+    cancel.flag().store(true, std::sync::atomic::Ordering::SeqCst);
+    assert!(waiting.join().unwrap() < Duration::from_secs(30));
+    assert!(cancel.is_cancelled());
+}
+
+#[test]
+fn a_wait_that_nobody_cancels_lasts_as_long_as_it_was_told_to_also_with_a_flag() {
+    for with_flag in [false, true] {
+        let cancel = Cancel::new();
+        let _flag = with_flag.then(|| cancel.flag());
+        let started = Instant::now();
+        cancel.wait(Duration::from_millis(120));
+        assert!(started.elapsed() >= Duration::from_millis(120), "{:?}", started.elapsed());
+    }
 }

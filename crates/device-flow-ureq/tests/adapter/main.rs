@@ -2,6 +2,7 @@
 
 mod brought;
 mod cancel;
+mod events;
 mod hostile;
 mod oauth;
 mod scenarios;
@@ -14,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use device_flow_ureq::{
-    Cancel, Clock, Endpoint, HttpClient, NotSignedIn, Registration, SignedIn, Tick, TransportError,
+    Cancel, Clock, Endpoint, HttpClient, NotSignedIn, Observer, Registration, SignedIn, Tick, TransportError,
     UserPrompt,
 };
 use oidc_proto::oauth::RevocationRequest;
@@ -116,6 +117,16 @@ fn build_brought_with_tls_settings() -> Vec<(&'static str, String)> {
     let with_bundle = builder().ca_bundle("bundle.pem").build().unwrap_err();
     let with_anything = builder().accept_invalid_certificates(true).build().unwrap_err();
     vec![("ca_bundle", with_bundle.to_string()), ("accept_invalid_certificates", with_anything.to_string())]
+}
+
+/// A whole sign-in at virtual time, without jitter, with an observer.
+fn sign_in_observed(
+    endpoint: &str,
+    observer: impl Observer,
+) -> Result<SignedIn, Box<NotSignedIn<Transport>>> {
+    let client = client(endpoint);
+    let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    client.login(policy).jitter_seed(None).clock(VirtualClock::default()).run_with(observer)
 }
 
 fn register(endpoint: &str, request: &RegisterClientRequest) -> Result<Registration, CallError> {
