@@ -29,18 +29,21 @@ pub(crate) struct Pace {
     pub(crate) troubles: u32,
     /// When the next request may be sent.
     pub(crate) due: Tick,
+    /// Whether `due` is a second date, because the first was missed.
+    pub(crate) put_off: bool,
 }
 
 impl Pace {
     /// Setting up: nothing has been asked yet, so the first request is due at once.
     pub(crate) const fn setup(now: Tick) -> Self {
-        Self { interval: Duration::ZERO, troubles: 0, due: now }
+        Self { interval: Duration::ZERO, troubles: 0, due: now, put_off: false }
     }
 
     /// Polling, from the moment when the device authorization arrived.
     pub(crate) fn polling(interval: Option<Duration>, first_due_at_once: bool, now: Tick) -> Self {
         let interval = interval.unwrap_or(DeviceAuthorization::DEFAULT_INTERVAL).max(INTERVAL_FLOOR);
-        Self { interval, troubles: 0, due: if first_due_at_once { now } else { now + interval } }
+        let due = if first_due_at_once { now } else { now + interval };
+        Self { interval, troubles: 0, due, put_off: false }
     }
 
     /// The same pace, with nothing due before this time.
@@ -60,7 +63,20 @@ impl Pace {
     /// A verdict at `now`: the next request is due one interval later, and no earlier than the service asks.
     pub(crate) fn after_verdict(&mut self, now: Tick, retry_after: Option<Duration>) {
         self.troubles = 0;
+        self.put_off = false;
         self.due = now + self.interval.max(retry_after.unwrap_or_default());
+    }
+
+    /// The driver is late by more than an interval: something held it up, a queue or a machine that slept, and perhaps
+    /// many others with it. They would all come now.
+    pub(crate) fn is_missed(&self, now: Tick) -> bool {
+        !self.put_off && now.since(self.due) > self.interval
+    }
+
+    /// Puts a missed request off by a part of the interval, once.
+    pub(crate) fn put_off(&mut self, now: Tick, draw: Draw) {
+        self.put_off = true;
+        self.due = now + draw.of(self.interval);
     }
 
     /// `slow_down`: this and all later gaps are five seconds longer (RFC 8628 §3.5). There is no cap.
@@ -83,6 +99,7 @@ impl Pace {
     ) {
         let doublings = self.troubles;
         self.troubles = self.troubles.saturating_add(1);
+        self.put_off = false;
         let first = if self.interval.is_zero() { SETUP_BACKOFF } else { self.interval.saturating_mul(2) };
         let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
         let backoff = first.saturating_mul(factor).min(cap);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use device_flow::{Action, DeviceFlow, Failure, Operation, Reply, Tick};
 
-use crate::scenario::{authorization, pending, policy, registration, secs};
+use crate::scenario::{Scenario, authorization, pending, policy, registration, secs};
 
 const FLOWS: u64 = 200;
 /// The interval of `authorization()`.
@@ -81,5 +81,40 @@ fn no_flow_polls_below_its_floor_or_hurries_in_an_outage() {
             let most = if met_trouble { secs(45) } else { INTERVAL };
             assert!(least <= gap && gap <= most, "flow {flow}: {gap:?} after {:?}", pair[0]);
         }
+    }
+}
+
+/// Flows that have been waiting for their first poll, and whose driver comes this late.
+fn held_up(seed: Option<u64>, late: Duration) -> (DeviceFlow, Tick) {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    if let Some(seed) = seed {
+        scenario.flow = scenario.flow.with_jitter(seed);
+    }
+    let Action::Wait(due) = scenario.flow.poll(scenario.now) else { panic!("the first poll has its time") };
+    (scenario.flow, due + late)
+}
+
+#[test]
+fn polls_that_were_held_up_together_are_spread_over_an_interval_and_put_off_only_once() {
+    let mut seconds = [0; 5];
+    for seed in 0..FLOWS {
+        let (mut flow, now) = held_up(Some(seed), secs(60));
+        let Action::Wait(until) = flow.poll(now) else { continue };
+        let wait = until.since(now);
+        assert!(wait < INTERVAL, "{wait:?}");
+        seconds[usize::try_from(wait.as_secs()).unwrap()] += 1;
+        // Late once more: this time it goes.
+        assert!(matches!(flow.poll(until + secs(60)), Action::Send(..)));
+    }
+    let usual = FLOWS / INTERVAL.as_secs();
+    assert!(seconds.iter().all(|count| *count <= usual * 2), "{seconds:?}");
+    assert!(seconds.iter().sum::<u64>() > FLOWS * 9 / 10, "{seconds:?}");
+}
+
+#[test]
+fn a_late_poll_goes_at_once_without_a_seed_within_an_interval_and_near_the_end_of_the_code() {
+    for (seed, late) in [(None, secs(60)), (Some(1), INTERVAL), (Some(1), secs(600 - 5 - 5))] {
+        let (mut flow, now) = held_up(seed, late);
+        assert!(matches!(flow.poll(now), Action::Send(..)), "{seed:?}, {late:?} late");
     }
 }
