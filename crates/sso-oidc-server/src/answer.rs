@@ -1,6 +1,9 @@
 //! One request, one answer: limits, routing, the headers of every answer, the log line.
 
+use core::future::poll_fn;
+use core::pin::{Pin, pin};
 use core::sync::atomic::Ordering;
+use core::task::Poll;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST};
@@ -15,7 +18,7 @@ use crate::connection::Peer;
 use crate::fault::{Strike, stand_in};
 use crate::record::RecordedRequest;
 use crate::route::{NoRoute, Route, allowed, route};
-use crate::shared::{Shared, entropy};
+use crate::shared::Shared;
 use crate::{api, discovery, page};
 
 const REQUEST_ID: &str = "x-amzn-requestid";
@@ -43,7 +46,7 @@ pub(crate) async fn answer(
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let peer = arrival.peer;
-    let id = request_id();
+    let id = shared.request_ids.next();
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let route = route(&method, &path);
@@ -172,12 +175,18 @@ async fn read(shared: &Shared, body: Incoming) -> Result<Bytes, Fault> {
     if body.size_hint().lower() > limit as u64 {
         return Err(too_long());
     }
-    let reading = Limited::new(body, limit).collect();
-    match tokio::time::timeout(shared.limits.body_timeout, reading).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long()),
-        Ok(Err(_)) => Err(invalid("the request body cannot be read", 400)),
-        Err(_) => Err(invalid("the request body did not arrive in time", 408)),
+    let mut reading = pin!(Limited::new(body, limit).collect());
+    let read = match at_once(reading.as_mut()).await {
+        Poll::Ready(read) => read,
+        Poll::Pending => match tokio::time::timeout(shared.limits.body_timeout, reading).await {
+            Ok(read) => read,
+            Err(_) => return Err(invalid("the request body did not arrive in time", 408)),
+        },
+    };
+    match read {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_long()),
+        Err(_) => Err(invalid("the request body cannot be read", 400)),
     }
 }
 
@@ -190,6 +199,21 @@ fn names_one_host(request: &Request<Incoming>) -> bool {
         (None, _) => request.version() < Version::HTTP_11,
         (Some(_), Some(_)) => false,
     }
+}
+
+/// What comes of a future that needs no waiting. Most bodies arrive with their heads, and a timer that is set for nothing is
+/// a system call for nothing. The later looks are for hyper, which hands a body on only after somebody has asked for it, and its
+/// end only after that.
+async fn at_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+    let mut looks = 0..2;
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Pending if looks.next().is_some() => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+        polled => Poll::Ready(polled),
+    })
+    .await
 }
 
 /// Whether the request is addressed to this server; see [`Shared::answers_to`]. HTTP/1.0 may leave the host out, and
@@ -244,37 +268,5 @@ fn route_name(path: &str) -> &str {
             path
         }
         _ => "unknown",
-    }
-}
-
-/// A fresh id in the shape of a version 4 UUID (RFC 9562 §5.4). Without entropy it is all zeros, which is better than
-/// no answer.
-fn request_id() -> String {
-    let mut bytes = [0u8; 16];
-    let _ = entropy(&mut bytes);
-    let number = u128::from_be_bytes(bytes) & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
-    let hex = format!("{number:032x}");
-    let mut id = String::with_capacity(36);
-    for (i, digit) in hex.chars().enumerate() {
-        if matches!(i, 8 | 12 | 16 | 20) {
-            id.push('-');
-        }
-        id.push(digit);
-    }
-    id
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_request_id_has_the_shape_of_a_version_4_uuid() {
-        let id = request_id();
-        let groups: Vec<usize> = id.split('-').map(str::len).collect();
-        assert_eq!(groups, [8, 4, 4, 4, 12]);
-        assert_eq!(&id[14..15], "4");
-        assert!(matches!(&id[19..20], "8" | "9" | "a" | "b"), "{id}");
-        assert_ne!(id, request_id());
     }
 }

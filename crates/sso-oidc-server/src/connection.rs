@@ -49,8 +49,9 @@ pub(crate) async fn serve(
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
         let seat = Arc::clone(&seat);
+        // Here and not in the future: hyper reads on before it asks the future for the first time.
+        seat.begins();
         async move {
-            seat.begins();
             let response = answer(&shared, peer.into(), request).await;
             seat.ends();
             Ok::<_, Infallible>(response)

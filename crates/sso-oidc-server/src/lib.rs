@@ -89,6 +89,7 @@ mod fault;
 mod handle;
 mod page;
 mod record;
+mod request_id;
 mod route;
 mod seat;
 mod server;

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::fault::Faults;
 use crate::page::CsrfKey;
 use crate::record::Records;
+use crate::request_id::RequestIds;
 use crate::{Approval, Config, Limits, ServeError};
 
 /// What all connections share.
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) remembers: bool,
     pub(crate) connections: AtomicU64,
     pub(crate) requests: AtomicU64,
+    pub(crate) request_ids: RequestIds,
     pub(crate) faults: Faults,
     /// Names that a request may give as its host; `None` for any.
     hosts: Option<Vec<String>>,
@@ -77,6 +79,7 @@ impl Shared {
             remembers: config.remember_requests > 0,
             connections: AtomicU64::new(0),
             requests: AtomicU64::new(0),
+            request_ids: RequestIds::new(),
             faults: Faults::new(config.faults),
             hosts,
             store: Mutex::new(store),

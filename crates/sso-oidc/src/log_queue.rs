@@ -10,6 +10,9 @@ use std::time::Duration;
 
 /// How many bytes wait at most: some thousand lines.
 const ROOM: usize = 256 * 1024;
+/// How long a line may wait for others to be written with it. A busy server is woken for a thousand lines at once, and not
+/// for each.
+const GATHER: Duration = Duration::from_millis(1);
 /// How long the end of the program waits for a reader.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -54,13 +57,17 @@ impl LogQueue {
 impl Write for LogQueue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut state = self.0.state();
+        let is_first = state.waiting.is_empty();
         if state.waiting.len().saturating_add(line.len()) <= ROOM {
             state.waiting.extend_from_slice(line);
         } else {
             state.lost += 1;
         }
         drop(state);
-        self.0.changed.notify_all();
+        if is_first {
+            // Whoever put the line before this one has told the thread already.
+            self.0.changed.notify_all();
+        }
         Ok(line.len())
     }
 
@@ -80,6 +87,11 @@ impl Shared {
             let state =
                 self.changed.wait_while(self.state(), |state| state.waiting.is_empty() && !state.closed);
             let mut state = state.unwrap_or_else(PoisonError::into_inner);
+            if !state.closed {
+                drop(state);
+                thread::sleep(GATHER);
+                state = self.state();
+            }
             if state.waiting.is_empty() {
                 state.done = true;
                 drop(state);
