@@ -197,7 +197,8 @@ impl HttpClient {
         let (parts, body) = answered.into_parts();
 
         let announced = body.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(4096);
-        let mut bytes = Zeroizing::new(Vec::with_capacity(announced.min(MAX_BODY_BYTES)));
+        // One byte more, so that the end is seen without growing.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(announced.min(MAX_BODY_BYTES) + 1));
         let mut reader = body.into_with_config().limit(u64::MAX).reader();
         let broken = read_up_to(&mut reader, &mut bytes, MAX_BODY_BYTES)
             .err()
@@ -206,26 +207,31 @@ impl HttpClient {
     }
 }
 
-/// Reads to the end or to the limit. A longer body is cut there and will not be JSON. The buffer grows by doubling
-/// through a fresh one, so that no unzeroized copy of a token is left behind.
+/// Reads to the end or to the limit. A longer body is cut there and will not be JSON. It is read into its own buffer, which
+/// grows through a fresh one, so that no unzeroized copy of a token is left behind.
 fn read_up_to(reader: &mut impl Read, bytes: &mut Zeroizing<Vec<u8>>, limit: usize) -> io::Result<()> {
-    let mut chunk = Zeroizing::new([0_u8; 4096]);
-    while bytes.len() < limit {
-        let wanted = chunk.len().min(limit - bytes.len());
-        let count = match reader.read(&mut chunk[..wanted]) {
-            Ok(0) => return Ok(()),
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        if bytes.len() + count > bytes.capacity() {
-            let mut larger = Zeroizing::new(Vec::with_capacity((bytes.len() + count) * 2));
+    let mut length = bytes.len();
+    let mut result = Ok(());
+    while length < limit {
+        if length == bytes.capacity() {
+            let mut larger = Zeroizing::new(Vec::with_capacity((length * 2).max(512)));
             larger.extend_from_slice(bytes);
             *bytes = larger;
         }
-        bytes.extend_from_slice(&chunk[..count]);
+        let room = bytes.capacity().min(limit);
+        bytes.resize(room, 0);
+        match reader.read(&mut bytes[length..]) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                result = Err(error);
+                break;
+            }
+        }
     }
-    Ok(())
+    bytes.truncate(length);
+    result
 }
 
 #[cfg(test)]
@@ -237,5 +243,20 @@ mod tests {
         let mut bytes = Zeroizing::new(Vec::new());
         read_up_to(&mut io::repeat(b'x'), &mut bytes, 10_000).unwrap();
         assert_eq!(bytes.len(), 10_000);
+    }
+
+    #[test]
+    fn what_arrived_before_a_body_broke_off_is_kept_whatever_was_announced() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::ConnectionReset.into())
+            }
+        }
+        for announced in [0, 1, 3, 4, 4096] {
+            let mut bytes = Zeroizing::new(Vec::with_capacity(announced));
+            let error = read_up_to(&mut b"abc".chain(Broken), &mut bytes, 10_000).unwrap_err();
+            assert_eq!((error.kind(), bytes.as_slice()), (io::ErrorKind::ConnectionReset, &b"abc"[..]));
+        }
     }
 }
