@@ -2,12 +2,10 @@
 
 use anyhow::{Result, bail};
 
-use crate::instructions;
-use crate::many;
 use crate::shell::Run;
-use crate::workspace;
+use crate::{footprint, instructions, many, serving, workspace};
 
-/// `cargo xtask bench [--instructions | --flows [MOST] | --cancel | --many [N] … | CRATE…]`
+/// `cargo xtask bench [--instructions | --flows [MOST] | --cancel | --many [N] … | --footprint [--build] | --server | CRATE…]`
 pub(crate) fn task(wanted: &[String]) -> Result<()> {
     match wanted {
         [flag] if flag == "--instructions" => return instructions::task(),
@@ -19,6 +17,8 @@ pub(crate) fn task(wanted: &[String]) -> Result<()> {
             let run = Run::cargo().args(["run", "--release", "--package", "device-flow-ureq"]);
             return run.args(["--example", "cancel_latency"]).go();
         }
+        [flag, rest @ ..] if flag == "--footprint" => return footprint::task(rest),
+        [flag] if flag == "--server" => return serving::task(),
         _ => {}
     }
     let metadata = workspace::metadata()?;

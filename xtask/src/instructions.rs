@@ -1,13 +1,14 @@
 //! `cargo xtask bench --instructions`: instructions and allocations of one answer and one poll, here, in the least that
 //! `serde_json` can do, and in the `oauth2` crate, all in one run.
 //!
-//! Instructions are counted by valgrind's callgrind, so the figures are the same on a busy machine and on an idle one.
+//! Instructions are counted by callgrind.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 
+use crate::callgrind::instructions;
 use crate::shell::Run;
 use crate::workspace;
 
@@ -46,7 +47,8 @@ pub(crate) fn task() -> Result<()> {
     let mut measured = BTreeMap::new();
     for (case, [count, bytes]) in &allocations {
         // The difference of two runs leaves out whatever happens once.
-        let each = (instructions(&program, case, 2_000)? - instructions(&program, case, 1_000)?) / 1_000;
+        let each =
+            (instructions(&program, &[case, "2000"])? - instructions(&program, &[case, "1000"])?) / 1_000;
         measured.insert(case.as_str(), each);
         let floor = FLOORS.iter().find(|(name, _)| name == case).and_then(|(_, floor)| measured.get(floor));
         let ratio = floor.map_or_else(String::new, |floor| ratio(each, *floor));
@@ -73,33 +75,9 @@ fn allocations(program: &Path) -> Result<Vec<(String, [u64; 2])>> {
     text.lines().map(row).collect()
 }
 
-fn instructions(program: &Path, case: &str, times: u32) -> Result<u64> {
-    let run = Run::new("valgrind").args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
-    let run = run.arg(program).args([case, &times.to_string()]);
-    let output = run.output().context("valgrind is needed (Debian: apt-get install valgrind)")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    match collected(&said) {
-        Some(count) if output.status.success() => Ok(count),
-        _ => bail!("valgrind failed: {said}"),
-    }
-}
-
-/// `==1== Collected : 12345`
-fn collected(said: &str) -> Option<u64> {
-    let (_, rest) = said.split_once("Collected : ")?;
-    rest.split_whitespace().next()?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_count_is_read_from_what_valgrind_says() {
-        assert_eq!(collected("==7== Events    : Ir\n==7== Collected : 1234567\n==7==\n"), Some(1_234_567));
-        assert_eq!(collected("==7== Collected : \n"), None);
-        assert_eq!(collected(""), None);
-    }
 
     #[test]
     fn a_ratio_has_two_places() {

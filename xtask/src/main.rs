@@ -4,11 +4,13 @@
 //! crate to compile first.
 
 mod bench;
+mod callgrind;
 mod clock_ban;
 mod demo;
 mod deny;
 mod examples;
 mod explore;
+mod footprint;
 mod fuzz;
 mod instructions;
 mod interop;
@@ -16,6 +18,7 @@ mod many;
 mod peers;
 mod public_api;
 mod server;
+mod serving;
 mod shell;
 mod simulate;
 mod steps;
@@ -95,8 +98,8 @@ pub(crate) const TASKS: &[Task] = &[
     },
     Task {
         name: "bench",
-        flags: "[--instructions|--flows|--cancel|--many] [CRATE]…",
-        about: "run the benchmarks; --instructions counts instructions and allocations beside peers, --flows runs up to a million sign-ins side by side, --cancel and --many measure the adapters",
+        flags: "[--instructions|--flows|--cancel|--many|--footprint|--server] [CRATE]…",
+        about: "run the benchmarks; --instructions counts instructions and allocations beside peers, --flows runs up to a million sign-ins side by side, --cancel and --many measure the adapters, --footprint whole programs beside peers, --server the server",
         run: bench::task,
     },
     Task { name: "help", flags: "", about: "this list", run: help },

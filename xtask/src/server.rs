@@ -35,8 +35,13 @@ impl Server {
     pub(crate) fn start(profile: Profile, args: &[&str]) -> Result<Self> {
         let mut serve = Command::new(program(profile, "sso-oidc")?);
         serve.arg("serve").args(args);
-        serve.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let child = serve.spawn().context("cannot start the server")?;
+        Self::of(serve)
+    }
+
+    /// Any server that says `listening on URL` when it does.
+    pub(crate) fn of(mut command: Command) -> Result<Self> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let child = command.spawn().context("cannot start the server")?;
         let mut server = Self { child, endpoint: String::new() };
         let mut line = String::new();
         BufReader::new(server.child.stdout.take().context("the server's output")?).read_line(&mut line)?;

@@ -1,0 +1,37 @@
+//! Instructions that a program executes, counted by valgrind's callgrind: the same on a busy machine and on an idle one.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::shell::Run;
+
+/// Instructions of one run, which must succeed.
+pub(crate) fn instructions(program: &Path, arguments: &[&str]) -> Result<u64> {
+    let run = Run::new("valgrind").args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+    let output = run.arg(program).args(arguments).output();
+    let output = output.context("valgrind is needed (Debian: apt-get install valgrind)")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    match collected(&said) {
+        Some(count) if output.status.success() => Ok(count),
+        _ => bail!("valgrind failed: {said}"),
+    }
+}
+
+/// `==1== Collected : 12345`
+fn collected(said: &str) -> Option<u64> {
+    let (_, rest) = said.split_once("Collected : ")?;
+    rest.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_count_is_read_from_what_valgrind_says() {
+        assert_eq!(collected("==7== Events    : Ir\n==7== Collected : 1234567\n==7==\n"), Some(1_234_567));
+        assert_eq!(collected("==7== Collected : \n"), None);
+        assert_eq!(collected(""), None);
+    }
+}

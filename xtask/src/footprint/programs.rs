@@ -1,0 +1,163 @@
+//! The programs that are measured, and the measures that are taken of a program.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::shell::Run;
+use crate::{callgrind, workspace};
+
+/// One program that signs in.
+pub(crate) struct Program {
+    /// Its folder in `xtask/peers/footprint/`.
+    package: &'static str,
+    pub(crate) shown: &'static str,
+    /// A variable that makes it another one.
+    environment: Option<(&'static str, &'static str)>,
+}
+
+const fn program(package: &'static str, shown: &'static str) -> Program {
+    Program { package, shown, environment: None }
+}
+
+/// What each of ours is measured against stands before it.
+pub(crate) const ALL: &[Program] = &[
+    program("hand-ureq", "by hand over ureq 3"),
+    program("ours-ureq", "`device-flow-ureq`"),
+    program("oauth2-ureq", "`oauth2` over ureq 2"),
+    program("hand-reqwest", "by hand over reqwest 0.13, roots compiled in"),
+    Program {
+        environment: Some(("SYSTEM_ROOTS", "1")),
+        ..program("hand-reqwest", "the same, the system's roots")
+    },
+    program("ours-reqwest", "`device-flow-reqwest`"),
+    program("oauth2-reqwest", "`oauth2` over reqwest 0.12"),
+    program("aws-sdk", "`aws-sdk-ssooidc`"),
+];
+
+/// Builds them all.
+pub(super) fn build() -> Result<()> {
+    let target = workspace::target_dir()?.join("peers");
+    for package in ALL.iter().map(|program| program.package).collect::<BTreeSet<_>>() {
+        let build = Run::cargo().args(["build", "--quiet", "--release", "--locked", "--manifest-path"]);
+        build.arg(manifest(package)).env("CARGO_TARGET_DIR", &target).go()?;
+    }
+    Ok(())
+}
+
+/// The least and the median of the processor time of a sign-in of each, taken in turn.
+pub(super) fn cpu(rounds: u32, endpoint: &str) -> Result<Vec<[u64; 2]>> {
+    let mut run = meter(rounds);
+    for program in ALL {
+        run = run.arg("--");
+        if let Some((name, value)) = program.environment {
+            run = run.arg(format!("{name}={value}"));
+        }
+        run = run.arg(program.binary()?).arg(endpoint);
+    }
+    metered(run)
+}
+
+fn meter(rounds: u32) -> Run {
+    let script = workspace::root().join("xtask/peers/footprint/cpu.py");
+    Run::new("python3").arg(script).arg(rounds.to_string())
+}
+
+fn metered(run: Run) -> Result<Vec<[u64; 2]>> {
+    let output = run.output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let row = |line: &str| {
+        let (least, median) = line.split_once(' ').context("two numbers")?;
+        Ok([least.parse()?, median.parse()?])
+    };
+    String::from_utf8(output.stdout)?.lines().map(row).collect()
+}
+
+fn manifest(package: &str) -> PathBuf {
+    workspace::root().join("xtask/peers/footprint").join(package).join("Cargo.toml")
+}
+
+impl Program {
+    fn name(&self) -> String {
+        format!("footprint-{}{}", self.package, std::env::consts::EXE_SUFFIX)
+    }
+
+    fn binary(&self) -> Result<PathBuf> {
+        Ok(workspace::target_dir()?.join("peers/release").join(self.name()))
+    }
+
+    /// One sign-in.
+    pub(super) fn run(&self, endpoint: &str, client: &[&str]) -> Result<()> {
+        let mut run = Run::new(self.binary()?).arg(endpoint).args(client);
+        if let Some((name, value)) = self.environment {
+            run = run.env(name, value);
+        }
+        let output = run.output()?;
+        ensure!(output.status.success(), "{}: {}", self.shown, String::from_utf8_lossy(&output.stderr));
+        Ok(())
+    }
+
+    /// Instructions of one sign-in.
+    pub(super) fn instructions(&self, endpoint: &str) -> Result<u64> {
+        callgrind::instructions(&self.binary()?, &[endpoint])
+    }
+
+    /// The program without symbols.
+    pub(super) fn binary_bytes(&self) -> Result<u64> {
+        Ok(fs::metadata(self.binary()?)?.len())
+    }
+
+    /// The crates that a build for this machine compiles beside the program itself, procedural macros among them.
+    pub(super) fn crates(&self) -> Result<usize> {
+        let tree = Run::cargo().args(["tree", "--locked", "--edges", "normal", "--prefix", "none"]);
+        let tree =
+            tree.args(["--format", "{p}", "--no-dedupe", "--manifest-path"]).arg(manifest(self.package));
+        let output = tree.output()?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout)?;
+        Ok(crates_in(&text) - 1)
+    }
+
+    /// Processor seconds of a build into an empty directory.
+    pub(super) fn cold_build_seconds(&self) -> Result<u64> {
+        let target = workspace::target_dir()?.join("footprint-cold");
+        if target.exists() {
+            fs::remove_dir_all(&target)?;
+        }
+        let manifest = manifest(self.package);
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let target_dir = format!("CARGO_TARGET_DIR={}", target.display());
+        let run = meter(1).args(["--", &target_dir]).arg(cargo);
+        let run = run.args(["build", "--quiet", "--release", "--locked", "--manifest-path"]).arg(manifest);
+        let took = metered(run)?;
+        fs::remove_dir_all(&target)?;
+        Ok(took.first().context("one command, one line")?[0] / 1_000_000)
+    }
+}
+
+/// How many different crates a `cargo tree` lists.
+fn crates_in(tree: &str) -> usize {
+    let name = |line: &str| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
+    tree.lines().filter(|line| !line.is_empty()).map(name).collect::<BTreeSet<_>>().len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crate_counts_once_for_each_of_its_versions() {
+        let tree =
+            "root v0.1.0 (/x)\nsyn v2.0.0\nsyn v3.0.0\nserde_derive v1.0.0 (proc-macro)\nsyn v3.0.0\n\n";
+        assert_eq!(crates_in(tree), 4);
+    }
+
+    #[test]
+    fn every_program_has_its_own_lock_file() {
+        for program in ALL {
+            assert!(manifest(program.package).with_file_name("Cargo.lock").exists(), "{}", program.package);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The table of what was measured: on the screen, in a file, and in the README, which must say what the file says.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use anyhow::{Context as _, Result};
+
+use super::Measured;
+use crate::workspace;
+
+/// The table as it was last measured. `cargo xtask tidy` compares the README's with it.
+pub(crate) const FILE: &str = "xtask/peers/footprint/table.md";
+
+/// The table, in the form that the README has it.
+pub(super) fn markdown(rows: &[Measured]) -> String {
+    let mut text = String::from(
+        "| a sign-in | CPU, ms | instructions a poll | bytes a poll | connections | binary, MB | crates | cold build, CPU s |\n\
+         |---|---|---|---|---|---|---|---|\n",
+    );
+    for row in rows {
+        let build = row.build_seconds.map_or_else(|| "?".to_owned(), |seconds| seconds.to_string());
+        let _ = writeln!(
+            text,
+            "| {} | {}.{:02} | {} k | {} | {} | {}.{:02} | {} | {build} |",
+            row.shown,
+            row.cpu[0] / 1000,
+            row.cpu[0] % 1000 / 10,
+            (row.instructions_a_poll + 500) / 1000,
+            row.bytes_a_poll,
+            row.connections,
+            row.binary_bytes / 1_000_000,
+            row.binary_bytes % 1_000_000 / 10_000,
+            row.crates,
+        );
+    }
+    text
+}
+
+/// Each of ours beside what it is measured against.
+pub(super) fn targets(rows: &[Measured]) {
+    let row = |name: &str| rows.iter().find(|row| row.shown.contains(name));
+    let Some(sdk) = row("aws-sdk") else { return };
+    for (ours, hand) in [("device-flow-ureq", "over ureq 3"), ("device-flow-reqwest", "compiled in")] {
+        let (Some(ours), Some(hand)) = (row(ours), row(hand)) else { continue };
+        println!("\n{} beside {}", ours.shown, hand.shown);
+        ratio("CPU of a sign-in, least", ours.cpu[0], hand.cpu[0], 105);
+        ratio("CPU of a sign-in, median", ours.cpu[1], hand.cpu[1], 105);
+        ratio("CPU of a sign-in beside the AWS SDK", ours.cpu[0], sdk.cpu[0], 30);
+        ratio("instructions a poll", ours.instructions_a_poll, hand.instructions_a_poll, 105);
+        ratio("binary", ours.binary_bytes, hand.binary_bytes, 110);
+        if let (Some(ours), Some(sdk)) = (ours.build_seconds, sdk.build_seconds) {
+            ratio("cold build beside the AWS SDK", ours, sdk, 33);
+        }
+    }
+}
+
+fn ratio(what: &str, ours: u64, other: u64, target: u64) {
+    let percent = ours * 100 / other.max(1);
+    let verdict = if percent <= target { "" } else { "   MISSED" };
+    println!(
+        "  {what:<38}{:>5}.{:02}   (target {}.{:02}){verdict}",
+        percent / 100,
+        percent % 100,
+        target / 100,
+        target % 100
+    );
+}
+
+/// Writes the table where the README takes it from.
+pub(super) fn write(rows: &[Measured]) -> Result<()> {
+    let file = workspace::root().join(FILE);
+    fs::write(&file, markdown(rows)).with_context(|| FILE.to_owned())?;
+    println!("\nwritten to {FILE}; the README quotes it");
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! `cargo xtask bench --server`: what a pending poll costs `serve` beside a bare hyper handler that answers the same bytes;
+//! what a million devices that wait cost in memory and in time; how soon the server answers, and what it holds when idle.
+//!
+//! Servers run on one processor, the load on another. What counts is the processor time of an answer, the least of several
+//! rounds taken in turn: with one processor to itself a server gives one answer in that time. Linux alone says it.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::server::{Profile, Server, program};
+use crate::shell::Run;
+use crate::workspace;
+
+const ROUNDS: u32 = 6;
+const SECONDS: &str = "2";
+const CONNECTIONS: &str = "16";
+/// Room for them, and for the few that a round adds.
+const ROOM: &str = "1200000";
+const SIZES: [u64; 4] = [1_000, 10_000, 100_000, 1_000_000];
+const STARTS: u32 = 20;
+
+/// `cargo xtask bench --server`
+pub(crate) fn task() -> Result<()> {
+    Run::cargo().args(["build", "--quiet", "--release", "--package", "sso-oidc"]).go()?;
+    let manifest = workspace::root().join("xtask/peers/server/Cargo.toml");
+    let target = workspace::target_dir()?.join("peers");
+    let build =
+        Run::cargo().args(["build", "--quiet", "--release", "--locked", "--manifest-path"]).arg(manifest);
+    build.env("CARGO_TARGET_DIR", &target).go()?;
+    let peers = target.join("release/peers-server");
+    start_and_idle(&peers)?;
+    beside_bare_hyper(&peers)?;
+    devices(&peers)
+}
+
+fn start_and_idle(peers: &Path) -> Result<()> {
+    let mut least = Duration::MAX;
+    for _ in 0..STARTS {
+        let begun = Instant::now();
+        let served = serve(&["--slow-down", "off"])?;
+        ask_health(served.endpoint())?;
+        least = least.min(begun.elapsed());
+    }
+    println!(
+        "start to first answer: {:.1} ms, the least of {STARTS} (target: 10)",
+        least.as_secs_f64() * 1e3
+    );
+    let served = serve(&["--slow-down", "off"])?;
+    run(peers, &["answer", served.endpoint()])?;
+    println!(
+        "idle after a sign-in began: {:.1} MiB (target: 8)",
+        resident(served.id())? as f64 / 1024.0 / 1024.0
+    );
+    Ok(())
+}
+
+fn beside_bare_hyper(peers: &Path) -> Result<()> {
+    let served = serve(&["--slow-down", "off"])?;
+    let room = Server::of(pinned(peers, &["room", ROOM]))?;
+    let answer = workspace::target_dir()?.join("pending-answer");
+    fs::write(&answer, run(peers, &["answer", served.endpoint()])?)?;
+    let answer = answer.to_str().context("a path in UTF-8")?;
+    let bare = Server::of(pinned(peers, &["bare", answer]))?;
+    let mut least = [f64::MAX; 3];
+    for _ in 0..ROUNDS {
+        let took = [
+            polls(peers, &bare, "blind", "0")?,
+            polls(peers, &room, "load", "1000")?,
+            polls(peers, &served, "load", "1000")?,
+        ];
+        least = std::array::from_fn(|at| least[at].min(took[at]));
+    }
+    println!("\nprocessor time of a pending poll, {CONNECTIONS} connections, the least of {ROUNDS} rounds");
+    for (what, took) in
+        ["bare hyper", "our server, no log", "serve, its log to nowhere"].into_iter().zip(least)
+    {
+        println!("  {what:<28}{took:>7.2} us{:>8.2} of bare hyper's rate (target: 0.85)", least[0] / took);
+    }
+    Ok(())
+}
+
+fn devices(peers: &Path) -> Result<()> {
+    println!("\n  devices held    bytes each    a poll, us");
+    for size in SIZES {
+        let server = Server::of(pinned(peers, &["room", ROOM]))?;
+        run(peers, &["answer", server.endpoint()])?;
+        let before = resident(server.id())?;
+        let poll = polls(peers, &server, "load", &size.to_string())?;
+        // The buffers of the connections count too, which only a million devices make small.
+        let each = resident(server.id())?.saturating_sub(before) / size;
+        println!("{size:>14}{each:>14}{poll:>14.2}");
+    }
+    println!("  (target: 1000 bytes each at a million, and a flat cost)");
+    Ok(())
+}
+
+/// Microseconds of the server's processor time for one answer.
+fn polls(peers: &Path, server: &Server, what: &str, devices: &str) -> Result<f64> {
+    let id = server.id().to_string();
+    let printed = run(peers, &[what, server.endpoint(), &id, CONNECTIONS, SECONDS, devices])?;
+    String::from_utf8(printed)?.trim_end().parse().context("microseconds")
+}
+
+/// `GET /health`, which must be answered.
+fn ask_health(endpoint: &str) -> Result<()> {
+    let mut stream = TcpStream::connect(endpoint.trim_start_matches("http://"))?;
+    stream.write_all(b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    ensure!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    Ok(())
+}
+
+/// Bytes of memory that the process holds.
+fn resident(id: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{id}/status"))?;
+    let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+    Ok(kilobytes.context("VmRSS")?.parse::<u64>()? * 1024)
+}
+
+fn serve(flags: &[&str]) -> Result<Server> {
+    let program = program(Profile::Release, "sso-oidc")?;
+    let mut command = pinned(&program, &["serve", "--listen", "127.0.0.1:0"]);
+    command.args(flags);
+    Server::of(command)
+}
+
+/// A command on the servers' processor.
+fn pinned(program: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["-c", "0"]).arg(program).args(arguments);
+    command
+}
+
+/// What a program of the peers prints.
+fn run(peers: &Path, arguments: &[&str]) -> Result<Vec<u8>> {
+    let output = Run::new("taskset").args(["-c", "1"]).arg(peers).args(arguments).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(output.stdout)
+}
