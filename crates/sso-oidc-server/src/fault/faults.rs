@@ -103,7 +103,10 @@ impl Faults {
 
     /// Whether the port is to be closed, and when that changes.
     pub(crate) fn watch_port(&self) -> watch::Receiver<bool> {
-        self.close.subscribe()
+        let mut close = self.close.subscribe();
+        // What was said before anybody listened counts as well: a server may relent before it serves.
+        close.mark_changed();
+        close
     }
 
     /// The port is now closed, or open.
