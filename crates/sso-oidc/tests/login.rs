@@ -126,7 +126,7 @@ fn a_test_server_does_not_replace_the_real_services_token_unasked() {
     let sent = server.requests().len();
     for more in [&[][..], &["--if-needed"]] {
         let stderr = program.run(&with(more)).fails(253);
-        assert!(stderr.contains("it came from the service itself") && stderr.contains("--force"), "{stderr}");
+        assert!(stderr.contains("does not say where it came from") && stderr.contains("--force"), "{stderr}");
     }
     assert_eq!(server.requests().len(), sent);
     program.run(&with(&["--no-cache", "--show-token"])).ok();
@@ -140,6 +140,38 @@ fn a_test_server_does_not_replace_the_real_services_token_unasked() {
     std::fs::write(&file, real.to_string()).unwrap();
     program.run(&with(&["--force"])).ok();
     assert!(std::fs::read_to_string(&file).unwrap().contains(server.endpoint()));
+}
+
+#[test]
+fn an_endpoint_is_the_same_however_it_is_spelled_and_the_regions_own_is_not_custom_when_it_is_named() {
+    let server = server(Approval::Auto);
+    let program = program(server.endpoint());
+    program.run(&LOGIN).ok();
+    let file = token_file(&program);
+    let mut token: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    let sent = server.requests().len();
+    for (written, named, is_same) in [
+        (None, "https://oidc.eu-west-1.amazonaws.com", true),
+        (None, "https://OIDC.eu-west-1.amazonaws.com:443/", true),
+        (None, "https://oidc-fips.eu-west-1.amazonaws.com", true),
+        (None, "https://oidc.eu-west-1.api.aws", true),
+        (None, "https://oidc.eu-west-2.amazonaws.com", false),
+        (None, "https://oidc.eu-west-1.amazonaws.com/aws", false),
+        (Some("https://proxy.example"), "https://PROXY.example:443/", true),
+        (Some("https://proxy.example"), "https://proxy.example:8443", false),
+    ] {
+        token.as_object_mut().unwrap().remove("endpointUrl");
+        if let Some(url) = written {
+            token["endpointUrl"] = url.into();
+        }
+        std::fs::write(&file, token.to_string()).unwrap();
+        // None of these sends anything: the token is good, or not to be replaced.
+        let run = program.run(&[&LOGIN[..], &["--if-needed", "--endpoint-url", named]].concat());
+        let (code, said) = if is_same { (0, "Already signed in") } else { (253, "--force") };
+        assert!(run.code == Some(code) && run.stderr.contains(said), "{named}: {run:?}");
+    }
+    assert_eq!(server.requests().len(), sent);
 }
 
 #[test]

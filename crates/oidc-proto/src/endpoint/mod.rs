@@ -17,6 +17,16 @@ pub use self::partition::{Partition, Service, Variant};
 ///
 /// HTTPS is required except for loopback addresses, because every request carries secrets (RFC 8628 §3.1);
 /// [`Endpoint::allow_insecure_http`] is the explicit way out.
+///
+/// Endpoints are equal if requests go to the same places, however these are spelled: the case of the host, a port that
+/// the scheme has anyway and a slash at the end of a base URL do not count.
+///
+/// ```
+/// use oidc_proto::Endpoint;
+///
+/// assert_eq!(Endpoint::custom("https://OIDC.eu-west-1.amazonaws.com:443/")?, Endpoint::for_region("eu-west-1")?);
+/// # Ok::<(), oidc_proto::EndpointError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint(Urls);
 
@@ -258,6 +268,27 @@ mod tests {
         {
             assert!(matches!(Endpoint::custom(url), Err(EndpointError::NotAUrl(_))), "{url}");
         }
+    }
+
+    #[test]
+    fn endpoints_are_equal_if_requests_go_to_the_same_place() {
+        let endpoint = |url| Endpoint::allow_insecure_http(url).unwrap();
+        let proxy = endpoint("https://proxy.example/");
+        for same in ["https://PROXY.example:443", "HTTPS://proxy.example:", "https://proxy.example:0443/"] {
+            assert_eq!(endpoint(same), proxy, "{same}");
+        }
+        for other in [
+            "http://proxy.example",
+            "http://proxy.example:443",
+            "https://proxy.example:80",
+            "https://proxy.example:8443",
+            "https://proxy.example/aws",
+            "https://proxy.example.org",
+        ] {
+            assert_ne!(endpoint(other), proxy, "{other}");
+        }
+        assert_eq!(endpoint("http://[::1]"), endpoint("http://[::1]:80"));
+        assert_ne!(endpoint("https://a.example/Aws"), endpoint("https://a.example/aws"), "a path has a case");
     }
 
     #[test]

@@ -7,8 +7,9 @@ use http::uri::{Authority, Parts, PathAndQuery, Scheme, Uri};
 
 use super::EndpointError;
 
-/// An absolute `http` or `https` URL without user name and fragment.
-#[derive(Clone, PartialEq, Eq)]
+/// An absolute `http` or `https` URL without user name and fragment. Two are equal if they lead to the same place
+/// (RFC 3986 §6.2.2.1, §6.2.3): the case of the host and a port that the scheme has anyway do not count.
+#[derive(Clone)]
 pub(super) struct Url {
     scheme: Scheme,
     authority: Authority,
@@ -69,6 +70,16 @@ impl Url {
         self.authority.host()
     }
 
+    /// The port that is connected to, or what stands in its place and is none.
+    fn port(&self) -> Result<u16, &str> {
+        let written = self.authority.as_str().strip_prefix(self.host()).unwrap_or_default();
+        match written.trim_start_matches(':') {
+            "" if self.is_https() => Ok(443),
+            "" => Ok(80),
+            port => port.parse().map_err(|_| port),
+        }
+    }
+
     /// `localhost`, 127.0.0.0/8 or `[::1]`, by name alone.
     pub(super) fn is_loopback(&self) -> bool {
         let host = self.authority.host();
@@ -102,6 +113,17 @@ impl Url {
         Uri::from_parts(parts).unwrap_or_default()
     }
 }
+
+impl PartialEq for Url {
+    fn eq(&self, other: &Self) -> bool {
+        self.scheme == other.scheme
+            && self.host().eq_ignore_ascii_case(other.host())
+            && self.port() == other.port()
+            && self.path == other.path
+    }
+}
+
+impl Eq for Url {}
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

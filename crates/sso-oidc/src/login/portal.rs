@@ -1,6 +1,6 @@
 //! Which portal to sign in to: from the flags, a session, or the profile.
 
-use oidc_proto::{Endpoint, Service};
+use oidc_proto::{Endpoint, Service, Variant};
 use sso_cache::{Identity, SsoSettings};
 
 use super::LoginArgs;
@@ -21,8 +21,20 @@ pub(super) struct Portal {
 /// Where a portal's service is.
 pub(super) struct Place {
     pub(super) endpoint: Endpoint,
-    /// It is not the region's own, as AWS runs it.
+    /// It is not the region's own, as AWS runs it, in any of its variants.
     pub(super) is_custom: bool,
+}
+
+impl Place {
+    /// An endpoint that somebody named: it may be the region's own all the same.
+    fn named(endpoint: Endpoint, region: &str) -> Self {
+        let variants = [(false, false), (true, false), (false, true), (true, true)];
+        let is_own = variants.into_iter().any(|(fips, dual_stack)| {
+            Endpoint::regional(Service::SsoOidc, region, Variant::new(fips, dual_stack)).as_ref()
+                == Ok(&endpoint)
+        });
+        Self { endpoint, is_custom: !is_own }
+    }
 }
 
 impl Portal {
@@ -91,7 +103,7 @@ impl Portal {
     /// A configuration failure: the endpoint or the region cannot be used.
     pub(super) fn place(&self, settings: &Settings) -> Result<Place, Failure> {
         if settings.endpoint_url()?.is_some() {
-            return Ok(Place { endpoint: settings.endpoint()?, is_custom: true });
+            return Ok(Place::named(settings.endpoint()?, &self.region));
         }
         let endpoint = Endpoint::regional(Service::SsoOidc, &self.region, settings.variant()?);
         Ok(Place { endpoint: endpoint.map_err(Failure::config)?, is_custom: false })

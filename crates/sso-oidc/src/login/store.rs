@@ -29,6 +29,7 @@ pub(super) struct Store {
     region: String,
     scopes: Vec<String>,
     needed_scopes: Vec<String>,
+    endpoint: Endpoint,
     /// The endpoint, if it is not the region's own.
     endpoint_url: Option<String>,
     /// Held from before the sign-in to after the token is stored.
@@ -73,6 +74,7 @@ impl Store {
         Ok(Self {
             cache: Cache::at(Cache::default_dir(&home)),
             key: key.with_endpoint_url(endpoint_url.clone()),
+            endpoint: place.endpoint.clone(),
             endpoint_url,
             identity: portal.identity.clone(),
             start_url: portal.start_url.clone(),
@@ -155,16 +157,29 @@ impl Store {
             .endpoint_url
             .as_ref()
             .is_some_and(|url| Endpoint::custom(url).is_ok_and(|endpoint| endpoint.is_loopback()));
-        if !is_of_use || is_of_a_test || token.endpoint_url.as_ref() == Some(endpoint_url) {
+        if !is_of_use || is_of_a_test || self.is_from_here(&token) {
             return Ok(());
         }
-        let origin = token.endpoint_url.as_deref().unwrap_or("the service itself");
+        let origin = match &token.endpoint_url {
+            Some(origin) => format!("it came from {origin}, not from {endpoint_url}"),
+            None => format!(
+                "it does not say where it came from (AWS's tools never write that), so it may not be from {endpoint_url}"
+            ),
+        };
         Err(Failure::config(format_args!(
-            "The stored token for {} is still of use; it came from {origin}, not from {endpoint_url}",
+            "The stored token for {} is still of use; {origin}",
             self.identity.as_str()
         ))
         .with_detail(format_args!("It is in {}.", self.cache.path(&self.identity.file_name()).display()))
         .with_hint("--force replaces it; --no-cache --show-token signs in without the cache, another HOME with an empty one"))
+    }
+
+    /// Whether the token says that it came from this endpoint; one that says nothing counts as the region's own.
+    fn is_from_here(&self, token: &CachedToken) -> bool {
+        match &token.endpoint_url {
+            None => self.endpoint_url.is_none(),
+            Some(url) => Endpoint::allow_insecure_http(url).is_ok_and(|from| from == self.endpoint),
+        }
     }
 
     /// The stored token, if it is good for a while and for what was asked for: a token for another portal under the same
@@ -172,7 +187,7 @@ impl Store {
     fn good_token(&self) -> Option<CachedToken> {
         let token = self.ignoring_corrupt(self.cache.token(&self.identity))?;
         let fits = token.start_url.as_deref().is_none_or(|url| url == self.start_url)
-            && token.endpoint_url == self.endpoint_url
+            && self.is_from_here(&token)
             && token.usable_at(now(), MARGIN)
             && self.has_needed_scopes(&token);
         fits.then_some(token)
