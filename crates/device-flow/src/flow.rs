@@ -121,7 +121,7 @@ impl DeviceFlow {
     /// The same flow with its waits after trouble drawn out at random, each by up to half of it and by no more than
     /// [`Policy::max_backoff`]; none is shortened. Flows that an outage cut off together then do not come back together.
     /// Waits after a verdict stay as they are. A poll that comes late by more than an interval, because its driver was held
-    /// up and perhaps many others with it, is put off once by a random part of an interval.
+    /// up and perhaps many others with it, is put off by a random part of an interval, and of twice that if it is late again.
     ///
     /// The machine draws nothing by itself: the seed is any number that differs from flow to flow. It is not saved with a
     /// flow; a resumed one gets another.
@@ -157,8 +157,10 @@ impl DeviceFlow {
             }
             State::Poll(session) => {
                 // Not if the code would die meanwhile.
-                if session.pace.is_missed(now) && now + session.interval() < session.deadline {
-                    session.pace.put_off(now, self.jitter.draw());
+                if let Some(time) = session.pace.missed_by(now, self.policy.max_backoff)
+                    && now + time < session.deadline
+                {
+                    session.pace.put_off(now, time, self.jitter.draw());
                 }
                 if now < session.due() {
                     return Action::Wait(session.due().min(session.deadline));

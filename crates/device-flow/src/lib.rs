@@ -138,7 +138,7 @@
 //!   is reset by any verdict, and never undercuts that floor.
 //! * Waits after trouble are drawn out at random where the driver gives a seed ([`DeviceFlow::with_jitter`]), so that
 //!   many flows do not come back all at once after an outage; none is shortened. A poll that is late by more than an interval
-//!   is put off once, for the same reason.
+//!   is put off, for the same reason.
 //! * Waits are counted from when a reply arrived, so a suspended machine causes no burst; time that goes backwards is
 //!   read as the latest seen; all arithmetic saturates.
 //! * A device code is single-use. If an answer was lost after the request may have been seen, and the service then

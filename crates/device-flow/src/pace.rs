@@ -16,6 +16,9 @@ pub(crate) const SLOW_DOWN_STEP: Duration = Duration::from_secs(5);
 /// The first wait after trouble while setting up, doubled by each further one.
 const SETUP_BACKOFF: Duration = Duration::from_secs(1);
 
+/// How often one request is put off at the most because it was missed.
+const MOST_MISSED: u8 = 8;
+
 /// The pace of one kind of request.
 ///
 /// Two things are kept apart. The *floor* is the service's word: its interval, five seconds more for each
@@ -29,21 +32,21 @@ pub(crate) struct Pace {
     pub(crate) troubles: u32,
     /// When the next request may be sent.
     pub(crate) due: Tick,
-    /// Whether `due` is a second date, because the first was missed.
-    pub(crate) put_off: bool,
+    /// How often `due` was missed and put off since the last reply.
+    pub(crate) missed: u8,
 }
 
 impl Pace {
     /// Setting up: nothing has been asked yet, so the first request is due at once.
     pub(crate) const fn setup(now: Tick) -> Self {
-        Self { interval: Duration::ZERO, troubles: 0, due: now, put_off: false }
+        Self { interval: Duration::ZERO, troubles: 0, due: now, missed: 0 }
     }
 
     /// Polling, from the moment when the device authorization arrived.
     pub(crate) fn polling(interval: Option<Duration>, first_due_at_once: bool, now: Tick) -> Self {
         let interval = interval.unwrap_or(DeviceAuthorization::DEFAULT_INTERVAL).max(INTERVAL_FLOOR);
         let due = if first_due_at_once { now } else { now + interval };
-        Self { interval, troubles: 0, due, put_off: false }
+        Self { interval, troubles: 0, due, missed: 0 }
     }
 
     /// The same pace, with nothing due before this time.
@@ -63,20 +66,22 @@ impl Pace {
     /// A verdict at `now`: the next request is due one interval later, and no earlier than the service asks.
     pub(crate) fn after_verdict(&mut self, now: Tick, retry_after: Option<Duration>) {
         self.troubles = 0;
-        self.put_off = false;
+        self.missed = 0;
         self.due = now + self.interval.max(retry_after.unwrap_or_default());
     }
 
-    /// The driver is late by more than an interval: something held it up, a queue or a machine that slept, and perhaps
-    /// many others with it. They would all come now.
-    pub(crate) fn is_missed(&self, now: Tick) -> bool {
-        !self.put_off && now.since(self.due) > self.interval
+    /// If the driver is late by more than an interval: over which time its request is to be put off. Something held it up, a
+    /// queue or a machine that slept, and perhaps many others with it, who would all come now. The time doubles with each
+    /// further miss up to `cap`, as it does after trouble; in the end the request goes whatever the time is.
+    pub(crate) fn missed_by(&self, now: Tick, cap: Duration) -> Option<Duration> {
+        let is_missed = self.missed < MOST_MISSED && now.since(self.due) > self.interval;
+        is_missed.then(|| self.interval.saturating_mul(1 << self.missed).min(cap).max(self.interval))
     }
 
-    /// Puts a missed request off by a part of the interval, once.
-    pub(crate) fn put_off(&mut self, now: Tick, draw: Draw) {
-        self.put_off = true;
-        self.due = now + draw.of(self.interval);
+    /// Puts a missed request off by what was drawn from this time.
+    pub(crate) fn put_off(&mut self, now: Tick, time: Duration, draw: Draw) {
+        self.missed = self.missed.saturating_add(1);
+        self.due = now + draw.of(time);
     }
 
     /// `slow_down`: this and all later gaps are five seconds longer (RFC 8628 §3.5). There is no cap.
@@ -99,7 +104,7 @@ impl Pace {
     ) {
         let doublings = self.troubles;
         self.troubles = self.troubles.saturating_add(1);
-        self.put_off = false;
+        self.missed = 0;
         let first = if self.interval.is_zero() { SETUP_BACKOFF } else { self.interval.saturating_mul(2) };
         let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
         let backoff = first.saturating_mul(factor).min(cap);

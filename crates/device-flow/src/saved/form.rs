@@ -184,7 +184,7 @@ impl PaceForm {
             interval: self.interval,
             troubles: self.troubles,
             due: now + self.due_in.saturating_sub(passed),
-            put_off: false,
+            missed: 0,
         }
     }
 }

@@ -95,16 +95,23 @@ fn held_up(seed: Option<u64>, late: Duration) -> (DeviceFlow, Tick) {
 }
 
 #[test]
-fn polls_that_were_held_up_together_are_spread_over_an_interval_and_put_off_only_once() {
+fn polls_that_were_held_up_together_are_spread_over_an_interval_and_further_if_they_are_late_again() {
     let mut seconds = [0; 5];
     for seed in 0..FLOWS {
-        let (mut flow, now) = held_up(Some(seed), secs(60));
-        let Action::Wait(until) = flow.poll(now) else { continue };
-        let wait = until.since(now);
-        assert!(wait < INTERVAL, "{wait:?}");
-        seconds[usize::try_from(wait.as_secs()).unwrap()] += 1;
-        // Late once more: this time it goes.
-        assert!(matches!(flow.poll(until + secs(60)), Action::Send(..)));
+        let (mut flow, mut now) = held_up(Some(seed), secs(30));
+        let mut times = 0;
+        while let Action::Wait(until) = flow.poll(now) {
+            let wait = until.since(now);
+            assert!(wait < (INTERVAL * (1 << times)).min(secs(30)), "{wait:?} after {times}");
+            if times == 0 {
+                seconds[usize::try_from(wait.as_secs()).unwrap()] += 1;
+            }
+            times += 1;
+            assert!(times <= 8, "it is never sent");
+            // Late again.
+            now = until + secs(30);
+        }
+        assert!(matches!(flow.poll(now), Action::AwaitReply), "it was sent in the end");
     }
     let usual = FLOWS / INTERVAL.as_secs();
     assert!(seconds.iter().all(|count| *count <= usual * 2), "{seconds:?}");
