@@ -9,6 +9,8 @@ mod programs;
 mod relay;
 mod table;
 
+pub(crate) use table::FILE as TABLE;
+
 use anyhow::{Result, bail};
 
 use crate::server::{Profile, Server};
@@ -45,7 +47,7 @@ pub(crate) fn task(args: &[String]) -> Result<()> {
     let rows = measure(build)?;
     print!("{}", table::markdown(&rows));
     table::targets(&rows);
-    if build { table::write(&rows) } else { Ok(()) }
+    table::write(&rows)
 }
 
 fn measure(build: bool) -> Result<Vec<Measured>> {

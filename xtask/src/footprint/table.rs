@@ -11,17 +11,18 @@ use crate::workspace;
 /// The table as it was last measured. `cargo xtask tidy` compares the README's with it.
 pub(crate) const FILE: &str = "xtask/peers/footprint/table.md";
 
-/// The table, in the form that the README has it.
+/// The table, in the form that the README has it. A cold build has its column if it was measured.
 pub(super) fn markdown(rows: &[Measured]) -> String {
-    let mut text = String::from(
-        "| a sign-in | CPU, ms | instructions a poll | bytes a poll | connections | binary, MB | crates | cold build, CPU s |\n\
-         |---|---|---|---|---|---|---|---|\n",
+    let with_build = rows.iter().all(|row| row.build_seconds.is_some());
+    let [name, line] = if with_build { [" cold build, CPU s |", "---|"] } else { ["", ""] };
+    let mut text = format!(
+        "| a sign-in | CPU, ms | instructions a poll | bytes a poll | connections | binary, MB | crates |{name}\n\
+         |---|---|---|---|---|---|---|{line}\n"
     );
     for row in rows {
-        let build = row.build_seconds.map_or_else(|| "?".to_owned(), |seconds| seconds.to_string());
-        let _ = writeln!(
+        let _ = write!(
             text,
-            "| {} | {}.{:02} | {} k | {} | {} | {}.{:02} | {} | {build} |",
+            "| {} | {}.{:02} | {} k | {} | {} | {}.{:02} | {} |",
             row.shown,
             row.cpu[0] / 1000,
             row.cpu[0] % 1000 / 10,
@@ -32,6 +33,10 @@ pub(super) fn markdown(rows: &[Measured]) -> String {
             row.binary_bytes % 1_000_000 / 10_000,
             row.crates,
         );
+        if let Some(seconds) = row.build_seconds.filter(|_| with_build) {
+            let _ = write!(text, " {seconds} |");
+        }
+        text.push('\n');
     }
     text
 }

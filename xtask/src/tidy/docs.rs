@@ -4,6 +4,7 @@ use super::Problem;
 use super::manifests::rust_version;
 use super::text::{Mention, expand, matches, mentions};
 use super::tree::Tree;
+use crate::footprint::TABLE;
 
 /// The documents that a newcomer reads. Those marked must exist.
 const DOCUMENTS: &[(&str, bool)] =
@@ -27,7 +28,20 @@ pub(super) fn check(tree: &Tree, members: &[&str], tasks: &[&str]) -> Vec<Proble
     tasks_in_comments(tree, tasks, &mut problems);
     every_crate_is_told_of(tree, members, &mut problems);
     rust_versions(tree, &mut problems);
+    measured(tree, &mut problems);
     problems
+}
+
+/// What was measured last is what the README says.
+fn measured(tree: &Tree, problems: &mut Vec<Problem>) {
+    let (Some(table), Some(readme)) = (tree.text(TABLE), tree.text("README.md")) else { return };
+    if !readme.contains(table.trim_end()) {
+        problems.push(Problem::new(
+            "README.md",
+            0,
+            format!("does not have the table of `{TABLE}` as it is there"),
+        ));
+    }
 }
 
 fn names(tree: &Tree, document: &str, text: &str, tasks: &[&str], problems: &mut Vec<Problem>) {
@@ -222,6 +236,17 @@ mod tests {
             problems("Needs Rust 1.88 or later."),
             ["README.md:1: says Rust 1.88, and Cargo.toml declares 1.89"]
         );
+    }
+
+    #[test]
+    fn another_table_than_was_measured_is_a_problem() {
+        let found = |readme: &str| {
+            let mut problems = Vec::new();
+            measured(&Tree::of(&[(TABLE, "| a |\n| 1 |\n"), ("README.md", readme)]), &mut problems);
+            problems.len()
+        };
+        assert_eq!(found("Measured:\n\n| a |\n| 1 |\n\nMore.\n"), 0);
+        assert_eq!(found("Measured:\n\n| a |\n| 2 |\n"), 1);
     }
 
     #[test]
