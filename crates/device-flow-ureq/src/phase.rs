@@ -7,6 +7,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 
 use device_flow::Failure;
 use ureq::config::Config;
@@ -76,8 +77,22 @@ impl Resolver for MarkingResolver {
         config: &Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, Error> {
+        if let Some(address) = literal(uri) {
+            // Nothing to look up. ureq would start a thread all the same, and for each request, to be able to give up.
+            let mut addresses = self.0.empty();
+            addresses.push(address);
+            return Ok(addresses);
+        }
         self.0.resolve(uri, config, timeout).map_err(mark)
     }
+}
+
+/// The address of a URL that names none but gives it.
+fn literal(uri: &http::Uri) -> Option<SocketAddr> {
+    let host = uri.host()?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    Some(SocketAddr::new(host.parse().ok()?, uri.port_u16().unwrap_or(usual)))
 }
 
 #[derive(Debug)]
@@ -92,5 +107,21 @@ impl Connector for MarkingConnector {
         chained: Option<()>,
     ) -> Result<Option<Self::Out>, Error> {
         self.0.connect(details, chained).map_err(mark)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_needs_no_look_up_and_a_name_does() {
+        let found = |uri: &'static str| literal(&http::Uri::from_static(uri)).map(|found| found.to_string());
+        assert_eq!(found("http://127.0.0.1:8400/token").as_deref(), Some("127.0.0.1:8400"));
+        assert_eq!(found("http://[::1]:8400/token").as_deref(), Some("[::1]:8400"));
+        assert_eq!(found("https://10.0.0.1/token").as_deref(), Some("10.0.0.1:443"));
+        assert_eq!(found("http://10.0.0.1/token").as_deref(), Some("10.0.0.1:80"));
+        assert_eq!(found("http://localhost:8400/token"), None);
+        assert_eq!(found("https://oidc.eu-west-1.amazonaws.com/token"), None);
     }
 }
