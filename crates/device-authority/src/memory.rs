@@ -27,11 +27,11 @@ use crate::{
 /// What may be forgotten goes first-come, first-gone as new records arrive, a few each time, so that no request pays
 /// for a scan. A store that is full of live registrations gives up one that nobody has signed in with, or else the least
 /// recently used one, as long as no code of it lives: its client hears `InvalidClientException` and registers anew, which
-/// every client must be ready for. A store that has none to spare, or is full of live devices, refuses new ones with
-/// `SlowDownException`, after it has given up devices whose token was collected, which are kept only to notice a code
-/// that turns up again. Of
-/// refresh chains and guess records it drops the one that ends first, because a refusal there would take a granted token
-/// away or stop the counting.
+/// every client must be ready for. Those that anybody can make, by registering and asking for a code, drive nobody out who
+/// has signed in once they are a quarter of all. A store that has none to spare, or is full of live devices,
+/// refuses new ones with `SlowDownException`, after it has given up devices whose token was collected, which are kept only
+/// to notice a code that turns up again. Of refresh chains and guess records it drops the one that ends first, because a
+/// refusal there would take a granted token away or stop the counting.
 ///
 /// A clone is a snapshot: what a server that restarts from a copy would know.
 #[derive(Clone, Debug)]
@@ -124,7 +124,7 @@ impl Memory {
             });
             if device.is_none_or(|(code, _)| !self.user_codes.contains_key(&code)) {
                 if let Some((_, until)) = device {
-                    self.usage.used(&request.client.id, now, Some(until));
+                    self.usage.started(&request.client.id, now, until);
                 }
                 self.commit(decision.changes);
                 return decision.reply;
@@ -152,7 +152,7 @@ impl Memory {
         };
         let decision = create_token(policy, records, request, now, entropy);
         if decision.reply.is_ok() {
-            self.usage.used(&request.client.id, now, None);
+            self.usage.signed_in(&request.client.id, now);
         }
         self.chains.make_room(now, |_, _| {});
         self.commit(decision.changes);

@@ -16,15 +16,52 @@ fn a_flood_of_registrations_drives_out_itself_and_not_those_that_are_used() {
     let device = bench.start(&waiting).unwrap();
     bench.wait(1.0);
     let unused = bench.client();
-    for _ in 0..1000 {
-        bench.wait(1.0);
-        let newest = bench.client();
-        assert!(bench.store.client(&newest.id).is_some());
-    }
+    let flood = |bench: &mut Bench, count| {
+        for _ in 0..count {
+            bench.wait(1.0);
+            let newest = bench.client();
+            assert!(bench.store.client(&newest.id).is_some());
+        }
+    };
+    flood(&mut bench, 590);
     assert_eq!(bench.store.counts().clients, 100);
     assert_eq!(fault(bench.start(&unused)), FaultCode::InvalidClient);
+    assert_eq!(fault(bench.poll(&waiting, &device.device_code)), FaultCode::AuthorizationPending);
+    flood(&mut bench, 1000);
+    assert_eq!(bench.store.counts().clients, 100);
     assert!(bench.refresh(&signed_in, &token).is_ok());
-    assert_eq!(fault(bench.poll(&waiting, &device.device_code)), FaultCode::ExpiredToken);
+}
+
+#[test]
+fn a_flood_of_strangers_who_ask_for_codes_drives_out_no_more_than_a_quarter_of_those_who_have_signed_in() {
+    for people in [1, 100] {
+        let mut bench = Bench::with_capacity(Policy::default(), Capacity::default().with_clients(100));
+        let signed_in: Vec<_> = (0..people)
+            .map(|_| {
+                bench.wait(1.0);
+                let client = bench.scoped_client();
+                let token = bench.sign_in(&client).refresh_token.unwrap();
+                (client, token)
+            })
+            .collect();
+        bench.wait(601.0);
+        let mut turned_away = 0;
+        for _ in 0..1000 {
+            bench.wait(1.0);
+            match bench.register(&RegisterClientRequest::new("stranger")) {
+                Ok(stranger) => assert!(bench.start(&stranger.client).is_ok()),
+                Err(refused) => {
+                    assert_eq!(refused.code, FaultCode::SlowDown);
+                    turned_away += 1;
+                }
+            }
+        }
+        assert!(turned_away > 0);
+        let latest = signed_in.iter().rev().take(people.min(75));
+        for (client, token) in latest {
+            assert!(bench.refresh(client, token).is_ok(), "of {people}");
+        }
+    }
 }
 
 #[test]

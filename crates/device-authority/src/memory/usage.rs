@@ -4,62 +4,93 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Moment;
 
-/// How many registrations are looked at for one that nobody needs at the moment. The first in the order is nearly always
-/// one: those behind it were used later.
+/// How many registrations that somebody has signed in with are looked at for one that nobody needs at the moment. The
+/// first in the order is nearly always one: those behind it were used later.
 const LOOK: usize = 4;
+/// One in so many registrations may be of strangers who wait for a person, before they drive nobody out any more who has
+/// signed in. A sign-in takes minutes and a registration lives for months, so that only a flood comes near it.
+const STRANGERS: usize = 4;
 
-/// Registrations in the order in which they can best be spared: those that nobody has ever signed in with, the oldest
-/// first, so that a flood of them drives out itself; then the least recently used ones.
+/// Registrations in the order in which they can best be spared: those that nobody has ever signed in with, so that a flood
+/// of them drives out itself; then the least recently used ones.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Usage {
-    order: BTreeSet<(Rank, String)>,
-    ranks: BTreeMap<String, Rank>,
+    /// Nobody has signed in with these: by when they are needed no more, so that behind one that is needed all are.
+    strangers: BTreeSet<(Moment, String)>,
+    /// Those that were granted a token, by their latest use.
+    known: BTreeSet<(Moment, String)>,
+    uses: BTreeMap<String, Use>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
-    was_used: bool,
+#[derive(Clone, Copy, Debug)]
+struct Use {
+    has_signed_in: bool,
     at: Moment,
-    /// When the last of its codes dies. Until then somebody may be about to approve one.
-    needed_until: Option<Moment>,
+    /// When the last of its codes dies, or when it registered, if it has had none. Until then somebody may be about to
+    /// approve one.
+    needed_until: Moment,
 }
 
 impl Usage {
     pub(super) const fn new() -> Self {
-        Self { order: BTreeSet::new(), ranks: BTreeMap::new() }
+        Self { strangers: BTreeSet::new(), known: BTreeSet::new(), uses: BTreeMap::new() }
     }
 
     /// A client has registered.
     pub(super) fn registered(&mut self, id: &str, now: Moment) {
-        self.put(id, Rank { was_used: false, at: now, needed_until: None });
+        self.put(id, Use { has_signed_in: false, at: now, needed_until: now });
     }
 
-    /// A client was used, with a code that lives until then, if there is one. Clients that were set up by hand are not
+    /// A client was handed a code that lives until then, as anybody is who asks. Clients that were set up by hand are not
     /// known here and never give way.
-    pub(super) fn used(&mut self, id: &str, now: Moment, code_until: Option<Moment>) {
-        if let Some(rank) = self.ranks.get(id) {
-            let needed_until = rank.needed_until.max(code_until);
-            self.put(id, Rank { was_used: true, at: now, needed_until });
+    pub(super) fn started(&mut self, id: &str, now: Moment, code_until: Moment) {
+        if let Some(known) = self.uses.get(id) {
+            let needed_until = known.needed_until.max(code_until);
+            self.put(id, Use { at: now, needed_until, ..*known });
+        }
+    }
+
+    /// A client was granted a token.
+    pub(super) fn signed_in(&mut self, id: &str, now: Moment) {
+        if let Some(known) = self.uses.get(id) {
+            self.put(id, Use { at: now, has_signed_in: true, ..*known });
         }
     }
 
     /// A client is gone.
     pub(super) fn forget(&mut self, id: &str) {
-        if let Some(rank) = self.ranks.remove(id) {
-            self.order.remove(&(rank, id.to_owned()));
+        if let Some(gone) = self.uses.remove(id) {
+            let (order, place) = self.place(gone);
+            order.remove(&(place, id.to_owned()));
         }
     }
 
     /// The client that can best be spared, if there is one that can be.
     pub(super) fn to_spare(&self, now: Moment) -> Option<String> {
-        let is_needed = |rank: &Rank| rank.needed_until.is_some_and(|until| now < until);
-        self.order.iter().take(LOOK).find(|(rank, _)| !is_needed(rank)).map(|(_, id)| id.clone())
+        let is_needed = |id: &str| self.uses.get(id).is_some_and(|known| now < known.needed_until);
+        if let Some((_, id)) = self.strangers.first().filter(|(_, id)| !is_needed(id)) {
+            return Some(id.clone());
+        }
+        if self.strangers.len() * STRANGERS >= self.uses.len() {
+            return None;
+        }
+        self.known.iter().take(LOOK).find(|(_, id)| !is_needed(id)).map(|(_, id)| id.clone())
     }
 
-    fn put(&mut self, id: &str, rank: Rank) {
+    fn put(&mut self, id: &str, latest: Use) {
         self.forget(id);
-        self.order.insert((rank, id.to_owned()));
-        self.ranks.insert(id.to_owned(), rank);
+        let (order, place) = self.place(latest);
+        order.insert((place, id.to_owned()));
+        self.uses.insert(id.to_owned(), latest);
+    }
+
+    /// The order that a client is in, and where.
+    const fn place(&mut self, known: Use) -> (&mut BTreeSet<(Moment, String)>, Moment) {
+        if known.has_signed_in {
+            (&mut self.known, known.at)
+        } else {
+            (&mut self.strangers, known.needed_until)
+        }
     }
 }
 
@@ -73,37 +104,74 @@ mod tests {
         Moment::new(Duration::from_secs(second))
     }
 
-    #[test]
-    fn the_oldest_unused_client_gives_way_before_the_least_recently_used_one() {
+    /// Registers at 1 s, 2 s, and so on.
+    fn registered(ids: &[&str]) -> Usage {
         let mut usage = Usage::new();
-        for (id, second) in [("a", 1), ("b", 2), ("c", 3), ("d", 4)] {
+        for (id, second) in ids.iter().zip(1..) {
             usage.registered(id, at(second));
         }
-        usage.used("a", at(10), None);
-        usage.used("d", at(9), None);
+        usage
+    }
+
+    #[test]
+    fn the_oldest_unused_client_gives_way_before_the_least_recently_used_one() {
+        let mut usage = registered(&["a", "b", "c", "d"]);
+        usage.signed_in("a", at(10));
+        usage.signed_in("d", at(9));
         for expected in ["b", "c", "d", "a"] {
             let id = usage.to_spare(at(20)).unwrap();
             assert_eq!(id, expected);
             usage.forget(&id);
         }
         assert_eq!(usage.to_spare(at(20)), None);
-        assert!(usage.order.is_empty() && usage.ranks.is_empty());
+        assert!(usage.strangers.is_empty() && usage.known.is_empty() && usage.uses.is_empty());
     }
 
     #[test]
-    fn a_client_with_a_live_code_does_not_give_way() {
-        let mut usage = Usage::new();
-        usage.registered("a", at(1));
-        usage.used("a", at(2), Some(at(600)));
-        usage.used("a", at(3), None);
+    fn a_client_with_a_live_code_does_not_give_way_whether_or_not_it_has_signed_in() {
+        let mut usage = registered(&["a"]);
+        usage.started("a", at(2), at(600));
+        assert_eq!(usage.to_spare(at(599)), None);
+        assert_eq!(usage.to_spare(at(600)).as_deref(), Some("a"));
+        usage.signed_in("a", at(3));
         assert_eq!(usage.to_spare(at(599)), None);
         assert_eq!(usage.to_spare(at(600)).as_deref(), Some("a"));
     }
 
     #[test]
+    fn many_clients_with_live_codes_do_not_hide_one_that_can_be_spared() {
+        let ids: Vec<String> = (0..40).map(|i| format!("{i:02}")).collect();
+        let mut usage = registered(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+        for id in &ids[..9] {
+            usage.started(id, at(100), at(700));
+        }
+        assert_eq!(usage.to_spare(at(200)).as_deref(), Some("09"));
+        for id in &ids[9..] {
+            usage.signed_in(id, at(150));
+        }
+        assert_eq!(usage.to_spare(at(200)).as_deref(), Some("09"), "nine of forty wait for a person");
+    }
+
+    #[test]
+    fn strangers_with_live_codes_drive_out_nobody_who_has_signed_in_once_they_are_a_quarter() {
+        let mut usage = registered(&["a", "b", "c", "d", "e"]);
+        for id in ["a", "b", "c", "d"] {
+            usage.signed_in(id, at(10));
+        }
+        usage.started("e", at(11), at(600));
+        assert_eq!(usage.to_spare(at(20)).as_deref(), Some("a"), "one of five");
+        usage.forget("a");
+        usage.registered("f", at(20));
+        usage.started("f", at(20), at(620));
+        assert_eq!(usage.to_spare(at(30)), None, "two of five");
+        assert_eq!(usage.to_spare(at(600)).as_deref(), Some("e"));
+    }
+
+    #[test]
     fn a_client_that_did_not_register_is_not_counted() {
         let mut usage = Usage::new();
-        usage.used("by hand", at(1), None);
+        usage.started("by hand", at(1), at(600));
+        usage.signed_in("by hand", at(1));
         assert_eq!(usage.to_spare(at(2)), None);
     }
 }
