@@ -13,6 +13,8 @@ const ROOM: usize = 256 * 1024;
 /// How long a line may wait for others to be written with it. A busy server is woken for a thousand lines at once, and not
 /// for each.
 const GATHER: Duration = Duration::from_millis(1);
+/// How often a writer that has no room just now is tried: one that does not block, because who else has it open made it so.
+const TRY_AGAIN: Duration = Duration::from_millis(10);
 /// How long the end of the program waits for a reader.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -81,7 +83,8 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes what comes until nothing more will. A reader who is gone is no trouble: then there is nobody to tell.
+    /// Writes what comes until nothing more will. What cannot be written is counted, and the count is said with the next
+    /// lines, or at the end. A reader who is gone is no trouble: then there is nobody to tell.
     fn write_all(&self, mut to: impl Write) {
         loop {
             let state =
@@ -92,23 +95,47 @@ impl Shared {
                 thread::sleep(GATHER);
                 state = self.state();
             }
-            if state.waiting.is_empty() {
-                state.done = true;
-                drop(state);
+            let is_end = state.waiting.is_empty();
+            let lines = std::mem::take(&mut state.waiting);
+            let mut lost = std::mem::take(&mut state.lost);
+            drop(state);
+            let rest = write_lines(&mut to, &lines);
+            lost += rest.iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
+            if lost > 0 {
+                let broken_off =
+                    lines.strip_suffix(rest).is_some_and(|out| out.last().is_some_and(|b| *b != b'\n'));
+                let start = if broken_off { "\n" } else { "" };
+                let notice = format!("{start}{lost} lines of the log were not read in time and are lost\n");
+                if write_lines(&mut to, notice.as_bytes()).is_empty() {
+                    lost = 0;
+                }
+            }
+            let mut state = self.state();
+            state.lost += lost;
+            state.done = is_end;
+            drop(state);
+            if is_end {
                 self.changed.notify_all();
                 return;
             }
-            let mut lines = std::mem::take(&mut state.waiting);
-            let lost = std::mem::take(&mut state.lost);
-            drop(state);
-            if lost > 0 {
-                lines.extend_from_slice(
-                    format!("{lost} lines of the log were not read in time and are lost\n").as_bytes(),
-                );
-            }
-            let _ = to.write_all(&lines).and_then(|()| to.flush());
         }
     }
+}
+
+/// Writes these lines, as slowly as it has to be. Returns what did not get out.
+fn write_lines<'a>(to: &mut impl Write, mut lines: &'a [u8]) -> &'a [u8] {
+    while !lines.is_empty() {
+        match to.write(lines) {
+            Ok(0) => break,
+            Ok(written) => lines = lines.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(TRY_AGAIN),
+            Err(_) => break,
+        }
+    }
+    // What it holds back itself is its own affair; standard error holds nothing back.
+    let _ = to.flush();
+    lines
 }
 
 impl Drop for LogEnd {
@@ -172,6 +199,56 @@ mod tests {
             .sum();
         assert!((2..=4).contains(&kept), "{kept}");
         assert_eq!(kept + lost, 7);
+    }
+
+    /// A writer with troubles of its own, one for each call, and none after the last.
+    struct Troubled {
+        troubles: Vec<io::Result<usize>>,
+        taken: Sender<String>,
+    }
+
+    impl Write for Troubled {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let takes = if self.troubles.is_empty() { Ok(bytes.len()) } else { self.troubles.remove(0) }?;
+            let _ = self.taken.send(String::from_utf8_lossy(&bytes[..takes]).into_owned());
+            Ok(takes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What gets out of three lines that were queued at once.
+    fn written_in_spite_of(troubles: Vec<io::Result<usize>>) -> String {
+        let (taken, taking) = channel();
+        let (mut queue, end) = LogQueue::start(Troubled { troubles, taken }).unwrap();
+        queue.write_all(b"one\ntwo\nthree\n").unwrap();
+        drop(end);
+        taking.try_iter().collect()
+    }
+
+    #[test]
+    fn a_writer_without_room_is_tried_again_and_takes_every_line_once() {
+        let full = || Err(io::ErrorKind::WouldBlock.into());
+        let interrupted = || Err(io::ErrorKind::Interrupted.into());
+        assert_eq!(written_in_spite_of(vec![full()]), "one\ntwo\nthree\n");
+        assert_eq!(
+            written_in_spite_of(vec![Ok(6), full(), interrupted(), full(), Ok(1)]),
+            "one\ntwo\nthree\n"
+        );
+    }
+
+    #[test]
+    fn lines_that_cannot_be_written_are_counted_and_the_count_is_said_when_it_can_be() {
+        let broken = || Err(io::Error::other("no space left"));
+        let lost = |count| format!("{count} lines of the log were not read in time and are lost\n");
+        assert_eq!(written_in_spite_of(vec![broken()]), lost(3));
+        assert_eq!(written_in_spite_of(vec![Ok(0)]), lost(3));
+        // In the middle of the second line.
+        assert_eq!(written_in_spite_of(vec![Ok(6), broken()]), format!("one\ntw\n{}", lost(2)));
+        // The end tells what could not be told at once.
+        assert_eq!(written_in_spite_of(vec![broken(), broken()]), lost(3));
     }
 
     #[test]
