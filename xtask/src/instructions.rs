@@ -1,5 +1,5 @@
 //! `cargo xtask bench --instructions`: instructions and allocations of one answer and one poll, here, in the least that
-//! `serde_json` can do, and in the `oauth2` crate, all in one run.
+//! `serde_json` can do, in the `oauth2` crate and in the AWS SDK, all in one run.
 //!
 //! Instructions are counted by callgrind.
 
@@ -22,16 +22,19 @@ const FLOORS: &[(&str, &str)] = &[
     ("error-oauth2-crate", "error-floor"),
     ("step-ours", "step-by-hand"),
     ("step-machine-only", "step-by-hand"),
+    // The SDK's answers cannot be read without a call, so its token is a call as well.
+    ("token-aws-sdk", "token-floor"),
+    ("step-aws-sdk", "step-by-hand"),
 ];
 
 /// What a whole sign-in costs with ever more of them side by side, in time on the processor and in memory.
 pub(crate) fn flows(most: Option<&String>) -> Result<()> {
-    Run::new(built()?.join("peers-many")).args(most).go()
+    Run::new(built("instructions")?.join("peers-many")).args(most).go()
 }
 
 /// The directory with the programs, built.
-fn built() -> Result<PathBuf> {
-    let manifest = workspace::root().join("xtask/peers/instructions/Cargo.toml");
+fn built(peer: &str) -> Result<PathBuf> {
+    let manifest = workspace::root().join("xtask/peers").join(peer).join("Cargo.toml");
     let target = workspace::target_dir()?.join("peers");
     let build = Run::cargo().args(["build", "--release", "--locked", "--manifest-path"]).arg(&manifest);
     build.env("CARGO_TARGET_DIR", &target).go()?;
@@ -40,19 +43,24 @@ fn built() -> Result<PathBuf> {
 
 /// Measures every case and prints the table.
 pub(crate) fn task() -> Result<()> {
-    let programs = built()?;
-    let program = programs.join("peers-instructions");
-    let allocations = allocations(&programs.join("peers-allocations"))?;
+    let ours = built("instructions")?;
+    let sdk = built("aws-instructions")?.join("peers-aws-instructions");
     println!("{:<22}{:>14}{:>10}{:>13}{:>8}", "case", "instructions", "of floor", "allocations", "bytes");
     let mut measured = BTreeMap::new();
-    for (case, [count, bytes]) in &allocations {
+    rows(&ours.join("peers-instructions"), &ours.join("peers-allocations"), &mut measured)?;
+    rows(&sdk, &sdk, &mut measured)
+}
+
+/// The rows of one peer's cases: one program does them, and one counts their allocations.
+fn rows(program: &Path, counting: &Path, measured: &mut BTreeMap<String, u64>) -> Result<()> {
+    for (case, [count, bytes]) in allocations(counting)? {
         // The difference of two runs leaves out whatever happens once.
         let each =
-            (instructions(&program, &[case, "2000"])? - instructions(&program, &[case, "1000"])?) / 1_000;
-        measured.insert(case.as_str(), each);
-        let floor = FLOORS.iter().find(|(name, _)| name == case).and_then(|(_, floor)| measured.get(floor));
+            (instructions(program, &[&case, "2000"])? - instructions(program, &[&case, "1000"])?) / 1_000;
+        let floor = FLOORS.iter().find(|(name, _)| *name == case).and_then(|(_, floor)| measured.get(*floor));
         let ratio = floor.map_or_else(String::new, |floor| ratio(each, *floor));
         println!("{case:<22}{each:>14}{ratio:>10}{count:>13}{bytes:>8}");
+        measured.insert(case, each);
     }
     Ok(())
 }
