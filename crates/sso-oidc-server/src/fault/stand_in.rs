@@ -10,7 +10,7 @@ use oidc_proto::Body;
 use super::{Fault, Faults};
 
 /// What `Retry-After` asks for.
-pub(crate) const RETRY_AFTER_SECONDS: u64 = 17;
+pub(crate) const RETRY_AFTER_SECONDS: u64 = 11;
 
 const PORTAL: &str = "<!DOCTYPE html><title>Welcome</title><p>Accept the terms to use this network.\n";
 const GATEWAY: &str = "<html><head><title>502 Bad Gateway</title></head></html>\n";

@@ -1,0 +1,237 @@
+//! One sign-in against one fault, and everything that must be true of it.
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use device_flow::Outcome;
+use oidc_proto::Operation;
+use sso_oidc_server::{Approval, Config, Fault, SlowDown, Strike, TestServer};
+
+use crate::front::{Certificate, Front};
+use crate::ledger::{Entries, Ledger, Watch};
+use crate::sign_in;
+use crate::table::{Ending, Row, Wrong};
+
+/// What the service asks for between two polls.
+const INTERVAL: Duration = Duration::from_secs(5);
+/// How long a code lives: long enough for some polls.
+const LIFE: Duration = Duration::from_secs(100);
+/// What a throttled client is told to wait: with the half that an adapter may add of its own accord, still within its
+/// patience before the code.
+const RETRY_AFTER: Duration = Duration::from_secs(11);
+/// What one request may take of the processor, and a sign-in besides. A client that spins while it waits for an answer
+/// takes all that there is, which is many times as much.
+const CPU: Duration = Duration::from_millis(30);
+
+/// Which requests are struck.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Case {
+    wrong: Wrong,
+    operation: Operation,
+    /// Whether the poll that is struck is one that finds the person undecided.
+    pending: bool,
+    once: bool,
+}
+
+/// Where the sign-in goes, and how.
+pub(crate) struct Target {
+    pub(crate) endpoint: String,
+    pub(crate) request_timeout: Duration,
+    pub(crate) ca_bundle: Option<PathBuf>,
+}
+
+/// Runs the cases of a row, all at once.
+pub(crate) fn check(row: &Row) {
+    let all = Operation::ALL;
+    let case = |operation, pending, once| Case { wrong: row.wrong, operation, pending, once };
+    let cases = [
+        (case(all[0], false, true), row.once[0]),
+        (case(all[1], false, true), row.once[1]),
+        (case(all[2], true, true), row.once[2]),
+        (case(all[2], false, true), row.once[3]),
+        (case(all[0], false, false), row.always[0]),
+        (case(all[1], false, false), row.always[1]),
+        (case(all[2], false, false), row.always[2]),
+    ];
+    thread::scope(|scope| {
+        for (case, ending) in cases {
+            scope.spawn(move || {
+                let (ended, told) = case.run();
+                let survived = matches!(ended, Some(Ending::Unharmed | Ending::Retried));
+                let as_expected = ended == Some(ending) || ending == Ending::SignedIn && survived;
+                assert!(as_expected, "{case:?}: expected {ending:?}, and it ended {told}");
+            });
+        }
+    });
+}
+
+impl Case {
+    /// Signs in, and tells how that ended, in one word and in many.
+    fn run(self) -> (Option<Ending>, String) {
+        let server = self.server();
+        let front = match self.wrong {
+            Wrong::Server(_) => None,
+            Wrong::OverTls(_) => Some(Front::start(server.endpoint(), Certificate::Good, 0..0)),
+            Wrong::Certificate(certificate) => Some(self.front(server.endpoint(), certificate)),
+        };
+        let target = Target {
+            endpoint: front.as_ref().map_or_else(|| server.endpoint(), Front::endpoint).to_owned(),
+            request_timeout: self.request_timeout(),
+            ca_bundle: front.as_ref().map(Front::ca_bundle),
+        };
+        let ledger = Ledger::default();
+        let is_refused_once = self.once && self.fault() == Some(Fault::Refuse);
+        let on_trouble = || {
+            if is_refused_once {
+                server.relent();
+            }
+        };
+        let (began, cpu) = (Instant::now(), cpu_of_this_thread());
+        let result = sign_in(&target, &ledger, Watch { ledger: &ledger, on_trouble: &on_trouble });
+        let (took, cpu) = (began.elapsed(), cpu_of_this_thread().saturating_sub(cpu));
+
+        let entries = ledger.entries();
+        self.assert_safe(&server, &entries);
+        self.assert_paced(&entries);
+        let requests = u32::try_from(entries.sent.len()).unwrap();
+        assert!(took < target.request_timeout * requests + Duration::from_secs(10), "{self:?} took {took:?}");
+        assert!(cpu < CPU * (requests + 1), "{self:?} took {cpu:?} of the processor for {requests} requests");
+        (ending(&result, &entries), format!("{result:?}; sent {:?}", entries.sent))
+    }
+
+    fn server(self) -> TestServer {
+        let approval = if self.pending { Approval::AfterPolls(1) } else { Approval::Auto };
+        let mut config = Config::default()
+            .with_approval(approval)
+            .with_interval(INTERVAL)
+            .with_device_ttl(LIFE)
+            // The server's time is real, and the client's is not.
+            .with_slow_down(SlowDown::Off);
+        if let Wrong::Server(strike) | Wrong::OverTls(strike) = self.wrong {
+            let strike = strike.at(self.operation);
+            config = config.with_fault(if self.once { strike.once() } else { strike });
+        }
+        TestServer::with(config).unwrap()
+    }
+
+    /// One connection is one request there, and without trouble they are as many as the operations.
+    fn front(self, backend: &str, certificate: Certificate) -> Front {
+        let first = Operation::ALL.iter().position(|operation| *operation == self.operation).unwrap();
+        Front::start(backend, certificate, if self.once { first..first + 1 } else { first..usize::MAX })
+    }
+
+    fn fault(self) -> Option<Fault> {
+        match self.wrong {
+            Wrong::Server(strike) | Wrong::OverTls(strike) => Some(strike.fault()),
+            Wrong::Certificate(_) => None,
+        }
+    }
+
+    /// Short where every struck request takes all of it, and as long as ever where a slow machine could make the difference.
+    fn request_timeout(self) -> Duration {
+        let stalls = matches!(self.fault(), Some(Fault::NeverAnswers | Fault::Stall | Fault::Drip));
+        match (stalls, self.once) {
+            (true, false) => Duration::from_millis(200),
+            (true, true) => Duration::from_millis(800),
+            (false, _) => Duration::from_secs(10),
+        }
+    }
+
+    /// Nothing went elsewhere, nothing was sent twice or before the request before it was done with.
+    fn assert_safe(self, server: &TestServer, entries: &Entries) {
+        assert_eq!(server.handle().stats().strays, 0, "{self:?}: a redirect was followed");
+        let counts = entries.counts();
+        let arrived = server.requests();
+        for operation in Operation::ALL {
+            let arrived = arrived.iter().filter(|request| request.operation == Some(operation)).count();
+            let sent = counts.get(&operation).copied().unwrap_or_default();
+            assert!(arrived <= sent, "{self:?}: {operation} was sent {sent} times and came {arrived} times");
+        }
+        for request in arrived {
+            assert_eq!(request.others_in_flight, 0, "{self:?}: two requests at once: {request:?}");
+            assert!(request.operation.is_some(), "{self:?}: nobody asked for this: {request:?}");
+        }
+    }
+
+    /// No request came too early or too late, and nothing was done over and over.
+    fn assert_paced(self, entries: &Entries) {
+        let polls = entries.gaps(Operation::CreateToken);
+        assert!(polls.iter().all(|gap| *gap >= INTERVAL), "{self:?}: below the interval: {polls:?}");
+        let throttles = self.fault().is_some_and(|fault| {
+            matches!(
+                fault,
+                Fault::TooManyRequests
+                    | Fault::TooManyRequestsDate
+                    | Fault::Unavailable
+                    | Fault::UnavailableDate
+            )
+        });
+        let struck = entries.gaps(self.operation);
+        // If it strikes once, it strikes the first.
+        let asked_to_wait = if self.once { &struck[..struck.len().min(1)] } else { &struck };
+        if throttles {
+            assert!(asked_to_wait.iter().all(|gap| *gap >= RETRY_AFTER), "{self:?}: too early: {struck:?}");
+        }
+        if let Some(prompted) = entries.prompted.last() {
+            let late = entries.sent.iter().filter(|(_, at)| *at >= *prompted + LIFE);
+            assert_eq!(late.count(), 0, "{self:?}: sent after the code's life");
+        }
+        let steps = entries.sent.len() + entries.waits + entries.prompted.len();
+        assert!(entries.waits <= entries.sent.len() + 1, "{self:?}: waited {} times", entries.waits);
+        // Each step is asked for once and takes at most one reading more; the start and the end take one each.
+        assert!(entries.readings <= 2 * steps + 3, "{self:?}: {} readings, {steps} steps", entries.readings);
+        assert!(entries.sent.len() <= 12, "{self:?}: {} requests", entries.sent.len());
+    }
+}
+
+fn ending(result: &Result<(), Outcome>, entries: &Entries) -> Option<Ending> {
+    match result {
+        Ok(()) if entries.troubled => Some(Ending::Retried),
+        Ok(()) => Some(Ending::Unharmed),
+        Err(Outcome::GrantLost(_)) => Some(Ending::GrantLost),
+        Err(Outcome::Unreachable { .. }) => Some(Ending::Unreachable),
+        Err(_) => None,
+    }
+}
+
+/// How a sign-in ends whose token breaks off after this many bytes of its answer.
+fn cut_after(bytes: usize) -> Option<Ending> {
+    let wrong = Wrong::Server(Strike::new(Fault::ResetAnswer).after_bytes(bytes));
+    Case { wrong, operation: Operation::CreateToken, pending: false, once: true }.run().0
+}
+
+#[test]
+fn wherever_the_answer_with_the_token_is_cut_the_grant_is_lost_until_the_token_is_whole() {
+    let endings: Vec<_> = thread::scope(|scope| {
+        let cuts = (0..1500).step_by(50);
+        let running: Vec<_> = cuts.map(|bytes| scope.spawn(move || cut_after(bytes))).collect();
+        running.into_iter().map(|cut| cut.join().unwrap()).collect()
+    });
+    let whole = endings.iter().position(|ending| *ending == Some(Ending::Unharmed)).expect("a whole answer");
+    assert!(whole > 4, "{endings:?}");
+    assert!(endings[..whole].iter().all(|ending| *ending == Some(Ending::GrantLost)), "{endings:?}");
+    assert!(endings[whole..].iter().all(|ending| *ending == Some(Ending::Unharmed)), "{endings:?}");
+}
+
+/// What this thread has had of the processor; nothing where the system does not tell.
+fn cpu_of_this_thread() -> Duration {
+    #[cfg(unix)]
+    {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::try_from(time).unwrap_or_default()
+    }
+    #[cfg(not(unix))]
+    Duration::ZERO
+}
+
+#[cfg(unix)]
+#[test]
+fn a_thread_that_spins_is_told_from_one_that_waits() {
+    let (began, before) = (Instant::now(), cpu_of_this_thread());
+    thread::sleep(CPU * 2);
+    assert!(cpu_of_this_thread() - before < CPU);
+    while cpu_of_this_thread() - before < CPU * 2 {
+        assert!(began.elapsed() < Duration::from_secs(30), "spinning takes nothing of the processor");
+    }
+}

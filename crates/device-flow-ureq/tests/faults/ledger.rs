@@ -1,0 +1,92 @@
+//! Virtual time, and a record of what a sign-in did with it.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use device_flow::{Observer, Status, UserPrompt};
+use oidc_proto::Operation;
+
+/// What a sign-in did, and when.
+#[derive(Default)]
+pub(crate) struct Ledger(Mutex<Entries>);
+
+#[derive(Default)]
+pub(crate) struct Entries {
+    now: Duration,
+    /// How often the time was asked for.
+    pub(crate) readings: usize,
+    /// How often it was waited.
+    pub(crate) waits: usize,
+    /// The requests, and when each was sent.
+    pub(crate) sent: Vec<(Operation, Duration)>,
+    /// When the person was asked.
+    pub(crate) prompted: Vec<Duration>,
+    /// Whether any request had to be sent again.
+    pub(crate) troubled: bool,
+}
+
+impl Ledger {
+    pub(crate) fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The time, as a clock tells it.
+    pub(crate) fn read(&self) -> Duration {
+        let mut entries = self.entries();
+        entries.readings += 1;
+        entries.now
+    }
+
+    /// Time passes by waiting, and not otherwise.
+    pub(crate) fn wait(&self, duration: Duration) {
+        let mut entries = self.entries();
+        entries.waits += 1;
+        entries.now += duration;
+    }
+}
+
+impl Entries {
+    /// How many requests of each operation were sent.
+    pub(crate) fn counts(&self) -> HashMap<Operation, usize> {
+        let mut counts = HashMap::new();
+        for (operation, _) in &self.sent {
+            *counts.entry(*operation).or_default() += 1;
+        }
+        counts
+    }
+
+    /// The times between requests of one operation.
+    pub(crate) fn gaps(&self, operation: Operation) -> Vec<Duration> {
+        let times: Vec<_> =
+            self.sent.iter().filter(|(sent, _)| *sent == operation).map(|(_, at)| *at).collect();
+        times.windows(2).map(|pair| pair[1] - pair[0]).collect()
+    }
+}
+
+/// Writes into the ledger, and tells when there is trouble.
+pub(crate) struct Watch<'a> {
+    pub(crate) ledger: &'a Ledger,
+    pub(crate) on_trouble: &'a (dyn Fn() + Sync),
+}
+
+impl Observer for Watch<'_> {
+    fn prompt(&mut self, _: &UserPrompt) {
+        let mut entries = self.ledger.entries();
+        let now = entries.now;
+        entries.prompted.push(now);
+    }
+
+    fn sending(&mut self, operation: Operation) {
+        let mut entries = self.ledger.entries();
+        let now = entries.now;
+        entries.sent.push((operation, now));
+    }
+
+    fn waiting(&mut self, status: &Status<'_>) {
+        if status.trouble.is_some() {
+            self.ledger.entries().troubled = true;
+            (self.on_trouble)();
+        }
+    }
+}
