@@ -34,6 +34,7 @@ mod demo;
 mod environment;
 mod exit;
 mod explain;
+mod faults;
 mod globals;
 mod interrupt;
 mod log_queue;

@@ -8,6 +8,7 @@ use sso_oidc_server::{Approval, Client, Config, Secret, Server, SlowDown};
 use tracing::level_filters::LevelFilter;
 
 use crate::exit::{Failure, chain, print_data};
+use crate::faults::{self, FaultArgs};
 use crate::logging;
 use crate::settings::Settings;
 
@@ -34,6 +35,9 @@ pub(crate) struct ServeArgs {
     /// ask for any scope. May be repeated
     #[arg(long, value_name = "ID[:SECRET]", value_parser = oauth_client)]
     oauth_client: Vec<Client>,
+
+    #[command(flatten)]
+    faults: FaultArgs,
 }
 
 fn oauth_client(text: &str) -> Result<Client, &'static str> {
@@ -100,6 +104,9 @@ impl RulesArgs {
 /// # Errors
 /// The port is in use, or the system refuses otherwise.
 pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> {
+    if args.faults.want_help() {
+        return print_data(&faults::list());
+    }
     let level = if settings.globals().debug { LevelFilter::DEBUG } else { LevelFilter::INFO };
     let colored = settings.colored(std::io::IsTerminal::is_terminal(&std::io::stderr()));
     let _log = logging::start_queued(level, colored)
@@ -114,6 +121,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> 
     for client in &args.oauth_client {
         config = config.with_client(client.clone());
     }
+    let config = args.faults.apply(config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

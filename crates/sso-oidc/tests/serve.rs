@@ -8,6 +8,7 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use common::Program;
+use sso_oidc_server::Fault;
 
 /// A server that runs, and is ended with the test.
 struct Serving {
@@ -213,4 +214,48 @@ fn a_client_of_a_fixed_id_needs_no_registration() {
     for none in ["", ":secret", "id:"] {
         Program::new().run(&["serve", "--oauth-client", none]).fails(252);
     }
+}
+
+#[test]
+fn the_faults_are_listed_with_what_they_do() {
+    let list = Program::new().run(&["serve", "--fault", "help"]).ok();
+    for fault in Fault::ALL {
+        let line = list.lines().find(|line| line.split_whitespace().next() == Some(fault.name()));
+        assert!(line.is_some_and(|line| line.ends_with(fault.about())), "{fault} in {list}");
+    }
+}
+
+#[test]
+fn a_fault_that_makes_no_sense_is_252_and_says_what_is_wrong() {
+    for (fault, wrong) in [
+        ("drop", "there is no fault of this name"),
+        ("drip@token", "register, authorize or poll"),
+        ("drip:0", "counted from 1"),
+        ("refuse:1", "cannot be counted"),
+    ] {
+        let stderr = Program::new().run(&["serve", "--fault", fault]).fails(252);
+        assert!(stderr.contains(wrong), "{stderr}");
+    }
+}
+
+/// A sign-in at a server with these faults.
+fn login(faults: &[&str]) -> common::Run {
+    let flags = faults.iter().flat_map(|fault| ["--fault", fault]);
+    let arguments: Vec<&str> = ["--approve", "auto"].into_iter().chain(flags).collect();
+    let serving = Serving::start(&arguments);
+    let program = Program::new().var("AWS_ENDPOINT_URL_SSO_OIDC", &serving.endpoint);
+    let start_url = "https://d-1234567890.awsapps.com/start";
+    program.run(&["login", "--start-url", start_url, "--region", "eu-west-1", "--no-browser"])
+}
+
+#[test]
+fn a_sign_in_survives_a_gateway_and_a_connection_that_is_reset() {
+    let run = login(&["html-502@authorize:1", "reset-request@poll:1"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+}
+
+#[test]
+fn a_token_that_was_lost_on_the_way_is_told_from_a_denial() {
+    let stderr = login(&["drop-after-commit@poll:1"]).fails(255);
+    assert!(stderr.contains("was lost"), "{stderr}");
 }
