@@ -27,7 +27,8 @@ pub(crate) struct Globals {
     #[arg(long, global = true, value_name = "json|text|table|yaml|yaml-stream", hide_possible_values = true)]
     pub(crate) output: Option<Format>,
 
-    /// A JMESPath expression that picks from the result
+    /// A JMESPath expression that picks from the result. It is tried before anything is sent; if it fails on what then
+    /// comes all the same, the whole result is printed, secrets and all, because it cannot be had again
     #[arg(long, global = true, value_name = "JMESPATH", allow_hyphen_values = true)]
     pub(crate) query: Option<String>,
 

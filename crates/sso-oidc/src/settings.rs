@@ -294,15 +294,15 @@ pub(crate) struct Printer {
 }
 
 impl Printer {
-    /// Applies the query to a made-up result of the same form, before anything is sent, once with every member and once
-    /// with those alone that no result lacks: it must work on whatever comes.
+    /// Applies the query to made-up results of the same form, before anything is sent, with every choice of the members
+    /// that a result may lack: it must work on whatever comes.
     ///
     /// # Errors
     /// The query cannot be applied to results of this form.
     pub(crate) fn rehearse(&self, made_up: &Rehearsal) -> Result<(), Failure> {
         let Some(query) = &self.query else { return Ok(()) };
         query.search(&made_up.full)?;
-        query.search(&made_up.least).map(drop).map_err(|failure| {
+        made_up.lesser.iter().try_for_each(|form| query.search(form).map(drop)).map_err(|failure| {
             failure.with_hint(
                 "a result need not have every member; give those that it may lack a default, as in refreshToken || ''",
             )

@@ -82,8 +82,13 @@ fn a_query_that_cannot_be_applied_is_252_before_anything_is_sent() {
 fn a_query_must_work_on_an_answer_without_the_members_that_may_be_absent() {
     let stub = Stub::always(success(r#"{"accessToken":"at","expiresIn":3600,"tokenType":"Bearer"}"#));
     let create = |query| run(&[&create_at(&stub.endpoint)[..], &["--query", query]].concat());
-    let said = create("length(refreshToken)").fails(252);
-    assert!(said.contains("Bad value for --query") && said.contains("refreshToken || ''"), "{said}");
+    // The last two work on an answer with both of these members, and on one with neither.
+    for query in
+        ["length(refreshToken)", "refreshToken && length(idToken)", "idToken && length(refreshToken)"]
+    {
+        let said = create(query).fails(252);
+        assert!(said.contains("Bad value for --query") && said.contains("refreshToken || ''"), "{said}");
+    }
     assert!(stub.bodies().is_empty());
     assert_eq!(create("length(refreshToken || '')").ok(), "0\n");
 }

@@ -55,7 +55,8 @@ fn a_query_picks_from_the_token_and_a_wrong_one_is_found_before_anything_is_sent
     let more = ["--client-id", "tool", "--query", "token_type", "--output", "text"];
     assert_eq!(Program::new().run(&login(server.endpoint(), &more)).ok(), "Bearer\n");
     let sent = server.requests().len();
-    for query in ["abs(token_type)", "length(refresh_token)", "abs(expires_in)"] {
+    let one_without_another = "client_id && length(client_secret)";
+    for query in ["abs(token_type)", "length(refresh_token)", "abs(expires_in)", one_without_another] {
         let more = ["--client-id", "tool", "--query", query];
         Program::new().run(&login(server.endpoint(), &more)).fails(252);
     }

@@ -1,7 +1,6 @@
 //! A provider's token as it is printed: in OAuth's own spelling, because that is what the provider's tools read.
 
 use device_flow_ureq::SignedIn;
-use oidc_proto::Secret;
 
 use crate::output::{Document, Rehearsal};
 
@@ -22,13 +21,13 @@ pub(super) fn document(signed_in: &SignedIn) -> Document {
     ])
 }
 
-/// The forms that it can have (RFC 6749 §5.1: only the token and its type are always there).
+/// The forms that it can have (RFC 6749 §5.1: only the token and its type are always there). A text is its own name: an
+/// empty one would count as absent in a query.
 pub(super) fn rehearsal() -> Rehearsal {
-    let text = Secret::from("");
     let names =
         ["access_token", "token_type", "refresh_token", "id_token", "scope", "client_id", "client_secret"];
     let mut members: Vec<(String, Document)> =
-        names.into_iter().map(|name| (name.to_owned(), (&text).into())).collect();
+        names.into_iter().map(|name| (name.to_owned(), name.into())).collect();
     members.push(("expires_in".to_owned(), std::time::Duration::from_secs(3600).into()));
     Rehearsal::new(Document::Map(members), |member| !matches!(member, "access_token" | "token_type"))
 }

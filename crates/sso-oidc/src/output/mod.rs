@@ -32,20 +32,23 @@ pub(crate) enum Format {
 pub(crate) struct Rehearsal {
     /// With every member that a result of this form can have.
     pub(crate) full: Document,
-    /// With those alone that every result has.
-    pub(crate) least: Document,
+    /// With any other choice of the members that may be absent: 63 where there are six of them, which is the most.
+    pub(crate) lesser: Vec<Document>,
 }
 
 impl Rehearsal {
     /// A form with these members, of which some may be absent.
     pub(crate) fn new(full: Document, is_optional: impl Fn(&str) -> bool) -> Self {
-        let least = match &full {
-            Document::Map(members) => {
-                Document::Map(members.iter().filter(|(name, _)| !is_optional(name)).cloned().collect())
-            }
-            other => other.clone(),
-        };
-        Self { full, least }
+        let Document::Map(members) = &full else { return Self { full, lesser: Vec::new() } };
+        let mut choices = vec![Vec::new()];
+        for member in members {
+            let without = if is_optional(&member.0) { choices.clone() } else { Vec::new() };
+            choices.iter_mut().for_each(|choice| choice.push(member.clone()));
+            choices.extend(without);
+        }
+        // The first one left out nothing.
+        let lesser = choices.into_iter().skip(1).map(Document::Map).collect();
+        Self { full, lesser }
     }
 }
 
@@ -68,5 +71,24 @@ impl Format {
             Self::Yaml => yaml::render(document),
             Self::YamlStream => yaml::render(&Document::List(vec![document.clone()])),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_rehearsed_with_every_choice_of_the_members_that_may_be_absent() {
+        let full = Document::map(["a", "b", "c", "d"].map(|name| (name, Document::from(name))));
+        let rehearsal = Rehearsal::new(full.clone(), |member| member == "b" || member == "d");
+        let mut forms: Vec<String> =
+            rehearsal.lesser.iter().map(|form| json::render(form).replace(['\n', ' '], "")).collect();
+        forms.sort();
+        let expected =
+            [r#"{"a":"a","b":"b","c":"c"}"#, r#"{"a":"a","c":"c","d":"d"}"#, r#"{"a":"a","c":"c"}"#];
+        assert_eq!(forms, expected);
+        assert!(rehearsal.full == full);
+        assert_eq!(Rehearsal::new(full, |_| false).lesser.len(), 0);
     }
 }
