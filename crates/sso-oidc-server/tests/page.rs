@@ -164,17 +164,52 @@ fn another_sites_page_uses_up_no_guesses_and_a_link_from_there_shows_the_form_fi
     let (_http, _client, device) = waiting(&server);
     let mut browser = Browser::at(&server);
     let path = |code: &str| format!("/device?user_code={code}");
-    for site in ["cross-site", "same-site"] {
+    let (own, other_port) = (server.endpoint().to_owned(), format!("{}1", server.endpoint()));
+    let (own_page, longer) = (format!("{own}/device?user_code=x"), format!("{own}.evil.example/"));
+    for said in [
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Sec-Fetch-Site", "same-site"),
+        // What is left over plain http to another machine, where browsers do not send that header.
+        ("Origin", "http://evil.example"),
+        ("Origin", "null"),
+        ("Referer", "http://evil.example/page"),
+        ("Referer", &other_port),
+        ("Referer", &longer),
+        ("Referer", "about:blank"),
+    ] {
         for code in ["BBBB-BBBB", "CCCC-CCCC", &device.user_code] {
-            let page = browser.http.send("GET", &path(code), &[("Sec-Fetch-Site", site)], "");
-            assert_eq!(page.status, 200);
+            let page = browser.http.send("GET", &path(code), &[said], "");
+            assert_eq!(page.status, 200, "{said:?}");
             assert!(page.body.contains(&format!("value=\"{code}\"")) && !page.body.contains("Approve"));
             assert_eq!(page.header("Set-Cookie"), None);
         }
     }
-    for site in ["none", "same-origin"] {
-        let page = browser.http.send("GET", &path(&device.user_code), &[("Sec-Fetch-Site", site)], "");
-        assert!(page.body.contains("Approve this device?"), "{site}");
+    for said in [
+        &[("Sec-Fetch-Site", "none")][..],
+        &[("Sec-Fetch-Site", "same-origin"), ("Referer", &own_page)],
+        &[("Origin", &own), ("Referer", &own_page)],
+        &[("Referer", &own)],
+        &[],
+    ] {
+        let page = browser.http.send("GET", &path(&device.user_code), said, "");
+        assert!(page.body.contains("Approve this device?"), "{said:?}");
+    }
+}
+
+#[test]
+fn a_page_behind_a_public_address_is_its_own_whatever_leads_from_it() {
+    let config = Config::default().with_public_url("https://sso.example");
+    let server = TestServer::with(config).unwrap();
+    let (_http, _client, device) = waiting(&server);
+    let mut browser = Browser::at(&server);
+    let path = format!("/device?user_code={}", device.user_code);
+    for (referer, is_own) in [
+        ("https://SSO.example/device", true),
+        ("http://sso.example/", false),
+        ("https://sso.example.org/", false),
+    ] {
+        let page = browser.http.send("GET", &path, &[("Referer", referer)], "");
+        assert_eq!(page.body.contains("Approve this device?"), is_own, "{referer}");
     }
 }
 

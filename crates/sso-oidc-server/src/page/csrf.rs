@@ -6,7 +6,7 @@
 //! that counts too: it also stops another port of the same machine, which shares our cookies.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use http::header::{COOKIE, ORIGIN};
+use http::header::{COOKIE, ORIGIN, REFERER};
 use http::{HeaderMap, HeaderValue};
 use oidc_proto::Secret;
 use sha2::Sha256;
@@ -73,9 +73,24 @@ pub(super) fn is_from_our_page(shared: &Shared, headers: &HeaderMap, token: &str
     is_same_origin(shared, headers) && expected.is_some_and(|expected| expected == Secret::from(token))
 }
 
-/// Whether the browser says that another site's page made it ask.
-pub(super) fn is_from_elsewhere(headers: &HeaderMap) -> bool {
-    headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none")
+/// Whether the browser says that another site's page made it ask. Browsers send `Sec-Fetch-Site` to https and to loopback
+/// only; over plain http there is the origin, or the page that led here, if that page lets it be said.
+pub(super) fn is_from_elsewhere(shared: &Shared, headers: &HeaderMap) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site != "same-origin" && site != "none";
+    }
+    let is_foreign = |name| {
+        let said = headers.get(name).map(|said| said.to_str().unwrap_or_default());
+        said.is_some_and(|said| !is_our_origin(shared, headers, origin_of(said)))
+    };
+    is_foreign(ORIGIN) || is_foreign(REFERER)
+}
+
+/// A URL's scheme and authority.
+fn origin_of(url: &str) -> &str {
+    let authority = url.find("://").map_or(0, |colon| colon + 3);
+    let end = url.get(authority..).and_then(|rest| rest.find(['/', '?', '#']));
+    end.and_then(|end| url.get(..authority + end)).unwrap_or(url)
 }
 
 /// What the browser says about where the request comes from. `Sec-Fetch-Site` decides if it is there, except that `null`

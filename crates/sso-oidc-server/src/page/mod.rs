@@ -28,7 +28,7 @@ pub(crate) fn look(shared: &Shared, peer: Peer, head: &Parts) -> Response<Body> 
     let Some(typed) = typed.filter(|typed| !typed.trim().is_empty()) else {
         return page(StatusCode::OK, text::enter(None, ""));
     };
-    if csrf::is_from_elsewhere(&head.headers) {
+    if csrf::is_from_elsewhere(shared, &head.headers) {
         // Another site's page would use up this person's guesses, picture by picture. A link that was followed from there
         // shows the form, filled in: the person goes on from our own page.
         return page(StatusCode::OK, text::enter(None, &typed));
