@@ -23,7 +23,7 @@ use crate::sources::Sources;
 pub(crate) struct ProviderArgs {
     /// Sign in to this provider instead of a portal; its metadata says where to ask. Needs --show-token: the token is
     /// printed and kept nowhere
-    #[arg(long, value_name = "URL", conflicts_with_all = ["start_url", "sso_session", "if_needed"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["start_url", "sso_session", "if_needed", "force"])]
     issuer: Option<String>,
 
     /// The id of a client that the provider knows; without it one is registered, if the provider lets anybody
@@ -44,11 +44,11 @@ pub(crate) struct ProviderArgs {
     client_auth: Option<ClientAuth>,
 
     /// Where to ask for a code, for providers that do not say
-    #[arg(long, value_name = "URL", conflicts_with_all = ["start_url", "sso_session", "if_needed"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["start_url", "sso_session", "if_needed", "force"])]
     device_authorization_endpoint: Option<String>,
 
     /// Where to ask for the token, for providers that do not say. With both endpoints no metadata is asked for
-    #[arg(long, value_name = "URL", conflicts_with_all = ["start_url", "sso_session", "if_needed"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["start_url", "sso_session", "if_needed", "force"])]
     token_endpoint: Option<String>,
 }
 
