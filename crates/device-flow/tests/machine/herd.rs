@@ -125,3 +125,17 @@ fn a_late_poll_goes_at_once_without_a_seed_within_an_interval_and_near_the_end_o
         assert!(matches!(flow.poll(now), Action::Send(..)), "{seed:?}, {late:?} late");
     }
 }
+
+#[test]
+fn what_is_drawn_never_uses_up_the_patience_before_the_code() {
+    for seed in 0..200 {
+        let policy = policy().with_setup_patience(secs(20));
+        let mut flow = DeviceFlow::new(policy, None, Tick::ZERO).with_jitter(seed);
+        let Action::Send(_, ticket) = flow.poll(Tick::ZERO) else { panic!("nothing is sent") };
+        // Half of it again would be too late.
+        let throttled = http::Response::builder().status(429).header("retry-after", "17").body("").unwrap();
+        flow.on_response(ticket, Tick::ZERO, &throttled).unwrap();
+        let Action::Wait(due) = flow.poll(Tick::ZERO) else { panic!("given up: {:?}", flow.outcome()) };
+        assert!(secs(17) <= due.elapsed() && due.elapsed() <= secs(20), "{due:?}");
+    }
+}
