@@ -142,9 +142,14 @@ impl HttpClient {
         observer: &mut impl Observer,
     ) -> Option<TransportError<reqwest::Error>> {
         let (mut transport, mut attempts) = (None, Attempts::default());
+        let mut held = None;
         loop {
-            // Before the flow is asked: so a request is sent when the flow thinks it is, and none after the deadline.
-            let turn = self.carrier.turn().await;
+            // Before the flow is asked: so a request is sent when the flow thinks it is, and none after the deadline. Not
+            // again after an answer, because what that says must not wait behind other people's requests: a token least.
+            let turn = match held.take() {
+                None if flow.outcome().is_none() => self.carrier.turn().await,
+                held => held,
+            };
             let now = clock.now();
             match flow.poll(now) {
                 Action::Send(request, ticket) => {
@@ -163,8 +168,10 @@ impl HttpClient {
                     }
                     let taken = flow.on_reply(ticket, clock.now(), reply);
                     debug_assert_eq!(taken, Ok(()), "this driver answers each ticket once");
+                    held = turn;
                 }
                 Action::Prompt(prompt) => {
+                    drop(turn);
                     events::prompting(&prompt, flow.phase());
                     observer.prompt(&prompt);
                 }

@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 now()
             }
             Action::Prompt(prompt) => {
-                eprintln!("Sign-in {index}: {}", prompt.verification_uri_complete.unwrap_or_default());
+                eprintln!("Sign-in {index}: {prompt}");
                 now()
             }
             Action::Wait(until) => until,

@@ -18,12 +18,13 @@
 //! `trouble` where all is well. No event has a secret, a user code or a body in it.
 
 use core::error::Error;
+use core::fmt;
 use core::time::Duration;
 
-use oidc_proto::Request;
+use oidc_proto::{FaultCode, Request};
 use tracing::debug;
 
-use crate::{DeviceFlow, Exchange, Failure, Phase, Status, Tick, UserPrompt};
+use crate::{DeviceFlow, Exchange, Failure, Phase, Status, Tick, Trouble, UserPrompt};
 
 /// The target of every event.
 const TARGET: &str = "device_flow";
@@ -67,7 +68,7 @@ pub fn prompting(prompt: &UserPrompt, phase: Phase) {
 /// The driver is about to wait.
 pub fn waiting(status: &Status<'_>) {
     let (phase, polls, wait_ms) = (status.phase.name(), status.polls, millis(status.until.since(status.now)));
-    let trouble = status.trouble.map(tracing::field::display);
+    let trouble = status.trouble.map(|trouble| tracing::field::display(WithoutBody(trouble)));
     debug!(name: "device_flow.waiting", target: TARGET, phase, polls, wait_ms, trouble, "waiting");
 }
 
@@ -82,6 +83,21 @@ pub fn ended(flow: &DeviceFlow, now: Tick) {
 /// A document that anybody may have is asked for.
 pub fn fetching(uri: &http::Uri) {
     debug!(name: "device_flow.fetching", target: TARGET, %uri, "fetching");
+}
+
+/// A trouble without the service's own words: they are a body's, and who knows what a broken server quotes.
+struct WithoutBody<'a>(&'a Trouble);
+
+impl fmt::Display for WithoutBody<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            trouble @ (Trouble::Failed(_) | Trouble::NoVerdict(_)) => trouble.fmt(f),
+            Trouble::Fault(fault) => match &fault.code {
+                FaultCode::Other(_) => write!(f, "HTTP {} with a fault of another name", fault.status),
+                code => write!(f, "HTTP {} {code}", fault.status),
+            },
+        }
+    }
 }
 
 fn millis(duration: Duration) -> u64 {

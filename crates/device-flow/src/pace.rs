@@ -94,14 +94,15 @@ impl Pace {
     /// its frequency on a time-out of its own accord, and doubling the interval is recommended.
     ///
     /// What is drawn comes on top: at most half the wait again, and at most the cap. A first wait after trouble is two
-    /// intervals, so that flows which were cut off together are spread over an interval, as they usually are.
+    /// intervals, so that flows which were cut off together are spread over an interval, as they usually are. Returns when
+    /// the next request would be due if nothing was drawn.
     pub(crate) fn after_trouble(
         &mut self,
         now: Tick,
         retry_after: Option<Duration>,
         cap: Duration,
         draw: Draw,
-    ) {
+    ) -> Tick {
         let doublings = self.troubles;
         self.troubles = self.troubles.saturating_add(1);
         self.missed = 0;
@@ -110,6 +111,7 @@ impl Pace {
         let backoff = first.saturating_mul(factor).min(cap);
         let wait = backoff.max(self.interval).max(retry_after.unwrap_or_default());
         self.due = now + wait.saturating_add(draw.of((wait / 2).min(cap)));
+        now + wait
     }
 }
 

@@ -29,7 +29,8 @@ pub struct Policy {
     /// When the first CreateToken request is sent.
     pub first_poll: FirstPoll,
     /// For how long RegisterClient and StartDeviceAuthorization are retried while the service gives no verdict.
-    /// There is no device code yet, so no deadline of the service's own.
+    /// There is no device code yet, so no deadline of the service's own. [Jitter](crate::DeviceFlow::with_jitter), which adds
+    /// at most half, is not counted.
     pub setup_patience: Duration,
     /// The longest wait that network trouble alone can cause, not counting
     /// [jitter](crate::DeviceFlow::with_jitter), which adds at most half. The service's own floor may be longer and always

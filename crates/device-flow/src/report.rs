@@ -8,14 +8,14 @@ use oidc_proto::printable;
 use crate::{NotSignedIn, Outcome};
 
 /// A [`NotSignedIn`] with all that belongs to it, one thing a line: what happened and what to do, the causes, the request's
-/// id, how many polls and how long. No secret and no body is in it.
+/// id, how many polls and how long. No secret of the flow's is in it, and of a body only what the service says of a fault.
 #[derive(Clone, Copy, Debug)]
 pub struct Report<'a, E>(pub(crate) &'a NotSignedIn<E>);
 
 impl<E: Error + 'static> fmt::Display for Report<'_, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report(end) = self;
-        write!(f, "{}", end.outcome)?;
+        write!(f, "{end}")?;
         let mut cause = end.source();
         while let Some(error) = cause {
             write!(f, "\ncaused by: {}", printable(&error.to_string()))?;

@@ -55,6 +55,14 @@ pub struct NotSignedIn<E> {
     pub elapsed: Duration,
 }
 
+impl<E> NotSignedIn<E> {
+    /// Why the driver gave up, if it was the driver and not whoever embeds it: both are [`Outcome::Cancelled`].
+    #[must_use]
+    pub fn given_up(&self) -> Option<&E> {
+        self.transport.as_ref().filter(|_| self.outcome == Outcome::Cancelled)
+    }
+}
+
 impl<E: Error + 'static> NotSignedIn<E> {
     /// All that is known about the end, with the causes, the request's id, the polls and the time: for a log or a support
     /// ticket. `Display` is the first line of it, for the person.
@@ -64,9 +72,13 @@ impl<E: Error + 'static> NotSignedIn<E> {
     }
 }
 
-impl<E> fmt::Display for NotSignedIn<E> {
+/// What happened, and what to do. A driver that gave up is not taken for a person who cancelled: it says why.
+impl<E: fmt::Display> fmt::Display for NotSignedIn<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.outcome.fmt(f)
+        match self.given_up() {
+            Some(reason) => write!(f, "the sign-in was given up: {reason}"),
+            None => self.outcome.fmt(f),
+        }
     }
 }
 

@@ -111,23 +111,20 @@ impl Setup {
     ) -> Result<Box<Self>, Outcome> {
         let Times { now, draw, .. } = times;
         let cap = policy.max_backoff;
-        let retry_after = match &trouble {
-            Trouble::Fault(fault) => fault.retry_after,
-            Trouble::NoVerdict(answer) => answer.retry_after,
-            Trouble::Failed(_) => None,
+        let least = match &trouble {
+            Trouble::Fault(fault) if fault.code == FaultCode::SlowDown => {
+                self.pace.slow_down(now, fault.retry_after);
+                self.pace.due()
+            }
+            Trouble::Fault(fault) => self.pace.after_trouble(now, fault.retry_after, cap, draw),
+            Trouble::NoVerdict(answer) => self.pace.after_trouble(now, answer.retry_after, cap, draw),
+            Trouble::Failed(_) => self.pace.after_trouble(now, None, cap, draw),
         };
-        if matches!(&trouble, Trouble::Fault(fault) if fault.code == FaultCode::SlowDown) {
-            self.pace.slow_down(now, retry_after);
-        } else {
-            let mut undrawn = self.pace.clone();
-            undrawn.after_trouble(now, retry_after, cap, Draw::NOTHING);
-            self.pace.after_trouble(now, retry_after, cap, draw);
-            // What is drawn must not use up the patience: whether a flow goes on is no matter of luck.
-            self.pace.due = self.pace.due.min(undrawn.due.max(self.give_up_at));
-        }
-        if self.pace.due() > self.give_up_at {
+        if least > self.give_up_at {
             return Err(Outcome::Unreachable { operation, trouble });
         }
+        // What was drawn comes on top of the patience, so that it costs no try.
+        self.give_up_at = self.give_up_at + self.pace.due().since(least);
         self.trouble = Some(Box::new(trouble));
         Ok(self)
     }

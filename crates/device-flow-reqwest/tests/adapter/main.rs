@@ -17,6 +17,7 @@ mod stub;
 mod tls;
 #[path = "../../../device-flow-ureq/tests/adapter/trace.rs"]
 mod trace;
+mod turns;
 
 use std::future::Future;
 use std::path::Path;

@@ -201,3 +201,19 @@ fn the_report_of_an_end_has_the_causes_the_requests_id_the_polls_the_time_and_a_
     let all = format!("{end} {} {end:?}", end.report());
     assert!(!all.contains("stub-access-token") && !all.contains("<html>"), "{all}");
 }
+
+#[test]
+fn no_word_of_a_broken_servers_body_is_in_an_event() {
+    let quoting = |code: &str| {
+        let body = format!(r#"{{"error":"{code}","error_description":"no stub-device-code"}}"#);
+        Step::Answer(503, "", body)
+    };
+    let stub = Stub::polls(vec![quoting("server_error"), quoting("odd stub-device-code"), Step::token()]);
+    let (end, said) = logged(|| sign_in_observed(&stub.endpoint(), &mut Heard::default()));
+    assert_eq!(end.unwrap().polls, 3);
+    let shown: Vec<_> = said.iter().map(shown).collect();
+    assert!(shown.iter().all(|event| !event.contains("stub-device-code")), "{shown:?}");
+    for trouble in ["HTTP 503 server_error", "HTTP 503 with a fault of another name"] {
+        assert!(shown.iter().any(|event| event.ends_with(&format!("trouble={trouble}"))), "{shown:?}");
+    }
+}

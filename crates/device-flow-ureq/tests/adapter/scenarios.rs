@@ -320,7 +320,11 @@ fn sign_ins_that_nobody_answers_do_not_try_again_in_step() {
     let took: HashSet<_> =
         (0..8).map(|_| sign_in(&format!("http://{nobody}"), |_| {}).unwrap_err().elapsed).collect();
     assert!(took.len() > 4, "{took:?}");
-    assert!(took.iter().all(|took| *took <= Duration::from_secs(20)), "longer than the patience: {took:?}");
+    // The patience, and what is drawn on top of it.
+    assert!(
+        took.iter().all(|took| *took <= Duration::from_secs(20 + 10)),
+        "longer than the patience: {took:?}"
+    );
 }
 
 #[test]

@@ -127,15 +127,30 @@ fn a_late_poll_goes_at_once_without_a_seed_within_an_interval_and_near_the_end_o
 }
 
 #[test]
-fn what_is_drawn_never_uses_up_the_patience_before_the_code() {
-    for seed in 0..200 {
-        let policy = policy().with_setup_patience(secs(20));
-        let mut flow = DeviceFlow::new(policy, None, Tick::ZERO).with_jitter(seed);
-        let Action::Send(_, ticket) = flow.poll(Tick::ZERO) else { panic!("nothing is sent") };
-        // Half of it again would be too late.
-        let throttled = http::Response::builder().status(429).header("retry-after", "17").body("").unwrap();
-        flow.on_response(ticket, Tick::ZERO, &throttled).unwrap();
-        let Action::Wait(due) = flow.poll(Tick::ZERO) else { panic!("given up: {:?}", flow.outcome()) };
-        assert!(secs(17) <= due.elapsed() && due.elapsed() <= secs(20), "{due:?}");
-    }
+fn what_is_drawn_costs_no_try_that_the_patience_has_room_for() {
+    let tries = |seed: Option<u64>| {
+        let mut flow = DeviceFlow::new(policy().with_setup_patience(secs(3)), None, Tick::ZERO);
+        if let Some(seed) = seed {
+            flow = flow.with_jitter(seed);
+        }
+        let (mut now, mut tries) = (Tick::ZERO, 0);
+        loop {
+            match flow.poll(now) {
+                Action::Send(_, ticket) => {
+                    tries += 1;
+                    flow.on_reply(ticket, now, Reply::Failed(Failure::NotSent)).unwrap();
+                }
+                Action::Wait(until) => now = until,
+                action => {
+                    assert!(
+                        matches!(action, Action::Done) && now.elapsed() < Duration::from_millis(4_500),
+                        "{now:?}"
+                    );
+                    return tries;
+                }
+            }
+        }
+    };
+    assert_eq!(tries(None), 3);
+    assert!((0..100).all(|seed| tries(Some(seed)) == 3));
 }
