@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::Http;
 use serde_json::json;
-use sso_oidc_server::{Config, Fault, Operation, Strike, TestServer};
+use sso_oidc_server::{Config, Fault, Operation, Server, Strike, TestServer};
 
 /// How a conversation ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,15 +25,34 @@ fn server(strike: impl Into<Strike>) -> TestServer {
     TestServer::with(Config::default().with_fault(strike)).unwrap()
 }
 
-/// Sends these bytes on a connection of their own, and takes what comes.
+/// How long something that is due may take on a machine that is busy.
+const DUE: Duration = Duration::from_secs(10);
+/// How long nothing must come to count as silence.
+const SILENCE: Duration = Duration::from_millis(250);
+
+fn connect(server: &TestServer) -> TcpStream {
+    TcpStream::connect(server.endpoint().strip_prefix("http://").unwrap()).unwrap()
+}
+
+/// Sends these bytes on a connection of their own, and takes what comes, which is something.
 fn say(server: &TestServer, request: &[u8]) -> (String, End) {
-    let mut stream = TcpStream::connect(server.endpoint().strip_prefix("http://").unwrap()).unwrap();
+    let mut stream = connect(server);
     stream.write_all(request).unwrap();
     listen(&mut stream)
 }
 
+/// Takes what comes. Something is due: bytes, or an end.
 fn listen(stream: &mut TcpStream) -> (String, End) {
-    stream.set_read_timeout(Some(Duration::from_millis(250))).unwrap();
+    hear(stream, DUE)
+}
+
+/// Whether nothing comes at all.
+fn is_silent(stream: &mut TcpStream) -> bool {
+    hear(stream, SILENCE) == (String::new(), End::Silent)
+}
+
+fn hear(stream: &mut TcpStream, patience: Duration) -> (String, End) {
+    stream.set_read_timeout(Some(patience)).unwrap();
     let mut bytes = Vec::new();
     let mut chunk = [0; 64 * 1024];
     let end = loop {
@@ -49,6 +68,7 @@ fn listen(stream: &mut TcpStream) -> (String, End) {
         if bytes.len() > 4 * 1024 * 1024 {
             break End::Endless;
         }
+        stream.set_read_timeout(Some(SILENCE)).unwrap();
     };
     (String::from_utf8_lossy(&bytes).into_owned(), end)
 }
@@ -84,7 +104,10 @@ fn is_registration(text: &str) -> bool {
 fn a_fault_says_truly_whether_what_was_asked_for_has_been_done() {
     let check = |fault: Fault| {
         let server = server(fault);
-        let (answer, end) = say(&server, registration().as_bytes());
+        let mut stream = connect(&server);
+        stream.write_all(registration().as_bytes()).unwrap();
+        let patience = if fault == Fault::NeverAnswers { SILENCE } else { DUE };
+        let (answer, end) = hear(&mut stream, patience);
         let clients = server.handle().stats().held.clients;
         assert_eq!(clients, usize::from(fault.commits()), "{fault}: {answer:.200} {end:?}");
         let requests = server.requests();
@@ -111,6 +134,21 @@ fn connections_are_refused_until_the_server_relents() {
     Http::to(&server).client();
 }
 
+#[tokio::test]
+async fn a_server_that_relents_before_it_serves_opens_its_port() {
+    let server = Server::bind(Config::default().with_fault(Fault::Refuse)).await.unwrap();
+    let address = server.local_addr();
+    server.handle().relent();
+    let serving = tokio::spawn(server.serve(core::future::pending()));
+    let opened = async {
+        while tokio::net::TcpStream::connect(address).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(tokio::time::timeout(DUE, opened).await.is_ok(), "refused for ever");
+    serving.abort();
+}
+
 #[test]
 fn a_port_that_is_refused_for_one_operation_closes_when_the_one_before_it_is_answered() {
     let server = server(Strike::new(Fault::Refuse).at(Operation::CreateToken));
@@ -130,8 +168,11 @@ fn answers_that_never_come_end_as_their_faults_say() {
     let nothing = |end| (String::new(), end);
     assert_eq!(register(Fault::DropRequest), nothing(End::Closed));
     assert_eq!(register(Fault::DropAfterCommit), nothing(End::Closed));
-    assert_eq!(register(Fault::NeverAnswers), nothing(End::Silent));
     assert_eq!(register(Fault::ResetRequest), nothing(End::Reset));
+    let server = server(Fault::NeverAnswers);
+    let mut waiting = connect(&server);
+    waiting.write_all(registration().as_bytes()).unwrap();
+    assert!(is_silent(&mut waiting));
 }
 
 #[test]
@@ -139,9 +180,9 @@ fn a_request_is_reset_after_as_many_bytes_as_were_asked_for() {
     let request = registration();
     let server = server(Strike::new(Fault::ResetRequest).after_bytes(request.len()));
     let (most, last) = request.as_bytes().split_at(request.len() - 1);
-    let mut stream = TcpStream::connect(server.endpoint().strip_prefix("http://").unwrap()).unwrap();
+    let mut stream = connect(&server);
     stream.write_all(most).unwrap();
-    assert_eq!(listen(&mut stream).1, End::Silent);
+    assert!(is_silent(&mut stream));
     stream.write_all(last).unwrap();
     assert_eq!(listen(&mut stream).1, End::Reset);
 }
@@ -150,7 +191,11 @@ fn a_request_is_reset_after_as_many_bytes_as_were_asked_for() {
 fn an_answer_stops_after_as_many_bytes_as_were_asked_for_or_in_the_middle_of_its_body() {
     for (fault, end) in [(Fault::ResetAnswer, End::Reset), (Fault::Stall, End::Silent)] {
         for bytes in [0, 1, 20] {
-            let (answer, ended) = register(Strike::new(fault).after_bytes(bytes));
+            let server = server(Strike::new(fault).after_bytes(bytes));
+            let mut stream = connect(&server);
+            stream.write_all(registration().as_bytes()).unwrap();
+            let is_mute = fault == Fault::Stall && bytes == 0;
+            let (answer, ended) = hear(&mut stream, if is_mute { SILENCE } else { DUE });
             assert_eq!((answer.len(), &ended), (bytes, &end), "{fault} {answer}");
         }
         let (answer, ended) = register(fault);
@@ -309,9 +354,12 @@ fn a_request_that_comes_while_another_waits_is_seen_unless_that_one_has_given_up
     let address = server.endpoint().strip_prefix("http://").unwrap();
     let mut first = TcpStream::connect(address).unwrap();
     first.write_all(registration().as_bytes()).unwrap();
-    assert_eq!(listen(&mut first).1, End::Silent);
-    say(&server, registration().as_bytes());
-    drop(first);
+    assert!(is_silent(&mut first));
+    // The second one is not due an answer either.
+    let mut second = connect(&server);
+    second.write_all(registration().as_bytes()).unwrap();
+    assert!(is_silent(&mut second));
+    drop((first, second));
     say(&server, registration().as_bytes());
     let seen: Vec<_> = server.requests().iter().map(|request| request.others_in_flight).collect();
     assert_eq!(seen, [0, 1, 0]);
@@ -337,7 +385,7 @@ fn pages_and_requests_that_are_none_are_answered_as_by_any_server() {
 #[test]
 fn a_server_stops_while_its_faults_go_on() {
     let server = server(Fault::Stall);
-    let mut stalled = TcpStream::connect(server.endpoint().strip_prefix("http://").unwrap()).unwrap();
+    let mut stalled = connect(&server);
     stalled.write_all(registration().as_bytes()).unwrap();
     assert_eq!(listen(&mut stalled).1, End::Silent);
     let began = std::time::Instant::now();
