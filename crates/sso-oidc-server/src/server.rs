@@ -90,7 +90,7 @@ impl Server {
                 Ok(()) = closing.changed() => {
                     let close = *closing.borrow_and_update();
                     port = port.switched(close, address);
-                    shared.faults.port_is(close);
+                    shared.faults.port_is(port.is_closed());
                 }
                 Some((stream, address, place)) = seated(&port, &seats, &mut guest) => {
                     let peer = Peer { address, connection: shared.count_connection() };

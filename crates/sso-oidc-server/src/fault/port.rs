@@ -9,7 +9,8 @@ use tokio::net::{TcpListener, TcpSocket};
 #[derive(Debug)]
 pub(crate) enum Port {
     Open(TcpListener),
-    /// Bound, so that nobody else can have the port meanwhile, and not listening: connections are refused.
+    /// Bound, so that nobody else can listen there meanwhile, and not listening: connections are refused. Between the
+    /// listener's end and this there is an instant in which somebody else can come first; the port is lost then.
     Closed(TcpSocket),
     /// Closed, and somebody else may have it.
     Lost,
@@ -21,16 +22,21 @@ impl Port {
         let switched = match self {
             Self::Open(listener) if close => {
                 drop(listener);
-                bound(address).map(Self::Closed)
+                held(address).map(Self::Closed)
             }
-            Self::Closed(socket) if !close => socket.listen(1024).map(Self::Open),
-            Self::Lost if !close => bound(address).and_then(|socket| socket.listen(1024)).map(Self::Open),
+            Self::Closed(socket) if !close => listen(socket).map(Self::Open),
+            Self::Lost if !close => held(address).and_then(listen).map(Self::Open),
             same => Ok(same),
         };
         switched.unwrap_or_else(|error| {
             tracing::warn!(%error, "cannot take the port back");
             Self::Lost
         })
+    }
+
+    /// Whether connections are refused, or taken by somebody else.
+    pub(crate) const fn is_closed(&self) -> bool {
+        !matches!(self, Self::Open(_))
     }
 
     /// The listener, once there is one: never while the port is closed.
@@ -42,10 +48,63 @@ impl Port {
     }
 }
 
-fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // Connections of before may still be open on the port.
+/// A socket that holds the port. With `SO_REUSEADDR` it would not: whoever sets it too could bind, and listen.
+fn held(address: SocketAddr) -> io::Result<TcpSocket> {
+    let new = || if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    let alone = new()?;
+    if alone.bind(address).is_ok() {
+        return Ok(alone);
+    }
+    // Connections of before may still be open on the port; beside them it is only to be had like this.
+    let beside = new()?;
+    beside.set_reuseaddr(true)?;
+    beside.bind(address)?;
+    beside.set_reuseaddr(false)?;
+    Ok(beside)
+}
+
+/// Listens, with connections that allow the port to be held beside them later.
+fn listen(socket: TcpSocket) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    Ok(socket)
+    socket.listen(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    /// The standard library's listener sets `SO_REUSEADDR`, as most servers do.
+    fn error_of_another(address: SocketAddr) -> ErrorKind {
+        std::net::TcpListener::bind(address).unwrap_err().kind()
+    }
+
+    #[tokio::test]
+    async fn nobody_else_listens_on_a_closed_port_whether_or_not_connections_of_before_are_open() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut port = Port::Open(listener);
+        let mut connections = Vec::new();
+        for _ in 0..3 {
+            port = port.switched(true, address);
+            assert!(matches!(port, Port::Closed(_)) && port.is_closed());
+            assert_eq!(error_of_another(address), ErrorKind::AddrInUse, "{} open", connections.len());
+            let refused = TcpStream::connect(address).await.unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+            port = port.switched(false, address);
+            assert!(!port.is_closed());
+            let client = TcpStream::connect(address).await.unwrap();
+            connections.push((client, port.listener().await.accept().await.unwrap()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_that_somebody_else_has_taken_is_lost_and_stays_closed() {
+        let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let lost = Port::Lost.switched(false, elsewhere.local_addr().unwrap());
+        assert!(matches!(lost, Port::Lost) && lost.is_closed());
+    }
 }
