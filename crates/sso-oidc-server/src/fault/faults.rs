@@ -84,17 +84,21 @@ impl Faults {
         !self.relented.load(Ordering::Relaxed) && self.armed.iter().any(|armed| refuses(&armed.strike))
     }
 
-    /// Closes the port, and returns when it is closed.
+    /// Closes the port, and returns when it is closed, or is to stay open after all.
     pub(crate) async fn close_port(&self) {
-        self.close.send_replace(true);
+        let relented = || self.relented.load(Ordering::Relaxed);
+        // `relent` may have come since somebody asked whether to close it; its word is the last.
+        self.close.send_modify(|close| *close = !relented());
         // An error says that nobody listens any more, which is closed too.
-        let _ = self.closed.subscribe().wait_for(|closed| *closed).await;
+        let _ = self.closed.subscribe().wait_for(|closed| *closed || relented()).await;
     }
 
     /// No fault strikes any more, and the port opens.
     pub(crate) fn relent(&self) {
         self.relented.store(true, Ordering::Relaxed);
         self.close.send_replace(false);
+        // Who waits for the port to close looks again: it may never have been seen to be asked for.
+        self.closed.send_modify(|_| {});
     }
 
     pub(crate) fn is_port_closed(&self) -> bool {
@@ -141,5 +145,37 @@ fn has_hung_up(stream: &TcpStream) -> bool {
     match socket2::SockRef::from(stream).peek(&mut byte) {
         Ok(count) => count == 0,
         Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(1);
+
+    fn refuses_polls() -> Faults {
+        Faults::new(vec![Strike::new(Fault::Refuse).at(Operation::CreateToken)])
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_the_port_to_close_goes_on_when_the_server_relents_first() {
+        let faults = refuses_polls();
+        let mut closing = core::pin::pin!(faults.close_port());
+        assert!(tokio::time::timeout(SOON, closing.as_mut()).await.is_err(), "nobody has closed it");
+        faults.relent();
+        tokio::time::timeout(SOON, closing).await.unwrap();
+        assert!(!*faults.watch_port().borrow());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_port_that_was_about_to_be_closed_when_the_server_relented_stays_open() {
+        let faults = refuses_polls();
+        assert!(faults.refuse_after(Operation::StartDeviceAuthorization));
+        faults.relent();
+        tokio::time::timeout(SOON, faults.close_port()).await.unwrap();
+        assert!(!*faults.watch_port().borrow());
     }
 }
