@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
+use bytes::BytesMut;
 use tokio::net::TcpStream;
 
 use super::message::Message;
@@ -16,6 +17,8 @@ const DRIP: Duration = Duration::from_secs(1);
 const HUGE: usize = 1024 * 1024;
 /// What `length-too-long` promises beyond the body.
 const MISSING: usize = 1000;
+/// How much of further requests is read while an answer is on its way.
+const AHEAD: usize = 64 * 1024;
 
 /// What is written, and what becomes of the connection then.
 enum Blow {
@@ -40,27 +43,29 @@ enum Then {
 /// Writes the answer as the strike has it; gives the connection back if it can still be used.
 pub(super) async fn deliver(
     faults: &Faults,
-    stream: TcpStream,
+    connection: Rewound,
     message: Message,
     strike: Option<Strike>,
-) -> Option<TcpStream> {
+) -> Option<Rewound> {
     let blow = match strike {
         Some(strike) => blow(strike, message),
         None => Blow::Say(message.bytes(), Then::Stay),
     };
+    let Rewound { mut early, stream } = connection;
     // Shared with the list of requests that wait, which holds it weakly: it is closed when this function ends.
     let stream = Arc::new(stream);
     if !matches!(blow, Blow::Say(_, Then::Stay | Then::Close | Then::Reset)) {
         faults.waits(Arc::downgrade(&stream));
     }
+    let next = if matches!(blow, Blow::Say(_, Then::Stay)) { Some(&mut early) } else { None };
     let then = tokio::select! {
         // A client that hangs up is noticed also while nothing is written.
         biased;
         then = say(&stream, blow) => then.ok()?,
-        () = hung_up(&stream) => return None,
+        () = hung_up(&stream, next) => return None,
     };
     match then {
-        Then::Stay => Arc::into_inner(stream),
+        Then::Stay => Arc::into_inner(stream).map(|stream| Rewound { early, stream }),
         Then::Close => None,
         Then::Reset => {
             // Fails only if the connection is gone already.
@@ -68,7 +73,7 @@ pub(super) async fn deliver(
             None
         }
         Then::Silence => {
-            hung_up(&stream).await;
+            hung_up(&stream, None).await;
             None
         }
     }
@@ -120,11 +125,28 @@ async fn write_all(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns when the client has hung up. A client that waits for an answer sends nothing else.
-async fn hung_up(stream: &TcpStream) {
-    // Somebody who says more does not wait for the answer; what they say is read afterwards.
-    if stream.peek(&mut [0]).await.is_ok_and(|count| count > 0) {
-        core::future::pending().await
+/// Returns when the client has hung up. One that waits for an answer sends nothing else; what it sends all the same has the
+/// end of the stream behind it, so it is read: into `next`, as the beginning of the next request, or away.
+async fn hung_up(stream: &TcpStream, mut next: Option<&mut BytesMut>) {
+    let mut chunk = [0; 4 * 1024];
+    loop {
+        if next.as_ref().is_some_and(|next| next.len() >= AHEAD) {
+            // Enough; the rest waits where it is until the answer is out.
+            core::future::pending::<()>().await;
+        }
+        if stream.readable().await.is_err() {
+            return;
+        }
+        match stream.try_read(&mut chunk) {
+            Ok(0) => return,
+            Ok(count) => {
+                if let Some(next) = &mut next {
+                    next.extend_from_slice(&chunk[..count]);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => return,
+        }
     }
 }
 
@@ -213,5 +235,66 @@ fn spoil_politely(fault: Fault, message: &mut Message) {
         Fault::WrongDate => message.set("date", "Thu, 01 Jan 1970 00:00:00 GMT"),
         // The rest are whole answers that stand in for the real one.
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Response;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    /// A client, and the connection that the server has with it.
+    async fn connected() -> (TcpStream, Rewound) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        (client, Rewound { early: BytesMut::from("early "), stream })
+    }
+
+    fn message(body: &[u8]) -> Message {
+        Message::new(Response::new(()).into_parts().0, body, false)
+    }
+
+    #[tokio::test]
+    async fn a_client_that_says_more_and_hangs_up_is_noticed_whatever_the_fault() {
+        for fault in [Fault::NeverAnswers, Fault::Stall, Fault::Drip] {
+            let (mut client, connection) = connected().await;
+            client.write_all(&[b'x'; 10_000]).await.unwrap();
+            client.shutdown().await.unwrap();
+            let faults = Faults::new(Vec::new());
+            let delivered = deliver(&faults, connection, message(&[b'a'; 100]), Some(fault.into()));
+            let ended = tokio::time::timeout(SOON, delivered).await;
+            assert!(ended.is_ok_and(|left| left.is_none()), "{fault}");
+            assert_eq!(faults.in_flight(), 0, "{fault}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_said_while_an_answer_is_on_its_way_is_the_next_request() {
+        let (mut client, connection) = connected().await;
+        // More than the system takes off the server's hands, so that the client has its say before the answer is out.
+        let body = vec![b'a'; 16 * 1024 * 1024];
+        client.write_all(b"next").await.unwrap();
+        let faults = Faults::new(Vec::new());
+        let read = async {
+            let mut left = body.len();
+            let mut chunk = vec![0; 64 * 1024];
+            while left > 0 {
+                left = left.saturating_sub(client.read(&mut chunk).await.unwrap());
+            }
+        };
+        let delivered = deliver(&faults, connection, message(&body), None);
+        let (stays, ()) = tokio::time::timeout(SOON, async { tokio::join!(delivered, read) }).await.unwrap();
+        let mut connection = stays.unwrap();
+        while connection.early.len() < b"early next".len() {
+            let more = tokio::time::timeout(SOON, connection.read_more()).await;
+            assert!(more.is_ok_and(|read| read.is_ok_and(|count| count > 0)), "it is lost");
+        }
+        assert_eq!(&connection.early[..], b"early next");
     }
 }

@@ -67,9 +67,9 @@ async fn converse(shared: &Arc<Shared>, stream: TcpStream, peer: Peer) {
             return blow::reset_request(connection, strike.bytes()).await;
         }
         let Some((exchange, rest)) = exchange(shared, connection, arrival).await else { return };
-        let stays = blow::deliver(&shared.faults, rest.stream, exchange.message, strike).await;
+        let stays = blow::deliver(&shared.faults, rest, exchange.message, strike).await;
         match stays {
-            Some(stream) if !exchange.close => connection = Rewound { early: rest.early, stream },
+            Some(rest) if !exchange.close => connection = rest,
             _ => return,
         }
     }
