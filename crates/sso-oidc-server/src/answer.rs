@@ -260,7 +260,7 @@ fn text(status: StatusCode, text: &'static str) -> Response<Body> {
 }
 
 /// A path as the log may have it: what a stranger wrote there is not repeated.
-fn route_name(path: &str) -> &str {
+pub(crate) fn route_name(path: &str) -> &str {
     match path {
         "/device" | "/style.css" | "/" | "/start" | "/health" | "/favicon.ico" => path,
         path if discovery::PATHS.contains(&path) => path,

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use common::{Http, poll_body};
 use serde_json::json;
-use sso_oidc_server::TestServer;
+use sso_oidc_server::{Config, Fault, Server, TestServer};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tracing_subscriber::fmt::MakeWriter;
 
 #[derive(Clone, Default)]
@@ -86,4 +88,26 @@ fn a_whole_sign_in_at_trace_level_leaves_no_secret_and_no_code_in_the_log() {
         assert!(line.contains(part), "{line}");
     }
     assert_eq!(log.lines().filter(|line| line.contains("answered")).count(), 8, "one line a request:\n{log}");
+}
+
+#[tokio::test]
+async fn a_request_that_is_reset_before_it_is_read_leaves_its_line_all_the_same() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
+    // For this thread, on which the server runs as well.
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let server = Server::bind(Config::default().with_fault(Fault::ResetRequest)).await.unwrap();
+    let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
+    let serving = tokio::spawn(server.serve(core::future::pending()));
+    client.write_all(b"POST /token?sentinel HTTP/1.1\r\nHost: localhost\r\n").await.unwrap();
+    assert_eq!(client.read_u8().await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    serving.abort();
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("answered")).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    for part in ["CreateToken", "/token", "status=0", "reset-request", "connection=1"] {
+        assert!(lines[0].contains(part), "{log}");
+    }
+    assert!(!log.contains("sentinel"), "{log}");
 }

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 use super::message::Message;
 use super::rewound::Rewound;
 use super::{Fault, blow};
-use crate::answer::{Arrival, answer};
+use crate::answer::{Arrival, answer, route_name};
 use crate::connection::Peer;
 use crate::record::RecordedRequest;
 use crate::route::{Route, route};
@@ -157,8 +157,17 @@ fn says(headers: &HeaderMap, option: &str) -> bool {
         .any(|value| value.trim().eq_ignore_ascii_case(option))
 }
 
-/// A request that is not read to its end is remembered all the same.
+/// A request that is not read to its end is told of and remembered all the same.
 fn record_cut(shared: &Shared, arrival: Arrival, asked: Asked) {
+    tracing::info!(
+        operation = asked.operation.map_or("-", Operation::name),
+        route = route_name(&asked.path),
+        status = 0,
+        fault = "-",
+        struck = Fault::ResetRequest.name(),
+        connection = arrival.peer.connection,
+        "answered"
+    );
     if !shared.remembers {
         return;
     }

@@ -133,7 +133,7 @@ impl fmt::Display for Strike {
 #[non_exhaustive]
 pub enum StrikeError {
     /// No fault has this name.
-    #[error("there is no fault of this name; `help` lists them")]
+    #[error("there is no fault of this name")]
     Fault,
     /// What follows the `@` is no operation.
     #[error("the operation after the @ is register, authorize or poll")]
