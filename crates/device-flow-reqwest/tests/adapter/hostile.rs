@@ -1,13 +1,12 @@
 //! Clients that the embedding program brought along and that follow redirects.
 
 use std::error::Error;
-use std::net::TcpListener;
 use std::time::Duration;
 
 use device_flow_reqwest::{Endpoint, Failure, HttpClient, Outcome, TransportError, Trouble};
 use oidc_proto::RegisterClientRequest;
 
-use crate::stub::{Step, Stub};
+use crate::stub::{Nobody, Step, Stub};
 use crate::{block_on, sign_in_brought, without_tls};
 
 const GENEROUS: Duration = Duration::from_secs(20);
@@ -38,8 +37,8 @@ fn a_client_that_followed_a_redirect_is_found_out_its_answer_refused_and_nothing
 
 #[test]
 fn a_request_that_a_client_could_not_repeat_at_a_redirects_target_counts_as_seen_all_the_same() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let stub = redirecting(307, &format!("http://{nobody}"));
+    let nobody = Nobody::is_there();
+    let stub = redirecting(307, &nobody.endpoint());
     let end = sign_in_brought("follows redirects", GENEROUS, &stub.endpoint()).unwrap_err();
     assert!(
         matches!(&end.outcome, Outcome::Unreachable { trouble: Trouble::Failed(Failure::Unknown), .. }),

@@ -1,12 +1,11 @@
 //! HTTP clients that the embedding program brought along, with settings of their own: the rules hold all the same.
 //! Compiled into the tests of both adapters.
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use device_flow::{Failure, Outcome, Trouble};
 
-use crate::stub::{Step, Stub};
+use crate::stub::{Nobody, Step, Stub};
 use crate::{BROUGHT, KNOWN_NOT_TO_HAVE_SENT, build_brought_with_tls_settings, sign_in_brought};
 
 const GENEROUS: Duration = Duration::from_secs(20);
@@ -43,8 +42,8 @@ fn a_client_that_was_brought_along_reads_no_endless_body() {
 #[test]
 fn a_client_that_may_have_followed_a_redirect_may_have_sent_what_nobody_accepted_and_others_have_not() {
     for kind in BROUGHT {
-        let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let end = sign_in_brought(kind, GENEROUS, &format!("http://{nobody}")).unwrap_err();
+        let nobody = Nobody::is_there();
+        let end = sign_in_brought(kind, GENEROUS, &nobody.endpoint()).unwrap_err();
         let Outcome::Unreachable { trouble: Trouble::Failed(failure), .. } = end.outcome else {
             panic!("{kind}: {end:?}")
         };

@@ -13,7 +13,7 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry;
 
-use crate::stub::{Step, Stub};
+use crate::stub::{Nobody, Step, Stub};
 use crate::{register, sign_in_observed};
 
 /// One event: its name, and its fields as text.
@@ -183,8 +183,8 @@ fn the_report_of_an_end_has_the_causes_the_requests_id_the_polls_the_time_and_a_
         "the sign-in was denied (access_denied (request id id-of-the-denial)). If that was a mistake, start again and \
          approve it\nrequest id: id-of-the-denial\noutcome denied after 3 polls and 21.0 s"
     );
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let end = sign_in_observed(&format!("http://{nobody}"), &mut Heard::default()).unwrap_err();
+    let nobody = Nobody::is_there();
+    let end = sign_in_observed(&nobody.endpoint(), &mut Heard::default()).unwrap_err();
     let report = end.report().to_string();
     let causes = report.lines().filter(|line| line.starts_with("caused by: ")).count();
     let mut chain = 0;

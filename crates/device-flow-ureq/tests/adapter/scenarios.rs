@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::error::Error;
-use std::net::TcpListener;
 use std::time::Duration;
 
 use device_flow::{Expiry, Failure, NotSignedIn, Outcome, SignedIn, Trouble, UserPrompt};
@@ -12,7 +11,7 @@ use oidc_proto::{
 };
 use sso_oidc_server::{Config, TestServer};
 
-use crate::stub::{Step, Stub};
+use crate::stub::{Nobody, Step, Stub};
 use crate::{CallError, Transport, create_token, refresh, register, sign_in_within, start};
 
 const GENEROUS: Duration = Duration::from_secs(20);
@@ -196,8 +195,8 @@ fn a_token_answer_without_a_lifetime_is_a_violation_that_names_it() {
 
 #[test]
 fn a_service_that_is_not_there_is_unreachable_and_the_cause_is_kept() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let end = sign_in(&format!("http://{nobody}"), |_| {}).unwrap_err();
+    let nobody = Nobody::is_there();
+    let end = sign_in(&nobody.endpoint(), |_| {}).unwrap_err();
     assert!(
         matches!(&end.outcome, Outcome::Unreachable { trouble: Trouble::Failed(Failure::NotSent), .. }),
         "{end:?}"
@@ -287,8 +286,8 @@ fn a_plain_call_that_gets_no_answer_says_whether_it_may_have_been_seen() {
     let lost = register(&stub.endpoint(), &RegisterClientRequest::new("x")).unwrap_err();
     assert!(matches!(lost, CallError::Transport { failure: Failure::Unknown, .. }), "{lost:?}");
     assert!(lost.source().is_some());
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let refused = register(&format!("http://{nobody}"), &RegisterClientRequest::new("x")).unwrap_err();
+    let nobody = Nobody::is_there();
+    let refused = register(&nobody.endpoint(), &RegisterClientRequest::new("x")).unwrap_err();
     assert!(matches!(refused, CallError::Transport { failure: Failure::NotSent, .. }), "{refused:?}");
 }
 
@@ -316,9 +315,8 @@ fn a_broken_body_does_not_hide_retry_after_and_a_429_cannot_have_lost_the_grant(
 
 #[test]
 fn sign_ins_that_nobody_answers_do_not_try_again_in_step() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let took: HashSet<_> =
-        (0..8).map(|_| sign_in(&format!("http://{nobody}"), |_| {}).unwrap_err().elapsed).collect();
+    let nobody = Nobody::is_there();
+    let took: HashSet<_> = (0..8).map(|_| sign_in(&nobody.endpoint(), |_| {}).unwrap_err().elapsed).collect();
     assert!(took.len() > 4, "{took:?}");
     // The patience, and what is drawn on top of it.
     assert!(

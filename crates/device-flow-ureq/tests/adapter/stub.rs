@@ -57,6 +57,30 @@ pub(crate) struct Seen {
     pub(crate) body: String,
 }
 
+/// A port of which nobody takes connections for as long as this lives. One that was bound and let go is free for the next
+/// test that asks for one.
+pub(crate) struct Nobody {
+    /// The connection that has the port, without listening there.
+    connection: TcpStream,
+    _peer: TcpListener,
+}
+
+impl Nobody {
+    pub(crate) fn is_there() -> Self {
+        let peer = TcpListener::bind("127.0.0.1:0").unwrap();
+        let connection = TcpStream::connect(peer.local_addr().unwrap()).unwrap();
+        assert!(
+            TcpListener::bind(connection.local_addr().unwrap()).is_err(),
+            "somebody else can listen there"
+        );
+        Self { connection, _peer: peer }
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.connection.local_addr().unwrap())
+    }
+}
+
 pub(crate) struct Stub {
     address: SocketAddr,
     stop: Arc<AtomicBool>,
