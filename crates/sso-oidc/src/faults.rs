@@ -18,8 +18,14 @@ enum Asked {
     Strike(Strike),
 }
 
-fn asked(text: &str) -> Result<Asked, StrikeError> {
-    if text == "help" { Ok(Asked::Help) } else { text.parse().map(Asked::Strike) }
+fn asked(text: &str) -> Result<Asked, String> {
+    if text == "help" {
+        return Ok(Asked::Help);
+    }
+    text.parse().map(Asked::Strike).map_err(|error| match error {
+        StrikeError::Fault => format!("{error}; `--fault help` lists them"),
+        error => error.to_string(),
+    })
 }
 
 impl FaultArgs {
