@@ -1,16 +1,31 @@
 //! All members that an answer may have, read in either dialect's spelling.
 
 use core::fmt;
-use std::borrow::Cow;
 
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
 use crate::Dialect;
 use crate::member::{Number, Text};
 
-/// Declares the members of a success once, by field and by their names in both dialects, and reads them. Unlike serde's
-/// derived reader this one reads a member that stands twice as its last value, as Python, Go and JavaScript do: an answer
-/// that every other client understands must not be "not JSON" here.
+/// Where a member is kept while the answer is read.
+pub(crate) enum Slot<'s, 'a> {
+    Text(&'s mut Text<'a>),
+    Number(&'s mut Number),
+}
+
+impl<'s, 'a> From<&'s mut Text<'a>> for Slot<'s, 'a> {
+    fn from(text: &'s mut Text<'a>) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'s> From<&'s mut Number> for Slot<'s, '_> {
+    fn from(number: &'s mut Number) -> Self {
+        Self::Number(number)
+    }
+}
+
+/// Declares the members of a success once, by field and by their names in both dialects.
 macro_rules! answer_members {
     ($($field:ident: $type:ty = $aws:literal, $($oauth:literal)|+;)*) => {
         /// All members that a response of any operation may have. One flat type, because a fault may come where a
@@ -22,36 +37,17 @@ macro_rules! answer_members {
             pub(crate) faults: FaultMembers<'a>,
         }
 
-        impl<'de> Visitor<'de> for Reader<'_, AnswerMembers<'de>> {
-            type Value = ();
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-                let Self(dialect, members) = self;
-                while let Some(Text::Value(key)) = map.next_key::<Text<'de>>()? {
-                    match dialect {
-                        Dialect::Aws => match &*key {
-                            $($aws => members.$field = map.next_value()?,)*
-                            other => members.faults.read_member(other, &mut map)?,
-                        },
-                        Dialect::OAuth => match &*key {
-                            $($($oauth)|+ => members.$field = map.next_value()?,)*
-                            other => members.faults.read_member(other, &mut map)?,
-                        },
-                    }
-                }
-                Ok(())
-            }
-        }
-
-        impl<'a> AnswerMembers<'a> {
-            /// A member of a form-encoded answer in the OAuth dialect.
-            fn set_from_form(&mut self, key: &str, value: Cow<'a, str>) {
-                match key {
-                    $($($oauth)|+ => self.$field = value.into(),)*
-                    other => self.faults.set_from_form(other, value),
+        impl<'a> Members<'a> for AnswerMembers<'a> {
+            fn named(&mut self, dialect: Dialect, name: &str) -> Option<Slot<'_, 'a>> {
+                match dialect {
+                    Dialect::Aws => match name {
+                        $($aws => Some((&mut self.$field).into()),)*
+                        other => self.faults.named(dialect, other),
+                    },
+                    Dialect::OAuth => match name {
+                        $($($oauth)|+ => Some((&mut self.$field).into()),)*
+                        other => self.faults.named(dialect, other),
+                    },
                 }
             }
         }
@@ -67,10 +63,10 @@ macro_rules! fault_members {
             $(pub(crate) $field: Text<'a>,)*
         }
 
-        impl<'a> FaultMembers<'a> {
-            fn named(&mut self, name: &str) -> Option<&mut Text<'a>> {
+        impl<'a> Members<'a> for FaultMembers<'a> {
+            fn named(&mut self, _: Dialect, name: &str) -> Option<Slot<'_, 'a>> {
                 match name {
-                    $($name => Some(&mut self.$field),)*
+                    $($name => Some((&mut self.$field).into()),)*
                     _ => None,
                 }
             }
@@ -116,69 +112,48 @@ fault_members! {
 
 /// Members of an answer, as they are read from either encoding.
 pub(crate) trait Members<'a>: Default {
+    /// Where the member of this name in this dialect is kept, if it is one that counts.
+    fn named(&mut self, dialect: Dialect, name: &str) -> Option<Slot<'_, 'a>>;
+
     /// Reads the members of a JSON object with nothing behind it. After an error they are in no useful state.
-    fn read_json(&mut self, dialect: Dialect, body: &'a [u8]) -> Result<(), serde_json::Error>;
+    fn read_json(&mut self, dialect: Dialect, body: &'a [u8]) -> Result<(), serde_json::Error> {
+        read_object(Reader(dialect, self), body)
+    }
 
-    /// Takes a member of a form-encoded answer.
-    fn set(&mut self, key: &str, value: Cow<'a, str>);
-
-    /// The members of a form-encoded answer, as GitHub sends it to clients whose `Accept` got lost on the way.
+    /// The members of a form-encoded answer of the OAuth dialect, as GitHub sends it to clients whose `Accept` got lost on
+    /// the way.
     fn from_form(body: &'a [u8]) -> Self {
         let mut members = Self::default();
         for (key, value) in form_urlencoded::parse(body) {
-            members.set(&key, value);
+            match members.named(Dialect::OAuth, &key) {
+                Some(Slot::Text(text)) => *text = value.into(),
+                Some(Slot::Number(number)) => *number = value.into(),
+                None => {}
+            }
         }
         members
     }
 }
 
-impl<'a> Members<'a> for AnswerMembers<'a> {
-    fn read_json(&mut self, dialect: Dialect, body: &'a [u8]) -> Result<(), serde_json::Error> {
-        read_object(Reader(dialect, self), body)
-    }
-    fn set(&mut self, key: &str, value: Cow<'a, str>) {
-        self.set_from_form(key, value);
-    }
-}
-
-impl<'a> Members<'a> for FaultMembers<'a> {
-    fn read_json(&mut self, dialect: Dialect, body: &'a [u8]) -> Result<(), serde_json::Error> {
-        read_object(Reader(dialect, self), body)
-    }
-    fn set(&mut self, key: &str, value: Cow<'a, str>) {
-        self.set_from_form(key, value);
-    }
-}
-
-impl<'a> FaultMembers<'a> {
-    fn read_member<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        match self.named(key) {
-            Some(text) => *text = map.next_value()?,
-            None => _ = map.next_value::<IgnoredAny>()?,
-        }
-        Ok(())
-    }
-
-    fn set_from_form(&mut self, key: &str, value: Cow<'a, str>) {
-        if let Some(text) = self.named(key) {
-            *text = value.into();
-        }
-    }
-}
-
 /// Reads members in a dialect's spelling. It fills them in where they are: they are many, and moving them costs more
-/// than reading them.
+/// than reading them. Unlike serde's derived reader this one reads a member that stands twice as its last value, as Python,
+/// Go and JavaScript do: an answer that every other client understands must not be "not JSON" here.
 struct Reader<'m, M>(Dialect, &'m mut M);
 
-impl<'de> Visitor<'de> for Reader<'_, FaultMembers<'de>> {
+impl<'de, M: Members<'de>> Visitor<'de> for Reader<'_, M> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self(dialect, members) = self;
         while let Some(Text::Value(key)) = map.next_key::<Text<'de>>()? {
-            self.1.read_member(&key, &mut map)?;
+            match members.named(dialect, &key) {
+                Some(Slot::Text(text)) => *text = map.next_value()?,
+                Some(Slot::Number(number)) => *number = map.next_value()?,
+                None => _ = map.next_value::<IgnoredAny>()?,
+            }
         }
         Ok(())
     }
@@ -230,6 +205,7 @@ mod tests {
         assert_eq!(members.interval, Number::Wrong);
         assert_eq!(members.expires_in, Number::Value(9));
     }
+
     #[test]
     fn each_dialect_reads_its_own_spelling() {
         let json = r#"{"userCode":"aws","user_code":"oauth","verification_url":"google"}"#;
