@@ -46,8 +46,7 @@ impl HardenedClient {
 }
 
 /// A client with these settings, and the rules that are not up for choice laid on them: no redirect is followed, nothing
-/// is sent twice, there is no `Referer`, and as many headers are read as gateways add. It is to be
-/// [brought along](crate::HttpClientBuilder::hardened_client).
+/// is sent twice, and there is no `Referer`. It is to be [brought along](crate::HttpClientBuilder::hardened_client).
 ///
 /// # Errors
 /// reqwest's own, about the other settings.
@@ -56,10 +55,5 @@ pub fn hardened(settings: reqwest::ClientBuilder) -> Result<HardenedClient, reqw
 }
 
 pub(crate) fn rules(settings: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
-    settings
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .retry(reqwest::retry::never())
-        // Gateways add headers, and hyper's own limit is a hundred. ureq's is this, and cannot be changed.
-        .http1_max_headers(128)
+    settings.redirect(reqwest::redirect::Policy::none()).referer(false).retry(reqwest::retry::never())
 }

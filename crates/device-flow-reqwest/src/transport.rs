@@ -146,15 +146,17 @@ impl HttpClient {
         if let Some(user_agent) = user_agent {
             outgoing.headers_mut().insert(http::header::USER_AGENT, user_agent.clone());
         }
-        let asked = outgoing.url().clone();
-        let answered = client.execute(outgoing).await;
         // A client of ours follows no redirect. Of another it cannot be known beforehand, only seen.
+        let asked = (!keeps_rules).then(|| outgoing.url().clone());
+        let answered = client.execute(outgoing).await;
         let answering = match &answered {
             Ok(incoming) => Some(incoming.url()),
             Err(error) => error.url(),
         };
-        if let Some(other) = answering.filter(|url| **url != asked) {
-            let source = TransportError::redirected(other.host_str());
+        if let Some((asked, answering)) = asked.zip(answering)
+            && asked != *answering
+        {
+            let source = TransportError::redirected(answering.host_str());
             return Err(Unanswered { failure: Failure::Unknown, source });
         }
         let mut incoming = answered.map_err(failed)?;

@@ -2,9 +2,13 @@
 
 use core::time::Duration;
 
+use http::HeaderName;
 use oidc_proto::Operation;
 
 use crate::{DeviceFlow, Failure, Phase, Tick, Trouble, UserPrompt};
+
+/// Where the service puts the id to quote to support.
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// Receives the prompt, and what happens around it. Every adapter takes one; a closure over [`UserPrompt`] is one
 /// that ignores everything else.
@@ -61,7 +65,7 @@ impl<'a> Exchange<'a> {
         response: &'a http::Response<B>,
         broken: bool,
     ) -> Self {
-        let request_id = response.headers().get("x-amzn-requestid").and_then(|id| id.to_str().ok());
+        let request_id = response.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok());
         let status = Some(response.status().as_u16());
         Self { operation, attempt, took, status, request_id, broken, failure: None }
     }

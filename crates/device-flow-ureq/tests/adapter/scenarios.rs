@@ -327,7 +327,7 @@ fn sign_ins_that_nobody_answers_do_not_try_again_in_step() {
 
 #[test]
 fn a_gateway_that_adds_many_headers_is_still_understood() {
-    let many: String = (0..110).map(|n| format!("x-gateway-{n}: {n}\r\n")).collect();
+    let many: String = (0..90).map(|n| format!("x-gateway-{n}: {n}\r\n")).collect();
     let long = format!("x-long: {}\r\n", "a".repeat(60_000));
     for headers in [many, long] {
         let headers: &'static str = Box::leak(headers.into_boxed_str());
