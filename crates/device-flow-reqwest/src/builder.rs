@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use device_flow::DiscoveryError;
+use device_flow::driver::MetadataSearch;
 use http::HeaderValue;
-use oidc_proto::oauth::{Metadata, MetadataError};
+use oidc_proto::oauth::Metadata;
 use oidc_proto::{Dialect, Endpoint};
 use tokio::sync::Semaphore;
 
@@ -224,19 +225,13 @@ impl HttpClientBuilder {
     pub async fn fetch_metadata(
         self,
     ) -> Result<Metadata, DiscoveryError<BuildError, TransportError<reqwest::Error>>> {
-        let issuer = self.endpoint.to_string();
-        let addresses = Metadata::well_known(&issuer).map_err(DiscoveryError::Issuer)?;
+        let mut search = MetadataSearch::of(self.endpoint.to_string()).map_err(DiscoveryError::Issuer)?;
         let client = self.build().map_err(DiscoveryError::Build)?;
-        let mut result = Err(DiscoveryError::Metadata(MetadataError::Status(404)));
-        for address in addresses {
+        while let Some(address) = search.next_address() {
             let response = client.fetch(address).await.map_err(DiscoveryError::Transport)?;
-            result = Metadata::decode(&issuer, &response).map_err(DiscoveryError::Metadata);
-            // Only an address that has nothing sends us on to the next one.
-            if !matches!(result, Err(DiscoveryError::Metadata(MetadataError::Status(_)))) {
-                break;
-            }
+            search.on_response(&response);
         }
-        result
+        search.finish().map_err(DiscoveryError::Metadata)
     }
 
     /// The client. No connection is made. For an HTTPS endpoint the system's certificates are loaded here.

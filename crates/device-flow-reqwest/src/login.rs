@@ -2,14 +2,11 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
-use std::time::Duration;
 
-use device_flow::{
-    Action, Attempts, DeviceFlow, NotSignedIn, Observer, Policy, SignedIn, Status, Tick, UserPrompt, events,
-};
+use device_flow::driver::{Driver, Step};
+use device_flow::{DeviceFlow, NotSignedIn, Observer, Policy, SignedIn, UserPrompt};
 use oidc_proto::Registration;
 
-use crate::transport::Place;
 use crate::{Clock, HttpClient, TokioClock, TransportError};
 
 /// A sign-in to be run.
@@ -130,68 +127,33 @@ impl HttpClient {
         clock: &impl Clock,
         observer: &mut impl Observer,
     ) -> Option<TransportError<reqwest::Error>> {
-        let transport = self.drive_on(flow, clock, observer).await;
-        events::ended(flow, clock.now());
-        transport
-    }
-
-    async fn drive_on(
-        &self,
-        flow: &mut DeviceFlow,
-        clock: &impl Clock,
-        observer: &mut impl Observer,
-    ) -> Option<TransportError<reqwest::Error>> {
-        let (mut transport, mut attempts) = (None, Attempts::default());
+        let mut driver = Driver::new(flow, observer, self.request_timeout);
         let mut held = None;
         loop {
             // Before the flow is asked: so a request is sent when the flow thinks it is, and none after the deadline. Not
             // again after an answer, because what that says must not wait behind other people's requests: a token least.
             let turn = match held.take() {
-                None if flow.outcome().is_none() => self.carrier.turn().await,
+                None if !driver.is_done() => self.carrier.turn().await,
                 held => held,
             };
-            let now = clock.now();
-            match flow.poll(now) {
-                Action::Send(request, ticket) => {
-                    observer.sending(request.operation());
-                    let attempt = attempts.next(flow, request.operation());
-                    let place = Place { phase: Some(flow.phase()), attempt };
-                    let timeout = self.timeout_for(flow, now);
-                    let (reply, error) = self.reply(&request, &ticket, place, timeout, observer).await;
-                    // The latest error, not the latest reply's: the reply that proves a loss comes after it.
-                    if error.is_some() {
-                        transport = error;
-                    }
-                    if transport.as_ref().is_some_and(TransportError::is_final) {
-                        flow.cancel();
-                        return transport;
-                    }
-                    let taken = flow.on_reply(ticket, clock.now(), reply);
+            match driver.poll(clock.now()) {
+                Step::Send(sending) => {
+                    let sent = self.send(sending.request(), sending.timeout()).await;
+                    let taken = driver.on_sent(sending, clock.now(), sent);
                     debug_assert_eq!(taken, Ok(()), "this driver answers each ticket once");
                     held = turn;
                 }
-                Action::Prompt(prompt) => {
+                Step::Prompt(prompt) => {
                     drop(turn);
-                    events::prompting(&prompt, flow.phase());
-                    observer.prompt(&prompt);
+                    driver.show(&prompt);
                 }
-                Action::Wait(until) => {
+                Step::Wait(duration) => {
                     drop(turn);
-                    let status = Status::of(flow, now, until);
-                    events::waiting(&status);
-                    observer.waiting(&status);
-                    clock.wait(until.since(now)).await;
+                    clock.wait(duration).await;
                 }
-                // An earlier call was dropped with its ticket.
-                Action::AwaitReply => flow.abandon(now),
-                Action::Done => return transport,
+                Step::Done => return driver.finish(clock.now()),
             }
         }
-    }
-
-    /// How long a request of this flow may take: no longer than its device code lives.
-    fn timeout_for(&self, flow: &DeviceFlow, now: Tick) -> Duration {
-        flow.deadline().map_or(self.request_timeout, |deadline| self.request_timeout.min(deadline.since(now)))
     }
 }
 

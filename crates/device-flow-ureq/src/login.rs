@@ -2,14 +2,11 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
-use std::time::Duration;
 
-use device_flow::{
-    Action, Attempts, DeviceFlow, NotSignedIn, Observer, Policy, SignedIn, Status, Tick, UserPrompt, events,
-};
+use device_flow::driver::{Driver, Step};
+use device_flow::{DeviceFlow, NotSignedIn, Observer, Policy, SignedIn, UserPrompt};
 use oidc_proto::Registration;
 
-use crate::transport::Place;
 use crate::{Cancel, Clock, HttpClient, SystemClock, TransportError};
 
 /// A sign-in to be run.
@@ -134,68 +131,32 @@ impl HttpClient {
         cancel: Option<&Cancel>,
         observer: &mut impl Observer,
     ) -> Option<TransportError<ureq::Error>> {
-        let transport = self.drive_on(flow, clock, cancel, observer);
-        events::ended(flow, clock.now());
-        transport
-    }
-
-    fn drive_on(
-        &self,
-        flow: &mut DeviceFlow,
-        clock: &impl Clock,
-        cancel: Option<&Cancel>,
-        observer: &mut impl Observer,
-    ) -> Option<TransportError<ureq::Error>> {
-        let (mut transport, mut attempts) = (None, Attempts::default());
+        let mut driver = Driver::new(flow, observer, self.request_timeout);
         let never = Cancel::new();
         loop {
-            if flow.outcome().is_none() && cancel.is_some_and(Cancel::is_cancelled) {
-                flow.cancel();
-                return None;
+            if cancel.is_some_and(Cancel::is_cancelled) {
+                driver.cancel();
             }
-            let now = clock.now();
-            match flow.poll(now) {
-                Action::Send(request, ticket) => {
-                    observer.sending(request.operation());
-                    let attempt = attempts.next(flow, request.operation());
-                    let place = Place { phase: Some(flow.phase()), attempt };
-                    let timeout = self.timeout_for(flow, now);
-                    let replied = self.reply(&request, &ticket, place, timeout, cancel, observer);
-                    let Some((reply, error)) = replied else {
-                        flow.cancel();
-                        return None;
+            match driver.poll(clock.now()) {
+                Step::Send(sending) => {
+                    let (request, timeout) = (sending.request(), sending.timeout());
+                    let sent = match cancel {
+                        Some(cancel) => self.send_unless(cancel, request, timeout),
+                        None => Some(self.send(request, timeout)),
                     };
-                    // The latest error, not the latest reply's: the reply that proves a loss comes after it.
-                    if error.is_some() {
-                        transport = error;
+                    match sent {
+                        Some(sent) => {
+                            let taken = driver.on_sent(sending, clock.now(), sent);
+                            debug_assert_eq!(taken, Ok(()), "this driver answers each ticket once");
+                        }
+                        None => driver.cancel(),
                     }
-                    if transport.as_ref().is_some_and(TransportError::is_final) {
-                        flow.cancel();
-                        return transport;
-                    }
-                    let taken = flow.on_reply(ticket, clock.now(), reply);
-                    debug_assert_eq!(taken, Ok(()), "this driver answers each ticket once");
                 }
-                Action::Prompt(prompt) => {
-                    events::prompting(&prompt, flow.phase());
-                    observer.prompt(&prompt);
-                }
-                Action::Wait(until) => {
-                    let status = Status::of(flow, now, until);
-                    events::waiting(&status);
-                    observer.waiting(&status);
-                    clock.wait(until.since(now), cancel.unwrap_or(&never));
-                }
-                // The flow comes from another driver, which lost its ticket.
-                Action::AwaitReply => flow.abandon(now),
-                Action::Done => return transport,
+                Step::Prompt(prompt) => driver.show(&prompt),
+                Step::Wait(duration) => clock.wait(duration, cancel.unwrap_or(&never)),
+                Step::Done => return driver.finish(clock.now()),
             }
         }
-    }
-
-    /// How long a request of this flow may take: no longer than its device code lives.
-    fn timeout_for(&self, flow: &DeviceFlow, now: Tick) -> Duration {
-        flow.deadline().map_or(self.request_timeout, |deadline| self.request_timeout.min(deadline.since(now)))
     }
 }
 

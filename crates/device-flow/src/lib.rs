@@ -2,7 +2,7 @@
 //!
 //! [`DeviceFlow`] knows the whole sign-in (register, authorize, prompt, poll, outcome) and does no I/O: it reads no
 //! clock, opens no socket, spawns nothing, and never waits. A *driver* does that, in a few lines, blocking or async;
-//! `device-flow-ureq` and `device-flow-reqwest` are two ready ones.
+//! `device-flow-ureq` and `device-flow-reqwest` are two ready ones. [`driver`] has what drivers have in common.
 //!
 //! # The calling contract
 //!
@@ -161,8 +161,12 @@
 )]
 
 mod action;
+pub mod driver;
 #[cfg(feature = "tracing")]
 pub mod events;
+#[cfg(not(feature = "tracing"))]
+#[path = "no_events.rs"]
+mod events;
 mod flow;
 mod jitter;
 mod observer;
@@ -181,7 +185,7 @@ pub mod transitions;
 
 pub use action::{Action, Ticket, UserPrompt};
 pub use flow::{DeviceFlow, Phase};
-pub use observer::{Attempts, Exchange, Observer, Status};
+pub use observer::{Exchange, Observer, Status};
 pub use oidc_proto::Operation;
 pub use outcome::{Expiry, Outcome, Trouble};
 pub use policy::{FirstPoll, Policy};

@@ -80,11 +80,11 @@ impl<'a> Exchange<'a> {
 
 /// Counts a driver's requests, for [`Exchange::attempt`].
 #[derive(Debug, Default)]
-pub struct Attempts(Option<(Operation, u32)>);
+pub(crate) struct Attempts(Option<(Operation, u32)>);
 
 impl Attempts {
     /// The number of the request that this flow sends now.
-    pub fn next(&mut self, flow: &DeviceFlow, operation: Operation) -> u32 {
+    pub(crate) fn next(&mut self, flow: &DeviceFlow, operation: Operation) -> u32 {
         let number = match self.0 {
             // Those of an earlier driver count as well.
             _ if operation == Operation::CreateToken => flow.polls(),

@@ -2,6 +2,7 @@
 
 mod authorize;
 mod calls;
+mod driver;
 mod ended;
 mod herd;
 mod poll;

@@ -1,0 +1,150 @@
+//! A response's body as it comes in.
+
+use core::fmt;
+
+use zeroize::Zeroizing;
+
+/// What to make room for if the service does not say how long its answer is.
+const USUAL_BYTES: usize = 4096;
+
+/// A response's body as it comes in: as much as it may have, and no copy of a token left behind.
+///
+/// It may hold a token, so it is overwritten when it is dropped, and grows through a fresh buffer, not in place. What is
+/// longer than [`Body::MAX_BYTES`] is cut there, and will not be JSON.
+///
+/// ```
+/// use device_flow::driver::Body;
+///
+/// let mut body = Body::expecting(None);
+/// // From a client that hands out chunks ...
+/// assert!(body.push(b"{\"error\":"), "there is room for more");
+/// // ... and from one that fills a buffer.
+/// let chunk = b"\"slow_down\"}";
+/// body.room()[..chunk.len()].copy_from_slice(chunk);
+/// body.filled(chunk.len());
+/// assert_eq!(body.as_ref(), b"{\"error\":\"slow_down\"}");
+/// ```
+#[derive(Default)]
+pub struct Body {
+    /// As many as have arrived, and behind them perhaps room.
+    bytes: Zeroizing<Vec<u8>>,
+    /// How many have arrived.
+    length: usize,
+}
+
+impl Body {
+    /// The longest body that is read, in bytes. The largest real answer is a few kilobytes.
+    pub const MAX_BYTES: usize = 256 * 1024;
+
+    /// An empty body with room for what the service announced, in bytes.
+    #[must_use]
+    pub fn expecting(announced: Option<u64>) -> Self {
+        let announced = announced.map_or(USUAL_BYTES, |length| usize::try_from(length).unwrap_or(usize::MAX));
+        // One byte more, so that the end is seen without growing.
+        let capacity = announced.min(Self::MAX_BYTES) + 1;
+        Self { bytes: Zeroizing::new(Vec::with_capacity(capacity)), length: 0 }
+    }
+
+    /// Adds what arrived, and tells whether more may come.
+    pub fn push(&mut self, chunk: &[u8]) -> bool {
+        let room = Self::MAX_BYTES.saturating_sub(self.length);
+        let chunk = chunk.get(..room).unwrap_or(chunk);
+        self.bytes.truncate(self.length);
+        self.make_room(chunk.len());
+        self.bytes.extend_from_slice(chunk);
+        self.length = self.bytes.len();
+        self.length < Self::MAX_BYTES
+    }
+
+    /// Where the next bytes may be written; empty if no more may come. Say with [`Body::filled`] how many they were.
+    #[must_use]
+    pub fn room(&mut self) -> &mut [u8] {
+        if self.length < Self::MAX_BYTES {
+            self.make_room(1);
+            let end = self.bytes.capacity().min(Self::MAX_BYTES);
+            self.bytes.resize(end, 0);
+        }
+        self.bytes.get_mut(self.length..).unwrap_or_default()
+    }
+
+    /// So many bytes were written into [`Body::room`].
+    pub fn filled(&mut self, count: usize) {
+        self.length = self.length.saturating_add(count).min(self.bytes.len());
+    }
+
+    /// Makes sure that so many more fit. Growing in place would free the old buffer as it is.
+    fn make_room(&mut self, more: usize) {
+        if self.bytes.capacity() - self.length < more {
+            let capacity = ((self.length + more) * 2).max(512);
+            let mut larger = Zeroizing::new(Vec::with_capacity(capacity));
+            larger.extend_from_slice(self.as_ref());
+            self.bytes = larger;
+        }
+    }
+}
+
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Body({} bytes)", self.length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_taken_up_to_its_limit_and_no_further_in_chunks_or_in_place() {
+        let mut pushed = Body::expecting(Some(3));
+        let chunk = [b'x'; 10_000];
+        let pushes = (0..100).take_while(|_| pushed.push(&chunk)).count();
+        assert_eq!((pushes, pushed.as_ref().len()), (26, Body::MAX_BYTES));
+        assert!(!pushed.push(b"more"));
+        assert_eq!(pushed.as_ref().len(), Body::MAX_BYTES);
+
+        let mut filled = Body::expecting(Some(u64::MAX));
+        for _ in 0..100 {
+            let room = filled.room().len().min(10_000);
+            filled.filled(room);
+        }
+        assert!(filled.room().is_empty());
+        assert_eq!(filled.as_ref().len(), Body::MAX_BYTES);
+    }
+
+    #[test]
+    fn what_was_announced_changes_nothing_but_the_room() {
+        for announced in [None, Some(0), Some(1), Some(7), Some(8), Some(u64::MAX)] {
+            let mut body = Body::expecting(announced);
+            for byte in *b"abcd" {
+                body.room()[0] = byte;
+                body.filled(1);
+                assert!(body.push(&[byte.to_ascii_uppercase()]));
+            }
+            assert_eq!(body.as_ref(), b"aAbBcCdD", "{announced:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_was_announced_is_read_to_its_end_without_growing() {
+        let mut body = Body::expecting(Some(8));
+        body.filled(0);
+        let before = body.bytes.as_ptr();
+        body.room()[..8].copy_from_slice(b"12345678");
+        body.filled(8);
+        assert_eq!(body.room().len().min(1), 1, "room to see the end");
+        assert_eq!(body.bytes.as_ptr(), before);
+    }
+
+    #[test]
+    fn debug_tells_the_length_and_nothing_more() {
+        let mut body = Body::default();
+        assert!(body.push(b"token"));
+        assert_eq!(format!("{body:?}"), "Body(5 bytes)");
+    }
+}

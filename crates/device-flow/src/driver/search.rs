@@ -1,0 +1,100 @@
+//! Where a provider's metadata is asked for, and in which order.
+
+use http::{Response, Uri};
+use oidc_proto::oauth::{Metadata, MetadataError};
+
+use crate::events;
+
+/// The search for a provider's metadata at the addresses that OpenID Connect Discovery and RFC 8414 name.
+///
+/// ```
+/// use device_flow::driver::MetadataSearch;
+///
+/// let mut search = MetadataSearch::of("https://id.example")?;
+/// while let Some(address) = search.next_address() {
+///     let body = r#"{"issuer":"https://id.example","token_endpoint":"https://id.example/t"}"#;
+///     let found = address.path() == "/.well-known/oauth-authorization-server";
+///     search.on_response(&http::Response::builder().status(if found { 200 } else { 404 }).body(body)?);
+/// }
+/// assert_eq!(search.finish()?.issuer, "https://id.example");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct MetadataSearch {
+    issuer: String,
+    /// Those not yet asked, the next one last.
+    addresses: Vec<Uri>,
+    result: Result<Metadata, MetadataError>,
+}
+
+impl MetadataSearch {
+    /// The search for this issuer's metadata.
+    ///
+    /// # Errors
+    /// The issuer is no URL that metadata can be under.
+    pub fn of(issuer: impl Into<String>) -> Result<Self, oidc_proto::EndpointError> {
+        let issuer = issuer.into();
+        let mut addresses = Vec::from(Metadata::well_known(&issuer)?);
+        addresses.reverse();
+        Ok(Self { issuer, addresses, result: Err(MetadataError::Status(404)) })
+    }
+
+    /// Where to ask next, with a plain `GET`; `None` if there is nothing more to ask.
+    pub fn next_address(&mut self) -> Option<Uri> {
+        let address = self.addresses.pop()?;
+        events::fetching(&address);
+        Some(address)
+    }
+
+    /// Takes the whole answer of the latest address.
+    pub fn on_response<B: AsRef<[u8]>>(&mut self, response: &Response<B>) {
+        self.result = Metadata::decode(&self.issuer, response);
+        // Only an address that has nothing sends us on to the next one.
+        if !matches!(self.result, Err(MetadataError::Status(_))) {
+            self.addresses.clear();
+        }
+    }
+
+    /// What was found.
+    ///
+    /// # Errors
+    /// There is no metadata, or it is not this issuer's.
+    pub fn finish(self) -> Result<Metadata, MetadataError> {
+        self.result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answers(statuses: &[u16], body: &str) -> (Vec<String>, Result<Metadata, MetadataError>) {
+        let mut search = MetadataSearch::of("https://id.example").unwrap();
+        let mut asked = Vec::new();
+        for status in statuses {
+            let Some(address) = search.next_address() else { break };
+            asked.push(address.path().to_owned());
+            search.on_response(&Response::builder().status(*status).body(body).unwrap());
+        }
+        assert!(search.next_address().is_none(), "asked {asked:?}");
+        (asked, search.finish())
+    }
+
+    #[test]
+    fn an_address_that_has_nothing_sends_on_to_the_next_and_any_document_ends_the_search() {
+        let (asked, found) = answers(&[404, 404], "");
+        assert_eq!((asked.len(), found), (2, Err(MetadataError::Status(404))));
+        let (asked, found) = answers(&[503, 200], r#"{"issuer":"https://id.example"}"#);
+        assert_eq!((asked.len(), found.unwrap().issuer), (2, "https://id.example".to_owned()));
+        let (asked, found) = answers(&[200], r#"{"issuer":"https://evil.example"}"#);
+        assert_eq!(asked, ["/.well-known/openid-configuration"]);
+        assert!(matches!(found, Err(MetadataError::Issuer { .. })));
+        let (asked, found) = answers(&[200], "no JSON");
+        assert_eq!((asked.len(), found), (1, Err(MetadataError::NotJson)));
+    }
+
+    #[test]
+    fn an_issuer_that_is_no_address_is_not_asked() {
+        assert!(MetadataSearch::of("http://id.example").is_err());
+    }
+}
