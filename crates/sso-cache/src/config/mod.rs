@@ -3,6 +3,7 @@
 mod resolve;
 mod syntax;
 
+use core::fmt;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
@@ -27,7 +28,9 @@ use syntax::{Header, Property, Section, Value};
 /// assert_eq!(sso.region, "eu-west-1");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// `Debug` names the sections and shows no value: AWS's tools also read `aws_secret_access_key` from this file.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Config {
     profiles: BTreeMap<String, Section>,
     sessions: BTreeMap<String, Section>,
@@ -157,8 +160,19 @@ impl Config {
     }
 }
 
-/// One profile of a [`Config`]. An empty value reads as absent.
-#[derive(Clone, Copy, Debug)]
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("path", &self.path)
+            .field("profiles", &self.profiles.keys())
+            .field("sessions", &self.sessions.keys())
+            .field("services", &self.services.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+/// One profile of a [`Config`]. An empty value reads as absent. `Debug` shows its name and its keys, and no value.
+#[derive(Clone, Copy)]
 pub struct Profile<'a> {
     config: &'a Config,
     name: &'a str,
@@ -286,6 +300,15 @@ impl<'a> Profile<'a> {
                 file: self.config.origin(),
             }),
         }
+    }
+}
+
+impl fmt::Debug for Profile<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Profile")
+            .field("name", &self.name)
+            .field("keys", &self.section.keys())
+            .finish_non_exhaustive()
     }
 }
 

@@ -196,3 +196,16 @@ fn an_unreadable_file_is_named_with_the_line() {
     // A directory exists and cannot be read as a file.
     assert!(matches!(Config::load(dir.path()).unwrap_err(), LoadError::Read { .. }));
 }
+
+#[test]
+fn debug_of_a_config_shows_its_sections_and_keys_and_no_value() {
+    let config = config(
+        "[default]\naws_secret_access_key = SENTINEL\n[sso-session my]\nsso_region = SENTINEL\n\
+         [services s]\nsso_oidc =\n  endpoint_url = http://SENTINEL\n",
+    );
+    let shown = format!("{config:?} {:?}", config.profile("default").unwrap());
+    assert!(!shown.contains("SENTINEL"), "{shown}");
+    for name in ["default", "\"my\"", "\"s\"", "aws_secret_access_key"] {
+        assert!(shown.contains(name), "{name} is not in {shown}");
+    }
+}
