@@ -303,6 +303,27 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_behind_the_host_is_a_port_that_can_be_connected_to() {
+        for authority in [
+            "a.example:99999",
+            "a.example:0",
+            "a.example:-1",
+            "a.example:abc",
+            "[::1]x",
+            "[::1]:x",
+            "[zz]",
+            "[]",
+        ] {
+            for url in [format!("https://{authority}"), format!("http://{authority}/")] {
+                assert!(matches!(Endpoint::custom(&url), Err(EndpointError::NotAUrl(_))), "{url}");
+            }
+        }
+        for authority in ["a.example:65535", "a.example:", "[::1]", "[::1]:1", "[2001:db8::1]:443"] {
+            assert!(Endpoint::custom(&format!("https://{authority}/token")).is_ok(), "{authority}");
+        }
+    }
+
+    #[test]
     fn a_password_in_the_url_is_refused_and_not_repeated() {
         for url in ["https://user:hunter2@a.example", "https://hunter2@a.example/?q", "hunter2@a.example"] {
             let error = Endpoint::custom(url).unwrap_err();

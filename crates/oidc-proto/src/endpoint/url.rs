@@ -1,6 +1,7 @@
 //! A checked absolute URL: scheme, authority, path, and a query where one may be.
 
 use core::fmt;
+use core::net::Ipv6Addr;
 use core::str::FromStr;
 
 use http::uri::{Authority, Parts, PathAndQuery, Scheme, Uri};
@@ -54,7 +55,7 @@ impl Url {
         let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
             return Err(EndpointError::NotAUrl(shown()));
         };
-        if (scheme != Scheme::HTTPS && scheme != Scheme::HTTP) || authority.host().is_empty() {
+        if (scheme != Scheme::HTTPS && scheme != Scheme::HTTP) || !leads_somewhere(&authority) {
             return Err(EndpointError::NotAUrl(shown()));
         }
         let path = parts.path_and_query.as_ref().map_or("", PathAndQuery::as_str);
@@ -70,14 +71,10 @@ impl Url {
         self.authority.host()
     }
 
-    /// The port that is connected to, or what stands in its place and is none.
-    fn port(&self) -> Result<u16, &str> {
-        let written = self.authority.as_str().strip_prefix(self.host()).unwrap_or_default();
-        match written.trim_start_matches(':') {
-            "" if self.is_https() => Ok(443),
-            "" => Ok(80),
-            port => port.parse().map_err(|_| port),
-        }
+    /// The port that is connected to.
+    fn port(&self) -> u16 {
+        let default = if self.is_https() { 443 } else { 80 };
+        self.authority.port_u16().unwrap_or(default)
     }
 
     /// `localhost`, 127.0.0.0/8 or `[::1]`, by name alone.
@@ -112,6 +109,23 @@ impl Url {
         parts.path_and_query = Some(path);
         Uri::from_parts(parts).unwrap_or_default()
     }
+}
+
+/// Whether there is a host, and behind it nothing or a port: `http::Uri` also takes `a.example:99999`, `[::1]x` and
+/// `[zz]`, which no client could connect to.
+fn leads_somewhere(authority: &Authority) -> bool {
+    let host = authority.host();
+    let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(bare) => Ipv6Addr::from_str(bare).is_ok(),
+        None => !host.is_empty(),
+    };
+    let is_port = match authority.as_str().strip_prefix(host) {
+        // RFC 3986 §3.2.3: a colon without a port is the scheme's own port.
+        Some("" | ":") => true,
+        Some(_) => authority.port_u16().is_some_and(|port| port != 0),
+        None => false,
+    };
+    is_host && is_port
 }
 
 impl PartialEq for Url {
