@@ -365,6 +365,11 @@ fn polling(session: Box<Session>, policy: &Policy, times: Times, reply: Reply) -
 fn refused(mut session: Box<Session>, policy: &Policy, times: Times, fault: Fault) -> Progress {
     let now = times.now;
     match &fault.code {
+        // First, because a service that throttles may call it anything, `access_denied` included.
+        _ if fault.is_transient() => {
+            let may_have_acted = fault.status >= 500;
+            Progress::To(session.lose(policy, times, Trouble::Fault(fault), may_have_acted))
+        }
         FaultCode::AccessDenied => ended(Outcome::Denied(fault)),
         FaultCode::ExpiredToken | FaultCode::InvalidGrant if session.may_be_spent => {
             ended(Outcome::GrantLost(Expiry::Service(fault)))
@@ -374,17 +379,13 @@ fn refused(mut session: Box<Session>, policy: &Policy, times: Times, fault: Faul
             session.pace.after_verdict(now, fault.retry_after);
             Progress::ClientRejected(Operation::CreateToken, fault, session.due())
         }
-        _ if fault.is_transient() => {
-            let may_have_acted = fault.status >= 500;
-            Progress::To(session.lose(policy, times, Trouble::Fault(fault), may_have_acted))
-        }
         _ => ended(Outcome::Rejected { operation: Operation::CreateToken, fault }),
     }
 }
 
 /// Whether the service does not accept the client: unknown, lapsed, or not allowed to use this grant.
 fn rejects_client(fault: &Fault) -> bool {
-    matches!(fault.code, FaultCode::InvalidClient | FaultCode::UnauthorizedClient)
+    !fault.is_transient() && matches!(fault.code, FaultCode::InvalidClient | FaultCode::UnauthorizedClient)
 }
 
 #[cfg(test)]

@@ -81,7 +81,8 @@ pub enum Input {
     ClientRejected,
     /// Any other fault that is final.
     OtherFault,
-    /// A fault that a moment later may be gone: `server_error`, throttling.
+    /// A fault that a moment later may be gone: `server_error`, throttling, or any of the others with a status that says
+    /// so ([`Fault::is_transient`](oidc_proto::Fault::is_transient)).
     TransientFault,
     /// A response that is not the service's word.
     NoVerdict,

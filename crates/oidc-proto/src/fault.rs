@@ -247,15 +247,19 @@ impl Fault {
         self
     }
 
-    /// Whether the same request may succeed a moment later: the service says that it failed or is throttling. A
-    /// `slow_down` is not transient in this sense, it has a rule of its own.
+    /// Whether the same request may succeed a moment later: the service says that it failed or is throttling.
+    ///
+    /// A status of 429 or 5xx says so too, whatever the code beside it: Auth0's throttling is called `access_denied` and
+    /// comes with a 500, AWS's sign-in service writes `INVALID_REQUEST` into a 429, and neither is a word on the request.
+    /// `authorization_pending` and `slow_down` are never transient in this sense: they have rules of their own.
     #[must_use]
     pub fn is_transient(&self) -> bool {
+        let failed_or_throttled = self.status == 429 || self.status >= 500;
         match &self.code {
+            FaultCode::AuthorizationPending | FaultCode::SlowDown => false,
             FaultCode::InternalServer => true,
             FaultCode::Other(text) => {
-                self.status == 429
-                    || self.status >= 500
+                failed_or_throttled
                     || matches!(
                         text.as_str(),
                         "temporarily_unavailable"
@@ -265,7 +269,6 @@ impl Fault {
                     )
             }
             FaultCode::AccessDenied
-            | FaultCode::AuthorizationPending
             | FaultCode::ExpiredToken
             | FaultCode::InvalidClient
             | FaultCode::InvalidClientMetadata
@@ -274,9 +277,8 @@ impl Fault {
             | FaultCode::InvalidRequest
             | FaultCode::InvalidRequestRegion
             | FaultCode::InvalidScope
-            | FaultCode::SlowDown
             | FaultCode::UnauthorizedClient
-            | FaultCode::UnsupportedGrantType => false,
+            | FaultCode::UnsupportedGrantType => failed_or_throttled,
         }
     }
 }
@@ -353,9 +355,17 @@ mod tests {
         }
         assert!(Fault::new(other("x")).with_status(500).is_transient());
         assert!(Fault::new(other("x")).with_status(503).is_transient());
+    }
+
+    #[test]
+    fn a_known_fault_is_transient_by_a_status_that_says_so_unless_it_is_the_persons_or_the_pace() {
         for code in FaultCode::known() {
-            let fault = Fault::new(code.clone()).with_status(503);
-            assert_eq!(fault.is_transient(), *code == FaultCode::InternalServer, "{code}");
+            let has_own_rule = matches!(code, FaultCode::AuthorizationPending | FaultCode::SlowDown);
+            for status in [429, 500, 503] {
+                let fault = Fault::new(code.clone()).with_status(status);
+                assert_eq!(fault.is_transient(), !has_own_rule, "{code} {status}");
+            }
+            assert_eq!(Fault::new(code.clone()).is_transient(), *code == FaultCode::InternalServer, "{code}");
         }
     }
 

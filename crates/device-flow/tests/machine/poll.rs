@@ -4,7 +4,7 @@ use device_flow::{Action, Expiry, FirstPoll, Operation, Outcome, Reply, Tick, Tr
 use oidc_proto::{Fault, FaultCode, NoVerdictReason};
 
 use crate::scenario::{
-    Scenario, authorization, fault, not_sent, pending, policy, response, secs, token, unknown,
+    Scenario, authorization, fault, not_sent, pending, policy, registration, response, secs, token, unknown,
 };
 
 #[test]
@@ -74,6 +74,31 @@ fn one_blip_does_not_end_a_sign_in() {
     assert!(scenario.flow.trouble().is_none());
     scenario.poll(Reply::Granted(token()));
     assert!(matches!(scenario.outcome(), Outcome::Granted { .. }));
+}
+
+#[test]
+fn a_service_that_throttles_under_another_faults_name_has_not_decided() {
+    for (status, body) in [
+        // Auth0, and AWS's sign-in service for the AWS CLI's `aws login`.
+        (500, r#"{"error":"access_denied","error_description":"Global limit has been reached"}"#),
+        (429, r#"{"error":"invalid_request"}"#),
+        (503, r#"{"error":"invalid_client"}"#),
+        (500, r#"{"error":"expired_token"}"#),
+    ] {
+        let mut scenario = Scenario::with_registration(policy(), Some(registration("cached")));
+        for operation in [Operation::StartDeviceAuthorization, Operation::CreateToken] {
+            let (asked, ticket) = scenario.next_send();
+            assert_eq!(asked.operation(), operation, "{status} {body}");
+            let reply = response(&ticket, status, &[], body);
+            scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+            assert!(scenario.flow.trouble().is_some(), "{operation} {status} {body}");
+            if operation == Operation::StartDeviceAuthorization {
+                scenario.answer(operation, Reply::Authorized(authorization()));
+            }
+        }
+        scenario.poll(Reply::Granted(token()));
+        assert!(matches!(scenario.outcome(), Outcome::Granted { .. }), "{status} {body}");
+    }
 }
 
 #[test]
@@ -186,7 +211,7 @@ fn a_poll_that_would_be_due_after_the_deadline_is_not_sent_and_nothing_waits_for
 #[test]
 fn a_late_prompt_of_a_dead_code_is_not_shown() {
     let mut scenario = Scenario::new(policy());
-    scenario.answer(Operation::RegisterClient, Reply::Registered(crate::scenario::registration("client")));
+    scenario.answer(Operation::RegisterClient, Reply::Registered(registration("client")));
     scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization()));
     scenario.now = scenario.now + secs(600);
     assert!(matches!(scenario.outcome(), Outcome::Expired(Expiry::Clock(None))));
