@@ -34,6 +34,7 @@ pub struct HttpClientBuilder {
     accept_invalid_certificates: bool,
     connect_timeout: Duration,
     request_timeout: Duration,
+    read_timeout: Option<Duration>,
     user_agent: Option<String>,
     carrier: Option<Carrier>,
     max_concurrent_requests: usize,
@@ -95,6 +96,7 @@ impl HttpClientBuilder {
             accept_invalid_certificates: false,
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(40),
+            read_timeout: None,
             user_agent: None,
             carrier: None,
             max_concurrent_requests: MAX_CONCURRENT_REQUESTS,
@@ -130,6 +132,14 @@ impl HttpClientBuilder {
     /// service itself has been seen to take nine. A poll has at most the rest of the code's life.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout.min(LONGEST);
+        self
+    }
+
+    /// How long the peer may send nothing while something is waited for: the head of the answer, counted from the beginning of
+    /// the request, or more of its body. As long as the request may take if not set, and never longer. A client of your own
+    /// keeps its own setting, because reqwest has none for a single request.
+    pub fn read_timeout(mut self, timeout: Duration) -> Self {
+        self.read_timeout = Some(timeout.min(LONGEST));
         self
     }
 
@@ -271,6 +281,9 @@ impl HttpClientBuilder {
         if self.endpoint.is_loopback() {
             // A proxy could not reach this machine's loopback, and would see the secrets of a plain HTTP request.
             builder = builder.no_proxy();
+        }
+        if let Some(timeout) = self.read_timeout {
+            builder = builder.read_timeout(timeout);
         }
         builder.build().map_err(BuildError::Client)
     }

@@ -144,6 +144,18 @@ fn register(endpoint: &str, request: &RegisterClientRequest) -> Result<Registrat
     block_on(client(endpoint).register_client(request))
 }
 
+/// A registration at a peer that may be silent for this long, and take that long in all.
+fn register_reading_within(
+    read_timeout: Duration,
+    request_timeout: Duration,
+    endpoint: &str,
+) -> Result<Registration, CallError> {
+    let builder = HttpClient::builder(Endpoint::custom(endpoint).unwrap());
+    let client = builder.read_timeout(read_timeout).request_timeout(request_timeout).build().unwrap();
+    let request = RegisterClientRequest::new("x");
+    block_on(client.register_client(&request))
+}
+
 fn start(
     endpoint: &str,
     request: &StartDeviceAuthorizationRequest,
@@ -204,7 +216,12 @@ fn build_with_bundle(bundle: &Path) -> Result<HttpClient, String> {
 fn settings_that_make_no_sense_are_refused_or_bounded_and_never_panic() {
     let builder = || HttpClient::builder(Endpoint::custom("http://127.0.0.1:9").unwrap());
     assert!(builder().user_agent("bad\nagent").build().is_err());
-    let patient = builder().connect_timeout(Duration::MAX).request_timeout(Duration::MAX).build().unwrap();
+    let patient = builder()
+        .connect_timeout(Duration::MAX)
+        .request_timeout(Duration::MAX)
+        .read_timeout(Duration::MAX)
+        .build()
+        .unwrap();
     let refused = block_on(patient.register_client(&RegisterClientRequest::new("x")));
     assert!(refused.is_err());
 }

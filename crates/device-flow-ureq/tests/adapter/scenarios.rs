@@ -2,17 +2,19 @@
 
 use std::collections::HashSet;
 use std::error::Error;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use device_flow::{Expiry, Failure, NotSignedIn, Outcome, SignedIn, Trouble, UserPrompt};
 use oidc_proto::{
     Client, CreateTokenRequest, FaultCode, Grant, Operation, RegisterClientRequest, Registration, Secret,
     StartDeviceAuthorizationRequest, UnixSeconds,
 };
-use sso_oidc_server::{Config, TestServer};
+use sso_oidc_server::{Config, Fault, Strike, TestServer};
 
 use crate::stub::{Nobody, Step, Stub};
-use crate::{CallError, Transport, create_token, refresh, register, sign_in_within, start};
+use crate::{
+    CallError, Transport, create_token, refresh, register, register_reading_within, sign_in_within, start,
+};
 
 const GENEROUS: Duration = Duration::from_secs(20);
 
@@ -184,6 +186,29 @@ fn a_request_that_hangs_times_out_and_the_sign_in_goes_on() {
     let stub = Stub::polls([Step::Hang(Duration::from_secs(15)), Step::token()]);
     let signed_in = sign_in_within(Duration::from_millis(600), &stub.endpoint(), None, |_| {}).unwrap();
     assert_eq!(signed_in.polls, 2);
+}
+
+#[test]
+fn a_peer_that_falls_silent_is_given_up_after_the_read_timeout_and_never_later_than_the_requests() {
+    const LONG: Duration = Duration::from_secs(20);
+    const SHORT: Duration = Duration::from_millis(200);
+    // Before the head of the answer, and in the middle of its body.
+    for fault in [Fault::NeverAnswers, Fault::Stall] {
+        let config = Config::default().with_fault(Strike::new(fault));
+        let server = TestServer::with(config).unwrap();
+        for (read_timeout, request_timeout) in [(SHORT, LONG), (LONG, SHORT)] {
+            let began = Instant::now();
+            let end = register_reading_within(read_timeout, request_timeout, server.endpoint()).unwrap_err();
+            let took = began.elapsed();
+            assert!(took >= SHORT && took < LONG / 4, "{fault}: {took:?}, {end}");
+            match fault {
+                Fault::Stall => assert!(matches!(end, CallError::NoVerdict(_)), "{end:?}"),
+                _ => {
+                    assert!(matches!(end, CallError::Transport { failure: Failure::Unknown, .. }), "{end:?}");
+                }
+            }
+        }
+    }
 }
 
 #[test]
