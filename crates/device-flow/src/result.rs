@@ -49,6 +49,8 @@ pub struct NotSignedIn<E> {
     pub registration: Option<Registration>,
     /// Whether it is a new one, so that a cache should store it.
     pub newly_registered: bool,
+    /// Whether the person was shown a code, which is of no use any more. Without one there is nothing to say of a page.
+    pub prompted: bool,
     /// How many CreateToken requests were sent.
     pub polls: u32,
     /// How long it took.
@@ -105,6 +107,7 @@ impl DeviceFlow {
         let polls = self.polls();
         let elapsed = self.running_for(now);
         let newly_registered = self.is_newly_registered();
+        let prompted = self.prompts > 0;
         let (outcome, registration) = self.into_parts();
         match (outcome, registration) {
             (Outcome::Granted { token, requested_at }, Some(registration)) => Ok(SignedIn {
@@ -122,6 +125,7 @@ impl DeviceFlow {
                     transport: transport.filter(|_| speaks_of_transport),
                     newly_registered,
                     registration,
+                    prompted,
                     polls,
                     elapsed,
                 }))

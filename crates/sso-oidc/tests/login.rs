@@ -5,7 +5,7 @@ mod common;
 use std::path::PathBuf;
 
 use common::{Program, Stub, fault, success};
-use sso_oidc_server::{Approval, Config, TestServer};
+use sso_oidc_server::{Approval, Config, Fault, Strike, TestServer};
 
 const START_URL: &str = "https://d-1234567890.awsapps.com/start";
 
@@ -400,6 +400,29 @@ fn ctrl_c_cancels_with_130_and_stores_no_token() {
     let rest: Vec<String> = lines.map(Result::unwrap).collect();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
     assert!(rest.iter().any(|line| line.contains("cancelled; no token was stored")), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("the code on the page is of no use any more")), "{rest:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_before_a_code_was_shown_says_nothing_of_a_page() {
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
+    let strike = Strike::new(Fault::NeverAnswers).at(oidc_proto::Operation::RegisterClient);
+    let server = TestServer::with(Config::default().with_fault(strike)).unwrap();
+    let program = program(server.endpoint());
+    let child = program.command(&LOGIN).spawn().unwrap();
+    let began = Instant::now();
+    while server.requests().is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(20), "nothing was asked");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(130), "{said}");
+    assert!(said.contains("cancelled; no token was stored") && !said.contains("page"), "{said}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Ended: for good.
 
-use device_flow::{Misuse, Operation, Outcome, Phase, Reply};
+use device_flow::{Action, Misuse, Operation, Outcome, Phase, Reply};
 use oidc_proto::FaultCode;
 
 use crate::scenario::{Scenario, authorization, fault, pending, policy, registration, secs, token, unknown};
@@ -105,4 +105,17 @@ fn a_flow_that_nobody_drives_to_its_end_counts_as_cancelled() {
     let scenario = Scenario::polling(policy(), authorization());
     let error = scenario.flow.into_result::<std::io::Error>(scenario.now, None).unwrap_err();
     assert_eq!(error.outcome, Outcome::Cancelled);
+}
+
+#[test]
+fn an_end_says_whether_the_person_was_shown_a_code() {
+    let end =
+        |scenario: Scenario| scenario.flow.into_result::<std::io::Error>(scenario.now, None).unwrap_err();
+    assert!(!end(Scenario::new(policy())).prompted);
+    let mut scenario = Scenario::with_registration(policy(), Some(registration("cached")));
+    scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization()));
+    assert!(!end(scenario).prompted, "the codes have come, and nobody has seen them");
+    let mut scenario = Scenario::polling(policy(), authorization());
+    assert!(matches!(scenario.flow.poll(scenario.now), Action::Wait(_)));
+    assert!(end(scenario).prompted);
 }

@@ -25,9 +25,13 @@ pub(crate) fn failure_of<E: Error + 'static>(end: &NotSignedIn<E>, endpoint: &En
             .with_hint("run the same command again for a new code")
         }
         Outcome::Cancelled => {
-            Failure::new(Exit::Interrupted, "The sign-in was cancelled; no token was stored").with_hint(
-                "the code on the page is of no use any more; run the same command again for a new one",
-            )
+            let failure = Failure::new(Exit::Interrupted, "The sign-in was cancelled; no token was stored");
+            match end.prompted {
+                true => failure.with_hint(
+                    "the code on the page is of no use any more; run the same command again for a new one",
+                ),
+                false => failure,
+            }
         }
         Outcome::GrantLost(expiry) => Failure::other("The answer to a poll was lost on the way")
             .with_detail(
