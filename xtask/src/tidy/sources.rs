@@ -4,7 +4,8 @@ use super::Problem;
 use super::rust::code_only;
 use super::tree::Tree;
 
-/// A file is one idea; past this many lines it has begun to hide things.
+/// A file is one idea; past this many lines it has begun to hide things. Examples in its documentation do not count: they
+/// stand where they are read, and hide nothing.
 const LONGEST: usize = 450;
 
 /// Files that may be longer, each with the reason. An entry that is no longer needed is a problem too.
@@ -48,7 +49,7 @@ fn header(path: &str, text: &str, problems: &mut Vec<Problem>) {
 }
 
 fn length(path: &str, text: &str, may_be_longer: &[(&str, &str)], problems: &mut Vec<Problem>) {
-    let lines = text.lines().count();
+    let lines = lines_without_examples(text);
     let listed = may_be_longer.iter().any(|(long, _)| *long == path);
     if lines > LONGEST && !listed {
         let what = format!("{lines} lines, more than {LONGEST}: split it by idea, or list it with a reason");
@@ -57,6 +58,21 @@ fn length(path: &str, text: &str, may_be_longer: &[(&str, &str)], problems: &mut
     if lines <= LONGEST && listed {
         problems.push(Problem::new(path, 0, "is short enough now: take it off the list of long files"));
     }
+}
+
+fn lines_without_examples(text: &str) -> usize {
+    let mut in_example = false;
+    let counts = |line: &&str| {
+        let line = line.trim_start();
+        let Some(doc) = line.strip_prefix("///").or_else(|| line.strip_prefix("//!")) else {
+            in_example = false;
+            return true;
+        };
+        let is_fence = doc.trim_start().starts_with("```");
+        in_example ^= is_fence;
+        !(in_example || is_fence)
+    };
+    text.lines().filter(counts).count()
 }
 
 fn code(path: &str, text: &str, problems: &mut Vec<Problem>) {
@@ -118,6 +134,18 @@ mod tests {
     fn a_long_file_is_a_problem() {
         let text = format!("//! Long.\n{}", "// a line\n".repeat(LONGEST));
         assert!(problems("a.rs", &text)[0].contains("split it by idea"));
+    }
+
+    #[test]
+    fn examples_in_documentation_do_not_make_a_file_long() {
+        let example = "/// ```\n/// f();\n/// ```\n";
+        let text = format!("//! Long.\n{}fn f() {{}}\n", example.repeat(LONGEST));
+        assert_eq!(problems("a.rs", &text), [""; 0]);
+        assert_eq!(
+            lines_without_examples("//! X.\n/// A.\n/// ```\n/// f();\n/// ```\n/// B.\nfn f() {}\n"),
+            4
+        );
+        assert_eq!(lines_without_examples("/// ```\n/// never closed\nfn f() {}\nfn g() {}\n"), 2);
     }
 
     #[test]
