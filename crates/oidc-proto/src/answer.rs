@@ -64,6 +64,19 @@ impl NoVerdict {
     /// Whether the service may have carried the request out although its answer did not arrive: a gateway's 5xx
     /// after the service had answered it, or a success whose body was lost. A 4xx, a redirect and a 429 come before
     /// any work.
+    ///
+    /// ```
+    /// use oidc_proto::{Answer, CreateTokenRequest, Dialect};
+    ///
+    /// let page = |status: u16| http::Response::builder().status(status).body("<html>");
+    /// let read = |response| match Dialect::Aws.decode::<CreateTokenRequest, _>(&response) {
+    ///     Answer::NoVerdict(none) => none.may_have_acted(),
+    ///     other => panic!("{other:?}"),
+    /// };
+    /// assert!(read(page(502)?)); // a token may have been given and lost
+    /// assert!(!read(page(429)?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn may_have_acted(&self) -> bool {
         self.status >= 500 || (self.status >= 200 && self.status < 300)

@@ -65,6 +65,17 @@ impl Dialect {
     ///
     /// For an operation that the endpoint does not have ([`Endpoint::has`]), the request has no host and cannot be
     /// sent.
+    ///
+    /// ```
+    /// use oidc_proto::{Client, Dialect, Endpoint, StartDeviceAuthorizationRequest};
+    ///
+    /// let endpoint = Endpoint::oauth("https://id.example/device", "https://id.example/token")?;
+    /// let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
+    /// let request = Dialect::OAuth.encode(&endpoint, &ask);
+    /// assert_eq!((request.method().as_str(), request.uri().path()), ("POST", "/device"));
+    /// assert_eq!(request.body().as_ref(), b"scope=openid&client_id=my-tool");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn encode<C: Call>(self, endpoint: &Endpoint, call: &C) -> Request {
         let mut http = call.to_http(self);
@@ -75,6 +86,17 @@ impl Dialect {
 
     /// Client side: the meaning of the response to a `C`. By body first, by status second: an error inside a 200 is
     /// a fault, and a success is judged by its members.
+    ///
+    /// ```
+    /// use oidc_proto::{Answer, CreateTokenRequest, Dialect, FaultCode};
+    ///
+    /// let response = http::Response::builder().status(200).body(r#"{"error":"authorization_pending"}"#)?;
+    /// match Dialect::OAuth.decode::<CreateTokenRequest, _>(&response) {
+    ///     Answer::Fault(fault) => assert_eq!(fault.code, FaultCode::AuthorizationPending),
+    ///     Answer::Success(_) | Answer::NoVerdict(_) | Answer::Violation(_) => panic!("an error is a fault whatever the status"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn decode<C: Call, B: AsRef<[u8]>>(
         self,
         response: &http::Response<B>,
@@ -83,6 +105,15 @@ impl Dialect {
     }
 
     /// Server side: which operation the request asks for, from its method and path.
+    ///
+    /// ```
+    /// use http::Method;
+    /// use oidc_proto::{Dialect, Operation};
+    ///
+    /// assert_eq!(Dialect::Aws.operation(&Method::POST, "/token"), Ok(Operation::CreateToken));
+    /// assert_eq!(Dialect::Aws.operation(&Method::POST, "/tokens").unwrap_err().status, 404);
+    /// assert_eq!(Dialect::Aws.operation(&Method::GET, "/token").unwrap_err().status, 405);
+    /// ```
     ///
     /// # Errors
     /// A fault to answer with: 404 for an unknown path, 405 for another method than POST.
@@ -95,6 +126,18 @@ impl Dialect {
 
     /// Server side: the request of this operation with this body, in AWS's dialect, where headers carry nothing.
     ///
+    /// ```
+    /// use oidc_proto::{Dialect, FaultCode, Operation, ServerRequest};
+    ///
+    /// let read = |body: &str| Dialect::Aws.decode_request(Operation::RegisterClient, body.as_bytes());
+    /// match read(r#"{"clientName":"my-tool","clientType":"public"}"#)? {
+    ///     ServerRequest::RegisterClient(request) => assert_eq!(request.client_name, "my-tool"),
+    ///     other => panic!("{other:?}"),
+    /// }
+    /// assert_eq!(read("{}").unwrap_err().code, FaultCode::InvalidRequest);
+    /// # Ok::<(), oidc_proto::Fault>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Dialect::decode_http_request`].
     pub fn decode_request(self, operation: Operation, body: &[u8]) -> Result<ServerRequest, Fault> {
@@ -103,6 +146,18 @@ impl Dialect {
 
     /// Server side: the request of this operation with these headers and this body. (Revocation has its own:
     /// [`oauth::RevocationRequest::decode_request`].)
+    ///
+    /// ```
+    /// use oidc_proto::{Client, CreateTokenRequest, Dialect, Endpoint, Grant, Operation, Secret, ServerRequest};
+    ///
+    /// let client = Client::new("my-tool", Secret::from("s")).with_basic_authentication();
+    /// let sent = CreateTokenRequest::new(client, Grant::DeviceCode { device_code: Secret::from("dc") });
+    /// let endpoint = Endpoint::oauth("https://id.example/device", "https://id.example/token")?;
+    /// let request = Dialect::OAuth.encode(&endpoint, &sent);
+    /// let read = Dialect::OAuth.decode_http_request(Operation::CreateToken, request.headers(), request.body().as_ref())?;
+    /// assert_eq!(read, ServerRequest::CreateToken(sent));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// A fault to answer with, which names what is missing or malformed: `InvalidRequestException`,
@@ -131,12 +186,30 @@ impl Dialect {
     }
 
     /// Server side: the response that says success to a `C`.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use oidc_proto::{Answer, CreateTokenRequest, Dialect, Secret, Token};
+    ///
+    /// let token = Token::bearer(Secret::from("access"), Duration::from_secs(3600));
+    /// let response = Dialect::Aws.encode_success::<CreateTokenRequest>(&token);
+    /// assert_eq!(response.status(), 200);
+    /// assert_eq!(Dialect::Aws.decode::<CreateTokenRequest, _>(&response), Answer::Success(token));
+    /// ```
     #[must_use]
     pub fn encode_success<C: Call>(self, answer: &<C as Call>::Answer) -> http::Response<Body> {
         C::success_to_http(self, answer)
     }
 
     /// Server side: the response that says this fault.
+    ///
+    /// ```
+    /// use oidc_proto::{Dialect, Fault, FaultCode};
+    ///
+    /// let response = Dialect::Aws.encode_fault(&Fault::new(FaultCode::SlowDown));
+    /// assert_eq!(response.status(), 400);
+    /// assert_eq!(response.headers()["x-amzn-errortype"], "SlowDownException");
+    /// ```
     #[must_use]
     pub fn encode_fault(self, fault: &Fault) -> http::Response<Body> {
         match self {

@@ -8,6 +8,16 @@ use crate::{Operation, printable};
 
 /// Which fault. The known ones are the exceptions of AWS's API model, whose `error` codes are those of RFC 6749
 /// §5.2, RFC 7591 §3.2.2 and RFC 8628 §3.5; any other keeps its text.
+///
+/// ```
+/// use oidc_proto::FaultCode;
+/// assert_eq!(FaultCode::from_error("slow_down"), Some(FaultCode::SlowDown));
+/// assert_eq!(FaultCode::from_exception("com.amazonaws.ssooidc#SlowDownException"), Some(FaultCode::SlowDown));
+/// for code in FaultCode::known() {
+///     assert_eq!(FaultCode::from_exception(code.exception()).as_ref(), Some(code));
+/// }
+/// assert_eq!((FaultCode::SlowDown.error(), FaultCode::SlowDown.status()), ("slow_down", 400));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FaultCode {
@@ -155,6 +165,12 @@ impl fmt::Display for FaultCode {
 
 impl Operation {
     /// The faults that AWS's API model declares for this operation; none for one that AWS does not have.
+    ///
+    /// ```
+    /// use oidc_proto::{FaultCode, Operation};
+    /// assert!(Operation::CreateToken.faults().contains(&FaultCode::AuthorizationPending));
+    /// assert!(!Operation::RegisterClient.faults().contains(&FaultCode::AuthorizationPending));
+    /// ```
     #[must_use]
     pub const fn faults(self) -> &'static [FaultCode] {
         match self {
@@ -196,6 +212,14 @@ impl Operation {
 ///
 /// The texts are the service's own; [`Fault`]'s `Display` strips what could drive a terminal ([`printable`]), the
 /// fields do not. Nothing in a fault is secret.
+///
+/// ```
+/// use oidc_proto::{Fault, FaultCode};
+/// let fault = Fault::new(FaultCode::InvalidScope).with_description("no such scope");
+/// assert_eq!((fault.status, fault.to_string().as_str()), (400, "invalid_scope: no such scope"));
+/// assert!(!fault.is_transient());
+/// assert!(Fault::new(FaultCode::AccessDenied).with_status(429).is_transient()); // throttled, not denied
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fault {

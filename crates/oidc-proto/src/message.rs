@@ -19,6 +19,14 @@ pub mod grant_type {
 ///
 /// AWS issues a secret to every client and demands it back; it is an artefact of registration and proves nothing
 /// about the program (RFC 8628 §5.6).
+///
+/// ```
+/// use oidc_proto::{Client, ClientAuthentication, Secret};
+/// let issued = Client::new("id", Secret::from("secret"));
+/// assert_eq!(issued.authentication, ClientAuthentication::Body);
+/// assert_eq!(issued.with_basic_authentication().authentication, ClientAuthentication::Basic);
+/// assert_eq!(Client::public("id").secret, None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Client {
@@ -63,6 +71,11 @@ impl Client {
 }
 
 /// RegisterClient's request.
+///
+/// ```
+/// let request = oidc_proto::RegisterClientRequest::new("my-tool").with_scopes(["sso:account:access"]);
+/// assert_eq!((request.client_type.as_str(), request.scopes.len()), ("public", 1));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RegisterClientRequest {
@@ -139,6 +152,14 @@ impl Registration {
 
     /// Whether the registration will still be good for `margin` from `now`. A sign-in may last as long as its device
     /// code, so a margin below that risks losing the client half-way; AWS's tools use 15 minutes.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use oidc_proto::{Client, Registration, Secret, UnixSeconds};
+    /// let registration = Registration::new(Client::new("id", Secret::from("s"))).with_expiry(UnixSeconds::new(10_000));
+    /// assert!(registration.usable_at(UnixSeconds::new(9_000), Duration::from_secs(900)));
+    /// assert!(!registration.usable_at(UnixSeconds::new(9_500), Duration::from_secs(900)));
+    /// ```
     #[must_use]
     pub fn usable_at(&self, now: UnixSeconds, margin: Duration) -> bool {
         self.expires_at.is_none_or(|end| end.remaining_at(now) > margin)
@@ -146,6 +167,15 @@ impl Registration {
 }
 
 /// StartDeviceAuthorization's request (RFC 8628 §3.1).
+///
+/// ```
+/// use oidc_proto::{Client, Secret, StartDeviceAuthorizationRequest};
+/// let client = Client::new("id", Secret::from("secret"));
+/// let aws = StartDeviceAuthorizationRequest::new(client, "https://d-1234567890.awsapps.com/start");
+/// assert!(aws.scope.is_empty());
+/// let oauth = StartDeviceAuthorizationRequest::for_scope(Client::public("id"), ["openid", "email"]);
+/// assert_eq!(oauth.start_url, None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StartDeviceAuthorizationRequest {
@@ -176,6 +206,17 @@ impl StartDeviceAuthorizationRequest {
 ///
 /// The user code is for one person's eyes (RFC 8628 §5.5) and not for a log, so `Debug` redacts it, alone and inside the
 /// complete URI.
+///
+/// ```
+/// use core::time::Duration;
+/// use oidc_proto::{DeviceAuthorization, Secret};
+/// let ten_minutes = Duration::from_secs(600);
+/// let answer = DeviceAuthorization::new(Secret::from("dc"), "WDJB-MJHT", "https://id.example/device", ten_minutes)
+///     .with_complete_uri("https://id.example/device?user_code=WDJB-MJHT")
+///     .with_interval(Duration::from_secs(1));
+/// assert_eq!(answer.interval.unwrap_or(DeviceAuthorization::DEFAULT_INTERVAL), Duration::from_secs(1));
+/// assert!(!format!("{answer:?}").contains("WDJB"));
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeviceAuthorization {
@@ -243,6 +284,12 @@ impl DeviceAuthorization {
 
 /// What a client offers in exchange for tokens. On the wire the members of all grants lie flat beside each other;
 /// here each grant has exactly what it needs.
+///
+/// ```
+/// use oidc_proto::{Grant, Secret, grant_type};
+/// let grant = Grant::RefreshToken { refresh_token: Secret::from("r") };
+/// assert_eq!(grant.grant_type(), grant_type::REFRESH_TOKEN);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Grant {
@@ -280,6 +327,13 @@ impl Grant {
 }
 
 /// CreateToken's request.
+///
+/// ```
+/// use oidc_proto::{Client, CreateTokenRequest, Grant, Secret};
+/// let grant = Grant::RefreshToken { refresh_token: Secret::from("r") };
+/// let request = CreateTokenRequest::new(Client::public("my-tool"), grant).with_scope(["openid"]);
+/// assert_eq!(request.scope, ["openid"]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CreateTokenRequest {
@@ -307,6 +361,16 @@ impl CreateTokenRequest {
 }
 
 /// CreateToken's answer (RFC 6749 §5.1).
+///
+/// ```
+/// use core::time::Duration;
+/// use oidc_proto::{Secret, Token};
+/// let old = Secret::from("old refresh token");
+/// let fresh = Token::bearer(Secret::from("access"), Duration::from_secs(3600));
+/// assert_eq!(fresh.clone().keeping_refresh_token(&old).refresh_token, Some(old.clone()));
+/// let rotated = fresh.with_refresh_token(Secret::from("new")).keeping_refresh_token(&old);
+/// assert_eq!(rotated.refresh_token, Some(Secret::from("new")));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Token {

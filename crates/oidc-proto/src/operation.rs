@@ -4,6 +4,13 @@ use core::fmt;
 
 /// An operation of the sign-in service. The first three are AWS's SSO OIDC operations that need no AWS credentials, and
 /// their names stand for the OAuth dialect's as well.
+///
+/// ```
+/// use oidc_proto::Operation;
+/// assert_eq!(Operation::CreateToken.name(), "CreateToken");
+/// assert_eq!(Operation::CreateToken.aws_path(), Some("/token"));
+/// assert_eq!(Operation::RevokeToken.aws_path(), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Operation {

@@ -29,6 +29,12 @@ pub fn verifier(entropy: &[u8; 32]) -> Secret {
 
 /// The challenge for a verifier: base64url without padding of its SHA-256 (§4.2). It goes into the authorization
 /// request with `code_challenge_method=S256`.
+///
+/// ```
+/// use oidc_proto::{Secret, pkce};
+/// let verifier = Secret::from("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"); // RFC 7636, Appendix B
+/// assert_eq!(pkce::challenge(&verifier), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+/// ```
 #[must_use]
 pub fn challenge(verifier: &Secret) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.expose().as_bytes()))
@@ -36,6 +42,13 @@ pub fn challenge(verifier: &Secret) -> String {
 
 /// Server side: whether a verifier belongs to a challenge (§4.6), in constant time. A verifier that is none, too short,
 /// too long or of other characters (§4.1), matches nothing.
+///
+/// ```
+/// use oidc_proto::pkce;
+/// let verifier = pkce::verifier(&[7; 32]);
+/// assert!(pkce::matches(&pkce::challenge(&verifier), &verifier));
+/// assert!(!pkce::matches(&pkce::challenge(&verifier), &pkce::verifier(&[8; 32])));
+/// ```
 #[must_use]
 pub fn matches(challenge: &str, verifier: &Secret) -> bool {
     let text = verifier.expose();

@@ -10,6 +10,13 @@ use crate::Operation;
 use crate::secret::wipe;
 
 /// A body that holds secrets: redacted in `Debug`, zeroized when the last clone is dropped.
+///
+/// ```
+/// let body = oidc_proto::Body::new(b"token=secret".to_vec());
+/// assert_eq!((body.len(), body.is_empty()), (12, false));
+/// assert_eq!(body.bytes(), "token=secret");
+/// assert_eq!(format!("{body:?}"), "[redacted, 12 bytes]");
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Body(Bytes);
 
@@ -70,6 +77,16 @@ impl fmt::Debug for Body {
 ///
 /// Cloning shares the encoded bytes and allocates nothing, so a flow encodes its CreateToken request once and lends
 /// it for every poll. It derefs to [`http::Request`] for the method, URI and headers.
+///
+/// ```
+/// use oidc_proto::{Dialect, Endpoint, Operation, RegisterClientRequest};
+/// let endpoint = Endpoint::for_region("eu-west-1")?;
+/// let request = Dialect::Aws.encode(&endpoint, &RegisterClientRequest::new("my-tool"));
+/// assert_eq!(request.operation(), Operation::RegisterClient);
+/// assert_eq!(request.uri().path(), "/client/register");
+/// assert!(request.shares_encoding_with(&request.clone()));
+/// # Ok::<(), oidc_proto::EndpointError>(())
+/// ```
 #[derive(Clone)]
 pub struct Request {
     operation: Operation,

@@ -34,6 +34,10 @@ impl Secret {
     }
 
     /// Whether the secret is the empty string. The wire layer refuses empty secrets, so a decoded one never is.
+    ///
+    /// ```
+    /// assert!(oidc_proto::Secret::from("").is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

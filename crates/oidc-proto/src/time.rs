@@ -7,6 +7,16 @@ use core::time::Duration;
 ///
 /// This is wall-clock time, which a person can set; it decides whether something on disk is still good. Pacing uses
 /// monotonic time, which is a different type (`device_flow::Tick`), so that the two cannot be mixed up.
+///
+/// ```
+/// use core::time::Duration;
+/// use oidc_proto::UnixSeconds;
+/// let now = UnixSeconds::new(1_640_467_800);
+/// let end = now.saturating_add(Duration::from_secs(90));
+/// assert_eq!(end.get(), 1_640_467_890);
+/// assert_eq!(end.remaining_at(now), Duration::from_secs(90));
+/// assert_eq!(now.remaining_at(end), Duration::ZERO);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixSeconds(i64);
 

@@ -81,6 +81,14 @@ pub enum EndpointError {
 impl Endpoint {
     /// SSO OIDC's regional endpoint.
     ///
+    /// ```
+    /// use oidc_proto::Endpoint;
+    /// assert_eq!(Endpoint::for_region("eu-west-1")?.to_string(), "https://oidc.eu-west-1.amazonaws.com");
+    /// assert_eq!(Endpoint::for_region("cn-north-1")?.to_string(), "https://oidc.cn-north-1.amazonaws.com.cn");
+    /// assert!(Endpoint::for_region("eu-west-1.evil.example/").is_err());
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`EndpointError::InvalidRegion`] if the text cannot be part of a host name.
     pub fn for_region(region: &str) -> Result<Self, EndpointError> {
@@ -88,6 +96,15 @@ impl Endpoint {
     }
 
     /// A regional endpoint, as the API's endpoint rules name it.
+    ///
+    /// ```
+    /// use oidc_proto::{Endpoint, Service, Variant};
+    /// let fips = Endpoint::regional(Service::SsoOidc, "us-east-1", Variant::new(true, false))?;
+    /// assert_eq!(fips.to_string(), "https://oidc-fips.us-east-1.amazonaws.com");
+    /// let dual_stack = Endpoint::regional(Service::Portal, "us-east-1", Variant::new(false, true))?;
+    /// assert_eq!(dual_stack.to_string(), "https://portal.sso.us-east-1.api.aws");
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
     ///
     /// # Errors
     /// [`EndpointError::InvalidRegion`] if the text cannot be part of a host name.
@@ -100,6 +117,15 @@ impl Endpoint {
 
     /// A custom base URL: `https` to any host, or `http` to a loopback address.
     ///
+    /// ```
+    /// use oidc_proto::{Endpoint, EndpointError};
+    /// assert!(Endpoint::custom("http://127.0.0.1:8080")?.is_loopback());
+    /// assert!(Endpoint::custom("https://sso.example/path")?.is_https());
+    /// assert!(matches!(Endpoint::custom("http://sso.example"), Err(EndpointError::InsecureHttp(_))));
+    /// assert_eq!(Endpoint::custom("https://ada:pw@sso.example"), Err(EndpointError::UserInfo));
+    /// # Ok::<(), EndpointError>(())
+    /// ```
+    ///
     /// # Errors
     /// What is wrong with the URL; plain HTTP to another host is [`EndpointError::InsecureHttp`].
     pub fn custom(url: &str) -> Result<Self, EndpointError> {
@@ -107,6 +133,13 @@ impl Endpoint {
     }
 
     /// A custom base URL to which plain HTTP is allowed whatever its host: for test networks only.
+    ///
+    /// ```
+    /// use oidc_proto::Endpoint;
+    /// let endpoint = Endpoint::allow_insecure_http("http://sso.test:8080")?;
+    /// assert!(!endpoint.is_https() && !endpoint.is_loopback());
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
     ///
     /// # Errors
     /// What is wrong with the URL.
@@ -116,6 +149,15 @@ impl Endpoint {
 
     /// The two URLs that the device flow needs from a provider of the OAuth dialect (RFC 8628 §3.1, §3.4); a query in
     /// them is kept. [`Metadata::endpoint`](crate::oauth::Metadata::endpoint) takes them from the provider's metadata.
+    ///
+    /// ```
+    /// use oidc_proto::{Dialect, Endpoint, Operation};
+    /// let endpoint = Endpoint::oauth("https://id.example/device", "https://login.example/token")?;
+    /// assert!(endpoint.hosts().eq(["id.example", "login.example"]));
+    /// assert!(!endpoint.has(Dialect::OAuth, Operation::RegisterClient));
+    /// assert!(Endpoint::oauth("https://id.example/device", "http://id.example/token").is_err());
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
     ///
     /// # Errors
     /// What is wrong with either URL; both must be `https` or loopback.
@@ -130,6 +172,14 @@ impl Endpoint {
 
     /// The same endpoint with this registration URL (RFC 7591 §3).
     ///
+    /// ```
+    /// use oidc_proto::{Dialect, Endpoint, Operation};
+    /// let endpoint = Endpoint::oauth("https://id.example/device", "https://id.example/token")?
+    ///     .with_registration("https://id.example/register")?;
+    /// assert!(endpoint.has(Dialect::OAuth, Operation::RegisterClient));
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    ///
     /// # Errors
     /// What is wrong with the URL. A base URL has its own path for registration and stays as it is.
     pub fn with_registration(mut self, url: &str) -> Result<Self, EndpointError> {
@@ -140,6 +190,14 @@ impl Endpoint {
     }
 
     /// The same endpoint with this revocation URL (RFC 7009 §2).
+    ///
+    /// ```
+    /// use oidc_proto::{Dialect, Endpoint, Operation};
+    /// let endpoint = Endpoint::oauth("https://id.example/device", "https://id.example/token")?
+    ///     .with_revocation("https://id.example/revoke")?;
+    /// assert!(endpoint.has(Dialect::OAuth, Operation::RevokeToken));
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
     ///
     /// # Errors
     /// What is wrong with the URL. A base URL has its own path for revocation and stays as it is.
@@ -172,6 +230,12 @@ impl Endpoint {
     }
 
     /// Whether any request is encrypted, so that certificates are needed.
+    ///
+    /// ```
+    /// let endpoint = oidc_proto::Endpoint::oauth("https://id.example/device", "http://127.0.0.1:8080/token")?;
+    /// assert!(endpoint.uses_https() && !endpoint.is_https());
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
     #[must_use]
     pub fn uses_https(&self) -> bool {
         self.urls().any(Url::is_https)

@@ -29,6 +29,14 @@ impl Variant {
 }
 
 /// A partition: a set of regions that share a DNS suffix and no accounts.
+///
+/// ```
+/// use oidc_proto::Partition;
+/// let china = Partition::for_region("cn-north-1");
+/// assert_eq!((china, china.id()), (Partition::AwsCn, "aws-cn"));
+/// assert_eq!(china.dns_suffix(), "amazonaws.com.cn");
+/// assert_eq!(china.dual_stack_dns_suffix(), "api.amazonwebservices.com.cn");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Partition {

@@ -142,6 +142,14 @@ impl Metadata {
     /// Where the metadata of an issuer may be, in the order to try: OpenID Connect Discovery §4, whose well-known part
     /// comes behind the issuer's path, then RFC 8414 §3.1, whose comes before it.
     ///
+    /// ```
+    /// use oidc_proto::oauth::Metadata;
+    /// let [oidc, rfc_8414] = Metadata::well_known("https://id.example/tenant")?;
+    /// assert_eq!(oidc, "https://id.example/tenant/.well-known/openid-configuration");
+    /// assert_eq!(rfc_8414, "https://id.example/.well-known/oauth-authorization-server/tenant");
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    ///
     /// # Errors
     /// The issuer is no URL, or neither `https` nor loopback.
     pub fn well_known(issuer: &str) -> Result<[Uri; 2], EndpointError> {
@@ -158,6 +166,15 @@ impl Metadata {
     }
 
     /// Reads the response to a request for the metadata of this issuer.
+    ///
+    /// ```
+    /// use oidc_proto::oauth::{Metadata, MetadataError};
+    /// let response = http::Response::new(r#"{"issuer":"https://id.example","token_endpoint":"https://id.example/token"}"#);
+    /// let metadata = Metadata::decode("https://id.example", &response)?;
+    /// assert_eq!(metadata.token_endpoint.as_deref(), Some("https://id.example/token"));
+    /// assert!(matches!(Metadata::decode("https://other.example", &response), Err(MetadataError::Issuer { .. })));
+    /// # Ok::<(), MetadataError>(())
+    /// ```
     ///
     /// # Errors
     /// [`MetadataError`]; on [`MetadataError::Status`] try the next address.
@@ -191,6 +208,16 @@ impl Metadata {
 
     /// The URLs to sign in with.
     ///
+    /// ```
+    /// use oidc_proto::oauth::{Metadata, MetadataError};
+    /// let mut metadata = Metadata::default();
+    /// metadata.token_endpoint = Some("https://id.example/token".to_owned());
+    /// assert_eq!(metadata.endpoint(), Err(MetadataError::Missing("device_authorization_endpoint")));
+    /// metadata.device_authorization_endpoint = Some("https://id.example/device".to_owned());
+    /// assert!(metadata.endpoint()?.is_https());
+    /// # Ok::<(), MetadataError>(())
+    /// ```
+    ///
     /// # Errors
     /// The metadata lacks one that is needed, or one cannot be used.
     pub fn endpoint(&self) -> Result<Endpoint, MetadataError> {
@@ -200,6 +227,15 @@ impl Metadata {
     }
 
     /// The URLs to sign in with, where the metadata lacks the device authorization endpoint and the program knows it.
+    ///
+    /// ```
+    /// use oidc_proto::oauth::Metadata;
+    /// let mut metadata = Metadata::default();
+    /// metadata.token_endpoint = Some("https://id.example/token".to_owned());
+    /// let endpoint = metadata.endpoint_with_device_authorization("https://id.example/device")?;
+    /// assert!(endpoint.hosts().all(|host| host == "id.example"));
+    /// # Ok::<(), oidc_proto::oauth::MetadataError>(())
+    /// ```
     ///
     /// # Errors
     /// The metadata lacks the token endpoint, or a URL cannot be used.

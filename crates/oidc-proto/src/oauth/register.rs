@@ -123,6 +123,14 @@ fn information(registration: &Registration) -> RegistrationBody<'_> {
 /// Server side: the response to a registration request that led to this registration. Beside the id it says everything
 /// that was registered, as RFC 7591 §3.2.1 demands; [`Dialect::encode_success`](crate::Dialect::encode_success) knows no
 /// request and says the id alone. A client without a name is called by its id.
+///
+/// ```
+/// use oidc_proto::{Client, RegisterClientRequest, Registration, oauth};
+/// let request = RegisterClientRequest::new("my-tool");
+/// let response = oauth::encode_registration(&Registration::new(Client::public("id")), &request);
+/// assert_eq!(response.status(), 201);
+/// assert!(response.body().as_ref().starts_with(br#"{"client_id":"id","client_name":"my-tool""#));
+/// ```
 #[must_use]
 pub fn encode_registration(registration: &Registration, request: &RegisterClientRequest) -> Response<Body> {
     let mut metadata = metadata(request);

@@ -10,6 +10,23 @@ use crate::{Answer, Body, Client, Dialect, Endpoint, Fault, Operation, Request, 
 
 /// A request to revoke a token (RFC 7009 §2.1). Success is the service's word that the token is dead by now, or never
 /// was (§2.2).
+///
+/// ```
+/// use oidc_proto::oauth::RevocationRequest;
+/// use oidc_proto::{Answer, Client, Endpoint, Secret};
+///
+/// let client = Client::public("my-tool");
+/// let endpoint = Endpoint::oauth("https://id.example/device", "https://id.example/token")?;
+/// let revoke = RevocationRequest::access_token(client.clone(), Secret::from("a"));
+/// assert!(revoke.encode(&endpoint).is_none()); // it has no revocation endpoint
+///
+/// let endpoint = endpoint.with_revocation("https://id.example/revoke")?;
+/// let revoke = RevocationRequest::refresh_token(client, Secret::from("r"));
+/// let request = revoke.encode(&endpoint).ok_or("it has one now")?;
+/// assert_eq!(request.uri(), "https://id.example/revoke");
+/// assert_eq!(RevocationRequest::decode(&http::Response::new("")), Answer::Success(()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RevocationRequest {
@@ -73,6 +90,18 @@ impl RevocationRequest {
     }
 
     /// Server side: the request with these headers and this body.
+    ///
+    /// ```
+    /// use oidc_proto::FaultCode;
+    /// use oidc_proto::oauth::RevocationRequest;
+    /// # let form = http::HeaderValue::from_static("application/x-www-form-urlencoded");
+    /// let headers = http::HeaderMap::from_iter([(http::header::CONTENT_TYPE, form)]);
+    /// let request = RevocationRequest::decode_request(&headers, b"client_id=my-tool&token=r")?;
+    /// assert_eq!(request.token.expose(), "r");
+    /// let fault = RevocationRequest::decode_request(&headers, b"client_id=my-tool").unwrap_err();
+    /// assert_eq!(fault.code, FaultCode::InvalidRequest);
+    /// # Ok::<(), oidc_proto::Fault>(())
+    /// ```
     ///
     /// # Errors
     /// The fault to answer with.
