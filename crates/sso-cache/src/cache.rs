@@ -15,6 +15,16 @@ use crate::{CachedRegistration, CachedToken, Identity, RegistrationKey};
 /// Reading needs no lock, because files are replaced whole. Whoever reads in order to write (refreshes a token, signs
 /// in because there is none) takes the [`Cache::lock`] first and reads once more behind it: another process may just
 /// have done the work.
+///
+/// ```
+/// use std::path::Path;
+/// use sso_cache::{Cache, Identity};
+///
+/// let cache = Cache::at(Cache::default_dir(Path::new("/home/ada")));
+/// assert_eq!(cache.dir(), Path::new("/home/ada/.aws/sso/cache"));
+/// let file = cache.path(&Identity::SessionName("corp".to_owned()).file_name());
+/// assert!(file.starts_with(cache.dir()));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cache {
     dir: PathBuf,
@@ -52,6 +62,20 @@ pub enum CacheError {
 
 impl CacheError {
     /// The file, if the error is that it is corrupt.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let cache = sso_cache::Cache::at(dir.path());
+    /// # let identity = sso_cache::Identity::SessionName("corp".to_owned());
+    /// std::fs::write(cache.path(&identity.file_name()), "{")?;
+    /// let error = cache.token(&identity).unwrap_err();
+    /// if let Some(file) = error.corrupt_file() {
+    ///     let aside = cache.set_aside(file)?;
+    ///     assert!(aside.is_some_and(|aside| aside.exists()));
+    /// }
+    /// assert_eq!(cache.token(&identity)?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn corrupt_file(&self) -> Option<&Path> {
         match self {
@@ -102,6 +126,17 @@ impl Cache {
 
     /// The token of this identity; `None` if there is none.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let identity = sso_cache::Identity::SessionName("corp".to_owned());
+    /// let cache = sso_cache::Cache::at(dir.path());
+    /// assert_eq!(cache.token(&identity)?, None);
+    /// std::fs::write(cache.path(&identity.file_name()), r#"{"accessToken":"t","expiresAt":"2030-01-01T00:00:00Z"}"#)?;
+    /// let token = cache.token(&identity)?.ok_or("it is there now")?;
+    /// assert_eq!(token.access_token.expose(), "t");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The file is corrupt or cannot be read.
     pub fn token(&self, identity: &Identity) -> Result<Option<CachedToken>, CacheError> {
@@ -109,6 +144,20 @@ impl Cache {
     }
 
     /// The registration under this key; `None` if there is none.
+    ///
+    /// ```
+    /// # use oidc_proto::{Client, Registration, Secret, UnixSeconds};
+    /// # use sso_cache::{Cache, CachedRegistration, RegistrationKey};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let cache = Cache::at(dir.path());
+    /// # let client = Client::new("id", Secret::from("secret"));
+    /// # let registered = CachedRegistration::new(Registration::new(client).with_expiry(UnixSeconds::new(1_900_000_000)));
+    /// let key = RegistrationKey::new("https://d-1.awsapps.com/start", "eu-west-1");
+    /// assert_eq!(cache.registration(&key)?, None);
+    /// cache.save_registration(&key, &registered)?;
+    /// assert_eq!(cache.registration(&key)?, Some(registered));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The file is corrupt or cannot be read.
@@ -120,6 +169,21 @@ impl Cache {
     /// has that was issued to the client: tokens do not say it.
     ///
     /// Files that cannot be read are passed over.
+    ///
+    /// ```
+    /// # use oidc_proto::{Client, Registration, Secret, UnixSeconds};
+    /// # use sso_cache::{Cache, CachedRegistration, RegistrationKey};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let cache = Cache::at(dir.path());
+    /// # let client = Client::new("id", Secret::from("secret"));
+    /// # let registration = Registration::new(client).with_expiry(UnixSeconds::new(1_900_000_000));
+    /// let scopes = Some(vec!["sso:account:access".to_owned()]);
+    /// let key = RegistrationKey::new("https://d-1.awsapps.com/start", "eu-west-1");
+    /// cache.save_registration(&key, &CachedRegistration::new(registration).with_scopes(scopes.clone()))?;
+    /// assert_eq!(cache.registration_of("id")?.and_then(|found| found.scopes), scopes);
+    /// assert_eq!(cache.registration_of("another id")?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The directory cannot be read.
@@ -151,6 +215,23 @@ impl Cache {
     /// Writes the token of this identity, whole or not at all, readable by its owner only. Members of an existing file
     /// that this crate does not know are kept.
     ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use oidc_proto::{Secret, Token, UnixSeconds};
+    /// # use sso_cache::{Cache, CachedToken, Identity};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let cache = Cache::at(dir.path());
+    /// # let identity = Identity::SessionName("corp".to_owned());
+    /// # let file = cache.path(&identity.file_name());
+    /// # let old = r#"{"accessToken":"old","expiresAt":"2020-01-01T00:00:00Z","theirs":1}"#;
+    /// std::fs::write(&file, old)?; // what another tool left there
+    /// let answer = Token::bearer(Secret::from("new"), Duration::from_secs(3600));
+    /// cache.save_token(&identity, &CachedToken::new(&answer, UnixSeconds::new(1_900_000_000), None))?;
+    /// let text = std::fs::read_to_string(&file)?;
+    /// assert!(text.contains("new") && text.contains("theirs") && !text.contains("old"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The directory cannot be made or the file not be written.
     pub fn save_token(&self, identity: &Identity, token: &CachedToken) -> Result<(), CacheError> {
@@ -158,6 +239,19 @@ impl Cache {
     }
 
     /// Writes the registration under this key, as [`Cache::save_token`] does.
+    ///
+    /// ```
+    /// # use oidc_proto::{Client, Registration, Secret, UnixSeconds};
+    /// # use sso_cache::{Cache, CachedRegistration, RegistrationKey};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let cache = Cache::at(dir.path());
+    /// let key = RegistrationKey::new("https://d-1.awsapps.com/start", "eu-west-1");
+    /// let client = Client::new("id", Secret::from("secret"));
+    /// let registration = Registration::new(client).with_expiry(UnixSeconds::new(1_900_000_000));
+    /// cache.save_registration(&key, &CachedRegistration::new(registration))?;
+    /// assert!(cache.path(&key.file_name()).exists());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The directory cannot be made or the file not be written.
@@ -171,6 +265,16 @@ impl Cache {
 
     /// Deletes the token of this identity; says whether there was one.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let cache = sso_cache::Cache::at(dir.path());
+    /// # let identity = sso_cache::Identity::SessionName("corp".to_owned());
+    /// std::fs::write(cache.path(&identity.file_name()), "{}")?;
+    /// assert!(cache.remove_token(&identity)?);
+    /// assert!(!cache.remove_token(&identity)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The file cannot be deleted.
     pub fn remove_token(&self, identity: &Identity) -> Result<bool, CacheError> {
@@ -180,6 +284,16 @@ impl Cache {
     /// Deletes the registration under this key; says whether there was one. For when the service says that it does not
     /// know the client.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let cache = sso_cache::Cache::at(dir.path());
+    /// let key = sso_cache::RegistrationKey::new("https://d-1.awsapps.com/start", "eu-west-1");
+    /// std::fs::write(cache.path(&key.file_name()), "{}")?;
+    /// assert!(cache.remove_registration(&key)?);
+    /// assert!(!cache.remove_registration(&key)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The file cannot be deleted.
     pub fn remove_registration(&self, key: &RegistrationKey) -> Result<bool, CacheError> {
@@ -188,6 +302,16 @@ impl Cache {
 
     /// Renames a file of the cache to `NAME.corrupt` (or `NAME.corrupt.2` and so on), so that it is out of the way and
     /// nothing is lost. Gives the new path; `None` if there was no such file.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let cache = sso_cache::Cache::at(dir.path());
+    /// std::fs::write(cache.path("a.json"), "no JSON")?;
+    /// let aside = cache.set_aside("a.json".as_ref())?.ok_or("it was there")?;
+    /// assert_eq!(std::fs::read_to_string(aside)?, "no JSON");
+    /// assert_eq!(cache.set_aside("a.json".as_ref())?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The file cannot be renamed.
@@ -214,6 +338,19 @@ impl Cache {
     /// Takes the lock on a file of the cache, across processes, waiting at most `patience` (zero: do not wait). The
     /// lock is advisory and only this crate's: AWS's tools take none. It lies in a file of its own, `NAME.lock`, which
     /// stays behind; a process that dies gives its lock back.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use sso_cache::{Cache, CacheError};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let cache = Cache::at(dir.path());
+    /// let guard = cache.lock("a.json", Duration::from_secs(10))?;
+    /// // Somebody else, who does not want to wait:
+    /// assert!(matches!(cache.lock("a.json", Duration::ZERO), Err(CacheError::Locked { .. })));
+    /// drop(guard);
+    /// let _again = cache.lock("a.json", Duration::ZERO)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`CacheError::Locked`] if somebody else still has it; otherwise the lock file cannot be made.

@@ -5,6 +5,17 @@ use sha1::{Digest, Sha1};
 /// What a token is filed under: the name of its SSO session or, for a profile of the older form, its start URL.
 ///
 /// One name stands for one person: two people who share a session name on one machine share a token.
+///
+/// ```
+/// let session = sso_cache::Identity::SessionName("corp".to_owned());
+/// assert_eq!((session.as_str(), session.session_name()), ("corp", Some("corp")));
+/// assert_eq!(session.file_name(), "ee0bfd2552fbd840c02cc48b6e823320543c450f.json");
+///
+/// let url = sso_cache::Identity::StartUrl("https://d-1.awsapps.com/start".to_owned());
+/// assert_eq!((url.as_str(), url.session_name()), ("https://d-1.awsapps.com/start", None));
+/// let key = session.registration_key(url.as_str(), "eu-west-1", None);
+/// assert_eq!(key.session_name.as_deref(), Some("corp"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_enums,

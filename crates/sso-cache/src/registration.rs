@@ -39,6 +39,13 @@ impl RegistrationKey {
     }
 
     /// The same key for a sign-in at this endpoint; `None` is the region's own.
+    ///
+    /// ```
+    /// use sso_cache::RegistrationKey;
+    /// let real = RegistrationKey::new("https://d-1.awsapps.com/start", "eu-west-1");
+    /// let test = real.clone().with_endpoint_url(Some("http://127.0.0.1:8080".to_owned()));
+    /// assert_ne!(real.file_name(), test.file_name());
+    /// ```
     #[must_use]
     pub fn with_endpoint_url(mut self, endpoint_url: Option<String>) -> Self {
         self.endpoint_url = endpoint_url;
@@ -129,6 +136,19 @@ fn push_text(json: &mut String, text: &str) {
 }
 
 /// A registration as it lies in the cache.
+///
+/// ```
+/// use oidc_proto::{Client, Registration, Secret, grant_type};
+/// use sso_cache::CachedRegistration;
+///
+/// let registration = Registration::new(Client::new("id", Secret::from("secret")));
+/// let grants = |grant: &str| Some(vec![grant.to_owned(), grant_type::REFRESH_TOKEN.to_owned()]);
+/// let device = CachedRegistration::new(registration)
+///     .with_scopes(Some(vec!["sso:account:access".to_owned()]))
+///     .with_grant_types(grants(grant_type::DEVICE_CODE));
+/// assert!(device.suits_device_flow());
+/// assert!(!device.with_grant_types(grants(grant_type::AUTHORIZATION_CODE)).suits_device_flow());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CachedRegistration {

@@ -71,6 +71,15 @@ impl CachedToken {
     }
 
     /// The same token, issued at this endpoint; `None` is the region's own.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use oidc_proto::{Secret, Token, UnixSeconds};
+    /// # let answer = Token::bearer(Secret::from("access"), Duration::from_secs(3600));
+    /// let token = sso_cache::CachedToken::new(&answer, UnixSeconds::new(1_640_467_800), None)
+    ///     .with_endpoint_url(Some("http://127.0.0.1:8080".to_owned()));
+    /// assert_eq!(token.endpoint_url.as_deref(), Some("http://127.0.0.1:8080"));
+    /// ```
     #[must_use]
     pub fn with_endpoint_url(mut self, endpoint_url: Option<String>) -> Self {
         self.endpoint_url = endpoint_url;
@@ -78,6 +87,22 @@ impl CachedToken {
     }
 
     /// This token after a refresh. An answer without a refresh token leaves the old one in force (RFC 6749 §6).
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use oidc_proto::{Client, Registration, Secret, Token, UnixSeconds};
+    /// # let now = UnixSeconds::new(1_640_467_800);
+    /// # let client = Some(Registration::new(Client::new("id", Secret::from("secret"))));
+    /// let hour = Duration::from_secs(3600);
+    /// let first = Token::bearer(Secret::from("one"), hour).with_refresh_token(Secret::from("refresh"));
+    /// let token = sso_cache::CachedToken::new(&first, now, client);
+    /// let later = now.saturating_add(hour);
+    /// assert!(!token.usable_at(later, Duration::ZERO) && token.refreshable_at(later));
+    ///
+    /// let token = token.refreshed(&Token::bearer(Secret::from("two"), hour), later);
+    /// assert_eq!(token.access_token.expose(), "two");
+    /// assert!(token.usable_at(later, Duration::from_secs(300)) && token.refreshable_at(later));
+    /// ```
     #[must_use]
     pub fn refreshed(&self, answer: &Token, asked_at: UnixSeconds) -> Self {
         Self {

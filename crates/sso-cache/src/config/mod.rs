@@ -73,6 +73,15 @@ impl Config {
     /// Parses the text of an AWS config file. `[profile default]` and `[default]` are the same profile; if both
     /// exist, the former is used, as the AWS SDKs do.
     ///
+    /// ```
+    /// use sso_cache::Config;
+    /// let config = Config::parse("[profile work]\nregion = eu-west-1\n[sso-session corp]\nsso_region = eu-west-1\n")?;
+    /// assert!(config.profile_names().eq(["work"]));
+    /// assert!(config.session_names().eq(["corp"]));
+    /// assert_eq!(Config::parse("[profile work]\nregion\n").unwrap_err().line, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The first line that is not AWS config.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
@@ -91,6 +100,18 @@ impl Config {
     }
 
     /// Reads and parses a config file. A file that does not exist is an empty config, as for AWS's tools.
+    ///
+    /// ```
+    /// # use sso_cache::Config;
+    /// # let dir = tempfile::tempdir()?;
+    /// let path = dir.path().join("config");
+    /// assert_eq!(Config::load(&path)?.profile_names().count(), 0);
+    /// std::fs::write(&path, "[profile work]\nregion = eu-west-1\n")?;
+    /// let config = Config::load(&path)?;
+    /// assert_eq!(config.profile("work").and_then(|profile| profile.region()), Some("eu-west-1"));
+    /// assert_eq!(config.path(), Some(path.as_path()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The file cannot be read, is not UTF-8, or has a line that is not AWS config.
@@ -172,6 +193,21 @@ impl fmt::Debug for Config {
 }
 
 /// One profile of a [`Config`]. An empty value reads as absent. `Debug` shows its name and its keys, and no value.
+///
+/// ```
+/// let config = sso_cache::Config::parse(
+///     "[profile work]\nregion = eu-west-1\noutput = json\nca_bundle = /etc/ca.pem\nendpoint_url = http://127.0.0.1:8080\n\
+///      sso_start_url = https://d-1.awsapps.com/start\nsso_region = us-east-1\nsso_registration_scopes = a, b\n",
+/// )?;
+/// let work = config.profile("work").ok_or("it is there")?;
+/// assert_eq!((work.name(), work.region(), work.output()), ("work", Some("eu-west-1"), Some("json")));
+/// assert_eq!((work.ca_bundle(), work.endpoint_url()), (Some("/etc/ca.pem"), Some("http://127.0.0.1:8080")));
+/// assert_eq!((work.sso_session(), work.sso_region()), (None, Some("us-east-1")));
+/// assert_eq!(work.sso_start_url(), Some("https://d-1.awsapps.com/start"));
+/// assert_eq!(work.sso_registration_scopes(), Some(vec!["a".to_owned(), "b".to_owned()]));
+/// assert_eq!(work.text("Region"), work.region());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Profile<'a> {
     config: &'a Config,
@@ -244,6 +280,16 @@ impl<'a> Profile<'a> {
     /// The endpoint that the profile's `services` section has for a service, by its id in the config file
     /// (`sso_oidc`, or `sso` for the portal). [`Profile::endpoint_url`] is what comes after it.
     ///
+    /// ```
+    /// let config = sso_cache::Config::parse(
+    ///     "[profile work]\nservices = local\n[services local]\nsso_oidc =\n  endpoint_url = http://127.0.0.1:8080\n",
+    /// )?;
+    /// let work = config.profile("work").ok_or("it is there")?;
+    /// assert_eq!(work.service_endpoint("sso_oidc")?, Some("http://127.0.0.1:8080"));
+    /// assert_eq!(work.service_endpoint("sso")?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The profile names a `[services]` section that does not exist.
     pub fn service_endpoint(self, service: &str) -> Result<Option<&'a str>, SettingsError> {
@@ -265,6 +311,13 @@ impl<'a> Profile<'a> {
 
     /// `use_fips_endpoint`.
     ///
+    /// ```
+    /// let config = sso_cache::Config::parse("[profile a]\nuse_fips_endpoint = true\n[profile b]\nuse_fips_endpoint = yes\n")?;
+    /// assert_eq!(config.profile("a").ok_or("there")?.use_fips_endpoint()?, Some(true));
+    /// assert!(config.profile("b").ok_or("there")?.use_fips_endpoint().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The value is neither `true` nor `false`.
     pub fn use_fips_endpoint(self) -> Result<Option<bool>, SettingsError> {
@@ -273,6 +326,13 @@ impl<'a> Profile<'a> {
 
     /// `use_dualstack_endpoint`.
     ///
+    /// ```
+    /// let config = sso_cache::Config::parse("[profile a]\nuse_dualstack_endpoint = false\n[profile b]\n")?;
+    /// assert_eq!(config.profile("a").ok_or("there")?.use_dualstack_endpoint()?, Some(false));
+    /// assert_eq!(config.profile("b").ok_or("there")?.use_dualstack_endpoint()?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The value is neither `true` nor `false`.
     pub fn use_dualstack_endpoint(self) -> Result<Option<bool>, SettingsError> {
@@ -280,6 +340,12 @@ impl<'a> Profile<'a> {
     }
 
     /// `ignore_configured_endpoint_urls`: neither `endpoint_url` nor the `services` section is to be used.
+    ///
+    /// ```
+    /// let config = sso_cache::Config::parse("[profile a]\nignore_configured_endpoint_urls = true\n")?;
+    /// assert_eq!(config.profile("a").ok_or("there")?.ignore_configured_endpoint_urls()?, Some(true));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The value is neither `true` nor `false`.

@@ -128,6 +128,18 @@ impl Config {
     /// the same value (botocore's rule; some SDKs refuse even that). A profile without it is of the older form and
     /// must have the keys itself.
     ///
+    /// ```
+    /// use sso_cache::{Config, Identity, SettingsError};
+    /// let config = Config::parse(
+    ///     "[profile old]\nsso_start_url = https://d-1.awsapps.com/start\nsso_region = eu-west-1\n[profile empty]\n",
+    /// )?;
+    /// let old = config.resolve_sso("old")?;
+    /// assert_eq!(old.identity, Identity::StartUrl("https://d-1.awsapps.com/start".to_owned()));
+    /// assert!(matches!(config.resolve_sso("empty"), Err(SettingsError::Missing { .. })));
+    /// assert!(matches!(config.resolve_sso("new"), Err(SettingsError::NoSuchProfile { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The profile or its session does not exist, a key is missing, or the two contradict each other.
     pub fn resolve_sso(&self, profile: &str) -> Result<SsoSettings, SettingsError> {
@@ -147,6 +159,18 @@ impl Config {
     }
 
     /// What a sign-in with this SSO session needs, without a profile.
+    ///
+    /// ```
+    /// use sso_cache::Config;
+    /// let config = Config::parse(
+    ///     "[sso-session corp]\nsso_start_url = https://d-1.awsapps.com/start\nsso_region = eu-west-1\n\
+    ///      sso_registration_scopes = sso:account:access\n",
+    /// )?;
+    /// let corp = config.resolve_session("corp")?;
+    /// assert_eq!(corp.identity.session_name(), Some("corp"));
+    /// assert_eq!(corp.scopes, Some(vec!["sso:account:access".to_owned()]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The session does not exist or lacks a key.
