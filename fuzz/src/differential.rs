@@ -55,21 +55,28 @@ impl<'a> Spelling<'a> {
         self.member(snake).as_str().filter(|text| !text.is_empty())
     }
 
-    fn number(&self, snake: &str) -> Kind<i64> {
+    /// The number, a fraction rounded in this way.
+    fn rounded(&self, snake: &str, round: fn(f64) -> f64) -> Kind<i64> {
         match self.member(snake) {
             Value::Null => Kind::Absent,
             Value::Number(number) => match (number.as_i64(), number.as_u64()) {
                 (Some(whole), _) => Kind::Is(whole),
                 (None, Some(_)) => Kind::Is(i64::MAX),
-                (None, None) => Kind::Is(number.as_f64().unwrap().trunc() as i64),
+                (None, None) => Kind::Is(round(number.as_f64().unwrap()) as i64),
             },
-            Value::String(text) => match (text.trim().parse::<i64>(), text.trim().parse::<f64>()) {
-                (Ok(whole), _) => Kind::Is(whole),
-                (Err(_), Ok(fraction)) if fraction.is_finite() => Kind::Is(fraction.trunc() as i64),
-                _ => Kind::Wrong,
-            },
+            Value::String(text) => {
+                match (text.trim().parse::<i64>(), serde_json::from_str::<f64>(text.trim())) {
+                    (Ok(whole), _) => Kind::Is(whole),
+                    (Err(_), Ok(fraction)) => Kind::Is(round(fraction) as i64),
+                    _ => Kind::Wrong,
+                }
+            }
             Value::Bool(_) | Value::Array(_) | Value::Object(_) => Kind::Wrong,
         }
+    }
+
+    fn number(&self, snake: &str) -> Kind<i64> {
+        self.rounded(snake, f64::floor)
     }
 
     /// What is wrong with a text that must be there.
@@ -92,10 +99,12 @@ impl<'a> Spelling<'a> {
     }
 
     fn duration(&self, snake: &str) -> Option<Duration> {
-        match self.number(snake) {
-            Kind::Is(seconds) => Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0))),
-            Kind::Absent | Kind::Wrong => None,
-        }
+        duration(self.number(snake))
+    }
+
+    /// A least wait: a fraction of a second is a second.
+    fn wait(&self, snake: &str) -> Option<Duration> {
+        duration(self.rounded(snake, f64::ceil))
     }
 
     fn time(&self, snake: &str) -> Option<UnixSeconds> {
@@ -149,6 +158,13 @@ impl<'a> Spelling<'a> {
                 );
             }
         }
+    }
+}
+
+fn duration(seconds: Kind<i64>) -> Option<Duration> {
+    match seconds {
+        Kind::Is(seconds) => Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0))),
+        Kind::Absent | Kind::Wrong => None,
     }
 }
 
@@ -207,7 +223,7 @@ fn authorization(said: &Spelling<'_>, response: &Response<&[u8]>) {
             assert_eq!(Some(read.verification_uri.as_str()), said.text("verification_uri"));
             assert_eq!(read.verification_uri_complete.as_deref(), said.text("verification_uri_complete"));
             assert_eq!(Some(read.expires_in), said.duration("expires_in"));
-            assert_eq!(read.interval, said.duration("interval"));
+            assert_eq!(read.interval, said.wait("interval"));
         }
         Answer::Violation(violation) => {
             let mut bad = ["device_code", "user_code", "verification_uri"]

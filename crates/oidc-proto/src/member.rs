@@ -19,12 +19,14 @@ pub(crate) enum Text<'a> {
     Wrong,
 }
 
-/// A number member: absent (or `null`), a number or a string that is one, or something else. A fraction is cut off.
+/// A number member: absent (or `null`), a number or a string that is one, or something else.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) enum Number {
     #[default]
     Absent,
     Value(i64),
+    /// This whole number and a fraction above it, as in 2.7.
+    Above(i64),
     Wrong,
 }
 
@@ -84,24 +86,41 @@ impl<'a> Text<'a> {
 }
 
 impl Number {
-    /// A text that is a number, with a fraction cut off.
+    /// A text that is a number.
     fn of(text: &str) -> Self {
         let text = text.trim();
-        let whole = text.parse::<i64>().ok();
+        if let Ok(whole) = text.parse() {
+            return Self::Value(whole);
+        }
         // By JSON's rules: the parser is at hand already, and the standard library's would weigh fifteen kilobytes.
-        let number = || text.parse::<serde_json::Number>().ok()?.as_f64().and_then(truncate);
-        whole.or_else(number).map_or(Self::Wrong, Self::Value)
+        let number = text.parse::<serde_json::Number>().ok().and_then(|number| number.as_f64());
+        number.map_or(Self::Wrong, Self::of_float)
     }
 
-    /// A lifetime in seconds, which the operation must have and which must be positive.
+    /// `as` saturates at the type's ends. Not-a-number and infinity (which Rust reads from a text) are no numbers.
+    fn of_float(number: f64) -> Self {
+        let whole = number.floor();
+        if !number.is_finite() {
+            Self::Wrong
+        } else if number > whole {
+            Self::Above(whole as i64)
+        } else {
+            Self::Value(whole as i64)
+        }
+    }
+
+    /// A lifetime in seconds, which the operation must have and which must be positive. A fraction is cut off: what is
+    /// thought to live too long fails when it is used.
     pub(crate) fn required_lifetime(
         self,
         operation: Operation,
         member: &'static str,
     ) -> Result<Duration, Violation> {
         let kind = match self {
-            Self::Value(seconds) if seconds > 0 => return Ok(Duration::from_secs(seconds.unsigned_abs())),
-            Self::Value(_) => ViolationKind::OutOfRange,
+            Self::Value(seconds) | Self::Above(seconds) if seconds > 0 => {
+                return Ok(Duration::from_secs(seconds.unsigned_abs()));
+            }
+            Self::Value(_) | Self::Above(_) => ViolationKind::OutOfRange,
             Self::Absent => ViolationKind::Missing,
             Self::Wrong => ViolationKind::WrongType,
         };
@@ -116,23 +135,27 @@ impl Number {
     ) -> Result<Option<Duration>, Violation> {
         match self {
             Self::Absent => Ok(None),
-            Self::Value(_) | Self::Wrong => self.required_lifetime(operation, member).map(Some),
+            Self::Value(_) | Self::Above(_) | Self::Wrong => {
+                self.required_lifetime(operation, member).map(Some)
+            }
         }
     }
 
-    /// An optional duration in seconds; a negative one reads as zero, and nonsense as absent.
-    pub(crate) const fn optional_duration(self) -> Option<Duration> {
-        match self {
-            Self::Value(..=0) => Some(Duration::ZERO),
-            Self::Value(seconds) => Some(Duration::from_secs(seconds.unsigned_abs())),
-            Self::Absent | Self::Wrong => None,
-        }
+    /// An optional least wait in whole seconds; a negative one reads as zero, and nonsense as absent. A fraction counts
+    /// as a second: whoever waits less is early (RFC 8628 §3.5).
+    pub(crate) const fn optional_wait(self) -> Option<Duration> {
+        let seconds = match self {
+            Self::Value(seconds) => seconds,
+            Self::Above(seconds) => seconds.saturating_add(1),
+            Self::Absent | Self::Wrong => return None,
+        };
+        Some(if seconds <= 0 { Duration::ZERO } else { Duration::from_secs(seconds.unsigned_abs()) })
     }
 
     /// An optional point in time, in seconds since the epoch.
     pub(crate) const fn optional_time(self) -> Option<UnixSeconds> {
         match self {
-            Self::Value(seconds) => Some(UnixSeconds::new(seconds)),
+            Self::Value(seconds) | Self::Above(seconds) => Some(UnixSeconds::new(seconds)),
             Self::Absent | Self::Wrong => None,
         }
     }
@@ -167,8 +190,7 @@ impl<'de> Deserialize<'de> for Number {
     }
 }
 
-/// The visits that all readers answer alike: `null` is absent; booleans and objects are wrong, and are skipped to
-/// their end.
+/// The visits that all readers answer alike: `null` is absent, booleans are wrong.
 macro_rules! skip_what_is_wrong {
     () => {
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -180,6 +202,12 @@ macro_rules! skip_what_is_wrong {
         fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
             Ok(Self::Value::Wrong)
         }
+    };
+}
+
+/// Objects are wrong for a text, and are skipped to their end.
+macro_rules! skip_objects {
+    () => {
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
             Ok(Self::Value::Wrong)
@@ -203,6 +231,7 @@ impl<'de> Visitor<'de> for TextVisitor {
     type Value = Text<'de>;
 
     skip_what_is_wrong!();
+    skip_objects!();
     skip_lists!();
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
@@ -228,6 +257,7 @@ impl<'de> Visitor<'de> for TextsVisitor {
     type Value = Texts;
 
     skip_what_is_wrong!();
+    skip_objects!();
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Texts, A::Error> {
         let mut values = Some(Vec::new());
@@ -254,6 +284,10 @@ impl<'de> Visitor<'de> for TextsVisitor {
     }
 }
 
+/// The only key of the object that a number may arrive as. serde_json does that to fractions and long integers where its
+/// feature `arbitrary_precision` is on, and any crate of a program can switch it on for all.
+const NUMBER_KEY: &str = "$serde_json::private::Number";
+
 struct NumberVisitor;
 
 impl<'de> Visitor<'de> for NumberVisitor {
@@ -272,14 +306,18 @@ impl<'de> Visitor<'de> for NumberVisitor {
         Ok(Number::Value(number))
     }
     fn visit_f64<E>(self, number: f64) -> Result<Number, E> {
-        Ok(truncate(number).map_or(Number::Wrong, Number::Value))
+        Ok(Number::of_float(number))
     }
-}
-
-/// The whole part; `as` saturates at the type's ends. Not-a-number and infinity (which Rust reads from a text) are no
-/// numbers.
-fn truncate(number: f64) -> Option<i64> {
-    number.is_finite().then_some(number as i64)
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Number, A::Error> {
+        let mut number = Number::Wrong;
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            let value = map.next_value::<Text<'de>>()?;
+            if key.non_empty() == Some(NUMBER_KEY) {
+                number = value.non_empty().map_or(Number::Wrong, Number::of);
+            }
+        }
+        Ok(number)
+    }
 }
 
 #[cfg(test)]
@@ -294,12 +332,38 @@ mod tests {
     fn numbers_may_come_as_strings_and_with_fractions() {
         assert_eq!(number("5"), Number::Value(5));
         assert_eq!(number("\" 5 \""), Number::Value(5));
-        assert_eq!(number("3600.5"), Number::Value(3600));
-        assert_eq!(number("\"3600.5\""), Number::Value(3600));
+        assert_eq!(number("3600.5"), Number::Above(3600));
+        assert_eq!(number("\"3600.5\""), Number::Above(3600));
+        assert_eq!(number("3600.0"), Number::Value(3600));
         assert_eq!(number("1e9"), Number::Value(1_000_000_000));
         assert_eq!(number("-1"), Number::Value(-1));
         assert_eq!(number("18446744073709551615"), Number::Value(i64::MAX));
         assert_eq!(number("1e300"), Number::Value(i64::MAX));
+    }
+
+    #[test]
+    fn a_fraction_shortens_a_life_and_lengthens_a_wait() {
+        let life = |json| number(json).required_lifetime(Operation::CreateToken, "expires_in").ok();
+        let wait = |json| number(json).optional_wait();
+        let secs = Duration::from_secs;
+        assert_eq!((life("2.7"), wait("2.7")), (Some(secs(2)), Some(secs(3))));
+        assert_eq!((life("2.0"), wait("2.0")), (Some(secs(2)), Some(secs(2))));
+        assert_eq!((life("0.3"), wait("0.3")), (None, Some(secs(1))));
+        assert_eq!((life("-0.3"), wait("-0.3")), (None, Some(secs(0))));
+        assert_eq!(wait("1e300"), Some(secs(i64::MAX as u64)));
+    }
+
+    #[test]
+    fn a_number_is_one_where_serde_json_keeps_its_digits() {
+        let kept = |key, digits: &str| {
+            let map = [(key, digits.to_owned())].into_iter();
+            Number::deserialize(serde::de::value::MapDeserializer::<_, serde::de::value::Error>::new(map))
+                .unwrap()
+        };
+        assert_eq!(kept(NUMBER_KEY, "3600.0"), Number::Value(3600));
+        assert_eq!(kept(NUMBER_KEY, "18446744073709551616"), Number::Value(i64::MAX));
+        assert_eq!(kept(NUMBER_KEY, "x"), Number::Wrong);
+        assert_eq!(kept("other", "3600"), Number::Wrong);
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub(crate) fn authorization_from(members: AnswerMembers<'_>) -> Result<DeviceAut
         verification_uri: members.verification_uri.required(OP, "verification_uri")?,
         verification_uri_complete: members.verification_uri_complete.into_non_empty(),
         expires_in: members.expires_in.required_lifetime(OP, "expires_in")?,
-        interval: members.interval.optional_duration(),
+        interval: members.interval.optional_wait(),
     })
 }
 
