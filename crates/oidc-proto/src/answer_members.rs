@@ -29,8 +29,8 @@ impl<'s> From<&'s mut Number> for Slot<'s, '_> {
 macro_rules! answer_members {
     ($($field:ident: $type:ty = $aws:literal, $($oauth:literal)|+;)*) => {
         /// All members that a response of any operation may have. One flat type, because a fault may come where a
-        /// success was due.
-        #[derive(Debug, Default)]
+        /// success was due. Without `Debug`, because some are secret.
+        #[derive(Default)]
         #[expect(unnameable_types, reason = "it stands in the methods of `Wire`, which closes `Call` to other crates")]
         pub struct AnswerMembers<'a> {
             $(pub(crate) $field: $type,)*
@@ -58,7 +58,7 @@ macro_rules! answer_members {
 macro_rules! fault_members {
     ($($field:ident = $name:literal;)*) => {
         /// All members that a fault may have. An answer with an error status is read into these alone.
-        #[derive(Debug, Default)]
+        #[derive(Default)]
         pub(crate) struct FaultMembers<'a> {
             $(pub(crate) $field: Text<'a>,)*
         }
@@ -80,6 +80,7 @@ answer_members! {
     client_secret: Text<'a> = "clientSecret", "client_secret";
     client_id_issued_at: Number = "clientIdIssuedAt", "client_id_issued_at";
     client_secret_expires_at: Number = "clientSecretExpiresAt", "client_secret_expires_at";
+    token_endpoint_auth_method: Text<'a> = "tokenEndpointAuthMethod", "token_endpoint_auth_method";
     authorization_endpoint: Text<'a> = "authorizationEndpoint", "authorization_endpoint";
     token_endpoint: Text<'a> = "tokenEndpoint", "token_endpoint";
     // StartDeviceAuthorization. Google writes `url` where the standard says `uri`.

@@ -8,19 +8,23 @@ use crate::answer_members::AnswerMembers;
 use crate::json::{self, starts_with, to_vec};
 use crate::member::{Text, Texts};
 use crate::{
-    Body, Client, Fault, Operation, RegisterClientRequest, Registration, Secret, Violation, grant_type,
+    Body, Client, ClientAuthentication, Fault, Operation, RegisterClientRequest, Registration, Secret,
+    Violation, grant_type,
 };
 
 /// `client_type` of a client without a secret, which AWS calls so and RFC 7591 `none`.
 const PUBLIC: &str = "public";
+
+/// The values of `token_endpoint_auth_method` (RFC 7591 §2).
+const NONE: &str = "none";
+const BASIC: &str = "client_secret_basic";
 
 #[derive(Serialize)]
 struct RegistrationRequestBody<'a> {
     client_name: &'a str,
     token_endpoint_auth_method: &'a str,
     grant_types: Vec<&'a str>,
-    /// Empty, because without it a server assumes `code` (RFC 7591 §2).
-    response_types: [&'a str; 0],
+    response_types: &'a [&'a str],
     #[serde(skip_serializing_if = "is_empty")]
     redirect_uris: &'a [String],
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -42,11 +46,15 @@ fn metadata(request: &RegisterClientRequest) -> RegistrationRequestBody<'_> {
     let asked = request.grant_types.iter().map(String::as_str);
     let grant_types = if request.grant_types.is_empty() { device.to_vec() } else { asked.collect() };
     let is_public = request.client_type == PUBLIC;
+    // The two must fit together (RFC 7591 §2.1). Where there is none the empty list says so: without the member a server
+    // assumes `code` (§2).
+    let response_types: &[&str] =
+        if grant_types.contains(&grant_type::AUTHORIZATION_CODE) { &["code"] } else { &[] };
     RegistrationRequestBody {
         client_name: &request.client_name,
-        token_endpoint_auth_method: if is_public { "none" } else { "client_secret_basic" },
+        token_endpoint_auth_method: if is_public { NONE } else { BASIC },
         grant_types,
-        response_types: [],
+        response_types,
         redirect_uris: &request.redirect_uris,
         scope: request.scopes.join(" "),
     }
@@ -74,7 +82,7 @@ pub(crate) fn from_body(body: &[u8]) -> Result<RegisterClientRequest, Fault> {
         member.into_list().ok_or_else(|| invalid(format!("{name} must be a list of strings")))
     };
     let mut request = RegisterClientRequest::new(metadata.client_name.into_non_empty().unwrap_or_default());
-    if metadata.token_endpoint_auth_method.non_empty() != Some("none") {
+    if metadata.token_endpoint_auth_method.non_empty() != Some(NONE) {
         "confidential".clone_into(&mut request.client_type);
     }
     request.grant_types = list(metadata.grant_types, "grant_types")?;
@@ -104,9 +112,24 @@ struct RegisteredBody<'a> {
     metadata: RegistrationRequestBody<'a>,
 }
 
+/// The answer of a server that says the id, the secret, and how the client is to show it where that is not the way of
+/// [`Client::new`].
+#[derive(Serialize)]
+struct InformationBody<'a> {
+    #[serde(flatten)]
+    registration: RegistrationBody<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_endpoint_auth_method: Option<&'a str>,
+}
+
 /// The answer to a registration.
 pub(crate) fn success_to_body(registration: &Registration) -> Vec<u8> {
-    to_vec(&information(registration))
+    let client = &registration.client;
+    let shows_basic = client.secret.is_some() && client.authentication == ClientAuthentication::Basic;
+    to_vec(&InformationBody {
+        registration: information(registration),
+        token_endpoint_auth_method: shows_basic.then_some(BASIC),
+    })
 }
 
 fn information(registration: &Registration) -> RegistrationBody<'_> {
@@ -141,11 +164,13 @@ pub fn encode_registration(registration: &Registration, request: &RegisterClient
     json::response(StatusCode::CREATED, body)
 }
 
-/// The registration with these members. A client that got a secret shows it in the way that was asked for, which the
-/// caller knows; in the body otherwise.
+/// The registration with these members. How a client shows its secret is the server's to say, because it may register
+/// another method than it was asked for (RFC 7591 §3.2.1); in the body, if it does not say.
 pub(crate) fn success_from(members: AnswerMembers<'_>) -> Result<Registration, Violation> {
     let id = members.client_id.required(Operation::RegisterClient, "client_id")?;
-    let client = match members.client_secret.into_secret() {
+    let method = members.token_endpoint_auth_method.non_empty();
+    let client = match members.client_secret.into_secret().filter(|_| method != Some(NONE)) {
+        Some(secret) if method == Some(BASIC) => Client::new(id, secret).with_basic_authentication(),
         Some(secret) => Client::new(id, secret),
         None => Client::public(id),
     };
@@ -185,6 +210,37 @@ mod tests {
             "{response}"
         );
         assert!(response.contains(r#""client_secret_expires_at":0"#), "{response}");
+    }
+
+    #[test]
+    fn a_client_shows_its_secret_in_the_way_that_the_server_registered() {
+        let registered = |method: &str| {
+            let body = format!(r#"{{"client_id":"id","client_secret":"s"{method}}}"#);
+            let response = Response::builder().status(201).body(body).unwrap();
+            match Dialect::OAuth.decode::<RegisterClientRequest, _>(&response) {
+                Answer::Success(registration) => registration.client,
+                other => panic!("{method}: {other:?}"),
+            }
+        };
+        let in_body = Client::new("id", Secret::from("s"));
+        assert_eq!(registered(""), in_body);
+        assert_eq!(registered(r#","token_endpoint_auth_method":"client_secret_post""#), in_body);
+        let basic = in_body.with_basic_authentication();
+        assert_eq!(registered(r#","token_endpoint_auth_method":"client_secret_basic""#), basic);
+        assert_eq!(registered(r#","token_endpoint_auth_method":"none""#), Client::public("id"));
+        let registration = Registration::new(basic);
+        let response = Dialect::OAuth.encode_success::<RegisterClientRequest>(&registration);
+        let read = Dialect::OAuth.decode::<RegisterClientRequest, _>(&response);
+        assert_eq!(read, Answer::Success(registration));
+    }
+
+    #[test]
+    fn the_authorization_code_grant_is_registered_with_its_response_type() {
+        let mut request = RegisterClientRequest::new("tool");
+        let body = |request: &RegisterClientRequest| String::from_utf8(to_body(request)).unwrap();
+        assert!(body(&request).contains(r#""response_types":[]"#), "{}", body(&request));
+        request.grant_types = vec!["authorization_code".to_owned(), "refresh_token".to_owned()];
+        assert!(body(&request).contains(r#""response_types":["code"]"#), "{}", body(&request));
     }
 
     #[test]
