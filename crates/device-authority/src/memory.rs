@@ -97,6 +97,7 @@ impl Memory {
 
     /// Adds a client that was set up by hand, over one of the same id; see [`ClientRecord::preconfigured`].
     pub fn add_client(&mut self, client: ClientRecord) {
+        self.usage.forget(&client.registration.client.id);
         self.commit([Change::AddClient(client)]);
     }
 
@@ -111,24 +112,27 @@ impl Memory {
         now: Moment,
         entropy: &mut dyn Entropy,
     ) -> Result<DeviceAuthorization, Fault> {
-        self.make_room_for_a_device(now);
+        self.forget_devices(now);
         for _ in 0..DRAWS {
             let client = self.clients.find(request.client.id.as_str());
             let decision = start_device_authorization(policy, client, request, now, entropy);
-            if decision.reply.is_ok() && self.devices.is_full() {
-                return Err(full("device authorizations"));
-            }
             let device = decision.changes.iter().find_map(|change| match change {
                 Change::AddDevice(device) => Some((device.user_code, device.expires_at)),
                 _ => None,
             });
-            if device.is_none_or(|(code, _)| !self.user_codes.contains_key(&code)) {
-                if let Some((_, until)) = device {
-                    self.usage.started(&request.client.id, now, until);
+            if let Some((code, until)) = device {
+                // Only for who gets a code: a request that is refused anyway drives nobody out.
+                self.make_room_for_a_device(now);
+                if self.devices.is_full() {
+                    return Err(full("device authorizations"));
                 }
-                self.commit(decision.changes);
-                return decision.reply;
+                if self.user_codes.contains_key(&code) {
+                    continue;
+                }
+                self.usage.started(&request.client.id, now, until);
             }
+            self.commit(decision.changes);
+            return decision.reply;
         }
         Err(full("user codes"))
     }
@@ -268,17 +272,27 @@ impl Memory {
         Ok(registration)
     }
 
-    /// Forgets devices: a few that may be forgotten; and if that is not enough, one whose code has expired, or one whose
-    /// token was collected, before anybody is turned away.
-    fn make_room_for_a_device(&mut self, now: Moment) {
+    /// Forgets a few devices that may be forgotten.
+    fn forget_devices(&mut self, now: Moment) {
         let (user_codes, collected) = (&mut self.user_codes, &mut self.collected);
-        let mut forget = |selector: &Selector, device: DeviceRecord| {
+        self.devices.make_room(now, |selector, device| {
             user_codes.remove(&device.user_code);
             collected.remove(&(device.forget_at, *selector));
-        };
-        self.devices.make_room(now, &mut forget);
+        });
+    }
+
+    /// In a full store, forgets a device whose code has expired or else one whose token was collected, before anybody is
+    /// turned away.
+    fn make_room_for_a_device(&mut self, now: Moment) {
+        let (user_codes, collected) = (&mut self.user_codes, &mut self.collected);
         if self.devices.is_full() {
-            self.devices.drop_first_if(|device| device.expires_at <= now, &mut forget);
+            self.devices.drop_first_if(
+                |device| device.expires_at <= now,
+                |selector, device| {
+                    user_codes.remove(&device.user_code);
+                    collected.remove(&(device.forget_at, *selector));
+                },
+            );
         }
         if self.devices.is_full()
             && let Some((_, selector)) = self.collected.pop_first()
@@ -319,7 +333,10 @@ impl Memory {
         for change in changes {
             match change {
                 Change::AddClient(record) => {
-                    self.clients.put_over_first(record.registration.client.id.clone(), record);
+                    let id = record.registration.client.id.clone();
+                    if let Some((driven_out, _)) = self.clients.put_over_first(id, record) {
+                        self.usage.forget(&driven_out);
+                    }
                 }
                 Change::AddDevice(record) => {
                     if let Some(selector) = Selector::of(&record.device_code) {

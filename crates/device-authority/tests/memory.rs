@@ -4,8 +4,8 @@ mod common;
 
 use common::{Bench, fault};
 use core::net::Ipv4Addr;
-use device_authority::{Capacity, GuessLimit, Memory, Policy, SlowDown, Source, Verdict};
-use oidc_proto::{FaultCode, RegisterClientRequest};
+use device_authority::{Capacity, ClientRecord, GuessLimit, Memory, Policy, SlowDown, Source, Verdict};
+use oidc_proto::{Client, FaultCode, RegisterClientRequest, Secret};
 
 #[test]
 fn a_flood_of_registrations_drives_out_itself_and_not_those_that_are_used() {
@@ -142,6 +142,37 @@ fn devices_that_have_their_token_make_room_before_anybody_is_turned_away() {
     assert_eq!(bench.store.counts().devices, 10);
     bench.person(&waiting.user_code, Verdict::Approve);
     assert!(bench.poll(&client, &waiting.device_code).is_ok());
+}
+
+#[test]
+fn a_request_for_a_code_that_is_refused_makes_no_room() {
+    let mut bench = Bench::with_capacity(Policy::default(), Capacity::default().with_devices(1));
+    let client = bench.scoped_client();
+    let token = bench.sign_in(&client);
+    assert_eq!(bench.store.counts().devices, 1);
+    let stranger = Client::new("nobody", Secret::from("guess"));
+    assert_eq!(fault(bench.start(&stranger)), FaultCode::InvalidClient);
+    assert_eq!(fault(bench.start_at(&client, "nowhere")), FaultCode::InvalidRequest);
+    assert_eq!(
+        bench.store.counts().devices,
+        1,
+        "a code that was collected is still known if it turns up again"
+    );
+    assert!(bench.refresh(&client, &token.refresh_token.unwrap()).is_ok());
+}
+
+#[test]
+fn a_client_that_was_driven_out_by_one_set_up_by_hand_is_not_spared_in_vain() {
+    let mut bench = Bench::with_capacity(Policy::default(), Capacity::default().with_clients(2));
+    let first = bench.client();
+    bench.wait(1.0);
+    bench.client();
+    let own = Client::new("own", Secret::from("s"));
+    bench.store.add_client(ClientRecord::preconfigured(own.clone(), None));
+    assert!(bench.store.client(&first.id).is_none());
+    bench.wait(1.0);
+    let newest = bench.client();
+    assert!(bench.store.client(&newest.id).is_some() && bench.store.client(&own.id).is_some());
 }
 
 #[test]

@@ -94,17 +94,19 @@ impl<K: Ord + Clone, V: Forgettable> Table<K, V> {
         }
     }
 
-    /// Puts a record in; a full table drops the record that may be forgotten first. Tables whose records must not be
-    /// dropped are asked `is_full` before.
-    pub(super) fn put_over_first(&mut self, key: K, record: V) {
+    /// Puts a record in; a full table drops the record that may be forgotten first, and hands it over. Tables whose
+    /// records must not be dropped are asked `is_full` before.
+    pub(super) fn put_over_first(&mut self, key: K, record: V) -> Option<(K, V)> {
         self.remove(&key);
+        let mut dropped = None;
         if self.is_full() {
-            self.drop_first(|_, _| {});
+            self.drop_first(|key, record| dropped = Some((key.clone(), record)));
         }
         if self.capacity > 0 {
             self.order.insert((record.forget_at(), key.clone()));
             self.records.insert(key, record);
         }
+        dropped
     }
 
     pub(super) fn remove(&mut self, key: &K) -> Option<V> {
