@@ -16,6 +16,71 @@
 //! requests of one operation from 1; `failure` is `not_sent` or `unknown`; `broken` is whether the body broke off. A field
 //! without a value is left out: `request_id` where the service gave none, `phase` where a plain call is no part of a flow,
 //! `trouble` where all is well. No event has a secret, a user code or a body in it.
+//!
+//! A [`Driver`](crate::driver::Driver) logs all of this by itself; a driver of another kind calls the functions:
+//!
+//! ```
+//! use core::time::Duration;
+//! use device_flow::{Action, DeviceFlow, Exchange, Failure, Policy, Status, Tick, events};
+//! # use oidc_proto::{Client, Endpoint, Secret};
+//! # use std::sync::{Arc, Mutex};
+//! # use tracing::span::{Attributes, Id, Record};
+//! # #[derive(Default)]
+//! # struct Names(Mutex<Vec<&'static str>>);
+//! # impl tracing::Subscriber for Names {
+//! #     fn enabled(&self, _: &tracing::Metadata<'_>) -> bool { true }
+//! #     fn new_span(&self, _: &Attributes<'_>) -> Id { Id::from_u64(1) }
+//! #     fn record(&self, _: &Id, _: &Record<'_>) {}
+//! #     fn record_follows_from(&self, _: &Id, _: &Id) {}
+//! #     fn event(&self, event: &tracing::Event<'_>) { self.0.lock().unwrap().push(event.metadata().name()) }
+//! #     fn enter(&self, _: &Id) {}
+//! #     fn exit(&self, _: &Id) {}
+//! # }
+//! # let names = Arc::new(Names::default());
+//! # let _guard = tracing::subscriber::set_default(names.clone());
+//! # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start")
+//! #     .with_client(Client::new("id", Secret::from("secret")));
+//! # let mut now = Tick::ZERO;
+//! # let mut flow = DeviceFlow::new(policy, None, now);
+//! # let codes = r#"{"deviceCode":"d","userCode":"C","verificationUri":"https://d.example/","expiresIn":5}"#;
+//! # let mut answers = [Ok(codes), Err(std::io::Error::other("reset"))].into_iter();
+//! loop {
+//!     match flow.poll(now) {
+//!         Action::Send(request, ticket) => {
+//!             let (operation, phase, attempt) = (request.operation(), Some(flow.phase()), 1);
+//!             events::sending(&request, phase, attempt);
+//!             let took = Duration::from_millis(80);
+//!             match answers.next() { // a real driver sends the request
+//!                 Some(Ok(body)) => {
+//!                     let response = http::Response::new(body);
+//!                     events::exchanged(&Exchange::answered(operation, attempt, took, &response, false), phase, None);
+//!                     flow.on_response(ticket, now, &response)?;
+//!                 }
+//!                 Some(Err(error)) => {
+//!                     events::exchanged(&Exchange::failed(operation, attempt, took, Failure::Unknown), phase, Some(&error));
+//!                     drop(ticket);
+//!                     flow.abandon(now);
+//!                 }
+//! #               None => break,
+//!             }
+//!         }
+//!         Action::Prompt(prompt) => events::prompting(&prompt, flow.phase()),
+//!         Action::Wait(until) => {
+//!             events::waiting(&Status::of(&flow, now, until));
+//!             now = until; // a real driver sleeps
+//!         }
+//!         Action::AwaitReply | Action::Done => break,
+//!     }
+//! }
+//! events::ended(&flow, now);
+//! events::fetching(&http::Uri::from_static("https://id.example/.well-known/openid-configuration"));
+//! # let names = names.0.lock().unwrap().clone();
+//! # assert_eq!(names.iter().filter(|name| **name == "device_flow.sending").count(), 1, "{names:?}");
+//! # for name in ["received", "prompt", "waiting", "ended", "fetching"] {
+//! #     assert!(names.contains(&format!("device_flow.{name}").as_str()), "{name} not in {names:?}");
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use core::error::Error;
 use core::fmt;

@@ -13,6 +13,34 @@ use crate::{Action, Failure, Misuse, Outcome, Policy, Reply, Tick, Ticket, Troub
 /// One sign-in with the device authorization grant (RFC 8628), from registration to outcome.
 ///
 /// See the [crate documentation](crate) for the calling contract.
+///
+/// What can be asked of a flow at any time:
+///
+/// ```
+/// use core::time::Duration;
+/// use device_flow::{Action, DeviceFlow, Phase, Policy, Tick};
+/// use oidc_proto::{Client, Endpoint, Secret};
+///
+/// let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start")
+///     .with_client(Client::new("id", Secret::from("secret")));
+/// let start = Tick::ZERO;
+/// let mut flow = DeviceFlow::new(policy, None, start);
+/// assert_eq!((flow.phase(), flow.deadline(), flow.interval()), (Phase::Authorizing, None, None));
+/// assert!(flow.registration().is_some() && !flow.is_newly_registered());
+/// assert_eq!(flow.policy().client_name, "sso-oidc");
+///
+/// let Action::Send(_, ticket) = flow.poll(start) else { panic!("it asks for the codes") };
+/// let codes = r#"{"deviceCode":"d","userCode":"WDJB-MJHT","verificationUri":"https://device.example/","expiresIn":600}"#;
+/// let now = start + Duration::from_secs(1);
+/// flow.on_response(ticket, now, &http::Response::new(codes))?;
+/// assert_eq!(flow.phase(), Phase::Polling);
+/// assert_eq!(flow.deadline(), Some(now + Duration::from_secs(600)));
+/// assert_eq!(flow.interval(), Some(Duration::from_secs(5)));
+/// assert_eq!(flow.prompt().map(|prompt| prompt.user_code).as_deref(), Some("WDJB-MJHT"));
+/// assert_eq!((flow.polls(), flow.trouble(), flow.outcome()), (0, None, None));
+/// assert_eq!((flow.started(), flow.running_for(now)), (start, Duration::from_secs(1)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct DeviceFlow {
     pub(crate) policy: Arc<Policy>,
@@ -57,6 +85,11 @@ pub(crate) struct InFlight {
 }
 
 /// Where a flow is, for a status line.
+///
+/// ```
+/// use device_flow::Phase;
+/// assert_eq!(Phase::Polling.name(), "polling");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
@@ -125,6 +158,22 @@ impl DeviceFlow {
     ///
     /// The machine draws nothing by itself: the seed is any number that differs from flow to flow. It is not saved with a
     /// flow; a resumed one gets another.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_flow::{Action, DeviceFlow, Failure, Policy, Reply, Tick};
+    /// # use oidc_proto::Endpoint;
+    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
+    /// let mut wait = |seed: u64| {
+    ///     let mut flow = DeviceFlow::new(policy.clone(), None, Tick::ZERO).with_jitter(seed);
+    ///     let Action::Send(_, ticket) = flow.poll(Tick::ZERO) else { panic!("it registers") };
+    ///     flow.on_reply(ticket, Tick::ZERO, Reply::Failed(Failure::NotSent)).unwrap();
+    ///     let Action::Wait(until) = flow.poll(Tick::ZERO) else { panic!("it tries again later") };
+    ///     until.elapsed()
+    /// };
+    /// assert_ne!(wait(1), wait(2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn with_jitter(mut self, seed: u64) -> Self {
         self.jitter = Jitter::seeded(seed);
@@ -197,6 +246,23 @@ impl DeviceFlow {
 
     /// Takes the reply to a request. `now` is when it arrived: the next poll is paced from it.
     ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_flow::{Action, DeviceFlow, Failure, Misuse, Policy, Reply, Tick};
+    /// # use oidc_proto::Endpoint;
+    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
+    /// let now = Tick::ZERO;
+    /// let mut flow = DeviceFlow::new(policy.clone(), None, now);
+    /// let Action::Send(_, ticket) = flow.poll(now) else { panic!("it registers") };
+    /// flow.on_reply(ticket, now, Reply::Failed(Failure::NotSent))?; // for example: connection refused
+    /// assert!(flow.trouble().is_some() && matches!(flow.poll(now), Action::Wait(_)));
+    ///
+    /// let mut other = DeviceFlow::new(policy, None, now);
+    /// let Action::Send(_, ticket) = other.poll(now) else { panic!("it registers") };
+    /// assert_eq!(flow.on_reply(ticket, now, Reply::Failed(Failure::Unknown)), Err(Misuse::StaleTicket));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// A mistake of the driver, which changes nothing: see [`Misuse`].
     pub fn on_reply(&mut self, ticket: Ticket, now: Tick, reply: Reply) -> Result<(), Misuse> {
@@ -217,6 +283,20 @@ impl DeviceFlow {
 
     /// Takes the response to a request: [`Reply::decode`], then [`DeviceFlow::on_reply`].
     ///
+    /// ```
+    /// # use device_flow::{Action, DeviceFlow, Phase, Policy, Tick};
+    /// # use oidc_proto::Endpoint;
+    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
+    /// let mut flow = DeviceFlow::new(policy, None, Tick::ZERO);
+    /// let Action::Send(_request, ticket) = flow.poll(Tick::ZERO) else { panic!("it registers") };
+    /// // From an HTTP client, for which a 400 is no error:
+    /// let body = r#"{"error":"invalid_client_metadata"}"#;
+    /// let response = http::Response::builder().status(400).body(body)?;
+    /// flow.on_response(ticket, Tick::ZERO, &response)?;
+    /// assert_eq!(flow.phase(), Phase::Ended);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`DeviceFlow::on_reply`].
     pub fn on_response<B: AsRef<[u8]>>(
@@ -231,6 +311,20 @@ impl DeviceFlow {
 
     /// The ticket was dropped, for example with a cancelled future: nobody knows whether the request was seen. Its
     /// ticket is stale from here on. Without a request under way, nothing happens.
+    ///
+    /// ```
+    /// # use device_flow::{Action, DeviceFlow, Failure, Misuse, Policy, Reply, Tick};
+    /// # use oidc_proto::Endpoint;
+    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
+    /// # let now = Tick::ZERO;
+    /// let mut flow = DeviceFlow::new(policy, None, now);
+    /// let Action::Send(_, ticket) = flow.poll(now) else { panic!("it registers") };
+    /// drop(ticket); // with the future that was to answer
+    /// assert!(matches!(flow.poll(now), Action::AwaitReply));
+    /// flow.abandon(now);
+    /// assert!(matches!(flow.poll(now), Action::Wait(_)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn abandon(&mut self, now: Tick) {
         if let Some(in_flight) = self.in_flight {
             self.settle(in_flight, now, Reply::Failed(Failure::Unknown));
@@ -239,6 +333,17 @@ impl DeviceFlow {
 
     /// Ends the flow. A grant that arrives afterwards is refused as stale and lost, so a driver that can wait lets a
     /// CreateToken request finish first. An ended flow keeps its outcome.
+    ///
+    /// ```
+    /// # use device_flow::{Action, DeviceFlow, Outcome, Policy, Tick};
+    /// # use oidc_proto::Endpoint;
+    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
+    /// let mut flow = DeviceFlow::new(policy, None, Tick::ZERO);
+    /// flow.cancel();
+    /// assert!(matches!(flow.poll(Tick::ZERO), Action::Done));
+    /// assert_eq!(flow.outcome(), Some(&Outcome::Cancelled));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn cancel(&mut self) {
         self.in_flight = None;
         if !matches!(self.state, State::Ended(_)) {

@@ -12,6 +12,35 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// Receives the prompt, and what happens around it. Every adapter takes one; a closure over [`UserPrompt`] is one
 /// that ignores everything else.
+///
+/// ```
+/// use device_flow::{Exchange, Observer, Status, UserPrompt};
+/// use oidc_proto::Operation;
+///
+/// /// Remembers what it was told, in order.
+/// #[derive(Default)]
+/// struct Journal(Vec<String>);
+///
+/// impl Observer for Journal {
+///     fn prompt(&mut self, prompt: &UserPrompt) {
+///         self.0.push(format!("show {}", prompt.verification_uri));
+///     }
+///     fn sending(&mut self, operation: Operation) {
+///         self.0.push(format!("send {operation}"));
+///     }
+///     fn exchanged(&mut self, exchange: &Exchange<'_>) {
+///         self.0.push(format!("status {:?} after {:?}", exchange.status, exchange.took));
+///     }
+///     fn waiting(&mut self, status: &Status<'_>) {
+///         self.0.push(format!("wait for {:?}", status.until.since(status.now)));
+///     }
+/// }
+/// # use core::time::Duration;
+/// # let mut journal = Journal::default();
+/// # let response = http::Response::new(());
+/// # journal.exchanged(&Exchange::answered(Operation::CreateToken, 1, Duration::from_secs(1), &response, false));
+/// # assert_eq!(journal.0, ["status Some(200) after 1s"]);
+/// ```
 pub trait Observer {
     /// Show this to the person. Called once, and once more if a rejected cached registration made the first codes
     /// void.
@@ -37,6 +66,20 @@ impl<F: FnMut(&UserPrompt)> Observer for F {
 }
 
 /// A request and what came of it, as far as it is no secret.
+///
+/// ```
+/// use core::time::Duration;
+/// use device_flow::{Exchange, Failure};
+/// use oidc_proto::Operation;
+///
+/// let took = Duration::from_millis(80);
+/// let response = http::Response::builder().header("x-amzn-requestid", "4711").body(())?;
+/// let answered = Exchange::answered(Operation::CreateToken, 1, took, &response, false);
+/// assert_eq!((answered.status, answered.request_id), (Some(200), Some("4711")));
+/// let failed = Exchange::failed(Operation::CreateToken, 2, took, Failure::Unknown);
+/// assert_eq!((failed.status, failed.failure), (None, Some(Failure::Unknown)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Exchange<'a> {

@@ -7,6 +7,17 @@ use oidc_proto::{Fault, NoVerdict, Operation, Token, Violation};
 use crate::{Failure, Tick};
 
 /// How a flow ended. `Display` says what happened and what to do, without secrets and without control characters.
+///
+/// ```
+/// use device_flow::Outcome;
+/// use oidc_proto::{Fault, FaultCode};
+///
+/// let mut fault = Fault::new(FaultCode::AccessDenied);
+/// fault.request_id = Some("4711".to_owned());
+/// let outcome = Outcome::Denied(fault);
+/// assert_eq!((outcome.name(), outcome.request_id()), ("denied", Some("4711")));
+/// assert_eq!(outcome.hint(), Some("If that was a mistake, start again and approve it"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -109,6 +120,16 @@ pub enum Expiry {
 }
 
 /// Why there was no verdict.
+///
+/// ```
+/// use device_flow::{Failure, Trouble};
+/// use oidc_proto::{Fault, FaultCode};
+///
+/// let mut fault = Fault::new(FaultCode::InternalServer);
+/// fault.request_id = Some("4711".to_owned());
+/// assert_eq!(Trouble::Fault(fault).request_id(), Some("4711"));
+/// assert_eq!(Trouble::Failed(Failure::NotSent).request_id(), None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trouble {

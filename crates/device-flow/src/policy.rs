@@ -7,6 +7,27 @@ use oidc_proto::{Client, Dialect, Endpoint};
 use oidc_proto::{CreateTokenRequest, Grant, Secret};
 
 /// What to sign in to, as whom, and how patiently.
+///
+/// ```
+/// use core::time::Duration;
+/// use device_flow::{FirstPoll, Policy};
+/// use oidc_proto::{Client, Dialect, Endpoint};
+///
+/// let aws = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start")
+///     .with_client_name("my program")
+///     .with_scopes(["sso:account:access"])
+///     .with_setup_patience(Duration::from_secs(60))
+///     .with_max_backoff(Duration::from_secs(10));
+/// assert_eq!((aws.client_name.as_str(), aws.client), ("my program", None));
+///
+/// let provider = Endpoint::oauth("https://id.example/device", "https://id.example/token")?;
+/// let oauth = Policy::new(provider, "")
+///     .with_dialect(Dialect::OAuth)
+///     .with_client(Client::public("my-tool"))
+///     .with_first_poll(FirstPoll::Immediately);
+/// assert_eq!(oauth.dialect, Dialect::OAuth);
+/// # Ok::<(), oidc_proto::EndpointError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {

@@ -9,6 +9,19 @@ use oidc_proto::{Client, CreateTokenRequest, Grant, Secret, UnixSeconds};
 ///
 /// Apply [`Token::keeping_refresh_token`](oidc_proto::Token::keeping_refresh_token) to the answer, and store the
 /// result before using it.
+///
+/// ```
+/// use core::time::Duration;
+/// use device_flow::refresh_request;
+/// use oidc_proto::{Client, Secret, Token, grant_type};
+///
+/// let old = Secret::from("old");
+/// let request = refresh_request(Client::new("id", Secret::from("secret")), old.clone());
+/// assert_eq!(request.grant.grant_type(), grant_type::REFRESH_TOKEN);
+/// // What the service answers may have a new refresh token, or none:
+/// let answer = Token::bearer(Secret::from("access"), Duration::from_secs(3600));
+/// assert_eq!(answer.keeping_refresh_token(&old).refresh_token, Some(old));
+/// ```
 #[must_use]
 pub fn refresh_request(client: Client, refresh_token: Secret) -> CreateTokenRequest {
     CreateTokenRequest::new(client, Grant::RefreshToken { refresh_token })

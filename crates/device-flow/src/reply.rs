@@ -53,6 +53,19 @@ impl fmt::Display for Failure {
 
 impl Reply {
     /// Reads a response to the request of this ticket.
+    ///
+    /// ```
+    /// # use device_flow::{Action, DeviceFlow, Policy, Reply, Tick};
+    /// # use oidc_proto::Endpoint;
+    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
+    /// let mut flow = DeviceFlow::new(policy, None, Tick::ZERO);
+    /// let Action::Send(_, ticket) = flow.poll(Tick::ZERO) else { panic!("it registers") };
+    /// let page = http::Response::builder().status(502).body("<html>")?;
+    /// let reply = Reply::decode(&ticket, &page);
+    /// assert!(matches!(reply, Reply::NoVerdict(_)));
+    /// flow.on_reply(ticket, Tick::ZERO, reply)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn decode<B: AsRef<[u8]>>(ticket: &Ticket, response: &http::Response<B>) -> Self {
         let dialect = ticket.dialect;

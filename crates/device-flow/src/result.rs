@@ -30,6 +30,33 @@ pub struct SignedIn {
 impl SignedIn {
     /// How much of the access token's life is left, on the safe side; `None` if the service did not say how long it
     /// lives, as AWS always does.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_flow::{Action, DeviceFlow, Policy, Tick};
+    /// # use oidc_proto::{Client, Endpoint, Secret};
+    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start")
+    /// #     .with_client(Client::new("id", Secret::from("secret")));
+    /// # let mut flow = DeviceFlow::new(policy, None, Tick::ZERO);
+    /// # let mut now = Tick::ZERO;
+    /// # let mut answers = [
+    /// #     r#"{"deviceCode":"d","userCode":"C","verificationUri":"https://d.example/","expiresIn":600}"#,
+    /// #     r#"{"accessToken":"t","expiresIn":3600,"tokenType":"Bearer"}"#,
+    /// # ].into_iter();
+    /// # loop {
+    /// #     match flow.poll(now) {
+    /// #         Action::Send(_, ticket) => flow.on_response(ticket, now, &http::Response::new(answers.next().unwrap()))?,
+    /// #         Action::Wait(until) => now = until,
+    /// #         Action::Prompt(_) => {}
+    /// #         Action::AwaitReply | Action::Done => break,
+    /// #     }
+    /// # }
+    /// // The token was asked for ten minutes ago, and lives for an hour:
+    /// let now = now + Duration::from_secs(600);
+    /// let signed_in = flow.into_result(now, None::<std::io::Error>)?;
+    /// assert_eq!(signed_in.expires_in(), Some(Duration::from_secs(3000)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn expires_in(&self) -> Option<Duration> {
         self.token.expires_in.map(|life| life.saturating_sub(self.token_age))
@@ -37,6 +64,19 @@ impl SignedIn {
 }
 
 /// A sign-in that ended without a token. `E` is the adapter's transport error.
+///
+/// ```
+/// use device_flow::{DeviceFlow, Policy, Tick};
+/// use oidc_proto::Endpoint;
+///
+/// let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
+/// let mut flow = DeviceFlow::new(policy, None, Tick::ZERO);
+/// flow.cancel();
+/// let end = flow.into_result(Tick::ZERO, None::<std::io::Error>).unwrap_err();
+/// assert!(end.given_up().is_none()); // the program cancelled, not the driver
+/// assert!(end.report().to_string().ends_with("outcome cancelled after 0 polls and 0.0 s"));
+/// # Ok::<(), oidc_proto::EndpointError>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct NotSignedIn<E> {
@@ -96,6 +136,21 @@ impl DeviceFlow {
     ///
     /// A flow that has not ended counts as cancelled: whoever stops driving it has given up.
     ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_flow::{Action, DeviceFlow, Failure, Outcome, Policy, Reply, Tick};
+    /// # use oidc_proto::Endpoint;
+    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
+    /// let mut flow = DeviceFlow::new(policy.with_setup_patience(Duration::ZERO), None, Tick::ZERO);
+    /// let Action::Send(_, ticket) = flow.poll(Tick::ZERO) else { panic!("it registers") };
+    /// flow.on_reply(ticket, Tick::ZERO, Reply::Failed(Failure::NotSent))?;
+    /// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+    /// let end = flow.into_result(Tick::ZERO, Some(refused)).unwrap_err();
+    /// assert!(matches!(end.outcome, Outcome::Unreachable { .. }));
+    /// assert!(end.transport.is_some()); // the outcome speaks of it
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// Every outcome but [`Outcome::Granted`].
     pub fn into_result<E>(
@@ -135,6 +190,16 @@ impl DeviceFlow {
 }
 
 /// Why a request got no usable response, in an adapter whose HTTP client has errors of type `E`.
+///
+/// ```
+/// use device_flow::TransportError;
+/// use std::io;
+///
+/// let reset = TransportError::from(io::Error::from(io::ErrorKind::ConnectionReset));
+/// assert!(!reset.is_final());
+/// let elsewhere = TransportError::<io::Error>::redirected(Some("evil.example"));
+/// assert!(elsewhere.is_final() && elsewhere.to_string().contains("evil.example"));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransportError<E: Error + 'static> {
@@ -171,6 +236,18 @@ impl<E: Error + 'static> TransportError<E> {
 /// Why one plain call of an operation did not succeed. `E` is the adapter's transport error.
 ///
 /// `Display` never quotes a body; it carries the service's own words without control characters.
+///
+/// ```
+/// use device_flow::{CallError, Failure};
+/// use oidc_proto::{Fault, FaultCode};
+/// use std::io;
+///
+/// let mut fault = Fault::new(FaultCode::SlowDown);
+/// fault.request_id = Some("4711".to_owned());
+/// assert_eq!(CallError::<io::Error>::Fault(fault).request_id(), Some("4711"));
+/// let lost = CallError::transport(Failure::Unknown, io::Error::from(io::ErrorKind::ConnectionReset));
+/// assert_eq!(lost.request_id(), None);
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError<E: Error + 'static> {
@@ -215,6 +292,19 @@ impl<E: Error + 'static> CallError<E> {
     }
 
     /// An answer as a `Result`.
+    ///
+    /// ```
+    /// use device_flow::CallError;
+    /// use oidc_proto::{CreateTokenRequest, Dialect, FaultCode};
+    ///
+    /// let response = http::Response::builder().status(400).body(r#"{"error":"slow_down"}"#)?;
+    /// let answer = Dialect::Aws.decode::<CreateTokenRequest, _>(&response);
+    /// match CallError::<std::io::Error>::from_answer(answer) {
+    ///     Err(CallError::Fault(fault)) => assert_eq!(fault.code, FaultCode::SlowDown),
+    ///     other => panic!("{other:?}"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// Every answer but a success.

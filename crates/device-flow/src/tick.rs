@@ -8,6 +8,16 @@ use core::time::Duration;
 ///
 /// The machine never reads a clock; every call that needs the time takes it. With the origin at the flow's start, a
 /// driver's whole clock is `Tick::since_origin(started.elapsed())`. All arithmetic saturates.
+///
+/// ```
+/// use core::time::Duration;
+/// use device_flow::Tick;
+///
+/// let started = Tick::ZERO;
+/// let now = Tick::since_origin(Duration::from_secs(7)); // a real driver: Instant::elapsed
+/// assert_eq!((now.since(started), started.since(now)), (Duration::from_secs(7), Duration::ZERO));
+/// assert_eq!((now + Duration::from_secs(5)).elapsed(), Duration::from_secs(12));
+/// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tick(Duration);
 

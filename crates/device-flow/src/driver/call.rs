@@ -10,6 +10,24 @@ use crate::events;
 use crate::{CallError, TransportError};
 
 /// A plain call that is about to be sent, once: one operation by itself, which is no part of a flow.
+///
+/// ```
+/// use core::time::Duration;
+/// use device_flow::driver::{Body, Calling, Received, Sent};
+/// use oidc_proto::{Dialect, Endpoint, RegisterClientRequest};
+///
+/// let ask = RegisterClientRequest::new("my-tool");
+/// let request = Dialect::Aws.encode(&Endpoint::for_region("eu-west-1")?, &ask);
+/// let calling = Calling::with(&request);
+/// // From an HTTP client:
+/// let mut body = Body::expecting(None);
+/// body.push(br#"{"clientId":"id","clientSecret":"s","clientSecretExpiresAt":1800000000}"#);
+/// let received = Received::whole(http::Response::new(body));
+/// let sent = Sent::<std::io::Error>::new(Ok(received), Duration::from_millis(80));
+/// let registration = calling.answer(sent, |response| Dialect::Aws.decode::<RegisterClientRequest, _>(response))?;
+/// assert_eq!(registration.client.id, "id");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "send the request, then hand what came of it to `Calling::answer`"]
 pub struct Calling<'a>(&'a Request);
@@ -23,6 +41,19 @@ impl<'a> Calling<'a> {
 
     /// The answer, as `decode` reads it. A body that broke off is judged by what arrived: it may be whole, and if not, its
     /// status still speaks.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_flow::{CallError, Failure};
+    /// # use device_flow::driver::{Calling, Sent, Unanswered};
+    /// # use oidc_proto::{Dialect, Endpoint, RegisterClientRequest};
+    /// # let request = Dialect::Aws.encode(&Endpoint::for_region("eu-west-1")?, &RegisterClientRequest::new("my-tool"));
+    /// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+    /// let sent = Sent::new(Err(Unanswered::new(Failure::NotSent, refused)), Duration::ZERO);
+    /// let answer = Calling::with(&request).answer(sent, |response| Dialect::Aws.decode::<RegisterClientRequest, _>(response));
+    /// assert!(matches!(answer, Err(CallError::Transport { failure: Failure::NotSent, .. })));
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
     ///
     /// # Errors
     /// Everything but a success.

@@ -114,6 +114,20 @@ impl Sending {
     }
 
     /// How long it may take in all: no longer than the device code lives.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_flow::driver::{Driver, Step};
+    /// # use device_flow::{DeviceFlow, Policy, Tick, UserPrompt};
+    /// # use oidc_proto::Endpoint;
+    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
+    /// # let mut flow = DeviceFlow::new(policy, None, Tick::ZERO);
+    /// # let mut on_prompt = |_: &UserPrompt| {};
+    /// let mut driver = Driver::<_, std::io::Error>::new(&mut flow, &mut on_prompt, Duration::from_secs(40));
+    /// let Step::Send(sending) = driver.poll(Tick::ZERO) else { panic!("it registers") };
+    /// assert_eq!(sending.timeout(), Duration::from_secs(40)); // there is no code yet that could die earlier
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
     #[must_use]
     pub const fn timeout(&self) -> Duration {
         self.timeout
@@ -172,6 +186,25 @@ impl<'a, O: Observer, E: Error + 'static> Driver<'a, O, E> {
 
     /// Takes what came of a request. `now` is when it came: the next poll is paced from it.
     ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_flow::driver::{Driver, Sent, Step, Unanswered};
+    /// # use device_flow::{DeviceFlow, Failure, Policy, Tick, UserPrompt};
+    /// # use oidc_proto::Endpoint;
+    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
+    /// # let mut flow = DeviceFlow::new(policy, None, Tick::ZERO);
+    /// # let mut on_prompt = |_: &UserPrompt| {};
+    /// # let now = Tick::ZERO;
+    /// let mut driver = Driver::new(&mut flow, &mut on_prompt, Duration::from_secs(40));
+    /// let Step::Send(sending) = driver.poll(now) else { panic!("it registers") };
+    /// let timed_out = std::io::Error::from(std::io::ErrorKind::TimedOut);
+    /// let sent = Sent::new(Err(Unanswered::new(Failure::Unknown, timed_out)), Duration::from_secs(40));
+    /// driver.on_sent(sending, now + Duration::from_secs(40), sent)?;
+    /// // Its patience is over: 20 seconds, unless the policy says otherwise.
+    /// assert!(driver.is_done());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The adapter's mistake: what was sent is of another flow, or this one was cancelled meanwhile.
     pub fn on_sent(&mut self, sending: Sending, now: Tick, sent: Sent<E>) -> Result<(), Misuse> {
@@ -202,6 +235,21 @@ impl<'a, O: Observer, E: Error + 'static> Driver<'a, O, E> {
 
     /// Ends the flow because whoever embeds it wants no more of it, if it has not ended. There is no transport error then:
     /// it has nothing to do with the end.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_flow::driver::{Driver, Step};
+    /// # use device_flow::{DeviceFlow, Outcome, Policy, Tick, UserPrompt};
+    /// # use oidc_proto::Endpoint;
+    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
+    /// # let mut flow = DeviceFlow::new(policy, None, Tick::ZERO);
+    /// # let mut on_prompt = |_: &UserPrompt| {};
+    /// let mut driver = Driver::<_, std::io::Error>::new(&mut flow, &mut on_prompt, Duration::from_secs(40));
+    /// driver.cancel();
+    /// assert!(driver.is_done() && driver.finish(Tick::ZERO).is_none());
+    /// assert_eq!(flow.outcome(), Some(&Outcome::Cancelled));
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
     pub fn cancel(&mut self) {
         if !self.is_done() {
             self.flow.cancel();

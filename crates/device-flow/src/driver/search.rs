@@ -30,6 +30,12 @@ pub struct MetadataSearch {
 impl MetadataSearch {
     /// The search for this issuer's metadata.
     ///
+    /// ```
+    /// use device_flow::driver::MetadataSearch;
+    /// assert!(MetadataSearch::of("https://id.example/tenant").is_ok());
+    /// assert!(MetadataSearch::of("http://id.example").is_err()); // plain http is for this machine alone
+    /// ```
+    ///
     /// # Errors
     /// The issuer is no URL that metadata can be under.
     pub fn of(issuer: impl Into<String>) -> Result<Self, oidc_proto::EndpointError> {
@@ -56,6 +62,18 @@ impl MetadataSearch {
     }
 
     /// What was found.
+    ///
+    /// ```
+    /// use device_flow::driver::MetadataSearch;
+    /// use oidc_proto::oauth::MetadataError;
+    ///
+    /// let mut search = MetadataSearch::of("https://id.example")?;
+    /// while search.next_address().is_some() {
+    ///     search.on_response(&http::Response::builder().status(404).body("")?);
+    /// }
+    /// assert_eq!(search.finish(), Err(MetadataError::Status(404)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// There is no metadata, or it is not this issuer's.

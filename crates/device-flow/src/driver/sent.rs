@@ -19,7 +19,7 @@ pub struct Sent<E: Error + 'static> {
 /// A response, and why its body broke off, if it did.
 ///
 /// What arrived may be complete all the same: a connection that dies after the last byte of a token is no reason to lose the
-/// token.
+/// token. The example at [`Sent::document`] has both kinds, and no response.
 #[derive(Debug)]
 pub struct Received<E: Error + 'static> {
     pub(super) response: Response<Body>,
@@ -66,6 +66,22 @@ impl<E: Error + 'static> Sent<E> {
     }
 
     /// A document that anybody may have, if all of it came.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use device_flow::Failure;
+    /// use device_flow::driver::{Body, Received, Sent, Unanswered};
+    /// use device_flow::TransportError;
+    ///
+    /// let response = || http::Response::new(Body::expecting(None));
+    /// let error = || std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+    /// let sent = |result| Sent::new(result, Duration::from_millis(80));
+    /// assert!(sent(Ok(Received::whole(response()))).document().is_ok());
+    /// assert!(sent(Ok(Received::cut(response(), error()))).document().is_err());
+    /// assert!(sent(Err(Unanswered::new(Failure::Unknown, error()))).document().is_err());
+    /// let elsewhere = sent(Err(Unanswered::redirected(Some("evil.example")))).document();
+    /// assert!(elsewhere.is_err_and(|error| error.is_final()));
+    /// ```
     ///
     /// # Errors
     /// Why it did not.

@@ -96,6 +96,22 @@ impl SavedFlow {
     /// The time between counts: waits have become shorter by it, and a code may have died of it. A wall clock that
     /// went backwards is read as no time.
     ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_flow::{DeviceFlow, Policy, ResumeError, Tick};
+    /// # use oidc_proto::Endpoint;
+    /// let start_url = "https://d-1234567890.awsapps.com/start";
+    /// let policy = |region: &str| Ok::<_, oidc_proto::EndpointError>(Policy::new(Endpoint::for_region(region)?, start_url));
+    /// let wall = Duration::from_secs(1_800_000_000);
+    /// let flow = DeviceFlow::new(policy("eu-west-1")?, None, Tick::ZERO);
+    /// let saved = flow.save(Tick::ZERO, wall).ok_or("it has not ended")?;
+    /// assert!(saved.clone().resume(policy("eu-west-1")?, Tick::ZERO, wall).is_ok());
+    /// // Another service must not see this one's secrets:
+    /// let refused = saved.resume(policy("us-east-1")?, Tick::ZERO, wall).unwrap_err();
+    /// assert!(matches!(refused, ResumeError::OtherService { .. }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The form is not known, or the policy is for another service. Values that cannot be are no error: whatever they
     /// are, the flow keeps its rules.
