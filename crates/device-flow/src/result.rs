@@ -126,7 +126,11 @@ impl<E: fmt::Display> fmt::Display for NotSignedIn<E> {
 
 impl<E: Error + 'static> Error for NotSignedIn<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.transport.as_ref().map(|error| error as &(dyn Error + 'static))
+        match self.given_up() {
+            // `Display` says the reason itself.
+            Some(reason) => reason.source(),
+            None => self.transport.as_ref().map(|error| error as &(dyn Error + 'static)),
+        }
     }
 }
 
@@ -324,8 +328,8 @@ impl<E: Error + 'static> CallError<E> {
 #[non_exhaustive]
 pub enum DiscoveryError<B: Error + 'static, E: Error + 'static> {
     /// The HTTP client could not be built.
-    #[error("{0}")]
-    Build(#[source] B),
+    #[error(transparent)]
+    Build(B),
     /// The issuer is no URL that metadata can be under.
     #[error("the issuer cannot be used")]
     Issuer(#[source] oidc_proto::EndpointError),
@@ -333,6 +337,6 @@ pub enum DiscoveryError<B: Error + 'static, E: Error + 'static> {
     #[error("the provider's metadata could not be fetched")]
     Transport(#[source] E),
     /// What came is not the metadata of this issuer, or no way to sign in.
-    #[error("{0}")]
-    Metadata(#[source] MetadataError),
+    #[error(transparent)]
+    Metadata(MetadataError),
 }

@@ -1,8 +1,13 @@
 //! What people and logs read.
 
+use std::error::Error;
+use std::io;
+
 use device_flow::{
-    Failure, Misuse, Operation, Outcome, Tick, TransportError, Trouble, refresh_is_due, refresh_request,
+    DiscoveryError, Failure, Misuse, Operation, Outcome, Tick, TransportError, Trouble, refresh_is_due,
+    refresh_request,
 };
+use oidc_proto::oauth::{Metadata, MetadataError};
 use oidc_proto::{Client, Fault, FaultCode, Grant, Secret, UnixSeconds};
 
 use crate::scenario::{
@@ -78,7 +83,7 @@ fn a_broken_promise_names_the_member() {
     let (_, ticket) = scenario.next_send();
     let reply = response(&ticket, 200, &[], "{}");
     scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
-    let error = scenario.flow.into_result::<std::io::Error>(scenario.now, None).unwrap_err();
+    let error = scenario.flow.into_result::<io::Error>(scenario.now, None).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the service answered CreateToken with success, but its member `accessToken` is missing"
@@ -151,10 +156,40 @@ fn a_refresh_offers_the_refresh_token_and_nothing_else() {
 
 #[test]
 fn a_client_that_went_elsewhere_by_itself_is_not_used_again_and_one_that_failed_may_be() {
-    let elsewhere = TransportError::<std::io::Error>::redirected(Some("evil.example\u{1b}[2J"));
+    let elsewhere = TransportError::<io::Error>::redirected(Some("evil.example\u{1b}[2J"));
     assert!(elsewhere.is_final());
     let text = elsewhere.to_string();
     assert!(text.contains("evil.example") && !text.contains('\u{1b}'), "{text}");
-    assert!(TransportError::<std::io::Error>::redirected(None).to_string().contains("another place"));
-    assert!(!TransportError::from(std::io::Error::other("reset")).is_final());
+    assert!(TransportError::<io::Error>::redirected(None).to_string().contains("another place"));
+    assert!(!TransportError::from(io::Error::other("reset")).is_final());
+}
+
+/// The texts of an error and of what caused it, as a program prints them.
+fn chain(error: &dyn Error) -> Vec<String> {
+    let mut texts = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        texts.push(error.to_string());
+        cause = error.source();
+    }
+    texts
+}
+
+#[test]
+fn no_error_says_again_what_its_own_text_has_said() {
+    type Discovery = DiscoveryError<io::Error, io::Error>;
+    assert_eq!(chain(&Discovery::Build(io::Error::other("no such file"))), ["no such file"]);
+    let missing = Discovery::Metadata(MetadataError::Missing("token_endpoint"));
+    assert_eq!(chain(&missing).len(), 1, "{:?}", chain(&missing));
+    let mut metadata = Metadata::default();
+    metadata.device_authorization_endpoint = Some("http://id.example/d".to_owned());
+    metadata.token_endpoint = Some("https://id.example/t".to_owned());
+    let insecure = Discovery::Metadata(metadata.endpoint().unwrap_err());
+    assert_eq!(chain(&insecure).len(), 2, "{:?}", chain(&insecure));
+
+    let scenario = Scenario::polling(policy(), authorization());
+    let reason = TransportError::<io::Error>::redirected(Some("evil.example"));
+    let end = scenario.flow.into_result(scenario.now, Some(reason)).unwrap_err();
+    assert_eq!(chain(&end).len(), 1, "{:?}", chain(&end));
+    assert!(end.given_up().is_some() && chain(&end)[0].contains("evil.example"));
 }
