@@ -4,8 +4,32 @@ use oidc_proto::{Fault, FaultCode, Secret};
 
 /// A source of unpredictable bytes. A driver passes the operating system's, a test a seeded one. Closures of the same
 /// shape are sources.
+///
+/// ```
+/// use device_authority::{Entropy, NoEntropy, UserCode};
+///
+/// /// For a test: the same bytes each time. A server asks its operating system.
+/// struct Counting(u8);
+///
+/// impl Entropy for Counting {
+///     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+///         bytes.fill_with(|| {
+///             self.0 = self.0.wrapping_add(1);
+///             self.0
+///         });
+///         Ok(())
+///     }
+/// }
+/// assert_eq!(UserCode::random(&mut Counting(0)), UserCode::random(&mut Counting(0)));
+/// ```
 pub trait Entropy {
     /// Fills the whole buffer.
+    ///
+    /// ```
+    /// use device_authority::{Entropy, NoEntropy};
+    /// let mut broken = |_: &mut [u8]| Err(NoEntropy::new());
+    /// assert_eq!(Entropy::fill(&mut broken, &mut [0; 16]), Err(NoEntropy::new()));
+    /// ```
     ///
     /// # Errors
     /// [`NoEntropy`] if it cannot; the operation then fails with `InternalServerException` and changes nothing.

@@ -6,6 +6,14 @@ use core::time::Duration;
 use crate::{Moment, Policy};
 
 /// Where a guess came from.
+///
+/// ```
+/// use device_authority::Source;
+/// let of = |address: &str| Source::of(address.parse().unwrap());
+/// assert_eq!(of("2001:db8::1"), of("2001:db8::2")); // one /64, one source
+/// assert_eq!(of("192.0.2.1"), of("::ffff:192.0.2.1"));
+/// assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Source(u128);
 
@@ -47,6 +55,18 @@ pub struct TooManyGuesses {
 /// Whether a code from this source may be looked up at all. To be asked *before* the look-up: while over the limit a
 /// right code is refused too, so that further guesses learn nothing.
 ///
+/// ```
+/// use core::time::Duration;
+/// use device_authority::{GuessLimit, Moment, Policy, count_guess, may_guess};
+///
+/// let policy = Policy::default().with_guesses(GuessLimit::default().with_per_source(1));
+/// let now = Moment::new(Duration::from_secs(1_700_000_000));
+/// assert!(may_guess(&policy, None, None, now).is_ok());
+/// let wrong = count_guess(&policy, None, now);
+/// let refused = may_guess(&policy, Some(&wrong), None, now).unwrap_err();
+/// assert!(may_guess(&policy, Some(&wrong), None, now.after(refused.wait)).is_ok());
+/// ```
+///
 /// # Errors
 /// [`TooManyGuesses`] while the source, or everyone together, is over the limit.
 pub fn may_guess(
@@ -72,6 +92,18 @@ pub fn may_guess(
 
 /// The record of a source after one more wrong code. A right code changes nothing: it must not buy a guesser a fresh
 /// start.
+///
+/// ```
+/// use core::time::Duration;
+/// use device_authority::{Moment, Policy, count_guess};
+///
+/// let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+/// let first = count_guess(&policy, None, now);
+/// let second = count_guess(&policy, Some(&first), now);
+/// assert_eq!((first.count, second.count, second.began), (1, 2, now));
+/// // The window is over, and the count begins anew:
+/// assert_eq!(count_guess(&policy, Some(&second), second.forget_at).count, 1);
+/// ```
 #[must_use]
 pub fn count_guess(policy: &Policy, record: Option<&GuessRecord>, now: Moment) -> GuessRecord {
     match record {

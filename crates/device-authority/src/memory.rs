@@ -69,6 +69,24 @@ impl Memory {
 
     /// RegisterClient; see [`register_client`].
     ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
+    /// # let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+    /// # let mut count = 0u8;
+    /// # let mut entropy = |bytes: &mut [u8]| {
+    /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
+    /// #     Ok::<(), NoEntropy>(())
+    /// # };
+    /// use oidc_proto::{FaultCode, RegisterClientRequest};
+    /// let mut store = Memory::new(Capacity::default());
+    /// let registration = store.register_client(&policy, &RegisterClientRequest::new("my-tool"), now, &mut entropy)?;
+    /// assert!(store.client(&registration.client.id).is_some());
+    /// let blank = store.register_client(&policy, &RegisterClientRequest::new(""), now, &mut entropy);
+    /// assert_eq!(blank.unwrap_err().code, FaultCode::InvalidClientMetadata);
+    /// # Ok::<(), oidc_proto::Fault>(())
+    /// ```
+    ///
     /// # Errors
     /// The fault to answer with; `SlowDownException` if the store is full of registrations that are needed.
     pub fn register_client(
@@ -83,6 +101,22 @@ impl Memory {
 
     /// RegisterClient in the OAuth dialect; see [`register_oauth_client`].
     ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
+    /// # let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+    /// # let mut count = 0u8;
+    /// # let mut entropy = |bytes: &mut [u8]| {
+    /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
+    /// #     Ok::<(), NoEntropy>(())
+    /// # };
+    /// use oidc_proto::RegisterClientRequest;
+    /// let mut store = Memory::new(Capacity::default());
+    /// let registration = store.register_oauth_client(&policy, &RegisterClientRequest::new("my-tool"), now, &mut entropy)?;
+    /// assert_eq!(registration.client.secret, None); // a public client has none here
+    /// # Ok::<(), oidc_proto::Fault>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Memory::register_client`].
     pub fn register_oauth_client(
@@ -96,12 +130,44 @@ impl Memory {
     }
 
     /// Adds a client that was set up by hand, over one of the same id; see [`ClientRecord::preconfigured`].
+    ///
+    /// ```
+    /// use device_authority::{Capacity, ClientRecord, Memory};
+    /// use oidc_proto::Client;
+    /// let mut store = Memory::new(Capacity::default());
+    /// store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), Some(vec!["openid".to_owned()])));
+    /// assert_eq!(store.client("my-tool").map(|client| client.any_scope), Some(false));
+    /// assert_eq!(store.counts().clients, 1);
+    /// ```
     pub fn add_client(&mut self, client: ClientRecord) {
         self.usage.forget(&client.registration.client.id);
         self.commit([Change::AddClient(client)]);
     }
 
     /// StartDeviceAuthorization; see [`start_device_authorization`].
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
+    /// # let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+    /// # let mut count = 0u8;
+    /// # let mut entropy = |bytes: &mut [u8]| {
+    /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
+    /// #     Ok::<(), NoEntropy>(())
+    /// # };
+    /// # use device_authority::{ClientRecord, Selector};
+    /// # use oidc_proto::{Client, StartDeviceAuthorizationRequest};
+    /// let mut store = Memory::new(Capacity::default());
+    /// let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
+    /// assert!(store.start_device_authorization(&policy, &ask, now, &mut entropy).is_err()); // nobody knows it
+    ///
+    /// store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
+    /// let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
+    /// assert_eq!(store.pending(now).map(|code| code.to_string()).collect::<Vec<_>>(), [codes.user_code]);
+    /// let device = Selector::of(&codes.device_code).and_then(|selector| store.device(selector)).ok_or("there")?;
+    /// assert!(device.is_pending_at(now) && device.is_expired_at(now.after(policy.device_ttl)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The fault to answer with; `SlowDownException` if the store is full of devices whose codes are good.
@@ -139,6 +205,31 @@ impl Memory {
 
     /// CreateToken; see [`create_token`].
     ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
+    /// # let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+    /// # let mut count = 0u8;
+    /// # let mut entropy = |bytes: &mut [u8]| {
+    /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
+    /// #     Ok::<(), NoEntropy>(())
+    /// # };
+    /// # use device_authority::{ClientRecord, Verdict};
+    /// # use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, StartDeviceAuthorizationRequest};
+    /// # let mut store = Memory::new(Capacity::default());
+    /// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
+    /// # let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
+    /// let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
+    /// let grant = Grant::DeviceCode { device_code: codes.device_code };
+    /// let poll = CreateTokenRequest::new(Client::public("my-tool"), grant);
+    /// let early = store.create_token(&policy, &poll, now, &mut entropy).unwrap_err();
+    /// assert_eq!(early.code, FaultCode::AuthorizationPending);
+    /// store.decide(&policy, None, &codes.user_code, Verdict::Approve, now)?;
+    /// let token = store.create_token(&policy, &poll, now.after(policy.interval), &mut entropy)?;
+    /// assert_eq!(token.scope, Some(vec!["openid".to_owned()]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The fault to answer with.
     pub fn create_token(
@@ -165,6 +256,35 @@ impl Memory {
 
     /// RevokeToken; see [`revoke_token`].
     ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
+    /// # let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+    /// # let mut count = 0u8;
+    /// # let mut entropy = |bytes: &mut [u8]| {
+    /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
+    /// #     Ok::<(), NoEntropy>(())
+    /// # };
+    /// # use device_authority::{ClientRecord, Verdict};
+    /// # use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, StartDeviceAuthorizationRequest};
+    /// # let mut store = Memory::new(Capacity::default());
+    /// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
+    /// # let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
+    /// let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
+    /// # use device_authority::Selector;
+    /// # use oidc_proto::oauth::RevocationRequest;
+    /// # store.decide(&policy, None, &codes.user_code, Verdict::Approve, now)?;
+    /// # let grant = Grant::DeviceCode { device_code: codes.device_code };
+    /// # let poll = CreateTokenRequest::new(Client::public("my-tool"), grant);
+    /// let token = store.create_token(&policy, &poll, now, &mut entropy)?;
+    /// let refresh_token = token.refresh_token.ok_or("it has scopes")?;
+    /// let chain = Selector::of(&refresh_token).ok_or("it is one of ours")?;
+    /// assert!(store.chain(chain).is_some());
+    /// store.revoke_token(&RevocationRequest::refresh_token(Client::public("my-tool"), refresh_token), now)?;
+    /// assert!(store.chain(chain).is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The fault to answer with.
     pub fn revoke_token(&mut self, request: &RevocationRequest, now: Moment) -> Result<(), Fault> {
@@ -177,6 +297,31 @@ impl Memory {
 
     /// What a person is to decide on, from what was typed; see [`review`]. With a source, wrong codes are counted and
     /// limited; `None` is for callers that are trusted.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
+    /// # let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+    /// # let mut count = 0u8;
+    /// # let mut entropy = |bytes: &mut [u8]| {
+    /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
+    /// #     Ok::<(), NoEntropy>(())
+    /// # };
+    /// # use device_authority::{ClientRecord, Verdict};
+    /// # use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, StartDeviceAuthorizationRequest};
+    /// # let mut store = Memory::new(Capacity::default());
+    /// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
+    /// # let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
+    /// let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
+    /// # use device_authority::{PersonError, Source};
+    /// let source = Source::of("192.0.2.1".parse()?);
+    /// let review = store.review(&policy, Some(source), &codes.user_code.to_lowercase(), now)?;
+    /// assert_eq!((review.client_name.as_str(), review.scopes), ("my-tool", vec!["openid".to_owned()]));
+    /// let unknown = store.review(&policy, Some(source), "BBBB-BBBB", now);
+    /// assert_eq!(unknown, Err(PersonError::Unknown));
+    /// assert_eq!(store.guesses(source).map(|wrong| wrong.count), Some(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// Why there is nothing to decide on.
@@ -195,6 +340,28 @@ impl Memory {
 
     /// Commits a person's decision on the code that was typed; see [`decide`]. Wrong codes count as in
     /// [`Memory::review`].
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
+    /// # let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+    /// # let mut count = 0u8;
+    /// # let mut entropy = |bytes: &mut [u8]| {
+    /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
+    /// #     Ok::<(), NoEntropy>(())
+    /// # };
+    /// # use device_authority::{ClientRecord, Verdict};
+    /// # use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, StartDeviceAuthorizationRequest};
+    /// # let mut store = Memory::new(Capacity::default());
+    /// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
+    /// # let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
+    /// let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
+    /// # use device_authority::PersonError;
+    /// store.decide(&policy, None, &codes.user_code, Verdict::Deny, now)?;
+    /// let again = store.decide(&policy, None, &codes.user_code, Verdict::Approve, now);
+    /// assert_eq!(again, Err(PersonError::Decided));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// Why it cannot be decided on.

@@ -8,6 +8,16 @@ use oidc_proto::UnixSeconds;
 ///
 /// The driver reads its clock once per request and passes it on. A clock that steps back breaks nothing: every
 /// difference is zero rather than negative, and every sum saturates.
+///
+/// ```
+/// use core::time::Duration;
+/// use device_authority::Moment;
+/// let asked = Moment::new(Duration::from_millis(1_700_000_000_500));
+/// let later = asked.after(Duration::from_secs(10));
+/// assert_eq!((later.since(asked), asked.since(later)), (Duration::from_secs(10), Duration::ZERO));
+/// assert_eq!(later.since_epoch(), Duration::from_millis(1_700_000_010_500));
+/// assert_eq!(later.unix_seconds().get(), 1_700_000_010);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(Duration);
 

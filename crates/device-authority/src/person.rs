@@ -58,6 +58,29 @@ pub enum PersonError {
 
 /// What the person is to decide on. `device` is the record of the user code, `client` that of the device's client.
 ///
+/// ```
+/// # use core::time::Duration;
+/// # use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
+/// # let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+/// # let mut count = 0u8;
+/// # let mut entropy = |bytes: &mut [u8]| {
+/// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
+/// #     Ok::<(), NoEntropy>(())
+/// # };
+/// # use device_authority::{ClientRecord, Verdict};
+/// # use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, StartDeviceAuthorizationRequest};
+/// # let mut store = Memory::new(Capacity::default());
+/// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
+/// # let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
+/// let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
+/// # use device_authority::{PersonError, Selector, review};
+/// let device = Selector::of(&codes.device_code).and_then(|selector| store.device(selector));
+/// let review = |now| review(device, store.client("my-tool"), now);
+/// assert_eq!(review(now)?.left, policy.device_ttl);
+/// assert_eq!(review(now.after(policy.device_ttl)), Err(PersonError::Expired));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`PersonError::Unknown`], [`PersonError::Expired`] or [`PersonError::Decided`].
 pub fn review(
@@ -79,6 +102,29 @@ pub fn review(
 }
 
 /// The change that a verdict makes. `device` is the record of the user code.
+///
+/// ```
+/// # use core::time::Duration;
+/// # use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
+/// # let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+/// # let mut count = 0u8;
+/// # let mut entropy = |bytes: &mut [u8]| {
+/// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
+/// #     Ok::<(), NoEntropy>(())
+/// # };
+/// # use device_authority::{ClientRecord, Verdict};
+/// # use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, StartDeviceAuthorizationRequest};
+/// # let mut store = Memory::new(Capacity::default());
+/// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
+/// # let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
+/// let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
+/// # use device_authority::{Change, PersonError, Selector, Standing, decide};
+/// let device = Selector::of(&codes.device_code).and_then(|selector| store.device(selector));
+/// let Change::SetDevice { state, .. } = decide(device, Verdict::Approve, now)? else { panic!("it sets the device") };
+/// assert_eq!(state.standing, Standing::Approved);
+/// assert_eq!(decide(None, Verdict::Approve, now), Err(PersonError::Unknown));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// [`PersonError::Unknown`], [`PersonError::Expired`] or [`PersonError::Decided`]: a decision stands, whatever the

@@ -17,6 +17,13 @@ pub enum SlowDown {
 }
 
 /// How many wrong user codes may be tried (RFC 8628 §5.1).
+///
+/// ```
+/// use core::time::Duration;
+/// use device_authority::GuessLimit;
+/// let strict = GuessLimit::default().with_window(Duration::from_secs(600)).with_per_source(3).with_everyone(30);
+/// assert_eq!((strict.window.as_secs(), strict.per_source, strict.everyone), (600, 3, 30));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GuessLimit {
@@ -59,6 +66,25 @@ impl GuessLimit {
 }
 
 /// The authority's rules. The defaults are what the real service does, where that is known.
+///
+/// ```
+/// use core::time::Duration;
+/// use device_authority::{GuessLimit, Policy, SlowDown};
+///
+/// let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+/// let policy = Policy::default()
+///     .with_interval(Duration::from_secs(5))
+///     .with_slow_down(SlowDown::Strict)
+///     .with_device_ttl(minutes(15))
+///     .with_remember_expired(minutes(1))
+///     .with_registration_ttl(minutes(60))
+///     .with_access_ttl(minutes(5))
+///     .with_refresh_ttl(minutes(30))
+///     .with_guesses(GuessLimit::default().with_everyone(30))
+///     .with_verification_uri("https://sso.example/device")
+///     .with_region("eu-west-1");
+/// assert_eq!((policy.interval.as_secs(), policy.region.as_str()), (5, "eu-west-1"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {

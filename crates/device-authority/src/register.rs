@@ -21,6 +21,25 @@ const PUBLIC: &str = "public";
 /// too long, and for too much of anything; `UnsupportedGrantTypeException` for a grant type that the service does not
 /// know; `InvalidScopeException` for too many or malformed scopes, and for the device and the authorization code
 /// grant in one registration; `InvalidRedirectUriException` for anything but `http://127.0.0.1[:port][/path]`.
+///
+/// ```
+/// # use core::time::Duration;
+/// # use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
+/// # let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+/// # let mut count = 0u8;
+/// # let mut entropy = |bytes: &mut [u8]| {
+/// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
+/// #     Ok::<(), NoEntropy>(())
+/// # };
+/// # use device_authority::{Change, register_client};
+/// # use oidc_proto::{FaultCode, RegisterClientRequest};
+/// let decision = register_client(&policy, &RegisterClientRequest::new("my-tool"), now, &mut entropy);
+/// assert!(decision.reply.is_ok_and(|registration| registration.client.secret.is_some()));
+/// assert!(matches!(decision.changes[..], [Change::AddClient(_)]));
+///
+/// let blank = register_client(&policy, &RegisterClientRequest::new(""), now, &mut entropy);
+/// assert_eq!(blank.reply.unwrap_err().code, FaultCode::InvalidClientMetadata);
+/// ```
 pub fn register_client(
     policy: &Policy,
     request: &RegisterClientRequest,
@@ -40,6 +59,21 @@ pub fn register_client(
 ///
 /// The faults: `invalid_client_metadata` for anything that cannot be had, `invalid_redirect_uri` as in
 /// [`register_client`].
+///
+/// ```
+/// # use core::time::Duration;
+/// # use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
+/// # let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+/// # let mut count = 0u8;
+/// # let mut entropy = |bytes: &mut [u8]| {
+/// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
+/// #     Ok::<(), NoEntropy>(())
+/// # };
+/// # use device_authority::register_oauth_client;
+/// # use oidc_proto::RegisterClientRequest;
+/// let public = register_oauth_client(&policy, &RegisterClientRequest::new("my-tool"), now, &mut entropy);
+/// assert!(public.reply.is_ok_and(|registration| registration.client.secret.is_none()));
+/// ```
 pub fn register_oauth_client(
     policy: &Policy,
     request: &RegisterClientRequest,

@@ -14,6 +14,21 @@ use crate::{Change, Decision, Moment, Records, Selector};
 /// for access tokens too: no record of them is kept.
 ///
 /// The faults: `invalid_client` as everywhere; `invalid_grant` for another client's token, which lives on (§2.1).
+///
+/// ```
+/// use core::time::Duration;
+/// use device_authority::{ClientRecord, Moment, Records, revoke_token};
+/// use oidc_proto::oauth::RevocationRequest;
+/// use oidc_proto::{Client, FaultCode, Secret};
+///
+/// let now = Moment::new(Duration::from_secs(1_700_000_000));
+/// let client = ClientRecord::preconfigured(Client::public("my-tool"), None);
+/// let request = RevocationRequest::access_token(Client::public("my-tool"), Secret::from("unknown"));
+/// let decision = revoke_token(Records::of_client(Some(&client)), &request, now);
+/// assert_eq!((decision.reply, decision.changes), (Ok(()), Vec::new()));
+/// let nobody = revoke_token(Records::of_client(None), &request, now);
+/// assert_eq!(nobody.reply.unwrap_err().code, FaultCode::InvalidClient);
+/// ```
 pub fn revoke_token(records: Records<'_>, request: &RevocationRequest, now: Moment) -> Decision<()> {
     let client = match authenticate(records.client, &request.client, now) {
         Ok(client) => client,

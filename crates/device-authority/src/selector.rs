@@ -17,6 +17,13 @@ impl Selector {
     pub const LEN: usize = 22;
 
     /// The selector in this code; `None` if the text is too short to be one of ours.
+    ///
+    /// ```
+    /// use device_authority::Selector;
+    /// use oidc_proto::Secret;
+    /// assert!(Selector::of(&Secret::new("x".repeat(86))).is_some());
+    /// assert_eq!(Selector::of(&Secret::from("too short")), None);
+    /// ```
     #[must_use]
     pub fn of(code: &Secret) -> Option<Self> {
         code.expose().as_bytes().first_chunk().copied().map(Self)

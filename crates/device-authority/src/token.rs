@@ -39,6 +39,9 @@ impl GrantKey {
 }
 
 /// The records that a CreateToken request names, as far as they exist.
+///
+/// The example at [`create_token`] makes them with [`Records::of_client`] and [`Records::with_device`];
+/// [`Records::with_refresh`] is the same for a refresh token.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Records<'a> {
@@ -91,6 +94,35 @@ impl<'a> Records<'a> {
 /// the whole chain. The request's scope narrows what this one answer is good for; one that was not granted is
 /// `InvalidScopeException`, and spends nothing. (AWS's dialect documents scope as without effect; a server of it leaves
 /// it out.) No authorization code exists, so that grant is always `InvalidGrantException`.
+///
+/// ```
+/// # use core::time::Duration;
+/// # use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
+/// # let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+/// # let mut count = 0u8;
+/// # let mut entropy = |bytes: &mut [u8]| {
+/// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
+/// #     Ok::<(), NoEntropy>(())
+/// # };
+/// # use device_authority::{ClientRecord, Verdict};
+/// # use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, StartDeviceAuthorizationRequest};
+/// # let mut store = Memory::new(Capacity::default());
+/// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
+/// # let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
+/// let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
+/// # use device_authority::{GrantKey, Records, create_token};
+/// let poll = CreateTokenRequest::new(Client::public("my-tool"), Grant::DeviceCode { device_code: codes.device_code });
+/// let GrantKey::Device(selector) = GrantKey::of(&poll.grant) else { panic!("a device code names a device") };
+/// let records = Records::of_client(store.client("my-tool")).with_device(store.device(selector));
+/// let decision = create_token(&policy, records, &poll, now, &mut entropy);
+/// assert_eq!(decision.reply.unwrap_err().code, FaultCode::AuthorizationPending);
+/// assert_eq!(decision.changes.len(), 1); // that it polled; to be committed although the reply is a fault
+/// # let refresh = Grant::RefreshToken { refresh_token: oidc_proto::Secret::from("unknown") };
+/// # let request = CreateTokenRequest::new(Client::public("my-tool"), refresh);
+/// # let records = Records::of_client(store.client("my-tool")).with_refresh(None);
+/// # assert!(create_token(&policy, records, &request, now, &mut entropy).reply.is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn create_token(
     policy: &Policy,
     records: Records<'_>,

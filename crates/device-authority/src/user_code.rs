@@ -16,6 +16,18 @@ pub struct UserCode([u8; LEN]);
 impl UserCode {
     /// A fresh code, every one equally likely.
     ///
+    /// ```
+    /// use device_authority::{NoEntropy, UserCode};
+    /// let mut count = 0u8;
+    /// let code = UserCode::random(&mut |bytes: &mut [u8]| {
+    ///     bytes.fill_with(|| { count = count.wrapping_add(1); count }); // not random: for a test
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(code.to_string(), "CDFG-HJKL");
+    /// assert!(UserCode::random(&mut |_: &mut [u8]| Err(NoEntropy::new())).is_err());
+    /// # Ok::<(), NoEntropy>(())
+    /// ```
+    ///
     /// # Errors
     /// [`NoEntropy`] if the source fails, or keeps giving bytes that a random source would not.
     pub fn random(entropy: &mut dyn Entropy) -> Result<Self, NoEntropy> {
@@ -43,6 +55,13 @@ impl UserCode {
 
     /// What a person typed, made comparable: upper case, and everything that is no letter of the alphabet dropped
     /// (RFC 8628 §6.1). `None` if what remains has not the length of a code.
+    ///
+    /// ```
+    /// use device_authority::UserCode;
+    /// let typed = |text| UserCode::typed(text).map(|code| code.to_string());
+    /// assert_eq!(typed(" bcdf ghjk").as_deref(), Some("BCDF-GHJK"));
+    /// assert_eq!(typed("BCDF"), None);
+    /// ```
     #[must_use]
     pub fn typed(text: &str) -> Option<Self> {
         let mut letters =

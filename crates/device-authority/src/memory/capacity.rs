@@ -1,6 +1,12 @@
 //! How much a store in memory may hold, and how much it holds.
 
 /// How much a [`Memory`](super::Memory) may hold.
+///
+/// ```
+/// use device_authority::Capacity;
+/// let small = Capacity::default().with_clients(10).with_devices(20).with_chains(20).with_sources(5);
+/// assert_eq!((small.clients, small.devices, small.chains, small.sources), (10, 20, 20, 5));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capacity {
