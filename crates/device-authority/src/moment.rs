@@ -1,6 +1,7 @@
 //! The time of a decision: wall-clock time, handed in.
 
 use core::time::Duration;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use oidc_proto::UnixSeconds;
 
@@ -53,6 +54,13 @@ impl Moment {
     }
 }
 
+/// One before the Unix epoch is read as the epoch. `Moment::from(SystemTime::now())` is the wall clock.
+impl From<SystemTime> for Moment {
+    fn from(time: SystemTime) -> Self {
+        Self(time.duration_since(UNIX_EPOCH).unwrap_or_default())
+    }
+}
+
 /// Whole seconds for the wire, rounded up: a client that waits as long as it was told is never early, and a short
 /// life is not announced as zero.
 pub(crate) const fn whole_seconds(time: Duration) -> Duration {
@@ -72,6 +80,13 @@ mod tests {
         assert_eq!(early.since(late), Duration::ZERO);
         assert_eq!(late.after(Duration::MAX).since_epoch(), Duration::MAX);
         assert_eq!(late.after(Duration::MAX).unix_seconds(), UnixSeconds::new(i64::MAX));
+    }
+
+    #[test]
+    fn a_system_time_is_a_moment_and_one_before_1970_is_the_first() {
+        let second = Duration::from_secs(1);
+        assert_eq!(Moment::from(UNIX_EPOCH + second), Moment::new(second));
+        assert_eq!(Moment::from(UNIX_EPOCH - second), Moment::new(Duration::ZERO));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::time::Duration;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Seconds since the Unix epoch, as the service writes `clientIdIssuedAt` and `clientSecretExpiresAt`.
 ///
@@ -47,6 +48,20 @@ impl UnixSeconds {
     }
 }
 
+/// The latest whole second that is not after this time. `UnixSeconds::from(SystemTime::now())` is the wall clock.
+impl From<SystemTime> for UnixSeconds {
+    fn from(time: SystemTime) -> Self {
+        match time.duration_since(UNIX_EPOCH) {
+            Ok(since) => Self(0).saturating_add(since),
+            Err(error) => {
+                let before = error.duration();
+                let begun = u64::from(before.subsec_nanos() > 0);
+                Self(0_i64.saturating_sub_unsigned(before.as_secs().saturating_add(begun)))
+            }
+        }
+    }
+}
+
 impl fmt::Debug for UnixSeconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "UnixSeconds({})", self.0)
@@ -68,6 +83,16 @@ mod tests {
             Duration::from_secs(i64::MAX as u64)
         );
     }
+
+    #[test]
+    fn a_system_time_is_the_second_that_it_lies_in_before_the_epoch_too() {
+        let at = |millis: i64| {
+            let distance = Duration::from_millis(millis.unsigned_abs());
+            UnixSeconds::from(if millis < 0 { UNIX_EPOCH - distance } else { UNIX_EPOCH + distance }).get()
+        };
+        assert_eq!([at(0), at(1_999), at(2_000), at(-1), at(-1_000), at(-1_001)], [0, 1, 2, -1, -1, -2]);
+    }
+
     #[test]
     fn a_time_prints_as_its_seconds() {
         assert_eq!(format!("{:?}", UnixSeconds::new(-7)), "UnixSeconds(-7)");

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -29,14 +30,14 @@ mod parts;
 ///
 /// ```
 /// use core::time::Duration;
+/// use std::time::UNIX_EPOCH;
 /// use device_flow::{Action, DeviceFlow, Policy, SavedFlow, Tick};
 /// use oidc_proto::Endpoint;
 ///
 /// let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
 /// let mut flow = DeviceFlow::new(policy.clone(), None, Tick::ZERO);
 /// # let Action::Send(..) = flow.poll(Tick::ZERO) else { panic!() };
-/// // SystemTime::now().duration_since(UNIX_EPOCH) in a real program
-/// let wall = Duration::from_secs(1_800_000_000);
+/// let wall = UNIX_EPOCH + Duration::from_secs(1_800_000_000); // SystemTime::now() in a real program
 /// let saved = flow.save(Tick::since_origin(Duration::from_secs(7)), wall).expect("it has not ended");
 /// let text = serde_json::to_string(&saved)?;
 ///
@@ -71,9 +72,10 @@ impl DeviceFlow {
     /// The flow, to be stored and to go on later: see [`SavedFlow`], and the warning there. `None` once the flow has
     /// ended.
     ///
-    /// `wall` is the time since the Unix epoch, by the same clock that the process that goes on will ask.
+    /// `wall` is the time of day, by the same clock that the process that goes on will ask. One before 1970 is read as
+    /// the Unix epoch.
     #[must_use]
-    pub fn save(&self, now: Tick, wall: Duration) -> Option<SavedFlow> {
+    pub fn save(&self, now: Tick, wall: SystemTime) -> Option<SavedFlow> {
         let now = self.latest.max(now);
         let state = StateForm::of(&self.state, self.registration.as_ref(), now)?;
         Some(SavedFlow(Form::V1(Box::new(FlowForm {
@@ -83,15 +85,15 @@ impl DeviceFlow {
             in_flight: self.in_flight.is_some(),
             prompts: self.prompts,
             not_before_in: self.not_before.since(now),
-            saved_at: wall,
+            saved_at: since_epoch(wall),
             figures: Figures { polls: self.polls, ran_for: self.running_for(now) },
         }))))
     }
 }
 
 impl SavedFlow {
-    /// The flow, going on at `now` by this process's monotonic clock and `wall` by the clock on the wall (as at
-    /// [`DeviceFlow::save`]). `policy` is what the flow was started with; a new patience or cap is fine.
+    /// The flow, going on at `now` by this process's monotonic clock and `wall` by the time of day, as at
+    /// [`DeviceFlow::save`]. `policy` is what the flow was started with; a new patience or cap is fine.
     ///
     /// The time between counts: waits have become shorter by it, and a code may have died of it. A wall clock that
     /// went backwards is read as no time.
@@ -102,7 +104,7 @@ impl SavedFlow {
     /// # use oidc_proto::Endpoint;
     /// let start_url = "https://d-1234567890.awsapps.com/start";
     /// let policy = |region: &str| Ok::<_, oidc_proto::EndpointError>(Policy::new(Endpoint::for_region(region)?, start_url));
-    /// let wall = Duration::from_secs(1_800_000_000);
+    /// let wall = std::time::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     /// let flow = DeviceFlow::new(policy("eu-west-1")?, None, Tick::ZERO);
     /// let saved = flow.save(Tick::ZERO, wall).ok_or("it has not ended")?;
     /// assert!(saved.clone().resume(policy("eu-west-1")?, Tick::ZERO, wall).is_ok());
@@ -119,14 +121,14 @@ impl SavedFlow {
         self,
         policy: impl Into<Arc<Policy>>,
         now: Tick,
-        wall: Duration,
+        wall: SystemTime,
     ) -> Result<DeviceFlow, ResumeError> {
         let policy = policy.into();
         let Form::V1(saved) = self.0 else { return Err(ResumeError::UnknownVersion) };
         if saved.service != policy.token_url() {
             return Err(ResumeError::OtherService { saved: saved.service });
         }
-        let passed = wall.saturating_sub(saved.saved_at);
+        let passed = since_epoch(wall).saturating_sub(saved.saved_at);
         let mut flow = DeviceFlow::new(policy, None, now);
         flow.origin = saved.origin;
         flow.prompts = saved.prompts;
@@ -142,6 +144,10 @@ impl SavedFlow {
         }
         Ok(flow)
     }
+}
+
+fn since_epoch(wall: SystemTime) -> Duration {
+    wall.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 impl fmt::Debug for SavedFlow {

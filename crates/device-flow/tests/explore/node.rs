@@ -7,7 +7,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use device_flow::{Action, DeviceFlow, Policy, SavedFlow};
 
@@ -98,7 +98,7 @@ fn state_of(saved: &SavedFlow) -> u64 {
 }
 
 fn save(pair: &Pair) -> Option<SavedFlow> {
-    pair.flow.save(tick(pair.now), WALL)
+    pair.flow.save(tick(pair.now), UNIX_EPOCH + WALL)
 }
 
 impl Node {
@@ -125,7 +125,7 @@ impl Node {
     }
 
     fn resume(&self) -> DeviceFlow {
-        self.saved.clone().resume(self.policy.clone(), tick(BEGIN), WALL).unwrap()
+        self.saved.clone().resume(self.policy.clone(), tick(BEGIN), UNIX_EPOCH + WALL).unwrap()
     }
 
     /// The flow and its reference, as they were.
@@ -187,7 +187,7 @@ impl Node {
     /// A flow that was resumed saves what it was resumed from.
     pub(crate) fn check_resuming_changes_nothing(&self) {
         let flow = self.resume();
-        let again = flow.save(tick(BEGIN), WALL).as_ref().map(text_of);
+        let again = flow.save(tick(BEGIN), UNIX_EPOCH + WALL).as_ref().map(text_of);
         assert!(again == Some(text_of(&self.saved)), "resuming is no change");
     }
 

@@ -1,6 +1,6 @@
 //! Saved in one process, resumed in another: time, floor, doubts and registration go on as if nothing had happened.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use device_flow::{
     Action, DeviceFlow, Expiry, Misuse, Operation, Outcome, Policy, Reply, ResumeError, SavedFlow, Tick,
@@ -17,11 +17,11 @@ use crate::scenario::{
 const WALL: Duration = Duration::from_secs(1_800_000_000);
 
 fn saved(scenario: &Scenario) -> Value {
-    serde_json::to_value(scenario.flow.save(scenario.now, WALL).expect("not ended")).unwrap()
+    serde_json::to_value(scenario.flow.save(scenario.now, UNIX_EPOCH + WALL).expect("not ended")).unwrap()
 }
 
 fn resumed(saved: Value, policy: Policy, now: Tick, wall: Duration) -> Result<DeviceFlow, ResumeError> {
-    serde_json::from_value::<SavedFlow>(saved).unwrap().resume(policy, now, wall)
+    serde_json::from_value::<SavedFlow>(saved).unwrap().resume(policy, now, UNIX_EPOCH + wall)
 }
 
 /// The flow goes on in another process after this time.
@@ -59,7 +59,7 @@ fn the_code_dies_when_it_would_have_died() {
     assert_eq!(short.flow.deadline(), Some(short.now + secs(5)));
     short.poll(pending());
     assert_eq!(short.outcome_without_sending(), Outcome::Expired(Expiry::Clock(None)));
-    for away in [secs(595), Duration::MAX - WALL] {
+    for away in [secs(595), secs(u64::from(u32::MAX))] {
         let mut long = restart(&scenario, away);
         assert_eq!(long.outcome(), Outcome::Expired(Expiry::Clock(None)));
     }
@@ -233,7 +233,7 @@ fn every_trouble_is_kept_as_it_was() {
 fn an_ended_flow_is_not_saved() {
     let mut scenario = Scenario::polling(policy(), authorization());
     scenario.flow.cancel();
-    assert!(scenario.flow.save(scenario.now, WALL).is_none());
+    assert!(scenario.flow.save(scenario.now, UNIX_EPOCH + WALL).is_none());
     assert_eq!(scenario.outcome(), Outcome::Cancelled);
 }
 
@@ -267,7 +267,7 @@ fn a_device_code_is_not_sent_to_another_service() {
 fn debug_of_a_saved_flow_shows_neither_secrets_nor_the_user_code() {
     let mut scenario = Scenario::polling(policy(), authorization());
     scenario.poll(pending());
-    let saved = scenario.flow.save(scenario.now, WALL).unwrap();
+    let saved = scenario.flow.save(scenario.now, UNIX_EPOCH + WALL).unwrap();
     assert_eq!(
         format!("{saved:?}"),
         "SavedFlow { service: \"https://oidc.eu-west-1.amazonaws.com/token\", phase: Polling, .. }"
@@ -284,7 +284,7 @@ fn saving_what_was_just_resumed_gives_the_same() {
         let now = Tick::since_origin(secs(9));
         let once = saved(&scenario);
         let flow = resumed(once.clone(), policy(), now, WALL).unwrap();
-        assert_eq!(serde_json::to_value(flow.save(now, WALL)).unwrap(), once);
+        assert_eq!(serde_json::to_value(flow.save(now, UNIX_EPOCH + WALL)).unwrap(), once);
         let (_, ticket) = scenario.next_send();
         scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
     }
@@ -303,7 +303,7 @@ fn values_that_cannot_be_do_not_make_a_flow_that_breaks_the_rules() {
     value["figures"] = json!({"polls": u32::MAX, "ran_for": huge});
     value["prompts"] = json!(u32::MAX);
     let now = Tick::ZERO;
-    let flow = resumed(value, policy(), now, Duration::MAX).unwrap();
+    let flow = resumed(value, policy(), now, secs(u64::from(u32::MAX))).unwrap();
     assert_eq!((flow.interval(), flow.deadline()), (Some(secs(5)), Some(now + secs(600))));
     let mut scenario = Scenario { flow, now, sent: Vec::new(), prompts: Vec::new() };
     assert_eq!(scenario.poll(pending()), secs(0));

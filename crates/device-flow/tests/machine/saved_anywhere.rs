@@ -1,6 +1,6 @@
 //! Whatever a saved flow has been through, and whatever became of its bytes.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use device_flow::{Action, DeviceFlow, Failure, Operation, Reply, SavedFlow, Tick};
 use oidc_proto::FaultCode;
@@ -132,11 +132,11 @@ impl Life {
 
     /// Another process, with another origin of its monotonic time, goes on from here.
     fn restart(self, origin: Duration) -> Self {
-        let Some(saved) = self.flow.save(self.now, self.wall) else { return self };
+        let Some(saved) = self.flow.save(self.now, UNIX_EPOCH + self.wall) else { return self };
         let text = serde_json::to_string(&saved).unwrap();
         let saved: SavedFlow = serde_json::from_str(&text).unwrap();
         let now = Tick::since_origin(origin);
-        let flow = saved.resume(policy(), now, self.wall).unwrap();
+        let flow = saved.resume(policy(), now, UNIX_EPOCH + self.wall).unwrap();
         Self { flow, now, ticket: None, wake: None, ..self }
     }
 }
@@ -174,7 +174,7 @@ proptest! {
         cut in any::<prop::sample::Index>(),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
         polled in 0_usize..4,
-        wall in any::<u64>(),
+        wall in any::<i64>(),
     ) {
         let mut life = Life::new(false);
         let answers = [Answer::Success, Answer::Success, Answer::Failing, Answer::Lost];
@@ -182,7 +182,7 @@ proptest! {
             life.play(Step::Wake);
             life.play(Step::Answer(*answer));
         }
-        let mut bytes = serde_json::to_vec(&life.flow.save(life.now, life.wall)).unwrap();
+        let mut bytes = serde_json::to_vec(&life.flow.save(life.now, UNIX_EPOCH + life.wall)).unwrap();
         for (at, byte) in changes {
             let at = at.index(bytes.len());
             // Half of the changes keep it a number, so that it is read.
@@ -193,7 +193,12 @@ proptest! {
         }
         let Ok(saved) = serde_json::from_slice::<SavedFlow>(&bytes) else { return Ok(()) };
         let mut now = Tick::since_origin(secs(1));
-        let Ok(mut flow) = saved.resume(policy(), now, Duration::from_secs(wall)) else { return Ok(()) };
+        let wall_time = if wall < 0 {
+            UNIX_EPOCH.checked_sub(Duration::from_secs(wall.unsigned_abs()))
+        } else {
+            UNIX_EPOCH.checked_add(Duration::from_secs(wall.unsigned_abs()))
+        };
+        let Ok(mut flow) = saved.resume(policy(), now, wall_time.unwrap_or(UNIX_EPOCH)) else { return Ok(()) };
         for _ in 0..300 {
             match flow.poll(now) {
                 Action::Wait(until) => {
@@ -226,7 +231,7 @@ fn what_is_no_saved_flow_is_an_error() {
     ] {
         match serde_json::from_str::<SavedFlow>(text) {
             Err(error) => assert!(!error.to_string().is_empty()),
-            Ok(saved) => assert!(saved.resume(policy(), Tick::ZERO, BEGIN).is_err(), "{text}"),
+            Ok(saved) => assert!(saved.resume(policy(), Tick::ZERO, UNIX_EPOCH + BEGIN).is_err(), "{text}"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The machine and the reference, side by side: each input goes to both, and what they say must be the same.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use device_flow::transitions::{Input as Kind, OutcomeKind, StateKind};
 use device_flow::{
@@ -346,12 +346,12 @@ impl Pair {
 
     /// The next process begins to count at [`BEGIN`] again.
     fn restart(&mut self, away: Option<u64>) -> bool {
-        let Some(saved) = self.flow.save(tick(self.now), WALL) else { return false };
+        let Some(saved) = self.flow.save(tick(self.now), UNIX_EPOCH + WALL) else { return false };
         let before = state(self.model.step);
         let text = serde_json::to_vec(&saved).unwrap();
         let saved: SavedFlow = serde_json::from_slice(&text).unwrap();
         let wall = away.map_or(WALL - Duration::from_secs(9), |away| WALL + millis(away));
-        self.flow = saved.resume(self.policy.clone(), tick(BEGIN), wall).unwrap();
+        self.flow = saved.resume(self.policy.clone(), tick(BEGIN), UNIX_EPOCH + wall).unwrap();
         self.ticket = None;
         let was_out = self.model.under_way.is_some();
         self.model.see(self.now);

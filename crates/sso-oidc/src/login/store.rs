@@ -1,7 +1,7 @@
 //! The cache around a sign-in: what can be used again, one sign-in at a time, and what is kept.
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use device_flow_ureq::SignedIn;
 use oidc_proto::{Endpoint, Registration, Token, UnixSeconds};
@@ -252,8 +252,7 @@ impl Store {
 
 /// The wall clock.
 fn now() -> UnixSeconds {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixSeconds::new(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+    UnixSeconds::from(SystemTime::now())
 }
 
 /// `7 h 59 min`
