@@ -9,6 +9,23 @@ use oidc_proto::Client;
 use crate::{Approval, Strike};
 
 /// Limits on what a peer can take: bytes, time, connections.
+///
+/// ```
+/// use core::time::Duration;
+/// use sso_oidc_server::{Config, Limits};
+///
+/// let second = Duration::from_secs(1);
+/// let limits = Limits::default()
+///     .with_body_bytes(4096)
+///     .with_head_bytes(8192)
+///     .with_head_timeout(second)
+///     .with_body_timeout(second)
+///     .with_write_timeout(second)
+///     .with_idle_timeout(30 * second)
+///     .with_connections(16)
+///     .with_drain(second);
+/// assert_eq!(Config::default().with_limits(limits).limits.connections, 16);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -110,6 +127,28 @@ impl Limits {
 }
 
 /// What to listen on, who approves, and by which rules.
+///
+/// ```
+/// use core::time::Duration;
+/// use sso_oidc_server::{Approval, Capacity, Client, Config, Policy, Secret, SlowDown, TestServer};
+///
+/// let config = Config::default()
+///     .with_listen("127.0.0.1:0".parse()?)
+///     .with_approval(Approval::AfterPolls(2))
+///     .with_policy(Policy::default().with_region("eu-west-1"))
+///     .with_interval(Duration::from_secs(5))
+///     .with_device_ttl(Duration::from_secs(60))
+///     .with_slow_down(SlowDown::Strict)
+///     .with_capacity(Capacity::default().with_devices(100))
+///     .with_public_url("https://sso.example")
+///     .with_allowed_host("sso.internal")
+///     .with_client(Client::public("my-tool"))
+///     .with_client_for(Client::new("my-service", Secret::from("secret")), ["openid"])
+///     .with_remembered_requests(10);
+/// assert_eq!((config.clients.len(), config.policy.interval.as_secs()), (2, 5));
+/// assert!(TestServer::with(config).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
@@ -247,6 +286,14 @@ impl Config {
     }
 
     /// The same configuration with one more way to misbehave: a [`Strike`], or a [`crate::Fault`] for every request.
+    ///
+    /// ```
+    /// use sso_oidc_server::{Config, Fault, Operation, Strike};
+    /// let config = Config::default()
+    ///     .with_fault(Fault::Drip) // every answer is slow, but for
+    ///     .with_fault(Strike::new(Fault::Html502).at(Operation::CreateToken).once());
+    /// assert_eq!(config.faults.len(), 2);
+    /// ```
     #[must_use]
     pub fn with_fault(mut self, strike: impl Into<Strike>) -> Self {
         self.faults.push(strike.into());

@@ -9,6 +9,32 @@ use crate::RecordedRequest;
 use crate::shared::Shared;
 
 /// A running server, seen from inside its process. Clones are the same server. It outlives the server harmlessly.
+///
+/// ```
+/// use sso_oidc_server::{Client, Config, TestServer};
+///
+/// let server = TestServer::with(Config::default().with_client(Client::public("my-tool")))?;
+/// # use std::io::{Read as _, Write as _};
+/// # let post = |path: &str, form: &str| -> std::io::Result<String> {
+/// #     let (host, length) = (server.endpoint().trim_start_matches("http://"), form.len());
+/// #     let head = format!(
+/// #         "POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n\
+/// #          content-type: application/x-www-form-urlencoded\r\n\r\n"
+/// #     );
+/// #     let mut stream = std::net::TcpStream::connect(host)?;
+/// #     stream.write_all((head + form).as_bytes())?;
+/// #     let mut answer = String::new();
+/// #     stream.read_to_string(&mut answer).map(|_| answer)
+/// # };
+/// post("/oauth/device_authorization", "client_id=my-tool")?; // a device asks
+/// let handle = server.handle();
+/// assert_eq!(handle.pending().len(), 1);
+/// let stats = handle.stats();
+/// assert_eq!((stats.connections, stats.requests, stats.held.devices), (1, 1, 1));
+/// assert_eq!(handle.requests()[0].path, "/oauth/device_authorization");
+/// assert!(handle.endpoint().starts_with("http://127.0.0.1:"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Handle {
     pub(crate) shared: Arc<Shared>,
@@ -32,6 +58,30 @@ impl Handle {
     /// Approves the device that shows this user code, as a person on the page would. The code is read without regard
     /// to case and separators.
     ///
+    /// ```
+    /// use sso_oidc_server::{Client, Config, PersonError, TestServer};
+    ///
+    /// let server = TestServer::with(Config::default().with_client(Client::public("my-tool")))?;
+    /// # use std::io::{Read as _, Write as _};
+    /// # let post = |path: &str, form: &str| -> std::io::Result<String> {
+    /// #     let (host, length) = (server.endpoint().trim_start_matches("http://"), form.len());
+    /// #     let head = format!(
+    /// #         "POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n\
+    /// #          content-type: application/x-www-form-urlencoded\r\n\r\n"
+    /// #     );
+    /// #     let mut stream = std::net::TcpStream::connect(host)?;
+    /// #     stream.write_all((head + form).as_bytes())?;
+    /// #     let mut answer = String::new();
+    /// #     stream.read_to_string(&mut answer).map(|_| answer)
+    /// # };
+    /// post("/oauth/device_authorization", "client_id=my-tool")?; // a device asks
+    /// let handle = server.handle();
+    /// let user_code = handle.pending().pop().ok_or("a device waits")?;
+    /// handle.approve(&user_code.to_lowercase())?;
+    /// assert_eq!(handle.approve(&user_code), Err(PersonError::Decided));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`PersonError`] if no device waits with this code, it has expired, or it has been decided on.
     pub fn approve(&self, user_code: &str) -> Result<(), PersonError> {
@@ -40,6 +90,30 @@ impl Handle {
 
     /// Denies the device that shows this user code: it hears `access_denied`.
     ///
+    /// ```
+    /// use sso_oidc_server::{Client, Config, PersonError, TestServer};
+    ///
+    /// let server = TestServer::with(Config::default().with_client(Client::public("my-tool")))?;
+    /// # use std::io::{Read as _, Write as _};
+    /// # let post = |path: &str, form: &str| -> std::io::Result<String> {
+    /// #     let (host, length) = (server.endpoint().trim_start_matches("http://"), form.len());
+    /// #     let head = format!(
+    /// #         "POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n\
+    /// #          content-type: application/x-www-form-urlencoded\r\n\r\n"
+    /// #     );
+    /// #     let mut stream = std::net::TcpStream::connect(host)?;
+    /// #     stream.write_all((head + form).as_bytes())?;
+    /// #     let mut answer = String::new();
+    /// #     stream.read_to_string(&mut answer).map(|_| answer)
+    /// # };
+    /// post("/oauth/device_authorization", "client_id=my-tool")?; // a device asks
+    /// let handle = server.handle();
+    /// let user_code = handle.pending().pop().ok_or("a device waits")?;
+    /// handle.deny(&user_code)?;
+    /// assert_eq!(handle.approve(&user_code), Err(PersonError::Decided));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Handle::approve`].
     pub fn deny(&self, user_code: &str) -> Result<(), PersonError> {
@@ -47,6 +121,30 @@ impl Handle {
     }
 
     /// Cuts the time of this user code short: the device hears `expired_token`.
+    ///
+    /// ```
+    /// use sso_oidc_server::{Client, Config, PersonError, TestServer};
+    ///
+    /// let server = TestServer::with(Config::default().with_client(Client::public("my-tool")))?;
+    /// # use std::io::{Read as _, Write as _};
+    /// # let post = |path: &str, form: &str| -> std::io::Result<String> {
+    /// #     let (host, length) = (server.endpoint().trim_start_matches("http://"), form.len());
+    /// #     let head = format!(
+    /// #         "POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n\
+    /// #          content-type: application/x-www-form-urlencoded\r\n\r\n"
+    /// #     );
+    /// #     let mut stream = std::net::TcpStream::connect(host)?;
+    /// #     stream.write_all((head + form).as_bytes())?;
+    /// #     let mut answer = String::new();
+    /// #     stream.read_to_string(&mut answer).map(|_| answer)
+    /// # };
+    /// post("/oauth/device_authorization", "client_id=my-tool")?; // a device asks
+    /// let handle = server.handle();
+    /// let user_code = handle.pending().pop().ok_or("a device waits")?;
+    /// handle.expire(&user_code)?;
+    /// assert_eq!(handle.approve(&user_code), Err(PersonError::Expired));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Handle::approve`].
@@ -87,6 +185,13 @@ impl Handle {
 
     /// Ends the misbehaviour that [`crate::Config::with_fault`] asked for: no further request is struck, and a closed
     /// port opens, a moment later.
+    ///
+    /// ```
+    /// use sso_oidc_server::{Config, Fault, TestServer};
+    /// let server = TestServer::with(Config::default().with_fault(Fault::NeverAnswers))?;
+    /// server.handle().relent(); // from here on it is a server like any other
+    /// # Ok::<(), sso_oidc_server::ServeError>(())
+    /// ```
     pub fn relent(&self) {
         self.shared.faults.relent();
     }

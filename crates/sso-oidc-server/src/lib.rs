@@ -18,15 +18,17 @@
 //!
 //! # As a program
 //!
-//! ```no_run
+//! ```
 //! use sso_oidc_server::{Approval, Config, Server};
 //!
-//! # async fn run() -> Result<(), sso_oidc_server::ServeError> {
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! # let until_ctrl_c = async {};
 //! let server = Server::bind(Config::default().with_approval(Approval::AfterPolls(2))).await?;
 //! println!("listening on {}", server.endpoint());
-//! server.serve(std::future::pending()).await;
-//! # Ok(())
-//! # }
+//! server.serve(until_ctrl_c).await;
+//! # Ok::<(), sso_oidc_server::ServeError>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # What it answers
@@ -60,7 +62,6 @@
 //! The page's form is a stable interface. GET `/device?user_code=CODE` sets the cookie `device_csrf` and has a hidden
 //! field `csrf`; POST `/device` as `application/x-www-form-urlencoded` with that cookie and the fields `user_code`,
 //! `csrf` and `action`, which is `approve` or `deny`. 200 says that it is done.
-
 //!
 //! # Misbehaving on purpose
 //!

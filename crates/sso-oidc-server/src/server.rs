@@ -15,6 +15,22 @@ use crate::shared::{Shared, reachable};
 use crate::{Config, Handle, ServeError};
 
 /// A server that listens; [`Server::serve`] makes it answer. Connections that arrive in between wait.
+///
+/// ```
+/// use sso_oidc_server::{Config, Server};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let server = Server::bind(Config::default()).await?;
+/// assert_eq!(server.endpoint(), format!("http://{}", server.local_addr()));
+/// let (handle, (stop, stopped)) = (server.handle(), tokio::sync::oneshot::channel::<()>());
+/// let serving = tokio::spawn(server.serve(async { _ = stopped.await }));
+/// assert_eq!(handle.pending(), [""; 0]);
+/// drop(stop);
+/// serving.await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Server {
     port: Port,
@@ -26,8 +42,23 @@ pub struct Server {
 impl Server {
     /// Listens as the configuration says. Needs a tokio runtime with I/O and time.
     ///
+    /// ```
+    /// use sso_oidc_server::{Config, ServeError, Server};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let first = Server::bind(Config::default()).await?;
+    /// let second = Server::bind(Config::default().with_listen(first.local_addr())).await;
+    /// assert!(matches!(second, Err(ServeError::PortInUse { .. })));
+    /// # Ok::<(), ServeError>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ServeError::PortInUse`], [`ServeError::Listen`], [`ServeError::PublicUrl`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves nothing behind: a port that it has opened is closed.
     pub async fn bind(config: Config) -> Result<Self, ServeError> {
         let wanted = config.listen;
         let listener =
@@ -67,6 +98,19 @@ impl Server {
 
     /// Answers until `shutdown` is ready; then accepts nobody any more, lets requests that are being answered go on
     /// for as long as [`crate::Limits::drain`] says, and returns.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use sso_oidc_server::{Config, Server};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()?.block_on(async {
+    /// let server = Server::bind(Config::default()).await?;
+    /// let an_hour = tokio::time::sleep(Duration::from_secs(3600)); // or Ctrl-C
+    /// server.serve(an_hour).await;
+    /// # Ok::<(), sso_oidc_server::ServeError>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Cancel safety
     /// Dropping the future closes the port and all connections at once.

@@ -16,6 +16,31 @@ const REMEMBERED: usize = 10_000;
 
 /// A server on a free loopback port, on a thread and runtime of its own, that stops when dropped. It can be started,
 /// used and dropped in blocking and in async tests.
+///
+/// ```
+/// use sso_oidc_server::{Client, Config, TestServer};
+///
+/// let server = TestServer::with(Config::default().with_client(Client::public("my-tool")))?;
+/// # use std::io::{Read as _, Write as _};
+/// # let post = |path: &str, form: &str| -> std::io::Result<String> {
+/// #     let (host, length) = (server.endpoint().trim_start_matches("http://"), form.len());
+/// #     let head = format!(
+/// #         "POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n\
+/// #          content-type: application/x-www-form-urlencoded\r\n\r\n"
+/// #     );
+/// #     let mut stream = std::net::TcpStream::connect(host)?;
+/// #     stream.write_all((head + form).as_bytes())?;
+/// #     let mut answer = String::new();
+/// #     stream.read_to_string(&mut answer).map(|_| answer)
+/// # };
+/// post("/oauth/device_authorization", "client_id=my-tool")?; // a device asks
+/// assert_eq!((server.connections(), server.requests().len(), server.pending().len()), (1, 1, 1));
+/// let handle = server.handle();
+/// let user_code = server.pending().remove(0);
+/// std::thread::spawn(move || handle.approve(&user_code)).join().unwrap()?; // a person on another thread
+/// assert_eq!(server.pending().len(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct TestServer {
     handle: Handle,
@@ -27,6 +52,11 @@ pub struct TestServer {
 
 impl TestServer {
     /// Starts a server with the default configuration: a person approves, the interval is 1 s.
+    ///
+    /// ```
+    /// let server = sso_oidc_server::TestServer::start();
+    /// assert!(server.endpoint().starts_with("http://127.0.0.1:"));
+    /// ```
     ///
     /// # Panics
     /// If no server can be started here; a test that has none cannot go on.
@@ -41,6 +71,16 @@ impl TestServer {
 
     /// Starts a server with this configuration, remembering the latest 10,000 requests if the configuration
     /// remembers none.
+    ///
+    /// ```
+    /// use sso_oidc_server::{Config, ServeError, TestServer};
+    /// let server = TestServer::with(Config::default().with_interval(core::time::Duration::from_millis(10)))?;
+    /// assert!(matches!(
+    ///     TestServer::with(Config::default().with_public_url("sso.example")),
+    ///     Err(ServeError::PublicUrl { .. })
+    /// ));
+    /// # Ok::<(), ServeError>(())
+    /// ```
     ///
     /// # Errors
     /// [`ServeError`] if it cannot start.
@@ -83,6 +123,29 @@ impl TestServer {
 
     /// Approves a device; see [`Handle::approve`].
     ///
+    /// ```
+    /// use sso_oidc_server::{Client, Config, PersonError, TestServer};
+    ///
+    /// let server = TestServer::with(Config::default().with_client(Client::public("my-tool")))?;
+    /// # use std::io::{Read as _, Write as _};
+    /// # let post = |path: &str, form: &str| -> std::io::Result<String> {
+    /// #     let (host, length) = (server.endpoint().trim_start_matches("http://"), form.len());
+    /// #     let head = format!(
+    /// #         "POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n\
+    /// #          content-type: application/x-www-form-urlencoded\r\n\r\n"
+    /// #     );
+    /// #     let mut stream = std::net::TcpStream::connect(host)?;
+    /// #     stream.write_all((head + form).as_bytes())?;
+    /// #     let mut answer = String::new();
+    /// #     stream.read_to_string(&mut answer).map(|_| answer)
+    /// # };
+    /// post("/oauth/device_authorization", "client_id=my-tool")?; // a device asks
+    /// let user_code = server.pending().remove(0);
+    /// server.approve(&user_code)?;
+    /// assert_eq!(server.approve("BBBB-BBBB"), Err(PersonError::Unknown));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As there.
     pub fn approve(&self, user_code: &str) -> Result<(), PersonError> {
@@ -91,6 +154,29 @@ impl TestServer {
 
     /// Denies a device; see [`Handle::deny`].
     ///
+    /// ```
+    /// use sso_oidc_server::{Client, Config, PersonError, TestServer};
+    ///
+    /// let server = TestServer::with(Config::default().with_client(Client::public("my-tool")))?;
+    /// # use std::io::{Read as _, Write as _};
+    /// # let post = |path: &str, form: &str| -> std::io::Result<String> {
+    /// #     let (host, length) = (server.endpoint().trim_start_matches("http://"), form.len());
+    /// #     let head = format!(
+    /// #         "POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n\
+    /// #          content-type: application/x-www-form-urlencoded\r\n\r\n"
+    /// #     );
+    /// #     let mut stream = std::net::TcpStream::connect(host)?;
+    /// #     stream.write_all((head + form).as_bytes())?;
+    /// #     let mut answer = String::new();
+    /// #     stream.read_to_string(&mut answer).map(|_| answer)
+    /// # };
+    /// post("/oauth/device_authorization", "client_id=my-tool")?; // a device asks
+    /// let user_code = server.pending().remove(0);
+    /// server.deny(&user_code)?;
+    /// assert_eq!(server.approve(&user_code), Err(PersonError::Decided));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As there.
     pub fn deny(&self, user_code: &str) -> Result<(), PersonError> {
@@ -98,6 +184,29 @@ impl TestServer {
     }
 
     /// Lets a device's code expire now; see [`Handle::expire`].
+    ///
+    /// ```
+    /// use sso_oidc_server::{Client, Config, PersonError, TestServer};
+    ///
+    /// let server = TestServer::with(Config::default().with_client(Client::public("my-tool")))?;
+    /// # use std::io::{Read as _, Write as _};
+    /// # let post = |path: &str, form: &str| -> std::io::Result<String> {
+    /// #     let (host, length) = (server.endpoint().trim_start_matches("http://"), form.len());
+    /// #     let head = format!(
+    /// #         "POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n\
+    /// #          content-type: application/x-www-form-urlencoded\r\n\r\n"
+    /// #     );
+    /// #     let mut stream = std::net::TcpStream::connect(host)?;
+    /// #     stream.write_all((head + form).as_bytes())?;
+    /// #     let mut answer = String::new();
+    /// #     stream.read_to_string(&mut answer).map(|_| answer)
+    /// # };
+    /// post("/oauth/device_authorization", "client_id=my-tool")?; // a device asks
+    /// let user_code = server.pending().remove(0);
+    /// server.expire(&user_code)?;
+    /// assert_eq!(server.approve(&user_code), Err(PersonError::Expired));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As there.
@@ -112,6 +221,17 @@ impl TestServer {
     }
 
     /// Ends the misbehaviour that [`Config::with_fault`] asked for, and waits until a closed port is open again.
+    ///
+    /// ```
+    /// use sso_oidc_server::{Config, Fault, TestServer};
+    /// use std::net::TcpStream;
+    /// let server = TestServer::with(Config::default().with_fault(Fault::Refuse))?;
+    /// let address = server.endpoint().trim_start_matches("http://");
+    /// assert!(TcpStream::connect(address).is_err());
+    /// server.relent();
+    /// assert!(TcpStream::connect(address).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn relent(&self) {
         self.handle.relent();
         let began = Instant::now();

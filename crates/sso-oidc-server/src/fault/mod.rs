@@ -28,6 +28,15 @@ macro_rules! faults {
         ///
         /// A fault acts on the bytes of a connection, below HTTP where it must. Some strike after the server has done
         /// what was asked ([`Fault::commits`]): the answer exists, and is spoiled on its way.
+        ///
+        /// ```
+        /// use sso_oidc_server::Fault;
+        /// let fault: Fault = "reset-answer".parse()?;
+        /// assert_eq!((fault, fault.name()), (Fault::ResetAnswer, "reset-answer"));
+        /// assert_eq!(fault.about(), "the connection is reset in the middle of the answer");
+        /// assert!(fault.commits() && fault.has_position() && !fault.redirects());
+        /// # Ok::<(), sso_oidc_server::FaultError>(())
+        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Fault {

@@ -69,6 +69,11 @@ impl Strike {
     }
 
     /// The fault.
+    ///
+    /// ```
+    /// use sso_oidc_server::{Fault, Strike};
+    /// assert_eq!(Strike::new(Fault::Stall).once().fault(), Fault::Stall);
+    /// ```
     #[must_use]
     pub const fn fault(&self) -> Fault {
         self.fault
