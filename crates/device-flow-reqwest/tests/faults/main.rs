@@ -10,12 +10,31 @@ mod ledger;
 #[path = "../../../device-flow-ureq/tests/faults/table.rs"]
 mod table;
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use device_flow_reqwest::{Clock, Endpoint, HttpClient, Outcome, Tick};
+use device_flow_reqwest::{Clock, Endpoint, HttpClient, Tick, hardened};
+use oidc_proto::Dialect;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
-use crate::case::Target;
+use crate::case::{End, Setting, Target};
 use crate::ledger::{Ledger, Watch};
+use crate::table::Client;
+
+static OURS: Client = Client { name: "ours", follows_redirects: false };
+static HARDENED: Client = Client { name: "a hardened client", follows_redirects: false };
+static PLAIN: Client = Client { name: "a plain client", follows_redirects: true };
+
+/// The settings in which every fault is met.
+const SETTINGS: &[Setting] = &[
+    Setting { dialect: Dialect::Aws, client: &OURS },
+    Setting { dialect: Dialect::OAuth, client: &OURS },
+    Setting { dialect: Dialect::Aws, client: &HARDENED },
+    Setting { dialect: Dialect::Aws, client: &PLAIN },
+    Setting { dialect: Dialect::OAuth, client: &PLAIN },
+];
 
 impl Clock for &Ledger {
     fn now(&self) -> Tick {
@@ -30,16 +49,40 @@ impl Clock for &Ledger {
 }
 
 /// A whole sign-in at virtual time.
-fn sign_in(target: &Target, ledger: &Ledger, watch: Watch<'_>) -> Result<(), Outcome> {
-    let mut builder = HttpClient::builder(Endpoint::custom(&target.endpoint).unwrap())
-        .connect_timeout(target.request_timeout)
-        .request_timeout(target.request_timeout);
-    if let Some(bundle) = &target.ca_bundle {
-        builder = builder.ca_bundle(bundle);
-    }
-    let client = builder.build().unwrap();
+fn sign_in(target: &Target, ledger: &Ledger, watch: Watch<'_>) -> Result<(), End> {
+    let client = client(target);
     let policy = client.policy("https://d-1234567890.awsapps.com/start").with_client_name("fault matrix");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let result = runtime.block_on(client.login(policy).clock(ledger).run_with(watch));
-    result.map(|signed_in| assert!(!signed_in.token.access_token.is_empty())).map_err(|end| end.outcome)
+    let signed_in = runtime.block_on(client.login(policy).clock(ledger).run_with(watch))?;
+    assert!(!signed_in.token.access_token.is_empty());
+    Ok(())
+}
+
+fn client(target: &Target) -> HttpClient {
+    let builder = HttpClient::builder(Endpoint::custom(&target.endpoint).unwrap())
+        .dialect(target.setting.dialect)
+        .connect_timeout(target.request_timeout)
+        .request_timeout(target.request_timeout);
+    let bundle = target.ca_bundle.as_deref();
+    match (target.setting.client.name, bundle) {
+        (name, _) if name == HARDENED.name => builder.hardened_client(&hardened(settings(bundle)).unwrap()),
+        (name, _) if name == PLAIN.name => builder.client(settings(bundle).build().unwrap()),
+        (_, Some(bundle)) => builder.ca_bundle(bundle),
+        _ => builder,
+    }
+    .build()
+    .unwrap()
+}
+
+/// reqwest's defaults, but for whom it trusts. (Of itself it would load the system's certificates for each client.)
+fn settings(ca_bundle: Option<&Path>) -> reqwest::ClientBuilder {
+    let mut roots = rustls::RootCertStore::empty();
+    if let Some(bundle) = ca_bundle {
+        let certificates = CertificateDer::pem_file_iter(bundle).unwrap().map(Result::unwrap);
+        roots.add_parsable_certificates(certificates);
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = builder.unwrap().with_root_certificates(roots).with_no_client_auth();
+    reqwest::Client::builder().tls_backend_preconfigured(config)
 }

@@ -6,12 +6,31 @@ mod ledger;
 mod page;
 mod table;
 
+use std::path::Path;
 use std::time::Duration;
 
-use device_flow_ureq::{Cancel, Clock, Endpoint, HttpClient, Outcome, Tick};
+use device_flow_ureq::{Cancel, Clock, Endpoint, HttpClient, Tick, ureq};
+use oidc_proto::Dialect;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
-use crate::case::Target;
+use crate::case::{End, Setting, Target};
 use crate::ledger::{Ledger, Watch};
+use crate::table::Client;
+
+static OURS: Client = Client { name: "ours", follows_redirects: false };
+/// Each request is sent from a thread of its own.
+static CANCELLABLE: Client = Client { name: "ours, to be cancelled", follows_redirects: false };
+/// Follows redirects and makes errors of statuses, where nobody tells it not to.
+static AGENT: Client = Client { name: "an agent", follows_redirects: false };
+
+/// The settings in which every fault is met.
+const SETTINGS: &[Setting] = &[
+    Setting { dialect: Dialect::Aws, client: &OURS },
+    Setting { dialect: Dialect::OAuth, client: &OURS },
+    Setting { dialect: Dialect::Aws, client: &CANCELLABLE },
+    Setting { dialect: Dialect::Aws, client: &AGENT },
+    Setting { dialect: Dialect::OAuth, client: &AGENT },
+];
 
 impl Clock for &Ledger {
     fn now(&self) -> Tick {
@@ -24,15 +43,44 @@ impl Clock for &Ledger {
 }
 
 /// A whole sign-in at virtual time.
-fn sign_in(target: &Target, ledger: &Ledger, watch: Watch<'_>) -> Result<(), Outcome> {
+fn sign_in(target: &Target, ledger: &Ledger, watch: Watch<'_>) -> Result<(), End> {
+    let client = client(target);
+    let policy = client.policy("https://d-1234567890.awsapps.com/start").with_client_name("fault matrix");
+    let mut login = client.login(policy).clock(ledger);
+    if target.setting.client.name == CANCELLABLE.name {
+        login = login.cancelled_by(&Cancel::new());
+    }
+    let signed_in = login.run_with(watch)?;
+    assert!(!signed_in.token.access_token.is_empty());
+    Ok(())
+}
+
+fn client(target: &Target) -> HttpClient {
     let mut builder = HttpClient::builder(Endpoint::custom(&target.endpoint).unwrap())
+        .dialect(target.setting.dialect)
         .connect_timeout(target.request_timeout)
         .request_timeout(target.request_timeout);
-    if let Some(bundle) = &target.ca_bundle {
+    if target.setting.client.name == AGENT.name {
+        builder = builder.agent(agent(target.ca_bundle.as_deref()));
+    } else if let Some(bundle) = &target.ca_bundle {
         builder = builder.ca_bundle(bundle);
     }
-    let client = builder.build().unwrap();
-    let policy = client.policy("https://d-1234567890.awsapps.com/start").with_client_name("fault matrix");
-    let result = client.login(policy).clock(ledger).run_with(watch);
-    result.map(|signed_in| assert!(!signed_in.token.access_token.is_empty())).map_err(|end| end.outcome)
+    builder.build().unwrap()
+}
+
+/// An agent with ureq's defaults, but for whom it trusts.
+fn agent(ca_bundle: Option<&Path>) -> ureq::Agent {
+    let Some(bundle) = ca_bundle else { return ureq::Agent::new_with_defaults() };
+    let pem = std::fs::read(bundle).unwrap();
+    let roots: Vec<_> = parse_pem(&pem)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    let tls = TlsConfig::builder()
+        .unversioned_rustls_crypto_provider(rustls::crypto::ring::default_provider().into())
+        .root_certs(RootCerts::from(roots))
+        .build();
+    ureq::Agent::config_builder().tls_config(tls).build().into()
 }

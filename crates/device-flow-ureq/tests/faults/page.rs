@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::front::Certificate;
-use crate::table::{Ending, Row, TABLE, Wrong};
+use crate::table::{Ending, Endings, LED_ASTRAY, Row, TABLE, Wrong};
 
 /// Writes the page instead of comparing it.
 const UPDATE: &str = "UPDATE_FAULTS";
@@ -13,8 +13,9 @@ const INTRODUCTION: &str = "\
 # What becomes of a sign-in when something is wrong
 
 Made from `crates/device-flow-ureq/tests/faults/table.rs`, which is also where the tests of both adapters come from: each
-cell below is a sign-in over real sockets, once with the blocking adapter and once with the async one, and the outcome is
-the same. `UPDATE_FAULTS=1 cargo test -p device-flow-ureq --test faults` writes the page.
+cell below is a sign-in over real sockets, to AWS and to a provider of the OAuth dialect (RFC 8628), with the blocking adapter and
+with the async one, through a client of theirs and through one that the program brought along, and the outcome is the same but
+for what is [listed apart](#what-differs). `UPDATE_FAULTS=1 cargo test -p device-flow-ureq --test faults` writes the page.
 
 | word | what it means |
 |---|---|
@@ -23,6 +24,7 @@ the same. `UPDATE_FAULTS=1 cargo test -p device-flow-ureq --test faults` writes 
 | either | signed in; whether a request has to be sent again is a race between two machines |
 | grant lost | `GrantLost`: the service granted the token, and the answer did not arrive; the person has to start again |
 | unreachable | `Unreachable`: no verdict until the patience (before the code) or the code's life was over |
+| given up | `Cancelled`, with the reason: the HTTP client turned out not to be safe, and nothing more was sent |
 
 Every cell is also held to this: no redirect is followed, and the other host is never connected to; no request is sent
 before the last one was answered or given up, none twice, none before its time (the interval, `Retry-After`) and none
@@ -30,20 +32,62 @@ after the code's life; the processor is idle while an answer is waited for; noth
 
 The faults are those of `sso-oidc serve --fault`, and of `TestServer` in `sso-oidc-server`. *Struck once*: the first request
 of the operation. *A poll*: one that finds the person undecided. *The grant*: the poll that would bring the token.
+Register is RegisterClient or RFC 7591 registration, authorize StartDeviceAuthorization or RFC 8628 §3.1, a poll CreateToken or
+RFC 8628 §3.4.
 
-| fault | what happens | once: register | once: authorize | once: a poll | once: the grant | always: register | always: authorize | always: poll |
-|---|---|---|---|---|---|---|---|---|
+";
+
+/// The columns of endings.
+const COLUMNS: &str = "once: register | once: authorize | once: a poll | once: the grant | always: register | \
+                       always: authorize | always: poll |\n";
+
+const DIFFERENCES: &str = "
+## What differs
+
+**In the OAuth dialect** these end differently. AWS names a fault in a header, so that the head of a refusal is enough; all that
+OAuth has to say is in the body.
+
+";
+
+const ASTRAY: &str = "
+**Through a `reqwest::Client` that follows redirects**, and that was not made by `hardened`, every redirect ends like this: that
+the client followed it can only be seen when it has happened. (A `ureq::Agent` is kept from it, request by request.)
+
 ";
 
 fn page() -> String {
     let mut page = INTRODUCTION.to_owned();
+    header(&mut page, "| fault | what happens | ");
     for row in TABLE {
         let (name, about) = described(row);
-        let endings = row.once.iter().chain(&row.always).map(|ending| word(*ending));
-        let cells = endings.collect::<Vec<_>>().join(" | ");
-        writeln!(page, "| `{name}` | {about} | {cells} |").unwrap();
+        writeln!(page, "| `{name}` | {about} | {} |", cells(row.endings.aws)).unwrap();
+    }
+    page.push_str(DIFFERENCES);
+    header(&mut page, "| fault | ");
+    for row in TABLE.iter().filter(|row| row.endings.aws != row.endings.oauth) {
+        let (name, _) = described(row);
+        writeln!(page, "| `{name}` | {} |", cells(row.endings.oauth)).unwrap();
+    }
+    page.push_str(ASTRAY);
+    header(&mut page, "| fault | ");
+    for row in TABLE.iter().filter(|row| row.wrong.redirects()) {
+        let (name, _) = described(row);
+        writeln!(page, "| `{name}` | {} |", cells(LED_ASTRAY)).unwrap();
     }
     page
+}
+
+/// The head of a table whose last columns are endings.
+fn header(page: &mut String, first: &str) {
+    let columns = first.matches('|').count() - 1 + COLUMNS.matches('|').count();
+    page.push_str(first);
+    page.push_str(COLUMNS);
+    writeln!(page, "|{}", "---|".repeat(columns)).unwrap();
+}
+
+fn cells(endings: Endings) -> String {
+    let words: Vec<_> = endings.once.into_iter().chain(endings.always).map(word).collect();
+    words.join(" | ")
 }
 
 fn described(row: &Row) -> (String, &'static str) {
@@ -72,6 +116,7 @@ const fn word(ending: Ending) -> &'static str {
         Ending::SignedIn => "either",
         Ending::GrantLost => "grant lost",
         Ending::Unreachable => "unreachable",
+        Ending::GivenUp => "given up",
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Compiled into the tests of both adapters, so that the outcomes are the same.
 
+use oidc_proto::Dialect;
 use sso_oidc_server::{Fault, Strike};
 
 use crate::front::Certificate;
@@ -19,6 +20,8 @@ pub(crate) enum Ending {
     GrantLost,
     /// Without a verdict, when patience or the code's life is over.
     Unreachable,
+    /// Given up by the driver, because the HTTP client went elsewhere by itself.
+    GivenUp,
 }
 
 /// What is wrong.
@@ -32,9 +35,9 @@ pub(crate) enum Wrong {
     Certificate(Certificate),
 }
 
-/// A fault, and what comes of it.
-pub(crate) struct Row {
-    pub(crate) wrong: Wrong,
+/// How sign-ins end that meet a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Endings {
     /// If it strikes once: RegisterClient, StartDeviceAuthorization, a poll that finds the person undecided, the poll that
     /// is granted.
     pub(crate) once: [Ending; 4],
@@ -42,26 +45,81 @@ pub(crate) struct Row {
     pub(crate) always: [Ending; 3],
 }
 
-use Ending::{GrantLost, Retried, SignedIn, Unharmed, Unreachable};
+/// How sign-ins end in each dialect.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Both {
+    pub(crate) aws: Endings,
+    pub(crate) oauth: Endings,
+}
+
+/// An HTTP client that carries the requests.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) name: &'static str,
+    /// Whether it follows redirects, and cannot be kept from it.
+    pub(crate) follows_redirects: bool,
+}
+
+/// A fault, and what comes of it.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) wrong: Wrong,
+    pub(crate) endings: Both,
+}
+
+impl Wrong {
+    /// Whether it sends the client elsewhere.
+    pub(crate) fn redirects(self) -> bool {
+        matches!(self, Self::Server(strike) | Self::OverTls(strike) if strike.fault().redirects())
+    }
+}
+
+impl Row {
+    /// How sign-ins end in this dialect through this client.
+    pub(crate) fn endings(&self, dialect: Dialect, client: &Client) -> Endings {
+        if client.follows_redirects && self.wrong.redirects() {
+            return LED_ASTRAY;
+        }
+        match dialect {
+            Dialect::OAuth => self.endings.oauth,
+            _ => self.endings.aws,
+        }
+    }
+}
+
+use Ending::{GivenUp, GrantLost, Retried, SignedIn, Unharmed, Unreachable};
+
+/// The same in both dialects.
+const fn alike(once: [Ending; 4], always: [Ending; 3]) -> Both {
+    let endings = Endings { once, always };
+    Both { aws: endings, oauth: endings }
+}
 
 /// It does no harm, however often.
-const HARMLESS: ([Ending; 4], [Ending; 3]) = ([Unharmed; 4], [Unharmed; 3]);
+const HARMLESS: Both = alike([Unharmed; 4], [Unharmed; 3]);
 /// The service does not see the request, so nothing is lost but time.
-const UNSEEN: ([Ending; 4], [Ending; 3]) = ([Retried; 4], [Unreachable; 3]);
+const UNSEEN: Both = alike([Retried; 4], [Unreachable; 3]);
 /// The service does what was asked, and what it says does not arrive. What is granted is granted once.
-const UNHEARD: ([Ending; 4], [Ending; 3]) = ([Retried, Retried, Retried, GrantLost], [Unreachable; 3]);
-/// The same, but the head of the answer arrives, and of a refusal that is enough: it names the fault. A token is in the body
-/// alone.
-const HALF_HEARD: ([Ending; 4], [Ending; 3]) =
-    ([Retried, Retried, Unharmed, GrantLost], [Unreachable, Unreachable, GrantLost]);
+const UNHEARD: Both = alike([Retried, Retried, Retried, GrantLost], [Unreachable; 3]);
+/// The same, but the head of the answer arrives, and of AWS's refusals that is enough: it names the fault. A token is in the
+/// body alone, and so is all that OAuth has to say.
+const HALF_HEARD: Both = Both {
+    aws: Endings {
+        once: [Retried, Retried, Unharmed, GrantLost],
+        always: [Unreachable, Unreachable, GrantLost],
+    },
+    oauth: UNHEARD.oauth,
+};
 /// The next request may find a connection that is dead.
-const RACE: ([Ending; 4], [Ending; 3]) = ([SignedIn; 4], [SignedIn; 3]);
+const RACE: Both = alike([SignedIn; 4], [SignedIn; 3]);
+/// The client goes where it is sent. That is noticed when it has happened, and nothing more is sent.
+pub(crate) const LED_ASTRAY: Endings = Endings { once: [GivenUp; 4], always: [GivenUp; 3] };
 
 /// Declares the rows once, and a test for each.
 macro_rules! rows {
     ($($test:ident $wrong:expr, $endings:ident;)*) => {
         /// Every row.
-        pub(crate) const TABLE: &[Row] = &[$(Row { wrong: $wrong, once: $endings.0, always: $endings.1 },)*];
+        pub(crate) const TABLE: &[Row] = &[$(Row { wrong: $wrong, endings: $endings },)*];
 
         mod every_sign_in_ends_as_the_table_says {
             use super::*;
@@ -69,7 +127,7 @@ macro_rules! rows {
             $(
                 #[test]
                 fn $test() {
-                    crate::case::check(&Row { wrong: $wrong, once: $endings.0, always: $endings.1 });
+                    crate::case::check(&Row { wrong: $wrong, endings: $endings });
                 }
             )*
         }
