@@ -55,8 +55,9 @@ impl MetadataSearch {
     /// Takes the whole answer of the latest address.
     pub fn on_response<B: AsRef<[u8]>>(&mut self, response: &Response<B>) {
         self.result = Metadata::decode(&self.issuer, response);
-        // Only an address that has nothing sends us on to the next one.
-        if !matches!(self.result, Err(MetadataError::Status(_))) {
+        // Only an address that has nothing sends us on to the next one. A web application's page, which some servers have
+        // for every path that they do not know, is nothing.
+        if !matches!(self.result, Err(MetadataError::Status(_) | MetadataError::NotJson)) {
             self.addresses.clear();
         }
     }
@@ -107,8 +108,19 @@ mod tests {
         let (asked, found) = answers(&[200], r#"{"issuer":"https://evil.example"}"#);
         assert_eq!(asked, ["/.well-known/openid-configuration"]);
         assert!(matches!(found, Err(MetadataError::Issuer { .. })));
-        let (asked, found) = answers(&[200], "no JSON");
-        assert_eq!((asked.len(), found), (1, Err(MetadataError::NotJson)));
+    }
+
+    #[test]
+    fn a_page_for_every_path_is_no_document() {
+        let mut search = MetadataSearch::of("https://id.example").unwrap();
+        for body in ["<!doctype html>", r#"{"issuer":"https://id.example"}"#] {
+            assert!(search.next_address().is_some());
+            search.on_response(&Response::new(body));
+        }
+        assert!(search.next_address().is_none());
+        assert_eq!(search.finish().unwrap().issuer, "https://id.example");
+        let (asked, found) = answers(&[200, 200], "<!doctype html>");
+        assert_eq!((asked.len(), found), (2, Err(MetadataError::NotJson)));
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub enum MetadataError {
     /// No success status: there is no metadata at this address. Try the next one.
     #[error("there is no metadata (HTTP {0})")]
     Status(u16),
-    /// Not a JSON object.
+    /// Not a JSON object, for example a web application's page for every path. Try the next address.
     #[error("the metadata is not a JSON object")]
     NotJson,
     /// The document is about another issuer (RFC 8414 §3.3: it must not be used).
@@ -177,7 +177,7 @@ impl Metadata {
     /// ```
     ///
     /// # Errors
-    /// [`MetadataError`]; on [`MetadataError::Status`] try the next address.
+    /// [`MetadataError`]; on [`MetadataError::Status`] and [`MetadataError::NotJson`] try the next address.
     pub fn decode<B: AsRef<[u8]>>(issuer: &str, response: &Response<B>) -> Result<Self, MetadataError> {
         if !response.status().is_success() {
             return Err(MetadataError::Status(response.status().as_u16()));
