@@ -95,6 +95,29 @@ impl UserPrompt {
             replaces_earlier,
         }
     }
+
+    /// The address to open in a browser: the complete one if there is one, or else the plain one.
+    ///
+    /// `None` if it is not a web page's address (`http` or `https`, in characters that a URL may have). Open nothing then,
+    /// and never the fields themselves: they are the service's text, and what opens a URL also opens files and programs.
+    ///
+    /// ```
+    /// # use device_flow::UserPrompt;
+    /// fn on_prompt(prompt: &UserPrompt, open_in_browser: impl Fn(&str)) {
+    ///     eprintln!("{prompt}"); // the person must see the code also where a browser opens (RFC 8628 §3.3.1)
+    ///     if let Some(url) = prompt.browser_url() {
+    ///         open_in_browser(url);
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn browser_url(&self) -> Option<&str> {
+        let url = self.verification_uri_complete.as_deref().unwrap_or(&self.verification_uri);
+        let (scheme, rest) = url.split_once("://")?;
+        let is_web = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
+        let is_printable = url.bytes().all(|byte| byte.is_ascii_graphic());
+        (is_web && is_printable && !rest.is_empty()).then_some(url)
+    }
 }
 
 impl fmt::Debug for UserPrompt {

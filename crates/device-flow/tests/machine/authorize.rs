@@ -127,6 +127,33 @@ fn a_prompt_with_escape_sequences_prints_without_them() {
 }
 
 #[test]
+fn only_a_web_pages_address_is_for_a_browser() {
+    let url = |plain: &str, complete: Option<&str>| {
+        let mut codes = authorization();
+        codes.verification_uri = plain.to_owned();
+        codes.verification_uri_complete = complete.map(str::to_owned);
+        let scenario = Scenario::polling(policy(), codes);
+        scenario.flow.prompt().unwrap().browser_url().map(str::to_owned)
+    };
+    let plain = "https://device.example/";
+    assert_eq!(url(plain, None).as_deref(), Some(plain));
+    assert_eq!(url(plain, Some("HTTP://127.0.0.1/?code=A-B")).as_deref(), Some("HTTP://127.0.0.1/?code=A-B"));
+    for hostile in [
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "--version",
+        "https://",
+        "https://a.example/ --flag",
+        "https://a.example/\u{1b}]8;;",
+        "https://a.example/é",
+        "",
+    ] {
+        assert_eq!(url(plain, Some(hostile)), None, "{hostile:?}");
+        assert_eq!(url(hostile, None), None, "{hostile:?}");
+    }
+}
+
+#[test]
 fn a_lost_answer_here_is_just_asked_again() {
     let mut scenario = Scenario::new(policy());
     scenario.answer(Operation::RegisterClient, unknown());

@@ -123,8 +123,7 @@ impl Observer for Presenter {
 
     fn prompt(&mut self, prompt: &UserPrompt) {
         self.status.clear();
-        let url = prompt.verification_uri_complete.as_deref().unwrap_or(&prompt.verification_uri);
-        let opened = self.browser.open(url);
+        let opened = self.browser.open(prompt.browser_url());
         let text = self.text(prompt, opened.err().as_deref());
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
