@@ -1,6 +1,6 @@
 //! The project's tasks: `cargo xtask help` lists them.
 //!
-//! Plain `std` and three small crates, because everyone who types `cargo xtask test` on a new machine waits for this
+//! Plain `std` and a few small crates, because everyone who types `cargo xtask test` on a new machine waits for this
 //! crate to compile first.
 
 mod bench;
@@ -8,6 +8,7 @@ mod callgrind;
 mod clock_ban;
 mod demo;
 mod deny;
+mod documented;
 mod examples;
 mod explore;
 mod footprint;
@@ -17,6 +18,7 @@ mod interop;
 mod many;
 mod peers;
 mod public_api;
+mod rustdoc;
 mod server;
 mod serving;
 mod shell;
@@ -53,6 +55,12 @@ pub(crate) const TASKS: &[Task] = &[
         flags: "[--bless]",
         about: "the libraries' public items are as committed; --bless commits to those of now",
         run: public_api::task,
+    },
+    Task {
+        name: "documented",
+        flags: "",
+        about: "every public function of the libraries says how it fails and has an example that runs",
+        run: documented::task,
     },
     Task {
         name: "deny",

@@ -1,0 +1,122 @@
+//! rustdoc's description of every library in the workspace, as JSON.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::shell::Run;
+use crate::workspace;
+
+/// The version of rustdoc's JSON that the `public-api` and `rustdoc-types` crates in use read. rustdoc changes it every
+/// few releases.
+const FORMAT: u32 = 57;
+/// The toolchain that writes it, for whoever has another one.
+const TOOLCHAIN: &str = "1.95";
+
+/// One library and its description, with all its features.
+pub(crate) struct Described {
+    pub(crate) name: String,
+    /// Where its manifest is.
+    pub(crate) dir: PathBuf,
+    /// In the format that we read.
+    pub(crate) json: PathBuf,
+}
+
+/// Every library of the workspace.
+///
+/// # Errors
+///
+/// [`OtherFormat`] if this toolchain's rustdoc cannot be read; otherwise the documentation does not build.
+pub(crate) fn libraries() -> Result<Vec<Described>> {
+    let doc = Run::cargo().args(["doc", "--quiet", "--workspace", "--lib", "--no-deps", "--all-features"]);
+    doc.env("RUSTDOC", wrapper()).go()?;
+    let docs = workspace::target_dir()?.join("doc");
+    let mut libraries = Vec::new();
+    for package in workspace::metadata()?.workspace_packages() {
+        let Some(target) = package.targets.iter().find(|target| target.is_lib()) else { continue };
+        let json = docs.join(format!("{}.json", target.name.replace('-', "_")));
+        let crate_dir = package.manifest_path.parent().context("a manifest lies in a directory")?;
+        check_format(&json)?;
+        libraries.push(Described { name: package.name.to_string(), dir: crate_dir.into(), json });
+    }
+    ensure!(!libraries.is_empty(), "the workspace has no library");
+    Ok(libraries)
+}
+
+/// The result of a step that reads these descriptions. With a toolchain whose rustdoc cannot be read there is nothing to
+/// check: that fails in CI, whose toolchain we choose, and is said aloud elsewhere.
+///
+/// # Errors
+///
+/// The step's own, but for that one.
+pub(crate) fn or_not_checked(result: Result<()>) -> Result<()> {
+    match result {
+        Err(error) if error.is::<OtherFormat>() && std::env::var_os("CI").is_none() => {
+            println!("   NOT CHECKED: {error:#}");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+/// A rustdoc that writes JSON.
+pub(crate) fn wrapper() -> PathBuf {
+    workspace::root().join("xtask/rustdoc-json")
+}
+
+/// rustdoc writes another format than we read.
+#[derive(Debug)]
+pub(crate) struct OtherFormat(u32);
+
+impl std::fmt::Display for OtherFormat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "this toolchain's rustdoc writes its JSON in format {}, and format {FORMAT} is what is read here: \
+             `cargo +{TOOLCHAIN} xtask …`, or other versions of the `public-api` and `rustdoc-types` crates",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for OtherFormat {}
+
+pub(crate) fn check_format(json: &Path) -> Result<()> {
+    let text = fs::read_to_string(json).with_context(|| json.display().to_string())?;
+    match format_of(&text) {
+        Some(FORMAT) => Ok(()),
+        Some(other) => Err(OtherFormat(other).into()),
+        None => bail!("{} says no format", json.display()),
+    }
+}
+
+/// rustdoc writes the format last.
+fn format_of(json: &str) -> Option<u32> {
+    let (_, format) = json.rsplit_once("\"format_version\":")?;
+    format.trim_end().trim_end_matches('}').parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_format_is_read_from_the_end() {
+        assert_eq!(format_of("{\"docs\":\"\\\"format_version\\\":1\",\"format_version\":57}"), Some(57));
+        assert_eq!(format_of("{}"), None);
+    }
+
+    #[test]
+    fn another_format_is_an_error_that_names_both() {
+        let file = std::env::temp_dir().join(format!("rustdoc-{}.json", std::process::id()));
+        fs::write(&file, "{\"format_version\":3}").unwrap();
+        let error = check_format(&file).unwrap_err();
+        fs::remove_file(&file).unwrap();
+        assert!(error.is::<OtherFormat>(), "{error:#}");
+        assert!(
+            error.to_string().contains("format 3,") && error.to_string().contains("format 57"),
+            "{error}"
+        );
+    }
+}
