@@ -30,6 +30,14 @@ pub struct ClientRecord {
 
 impl ClientRecord {
     /// A client that the authority's owner sets up, and that does not lapse. Without scopes it may ask for any.
+    ///
+    /// ```
+    /// use device_authority::ClientRecord;
+    /// use oidc_proto::Client;
+    /// let client = ClientRecord::preconfigured(Client::public("my-tool"), Some(vec!["openid".to_owned()]));
+    /// assert_eq!((client.name.as_str(), client.any_scope), ("my-tool", false));
+    /// assert!(ClientRecord::preconfigured(Client::public("my-tool"), None).any_scope);
+    /// ```
     #[must_use]
     pub fn preconfigured(client: Client, scopes: Option<Vec<String>>) -> Self {
         Self {
@@ -52,6 +60,28 @@ impl ClientRecord {
 }
 
 /// A device that asked for authorization, kept under the [`Selector`] of its code and under its user code.
+///
+/// ```
+/// # use core::time::Duration;
+/// # use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
+/// # let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+/// # let mut count = 0u8;
+/// # let mut entropy = |bytes: &mut [u8]| {
+/// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
+/// #     Ok::<(), NoEntropy>(())
+/// # };
+/// # use device_authority::{ClientRecord, Verdict};
+/// # use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, StartDeviceAuthorizationRequest};
+/// # let mut store = Memory::new(Capacity::default());
+/// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
+/// # let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
+/// let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
+/// let selector = device_authority::Selector::of(&codes.device_code).ok_or("it is one of ours")?;
+/// let device = store.device(selector).ok_or("it has just asked")?;
+/// assert!(device.is_pending_at(now) && !device.is_expired_at(now));
+/// assert!(device.is_expired_at(device.expires_at)); // the last instant counts as over
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeviceRecord {

@@ -11,6 +11,17 @@ use crate::{
 };
 
 /// Which record a grant names, besides the client's.
+///
+/// ```
+/// use device_authority::{GrantKey, Selector};
+/// use oidc_proto::{Grant, Secret};
+/// let device_code = Secret::new("x".repeat(86));
+/// let selector = Selector::of(&device_code).ok_or("it is long enough")?;
+/// assert_eq!(GrantKey::of(&Grant::DeviceCode { device_code }), GrantKey::Device(selector));
+/// let made_up = Grant::RefreshToken { refresh_token: Secret::from("no") };
+/// assert_eq!(GrantKey::of(&made_up), GrantKey::Nothing);
+/// # Ok::<(), &str>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GrantKey {
@@ -40,8 +51,14 @@ impl GrantKey {
 
 /// The records that a CreateToken request names, as far as they exist.
 ///
-/// The example at [`create_token`] makes them with [`Records::of_client`] and [`Records::with_device`];
-/// [`Records::with_refresh`] is the same for a refresh token.
+/// ```
+/// use device_authority::{ClientRecord, Records};
+/// use oidc_proto::Client;
+/// let client = ClientRecord::preconfigured(Client::public("my-tool"), None);
+/// // Of the two the grant names at most one; none is found for a code that nobody knows.
+/// let records = Records::of_client(Some(&client)).with_device(None).with_refresh(None);
+/// assert!(records.client.is_some() && records.device.is_none() && records.refresh.is_none());
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Records<'a> {
@@ -117,10 +134,6 @@ impl<'a> Records<'a> {
 /// let decision = create_token(&policy, records, &poll, now, &mut entropy);
 /// assert_eq!(decision.reply.unwrap_err().code, FaultCode::AuthorizationPending);
 /// assert_eq!(decision.changes.len(), 1); // that it polled; to be committed although the reply is a fault
-/// # let refresh = Grant::RefreshToken { refresh_token: oidc_proto::Secret::from("unknown") };
-/// # let request = CreateTokenRequest::new(Client::public("my-tool"), refresh);
-/// # let records = Records::of_client(store.client("my-tool")).with_refresh(None);
-/// # assert!(create_token(&policy, records, &request, now, &mut entropy).reply.is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn create_token(

@@ -159,6 +159,21 @@ pub struct Status<'a> {
 
 impl<'a> Status<'a> {
     /// The status of a flow that answered [`Action::Wait`](crate::Action::Wait) with `until`.
+    ///
+    /// ```
+    /// # use device_flow::{Action, DeviceFlow, Failure, Phase, Policy, Reply, Status, Tick};
+    /// # use oidc_proto::Endpoint;
+    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
+    /// # let now = Tick::ZERO;
+    /// # let mut flow = DeviceFlow::new(policy, None, now);
+    /// # let Action::Send(_, ticket) = flow.poll(now) else { panic!("it registers") };
+    /// # flow.on_reply(ticket, now, Reply::Failed(Failure::NotSent))?;
+    /// let Action::Wait(until) = flow.poll(now) else { panic!("it tries again later") };
+    /// let status = Status::of(&flow, now, until);
+    /// assert_eq!((status.phase, status.polls), (Phase::Registering, 0));
+    /// assert!(status.trouble.is_some() && status.until > status.now);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn of(flow: &'a DeviceFlow, now: Tick, until: Tick) -> Self {
         Self {

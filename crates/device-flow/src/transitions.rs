@@ -34,6 +34,12 @@ pub enum StateKind {
 }
 
 /// An [`Outcome`], without its data.
+///
+/// ```
+/// use device_flow::Outcome;
+/// use device_flow::transitions::OutcomeKind;
+/// assert_eq!(OutcomeKind::of(&Outcome::Cancelled), OutcomeKind::Cancelled);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum OutcomeKind {

@@ -130,7 +130,7 @@ impl Limits {
 ///
 /// ```
 /// use core::time::Duration;
-/// use sso_oidc_server::{Approval, Capacity, Client, Config, Policy, Secret, SlowDown, TestServer};
+/// use sso_oidc_server::{Approval, Capacity, Client, Config, Limits, Policy, Secret, SlowDown, TestServer};
 ///
 /// let config = Config::default()
 ///     .with_listen("127.0.0.1:0".parse()?)
@@ -140,6 +140,7 @@ impl Limits {
 ///     .with_device_ttl(Duration::from_secs(60))
 ///     .with_slow_down(SlowDown::Strict)
 ///     .with_capacity(Capacity::default().with_devices(100))
+///     .with_limits(Limits::default().with_connections(16))
 ///     .with_public_url("https://sso.example")
 ///     .with_allowed_host("sso.internal")
 ///     .with_client(Client::public("my-tool"))

@@ -19,7 +19,17 @@ pub struct Sent<E: Error + 'static> {
 /// A response, and why its body broke off, if it did.
 ///
 /// What arrived may be complete all the same: a connection that dies after the last byte of a token is no reason to lose the
-/// token. The example at [`Sent::document`] has both kinds, and no response.
+/// token.
+///
+/// ```
+/// use device_flow::driver::{Body, Received, Sent};
+/// # use core::time::Duration;
+/// let response = || http::Response::new(Body::expecting(None));
+/// let whole = Received::<std::io::Error>::whole(response());
+/// let cut = Received::cut(response(), std::io::Error::from(std::io::ErrorKind::UnexpectedEof));
+/// assert!(Sent::new(Ok(whole), Duration::from_millis(80)).document().is_ok());
+/// assert!(Sent::new(Ok(cut), Duration::from_millis(80)).document().is_err());
+/// ```
 #[derive(Debug)]
 pub struct Received<E: Error + 'static> {
     pub(super) response: Response<Body>,
@@ -54,6 +64,13 @@ impl<E: Error + 'static> Unanswered<E> {
 
     /// A request whose HTTP client ended up at another URL, at this host. Its answer is not to be believed, and the flow
     /// ends: see [`TransportError::Redirected`].
+    ///
+    /// ```
+    /// use device_flow::driver::{Sent, Unanswered};
+    /// let unanswered = Unanswered::<std::io::Error>::redirected(Some("evil.example"));
+    /// let error = Sent::new(Err(unanswered), core::time::Duration::ZERO).document().unwrap_err();
+    /// assert!(error.is_final() && error.to_string().contains("evil.example"));
+    /// ```
     pub fn redirected(host: Option<&str>) -> Self {
         Self::new(Failure::Unknown, TransportError::redirected(host))
     }

@@ -74,6 +74,19 @@ impl DeviceFlow {
     ///
     /// `wall` is the time of day, by the same clock that the process that goes on will ask. One before 1970 is read as
     /// the Unix epoch.
+    ///
+    /// ```
+    /// # use device_flow::{DeviceFlow, Policy, Tick};
+    /// # use std::time::SystemTime;
+    /// # use oidc_proto::Endpoint;
+    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
+    /// let wall = SystemTime::now();
+    /// let mut flow = DeviceFlow::new(policy, None, Tick::ZERO);
+    /// assert!(flow.save(Tick::ZERO, wall).is_some());
+    /// flow.cancel();
+    /// assert!(flow.save(Tick::ZERO, wall).is_none());
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
     #[must_use]
     pub fn save(&self, now: Tick, wall: SystemTime) -> Option<SavedFlow> {
         let now = self.latest.max(now);
