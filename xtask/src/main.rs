@@ -64,7 +64,7 @@ pub(crate) const TASKS: &[Task] = &[
     },
     Task {
         name: "deny",
-        flags: "",
+        flags: "[--require-advisories]",
         about: "licences, duplicates, sources and known vulnerabilities of the dependencies",
         run: deny::task,
     },
