@@ -21,8 +21,7 @@ use oidc_proto::{CreateTokenRequest, Grant, Secret};
 /// assert_eq!((aws.client_name.as_str(), aws.client), ("my program", None));
 ///
 /// let provider = Endpoint::oauth("https://id.example/device", "https://id.example/token")?;
-/// let oauth = Policy::new(provider, "")
-///     .with_dialect(Dialect::OAuth)
+/// let oauth = Policy::oauth(provider)
 ///     .with_client(Client::public("my-tool"))
 ///     .with_first_poll(FirstPoll::Immediately);
 /// assert_eq!(oauth.dialect, Dialect::OAuth);
@@ -44,18 +43,17 @@ pub struct Policy {
     /// The name to register under; the person who approves sees it, so it should say which program asks
     /// (RFC 8628 §5.4).
     pub client_name: String,
-    /// The scopes to register for with AWS, and to ask for elsewhere. `sso:account:access` gives access to the portal API and makes the service issue a
-    /// refresh token; without scopes there is none.
+    /// The scopes: AWS's dialect registers them with the client, the OAuth dialect asks for them with the codes. AWS's
+    /// `sso:account:access` opens the portal API; AWS issues a refresh token only where there is a scope.
     pub scopes: Vec<String>,
     /// When the first CreateToken request is sent.
     pub first_poll: FirstPoll,
-    /// For how long RegisterClient and StartDeviceAuthorization are retried while the service gives no verdict.
-    /// There is no device code yet, so no deadline of the service's own. [Jitter](crate::DeviceFlow::with_jitter), which adds
-    /// at most half, is not counted.
+    /// For how long RegisterClient and StartDeviceAuthorization are each retried while the service gives no verdict:
+    /// before there is a device code, nothing of the service's own ends the waiting.
+    /// [Jitter](crate::DeviceFlow::with_jitter) comes on top and adds at most half.
     pub setup_patience: Duration,
-    /// The longest wait that network trouble alone can cause, not counting
-    /// [jitter](crate::DeviceFlow::with_jitter), which adds at most half. The service's own floor may be longer and always
-    /// wins.
+    /// The longest wait that network trouble alone can cause. A longer interval or `Retry-After` of the service's still
+    /// counts. [Jitter](crate::DeviceFlow::with_jitter) comes on top and adds at most half.
     pub max_backoff: Duration,
 }
 
@@ -71,7 +69,7 @@ pub enum FirstPoll {
 }
 
 impl Policy {
-    /// Signs in to the portal at `start_url` through this endpoint, under the name `sso-oidc`, without scopes.
+    /// Signs in to the AWS portal at `start_url` through this endpoint, under the name `sso-oidc`, without scopes.
     #[must_use]
     pub fn new(endpoint: Endpoint, start_url: impl Into<String>) -> Self {
         Self {
@@ -85,6 +83,13 @@ impl Policy {
             setup_patience: Duration::from_secs(20),
             max_backoff: Duration::from_secs(30),
         }
+    }
+
+    /// Signs in to a provider of the OAuth dialect, without scopes: as the client of [`Policy::with_client`], or as one that
+    /// is registered under the name `sso-oidc` if the endpoint has a URL for that.
+    #[must_use]
+    pub fn oauth(endpoint: Endpoint) -> Self {
+        Self::new(endpoint, "").with_dialect(Dialect::OAuth)
     }
 
     /// The same policy in this dialect.

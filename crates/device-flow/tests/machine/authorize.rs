@@ -228,7 +228,7 @@ fn a_registration_survives_a_denial_and_says_that_it_is_new() {
 #[test]
 fn an_operation_without_an_endpoint_ends_the_flow_at_once_and_sends_nothing() {
     let endpoint = oidc_proto::Endpoint::oauth("https://id.example/d", "https://id.example/t").unwrap();
-    let policy = device_flow::Policy::new(endpoint, "").with_dialect(oidc_proto::Dialect::OAuth);
+    let policy = device_flow::Policy::oauth(endpoint);
     let mut scenario = Scenario::new(policy);
     let started = scenario.now;
     assert_eq!(scenario.outcome(), Outcome::NotOffered(Operation::RegisterClient));
@@ -238,7 +238,7 @@ fn an_operation_without_an_endpoint_ends_the_flow_at_once_and_sends_nothing() {
 #[test]
 fn where_nobody_can_register_a_rejected_client_ends_the_flow_with_the_services_word() {
     let endpoint = oidc_proto::Endpoint::oauth("https://id.example/d", "https://id.example/t").unwrap();
-    let policy = device_flow::Policy::new(endpoint, "").with_dialect(oidc_proto::Dialect::OAuth);
+    let policy = device_flow::Policy::oauth(endpoint);
     let mut scenario = Scenario::with_registration(policy.clone(), Some(registration("cached")));
     scenario.answer(Operation::StartDeviceAuthorization, fault(FaultCode::InvalidClient));
     let rejected = |outcome: Outcome, by: Operation| {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use device_flow::transitions::{Input, OutcomeKind, StateKind, TABLE, Transition, When};
 use device_flow::{Action, DeviceFlow, Failure, Operation, Phase, Policy, Reply, Tick};
-use oidc_proto::{Dialect, Endpoint, FaultCode};
+use oidc_proto::{Endpoint, FaultCode};
 
 use crate::scenario::{
     Scenario, authorization, fault, not_sent, pending, policy, registration, response, secs, token, unknown,
@@ -172,7 +172,7 @@ impl Context {
     /// The endpoint lacks what the state sends: only registration can be lacking.
     fn without_endpoint(self, state: StateKind) -> Option<StateKind> {
         let split = Endpoint::oauth("https://id.example/d", "https://id.example/t").unwrap();
-        let mut scenario = self.reach(state, Policy::new(split, "").with_dialect(Dialect::OAuth))?;
+        let mut scenario = self.reach(state, Policy::oauth(split))?;
         match scenario.flow.poll(scenario.now) {
             Action::Done => Some(kind_of(&mut scenario.flow, scenario.now)),
             _ => None,

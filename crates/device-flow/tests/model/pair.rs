@@ -8,9 +8,7 @@ use device_flow::{
     Action, DeviceFlow, Expiry, Failure, FirstPoll, Misuse, Operation, Outcome, Policy, Reply, SavedFlow,
     Tick, Ticket,
 };
-use oidc_proto::{
-    Client, DeviceAuthorization, Dialect, Endpoint, Fault, FaultCode, Registration, Secret, Token,
-};
+use oidc_proto::{Client, DeviceAuthorization, Endpoint, Fault, FaultCode, Registration, Secret, Token};
 
 use crate::model::{Ask, Code, End, Heard, Model, Said, Settings, Step};
 
@@ -66,8 +64,7 @@ pub(crate) fn policy(settings: Settings) -> Arc<Policy> {
     let policy = if settings.registers {
         Policy::new(Endpoint::for_region("eu-west-1").unwrap(), "https://d-1234567890.awsapps.com/start")
     } else {
-        Policy::new(Endpoint::oauth("https://id.example/d", "https://id.example/t").unwrap(), "")
-            .with_dialect(Dialect::OAuth)
+        Policy::oauth(Endpoint::oauth("https://id.example/d", "https://id.example/t").unwrap())
     };
     let policy = policy
         .with_first_poll(if settings.eager { FirstPoll::Immediately } else { FirstPoll::AfterInterval })
