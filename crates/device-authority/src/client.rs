@@ -12,7 +12,8 @@ pub(crate) fn authenticate<'a>(
     client: &Client,
     now: Moment,
 ) -> Result<&'a ClientRecord, Fault> {
-    // As long as the secrets that registration gives out: comparing stops early at another length.
+    // The decoy has the length of the secrets that registration gives out, because a comparison of texts of two lengths
+    // ends at once.
     let decoy = Secret::new("-".repeat(64));
     let expected = record.and_then(|record| record.registration.client.secret.as_ref());
     let offered = client.secret.as_ref();

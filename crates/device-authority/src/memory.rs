@@ -24,14 +24,17 @@ use crate::{
 
 /// A bounded store in memory: it loads, decides and commits.
 ///
-/// What may be forgotten goes first-come, first-gone as new records arrive, a few each time, so that no request pays
-/// for a scan. A store that is full of live registrations gives up one that nobody has signed in with, or else the least
-/// recently used one, as long as no code of it lives: its client hears `InvalidClientException` and registers anew, which
-/// every client must be ready for. Those that anybody can make, by registering and asking for a code, drive nobody out who
-/// has signed in once they are a quarter of all. A store that has none to spare, or is full of live devices,
-/// refuses new ones with `SlowDownException`, after it has given up devices whose token was collected, which are kept only
-/// to notice a code that turns up again. Of refresh chains and guess records it drops the one that ends first, because a
-/// refusal there would take a granted token away or stop the counting.
+/// A new record sweeps away a few old ones that may be forgotten, so that no request pays for a scan. What happens when a
+/// table is full of records that are still good:
+///
+/// * *Registrations*: one gives way that nobody has signed in with, or else the least recently used one, but none whose
+///   code still lives. Its client hears `InvalidClientException` and registers anew, which every client must be ready
+///   for. Strangers, who register and ask for a code and have never signed in, drive nobody out who has once they are a
+///   quarter of all. If none can give way, a new client is refused with `SlowDownException`.
+/// * *Devices*: one whose code has expired gives way, or else one whose token was collected, which is kept only to notice
+///   a code that turns up again. If there is none, a new device is refused with `SlowDownException`.
+/// * *Refresh chains and guess records*: the one that ends first gives way. A refusal would take a granted token away, or
+///   stop the counting.
 ///
 /// A clone is a snapshot: what a server that restarts from a copy would know.
 #[derive(Clone, Debug)]

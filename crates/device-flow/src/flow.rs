@@ -119,11 +119,11 @@ impl Phase {
 impl DeviceFlow {
     /// A flow that starts at `now`.
     ///
-    /// A `registration` from a cache saves RegisterClient (and is not looked at if [`Policy::client`] is set). Whether it is still good is a question of wall-clock time,
-    /// so ask [`Registration::usable_at`] before; if the service rejects it all the same, the flow registers anew,
-    /// once.
+    /// A `registration` from a cache saves RegisterClient. The flow knows no wall-clock time, so ask
+    /// [`Registration::usable_at`] first whether it is still good; if the service rejects it all the same, the flow
+    /// registers anew, once. With [`Policy::client`] set, `registration` is ignored.
     ///
-    /// Whoever runs many flows hands each of them a clone of one `Arc<Policy>`; a plain [`Policy`] will do for one.
+    /// For a single flow pass a [`Policy`]; for many, clones of one `Arc<Policy>`.
     #[must_use]
     pub fn new(policy: impl Into<Arc<Policy>>, registration: Option<Registration>, now: Tick) -> Self {
         let policy = policy.into();
@@ -151,13 +151,15 @@ impl DeviceFlow {
         }
     }
 
-    /// The same flow with its waits after trouble drawn out at random, each by up to half of it and by no more than
-    /// [`Policy::max_backoff`]; none is shortened. Flows that an outage cut off together then do not come back together.
-    /// Waits after a verdict stay as they are. A poll that comes late by more than an interval, because its driver was held
-    /// up and perhaps many others with it, is put off by a random part of an interval, and of twice that if it is late again.
+    /// The same flow with jitter, so that flows which an outage cut off together do not come back together.
     ///
-    /// The machine draws nothing by itself: the seed is any number that differs from flow to flow. It is not saved with a
-    /// flow; a resumed one gets another.
+    /// * A wait after trouble becomes longer by a random part of up to half of it, and by no more than
+    ///   [`Policy::max_backoff`]. No wait becomes shorter, and waits after a verdict stay as they are.
+    /// * A poll that comes late by more than an interval is put off by a random part of an interval: something held its
+    ///   driver up, and perhaps many other flows with it. If it is late again, the part is one of two intervals, and so on.
+    ///
+    /// The machine has no randomness of its own: the seed is any number that differs from flow to flow. It is not saved
+    /// with a flow; give a resumed one another.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -372,8 +374,8 @@ impl DeviceFlow {
                 // Nobody should keep it, whoever made it.
                 self.registration = None;
                 self.not_before = not_before;
-                // Rule 8: only a registration from a cache can be outdated, so only that is replaced, once; where nobody
-                // can register the service's word is the end.
+                // Only a registration from a cache can be outdated, so only that is replaced, once. Where nobody can
+                // register, the service's word is the end.
                 let is_replaceable = self.policy.endpoint.has(self.policy.dialect, Operation::RegisterClient);
                 if self.origin == Origin::Cache && is_replaceable {
                     self.origin = Origin::Flow;
@@ -385,7 +387,7 @@ impl DeviceFlow {
         };
     }
 
-    /// Rule 4: the high-water mark of time.
+    /// The latest time seen, which is what a time before it is read as.
     fn advance(&mut self, now: Tick) -> Tick {
         self.latest = self.latest.max(now);
         self.latest
@@ -452,7 +454,7 @@ impl DeviceFlow {
         self.polls
     }
 
-    /// When the flow started in this process; see [`running_for`](Self::running_for).
+    /// When the flow was made or resumed, in this process's ticks; see [`running_for`](Self::running_for).
     #[must_use]
     pub const fn started(&self) -> Tick {
         self.started

@@ -136,17 +136,23 @@
 //! * Between two CreateToken requests passes at least the service's interval (5 s if it names none, never under
 //!   1 s), plus 5 s for each `slow_down` so far, and any `Retry-After`. Backoff after network trouble is kept apart,
 //!   is reset by any verdict, and never undercuts that floor.
-//! * Waits after trouble are drawn out at random where the driver gives a seed ([`DeviceFlow::with_jitter`]), so that
-//!   many flows do not come back all at once after an outage; none is shortened. A poll that is late by more than an interval
-//!   is put off, for the same reason.
+//! * Where the driver gives a seed ([`DeviceFlow::with_jitter`]), every wait after trouble becomes longer by a random part,
+//!   so that many flows do not come back all at once after an outage. A poll that comes late by more than an interval is
+//!   put off for the same reason.
 //! * Waits are counted from when a reply arrived, so a suspended machine causes no burst; time that goes backwards is
 //!   read as the latest seen; all arithmetic saturates.
 //! * A device code is single-use. If an answer was lost after the request may have been seen, and the service then
 //!   calls the code spent or dead, the outcome is [`Outcome::GrantLost`], not a denial.
 //! * Transport trouble is an input ([`Reply::Failed`], [`Reply::NoVerdict`]), the service's verdict is an
 //!   [`Outcome`], a driver's mistake is an `Err` ([`Misuse`]) and changes nothing.
-//! * With the feature `serde`, a pending flow can be saved and go on in another process, by the same rules
-//!   (`SavedFlow`). What is written holds secrets.
+//!
+//! # Features
+//!
+//! Neither is on by default, and neither changes what the machine does.
+//!
+//! * `serde`: a pending flow can be saved and goes on in another process, by the same rules (`SavedFlow`). What is
+//!   written holds secrets.
+//! * `tracing`: drivers log events with stable names and fields (`events`). The machine itself logs nothing.
 #![warn(
     clippy::exhaustive_enums,
     clippy::exhaustive_structs,

@@ -70,9 +70,11 @@ impl Pace {
         self.due = now + self.interval.max(retry_after.unwrap_or_default());
     }
 
-    /// If the driver is late by more than an interval: over which time its request is to be put off. Something held it up, a
-    /// queue or a machine that slept, and perhaps many others with it, who would all come now. The time doubles with each
-    /// further miss up to `cap`, as it does after trouble; in the end the request goes whatever the time is.
+    /// The time over which a request is spread that is late by more than an interval; `None` if it is not, or was put off
+    /// too often already and must go.
+    ///
+    /// Something held the driver up, a queue or a machine that slept, and perhaps many other flows with it, which would
+    /// all come now. The time doubles with each further miss up to `cap`, as waits do after trouble.
     pub(crate) fn missed_by(&self, now: Tick, cap: Duration) -> Option<Duration> {
         let is_missed = self.missed < MOST_MISSED && now.since(self.due) > self.interval;
         is_missed.then(|| self.interval.saturating_mul(1 << self.missed).min(cap).max(self.interval))
@@ -93,9 +95,10 @@ impl Pace {
     /// No verdict: back off, doubling, up to `cap`, and never below the floor. RFC 8628 §3.5: a client must reduce
     /// its frequency on a time-out of its own accord, and doubling the interval is recommended.
     ///
-    /// What is drawn comes on top: at most half the wait again, and at most the cap. A first wait after trouble is two
-    /// intervals, so that flows which were cut off together are spread over an interval, as they usually are. Returns when
-    /// the next request would be due if nothing was drawn.
+    /// `draw` makes the wait longer by at most half, and by at most the cap. Since a first wait after trouble is two
+    /// intervals, flows that were cut off together are spread over one interval, which is how far apart they usually are.
+    ///
+    /// Returns when the next request would be due without the draw.
     pub(crate) fn after_trouble(
         &mut self,
         now: Tick,

@@ -261,8 +261,8 @@ impl State {
         }
     }
 
-    /// Whether the reply leaves the flow in this state, which then has taken it in. Almost every reply does, so that it is
-    /// done where the state is.
+    /// Takes in a reply that leaves the flow in this state, and says whether it was one. Almost every reply is, so this
+    /// works in place and moves nothing.
     pub(crate) fn stays(&mut self, now: Tick, reply: &Reply) -> bool {
         match (self, reply) {
             (Self::Poll(session), Reply::Fault(fault)) => session.goes_on(now, fault),

@@ -63,8 +63,8 @@ pub enum ServerRequest {
 impl Dialect {
     /// Client side: the request to send to this endpoint.
     ///
-    /// For an operation that the endpoint does not have ([`Endpoint::has`]), the request has no host and cannot be
-    /// sent.
+    /// Ask [`Endpoint::has`] first where the endpoint may lack the operation (a provider without registration): the
+    /// request's URI is `/` then, without a host, and no client can send it.
     ///
     /// ```
     /// use oidc_proto::{Client, Dialect, Endpoint, StartDeviceAuthorizationRequest};

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::{Body, Fault, headers};
 
-/// Whether the first byte that is no blank is this one: `{` for what can only be an object. (serde's derived readers
-/// also take a list of the values.)
+/// Whether the first byte that is not white space is this one. Asked for `{` before a derived reader of an object: serde's
+/// would also take an array of the members' values.
 pub(crate) fn starts_with(body: &[u8], first: u8) -> bool {
     body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&first)
 }

@@ -41,6 +41,10 @@
 //! there and is not is a [`Violation`] that names the member; what is not the service's word at all (a proxy's HTML
 //! page, a cut body, a redirect) is [`NoVerdict`], which a client may retry. No input makes this crate panic.
 //!
+//! # Features
+//!
+//! `pkce`, off by default: the code verifier and challenge of RFC 7636, for the authorization code grant.
+//!
 //! # Secrets
 //!
 //! Codes, tokens and client secrets are [`Secret`]s: redacted in `Debug`, no `Display`, zeroized on drop, compared

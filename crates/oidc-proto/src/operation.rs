@@ -25,7 +25,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// The operations of a sign-in, in its order.
+    /// The three operations of a sign-in, in its order. [`Operation::RevokeToken`], which undoes one, is not among them.
     pub const ALL: [Self; 3] = [Self::RegisterClient, Self::StartDeviceAuthorization, Self::CreateToken];
 
     /// The operation's name in the API model.

@@ -7,8 +7,8 @@ use crate::Moment;
 /// How many registrations that somebody has signed in with are looked at for one that nobody needs at the moment. The
 /// first in the order is nearly always one: those behind it were used later.
 const LOOK: usize = 4;
-/// One in so many registrations may be of strangers who wait for a person, before they drive nobody out any more who has
-/// signed in. A sign-in takes minutes and a registration lives for months, so that only a flood comes near it.
+/// Once one in so many registrations is a stranger's who waits for a person, strangers drive out nobody any more who has
+/// signed in. A sign-in takes minutes and a registration lives for months, so only a flood comes near it.
 const STRANGERS: usize = 4;
 
 /// Registrations in the order in which they can best be spared: those that nobody has ever signed in with, so that a flood
