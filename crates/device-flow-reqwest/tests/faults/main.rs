@@ -1,6 +1,8 @@
 //! The async adapter against every fault of a server that misbehaves on purpose. The table and the cases are the blocking
 //! adapter's, so that the outcomes are the same.
 
+#[path = "../../../device-flow-ureq/tests/faults/cancelled.rs"]
+mod cancelled;
 #[path = "../../../device-flow-ureq/tests/faults/case.rs"]
 mod case;
 #[path = "../../../device-flow-ureq/tests/faults/front.rs"]
@@ -9,16 +11,21 @@ mod front;
 mod ledger;
 #[path = "../../../device-flow-ureq/tests/faults/table.rs"]
 mod table;
+#[path = "../../../device-flow-ureq/tests/faults/turn.rs"]
+mod turn;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::mpsc::Receiver;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use device_flow_reqwest::{Clock, Endpoint, HttpClient, Tick, hardened};
+use device_flow_reqwest::{Clock, DeviceFlow, Endpoint, FirstPoll, HttpClient, Tick, TokioClock, hardened};
 use oidc_proto::Dialect;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
+use crate::cancelled::{Cancelled, Watcher};
 use crate::case::{End, Setting, Target};
 use crate::ledger::{Ledger, Watch};
 use crate::table::Client;
@@ -56,6 +63,34 @@ fn sign_in(target: &Target, ledger: &Ledger, watch: Watch<'_>) -> Result<(), End
     let signed_in = runtime.block_on(client.login(policy).clock(ledger).run_with(watch))?;
     assert!(!signed_in.token.access_token.is_empty());
     Ok(())
+}
+
+/// A sign-in at real time whose future is dropped at the moment, and how long after that it was gone. What is left of it goes
+/// on for a while, as in a program that has other things to do.
+fn sign_in_until(target: &Target, mut watcher: Watcher, moments: Receiver<()>) -> Cancelled {
+    let client = client(target);
+    let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    let policy = policy.with_first_poll(FirstPoll::Immediately);
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let waiting = thread::spawn(move || {
+        assert!(cancelled::wait_for(&moments), "it never waited");
+        tell.send(Instant::now()).unwrap();
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (end, late) = runtime.block_on(async {
+        let clock = TokioClock::default();
+        let mut flow = DeviceFlow::new(policy, None, clock.now());
+        let (transport, at) = tokio::select! {
+            transport = client.drive(&mut flow, &clock, &mut watcher) => (transport, None),
+            at = told => (None, at.ok()),
+        };
+        let late = at.map_or(Duration::MAX, |at| at.elapsed());
+        let end = flow.into_result(clock.now(), transport).map(|_| "nobody has approved").unwrap_err();
+        (end, late)
+    });
+    waiting.join().unwrap();
+    let rest = thread::spawn(move || runtime.block_on(async { tokio::time::sleep(cancelled::QUIET).await }));
+    Cancelled { end: end.into(), late, rest: Some(rest) }
 }
 
 fn client(target: &Target) -> HttpClient {

@@ -11,6 +11,7 @@ use sso_oidc_server::{Approval, Config, Fault, SlowDown, Strike, TestServer};
 use crate::front::{Certificate, Front};
 use crate::ledger::{Entries, Ledger, Watch};
 use crate::table::{Client, Ending, Row, Wrong};
+use crate::turn::Turn;
 use crate::{SETTINGS, sign_in};
 
 /// What the service asks for between two polls.
@@ -65,11 +66,23 @@ impl<E: std::error::Error + 'static> From<Box<NotSignedIn<E>>> for End {
     }
 }
 
+impl End {
+    /// Whether whoever embeds the sign-in cancelled it.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.outcome == Outcome::Cancelled && !self.given_up
+    }
+
+    pub(crate) fn told(&self) -> &str {
+        &self.told
+    }
+}
+
 /// Runs the cases of a row in every setting, all at once.
 pub(crate) fn check(row: &Row) {
     thread::scope(|scope| {
         for (case, ending) in SETTINGS.iter().flat_map(|setting| cases(row, *setting)) {
             scope.spawn(move || {
+                let _turn = Turn::take();
                 let (ended, told) = case.run();
                 let survived = matches!(ended, Some(Ending::Unharmed | Ending::Retried));
                 let as_expected = ended == Some(ending) || ending == Ending::SignedIn && survived;
@@ -161,8 +174,7 @@ impl Case {
 
     /// Short where every struck request takes all of it, and as long as ever where a slow machine could make the difference.
     fn request_timeout(self) -> Duration {
-        let stalls = matches!(self.fault(), Some(Fault::NeverAnswers | Fault::Stall | Fault::Drip));
-        match (stalls, self.once) {
+        match (self.wrong.hangs(), self.once) {
             (true, false) => Duration::from_millis(200),
             (true, true) => Duration::from_millis(800),
             (false, _) => Duration::from_secs(10),

@@ -1,18 +1,23 @@
 //! The blocking adapter against every fault of a server that misbehaves on purpose.
 
+mod cancelled;
 mod case;
 mod front;
 mod ledger;
 mod page;
 mod table;
+mod turn;
 
 use std::path::Path;
-use std::time::Duration;
+use std::sync::mpsc::Receiver;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use device_flow_ureq::{Cancel, Clock, Endpoint, HttpClient, Tick, ureq};
+use device_flow_ureq::{Cancel, Clock, Endpoint, FirstPoll, HttpClient, Tick, ureq};
 use oidc_proto::Dialect;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
+use crate::cancelled::{Cancelled, Watcher};
 use crate::case::{End, Setting, Target};
 use crate::ledger::{Ledger, Watch};
 use crate::table::Client;
@@ -53,6 +58,28 @@ fn sign_in(target: &Target, ledger: &Ledger, watch: Watch<'_>) -> Result<(), End
     let signed_in = login.run_with(watch)?;
     assert!(!signed_in.token.access_token.is_empty());
     Ok(())
+}
+
+/// A sign-in at real time that is cancelled at the moment, and how long after that it ended.
+fn sign_in_until(target: &Target, watcher: Watcher, moments: Receiver<()>) -> Cancelled {
+    let client = client(target);
+    let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    let policy = policy.with_first_poll(FirstPoll::Immediately);
+    let cancel = Cancel::new();
+    thread::scope(|scope| {
+        let handle = cancel.clone();
+        let cancelled_at = scope.spawn(move || {
+            assert!(cancelled::wait_for(&moments), "it never waited");
+            let now = Instant::now();
+            handle.cancel();
+            now
+        });
+        let result = client.login(policy).cancelled_by(&cancel).run_with(watcher);
+        let ended = Instant::now();
+        let end = result.map(|_| "nobody has approved").unwrap_err();
+        let late = ended.saturating_duration_since(cancelled_at.join().unwrap());
+        Cancelled { end: end.into(), late, rest: None }
+    })
 }
 
 fn client(target: &Target) -> HttpClient {

@@ -30,6 +30,9 @@ Every cell is also held to this: no redirect is followed, and the other host is 
 before the last one was answered or given up, none twice, none before its time (the interval, `Retry-After`) and none
 after the code's life; the processor is idle while an answer is waited for; nothing takes longer than its time-outs allow.
 
+Cancelled in the middle of any of these faults, while a request hangs or in the wait after one that failed, a sign-in ends at
+once as `Cancelled`, and nothing more is sent: with a `Cancel` handle from another thread, or by dropping the future.
+
 The faults are those of `sso-oidc serve --fault`, and of `TestServer` in `sso-oidc-server`. *Struck once*: the first request
 of the operation. *A poll*: one that finds the person undecided. *The grant*: the poll that would bring the token.
 Register is RegisterClient or RFC 7591 registration, authorize StartDeviceAuthorization or RFC 8628 §3.1, a poll CreateToken or

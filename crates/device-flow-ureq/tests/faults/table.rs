@@ -72,6 +72,13 @@ impl Wrong {
     pub(crate) fn redirects(self) -> bool {
         matches!(self, Self::Server(strike) | Self::OverTls(strike) if strike.fault().redirects())
     }
+
+    /// Whether no end of the answer comes for a long time.
+    pub(crate) fn hangs(self) -> bool {
+        let hangs =
+            |strike: Strike| matches!(strike.fault(), Fault::NeverAnswers | Fault::Stall | Fault::Drip);
+        matches!(self, Self::Server(strike) | Self::OverTls(strike) if hangs(strike))
+    }
 }
 
 impl Row {
