@@ -76,7 +76,7 @@ class Listener:
     def _first_line(self):
         ready, _, _ = select.select([self.child.stdout], [], [], START_LIMIT)
         line = self.child.stdout.readline() if ready else ""
-        if not line.startswith("listening on http://127.0.0.1:"):
+        if not line.startswith(("listening on http://127.0.0.1:", "listening on https://127.0.0.1:")):
             raise AssertionError(f"no address but {line!r}; the log:\n{self.logged()}")
         return line
 

@@ -160,11 +160,23 @@ async fn operate(
         }
         None => act(),
     };
-    if response.status().is_success() && shared.faults.refuse_after(operation) {
-        shared.faults.close_port().await;
+    if shared.faults.any() && is_last(shared, operation, response.status()).await {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
+}
+
+/// Whether the next request is to need another connection, where a fault can strike; after this answer the port may have
+/// been closed.
+async fn is_last(shared: &Shared, operation: Operation, status: StatusCode) -> bool {
+    if status.is_success() {
+        shared.faults.succeeded(operation);
+        if shared.faults.refuse_after(operation) {
+            shared.faults.close_port().await;
+            return true;
+        }
+    }
+    shared.faults.strike_handshakes()
 }
 
 /// The whole body, within its limits.

@@ -6,6 +6,8 @@ use core::time::Duration;
 use device_authority::{Capacity, ClientRecord, Policy, SlowDown};
 use oidc_proto::Client;
 
+#[cfg(feature = "tls")]
+use crate::Tls;
 use crate::{Approval, Strike};
 
 /// Limits on what a peer can take: bytes, time, connections.
@@ -35,8 +37,8 @@ pub struct Limits {
     pub head_bytes: usize,
     /// The most headers; more get 431. Default: 64.
     pub headers: usize,
-    /// From the first byte of a request's head to the last, and for the first head from the connection on; then it is
-    /// closed. Default: 10 s.
+    /// From the first byte of a request's head to the last, and for the first head from the connection on, with what
+    /// TLS needs to begin; then it is closed. Default: 10 s.
     pub head_timeout: Duration,
     /// From the head to the last byte of the body; then 408. Default: 10 s.
     pub body_timeout: Duration,
@@ -176,6 +178,9 @@ pub struct Config {
     pub remember_requests: usize,
     /// How the server misbehaves, on purpose. Of several strikes at one request the first one counts. Default: not at all.
     pub faults: Vec<Strike>,
+    /// The certificate to show; with one the server speaks HTTPS, and nothing else. Default: none, plain HTTP.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Tls>,
 }
 
 impl Default for Config {
@@ -191,6 +196,8 @@ impl Default for Config {
             clients: Vec::new(),
             remember_requests: 0,
             faults: Vec::new(),
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 }
@@ -299,6 +306,30 @@ impl Config {
     pub fn with_fault(mut self, strike: impl Into<Strike>) -> Self {
         self.faults.push(strike.into());
         self
+    }
+
+    /// The same configuration, for HTTPS with this certificate.
+    ///
+    /// ```
+    /// use sso_oidc_server::{Config, TestServer, Tls};
+    /// let server = TestServer::with(Config::default().with_tls(Tls::new_ca()))?;
+    /// assert!(server.endpoint().starts_with("https://127.0.0.1:"));
+    /// # Ok::<(), sso_oidc_server::ServeError>(())
+    /// ```
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// The scheme of this server's URLs.
+    pub(crate) const fn scheme(&self) -> &'static str {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return "https";
+        }
+        "http"
     }
 
     /// The same configuration, remembering this many requests.

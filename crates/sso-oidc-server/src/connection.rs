@@ -9,6 +9,7 @@ use std::sync::Arc;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
@@ -17,6 +18,7 @@ use crate::fault;
 use crate::seat::Seat;
 use crate::shared::Shared;
 use crate::stream::Impatient;
+use crate::tls;
 
 /// How long a connection that has to give way may go on with what is not a request yet, or not any more.
 const LEAVING: Duration = Duration::from_millis(250);
@@ -36,15 +38,32 @@ pub(crate) async fn serve(
     stream: TcpStream,
     peer: Peer,
     seat: Arc<Seat>,
-    mut stopping: watch::Receiver<bool>,
+    stopping: watch::Receiver<bool>,
 ) {
     if shared.faults.any() {
         // A connection that misbehaves on purpose does not give way.
         seat.begins();
         return fault::serve(shared, stream, peer, stopping).await;
     }
+    if shared.tls.is_some() {
+        // In a box, so that connections of plain HTTP keep no room for it.
+        return Box::pin(tls::serve(shared, stream, peer, seat, stopping)).await;
+    }
+    let stream = Impatient::new(stream, &shared.limits, Arc::clone(&seat));
+    converse(shared, stream, peer, seat, stopping).await;
+}
+
+/// Answers what comes on a connection.
+pub(crate) async fn converse<S>(
+    shared: Arc<Shared>,
+    stream: S,
+    peer: Peer,
+    seat: Arc<Seat>,
+    mut stopping: watch::Receiver<bool>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let limits = shared.limits;
-    let stream = Impatient::new(stream, &limits, Arc::clone(&seat));
     let place = Arc::clone(&seat);
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
@@ -90,7 +109,7 @@ pub(crate) async fn serve(
 }
 
 /// Returns once the server stops.
-async fn asked_to_stop(stopping: &mut watch::Receiver<bool>) {
+pub(crate) async fn asked_to_stop(stopping: &mut watch::Receiver<bool>) {
     // An error says that the server is gone, which is stopping too.
     let _ = stopping.wait_for(|stop| *stop).await;
 }

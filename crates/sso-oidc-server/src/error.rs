@@ -3,6 +3,8 @@
 use core::net::SocketAddr;
 use std::io;
 
+use crate::Fault;
+
 /// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -28,6 +30,25 @@ pub enum ServeError {
     PublicUrl {
         /// What was given.
         url: String,
+    },
+    /// There is no certificate to show.
+    #[cfg(feature = "tls")]
+    #[error("cannot speak HTTPS")]
+    Tls {
+        /// Why not.
+        source: crate::TlsError,
+    },
+    /// A fault of the certificate was asked for, and the server speaks plain HTTP.
+    #[error("the fault {fault} is one of the certificate, and the server speaks plain HTTP")]
+    FaultNeedsTls {
+        /// The fault.
+        fault: Fault,
+    },
+    /// A fault of the certificate was asked for, and the certificate is one's own: there is no CA to sign a wrong one.
+    #[error("the fault {fault} needs a CA that is made at start, not a certificate of one's own")]
+    FaultNeedsNewCa {
+        /// The fault.
+        fault: Fault,
     },
     /// No thread or runtime could be had.
     #[error("cannot start a thread for the server")]

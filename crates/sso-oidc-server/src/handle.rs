@@ -177,14 +177,31 @@ impl Handle {
         self.shared.records().all()
     }
 
-    /// The URL to reach the server from this machine, for example `http://127.0.0.1:49152`.
+    /// The URL to reach the server from this machine, for example `http://127.0.0.1:49152`, or `https://` with TLS.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.shared.endpoint
     }
 
-    /// Ends the misbehaviour that [`crate::Config::with_fault`] asked for: no further request is struck, and a closed
-    /// port opens, a moment later.
+    /// The certificate of the CA that was made at start, in PEM: whoever trusts it can talk to this server. `None` if the
+    /// server speaks plain HTTP or shows a certificate of one's own.
+    ///
+    /// ```
+    /// use sso_oidc_server::{Config, TestServer, Tls};
+    /// let server = TestServer::with(Config::default().with_tls(Tls::new_ca()))?;
+    /// let pem = server.handle().ca_certificate().map(str::to_owned);
+    /// // In a file, it is what AWS's tools take as AWS_CA_BUNDLE.
+    /// assert!(pem.is_some_and(|pem| pem.starts_with("-----BEGIN CERTIFICATE-----")));
+    /// # Ok::<(), sso_oidc_server::ServeError>(())
+    /// ```
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn ca_certificate(&self) -> Option<&str> {
+        self.shared.tls.as_ref()?.ca_certificate()
+    }
+
+    /// Ends the misbehaviour that [`crate::Config::with_fault`] asked for: no further request or connection is struck, and
+    /// a closed port opens, a moment later.
     ///
     /// ```
     /// use sso_oidc_server::{Config, Fault, TestServer};

@@ -1,7 +1,8 @@
 //! A local server that stands in for AWS IAM Identity Center's sign-in service, and the page a person approves on.
 //!
 //! The decisions are [`device_authority`]'s; this crate adds sockets, a clock, the operating system's randomness and
-//! a web page. It speaks plain HTTP and is meant for one machine: tests, development, demonstrations.
+//! a web page. It is meant for one machine: tests, development, demonstrations. It speaks plain HTTP, and with the
+//! feature `tls` HTTPS where [`Config::with_tls`] asks for it: with a CA made at start, or with a certificate of one's own.
 //!
 //! # In a test
 //!
@@ -77,6 +78,8 @@
 //! # assert_eq!(server.requests(), []);
 //! # Ok::<(), sso_oidc_server::ServeError>(())
 //! ```
+//!
+//! Three of the faults are the certificate's. They take a server that speaks HTTPS, which the feature `tls` is for.
 
 mod answer;
 mod api;
@@ -97,6 +100,11 @@ mod server;
 mod shared;
 mod stream;
 mod test_server;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
+mod tls;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use approval::{Approval, ApprovalError};
 pub use config::{Config, Limits};
@@ -110,3 +118,5 @@ pub use oidc_proto::{Client, Operation, Secret};
 pub use record::RecordedRequest;
 pub use server::Server;
 pub use test_server::TestServer;
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsError};

@@ -55,7 +55,7 @@ impl Server {
     /// ```
     ///
     /// # Errors
-    /// [`ServeError::PortInUse`], [`ServeError::Listen`], [`ServeError::PublicUrl`].
+    /// [`ServeError`], if the address, the public URL or the certificate is none that will do.
     ///
     /// # Cancel safety
     /// Dropping the future leaves nothing behind: a port that it has opened is closed.

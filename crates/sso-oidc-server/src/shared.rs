@@ -12,6 +12,7 @@ use crate::fault::Faults;
 use crate::page::CsrfKey;
 use crate::record::Records;
 use crate::request_id::RequestIds;
+use crate::tls::Acceptor;
 use crate::{Approval, Config, Limits, ServeError};
 
 /// What all connections share.
@@ -20,7 +21,7 @@ pub(crate) struct Shared {
     pub(crate) policy: Policy,
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,
-    /// `http://host:port`, as people reach the server.
+    /// `http://host:port` or `https://host:port`, as people reach the server.
     pub(crate) public_url: String,
     /// The address to connect to from this machine.
     pub(crate) endpoint: String,
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) requests: AtomicU64,
     pub(crate) request_ids: RequestIds,
     pub(crate) faults: Faults,
+    /// The certificates, on a server that speaks HTTPS.
+    pub(crate) tls: Option<Acceptor>,
     /// Names that a request may give as its host; `None` for any.
     hosts: Option<Vec<String>>,
     store: Mutex<Memory>,
@@ -46,10 +49,10 @@ impl fmt::Debug for Shared {
 
 impl Shared {
     pub(crate) fn new(config: Config, address: SocketAddr) -> Result<Self, ServeError> {
-        let endpoint = format!("http://{}", reachable(address));
-        let public_url = match config.public_url {
+        let endpoint = format!("{}://{}", config.scheme(), reachable(address));
+        let public_url = match &config.public_url {
             Some(url) => {
-                let url = url.strip_suffix('/').map(str::to_owned).unwrap_or(url);
+                let url = url.strip_suffix('/').unwrap_or(url).to_owned();
                 if host_of_url(&url).is_none() {
                     return Err(ServeError::PublicUrl { url });
                 }
@@ -57,6 +60,7 @@ impl Shared {
             }
             None => endpoint.clone(),
         };
+        let tls = Acceptor::of(&config, address.ip(), host_of_url(&public_url))?;
         let mut hosts = config.allowed_hosts;
         let hosts = if address.ip().is_loopback() || !hosts.is_empty() {
             hosts.extend(host_of_url(&public_url).map(str::to_owned));
@@ -81,6 +85,7 @@ impl Shared {
             requests: AtomicU64::new(0),
             request_ids: RequestIds::new(),
             faults: Faults::new(config.faults),
+            tls,
             hosts,
             store: Mutex::new(store),
             records: Mutex::new(Records::new(config.remember_requests)),
@@ -114,8 +119,14 @@ impl Shared {
         is_loopback_name(host) || hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host))
     }
 
+    /// Whether people reach the server by HTTPS: its own, or that of a proxy before it.
     pub(crate) fn is_https(&self) -> bool {
         self.public_url.starts_with("https://")
+    }
+
+    /// What the URLs of this server begin with, where it is reached directly.
+    pub(crate) const fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https://" } else { "http://" }
     }
 }
 

@@ -115,6 +115,21 @@ impl TestServer {
         self.handle.endpoint()
     }
 
+    /// The certificate of the CA that was made at start, in PEM; see [`Handle::ca_certificate`].
+    ///
+    /// ```
+    /// use sso_oidc_server::{Config, TestServer, Tls};
+    /// let server = TestServer::with(Config::default().with_tls(Tls::new_ca()))?;
+    /// assert!(server.ca_certificate().is_some());
+    /// assert!(TestServer::start().ca_certificate().is_none());
+    /// # Ok::<(), sso_oidc_server::ServeError>(())
+    /// ```
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn ca_certificate(&self) -> Option<&str> {
+        self.handle.ca_certificate()
+    }
+
     /// The handle, for another thread or task.
     #[must_use]
     pub fn handle(&self) -> Handle {

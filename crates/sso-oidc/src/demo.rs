@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,12 +10,14 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use device_flow::{NotSignedIn, Observer, SignedIn, Status, UserPrompt};
 use oidc_proto::Endpoint;
-use sso_oidc_server::{Config, Handle, TestServer};
+use sso_oidc_server::{Config, Handle, TestServer, Tls};
 
 use crate::exit::{Failure, chain, print_data};
+use crate::faults::{self, FaultArgs};
 use crate::interrupt;
 use crate::settings::Settings;
 use crate::signin::{Presenter, PromptArgs, Screen, failure_of};
+use crate::tls::CaFile;
 
 /// The flags of `demo`.
 #[derive(Args, Debug)]
@@ -26,6 +29,13 @@ pub(crate) struct DemoArgs {
     /// Sign in through the async adapter instead of the blocking one
     #[arg(long = "async")]
     by_async: bool,
+
+    /// Sign in over HTTPS, with a CA that is made for it
+    #[arg(long)]
+    tls: bool,
+
+    #[command(flatten)]
+    faults: FaultArgs,
 
     #[command(flatten)]
     prompt: PromptArgs,
@@ -43,10 +53,18 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// # Errors
 /// How the sign-in ended, if not with a token.
 pub(crate) fn run(args: &DemoArgs, settings: &Settings) -> Result<(), Failure> {
+    if args.faults.want_help() {
+        return print_data(&faults::list());
+    }
     let screen = Screen::of(settings);
-    let config = Config::default().with_interval(Duration::from_secs(1));
+    let mut config = args.faults.apply(Config::default().with_interval(Duration::from_secs(1)), args.tls)?;
+    if args.tls {
+        config = config.with_tls(Tls::new_ca());
+    }
     let server = TestServer::with(config).map_err(|error| Failure::other(chain(&error)))?;
     let endpoint = Endpoint::custom(server.endpoint()).map_err(Failure::other)?;
+    let ca_file = server.ca_certificate().map(|pem| CaFile::write(pem, None)).transpose()?;
+    let ca_file = ca_file.as_ref().map(CaFile::path);
     let decided = Arc::new(Mutex::new(None));
     let witness = Witness {
         presenter: Presenter::new(&args.prompt, settings.environment(), screen, &endpoint),
@@ -57,18 +75,27 @@ pub(crate) fn run(args: &DemoArgs, settings: &Settings) -> Result<(), Failure> {
     let adapter = if args.by_async { "async (device-flow-reqwest)" } else { "blocking (device-flow-ureq)" };
     let result = if args.by_async {
         interrupt::exit_on_ctrl_c();
-        signed_in_async(&endpoint, witness)?
+        signed_in_async(&endpoint, ca_file, witness)?
     } else {
-        signed_in_blocking(&endpoint, witness)?
+        signed_in_blocking(&endpoint, ca_file, witness)?
     };
     let done = Instant::now();
     let decided = decided.lock().unwrap_or_else(PoisonError::into_inner).take();
     print_data(&summary(&result, adapter, &endpoint, decided.map(|at: Instant| done.duration_since(at))))
 }
 
-fn signed_in_blocking(endpoint: &Endpoint, witness: Witness) -> Result<SignedIn, Failure> {
+fn signed_in_blocking(
+    endpoint: &Endpoint,
+    ca_file: Option<&Path>,
+    witness: Witness,
+) -> Result<SignedIn, Failure> {
     use device_flow_ureq::{Cancel, HttpClient};
-    let client = HttpClient::new(endpoint.clone()).map_err(|error| Failure::other(chain(&error)))?;
+    let builder = HttpClient::builder(endpoint.clone());
+    let builder = match ca_file {
+        Some(path) => builder.ca_bundle(path),
+        None => builder,
+    };
+    let client = builder.build().map_err(|error| Failure::other(chain(&error)))?;
     let cancel = Cancel::new();
     let by_ctrl_c = cancel.clone();
     interrupt::on_ctrl_c(move || by_ctrl_c.cancel());
@@ -76,9 +103,18 @@ fn signed_in_blocking(endpoint: &Endpoint, witness: Witness) -> Result<SignedIn,
     ended(client.login(policy).cancelled_by(&cancel).run_with(witness), endpoint)
 }
 
-fn signed_in_async(endpoint: &Endpoint, witness: Witness) -> Result<SignedIn, Failure> {
+fn signed_in_async(
+    endpoint: &Endpoint,
+    ca_file: Option<&Path>,
+    witness: Witness,
+) -> Result<SignedIn, Failure> {
     use device_flow_reqwest::HttpClient;
-    let client = HttpClient::new(endpoint.clone()).map_err(|error| Failure::other(chain(&error)))?;
+    let builder = HttpClient::builder(endpoint.clone());
+    let builder = match ca_file {
+        Some(path) => builder.ca_bundle(path),
+        None => builder,
+    };
+    let client = builder.build().map_err(|error| Failure::other(chain(&error)))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::other(format_args!("cannot start a runtime: {error}")))?;
     let policy = client.policy(START_URL).with_client_name("sso-oidc demo");

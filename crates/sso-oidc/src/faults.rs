@@ -1,12 +1,15 @@
-//! `serve --fault`: a server that misbehaves on purpose.
+//! `--fault`: a server that misbehaves on purpose.
 
 use clap::Args;
 use sso_oidc_server::{Config, Fault, Strike, StrikeError};
 
+use crate::exit::Failure;
+
 /// How the server misbehaves.
 #[derive(Args, Debug)]
 pub(crate) struct FaultArgs {
-    /// Misbehaves in this way, on purpose; `help` lists the ways. May be repeated: at one request the first one counts
+    /// Let the server misbehave in this way, on purpose; `help` lists the ways. May be repeated: at one request the first
+    /// one counts
     #[arg(long, value_name = "NAME[=BYTES][@OPERATION][:REQUESTS]", value_parser = asked)]
     fault: Vec<Asked>,
 }
@@ -34,11 +37,17 @@ impl FaultArgs {
         self.fault.iter().any(|asked| matches!(asked, Asked::Help))
     }
 
-    /// The configuration with these faults.
-    pub(crate) fn apply(&self, config: Config) -> Config {
-        self.fault.iter().fold(config, |config, asked| match asked {
-            Asked::Help => config,
-            Asked::Strike(strike) => config.with_fault(*strike),
+    /// The configuration with these faults. Those of the certificate need a CA that is made.
+    pub(crate) fn apply(&self, config: Config, makes_ca: bool) -> Result<Config, Failure> {
+        self.fault.iter().try_fold(config, |config, asked| match asked {
+            Asked::Help => Ok(config),
+            Asked::Strike(strike) if strike.fault().needs_tls() && !makes_ca => {
+                let fault = strike.fault();
+                let failure =
+                    Failure::usage(format_args!("the fault {fault} needs a CA that signs as it is told"));
+                Err(failure.with_hint("--tls makes one, without --tls-certificate"))
+            }
+            Asked::Strike(strike) => Ok(config.with_fault(*strike)),
         })
     }
 }
@@ -50,8 +59,10 @@ pub(crate) fn list() -> String {
     for fault in Fault::ALL {
         text.push_str(&format!("  {:width$}  {}\n", fault.name(), fault.about()));
     }
-    let positions: Vec<_> =
-        Fault::ALL.iter().filter(|fault| fault.has_position()).map(|fault| fault.name()).collect();
+    let named = |which: fn(Fault) -> bool| -> Vec<_> {
+        Fault::ALL.iter().filter(|fault| which(**fault)).map(|fault| fault.name()).collect()
+    };
+    let (positions, certificates) = (named(Fault::has_position), named(Fault::needs_tls));
     text.push_str(&format!(
         "
 OPERATION is register, authorize or poll; without it the fault strikes all three.
@@ -59,9 +70,13 @@ REQUESTS is N, N-M or N-, counted from 1 among those of the operation; without i
 BYTES is for {}: after how many bytes of the request or of the answer, head and all.
 
 refuse@authorize and refuse@poll close the port when the operation before has been answered; what is refused cannot
-be counted, so no REQUESTS go with it. The server speaks plain HTTP, so certificates are none of its faults.
+be counted, so no REQUESTS go with it.
+
+{} are faults of the certificate, and need --tls. They strike connections: with OPERATION
+those that are for it, if one sign-in at a time is made, and REQUESTS counts them. Each has one request.
 ",
-        positions.join(", ")
+        positions.join(", "),
+        certificates.join(", ")
     ));
     text
 }

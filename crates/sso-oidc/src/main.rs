@@ -47,6 +47,7 @@ mod service;
 mod settings;
 mod signin;
 mod sources;
+mod tls;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};

@@ -11,6 +11,7 @@ use crate::exit::{Failure, chain, print_data};
 use crate::faults::{self, FaultArgs};
 use crate::logging;
 use crate::settings::Settings;
+use crate::tls::{CaFile, TlsArgs};
 
 /// The flags of `serve`.
 #[derive(Args, Debug)]
@@ -35,6 +36,9 @@ pub(crate) struct ServeArgs {
     /// ask for any scope. May be repeated
     #[arg(long, value_name = "ID[:SECRET]", value_parser = oauth_client)]
     oauth_client: Vec<Client>,
+
+    #[command(flatten)]
+    tls: TlsArgs,
 
     #[command(flatten)]
     faults: FaultArgs,
@@ -121,7 +125,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> 
     for client in &args.oauth_client {
         config = config.with_client(client.clone());
     }
-    let config = args.faults.apply(config);
+    let config = args.faults.apply(args.tls.apply(config)?, args.tls.makes_ca())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -129,13 +133,18 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> 
     runtime.block_on(async {
         let signals = Signals::listen()?;
         let server = Server::bind(config).await.map_err(|error| Failure::other(chain(&error)))?;
+        let handle = server.handle();
+        let ca_file = handle.ca_certificate().map(|pem| CaFile::write(pem, args.tls.ca_file())).transpose()?;
         // From here on connections are accepted: the system queues them until `serve` takes them.
         print_data(&format!("listening on {}\n", server.endpoint()))?;
         if args.listen.ip().is_unspecified() && args.public_url.is_none() {
             tracing::warn!(
                 "other machines reach this server, but the address that goes with a code is for this one alone; \
-                 --public-url http://HOST:PORT names one for all"
+                 --public-url names one for all, as http://HOST:PORT or https://HOST:PORT"
             );
+        }
+        if let Some(file) = &ca_file {
+            tracing::info!("clients trust this server with AWS_CA_BUNDLE={}", file.path().display());
         }
         tracing::info!(page = %format_args!("{}/device", server.endpoint()), approve = %args.rules.approve, "serving");
         server.serve(signals.first()).await;

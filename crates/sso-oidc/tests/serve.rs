@@ -4,45 +4,10 @@ mod common;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use common::Program;
+use common::{Program, Serving};
 use sso_oidc_server::Fault;
-
-/// A server that runs, and is ended with the test.
-struct Serving {
-    child: Child,
-    out: BufReader<std::process::ChildStdout>,
-    endpoint: String,
-}
-
-impl Serving {
-    fn start(arguments: &[&str]) -> Self {
-        Self::start_as(&Program::new(), arguments)
-    }
-
-    fn start_as(program: &Program, arguments: &[&str]) -> Self {
-        let arguments: Vec<&str> = ["serve"].iter().chain(arguments).copied().collect();
-        let mut child = program.command(&arguments).stderr(Stdio::piped()).spawn().unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        out.read_line(&mut line).unwrap();
-        let endpoint = line.trim_end().strip_prefix("listening on ").expect("the one line").to_owned();
-        Self { child, out, endpoint }
-    }
-
-    fn address(&self) -> &str {
-        self.endpoint.strip_prefix("http://").unwrap()
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 #[cfg(unix)]
 #[test]

@@ -5,10 +5,11 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::message::Message;
 use super::rewound::Rewound;
+use super::wire::Wire;
 use super::{Fault, Faults, Strike, gzip};
 
 /// How slowly `drip` writes.
@@ -51,29 +52,29 @@ pub(super) async fn deliver(
         Some(strike) => blow(strike, message),
         None => Blow::Say(message.bytes(), Then::Stay),
     };
-    let Rewound { mut early, stream } = connection;
-    // Shared with the list of requests that wait, which holds it weakly: it is closed when this function ends.
-    let stream = Arc::new(stream);
+    let Rewound { mut early, wire: Wire { socket, stream } } = connection;
     if !matches!(blow, Blow::Say(_, Then::Stay | Then::Close | Then::Reset)) {
-        faults.waits(Arc::downgrade(&stream));
+        // Held weakly there: the connection is closed when this function ends.
+        faults.waits(Arc::downgrade(&socket));
     }
     let next = if matches!(blow, Blow::Say(_, Then::Stay)) { Some(&mut early) } else { None };
+    let (mut reader, mut writer) = tokio::io::split(stream);
     let then = tokio::select! {
         // A client that hangs up is noticed also while nothing is written.
         biased;
-        then = say(&stream, blow) => then.ok()?,
-        () = hung_up(&stream, next) => return None,
+        then = say(&mut writer, blow) => then.ok()?,
+        () = hung_up(&mut reader, next) => return None,
     };
     match then {
-        Then::Stay => Arc::into_inner(stream).map(|stream| Rewound { early, stream }),
+        Then::Stay => Some(Rewound { early, wire: Wire { socket, stream: reader.unsplit(writer) } }),
         Then::Close => None,
         Then::Reset => {
             // Fails only if the connection is gone already.
-            let _ = stream.set_zero_linger();
+            let _ = socket.set_zero_linger();
             None
         }
         Then::Silence => {
-            hung_up(&stream, None).await;
+            hung_up(&mut reader, None).await;
             None
         }
     }
@@ -86,21 +87,21 @@ pub(super) async fn reset_request(mut connection: Rewound, bytes: Option<usize>)
             break;
         }
     }
-    let _ = connection.stream.set_zero_linger();
+    let _ = connection.wire.socket.set_zero_linger();
 }
 
-async fn say(stream: &TcpStream, blow: Blow) -> io::Result<Then> {
-    match blow {
+async fn say(stream: &mut (impl AsyncWrite + Unpin), blow: Blow) -> io::Result<Then> {
+    let then = match blow {
         Blow::Say(bytes, then) => {
             write_all(stream, &bytes).await?;
-            Ok(then)
+            then
         }
         Blow::Drip(bytes) => {
             for byte in bytes.chunks(1) {
                 write_all(stream, byte).await?;
                 tokio::time::sleep(DRIP).await;
             }
-            Ok(Then::Close)
+            Then::Close
         }
         Blow::Endless(bytes) => {
             write_all(stream, &bytes).await?;
@@ -109,43 +110,36 @@ async fn say(stream: &TcpStream, blow: Blow) -> io::Result<Then> {
                 write_all(stream, &more).await?;
             }
         }
+    };
+    if matches!(then, Then::Close) {
+        // TLS takes its leave; without that an end is none.
+        stream.shutdown().await?;
     }
+    Ok(then)
 }
 
-/// Writes through a shared reference, which tokio's own `write_all` does not.
-async fn write_all(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        stream.writable().await?;
-        match stream.try_write(bytes) {
-            Ok(count) => bytes = &bytes[count..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
+/// Writes so that nothing stays behind in TLS.
+async fn write_all(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+    stream.write_all(bytes).await?;
+    stream.flush().await
 }
 
 /// Returns when the client has hung up. One that waits for an answer sends nothing else; what it sends all the same has the
 /// end of the stream behind it, so it is read: into `next`, as the beginning of the next request, or away.
-async fn hung_up(stream: &TcpStream, mut next: Option<&mut BytesMut>) {
+async fn hung_up(stream: &mut (impl AsyncRead + Unpin), mut next: Option<&mut BytesMut>) {
     let mut chunk = [0; 4 * 1024];
     loop {
         if next.as_ref().is_some_and(|next| next.len() >= AHEAD) {
             // Enough; the rest waits where it is until the answer is out.
             core::future::pending::<()>().await;
         }
-        if stream.readable().await.is_err() {
-            return;
-        }
-        match stream.try_read(&mut chunk) {
-            Ok(0) => return,
+        match stream.read(&mut chunk).await {
+            Ok(0) | Err(_) => return,
             Ok(count) => {
                 if let Some(next) = &mut next {
                     next.extend_from_slice(&chunk[..count]);
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => return,
         }
     }
 }
@@ -241,8 +235,7 @@ fn spoil_politely(fault: Fault, message: &mut Message) {
 #[cfg(test)]
 mod tests {
     use http::Response;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 
@@ -253,7 +246,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        (client, Rewound { early: BytesMut::from("early "), stream })
+        (client, Rewound { early: BytesMut::from("early "), wire: Wire::plain(stream) })
     }
 
     fn message(body: &[u8]) -> Message {

@@ -12,11 +12,13 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use oidc_proto::Operation;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 
 use super::message::Message;
 use super::rewound::Rewound;
+use super::wire::{Socket, Wire};
 use super::{Fault, blow};
 use crate::answer::{Arrival, answer, route_name};
 use crate::connection::Peer;
@@ -55,7 +57,8 @@ struct Exchange {
 }
 
 async fn converse(shared: &Arc<Shared>, stream: TcpStream, peer: Peer) {
-    let mut connection = Rewound { early: BytesMut::new(), stream };
+    let Some(wire) = wire(shared, stream, peer).await else { return };
+    let mut connection = Rewound { early: BytesMut::new(), wire };
     loop {
         let line = tokio::time::timeout(shared.limits.idle_timeout, asked(&mut connection));
         let Ok(Some(asked)) = line.await else { return };
@@ -70,9 +73,24 @@ async fn converse(shared: &Arc<Shared>, stream: TcpStream, peer: Peer) {
         let stays = blow::deliver(&shared.faults, rest, exchange.message, strike).await;
         match stays {
             Some(rest) if !exchange.close => connection = rest,
-            _ => return,
+            Some(mut rest) => {
+                // Fails only if the connection is gone already.
+                let _ = rest.wire.stream.shutdown().await;
+                return;
+            }
+            None => return,
         }
     }
+}
+
+/// The connection as the answers go over it; `None` if it should be a secure one and is not.
+async fn wire(shared: &Shared, stream: TcpStream, peer: Peer) -> Option<Wire> {
+    let Some(acceptor) = &shared.tls else { return Some(Wire::plain(stream)) };
+    let struck = shared.faults.strike_handshake();
+    let stream = Arc::new(stream);
+    let socket = Arc::clone(&stream);
+    let secure = acceptor.shake_hands(shared, stream, peer, struck, Socket).await?;
+    Some(Wire { socket, stream: Box::new(secure) })
 }
 
 /// Reads the first line of a request, and leaves it to be read again. What is no line of a request is asked for nothing.

@@ -1,6 +1,6 @@
 //! The strikes of one server: what they have counted, and the state of its port.
 
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use oidc_proto::Operation;
@@ -13,6 +13,8 @@ use super::{Fault, Strike};
 pub(crate) struct Faults {
     armed: Vec<Armed>,
     relented: AtomicBool,
+    /// Which operation is due in a sign-in, as its place among all of them.
+    due: AtomicUsize,
     /// Whether the port is to be closed.
     close: watch::Sender<bool>,
     /// Whether it is.
@@ -39,6 +41,7 @@ impl Faults {
         Self {
             armed,
             relented: AtomicBool::new(false),
+            due: AtomicUsize::new(0),
             close: watch::Sender::new(closed),
             closed: watch::Sender::new(closed),
             elsewhere: OnceLock::new(),
@@ -60,9 +63,32 @@ impl Faults {
     /// Counts a request of this operation, and says what strikes it. Of several strikes the first one that was
     /// configured wins.
     pub(crate) fn strike(&self, operation: Operation) -> Option<Strike> {
+        self.count(operation, |fault| fault != Fault::Refuse && !fault.needs_tls())
+    }
+
+    /// Counts a connection, which is for the operation that is due, and says which certificate strikes it.
+    pub(crate) fn strike_handshake(&self) -> Option<Fault> {
+        let due = Operation::ALL.get(self.due.load(Ordering::Relaxed))?;
+        self.count(*due, Fault::needs_tls).map(|strike| strike.fault())
+    }
+
+    /// Whether each request is to have a connection of its own, so that the next one can be struck.
+    pub(crate) fn strike_handshakes(&self) -> bool {
+        !self.relented.load(Ordering::Relaxed)
+            && self.armed.iter().any(|armed| armed.strike.fault().needs_tls())
+    }
+
+    /// The operation has succeeded, so the next one is due; after the last one the first.
+    pub(crate) fn succeeded(&self, operation: Operation) {
+        if let Some(place) = Operation::ALL.iter().position(|known| *known == operation) {
+            self.due.store((place + 1) % Operation::ALL.len(), Ordering::Relaxed);
+        }
+    }
+
+    fn count(&self, operation: Operation, counts: impl Fn(Fault) -> bool) -> Option<Strike> {
         let mut struck = None;
         for Armed { strike, seen } in &self.armed {
-            if strike.fault() == Fault::Refuse || !strike.concerns(operation) {
+            if !counts(strike.fault()) || !strike.concerns(operation) {
                 continue;
             }
             let number = seen.fetch_add(1, Ordering::Relaxed).saturating_add(1);

@@ -10,6 +10,7 @@ mod port;
 mod rewound;
 mod stand_in;
 mod strike;
+mod wire;
 
 use core::fmt;
 use core::str::FromStr;
@@ -17,6 +18,8 @@ use core::str::FromStr;
 pub(crate) use connection::serve;
 pub(crate) use elsewhere::Elsewhere;
 pub(crate) use faults::Faults;
+#[cfg(feature = "tls")]
+pub(crate) use message::Message;
 pub(crate) use port::Port;
 pub(crate) use stand_in::stand_in;
 pub use strike::{Strike, StrikeError};
@@ -104,6 +107,9 @@ faults! {
     Close "close" "the answer says Connection: close, and means it"
     CloseUnannounced "close-unannounced" "the connection is closed after the answer, without a word"
     WrongDate "wrong-date" "the answer's Date is decades off"
+    TlsExpired "tls-expired" "the certificate has expired"
+    TlsOtherName "tls-other-name" "the certificate is for another name"
+    TlsUnknownCa "tls-unknown-ca" "the certificate is from a CA that nobody knows"
 }
 
 impl Fault {
@@ -124,6 +130,7 @@ impl Fault {
                 | Self::Unavailable
                 | Self::UnavailableDate
         ) && !self.redirects()
+            && !self.needs_tls()
     }
 
     /// Whether no answer is ever made, so that there is none to tell of.
@@ -135,6 +142,18 @@ impl Fault {
     #[must_use]
     pub const fn has_position(self) -> bool {
         matches!(self, Self::ResetRequest | Self::ResetAnswer | Self::Stall)
+    }
+
+    /// Whether it is one of the certificate, which takes a server that speaks HTTPS with a CA made at start.
+    ///
+    /// ```
+    /// use sso_oidc_server::Fault;
+    /// assert!(Fault::TlsExpired.needs_tls());
+    /// assert!(!Fault::Drip.needs_tls());
+    /// ```
+    #[must_use]
+    pub const fn needs_tls(self) -> bool {
+        matches!(self, Self::TlsExpired | Self::TlsOtherName | Self::TlsUnknownCa)
     }
 
     /// Whether it sends the client elsewhere.

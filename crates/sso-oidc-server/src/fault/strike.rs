@@ -37,7 +37,8 @@ impl Strike {
     }
 
     /// The same, on requests of this operation only. [`Fault::Refuse`] then closes the port when the operation before it
-    /// has been answered.
+    /// has been answered. A fault of the certificate strikes connections, before anything is asked on them: one is for the
+    /// operation that follows, in a sign-in, the one that was answered last.
     #[must_use]
     pub const fn at(mut self, operation: Operation) -> Self {
         self.operation = Some(operation);
@@ -45,7 +46,8 @@ impl Strike {
     }
 
     /// The same, on these requests only, counted from 1 and both included; `None` is without an end. A refused connection
-    /// leaves nothing to count, so this means nothing to [`Fault::Refuse`]; see [`crate::Handle::relent`] for that.
+    /// leaves nothing to count, so this means nothing to [`Fault::Refuse`]; see [`crate::Handle::relent`] for that. Of a
+    /// fault of the certificate connections are counted, and each has one request: the answer closes it.
     #[must_use]
     pub const fn requests(mut self, from: u32, to: Option<u32>) -> Self {
         self.from = from;

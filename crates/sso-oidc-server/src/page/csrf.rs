@@ -110,7 +110,7 @@ fn is_same_origin(shared: &Shared, headers: &HeaderMap) -> bool {
 /// The public URL, or the host that the request is addressed to, which was checked before.
 fn is_our_origin(shared: &Shared, headers: &HeaderMap, origin: &str) -> bool {
     let host = headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
-    let is_addressee = origin.strip_prefix("http://").is_some_and(|origin| Some(origin) == host);
+    let is_addressee = origin.strip_prefix(shared.scheme()).is_some_and(|origin| Some(origin) == host);
     is_addressee || origin.eq_ignore_ascii_case(&shared.public_url)
 }
 

@@ -11,9 +11,14 @@ use sso_oidc_server::TestServer;
 pub const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 pub const START_URL: &str = "https://d-1234567890.awsapps.com/start";
 
+/// What bytes go over: a socket, or TLS.
+pub trait Stream: Read + Write + Send {}
+
+impl<S: Read + Write + Send> Stream for S {}
+
 /// One connection.
 pub struct Http {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Stream>>,
     host: String,
 }
 
@@ -48,11 +53,13 @@ impl Http {
     }
 
     pub fn to_endpoint(endpoint: &str) -> Self {
-        let host = endpoint.strip_prefix("http://").unwrap().to_owned();
-        let stream = TcpStream::connect(&host).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Self { stream: BufReader::new(stream), host }
+        let host = endpoint.strip_prefix("http://").unwrap();
+        Self::over(connect(host), host)
+    }
+
+    /// Over this stream, to whom it calls so.
+    pub fn over(stream: impl Stream + 'static, host: &str) -> Self {
+        Self { stream: BufReader::new(Box::new(stream)), host: host.to_owned() }
     }
 
     pub fn raw(&mut self, bytes: &[u8]) -> &mut Self {
@@ -130,6 +137,14 @@ impl Http {
             }
         }
     }
+}
+
+/// A connection to this address, on which nothing takes for ever.
+pub fn connect(address: &str) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
 }
 
 /// A registered client.

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -109,6 +109,40 @@ impl Program {
 /// Runs the program in an empty environment.
 pub fn run(arguments: &[&str]) -> Run {
     Program::new().run(arguments)
+}
+
+/// A server that runs, and is ended with the test.
+pub struct Serving {
+    pub child: Child,
+    pub out: BufReader<ChildStdout>,
+    pub endpoint: String,
+}
+
+impl Serving {
+    pub fn start(arguments: &[&str]) -> Self {
+        Self::start_as(&Program::new(), arguments)
+    }
+
+    pub fn start_as(program: &Program, arguments: &[&str]) -> Self {
+        let arguments: Vec<&str> = ["serve"].iter().chain(arguments).copied().collect();
+        let mut child = program.command(&arguments).stderr(Stdio::piped()).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        let endpoint = line.trim_end().strip_prefix("listening on ").expect("the one line").to_owned();
+        Self { child, out, endpoint }
+    }
+
+    pub fn address(&self) -> &str {
+        self.endpoint.split_once("://").unwrap().1
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// One HTTP response as it goes over the wire.

@@ -1,0 +1,180 @@
+//! HTTPS: whose certificate the server shows, and how a connection becomes a secure one.
+
+mod acceptor;
+mod authority;
+mod error;
+mod handshake;
+
+use core::fmt;
+use std::sync::Arc;
+
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::{Error as PemError, PemObject as _};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use rustls::{Error, InconsistentKeys};
+
+pub(crate) use acceptor::Acceptor;
+pub use error::TlsError;
+pub(crate) use handshake::serve;
+
+/// Whose certificate the server shows. With [`crate::Config::with_tls`] it speaks HTTPS, and nothing else.
+///
+/// ```
+/// use sso_oidc_server::{Config, TestServer, Tls};
+///
+/// let server = TestServer::with(Config::default().with_tls(Tls::new_ca()))?;
+/// assert!(server.endpoint().starts_with("https://127.0.0.1:"));
+/// // Whoever trusts this certificate, for example a tool with AWS_CA_BUNDLE, can talk to the server.
+/// let ca = server.ca_certificate().unwrap_or_default();
+/// assert!(ca.starts_with("-----BEGIN CERTIFICATE-----"));
+/// # Ok::<(), sso_oidc_server::ServeError>(())
+/// ```
+#[derive(Clone)]
+pub struct Tls(Identity);
+
+#[derive(Clone)]
+enum Identity {
+    NewCa,
+    Own(Arc<CertifiedKey>),
+}
+
+impl Tls {
+    /// A certificate from a CA that is made when the server starts and whose key never leaves its memory. It is for
+    /// 127.0.0.1, ::1, `localhost`, the address that is listened on, and the names that the configuration has: the public
+    /// URL's and those that requests may give as their host. It is good for 397 days.
+    ///
+    /// ```
+    /// use sso_oidc_server::{Config, Fault, TestServer, Tls};
+    ///
+    /// // Whatever a client trusts, it must refuse this one.
+    /// let config = Config::default().with_tls(Tls::new_ca()).with_fault(Fault::TlsExpired);
+    /// let server = TestServer::with(config)?;
+    /// # assert_eq!(server.connections(), 0);
+    /// # Ok::<(), sso_oidc_server::ServeError>(())
+    /// ```
+    #[must_use]
+    pub const fn new_ca() -> Self {
+        Self(Identity::NewCa)
+    }
+
+    /// This certificate, followed by those that lead to its CA, and its key, all in PEM. The key is in PKCS #8, SEC 1 or
+    /// PKCS #1, and not encrypted. Neither the names nor the life of the certificate are looked at.
+    ///
+    /// ```
+    /// use sso_oidc_server::{Tls, TlsError};
+    ///
+    /// let none = Tls::from_pem(b"no PEM", b"no PEM");
+    /// assert!(matches!(none, Err(TlsError::NoCertificate)));
+    /// ```
+    ///
+    /// # Errors
+    /// [`TlsError`] if there is no certificate or no key, if they cannot be read, or if they do not belong together.
+    pub fn from_pem(certificates: &[u8], key: &[u8]) -> Result<Self, TlsError> {
+        let chain = CertificateDer::pem_slice_iter(certificates)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(TlsError::certificate)?;
+        if chain.is_empty() {
+            return Err(TlsError::NoCertificate);
+        }
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| match error {
+            PemError::NoItemsFound => TlsError::NoKey,
+            error => TlsError::key(error),
+        })?;
+        let key = provider().key_provider.load_private_key(key).map_err(TlsError::key)?;
+        let certified = CertifiedKey::new(chain, key);
+        match certified.keys_match() {
+            Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => {
+                Ok(Self(Identity::Own(Arc::new(certified))))
+            }
+            Err(Error::InconsistentKeys(_)) => Err(TlsError::Mismatch),
+            Err(error) => Err(TlsError::certificate(error)),
+        }
+    }
+}
+
+/// What it is, and no key.
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Identity::NewCa => "Tls(a new CA)",
+            Identity::Own(_) => "Tls(a certificate of one's own)",
+        })
+    }
+}
+
+/// The same certificates; a certificate has one key.
+impl PartialEq for Tls {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Identity::NewCa, Identity::NewCa) => true,
+            (Identity::Own(one), Identity::Own(other)) => one.cert == other.cert,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Tls {}
+
+/// The one provider of this project. The process's default is neither read nor set: it belongs to the program around us.
+fn provider() -> CryptoProvider {
+    ring::default_provider()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::authority::Authority;
+    use super::*;
+
+    /// A certificate and its key, in PEM.
+    fn pair() -> (String, String) {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        (made.cert.pem(), made.signing_key.serialize_pem())
+    }
+
+    fn error(certificates: &str, key: &str) -> TlsError {
+        Tls::from_pem(certificates.as_bytes(), key.as_bytes()).unwrap_err()
+    }
+
+    #[test]
+    fn a_certificate_is_taken_with_its_key_and_no_other() {
+        let ((certificate, key), (other, _)) = (pair(), pair());
+        let ours = Tls::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap();
+        assert_eq!(ours, ours.clone());
+        assert_ne!(ours, Tls::new_ca());
+        assert!(matches!(error(&other, &key), TlsError::Mismatch));
+        // The first one is the server's; what follows leads to its CA.
+        let chain = certificate + &other;
+        assert_ne!(Tls::from_pem(chain.as_bytes(), key.as_bytes()).unwrap(), ours);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_certificate_or_a_key_is_told_apart() {
+        let (certificate, key) = pair();
+        let garbage = |kind| format!("-----BEGIN {kind}-----\nAAAA\n-----END {kind}-----\n");
+        let unended = "-----BEGIN CERTIFICATE-----\nAAAA\n";
+        assert!(matches!(error("", &key), TlsError::NoCertificate));
+        assert!(matches!(error(&key, &key), TlsError::NoCertificate));
+        assert!(matches!(error(unended, &key), TlsError::Certificate { .. }));
+        assert!(matches!(error(&garbage("CERTIFICATE"), &key), TlsError::Certificate { .. }));
+        assert!(matches!(error(&certificate, ""), TlsError::NoKey));
+        assert!(matches!(error(&certificate, &certificate), TlsError::NoKey));
+        assert!(matches!(error(&certificate, &garbage("ENCRYPTED PRIVATE KEY")), TlsError::NoKey));
+        assert!(matches!(error(&certificate, &garbage("PRIVATE KEY")), TlsError::Key { .. }));
+    }
+
+    #[test]
+    fn a_name_that_no_certificate_can_have_is_named() {
+        let authority = Authority::new("test").unwrap();
+        let names = ["localhost".to_owned(), "b\u{fc}ro.example".to_owned()];
+        let error = authority.issue(&names, authority::Life::Now).unwrap_err();
+        assert!(matches!(error, TlsError::Name { name, .. } if name == names[1]));
+    }
+
+    #[test]
+    fn a_key_is_in_no_debug_output() {
+        let (certificate, key) = pair();
+        let ours = Tls::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap();
+        assert_eq!(format!("{ours:?} {:?}", Tls::new_ca()), "Tls(a certificate of one's own) Tls(a new CA)");
+    }
+}
