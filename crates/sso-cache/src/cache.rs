@@ -22,7 +22,7 @@ use crate::{CachedRegistration, CachedToken, Identity, RegistrationKey};
 ///
 /// let cache = Cache::at(Cache::default_dir(Path::new("/home/ada")));
 /// assert_eq!(cache.dir(), Path::new("/home/ada/.aws/sso/cache"));
-/// let file = cache.path(&Identity::SessionName("corp".to_owned()).file_name());
+/// let file = cache.token_path(&Identity::SessionName("corp".to_owned()));
 /// assert!(file.starts_with(cache.dir()));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl CacheError {
     /// # let dir = tempfile::tempdir()?;
     /// # let cache = sso_cache::Cache::at(dir.path());
     /// # let identity = sso_cache::Identity::SessionName("corp".to_owned());
-    /// std::fs::write(cache.path(&identity.file_name()), "{")?;
+    /// std::fs::write(cache.token_path(&identity), "{")?;
     /// let error = cache.token(&identity).unwrap_err();
     /// if let Some(file) = error.corrupt_file() {
     ///     let aside = cache.set_aside(file)?;
@@ -85,7 +85,7 @@ impl CacheError {
     }
 }
 
-/// The right to renew one cache file; given back on drop.
+/// The right to renew what is kept for one identity; given back on drop.
 #[derive(Debug)]
 #[must_use = "the lock is given back as soon as this is dropped"]
 pub struct Guard {
@@ -118,10 +118,16 @@ impl Cache {
         &self.dir
     }
 
-    /// The path of a file in the cache, for [`Identity::file_name`] or [`RegistrationKey::file_name`].
+    /// Where the token of this identity is, or would be.
     #[must_use]
-    pub fn path(&self, file_name: &str) -> PathBuf {
-        self.dir.join(file_name)
+    pub fn token_path(&self, identity: &Identity) -> PathBuf {
+        self.dir.join(identity.file_name())
+    }
+
+    /// Where the registration under this key is, or would be.
+    #[must_use]
+    pub fn registration_path(&self, key: &RegistrationKey) -> PathBuf {
+        self.dir.join(key.file_name())
     }
 
     /// The token of this identity; `None` if there is none.
@@ -131,7 +137,7 @@ impl Cache {
     /// # let identity = sso_cache::Identity::SessionName("corp".to_owned());
     /// let cache = sso_cache::Cache::at(dir.path());
     /// assert_eq!(cache.token(&identity)?, None);
-    /// std::fs::write(cache.path(&identity.file_name()), r#"{"accessToken":"t","expiresAt":"2030-01-01T00:00:00Z"}"#)?;
+    /// std::fs::write(cache.token_path(&identity), r#"{"accessToken":"t","expiresAt":"2030-01-01T00:00:00Z"}"#)?;
     /// let token = cache.token(&identity)?.ok_or("it is there now")?;
     /// assert_eq!(token.access_token.expose(), "t");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -222,7 +228,7 @@ impl Cache {
     /// # let dir = tempfile::tempdir()?;
     /// # let cache = Cache::at(dir.path());
     /// # let identity = Identity::SessionName("corp".to_owned());
-    /// # let file = cache.path(&identity.file_name());
+    /// # let file = cache.token_path(&identity);
     /// # let old = r#"{"accessToken":"old","expiresAt":"2020-01-01T00:00:00Z","theirs":1}"#;
     /// std::fs::write(&file, old)?; // what another tool left there
     /// let answer = Token::bearer(Secret::from("new"), Duration::from_secs(3600));
@@ -249,7 +255,7 @@ impl Cache {
     /// let client = Client::new("id", Secret::from("secret"));
     /// let registration = Registration::new(client).with_expiry(UnixSeconds::new(1_900_000_000));
     /// cache.save_registration(&key, &CachedRegistration::new(registration))?;
-    /// assert!(cache.path(&key.file_name()).exists());
+    /// assert!(cache.registration_path(&key).exists());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -269,7 +275,7 @@ impl Cache {
     /// # let dir = tempfile::tempdir()?;
     /// # let cache = sso_cache::Cache::at(dir.path());
     /// # let identity = sso_cache::Identity::SessionName("corp".to_owned());
-    /// std::fs::write(cache.path(&identity.file_name()), "{}")?;
+    /// std::fs::write(cache.token_path(&identity), "{}")?;
     /// assert!(cache.remove_token(&identity)?);
     /// assert!(!cache.remove_token(&identity)?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -288,7 +294,7 @@ impl Cache {
     /// # let dir = tempfile::tempdir()?;
     /// # let cache = sso_cache::Cache::at(dir.path());
     /// let key = sso_cache::RegistrationKey::new("https://d-1.awsapps.com/start", "eu-west-1");
-    /// std::fs::write(cache.path(&key.file_name()), "{}")?;
+    /// std::fs::write(cache.registration_path(&key), "{}")?;
     /// assert!(cache.remove_registration(&key)?);
     /// assert!(!cache.remove_registration(&key)?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -306,7 +312,7 @@ impl Cache {
     /// ```
     /// # let dir = tempfile::tempdir()?;
     /// # let cache = sso_cache::Cache::at(dir.path());
-    /// std::fs::write(cache.path("a.json"), "no JSON")?;
+    /// std::fs::write(dir.path().join("a.json"), "no JSON")?;
     /// let aside = cache.set_aside("a.json".as_ref())?.ok_or("it was there")?;
     /// assert_eq!(std::fs::read_to_string(aside)?, "no JSON");
     /// assert_eq!(cache.set_aside("a.json".as_ref())?, None);
@@ -335,31 +341,36 @@ impl Cache {
         }
     }
 
-    /// Takes the lock on a file of the cache, across processes, waiting at most `patience` (zero: do not wait). The
-    /// lock is advisory and only this crate's: AWS's tools take none. It lies in a file of its own, `NAME.lock`, which
-    /// stays behind; a process that dies gives its lock back.
+    /// Takes the lock on what is kept for this identity, across processes, waiting at most `patience` (zero: do not
+    /// wait). The lock is advisory and only this crate's: AWS's tools take none. It is on a file of its own beside the
+    /// token's, `NAME.lock`, which stays behind; a process that dies gives its lock back.
     ///
     /// ```
     /// # use core::time::Duration;
-    /// # use sso_cache::{Cache, CacheError};
+    /// # use sso_cache::{Cache, CacheError, Identity};
     /// # let dir = tempfile::tempdir()?;
     /// # let cache = Cache::at(dir.path());
-    /// let guard = cache.lock("a.json", Duration::from_secs(10))?;
+    /// let identity = Identity::SessionName("corp".to_owned());
+    /// let guard = cache.lock(&identity, Duration::from_secs(10))?;
     /// // Somebody else, who does not want to wait:
-    /// assert!(matches!(cache.lock("a.json", Duration::ZERO), Err(CacheError::Locked { .. })));
+    /// assert!(matches!(cache.lock(&identity, Duration::ZERO), Err(CacheError::Locked { .. })));
     /// drop(guard);
-    /// let _again = cache.lock("a.json", Duration::ZERO)?;
+    /// let _again = cache.lock(&identity, Duration::ZERO)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     /// [`CacheError::Locked`] if somebody else still has it; otherwise the lock file cannot be made.
-    pub fn lock(&self, file_name: &str, patience: Duration) -> Result<Guard, CacheError> {
+    pub fn lock(&self, identity: &Identity, patience: Duration) -> Result<Guard, CacheError> {
         self.make_dir()?;
-        let path = self.dir.join(format!("{file_name}.lock"));
+        let path = self.dir.join(format!("{}.lock", identity.file_name()));
         let error = |source| CacheError::Io { action: "lock", path: path.clone(), source };
-        let file =
-            File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(error)?;
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false);
+        // Whoever can open the file can hold the lock, and keep its owner waiting.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(error)?;
         let started = Instant::now();
         loop {
             match file.try_lock() {
@@ -380,7 +391,7 @@ impl Cache {
         file_name: &str,
         read: impl FnOnce(&[u8]) -> Result<T, Corruption>,
     ) -> Result<Option<T>, CacheError> {
-        let path = self.path(file_name);
+        let path = self.dir.join(file_name);
         match read_bounded(&path) {
             Ok(Some(bytes)) if bytes.len() as u64 > MAX_FILE => {
                 Err(CacheError::Corrupt { path, reason: Corruption::TooLarge })
@@ -396,7 +407,7 @@ impl Cache {
 
     fn save(&self, file_name: &str, members: &[(&'static str, Known<'_>)]) -> Result<(), CacheError> {
         self.make_dir()?;
-        let path = self.path(file_name);
+        let path = self.dir.join(file_name);
         // What cannot be read cannot be kept, and must not keep a new token from being written.
         let existing = read_bounded(&path).ok().flatten().filter(|bytes| bytes.len() as u64 <= MAX_FILE);
         let bytes = document::write(members, existing.as_deref().map(Vec::as_slice));
@@ -423,7 +434,7 @@ impl Cache {
     }
 
     fn remove(&self, file_name: &str) -> Result<bool, CacheError> {
-        let path = self.path(file_name);
+        let path = self.dir.join(file_name);
         match std::fs::remove_file(&path) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

@@ -27,7 +27,7 @@
 //! let now = UnixSeconds::new(1_640_467_800);
 //! let is_usable = |token: &sso_cache::CachedToken| token.usable_at(now, Duration::from_secs(300));
 //! if !cache.token(&sso.identity)?.is_some_and(|token| is_usable(&token)) {
-//!     let _guard = cache.lock(&sso.identity.file_name(), Duration::from_secs(10))?;
+//!     let _guard = cache.lock(&sso.identity, Duration::from_secs(10))?;
 //!     // Look again: whoever had the lock may have renewed the token. If not, sign in and `save_token`.
 //!     assert!(cache.token(&sso.identity)?.is_none());
 //! }

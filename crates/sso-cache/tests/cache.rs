@@ -46,13 +46,13 @@ fn what_was_saved_is_loaded_and_what_was_removed_is_gone() {
     cache.save_token(&admin(), &token("a")).unwrap();
     assert_eq!(cache.token(&admin()).unwrap(), Some(token("a")));
     assert_eq!(cache.token(&Identity::SessionName("other".to_owned())).unwrap(), None);
-    assert!(cache.path("d033e22ae348aeb5660fc2140aec35850c4da997.json").is_file());
+    assert!(cache.dir().join("d033e22ae348aeb5660fc2140aec35850c4da997.json").is_file());
 
     let key = RegistrationKey::new("https://d-abc123.awsapps.com/start", "us-west-2");
     let kept = CachedRegistration::new(registration()).with_scopes(Some(vec!["s".to_owned()]));
     cache.save_registration(&key, &kept).unwrap();
     assert_eq!(cache.registration(&key).unwrap(), Some(kept));
-    assert!(cache.path("d75f79f67bab3f92a2b1450471c0c2574de0dca4.json").is_file());
+    assert!(cache.dir().join("d75f79f67bab3f92a2b1450471c0c2574de0dca4.json").is_file());
 
     assert!(cache.remove_token(&admin()).unwrap());
     assert!(cache.remove_registration(&key).unwrap());
@@ -63,7 +63,7 @@ fn what_was_saved_is_loaded_and_what_was_removed_is_gone() {
 fn members_that_another_tool_wrote_survive_a_rewrite_and_a_dropped_refresh_token_does_not() {
     let (_dir, cache) = cache();
     fs::create_dir_all(cache.dir()).unwrap();
-    let path = cache.path(&admin().file_name());
+    let path = cache.token_path(&admin());
     fs::write(
         &path,
         r#"{"accessToken":"old","expiresAt":"2021-12-25T21:30:00UTC","refreshToken":"old","theirs":{"a":[1]}}"#,
@@ -81,7 +81,7 @@ fn members_that_another_tool_wrote_survive_a_rewrite_and_a_dropped_refresh_token
 fn a_corrupt_file_is_named_with_its_reason_and_can_be_set_aside_without_loss() {
     let (_dir, cache) = cache();
     fs::create_dir_all(cache.dir()).unwrap();
-    let path = cache.path(&admin().file_name());
+    let path = cache.token_path(&admin());
     for (number, (content, expected)) in [
         ("", Corruption::NotJson { line: 1, column: 0 }),
         (r#"{"accessToken":"SENTINEL"#, Corruption::NotJson { line: 1, column: 24 }),
@@ -113,7 +113,7 @@ fn a_corrupt_file_is_named_with_its_reason_and_can_be_set_aside_without_loss() {
 fn a_corrupt_file_does_not_keep_a_new_token_from_being_saved() {
     let (_dir, cache) = cache();
     fs::create_dir_all(cache.dir()).unwrap();
-    fs::write(cache.path(&admin().file_name()), "{\"torn").unwrap();
+    fs::write(cache.token_path(&admin()), "{\"torn").unwrap();
     cache.save_token(&admin(), &token("a")).unwrap();
     assert_eq!(cache.token(&admin()).unwrap(), Some(token("a")));
 }
@@ -122,7 +122,7 @@ fn a_corrupt_file_does_not_keep_a_new_token_from_being_saved() {
 fn a_file_too_large_for_a_token_is_not_read() {
     let (_dir, cache) = cache();
     fs::create_dir_all(cache.dir()).unwrap();
-    fs::write(cache.path(&admin().file_name()), vec![b' '; (1 << 20) + 1]).unwrap();
+    fs::write(cache.token_path(&admin()), vec![b' '; (1 << 20) + 1]).unwrap();
     let error = cache.token(&admin()).unwrap_err();
     assert!(matches!(error, CacheError::Corrupt { reason: Corruption::TooLarge, .. }), "{error}");
 }
@@ -130,7 +130,7 @@ fn a_file_too_large_for_a_token_is_not_read() {
 #[test]
 fn an_unreadable_place_is_an_error_that_names_it_and_keeps_its_cause() {
     let (_dir, cache) = cache();
-    fs::create_dir_all(cache.path(&admin().file_name())).unwrap();
+    fs::create_dir_all(cache.token_path(&admin())).unwrap();
     let error = cache.token(&admin()).unwrap_err();
     assert!(matches!(error, CacheError::Io { action: "read", .. }), "{error:?}");
     assert!(std::error::Error::source(&error).is_some());
@@ -148,7 +148,7 @@ fn files_are_the_owners_alone_even_where_a_looser_one_stood() {
 
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let (dir, cache) = cache();
-    let path = cache.path(&admin().file_name());
+    let path = cache.token_path(&admin());
     cache.save_token(&admin(), &token("a")).unwrap();
     assert_eq!(mode(&path), 0o600);
     assert_eq!(mode(cache.dir()), 0o700);
@@ -199,17 +199,20 @@ fn a_reader_never_sees_a_torn_file_while_many_write() {
 #[test]
 fn two_holders_of_one_lock_exclude_each_other() {
     let (_dir, cache) = cache();
-    let name = admin().file_name();
-    let guard = cache.lock(&name, Duration::ZERO).unwrap();
-    let error = cache.lock(&name, Duration::ZERO).unwrap_err();
-    assert!(
-        matches!(&error, CacheError::Locked { path } if path == &cache.path(&format!("{name}.lock"))),
-        "{error}"
-    );
-    assert!(matches!(cache.lock(&name, Duration::from_millis(60)), Err(CacheError::Locked { .. })));
-    let _other_file = cache.lock("other.json", Duration::ZERO).unwrap();
+    let guard = cache.lock(&admin(), Duration::ZERO).unwrap();
+    let error = cache.lock(&admin(), Duration::ZERO).unwrap_err();
+    let lock_file = cache.dir().join(format!("{}.lock", admin().file_name()));
+    assert!(matches!(&error, CacheError::Locked { path } if *path == lock_file), "{error}");
+    assert!(matches!(cache.lock(&admin(), Duration::from_millis(60)), Err(CacheError::Locked { .. })));
+    let _of_another = cache.lock(&Identity::SessionName("other".to_owned()), Duration::ZERO).unwrap();
     drop(guard);
-    let _again = cache.lock(&name, Duration::ZERO).unwrap();
+    let _again = cache.lock(&admin(), Duration::ZERO).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::metadata(lock_file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "nobody else can hold the lock: {mode:o}");
+    }
 }
 
 #[test]
@@ -220,7 +223,7 @@ fn who_waits_for_a_lock_gets_it_when_it_is_given_back() {
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                let _guard = cache.lock("x.json", Duration::from_secs(30)).unwrap();
+                let _guard = cache.lock(&admin(), Duration::from_secs(30)).unwrap();
                 assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two are inside");
                 std::thread::sleep(Duration::from_millis(5));
                 inside.fetch_sub(1, Ordering::SeqCst);
@@ -239,7 +242,7 @@ fn the_registration_of_a_client_is_found_whatever_it_is_filed_under() {
     let answer = Token::bearer(Secret::from("at"), Duration::from_secs(60));
     let token = CachedToken::new(&answer, UnixSeconds::new(0), Some(registration.clone()));
     cache.save_token(&Identity::SessionName("s".to_owned()), &token).unwrap();
-    fs::write(cache.path("torn.json"), "{").unwrap();
+    fs::write(cache.dir().join("torn.json"), "{").unwrap();
     assert_eq!(cache.registration_of("id").unwrap(), None, "a token is no registration");
     let cached = CachedRegistration::new(registration.with_expiry(UnixSeconds::new(1)))
         .with_scopes(Some(vec!["a".to_owned()]));

@@ -196,8 +196,8 @@ fn after_waiting(program: &Program, meanwhile: impl FnOnce(&PathBuf)) -> String 
     use std::io::{BufRead as _, Read as _};
     let file = token_file(program);
     let cache = sso_cache::Cache::at(file.parent().unwrap());
-    let name = file.file_name().unwrap().to_str().unwrap();
-    let other = cache.lock(name, std::time::Duration::ZERO).unwrap();
+    let identity = sso_cache::Identity::StartUrl(START_URL.to_owned());
+    let other = cache.lock(&identity, std::time::Duration::ZERO).unwrap();
     let mut child = program.command(&LOGIN).spawn().unwrap();
     let mut stderr = std::io::BufReader::new(child.stderr.take().unwrap());
     let mut said = String::new();

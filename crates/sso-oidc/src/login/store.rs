@@ -122,10 +122,9 @@ impl Store {
 
     /// Takes the lock; true if another process had it.
     fn lock(&self, is_cancelled: impl Fn() -> bool) -> Result<bool, Failure> {
-        let name = self.identity.file_name();
         let mut waited = false;
         loop {
-            match self.cache.lock(&name, if waited { LOOK_AGAIN } else { Duration::ZERO }) {
+            match self.cache.lock(&self.identity, if waited { LOOK_AGAIN } else { Duration::ZERO }) {
                 Ok(guard) => {
                     *self.guard.borrow_mut() = Some(guard);
                     return Ok(waited);
@@ -170,7 +169,7 @@ impl Store {
             "The stored token for {} is still of use; {origin}",
             self.identity.as_str()
         ))
-        .with_detail(format_args!("It is in {}.", self.cache.path(&self.identity.file_name()).display()))
+        .with_detail(format_args!("It is in {}.", self.cache.token_path(&self.identity).display()))
         .with_hint("--force replaces it; --no-cache --show-token signs in without the cache, another HOME with an empty one"))
     }
 
@@ -223,7 +222,7 @@ impl Store {
             Failure::other(format_args!("Signed in, but the token could not be stored: {}", chain(&error)))
                 .with_hint("make the directory writable and run the same command again")
         })?;
-        Ok(self.cache.path(&self.identity.file_name()))
+        Ok(self.cache.token_path(&self.identity))
     }
 
     /// Keeps a registration for the next sign-in.
