@@ -1,12 +1,12 @@
 //! The async adapter against every fault of a server that misbehaves on purpose. The table and the cases are the blocking
 //! adapter's, so that the outcomes are the same.
 
+#[path = "../../../device-flow-ureq/tests/faults/bundle.rs"]
+mod bundle;
 #[path = "../../../device-flow-ureq/tests/faults/cancelled.rs"]
 mod cancelled;
 #[path = "../../../device-flow-ureq/tests/faults/case.rs"]
 mod case;
-#[path = "../../../device-flow-ureq/tests/faults/front.rs"]
-mod front;
 #[path = "../../../device-flow-ureq/tests/faults/ledger.rs"]
 mod ledger;
 #[path = "../../../device-flow-ureq/tests/faults/table.rs"]

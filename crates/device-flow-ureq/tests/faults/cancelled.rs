@@ -11,8 +11,8 @@ use device_flow::{Observer, Status, UserPrompt};
 use oidc_proto::Operation;
 use sso_oidc_server::{Approval, Config, TestServer};
 
+use crate::bundle::Bundle;
 use crate::case::{End, Setting, Target};
-use crate::front::{Certificate, Front};
 use crate::table::{TABLE, Wrong};
 use crate::turn::Turn;
 use crate::{SETTINGS, sign_in_until};
@@ -68,19 +68,12 @@ impl Case {
     fn run(self) {
         let _turn = Turn::take();
         let server = self.server();
-        let front = match self.wrong {
-            Wrong::Server(_) => None,
-            Wrong::OverTls(_) => Some(Front::start(server.endpoint(), Certificate::Good, 0..0)),
-            Wrong::Certificate(certificate) => {
-                let first = Operation::ALL.iter().position(|operation| *operation == self.operation).unwrap();
-                Some(Front::start(server.endpoint(), certificate, first..usize::MAX))
-            }
-        };
+        let bundle = Bundle::of(&server);
         let target = Target {
             setting: self.setting,
-            endpoint: front.as_ref().map_or_else(|| server.endpoint(), Front::endpoint).to_owned(),
+            endpoint: server.endpoint().to_owned(),
             request_timeout: Duration::from_secs(20),
-            ca_bundle: front.as_ref().map(Front::ca_bundle),
+            ca_bundle: bundle.as_ref().map(Bundle::path),
         };
         let (moment, moments) = mpsc::channel();
         let watcher = Watcher { struck: self.operation, sent: false, moment: moment.clone() };
@@ -107,11 +100,7 @@ impl Case {
     /// Nobody approves, so that nothing ends before it is cancelled.
     fn server(self) -> TestServer {
         let config = Config::default().with_approval(Approval::Manual).with_interval(INTERVAL);
-        TestServer::with(match self.wrong {
-            Wrong::Server(strike) | Wrong::OverTls(strike) => config.with_fault(strike.at(self.operation)),
-            Wrong::Certificate(_) => config,
-        })
-        .unwrap()
+        TestServer::with(self.wrong.with(self.wrong.strike().at(self.operation), config)).unwrap()
     }
 
     /// The server has what was asked for, and its answer does not come.

@@ -8,7 +8,7 @@ use device_flow::{NotSignedIn, Outcome};
 use oidc_proto::{Dialect, Operation};
 use sso_oidc_server::{Approval, Config, Fault, SlowDown, Strike, TestServer};
 
-use crate::front::{Certificate, Front};
+use crate::bundle::Bundle;
 use crate::ledger::{Entries, Ledger, Watch};
 use crate::table::{Client, Ending, Row, Wrong};
 use crate::turn::Turn;
@@ -112,19 +112,15 @@ impl Case {
     /// Signs in, and tells how that ended, in one word and in many.
     fn run(self) -> (Option<Ending>, String) {
         let server = self.server();
-        let front = match self.wrong {
-            Wrong::Server(_) => None,
-            Wrong::OverTls(_) => Some(Front::start(server.endpoint(), Certificate::Good, 0..0)),
-            Wrong::Certificate(certificate) => Some(self.front(server.endpoint(), certificate)),
-        };
+        let bundle = Bundle::of(&server);
         let target = Target {
             setting: self.setting,
-            endpoint: front.as_ref().map_or_else(|| server.endpoint(), Front::endpoint).to_owned(),
+            endpoint: server.endpoint().to_owned(),
             request_timeout: self.request_timeout(),
-            ca_bundle: front.as_ref().map(Front::ca_bundle),
+            ca_bundle: bundle.as_ref().map(Bundle::path),
         };
         let ledger = Ledger::default();
-        let is_refused_once = self.once && self.fault() == Some(Fault::Refuse);
+        let is_refused_once = self.once && self.wrong.fault() == Fault::Refuse;
         let on_trouble = || {
             if is_refused_once {
                 server.relent();
@@ -146,30 +142,15 @@ impl Case {
 
     fn server(self) -> TestServer {
         let approval = if self.pending { Approval::AfterPolls(1) } else { Approval::Auto };
-        let mut config = Config::default()
+        let config = Config::default()
             .with_approval(approval)
             .with_interval(INTERVAL)
             .with_device_ttl(LIFE)
             // The server's time is real, and the client's is not.
             .with_slow_down(SlowDown::Off);
-        if let Wrong::Server(strike) | Wrong::OverTls(strike) = self.wrong {
-            let strike = strike.at(self.operation);
-            config = config.with_fault(if self.once { strike.once() } else { strike });
-        }
-        TestServer::with(config).unwrap()
-    }
-
-    /// One connection is one request there, and without trouble they are as many as the operations.
-    fn front(self, backend: &str, certificate: Certificate) -> Front {
-        let first = Operation::ALL.iter().position(|operation| *operation == self.operation).unwrap();
-        Front::start(backend, certificate, if self.once { first..first + 1 } else { first..usize::MAX })
-    }
-
-    fn fault(self) -> Option<Fault> {
-        match self.wrong {
-            Wrong::Server(strike) | Wrong::OverTls(strike) => Some(strike.fault()),
-            Wrong::Certificate(_) => None,
-        }
+        let strike = self.wrong.strike().at(self.operation);
+        let strike = if self.once { strike.once() } else { strike };
+        TestServer::with(self.wrong.with(strike, config)).unwrap()
     }
 
     /// Short where every struck request takes all of it, and as long as ever where a slow machine could make the difference.
@@ -206,15 +187,10 @@ impl Case {
     fn assert_paced(self, entries: &Entries) {
         let polls = entries.gaps(Operation::CreateToken);
         assert!(polls.iter().all(|gap| *gap >= INTERVAL), "{self:?}: below the interval: {polls:?}");
-        let throttles = self.fault().is_some_and(|fault| {
-            matches!(
-                fault,
-                Fault::TooManyRequests
-                    | Fault::TooManyRequestsDate
-                    | Fault::Unavailable
-                    | Fault::UnavailableDate
-            )
-        });
+        let throttles = matches!(
+            self.wrong.fault(),
+            Fault::TooManyRequests | Fault::TooManyRequestsDate | Fault::Unavailable | Fault::UnavailableDate
+        );
         let struck = entries.gaps(self.operation);
         // If it strikes once, it strikes the first.
         let asked_to_wait = if self.once { &struck[..struck.len().min(1)] } else { &struck };

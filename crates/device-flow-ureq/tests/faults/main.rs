@@ -1,8 +1,8 @@
 //! The blocking adapter against every fault of a server that misbehaves on purpose.
 
+mod bundle;
 mod cancelled;
 mod case;
-mod front;
 mod ledger;
 mod page;
 mod table;

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::front::Certificate;
 use crate::table::{Ending, Endings, LED_ASTRAY, Row, TABLE, Wrong};
 
 /// Writes the page instead of comparing it.
@@ -96,18 +95,9 @@ fn cells(endings: Endings) -> String {
 fn described(row: &Row) -> (String, &'static str) {
     match row.wrong {
         Wrong::Server(strike) => (strike.to_string(), strike.fault().about()),
+        Wrong::OverTls(strike) if strike.fault().needs_tls() => (strike.to_string(), strike.fault().about()),
         Wrong::OverTls(strike) => {
             (format!("TLS: {strike}"), "307 from TLS to plain HTTP on another host; nothing was done")
-        }
-        Wrong::Certificate(Certificate::Good) => unreachable!("no row is about a good certificate"),
-        Wrong::Certificate(Certificate::Expired) => {
-            ("TLS: expired".to_owned(), "the certificate is past its life")
-        }
-        Wrong::Certificate(Certificate::OtherName) => {
-            ("TLS: other name".to_owned(), "the certificate is for another name")
-        }
-        Wrong::Certificate(Certificate::UnknownAuthority) => {
-            ("TLS: unknown CA".to_owned(), "the certificate is from an authority that nobody knows")
         }
     }
 }

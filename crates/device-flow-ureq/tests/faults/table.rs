@@ -3,9 +3,7 @@
 //! Compiled into the tests of both adapters, so that the outcomes are the same.
 
 use oidc_proto::Dialect;
-use sso_oidc_server::{Fault, Strike};
-
-use crate::front::Certificate;
+use sso_oidc_server::{Config, Fault, Strike, Tls};
 
 /// How a sign-in ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +27,8 @@ pub(crate) enum Ending {
 pub(crate) enum Wrong {
     /// The server's answers.
     Server(Strike),
-    /// The server's answers, which come over TLS: so that a redirect leads from TLS to plain HTTP.
+    /// The server's certificate, or its answers over TLS, where a redirect leads to plain HTTP.
     OverTls(Strike),
-    /// The certificate of whoever answers.
-    Certificate(Certificate),
 }
 
 /// How sign-ins end that meet a fault.
@@ -68,16 +64,33 @@ pub(crate) struct Row {
 }
 
 impl Wrong {
+    pub(crate) const fn strike(self) -> Strike {
+        match self {
+            Self::Server(strike) | Self::OverTls(strike) => strike,
+        }
+    }
+
+    pub(crate) const fn fault(self) -> Fault {
+        self.strike().fault()
+    }
+
+    /// The configuration of the server that this is wrong with.
+    pub(crate) fn with(self, strike: Strike, config: Config) -> Config {
+        let config = config.with_fault(strike);
+        match self {
+            Self::Server(_) => config,
+            Self::OverTls(_) => config.with_tls(Tls::new_ca()),
+        }
+    }
+
     /// Whether it sends the client elsewhere.
-    pub(crate) fn redirects(self) -> bool {
-        matches!(self, Self::Server(strike) | Self::OverTls(strike) if strike.fault().redirects())
+    pub(crate) const fn redirects(self) -> bool {
+        self.fault().redirects()
     }
 
     /// Whether no end of the answer comes for a long time.
-    pub(crate) fn hangs(self) -> bool {
-        let hangs =
-            |strike: Strike| matches!(strike.fault(), Fault::NeverAnswers | Fault::Stall | Fault::Drip);
-        matches!(self, Self::Server(strike) | Self::OverTls(strike) if hangs(strike))
+    pub(crate) const fn hangs(self) -> bool {
+        matches!(self.fault(), Fault::NeverAnswers | Fault::Stall | Fault::Drip)
     }
 }
 
@@ -145,6 +158,10 @@ const fn server(fault: Fault) -> Wrong {
     Wrong::Server(Strike::new(fault))
 }
 
+const fn over_tls(fault: Fault) -> Wrong {
+    Wrong::OverTls(Strike::new(fault))
+}
+
 const fn after(fault: Fault, bytes: usize) -> Wrong {
     Wrong::Server(Strike::new(fault).after_bytes(bytes))
 }
@@ -182,7 +199,7 @@ rows! {
     redirect_303 server(Fault::Redirect303), UNSEEN;
     redirect_307 server(Fault::Redirect307), UNSEEN;
     redirect_308 server(Fault::Redirect308), UNSEEN;
-    redirect_307_to_plain_http Wrong::OverTls(Strike::new(Fault::Redirect307)), UNSEEN;
+    redirect_307_to_plain_http over_tls(Fault::Redirect307), UNSEEN;
     duplicate_headers server(Fault::DuplicateHeaders), HARMLESS;
     huge_headers server(Fault::HugeHeaders), UNHEARD;
     wrong_content_type server(Fault::WrongContentType), HARMLESS;
@@ -193,21 +210,14 @@ rows! {
     close server(Fault::Close), HARMLESS;
     close_unannounced server(Fault::CloseUnannounced), RACE;
     wrong_date server(Fault::WrongDate), HARMLESS;
-    certificate_expired Wrong::Certificate(Certificate::Expired), UNSEEN;
-    certificate_of_another_name Wrong::Certificate(Certificate::OtherName), UNSEEN;
-    certificate_of_an_unknown_authority Wrong::Certificate(Certificate::UnknownAuthority), UNSEEN;
+    tls_expired over_tls(Fault::TlsExpired), UNSEEN;
+    tls_other_name over_tls(Fault::TlsOtherName), UNSEEN;
+    tls_unknown_ca over_tls(Fault::TlsUnknownCa), UNSEEN;
 }
 
 #[test]
 fn every_fault_is_in_the_table() {
-    for fault in Fault::ALL.iter().filter(|fault| !fault.needs_tls()) {
-        let is_there = |row: &Row| matches!(&row.wrong, Wrong::Server(strike) if strike.fault() == *fault);
-        assert!(TABLE.iter().any(is_there), "{fault} is not");
-    }
-    for certificate in Certificate::WRONG {
-        assert!(
-            TABLE.iter().any(|row| row.wrong == Wrong::Certificate(certificate)),
-            "{certificate:?} is not"
-        );
+    for fault in Fault::ALL {
+        assert!(TABLE.iter().any(|row| row.wrong.fault() == *fault), "{fault} is not");
     }
 }
