@@ -25,6 +25,28 @@ const USER_AGENT: &str = concat!("device-flow-reqwest/", env!("CARGO_PKG_VERSION
 const INVALID: &str = "accept_invalid_certificates";
 
 /// Settings of an [`HttpClient`].
+///
+/// ```
+/// use device_flow_reqwest::{Dialect, Endpoint, HttpClient};
+/// use std::time::Duration;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # let server = sso_oidc_server::TestServer::start();
+/// let client = HttpClient::builder(Endpoint::custom(server.endpoint())?)
+///     .dialect(Dialect::Aws)
+///     .connect_timeout(Duration::from_secs(5))
+///     .request_timeout(Duration::from_secs(20))
+///     .read_timeout(Duration::from_secs(10))
+///     .user_agent("my-tool/1.0")
+///     .max_concurrent_requests(4)
+///     .build()?;
+/// let policy = client.policy("https://d-1234567890.awsapps.com/start");
+/// # let policy = policy.with_first_poll(device_flow_reqwest::FirstPoll::Immediately);
+/// let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap()).await?;
+/// assert_eq!(signed_in.polls, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "call `build` to get the client"]
 pub struct HttpClientBuilder {
@@ -116,6 +138,14 @@ impl HttpClientBuilder {
     }
 
     /// Accepts any certificate. Whoever sits on the line can then read every secret: for tests only.
+    ///
+    /// ```
+    /// use device_flow_reqwest::{Endpoint, HttpClient};
+    /// let self_signed = Endpoint::custom("https://localhost:8443")?;
+    /// let client = HttpClient::builder(self_signed).accept_invalid_certificates(true).build()?;
+    /// assert!(client.endpoint().is_loopback());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn accept_invalid_certificates(mut self, yes: bool) -> Self {
         self.accept_invalid_certificates = yes;
         self
@@ -200,6 +230,24 @@ impl HttpClientBuilder {
     /// the target of a redirect, it counts as one after which the request may have been seen;
     /// [`Outcome::GrantLost`](crate::Outcome::GrantLost) may then stand for what would be
     /// [`Outcome::Expired`](crate::Outcome::Expired) with a hardened client.
+    ///
+    /// ```
+    /// use device_flow_reqwest::{Endpoint, HttpClient, reqwest};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let ring = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    /// # let tls = rustls::ClientConfig::builder_with_provider(ring).with_safe_default_protocol_versions()?;
+    /// # let tls = tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// # let endpoint = Endpoint::custom(server.endpoint())?;
+    /// # let anybodys = reqwest::Client::builder().tls_backend_preconfigured(tls).build()?;
+    /// let client = HttpClient::builder(endpoint).client(anybodys).build()?;
+    /// let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    /// # let policy = policy.with_first_poll(device_flow_reqwest::FirstPoll::Immediately);
+    /// let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap()).await?;
+    /// assert_eq!(signed_in.polls, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn client(mut self, client: reqwest::Client) -> Self {
         self.carrier = Some(Carrier::new(client, false));
         self
@@ -207,6 +255,22 @@ impl HttpClientBuilder {
 
     /// Takes the endpoint for the issuer of a provider (RFC 8414, OpenID Connect Discovery), fetches its metadata, and
     /// builds a client of the OAuth dialect for the endpoints that it names, with these settings.
+    ///
+    /// ```
+    /// use device_flow_reqwest::{Client, Endpoint, HttpClient};
+    /// # use sso_oidc_server::{Config, TestServer};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let server = TestServer::with(Config::default().with_client(Client::public("my-tool")))?;
+    /// let issuer = Endpoint::custom(server.endpoint())?;
+    /// let (client, metadata) = HttpClient::builder(issuer).discover().await?;
+    /// assert_eq!(metadata.issuer, server.endpoint());
+    /// let policy = client.oauth_policy(Client::public("my-tool"));
+    /// # let policy = policy.with_first_poll(device_flow_reqwest::FirstPoll::Immediately);
+    /// let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap()).await?;
+    /// assert_eq!(signed_in.polls, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`DiscoveryError`]: no metadata at either well-known address, another issuer's, or none that has what signing in
@@ -227,6 +291,21 @@ impl HttpClientBuilder {
 
     /// Takes the endpoint for the issuer of a provider and fetches its metadata.
     ///
+    /// ```
+    /// use device_flow_reqwest::{DiscoveryError, Endpoint, HttpClient};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// let metadata = HttpClient::builder(Endpoint::custom(server.endpoint())?).fetch_metadata().await?;
+    /// assert!(metadata.device_authorization_endpoint.is_some());
+    /// # drop(server);
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// let not_there = Endpoint::custom(&format!("{}/tenant", server.endpoint()))?;
+    /// let error = HttpClient::builder(not_there).fetch_metadata().await.unwrap_err();
+    /// assert!(matches!(error, DiscoveryError::Metadata(_)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`DiscoveryError`], as far as it is about the document itself.
     ///
@@ -245,6 +324,14 @@ impl HttpClientBuilder {
     }
 
     /// The client. No connection is made. For an HTTPS endpoint the system's certificates are loaded here.
+    ///
+    /// ```
+    /// use device_flow_reqwest::{BuildError, Endpoint, HttpClient};
+    /// let endpoint = Endpoint::for_region("eu-west-1")?;
+    /// let error = HttpClient::builder(endpoint).ca_bundle("no/such/bundle.pem").build().unwrap_err();
+    /// assert!(matches!(error, BuildError::ReadCaBundle { .. }));
+    /// # Ok::<(), device_flow_reqwest::EndpointError>(())
+    /// ```
     ///
     /// # Errors
     /// [`BuildError`], which names the file or the part that is to blame.

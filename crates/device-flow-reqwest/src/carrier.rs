@@ -39,6 +39,17 @@ pub struct HardenedClient(reqwest::Client);
 
 impl HardenedClient {
     /// The client itself, for whatever else the program asks for; it shares the connections.
+    ///
+    /// ```
+    /// # let ring = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    /// # let tls = rustls::ClientConfig::builder_with_provider(ring).with_safe_default_protocol_versions()?;
+    /// # let tls = tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+    /// # let settings = device_flow_reqwest::reqwest::Client::builder().tls_backend_preconfigured(tls);
+    /// let hardened = device_flow_reqwest::hardened(settings)?;
+    /// let request = hardened.as_reqwest().get("http://127.0.0.1:8080/").build()?;
+    /// assert_eq!(request.url().port(), Some(8080));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn as_reqwest(&self) -> &reqwest::Client {
         &self.0
@@ -47,6 +58,23 @@ impl HardenedClient {
 
 /// A client with these settings, and the rules that are not up for choice laid on them: no redirect is followed, nothing
 /// is sent twice, and there is no `Referer`. It is to be [brought along](crate::HttpClientBuilder::hardened_client).
+///
+/// ```
+/// use device_flow_reqwest::{hardened, reqwest};
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # let ring = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+/// # let tls = rustls::ClientConfig::builder_with_provider(ring).with_safe_default_protocol_versions()?;
+/// # let tls = tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+/// # let server = sso_oidc_server::TestServer::start();
+/// // Whatever it says of redirects, none is followed.
+/// let settings = reqwest::Client::builder().redirect(reqwest::redirect::Policy::limited(5));
+/// # let settings = settings.tls_backend_preconfigured(tls);
+/// let client = hardened(settings)?;
+/// let response = client.as_reqwest().get(server.endpoint()).send().await?;
+/// assert_eq!(response.status(), 303);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// reqwest's own, about the other settings.

@@ -51,6 +51,13 @@ pub struct HttpClient {
 impl HttpClient {
     /// A client with the default settings.
     ///
+    /// ```
+    /// use device_flow_reqwest::{Endpoint, HttpClient};
+    /// let client = HttpClient::new(Endpoint::custom("http://127.0.0.1:8080")?)?;
+    /// assert!(client.endpoint().is_loopback());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`BuildError::Tls`] for an HTTPS endpoint on a system without root certificates.
     pub fn new(endpoint: Endpoint) -> Result<Self, BuildError> {
@@ -96,6 +103,19 @@ impl HttpClient {
 
     /// RegisterClient, once.
     ///
+    /// ```
+    /// use device_flow_reqwest::{Endpoint, Error, FaultCode, HttpClient, RegisterClientRequest};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+    /// let registration = client.register_client(&RegisterClientRequest::new("my tool")).await?;
+    /// assert!(registration.expires_at.is_some());
+    /// let error = client.register_client(&RegisterClientRequest::new(" ")).await.unwrap_err();
+    /// assert!(matches!(error, Error::Fault(fault) if fault.code == FaultCode::InvalidClientMetadata));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error`]: the service's fault, no verdict, a broken promise, or transport trouble. Nothing is retried.
     ///
@@ -106,6 +126,19 @@ impl HttpClient {
     }
 
     /// StartDeviceAuthorization, once.
+    ///
+    /// ```
+    /// use device_flow_reqwest::{Endpoint, HttpClient, RegisterClientRequest, StartDeviceAuthorizationRequest};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+    /// let who = client.register_client(&RegisterClientRequest::new("my tool")).await?.client;
+    /// let request = StartDeviceAuthorizationRequest::new(who, "https://d-1234567890.awsapps.com/start");
+    /// let codes = client.start_device_authorization(&request).await?;
+    /// assert_eq!(server.pending(), [codes.user_code]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Self::register_client`].
@@ -121,6 +154,25 @@ impl HttpClient {
 
     /// CreateToken, once. `authorization_pending` and `slow_down` are faults here like any other.
     ///
+    /// ```
+    /// use device_flow_reqwest::{CreateTokenRequest, Error, FaultCode, Grant};
+    /// # use device_flow_reqwest::{Endpoint, HttpClient, RegisterClientRequest, StartDeviceAuthorizationRequest};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+    /// # let who = client.register_client(&RegisterClientRequest::new("my tool")).await?.client;
+    /// # let request = StartDeviceAuthorizationRequest::new(who.clone(), "https://d-1234567890.awsapps.com/start");
+    /// let codes = client.start_device_authorization(&request).await?;
+    /// let grant = Grant::DeviceCode { device_code: codes.device_code };
+    /// let request = CreateTokenRequest::new(who, grant);
+    /// let error = client.create_token(&request).await.unwrap_err();
+    /// assert!(matches!(error, Error::Fault(fault) if fault.code == FaultCode::AuthorizationPending));
+    /// server.approve(&codes.user_code)?; // the person
+    /// assert!(client.create_token(&request).await?.expires_in.is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Self::register_client`].
     ///
@@ -132,6 +184,22 @@ impl HttpClient {
 
     /// Refreshes, once. An answer without a refresh token leaves the old one in force (RFC 6749 §6), so the result
     /// always has one. Store it before using it: the old one may be dead by now.
+    ///
+    /// ```
+    /// # use device_flow_reqwest::{Endpoint, HttpClient};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+    /// let policy = client.policy("https://d-1234567890.awsapps.com/start").with_scopes(["sso:account:access"]);
+    /// # let policy = policy.with_first_poll(device_flow_reqwest::FirstPoll::Immediately);
+    /// let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap()).await?;
+    /// let (who, old) = (signed_in.registration.client, signed_in.token.refresh_token.ok_or("it has scopes")?);
+    /// let token = client.refresh(&who, &old).await?;
+    /// assert!(token.refresh_token.is_some_and(|new| new != old));
+    /// assert!(client.refresh(&who, &old).await.is_err(), "the old one is dead");
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Self::register_client`]. After a transport error of kind `Unknown`, or no
@@ -146,6 +214,25 @@ impl HttpClient {
     }
 
     /// Revokes a token (RFC 7009), once. Success also for a token that is dead already.
+    ///
+    /// ```
+    /// use device_flow_reqwest::{Client, Endpoint, HttpClient, RevocationRequest};
+    /// # use sso_oidc_server::{Config, TestServer};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let server = TestServer::with(Config::default().with_client(Client::public("my-tool")))?;
+    /// let (client, _) = HttpClient::builder(Endpoint::custom(server.endpoint())?).discover().await?;
+    /// let who = Client::public("my-tool");
+    /// let policy = client.oauth_policy(who.clone()).with_scopes(["openid"]);
+    /// # let policy = policy.with_first_poll(device_flow_reqwest::FirstPoll::Immediately);
+    /// let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap()).await?;
+    /// let token = signed_in.token.refresh_token.ok_or("it has scopes")?;
+    /// let request = RevocationRequest::refresh_token(who.clone(), token.clone());
+    /// client.revoke(&request).await?;
+    /// assert!(client.refresh(&who, &token).await.is_err(), "it is dead");
+    /// client.revoke(&request).await?; // and may be revoked once more
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Self::register_client`], and [`Error::NotOffered`](device_flow::CallError::NotOffered) if the provider has

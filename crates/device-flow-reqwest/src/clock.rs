@@ -7,10 +7,53 @@ use device_flow::Tick;
 use tokio::time::Instant;
 
 /// Monotonic time, and waiting.
+///
+/// ```
+/// use device_flow_reqwest::{Clock, Tick};
+/// use std::cell::Cell;
+/// use std::future::{Future, ready};
+/// use std::time::Duration;
+///
+/// /// Time that passes as soon as it is waited for.
+/// #[derive(Default)]
+/// struct Leaping(Cell<Duration>);
+///
+/// impl Clock for Leaping {
+///     fn now(&self) -> Tick {
+///         Tick::since_origin(self.0.get())
+///     }
+///     fn wait(&self, duration: Duration) -> impl Future<Output = ()> + Send {
+///         self.0.set(self.0.get() + duration);
+///         ready(())
+///     }
+/// }
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let clock = Leaping::default();
+/// clock.wait(Duration::from_secs(600)).await;
+/// assert_eq!(clock.now().elapsed(), Duration::from_secs(600));
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Clock {
     /// The time now, since an origin of this clock's choice.
     fn now(&self) -> Tick;
     /// Waits for this long, or returns early; the driver asks for the time again.
+    ///
+    /// # Cancel safety
+    /// Dropping the future must lose nothing: a driver that is dropped in the middle of a wait is driven on by waiting anew.
+    ///
+    /// ```
+    ///
+    /// use device_flow_reqwest::{Clock, TokioClock};
+    /// use std::time::Duration;
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+    /// // Tokio's time is paused here, as in a test.
+    /// let clock = TokioClock::default();
+    /// clock.wait(Duration::from_secs(600)).await;
+    /// assert_eq!(clock.now().elapsed().as_secs(), 600);
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     fn wait(&self, duration: Duration) -> impl Future<Output = ()> + Send;
 }
 

@@ -10,6 +10,23 @@ use oidc_proto::Registration;
 use crate::{Clock, HttpClient, TokioClock, TransportError};
 
 /// A sign-in to be run.
+///
+/// ```
+/// use device_flow_reqwest::{Endpoint, HttpClient, TokioClock};
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # let server = sso_oidc_server::TestServer::start();
+/// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+/// let policy = client.policy("https://d-1234567890.awsapps.com/start");
+/// # let policy = policy.with_first_poll(device_flow_reqwest::FirstPoll::Immediately);
+/// let login = client.login(policy)
+///     .registered(None) // or what an earlier sign-in left
+///     .jitter_seed(None)
+///     .clock(TokioClock::default());
+/// let signed_in = login.run(|prompt| server.approve(&prompt.user_code).unwrap()).await?;
+/// assert!(signed_in.newly_registered);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "call `run` to sign in"]
 pub struct Login<'a, C = TokioClock> {
@@ -58,6 +75,20 @@ impl<C: Clock> Login<'_, C> {
     /// Signs in: registers, gives the prompt to the closure, polls until there is an outcome. Takes as long as
     /// the person takes, at most the life of the code.
     ///
+    /// ```
+    /// use device_flow_reqwest::{Endpoint, HttpClient, Outcome};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+    /// let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    /// # let policy = policy.with_first_poll(device_flow_reqwest::FirstPoll::Immediately);
+    /// // A person who says no:
+    /// let end = client.login(policy).run(|prompt| server.deny(&prompt.user_code).unwrap()).await.unwrap_err();
+    /// assert!(matches!(end.outcome, Outcome::Denied(_)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`NotSignedIn`] with the outcome that it was: denied, expired, and so on.
     ///
@@ -72,6 +103,35 @@ impl<C: Clock> Login<'_, C> {
     }
 
     /// As [`Login::run`], with an observer that hears of requests and waits as well.
+    ///
+    /// ```
+    /// use device_flow_reqwest::{Observer, Operation, UserPrompt};
+    /// use std::cell::Cell;
+    /// # use device_flow_reqwest::{Endpoint, HttpClient};
+    /// # use sso_oidc_server::TestServer;
+    ///
+    /// /// Approves at once, and counts the requests.
+    /// struct Approving<'a>(&'a TestServer, &'a Cell<u32>);
+    ///
+    /// impl Observer for Approving<'_> {
+    ///     fn prompt(&mut self, prompt: &UserPrompt) {
+    ///         self.0.approve(&prompt.user_code).unwrap();
+    ///     }
+    ///     fn sending(&mut self, _: Operation) {
+    ///         self.1.set(self.1.get() + 1);
+    ///     }
+    /// }
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let server = TestServer::start();
+    /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+    /// # let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    /// # let policy = policy.with_first_poll(device_flow_reqwest::FirstPoll::Immediately);
+    /// let requests = Cell::new(0);
+    /// client.login(policy).run_with(Approving(&server, &requests)).await?;
+    /// assert_eq!(requests.get(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Login::run`].

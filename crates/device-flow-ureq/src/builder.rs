@@ -28,6 +28,25 @@ const USER_AGENT: &str = concat!("device-flow-ureq/", env!("CARGO_PKG_VERSION"))
 const INVALID: &str = "accept_invalid_certificates";
 
 /// Settings of an [`HttpClient`].
+///
+/// ```
+/// use device_flow_ureq::{Dialect, Endpoint, HttpClient};
+/// use std::time::Duration;
+///
+/// # let server = sso_oidc_server::TestServer::start();
+/// let client = HttpClient::builder(Endpoint::custom(server.endpoint())?)
+///     .dialect(Dialect::Aws)
+///     .connect_timeout(Duration::from_secs(5))
+///     .request_timeout(Duration::from_secs(20))
+///     .read_timeout(Duration::from_secs(10))
+///     .user_agent("my-tool/1.0")
+///     .build()?;
+/// let policy = client.policy("https://d-1234567890.awsapps.com/start");
+/// # let policy = policy.with_first_poll(device_flow_ureq::FirstPoll::Immediately);
+/// let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap())?;
+/// assert_eq!(signed_in.polls, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "call `build` to get the client"]
 pub struct HttpClientBuilder {
@@ -114,6 +133,14 @@ impl HttpClientBuilder {
     }
 
     /// Accepts any certificate. Whoever sits on the line can then read every secret: for tests only.
+    ///
+    /// ```
+    /// use device_flow_ureq::{Endpoint, HttpClient};
+    /// let self_signed = Endpoint::custom("https://localhost:8443")?;
+    /// let client = HttpClient::builder(self_signed).accept_invalid_certificates(true).build()?;
+    /// assert!(client.endpoint().is_loopback());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn accept_invalid_certificates(mut self, yes: bool) -> Self {
         self.accept_invalid_certificates = yes;
         self
@@ -177,6 +204,20 @@ impl HttpClientBuilder {
     /// Takes the endpoint for the issuer of a provider (RFC 8414, OpenID Connect Discovery), fetches its metadata, and
     /// builds a client of the OAuth dialect for the endpoints that it names, with these settings.
     ///
+    /// ```
+    /// use device_flow_ureq::{Client, Endpoint, HttpClient};
+    /// # use sso_oidc_server::{Config, TestServer};
+    /// # let server = TestServer::with(Config::default().with_client(Client::public("my-tool")))?;
+    /// let issuer = Endpoint::custom(server.endpoint())?;
+    /// let (client, metadata) = HttpClient::builder(issuer).discover()?;
+    /// assert_eq!(metadata.issuer, server.endpoint());
+    /// let policy = client.oauth_policy(Client::public("my-tool"));
+    /// # let policy = policy.with_first_poll(device_flow_ureq::FirstPoll::Immediately);
+    /// let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap())?;
+    /// assert_eq!(signed_in.polls, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`DiscoveryError`]: no metadata at either well-known address, another issuer's, or none that has what signing in
     /// needs. For a provider that does not say its device authorization endpoint, see
@@ -193,6 +234,19 @@ impl HttpClientBuilder {
 
     /// Takes the endpoint for the issuer of a provider and fetches its metadata.
     ///
+    /// ```
+    /// use device_flow_ureq::{DiscoveryError, Endpoint, HttpClient};
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// let metadata = HttpClient::builder(Endpoint::custom(server.endpoint())?).fetch_metadata()?;
+    /// assert!(metadata.device_authorization_endpoint.is_some());
+    /// # drop(server);
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// let not_there = Endpoint::custom(&format!("{}/tenant", server.endpoint()))?;
+    /// let error = HttpClient::builder(not_there).fetch_metadata().unwrap_err();
+    /// assert!(matches!(error, DiscoveryError::Metadata(_)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`DiscoveryError`], as far as it is about the document itself.
     pub fn fetch_metadata(self) -> Result<Metadata, DiscoveryError<BuildError, TransportError<ureq::Error>>> {
@@ -206,6 +260,14 @@ impl HttpClientBuilder {
     }
 
     /// The client. No connection is made, and the system's certificates are not loaded before one is.
+    ///
+    /// ```
+    /// use device_flow_ureq::{BuildError, Endpoint, HttpClient};
+    /// let endpoint = Endpoint::for_region("eu-west-1")?;
+    /// let error = HttpClient::builder(endpoint).ca_bundle("no/such/bundle.pem").build().unwrap_err();
+    /// assert!(matches!(error, BuildError::ReadCaBundle { .. }));
+    /// # Ok::<(), device_flow_ureq::EndpointError>(())
+    /// ```
     ///
     /// # Errors
     /// [`BuildError`], which names the file that is to blame.

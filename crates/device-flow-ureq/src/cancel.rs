@@ -80,6 +80,13 @@ impl Cancel {
     }
 
     /// Waits for this long, or until it is cancelled; it may return early.
+    ///
+    /// ```
+    /// use device_flow_ureq::Cancel;
+    /// let cancel = Cancel::new();
+    /// cancel.cancel();
+    /// cancel.wait(std::time::Duration::from_secs(600)); // returns at once
+    /// ```
     pub fn wait(&self, duration: Duration) {
         let started = Instant::now();
         let mut guard = self.lock();

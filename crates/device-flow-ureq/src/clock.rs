@@ -7,6 +7,28 @@ use device_flow::Tick;
 use crate::Cancel;
 
 /// Monotonic time, and waiting.
+///
+/// ```
+/// use device_flow_ureq::{Cancel, Clock, Tick};
+/// use std::cell::Cell;
+/// use std::time::Duration;
+///
+/// /// Time that passes as soon as it is waited for.
+/// #[derive(Default)]
+/// struct Leaping(Cell<Duration>);
+///
+/// impl Clock for Leaping {
+///     fn now(&self) -> Tick {
+///         Tick::since_origin(self.0.get())
+///     }
+///     fn wait(&self, duration: Duration, _: &Cancel) {
+///         self.0.set(self.0.get() + duration);
+///     }
+/// }
+/// let clock = Leaping::default();
+/// clock.wait(Duration::from_secs(600), &Cancel::new());
+/// assert_eq!(clock.now().elapsed(), Duration::from_secs(600));
+/// ```
 pub trait Clock {
     /// The time now, since an origin of this clock's choice.
     fn now(&self) -> Tick;

@@ -11,18 +11,26 @@ use crate::{Cancel, Clock, HttpClient, SystemClock, TransportError};
 
 /// A sign-in to be run.
 ///
-/// ```no_run
-/// # use device_flow_ureq::{Cancel, Endpoint, HttpClient, Outcome};
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let client = HttpClient::new(Endpoint::for_region("eu-west-1")?)?;
-/// let cancel = Cancel::new(); // give a clone to whoever may cancel
+/// ```
+/// use device_flow_ureq::{Cancel, Endpoint, HttpClient, Outcome, SystemClock};
+/// # let server = sso_oidc_server::TestServer::start();
+/// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+///
 /// let policy = client.policy("https://d-1234567890.awsapps.com/start");
-/// match client.login(policy).cancelled_by(&cancel).run(|prompt| eprintln!("{prompt}")) {
-///     Ok(signed_in) => println!("{} polls", signed_in.polls),
-///     Err(end) if matches!(end.outcome, Outcome::Cancelled) => println!("never mind"),
-///     Err(end) => return Err(end.into()),
+/// let cancel = Cancel::new(); // give a clone to whoever may cancel
+/// let login = client.login(policy)
+///     .registered(None) // or what an earlier sign-in left
+///     .cancelled_by(&cancel)
+///     .jitter_seed(None)
+///     .clock(SystemClock::default());
+/// match login.run(|prompt| {
+///     eprintln!("{prompt}");
+///     cancel.cancel(); // the person has changed their mind
+/// }) {
+///     Ok(signed_in) => panic!("{} polls", signed_in.polls),
+///     Err(end) => assert_eq!(end.outcome, Outcome::Cancelled),
 /// }
-/// # Ok(()) }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 #[must_use = "call `run` to sign in"]
@@ -80,6 +88,18 @@ impl<C: Clock> Login<'_, C> {
     /// Signs in: registers, gives the prompt to the closure, polls until there is an outcome. Blocks for as
     /// long as the person takes, at most for the life of the code.
     ///
+    /// ```
+    /// use device_flow_ureq::{Endpoint, HttpClient, Outcome};
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+    /// let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    /// # let policy = policy.with_first_poll(device_flow_ureq::FirstPoll::Immediately);
+    /// // A person who says no:
+    /// let end = client.login(policy).run(|prompt| server.deny(&prompt.user_code).unwrap()).unwrap_err();
+    /// assert!(matches!(end.outcome, Outcome::Denied(_)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`NotSignedIn`] with the outcome that it was: denied, expired, cancelled, and so on.
     pub fn run(
@@ -90,6 +110,33 @@ impl<C: Clock> Login<'_, C> {
     }
 
     /// As [`Login::run`], with an observer that hears of requests and waits as well.
+    ///
+    /// ```
+    /// use device_flow_ureq::{Observer, Operation, UserPrompt};
+    /// use std::cell::Cell;
+    /// # use device_flow_ureq::{Endpoint, HttpClient};
+    /// # use sso_oidc_server::TestServer;
+    ///
+    /// /// Approves at once, and counts the requests.
+    /// struct Approving<'a>(&'a TestServer, &'a Cell<u32>);
+    ///
+    /// impl Observer for Approving<'_> {
+    ///     fn prompt(&mut self, prompt: &UserPrompt) {
+    ///         self.0.approve(&prompt.user_code).unwrap();
+    ///     }
+    ///     fn sending(&mut self, _: Operation) {
+    ///         self.1.set(self.1.get() + 1);
+    ///     }
+    /// }
+    /// # let server = TestServer::start();
+    /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+    /// # let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    /// # let policy = policy.with_first_poll(device_flow_ureq::FirstPoll::Immediately);
+    /// let requests = Cell::new(0);
+    /// client.login(policy).run_with(Approving(&server, &requests))?;
+    /// assert_eq!(requests.get(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Login::run`].
