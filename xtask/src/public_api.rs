@@ -43,11 +43,11 @@ struct Library {
 
 /// Every library of the workspace.
 fn listed() -> Result<Vec<Library>> {
-    let list = |library: rustdoc::Described| {
+    let list = |library: &rustdoc::Described| {
         let items = items(&library.json).with_context(|| format!("the public items of {}", library.name))?;
-        Ok(Library { snapshot: library.dir.join(SNAPSHOT), name: library.name, items })
+        Ok(Library { snapshot: library.dir.join(SNAPSHOT), name: library.name.clone(), items })
     };
-    rustdoc::libraries()?.into_iter().map(list).collect()
+    rustdoc::libraries()?.iter().map(list).collect()
 }
 
 fn items(json: &Path) -> Result<String> {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
@@ -23,12 +24,21 @@ pub(crate) struct Described {
     pub(crate) json: PathBuf,
 }
 
-/// Every library of the workspace.
+/// Every library of the workspace, described once however often they are asked for.
 ///
 /// # Errors
 ///
 /// [`OtherFormat`] if this toolchain's rustdoc cannot be read; otherwise the documentation does not build.
-pub(crate) fn libraries() -> Result<Vec<Described>> {
+pub(crate) fn libraries() -> Result<&'static [Described]> {
+    static LIBRARIES: OnceLock<Vec<Described>> = OnceLock::new();
+    if let Some(libraries) = LIBRARIES.get() {
+        return Ok(libraries);
+    }
+    let libraries = describe()?;
+    Ok(LIBRARIES.get_or_init(|| libraries))
+}
+
+fn describe() -> Result<Vec<Described>> {
     let doc = Run::cargo().args(["doc", "--quiet", "--workspace", "--lib", "--no-deps", "--all-features"]);
     doc.env("RUSTDOC", wrapper()).go()?;
     let docs = workspace::target_dir()?.join("doc");

@@ -6,7 +6,9 @@ use anyhow::{Result, bail};
 
 use crate::shell::Run;
 use crate::steps::{self, Step};
-use crate::{clock_ban, demo, deny, examples, fuzz, interop, public_api, simulate, tidy, workspace};
+use crate::{
+    clock_ban, demo, deny, documented, examples, fuzz, interop, public_api, simulate, tidy, workspace,
+};
 
 /// What `cargo xtask test` runs.
 pub(crate) const STEPS: &[Step] = &[
@@ -37,6 +39,12 @@ pub(crate) const STEPS: &[Step] = &[
         about: "the libraries' public items are as committed",
         slow: false,
         run: public_api::step,
+    },
+    Step {
+        name: "documented",
+        about: "every public function says how it fails and has an example that runs",
+        slow: false,
+        run: documented::step,
     },
     Step {
         name: "clock-ban",

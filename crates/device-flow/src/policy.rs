@@ -93,6 +93,14 @@ impl Policy {
     }
 
     /// The same policy in this dialect.
+    ///
+    /// ```
+    /// use device_flow::Policy;
+    /// use oidc_proto::{Dialect, Endpoint};
+    /// let aws = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
+    /// assert_eq!((aws.dialect, aws.with_dialect(Dialect::OAuth).dialect), (Dialect::Aws, Dialect::OAuth));
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
     #[must_use]
     pub const fn with_dialect(mut self, dialect: Dialect) -> Self {
         self.dialect = dialect;
