@@ -9,7 +9,7 @@ use oidc_proto::{Answer, Call, Request};
 use tokio::time::Instant;
 
 use crate::carrier::Carrier;
-use crate::{Error, HttpClient, TransportError};
+use crate::{Error, HttpClient};
 
 impl HttpClient {
     /// One plain call.
@@ -33,17 +33,14 @@ impl HttpClient {
     }
 
     /// A document that anybody may have.
-    pub(crate) async fn fetch(
-        &self,
-        address: http::Uri,
-    ) -> Result<http::Response<Body>, TransportError<reqwest::Error>> {
+    pub(crate) async fn fetch(&self, address: http::Uri) -> Sent<reqwest::Error> {
         let mut request = http::Request::new(Bytes::new());
         *request.uri_mut() = address;
         request
             .headers_mut()
             .insert(http::header::ACCEPT, http::HeaderValue::from_static("application/json"));
         let _turn = self.carrier.turn().await;
-        self.carry(request, self.request_timeout).await.document()
+        self.carry(request, self.request_timeout).await
     }
 
     /// Sends a request once.

@@ -253,8 +253,7 @@ impl HttpClientBuilder {
         let mut search = MetadataSearch::of(self.endpoint.to_string()).map_err(DiscoveryError::Issuer)?;
         let client = self.build().map_err(DiscoveryError::Build)?;
         while let Some(address) = search.next_address() {
-            let response = client.fetch(address).map_err(DiscoveryError::Transport)?;
-            search.on_response(&response);
+            search.on_sent(client.fetch(address)).map_err(DiscoveryError::Transport)?;
         }
         search.finish().map_err(DiscoveryError::Metadata)
     }

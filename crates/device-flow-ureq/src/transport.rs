@@ -10,7 +10,7 @@ use device_flow::driver::{Body, Calling, Received, Sent, Unanswered};
 use oidc_proto::{Answer, Call, Request};
 use ureq::ResponseExt as _;
 
-use crate::{Cancel, Error, HttpClient, TransportError, phase};
+use crate::{Cancel, Error, HttpClient, phase};
 
 /// Where a thread leaves the answer to a request. Whoever waits is woken when the thread ends, and finds an answer
 /// even if the thread panicked.
@@ -56,16 +56,13 @@ impl HttpClient {
     }
 
     /// A document that anybody may have.
-    pub(crate) fn fetch(
-        &self,
-        address: http::Uri,
-    ) -> Result<http::Response<Body>, TransportError<ureq::Error>> {
+    pub(crate) fn fetch(&self, address: http::Uri) -> Sent<ureq::Error> {
         let mut request = http::Request::new(&[][..]);
         *request.uri_mut() = address;
         request
             .headers_mut()
             .insert(http::header::ACCEPT, http::HeaderValue::from_static("application/json"));
-        self.carry(request, self.request_timeout).document()
+        self.carry(request, self.request_timeout)
     }
 
     /// Sends a request once, from a thread that is left behind if the sign-in is cancelled meanwhile: then there is

@@ -128,7 +128,11 @@ async fn dispatch(
         (Ok(body), Route::Api(dialect, operation)) => {
             operate(shared, arrival, dialect, operation, &head, &body).await
         }
-        (Ok(_), Route::Metadata) => discovery::metadata(shared),
+        (Ok(_), Route::Metadata) => {
+            let fault = arrival.strike.map(|strike| strike.fault());
+            let other = fault.and_then(|fault| stand_in(fault, &shared.faults, head.uri.path()));
+            other.unwrap_or_else(|| discovery::metadata(shared))
+        }
         (Ok(_), Route::Device) => page::look(shared, arrival.peer, &head),
         (Ok(body), Route::Decide) => page::decide(shared, arrival.peer, &head, &body),
         (Ok(_), Route::Style) => page::style(),

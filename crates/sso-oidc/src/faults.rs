@@ -65,15 +65,16 @@ pub(crate) fn list() -> String {
     let (positions, certificates) = (named(Fault::has_position), named(Fault::needs_tls));
     text.push_str(&format!(
         "
-OPERATION is register, authorize or poll; without it the fault strikes all three.
+OPERATION is register, authorize or poll; without it the fault strikes all three. It may be revoke or discover, too: a
+provider's revocation (RFC 7009) and metadata (RFC 8414).
 REQUESTS is N, N-M or N-, counted from 1 among those of the operation; without it the fault strikes every time.
 BYTES is for {}: after how many bytes of the request or of the answer, head and all.
 
-refuse@authorize and refuse@poll close the port when the operation before has been answered; what is refused cannot
+refuse@authorize, @poll and @revoke close the port when the operation before has been answered; what is refused cannot
 be counted, so no REQUESTS go with it.
 
 {} are faults of the certificate, and need --tls. They strike connections: with OPERATION
-those that are for it, if one sign-in at a time is made, and REQUESTS counts them. Each has one request.
+those that are for it (one of the three), if one sign-in at a time is made, and REQUESTS counts them. Each has one request.
 ",
         positions.join(", "),
         certificates.join(", ")

@@ -194,7 +194,7 @@ fn the_faults_are_listed_with_what_they_do() {
 fn a_fault_that_makes_no_sense_is_252_and_says_what_is_wrong() {
     for (fault, wrong) in [
         ("drop", "there is no fault of this name; `--fault help` lists them"),
-        ("drip@token", "register, authorize or poll"),
+        ("drip@token", "register, authorize, poll, revoke or discover"),
         ("drip:0", "counted from 1"),
         ("refuse:1", "cannot be counted"),
     ] {

@@ -3,6 +3,8 @@
 
 #[path = "../../../device-flow-ureq/tests/faults/bundle.rs"]
 mod bundle;
+#[path = "../../../device-flow-ureq/tests/faults/calls.rs"]
+mod calls;
 #[path = "../../../device-flow-ureq/tests/faults/cancelled.rs"]
 mod cancelled;
 #[path = "../../../device-flow-ureq/tests/faults/case.rs"]
@@ -14,13 +16,17 @@ mod table;
 #[path = "../../../device-flow-ureq/tests/faults/turn.rs"]
 mod turn;
 
+use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use device_flow_reqwest::{Clock, DeviceFlow, Endpoint, FirstPoll, HttpClient, Tick, TokioClock, hardened};
+use device_flow_reqwest::{
+    Clock, DeviceFlow, Endpoint, FirstPoll, HttpClient, HttpClientBuilder, RevocationRequest, Tick,
+    TokioClock, hardened,
+};
 use oidc_proto::Dialect;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -28,7 +34,7 @@ use rustls::pki_types::pem::PemObject as _;
 use crate::cancelled::{Cancelled, Watcher};
 use crate::case::{End, Setting, Target};
 use crate::ledger::{Ledger, Watch};
-use crate::table::Client;
+use crate::table::{Client, Told};
 
 static OURS: Client = Client { name: "ours", follows_redirects: false };
 static HARDENED: Client = Client { name: "a hardened client", follows_redirects: false };
@@ -59,8 +65,7 @@ impl Clock for &Ledger {
 fn sign_in(target: &Target, ledger: &Ledger, watch: Watch<'_>) -> Result<(), End> {
     let client = client(target);
     let policy = client.policy("https://d-1234567890.awsapps.com/start").with_client_name("fault matrix");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let signed_in = runtime.block_on(client.login(policy).clock(ledger).run_with(watch))?;
+    let signed_in = block_on(client.login(policy).clock(ledger).run_with(watch))?;
     assert!(!signed_in.token.access_token.is_empty());
     Ok(())
 }
@@ -93,7 +98,30 @@ fn sign_in_until(target: &Target, mut watcher: Watcher, moments: Receiver<()>) -
     Cancelled { end: end.into(), late, rest: Some(rest) }
 }
 
+/// A sign-in, and the revocation of its token.
+fn revoke(target: &Target) -> Told {
+    let client = client(target);
+    block_on(async {
+        let login = client.login(client.policy("")).clock(&Ledger::default()).run(|_| {}).await.unwrap();
+        let token = login.token.access_token;
+        let request = RevocationRequest::access_token(login.registration.client, token);
+        calls::told(client.revoke(&request).await)
+    })
+}
+
+fn discover(target: &Target) -> Told {
+    calls::found(block_on(builder(target).discover()))
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
 fn client(target: &Target) -> HttpClient {
+    builder(target).build().unwrap()
+}
+
+fn builder(target: &Target) -> HttpClientBuilder {
     let builder = HttpClient::builder(Endpoint::custom(&target.endpoint).unwrap())
         .dialect(target.setting.dialect)
         .connect_timeout(target.request_timeout)
@@ -105,8 +133,6 @@ fn client(target: &Target) -> HttpClient {
         (_, Some(bundle)) => builder.ca_bundle(bundle),
         _ => builder,
     }
-    .build()
-    .unwrap()
 }
 
 /// reqwest's defaults, but for whom it trusts. (Of itself it would load the system's certificates for each client.)

@@ -1,6 +1,7 @@
 //! The blocking adapter against every fault of a server that misbehaves on purpose.
 
 mod bundle;
+mod calls;
 mod cancelled;
 mod case;
 mod ledger;
@@ -13,14 +14,16 @@ use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use device_flow_ureq::{Cancel, Clock, Endpoint, FirstPoll, HttpClient, Tick, ureq};
+use device_flow_ureq::{
+    Cancel, Clock, Endpoint, FirstPoll, HttpClient, HttpClientBuilder, RevocationRequest, Tick, ureq,
+};
 use oidc_proto::Dialect;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::cancelled::{Cancelled, Watcher};
 use crate::case::{End, Setting, Target};
 use crate::ledger::{Ledger, Watch};
-use crate::table::Client;
+use crate::table::{Client, Told};
 
 static OURS: Client = Client { name: "ours", follows_redirects: false };
 /// Each request is sent from a thread of its own.
@@ -82,7 +85,23 @@ fn sign_in_until(target: &Target, watcher: Watcher, moments: Receiver<()>) -> Ca
     })
 }
 
+/// A sign-in, and the revocation of its token.
+fn revoke(target: &Target) -> Told {
+    let client = client(target);
+    let login = client.login(client.policy("")).clock(&Ledger::default()).run(|_| {}).unwrap();
+    let token = login.token.access_token;
+    calls::told(client.revoke(&RevocationRequest::access_token(login.registration.client, token)))
+}
+
+fn discover(target: &Target) -> Told {
+    calls::found(builder(target).discover())
+}
+
 fn client(target: &Target) -> HttpClient {
+    builder(target).build().unwrap()
+}
+
+fn builder(target: &Target) -> HttpClientBuilder {
     let mut builder = HttpClient::builder(Endpoint::custom(&target.endpoint).unwrap())
         .dialect(target.setting.dialect)
         .connect_timeout(target.request_timeout)
@@ -92,7 +111,7 @@ fn client(target: &Target) -> HttpClient {
     } else if let Some(bundle) = &target.ca_bundle {
         builder = builder.ca_bundle(bundle);
     }
-    builder.build().unwrap()
+    builder
 }
 
 /// An agent with ureq's defaults, but for whom it trusts.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::table::{Ending, Endings, LED_ASTRAY, Row, TABLE, Wrong};
+use crate::table::{Calls, Ending, Endings, LED_ASTRAY, Row, TABLE, Told, Wrong};
 
 /// Writes the page instead of comparing it.
 const UPDATE: &str = "UPDATE_FAULTS";
@@ -57,6 +57,28 @@ the client followed it can only be seen when it has happened. (A `ureq::Agent` i
 
 ";
 
+const CALLS: &str = "
+## Discovery and revocation
+
+These calls are sent once, and say what came of it. *Once*: the first of the two addresses of a provider's metadata (OpenID Connect
+Discovery, RFC 8414) is struck; where it has none, the second one is asked. A revocation is done if the status says so (RFC 7009
+§2.2), whatever the body.
+
+| word | what it means |
+|---|---|
+| done | as if nothing had been wrong, or found at the second address |
+| no verdict | `NoVerdict`: the token must be taken for alive (RFC 7009 §2.2.1) |
+| not sent | `Transport` with `Failure::NotSent` |
+| lost | `Transport`: no answer came, or not all of it |
+| no metadata | `Metadata`: what came is none |
+
+Through a `reqwest::Client` that was not made by `hardened`, *not sent* is *lost*, because what could not be reached may have been the
+target of a redirect; and every redirect that one follows ends with `TransportError::Redirected`.
+
+| fault | revocation | discovery: once | discovery: always |
+|---|---|---|---|
+";
+
 fn page() -> String {
     let mut page = INTRODUCTION.to_owned();
     header(&mut page, "| fault | what happens | ");
@@ -75,6 +97,14 @@ fn page() -> String {
     for row in TABLE.iter().filter(|row| row.wrong.redirects()) {
         let (name, _) = described(row);
         writeln!(page, "| `{name}` | {} |", cells(LED_ASTRAY)).unwrap();
+    }
+    page.push_str(CALLS);
+    for (row, Calls { revocation, discovery: [once, always] }) in
+        TABLE.iter().filter_map(|row| row.calls.map(|calls| (row, calls)))
+    {
+        let (name, _) = described(row);
+        let [revocation, once, always] = [revocation, once, always].map(said);
+        writeln!(page, "| `{name}` | {revocation} | {once} | {always} |").unwrap();
     }
     page
 }
@@ -110,6 +140,17 @@ const fn word(ending: Ending) -> &'static str {
         Ending::GrantLost => "grant lost",
         Ending::Unreachable => "unreachable",
         Ending::GivenUp => "given up",
+    }
+}
+
+const fn said(told: Told) -> &'static str {
+    match told {
+        Told::Done => "done",
+        Told::NoVerdict => "no verdict",
+        Told::NotSent => "not sent",
+        Told::Lost => "lost",
+        Told::NoMetadata => "no metadata",
+        Told::Astray => "given up",
     }
 }
 

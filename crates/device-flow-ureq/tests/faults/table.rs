@@ -48,6 +48,32 @@ pub(crate) struct Both {
     pub(crate) oauth: Endings,
 }
 
+/// What a call says that is no part of a sign-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// It is done, or found.
+    Done,
+    /// There is no verdict: a revoked token must be taken for alive.
+    NoVerdict,
+    /// The request was not sent.
+    NotSent,
+    /// No answer came, and the request may have been seen.
+    Lost,
+    /// What was found is no metadata.
+    NoMetadata,
+    /// The HTTP client went elsewhere by itself.
+    Astray,
+}
+
+/// What becomes of calls that are no part of a sign-in, and are sent once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Calls {
+    /// A revocation (RFC 7009).
+    pub(crate) revocation: Told,
+    /// A search for metadata (RFC 8414) whose first request is struck, and one of which each is.
+    pub(crate) discovery: [Told; 2],
+}
+
 /// An HTTP client that carries the requests.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -61,6 +87,8 @@ pub(crate) struct Client {
 pub(crate) struct Row {
     pub(crate) wrong: Wrong,
     pub(crate) endings: Both,
+    /// Nothing where the server's own metadata would not name the address that is asked.
+    pub(crate) calls: Option<Calls>,
 }
 
 impl Wrong {
@@ -95,6 +123,17 @@ impl Wrong {
 }
 
 impl Row {
+    /// What calls say that are no part of a sign-in, through this client.
+    pub(crate) fn calls(&self, client: &Client) -> Option<Calls> {
+        let calls = self.calls?;
+        Some(match calls.revocation {
+            _ if client.follows_redirects && self.wrong.redirects() => CALLS_LED_ASTRAY,
+            // Where it could not connect to may have been where it was sent.
+            Told::NotSent if client.follows_redirects => Calls { revocation: Told::Lost, ..calls },
+            _ => calls,
+        })
+    }
+
     /// How sign-ins end in this dialect through this client.
     pub(crate) fn endings(&self, dialect: Dialect, client: &Client) -> Endings {
         if client.follows_redirects && self.wrong.redirects() {
@@ -135,11 +174,32 @@ const RACE: Both = alike([SignedIn; 4], [SignedIn; 3]);
 /// The client goes where it is sent. That is noticed when it has happened, and nothing more is sent.
 pub(crate) const LED_ASTRAY: Endings = Endings { once: [GivenUp; 4], always: [GivenUp; 3] };
 
+const fn calls(revocation: Told, once: Told, always: Told) -> Option<Calls> {
+    Some(Calls { revocation, discovery: [once, always] })
+}
+
+/// As if nothing had been wrong.
+const DONE: Option<Calls> = calls(Told::Done, Told::Done, Told::Done);
+/// Nobody is there. (What a search for metadata asks may be asked again in any case, so it does not say more.)
+const NOT_SENT: Option<Calls> = calls(Told::NotSent, Told::Lost, Told::Lost);
+/// Whether it was seen is not known.
+const LOST: Option<Calls> = calls(Told::Lost, Told::Lost, Told::Lost);
+/// A status says no. Where one address has no metadata, the other one is asked; here and below it has them.
+const STATUS: Option<Calls> = calls(Told::NoVerdict, Told::Done, Told::NoMetadata);
+/// The status says yes, which is all that a revocation has to say (RFC 7009 §2.2); the body is not what it should be.
+const NO_BODY: Option<Calls> = calls(Told::Done, Told::Done, Told::NoMetadata);
+/// The same, and the body is seen to have broken off.
+const CUT_BODY: Option<Calls> = calls(Told::Done, Told::Lost, Told::Lost);
+/// The client goes where it is sent.
+pub(crate) const CALLS_LED_ASTRAY: Calls = Calls { revocation: Told::Astray, discovery: [Told::Astray; 2] };
+/// Not tried: what is asked for is not so long, or is not asked like this.
+const UNTRIED: Option<Calls> = None;
+
 /// Declares the rows once, and a test for each.
 macro_rules! rows {
-    ($($test:ident $wrong:expr, $endings:ident;)*) => {
+    ($($test:ident $wrong:expr, $endings:ident, $calls:ident;)*) => {
         /// Every row.
-        pub(crate) const TABLE: &[Row] = &[$(Row { wrong: $wrong, endings: $endings },)*];
+        pub(crate) const TABLE: &[Row] = &[$(Row { wrong: $wrong, endings: $endings, calls: $calls },)*];
 
         mod every_sign_in_ends_as_the_table_says {
             use super::*;
@@ -147,7 +207,9 @@ macro_rules! rows {
             $(
                 #[test]
                 fn $test() {
-                    crate::case::check(&Row { wrong: $wrong, endings: $endings });
+                    let row = Row { wrong: $wrong, endings: $endings, calls: $calls };
+                    crate::case::check(&row);
+                    crate::calls::check(&row);
                 }
             )*
         }
@@ -167,52 +229,52 @@ const fn after(fault: Fault, bytes: usize) -> Wrong {
 }
 
 rows! {
-    refuse server(Fault::Refuse), UNSEEN;
-    drop_request server(Fault::DropRequest), UNSEEN;
-    never_answers server(Fault::NeverAnswers), UNSEEN;
-    reset_request server(Fault::ResetRequest), UNSEEN;
-    reset_request_in_the_middle after(Fault::ResetRequest, 100), UNSEEN;
-    reset_answer server(Fault::ResetAnswer), HALF_HEARD;
-    reset_answer_at_once after(Fault::ResetAnswer, 0), UNHEARD;
-    reset_answer_in_the_head after(Fault::ResetAnswer, 30), UNHEARD;
-    drop_after_commit server(Fault::DropAfterCommit), UNHEARD;
-    stall server(Fault::Stall), HALF_HEARD;
-    stall_at_once after(Fault::Stall, 0), UNHEARD;
-    stall_in_the_head after(Fault::Stall, 30), UNHEARD;
-    drip server(Fault::Drip), UNHEARD;
-    endless_body server(Fault::EndlessBody), HALF_HEARD;
-    length_too_long server(Fault::LengthTooLong), HARMLESS;
-    length_too_short server(Fault::LengthTooShort), HALF_HEARD;
-    two_lengths server(Fault::TwoLengths), UNHEARD;
-    no_last_chunk server(Fault::NoLastChunk), HARMLESS;
-    cut_json server(Fault::CutJson), HALF_HEARD;
-    empty_body server(Fault::EmptyBody), HALF_HEARD;
-    not_http server(Fault::NotHttp), UNSEEN;
-    html_200 server(Fault::Html200), UNSEEN;
-    html_502 server(Fault::Html502), UNHEARD;
-    too_many_requests server(Fault::TooManyRequests), UNSEEN;
-    too_many_requests_date server(Fault::TooManyRequestsDate), UNSEEN;
-    unavailable server(Fault::Unavailable), UNSEEN;
-    unavailable_date server(Fault::UnavailableDate), UNSEEN;
-    redirect_301 server(Fault::Redirect301), UNSEEN;
-    redirect_302 server(Fault::Redirect302), UNSEEN;
-    redirect_303 server(Fault::Redirect303), UNSEEN;
-    redirect_307 server(Fault::Redirect307), UNSEEN;
-    redirect_308 server(Fault::Redirect308), UNSEEN;
-    redirect_307_to_plain_http over_tls(Fault::Redirect307), UNSEEN;
-    duplicate_headers server(Fault::DuplicateHeaders), HARMLESS;
-    huge_headers server(Fault::HugeHeaders), UNHEARD;
-    wrong_content_type server(Fault::WrongContentType), HARMLESS;
-    gzip server(Fault::Gzip), HALF_HEARD;
-    early_hints server(Fault::EarlyHints), HARMLESS;
-    http_1_0 server(Fault::Http10), HARMLESS;
-    until_close server(Fault::UntilClose), HARMLESS;
-    close server(Fault::Close), HARMLESS;
-    close_unannounced server(Fault::CloseUnannounced), RACE;
-    wrong_date server(Fault::WrongDate), HARMLESS;
-    tls_expired over_tls(Fault::TlsExpired), UNSEEN;
-    tls_other_name over_tls(Fault::TlsOtherName), UNSEEN;
-    tls_unknown_ca over_tls(Fault::TlsUnknownCa), UNSEEN;
+    refuse server(Fault::Refuse), UNSEEN, NOT_SENT;
+    drop_request server(Fault::DropRequest), UNSEEN, LOST;
+    never_answers server(Fault::NeverAnswers), UNSEEN, LOST;
+    reset_request server(Fault::ResetRequest), UNSEEN, LOST;
+    reset_request_in_the_middle after(Fault::ResetRequest, 100), UNSEEN, UNTRIED;
+    reset_answer server(Fault::ResetAnswer), HALF_HEARD, CUT_BODY;
+    reset_answer_at_once after(Fault::ResetAnswer, 0), UNHEARD, LOST;
+    reset_answer_in_the_head after(Fault::ResetAnswer, 30), UNHEARD, LOST;
+    drop_after_commit server(Fault::DropAfterCommit), UNHEARD, LOST;
+    stall server(Fault::Stall), HALF_HEARD, CUT_BODY;
+    stall_at_once after(Fault::Stall, 0), UNHEARD, LOST;
+    stall_in_the_head after(Fault::Stall, 30), UNHEARD, LOST;
+    drip server(Fault::Drip), UNHEARD, LOST;
+    endless_body server(Fault::EndlessBody), HALF_HEARD, NO_BODY;
+    length_too_long server(Fault::LengthTooLong), HARMLESS, DONE;
+    length_too_short server(Fault::LengthTooShort), HALF_HEARD, NO_BODY;
+    two_lengths server(Fault::TwoLengths), UNHEARD, LOST;
+    no_last_chunk server(Fault::NoLastChunk), HARMLESS, DONE;
+    cut_json server(Fault::CutJson), HALF_HEARD, NO_BODY;
+    empty_body server(Fault::EmptyBody), HALF_HEARD, NO_BODY;
+    not_http server(Fault::NotHttp), UNSEEN, LOST;
+    html_200 server(Fault::Html200), UNSEEN, NO_BODY;
+    html_502 server(Fault::Html502), UNHEARD, STATUS;
+    too_many_requests server(Fault::TooManyRequests), UNSEEN, STATUS;
+    too_many_requests_date server(Fault::TooManyRequestsDate), UNSEEN, STATUS;
+    unavailable server(Fault::Unavailable), UNSEEN, STATUS;
+    unavailable_date server(Fault::UnavailableDate), UNSEEN, STATUS;
+    redirect_301 server(Fault::Redirect301), UNSEEN, STATUS;
+    redirect_302 server(Fault::Redirect302), UNSEEN, STATUS;
+    redirect_303 server(Fault::Redirect303), UNSEEN, STATUS;
+    redirect_307 server(Fault::Redirect307), UNSEEN, STATUS;
+    redirect_308 server(Fault::Redirect308), UNSEEN, STATUS;
+    redirect_307_to_plain_http over_tls(Fault::Redirect307), UNSEEN, UNTRIED;
+    duplicate_headers server(Fault::DuplicateHeaders), HARMLESS, DONE;
+    huge_headers server(Fault::HugeHeaders), UNHEARD, LOST;
+    wrong_content_type server(Fault::WrongContentType), HARMLESS, DONE;
+    gzip server(Fault::Gzip), HALF_HEARD, NO_BODY;
+    early_hints server(Fault::EarlyHints), HARMLESS, DONE;
+    http_1_0 server(Fault::Http10), HARMLESS, DONE;
+    until_close server(Fault::UntilClose), HARMLESS, DONE;
+    close server(Fault::Close), HARMLESS, DONE;
+    close_unannounced server(Fault::CloseUnannounced), RACE, DONE;
+    wrong_date server(Fault::WrongDate), HARMLESS, DONE;
+    tls_expired over_tls(Fault::TlsExpired), UNSEEN, UNTRIED;
+    tls_other_name over_tls(Fault::TlsOtherName), UNSEEN, UNTRIED;
+    tls_unknown_ca over_tls(Fault::TlsUnknownCa), UNSEEN, UNTRIED;
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! Where a provider's metadata is asked for, and in which order.
 
+use core::error::Error;
+
 use http::{Response, Uri};
 use oidc_proto::oauth::{Metadata, MetadataError};
 
-use crate::events;
+use super::{Received, Sent};
+use crate::{TransportError, events};
 
 /// The search for a provider's metadata at the addresses that OpenID Connect Discovery and RFC 8414 name.
 ///
@@ -62,6 +65,19 @@ impl MetadataSearch {
         }
     }
 
+    /// Takes what came of the latest address. A document whose body broke off counts if it is whole all the same.
+    ///
+    /// # Errors
+    /// Why there is no document to read: the search cannot go on.
+    pub fn on_sent<E: Error + 'static>(&mut self, sent: Sent<E>) -> Result<(), TransportError<E>> {
+        let Received { response, broken } = sent.result.map_err(|unanswered| unanswered.source)?;
+        self.on_response(&response);
+        match broken {
+            Some(error) if matches!(self.result, Err(MetadataError::NotJson)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// What was found.
     ///
     /// ```
@@ -85,6 +101,9 @@ impl MetadataSearch {
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
+    use super::super::Body;
     use super::*;
 
     fn answers(statuses: &[u16], body: &str) -> (Vec<String>, Result<Metadata, MetadataError>) {
@@ -121,6 +140,23 @@ mod tests {
         assert_eq!(search.finish().unwrap().issuer, "https://id.example");
         let (asked, found) = answers(&[200, 200], "<!doctype html>");
         assert_eq!((asked.len(), found), (2, Err(MetadataError::NotJson)));
+    }
+
+    #[test]
+    fn a_document_that_broke_off_counts_if_it_is_whole_and_a_refusal_by_its_status() {
+        let cut = |status: u16, text: &str| {
+            let mut body = Body::default();
+            assert!(body.push(text.as_bytes()));
+            let response = Response::builder().status(status).body(body).unwrap();
+            Sent::new(Ok(Received::cut(response, std::io::Error::other("cut"))), Duration::ZERO)
+        };
+        let mut search = MetadataSearch::of("https://id.example").unwrap();
+        assert!(search.next_address().is_some());
+        search.on_sent(cut(404, "no")).unwrap();
+        assert!(search.next_address().is_some(), "a refusal needs no body");
+        assert_eq!(search.on_sent(cut(200, r#"{"issuer":"#)).unwrap_err().to_string(), "cut");
+        search.on_sent(cut(200, r#"{"issuer":"https://id.example"}"#)).unwrap();
+        assert_eq!(search.finish().unwrap().issuer, "https://id.example");
     }
 
     #[test]

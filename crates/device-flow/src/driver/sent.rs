@@ -22,13 +22,20 @@ pub struct Sent<E: Error + 'static> {
 /// token.
 ///
 /// ```
-/// use device_flow::driver::{Body, Received, Sent};
+/// use device_flow::driver::{Body, MetadataSearch, Received, Sent};
 /// # use core::time::Duration;
-/// let response = || http::Response::new(Body::expecting(None));
-/// let whole = Received::<std::io::Error>::whole(response());
-/// let cut = Received::cut(response(), std::io::Error::from(std::io::ErrorKind::UnexpectedEof));
-/// assert!(Sent::new(Ok(whole), Duration::from_millis(80)).document().is_ok());
-/// assert!(Sent::new(Ok(cut), Duration::from_millis(80)).document().is_err());
+/// let response = |text: &[u8]| {
+///     let mut body = Body::expecting(None);
+///     body.push(text);
+///     http::Response::new(body)
+/// };
+/// let cut = || std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
+/// let mut search = MetadataSearch::of("https://id.example")?;
+/// let mut taken = |received| search.on_sent(Sent::new(Ok(received), Duration::from_millis(80)));
+/// assert!(taken(Received::cut(response(b"{\"issuer\":"), cut())).is_err());
+/// assert!(taken(Received::cut(response(b"{\"issuer\":\"https://id.example\"}"), cut())).is_ok());
+/// assert!(taken(Received::whole(response(b"{\"issuer\":\"https://id.example\"}"))).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Received<E: Error + 'static> {
@@ -66,10 +73,12 @@ impl<E: Error + 'static> Unanswered<E> {
     /// ends: see [`TransportError::Redirected`].
     ///
     /// ```
-    /// use device_flow::driver::{Sent, Unanswered};
+    /// use device_flow::driver::{MetadataSearch, Sent, Unanswered};
     /// let unanswered = Unanswered::<std::io::Error>::redirected(Some("evil.example"));
-    /// let error = Sent::new(Err(unanswered), core::time::Duration::ZERO).document().unwrap_err();
+    /// let mut search = MetadataSearch::of("https://id.example")?;
+    /// let error = search.on_sent(Sent::new(Err(unanswered), core::time::Duration::ZERO)).unwrap_err();
     /// assert!(error.is_final() && error.to_string().contains("evil.example"));
+    /// # Ok::<(), oidc_proto::EndpointError>(())
     /// ```
     pub fn redirected(host: Option<&str>) -> Self {
         Self::new(Failure::Unknown, TransportError::redirected(host))
@@ -80,33 +89,6 @@ impl<E: Error + 'static> Sent<E> {
     /// What came of a request, and the time from sending it to the last byte that was read.
     pub const fn new(result: Result<Received<E>, Unanswered<E>>, took: Duration) -> Self {
         Self { result, took }
-    }
-
-    /// A document that anybody may have, if all of it came.
-    ///
-    /// ```
-    /// use core::time::Duration;
-    /// use device_flow::Failure;
-    /// use device_flow::driver::{Body, Received, Sent, Unanswered};
-    /// use device_flow::TransportError;
-    ///
-    /// let response = || http::Response::new(Body::expecting(None));
-    /// let error = || std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-    /// let sent = |result| Sent::new(result, Duration::from_millis(80));
-    /// assert!(sent(Ok(Received::whole(response()))).document().is_ok());
-    /// assert!(sent(Ok(Received::cut(response(), error()))).document().is_err());
-    /// assert!(sent(Err(Unanswered::new(Failure::Unknown, error()))).document().is_err());
-    /// let elsewhere = sent(Err(Unanswered::redirected(Some("evil.example")))).document();
-    /// assert!(elsewhere.is_err_and(|error| error.is_final()));
-    /// ```
-    ///
-    /// # Errors
-    /// Why it did not.
-    pub fn document(self) -> Result<Response<Body>, TransportError<E>> {
-        match self.result {
-            Ok(Received { response, broken }) => broken.map_or(Ok(response), Err),
-            Err(unanswered) => Err(unanswered.source),
-        }
     }
 
     /// As those hear of it who watch.

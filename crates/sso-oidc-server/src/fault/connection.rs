@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::message::Message;
 use super::rewound::Rewound;
+use super::strike::Target;
 use super::wire::{Socket, Wire};
 use super::{Fault, blow};
 use crate::answer::{Arrival, answer, route_name};
@@ -46,7 +47,7 @@ pub(crate) async fn serve(
 struct Asked {
     method: Method,
     path: String,
-    operation: Option<Operation>,
+    target: Option<Target>,
 }
 
 /// A request that was read, and the answer to it.
@@ -62,7 +63,7 @@ async fn converse(shared: &Arc<Shared>, stream: TcpStream, peer: Peer) {
     loop {
         let line = tokio::time::timeout(shared.limits.idle_timeout, asked(&mut connection));
         let Ok(Some(asked)) = line.await else { return };
-        let strike = asked.operation.and_then(|operation| shared.faults.strike(operation));
+        let strike = asked.target.and_then(|target| shared.faults.strike(target));
         let in_flight = shared.faults.in_flight();
         let arrival = Arrival { peer, strike, in_flight };
         if let Some(strike) = strike.filter(|strike| strike.fault() == Fault::ResetRequest) {
@@ -108,11 +109,12 @@ async fn asked(connection: &mut Rewound) -> Option<Asked> {
     let method = parts.next()?.parse().unwrap_or_default();
     let target: http::Uri = parts.next().unwrap_or_default().parse().unwrap_or_default();
     let path = target.path().to_owned();
-    let operation = match route(&method, &path) {
-        Ok(Route::Api(_, operation)) => Some(operation),
+    let target = match route(&method, &path) {
+        Ok(Route::Api(_, operation)) => Some(Target::Operation(operation)),
+        Ok(Route::Metadata) => Some(Target::Discovery),
         _ => None,
     };
-    Some(Asked { method, path, operation })
+    Some(Asked { method, path, target })
 }
 
 /// Lets hyper read one request, answers it, and takes the connection back.
@@ -177,8 +179,9 @@ fn says(headers: &HeaderMap, option: &str) -> bool {
 
 /// A request that is not read to its end is told of and remembered all the same.
 fn record_cut(shared: &Shared, arrival: Arrival, asked: Asked) {
+    let operation = asked.target.and_then(Target::operation);
     tracing::info!(
-        operation = asked.operation.map_or("-", Operation::name),
+        operation = operation.map_or("-", Operation::name),
         route = route_name(&asked.path),
         status = 0,
         fault = "-",
@@ -190,7 +193,7 @@ fn record_cut(shared: &Shared, arrival: Arrival, asked: Asked) {
         return;
     }
     shared.records().push(RecordedRequest {
-        operation: asked.operation,
+        operation,
         method: asked.method.to_string(),
         path: asked.path,
         at: shared.clock.up(),

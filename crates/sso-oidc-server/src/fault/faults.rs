@@ -7,6 +7,7 @@ use oidc_proto::Operation;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
+use super::strike::Target;
 use super::{Fault, Strike};
 
 /// What all connections of a server that misbehaves share.
@@ -60,16 +61,15 @@ impl Faults {
         self.armed.iter().any(|armed| armed.strike.fault().redirects())
     }
 
-    /// Counts a request of this operation, and says what strikes it. Of several strikes the first one that was
-    /// configured wins.
-    pub(crate) fn strike(&self, operation: Operation) -> Option<Strike> {
-        self.count(operation, |fault| fault != Fault::Refuse && !fault.needs_tls())
+    /// Counts a request of this kind, and says what strikes it. Of several strikes the first one that was configured wins.
+    pub(crate) fn strike(&self, asked: Target) -> Option<Strike> {
+        self.count(asked, |fault| fault != Fault::Refuse && !fault.needs_tls())
     }
 
     /// Counts a connection, which is for the operation that is due, and says which certificate strikes it.
     pub(crate) fn strike_handshake(&self) -> Option<Fault> {
         let due = Operation::ALL.get(self.due.load(Ordering::Relaxed))?;
-        self.count(*due, Fault::needs_tls).map(|strike| strike.fault())
+        self.count(Target::Operation(*due), Fault::needs_tls).map(|strike| strike.fault())
     }
 
     /// Whether each request is to have a connection of its own, so that the next one can be struck.
@@ -85,10 +85,10 @@ impl Faults {
         }
     }
 
-    fn count(&self, operation: Operation, counts: impl Fn(Fault) -> bool) -> Option<Strike> {
+    fn count(&self, asked: Target, counts: impl Fn(Fault) -> bool) -> Option<Strike> {
         let mut struck = None;
         for Armed { strike, seen } in &self.armed {
-            if !counts(strike.fault()) || !strike.concerns(operation) {
+            if !counts(strike.fault()) || !strike.concerns(asked) {
                 continue;
             }
             let number = seen.fetch_add(1, Ordering::Relaxed).saturating_add(1);
@@ -104,9 +104,12 @@ impl Faults {
         let next = match operation {
             Operation::RegisterClient => Operation::StartDeviceAuthorization,
             Operation::StartDeviceAuthorization => Operation::CreateToken,
+            Operation::CreateToken => Operation::RevokeToken,
             _ => return false,
         };
-        let refuses = |strike: &Strike| strike.fault() == Fault::Refuse && strike.operation() == Some(next);
+        let refuses = |strike: &Strike| {
+            strike.fault() == Fault::Refuse && strike.target() == Some(Target::Operation(next))
+        };
         !self.relented.load(Ordering::Relaxed) && self.armed.iter().any(|armed| refuses(&armed.strike))
     }
 
@@ -162,7 +165,11 @@ impl Faults {
 }
 
 fn is_closed_from_the_start(strike: &Strike) -> bool {
-    strike.fault() == Fault::Refuse && matches!(strike.operation(), None | Some(Operation::RegisterClient))
+    strike.fault() == Fault::Refuse
+        && matches!(
+            strike.target(),
+            None | Some(Target::Discovery | Target::Operation(Operation::RegisterClient))
+        )
 }
 
 /// Whether the peer has closed the connection. It asks the socket itself: the runtime may not have heard of it yet.

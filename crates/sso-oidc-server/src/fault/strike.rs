@@ -7,10 +7,10 @@ use oidc_proto::Operation;
 
 use super::Fault;
 
-/// A fault and the requests that it strikes: every one of the three operations, unless it is told otherwise.
+/// A fault and the requests that it strikes: every one of a sign-in's three operations, unless it is told otherwise.
 ///
 /// Written as `NAME[=BYTES][@OPERATION][:REQUESTS]`, with `register`, `authorize` or `poll` for the operation (in either
-/// dialect), and `N`, `N-M` or `N-` for the requests, counted from 1 among those of the operation:
+/// dialect), `revoke` or `discover` (which are OAuth's alone), and `N`, `N-M` or `N-` for the requests, counted from 1 among those of the operation:
 ///
 /// ```
 /// use sso_oidc_server::{Fault, Operation, Strike};
@@ -23,7 +23,8 @@ use super::Fault;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Strike {
     fault: Fault,
-    operation: Option<Operation>,
+    /// What it is limited to; else it is the operations of a sign-in.
+    target: Option<Target>,
     from: u32,
     to: Option<u32>,
     bytes: Option<usize>,
@@ -33,7 +34,7 @@ impl Strike {
     /// This fault, on every request of the three operations.
     #[must_use]
     pub const fn new(fault: Fault) -> Self {
-        Self { fault, operation: None, from: 1, to: None, bytes: None }
+        Self { fault, target: None, from: 1, to: None, bytes: None }
     }
 
     /// The same, on requests of this operation only. [`Fault::Refuse`] then closes the port when the operation before it
@@ -41,7 +42,20 @@ impl Strike {
     /// operation that follows, in a sign-in, the one that was answered last.
     #[must_use]
     pub const fn at(mut self, operation: Operation) -> Self {
-        self.operation = Some(operation);
+        self.target = Some(Target::Operation(operation));
+        self
+    }
+
+    /// The same, on requests for the metadata of an OAuth provider only (RFC 8414, OpenID Connect Discovery).
+    /// [`Fault::Refuse`] then closes the port from the start.
+    ///
+    /// ```
+    /// use sso_oidc_server::{Fault, Strike};
+    /// assert_eq!(Strike::new(Fault::Html502).at_discovery().to_string(), "html-502@discover");
+    /// ```
+    #[must_use]
+    pub const fn at_discovery(mut self) -> Self {
+        self.target = Some(Target::Discovery);
         self
     }
 
@@ -85,16 +99,17 @@ impl Strike {
         self.bytes
     }
 
-    /// The operation that it is limited to.
-    pub(crate) const fn operation(&self) -> Option<Operation> {
-        self.operation
+    /// What it is limited to.
+    pub(crate) const fn target(&self) -> Option<Target> {
+        self.target
     }
 
-    /// Whether it strikes requests of this operation at all.
-    pub(crate) fn concerns(&self, operation: Operation) -> bool {
-        match self.operation {
-            Some(only) => only == operation,
-            None => Operation::ALL.contains(&operation),
+    /// Whether it strikes requests of this kind at all.
+    pub(crate) fn concerns(&self, asked: Target) -> bool {
+        match (self.target, asked) {
+            (Some(only), _) => only == asked,
+            (None, Target::Operation(operation)) => Operation::ALL.contains(&operation),
+            (None, Target::Discovery) => false,
         }
     }
 
@@ -104,17 +119,37 @@ impl Strike {
     }
 }
 
+/// What a request is for, as far as faults can strike it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    Operation(Operation),
+    /// The metadata of an OAuth provider.
+    Discovery,
+}
+
+impl Target {
+    /// The operation, if it is one.
+    pub(crate) const fn operation(self) -> Option<Operation> {
+        match self {
+            Self::Operation(operation) => Some(operation),
+            Self::Discovery => None,
+        }
+    }
+}
+
 impl From<Fault> for Strike {
     fn from(fault: Fault) -> Self {
         Self::new(fault)
     }
 }
 
-/// How operations are written here.
-const OPERATIONS: [(&str, Operation); 3] = [
-    ("register", Operation::RegisterClient),
-    ("authorize", Operation::StartDeviceAuthorization),
-    ("poll", Operation::CreateToken),
+/// How targets are written.
+const TARGETS: [(&str, Target); 5] = [
+    ("register", Target::Operation(Operation::RegisterClient)),
+    ("authorize", Target::Operation(Operation::StartDeviceAuthorization)),
+    ("poll", Target::Operation(Operation::CreateToken)),
+    ("revoke", Target::Operation(Operation::RevokeToken)),
+    ("discover", Target::Discovery),
 ];
 
 impl fmt::Display for Strike {
@@ -123,7 +158,7 @@ impl fmt::Display for Strike {
         if let Some(bytes) = self.bytes {
             write!(f, "={bytes}")?;
         }
-        if let Some((name, _)) = OPERATIONS.iter().find(|(_, operation)| self.operation == Some(*operation)) {
+        if let Some((name, _)) = TARGETS.iter().find(|(_, target)| self.target == Some(*target)) {
             write!(f, "@{name}")?;
         }
         match (self.from, self.to) {
@@ -143,7 +178,7 @@ pub enum StrikeError {
     #[error("there is no fault of this name")]
     Fault,
     /// What follows the `@` is no operation.
-    #[error("the operation after the @ is register, authorize or poll")]
+    #[error("the operation after the @ is register, authorize, poll, revoke or discover")]
     Operation,
     /// What follows the `:` names no requests.
     #[error("the requests after the colon are N, N-M or N-, counted from 1")]
@@ -175,8 +210,8 @@ impl FromStr for Strike {
             strike = strike.after_bytes(bytes.parse().map_err(|_| StrikeError::Bytes)?);
         }
         if let Some(name) = operation {
-            let known = OPERATIONS.iter().find(|(known, _)| *known == name);
-            strike = strike.at(known.ok_or(StrikeError::Operation)?.1);
+            let known = TARGETS.iter().find(|(known, _)| *known == name);
+            strike.target = Some(known.ok_or(StrikeError::Operation)?.1);
         }
         let Some(requests) = requests else { return Ok(strike) };
         if fault == Fault::Refuse {
@@ -217,6 +252,8 @@ mod tests {
             "http-1.0@poll:4-",
             "stall=0",
             "reset-answer=100@poll:1",
+            "html-200@revoke",
+            "redirect-307@discover:1",
         ] {
             assert_eq!(text.parse::<Strike>().unwrap().to_string(), text);
         }
@@ -247,10 +284,13 @@ mod tests {
     #[test]
     fn a_strike_is_limited_to_its_operation_and_its_requests() {
         let all = Strike::new(Fault::Drip);
-        assert!(Operation::ALL.iter().all(|operation| all.concerns(*operation)));
-        assert!(!all.concerns(Operation::RevokeToken));
-        let some = all.at(Operation::CreateToken).requests(2, Some(3));
-        assert!(some.concerns(Operation::CreateToken) && !some.concerns(Operation::RegisterClient));
+        let (poll, revoke) = (Operation::CreateToken, Operation::RevokeToken);
+        assert!(Operation::ALL.iter().all(|operation| all.concerns(Target::Operation(*operation))));
+        assert!(!all.concerns(Target::Operation(revoke)) && !all.concerns(Target::Discovery));
+        assert!(all.at_discovery().concerns(Target::Discovery));
+        assert!(!all.at_discovery().concerns(Target::Operation(poll)));
+        let some = all.at(poll).requests(2, Some(3));
+        assert!(some.concerns(Target::Operation(poll)) && !some.concerns(Target::Operation(revoke)));
         assert_eq!((1..=4).filter(|number| some.includes(*number)).collect::<Vec<_>>(), [2, 3]);
     }
 }

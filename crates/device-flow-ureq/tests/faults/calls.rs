@@ -1,0 +1,80 @@
+//! Calls that are no part of a sign-in, against one fault: a search for metadata, and a revocation.
+//!
+//! Compiled into the tests of both adapters.
+
+use std::error::Error;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use device_flow::{CallError, DiscoveryError, Failure, TransportError};
+use oidc_proto::{Dialect, Operation};
+use sso_oidc_server::{Approval, Config, TestServer};
+
+use crate::case::{Setting, Target};
+use crate::table::{Calls, Row, Told, Wrong};
+use crate::turn::Turn;
+use crate::{SETTINGS, discover, revoke};
+
+/// Both kinds of call against the fault of a row, through every client.
+pub(crate) fn check(row: &Row) {
+    let Wrong::Server(strike) = row.wrong else { return };
+    thread::scope(|scope| {
+        for setting in SETTINGS.iter().filter(|setting| setting.dialect == Dialect::OAuth) {
+            let Some(expected) = row.calls(setting.client) else { continue };
+            scope.spawn(move || {
+                let _turn = Turn::take();
+                let server = |strike| {
+                    let config = Config::default().with_approval(Approval::Auto).with_fault(strike);
+                    TestServer::with(config).unwrap()
+                };
+                let revocation = call(*setting, &server(strike.at(Operation::RevokeToken)), row, revoke);
+                let discovery = [strike.at_discovery().once(), strike.at_discovery()]
+                    .map(|strike| call(*setting, &server(strike), row, discover));
+                assert_eq!(Calls { revocation, discovery }, expected, "{strike}, {setting:?}");
+            });
+        }
+    });
+}
+
+/// One call, and everything that must be true of it.
+fn call(setting: Setting, server: &TestServer, row: &Row, how: fn(&Target) -> Told) -> Told {
+    let request_timeout = Duration::from_millis(if row.wrong.hangs() { 400 } else { 10_000 });
+    let target = Target { setting, endpoint: server.endpoint().to_owned(), request_timeout, ca_bundle: None };
+    let began = Instant::now();
+    let told = how(&target);
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(10), "{:?} took {took:?}", row.wrong);
+    let requests = server.requests();
+    assert!(
+        requests.iter().all(|request| request.others_in_flight == 0),
+        "two requests at once: {requests:?}"
+    );
+    let revocations = requests.iter().filter(|request| request.operation == Some(Operation::RevokeToken));
+    assert!(revocations.count() <= 1, "{:?}: a call was repeated", row.wrong);
+    let strays = server.handle().stats().strays;
+    assert_eq!(strays, u64::from(told == Told::Astray), "{:?}: {strays} redirects were followed", row.wrong);
+    told
+}
+
+/// What a revocation says.
+pub(crate) fn told<E: Error>(result: Result<(), CallError<TransportError<E>>>) -> Told {
+    match result {
+        Ok(()) => Told::Done,
+        Err(CallError::NoVerdict(_)) => Told::NoVerdict,
+        Err(CallError::Transport { source: TransportError::Redirected { .. }, .. }) => Told::Astray,
+        Err(CallError::Transport { failure: Failure::NotSent, .. }) => Told::NotSent,
+        Err(CallError::Transport { failure: Failure::Unknown, .. }) => Told::Lost,
+        Err(other) => panic!("{other}"),
+    }
+}
+
+/// What a search for metadata says.
+pub(crate) fn found<T, B: Error, E: Error>(result: Result<T, DiscoveryError<B, TransportError<E>>>) -> Told {
+    match result {
+        Ok(_) => Told::Done,
+        Err(DiscoveryError::Transport(TransportError::Redirected { .. })) => Told::Astray,
+        Err(DiscoveryError::Transport(_)) => Told::Lost,
+        Err(DiscoveryError::Metadata(_)) => Told::NoMetadata,
+        Err(other) => panic!("{other}"),
+    }
+}
