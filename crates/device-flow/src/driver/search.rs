@@ -67,6 +67,18 @@ impl MetadataSearch {
 
     /// Takes what came of the latest address. A document whose body broke off counts if it is whole all the same.
     ///
+    /// ```
+    /// use core::time::Duration;
+    /// use device_flow::Failure;
+    /// use device_flow::driver::{MetadataSearch, Sent, Unanswered};
+    ///
+    /// let mut search = MetadataSearch::of("https://id.example")?;
+    /// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+    /// let unanswered = Unanswered::new(Failure::NotSent, refused);
+    /// assert!(search.on_sent(Sent::new(Err(unanswered), Duration::from_millis(2))).is_err());
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    ///
     /// # Errors
     /// Why there is no document to read: the search cannot go on.
     pub fn on_sent<E: Error + 'static>(&mut self, sent: Sent<E>) -> Result<(), TransportError<E>> {
