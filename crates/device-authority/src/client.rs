@@ -1,8 +1,13 @@
 //! Who is asking (RFC 6749 §3.2.1).
 
+use std::sync::LazyLock;
+
 use oidc_proto::{Client, Fault, FaultCode, Secret};
 
 use crate::{ClientRecord, Moment};
+
+/// It has the length of the secrets that registration gives out, because a comparison of texts of two lengths ends at once.
+static DECOY: LazyLock<Secret> = LazyLock::new(|| Secret::new("-".repeat(64)));
 
 /// The client, if it is known, its registration has not lapsed and the secret is right: the one that it was given, or
 /// none if it was given none. Which of them failed is not said: the answer is the same in every byte, and an unknown
@@ -12,12 +17,9 @@ pub(crate) fn authenticate<'a>(
     client: &Client,
     now: Moment,
 ) -> Result<&'a ClientRecord, Fault> {
-    // The decoy has the length of the secrets that registration gives out, because a comparison of texts of two lengths
-    // ends at once.
-    let decoy = Secret::new("-".repeat(64));
     let expected = record.and_then(|record| record.registration.client.secret.as_ref());
     let offered = client.secret.as_ref();
-    let is_equal = offered == Some(expected.unwrap_or(&decoy));
+    let is_equal = offered == Some(expected.unwrap_or(&DECOY));
     let right = if expected.is_some() { is_equal } else { offered.is_none() };
     record
         .filter(|record| right && record.registration.client.id == client.id && now < record.forget_at)

@@ -64,9 +64,14 @@ macro_rules! known_faults {
             /// The exception's shape name in the API model, for example `SlowDownException`.
             #[must_use]
             pub fn exception(&self) -> &str {
+                self.known_exception().unwrap_or_else(|| self.error())
+            }
+
+            /// The same, if the model has it.
+            pub(crate) const fn known_exception(&self) -> Option<&'static str> {
                 match self {
-                    $(Self::$code => $exception,)*
-                    Self::Other(text) => text,
+                    $(Self::$code => Some($exception),)*
+                    Self::Other(_) => None,
                 }
             }
 

@@ -2,12 +2,14 @@
 
 use core::time::Duration;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// The exception's name, with whatever the service appends to it.
-pub(crate) const ERROR_TYPE: &str = "x-amzn-errortype";
+pub(crate) static ERROR_TYPE: HeaderName = HeaderName::from_static(ERROR_TYPE_TEXT);
+const ERROR_TYPE_TEXT: &str = "x-amzn-errortype";
 /// The id to quote to support.
-pub(crate) const REQUEST_ID: &str = "x-amzn-requestid";
+pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static(REQUEST_ID_TEXT);
+const REQUEST_ID_TEXT: &str = "x-amzn-requestid";
 
 /// The headers that matter, found in one pass: with the handful that a response has, that is cheaper than a look-up
 /// for each.
@@ -25,8 +27,8 @@ impl<'a> Heads<'a> {
         for (name, value) in headers {
             // The first of each counts, as with a look-up.
             match name.as_str() {
-                ERROR_TYPE => _ = heads.error_type.get_or_insert(value.as_bytes()),
-                REQUEST_ID => _ = heads.request_id.get_or_insert(value),
+                ERROR_TYPE_TEXT => _ = heads.error_type.get_or_insert(value.as_bytes()),
+                REQUEST_ID_TEXT => _ = heads.request_id.get_or_insert(value),
                 "retry-after" => _ = heads.retry_after.get_or_insert(value),
                 "date" => _ = heads.date.get_or_insert(value),
                 _ => {}

@@ -38,6 +38,13 @@ pub(crate) fn to_vec(value: &impl Serialize) -> Vec<u8> {
     buffer
 }
 
+/// JSON of a fault. There is no secret in it, so its buffer may grow.
+pub(crate) fn fault_to_vec(value: &impl Serialize) -> Vec<u8> {
+    let mut buffer = Vec::with_capacity(256);
+    write(&mut buffer, value);
+    buffer
+}
+
 fn write(to: impl io::Write, value: &impl Serialize) {
     let done = serde_json::to_writer(to, value);
     debug_assert!(done.is_ok(), "strings, numbers and lists always serialize");
@@ -62,7 +69,7 @@ pub(crate) fn fault_response(fault: &Fault, body: Vec<u8>) -> Response<Body> {
     let mut response = response(status, body);
     let headers = response.headers_mut();
     if let Some(id) = fault.request_id.as_deref().and_then(|id| id.parse().ok()) {
-        headers.insert(headers::REQUEST_ID, id);
+        headers.insert(&headers::REQUEST_ID, id);
     }
     if let Some(wait) = fault.retry_after {
         headers.insert(RETRY_AFTER, wait.as_secs().into());

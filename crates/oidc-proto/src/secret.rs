@@ -64,7 +64,8 @@ impl fmt::Debug for Secret {
 
 impl PartialEq for Secret {
     fn eq(&self, other: &Self) -> bool {
-        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+        let (one, other) = (self.0.as_bytes(), other.0.as_bytes());
+        one.len() == other.len() && difference(one, other).ct_eq(&0).into()
     }
 }
 
@@ -74,6 +75,15 @@ impl Drop for Secret {
     fn drop(&mut self) {
         wipe(core::mem::take(&mut self.0).into_bytes());
     }
+}
+
+/// Every bit in which texts of one length differ anywhere. It looks at all of them whatever it finds, several bytes at a
+/// time; `subtle`'s own comparison of slices does the same byte by byte, with ten times the instructions.
+fn difference(one: &[u8], other: &[u8]) -> u8 {
+    let all = one.iter().zip(other).fold(0, |all, (a, b)| all | (a ^ b));
+    // What is learned later must not end the loop early.
+    optimization_barrier(&all);
+    all
 }
 
 /// Overwrites the bytes, spare capacity included, and frees them. `zeroize` does the same byte by byte; one call that
@@ -113,6 +123,13 @@ mod tests {
         assert_eq!(Secret::from("a"), Secret::from("a"));
         assert_ne!(Secret::from("a"), Secret::from("b"));
         assert_ne!(Secret::from("a"), Secret::from("aa"));
+        let text = "0123456789abcdefghijklmnopqrstuvwxyz".repeat(3);
+        assert_eq!(Secret::new(text.clone()), Secret::new(text.clone()));
+        for at in 0..text.len() {
+            let mut other = text.clone();
+            other.replace_range(at..=at, "-");
+            assert_ne!(Secret::new(text.clone()), Secret::new(other), "{at}");
+        }
         assert!(Secret::from("").is_empty());
     }
 }

@@ -1,6 +1,6 @@
 //! Faults in AWS's dialect: `x-amzn-ErrorType`, and a body in snake_case.
 
-use http::Response;
+use http::{HeaderValue, Response};
 use serde::Serialize;
 
 use crate::{Body, Fault, headers, json};
@@ -20,7 +20,7 @@ struct FaultBody<'a> {
 
 /// The response that says this fault. The header is what AWS's own clients read the name from.
 pub(crate) fn encode_fault(fault: &Fault) -> Response<Body> {
-    let body = json::to_vec(&FaultBody {
+    let body = json::fault_to_vec(&FaultBody {
         error: fault.code.error(),
         error_description: fault.description.as_deref(),
         reason: fault.reason.as_deref(),
@@ -28,9 +28,12 @@ pub(crate) fn encode_fault(fault: &Fault) -> Response<Body> {
         region: fault.region.as_deref(),
     });
     let mut response = json::fault_response(fault, body);
-    let headers = response.headers_mut();
-    if let Ok(name) = fault.code.exception().parse() {
-        headers.insert(headers::ERROR_TYPE, name);
+    let name = match fault.code.known_exception() {
+        Some(name) => Some(HeaderValue::from_static(name)),
+        None => fault.code.exception().parse().ok(),
+    };
+    if let Some(name) = name {
+        response.headers_mut().insert(&headers::ERROR_TYPE, name);
     }
     response
 }
