@@ -1,6 +1,7 @@
 //! A bounded store in memory: pure itself, so that a simulation can use it as well as a server.
 
 mod capacity;
+mod shards;
 mod table;
 mod usage;
 

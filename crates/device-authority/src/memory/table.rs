@@ -1,8 +1,10 @@
 //! A bounded table whose records say when they may be forgotten.
 
 use core::borrow::Borrow;
-use std::collections::{BTreeMap, BTreeSet};
+use core::hash::Hash;
+use std::collections::BTreeSet;
 
+use super::shards::Shards;
 use crate::{ClientRecord, DeviceRecord, GuessRecord, Moment, RefreshRecord};
 
 /// How many forgettable records one new record sweeps away: more than it adds, so that the table shrinks to what is
@@ -42,17 +44,17 @@ impl Forgettable for GuessRecord {
 /// Records by key, and the keys in the order in which the records may be forgotten.
 #[derive(Clone, Debug)]
 pub(super) struct Table<K, V> {
-    records: BTreeMap<K, V>,
+    records: Shards<K, V>,
     order: BTreeSet<(Moment, K)>,
     capacity: usize,
 }
 
-impl<K: Ord + Clone, V: Forgettable> Table<K, V> {
+impl<K: Ord + Hash + Clone, V: Forgettable> Table<K, V> {
     pub(super) const fn new(capacity: usize) -> Self {
-        Self { records: BTreeMap::new(), order: BTreeSet::new(), capacity }
+        Self { records: Shards::new(), order: BTreeSet::new(), capacity }
     }
 
-    pub(super) fn find<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+    pub(super) fn find<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
     {
