@@ -288,9 +288,15 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// Every URL that a request may go to.
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Endpoint({self})")
+        f.write_str("Endpoint(")?;
+        for (index, url) in self.urls().enumerate() {
+            f.write_str(if index == 0 { "" } else { ", " })?;
+            write!(f, "{url}")?;
+        }
+        f.write_str(")")
     }
 }
 
@@ -429,7 +435,7 @@ mod tests {
         assert!(endpoint.with_registration("http://a.example/").is_err());
         let here = Endpoint::oauth("http://127.0.0.1:1/d", "http://[::1]:1/t").unwrap();
         assert!(here.is_loopback() && !here.is_https() && !here.uses_https());
-        assert_eq!(format!("{here:?}"), "Endpoint(http://[::1]:1/t)");
+        assert_eq!(format!("{here:?}"), "Endpoint(http://127.0.0.1:1/d, http://[::1]:1/t)");
         let mixed = Endpoint::oauth("http://127.0.0.1:1/d", fine).unwrap();
         assert!(!mixed.is_loopback() && !mixed.is_https() && mixed.uses_https());
         assert_eq!(mixed.hosts().collect::<Vec<_>>(), ["127.0.0.1", "a.example"]);
