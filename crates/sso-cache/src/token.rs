@@ -48,7 +48,8 @@ pub struct CachedToken {
 
 impl CachedToken {
     /// What to keep of CreateToken's answer. `asked_at` is when the request was sent, so that the token is not
-    /// thought to live longer than it does.
+    /// thought to live longer than it does. An answer without a lifetime, which AWS never gives, makes a token that has
+    /// ended: the file cannot say otherwise.
     #[must_use]
     pub fn new(answer: &Token, asked_at: UnixSeconds, registration: Option<Registration>) -> Self {
         Self {

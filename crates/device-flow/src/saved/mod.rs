@@ -60,7 +60,7 @@ pub enum ResumeError {
     #[error("the saved sign-in was written by another version of this program")]
     UnknownVersion,
     /// The policy's endpoint is another service than the one the flow was started at, which must not see its secrets.
-    #[error("the saved sign-in is for another service: {saved}")]
+    #[error("the saved sign-in is for another service: {}", oidc_proto::printable(saved))]
     #[non_exhaustive]
     OtherService {
         /// Where the flow asks for its token.

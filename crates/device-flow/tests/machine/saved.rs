@@ -257,6 +257,10 @@ fn a_device_code_is_not_sent_to_another_service() {
         Policy::new(Endpoint::for_region("us-east-1").unwrap(), "https://example.awsapps.com/start");
     let error = resumed(saved(&scenario), elsewhere, Tick::ZERO, WALL).unwrap_err();
     assert!(matches!(&error, ResumeError::OtherService { .. }));
+    let mut hostile = saved(&scenario);
+    hostile["service"] = json!("https://evil.example/\u{1b}[2J");
+    let text = resumed(hostile, policy(), Tick::ZERO, WALL).unwrap_err().to_string();
+    assert!(text.contains("evil.example") && !text.contains('\u{1b}'), "{text:?}");
     assert_eq!(
         error.to_string(),
         "the saved sign-in is for another service: https://oidc.eu-west-1.amazonaws.com/token"
