@@ -251,3 +251,30 @@ fn the_registration_of_a_client_is_found_whatever_it_is_filed_under() {
     assert_eq!(cache.registration_of("other").unwrap(), None);
     drop(dir);
 }
+
+#[test]
+fn what_the_cache_says_names_the_file_and_what_is_wrong_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = Cache::at(dir.path());
+    let identity = Identity::SessionName("corp".to_owned());
+    let file = cache.token_path(&identity);
+    for (content, reason) in [
+        ("{", "it is not JSON (line 1, column 1)"),
+        ("[]", "it is not a JSON object"),
+        ("{}", "`accessToken` is missing"),
+        (r#"{"accessToken":"t","expiresAt":"soon"}"#, "`expiresAt` is not a time"),
+    ] {
+        fs::write(&file, content).unwrap();
+        let text = cache.token(&identity).unwrap_err().to_string();
+        assert_eq!(text, format!("the cache file {} is of no use: {reason}", file.display()));
+    }
+    let _guard = cache.lock(&identity, Duration::ZERO).unwrap();
+    let text = cache.lock(&identity, Duration::ZERO).unwrap_err().to_string();
+    assert_eq!(
+        text,
+        format!("another process is using the cache (it holds a lock on {}.lock)", file.display())
+    );
+    let not_a_directory = Cache::at(&file);
+    let text = not_a_directory.lock(&identity, Duration::ZERO).map(drop).unwrap_err().to_string();
+    assert_eq!(text, format!("cannot create the directory {}", file.display()));
+}

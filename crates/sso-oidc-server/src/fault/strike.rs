@@ -282,6 +282,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_with_a_strike_is_said_with_what_would_be_right() {
+        for (text, said) in [
+            ("smoke", "there is no fault of this name"),
+            ("stall@login", "the operation after the @ is register, authorize or poll"),
+            ("stall:0", "the requests after the colon are N, N-M or N-, counted from 1"),
+            ("stall=few", "the bytes after the = are a whole number"),
+            ("gzip=7", "this fault does not strike after a number of bytes"),
+            ("refuse:1", "refused connections cannot be counted, so there is no colon after refuse"),
+        ] {
+            assert_eq!(text.parse::<Strike>().unwrap_err().to_string(), said, "{text}");
+        }
+        assert_eq!("smoke".parse::<Fault>().unwrap_err().to_string(), "there is no such fault");
+    }
+
+    #[test]
     fn a_strike_is_limited_to_its_operation_and_its_requests() {
         let all = Strike::new(Fault::Drip);
         let (poll, revoke) = (Operation::CreateToken, Operation::RevokeToken);
