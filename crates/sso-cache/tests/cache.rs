@@ -278,3 +278,16 @@ fn what_the_cache_says_names_the_file_and_what_is_wrong_with_it() {
     let text = not_a_directory.lock(&identity, Duration::ZERO).map(drop).unwrap_err().to_string();
     assert_eq!(text, format!("cannot create the directory {}", file.display()));
 }
+
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_looked_at_is_not_taken_for_absent() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    let cache = Cache::at(&file);
+    assert!(matches!(cache.token(&admin()), Err(CacheError::Io { action: "read", .. })));
+    assert!(matches!(cache.remove_token(&admin()), Err(CacheError::Io { action: "delete", .. })));
+    assert!(matches!(cache.registration_of("id"), Err(CacheError::Io { action: "list", .. })));
+    assert!(matches!(cache.set_aside(Path::new("a.json")), Err(CacheError::Io { action: "set aside", .. })));
+}
