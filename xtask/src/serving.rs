@@ -18,7 +18,7 @@ use crate::shell::Run;
 use crate::workspace;
 
 const ROUNDS: u32 = 6;
-const SECONDS: &str = "2";
+const SPAN: &str = "2s";
 const CONNECTIONS: &str = "16";
 /// Room for them, and for the few that a round adds.
 const ROOM: &str = "1200000";
@@ -103,7 +103,7 @@ fn devices(peers: &Path) -> Result<()> {
 /// Microseconds of the server's processor time for one answer.
 fn polls(peers: &Path, server: &Server, what: &str, devices: &str) -> Result<f64> {
     let id = server.id().to_string();
-    let printed = run(peers, &[what, server.endpoint(), &id, CONNECTIONS, SECONDS, devices])?;
+    let printed = run(peers, &[what, server.endpoint(), &id, CONNECTIONS, SPAN, devices])?;
     String::from_utf8(printed)?.trim_end().parse().context("microseconds")
 }
 

@@ -4,7 +4,7 @@
 
 use sso_oidc_server::{Config, Server};
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), sso_oidc_server::ServeError> {
     let server = Server::bind(Config::default()).await?;
     println!("listening on {}", server.endpoint());

@@ -4,16 +4,17 @@ use core::future::poll_fn;
 use core::pin::{Pin, pin};
 use core::sync::atomic::Ordering;
 use core::task::Poll;
+use core::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use oidc_proto::{Body, Dialect, Fault, FaultCode, Operation};
 
-use crate::api::{Said, refusal};
+use crate::api::{Reply, Said, refusal};
 use crate::connection::Peer;
 use crate::fault::{Strike, stand_in};
 use crate::record::RecordedRequest;
@@ -21,7 +22,7 @@ use crate::route::{NoRoute, Route, allowed, route};
 use crate::shared::Shared;
 use crate::{api, discovery, page};
 
-const REQUEST_ID: &str = "x-amzn-requestid";
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// How a request came.
 #[derive(Clone, Copy)]
@@ -45,65 +46,51 @@ pub(crate) async fn answer(
     arrival: Arrival,
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
-    let peer = arrival.peer;
     let id = shared.request_ids.next();
-    let method = request.method().clone();
-    let path = request.uri().path().to_owned();
-    let route = route(&method, &path);
+    let (head, body) = request.into_parts();
+    let path = head.uri.path();
+    let route = route(&head.method, path);
     let asked = match route {
         Ok(Route::Api(dialect, operation)) => Some((dialect, operation)),
         _ => None,
     };
     let operation = asked.map(|(_, operation)| operation);
-    let (mut response, arrived) = match route {
-        _ if !names_one_host(&request) => {
-            let fault = invalid("the request must name one host", 400);
-            let dialect = asked.map_or(Dialect::Aws, |(dialect, _)| dialect);
-            (hanging_up(refusal(dialect, &fault)), shared.clock.up())
-        }
-        _ if !is_for_us(shared, &request) => {
-            (misdirected(asked.map(|(dialect, _)| dialect)), shared.clock.up())
-        }
-        Ok(route) => dispatch(shared, arrival, route, request).await,
-        Err(NoRoute::Api(dialect, fault)) => (refuse(dialect, &fault, &path), shared.clock.up()),
-        Err(NoRoute::Method) => {
-            let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "This page does not take this method.\n");
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed(&path)));
-            (response, shared.clock.up())
-        }
+    let (reply, arrived) = match objection(shared, &head, asked.map(|(dialect, _)| dialect)) {
+        Some(objection) => (objection, shared.clock.up()),
+        None => dispatch(shared, arrival, route, &head, body).await,
     };
+    let Reply { mut response, fault } = reply;
     let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        headers.insert(REQUEST_ID, value);
+    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+        headers.insert(&REQUEST_ID, value);
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 
-    let fault = response.extensions_mut().remove::<Said>().map(|Said(name)| name);
     let struck = arrival.strike.map(|strike| strike.fault());
     let says_nothing = struck.is_some_and(crate::Fault::says_nothing);
     let status = if says_nothing { 0 } else { response.status().as_u16() };
     shared.requests.fetch_add(1, Ordering::Relaxed);
     tracing::info!(
         operation = operation.map_or("-", Operation::name),
-        route = route_name(&path),
+        route = route_name(path),
         status,
-        fault = fault.as_deref().unwrap_or("-"),
+        fault = fault.as_ref().map_or("-", Said::name),
         struck = struck.map(crate::Fault::name),
-        request_id = id,
-        connection = peer.connection,
+        request_id = id.as_str(),
+        connection = arrival.peer.connection,
         "answered"
     );
     if shared.remembers {
         shared.records().push(RecordedRequest {
             operation,
-            method: method.to_string(),
-            path,
+            method: head.method.to_string(),
+            path: path.to_owned(),
             at: arrived,
-            connection: peer.connection,
+            connection: arrival.peer.connection,
             status,
-            fault,
-            request_id: id,
+            fault: fault.map(|said| said.name().to_owned()),
+            request_id: id.as_str().to_owned(),
             struck,
             others_in_flight: arrival.in_flight,
         });
@@ -111,37 +98,74 @@ pub(crate) async fn answer(
     response.map(|body| Full::new(body.bytes()))
 }
 
+/// The answer to a request that is not even looked at, in its dialect if it has one.
+fn objection(shared: &Shared, head: &Parts, asked: Option<Dialect>) -> Option<Reply> {
+    let dialect = asked.unwrap_or(Dialect::Aws);
+    if head.headers.len() > shared.limits.headers {
+        return Some(hanging_up(refusal(dialect, invalid("the request has too many headers", 431))));
+    }
+    let Ok(host) = the_host(head) else {
+        return Some(hanging_up(refusal(dialect, invalid("the request must name one host", 400))));
+    };
+    let authority = head.uri.authority().map(http::uri::Authority::as_str);
+    if host.into_iter().chain(authority).all(|host| shared.answers_to(host)) {
+        return None;
+    }
+    // RFC 9110 §15.5.20.
+    const WHY: &str = "this server does not answer to the host name of the request";
+    Some(match asked {
+        Some(dialect) => refusal(dialect, invalid(WHY, 421)),
+        None => {
+            text(StatusCode::MISDIRECTED_REQUEST, "This server does not answer to this host name.\n").into()
+        }
+    })
+}
+
+/// RFC 9112 §3.2: exactly one `Host`, which whoever stands in between and we cannot read differently; HTTP/1.0 may leave
+/// it out, and no browser that could be misled does.
+fn the_host(head: &Parts) -> Result<Option<&str>, NotOneHost> {
+    let mut hosts = head.headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().map(Some).map_err(|_| NotOneHost),
+        (None, _) if head.version < Version::HTTP_11 => Ok(None),
+        _ => Err(NotOneHost),
+    }
+}
+
+struct NotOneHost;
+
 /// Reads the body, if the route has one, and answers; with the time at which the request had arrived.
 async fn dispatch(
     shared: &Shared,
     arrival: Arrival,
-    route: Route,
-    request: Request<Incoming>,
-) -> (Response<Body>, core::time::Duration) {
-    let (head, body) = request.into_parts();
-    let takes_body = matches!(route, Route::Api(..) | Route::Decide);
+    route: Result<Route, NoRoute>,
+    head: &Parts,
+    body: Incoming,
+) -> (Reply, Duration) {
+    let takes_body = matches!(route, Ok(Route::Api(..) | Route::Decide));
     let body = if takes_body { read(shared, body).await } else { Ok(Bytes::new()) };
     let arrived = shared.clock.up();
-    let response = match (body, route) {
-        (Err(fault), Route::Api(dialect, _)) => hanging_up(refusal(dialect, &fault)),
-        (Err(fault), _) => hanging_up(refusal(Dialect::Aws, &fault)),
-        (Ok(body), Route::Api(dialect, operation)) => {
-            operate(shared, arrival, dialect, operation, &head, &body).await
+    let reply = match (body, route) {
+        (Err(fault), Ok(Route::Api(dialect, _))) => hanging_up(refusal(dialect, fault)),
+        (Err(fault), _) => hanging_up(refusal(Dialect::Aws, fault)),
+        (Ok(body), Ok(Route::Api(dialect, operation))) => {
+            operate(shared, arrival, dialect, operation, head, &body, arrived).await
         }
-        (Ok(_), Route::Metadata) => {
+        (Ok(_), Err(no_route)) => refuse(no_route, head.uri.path()),
+        (Ok(_), Ok(Route::Metadata)) => {
             let fault = arrival.strike.map(|strike| strike.fault());
             let other = fault.and_then(|fault| stand_in(fault, &shared.faults, head.uri.path()));
-            other.unwrap_or_else(|| discovery::metadata(shared))
+            other.unwrap_or_else(|| discovery::metadata(shared)).into()
         }
-        (Ok(_), Route::Device) => page::look(shared, arrival.peer, &head),
-        (Ok(body), Route::Decide) => page::decide(shared, arrival.peer, &head, &body),
-        (Ok(_), Route::Style) => page::style(),
-        (Ok(_), Route::Root) => page::on_to_device(),
-        (Ok(_), Route::Start) => page::start(shared),
-        (Ok(_), Route::Health) => text(StatusCode::OK, "ok\n"),
-        (Ok(_), Route::Icon) => text(StatusCode::NO_CONTENT, ""),
+        (Ok(_), Ok(Route::Device)) => page::look(shared, arrival.peer, head).into(),
+        (Ok(body), Ok(Route::Decide)) => page::decide(shared, arrival.peer, head, &body).into(),
+        (Ok(_), Ok(Route::Style)) => page::style().into(),
+        (Ok(_), Ok(Route::Root)) => page::on_to_device().into(),
+        (Ok(_), Ok(Route::Start)) => page::start(shared).into(),
+        (Ok(_), Ok(Route::Health)) => text(StatusCode::OK, "ok\n").into(),
+        (Ok(_), Ok(Route::Icon)) => text(StatusCode::NO_CONTENT, "").into(),
     };
-    (response, arrived)
+    (reply, arrived)
 }
 
 /// The answer to an operation, or what comes in its place.
@@ -152,22 +176,23 @@ async fn operate(
     operation: Operation,
     head: &Parts,
     body: &[u8],
-) -> Response<Body> {
+    arrived: Duration,
+) -> Reply {
     let fault = arrival.strike.map(|strike| strike.fault());
-    let act = || api::answer(shared, dialect, operation, head, body);
-    let mut response = match fault.and_then(|fault| stand_in(fault, &shared.faults, head.uri.path())) {
+    let act = || api::answer(shared, dialect, operation, head, body, shared.clock.at(arrived));
+    let mut reply = match fault.and_then(|fault| stand_in(fault, &shared.faults, head.uri.path())) {
         Some(other) => {
             if fault.is_some_and(crate::Fault::commits) {
                 drop(act());
             }
-            other
+            other.into()
         }
         None => act(),
     };
-    if shared.faults.any() && is_last(shared, operation, response.status()).await {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    if shared.faults.any() && is_last(shared, operation, reply.response.status()).await {
+        reply = hanging_up(reply);
     }
-    response
+    reply
 }
 
 /// Whether the next request is to need another connection, where a fault can strike; after this answer the port may have
@@ -206,17 +231,6 @@ async fn read(shared: &Shared, body: Incoming) -> Result<Bytes, Fault> {
     }
 }
 
-/// RFC 9112 §3.2: exactly one `Host`, which whoever stands in between and we cannot read differently; HTTP/1.0 may leave
-/// it out.
-fn names_one_host(request: &Request<Incoming>) -> bool {
-    let mut hosts = request.headers().get_all(HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().is_ok(),
-        (None, _) => request.version() < Version::HTTP_11,
-        (Some(_), Some(_)) => false,
-    }
-}
-
 /// What comes of a future that needs no waiting. Most bodies arrive with their heads, and a timer that is set for nothing is
 /// a system call for nothing. The later looks are for hyper, which hands a body on only after somebody has asked for it, and its
 /// end only after that.
@@ -232,36 +246,24 @@ async fn at_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
     .await
 }
 
-/// Whether the request is addressed to this server; see [`Shared::answers_to`]. HTTP/1.0 may leave the host out, and
-/// no browser that could be misled does.
-fn is_for_us(shared: &Shared, request: &Request<Incoming>) -> bool {
-    let header = request.headers().get(HOST).map(|host| host.to_str().unwrap_or_default());
-    let authority = request.uri().authority().map(http::uri::Authority::as_str);
-    header.into_iter().chain(authority).all(|host| shared.answers_to(host))
-}
-
-/// RFC 9110 §15.5.20.
-fn misdirected(dialect: Option<Dialect>) -> Response<Body> {
-    const WHY: &str = "this server does not answer to the host name of the request";
-    match dialect {
-        Some(dialect) => refusal(dialect, &invalid(WHY, 421)),
-        None => text(StatusCode::MISDIRECTED_REQUEST, "This server does not answer to this host name.\n"),
-    }
-}
-
 /// An unknown path, or a method that the path does not take.
-fn refuse(dialect: Dialect, fault: &Fault, path: &str) -> Response<Body> {
-    let mut response = refusal(dialect, fault);
-    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed(path)));
+fn refuse(no_route: NoRoute, path: &str) -> Reply {
+    let mut reply = match no_route {
+        NoRoute::Api(dialect, fault) => refusal(dialect, fault),
+        NoRoute::Method => {
+            text(StatusCode::METHOD_NOT_ALLOWED, "This page does not take this method.\n").into()
+        }
+    };
+    if reply.response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        reply.response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed(path)));
     }
-    response
+    reply
 }
 
 /// The rest of the body is not waited for, so the connection cannot be used again.
-fn hanging_up(mut response: Response<Body>) -> Response<Body> {
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    response
+fn hanging_up(mut reply: Reply) -> Reply {
+    reply.response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    reply
 }
 
 fn invalid(why: &'static str, status: u16) -> Fault {

@@ -12,16 +12,31 @@ use oidc_proto::{
 use crate::Approval;
 use crate::shared::{Shared, entropy};
 
-/// The fault that an answer says, for the log. It travels with the answer because not every dialect has a header for it.
-#[derive(Clone, Debug)]
-pub(crate) struct Said(pub(crate) String);
+/// An answer, and the fault that it says, for the log: not every dialect has a header for it.
+pub(crate) struct Reply {
+    pub(crate) response: Response<Body>,
+    pub(crate) fault: Option<Said>,
+}
+
+/// A fault as its dialect calls it.
+pub(crate) struct Said(Dialect, FaultCode);
+
+impl Said {
+    pub(crate) fn name(&self) -> &str {
+        let Self(dialect, code) = self;
+        if *dialect == Dialect::OAuth { code.error() } else { code.exception() }
+    }
+}
+
+impl From<Response<Body>> for Reply {
+    fn from(response: Response<Body>) -> Self {
+        Self { response, fault: None }
+    }
+}
 
 /// The answer that says a fault.
-pub(crate) fn refusal(dialect: Dialect, fault: &Fault) -> Response<Body> {
-    let name = if dialect == Dialect::OAuth { fault.code.error() } else { fault.code.exception() };
-    let mut response = dialect.encode_fault(fault);
-    response.extensions_mut().insert(Said(name.to_owned()));
-    response
+pub(crate) fn refusal(dialect: Dialect, fault: Fault) -> Reply {
+    Reply { response: dialect.encode_fault(&fault), fault: Some(Said(dialect, fault.code)) }
 }
 
 /// The answer to an operation with this head and body.
@@ -31,13 +46,14 @@ pub(crate) fn answer(
     operation: Operation,
     head: &Parts,
     body: &[u8],
-) -> Response<Body> {
+    now: Moment,
+) -> Reply {
     let answered = if dialect == Dialect::OAuth {
-        oauth(shared, operation, &head.headers, body)
+        oauth(shared, operation, &head.headers, body, now)
     } else {
-        aws(shared, operation, head.uri.query(), body)
+        aws(shared, operation, head.uri.query(), body, now)
     };
-    answered.unwrap_or_else(|fault| refusal(dialect, &fault))
+    answered.map_or_else(|fault| refusal(dialect, fault), Reply::from)
 }
 
 fn aws(
@@ -45,6 +61,7 @@ fn aws(
     operation: Operation,
     query: Option<&str>,
     body: &[u8],
+    now: Moment,
 ) -> Result<Response<Body>, Fault> {
     // CreateTokenWithIAM differs from CreateToken by this query alone.
     if query.is_some_and(|query| query.split('&').any(|pair| pair.split('=').next() == Some("aws_iam"))) {
@@ -52,7 +69,6 @@ fn aws(
             .with_description("CreateTokenWithIAM is not supported by this server"));
     }
     let request = Dialect::Aws.decode_request(operation, body)?;
-    let now = shared.now();
     let mut store = shared.store();
     match request {
         ServerRequest::RegisterClient(request) => {
@@ -77,15 +93,15 @@ fn oauth(
     operation: Operation,
     headers: &HeaderMap,
     body: &[u8],
+    now: Moment,
 ) -> Result<Response<Body>, Fault> {
     if operation == Operation::RevokeToken {
         let request = RevocationRequest::decode_request(headers, body)?;
-        shared.store().revoke_token(&request, shared.now())?;
+        shared.store().revoke_token(&request, now)?;
         // RFC 7009 §2.2: the status says it all.
         return Ok(Response::new(Body::new(Vec::new())));
     }
     let request = Dialect::OAuth.decode_http_request(operation, headers, body)?;
-    let now = shared.now();
     let mut store = shared.store();
     match request {
         ServerRequest::RegisterClient(request) => {

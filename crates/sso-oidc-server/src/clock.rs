@@ -21,7 +21,12 @@ impl Clock {
     }
 
     pub(crate) fn now(&self) -> Moment {
-        Moment::new(self.wall).after(self.up())
+        self.at(self.up())
+    }
+
+    /// The moment at which the server had been up for so long.
+    pub(crate) fn at(&self, up: Duration) -> Moment {
+        Moment::new(self.wall).after(up)
     }
 
     /// How long the server has been up.

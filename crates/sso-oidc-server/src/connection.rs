@@ -8,10 +8,9 @@ use std::sync::Arc;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 
 use crate::answer::answer;
 use crate::fault;
@@ -20,7 +19,7 @@ use crate::shared::Shared;
 use crate::stream::Impatient;
 use crate::tls;
 
-/// How long a connection that has to give way may go on with what is not a request yet, or not any more.
+/// How long a connection that is to leave may go on with what is not a request yet, or not any more.
 const LEAVING: Duration = Duration::from_millis(250);
 
 /// Whose requests these are.
@@ -31,73 +30,56 @@ pub(crate) struct Peer {
     pub(crate) connection: u64,
 }
 
-/// Serves one connection until it is closed, idle for too long, idle while somebody else needs its place, or the server
-/// stops and its last answer is out.
-pub(crate) async fn serve(
-    shared: Arc<Shared>,
-    stream: TcpStream,
-    peer: Peer,
-    seat: Arc<Seat>,
-    stopping: watch::Receiver<bool>,
-) {
+/// The most headers that hyper reads unless it is told otherwise, which costs it two allocations a request.
+const HYPERS_HEADERS: usize = 100;
+
+/// Serves one connection until it is closed, or asked to leave and its last answer is out.
+pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: Peer, seat: Arc<Seat>) {
     if shared.faults.any() {
         // A connection that misbehaves on purpose does not give way.
         seat.begins();
-        return fault::serve(shared, stream, peer, stopping).await;
+        return fault::serve(shared, stream, peer, &seat).await;
     }
     if shared.tls.is_some() {
         // In a box, so that connections of plain HTTP keep no room for it.
-        return Box::pin(tls::serve(shared, stream, peer, seat, stopping)).await;
+        return Box::pin(tls::serve(shared, stream, peer, seat)).await;
     }
     let stream = Impatient::new(stream, &shared.limits, Arc::clone(&seat));
-    converse(shared, stream, peer, seat, stopping).await;
+    converse(shared, stream, peer, seat).await;
 }
 
 /// Answers what comes on a connection.
-pub(crate) async fn converse<S>(
-    shared: Arc<Shared>,
-    stream: S,
-    peer: Peer,
-    seat: Arc<Seat>,
-    mut stopping: watch::Receiver<bool>,
-) where
+pub(crate) async fn converse<S>(shared: Arc<Shared>, stream: S, peer: Peer, seat: Arc<Seat>)
+where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let limits = shared.limits;
-    let place = Arc::clone(&seat);
+    let (shared, seat) = (&*shared, &*seat);
     let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        let seat = Arc::clone(&seat);
         // Here and not in the future: hyper reads on before it asks the future for the first time.
         seat.begins();
         async move {
-            let response = answer(&shared, peer.into(), request).await;
+            let response = answer(shared, peer.into(), request).await;
             seat.ends();
             Ok::<_, Infallible>(response)
         }
     });
-    let mut connection = pin!(
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            // hyper starts this timer where it begins to wait for a head, so it is the idle timeout; the time for
-            // the head itself is `Impatient`'s.
-            .header_read_timeout(limits.idle_timeout.max(limits.head_timeout))
-            .max_headers(limits.headers)
-            .max_buf_size(limits.head_bytes.max(8 * 1024))
-            .serve_connection(TokioIo::new(stream), service)
-    );
+    let mut builder = http1::Builder::new();
+    // What a head may take is `Impatient`'s to say, and how long one may be waited for the seats'.
+    builder.header_read_timeout(None).max_buf_size(limits.head_bytes.max(8 * 1024));
+    if limits.headers > HYPERS_HEADERS {
+        builder.max_headers(limits.headers);
+    }
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let result = tokio::select! {
+        biased;
         result = connection.as_mut() => result,
-        () = asked_to_stop(&mut stopping) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-        () = place.asked_to_leave() => {
+        () = seat.asked_to_leave() => {
             connection.as_mut().graceful_shutdown();
             match tokio::time::timeout(LEAVING, connection.as_mut()).await {
                 Ok(result) => result,
                 // What is still to come is a head that dribbles in, or an answer that nobody takes.
-                Err(_) if place.is_idle() => return,
+                Err(_) if seat.is_idle() => return,
                 Err(_) => connection.await,
             }
         }
@@ -106,10 +88,4 @@ pub(crate) async fn converse<S>(
         // Peers that hang up, stall or speak no HTTP are everyday; the text has nothing of what they sent.
         tracing::debug!(connection = peer.connection, %error, "connection ended");
     }
-}
-
-/// Returns once the server stops.
-pub(crate) async fn asked_to_stop(stopping: &mut watch::Receiver<bool>) {
-    // An error says that the server is gone, which is stopping too.
-    let _ = stopping.wait_for(|stop| *stop).await;
 }

@@ -4,7 +4,6 @@ use core::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 
 use crate::connection::Peer;
 use crate::seat::Seat;
@@ -34,13 +33,7 @@ impl Acceptor {
     }
 }
 
-pub(crate) async fn serve(
-    shared: Arc<Shared>,
-    _: TcpStream,
-    _: Peer,
-    _: Arc<Seat>,
-    _: watch::Receiver<bool>,
-) {
+pub(crate) async fn serve(shared: Arc<Shared>, _: TcpStream, _: Peer, _: Arc<Seat>) {
     if let Some(never) = &shared.tls {
         match *never {}
     }

@@ -17,32 +17,43 @@ impl RequestIds {
     }
 
     /// One that this server has not given yet.
-    pub(crate) fn next(&self) -> String {
+    pub(crate) fn next(&self) -> RequestId {
         let count = self.count.fetch_add(1, Ordering::Relaxed);
-        let half = |which: u8| u128::from(self.keys.hash_one((count, which)));
-        spelled((half(0) << 64) | half(1))
+        let first = self.keys.hash_one(count);
+        RequestId::of(u128::from(first) << 64 | u128::from(self.keys.hash_one(!count)))
     }
 }
 
-/// Version and variant in their places, hexadecimal, in five groups.
-fn spelled(number: u128) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let number = number & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
-    let mut id = String::with_capacity(36);
-    for (at, byte) in number.to_be_bytes().into_iter().enumerate() {
-        if matches!(at, 4 | 6 | 8 | 10) {
-            id.push('-');
+/// An id, spelled out.
+pub(crate) struct RequestId([u8; 36]);
+
+impl RequestId {
+    /// Version and variant in their places, hexadecimal, in five groups.
+    fn of(number: u128) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        /// Where each byte begins.
+        const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+        let number = number & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+        let mut id = [b'-'; 36];
+        for (byte, at) in number.to_be_bytes().into_iter().zip(PLACES) {
+            id[at] = DIGITS[usize::from(byte >> 4)];
+            id[at + 1] = DIGITS[usize::from(byte & 0xf)];
         }
-        for digit in [byte >> 4, byte & 0xf] {
-            id.push(char::from(DIGITS[usize::from(digit)]));
-        }
+        Self(id)
     }
-    id
+
+    pub(crate) fn as_str(&self) -> &str {
+        core::str::from_utf8(&self.0).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn spelled(number: u128) -> String {
+        RequestId::of(number).as_str().to_owned()
+    }
 
     #[test]
     fn an_id_has_the_shape_of_a_version_4_uuid() {
@@ -57,7 +68,8 @@ mod tests {
     #[test]
     fn no_two_ids_are_alike_on_one_server_nor_on_two() {
         let (one, other) = (RequestIds::new(), RequestIds::new());
-        let mut ids: Vec<String> = (0..1000).flat_map(|_| [one.next(), other.next()]).collect();
+        let mut ids: Vec<String> =
+            (0..1000).flat_map(|_| [one.next(), other.next()]).map(|id| id.as_str().to_owned()).collect();
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), 2000);

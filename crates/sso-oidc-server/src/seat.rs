@@ -1,7 +1,11 @@
 //! Who has a connection, and who gives way when there are as many as there may be.
 //!
 //! A peer that connects and says nothing, or that keeps a connection it does not need, must not keep others out.
+//!
+//! Who looks at the seats knows also which connection has waited for too long, so that none needs a timer of its own for
+//! that, to be set and taken back at every request.
 
+use core::convert::Infallible;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,6 +16,8 @@ use tokio::time::Instant;
 
 /// How often a guest that waits looks for a connection that has become idle.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// How long the watch sleeps at least; the clock of the seats has no finer steps.
+const LEAST_WAIT: Duration = Duration::from_millis(1);
 
 /// The connections that there are, and the room for more.
 #[derive(Debug)]
@@ -43,7 +49,7 @@ pub(crate) struct Seat {
     phase: AtomicU64,
     /// When the connection began to wait for a request, in milliseconds.
     idle_since: AtomicU64,
-    /// Whether it was asked to give way.
+    /// Whether it was asked to leave.
     asked: AtomicBool,
     leave: Notify,
     opened: Instant,
@@ -85,19 +91,47 @@ impl Seats {
         Place { seat, number, seats: Arc::clone(self), _permit: permit }
     }
 
+    /// Asks every connection to leave that has waited for a request for so long. It never returns.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub(crate) async fn watch(&self, idle_timeout: Duration) -> Infallible {
+        loop {
+            tokio::time::sleep(self.ask_the_overdue_to_leave(idle_timeout)).await;
+        }
+    }
+
+    /// Returns how long it takes until there may be more of them: a connection that begins to wait later is due later
+    /// than any that waits now.
+    fn ask_the_overdue_to_leave(&self, idle_timeout: Duration) -> Duration {
+        let now = millis_since(self.opened);
+        let mut next = idle_timeout;
+        for seat in self.taken().seats.values().filter(|seat| seat.may_be_asked()) {
+            let waited = now.saturating_sub(seat.idle_since.load(Ordering::Relaxed));
+            match idle_timeout.checked_sub(Duration::from_millis(waited)) {
+                Some(rest) if !rest.is_zero() => next = next.min(rest),
+                _ => seat.ask_to_leave(),
+            }
+        }
+        next.max(LEAST_WAIT)
+    }
+
+    /// Asks every connection to leave, now or as soon as what it has begun is done.
+    pub(crate) fn ask_all_to_leave(&self) {
+        self.taken().seats.values().for_each(|seat| seat.ask_to_leave());
+    }
+
     fn ask_the_idlest_to_leave(&self) {
         let taken = self.taken();
-        let may_leave = |seat: &&Arc<Seat>| seat.is_idle() && !seat.asked.load(Ordering::Relaxed);
-        let idlest =
-            taken.seats.values().filter(may_leave).min_by_key(|seat| seat.idle_since.load(Ordering::Relaxed));
+        let may_leave = taken.seats.values().filter(|seat| seat.may_be_asked());
+        let idlest = may_leave.min_by_key(|seat| seat.idle_since.load(Ordering::Relaxed));
         // One for each guest: those that were asked already are about to go.
         let is_leaving =
             taken.seats.values().any(|seat| seat.is_idle() && seat.asked.load(Ordering::Relaxed));
         if let Some(seat) = idlest
             && !is_leaving
         {
-            seat.asked.store(true, Ordering::Relaxed);
-            seat.leave.notify_one();
+            seat.ask_to_leave();
         }
     }
 
@@ -109,13 +143,27 @@ impl Seats {
 impl Seat {
     /// A request's head is complete.
     pub(crate) fn begins(&self) {
-        self.phase.fetch_add(1, Ordering::Relaxed);
+        self.go_on();
     }
 
     /// Its answer is made.
     pub(crate) fn ends(&self) {
         self.idle_since.store(millis_since(self.opened), Ordering::Relaxed);
-        self.phase.fetch_add(1, Ordering::Relaxed);
+        self.go_on();
+    }
+
+    /// Only the connection's own task does this, so that nothing is lost between the two.
+    fn go_on(&self) {
+        self.phase.store(self.phase() + 1, Ordering::Relaxed);
+    }
+
+    fn may_be_asked(&self) -> bool {
+        self.is_idle() && !self.asked.load(Ordering::Relaxed)
+    }
+
+    fn ask_to_leave(&self) {
+        self.asked.store(true, Ordering::Relaxed);
+        self.leave.notify_one();
     }
 
     /// How often a request has begun or ended.
@@ -128,7 +176,8 @@ impl Seat {
         self.phase().is_multiple_of(2)
     }
 
-    /// Returns once somebody else needs the place.
+    /// Returns once the connection is to leave: somebody else needs the place, it has idled for too long, or the server
+    /// stops.
     pub(crate) async fn asked_to_leave(&self) {
         self.leave.notified().await;
     }
@@ -176,6 +225,29 @@ mod tests {
         drop((idle, guest));
         drop(next.await.unwrap());
         assert!(!is_asked(&busy).await, "it is being answered");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_asked_to_leave_when_it_has_waited_for_the_idle_timeout_and_not_before() {
+        let (seats, timeout) = (Seats::new(3), Duration::from_secs(75));
+        let watching = Arc::clone(&seats);
+        let watch = tokio::spawn(async move { watching.watch(timeout).await });
+        let (first, busy) = (seats.take().await, seats.take().await);
+        busy.seat.begins();
+        tokio::time::sleep(Duration::from_secs(50)).await;
+        let second = seats.take().await;
+        let began = Instant::now();
+        for (place, left) in [(&first, 25), (&second, 75)] {
+            place.seat.asked_to_leave().await;
+            let late = began.elapsed() - Duration::from_secs(left);
+            assert!(late <= Duration::from_millis(2), "{late:?}");
+        }
+        assert!(!is_asked(&busy).await, "it is being answered");
+        busy.seat.ends();
+        let began = Instant::now();
+        busy.seat.asked_to_leave().await;
+        assert!(began.elapsed() >= timeout && began.elapsed() <= timeout + Duration::from_millis(2));
+        watch.abort();
     }
 
     #[tokio::test(start_paused = true)]

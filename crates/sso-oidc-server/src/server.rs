@@ -5,7 +5,6 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::connection::{self, Peer};
@@ -117,7 +116,6 @@ impl Server {
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
         let Self { mut port, elsewhere, address, shared } = self;
         let mut shutdown = std::pin::pin!(shutdown);
-        let (stop, stopping) = watch::channel(false);
         let seats = Seats::new(shared.limits.connections);
         let mut guest = None;
         let mut connections = JoinSet::new();
@@ -125,6 +123,12 @@ impl Server {
         if let Some(elsewhere) = elsewhere {
             helpers.spawn(elsewhere.count(Arc::clone(&shared)));
         }
+        helpers.spawn({
+            let seats = Arc::clone(&seats);
+            // A connection that has not come to its first request yet has the time for its head.
+            let timeout = shared.limits.idle_timeout.max(shared.limits.head_timeout);
+            async move { match seats.watch(timeout).await {} }
+        });
         let mut closing = shared.faults.watch_port();
         loop {
             tokio::select! {
@@ -138,16 +142,15 @@ impl Server {
                 }
                 Some((stream, address, place)) = seated(&port, &seats, &mut guest) => {
                     let peer = Peer { address, connection: shared.count_connection() };
-                    let (shared, stopping) = (Arc::clone(&shared), stopping.clone());
+                    let shared = Arc::clone(&shared);
                     connections.spawn(async move {
-                        connection::serve(shared, stream, peer, Arc::clone(&place.seat), stopping).await;
+                        connection::serve(shared, stream, peer, Arc::clone(&place.seat)).await;
                     });
                 }
             }
         }
         drop((port, helpers));
-        // Fails only if no connection is left to hear it.
-        let _ = stop.send(true);
+        seats.ask_all_to_leave();
         let all_done = async { while connections.join_next().await.is_some() {} };
         if tokio::time::timeout(shared.limits.drain, all_done).await.is_err() {
             connections.shutdown().await;

@@ -147,7 +147,10 @@ pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
 
 fn is_loopback_name(host: &str) -> bool {
     let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    host.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    // As nearly everybody spells it; any other spelling is looked into.
+    host == "127.0.0.1"
+        || host.eq_ignore_ascii_case("localhost")
+        || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// `host:port` → `host`; brackets stay.

@@ -15,12 +15,14 @@ use crate::seat::Seat;
 
 /// A stream whose first request head must be complete soon after the peer has connected, and each further one soon after
 /// its first byte, however slowly the rest dribbles in; and whose peer must take its answers. Waiting for the first byte
-/// of a further request is hyper's idle timeout, and a body has a deadline where it is read.
+/// of a further request is the seats' affair, and a body has a deadline where it is read.
 pub(crate) struct Impatient {
     stream: TcpStream,
     seat: Arc<Seat>,
     /// The phase at the latest read.
     seen: u64,
+    /// Whether there is something of a head in this phase, or must be soon.
+    head_begun: bool,
     head: Alarm,
     write: Alarm,
 }
@@ -64,7 +66,7 @@ impl Impatient {
     pub(crate) fn new(stream: TcpStream, limits: &Limits, seat: Arc<Seat>) -> Self {
         let (mut head, write) = (Alarm::after(limits.head_timeout), Alarm::after(limits.write_timeout));
         head.begin();
-        Self { stream, seat, seen: 0, head, write }
+        Self { stream, seat, seen: 0, head_begun: true, head, write }
     }
 
     /// What came of a write, unless the peer has taken nothing for too long.
@@ -95,16 +97,21 @@ impl AsyncRead for Impatient {
         let phase = this.seat.phase();
         if phase != this.seen {
             this.seen = phase;
+            this.head_begun = false;
             this.head.clear();
         }
         let filled = buffer.filled().len();
         let polled = Pin::new(&mut this.stream).poll_read(cx, buffer);
         let is_head = phase.is_multiple_of(2);
         if is_head && buffer.filled().len() > filled {
-            this.head.begin();
+            this.head_begun = true;
         }
-        if is_head && polled.is_pending() && this.head.has_rung(cx) {
-            return timed_out("the request's head stalled");
+        // The clock is read only when there is waiting to do: most heads arrive whole.
+        if is_head && this.head_begun && polled.is_pending() {
+            this.head.begin();
+            if this.head.has_rung(cx) {
+                return timed_out("the request's head stalled");
+            }
         }
         polled
     }

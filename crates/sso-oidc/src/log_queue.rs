@@ -12,7 +12,7 @@ use std::time::Duration;
 const ROOM: usize = 256 * 1024;
 /// How long a line may wait for others to be written with it. A busy server is woken for a thousand lines at once, and not
 /// for each.
-const GATHER: Duration = Duration::from_millis(1);
+const GATHER: Duration = Duration::from_millis(5);
 /// How often a writer that has no room just now is tried: one that does not block, because who else has it open made it so.
 const TRY_AGAIN: Duration = Duration::from_millis(10);
 /// How long the end of the program waits for a reader.

@@ -9,10 +9,10 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::fmt::time::uptime;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::log_line::LogLine;
 use crate::log_queue::{LogEnd, LogQueue};
 
 /// The crates whose events are shown.
@@ -46,8 +46,7 @@ pub(crate) fn start_queued(level: LevelFilter, colored: bool) -> io::Result<LogE
 fn start_to(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static, level: LevelFilter, colored: bool) {
     let to_stderr = tracing_subscriber::fmt::layer()
         .with_writer(writer)
-        .with_timer(uptime())
-        .with_ansi(colored)
+        .event_format(LogLine::from_now(colored))
         .with_filter(filter_fn(|metadata| is_ours(metadata.target())));
     // A second start (there is none) would keep the first.
     let _ = tracing_subscriber::registry().with(level).with(to_stderr).try_init();

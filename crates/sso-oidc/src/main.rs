@@ -37,6 +37,7 @@ mod explain;
 mod faults;
 mod globals;
 mod interrupt;
+mod log_line;
 mod log_queue;
 mod logging;
 mod login;

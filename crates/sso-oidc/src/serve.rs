@@ -126,10 +126,12 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> 
         config = config.with_client(client.clone());
     }
     let config = args.faults.apply(args.tls.apply(config)?, args.tls.makes_ca())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    // One thread for all connections: an answer takes microseconds, most of them the system's, and decisions are made one
+    // at a time anyway. More threads would only hand requests to each other.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::other(format_args!("cannot start the server's threads: {error}")))?;
+        .map_err(|error| Failure::other(format_args!("cannot start the server: {error}")))?;
     runtime.block_on(async {
         let signals = Signals::listen()?;
         let server = Server::bind(config).await.map_err(|error| Failure::other(chain(&error)))?;

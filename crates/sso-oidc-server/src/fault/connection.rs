@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use oidc_proto::Operation;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::message::Message;
 use super::rewound::Rewound;
@@ -25,21 +25,17 @@ use crate::answer::{Arrival, answer, route_name};
 use crate::connection::Peer;
 use crate::record::RecordedRequest;
 use crate::route::{Route, route};
+use crate::seat::Seat;
 use crate::shared::Shared;
 
 /// Where a reset request is cut at the earliest: what it asks for must be known.
 const LONGEST_LINE: usize = 8 * 1024;
 
 /// Serves one connection until it ends, or the server stops. A server that misbehaves takes no leave.
-pub(crate) async fn serve(
-    shared: Arc<Shared>,
-    stream: TcpStream,
-    peer: Peer,
-    mut stopping: watch::Receiver<bool>,
-) {
+pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: Peer, seat: &Seat) {
     tokio::select! {
         () = converse(&shared, stream, peer) => {}
-        _ = stopping.wait_for(|stop| *stop) => {}
+        () = seat.asked_to_leave() => {}
     }
 }
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use oidc_proto::{Dialect, Fault as Refusal, FaultCode};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 use tokio_rustls::server::TlsStream;
 
 use super::Acceptor;
@@ -25,23 +24,16 @@ const HANDSHAKE: u8 = 22;
 const IN_VAIN: u64 = 64 * 1024;
 
 /// Serves one connection, once it is a secure one.
-pub(crate) async fn serve(
-    shared: Arc<Shared>,
-    stream: TcpStream,
-    peer: Peer,
-    seat: Arc<Seat>,
-    mut stopping: watch::Receiver<bool>,
-) {
+pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: Peer, seat: Arc<Seat>) {
     let Some(acceptor) = &shared.tls else { return };
     // Below TLS, it bounds the handshake and the first head together.
     let wrap = |stream| Impatient::new(stream, &shared.limits, Arc::clone(&seat));
     let secure = tokio::select! {
         secure = acceptor.shake_hands(&shared, stream, peer, None, wrap) => secure,
-        () = connection::asked_to_stop(&mut stopping) => None,
         () = seat.asked_to_leave() => None,
     };
     if let Some(stream) = secure {
-        connection::converse(shared, stream, peer, seat, stopping).await;
+        connection::converse(shared, stream, peer, seat).await;
     }
 }
 
@@ -123,7 +115,7 @@ where
 {
     let why = format!("this port speaks HTTPS: {endpoint}");
     let fault = Refusal::new(FaultCode::InvalidRequest).with_description(why).with_status(400);
-    let (parts, body) = refusal(Dialect::Aws, &fault).into_parts();
+    let (parts, body) = refusal(Dialect::Aws, fault).response.into_parts();
     let mut message = Message::new(parts, &body.bytes(), false);
     message.set("connection", "close");
     stream.write_all(&message.bytes()).await?;

@@ -60,8 +60,32 @@ pub struct Load<'a> {
     /// The server's process.
     pub id: u32,
     pub connections: usize,
-    pub seconds: u64,
+    pub span: Span,
     pub devices: usize,
+}
+
+/// When it is enough; a round on all connections is finished first.
+#[derive(Clone, Copy)]
+pub enum Span {
+    Time(Duration),
+    Answers(u64),
+}
+
+impl Span {
+    /// `2s`, or a number of answers.
+    pub fn read(text: &str) -> Option<Self> {
+        match text.strip_suffix('s') {
+            Some(seconds) => seconds.parse().ok().map(Duration::from_secs).map(Self::Time),
+            None => text.parse().ok().map(Self::Answers),
+        }
+    }
+
+    fn is_over(self, begun: Instant, answers: u64) -> bool {
+        match self {
+            Self::Time(time) => begun.elapsed() >= time,
+            Self::Answers(enough) => answers >= enough,
+        }
+    }
 }
 
 impl Load<'_> {
@@ -101,9 +125,9 @@ impl Load<'_> {
     }
 
     fn rounds(&self, lines: &mut [Line], mut send: impl FnMut(&mut Line)) -> f64 {
-        let (begun, long, mut answers) = (Instant::now(), Duration::from_secs(self.seconds), 0_u64);
+        let (begun, mut answers) = (Instant::now(), 0_u64);
         let before = processor_time(self.id);
-        while begun.elapsed() < long {
+        while !self.span.is_over(begun, answers) {
             lines.iter_mut().for_each(&mut send);
             for line in lines.iter_mut() {
                 let answer = line.receive();

@@ -9,7 +9,7 @@ pub fn serve(devices: usize) {
         .with_capacity(Capacity::default().with_devices(devices))
         .with_device_ttl(Duration::from_secs(24 * 60 * 60))
         .with_slow_down(SlowDown::Off);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let server = Server::bind(config).await.expect("a port");
         println!("listening on {}", server.endpoint());
