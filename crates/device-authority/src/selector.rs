@@ -7,8 +7,9 @@ use oidc_proto::Secret;
 /// The first part of a device code or refresh token, under which its record is kept.
 ///
 /// A look-up compares bytes in a time that depends on them. So a code has two parts: this one finds the record, and
-/// the rest (384 bits and more) is then compared in constant time by `Secret`'s equality. An attacker who learned a selector
-/// from timing has learned nothing that opens anything. `Debug` redacts it nevertheless.
+/// the rest (384 bits and more) is then compared in constant time by `Secret`'s equality. An attacker who learned a
+/// selector from timing can open nothing with it. The most he can do, with the client's credentials as well, is to end a
+/// chain of refresh tokens, as any token of it does that was rotated out. `Debug` redacts it all the same.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Selector([u8; Self::LEN]);
 
