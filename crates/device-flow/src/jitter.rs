@@ -22,11 +22,16 @@ impl Jitter {
     pub(crate) fn draw(&mut self) -> Draw {
         let Some(state) = &mut self.0 else { return Draw::NOTHING };
         *state = not_zero(state.get().wrapping_add(0x9e37_79b9));
-        let mut mixed = u64::from(state.get()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        Draw(((mixed ^ (mixed >> 31)) >> 32) as u32)
+        Draw((term(state.get()) >> 32) as u32)
     }
+}
+
+/// The term of this number, counted from one, in the sequence of splitmix64 that begins at zero.
+const fn term(number: u32) -> u64 {
+    let mut mixed = (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }
 
 /// Zero stands for no source.
@@ -73,6 +78,22 @@ mod tests {
         let mut jitter = Jitter::seeded(1);
         assert_ne!(jitter.draw().of(Duration::from_secs(1)), jitter.draw().of(Duration::from_secs(1)));
         assert_eq!(Jitter::none().draw().of(Duration::MAX), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_terms_are_those_of_splitmix64() {
+        let known = [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f];
+        assert_eq!([term(1), term(2), term(3)], known);
+    }
+
+    #[test]
+    fn both_halves_of_a_seed_count() {
+        let seeds = [7, 1 << 32 | 7, 2 << 32 | 7, 1 << 32, 2 << 32];
+        for (i, one) in seeds.iter().enumerate() {
+            for other in &seeds[..i] {
+                assert_ne!(Jitter::seeded(*one), Jitter::seeded(*other), "{one:x}, {other:x}");
+            }
+        }
     }
 
     #[test]
