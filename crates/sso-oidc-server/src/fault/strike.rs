@@ -285,7 +285,7 @@ mod tests {
     fn what_is_wrong_with_a_strike_is_said_with_what_would_be_right() {
         for (text, said) in [
             ("smoke", "there is no fault of this name"),
-            ("stall@login", "the operation after the @ is register, authorize or poll"),
+            ("stall@login", "the operation after the @ is register, authorize, poll, revoke or discover"),
             ("stall:0", "the requests after the colon are N, N-M or N-, counted from 1"),
             ("stall=few", "the bytes after the = are a whole number"),
             ("gzip=7", "this fault does not strike after a number of bytes"),
