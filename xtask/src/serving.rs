@@ -1,8 +1,9 @@
 //! `cargo xtask bench --server`: what a pending poll costs `serve` beside a bare hyper handler that answers the same bytes;
 //! what a million devices that wait cost in memory and in time; how soon the server answers, and what it holds when idle.
 //!
-//! Servers run on one processor, the load on another. What counts is the processor time of an answer, the least of several
-//! rounds taken in turn: with one processor to itself a server gives one answer in that time. Linux alone says it.
+//! Servers run on one processor, the load on another. What counts is the processor time of an answer: with one processor to
+//! itself a server gives one answer in that time. Linux alone says it. The servers take turns, and each round's times are
+//! compared with one another: what else the machine does then changes both. The median of these ratios is shown.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -17,8 +18,9 @@ use crate::server::{Profile, Server, program};
 use crate::shell::Run;
 use crate::workspace;
 
-const ROUNDS: u32 = 6;
-const SPAN: &str = "2s";
+const ROUNDS: &str = "25";
+/// That a server gives in one round.
+const ANSWERS: &str = "20000";
 const CONNECTIONS: &str = "16";
 /// Room for them, and for the few that a round adds.
 const ROOM: &str = "1200000";
@@ -67,44 +69,57 @@ fn beside_bare_hyper(peers: &Path) -> Result<()> {
     fs::write(&answer, run(peers, &["answer", served.endpoint()])?)?;
     let answer = answer.to_str().context("a path in UTF-8")?;
     let bare = Server::of(pinned(peers, &["bare", answer]))?;
-    let mut least = [f64::MAX; 3];
-    for _ in 0..ROUNDS {
-        let took = [
-            polls(peers, &bare, "blind", "0")?,
-            polls(peers, &room, "load", "1000")?,
-            polls(peers, &served, "load", "1000")?,
-        ];
-        least = std::array::from_fn(|at| least[at].min(took[at]));
-    }
-    println!("\nprocessor time of a pending poll, {CONNECTIONS} connections, the least of {ROUNDS} rounds");
-    for (what, took) in
-        ["bare hyper", "our server, no log", "serve, its log to nowhere"].into_iter().zip(least)
-    {
-        println!("  {what:<28}{took:>7.2} us{:>8.2} of bare hyper's rate (target: 0.85)", least[0] / took);
+    let names = ["bare hyper", "our server, no log", "serve, its log to nowhere"];
+    let rounds = polls(peers, &[(&bare, 0), (&room, 1_000), (&served, 1_000)])?;
+    println!(
+        "\nprocessor time of a pending poll, {CONNECTIONS} connections, {ROUNDS} rounds of {ANSWERS} answers"
+    );
+    for (at, name) in names.into_iter().enumerate() {
+        let took = median(rounds.iter().map(|round| round[at]));
+        let rate = median(rounds.iter().map(|round| round[0] / round[at]));
+        println!("  {name:<28}{took:>7.2} us{rate:>8.2} of bare hyper's rate (target: 0.85)");
     }
     Ok(())
 }
 
 fn devices(peers: &Path) -> Result<()> {
-    println!("\n  devices held    bytes each    a poll, us");
+    let mut servers = Vec::new();
     for size in SIZES {
         let server = Server::of(pinned(peers, &["room", ROOM]))?;
         run(peers, &["answer", server.endpoint()])?;
         let before = resident(server.id())?;
-        let poll = polls(peers, &server, "load", &size.to_string())?;
+        servers.push((size, server, before));
+    }
+    let targets: Vec<_> = servers.iter().map(|(size, server, _)| (server, *size)).collect();
+    let rounds = polls(peers, &targets)?;
+    println!("\n  devices held    bytes each    a poll, us    beside {} devices", SIZES[0]);
+    for (at, (size, server, before)) in servers.iter().enumerate() {
         // The buffers of the connections count too, which only a million devices make small.
-        let each = resident(server.id())?.saturating_sub(before) / size;
-        println!("{size:>14}{each:>14}{poll:>14.2}");
+        let each = resident(server.id())?.saturating_sub(*before) / size;
+        let took = median(rounds.iter().map(|round| round[at]));
+        let ratio = median(rounds.iter().map(|round| round[at] / round[0]));
+        println!("{size:>14}{each:>14}{took:>14.2}{ratio:>14.2}");
     }
     println!("  (target: 1000 bytes each at a million, and a flat cost)");
     Ok(())
 }
 
-/// Microseconds of the server's processor time for one answer.
-fn polls(peers: &Path, server: &Server, what: &str, devices: &str) -> Result<f64> {
-    let id = server.id().to_string();
-    let printed = run(peers, &[what, server.endpoint(), &id, CONNECTIONS, SPAN, devices])?;
-    String::from_utf8(printed)?.trim_end().parse().context("microseconds")
+/// For each round the microseconds of each server's processor time for one answer, with so many devices waiting there.
+fn polls(peers: &Path, targets: &[(&Server, u64)]) -> Result<Vec<Vec<f64>>> {
+    let mut arguments: Vec<String> = ["load", CONNECTIONS, ANSWERS, ROUNDS].map(str::to_owned).to_vec();
+    for (server, devices) in targets {
+        arguments.extend([server.endpoint().to_owned(), server.id().to_string(), devices.to_string()]);
+    }
+    let printed = run(peers, &arguments.iter().map(String::as_str).collect::<Vec<_>>())?;
+    let round = |line: &str| line.split(' ').map(|took| took.parse().context("microseconds")).collect();
+    String::from_utf8(printed)?.lines().map(round).collect()
+}
+
+/// The one in the middle.
+fn median(numbers: impl Iterator<Item = f64>) -> f64 {
+    let mut numbers: Vec<f64> = numbers.collect();
+    numbers.sort_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
 }
 
 /// `GET /health`, which must be answered.

@@ -1,8 +1,6 @@
 //! Load on one thread: a request on every connection, then an answer from every connection, so that the server always has a
 //! batch to work on and is what limits the rate.
 
-use std::time::{Duration, Instant};
-
 use crate::wire::{Line, member, request, split};
 
 struct Client {
@@ -54,82 +52,50 @@ fn must_be_pending(answer: &[u8]) {
     );
 }
 
-/// What is polled, and how.
-pub struct Load<'a> {
-    pub address: &'a str,
-    /// The server's process.
-    pub id: u32,
-    pub connections: usize,
-    pub span: Span,
-    pub devices: usize,
+/// A server and the devices that wait there.
+pub struct Target {
+    address: String,
+    process: usize,
+    connections: usize,
+    /// A poll, with room for a code.
+    poll: Vec<u8>,
+    /// None for a server that does not look at them.
+    codes: Vec<String>,
+    random: Random,
 }
 
-/// When it is enough; a round on all connections is finished first.
-#[derive(Clone, Copy)]
-pub enum Span {
-    Time(Duration),
-    Answers(u64),
-}
-
-impl Span {
-    /// `2s`, or a number of answers.
-    pub fn read(text: &str) -> Option<Self> {
-        match text.strip_suffix('s') {
-            Some(seconds) => seconds.parse().ok().map(Duration::from_secs).map(Self::Time),
-            None => text.parse().ok().map(Self::Answers),
+impl Target {
+    /// Starts the devices.
+    pub fn new(address: &str, process: usize, devices: usize, connections: usize) -> Self {
+        let mut lines = lines(address, connections);
+        let (client, codes) = if devices == 0 {
+            (Client { id: "i".repeat(32), secret: "s".repeat(65) }, Vec::new())
+        } else {
+            let client = Client::register(&mut lines[0]);
+            let codes = start(&client, &mut lines, devices);
+            (client, codes)
+        };
+        // Codes are all of one length, so a request is written into the same bytes each time.
+        let poll = client.poll(codes.first().unwrap_or(&"d".repeat(87)));
+        Self {
+            address: address.to_owned(),
+            process,
+            connections,
+            poll,
+            codes,
+            random: Random(0x9E37_79B9_7F4A_7C15),
         }
     }
 
-    fn is_over(self, begun: Instant, answers: u64) -> bool {
-        match self {
-            Self::Time(time) => begun.elapsed() >= time,
-            Self::Answers(enough) => answers >= enough,
-        }
-    }
-}
-
-impl Load<'_> {
-    fn lines(&self) -> Vec<Line> {
-        (0..self.connections).map(|_| Line::new(self.address)).collect()
-    }
-
-    /// Starts the devices, then polls them. The server's microseconds for each answer.
-    pub fn polls(&self) -> f64 {
-        let mut lines = self.lines();
-        let client = Client::register(&mut lines[0]);
-        let start = client.start();
-        let mut codes = Vec::with_capacity(self.devices);
-        while codes.len() < self.devices {
-            let batch = self.connections.min(self.devices - codes.len());
-            lines[..batch].iter_mut().for_each(|line| line.send(&start));
-            for line in &mut lines[..batch] {
-                codes.push(member(split(line.receive()).expect("whole").1, "deviceCode"));
-            }
-        }
-        // A request is written into the same bytes each time: codes are all of one length.
-        let mut poll = client.poll(&codes[0]);
-        let place = poll.len() - codes[0].len() - "\"}".len();
-        let mut random = Random(0x9E37_79B9_7F4A_7C15);
-        self.rounds(&mut lines, |line| {
-            let code = &codes[random.below(codes.len())];
-            poll[place..place + code.len()].copy_from_slice(code.as_bytes());
-            line.send(&poll);
-        })
-    }
-
-    /// The same size of request, to who does not look at it.
-    pub fn blind_polls(&self) -> f64 {
-        let client = Client { id: "i".repeat(32), secret: "s".repeat(65) };
-        let poll = client.poll(&"d".repeat(87));
-        self.rounds(&mut self.lines(), |line| line.send(&poll))
-    }
-
-    fn rounds(&self, lines: &mut [Line], mut send: impl FnMut(&mut Line)) -> f64 {
-        let (begun, mut answers) = (Instant::now(), 0_u64);
-        let before = processor_time(self.id);
-        while !self.span.is_over(begun, answers) {
-            lines.iter_mut().for_each(&mut send);
-            for line in lines.iter_mut() {
+    /// Polls until so many answers are there; a turn of all connections is finished first. The server's microseconds for
+    /// each answer.
+    pub fn polls(&mut self, enough: usize) -> f64 {
+        let mut lines = lines(&self.address, self.connections);
+        let before = processor_time(self.process);
+        let mut answers = 0;
+        while answers < enough {
+            lines.iter_mut().for_each(|line| self.send(line));
+            for line in &mut lines {
                 let answer = line.receive();
                 if answers % 1024 == 0 {
                     must_be_pending(answer);
@@ -137,13 +103,39 @@ impl Load<'_> {
                 answers += 1;
             }
         }
-        let took = processor_time(self.id) - before;
+        let took = processor_time(self.process) - before;
         took as f64 / 1000.0 / answers as f64
+    }
+
+    fn send(&mut self, line: &mut Line) {
+        if !self.codes.is_empty() {
+            let code = &self.codes[self.random.below(self.codes.len())];
+            let place = self.poll.len() - code.len() - "\"}".len();
+            self.poll[place..place + code.len()].copy_from_slice(code.as_bytes());
+        }
+        line.send(&self.poll);
     }
 }
 
+fn lines(address: &str, connections: usize) -> Vec<Line> {
+    (0..connections).map(|_| Line::new(address)).collect()
+}
+
+fn start(client: &Client, lines: &mut [Line], devices: usize) -> Vec<String> {
+    let start = client.start();
+    let mut codes = Vec::with_capacity(devices);
+    while codes.len() < devices {
+        let batch = lines.len().min(devices - codes.len());
+        lines[..batch].iter_mut().for_each(|line| line.send(&start));
+        for line in &mut lines[..batch] {
+            codes.push(member(split(line.receive()).expect("whole").1, "deviceCode"));
+        }
+    }
+    codes
+}
+
 /// Nanoseconds that all threads of a process have run.
-fn processor_time(id: u32) -> u64 {
+fn processor_time(id: usize) -> u64 {
     let threads = std::fs::read_dir(format!("/proc/{id}/task")).expect("the process");
     let of_thread = |thread: std::fs::DirEntry| {
         let said = std::fs::read_to_string(thread.path().join("schedstat")).expect("Linux says it");

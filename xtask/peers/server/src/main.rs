@@ -1,9 +1,9 @@
 //! `peers-server bare ANSWER-FILE`: a hyper handler that reads each request and answers what the file says.
 //! `peers-server room DEVICES`: our server with room for so many devices.
 //! `peers-server answer ADDRESS`: the bytes of our server's answer to a poll of a device that waits.
-//! `peers-server load ADDRESS PROCESS CONNECTIONS SPAN DEVICES`: registers, starts so many devices and polls them in no
-//! order, for so many seconds (`2s`) or until so many answers are there; prints the microseconds that the server's process ran for each answer.
-//! `peers-server blind …`: the same without a look at the devices, for a server that does not look either.
+//! `peers-server load CONNECTIONS ANSWERS ROUNDS [ADDRESS PROCESS DEVICES]…`: registers at each server and starts so many devices
+//! there, then polls them in no order, each server in turn for so many answers, in so many rounds. Prints a line for each round: the
+//! microseconds that each server's process ran for one answer. With no device the same is sent to a server that does not look.
 //!
 //! The servers print `listening on http://ADDRESS`.
 
@@ -19,16 +19,15 @@ fn main() {
         ["bare", file] => bare::serve(&std::fs::read(file).expect("the answer")),
         ["room", devices] => room::serve(number(devices)),
         ["answer", address] => wire::print(&load::pending_answer(address)),
-        [what @ ("load" | "blind"), address, id, connections, span, devices] => {
-            let load = load::Load {
-                address,
-                id: id.parse().expect("a process"),
-                connections: number(connections),
-                span: load::Span::read(span).expect("seconds or answers"),
-                devices: number(devices),
-            };
-            println!("{:.3}", if what == "load" { load.polls() } else { load.blind_polls() });
+        ["load", connections, answers, rounds, ref targets @ ..] if targets.len().is_multiple_of(3) => {
+            let target =
+                |of: &[&str]| load::Target::new(of[0], number(of[1]), number(of[2]), number(connections));
+            let mut targets: Vec<_> = targets.chunks(3).map(target).collect();
+            for _ in 0..number(rounds) {
+                let took = targets.iter_mut().map(|target| format!("{:.3}", target.polls(number(answers))));
+                println!("{}", took.collect::<Vec<_>>().join(" "));
+            }
         }
-        _ => panic!("bare, room, answer, load or blind"),
+        _ => panic!("bare, room, answer or load"),
     }
 }
