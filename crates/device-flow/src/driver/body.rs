@@ -142,6 +142,18 @@ mod tests {
     }
 
     #[test]
+    fn a_long_body_that_was_not_announced_is_moved_a_few_times_only() {
+        let mut body = Body::expecting(None);
+        let mut capacities = vec![body.bytes.capacity()];
+        while body.push(&[b'x'; 100]) {
+            capacities.push(body.bytes.capacity());
+        }
+        capacities.dedup();
+        assert!(capacities.len() < 10, "{capacities:?}");
+        assert!(body.bytes.capacity() < 4 * Body::MAX_BYTES, "{capacities:?}");
+    }
+
+    #[test]
     fn debug_tells_the_length_and_nothing_more() {
         let mut body = Body::default();
         assert!(body.push(b"token"));
