@@ -33,15 +33,15 @@ pub(crate) struct Peer {
 /// The most headers that hyper reads unless it is told otherwise, which costs it two allocations a request.
 const HYPERS_HEADERS: usize = 100;
 
-/// Serves one connection until it is closed, or asked to leave and its last answer is out.
+/// Serves one connection until it is closed, or asked to leave and its last answer is out. What is not plain HTTP is in a
+/// box, so that connections that are keep no room for it.
 pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: Peer, seat: Arc<Seat>) {
     if shared.faults.any() {
         // A connection that misbehaves on purpose does not give way.
         seat.begins();
-        return fault::serve(shared, stream, peer, &seat).await;
+        return Box::pin(fault::serve(shared, stream, peer, seat)).await;
     }
     if shared.tls.is_some() {
-        // In a box, so that connections of plain HTTP keep no room for it.
         return Box::pin(tls::serve(shared, stream, peer, seat)).await;
     }
     let stream = Impatient::new(stream, &shared.limits, Arc::clone(&seat));
@@ -87,5 +87,32 @@ where
     if let Err(error) = result {
         // Peers that hang up, stall or speak no HTTP are everyday; the text has nothing of what they sent.
         tracing::debug!(connection = peer.connection, %error, "connection ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::Config;
+    use crate::seat::Seats;
+
+    #[tokio::test]
+    async fn a_connection_of_plain_http_keeps_no_room_for_tls_or_for_faults() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = TcpStream::connect(address).await.unwrap();
+        let shared = Arc::new(Shared::new(Config::default(), address).unwrap());
+        let seat = Arc::clone(&Seats::new(1).take().await.seat);
+        let peer = Peer { address, connection: 1 };
+        let conversing = {
+            let stream = TcpStream::connect(address).await.unwrap();
+            let stream = Impatient::new(stream, &shared.limits, Arc::clone(&seat));
+            size_of_val(&converse(Arc::clone(&shared), stream, peer, Arc::clone(&seat)))
+        };
+        let serving = size_of_val(&serve(shared, stream, peer, seat));
+        // What it is called with, and what it moves on to.
+        assert!(serving <= conversing + 512, "{serving} bytes, and a conversation takes {conversing}");
     }
 }

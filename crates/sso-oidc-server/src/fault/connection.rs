@@ -32,7 +32,7 @@ use crate::shared::Shared;
 const LONGEST_LINE: usize = 8 * 1024;
 
 /// Serves one connection until it ends, or the server stops. A server that misbehaves takes no leave.
-pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: Peer, seat: &Seat) {
+pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: Peer, seat: Arc<Seat>) {
     tokio::select! {
         () = converse(&shared, stream, peer) => {}
         () = seat.asked_to_leave() => {}
