@@ -116,20 +116,28 @@ impl CaFile {
     }
 }
 
-/// A reader sees the old file or the new one. Somebody's bundle, named by mistake, is left alone.
+/// A reader sees the old file or the new one. Somebody's bundle, named by mistake, is left alone, and so is a device: what
+/// takes a file's place would take `/dev/null`'s, too.
 fn replace(path: &Path, pem: &str) -> io::Result<()> {
-    match std::fs::read(path) {
-        Ok(bytes) if bytes.is_empty() || bytes.starts_with(MARK.as_bytes()) => {}
-        Ok(_) => {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if !found.is_file() => {
+            return Err(io::Error::other("it is no regular file, and is not replaced; name another file"));
+        }
+        Ok(_) if !is_ours(&std::fs::read(path)?) => {
             return Err(io::Error::other(
                 "it has something else in it, which is not replaced; name another file",
             ));
         }
+        Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     temporary(directory.unwrap_or_else(|| Path::new(".")), pem)?.persist(path).map_err(|error| error.error)
+}
+
+fn is_ours(bytes: &[u8]) -> bool {
+    bytes.is_empty() || bytes.starts_with(MARK.as_bytes())
 }
 
 /// A new file, which everybody may read: it is no secret.
@@ -171,5 +179,24 @@ mod tests {
         assert!(failure.contains("ca.pem") && failure.contains("name another file"), "{failure}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), PEM);
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_regular_file_stays_what_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        // As with `/dev/stdout`, which leads to whatever that is, and with `/dev/null`: to read a socket fails, and so does
+        // the test if it is looked at only then.
+        let (empty, link, socket) =
+            ["empty", "link", "socket"].map(|name| directory.path().join(name)).into();
+        std::fs::write(&empty, "").unwrap();
+        std::os::unix::fs::symlink(&empty, &link).unwrap();
+        let _listening = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for path in [&link, &socket, &directory.path().to_owned()] {
+            let failure = format!("{:?}", CaFile::write(PEM, Some(path)).unwrap_err());
+            assert!(failure.contains("no regular file"), "{failure}");
+        }
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 3, "nothing is left beside them");
     }
 }
