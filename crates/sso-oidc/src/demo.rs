@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -64,7 +63,6 @@ pub(crate) fn run(args: &DemoArgs, settings: &Settings) -> Result<(), Failure> {
     let server = TestServer::with(config).map_err(|error| Failure::other(chain(&error)))?;
     let endpoint = Endpoint::custom(server.endpoint()).map_err(Failure::other)?;
     let ca_file = server.ca_certificate().map(|pem| CaFile::write(pem, None)).transpose()?;
-    let ca_file = ca_file.as_ref().map(CaFile::path);
     let decided = Arc::new(Mutex::new(None));
     let witness = Witness {
         presenter: Presenter::new(&args.prompt, settings.environment(), screen, &endpoint),
@@ -74,7 +72,6 @@ pub(crate) fn run(args: &DemoArgs, settings: &Settings) -> Result<(), Failure> {
     };
     let adapter = if args.by_async { "async (device-flow-reqwest)" } else { "blocking (device-flow-ureq)" };
     let result = if args.by_async {
-        interrupt::exit_on_ctrl_c();
         signed_in_async(&endpoint, ca_file, witness)?
     } else {
         signed_in_blocking(&endpoint, ca_file, witness)?
@@ -86,16 +83,18 @@ pub(crate) fn run(args: &DemoArgs, settings: &Settings) -> Result<(), Failure> {
 
 fn signed_in_blocking(
     endpoint: &Endpoint,
-    ca_file: Option<&Path>,
+    ca_file: Option<CaFile>,
     witness: Witness,
 ) -> Result<SignedIn, Failure> {
     use device_flow_ureq::{Cancel, HttpClient};
     let builder = HttpClient::builder(endpoint.clone());
-    let builder = match ca_file {
-        Some(path) => builder.ca_bundle(path),
+    let builder = match &ca_file {
+        Some(file) => builder.ca_bundle(file.path()),
         None => builder,
     };
     let client = builder.build().map_err(|error| Failure::other(chain(&error)))?;
+    // It is read. Whatever ends the program from here on leaves nothing behind.
+    drop(ca_file);
     let cancel = Cancel::new();
     let by_ctrl_c = cancel.clone();
     interrupt::on_ctrl_c(move || by_ctrl_c.cancel());
@@ -105,16 +104,19 @@ fn signed_in_blocking(
 
 fn signed_in_async(
     endpoint: &Endpoint,
-    ca_file: Option<&Path>,
+    ca_file: Option<CaFile>,
     witness: Witness,
 ) -> Result<SignedIn, Failure> {
     use device_flow_reqwest::HttpClient;
     let builder = HttpClient::builder(endpoint.clone());
-    let builder = match ca_file {
-        Some(path) => builder.ca_bundle(path),
+    let builder = match &ca_file {
+        Some(file) => builder.ca_bundle(file.path()),
         None => builder,
     };
     let client = builder.build().map_err(|error| Failure::other(chain(&error)))?;
+    // It is read. Whatever ends the program from here on leaves nothing behind.
+    drop(ca_file);
+    interrupt::exit_on_ctrl_c();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::other(format_args!("cannot start a runtime: {error}")))?;
     let policy = client.policy(START_URL).with_client_name("sso-oidc demo");

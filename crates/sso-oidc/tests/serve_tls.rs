@@ -183,3 +183,24 @@ fn the_demo_signs_in_over_https_and_through_a_fault_with_either_adapter() {
     let list = Program::new().run(&["demo", "--fault", "help"]).ok();
     assert_eq!(list, Program::new().run(&["serve", "--fault", "help"]).ok());
 }
+
+#[cfg(unix)]
+#[test]
+fn a_demo_that_is_ended_while_it_waits_leaves_no_file_behind() {
+    for adapter in [None, Some("--async")] {
+        let temporary = tempfile::tempdir().unwrap();
+        let program = Program::new().var("TMPDIR", temporary.path().to_str().unwrap());
+        let arguments: Vec<&str> = ["demo", "--tls", "--no-browser"].into_iter().chain(adapter).collect();
+        let mut child = program.command(&arguments).spawn().unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("/device") {
+            line.clear();
+            assert!(said.read_line(&mut line).unwrap() > 0, "no code is shown");
+        }
+        // Nothing in the program hears of this one.
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0, "{adapter:?}");
+    }
+}
