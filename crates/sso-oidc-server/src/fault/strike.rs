@@ -10,7 +10,8 @@ use super::Fault;
 /// A fault and the requests that it strikes: every one of a sign-in's three operations, unless it is told otherwise.
 ///
 /// Written as `NAME[=BYTES][@OPERATION][:REQUESTS]`, with `register`, `authorize` or `poll` for the operation (in either
-/// dialect), `revoke` or `discover` (which are OAuth's alone), and `N`, `N-M` or `N-` for the requests, counted from 1 among those of the operation:
+/// dialect), `revoke` or `discover` (which are OAuth's alone), and `N`, `N-M` or `N-` for the requests, counted from 1
+/// among those of the operation:
 ///
 /// ```
 /// use sso_oidc_server::{Fault, Operation, Strike};
@@ -189,6 +190,9 @@ pub enum StrikeError {
     /// The fault does not act at a byte.
     #[error("this fault does not strike after a number of bytes")]
     Position,
+    /// No certificate is shown on purpose but to the operations of a sign-in.
+    #[error("a fault of the certificate strikes register, authorize or poll")]
+    NoCertificate,
     /// A refused connection leaves nothing to count.
     #[error("refused connections cannot be counted, so there is no colon after refuse")]
     Uncountable,
@@ -211,7 +215,12 @@ impl FromStr for Strike {
         }
         if let Some(name) = operation {
             let known = TARGETS.iter().find(|(known, _)| *known == name);
-            strike.target = Some(known.ok_or(StrikeError::Operation)?.1);
+            let target = known.ok_or(StrikeError::Operation)?.1;
+            // Such a strike would be taken, and never strike.
+            if fault.needs_tls() && !Self::new(fault).concerns(target) {
+                return Err(StrikeError::NoCertificate);
+            }
+            strike.target = Some(target);
         }
         let Some(requests) = requests else { return Ok(strike) };
         if fault == Fault::Refuse {
@@ -254,6 +263,7 @@ mod tests {
             "reset-answer=100@poll:1",
             "html-200@revoke",
             "redirect-307@discover:1",
+            "tls-expired@poll:2",
         ] {
             assert_eq!(text.parse::<Strike>().unwrap().to_string(), text);
         }
@@ -276,6 +286,8 @@ mod tests {
             ("stall=", StrikeError::Bytes),
             ("stall=-1", StrikeError::Bytes),
             ("refuse:1", StrikeError::Uncountable),
+            ("tls-expired@revoke", StrikeError::NoCertificate),
+            ("tls-other-name@discover:1", StrikeError::NoCertificate),
         ] {
             assert_eq!(text.parse::<Strike>(), Err(error), "{text}");
         }
@@ -290,6 +302,7 @@ mod tests {
             ("stall=few", "the bytes after the = are a whole number"),
             ("gzip=7", "this fault does not strike after a number of bytes"),
             ("refuse:1", "refused connections cannot be counted, so there is no colon after refuse"),
+            ("tls-unknown-ca@revoke", "a fault of the certificate strikes register, authorize or poll"),
         ] {
             assert_eq!(text.parse::<Strike>().unwrap_err().to_string(), said, "{text}");
         }
