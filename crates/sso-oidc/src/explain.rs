@@ -1,5 +1,7 @@
 //! What came of a call, in words: the AWS CLI's sentence, then what is known about it and what can be done.
 
+use std::error::Error as StdError;
+
 use device_flow::Failure as Sent;
 use device_flow_ureq::Error;
 use oidc_proto::{Endpoint, Fault, FaultCode, Operation};
@@ -17,6 +19,15 @@ pub(crate) const fn kind(error: &Error) -> &'static str {
     }
 }
 
+/// What to do if the service shows a certificate that is not to be trusted, which a proxy may show in its place; `None`
+/// for any other trouble. The adapters' errors have this one in common only as a text.
+pub(crate) fn distrust(cause: &(dyn StdError + 'static)) -> Option<&'static str> {
+    chain(cause).contains("invalid peer certificate").then_some(
+        "this is not a certificate to trust; if a proxy or a server of your own shows it, --ca-bundle or AWS_CA_BUNDLE \
+         names the file of its CA",
+    )
+}
+
 /// What a failed call ends the program with.
 pub(crate) fn call_failure(operation: Operation, endpoint: &Endpoint, error: &Error) -> Failure {
     match error {
@@ -26,11 +37,17 @@ pub(crate) fn call_failure(operation: Operation, endpoint: &Endpoint, error: &Er
             with_request_id(failure, none.request_id.as_deref())
         }
         Error::Violation(violation) => Failure::other(violation),
-        Error::Transport { failure: Sent::NotSent, source, .. } => Failure::other(format_args!(
-            "Could not connect to the endpoint URL: \"{endpoint}{}\": {}",
-            operation.aws_path().unwrap_or_default(),
-            chain(source)
-        )),
+        Error::Transport { failure: Sent::NotSent, source, .. } => {
+            let failure = Failure::other(format_args!(
+                "Could not connect to the endpoint URL: \"{endpoint}{}\": {}",
+                operation.aws_path().unwrap_or_default(),
+                chain(source)
+            ));
+            match distrust(source) {
+                Some(hint) => failure.with_hint(hint),
+                None => failure,
+            }
+        }
         Error::Transport { source, .. } => Failure::other(format_args!(
             "The connection to the endpoint URL was lost before an answer came: \"{endpoint}{}\": {}",
             operation.aws_path().unwrap_or_default(),

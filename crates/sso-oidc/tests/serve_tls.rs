@@ -156,7 +156,10 @@ fn a_certificate_that_is_always_wrong_ends_a_command_with_the_reason() {
         let (serving, ca_file) = serve(directory.path(), &["--fault", fault]);
         let program = Program::new().var("AWS_MAX_ATTEMPTS", "1").var("AWS_CA_BUNDLE", &ca_file);
         let stderr = program.run(&[&client[..], &[&serving.endpoint]].concat()).fails(255);
-        assert!(stderr.contains(reason), "{fault}: {stderr}");
+        assert!(
+            stderr.contains(reason) && stderr.contains("Hint: this is not a certificate"),
+            "{fault}: {stderr}"
+        );
     }
 }
 

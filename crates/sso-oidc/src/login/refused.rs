@@ -8,7 +8,7 @@ use oidc_proto::oauth::MetadataError;
 use oidc_proto::{Endpoint, FaultCode, Operation};
 
 use crate::exit::{Failure, chain};
-use crate::signin::failure_of;
+use crate::signin::{failure_of, reach};
 
 /// The provider could not be asked what it offers.
 pub(super) fn undiscovered<E: Error + 'static>(
@@ -49,7 +49,7 @@ pub(super) fn unsigned<E: Error + 'static>(
         }
         Outcome::Unreachable { operation, trouble, .. } => {
             Failure::other(format_args!("No verdict from {provider} on {}: {trouble}", what(*operation)))
-                .with_hint("check the network, and a proxy in between")
+                .with_hint(reach(end, "check the network, and a proxy in between"))
         }
         _ => return failure_of(end, endpoint),
     };

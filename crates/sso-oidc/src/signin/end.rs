@@ -46,12 +46,52 @@ pub(crate) fn failure_of<E: Error + 'static>(end: &NotSignedIn<E>, endpoint: &En
         Outcome::Rejected { operation, fault, .. } => explain::fault_failure(*operation, fault),
         Outcome::Unreachable { operation, trouble, .. } => {
             Failure::other(format_args!("No verdict from {endpoint} on {operation}: {trouble}"))
-                .with_hint("check the network, a proxy in between, --region and --endpoint-url")
+                .with_hint(reach(end, "check the network, a proxy in between, --region and --endpoint-url"))
         }
         other => Failure::other(other),
     };
     match &end.transport {
         Some(cause) => failure.with_detail(format_args!("Cause: {}", chain(cause))),
         None => failure,
+    }
+}
+
+/// What to do about a service that could not be reached: this, unless its certificate is why.
+pub(crate) fn reach<E: Error + 'static>(end: &NotSignedIn<E>, otherwise: &'static str) -> &'static str {
+    end.transport.as_ref().and_then(|cause| explain::distrust(cause)).unwrap_or(otherwise)
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use device_flow::driver::{Driver, Sent, Step, Unanswered};
+    use device_flow::{DeviceFlow, Policy, Tick, UserPrompt};
+    use rustls::{CertificateError, Error as TlsError};
+
+    use super::*;
+
+    /// How a sign-in ends whose requests all fail with this.
+    fn unreachable(error: std::io::Error) -> String {
+        let endpoint = Endpoint::for_region("eu-west-1").unwrap();
+        let (late, start_url) = (Duration::from_secs(60), "https://d-1234567890.awsapps.com/start");
+        let mut flow = DeviceFlow::new(Policy::new(endpoint.clone(), start_url), None, Tick::ZERO);
+        let mut on_prompt = |_: &UserPrompt| {};
+        let mut driver = Driver::new(&mut flow, &mut on_prompt, late);
+        let Step::Send(sending) = driver.poll(Tick::ZERO) else { panic!("it registers") };
+        let sent = Sent::new(Err(Unanswered::new(device_flow::Failure::NotSent, error)), late);
+        driver.on_sent(sending, Tick::ZERO + late, sent).unwrap();
+        let transport = driver.finish(Tick::ZERO + late);
+        let end = flow.into_result(Tick::ZERO + late, transport).unwrap_err();
+        format!("{:?}", failure_of(&end, &endpoint))
+    }
+
+    #[test]
+    fn who_cannot_trust_a_certificate_hears_how_to_and_not_to_check_the_network() {
+        let distrusted = TlsError::InvalidCertificate(CertificateError::UnknownIssuer);
+        let said = unreachable(std::io::Error::other(distrusted));
+        assert!(said.contains("AWS_CA_BUNDLE") && !said.contains("check the network"), "{said}");
+        let said = unreachable(std::io::ErrorKind::ConnectionRefused.into());
+        assert!(said.contains("check the network") && !said.contains("AWS_CA_BUNDLE"), "{said}");
     }
 }

@@ -8,7 +8,7 @@ mod screen;
 mod status;
 
 pub(crate) use browser::BrowserChoice;
-pub(crate) use end::failure_of;
+pub(crate) use end::{failure_of, reach};
 pub(crate) use prompt::{Presenter, PromptArgs};
 pub(crate) use screen::Screen;
 pub(crate) use status::StatusLine;
