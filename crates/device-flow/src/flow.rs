@@ -269,9 +269,7 @@ impl DeviceFlow {
     /// A mistake of the driver, which changes nothing: see [`Misuse`].
     pub fn on_reply(&mut self, ticket: Ticket, now: Tick, reply: Reply) -> Result<(), Misuse> {
         let in_flight = match self.in_flight {
-            Some(in_flight) if self.serial == ticket.serial && Arc::ptr_eq(&ticket.flow, &self.identity) => {
-                in_flight
-            }
+            Some(in_flight) if self.awaits(&ticket) => in_flight,
             _ => return Err(Misuse::StaleTicket),
         };
         if let Some(operation) = reply.success_of()
@@ -281,6 +279,11 @@ impl DeviceFlow {
         }
         self.settle(in_flight, now, reply);
         Ok(())
+    }
+
+    /// Whether this is the ticket of the request that is under way.
+    pub(crate) fn awaits(&self, ticket: &Ticket) -> bool {
+        self.in_flight.is_some() && self.serial == ticket.serial && Arc::ptr_eq(&ticket.flow, &self.identity)
     }
 
     /// Takes the response to a request: [`Reply::decode`], then [`DeviceFlow::on_reply`].

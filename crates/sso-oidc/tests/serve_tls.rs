@@ -165,7 +165,8 @@ fn a_certificate_that_is_always_wrong_ends_a_command_with_the_reason() {
 
 #[test]
 fn plain_http_is_told_where_the_server_is() {
-    let mut serving = Serving::start(&["--tls"]);
+    let directory = tempfile::tempdir().unwrap();
+    let (mut serving, _) = serve(directory.path(), &[]);
     let mut stream = TcpStream::connect(serving.address()).unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     let mut answer = String::new();

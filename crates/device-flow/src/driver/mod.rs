@@ -206,12 +206,16 @@ impl<'a, O: Observer, E: Error + 'static> Driver<'a, O, E> {
     /// ```
     ///
     /// # Errors
-    /// The adapter's mistake: what was sent is of another flow, or this one was cancelled meanwhile.
+    /// The adapter's mistake, which changes nothing: what was sent is of another flow, or this one was cancelled meanwhile.
     pub fn on_sent(&mut self, sending: Sending, now: Tick, sent: Sent<E>) -> Result<(), Misuse> {
         let Sending { request, ticket, phase, attempt, timeout: _ } = sending;
         let exchange = sent.exchange(request.operation(), attempt);
         events::exchanged(&exchange, Some(phase), sent.cause());
         self.observer.exchanged(&exchange);
+        // It happened, so it was told of. To this flow it means nothing, and neither does its error.
+        if !self.flow.awaits(&ticket) {
+            return Err(Misuse::StaleTicket);
+        }
         let (reply, error) = match sent.result {
             Ok(Received { response, broken }) => (Reply::decode(&ticket, &response), broken),
             Err(Unanswered { failure, source }) => (Reply::Failed(failure), Some(source)),

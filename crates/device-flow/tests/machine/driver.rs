@@ -196,6 +196,26 @@ fn who_cancels_leaves_no_transport_error_and_an_end_is_not_undone() {
 }
 
 #[test]
+fn an_error_of_another_flow_or_after_a_cancellation_is_told_of_and_changes_nothing() {
+    let (mut other, mut heard, mut now) = (new_flow(), Heard::default(), Tick::ZERO);
+    let mut elsewhere = Driver::<_, io::Error>::new(&mut other, &mut heard, TIMEOUT);
+    let foreign = next_sending(&mut elsewhere, &mut now);
+    let (mut flow, mut heard) = (new_flow(), Heard::default());
+    let mut driver = Driver::new(&mut flow, &mut heard, TIMEOUT);
+    let sending = next_sending(&mut driver, &mut now);
+    let redirected = Sent::new(Err(Unanswered::redirected(None)), Duration::ZERO);
+    assert_eq!(driver.on_sent(foreign, now, redirected), Err(Misuse::StaleTicket));
+    assert!(!driver.is_done(), "it was another flow's client that went elsewhere");
+    driver.on_sent(sending, now, registered()).unwrap();
+
+    let sending = next_sending(&mut driver, &mut now);
+    driver.cancel();
+    assert_eq!(driver.on_sent(sending, now, failed(Failure::Unknown, "reset")), Err(Misuse::StaleTicket));
+    assert!(driver.finish(now).is_none(), "it has nothing to do with the end");
+    assert_eq!(heard.0.last().unwrap(), "1: None Some(Unknown) false");
+}
+
+#[test]
 fn a_driver_takes_up_a_flow_whose_request_was_dropped_with_an_earlier_driver() {
     let (mut flow, mut heard, mut now) = (new_flow(), Heard::default(), Tick::ZERO);
     let mut driver = Driver::<_, io::Error>::new(&mut flow, &mut heard, TIMEOUT);
