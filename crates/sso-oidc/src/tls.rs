@@ -101,7 +101,9 @@ impl CaFile {
         match wanted {
             Some(path) => {
                 replace(path, pem).map_err(|error| failed(path, error))?;
-                Ok(Self { path: path.to_owned(), _temporary: None })
+                // Whoever is told of it may be in another directory.
+                let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+                Ok(Self { path, _temporary: None })
             }
             None => {
                 let temporary = temporary(&std::env::temp_dir(), pem);

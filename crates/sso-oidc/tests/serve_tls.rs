@@ -75,6 +75,19 @@ fn without_a_file_the_ca_is_in_a_temporary_one_that_goes_with_the_server() {
 }
 
 #[test]
+fn a_file_that_was_named_from_here_is_told_of_so_that_it_is_found_from_anywhere() {
+    let program = Program::new();
+    let mut command = program.command(&["serve", "--tls", "--tls-ca-file", "ca.pem"]);
+    let mut child = command.current_dir(program.home.path()).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let told = log.find_map(|line| Some(line.unwrap().split_once("AWS_CA_BUNDLE=")?.1.to_owned()));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let path = Path::new(told.as_deref().unwrap());
+    assert!(path.is_absolute() && path.exists(), "{path:?}");
+}
+
+#[test]
 fn a_file_that_is_not_ours_is_not_replaced_and_no_address_is_promised() {
     let program = Program::new();
     let bundle = program.file("bundle.pem", "-----BEGIN CERTIFICATE-----\n");
