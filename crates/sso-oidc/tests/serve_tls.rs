@@ -53,6 +53,9 @@ fn who_trusts_the_ca_signs_in_over_https_and_who_does_not_is_in_the_log() {
     let program = Program::new().var("AWS_MAX_ATTEMPTS", "1");
     let stderr = program.run(&[&client[..], &["--endpoint-url", &serving.endpoint]].concat()).fails(255);
     assert!(stderr.contains("Could not connect to the endpoint URL"), "{stderr}");
+    let provider = ["login", "--issuer", &serving.endpoint, "--client-id", "c", "--show-token"];
+    let stderr = program.run(&provider).fails(255);
+    assert!(stderr.contains("No metadata") && stderr.contains("Hint: this is not a certificate"), "{stderr}");
     let log = logged(&mut serving, "no TLS handshake");
     assert!(log.contains(&format!("AWS_CA_BUNDLE={ca_file}")), "{log}");
 }

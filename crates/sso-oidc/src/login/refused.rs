@@ -8,6 +8,7 @@ use oidc_proto::oauth::MetadataError;
 use oidc_proto::{Endpoint, FaultCode, Operation};
 
 use crate::exit::{Failure, chain};
+use crate::explain;
 use crate::signin::{failure_of, reach};
 
 /// The provider could not be asked what it offers.
@@ -29,7 +30,13 @@ pub(super) fn undiscovered<E: Error + 'static>(
             Failure::other(format_args!("{issuer} says that it is {found}"))
                 .with_hint(format_args!("if that is the provider you mean, pass --issuer {found}"))
         }
-        _ => Failure::other(format_args!("No metadata of {issuer}: {}", chain(error))),
+        _ => {
+            let failure = Failure::other(format_args!("No metadata of {issuer}: {}", chain(error)));
+            match explain::distrust(error) {
+                Some(hint) => failure.with_hint(hint),
+                None => failure,
+            }
+        }
     }
 }
 
