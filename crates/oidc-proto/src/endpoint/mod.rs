@@ -450,26 +450,22 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_an_endpoint_is_said_with_what_would_be_right() {
-        let said = |endpoint: Result<Endpoint, EndpointError>| endpoint.unwrap_err().to_string();
-        assert_eq!(
-            said(Endpoint::custom("sso.example")),
-            "`sso.example` is not an absolute http or https URL"
-        );
-        assert_eq!(
-            said(Endpoint::custom("https://ada:pw@sso.example")),
-            "the endpoint URL must not contain a user name or password"
-        );
-        assert_eq!(
-            said(Endpoint::custom("https://sso.example/?a=b")),
-            "the endpoint URL `https://sso.example/?a=b` must not have a query or a fragment"
-        );
-        assert_eq!(
-            said(Endpoint::custom("http://sso.example")),
-            "plain http to `sso.example` would send secrets unencrypted; use https (plain http is for loopback only)"
-        );
-        assert_eq!(
-            said(Endpoint::for_region("eu west")),
-            "`eu west` is not a region name (such as us-east-1)"
-        );
+        let plain = "plain http to `sso.example` would send secrets unencrypted; use https (plain http is for loopback only)";
+        let wrong = [
+            (Endpoint::custom("sso.example"), "`sso.example` is not an absolute http or https URL"),
+            (
+                Endpoint::custom("https://ada:pw@sso.example"),
+                "the endpoint URL must not contain a user name or password",
+            ),
+            (
+                Endpoint::custom("https://sso.example/?a=b"),
+                "the endpoint URL `https://sso.example/?a=b` must not have a query or a fragment",
+            ),
+            (Endpoint::custom("http://sso.example"), plain),
+            (Endpoint::for_region("eu west"), "`eu west` is not a region name (such as us-east-1)"),
+        ];
+        for (endpoint, said) in wrong {
+            assert_eq!(endpoint.unwrap_err().to_string(), said);
+        }
     }
 }
