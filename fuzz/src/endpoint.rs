@@ -1,8 +1,9 @@
 //! Texts that people and configuration files give for where the service is.
 
 use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
+use oidc_proto::oauth::Provider;
 use oidc_proto::{
-    CreateTokenRequest, Dialect, Endpoint, EndpointError, Grant, RegisterClientRequest, Secret,
+    CreateTokenRequest, Endpoint, EndpointError, Grant, RegisterClientRequest, Secret, Service,
     StartDeviceAuthorizationRequest,
 };
 
@@ -12,11 +13,11 @@ use crate::wire::no_controls;
 pub fn endpoint(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     base(text);
-    match Endpoint::oauth(text, "https://id.example/token") {
-        Ok(endpoint) => {
-            let shown = endpoint.to_string();
+    match Provider::new(text, "https://id.example/token") {
+        Ok(provider) => {
+            let shown = provider.to_string();
             assert_eq!(shown, "https://id.example/token");
-            uri_is_of(&endpoint, text);
+            uri_is_of(&provider.into(), text);
         }
         Err(error) => refused(&error, text),
     }
@@ -43,7 +44,7 @@ fn base(text: &str) {
                 "what is shown is the same endpoint"
             );
             no_controls(&shown);
-            uri_is_of(&endpoint, text);
+            uri_is_of(&endpoint.into(), text);
         }
         Err(error) => {
             if free.is_ok() {
@@ -55,9 +56,9 @@ fn base(text: &str) {
 }
 
 /// Requests go to the host that was named, and nowhere else.
-fn uri_is_of(endpoint: &Endpoint, text: &str) {
+fn uri_is_of(service: &Service, text: &str) {
     let ask = StartDeviceAuthorizationRequest::new(oidc_proto::Client::public("id"), "https://x.example");
-    let uri = Dialect::OAuth.encode(endpoint, &ask).uri().clone();
+    let uri = service.encode_start_device_authorization(&ask).uri().clone();
     let authority = text.trim().split_once("://").map_or("", |(_, rest)| rest);
     let authority = authority.split(['/', '?']).next().unwrap_or_default();
     assert_eq!(uri.authority().map(http::uri::Authority::as_str), Some(authority), "{text:?}");

@@ -4,11 +4,11 @@ use core::fmt::Debug;
 use core::time::Duration;
 
 use arbitrary::{Result, Unstructured};
-use oidc_proto::oauth::{Metadata, RevocationRequest};
+use oidc_proto::oauth::{Metadata, Provider, RevocationRequest};
 use oidc_proto::{
     Answer, Call, Client, CreateTokenRequest, DeviceAuthorization, Dialect, Endpoint, Fault, FaultCode,
-    Grant, RegisterClientRequest, Registration, Secret, ServerRequest, StartDeviceAuthorizationRequest,
-    Token, UnixSeconds,
+    Grant, RegisterClientRequest, Registration, Secret, ServerRequest, Service,
+    StartDeviceAuthorizationRequest, Token, UnixSeconds,
 };
 
 use crate::wire::reads_again;
@@ -37,8 +37,12 @@ fn message(bytes: &mut Unstructured<'_>) -> Result<()> {
 }
 
 fn asks<C: Call + Clone + Debug>(dialect: Dialect, call: C, wrap: fn(C) -> ServerRequest) {
-    let endpoint = Endpoint::custom("https://id.example/x").unwrap();
-    let request = dialect.encode(&endpoint, &call);
+    let base = Endpoint::custom("https://id.example/x").unwrap();
+    let service: Service = match dialect {
+        Dialect::Aws => base.into(),
+        Dialect::OAuth => Provider::at_default_paths(&base).into(),
+    };
+    let request = service.encode(&call).expect("both have every operation of a sign-in");
     let path = request.uri().path().strip_prefix("/x").expect("below the base");
     let operation = dialect.operation(request.method(), path).expect("an operation's own path");
     assert_eq!(operation, C::OPERATION);
@@ -55,8 +59,8 @@ where
 }
 
 fn revokes(request: &RevocationRequest) {
-    let endpoint = Endpoint::custom("https://id.example").unwrap();
-    let sent = request.encode(&endpoint).expect("a base URL has a path for it");
+    let provider = Provider::at_default_paths(&Endpoint::custom("https://id.example").unwrap());
+    let sent = request.encode(&provider.into()).expect("it has a URL for it");
     let read = RevocationRequest::decode_request(sent.headers(), sent.body().as_ref());
     assert_eq!(read.as_ref(), Ok(request));
 }

@@ -2,7 +2,7 @@
 
 use http::{Response, StatusCode};
 use oidc_proto::oauth::{Metadata, MetadataError};
-use oidc_proto::{Dialect, Operation};
+use oidc_proto::{Operation, Service};
 
 use crate::wire::{STATUSES, no_controls, pick};
 
@@ -40,9 +40,10 @@ pub fn metadata(data: &[u8]) {
 }
 
 fn leads_somewhere_safe(metadata: &Metadata) {
-    match metadata.endpoint() {
-        Ok(endpoint) => {
-            let has = |operation| endpoint.has(Dialect::OAuth, operation);
+    match metadata.provider() {
+        Ok(provider) => {
+            let service = Service::from(provider);
+            let has = |operation| service.offers(operation);
             assert!(has(Operation::StartDeviceAuthorization) && has(Operation::CreateToken));
             assert_eq!(has(Operation::RegisterClient), metadata.registration_endpoint.is_some());
             assert_eq!(has(Operation::RevokeToken), metadata.revocation_endpoint.is_some());
@@ -55,7 +56,7 @@ fn leads_somewhere_safe(metadata: &Metadata) {
             for url in urls.into_iter().flatten() {
                 let scheme = url.trim().split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
                 let is_https = scheme.as_deref() == Some("https");
-                assert!(is_https || !endpoint.is_https(), "{url}");
+                assert!(is_https || !service.is_https(), "{url}");
             }
         }
         Err(error) => {

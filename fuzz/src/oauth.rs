@@ -6,10 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use oidc_proto::oauth::RevocationRequest;
+use oidc_proto::oauth::{Provider, RevocationRequest};
 use oidc_proto::{
     Answer, Call, CreateTokenRequest, Dialect, Endpoint, Fault, FaultCode, Operation, RegisterClientRequest,
-    ServerRequest, StartDeviceAuthorizationRequest,
+    ServerRequest, Service, StartDeviceAuthorizationRequest,
 };
 
 use crate::hide::{hide_authorization, hide_registration, hide_request, hide_revocation, hide_token};
@@ -126,8 +126,7 @@ pub fn oauth_request(data: &[u8]) {
 fn revoke(headers: &HeaderMap, body: &[u8]) {
     match RevocationRequest::decode_request(headers, body) {
         Ok(read) => {
-            let endpoint = Endpoint::custom("https://id.example").unwrap();
-            let request = read.encode(&endpoint).expect("a base URL has a path for it");
+            let request = read.encode(&service()).expect("it has a URL for it");
             let again = RevocationRequest::decode_request(request.headers(), request.body().as_ref());
             assert_eq!(again.as_ref(), Ok(&read), "what was read must read again the same");
             hides(&read, &hide_revocation(read.clone()));
@@ -136,9 +135,12 @@ fn revoke(headers: &HeaderMap, body: &[u8]) {
     }
 }
 
+fn service() -> Service {
+    Provider::at_default_paths(&Endpoint::custom("https://id.example").unwrap()).into()
+}
+
 fn send<C: Call>(call: &C) -> Result<ServerRequest, Fault> {
-    let endpoint = Endpoint::custom("https://id.example").unwrap();
-    let request = Dialect::OAuth.encode(&endpoint, call);
+    let request = service().encode(call).expect("it has every operation");
     // Never two ways in one request (RFC 6749 §2.3).
     let body = String::from_utf8_lossy(request.body().as_ref()).into_owned();
     assert!(!(request.headers().contains_key(AUTHORIZATION) && body.contains("client_secret=")));

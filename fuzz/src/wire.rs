@@ -6,7 +6,7 @@ use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use oidc_proto::{
     Answer, Call, CreateTokenRequest, Dialect, Endpoint, Fault, FaultCode, Operation, RegisterClientRequest,
-    ServerRequest, StartDeviceAuthorizationRequest,
+    ServerRequest, Service, StartDeviceAuthorizationRequest,
 };
 
 use crate::hide::{hide_authorization, hide_registration, hide_request, hide_token};
@@ -155,8 +155,8 @@ pub fn request(data: &[u8]) {
 }
 
 fn send<C: Call>(call: &C) -> Result<ServerRequest, Fault> {
-    let endpoint = Endpoint::for_region("eu-west-1").unwrap();
-    let request = Dialect::Aws.encode(&endpoint, call);
+    let service = Service::from(Endpoint::for_region("eu-west-1").unwrap());
+    let request = service.encode(call).expect("AWS has every operation of a sign-in");
     let operation = Dialect::Aws.operation(request.method(), request.uri().path())?;
     Dialect::Aws.decode_request(operation, request.body().as_ref())
 }

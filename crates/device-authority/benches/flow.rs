@@ -66,13 +66,11 @@ fn decode_pending(bencher: divan::Bencher<'_, '_>) {
 
 /// A flow that waits for its person.
 fn waiting() -> (DeviceFlow, Tick) {
-    let policy = Policy::new(
-        Endpoint::for_region("eu-west-1").expect("a region"),
-        "https://example.awsapps.com/start",
-    );
+    let service = Endpoint::for_region("eu-west-1").expect("a region");
+    let policy = Policy::aws("https://example.awsapps.com/start");
     let client = Client::new("client-id", Secret::from("s".repeat(850)));
     let mut now = Tick::ZERO;
-    let mut flow = DeviceFlow::new(policy, Some(Registration::new(client)), now);
+    let mut flow = DeviceFlow::new(service, policy, Some(Registration::new(client)), now);
     let Action::Send(_, ticket) = flow.poll(now) else { panic!("nothing to send") };
     let life = Duration::from_secs(u64::from(u32::MAX) * 1_000);
     let codes =

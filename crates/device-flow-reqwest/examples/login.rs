@@ -7,13 +7,13 @@
 use std::env;
 use std::error::Error;
 
-use device_flow_reqwest::{Endpoint, HttpClient};
+use device_flow_reqwest::{Endpoint, HttpClient, Policy};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let endpoint = Endpoint::custom(&required("ENDPOINT")?)?;
     let client = HttpClient::new(endpoint)?;
-    let policy = client.policy(required("START_URL")?).with_client_name("device-flow-reqwest example");
+    let policy = Policy::aws(required("START_URL")?).with_client_name("device-flow-reqwest example");
     let login = client.login(policy).run(|prompt| eprintln!("{prompt}"));
     let signed_in = tokio::select! {
         signed_in = login => signed_in?,

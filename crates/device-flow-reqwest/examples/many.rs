@@ -12,7 +12,7 @@ use std::fs;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use device_flow_reqwest::{Endpoint, HttpClient, Observer, Operation, Status, UserPrompt};
+use device_flow_reqwest::{Endpoint, HttpClient, Observer, Operation, Policy, Status, UserPrompt};
 use tokio::task::JoinSet;
 
 /// How often memory and sockets are looked at.
@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .request_timeout(Duration::from_secs(u64::try_from(number("TIMEOUT", 40)?)?))
         .build()?;
     // One policy for all: it is the largest part of a flow.
-    let policy = Arc::new(client.policy("https://d-1234567890.awsapps.com/start").with_client_name("many"));
+    let policy = Arc::new(Policy::aws("https://d-1234567890.awsapps.com/start").with_client_name("many"));
     let (empty, started) = (resident(), Instant::now());
     let story = Arc::new(Story { started, figures: Mutex::default() });
     let mut sign_ins = JoinSet::new();

@@ -8,8 +8,8 @@ use std::time::Duration;
 use device_flow::DiscoveryError;
 use device_flow::driver::MetadataSearch;
 use http::HeaderValue;
+use oidc_proto::Service;
 use oidc_proto::oauth::Metadata;
-use oidc_proto::{Dialect, Endpoint};
 use tokio::sync::Semaphore;
 
 use crate::carrier::{Carrier, HardenedClient, MAX_CONCURRENT_REQUESTS, rules};
@@ -27,20 +27,19 @@ const INVALID: &str = "accept_invalid_certificates";
 /// Settings of an [`HttpClient`].
 ///
 /// ```
-/// use device_flow_reqwest::{Dialect, Endpoint, HttpClient};
+/// use device_flow_reqwest::{Endpoint, HttpClient, Policy};
 /// use std::time::Duration;
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 /// # let server = sso_oidc_server::TestServer::start();
 /// let client = HttpClient::builder(Endpoint::custom(server.endpoint())?)
-///     .dialect(Dialect::Aws)
 ///     .connect_timeout(Duration::from_secs(5))
 ///     .request_timeout(Duration::from_secs(20))
 ///     .read_timeout(Duration::from_secs(10))
 ///     .user_agent("my-tool/1.0")
 ///     .max_concurrent_requests(4)
 ///     .build()?;
-/// let policy = client.policy("https://d-1234567890.awsapps.com/start");
+/// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
 /// # let policy = policy.with_first_poll(device_flow_reqwest::FirstPoll::Immediately);
 /// let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap()).await?;
 /// assert_eq!(signed_in.polls, 1);
@@ -50,8 +49,7 @@ const INVALID: &str = "accept_invalid_certificates";
 #[derive(Clone, Debug)]
 #[must_use = "call `build` to get the client"]
 pub struct HttpClientBuilder {
-    endpoint: Endpoint,
-    dialect: Dialect,
+    service: Service,
     ca_bundle: Option<PathBuf>,
     accept_invalid_certificates: bool,
     connect_timeout: Duration,
@@ -110,10 +108,9 @@ pub enum BuildError {
 }
 
 impl HttpClientBuilder {
-    pub(crate) fn new(endpoint: Endpoint) -> Self {
+    pub(crate) fn new(service: Service) -> Self {
         Self {
-            endpoint,
-            dialect: Dialect::default(),
+            service,
             ca_bundle: None,
             accept_invalid_certificates: false,
             connect_timeout: Duration::from_secs(10),
@@ -123,12 +120,6 @@ impl HttpClientBuilder {
             carrier: None,
             max_concurrent_requests: MAX_CONCURRENT_REQUESTS,
         }
-    }
-
-    /// How the service's messages look; AWS's way if not set.
-    pub const fn dialect(mut self, dialect: Dialect) -> Self {
-        self.dialect = dialect;
-        self
     }
 
     /// Trusts exactly the certificates of this PEM file, in place of the system's, as `AWS_CA_BUNDLE` does.
@@ -143,7 +134,7 @@ impl HttpClientBuilder {
     /// use device_flow_reqwest::{Endpoint, HttpClient};
     /// let self_signed = Endpoint::custom("https://localhost:8443")?;
     /// let client = HttpClient::builder(self_signed).accept_invalid_certificates(true).build()?;
-    /// assert!(client.endpoint().is_loopback());
+    /// assert!(client.service().is_loopback());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn accept_invalid_certificates(mut self, yes: bool) -> Self {
@@ -192,7 +183,7 @@ impl HttpClientBuilder {
     /// time-out.
     ///
     /// ```
-    /// # use device_flow_reqwest::{Endpoint, HttpClient, reqwest};
+    /// # use device_flow_reqwest::{Endpoint, HttpClient, Policy, reqwest};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let server = sso_oidc_server::TestServer::start();
@@ -201,7 +192,7 @@ impl HttpClientBuilder {
     /// let settings = reqwest::Client::builder().tls_backend_preconfigured(tls);
     /// let hardened = device_flow_reqwest::hardened(settings)?;
     /// let client = HttpClient::builder(endpoint).hardened_client(&hardened).build()?;
-    /// let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap()).await?;
     /// assert_eq!(signed_in.polls, 1);
     /// # Ok(())
@@ -232,7 +223,7 @@ impl HttpClientBuilder {
     /// [`Outcome::Expired`](crate::Outcome::Expired) with a hardened client.
     ///
     /// ```
-    /// use device_flow_reqwest::{Endpoint, HttpClient, reqwest};
+    /// use device_flow_reqwest::{Endpoint, HttpClient, Policy, reqwest};
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let ring = std::sync::Arc::new(rustls::crypto::ring::default_provider());
     /// # let tls = rustls::ClientConfig::builder_with_provider(ring).with_safe_default_protocol_versions()?;
@@ -241,7 +232,7 @@ impl HttpClientBuilder {
     /// # let endpoint = Endpoint::custom(server.endpoint())?;
     /// # let anybodys = reqwest::Client::builder().tls_backend_preconfigured(tls).build()?;
     /// let client = HttpClient::builder(endpoint).client(anybodys).build()?;
-    /// let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// # let policy = policy.with_first_poll(device_flow_reqwest::FirstPoll::Immediately);
     /// let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap()).await?;
     /// assert_eq!(signed_in.polls, 1);
@@ -253,18 +244,18 @@ impl HttpClientBuilder {
         self
     }
 
-    /// Takes the endpoint for the issuer of a provider (RFC 8414, OpenID Connect Discovery), fetches its metadata, and
-    /// builds a client of the OAuth dialect for the endpoints that it names, with these settings.
+    /// Takes the base URL that it was made for as the issuer of a provider (RFC 8414, OpenID Connect Discovery), fetches its metadata, and
+    /// builds a client for the provider that it describes, with these settings.
     ///
     /// ```
-    /// use device_flow_reqwest::{Client, Endpoint, HttpClient};
+    /// use device_flow_reqwest::{Client, Endpoint, HttpClient, Policy};
     /// # use sso_oidc_server::{Config, TestServer};
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let server = TestServer::with(Config::default().with_client(Client::public("my-tool")))?;
     /// let issuer = Endpoint::custom(server.endpoint())?;
     /// let (client, metadata) = HttpClient::builder(issuer).discover().await?;
     /// assert_eq!(metadata.issuer, server.endpoint());
-    /// let policy = client.oauth_policy(Client::public("my-tool"));
+    /// let policy = Policy::oauth().with_client(Client::public("my-tool"));
     /// # let policy = policy.with_first_poll(device_flow_reqwest::FirstPoll::Immediately);
     /// let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap()).await?;
     /// assert_eq!(signed_in.polls, 1);
@@ -275,7 +266,7 @@ impl HttpClientBuilder {
     /// # Errors
     /// [`DiscoveryError`]: no metadata at either well-known address, another issuer's, or none that has what signing in
     /// needs. For a provider that does not say its device authorization endpoint, see
-    /// [`Metadata::endpoint_with_device_authorization`].
+    /// [`Metadata::provider_with_device_authorization`].
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing that cannot be asked for again.
@@ -283,13 +274,12 @@ impl HttpClientBuilder {
         self,
     ) -> Result<(HttpClient, Metadata), DiscoveryError<BuildError, TransportError<reqwest::Error>>> {
         let metadata = self.clone().fetch_metadata().await?;
-        let endpoint = metadata.endpoint().map_err(DiscoveryError::Metadata)?;
-        let client =
-            Self { endpoint, dialect: Dialect::OAuth, ..self }.build().map_err(DiscoveryError::Build)?;
+        let service = Service::from(metadata.provider().map_err(DiscoveryError::Metadata)?);
+        let client = Self { service, ..self }.build().map_err(DiscoveryError::Build)?;
         Ok((client, metadata))
     }
 
-    /// Takes the endpoint for the issuer of a provider and fetches its metadata.
+    /// Takes the base URL that it was made for as the issuer of a provider, and fetches its metadata.
     ///
     /// ```
     /// use device_flow_reqwest::{DiscoveryError, Endpoint, HttpClient};
@@ -307,14 +297,16 @@ impl HttpClientBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`DiscoveryError`], as far as it is about the document itself.
+    /// [`DiscoveryError`], as far as it is about the document itself; [`DiscoveryError::NoIssuer`] if the builder was made
+    /// for a [`Provider`](crate::Provider).
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing that cannot be asked for again.
     pub async fn fetch_metadata(
         self,
     ) -> Result<Metadata, DiscoveryError<BuildError, TransportError<reqwest::Error>>> {
-        let mut search = MetadataSearch::of(self.endpoint.to_string()).map_err(DiscoveryError::Issuer)?;
+        let issuer = self.service.endpoint().ok_or(DiscoveryError::NoIssuer)?;
+        let mut search = MetadataSearch::of(issuer.to_string()).map_err(DiscoveryError::Issuer)?;
         let client = self.build().map_err(DiscoveryError::Build)?;
         while let Some(address) = search.next_address() {
             search.on_sent(client.fetch(address).await).map_err(DiscoveryError::Transport)?;
@@ -339,11 +331,10 @@ impl HttpClientBuilder {
             Some(text) => Some(HeaderValue::from_str(text).map_err(|_| BuildError::UserAgent)?),
             None => None,
         };
-        let (endpoint, dialect, request_timeout) =
-            (self.endpoint.clone(), self.dialect, self.request_timeout);
+        let (service, request_timeout) = (self.service.clone(), self.request_timeout);
         let turns = Arc::new(Semaphore::new(self.max_concurrent_requests));
         let carrier = Carrier { user_agent, turns, ..self.carrier()? };
-        Ok(HttpClient::from_parts(endpoint, dialect, carrier, request_timeout))
+        Ok(HttpClient::from_parts(service, carrier, request_timeout))
     }
 
     fn carrier(mut self) -> Result<Carrier, BuildError> {
@@ -358,13 +349,13 @@ impl HttpClientBuilder {
     }
 
     fn own_client(self) -> Result<reqwest::Client, BuildError> {
-        let tls = tls::config(&self.endpoint, self.ca_bundle, self.accept_invalid_certificates)?;
+        let tls = tls::config(&self.service, self.ca_bundle, self.accept_invalid_certificates)?;
         let mut builder = rules(reqwest::Client::builder())
             .connect_timeout(self.connect_timeout)
             .pool_max_idle_per_host(self.max_concurrent_requests)
             .user_agent(USER_AGENT)
             .tls_backend_preconfigured(tls);
-        if self.endpoint.is_loopback() {
+        if self.service.is_loopback() {
             // A proxy could not reach this machine's loopback, and would see the secrets of a plain HTTP request.
             builder = builder.no_proxy();
         }

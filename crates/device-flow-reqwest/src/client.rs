@@ -6,14 +6,17 @@ use std::time::Duration;
 use device_flow::{Policy, refresh_request};
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{
-    Client, CreateTokenRequest, DeviceAuthorization, Dialect, Endpoint, Operation, RegisterClientRequest,
-    Registration, Secret, StartDeviceAuthorizationRequest, Token,
+    Client, CreateTokenRequest, DeviceAuthorization, Operation, RegisterClientRequest, Registration, Secret,
+    Service, StartDeviceAuthorizationRequest, Token,
 };
 
 use crate::carrier::Carrier;
 use crate::{BuildError, Error, HttpClientBuilder, Login};
 
-/// An async client of one endpoint. Clones share its connections.
+/// An async client of one service. Clones share its connections.
+///
+/// An [`Endpoint`](oidc_proto::Endpoint) is a service of AWS, a [`Provider`](oidc_proto::oauth::Provider) one of the OAuth
+/// dialect. Proxy and certificates are chosen by it, and nothing is ever sent to another.
 ///
 /// The operations one by one, without a machine; [`HttpClient::login`] is the whole sign-in:
 ///
@@ -41,8 +44,7 @@ use crate::{BuildError, Error, HttpClientBuilder, Login};
 /// ```
 #[derive(Clone, Debug)]
 pub struct HttpClient {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) dialect: Dialect,
+    pub(crate) service: Service,
     pub(crate) carrier: Carrier,
     /// The longest that one request may take, connecting included.
     pub(crate) request_timeout: Duration,
@@ -54,49 +56,32 @@ impl HttpClient {
     /// ```
     /// use device_flow_reqwest::{Endpoint, HttpClient};
     /// let client = HttpClient::new(Endpoint::custom("http://127.0.0.1:8080")?)?;
-    /// assert!(client.endpoint().is_loopback());
+    /// assert!(client.service().is_loopback());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     /// [`BuildError::Tls`] for an HTTPS endpoint on a system without root certificates.
-    pub fn new(endpoint: Endpoint) -> Result<Self, BuildError> {
-        Self::builder(endpoint).build()
+    pub fn new(service: impl Into<Service>) -> Result<Self, BuildError> {
+        Self::builder(service).build()
     }
 
     /// Settings to choose first.
-    pub fn builder(endpoint: Endpoint) -> HttpClientBuilder {
-        HttpClientBuilder::new(endpoint)
+    pub fn builder(service: impl Into<Service>) -> HttpClientBuilder {
+        HttpClientBuilder::new(service.into())
     }
 
-    pub(crate) const fn from_parts(
-        endpoint: Endpoint,
-        dialect: Dialect,
-        carrier: Carrier,
-        request_timeout: Duration,
-    ) -> Self {
-        Self { endpoint, dialect, carrier, request_timeout }
+    pub(crate) const fn from_parts(service: Service, carrier: Carrier, request_timeout: Duration) -> Self {
+        Self { service, carrier, request_timeout }
     }
 
-    /// The endpoint that this client talks to.
+    /// The service that this client talks to, and no other.
     #[must_use]
-    pub const fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+    pub const fn service(&self) -> &Service {
+        &self.service
     }
 
-    /// A policy to sign in to the portal at `start_url` through this client's endpoint.
-    #[must_use]
-    pub fn policy(&self, start_url: impl Into<String>) -> Policy {
-        Policy::new(self.endpoint.clone(), start_url).with_dialect(self.dialect)
-    }
-
-    /// A policy to sign in as this client to a provider of the OAuth dialect.
-    #[must_use]
-    pub fn oauth_policy(&self, client: Client) -> Policy {
-        Policy::new(self.endpoint.clone(), "").with_dialect(Dialect::OAuth).with_client(client)
-    }
-
-    /// A complete sign-in; see [`Login`]. Whoever runs many hands each a clone of one `Arc<Policy>`.
+    /// A complete sign-in to this client's service; see [`Login`]. Whoever runs many hands each a clone of one `Arc<Policy>`.
     pub fn login(&self, policy: impl Into<Arc<Policy>>) -> Login<'_> {
         Login::new(self, policy.into())
     }
@@ -186,11 +171,11 @@ impl HttpClient {
     /// always has one. Store it before using it: the old one may be dead by now.
     ///
     /// ```
-    /// # use device_flow_reqwest::{Endpoint, HttpClient};
+    /// # use device_flow_reqwest::{Endpoint, HttpClient, Policy};
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let server = sso_oidc_server::TestServer::start();
     /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
-    /// let policy = client.policy("https://d-1234567890.awsapps.com/start").with_scopes(["sso:account:access"]);
+    /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_scopes(["sso:account:access"]);
     /// # let policy = policy.with_first_poll(device_flow_reqwest::FirstPoll::Immediately);
     /// let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap()).await?;
     /// let (who, old) = (signed_in.registration.client, signed_in.token.refresh_token.ok_or("it has scopes")?);
@@ -216,13 +201,13 @@ impl HttpClient {
     /// Revokes a token (RFC 7009), once. Success also for a token that is dead already.
     ///
     /// ```
-    /// use device_flow_reqwest::{Client, Endpoint, HttpClient, RevocationRequest};
+    /// use device_flow_reqwest::{Client, Endpoint, HttpClient, Policy, RevocationRequest};
     /// # use sso_oidc_server::{Config, TestServer};
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let server = TestServer::with(Config::default().with_client(Client::public("my-tool")))?;
     /// let (client, _) = HttpClient::builder(Endpoint::custom(server.endpoint())?).discover().await?;
     /// let who = Client::public("my-tool");
-    /// let policy = client.oauth_policy(who.clone()).with_scopes(["openid"]);
+    /// let policy = Policy::oauth().with_client(who.clone()).with_scopes(["openid"]);
     /// # let policy = policy.with_first_poll(device_flow_reqwest::FirstPoll::Immediately);
     /// let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap()).await?;
     /// let token = signed_in.token.refresh_token.ok_or("it has scopes")?;
@@ -241,7 +226,7 @@ impl HttpClient {
     /// # Cancel safety
     /// Dropping the future leaves the token revoked or not; asking again is harmless.
     pub async fn revoke(&self, request: &RevocationRequest) -> Result<(), Error> {
-        let Some(request) = request.encode(&self.endpoint) else {
+        let Some(request) = request.encode(&self.service) else {
             return Err(Error::NotOffered(Operation::RevokeToken));
         };
         self.answer(&request, RevocationRequest::decode).await

@@ -1,12 +1,12 @@
 //! Async device sign-in: the [`device_flow`] machine over [`reqwest`] and tokio's timer.
 //!
 //! ```no_run
-//! use device_flow_reqwest::{Endpoint, HttpClient};
+//! use device_flow_reqwest::{Endpoint, HttpClient, Policy};
 //!
 //! #[tokio::main(flavor = "current_thread")]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let client = HttpClient::new(Endpoint::for_region("eu-west-1")?)?;
-//!     let policy = client.policy("https://d-1234567890.awsapps.com/start").with_client_name("my program");
+//!     let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client_name("my program");
 //!     let signed_in = client.login(policy).run(|prompt| eprintln!("{prompt}")).await?;
 //!     eprintln!("signed in, {:?} left", signed_in.expires_in());
 //!     use_token(signed_in.token.access_token.expose());
@@ -47,14 +47,14 @@ pub use carrier::{HardenedClient, hardened};
 pub use client::HttpClient;
 pub use clock::{Clock, TokioClock};
 pub use device_flow::{
-    CallError, DeviceFlow, DiscoveryError, Exchange, Expiry, Failure, FirstPoll, NotSignedIn, Observer,
-    Outcome, Phase, Policy, SignedIn, Status, Tick, TransportError, Trouble, UserPrompt,
+    CallError, DeviceFlow, DiscoveryError, Exchange, Expiry, Failure, FirstPoll, Misuse, NotSignedIn,
+    Observer, Outcome, Phase, Policy, SignedIn, Status, Tick, TransportError, Trouble, UserPrompt,
 };
 pub use login::Login;
-pub use oidc_proto::oauth::{Metadata, RevocationRequest};
+pub use oidc_proto::oauth::{Metadata, Provider, RevocationRequest};
 pub use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Dialect, Endpoint, EndpointError, Fault, FaultCode,
-    Grant, NoVerdict, Operation, RegisterClientRequest, Registration, Secret,
+    Grant, NoVerdict, Operation, RegisterClientRequest, Registration, Secret, Service,
     StartDeviceAuthorizationRequest, Token, Violation,
 };
 

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use device_flow::driver::{Driver, Step};
-use device_flow::{DeviceFlow, NotSignedIn, Observer, Policy, SignedIn, UserPrompt};
+use device_flow::{DeviceFlow, Misuse, NotSignedIn, Observer, Policy, SignedIn, UserPrompt};
 use oidc_proto::Registration;
 
 use crate::{Clock, HttpClient, TokioClock, TransportError};
@@ -12,11 +12,11 @@ use crate::{Clock, HttpClient, TokioClock, TransportError};
 /// A sign-in to be run.
 ///
 /// ```
-/// use device_flow_reqwest::{Endpoint, HttpClient, TokioClock};
+/// use device_flow_reqwest::{Endpoint, HttpClient, Policy, TokioClock};
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 /// # let server = sso_oidc_server::TestServer::start();
 /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
-/// let policy = client.policy("https://d-1234567890.awsapps.com/start");
+/// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
 /// # let policy = policy.with_first_poll(device_flow_reqwest::FirstPoll::Immediately);
 /// let login = client.login(policy)
 ///     .registered(None) // or what an earlier sign-in left
@@ -76,11 +76,11 @@ impl<C: Clock> Login<'_, C> {
     /// the person takes, at most the life of the code.
     ///
     /// ```
-    /// use device_flow_reqwest::{Endpoint, HttpClient, Outcome};
+    /// use device_flow_reqwest::{Endpoint, HttpClient, Outcome, Policy};
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let server = sso_oidc_server::TestServer::start();
     /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
-    /// let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// # let policy = policy.with_first_poll(device_flow_reqwest::FirstPoll::Immediately);
     /// // A person who says no:
     /// let end = client.login(policy).run(|prompt| server.deny(&prompt.user_code).unwrap()).await.unwrap_err();
@@ -105,7 +105,7 @@ impl<C: Clock> Login<'_, C> {
     /// As [`Login::run`], with an observer that hears of requests and waits as well.
     ///
     /// ```
-    /// use device_flow_reqwest::{Observer, Operation, UserPrompt};
+    /// use device_flow_reqwest::{Observer, Operation, Policy, UserPrompt};
     /// use std::cell::Cell;
     /// # use device_flow_reqwest::{Endpoint, HttpClient};
     /// # use sso_oidc_server::TestServer;
@@ -124,7 +124,7 @@ impl<C: Clock> Login<'_, C> {
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let server = TestServer::start();
     /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
-    /// # let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// # let policy = policy.with_first_poll(device_flow_reqwest::FirstPoll::Immediately);
     /// let requests = Cell::new(0);
     /// client.login(policy).run_with(Approving(&server, &requests)).await?;
@@ -143,11 +143,11 @@ impl<C: Clock> Login<'_, C> {
         mut observer: impl Observer,
     ) -> Result<SignedIn, Box<NotSignedIn<TransportError<reqwest::Error>>>> {
         let Self { client, policy, registration, jitter_seed, clock } = self;
-        let mut flow = DeviceFlow::new(policy, registration, clock.now());
+        let mut flow = DeviceFlow::new(client.service.clone(), policy, registration, clock.now());
         if let Some(seed) = jitter_seed {
             flow = flow.with_jitter(seed);
         }
-        let transport = client.drive(&mut flow, &clock, &mut observer).await;
+        let transport = client.drive_own(&mut flow, &clock, &mut observer).await;
         flow.into_result(clock.now(), transport)
     }
 }
@@ -161,14 +161,14 @@ impl HttpClient {
     /// under way, driving the flow again treats that request as one whose answer was lost.
     ///
     /// ```
-    /// use device_flow_reqwest::{Clock, DeviceFlow, Endpoint, HttpClient, TokioClock, UserPrompt};
+    /// use device_flow_reqwest::{Clock, DeviceFlow, Endpoint, HttpClient, Policy, TokioClock, UserPrompt};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let server = sso_oidc_server::TestServer::start();
     /// let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
     /// let clock = TokioClock::default();
-    /// let policy = client.policy("https://d-1234567890.awsapps.com/start");
-    /// let mut flow = DeviceFlow::new(policy, None, clock.now());
+    /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// let mut flow = DeviceFlow::new(client.service().clone(), policy, None, clock.now());
     /// let shown = tokio::sync::Notify::new();
     /// let mut prompt = |_: &UserPrompt| shown.notify_one();
     /// tokio::select! {
@@ -176,12 +176,26 @@ impl HttpClient {
     ///     () = shown.notified() => {} // something else to do: the driver is dropped in the middle of its wait
     /// }
     /// # server.approve(&server.pending()[0])?;
-    /// let transport = client.drive(&mut flow, &clock, &mut prompt).await;
+    /// let transport = client.drive(&mut flow, &clock, &mut prompt).await?;
     /// assert_eq!(flow.into_result(clock.now(), transport)?.polls, 1);
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Errors
+    /// [`Misuse::OtherService`] if the flow is for another service than this client. Nothing was sent then.
     pub async fn drive(
+        &self,
+        flow: &mut DeviceFlow,
+        clock: &impl Clock,
+        observer: &mut impl Observer,
+    ) -> Result<Option<TransportError<reqwest::Error>>, Misuse> {
+        flow.check_service(&self.service)?;
+        Ok(self.drive_own(flow, clock, observer).await)
+    }
+
+    /// Drives a flow of this client's service.
+    async fn drive_own(
         &self,
         flow: &mut DeviceFlow,
         clock: &impl Clock,

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use oidc_proto::Endpoint;
+use oidc_proto::Service;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
@@ -13,12 +13,12 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 
 use crate::BuildError;
 
-/// The TLS configuration for this endpoint.
+/// The TLS configuration for this service.
 ///
 /// reqwest wants one even where it is never used. Plain HTTP stays plain, because no redirect is followed, so the
 /// system's certificates are not loaded for it: that is most of a client's start-up cost.
 pub(crate) fn config(
-    endpoint: &Endpoint,
+    service: &Service,
     ca_bundle: Option<PathBuf>,
     accept_invalid: bool,
 ) -> Result<ClientConfig, BuildError> {
@@ -30,7 +30,7 @@ pub(crate) fn config(
         builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAnything(provider)))
     } else if let Some(path) = ca_bundle {
         builder.with_root_certificates(read_bundle(path)?)
-    } else if endpoint.uses_https() {
+    } else if service.uses_https() {
         let system = rustls_platform_verifier::Verifier::new(provider).map_err(BuildError::Tls)?;
         builder.dangerous().with_custom_certificate_verifier(Arc::new(system))
     } else {

@@ -14,11 +14,8 @@ use crate::{Error, HttpClient};
 impl HttpClient {
     /// One plain call.
     pub(crate) async fn call<C: Call>(&self, call: &C) -> Result<<C as Call>::Answer, Error> {
-        if !self.endpoint.has(self.dialect, C::OPERATION) {
-            return Err(Error::NotOffered(C::OPERATION));
-        }
-        let request = self.dialect.encode(&self.endpoint, call);
-        self.answer(&request, |response| self.dialect.decode::<C, _>(response)).await
+        let request = self.service.encode(call).ok_or(Error::NotOffered(C::OPERATION))?;
+        self.answer(&request, |response| self.service.decode::<C, _>(response)).await
     }
 
     /// The answer to one request, as this reads it.
@@ -45,11 +42,7 @@ impl HttpClient {
 
     /// Sends a request once.
     pub(crate) async fn send(&self, request: &Request, timeout: Duration) -> Sent<reqwest::Error> {
-        let mut outgoing = http::Request::new(request.body().bytes());
-        *outgoing.method_mut() = request.method().clone();
-        *outgoing.uri_mut() = request.uri().clone();
-        *outgoing.headers_mut() = request.headers().clone();
-        self.carry(outgoing, timeout).await
+        self.carry(request.head().clone().map(|()| request.body().bytes()), timeout).await
     }
 
     async fn carry(&self, outgoing: http::Request<Bytes>, timeout: Duration) -> Sent<reqwest::Error> {

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use device_flow_ureq::{
-    Cancel, Endpoint, FirstPoll, HttpClient, Observer, Operation, Outcome, Status, UserPrompt,
+    Cancel, Endpoint, FirstPoll, HttpClient, Observer, Operation, Outcome, Policy, Status, UserPrompt,
 };
 
 /// How often each case is measured.
@@ -72,7 +72,7 @@ fn measure(address: &str, at: While, by: By, n: u32) -> Result<Duration, Box<dyn
     let mut canceller = Canceller { at, delay, cancel: cancel.clone(), flag, thread: None };
     let first_poll = if at == While::Waiting { FirstPoll::AfterInterval } else { FirstPoll::Immediately };
     let end = client
-        .login(client.policy("https://d-1234567890.awsapps.com/start").with_first_poll(first_poll))
+        .login(Policy::aws("https://d-1234567890.awsapps.com/start").with_first_poll(first_poll))
         .cancelled_by(&cancel)
         .run_with(&mut canceller)
         .err()

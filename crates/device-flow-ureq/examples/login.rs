@@ -7,12 +7,12 @@
 use std::env;
 use std::error::Error;
 
-use device_flow_ureq::{Cancel, Endpoint, HttpClient};
+use device_flow_ureq::{Cancel, Endpoint, HttpClient, Policy};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let endpoint = Endpoint::custom(&required("ENDPOINT")?)?;
     let client = HttpClient::new(endpoint)?;
-    let policy = client.policy(required("START_URL")?).with_client_name("device-flow-ureq example");
+    let policy = Policy::aws(required("START_URL")?).with_client_name("device-flow-ureq example");
     let cancel = Cancel::new();
     // A signal handler may do no more than set the flag.
     signal_hook::flag::register(signal_hook::consts::SIGINT, cancel.flag())?;

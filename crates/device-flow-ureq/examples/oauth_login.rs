@@ -11,7 +11,7 @@ use std::env;
 use std::error::Error;
 use std::process::ExitCode;
 
-use device_flow_ureq::{Client, Endpoint, HttpClient, RevocationRequest, Secret};
+use device_flow_ureq::{Client, Endpoint, HttpClient, Policy, RevocationRequest, Secret};
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let issuer = Endpoint::custom(&required("ISSUER")?)?;
@@ -21,7 +21,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         Err(_) => Client::public(required("CLIENT_ID")?),
     };
     let scope = env::var("SCOPE").unwrap_or_default();
-    let policy = http.oauth_policy(client.clone()).with_scopes(scope.split_whitespace());
+    let policy = Policy::oauth().with_client(client.clone()).with_scopes(scope.split_whitespace());
     let signed_in = match http.login(policy).run(|prompt| eprintln!("{prompt}")) {
         Ok(signed_in) => signed_in,
         Err(end) => {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use device_flow::DiscoveryError;
 use device_flow::driver::MetadataSearch;
+use oidc_proto::Service;
 use oidc_proto::oauth::Metadata;
-use oidc_proto::{Dialect, Endpoint};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
 use crate::carrier::{Carrier, MAX_HEADER_BYTES, Rules};
@@ -30,18 +30,17 @@ const INVALID: &str = "accept_invalid_certificates";
 /// Settings of an [`HttpClient`].
 ///
 /// ```
-/// use device_flow_ureq::{Dialect, Endpoint, HttpClient};
+/// use device_flow_ureq::{Endpoint, HttpClient, Policy};
 /// use std::time::Duration;
 ///
 /// # let server = sso_oidc_server::TestServer::start();
 /// let client = HttpClient::builder(Endpoint::custom(server.endpoint())?)
-///     .dialect(Dialect::Aws)
 ///     .connect_timeout(Duration::from_secs(5))
 ///     .request_timeout(Duration::from_secs(20))
 ///     .read_timeout(Duration::from_secs(10))
 ///     .user_agent("my-tool/1.0")
 ///     .build()?;
-/// let policy = client.policy("https://d-1234567890.awsapps.com/start");
+/// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
 /// # let policy = policy.with_first_poll(device_flow_ureq::FirstPoll::Immediately);
 /// let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap())?;
 /// assert_eq!(signed_in.polls, 1);
@@ -50,8 +49,7 @@ const INVALID: &str = "accept_invalid_certificates";
 #[derive(Clone, Debug)]
 #[must_use = "call `build` to get the client"]
 pub struct HttpClientBuilder {
-    endpoint: Endpoint,
-    dialect: Dialect,
+    service: Service,
     ca_bundle: Option<PathBuf>,
     accept_invalid_certificates: bool,
     connect_timeout: Duration,
@@ -106,10 +104,9 @@ pub enum BuildError {
 }
 
 impl HttpClientBuilder {
-    pub(crate) fn new(endpoint: Endpoint) -> Self {
+    pub(crate) fn new(service: Service) -> Self {
         Self {
-            endpoint,
-            dialect: Dialect::default(),
+            service,
             ca_bundle: None,
             accept_invalid_certificates: false,
             connect_timeout: Duration::from_secs(10),
@@ -118,12 +115,6 @@ impl HttpClientBuilder {
             user_agent: None,
             agent: None,
         }
-    }
-
-    /// How the service's messages look; AWS's way if not set.
-    pub const fn dialect(mut self, dialect: Dialect) -> Self {
-        self.dialect = dialect;
-        self
     }
 
     /// Trusts exactly the certificates of this PEM file, in place of the system's, as `AWS_CA_BUNDLE` does.
@@ -138,7 +129,7 @@ impl HttpClientBuilder {
     /// use device_flow_ureq::{Endpoint, HttpClient};
     /// let self_signed = Endpoint::custom("https://localhost:8443")?;
     /// let client = HttpClient::builder(self_signed).accept_invalid_certificates(true).build()?;
-    /// assert!(client.endpoint().is_loopback());
+    /// assert!(client.service().is_loopback());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn accept_invalid_certificates(mut self, yes: bool) -> Self {
@@ -186,12 +177,12 @@ impl HttpClientBuilder {
     /// [`Outcome::Expired`](crate::Outcome::Expired) with an agent of ours.
     ///
     /// ```
-    /// # use device_flow_ureq::{Endpoint, HttpClient, ureq};
+    /// # use device_flow_ureq::{Endpoint, HttpClient, Policy, ureq};
     /// # let server = sso_oidc_server::TestServer::start();
     /// # let endpoint = Endpoint::custom(server.endpoint())?;
     /// let agent = ureq::Agent::new_with_defaults(); // follows redirects, and makes a Rust error of a 400
     /// let client = HttpClient::builder(endpoint).agent(agent).build()?;
-    /// let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap())?;
     /// assert_eq!(signed_in.polls, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -201,17 +192,17 @@ impl HttpClientBuilder {
         self
     }
 
-    /// Takes the endpoint for the issuer of a provider (RFC 8414, OpenID Connect Discovery), fetches its metadata, and
-    /// builds a client of the OAuth dialect for the endpoints that it names, with these settings.
+    /// Takes the base URL that it was made for as the issuer of a provider (RFC 8414, OpenID Connect Discovery), fetches its metadata, and
+    /// builds a client for the provider that it describes, with these settings.
     ///
     /// ```
-    /// use device_flow_ureq::{Client, Endpoint, HttpClient};
+    /// use device_flow_ureq::{Client, Endpoint, HttpClient, Policy};
     /// # use sso_oidc_server::{Config, TestServer};
     /// # let server = TestServer::with(Config::default().with_client(Client::public("my-tool")))?;
     /// let issuer = Endpoint::custom(server.endpoint())?;
     /// let (client, metadata) = HttpClient::builder(issuer).discover()?;
     /// assert_eq!(metadata.issuer, server.endpoint());
-    /// let policy = client.oauth_policy(Client::public("my-tool"));
+    /// let policy = Policy::oauth().with_client(Client::public("my-tool"));
     /// # let policy = policy.with_first_poll(device_flow_ureq::FirstPoll::Immediately);
     /// let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap())?;
     /// assert_eq!(signed_in.polls, 1);
@@ -221,18 +212,17 @@ impl HttpClientBuilder {
     /// # Errors
     /// [`DiscoveryError`]: no metadata at either well-known address, another issuer's, or none that has what signing in
     /// needs. For a provider that does not say its device authorization endpoint, see
-    /// [`Metadata::endpoint_with_device_authorization`].
+    /// [`Metadata::provider_with_device_authorization`].
     pub fn discover(
         self,
     ) -> Result<(HttpClient, Metadata), DiscoveryError<BuildError, TransportError<ureq::Error>>> {
         let metadata = self.clone().fetch_metadata()?;
-        let endpoint = metadata.endpoint().map_err(DiscoveryError::Metadata)?;
-        let client =
-            Self { endpoint, dialect: Dialect::OAuth, ..self }.build().map_err(DiscoveryError::Build)?;
+        let service = Service::from(metadata.provider().map_err(DiscoveryError::Metadata)?);
+        let client = Self { service, ..self }.build().map_err(DiscoveryError::Build)?;
         Ok((client, metadata))
     }
 
-    /// Takes the endpoint for the issuer of a provider and fetches its metadata.
+    /// Takes the base URL that it was made for as the issuer of a provider, and fetches its metadata.
     ///
     /// ```
     /// use device_flow_ureq::{DiscoveryError, Endpoint, HttpClient};
@@ -248,9 +238,11 @@ impl HttpClientBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`DiscoveryError`], as far as it is about the document itself.
+    /// [`DiscoveryError`], as far as it is about the document itself; [`DiscoveryError::NoIssuer`] if the builder was made
+    /// for a [`Provider`](crate::Provider).
     pub fn fetch_metadata(self) -> Result<Metadata, DiscoveryError<BuildError, TransportError<ureq::Error>>> {
-        let mut search = MetadataSearch::of(self.endpoint.to_string()).map_err(DiscoveryError::Issuer)?;
+        let issuer = self.service.endpoint().ok_or(DiscoveryError::NoIssuer)?;
+        let mut search = MetadataSearch::of(issuer.to_string()).map_err(DiscoveryError::Issuer)?;
         let client = self.build().map_err(DiscoveryError::Build)?;
         while let Some(address) = search.next_address() {
             search.on_sent(client.fetch(address)).map_err(DiscoveryError::Transport)?;
@@ -274,9 +266,8 @@ impl HttpClientBuilder {
         if self.user_agent.as_ref().is_some_and(|text| http::HeaderValue::from_str(text).is_err()) {
             return Err(BuildError::UserAgent);
         }
-        let (endpoint, dialect, request_timeout) =
-            (self.endpoint.clone(), self.dialect, self.request_timeout);
-        Ok(HttpClient::from_parts(endpoint, dialect, self.carrier()?, request_timeout))
+        let (service, request_timeout) = (self.service.clone(), self.request_timeout);
+        Ok(HttpClient::from_parts(service, self.carrier()?, request_timeout))
     }
 
     fn carrier(self) -> Result<Carrier, BuildError> {
@@ -305,7 +296,7 @@ impl HttpClientBuilder {
             .disable_verification(self.accept_invalid_certificates)
             .build();
         let proxy =
-            proxy::choose(&self.endpoint, |name| std::env::var(name).ok()).map_err(BuildError::Proxy)?;
+            proxy::choose(&self.service, |name| std::env::var(name).ok()).map_err(BuildError::Proxy)?;
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)

@@ -55,11 +55,11 @@ impl Cancel {
     /// nobody; so once the flag has been handed out, those who wait look at it every 20 ms.
     ///
     /// ```
-    /// # use device_flow_ureq::{Cancel, Endpoint, HttpClient, Outcome};
+    /// # use device_flow_ureq::{Cancel, Endpoint, HttpClient, Outcome, Policy};
     /// # #[cfg(unix)] {
     /// # let server = sso_oidc_server::TestServer::start();
     /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
-    /// # let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// use signal_hook::consts::SIGINT;
     ///
     /// let cancel = Cancel::new();

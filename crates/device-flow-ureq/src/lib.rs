@@ -1,11 +1,11 @@
 //! Blocking device sign-in: the [`device_flow`] machine over [`ureq`].
 //!
 //! ```no_run
-//! use device_flow_ureq::{Endpoint, HttpClient};
+//! use device_flow_ureq::{Endpoint, HttpClient, Policy};
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let client = HttpClient::new(Endpoint::for_region("eu-west-1")?)?;
-//!     let policy = client.policy("https://d-1234567890.awsapps.com/start").with_client_name("my program");
+//!     let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client_name("my program");
 //!     let signed_in = client.login(policy).run(|prompt| eprintln!("{prompt}"))?;
 //!     eprintln!("signed in, {:?} left", signed_in.expires_in());
 //!     use_token(signed_in.token.access_token.expose());
@@ -17,12 +17,12 @@
 //! # In a test
 //!
 //! ```
-//! use device_flow_ureq::{Endpoint, HttpClient};
+//! use device_flow_ureq::{Endpoint, HttpClient, Policy};
 //! use sso_oidc_server::TestServer;
 //!
 //! let server = TestServer::start();
 //! let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
-//! let policy = client.policy("https://d-1234567890.awsapps.com/start");
+//! let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
 //! // The person is a closure here; `server.deny` is the other kind.
 //! let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap())?;
 //! assert_eq!(signed_in.polls, 1);
@@ -62,14 +62,14 @@ pub use cancel::Cancel;
 pub use client::HttpClient;
 pub use clock::{Clock, SystemClock};
 pub use device_flow::{
-    CallError, DeviceFlow, DiscoveryError, Exchange, Expiry, Failure, FirstPoll, NotSignedIn, Observer,
-    Outcome, Phase, Policy, SignedIn, Status, Tick, TransportError, Trouble, UserPrompt,
+    CallError, DeviceFlow, DiscoveryError, Exchange, Expiry, Failure, FirstPoll, Misuse, NotSignedIn,
+    Observer, Outcome, Phase, Policy, SignedIn, Status, Tick, TransportError, Trouble, UserPrompt,
 };
 pub use login::Login;
-pub use oidc_proto::oauth::{Metadata, RevocationRequest};
+pub use oidc_proto::oauth::{Metadata, Provider, RevocationRequest};
 pub use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Dialect, Endpoint, EndpointError, Fault, FaultCode,
-    Grant, NoVerdict, Operation, RegisterClientRequest, Registration, Secret,
+    Grant, NoVerdict, Operation, RegisterClientRequest, Registration, Secret, Service,
     StartDeviceAuthorizationRequest, Token, Violation,
 };
 

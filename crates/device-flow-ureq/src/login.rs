@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use device_flow::driver::{Driver, Step};
-use device_flow::{DeviceFlow, NotSignedIn, Observer, Policy, SignedIn, UserPrompt};
+use device_flow::{DeviceFlow, Misuse, NotSignedIn, Observer, Policy, SignedIn, UserPrompt};
 use oidc_proto::Registration;
 
 use crate::{Cancel, Clock, HttpClient, SystemClock, TransportError};
@@ -12,11 +12,11 @@ use crate::{Cancel, Clock, HttpClient, SystemClock, TransportError};
 /// A sign-in to be run.
 ///
 /// ```
-/// use device_flow_ureq::{Cancel, Endpoint, HttpClient, Outcome, SystemClock};
+/// use device_flow_ureq::{Cancel, Endpoint, HttpClient, Outcome, Policy, SystemClock};
 /// # let server = sso_oidc_server::TestServer::start();
 /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
 ///
-/// let policy = client.policy("https://d-1234567890.awsapps.com/start");
+/// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
 /// let cancel = Cancel::new(); // give a clone to whoever may cancel
 /// let login = client.login(policy)
 ///     .registered(None) // or what an earlier sign-in left
@@ -89,10 +89,10 @@ impl<C: Clock> Login<'_, C> {
     /// long as the person takes, at most for the life of the code.
     ///
     /// ```
-    /// use device_flow_ureq::{Endpoint, HttpClient, Outcome};
+    /// use device_flow_ureq::{Endpoint, HttpClient, Outcome, Policy};
     /// # let server = sso_oidc_server::TestServer::start();
     /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
-    /// let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// # let policy = policy.with_first_poll(device_flow_ureq::FirstPoll::Immediately);
     /// // A person who says no:
     /// let end = client.login(policy).run(|prompt| server.deny(&prompt.user_code).unwrap()).unwrap_err();
@@ -112,7 +112,7 @@ impl<C: Clock> Login<'_, C> {
     /// As [`Login::run`], with an observer that hears of requests and waits as well.
     ///
     /// ```
-    /// use device_flow_ureq::{Observer, Operation, UserPrompt};
+    /// use device_flow_ureq::{Observer, Operation, Policy, UserPrompt};
     /// use std::cell::Cell;
     /// # use device_flow_ureq::{Endpoint, HttpClient};
     /// # use sso_oidc_server::TestServer;
@@ -130,7 +130,7 @@ impl<C: Clock> Login<'_, C> {
     /// }
     /// # let server = TestServer::start();
     /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
-    /// # let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// # let policy = policy.with_first_poll(device_flow_ureq::FirstPoll::Immediately);
     /// let requests = Cell::new(0);
     /// client.login(policy).run_with(Approving(&server, &requests))?;
@@ -145,11 +145,11 @@ impl<C: Clock> Login<'_, C> {
         mut observer: impl Observer,
     ) -> Result<SignedIn, Box<NotSignedIn<TransportError<ureq::Error>>>> {
         let Self { client, policy, registration, jitter_seed, cancel, clock } = self;
-        let mut flow = DeviceFlow::new(policy, registration, clock.now());
+        let mut flow = DeviceFlow::new(client.service.clone(), policy, registration, clock.now());
         if let Some(seed) = jitter_seed {
             flow = flow.with_jitter(seed);
         }
-        let transport = client.drive(&mut flow, &clock, cancel.as_ref(), &mut observer);
+        let transport = client.drive_own(&mut flow, &clock, cancel.as_ref(), &mut observer);
         flow.into_result(clock.now(), transport)
     }
 }
@@ -160,18 +160,33 @@ impl HttpClient {
     /// transport error then.
     ///
     /// ```
-    /// use device_flow_ureq::{Clock, DeviceFlow, Endpoint, HttpClient, SystemClock, UserPrompt};
+    /// use device_flow_ureq::{Clock, DeviceFlow, Endpoint, HttpClient, Policy, SystemClock, UserPrompt};
     /// # let server = sso_oidc_server::TestServer::start();
     /// let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
     /// let clock = SystemClock::default();
-    /// let policy = client.policy("https://d-1234567890.awsapps.com/start");
-    /// let mut flow = DeviceFlow::new(policy, None, clock.now());
+    /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// let mut flow = DeviceFlow::new(client.service().clone(), policy, None, clock.now());
     /// let mut person = |prompt: &UserPrompt| server.approve(&prompt.user_code).unwrap();
-    /// let transport = client.drive(&mut flow, &clock, None, &mut person);
+    /// let transport = client.drive(&mut flow, &clock, None, &mut person)?;
     /// assert_eq!(flow.into_result(clock.now(), transport)?.polls, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Errors
+    /// [`Misuse::OtherService`] if the flow is for another service than this client. Nothing was sent then.
     pub fn drive(
+        &self,
+        flow: &mut DeviceFlow,
+        clock: &impl Clock,
+        cancel: Option<&Cancel>,
+        observer: &mut impl Observer,
+    ) -> Result<Option<TransportError<ureq::Error>>, Misuse> {
+        flow.check_service(&self.service)?;
+        Ok(self.drive_own(flow, clock, cancel, observer))
+    }
+
+    /// Drives a flow of this client's service.
+    fn drive_own(
         &self,
         flow: &mut DeviceFlow,
         clock: &impl Clock,

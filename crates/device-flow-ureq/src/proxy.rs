@@ -5,12 +5,12 @@
 
 use std::net::IpAddr;
 
-use oidc_proto::Endpoint;
+use oidc_proto::Service;
 use ureq::Proxy;
 
 use crate::carrier::{address, is_loopback};
 
-/// The proxy for this endpoint, if the environment names one; `variable` reads the environment.
+/// The proxy for this service, if the environment names one; `variable` reads the environment.
 ///
 /// `HTTPS_PROXY` is for https, `HTTP_PROXY` for http, `ALL_PROXY` for what the others leave; each also in lower case.
 /// Hosts that `NO_PROXY` names, and loopback addresses, are reached directly.
@@ -18,12 +18,12 @@ use crate::carrier::{address, is_loopback};
 /// # Errors
 /// The variable's value is no proxy URL.
 pub(crate) fn choose(
-    endpoint: &Endpoint,
+    service: &Service,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<Proxy>, ureq::Error> {
     let first =
         |names: [&str; 2]| names.into_iter().find_map(&variable).filter(|value| !value.trim().is_empty());
-    let by_scheme = if endpoint.uses_https() {
+    let by_scheme = if service.uses_https() {
         first(["HTTPS_PROXY", "https_proxy"])
     } else if variable("REQUEST_METHOD").is_some() {
         // A CGI program: HTTP_PROXY may be a request's `Proxy` header (httpoxy).
@@ -34,7 +34,7 @@ pub(crate) fn choose(
     let Some(url) = by_scheme.or_else(|| first(["ALL_PROXY", "all_proxy"])) else { return Ok(None) };
     let exceptions = first(["NO_PROXY", "no_proxy"]).unwrap_or_default();
     let (direct, through): (Vec<&str>, Vec<&str>) =
-        endpoint.hosts().partition(|host| is_loopback(host) || is_exempt(host, &exceptions));
+        service.hosts().partition(|host| is_loopback(host) || is_exempt(host, &exceptions));
     if through.is_empty() {
         return Ok(None);
     }
@@ -91,13 +91,16 @@ fn in_range(host: IpAddr, entry: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use oidc_proto::Endpoint;
+    use oidc_proto::oauth::Provider;
+
     use super::*;
 
     fn chosen(url: &str, variables: &[(&str, &str)]) -> Option<String> {
-        let endpoint = Endpoint::allow_insecure_http(url).unwrap();
+        let service = Endpoint::allow_insecure_http(url).unwrap().into();
         let find =
             |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        choose(&endpoint, find).unwrap().map(|proxy| format!("{}:{}", proxy.host(), proxy.port()))
+        choose(&service, find).unwrap().map(|proxy| format!("{}:{}", proxy.host(), proxy.port()))
     }
 
     #[test]
@@ -156,8 +159,8 @@ mod tests {
 
     #[test]
     fn each_url_of_a_provider_is_decided_on_its_own() {
-        let endpoint = Endpoint::oauth("http://127.0.0.1:1/d", "https://id.example/t").unwrap();
-        let proxy = choose(&endpoint, |name| (name == "HTTPS_PROXY").then(|| "http://u:p@c:3".to_owned()))
+        let service = Provider::new("http://127.0.0.1:1/d", "https://id.example/t").unwrap().into();
+        let proxy = choose(&service, |name| (name == "HTTPS_PROXY").then(|| "http://u:p@c:3".to_owned()))
             .unwrap()
             .unwrap();
         assert!(proxy.is_no_proxy(&"http://127.0.0.1:1/d".parse().unwrap()));

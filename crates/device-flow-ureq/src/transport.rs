@@ -38,11 +38,8 @@ impl Drop for Posted {
 impl HttpClient {
     /// One plain call.
     pub(crate) fn call<C: Call>(&self, call: &C) -> Result<<C as Call>::Answer, Error> {
-        if !self.endpoint.has(self.dialect, C::OPERATION) {
-            return Err(Error::NotOffered(C::OPERATION));
-        }
-        let request = self.dialect.encode(&self.endpoint, call);
-        self.answer(&request, |response| self.dialect.decode::<C, _>(response))
+        let request = self.service.encode(call).ok_or(Error::NotOffered(C::OPERATION))?;
+        self.answer(&request, |response| self.service.decode::<C, _>(response))
     }
 
     /// The answer to one request, as this reads it.
@@ -89,11 +86,7 @@ impl HttpClient {
 
     /// Sends a request once.
     pub(crate) fn send(&self, request: &Request, timeout: Duration) -> Sent<ureq::Error> {
-        let mut outgoing = http::Request::new(request.body().as_ref());
-        *outgoing.method_mut() = request.method().clone();
-        *outgoing.uri_mut() = request.uri().clone();
-        *outgoing.headers_mut() = request.headers().clone();
-        self.carry(outgoing, timeout)
+        self.carry(request.head().clone().map(|()| request.body().as_ref()), timeout)
     }
 
     fn carry(&self, outgoing: http::Request<&[u8]>, timeout: Duration) -> Sent<ureq::Error> {

@@ -21,11 +21,11 @@ use oidc_proto::Endpoint;
 use client::{required, send};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let endpoint = Endpoint::custom(&required("ENDPOINT")?)?;
-    let policy = Policy::new(endpoint, required("START_URL")?).with_client_name("device-flow example");
+    let service = Endpoint::custom(&required("ENDPOINT")?)?;
+    let policy = Policy::aws(required("START_URL")?).with_client_name("device-flow example");
     let started = Instant::now();
     let now = || Tick::since_origin(started.elapsed());
-    let mut flow = DeviceFlow::new(policy, None, now());
+    let mut flow = DeviceFlow::new(service, policy, None, now());
     loop {
         match flow.poll(now()) {
             Action::Send(request, ticket) => {

@@ -21,18 +21,18 @@ use std::thread;
 use std::time::Instant;
 
 use device_flow::{Action, DeviceFlow, Outcome, Policy, Tick};
-use oidc_proto::Endpoint;
+use oidc_proto::{Endpoint, Service};
 
 use client::{required, send};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let endpoint = Endpoint::custom(&required("ENDPOINT")?)?;
+    let service = Service::from(Endpoint::custom(&required("ENDPOINT")?)?);
     let count: usize = required("COUNT")?.parse()?;
-    let policy =
-        Arc::new(Policy::new(endpoint, required("START_URL")?).with_client_name("device-flow example"));
+    let policy = Arc::new(Policy::aws(required("START_URL")?).with_client_name("device-flow example"));
     let started = Instant::now();
     let now = || Tick::since_origin(started.elapsed());
-    let mut flows: Vec<_> = (0..count).map(|_| DeviceFlow::new(Arc::clone(&policy), None, now())).collect();
+    let new_flow = |_| DeviceFlow::new(service.clone(), Arc::clone(&policy), None, now());
+    let mut flows: Vec<_> = (0..count).map(new_flow).collect();
     let mut due: BinaryHeap<_> = (0..count).map(|flow| Reverse((Tick::ZERO, flow))).collect();
     while let Some(Reverse((time, index))) = due.pop() {
         thread::sleep(time.since(now()));

@@ -38,10 +38,11 @@
 //! # }
 //! # let names = Arc::new(Names::default());
 //! # let _guard = tracing::subscriber::set_default(names.clone());
-//! # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start")
+//! # let service = Endpoint::for_region("eu-west-1")?;
+//! # let policy = Policy::aws("https://d-1234567890.awsapps.com/start")
 //! #     .with_client(Client::new("id", Secret::from("secret")));
 //! # let mut now = Tick::ZERO;
-//! # let mut flow = DeviceFlow::new(policy, None, now);
+//! # let mut flow = DeviceFlow::new(service, policy, None, now);
 //! # let codes = r#"{"deviceCode":"d","userCode":"C","verificationUri":"https://d.example/","expiresIn":5}"#;
 //! # let mut answers = [Ok(codes), Err(std::io::Error::other("reset"))].into_iter();
 //! loop {

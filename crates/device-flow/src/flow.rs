@@ -4,7 +4,7 @@ use core::mem;
 use core::time::Duration;
 use std::sync::Arc;
 
-use oidc_proto::{Operation, Registration};
+use oidc_proto::{Operation, Registration, Service};
 
 use crate::jitter::Jitter;
 use crate::state::{CANCELLED, Progress, Session, Setup, State, Times};
@@ -21,13 +21,15 @@ use crate::{Action, Failure, Misuse, Outcome, Policy, Reply, Tick, Ticket, Troub
 /// use device_flow::{Action, DeviceFlow, Phase, Policy, Tick};
 /// use oidc_proto::{Client, Endpoint, Secret};
 ///
-/// let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start")
+/// let service = Endpoint::for_region("eu-west-1")?;
+/// let policy = Policy::aws("https://d-1234567890.awsapps.com/start")
 ///     .with_client(Client::new("id", Secret::from("secret")));
 /// let start = Tick::ZERO;
-/// let mut flow = DeviceFlow::new(policy, None, start);
+/// let mut flow = DeviceFlow::new(service, policy, None, start);
 /// assert_eq!((flow.phase(), flow.deadline(), flow.interval()), (Phase::Authorizing, None, None));
 /// assert!(flow.registration().is_some() && !flow.is_newly_registered());
 /// assert_eq!(flow.policy().client_name, "sso-oidc");
+/// assert_eq!(flow.service().token_url(), "https://oidc.eu-west-1.amazonaws.com/token");
 ///
 /// let Action::Send(_, ticket) = flow.poll(start) else { panic!("it asks for the codes") };
 /// let codes = r#"{"deviceCode":"d","userCode":"WDJB-MJHT","verificationUri":"https://device.example/","expiresIn":600}"#;
@@ -43,6 +45,7 @@ use crate::{Action, Failure, Misuse, Outcome, Policy, Reply, Tick, Ticket, Troub
 /// ```
 #[derive(Debug)]
 pub struct DeviceFlow {
+    pub(crate) service: Service,
     pub(crate) policy: Arc<Policy>,
     pub(crate) state: State,
     pub(crate) registration: Option<Registration>,
@@ -123,9 +126,16 @@ impl DeviceFlow {
     /// [`Registration::usable_at`] first whether it is still good; if the service rejects it all the same, the flow
     /// registers anew, once. With [`Policy::client`] set, `registration` is ignored.
     ///
-    /// For a single flow pass a [`Policy`]; for many, clones of one `Arc<Policy>`.
+    /// All requests go to `service`: an [`Endpoint`](oidc_proto::Endpoint) of AWS, a
+    /// [`Provider`](oidc_proto::oauth::Provider), or a clone of the [`Service`] that the HTTP client was made for. For a
+    /// single flow pass a [`Policy`]; for many, clones of one `Service` and one `Arc<Policy>`.
     #[must_use]
-    pub fn new(policy: impl Into<Arc<Policy>>, registration: Option<Registration>, now: Tick) -> Self {
+    pub fn new(
+        service: impl Into<Service>,
+        policy: impl Into<Arc<Policy>>,
+        registration: Option<Registration>,
+        now: Tick,
+    ) -> Self {
         let policy = policy.into();
         let setup = Setup::new(now, policy.setup_patience);
         let (origin, registration) = match (&policy.client, registration) {
@@ -137,6 +147,7 @@ impl DeviceFlow {
             origin,
             state: if registration.is_some() { State::Authorize(setup) } else { State::Register(setup) },
             registration,
+            service: service.into(),
             policy,
             in_flight: None,
             latest: now,
@@ -165,9 +176,10 @@ impl DeviceFlow {
     /// # use core::time::Duration;
     /// # use device_flow::{Action, DeviceFlow, Failure, Policy, Reply, Tick};
     /// # use oidc_proto::Endpoint;
-    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
+    /// # let service = Endpoint::for_region("eu-west-1")?;
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// let mut wait = |seed: u64| {
-    ///     let mut flow = DeviceFlow::new(policy.clone(), None, Tick::ZERO).with_jitter(seed);
+    ///     let mut flow = DeviceFlow::new(service.clone(), policy.clone(), None, Tick::ZERO).with_jitter(seed);
     ///     let Action::Send(_, ticket) = flow.poll(Tick::ZERO) else { panic!("it registers") };
     ///     flow.on_reply(ticket, Tick::ZERO, Reply::Failed(Failure::NotSent)).unwrap();
     ///     let Action::Wait(until) = flow.poll(Tick::ZERO) else { panic!("it tries again later") };
@@ -224,11 +236,12 @@ impl DeviceFlow {
     /// The request that the state asks for, with a ticket for its reply.
     fn send(&mut self, now: Tick) -> Action {
         if let Some(operation) = self.state.operation()
-            && !self.policy.endpoint.has(self.policy.dialect, operation)
+            && !self.service.offers(operation)
         {
             self.state = State::ended(Outcome::NotOffered(operation));
         }
-        let Some(request) = self.state.request(&self.policy, self.registration.as_ref()) else {
+        let Some(request) = self.state.request(&self.service, &self.policy, self.registration.as_ref())
+        else {
             return Action::Done;
         };
         let operation = request.operation();
@@ -241,7 +254,7 @@ impl DeviceFlow {
             flow: self.identity.clone(),
             serial: self.serial,
             operation,
-            dialect: self.policy.dialect,
+            dialect: self.service.dialect(),
         };
         Action::Send(request, ticket)
     }
@@ -252,14 +265,15 @@ impl DeviceFlow {
     /// # use core::time::Duration;
     /// # use device_flow::{Action, DeviceFlow, Failure, Misuse, Policy, Reply, Tick};
     /// # use oidc_proto::Endpoint;
-    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
+    /// # let service = Endpoint::for_region("eu-west-1")?;
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// let now = Tick::ZERO;
-    /// let mut flow = DeviceFlow::new(policy.clone(), None, now);
+    /// let mut flow = DeviceFlow::new(service.clone(), policy.clone(), None, now);
     /// let Action::Send(_, ticket) = flow.poll(now) else { panic!("it registers") };
     /// flow.on_reply(ticket, now, Reply::Failed(Failure::NotSent))?; // for example: connection refused
     /// assert!(flow.trouble().is_some() && matches!(flow.poll(now), Action::Wait(_)));
     ///
-    /// let mut other = DeviceFlow::new(policy, None, now);
+    /// let mut other = DeviceFlow::new(service, policy, None, now);
     /// let Action::Send(_, ticket) = other.poll(now) else { panic!("it registers") };
     /// assert_eq!(flow.on_reply(ticket, now, Reply::Failed(Failure::Unknown)), Err(Misuse::StaleTicket));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -291,8 +305,9 @@ impl DeviceFlow {
     /// ```
     /// # use device_flow::{Action, DeviceFlow, Phase, Policy, Tick};
     /// # use oidc_proto::Endpoint;
-    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
-    /// let mut flow = DeviceFlow::new(policy, None, Tick::ZERO);
+    /// # let service = Endpoint::for_region("eu-west-1")?;
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// let mut flow = DeviceFlow::new(service, policy, None, Tick::ZERO);
     /// let Action::Send(_request, ticket) = flow.poll(Tick::ZERO) else { panic!("it registers") };
     /// // From an HTTP client, for which a 400 is no error:
     /// let body = r#"{"error":"invalid_client_metadata"}"#;
@@ -320,9 +335,10 @@ impl DeviceFlow {
     /// ```
     /// # use device_flow::{Action, DeviceFlow, Failure, Misuse, Policy, Reply, Tick};
     /// # use oidc_proto::Endpoint;
-    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
+    /// # let service = Endpoint::for_region("eu-west-1")?;
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// # let now = Tick::ZERO;
-    /// let mut flow = DeviceFlow::new(policy, None, now);
+    /// let mut flow = DeviceFlow::new(service, policy, None, now);
     /// let Action::Send(_, ticket) = flow.poll(now) else { panic!("it registers") };
     /// drop(ticket); // with the future that was to answer
     /// assert!(matches!(flow.poll(now), Action::AwaitReply));
@@ -342,8 +358,9 @@ impl DeviceFlow {
     /// ```
     /// # use device_flow::{Action, DeviceFlow, Outcome, Policy, Tick};
     /// # use oidc_proto::Endpoint;
-    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
-    /// let mut flow = DeviceFlow::new(policy, None, Tick::ZERO);
+    /// # let service = Endpoint::for_region("eu-west-1")?;
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// let mut flow = DeviceFlow::new(service, policy, None, Tick::ZERO);
     /// flow.cancel();
     /// assert!(matches!(flow.poll(Tick::ZERO), Action::Done));
     /// assert_eq!(flow.outcome(), Some(&Outcome::Cancelled));
@@ -366,7 +383,7 @@ impl DeviceFlow {
         let state = mem::take(&mut self.state);
         let times =
             Times { sent_at: in_flight.sent_at, now, not_before: self.not_before, draw: self.jitter.draw() };
-        let progress = state.on_reply(&self.policy, self.registration.as_ref(), times, reply);
+        let progress = state.on_reply(&self.service, &self.policy, self.registration.as_ref(), times, reply);
         self.state = match progress {
             Progress::Registered(registration) => {
                 self.registration = Some(registration);
@@ -379,7 +396,7 @@ impl DeviceFlow {
                 self.not_before = not_before;
                 // Only a registration from a cache can be outdated, so only that is replaced, once. Where nobody can
                 // register, the service's word is the end.
-                let is_replaceable = self.policy.endpoint.has(self.policy.dialect, Operation::RegisterClient);
+                let is_replaceable = self.service.offers(Operation::RegisterClient);
                 if self.origin == Origin::Cache && is_replaceable {
                     self.origin = Origin::Flow;
                     State::Register(Setup::new(now, self.policy.setup_patience))
@@ -480,6 +497,36 @@ impl DeviceFlow {
         };
         let session = self.session()?;
         Some(UserPrompt::new(&session.authorization, session.deadline, shown > 0))
+    }
+
+    /// The service that all its requests go to.
+    #[must_use]
+    pub const fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// What an HTTP client asks before it drives a flow: whether all of it goes where the client may send.
+    ///
+    /// ```
+    /// use device_flow::{DeviceFlow, Misuse, Policy, Tick};
+    /// use oidc_proto::{Endpoint, Service};
+    ///
+    /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// let flow = DeviceFlow::new(Endpoint::for_region("eu-west-1")?, policy, None, Tick::ZERO);
+    /// assert!(flow.check_service(&Service::from(Endpoint::for_region("eu-west-1")?)).is_ok());
+    /// let other = Service::from(Endpoint::for_region("us-east-1")?);
+    /// assert!(matches!(flow.check_service(&other), Err(Misuse::OtherService { .. })));
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Misuse::OtherService`].
+    pub fn check_service(&self, client: &Service) -> Result<(), Misuse> {
+        if self.service == *client {
+            Ok(())
+        } else {
+            Err(Misuse::OtherService { flow: self.service.to_string() })
+        }
     }
 
     /// The policy that the flow was made with.

@@ -38,9 +38,9 @@
 //! .into_iter();
 //!
 //! let mut now = Tick::ZERO; // a real driver: Tick::since_origin(started.elapsed())
-//! let endpoint = Endpoint::for_region("eu-west-1")?;
-//! let policy = Policy::new(endpoint, "https://d-1234567890.awsapps.com/start").with_client_name("my program");
-//! let mut flow = DeviceFlow::new(policy, None, now);
+//! let service = Endpoint::for_region("eu-west-1")?;
+//! let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client_name("my program");
+//! let mut flow = DeviceFlow::new(service, policy, None, now);
 //! loop {
 //!     match flow.poll(now) {
 //!         // 1

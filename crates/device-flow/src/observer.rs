@@ -163,9 +163,10 @@ impl<'a> Status<'a> {
     /// ```
     /// # use device_flow::{Action, DeviceFlow, Failure, Phase, Policy, Reply, Status, Tick};
     /// # use oidc_proto::Endpoint;
-    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
+    /// # let service = Endpoint::for_region("eu-west-1")?;
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// # let now = Tick::ZERO;
-    /// # let mut flow = DeviceFlow::new(policy, None, now);
+    /// # let mut flow = DeviceFlow::new(service, policy, None, now);
     /// # let Action::Send(_, ticket) = flow.poll(now) else { panic!("it registers") };
     /// # flow.on_reply(ticket, now, Reply::Failed(Failure::NotSent))?;
     /// let Action::Wait(until) = flow.poll(now) else { panic!("it tries again later") };

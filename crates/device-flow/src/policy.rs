@@ -2,39 +2,32 @@
 
 use core::time::Duration;
 
-use oidc_proto::{Client, Dialect, Endpoint};
-#[cfg(feature = "serde")]
-use oidc_proto::{CreateTokenRequest, Grant, Secret};
+use oidc_proto::Client;
 
-/// What to sign in to, as whom, and how patiently.
+/// As whom to sign in, for what, and how patiently. It says nothing of where: that is the
+/// [`Service`](oidc_proto::Service), which a flow is made for.
 ///
 /// ```
 /// use core::time::Duration;
 /// use device_flow::{FirstPoll, Policy};
-/// use oidc_proto::{Client, Dialect, Endpoint};
+/// use oidc_proto::Client;
 ///
-/// let aws = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start")
+/// let aws = Policy::aws("https://d-1234567890.awsapps.com/start")
 ///     .with_client_name("my program")
 ///     .with_scopes(["sso:account:access"])
 ///     .with_setup_patience(Duration::from_secs(60))
 ///     .with_max_backoff(Duration::from_secs(10));
 /// assert_eq!((aws.client_name.as_str(), aws.client), ("my program", None));
 ///
-/// let provider = Endpoint::oauth("https://id.example/device", "https://id.example/token")?;
-/// let oauth = Policy::oauth(provider)
+/// let oauth = Policy::oauth()
 ///     .with_client(Client::public("my-tool"))
 ///     .with_first_poll(FirstPoll::Immediately);
-/// assert_eq!(oauth.dialect, Dialect::OAuth);
-/// # Ok::<(), oidc_proto::EndpointError>(())
+/// assert_eq!(oauth.start_url, "");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {
-    /// Where the service is.
-    pub endpoint: Endpoint,
-    /// How its messages look on the wire.
-    pub dialect: Dialect,
-    /// The portal's address, for example `https://d-1234567890.awsapps.com/start`; empty in the OAuth dialect, which
+    /// The portal's address, for example `https://d-1234567890.awsapps.com/start`; empty for the OAuth dialect, which
     /// has no such thing.
     pub start_url: String,
     /// The client to sign in as, if the program has one of its own: then nothing is registered, and a service that
@@ -69,12 +62,10 @@ pub enum FirstPoll {
 }
 
 impl Policy {
-    /// Signs in to the AWS portal at `start_url` through this endpoint, under the name `sso-oidc`, without scopes.
+    /// Signs in to the AWS portal at `start_url`, under the name `sso-oidc`, without scopes.
     #[must_use]
-    pub fn new(endpoint: Endpoint, start_url: impl Into<String>) -> Self {
+    pub fn aws(start_url: impl Into<String>) -> Self {
         Self {
-            endpoint,
-            dialect: Dialect::default(),
             start_url: start_url.into(),
             client: None,
             client_name: "sso-oidc".to_owned(),
@@ -86,25 +77,10 @@ impl Policy {
     }
 
     /// Signs in to a provider of the OAuth dialect, without scopes: as the client of [`Policy::with_client`], or as one that
-    /// is registered under the name `sso-oidc` if the endpoint has a URL for that.
+    /// is registered under the name `sso-oidc` if the provider has a URL for that.
     #[must_use]
-    pub fn oauth(endpoint: Endpoint) -> Self {
-        Self::new(endpoint, "").with_dialect(Dialect::OAuth)
-    }
-
-    /// The same policy in this dialect.
-    ///
-    /// ```
-    /// use device_flow::Policy;
-    /// use oidc_proto::{Dialect, Endpoint};
-    /// let aws = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
-    /// assert_eq!((aws.dialect, aws.with_dialect(Dialect::OAuth).dialect), (Dialect::Aws, Dialect::OAuth));
-    /// # Ok::<(), oidc_proto::EndpointError>(())
-    /// ```
-    #[must_use]
-    pub const fn with_dialect(mut self, dialect: Dialect) -> Self {
-        self.dialect = dialect;
-        self
+    pub fn oauth() -> Self {
+        Self::aws("")
     }
 
     /// The same policy for a client that the program has already: no registration.
@@ -147,13 +123,5 @@ impl Policy {
     pub const fn with_max_backoff(mut self, cap: Duration) -> Self {
         self.max_backoff = cap;
         self
-    }
-
-    /// Where the token is asked for: which service this is, for whom codes and secrets are meant.
-    #[cfg(feature = "serde")]
-    pub(crate) fn token_url(&self) -> String {
-        let nothing = Grant::DeviceCode { device_code: Secret::from("") };
-        let request = CreateTokenRequest::new(Client::public(""), nothing);
-        self.dialect.encode(&self.endpoint, &request).uri().to_string()
     }
 }

@@ -57,8 +57,9 @@ impl Reply {
     /// ```
     /// # use device_flow::{Action, DeviceFlow, Policy, Reply, Tick};
     /// # use oidc_proto::Endpoint;
-    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
-    /// let mut flow = DeviceFlow::new(policy, None, Tick::ZERO);
+    /// # let service = Endpoint::for_region("eu-west-1")?;
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// let mut flow = DeviceFlow::new(service, policy, None, Tick::ZERO);
     /// let Action::Send(_, ticket) = flow.poll(Tick::ZERO) else { panic!("it registers") };
     /// let page = http::Response::builder().status(502).body("<html>")?;
     /// let reply = Reply::decode(&ticket, &page);
@@ -106,13 +107,20 @@ impl Reply {
 }
 
 /// A mistake of the driver. The call changed nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Misuse {
     /// The ticket is of another flow, was abandoned, or the flow has ended meanwhile (for example by
     /// [`cancel`](crate::DeviceFlow::cancel)). Drop the reply.
     #[error("the ticket is stale: its request was abandoned, or its flow has ended or is another one")]
     StaleTicket,
+    /// The flow is for another service than the HTTP client that was to drive it, which would send its secrets by the
+    /// wrong rules. Nothing was sent.
+    #[error("the flow is for {flow}, and the HTTP client for another service")]
+    OtherService {
+        /// The flow's service.
+        flow: String,
+    },
     /// The reply is a success of another operation than the ticket's. The flow still waits: since the ticket is gone,
     /// [`abandon`](crate::DeviceFlow::abandon) it.
     #[error("the reply is a success of {reply}, but the ticket is for {ticket}")]

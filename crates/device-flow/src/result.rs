@@ -35,9 +35,10 @@ impl SignedIn {
     /// # use core::time::Duration;
     /// # use device_flow::{Action, DeviceFlow, Policy, Tick};
     /// # use oidc_proto::{Client, Endpoint, Secret};
-    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start")
+    /// # let service = Endpoint::for_region("eu-west-1")?;
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start")
     /// #     .with_client(Client::new("id", Secret::from("secret")));
-    /// # let mut flow = DeviceFlow::new(policy, None, Tick::ZERO);
+    /// # let mut flow = DeviceFlow::new(service, policy, None, Tick::ZERO);
     /// # let mut now = Tick::ZERO;
     /// # let mut answers = [
     /// #     r#"{"deviceCode":"d","userCode":"C","verificationUri":"https://d.example/","expiresIn":600}"#,
@@ -69,8 +70,9 @@ impl SignedIn {
 /// use device_flow::{DeviceFlow, Policy, Tick};
 /// use oidc_proto::Endpoint;
 ///
-/// let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
-/// let mut flow = DeviceFlow::new(policy, None, Tick::ZERO);
+/// let service = Endpoint::for_region("eu-west-1")?;
+/// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+/// let mut flow = DeviceFlow::new(service, policy, None, Tick::ZERO);
 /// flow.cancel();
 /// let end = flow.into_result(Tick::ZERO, None::<std::io::Error>).unwrap_err();
 /// assert!(end.given_up().is_none()); // the program cancelled, not the driver
@@ -144,8 +146,9 @@ impl DeviceFlow {
     /// # use core::time::Duration;
     /// # use device_flow::{Action, DeviceFlow, Failure, Outcome, Policy, Reply, Tick};
     /// # use oidc_proto::Endpoint;
-    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
-    /// let mut flow = DeviceFlow::new(policy.with_setup_patience(Duration::ZERO), None, Tick::ZERO);
+    /// # let service = Endpoint::for_region("eu-west-1")?;
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// let mut flow = DeviceFlow::new(service, policy.with_setup_patience(Duration::ZERO), None, Tick::ZERO);
     /// let Action::Send(_, ticket) = flow.poll(Tick::ZERO) else { panic!("it registers") };
     /// flow.on_reply(ticket, Tick::ZERO, Reply::Failed(Failure::NotSent))?;
     /// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
@@ -330,6 +333,9 @@ pub enum DiscoveryError<B: Error + 'static, E: Error + 'static> {
     /// The HTTP client could not be built.
     #[error(transparent)]
     Build(B),
+    /// The client is for a provider whose URLs are known, so there is no issuer to ask.
+    #[error("the provider's URLs are given already, so there is no issuer to ask for its metadata")]
+    NoIssuer,
     /// The issuer is no URL that metadata can be under.
     #[error("the issuer cannot be used")]
     Issuer(#[source] oidc_proto::EndpointError),

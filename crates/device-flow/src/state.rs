@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Dialect, Fault, FaultCode, Grant, Operation,
-    RegisterClientRequest, Registration, Request, StartDeviceAuthorizationRequest,
+    RegisterClientRequest, Registration, Request, Service, StartDeviceAuthorizationRequest,
 };
 
 use crate::jitter::Draw;
@@ -132,6 +132,7 @@ impl Setup {
 
 impl Session {
     pub(crate) fn new(
+        service: &Service,
         policy: &Policy,
         client: Client,
         authorization: DeviceAuthorization,
@@ -141,7 +142,7 @@ impl Session {
         let grant = Grant::DeviceCode { device_code: authorization.device_code.clone() };
         let at_once = policy.first_poll == FirstPoll::Immediately;
         Self {
-            request: policy.dialect.encode(&policy.endpoint, &CreateTokenRequest::new(client, grant)),
+            request: service.encode_create_token(&CreateTokenRequest::new(client, grant)),
             pace: Pace::polling(authorization.interval, at_once, now).not_before(not_before),
             deadline: now + authorization.expires_in,
             authorization,
@@ -242,19 +243,24 @@ impl State {
     }
 
     /// The request to send in this state, if it sends any.
-    pub(crate) fn request(&self, policy: &Policy, registration: Option<&Registration>) -> Option<Request> {
+    pub(crate) fn request(
+        &self,
+        service: &Service,
+        policy: &Policy,
+        registration: Option<&Registration>,
+    ) -> Option<Request> {
         match self {
             Self::Register(_) => {
                 let request = RegisterClientRequest::new(&policy.client_name).with_scopes(&policy.scopes);
-                Some(policy.dialect.encode(&policy.endpoint, &request))
+                service.encode(&request)
             }
             Self::Authorize(_) => {
                 let client = registration?.client.clone();
-                let request = match policy.dialect {
+                let request = match service.dialect() {
                     Dialect::Aws => StartDeviceAuthorizationRequest::new(client, &policy.start_url),
-                    _ => StartDeviceAuthorizationRequest::for_scope(client, &policy.scopes),
+                    Dialect::OAuth => StartDeviceAuthorizationRequest::for_scope(client, &policy.scopes),
                 };
-                Some(policy.dialect.encode(&policy.endpoint, &request))
+                Some(service.encode_start_device_authorization(&request))
             }
             Self::Poll(session) => Some(session.request.clone()),
             Self::Prompt(_) | Self::Ended(_) => None,
@@ -273,6 +279,7 @@ impl State {
     /// What a reply to this state's request leads to, if it does not [stay](Self::stays).
     pub(crate) fn on_reply(
         self,
+        service: &Service,
         policy: &Policy,
         registration: Option<&Registration>,
         times: Times,
@@ -280,7 +287,7 @@ impl State {
     ) -> Progress {
         match self {
             Self::Register(setup) => registering(setup, policy, times, reply),
-            Self::Authorize(setup) => authorizing(setup, policy, registration, times, reply),
+            Self::Authorize(setup) => authorizing(setup, service, policy, registration, times, reply),
             Self::Poll(session) => polling(session, policy, times, reply),
             // Nothing is under way in these states, so no reply can be for them.
             state @ (Self::Prompt(_) | Self::Ended(_)) => Progress::To(state),
@@ -301,6 +308,7 @@ fn registering(setup: Box<Setup>, policy: &Policy, times: Times, reply: Reply) -
 
 fn authorizing(
     setup: Box<Setup>,
+    service: &Service,
     policy: &Policy,
     registration: Option<&Registration>,
     times: Times,
@@ -310,7 +318,8 @@ fn authorizing(
     let Times { now, not_before, .. } = times;
     match (reply, registration) {
         (Reply::Authorized(authorization), Some(registration)) => {
-            let session = Session::new(policy, registration.client.clone(), authorization, now, not_before);
+            let session =
+                Session::new(service, policy, registration.client.clone(), authorization, now, not_before);
             Progress::To(State::Prompt(Box::new(session)))
         }
         (Reply::Fault(fault), _) if rejects_client(&fault) => Progress::ClientRejected(OPERATION, fault, now),

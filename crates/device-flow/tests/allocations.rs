@@ -8,11 +8,11 @@ use oidc_proto::{Client, DeviceAuthorization, Endpoint, Fault, FaultCode, Regist
 
 #[test]
 fn a_pending_poll_allocates_nothing() {
-    let policy =
-        Policy::new(Endpoint::for_region("eu-west-1").unwrap(), "https://d-1234567890.awsapps.com/start");
+    let service = Endpoint::for_region("eu-west-1").unwrap();
+    let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     let registration = Registration::new(Client::new("client", Secret::from("secret")));
     let mut now = Tick::ZERO;
-    let mut flow = DeviceFlow::new(policy, Some(registration), now);
+    let mut flow = DeviceFlow::new(service, policy, Some(registration), now);
     let Action::Send(_, ticket) = flow.poll(now) else { panic!("nothing sent") };
     let codes = DeviceAuthorization::new(
         Secret::from("d"),

@@ -11,7 +11,8 @@ use core::time::Duration;
 
 use oidc_proto::{
     Answer, Call, Client, CreateTokenRequest, DeviceAuthorization, Dialect, Endpoint, Fault, FaultCode,
-    Grant, RegisterClientRequest, Registration, Secret, StartDeviceAuthorizationRequest, Token, UnixSeconds,
+    Grant, RegisterClientRequest, Registration, Secret, Service, StartDeviceAuthorizationRequest, Token,
+    UnixSeconds,
 };
 use serde_json::{Map, Value, json};
 
@@ -36,8 +37,8 @@ fn operation<C: Call + Debug>(requests: &[C], answer: &C::Answer) -> (String, Va
 where
     C::Answer: Debug,
 {
-    let endpoint = Endpoint::for_region("eu-west-1").unwrap();
-    let sent: Vec<_> = requests.iter().map(|request| AWS.encode(&endpoint, request)).collect();
+    let service = Service::from(Endpoint::for_region("eu-west-1").unwrap());
+    let sent: Vec<_> = requests.iter().filter_map(|request| service.encode(request)).collect();
     let (method, path) = (sent[0].method().clone(), sent[0].uri().path().to_owned());
     assert_eq!(AWS.operation(&method, &path), Ok(C::OPERATION));
     let faults: Vec<&str> = C::OPERATION.faults().iter().map(FaultCode::exception).collect();

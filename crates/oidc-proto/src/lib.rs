@@ -10,17 +10,18 @@
 //! | CreateToken, `POST /token` | [`CreateTokenRequest`] with a [`Grant`] | [`Token`] |
 //!
 //! A client encodes a request and decodes an [`Answer`]; a server decodes a [`ServerRequest`] and encodes a success
-//! or a [`Fault`]. A [`Dialect`] says how the messages look on the wire; the domain types are the same for all.
+//! or a [`Fault`]. A [`Service`] is where a client signs in: its URLs, and the [`Dialect`] that its messages are in. The
+//! domain types are the same for all dialects.
 //!
 //! ```
-//! use oidc_proto::{Answer, Client, CreateTokenRequest, Dialect, Endpoint, FaultCode, Grant, Secret};
+//! use oidc_proto::{Answer, Client, CreateTokenRequest, Endpoint, FaultCode, Grant, Secret, Service};
 //!
-//! let endpoint = Endpoint::for_region("eu-west-1")?;
+//! let service = Service::from(Endpoint::for_region("eu-west-1")?);
 //! let ask = CreateTokenRequest::new(
 //!     Client::new("client-id", Secret::from("client-secret")),
 //!     Grant::DeviceCode { device_code: Secret::from("device-code") },
 //! );
-//! let request = Dialect::Aws.encode(&endpoint, &ask);
+//! let request = service.encode_create_token(&ask);
 //! assert_eq!(request.uri(), "https://oidc.eu-west-1.amazonaws.com/token");
 //!
 //! // What came back, from any HTTP client:
@@ -28,7 +29,7 @@
 //!     .status(400)
 //!     .header("x-amzn-ErrorType", "AuthorizationPendingException:http://internal.amazon.com/coral/")
 //!     .body(br#"{"error":"authorization_pending","error_description":"Authorization is still pending"}"#)?;
-//! match Dialect::Aws.decode::<CreateTokenRequest, _>(&response) {
+//! match service.decode::<CreateTokenRequest, _>(&response) {
 //!     Answer::Fault(fault) => assert_eq!(fault.code, FaultCode::AuthorizationPending),
 //!     other => panic!("{other:?}"),
 //! }
@@ -80,12 +81,13 @@ pub mod pkce;
 mod printable;
 mod request;
 mod secret;
+mod service;
 mod time;
 mod wire;
 
 pub use answer::{Answer, NoVerdict, NoVerdictReason, Violation, ViolationKind};
 pub use dialect::{Call, Dialect, ServerRequest};
-pub use endpoint::{Endpoint, EndpointError, Partition, Service, Variant};
+pub use endpoint::{Api, Endpoint, EndpointError, Partition, Variant};
 pub use fault::{Fault, FaultCode};
 pub use message::{
     Client, ClientAuthentication, CreateTokenRequest, DeviceAuthorization, Grant, RegisterClientRequest,
@@ -95,4 +97,5 @@ pub use operation::Operation;
 pub use printable::printable;
 pub use request::{Body, Request};
 pub use secret::Secret;
+pub use service::Service;
 pub use time::UnixSeconds;

@@ -1,7 +1,6 @@
 //! An encoded request, cheap to clone and safe to print.
 
 use core::fmt;
-use core::ops::Deref;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -76,62 +75,84 @@ impl fmt::Debug for Body {
 /// An encoded request: what to send, and which operation it is.
 ///
 /// Cloning shares the encoded bytes and allocates nothing, so a flow encodes its CreateToken request once and lends
-/// it for every poll. It derefs to [`http::Request`] for the method, URI and headers.
+/// it for every poll. Method, URL and headers are shared by all requests of an operation.
 ///
 /// ```
-/// use oidc_proto::{Dialect, Endpoint, Operation, RegisterClientRequest};
-/// let endpoint = Endpoint::for_region("eu-west-1")?;
-/// let request = Dialect::Aws.encode(&endpoint, &RegisterClientRequest::new("my-tool"));
+/// use oidc_proto::{Endpoint, Operation, RegisterClientRequest, Service};
+/// let service = Service::from(Endpoint::for_region("eu-west-1")?);
+/// let request = service.encode(&RegisterClientRequest::new("my-tool")).ok_or("AWS has it")?;
 /// assert_eq!(request.operation(), Operation::RegisterClient);
-/// assert_eq!(request.uri().path(), "/client/register");
-/// assert!(request.shares_encoding_with(&request.clone()));
-/// # Ok::<(), oidc_proto::EndpointError>(())
+/// assert_eq!((request.method().as_str(), request.uri().path()), ("POST", "/client/register"));
+/// assert_eq!(request.headers()["content-type"], "application/json");
+/// // For an HTTP client that takes the `http` crate's types:
+/// let outgoing: http::Request<&[u8]> = request.head().clone().map(|()| request.body().as_ref());
+/// assert_eq!(outgoing.body(), br#"{"clientName":"my-tool","clientType":"public"}"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Request {
+pub struct Request(Arc<Encoded>);
+
+struct Encoded {
     operation: Operation,
-    http: Arc<http::Request<Body>>,
+    head: Arc<http::Request<()>>,
+    body: Body,
 }
 
 impl Request {
-    pub(crate) fn new(operation: Operation, http: http::Request<Body>) -> Self {
-        Self { operation, http: Arc::new(http) }
+    pub(crate) fn new(operation: Operation, head: Arc<http::Request<()>>, body: Vec<u8>) -> Self {
+        Self(Arc::new(Encoded { operation, head, body: Body::new(body) }))
     }
 
     /// Which operation this request asks for; it decides how the response is read.
     #[must_use]
-    pub const fn operation(&self) -> Operation {
-        self.operation
+    pub fn operation(&self) -> Operation {
+        self.0.operation
     }
 
-    /// Whether two requests are the same encoded bytes in memory, not merely equal.
+    /// Everything but the body.
     #[must_use]
-    pub fn shares_encoding_with(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.http, &other.http)
+    pub fn head(&self) -> &http::Request<()> {
+        &self.0.head
     }
-}
 
-impl Deref for Request {
-    type Target = http::Request<Body>;
+    /// Always POST.
+    #[must_use]
+    pub fn method(&self) -> &http::Method {
+        self.0.head.method()
+    }
 
-    fn deref(&self) -> &Self::Target {
-        &self.http
+    /// Where it goes.
+    #[must_use]
+    pub fn uri(&self) -> &http::Uri {
+        self.0.head.uri()
+    }
+
+    /// Its headers; one of them may hold the client's secret, and is marked as sensitive then.
+    #[must_use]
+    pub fn headers(&self) -> &http::HeaderMap {
+        self.0.head.headers()
+    }
+
+    /// Its body, with secrets in it.
+    #[must_use]
+    pub fn body(&self) -> &Body {
+        &self.0.body
     }
 }
 
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
-            .field("operation", &self.operation)
-            .field("uri", self.http.uri())
-            .field("body", self.http.body())
+            .field("operation", &self.operation())
+            .field("uri", self.uri())
+            .field("body", self.body())
             .finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Body, Request};
+    use super::{Arc, Body, Request};
     use crate::Operation;
 
     #[test]
@@ -142,13 +163,12 @@ mod tests {
         assert_eq!(format!("{body:?}"), "[redacted, 6 bytes]");
         assert!(Body::new(Vec::new()).is_empty());
     }
+
     #[test]
-    fn a_request_shares_its_bytes_with_its_clones_and_with_no_other() {
-        let request =
-            || Request::new(Operation::CreateToken, http::Request::new(Body::new(b"secret".to_vec())));
-        let (one, other) = (request(), request());
-        assert!(one.shares_encoding_with(&one.clone()));
-        assert!(!one.shares_encoding_with(&other));
+    fn a_request_shares_its_bytes_with_its_clones_and_prints_none_of_them() {
+        let one = Request::new(Operation::CreateToken, Arc::default(), b"secret".to_vec());
+        let again = one.clone();
+        assert_eq!(one.body().bytes().as_ptr(), again.body().bytes().as_ptr());
         let shown = format!("{one:?}");
         assert_eq!(shown, "Request { operation: CreateToken, uri: /, body: [redacted, 6 bytes], .. }");
     }

@@ -9,14 +9,28 @@ use crate::{
     StartDeviceAuthorizationRequest, Token, Violation, aws, oauth,
 };
 
+/// What a request says: its body, and a header of its own if the client shows its secret in one.
+#[derive(Debug)]
+#[expect(unnameable_types, reason = "a part of `Wire`")]
+pub struct Payload {
+    pub(crate) body: Vec<u8>,
+    pub(crate) authorization: Option<HeaderValue>,
+}
+
+impl From<Vec<u8>> for Payload {
+    fn from(body: Vec<u8>) -> Self {
+        Self { body, authorization: None }
+    }
+}
+
 /// One operation's messages on the wire. Public in name only: nobody outside can name it, so nobody outside can
 /// implement [`crate::Call`].
 #[expect(unnameable_types, reason = "it closes `Call` to other crates")]
 pub trait Wire: Sized {
     /// What a success becomes.
     type Success;
-    /// The request, without method and URI.
-    fn to_http(&self, dialect: Dialect) -> http::Request<Body>;
+    /// What the request says.
+    fn payload(&self, dialect: Dialect) -> Payload;
     /// The request with these headers and this body, or the fault that says what is wrong with it.
     fn from_http(dialect: Dialect, headers: &HeaderMap, body: &[u8]) -> Result<Self, Fault>;
     /// The response that says success.
@@ -28,11 +42,10 @@ pub trait Wire: Sized {
 impl Wire for RegisterClientRequest {
     type Success = Registration;
 
-    fn to_http(&self, dialect: Dialect) -> http::Request<Body> {
+    fn payload(&self, dialect: Dialect) -> Payload {
         match dialect {
-            Dialect::Aws => aws::request::to_http(aws::request::register_to_body(self)),
-            // RFC 7591 is JSON in the middle of a form-encoded world.
-            Dialect::OAuth => aws::request::to_http(oauth::register::to_body(self)),
+            Dialect::Aws => aws::request::register_to_body(self).into(),
+            Dialect::OAuth => oauth::register::to_body(self).into(),
         }
     }
 
@@ -63,10 +76,10 @@ impl Wire for RegisterClientRequest {
 impl Wire for StartDeviceAuthorizationRequest {
     type Success = DeviceAuthorization;
 
-    fn to_http(&self, dialect: Dialect) -> http::Request<Body> {
+    fn payload(&self, dialect: Dialect) -> Payload {
         match dialect {
-            Dialect::Aws => aws::request::to_http(aws::request::start_to_body(self)),
-            Dialect::OAuth => oauth::request::start_to_http(self),
+            Dialect::Aws => aws::request::start_to_body(self).into(),
+            Dialect::OAuth => oauth::request::start_to_payload(self),
         }
     }
 
@@ -95,10 +108,10 @@ impl Wire for StartDeviceAuthorizationRequest {
 impl Wire for CreateTokenRequest {
     type Success = Token;
 
-    fn to_http(&self, dialect: Dialect) -> http::Request<Body> {
+    fn payload(&self, dialect: Dialect) -> Payload {
         match dialect {
-            Dialect::Aws => aws::request::to_http(aws::request::create_token_to_body(self)),
-            Dialect::OAuth => oauth::request::create_token_to_http(self),
+            Dialect::Aws => aws::request::create_token_to_body(self).into(),
+            Dialect::OAuth => oauth::request::create_token_to_payload(self),
         }
     }
 

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use device_flow::{NotSignedIn, Observer, SignedIn, Status, UserPrompt};
+use device_flow::{NotSignedIn, Observer, Policy, SignedIn, Status, UserPrompt};
 use oidc_proto::Endpoint;
 use sso_oidc_server::{Config, Handle, TestServer, Tls};
 
@@ -86,7 +86,7 @@ fn signed_in_blocking(
     ca_file: Option<CaFile>,
     witness: Witness,
 ) -> Result<SignedIn, Failure> {
-    use device_flow_ureq::{Cancel, HttpClient};
+    use device_flow_ureq::{Cancel, HttpClient, Policy};
     let builder = HttpClient::builder(endpoint.clone());
     let builder = match &ca_file {
         Some(file) => builder.ca_bundle(file.path()),
@@ -98,7 +98,7 @@ fn signed_in_blocking(
     let cancel = Cancel::new();
     let by_ctrl_c = cancel.clone();
     interrupt::on_ctrl_c(move || by_ctrl_c.cancel());
-    let policy = client.policy(START_URL).with_client_name("sso-oidc demo");
+    let policy = Policy::aws(START_URL).with_client_name("sso-oidc demo");
     ended(client.login(policy).cancelled_by(&cancel).run_with(witness), endpoint)
 }
 
@@ -119,7 +119,7 @@ fn signed_in_async(
     interrupt::exit_on_ctrl_c();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::other(format_args!("cannot start a runtime: {error}")))?;
-    let policy = client.policy(START_URL).with_client_name("sso-oidc demo");
+    let policy = Policy::aws(START_URL).with_client_name("sso-oidc demo");
     ended(runtime.block_on(client.login(policy).run_with(witness)), endpoint)
 }
 

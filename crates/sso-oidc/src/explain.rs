@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 
 use device_flow::Failure as Sent;
 use device_flow_ureq::Error;
-use oidc_proto::{Endpoint, Fault, FaultCode, Operation};
+use oidc_proto::{Fault, FaultCode, Operation, Service};
 
 use crate::exit::{Failure, chain};
 
@@ -29,7 +29,7 @@ pub(crate) fn distrust(cause: &(dyn StdError + 'static)) -> Option<&'static str>
 }
 
 /// What a failed call ends the program with.
-pub(crate) fn call_failure(operation: Operation, endpoint: &Endpoint, error: &Error) -> Failure {
+pub(crate) fn call_failure(operation: Operation, service: &Service, error: &Error) -> Failure {
     match error {
         Error::Fault(fault) => fault_failure(operation, fault),
         Error::NoVerdict(none) => {
@@ -39,7 +39,7 @@ pub(crate) fn call_failure(operation: Operation, endpoint: &Endpoint, error: &Er
         Error::Violation(violation) => Failure::other(violation),
         Error::Transport { failure: Sent::NotSent, source, .. } => {
             let failure = Failure::other(format_args!(
-                "Could not connect to the endpoint URL: \"{endpoint}{}\": {}",
+                "Could not connect to the endpoint URL: \"{service}{}\": {}",
                 operation.aws_path().unwrap_or_default(),
                 chain(source)
             ));
@@ -49,7 +49,7 @@ pub(crate) fn call_failure(operation: Operation, endpoint: &Endpoint, error: &Er
             }
         }
         Error::Transport { source, .. } => Failure::other(format_args!(
-            "The connection to the endpoint URL was lost before an answer came: \"{endpoint}{}\": {}",
+            "The connection to the endpoint URL was lost before an answer came: \"{service}{}\": {}",
             operation.aws_path().unwrap_or_default(),
             chain(source)
         )),

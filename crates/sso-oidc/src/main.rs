@@ -13,7 +13,7 @@
 //! |---|---|
 //! | region, endpoint, profile, config file, time-outs, certificates, colour | [`settings::Settings`] |
 //! | an HTTP client that honours all of these | [`service::client`] |
-//! | single calls with retries | [`service::Service`] |
+//! | single calls with retries | [`service::Caller`] |
 //! | a result in the format that was asked for, after `--query` | [`settings::Settings::printer`], [`output::Document`] |
 //! | an error with its exit code, hints and request id | [`exit::Failure`], [`explain`] |
 //! | a warning, raw data on standard output, an error's causes | [`exit::warn`], [`exit::print_data`], [`exit::chain`] |

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use device_flow::Failure as Sent;
 use device_flow_ureq::{Error, HttpClient, HttpClientBuilder};
-use oidc_proto::{Endpoint, FaultCode, Operation};
+use oidc_proto::{FaultCode, Operation, Service};
 
 use crate::exit::Failure;
 use crate::explain;
@@ -22,13 +22,13 @@ const MAX_BACKOFF: Duration = Duration::from_secs(20);
 const READS: u32 = 4;
 
 /// The service, ready to be called.
-pub(crate) struct Service {
+pub(crate) struct Caller {
     client: HttpClient,
     attempts: u32,
     screen: Screen,
 }
 
-impl Service {
+impl Caller {
     /// The service that the settings name. Nothing is sent yet.
     ///
     /// # Errors
@@ -53,7 +53,7 @@ impl Service {
         self.attempt(operation, true, send)
     }
 
-    /// As [`Service::call`], for a request that offers something which can be spent: it is not repeated once the
+    /// As [`Caller::call`], for a request that offers something which can be spent: it is not repeated once the
     /// service may have acted on it, because then it could do harm (RFC 9700 §4.14.2: a refresh token that is seen
     /// twice may revoke all that came from it).
     ///
@@ -73,7 +73,7 @@ impl Service {
         repeatable: bool,
         mut send: impl FnMut(&HttpClient) -> Result<T, Error>,
     ) -> Result<T, Failure> {
-        let endpoint = self.client.endpoint();
+        let endpoint = self.client.service();
         // Gone when this returns, so that what is printed next stands alone.
         let line = StatusLine::new(self.screen);
         line.contacting(endpoint);
@@ -123,25 +123,26 @@ pub(crate) fn client(settings: &Settings) -> Result<HttpClient, Failure> {
     client_of(settings, settings.endpoint()?)
 }
 
-/// An HTTP client for this endpoint, with the certificates and time-outs of the settings.
+/// An HTTP client for this service, with the certificates and time-outs of the settings.
 ///
 /// # Errors
 /// A configuration failure: certificates that cannot be read.
-pub(crate) fn client_of(settings: &Settings, endpoint: Endpoint) -> Result<HttpClient, Failure> {
+pub(crate) fn client_of(settings: &Settings, service: impl Into<Service>) -> Result<HttpClient, Failure> {
     warn_of_unverified_certificates(settings);
-    builder_of(settings, endpoint).build().map_err(|error| Failure::config(crate::exit::chain(&error)))
+    builder_of(settings, service).build().map_err(|error| Failure::config(crate::exit::chain(&error)))
 }
 
 /// An HTTP client to be, with the certificates and time-outs of the settings.
-pub(crate) fn builder_of(settings: &Settings, endpoint: Endpoint) -> HttpClientBuilder {
+pub(crate) fn builder_of(settings: &Settings, service: impl Into<Service>) -> HttpClientBuilder {
+    let service = service.into();
     tracing::debug!(
-        %endpoint,
+        endpoint = %service,
         profile = settings.profile_name(),
         config_file = ?settings.config().path(),
         ca_bundle = ?settings.ca_bundle(),
         "resolved"
     );
-    let builder = HttpClient::builder(endpoint)
+    let builder = HttpClient::builder(service)
         .connect_timeout(settings.connect_timeout())
         .read_timeout(settings.read_timeout())
         .request_timeout(

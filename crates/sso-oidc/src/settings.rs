@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use oidc_proto::{Endpoint, EndpointError, Service, Variant};
+use oidc_proto::{Api, Endpoint, EndpointError, Variant};
 use sso_cache::{Config, Profile};
 
 use crate::environment::Environment;
@@ -165,8 +165,7 @@ impl Settings {
                 }
             });
         }
-        Endpoint::regional(Service::SsoOidc, &self.required_region()?, self.variant()?)
-            .map_err(Failure::config)
+        Endpoint::regional(Api::SsoOidc, &self.required_region()?, self.variant()?).map_err(Failure::config)
     }
 
     /// FIPS and dual-stack: `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`, or the profile's settings of these

@@ -3,7 +3,7 @@
 use device_flow::{DeviceFlow, Outcome, Policy, Ticket};
 use oidc_proto::{
     CreateTokenRequest, Grant, Operation, RegisterClientRequest, Registration, Secret, ServerRequest,
-    StartDeviceAuthorizationRequest,
+    Service, StartDeviceAuthorizationRequest,
 };
 
 use crate::clock::Clock;
@@ -40,13 +40,13 @@ impl Device {
     pub(crate) fn new(
         rng: Rng,
         clock: Clock,
-        policy: Policy,
+        (service, policy): (Service, Policy),
         cached: Option<Registration>,
         now: u64,
         generation: u32,
     ) -> Self {
         Self {
-            flow: Some(DeviceFlow::new(policy, cached, tick(clock.shows(now)))),
+            flow: Some(DeviceFlow::new(service, policy, cached, tick(clock.shows(now)))),
             clock,
             rng,
             observer: Observer::default(),

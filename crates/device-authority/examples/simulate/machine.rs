@@ -3,13 +3,14 @@
 //! authority.
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Duration;
 
 use device_authority::{Capacity, Memory, Moment, Policy as Rules, Verdict};
 use device_flow::{Action, DeviceFlow, Outcome, Policy, Reply, Tick, Ticket};
 use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Endpoint, Fault, FaultCode, Grant,
-    RegisterClientRequest, Registration, Secret, StartDeviceAuthorizationRequest, Token,
+    RegisterClientRequest, Registration, Secret, Service, StartDeviceAuthorizationRequest, Token,
 };
 
 use crate::measure;
@@ -53,9 +54,8 @@ pub(crate) fn run(most: u32) {
     );
 }
 
-fn policy() -> Policy {
-    let endpoint = Endpoint::custom("http://127.0.0.1:9").expect("a loopback endpoint");
-    Policy::new(endpoint, START_URL)
+fn service() -> Service {
+    Endpoint::custom("http://127.0.0.1:9").expect("a loopback endpoint").into()
 }
 
 fn at(seconds: u64) -> Tick {
@@ -75,7 +75,7 @@ fn waits(flow: &mut DeviceFlow, now: Tick) {
 
 /// Each step for all flows before the next step for any, so that all of them are under way at once.
 fn client_alone(size: u32) -> (Duration, u64) {
-    let policy = policy();
+    let (service, policy) = (service(), Arc::new(Policy::aws(START_URL)));
     let registration = Registration::new(Client::new("c".repeat(40), Secret::new("s".repeat(64))));
     let codes = DeviceAuthorization::new(
         Secret::new("d".repeat(86)),
@@ -90,7 +90,7 @@ fn client_alone(size: u32) -> (Duration, u64) {
     let before = measure::memory();
     let start = measure::now();
     let mut flows: Vec<DeviceFlow> =
-        (0..size).map(|_| DeviceFlow::new(policy.clone(), None, Tick::ZERO)).collect();
+        (0..size).map(|_| DeviceFlow::new(service.clone(), policy.clone(), None, Tick::ZERO)).collect();
     for flow in &mut flows {
         let ticket = sends(flow, Tick::ZERO);
         flow.on_reply(ticket, Tick::ZERO, Reply::Registered(registration.clone())).expect("awaited");
@@ -120,7 +120,7 @@ fn client_alone(size: u32) -> (Duration, u64) {
 }
 
 fn with_authority(size: u32) -> Duration {
-    let policy = policy();
+    let (service, policy) = (service(), Arc::new(Policy::aws(START_URL)));
     let rules = Rules::default().with_interval(Duration::from_secs(INTERVAL));
     let room = size as usize;
     let mut store = Memory::new(Capacity::default().with_clients(room).with_devices(room).with_chains(room));
@@ -133,7 +133,7 @@ fn with_authority(size: u32) -> Duration {
     let start = measure::now();
     let mut flows: Vec<(DeviceFlow, CreateTokenRequest, String)> = Vec::with_capacity(room);
     for place in 0..room {
-        let mut flow = DeviceFlow::new(policy.clone(), None, Tick::ZERO);
+        let mut flow = DeviceFlow::new(service.clone(), policy.clone(), None, Tick::ZERO);
         let ticket = sends(&mut flow, Tick::ZERO);
         let ask = RegisterClientRequest::new("simulation");
         let registration =

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use device_flow::{Action, Failure, Policy, Tick};
-use oidc_proto::{Endpoint, Registration};
+use oidc_proto::{Endpoint, Registration, Service};
 
 use crate::args::Config;
 use crate::clock::Clock;
@@ -42,6 +42,7 @@ pub(crate) struct World<'a> {
     devices: Vec<Option<Box<Device>>>,
     pub(crate) server: Server,
     rng: Rng,
+    service: Service,
     policies: [Policy; 2],
     /// The registration that the latest sign-in left in the cache.
     cache: Option<Registration>,
@@ -76,8 +77,7 @@ impl<'a> World<'a> {
             queue.plan(config.faults.restart_every, NOBODY, Event::Restart { forgets: false });
         }
         let endpoint = Endpoint::custom("http://127.0.0.1:9").expect("a loopback endpoint");
-        let policy =
-            Policy::new(endpoint, "https://d-1234567890.awsapps.com/start").with_client_name("simulation");
+        let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client_name("simulation");
         Self {
             config,
             now: 0,
@@ -87,6 +87,7 @@ impl<'a> World<'a> {
             server: Server::new(config),
             // The server's fate, which does not depend on how many devices there are.
             rng: Rng::of(config.seed, u64::MAX - 1),
+            service: endpoint.into(),
             policies: [policy.clone(), policy.with_scopes(["sso:account:access"])],
             cache: None,
             summary: Summary::default(),
@@ -197,7 +198,14 @@ impl<'a> World<'a> {
                 if is_cached { ", with a cached registration" } else { "" }
             )
         });
-        let mut device = Box::new(Device::new(rng, clock, policy, cached, self.now, self.server.generation));
+        let mut device = Box::new(Device::new(
+            rng,
+            clock,
+            (self.service.clone(), policy),
+            cached,
+            self.now,
+            self.server.generation,
+        ));
         let law = self.drive(id, &mut device);
         self.devices[id as usize] = Some(device);
         law

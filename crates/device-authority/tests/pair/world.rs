@@ -60,11 +60,10 @@ impl World {
 
     pub(crate) fn with_registration(server_policy: ServerPolicy, registration: Option<Registration>) -> Self {
         let endpoint = Endpoint::custom("http://127.0.0.1:9").unwrap();
-        let policy =
-            Policy::new(endpoint, "https://d-1234567890.awsapps.com/start").with_client_name("pair test");
+        let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client_name("pair test");
         Self {
             now: Tick::ZERO,
-            flow: DeviceFlow::new(policy, registration, Tick::ZERO),
+            flow: DeviceFlow::new(endpoint, policy, registration, Tick::ZERO),
             sent: Vec::new(),
             faults: Vec::new(),
             clock_jump: Duration::ZERO,

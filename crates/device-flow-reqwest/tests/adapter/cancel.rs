@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use device_flow_reqwest::{
-    Clock, DeviceFlow, HttpClient, Observer, Outcome, Phase, Status, Tick, UserPrompt,
+    Clock, DeviceFlow, HttpClient, Observer, Outcome, Phase, Policy, Status, Tick, UserPrompt,
 };
 use oidc_proto::Operation;
 use sso_oidc_server::{Approval, Config, SlowDown, TestServer};
@@ -75,10 +75,9 @@ impl Scene {
         let client = client_within(Duration::from_secs(10), server.endpoint());
         let clock = VirtualClock::default();
         // A request whose future was dropped counts as trouble; there will be a lot of that.
-        let policy = client
-            .policy("https://d-1234567890.awsapps.com/start")
+        let policy = Policy::aws("https://d-1234567890.awsapps.com/start")
             .with_setup_patience(Duration::from_secs(3_600));
-        let flow = DeviceFlow::new(policy, None, clock.now());
+        let flow = DeviceFlow::new(client.service().clone(), policy, None, clock.now());
         Self { server, client, clock, flow }
     }
 
@@ -109,7 +108,7 @@ async fn at_most<F: Future>(polls: usize, future: F) -> Option<F::Output> {
 fn undisturbed() -> usize {
     let Scene { server: _server, client, clock, mut flow } = Scene::new();
     let mut story = Story { clock: Some(&clock), ..Story::default() };
-    block_on(client.drive(&mut flow, &clock, &mut story));
+    block_on(client.drive(&mut flow, &clock, &mut story)).unwrap();
     assert!(matches!(flow.outcome(), Some(Outcome::Granted { .. })));
     story.sent.len()
 }
@@ -130,7 +129,7 @@ fn a_sign_in_that_is_dropped_at_any_await_and_resumed_repeats_at_most_the_reques
             let done = at_most(polls, client.drive(flow, clock, &mut story)).await.is_some();
             dropped_in.insert(flow.phase());
             let under_way = story.under_way.filter(|_| !done);
-            client.drive(flow, clock, &mut story).await;
+            client.drive(flow, clock, &mut story).await.unwrap();
             (under_way, done)
         });
         dropped_with.insert(under_way);

@@ -6,6 +6,8 @@ mod brought;
 mod cancel;
 #[path = "../../../device-flow-ureq/tests/adapter/events.rs"]
 mod events;
+#[path = "../../../device-flow-ureq/tests/adapter/foreign.rs"]
+mod foreign;
 mod hostile;
 #[path = "../../../device-flow-ureq/tests/adapter/oauth.rs"]
 mod oauth;
@@ -25,8 +27,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use device_flow_reqwest::{
-    Clock, Endpoint, HttpClient, HttpClientBuilder, NotSignedIn, Observer, Registration, SignedIn, Tick,
-    TransportError, UserPrompt, hardened,
+    Clock, DeviceFlow, Endpoint, HttpClient, HttpClientBuilder, Misuse, NotSignedIn, Observer, Policy,
+    Registration, SignedIn, Tick, TransportError, UserPrompt, hardened,
 };
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{
@@ -74,7 +76,7 @@ fn sign_in_within(
     on_prompt: impl FnMut(&UserPrompt) + Send,
 ) -> Result<SignedIn, Box<NotSignedIn<Transport>>> {
     let client = client_within(timeout, endpoint);
-    let policy = client.policy("https://d-1234567890.awsapps.com/start").with_client_name("adapter test");
+    let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client_name("adapter test");
     let policy = policy.with_scopes(["sso:account:access"]);
     block_on(client.login(policy).registered(registration).clock(VirtualClock::default()).run(on_prompt))
 }
@@ -116,7 +118,7 @@ fn sign_in_brought(
     endpoint: &str,
 ) -> Result<SignedIn, Box<NotSignedIn<Transport>>> {
     let client = brought(kind, endpoint).request_timeout(timeout).build().unwrap();
-    let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     block_on(client.login(policy).clock(VirtualClock::default()).run(|_| {}))
 }
 
@@ -136,8 +138,14 @@ fn sign_in_observed(
     observer: impl Observer,
 ) -> Result<SignedIn, Box<NotSignedIn<Transport>>> {
     let client = client(endpoint);
-    let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     block_on(client.login(policy).jitter_seed(None).clock(VirtualClock::default()).run_with(observer))
+}
+
+/// Drives a flow with a client of this region.
+fn drive_in_region(region: &str, flow: &mut DeviceFlow) -> Result<(), Misuse> {
+    let client = HttpClient::new(Endpoint::for_region(region).unwrap()).unwrap();
+    block_on(client.drive(flow, &VirtualClock::default(), &mut |_: &UserPrompt| {})).map(drop)
 }
 
 fn register(endpoint: &str, request: &RegisterClientRequest) -> Result<Registration, CallError> {
@@ -184,7 +192,7 @@ fn discovered_issuer(issuer: &str) -> Result<String, String> {
 fn oauth_sign_in(issuer: &str, who: Client, scopes: &[&str]) -> Result<SignedIn, String> {
     block_on(async {
         let client = provider(issuer).await?;
-        let policy = client.oauth_policy(who).with_scopes(scopes.iter().copied());
+        let policy = Policy::oauth().with_client(who).with_scopes(scopes.iter().copied());
         client.login(policy).clock(VirtualClock::default()).run(|_| {}).await.map_err(|end| end.to_string())
     })
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use device_flow_reqwest::{Endpoint, HttpClient, Observer, UserPrompt};
+use device_flow_reqwest::{Endpoint, HttpClient, Observer, Policy, UserPrompt};
 use oidc_proto::{Operation, RegisterClientRequest};
 use sso_oidc_server::{Approval, Config, Fault, Strike, TestServer};
 use tokio::sync::Notify;
@@ -49,7 +49,7 @@ fn a_grant_does_not_wait_behind_the_requests_of_others() {
     let (_server, client) = scene();
     let prompted = Notify::new();
     let crowd = Crowd { client: client.clone(), behind: Operation::CreateToken, prompted: &prompted };
-    let login = client.login(client.policy("https://d-1234567890.awsapps.com/start"));
+    let login = client.login(Policy::aws("https://d-1234567890.awsapps.com/start"));
     let run = login.clock(VirtualClock::default()).run_with(crowd);
     let signed_in = block_on(async { timeout(GENEROUS, run).await });
     assert_eq!(signed_in.expect("nobody holds up who has an answer").unwrap().polls, 1);
@@ -61,7 +61,7 @@ fn a_prompt_does_not_wait_behind_the_requests_of_others() {
     let prompted = Notify::new();
     let crowd =
         Crowd { client: client.clone(), behind: Operation::StartDeviceAuthorization, prompted: &prompted };
-    let login = client.login(client.policy("https://d-1234567890.awsapps.com/start"));
+    let login = client.login(Policy::aws("https://d-1234567890.awsapps.com/start"));
     let run = login.clock(VirtualClock::default()).run_with(crowd);
     block_on(async {
         tokio::select! {

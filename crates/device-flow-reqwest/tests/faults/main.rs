@@ -24,10 +24,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use device_flow_reqwest::{
-    Clock, DeviceFlow, Endpoint, FirstPoll, HttpClient, HttpClientBuilder, RevocationRequest, Tick,
-    TokioClock, hardened,
+    Clock, DeviceFlow, FirstPoll, HttpClient, HttpClientBuilder, Policy, RevocationRequest, Tick, TokioClock,
+    hardened,
 };
-use oidc_proto::Dialect;
+use oidc_proto::{Dialect, Service};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
@@ -64,7 +64,7 @@ impl Clock for &Ledger {
 /// A whole sign-in at virtual time.
 fn sign_in(target: &Target, ledger: &Ledger, watch: Watch<'_>) -> Result<(), End> {
     let client = client(target);
-    let policy = client.policy("https://d-1234567890.awsapps.com/start").with_client_name("fault matrix");
+    let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client_name("fault matrix");
     let signed_in = block_on(client.login(policy).clock(ledger).run_with(watch))?;
     assert!(!signed_in.token.access_token.is_empty());
     Ok(())
@@ -74,7 +74,7 @@ fn sign_in(target: &Target, ledger: &Ledger, watch: Watch<'_>) -> Result<(), End
 /// on for a while, as in a program that has other things to do.
 fn sign_in_until(target: &Target, mut watcher: Watcher, moments: Receiver<()>) -> Cancelled {
     let client = client(target);
-    let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     let policy = policy.with_first_poll(FirstPoll::Immediately);
     let (tell, told) = tokio::sync::oneshot::channel();
     let waiting = thread::spawn(move || {
@@ -84,9 +84,9 @@ fn sign_in_until(target: &Target, mut watcher: Watcher, moments: Receiver<()>) -
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (end, late) = runtime.block_on(async {
         let clock = TokioClock::default();
-        let mut flow = DeviceFlow::new(policy, None, clock.now());
+        let mut flow = DeviceFlow::new(client.service().clone(), policy, None, clock.now());
         let (transport, at) = tokio::select! {
-            transport = client.drive(&mut flow, &clock, &mut watcher) => (transport, None),
+            transport = client.drive(&mut flow, &clock, &mut watcher) => (transport.unwrap(), None),
             at = told => (None, at.ok()),
         };
         let late = at.map_or(Duration::MAX, |at| at.elapsed());
@@ -102,7 +102,7 @@ fn sign_in_until(target: &Target, mut watcher: Watcher, moments: Receiver<()>) -
 fn revoke(target: &Target) -> Told {
     let client = client(target);
     block_on(async {
-        let login = client.login(client.policy("")).clock(&Ledger::default()).run(|_| {}).await.unwrap();
+        let login = client.login(Policy::aws("")).clock(&Ledger::default()).run(|_| {}).await.unwrap();
         let token = login.token.access_token;
         let request = RevocationRequest::access_token(login.registration.client, token);
         calls::told(client.revoke(&request).await)
@@ -110,7 +110,7 @@ fn revoke(target: &Target) -> Told {
 }
 
 fn discover(target: &Target) -> Told {
-    calls::found(block_on(builder(target).discover()))
+    calls::found(block_on(builder(target, target.base()).discover()))
 }
 
 fn block_on<F: Future>(future: F) -> F::Output {
@@ -118,12 +118,11 @@ fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 fn client(target: &Target) -> HttpClient {
-    builder(target).build().unwrap()
+    builder(target, target.service()).build().unwrap()
 }
 
-fn builder(target: &Target) -> HttpClientBuilder {
-    let builder = HttpClient::builder(Endpoint::custom(&target.endpoint).unwrap())
-        .dialect(target.setting.dialect)
+fn builder(target: &Target, service: impl Into<Service>) -> HttpClientBuilder {
+    let builder = HttpClient::builder(service)
         .connect_timeout(target.request_timeout)
         .request_timeout(target.request_timeout);
     let bundle = target.ca_bundle.as_deref();

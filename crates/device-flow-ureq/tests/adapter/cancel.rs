@@ -3,7 +3,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use device_flow_ureq::{Cancel, Endpoint, FirstPoll, HttpClient, Observer, Operation, Outcome, UserPrompt};
+use device_flow_ureq::{
+    Cancel, Endpoint, FirstPoll, HttpClient, Observer, Operation, Outcome, Policy, UserPrompt,
+};
 
 use crate::stub::{Step, Stub};
 
@@ -15,7 +17,7 @@ fn a_cancelled_sign_in_does_not_sleep_through_it() {
     let cancel = Cancel::new();
     let started = Instant::now();
     let end = client
-        .login(client.policy("https://d-1234567890.awsapps.com/start"))
+        .login(Policy::aws("https://d-1234567890.awsapps.com/start"))
         .cancelled_by(&cancel)
         .run(|_| {
             let cancel = cancel.clone();
@@ -34,7 +36,7 @@ fn a_sign_in_that_was_cancelled_beforehand_sends_nothing() {
     let client = HttpClient::new(Endpoint::custom(&stub.endpoint()).unwrap()).unwrap();
     let cancel = Cancel::new();
     cancel.cancel();
-    let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     let end = client.login(policy).cancelled_by(&cancel).run(|_| {}).unwrap_err();
     assert_eq!(end.outcome, Outcome::Cancelled);
     assert_eq!(stub.connections(), 0);
@@ -64,7 +66,7 @@ fn a_sign_in_is_cancelled_while_a_request_hangs() {
     let client = HttpClient::new(Endpoint::custom(&stub.endpoint()).unwrap()).unwrap();
     let cancel = Cancel::new();
     let policy =
-        client.policy("https://d-1234567890.awsapps.com/start").with_first_poll(FirstPoll::Immediately);
+        Policy::aws("https://d-1234567890.awsapps.com/start").with_first_poll(FirstPoll::Immediately);
     let started = Instant::now();
     let end =
         client.login(policy).cancelled_by(&cancel).run_with(CancelsThePoll(cancel.clone())).unwrap_err();
@@ -77,7 +79,7 @@ fn a_sign_in_that_can_be_cancelled_and_is_not_ends_like_any_other() {
     let stub = Stub::polls([Step::token()]);
     let client = HttpClient::new(Endpoint::custom(&stub.endpoint()).unwrap()).unwrap();
     let policy =
-        client.policy("https://d-1234567890.awsapps.com/start").with_first_poll(FirstPoll::Immediately);
+        Policy::aws("https://d-1234567890.awsapps.com/start").with_first_poll(FirstPoll::Immediately);
     let signed_in = client.login(policy).cancelled_by(&Cancel::new()).run(|_| {}).unwrap();
     assert_eq!(signed_in.polls, 1);
     assert_eq!(stub.connections(), 1);
@@ -120,7 +122,7 @@ fn a_signal_handler_cancels_a_wait_and_a_request_that_hangs() {
         let client = HttpClient::new(Endpoint::custom(&stub.endpoint()).unwrap()).unwrap();
         let cancel = Cancel::new();
         let registered = signal_hook::flag::register(signal, cancel.flag()).unwrap();
-        let policy = client.policy("https://d-1234567890.awsapps.com/start").with_first_poll(first_poll);
+        let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_first_poll(first_poll);
         let started = Instant::now();
         let end = client.login(policy).cancelled_by(&cancel).run_with(Raises(signal, during)).unwrap_err();
         signal_hook::low_level::unregister(registered);

@@ -3,6 +3,7 @@
 mod brought;
 mod cancel;
 mod events;
+mod foreign;
 mod hostile;
 mod oauth;
 mod scenarios;
@@ -15,8 +16,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use device_flow_ureq::{
-    Cancel, Clock, Endpoint, HttpClient, NotSignedIn, Observer, Registration, SignedIn, Tick, TransportError,
-    UserPrompt,
+    Cancel, Clock, DeviceFlow, Endpoint, HttpClient, Misuse, NotSignedIn, Observer, Policy, Registration,
+    SignedIn, Tick, TransportError, UserPrompt,
 };
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{
@@ -62,7 +63,7 @@ fn sign_in_within(
         .request_timeout(timeout)
         .build()
         .unwrap();
-    let policy = client.policy("https://d-1234567890.awsapps.com/start").with_client_name("adapter test");
+    let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client_name("adapter test");
     let policy = policy.with_scopes(["sso:account:access"]);
     client.login(policy).registered(registration).clock(VirtualClock::default()).run(on_prompt)
 }
@@ -104,7 +105,7 @@ fn sign_in_through(
 ) -> Result<SignedIn, Box<NotSignedIn<Transport>>> {
     let builder = HttpClient::builder(Endpoint::custom(endpoint).unwrap()).request_timeout(timeout);
     let client = builder.agent(agent).build().unwrap();
-    let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     client.login(policy).clock(VirtualClock::default()).run(|_| {})
 }
 
@@ -125,8 +126,14 @@ fn sign_in_observed(
     observer: impl Observer,
 ) -> Result<SignedIn, Box<NotSignedIn<Transport>>> {
     let client = client(endpoint);
-    let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     client.login(policy).jitter_seed(None).clock(VirtualClock::default()).run_with(observer)
+}
+
+/// Drives a flow with a client of this region.
+fn drive_in_region(region: &str, flow: &mut DeviceFlow) -> Result<(), Misuse> {
+    let client = HttpClient::new(Endpoint::for_region(region).unwrap()).unwrap();
+    client.drive(flow, &VirtualClock::default(), None, &mut |_: &UserPrompt| {}).map(drop)
 }
 
 fn register(endpoint: &str, request: &RegisterClientRequest) -> Result<Registration, CallError> {
@@ -172,7 +179,7 @@ fn discovered_issuer(issuer: &str) -> Result<String, String> {
 
 fn oauth_sign_in(issuer: &str, who: Client, scopes: &[&str]) -> Result<SignedIn, String> {
     let client = provider(issuer)?;
-    let policy = client.oauth_policy(who).with_scopes(scopes.iter().copied());
+    let policy = Policy::oauth().with_client(who).with_scopes(scopes.iter().copied());
     client.login(policy).clock(VirtualClock::default()).run(|_| {}).map_err(|end| end.to_string())
 }
 

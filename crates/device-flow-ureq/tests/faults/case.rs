@@ -5,7 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use device_flow::{NotSignedIn, Outcome};
-use oidc_proto::{Dialect, Operation};
+use oidc_proto::oauth::Provider;
+use oidc_proto::{Dialect, Endpoint, Operation, Service};
 use sso_oidc_server::{Approval, Config, Fault, SlowDown, Strike, TestServer};
 
 use crate::bundle::Bundle;
@@ -49,6 +50,20 @@ pub(crate) struct Target {
     pub(crate) endpoint: String,
     pub(crate) request_timeout: Duration,
     pub(crate) ca_bundle: Option<PathBuf>,
+}
+
+impl Target {
+    pub(crate) fn base(&self) -> Endpoint {
+        Endpoint::custom(&self.endpoint).unwrap()
+    }
+
+    pub(crate) fn service(&self) -> Service {
+        let base = self.base();
+        match self.setting.dialect {
+            Dialect::Aws => base.into(),
+            Dialect::OAuth => Provider::at_default_paths(&base).into(),
+        }
+    }
 }
 
 /// A sign-in without a token.

@@ -15,9 +15,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use device_flow_ureq::{
-    Cancel, Clock, Endpoint, FirstPoll, HttpClient, HttpClientBuilder, RevocationRequest, Tick, ureq,
+    Cancel, Clock, FirstPoll, HttpClient, HttpClientBuilder, Policy, RevocationRequest, Tick, ureq,
 };
-use oidc_proto::Dialect;
+use oidc_proto::{Dialect, Service};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::cancelled::{Cancelled, Watcher};
@@ -53,7 +53,7 @@ impl Clock for &Ledger {
 /// A whole sign-in at virtual time.
 fn sign_in(target: &Target, ledger: &Ledger, watch: Watch<'_>) -> Result<(), End> {
     let client = client(target);
-    let policy = client.policy("https://d-1234567890.awsapps.com/start").with_client_name("fault matrix");
+    let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client_name("fault matrix");
     let mut login = client.login(policy).clock(ledger);
     if target.setting.client.name == CANCELLABLE.name {
         login = login.cancelled_by(&Cancel::new());
@@ -66,7 +66,7 @@ fn sign_in(target: &Target, ledger: &Ledger, watch: Watch<'_>) -> Result<(), End
 /// A sign-in at real time that is cancelled at the moment, and how long after that it ended.
 fn sign_in_until(target: &Target, watcher: Watcher, moments: Receiver<()>) -> Cancelled {
     let client = client(target);
-    let policy = client.policy("https://d-1234567890.awsapps.com/start");
+    let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     let policy = policy.with_first_poll(FirstPoll::Immediately);
     let cancel = Cancel::new();
     thread::scope(|scope| {
@@ -88,22 +88,21 @@ fn sign_in_until(target: &Target, watcher: Watcher, moments: Receiver<()>) -> Ca
 /// A sign-in, and the revocation of its token.
 fn revoke(target: &Target) -> Told {
     let client = client(target);
-    let login = client.login(client.policy("")).clock(&Ledger::default()).run(|_| {}).unwrap();
+    let login = client.login(Policy::aws("")).clock(&Ledger::default()).run(|_| {}).unwrap();
     let token = login.token.access_token;
     calls::told(client.revoke(&RevocationRequest::access_token(login.registration.client, token)))
 }
 
 fn discover(target: &Target) -> Told {
-    calls::found(builder(target).discover())
+    calls::found(builder(target, target.base()).discover())
 }
 
 fn client(target: &Target) -> HttpClient {
-    builder(target).build().unwrap()
+    builder(target, target.service()).build().unwrap()
 }
 
-fn builder(target: &Target) -> HttpClientBuilder {
-    let mut builder = HttpClient::builder(Endpoint::custom(&target.endpoint).unwrap())
-        .dialect(target.setting.dialect)
+fn builder(target: &Target, service: impl Into<Service>) -> HttpClientBuilder {
+    let mut builder = HttpClient::builder(service)
         .connect_timeout(target.request_timeout)
         .request_timeout(target.request_timeout);
     if target.setting.client.name == AGENT.name {

@@ -14,17 +14,18 @@ use crate::{CallError, TransportError};
 /// ```
 /// use core::time::Duration;
 /// use device_flow::driver::{Body, Calling, Received, Sent};
-/// use oidc_proto::{Dialect, Endpoint, RegisterClientRequest};
+/// use oidc_proto::{Endpoint, RegisterClientRequest, Service};
 ///
 /// let ask = RegisterClientRequest::new("my-tool");
-/// let request = Dialect::Aws.encode(&Endpoint::for_region("eu-west-1")?, &ask);
+/// let service = Service::from(Endpoint::for_region("eu-west-1")?);
+/// let request = service.encode(&ask).ok_or("AWS has it")?;
 /// let calling = Calling::with(&request);
 /// // From an HTTP client:
 /// let mut body = Body::expecting(None);
 /// body.push(br#"{"clientId":"id","clientSecret":"s","clientSecretExpiresAt":1800000000}"#);
 /// let received = Received::whole(http::Response::new(body));
 /// let sent = Sent::<std::io::Error>::new(Ok(received), Duration::from_millis(80));
-/// let registration = calling.answer(sent, |response| Dialect::Aws.decode::<RegisterClientRequest, _>(response))?;
+/// let registration = calling.answer(sent, |response| service.decode::<RegisterClientRequest, _>(response))?;
 /// assert_eq!(registration.client.id, "id");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -46,13 +47,14 @@ impl<'a> Calling<'a> {
     /// # use core::time::Duration;
     /// # use device_flow::{CallError, Failure};
     /// # use device_flow::driver::{Calling, Sent, Unanswered};
-    /// # use oidc_proto::{Dialect, Endpoint, RegisterClientRequest};
-    /// # let request = Dialect::Aws.encode(&Endpoint::for_region("eu-west-1")?, &RegisterClientRequest::new("my-tool"));
+    /// # use oidc_proto::{Endpoint, RegisterClientRequest, Service};
+    /// # let service = Service::from(Endpoint::for_region("eu-west-1")?);
+    /// # let request = service.encode(&RegisterClientRequest::new("my-tool")).ok_or("AWS has it")?;
     /// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
     /// let sent = Sent::new(Err(Unanswered::new(Failure::NotSent, refused)), Duration::ZERO);
-    /// let answer = Calling::with(&request).answer(sent, |response| Dialect::Aws.decode::<RegisterClientRequest, _>(response));
+    /// let answer = Calling::with(&request).answer(sent, |response| service.decode::<RegisterClientRequest, _>(response));
     /// assert!(matches!(answer, Err(CallError::Transport { failure: Failure::NotSent, .. })));
-    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors

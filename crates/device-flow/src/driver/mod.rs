@@ -33,8 +33,9 @@
 //! }
 //!
 //! let mut now = Tick::ZERO; // a real adapter: Tick::since_origin(started.elapsed())
-//! let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
-//! let mut flow = DeviceFlow::new(policy, None, now);
+//! let service = Endpoint::for_region("eu-west-1")?;
+//! let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+//! let mut flow = DeviceFlow::new(service, policy, None, now);
 //! let mut on_prompt = |prompt: &UserPrompt| println!("{prompt}");
 //!
 //! let mut driver = Driver::new(&mut flow, &mut on_prompt, Duration::from_secs(40));
@@ -120,8 +121,9 @@ impl Sending {
     /// # use device_flow::driver::{Driver, Step};
     /// # use device_flow::{DeviceFlow, Policy, Tick, UserPrompt};
     /// # use oidc_proto::Endpoint;
-    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
-    /// # let mut flow = DeviceFlow::new(policy, None, Tick::ZERO);
+    /// # let service = Endpoint::for_region("eu-west-1")?;
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// # let mut flow = DeviceFlow::new(service, policy, None, Tick::ZERO);
     /// # let mut on_prompt = |_: &UserPrompt| {};
     /// let mut driver = Driver::<_, std::io::Error>::new(&mut flow, &mut on_prompt, Duration::from_secs(40));
     /// let Step::Send(sending) = driver.poll(Tick::ZERO) else { panic!("it registers") };
@@ -191,8 +193,9 @@ impl<'a, O: Observer, E: Error + 'static> Driver<'a, O, E> {
     /// # use device_flow::driver::{Driver, Sent, Step, Unanswered};
     /// # use device_flow::{DeviceFlow, Failure, Policy, Tick, UserPrompt};
     /// # use oidc_proto::Endpoint;
-    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
-    /// # let mut flow = DeviceFlow::new(policy, None, Tick::ZERO);
+    /// # let service = Endpoint::for_region("eu-west-1")?;
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// # let mut flow = DeviceFlow::new(service, policy, None, Tick::ZERO);
     /// # let mut on_prompt = |_: &UserPrompt| {};
     /// # let now = Tick::ZERO;
     /// let mut driver = Driver::new(&mut flow, &mut on_prompt, Duration::from_secs(40));
@@ -245,8 +248,9 @@ impl<'a, O: Observer, E: Error + 'static> Driver<'a, O, E> {
     /// # use device_flow::driver::{Driver, Step};
     /// # use device_flow::{DeviceFlow, Outcome, Policy, Tick, UserPrompt};
     /// # use oidc_proto::Endpoint;
-    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
-    /// # let mut flow = DeviceFlow::new(policy, None, Tick::ZERO);
+    /// # let service = Endpoint::for_region("eu-west-1")?;
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// # let mut flow = DeviceFlow::new(service, policy, None, Tick::ZERO);
     /// # let mut on_prompt = |_: &UserPrompt| {};
     /// let mut driver = Driver::<_, std::io::Error>::new(&mut flow, &mut on_prompt, Duration::from_secs(40));
     /// driver.cancel();

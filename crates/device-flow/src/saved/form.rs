@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use oidc_proto::Registration;
+use oidc_proto::{Registration, Service};
 use serde::{Deserialize, Serialize};
 
 use super::parts::{AuthorizationForm, RegistrationForm, TroubleForm};
@@ -98,6 +98,7 @@ impl StateForm {
 
     pub(super) fn restore(
         self,
+        service: &Service,
         policy: &Policy,
         now: Tick,
         passed: Duration,
@@ -109,12 +110,12 @@ impl StateForm {
             }
             Self::Prompt(registration, session) => {
                 let registration = registration.restore();
-                let session = session.restore(policy, &registration, now, passed);
+                let session = session.restore(service, policy, &registration, now, passed);
                 (State::Prompt(Box::new(session)), Some(registration))
             }
             Self::Poll(registration, session) => {
                 let registration = registration.restore();
-                let session = session.restore(policy, &registration, now, passed);
+                let session = session.restore(service, policy, &registration, now, passed);
                 (State::Poll(Box::new(session)), Some(registration))
             }
         }
@@ -159,11 +160,18 @@ impl SessionForm {
         }
     }
 
-    fn restore(self, policy: &Policy, registration: &Registration, now: Tick, passed: Duration) -> Session {
+    fn restore(
+        self,
+        service: &Service,
+        policy: &Policy,
+        registration: &Registration,
+        now: Tick,
+        passed: Duration,
+    ) -> Session {
         let authorization = self.authorization.restore();
         // A new session knows the floor of its interval and the most that its code can live: a stored one is never
         // below the one nor above the other.
-        let mut session = Session::new(policy, registration.client.clone(), authorization, now, now);
+        let mut session = Session::new(service, policy, registration.client.clone(), authorization, now, now);
         session.deadline = session.deadline.min(now + self.deadline_in.saturating_sub(passed));
         let pace = self.pace.restore(now, passed);
         session.pace = Pace { interval: pace.interval.max(session.pace.interval), ..pace };

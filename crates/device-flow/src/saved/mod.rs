@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use oidc_proto::Service;
 use serde::{Deserialize, Serialize};
 
 use crate::flow::InFlight;
@@ -34,8 +35,9 @@ mod parts;
 /// use device_flow::{Action, DeviceFlow, Policy, SavedFlow, Tick};
 /// use oidc_proto::Endpoint;
 ///
-/// let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
-/// let mut flow = DeviceFlow::new(policy.clone(), None, Tick::ZERO);
+/// let service = Endpoint::for_region("eu-west-1")?;
+/// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+/// let mut flow = DeviceFlow::new(service.clone(), policy.clone(), None, Tick::ZERO);
 /// # let Action::Send(..) = flow.poll(Tick::ZERO) else { panic!() };
 /// let wall = UNIX_EPOCH + Duration::from_secs(1_800_000_000); // SystemTime::now() in a real program
 /// let saved = flow.save(Tick::since_origin(Duration::from_secs(7)), wall).expect("it has not ended");
@@ -43,7 +45,7 @@ mod parts;
 ///
 /// // Ten seconds later, in another process, whose own clock has just begun:
 /// let saved: SavedFlow = serde_json::from_str(&text)?;
-/// let mut flow = saved.resume(policy, Tick::ZERO, wall + Duration::from_secs(10))?;
+/// let mut flow = saved.resume(service, policy, Tick::ZERO, wall + Duration::from_secs(10))?;
 /// // The request that was under way is asked again after a pause.
 /// assert!(matches!(flow.poll(Tick::ZERO), Action::Wait(_)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -59,7 +61,7 @@ pub enum ResumeError {
     /// It was written in a form that this version of the crate does not know.
     #[error("the saved sign-in was written by another version of this program")]
     UnknownVersion,
-    /// The policy's endpoint is another service than the one the flow was started at, which must not see its secrets.
+    /// It is another service than the one that the flow was started at, which must not see its secrets.
     #[error("the saved sign-in is for another service: {}", oidc_proto::printable(saved))]
     #[non_exhaustive]
     OtherService {
@@ -79,9 +81,10 @@ impl DeviceFlow {
     /// # use device_flow::{DeviceFlow, Policy, Tick};
     /// # use std::time::SystemTime;
     /// # use oidc_proto::Endpoint;
-    /// # let policy = Policy::new(Endpoint::for_region("eu-west-1")?, "https://d-1234567890.awsapps.com/start");
+    /// # let service = Endpoint::for_region("eu-west-1")?;
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// let wall = SystemTime::now();
-    /// let mut flow = DeviceFlow::new(policy, None, Tick::ZERO);
+    /// let mut flow = DeviceFlow::new(service, policy, None, Tick::ZERO);
     /// assert!(flow.save(Tick::ZERO, wall).is_some());
     /// flow.cancel();
     /// assert!(flow.save(Tick::ZERO, wall).is_none());
@@ -92,7 +95,7 @@ impl DeviceFlow {
         let now = self.latest.max(now);
         let state = StateForm::of(&self.state, self.registration.as_ref(), now)?;
         Some(SavedFlow(Form::V1(Box::new(FlowForm {
-            service: self.policy.token_url(),
+            service: self.service.token_url().to_string(),
             state,
             origin: self.origin,
             in_flight: self.in_flight.is_some(),
@@ -106,7 +109,7 @@ impl DeviceFlow {
 
 impl SavedFlow {
     /// The flow, going on at `now` by this process's monotonic clock and `wall` by the time of day, as at
-    /// [`DeviceFlow::save`]. `policy` is what the flow was started with; a new patience or cap is fine.
+    /// [`DeviceFlow::save`]. `service` and `policy` are what the flow was started with; a new patience or cap is fine.
     ///
     /// The time between counts: waits have become shorter by it, and a code may have died of it. A wall clock that
     /// went backwards is read as no time.
@@ -116,39 +119,40 @@ impl SavedFlow {
     /// # use device_flow::{DeviceFlow, Policy, ResumeError, Tick};
     /// # use oidc_proto::Endpoint;
     /// let start_url = "https://d-1234567890.awsapps.com/start";
-    /// let policy = |region: &str| Ok::<_, oidc_proto::EndpointError>(Policy::new(Endpoint::for_region(region)?, start_url));
+    /// let policy = Policy::aws(start_url);
     /// let wall = std::time::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-    /// let flow = DeviceFlow::new(policy("eu-west-1")?, None, Tick::ZERO);
+    /// let flow = DeviceFlow::new(Endpoint::for_region("eu-west-1")?, policy.clone(), None, Tick::ZERO);
     /// let saved = flow.save(Tick::ZERO, wall).ok_or("it has not ended")?;
-    /// assert!(saved.clone().resume(policy("eu-west-1")?, Tick::ZERO, wall).is_ok());
+    /// assert!(saved.clone().resume(Endpoint::for_region("eu-west-1")?, policy.clone(), Tick::ZERO, wall).is_ok());
     /// // Another service must not see this one's secrets:
-    /// let refused = saved.resume(policy("us-east-1")?, Tick::ZERO, wall).unwrap_err();
+    /// let refused = saved.resume(Endpoint::for_region("us-east-1")?, policy, Tick::ZERO, wall).unwrap_err();
     /// assert!(matches!(refused, ResumeError::OtherService { .. }));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// The form is not known, or the policy is for another service. Values that cannot be are no error: whatever they
+    /// The form is not known, or this is another service. Values that cannot be are no error: whatever they
     /// are, the flow keeps its rules.
     pub fn resume(
         self,
+        service: impl Into<Service>,
         policy: impl Into<Arc<Policy>>,
         now: Tick,
         wall: SystemTime,
     ) -> Result<DeviceFlow, ResumeError> {
-        let policy = policy.into();
+        let service = service.into();
         let Form::V1(saved) = self.0 else { return Err(ResumeError::UnknownVersion) };
-        if saved.service != policy.token_url() {
+        if saved.service != service.token_url().to_string() {
             return Err(ResumeError::OtherService { saved: saved.service });
         }
         let passed = since_epoch(wall).saturating_sub(saved.saved_at);
-        let mut flow = DeviceFlow::new(policy, None, now);
+        let mut flow = DeviceFlow::new(service, policy, None, now);
         flow.origin = saved.origin;
         flow.prompts = saved.prompts;
         flow.not_before = now + saved.not_before_in.saturating_sub(passed);
         flow.polls = saved.figures.polls;
         flow.ran_before = saved.figures.ran_for.saturating_add(passed);
-        (flow.state, flow.registration) = saved.state.restore(&flow.policy, now, passed);
+        (flow.state, flow.registration) = saved.state.restore(&flow.service, &flow.policy, now, passed);
         if saved.in_flight
             && let Some(operation) = flow.state.operation()
         {

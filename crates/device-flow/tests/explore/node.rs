@@ -12,7 +12,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use device_flow::{Action, DeviceFlow, Policy, SavedFlow};
 
 use crate::model::{Ask, Code, Heard, Model, Said, Settings, Step};
-use crate::pair::{BEGIN, Change, Input, Pair, new_flow, policy, tick};
+use crate::pair::{BEGIN, Change, Input, Pair, new_flow, policy, service, tick};
 use crate::rules::Rules;
 
 /// The wall clock does not move between a state and the next.
@@ -125,7 +125,10 @@ impl Node {
     }
 
     fn resume(&self) -> DeviceFlow {
-        self.saved.clone().resume(self.policy.clone(), tick(BEGIN), UNIX_EPOCH + WALL).unwrap()
+        self.saved
+            .clone()
+            .resume(service(self.settings), self.policy.clone(), tick(BEGIN), UNIX_EPOCH + WALL)
+            .unwrap()
     }
 
     /// The flow and its reference, as they were.

@@ -1,7 +1,8 @@
 //! Authorize: StartDeviceAuthorization until there are codes; a cached registration is replaced once.
 
-use device_flow::{Action, Operation, Outcome, Phase, Reply};
+use device_flow::{Action, Operation, Outcome, Phase, Policy, Reply};
 use oidc_proto::FaultCode;
+use oidc_proto::oauth::Provider;
 
 use crate::scenario::{
     Scenario, authorization, fault, pending, policy, registration, response, secs, token, unknown,
@@ -225,11 +226,13 @@ fn a_registration_survives_a_denial_and_says_that_it_is_new() {
     assert!(end.registration.is_some() && end.newly_registered);
 }
 
+fn without_registration() -> Provider {
+    Provider::new("https://id.example/d", "https://id.example/t").unwrap()
+}
+
 #[test]
 fn an_operation_without_an_endpoint_ends_the_flow_at_once_and_sends_nothing() {
-    let endpoint = oidc_proto::Endpoint::oauth("https://id.example/d", "https://id.example/t").unwrap();
-    let policy = device_flow::Policy::oauth(endpoint);
-    let mut scenario = Scenario::new(policy);
+    let mut scenario = Scenario::at(without_registration(), Policy::oauth(), None);
     let started = scenario.now;
     assert_eq!(scenario.outcome(), Outcome::NotOffered(Operation::RegisterClient));
     assert_eq!(scenario.now, started);
@@ -237,9 +240,8 @@ fn an_operation_without_an_endpoint_ends_the_flow_at_once_and_sends_nothing() {
 
 #[test]
 fn where_nobody_can_register_a_rejected_client_ends_the_flow_with_the_services_word() {
-    let endpoint = oidc_proto::Endpoint::oauth("https://id.example/d", "https://id.example/t").unwrap();
-    let policy = device_flow::Policy::oauth(endpoint);
-    let mut scenario = Scenario::with_registration(policy.clone(), Some(registration("cached")));
+    let cached = || Scenario::at(without_registration(), Policy::oauth(), Some(registration("cached")));
+    let mut scenario = cached();
     scenario.answer(Operation::StartDeviceAuthorization, fault(FaultCode::InvalidClient));
     let rejected = |outcome: Outcome, by: Operation| {
         let is_so = matches!(&outcome, Outcome::Rejected { operation, fault, .. }
@@ -248,7 +250,7 @@ fn where_nobody_can_register_a_rejected_client_ends_the_flow_with_the_services_w
     };
     rejected(scenario.outcome(), Operation::StartDeviceAuthorization);
 
-    let mut scenario = Scenario::with_registration(policy, Some(registration("cached")));
+    let mut scenario = cached();
     scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization()));
     assert!(matches!(scenario.flow.poll(scenario.now), Action::Prompt(_)));
     scenario.poll(fault(FaultCode::InvalidClient));

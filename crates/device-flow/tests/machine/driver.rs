@@ -9,7 +9,7 @@ use device_flow::{
     UserPrompt,
 };
 
-use crate::scenario::{policy, secs};
+use crate::scenario::{policy, secs, service};
 
 /// The most that a request may take.
 const TIMEOUT: Duration = secs(40);
@@ -68,7 +68,7 @@ fn authorized() -> Sent<io::Error> {
 const TOKEN: &str = r#"{"accessToken":"t","expiresIn":28800,"tokenType":"Bearer"}"#;
 
 fn new_flow() -> DeviceFlow {
-    DeviceFlow::new(policy(), None, Tick::ZERO)
+    DeviceFlow::new(service(), policy(), None, Tick::ZERO)
 }
 
 /// Drives until a request is to be sent.

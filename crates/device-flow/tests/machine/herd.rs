@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use device_flow::{Action, DeviceFlow, Failure, Operation, Reply, Tick};
 
-use crate::scenario::{Scenario, authorization, pending, policy, registration, secs};
+use crate::scenario::{Scenario, authorization, pending, policy, registration, secs, service};
 
 const FLOWS: u64 = 200;
 /// The interval of `authorization()`.
@@ -22,7 +22,7 @@ fn polls(seed_of: impl Fn(u64) -> Option<u64>) -> Vec<Vec<Tick>> {
 
 fn polls_of(seed: Option<u64>) -> Vec<Tick> {
     let (mut now, mut polls) = (Tick::ZERO, Vec::new());
-    let mut flow = DeviceFlow::new(policy(), Some(registration("client")), now);
+    let mut flow = DeviceFlow::new(service(), policy(), Some(registration("client")), now);
     if let Some(seed) = seed {
         flow = flow.with_jitter(seed);
     }
@@ -137,7 +137,7 @@ fn a_late_poll_goes_at_once_without_a_seed_within_an_interval_and_near_the_end_o
 #[test]
 fn what_is_drawn_costs_no_try_that_the_patience_has_room_for() {
     let tries = |seed: Option<u64>| {
-        let mut flow = DeviceFlow::new(policy().with_setup_patience(secs(3)), None, Tick::ZERO);
+        let mut flow = DeviceFlow::new(service(), policy().with_setup_patience(secs(3)), None, Tick::ZERO);
         if let Some(seed) = seed {
             flow = flow.with_jitter(seed);
         }

@@ -6,7 +6,7 @@ use device_flow::{Action, DeviceFlow, Failure, FirstPoll, Operation, Reply, Tick
 use oidc_proto::{Fault, FaultCode};
 use proptest::prelude::*;
 
-use crate::scenario::{authorization, policy, registration, response, token};
+use crate::scenario::{authorization, policy, registration, response, service, token};
 
 /// What the world does next.
 #[derive(Clone, Debug)]
@@ -87,7 +87,7 @@ proptest! {
         let mut now = Tick::since_origin(Duration::from_secs(50));
         let mut latest = now;
         let policy = if eager { policy().with_first_poll(FirstPoll::Immediately) } else { policy() };
-        let mut flow = DeviceFlow::new(policy, cached, now);
+        let mut flow = DeviceFlow::new(service(), policy, cached, now);
         let mut ticket = None;
         let mut wake = None;
         let mut watch = Watch { eager, ..Watch::default() };

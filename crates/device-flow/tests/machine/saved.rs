@@ -6,11 +6,13 @@ use device_flow::{
     Action, DeviceFlow, Expiry, Misuse, Operation, Outcome, Policy, Reply, ResumeError, SavedFlow, Tick,
     Trouble,
 };
-use oidc_proto::{Client, Endpoint, Fault, FaultCode};
+use oidc_proto::oauth::Provider;
+use oidc_proto::{Client, Endpoint, Fault, FaultCode, Service};
 use serde_json::{Value, json};
 
 use crate::scenario::{
-    Scenario, authorization, fault, not_sent, pending, policy, registration, response, secs, token, unknown,
+    Scenario, authorization, fault, not_sent, pending, policy, registration, response, secs, service, token,
+    unknown,
 };
 
 /// Some moment in 2027.
@@ -21,13 +23,30 @@ fn saved(scenario: &Scenario) -> Value {
 }
 
 fn resumed(saved: Value, policy: Policy, now: Tick, wall: Duration) -> Result<DeviceFlow, ResumeError> {
-    serde_json::from_value::<SavedFlow>(saved).unwrap().resume(policy, now, UNIX_EPOCH + wall)
+    resumed_at(service(), saved, policy, now, wall)
+}
+
+fn resumed_at(
+    service: Service,
+    saved: Value,
+    policy: Policy,
+    now: Tick,
+    wall: Duration,
+) -> Result<DeviceFlow, ResumeError> {
+    serde_json::from_value::<SavedFlow>(saved).unwrap().resume(service, policy, now, UNIX_EPOCH + wall)
 }
 
 /// The flow goes on in another process after this time.
 fn restart(scenario: &Scenario, away: Duration) -> Scenario {
     let now = Tick::since_origin(secs(3));
-    let flow = resumed(saved(scenario), scenario.flow.policy().clone(), now, WALL + away).unwrap();
+    let flow = resumed_at(
+        scenario.flow.service().clone(),
+        saved(scenario),
+        scenario.flow.policy().clone(),
+        now,
+        WALL + away,
+    )
+    .unwrap();
     Scenario { flow, now, sent: Vec::new(), prompts: Vec::new() }
 }
 
@@ -127,8 +146,10 @@ fn a_ticket_of_the_earlier_process_fits_nothing() {
 #[test]
 fn the_same_request_is_sent_in_the_next_process() {
     let basic = Client::new("own", "own-secret".into()).with_basic_authentication();
-    for policy in [policy(), policy().with_client(basic).with_dialect(oidc_proto::Dialect::OAuth)] {
-        let mut scenario = Scenario::new(policy);
+    let provider = Provider::new("https://id.example/d", "https://id.example/t").unwrap();
+    for mut scenario in
+        [Scenario::new(policy()), Scenario::at(provider, Policy::oauth().with_client(basic), None)]
+    {
         if scenario.flow.registration().is_none() {
             scenario.answer(Operation::RegisterClient, Reply::Registered(registration("client")));
         }
@@ -253,9 +274,8 @@ fn a_form_of_another_version_is_refused_and_not_misread() {
 fn a_device_code_is_not_sent_to_another_service() {
     let mut scenario = Scenario::polling(policy(), authorization());
     scenario.poll(pending());
-    let elsewhere =
-        Policy::new(Endpoint::for_region("us-east-1").unwrap(), "https://example.awsapps.com/start");
-    let error = resumed(saved(&scenario), elsewhere, Tick::ZERO, WALL).unwrap_err();
+    let elsewhere = Endpoint::for_region("us-east-1").unwrap().into();
+    let error = resumed_at(elsewhere, saved(&scenario), policy(), Tick::ZERO, WALL).unwrap_err();
     assert!(matches!(&error, ResumeError::OtherService { .. }));
     let mut hostile = saved(&scenario);
     hostile["service"] = json!("https://evil.example/\u{1b}[2J");

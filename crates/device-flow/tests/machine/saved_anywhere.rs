@@ -6,7 +6,9 @@ use device_flow::{Action, DeviceFlow, Failure, Operation, Reply, SavedFlow, Tick
 use oidc_proto::FaultCode;
 use proptest::prelude::*;
 
-use crate::scenario::{authorization, fault, not_sent, pending, policy, registration, secs, token, unknown};
+use crate::scenario::{
+    authorization, fault, not_sent, pending, policy, registration, secs, service, token, unknown,
+};
 
 /// One thing that happens to both flows alike.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +87,7 @@ const BEGIN: Duration = Duration::from_secs(1_800_000_000);
 impl Life {
     fn new(cached: bool) -> Self {
         let now = Tick::since_origin(secs(40));
-        let flow = DeviceFlow::new(policy(), cached.then(|| registration("cached")), now);
+        let flow = DeviceFlow::new(service(), policy(), cached.then(|| registration("cached")), now);
         Self { flow, now, wall: BEGIN, ticket: None, wake: None, log: Vec::new() }
     }
 
@@ -136,7 +138,7 @@ impl Life {
         let text = serde_json::to_string(&saved).unwrap();
         let saved: SavedFlow = serde_json::from_str(&text).unwrap();
         let now = Tick::since_origin(origin);
-        let flow = saved.resume(policy(), now, UNIX_EPOCH + self.wall).unwrap();
+        let flow = saved.resume(service(), policy(), now, UNIX_EPOCH + self.wall).unwrap();
         Self { flow, now, ticket: None, wake: None, ..self }
     }
 }
@@ -198,7 +200,7 @@ proptest! {
         } else {
             UNIX_EPOCH.checked_add(Duration::from_secs(wall.unsigned_abs()))
         };
-        let Ok(mut flow) = saved.resume(policy(), now, wall_time.unwrap_or(UNIX_EPOCH)) else { return Ok(()) };
+        let Ok(mut flow) = saved.resume(service(), policy(), now, wall_time.unwrap_or(UNIX_EPOCH)) else { return Ok(()) };
         for _ in 0..300 {
             match flow.poll(now) {
                 Action::Wait(until) => {
@@ -231,7 +233,9 @@ fn what_is_no_saved_flow_is_an_error() {
     ] {
         match serde_json::from_str::<SavedFlow>(text) {
             Err(error) => assert!(!error.to_string().is_empty()),
-            Ok(saved) => assert!(saved.resume(policy(), Tick::ZERO, UNIX_EPOCH + BEGIN).is_err(), "{text}"),
+            Ok(saved) => {
+                assert!(saved.resume(service(), policy(), Tick::ZERO, UNIX_EPOCH + BEGIN).is_err(), "{text}")
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use device_flow::{Action, DeviceFlow, Failure, Operation, Outcome, Policy, Reply, Tick, Ticket, UserPrompt};
 use oidc_proto::{
-    Client, DeviceAuthorization, Endpoint, Fault, FaultCode, Registration, Request, Secret, Token,
+    Client, DeviceAuthorization, Endpoint, Fault, FaultCode, Registration, Request, Secret, Service, Token,
     UnixSeconds,
 };
 
@@ -12,8 +12,12 @@ pub(crate) const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
+pub(crate) fn service() -> Service {
+    Endpoint::for_region("eu-west-1").unwrap().into()
+}
+
 pub(crate) fn policy() -> Policy {
-    Policy::new(Endpoint::for_region("eu-west-1").unwrap(), "https://d-1234567890.awsapps.com/start")
+    Policy::aws("https://d-1234567890.awsapps.com/start")
 }
 
 pub(crate) fn registration(id: &str) -> Registration {
@@ -65,9 +69,22 @@ impl Scenario {
     }
 
     pub(crate) fn with_registration(policy: Policy, registration: Option<Registration>) -> Self {
+        Self::at(service(), policy, registration)
+    }
+
+    pub(crate) fn at(
+        service: impl Into<Service>,
+        policy: Policy,
+        registration: Option<Registration>,
+    ) -> Self {
         // Not at zero, so that an absolute time cannot be mistaken for a duration.
         let now = Tick::since_origin(secs(1_000));
-        Self { flow: DeviceFlow::new(policy, registration, now), now, sent: Vec::new(), prompts: Vec::new() }
+        Self {
+            flow: DeviceFlow::new(service, policy, registration, now),
+            now,
+            sent: Vec::new(),
+            prompts: Vec::new(),
+        }
     }
 
     /// Registered, authorized and prompted: waiting for the first poll.

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use device_flow::transitions::{Input, OutcomeKind, StateKind, TABLE, Transition, When};
 use device_flow::{Action, DeviceFlow, Failure, Operation, Phase, Policy, Reply, Tick};
-use oidc_proto::{Endpoint, FaultCode};
+use oidc_proto::oauth::Provider;
+use oidc_proto::{FaultCode, Service};
 
 use crate::scenario::{
-    Scenario, authorization, fault, not_sent, pending, policy, registration, response, secs, token, unknown,
+    Scenario, authorization, fault, not_sent, pending, policy, registration, response, secs, service, token,
+    unknown,
 };
 
 /// What the conditions of the table speak of.
@@ -100,8 +102,9 @@ impl Context {
     }
 
     /// A flow in this state, if it can be there in this context.
-    fn reach(self, state: StateKind, policy: Policy) -> Option<Scenario> {
-        let registers = policy.endpoint.has(policy.dialect, Operation::RegisterClient);
+    fn reach(self, state: StateKind, service: impl Into<Service>, policy: Policy) -> Option<Scenario> {
+        let service = service.into();
+        let registers = service.offers(Operation::RegisterClient);
         let policy = if self.patience_over { policy.with_setup_patience(secs(0)) } else { policy };
         let cached = self.cached.then(|| registration("cached"));
         // Only polls have a past, and a flow with a registration does not register before that is rejected.
@@ -110,7 +113,7 @@ impl Context {
         {
             return None;
         }
-        let mut scenario = Scenario::with_registration(policy, cached);
+        let mut scenario = Scenario::at(service, policy, cached);
         if state == StateKind::Register {
             return Some(scenario);
         }
@@ -137,7 +140,7 @@ impl Context {
         if input == Input::NotOffered {
             return self.without_endpoint(state);
         }
-        let mut scenario = self.reach(state, policy())?;
+        let mut scenario = self.reach(state, service(), policy())?;
         match input {
             Input::Cancel => scenario.flow.cancel(),
             Input::Shown => {
@@ -171,8 +174,8 @@ impl Context {
 
     /// The endpoint lacks what the state sends: only registration can be lacking.
     fn without_endpoint(self, state: StateKind) -> Option<StateKind> {
-        let split = Endpoint::oauth("https://id.example/d", "https://id.example/t").unwrap();
-        let mut scenario = self.reach(state, Policy::oauth(split))?;
+        let split = Provider::new("https://id.example/d", "https://id.example/t").unwrap();
+        let mut scenario = self.reach(state, split, Policy::oauth())?;
         match scenario.flow.poll(scenario.now) {
             Action::Done => Some(kind_of(&mut scenario.flow, scenario.now)),
             _ => None,

@@ -184,7 +184,7 @@ fn no_error_says_again_what_its_own_text_has_said() {
     let mut metadata = Metadata::default();
     metadata.device_authorization_endpoint = Some("http://id.example/d".to_owned());
     metadata.token_endpoint = Some("https://id.example/t".to_owned());
-    let insecure = Discovery::Metadata(metadata.endpoint().unwrap_err());
+    let insecure = Discovery::Metadata(metadata.provider().unwrap_err());
     assert_eq!(chain(&insecure).len(), 2, "{:?}", chain(&insecure));
 
     let scenario = Scenario::polling(policy(), authorization());

@@ -8,7 +8,10 @@ use device_flow::{
     Action, DeviceFlow, Expiry, Failure, FirstPoll, Misuse, Operation, Outcome, Policy, Reply, SavedFlow,
     Tick, Ticket,
 };
-use oidc_proto::{Client, DeviceAuthorization, Endpoint, Fault, FaultCode, Registration, Secret, Token};
+use oidc_proto::oauth::Provider;
+use oidc_proto::{
+    Client, DeviceAuthorization, Endpoint, Fault, FaultCode, Registration, Secret, Service, Token,
+};
 
 use crate::model::{Ask, Code, End, Heard, Model, Said, Settings, Step};
 
@@ -40,6 +43,7 @@ pub(crate) struct Pair {
     pub(crate) flow: DeviceFlow,
     pub(crate) model: Model,
     pub(crate) ticket: Option<Ticket>,
+    pub(crate) service: Service,
     pub(crate) policy: Arc<Policy>,
     /// The driver's clock.
     pub(crate) now: u64,
@@ -60,13 +64,16 @@ pub(crate) const fn tick(time: u64) -> Tick {
     Tick::since_origin(millis(time))
 }
 
-pub(crate) fn policy(settings: Settings) -> Arc<Policy> {
-    let policy = if settings.registers {
-        Policy::new(Endpoint::for_region("eu-west-1").unwrap(), "https://d-1234567890.awsapps.com/start")
+pub(crate) fn service(settings: Settings) -> Service {
+    if settings.registers {
+        Endpoint::for_region("eu-west-1").unwrap().into()
     } else {
-        Policy::oauth(Endpoint::oauth("https://id.example/d", "https://id.example/t").unwrap())
-    };
-    let policy = policy
+        Provider::new("https://id.example/d", "https://id.example/t").unwrap().into()
+    }
+}
+
+pub(crate) fn policy(settings: Settings) -> Arc<Policy> {
+    let policy = Policy::aws("https://d-1234567890.awsapps.com/start")
         .with_first_poll(if settings.eager { FirstPoll::Immediately } else { FirstPoll::AfterInterval })
         .with_setup_patience(millis(settings.patience))
         .with_max_backoff(millis(settings.max_backoff));
@@ -75,7 +82,7 @@ pub(crate) fn policy(settings: Settings) -> Arc<Policy> {
 
 pub(crate) fn new_flow(settings: Settings) -> DeviceFlow {
     let cached = settings.cached.then(|| Registration::new(Client::new("cached", Secret::from("s"))));
-    DeviceFlow::new(policy(settings), cached, tick(BEGIN))
+    DeviceFlow::new(service(settings), policy(settings), cached, tick(BEGIN))
 }
 
 pub(crate) const fn operation(ask: Ask) -> Operation {
@@ -214,7 +221,16 @@ impl Pair {
 
     /// A flow and a model that are at the same point, and have not been asked there yet.
     pub(crate) fn from_parts(policy: Arc<Policy>, flow: DeviceFlow, model: Model, now: u64) -> Self {
-        Self { flow, model, ticket: None, policy, now, said: Said::Await, changes: Vec::new() }
+        Self {
+            service: flow.service().clone(),
+            flow,
+            model,
+            ticket: None,
+            policy,
+            now,
+            said: Said::Await,
+            changes: Vec::new(),
+        }
     }
 
     /// Both are asked once, and say the same.
@@ -348,7 +364,8 @@ impl Pair {
         let text = serde_json::to_vec(&saved).unwrap();
         let saved: SavedFlow = serde_json::from_slice(&text).unwrap();
         let wall = away.map_or(WALL - Duration::from_secs(9), |away| WALL + millis(away));
-        self.flow = saved.resume(self.policy.clone(), tick(BEGIN), UNIX_EPOCH + wall).unwrap();
+        self.flow =
+            saved.resume(self.service.clone(), self.policy.clone(), tick(BEGIN), UNIX_EPOCH + wall).unwrap();
         self.ticket = None;
         let was_out = self.model.under_way.is_some();
         self.model.see(self.now);

@@ -2,25 +2,15 @@
 
 use std::borrow::Cow;
 
-use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderValue, Method};
+use http::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::json::{starts_with, to_vec};
 use crate::member::{Text, Texts};
 use crate::{
-    Body, Client, CreateTokenRequest, Fault, FaultCode, Grant, Operation, RegisterClientRequest, Secret,
+    Client, CreateTokenRequest, Fault, FaultCode, Grant, Operation, RegisterClientRequest, Secret,
     StartDeviceAuthorizationRequest, grant_type, printable,
 };
-
-/// A request with this JSON; where it goes is filled in by the caller.
-pub(crate) fn to_http(body: Vec<u8>) -> http::Request<Body> {
-    let mut request = http::Request::new(Body::new(body));
-    let json = HeaderValue::from_static("application/json");
-    request.headers_mut().insert(CONTENT_TYPE, json.clone());
-    request.headers_mut().insert(ACCEPT, json);
-    request
-}
 
 /// Which operation a request asks for.
 pub(crate) fn operation(method: &Method, path: &str) -> Result<Operation, Fault> {

@@ -1,9 +1,9 @@
 //! Regions, partitions, and the host names that follow from them.
 
-/// Which of the two services of Identity Center.
+/// Which of the two APIs of Identity Center.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Service {
+pub enum Api {
     /// SSO OIDC: RegisterClient, StartDeviceAuthorization, CreateToken.
     SsoOidc,
     /// The portal API: accounts, roles, role credentials.
@@ -125,8 +125,8 @@ fn has_form(region: &str, prefix: &str) -> bool {
         && number.chars().all(|c| c.is_ascii_digit())
 }
 
-/// The host name of a service in a region, as the API's endpoint rules name it; `None` if the text is no region.
-pub(super) fn host(service: Service, region: &str, variant: Variant) -> Option<String> {
+/// The host name of an API in a region, as its endpoint rules name it; `None` if the text is no region.
+pub(super) fn host(api: Api, region: &str, variant: Variant) -> Option<String> {
     // A host label (RFC 1123 §2.1), in lower case as all regions are: nothing that could end the host name.
     let label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let is_label = (1..=63).contains(&region.len())
@@ -137,15 +137,15 @@ pub(super) fn host(service: Service, region: &str, variant: Variant) -> Option<S
         return None;
     }
     let partition = Partition::for_region(region);
-    let service = match service {
-        Service::SsoOidc => "oidc",
-        Service::Portal => "portal.sso",
+    let api = match api {
+        Api::SsoOidc => "oidc",
+        Api::Portal => "portal.sso",
     };
     // GovCloud's plain endpoints are the FIPS ones; only its dual-stack names carry the mark.
     let plain_is_fips = partition == Partition::AwsUsGov && !variant.dual_stack;
     let fips = if variant.fips && !plain_is_fips { "-fips" } else { "" };
     let suffix = if variant.dual_stack { partition.dual_stack_dns_suffix() } else { partition.dns_suffix() };
-    Some(format!("{service}{fips}.{region}.{suffix}"))
+    Some(format!("{api}{fips}.{region}.{suffix}"))
 }
 
 #[cfg(test)]
@@ -234,9 +234,9 @@ mod tests {
             let variants = [(false, false), (true, false), (false, true), (true, true)];
             for ((fips, dual_stack), host) in variants.into_iter().zip(hosts) {
                 let variant = Variant { fips, dual_stack };
-                let oidc = Endpoint::regional(Service::SsoOidc, region, variant).unwrap();
+                let oidc = Endpoint::regional(Api::SsoOidc, region, variant).unwrap();
                 assert_eq!(oidc.to_string(), format!("https://{host}"));
-                let portal = Endpoint::regional(Service::Portal, region, variant).unwrap();
+                let portal = Endpoint::regional(Api::Portal, region, variant).unwrap();
                 assert_eq!(portal.to_string(), format!("https://{}", host.replacen("oidc", "portal.sso", 1)));
             }
         }

@@ -11,7 +11,7 @@ use super::EndpointError;
 /// An absolute `http` or `https` URL without user name and fragment. Two are equal if they lead to the same place
 /// (RFC 3986 §6.2.2.1, §6.2.3): the case of the host and a port that the scheme has anyway do not count.
 #[derive(Clone)]
-pub(super) struct Url {
+pub(crate) struct Url {
     scheme: Scheme,
     authority: Authority,
     /// Path and query; empty for a bare host.
@@ -20,7 +20,7 @@ pub(super) struct Url {
 
 /// What is not allowed in the URL beside a user name and a fragment.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A base URL: no query, and a slash at its end does not count.
     Base,
     /// An endpoint of its own (RFC 6749 §3.2: a query is kept).
@@ -29,12 +29,12 @@ pub(super) enum Kind {
 
 impl Url {
     /// A bare `https` host.
-    pub(super) fn https(host: String) -> Option<Self> {
+    pub(crate) fn https(host: String) -> Option<Self> {
         let authority = Authority::try_from(host).ok()?;
         Some(Self { scheme: Scheme::HTTPS, authority, path: String::new() })
     }
 
-    pub(super) fn parse(url: &str, kind: Kind) -> Result<Self, EndpointError> {
+    pub(crate) fn parse(url: &str, kind: Kind) -> Result<Self, EndpointError> {
         let url = url.trim();
         // Before the URL is quoted in any other error: what stands before an `@` may be a password.
         let authority_part = url.split_once("://").map_or(url, |(_, rest)| rest);
@@ -63,11 +63,11 @@ impl Url {
         Ok(Self { scheme, authority, path: path.to_owned() })
     }
 
-    pub(super) fn is_https(&self) -> bool {
+    pub(crate) fn is_https(&self) -> bool {
         self.scheme == Scheme::HTTPS
     }
 
-    pub(super) fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         self.authority.host()
     }
 
@@ -78,7 +78,7 @@ impl Url {
     }
 
     /// `localhost`, 127.0.0.0/8 or `[::1]`, by name alone.
-    pub(super) fn is_loopback(&self) -> bool {
+    pub(crate) fn is_loopback(&self) -> bool {
         let host = self.authority.host();
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         host.eq_ignore_ascii_case("localhost")
@@ -86,7 +86,7 @@ impl Url {
     }
 
     /// Fails for plain HTTP to another machine.
-    pub(super) fn secure(self) -> Result<Self, EndpointError> {
+    pub(crate) fn secure(self) -> Result<Self, EndpointError> {
         if self.is_https() || self.is_loopback() {
             Ok(self)
         } else {
@@ -94,8 +94,13 @@ impl Url {
         }
     }
 
+    /// The URL of a path below this one; `path` starts with a slash.
+    pub(crate) fn join(&self, path: &str) -> Self {
+        Self { path: format!("{}{path}", self.path), ..self.clone() }
+    }
+
     /// The URI of a path below this URL; `path` is empty or starts with a slash.
-    pub(super) fn uri(&self, path: &'static str) -> Uri {
+    pub(crate) fn uri(&self, path: &'static str) -> Uri {
         let path = if self.path.is_empty() {
             PathAndQuery::from_static(if path.is_empty() { "/" } else { path })
         } else {

@@ -7,6 +7,7 @@ use http::{Response, StatusCode};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use super::Provider;
 use crate::member::{Text, Texts};
 use crate::{Body, Endpoint, EndpointError, json, printable};
 
@@ -212,18 +213,19 @@ impl Metadata {
     /// use oidc_proto::oauth::{Metadata, MetadataError};
     /// let mut metadata = Metadata::default();
     /// metadata.token_endpoint = Some("https://id.example/token".to_owned());
-    /// assert_eq!(metadata.endpoint(), Err(MetadataError::Missing("device_authorization_endpoint")));
+    /// assert_eq!(metadata.provider(), Err(MetadataError::Missing("device_authorization_endpoint")));
     /// metadata.device_authorization_endpoint = Some("https://id.example/device".to_owned());
-    /// assert!(metadata.endpoint()?.is_https());
+    /// let service = oidc_proto::Service::from(metadata.provider()?);
+    /// assert_eq!(service.token_url(), "https://id.example/token");
     /// # Ok::<(), MetadataError>(())
     /// ```
     ///
     /// # Errors
     /// The metadata lacks one that is needed, or one cannot be used.
-    pub fn endpoint(&self) -> Result<Endpoint, MetadataError> {
+    pub fn provider(&self) -> Result<Provider, MetadataError> {
         const DEVICE: &str = "device_authorization_endpoint";
         let device = self.device_authorization_endpoint.as_deref().ok_or(MetadataError::Missing(DEVICE))?;
-        self.endpoint_with_device_authorization(device)
+        self.provider_with_device_authorization(device)
     }
 
     /// The URLs to sign in with, where the metadata lacks the device authorization endpoint and the program knows it.
@@ -232,28 +234,35 @@ impl Metadata {
     /// use oidc_proto::oauth::Metadata;
     /// let mut metadata = Metadata::default();
     /// metadata.token_endpoint = Some("https://id.example/token".to_owned());
-    /// let endpoint = metadata.endpoint_with_device_authorization("https://id.example/device")?;
-    /// assert!(endpoint.hosts().all(|host| host == "id.example"));
+    /// let provider = metadata.provider_with_device_authorization("https://id.example/device")?;
+    /// assert!(oidc_proto::Service::from(provider).hosts().all(|host| host == "id.example"));
     /// # Ok::<(), oidc_proto::oauth::MetadataError>(())
     /// ```
     ///
     /// # Errors
     /// The metadata lacks the token endpoint, or a URL cannot be used.
-    pub fn endpoint_with_device_authorization(&self, device: &str) -> Result<Endpoint, MetadataError> {
+    pub fn provider_with_device_authorization(&self, device: &str) -> Result<Provider, MetadataError> {
         let token = self.token_endpoint.as_deref().ok_or(MetadataError::Missing("token_endpoint"))?;
         let blame = |member: &'static str| move |source| MetadataError::Endpoint { member, source };
-        let mut endpoint = Endpoint::oauth(device, token)
-            .map_err(blame("device_authorization_endpoint or token_endpoint"))?;
+        let mut provider =
+            Provider::new(device, token).map_err(blame("device_authorization_endpoint or token_endpoint"))?;
         if let Some(url) = &self.registration_endpoint {
-            endpoint = endpoint.with_registration(url).map_err(blame("registration_endpoint"))?;
+            provider = provider.with_registration(url).map_err(blame("registration_endpoint"))?;
         }
         if let Some(url) = &self.revocation_endpoint {
-            endpoint = endpoint.with_revocation(url).map_err(blame("revocation_endpoint"))?;
+            provider = provider.with_revocation(url).map_err(blame("revocation_endpoint"))?;
         }
-        Ok(endpoint)
+        Ok(provider)
     }
 
     /// Server side: the response that says this.
+    ///
+    /// ```
+    /// use oidc_proto::oauth::Metadata;
+    /// let mut metadata = Metadata::default();
+    /// metadata.issuer = "https://id.example".to_owned();
+    /// assert_eq!(Metadata::decode("https://id.example", &metadata.encode()), Ok(metadata));
+    /// ```
     #[must_use]
     pub fn encode(&self) -> Response<Body> {
         let methods = self.token_endpoint_auth_methods_supported.as_slice();
@@ -279,7 +288,7 @@ impl Metadata {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Dialect, Operation};
+    use crate::{Operation, Service};
 
     fn response(status: u16, body: &str) -> Response<Vec<u8>> {
         Response::builder().status(status).body(body.as_bytes().to_vec()).unwrap()
@@ -328,10 +337,11 @@ mod tests {
         let document =
             response(200, r#"{"issuer":"https://id.example","token_endpoint":"https://id.example/t"}"#);
         let metadata = Metadata::decode("https://id.example", &document).unwrap();
-        assert_eq!(metadata.endpoint(), Err(MetadataError::Missing("device_authorization_endpoint")));
-        let endpoint = metadata.endpoint_with_device_authorization("https://id.example/d").unwrap();
-        assert!(endpoint.has(Dialect::OAuth, Operation::StartDeviceAuthorization));
-        assert!(!endpoint.has(Dialect::OAuth, Operation::RevokeToken));
+        assert_eq!(metadata.provider(), Err(MetadataError::Missing("device_authorization_endpoint")));
+        let provider = metadata.provider_with_device_authorization("https://id.example/d").unwrap();
+        let service = Service::from(provider);
+        assert!(service.offers(Operation::StartDeviceAuthorization));
+        assert!(!service.offers(Operation::RevokeToken));
     }
 
     #[test]
@@ -339,7 +349,7 @@ mod tests {
         let mut metadata = Metadata { issuer: "https://id.example".to_owned(), ..Metadata::default() };
         metadata.device_authorization_endpoint = Some("http://id.example/d".to_owned());
         metadata.token_endpoint = Some("https://id.example/t".to_owned());
-        let error = metadata.endpoint().unwrap_err();
+        let error = metadata.provider().unwrap_err();
         assert!(
             matches!(error, MetadataError::Endpoint { source: EndpointError::InsecureHttp(_), .. }),
             "{error:?}"

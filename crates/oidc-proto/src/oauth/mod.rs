@@ -7,6 +7,7 @@ pub(crate) mod answer;
 mod client;
 mod form;
 mod metadata;
+mod provider;
 pub(crate) mod register;
 pub(crate) mod request;
 mod revocation;
@@ -16,6 +17,7 @@ use http::{Method, Response};
 use serde::Serialize;
 
 pub use metadata::{Metadata, MetadataError};
+pub use provider::Provider;
 pub use register::encode_registration;
 pub use revocation::{RevocationRequest, TokenTypeHint};
 

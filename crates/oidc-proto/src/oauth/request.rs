@@ -1,35 +1,27 @@
 //! Requests: the device authorization request (RFC 8628 §3.1) and the token request (RFC 6749 §4.1.3, §6; RFC 8628
 //! §3.4).
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use http::{HeaderMap, Request};
+use http::HeaderMap;
 
 use super::client;
-use super::form::{FORM, Form, Parameters};
+use super::form::{Form, Parameters};
+use crate::wire::Payload;
 use crate::{
-    Body, Client, CreateTokenRequest, Fault, FaultCode, Grant, Secret, StartDeviceAuthorizationRequest,
-    grant_type, printable,
+    Client, CreateTokenRequest, Fault, FaultCode, Grant, Secret, StartDeviceAuthorizationRequest, grant_type,
+    printable,
 };
 
-/// A form-encoded request of this client; where it goes is filled in by the caller.
-pub(super) fn to_http<'a>(client: &'a Client, mut form: Form<'a>) -> Request<Body> {
+/// A form-encoded request of this client.
+pub(super) fn payload<'a>(client: &'a Client, mut form: Form<'a>) -> Payload {
     let authorization = client::authenticate(client, &mut form);
-    let mut request = Request::new(Body::new(form.finish()));
-    let headers = request.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(FORM));
-    // Without it GitHub answers in a form.
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    if let Some(authorization) = authorization {
-        headers.insert(AUTHORIZATION, authorization);
-    }
-    request
+    Payload { body: form.finish(), authorization }
 }
 
-pub(crate) fn start_to_http(request: &StartDeviceAuthorizationRequest) -> Request<Body> {
+pub(crate) fn start_to_payload(request: &StartDeviceAuthorizationRequest) -> Payload {
     let scope = request.scope.join(" ");
     let mut form = Form::new();
     form.add_some("scope", Some(&scope));
-    to_http(&request.client, form)
+    payload(&request.client, form)
 }
 
 pub(crate) fn start_from(headers: &HeaderMap, body: &[u8]) -> Result<StartDeviceAuthorizationRequest, Fault> {
@@ -38,7 +30,7 @@ pub(crate) fn start_from(headers: &HeaderMap, body: &[u8]) -> Result<StartDevice
     Ok(StartDeviceAuthorizationRequest::for_scope(client, parameters.scope()))
 }
 
-pub(crate) fn create_token_to_http(request: &CreateTokenRequest) -> Request<Body> {
+pub(crate) fn create_token_to_payload(request: &CreateTokenRequest) -> Payload {
     let scope = request.scope.join(" ");
     let mut form = Form::new();
     form.add("grant_type", request.grant.grant_type());
@@ -52,7 +44,7 @@ pub(crate) fn create_token_to_http(request: &CreateTokenRequest) -> Request<Body
         Grant::RefreshToken { refresh_token } => form.add("refresh_token", refresh_token.expose()),
     }
     form.add_some("scope", Some(&scope));
-    to_http(&request.client, form)
+    payload(&request.client, form)
 }
 
 pub(crate) fn create_token_from(headers: &HeaderMap, body: &[u8]) -> Result<CreateTokenRequest, Fault> {

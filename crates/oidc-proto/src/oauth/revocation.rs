@@ -1,28 +1,28 @@
 //! Token revocation (RFC 7009).
 
-use http::{HeaderMap, Method, Request as HttpRequest, Response};
+use http::{HeaderMap, Response};
 
 use super::client;
 use super::form::{Form, Parameters};
-use super::request::to_http;
+use super::request::payload;
 use crate::decode;
-use crate::{Answer, Body, Client, Dialect, Endpoint, Fault, Operation, Request, Secret};
+use crate::{Answer, Client, Dialect, Fault, Operation, Request, Secret, Service};
 
 /// A request to revoke a token (RFC 7009 §2.1). Success is the service's word that the token is dead by now, or never
 /// was (§2.2).
 ///
 /// ```
-/// use oidc_proto::oauth::RevocationRequest;
-/// use oidc_proto::{Answer, Client, Endpoint, Secret};
+/// use oidc_proto::oauth::{Provider, RevocationRequest};
+/// use oidc_proto::{Answer, Client, Secret};
 ///
 /// let client = Client::public("my-tool");
-/// let endpoint = Endpoint::oauth("https://id.example/device", "https://id.example/token")?;
+/// let provider = Provider::new("https://id.example/device", "https://id.example/token")?;
 /// let revoke = RevocationRequest::access_token(client.clone(), Secret::from("a"));
-/// assert!(revoke.encode(&endpoint).is_none()); // it has no revocation endpoint
+/// assert!(revoke.encode(&provider.clone().into()).is_none()); // it has no revocation endpoint
 ///
-/// let endpoint = endpoint.with_revocation("https://id.example/revoke")?;
+/// let provider = provider.with_revocation("https://id.example/revoke")?;
 /// let revoke = RevocationRequest::refresh_token(client, Secret::from("r"));
-/// let request = revoke.encode(&endpoint).ok_or("it has one now")?;
+/// let request = revoke.encode(&provider.into()).ok_or("it has one now")?;
 /// assert_eq!(request.uri(), "https://id.example/revoke");
 /// assert_eq!(RevocationRequest::decode(&http::Response::new("")), Answer::Success(()));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -72,15 +72,11 @@ impl RevocationRequest {
 
     /// The request to send; `None` if the service has no revocation endpoint.
     #[must_use]
-    pub fn encode(&self, endpoint: &Endpoint) -> Option<Request> {
-        let uri = endpoint.uri(Dialect::OAuth, Operation::RevokeToken)?;
+    pub fn encode(&self, service: &Service) -> Option<Request> {
         let mut form = Form::new();
         form.add("token", self.token.expose());
         form.add_some("token_type_hint", self.hint.map(TokenTypeHint::name));
-        let mut http: HttpRequest<Body> = to_http(&self.client, form);
-        *http.method_mut() = Method::POST;
-        *http.uri_mut() = uri;
-        Some(Request::new(Operation::RevokeToken, http))
+        service.request(Operation::RevokeToken, payload(&self.client, form))
     }
 
     /// The meaning of the response. Any 2xx is success, whatever its body (§2.2); on a 503 the token must be assumed

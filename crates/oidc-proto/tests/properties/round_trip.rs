@@ -1,9 +1,9 @@
 //! What one side writes, the other reads: `decode(encode(x)) == x`.
 
-use oidc_proto::oauth::{Metadata, RevocationRequest};
+use oidc_proto::oauth::{Metadata, Provider, RevocationRequest};
 use oidc_proto::{
     Answer, Call, CreateTokenRequest, Dialect, Endpoint, Fault, RegisterClientRequest, Request,
-    ServerRequest, StartDeviceAuthorizationRequest,
+    ServerRequest, Service, StartDeviceAuthorizationRequest,
 };
 use proptest::prelude::*;
 
@@ -14,13 +14,17 @@ use crate::messages::{
 
 const DIALECTS: [Dialect; 2] = [Dialect::Aws, Dialect::OAuth];
 
-fn base() -> Endpoint {
-    Endpoint::custom("https://id.example").unwrap()
+fn service(dialect: Dialect) -> Service {
+    let base = Endpoint::custom("https://id.example").unwrap();
+    match dialect {
+        Dialect::Aws => base.into(),
+        Dialect::OAuth => Provider::at_default_paths(&base).into(),
+    }
 }
 
 /// The server reads back what the client wrote, from the path, the headers and the body that the client chose.
 fn server_reads<C: Call>(dialect: Dialect, call: &C) -> Result<ServerRequest, Fault> {
-    let request: Request = dialect.encode(&base(), call);
+    let request = service(dialect).encode(call).expect("both have every operation of a sign-in");
     let operation = dialect.operation(request.method(), request.uri().path())?;
     assert_eq!(operation, C::OPERATION);
     never_two_ways(&request);
@@ -71,7 +75,7 @@ proptest! {
 
     #[test]
     fn the_server_reads_every_revocation_as_the_client_wrote_it(revocation in revocation()) {
-        let request = revocation.encode(&base()).unwrap();
+        let request = revocation.encode(&service(Dialect::OAuth)).unwrap();
         never_two_ways(&request);
         let read = RevocationRequest::decode_request(request.headers(), request.body().as_ref());
         prop_assert_eq!(read, Ok(revocation));

@@ -4,10 +4,10 @@ use core::fmt::Debug;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use oidc_proto::oauth::RevocationRequest;
+use oidc_proto::oauth::{Provider, RevocationRequest};
 use oidc_proto::{
     Answer, Client, CreateTokenRequest, Dialect, Endpoint, Fault, Grant, Operation, RegisterClientRequest,
-    Secret, StartDeviceAuthorizationRequest,
+    Secret, Service, StartDeviceAuthorizationRequest,
 };
 use proptest::option::of;
 use proptest::prelude::*;
@@ -200,15 +200,15 @@ proptest! {
 
 #[test]
 fn no_encoded_request_shows_a_secret() {
-    let endpoint = Endpoint::custom("https://id.example").unwrap();
+    let base = Endpoint::custom("https://id.example").unwrap();
+    let (aws, oauth) = (Service::from(base.clone()), Service::from(Provider::at_default_paths(&base)));
     let secret = || Secret::from(SENTINEL);
     let grant = Grant::DeviceCode { device_code: secret() };
     for client in [Client::new("c", secret()), Client::new("c", secret()).with_basic_authentication()] {
         let poll = CreateTokenRequest::new(client.clone(), grant.clone());
         let revocation = RevocationRequest::refresh_token(client.clone(), secret());
-        let mut requests: Vec<_> =
-            [Dialect::Aws, Dialect::OAuth].map(|dialect| dialect.encode(&endpoint, &poll)).to_vec();
-        requests.extend(revocation.encode(&endpoint));
+        let mut requests: Vec<_> = [&aws, &oauth].map(|service| service.encode_create_token(&poll)).to_vec();
+        requests.extend(revocation.encode(&oauth));
         assert_eq!(requests.len(), 3);
         for request in requests {
             let shown = format!("{request:?} {:?} {:?}", request.headers(), request.body());

@@ -2,7 +2,7 @@
 
 use oidc_proto::oauth::{Metadata, RevocationRequest};
 use oidc_proto::{
-    Client, CreateTokenRequest, Dialect, Endpoint, Grant, Operation, RegisterClientRequest, Secret,
+    Client, CreateTokenRequest, Grant, RegisterClientRequest, Request, Secret, Service,
     StartDeviceAuthorizationRequest,
 };
 use serde_json::{Value, json};
@@ -25,19 +25,18 @@ fn metadata(metadata: &Metadata) -> Value {
 }
 
 /// Where requests go.
-fn endpoint(endpoint: &Endpoint) -> Value {
+fn urls(service: &Service) -> Value {
     let client = Client::public("c");
     let start = StartDeviceAuthorizationRequest::new(client.clone(), "https://x.example");
     let poll = CreateTokenRequest::new(client.clone(), Grant::DeviceCode { device_code: Secret::from("d") });
     let revocation = RevocationRequest::access_token(client, Secret::from("t"));
-    let registration = endpoint
-        .has(Dialect::OAuth, Operation::RegisterClient)
-        .then(|| Dialect::OAuth.encode(endpoint, &RegisterClientRequest::new("n")).uri().to_string());
+    let registration = service.encode(&RegisterClientRequest::new("n"));
+    let uri = |request: Request| request.uri().to_string();
     object([
-        ("StartDeviceAuthorization", Dialect::OAuth.encode(endpoint, &start).uri().to_string().into()),
-        ("CreateToken", Dialect::OAuth.encode(endpoint, &poll).uri().to_string().into()),
-        ("RegisterClient", registration.into()),
-        ("RevokeToken", revocation.encode(endpoint).map(|request| request.uri().to_string()).into()),
+        ("StartDeviceAuthorization", uri(service.encode_start_device_authorization(&start)).into()),
+        ("CreateToken", uri(service.encode_create_token(&poll)).into()),
+        ("RegisterClient", registration.map(uri).into()),
+        ("RevokeToken", revocation.encode(service).map(uri).into()),
     ])
 }
 
@@ -46,8 +45,8 @@ fn documents_mean_what_the_vectors_say_and_lead_where_they_say() {
     check("oauth_metadata.json", &file("oauth_metadata.json")["vectors"], |vector| {
         match Metadata::decode(vector["issuer"].as_str().unwrap(), &response(vector)) {
             Ok(read) => {
-                let (found, none) = match read.endpoint() {
-                    Ok(found) => (endpoint(&found), Value::Null),
+                let (found, none) = match read.provider() {
+                    Ok(found) => (urls(&found.into()), Value::Null),
                     Err(error) => (Value::Null, error.to_string().into()),
                 };
                 object([("metadata", metadata(&read)), ("endpoint", found), ("no_endpoint", none)])

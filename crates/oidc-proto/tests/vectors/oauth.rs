@@ -2,10 +2,10 @@
 //! for byte.
 
 use http::{HeaderMap, Method, Response};
-use oidc_proto::oauth::RevocationRequest;
+use oidc_proto::oauth::{Provider, RevocationRequest};
 use oidc_proto::{
     Answer, Body, Call, CreateTokenRequest, Dialect, Endpoint, Fault, Operation, RegisterClientRequest,
-    Request, ServerRequest, StartDeviceAuthorizationRequest,
+    Request, ServerRequest, Service, StartDeviceAuthorizationRequest,
 };
 use serde_json::Value;
 
@@ -90,13 +90,13 @@ fn requests_to_a_provider_are_read_or_refused_as_the_vectors_say_and_written_as_
         let method: Method = vector["method"].as_str().unwrap().parse().unwrap();
         let operation = DIALECT.operation(&method, vector["path"].as_str().unwrap());
         let (headers, body) = (headers(vector), body(vector));
-        let endpoint = Endpoint::custom("https://id.example").unwrap();
+        let service = service();
         let read = operation.and_then(|operation| match operation {
             Operation::RevokeToken => RevocationRequest::decode_request(&headers, &body)
-                .map(|request| (request.encode(&endpoint).unwrap(), meaning::revocation(request))),
+                .map(|request| (request.encode(&service).unwrap(), meaning::revocation(request))),
             _ => DIALECT
                 .decode_http_request(operation, &headers, &body)
-                .map(|request| (encode(&endpoint, &request), meaning::request(DIALECT, request))),
+                .map(|request| (encode(&service, &request), meaning::request(DIALECT, request))),
         });
         match read {
             Ok((written, meaning)) => {
@@ -115,11 +115,15 @@ fn requests_to_a_provider_are_read_or_refused_as_the_vectors_say_and_written_as_
     });
 }
 
-fn encode(endpoint: &Endpoint, request: &ServerRequest) -> Request {
+fn service() -> Service {
+    Service::from(Provider::at_default_paths(&Endpoint::custom("https://id.example").unwrap()))
+}
+
+fn encode(service: &Service, request: &ServerRequest) -> Request {
     match request {
-        ServerRequest::RegisterClient(call) => DIALECT.encode(endpoint, call),
-        ServerRequest::StartDeviceAuthorization(call) => DIALECT.encode(endpoint, call),
-        ServerRequest::CreateToken(call) => DIALECT.encode(endpoint, call),
+        ServerRequest::RegisterClient(call) => service.encode(call).unwrap(),
+        ServerRequest::StartDeviceAuthorization(call) => service.encode_start_device_authorization(call),
+        ServerRequest::CreateToken(call) => service.encode_create_token(call),
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
-use device_flow_ureq::{Cancel, SignedIn};
+use device_flow_ureq::{Cancel, Policy, SignedIn};
 use oidc_proto::{Endpoint, Operation};
 
 use self::portal::Portal;
@@ -100,7 +100,7 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
     let screen = Screen::of(settings);
     let presenter = Presenter::new(&args.prompt, settings.environment(), screen, &endpoint);
     let policy =
-        client.policy(&portal.start_url).with_client_name(&args.client_name).with_scopes(&portal.scopes);
+        Policy::aws(&portal.start_url).with_client_name(&args.client_name).with_scopes(&portal.scopes);
     cancel.signing_in.store(true, Ordering::SeqCst);
     let signed_in =
         client.login(policy).registered(stored.registration).cancelled_by(&cancel.handle).run_with(presenter);

@@ -1,6 +1,6 @@
 //! Which portal to sign in to: from the flags, a session, or the profile.
 
-use oidc_proto::{Endpoint, Service, Variant};
+use oidc_proto::{Api, Endpoint, Variant};
 use sso_cache::{Identity, SsoSettings};
 
 use super::LoginArgs;
@@ -30,8 +30,7 @@ impl Place {
     fn named(endpoint: Endpoint, region: &str) -> Self {
         let variants = [(false, false), (true, false), (false, true), (true, true)];
         let is_own = variants.into_iter().any(|(fips, dual_stack)| {
-            Endpoint::regional(Service::SsoOidc, region, Variant::new(fips, dual_stack)).as_ref()
-                == Ok(&endpoint)
+            Endpoint::regional(Api::SsoOidc, region, Variant::new(fips, dual_stack)).as_ref() == Ok(&endpoint)
         });
         Self { endpoint, is_custom: !is_own }
     }
@@ -105,7 +104,7 @@ impl Portal {
         if settings.endpoint_url()?.is_some() {
             return Ok(Place::named(settings.endpoint()?, &self.region));
         }
-        let endpoint = Endpoint::regional(Service::SsoOidc, &self.region, settings.variant()?);
+        let endpoint = Endpoint::regional(Api::SsoOidc, &self.region, settings.variant()?);
         Ok(Place { endpoint: endpoint.map_err(Failure::config)?, is_custom: false })
     }
 }

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use clap::{Args, ValueEnum};
-use device_flow_ureq::{HttpClient, SignedIn};
-use oidc_proto::oauth::Metadata;
-use oidc_proto::{Client, Dialect, Endpoint, Operation};
+use device_flow_ureq::{HttpClient, Policy, SignedIn};
+use oidc_proto::oauth::{Metadata, Provider};
+use oidc_proto::{Client, Endpoint, Operation, Service};
 
 use super::refused::{undiscovered, unsigned};
 use super::token::{document, rehearsal};
@@ -84,10 +84,10 @@ impl ProviderArgs {
     }
 
     /// Where to ask, and what the provider says of itself, if it was asked.
-    fn find(&self, settings: &Settings) -> Result<(Endpoint, Metadata), Failure> {
+    fn find(&self, settings: &Settings) -> Result<(Service, Metadata), Failure> {
         if let (Some(device), Some(token)) = (&self.device_authorization_endpoint, &self.token_endpoint) {
-            let endpoint = Endpoint::oauth(device, token).map_err(Failure::config)?;
-            return Ok((endpoint, Metadata::default()));
+            let provider = Provider::new(device, token).map_err(Failure::config)?;
+            return Ok((provider.into(), Metadata::default()));
         }
         let Some(issuer) = &self.issuer else {
             return Err(Failure::usage("one endpoint is not enough")
@@ -104,11 +104,11 @@ impl ProviderArgs {
         };
         by_hand(&self.device_authorization_endpoint, &mut metadata.device_authorization_endpoint);
         by_hand(&self.token_endpoint, &mut metadata.token_endpoint);
-        let endpoint = metadata.endpoint().map_err(|error| {
+        let provider = metadata.provider().map_err(|error| {
             Failure::config(chain(&error))
                 .with_hint("--device-authorization-endpoint and --token-endpoint take it by hand")
         })?;
-        Ok((endpoint, metadata))
+        Ok((provider.into(), metadata))
     }
 
     /// The client to sign in as, if there is one already.
@@ -149,17 +149,17 @@ pub(super) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
     line.contacting(provider.name());
     let found = provider.find(settings);
     drop(line);
-    let (endpoint, metadata) = found?;
+    let (service, metadata) = found?;
     let client = provider.client(&metadata, settings)?;
-    if client.is_none() && !endpoint.has(Dialect::OAuth, Operation::RegisterClient) {
+    if client.is_none() && !service.offers(Operation::RegisterClient) {
         return Err(Failure::config(format_args!("{} lets nobody register a client", provider.name()))
             .with_hint("register one there by hand, and pass its --client-id"));
     }
-    let http = service::builder_of(settings, endpoint.clone()).dialect(Dialect::OAuth).build();
+    let http = service::builder_of(settings, service).build();
     let http: HttpClient = http.map_err(|error| Failure::config(chain(&error)))?;
 
     let asked: Vec<&str> = args.scopes.iter().flat_map(|scopes| scopes.split_whitespace()).collect();
-    let mut policy = http.policy("").with_client_name(&args.client_name).with_scopes(asked.iter().copied());
+    let mut policy = Policy::oauth().with_client_name(&args.client_name).with_scopes(asked.iter().copied());
     policy.client = client;
     let presenter = Presenter::new(&args.prompt, settings.environment(), screen, provider.name());
     cancel.signing_in.store(true, Ordering::SeqCst);
@@ -167,7 +167,7 @@ pub(super) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
         .login(policy)
         .cancelled_by(&cancel.handle)
         .run_with(presenter)
-        .map_err(|end| unsigned(&end, &endpoint, provider.name()))?;
+        .map_err(|end| unsigned(&end, http.service(), provider.name()))?;
     say_what_was_won(&signed_in, provider.name(), &asked);
     printer.print("Token", &document(&signed_in))
 }

@@ -5,7 +5,7 @@ use std::error::Error;
 use device_flow::{NotSignedIn, Outcome};
 use device_flow_ureq::{BuildError, DiscoveryError};
 use oidc_proto::oauth::MetadataError;
-use oidc_proto::{Endpoint, FaultCode, Operation};
+use oidc_proto::{FaultCode, Operation, Service};
 
 use crate::exit::{Failure, chain};
 use crate::explain;
@@ -43,7 +43,7 @@ pub(super) fn undiscovered<E: Error + 'static>(
 /// The sign-in ended without a token.
 pub(super) fn unsigned<E: Error + 'static>(
     end: &NotSignedIn<E>,
-    endpoint: &Endpoint,
+    service: &Service,
     provider: &str,
 ) -> Failure {
     let failure = match &end.outcome {
@@ -58,7 +58,7 @@ pub(super) fn unsigned<E: Error + 'static>(
             Failure::other(format_args!("No verdict from {provider} on {}: {trouble}", what(*operation)))
                 .with_hint(reach(end, "check the network, and a proxy in between"))
         }
-        _ => return failure_of(end, endpoint),
+        _ => return failure_of(end, service),
     };
     match &end.transport {
         Some(cause) => failure.with_detail(format_args!("Cause: {}", chain(cause))),

@@ -9,7 +9,7 @@ use super::input::Input;
 use super::{ClientArgs, InputArgs, SECRETS_HELP, print_skeleton, rehearsed_printer};
 use crate::exit::Failure;
 use crate::output::Document;
-use crate::service::Service;
+use crate::service::Caller;
 use crate::settings::Settings;
 
 /// The flags of `create-token`.
@@ -86,7 +86,7 @@ pub(crate) fn run(args: &CreateTokenArgs, settings: &Settings) -> Result<(), Fai
     let request = CreateTokenRequest::new(client, grant).with_scope(scope);
 
     let printer = rehearsed_printer(operation, settings)?;
-    let service = Service::new(settings)?;
+    let service = Caller::new(settings)?;
     let token = match &request.grant {
         // Whether a device code is spent is the service's to say, and until it is approved there is nothing to lose.
         Grant::DeviceCode { .. } => service.call(operation, |client| client.create_token(&request)),

@@ -7,7 +7,7 @@ use super::input::Input;
 use super::{InputArgs, print_skeleton, rehearsed_printer};
 use crate::exit::Failure;
 use crate::output::Document;
-use crate::service::Service;
+use crate::service::Caller;
 use crate::settings::Settings;
 
 /// The flags of `register-client`.
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &RegisterClientArgs, settings: &Settings) -> Result<(), 
 
     let printer = rehearsed_printer(Operation::RegisterClient, settings)?;
     let registration =
-        Service::new(settings)?.call(Operation::RegisterClient, |client| client.register_client(&request))?;
+        Caller::new(settings)?.call(Operation::RegisterClient, |client| client.register_client(&request))?;
     printer.print(Operation::RegisterClient.name(), &document(&registration))
 }
 

@@ -7,7 +7,7 @@ use super::input::Input;
 use super::{ClientArgs, InputArgs, SECRETS_HELP, print_skeleton, rehearsed_printer};
 use crate::exit::Failure;
 use crate::output::Document;
-use crate::service::Service;
+use crate::service::Caller;
 use crate::settings::Settings;
 
 /// The flags of `start-device-authorization`.
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &StartDeviceAuthorizationArgs, settings: &Settings) -> R
 
     let printer = rehearsed_printer(operation, settings)?;
     let started =
-        Service::new(settings)?.call(operation, |client| client.start_device_authorization(&request))?;
+        Caller::new(settings)?.call(operation, |client| client.start_device_authorization(&request))?;
     printer.print(operation.name(), &document(&started))
 }
 

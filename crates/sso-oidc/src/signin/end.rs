@@ -1,16 +1,16 @@
 //! How a sign-in that brought no token ends the program: the exit code, what happened, what to do.
 
 use std::error::Error;
+use std::fmt::Display;
 
 use device_flow::{Expiry, NotSignedIn, Outcome};
-use oidc_proto::Endpoint;
 
 use crate::exit::{Exit, Failure, chain};
 use crate::explain;
 
 /// The failure for this end. The exit codes are the AWS CLI's: 254 for the service's no, 130 for Ctrl-C, 255 for the
 /// rest, an expired code included.
-pub(crate) fn failure_of<E: Error + 'static>(end: &NotSignedIn<E>, endpoint: &Endpoint) -> Failure {
+pub(crate) fn failure_of<E: Error + 'static>(end: &NotSignedIn<E>, service: &dyn Display) -> Failure {
     let failure = match &end.outcome {
         Outcome::Denied(fault) => Failure::service("The sign-in was denied on the approval page")
             .with_detail(format_args!("The service says: {fault}"))
@@ -45,7 +45,7 @@ pub(crate) fn failure_of<E: Error + 'static>(end: &NotSignedIn<E>, endpoint: &En
             .with_hint("run the same command again for a new code"),
         Outcome::Rejected { operation, fault, .. } => explain::fault_failure(*operation, fault),
         Outcome::Unreachable { operation, trouble, .. } => {
-            Failure::other(format_args!("No verdict from {endpoint} on {operation}: {trouble}"))
+            Failure::other(format_args!("No verdict from {service} on {operation}: {trouble}"))
                 .with_hint(reach(end, "check the network, a proxy in between, --region and --endpoint-url"))
         }
         other => Failure::other(other),
@@ -67,6 +67,7 @@ mod tests {
 
     use device_flow::driver::{Driver, Sent, Step, Unanswered};
     use device_flow::{DeviceFlow, Policy, Tick, UserPrompt};
+    use oidc_proto::Endpoint;
     use rustls::{CertificateError, Error as TlsError};
 
     use super::*;
@@ -75,7 +76,7 @@ mod tests {
     fn unreachable(error: std::io::Error) -> String {
         let endpoint = Endpoint::for_region("eu-west-1").unwrap();
         let (late, start_url) = (Duration::from_secs(60), "https://d-1234567890.awsapps.com/start");
-        let mut flow = DeviceFlow::new(Policy::new(endpoint.clone(), start_url), None, Tick::ZERO);
+        let mut flow = DeviceFlow::new(endpoint.clone(), Policy::aws(start_url), None, Tick::ZERO);
         let mut on_prompt = |_: &UserPrompt| {};
         let mut driver = Driver::new(&mut flow, &mut on_prompt, late);
         let Step::Send(sending) = driver.poll(Tick::ZERO) else { panic!("it registers") };

@@ -148,9 +148,14 @@ mod tests {
     fn prompt() -> UserPrompt {
         use device_flow::{Action, DeviceFlow, Policy, Reply, Tick};
         use oidc_proto::{Client, DeviceAuthorization, Endpoint, Registration};
-        let policy = Policy::new(Endpoint::for_region("eu-west-1").unwrap(), "https://x.awsapps.com/start");
-        let mut flow =
-            DeviceFlow::new(policy, Some(Registration::new(Client::new("c", "s".into()))), Tick::ZERO);
+        let service = Endpoint::for_region("eu-west-1").unwrap();
+        let policy = Policy::aws("https://x.awsapps.com/start");
+        let mut flow = DeviceFlow::new(
+            service,
+            policy,
+            Some(Registration::new(Client::new("c", "s".into()))),
+            Tick::ZERO,
+        );
         let Action::Send(_, ticket) = flow.poll(Tick::ZERO) else { panic!("nothing sent") };
         let life = std::time::Duration::from_secs(600);
         let uri = "https://device.sso.eu-west-1.amazonaws.com/";

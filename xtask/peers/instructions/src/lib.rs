@@ -76,7 +76,8 @@ fn waiting() -> (DeviceFlow, Tick) {
     let endpoint = Endpoint::for_region("eu-west-1").expect("a region");
     let client = Client::new("client-id", Secret::from("s".repeat(850)));
     let mut flow = DeviceFlow::new(
-        Policy::new(endpoint, "https://example.awsapps.com/start"),
+        endpoint,
+        Policy::aws("https://example.awsapps.com/start"),
         Some(Registration::new(client)),
         Tick::ZERO,
     );

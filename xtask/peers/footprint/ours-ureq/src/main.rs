@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use device_flow_ureq::{
-    Cancel, Client, Clock, Endpoint, FirstPoll, HttpClient, Registration, Secret, SystemClock, Tick,
+    Cancel, Client, Clock, Endpoint, FirstPoll, HttpClient, Policy, Registration, Secret,
+    SystemClock, Tick,
 };
 
 /// The system's clock, ahead by the nanoseconds that were not slept.
@@ -30,7 +31,7 @@ fn main() {
     let registration =
         registration.map(|(id, secret)| Registration::new(Client::new(id, Secret::from(secret))));
     let client = HttpClient::new(endpoint).expect("a client");
-    let policy = client.policy("https://example.awsapps.com/start").with_first_poll(FirstPoll::Immediately);
+    let policy = Policy::aws("https://example.awsapps.com/start").with_first_poll(FirstPoll::Immediately);
     let login = client.login(policy).registered(registration).clock(Impatient::default());
     let signed_in = login.run(|_| {}).expect("a sign-in");
     assert!(!signed_in.token.access_token.expose().is_empty());

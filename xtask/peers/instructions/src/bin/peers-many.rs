@@ -6,21 +6,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use device_flow::{Action, DeviceFlow, Outcome, Policy, Tick, Ticket};
-use oidc_proto::{Endpoint, Operation};
+use oidc_proto::{Endpoint, Operation, Service};
 use peers_instructions::Response;
 
 /// Pending answers before the grant.
 const PENDING: usize = 2;
 
 /// The service's answers, as bytes, with texts of a real one's lengths.
-struct Service {
+struct Answers {
     registered: Response,
     authorized: Response,
     pending: Response,
     granted: Response,
 }
 
-impl Service {
+impl Answers {
     fn new() -> Self {
         let json = |body: String| http::Response::new(body.into_bytes());
         let registered = format!(
@@ -58,11 +58,11 @@ impl Service {
 }
 
 /// One second for all flows: whatever is due is sent, and answered in the next second.
-fn round(flows: &mut [(DeviceFlow, Option<Ticket>)], service: &Service, now: Tick) -> usize {
+fn round(flows: &mut [(DeviceFlow, Option<Ticket>)], answers: &Answers, now: Tick) -> usize {
     let mut ended = 0;
     for (flow, under_way) in flows {
         if let Some(ticket) = under_way.take() {
-            let answer = service.answer(ticket.operation(), flow.polls());
+            let answer = answers.answer(ticket.operation(), flow.polls());
             flow.on_response(ticket, now, answer).expect("the ticket is good");
         }
         loop {
@@ -83,16 +83,16 @@ fn round(flows: &mut [(DeviceFlow, Option<Ticket>)], service: &Service, now: Tic
     ended
 }
 
-fn sign_in(count: usize, service: &Service) -> (Duration, usize) {
-    let endpoint = Endpoint::for_region("eu-west-1").expect("a region");
-    let policy = Arc::new(Policy::new(endpoint, "https://example.awsapps.com/start"));
+fn sign_in(count: usize, answers: &Answers) -> (Duration, usize) {
+    let service = Service::from(Endpoint::for_region("eu-west-1").expect("a region"));
+    let policy = Arc::new(Policy::aws("https://example.awsapps.com/start"));
     let before = resident();
     let start = on_cpu();
-    let mut flows: Vec<(DeviceFlow, Option<Ticket>)> =
-        (0..count).map(|_| (DeviceFlow::new(policy.clone(), None, Tick::ZERO), None)).collect();
+    let new_flow = |_| (DeviceFlow::new(service.clone(), policy.clone(), None, Tick::ZERO), None);
+    let mut flows: Vec<(DeviceFlow, Option<Ticket>)> = (0..count).map(new_flow).collect();
     let mut most = 0;
     for second in 0_u64.. {
-        let ended = round(&mut flows, service, Tick::ZERO + Duration::from_secs(second));
+        let ended = round(&mut flows, answers, Tick::ZERO + Duration::from_secs(second));
         most = most.max(resident().saturating_sub(before));
         if ended == count {
             break;
@@ -122,15 +122,15 @@ fn resident() -> usize {
 
 fn main() {
     let most = std::env::args().nth(1).map_or(1_000_000, |text| text.parse().expect("a count"));
-    let service = Service::new();
-    sign_in(100, &service);
+    let answers = Answers::new();
+    sign_in(100, &answers);
     println!("{:>10}{:>12}{:>14}{:>10}{:>14}", "flows", "CPU time", "each", "of first", "memory each");
     let mut first = None;
     let mut count: usize = 1_000;
     while count <= most {
         // Small counts are repeated, so that each line rests on as many flows.
         let times = (most / count).clamp(1, 100);
-        let runs: Vec<_> = (0..times).map(|_| sign_in(count, &service)).collect();
+        let runs: Vec<_> = (0..times).map(|_| sign_in(count, &answers)).collect();
         let (time, memory) = runs.iter().min().expect("at least one run");
         let each = time.as_nanos() as usize / count;
         let ratio = each as f64 / *first.get_or_insert(each) as f64;

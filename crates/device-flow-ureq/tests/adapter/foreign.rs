@@ -1,0 +1,91 @@
+//! A flow of one service and a client of another: nothing is sent, because the client's proxy and certificates are for
+//! its own service. Compiled into the tests of both adapters.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, UNIX_EPOCH};
+
+use device_flow::{Action, DeviceFlow, FirstPoll, Misuse, Policy, ResumeError, SavedFlow, Tick};
+use oidc_proto::{Client, Endpoint, Secret, Service};
+
+use crate::drive_in_region;
+
+/// The proxy of the process that is told to use one.
+const PROXY: &str = "DEVICE_FLOW_TEST_PROXY";
+
+/// The region of the client, which reaches it through the proxy.
+const REGION: &str = "eu-west-1";
+
+const CODES: &str =
+    r#"{"deviceCode":"d","userCode":"C","verificationUri":"https://d.example/","expiresIn":600}"#;
+
+/// A sign-in to this machine, with a client secret that is for this machine alone.
+fn loopback() -> (Service, Policy) {
+    let service = Service::from(Endpoint::custom("http://127.0.0.1:9").unwrap());
+    let policy = Policy::aws("https://d-1234567890.awsapps.com/start")
+        .with_client(Client::new("id", Secret::from("THE-CLIENT-SECRET")))
+        .with_first_poll(FirstPoll::Immediately)
+        .with_setup_patience(Duration::ZERO);
+    (service, policy)
+}
+
+fn is_refused(mut flow: DeviceFlow) {
+    let refused = drive_in_region(REGION, &mut flow);
+    assert!(matches!(refused, Err(Misuse::OtherService { .. })), "{refused:?}");
+    assert!(flow.outcome().is_none() && flow.polls() == 0, "the flow is as it was");
+}
+
+/// What the child process does, whose environment names a proxy.
+fn drive_foreign_flows() {
+    let (service, policy) = loopback();
+    is_refused(DeviceFlow::new(service.clone(), policy.clone(), None, Tick::ZERO));
+
+    // One that has codes, was saved, and goes on with another client.
+    let mut flow = DeviceFlow::new(service.clone(), policy.clone(), None, Tick::ZERO);
+    let Action::Send(_, ticket) = flow.poll(Tick::ZERO) else { panic!("it asks for codes") };
+    flow.on_response(ticket, Tick::ZERO, &http::Response::new(CODES)).unwrap();
+    assert!(matches!(flow.poll(Tick::ZERO), Action::Prompt(_)));
+    let saved = serde_json::to_vec(&flow.save(Tick::ZERO, UNIX_EPOCH).unwrap()).unwrap();
+    let saved: SavedFlow = serde_json::from_slice(&saved).unwrap();
+    is_refused(saved.clone().resume(service, policy.clone(), Tick::ZERO, UNIX_EPOCH).unwrap());
+    let elsewhere = Endpoint::for_region(REGION).unwrap();
+    let refused = saved.resume(elsewhere, policy, Tick::ZERO, UNIX_EPOCH);
+    assert!(matches!(refused, Err(ResumeError::OtherService { .. })), "{refused:?}");
+}
+
+#[test]
+fn a_flow_of_another_service_is_refused_before_a_byte_is_sent() {
+    if std::env::var_os(PROXY).is_some() {
+        return drive_foreign_flows();
+    }
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let hearing = Arc::clone(&heard);
+    // It ends with this process.
+    thread::spawn(move || {
+        for stream in proxy.incoming() {
+            let mut stream = stream.unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = stream.read(&mut bytes) {
+                hearing.lock().unwrap_or_else(PoisonError::into_inner).extend(&bytes[..count]);
+                drop(stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n"));
+            }
+        }
+    });
+    let name = "foreign::a_flow_of_another_service_is_refused_before_a_byte_is_sent";
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", name]).env(PROXY, &address).env_remove("NO_PROXY").env_remove("no_proxy");
+    for variable in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        child.env(variable, &address);
+    }
+    let output = child.output().unwrap();
+    let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+    assert_eq!(String::from_utf8_lossy(&heard), "", "the proxy has seen what was not for it");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && told.contains("1 passed"), "{told}");
+}

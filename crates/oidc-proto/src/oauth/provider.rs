@@ -1,0 +1,160 @@
+//! Where a provider of the OAuth dialect is.
+
+use core::fmt;
+
+use super::path;
+use crate::endpoint::{Kind, Url};
+use crate::{Endpoint, EndpointError, Operation};
+
+/// The URLs of an authorization server that speaks RFC 8628, one for each operation.
+///
+/// Each must be `https` or loopback (RFC 8628 §3.1); a query in it is kept (RFC 6749 §3.2).
+/// [`Metadata::provider`](super::Metadata::provider) takes them from what the provider says of itself.
+///
+/// ```
+/// use oidc_proto::oauth::Provider;
+/// use oidc_proto::{Operation, Service};
+///
+/// let provider = Provider::new("https://id.example/device", "https://id.example/token")?
+///     .with_registration("https://id.example/register")?
+///     .with_revocation("https://id.example/revoke")?;
+/// assert!(Service::from(provider).offers(Operation::RevokeToken));
+/// assert!(Provider::new("https://id.example/device", "http://id.example/token").is_err());
+/// # Ok::<(), oidc_proto::EndpointError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Provider {
+    pub(crate) device_authorization: Url,
+    pub(crate) token: Url,
+    pub(crate) registration: Option<Url>,
+    pub(crate) revocation: Option<Url>,
+}
+
+impl Provider {
+    /// The two URLs that every device flow needs (RFC 8628 §3.1, §3.4).
+    ///
+    /// ```
+    /// use oidc_proto::EndpointError;
+    /// use oidc_proto::oauth::Provider;
+    /// let provider = Provider::new("https://id.example/device?tenant=a", "https://login.example/token")?;
+    /// assert_eq!(provider.to_string(), "https://login.example/token");
+    /// let plain = Provider::new("http://id.example/device", "https://id.example/token");
+    /// assert!(matches!(plain, Err(EndpointError::InsecureHttp(_))));
+    /// # Ok::<(), EndpointError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What is wrong with either URL; both must be `https` or loopback.
+    pub fn new(device_authorization: &str, token: &str) -> Result<Self, EndpointError> {
+        Ok(Self {
+            device_authorization: whole(device_authorization)?,
+            token: whole(token)?,
+            registration: None,
+            revocation: None,
+        })
+    }
+
+    /// The four URLs of `sso-oidc-server`'s own paths below this base URL. Other providers say theirs in their metadata.
+    ///
+    /// ```
+    /// use oidc_proto::oauth::Provider;
+    /// use oidc_proto::{Endpoint, Service};
+    /// let provider = Provider::at_default_paths(&Endpoint::custom("http://127.0.0.1:8080")?);
+    /// assert_eq!(Service::from(provider).token_url(), "http://127.0.0.1:8080/oauth/token");
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    #[must_use]
+    pub fn at_default_paths(base: &Endpoint) -> Self {
+        let at = |operation| base.0.join(path(operation));
+        Self {
+            device_authorization: at(Operation::StartDeviceAuthorization),
+            token: at(Operation::CreateToken),
+            registration: Some(at(Operation::RegisterClient)),
+            revocation: Some(at(Operation::RevokeToken)),
+        }
+    }
+
+    /// The same provider with this registration URL (RFC 7591 §3).
+    ///
+    /// ```
+    /// use oidc_proto::oauth::Provider;
+    /// use oidc_proto::{Operation, Service};
+    /// let provider = Provider::new("https://id.example/device", "https://id.example/token")?;
+    /// let provider = provider.with_registration("https://id.example/register")?;
+    /// assert!(Service::from(provider).offers(Operation::RegisterClient));
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What is wrong with the URL; it must be `https` or loopback.
+    pub fn with_registration(mut self, url: &str) -> Result<Self, EndpointError> {
+        self.registration = Some(whole(url)?);
+        Ok(self)
+    }
+
+    /// The same provider with this revocation URL (RFC 7009 §2).
+    ///
+    /// ```
+    /// use oidc_proto::oauth::Provider;
+    /// use oidc_proto::{Operation, Service};
+    /// let provider = Provider::new("https://id.example/device", "https://id.example/token")?;
+    /// let provider = provider.with_revocation("https://id.example/revoke")?;
+    /// assert!(Service::from(provider).offers(Operation::RevokeToken));
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What is wrong with the URL; it must be `https` or loopback.
+    pub fn with_revocation(mut self, url: &str) -> Result<Self, EndpointError> {
+        self.revocation = Some(whole(url)?);
+        Ok(self)
+    }
+
+    pub(crate) fn urls(&self) -> impl Iterator<Item = &Url> {
+        [&self.device_authorization, &self.token]
+            .into_iter()
+            .chain(&self.registration)
+            .chain(&self.revocation)
+    }
+}
+
+fn whole(url: &str) -> Result<Url, EndpointError> {
+    Url::parse(url, Kind::Whole)?.secure()
+}
+
+/// The token URL.
+impl fmt::Display for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.token.fmt(f)
+    }
+}
+
+/// Every URL that a request may go to.
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Provider(")?;
+        for (index, url) in self.urls().enumerate() {
+            f.write_str(if index == 0 { "" } else { ", " })?;
+            write!(f, "{url}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_url_of_a_provider_must_be_https_or_loopback() {
+        let fine = "https://a.example/";
+        for (device, token) in
+            [("http://a.example/", fine), (fine, "http://a.example/"), (fine, "https://a.example/#x")]
+        {
+            assert!(Provider::new(device, token).is_err(), "{device} {token}");
+        }
+        let provider = Provider::new(fine, fine).unwrap();
+        assert!(provider.clone().with_revocation("http://a.example/").is_err());
+        assert!(provider.with_registration("http://a.example/").is_err());
+    }
+}

@@ -1,0 +1,367 @@
+//! The service that a client signs in to: where it is, and how it speaks.
+
+use core::fmt;
+use std::sync::Arc;
+
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use http::{Method, Uri};
+
+use crate::endpoint::Url;
+use crate::oauth::Provider;
+use crate::wire::{Payload, Wire as _};
+use crate::{
+    Answer, Call, CreateTokenRequest, Dialect, Endpoint, Operation, Request, StartDeviceAuthorizationRequest,
+};
+
+/// The service that a client signs in to: the URL of each operation, and the dialect that is spoken there.
+///
+/// This is the one value that says where secrets may go. An HTTP client is made for a service, and chooses proxy and
+/// certificates by it; a flow is made for a service, and all its requests go there. A clone shares everything.
+///
+/// An [`Endpoint`] is a service of AWS, a [`Provider`] is one of the OAuth dialect.
+///
+/// ```
+/// use oidc_proto::oauth::Provider;
+/// use oidc_proto::{Dialect, Endpoint, Operation, Service};
+///
+/// let aws = Service::from(Endpoint::for_region("eu-west-1")?);
+/// assert_eq!((aws.dialect(), aws.offers(Operation::RegisterClient)), (Dialect::Aws, true));
+/// assert_eq!(aws.endpoint(), Some(&Endpoint::for_region("eu-west-1")?));
+/// let provider = Service::from(Provider::new("https://id.example/device", "https://id.example/token")?);
+/// assert_eq!((provider.dialect(), provider.offers(Operation::RegisterClient)), (Dialect::OAuth, false));
+/// assert!(provider.endpoint().is_none() && provider.hosts().all(|host| host == "id.example"));
+/// assert!(provider.is_https() && !provider.is_loopback());
+/// # Ok::<(), oidc_proto::EndpointError>(())
+/// ```
+#[derive(Clone)]
+pub struct Service(Arc<Inner>);
+
+struct Inner {
+    place: Place,
+    /// What the requests of each operation have in common, made once and shared by all of them.
+    heads: Heads,
+}
+
+#[derive(PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "it lies behind an `Arc`, and a program has one or two")]
+enum Place {
+    Aws(Endpoint),
+    OAuth(Provider),
+}
+
+/// Method, URL and headers of a request without its body.
+type Head = Arc<http::Request<()>>;
+
+/// Every service has the two operations of RFC 8628.
+struct Heads {
+    start_device_authorization: Head,
+    create_token: Head,
+    register_client: Option<Head>,
+    revoke_token: Option<Head>,
+}
+
+impl Heads {
+    const fn of(&self, operation: Operation) -> Option<&Head> {
+        match operation {
+            Operation::RegisterClient => self.register_client.as_ref(),
+            Operation::StartDeviceAuthorization => Some(&self.start_device_authorization),
+            Operation::CreateToken => Some(&self.create_token),
+            Operation::RevokeToken => self.revoke_token.as_ref(),
+        }
+    }
+}
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+
+fn head(uri: Uri, content_type: HeaderValue) -> Head {
+    let mut head = http::Request::new(());
+    *head.method_mut() = Method::POST;
+    *head.uri_mut() = uri;
+    head.headers_mut().insert(CONTENT_TYPE, content_type);
+    // Without it GitHub answers in a form.
+    head.headers_mut().insert(ACCEPT, JSON);
+    Arc::new(head)
+}
+
+impl From<Endpoint> for Service {
+    /// SSO OIDC at this endpoint, in AWS's dialect.
+    fn from(endpoint: Endpoint) -> Self {
+        let at = |path| head(endpoint.0.uri(path), JSON);
+        let heads = Heads {
+            start_device_authorization: at("/device_authorization"),
+            create_token: at("/token"),
+            register_client: Some(at("/client/register")),
+            revoke_token: None,
+        };
+        Self(Arc::new(Inner { place: Place::Aws(endpoint), heads }))
+    }
+}
+
+impl From<Provider> for Service {
+    /// This provider, in the OAuth dialect.
+    fn from(provider: Provider) -> Self {
+        let at = |url: &Url| head(url.uri(""), FORM);
+        let heads = Heads {
+            start_device_authorization: at(&provider.device_authorization),
+            create_token: at(&provider.token),
+            // RFC 7591 is JSON in the middle of a form-encoded world.
+            register_client: provider.registration.as_ref().map(|url| head(url.uri(""), JSON)),
+            revoke_token: provider.revocation.as_ref().map(at),
+        };
+        Self(Arc::new(Inner { place: Place::OAuth(provider), heads }))
+    }
+}
+
+impl Service {
+    /// How its messages look on the wire.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        match self.0.place {
+            Place::Aws(_) => Dialect::Aws,
+            Place::OAuth(_) => Dialect::OAuth,
+        }
+    }
+
+    /// The base URL of a service of AWS; `None` for a provider, which has a URL for each operation.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&Endpoint> {
+        match &self.0.place {
+            Place::Aws(endpoint) => Some(endpoint),
+            Place::OAuth(_) => None,
+        }
+    }
+
+    /// Whether the service has this operation. Every one has StartDeviceAuthorization and CreateToken.
+    #[must_use]
+    pub fn offers(&self, operation: Operation) -> bool {
+        self.0.heads.of(operation).is_some()
+    }
+
+    /// Where the token is asked for: the URL that secrets are meant for most of all.
+    ///
+    /// ```
+    /// use oidc_proto::{Endpoint, Service};
+    /// let service = Service::from(Endpoint::for_region("eu-west-1")?);
+    /// assert_eq!(service.token_url(), "https://oidc.eu-west-1.amazonaws.com/token");
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    #[must_use]
+    pub fn token_url(&self) -> &Uri {
+        self.0.heads.create_token.uri()
+    }
+
+    /// The request to send; `None` if the service does not have the operation, so that there is nothing to send.
+    ///
+    /// ```
+    /// use oidc_proto::oauth::Provider;
+    /// use oidc_proto::{Endpoint, RegisterClientRequest, Service};
+    ///
+    /// let register = RegisterClientRequest::new("my-tool");
+    /// let aws = Service::from(Endpoint::for_region("eu-west-1")?);
+    /// assert_eq!(aws.encode(&register).ok_or("AWS has it")?.uri().path(), "/client/register");
+    /// let provider = Provider::new("https://id.example/device", "https://id.example/token")?;
+    /// assert!(Service::from(provider).encode(&register).is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn encode<C: Call>(&self, call: &C) -> Option<Request> {
+        let head = self.0.heads.of(C::OPERATION)?;
+        Some(request(C::OPERATION, head, call.payload(self.dialect())))
+    }
+
+    /// The StartDeviceAuthorization request to send, which every service takes.
+    ///
+    /// ```
+    /// use oidc_proto::oauth::Provider;
+    /// use oidc_proto::{Client, Service, StartDeviceAuthorizationRequest};
+    ///
+    /// let service = Service::from(Provider::new("https://id.example/device", "https://id.example/token")?);
+    /// let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
+    /// let request = service.encode_start_device_authorization(&ask);
+    /// assert_eq!((request.method().as_str(), request.uri().path()), ("POST", "/device"));
+    /// assert_eq!(request.body().as_ref(), b"scope=openid&client_id=my-tool");
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    #[must_use]
+    pub fn encode_start_device_authorization(&self, call: &StartDeviceAuthorizationRequest) -> Request {
+        let head = &self.0.heads.start_device_authorization;
+        request(Operation::StartDeviceAuthorization, head, call.payload(self.dialect()))
+    }
+
+    /// The CreateToken request to send, which every service takes.
+    ///
+    /// ```
+    /// use oidc_proto::{Client, CreateTokenRequest, Endpoint, Grant, Secret, Service};
+    ///
+    /// let service = Service::from(Endpoint::for_region("eu-west-1")?);
+    /// let grant = Grant::DeviceCode { device_code: Secret::from("dc") };
+    /// let request = service.encode_create_token(&CreateTokenRequest::new(Client::public("my-tool"), grant));
+    /// assert_eq!(request.uri(), service.token_url());
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    #[must_use]
+    pub fn encode_create_token(&self, call: &CreateTokenRequest) -> Request {
+        request(Operation::CreateToken, &self.0.heads.create_token, call.payload(self.dialect()))
+    }
+
+    /// The request with this payload to an operation whose messages are no [`Call`].
+    pub(crate) fn request(&self, operation: Operation, payload: Payload) -> Option<Request> {
+        Some(request(operation, self.0.heads.of(operation)?, payload))
+    }
+
+    /// The meaning of the response to a `C`, in this service's dialect; see [`Dialect::decode`].
+    pub fn decode<C: Call, B: AsRef<[u8]>>(
+        &self,
+        response: &http::Response<B>,
+    ) -> Answer<<C as Call>::Answer> {
+        self.dialect().decode::<C, B>(response)
+    }
+
+    /// Whether every URL is on this machine: `localhost`, 127.0.0.0/8 or `[::1]`, by name alone.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.urls().all(Url::is_loopback)
+    }
+
+    /// Whether all requests are encrypted.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.urls().all(Url::is_https)
+    }
+
+    /// Whether any request is encrypted, so that certificates are needed.
+    ///
+    /// ```
+    /// use oidc_proto::Service;
+    /// use oidc_proto::oauth::Provider;
+    /// let service = Service::from(Provider::new("https://id.example/device", "http://127.0.0.1:8080/token")?);
+    /// assert!(service.uses_https() && !service.is_https());
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    #[must_use]
+    pub fn uses_https(&self) -> bool {
+        self.urls().any(Url::is_https)
+    }
+
+    /// The hosts that requests go to, without ports; an IPv6 address has its brackets. One may come twice.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.urls().map(Url::host)
+    }
+
+    fn urls(&self) -> impl Iterator<Item = &Url> {
+        let (base, provider) = match &self.0.place {
+            Place::Aws(endpoint) => (Some(&endpoint.0), None),
+            Place::OAuth(provider) => (None, Some(provider)),
+        };
+        base.into_iter().chain(provider.into_iter().flat_map(Provider::urls))
+    }
+}
+
+fn request(operation: Operation, head: &Head, payload: Payload) -> Request {
+    let head = match payload.authorization {
+        None => Arc::clone(head),
+        Some(authorization) => {
+            let mut own = http::Request::clone(head);
+            own.headers_mut().insert(AUTHORIZATION, authorization);
+            Arc::new(own)
+        }
+    };
+    Request::new(operation, head, payload.body)
+}
+
+/// Two services are equal if requests go to the same places in the same dialect, however the URLs are spelled.
+impl PartialEq for Service {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.place == other.0.place
+    }
+}
+
+impl Eq for Service {}
+
+/// The base URL of a service of AWS, the token URL of a provider.
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.place {
+            Place::Aws(endpoint) => endpoint.fmt(f),
+            Place::OAuth(provider) => provider.fmt(f),
+        }
+    }
+}
+
+/// Every URL that a request may go to.
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.place {
+            Place::Aws(endpoint) => endpoint.fmt(f),
+            Place::OAuth(provider) => provider.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn provider() -> Provider {
+        Provider::new("https://a.example/device?x=1", "https://b.example/token").unwrap()
+    }
+
+    fn url(service: &Service, operation: Operation) -> Option<String> {
+        service.0.heads.of(operation).map(|head| head.uri().to_string())
+    }
+
+    #[test]
+    fn a_provider_has_a_url_for_each_operation_and_a_query_is_kept() {
+        let service = Service::from(provider());
+        let start = Operation::StartDeviceAuthorization;
+        assert_eq!(url(&service, start).unwrap(), "https://a.example/device?x=1");
+        assert_eq!(url(&service, Operation::CreateToken).unwrap(), "https://b.example/token");
+        assert!(!service.offers(Operation::RevokeToken) && !service.offers(Operation::RegisterClient));
+        let provider = provider().with_revocation("https://b.example/revoke").unwrap();
+        let service = Service::from(provider.with_registration("https://b.example/register").unwrap());
+        assert_eq!(url(&service, Operation::RevokeToken).unwrap(), "https://b.example/revoke");
+        assert_eq!(url(&service, Operation::RegisterClient).unwrap(), "https://b.example/register");
+        assert!(service.is_https() && !service.is_loopback());
+    }
+
+    #[test]
+    fn aws_has_the_paths_of_its_model_and_no_revocation() {
+        let service = Service::from(Endpoint::custom("https://proxy.example:8443/aws/oidc/").unwrap());
+        for operation in Operation::ALL {
+            let path = operation.aws_path().unwrap();
+            let expected = format!("https://proxy.example:8443/aws/oidc{path}");
+            assert_eq!(url(&service, operation).unwrap(), expected);
+        }
+        assert!(!service.offers(Operation::RevokeToken));
+        let bare = Service::from(Endpoint::custom("http://127.0.0.1:9/").unwrap());
+        assert_eq!(bare.token_url(), "http://127.0.0.1:9/token");
+    }
+
+    #[test]
+    fn services_are_equal_if_requests_go_to_the_same_places_in_the_same_dialect() {
+        let aws = |url: &str| Service::from(Endpoint::custom(url).unwrap());
+        assert_eq!(aws("https://id.example/"), aws("https://ID.example:443"));
+        assert_ne!(aws("https://id.example/"), aws("https://id.example/tenant"));
+        assert_eq!(Service::from(provider()), Service::from(provider()));
+        let revoking = provider().with_revocation("https://b.example/revoke").unwrap();
+        assert_ne!(Service::from(provider()), Service::from(revoking));
+        // The same token URL is not enough.
+        let token = "https://id.example/token";
+        let other = Service::from(Provider::new("https://id.example/device_authorization", token).unwrap());
+        assert_eq!(aws("https://id.example").token_url(), other.token_url());
+        assert_ne!(aws("https://id.example"), other);
+    }
+
+    #[test]
+    fn what_is_said_of_a_providers_urls_is_said_of_all_of_them() {
+        let here = Provider::new("http://127.0.0.1:1/d", "http://[::1]:1/t").unwrap();
+        let here = Service::from(here);
+        assert!(here.is_loopback() && !here.is_https() && !here.uses_https());
+        assert_eq!(format!("{here:?}"), "Provider(http://127.0.0.1:1/d, http://[::1]:1/t)");
+        let mixed = Service::from(Provider::new("http://127.0.0.1:1/d", "https://a.example/").unwrap());
+        assert!(!mixed.is_loopback() && !mixed.is_https() && mixed.uses_https());
+        assert_eq!(mixed.hosts().collect::<Vec<_>>(), ["127.0.0.1", "a.example"]);
+        assert_eq!(mixed.to_string(), "https://a.example/");
+    }
+}
