@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use device_flow::{
-    Action, DeviceFlow, Expiry, Failure, FirstPoll, Misuse, Operation, Outcome, Phase, Policy, Reply, Tick,
-    Ticket,
+    Action, DeviceFlow, Expiry, Failure, FirstPoll, Granted, Misuse, Operation, Outcome, Phase, Policy,
+    Reply, Tick, Ticket,
 };
 use oidc_proto::{Client, Endpoint, Registration, Request, Secret};
 
@@ -19,13 +19,16 @@ const SLOW_DOWN: Duration = Duration::from_secs(5);
 /// The operations, by the letter that stands for them in a seed. Any other byte stands for one of them too.
 const CALLS: &[u8] = b"pwabmrdxsojM";
 
+/// How a flow ended.
+pub(crate) type End = Result<Granted, Outcome>;
+
 /// Drives a flow. The first byte is the policy, the others are calls with their arguments; see the seeds.
 pub fn flow(data: &[u8]) {
-    drive(data);
+    drop(drive(data));
 }
 
 /// The same, and how the flow ended.
-pub(crate) fn drive(data: &[u8]) -> Outcome {
+pub(crate) fn drive(data: &[u8]) -> End {
     let mut bytes = Bytes(data);
     let mut run = Run::new(bytes.next());
     // A longer history says no more than a shorter one, and costs more.
@@ -76,7 +79,7 @@ struct Run {
     /// What an earlier device code left of its floor.
     not_before: Tick,
     polls: u32,
-    ended: Option<Outcome>,
+    ended: Option<End>,
 }
 
 impl Run {
@@ -144,8 +147,8 @@ impl Run {
                 self.stale.extend(self.ticket.take());
                 self.outstanding = None;
                 if self.ended.is_none() {
-                    assert_eq!(self.flow.outcome(), Some(&Outcome::Cancelled));
-                    self.ended = Some(Outcome::Cancelled);
+                    assert_eq!(self.flow.outcome(), Some(Err(&Outcome::Cancelled)));
+                    self.ended = Some(Err(Outcome::Cancelled));
                 }
             }
             b's' => {
@@ -165,7 +168,7 @@ impl Run {
                 }
             }
         }
-        assert_eq!(self.flow.outcome(), self.ended.as_ref(), "an end is for good");
+        assert_eq!(self.outcome(), self.ended, "an end is for good");
         assert_eq!(self.flow.polls(), self.polls);
     }
 
@@ -244,7 +247,7 @@ impl Run {
 
     /// The flow has ended: by a reply, which the model has seen, or by its clock.
     fn is_done(&mut self) {
-        let outcome = self.flow.outcome().expect("who is done has an outcome").clone();
+        let outcome = self.outcome().expect("a flow that is done has an outcome");
         assert_eq!(self.flow.phase(), Phase::Ended);
         if self.ended.is_none() {
             let session = self.session.as_ref().expect("only a code can die by the clock");
@@ -254,9 +257,9 @@ impl Run {
             );
             let by_clock = match outcome {
                 // Rule 6.
-                Outcome::GrantLost(Expiry::Clock(_)) => session.may_be_spent,
-                Outcome::Expired(Expiry::Clock(_)) => !session.may_be_spent,
-                Outcome::Unreachable { .. } => true,
+                Err(Outcome::GrantLost(Expiry::Clock(_))) => session.may_be_spent,
+                Err(Outcome::Expired(Expiry::Clock(_))) => !session.may_be_spent,
+                Err(Outcome::Unreachable { .. }) => true,
                 _ => false,
             };
             assert!(by_clock, "{outcome:?}");
@@ -284,7 +287,7 @@ impl Run {
     /// What the reply must have led to.
     fn expect(&mut self, operation: Operation, kind: u8, argument: u64, success: Option<&Success>) {
         let now = self.latest;
-        let outcome = self.flow.outcome().cloned();
+        let outcome = self.outcome();
         let rejects_client = matches!(kind, b'c' | b'u') && operation != Operation::RegisterClient;
         if rejects_client && self.cached {
             // Rule 8: replaced, once.
@@ -321,8 +324,8 @@ impl Run {
         }
         match (&outcome, retryable) {
             // Setting up goes on, or has lasted longer than the policy's patience.
-            (None | Some(Outcome::Unreachable { .. }), true) => {}
-            (Some(outcome), false) => {
+            (None | Some(Err(Outcome::Unreachable { .. })), true) => {}
+            (Some(Err(outcome)), false) => {
                 let spent = self.session.as_ref().is_some_and(|session| session.may_be_spent);
                 let polling = operation == Operation::CreateToken;
                 let fits = match (kind, polling) {
@@ -362,8 +365,8 @@ impl Run {
                 self.session = Some(session);
             }
             _ => {
-                let outcome = self.flow.outcome().cloned();
-                assert!(matches!(outcome, Some(Outcome::Granted { .. })), "{outcome:?}");
+                let outcome = self.outcome();
+                assert!(matches!(outcome, Some(Ok(_))), "{outcome:?}");
                 self.ended = outcome;
             }
         }
@@ -374,24 +377,30 @@ impl Run {
         format!("{:?}", self.flow)
     }
 
-    fn end(mut self) -> Outcome {
+    /// The outcome, to be kept.
+    fn outcome(&self) -> Option<End> {
+        self.flow.outcome().map(|end| end.cloned().map_err(Outcome::clone))
+    }
+
+    fn end(mut self) -> End {
         self.settle();
         self.flow.cancel();
         self.stale.extend(self.ticket.take());
         self.outstanding = None;
-        let outcome = self.ended.take().unwrap_or(Outcome::Cancelled);
+        let outcome = self.ended.take().unwrap_or(Err(Outcome::Cancelled));
         self.ended = Some(outcome.clone());
-        assert_eq!(self.flow.outcome(), Some(&outcome));
+        assert_eq!(self.flow.outcome(), Some(outcome.as_ref()));
         // Rule 2: after the end, nothing is sent and nothing changes.
         for ticket in self.stale {
             let late = self.flow.on_reply(ticket, self.now, Reply::Failed(Failure::NotSent));
             assert_eq!(late, Err(Misuse::StaleTicket));
         }
         assert!(matches!(self.flow.poll(Tick::since_origin(Duration::MAX)), Action::Done));
-        assert_eq!(self.flow.outcome(), Some(&outcome));
-        let shown = format!("{outcome} {outcome:?} {:?}", self.flow);
+        assert_eq!(self.flow.outcome(), Some(outcome.as_ref()));
+        let told = outcome.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        let shown = format!("{told} {outcome:?} {:?}", self.flow);
         assert!(!shown.contains(SENTINEL), "{shown}");
-        assert!(!outcome.to_string().contains('\u{1b}'));
+        assert!(!told.contains('\u{1b}'));
         outcome
     }
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use device_flow::{Action, DeviceFlow, Outcome, Policy, Tick};
+use device_flow::{Action, DeviceFlow, Policy, Tick};
 use oidc_proto::{Endpoint, Service};
 
 use client::{required, send};
@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         due.push(Reverse((next, index)));
     }
-    let granted = flows.iter().filter(|flow| matches!(flow.outcome(), Some(Outcome::Granted { .. }))).count();
+    let granted = flows.iter().filter(|flow| matches!(flow.outcome(), Some(Ok(_)))).count();
     println!("{granted} of {count} signed in");
     if granted == count { Ok(()) } else { Err("not everybody".into()) }
 }

@@ -142,7 +142,10 @@ pub fn waiting(status: &Status<'_>) {
 pub fn ended(flow: &DeviceFlow, now: Tick) {
     let Some(outcome) = flow.outcome() else { return };
     let (polls, elapsed_ms) = (flow.polls(), millis(flow.running_for(now)));
-    let (outcome, request_id) = (outcome.name(), outcome.request_id());
+    let (outcome, request_id) = match outcome {
+        Ok(_) => ("granted", None),
+        Err(outcome) => (outcome.name(), outcome.request_id()),
+    };
     debug!(name: "device_flow.ended", target: TARGET, outcome, polls, elapsed_ms, request_id, "ended");
 }
 

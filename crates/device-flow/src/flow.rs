@@ -1,14 +1,18 @@
-//! The machine: its calls, and nothing of its rules (those are in `state`).
+//! A flow's calls. Its rules are in `machine`.
 
 use core::mem;
 use core::time::Duration;
 use std::sync::Arc;
 
-use oidc_proto::{Operation, Registration, Service};
+use oidc_proto::{
+    Dialect, Operation, RegisterClientRequest, Registration, Request, Service,
+    StartDeviceAuthorizationRequest,
+};
 
 use crate::jitter::Jitter;
-use crate::state::{CANCELLED, Progress, Session, Setup, State, Times};
-use crate::{Action, Failure, Misuse, Outcome, Policy, Reply, Tick, Ticket, Trouble, UserPrompt};
+use crate::machine::{Context, Event, KnownClient, Origin, State, step};
+use crate::setup::{Asking, Setup};
+use crate::{Action, Failure, Misuse, Policy, Reply, Tick, Ticket};
 
 /// One sign-in with the device authorization grant (RFC 8628), from registration to outcome.
 ///
@@ -48,12 +52,10 @@ pub struct DeviceFlow {
     pub(crate) service: Service,
     pub(crate) policy: Arc<Policy>,
     pub(crate) state: State,
-    pub(crate) registration: Option<Registration>,
-    pub(crate) origin: Origin,
     pub(crate) in_flight: Option<InFlight>,
     /// The latest time seen: time that goes backwards is read as this.
     pub(crate) latest: Tick,
-    started: Tick,
+    pub(crate) started: Tick,
     /// How long it had run before it was resumed.
     pub(crate) ran_before: Duration,
     /// Serial of the latest ticket: one of an earlier request is stale.
@@ -62,22 +64,8 @@ pub struct DeviceFlow {
     identity: Arc<()>,
     pub(crate) polls: u32,
     pub(crate) prompts: u32,
-    /// The floor that an earlier device code of this flow left behind.
-    pub(crate) not_before: Tick,
     /// Spreads the waits after trouble.
     pub(crate) jitter: Jitter,
-}
-
-/// Where the registration comes from, which decides what a rejection of it means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
-pub(crate) enum Origin {
-    /// The program's own client: there is no other.
-    Own,
-    /// A cache: the service may have forgotten it.
-    Cache,
-    /// This flow, or nowhere yet.
-    Flow,
 }
 
 /// A request whose reply is due.
@@ -85,38 +73,6 @@ pub(crate) enum Origin {
 pub(crate) struct InFlight {
     pub(crate) operation: Operation,
     pub(crate) sent_at: Tick,
-}
-
-/// Where a flow is, for a status line.
-///
-/// ```
-/// use device_flow::Phase;
-/// assert_eq!(Phase::Polling.name(), "polling");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Phase {
-    /// Making the client known (RegisterClient).
-    Registering,
-    /// Asking for the codes (StartDeviceAuthorization).
-    Authorizing,
-    /// Waiting for the person, polling CreateToken.
-    Polling,
-    /// Over.
-    Ended,
-}
-
-impl Phase {
-    /// A stable name for logs: `registering`, `authorizing`, `polling`, `ended`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Registering => "registering",
-            Self::Authorizing => "authorizing",
-            Self::Polling => "polling",
-            Self::Ended => "ended",
-        }
-    }
 }
 
 impl DeviceFlow {
@@ -137,16 +93,20 @@ impl DeviceFlow {
         now: Tick,
     ) -> Self {
         let policy = policy.into();
-        let setup = Setup::new(now, policy.setup_patience);
-        let (origin, registration) = match (&policy.client, registration) {
-            (Some(client), _) => (Origin::Own, Some(Registration::new(client.clone()))),
-            (None, Some(registration)) => (Origin::Cache, Some(registration)),
-            (None, None) => (Origin::Flow, None),
+        let client = match (&policy.client, registration) {
+            (Some(client), _) => {
+                Some(KnownClient { registration: Registration::new(client.clone()), origin: Origin::Own })
+            }
+            (None, Some(registration)) => Some(KnownClient { registration, origin: Origin::Cache }),
+            (None, None) => None,
+        };
+        let setup = Setup::new(now, now, &policy);
+        let state = match client {
+            Some(client) => State::Authorize(Box::new(Asking { setup, client })),
+            None => State::Register(Box::new(setup)),
         };
         Self {
-            origin,
-            state: if registration.is_some() { State::Authorize(setup) } else { State::Register(setup) },
-            registration,
+            state,
             service: service.into(),
             policy,
             in_flight: None,
@@ -157,7 +117,6 @@ impl DeviceFlow {
             identity: Arc::new(()),
             polls: 0,
             prompts: 0,
-            not_before: now,
             jitter: Jitter::none(),
         }
     }
@@ -201,47 +160,45 @@ impl DeviceFlow {
         if self.in_flight.is_some() {
             return Action::AwaitReply;
         }
-        match &mut self.state {
+        self.look_at_the_clock(now);
+        let due = match &self.state {
             State::Ended(_) => return Action::Done,
-            State::Register(setup) | State::Authorize(setup) => {
-                if now < setup.due() {
-                    return Action::Wait(setup.due());
-                }
-            }
+            State::Prompt(_) => return self.show(now),
+            State::Register(setup) => setup.pace.due(),
+            State::Authorize(asking) => asking.setup.pace.due(),
+            State::Poll(session) => session.pace.due().min(session.deadline),
+        };
+        if now < due { Action::Wait(due) } else { self.send(now) }
+    }
+
+    /// What time alone brings about.
+    fn look_at_the_clock(&mut self, now: Tick) {
+        match &self.state {
             State::Prompt(session) | State::Poll(session) if now >= session.deadline => {
-                self.state = State::ended(session.expire());
-                return Action::Done;
+                self.step(Event::Deadline, now, now);
             }
-            State::Prompt(session) => {
-                let prompt = UserPrompt::new(&session.authorization, session.deadline, self.prompts > 0);
-                self.prompts = self.prompts.saturating_add(1);
-                self.state = mem::take(&mut self.state).prompted();
-                return Action::Prompt(prompt);
+            State::Poll(session) if session.is_overdue(now, &self.policy) => {
+                self.step(Event::Overdue, now, now);
             }
-            State::Poll(session) => {
-                // Not if the code would die meanwhile.
-                if let Some(time) = session.pace.missed_by(now, self.policy.max_backoff)
-                    && now + time < session.deadline
-                {
-                    session.pace.put_off(now, time, self.jitter.draw());
-                }
-                if now < session.due() {
-                    return Action::Wait(session.due().min(session.deadline));
-                }
-            }
+            State::Register(_)
+            | State::Authorize(_)
+            | State::Prompt(_)
+            | State::Poll(_)
+            | State::Ended(_) => {}
         }
-        self.send(now)
+    }
+
+    fn show(&mut self, now: Tick) -> Action {
+        let Some(prompt) = self.prompt() else { return Action::Done };
+        self.prompts = self.prompts.saturating_add(1);
+        self.step(Event::Shown, now, now);
+        Action::Prompt(prompt)
     }
 
     /// The request that the state asks for, with a ticket for its reply.
     fn send(&mut self, now: Tick) -> Action {
-        if let Some(operation) = self.state.operation()
-            && !self.service.offers(operation)
-        {
-            self.state = State::ended(Outcome::NotOffered(operation));
-        }
-        let Some(request) = self.state.request(&self.service, &self.policy, self.registration.as_ref())
-        else {
+        let Some(request) = self.request() else {
+            self.step(Event::NotOffered, now, now);
             return Action::Done;
         };
         let operation = request.operation();
@@ -257,6 +214,34 @@ impl DeviceFlow {
             dialect: self.service.dialect(),
         };
         Action::Send(request, ticket)
+    }
+
+    /// The request of the state, if it has one and the service takes it.
+    fn request(&self) -> Option<Request> {
+        match &self.state {
+            State::Register(_) => {
+                let call = RegisterClientRequest::new(&self.policy.client_name);
+                self.service.encode(&call.with_scopes(&self.policy.scopes))
+            }
+            State::Authorize(asking) => {
+                let client = asking.client.registration.client.clone();
+                let call = match self.service.dialect() {
+                    Dialect::Aws => StartDeviceAuthorizationRequest::new(client, &self.policy.start_url),
+                    Dialect::OAuth => StartDeviceAuthorizationRequest::for_scope(client, &self.policy.scopes),
+                };
+                Some(self.service.encode_start_device_authorization(&call))
+            }
+            State::Poll(session) => Some(session.request.clone()),
+            State::Prompt(_) | State::Ended(_) => None,
+        }
+    }
+
+    /// Something happens: the only place where the state changes.
+    fn step(&mut self, event: Event, now: Tick, sent_at: Tick) {
+        let state = mem::take(&mut self.state);
+        let Self { service, policy, jitter, .. } = self;
+        let mut cx = Context { service, policy, jitter, now, sent_at };
+        self.state = step(state, event, &mut cx);
     }
 
     /// Takes the reply to a request. `now` is when it arrived: the next poll is paced from it.
@@ -352,6 +337,18 @@ impl DeviceFlow {
         }
     }
 
+    /// A request was under way in another process: whoever waited for its answer is gone.
+    #[cfg(feature = "serde")]
+    pub(crate) fn count_as_abandoned(&mut self, now: Tick) {
+        let operation = match &self.state {
+            State::Register(_) => Operation::RegisterClient,
+            State::Authorize(_) => Operation::StartDeviceAuthorization,
+            State::Poll(_) => Operation::CreateToken,
+            State::Prompt(_) | State::Ended(_) => return,
+        };
+        self.settle(InFlight { operation, sent_at: now }, now, Reply::Failed(Failure::Unknown));
+    }
+
     /// Ends the flow. A grant that arrives afterwards is refused as stale and lost, so a driver that can wait lets a
     /// CreateToken request finish first. An ended flow keeps its outcome.
     ///
@@ -363,194 +360,24 @@ impl DeviceFlow {
     /// let mut flow = DeviceFlow::new(service, policy, None, Tick::ZERO);
     /// flow.cancel();
     /// assert!(matches!(flow.poll(Tick::ZERO), Action::Done));
-    /// assert_eq!(flow.outcome(), Some(&Outcome::Cancelled));
+    /// assert_eq!(flow.outcome(), Some(Err(&Outcome::Cancelled)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn cancel(&mut self) {
         self.in_flight = None;
-        if !matches!(self.state, State::Ended(_)) {
-            self.state = State::Ended(None);
-        }
+        self.step(Event::Cancel, self.latest, self.latest);
     }
 
     /// Applies a reply to the state.
     fn settle(&mut self, in_flight: InFlight, now: Tick, reply: Reply) {
         let now = self.advance(now);
         self.in_flight = None;
-        if self.state.stays(now, &reply) {
-            return;
-        }
-        let state = mem::take(&mut self.state);
-        let times =
-            Times { sent_at: in_flight.sent_at, now, not_before: self.not_before, draw: self.jitter.draw() };
-        let progress = state.on_reply(&self.service, &self.policy, self.registration.as_ref(), times, reply);
-        self.state = match progress {
-            Progress::Registered(registration) => {
-                self.registration = Some(registration);
-                State::Authorize(Setup::new(now, self.policy.setup_patience))
-            }
-            Progress::To(state) => state,
-            Progress::ClientRejected(operation, fault, not_before) => {
-                // Nobody should keep it, whoever made it.
-                self.registration = None;
-                self.not_before = not_before;
-                // Only a registration from a cache can be outdated, so only that is replaced, once. Where nobody can
-                // register, the service's word is the end.
-                let is_replaceable = self.service.offers(Operation::RegisterClient);
-                if self.origin == Origin::Cache && is_replaceable {
-                    self.origin = Origin::Flow;
-                    State::Register(Setup::new(now, self.policy.setup_patience))
-                } else {
-                    State::ended(Outcome::Rejected { operation, fault })
-                }
-            }
-        };
+        self.step(Event::of(reply, in_flight.operation), now, in_flight.sent_at);
     }
 
     /// The latest time seen, which is what a time before it is read as.
     fn advance(&mut self, now: Tick) -> Tick {
         self.latest = self.latest.max(now);
         self.latest
-    }
-
-    /// How the flow ended, once [`poll`](Self::poll) says [`Action::Done`].
-    #[must_use]
-    pub const fn outcome(&self) -> Option<&Outcome> {
-        match &self.state {
-            State::Ended(Some(outcome)) => Some(outcome),
-            State::Ended(None) => Some(&CANCELLED),
-            State::Register(_) | State::Authorize(_) | State::Prompt(_) | State::Poll(_) => None,
-        }
-    }
-
-    /// Where the flow is.
-    #[must_use]
-    pub const fn phase(&self) -> Phase {
-        match &self.state {
-            State::Register(_) => Phase::Registering,
-            State::Authorize(_) => Phase::Authorizing,
-            State::Prompt(_) | State::Poll(_) => Phase::Polling,
-            State::Ended(_) => Phase::Ended,
-        }
-    }
-
-    /// The registration in use: the cached one, or the one that this flow made (then [`Self::is_newly_registered`]).
-    #[must_use]
-    pub const fn registration(&self) -> Option<&Registration> {
-        self.registration.as_ref()
-    }
-
-    /// Whether this flow made the registration itself, so that a cache should keep it in place of what it has.
-    #[must_use]
-    pub const fn is_newly_registered(&self) -> bool {
-        self.registration.is_some() && matches!(self.origin, Origin::Flow)
-    }
-
-    /// When the device code dies, once there is one.
-    #[must_use]
-    pub fn deadline(&self) -> Option<Tick> {
-        self.session().map(|session| session.deadline)
-    }
-
-    /// The least time between two polls right now: the service's interval and what its `slow_down`s added.
-    #[must_use]
-    pub fn interval(&self) -> Option<Duration> {
-        self.session().map(Session::interval)
-    }
-
-    /// What went wrong since the last verdict, for a status line; `None` if all is well.
-    #[must_use]
-    pub const fn trouble(&self) -> Option<&Trouble> {
-        match &self.state {
-            State::Register(setup) | State::Authorize(setup) => setup.trouble(),
-            State::Prompt(session) | State::Poll(session) => session.trouble(),
-            State::Ended(_) => None,
-        }
-    }
-
-    /// How many CreateToken requests were sent.
-    #[must_use]
-    pub const fn polls(&self) -> u32 {
-        self.polls
-    }
-
-    /// When the flow was made or resumed, in this process's ticks; see [`running_for`](Self::running_for).
-    #[must_use]
-    pub const fn started(&self) -> Tick {
-        self.started
-    }
-
-    /// How long the flow has run by `now`, other processes included.
-    #[must_use]
-    pub const fn running_for(&self, now: Tick) -> Duration {
-        self.ran_before.saturating_add(now.since(self.started))
-    }
-
-    /// The prompt of the codes in use, to show it once more: for example after the flow was resumed.
-    #[must_use]
-    pub fn prompt(&self) -> Option<UserPrompt> {
-        // The prompt that is still to come counts as the next.
-        let shown = if matches!(self.state, State::Prompt(_)) {
-            self.prompts
-        } else {
-            self.prompts.saturating_sub(1)
-        };
-        let session = self.session()?;
-        Some(UserPrompt::new(&session.authorization, session.deadline, shown > 0))
-    }
-
-    /// The service that all its requests go to.
-    #[must_use]
-    pub const fn service(&self) -> &Service {
-        &self.service
-    }
-
-    /// What an HTTP client asks before it drives a flow: whether all of it goes where the client may send.
-    ///
-    /// ```
-    /// use device_flow::{DeviceFlow, Misuse, Policy, Tick};
-    /// use oidc_proto::{Endpoint, Service};
-    ///
-    /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
-    /// let flow = DeviceFlow::new(Endpoint::for_region("eu-west-1")?, policy, None, Tick::ZERO);
-    /// assert!(flow.check_service(&Service::from(Endpoint::for_region("eu-west-1")?)).is_ok());
-    /// let other = Service::from(Endpoint::for_region("us-east-1")?);
-    /// assert!(matches!(flow.check_service(&other), Err(Misuse::OtherService { .. })));
-    /// # Ok::<(), oidc_proto::EndpointError>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`Misuse::OtherService`].
-    pub fn check_service(&self, client: &Service) -> Result<(), Misuse> {
-        if self.service == *client {
-            Ok(())
-        } else {
-            Err(Misuse::OtherService { flow: self.service.to_string() })
-        }
-    }
-
-    /// The policy that the flow was made with.
-    #[must_use]
-    pub fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
-    /// The outcome and the registration of an ended flow; a flow that goes on counts as cancelled.
-    pub(crate) fn into_parts(self) -> (Outcome, Option<Registration>) {
-        match self.state {
-            State::Ended(Some(outcome)) => (*outcome, self.registration),
-            State::Ended(None)
-            | State::Register(_)
-            | State::Authorize(_)
-            | State::Prompt(_)
-            | State::Poll(_) => (Outcome::Cancelled, self.registration),
-        }
-    }
-
-    const fn session(&self) -> Option<&Session> {
-        match &self.state {
-            State::Prompt(session) | State::Poll(session) => Some(session),
-            State::Register(_) | State::Authorize(_) | State::Ended(_) => None,
-        }
     }
 }

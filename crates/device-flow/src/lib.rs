@@ -20,7 +20,7 @@
 //!
 //! ```
 //! use core::time::Duration;
-//! use device_flow::{Action, DeviceFlow, Operation, Outcome, Policy, Tick};
+//! use device_flow::{Action, DeviceFlow, Operation, Policy, Tick};
 //! use oidc_proto::Endpoint;
 //!
 //! // Stands in for an HTTP client and the service behind it.
@@ -61,7 +61,7 @@
 //!         Action::Done => break,
 //!     }
 //! }
-//! assert!(matches!(flow.outcome(), Some(Outcome::Granted { .. })));
+//! assert!(matches!(flow.outcome(), Some(Ok(_token))));
 //! // Two intervals of 5 s, and 5 s more after `slow_down`; five answers of 0.1 s.
 //! assert_eq!(now.elapsed(), Duration::from_millis(5_000 + 5_000 + 10_000 + 500));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -94,41 +94,64 @@
 //!
 //! # Every transition
 //!
-//! As [data](transitions::TABLE). The first row that fits counts; what no row names cannot happen in that state.
+//! The table is the one `match` of the machine (`src/machine.rs`), in its order: the first row that fits counts, and what
+//! no row names changes nothing. The events are these:
 //!
-//! | state | what happens | when | then |
+//! * `Registered`: RegisterClient succeeded.
+//! * `Authorized`: StartDeviceAuthorization succeeded.
+//! * `TokenGranted`: CreateToken succeeded.
+//! * `Pending`: `authorization_pending`.
+//! * `Denied`: `access_denied`.
+//! * `Expired`: `expired_token`.
+//! * `InvalidGrant`: `invalid_grant`: a code that is unknown, or spent.
+//! * `ClientRejected`: `invalid_client` or `unauthorized_client`.
+//! * `OtherFault`: Any other fault that is final.
+//! * `SlowDown`: The service's `slow_down`. Before there are codes it is no verdict.
+//! * `Retryable`: No verdict: no response, a response that is not the service's word, or a fault that may be gone
+//!   a moment later (`server_error`, throttling, and any fault with a status that says so).
+//! * `BrokenSuccess`: A success without what it must have.
+//! * `Shown`: `poll` handed the prompt out.
+//! * `Overdue`: `poll` found a request late by more than an interval.
+//! * `Deadline`: `poll` found that the device code has died by the flow's own time.
+//! * `NotOffered`: `poll` found that the service has no URL for the operation.
+//! * `Cancel`: `cancel` was called, or the HTTP client turned out not to be safe.
+//!
+//! | state | event | when | next |
 //! |---|---|---|---|
-//! | Register | registration |  | Authorize |
-//! | Register | `slow_down`, transient fault, no verdict, not sent, reply lost | patience over | Unreachable |
-//! | Register | `slow_down`, transient fault, no verdict, not sent, reply lost |  | Register |
-//! | Register | `authorization_pending`, `access_denied`, `expired_token`, `invalid_grant`, client not accepted, other fault |  | Rejected |
-//! | Register | broken success |  | ProtocolViolation |
-//! | Register | no endpoint |  | NotOffered |
-//! | Register | cancel |  | Cancelled |
-//! | Authorize | codes |  | Prompt |
-//! | Authorize | `slow_down`, transient fault, no verdict, not sent, reply lost | patience over | Unreachable |
-//! | Authorize | `slow_down`, transient fault, no verdict, not sent, reply lost |  | Authorize |
-//! | Authorize | client not accepted | cached registration, and a new one can be had | Register |
-//! | Authorize | `authorization_pending`, `access_denied`, `expired_token`, `invalid_grant`, client not accepted, other fault |  | Rejected |
-//! | Authorize | broken success |  | ProtocolViolation |
-//! | Authorize | cancel |  | Cancelled |
-//! | Prompt | shown |  | Poll |
-//! | Prompt | deadline |  | Expired |
-//! | Prompt | cancel |  | Cancelled |
-//! | Poll | token |  | Granted |
-//! | Poll | `authorization_pending` |  | Poll |
-//! | Poll | `slow_down` |  | Poll |
-//! | Poll | transient fault, no verdict, not sent, reply lost |  | Poll |
-//! | Poll | `access_denied` |  | Denied |
-//! | Poll | `expired_token`, `invalid_grant` | code may be spent | GrantLost |
-//! | Poll | `expired_token` |  | Expired |
-//! | Poll | client not accepted | cached registration, and a new one can be had | Register |
-//! | Poll | `invalid_grant`, client not accepted, other fault |  | Rejected |
-//! | Poll | broken success |  | ProtocolViolation |
-//! | Poll | deadline | no poll got a verdict | Unreachable |
-//! | Poll | deadline | code may be spent | GrantLost |
-//! | Poll | deadline |  | Expired |
-//! | Poll | cancel |  | Cancelled |
+//! | Register | `Registered` |  | Authorize |
+//! | Register | `SlowDown`, `Retryable` | patience is over | Unreachable |
+//! | Register | `SlowDown`, `Retryable` |  | Register |
+//! | Register | `Pending`, `Denied`, `Expired`, `InvalidGrant`, `ClientRejected`, `OtherFault` |  | Rejected |
+//! | Register | `BrokenSuccess` |  | ProtocolViolation |
+//! | Register | `NotOffered` |  | NotOffered |
+//! | Register | `Cancel` |  | Cancelled |
+//! | Authorize | `Authorized` |  | Prompt |
+//! | Authorize | `SlowDown`, `Retryable` | patience is over | Unreachable |
+//! | Authorize | `SlowDown`, `Retryable` |  | Authorize |
+//! | Authorize | `ClientRejected` | client is replaceable | Register |
+//! | Authorize | `ClientRejected` |  | Rejected |
+//! | Authorize | `Pending`, `Denied`, `Expired`, `InvalidGrant`, `OtherFault` |  | Rejected |
+//! | Authorize | `BrokenSuccess` |  | ProtocolViolation |
+//! | Authorize | `Cancel` |  | Cancelled |
+//! | Prompt | `Shown` |  | Poll |
+//! | Prompt | `Deadline` |  | Expired |
+//! | Prompt | `Cancel` |  | Cancelled |
+//! | Poll | `TokenGranted` |  | Granted |
+//! | Poll | `Pending` |  | Poll |
+//! | Poll | `SlowDown` |  | Poll |
+//! | Poll | `Retryable` |  | Poll |
+//! | Poll | `Overdue` |  | Poll |
+//! | Poll | `Denied` |  | Denied |
+//! | Poll | `Expired`, `InvalidGrant` | code may be spent | GrantLost |
+//! | Poll | `Expired` |  | Expired |
+//! | Poll | `ClientRejected` | client is replaceable | Register |
+//! | Poll | `ClientRejected` |  | Rejected |
+//! | Poll | `InvalidGrant`, `OtherFault` |  | Rejected |
+//! | Poll | `BrokenSuccess` |  | ProtocolViolation |
+//! | Poll | `Deadline` | no poll got a verdict | Unreachable |
+//! | Poll | `Deadline` | code may be spent | GrantLost |
+//! | Poll | `Deadline` |  | Expired |
+//! | Poll | `Cancel` |  | Cancelled |
 //!
 //! # Rules
 //!
@@ -175,6 +198,7 @@ pub mod events;
 mod events;
 mod flow;
 mod jitter;
+mod machine;
 mod observer;
 mod outcome;
 mod pace;
@@ -185,15 +209,16 @@ mod report;
 mod result;
 #[cfg(feature = "serde")]
 mod saved;
-mod state;
+mod session;
+mod setup;
 mod tick;
-pub mod transitions;
+mod view;
 
 pub use action::{Action, Ticket, UserPrompt};
-pub use flow::{DeviceFlow, Phase};
+pub use flow::DeviceFlow;
 pub use observer::{Exchange, Observer, Status};
 pub use oidc_proto::Operation;
-pub use outcome::{Expiry, Outcome, Trouble};
+pub use outcome::{Expiry, Granted, Outcome, Trouble};
 pub use policy::{FirstPoll, Policy};
 pub use refresh::{refresh_is_due, refresh_request};
 pub use reply::{Failure, Misuse, Reply};
@@ -202,3 +227,4 @@ pub use result::{CallError, DiscoveryError, NotSignedIn, SignedIn, TransportErro
 #[cfg(feature = "serde")]
 pub use saved::{ResumeError, SavedFlow};
 pub use tick::Tick;
+pub use view::Phase;

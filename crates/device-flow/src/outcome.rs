@@ -1,12 +1,27 @@
 //! How a flow ends, and what to tell the person.
 
 use core::fmt;
+use core::time::Duration;
 
-use oidc_proto::{Fault, NoVerdict, Operation, Token, Violation};
+use oidc_proto::{Fault, FaultCode, NoVerdict, Operation, Registration, Token, Violation};
 
 use crate::{Failure, Tick};
 
-/// How a flow ended. `Display` says what happened and what to do, without secrets and without control characters.
+/// A flow's good end: the person approved, and here is the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Granted {
+    /// The token.
+    pub token: Token,
+    /// When the request was sent that brought it. Counting the token's life from here errs on the safe side.
+    pub requested_at: Tick,
+    /// The registration that was used.
+    pub registration: Registration,
+    /// Whether this flow made it, so that a cache should store it.
+    pub newly_registered: bool,
+}
+
+/// How a flow ended that brought no token. `Display` says what happened and what to do, without secrets and without control characters.
 ///
 /// ```
 /// use device_flow::Outcome;
@@ -21,14 +36,6 @@ use crate::{Failure, Tick};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The person approved, and here is the token.
-    #[non_exhaustive]
-    Granted {
-        /// The token.
-        token: Token,
-        /// When the request was sent that brought it. Counting the token's life from here errs on the safe side.
-        requested_at: Tick,
-    },
     /// The person said no: the service's `access_denied`.
     Denied(Fault),
     /// The code died before it was approved.
@@ -72,9 +79,7 @@ impl Outcome {
             Self::Expired(_) | Self::GrantLost(_) => Some("Start again for a new code"),
             Self::Unreachable { .. } => Some("Check the endpoint, the region and the network"),
             Self::NotOffered(_) => Some("Name one, or a client that needs none"),
-            Self::Granted { .. } | Self::Rejected { .. } | Self::Cancelled | Self::ProtocolViolation(_) => {
-                None
-            }
+            Self::Rejected { .. } | Self::Cancelled | Self::ProtocolViolation(_) => None,
         }
     }
 
@@ -91,8 +96,16 @@ impl Outcome {
             }
             Self::Unreachable { trouble, .. } => trouble.request_id(),
             Self::ProtocolViolation(violation) => violation.request_id.as_deref(),
-            Self::Granted { .. } | Self::Cancelled | Self::NotOffered(_) => None,
+            Self::Cancelled | Self::NotOffered(_) => None,
         }
+    }
+
+    pub(crate) const fn rejected(operation: Operation, fault: Fault) -> Self {
+        Self::Rejected { operation, fault }
+    }
+
+    pub(crate) const fn unreachable(operation: Operation, trouble: Trouble) -> Self {
+        Self::Unreachable { operation, trouble }
     }
 
     /// Whether a failed connection is part of the story, so that the driver's transport error explains it. A driver that
@@ -117,6 +130,12 @@ pub enum Expiry {
     /// Our own clock: `expiresIn` has passed since the code arrived, and nothing was sent any more. If the last polls
     /// met trouble, here is the latest.
     Clock(Option<Trouble>),
+}
+
+impl Expiry {
+    pub(crate) fn by_clock(trouble: Option<Box<Trouble>>) -> Self {
+        Self::Clock(trouble.map(|trouble| *trouble))
+    }
 }
 
 /// Why there was no verdict.
@@ -153,6 +172,30 @@ impl Trouble {
     }
 }
 
+impl Trouble {
+    /// What the service asks for before the next request, if it does.
+    pub(crate) const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Failed(_) => None,
+            Self::NoVerdict(no_verdict) => no_verdict.retry_after,
+            Self::Fault(fault) => fault.retry_after,
+        }
+    }
+
+    /// Whether the service may have acted on the request all the same.
+    pub(crate) const fn may_have_acted(&self) -> bool {
+        match self {
+            Self::Failed(failure) => matches!(failure, Failure::Unknown),
+            Self::NoVerdict(no_verdict) => no_verdict.may_have_acted(),
+            Self::Fault(fault) => fault.status >= 500,
+        }
+    }
+
+    pub(crate) fn is_slow_down(&self) -> bool {
+        matches!(self, Self::Fault(fault) if fault.code == FaultCode::SlowDown)
+    }
+}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -177,7 +220,6 @@ impl Outcome {
     /// What happened.
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Granted { .. } => f.write_str("signed in"),
             Self::Denied(fault) => write!(f, "the sign-in was denied ({fault})"),
             Self::Expired(Expiry::Service(fault)) => {
                 write!(f, "the code expired before it was approved ({fault})")

@@ -86,35 +86,34 @@ impl Pace {
         self.due = now + draw.of(time);
     }
 
-    /// `slow_down`: this and all later gaps are five seconds longer (RFC 8628 §3.5). There is no cap.
+    /// The wait after a `slow_down`: this and all later gaps are five seconds longer (RFC 8628 §3.5). There is no cap.
+    pub(crate) fn slower(&self, retry_after: Option<Duration>) -> Duration {
+        self.interval.saturating_add(SLOW_DOWN_STEP).max(retry_after.unwrap_or_default())
+    }
+
+    /// `slow_down` at `now`.
     pub(crate) fn slow_down(&mut self, now: Tick, retry_after: Option<Duration>) {
         self.interval = self.interval.saturating_add(SLOW_DOWN_STEP);
         self.after_verdict(now, retry_after);
     }
 
-    /// No verdict: back off, doubling, up to `cap`, and never below the floor. RFC 8628 §3.5: a client must reduce
+    /// The wait after no verdict: doubling, up to `cap`, and never below the floor. RFC 8628 §3.5: a client must reduce
     /// its frequency on a time-out of its own accord, and doubling the interval is recommended.
+    pub(crate) fn backoff(&self, retry_after: Option<Duration>, cap: Duration) -> Duration {
+        let first = if self.interval.is_zero() { SETUP_BACKOFF } else { self.interval.saturating_mul(2) };
+        let factor = 1_u32.checked_shl(self.troubles).unwrap_or(u32::MAX);
+        first.saturating_mul(factor).min(cap).max(self.interval).max(retry_after.unwrap_or_default())
+    }
+
+    /// No verdict at `now`: the next request is due after the backoff.
     ///
     /// `draw` makes the wait longer by at most half, and by at most the cap. Since a first wait after trouble is two
     /// intervals, flows that were cut off together are spread over one interval, which is how far apart they usually are.
-    ///
-    /// Returns when the next request would be due without the draw.
-    pub(crate) fn after_trouble(
-        &mut self,
-        now: Tick,
-        retry_after: Option<Duration>,
-        cap: Duration,
-        draw: Draw,
-    ) -> Tick {
-        let doublings = self.troubles;
+    pub(crate) fn back_off(&mut self, now: Tick, retry_after: Option<Duration>, cap: Duration, draw: Draw) {
+        let wait = self.backoff(retry_after, cap);
         self.troubles = self.troubles.saturating_add(1);
         self.missed = 0;
-        let first = if self.interval.is_zero() { SETUP_BACKOFF } else { self.interval.saturating_mul(2) };
-        let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
-        let backoff = first.saturating_mul(factor).min(cap);
-        let wait = backoff.max(self.interval).max(retry_after.unwrap_or_default());
         self.due = now + wait.saturating_add(draw.of((wait / 2).min(cap)));
-        now + wait
     }
 }
 
@@ -142,7 +141,7 @@ mod tests {
         let mut pace = Pace::polling(Some(secs(5)), false, Tick::ZERO);
         let mut waits = Vec::new();
         for _ in 0..40 {
-            pace.after_trouble(Tick::ZERO, None, CAP, Draw::NOTHING);
+            pace.back_off(Tick::ZERO, None, CAP, Draw::NOTHING);
             waits.push(pace.due().elapsed().as_secs());
         }
         assert_eq!(&waits[..4], [10, 20, 30, 30]);
@@ -154,7 +153,7 @@ mod tests {
     #[test]
     fn backoff_capped_below_the_floor_does_not_undercut_it() {
         let mut pace = Pace::polling(Some(secs(40)), false, Tick::ZERO);
-        pace.after_trouble(Tick::ZERO, None, CAP, Draw::NOTHING);
+        pace.back_off(Tick::ZERO, None, CAP, Draw::NOTHING);
         assert_eq!(pace.due().elapsed(), secs(40));
     }
 
@@ -163,7 +162,7 @@ mod tests {
         let mut pace = Pace::polling(Some(secs(5)), false, Tick::ZERO);
         pace.after_verdict(Tick::ZERO, Some(secs(60)));
         assert_eq!(pace.due().elapsed(), secs(60));
-        pace.after_trouble(Tick::ZERO, Some(secs(90)), CAP, Draw::NOTHING);
+        pace.back_off(Tick::ZERO, Some(secs(90)), CAP, Draw::NOTHING);
         assert_eq!(pace.due().elapsed(), secs(90));
         pace.after_verdict(Tick::ZERO, None);
         assert_eq!(pace.due().elapsed(), secs(5));
@@ -174,7 +173,7 @@ mod tests {
         let mut pace = Pace::setup(Tick::ZERO);
         let mut waits = Vec::new();
         for _ in 0..4 {
-            pace.after_trouble(Tick::ZERO, None, CAP, Draw::NOTHING);
+            pace.back_off(Tick::ZERO, None, CAP, Draw::NOTHING);
             waits.push(pace.due().elapsed().as_secs());
         }
         assert_eq!(waits, [1, 2, 4, 8]);
@@ -192,7 +191,7 @@ mod tests {
             ];
             for (interval, retry_after, least, most) in cases {
                 let mut pace = Pace::polling(Some(secs(interval)), false, Tick::ZERO);
-                pace.after_trouble(Tick::ZERO, retry_after, CAP, draw);
+                pace.back_off(Tick::ZERO, retry_after, CAP, draw);
                 let due = pace.due().elapsed();
                 assert!(secs(least) <= due && due < secs(most), "{due:?} is not in {least}..{most}");
             }

@@ -30,12 +30,11 @@ impl<E: Error + 'static> fmt::Display for Report<'_, E> {
 }
 
 impl Outcome {
-    /// A stable name for logs: `granted`, `denied`, `expired`, `rejected`, `cancelled`, `grant_lost`, `unreachable`,
+    /// A stable name for logs: `denied`, `expired`, `rejected`, `cancelled`, `grant_lost`, `unreachable`,
     /// `protocol_violation`, `not_offered`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Granted { .. } => "granted",
             Self::Denied(_) => "denied",
             Self::Expired(_) => "expired",
             Self::Rejected { .. } => "rejected",

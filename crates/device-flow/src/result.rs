@@ -7,7 +7,8 @@ use std::error::Error;
 use oidc_proto::oauth::MetadataError;
 use oidc_proto::{Answer, Fault, NoVerdict, Operation, Registration, Token, Violation};
 
-use crate::{DeviceFlow, Failure, Outcome, Report, Tick};
+use crate::machine::{End, KnownClient};
+use crate::{DeviceFlow, Failure, Granted, Outcome, Report, Tick};
 
 /// A sign-in that ended with a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +83,7 @@ impl SignedIn {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct NotSignedIn<E> {
-    /// How it ended; never [`Outcome::Granted`].
+    /// How it ended.
     pub outcome: Outcome,
     /// The cause behind [`Outcome::Unreachable`] and the like: the latest transport error, if the end has to do
     /// with one. With [`Outcome::Cancelled`], why the driver gave up, if it was the driver.
@@ -159,40 +160,30 @@ impl DeviceFlow {
     /// ```
     ///
     /// # Errors
-    /// Every outcome but [`Outcome::Granted`].
-    pub fn into_result<E>(
-        mut self,
-        now: Tick,
-        transport: Option<E>,
-    ) -> Result<SignedIn, Box<NotSignedIn<E>>> {
-        self.cancel();
-        let polls = self.polls();
-        let elapsed = self.running_for(now);
-        let newly_registered = self.is_newly_registered();
-        let prompted = self.prompts > 0;
-        let (outcome, registration) = self.into_parts();
-        match (outcome, registration) {
-            (Outcome::Granted { token, requested_at }, Some(registration)) => Ok(SignedIn {
-                token,
-                token_age: now.since(requested_at),
-                registration,
-                newly_registered,
-                polls,
-                elapsed,
-            }),
-            (outcome, registration) => {
-                let speaks_of_transport = outcome.is_about_transport();
-                Err(Box::new(NotSignedIn {
-                    outcome,
-                    transport: transport.filter(|_| speaks_of_transport),
-                    newly_registered,
-                    registration,
-                    prompted,
-                    polls,
-                    elapsed,
-                }))
+    /// [`NotSignedIn`], for every [`Outcome`].
+    pub fn into_result<E>(self, now: Tick, transport: Option<E>) -> Result<SignedIn, Box<NotSignedIn<E>>> {
+        let (polls, elapsed, prompted) = (self.polls(), self.running_for(now), self.prompts > 0);
+        let (outcome, client) = match self.end() {
+            End::Granted(granted) => {
+                let Granted { token, requested_at, registration, newly_registered } = *granted;
+                let token_age = now.since(requested_at);
+                return Ok(SignedIn { token, token_age, registration, newly_registered, polls, elapsed });
             }
-        }
+            End::WithoutToken(end) => (end.outcome, end.client),
+            End::Cancelled(client) => (Outcome::Cancelled, client.map(|client| *client)),
+        };
+        let transport = transport.filter(|_| outcome.is_about_transport());
+        let newly_registered = client.as_ref().is_some_and(KnownClient::is_new);
+        let registration = client.map(|client| client.registration);
+        Err(Box::new(NotSignedIn {
+            outcome,
+            transport,
+            registration,
+            newly_registered,
+            prompted,
+            polls,
+            elapsed,
+        }))
     }
 }
 

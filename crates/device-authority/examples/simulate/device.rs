@@ -1,6 +1,6 @@
 //! One device: a client machine, its clock, the person beside it, and what was seen of them.
 
-use device_flow::{DeviceFlow, Outcome, Policy, Ticket};
+use device_flow::{DeviceFlow, Granted, Outcome, Policy, Ticket};
 use oidc_proto::{
     CreateTokenRequest, Grant, Operation, RegisterClientRequest, Registration, Secret, ServerRequest,
     Service, StartDeviceAuthorizationRequest,
@@ -68,7 +68,7 @@ impl Device {
         self.codes.get_mut(self.current?)
     }
 
-    pub(crate) fn outcome(&self) -> Option<&Outcome> {
+    pub(crate) fn outcome(&self) -> Option<Result<&Granted, &Outcome>> {
         self.flow.as_ref().and_then(DeviceFlow::outcome)
     }
 

@@ -1,7 +1,7 @@
 //! Whether a client's outcome is the truth: consistent with what the person did, what the server did, and what the
 //! network did.
 
-use device_flow::{Expiry, Outcome};
+use device_flow::{Expiry, Granted, Outcome};
 use oidc_proto::FaultCode;
 
 use crate::device::Device;
@@ -38,34 +38,43 @@ pub(crate) struct Circumstances {
 const REMEMBERED: u64 = 600 * SECOND;
 
 /// # Errors
+/// How a sign-in ended, in words.
+pub(crate) fn told(outcome: Result<&Granted, &Outcome>) -> String {
+    outcome.map_or_else(ToString::to_string, |_| "signed in".to_owned())
+}
+
 /// What is wrong with the outcome.
-pub(crate) fn judge(device: &Device, outcome: &Outcome, at: &Circumstances) -> Result<Ending, String> {
+pub(crate) fn judge(
+    device: &Device,
+    outcome: Result<&Granted, &Outcome>,
+    at: &Circumstances,
+) -> Result<Ending, String> {
     let code = device.current.and_then(|current| device.codes.get(current));
     let grant = code.and_then(|code| code.grant);
     let forgot = at.generation != device.generation;
-    let wrong = |what: &str| Err(format!("the outcome is `{outcome}`, and {what}"));
+    let wrong = |what: &str| Err(format!("the outcome is `{}`, and {what}", told(outcome)));
 
     if at.is_faultless
         && let Some(code) = code
         && code.approved.is_some_and(|when| when + at.interval + SECOND < code.dies)
-        && !matches!(outcome, Outcome::Granted { .. })
+        && outcome.is_err()
     {
         return wrong("the person had approved in good time");
     }
     let ending = match outcome {
-        Outcome::Granted { token, .. } => {
+        Ok(Granted { token, .. }) => {
             let fingerprint = crate::ledger::fingerprint(&token.access_token);
             if grant.is_none_or(|grant| grant.fingerprint != fingerprint) {
                 return wrong("the server gave no such token for this code");
             }
             return Ok(Ending::Granted);
         }
-        Outcome::Denied(_) if code.is_some_and(|code| code.denied) => return Ok(Ending::Denied),
-        Outcome::Denied(_) => return wrong("nobody has denied it"),
-        Outcome::Cancelled if device.cancelled => Ending::Cancelled,
-        Outcome::Cancelled => return wrong("nobody has cancelled it"),
-        Outcome::GrantLost(_) if device.observer.doubtful == 0 => return wrong("no answer was lost"),
-        Outcome::GrantLost(_) => {
+        Err(Outcome::Denied(_)) if code.is_some_and(|code| code.denied) => return Ok(Ending::Denied),
+        Err(Outcome::Denied(_)) => return wrong("nobody has denied it"),
+        Err(Outcome::Cancelled) if device.cancelled => Ending::Cancelled,
+        Err(Outcome::Cancelled) => return wrong("nobody has cancelled it"),
+        Err(Outcome::GrantLost(_)) if device.observer.doubtful == 0 => return wrong("no answer was lost"),
+        Err(Outcome::GrantLost(_)) => {
             return Ok(match grant {
                 Some(grant) => Ending::GrantLost(grant.fate),
                 None => Ending::FalseAlarm(match code {
@@ -76,15 +85,15 @@ pub(crate) fn judge(device: &Device, outcome: &Outcome, at: &Circumstances) -> R
                 }),
             });
         }
-        Outcome::Expired(Expiry::Clock(_)) if !device.observer.is_past_deadline() => {
+        Err(Outcome::Expired(Expiry::Clock(_))) if !device.observer.is_past_deadline() => {
             return wrong("the code lives by the client's clock");
         }
-        Outcome::Expired(Expiry::Clock(_)) => Ending::ExpiredByClock,
-        Outcome::Expired(_) if code.is_none_or(|code| at.now < code.dies) => {
+        Err(Outcome::Expired(Expiry::Clock(_))) => Ending::ExpiredByClock,
+        Err(Outcome::Expired(_)) if code.is_none_or(|code| at.now < code.dies) => {
             return wrong("the code lives by the server's clock");
         }
-        Outcome::Expired(_) => Ending::ExpiredByService,
-        Outcome::Rejected { fault, .. } => {
+        Err(Outcome::Expired(_)) => Ending::ExpiredByService,
+        Err(Outcome::Rejected { fault, .. }) => {
             let gone = code.is_some_and(|code| at.now >= code.dies + REMEMBERED);
             let no_good = fault.code == FaultCode::InvalidGrant && (grant.is_some() || gone);
             if !forgot && !no_good {
@@ -92,7 +101,7 @@ pub(crate) fn judge(device: &Device, outcome: &Outcome, at: &Circumstances) -> R
             }
             Ending::Rejected
         }
-        Outcome::Unreachable { .. } if !at.is_faultless => Ending::Unreachable,
+        Err(Outcome::Unreachable { .. }) if !at.is_faultless => Ending::Unreachable,
         _ => return wrong("that cannot be"),
     };
     // A token went out and did not arrive: the client should say so, unless it has no way to know, the server has

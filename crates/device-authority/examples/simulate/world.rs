@@ -9,7 +9,7 @@ use crate::args::Config;
 use crate::clock::Clock;
 use crate::device::Device;
 use crate::faults::SECOND;
-use crate::judge::{Circumstances, Ending, judge};
+use crate::judge::{Circumstances, Ending, judge, told};
 use crate::ledger::Fate;
 use crate::plan::Plan;
 use crate::queue::{Event, Queue};
@@ -269,7 +269,7 @@ impl<'a> World<'a> {
             is_faultless: self.config.faults.name == "none",
         };
         let outcome = device.outcome().ok_or("an end without an outcome")?;
-        self.tell(id, || format!("ends: {outcome}"));
+        self.tell(id, || format!("ends: {}", told(outcome)));
         let ending = judge(device, outcome, &at)?;
         if ending == Ending::Granted {
             let approved = device.current.and_then(|current| device.codes[current].approved);

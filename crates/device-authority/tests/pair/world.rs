@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy as ServerPolicy, SlowDown, Verdict};
-use device_flow::{Action, DeviceFlow, Failure, Operation, Outcome, Policy, Reply, Tick, Ticket};
+use device_flow::{Action, DeviceFlow, Failure, Granted, Operation, Outcome, Policy, Reply, Tick, Ticket};
 use oidc_proto::{
     Body, CreateTokenRequest, Dialect, Endpoint, FaultCode, RegisterClientRequest, Registration, Request,
     ServerRequest, StartDeviceAuthorizationRequest,
@@ -103,10 +103,10 @@ impl World {
     }
 
     /// Drives the flow to its end.
-    pub(crate) fn run(&mut self) -> Outcome {
+    pub(crate) fn run(&mut self) -> Result<Granted, Outcome> {
         for _ in 0..10_000 {
             if !self.step() {
-                return self.flow.outcome().cloned().unwrap();
+                return self.flow.outcome().unwrap().cloned().map_err(Outcome::clone);
             }
         }
         panic!("the flow does not end")

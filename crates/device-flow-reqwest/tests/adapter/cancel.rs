@@ -109,7 +109,7 @@ fn undisturbed() -> usize {
     let Scene { server: _server, client, clock, mut flow } = Scene::new();
     let mut story = Story { clock: Some(&clock), ..Story::default() };
     block_on(client.drive(&mut flow, &clock, &mut story)).unwrap();
-    assert!(matches!(flow.outcome(), Some(Outcome::Granted { .. })));
+    assert!(matches!(flow.outcome(), Some(Ok(_))));
     story.sent.len()
 }
 
@@ -137,8 +137,8 @@ fn a_sign_in_that_is_dropped_at_any_await_and_resumed_repeats_at_most_the_reques
 
         // Nothing is lost but the one answer that was on its way.
         match flow.outcome() {
-            Some(Outcome::Granted { .. }) => {}
-            Some(Outcome::GrantLost(_)) => {
+            Some(Ok(_)) => {}
+            Some(Err(Outcome::GrantLost(_))) => {
                 assert_eq!((under_way, scene.grants()), (Some(Operation::CreateToken), 1), "{at}");
             }
             other => panic!("{at}: {other:?}"),
@@ -187,7 +187,7 @@ fn a_sign_in_that_is_dropped_again_and_again_comes_to_its_end_at_its_own_pace() 
     });
     assert!(drops > 5, "{drops} drops");
     assert!(
-        matches!(scene.flow.outcome(), Some(Outcome::Granted { .. } | Outcome::GrantLost(_))),
+        matches!(scene.flow.outcome(), Some(Ok(_) | Err(Outcome::GrantLost(_)))),
         "{:?}",
         scene.flow.outcome()
     );

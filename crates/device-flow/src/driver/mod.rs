@@ -255,7 +255,7 @@ impl<'a, O: Observer, E: Error + 'static> Driver<'a, O, E> {
     /// let mut driver = Driver::<_, std::io::Error>::new(&mut flow, &mut on_prompt, Duration::from_secs(40));
     /// driver.cancel();
     /// assert!(driver.is_done() && driver.finish(Tick::ZERO).is_none());
-    /// assert_eq!(flow.outcome(), Some(&Outcome::Cancelled));
+    /// assert_eq!(flow.outcome(), Some(Err(&Outcome::Cancelled)));
     /// # Ok::<(), oidc_proto::EndpointError>(())
     /// ```
     pub fn cancel(&mut self) {

@@ -3,13 +3,14 @@
 
 use core::time::Duration;
 
-use oidc_proto::{Registration, Service};
+use oidc_proto::Service;
 use serde::{Deserialize, Serialize};
 
 use super::parts::{AuthorizationForm, RegistrationForm, TroubleForm};
-use crate::flow::Origin;
+use crate::machine::{KnownClient, Origin, State};
 use crate::pace::Pace;
-use crate::state::{Session, Setup, State};
+use crate::session::Session;
+use crate::setup::{Asking, Setup};
 use crate::{Phase, Policy, Tick};
 
 /// The versions of the form. A version that is not known is read without looking at what is in it.
@@ -27,11 +28,9 @@ pub(super) struct FlowForm {
     /// Where the token is asked for, so that the codes are not sent to another service.
     pub(super) service: String,
     pub(super) state: StateForm,
-    pub(super) origin: Origin,
     /// Whether a request was under way, of the operation that the state asks for.
     pub(super) in_flight: bool,
     pub(super) prompts: u32,
-    pub(super) not_before_in: Duration,
     /// Wall-clock time, since the Unix epoch.
     pub(super) saved_at: Duration,
     pub(super) figures: Figures,
@@ -49,15 +48,22 @@ pub(super) struct Figures {
 #[serde(rename_all = "snake_case")]
 pub(super) enum StateForm {
     Register(SetupForm),
-    Authorize(RegistrationForm, SetupForm),
-    Prompt(RegistrationForm, SessionForm),
-    Poll(RegistrationForm, SessionForm),
+    Authorize(ClientForm, SetupForm),
+    Prompt(ClientForm, SessionForm),
+    Poll(ClientForm, SessionForm),
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct ClientForm {
+    registration: RegistrationForm,
+    origin: Origin,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct SetupForm {
     pace: PaceForm,
     give_up_in: Duration,
+    not_before_in: Duration,
     trouble: Option<TroubleForm>,
 }
 
@@ -79,44 +85,34 @@ struct PaceForm {
 }
 
 impl StateForm {
-    pub(super) fn of(state: &State, registration: Option<&Registration>, now: Tick) -> Option<Self> {
-        Some(match (state, registration) {
-            (State::Register(setup), _) => Self::Register(SetupForm::of(setup, now)),
-            (State::Authorize(setup), Some(registration)) => {
-                Self::Authorize(RegistrationForm::of(registration), SetupForm::of(setup, now))
+    pub(super) fn of(state: &State, now: Tick) -> Option<Self> {
+        Some(match state {
+            State::Register(setup) => Self::Register(SetupForm::of(setup, now)),
+            State::Authorize(asking) => {
+                Self::Authorize(ClientForm::of(&asking.client), SetupForm::of(&asking.setup, now))
             }
-            (State::Prompt(session), Some(registration)) => {
-                Self::Prompt(RegistrationForm::of(registration), SessionForm::of(session, now))
+            State::Prompt(session) => {
+                Self::Prompt(ClientForm::of(&session.client), SessionForm::of(session, now))
             }
-            (State::Poll(session), Some(registration)) => {
-                Self::Poll(RegistrationForm::of(registration), SessionForm::of(session, now))
+            State::Poll(session) => {
+                Self::Poll(ClientForm::of(&session.client), SessionForm::of(session, now))
             }
-            // The other states do not exist without a registration.
-            (State::Ended(_) | State::Authorize(_) | State::Prompt(_) | State::Poll(_), _) => return None,
+            State::Ended(_) => return None,
         })
     }
 
-    pub(super) fn restore(
-        self,
-        service: &Service,
-        policy: &Policy,
-        now: Tick,
-        passed: Duration,
-    ) -> (State, Option<Registration>) {
+    pub(super) fn restore(self, service: &Service, policy: &Policy, now: Tick, passed: Duration) -> State {
         match self {
-            Self::Register(setup) => (State::Register(Box::new(setup.restore(policy, now, passed))), None),
-            Self::Authorize(registration, setup) => {
-                (State::Authorize(Box::new(setup.restore(policy, now, passed))), Some(registration.restore()))
+            Self::Register(setup) => State::Register(Box::new(setup.restore(policy, now, passed))),
+            Self::Authorize(client, setup) => {
+                let (setup, client) = (setup.restore(policy, now, passed), client.restore());
+                State::Authorize(Box::new(Asking { setup, client }))
             }
-            Self::Prompt(registration, session) => {
-                let registration = registration.restore();
-                let session = session.restore(service, policy, &registration, now, passed);
-                (State::Prompt(Box::new(session)), Some(registration))
+            Self::Prompt(client, session) => {
+                State::Prompt(Box::new(session.restore(service, policy, client.restore(), now, passed)))
             }
-            Self::Poll(registration, session) => {
-                let registration = registration.restore();
-                let session = session.restore(service, policy, &registration, now, passed);
-                (State::Poll(Box::new(session)), Some(registration))
+            Self::Poll(client, session) => {
+                State::Poll(Box::new(session.restore(service, policy, client.restore(), now, passed)))
             }
         }
     }
@@ -130,11 +126,22 @@ impl StateForm {
     }
 }
 
+impl ClientForm {
+    fn of(client: &KnownClient) -> Self {
+        Self { registration: RegistrationForm::of(&client.registration), origin: client.origin }
+    }
+
+    fn restore(self) -> KnownClient {
+        KnownClient { registration: self.registration.restore(), origin: self.origin }
+    }
+}
+
 impl SetupForm {
     fn of(setup: &Setup, now: Tick) -> Self {
         Self {
             pace: PaceForm::of(&setup.pace, now),
             give_up_in: setup.give_up_at.since(now),
+            not_before_in: setup.not_before.since(now),
             trouble: setup.trouble.as_deref().map(TroubleForm::of),
         }
     }
@@ -144,7 +151,13 @@ impl SetupForm {
         let give_up_at = now + self.give_up_in.saturating_sub(passed).min(policy.setup_patience);
         let mut pace = self.pace.restore(now, passed);
         pace.due = pace.due.min(give_up_at);
-        Setup { pace, give_up_at, trouble: self.trouble.map(|trouble| Box::new(trouble.restore())) }
+        let not_before = now + self.not_before_in.saturating_sub(passed);
+        Setup {
+            pace,
+            give_up_at,
+            not_before,
+            trouble: self.trouble.map(|trouble| Box::new(trouble.restore())),
+        }
     }
 }
 
@@ -154,7 +167,7 @@ impl SessionForm {
             authorization: AuthorizationForm::of(&session.authorization),
             pace: PaceForm::of(&session.pace, now),
             deadline_in: session.deadline.since(now),
-            may_be_spent: session.may_be_spent,
+            may_be_spent: session.code_may_be_spent,
             heard: session.heard,
             trouble: session.trouble.as_deref().map(TroubleForm::of),
         }
@@ -164,18 +177,18 @@ impl SessionForm {
         self,
         service: &Service,
         policy: &Policy,
-        registration: &Registration,
+        client: KnownClient,
         now: Tick,
         passed: Duration,
     ) -> Session {
         let authorization = self.authorization.restore();
         // A new session knows the floor of its interval and the most that its code can live: a stored one is never
         // below the one nor above the other.
-        let mut session = Session::new(service, policy, registration.client.clone(), authorization, now, now);
+        let mut session = Session::new(service, policy, client, authorization, now, now);
         session.deadline = session.deadline.min(now + self.deadline_in.saturating_sub(passed));
         let pace = self.pace.restore(now, passed);
         session.pace = Pace { interval: pace.interval.max(session.pace.interval), ..pace };
-        session.may_be_spent = self.may_be_spent;
+        session.code_may_be_spent = self.may_be_spent;
         session.heard = self.heard;
         session.trouble = self.trouble.map(|trouble| Box::new(trouble.restore()));
         session

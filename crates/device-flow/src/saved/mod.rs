@@ -8,7 +8,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use oidc_proto::Service;
 use serde::{Deserialize, Serialize};
 
-use crate::flow::InFlight;
 use crate::{DeviceFlow, Policy, Tick};
 use form::{Figures, FlowForm, Form, StateForm};
 
@@ -93,14 +92,12 @@ impl DeviceFlow {
     #[must_use]
     pub fn save(&self, now: Tick, wall: SystemTime) -> Option<SavedFlow> {
         let now = self.latest.max(now);
-        let state = StateForm::of(&self.state, self.registration.as_ref(), now)?;
+        let state = StateForm::of(&self.state, now)?;
         Some(SavedFlow(Form::V1(Box::new(FlowForm {
             service: self.service.token_url().to_string(),
             state,
-            origin: self.origin,
             in_flight: self.in_flight.is_some(),
             prompts: self.prompts,
-            not_before_in: self.not_before.since(now),
             saved_at: since_epoch(wall),
             figures: Figures { polls: self.polls, ran_for: self.running_for(now) },
         }))))
@@ -147,17 +144,12 @@ impl SavedFlow {
         }
         let passed = since_epoch(wall).saturating_sub(saved.saved_at);
         let mut flow = DeviceFlow::new(service, policy, None, now);
-        flow.origin = saved.origin;
         flow.prompts = saved.prompts;
-        flow.not_before = now + saved.not_before_in.saturating_sub(passed);
         flow.polls = saved.figures.polls;
         flow.ran_before = saved.figures.ran_for.saturating_add(passed);
-        (flow.state, flow.registration) = saved.state.restore(&flow.service, &flow.policy, now, passed);
-        if saved.in_flight
-            && let Some(operation) = flow.state.operation()
-        {
-            flow.in_flight = Some(InFlight { operation, sent_at: now });
-            flow.abandon(now);
+        flow.state = saved.state.restore(&flow.service, &flow.policy, now, passed);
+        if saved.in_flight {
+            flow.count_as_abandoned(now);
         }
         Ok(flow)
     }

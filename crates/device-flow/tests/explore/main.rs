@@ -9,17 +9,21 @@
 //! EXPLORE_SECONDS=120 cargo test --release -p device-flow --test explore -- --nocapture
 //! ```
 
+#[path = "../model/changes.rs"]
+mod changes;
 #[path = "../model/model.rs"]
 mod model;
 mod node;
 #[path = "../model/pair.rs"]
 mod pair;
+#[path = "../model/rows.rs"]
+mod rows;
 mod rules;
 mod search;
 
 use std::time::Duration;
 
-use device_flow::transitions::{Input, TABLE};
+use changes::{Kind, changes_of_the_table};
 
 /// How long a history is in an ordinary test run: as long as a debug build takes a few seconds for.
 const DEPTH: u32 = 5;
@@ -43,11 +47,10 @@ fn no_short_history_breaks_a_rule() {
     let figures = search::explore(depth, seconds);
     println!("{figures}");
     let reached = |change| figures.changes.contains(&change);
-    let missing: Vec<_> = TABLE
-        .iter()
-        .flat_map(|row| row.on.iter().map(move |input| (row.from, *input, row.to)))
+    let missing: Vec<_> = changes_of_the_table()
+        .into_iter()
         // A flow that would register where nobody can has ended before there is a history.
-        .filter(|change| change.1 != Input::NotOffered && !reached(*change))
+        .filter(|change| change.1 != Kind::NotOffered && !reached(*change))
         .collect();
     println!("transitions of the table that were not met: {missing:?}");
     assert!(figures.states > 1_000, "the explorer stands still");

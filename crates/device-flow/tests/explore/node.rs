@@ -11,8 +11,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use device_flow::{Action, DeviceFlow, Policy, SavedFlow};
 
+use crate::changes::Change;
 use crate::model::{Ask, Code, Heard, Model, Said, Settings, Step};
-use crate::pair::{BEGIN, Change, Input, Pair, new_flow, policy, service, tick};
+use crate::pair::{BEGIN, Input, Pair, new_flow, policy, service, tick};
 use crate::rules::Rules;
 
 /// The wall clock does not move between a state and the next.

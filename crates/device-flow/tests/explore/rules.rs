@@ -163,17 +163,13 @@ impl Rules {
         }
     }
 
-    /// The flow has ended: as the answer says, or as the time says, and for good.
-    pub(crate) fn after_end(&self, pair: &mut Pair) {
-        let outcome = pair.flow.outcome().expect("an ended flow has an outcome").clone();
-        let now = pair.now;
+    /// Rules 5, 6 and 7: whether an end without a token is what the answer or the time says.
+    fn is_right(&self, outcome: &Outcome, now: u64) -> bool {
         let over = self.deadline.is_some_and(|deadline| now >= deadline);
         let answer = self.now.answer;
         let fault = |code| matches!(answer, Some((_, Heard::Fault(was, _))) if was == code);
         let spent = fault(Code::Expired) || fault(Code::InvalidGrant);
-        // Rules 5, 6 and 7.
-        let right = match &outcome {
-            Outcome::Granted { .. } => matches!(answer, Some((Ask::Token, Heard::Success { .. }))),
+        match outcome {
             Outcome::Denied(_) => fault(Code::Denied),
             Outcome::Expired(Expiry::Service(_)) => fault(Code::Expired) && !self.maybe_spent,
             Outcome::Expired(Expiry::Clock(_)) => over && !self.maybe_spent,
@@ -186,6 +182,18 @@ impl Rules {
             // Only who has no registration asks for one, and no history begins without where none can be had.
             Outcome::NotOffered(_) => false,
             other => panic!("{other:?} is new: say here when it is right"),
+        }
+    }
+
+    /// The flow has ended: as the answer says, or as the time says, and for good.
+    pub(crate) fn after_end(&self, pair: &mut Pair) {
+        let outcome = pair.flow.outcome().expect("an ended flow has an outcome");
+        let outcome = outcome.cloned().map_err(Outcome::clone);
+        let now = pair.now;
+        let answer = self.now.answer;
+        let right = match &outcome {
+            Ok(_) => matches!(answer, Some((Ask::Token, Heard::Success { .. }))),
+            Err(outcome) => self.is_right(outcome, now),
         };
         assert!(right, "{outcome:?} after {answer:?} at {now}: {self:?}");
         // Rule 2.
@@ -194,7 +202,7 @@ impl Rules {
             pair.flow.abandon(tick(time));
             pair.flow.cancel();
             assert!(pair.flow.save(tick(time), std::time::UNIX_EPOCH).is_none());
-            assert_eq!(pair.flow.outcome(), Some(&outcome), "terminal is sticky");
+            assert_eq!(pair.flow.outcome(), Some(outcome.as_ref()), "terminal is sticky");
         }
     }
 }

@@ -4,11 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use device_flow::transitions::StateKind;
-
+use crate::changes::{Change, is_end};
 use crate::model::Settings;
 use crate::node::{Next, Node};
-use crate::pair::Change;
 
 const CORES: usize = 2;
 
@@ -47,8 +45,7 @@ impl fmt::Display for Figures {
         writeln!(f, "every history of up to {} inputs; {more}", self.depth)?;
         writeln!(f, "new states by length: {:?}", self.widths)?;
         let ends: BTreeSet<_> = self.changes.iter().map(|(_, _, to)| *to).collect();
-        let ends: Vec<_> =
-            ends.iter().filter(|to| matches!(to, StateKind::Ended(_))).map(ToString::to_string).collect();
+        let ends: Vec<_> = ends.into_iter().filter(|to| is_end(to)).collect();
         write!(f, "{} changes of state; ends: {}", self.changes.len(), ends.join(", "))
     }
 }

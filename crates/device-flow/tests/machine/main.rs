@@ -7,6 +7,8 @@ mod ended;
 mod herd;
 mod poll;
 mod register;
+#[path = "../model/rows.rs"]
+mod rows;
 mod rules;
 mod saved;
 mod saved_anywhere;

@@ -73,7 +73,7 @@ fn one_blip_does_not_end_a_sign_in() {
     scenario.poll(pending());
     assert!(scenario.flow.trouble().is_none());
     scenario.poll(Reply::Granted(token()));
-    assert!(matches!(scenario.outcome(), Outcome::Granted { .. }));
+    scenario.granted();
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_service_that_throttles_under_another_faults_name_has_not_decided() {
             }
         }
         scenario.poll(Reply::Granted(token()));
-        assert!(matches!(scenario.outcome(), Outcome::Granted { .. }), "{status} {body}");
+        scenario.granted();
     }
 }
 
@@ -154,10 +154,8 @@ fn a_grant_tells_when_its_request_was_sent() {
     let sent = scenario.now;
     scenario.now = scenario.now + secs(9);
     scenario.flow.on_reply(ticket, scenario.now, Reply::Granted(token())).unwrap();
-    let Outcome::Granted { token: granted, requested_at, .. } = scenario.outcome() else {
-        panic!("no grant")
-    };
-    assert_eq!((granted, requested_at), (token(), sent));
+    let granted = scenario.granted();
+    assert_eq!((granted.token, granted.requested_at), (token(), sent));
 }
 
 #[test]
@@ -224,7 +222,7 @@ fn the_services_word_counts_even_when_it_arrives_after_the_deadline() {
     scenario.now = scenario.now + secs(700);
     assert!(matches!(scenario.flow.poll(scenario.now), Action::AwaitReply));
     scenario.flow.on_reply(ticket, scenario.now, Reply::Granted(token())).unwrap();
-    assert!(matches!(scenario.outcome(), Outcome::Granted { .. }));
+    scenario.granted();
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use device_flow::{Action, DeviceFlow, Failure, FirstPoll, Operation, Reply, Tick};
+use device_flow::{Action, DeviceFlow, Failure, FirstPoll, Operation, Outcome, Reply, Tick};
 use oidc_proto::{Fault, FaultCode};
 use proptest::prelude::*;
 
@@ -146,7 +146,7 @@ proptest! {
                 }
                 Action::AwaitReply => prop_assert!(ticket.is_some() || flow.outcome().is_none()),
                 Action::Done => {
-                    let outcome = flow.outcome().cloned();
+                    let outcome = flow.outcome().map(|end| end.cloned().map_err(Outcome::clone));
                     prop_assert!(outcome.is_some());
                     if let Some(before) = &ended {
                         prop_assert_eq!(Some(before), outcome.as_ref(), "terminal is sticky");

@@ -126,7 +126,10 @@ impl Life {
                 }
                 Action::AwaitReply => "await".to_owned(),
                 // When a token was asked for is told in ticks, which is the one thing that differs.
-                Action::Done => format!("{}", self.flow.outcome().unwrap()),
+                Action::Done => {
+                    let end = self.flow.outcome().unwrap();
+                    end.map_or_else(ToString::to_string, |_| "signed in".to_owned())
+                }
             };
             self.log.push((self.wall - BEGIN, said));
         }

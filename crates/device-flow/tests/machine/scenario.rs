@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use device_flow::{Action, DeviceFlow, Failure, Operation, Outcome, Policy, Reply, Tick, Ticket, UserPrompt};
+use device_flow::{
+    Action, DeviceFlow, Failure, Granted, Operation, Outcome, Policy, Reply, Tick, Ticket, UserPrompt,
+};
 use oidc_proto::{
     Client, DeviceAuthorization, Endpoint, Fault, FaultCode, Registration, Request, Secret, Service, Token,
     UnixSeconds,
@@ -133,12 +135,23 @@ impl Scenario {
     }
 
     /// The flow must have ended, and stay so.
-    pub(crate) fn outcome(&mut self) -> Outcome {
+    fn end(&mut self) -> Result<Granted, Outcome> {
         for _ in 0..3 {
             let action = self.flow.poll(self.now);
             assert!(matches!(action, Action::Done), "{action:?}");
         }
-        self.flow.outcome().cloned().expect("an ended flow has an outcome")
+        let outcome = self.flow.outcome().expect("an ended flow has an outcome");
+        outcome.cloned().map_err(Outcome::clone)
+    }
+
+    /// The flow must have ended without a token.
+    pub(crate) fn outcome(&mut self) -> Outcome {
+        self.end().expect_err("it has brought no token")
+    }
+
+    /// The flow must have ended with a token.
+    pub(crate) fn granted(&mut self) -> Granted {
+        self.end().expect("it has brought a token")
     }
 
     /// Jumps to the deadline, where the flow must end.

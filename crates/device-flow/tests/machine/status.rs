@@ -1,6 +1,6 @@
 //! What a program sees of a flow while it runs: phase, polls, deadline, trouble; and the calls that a driver makes.
 
-use device_flow::{Action, Failure, Observer, Operation, Outcome, Phase, Status, Trouble, UserPrompt};
+use device_flow::{Action, Failure, Observer, Operation, Phase, Status, Trouble, UserPrompt};
 use oidc_proto::FaultCode;
 
 use crate::scenario::{Scenario, authorization, fault, not_sent, pending, policy, secs};
@@ -55,7 +55,7 @@ fn a_response_is_read_for_the_operation_of_its_ticket() {
         let response = http::Response::builder().status(status).body(body).unwrap();
         scenario.flow.on_response(ticket, scenario.now, &response).unwrap();
     }
-    assert!(matches!(scenario.outcome(), Outcome::Granted { .. }));
+    scenario.granted();
 }
 
 #[test]

@@ -1,308 +1,145 @@
-//! The transition table: held against the machine, against the crate's documentation, and against the tests it names.
+//! The table, the events and the picture in the crate's documentation are those of the code: the one `match` in
+//! `src/machine.rs`. `UPDATE_DOCS=1 cargo test -p device-flow --test machine table` writes table and events anew.
 
 use std::collections::BTreeSet;
 
-use device_flow::transitions::{Input, OutcomeKind, StateKind, TABLE, Transition, When};
-use device_flow::{Action, DeviceFlow, Failure, Operation, Phase, Policy, Reply, Tick};
-use oidc_proto::oauth::Provider;
-use oidc_proto::{FaultCode, Service};
+use crate::rows::{Row, as_markdown, docs, rows};
 
-use crate::scenario::{
-    Scenario, authorization, fault, not_sent, pending, policy, registration, response, secs, service, token,
-    unknown,
-};
+const CODE: &str = include_str!("../../src/machine.rs");
 
-/// What the conditions of the table speak of.
-#[derive(Clone, Copy, Debug, Default)]
-struct Context {
-    cached: bool,
-    patience_over: bool,
-    past: Past,
+/// Writes the documentation instead of comparing it.
+const UPDATE: &str = "UPDATE_DOCS";
+
+/// The states before the end, in the order of a sign-in.
+const LIVE: [&str; 4] = ["Register", "Authorize", "Prompt", "Poll"];
+
+/// The arms of the match, each on one line.
+fn arms() -> Vec<String> {
+    let (_, body) = CODE.split_once("match (state, event) {").expect("the match");
+    let (body, _) = body.split_once("// Nothing else can happen").expect("its last arm");
+    let mut arms = vec![String::new()];
+    for line in body.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let arm = arms.last_mut().unwrap();
+        *arm += &format!("{line} ");
+        if line.ends_with("),") {
+            arms.push(String::new());
+        }
+    }
+    assert_eq!(arms.pop().as_deref(), Some(""), "the last arm has no end");
+    arms
 }
 
-/// What the polls have met so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Past {
-    #[default]
-    NoPoll,
-    Pending,
-    NotSent,
-    Lost,
-    PendingThenLost,
-    LostThenPending,
-    LostThenSlowDown,
-    GatewayPage,
-    GatewayTurnedAway,
+/// The name that a pattern, a call or a path begins with.
+fn name(text: &str) -> String {
+    text.trim_start_matches("Event::").chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
 }
 
-impl Past {
-    const ALL: [Self; 9] = [
-        Self::NoPoll,
-        Self::Pending,
-        Self::NotSent,
-        Self::Lost,
-        Self::PendingThenLost,
-        Self::LostThenPending,
-        Self::LostThenSlowDown,
-        Self::GatewayPage,
-        Self::GatewayTurnedAway,
-    ];
-
-    const fn may_be_spent(self) -> bool {
-        matches!(self, Self::Lost | Self::PendingThenLost | Self::LostThenSlowDown | Self::GatewayPage)
-    }
-
-    const fn never_heard(self) -> bool {
-        matches!(self, Self::NotSent | Self::Lost | Self::GatewayPage | Self::GatewayTurnedAway)
-    }
-
-    fn play(self, scenario: &mut Scenario) {
-        let mut play = |replies: &[Reply]| {
-            for reply in replies {
-                scenario.poll(reply.clone());
-            }
-        };
-        let page = |scenario: &mut Scenario, status| {
-            let (_, ticket) = scenario.next_send();
-            let reply = response(&ticket, status, &[], "<html>");
-            scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
-        };
-        match self {
-            Self::NoPoll => {}
-            Self::Pending => play(&[pending()]),
-            Self::NotSent => play(&[not_sent()]),
-            Self::Lost => play(&[unknown()]),
-            Self::PendingThenLost => play(&[pending(), unknown()]),
-            Self::LostThenPending => play(&[unknown(), pending()]),
-            Self::LostThenSlowDown => play(&[unknown(), fault(FaultCode::SlowDown)]),
-            Self::GatewayPage => page(scenario, 502),
-            Self::GatewayTurnedAway => page(scenario, 429),
-        }
-    }
-}
-
-impl Context {
-    fn holds(self, when: When) -> bool {
-        match when {
-            When::Always => true,
-            When::PatienceOver => self.patience_over,
-            When::Cached => self.cached,
-            When::MaybeSpent => self.past.may_be_spent(),
-            When::NeverHeard => self.past.never_heard(),
-            other => panic!("{other:?} is new: say here when it holds"),
-        }
-    }
-
-    fn all() -> impl Iterator<Item = Self> {
-        [false, true].into_iter().flat_map(|cached| {
-            [false, true].into_iter().flat_map(move |patience_over| {
-                Past::ALL.into_iter().map(move |past| Self { cached, patience_over, past })
-            })
-        })
-    }
-
-    /// A flow in this state, if it can be there in this context.
-    fn reach(self, state: StateKind, service: impl Into<Service>, policy: Policy) -> Option<Scenario> {
-        let service = service.into();
-        let registers = service.offers(Operation::RegisterClient);
-        let policy = if self.patience_over { policy.with_setup_patience(secs(0)) } else { policy };
-        let cached = self.cached.then(|| registration("cached"));
-        // Only polls have a past, and a flow with a registration does not register before that is rejected.
-        if state != StateKind::Poll && self.past != Past::NoPoll
-            || state == StateKind::Register && self.cached
-        {
-            return None;
-        }
-        let mut scenario = Scenario::at(service, policy, cached);
-        if state == StateKind::Register {
-            return Some(scenario);
-        }
-        if !self.cached {
-            if !registers {
-                return None;
-            }
-            scenario.answer(Operation::RegisterClient, Reply::Registered(registration("new")));
-        }
-        if state == StateKind::Authorize {
-            return Some(scenario);
-        }
-        scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization()));
-        if state == StateKind::Prompt {
-            return Some(scenario);
-        }
-        assert!(matches!(scenario.flow.poll(scenario.now), Action::Prompt(_)));
-        self.past.play(&mut scenario);
-        Some(scenario)
-    }
-
-    /// What this input does in this state: the state after, or `None` if it cannot happen there.
-    fn drive(self, state: StateKind, input: Input) -> Option<StateKind> {
-        if input == Input::NotOffered {
-            return self.without_endpoint(state);
-        }
-        let mut scenario = self.reach(state, service(), policy())?;
-        match input {
-            Input::Cancel => scenario.flow.cancel(),
-            Input::Shown => {
-                if !matches!(scenario.flow.poll(scenario.now), Action::Prompt(_)) {
-                    return None;
-                }
-            }
-            Input::Deadline => {
-                scenario.now = scenario.flow.deadline()?;
-                assert!(matches!(scenario.flow.poll(scenario.now), Action::Done));
-            }
-            reply if state == StateKind::Prompt => {
-                assert!(reply_to(reply).is_some(), "{reply}");
-                return None; // no request is out, so nothing can be answered
-            }
-            reply => {
-                let (_, ticket) = scenario.next_send();
-                let reply = reply_to(reply)?(&ticket);
-                if scenario.flow.on_reply(ticket, scenario.now, reply).is_err() {
-                    assert!(matches!(scenario.flow.poll(scenario.now), Action::AwaitReply));
-                    return None;
-                }
-            }
-        }
-        let after = kind_of(&mut scenario.flow, scenario.now);
-        if let StateKind::Ended(_) = after {
-            stays_ended(scenario, after);
-        }
-        Some(after)
-    }
-
-    /// The endpoint lacks what the state sends: only registration can be lacking.
-    fn without_endpoint(self, state: StateKind) -> Option<StateKind> {
-        let split = Provider::new("https://id.example/d", "https://id.example/t").unwrap();
-        let mut scenario = self.reach(state, split, Policy::oauth())?;
-        match scenario.flow.poll(scenario.now) {
-            Action::Done => Some(kind_of(&mut scenario.flow, scenario.now)),
-            _ => None,
-        }
-    }
-}
-
-type MakeReply = fn(&device_flow::Ticket) -> Reply;
-
-/// A reply that is this input, if it is a reply.
-fn reply_to(input: Input) -> Option<MakeReply> {
-    let make: MakeReply = match input {
-        Input::Registered => |_| Reply::Registered(registration("new")),
-        Input::Authorized => |_| Reply::Authorized(authorization()),
-        Input::Granted => |_| Reply::Granted(token()),
-        Input::Pending => |_| pending(),
-        Input::SlowDown => |_| fault(FaultCode::SlowDown),
-        Input::AccessDenied => |_| fault(FaultCode::AccessDenied),
-        Input::ExpiredToken => |_| fault(FaultCode::ExpiredToken),
-        Input::InvalidGrant => |_| fault(FaultCode::InvalidGrant),
-        Input::ClientRejected => |_| fault(FaultCode::InvalidClient),
-        Input::OtherFault => |_| fault(FaultCode::InvalidRequest),
-        Input::TransientFault => |_| fault(FaultCode::InternalServer),
-        Input::NoVerdict => |ticket| response(ticket, 502, &[], "<html>"),
-        Input::Violation => |ticket| response(ticket, 200, &[], "{}"),
-        Input::NotSent => |_| Reply::Failed(Failure::NotSent),
-        Input::Unknown => |_| Reply::Failed(Failure::Unknown),
-        _ => return None,
+fn row_of(arm: &str) -> Row {
+    let (left, right) = arm.split_once(" => ").expect("an arrow");
+    let (pattern, guard) = left.split_once(" if ").unwrap_or((left, ""));
+    let (state, events) = pattern.trim_start_matches('(').split_once("), ").expect("a pair");
+    let events = match events.strip_prefix("Refused(") {
+        Some(refused) => refused.split_once(", ").expect("answers and a fault").0,
+        None => events,
     };
-    Some(make)
-}
-
-/// The state as far as it shows.
-fn kind_of(flow: &mut DeviceFlow, now: Tick) -> StateKind {
-    if let Some(outcome) = flow.outcome() {
-        return StateKind::Ended(OutcomeKind::of(outcome));
-    }
-    match flow.phase() {
-        Phase::Registering => StateKind::Register,
-        Phase::Authorizing => StateKind::Authorize,
-        _ if matches!(flow.poll(now), Action::Prompt(_)) => StateKind::Prompt,
-        _ => StateKind::Poll,
-    }
-}
-
-/// Nothing leads out of an ended state.
-fn stays_ended(mut scenario: Scenario, end: StateKind) {
-    for _ in 0..2 {
-        scenario.now = scenario.now + secs(1_000);
-        scenario.flow.abandon(scenario.now);
-        assert!(matches!(scenario.flow.poll(scenario.now), Action::Done));
-        scenario.flow.cancel();
-        assert_eq!(kind_of(&mut scenario.flow, scenario.now), end);
+    let call = guard.split_once('.').map_or("", |(_, call)| call);
+    let next = match right.split_once("Outcome::") {
+        Some((_, outcome)) => name(outcome),
+        None => name(right),
+    };
+    let mut letters = next.chars();
+    let next = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+    Row {
+        state: name(state),
+        events: events.split(" | ").map(name).collect(),
+        when: name(call).replace('_', " "),
+        next,
     }
 }
 
-fn row_for(state: StateKind, input: Input, context: Context) -> Option<&'static Transition> {
-    TABLE.iter().find(|row| row.from == state && row.on.contains(&input) && context.holds(row.when))
-}
-
-#[test]
-fn the_machine_does_what_the_table_says_and_nothing_else() {
-    let mut used = BTreeSet::new();
-    for context in Context::all() {
-        for state in StateKind::LIVE {
-            for input in Input::ALL {
-                let Some(after) = context.drive(state, input) else { continue };
-                let Some(row) = row_for(state, input, context) else {
-                    panic!("{state} {input} leads to {after}, and no row says so; {context:?}")
-                };
-                assert_eq!(after, row.to, "{state} {input} {context:?}");
-                let at = TABLE.iter().position(|other| other == row).unwrap();
-                used.insert((at, input));
-            }
+/// The variants of an enum of the code and what is said of them.
+fn variants(of: &str) -> Vec<(String, String)> {
+    let (_, body) = CODE.split_once(&format!("enum {of} {{")).expect("the enum");
+    let (body, _) = body.split_once("\n}").expect("its end");
+    let mut variants = Vec::new();
+    let mut said = Vec::new();
+    for line in body.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        match line.strip_prefix("/// ") {
+            Some(text) => said.push(text),
+            None => variants.push((name(line), std::mem::take(&mut said).join(" "))),
         }
     }
-    let rows: BTreeSet<_> =
-        TABLE.iter().enumerate().flat_map(|(at, row)| row.on.iter().map(move |input| (at, *input))).collect();
-    let unused: Vec<_> = rows.difference(&used).map(|(at, input)| (TABLE[*at], input)).collect();
-    assert!(unused.is_empty(), "these cannot happen: {unused:#?}");
+    variants
+}
+
+/// The events, with what a refusal says in its place.
+fn events() -> Vec<(String, String)> {
+    let each = variants("Event").into_iter();
+    each.flat_map(|event| if event.0 == "Refused" { variants("Answer") } else { vec![event] }).collect()
+}
+
+/// What the documentation has to say, from the events to the end of the table.
+fn expected() -> String {
+    let list: String = events().iter().map(|(name, said)| wrapped(&format!("* `{name}`: {said}"))).collect();
+    let table: Vec<Row> = arms().iter().map(|arm| row_of(arm)).collect();
+    format!("{list}\n{}", as_markdown(&table))
+}
+
+/// A point of a list, in lines of a readable length.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().unwrap();
+        if line.len() + word.len() > 110 {
+            lines.push(format!("  {word}"));
+        } else {
+            *line = format!("{line} {word}").trim_start_matches(|c| line.is_empty() && c == ' ').to_owned();
+        }
+    }
+    lines.join("\n") + "\n"
 }
 
 #[test]
-fn every_transition_has_a_test_of_its_own_name() {
-    let tests = [
-        include_str!("register.rs"),
-        include_str!("authorize.rs"),
-        include_str!("poll.rs"),
-        include_str!("ended.rs"),
-    ];
-    for row in TABLE {
-        let head = format!("#[test]\nfn {}() {{", row.test);
-        assert!(tests.iter().any(|file| file.contains(&head)), "no test `{}` for {row:?}", row.test);
-    }
-}
-
-/// The crate's documentation, without the comment marks.
-fn docs() -> Vec<&'static str> {
-    let lines = include_str!("../../src/lib.rs").lines();
-    lines
-        .map_while(|line| line.strip_prefix("//!"))
-        .map(|line| line.strip_prefix(' ').unwrap_or(line))
-        .collect()
-}
-
-fn table_as_markdown() -> String {
-    let mut text = String::from("| state | what happens | when | then |\n|---|---|---|---|\n");
-    for row in TABLE {
-        let on: Vec<_> = row.on.iter().map(ToString::to_string).collect();
-        text += &format!("| {} | {} | {} | {} |\n", row.from, on.join(", "), row.when, row.to);
-    }
-    text
-}
-
-#[test]
-fn the_table_in_the_documentation_is_the_table_in_the_code() {
+fn the_table_in_the_documentation_is_the_match_in_the_code() {
     let docs = docs();
-    let shown: Vec<_> = docs
-        .iter()
-        .skip_while(|line| **line != "| state | what happens | when | then |")
-        .take_while(|line| line.starts_with('|'))
-        .copied()
-        .collect();
-    let generated = table_as_markdown();
-    let shown = shown.join("\n") + "\n";
-    let comment: String = generated.lines().map(|line| format!("//! {line}\n")).collect();
-    assert!(shown == generated, "src/lib.rs should say:\n{comment}");
+    let at = |what: &str| docs.iter().position(|line| line.starts_with(what)).expect("it is there");
+    let begin = at("* `Registered`");
+    let end =
+        at("| state |") + docs[at("| state |")..].iter().take_while(|line| line.starts_with('|')).count();
+    let shown = docs[begin..end].join("\n") + "\n";
+    let expected = expected();
+    if shown == expected {
+        return;
+    }
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "whether to write the documentation is up to whoever runs this"
+    )]
+    let update = std::env::var_os(UPDATE).is_some();
+    assert!(update, "src/lib.rs is behind the code; {UPDATE}=1 writes it. It should say:\n{expected}");
+    let comment = |text: &str| -> String {
+        text.lines().map(|line| format!("//! {line}").trim_end().to_owned() + "\n").collect()
+    };
+    let file = include_str!("../../src/lib.rs");
+    let updated = file.replace(&comment(&shown), &comment(&expected));
+    assert_ne!(file, updated, "nothing to write over");
+    #[expect(clippy::disallowed_methods, reason = "as above")]
+    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lib.rs"), updated).unwrap();
+}
+
+#[test]
+fn every_row_names_states_events_and_outcomes_that_exist() {
+    let outcomes = include_str!("../../src/outcome.rs");
+    let known: BTreeSet<String> = events().into_iter().map(|(name, _)| name).collect();
+    let rows = rows();
+    for Row { state, events, next, .. } in &rows {
+        assert!(LIVE.contains(&state.as_str()), "{state}");
+        assert!(events.iter().all(|event| known.contains(event)), "{events:?}");
+        let is_outcome = next == "Granted" || outcomes.contains(&format!("    {next}"));
+        assert!(LIVE.contains(&next.as_str()) || is_outcome, "{next}");
+    }
+    let used: BTreeSet<String> = rows.into_iter().flat_map(|row| row.events).collect();
+    assert_eq!(known, used, "an event that no row names");
 }
 
 /// The picture, as the lines of its block.
@@ -312,58 +149,46 @@ fn picture() -> Vec<&'static str> {
     docs[start + 1..].iter().take_while(|line| **line != "```").copied().collect()
 }
 
+fn words(text: &str) -> BTreeSet<&str> {
+    text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).collect()
+}
+
 #[test]
 fn the_picture_and_the_list_of_states_name_every_state_and_outcome_of_the_table() {
     let text = picture().join(" ");
-    let words: BTreeSet<_> = text.split(|c: char| !c.is_alphabetic()).collect();
     let (_, outcomes) = text.split_once("Ended:").expect("the outcomes are in the picture");
-    let outcomes: BTreeSet<_> =
-        outcomes.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).collect();
-    let used: BTreeSet<_> = TABLE
-        .iter()
-        .filter_map(
-            |row| if let StateKind::Ended(outcome) = row.to { Some(format!("{outcome:?}")) } else { None },
-        )
-        .collect();
-    assert_eq!(outcomes, used.iter().map(String::as_str).collect());
-    assert_eq!(
-        outcomes,
-        OutcomeKind::ALL
-            .iter()
-            .map(|kind| format!("{kind:?}"))
-            .collect::<Vec<_>>()
-            .iter()
-            .map(String::as_str)
-            .collect()
-    );
+    let rows = rows();
+    let ends: BTreeSet<&str> =
+        rows.iter().map(|row| row.next.as_str()).filter(|next| !LIVE.contains(next)).collect();
+    assert_eq!(words(outcomes), ends);
+    let docs = docs();
     let bullets: Vec<_> =
-        docs().iter().filter_map(|line| line.strip_prefix("* **")?.split("**").next()).collect();
-    for state in StateKind::LIVE {
-        assert!(words.contains(state.to_string().as_str()), "{state} is not in the picture");
-        assert!(bullets.contains(&state.to_string().as_str()), "{state} has no sentence");
-    }
-    assert_eq!(bullets.len(), StateKind::LIVE.len() + 1, "one sentence for each state, and one for the end");
+        docs.iter().filter_map(|line| line.strip_prefix("* **")?.split("**").next()).collect();
+    assert_eq!(bullets, [&LIVE[..], &["Ended"]].concat(), "one sentence for each state");
+    assert!(LIVE.iter().all(|state| words(&text).contains(state)));
 }
 
-/// The arrows of the picture between different states, as (from, label, to): read off its words, which is all that a
-/// picture of lines gives away.
-const ARROWS: &[(StateKind, Input, &str, StateKind)] = &[
-    (StateKind::Register, Input::Registered, "registration", StateKind::Authorize),
-    (StateKind::Authorize, Input::Authorized, "codes", StateKind::Prompt),
-    (StateKind::Prompt, Input::Shown, "shown", StateKind::Poll),
-    (StateKind::Authorize, Input::ClientRejected, "cached client rejected, once", StateKind::Register),
-    (StateKind::Poll, Input::ClientRejected, "cached client rejected, once", StateKind::Register),
+/// The arrows of the picture between different states, with what is written on them, which is all that a picture of lines
+/// gives away.
+const ARROWS: &[(&str, &str, &str, &str)] = &[
+    ("Authorize", "Authorized", "codes", "Prompt"),
+    ("Authorize", "ClientRejected", "cached client rejected, once", "Register"),
+    ("Poll", "ClientRejected", "cached client rejected, once", "Register"),
+    ("Prompt", "Shown", "shown", "Poll"),
+    ("Register", "Registered", "registration", "Authorize"),
 ];
 
 #[test]
 fn the_picture_has_an_arrow_for_every_change_between_live_states() {
-    let live = |state: StateKind| StateKind::LIVE.contains(&state);
-    let changes: BTreeSet<_> = TABLE
+    let rows = rows();
+    let changes: BTreeSet<(&str, &str, &str)> = rows
         .iter()
-        .filter(|row| live(row.to) && row.from != row.to)
-        .flat_map(|row| row.on.iter().map(move |input| (row.from, *input, row.to)))
+        .filter(|row| LIVE.contains(&row.next.as_str()) && row.state != row.next)
+        .flat_map(|row| {
+            row.events.iter().map(|event| (row.state.as_str(), event.as_str(), row.next.as_str()))
+        })
         .collect();
-    assert_eq!(changes, ARROWS.iter().map(|(from, input, _, to)| (*from, *input, *to)).collect());
+    assert_eq!(changes, ARROWS.iter().map(|(from, event, _, to)| (*from, *event, *to)).collect());
     let picture = picture();
     for (_, _, label, _) in ARROWS {
         assert!(picture.iter().any(|line| line.contains(label)), "no arrow says `{label}`");
@@ -371,6 +196,6 @@ fn the_picture_has_an_arrow_for_every_change_between_live_states() {
     // The straight way is one line, left to right.
     let way = picture.iter().find(|line| line.starts_with("Register ")).expect("the way begins at Register");
     let stops: Vec<_> = way.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).collect();
-    assert_eq!(stops, ["Register", "Authorize", "Prompt"]);
+    assert_eq!(stops, LIVE[..3]);
     assert_eq!(way.matches('►').count(), 2);
 }

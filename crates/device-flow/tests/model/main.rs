@@ -3,14 +3,16 @@
 //!
 //! The generator is tested too: it is deterministic for a seed, and it reaches every transition of the table.
 
+mod changes;
 mod model;
 mod pair;
+mod rows;
 
 use std::collections::BTreeMap;
 
-use device_flow::transitions::TABLE;
+use changes::{Change, changes_of_the_table};
 use model::{Code, Heard, Settings};
-use pair::{Change, Input, Pair};
+use pair::{Input, Pair};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -211,7 +213,7 @@ fn the_generator_reaches_every_transition_of_the_table_and_no_other() {
             *counts.entry(change).or_insert(0_u32) += 1;
         }
     }
-    let rows = TABLE.iter().flat_map(|row| row.on.iter().map(move |input| (row.from, *input, row.to)));
+    let rows = changes_of_the_table().into_iter();
     let mut rows: Vec<(u32, Change)> =
         rows.map(|change| (counts.get(&change).copied().unwrap_or_default(), change)).collect();
     rows.sort_unstable();

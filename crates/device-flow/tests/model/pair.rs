@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use device_flow::transitions::{Input as Kind, OutcomeKind, StateKind};
 use device_flow::{
-    Action, DeviceFlow, Expiry, Failure, FirstPoll, Misuse, Operation, Outcome, Policy, Reply, SavedFlow,
-    Tick, Ticket,
+    Action, DeviceFlow, Expiry, Failure, FirstPoll, Granted, Misuse, Operation, Outcome, Policy, Reply,
+    SavedFlow, Tick, Ticket,
 };
 use oidc_proto::oauth::Provider;
 use oidc_proto::{
     Client, DeviceAuthorization, Endpoint, Fault, FaultCode, Registration, Secret, Service, Token,
 };
 
+use crate::changes::{Change, Kind, is_end, kind, state};
 use crate::model::{Ask, Code, End, Heard, Model, Said, Settings, Step};
 
 /// What happens to a sign-in. Times are milliseconds.
@@ -35,9 +35,6 @@ pub(crate) enum Input {
     /// Saved, and resumed by another process after so much time; `None` if its wall clock is behind.
     Restart(Option<u64>),
 }
-
-/// How the table sees what happened: the state before, the input, the state after.
-pub(crate) type Change = (StateKind, Kind, StateKind);
 
 pub(crate) struct Pair {
     pub(crate) flow: DeviceFlow,
@@ -150,51 +147,13 @@ fn reply(ticket: &Ticket, heard: Heard) -> Reply {
     }
 }
 
-fn kind(heard: Heard, ask: Ask) -> Kind {
-    match (heard, ask) {
-        (Heard::Success { .. }, Ask::Register) => Kind::Registered,
-        (Heard::Success { .. }, Ask::Authorize) => Kind::Authorized,
-        (Heard::Success { .. }, Ask::Token) => Kind::Granted,
-        (Heard::Fault(code, _), _) => match code {
-            Code::Pending => Kind::Pending,
-            Code::SlowDown => Kind::SlowDown,
-            Code::Denied => Kind::AccessDenied,
-            Code::Expired => Kind::ExpiredToken,
-            Code::InvalidGrant => Kind::InvalidGrant,
-            Code::InvalidClient | Code::UnauthorizedClient => Kind::ClientRejected,
-            Code::ServerError | Code::Throttled => Kind::TransientFault,
-            Code::Other => Kind::OtherFault,
-        },
-        (Heard::NoVerdict(..), _) => Kind::NoVerdict,
-        (Heard::Violation, _) => Kind::Violation,
-        (Heard::NotSent, _) => Kind::NotSent,
-        (Heard::Lost, _) => Kind::Unknown,
-    }
-}
-
-fn state(step: Step) -> StateKind {
-    match step {
-        Step::Register => StateKind::Register,
-        Step::Authorize => StateKind::Authorize,
-        Step::Show => StateKind::Prompt,
-        Step::Poll => StateKind::Poll,
-        Step::Over(end) => StateKind::Ended(match end {
-            End::Granted { .. } => OutcomeKind::Granted,
-            End::Denied => OutcomeKind::Denied,
-            End::ExpiredByService | End::ExpiredByClock => OutcomeKind::Expired,
-            End::Rejected(_) => OutcomeKind::Rejected,
-            End::Cancelled => OutcomeKind::Cancelled,
-            End::LostByService | End::LostByClock => OutcomeKind::GrantLost,
-            End::Unreachable(_) => OutcomeKind::Unreachable,
-            End::Broken(_) => OutcomeKind::ProtocolViolation,
-            End::NotOffered => OutcomeKind::NotOffered,
-        }),
-    }
-}
-
-fn same_end(end: End, outcome: &Outcome) -> bool {
+fn same_end(end: End, outcome: Result<&Granted, &Outcome>) -> bool {
+    let outcome = match (end, outcome) {
+        (End::Granted { asked_at }, Ok(granted)) => return granted.requested_at == tick(asked_at),
+        (_, Ok(_)) => return false,
+        (_, Err(outcome)) => outcome,
+    };
     match (end, outcome) {
-        (End::Granted { asked_at }, Outcome::Granted { requested_at, .. }) => *requested_at == tick(asked_at),
         (End::Denied, Outcome::Denied(_))
         | (End::ExpiredByService, Outcome::Expired(Expiry::Service(_)))
         | (End::ExpiredByClock, Outcome::Expired(Expiry::Clock(_)))
@@ -251,7 +210,7 @@ impl Pair {
             (Action::Done, Said::Done) => {
                 let after = state(self.model.step);
                 if after != before {
-                    let offered = after != StateKind::Ended(OutcomeKind::NotOffered);
+                    let offered = after != "NotOffered";
                     self.note(before, if offered { Kind::Deadline } else { Kind::NotOffered });
                 }
             }
@@ -269,7 +228,7 @@ impl Pair {
         assert!(!matches!(self.said, Said::Prompt { .. }), "a prompt comes once");
     }
 
-    fn note(&mut self, before: StateKind, kind: Kind) {
+    fn note(&mut self, before: &'static str, kind: Kind) {
         self.changes.push((before, kind, state(self.model.step)));
     }
 
@@ -326,13 +285,13 @@ impl Pair {
                 self.flow.abandon(tick(self.now));
                 self.model.abandon(self.now);
                 if was_out {
-                    self.note(before, Kind::Unknown);
+                    self.note(before, Kind::Lost);
                 }
             }
             Input::Cancel => {
                 self.flow.cancel();
                 self.model.cancel();
-                if !matches!(before, StateKind::Ended(_)) {
+                if !is_end(before) {
                     self.note(before, Kind::Cancel);
                 }
                 if let Some(late) = self.ticket.take() {
@@ -372,7 +331,7 @@ impl Pair {
         self.model.restart(BEGIN, away.unwrap_or(0));
         self.now = BEGIN;
         if was_out {
-            self.note(before, Kind::Unknown);
+            self.note(before, Kind::Lost);
         }
         self.compare();
         true

@@ -1,0 +1,259 @@
+//! The machine: every transition there is, one arm each, in the order of the table in the [crate documentation](crate).
+//!
+//! [`step`] *is* that table: the documentation's is made from this file, and a test holds the two together. An arm says
+//! in which state what happens, under which condition, and what comes then. The work is done by the states' own methods.
+//! A rule of the protocol is changed here, or in one of these methods, and nowhere else.
+
+use oidc_proto::{DeviceAuthorization, Fault, FaultCode, Operation, Registration, Service, Token, Violation};
+
+use crate::jitter::Jitter;
+use crate::session::Session;
+use crate::setup::{Asking, Setup};
+use crate::{Expiry, Failure, Granted, Outcome, Policy, Reply, Tick, Trouble};
+
+use Answer::{ClientRejected, Denied, Expired, InvalidGrant, OtherFault, Pending};
+use Event::{
+    Authorized, BrokenSuccess, Cancel, Deadline, NotOffered, Overdue, Refused, Registered, Retryable, Shown,
+    SlowDown, TokenGranted,
+};
+use Operation::{CreateToken, RegisterClient, StartDeviceAuthorization};
+use State::{Authorize, Ended, Poll, Prompt, Register};
+
+/// Where a flow is.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// RegisterClient is to be sent, or is under way.
+    Register(Box<Setup>),
+    /// StartDeviceAuthorization is to be sent, or is under way.
+    Authorize(Box<Asking>),
+    /// There are codes, which the person has not seen yet.
+    Prompt(Box<Session>),
+    /// CreateToken is to be sent when due, or is under way.
+    Poll(Box<Session>),
+    /// Over, for good.
+    Ended(End),
+}
+
+/// How a flow has ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// With a token.
+    Granted(Box<Granted>),
+    /// Without one.
+    WithoutToken(Box<WithoutToken>),
+    /// [`Outcome::Cancelled`], which a flow can be left in without an allocation.
+    Cancelled(Option<Box<KnownClient>>),
+}
+
+/// An end without a token, and the client that the service has not rejected.
+#[derive(Debug)]
+pub(crate) struct WithoutToken {
+    pub(crate) outcome: Outcome,
+    pub(crate) client: Option<KnownClient>,
+}
+
+/// A state to leave behind while a transition computes the next: even one that never finished would send nothing.
+impl Default for State {
+    fn default() -> Self {
+        Ended(End::Cancelled(None))
+    }
+}
+
+/// A registration, and where it comes from.
+#[derive(Debug)]
+pub(crate) struct KnownClient {
+    pub(crate) registration: Registration,
+    pub(crate) origin: Origin,
+}
+
+/// Where a registration comes from, which decides what a rejection of it means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+pub(crate) enum Origin {
+    /// The program's own client: there is no other.
+    Own,
+    /// A cache: the service may have forgotten it.
+    Cache,
+    /// This flow.
+    Flow,
+}
+
+impl KnownClient {
+    /// Whether this flow made the registration, so that a cache should keep it.
+    pub(crate) const fn is_new(&self) -> bool {
+        matches!(self.origin, Origin::Flow)
+    }
+
+    /// Whether a new registration may help where this one is rejected: only one from a cache can be outdated, so only that
+    /// is replaced, and only once. Where registration is not offered, the service's word is the end.
+    pub(crate) fn is_replaceable(&self, cx: &Context<'_>) -> bool {
+        self.origin == Origin::Cache && cx.service.offers(RegisterClient)
+    }
+}
+
+/// What can happen to a flow.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// RegisterClient succeeded.
+    Registered(Registration),
+    /// StartDeviceAuthorization succeeded.
+    Authorized(DeviceAuthorization),
+    /// CreateToken succeeded.
+    TokenGranted(Token),
+    /// The service's word is a fault that is no `slow_down`, and that will be the same a moment later.
+    Refused(Answer, Fault),
+    /// The service's `slow_down`. Before there are codes it is no verdict.
+    SlowDown(Trouble),
+    /// No verdict: no response, a response that is not the service's word, or a fault that may be gone a moment later
+    /// (`server_error`, throttling, and any fault with a status that says so).
+    Retryable(Trouble),
+    /// A success without what it must have.
+    BrokenSuccess(Violation),
+    /// `poll` handed the prompt out.
+    Shown,
+    /// `poll` found a request late by more than an interval.
+    Overdue,
+    /// `poll` found that the device code has died by the flow's own time.
+    Deadline,
+    /// `poll` found that the service has no URL for the operation.
+    NotOffered,
+    /// `cancel` was called, or the HTTP client turned out not to be safe.
+    Cancel,
+}
+
+/// What a fault says, as far as the states tell it apart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Answer {
+    /// `authorization_pending`.
+    Pending,
+    /// `access_denied`.
+    Denied,
+    /// `expired_token`.
+    Expired,
+    /// `invalid_grant`: a code that is unknown, or spent.
+    InvalidGrant,
+    /// `invalid_client` or `unauthorized_client`.
+    ClientRejected,
+    /// Any other fault that is final.
+    OtherFault,
+}
+
+impl Event {
+    /// What a reply to a request of this operation is.
+    pub(crate) fn of(reply: Reply, operation: Operation) -> Self {
+        match reply {
+            Reply::Registered(registration) => Registered(registration),
+            Reply::Authorized(authorization) => Authorized(authorization),
+            Reply::Granted(token) => TokenGranted(token),
+            Reply::Fault(fault) => Self::of_fault(fault, operation),
+            Reply::NoVerdict(no_verdict) => Retryable(Trouble::NoVerdict(no_verdict)),
+            Reply::Failed(failure) => Retryable(Trouble::Failed(failure)),
+            Reply::Violation(violation) => BrokenSuccess(violation),
+        }
+    }
+
+    fn of_fault(fault: Fault, operation: Operation) -> Self {
+        let answer = match fault.code {
+            // These two say how to go on, whatever the status (RFC 8628 §3.5).
+            FaultCode::SlowDown => return SlowDown(Trouble::Fault(fault)),
+            FaultCode::AuthorizationPending if operation == CreateToken => Pending,
+            // Before the others, because a service that throttles may call it anything, `access_denied` included.
+            _ if fault.is_transient() => return Retryable(Trouble::Fault(fault)),
+            FaultCode::AuthorizationPending => Pending,
+            FaultCode::AccessDenied => Denied,
+            FaultCode::ExpiredToken => Expired,
+            FaultCode::InvalidGrant => InvalidGrant,
+            FaultCode::InvalidClient | FaultCode::UnauthorizedClient => ClientRejected,
+            _ => OtherFault,
+        };
+        Refused(answer, fault)
+    }
+}
+
+/// What a transition looks at beside state and event.
+pub(crate) struct Context<'a> {
+    pub(crate) service: &'a Service,
+    pub(crate) policy: &'a Policy,
+    /// Spreads the waits after trouble.
+    pub(crate) jitter: &'a mut Jitter,
+    pub(crate) now: Tick,
+    /// When the request was sent that the event is an answer to.
+    pub(crate) sent_at: Tick,
+}
+
+/// The state after an event. The first arm that fits counts.
+#[rustfmt::skip]
+pub(crate) fn step(state: State, event: Event, cx: &mut Context<'_>) -> State {
+    match (state, event) {
+        (Register(setup), Registered(registration)) => Authorize(setup.registered(registration, cx)),
+        (Register(setup), SlowDown(trouble) | Retryable(trouble)) if setup.patience_is_over(&trouble, cx)
+            => ended(None, Outcome::unreachable(RegisterClient, trouble)),
+        (Register(setup), SlowDown(trouble) | Retryable(trouble)) => Register(setup.again(trouble, cx)),
+        (Register(_), Refused(Pending | Denied | Expired | InvalidGrant | ClientRejected | OtherFault, fault))
+            => ended(None, Outcome::rejected(RegisterClient, fault)),
+        (Register(_), BrokenSuccess(violation)) => ended(None, Outcome::ProtocolViolation(violation)),
+        (Register(_), NotOffered) => ended(None, Outcome::NotOffered(RegisterClient)),
+        (Register(_), Cancel) => cancelled(None),
+
+        (Authorize(asking), Authorized(codes)) => Prompt(asking.authorized(codes, cx)),
+        (Authorize(asking), SlowDown(trouble) | Retryable(trouble)) if asking.patience_is_over(&trouble, cx)
+            => ended(asking.client, Outcome::unreachable(StartDeviceAuthorization, trouble)),
+        (Authorize(asking), SlowDown(trouble) | Retryable(trouble)) => Authorize(asking.again(trouble, cx)),
+        (Authorize(asking), Refused(ClientRejected, _)) if asking.client_is_replaceable(cx) => Register(asking.start_over(cx)),
+        (Authorize(_), Refused(ClientRejected, fault)) => ended(None, Outcome::rejected(StartDeviceAuthorization, fault)),
+        (Authorize(asking), Refused(Pending | Denied | Expired | InvalidGrant | OtherFault, fault))
+            => ended(asking.client, Outcome::rejected(StartDeviceAuthorization, fault)),
+        (Authorize(asking), BrokenSuccess(violation)) => ended(asking.client, Outcome::ProtocolViolation(violation)),
+        (Authorize(asking), Cancel) => cancelled(asking.client),
+
+        (Prompt(session), Shown) => Poll(session),
+        (Prompt(session), Deadline) => ended(session.client, Outcome::Expired(Expiry::Clock(None))),
+        (Prompt(session), Cancel) => cancelled(session.client),
+
+        (Poll(session), TokenGranted(token)) => granted(session.client, token, cx),
+        (Poll(session), Refused(Pending, fault)) => Poll(session.pending(&fault, cx)),
+        (Poll(session), SlowDown(trouble)) => Poll(session.slow_down(&trouble, cx)),
+        (Poll(session), Retryable(trouble)) => Poll(session.back_off(trouble, cx)),
+        (Poll(session), Overdue) => Poll(session.put_off(cx)),
+        (Poll(session), Refused(Denied, fault)) => ended(session.client, Outcome::Denied(fault)),
+        (Poll(session), Refused(Expired | InvalidGrant, fault)) if session.code_may_be_spent
+            => ended(session.client, Outcome::GrantLost(Expiry::Service(fault))),
+        (Poll(session), Refused(Expired, fault)) => ended(session.client, Outcome::Expired(Expiry::Service(fault))),
+        (Poll(session), Refused(ClientRejected, fault)) if session.client_is_replaceable(cx)
+            => Register(session.start_over(&fault, cx)),
+        (Poll(_), Refused(ClientRejected, fault)) => ended(None, Outcome::rejected(CreateToken, fault)),
+        (Poll(session), Refused(InvalidGrant | OtherFault, fault)) => ended(session.client, Outcome::rejected(CreateToken, fault)),
+        (Poll(session), BrokenSuccess(violation)) => ended(session.client, Outcome::ProtocolViolation(violation)),
+        (Poll(session), Deadline) if session.no_poll_got_a_verdict()
+            => ended(session.client, Outcome::unreachable(CreateToken, latest(session.trouble))),
+        (Poll(session), Deadline) if session.code_may_be_spent
+            => ended(session.client, Outcome::GrantLost(Expiry::by_clock(session.trouble))),
+        (Poll(session), Deadline) => ended(session.client, Outcome::Expired(Expiry::by_clock(session.trouble))),
+        (Poll(session), Cancel) => cancelled(session.client),
+
+        // Nothing else can happen: a success of another operation is refused before it comes here, nothing is answered that
+        // was not asked, and an end is for good.
+        (state, _) => state,
+    }
+}
+
+/// The end with a token.
+fn granted(client: KnownClient, token: Token, cx: &Context<'_>) -> State {
+    let newly_registered = client.is_new();
+    let KnownClient { registration, .. } = client;
+    Ended(End::Granted(Box::new(Granted { token, requested_at: cx.sent_at, registration, newly_registered })))
+}
+
+/// The end without a token. A client that the service has rejected is nobody's to keep.
+fn ended(client: impl Into<Option<KnownClient>>, outcome: Outcome) -> State {
+    Ended(End::WithoutToken(Box::new(WithoutToken { outcome, client: client.into() })))
+}
+
+fn cancelled(client: impl Into<Option<KnownClient>>) -> State {
+    Ended(End::Cancelled(client.into().map(Box::new)))
+}
+
+/// The trouble that the polls met last. A session in which none got a verdict has met some.
+fn latest(trouble: Option<Box<Trouble>>) -> Trouble {
+    trouble.map_or(Trouble::Failed(Failure::Unknown), |trouble| *trouble)
+}

@@ -1,0 +1,99 @@
+//! Before there is a device code: a request that is repeated while there is no verdict, up to the policy's patience.
+
+use core::time::Duration;
+
+use oidc_proto::{DeviceAuthorization, Registration};
+
+use crate::machine::{Context, KnownClient, Origin};
+use crate::pace::Pace;
+use crate::session::Session;
+use crate::{Policy, Tick, Trouble};
+
+/// RegisterClient, until it has succeeded.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) pace: Pace,
+    pub(crate) give_up_at: Tick,
+    /// The floor that an earlier device code of this flow left behind: no CreateToken before this time.
+    pub(crate) not_before: Tick,
+    pub(crate) trouble: Option<Box<Trouble>>,
+}
+
+/// StartDeviceAuthorization as this client, until it has succeeded.
+#[derive(Debug)]
+pub(crate) struct Asking {
+    pub(crate) setup: Setup,
+    pub(crate) client: KnownClient,
+}
+
+impl Setup {
+    pub(crate) fn new(now: Tick, not_before: Tick, policy: &Policy) -> Self {
+        let give_up_at = now + policy.setup_patience;
+        Self { pace: Pace::setup(now), give_up_at, not_before, trouble: None }
+    }
+
+    /// There is a registration: the codes are asked for with fresh patience.
+    pub(crate) fn registered(&self, registration: Registration, cx: &Context<'_>) -> Box<Asking> {
+        let client = KnownClient { registration, origin: Origin::Flow };
+        Box::new(Asking { setup: Self::new(cx.now, self.not_before, cx.policy), client })
+    }
+
+    /// Whether the next try after this trouble would come after the patience has run out.
+    pub(crate) fn patience_is_over(&self, trouble: &Trouble, cx: &Context<'_>) -> bool {
+        cx.now + self.wait_after(trouble, cx.policy) > self.give_up_at
+    }
+
+    /// No verdict: the same again, later.
+    pub(crate) fn again(mut self: Box<Self>, trouble: Trouble, cx: &mut Context<'_>) -> Box<Self> {
+        self.retry_after(trouble, cx);
+        self
+    }
+
+    fn retry_after(&mut self, trouble: Trouble, cx: &mut Context<'_>) {
+        let least = cx.now + self.wait_after(&trouble, cx.policy);
+        if trouble.is_slow_down() {
+            self.pace.slow_down(cx.now, trouble.retry_after());
+        } else {
+            let (cap, draw) = (cx.policy.max_backoff, cx.jitter.draw());
+            self.pace.back_off(cx.now, trouble.retry_after(), cap, draw);
+        }
+        // What was drawn comes on top of the patience, so that it costs no try.
+        self.give_up_at = self.give_up_at + self.pace.due().since(least);
+        self.trouble = Some(Box::new(trouble));
+    }
+
+    /// How long to wait after this trouble, before anything is drawn.
+    fn wait_after(&self, trouble: &Trouble, policy: &Policy) -> Duration {
+        if trouble.is_slow_down() {
+            self.pace.slower(trouble.retry_after())
+        } else {
+            self.pace.backoff(trouble.retry_after(), policy.max_backoff)
+        }
+    }
+}
+
+impl Asking {
+    /// There are codes.
+    pub(crate) fn authorized(self, authorization: DeviceAuthorization, cx: &Context<'_>) -> Box<Session> {
+        let not_before = self.setup.not_before;
+        Box::new(Session::new(cx.service, cx.policy, self.client, authorization, cx.now, not_before))
+    }
+
+    pub(crate) fn patience_is_over(&self, trouble: &Trouble, cx: &Context<'_>) -> bool {
+        self.setup.patience_is_over(trouble, cx)
+    }
+
+    pub(crate) fn again(mut self: Box<Self>, trouble: Trouble, cx: &mut Context<'_>) -> Box<Self> {
+        self.setup.retry_after(trouble, cx);
+        self
+    }
+
+    pub(crate) fn client_is_replaceable(&self, cx: &Context<'_>) -> bool {
+        self.client.is_replaceable(cx)
+    }
+
+    /// The client is not known to the service: registration begins anew.
+    pub(crate) fn start_over(&self, cx: &Context<'_>) -> Box<Setup> {
+        Box::new(Setup::new(cx.now, self.setup.not_before, cx.policy))
+    }
+}
