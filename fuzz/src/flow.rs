@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use device_flow::{
-    Action, DeviceFlow, Expiry, Failure, FirstPoll, Granted, Misuse, Operation, Outcome, Phase, Policy,
-    Reply, Tick, Ticket,
+    Action, DeviceFlow, Expiry, Failure, FirstPoll, Granted, Misuse, Operation, Outcome, PendingRequest,
+    Phase, Policy, Reply, Tick,
 };
 use oidc_proto::{Client, Endpoint, Registration, Request, Secret};
 
@@ -69,8 +69,8 @@ struct Run {
     /// When the flow last said that it waits for.
     wait: Option<Tick>,
     outstanding: Option<Operation>,
-    ticket: Option<Ticket>,
-    stale: Vec<Ticket>,
+    pending: Option<PendingRequest>,
+    stale: Vec<PendingRequest>,
     /// The registration came from outside and was not rejected.
     cached: bool,
     registered: bool,
@@ -102,7 +102,7 @@ impl Run {
             latest: Tick::ZERO,
             wait: None,
             outstanding: None,
-            ticket: None,
+            pending: None,
             stale: Vec::new(),
             cached,
             registered: cached,
@@ -136,7 +136,7 @@ impl Run {
             b'r' => self.reply(bytes),
             b'd' => {
                 self.flow.abandon(self.now);
-                self.stale.extend(self.ticket.take());
+                self.stale.extend(self.pending.take());
                 if let Some(operation) = self.outstanding.take() {
                     self.latest = self.latest.max(self.now);
                     self.expect(operation, b'l', 0, None);
@@ -144,7 +144,7 @@ impl Run {
             }
             b'x' => {
                 self.flow.cancel();
-                self.stale.extend(self.ticket.take());
+                self.stale.extend(self.pending.take());
                 self.outstanding = None;
                 if self.ended.is_none() {
                     assert_eq!(self.flow.outcome(), Some(Err(&Outcome::Cancelled)));
@@ -152,17 +152,17 @@ impl Run {
                 }
             }
             b's' => {
-                if let Some(ticket) = self.stale.pop() {
+                if let Some(pending) = self.stale.pop() {
                     let before = self.snapshot();
-                    let refused = self.flow.on_reply(ticket, self.now, Reply::Failed(Failure::Unknown));
-                    assert_eq!(refused, Err(Misuse::StaleTicket));
+                    let refused = self.flow.on_reply(pending, self.now, Reply::Failed(Failure::Unknown));
+                    assert_eq!(refused, Err(Misuse::StaleRequest));
                     assert_eq!(self.snapshot(), before, "an illegal call changes nothing");
                 }
             }
             _ => {
-                if let (Some(ticket), Some(operation)) = (self.ticket.take(), self.outstanding) {
+                if let (Some(pending), Some(operation)) = (self.pending.take(), self.outstanding) {
                     let before = self.snapshot();
-                    let refused = self.flow.on_reply(ticket, self.now, other_success(operation));
+                    let refused = self.flow.on_reply(pending, self.now, other_success(operation));
                     assert!(matches!(refused, Err(Misuse::WrongOperation { .. })), "{refused:?}");
                     assert_eq!(self.snapshot(), before, "an illegal call changes nothing");
                 }
@@ -191,15 +191,14 @@ impl Run {
         self.latest = self.latest.max(self.now);
         self.wait = None;
         match action {
-            Action::Send(request, ticket) => {
+            Action::Send(pending) => {
                 assert!(
                     self.ended.is_none() && self.outstanding.is_none(),
                     "one request at a time, none after the end"
                 );
-                assert_eq!(request.operation(), ticket.operation());
-                self.sends(&request);
-                self.outstanding = Some(request.operation());
-                self.ticket = Some(ticket);
+                self.sends(pending.request());
+                self.outstanding = Some(pending.operation());
+                self.pending = Some(pending);
             }
             Action::Prompt(prompt) => {
                 let session = self.session.as_mut().expect("a prompt needs a code");
@@ -271,13 +270,13 @@ impl Run {
         let kind = bytes.one_of(REPLIES);
         let argument = bytes.seconds();
         let success = Success { interval: bytes.next(), life: argument };
-        let Some(ticket) = self.ticket.take() else { return };
-        let operation = self.outstanding.take().expect("a ticket is out");
+        let Some(pending) = self.pending.take() else { return };
+        let operation = self.outstanding.take().expect("a request is out");
         // Rule 7: neither trouble nor a verdict is the driver's mistake.
         let taken = match kind {
-            b'n' => self.flow.on_reply(ticket, self.now, Reply::Failed(Failure::NotSent)),
-            b'l' => self.flow.on_reply(ticket, self.now, Reply::Failed(Failure::Unknown)),
-            kind => self.flow.on_response(ticket, self.now, &response(operation, kind, argument, &success)),
+            b'n' => self.flow.on_reply(pending, self.now, Reply::Failed(Failure::NotSent)),
+            b'l' => self.flow.on_reply(pending, self.now, Reply::Failed(Failure::Unknown)),
+            kind => self.flow.on_response(pending, self.now, &response(operation, kind, argument, &success)),
         };
         assert_eq!(taken, Ok(()));
         self.latest = self.latest.max(self.now);
@@ -385,15 +384,15 @@ impl Run {
     fn end(mut self) -> End {
         self.settle();
         self.flow.cancel();
-        self.stale.extend(self.ticket.take());
+        self.stale.extend(self.pending.take());
         self.outstanding = None;
         let outcome = self.ended.take().unwrap_or(Err(Outcome::Cancelled));
         self.ended = Some(outcome.clone());
         assert_eq!(self.flow.outcome(), Some(outcome.as_ref()));
         // Rule 2: after the end, nothing is sent and nothing changes.
-        for ticket in self.stale {
-            let late = self.flow.on_reply(ticket, self.now, Reply::Failed(Failure::NotSent));
-            assert_eq!(late, Err(Misuse::StaleTicket));
+        for pending in self.stale {
+            let late = self.flow.on_reply(pending, self.now, Reply::Failed(Failure::NotSent));
+            assert_eq!(late, Err(Misuse::StaleRequest));
         }
         assert!(matches!(self.flow.poll(Tick::since_origin(Duration::MAX)), Action::Done));
         assert_eq!(self.flow.outcome(), Some(outcome.as_ref()));

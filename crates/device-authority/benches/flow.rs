@@ -71,11 +71,11 @@ fn waiting() -> (DeviceFlow, Tick) {
     let client = Client::new("client-id", Secret::from("s".repeat(850)));
     let mut now = Tick::ZERO;
     let mut flow = DeviceFlow::new(service, policy, Some(Registration::new(client)), now);
-    let Action::Send(_, ticket) = flow.poll(now) else { panic!("nothing to send") };
+    let Action::Send(pending) = flow.poll(now) else { panic!("nothing to send") };
     let life = Duration::from_secs(u64::from(u32::MAX) * 1_000);
     let codes =
         DeviceAuthorization::new(Secret::from("d".repeat(86)), "WDJB-MJHT", "https://device.example/", life);
-    flow.on_reply(ticket, now, Reply::Authorized(codes)).expect("the flow waits for this");
+    flow.on_reply(pending, now, Reply::Authorized(codes)).expect("the flow waits for this");
     let Action::Prompt(_) = flow.poll(now) else { panic!("no prompt") };
     now = now + secs(5);
     (flow, now)
@@ -87,9 +87,9 @@ fn pending_poll(bencher: divan::Bencher<'_, '_>) {
     let response = pending_response();
     let (mut flow, mut now) = waiting();
     bencher.bench_local(|| {
-        let Action::Send(request, ticket) = flow.poll(now) else { panic!("not due") };
-        black_box(&request);
-        flow.on_response(ticket, now, black_box(&response)).expect("the ticket is good");
+        let Action::Send(pending) = flow.poll(now) else { panic!("not due") };
+        black_box(pending.request());
+        flow.on_response(pending, now, black_box(&response)).expect("it is awaited");
         let Action::Wait(until) = flow.poll(now) else { panic!("no wait") };
         now = until;
     });
@@ -101,9 +101,9 @@ fn pending_poll_machine_only(bencher: divan::Bencher<'_, '_>) {
     let (mut flow, mut now) = waiting();
     let fault = oidc_proto::Fault::new(oidc_proto::FaultCode::AuthorizationPending);
     bencher.bench_local(|| {
-        let Action::Send(request, ticket) = flow.poll(now) else { panic!("not due") };
-        black_box(&request);
-        flow.on_reply(ticket, now, Reply::Fault(fault.clone())).expect("the ticket is good");
+        let Action::Send(pending) = flow.poll(now) else { panic!("not due") };
+        black_box(pending.request());
+        flow.on_reply(pending, now, Reply::Fault(fault.clone())).expect("it is awaited");
         let Action::Wait(until) = flow.poll(now) else { panic!("no wait") };
         now = until;
     });

@@ -5,15 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use device_flow::DiscoveryError;
-use device_flow::driver::MetadataSearch;
+use device_flow::{DiscoveryError, MetadataSearch};
 use http::HeaderValue;
 use oidc_proto::Service;
 use oidc_proto::oauth::Metadata;
 use tokio::sync::Semaphore;
 
 use crate::carrier::{Carrier, HardenedClient, MAX_CONCURRENT_REQUESTS, rules};
-use crate::{HttpClient, TransportError, tls};
+use crate::{HttpClient, tls};
 
 /// "For ever", in a form that can be added to a clock.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -213,7 +212,7 @@ impl HttpClientBuilder {
     /// An error status is an answer all the same, each request has the time-out of this builder in place of the client's
     /// own, and the body is limited. A redirect that the client follows is *seen*, not prevented, because reqwest neither
     /// tells a client's policy nor lets a request have another: the answer is refused, the sign-in ends at once, and
-    /// nothing more is sent ([`TransportError::Redirected`]). The request's secrets may have gone to the target by then:
+    /// nothing more is sent ([`TransportError::redirected`](crate::TransportError::redirected)). The request's secrets may have gone to the target by then:
     /// with a 307 or a 308 reqwest sends the body there.
     ///
     /// What stays the client's, and cannot be seen or undone: its proxy also for a loopback endpoint, its default headers,
@@ -270,9 +269,7 @@ impl HttpClientBuilder {
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing that cannot be asked for again.
-    pub async fn discover(
-        self,
-    ) -> Result<(HttpClient, Metadata), DiscoveryError<BuildError, TransportError<reqwest::Error>>> {
+    pub async fn discover(self) -> Result<(HttpClient, Metadata), DiscoveryError<BuildError>> {
         let metadata = self.clone().fetch_metadata().await?;
         let service = Service::from(metadata.provider().map_err(DiscoveryError::Metadata)?);
         let client = Self { service, ..self }.build().map_err(DiscoveryError::Build)?;
@@ -302,14 +299,12 @@ impl HttpClientBuilder {
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing that cannot be asked for again.
-    pub async fn fetch_metadata(
-        self,
-    ) -> Result<Metadata, DiscoveryError<BuildError, TransportError<reqwest::Error>>> {
+    pub async fn fetch_metadata(self) -> Result<Metadata, DiscoveryError<BuildError>> {
         let issuer = self.service.endpoint().ok_or(DiscoveryError::NoIssuer)?;
         let mut search = MetadataSearch::of(issuer.to_string()).map_err(DiscoveryError::Issuer)?;
         let client = self.build().map_err(DiscoveryError::Build)?;
         while let Some(address) = search.next_address() {
-            search.on_sent(client.fetch(address).await).map_err(DiscoveryError::Transport)?;
+            search.on_result(client.fetch(address).await).map_err(DiscoveryError::Transport)?;
         }
         search.finish().map_err(DiscoveryError::Metadata)
     }

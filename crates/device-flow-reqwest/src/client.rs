@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use device_flow::{Policy, refresh_request};
+use device_flow::{CallError, Policy, refresh_request};
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Operation, RegisterClientRequest, Registration, Secret,
@@ -11,7 +11,7 @@ use oidc_proto::{
 };
 
 use crate::carrier::Carrier;
-use crate::{BuildError, Error, HttpClientBuilder, Login};
+use crate::{BuildError, HttpClientBuilder, Login};
 
 /// An async client of one service. Clones share its connections.
 ///
@@ -89,24 +89,24 @@ impl HttpClient {
     /// RegisterClient, once.
     ///
     /// ```
-    /// use device_flow_reqwest::{Endpoint, Error, FaultCode, HttpClient, RegisterClientRequest};
+    /// use device_flow_reqwest::{CallError, Endpoint, FaultCode, HttpClient, RegisterClientRequest};
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let server = sso_oidc_server::TestServer::start();
     /// let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
     /// let registration = client.register_client(&RegisterClientRequest::new("my tool")).await?;
     /// assert!(registration.expires_at.is_some());
     /// let error = client.register_client(&RegisterClientRequest::new(" ")).await.unwrap_err();
-    /// assert!(matches!(error, Error::Fault(fault) if fault.code == FaultCode::InvalidClientMetadata));
+    /// assert!(matches!(error, CallError::Fault(fault) if fault.code == FaultCode::InvalidClientMetadata));
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// [`Error`]: the service's fault, no verdict, a broken promise, or transport trouble. Nothing is retried.
+    /// [`CallError`]: the service's fault, no verdict, a broken promise, or transport trouble. Nothing is retried.
     ///
     /// # Cancel safety
     /// Dropping the future loses the answer; a registration that was made stays unused until it lapses.
-    pub async fn register_client(&self, request: &RegisterClientRequest) -> Result<Registration, Error> {
+    pub async fn register_client(&self, request: &RegisterClientRequest) -> Result<Registration, CallError> {
         self.call(request).await
     }
 
@@ -133,14 +133,14 @@ impl HttpClient {
     pub async fn start_device_authorization(
         &self,
         request: &StartDeviceAuthorizationRequest,
-    ) -> Result<DeviceAuthorization, Error> {
+    ) -> Result<DeviceAuthorization, CallError> {
         self.call(request).await
     }
 
     /// CreateToken, once. `authorization_pending` and `slow_down` are faults here like any other.
     ///
     /// ```
-    /// use device_flow_reqwest::{CreateTokenRequest, Error, FaultCode, Grant};
+    /// use device_flow_reqwest::{CallError, CreateTokenRequest, FaultCode, Grant};
     /// # use device_flow_reqwest::{Endpoint, HttpClient, RegisterClientRequest, StartDeviceAuthorizationRequest};
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let server = sso_oidc_server::TestServer::start();
@@ -151,7 +151,7 @@ impl HttpClient {
     /// let grant = Grant::DeviceCode { device_code: codes.device_code };
     /// let request = CreateTokenRequest::new(who, grant);
     /// let error = client.create_token(&request).await.unwrap_err();
-    /// assert!(matches!(error, Error::Fault(fault) if fault.code == FaultCode::AuthorizationPending));
+    /// assert!(matches!(error, CallError::Fault(fault) if fault.code == FaultCode::AuthorizationPending));
     /// server.approve(&codes.user_code)?; // the person
     /// assert!(client.create_token(&request).await?.expires_in.is_some());
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
@@ -163,7 +163,7 @@ impl HttpClient {
     ///
     /// # Cancel safety
     /// Not cancel safe: dropping the future may lose the token, and a code or refresh token is spent with it.
-    pub async fn create_token(&self, request: &CreateTokenRequest) -> Result<Token, Error> {
+    pub async fn create_token(&self, request: &CreateTokenRequest) -> Result<Token, CallError> {
         self.call(request).await
     }
 
@@ -193,7 +193,7 @@ impl HttpClient {
     /// # Cancel safety
     /// Not cancel safe: dropping the future may lose the new tokens, and the old refresh token with them. Let it
     /// finish, for example in a task of its own.
-    pub async fn refresh(&self, client: &Client, refresh_token: &Secret) -> Result<Token, Error> {
+    pub async fn refresh(&self, client: &Client, refresh_token: &Secret) -> Result<Token, CallError> {
         let token = self.call(&refresh_request(client.clone(), refresh_token.clone())).await?;
         Ok(token.keeping_refresh_token(refresh_token))
     }
@@ -220,15 +220,13 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// As [`Self::register_client`], and [`Error::NotOffered`](device_flow::CallError::NotOffered) if the provider has
+    /// As [`Self::register_client`], and [`CallError::NotOffered`] if the provider has
     /// no revocation endpoint. After no verdict the token must be taken for alive (RFC 7009 §2.2.1).
     ///
     /// # Cancel safety
     /// Dropping the future leaves the token revoked or not; asking again is harmless.
-    pub async fn revoke(&self, request: &RevocationRequest) -> Result<(), Error> {
-        let Some(request) = request.encode(&self.service) else {
-            return Err(Error::NotOffered(Operation::RevokeToken));
-        };
-        self.answer(&request, RevocationRequest::decode).await
+    pub async fn revoke(&self, request: &RevocationRequest) -> Result<(), CallError> {
+        let request = request.encode(&self.service);
+        self.answer(Operation::RevokeToken, request, RevocationRequest::decode).await
     }
 }

@@ -29,7 +29,7 @@
 //! [`HttpClient::drive`] leaves its [`DeviceFlow`] as it was, with a request possibly under way; driving the same flow
 //! again goes on from there, treats that request as one whose answer was lost, and keeps the pace.
 //!
-//! What it logs with `tracing` has stable names and fields, and never a secret: [`device_flow::events`].
+//! What it logs with `tracing` has stable names and fields, and never a secret: [events](device_flow#events).
 
 mod builder;
 mod carrier;
@@ -60,6 +60,3 @@ pub use oidc_proto::{
 
 /// The crates whose types stand in this one's interface.
 pub use {device_flow, oidc_proto, reqwest};
-
-/// Why a plain call did not succeed.
-pub type Error = CallError<TransportError<reqwest::Error>>;

@@ -3,11 +3,10 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
-use device_flow::driver::{Driver, Step};
-use device_flow::{DeviceFlow, Misuse, NotSignedIn, Observer, Policy, SignedIn, UserPrompt};
+use device_flow::{Action, DeviceFlow, Misuse, NotSignedIn, Observer, Policy, SignedIn, Status, UserPrompt};
 use oidc_proto::Registration;
 
-use crate::{Clock, HttpClient, TokioClock, TransportError};
+use crate::{Clock, HttpClient, TokioClock};
 
 /// A sign-in to be run.
 ///
@@ -95,10 +94,7 @@ impl<C: Clock> Login<'_, C> {
     /// # Cancel safety
     /// Dropping the future cancels the sign-in; a token that the service granted at that very moment is lost. To go on
     /// later, use [`HttpClient::drive`] with a flow of your own.
-    pub async fn run(
-        self,
-        on_prompt: impl FnMut(&UserPrompt),
-    ) -> Result<SignedIn, Box<NotSignedIn<TransportError<reqwest::Error>>>> {
+    pub async fn run(self, on_prompt: impl FnMut(&UserPrompt)) -> Result<SignedIn, Box<NotSignedIn>> {
         self.run_with(on_prompt).await
     }
 
@@ -138,23 +134,20 @@ impl<C: Clock> Login<'_, C> {
     ///
     /// # Cancel safety
     /// As [`Login::run`].
-    pub async fn run_with(
-        self,
-        mut observer: impl Observer,
-    ) -> Result<SignedIn, Box<NotSignedIn<TransportError<reqwest::Error>>>> {
+    pub async fn run_with(self, mut observer: impl Observer) -> Result<SignedIn, Box<NotSignedIn>> {
         let Self { client, policy, registration, jitter_seed, clock } = self;
         let mut flow = DeviceFlow::new(client.service.clone(), policy, registration, clock.now());
         if let Some(seed) = jitter_seed {
             flow = flow.with_jitter(seed);
         }
-        let transport = client.drive_own(&mut flow, &clock, &mut observer).await;
-        flow.into_result(clock.now(), transport)
+        client.drive_own(&mut flow, &clock, &mut observer).await;
+        flow.into_result(clock.now())
     }
 }
 
 impl HttpClient {
-    /// Drives a flow to its end, and returns the latest transport error for [`DeviceFlow::into_result`]. The flow
-    /// must have been made with this clock's time.
+    /// Drives a flow to its end; [`DeviceFlow::into_result`] then says how it ended. The flow must have been made with this
+    /// clock's time.
     ///
     /// # Cancel safety
     /// Safe at every await: the flow is never ahead of what happened. If the future is dropped while a request is
@@ -176,8 +169,8 @@ impl HttpClient {
     ///     () = shown.notified() => {} // something else to do: the driver is dropped in the middle of its wait
     /// }
     /// # server.approve(&server.pending()[0])?;
-    /// let transport = client.drive(&mut flow, &clock, &mut prompt).await?;
-    /// assert_eq!(flow.into_result(clock.now(), transport)?.polls, 1);
+    /// client.drive(&mut flow, &clock, &mut prompt).await?;
+    /// assert_eq!(flow.into_result(clock.now())?.polls, 1);
     /// # Ok(())
     /// # }
     /// ```
@@ -189,43 +182,45 @@ impl HttpClient {
         flow: &mut DeviceFlow,
         clock: &impl Clock,
         observer: &mut impl Observer,
-    ) -> Result<Option<TransportError<reqwest::Error>>, Misuse> {
+    ) -> Result<(), Misuse> {
         flow.check_service(&self.service)?;
-        Ok(self.drive_own(flow, clock, observer).await)
+        self.drive_own(flow, clock, observer).await;
+        Ok(())
     }
 
     /// Drives a flow of this client's service.
-    async fn drive_own(
-        &self,
-        flow: &mut DeviceFlow,
-        clock: &impl Clock,
-        observer: &mut impl Observer,
-    ) -> Option<TransportError<reqwest::Error>> {
-        let mut driver = Driver::new(flow, observer, self.request_timeout);
+    async fn drive_own(&self, flow: &mut DeviceFlow, clock: &impl Clock, observer: &mut impl Observer) {
         let mut held = None;
         loop {
-            // Before the flow is asked: so a request is sent when the flow thinks it is, and none after the deadline. Not
-            // again after an answer, because what that says must not wait behind other people's requests: a token least.
-            let turn = match held.take() {
-                None if !driver.is_done() => self.carrier.turn().await,
+            // A permit comes before the flow is asked: so a request is sent when the flow thinks it is, and none after the
+            // deadline. It is kept over an answer, because what that says must not wait behind other requests, and a token
+            // least of all.
+            let permit = match held.take() {
+                None if flow.outcome().is_none() => self.carrier.turn().await,
                 held => held,
             };
-            match driver.poll(clock.now()) {
-                Step::Send(sending) => {
-                    let sent = self.send(sending.request(), sending.timeout()).await;
-                    let taken = driver.on_sent(sending, clock.now(), sent);
-                    debug_assert_eq!(taken, Ok(()), "this driver answers each ticket once");
-                    held = turn;
+            let now = clock.now();
+            match flow.poll(now) {
+                Action::Send(pending) => {
+                    observer.sending(pending.operation());
+                    let result = self.send(pending.request(), pending.timeout(self.request_timeout)).await;
+                    let now = clock.now();
+                    observer.exchanged(&pending.exchange(now, &result));
+                    let taken = flow.on_result(pending, now, result);
+                    debug_assert_eq!(taken, Ok(()), "this driver answers each request once");
+                    held = permit;
                 }
-                Step::Prompt(prompt) => {
-                    drop(turn);
-                    driver.show(&prompt);
+                Action::Prompt(prompt) => {
+                    drop(permit);
+                    observer.prompt(&prompt);
                 }
-                Step::Wait(duration) => {
-                    drop(turn);
-                    clock.wait(duration).await;
+                Action::Wait(until) => {
+                    drop(permit);
+                    observer.waiting(&Status::of(flow, now, until));
+                    clock.wait(until.since(now)).await;
                 }
-                Step::Done => return driver.finish(clock.now()),
+                Action::AwaitReply => flow.abandon(now),
+                Action::Done => return,
             }
         }
     }

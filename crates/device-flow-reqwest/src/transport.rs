@@ -3,61 +3,56 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use device_flow::Failure;
-use device_flow::driver::{Body, Calling, Received, Sent, Unanswered};
-use oidc_proto::{Answer, Call, Request};
+use device_flow::{CallError, Failure, PlainCall, ResponseBody, TransportError};
+use oidc_proto::{Answer, Call, Operation, Request};
 use tokio::time::Instant;
 
+use crate::HttpClient;
 use crate::carrier::Carrier;
-use crate::{Error, HttpClient};
+
+/// What came of a request.
+type Result<T = http::Response<ResponseBody>, E = TransportError> = core::result::Result<T, E>;
 
 impl HttpClient {
     /// One plain call.
-    pub(crate) async fn call<C: Call>(&self, call: &C) -> Result<<C as Call>::Answer, Error> {
-        let request = self.service.encode(call).ok_or(Error::NotOffered(C::OPERATION))?;
-        self.answer(&request, |response| self.service.decode::<C, _>(response)).await
+    pub(crate) async fn call<C: Call>(&self, call: &C) -> Result<<C as Call>::Answer, CallError> {
+        let request = self.service.encode(call);
+        self.answer(C::OPERATION, request, |response| self.service.decode::<C, _>(response)).await
     }
 
-    /// The answer to one request, as this reads it.
+    /// The answer to one request, if the service takes it, as this reads it.
     pub(crate) async fn answer<T>(
         &self,
-        request: &Request,
-        decode: impl FnOnce(&http::Response<Body>) -> Answer<T>,
-    ) -> Result<T, Error> {
-        let _turn = self.carrier.turn().await;
-        let calling = Calling::with(request);
-        calling.answer(self.send(request, self.request_timeout).await, decode)
+        operation: Operation,
+        request: Option<Request>,
+        decode: impl FnOnce(&http::Response<ResponseBody>) -> Answer<T>,
+    ) -> Result<T, CallError> {
+        let _permit = self.carrier.turn().await;
+        let call = PlainCall::new(operation, request)?;
+        let started = Instant::now();
+        let result = self.send(call.request(), self.request_timeout).await;
+        call.on_result(started.elapsed(), result, decode)
     }
 
     /// A document that anybody may have.
-    pub(crate) async fn fetch(&self, address: http::Uri) -> Sent<reqwest::Error> {
+    pub(crate) async fn fetch(&self, address: http::Uri) -> Result {
         let mut request = http::Request::new(Bytes::new());
         *request.uri_mut() = address;
         request
             .headers_mut()
             .insert(http::header::ACCEPT, http::HeaderValue::from_static("application/json"));
-        let _turn = self.carrier.turn().await;
-        self.carry(request, self.request_timeout).await
+        let _permit = self.carrier.turn().await;
+        self.exchange(request, self.request_timeout).await
     }
 
     /// Sends a request once.
-    pub(crate) async fn send(&self, request: &Request, timeout: Duration) -> Sent<reqwest::Error> {
-        self.carry(request.head().clone().map(|()| request.body().bytes()), timeout).await
+    pub(crate) async fn send(&self, request: &Request, timeout: Duration) -> Result {
+        self.exchange(request.head().clone().map(|()| request.body().bytes()), timeout).await
     }
 
-    async fn carry(&self, outgoing: http::Request<Bytes>, timeout: Duration) -> Sent<reqwest::Error> {
-        let started = Instant::now();
-        let result = self.exchange(outgoing, timeout).await;
-        Sent::new(result, started.elapsed())
-    }
-
-    async fn exchange(
-        &self,
-        outgoing: http::Request<Bytes>,
-        timeout: Duration,
-    ) -> Result<Received<reqwest::Error>, Unanswered<reqwest::Error>> {
+    async fn exchange(&self, outgoing: http::Request<Bytes>, timeout: Duration) -> Result {
         let Carrier { client, keeps_rules, user_agent, .. } = &self.carrier;
-        let failed = |source: reqwest::Error| Unanswered::new(kind_of(&source, *keeps_rules), source);
+        let failed = |error| transport_error(error, *keeps_rules);
         let mut outgoing = reqwest::Request::try_from(outgoing).map_err(failed)?;
         *outgoing.timeout_mut() = Some(timeout);
         if let Some(user_agent) = user_agent {
@@ -73,23 +68,23 @@ impl HttpClient {
         if let Some((asked, answering)) = asked.zip(answering)
             && asked != *answering
         {
-            return Err(Unanswered::redirected(answering.host_str()));
+            return Err(TransportError::redirected(answering.host_str()));
         }
         let mut incoming = answered.map_err(failed)?;
 
-        let mut response = http::Response::new(Body::expecting(incoming.content_length()));
+        let mut response = http::Response::new(ResponseBody::expecting(incoming.content_length()));
         *response.status_mut() = incoming.status();
         *response.headers_mut() = std::mem::take(incoming.headers_mut());
-        Ok(match read(&mut incoming, response.body_mut()).await {
-            Ok(()) => Received::whole(response),
-            Err(error) => Received::cut(response, error),
-        })
+        if let Err(error) = read(&mut incoming, response.body_mut()).await {
+            response.body_mut().break_off(error);
+        }
+        Ok(response)
     }
 }
 
 /// Reads to the end, or as much as a body may have. (reqwest's own buffers, in which a token may be left, are out of our
 /// hands.)
-async fn read(incoming: &mut reqwest::Response, body: &mut Body) -> Result<(), reqwest::Error> {
+async fn read(incoming: &mut reqwest::Response, body: &mut ResponseBody) -> Result<(), reqwest::Error> {
     while let Some(chunk) = incoming.chunk().await? {
         if !body.push(&chunk) {
             break;
@@ -98,9 +93,13 @@ async fn read(incoming: &mut reqwest::Response, body: &mut Body) -> Result<(), r
     Ok(())
 }
 
-/// Whether the request may have been seen. What is not known to have failed before the first byte counts as seen: a client
-/// that does not keep the rules may have been connecting to a redirect's target.
-fn kind_of(error: &reqwest::Error, keeps_rules: bool) -> Failure {
+/// Why a request got no response, and whether it may have been seen. What is not known to have failed before the first byte
+/// counts as seen: a client that does not keep the rules may have been connecting to a redirect's target.
+fn transport_error(error: reqwest::Error, keeps_rules: bool) -> TransportError {
     let not_sent = error.is_builder() || (keeps_rules && error.is_connect());
-    if not_sent { Failure::NotSent } else { Failure::Unknown }
+    let error = TransportError::new(if not_sent { Failure::NotSent } else { Failure::Unknown }, error);
+    match error.find_cause::<rustls::Error>() {
+        Some(rustls::Error::InvalidCertificate(_)) => error.with_untrusted_certificate(),
+        _ => error,
+    }
 }

@@ -6,14 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use device_flow::DiscoveryError;
-use device_flow::driver::MetadataSearch;
+use device_flow::{DiscoveryError, MetadataSearch};
 use oidc_proto::Service;
 use oidc_proto::oauth::Metadata;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
 use crate::carrier::{Carrier, MAX_HEADER_BYTES, Rules};
-use crate::{HttpClient, TransportError, phase, proxy};
+use crate::{HttpClient, phase, proxy};
 
 /// How long an idle connection is kept: longer than any usual gap between two polls.
 const IDLE: Duration = Duration::from_secs(90);
@@ -171,7 +170,7 @@ impl HttpClientBuilder {
     /// proxy.
     ///
     /// What stays the agent's: its middleware sees every request with its secrets. If it sends one elsewhere, the answer is
-    /// refused and the sign-in ends ([`TransportError::Redirected`](crate::TransportError::Redirected)). And a failure
+    /// refused and the sign-in ends ([`TransportError::redirected`](crate::TransportError::redirected)). And a failure
     /// that ureq reports as an I/O error counts as one after which the request may have been seen, unless it is a refused
     /// connection or the like; [`Outcome::GrantLost`](crate::Outcome::GrantLost) may then stand for what would be
     /// [`Outcome::Expired`](crate::Outcome::Expired) with an agent of ours.
@@ -213,9 +212,7 @@ impl HttpClientBuilder {
     /// [`DiscoveryError`]: no metadata at either well-known address, another issuer's, or none that has what signing in
     /// needs. For a provider that does not say its device authorization endpoint, see
     /// [`Metadata::provider_with_device_authorization`].
-    pub fn discover(
-        self,
-    ) -> Result<(HttpClient, Metadata), DiscoveryError<BuildError, TransportError<ureq::Error>>> {
+    pub fn discover(self) -> Result<(HttpClient, Metadata), DiscoveryError<BuildError>> {
         let metadata = self.clone().fetch_metadata()?;
         let service = Service::from(metadata.provider().map_err(DiscoveryError::Metadata)?);
         let client = Self { service, ..self }.build().map_err(DiscoveryError::Build)?;
@@ -240,12 +237,12 @@ impl HttpClientBuilder {
     /// # Errors
     /// [`DiscoveryError`], as far as it is about the document itself; [`DiscoveryError::NoIssuer`] if the builder was made
     /// for a [`Provider`](crate::Provider).
-    pub fn fetch_metadata(self) -> Result<Metadata, DiscoveryError<BuildError, TransportError<ureq::Error>>> {
+    pub fn fetch_metadata(self) -> Result<Metadata, DiscoveryError<BuildError>> {
         let issuer = self.service.endpoint().ok_or(DiscoveryError::NoIssuer)?;
         let mut search = MetadataSearch::of(issuer.to_string()).map_err(DiscoveryError::Issuer)?;
         let client = self.build().map_err(DiscoveryError::Build)?;
         while let Some(address) = search.next_address() {
-            search.on_sent(client.fetch(address)).map_err(DiscoveryError::Transport)?;
+            search.on_result(client.fetch(address)).map_err(DiscoveryError::Transport)?;
         }
         search.finish().map_err(DiscoveryError::Metadata)
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use device_flow::{Policy, refresh_request};
+use device_flow::{CallError, Policy, refresh_request};
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Operation, RegisterClientRequest, Registration, Secret,
@@ -11,7 +11,7 @@ use oidc_proto::{
 };
 
 use crate::carrier::Carrier;
-use crate::{BuildError, Error, HttpClientBuilder, Login};
+use crate::{BuildError, HttpClientBuilder, Login};
 
 /// A blocking client of one service. Clones share its connections.
 ///
@@ -87,19 +87,19 @@ impl HttpClient {
     /// RegisterClient, once.
     ///
     /// ```
-    /// use device_flow_ureq::{Endpoint, Error, FaultCode, HttpClient, RegisterClientRequest};
+    /// use device_flow_ureq::{CallError, Endpoint, FaultCode, HttpClient, RegisterClientRequest};
     /// # let server = sso_oidc_server::TestServer::start();
     /// let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
     /// let registration = client.register_client(&RegisterClientRequest::new("my tool"))?;
     /// assert!(registration.expires_at.is_some());
     /// let error = client.register_client(&RegisterClientRequest::new(" ")).unwrap_err();
-    /// assert!(matches!(error, Error::Fault(fault) if fault.code == FaultCode::InvalidClientMetadata));
+    /// assert!(matches!(error, CallError::Fault(fault) if fault.code == FaultCode::InvalidClientMetadata));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// [`Error`]: the service's fault, no verdict, a broken promise, or transport trouble. Nothing is retried.
-    pub fn register_client(&self, request: &RegisterClientRequest) -> Result<Registration, Error> {
+    /// [`CallError`]: the service's fault, no verdict, a broken promise, or transport trouble. Nothing is retried.
+    pub fn register_client(&self, request: &RegisterClientRequest) -> Result<Registration, CallError> {
         self.call(request)
     }
 
@@ -121,14 +121,14 @@ impl HttpClient {
     pub fn start_device_authorization(
         &self,
         request: &StartDeviceAuthorizationRequest,
-    ) -> Result<DeviceAuthorization, Error> {
+    ) -> Result<DeviceAuthorization, CallError> {
         self.call(request)
     }
 
     /// CreateToken, once. `authorization_pending` and `slow_down` are faults here like any other.
     ///
     /// ```
-    /// use device_flow_ureq::{CreateTokenRequest, Error, FaultCode, Grant};
+    /// use device_flow_ureq::{CallError, CreateTokenRequest, FaultCode, Grant};
     /// # use device_flow_ureq::{Endpoint, HttpClient, RegisterClientRequest, StartDeviceAuthorizationRequest};
     /// # let server = sso_oidc_server::TestServer::start();
     /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
@@ -138,7 +138,7 @@ impl HttpClient {
     /// let grant = Grant::DeviceCode { device_code: codes.device_code };
     /// let request = CreateTokenRequest::new(who, grant);
     /// let error = client.create_token(&request).unwrap_err();
-    /// assert!(matches!(error, Error::Fault(fault) if fault.code == FaultCode::AuthorizationPending));
+    /// assert!(matches!(error, CallError::Fault(fault) if fault.code == FaultCode::AuthorizationPending));
     /// server.approve(&codes.user_code)?; // the person
     /// assert!(client.create_token(&request)?.expires_in.is_some());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -146,7 +146,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// As [`Self::register_client`].
-    pub fn create_token(&self, request: &CreateTokenRequest) -> Result<Token, Error> {
+    pub fn create_token(&self, request: &CreateTokenRequest) -> Result<Token, CallError> {
         self.call(request)
     }
 
@@ -170,7 +170,7 @@ impl HttpClient {
     /// # Errors
     /// As [`Self::register_client`]. After a transport error of kind `Unknown`, or no
     /// verdict that [may have acted](oidc_proto::NoVerdict::may_have_acted), the old refresh token may be spent.
-    pub fn refresh(&self, client: &Client, refresh_token: &Secret) -> Result<Token, Error> {
+    pub fn refresh(&self, client: &Client, refresh_token: &Secret) -> Result<Token, CallError> {
         let token = self.call(&refresh_request(client.clone(), refresh_token.clone()))?;
         Ok(token.keeping_refresh_token(refresh_token))
     }
@@ -195,12 +195,10 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// As [`Self::register_client`], and [`Error::NotOffered`](device_flow::CallError::NotOffered) if the provider has
+    /// As [`Self::register_client`], and [`CallError::NotOffered`] if the provider has
     /// no revocation endpoint. After no verdict the token must be taken for alive (RFC 7009 §2.2.1).
-    pub fn revoke(&self, request: &RevocationRequest) -> Result<(), Error> {
-        let Some(request) = request.encode(&self.service) else {
-            return Err(Error::NotOffered(Operation::RevokeToken));
-        };
-        self.answer(&request, RevocationRequest::decode)
+    pub fn revoke(&self, request: &RevocationRequest) -> Result<(), CallError> {
+        let request = request.encode(&self.service);
+        self.answer(Operation::RevokeToken, request, RevocationRequest::decode)
     }
 }

@@ -42,7 +42,7 @@
 //!   and the like); a loopback endpoint is never sent through one.
 //! * Nothing here needs an async runtime, and nothing minds one.
 //!
-//! What it logs with `tracing` has stable names and fields, and never a secret: [`device_flow::events`].
+//! What it logs with `tracing` has stable names and fields, and never a secret: [events](device_flow#events).
 
 mod builder;
 mod cancel;
@@ -75,6 +75,3 @@ pub use oidc_proto::{
 
 /// The crates whose types stand in this one's interface.
 pub use {device_flow, oidc_proto, ureq};
-
-/// Why a plain call did not succeed.
-pub type Error = CallError<TransportError<ureq::Error>>;

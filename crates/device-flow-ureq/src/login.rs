@@ -3,11 +3,10 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
-use device_flow::driver::{Driver, Step};
-use device_flow::{DeviceFlow, Misuse, NotSignedIn, Observer, Policy, SignedIn, UserPrompt};
+use device_flow::{Action, DeviceFlow, Misuse, NotSignedIn, Observer, Policy, SignedIn, Status, UserPrompt};
 use oidc_proto::Registration;
 
-use crate::{Cancel, Clock, HttpClient, SystemClock, TransportError};
+use crate::{Cancel, Clock, HttpClient, SystemClock};
 
 /// A sign-in to be run.
 ///
@@ -102,10 +101,7 @@ impl<C: Clock> Login<'_, C> {
     ///
     /// # Errors
     /// [`NotSignedIn`] with the outcome that it was: denied, expired, cancelled, and so on.
-    pub fn run(
-        self,
-        on_prompt: impl FnMut(&UserPrompt),
-    ) -> Result<SignedIn, Box<NotSignedIn<TransportError<ureq::Error>>>> {
+    pub fn run(self, on_prompt: impl FnMut(&UserPrompt)) -> Result<SignedIn, Box<NotSignedIn>> {
         self.run_with(on_prompt)
     }
 
@@ -140,24 +136,20 @@ impl<C: Clock> Login<'_, C> {
     ///
     /// # Errors
     /// As [`Login::run`].
-    pub fn run_with(
-        self,
-        mut observer: impl Observer,
-    ) -> Result<SignedIn, Box<NotSignedIn<TransportError<ureq::Error>>>> {
+    pub fn run_with(self, mut observer: impl Observer) -> Result<SignedIn, Box<NotSignedIn>> {
         let Self { client, policy, registration, jitter_seed, cancel, clock } = self;
         let mut flow = DeviceFlow::new(client.service.clone(), policy, registration, clock.now());
         if let Some(seed) = jitter_seed {
             flow = flow.with_jitter(seed);
         }
-        let transport = client.drive_own(&mut flow, &clock, cancel.as_ref(), &mut observer);
-        flow.into_result(clock.now(), transport)
+        client.drive_own(&mut flow, &clock, cancel.as_ref(), &mut observer);
+        flow.into_result(clock.now())
     }
 }
 
 impl HttpClient {
-    /// Drives a flow to its end, and returns the latest transport error for [`DeviceFlow::into_result`]. The flow
-    /// must have been made with this clock's time. A cancelled flow has ended, and cannot be driven on; there is no
-    /// transport error then.
+    /// Drives a flow to its end; [`DeviceFlow::into_result`] then says how it ended. The flow must have been made with this
+    /// clock's time. A cancelled flow has ended, and cannot be driven on.
     ///
     /// ```
     /// use device_flow_ureq::{Clock, DeviceFlow, Endpoint, HttpClient, Policy, SystemClock, UserPrompt};
@@ -167,8 +159,8 @@ impl HttpClient {
     /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// let mut flow = DeviceFlow::new(client.service().clone(), policy, None, clock.now());
     /// let mut person = |prompt: &UserPrompt| server.approve(&prompt.user_code).unwrap();
-    /// let transport = client.drive(&mut flow, &clock, None, &mut person)?;
-    /// assert_eq!(flow.into_result(clock.now(), transport)?.polls, 1);
+    /// client.drive(&mut flow, &clock, None, &mut person)?;
+    /// assert_eq!(flow.into_result(clock.now())?.polls, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -180,9 +172,10 @@ impl HttpClient {
         clock: &impl Clock,
         cancel: Option<&Cancel>,
         observer: &mut impl Observer,
-    ) -> Result<Option<TransportError<ureq::Error>>, Misuse> {
+    ) -> Result<(), Misuse> {
         flow.check_service(&self.service)?;
-        Ok(self.drive_own(flow, clock, cancel, observer))
+        self.drive_own(flow, clock, cancel, observer);
+        Ok(())
     }
 
     /// Drives a flow of this client's service.
@@ -192,31 +185,32 @@ impl HttpClient {
         clock: &impl Clock,
         cancel: Option<&Cancel>,
         observer: &mut impl Observer,
-    ) -> Option<TransportError<ureq::Error>> {
-        let mut driver = Driver::new(flow, observer, self.request_timeout);
+    ) {
         let never = Cancel::new();
         loop {
             if cancel.is_some_and(Cancel::is_cancelled) {
-                driver.cancel();
+                flow.cancel();
             }
-            match driver.poll(clock.now()) {
-                Step::Send(sending) => {
-                    let (request, timeout) = (sending.request(), sending.timeout());
-                    let sent = match cancel {
-                        Some(cancel) => self.send_unless(cancel, request, timeout),
-                        None => Some(self.send(request, timeout)),
+            let now = clock.now();
+            match flow.poll(now) {
+                Action::Send(pending) => {
+                    observer.sending(pending.operation());
+                    let Some(result) = self.send_unless(cancel, &pending) else {
+                        flow.cancel();
+                        continue;
                     };
-                    match sent {
-                        Some(sent) => {
-                            let taken = driver.on_sent(sending, clock.now(), sent);
-                            debug_assert_eq!(taken, Ok(()), "this driver answers each ticket once");
-                        }
-                        None => driver.cancel(),
-                    }
+                    let now = clock.now();
+                    observer.exchanged(&pending.exchange(now, &result));
+                    let taken = flow.on_result(pending, now, result);
+                    debug_assert_eq!(taken, Ok(()), "this driver answers each request once");
                 }
-                Step::Prompt(prompt) => driver.show(&prompt),
-                Step::Wait(duration) => clock.wait(duration, cancel.unwrap_or(&never)),
-                Step::Done => return driver.finish(clock.now()),
+                Action::Prompt(prompt) => observer.prompt(&prompt),
+                Action::Wait(until) => {
+                    observer.waiting(&Status::of(flow, now, until));
+                    clock.wait(until.since(now), cancel.unwrap_or(&never));
+                }
+                Action::AwaitReply => flow.abandon(now),
+                Action::Done => return,
             }
         }
     }

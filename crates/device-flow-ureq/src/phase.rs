@@ -9,7 +9,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
-use device_flow::Failure;
+use device_flow::{Failure, TransportError};
 use ureq::config::Config;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, NextTimeout};
@@ -24,8 +24,26 @@ pub(crate) fn agent(config: Config) -> Agent {
     )
 }
 
+/// Why a request got no response.
+pub(crate) fn transport_error(error: Error) -> TransportError {
+    let (failure, error) = of(error);
+    let is_untrusted_certificate = is_untrusted_certificate(&error);
+    let error = TransportError::new(failure, error);
+    if is_untrusted_certificate { error.with_untrusted_certificate() } else { error }
+}
+
+/// Whether the peer showed a certificate that rustls does not trust. ureq's errors have no `source`.
+fn is_untrusted_certificate(error: &Error) -> bool {
+    let cause = match error {
+        Error::Rustls(cause) => Some(cause),
+        Error::Io(wrapped) => wrapped.get_ref().and_then(|cause| cause.downcast_ref()),
+        _ => None,
+    };
+    matches!(cause, Some(rustls::Error::InvalidCertificate(_)))
+}
+
 /// Whether the request may have been seen, and the error without its mark.
-pub(crate) fn of(error: Error) -> (Failure, Error) {
+fn of(error: Error) -> (Failure, Error) {
     match error {
         Error::Other(boxed) => match boxed.downcast::<BeforeSending>() {
             Ok(marked) => (Failure::NotSent, marked.0),

@@ -5,124 +5,108 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use device_flow::Failure;
-use device_flow::driver::{Body, Calling, Received, Sent, Unanswered};
-use oidc_proto::{Answer, Call, Request};
+use device_flow::{CallError, Failure, PendingRequest, PlainCall, ResponseBody, TransportError};
+use oidc_proto::{Answer, Call, Operation, Request};
 use ureq::ResponseExt as _;
 
-use crate::{Cancel, Error, HttpClient, phase};
+use crate::{Cancel, HttpClient, phase};
 
-/// Where a thread leaves the answer to a request. Whoever waits is woken when the thread ends, and finds an answer
-/// even if the thread panicked.
+/// What came of a request.
+type Result<T = http::Response<ResponseBody>, E = TransportError> = core::result::Result<T, E>;
+
+/// Where a thread leaves what came of a request. Whoever waits is woken when the thread ends, and finds something even if
+/// the thread panicked.
 struct Posted {
-    answer: Arc<Mutex<Option<Sent<ureq::Error>>>>,
-    started: Instant,
+    result: Arc<Mutex<Option<Result>>>,
     waiting: Cancel,
 }
 
 impl Posted {
-    fn lock(&self) -> MutexGuard<'_, Option<Sent<ureq::Error>>> {
-        self.answer.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<Result>> {
+        self.result.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Posted {
     fn drop(&mut self) {
-        let source = ureq::Error::Other("the thread of the request ended without an answer".into());
-        let result = Err(Unanswered::new(Failure::Unknown, source));
-        self.lock().get_or_insert(Sent::new(result, self.started.elapsed()));
+        let error = ureq::Error::Other("the thread of the request ended without an answer".into());
+        self.lock().get_or_insert_with(|| Err(TransportError::new(Failure::Unknown, error)));
         self.waiting.wake();
     }
 }
 
 impl HttpClient {
     /// One plain call.
-    pub(crate) fn call<C: Call>(&self, call: &C) -> Result<<C as Call>::Answer, Error> {
-        let request = self.service.encode(call).ok_or(Error::NotOffered(C::OPERATION))?;
-        self.answer(&request, |response| self.service.decode::<C, _>(response))
+    pub(crate) fn call<C: Call>(&self, call: &C) -> Result<<C as Call>::Answer, CallError> {
+        let request = self.service.encode(call);
+        self.answer(C::OPERATION, request, |response| self.service.decode::<C, _>(response))
     }
 
-    /// The answer to one request, as this reads it.
+    /// The answer to one request, if the service takes it, as this reads it.
     pub(crate) fn answer<T>(
         &self,
-        request: &Request,
-        decode: impl FnOnce(&http::Response<Body>) -> Answer<T>,
-    ) -> Result<T, Error> {
-        let calling = Calling::with(request);
-        calling.answer(self.send(request, self.request_timeout), decode)
+        operation: Operation,
+        request: Option<Request>,
+        decode: impl FnOnce(&http::Response<ResponseBody>) -> Answer<T>,
+    ) -> Result<T, CallError> {
+        let call = PlainCall::new(operation, request)?;
+        let started = Instant::now();
+        let result = self.send(call.request(), self.request_timeout);
+        call.on_result(started.elapsed(), result, decode)
     }
 
     /// A document that anybody may have.
-    pub(crate) fn fetch(&self, address: http::Uri) -> Sent<ureq::Error> {
+    pub(crate) fn fetch(&self, address: http::Uri) -> Result {
         let mut request = http::Request::new(&[][..]);
         *request.uri_mut() = address;
         request
             .headers_mut()
             .insert(http::header::ACCEPT, http::HeaderValue::from_static("application/json"));
-        self.carry(request, self.request_timeout)
+        self.exchange(request, self.request_timeout)
     }
 
-    /// Sends a request once, from a thread that is left behind if the sign-in is cancelled meanwhile: then there is
-    /// nothing to tell.
-    pub(crate) fn send_unless(
-        &self,
-        cancel: &Cancel,
-        request: &Request,
-        timeout: Duration,
-    ) -> Option<Sent<ureq::Error>> {
-        let answer = Arc::new(Mutex::new(None));
-        let posted = Posted { answer: Arc::clone(&answer), started: Instant::now(), waiting: cancel.clone() };
-        let (client, lent) = (self.clone(), request.clone());
+    /// Sends a flow's request once. If it can be cancelled, it is sent from a thread that is left behind if it is: then
+    /// there is nothing to tell.
+    pub(crate) fn send_unless(&self, cancel: Option<&Cancel>, pending: &PendingRequest) -> Option<Result> {
+        let timeout = pending.timeout(self.request_timeout);
+        let Some(cancel) = cancel else { return Some(self.send(pending.request(), timeout)) };
+        let result = Arc::new(Mutex::new(None));
+        let posted = Posted { result: Arc::clone(&result), waiting: cancel.clone() };
+        let (client, request) = (self.clone(), pending.request().clone());
         let thread = thread::Builder::new().name("device-flow request".to_owned()).spawn(move || {
-            let sent = client.send(&lent, timeout);
-            *posted.lock() = Some(sent);
+            let result = client.send(&request, timeout);
+            *posted.lock() = Some(result);
         });
         if thread.is_err() {
             // No thread is to be had; better to be cancelled late than not to sign in.
-            return Some(self.send(request, timeout));
+            return Some(self.send(pending.request(), timeout));
         }
-        cancel.wait_for(|| answer.lock().unwrap_or_else(PoisonError::into_inner).take())
+        cancel.wait_for(|| result.lock().unwrap_or_else(PoisonError::into_inner).take())
     }
 
     /// Sends a request once.
-    pub(crate) fn send(&self, request: &Request, timeout: Duration) -> Sent<ureq::Error> {
-        self.carry(request.head().clone().map(|()| request.body().as_ref()), timeout)
+    fn send(&self, request: &Request, timeout: Duration) -> Result {
+        self.exchange(request.head().clone().map(|()| request.body().as_ref()), timeout)
     }
 
-    fn carry(&self, outgoing: http::Request<&[u8]>, timeout: Duration) -> Sent<ureq::Error> {
-        let started = Instant::now();
-        let result = self.exchange(outgoing, timeout);
-        Sent::new(result, started.elapsed())
-    }
-
-    fn exchange(
-        &self,
-        outgoing: http::Request<&[u8]>,
-        timeout: Duration,
-    ) -> Result<Received<ureq::Error>, Unanswered<ureq::Error>> {
-        let failed = |error: ureq::Error| {
-            let (failure, source) = phase::of(error);
-            Unanswered::new(failure, source)
-        };
+    fn exchange(&self, outgoing: http::Request<&[u8]>, timeout: Duration) -> Result {
         let asked = outgoing.uri().clone();
-        let answered = self.carrier.run(outgoing, timeout).map_err(failed)?;
+        let answered = self.carrier.run(outgoing, timeout).map_err(phase::transport_error)?;
         // No redirect is followed, but an agent from elsewhere may have a middleware that sends requests on.
         if *answered.get_uri() != asked {
-            return Err(Unanswered::redirected(answered.get_uri().host()));
+            return Err(TransportError::redirected(answered.get_uri().host()));
         }
         let (parts, incoming) = answered.into_parts();
-        let mut body = Body::expecting(incoming.content_length());
-        let broken = read(incoming.into_with_config().limit(u64::MAX).reader(), &mut body);
-        let response = http::Response::from_parts(parts, body);
-        Ok(match broken {
-            Ok(()) => Received::whole(response),
-            Err(error) => Received::cut(response, error.into()),
-        })
+        let mut body = ResponseBody::expecting(incoming.content_length());
+        if let Err(error) = read(incoming.into_with_config().limit(u64::MAX).reader(), &mut body) {
+            body.break_off(ureq::Error::from(error));
+        }
+        Ok(http::Response::from_parts(parts, body))
     }
 }
 
 /// Reads to the end, or as much as a body may have.
-fn read(mut reader: impl Read, body: &mut Body) -> io::Result<()> {
+fn read(mut reader: impl Read, body: &mut ResponseBody) -> io::Result<()> {
     loop {
         let room = body.room();
         if room.is_empty() {
@@ -143,9 +127,9 @@ mod tests {
 
     #[test]
     fn a_body_is_read_up_to_its_limit_and_no_further() {
-        let mut body = Body::default();
+        let mut body = ResponseBody::default();
         read(io::repeat(b'x'), &mut body).unwrap();
-        assert_eq!(body.as_ref().len(), Body::MAX_BYTES);
+        assert_eq!(body.as_ref().len(), ResponseBody::MAX_BYTES);
     }
 
     #[test]
@@ -157,7 +141,7 @@ mod tests {
             }
         }
         for announced in [0, 1, 3, 4, 4096] {
-            let mut body = Body::expecting(Some(announced));
+            let mut body = ResponseBody::expecting(Some(announced));
             let error = read(b"abc".chain(Broken), &mut body).unwrap_err();
             assert_eq!((error.kind(), body.as_ref()), (io::ErrorKind::ConnectionReset, &b"abc"[..]));
         }

@@ -28,18 +28,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut flow = DeviceFlow::new(service, policy, None, now());
     loop {
         match flow.poll(now()) {
-            Action::Send(request, ticket) => {
-                let reply = send(&request, &ticket);
-                flow.on_reply(ticket, now(), reply)?;
+            Action::Send(pending) => {
+                let result = send(&pending);
+                flow.on_result(pending, now(), result)?;
             }
             Action::Prompt(prompt) => eprintln!("{prompt}"),
             Action::Wait(until) => thread::sleep(until.since(now())),
-            // This driver answers every request at once, so no ticket can be out.
             Action::AwaitReply => flow.abandon(now()),
             Action::Done => break,
         }
     }
-    let signed_in = flow.into_result::<std::io::Error>(now(), None)?;
+    let signed_in = flow.into_result(now())?;
     eprintln!("Signed in after {} polls.", signed_in.polls);
     println!("{}", signed_in.token.access_token.expose());
     Ok(())

@@ -39,9 +39,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let Some(flow) = flows.get_mut(index) else { continue };
         // One action, then the next flow's turn: all that are due get theirs.
         let next = match flow.poll(now()) {
-            Action::Send(request, ticket) => {
-                let reply = send(&request, &ticket);
-                flow.on_reply(ticket, now(), reply)?;
+            Action::Send(pending) => {
+                let result = send(&pending);
+                flow.on_result(pending, now(), result)?;
                 now()
             }
             Action::Prompt(prompt) => {
@@ -49,7 +49,10 @@ fn main() -> Result<(), Box<dyn Error>> {
                 now()
             }
             Action::Wait(until) => until,
-            Action::AwaitReply => return Err("this driver answers every request at once".into()),
+            Action::AwaitReply => {
+                flow.abandon(now());
+                now()
+            }
             Action::Done => continue,
         };
         due.push(Reverse((next, index)));

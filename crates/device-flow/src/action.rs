@@ -4,9 +4,10 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
-use oidc_proto::{DeviceAuthorization, Dialect, Operation, Request, printable};
+use http::Response;
+use oidc_proto::{Dialect, Operation, Request};
 
-use crate::Tick;
+use crate::{Exchange, ResponseBody, Tick, TransportError, UserPrompt};
 
 /// What the driver is to do now: exactly one thing for each [`DeviceFlow::poll`](crate::DeviceFlow::poll), and
 /// nothing queues behind it.
@@ -19,131 +20,113 @@ use crate::Tick;
 )]
 #[must_use = "carry the action out, then poll again"]
 pub enum Action {
-    /// Send this request once, then hand its answer or failure to
-    /// [`DeviceFlow::on_reply`](crate::DeviceFlow::on_reply) together with the ticket.
-    Send(Request, Ticket),
+    /// Send this request once, then hand what came of it to [`DeviceFlow::on_result`](crate::DeviceFlow::on_result).
+    Send(PendingRequest),
     /// Show this to the person, then poll again at once.
     Prompt(UserPrompt),
     /// Nothing to do before this point in time, which lies after `now` and not after the deadline. Polling earlier is
     /// harmless.
     Wait(Tick),
-    /// A request is under way: hand in its reply, or
-    /// [`abandon`](crate::DeviceFlow::abandon) it if its ticket is lost.
+    /// A request is under way: hand in what came of it, or [`abandon`](crate::DeviceFlow::abandon) it if it is lost.
     AwaitReply,
     /// The flow has ended; see [`DeviceFlow::outcome`](crate::DeviceFlow::outcome).
     Done,
 }
 
-/// The right to answer one request of one flow. It cannot be cloned, so a request is answered at most once.
+/// A request to be sent once, and the right to say what came of it. It cannot be cloned, so a request is answered at most
+/// once.
 ///
 /// If it is lost, for example with a cancelled future, tell the flow with
 /// [`DeviceFlow::abandon`](crate::DeviceFlow::abandon).
-#[must_use = "hand the ticket back with the reply, or the flow waits for it; if it is lost, call `abandon`"]
-pub struct Ticket {
-    pub(crate) flow: Arc<()>,
-    pub(crate) serial: u64,
-    pub(crate) operation: Operation,
-    pub(crate) dialect: Dialect,
-}
-
-impl Ticket {
-    /// Which operation the reply belongs to.
-    #[must_use]
-    pub const fn operation(&self) -> Operation {
-        self.operation
-    }
-}
-
-impl fmt::Debug for Ticket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Ticket({} #{})", self.operation, self.serial)
-    }
-}
-
-/// What to show the person (RFC 8628 §3.3). The device code is not in it.
 ///
-/// The texts are the service's own. `Display` writes a complete instruction with them, stripped of control
-/// characters; a program that lays the prompt out itself should pass them through
-/// [`oidc_proto::printable`] before they reach a terminal. `Debug` is for logs, where the user code does not belong
-/// (RFC 8628 §5.5), and leaves it out.
-#[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct UserPrompt {
-    /// The code to enter, to be shown exactly as it came, also beside a complete URI (RFC 8628 §3.3.1).
-    pub user_code: String,
-    /// Where to enter it.
-    pub verification_uri: String,
-    /// The same with the code inside, for a link, a browser or a QR code.
-    pub verification_uri_complete: Option<String>,
-    /// How long the code lives from when the service's answer arrived.
-    pub expires_in: Duration,
-    /// When it dies, in the driver's time.
-    pub deadline: Tick,
-    /// Whether an earlier prompt of this flow has become void, because the service rejected the cached registration
-    /// that it was made with.
-    pub replaces_earlier: bool,
+/// ```
+/// use core::time::Duration;
+/// use device_flow::{Action, DeviceFlow, Operation, Policy, Tick};
+/// use oidc_proto::Endpoint;
+///
+/// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+/// let mut flow = DeviceFlow::new(Endpoint::for_region("eu-west-1")?, policy, None, Tick::ZERO);
+/// let Action::Send(pending) = flow.poll(Tick::ZERO) else { panic!("it registers") };
+/// assert_eq!((pending.operation(), pending.attempt()), (Operation::RegisterClient, 1));
+/// assert_eq!(pending.request().uri().path(), "/client/register");
+/// // There is no code yet that could die earlier than the HTTP client gives up:
+/// assert_eq!(pending.timeout(Duration::from_secs(40)), Duration::from_secs(40));
+/// # Ok::<(), oidc_proto::EndpointError>(())
+/// ```
+#[must_use = "hand it back with what came of it, or the flow waits for it; if it is lost, call `abandon`"]
+pub struct PendingRequest {
+    pub(crate) request: Request,
+    /// Which flow sent it.
+    pub(crate) flow: Arc<()>,
+    /// Which of its requests it is.
+    pub(crate) serial: u64,
+    pub(crate) dialect: Dialect,
+    #[cfg(feature = "tracing")]
+    pub(crate) phase: crate::Phase,
+    pub(crate) attempt: u32,
+    pub(crate) sent_at: Tick,
+    /// How long the device code lives from then, if there is one.
+    pub(crate) code_lives: Option<Duration>,
 }
 
-impl UserPrompt {
-    pub(crate) fn new(authorization: &DeviceAuthorization, deadline: Tick, replaces_earlier: bool) -> Self {
-        Self {
-            user_code: authorization.user_code.clone(),
-            verification_uri: authorization.verification_uri.clone(),
-            verification_uri_complete: authorization.verification_uri_complete.clone(),
-            expires_in: authorization.expires_in,
-            deadline,
-            replaces_earlier,
-        }
+impl PendingRequest {
+    /// What to send.
+    #[must_use]
+    pub const fn request(&self) -> &Request {
+        &self.request
     }
 
-    /// The address to open in a browser: the complete one if there is one, or else the plain one.
-    ///
-    /// `None` if it is not a web page's address (`http` or `https`, in characters that a URL may have). Open nothing then,
-    /// and never the fields themselves: they are the service's text, and what opens a URL also opens files and programs.
+    /// Which operation is asked for.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        self.request.operation()
+    }
+
+    /// Which request of this operation it is, counted from 1.
+    #[must_use]
+    pub const fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// How long the request may take in all: this long, and no longer than the device code lives.
+    #[must_use]
+    pub fn timeout(&self, at_most: Duration) -> Duration {
+        self.code_lives.map_or(at_most, |life| life.min(at_most))
+    }
+
+    /// The request and what came of it at `now`, as far as it is no secret: for an [`Observer`](crate::Observer).
     ///
     /// ```
-    /// # use device_flow::UserPrompt;
-    /// fn on_prompt(prompt: &UserPrompt, open_in_browser: impl Fn(&str)) {
-    ///     eprintln!("{prompt}"); // the person must see the code also where a browser opens (RFC 8628 §3.3.1)
-    ///     if let Some(url) = prompt.browser_url() {
-    ///         open_in_browser(url);
-    ///     }
-    /// }
+    /// # use core::time::Duration;
+    /// # use device_flow::{Action, DeviceFlow, Failure, Policy, ResponseBody, Tick};
+    /// # use oidc_proto::Endpoint;
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// # let mut flow = DeviceFlow::new(Endpoint::for_region("eu-west-1")?, policy, None, Tick::ZERO);
+    /// # let Action::Send(pending) = flow.poll(Tick::ZERO) else { panic!("it registers") };
+    /// let now = Tick::ZERO + Duration::from_millis(80);
+    /// let response = http::Response::builder().header("x-amzn-requestid", "4711").body(ResponseBody::from("{}"))?;
+    /// let result = Ok(response);
+    /// let exchange = pending.exchange(now, &result);
+    /// assert_eq!((exchange.status, exchange.request_id), (Some(200), Some("4711")));
+    /// assert_eq!((exchange.attempt, exchange.took), (1, Duration::from_millis(80)));
+    ///
+    /// let result = Err(Failure::Unknown.into());
+    /// let exchange = pending.exchange(now, &result);
+    /// assert_eq!((exchange.status, exchange.failure), (None, Some(Failure::Unknown)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn browser_url(&self) -> Option<&str> {
-        let url = self.verification_uri_complete.as_deref().unwrap_or(&self.verification_uri);
-        let (scheme, rest) = url.split_once("://")?;
-        let is_web = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
-        let is_printable = url.bytes().all(|byte| byte.is_ascii_graphic());
-        (is_web && is_printable && !rest.is_empty()).then_some(url)
+    pub fn exchange<'a>(
+        &self,
+        now: Tick,
+        result: &'a Result<Response<ResponseBody>, TransportError>,
+    ) -> Exchange<'a> {
+        Exchange::new(self.operation(), self.attempt, now.since(self.sent_at), result)
     }
 }
 
-impl fmt::Debug for UserPrompt {
+impl fmt::Debug for PendingRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UserPrompt")
-            .field("verification_uri", &self.verification_uri)
-            .field("expires_in", &self.expires_in)
-            .field("deadline", &self.deadline)
-            .field("replaces_earlier", &self.replaces_earlier)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Display for UserPrompt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.replaces_earlier {
-            writeln!(f, "The earlier code is void. Please use this new one.\n")?;
-        }
-        writeln!(f, "To sign in, open this page in a browser, on any device:\n")?;
-        writeln!(f, "    {}\n", printable(&self.verification_uri))?;
-        if let Some(complete) = &self.verification_uri_complete {
-            writeln!(f, "or this one, which has the code already filled in:\n")?;
-            writeln!(f, "    {}\n", printable(complete))?;
-        }
-        writeln!(f, "Check that it shows this code, or enter it:\n")?;
-        writeln!(f, "    {}\n", printable(&self.user_code))?;
-        write!(f, "Approve only if you started this sign-in yourself.")
+        write!(f, "PendingRequest({} #{})", self.operation(), self.serial)
     }
 }

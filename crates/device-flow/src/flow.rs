@@ -4,6 +4,7 @@ use core::mem;
 use core::time::Duration;
 use std::sync::Arc;
 
+use http::Response;
 use oidc_proto::{
     Dialect, Operation, RegisterClientRequest, Registration, Request, Service,
     StartDeviceAuthorizationRequest,
@@ -12,7 +13,7 @@ use oidc_proto::{
 use crate::jitter::Jitter;
 use crate::machine::{Context, Event, KnownClient, Origin, State, step};
 use crate::setup::{Asking, Setup};
-use crate::{Action, Failure, Misuse, Policy, Reply, Tick, Ticket};
+use crate::{Action, Failure, Misuse, PendingRequest, Policy, Reply, ResponseBody, Tick, TransportError};
 
 /// One sign-in with the device authorization grant (RFC 8628), from registration to outcome.
 ///
@@ -35,10 +36,10 @@ use crate::{Action, Failure, Misuse, Policy, Reply, Tick, Ticket};
 /// assert_eq!(flow.policy().client_name, "sso-oidc");
 /// assert_eq!(flow.service().token_url(), "https://oidc.eu-west-1.amazonaws.com/token");
 ///
-/// let Action::Send(_, ticket) = flow.poll(start) else { panic!("it asks for the codes") };
+/// let Action::Send(pending) = flow.poll(start) else { panic!("it asks for the codes") };
 /// let codes = r#"{"deviceCode":"d","userCode":"WDJB-MJHT","verificationUri":"https://device.example/","expiresIn":600}"#;
 /// let now = start + Duration::from_secs(1);
-/// flow.on_response(ticket, now, &http::Response::new(codes))?;
+/// flow.on_response(pending, now, &http::Response::new(codes))?;
 /// assert_eq!(flow.phase(), Phase::Polling);
 /// assert_eq!(flow.deadline(), Some(now + Duration::from_secs(600)));
 /// assert_eq!(flow.interval(), Some(Duration::from_secs(5)));
@@ -58,14 +59,16 @@ pub struct DeviceFlow {
     pub(crate) started: Tick,
     /// How long it had run before it was resumed.
     pub(crate) ran_before: Duration,
-    /// Serial of the latest ticket: one of an earlier request is stale.
+    /// Serial of the latest request: an earlier one is stale.
     serial: u64,
-    /// Identity of this flow on its tickets.
+    /// Identity of this flow on its requests.
     identity: Arc<()>,
     pub(crate) polls: u32,
     pub(crate) prompts: u32,
     /// Spreads the waits after trouble.
     pub(crate) jitter: Jitter,
+    /// The latest error of the transport, which explains an end that has to do with it.
+    pub(crate) cause: Option<Box<TransportError>>,
 }
 
 /// A request whose reply is due.
@@ -118,6 +121,7 @@ impl DeviceFlow {
             polls: 0,
             prompts: 0,
             jitter: Jitter::none(),
+            cause: None,
         }
     }
 
@@ -139,8 +143,8 @@ impl DeviceFlow {
     /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// let mut wait = |seed: u64| {
     ///     let mut flow = DeviceFlow::new(service.clone(), policy.clone(), None, Tick::ZERO).with_jitter(seed);
-    ///     let Action::Send(_, ticket) = flow.poll(Tick::ZERO) else { panic!("it registers") };
-    ///     flow.on_reply(ticket, Tick::ZERO, Reply::Failed(Failure::NotSent)).unwrap();
+    ///     let Action::Send(pending) = flow.poll(Tick::ZERO) else { panic!("it registers") };
+    ///     flow.on_reply(pending, Tick::ZERO, Reply::Failed(Failure::NotSent)).unwrap();
     ///     let Action::Wait(until) = flow.poll(Tick::ZERO) else { panic!("it tries again later") };
     ///     until.elapsed()
     /// };
@@ -168,7 +172,12 @@ impl DeviceFlow {
             State::Authorize(asking) => asking.setup.pace.due(),
             State::Poll(session) => session.pace.due().min(session.deadline),
         };
-        if now < due { Action::Wait(due) } else { self.send(now) }
+        if now >= due {
+            return self.send(now);
+        }
+        #[cfg(feature = "tracing")]
+        crate::events::waiting(&crate::Status::of(self, now, due));
+        Action::Wait(due)
     }
 
     /// What time alone brings about.
@@ -190,30 +199,47 @@ impl DeviceFlow {
 
     fn show(&mut self, now: Tick) -> Action {
         let Some(prompt) = self.prompt() else { return Action::Done };
+        #[cfg(feature = "tracing")]
+        crate::events::prompting(&prompt, self.phase());
         self.prompts = self.prompts.saturating_add(1);
         self.step(Event::Shown, now, now);
         Action::Prompt(prompt)
     }
 
-    /// The request that the state asks for, with a ticket for its reply.
+    /// The request that the state asks for.
     fn send(&mut self, now: Tick) -> Action {
         let Some(request) = self.request() else {
             self.step(Event::NotOffered, now, now);
             return Action::Done;
         };
         let operation = request.operation();
-        if operation == Operation::CreateToken {
-            self.polls = self.polls.saturating_add(1);
-        }
         self.serial = self.serial.wrapping_add(1);
         self.in_flight = Some(InFlight { operation, sent_at: now });
-        let ticket = Ticket {
+        let pending = PendingRequest {
+            request,
             flow: self.identity.clone(),
             serial: self.serial,
-            operation,
             dialect: self.service.dialect(),
+            #[cfg(feature = "tracing")]
+            phase: self.phase(),
+            attempt: self.count(),
+            sent_at: now,
+            code_lives: self.deadline().map(|deadline| deadline.since(now)),
         };
-        Action::Send(request, ticket)
+        #[cfg(feature = "tracing")]
+        crate::events::sending(&pending);
+        Action::Send(pending)
+    }
+
+    /// Counts the request that is sent now among those of its operation.
+    fn count(&mut self) -> u32 {
+        let count = match &mut self.state {
+            State::Register(setup) => &mut setup.attempts,
+            State::Authorize(asking) => &mut asking.setup.attempts,
+            State::Prompt(_) | State::Poll(_) | State::Ended(_) => &mut self.polls,
+        };
+        *count = count.saturating_add(1);
+        *count
     }
 
     /// The request of the state, if it has one and the service takes it.
@@ -238,54 +264,75 @@ impl DeviceFlow {
 
     /// Something happens: the only place where the state changes.
     fn step(&mut self, event: Event, now: Tick, sent_at: Tick) {
+        #[cfg(feature = "tracing")]
+        let has_ended = matches!(self.state, State::Ended(_));
         let state = mem::take(&mut self.state);
         let Self { service, policy, jitter, .. } = self;
         let mut cx = Context { service, policy, jitter, now, sent_at };
         self.state = step(state, event, &mut cx);
+        #[cfg(feature = "tracing")]
+        if !has_ended {
+            crate::events::ended(self, now);
+        }
     }
 
-    /// Takes the reply to a request. `now` is when it arrived: the next poll is paced from it.
+    /// Takes what came of a request: a response, or why there was none. `now` is when it came: the next poll is paced from
+    /// it.
+    ///
+    /// A response whose body broke off ([`ResponseBody::break_off`]) is judged by what arrived. After an error that
+    /// [is final](TransportError::is_final) the flow is cancelled, and nothing more is sent.
     ///
     /// ```
-    /// # use core::time::Duration;
-    /// # use device_flow::{Action, DeviceFlow, Failure, Misuse, Policy, Reply, Tick};
+    /// # use device_flow::{Action, DeviceFlow, Failure, Phase, Policy, ResponseBody, Tick, TransportError};
     /// # use oidc_proto::Endpoint;
     /// # let service = Endpoint::for_region("eu-west-1")?;
     /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
-    /// let now = Tick::ZERO;
-    /// let mut flow = DeviceFlow::new(service.clone(), policy.clone(), None, now);
-    /// let Action::Send(_, ticket) = flow.poll(now) else { panic!("it registers") };
-    /// flow.on_reply(ticket, now, Reply::Failed(Failure::NotSent))?; // for example: connection refused
-    /// assert!(flow.trouble().is_some() && matches!(flow.poll(now), Action::Wait(_)));
+    /// # let now = Tick::ZERO;
+    /// let mut flow = DeviceFlow::new(service, policy, None, now);
+    /// let Action::Send(pending) = flow.poll(now) else { panic!("it registers") };
+    /// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+    /// flow.on_result(pending, now, Err(TransportError::new(Failure::NotSent, refused)))?;
     ///
-    /// let mut other = DeviceFlow::new(service, policy, None, now);
-    /// let Action::Send(_, ticket) = other.poll(now) else { panic!("it registers") };
-    /// assert_eq!(flow.on_reply(ticket, now, Reply::Failed(Failure::Unknown)), Err(Misuse::StaleTicket));
+    /// let Action::Wait(until) = flow.poll(now) else { panic!("it tries again later") };
+    /// let Action::Send(pending) = flow.poll(until) else { panic!("it registers") };
+    /// let body = ResponseBody::from(r#"{"error":"invalid_client_metadata"}"#);
+    /// flow.on_result(pending, until, Ok(http::Response::builder().status(400).body(body)?))?;
+    /// assert_eq!(flow.phase(), Phase::Ended);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     /// A mistake of the driver, which changes nothing: see [`Misuse`].
-    pub fn on_reply(&mut self, ticket: Ticket, now: Tick, reply: Reply) -> Result<(), Misuse> {
-        let in_flight = match self.in_flight {
-            Some(in_flight) if self.awaits(&ticket) => in_flight,
-            _ => return Err(Misuse::StaleTicket),
+    pub fn on_result(
+        &mut self,
+        pending: PendingRequest,
+        now: Tick,
+        result: Result<Response<ResponseBody>, TransportError>,
+    ) -> Result<(), Misuse> {
+        let in_flight = self.awaited(&pending)?;
+        #[cfg(feature = "tracing")]
+        crate::events::exchanged(&pending.exchange(now, &result), Some(pending.phase), result.as_ref().err());
+        let (reply, error) = match result {
+            Ok(mut response) => (Reply::decode(&pending, &response), response.body_mut().take_error()),
+            Err(error) if error.is_final() => {
+                self.cancel();
+                self.cause = Some(Box::new(error));
+                return Ok(());
+            }
+            Err(error) => {
+                let reply = Reply::Failed(error.failure());
+                (reply, error.is_telling().then(|| Box::new(error)))
+            }
         };
-        if let Some(operation) = reply.success_of()
-            && operation != in_flight.operation
-        {
-            return Err(Misuse::WrongOperation { ticket: in_flight.operation, reply: operation });
+        // The latest error, not the latest reply's: the reply that proves a loss comes after it.
+        if error.is_some() {
+            self.cause = error;
         }
         self.settle(in_flight, now, reply);
         Ok(())
     }
 
-    /// Whether this is the ticket of the request that is under way.
-    pub(crate) fn awaits(&self, ticket: &Ticket) -> bool {
-        self.in_flight.is_some() && self.serial == ticket.serial && Arc::ptr_eq(&ticket.flow, &self.identity)
-    }
-
-    /// Takes the response to a request: [`Reply::decode`], then [`DeviceFlow::on_reply`].
+    /// Takes a whole response from an HTTP client that keeps bodies in a type of its own; see [`DeviceFlow::on_result`].
     ///
     /// ```
     /// # use device_flow::{Action, DeviceFlow, Phase, Policy, Tick};
@@ -293,39 +340,76 @@ impl DeviceFlow {
     /// # let service = Endpoint::for_region("eu-west-1")?;
     /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// let mut flow = DeviceFlow::new(service, policy, None, Tick::ZERO);
-    /// let Action::Send(_request, ticket) = flow.poll(Tick::ZERO) else { panic!("it registers") };
-    /// // From an HTTP client, for which a 400 is no error:
+    /// let Action::Send(pending) = flow.poll(Tick::ZERO) else { panic!("it registers") };
     /// let body = r#"{"error":"invalid_client_metadata"}"#;
-    /// let response = http::Response::builder().status(400).body(body)?;
-    /// flow.on_response(ticket, Tick::ZERO, &response)?;
+    /// flow.on_response(pending, Tick::ZERO, &http::Response::builder().status(400).body(body)?)?;
     /// assert_eq!(flow.phase(), Phase::Ended);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// As [`DeviceFlow::on_reply`].
+    /// As [`DeviceFlow::on_result`].
     pub fn on_response<B: AsRef<[u8]>>(
         &mut self,
-        ticket: Ticket,
+        pending: PendingRequest,
         now: Tick,
-        response: &http::Response<B>,
+        response: &Response<B>,
     ) -> Result<(), Misuse> {
-        let reply = Reply::decode(&ticket, response);
-        self.on_reply(ticket, now, reply)
+        let in_flight = self.awaited(&pending)?;
+        self.settle(in_flight, now, Reply::decode(&pending, response));
+        Ok(())
     }
 
-    /// The ticket was dropped, for example with a cancelled future: nobody knows whether the request was seen. Its
-    /// ticket is stale from here on. Without a request under way, nothing happens.
+    /// Takes a reply that is decoded already: for a test or a simulation without a wire.
     ///
     /// ```
     /// # use device_flow::{Action, DeviceFlow, Failure, Misuse, Policy, Reply, Tick};
     /// # use oidc_proto::Endpoint;
     /// # let service = Endpoint::for_region("eu-west-1")?;
     /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// let now = Tick::ZERO;
+    /// let mut flow = DeviceFlow::new(service.clone(), policy.clone(), None, now);
+    /// let Action::Send(pending) = flow.poll(now) else { panic!("it registers") };
+    /// flow.on_reply(pending, now, Reply::Failed(Failure::NotSent))?; // for example: connection refused
+    /// assert!(flow.trouble().is_some() && matches!(flow.poll(now), Action::Wait(_)));
+    ///
+    /// let mut other = DeviceFlow::new(service, policy, None, now);
+    /// let Action::Send(pending) = other.poll(now) else { panic!("it registers") };
+    /// assert_eq!(flow.on_reply(pending, now, Reply::Failed(Failure::Unknown)), Err(Misuse::StaleRequest));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A mistake of the driver, which changes nothing: see [`Misuse`].
+    pub fn on_reply(&mut self, pending: PendingRequest, now: Tick, reply: Reply) -> Result<(), Misuse> {
+        let in_flight = self.awaited(&pending)?;
+        if let Some(operation) = reply.success_of()
+            && operation != in_flight.operation
+        {
+            return Err(Misuse::WrongOperation { request: in_flight.operation, reply: operation });
+        }
+        self.settle(in_flight, now, reply);
+        Ok(())
+    }
+
+    /// The request that is under way, if it is this one.
+    fn awaited(&self, pending: &PendingRequest) -> Result<InFlight, Misuse> {
+        let is_ours = self.serial == pending.serial && Arc::ptr_eq(&pending.flow, &self.identity);
+        self.in_flight.filter(|_| is_ours).ok_or(Misuse::StaleRequest)
+    }
+
+    /// The request was dropped, for example with a cancelled future: whether it was seen is not known. It is stale from here
+    /// on. Without a request under way, nothing happens.
+    ///
+    /// ```
+    /// # use device_flow::{Action, DeviceFlow, Policy, Tick};
+    /// # use oidc_proto::Endpoint;
+    /// # let service = Endpoint::for_region("eu-west-1")?;
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// # let now = Tick::ZERO;
     /// let mut flow = DeviceFlow::new(service, policy, None, now);
-    /// let Action::Send(_, ticket) = flow.poll(now) else { panic!("it registers") };
-    /// drop(ticket); // with the future that was to answer
+    /// let Action::Send(pending) = flow.poll(now) else { panic!("it registers") };
+    /// drop(pending); // with the future that was to answer
     /// assert!(matches!(flow.poll(now), Action::AwaitReply));
     /// flow.abandon(now);
     /// assert!(matches!(flow.poll(now), Action::Wait(_)));
@@ -364,6 +448,10 @@ impl DeviceFlow {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn cancel(&mut self) {
+        if !matches!(self.state, State::Ended(_)) {
+            // Whatever the transport met has nothing to do with this end.
+            self.cause = None;
+        }
         self.in_flight = None;
         self.step(Event::Cancel, self.latest, self.latest);
     }

@@ -2,25 +2,26 @@
 //!
 //! [`DeviceFlow`] knows the whole sign-in (register, authorize, prompt, poll, outcome) and does no I/O: it reads no
 //! clock, opens no socket, spawns nothing, and never waits. A *driver* does that, in a few lines, blocking or async;
-//! `device-flow-ureq` and `device-flow-reqwest` are two ready ones. [`driver`] has what drivers have in common.
+//! `device-flow-ureq` and `device-flow-reqwest` are two ready ones.
 //!
 //! # The calling contract
 //!
 //! Ask [`DeviceFlow::poll`] what to do, do that one thing, and ask again, until it says [`Action::Done`]:
 //!
-//! 1. [`Action::Send`]: send the request *once*. Do not follow redirects, and do not treat an HTTP error status as a
-//!    failure: its body is the service's word. Hand the response to [`DeviceFlow::on_response`], or what went wrong
-//!    to [`DeviceFlow::on_reply`] as [`Reply::Failed`], together with the ticket.
+//! 1. [`Action::Send`]: send the request *once*, within its [time limit](PendingRequest::timeout). Do not follow
+//!    redirects, and do not treat an HTTP error status as a failure: its body is the service's word. Hand the response,
+//!    or why there was none, to [`DeviceFlow::on_result`].
 //! 2. [`Action::Prompt`]: show it to the person.
 //! 3. [`Action::Wait`]: do nothing until that time. Waking early is harmless; after every sleep, ask the clock.
-//! 4. [`Action::AwaitReply`]: a ticket is out. If it was lost, call [`DeviceFlow::abandon`].
+//! 4. [`Action::AwaitReply`]: a request is under way. If it was lost, for example with a dropped future, call
+//!    [`DeviceFlow::abandon`].
 //! 5. [`Action::Done`]: read [`DeviceFlow::outcome`], or [`DeviceFlow::into_result`].
 //!
 //! This program is complete. It signs in against a scripted service, at virtual time:
 //!
 //! ```
 //! use core::time::Duration;
-//! use device_flow::{Action, DeviceFlow, Operation, Policy, Tick};
+//! use device_flow::{Action, DeviceFlow, Operation, Policy, ResponseBody, Tick};
 //! use oidc_proto::Endpoint;
 //!
 //! // Stands in for an HTTP client and the service behind it.
@@ -44,19 +45,19 @@
 //! loop {
 //!     match flow.poll(now) {
 //!         // 1
-//!         Action::Send(request, ticket) => {
+//!         Action::Send(pending) => {
 //!             let (operation, status, body) = script.next().expect("the flow sends nothing after the grant");
-//!             assert_eq!(request.operation(), operation);
+//!             assert_eq!(pending.operation(), operation);
+//!             let response = http::Response::builder().status(status).body(ResponseBody::from(body))?;
 //!             now = now + Duration::from_millis(100); // the answer takes its time
-//!             let response = http::Response::builder().status(status).body(body)?;
-//!             flow.on_response(ticket, now, &response)?;
+//!             flow.on_result(pending, now, Ok(response))?;
 //!         }
 //!         // 2
 //!         Action::Prompt(prompt) => println!("{prompt}"),
 //!         // 3
 //!         Action::Wait(until) => now = until, // a real driver sleeps
 //!         // 4
-//!         Action::AwaitReply => unreachable!("this driver answers every request at once"),
+//!         Action::AwaitReply => flow.abandon(now), // this driver answers every request at once
 //!         // 5
 //!         Action::Done => break,
 //!     }
@@ -166,7 +167,7 @@
 //!   read as the latest seen; all arithmetic saturates.
 //! * A device code is single-use. If an answer was lost after the request may have been seen, and the service then
 //!   calls the code spent or dead, the outcome is [`Outcome::GrantLost`], not a denial.
-//! * Transport trouble is an input ([`Reply::Failed`], [`Reply::NoVerdict`]), the service's verdict is an
+//! * Transport trouble is an input ([`TransportError`], [`Reply::NoVerdict`]), the service's verdict is an
 //!   [`Outcome`], a driver's mistake is an `Err` ([`Misuse`]) and changes nothing.
 //!
 //! # Features
@@ -175,7 +176,28 @@
 //!
 //! * `serde`: a pending flow can be saved and goes on in another process, by the same rules (`SavedFlow`). What is
 //!   written holds secrets.
-//! * `tracing`: drivers log events with stable names and fields (`events`). The machine itself logs nothing.
+//! * `tracing`: the machine logs what happens. See the next chapter.
+//!
+//! # Events
+//!
+//! With the feature `tracing`, all events have the target `device_flow` and the level `DEBUG`. Names and fields are stable;
+//! times are whole milliseconds.
+//!
+//! | name | when | fields |
+//! |---|---|---|
+//! | `device_flow.sending` | a request is about to be sent | `operation`, `phase`, `attempt`, `uri` |
+//! | `device_flow.received` | a response came | `operation`, `phase`, `attempt`, `status`, `request_id`, `broken`, `took_ms` |
+//! | `device_flow.failed` | no response came | `operation`, `phase`, `attempt`, `failure`, `cause`, `took_ms` |
+//! | `device_flow.prompt` | the person is about to be asked | `phase`, `expires_in_ms`, `replaces_earlier` |
+//! | `device_flow.waiting` | the flow asks to wait | `phase`, `polls`, `wait_ms`, `trouble` |
+//! | `device_flow.ended` | the flow is over | `outcome`, `polls`, `elapsed_ms`, `request_id` |
+//! | `device_flow.fetching` | a provider's metadata is asked for | `uri` |
+//!
+//! `phase` is [`Phase::name`]; `outcome` is [`Outcome::name`], or `granted`; `attempt` counts the requests of one operation
+//! from 1; `failure` is `not_sent` or `unknown`; `broken` is whether the body broke off. A field without a value is left
+//! out: `request_id` where the service gave none, `phase` where a [`PlainCall`] is no part of a flow, `trouble` where all
+//! is well. `received` and `failed` are told of what goes through [`DeviceFlow::on_result`] and [`PlainCall::on_result`]. No
+//! event has a secret, a user code or a body in it.
 #![warn(
     clippy::exhaustive_enums,
     clippy::exhaustive_structs,
@@ -190,11 +212,9 @@
 )]
 
 mod action;
-pub mod driver;
+mod body;
+mod call;
 #[cfg(feature = "tracing")]
-pub mod events;
-#[cfg(not(feature = "tracing"))]
-#[path = "no_events.rs"]
 mod events;
 mod flow;
 mod jitter;
@@ -203,28 +223,36 @@ mod observer;
 mod outcome;
 mod pace;
 mod policy;
+mod prompt;
 mod refresh;
 mod reply;
 mod report;
 mod result;
 #[cfg(feature = "serde")]
 mod saved;
+mod search;
 mod session;
 mod setup;
 mod tick;
+mod transport;
 mod view;
 
-pub use action::{Action, Ticket, UserPrompt};
+pub use action::{Action, PendingRequest};
+pub use body::ResponseBody;
+pub use call::{CallError, DiscoveryError, PlainCall};
 pub use flow::DeviceFlow;
 pub use observer::{Exchange, Observer, Status};
 pub use oidc_proto::Operation;
 pub use outcome::{Expiry, Granted, Outcome, Trouble};
 pub use policy::{FirstPoll, Policy};
+pub use prompt::UserPrompt;
 pub use refresh::{refresh_is_due, refresh_request};
 pub use reply::{Failure, Misuse, Reply};
 pub use report::Report;
-pub use result::{CallError, DiscoveryError, NotSignedIn, SignedIn, TransportError};
+pub use result::{NotSignedIn, SignedIn};
 #[cfg(feature = "serde")]
 pub use saved::{ResumeError, SavedFlow};
+pub use search::MetadataSearch;
 pub use tick::Tick;
+pub use transport::TransportError;
 pub use view::Phase;

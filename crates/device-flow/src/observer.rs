@@ -2,10 +2,10 @@
 
 use core::time::Duration;
 
-use http::HeaderName;
+use http::{HeaderName, Response};
 use oidc_proto::Operation;
 
-use crate::{DeviceFlow, Failure, Phase, Tick, Trouble, UserPrompt};
+use crate::{DeviceFlow, Failure, Phase, ResponseBody, Tick, TransportError, Trouble, UserPrompt};
 
 /// Where the service puts the id to quote to support.
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -35,11 +35,9 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 ///         self.0.push(format!("wait for {:?}", status.until.since(status.now)));
 ///     }
 /// }
-/// # use core::time::Duration;
 /// # let mut journal = Journal::default();
-/// # let response = http::Response::new(());
-/// # journal.exchanged(&Exchange::answered(Operation::CreateToken, 1, Duration::from_secs(1), &response, false));
-/// # assert_eq!(journal.0, ["status Some(200) after 1s"]);
+/// # journal.sending(Operation::CreateToken);
+/// # assert_eq!(journal.0, ["send CreateToken"]);
 /// ```
 pub trait Observer {
     /// Show this to the person. Called once, and once more if a rejected cached registration made the first codes
@@ -65,21 +63,8 @@ impl<F: FnMut(&UserPrompt)> Observer for F {
     }
 }
 
-/// A request and what came of it, as far as it is no secret.
-///
-/// ```
-/// use core::time::Duration;
-/// use device_flow::{Exchange, Failure};
-/// use oidc_proto::Operation;
-///
-/// let took = Duration::from_millis(80);
-/// let response = http::Response::builder().header("x-amzn-requestid", "4711").body(())?;
-/// let answered = Exchange::answered(Operation::CreateToken, 1, took, &response, false);
-/// assert_eq!((answered.status, answered.request_id), (Some(200), Some("4711")));
-/// let failed = Exchange::failed(Operation::CreateToken, 2, took, Failure::Unknown);
-/// assert_eq!((failed.status, failed.failure), (None, Some(Failure::Unknown)));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
+/// A request and what came of it, as far as it is no secret: see
+/// [`PendingRequest::exchange`](crate::PendingRequest::exchange).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Exchange<'a> {
@@ -100,42 +85,20 @@ pub struct Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    /// A request that got this response.
-    pub fn answered<B>(
+    pub(crate) fn new(
         operation: Operation,
         attempt: u32,
         took: Duration,
-        response: &'a http::Response<B>,
-        broken: bool,
+        result: &'a Result<Response<ResponseBody>, TransportError>,
     ) -> Self {
-        let request_id = response.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok());
-        let status = Some(response.status().as_u16());
-        Self { operation, attempt, took, status, request_id, broken, failure: None }
-    }
-
-    /// A request that got no response.
-    #[must_use]
-    pub const fn failed(operation: Operation, attempt: u32, took: Duration, failure: Failure) -> Self {
-        let failure = Some(failure);
-        Self { operation, attempt, took, status: None, request_id: None, broken: false, failure }
-    }
-}
-
-/// Counts a driver's requests, for [`Exchange::attempt`].
-#[derive(Debug, Default)]
-pub(crate) struct Attempts(Option<(Operation, u32)>);
-
-impl Attempts {
-    /// The number of the request that this flow sends now.
-    pub(crate) fn next(&mut self, flow: &DeviceFlow, operation: Operation) -> u32 {
-        let number = match self.0 {
-            // Those of an earlier driver count as well.
-            _ if operation == Operation::CreateToken => flow.polls(),
-            Some((before, number)) if before == operation => number.saturating_add(1),
-            _ => 1,
+        let (status, request_id, broken, failure) = match result {
+            Ok(response) => {
+                let request_id = response.headers().get(&REQUEST_ID).and_then(|id| id.to_str().ok());
+                (Some(response.status().as_u16()), request_id, response.body().is_broken(), None)
+            }
+            Err(error) => (None, None, false, Some(error.failure())),
         };
-        self.0 = Some((operation, number));
-        number
+        Self { operation, attempt, took, status, request_id, broken, failure }
     }
 }
 
@@ -167,8 +130,8 @@ impl<'a> Status<'a> {
     /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// # let now = Tick::ZERO;
     /// # let mut flow = DeviceFlow::new(service, policy, None, now);
-    /// # let Action::Send(_, ticket) = flow.poll(now) else { panic!("it registers") };
-    /// # flow.on_reply(ticket, now, Reply::Failed(Failure::NotSent))?;
+    /// # let Action::Send(pending) = flow.poll(now) else { panic!("it registers") };
+    /// # flow.on_reply(pending, now, Reply::Failed(Failure::NotSent))?;
     /// let Action::Wait(until) = flow.poll(now) else { panic!("it tries again later") };
     /// let status = Status::of(&flow, now, until);
     /// assert_eq!((status.phase, status.polls), (Phase::Registering, 0));

@@ -7,7 +7,7 @@ use oidc_proto::{
     Registration, StartDeviceAuthorizationRequest, Token, Violation,
 };
 
-use crate::Ticket;
+use crate::PendingRequest;
 
 /// What became of a request.
 ///
@@ -52,7 +52,7 @@ impl fmt::Display for Failure {
 }
 
 impl Reply {
-    /// Reads a response to the request of this ticket.
+    /// Reads a response to this request.
     ///
     /// ```
     /// # use device_flow::{Action, DeviceFlow, Policy, Reply, Tick};
@@ -60,17 +60,17 @@ impl Reply {
     /// # let service = Endpoint::for_region("eu-west-1")?;
     /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// let mut flow = DeviceFlow::new(service, policy, None, Tick::ZERO);
-    /// let Action::Send(_, ticket) = flow.poll(Tick::ZERO) else { panic!("it registers") };
+    /// let Action::Send(pending) = flow.poll(Tick::ZERO) else { panic!("it registers") };
     /// let page = http::Response::builder().status(502).body("<html>")?;
-    /// let reply = Reply::decode(&ticket, &page);
+    /// let reply = Reply::decode(&pending, &page);
     /// assert!(matches!(reply, Reply::NoVerdict(_)));
-    /// flow.on_reply(ticket, Tick::ZERO, reply)?;
+    /// flow.on_reply(pending, Tick::ZERO, reply)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn decode<B: AsRef<[u8]>>(ticket: &Ticket, response: &http::Response<B>) -> Self {
-        let dialect = ticket.dialect;
-        match ticket.operation {
+    pub fn decode<B: AsRef<[u8]>>(pending: &PendingRequest, response: &http::Response<B>) -> Self {
+        let dialect = pending.dialect;
+        match pending.operation() {
             Operation::RegisterClient => {
                 Self::from_answer(dialect.decode::<RegisterClientRequest, _>(response), Self::Registered)
             }
@@ -81,7 +81,7 @@ impl Reply {
             Operation::CreateToken => {
                 Self::from_answer(dialect.decode::<CreateTokenRequest, _>(response), Self::Granted)
             }
-            // An operation that this machine never sends cannot be on its tickets.
+            // This machine never asks for another operation.
             _ => Self::Failed(Failure::Unknown),
         }
     }
@@ -110,10 +110,10 @@ impl Reply {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Misuse {
-    /// The ticket is of another flow, was abandoned, or the flow has ended meanwhile (for example by
-    /// [`cancel`](crate::DeviceFlow::cancel)). Drop the reply.
-    #[error("the ticket is stale: its request was abandoned, or its flow has ended or is another one")]
-    StaleTicket,
+    /// The request is of another flow, was abandoned, or the flow has ended meanwhile (for example by
+    /// [`cancel`](crate::DeviceFlow::cancel)). Drop what came of it.
+    #[error("the request is stale: it was abandoned, or its flow has ended or is another one")]
+    StaleRequest,
     /// The flow is for another service than the HTTP client that was to drive it, which would send its secrets by the
     /// wrong rules. Nothing was sent.
     #[error("the flow is for {flow}, and the HTTP client for another service")]
@@ -121,12 +121,12 @@ pub enum Misuse {
         /// The flow's service.
         flow: String,
     },
-    /// The reply is a success of another operation than the ticket's. The flow still waits: since the ticket is gone,
+    /// The reply is a success of another operation than the request's. The flow still waits: since the request is gone,
     /// [`abandon`](crate::DeviceFlow::abandon) it.
-    #[error("the reply is a success of {reply}, but the ticket is for {ticket}")]
+    #[error("the reply is a success of {reply}, but the request was for {request}")]
     WrongOperation {
-        /// The ticket's operation.
-        ticket: Operation,
+        /// The request's operation.
+        request: Operation,
         /// The reply's operation.
         reply: Operation,
     },

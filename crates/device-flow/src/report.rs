@@ -10,9 +10,9 @@ use crate::{NotSignedIn, Outcome};
 /// A [`NotSignedIn`] with all that belongs to it, one thing a line: what happened and what to do, the causes, the request's
 /// id, how many polls and how long. No secret of the flow's is in it, and of a body only what the service says of a fault.
 #[derive(Clone, Copy, Debug)]
-pub struct Report<'a, E>(pub(crate) &'a NotSignedIn<E>);
+pub struct Report<'a>(pub(crate) &'a NotSignedIn);
 
-impl<E: Error + 'static> fmt::Display for Report<'_, E> {
+impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report(end) = self;
         write!(f, "{end}")?;

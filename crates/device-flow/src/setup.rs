@@ -17,6 +17,8 @@ pub(crate) struct Setup {
     /// The floor that an earlier device code of this flow left behind: no CreateToken before this time.
     pub(crate) not_before: Tick,
     pub(crate) trouble: Option<Box<Trouble>>,
+    /// How many requests of the operation were sent.
+    pub(crate) attempts: u32,
 }
 
 /// StartDeviceAuthorization as this client, until it has succeeded.
@@ -29,7 +31,7 @@ pub(crate) struct Asking {
 impl Setup {
     pub(crate) fn new(now: Tick, not_before: Tick, policy: &Policy) -> Self {
         let give_up_at = now + policy.setup_patience;
-        Self { pace: Pace::setup(now), give_up_at, not_before, trouble: None }
+        Self { pace: Pace::setup(now), give_up_at, not_before, trouble: None, attempts: 0 }
     }
 
     /// There is a registration: the codes are asked for with fresh patience.

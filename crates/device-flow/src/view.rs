@@ -185,13 +185,13 @@ impl DeviceFlow {
         &self.policy
     }
 
-    /// The end of this flow. One that goes on counts as cancelled: whoever stops driving it has given up.
+    /// The end of this flow, which has been cancelled if it had not ended.
     pub(crate) fn end(self) -> End {
         match self.state {
             State::Ended(end) => end,
-            State::Register(_) => End::Cancelled(None),
-            State::Authorize(asking) => End::Cancelled(Some(Box::new(asking.client))),
-            State::Prompt(session) | State::Poll(session) => End::Cancelled(Some(Box::new(session.client))),
+            State::Register(_) | State::Authorize(_) | State::Prompt(_) | State::Poll(_) => {
+                End::Cancelled(None)
+            }
         }
     }
 

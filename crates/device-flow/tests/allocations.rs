@@ -13,14 +13,14 @@ fn a_pending_poll_allocates_nothing() {
     let registration = Registration::new(Client::new("client", Secret::from("secret")));
     let mut now = Tick::ZERO;
     let mut flow = DeviceFlow::new(service, policy, Some(registration), now);
-    let Action::Send(_, ticket) = flow.poll(now) else { panic!("nothing sent") };
+    let Action::Send(pending) = flow.poll(now) else { panic!("nothing sent") };
     let codes = DeviceAuthorization::new(
         Secret::from("d"),
         "WDJB-MJHT",
         "https://device.example/",
         Duration::from_secs(600),
     );
-    flow.on_reply(ticket, now, Reply::Authorized(codes)).unwrap();
+    flow.on_reply(pending, now, Reply::Authorized(codes)).unwrap();
     let Action::Prompt(_) = flow.poll(now) else { panic!("no prompt") };
 
     for code in [FaultCode::AuthorizationPending, FaultCode::SlowDown] {
@@ -28,10 +28,9 @@ fn a_pending_poll_allocates_nothing() {
         let Action::Wait(until) = flow.poll(now) else { panic!("no wait") };
         now = until;
         let counted = allocation_counter::measure(|| {
-            let Action::Send(request, ticket) = flow.poll(now) else { panic!("not due") };
-            flow.on_reply(ticket, now, reply).unwrap();
+            let Action::Send(pending) = flow.poll(now) else { panic!("not due") };
+            flow.on_reply(pending, now, reply).unwrap();
             assert!(matches!(flow.poll(now), Action::Wait(_)));
-            drop(request);
         });
         assert_eq!((counted.count_total, counted.bytes_total), (0, 0));
     }

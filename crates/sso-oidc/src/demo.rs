@@ -1,6 +1,5 @@
 //! `demo`: a complete sign-in against a server inside this process, so that one command shows everything.
 
-use std::error::Error;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -123,10 +122,7 @@ fn signed_in_async(
     ended(runtime.block_on(client.login(policy).run_with(witness)), endpoint)
 }
 
-fn ended<E: Error + 'static>(
-    result: Result<SignedIn, Box<NotSignedIn<E>>>,
-    endpoint: &Endpoint,
-) -> Result<SignedIn, Failure> {
+fn ended(result: Result<SignedIn, Box<NotSignedIn>>, endpoint: &Endpoint) -> Result<SignedIn, Failure> {
     result.map_err(|end| failure_of(&end, endpoint))
 }
 

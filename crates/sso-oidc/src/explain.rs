@@ -1,9 +1,6 @@
 //! What came of a call, in words: the AWS CLI's sentence, then what is known about it and what can be done.
 
-use std::error::Error as StdError;
-
-use device_flow::Failure as Sent;
-use device_flow_ureq::Error;
+use device_flow::{CallError as Error, Failure as Sent, TransportError};
 use oidc_proto::{Fault, FaultCode, Operation, Service};
 
 use crate::exit::{Failure, chain};
@@ -14,15 +11,15 @@ pub(crate) const fn kind(error: &Error) -> &'static str {
         Error::Fault(_) => "fault",
         Error::NoVerdict(_) => "no verdict",
         Error::Violation(_) => "violation",
-        Error::Transport { .. } => "transport",
+        Error::Transport(_) => "transport",
         _ => "other",
     }
 }
 
 /// What to do if the service shows a certificate that is not to be trusted, which a proxy may show in its place; `None`
-/// for any other trouble. The adapters' errors have this one in common only as a text.
-pub(crate) fn distrust(cause: &(dyn StdError + 'static)) -> Option<&'static str> {
-    chain(cause).contains("invalid peer certificate").then_some(
+/// for any other trouble.
+pub(crate) fn distrust(cause: &TransportError) -> Option<&'static str> {
+    cause.is_untrusted_certificate().then_some(
         "this is not a certificate to trust; if a proxy or a server of your own shows it, --ca-bundle or AWS_CA_BUNDLE \
          names the file of its CA",
     )
@@ -37,7 +34,7 @@ pub(crate) fn call_failure(operation: Operation, service: &Service, error: &Erro
             with_request_id(failure, none.request_id.as_deref())
         }
         Error::Violation(violation) => Failure::other(violation),
-        Error::Transport { failure: Sent::NotSent, source, .. } => {
+        Error::Transport(source) if source.failure() == Sent::NotSent => {
             let failure = Failure::other(format_args!(
                 "Could not connect to the endpoint URL: \"{service}{}\": {}",
                 operation.aws_path().unwrap_or_default(),
@@ -48,7 +45,7 @@ pub(crate) fn call_failure(operation: Operation, service: &Service, error: &Erro
                 None => failure,
             }
         }
-        Error::Transport { source, .. } => Failure::other(format_args!(
+        Error::Transport(source) => Failure::other(format_args!(
             "The connection to the endpoint URL was lost before an answer came: \"{service}{}\": {}",
             operation.aws_path().unwrap_or_default(),
             chain(source)

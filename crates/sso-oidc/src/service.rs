@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use device_flow::Failure as Sent;
-use device_flow_ureq::{Error, HttpClient, HttpClientBuilder};
+use device_flow::{CallError as Error, Failure as Sent};
+use device_flow_ureq::{HttpClient, HttpClientBuilder};
 use oidc_proto::{FaultCode, Operation, Service};
 
 use crate::exit::Failure;
@@ -170,7 +170,7 @@ fn prospects(error: &Error) -> (bool, bool, Option<Duration>) {
     match error {
         Error::Fault(fault) => (fault.is_transient(), false, fault.retry_after),
         Error::NoVerdict(none) => (true, none.may_have_acted(), none.retry_after),
-        Error::Transport { failure, .. } => (true, *failure == Sent::Unknown, None),
+        Error::Transport(error) => (true, error.failure() == Sent::Unknown, None),
         // A broken success was a success: what was offered is spent.
         Error::Violation(_) => (false, true, None),
         _ => (false, true, None),

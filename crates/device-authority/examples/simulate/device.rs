@@ -1,6 +1,6 @@
 //! One device: a client machine, its clock, the person beside it, and what was seen of them.
 
-use device_flow::{DeviceFlow, Granted, Outcome, Policy, Ticket};
+use device_flow::{DeviceFlow, Granted, Outcome, PendingRequest, Policy};
 use oidc_proto::{
     CreateTokenRequest, Grant, Operation, RegisterClientRequest, Registration, Secret, ServerRequest,
     Service, StartDeviceAuthorizationRequest,
@@ -20,7 +20,7 @@ pub(crate) struct Device {
     pub(crate) rng: Rng,
     pub(crate) observer: Observer,
     /// The request under way, by number.
-    pub(crate) ticket: Option<(u32, Ticket)>,
+    pub(crate) pending: Option<(u32, PendingRequest)>,
     pub(crate) requests: u32,
     /// The highest number of a request that has reached the server.
     pub(crate) latest_served: u32,
@@ -50,7 +50,7 @@ impl Device {
             clock,
             rng,
             observer: Observer::default(),
-            ticket: None,
+            pending: None,
             requests: 0,
             latest_served: 0,
             prompts: 0,

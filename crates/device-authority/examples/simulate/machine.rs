@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use device_authority::{Capacity, Memory, Moment, Policy as Rules, Verdict};
-use device_flow::{Action, DeviceFlow, Policy, Reply, Tick, Ticket};
+use device_flow::{Action, DeviceFlow, PendingRequest, Policy, Reply, Tick};
 use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Endpoint, Fault, FaultCode, Grant,
     RegisterClientRequest, Registration, Secret, Service, StartDeviceAuthorizationRequest, Token,
@@ -63,10 +63,10 @@ fn at(seconds: u64) -> Tick {
 }
 
 /// The client machine sends this.
-fn sends(flow: &mut DeviceFlow, now: Tick) -> Ticket {
-    let Action::Send(request, ticket) = flow.poll(now) else { panic!("nothing to send") };
-    black_box(&request);
-    ticket
+fn sends(flow: &mut DeviceFlow, now: Tick) -> PendingRequest {
+    let Action::Send(pending) = flow.poll(now) else { panic!("nothing to send") };
+    black_box(pending.request());
+    pending
 }
 
 fn waits(flow: &mut DeviceFlow, now: Tick) {
@@ -92,18 +92,18 @@ fn client_alone(size: u32) -> (Duration, u64) {
     let mut flows: Vec<DeviceFlow> =
         (0..size).map(|_| DeviceFlow::new(service.clone(), policy.clone(), None, Tick::ZERO)).collect();
     for flow in &mut flows {
-        let ticket = sends(flow, Tick::ZERO);
-        flow.on_reply(ticket, Tick::ZERO, Reply::Registered(registration.clone())).expect("awaited");
-        let ticket = sends(flow, Tick::ZERO);
-        flow.on_reply(ticket, Tick::ZERO, Reply::Authorized(codes.clone())).expect("awaited");
+        let asked = sends(flow, Tick::ZERO);
+        flow.on_reply(asked, Tick::ZERO, Reply::Registered(registration.clone())).expect("awaited");
+        let asked = sends(flow, Tick::ZERO);
+        flow.on_reply(asked, Tick::ZERO, Reply::Authorized(codes.clone())).expect("awaited");
         let Action::Prompt(prompt) = flow.poll(Tick::ZERO) else { panic!("no prompt") };
         black_box(&prompt);
         waits(flow, Tick::ZERO);
     }
     for round in 1..=PENDING {
         for flow in &mut flows {
-            let ticket = sends(flow, at(round * INTERVAL));
-            flow.on_reply(ticket, at(round * INTERVAL), Reply::Fault(pending.clone())).expect("awaited");
+            let asked = sends(flow, at(round * INTERVAL));
+            flow.on_reply(asked, at(round * INTERVAL), Reply::Fault(pending.clone())).expect("awaited");
             waits(flow, at(round * INTERVAL));
         }
     }
@@ -111,8 +111,8 @@ fn client_alone(size: u32) -> (Duration, u64) {
     let grown = measure::memory().saturating_sub(before);
     let end = at((PENDING + 1) * INTERVAL);
     for flow in &mut flows {
-        let ticket = sends(flow, end);
-        flow.on_reply(ticket, end, Reply::Granted(token.clone())).expect("awaited");
+        let asked = sends(flow, end);
+        flow.on_reply(asked, end, Reply::Granted(token.clone())).expect("awaited");
         assert!(matches!(flow.outcome(), Some(Ok(_))));
     }
     drop(flows);
@@ -134,19 +134,19 @@ fn with_authority(size: u32) -> Duration {
     let mut flows: Vec<(DeviceFlow, CreateTokenRequest, String)> = Vec::with_capacity(room);
     for place in 0..room {
         let mut flow = DeviceFlow::new(service.clone(), policy.clone(), None, Tick::ZERO);
-        let ticket = sends(&mut flow, Tick::ZERO);
+        let asked = sends(&mut flow, Tick::ZERO);
         let ask = RegisterClientRequest::new("simulation");
         let registration =
             store.register_client(&rules, &ask, moment(0, place), &mut rng.entropy()).expect("room");
         let client = registration.client.clone();
-        flow.on_reply(ticket, Tick::ZERO, Reply::Registered(registration)).expect("awaited");
-        let ticket = sends(&mut flow, Tick::ZERO);
+        flow.on_reply(asked, Tick::ZERO, Reply::Registered(registration)).expect("awaited");
+        let asked = sends(&mut flow, Tick::ZERO);
         let ask = StartDeviceAuthorizationRequest::new(client.clone(), START_URL);
         let codes = store
             .start_device_authorization(&rules, &ask, moment(0, place), &mut rng.entropy())
             .expect("room");
         let grant = Grant::DeviceCode { device_code: codes.device_code.clone() };
-        flow.on_reply(ticket, Tick::ZERO, Reply::Authorized(codes)).expect("awaited");
+        flow.on_reply(asked, Tick::ZERO, Reply::Authorized(codes)).expect("awaited");
         let Action::Prompt(prompt) = flow.poll(Tick::ZERO) else { panic!("no prompt") };
         waits(&mut flow, Tick::ZERO);
         flows.push((flow, CreateTokenRequest::new(client, grant), prompt.user_code));
@@ -160,12 +160,12 @@ fn with_authority(size: u32) -> Duration {
                     .decide(&rules, None, user_code, Verdict::Approve, moment(seconds, place))
                     .expect("undecided");
             }
-            let ticket = sends(flow, now);
+            let asked = sends(flow, now);
             let reply = match store.create_token(&rules, ask, moment(seconds, place), &mut rng.entropy()) {
                 Ok(token) => Reply::Granted(token),
                 Err(fault) => Reply::Fault(fault),
             };
-            flow.on_reply(ticket, now, reply).expect("awaited");
+            flow.on_reply(asked, now, reply).expect("awaited");
             if round <= PENDING {
                 waits(flow, now);
             }

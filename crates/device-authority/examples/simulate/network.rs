@@ -1,7 +1,7 @@
 //! The way there and back: requests and answers that are late, lost, doubled, overtaken or hidden.
 
 use device_authority::Selector;
-use device_flow::{Failure, Reply, Ticket};
+use device_flow::{Failure, PendingRequest, Reply};
 use oidc_proto::Request;
 
 use crate::device::Device;
@@ -113,12 +113,12 @@ impl World<'_> {
     }
 
     pub(crate) fn answer(&mut self, id: u32, device: &mut Device, number: u32, answered: Answered) -> Law {
-        let Some((_, ticket)) = device.ticket.take_if(|(awaited, _)| *awaited == number) else {
+        let Some((_, pending)) = device.pending.take_if(|(awaited, _)| *awaited == number) else {
             return Ok(());
         };
         let reply = match answered {
             Answered::Plain(reply) => reply,
-            Answered::Wire(response) => Reply::decode(&ticket, &response),
+            Answered::Wire(response) => Reply::decode(&pending, &response),
         };
         match &reply {
             Reply::Authorized(codes) => {
@@ -133,24 +133,30 @@ impl World<'_> {
             }
             _ => {}
         }
-        self.hear(id, device, ticket, reply)
+        self.hear(id, device, pending, reply)
     }
 
     pub(crate) fn fail(&mut self, id: u32, device: &mut Device, number: u32, failure: Failure) -> Law {
-        let Some((_, ticket)) = device.ticket.take_if(|(awaited, _)| *awaited == number) else {
+        let Some((_, pending)) = device.pending.take_if(|(awaited, _)| *awaited == number) else {
             return Ok(());
         };
         self.tell(id, || format!("request {number}: {failure}"));
-        self.hear(id, device, ticket, Reply::Failed(failure))
+        self.hear(id, device, pending, Reply::Failed(failure))
     }
 
-    pub(crate) fn hear(&mut self, id: u32, device: &mut Device, ticket: Ticket, reply: Reply) -> Law {
+    pub(crate) fn hear(
+        &mut self,
+        id: u32,
+        device: &mut Device,
+        pending: PendingRequest,
+        reply: Reply,
+    ) -> Law {
         let shown = device.clock.shows(self.now);
         device.observer.see(shown);
-        let operation = ticket.operation();
+        let operation = pending.operation();
         device.observer.hears(operation, &reply);
         let Some(flow) = &mut device.flow else { return Ok(()) };
-        flow.on_reply(ticket, tick(shown), reply).map_err(|misuse| misuse.to_string())?;
+        flow.on_reply(pending, tick(shown), reply).map_err(|misuse| misuse.to_string())?;
         self.drive(id, device)
     }
 }

@@ -146,7 +146,7 @@ impl<'a> World<'a> {
                 let Some(flow) = &mut device.flow else { return Ok(()) };
                 flow.cancel();
                 device.cancelled = true;
-                device.ticket = None;
+                device.pending = None;
                 device.observer.ends();
                 device.codes.iter_mut().for_each(|code| code.settle(Fate::NobodyLeftToHear));
                 self.tell(id, || "gives up".to_owned());
@@ -218,10 +218,11 @@ impl<'a> World<'a> {
             device.observer.see(shown);
             let Some(flow) = &mut device.flow else { return Ok(()) };
             match flow.poll(tick(shown)) {
-                Action::Send(request, ticket) => {
+                Action::Send(pending) => {
+                    let request = pending.request().clone();
                     device.observer.sends(request.operation())?;
                     device.requests += 1;
-                    device.ticket = Some((device.requests, ticket));
+                    device.pending = Some((device.requests, pending));
                     self.send(id, device, &request)?;
                 }
                 Action::Prompt(prompt) => {
@@ -242,7 +243,7 @@ impl<'a> World<'a> {
                     self.queue.plan(device.clock.when(until), id, Event::Wake);
                     return Ok(());
                 }
-                Action::AwaitReply if device.ticket.is_some() => return Ok(()),
+                Action::AwaitReply if device.pending.is_some() => return Ok(()),
                 Action::AwaitReply => return Err("waits for an answer to nothing".to_owned()),
                 Action::Done => return self.finish(id, device),
             }

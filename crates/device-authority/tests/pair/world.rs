@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy as ServerPolicy, SlowDown, Verdict};
-use device_flow::{Action, DeviceFlow, Failure, Granted, Operation, Outcome, Policy, Reply, Tick, Ticket};
+use device_flow::{
+    Action, DeviceFlow, Failure, Granted, Operation, Outcome, PendingRequest, Policy, Reply, Tick,
+};
 use oidc_proto::{
     Body, CreateTokenRequest, Dialect, Endpoint, FaultCode, RegisterClientRequest, Registration, Request,
     ServerRequest, StartDeviceAuthorizationRequest,
@@ -90,7 +92,7 @@ impl World {
     /// Does what the flow says, once; false when it has ended.
     pub(crate) fn step(&mut self) -> bool {
         match self.flow.poll(self.now) {
-            Action::Send(request, ticket) => self.carry(&request, ticket),
+            Action::Send(pending) => self.carry(pending),
             Action::Prompt(prompt) => {
                 self.prompted_at = Some(self.now);
                 assert!(prompt.verification_uri_complete.unwrap().contains(&prompt.user_code));
@@ -141,7 +143,8 @@ impl World {
         self.now = self.now.max(until);
     }
 
-    fn carry(&mut self, request: &Request, ticket: Ticket) {
+    fn carry(&mut self, pending: PendingRequest) {
+        let request = pending.request();
         self.sent.push((request.operation(), self.now));
         let fate = match request.operation() {
             Operation::CreateToken => self.fates.pop().unwrap_or(Fate::Carry),
@@ -156,15 +159,15 @@ impl World {
             }
             Fate::Twice => {
                 drop(self.serve(request));
-                (Duration::from_millis(20), Reply::decode(&ticket, &self.serve(request)))
+                (Duration::from_millis(20), Reply::decode(&pending, &self.serve(request)))
             }
-            Fate::Carry => (Duration::from_millis(20), Reply::decode(&ticket, &self.serve(request))),
+            Fate::Carry => (Duration::from_millis(20), Reply::decode(&pending, &self.serve(request))),
         };
         if let Reply::Fault(fault) = &reply {
             self.faults.push(fault.code.clone());
         }
         self.now = self.now + latency;
-        self.flow.on_reply(ticket, self.now, reply).unwrap();
+        self.flow.on_reply(pending, self.now, reply).unwrap();
     }
 
     /// The server, from bytes to bytes.

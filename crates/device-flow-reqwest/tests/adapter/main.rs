@@ -27,17 +27,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use device_flow_reqwest::{
-    Clock, DeviceFlow, Endpoint, HttpClient, HttpClientBuilder, Misuse, NotSignedIn, Observer, Policy,
-    Registration, SignedIn, Tick, TransportError, UserPrompt, hardened,
+    CallError, Clock, DeviceFlow, Endpoint, HttpClient, HttpClientBuilder, Misuse, NotSignedIn, Observer,
+    Policy, Registration, SignedIn, Tick, UserPrompt, hardened,
 };
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, RegisterClientRequest, Secret,
     StartDeviceAuthorizationRequest, Token,
 };
-
-type Transport = TransportError<reqwest::Error>;
-type CallError = device_flow_reqwest::Error;
 
 /// Time that passes only by waiting, so that a ten-minute sign-in takes a moment.
 #[derive(Default)]
@@ -74,7 +71,7 @@ fn sign_in_within(
     endpoint: &str,
     registration: Option<Registration>,
     on_prompt: impl FnMut(&UserPrompt) + Send,
-) -> Result<SignedIn, Box<NotSignedIn<Transport>>> {
+) -> Result<SignedIn, Box<NotSignedIn>> {
     let client = client_within(timeout, endpoint);
     let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client_name("adapter test");
     let policy = policy.with_scopes(["sso:account:access"]);
@@ -112,11 +109,7 @@ fn brought(kind: &str, endpoint: &str) -> HttpClientBuilder {
 }
 
 /// A whole sign-in through a client of this kind.
-fn sign_in_brought(
-    kind: &str,
-    timeout: Duration,
-    endpoint: &str,
-) -> Result<SignedIn, Box<NotSignedIn<Transport>>> {
+fn sign_in_brought(kind: &str, timeout: Duration, endpoint: &str) -> Result<SignedIn, Box<NotSignedIn>> {
     let client = brought(kind, endpoint).request_timeout(timeout).build().unwrap();
     let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     block_on(client.login(policy).clock(VirtualClock::default()).run(|_| {}))
@@ -133,10 +126,7 @@ fn build_brought_with_tls_settings() -> Vec<(&'static str, String)> {
 }
 
 /// A whole sign-in at virtual time, without jitter, with an observer.
-fn sign_in_observed(
-    endpoint: &str,
-    observer: impl Observer,
-) -> Result<SignedIn, Box<NotSignedIn<Transport>>> {
+fn sign_in_observed(endpoint: &str, observer: impl Observer) -> Result<SignedIn, Box<NotSignedIn>> {
     let client = client(endpoint);
     let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     block_on(client.login(policy).jitter_seed(None).clock(VirtualClock::default()).run_with(observer))
@@ -145,7 +135,7 @@ fn sign_in_observed(
 /// Drives a flow with a client of this region.
 fn drive_in_region(region: &str, flow: &mut DeviceFlow) -> Result<(), Misuse> {
     let client = HttpClient::new(Endpoint::for_region(region).unwrap()).unwrap();
-    block_on(client.drive(flow, &VirtualClock::default(), &mut |_: &UserPrompt| {})).map(drop)
+    block_on(client.drive(flow, &VirtualClock::default(), &mut |_: &UserPrompt| {}))
 }
 
 fn register(endpoint: &str, request: &RegisterClientRequest) -> Result<Registration, CallError> {

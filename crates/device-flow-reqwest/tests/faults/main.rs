@@ -85,12 +85,15 @@ fn sign_in_until(target: &Target, mut watcher: Watcher, moments: Receiver<()>) -
     let (end, late) = runtime.block_on(async {
         let clock = TokioClock::default();
         let mut flow = DeviceFlow::new(client.service().clone(), policy, None, clock.now());
-        let (transport, at) = tokio::select! {
-            transport = client.drive(&mut flow, &clock, &mut watcher) => (transport.unwrap(), None),
-            at = told => (None, at.ok()),
+        let at = tokio::select! {
+            driven = client.drive(&mut flow, &clock, &mut watcher) => {
+                driven.unwrap();
+                None
+            }
+            at = told => at.ok(),
         };
         let late = at.map_or(Duration::MAX, |at| at.elapsed());
-        let end = flow.into_result(clock.now(), transport).map(|_| "nobody has approved").unwrap_err();
+        let end = flow.into_result(clock.now()).map(|_| "nobody has approved").unwrap_err();
         (end, late)
     });
     waiting.join().unwrap();

@@ -45,8 +45,8 @@ fn drive_foreign_flows() {
 
     // One that has codes, was saved, and goes on with another client.
     let mut flow = DeviceFlow::new(service.clone(), policy.clone(), None, Tick::ZERO);
-    let Action::Send(_, ticket) = flow.poll(Tick::ZERO) else { panic!("it asks for codes") };
-    flow.on_response(ticket, Tick::ZERO, &http::Response::new(CODES)).unwrap();
+    let Action::Send(pending) = flow.poll(Tick::ZERO) else { panic!("it asks for codes") };
+    flow.on_response(pending, Tick::ZERO, &http::Response::new(CODES)).unwrap();
     assert!(matches!(flow.poll(Tick::ZERO), Action::Prompt(_)));
     let saved = serde_json::to_vec(&flow.save(Tick::ZERO, UNIX_EPOCH).unwrap()).unwrap();
     let saved: SavedFlow = serde_json::from_slice(&saved).unwrap();

@@ -16,17 +16,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use device_flow_ureq::{
-    Cancel, Clock, DeviceFlow, Endpoint, HttpClient, Misuse, NotSignedIn, Observer, Policy, Registration,
-    SignedIn, Tick, TransportError, UserPrompt,
+    CallError, Cancel, Clock, DeviceFlow, Endpoint, HttpClient, Misuse, NotSignedIn, Observer, Policy,
+    Registration, SignedIn, Tick, UserPrompt,
 };
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, RegisterClientRequest, Secret,
     StartDeviceAuthorizationRequest, Token,
 };
-
-type Transport = TransportError<ureq::Error>;
-type CallError = device_flow_ureq::Error;
 
 /// Time that passes only by waiting, so that a ten-minute sign-in takes a moment.
 #[derive(Default)]
@@ -57,7 +54,7 @@ fn sign_in_within(
     endpoint: &str,
     registration: Option<Registration>,
     on_prompt: impl FnMut(&UserPrompt) + Send,
-) -> Result<SignedIn, Box<NotSignedIn<Transport>>> {
+) -> Result<SignedIn, Box<NotSignedIn>> {
     let client = HttpClient::builder(Endpoint::custom(endpoint).unwrap())
         .connect_timeout(timeout / 2)
         .request_timeout(timeout)
@@ -90,11 +87,7 @@ fn brought(kind: &str) -> ureq::Agent {
 }
 
 /// A whole sign-in through an agent of this kind.
-fn sign_in_brought(
-    kind: &str,
-    timeout: Duration,
-    endpoint: &str,
-) -> Result<SignedIn, Box<NotSignedIn<Transport>>> {
+fn sign_in_brought(kind: &str, timeout: Duration, endpoint: &str) -> Result<SignedIn, Box<NotSignedIn>> {
     sign_in_through(brought(kind), timeout, endpoint)
 }
 
@@ -102,7 +95,7 @@ fn sign_in_through(
     agent: ureq::Agent,
     timeout: Duration,
     endpoint: &str,
-) -> Result<SignedIn, Box<NotSignedIn<Transport>>> {
+) -> Result<SignedIn, Box<NotSignedIn>> {
     let builder = HttpClient::builder(Endpoint::custom(endpoint).unwrap()).request_timeout(timeout);
     let client = builder.agent(agent).build().unwrap();
     let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
@@ -121,10 +114,7 @@ fn build_brought_with_tls_settings() -> Vec<(&'static str, String)> {
 }
 
 /// A whole sign-in at virtual time, without jitter, with an observer.
-fn sign_in_observed(
-    endpoint: &str,
-    observer: impl Observer,
-) -> Result<SignedIn, Box<NotSignedIn<Transport>>> {
+fn sign_in_observed(endpoint: &str, observer: impl Observer) -> Result<SignedIn, Box<NotSignedIn>> {
     let client = client(endpoint);
     let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     client.login(policy).jitter_seed(None).clock(VirtualClock::default()).run_with(observer)
@@ -133,7 +123,7 @@ fn sign_in_observed(
 /// Drives a flow with a client of this region.
 fn drive_in_region(region: &str, flow: &mut DeviceFlow) -> Result<(), Misuse> {
     let client = HttpClient::new(Endpoint::for_region(region).unwrap()).unwrap();
-    client.drive(flow, &VirtualClock::default(), None, &mut |_: &UserPrompt| {}).map(drop)
+    client.drive(flow, &VirtualClock::default(), None, &mut |_: &UserPrompt| {})
 }
 
 fn register(endpoint: &str, request: &RegisterClientRequest) -> Result<Registration, CallError> {

@@ -3,11 +3,12 @@
 
 use std::error::Error;
 
+use device_flow::CallError;
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{Client, FaultCode, Secret};
 
 use crate::stub::{Step, Stub};
-use crate::{CallError, discovered_issuer, oauth_sign_in, revoke};
+use crate::{discovered_issuer, oauth_sign_in, revoke};
 
 /// A stub whose first answers are metadata that names the stub itself.
 fn provider(metadata: &str, then: impl IntoIterator<Item = Step>) -> Stub {

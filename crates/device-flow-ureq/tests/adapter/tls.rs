@@ -7,12 +7,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use device_flow::Failure;
+use device_flow::{CallError, Failure};
 use oidc_proto::RegisterClientRequest;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::{CallError, register_over_tls};
+use crate::register_over_tls;
 
 /// An authority of its own, and a server with a certificate from it.
 struct Secure {
@@ -87,12 +87,21 @@ fn register(endpoint: &str, bundle: Option<&Path>, accept_invalid: bool) -> Resu
     register_over_tls(endpoint, bundle, accept_invalid, &request).map(|registration| registration.client.id)
 }
 
-/// The call failed before the request was sent.
+/// The call failed before the request was sent, and not because of a certificate.
 fn assert_not_sent(result: Result<String, CallError>, what: &str) {
-    assert!(
-        matches!(result, Err(CallError::Transport { failure: Failure::NotSent, .. })),
-        "{what}: {result:?}"
-    );
+    assert_eq!(transport(result), (Failure::NotSent, false), "{what}");
+}
+
+/// The call failed before the request was sent, because the certificate is not to be trusted.
+fn assert_distrusted(result: Result<String, CallError>, what: &str) {
+    assert_eq!(transport(result), (Failure::NotSent, true), "{what}");
+}
+
+fn transport(result: Result<String, CallError>) -> (Failure, bool) {
+    match result {
+        Err(CallError::Transport(error)) => (error.failure(), error.is_untrusted_certificate()),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -101,10 +110,10 @@ fn a_bundle_is_trusted_in_place_of_the_systems_authorities() {
     let directory = tempfile::tempdir().unwrap();
     let right = bundle(directory.path(), &server.authority);
     assert_eq!(register(&server.endpoint, Some(&right), false).unwrap(), "over-tls");
-    assert_not_sent(register(&server.endpoint, None, false), "the system does not know this authority");
+    assert_distrusted(register(&server.endpoint, None, false), "the system does not know this authority");
     let other = tempfile::tempdir().unwrap();
     let wrong = bundle(other.path(), &secure("localhost", false).authority);
-    assert_not_sent(register(&server.endpoint, Some(&wrong), false), "another authority");
+    assert_distrusted(register(&server.endpoint, Some(&wrong), false), "another authority");
 }
 
 #[test]
@@ -112,7 +121,7 @@ fn a_certificate_for_another_name_or_past_its_life_is_refused_unless_all_are_acc
     for (server, what) in [(secure("other.example", false), "name"), (secure("localhost", true), "life")] {
         let directory = tempfile::tempdir().unwrap();
         let bundle = bundle(directory.path(), &server.authority);
-        assert_not_sent(register(&server.endpoint, Some(&bundle), false), what);
+        assert_distrusted(register(&server.endpoint, Some(&bundle), false), what);
         assert_eq!(register(&server.endpoint, None, true).unwrap(), "over-tls", "{what}");
     }
 }

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use device_flow::{CallError, DiscoveryError, Failure, TransportError};
+use device_flow::{CallError, DiscoveryError, Failure};
 use oidc_proto::{Dialect, Operation};
 use sso_oidc_server::{Approval, Config, TestServer};
 
@@ -57,22 +57,24 @@ fn call(setting: Setting, server: &TestServer, row: &Row, how: fn(&Target) -> To
 }
 
 /// What a revocation says.
-pub(crate) fn told<E: Error>(result: Result<(), CallError<TransportError<E>>>) -> Told {
+pub(crate) fn told(result: Result<(), CallError>) -> Told {
     match result {
         Ok(()) => Told::Done,
         Err(CallError::NoVerdict(_)) => Told::NoVerdict,
-        Err(CallError::Transport { source: TransportError::Redirected { .. }, .. }) => Told::Astray,
-        Err(CallError::Transport { failure: Failure::NotSent, .. }) => Told::NotSent,
-        Err(CallError::Transport { failure: Failure::Unknown, .. }) => Told::Lost,
+        Err(CallError::Transport(error)) if error.is_final() => Told::Astray,
+        Err(CallError::Transport(error)) => match error.failure() {
+            Failure::NotSent => Told::NotSent,
+            Failure::Unknown => Told::Lost,
+        },
         Err(other) => panic!("{other}"),
     }
 }
 
 /// What a search for metadata says.
-pub(crate) fn found<T, B: Error, E: Error>(result: Result<T, DiscoveryError<B, TransportError<E>>>) -> Told {
+pub(crate) fn found<T, B: Error>(result: Result<T, DiscoveryError<B>>) -> Told {
     match result {
         Ok(_) => Told::Done,
-        Err(DiscoveryError::Transport(TransportError::Redirected { .. })) => Told::Astray,
+        Err(DiscoveryError::Transport(error)) if error.is_final() => Told::Astray,
         Err(DiscoveryError::Transport(_)) => Told::Lost,
         Err(DiscoveryError::Metadata(_)) => Told::NoMetadata,
         Err(other) => panic!("{other}"),

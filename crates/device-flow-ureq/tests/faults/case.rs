@@ -74,8 +74,8 @@ pub(crate) struct End {
     told: String,
 }
 
-impl<E: std::error::Error + 'static> From<Box<NotSignedIn<E>>> for End {
-    fn from(end: Box<NotSignedIn<E>>) -> Self {
+impl From<Box<NotSignedIn>> for End {
+    fn from(end: Box<NotSignedIn>) -> Self {
         let told = end.report().to_string();
         Self { given_up: end.given_up().is_some(), outcome: end.outcome, told }
     }

@@ -73,7 +73,7 @@ Discovery, RFC 8414) is struck; where it has none, the second one is asked. A re
 | no metadata | `Metadata`: what came is none |
 
 Through a `reqwest::Client` that was not made by `hardened`, *not sent* is *lost*, because what could not be reached may have been the
-target of a redirect; and every redirect that one follows ends with `TransportError::Redirected`.
+target of a redirect; and every redirect that one follows ends with a `TransportError` that is final.
 
 | fault | revocation | discovery: once | discovery: always |
 |---|---|---|---|

@@ -2,31 +2,42 @@
 
 use std::env;
 use std::io::Read as _;
+use std::time::Duration;
 
-use device_flow::{Failure, Reply, Ticket};
-use oidc_proto::Request;
+use device_flow::{Failure, PendingRequest, ResponseBody, TransportError};
 
-/// Sends the request once, follows no redirect, and reads at most 256 KiB within 40 s.
-pub(crate) fn send(request: &Request, ticket: &Ticket) -> Reply {
+/// How long one request may take.
+const TIMEOUT: Duration = Duration::from_secs(40);
+
+/// Sends the request once, follows no redirect, and reads no more than a body may have.
+pub(crate) fn send(pending: &PendingRequest) -> Result<http::Response<ResponseBody>, TransportError> {
+    let request = pending.request();
     let headers =
         request.headers().iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
     let asked = minreq::post(request.uri().to_string())
         .with_headers(headers)
         .with_body(request.body().as_ref())
-        .with_timeout(40)
+        .with_timeout(pending.timeout(TIMEOUT).as_secs().max(1))
         .with_follow_redirects(false);
-    let Ok(answer) = asked.send_lazy() else { return Reply::Failed(Failure::Unknown) };
+    // Which of its errors come before the first byte was sent minreq does not say.
+    let mut answer = asked.send_lazy().map_err(|error| TransportError::new(Failure::Unknown, error))?;
     let mut response = http::Response::builder().status(answer.status_code);
     for (name, value) in &answer.headers {
         response = response.header(name, value);
     }
-    let mut body = Vec::new();
-    // What arrived counts, also if the connection broke after it.
-    let _ = answer.take(256 * 1024).read_to_end(&mut body);
-    match response.body(body) {
-        Ok(response) => Reply::decode(ticket, &response),
-        Err(_) => Reply::Failed(Failure::Unknown),
+    let mut body = ResponseBody::expecting(None);
+    while !body.room().is_empty() {
+        match answer.read(body.room()) {
+            Ok(0) => break,
+            Ok(count) => body.filled(count),
+            // What arrived counts.
+            Err(error) => {
+                body.break_off(error);
+                break;
+            }
+        }
     }
+    response.body(body).map_err(|error| TransportError::new(Failure::Unknown, error))
 }
 
 /// A setting of the example.

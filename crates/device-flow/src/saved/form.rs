@@ -157,6 +157,7 @@ impl SetupForm {
             give_up_at,
             not_before,
             trouble: self.trouble.map(|trouble| Box::new(trouble.restore())),
+            attempts: 0,
         }
     }
 }

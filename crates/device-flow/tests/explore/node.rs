@@ -136,13 +136,13 @@ impl Node {
     fn restore(&self) -> Pair {
         let mut flow = self.resume();
         let sent = self.flight.map(|flight| match flow.poll(tick(BEGIN)) {
-            Action::Send(_, ticket) => (flight, ticket),
+            Action::Send(pending) => (flight, pending),
             other => panic!("it was due, and not {other:?}"),
         });
         let since = self.flight.map_or(0, |(since, _)| since);
         let mut pair = Pair::from_parts(self.policy.clone(), flow, self.model.clone(), BEGIN + since);
-        if let Some(((_, has_ticket), ticket)) = sent {
-            pair.ticket = has_ticket.then_some(ticket);
+        if let Some(((_, has_pending), pending)) = sent {
+            pair.pending = has_pending.then_some(pending);
         }
         if !self.has_prompt() {
             pair.ask(pair.now);
@@ -204,7 +204,7 @@ impl Node {
             pair.ask(pair.now);
             rules.after_action(&pair);
             saved = Some(self.saved.clone());
-            flight = Some((pair.now - BEGIN, pair.ticket.is_some()));
+            flight = Some((pair.now - BEGIN, pair.pending.is_some()));
         } else if self.has_prompt() || pair.model.step != Step::Show {
             pair.ask(pair.now);
             rules.after_action(&pair);

@@ -11,13 +11,13 @@ use crate::scenario::{
 #[test]
 fn a_cached_registration_saves_register_client() {
     let mut scenario = Scenario::with_registration(policy(), Some(registration("cached")));
-    let (request, ticket) = scenario.next_send();
-    let body: &[u8] = request.body().as_ref();
+    let asked = scenario.next_send();
+    let body: &[u8] = asked.request().body().as_ref();
     assert_eq!(
         body,
         br#"{"clientId":"cached","clientSecret":"client-secret","startUrl":"https://d-1234567890.awsapps.com/start"}"#
     );
-    scenario.flow.on_reply(ticket, scenario.now, Reply::Authorized(authorization())).unwrap();
+    scenario.flow.on_reply(asked, scenario.now, Reply::Authorized(authorization())).unwrap();
     assert!(!scenario.flow.is_newly_registered());
     assert_eq!(scenario.flow.phase(), Phase::Polling);
 }
@@ -66,14 +66,14 @@ fn a_registration_made_by_this_flow_is_not_replaced() {
 #[test]
 fn a_wrong_start_url_ends_the_flow_with_the_services_word() {
     let mut scenario = Scenario::with_registration(policy(), Some(registration("cached")));
-    let (_, ticket) = scenario.next_send();
+    let asked = scenario.next_send();
     let reply = response(
-        &ticket,
+        &asked,
         400,
         &[("x-amzn-ErrorType", "InvalidRequestException:http://internal.amazon.com/coral/")],
         r#"{"error":"invalid_request","error_description":"Invalid request"}"#,
     );
-    scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+    scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
     let outcome = scenario.outcome();
     assert_eq!(
         outcome.to_string(),
@@ -84,14 +84,14 @@ fn a_wrong_start_url_ends_the_flow_with_the_services_word() {
 #[test]
 fn an_answer_without_a_user_code_is_a_violation_that_names_it() {
     let mut scenario = Scenario::with_registration(policy(), Some(registration("cached")));
-    let (_, ticket) = scenario.next_send();
+    let asked = scenario.next_send();
     let reply = response(
-        &ticket,
+        &asked,
         200,
         &[],
         r#"{"deviceCode":"d","verificationUri":"https://device.example/","expiresIn":600}"#,
     );
-    scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+    scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
     let Outcome::ProtocolViolation(violation) = scenario.outcome() else { panic!("no violation") };
     assert_eq!(violation.member, "userCode");
 }
@@ -185,11 +185,11 @@ fn the_patience_starts_anew_for_each_step() {
 fn a_client_of_the_programs_own_is_neither_registered_nor_replaced() {
     let own = oidc_proto::Client::new("own", "own-secret".into());
     let mut scenario = Scenario::with_registration(policy().with_client(own), Some(registration("cached")));
-    let (request, ticket) = scenario.next_send();
-    assert_eq!(request.operation(), Operation::StartDeviceAuthorization);
-    let body: &[u8] = request.body().as_ref();
+    let asked = scenario.next_send();
+    assert_eq!(asked.operation(), Operation::StartDeviceAuthorization);
+    let body: &[u8] = asked.request().body().as_ref();
     assert!(body.starts_with(br#"{"clientId":"own","clientSecret":"own-secret""#));
-    scenario.flow.on_reply(ticket, scenario.now, fault(FaultCode::InvalidClient)).unwrap();
+    scenario.flow.on_reply(asked, scenario.now, fault(FaultCode::InvalidClient)).unwrap();
     assert!(matches!(scenario.outcome(), Outcome::Rejected { .. }));
     assert!(!scenario.flow.is_newly_registered());
 }
@@ -214,7 +214,7 @@ fn a_registration_that_the_service_rejected_is_not_handed_back() {
     scenario.answer(Operation::RegisterClient, Reply::Registered(registration("new")));
     scenario.answer(Operation::StartDeviceAuthorization, fault(FaultCode::InvalidClient));
     assert!(!scenario.flow.is_newly_registered());
-    let end = scenario.flow.into_result::<std::io::Error>(scenario.now, None).unwrap_err();
+    let end = scenario.flow.into_result(scenario.now).unwrap_err();
     assert_eq!((end.registration.clone(), end.newly_registered), (None, false));
 }
 
@@ -222,7 +222,7 @@ fn a_registration_that_the_service_rejected_is_not_handed_back() {
 fn a_registration_survives_a_denial_and_says_that_it_is_new() {
     let mut scenario = Scenario::polling(policy(), authorization());
     scenario.poll(fault(FaultCode::AccessDenied));
-    let end = scenario.flow.into_result::<std::io::Error>(scenario.now, None).unwrap_err();
+    let end = scenario.flow.into_result(scenario.now).unwrap_err();
     assert!(end.registration.is_some() && end.newly_registered);
 }
 

@@ -8,12 +8,12 @@ use crate::scenario::{Scenario, authorization, fault, pending, policy, registrat
 #[test]
 fn while_a_reply_is_due_the_flow_says_so_however_often_it_is_asked() {
     let mut scenario = Scenario::new(policy());
-    let (_, ticket) = scenario.next_send();
+    let asked = scenario.next_send();
     for _ in 0..5 {
         scenario.now = scenario.now + secs(100);
         assert!(matches!(scenario.flow.poll(scenario.now), Action::AwaitReply));
     }
-    scenario.flow.on_reply(ticket, scenario.now, Reply::Registered(registration("late"))).unwrap();
+    scenario.flow.on_reply(asked, scenario.now, Reply::Registered(registration("late"))).unwrap();
     assert_eq!(scenario.flow.registration(), Some(&registration("late")));
 }
 
@@ -26,7 +26,7 @@ fn polling_early_is_harmless_and_changes_nothing() {
         assert!(matches!(action, Action::Wait(until) if until == due), "{action:?}");
     }
     assert!(
-        matches!(scenario.flow.poll(due), Action::Send(..)),
+        matches!(scenario.flow.poll(due), Action::Send(_)),
         "a wait that has ended is not handed out again"
     );
 }
@@ -34,9 +34,9 @@ fn polling_early_is_harmless_and_changes_nothing() {
 #[test]
 fn time_that_goes_backwards_is_read_as_the_latest_seen() {
     let mut scenario = Scenario::polling(policy(), authorization());
-    let (_, ticket) = scenario.next_send();
+    let asked = scenario.next_send();
     let late = scenario.now;
-    scenario.flow.on_reply(ticket, Tick::ZERO, pending()).unwrap();
+    scenario.flow.on_reply(asked, Tick::ZERO, pending()).unwrap();
     let action = scenario.flow.poll(Tick::ZERO);
     assert!(matches!(action, Action::Wait(until) if until == late + secs(5)), "{action:?}");
 }
@@ -44,8 +44,8 @@ fn time_that_goes_backwards_is_read_as_the_latest_seen() {
 #[test]
 fn an_abandoned_request_counts_as_one_whose_answer_was_lost() {
     let mut scenario = Scenario::polling(policy(), authorization());
-    let (_, ticket) = scenario.next_send();
-    drop(ticket);
+    let asked = scenario.next_send();
+    drop(asked);
     assert!(matches!(scenario.flow.poll(scenario.now), Action::AwaitReply));
     scenario.flow.abandon(scenario.now);
     assert_eq!(scenario.poll(fault(FaultCode::InvalidGrant)), secs(10));
@@ -55,14 +55,14 @@ fn an_abandoned_request_counts_as_one_whose_answer_was_lost() {
 #[test]
 fn abandoning_makes_the_ticket_stale() {
     let mut scenario = Scenario::polling(policy(), authorization());
-    let (_, ticket) = scenario.next_send();
+    let asked = scenario.next_send();
     scenario.flow.abandon(scenario.now);
     assert_eq!(
-        scenario.flow.on_reply(ticket, scenario.now, Reply::Granted(token())),
-        Err(Misuse::StaleTicket)
+        scenario.flow.on_reply(asked, scenario.now, Reply::Granted(token())),
+        Err(Misuse::StaleRequest)
     );
     // Nor does it fit the next request.
-    let (_, next) = scenario.next_send();
+    let next = scenario.next_send();
     assert_eq!(next.operation(), Operation::CreateToken);
     assert!(scenario.flow.outcome().is_none());
 }
@@ -78,20 +78,20 @@ fn abandoning_nothing_changes_nothing() {
 fn a_ticket_of_another_flow_is_refused_and_changes_nothing() {
     let mut mine = Scenario::polling(policy(), authorization());
     let mut other = Scenario::polling(policy(), authorization());
-    let (_, my_ticket) = mine.next_send();
-    let (_, foreign) = other.next_send();
-    assert_eq!(mine.flow.on_reply(foreign, mine.now, Reply::Granted(token())), Err(Misuse::StaleTicket));
+    let mine_asked = mine.next_send();
+    let foreign = other.next_send();
+    assert_eq!(mine.flow.on_reply(foreign, mine.now, Reply::Granted(token())), Err(Misuse::StaleRequest));
     assert!(mine.flow.outcome().is_none());
-    mine.flow.on_reply(my_ticket, mine.now, pending()).unwrap();
+    mine.flow.on_reply(mine_asked, mine.now, pending()).unwrap();
 }
 
 #[test]
 fn a_success_of_another_operation_is_refused_and_changes_nothing() {
     let mut scenario = Scenario::new(policy());
-    let (_, ticket) = scenario.next_send();
+    let asked = scenario.next_send();
     assert_eq!(
-        scenario.flow.on_reply(ticket, scenario.now, Reply::Granted(token())),
-        Err(Misuse::WrongOperation { ticket: Operation::RegisterClient, reply: Operation::CreateToken })
+        scenario.flow.on_reply(asked, scenario.now, Reply::Granted(token())),
+        Err(Misuse::WrongOperation { request: Operation::RegisterClient, reply: Operation::CreateToken })
     );
     assert!(matches!(scenario.flow.poll(scenario.now), Action::AwaitReply));
     scenario.flow.abandon(scenario.now);

@@ -1,9 +1,9 @@
 //! Ended: for good.
 
-use device_flow::{Action, Misuse, Operation, Outcome, Phase, Reply};
+use device_flow::{Action, Failure, Misuse, Operation, Outcome, Phase, Reply, TransportError};
 use oidc_proto::FaultCode;
 
-use crate::scenario::{Scenario, authorization, fault, pending, policy, registration, secs, token, unknown};
+use crate::scenario::{Scenario, authorization, fault, pending, policy, registration, secs, token};
 
 #[test]
 fn nothing_is_sent_after_success() {
@@ -61,10 +61,10 @@ fn cancelling_an_ended_flow_keeps_its_outcome() {
 #[test]
 fn cancel_wins_over_a_reply_that_is_still_out() {
     let mut scenario = Scenario::polling(policy(), authorization());
-    let (_, ticket) = scenario.next_send();
+    let asked = scenario.next_send();
     scenario.flow.cancel();
-    let refused = scenario.flow.on_reply(ticket, scenario.now, Reply::Granted(token()));
-    assert_eq!(refused, Err(Misuse::StaleTicket));
+    let refused = scenario.flow.on_reply(asked, scenario.now, Reply::Granted(token()));
+    assert_eq!(refused, Err(Misuse::StaleRequest));
     assert_eq!(scenario.outcome(), Outcome::Cancelled);
 }
 
@@ -72,10 +72,10 @@ fn cancel_wins_over_a_reply_that_is_still_out() {
 fn a_signed_in_flow_becomes_a_result_with_token_registration_and_figures() {
     let mut scenario = Scenario::polling(policy(), authorization());
     scenario.poll(pending());
-    let (_, ticket) = scenario.next_send();
+    let asked = scenario.next_send();
     scenario.now = scenario.now + secs(3);
-    scenario.flow.on_reply(ticket, scenario.now, Reply::Granted(token())).unwrap();
-    let signed_in = scenario.flow.into_result::<std::io::Error>(scenario.now, None).unwrap();
+    scenario.flow.on_reply(asked, scenario.now, Reply::Granted(token())).unwrap();
+    let signed_in = scenario.flow.into_result(scenario.now).unwrap();
     assert_eq!((signed_in.polls, signed_in.token_age, signed_in.elapsed), (2, secs(3), secs(13)));
     assert_eq!(signed_in.expires_in(), Some(secs(28_797)));
     assert!(signed_in.newly_registered);
@@ -84,33 +84,25 @@ fn a_signed_in_flow_becomes_a_result_with_token_registration_and_figures() {
 #[test]
 fn an_unreachable_service_becomes_an_error_whose_source_is_the_transports() {
     let mut scenario = Scenario::new(policy().with_setup_patience(secs(0)));
-    scenario.answer(Operation::RegisterClient, unknown());
-    let cause = std::io::Error::other("no route");
-    let error = scenario.flow.into_result(scenario.now, Some(cause)).unwrap_err();
+    let asked = scenario.next_send();
+    let cause = TransportError::new(Failure::Unknown, std::io::Error::other("no route"));
+    scenario.flow.on_result(asked, scenario.now, Err(cause)).unwrap();
+    let error = scenario.flow.into_result(scenario.now).unwrap_err();
     let source = std::error::Error::source(&*error).expect("the cause must not get lost");
     assert_eq!(source.to_string(), "no route");
     assert!(matches!(error.outcome, Outcome::Unreachable { .. }));
 }
 
 #[test]
-fn a_denial_does_not_drag_an_old_transport_error_along() {
-    let mut scenario = Scenario::polling(policy(), authorization());
-    scenario.poll(fault(FaultCode::AccessDenied));
-    let error = scenario.flow.into_result(scenario.now, Some(std::io::Error::other("old"))).unwrap_err();
-    assert!(std::error::Error::source(&*error).is_none());
-}
-
-#[test]
 fn a_flow_that_nobody_drives_to_its_end_counts_as_cancelled() {
     let scenario = Scenario::polling(policy(), authorization());
-    let error = scenario.flow.into_result::<std::io::Error>(scenario.now, None).unwrap_err();
+    let error = scenario.flow.into_result(scenario.now).unwrap_err();
     assert_eq!(error.outcome, Outcome::Cancelled);
 }
 
 #[test]
 fn an_end_says_whether_the_person_was_shown_a_code() {
-    let end =
-        |scenario: Scenario| scenario.flow.into_result::<std::io::Error>(scenario.now, None).unwrap_err();
+    let end = |scenario: Scenario| scenario.flow.into_result(scenario.now).unwrap_err();
     assert!(!end(Scenario::new(policy())).prompted);
     let mut scenario = Scenario::with_registration(policy(), Some(registration("cached")));
     scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization()));

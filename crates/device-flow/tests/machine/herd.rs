@@ -28,16 +28,16 @@ fn polls_of(seed: Option<u64>) -> Vec<Tick> {
     }
     while now.elapsed() < secs(END) {
         match flow.poll(now) {
-            Action::Send(request, ticket) => {
-                let reply = match request.operation() {
+            Action::Send(asked) => {
+                let reply = match asked.operation() {
                     Operation::StartDeviceAuthorization => Reply::Authorized(authorization()),
                     _ if OUTAGE.contains(&now.elapsed().as_secs()) => Reply::Failed(Failure::NotSent),
                     _ => pending(),
                 };
-                if request.operation() == Operation::CreateToken {
+                if asked.operation() == Operation::CreateToken {
                     polls.push(now);
                 }
-                flow.on_reply(ticket, now, reply).unwrap();
+                flow.on_reply(asked, now, reply).unwrap();
             }
             Action::Prompt(_) => {}
             Action::Wait(until) => now = until,
@@ -130,7 +130,7 @@ fn polls_that_were_held_up_together_are_spread_over_an_interval_and_further_if_t
 fn a_late_poll_goes_at_once_without_a_seed_within_an_interval_and_near_the_end_of_the_code() {
     for (seed, late) in [(None, secs(60)), (Some(1), INTERVAL), (Some(1), secs(600 - 5 - 5))] {
         let (mut flow, now) = held_up(seed, late);
-        assert!(matches!(flow.poll(now), Action::Send(..)), "{seed:?}, {late:?} late");
+        assert!(matches!(flow.poll(now), Action::Send(_)), "{seed:?}, {late:?} late");
     }
 }
 
@@ -144,9 +144,9 @@ fn what_is_drawn_costs_no_try_that_the_patience_has_room_for() {
         let (mut now, mut tries) = (Tick::ZERO, 0);
         loop {
             match flow.poll(now) {
-                Action::Send(_, ticket) => {
+                Action::Send(asked) => {
                     tries += 1;
-                    flow.on_reply(ticket, now, Reply::Failed(Failure::NotSent)).unwrap();
+                    flow.on_reply(asked, now, Reply::Failed(Failure::NotSent)).unwrap();
                 }
                 Action::Wait(until) => now = until,
                 action => {

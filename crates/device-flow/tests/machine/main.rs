@@ -2,7 +2,7 @@
 
 mod authorize;
 mod calls;
-mod driver;
+mod contract;
 mod ended;
 mod herd;
 mod poll;

@@ -65,9 +65,9 @@ fn one_blip_does_not_end_a_sign_in() {
         (429, "slow"),
         (404, r#"{"message":null}"#),
     ] {
-        let (_, ticket) = scenario.next_send();
-        let reply = response(&ticket, status, &[("location", "https://evil.example/")], body);
-        scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+        let asked = scenario.next_send();
+        let reply = response(&asked, status, &[("location", "https://evil.example/")], body);
+        scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
         assert!(scenario.flow.trouble().is_some(), "{status} {body}");
     }
     scenario.poll(pending());
@@ -87,10 +87,10 @@ fn a_service_that_throttles_under_another_faults_name_has_not_decided() {
     ] {
         let mut scenario = Scenario::with_registration(policy(), Some(registration("cached")));
         for operation in [Operation::StartDeviceAuthorization, Operation::CreateToken] {
-            let (asked, ticket) = scenario.next_send();
+            let asked = scenario.next_send();
             assert_eq!(asked.operation(), operation, "{status} {body}");
-            let reply = response(&ticket, status, &[], body);
-            scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+            let reply = response(&asked, status, &[], body);
+            scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
             assert!(scenario.flow.trouble().is_some(), "{operation} {status} {body}");
             if operation == Operation::StartDeviceAuthorization {
                 scenario.answer(operation, Reply::Authorized(authorization()));
@@ -114,9 +114,9 @@ fn network_backoff_doubles_and_is_reset_by_any_verdict() {
 #[test]
 fn retry_after_lengthens_the_gap_that_follows_it() {
     let mut scenario = Scenario::polling(policy(), authorization());
-    let (_, ticket) = scenario.next_send();
-    let reply = response(&ticket, 503, &[("retry-after", "42")], "busy");
-    scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+    let asked = scenario.next_send();
+    let reply = response(&asked, 503, &[("retry-after", "42")], "busy");
+    scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
     assert_eq!(scenario.poll(pending()), secs(42));
     assert_eq!(scenario.poll(pending()), secs(5));
 }
@@ -125,22 +125,22 @@ fn retry_after_lengthens_the_gap_that_follows_it() {
 fn an_error_inside_a_200_is_the_error() {
     let mut scenario = Scenario::polling(policy(), authorization());
     for body in [r#"{"error":"authorization_pending"}"#, r#"{"error":"slow_down","interval":10}"#] {
-        let (_, ticket) = scenario.next_send();
-        let reply = response(&ticket, 200, &[], body);
-        scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+        let asked = scenario.next_send();
+        let reply = response(&asked, 200, &[], body);
+        scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
     }
-    let (_, ticket) = scenario.next_send();
-    let reply = response(&ticket, 200, &[], r#"{"error":"access_denied","accessToken":"t","expiresIn":1}"#);
-    scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+    let asked = scenario.next_send();
+    let reply = response(&asked, 200, &[], r#"{"error":"access_denied","accessToken":"t","expiresIn":1}"#);
+    scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
     assert!(matches!(scenario.outcome(), Outcome::Denied(_)));
 }
 
 #[test]
 fn the_schedule_counts_from_the_reply_so_a_suspended_machine_causes_no_burst() {
     let mut scenario = Scenario::polling(policy(), authorization());
-    let (_, ticket) = scenario.next_send();
+    let asked = scenario.next_send();
     scenario.now = scenario.now + secs(200); // the lid was closed
-    scenario.flow.on_reply(ticket, scenario.now, pending()).unwrap();
+    scenario.flow.on_reply(asked, scenario.now, pending()).unwrap();
     assert_eq!(scenario.poll(pending()), secs(5));
     scenario.now = scenario.now + secs(100); // closed again, while waiting
     assert_eq!(scenario.poll(pending()), secs(0));
@@ -150,10 +150,10 @@ fn the_schedule_counts_from_the_reply_so_a_suspended_machine_causes_no_burst() {
 #[test]
 fn a_grant_tells_when_its_request_was_sent() {
     let mut scenario = Scenario::polling(policy(), authorization());
-    let (_, ticket) = scenario.next_send();
+    let asked = scenario.next_send();
     let sent = scenario.now;
     scenario.now = scenario.now + secs(9);
-    scenario.flow.on_reply(ticket, scenario.now, Reply::Granted(token())).unwrap();
+    scenario.flow.on_reply(asked, scenario.now, Reply::Granted(token())).unwrap();
     let granted = scenario.granted();
     assert_eq!((granted.token, granted.requested_at), (token(), sent));
 }
@@ -218,10 +218,10 @@ fn a_late_prompt_of_a_dead_code_is_not_shown() {
 #[test]
 fn the_services_word_counts_even_when_it_arrives_after_the_deadline() {
     let mut scenario = Scenario::polling(policy(), authorization());
-    let (_, ticket) = scenario.next_send();
+    let asked = scenario.next_send();
     scenario.now = scenario.now + secs(700);
     assert!(matches!(scenario.flow.poll(scenario.now), Action::AwaitReply));
-    scenario.flow.on_reply(ticket, scenario.now, Reply::Granted(token())).unwrap();
+    scenario.flow.on_reply(asked, scenario.now, Reply::Granted(token())).unwrap();
     scenario.granted();
 }
 
@@ -248,9 +248,9 @@ fn an_expiry_behind_a_broken_gateway_may_hide_a_grant_and_says_what_the_trouble_
     let deadline = scenario.flow.deadline().unwrap();
     scenario.poll(pending());
     while scenario.now + secs(30) < deadline {
-        let (_, ticket) = scenario.next_send();
-        let reply = response(&ticket, 502, &[], "<html>");
-        scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+        let asked = scenario.next_send();
+        let reply = response(&asked, 502, &[], "<html>");
+        scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
     }
     let Outcome::GrantLost(Expiry::Clock(Some(Trouble::NoVerdict(trouble)))) =
         scenario.outcome_without_sending()
@@ -278,9 +278,9 @@ fn a_gateways_error_page_may_hide_a_grant_as_well() {
         [(502, "<html>", true), (200, r#"{"accessToken":"aoa"#, true), (429, "slow", false), (302, "", false)]
     {
         let mut scenario = Scenario::polling(policy(), authorization());
-        let (_, ticket) = scenario.next_send();
-        let reply = response(&ticket, status, &[], body);
-        scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+        let asked = scenario.next_send();
+        let reply = response(&asked, status, &[], body);
+        scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
         scenario.poll(fault(FaultCode::InvalidGrant));
         let outcome = scenario.outcome();
         assert_eq!(matches!(outcome, Outcome::GrantLost(_)), lost, "{status} {body}: {outcome:?}");
@@ -331,9 +331,9 @@ fn a_token_answer_without_a_token_is_a_violation_that_names_the_member() {
         ("{}", "accessToken"),
     ] {
         let mut scenario = Scenario::polling(policy(), authorization());
-        let (_, ticket) = scenario.next_send();
-        let reply = response(&ticket, 200, &[], body);
-        scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+        let asked = scenario.next_send();
+        let reply = response(&asked, 200, &[], body);
+        scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
         let Outcome::ProtocolViolation(violation) = scenario.outcome() else { panic!("{body}") };
         assert_eq!(violation.member, member);
     }
@@ -342,10 +342,11 @@ fn a_token_answer_without_a_token_is_a_violation_that_names_the_member() {
 #[test]
 fn the_create_token_request_is_encoded_once_and_lent_for_every_poll() {
     let mut scenario = Scenario::polling(policy(), authorization());
-    let (first, ticket) = scenario.next_send();
-    scenario.flow.on_reply(ticket, scenario.now, pending()).unwrap();
-    let (second, _ticket) = scenario.next_send();
-    assert_eq!(first.body().bytes().as_ptr(), second.body().bytes().as_ptr());
+    let asked = scenario.next_send();
+    let first = asked.request().clone();
+    scenario.flow.on_reply(asked, scenario.now, pending()).unwrap();
+    let second = scenario.next_send();
+    assert_eq!(first.body().bytes().as_ptr(), second.request().body().bytes().as_ptr());
 }
 
 #[test]

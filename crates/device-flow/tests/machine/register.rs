@@ -10,7 +10,8 @@ fn without_a_registration_the_first_request_is_register_client_at_once() {
     let mut scenario =
         Scenario::new(policy().with_client_name("my tool").with_scopes(["sso:account:access"]));
     let start = scenario.now;
-    let (request, _ticket) = scenario.next_send();
+    let asked = scenario.next_send();
+    let request = asked.request();
     assert_eq!(scenario.now, start);
     assert_eq!(request.uri(), "https://oidc.eu-west-1.amazonaws.com/client/register");
     let body: &[u8] = request.body().as_ref();
@@ -93,9 +94,9 @@ fn a_retry_after_beyond_the_patience_ends_the_flow_instead_of_making_the_person_
 #[test]
 fn a_registration_without_an_id_is_a_violation_that_names_it() {
     let mut scenario = Scenario::new(policy());
-    let (_, ticket) = scenario.next_send();
-    let reply = response(&ticket, 200, &[], r#"{"clientSecret":"s"}"#);
-    scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+    let asked = scenario.next_send();
+    let reply = response(&asked, 200, &[], r#"{"clientSecret":"s"}"#);
+    scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
     let Outcome::ProtocolViolation(violation) = scenario.outcome() else { panic!("no violation") };
     assert_eq!((violation.operation, violation.member), (Operation::RegisterClient, "clientId"));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use device_flow::{Action, DeviceFlow, Failure, FirstPoll, Operation, Outcome, Reply, Tick};
+use device_flow::{Action, DeviceFlow, Failure, FirstPoll, Operation, Outcome, PendingRequest, Reply, Tick};
 use oidc_proto::{Fault, FaultCode};
 use proptest::prelude::*;
 
@@ -125,11 +125,11 @@ proptest! {
                 action = flow.poll(now);
             }
             match action {
-                Action::Send(request, out) => {
+                Action::Send(out) => {
                     prop_assert!(ticket.is_none(), "one request at a time");
                     prop_assert!(ended.is_none(), "an ended flow sends nothing");
                     prop_assert!(!watch.granted, "nothing is sent after success");
-                    if request.operation() == Operation::CreateToken {
+                    if out.operation() == Operation::CreateToken {
                         let deadline = watch.deadline.expect("no poll without a code");
                         prop_assert!(latest < deadline, "sent at {latest:?}, deadline {deadline:?}");
                         prop_assert!(latest >= watch.earliest, "sent at {latest:?}, before {:?}", watch.earliest);
@@ -163,13 +163,13 @@ proptest! {
 /// Answers the request under way, and notes what the rules allow from here on.
 fn answer(
     flow: &mut DeviceFlow,
-    ticket: device_flow::Ticket,
+    asked: PendingRequest,
     now: Tick,
     latest: Tick,
     kind: Kind,
     watch: &mut Watch,
 ) -> Result<(), TestCaseError> {
-    let operation = ticket.operation();
+    let operation = asked.operation();
     let reply = match kind {
         Kind::Success { interval, expires_in } => match operation {
             Operation::RegisterClient => {
@@ -203,11 +203,11 @@ fn answer(
             }
             Reply::Fault(fault)
         }
-        Kind::Status(status) => response(&ticket, status, &[], "<html>"),
+        Kind::Status(status) => response(&asked, status, &[], "<html>"),
         Kind::NotSent => Reply::Failed(Failure::NotSent),
         Kind::Unknown => Reply::Failed(Failure::Unknown),
     };
-    prop_assert_eq!(flow.on_reply(ticket, now, reply), Ok(()));
+    prop_assert_eq!(flow.on_reply(asked, now, reply), Ok(()));
     // The floor counts from the reply, which is stricter than from the request.
     if operation == Operation::CreateToken {
         watch.earliest = watch.earliest.max(latest + watch.floor);

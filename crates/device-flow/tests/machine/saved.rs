@@ -88,7 +88,7 @@ fn the_code_dies_when_it_would_have_died() {
 fn a_poll_that_was_under_way_counts_as_lost() {
     let mut scenario = Scenario::polling(policy(), authorization());
     scenario.poll(pending());
-    let (_, _ticket) = scenario.next_send();
+    drop(scenario.next_send());
     let mut scenario = restart(&scenario, secs(0));
     assert_eq!(scenario.flow.trouble(), Some(&Trouble::Failed(device_flow::Failure::Unknown)));
     let lost_at = scenario.now;
@@ -123,7 +123,7 @@ fn backoff_goes_on_where_it_was() {
 #[test]
 fn a_registration_under_way_is_asked_for_again_within_what_is_left_of_the_patience() {
     let mut scenario = Scenario::new(policy().with_setup_patience(secs(10)));
-    let (_, _ticket) = scenario.next_send();
+    drop(scenario.next_send());
     let mut again = restart(&scenario, secs(9));
     let resumed_at = again.now;
     again.answer(Operation::RegisterClient, Reply::Registered(registration("new")));
@@ -136,9 +136,9 @@ fn a_registration_under_way_is_asked_for_again_within_what_is_left_of_the_patien
 fn a_ticket_of_the_earlier_process_fits_nothing() {
     let mut scenario = Scenario::polling(policy(), authorization());
     let mut later = restart(&scenario, secs(0));
-    let (_, old) = scenario.next_send();
-    let (_, new) = later.next_send();
-    assert_eq!(later.flow.on_reply(old, later.now, Reply::Granted(token())), Err(Misuse::StaleTicket));
+    let old = scenario.next_send();
+    let new = later.next_send();
+    assert_eq!(later.flow.on_reply(old, later.now, Reply::Granted(token())), Err(Misuse::StaleRequest));
     later.flow.on_reply(new, later.now, Reply::Granted(token())).unwrap();
     later.granted();
 }
@@ -155,10 +155,11 @@ fn the_same_request_is_sent_in_the_next_process() {
         }
         let mut twin = restart(&scenario, secs(0));
         for _ in 0..2 {
-            let ((ours, ticket), (theirs, twins)) = (scenario.next_send(), twin.next_send());
+            let (asked, twins) = (scenario.next_send(), twin.next_send());
+            let (ours, theirs) = (asked.request(), twins.request());
             assert_eq!((ours.uri(), ours.headers()), (theirs.uri(), theirs.headers()));
             assert_eq!(ours.body(), theirs.body());
-            scenario.flow.on_reply(ticket, scenario.now, Reply::Authorized(authorization())).ok();
+            scenario.flow.on_reply(asked, scenario.now, Reply::Authorized(authorization())).ok();
             twin.flow.on_reply(twins, twin.now, Reply::Authorized(authorization())).ok();
         }
     }
@@ -216,7 +217,7 @@ fn figures_count_all_processes() {
     scenario.poll(pending());
     let mut scenario = restart(&scenario, secs(5));
     scenario.poll(Reply::Granted(token()));
-    let signed_in = scenario.flow.into_result::<std::io::Error>(scenario.now, None).unwrap();
+    let signed_in = scenario.flow.into_result(scenario.now).unwrap();
     assert_eq!((signed_in.polls, signed_in.elapsed), (2, secs(10)));
 }
 
@@ -224,8 +225,8 @@ fn figures_count_all_processes() {
 fn every_trouble_is_kept_as_it_was() {
     let mut replies = vec![unknown(), not_sent()];
     let page = |status, body| {
-        let (_, ticket) = Scenario::polling(policy(), authorization()).next_send();
-        response(&ticket, status, &[("retry-after", "7"), ("x-amzn-RequestId", "r")], body)
+        let asked = Scenario::polling(policy(), authorization()).next_send();
+        response(&asked, status, &[("retry-after", "7"), ("x-amzn-RequestId", "r")], body)
     };
     for (status, body) in
         [(302, ""), (200, ""), (502, "<html>"), (200, "{\"a"), (200, "odd"), (404, "[1]"), (404, "{}")]
@@ -309,8 +310,8 @@ fn saving_what_was_just_resumed_gives_the_same() {
         let once = saved(&scenario);
         let flow = resumed(once.clone(), policy(), now, WALL).unwrap();
         assert_eq!(serde_json::to_value(flow.save(now, UNIX_EPOCH + WALL)).unwrap(), once);
-        let (_, ticket) = scenario.next_send();
-        scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+        let asked = scenario.next_send();
+        scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
     }
 }
 

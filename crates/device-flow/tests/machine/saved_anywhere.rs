@@ -2,7 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use device_flow::{Action, DeviceFlow, Failure, Operation, Reply, SavedFlow, Tick};
+use device_flow::{Action, DeviceFlow, Failure, Operation, PendingRequest, Reply, SavedFlow, Tick};
 use oidc_proto::FaultCode;
 use proptest::prelude::*;
 
@@ -76,7 +76,7 @@ struct Life {
     flow: DeviceFlow,
     now: Tick,
     wall: Duration,
-    ticket: Option<device_flow::Ticket>,
+    asked: Option<PendingRequest>,
     wake: Option<Tick>,
     /// What happened, in time since the beginning, whatever the process's origin is.
     log: Vec<(Duration, String)>,
@@ -88,7 +88,7 @@ impl Life {
     fn new(cached: bool) -> Self {
         let now = Tick::since_origin(secs(40));
         let flow = DeviceFlow::new(service(), policy(), cached.then(|| registration("cached")), now);
-        Self { flow, now, wall: BEGIN, ticket: None, wake: None, log: Vec::new() }
+        Self { flow, now, wall: BEGIN, asked: None, wake: None, log: Vec::new() }
     }
 
     fn pass(&mut self, time: Duration) {
@@ -105,18 +105,19 @@ impl Life {
                 }
             }
             Step::Answer(answer) => {
-                if let Some(ticket) = self.ticket.take() {
-                    let reply = reply(answer, ticket.operation());
-                    self.flow.on_reply(ticket, self.now, reply).unwrap();
+                if let Some(asked) = self.asked.take() {
+                    let reply = reply(answer, asked.operation());
+                    self.flow.on_reply(asked, self.now, reply).unwrap();
                 }
             }
         }
         for _ in 0..2 {
             let now = self.now;
             let said = match self.flow.poll(now) {
-                Action::Send(request, ticket) => {
-                    self.ticket = Some(ticket);
-                    format!("send {}", request.operation())
+                Action::Send(asked) => {
+                    let said = format!("send {}", asked.operation());
+                    self.asked = Some(asked);
+                    said
                 }
                 Action::Prompt(prompt) => format!("prompt, void {}", prompt.replaces_earlier),
                 Action::Wait(until) => {
@@ -142,7 +143,7 @@ impl Life {
         let saved: SavedFlow = serde_json::from_str(&text).unwrap();
         let now = Tick::since_origin(origin);
         let flow = saved.resume(service(), policy(), now, UNIX_EPOCH + self.wall).unwrap();
-        Self { flow, now, ticket: None, wake: None, ..self }
+        Self { flow, now, asked: None, wake: None, ..self }
     }
 }
 
@@ -163,7 +164,7 @@ proptest! {
             many.play(step);
             if restart {
                 one.flow.abandon(one.now);
-                one.ticket = None;
+                one.asked = None;
                 one.wake = None;
                 many = many.restart(Duration::from_millis(origin));
             }
@@ -210,9 +211,9 @@ proptest! {
                     prop_assert!(until > now);
                     now = until;
                 }
-                Action::Send(_, ticket) => {
-                    flow.on_reply(ticket, now, Reply::Failed(Failure::NotSent)).unwrap();
-                    prop_assert!(!matches!(flow.poll(now), Action::Send(..)), "no floor");
+                Action::Send(asked) => {
+                    flow.on_reply(asked, now, Reply::Failed(Failure::NotSent)).unwrap();
+                    prop_assert!(!matches!(flow.poll(now), Action::Send(_)), "no floor");
                 }
                 Action::Prompt(_) => {}
                 Action::AwaitReply => prop_assert!(false, "no request is under way"),

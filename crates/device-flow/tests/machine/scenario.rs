@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use device_flow::{
-    Action, DeviceFlow, Failure, Granted, Operation, Outcome, Policy, Reply, Tick, Ticket, UserPrompt,
+    Action, DeviceFlow, Failure, Granted, Operation, Outcome, PendingRequest, Policy, Reply, Tick, UserPrompt,
 };
 use oidc_proto::{
-    Client, DeviceAuthorization, Endpoint, Fault, FaultCode, Registration, Request, Secret, Service, Token,
+    Client, DeviceAuthorization, Endpoint, Fault, FaultCode, Registration, Secret, Service, Token,
     UnixSeconds,
 };
 
@@ -46,12 +46,12 @@ pub(crate) fn pending() -> Reply {
 }
 
 /// A response as it comes from an HTTP client, read for the operation.
-pub(crate) fn response(ticket: &Ticket, status: u16, headers: &[(&str, &str)], body: &str) -> Reply {
+pub(crate) fn response(asked: &PendingRequest, status: u16, headers: &[(&str, &str)], body: &str) -> Reply {
     let mut builder = http::Response::builder().status(status);
     for (name, value) in headers {
         builder = builder.header(*name, *value);
     }
-    Reply::decode(ticket, &builder.body(body).unwrap())
+    Reply::decode(asked, &builder.body(body).unwrap())
 }
 
 pub(crate) struct Scenario {
@@ -99,13 +99,13 @@ impl Scenario {
     }
 
     /// Does what the flow says until it sends something, waiting at virtual time.
-    pub(crate) fn next_send(&mut self) -> (Request, Ticket) {
+    pub(crate) fn next_send(&mut self) -> PendingRequest {
         for _ in 0..10 {
             match self.flow.poll(self.now) {
-                Action::Send(request, ticket) => {
-                    self.sent.push((request.operation(), self.now));
+                Action::Send(pending) => {
+                    self.sent.push((pending.operation(), self.now));
                     assert!(self.sent.len() < TOO_MANY, "there is no end of requests");
-                    return (request, ticket);
+                    return pending;
                 }
                 Action::Prompt(prompt) => self.prompts.push(prompt),
                 Action::Wait(until) => {
@@ -122,9 +122,9 @@ impl Scenario {
 
     /// The next request must be this one; it gets this reply at once.
     pub(crate) fn answer(&mut self, operation: Operation, reply: Reply) {
-        let (request, ticket) = self.next_send();
-        assert_eq!(request.operation(), operation);
-        self.flow.on_reply(ticket, self.now, reply).unwrap();
+        let asked = self.next_send();
+        assert_eq!(asked.operation(), operation);
+        self.flow.on_reply(asked, self.now, reply).unwrap();
     }
 
     /// The next request is a poll; it gets this reply at once. Returns how long the flow waited before it.
@@ -166,7 +166,7 @@ impl Scenario {
             match self.flow.poll(self.now) {
                 Action::Wait(until) => self.now = until,
                 Action::Done => return self.outcome(),
-                other @ (Action::Send(..) | Action::Prompt(_) | Action::AwaitReply) => panic!("{other:?}"),
+                other @ (Action::Send(_) | Action::Prompt(_) | Action::AwaitReply) => panic!("{other:?}"),
             }
         }
         panic!("the flow does not settle")

@@ -16,9 +16,9 @@ fn no_debug_output_of_a_whole_flow_shows_a_secret() {
         Reply::Granted(token().with_refresh_token("refresh-token".into())),
     ] {
         look(format!("{:?} {reply:?}", scenario.flow));
-        let (request, ticket) = scenario.next_send();
-        look(format!("{request:?} {ticket:?} {:?}", scenario.flow));
-        scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+        let asked = scenario.next_send();
+        look(format!("{:?} {asked:?} {:?}", asked.request(), scenario.flow));
+        scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
         look(format!("{:?} {:?} {:?}", scenario.flow, scenario.flow.outcome(), scenario.flow.registration()));
     }
     look(format!("{:?} {:?}", scenario.flow.poll(scenario.now), scenario.prompts));

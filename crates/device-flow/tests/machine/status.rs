@@ -10,7 +10,7 @@ fn only_polls_count_as_polls() {
     let mut scenario = Scenario::polling(policy(), authorization());
     assert_eq!(scenario.flow.polls(), 0);
     scenario.poll(pending());
-    let (_, _ticket) = scenario.next_send();
+    let _asked = scenario.next_send();
     assert_eq!(scenario.flow.polls(), 2, "one that is under way was sent");
 }
 
@@ -51,9 +51,9 @@ fn a_response_is_read_for_the_operation_of_its_ticket() {
         (200, r#"{"accessToken":"t","expiresIn":28800}"#),
     ];
     for (status, body) in bodies {
-        let (_, ticket) = scenario.next_send();
+        let asked = scenario.next_send();
         let response = http::Response::builder().status(status).body(body).unwrap();
-        scenario.flow.on_response(ticket, scenario.now, &response).unwrap();
+        scenario.flow.on_response(asked, scenario.now, &response).unwrap();
     }
     scenario.granted();
 }

@@ -77,10 +77,10 @@ fn every_outcome_says_what_happened_and_what_to_do() {
 #[test]
 fn a_broken_promise_names_the_member() {
     let mut scenario = Scenario::polling(policy(), authorization());
-    let (_, ticket) = scenario.next_send();
-    let reply = response(&ticket, 200, &[], "{}");
-    scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
-    let error = scenario.flow.into_result::<io::Error>(scenario.now, None).unwrap_err();
+    let asked = scenario.next_send();
+    let reply = response(&asked, 200, &[], "{}");
+    scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
+    let error = scenario.flow.into_result(scenario.now).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the service answered CreateToken with success, but its member `accessToken` is missing"
@@ -93,9 +93,9 @@ fn trouble_says_who_failed() {
     let failed = Fault::new(FaultCode::InternalServer);
     assert_eq!(Trouble::Fault(failed).to_string(), "the service answered that it failed: server_error");
     let mut scenario = Scenario::polling(policy(), authorization());
-    let (_, ticket) = scenario.next_send();
-    let reply = response(&ticket, 502, &[], "<html>");
-    scenario.flow.on_reply(ticket, scenario.now, reply).unwrap();
+    let asked = scenario.next_send();
+    let reply = response(&asked, 502, &[], "<html>");
+    scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
     assert_eq!(
         scenario.flow.trouble().unwrap().to_string(),
         "the service did not answer properly: HTTP 502 with an HTML page instead of JSON"
@@ -105,23 +105,23 @@ fn trouble_says_who_failed() {
 #[test]
 fn a_mistake_says_whose_it_was() {
     assert_eq!(
-        Misuse::StaleTicket.to_string(),
-        "the ticket is stale: its request was abandoned, or its flow has ended or is another one"
+        Misuse::StaleRequest.to_string(),
+        "the request is stale: it was abandoned, or its flow has ended or is another one"
     );
-    let wrong = Misuse::WrongOperation { ticket: Operation::RegisterClient, reply: Operation::CreateToken };
+    let wrong = Misuse::WrongOperation { request: Operation::RegisterClient, reply: Operation::CreateToken };
     assert_eq!(
         wrong.to_string(),
-        "the reply is a success of CreateToken, but the ticket is for RegisterClient"
+        "the reply is a success of CreateToken, but the request was for RegisterClient"
     );
 }
 
 #[test]
-fn a_ticket_and_a_tick_are_short_in_a_log() {
+fn a_request_and_a_tick_are_short_in_a_log() {
     let mut scenario = Scenario::polling(policy(), authorization());
     scenario.poll(pending());
-    let (_, ticket) = scenario.next_send();
-    assert_eq!(format!("{ticket:?}"), "Ticket(CreateToken #4)");
-    assert_eq!(ticket.operation(), Operation::CreateToken);
+    let asked = scenario.next_send();
+    assert_eq!(format!("{asked:?}"), "PendingRequest(CreateToken #4)");
+    assert_eq!(asked.operation(), Operation::CreateToken);
     assert_eq!(format!("{:?}", Tick::since_origin(secs(7))), "Tick(7s)");
 }
 
@@ -153,12 +153,12 @@ fn a_refresh_offers_the_refresh_token_and_nothing_else() {
 
 #[test]
 fn a_client_that_went_elsewhere_by_itself_is_not_used_again_and_one_that_failed_may_be() {
-    let elsewhere = TransportError::<io::Error>::redirected(Some("evil.example\u{1b}[2J"));
+    let elsewhere = TransportError::redirected(Some("evil.example\u{1b}[2J"));
     assert!(elsewhere.is_final());
     let text = elsewhere.to_string();
     assert!(text.contains("evil.example") && !text.contains('\u{1b}'), "{text}");
-    assert!(TransportError::<io::Error>::redirected(None).to_string().contains("another place"));
-    assert!(!TransportError::from(io::Error::other("reset")).is_final());
+    assert!(TransportError::redirected(None).to_string().contains("another place"));
+    assert!(!TransportError::new(Failure::Unknown, io::Error::other("reset")).is_final());
 }
 
 /// The texts of an error and of what caused it, as a program prints them.
@@ -174,7 +174,7 @@ fn chain(error: &dyn Error) -> Vec<String> {
 
 #[test]
 fn no_error_says_again_what_its_own_text_has_said() {
-    type Discovery = DiscoveryError<io::Error, io::Error>;
+    type Discovery = DiscoveryError<io::Error>;
     assert_eq!(chain(&Discovery::Build(io::Error::other("no such file"))), ["no such file"]);
     let missing = Discovery::Metadata(MetadataError::Missing("token_endpoint"));
     assert_eq!(chain(&missing).len(), 1, "{:?}", chain(&missing));
@@ -184,9 +184,11 @@ fn no_error_says_again_what_its_own_text_has_said() {
     let insecure = Discovery::Metadata(metadata.provider().unwrap_err());
     assert_eq!(chain(&insecure).len(), 2, "{:?}", chain(&insecure));
 
-    let scenario = Scenario::polling(policy(), authorization());
-    let reason = TransportError::<io::Error>::redirected(Some("evil.example"));
-    let end = scenario.flow.into_result(scenario.now, Some(reason)).unwrap_err();
+    let mut scenario = Scenario::polling(policy(), authorization());
+    let asked = scenario.next_send();
+    let reason = TransportError::redirected(Some("evil.example"));
+    scenario.flow.on_result(asked, scenario.now, Err(reason)).unwrap();
+    let end = scenario.flow.into_result(scenario.now).unwrap_err();
     assert_eq!(chain(&end).len(), 1, "{:?}", chain(&end));
     assert!(end.given_up().is_some() && chain(&end)[0].contains("evil.example"));
 }

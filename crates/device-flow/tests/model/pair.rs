@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use device_flow::{
-    Action, DeviceFlow, Expiry, Failure, FirstPoll, Granted, Misuse, Operation, Outcome, Policy, Reply,
-    SavedFlow, Tick, Ticket,
+    Action, DeviceFlow, Expiry, Failure, FirstPoll, Granted, Misuse, Operation, Outcome, PendingRequest,
+    Policy, Reply, SavedFlow, Tick,
 };
 use oidc_proto::oauth::Provider;
 use oidc_proto::{
@@ -26,9 +26,9 @@ pub(crate) enum Input {
     Reply(Heard),
     /// The same, with the clock gone backwards by so much.
     ReplyBackwards(Heard, u64),
-    /// Its ticket comes back with a success of another operation.
+    /// Its pending comes back with a success of another operation.
     WrongOperation,
-    /// A ticket of another flow comes.
+    /// A pending of another flow comes.
     StaleTicket,
     Abandon,
     Cancel,
@@ -39,7 +39,7 @@ pub(crate) enum Input {
 pub(crate) struct Pair {
     pub(crate) flow: DeviceFlow,
     pub(crate) model: Model,
-    pub(crate) ticket: Option<Ticket>,
+    pub(crate) pending: Option<PendingRequest>,
     pub(crate) service: Service,
     pub(crate) policy: Arc<Policy>,
     /// The driver's clock.
@@ -120,12 +120,12 @@ fn success(operation: Operation, interval: Option<u64>, life: u64) -> Reply {
     }
 }
 
-fn reply(ticket: &Ticket, heard: Heard) -> Reply {
+fn reply(pending: &PendingRequest, heard: Heard) -> Reply {
     let decoded = |status: u16, body: &str| {
-        Reply::decode(ticket, &http::Response::builder().status(status).body(body).unwrap())
+        Reply::decode(pending, &http::Response::builder().status(status).body(body).unwrap())
     };
     match heard {
-        Heard::Success { interval, life } => success(ticket.operation(), interval, life),
+        Heard::Success { interval, life } => success(pending.operation(), interval, life),
         Heard::Fault(what, after) => {
             let mut fault = Fault::new(code(what));
             if what == Code::Throttled {
@@ -184,7 +184,7 @@ impl Pair {
             service: flow.service().clone(),
             flow,
             model,
-            ticket: None,
+            pending: None,
             policy,
             now,
             said: Said::Await,
@@ -197,9 +197,9 @@ impl Pair {
         let before = state(self.model.step);
         self.said = self.model.poll(now);
         match (self.flow.poll(tick(now)), &self.said) {
-            (Action::Send(request, ticket), Said::Send(ask)) => {
-                assert_eq!(request.operation(), operation(*ask));
-                self.ticket = Some(ticket);
+            (Action::Send(pending), Said::Send(ask)) => {
+                assert_eq!(pending.operation(), operation(*ask));
+                self.pending = Some(pending);
             }
             (Action::Prompt(prompt), Said::Prompt { replaces_earlier }) => {
                 assert_eq!(prompt.replaces_earlier, *replaces_earlier);
@@ -257,15 +257,15 @@ impl Pair {
             Input::Reply(heard) => return self.reply(heard, self.now),
             Input::ReplyBackwards(heard, time) => return self.reply(heard, self.now.saturating_sub(time)),
             Input::WrongOperation => {
-                let Some(ticket) = self.ticket.take() else { return false };
-                let mine = ticket.operation();
+                let Some(pending) = self.pending.take() else { return false };
+                let mine = pending.operation();
                 let other = if mine == Operation::CreateToken {
                     Operation::RegisterClient
                 } else {
                     Operation::CreateToken
                 };
-                let refused = self.flow.on_reply(ticket, tick(self.now), success(other, None, 1_000));
-                assert_eq!(refused, Err(Misuse::WrongOperation { ticket: mine, reply: other }));
+                let refused = self.flow.on_reply(pending, tick(self.now), success(other, None, 1_000));
+                assert_eq!(refused, Err(Misuse::WrongOperation { request: mine, reply: other }));
             }
             Input::StaleTicket => {
                 let settings = Settings {
@@ -275,13 +275,13 @@ impl Pair {
                     patience: 1_000,
                     max_backoff: 1_000,
                 };
-                let Action::Send(_, foreign) = new_flow(settings).poll(tick(BEGIN)) else { panic!() };
+                let Action::Send(foreign) = new_flow(settings).poll(tick(BEGIN)) else { panic!() };
                 let reply = success(foreign.operation(), None, 1_000);
-                assert_eq!(self.flow.on_reply(foreign, tick(self.now), reply), Err(Misuse::StaleTicket));
+                assert_eq!(self.flow.on_reply(foreign, tick(self.now), reply), Err(Misuse::StaleRequest));
             }
             Input::Abandon => {
                 let was_out = self.model.under_way.is_some();
-                self.ticket = None;
+                self.pending = None;
                 self.flow.abandon(tick(self.now));
                 self.model.abandon(self.now);
                 if was_out {
@@ -294,10 +294,10 @@ impl Pair {
                 if !is_end(before) {
                     self.note(before, Kind::Cancel);
                 }
-                if let Some(late) = self.ticket.take() {
+                if let Some(late) = self.pending.take() {
                     // Cancel wins over whatever is still on its way.
                     let reply = success(late.operation(), None, 1_000);
-                    assert_eq!(self.flow.on_reply(late, tick(self.now), reply), Err(Misuse::StaleTicket));
+                    assert_eq!(self.flow.on_reply(late, tick(self.now), reply), Err(Misuse::StaleRequest));
                 }
             }
             Input::Restart(away) => return self.restart(away),
@@ -306,10 +306,12 @@ impl Pair {
     }
 
     fn reply(&mut self, heard: Heard, at: u64) -> bool {
-        let (Some(ticket), Some((ask, _))) = (self.ticket.take(), self.model.under_way) else { return false };
+        let (Some(pending), Some((ask, _))) = (self.pending.take(), self.model.under_way) else {
+            return false;
+        };
         let before = state(self.model.step);
-        let reply = reply(&ticket, heard);
-        assert_eq!(self.flow.on_reply(ticket, tick(at), reply), Ok(()));
+        let reply = reply(&pending, heard);
+        assert_eq!(self.flow.on_reply(pending, tick(at), reply), Ok(()));
         self.model.hear(at, heard);
         self.note(before, kind(heard, ask));
         self.compare();
@@ -325,7 +327,7 @@ impl Pair {
         let wall = away.map_or(WALL - Duration::from_secs(9), |away| WALL + millis(away));
         self.flow =
             saved.resume(self.service.clone(), self.policy.clone(), tick(BEGIN), UNIX_EPOCH + wall).unwrap();
-        self.ticket = None;
+        self.pending = None;
         let was_out = self.model.under_way.is_some();
         self.model.see(self.now);
         self.model.restart(BEGIN, away.unwrap_or(0));

@@ -1,7 +1,5 @@
 //! How a sign-in to a provider fails: the same ends as at a portal, in the words of the provider's own standard.
 
-use std::error::Error;
-
 use device_flow::{NotSignedIn, Outcome};
 use device_flow_ureq::{BuildError, DiscoveryError};
 use oidc_proto::oauth::MetadataError;
@@ -12,10 +10,7 @@ use crate::explain;
 use crate::signin::{failure_of, reach};
 
 /// The provider could not be asked what it offers.
-pub(super) fn undiscovered<E: Error + 'static>(
-    issuer: &str,
-    error: &DiscoveryError<BuildError, E>,
-) -> Failure {
+pub(super) fn undiscovered(issuer: &str, error: &DiscoveryError<BuildError>) -> Failure {
     match error {
         DiscoveryError::Build(_) | DiscoveryError::Issuer(_) => Failure::config(chain(error)),
         DiscoveryError::Metadata(MetadataError::Status(status)) => Failure::other(format_args!(
@@ -32,7 +27,11 @@ pub(super) fn undiscovered<E: Error + 'static>(
         }
         _ => {
             let failure = Failure::other(format_args!("No metadata of {issuer}: {}", chain(error)));
-            match explain::distrust(error) {
+            let distrust = match error {
+                DiscoveryError::Transport(cause) => explain::distrust(cause),
+                _ => None,
+            };
+            match distrust {
                 Some(hint) => failure.with_hint(hint),
                 None => failure,
             }
@@ -41,11 +40,7 @@ pub(super) fn undiscovered<E: Error + 'static>(
 }
 
 /// The sign-in ended without a token.
-pub(super) fn unsigned<E: Error + 'static>(
-    end: &NotSignedIn<E>,
-    service: &Service,
-    provider: &str,
-) -> Failure {
+pub(super) fn unsigned(end: &NotSignedIn, service: &Service, provider: &str) -> Failure {
     let failure = match &end.outcome {
         Outcome::Rejected { operation, fault, .. } => {
             let failure = Failure::service(format_args!("{provider} refused {}: {fault}", what(*operation)));

@@ -1,6 +1,5 @@
 //! How a sign-in that brought no token ends the program: the exit code, what happened, what to do.
 
-use std::error::Error;
 use std::fmt::Display;
 
 use device_flow::{Expiry, NotSignedIn, Outcome};
@@ -10,7 +9,7 @@ use crate::explain;
 
 /// The failure for this end. The exit codes are the AWS CLI's: 254 for the service's no, 130 for Ctrl-C, 255 for the
 /// rest, an expired code included.
-pub(crate) fn failure_of<E: Error + 'static>(end: &NotSignedIn<E>, service: &dyn Display) -> Failure {
+pub(crate) fn failure_of(end: &NotSignedIn, service: &dyn Display) -> Failure {
     let failure = match &end.outcome {
         Outcome::Denied(fault) => Failure::service("The sign-in was denied on the approval page")
             .with_detail(format_args!("The service says: {fault}"))
@@ -57,42 +56,36 @@ pub(crate) fn failure_of<E: Error + 'static>(end: &NotSignedIn<E>, service: &dyn
 }
 
 /// What to do about a service that could not be reached: this, unless its certificate is why.
-pub(crate) fn reach<E: Error + 'static>(end: &NotSignedIn<E>, otherwise: &'static str) -> &'static str {
-    end.transport.as_ref().and_then(|cause| explain::distrust(cause)).unwrap_or(otherwise)
+pub(crate) fn reach(end: &NotSignedIn, otherwise: &'static str) -> &'static str {
+    end.transport.as_ref().and_then(explain::distrust).unwrap_or(otherwise)
 }
 
 #[cfg(test)]
 mod tests {
     use core::time::Duration;
 
-    use device_flow::driver::{Driver, Sent, Step, Unanswered};
-    use device_flow::{DeviceFlow, Policy, Tick, UserPrompt};
+    use device_flow::{Action, DeviceFlow, Failure, Policy, Tick, TransportError};
     use oidc_proto::Endpoint;
-    use rustls::{CertificateError, Error as TlsError};
 
     use super::*;
 
     /// How a sign-in ends whose requests all fail with this.
-    fn unreachable(error: std::io::Error) -> String {
+    fn unreachable(error: TransportError) -> String {
         let endpoint = Endpoint::for_region("eu-west-1").unwrap();
         let (late, start_url) = (Duration::from_secs(60), "https://d-1234567890.awsapps.com/start");
         let mut flow = DeviceFlow::new(endpoint.clone(), Policy::aws(start_url), None, Tick::ZERO);
-        let mut on_prompt = |_: &UserPrompt| {};
-        let mut driver = Driver::new(&mut flow, &mut on_prompt, late);
-        let Step::Send(sending) = driver.poll(Tick::ZERO) else { panic!("it registers") };
-        let sent = Sent::new(Err(Unanswered::new(device_flow::Failure::NotSent, error)), late);
-        driver.on_sent(sending, Tick::ZERO + late, sent).unwrap();
-        let transport = driver.finish(Tick::ZERO + late);
-        let end = flow.into_result(Tick::ZERO + late, transport).unwrap_err();
+        let Action::Send(pending) = flow.poll(Tick::ZERO) else { panic!("it registers") };
+        flow.on_result(pending, Tick::ZERO + late, Err(error)).unwrap();
+        let end = flow.into_result(Tick::ZERO + late).unwrap_err();
         format!("{:?}", failure_of(&end, &endpoint))
     }
 
     #[test]
     fn who_cannot_trust_a_certificate_hears_how_to_and_not_to_check_the_network() {
-        let distrusted = TlsError::InvalidCertificate(CertificateError::UnknownIssuer);
-        let said = unreachable(std::io::Error::other(distrusted));
+        let failed = |text: &'static str| TransportError::new(Failure::NotSent, std::io::Error::other(text));
+        let said = unreachable(failed("unknown issuer").with_untrusted_certificate());
         assert!(said.contains("AWS_CA_BUNDLE") && !said.contains("check the network"), "{said}");
-        let said = unreachable(std::io::ErrorKind::ConnectionRefused.into());
+        let said = unreachable(failed("refused"));
         assert!(said.contains("check the network") && !said.contains("AWS_CA_BUNDLE"), "{said}");
     }
 }

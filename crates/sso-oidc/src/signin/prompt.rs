@@ -156,12 +156,12 @@ mod tests {
             Some(Registration::new(Client::new("c", "s".into()))),
             Tick::ZERO,
         );
-        let Action::Send(_, ticket) = flow.poll(Tick::ZERO) else { panic!("nothing sent") };
+        let Action::Send(pending) = flow.poll(Tick::ZERO) else { panic!("nothing sent") };
         let life = std::time::Duration::from_secs(600);
         let uri = "https://device.sso.eu-west-1.amazonaws.com/";
         let codes = DeviceAuthorization::new("d".into(), "PMPJ-\u{1b}[5mVZCJ", uri, life)
             .with_complete_uri(format!("{uri}?user_code=PMPJ-VZCJ"));
-        flow.on_reply(ticket, Tick::ZERO, Reply::Authorized(codes)).unwrap();
+        flow.on_reply(pending, Tick::ZERO, Reply::Authorized(codes)).unwrap();
         let Action::Prompt(prompt) = flow.poll(Tick::ZERO) else { panic!("no prompt") };
         prompt
     }

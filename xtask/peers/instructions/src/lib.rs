@@ -81,11 +81,11 @@ fn waiting() -> (DeviceFlow, Tick) {
         Some(Registration::new(client)),
         Tick::ZERO,
     );
-    let Action::Send(_, ticket) = flow.poll(Tick::ZERO) else { panic!("nothing to send") };
+    let Action::Send(pending) = flow.poll(Tick::ZERO) else { panic!("nothing to send") };
     let life = Duration::from_secs(u64::from(u32::MAX) * 1_000);
     let codes =
         DeviceAuthorization::new(Secret::from("d".repeat(86)), "WDJB-MJHT", "https://device.example/", life);
-    flow.on_reply(ticket, Tick::ZERO, Reply::Authorized(codes)).expect("the flow waits for this");
+    flow.on_reply(pending, Tick::ZERO, Reply::Authorized(codes)).expect("the flow waits for this");
     let Action::Prompt(_) = flow.poll(Tick::ZERO) else { panic!("no prompt") };
     (flow, Tick::ZERO + Duration::from_secs(5))
 }
@@ -155,9 +155,9 @@ pub fn case(name: &str) -> Option<Box<dyn FnMut()>> {
         "step-ours" => {
             let (mut flow, mut now) = waiting();
             Box::new(move || {
-                let Action::Send(request, ticket) = flow.poll(now) else { panic!("not due") };
-                black_box(&request);
-                flow.on_response(ticket, now, black_box(&error)).expect("the ticket is good");
+                let Action::Send(pending) = flow.poll(now) else { panic!("not due") };
+                black_box(pending.request());
+                flow.on_response(pending, now, black_box(&error)).expect("it is awaited");
                 let Action::Wait(until) = flow.poll(now) else { panic!("no wait") };
                 now = until;
             })
@@ -165,10 +165,10 @@ pub fn case(name: &str) -> Option<Box<dyn FnMut()>> {
         "step-machine-only" => {
             let (mut flow, mut now) = waiting();
             Box::new(move || {
-                let Action::Send(request, ticket) = flow.poll(now) else { panic!("not due") };
-                black_box(&request);
+                let Action::Send(pending) = flow.poll(now) else { panic!("not due") };
+                black_box(pending.request());
                 let fault = oidc_proto::Fault::new(oidc_proto::FaultCode::AuthorizationPending);
-                flow.on_reply(ticket, now, Reply::Fault(fault)).expect("the ticket is good");
+                flow.on_reply(pending, now, Reply::Fault(fault)).expect("it is awaited");
                 let Action::Wait(until) = flow.poll(now) else { panic!("no wait") };
                 now = until;
             })

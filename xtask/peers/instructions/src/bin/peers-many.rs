@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use device_flow::{Action, DeviceFlow, Policy, Tick, Ticket};
+use device_flow::{Action, DeviceFlow, PendingRequest, Policy, Tick};
 use oidc_proto::{Endpoint, Operation, Service};
 use peers_instructions::Response;
 
@@ -58,18 +58,18 @@ impl Answers {
 }
 
 /// One second for all flows: whatever is due is sent, and answered in the next second.
-fn round(flows: &mut [(DeviceFlow, Option<Ticket>)], answers: &Answers, now: Tick) -> usize {
+fn round(flows: &mut [(DeviceFlow, Option<PendingRequest>)], answers: &Answers, now: Tick) -> usize {
     let mut ended = 0;
     for (flow, under_way) in flows {
-        if let Some(ticket) = under_way.take() {
-            let answer = answers.answer(ticket.operation(), flow.polls());
-            flow.on_response(ticket, now, answer).expect("the ticket is good");
+        if let Some(pending) = under_way.take() {
+            let answer = answers.answer(pending.operation(), flow.polls());
+            flow.on_response(pending, now, answer).expect("it is awaited");
         }
         loop {
             match flow.poll(now) {
-                Action::Send(request, ticket) => {
-                    assert!(!request.body().is_empty());
-                    *under_way = Some(ticket);
+                Action::Send(pending) => {
+                    assert!(!pending.request().body().is_empty());
+                    *under_way = Some(pending);
                 }
                 Action::Prompt(_) => {}
                 Action::Done => {
@@ -89,7 +89,7 @@ fn sign_in(count: usize, answers: &Answers) -> (Duration, usize) {
     let before = resident();
     let start = on_cpu();
     let new_flow = |_| (DeviceFlow::new(service.clone(), policy.clone(), None, Tick::ZERO), None);
-    let mut flows: Vec<(DeviceFlow, Option<Ticket>)> = (0..count).map(new_flow).collect();
+    let mut flows: Vec<(DeviceFlow, Option<PendingRequest>)> = (0..count).map(new_flow).collect();
     let mut most = 0;
     for second in 0_u64.. {
         let ended = round(&mut flows, answers, Tick::ZERO + Duration::from_secs(second));

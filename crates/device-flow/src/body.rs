@@ -1,8 +1,11 @@
 //! A response's body as it comes in.
 
+use core::error::Error;
 use core::fmt;
 
 use zeroize::Zeroizing;
+
+use crate::{Failure, TransportError};
 
 /// What to make room for if the service does not say how long its answer is.
 const USUAL_BYTES: usize = 4096;
@@ -10,12 +13,13 @@ const USUAL_BYTES: usize = 4096;
 /// A response's body as it comes in: as much as it may have, and no copy of a token left behind.
 ///
 /// It may hold a token, so it is overwritten when it is dropped, and grows through a fresh buffer, not in place. What is
-/// longer than [`Body::MAX_BYTES`] is cut there, and will not be JSON.
+/// longer than [`ResponseBody::MAX_BYTES`] is cut there, and will not be JSON. A body that broke off says so: what arrived
+/// may be complete all the same, and a connection that dies after the last byte of a token is no reason to lose the token.
 ///
 /// ```
-/// use device_flow::driver::Body;
+/// use device_flow::ResponseBody;
 ///
-/// let mut body = Body::expecting(None);
+/// let mut body = ResponseBody::expecting(None);
 /// // From a client that hands out chunks ...
 /// assert!(body.push(b"{\"error\":"), "there is room for more");
 /// // ... and from one that fills a buffer.
@@ -25,14 +29,16 @@ const USUAL_BYTES: usize = 4096;
 /// assert_eq!(body.as_ref(), b"{\"error\":\"slow_down\"}");
 /// ```
 #[derive(Default)]
-pub struct Body {
+pub struct ResponseBody {
     /// As many as have arrived, and behind them perhaps room.
     bytes: Zeroizing<Vec<u8>>,
     /// How many have arrived.
     length: usize,
+    /// Why no more came, if it broke off.
+    broken: Option<Box<TransportError>>,
 }
 
-impl Body {
+impl ResponseBody {
     /// The longest body that is read, in bytes. The largest real answer is a few kilobytes.
     pub const MAX_BYTES: usize = 256 * 1024;
 
@@ -42,7 +48,7 @@ impl Body {
         let announced = announced.map_or(USUAL_BYTES, |length| usize::try_from(length).unwrap_or(usize::MAX));
         // One byte more, so that the end is seen without growing.
         let capacity = announced.min(Self::MAX_BYTES) + 1;
-        Self { bytes: Zeroizing::new(Vec::with_capacity(capacity)), length: 0 }
+        Self { bytes: Zeroizing::new(Vec::with_capacity(capacity)), length: 0, broken: None }
     }
 
     /// Adds what arrived, and tells whether more may come.
@@ -56,7 +62,7 @@ impl Body {
         self.length < Self::MAX_BYTES
     }
 
-    /// Where the next bytes may be written; empty if no more may come. Say with [`Body::filled`] how many they were.
+    /// Where the next bytes may be written; empty if no more may come. Say with [`ResponseBody::filled`] how many they were.
     #[must_use]
     pub fn room(&mut self) -> &mut [u8] {
         if self.length < Self::MAX_BYTES {
@@ -67,9 +73,32 @@ impl Body {
         self.bytes.get_mut(self.length..).unwrap_or_default()
     }
 
-    /// So many bytes were written into [`Body::room`].
+    /// So many bytes were written into [`ResponseBody::room`].
     pub fn filled(&mut self, count: usize) {
         self.length = self.length.saturating_add(count).min(self.bytes.len());
+    }
+
+    /// No more comes, and this is why.
+    ///
+    /// ```
+    /// use device_flow::ResponseBody;
+    /// let mut body = ResponseBody::from("{\"accessToken\":");
+    /// body.break_off(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
+    /// assert!(body.is_broken());
+    /// ```
+    pub fn break_off(&mut self, error: impl Into<Box<dyn Error + Send + Sync>>) {
+        self.broken = Some(Box::new(TransportError::new(Failure::Unknown, error)));
+    }
+
+    /// Whether it broke off.
+    #[must_use]
+    pub const fn is_broken(&self) -> bool {
+        self.broken.is_some()
+    }
+
+    /// Why it broke off, if it did.
+    pub(crate) fn take_error(&mut self) -> Option<Box<TransportError>> {
+        self.broken.take()
     }
 
     /// Makes sure that so many more fit. Growing in place would free the old buffer as it is.
@@ -83,15 +112,29 @@ impl Body {
     }
 }
 
-impl AsRef<[u8]> for Body {
+impl From<&[u8]> for ResponseBody {
+    fn from(bytes: &[u8]) -> Self {
+        let mut body = Self::expecting(Some(bytes.len() as u64));
+        body.push(bytes);
+        body
+    }
+}
+
+impl From<&str> for ResponseBody {
+    fn from(text: &str) -> Self {
+        text.as_bytes().into()
+    }
+}
+
+impl AsRef<[u8]> for ResponseBody {
     fn as_ref(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }
 }
 
-impl fmt::Debug for Body {
+impl fmt::Debug for ResponseBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Body({} bytes)", self.length)
+        write!(f, "ResponseBody({} bytes)", self.length)
     }
 }
 
@@ -101,26 +144,26 @@ mod tests {
 
     #[test]
     fn a_body_is_taken_up_to_its_limit_and_no_further_in_chunks_or_in_place() {
-        let mut pushed = Body::expecting(Some(3));
+        let mut pushed = ResponseBody::expecting(Some(3));
         let chunk = [b'x'; 10_000];
         let pushes = (0..100).take_while(|_| pushed.push(&chunk)).count();
-        assert_eq!((pushes, pushed.as_ref().len()), (26, Body::MAX_BYTES));
+        assert_eq!((pushes, pushed.as_ref().len()), (26, ResponseBody::MAX_BYTES));
         assert!(!pushed.push(b"more"));
-        assert_eq!(pushed.as_ref().len(), Body::MAX_BYTES);
+        assert_eq!(pushed.as_ref().len(), ResponseBody::MAX_BYTES);
 
-        let mut filled = Body::expecting(Some(u64::MAX));
+        let mut filled = ResponseBody::expecting(Some(u64::MAX));
         for _ in 0..100 {
             let room = filled.room().len().min(10_000);
             filled.filled(room);
         }
         assert!(filled.room().is_empty());
-        assert_eq!(filled.as_ref().len(), Body::MAX_BYTES);
+        assert_eq!(filled.as_ref().len(), ResponseBody::MAX_BYTES);
     }
 
     #[test]
     fn what_was_announced_changes_nothing_but_the_room() {
         for announced in [None, Some(0), Some(1), Some(7), Some(8), Some(u64::MAX)] {
-            let mut body = Body::expecting(announced);
+            let mut body = ResponseBody::expecting(announced);
             for byte in *b"abcd" {
                 body.room()[0] = byte;
                 body.filled(1);
@@ -132,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_body_that_was_announced_is_read_to_its_end_without_growing() {
-        let mut body = Body::expecting(Some(8));
+        let mut body = ResponseBody::expecting(Some(8));
         body.filled(0);
         let before = body.bytes.as_ptr();
         body.room()[..8].copy_from_slice(b"12345678");
@@ -143,20 +186,20 @@ mod tests {
 
     #[test]
     fn a_long_body_that_was_not_announced_is_moved_a_few_times_only() {
-        let mut body = Body::expecting(None);
+        let mut body = ResponseBody::expecting(None);
         let mut capacities = vec![body.bytes.capacity()];
         while body.push(&[b'x'; 100]) {
             capacities.push(body.bytes.capacity());
         }
         capacities.dedup();
         assert!(capacities.len() < 10, "{capacities:?}");
-        assert!(body.bytes.capacity() < 4 * Body::MAX_BYTES, "{capacities:?}");
+        assert!(body.bytes.capacity() < 4 * ResponseBody::MAX_BYTES, "{capacities:?}");
     }
 
     #[test]
     fn debug_tells_the_length_and_nothing_more() {
-        let mut body = Body::default();
+        let mut body = ResponseBody::default();
         assert!(body.push(b"token"));
-        assert_eq!(format!("{body:?}"), "Body(5 bytes)");
+        assert_eq!(format!("{body:?}"), "ResponseBody(5 bytes)");
     }
 }

@@ -1,23 +1,21 @@
 //! Where a provider's metadata is asked for, and in which order.
 
-use core::error::Error;
-
 use http::{Response, Uri};
 use oidc_proto::oauth::{Metadata, MetadataError};
 
-use super::{Received, Sent};
-use crate::{TransportError, events};
+use crate::{ResponseBody, TransportError};
 
 /// The search for a provider's metadata at the addresses that OpenID Connect Discovery and RFC 8414 name.
 ///
 /// ```
-/// use device_flow::driver::MetadataSearch;
+/// use device_flow::{MetadataSearch, ResponseBody};
 ///
 /// let mut search = MetadataSearch::of("https://id.example")?;
 /// while let Some(address) = search.next_address() {
 ///     let body = r#"{"issuer":"https://id.example","token_endpoint":"https://id.example/t"}"#;
 ///     let found = address.path() == "/.well-known/oauth-authorization-server";
-///     search.on_response(&http::Response::builder().status(if found { 200 } else { 404 }).body(body)?);
+///     let status = if found { 200 } else { 404 };
+///     search.on_result(Ok(http::Response::builder().status(status).body(ResponseBody::from(body))?))?;
 /// }
 /// assert_eq!(search.finish()?.issuer, "https://id.example");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -34,7 +32,7 @@ impl MetadataSearch {
     /// The search for this issuer's metadata.
     ///
     /// ```
-    /// use device_flow::driver::MetadataSearch;
+    /// use device_flow::MetadataSearch;
     /// assert!(MetadataSearch::of("https://id.example/tenant").is_ok());
     /// assert!(MetadataSearch::of("http://id.example").is_err()); // plain http is for this machine alone
     /// ```
@@ -51,41 +49,37 @@ impl MetadataSearch {
     /// Where to ask next, with a plain `GET`; `None` if there is nothing more to ask.
     pub fn next_address(&mut self) -> Option<Uri> {
         let address = self.addresses.pop()?;
-        events::fetching(&address);
+        #[cfg(feature = "tracing")]
+        crate::events::fetching(&address);
         Some(address)
-    }
-
-    /// Takes the whole answer of the latest address.
-    pub fn on_response<B: AsRef<[u8]>>(&mut self, response: &Response<B>) {
-        self.result = Metadata::decode(&self.issuer, response);
-        // Only an address that has nothing sends us on to the next one. A web application's page, which some servers have
-        // for every path that they do not know, is nothing.
-        if !matches!(self.result, Err(MetadataError::Status(_) | MetadataError::NotJson)) {
-            self.addresses.clear();
-        }
     }
 
     /// Takes what came of the latest address. A document whose body broke off counts if it is whole all the same.
     ///
     /// ```
-    /// use core::time::Duration;
-    /// use device_flow::Failure;
-    /// use device_flow::driver::{MetadataSearch, Sent, Unanswered};
+    /// use device_flow::{Failure, MetadataSearch, TransportError};
     ///
     /// let mut search = MetadataSearch::of("https://id.example")?;
     /// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-    /// let unanswered = Unanswered::new(Failure::NotSent, refused);
-    /// assert!(search.on_sent(Sent::new(Err(unanswered), Duration::from_millis(2))).is_err());
+    /// assert!(search.on_result(Err(TransportError::new(Failure::NotSent, refused))).is_err());
     /// # Ok::<(), oidc_proto::EndpointError>(())
     /// ```
     ///
     /// # Errors
     /// Why there is no document to read: the search cannot go on.
-    pub fn on_sent<E: Error + 'static>(&mut self, sent: Sent<E>) -> Result<(), TransportError<E>> {
-        let Received { response, broken } = sent.result.map_err(|unanswered| unanswered.source)?;
-        self.on_response(&response);
-        match broken {
-            Some(error) if matches!(self.result, Err(MetadataError::NotJson)) => Err(error),
+    pub fn on_result(
+        &mut self,
+        result: Result<Response<ResponseBody>, TransportError>,
+    ) -> Result<(), TransportError> {
+        let mut response = result?;
+        self.result = Metadata::decode(&self.issuer, &response);
+        // Only an address that has nothing sends us on to the next one. A web application's page, which some servers have
+        // for every path that they do not know, is nothing.
+        if !matches!(self.result, Err(MetadataError::Status(_) | MetadataError::NotJson)) {
+            self.addresses.clear();
+        }
+        match response.body_mut().take_error() {
+            Some(error) if matches!(self.result, Err(MetadataError::NotJson)) => Err(*error),
             _ => Ok(()),
         }
     }
@@ -93,12 +87,12 @@ impl MetadataSearch {
     /// What was found.
     ///
     /// ```
-    /// use device_flow::driver::MetadataSearch;
+    /// use device_flow::{MetadataSearch, ResponseBody};
     /// use oidc_proto::oauth::MetadataError;
     ///
     /// let mut search = MetadataSearch::of("https://id.example")?;
     /// while search.next_address().is_some() {
-    ///     search.on_response(&http::Response::builder().status(404).body("")?);
+    ///     search.on_result(Ok(http::Response::builder().status(404).body(ResponseBody::default())?))?;
     /// }
     /// assert_eq!(search.finish(), Err(MetadataError::Status(404)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -113,10 +107,11 @@ impl MetadataSearch {
 
 #[cfg(test)]
 mod tests {
-    use core::time::Duration;
-
-    use super::super::Body;
     use super::*;
+
+    fn response(status: u16, text: &str) -> Response<ResponseBody> {
+        Response::builder().status(status).body(text.into()).unwrap()
+    }
 
     fn answers(statuses: &[u16], body: &str) -> (Vec<String>, Result<Metadata, MetadataError>) {
         let mut search = MetadataSearch::of("https://id.example").unwrap();
@@ -124,7 +119,7 @@ mod tests {
         for status in statuses {
             let Some(address) = search.next_address() else { break };
             asked.push(address.path().to_owned());
-            search.on_response(&Response::builder().status(*status).body(body).unwrap());
+            search.on_result(Ok(response(*status, body))).unwrap();
         }
         assert!(search.next_address().is_none(), "asked {asked:?}");
         (asked, search.finish())
@@ -146,7 +141,7 @@ mod tests {
         let mut search = MetadataSearch::of("https://id.example").unwrap();
         for body in ["<!doctype html>", r#"{"issuer":"https://id.example"}"#] {
             assert!(search.next_address().is_some());
-            search.on_response(&Response::new(body));
+            search.on_result(Ok(response(200, body))).unwrap();
         }
         assert!(search.next_address().is_none());
         assert_eq!(search.finish().unwrap().issuer, "https://id.example");
@@ -157,17 +152,16 @@ mod tests {
     #[test]
     fn a_document_that_broke_off_counts_if_it_is_whole_and_a_refusal_by_its_status() {
         let cut = |status: u16, text: &str| {
-            let mut body = Body::default();
-            assert!(body.push(text.as_bytes()));
-            let response = Response::builder().status(status).body(body).unwrap();
-            Sent::new(Ok(Received::cut(response, std::io::Error::other("cut"))), Duration::ZERO)
+            let mut response = response(status, text);
+            response.body_mut().break_off(std::io::Error::other("cut"));
+            Ok(response)
         };
         let mut search = MetadataSearch::of("https://id.example").unwrap();
         assert!(search.next_address().is_some());
-        search.on_sent(cut(404, "no")).unwrap();
+        search.on_result(cut(404, "no")).unwrap();
         assert!(search.next_address().is_some(), "a refusal needs no body");
-        assert_eq!(search.on_sent(cut(200, r#"{"issuer":"#)).unwrap_err().to_string(), "cut");
-        search.on_sent(cut(200, r#"{"issuer":"https://id.example"}"#)).unwrap();
+        assert_eq!(search.on_result(cut(200, r#"{"issuer":"#)).unwrap_err().to_string(), "cut");
+        search.on_result(cut(200, r#"{"issuer":"https://id.example"}"#)).unwrap();
         assert_eq!(search.finish().unwrap().issuer, "https://id.example");
     }
 

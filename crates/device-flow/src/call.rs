@@ -1,0 +1,168 @@
+//! A plain call: one operation by itself, which is no part of a flow.
+
+use core::error::Error;
+use core::time::Duration;
+
+use http::Response;
+use oidc_proto::oauth::MetadataError;
+use oidc_proto::{Answer, Fault, NoVerdict, Operation, Request, Violation};
+
+use crate::{ResponseBody, TransportError};
+
+/// One operation by itself, to be sent once.
+///
+/// ```
+/// use core::time::Duration;
+/// use device_flow::{PlainCall, ResponseBody};
+/// use oidc_proto::{Endpoint, Operation, RegisterClientRequest, Service};
+///
+/// let service = Service::from(Endpoint::for_region("eu-west-1")?);
+/// let ask = RegisterClientRequest::new("my-tool");
+/// let call = PlainCall::new(Operation::RegisterClient, service.encode(&ask))?;
+/// assert_eq!(call.request().uri().path(), "/client/register");
+/// // From an HTTP client:
+/// let body = r#"{"clientId":"id","clientSecret":"s","clientSecretExpiresAt":1800000000}"#;
+/// let result = Ok(http::Response::new(ResponseBody::from(body)));
+/// let took = Duration::from_millis(80);
+/// let registration = call.on_result(took, result, |response| service.decode::<RegisterClientRequest, _>(response))?;
+/// assert_eq!(registration.client.id, "id");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "send the request, then hand what came of it to `on_result`"]
+pub struct PlainCall(Request);
+
+impl PlainCall {
+    /// A call of this operation, by the request as the service encodes it.
+    ///
+    /// ```
+    /// use device_flow::{CallError, PlainCall};
+    /// use oidc_proto::Operation;
+    /// let refused = PlainCall::new(Operation::RegisterClient, None).unwrap_err();
+    /// assert!(matches!(refused, CallError::NotOffered(Operation::RegisterClient)));
+    /// ```
+    ///
+    /// # Errors
+    /// [`CallError::NotOffered`] if there is no request, because the service does not have the operation.
+    pub fn new(operation: Operation, request: Option<Request>) -> Result<Self, CallError> {
+        let call = Self(request.ok_or(CallError::NotOffered(operation))?);
+        #[cfg(feature = "tracing")]
+        crate::events::calling(&call.0);
+        Ok(call)
+    }
+
+    /// What to send.
+    #[must_use]
+    pub const fn request(&self) -> &Request {
+        &self.0
+    }
+
+    /// The answer, as `decode` reads it; `took` is the time from sending to the last byte. A body that broke off is judged
+    /// by what arrived: it may be whole, and if not, its status still speaks.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_flow::{CallError, Failure, PlainCall, TransportError};
+    /// # use oidc_proto::{Endpoint, Operation, RegisterClientRequest, Service};
+    /// # let service = Service::from(Endpoint::for_region("eu-west-1")?);
+    /// # let call = PlainCall::new(Operation::RegisterClient, service.encode(&RegisterClientRequest::new("my-tool")))?;
+    /// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+    /// let result = Err(TransportError::new(Failure::NotSent, refused));
+    /// let answer = call.on_result(Duration::ZERO, result, |response| service.decode::<RegisterClientRequest, _>(response));
+    /// assert!(matches!(answer, Err(CallError::Transport(error)) if error.failure() == Failure::NotSent));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Everything but a success.
+    pub fn on_result<T>(
+        self,
+        took: Duration,
+        result: Result<Response<ResponseBody>, TransportError>,
+        decode: impl FnOnce(&Response<ResponseBody>) -> Answer<T>,
+    ) -> Result<T, CallError> {
+        #[cfg(feature = "tracing")]
+        crate::events::called(
+            &crate::Exchange::new(self.0.operation(), 1, took, &result),
+            result.as_ref().err(),
+        );
+        #[cfg(not(feature = "tracing"))]
+        let _ = took;
+        match decode(&result.map_err(CallError::Transport)?) {
+            Answer::Success(value) => Ok(value),
+            Answer::Fault(fault) => Err(CallError::Fault(fault)),
+            Answer::NoVerdict(no_verdict) => Err(CallError::NoVerdict(no_verdict)),
+            Answer::Violation(violation) => Err(CallError::Violation(violation)),
+        }
+    }
+}
+
+/// Why one plain call of an operation did not succeed.
+///
+/// `Display` never quotes a body; it carries the service's own words without control characters.
+///
+/// ```
+/// use device_flow::{CallError, Failure, TransportError};
+/// use oidc_proto::{Fault, FaultCode};
+///
+/// let mut fault = Fault::new(FaultCode::SlowDown);
+/// fault.request_id = Some("4711".to_owned());
+/// assert_eq!(CallError::Fault(fault).request_id(), Some("4711"));
+/// let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+/// let lost = CallError::Transport(TransportError::new(Failure::Unknown, reset));
+/// assert_eq!(lost.request_id(), None);
+/// assert_eq!(lost.to_string(), "the connection was lost before an answer came");
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The service said no, or not yet.
+    #[error("{0}")]
+    Fault(Fault),
+    /// A response came that is not the service's word.
+    #[error("the service did not answer properly: {0}")]
+    NoVerdict(NoVerdict),
+    /// A success came without what it must have.
+    #[error("{0}")]
+    Violation(Violation),
+    /// The service has no URL for this operation, so nothing was sent.
+    #[error("the service has no endpoint for {0}")]
+    NotOffered(Operation),
+    /// No response came.
+    #[error("{}", .0.failure())]
+    Transport(#[source] TransportError),
+}
+
+impl CallError {
+    /// The service's id of the request, to quote to support, if a response had one.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Fault(fault) => fault.request_id.as_deref(),
+            Self::NoVerdict(no_verdict) => no_verdict.request_id.as_deref(),
+            Self::Violation(violation) => violation.request_id.as_deref(),
+            Self::NotOffered(_) | Self::Transport(_) => None,
+        }
+    }
+}
+
+/// Why a provider's metadata could not be had or used. `B` is the adapter's error of building a client.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DiscoveryError<B: Error + 'static> {
+    /// The HTTP client could not be built.
+    #[error(transparent)]
+    Build(B),
+    /// The client is for a provider whose URLs are known, so there is no issuer to ask.
+    #[error("the provider's URLs are given already, so there is no issuer to ask for its metadata")]
+    NoIssuer,
+    /// The issuer is no URL that metadata can be under.
+    #[error("the issuer cannot be used")]
+    Issuer(#[source] oidc_proto::EndpointError),
+    /// No response came from either address.
+    #[error("the provider's metadata could not be fetched")]
+    Transport(#[source] TransportError),
+    /// What came is not the metadata of this issuer, or no way to sign in.
+    #[error(transparent)]
+    Metadata(MetadataError),
+}

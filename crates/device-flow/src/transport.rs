@@ -1,0 +1,170 @@
+//! Why no usable response came.
+
+use core::error::Error;
+use core::fmt;
+use std::io;
+
+use crate::Failure;
+
+/// Why a request got no usable response. `Display` and [`source`](Error::source) are the HTTP client's own error's.
+///
+/// ```
+/// use device_flow::{Failure, TransportError};
+/// use std::io;
+///
+/// let reset = TransportError::new(Failure::Unknown, io::Error::from(io::ErrorKind::ConnectionReset));
+/// assert_eq!((reset.failure(), reset.is_final()), (Failure::Unknown, false));
+/// assert!(reset.client_error().is_some_and(|error| error.is::<io::Error>()));
+///
+/// let elsewhere = TransportError::redirected(Some("evil.example"));
+/// assert!(elsewhere.is_final());
+/// assert_eq!(elsewhere.redirected_to(), Some("evil.example"));
+/// ```
+#[derive(Debug)]
+pub struct TransportError {
+    failure: Failure,
+    cause: Cause,
+    is_untrusted_certificate: bool,
+}
+
+#[derive(Debug)]
+enum Cause {
+    /// The driver says no more.
+    Untold,
+    /// The HTTP client's own error.
+    Client(Box<dyn Error + Send + Sync>),
+    Redirected {
+        host: String,
+    },
+}
+
+impl TransportError {
+    const fn of(failure: Failure, cause: Cause) -> Self {
+        Self { failure, cause, is_untrusted_certificate: false }
+    }
+
+    /// A request that got no response for this reason. Where it is not known whether the request may have been seen,
+    /// [`Failure::Unknown`] is right.
+    pub fn new(failure: Failure, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::of(failure, Cause::Client(error.into()))
+    }
+
+    /// The same error, which is that the peer's certificate is not to be trusted: an adapter knows its TLS library's type
+    /// for that.
+    ///
+    /// ```
+    /// use device_flow::{Failure, TransportError};
+    /// use std::io;
+    ///
+    /// let failed = TransportError::new(Failure::NotSent, io::Error::other("the certificate has expired"));
+    /// assert!(!failed.is_untrusted_certificate());
+    /// assert!(failed.with_untrusted_certificate().is_untrusted_certificate());
+    /// ```
+    #[must_use]
+    pub const fn with_untrusted_certificate(mut self) -> Self {
+        self.is_untrusted_certificate = true;
+        self
+    }
+
+    /// A request whose HTTP client went on to another URL than the one it was given, at this host. So it follows redirects,
+    /// and the secrets in the request may be there now (RFC 9700 §4.12). Only a client that the embedding program brought
+    /// along can do this. Its answer is not to be believed, and the flow ends.
+    #[must_use]
+    pub fn redirected(host: Option<&str>) -> Self {
+        let host = oidc_proto::printable(host.unwrap_or("another place")).into_owned();
+        Self::of(Failure::Unknown, Cause::Redirected { host })
+    }
+
+    /// Whether the request may have been seen.
+    #[must_use]
+    pub const fn failure(&self) -> Failure {
+        self.failure
+    }
+
+    /// The host that the HTTP client went on to by itself, if it did.
+    #[must_use]
+    pub fn redirected_to(&self) -> Option<&str> {
+        match &self.cause {
+            Cause::Redirected { host } => Some(host),
+            Cause::Untold | Cause::Client(_) => None,
+        }
+    }
+
+    /// Whether nothing more may be sent through this HTTP client, because it follows redirects.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        matches!(self.cause, Cause::Redirected { .. })
+    }
+
+    /// Whether the peer's certificate is not to be trusted.
+    #[must_use]
+    pub const fn is_untrusted_certificate(&self) -> bool {
+        self.is_untrusted_certificate
+    }
+
+    /// The HTTP client's own error, to be looked at more closely with `downcast_ref`.
+    #[must_use]
+    pub fn client_error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        match &self.cause {
+            Cause::Client(error) => Some(&**error),
+            Cause::Untold | Cause::Redirected { .. } => None,
+        }
+    }
+
+    /// The first cause of this type, the HTTP client's own error included. What an [`io::Error`] wraps counts as a cause.
+    ///
+    /// ```
+    /// use device_flow::{Failure, TransportError};
+    /// use std::{fmt, io};
+    ///
+    /// let wrapped = io::Error::other(io::Error::other(fmt::Error));
+    /// let error = TransportError::new(Failure::Unknown, wrapped);
+    /// assert!(error.find_cause::<fmt::Error>().is_some());
+    /// assert!(error.find_cause::<std::num::ParseIntError>().is_none());
+    /// ```
+    #[must_use]
+    pub fn find_cause<T: Error + 'static>(&self) -> Option<&T> {
+        let mut next: Option<&(dyn Error + 'static)> = self.client_error().map(|error| error as _);
+        while let Some(error) = next {
+            if let Some(found) = error.downcast_ref::<T>() {
+                return Some(found);
+            }
+            // Its `source` is that of what it wraps, and so passes by the very error that is asked for.
+            let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+            next = wrapped.map(|error| error as _).or_else(|| error.source());
+        }
+        None
+    }
+
+    /// Whether it says more than [`Failure`] does.
+    pub(crate) const fn is_telling(&self) -> bool {
+        !matches!(self.cause, Cause::Untold)
+    }
+}
+
+/// A driver that knows no more than this.
+impl From<Failure> for TransportError {
+    fn from(failure: Failure) -> Self {
+        Self::of(failure, Cause::Untold)
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.cause {
+            Cause::Untold => self.failure.fmt(f),
+            Cause::Client(error) => error.fmt(f),
+            Cause::Redirected { host } => write!(
+                f,
+                "the HTTP client went on to {host} by itself, and the request's secrets perhaps with it. Give it one that \
+                 follows no redirects"
+            ),
+        }
+    }
+}
+
+impl Error for TransportError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.client_error().and_then(Error::source)
+    }
+}

@@ -1,0 +1,216 @@
+//! What the calls of the contract carry beside the answer: attempts, time limits, broken bodies, the transport's errors.
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use device_flow::{
+    Action, DeviceFlow, Exchange, Failure, Misuse, NotSignedIn, Outcome, PendingRequest, ResponseBody, Tick,
+    TransportError,
+};
+use http::Response;
+
+use crate::scenario::{policy, secs, service};
+
+type Result<T = Response<ResponseBody>, E = TransportError> = core::result::Result<T, E>;
+
+fn response(status: u16, text: &str) -> Response<ResponseBody> {
+    Response::builder().status(status).body(text.into()).unwrap()
+}
+
+fn answer(status: u16, text: &str) -> Result {
+    Ok(response(status, text))
+}
+
+fn cut(status: u16, text: &str) -> Result {
+    let mut response = response(status, text);
+    response.body_mut().break_off(io::Error::other("cut"));
+    Ok(response)
+}
+
+fn failed(failure: Failure, why: &'static str) -> Result {
+    Err(TransportError::new(failure, io::Error::other(why)))
+}
+
+fn redirected() -> Result {
+    Err(TransportError::redirected(Some("evil.example")))
+}
+
+fn registered() -> Result {
+    answer(200, r#"{"clientId":"c","clientSecret":"s","clientSecretExpiresAt":1800000000}"#)
+}
+
+fn authorized() -> Result {
+    let codes =
+        r#"{"deviceCode":"d","userCode":"WDJB-MJHT","verificationUri":"https://d.example/","expiresIn":60}"#;
+    answer(200, codes)
+}
+
+const PENDING: &str = r#"{"error":"authorization_pending"}"#;
+const TOKEN: &str = r#"{"accessToken":"t","expiresIn":28800,"tokenType":"Bearer"}"#;
+
+fn new_flow() -> DeviceFlow {
+    DeviceFlow::new(service(), policy(), None, Tick::ZERO)
+}
+
+/// Does what the flow says until it sends something.
+fn next(flow: &mut DeviceFlow, now: &mut Tick) -> PendingRequest {
+    for _ in 0..10 {
+        match flow.poll(*now) {
+            Action::Send(pending) => return pending,
+            Action::Prompt(_) => {}
+            Action::Wait(until) => *now = until,
+            Action::AwaitReply => flow.abandon(*now),
+            Action::Done => break,
+        }
+    }
+    panic!("nothing was to be sent");
+}
+
+/// What an observer sees of a request.
+fn seen(exchange: &Exchange<'_>) -> String {
+    let Exchange { operation, attempt, status, failure, broken, took, .. } = exchange;
+    format!("{operation} {attempt}: {status:?} {failure:?} {broken} {took:?}")
+}
+
+/// A flow that gets these answers, each 80 ms after its request, and what was seen of them.
+fn driven(script: Vec<Result>) -> (Vec<String>, DeviceFlow, Tick) {
+    let (mut flow, mut now, mut exchanges) = (new_flow(), Tick::ZERO, Vec::new());
+    for result in script {
+        let pending = next(&mut flow, &mut now);
+        now = now + Duration::from_millis(80);
+        exchanges.push(seen(&pending.exchange(now, &result)));
+        flow.on_result(pending, now, result).unwrap();
+    }
+    (exchanges, flow, now)
+}
+
+/// The same, when the flow has ended without a token.
+fn ended(script: Vec<Result>) -> Box<NotSignedIn> {
+    let (_, flow, now) = driven(script);
+    assert!(flow.outcome().is_some(), "the script is too short");
+    flow.into_result(now).unwrap_err()
+}
+
+#[test]
+fn attempts_are_counted_by_operation_and_a_body_that_broke_off_may_be_whole() {
+    let script = vec![
+        failed(Failure::NotSent, "refused"),
+        registered(),
+        authorized(),
+        answer(400, PENDING),
+        cut(200, TOKEN),
+    ];
+    let (exchanges, flow, now) = driven(script);
+    let expected = [
+        "RegisterClient 1: None Some(NotSent) false 80ms",
+        "RegisterClient 2: Some(200) None false 80ms",
+        "StartDeviceAuthorization 1: Some(200) None false 80ms",
+        "CreateToken 1: Some(400) None false 80ms",
+        "CreateToken 2: Some(200) None true 80ms",
+    ];
+    assert_eq!(exchanges, expected);
+    assert_eq!(flow.into_result(now).unwrap().polls, 2);
+}
+
+#[test]
+fn the_latest_transport_error_is_kept_beyond_an_answer_that_has_none() {
+    let end = ended(vec![
+        failed(Failure::NotSent, "first"),
+        registered(),
+        authorized(),
+        cut(200, r#"{"accessToken":"#),
+        answer(400, r#"{"error":"expired_token"}"#),
+    ]);
+    assert!(matches!(end.outcome, Outcome::GrantLost(_)), "{end:?}");
+    assert_eq!(end.transport.unwrap().to_string(), "cut");
+}
+
+#[test]
+fn an_end_that_has_nothing_to_do_with_the_transport_does_not_drag_an_old_error_along() {
+    let denied = answer(400, r#"{"error":"access_denied"}"#);
+    let end = ended(vec![failed(Failure::NotSent, "first"), registered(), authorized(), denied]);
+    assert!(matches!(end.outcome, Outcome::Denied(_)));
+    assert!(end.transport.is_none() && end.source().is_none());
+}
+
+#[test]
+fn a_driver_that_knows_no_cause_leaves_none() {
+    let mut flow = DeviceFlow::new(service(), policy().with_setup_patience(Duration::ZERO), None, Tick::ZERO);
+    let pending = next(&mut flow, &mut { Tick::ZERO });
+    flow.on_result(pending, Tick::ZERO, Err(Failure::NotSent.into())).unwrap();
+    let end = flow.into_result(Tick::ZERO).unwrap_err();
+    assert!(matches!(end.outcome, Outcome::Unreachable { .. }) && end.transport.is_none(), "{end:?}");
+}
+
+#[test]
+fn a_request_takes_no_longer_than_it_may_and_no_longer_than_the_code_lives() {
+    let (mut flow, mut now, mut timeouts) = (new_flow(), Tick::ZERO, Vec::new());
+    // A code of 60 s, polled every 5 s.
+    let polls = (0..6).map(|_| answer(400, PENDING));
+    for result in [registered(), authorized()].into_iter().chain(polls) {
+        let pending = next(&mut flow, &mut now);
+        timeouts.push(pending.timeout(secs(40)));
+        flow.on_result(pending, now, result).unwrap();
+    }
+    assert_eq!(timeouts, [40, 40, 40, 40, 40, 40, 35, 30].map(secs));
+}
+
+#[test]
+fn an_http_client_that_went_elsewhere_ends_the_flow_and_is_the_reason() {
+    let end = ended(vec![redirected()]);
+    assert_eq!(end.outcome, Outcome::Cancelled);
+    assert!(end.given_up().is_some_and(TransportError::is_final));
+    assert!(end.to_string().contains("evil.example"));
+}
+
+#[test]
+fn a_cancellation_leaves_no_transport_error_and_undoes_no_end() {
+    let (mut flow, mut now) = (new_flow(), Tick::ZERO);
+    let pending = next(&mut flow, &mut now);
+    flow.on_result(pending, now, failed(Failure::Unknown, "reset")).unwrap();
+    let pending = next(&mut flow, &mut now);
+    flow.cancel();
+    assert!(matches!(flow.poll(now), Action::Done));
+    assert_eq!(flow.on_result(pending, now, registered()), Err(Misuse::StaleRequest));
+    let end = flow.into_result(now).unwrap_err();
+    assert!(end.outcome == Outcome::Cancelled && end.transport.is_none());
+
+    let (_, mut flow, now) = driven(vec![redirected()]);
+    flow.cancel();
+    let end = flow.into_result(now).unwrap_err();
+    assert!(end.given_up().is_some(), "why the driver gave up is not forgotten");
+}
+
+#[test]
+fn a_flow_that_is_left_in_the_middle_counts_as_cancelled_and_not_as_given_up() {
+    let (_, flow, now) = driven(vec![failed(Failure::Unknown, "reset")]);
+    let end = flow.into_result(now).unwrap_err();
+    assert!(end.outcome == Outcome::Cancelled && end.given_up().is_none(), "{end:?}");
+    let (_, flow, now) = driven(vec![registered(), authorized()]);
+    assert!(flow.into_result(now).unwrap_err().newly_registered, "its registration can be kept");
+}
+
+#[test]
+fn what_came_of_another_flows_request_changes_nothing() {
+    let (mut other, mut flow, mut now) = (new_flow(), new_flow(), Tick::ZERO);
+    let foreign = next(&mut other, &mut now);
+    let pending = next(&mut flow, &mut now);
+    assert_eq!(flow.on_result(foreign, now, redirected()), Err(Misuse::StaleRequest));
+    assert!(flow.outcome().is_none(), "it was another flow's client that went elsewhere");
+    flow.on_result(pending, now, registered()).unwrap();
+
+    let pending = next(&mut flow, &mut now);
+    flow.cancel();
+    assert_eq!(flow.on_result(pending, now, failed(Failure::Unknown, "reset")), Err(Misuse::StaleRequest));
+    assert!(flow.into_result(now).unwrap_err().transport.is_none(), "it has nothing to do with the end");
+}
+
+#[test]
+fn a_flow_goes_on_whose_request_was_dropped_with_its_driver() {
+    let (mut flow, mut now) = (new_flow(), Tick::ZERO);
+    drop(next(&mut flow, &mut now));
+    let pending = next(&mut flow, &mut now);
+    assert_eq!((now.elapsed(), pending.attempt()), (secs(1), 2), "asked again after a pause");
+    flow.on_result(pending, now, registered()).unwrap();
+}
