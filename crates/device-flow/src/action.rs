@@ -65,8 +65,8 @@ pub struct PendingRequest {
     pub(crate) phase: crate::Phase,
     pub(crate) attempt: u32,
     pub(crate) sent_at: Tick,
-    /// How long the device code lives from then, if there is one.
-    pub(crate) code_lives: Option<Duration>,
+    /// When the device code dies, if there is one.
+    pub(crate) deadline: Option<Tick>,
 }
 
 impl PendingRequest {
@@ -91,7 +91,7 @@ impl PendingRequest {
     /// How long the request may take in all: this long, and no longer than the device code lives.
     #[must_use]
     pub fn timeout(&self, at_most: Duration) -> Duration {
-        self.code_lives.map_or(at_most, |life| life.min(at_most))
+        self.deadline.map_or(at_most, |deadline| deadline.since(self.sent_at).min(at_most))
     }
 
     /// The request and what came of it at `now`, as far as it is no secret: for an [`Observer`](crate::Observer).

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use http::Response;
 use oidc_proto::{
-    Dialect, Operation, RegisterClientRequest, Registration, Request, Service,
-    StartDeviceAuthorizationRequest,
+    Dialect, FaultCode, RegisterClientRequest, Registration, Service, StartDeviceAuthorizationRequest,
 };
 
 use crate::jitter::Jitter;
-use crate::machine::{Context, Event, KnownClient, Origin, State, step};
+use crate::machine::{Answer, Context, Event, KnownClient, Origin, State, step};
 use crate::setup::{Asking, Setup};
-use crate::{Action, Failure, Misuse, PendingRequest, Policy, Reply, ResponseBody, Tick, TransportError};
+use crate::{
+    Action, Failure, Misuse, PendingRequest, Policy, Reply, ResponseBody, Tick, TransportError, Trouble,
+};
 
 /// One sign-in with the device authorization grant (RFC 8628), from registration to outcome.
 ///
@@ -53,7 +54,8 @@ pub struct DeviceFlow {
     pub(crate) service: Service,
     pub(crate) policy: Arc<Policy>,
     pub(crate) state: State,
-    pub(crate) in_flight: Option<InFlight>,
+    /// When the request was sent that is under way.
+    pub(crate) in_flight: Option<Tick>,
     /// The latest time seen: time that goes backwards is read as this.
     pub(crate) latest: Tick,
     pub(crate) started: Tick,
@@ -69,13 +71,6 @@ pub struct DeviceFlow {
     pub(crate) jitter: Jitter,
     /// The latest error of the transport, which explains an end that has to do with it.
     pub(crate) cause: Option<Box<TransportError>>,
-}
-
-/// A request whose reply is due.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct InFlight {
-    pub(crate) operation: Operation,
-    pub(crate) sent_at: Tick,
 }
 
 impl DeviceFlow {
@@ -164,37 +159,35 @@ impl DeviceFlow {
         if self.in_flight.is_some() {
             return Action::AwaitReply;
         }
-        self.look_at_the_clock(now);
         let due = match &self.state {
             State::Ended(_) => return Action::Done,
+            State::Prompt(session) | State::Poll(session) if now >= session.deadline => {
+                self.step(Event::Deadline, now, now);
+                return Action::Done;
+            }
             State::Prompt(_) => return self.show(now),
             State::Register(setup) => setup.pace.due(),
             State::Authorize(asking) => asking.setup.pace.due(),
             State::Poll(session) => session.pace.due().min(session.deadline),
         };
         if now >= due {
-            return self.send(now);
+            return self.go_on(now);
         }
         #[cfg(feature = "tracing")]
         crate::events::waiting(&crate::Status::of(self, now, due));
         Action::Wait(due)
     }
 
-    /// What time alone brings about.
-    fn look_at_the_clock(&mut self, now: Tick) {
-        match &self.state {
-            State::Prompt(session) | State::Poll(session) if now >= session.deadline => {
-                self.step(Event::Deadline, now, now);
-            }
-            State::Poll(session) if session.is_overdue(now, &self.policy) => {
-                self.step(Event::Overdue, now, now);
-            }
-            State::Register(_)
-            | State::Authorize(_)
-            | State::Prompt(_)
-            | State::Poll(_)
-            | State::Ended(_) => {}
+    /// What is due is done, unless it comes so late that it is put off.
+    fn go_on(&mut self, now: Tick) -> Action {
+        if self.jitter.is_on()
+            && let State::Poll(session) = &self.state
+            && session.is_overdue(now, &self.policy)
+        {
+            self.step(Event::Overdue, now, now);
+            return self.poll(now);
         }
+        self.send(now)
     }
 
     fn show(&mut self, now: Tick) -> Action {
@@ -206,15 +199,34 @@ impl DeviceFlow {
         Action::Prompt(prompt)
     }
 
-    /// The request that the state asks for.
+    /// The request that the state asks for, if the service takes it.
     fn send(&mut self, now: Tick) -> Action {
-        let Some(request) = self.request() else {
+        let Self { service, policy, .. } = self;
+        let (request, attempts, deadline) = match &mut self.state {
+            State::Register(setup) => {
+                let call = RegisterClientRequest::new(&policy.client_name).with_scopes(&policy.scopes);
+                (service.encode(&call), &mut setup.attempts, None)
+            }
+            State::Authorize(asking) => {
+                let client = asking.client.registration.client.clone();
+                let call = match service.dialect() {
+                    Dialect::Aws => StartDeviceAuthorizationRequest::new(client, &policy.start_url),
+                    Dialect::OAuth => StartDeviceAuthorizationRequest::for_scope(client, &policy.scopes),
+                };
+                let request = service.encode_start_device_authorization(&call);
+                (Some(request), &mut asking.setup.attempts, None)
+            }
+            State::Poll(session) => (Some(session.request.clone()), &mut self.polls, Some(session.deadline)),
+            State::Prompt(_) | State::Ended(_) => return Action::Done,
+        };
+        let Some(request) = request else {
             self.step(Event::NotOffered, now, now);
             return Action::Done;
         };
-        let operation = request.operation();
+        *attempts = attempts.saturating_add(1);
+        let attempt = *attempts;
         self.serial = self.serial.wrapping_add(1);
-        self.in_flight = Some(InFlight { operation, sent_at: now });
+        self.in_flight = Some(now);
         let pending = PendingRequest {
             request,
             flow: self.identity.clone(),
@@ -222,54 +234,23 @@ impl DeviceFlow {
             dialect: self.service.dialect(),
             #[cfg(feature = "tracing")]
             phase: self.phase(),
-            attempt: self.count(),
+            attempt,
             sent_at: now,
-            code_lives: self.deadline().map(|deadline| deadline.since(now)),
+            deadline,
         };
         #[cfg(feature = "tracing")]
         crate::events::sending(&pending);
         Action::Send(pending)
     }
 
-    /// Counts the request that is sent now among those of its operation.
-    fn count(&mut self) -> u32 {
-        let count = match &mut self.state {
-            State::Register(setup) => &mut setup.attempts,
-            State::Authorize(asking) => &mut asking.setup.attempts,
-            State::Prompt(_) | State::Poll(_) | State::Ended(_) => &mut self.polls,
-        };
-        *count = count.saturating_add(1);
-        *count
-    }
-
-    /// The request of the state, if it has one and the service takes it.
-    fn request(&self) -> Option<Request> {
-        match &self.state {
-            State::Register(_) => {
-                let call = RegisterClientRequest::new(&self.policy.client_name);
-                self.service.encode(&call.with_scopes(&self.policy.scopes))
-            }
-            State::Authorize(asking) => {
-                let client = asking.client.registration.client.clone();
-                let call = match self.service.dialect() {
-                    Dialect::Aws => StartDeviceAuthorizationRequest::new(client, &self.policy.start_url),
-                    Dialect::OAuth => StartDeviceAuthorizationRequest::for_scope(client, &self.policy.scopes),
-                };
-                Some(self.service.encode_start_device_authorization(&call))
-            }
-            State::Poll(session) => Some(session.request.clone()),
-            State::Prompt(_) | State::Ended(_) => None,
-        }
-    }
-
     /// Something happens: the only place where the state changes.
-    fn step(&mut self, event: Event, now: Tick, sent_at: Tick) {
+    fn step(&mut self, event: Event<'_>, now: Tick, sent_at: Tick) {
         #[cfg(feature = "tracing")]
         let has_ended = matches!(self.state, State::Ended(_));
-        let state = mem::take(&mut self.state);
+        let state_and_event = (mem::take(&mut self.state), event);
         let Self { service, policy, jitter, .. } = self;
         let mut cx = Context { service, policy, jitter, now, sent_at };
-        self.state = step(state, event, &mut cx);
+        self.state = step(state_and_event, &mut cx);
         #[cfg(feature = "tracing")]
         if !has_ended {
             crate::events::ended(self, now);
@@ -309,7 +290,7 @@ impl DeviceFlow {
         now: Tick,
         result: Result<Response<ResponseBody>, TransportError>,
     ) -> Result<(), Misuse> {
-        let in_flight = self.awaited(&pending)?;
+        self.awaits(&pending).ok_or(Misuse::StaleRequest)?;
         #[cfg(feature = "tracing")]
         crate::events::exchanged(&pending.exchange(now, &result), Some(pending.phase), result.as_ref().err());
         let (reply, error) = match result {
@@ -328,8 +309,7 @@ impl DeviceFlow {
         if error.is_some() {
             self.cause = error;
         }
-        self.settle(in_flight, now, reply);
-        Ok(())
+        self.on_reply(pending, now, reply)
     }
 
     /// Takes a whole response from an HTTP client that keeps bodies in a type of its own; see [`DeviceFlow::on_result`].
@@ -355,9 +335,8 @@ impl DeviceFlow {
         now: Tick,
         response: &Response<B>,
     ) -> Result<(), Misuse> {
-        let in_flight = self.awaited(&pending)?;
-        self.settle(in_flight, now, Reply::decode(&pending, response));
-        Ok(())
+        let reply = Reply::decode(&pending, response);
+        self.on_reply(pending, now, reply)
     }
 
     /// Takes a reply that is decoded already: for a test or a simulation without a wire.
@@ -382,20 +361,20 @@ impl DeviceFlow {
     /// # Errors
     /// A mistake of the driver, which changes nothing: see [`Misuse`].
     pub fn on_reply(&mut self, pending: PendingRequest, now: Tick, reply: Reply) -> Result<(), Misuse> {
-        let in_flight = self.awaited(&pending)?;
+        let sent_at = self.awaits(&pending).ok_or(Misuse::StaleRequest)?;
         if let Some(operation) = reply.success_of()
-            && operation != in_flight.operation
+            && operation != pending.operation()
         {
-            return Err(Misuse::WrongOperation { request: in_flight.operation, reply: operation });
+            return Err(Misuse::WrongOperation { request: pending.operation(), reply: operation });
         }
-        self.settle(in_flight, now, reply);
+        self.settle(sent_at, now, reply);
         Ok(())
     }
 
-    /// The request that is under way, if it is this one.
-    fn awaited(&self, pending: &PendingRequest) -> Result<InFlight, Misuse> {
+    /// When this request was sent, if it is the one under way.
+    fn awaits(&self, pending: &PendingRequest) -> Option<Tick> {
         let is_ours = self.serial == pending.serial && Arc::ptr_eq(&pending.flow, &self.identity);
-        self.in_flight.filter(|_| is_ours).ok_or(Misuse::StaleRequest)
+        self.in_flight.filter(|_| is_ours)
     }
 
     /// The request was dropped, for example with a cancelled future: whether it was seen is not known. It is stale from here
@@ -416,21 +395,15 @@ impl DeviceFlow {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn abandon(&mut self, now: Tick) {
-        if let Some(in_flight) = self.in_flight {
-            self.settle(in_flight, now, Reply::Failed(Failure::Unknown));
+        if let Some(sent_at) = self.in_flight {
+            self.settle(sent_at, now, Reply::Failed(Failure::Unknown));
         }
     }
 
     /// A request was under way in another process: whoever waited for its answer is gone.
     #[cfg(feature = "serde")]
     pub(crate) fn count_as_abandoned(&mut self, now: Tick) {
-        let operation = match &self.state {
-            State::Register(_) => Operation::RegisterClient,
-            State::Authorize(_) => Operation::StartDeviceAuthorization,
-            State::Poll(_) => Operation::CreateToken,
-            State::Prompt(_) | State::Ended(_) => return,
-        };
-        self.settle(InFlight { operation, sent_at: now }, now, Reply::Failed(Failure::Unknown));
+        self.settle(now, now, Reply::Failed(Failure::Unknown));
     }
 
     /// Ends the flow. A grant that arrives afterwards is refused as stale and lost, so a driver that can wait lets a
@@ -457,10 +430,28 @@ impl DeviceFlow {
     }
 
     /// Applies a reply to the state.
-    fn settle(&mut self, in_flight: InFlight, now: Tick, reply: Reply) {
+    fn settle(&mut self, sent_at: Tick, now: Tick, reply: Reply) {
         let now = self.advance(now);
         self.in_flight = None;
-        self.step(Event::of(reply, in_flight.operation), now, in_flight.sent_at);
+        // Nearly every reply is a refusal, which is lent and not moved.
+        if let Reply::Fault(fault) = &reply
+            && let Some(answer) = Answer::of(fault, &self.state)
+        {
+            return self.step(Event::Refused(answer, fault), now, sent_at);
+        }
+        let event = match reply {
+            Reply::Registered(registration) => Event::Registered(registration),
+            Reply::Authorized(authorization) => Event::Authorized(authorization),
+            Reply::Granted(token) => Event::TokenGranted(token),
+            Reply::Fault(fault) if fault.code == FaultCode::SlowDown => {
+                Event::SlowDown(Trouble::Fault(fault))
+            }
+            Reply::Fault(fault) => Event::Retryable(Trouble::Fault(fault)),
+            Reply::NoVerdict(no_verdict) => Event::Retryable(Trouble::NoVerdict(no_verdict)),
+            Reply::Failed(failure) => Event::Retryable(Trouble::Failed(failure)),
+            Reply::Violation(violation) => Event::BrokenSuccess(violation),
+        };
+        self.step(event, now, sent_at);
     }
 
     /// The latest time seen, which is what a time before it is read as.

@@ -19,6 +19,10 @@ impl Jitter {
         Self(Some(not_zero((seed ^ (seed >> 32)) as u32)))
     }
 
+    pub(crate) const fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
     pub(crate) fn draw(&mut self) -> Draw {
         let Some(state) = &mut self.0 else { return Draw::NOTHING };
         *state = not_zero(state.get().wrapping_add(0x9e37_79b9));

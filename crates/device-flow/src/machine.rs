@@ -9,7 +9,7 @@ use oidc_proto::{DeviceAuthorization, Fault, FaultCode, Operation, Registration,
 use crate::jitter::Jitter;
 use crate::session::Session;
 use crate::setup::{Asking, Setup};
-use crate::{Expiry, Failure, Granted, Outcome, Policy, Reply, Tick, Trouble};
+use crate::{Expiry, Failure, Granted, Outcome, Policy, Tick, Trouble};
 
 use Answer::{ClientRejected, Denied, Expired, InvalidGrant, OtherFault, Pending};
 use Event::{
@@ -45,6 +45,25 @@ pub(crate) enum End {
     Cancelled(Option<Box<KnownClient>>),
 }
 
+impl End {
+    /// The registration that was in use. One that the service has rejected is not.
+    pub(crate) fn registration(&self) -> Option<&Registration> {
+        match self {
+            Self::Granted(granted) => Some(&granted.registration),
+            Self::WithoutToken(end) => end.client.as_ref().map(|client| &client.registration),
+            Self::Cancelled(client) => client.as_ref().map(|client| &client.registration),
+        }
+    }
+
+    pub(crate) fn is_newly_registered(&self) -> bool {
+        match self {
+            Self::Granted(granted) => granted.newly_registered,
+            Self::WithoutToken(end) => end.client.as_ref().is_some_and(|client| client.origin.is_new()),
+            Self::Cancelled(client) => client.as_ref().is_some_and(|client| client.origin.is_new()),
+        }
+    }
+}
+
 /// An end without a token, and the client that the service has not rejected.
 #[derive(Debug)]
 pub(crate) struct WithoutToken {
@@ -78,22 +97,23 @@ pub(crate) enum Origin {
     Flow,
 }
 
-impl KnownClient {
+impl Origin {
     /// Whether this flow made the registration, so that a cache should keep it.
-    pub(crate) const fn is_new(&self) -> bool {
-        matches!(self.origin, Origin::Flow)
+    pub(crate) const fn is_new(self) -> bool {
+        matches!(self, Self::Flow)
     }
 
-    /// Whether a new registration may help where this one is rejected: only one from a cache can be outdated, so only that
-    /// is replaced, and only once. Where registration is not offered, the service's word is the end.
-    pub(crate) fn is_replaceable(&self, cx: &Context<'_>) -> bool {
-        self.origin == Origin::Cache && cx.service.offers(RegisterClient)
+    /// Whether a new registration may help where one is rejected: only one from a cache can be outdated, so only that is
+    /// replaced, and only once. Where registration is not offered, the service's word is the end.
+    pub(crate) fn is_replaceable(self, cx: &Context<'_>) -> bool {
+        self == Self::Cache && cx.service.offers(RegisterClient)
     }
 }
 
-/// What can happen to a flow.
+/// What can happen to a flow. A refusal is lent, because nearly every one is `authorization_pending`, of which nothing is
+/// kept.
 #[derive(Debug)]
-pub(crate) enum Event {
+pub(crate) enum Event<'a> {
     /// RegisterClient succeeded.
     Registered(Registration),
     /// StartDeviceAuthorization succeeded.
@@ -101,7 +121,7 @@ pub(crate) enum Event {
     /// CreateToken succeeded.
     TokenGranted(Token),
     /// The service's word is a fault that is no `slow_down`, and that will be the same a moment later.
-    Refused(Answer, Fault),
+    Refused(Answer, &'a Fault),
     /// The service's `slow_down`. Before there are codes it is no verdict.
     SlowDown(Trouble),
     /// No verdict: no response, a response that is not the service's word, or a fault that may be gone a moment later
@@ -138,35 +158,23 @@ pub(crate) enum Answer {
     OtherFault,
 }
 
-impl Event {
-    /// What a reply to a request of this operation is.
-    pub(crate) fn of(reply: Reply, operation: Operation) -> Self {
-        match reply {
-            Reply::Registered(registration) => Registered(registration),
-            Reply::Authorized(authorization) => Authorized(authorization),
-            Reply::Granted(token) => TokenGranted(token),
-            Reply::Fault(fault) => Self::of_fault(fault, operation),
-            Reply::NoVerdict(no_verdict) => Retryable(Trouble::NoVerdict(no_verdict)),
-            Reply::Failed(failure) => Retryable(Trouble::Failed(failure)),
-            Reply::Violation(violation) => BrokenSuccess(violation),
-        }
-    }
-
-    fn of_fault(fault: Fault, operation: Operation) -> Self {
-        let answer = match fault.code {
+impl Answer {
+    /// What a fault says that is the reply to the request of this state; `None` if it is no refusal: a `slow_down`, or one
+    /// that may be gone a moment later.
+    pub(crate) fn of(fault: &Fault, state: &State) -> Option<Self> {
+        Some(match fault.code {
             // These two say how to go on, whatever the status (RFC 8628 §3.5).
-            FaultCode::SlowDown => return SlowDown(Trouble::Fault(fault)),
-            FaultCode::AuthorizationPending if operation == CreateToken => Pending,
+            FaultCode::SlowDown => return None,
+            FaultCode::AuthorizationPending if matches!(state, Poll(_)) => Pending,
             // Before the others, because a service that throttles may call it anything, `access_denied` included.
-            _ if fault.is_transient() => return Retryable(Trouble::Fault(fault)),
+            _ if fault.is_transient() => return None,
             FaultCode::AuthorizationPending => Pending,
             FaultCode::AccessDenied => Denied,
             FaultCode::ExpiredToken => Expired,
             FaultCode::InvalidGrant => InvalidGrant,
             FaultCode::InvalidClient | FaultCode::UnauthorizedClient => ClientRejected,
             _ => OtherFault,
-        };
-        Refused(answer, fault)
+        })
     }
 }
 
@@ -183,8 +191,8 @@ pub(crate) struct Context<'a> {
 
 /// The state after an event. The first arm that fits counts.
 #[rustfmt::skip]
-pub(crate) fn step(state: State, event: Event, cx: &mut Context<'_>) -> State {
-    match (state, event) {
+pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) -> State {
+    match state_and_event {
         (Register(setup), Registered(registration)) => Authorize(setup.registered(registration, cx)),
         (Register(setup), SlowDown(trouble) | Retryable(trouble)) if setup.patience_is_over(&trouble, cx)
             => ended(None, Outcome::unreachable(RegisterClient, trouble)),
@@ -207,29 +215,29 @@ pub(crate) fn step(state: State, event: Event, cx: &mut Context<'_>) -> State {
         (Authorize(asking), Cancel) => cancelled(asking.client),
 
         (Prompt(session), Shown) => Poll(session),
-        (Prompt(session), Deadline) => ended(session.client, Outcome::Expired(Expiry::Clock(None))),
-        (Prompt(session), Cancel) => cancelled(session.client),
+        (Prompt(session), Deadline) => ended(session.client(), Outcome::Expired(Expiry::Clock(None))),
+        (Prompt(session), Cancel) => cancelled(session.client()),
 
-        (Poll(session), TokenGranted(token)) => granted(session.client, token, cx),
-        (Poll(session), Refused(Pending, fault)) => Poll(session.pending(&fault, cx)),
-        (Poll(session), SlowDown(trouble)) => Poll(session.slow_down(&trouble, cx)),
+        (Poll(session), TokenGranted(token)) => granted(session.client(), token, cx),
+        (Poll(session), Refused(Pending, fault)) => Poll(session.pending(fault, cx)),
+        (Poll(session), SlowDown(ref answer)) => Poll(session.slow_down(answer, cx)),
         (Poll(session), Retryable(trouble)) => Poll(session.back_off(trouble, cx)),
         (Poll(session), Overdue) => Poll(session.put_off(cx)),
-        (Poll(session), Refused(Denied, fault)) => ended(session.client, Outcome::Denied(fault)),
+        (Poll(session), Refused(Denied, fault)) => ended(session.client(), Outcome::Denied(fault.clone())),
         (Poll(session), Refused(Expired | InvalidGrant, fault)) if session.code_may_be_spent
-            => ended(session.client, Outcome::GrantLost(Expiry::Service(fault))),
-        (Poll(session), Refused(Expired, fault)) => ended(session.client, Outcome::Expired(Expiry::Service(fault))),
+            => ended(session.client(), Outcome::GrantLost(Expiry::Service(fault.clone()))),
+        (Poll(session), Refused(Expired, fault)) => ended(session.client(), Outcome::Expired(Expiry::Service(fault.clone()))),
         (Poll(session), Refused(ClientRejected, fault)) if session.client_is_replaceable(cx)
-            => Register(session.start_over(&fault, cx)),
+            => Register(session.start_over(fault, cx)),
         (Poll(_), Refused(ClientRejected, fault)) => ended(None, Outcome::rejected(CreateToken, fault)),
-        (Poll(session), Refused(InvalidGrant | OtherFault, fault)) => ended(session.client, Outcome::rejected(CreateToken, fault)),
-        (Poll(session), BrokenSuccess(violation)) => ended(session.client, Outcome::ProtocolViolation(violation)),
+        (Poll(session), Refused(InvalidGrant | OtherFault, fault)) => ended(session.client(), Outcome::rejected(CreateToken, fault)),
+        (Poll(session), BrokenSuccess(violation)) => ended(session.client(), Outcome::ProtocolViolation(violation)),
         (Poll(session), Deadline) if session.no_poll_got_a_verdict()
-            => ended(session.client, Outcome::unreachable(CreateToken, latest(session.trouble))),
+            => ended(session.client(), Outcome::unreachable(CreateToken, latest(session.trouble))),
         (Poll(session), Deadline) if session.code_may_be_spent
-            => ended(session.client, Outcome::GrantLost(Expiry::by_clock(session.trouble))),
-        (Poll(session), Deadline) => ended(session.client, Outcome::Expired(Expiry::by_clock(session.trouble))),
-        (Poll(session), Cancel) => cancelled(session.client),
+            => ended(session.client(), Outcome::GrantLost(Expiry::by_clock(session.trouble))),
+        (Poll(session), Deadline) => ended(session.client(), Outcome::Expired(Expiry::by_clock(session.trouble))),
+        (Poll(session), Cancel) => cancelled(session.client()),
 
         // Nothing else can happen: a success of another operation is refused before it comes here, nothing is answered that
         // was not asked, and an end is for good.
@@ -239,8 +247,8 @@ pub(crate) fn step(state: State, event: Event, cx: &mut Context<'_>) -> State {
 
 /// The end with a token.
 fn granted(client: KnownClient, token: Token, cx: &Context<'_>) -> State {
-    let newly_registered = client.is_new();
-    let KnownClient { registration, .. } = client;
+    let KnownClient { registration, origin } = client;
+    let newly_registered = origin.is_new();
     Ended(End::Granted(Box::new(Granted { token, requested_at: cx.sent_at, registration, newly_registered })))
 }
 

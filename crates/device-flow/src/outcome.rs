@@ -100,8 +100,8 @@ impl Outcome {
         }
     }
 
-    pub(crate) const fn rejected(operation: Operation, fault: Fault) -> Self {
-        Self::Rejected { operation, fault }
+    pub(crate) fn rejected(operation: Operation, fault: &Fault) -> Self {
+        Self::Rejected { operation, fault: fault.clone() }
     }
 
     pub(crate) const fn unreachable(operation: Operation, trouble: Trouble) -> Self {

@@ -49,10 +49,9 @@ impl Pace {
         Self { interval, troubles: 0, due, missed: 0 }
     }
 
-    /// The same pace, with nothing due before this time.
-    pub(crate) fn not_before(mut self, time: Tick) -> Self {
+    /// Nothing is due before this time.
+    pub(crate) fn not_before(&mut self, time: Tick) {
         self.due = self.due.max(time);
-        self
     }
 
     pub(crate) const fn due(&self) -> Tick {

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use oidc_proto::{DeviceAuthorization, printable};
+use oidc_proto::printable;
 
 use crate::Tick;
 
@@ -32,17 +32,6 @@ pub struct UserPrompt {
 }
 
 impl UserPrompt {
-    pub(crate) fn new(authorization: &DeviceAuthorization, deadline: Tick, replaces_earlier: bool) -> Self {
-        Self {
-            user_code: authorization.user_code.clone(),
-            verification_uri: authorization.verification_uri.clone(),
-            verification_uri_complete: authorization.verification_uri_complete.clone(),
-            expires_in: authorization.expires_in,
-            deadline,
-            replaces_earlier,
-        }
-    }
-
     /// The address to open in a browser: the complete one if there is one, or else the plain one.
     ///
     /// `None` if it is not a web page's address (`http` or `https`, in characters that a URL may have). Open nothing then,

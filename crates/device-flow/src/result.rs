@@ -6,7 +6,7 @@ use std::error::Error;
 
 use oidc_proto::{Registration, Token};
 
-use crate::machine::{End, KnownClient};
+use crate::machine::End;
 use crate::{DeviceFlow, Granted, Outcome, Report, Tick, TransportError};
 
 /// A sign-in that ended with a token.
@@ -171,7 +171,7 @@ impl DeviceFlow {
             End::Cancelled(client) => (Outcome::Cancelled, client.map(|client| *client)),
         };
         let transport = transport.filter(|_| outcome.is_about_transport());
-        let newly_registered = client.as_ref().is_some_and(KnownClient::is_new);
+        let newly_registered = client.as_ref().is_some_and(|client| client.origin.is_new());
         let registration = client.map(|client| client.registration);
         Err(Box::new(NotSignedIn {
             outcome,

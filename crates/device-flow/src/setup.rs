@@ -77,8 +77,9 @@ impl Setup {
 impl Asking {
     /// There are codes.
     pub(crate) fn authorized(self, authorization: DeviceAuthorization, cx: &Context<'_>) -> Box<Session> {
-        let not_before = self.setup.not_before;
-        Box::new(Session::new(cx.service, cx.policy, self.client, authorization, cx.now, not_before))
+        let mut session = Session::new(cx.service, cx.policy, self.client, authorization, cx.now);
+        session.pace.not_before(self.setup.not_before);
+        Box::new(session)
     }
 
     pub(crate) fn patience_is_over(&self, trouble: &Trouble, cx: &Context<'_>) -> bool {
@@ -91,7 +92,7 @@ impl Asking {
     }
 
     pub(crate) fn client_is_replaceable(&self, cx: &Context<'_>) -> bool {
-        self.client.is_replaceable(cx)
+        self.client.origin.is_replaceable(cx)
     }
 
     /// The client is not known to the service: registration begins anew.

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use oidc_proto::{Registration, Service};
 
-use crate::machine::{End, KnownClient, State};
+use crate::machine::{End, State};
 use crate::session::Session;
 use crate::{DeviceFlow, Granted, Misuse, Outcome, Policy, Tick, Trouble, UserPrompt};
 
@@ -66,13 +66,15 @@ impl DeviceFlow {
         }
     }
 
-    /// The registration in use: the cached one, or the one that this flow made (then [`Self::is_newly_registered`]). One that
+    /// A copy of the registration in use: the cached one, or the one that this flow made (then [`Self::is_newly_registered`]). One that
     /// the service has rejected is not in use.
     #[must_use]
-    pub fn registration(&self) -> Option<&Registration> {
+    pub fn registration(&self) -> Option<Registration> {
         match &self.state {
-            State::Ended(End::Granted(granted)) => Some(&granted.registration),
-            _ => self.client().map(|client| &client.registration),
+            State::Authorize(asking) => Some(asking.client.registration.clone()),
+            State::Prompt(session) | State::Poll(session) => Some(session.registration()),
+            State::Ended(end) => end.registration().cloned(),
+            State::Register(_) => None,
         }
     }
 
@@ -80,18 +82,10 @@ impl DeviceFlow {
     #[must_use]
     pub fn is_newly_registered(&self) -> bool {
         match &self.state {
-            State::Ended(End::Granted(granted)) => granted.newly_registered,
-            _ => self.client().is_some_and(KnownClient::is_new),
-        }
-    }
-
-    fn client(&self) -> Option<&KnownClient> {
-        match &self.state {
-            State::Authorize(asking) => Some(&asking.client),
-            State::Prompt(session) | State::Poll(session) => Some(&session.client),
-            State::Ended(End::WithoutToken(end)) => end.client.as_ref(),
-            State::Ended(End::Cancelled(client)) => client.as_deref(),
-            State::Register(_) | State::Ended(End::Granted(_)) => None,
+            State::Authorize(asking) => asking.client.origin.is_new(),
+            State::Prompt(session) | State::Poll(session) => session.origin().is_new(),
+            State::Ended(end) => end.is_newly_registered(),
+            State::Register(_) => false,
         }
     }
 
@@ -146,7 +140,7 @@ impl DeviceFlow {
             self.prompts.saturating_sub(1)
         };
         let session = self.session()?;
-        Some(UserPrompt::new(&session.authorization, session.deadline, shown > 0))
+        Some(session.prompt(shown > 0))
     }
 
     /// The service that all its requests go to.

@@ -75,7 +75,7 @@ impl Device {
     /// What the client's request says, for a world without a wire.
     pub(crate) fn plain(&self, operation: Operation) -> Option<ServerRequest> {
         let flow = self.flow.as_ref()?;
-        let client = || flow.registration().map(|registration| registration.client.clone());
+        let client = || flow.registration().map(|registration| registration.client);
         Some(match operation {
             Operation::RegisterClient => {
                 let ask = RegisterClientRequest::new(&flow.policy().client_name);

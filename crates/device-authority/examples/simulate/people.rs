@@ -63,7 +63,7 @@ impl World<'_> {
         self.summary.thefts += 1;
         self.tell(id, || "a thief presents its code".to_owned());
         let registration = device.flow.as_ref().and_then(|flow| flow.registration());
-        let owner = registration.map(|registration| registration.client.clone());
+        let owner = registration.map(|registration| registration.client);
         match self.server.theft(self.now, device_code, owner) {
             Err(fault) if fault.code == FaultCode::InvalidGrant => Ok(()),
             Err(fault) => Err(format!("a thief was told: {fault}")),

@@ -291,7 +291,7 @@ impl<'a> World<'a> {
                 return Err("an end that was none".to_owned());
             }
             if flow.registration().is_some() {
-                self.cache = flow.registration().cloned();
+                self.cache = flow.registration();
             }
         }
         device.observer.ends();

@@ -125,7 +125,7 @@ fn a_cached_registration_that_the_server_does_not_know_is_replaced_once() {
     while elsewhere.flow.registration().is_none() {
         assert!(elsewhere.step());
     }
-    let cached = elsewhere.flow.registration().cloned();
+    let cached = elsewhere.flow.registration();
     let mut world = World::with_registration(strict(5), cached).person(secs(7), Verdict::Approve);
     world.run().unwrap();
     let expected =

@@ -92,10 +92,10 @@ impl StateForm {
                 Self::Authorize(ClientForm::of(&asking.client), SetupForm::of(&asking.setup, now))
             }
             State::Prompt(session) => {
-                Self::Prompt(ClientForm::of(&session.client), SessionForm::of(session, now))
+                Self::Prompt(ClientForm::of(&session.client()), SessionForm::of(session, now))
             }
             State::Poll(session) => {
-                Self::Poll(ClientForm::of(&session.client), SessionForm::of(session, now))
+                Self::Poll(ClientForm::of(&session.client()), SessionForm::of(session, now))
             }
             State::Ended(_) => return None,
         })
@@ -165,7 +165,7 @@ impl SetupForm {
 impl SessionForm {
     fn of(session: &Session, now: Tick) -> Self {
         Self {
-            authorization: AuthorizationForm::of(&session.authorization),
+            authorization: AuthorizationForm::of(&session.authorization()),
             pace: PaceForm::of(&session.pace, now),
             deadline_in: session.deadline.since(now),
             may_be_spent: session.code_may_be_spent,
@@ -185,7 +185,7 @@ impl SessionForm {
         let authorization = self.authorization.restore();
         // A new session knows the floor of its interval and the most that its code can live: a stored one is never
         // below the one nor above the other.
-        let mut session = Session::new(service, policy, client, authorization, now, now);
+        let mut session = Session::new(service, policy, client, authorization, now);
         session.deadline = session.deadline.min(now + self.deadline_in.saturating_sub(passed));
         let pace = self.pace.restore(now, passed);
         session.pace = Pace { interval: pace.interval.max(session.pace.interval), ..pace };

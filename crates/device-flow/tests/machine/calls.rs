@@ -14,7 +14,7 @@ fn while_a_reply_is_due_the_flow_says_so_however_often_it_is_asked() {
         assert!(matches!(scenario.flow.poll(scenario.now), Action::AwaitReply));
     }
     scenario.flow.on_reply(asked, scenario.now, Reply::Registered(registration("late"))).unwrap();
-    assert_eq!(scenario.flow.registration(), Some(&registration("late")));
+    assert_eq!(scenario.flow.registration(), Some(registration("late")));
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn a_new_registration_is_offered_to_the_cache() {
     assert!(!scenario.flow.is_newly_registered());
     scenario.answer(Operation::RegisterClient, Reply::Registered(registration("new")));
     assert!(scenario.flow.is_newly_registered());
-    assert_eq!(scenario.flow.registration(), Some(&registration("new")));
+    assert_eq!(scenario.flow.registration(), Some(registration("new")));
     assert_eq!(scenario.flow.phase(), Phase::Authorizing);
 }
 

@@ -173,7 +173,7 @@ fn a_rejected_registration_is_replaced_once_in_all_processes_together() {
         scenario.poll(fault(FaultCode::SlowDown));
         restart(&scenario, secs(0))
     };
-    assert_eq!(scenario.flow.registration(), Some(&registration("cached")));
+    assert_eq!(scenario.flow.registration(), Some(registration("cached")));
     assert!(!scenario.flow.is_newly_registered());
     scenario.poll(fault(FaultCode::InvalidClient));
     let rejected_at = scenario.now;

@@ -15,7 +15,7 @@ const LIVE: [&str; 4] = ["Register", "Authorize", "Prompt", "Poll"];
 
 /// The arms of the match, each on one line.
 fn arms() -> Vec<String> {
-    let (_, body) = CODE.split_once("match (state, event) {").expect("the match");
+    let (_, body) = CODE.split_once("match state_and_event {").expect("the match");
     let (body, _) = body.split_once("// Nothing else can happen").expect("its last arm");
     let mut arms = vec![String::new()];
     for line in body.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -59,7 +59,8 @@ fn row_of(arm: &str) -> Row {
 
 /// The variants of an enum of the code and what is said of them.
 fn variants(of: &str) -> Vec<(String, String)> {
-    let (_, body) = CODE.split_once(&format!("enum {of} {{")).expect("the enum");
+    let (_, body) = CODE.split_once(&format!("enum {of}")).expect("the enum");
+    let (_, body) = body.split_once("{\n").expect("its beginning");
     let (body, _) = body.split_once("\n}").expect("its end");
     let mut variants = Vec::new();
     let mut said = Vec::new();
