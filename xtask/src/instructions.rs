@@ -29,7 +29,10 @@ const FLOORS: &[(&str, &str)] = &[
 
 /// What a whole sign-in costs with ever more of them side by side, in time on the processor and in memory.
 pub(crate) fn flows(most: Option<&String>) -> Result<()> {
-    Run::new(built("instructions")?.join("peers-many")).args(most).go()
+    // The GNU allocator keeps what was freed, so that every run but the first finds its memory at hand.
+    let run =
+        Run::new(built("instructions")?.join("peers-many")).env("MALLOC_TRIM_THRESHOLD_", "100000000000");
+    run.args(most).go()
 }
 
 /// The directory with the programs, built.

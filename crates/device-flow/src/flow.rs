@@ -5,12 +5,11 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use http::Response;
-use oidc_proto::{
-    Dialect, FaultCode, RegisterClientRequest, Registration, Service, StartDeviceAuthorizationRequest,
-};
+use oidc_proto::{FaultCode, RegisterClientRequest, Registration, Service};
 
+use crate::client::{KnownClient, Origin};
 use crate::jitter::Jitter;
-use crate::machine::{Answer, Context, Event, KnownClient, Origin, State, step};
+use crate::machine::{Answer, Context, Event, State, step};
 use crate::setup::{Asking, Setup};
 use crate::{
     Action, Failure, Misuse, PendingRequest, Policy, Reply, ResponseBody, Tick, TransportError, Trouble,
@@ -90,7 +89,7 @@ impl DeviceFlow {
         registration: Option<Registration>,
         now: Tick,
     ) -> Self {
-        let policy = policy.into();
+        let (service, policy) = (service.into(), policy.into());
         let client = match (&policy.client, registration) {
             (Some(client), _) => {
                 Some(KnownClient { registration: Registration::new(client.clone()), origin: Origin::Own })
@@ -100,12 +99,12 @@ impl DeviceFlow {
         };
         let setup = Setup::new(now, now, &policy);
         let state = match client {
-            Some(client) => State::Authorize(Box::new(Asking { setup, client })),
+            Some(client) => State::Authorize(Box::new(Asking::new(&service, &policy, client, setup))),
             None => State::Register(Box::new(setup)),
         };
         Self {
             state,
-            service: service.into(),
+            service,
             policy,
             in_flight: None,
             latest: now,
@@ -208,15 +207,11 @@ impl DeviceFlow {
                 (service.encode(&call), &mut setup.attempts, None)
             }
             State::Authorize(asking) => {
-                let client = asking.client.registration.client.clone();
-                let call = match service.dialect() {
-                    Dialect::Aws => StartDeviceAuthorizationRequest::new(client, &policy.start_url),
-                    Dialect::OAuth => StartDeviceAuthorizationRequest::for_scope(client, &policy.scopes),
-                };
-                let request = service.encode_start_device_authorization(&call);
-                (Some(request), &mut asking.setup.attempts, None)
+                (Some(asking.client.request().clone()), &mut asking.setup.attempts, None)
             }
-            State::Poll(session) => (Some(session.request.clone()), &mut self.polls, Some(session.deadline)),
+            State::Poll(session) => {
+                (Some(session.client.request().clone()), &mut self.polls, Some(session.deadline))
+            }
             State::Prompt(_) | State::Ended(_) => return Action::Done,
         };
         let Some(request) = request else {

@@ -214,6 +214,7 @@
 mod action;
 mod body;
 mod call;
+mod client;
 #[cfg(feature = "tracing")]
 mod events;
 mod flow;

@@ -6,6 +6,7 @@
 
 use oidc_proto::{DeviceAuthorization, Fault, FaultCode, Operation, Registration, Service, Token, Violation};
 
+use crate::client::KnownClient;
 use crate::jitter::Jitter;
 use crate::session::Session;
 use crate::setup::{Asking, Setup};
@@ -75,38 +76,6 @@ pub(crate) struct WithoutToken {
 impl Default for State {
     fn default() -> Self {
         Ended(End::Cancelled(None))
-    }
-}
-
-/// A registration, and where it comes from.
-#[derive(Debug)]
-pub(crate) struct KnownClient {
-    pub(crate) registration: Registration,
-    pub(crate) origin: Origin,
-}
-
-/// Where a registration comes from, which decides what a rejection of it means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
-pub(crate) enum Origin {
-    /// The program's own client: there is no other.
-    Own,
-    /// A cache: the service may have forgotten it.
-    Cache,
-    /// This flow.
-    Flow,
-}
-
-impl Origin {
-    /// Whether this flow made the registration, so that a cache should keep it.
-    pub(crate) const fn is_new(self) -> bool {
-        matches!(self, Self::Flow)
-    }
-
-    /// Whether a new registration may help where one is rejected: only one from a cache can be outdated, so only that is
-    /// replaced, and only once. Where registration is not offered, the service's word is the end.
-    pub(crate) fn is_replaceable(self, cx: &Context<'_>) -> bool {
-        self == Self::Cache && cx.service.offers(RegisterClient)
     }
 }
 
@@ -205,39 +174,39 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
 
         (Authorize(asking), Authorized(codes)) => Prompt(asking.authorized(codes, cx)),
         (Authorize(asking), SlowDown(trouble) | Retryable(trouble)) if asking.patience_is_over(&trouble, cx)
-            => ended(asking.client, Outcome::unreachable(StartDeviceAuthorization, trouble)),
+            => ended(asking.client.known(), Outcome::unreachable(StartDeviceAuthorization, trouble)),
         (Authorize(asking), SlowDown(trouble) | Retryable(trouble)) => Authorize(asking.again(trouble, cx)),
         (Authorize(asking), Refused(ClientRejected, _)) if asking.client_is_replaceable(cx) => Register(asking.start_over(cx)),
         (Authorize(_), Refused(ClientRejected, fault)) => ended(None, Outcome::rejected(StartDeviceAuthorization, fault)),
         (Authorize(asking), Refused(Pending | Denied | Expired | InvalidGrant | OtherFault, fault))
-            => ended(asking.client, Outcome::rejected(StartDeviceAuthorization, fault)),
-        (Authorize(asking), BrokenSuccess(violation)) => ended(asking.client, Outcome::ProtocolViolation(violation)),
-        (Authorize(asking), Cancel) => cancelled(asking.client),
+            => ended(asking.client.known(), Outcome::rejected(StartDeviceAuthorization, fault)),
+        (Authorize(asking), BrokenSuccess(violation)) => ended(asking.client.known(), Outcome::ProtocolViolation(violation)),
+        (Authorize(asking), Cancel) => cancelled(asking.client.known()),
 
         (Prompt(session), Shown) => Poll(session),
-        (Prompt(session), Deadline) => ended(session.client(), Outcome::Expired(Expiry::Clock(None))),
-        (Prompt(session), Cancel) => cancelled(session.client()),
+        (Prompt(session), Deadline) => ended(session.client.known(), Outcome::Expired(Expiry::Clock(None))),
+        (Prompt(session), Cancel) => cancelled(session.client.known()),
 
-        (Poll(session), TokenGranted(token)) => granted(session.client(), token, cx),
+        (Poll(session), TokenGranted(token)) => granted(session.client.known(), token, cx),
         (Poll(session), Refused(Pending, fault)) => Poll(session.pending(fault, cx)),
         (Poll(session), SlowDown(ref answer)) => Poll(session.slow_down(answer, cx)),
         (Poll(session), Retryable(trouble)) => Poll(session.back_off(trouble, cx)),
         (Poll(session), Overdue) => Poll(session.put_off(cx)),
-        (Poll(session), Refused(Denied, fault)) => ended(session.client(), Outcome::Denied(fault.clone())),
+        (Poll(session), Refused(Denied, fault)) => ended(session.client.known(), Outcome::Denied(fault.clone())),
         (Poll(session), Refused(Expired | InvalidGrant, fault)) if session.code_may_be_spent
-            => ended(session.client(), Outcome::GrantLost(Expiry::Service(fault.clone()))),
-        (Poll(session), Refused(Expired, fault)) => ended(session.client(), Outcome::Expired(Expiry::Service(fault.clone()))),
+            => ended(session.client.known(), Outcome::GrantLost(Expiry::Service(fault.clone()))),
+        (Poll(session), Refused(Expired, fault)) => ended(session.client.known(), Outcome::Expired(Expiry::Service(fault.clone()))),
         (Poll(session), Refused(ClientRejected, fault)) if session.client_is_replaceable(cx)
             => Register(session.start_over(fault, cx)),
         (Poll(_), Refused(ClientRejected, fault)) => ended(None, Outcome::rejected(CreateToken, fault)),
-        (Poll(session), Refused(InvalidGrant | OtherFault, fault)) => ended(session.client(), Outcome::rejected(CreateToken, fault)),
-        (Poll(session), BrokenSuccess(violation)) => ended(session.client(), Outcome::ProtocolViolation(violation)),
+        (Poll(session), Refused(InvalidGrant | OtherFault, fault)) => ended(session.client.known(), Outcome::rejected(CreateToken, fault)),
+        (Poll(session), BrokenSuccess(violation)) => ended(session.client.known(), Outcome::ProtocolViolation(violation)),
         (Poll(session), Deadline) if session.no_poll_got_a_verdict()
-            => ended(session.client(), Outcome::unreachable(CreateToken, latest(session.trouble))),
+            => ended(session.client.known(), Outcome::unreachable(CreateToken, latest(session.trouble))),
         (Poll(session), Deadline) if session.code_may_be_spent
-            => ended(session.client(), Outcome::GrantLost(Expiry::by_clock(session.trouble))),
-        (Poll(session), Deadline) => ended(session.client(), Outcome::Expired(Expiry::by_clock(session.trouble))),
-        (Poll(session), Cancel) => cancelled(session.client()),
+            => ended(session.client.known(), Outcome::GrantLost(Expiry::by_clock(session.trouble))),
+        (Poll(session), Deadline) => ended(session.client.known(), Outcome::Expired(Expiry::by_clock(session.trouble))),
+        (Poll(session), Cancel) => cancelled(session.client.known()),
 
         // Nothing else can happen: a success of another operation is refused before it comes here, nothing is answered that
         // was not asked, and an end is for good.

@@ -1,14 +1,14 @@
 //! The life of a device code: the codes, the request that is polled with, and what the polls have met.
 
 use core::fmt;
-use core::ops::Range;
 use core::time::Duration;
 
-use oidc_proto::{
-    CreateTokenRequest, DeviceAuthorization, Fault, Grant, Registration, Request, Secret, Service,
-};
+use oidc_proto::{CreateTokenRequest, DeviceAuthorization, Fault, Grant, Service};
 
-use crate::machine::{Context, KnownClient, Origin};
+#[cfg(feature = "serde")]
+use crate::client::Kept;
+use crate::client::{BoundClient, KnownClient};
+use crate::machine::Context;
 use crate::pace::Pace;
 use crate::policy::FirstPoll;
 use crate::setup::Setup;
@@ -19,12 +19,8 @@ use crate::{Policy, Tick, Trouble, UserPrompt};
 /// A million flows wait in one process, so nothing is kept twice, and nothing that has served its purpose. Client secret
 /// and device code are in the encoded request.
 pub(crate) struct Session {
-    /// Encoded once, lent for every poll.
-    pub(crate) request: Request,
-    /// All of the registration but the client's secret.
-    registration: Registration,
-    origin: Origin,
-    client_secret: Option<Kept>,
+    /// With the request that is lent for every poll.
+    pub(crate) client: BoundClient,
     #[cfg(feature = "serde")]
     device_code: Kept,
     user_code: Box<str>,
@@ -42,43 +38,6 @@ pub(crate) struct Session {
     pub(crate) trouble: Option<Box<Trouble>>,
 }
 
-/// A secret that is kept once: where it stands in the body of the request, or by itself if it does not stand there as it is.
-#[derive(Debug)]
-enum Kept {
-    InBody(Range<u32>),
-    Apart(Secret),
-}
-
-/// The longest secret that is looked for in a body. Those of AWS have some 900 characters.
-const LONGEST_SHARED: usize = 4096;
-
-impl Kept {
-    fn new(secret: Secret, body: &[u8]) -> Self {
-        match find(body, secret.expose().as_bytes()) {
-            Some(range) => Self::InBody(range),
-            None => Self::Apart(secret),
-        }
-    }
-
-    fn get(&self, body: &[u8]) -> Secret {
-        match self {
-            Self::InBody(range) => {
-                let bytes = body.get(range.start as usize..range.end as usize).unwrap_or_default();
-                Secret::new(String::from_utf8_lossy(bytes).into_owned())
-            }
-            Self::Apart(secret) => secret.clone(),
-        }
-    }
-}
-
-/// Where the needle is. The first byte of a secret is rare before it, so there are few places to look at closely.
-fn find(body: &[u8], needle: &[u8]) -> Option<Range<u32>> {
-    let first = *needle.first().filter(|_| needle.len() <= LONGEST_SHARED)?;
-    let mut starts = body.iter().enumerate().filter(|(_, byte)| **byte == first).map(|(at, _)| at);
-    let at = starts.find(|at| body.get(*at..).is_some_and(|rest| rest.starts_with(needle)))?;
-    Some(u32::try_from(at).ok()?..u32::try_from(at + needle.len()).ok()?)
-}
-
 impl Session {
     pub(crate) fn new(
         service: &Service,
@@ -87,21 +46,15 @@ impl Session {
         authorization: DeviceAuthorization,
         now: Tick,
     ) -> Self {
-        let KnownClient { mut registration, origin } = client;
         let DeviceAuthorization { expires_in, interval, .. } = authorization;
         let grant = Grant::DeviceCode { device_code: authorization.device_code.clone() };
-        let call = CreateTokenRequest::new(registration.client.clone(), grant);
-        let request = service.encode_create_token(&call);
-        let body = request.body().as_ref();
-        let client_secret = registration.client.secret.take().map(|secret| Kept::new(secret, body));
+        let call = CreateTokenRequest::new(client.registration.client.clone(), grant);
+        let client = BoundClient::new(client, service.encode_create_token(&call));
         let at_once = policy.first_poll == FirstPoll::Immediately;
         Self {
             #[cfg(feature = "serde")]
-            device_code: Kept::new(authorization.device_code, body),
-            client_secret,
-            request,
-            registration,
-            origin,
+            device_code: Kept::new(authorization.device_code, client.request()),
+            client,
             user_code: authorization.user_code.into(),
             verification_uri: authorization.verification_uri.into(),
             verification_uri_complete: authorization.verification_uri_complete.map(Into::into),
@@ -112,22 +65,6 @@ impl Session {
             heard: false,
             trouble: None,
         }
-    }
-
-    /// The registration, with the client's secret.
-    pub(crate) fn registration(&self) -> Registration {
-        let mut registration = self.registration.clone();
-        let body = self.request.body().as_ref();
-        registration.client.secret = self.client_secret.as_ref().map(|secret| secret.get(body));
-        registration
-    }
-
-    pub(crate) fn client(&self) -> KnownClient {
-        KnownClient { registration: self.registration(), origin: self.origin }
-    }
-
-    pub(crate) const fn origin(&self) -> Origin {
-        self.origin
     }
 
     pub(crate) fn prompt(&self, replaces_earlier: bool) -> UserPrompt {
@@ -144,7 +81,7 @@ impl Session {
     /// The codes, to be stored. The interval is the one that has come of the service's own.
     #[cfg(feature = "serde")]
     pub(crate) fn authorization(&self) -> DeviceAuthorization {
-        let device_code = self.device_code.get(self.request.body().as_ref());
+        let device_code = self.device_code.get(self.client.request());
         let mut authorization =
             DeviceAuthorization::new(device_code, &*self.user_code, &*self.verification_uri, self.expires_in);
         authorization.verification_uri_complete =
@@ -207,7 +144,7 @@ impl Session {
     }
 
     pub(crate) fn client_is_replaceable(&self, cx: &Context<'_>) -> bool {
-        self.origin.is_replaceable(cx)
+        self.client.origin.is_replaceable(cx)
     }
 
     /// The client is not known to the service: registration begins anew, the codes are void, and their floor outlives them.
@@ -221,9 +158,7 @@ impl Session {
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
-            .field("request", &self.request)
-            .field("registration", &self.registration)
-            .field("origin", &self.origin)
+            .field("client", &self.client)
             .field("verification_uri", &self.verification_uri)
             .field("pace", &self.pace)
             .field("deadline", &self.deadline)
@@ -238,18 +173,6 @@ impl fmt::Debug for Session {
 mod tests {
     use super::*;
     use crate::DeviceFlow;
-
-    #[test]
-    fn a_secret_is_kept_where_it_stands_in_the_request_and_apart_if_it_does_not_stand_there() {
-        let body = br#"{"clientId":"secre","clientSecret":"secret","deviceCode":"d\"c"}"#;
-        for (secret, is_shared) in [("secret", true), ("d\"c", false), ("other", false), ("", false)] {
-            let kept = Kept::new(Secret::from(secret), body);
-            assert_eq!(matches!(kept, Kept::InBody(_)), is_shared, "{secret}");
-            assert_eq!(kept.get(body).expose(), secret);
-        }
-        let long = "x".repeat(LONGEST_SHARED + 1);
-        assert!(matches!(Kept::new(Secret::from(long.as_str()), long.as_bytes()), Kept::Apart(_)));
-    }
 
     /// A million flows wait in one process. The texts come on top, and the policy, which flows share.
     #[test]

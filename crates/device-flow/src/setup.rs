@@ -2,9 +2,10 @@
 
 use core::time::Duration;
 
-use oidc_proto::{DeviceAuthorization, Registration};
+use oidc_proto::{DeviceAuthorization, Dialect, Registration, Service, StartDeviceAuthorizationRequest};
 
-use crate::machine::{Context, KnownClient, Origin};
+use crate::client::{BoundClient, KnownClient, Origin};
+use crate::machine::Context;
 use crate::pace::Pace;
 use crate::session::Session;
 use crate::{Policy, Tick, Trouble};
@@ -25,7 +26,7 @@ pub(crate) struct Setup {
 #[derive(Debug)]
 pub(crate) struct Asking {
     pub(crate) setup: Setup,
-    pub(crate) client: KnownClient,
+    pub(crate) client: BoundClient,
 }
 
 impl Setup {
@@ -37,7 +38,8 @@ impl Setup {
     /// There is a registration: the codes are asked for with fresh patience.
     pub(crate) fn registered(&self, registration: Registration, cx: &Context<'_>) -> Box<Asking> {
         let client = KnownClient { registration, origin: Origin::Flow };
-        Box::new(Asking { setup: Self::new(cx.now, self.not_before, cx.policy), client })
+        let setup = Self::new(cx.now, self.not_before, cx.policy);
+        Box::new(Asking::new(cx.service, cx.policy, client, setup))
     }
 
     /// Whether the next try after this trouble would come after the patience has run out.
@@ -75,9 +77,19 @@ impl Setup {
 }
 
 impl Asking {
+    pub(crate) fn new(service: &Service, policy: &Policy, client: KnownClient, setup: Setup) -> Self {
+        let named = client.registration.client.clone();
+        let call = match service.dialect() {
+            Dialect::Aws => StartDeviceAuthorizationRequest::new(named, &policy.start_url),
+            Dialect::OAuth => StartDeviceAuthorizationRequest::for_scope(named, &policy.scopes),
+        };
+        let request = service.encode_start_device_authorization(&call);
+        Self { client: BoundClient::new(client, request), setup }
+    }
+
     /// There are codes.
-    pub(crate) fn authorized(self, authorization: DeviceAuthorization, cx: &Context<'_>) -> Box<Session> {
-        let mut session = Session::new(cx.service, cx.policy, self.client, authorization, cx.now);
+    pub(crate) fn authorized(&self, authorization: DeviceAuthorization, cx: &Context<'_>) -> Box<Session> {
+        let mut session = Session::new(cx.service, cx.policy, self.client.known(), authorization, cx.now);
         session.pace.not_before(self.setup.not_before);
         Box::new(session)
     }

@@ -71,8 +71,8 @@ impl DeviceFlow {
     #[must_use]
     pub fn registration(&self) -> Option<Registration> {
         match &self.state {
-            State::Authorize(asking) => Some(asking.client.registration.clone()),
-            State::Prompt(session) | State::Poll(session) => Some(session.registration()),
+            State::Authorize(asking) => Some(asking.client.registration()),
+            State::Prompt(session) | State::Poll(session) => Some(session.client.registration()),
             State::Ended(end) => end.registration().cloned(),
             State::Register(_) => None,
         }
@@ -83,7 +83,7 @@ impl DeviceFlow {
     pub fn is_newly_registered(&self) -> bool {
         match &self.state {
             State::Authorize(asking) => asking.client.origin.is_new(),
-            State::Prompt(session) | State::Poll(session) => session.origin().is_new(),
+            State::Prompt(session) | State::Poll(session) => session.client.origin.is_new(),
             State::Ended(end) => end.is_newly_registered(),
             State::Register(_) => false,
         }

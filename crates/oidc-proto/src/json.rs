@@ -1,11 +1,13 @@
 //! JSON bodies, and the headers that go with them in both dialects.
 
+use core::mem;
 use std::io;
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
+use crate::secret::wipe;
 use crate::{Body, Fault, headers};
 
 /// Whether the first byte that is not white space is this one. Asked for `{` before a derived reader of an object: serde's
@@ -27,15 +29,12 @@ pub(crate) fn response(status: StatusCode, body: Vec<u8>) -> Response<Body> {
 
 /// JSON of a type that cannot fail to serialize: strings, numbers, lists of strings.
 ///
-/// It is written twice, first only to be counted, so that the buffer has the right size: growing would leave unzeroized
-/// copies of secrets behind, and a flow keeps its request for as long as the person takes.
+/// It is written into a buffer that leaves no copy of a secret behind, and copied into one of its exact size: a flow keeps
+/// its request for as long as the person takes.
 pub(crate) fn to_vec(value: &impl Serialize) -> Vec<u8> {
-    let mut length = Length(0);
-    write(&mut length, value);
-    let mut buffer = Vec::with_capacity(length.0);
-    write(&mut buffer, value);
-    debug_assert_eq!(buffer.len(), length.0, "the same value twice");
-    buffer
+    let mut scratch = Scratch(Vec::with_capacity(2048));
+    write(&mut scratch, value);
+    scratch.0.as_slice().to_vec()
 }
 
 /// JSON of a fault. There is no secret in it, so its buffer may grow.
@@ -50,16 +49,28 @@ fn write(to: impl io::Write, value: &impl Serialize) {
     debug_assert!(done.is_ok(), "strings, numbers and lists always serialize");
 }
 
-/// Counts what is written.
-struct Length(usize);
+/// A buffer whose bytes are overwritten wherever they have been.
+struct Scratch(Vec<u8>);
 
-impl io::Write for Length {
+impl io::Write for Scratch {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 = self.0.saturating_add(bytes.len());
+        let needed = self.0.len().saturating_add(bytes.len());
+        if needed > self.0.capacity() {
+            let mut larger = Vec::with_capacity(needed.saturating_mul(2));
+            larger.extend_from_slice(&self.0);
+            wipe(mem::replace(&mut self.0, larger));
+        }
+        self.0.extend_from_slice(bytes);
         Ok(bytes.len())
     }
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        wipe(mem::take(&mut self.0));
     }
 }
 

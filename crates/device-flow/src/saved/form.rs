@@ -7,7 +7,8 @@ use oidc_proto::Service;
 use serde::{Deserialize, Serialize};
 
 use super::parts::{AuthorizationForm, RegistrationForm, TroubleForm};
-use crate::machine::{KnownClient, Origin, State};
+use crate::client::{KnownClient, Origin};
+use crate::machine::State;
 use crate::pace::Pace;
 use crate::session::Session;
 use crate::setup::{Asking, Setup};
@@ -89,13 +90,13 @@ impl StateForm {
         Some(match state {
             State::Register(setup) => Self::Register(SetupForm::of(setup, now)),
             State::Authorize(asking) => {
-                Self::Authorize(ClientForm::of(&asking.client), SetupForm::of(&asking.setup, now))
+                Self::Authorize(ClientForm::of(&asking.client.known()), SetupForm::of(&asking.setup, now))
             }
             State::Prompt(session) => {
-                Self::Prompt(ClientForm::of(&session.client()), SessionForm::of(session, now))
+                Self::Prompt(ClientForm::of(&session.client.known()), SessionForm::of(session, now))
             }
             State::Poll(session) => {
-                Self::Poll(ClientForm::of(&session.client()), SessionForm::of(session, now))
+                Self::Poll(ClientForm::of(&session.client.known()), SessionForm::of(session, now))
             }
             State::Ended(_) => return None,
         })
@@ -106,7 +107,7 @@ impl StateForm {
             Self::Register(setup) => State::Register(Box::new(setup.restore(policy, now, passed))),
             Self::Authorize(client, setup) => {
                 let (setup, client) = (setup.restore(policy, now, passed), client.restore());
-                State::Authorize(Box::new(Asking { setup, client }))
+                State::Authorize(Box::new(Asking::new(service, policy, client, setup)))
             }
             Self::Prompt(client, session) => {
                 State::Prompt(Box::new(session.restore(service, policy, client.restore(), now, passed)))

@@ -1,5 +1,8 @@
-//! `peers-many MOST` takes ten, a hundred, … up to so many thousand flows side by side through whole sign-ins, from
+//! `peers-many MOST` takes a thousand, ten thousand, … up to so many flows side by side through whole sign-ins, from
 //! registration to token, and prints what one costs.
+//!
+//! Every count is run several times. The fastest run is compared with the fastest of the other counts: it finds its memory
+//! at hand. The first run has to ask the system for it, page by page, and is shown beside it.
 
 use std::fs;
 use std::sync::Arc;
@@ -83,17 +86,29 @@ fn round(flows: &mut [(DeviceFlow, Option<PendingRequest>)], answers: &Answers, 
     ended
 }
 
-fn sign_in(count: usize, answers: &Answers) -> (Duration, usize) {
+/// What a run took.
+struct Run {
+    time: Duration,
+    /// The most memory while all flows wait for their people.
+    pending: usize,
+    /// The most memory at any time: all flows have ended, and hold their tokens.
+    most: usize,
+}
+
+fn sign_in(count: usize, answers: &Answers) -> Run {
     let service = Service::from(Endpoint::for_region("eu-west-1").expect("a region"));
     let policy = Arc::new(Policy::aws("https://example.awsapps.com/start"));
     let before = resident();
     let start = on_cpu();
     let new_flow = |_| (DeviceFlow::new(service.clone(), policy.clone(), None, Tick::ZERO), None);
     let mut flows: Vec<(DeviceFlow, Option<PendingRequest>)> = (0..count).map(new_flow).collect();
-    let mut most = 0;
+    let (mut pending, mut most) = (0, 0);
     for second in 0_u64.. {
         let ended = round(&mut flows, answers, Tick::ZERO + Duration::from_secs(second));
         most = most.max(resident().saturating_sub(before));
+        if ended == 0 {
+            pending = most;
+        }
         if ended == count {
             break;
         }
@@ -101,7 +116,7 @@ fn sign_in(count: usize, answers: &Answers) -> (Duration, usize) {
     }
     assert!(flows.iter().all(|(flow, _)| matches!(flow.outcome(), Some(Ok(_)))));
     drop(flows);
-    (on_cpu().saturating_sub(start), most)
+    Run { time: on_cpu().saturating_sub(start), pending, most }
 }
 
 /// The time that this process has had on a processor, which other programs do not lengthen.
@@ -124,20 +139,26 @@ fn main() {
     let most = std::env::args().nth(1).map_or(1_000_000, |text| text.parse().expect("a count"));
     let answers = Answers::new();
     sign_in(100, &answers);
-    println!("{:>10}{:>12}{:>14}{:>10}{:>14}", "flows", "CPU time", "each", "of first", "memory each");
+    println!(
+        "{:>10}{:>12}{:>12}{:>10}{:>13}{:>15}{:>15}",
+        "flows", "CPU time", "each", "of first", "first run", "pending each", "at most each"
+    );
     let mut first = None;
     let mut count: usize = 1_000;
     while count <= most {
         // Small counts are repeated, so that each line rests on as many flows.
-        let times = (most / count).clamp(1, 100);
+        let times = (most / count).clamp(3, 100);
         let runs: Vec<_> = (0..times).map(|_| sign_in(count, &answers)).collect();
-        let (time, memory) = runs.iter().min().expect("at least one run");
-        let each = time.as_nanos() as usize / count;
-        let ratio = each as f64 / *first.get_or_insert(each) as f64;
+        let time = runs.iter().map(|run| run.time).min().expect("at least one run");
+        let [pending, at_most] = [|run: &Run| run.pending, |run: &Run| run.most]
+            .map(|memory| runs.iter().map(memory).max().unwrap_or_default() / count);
+        let each = |time: Duration| time.as_nanos() as usize / count;
+        let ratio = each(time) as f64 / *first.get_or_insert(each(time)) as f64;
         println!(
-            "{count:>10}{:>10.2} s{each:>11} ns{ratio:>10.2}{:>12} B",
+            "{count:>10}{:>10.2} s{:>9} ns{ratio:>10.2}{:>10} ns{pending:>13} B{at_most:>13} B",
             time.as_secs_f64(),
-            memory / count
+            each(time),
+            each(runs[0].time),
         );
         count *= 10;
     }

@@ -1,0 +1,136 @@
+//! The client of a flow, and the request that holds its secret.
+
+use core::ops::Range;
+
+use oidc_proto::{Operation, Registration, Request, Secret};
+
+use crate::machine::Context;
+
+/// A registration, and where it comes from.
+#[derive(Debug)]
+pub(crate) struct KnownClient {
+    pub(crate) registration: Registration,
+    pub(crate) origin: Origin,
+}
+
+/// Where a registration comes from, which decides what a rejection of it means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+pub(crate) enum Origin {
+    /// The program's own client: there is no other.
+    Own,
+    /// A cache: the service may have forgotten it.
+    Cache,
+    /// This flow.
+    Flow,
+}
+
+impl Origin {
+    /// Whether this flow made the registration, so that a cache should keep it.
+    pub(crate) const fn is_new(self) -> bool {
+        matches!(self, Self::Flow)
+    }
+
+    /// Whether a new registration may help where one is rejected: only one from a cache can be outdated, so only that is
+    /// replaced, and only once. Where registration is not offered, the service's word is the end.
+    pub(crate) fn is_replaceable(self, cx: &Context<'_>) -> bool {
+        self == Self::Cache && cx.service.offers(Operation::RegisterClient)
+    }
+}
+
+/// A client, and the request that is sent in its name, once or many times.
+///
+/// A million flows wait in one process, so the client's secret, which is the longest text of all, is in the request alone.
+#[derive(Debug)]
+pub(crate) struct BoundClient {
+    pub(crate) origin: Origin,
+    /// Without the secret.
+    registration: Registration,
+    secret: Option<Kept>,
+    request: Request,
+}
+
+impl BoundClient {
+    pub(crate) fn new(client: KnownClient, request: Request) -> Self {
+        let KnownClient { mut registration, origin } = client;
+        let secret = registration.client.secret.take().map(|secret| Kept::new(secret, &request));
+        Self { origin, registration, secret, request }
+    }
+
+    pub(crate) const fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// The registration, with the secret.
+    pub(crate) fn registration(&self) -> Registration {
+        let mut registration = self.registration.clone();
+        registration.client.secret = self.secret.as_ref().map(|secret| secret.get(&self.request));
+        registration
+    }
+
+    pub(crate) fn known(&self) -> KnownClient {
+        KnownClient { registration: self.registration(), origin: self.origin }
+    }
+}
+
+/// A secret that is kept once: where it stands in the body of the request, or by itself if it does not stand there as it is.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    InBody(Range<u32>),
+    Apart(Secret),
+}
+
+/// The longest secret that is looked for in a body. Those of AWS have some 900 characters.
+const LONGEST_SHARED: usize = 4096;
+
+impl Kept {
+    pub(crate) fn new(secret: Secret, request: &Request) -> Self {
+        match find(request.body().as_ref(), secret.expose().as_bytes()) {
+            Some(range) => Self::InBody(range),
+            None => Self::Apart(secret),
+        }
+    }
+
+    pub(crate) fn get(&self, request: &Request) -> Secret {
+        match self {
+            Self::InBody(range) => {
+                let bytes = request.body().as_ref().get(range.start as usize..range.end as usize);
+                Secret::from(bytes.and_then(|bytes| str::from_utf8(bytes).ok()).unwrap_or_default())
+            }
+            Self::Apart(secret) => secret.clone(),
+        }
+    }
+}
+
+/// Where the needle is. The first byte of a secret is rare before it, so there are few places to look at closely.
+fn find(body: &[u8], needle: &[u8]) -> Option<Range<u32>> {
+    let first = *needle.first().filter(|_| needle.len() <= LONGEST_SHARED)?;
+    let mut starts = body.iter().enumerate().filter(|(_, byte)| **byte == first).map(|(at, _)| at);
+    let at = starts.find(|at| body.get(*at..).is_some_and(|rest| rest.starts_with(needle)))?;
+    Some(u32::try_from(at).ok()?..u32::try_from(at + needle.len()).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use oidc_proto::{Client, Endpoint, Service, StartDeviceAuthorizationRequest};
+
+    use super::*;
+
+    #[test]
+    fn a_secret_is_kept_where_it_stands_in_the_request_and_apart_if_it_does_not_stand_there() {
+        let request = |secret: &str| {
+            let client = Client::new("secre", Secret::from(secret));
+            let call = StartDeviceAuthorizationRequest::new(client, "https://d.example/start");
+            let service = Service::from(Endpoint::for_region("eu-west-1").expect("a region"));
+            service.encode_start_device_authorization(&call)
+        };
+        let long = "x".repeat(LONGEST_SHARED + 1);
+        let cases = [("secret", true), ("d\"c", false), ("", false), (&*long, false)];
+        for (secret, is_shared) in cases {
+            let kept = Kept::new(Secret::from(secret), &request(secret));
+            assert_eq!(matches!(kept, Kept::InBody(_)), is_shared, "{secret}");
+            assert_eq!(kept.get(&request(secret)).expose(), secret);
+        }
+        assert!(matches!(Kept::new(Secret::from("other"), &request("secret")), Kept::Apart(_)));
+    }
+}
