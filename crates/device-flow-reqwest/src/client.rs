@@ -81,7 +81,7 @@ impl HttpClient {
         &self.service
     }
 
-    /// A complete sign-in to this client's service; see [`Login`]. Whoever runs many hands each a clone of one `Arc<Policy>`.
+    /// A complete sign-in to this client's service; see [`Login`]. For many, pass clones of one `Arc<Policy>`.
     pub fn login(&self, policy: impl Into<Arc<Policy>>) -> Login<'_> {
         Login::new(self, policy.into())
     }

@@ -27,8 +27,9 @@ impl HttpClient {
         request: Option<Request>,
         decode: impl FnOnce(&http::Response<ResponseBody>) -> Answer<T>,
     ) -> Result<T, CallError> {
+        let request = request.ok_or(CallError::NotOffered(operation))?;
         let _permit = self.carrier.turn().await;
-        let call = PlainCall::new(operation, request)?;
+        let call = PlainCall::new(request);
         let started = Instant::now();
         let result = self.send(call.request(), self.request_timeout).await;
         call.on_result(started.elapsed(), result, decode)

@@ -191,8 +191,8 @@ impl HttpClientBuilder {
         self
     }
 
-    /// Takes the base URL that it was made for as the issuer of a provider (RFC 8414, OpenID Connect Discovery), fetches its metadata, and
-    /// builds a client for the provider that it describes, with these settings.
+    /// Builds a client for the provider whose issuer is the base URL of this builder (RFC 8414, OpenID Connect Discovery).
+    /// The provider's metadata is fetched with these settings.
     ///
     /// ```
     /// use device_flow_ureq::{Client, Endpoint, HttpClient, Policy};

@@ -14,7 +14,7 @@ use crate::{Cancel, HttpClient, phase};
 /// What came of a request.
 type Result<T = http::Response<ResponseBody>, E = TransportError> = core::result::Result<T, E>;
 
-/// Where a thread leaves what came of a request. Whoever waits is woken when the thread ends, and finds something even if
+/// Where a thread leaves what came of a request. The waiting thread is woken when it ends, and finds something even if
 /// the thread panicked.
 struct Posted {
     result: Arc<Mutex<Option<Result>>>,
@@ -49,7 +49,7 @@ impl HttpClient {
         request: Option<Request>,
         decode: impl FnOnce(&http::Response<ResponseBody>) -> Answer<T>,
     ) -> Result<T, CallError> {
-        let call = PlainCall::new(operation, request)?;
+        let call = PlainCall::new(request.ok_or(CallError::NotOffered(operation))?);
         let started = Instant::now();
         let result = self.send(call.request(), self.request_timeout);
         call.on_result(started.elapsed(), result, decode)

@@ -12,9 +12,9 @@ const USUAL_BYTES: usize = 4096;
 
 /// A response's body as it comes in: as much as it may have, and no copy of a token left behind.
 ///
-/// It may hold a token, so it is overwritten when it is dropped, and grows through a fresh buffer, not in place. What is
-/// longer than [`ResponseBody::MAX_BYTES`] is cut there, and will not be JSON. A body that broke off says so: what arrived
-/// may be complete all the same, and a connection that dies after the last byte of a token is no reason to lose the token.
+/// It may hold a token, so it is overwritten when it is dropped, and grows through a fresh buffer, not in place. A
+/// body longer than [`ResponseBody::MAX_BYTES`] is cut there, and will not be JSON. A body that broke off says so: it may be
+/// complete all the same. A connection that dies after the last byte of a token is no reason to lose the token.
 ///
 /// ```
 /// use device_flow::ResponseBody;

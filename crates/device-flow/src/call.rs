@@ -13,12 +13,12 @@ use crate::{ResponseBody, TransportError};
 ///
 /// ```
 /// use core::time::Duration;
-/// use device_flow::{PlainCall, ResponseBody};
+/// use device_flow::{CallError, PlainCall, ResponseBody};
 /// use oidc_proto::{Endpoint, Operation, RegisterClientRequest, Service};
 ///
 /// let service = Service::from(Endpoint::for_region("eu-west-1")?);
 /// let ask = RegisterClientRequest::new("my-tool");
-/// let call = PlainCall::new(Operation::RegisterClient, service.encode(&ask))?;
+/// let call = PlainCall::new(service.encode(&ask).ok_or(CallError::NotOffered(Operation::RegisterClient))?);
 /// assert_eq!(call.request().uri().path(), "/client/register");
 /// // From an HTTP client:
 /// let body = r#"{"clientId":"id","clientSecret":"s","clientSecretExpiresAt":1800000000}"#;
@@ -33,22 +33,11 @@ use crate::{ResponseBody, TransportError};
 pub struct PlainCall(Request);
 
 impl PlainCall {
-    /// A call of this operation, by the request as the service encodes it.
-    ///
-    /// ```
-    /// use device_flow::{CallError, PlainCall};
-    /// use oidc_proto::Operation;
-    /// let refused = PlainCall::new(Operation::RegisterClient, None).unwrap_err();
-    /// assert!(matches!(refused, CallError::NotOffered(Operation::RegisterClient)));
-    /// ```
-    ///
-    /// # Errors
-    /// [`CallError::NotOffered`] if there is no request, because the service does not have the operation.
-    pub fn new(operation: Operation, request: Option<Request>) -> Result<Self, CallError> {
-        let call = Self(request.ok_or(CallError::NotOffered(operation))?);
+    /// A call by this request, which is about to be sent.
+    pub fn new(request: Request) -> Self {
         #[cfg(feature = "tracing")]
-        crate::events::calling(&call.0);
-        Ok(call)
+        crate::events::calling(&request);
+        Self(request)
     }
 
     /// What to send.
@@ -63,9 +52,9 @@ impl PlainCall {
     /// ```
     /// # use core::time::Duration;
     /// # use device_flow::{CallError, Failure, PlainCall, TransportError};
-    /// # use oidc_proto::{Endpoint, Operation, RegisterClientRequest, Service};
+    /// # use oidc_proto::{Endpoint, RegisterClientRequest, Service};
     /// # let service = Service::from(Endpoint::for_region("eu-west-1")?);
-    /// # let call = PlainCall::new(Operation::RegisterClient, service.encode(&RegisterClientRequest::new("my-tool")))?;
+    /// # let call = PlainCall::new(service.encode(&RegisterClientRequest::new("my-tool")).ok_or("AWS has it")?);
     /// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
     /// let result = Err(TransportError::new(Failure::NotSent, refused));
     /// let answer = call.on_result(Duration::ZERO, result, |response| service.decode::<RegisterClientRequest, _>(response));

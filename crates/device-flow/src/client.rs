@@ -80,8 +80,9 @@ pub(crate) enum Kept {
     Apart(Secret),
 }
 
-/// The longest secret that is looked for in a body. Those of AWS have some 900 characters.
-const LONGEST_SHARED: usize = 4096;
+/// The longest body that is searched for a secret, so that a hostile service cannot make the search long. One of AWS's has
+/// some 1,100 bytes.
+const LONGEST_SEARCHED: usize = 8192;
 
 impl Kept {
     pub(crate) fn new(secret: Secret, request: &Request) -> Self {
@@ -104,7 +105,7 @@ impl Kept {
 
 /// Where the needle is. The first byte of a secret is rare before it, so there are few places to look at closely.
 fn find(body: &[u8], needle: &[u8]) -> Option<Range<u32>> {
-    let first = *needle.first().filter(|_| needle.len() <= LONGEST_SHARED)?;
+    let first = *needle.first().filter(|_| body.len() <= LONGEST_SEARCHED)?;
     let mut starts = body.iter().enumerate().filter(|(_, byte)| **byte == first).map(|(at, _)| at);
     let at = starts.find(|at| body.get(*at..).is_some_and(|rest| rest.starts_with(needle)))?;
     Some(u32::try_from(at).ok()?..u32::try_from(at + needle.len()).ok()?)
@@ -124,7 +125,7 @@ mod tests {
             let service = Service::from(Endpoint::for_region("eu-west-1").expect("a region"));
             service.encode_start_device_authorization(&call)
         };
-        let long = "x".repeat(LONGEST_SHARED + 1);
+        let long = "x".repeat(LONGEST_SEARCHED);
         let cases = [("secret", true), ("d\"c", false), ("", false), (&*long, false)];
         for (secret, is_shared) in cases {
             let kept = Kept::new(Secret::from(secret), &request(secret));

@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use http::Response;
-use oidc_proto::{FaultCode, RegisterClientRequest, Registration, Service};
+use oidc_proto::{Dialect, FaultCode, RegisterClientRequest, Registration, Service};
 
 use crate::client::{KnownClient, Origin};
 use crate::jitter::Jitter;
@@ -161,7 +161,7 @@ impl DeviceFlow {
         let due = match &self.state {
             State::Ended(_) => return Action::Done,
             State::Prompt(session) | State::Poll(session) if now >= session.deadline => {
-                self.step(Event::Deadline, now, now);
+                self.apply(Event::Deadline, now, now);
                 return Action::Done;
             }
             State::Prompt(_) => return self.show(now),
@@ -183,7 +183,7 @@ impl DeviceFlow {
             && let State::Poll(session) = &self.state
             && session.is_overdue(now, &self.policy)
         {
-            self.step(Event::Overdue, now, now);
+            self.apply(Event::Overdue, now, now);
             return self.poll(now);
         }
         self.send(now)
@@ -194,13 +194,18 @@ impl DeviceFlow {
         #[cfg(feature = "tracing")]
         crate::events::prompting(&prompt, self.phase());
         self.prompts = self.prompts.saturating_add(1);
-        self.step(Event::Shown, now, now);
+        self.apply(Event::Shown, now, now);
         Action::Prompt(prompt)
     }
 
     /// The request that the state asks for, if the service takes it.
     fn send(&mut self, now: Tick) -> Action {
         let Self { service, policy, .. } = self;
+        let lacks_start_url = policy.start_url.is_empty() && service.dialect() == Dialect::Aws;
+        if lacks_start_url && matches!(self.state, State::Register(_) | State::Authorize(_)) {
+            self.apply(Event::NoStartUrl, now, now);
+            return Action::Done;
+        }
         let (request, attempts, deadline) = match &mut self.state {
             State::Register(setup) => {
                 let call = RegisterClientRequest::new(&policy.client_name).with_scopes(&policy.scopes);
@@ -215,7 +220,7 @@ impl DeviceFlow {
             State::Prompt(_) | State::Ended(_) => return Action::Done,
         };
         let Some(request) = request else {
-            self.step(Event::NotOffered, now, now);
+            self.apply(Event::NotOffered, now, now);
             return Action::Done;
         };
         *attempts = attempts.saturating_add(1);
@@ -239,7 +244,7 @@ impl DeviceFlow {
     }
 
     /// Something happens: the only place where the state changes.
-    fn step(&mut self, event: Event<'_>, now: Tick, sent_at: Tick) {
+    fn apply(&mut self, event: Event<'_>, now: Tick, sent_at: Tick) {
         #[cfg(feature = "tracing")]
         let has_ended = matches!(self.state, State::Ended(_));
         let state_and_event = (mem::take(&mut self.state), event);
@@ -285,12 +290,14 @@ impl DeviceFlow {
         now: Tick,
         result: Result<Response<ResponseBody>, TransportError>,
     ) -> Result<(), Misuse> {
-        self.awaits(&pending).ok_or(Misuse::StaleRequest)?;
+        // It happened, so it is told of, even if it comes too late.
         #[cfg(feature = "tracing")]
         crate::events::exchanged(&pending.exchange(now, &result), Some(pending.phase), result.as_ref().err());
+        self.awaits(&pending).ok_or(Misuse::StaleRequest)?;
         let (reply, error) = match result {
             Ok(mut response) => (Reply::decode(&pending, &response), response.body_mut().take_error()),
             Err(error) if error.is_final() => {
+                self.advance(now);
                 self.cancel();
                 self.cause = Some(Box::new(error));
                 return Ok(());
@@ -395,7 +402,7 @@ impl DeviceFlow {
         }
     }
 
-    /// A request was under way in another process: whoever waited for its answer is gone.
+    /// A request was under way in another process, and its answer is lost.
     #[cfg(feature = "serde")]
     pub(crate) fn count_as_abandoned(&mut self, now: Tick) {
         self.settle(now, now, Reply::Failed(Failure::Unknown));
@@ -421,7 +428,7 @@ impl DeviceFlow {
             self.cause = None;
         }
         self.in_flight = None;
-        self.step(Event::Cancel, self.latest, self.latest);
+        self.apply(Event::Cancel, self.latest, self.latest);
     }
 
     /// Applies a reply to the state.
@@ -432,7 +439,14 @@ impl DeviceFlow {
         if let Reply::Fault(fault) = &reply
             && let Some(answer) = Answer::of(fault, &self.state)
         {
-            return self.step(Event::Refused(answer, fault), now, sent_at);
+            if matches!(answer, Answer::Pending) {
+                self.cause = None;
+            }
+            return self.apply(Event::Refused(answer, fault), now, sent_at);
+        }
+        // Whatever the transport met before explains nothing that comes from here on.
+        if matches!(reply, Reply::Registered(_) | Reply::Authorized(_)) {
+            self.cause = None;
         }
         let event = match reply {
             Reply::Registered(registration) => Event::Registered(registration),
@@ -446,11 +460,11 @@ impl DeviceFlow {
             Reply::Failed(failure) => Event::Retryable(Trouble::Failed(failure)),
             Reply::Violation(violation) => Event::BrokenSuccess(violation),
         };
-        self.step(event, now, sent_at);
+        self.apply(event, now, sent_at);
     }
 
     /// The latest time seen, which is what a time before it is read as.
-    fn advance(&mut self, now: Tick) -> Tick {
+    pub(crate) fn advance(&mut self, now: Tick) -> Tick {
         self.latest = self.latest.max(now);
         self.latest
     }

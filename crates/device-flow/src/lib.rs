@@ -6,6 +6,9 @@
 //!
 //! # The calling contract
 //!
+//! An HTTP client has a proxy, certificates and limits that fit one service. Before it drives a flow that it has not made,
+//! [`DeviceFlow::check_service`] says whether the flow is for that service.
+//!
 //! Ask [`DeviceFlow::poll`] what to do, do that one thing, and ask again, until it says [`Action::Done`]:
 //!
 //! 1. [`Action::Send`]: send the request *once*, within its [time limit](PendingRequest::timeout). Do not follow
@@ -82,7 +85,8 @@
 //!       cached client rejected, once                             │
 //!                                                                ▼
 //!                                            Ended: Granted, Denied, Expired, Rejected, Cancelled,
-//!                                                   GrantLost, Unreachable, ProtocolViolation, NotOffered
+//!                                                   GrantLost, Unreachable, ProtocolViolation, NotOffered,
+//!                                                   NoStartUrl
 //! ```
 //!
 //! * **Register**: RegisterClient is to be sent or under way. Without a verdict it is repeated within
@@ -115,6 +119,7 @@
 //! * `Overdue`: `poll` found a request late by more than an interval.
 //! * `Deadline`: `poll` found that the device code has died by the flow's own time.
 //! * `NotOffered`: `poll` found that the service has no URL for the operation.
+//! * `NoStartUrl`: `poll` found that the service is AWS's, and the policy has no start URL.
 //! * `Cancel`: `cancel` was called, or the HTTP client turned out not to be safe.
 //!
 //! | state | event | when | next |
@@ -125,6 +130,7 @@
 //! | Register | `Pending`, `Denied`, `Expired`, `InvalidGrant`, `ClientRejected`, `OtherFault` |  | Rejected |
 //! | Register | `BrokenSuccess` |  | ProtocolViolation |
 //! | Register | `NotOffered` |  | NotOffered |
+//! | Register | `NoStartUrl` |  | NoStartUrl |
 //! | Register | `Cancel` |  | Cancelled |
 //! | Authorize | `Authorized` |  | Prompt |
 //! | Authorize | `SlowDown`, `Retryable` | patience is over | Unreachable |
@@ -133,6 +139,7 @@
 //! | Authorize | `ClientRejected` |  | Rejected |
 //! | Authorize | `Pending`, `Denied`, `Expired`, `InvalidGrant`, `OtherFault` |  | Rejected |
 //! | Authorize | `BrokenSuccess` |  | ProtocolViolation |
+//! | Authorize | `NoStartUrl` |  | NoStartUrl |
 //! | Authorize | `Cancel` |  | Cancelled |
 //! | Prompt | `Shown` |  | Poll |
 //! | Prompt | `Deadline` |  | Expired |

@@ -14,8 +14,8 @@ use crate::{Expiry, Failure, Granted, Outcome, Policy, Tick, Trouble};
 
 use Answer::{ClientRejected, Denied, Expired, InvalidGrant, OtherFault, Pending};
 use Event::{
-    Authorized, BrokenSuccess, Cancel, Deadline, NotOffered, Overdue, Refused, Registered, Retryable, Shown,
-    SlowDown, TokenGranted,
+    Authorized, BrokenSuccess, Cancel, Deadline, NoStartUrl, NotOffered, Overdue, Refused, Registered,
+    Retryable, Shown, SlowDown, TokenGranted,
 };
 use Operation::{CreateToken, RegisterClient, StartDeviceAuthorization};
 use State::{Authorize, Ended, Poll, Prompt, Register};
@@ -106,6 +106,8 @@ pub(crate) enum Event<'a> {
     Deadline,
     /// `poll` found that the service has no URL for the operation.
     NotOffered,
+    /// `poll` found that the service is AWS's, and the policy has no start URL.
+    NoStartUrl,
     /// `cancel` was called, or the HTTP client turned out not to be safe.
     Cancel,
 }
@@ -170,6 +172,7 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
             => ended(None, Outcome::rejected(RegisterClient, fault)),
         (Register(_), BrokenSuccess(violation)) => ended(None, Outcome::ProtocolViolation(violation)),
         (Register(_), NotOffered) => ended(None, Outcome::NotOffered(RegisterClient)),
+        (Register(_), NoStartUrl) => ended(None, Outcome::NoStartUrl),
         (Register(_), Cancel) => cancelled(None),
 
         (Authorize(asking), Authorized(codes)) => Prompt(asking.authorized(codes, cx)),
@@ -181,6 +184,7 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
         (Authorize(asking), Refused(Pending | Denied | Expired | InvalidGrant | OtherFault, fault))
             => ended(asking.client.known(), Outcome::rejected(StartDeviceAuthorization, fault)),
         (Authorize(asking), BrokenSuccess(violation)) => ended(asking.client.known(), Outcome::ProtocolViolation(violation)),
+        (Authorize(asking), NoStartUrl) => ended(asking.client.known(), Outcome::NoStartUrl),
         (Authorize(asking), Cancel) => cancelled(asking.client.known()),
 
         (Prompt(session), Shown) => Poll(session),
@@ -202,15 +206,20 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
         (Poll(session), Refused(InvalidGrant | OtherFault, fault)) => ended(session.client.known(), Outcome::rejected(CreateToken, fault)),
         (Poll(session), BrokenSuccess(violation)) => ended(session.client.known(), Outcome::ProtocolViolation(violation)),
         (Poll(session), Deadline) if session.no_poll_got_a_verdict()
-            => ended(session.client.known(), Outcome::unreachable(CreateToken, latest(session.trouble))),
+            => ended(session.client.known(), Outcome::unreachable(CreateToken, last_of(session.trouble))),
         (Poll(session), Deadline) if session.code_may_be_spent
             => ended(session.client.known(), Outcome::GrantLost(Expiry::by_clock(session.trouble))),
         (Poll(session), Deadline) => ended(session.client.known(), Outcome::Expired(Expiry::by_clock(session.trouble))),
         (Poll(session), Cancel) => cancelled(session.client.known()),
 
         // Nothing else can happen: a success of another operation is refused before it comes here, nothing is answered that
-        // was not asked, and an end is for good.
-        (state, _) => state,
+        // was not asked, and an end is for good. A new event does not compile before its arms are written.
+        (state @ Register(_), Authorized(_) | TokenGranted(_) | Shown | Overdue | Deadline)
+        | (state @ Authorize(_), Registered(_) | TokenGranted(_) | Shown | Overdue | Deadline | NotOffered)
+        | (state @ Prompt(_), Registered(_) | Authorized(_) | TokenGranted(_) | BrokenSuccess(_) | Refused(..))
+        | (state @ Prompt(_), SlowDown(_) | Retryable(_) | Overdue | NotOffered | NoStartUrl)
+        | (state @ Poll(_), Registered(_) | Authorized(_) | Shown | NotOffered | NoStartUrl)
+        | (state @ Ended(_), _) => state,
     }
 }
 
@@ -221,7 +230,7 @@ fn granted(client: KnownClient, token: Token, cx: &Context<'_>) -> State {
     Ended(End::Granted(Box::new(Granted { token, requested_at: cx.sent_at, registration, newly_registered })))
 }
 
-/// The end without a token. A client that the service has rejected is nobody's to keep.
+/// The end without a token. A client that the service has rejected is not kept.
 fn ended(client: impl Into<Option<KnownClient>>, outcome: Outcome) -> State {
     Ended(End::WithoutToken(Box::new(WithoutToken { outcome, client: client.into() })))
 }
@@ -231,6 +240,6 @@ fn cancelled(client: impl Into<Option<KnownClient>>) -> State {
 }
 
 /// The trouble that the polls met last. A session in which none got a verdict has met some.
-fn latest(trouble: Option<Box<Trouble>>) -> Trouble {
+fn last_of(trouble: Option<Box<Trouble>>) -> Trouble {
     trouble.map_or(Trouble::Failed(Failure::Unknown), |trouble| *trouble)
 }

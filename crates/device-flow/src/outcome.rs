@@ -48,7 +48,7 @@ pub enum Outcome {
         /// The service's word.
         fault: Fault,
     },
-    /// [`cancel`](crate::DeviceFlow::cancel) was called, by whoever embeds the flow, or by a driver whose HTTP client
+    /// [`cancel`](crate::DeviceFlow::cancel) was called, by the program or by a driver whose HTTP client
     /// turned out not to be safe ([`TransportError::is_final`](crate::TransportError::is_final)).
     Cancelled,
     /// The answer to a CreateToken request was lost, and the code turned out to be spent or dead afterwards: if the
@@ -64,9 +64,11 @@ pub enum Outcome {
     },
     /// The service said success without what a success must have.
     ProtocolViolation(Violation),
-    /// The policy's endpoint has no URL for this operation, so nothing was sent: for example a provider without a
+    /// The service has no URL for this operation, so nothing was sent: for example a provider without a
     /// registration endpoint, and a policy without a client.
     NotOffered(Operation),
+    /// The service is AWS's, which signs in to a portal, and the policy has no start URL. Nothing was sent.
+    NoStartUrl,
 }
 
 impl Outcome {
@@ -79,6 +81,7 @@ impl Outcome {
             Self::Expired(_) | Self::GrantLost(_) => Some("Start again for a new code"),
             Self::Unreachable { .. } => Some("Check the endpoint, the region and the network"),
             Self::NotOffered(_) => Some("Name one, or a client that needs none"),
+            Self::NoStartUrl => Some("Make the policy with `Policy::aws`, or the client for a provider"),
             Self::Rejected { .. } | Self::Cancelled | Self::ProtocolViolation(_) => None,
         }
     }
@@ -96,7 +99,7 @@ impl Outcome {
             }
             Self::Unreachable { trouble, .. } => trouble.request_id(),
             Self::ProtocolViolation(violation) => violation.request_id.as_deref(),
-            Self::Cancelled | Self::NotOffered(_) => None,
+            Self::Cancelled | Self::NotOffered(_) | Self::NoStartUrl => None,
         }
     }
 
@@ -244,6 +247,7 @@ impl Outcome {
             Self::Unreachable { operation, trouble } => write!(f, "{operation} got no verdict: {trouble}"),
             Self::ProtocolViolation(violation) => write!(f, "{violation}"),
             Self::NotOffered(operation) => write!(f, "the service has no endpoint for {operation}"),
+            Self::NoStartUrl => f.write_str("the policy has no start URL, which this service needs"),
         }
     }
 }

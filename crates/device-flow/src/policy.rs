@@ -62,7 +62,7 @@ pub enum FirstPoll {
 }
 
 impl Policy {
-    /// Signs in to the AWS portal at `start_url`, under the name `sso-oidc`, without scopes.
+    /// For a service of AWS: signs in to the portal at `start_url`, under the name `sso-oidc`, without scopes.
     #[must_use]
     pub fn aws(start_url: impl Into<String>) -> Self {
         Self {
@@ -76,7 +76,7 @@ impl Policy {
         }
     }
 
-    /// Signs in to a provider of the OAuth dialect, without scopes: as the client of [`Policy::with_client`], or as one that
+    /// For a provider of the OAuth dialect, without scopes: as the client of [`Policy::with_client`], or as one that
     /// is registered under the name `sso-oidc` if the provider has a URL for that.
     #[must_use]
     pub fn oauth() -> Self {

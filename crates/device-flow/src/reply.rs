@@ -116,10 +116,12 @@ pub enum Misuse {
     StaleRequest,
     /// The flow is for another service than the HTTP client that was to drive it, which would send its secrets by the
     /// wrong rules. Nothing was sent.
-    #[error("the flow is for {flow}, and the HTTP client for another service")]
+    #[error("the flow is for {flow}, and the HTTP client for {client}")]
     OtherService {
         /// The flow's service.
         flow: String,
+        /// The HTTP client's.
+        client: String,
     },
     /// The reply is a success of another operation than the request's. The flow still waits: since the request is gone,
     /// [`abandon`](crate::DeviceFlow::abandon) it.

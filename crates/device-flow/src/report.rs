@@ -31,7 +31,7 @@ impl fmt::Display for Report<'_> {
 
 impl Outcome {
     /// A stable name for logs: `denied`, `expired`, `rejected`, `cancelled`, `grant_lost`, `unreachable`,
-    /// `protocol_violation`, `not_offered`.
+    /// `protocol_violation`, `not_offered`, `no_start_url`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -43,6 +43,7 @@ impl Outcome {
             Self::Unreachable { .. } => "unreachable",
             Self::ProtocolViolation(_) => "protocol_violation",
             Self::NotOffered(_) => "not_offered",
+            Self::NoStartUrl => "no_start_url",
         }
     }
 }

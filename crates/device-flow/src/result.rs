@@ -100,7 +100,7 @@ pub struct NotSignedIn {
 }
 
 impl NotSignedIn {
-    /// Why the driver gave up, if it was the driver and not whoever embeds it: both are [`Outcome::Cancelled`].
+    /// Why the driver gave up, if it was the driver and not the program: both are [`Outcome::Cancelled`].
     #[must_use]
     pub fn given_up(&self) -> Option<&TransportError> {
         self.transport.as_ref().filter(|_| self.outcome == Outcome::Cancelled)
@@ -137,7 +137,7 @@ impl Error for NotSignedIn {
 impl DeviceFlow {
     /// The ended flow as a `Result`. The latest transport error is kept where the outcome speaks of transport.
     ///
-    /// A flow that has not ended counts as cancelled: whoever stops driving it has given up.
+    /// A flow that has not ended counts as cancelled.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -158,6 +158,7 @@ impl DeviceFlow {
     /// # Errors
     /// [`NotSignedIn`], for every [`Outcome`].
     pub fn into_result(mut self, now: Tick) -> Result<SignedIn, Box<NotSignedIn>> {
+        self.advance(now);
         self.cancel();
         let transport = self.cause.take().map(|error| *error);
         let (polls, elapsed, prompted) = (self.polls(), self.running_for(now), self.prompts > 0);

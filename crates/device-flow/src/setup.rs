@@ -49,11 +49,11 @@ impl Setup {
 
     /// No verdict: the same again, later.
     pub(crate) fn again(mut self: Box<Self>, trouble: Trouble, cx: &mut Context<'_>) -> Box<Self> {
-        self.retry_after(trouble, cx);
+        self.schedule_retry(trouble, cx);
         self
     }
 
-    fn retry_after(&mut self, trouble: Trouble, cx: &mut Context<'_>) {
+    fn schedule_retry(&mut self, trouble: Trouble, cx: &mut Context<'_>) {
         let least = cx.now + self.wait_after(&trouble, cx.policy);
         if trouble.is_slow_down() {
             self.pace.slow_down(cx.now, trouble.retry_after());
@@ -99,7 +99,7 @@ impl Asking {
     }
 
     pub(crate) fn again(mut self: Box<Self>, trouble: Trouble, cx: &mut Context<'_>) -> Box<Self> {
-        self.setup.retry_after(trouble, cx);
+        self.setup.schedule_retry(trouble, cx);
         self
     }
 

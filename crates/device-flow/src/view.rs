@@ -124,10 +124,10 @@ impl DeviceFlow {
         self.started
     }
 
-    /// How long the flow has run by `now`, other processes included.
+    /// How long the flow has run by `now`, other processes included. A `now` before the latest time seen is read as that.
     #[must_use]
-    pub const fn running_for(&self, now: Tick) -> Duration {
-        self.ran_before.saturating_add(now.since(self.started))
+    pub fn running_for(&self, now: Tick) -> Duration {
+        self.ran_before.saturating_add(self.latest.max(now).since(self.started))
     }
 
     /// The prompt of the codes in use, to show it once more: for example after the flow was resumed.
@@ -167,10 +167,15 @@ impl DeviceFlow {
     /// [`Misuse::OtherService`].
     pub fn check_service(&self, client: &Service) -> Result<(), Misuse> {
         if self.service == *client {
-            Ok(())
-        } else {
-            Err(Misuse::OtherService { flow: self.service.to_string() })
+            return Ok(());
         }
+        let (flow, client) = (&self.service, client);
+        // Two providers can have the same token URL, which is all that `Display` shows.
+        let shown = |service: &Service| match flow.to_string() == client.to_string() {
+            true => service.identity(),
+            false => service.to_string(),
+        };
+        Err(Misuse::OtherService { flow: shown(flow), client: shown(client) })
     }
 
     /// The policy that the flow was made with.

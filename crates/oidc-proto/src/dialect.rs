@@ -8,11 +8,11 @@ use crate::{
 
 /// How the messages look on the wire. The domain types are the same for every dialect.
 ///
-/// Exhaustive on purpose: whoever asks for the dialect must say what a third one would mean.
+/// Exhaustive on purpose: a third dialect has to break the build where the two are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "a third dialect has to break the build of whoever tells them apart"
+    reason = "a third dialect has to break the build where the two are told apart"
 )]
 pub enum Dialect {
     /// AWS SSO OIDC (API version 2019-06-10, protocol restJson1): JSON both ways, camelCase members, snake_case error

@@ -249,6 +249,34 @@ impl Service {
         self.urls().map(Url::host)
     }
 
+    /// A text that equal services share, and no others: to be stored beside what belongs to a service. It names every URL, and
+    /// holds no secret.
+    ///
+    /// ```
+    /// use oidc_proto::{Endpoint, Service};
+    /// let identity = |url: &str| Ok::<_, oidc_proto::EndpointError>(Service::from(Endpoint::custom(url)?).identity());
+    /// assert_eq!(identity("https://ID.example/")?, "AWS https://id.example:443");
+    /// assert_eq!(identity("https://ID.example/")?, identity("https://id.example:443")?);
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    #[must_use]
+    pub fn identity(&self) -> String {
+        match &self.0.place {
+            Place::Aws(endpoint) => format!("AWS {}", endpoint.0.canonical()),
+            Place::OAuth(provider) => {
+                let Provider { device_authorization, token, registration, revocation } = provider;
+                let (codes, token) = (device_authorization.canonical(), token.canonical());
+                let mut text = format!("OAuth device_authorization={codes} token={token}");
+                for (name, url) in [("registration", registration), ("revocation", revocation)] {
+                    if let Some(url) = url {
+                        text = format!("{text} {name}={}", url.canonical());
+                    }
+                }
+                text
+            }
+        }
+    }
+
     fn urls(&self) -> impl Iterator<Item = &Url> {
         let (base, provider) = match &self.0.place {
             Place::Aws(endpoint) => (Some(&endpoint.0), None),
@@ -338,19 +366,36 @@ mod tests {
         assert_eq!(bare.token_url(), "http://127.0.0.1:9/token");
     }
 
+    /// Equal or not, and their identities as well.
+    #[track_caller]
+    fn is_one(one: impl Into<Service>, other: impl Into<Service>, expected: bool) {
+        let (one, other) = (one.into(), other.into());
+        assert_eq!(
+            (one == other, one.identity() == other.identity()),
+            (expected, expected),
+            "{one:?} {other:?}"
+        );
+    }
+
     #[test]
     fn services_are_equal_if_requests_go_to_the_same_places_in_the_same_dialect() {
-        let aws = |url: &str| Service::from(Endpoint::custom(url).unwrap());
-        assert_eq!(aws("https://id.example/"), aws("https://ID.example:443"));
-        assert_ne!(aws("https://id.example/"), aws("https://id.example/tenant"));
-        assert_eq!(Service::from(provider()), Service::from(provider()));
-        let revoking = provider().with_revocation("https://b.example/revoke").unwrap();
-        assert_ne!(Service::from(provider()), Service::from(revoking));
+        let aws = |url: &str| Endpoint::custom(url).unwrap();
+        is_one(aws("https://id.example/"), aws("https://ID.example:443"), true);
+        is_one(aws("https://id.example/"), aws("https://id.example/tenant"), false);
+        is_one(aws("https://id.example/"), aws("https://id.example:8443/"), false);
+        is_one(aws("http://localhost:80/"), aws("https://localhost:80/"), false);
+        is_one(provider(), provider(), true);
+        let url = "https://b.example/more";
+        let revoking = || provider().with_revocation(url).unwrap();
+        is_one(provider(), revoking(), false);
+        is_one(provider().with_registration(url).unwrap(), revoking(), false);
         // The same token URL is not enough.
         let token = "https://id.example/token";
-        let other = Service::from(Provider::new("https://id.example/device_authorization", token).unwrap());
-        assert_eq!(aws("https://id.example").token_url(), other.token_url());
-        assert_ne!(aws("https://id.example"), other);
+        let other = |codes| Provider::new(codes, token).unwrap();
+        is_one(other("https://a.example/"), other("https://b.example/"), false);
+        let other = Service::from(other("https://id.example/device_authorization"));
+        assert_eq!(Service::from(aws("https://id.example")).token_url(), other.token_url());
+        is_one(aws("https://id.example"), other, false);
     }
 
     #[test]

@@ -23,8 +23,7 @@ mod parts;
 ///
 /// What goes on as if nothing had happened: the floor between two polls and what `slow_down` added to it, the code's
 /// deadline, backoff, whether a lost reply may have spent the code, the registration and whether it may be replaced
-/// once more. A request that was under way counts as abandoned: nobody will see its answer. Tickets of the earlier
-/// process fit nothing.
+/// once more. A request that was under way counts as abandoned, because its answer went to the earlier process.
 ///
 /// Resume a saved flow once. Two flows that poll with one device code are together faster than the service allows.
 ///
@@ -64,7 +63,7 @@ pub enum ResumeError {
     #[error("the saved sign-in is for another service: {}", oidc_proto::printable(saved))]
     #[non_exhaustive]
     OtherService {
-        /// Where the flow asks for its token.
+        /// The [identity](Service::identity) of the flow's service.
         saved: String,
     },
 }
@@ -94,7 +93,7 @@ impl DeviceFlow {
         let now = self.latest.max(now);
         let state = StateForm::of(&self.state, now)?;
         Some(SavedFlow(Form::V1(Box::new(FlowForm {
-            service: self.service.token_url().to_string(),
+            service: self.service.identity(),
             state,
             in_flight: self.in_flight.is_some(),
             prompts: self.prompts,
@@ -139,7 +138,7 @@ impl SavedFlow {
     ) -> Result<DeviceFlow, ResumeError> {
         let service = service.into();
         let Form::V1(saved) = self.0 else { return Err(ResumeError::UnknownVersion) };
-        if saved.service != service.token_url().to_string() {
+        if saved.service != service.identity() {
             return Err(ResumeError::OtherService { saved: saved.service });
         }
         let passed = since_epoch(wall).saturating_sub(saved.saved_at);

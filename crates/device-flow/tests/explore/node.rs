@@ -30,7 +30,7 @@ pub(crate) struct Node {
     saved: SavedFlow,
     /// The part of it that decides about the future.
     state: u64,
-    /// How long a request has been under way, and whether its ticket is still there.
+    /// How long a request has been under way, and whether it can still be answered.
     flight: Option<(u64, bool)>,
     model: Model,
     rules: Rules,
@@ -154,7 +154,7 @@ impl Node {
         let story = Story(self, input);
         let mut pair = self.restore();
         let mut rules = self.rules.clone();
-        let mistake = matches!(input, Input::WrongOperation | Input::StaleTicket);
+        let mistake = matches!(input, Input::WrongOperation | Input::StaleRequest);
         let before = mistake.then(|| save(&pair).as_ref().map(text_of));
         let (then, said, out) = (pair.now, pair.said.clone(), self.model.under_way.map(|(ask, _)| ask));
         if !pair.put(input) {
@@ -244,7 +244,7 @@ impl Node {
         let now = self.model.now;
         let mut inputs = vec![
             Input::Backwards(3_000),
-            Input::StaleTicket,
+            Input::StaleRequest,
             Input::Abandon,
             Input::Cancel,
             Input::Restart(None),

@@ -1,8 +1,8 @@
 //! Authorize: StartDeviceAuthorization until there are codes; a cached registration is replaced once.
 
-use device_flow::{Action, Operation, Outcome, Phase, Policy, Reply};
-use oidc_proto::FaultCode;
+use device_flow::{Action, DeviceFlow, Operation, Outcome, Phase, Policy, Reply, Tick};
 use oidc_proto::oauth::Provider;
+use oidc_proto::{Client, Endpoint, FaultCode, Secret};
 
 use crate::scenario::{
     Scenario, authorization, fault, pending, policy, registration, response, secs, token, unknown,
@@ -183,7 +183,7 @@ fn the_patience_starts_anew_for_each_step() {
 
 #[test]
 fn a_client_of_the_programs_own_is_neither_registered_nor_replaced() {
-    let own = oidc_proto::Client::new("own", "own-secret".into());
+    let own = Client::new("own", "own-secret".into());
     let mut scenario = Scenario::with_registration(policy().with_client(own), Some(registration("cached")));
     let asked = scenario.next_send();
     assert_eq!(asked.operation(), Operation::StartDeviceAuthorization);
@@ -236,6 +236,24 @@ fn an_operation_without_an_endpoint_ends_the_flow_at_once_and_sends_nothing() {
     let started = scenario.now;
     assert_eq!(scenario.outcome(), Outcome::NotOffered(Operation::RegisterClient));
     assert_eq!(scenario.now, started);
+}
+
+#[test]
+fn a_policy_for_providers_sends_nothing_to_a_service_of_aws_and_keeps_its_client() {
+    let aws = || Endpoint::custom("https://id.example").unwrap();
+    let own = Client::new("id", Secret::from("secret"));
+    for client in [None, Some(own)] {
+        let mut policy = Policy::oauth();
+        policy.client.clone_from(&client);
+        let mut flow = DeviceFlow::new(aws(), policy, None, Tick::ZERO);
+        assert!(matches!(flow.poll(Tick::ZERO), Action::Done));
+        assert_eq!(flow.outcome(), Some(Err(&Outcome::NoStartUrl)));
+        assert_eq!(flow.registration().map(|registration| registration.client), client);
+    }
+    // A provider has no use for a start URL.
+    let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client(Client::public("id"));
+    let mut flow = DeviceFlow::new(without_registration(), policy, None, Tick::ZERO);
+    assert!(matches!(flow.poll(Tick::ZERO), Action::Send(_)));
 }
 
 #[test]

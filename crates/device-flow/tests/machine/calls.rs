@@ -53,7 +53,7 @@ fn an_abandoned_request_counts_as_one_whose_answer_was_lost() {
 }
 
 #[test]
-fn abandoning_makes_the_ticket_stale() {
+fn abandoning_makes_the_request_stale() {
     let mut scenario = Scenario::polling(policy(), authorization());
     let asked = scenario.next_send();
     scenario.flow.abandon(scenario.now);
@@ -75,7 +75,7 @@ fn abandoning_nothing_changes_nothing() {
 }
 
 #[test]
-fn a_ticket_of_another_flow_is_refused_and_changes_nothing() {
+fn a_request_of_another_flow_is_refused_and_changes_nothing() {
     let mut mine = Scenario::polling(policy(), authorization());
     let mut other = Scenario::polling(policy(), authorization());
     let mine_asked = mine.next_send();

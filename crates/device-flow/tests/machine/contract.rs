@@ -9,6 +9,8 @@ use device_flow::{
     TransportError,
 };
 use http::Response;
+use oidc_proto::oauth::Provider;
+use oidc_proto::{Endpoint, Service};
 
 use crate::scenario::{policy, secs, service};
 
@@ -213,4 +215,70 @@ fn a_flow_goes_on_whose_request_was_dropped_with_its_driver() {
     let pending = next(&mut flow, &mut now);
     assert_eq!((now.elapsed(), pending.attempt()), (secs(1), 2), "asked again after a pause");
     flow.on_result(pending, now, registered()).unwrap();
+}
+
+#[test]
+fn an_error_from_before_the_service_answered_explains_no_later_loss() {
+    let mut flow = new_flow();
+    let mut now = Tick::ZERO;
+    for result in [failed(Failure::NotSent, "no route"), registered(), authorized()] {
+        let pending = next(&mut flow, &mut now);
+        flow.on_result(pending, now, result).unwrap();
+    }
+    let lost = next(&mut flow, &mut now);
+    drop(lost);
+    flow.abandon(now);
+    let pending = next(&mut flow, &mut now);
+    flow.on_result(pending, now, answer(400, r#"{"error":"expired_token"}"#)).unwrap();
+    let end = flow.into_result(now).unwrap_err();
+    assert!(matches!(end.outcome, Outcome::GrantLost(_)), "{:?}", end.outcome);
+    assert!(end.transport.is_none(), "{:?}", end.transport);
+
+    // `authorization_pending` shows that the code is unspent, so an error before it cannot have lost the token either.
+    let reset = || failed(Failure::Unknown, "reset");
+    let dead = || answer(400, r#"{"error":"expired_token"}"#);
+    let end = ended(vec![registered(), authorized(), reset(), answer(400, PENDING), reset(), dead()]);
+    assert!(matches!(end.outcome, Outcome::GrantLost(_)) && end.transport.is_some());
+    let (_, mut flow, mut now) = driven(vec![registered(), authorized(), reset(), answer(400, PENDING)]);
+    let _lost = next(&mut flow, &mut now);
+    flow.abandon(now);
+    let pending = next(&mut flow, &mut now);
+    flow.on_result(pending, now, dead()).unwrap();
+    let end = flow.into_result(now).unwrap_err();
+    assert!(matches!(end.outcome, Outcome::GrantLost(_)) && end.transport.is_none());
+}
+
+#[test]
+fn a_driver_whose_client_is_for_another_service_is_told_which() {
+    let aws = |url: &str| Service::from(Endpoint::custom(url).unwrap());
+    let provider = |codes: &str| Provider::new(codes, "https://id.example/token").unwrap();
+    let oauth = |codes: &str| Service::from(provider(codes));
+    let of = |service: &Service| DeviceFlow::new(service.clone(), policy(), None, Tick::ZERO);
+    let same = (aws("https://ID.example:443/"), aws("https://id.example"));
+    assert!(of(&same.0).check_service(&same.1).is_ok());
+
+    // The same token URL in another dialect, with another URL for the codes, and with one more URL.
+    let codes = "https://id.example/device_authorization";
+    let revoking = Service::from(provider(codes).with_revocation("https://id.example/revoke").unwrap());
+    let others = [
+        (aws("https://id.example"), oauth(codes)),
+        (oauth(codes), oauth("https://evil.example/device_authorization")),
+        (oauth(codes), revoking),
+    ];
+    for (one, other) in &others {
+        for (flow, client) in [(one, other), (other, one)] {
+            let error = of(flow).check_service(client).unwrap_err();
+            let Misuse::OtherService { flow, client } = &error else { panic!("{error}") };
+            assert_ne!(flow, client, "the text tells them apart");
+        }
+    }
+}
+
+#[test]
+fn an_end_by_the_driver_takes_as_long_as_the_request_did() {
+    let mut flow = new_flow();
+    let mut now = Tick::ZERO;
+    let pending = next(&mut flow, &mut now);
+    flow.on_result(pending, now + secs(7), redirected()).unwrap();
+    assert_eq!(flow.running_for(now), secs(7));
 }

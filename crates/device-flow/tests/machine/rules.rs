@@ -88,7 +88,7 @@ proptest! {
         let mut latest = now;
         let policy = if eager { policy().with_first_poll(FirstPoll::Immediately) } else { policy() };
         let mut flow = DeviceFlow::new(service(), policy, cached, now);
-        let mut ticket = None;
+        let mut under_way = None;
         let mut wake = None;
         let mut watch = Watch { eager, ..Watch::default() };
         let mut ended = None;
@@ -101,18 +101,18 @@ proptest! {
                 }
                 Step::Wake => now = wake.take().unwrap_or(now),
                 Step::Answer(kind) => {
-                    if let Some(out) = ticket.take() {
+                    if let Some(out) = under_way.take() {
                         latest = latest.max(now);
                         answer(&mut flow, out, now, latest, kind, &mut watch)?;
                     }
                 }
                 Step::Abandon => {
-                    drop(ticket.take());
+                    drop(under_way.take());
                     flow.abandon(now);
                     latest = latest.max(now);
                 }
                 Step::Cancel => {
-                    drop(ticket.take());
+                    drop(under_way.take());
                     flow.cancel();
                 }
             }
@@ -126,7 +126,7 @@ proptest! {
             }
             match action {
                 Action::Send(out) => {
-                    prop_assert!(ticket.is_none(), "one request at a time");
+                    prop_assert!(under_way.is_none(), "one request at a time");
                     prop_assert!(ended.is_none(), "an ended flow sends nothing");
                     prop_assert!(!watch.granted, "nothing is sent after success");
                     if out.operation() == Operation::CreateToken {
@@ -134,7 +134,7 @@ proptest! {
                         prop_assert!(latest < deadline, "sent at {latest:?}, deadline {deadline:?}");
                         prop_assert!(latest >= watch.earliest, "sent at {latest:?}, before {:?}", watch.earliest);
                     }
-                    ticket = Some(out);
+                    under_way = Some(out);
                 }
                 Action::Wait(until) => {
                     prop_assert!(until > latest, "a wait lies in the future");
@@ -144,7 +144,7 @@ proptest! {
                     prop_assert!(flow.outcome().is_none());
                     wake = Some(until);
                 }
-                Action::AwaitReply => prop_assert!(ticket.is_some() || flow.outcome().is_none()),
+                Action::AwaitReply => prop_assert!(under_way.is_some() || flow.outcome().is_none()),
                 Action::Done => {
                     let outcome = flow.outcome().map(|end| end.cloned().map_err(Outcome::clone));
                     prop_assert!(outcome.is_some());

@@ -133,7 +133,7 @@ fn a_registration_under_way_is_asked_for_again_within_what_is_left_of_the_patien
 }
 
 #[test]
-fn a_ticket_of_the_earlier_process_fits_nothing() {
+fn a_request_of_the_earlier_process_is_stale() {
     let mut scenario = Scenario::polling(policy(), authorization());
     let mut later = restart(&scenario, secs(0));
     let old = scenario.next_send();
@@ -284,8 +284,33 @@ fn a_device_code_is_not_sent_to_another_service() {
     assert!(text.contains("evil.example") && !text.contains('\u{1b}'), "{text:?}");
     assert_eq!(
         error.to_string(),
-        "the saved sign-in is for another service: https://oidc.eu-west-1.amazonaws.com/token"
+        "the saved sign-in is for another service: AWS https://oidc.eu-west-1.amazonaws.com:443"
     );
+}
+
+#[test]
+fn a_saved_flow_goes_on_at_the_same_service_alone_however_its_url_is_spelled() {
+    let scenario = Scenario::new(policy());
+    let resumed = |service: Service| resumed_at(service, saved(&scenario), policy(), Tick::ZERO, WALL);
+    let aws = |url: &str| Service::from(Endpoint::custom(url).unwrap());
+    let spelled = aws("https://OIDC.eu-west-1.amazonaws.com:443/");
+    assert!(resumed(spelled).is_ok());
+    // The same token URL in the other dialect.
+    let host = "https://oidc.eu-west-1.amazonaws.com";
+    let provider = |codes: &str| Provider::new(codes, &format!("{host}/token")).unwrap();
+    let oauth = |codes: &str| Service::from(provider(codes));
+    let codes = format!("{host}/device_authorization");
+    assert!(resumed(oauth(&codes)).is_err());
+
+    // The same token URL with another URL for the codes, which must not see the client's secret.
+    let client = Client::new("id", oidc_proto::Secret::from("secret"));
+    let policy = Policy::oauth().with_client(client);
+    let flow = DeviceFlow::new(oauth(&codes), policy.clone(), None, Tick::ZERO);
+    let saved = flow.save(Tick::ZERO, UNIX_EPOCH + WALL).unwrap();
+    let elsewhere = oauth("https://evil.example/device_authorization");
+    let resumed = |service| saved.clone().resume(service, policy.clone(), Tick::ZERO, UNIX_EPOCH + WALL);
+    assert!(matches!(resumed(elsewhere), Err(ResumeError::OtherService { .. })));
+    assert!(resumed(oauth(&codes)).is_ok());
 }
 
 #[test]
@@ -295,7 +320,7 @@ fn debug_of_a_saved_flow_shows_neither_secrets_nor_the_user_code() {
     let saved = scenario.flow.save(scenario.now, UNIX_EPOCH + WALL).unwrap();
     assert_eq!(
         format!("{saved:?}"),
-        "SavedFlow { service: \"https://oidc.eu-west-1.amazonaws.com/token\", phase: Polling, .. }"
+        "SavedFlow { service: \"AWS https://oidc.eu-west-1.amazonaws.com:443\", phase: Polling, .. }"
     );
     // What is written is another matter, and the documentation says so.
     let text = serde_json::to_string(&saved).unwrap();

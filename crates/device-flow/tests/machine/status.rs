@@ -42,7 +42,7 @@ fn a_closure_over_the_prompt_is_an_observer() {
 }
 
 #[test]
-fn a_response_is_read_for_the_operation_of_its_ticket() {
+fn a_response_is_read_for_the_operation_of_its_request() {
     let mut scenario = Scenario::new(policy());
     let bodies = [
         (200, r#"{"clientId":"c","clientSecret":"s","clientSecretExpiresAt":1800000000}"#),

@@ -26,6 +26,7 @@ fn arms() -> Vec<String> {
         }
     }
     assert_eq!(arms.pop().as_deref(), Some(""), "the last arm has no end");
+    assert_eq!(arms.len(), body.matches("=> ").count(), "each arm has one arrow, and ends in a call");
     arms
 }
 
@@ -43,6 +44,12 @@ fn row_of(arm: &str) -> Row {
         None => events,
     };
     let call = guard.split_once('.').map_or("", |(_, call)| call);
+    let is_plain =
+        guard.chars().all(|c| c.is_alphanumeric() || "_.(&, )".contains(c)) && !guard.contains("&&");
+    assert!(
+        is_plain && guard.is_empty() == call.is_empty(),
+        "a condition is one member or one call: {guard}"
+    );
     let next = match right.split_once("Outcome::") {
         Some((_, outcome)) => name(outcome),
         None => name(right),
@@ -112,10 +119,7 @@ fn the_table_in_the_documentation_is_the_match_in_the_code() {
     if shown == expected {
         return;
     }
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "whether to write the documentation is up to whoever runs this"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the caller of the test says whether to write")]
     let update = std::env::var_os(UPDATE).is_some();
     assert!(update, "src/lib.rs is behind the code; {UPDATE}=1 writes it. It should say:\n{expected}");
     let comment = |text: &str| -> String {

@@ -67,6 +67,11 @@ fn every_outcome_says_what_happened_and_what_to_do() {
             Outcome::NotOffered(Operation::RegisterClient),
             "the service has no endpoint for RegisterClient. Name one, or a client that needs none",
         ),
+        (
+            Outcome::NoStartUrl,
+            "the policy has no start URL, which this service needs. Make the policy with `Policy::aws`, or the client \
+             for a provider",
+        ),
         (Outcome::Cancelled, "the sign-in was cancelled"),
     ];
     for (outcome, text) in cases {

@@ -29,7 +29,7 @@ pub(crate) enum Input {
     /// Its pending comes back with a success of another operation.
     WrongOperation,
     /// A pending of another flow comes.
-    StaleTicket,
+    StaleRequest,
     Abandon,
     Cancel,
     /// Saved, and resumed by another process after so much time; `None` if its wall clock is behind.
@@ -267,7 +267,7 @@ impl Pair {
                 let refused = self.flow.on_reply(pending, tick(self.now), success(other, None, 1_000));
                 assert_eq!(refused, Err(Misuse::WrongOperation { request: mine, reply: other }));
             }
-            Input::StaleTicket => {
+            Input::StaleRequest => {
                 let settings = Settings {
                     cached: false,
                     eager: false,

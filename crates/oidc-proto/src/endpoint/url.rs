@@ -144,6 +144,14 @@ impl PartialEq for Url {
 
 impl Eq for Url {}
 
+impl Url {
+    /// The one spelling that equal URLs share.
+    pub(crate) fn canonical(&self) -> String {
+        let (host, path) = (self.host().to_ascii_lowercase(), &self.path);
+        format!("{}://{host}:{}{path}", self.scheme, self.port())
+    }
+}
+
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}{}", self.scheme, self.authority, self.path)
