@@ -53,11 +53,13 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::indexing_slicing
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm
 )]
 #![cfg_attr(
     test,
-    allow(clippy::indexing_slicing, reason = "a test that indexes past the end should fail loudly")
+    allow(clippy::indexing_slicing, reason = "a test that indexes past the end should fail loudly"),
+    allow(clippy::wildcard_enum_match_arm, reason = "a test names what it expects, and fails on all else")
 )]
 
 mod client;

@@ -186,9 +186,9 @@ impl Memory {
         for _ in 0..DRAWS {
             let client = self.clients.find(request.client.id.as_str());
             let decision = start_device_authorization(policy, client, request, now, entropy);
-            let device = decision.changes.iter().find_map(|change| match change {
-                Change::AddDevice(device) => Some((device.user_code, device.expires_at)),
-                _ => None,
+            let device = decision.changes.iter().find_map(|change| {
+                let Change::AddDevice(device) = change else { return None };
+                Some((device.user_code, device.expires_at))
             });
             if let Some((code, until)) = device {
                 // Only for who gets a code: a request that is refused anyway drives nobody out.

@@ -44,6 +44,8 @@ impl GrantKey {
             Grant::RefreshToken { refresh_token } => {
                 Selector::of(refresh_token).map_or(Self::Nothing, Self::Refresh)
             }
+            // No authorization code is issued yet.
+            Grant::AuthorizationCode { .. } => Self::Nothing,
             _ => Self::Nothing,
         }
     }
@@ -161,6 +163,7 @@ pub fn create_token(
         Grant::RefreshToken { refresh_token } => {
             refresh::rotate(policy, client, records.refresh, refresh_token, &request.scope, now, entropy)
         }
+        Grant::AuthorizationCode { .. } => Decision::refuse(invalid_grant()),
         _ => Decision::refuse(invalid_grant()),
     }
 }

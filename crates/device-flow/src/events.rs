@@ -95,10 +95,10 @@ impl fmt::Display for WithoutBody<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             trouble @ (Trouble::Failed(_) | Trouble::NoVerdict(_)) => trouble.fmt(f),
-            Trouble::Fault(fault) => match &fault.code {
-                FaultCode::Other(_) => write!(f, "HTTP {} with a fault of another name", fault.status),
-                code => write!(f, "HTTP {} {code}", fault.status),
-            },
+            Trouble::Fault(fault) if matches!(fault.code, FaultCode::Other(_)) => {
+                write!(f, "HTTP {} with a fault of another name", fault.status)
+            }
+            Trouble::Fault(fault) => write!(f, "HTTP {} {}", fault.status, fault.code),
         }
     }
 }

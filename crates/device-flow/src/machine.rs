@@ -144,6 +144,14 @@ impl Answer {
             FaultCode::ExpiredToken => Expired,
             FaultCode::InvalidGrant => InvalidGrant,
             FaultCode::InvalidClient | FaultCode::UnauthorizedClient => ClientRejected,
+            FaultCode::InternalServer
+            | FaultCode::InvalidClientMetadata
+            | FaultCode::InvalidRedirectUri
+            | FaultCode::InvalidRequest
+            | FaultCode::InvalidRequestRegion
+            | FaultCode::InvalidScope
+            | FaultCode::UnsupportedGrantType
+            | FaultCode::Other(_) => OtherFault,
             _ => OtherFault,
         })
     }

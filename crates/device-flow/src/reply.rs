@@ -82,6 +82,7 @@ impl Reply {
                 Self::from_answer(dialect.decode::<CreateTokenRequest, _>(response), Self::Granted)
             }
             // This machine never asks for another operation.
+            Operation::RevokeToken => Self::Failed(Failure::Unknown),
             _ => Self::Failed(Failure::Unknown),
         }
     }

@@ -153,6 +153,7 @@ const fn smallest_body(reason: NoVerdictReason) -> &'static str {
         NoVerdictReason::CutBody => "{",
         NoVerdictReason::NotAnObject => "[]",
         NoVerdictReason::UnnamedError => "{}",
+        NoVerdictReason::NotJson => "?",
         _ => "?",
     }
 }
@@ -188,9 +189,10 @@ enum CodeForm {
 impl FaultForm {
     fn of(fault: &Fault) -> Self {
         Self {
-            code: match &fault.code {
-                FaultCode::Other(text) => CodeForm::Other(text.clone()),
-                known => CodeForm::Known(known.exception().to_owned()),
+            code: if let FaultCode::Other(text) = &fault.code {
+                CodeForm::Other(text.clone())
+            } else {
+                CodeForm::Known(fault.code.exception().to_owned())
             },
             description: fault.description.clone(),
             reason: fault.reason.clone(),
