@@ -437,7 +437,7 @@ impl DeviceFlow {
         self.in_flight = None;
         // Nearly every reply is a refusal, which is lent and not moved.
         if let Reply::Fault(fault) = &reply
-            && let Some(answer) = Answer::of(fault, &self.state)
+            && let Some(answer) = Answer::of(fault)
         {
             if matches!(answer, Answer::Pending) {
                 self.cause = None;

@@ -130,16 +130,14 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
-    /// What a fault says that is the reply to the request of this state; `None` if it is no refusal: a `slow_down`, or one
-    /// that may be gone a moment later.
-    pub(crate) fn of(fault: &Fault, state: &State) -> Option<Self> {
+    /// What a fault says; `None` if it is no refusal: a `slow_down`, or one that may be gone a moment later.
+    pub(crate) fn of(fault: &Fault) -> Option<Self> {
         Some(match fault.code {
             // These two say how to go on, whatever the status (RFC 8628 §3.5).
             FaultCode::SlowDown => return None,
-            FaultCode::AuthorizationPending if matches!(state, Poll(_)) => Pending,
+            FaultCode::AuthorizationPending => Pending,
             // Before the others, because a service that throttles may call it anything, `access_denied` included.
             _ if fault.is_transient() => return None,
-            FaultCode::AuthorizationPending => Pending,
             FaultCode::AccessDenied => Denied,
             FaultCode::ExpiredToken => Expired,
             FaultCode::InvalidGrant => InvalidGrant,

@@ -101,6 +101,22 @@ fn a_flow_that_nobody_drives_to_its_end_counts_as_cancelled() {
 }
 
 #[test]
+fn an_ended_flow_still_says_whether_it_registered() {
+    for reply in [Reply::Granted(token()), fault(FaultCode::AccessDenied)] {
+        let mut new = Scenario::polling(policy(), authorization());
+        new.poll(reply.clone());
+        assert!(new.flow.is_newly_registered() && new.flow.registration().is_some());
+        let mut cached = Scenario::with_registration(policy(), Some(registration("cached")));
+        cached.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization()));
+        cached.poll(reply);
+        assert!(!cached.flow.is_newly_registered() && cached.flow.registration().is_some());
+    }
+    let mut cancelled = Scenario::polling(policy(), authorization());
+    cancelled.flow.cancel();
+    assert!(cancelled.flow.is_newly_registered() && cancelled.flow.registration().is_some());
+}
+
+#[test]
 fn an_end_says_whether_the_person_was_shown_a_code() {
     let end = |scenario: Scenario| scenario.flow.into_result(scenario.now).unwrap_err();
     assert!(!end(Scenario::new(policy())).prompted);

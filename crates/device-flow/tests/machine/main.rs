@@ -4,6 +4,7 @@ mod authorize;
 mod calls;
 mod contract;
 mod ended;
+mod events;
 mod herd;
 mod poll;
 mod register;

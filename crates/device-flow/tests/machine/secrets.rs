@@ -29,4 +29,5 @@ fn no_debug_output_of_a_whole_flow_shows_a_secret() {
         assert!(!seen.contains(secret), "{secret} in {seen}");
     }
     assert!(seen.contains("[redacted]"));
+    assert!(seen.contains("code_may_be_spent"), "the rest is there: {seen}");
 }
