@@ -88,7 +88,8 @@ impl PendingRequest {
         self.attempt
     }
 
-    /// How long the request may take in all: this long, and no longer than the device code lives.
+    /// How long the request may take in all: this long, and no longer than the device code lives. It is counted from the
+    /// [`poll`](crate::DeviceFlow::poll) that asked for the request, so send it at once.
     #[must_use]
     pub fn timeout(&self, at_most: Duration) -> Duration {
         self.deadline.map_or(at_most, |deadline| deadline.since(self.sent_at).min(at_most))

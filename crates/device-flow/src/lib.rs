@@ -113,7 +113,7 @@
 //! * `OtherFault`: Any other fault that is final.
 //! * `SlowDown`: The service's `slow_down`. Before there are codes it is no verdict.
 //! * `Retryable`: No verdict: no response, a response that is not the service's word, or a fault that may be gone
-//!   a moment later (`server_error`, throttling, and any fault with a status that says so).
+//!   a moment later. Such a fault is `server_error`, throttling, or any with a status that says so.
 //! * `BrokenSuccess`: A success without what it must have.
 //! * `Shown`: `poll` handed the prompt out.
 //! * `Overdue`: `poll` found a request late by more than an interval.

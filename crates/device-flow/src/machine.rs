@@ -93,8 +93,8 @@ pub(crate) enum Event<'a> {
     Refused(Answer, &'a Fault),
     /// The service's `slow_down`. Before there are codes it is no verdict.
     SlowDown(Trouble),
-    /// No verdict: no response, a response that is not the service's word, or a fault that may be gone a moment later
-    /// (`server_error`, throttling, and any fault with a status that says so).
+    /// No verdict: no response, a response that is not the service's word, or a fault that may be gone a moment later. Such
+    /// a fault is `server_error`, throttling, or any with a status that says so.
     Retryable(Trouble),
     /// A success without what it must have.
     BrokenSuccess(Violation),

@@ -4,7 +4,6 @@ mod authorize;
 mod calls;
 mod contract;
 mod ended;
-mod events;
 mod herd;
 mod poll;
 mod register;

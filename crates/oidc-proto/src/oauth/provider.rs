@@ -54,7 +54,8 @@ impl Provider {
         })
     }
 
-    /// The four URLs of `sso-oidc-server`'s own paths below this base URL. Other providers say theirs in their metadata.
+    /// The four URLs of `sso-oidc-server`'s own paths below this base URL. They are plain HTTP to another machine only if the
+    /// base was [allowed](Endpoint::allow_insecure_http) to be. Other providers say theirs in their metadata.
     ///
     /// ```
     /// use oidc_proto::oauth::Provider;

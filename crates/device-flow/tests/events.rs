@@ -1,0 +1,100 @@
+//! The events of `tracing`: each thing that happens is told of once.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use device_flow::{Action, DeviceFlow, Policy, Reply, Tick};
+use oidc_proto::{Client, DeviceAuthorization, Endpoint, Fault, FaultCode, Registration, Secret, Token};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::with_default;
+use tracing::{Event, Metadata, Subscriber};
+
+/// Keeps each event's name, with the outcome and the elapsed time if it has them.
+#[derive(Clone, Default)]
+struct Heard(Arc<Mutex<Vec<String>>>);
+
+struct Text(String);
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        if matches!(field.name(), "outcome" | "elapsed_ms") {
+            self.0 += &format!(" {value:?}");
+        }
+    }
+}
+
+impl Subscriber for Heard {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn event(&self, event: &Event<'_>) {
+        let mut text = Text(event.metadata().name().to_owned());
+        event.record(&mut text);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text.0);
+    }
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+/// The events of what this does.
+fn heard(what: impl FnOnce()) -> Vec<String> {
+    let heard = Heard::default();
+    with_default(heard.clone(), what);
+    let heard = heard.0.lock().unwrap_or_else(PoisonError::into_inner);
+    heard.iter().map(|text| text.replace("device_flow.", "")).collect()
+}
+
+/// Answers what the flow sends with these, at virtual time, and gives the time when it has ended or they are used up.
+fn answered(flow: &mut DeviceFlow, replies: Vec<Reply>) -> Tick {
+    let mut now = Tick::ZERO;
+    for reply in replies {
+        let pending = loop {
+            match flow.poll(now) {
+                Action::Send(pending) => break pending,
+                Action::Wait(until) => now = until,
+                Action::Prompt(_) => {}
+                other @ (Action::AwaitReply | Action::Done) => panic!("{other:?}"),
+            }
+        };
+        flow.on_reply(pending, now, reply).unwrap();
+    }
+    now
+}
+
+fn new_flow() -> DeviceFlow {
+    let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    DeviceFlow::new(Endpoint::for_region("eu-west-1").unwrap(), policy, None, Tick::ZERO)
+}
+
+/// One test, because a subscriber for one thread is not told of events that another thread was the first to meet.
+#[test]
+fn a_sign_in_is_told_of_step_by_step_and_its_end_once_with_the_time_that_it_took() {
+    let ten_minutes = Duration::from_secs(600);
+    let replies = || {
+        vec![
+            Reply::Registered(Registration::new(Client::new("id", Secret::from("secret")))),
+            Reply::Authorized(DeviceAuthorization::new("d".into(), "C", "https://d.example/", ten_minutes)),
+            Reply::Fault(Fault::new(FaultCode::AuthorizationPending)),
+            Reply::Granted(Token::bearer("t".into(), ten_minutes)),
+        ]
+    };
+    let events = heard(|| {
+        let mut flow = new_flow();
+        let now = answered(&mut flow, replies());
+        assert!(matches!(flow.poll(now), Action::Done));
+        flow.cancel();
+        drop(flow.into_result(now));
+    });
+    let polls = ["waiting", "sending", "waiting", "sending"];
+    let expected = [&["sending", "sending", "prompt"], &polls[..], &["ended \"granted\" 10000"]].concat();
+    assert_eq!(events, expected);
+
+    let events = heard(|| drop(new_flow().into_result(Tick::ZERO + Duration::from_secs(3))));
+    assert_eq!(events, ["ended \"cancelled\" 3000"]);
+}
