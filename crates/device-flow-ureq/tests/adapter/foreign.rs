@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
-use device_flow::{Action, DeviceFlow, FirstPoll, Misuse, Policy, ResumeError, SavedFlow, Tick};
+use device_flow::{Action, DeviceFlow, FirstPoll, Misuse, Outcome, Policy, ResumeError, SavedFlow, Tick};
 use oidc_proto::{Client, Endpoint, Secret, Service};
 
 use crate::drive_in_region;
 
-/// The proxy of the process that is told to use one.
-const PROXY: &str = "DEVICE_FLOW_TEST_PROXY";
+/// Says to the process that has a proxy which flows to drive.
+const FLOWS: &str = "DEVICE_FLOW_TEST_FLOWS";
 
 /// The region of the client, which reaches it through the proxy.
 const REGION: &str = "eu-west-1";
@@ -38,7 +38,7 @@ fn is_refused(mut flow: DeviceFlow) {
     assert!(flow.outcome().is_none() && flow.polls() == 0, "the flow is as it was");
 }
 
-/// What the child process does, whose environment names a proxy.
+/// Flows that the client's proxy must not hear of.
 fn drive_foreign_flows() {
     let (service, policy) = loopback();
     is_refused(DeviceFlow::new(service.clone(), policy.clone(), None, Tick::ZERO));
@@ -56,11 +56,16 @@ fn drive_foreign_flows() {
     assert!(matches!(refused, Err(ResumeError::OtherService { .. })), "{refused:?}");
 }
 
-#[test]
-fn a_flow_of_another_service_is_refused_before_a_byte_is_sent() {
-    if std::env::var_os(PROXY).is_some() {
-        return drive_foreign_flows();
-    }
+/// The control: a flow of the client's own service does go through the proxy.
+fn drive_own_flow() {
+    let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_setup_patience(Duration::ZERO);
+    let mut flow = DeviceFlow::new(Endpoint::for_region(REGION).unwrap(), policy, None, Tick::ZERO);
+    drive_in_region(REGION, &mut flow).unwrap();
+    assert!(matches!(flow.outcome(), Some(Err(Outcome::Unreachable { .. }))), "{:?}", flow.outcome());
+}
+
+/// What the proxy hears of this test, run in a process whose environment names it.
+fn heard_from(flows: &str) -> String {
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", proxy.local_addr().unwrap());
     let heard = Arc::new(Mutex::new(Vec::new()));
@@ -79,13 +84,25 @@ fn a_flow_of_another_service_is_refused_before_a_byte_is_sent() {
     });
     let name = "foreign::a_flow_of_another_service_is_refused_before_a_byte_is_sent";
     let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", name]).env(PROXY, &address).env_remove("NO_PROXY").env_remove("no_proxy");
+    child.args(["--exact", name]).env(FLOWS, flows).env_remove("NO_PROXY").env_remove("no_proxy");
     for variable in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
         child.env(variable, &address);
     }
     let output = child.output().unwrap();
-    let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
-    assert_eq!(String::from_utf8_lossy(&heard), "", "the proxy has seen what was not for it");
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && told.contains("1 passed"), "{told}");
+    let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+    String::from_utf8_lossy(&heard).into_owned()
+}
+
+#[test]
+fn a_flow_of_another_service_is_refused_before_a_byte_is_sent() {
+    match std::env::var(FLOWS).as_deref() {
+        Ok("foreign") => return drive_foreign_flows(),
+        Ok(_) => return drive_own_flow(),
+        Err(_) => {}
+    }
+    assert_eq!(heard_from("foreign"), "", "the proxy has seen what was not for it");
+    let own = heard_from("own");
+    assert!(own.starts_with("CONNECT oidc.eu-west-1.amazonaws.com:443 "), "the proxy is in use: {own:?}");
 }
