@@ -38,6 +38,11 @@ pub struct NoVerdict {
     pub retry_after: Option<Duration>,
     /// `x-amzn-RequestId`, if there was one.
     pub request_id: Option<String>,
+    /// What the response says in its own words, cut to a line or two and made [`printable`](crate::printable): its
+    /// `message` or `detail`, a page's title, or a text's first line.
+    pub said: Option<String>,
+    /// Where a redirect points to, without query and fragment.
+    pub location: Option<String>,
 }
 
 /// Why a response is no verdict.
@@ -50,6 +55,8 @@ pub enum NoVerdictReason {
     EmptyBody,
     /// An HTML page, as proxies and captive portals send.
     Html,
+    /// A body in a content coding, such as gzip, although none was asked for.
+    Encoded,
     /// JSON that ends too early.
     CutBody,
     /// Neither JSON nor HTML.
@@ -81,6 +88,32 @@ impl NoVerdict {
     pub const fn may_have_acted(&self) -> bool {
         self.status >= 500 || (self.status >= 200 && self.status < 300)
     }
+
+    /// Whether it is a plain refusal, which will be the same a moment later: a redirect, a 501, or a 4xx other than 408,
+    /// 421, 425 and 429. A refusal with `Retry-After` is none, as it asks to be asked again.
+    ///
+    /// ```
+    /// use oidc_proto::{Answer, Dialect, StartDeviceAuthorizationRequest};
+    ///
+    /// let page = |status: u16| http::Response::builder().status(status).body("<title>No such page</title>");
+    /// let read = |response| match Dialect::OAuth.decode::<StartDeviceAuthorizationRequest, _>(&response) {
+    ///     Answer::NoVerdict(none) => none,
+    ///     other => panic!("{other:?}"),
+    /// };
+    /// let refusal = read(page(404)?);
+    /// assert_eq!((refusal.is_plain_refusal(), refusal.said.as_deref()), (true, Some("No such page")));
+    /// assert!(!read(page(503)?).is_plain_refusal());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn is_plain_refusal(&self) -> bool {
+        let is_final = match self.status {
+            408 | 421 | 425 | 429 => false,
+            300..=499 | 501 => true,
+            _ => false,
+        };
+        is_final && self.retry_after.is_none()
+    }
 }
 
 impl fmt::Display for NoVerdict {
@@ -92,11 +125,20 @@ impl fmt::Display for NoVerdict {
             }
             NoVerdictReason::EmptyBody => "with an empty body",
             NoVerdictReason::Html => "with an HTML page instead of JSON",
+            NoVerdictReason::Encoded => {
+                "with a compressed body, although none was asked for (Content-Encoding)"
+            }
             NoVerdictReason::CutBody => "with a body that ends too early",
             NoVerdictReason::NotJson => "with a body that is not JSON",
             NoVerdictReason::NotAnObject => "with JSON that is not an object",
             NoVerdictReason::UnnamedError => "with JSON that names no error",
         })?;
+        if let Some(location) = &self.location {
+            write!(f, " (to {location})")?;
+        }
+        if let Some(said) = &self.said {
+            write!(f, ": \"{said}\"")?;
+        }
         if let Some(wait) = self.retry_after {
             write!(f, " (asks to wait {} s)", wait.as_secs())?;
         }
@@ -134,6 +176,17 @@ pub enum ViolationKind {
     OutOfRange,
 }
 
+impl fmt::Display for ViolationKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "is missing",
+            Self::Empty => "is empty",
+            Self::WrongType => "has the wrong JSON type",
+            Self::OutOfRange => "is out of range",
+        })
+    }
+}
+
 impl Violation {
     pub(crate) const fn new(operation: Operation, member: &'static str, kind: ViolationKind) -> Self {
         Self { operation, member, kind, request_id: None }
@@ -142,17 +195,8 @@ impl Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.kind {
-            ViolationKind::Missing => "is missing",
-            ViolationKind::Empty => "is empty",
-            ViolationKind::WrongType => "has the wrong JSON type",
-            ViolationKind::OutOfRange => "is out of range",
-        };
-        write!(
-            f,
-            "the service answered {} with success, but its member `{}` {what}",
-            self.operation, self.member
-        )?;
+        let Self { operation, member, kind, .. } = self;
+        write!(f, "the service answered {operation} with success, but its member `{member}` {kind}")?;
         if let Some(id) = &self.request_id {
             write!(f, " (request id {})", crate::printable(id))?;
         }
@@ -167,7 +211,7 @@ mod tests {
     use super::*;
 
     fn none(status: u16, reason: NoVerdictReason) -> NoVerdict {
-        NoVerdict { reason, status, retry_after: None, request_id: None }
+        NoVerdict { reason, status, retry_after: None, request_id: None, said: None, location: None }
     }
 
     #[test]
@@ -190,6 +234,10 @@ mod tests {
             ),
             (NoVerdictReason::EmptyBody, "with an empty body"),
             (NoVerdictReason::Html, "with an HTML page instead of JSON"),
+            (
+                NoVerdictReason::Encoded,
+                "with a compressed body, although none was asked for (Content-Encoding)",
+            ),
             (NoVerdictReason::CutBody, "with a body that ends too early"),
             (NoVerdictReason::NotJson, "with a body that is not JSON"),
             (NoVerdictReason::NotAnObject, "with JSON that is not an object"),
@@ -200,6 +248,11 @@ mod tests {
             assert_eq!(none.to_string(), format!("HTTP 502 {text}"));
             none.retry_after = Some(Duration::from_secs(7));
             assert_eq!(none.to_string(), format!("HTTP 502 {text} (asks to wait 7 s)"));
+            none.retry_after = None;
+            none.said = Some("Bad gateway".to_owned());
+            none.location = Some("https://id.example/d".to_owned());
+            let text = format!("HTTP 502 {text} (to https://id.example/d): \"Bad gateway\"");
+            assert_eq!(none.to_string(), text);
         }
     }
 

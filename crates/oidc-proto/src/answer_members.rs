@@ -5,12 +5,14 @@ use core::fmt;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
 use crate::Dialect;
-use crate::member::{Number, Text};
+use crate::member::{Number, Scopes, Text};
+use crate::words::without_mark;
 
 /// Where a member is kept while the answer is read.
 pub(crate) enum Slot<'s, 'a> {
     Text(&'s mut Text<'a>),
     Number(&'s mut Number),
+    Scopes(&'s mut Scopes),
 }
 
 impl<'s, 'a> From<&'s mut Text<'a>> for Slot<'s, 'a> {
@@ -22,6 +24,12 @@ impl<'s, 'a> From<&'s mut Text<'a>> for Slot<'s, 'a> {
 impl<'s> From<&'s mut Number> for Slot<'s, '_> {
     fn from(number: &'s mut Number) -> Self {
         Self::Number(number)
+    }
+}
+
+impl<'s> From<&'s mut Scopes> for Slot<'s, '_> {
+    fn from(scopes: &'s mut Scopes) -> Self {
+        Self::Scopes(scopes)
     }
 }
 
@@ -56,11 +64,11 @@ macro_rules! answer_members {
 
 /// Declares the members of a fault, which both dialects spell alike.
 macro_rules! fault_members {
-    ($($field:ident = $name:literal;)*) => {
+    ($($field:ident: $type:ty = $name:literal;)*) => {
         /// All members that a fault may have. An answer with an error status is read into these alone.
         #[derive(Default)]
         pub(crate) struct FaultMembers<'a> {
-            $(pub(crate) $field: Text<'a>,)*
+            $(pub(crate) $field: $type,)*
         }
 
         impl<'a> Members<'a> for FaultMembers<'a> {
@@ -94,21 +102,24 @@ answer_members! {
     token_type: Text<'a> = "tokenType", "token_type";
     refresh_token: Text<'a> = "refreshToken", "refresh_token";
     id_token: Text<'a> = "idToken", "id_token";
-    scope: Text<'a> = "scope", "scope";
+    scope: Scopes = "scope", "scope";
     // StartDeviceAuthorization and CreateToken
     expires_in: Number = "expiresIn", "expires_in";
 }
 
 fault_members! {
     // `message` is what the portal and gateways write where this service writes `error_description`.
-    error = "error";
-    error_description = "error_description";
-    message = "message";
-    type_name = "__type";
-    code = "code";
-    reason = "reason";
-    endpoint = "endpoint";
-    region = "region";
+    error: Text<'a> = "error";
+    error_description: Text<'a> = "error_description";
+    error_uri: Text<'a> = "error_uri";
+    message: Text<'a> = "message";
+    type_name: Text<'a> = "__type";
+    code: Text<'a> = "code";
+    reason: Text<'a> = "reason";
+    endpoint: Text<'a> = "endpoint";
+    region: Text<'a> = "region";
+    // In an answer with a success status it is a member of the success, and is handed over.
+    interval: Number = "interval";
 }
 
 /// Members of an answer, as they are read from either encoding.
@@ -118,7 +129,7 @@ pub(crate) trait Members<'a>: Default {
 
     /// Reads the members of a JSON object with nothing behind it. After an error they are in no useful state.
     fn read_json(&mut self, dialect: Dialect, body: &'a [u8]) -> Result<(), serde_json::Error> {
-        read_object(Reader(dialect, self), body)
+        read_object(Reader(dialect, self), without_mark(body))
     }
 
     /// The members of a form-encoded answer of the OAuth dialect, as GitHub sends it to clients whose `Accept` got lost on
@@ -129,6 +140,7 @@ pub(crate) trait Members<'a>: Default {
             match members.named(Dialect::OAuth, &key) {
                 Some(Slot::Text(text)) => *text = value.into(),
                 Some(Slot::Number(number)) => *number = value.into(),
+                Some(Slot::Scopes(scopes)) => *scopes = value.into(),
                 None => {}
             }
         }
@@ -153,6 +165,7 @@ impl<'de, M: Members<'de>> Visitor<'de> for Reader<'_, M> {
             match members.named(dialect, &key) {
                 Some(Slot::Text(text)) => *text = map.next_value()?,
                 Some(Slot::Number(number)) => *number = map.next_value()?,
+                Some(Slot::Scopes(scopes)) => *scopes = map.next_value()?,
                 None => _ = map.next_value::<IgnoredAny>()?,
             }
         }

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Response};
 
 use crate::answer_members::{AnswerMembers, FaultMembers, Members};
 use crate::headers::Heads;
 use crate::json::starts_with;
 use crate::wire::Wire;
+use crate::words::{self, Refusal, without_mark};
 use crate::{Answer, Dialect, Fault, FaultCode, NoVerdict, NoVerdictReason, printable};
 
 /// The meaning of a response to a `C`.
@@ -22,15 +23,22 @@ pub(crate) fn answer<C: Wire, B: AsRef<[u8]>>(
     }
     let mut members = AnswerMembers::default();
     // Whatever a header says, a success must show its body.
-    if let Err(reason) = read(dialect, response, &mut members) {
-        return no_verdict(reason, response.status(), &heads);
+    if let Err(reason) = read(dialect, response, &heads, &mut members) {
+        return no_verdict(reason, response, &heads);
     }
-    if let Some(fault) = named(dialect, response.status(), &heads, &members.faults) {
-        return Answer::Fault(fault);
+    if !C::is_granted(&members) {
+        members.faults.interval = members.interval;
+        if let Some(fault) = named(dialect, response, &heads, &members.faults) {
+            return Answer::Fault(fault);
+        }
     }
     match C::success_from(dialect, members) {
         Ok(success) => Answer::Success(success),
         Err(mut violation) => {
+            // A provider that says success and means "not yet" says so somewhere.
+            if let Some(fault) = hidden(response, &heads) {
+                return Answer::Fault(fault);
+            }
             violation.request_id = heads.request_id();
             Answer::Violation(violation)
         }
@@ -45,22 +53,21 @@ pub(crate) fn bare_answer<B: AsRef<[u8]>>(dialect: Dialect, response: &Response<
         return refusal(dialect, response, &heads);
     }
     let mut faults = FaultMembers::default();
-    if read(dialect, response, &mut faults).is_err() {
+    if read(dialect, response, &heads, &mut faults).is_err() {
         return Answer::Success(());
     }
-    named(dialect, response.status(), &heads, &faults).map_or(Answer::Success(()), Answer::Fault)
+    named(dialect, response, &heads, &faults).map_or(Answer::Success(()), Answer::Fault)
 }
 
 /// What a response without a success status says.
 fn refusal<T, B: AsRef<[u8]>>(dialect: Dialect, response: &Response<B>, heads: &Heads<'_>) -> Answer<T> {
-    let status = response.status();
     // A redirect is no verdict even with an OAuth body: whoever redirects is not the service.
-    if status.is_redirection() {
-        return no_verdict(NoVerdictReason::Redirect, status, heads);
+    if response.status().is_redirection() {
+        return no_verdict(NoVerdictReason::Redirect, response, heads);
     }
     // No other members count, and these are quicker to make and to drop.
     let mut faults = FaultMembers::default();
-    let reason = match read(dialect, response, &mut faults) {
+    let reason = match read(dialect, response, heads, &mut faults) {
         Ok(()) => NoVerdictReason::UnnamedError,
         Err(reason) => {
             // The header is the service's word too, whatever became of the body.
@@ -68,24 +75,46 @@ fn refusal<T, B: AsRef<[u8]>>(dialect: Dialect, response: &Response<B>, heads: &
             reason
         }
     };
-    match named(dialect, status, heads, &faults) {
+    match named(dialect, response, heads, &faults) {
         Some(fault) => Answer::Fault(fault),
-        None => no_verdict(reason, status, heads),
+        None => no_verdict(reason, response, heads),
     }
 }
 
-fn no_verdict<T>(reason: NoVerdictReason, status: StatusCode, heads: &Heads<'_>) -> Answer<T> {
+#[cold]
+fn no_verdict<T, B: AsRef<[u8]>>(
+    reason: NoVerdictReason,
+    response: &Response<B>,
+    heads: &Heads<'_>,
+) -> Answer<T> {
+    let body = response.body().as_ref();
+    let is_redirect = reason == NoVerdictReason::Redirect;
+    // A success whose body cannot be read may hold a token, so none of it is quoted.
+    let said = match reason {
+        _ if response.status().is_success() => None,
+        NoVerdictReason::Html => words::of_page(body),
+        NoVerdictReason::UnnamedError => Refusal::read(body).and_then(|refusal| refusal.words()),
+        NoVerdictReason::NotJson => words::of_text(body),
+        NoVerdictReason::Redirect
+        | NoVerdictReason::EmptyBody
+        | NoVerdictReason::Encoded
+        | NoVerdictReason::CutBody
+        | NoVerdictReason::NotAnObject => None,
+    };
     Answer::NoVerdict(NoVerdict {
         reason,
-        status: status.as_u16(),
+        status: response.status().as_u16(),
         retry_after: heads.retry_after(),
         request_id: heads.request_id(),
+        said,
+        location: is_redirect.then(|| heads.location()).flatten(),
     })
 }
 
 fn read<'a, B: AsRef<[u8]>, M: Members<'a>>(
     dialect: Dialect,
     response: &'a Response<B>,
+    heads: &Heads<'_>,
     members: &mut M,
 ) -> Result<(), NoVerdictReason> {
     let body = response.body().as_ref();
@@ -95,12 +124,14 @@ fn read<'a, B: AsRef<[u8]>, M: Members<'a>>(
             *members = M::from_form(body);
             Ok(())
         }
+        Err(_) if heads.is_encoded() => Err(NoVerdictReason::Encoded),
         Err(error) => Err(unreadable(body, &error)),
     }
 }
 
 /// Why a body could not be read.
 fn unreadable(body: &[u8], error: &serde_json::Error) -> NoVerdictReason {
+    let body = without_mark(body);
     if is_blank(body) {
         NoVerdictReason::EmptyBody
     } else if starts_with(body, b'<') {
@@ -129,24 +160,83 @@ fn is_form(headers: &HeaderMap) -> bool {
 /// `error` comes first: `code` is a provider's own there.
 ///
 /// Inside a success status only the header and `error` count, because `code` may be anybody's member.
-fn named(
+fn named<B: AsRef<[u8]>>(
     dialect: Dialect,
-    status: StatusCode,
+    response: &Response<B>,
     heads: &Heads<'_>,
     members: &FaultMembers<'_>,
 ) -> Option<Fault> {
+    let status = response.status();
     let header = heads.error_type();
     if status.is_success() && header.is_none() && members.error.non_empty().is_none() {
         return None;
     }
     // The header alone settles most answers of AWS's.
-    let code = header
+    let known = header
         .and_then(FaultCode::from_exception_bytes)
-        .or_else(|| name_in_body(dialect, status.is_success(), header, members))?;
+        .or_else(|| known_in_body(status.is_success(), members));
+    if let Some(code) = known {
+        let description =
+            members.error_description.non_empty().or_else(|| members.message.non_empty()).map(str::to_owned);
+        let is_plain = matches!(code, FaultCode::AuthorizationPending | FaultCode::SlowDown);
+        let description = if is_plain { description } else { description.or_else(|| words(response, &code)) };
+        return Some(fault(code, description, response, heads, members));
+    }
+    unusual(dialect, response, heads, members)
+}
+
+/// The fault that a response names in another way than the standard's.
+#[cold]
+fn unusual<B: AsRef<[u8]>>(
+    dialect: Dialect,
+    response: &Response<B>,
+    heads: &Heads<'_>,
+    members: &FaultMembers<'_>,
+) -> Option<Fault> {
+    let success = response.status().is_success();
+    let flat = [&members.type_name, &members.error, &members.code, &members.message];
+    let code = flat
+        .into_iter()
+        .find_map(|text| FaultCode::from_spelling(text.non_empty()?))
+        .or_else(|| Refusal::read(response.body().as_ref())?.code())
+        .or_else(|| unknown_in_body(dialect, success, heads.error_type(), members))?;
+    let description = members
+        .error_description
+        .non_empty()
+        .or_else(|| members.message.non_empty())
+        .filter(|text| FaultCode::from_spelling(text).is_none())
+        .map(str::to_owned)
+        .or_else(|| words(response, &code));
+    Some(fault(code, description, response, heads, members))
+}
+
+/// The fault that hides in the body of a success without what a success must have.
+#[cold]
+fn hidden<B: AsRef<[u8]>>(response: &Response<B>, heads: &Heads<'_>) -> Option<Fault> {
+    let code = Refusal::read(response.body().as_ref())?.code()?;
+    let description = words(response, &code);
+    Some(fault(code, description, response, heads, &FaultMembers::default()))
+}
+
+/// What the body of a refusal says to a person, beside the code.
+#[cold]
+fn words<B: AsRef<[u8]>>(response: &Response<B>, code: &FaultCode) -> Option<String> {
+    let words = Refusal::read(response.body().as_ref())?.words()?;
+    (words != code.error()).then_some(words)
+}
+
+fn fault<B>(
+    code: FaultCode,
+    description: Option<String>,
+    response: &Response<B>,
+    heads: &Heads<'_>,
+    members: &FaultMembers<'_>,
+) -> Fault {
     let own = |text: Option<&str>| text.map(str::to_owned);
-    Some(Fault {
+    Fault {
         code,
-        description: own(members.error_description.non_empty().or_else(|| members.message.non_empty())),
+        description,
+        uri: own(members.error_uri.non_empty()),
         reason: own(members.reason.non_empty()),
         endpoint: own(members.endpoint.non_empty()),
         region: members
@@ -155,41 +245,48 @@ fn named(
             .map(printable)
             .filter(|text| !text.is_empty())
             .map(Cow::into_owned),
-        status: status.as_u16(),
+        status: response.status().as_u16(),
         request_id: heads.request_id(),
         retry_after: heads.retry_after(),
-    })
+        interval: members.interval.optional_wait(),
+    }
 }
 
-/// The name of a fault where the header has none that the model knows.
-fn name_in_body(
+/// `__type` and `code`, which count outside a success status alone.
+fn shapes<'m>(success: bool, members: &'m FaultMembers<'_>) -> [Option<&'m str>; 2] {
+    if success { [None, None] } else { [members.type_name.non_empty(), members.code.non_empty()] }
+}
+
+/// The known fault that the standard's members name.
+fn known_in_body(success: bool, members: &FaultMembers<'_>) -> Option<FaultCode> {
+    let [type_name, code] = shapes(success, members);
+    type_name
+        .and_then(FaultCode::from_exception)
+        .or_else(|| code.and_then(FaultCode::from_exception))
+        .or_else(|| members.error.non_empty().and_then(FaultCode::from_error))
+        .or_else(|| code.and_then(FaultCode::from_error))
+}
+
+/// The name of a fault that the model does not have. Only a shape name has a namespace and a suffix to cut off; an `error`
+/// code may be a URN.
+fn unknown_in_body(
     dialect: Dialect,
     success: bool,
     header: Option<&[u8]>,
     members: &FaultMembers<'_>,
 ) -> Option<FaultCode> {
-    let error = members.error.non_empty();
-    let (type_name, code) =
-        if success { (None, None) } else { (members.type_name.non_empty(), members.code.non_empty()) };
-    let known = type_name
-        .and_then(FaultCode::from_exception)
-        .or_else(|| code.and_then(FaultCode::from_exception))
-        .or_else(|| error.and_then(FaultCode::from_error))
-        .or_else(|| code.and_then(FaultCode::from_error));
-    // Only a shape name has a namespace and a suffix to cut off; an `error` code may be a URN.
-    let unknown = || {
-        let mut shapes = [header.and_then(|name| core::str::from_utf8(name).ok()), type_name, code]
-            .into_iter()
-            .flatten()
-            .map(FaultCode::other)
-            .filter(has_text);
-        let error = error.map(|text| FaultCode::Other(printable(text).into_owned())).filter(has_text);
-        match dialect {
-            Dialect::Aws => shapes.next().or(error),
-            Dialect::OAuth => error.or_else(|| shapes.next()),
-        }
-    };
-    known.or_else(unknown)
+    let [type_name, code] = shapes(success, members);
+    let mut shapes = [header.and_then(|name| core::str::from_utf8(name).ok()), type_name, code]
+        .into_iter()
+        .flatten()
+        .map(FaultCode::other)
+        .filter(has_text);
+    let error = members.error.non_empty().map(|text| FaultCode::Other(printable(text).into_owned()));
+    let error = error.filter(has_text);
+    match dialect {
+        Dialect::Aws => shapes.next().or(error),
+        Dialect::OAuth => error.or_else(|| shapes.next()),
+    }
 }
 
 /// Whether anything of the name is left that a person could read.

@@ -144,6 +144,19 @@ impl FaultCode {
         Self::of_exception(text.as_bytes()).or_else(|| Self::of_exception(shape_name(text).as_bytes()))
     }
 
+    /// The known fault that a whole text names, however the provider spells it: `AUTHORIZATION_PENDING`,
+    /// `AuthorizationPending`, `AuthorizationPendingException`, or with blanks around it.
+    pub(crate) fn from_spelling(text: &str) -> Option<Self> {
+        const LONGEST: usize = 64;
+        let text = text.trim();
+        if text.len() > LONGEST {
+            return None;
+        }
+        Self::from_error(text)
+            .or_else(|| Self::from_exception(text))
+            .or_else(|| Self::from_error(&snake_case(text)))
+    }
+
     /// The same for a header's value, which need not be UTF-8.
     pub(crate) fn from_exception_bytes(text: &[u8]) -> Option<Self> {
         // The name almost always stands alone, and then it is not even looked at as text.
@@ -154,6 +167,20 @@ impl FaultCode {
     pub(crate) fn other(text: &str) -> Self {
         Self::Other(printable(shape_name(text)).into_owned())
     }
+}
+
+/// `AuthorizationPending` and `AUTHORIZATION_PENDING` → `authorization_pending`.
+fn snake_case(text: &str) -> String {
+    let mut snake = String::with_capacity(text.len() + 4);
+    let mut after_lower = false;
+    for c in text.chars() {
+        if c.is_ascii_uppercase() && after_lower {
+            snake.push('_');
+        }
+        after_lower = c.is_ascii_lowercase();
+        snake.push(c.to_ascii_lowercase());
+    }
+    snake
 }
 
 /// `ns#Name:http://…` → `Name`.
@@ -230,8 +257,10 @@ impl Operation {
 pub struct Fault {
     /// Which fault.
     pub code: FaultCode,
-    /// `error_description` (or `message`): the service's explanation.
+    /// `error_description`, or what else the service says in words (`message`, `detail`, `title` and the like).
     pub description: Option<String>,
+    /// `error_uri`: a page that says more (RFC 6749 §5.2).
+    pub uri: Option<String>,
     /// `reason`, on AccessDenied and InvalidRequest: for example `KMS_DisabledException`.
     pub reason: Option<String>,
     /// `endpoint`, on InvalidRequestRegion: where to ask instead.
@@ -244,6 +273,8 @@ pub struct Fault {
     pub request_id: Option<String>,
     /// `Retry-After`: do not ask again before this much time has passed.
     pub retry_after: Option<Duration>,
+    /// `interval`: the least time between two polls from now on, as GitHub names it in a `slow_down`.
+    pub interval: Option<Duration>,
 }
 
 impl Fault {
@@ -254,12 +285,29 @@ impl Fault {
             status: code.status(),
             code,
             description: None,
+            uri: None,
             reason: None,
             endpoint: None,
             region: None,
             request_id: None,
             retry_after: None,
+            interval: None,
         }
+    }
+
+    /// Whether the reason is the key that the service's data is encrypted with, and so its policy or its state
+    /// (`KMS_AccessDeniedException` and the like), whatever the code: an `access_denied` with it is no person's.
+    ///
+    /// ```
+    /// use oidc_proto::{Fault, FaultCode};
+    /// let mut fault = Fault::new(FaultCode::AccessDenied);
+    /// assert!(!fault.is_about_key());
+    /// fault.reason = Some("KMS_AccessDeniedException".to_owned());
+    /// assert!(fault.is_about_key());
+    /// ```
+    #[must_use]
+    pub fn is_about_key(&self) -> bool {
+        self.reason.as_deref().is_some_and(|reason| reason.starts_with("KMS_"))
     }
 
     /// The same fault with this explanation.
@@ -317,6 +365,9 @@ impl fmt::Display for Fault {
         write!(f, "{}", self.code)?;
         if let Some(description) = &self.description {
             write!(f, ": {}", printable(description))?;
+        }
+        if let Some(uri) = &self.uri {
+            write!(f, " (see {})", printable(uri))?;
         }
         if let Some(reason) = &self.reason {
             write!(f, " (reason {})", printable(reason))?;

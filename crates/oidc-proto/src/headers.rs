@@ -19,6 +19,8 @@ pub(crate) struct Heads<'a> {
     request_id: Option<&'a HeaderValue>,
     retry_after: Option<&'a HeaderValue>,
     date: Option<&'a HeaderValue>,
+    content_encoding: Option<&'a HeaderValue>,
+    location: Option<&'a HeaderValue>,
 }
 
 impl<'a> Heads<'a> {
@@ -31,6 +33,8 @@ impl<'a> Heads<'a> {
                 REQUEST_ID_TEXT => _ = heads.request_id.get_or_insert(value),
                 "retry-after" => _ = heads.retry_after.get_or_insert(value),
                 "date" => _ = heads.date.get_or_insert(value),
+                "content-encoding" => _ = heads.content_encoding.get_or_insert(value),
+                "location" => _ = heads.location.get_or_insert(value),
                 _ => {}
             }
         }
@@ -48,6 +52,25 @@ impl<'a> Heads<'a> {
     pub(crate) fn request_id(&self) -> Option<String> {
         let id = core::str::from_utf8(self.request_id?.as_bytes()).ok()?;
         (!id.is_empty()).then(|| id.to_owned())
+    }
+
+    /// Whether the body is in a content coding. None was asked for, so it cannot be read.
+    pub(crate) fn is_encoded(&self) -> bool {
+        self.content_encoding.is_some_and(|value| {
+            let coding = value.as_bytes().trim_ascii();
+            !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity")
+        })
+    }
+
+    /// Where a redirect points to. Query, fragment and user information may be secret, and are left out.
+    pub(crate) fn location(&self) -> Option<String> {
+        let text = self.location?.to_str().ok()?;
+        let text = text.split(['?', '#']).next().unwrap_or_default();
+        let (scheme, rest) = text.split_once("//").unwrap_or(("", text));
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        let slashes = if text.contains("//") { "//" } else { "" };
+        crate::words::excerpt(&format!("{scheme}{slashes}{host}{path}"))
     }
 
     /// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date. A date counts from the response's own `Date`, because the
@@ -84,6 +107,27 @@ mod tests {
         let past =
             [("retry-after", "Sun, 06 Nov 1994 08:49:27 GMT"), ("date", "Sun, 06 Nov 1994 08:49:37 GMT")];
         assert_eq!(retry_after(&headers(&past)), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_redirects_target_is_named_without_what_may_be_secret() {
+        let location = |text: &str| Heads::of(&headers(&[("location", text)])).location();
+        for (text, shown) in [
+            ("https://u:p@id.example/d?code=1#x", "https://id.example/d"),
+            ("/login?next=%2Fd", "/login"),
+            ("//id.example:8443", "//id.example:8443"),
+            ("login/a@b", "login/a@b"),
+        ] {
+            assert_eq!(location(text).as_deref(), Some(shown), "{text}");
+        }
+        assert_eq!(location("?a=b"), None);
+    }
+
+    #[test]
+    fn a_content_coding_is_anything_but_identity() {
+        let encoded = |text: &str| Heads::of(&headers(&[("content-encoding", text)])).is_encoded();
+        assert!(encoded("gzip") && encoded("br, gzip"));
+        assert!(!encoded("identity") && !encoded(" Identity ") && !encoded(""));
     }
 
     #[test]

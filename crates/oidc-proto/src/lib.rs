@@ -72,6 +72,7 @@ mod decode;
 mod dialect;
 mod endpoint;
 mod fault;
+mod granted;
 mod headers;
 mod json;
 mod member;
@@ -86,6 +87,7 @@ mod secret;
 mod service;
 mod time;
 mod wire;
+mod words;
 
 pub use answer::{Answer, NoVerdict, NoVerdictReason, Violation, ViolationKind};
 pub use dialect::{Call, Dialect, ServerRequest};
@@ -93,7 +95,7 @@ pub use endpoint::{Api, Endpoint, EndpointError, Partition, Variant};
 pub use fault::{Fault, FaultCode};
 pub use message::{
     Client, ClientAuthentication, CreateTokenRequest, DeviceAuthorization, Grant, RegisterClientRequest,
-    Registration, StartDeviceAuthorizationRequest, Token, grant_type,
+    Registration, StartDeviceAuthorizationRequest, Token, TokenWarning, grant_type,
 };
 pub use operation::Operation;
 pub use printable::printable;

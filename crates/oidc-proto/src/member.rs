@@ -39,6 +39,30 @@ pub(crate) enum Texts {
     Wrong,
 }
 
+/// Scopes: absent (or `null`), a string of them or a list of such strings, or something else.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) enum Scopes {
+    #[default]
+    Absent,
+    Values(Vec<String>),
+    Wrong,
+}
+
+impl Scopes {
+    /// The scopes in this text. The standard puts blanks between them (RFC 6749 §3.3), GitHub commas.
+    fn of(text: &str) -> impl Iterator<Item = String> {
+        text.split(|c: char| c.is_ascii_whitespace() || c == ',')
+            .filter(|scope| !scope.is_empty())
+            .map(str::to_owned)
+    }
+}
+
+impl From<Cow<'_, str>> for Scopes {
+    fn from(text: Cow<'_, str>) -> Self {
+        Self::Values(Self::of(&text).collect())
+    }
+}
+
 impl<'a> From<Cow<'a, str>> for Text<'a> {
     fn from(text: Cow<'a, str>) -> Self {
         Self::Value(text)
@@ -127,20 +151,6 @@ impl Number {
         Err(Violation::new(operation, member, kind))
     }
 
-    /// A lifetime in seconds that may be absent, and must be positive if it is there.
-    pub(crate) fn optional_lifetime(
-        self,
-        operation: Operation,
-        member: &'static str,
-    ) -> Result<Option<Duration>, Violation> {
-        match self {
-            Self::Absent => Ok(None),
-            Self::Value(_) | Self::Above(_) | Self::Wrong => {
-                self.required_lifetime(operation, member).map(Some)
-            }
-        }
-    }
-
     /// An optional least wait in whole seconds; a negative one reads as zero, and nonsense as absent. A fraction counts
     /// as a second: whoever waits less is early (RFC 8628 §3.5).
     pub(crate) const fn optional_wait(self) -> Option<Duration> {
@@ -175,6 +185,12 @@ impl Texts {
 impl<'de> Deserialize<'de> for Texts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(TextsVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Scopes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ScopesVisitor)
     }
 }
 
@@ -281,6 +297,38 @@ impl<'de> Visitor<'de> for TextsVisitor {
     }
     fn visit_f64<E>(self, _: f64) -> Result<Texts, E> {
         Ok(Texts::Wrong)
+    }
+}
+
+struct ScopesVisitor;
+
+impl<'de> Visitor<'de> for ScopesVisitor {
+    type Value = Scopes;
+
+    skip_what_is_wrong!();
+    skip_objects!();
+
+    /// What is no text in the list does not hide the texts beside it.
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Scopes, A::Error> {
+        let mut scopes = Vec::new();
+        while let Some(item) = seq.next_element::<Text<'de>>()? {
+            if let Some(text) = item.non_empty() {
+                scopes.extend(Scopes::of(text));
+            }
+        }
+        Ok(Scopes::Values(scopes))
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Scopes, E> {
+        Ok(Scopes::Values(Scopes::of(text).collect()))
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<Scopes, E> {
+        Ok(Scopes::Wrong)
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<Scopes, E> {
+        Ok(Scopes::Wrong)
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<Scopes, E> {
+        Ok(Scopes::Wrong)
     }
 }
 

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::{Secret, UnixSeconds};
+use crate::{Secret, UnixSeconds, ViolationKind};
 
 /// The `grant_type` values of the wire.
 pub mod grant_type {
@@ -376,8 +376,8 @@ impl CreateTokenRequest {
 pub struct Token {
     /// `accessToken`.
     pub access_token: Secret,
-    /// `tokenType`; `Bearer` with AWS, and when the service leaves it out. Compared without regard to case
-    /// (RFC 6749 §7.1).
+    /// `tokenType`; `Bearer` with AWS, and when the service says none that can be read. Compared without regard to
+    /// case (RFC 6749 §7.1).
     pub token_type: String,
     /// `expiresIn`: the access token's life, counted from when the answer was made; never zero. AWS always says it.
     /// Elsewhere it may be absent (RFC 6749 §5.1 only recommends it), which says nothing about the token's life.
@@ -389,6 +389,43 @@ pub struct Token {
     /// `scope` of the OAuth dialect, if the service says: what was granted, which may be less or other than what was
     /// asked for (RFC 6749 §3.3). Without it, what was asked for was granted.
     pub scope: Option<Vec<String>>,
+    /// The members that should have been there or could not be read. The token is good all the same: its code or
+    /// refresh token is spent, so nothing of it is thrown away.
+    pub warnings: Vec<TokenWarning>,
+}
+
+/// A member beside the access token that is not as it should be, and what that means.
+///
+/// ```
+/// use oidc_proto::{Answer, CreateTokenRequest, Dialect};
+///
+/// let response = http::Response::new(r#"{"access_token":"t","expires_in":0}"#);
+/// let Answer::Success(token) = Dialect::OAuth.decode::<CreateTokenRequest, _>(&response) else { panic!("a token") };
+/// assert_eq!((token.token_type.as_str(), token.expires_in), ("Bearer", None));
+/// let texts: Vec<String> = token.warnings.iter().map(ToString::to_string).collect();
+/// assert_eq!(texts, [
+///     "`token_type` is missing, so it counts as Bearer",
+///     "`expires_in` is out of range, so the token's life is not known",
+/// ]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct TokenWarning {
+    /// The member's name on the wire, for example `expires_in` or `expiresIn`.
+    pub member: &'static str,
+    /// What is wrong with it.
+    pub kind: ViolationKind,
+}
+
+impl fmt::Display for TokenWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let consequence = match self.member {
+            "token_type" | "tokenType" => "it counts as Bearer",
+            "expires_in" | "expiresIn" => "the token's life is not known",
+            _ => "it is left out",
+        };
+        write!(f, "`{}` {}, so {consequence}", self.member, self.kind)
+    }
 }
 
 impl Token {
@@ -402,6 +439,7 @@ impl Token {
             refresh_token: None,
             id_token: None,
             scope: None,
+            warnings: Vec::new(),
         }
     }
 

@@ -35,6 +35,11 @@ pub trait Wire: Sized {
     fn from_http(dialect: Dialect, headers: &HeaderMap, body: &[u8]) -> Result<Self, Fault>;
     /// The response that says success.
     fn success_to_http(dialect: Dialect, success: &Self::Success) -> http::Response<Body>;
+    /// Whether these members give something away that will not be given twice, so that it is a success whatever else they
+    /// say.
+    fn is_granted(_: &AnswerMembers<'_>) -> bool {
+        false
+    }
     /// The success with these members, or which of them breaks the promise.
     fn success_from(dialect: Dialect, members: AnswerMembers<'_>) -> Result<Self::Success, Violation>;
 }
@@ -127,6 +132,10 @@ impl Wire for CreateTokenRequest {
             Dialect::Aws => aws::answer::token_to_body(success),
             Dialect::OAuth => oauth::answer::token_to_body(success),
         })
+    }
+
+    fn is_granted(members: &AnswerMembers<'_>) -> bool {
+        members.access_token.non_empty().is_some()
     }
 
     fn success_from(dialect: Dialect, members: AnswerMembers<'_>) -> Result<Token, Violation> {

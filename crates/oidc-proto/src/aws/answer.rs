@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::answer_members::AnswerMembers;
+use crate::granted::{self, Spelling};
 use crate::json::to_vec;
 use crate::{Client, DeviceAuthorization, Operation, Registration, Secret, Token, Violation};
 
@@ -106,13 +107,16 @@ pub(crate) fn token_to_body(token: &Token) -> Vec<u8> {
 }
 
 pub(crate) fn token_from(members: AnswerMembers<'_>) -> Result<Token, Violation> {
-    const OP: Operation = Operation::CreateToken;
-    Ok(Token {
-        access_token: Secret::new(members.access_token.required(OP, "accessToken")?),
-        token_type: members.token_type.into_non_empty().unwrap_or_else(|| "Bearer".to_owned()),
-        expires_in: Some(members.expires_in.required_lifetime(OP, "expiresIn")?),
-        refresh_token: members.refresh_token.into_secret(),
-        id_token: members.id_token.into_secret(),
-        scope: None,
-    })
+    granted::token(
+        members,
+        &Spelling {
+            access_token: "accessToken",
+            token_type: "tokenType",
+            expires_in: "expiresIn",
+            refresh_token: "refreshToken",
+            id_token: "idToken",
+            scope: None,
+            names_the_life: true,
+        },
+    )
 }

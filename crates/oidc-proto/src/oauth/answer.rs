@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::form::scope_list;
 use crate::answer_members::AnswerMembers;
+use crate::granted::{self, Spelling};
 use crate::json::to_vec;
 use crate::{DeviceAuthorization, Operation, Secret, Token, Violation};
 
@@ -68,16 +68,16 @@ pub(crate) fn token_to_body(token: &Token) -> Vec<u8> {
 }
 
 pub(crate) fn token_from(members: AnswerMembers<'_>) -> Result<Token, Violation> {
-    const OP: Operation = Operation::CreateToken;
-    let scope = members.scope.non_empty().map(scope_list).filter(|scope| !scope.is_empty());
-    Ok(Token {
-        access_token: Secret::new(members.access_token.required(OP, "access_token")?),
-        // RFC 6749 §7.1: a client must not use a token whose type it does not know, so it must be told.
-        token_type: members.token_type.required(OP, "token_type")?,
-        // Recommended only (RFC 6749 §5.1); some providers' tokens do not expire.
-        expires_in: members.expires_in.optional_lifetime(OP, "expires_in")?,
-        refresh_token: members.refresh_token.into_secret(),
-        id_token: members.id_token.into_secret(),
-        scope,
-    })
+    granted::token(
+        members,
+        &Spelling {
+            access_token: "access_token",
+            token_type: "token_type",
+            expires_in: "expires_in",
+            refresh_token: "refresh_token",
+            id_token: "id_token",
+            scope: Some("scope"),
+            names_the_life: false,
+        },
+    )
 }

@@ -55,13 +55,21 @@ struct FaultBody<'a> {
     error: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_uri: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interval: Option<u64>,
 }
 
 /// The response that says this fault (RFC 6749 §5.2).
 pub(crate) fn encode_fault(fault: &Fault) -> Response<Body> {
     let description = fault.description.as_deref().map(allowed);
-    let body =
-        json::to_vec(&FaultBody { error: fault.code.error(), error_description: description.as_deref() });
+    let body = json::to_vec(&FaultBody {
+        error: fault.code.error(),
+        error_description: description.as_deref(),
+        error_uri: fault.uri.as_deref(),
+        interval: fault.interval.map(|interval| interval.as_secs()),
+    });
     let mut response = json::fault_response(fault, body);
     if fault.status == 401 {
         // It must match the scheme that the client may have used; Basic is the only one there is.

@@ -25,13 +25,13 @@ fn seconds(least: u64) -> impl Strategy<Value = Duration> {
     prop_oneof![least..100_000, least..=i64::MAX.unsigned_abs()].prop_map(Duration::from_secs)
 }
 
-/// Scopes: AWS's are a list of anything, OAuth's stand between blanks (RFC 6749 §3.3).
+/// Scopes: AWS's are a list of anything, OAuth's stand between blanks (RFC 6749 §3.3), and a client takes commas for blanks.
 fn scopes(dialect: Dialect) -> impl Strategy<Value = Vec<String>> {
     let any = vec(".*", 0..3);
     any.prop_map(move |mut scopes| {
         if dialect == Dialect::OAuth {
             for scope in &mut scopes {
-                scope.retain(|c| !c.is_ascii_whitespace());
+                scope.retain(|c| !c.is_ascii_whitespace() && c != ',');
             }
             scopes.retain(|scope| !scope.is_empty());
         }
@@ -149,7 +149,7 @@ prop_compose! {
 
 prop_compose! {
     pub(crate) fn token(dialect: Dialect)(
-        access in secret(), kind in text(), life in seconds(1), is_for_good in any::<bool>(),
+        access in secret(), kind in "[!-~é数]{1,12}", life in seconds(1), is_for_good in any::<bool>(),
         refresh in of(secret()), id in of(secret()), scope in of(scopes(dialect)),
     ) -> Token {
         let mut token = Token::bearer(access, life);
@@ -183,6 +183,7 @@ prop_compose! {
         code in fault_code(dialect), description in of(text()), plain in of("[ !#-\\[\\]-~]{1,20}"),
         reason in of(text()), endpoint in of(text()), region in of("[a-z0-9-]{1,20}"),
         status in prop_oneof![200_u16..300, 400_u16..600], id in of("[!-~]{1,40}"), wait in of(any::<u64>()),
+        uri in of(text()), interval in of(0..=i64::MAX.unsigned_abs()),
     ) -> Fault {
         let mut fault = Fault::new(code).with_status(status);
         fault.request_id = id;
@@ -195,6 +196,8 @@ prop_compose! {
         } else {
             // RFC 6749 §5.2: what a description may be of.
             fault.description = plain;
+            fault.uri = uri;
+            fault.interval = interval.map(Duration::from_secs);
         }
         fault
     }

@@ -5,7 +5,7 @@ use oidc_proto::oauth::{RevocationRequest, TokenTypeHint};
 use oidc_proto::{
     Answer, Client, ClientAuthentication, CreateTokenRequest, DeviceAuthorization, Dialect, Fault, Grant,
     RegisterClientRequest, Registration, Secret, ServerRequest, StartDeviceAuthorizationRequest, Token,
-    UnixSeconds,
+    TokenWarning, UnixSeconds,
 };
 use serde_json::{Map, Value, json};
 
@@ -29,11 +29,13 @@ pub(crate) fn fault(fault: &Fault) -> Value {
         ("code", fault.code.error().into()),
         ("exception", fault.code.exception().into()),
         ("description", fault.description.clone().into()),
+        ("uri", fault.uri.clone().into()),
         ("reason", fault.reason.clone().into()),
         ("endpoint", fault.endpoint.clone().into()),
         ("region", fault.region.clone().into()),
         ("request_id", fault.request_id.clone().into()),
         ("retry_after", fault.retry_after.map(|wait| wait.as_secs()).into()),
+        ("interval", fault.interval.map(|interval| interval.as_secs()).into()),
         ("status", fault.status.into()),
     ]) })
 }
@@ -68,7 +70,15 @@ fn token(token: Token) -> Value {
         ("refresh_token", secret(token.refresh_token.as_ref())),
         ("id_token", secret(token.id_token.as_ref())),
         ("scope", token.scope.into()),
+        ("warnings", warnings(&token.warnings)),
     ])
+}
+
+/// The members that are not as they should be; nothing if all are.
+fn warnings(warnings: &[TokenWarning]) -> Value {
+    let named =
+        warnings.iter().map(|warning| (warning.member.to_owned(), format!("{:?}", warning.kind).into()));
+    Some(named.collect::<Map<_, _>>()).filter(|named| !named.is_empty()).into()
 }
 
 /// The meaning of an answer, in the vectors' words.
@@ -81,6 +91,8 @@ pub(crate) fn answer<T>(answer: Answer<T>, success: impl Fn(T) -> Value) -> Valu
             ("status", answer.status.into()),
             ("retry_after", answer.retry_after.map(|wait| wait.as_secs()).into()),
             ("request_id", answer.request_id.into()),
+            ("said", answer.said.into()),
+            ("location", answer.location.into()),
         ]) }),
         Answer::Violation(answer) => {
             json!({ "violation": { "member": answer.member, "kind": format!("{:?}", answer.kind) } })

@@ -1,0 +1,94 @@
+//! The token response (RFC 6749 §5.1), read so that nothing which was granted is thrown away.
+//!
+//! The code or refresh token is spent with this answer. So the access token alone must be there; any other member that is
+//! missing or cannot be read is told of in [`Token::warnings`].
+
+use core::time::Duration;
+
+use crate::answer_members::AnswerMembers;
+use crate::member::{Number, Scopes, Text};
+use crate::{Operation, Secret, Token, TokenWarning, Violation, ViolationKind};
+
+const OP: Operation = Operation::CreateToken;
+
+/// A dialect's spelling of the members, and what it promises.
+pub(crate) struct Spelling {
+    pub(crate) access_token: &'static str,
+    pub(crate) token_type: &'static str,
+    pub(crate) expires_in: &'static str,
+    pub(crate) refresh_token: &'static str,
+    pub(crate) id_token: &'static str,
+    /// The dialect has a member for the scopes that were granted.
+    pub(crate) scope: Option<&'static str>,
+    /// `expires_in` is always there.
+    pub(crate) names_the_life: bool,
+}
+
+/// The token with these members.
+///
+/// # Errors
+/// There is no access token.
+pub(crate) fn token(members: AnswerMembers<'_>, spelling: &Spelling) -> Result<Token, Violation> {
+    let access_token = Secret::new(members.access_token.required(OP, spelling.access_token)?);
+    let mut warnings = Warnings(Vec::new());
+    Ok(Token {
+        access_token,
+        token_type: warnings.token_type(members.token_type, spelling),
+        expires_in: warnings.life(members.expires_in, spelling),
+        refresh_token: warnings.secret(members.refresh_token, spelling.refresh_token),
+        id_token: warnings.secret(members.id_token, spelling.id_token),
+        scope: spelling.scope.and_then(|name| warnings.scope(members.scope, name)),
+        warnings: warnings.0,
+    })
+}
+
+struct Warnings(Vec<TokenWarning>);
+
+impl Warnings {
+    fn add(&mut self, member: &'static str, kind: ViolationKind) {
+        self.0.push(TokenWarning { member, kind });
+    }
+
+    /// Providers that leave the type out mean Bearer; it is the only type that a client without a key could use.
+    fn token_type(&mut self, text: Text<'_>, spelling: &Spelling) -> String {
+        match text.required(OP, spelling.token_type) {
+            Ok(token_type) if !token_type.trim().is_empty() => return token_type.trim().to_owned(),
+            Ok(_) => self.add(spelling.token_type, ViolationKind::Empty),
+            Err(violation) => self.add(spelling.token_type, violation.kind),
+        }
+        "Bearer".to_owned()
+    }
+
+    /// Recommended only in the OAuth dialect, where some providers write 0 or -1 for a token that does not expire.
+    fn life(&mut self, number: Number, spelling: &Spelling) -> Option<Duration> {
+        if number == Number::Absent && !spelling.names_the_life {
+            return None;
+        }
+        match number.required_lifetime(OP, spelling.expires_in) {
+            Ok(life) => Some(life),
+            Err(violation) => {
+                self.add(spelling.expires_in, violation.kind);
+                None
+            }
+        }
+    }
+
+    /// An empty one is none, which needs no warning.
+    fn secret(&mut self, text: Text<'_>, member: &'static str) -> Option<Secret> {
+        if text == Text::Wrong {
+            self.add(member, ViolationKind::WrongType);
+        }
+        text.into_secret()
+    }
+
+    fn scope(&mut self, scopes: Scopes, member: &'static str) -> Option<Vec<String>> {
+        match scopes {
+            Scopes::Values(values) => Some(values).filter(|values| !values.is_empty()),
+            Scopes::Absent => None,
+            Scopes::Wrong => {
+                self.add(member, ViolationKind::WrongType);
+                None
+            }
+        }
+    }
+}

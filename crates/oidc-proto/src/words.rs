@@ -1,0 +1,298 @@
+//! What a refusal says where the standard's members say nothing: a registered code in another member, and words for the
+//! person who reads the error.
+//!
+//! This is the slow path: a response whose `error`, exception name or description can be read does not come here.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use crate::{FaultCode, printable};
+
+/// The longest excerpt, in characters: two lines of a terminal.
+const LONGEST: usize = 200;
+
+/// How deep a code or a text may lie: `{"errors":[{"code":…}]}` is three.
+const DEEPEST: u8 = 4;
+
+/// How many elements of a list, or members of an object, are quoted.
+const MOST: usize = 3;
+
+/// Where providers put a code if not into `error`, the most telling first.
+const CODE_MEMBERS: [&str; 17] = [
+    "error",
+    "error_code",
+    "errorCode",
+    "errorcode",
+    "code",
+    "type",
+    "error_type",
+    "name",
+    "message",
+    "msg",
+    "detail",
+    "details",
+    "reason",
+    "status",
+    "title",
+    "errors",
+    "data",
+];
+
+/// Where they put words, the most telling first.
+const WORD_MEMBERS: [&str; 15] = [
+    "error_description",
+    "errorDescription",
+    "message",
+    "msg",
+    "detail",
+    "details",
+    "errorSummary",
+    "error_message",
+    "errorMessage",
+    "title",
+    "faultstring",
+    "error",
+    "errors",
+    "fault",
+    "errorCauses",
+];
+
+/// The JSON object of a refusal, for a second and closer look.
+pub(crate) struct Refusal(Map<String, Value>);
+
+impl Refusal {
+    /// Reads the body; `None` if it is no JSON object.
+    pub(crate) fn read(body: &[u8]) -> Option<Self> {
+        serde_json::from_slice(without_mark(body)).ok().map(Self)
+    }
+
+    /// The fault that a member names whose whole text is a registered code.
+    pub(crate) fn code(&self) -> Option<FaultCode> {
+        code_among(&self.0, DEEPEST)
+    }
+
+    /// What the provider says to a person.
+    pub(crate) fn words(&self) -> Option<String> {
+        words_among(&self.0, DEEPEST).and_then(|words| excerpt(&words))
+    }
+}
+
+/// The body without the byte order mark that some servers begin it with (RFC 8259 §8.1 lets a reader skip it).
+pub(crate) fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
+}
+
+fn code_among(members: &Map<String, Value>, depth: u8) -> Option<FaultCode> {
+    CODE_MEMBERS.iter().filter_map(|name| members.get(*name)).find_map(|value| code_in(value, depth))
+}
+
+fn code_in(value: &Value, depth: u8) -> Option<FaultCode> {
+    let depth = depth.checked_sub(1)?;
+    match value {
+        Value::String(text) => FaultCode::from_spelling(text),
+        Value::Array(values) => values.iter().take(MOST).find_map(|value| code_in(value, depth)),
+        Value::Object(members) => code_among(members, depth),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+fn words_among(members: &Map<String, Value>, depth: u8) -> Option<String> {
+    WORD_MEMBERS.iter().filter_map(|name| members.get(*name)).find_map(|value| words_in(value, depth))
+}
+
+fn words_in(value: &Value, depth: u8) -> Option<String> {
+    let depth = depth.checked_sub(1)?;
+    let joined = |parts: Vec<String>| (!parts.is_empty()).then(|| parts.join("; "));
+    match value {
+        // A code is said already, in the fault's name.
+        Value::String(text) => {
+            let is_told = text.trim().is_empty() || FaultCode::from_spelling(text).is_some();
+            (!is_told).then(|| text.clone())
+        }
+        Value::Array(values) => {
+            joined(values.iter().filter_map(|value| words_in(value, depth)).take(MOST).collect())
+        }
+        // A validation error often has the field's name where others have `message`.
+        Value::Object(members) => words_among(members, depth).or_else(|| {
+            let quoted = members
+                .iter()
+                .filter_map(|(name, value)| words_in(value, depth).map(|words| format!("{name}: {words}")));
+            joined(quoted.take(MOST).collect())
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+/// What a page says: its title, or else its first text.
+pub(crate) fn of_page(body: &[u8]) -> Option<String> {
+    let page = core::str::from_utf8(without_mark(body)).ok()?;
+    title(page).and_then(prose).or_else(|| page_texts(page).find_map(prose))
+}
+
+/// What a plain text says: its first line.
+pub(crate) fn of_text(body: &[u8]) -> Option<String> {
+    core::str::from_utf8(without_mark(body)).ok()?.lines().find_map(excerpt).filter(|line| is_prose(line))
+}
+
+fn prose(text: &str) -> Option<String> {
+    excerpt(text).filter(|line| is_prose(line))
+}
+
+/// Whether a line is meant for a person. Data that could not be read (a form, or JSON in a wrapping) may hold a secret, and
+/// is not quoted.
+fn is_prose(line: &str) -> bool {
+    const LONGEST_WORD: usize = 60;
+    let is_form = line.contains('=') && !line.contains(' ');
+    !is_form && !line.contains('{') && line.split(' ').all(|word| word.chars().count() <= LONGEST_WORD)
+}
+
+fn title(page: &str) -> Option<&str> {
+    let start = find_ignoring_case(page, "<title")?;
+    let text = page.get(start..)?.split_once('>')?.1;
+    text.get(..find_ignoring_case(text, "</title")?)
+}
+
+/// The texts between the tags, without those of scripts and style sheets.
+fn page_texts(page: &str) -> impl Iterator<Item = &str> {
+    page.split('<').filter_map(|piece| {
+        let (tag, text) = piece.split_once('>').unwrap_or(("", piece));
+        let name = tag.split(|c: char| c.is_whitespace() || c == '/').next().unwrap_or_default();
+        let is_code = ["script", "style", "title", "!--"].iter().any(|code| name.eq_ignore_ascii_case(code));
+        (!is_code).then_some(text)
+    })
+}
+
+fn find_ignoring_case(text: &str, wanted: &str) -> Option<usize> {
+    text.as_bytes().windows(wanted.len()).position(|window| window.eq_ignore_ascii_case(wanted.as_bytes()))
+}
+
+/// A text as it may be shown: one line, without control characters, of bounded length; `None` if nothing is left.
+pub(crate) fn excerpt(text: &str) -> Option<String> {
+    let mut line = String::new();
+    // No more of a long text is looked at than can be shown.
+    let start: String = text.trim_start().chars().take(8 * LONGEST).collect();
+    for word in printable(&unescaped(&start)).split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    if line.chars().count() > LONGEST {
+        line = line.chars().take(LONGEST).chain(['…']).collect();
+    }
+    (!line.is_empty()).then_some(line)
+}
+
+/// The text with the five entities that pages and careful JSON alike write for punctuation.
+fn unescaped(text: &str) -> Cow<'_, str> {
+    if !text.contains('&') {
+        return Cow::Borrowed(text);
+    }
+    let pairs =
+        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&nbsp;", " "), ("&amp;", "&")];
+    Cow::Owned(pairs.iter().fold(text.to_owned(), |text, (entity, sign)| text.replace(entity, sign)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> (Option<FaultCode>, Option<String>) {
+        let refusal = Refusal::read(json.as_bytes()).unwrap();
+        (refusal.code(), refusal.words())
+    }
+
+    #[test]
+    fn a_registered_code_is_found_wherever_providers_put_it() {
+        for json in [
+            r#"{"status":400,"message":"slow_down"}"#,
+            r#"{"detail":"slow_down"}"#,
+            r#"{"error":{"code":"slow_down","message":"x"}}"#,
+            r#"{"error":{"code":400,"status":"SLOW_DOWN"}}"#,
+            r#"{"detail":{"error":"slow_down"}}"#,
+            r#"{"error_code":"slow_down"}"#,
+            r#"{"errors":[{"code":"slow_down"}]}"#,
+            r#"{"errors":["slow_down"]}"#,
+            r#"{"error":["slow_down"]}"#,
+            r#"{"data":{"error":"slow_down"}}"#,
+            r#"{"error":"Bad Request","message":"slow_down"}"#,
+            r#"{"type":"SlowDownException"}"#,
+            r#"{"title":" slowDown "}"#,
+        ] {
+            assert_eq!(read(json).0, Some(FaultCode::SlowDown), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_code_inside_a_sentence_or_in_a_member_of_another_meaning_is_no_fault() {
+        for json in [
+            r#"{"message":"the person has not approved: slow_down"}"#,
+            r#"{"message":"Access Denied"}"#,
+            r#"{"scope":"access_denied"}"#,
+            r#"{"error":{"a":{"b":{"c":{"error":"slow_down"}}}}}"#,
+            r#"{"error":400,"ok":false}"#,
+        ] {
+            assert_eq!(read(json).0, None, "{json}");
+        }
+    }
+
+    #[test]
+    fn the_words_are_those_for_a_person() {
+        for (json, words) in [
+            (r#"{"error_description":["a","b"]}"#, "a; b"),
+            (r#"{"error_description":{"en":"no such client"}}"#, "en: no such client"),
+            (
+                r#"{"error":{"code":400,"message":"Invalid client type.","status":"INVALID_ARGUMENT"}}"#,
+                "Invalid client type.",
+            ),
+            (r#"{"detail":[{"loc":["body","client_id"],"msg":"field required"}]}"#, "field required"),
+            (r#"{"errorCode":"E0000021","errorSummary":"Bad request."}"#, "Bad request."),
+            (r#"{"title":"Bad Request","detail":"client_id unknown"}"#, "client_id unknown"),
+            (r#"{"errors":{"client_id":["is unknown"]}}"#, "client_id: is unknown"),
+            (r#"{"fault":{"faultstring":"no key"}}"#, "no key"),
+            (r#"{"message":"","detail":"  two\n lines\u001b[31m &amp; more "}"#, "two lines[31m & more"),
+        ] {
+            assert_eq!(read(json).1.as_deref(), Some(words), "{json}");
+        }
+        assert_eq!(read(r#"{"message":"","code":5}"#).1, None);
+    }
+
+    #[test]
+    fn a_page_is_quoted_by_its_title_or_its_first_text_and_a_text_by_its_first_line() {
+        let page = |html: &str| of_page(html.as_bytes());
+        assert_eq!(
+            page("<html><TITLE lang=en>404 &lt;Not&gt; Found</title>x").as_deref(),
+            Some("404 <Not> Found")
+        );
+        assert_eq!(page("<p>The flow is disabled.</p><p>More</p>").as_deref(), Some("The flow is disabled."));
+        assert_eq!(
+            page("<script>var a;</script><style>b</style><!-- c --><h1>404</h1>").as_deref(),
+            Some("404")
+        );
+        assert_eq!(page("<title> </title><img>"), None);
+        assert_eq!(of_text(b"\n\nInvalid credentials\nmore").as_deref(), Some("Invalid credentials"));
+        assert_eq!(of_text(b"\xff\xfe"), None);
+    }
+
+    #[test]
+    fn data_that_cannot_be_read_is_not_quoted() {
+        for body in [
+            "access_token=abc",
+            "cb({\"access_token\":\"abc\"})",
+            "{\"access_token\":\"abc\",}",
+            &"a".repeat(61),
+        ] {
+            assert_eq!(of_text(body.as_bytes()), None, "{body}");
+        }
+        assert_eq!(of_page(b"<pre>{\"access_token\":\"abc\"}</pre><p>Sorry"), Some("Sorry".to_owned()));
+    }
+
+    #[test]
+    fn an_excerpt_is_one_short_line() {
+        let long = excerpt(&"é ".repeat(500)).unwrap();
+        assert_eq!(long.chars().count(), LONGEST + 1);
+        assert!(long.ends_with('…'));
+        assert_eq!(excerpt(" \u{1b}\u{200b}\n"), None);
+    }
+}
