@@ -202,7 +202,7 @@ impl Run {
     fn poll(&mut self, bytes: &mut Bytes<'_>) {
         let Some(at) = self.device(bytes) else { return };
         let client = self.devices[at].client;
-        let grant = Grant::DeviceCode { device_code: self.devices[at].answer.device_code.clone() };
+        let grant = Grant::device_code(self.devices[at].answer.device_code.clone());
         let answer = self.ask(&self.clients[client].clone(), grant);
         let (now, latest) = (self.now, self.latest);
         let device = &mut self.devices[at];
@@ -236,7 +236,7 @@ impl Run {
         if thief == self.devices[at].client {
             return;
         }
-        let grant = Grant::DeviceCode { device_code: self.devices[at].answer.device_code.clone() };
+        let grant = Grant::device_code(self.devices[at].answer.device_code.clone());
         let fault = self.ask(&self.clients[thief].clone(), grant).expect_err("another client's code");
         assert!(matches!(fault.code, FaultCode::InvalidGrant | FaultCode::InvalidClient), "{fault}");
         for chain in 0..self.chains.len() {

@@ -105,7 +105,7 @@ fn start_url(text: &str) {
         Err(fault) => {
             assert_eq!(fault.status, 400);
             no_controls(&fault.to_string());
-            let grant = Grant::DeviceCode { device_code: Secret::from(text) };
+            let grant = Grant::device_code(Secret::from(text));
             let poll = CreateTokenRequest::new(registration.client, grant);
             assert!(store.create_token(&policy, &poll, now, &mut entropy).is_err());
         }

@@ -40,7 +40,10 @@ pub(crate) fn hide_request(request: ServerRequest) -> ServerRequest {
         ServerRequest::CreateToken(mut call) => {
             call.client = hide_client(call.client);
             call.grant = match call.grant {
-                Grant::DeviceCode { device_code } => Grant::DeviceCode { device_code: hide(device_code) },
+                Grant::DeviceCode { device_code, code_verifier } => Grant::DeviceCode {
+                    device_code: hide(device_code),
+                    code_verifier: code_verifier.map(hide),
+                },
                 Grant::RefreshToken { refresh_token } => {
                     Grant::RefreshToken { refresh_token: hide(refresh_token) }
                 }

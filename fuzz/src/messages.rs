@@ -8,7 +8,7 @@ use oidc_proto::oauth::{Metadata, Provider, RevocationRequest};
 use oidc_proto::{
     Answer, Call, Client, CreateTokenRequest, DeviceAuthorization, Dialect, Endpoint, Fault, FaultCode,
     Grant, RegisterClientRequest, Registration, Secret, ServerRequest, Service,
-    StartDeviceAuthorizationRequest, Token, UnixSeconds,
+    StartDeviceAuthorizationRequest, Token, UnixSeconds, pkce,
 };
 
 use crate::wire::reads_again;
@@ -138,14 +138,23 @@ fn register(dialect: Dialect, bytes: &mut Unstructured<'_>) -> Result<RegisterCl
 fn start(dialect: Dialect, bytes: &mut Unstructured<'_>) -> Result<StartDeviceAuthorizationRequest> {
     let client = client(dialect, bytes)?;
     Ok(match dialect {
-        Dialect::OAuth => StartDeviceAuthorizationRequest::for_scope(client, scopes(bytes)?),
+        Dialect::OAuth => {
+            let mut request = StartDeviceAuthorizationRequest::for_scope(client, scopes(bytes)?);
+            request.code_challenge = of(bytes, |bytes| Ok(pkce::challenge(&secret(bytes)?)))?;
+            request
+        }
         _ => StartDeviceAuthorizationRequest::new(client, text(bytes)?),
     })
 }
 
 fn create(dialect: Dialect, bytes: &mut Unstructured<'_>) -> Result<CreateTokenRequest> {
     let grant = match bytes.int_in_range(0..=2)? {
-        0 => Grant::DeviceCode { device_code: secret(bytes)? },
+        0 => {
+            let device_code = secret(bytes)?;
+            // AWS's device codes have no verifier.
+            let code_verifier = of(bytes, secret)?.filter(|_| dialect == Dialect::OAuth);
+            Grant::DeviceCode { device_code, code_verifier }
+        }
         1 => Grant::RefreshToken { refresh_token: secret(bytes)? },
         _ => Grant::AuthorizationCode {
             code: secret(bytes)?,

@@ -41,7 +41,7 @@
 //! let ask = StartDeviceAuthorizationRequest::new(registration.client.clone(), "https://example.awsapps.com/start");
 //! let device = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
 //! store.decide(&policy, None, &device.user_code, Verdict::Approve, now)?;
-//! let grant = Grant::DeviceCode { device_code: device.device_code };
+//! let grant = Grant::device_code(device.device_code);
 //! let token =
 //!     store.create_token(&policy, &CreateTokenRequest::new(registration.client, grant), now, &mut entropy)?;
 //! assert_eq!(token.expires_in, Some(Duration::from_secs(8 * 3600)));

@@ -224,7 +224,7 @@ impl Memory {
     /// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
     /// # let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
     /// let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
-    /// let grant = Grant::DeviceCode { device_code: codes.device_code };
+    /// let grant = Grant::device_code(codes.device_code);
     /// let poll = CreateTokenRequest::new(Client::public("my-tool"), grant);
     /// let early = store.create_token(&policy, &poll, now, &mut entropy).unwrap_err();
     /// assert_eq!(early.code, FaultCode::AuthorizationPending);
@@ -278,7 +278,7 @@ impl Memory {
     /// # use device_authority::Selector;
     /// # use oidc_proto::oauth::RevocationRequest;
     /// # store.decide(&policy, None, &codes.user_code, Verdict::Approve, now)?;
-    /// # let grant = Grant::DeviceCode { device_code: codes.device_code };
+    /// # let grant = Grant::device_code(codes.device_code);
     /// # let poll = CreateTokenRequest::new(Client::public("my-tool"), grant);
     /// let token = store.create_token(&policy, &poll, now, &mut entropy)?;
     /// let refresh_token = token.refresh_token.ok_or("it has scopes")?;
@@ -570,7 +570,7 @@ mod tests {
             let now = start.after(Duration::from_secs(60 * minute));
             let device = store.start_device_authorization(&policy, &ask, now, &mut entropy).unwrap();
             store.decide(&policy, None, &device.user_code, Verdict::Approve, now).unwrap();
-            let grant = Grant::DeviceCode { device_code: device.device_code };
+            let grant = Grant::device_code(device.device_code);
             let poll = CreateTokenRequest::new(ask.client.clone(), grant);
             store.create_token(&policy, &poll, now, &mut entropy).unwrap();
             assert_eq!(store.user_codes.len(), store.devices.len());

@@ -17,7 +17,7 @@ use crate::{
 /// use oidc_proto::{Grant, Secret};
 /// let device_code = Secret::new("x".repeat(86));
 /// let selector = Selector::of(&device_code).ok_or("it is long enough")?;
-/// assert_eq!(GrantKey::of(&Grant::DeviceCode { device_code }), GrantKey::Device(selector));
+/// assert_eq!(GrantKey::of(&Grant::device_code(device_code)), GrantKey::Device(selector));
 /// let made_up = Grant::RefreshToken { refresh_token: Secret::from("no") };
 /// assert_eq!(GrantKey::of(&made_up), GrantKey::Nothing);
 /// # Ok::<(), &str>(())
@@ -38,7 +38,7 @@ impl GrantKey {
     #[must_use]
     pub fn of(grant: &Grant) -> Self {
         match grant {
-            Grant::DeviceCode { device_code } => {
+            Grant::DeviceCode { device_code, .. } => {
                 Selector::of(device_code).map_or(Self::Nothing, Self::Device)
             }
             Grant::RefreshToken { refresh_token } => {
@@ -130,7 +130,7 @@ impl<'a> Records<'a> {
 /// # let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
 /// let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
 /// # use device_authority::{GrantKey, Records, create_token};
-/// let poll = CreateTokenRequest::new(Client::public("my-tool"), Grant::DeviceCode { device_code: codes.device_code });
+/// let poll = CreateTokenRequest::new(Client::public("my-tool"), Grant::device_code(codes.device_code));
 /// let GrantKey::Device(selector) = GrantKey::of(&poll.grant) else { panic!("a device code names a device") };
 /// let records = Records::of_client(store.client("my-tool")).with_device(store.device(selector));
 /// let decision = create_token(&policy, records, &poll, now, &mut entropy);
@@ -151,7 +151,7 @@ pub fn create_token(
         Err(fault) => return Decision::refuse(fault),
     };
     match &request.grant {
-        Grant::DeviceCode { device_code } => {
+        Grant::DeviceCode { device_code, .. } => {
             let device = records
                 .device
                 .filter(|device| device.device_code == *device_code && device.client_id == request.client.id);

@@ -164,7 +164,7 @@ fn without_entropy_an_approved_code_stays_good() {
     let client = bench.client();
     let device = bench.start(&client).unwrap();
     bench.person(&device.user_code, Verdict::Approve);
-    let grant = Grant::DeviceCode { device_code: device.device_code.clone() };
+    let grant = Grant::device_code(device.device_code.clone());
     let request = CreateTokenRequest::new(client.clone(), grant);
     let mut broken = |_: &mut [u8]| Err(NoEntropy::new());
     let reply = bench.store.create_token(&bench.policy, &request, bench.now, &mut broken);
@@ -187,7 +187,7 @@ fn an_authorization_code_is_never_known_here() {
 
 #[test]
 fn a_request_whose_records_do_not_exist_is_refused_and_changes_nothing() {
-    let grant = Grant::DeviceCode { device_code: Secret::new("x".repeat(86)) };
+    let grant = Grant::device_code(Secret::new("x".repeat(86)));
     let request = CreateTokenRequest::new(Client::new("nobody", Secret::from("s")), grant);
     let mut unused = |_: &mut [u8]| Err(NoEntropy::new());
     let now = device_authority::Moment::new(Duration::ZERO);

@@ -34,7 +34,7 @@ use crate::{BuildError, HttpClientBuilder, Login};
 /// let request = StartDeviceAuthorizationRequest::new(who.clone(), start_url);
 /// let codes = client.start_device_authorization(&request).await?;
 /// server.approve(&codes.user_code)?; // the person
-/// let grant = Grant::DeviceCode { device_code: codes.device_code };
+/// let grant = Grant::device_code(codes.device_code);
 /// let token = client.create_token(&CreateTokenRequest::new(who.clone(), grant)).await?;
 /// let old = token.refresh_token.ok_or("with scopes there is one")?;
 /// let token = client.refresh(&who, &old).await?;
@@ -148,7 +148,7 @@ impl HttpClient {
     /// # let who = client.register_client(&RegisterClientRequest::new("my tool")).await?.client;
     /// # let request = StartDeviceAuthorizationRequest::new(who.clone(), "https://d-1234567890.awsapps.com/start");
     /// let codes = client.start_device_authorization(&request).await?;
-    /// let grant = Grant::DeviceCode { device_code: codes.device_code };
+    /// let grant = Grant::device_code(codes.device_code);
     /// let request = CreateTokenRequest::new(who, grant);
     /// let error = client.create_token(&request).await.unwrap_err();
     /// assert!(matches!(error, CallError::Fault(fault) if fault.code == FaultCode::AuthorizationPending));

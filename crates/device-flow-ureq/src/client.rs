@@ -33,7 +33,7 @@ use crate::{BuildError, HttpClientBuilder, Login};
 /// let request = StartDeviceAuthorizationRequest::new(who.clone(), start_url);
 /// let codes = client.start_device_authorization(&request)?;
 /// server.approve(&codes.user_code)?; // the person
-/// let grant = Grant::DeviceCode { device_code: codes.device_code };
+/// let grant = Grant::device_code(codes.device_code);
 /// let token = client.create_token(&CreateTokenRequest::new(who.clone(), grant))?;
 /// let old = token.refresh_token.ok_or("with scopes there is one")?;
 /// let token = client.refresh(&who, &old)?;
@@ -135,7 +135,7 @@ impl HttpClient {
     /// # let who = client.register_client(&RegisterClientRequest::new("my tool"))?.client;
     /// # let request = StartDeviceAuthorizationRequest::new(who.clone(), "https://d-1234567890.awsapps.com/start");
     /// let codes = client.start_device_authorization(&request)?;
-    /// let grant = Grant::DeviceCode { device_code: codes.device_code };
+    /// let grant = Grant::device_code(codes.device_code);
     /// let request = CreateTokenRequest::new(who, grant);
     /// let error = client.create_token(&request).unwrap_err();
     /// assert!(matches!(error, CallError::Fault(fault) if fault.code == FaultCode::AuthorizationPending));

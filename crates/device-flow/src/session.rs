@@ -47,7 +47,7 @@ impl Session {
         now: Tick,
     ) -> Self {
         let DeviceAuthorization { expires_in, interval, .. } = authorization;
-        let grant = Grant::DeviceCode { device_code: authorization.device_code.clone() };
+        let grant = Grant::device_code(authorization.device_code.clone());
         let call = CreateTokenRequest::new(client.registration.client.clone(), grant);
         let client = BoundClient::new(client, service.encode_create_token(&call));
         let at_once = policy.first_poll == FirstPoll::Immediately;

@@ -148,7 +148,7 @@ fn create(grant: Grant) -> CreateTokenRequest {
 }
 
 fn by_device_code() -> CreateTokenRequest {
-    create(Grant::DeviceCode { device_code: Secret::from("a device code") })
+    create(Grant::device_code(Secret::from("a device code")))
 }
 
 fn by_code() -> CreateTokenRequest {

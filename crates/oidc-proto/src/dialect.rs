@@ -134,7 +134,7 @@ impl Dialect {
     /// use oidc_proto::{Client, CreateTokenRequest, Dialect, Grant, Operation, Secret, ServerRequest, Service};
     ///
     /// let client = Client::new("my-tool", Secret::from("s")).with_basic_authentication();
-    /// let sent = CreateTokenRequest::new(client, Grant::DeviceCode { device_code: Secret::from("dc") });
+    /// let sent = CreateTokenRequest::new(client, Grant::device_code(Secret::from("dc")));
     /// let service = Service::from(Provider::new("https://id.example/device", "https://id.example/token")?);
     /// let request = service.encode_create_token(&sent);
     /// let read = Dialect::OAuth.decode_http_request(Operation::CreateToken, request.headers(), request.body().as_ref())?;

@@ -19,7 +19,7 @@
 //! let service = Service::from(Endpoint::for_region("eu-west-1")?);
 //! let ask = CreateTokenRequest::new(
 //!     Client::new("client-id", Secret::from("client-secret")),
-//!     Grant::DeviceCode { device_code: Secret::from("device-code") },
+//!     Grant::device_code(Secret::from("device-code")),
 //! );
 //! let request = service.encode_create_token(&ask);
 //! assert_eq!(request.uri(), "https://oidc.eu-west-1.amazonaws.com/token");

@@ -186,19 +186,40 @@ pub struct StartDeviceAuthorizationRequest {
     pub start_url: Option<String>,
     /// `scope` of the OAuth dialect. AWS takes scopes at registration.
     pub scope: Vec<String>,
+    /// `code_challenge` of the OAuth dialect (RFC 7636 §4.3), of the method S256 and no other. The token request then
+    /// has to show the verifier that belongs to it. AWS has no such member.
+    pub code_challenge: Option<String>,
 }
 
 impl StartDeviceAuthorizationRequest {
     /// Asks for codes for this client at this portal.
     #[must_use]
     pub fn new(client: Client, start_url: impl Into<String>) -> Self {
-        Self { client, start_url: Some(start_url.into()), scope: Vec::new() }
+        Self { client, start_url: Some(start_url.into()), scope: Vec::new(), code_challenge: None }
     }
 
     /// Asks for codes for this client and these scopes, in the OAuth dialect.
     #[must_use]
     pub fn for_scope<S: Into<String>>(client: Client, scope: impl IntoIterator<Item = S>) -> Self {
-        Self { client, start_url: None, scope: scope.into_iter().map(Into::into).collect() }
+        let scope = scope.into_iter().map(Into::into).collect();
+        Self { client, start_url: None, scope, code_challenge: None }
+    }
+
+    /// The same request with this challenge, which `pkce::challenge` makes of a verifier (method S256).
+    ///
+    /// ```
+    /// use oidc_proto::{Client, Grant, Secret, StartDeviceAuthorizationRequest, pkce};
+    /// let verifier = pkce::verifier(&[7; 32]); // of real entropy, and a new one for each request
+    /// let request = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"])
+    ///     .with_code_challenge(pkce::challenge(&verifier));
+    /// assert!(pkce::matches(request.code_challenge.as_deref().unwrap_or_default(), &verifier));
+    /// let poll = Grant::device_code(Secret::from("dc")).with_code_verifier(verifier);
+    /// # assert!(matches!(poll, Grant::DeviceCode { code_verifier: Some(_), .. }));
+    /// ```
+    #[must_use]
+    pub fn with_code_challenge(mut self, challenge: impl Into<String>) -> Self {
+        self.code_challenge = Some(challenge.into());
+        self
     }
 }
 
@@ -297,6 +318,9 @@ pub enum Grant {
     DeviceCode {
         /// `deviceCode`.
         device_code: Secret,
+        /// `code_verifier` of the OAuth dialect (RFC 7636 §4.5), if the device authorization request had a challenge.
+        /// AWS takes none with this grant.
+        code_verifier: Option<Secret>,
     },
     /// An authorization code from a redirect (RFC 6749 §4.1.3).
     AuthorizationCode {
@@ -315,6 +339,38 @@ pub enum Grant {
 }
 
 impl Grant {
+    /// A device code, and no verifier.
+    ///
+    /// ```
+    /// use oidc_proto::{Grant, Secret};
+    /// let device_code = Secret::from("dc");
+    /// let grant = Grant::device_code(device_code.clone());
+    /// assert_eq!(grant, Grant::DeviceCode { device_code, code_verifier: None });
+    /// ```
+    #[must_use]
+    pub const fn device_code(device_code: Secret) -> Self {
+        Self::DeviceCode { device_code, code_verifier: None }
+    }
+
+    /// The same grant with this verifier (RFC 7636 §4.5). A refresh token has none, and stays as it is.
+    ///
+    /// ```
+    /// use oidc_proto::{Grant, Secret};
+    /// let verifier = Secret::from("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+    /// let grant = Grant::device_code(Secret::from("dc")).with_code_verifier(verifier.clone());
+    /// assert_eq!(grant, Grant::DeviceCode { device_code: Secret::from("dc"), code_verifier: Some(verifier) });
+    /// ```
+    #[must_use]
+    pub fn with_code_verifier(mut self, verifier: Secret) -> Self {
+        match &mut self {
+            Self::DeviceCode { code_verifier, .. } | Self::AuthorizationCode { code_verifier, .. } => {
+                *code_verifier = Some(verifier);
+            }
+            Self::RefreshToken { .. } => {}
+        }
+        self
+    }
+
     /// The value of `grantType`, from [`grant_type`].
     #[must_use]
     pub const fn grant_type(&self) -> &'static str {

@@ -195,7 +195,7 @@ impl Service {
     /// use oidc_proto::{Client, CreateTokenRequest, Endpoint, Grant, Secret, Service};
     ///
     /// let service = Service::from(Endpoint::for_region("eu-west-1")?);
-    /// let grant = Grant::DeviceCode { device_code: Secret::from("dc") };
+    /// let grant = Grant::device_code(Secret::from("dc"));
     /// let request = service.encode_create_token(&CreateTokenRequest::new(Client::public("my-tool"), grant));
     /// assert_eq!(request.uri(), service.token_url());
     /// # Ok::<(), oidc_proto::EndpointError>(())

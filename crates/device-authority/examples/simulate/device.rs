@@ -86,7 +86,7 @@ impl Device {
             ),
             _ => ServerRequest::CreateToken(CreateTokenRequest::new(
                 client()?,
-                Grant::DeviceCode { device_code: self.device_code.clone()? },
+                Grant::device_code(self.device_code.clone()?),
             )),
         })
     }

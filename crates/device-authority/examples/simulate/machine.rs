@@ -145,7 +145,7 @@ fn with_authority(size: u32) -> Duration {
         let codes = store
             .start_device_authorization(&rules, &ask, moment(0, place), &mut rng.entropy())
             .expect("room");
-        let grant = Grant::DeviceCode { device_code: codes.device_code.clone() };
+        let grant = Grant::device_code(codes.device_code.clone());
         flow.on_reply(asked, Tick::ZERO, Reply::Authorized(codes)).expect("awaited");
         let Action::Prompt(prompt) = flow.poll(Tick::ZERO) else { panic!("no prompt") };
         waits(&mut flow, Tick::ZERO);

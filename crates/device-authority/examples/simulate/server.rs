@@ -128,7 +128,7 @@ impl Server {
             ServerRequest::CreateToken(ask) => match memory.create_token(policy, ask, now, &mut entropy) {
                 Ok(token) => {
                     let code = match &ask.grant {
-                        Grant::DeviceCode { device_code } => Selector::of(device_code),
+                        Grant::DeviceCode { device_code, .. } => Selector::of(device_code),
                         _ => None,
                     };
                     (
@@ -175,7 +175,7 @@ impl Server {
         }
         let passes_for = if self.sabotage == Some(Sabotage::Thief) { owner } else { self.thief.clone() };
         let Some(client) = passes_for else { return Err(Fault::new(FaultCode::InvalidClient)) };
-        let ask = CreateTokenRequest::new(client, Grant::DeviceCode { device_code });
+        let ask = CreateTokenRequest::new(client, Grant::device_code(device_code));
         self.memory.create_token(&self.policy, &ask, moment(now), &mut entropy)
     }
 }

@@ -80,7 +80,7 @@ impl Bench {
     }
 
     pub fn poll(&mut self, client: &Client, device_code: &Secret) -> Result<Token, Fault> {
-        self.token(client, Grant::DeviceCode { device_code: device_code.clone() })
+        self.token(client, Grant::device_code(device_code.clone()))
     }
 
     pub fn refresh(&mut self, client: &Client, refresh_token: &Secret) -> Result<Token, Fault> {

@@ -163,7 +163,7 @@ impl World {
 
     fn poll(&mut self, device: usize, code: usize, by: By) -> (Answer, Answer) {
         let client = self.reference.presenter(device, self.reference.codes[code].client, by);
-        let grant = Grant::DeviceCode { device_code: self.codes[code].0.clone() };
+        let grant = Grant::device_code(self.codes[code].0.clone());
         let seen = self.bench.token(&self.credentials(client, by), grant);
         if let Ok(Token { refresh_token: Some(refresh), .. }) = &seen {
             self.chains.push(vec![refresh.clone()]);

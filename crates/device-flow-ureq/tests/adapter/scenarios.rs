@@ -267,7 +267,7 @@ fn plain_calls_answer_once_and_give_the_services_word() {
         &StartDeviceAuthorizationRequest::new(client.clone(), "https://d-1.awsapps.com/start"),
     )
     .unwrap();
-    let ask = CreateTokenRequest::new(client, Grant::DeviceCode { device_code: codes.device_code });
+    let ask = CreateTokenRequest::new(client, Grant::device_code(codes.device_code));
     let pending = create_token(endpoint, &ask).unwrap_err();
     assert!(
         matches!(&pending, CallError::Fault(fault) if fault.code == FaultCode::AuthorizationPending),

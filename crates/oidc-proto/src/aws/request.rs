@@ -233,7 +233,8 @@ pub(crate) fn create_token_to_body(request: &CreateTokenRequest) -> Vec<u8> {
         scope: &request.scope,
     };
     match &request.grant {
-        Grant::DeviceCode { device_code } => body.device_code = Some(device_code.expose()),
+        // This dialect has no challenge that a verifier could belong to.
+        Grant::DeviceCode { device_code, .. } => body.device_code = Some(device_code.expose()),
         Grant::AuthorizationCode { code, redirect_uri, code_verifier } => {
             body.code = Some(code.expose());
             body.redirect_uri = redirect_uri.as_deref();
@@ -250,7 +251,7 @@ pub(crate) fn create_token_from(body: &[u8]) -> Result<CreateTokenRequest, Fault
     let client = client(members.client_id, members.client_secret)?;
     let grant = match &*text(members.grant_type, "grantType")? {
         grant_type::DEVICE_CODE => {
-            Grant::DeviceCode { device_code: Secret::new(required(members.device_code, "deviceCode")?) }
+            Grant::device_code(Secret::new(required(members.device_code, "deviceCode")?))
         }
         grant_type::AUTHORIZATION_CODE => Grant::AuthorizationCode {
             code: Secret::new(required(members.code, "code")?),

@@ -4,7 +4,7 @@
 use http::HeaderMap;
 
 use super::client;
-use super::form::{Form, Parameters};
+use super::form::{Form, Parameters, invalid};
 use crate::wire::Payload;
 use crate::{
     Client, CreateTokenRequest, Fault, FaultCode, Grant, Secret, StartDeviceAuthorizationRequest, grant_type,
@@ -17,17 +17,48 @@ pub(super) fn payload<'a>(client: &'a Client, mut form: Form<'a>) -> Payload {
     Payload { body: form.finish(), authorization }
 }
 
+/// The one transform that is supported (RFC 7636 §4.2), and the length of what it makes: 256 bits in base64url.
+const METHOD: &str = "S256";
+const CHALLENGE_LEN: usize = 43;
+
 pub(crate) fn start_to_payload(request: &StartDeviceAuthorizationRequest) -> Payload {
     let scope = request.scope.join(" ");
     let mut form = Form::new();
     form.add_some("scope", Some(&scope));
+    if let Some(challenge) = &request.code_challenge {
+        form.add("code_challenge", challenge);
+        form.add("code_challenge_method", METHOD);
+    }
     payload(&request.client, form)
 }
 
 pub(crate) fn start_from(headers: &HeaderMap, body: &[u8]) -> Result<StartDeviceAuthorizationRequest, Fault> {
     let parameters = Parameters::read(headers, body)?;
     let client = client::read(headers, &parameters)?;
-    Ok(StartDeviceAuthorizationRequest::for_scope(client, parameters.scope()))
+    let mut request = StartDeviceAuthorizationRequest::for_scope(client, parameters.scope());
+    request.code_challenge = code_challenge(&parameters)?;
+    Ok(request)
+}
+
+/// The challenge of a request, if it has one.
+///
+/// # Errors
+/// Another transform than S256: RFC 7636 §4.4.1 asks for a refusal, and one that is not named is `plain` (§4.3), which
+/// protects nothing here. A text that S256 does not make could never be matched, and a transform without a challenge
+/// would leave a client unprotected that believes itself protected.
+fn code_challenge(parameters: &Parameters<'_>) -> Result<Option<String>, Fault> {
+    let is_base64url = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    match (parameters.get("code_challenge"), parameters.get("code_challenge_method")) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(invalid("code_challenge_method needs a code_challenge")),
+        (Some(_), method) if method != Some(METHOD) => {
+            Err(invalid("transform algorithm not supported; code_challenge_method must be S256"))
+        }
+        (Some(text), _) if text.len() == CHALLENGE_LEN && text.bytes().all(is_base64url) => {
+            Ok(Some(text.to_owned()))
+        }
+        (Some(_), _) => Err(invalid("code_challenge must be the 43 characters that S256 makes")),
+    }
 }
 
 pub(crate) fn create_token_to_payload(request: &CreateTokenRequest) -> Payload {
@@ -35,7 +66,10 @@ pub(crate) fn create_token_to_payload(request: &CreateTokenRequest) -> Payload {
     let mut form = Form::new();
     form.add("grant_type", request.grant.grant_type());
     match &request.grant {
-        Grant::DeviceCode { device_code } => form.add("device_code", device_code.expose()),
+        Grant::DeviceCode { device_code, code_verifier } => {
+            form.add("device_code", device_code.expose());
+            form.add_some("code_verifier", code_verifier.as_ref().map(Secret::expose));
+        }
         Grant::AuthorizationCode { code, redirect_uri, code_verifier } => {
             form.add("code", code.expose());
             form.add_some("redirect_uri", redirect_uri.as_deref());
@@ -50,12 +84,15 @@ pub(crate) fn create_token_to_payload(request: &CreateTokenRequest) -> Payload {
 pub(crate) fn create_token_from(headers: &HeaderMap, body: &[u8]) -> Result<CreateTokenRequest, Fault> {
     let parameters = Parameters::read(headers, body)?;
     let secret = |name| parameters.required(name).map(Secret::from);
+    let verifier = || parameters.get("code_verifier").map(Secret::from);
     let grant = match parameters.required("grant_type")? {
-        grant_type::DEVICE_CODE => Grant::DeviceCode { device_code: secret("device_code")? },
+        grant_type::DEVICE_CODE => {
+            Grant::DeviceCode { device_code: secret("device_code")?, code_verifier: verifier() }
+        }
         grant_type::AUTHORIZATION_CODE => Grant::AuthorizationCode {
             code: secret("code")?,
             redirect_uri: parameters.get("redirect_uri").map(str::to_owned),
-            code_verifier: parameters.get("code_verifier").map(Secret::from),
+            code_verifier: verifier(),
         },
         grant_type::REFRESH_TOKEN => Grant::RefreshToken { refresh_token: secret("refresh_token")? },
         other => {

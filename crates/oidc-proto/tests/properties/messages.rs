@@ -74,18 +74,26 @@ prop_compose! {
 
 prop_compose! {
     pub(crate) fn start(dialect: Dialect)(
-        client in client(dialect), url in text(), scope in scopes(dialect),
+        client in client(dialect), url in text(), scope in scopes(dialect), challenge in of("[A-Za-z0-9_-]{43}"),
     ) -> StartDeviceAuthorizationRequest {
         match dialect {
-            Dialect::OAuth => StartDeviceAuthorizationRequest::for_scope(client, scope),
+            Dialect::OAuth => {
+                let mut request = StartDeviceAuthorizationRequest::for_scope(client, scope);
+                request.code_challenge = challenge;
+                request
+            }
             _ => StartDeviceAuthorizationRequest::new(client, url),
         }
     }
 }
 
-fn grant() -> impl Strategy<Value = Grant> {
+/// AWS's device codes have no verifier.
+fn grant(dialect: Dialect) -> impl Strategy<Value = Grant> {
     prop_oneof![
-        secret().prop_map(|device_code| Grant::DeviceCode { device_code }),
+        (secret(), of(secret())).prop_map(move |(device_code, code_verifier)| {
+            let code_verifier = code_verifier.filter(|_| dialect == Dialect::OAuth);
+            Grant::DeviceCode { device_code, code_verifier }
+        }),
         secret().prop_map(|refresh_token| Grant::RefreshToken { refresh_token }),
         (secret(), of(text()), of(secret())).prop_map(|(code, redirect_uri, code_verifier)| {
             Grant::AuthorizationCode { code, redirect_uri, code_verifier }
@@ -95,7 +103,7 @@ fn grant() -> impl Strategy<Value = Grant> {
 
 prop_compose! {
     pub(crate) fn create(dialect: Dialect)(
-        client in client(dialect), grant in grant(), scope in scopes(dialect),
+        client in client(dialect), grant in grant(dialect), scope in scopes(dialect),
     ) -> CreateTokenRequest {
         CreateTokenRequest::new(client, grant).with_scope(scope)
     }

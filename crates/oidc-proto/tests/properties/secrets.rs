@@ -203,7 +203,7 @@ fn no_encoded_request_shows_a_secret() {
     let base = Endpoint::custom("https://id.example").unwrap();
     let (aws, oauth) = (Service::from(base.clone()), Service::from(Provider::at_default_paths(&base)));
     let secret = || Secret::from(SENTINEL);
-    let grant = Grant::DeviceCode { device_code: secret() };
+    let grant = Grant::device_code(secret()).with_code_verifier(secret());
     for client in [Client::new("c", secret()), Client::new("c", secret()).with_basic_authentication()] {
         let poll = CreateTokenRequest::new(client.clone(), grant.clone());
         let revocation = RevocationRequest::refresh_token(client.clone(), secret());

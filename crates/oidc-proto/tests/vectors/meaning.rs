@@ -133,6 +133,7 @@ pub(crate) fn request(dialect: Dialect, request: ServerRequest) -> Value {
             ("authentication", authentication(dialect, &request.client)),
             ("start_url", request.start_url.into()),
             ("scope", if dialect == Dialect::OAuth { request.scope.into() } else { Value::Null }),
+            ("code_challenge", request.code_challenge.into()),
         ]),
         ServerRequest::CreateToken(request) => {
             let mut shown = object([
@@ -144,7 +145,10 @@ pub(crate) fn request(dialect: Dialect, request: ServerRequest) -> Value {
                 ("scope", request.scope.into()),
             ]);
             let members = match &request.grant {
-                Grant::DeviceCode { device_code } => object([("device_code", device_code.expose().into())]),
+                Grant::DeviceCode { device_code, code_verifier } => object([
+                    ("device_code", device_code.expose().into()),
+                    ("code_verifier", secret(code_verifier.as_ref())),
+                ]),
                 Grant::AuthorizationCode { code, redirect_uri, code_verifier } => object([
                     ("code", code.expose().into()),
                     ("redirect_uri", redirect_uri.clone().into()),

@@ -28,7 +28,7 @@ fn metadata(metadata: &Metadata) -> Value {
 fn urls(service: &Service) -> Value {
     let client = Client::public("c");
     let start = StartDeviceAuthorizationRequest::new(client.clone(), "https://x.example");
-    let poll = CreateTokenRequest::new(client.clone(), Grant::DeviceCode { device_code: Secret::from("d") });
+    let poll = CreateTokenRequest::new(client.clone(), Grant::device_code(Secret::from("d")));
     let revocation = RevocationRequest::access_token(client, Secret::from("t"));
     let registration = service.encode(&RegisterClientRequest::new("n"));
     let uri = |request: Request| request.uri().to_string();

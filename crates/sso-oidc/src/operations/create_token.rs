@@ -100,13 +100,11 @@ fn grant(args: &CreateTokenArgs, input: &mut Input<'_>) -> Result<Option<Grant>,
     let kind = input.required_text("grantType", args.grant_type.as_deref())?;
     let grant = match kind.as_str() {
         "" => return Ok(None),
-        grant_type::DEVICE_CODE => Grant::DeviceCode {
-            device_code: input.required_secret(
-                "deviceCode",
-                args.device_code.as_deref(),
-                args.device_code_file.as_deref(),
-            )?,
-        },
+        grant_type::DEVICE_CODE => Grant::device_code(input.required_secret(
+            "deviceCode",
+            args.device_code.as_deref(),
+            args.device_code_file.as_deref(),
+        )?),
         grant_type::AUTHORIZATION_CODE => Grant::AuthorizationCode {
             code: input.required_secret("code", args.code.as_deref(), args.code_file.as_deref())?,
             redirect_uri: input.text("redirectUri", args.redirect_uri.as_deref())?,
