@@ -239,5 +239,6 @@ fn metadata(bytes: &mut Unstructured<'_>) -> Result<Metadata> {
     metadata.grant_types_supported = list(bytes)?;
     metadata.token_endpoint_auth_methods_supported = list(bytes)?;
     metadata.scopes_supported = list(bytes)?;
+    metadata.code_challenge_methods_supported = list(bytes)?;
     Ok(metadata)
 }

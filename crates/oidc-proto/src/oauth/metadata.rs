@@ -32,6 +32,9 @@ pub struct Metadata {
     pub token_endpoint_auth_methods_supported: Vec<String>,
     /// `scopes_supported`; empty if the provider does not say.
     pub scopes_supported: Vec<String>,
+    /// `code_challenge_methods_supported` (RFC 8414 §2); empty if the provider does not say, which means no PKCE. A client
+    /// whose list has `S256` may send a challenge with a device authorization request.
+    pub code_challenge_methods_supported: Vec<String>,
 }
 
 /// Why a response is no metadata of this issuer, or the metadata no way to sign in.
@@ -75,6 +78,7 @@ struct Members<'a> {
     grant_types_supported: Texts,
     token_endpoint_auth_methods_supported: Texts,
     scopes_supported: Texts,
+    code_challenge_methods_supported: Texts,
 }
 
 /// Reads an object, and a member that stands twice as its last value, as the readers of answers do.
@@ -102,6 +106,9 @@ impl<'de> Visitor<'de> for Reader {
                     members.token_endpoint_auth_methods_supported = map.next_value()?;
                 }
                 "scopes_supported" => members.scopes_supported = map.next_value()?,
+                "code_challenge_methods_supported" => {
+                    members.code_challenge_methods_supported = map.next_value()?;
+                }
                 _ => _ = map.next_value::<IgnoredAny>()?,
             }
         }
@@ -135,6 +142,8 @@ struct Document<'a> {
     revocation_endpoint_auth_methods_supported: &'a [String],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     scopes_supported: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    code_challenge_methods_supported: &'a [String],
     /// Required by RFC 8414 §2; there is no authorization endpoint here, so none is supported.
     response_types_supported: [&'a str; 0],
 }
@@ -195,6 +204,7 @@ impl Metadata {
             grant_types_supported: list(members.grant_types_supported),
             token_endpoint_auth_methods_supported: list(members.token_endpoint_auth_methods_supported),
             scopes_supported: list(members.scopes_supported),
+            code_challenge_methods_supported: list(members.code_challenge_methods_supported),
         };
         // RFC 8414 §3.3: identical. A slash at the end is what people get wrong, and it changes nothing about whose
         // document this is.
@@ -279,6 +289,7 @@ impl Metadata {
                 .as_ref()
                 .map_or(&[], |_| methods),
             scopes_supported: &self.scopes_supported,
+            code_challenge_methods_supported: &self.code_challenge_methods_supported,
             response_types_supported: [],
         };
         json::response(StatusCode::OK, json::to_vec(&document))
@@ -383,6 +394,7 @@ mod tests {
             grant_types_supported: vec!["refresh_token".to_owned()],
             token_endpoint_auth_methods_supported: vec!["none".to_owned()],
             scopes_supported: vec!["openid".to_owned()],
+            code_challenge_methods_supported: vec!["S256".to_owned()],
         };
         assert_eq!(Metadata::decode("https://id.example/x", &metadata.encode()), Ok(metadata));
     }

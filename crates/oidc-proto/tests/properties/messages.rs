@@ -214,7 +214,7 @@ prop_compose! {
 prop_compose! {
     /// What is no URL is nobody's identity; all else may be anything.
     pub(crate) fn metadata()(
-        path in "[a-z0-9/]{0,12}", urls in vec(of(text()), 4..5), lists in vec(vec(".*", 0..3), 3..4),
+        path in "[a-z0-9/]{0,12}", urls in vec(of(text()), 4..5), lists in vec(vec(".*", 0..3), 4..5),
     ) -> Metadata {
         let mut metadata = Metadata::default();
         let (mut urls, mut lists) = (urls.into_iter().flatten(), lists.into_iter());
@@ -226,6 +226,7 @@ prop_compose! {
         metadata.grant_types_supported = lists.next().unwrap_or_default();
         metadata.token_endpoint_auth_methods_supported = lists.next().unwrap_or_default();
         metadata.scopes_supported = lists.next().unwrap_or_default();
+        metadata.code_challenge_methods_supported = lists.next().unwrap_or_default();
         metadata
     }
 }

@@ -21,6 +21,7 @@ fn metadata(metadata: &Metadata) -> Value {
         ("grant_types_supported", list(&metadata.grant_types_supported)),
         ("token_endpoint_auth_methods_supported", list(&metadata.token_endpoint_auth_methods_supported)),
         ("scopes_supported", list(&metadata.scopes_supported)),
+        ("code_challenge_methods_supported", list(&metadata.code_challenge_methods_supported)),
     ])
 }
 
