@@ -7,7 +7,7 @@ use arbitrary::{Result, Unstructured};
 use oidc_proto::oauth::{Metadata, Provider, RevocationRequest};
 use oidc_proto::{
     Answer, Call, Client, CreateTokenRequest, DeviceAuthorization, Dialect, Endpoint, Fault, FaultCode,
-    Grant, RegisterClientRequest, Registration, Secret, ServerRequest, Service,
+    Grant, Parameter, RegisterClientRequest, Registration, Secret, ServerRequest, Service,
     StartDeviceAuthorizationRequest, Token, UnixSeconds, pkce,
 };
 
@@ -141,7 +141,7 @@ fn start(dialect: Dialect, bytes: &mut Unstructured<'_>) -> Result<StartDeviceAu
         Dialect::OAuth => {
             let mut request = StartDeviceAuthorizationRequest::for_scope(client, scopes(bytes)?);
             request.code_challenge = of(bytes, |bytes| Ok(pkce::challenge(&secret(bytes)?)))?;
-            request
+            request.with_parameters(parameters(bytes)?)
         }
         _ => StartDeviceAuthorizationRequest::new(client, text(bytes)?),
     })
@@ -163,7 +163,18 @@ fn create(dialect: Dialect, bytes: &mut Unstructured<'_>) -> Result<CreateTokenR
         },
     };
     let scope = if dialect == Dialect::OAuth { scopes(bytes)? } else { list(bytes)? };
-    Ok(CreateTokenRequest::new(client(dialect, bytes)?, grant).with_scope(scope))
+    let request = CreateTokenRequest::new(client(dialect, bytes)?, grant).with_scope(scope);
+    Ok(if dialect == Dialect::OAuth { request.with_parameters(parameters(bytes)?) } else { request })
+}
+
+/// What a server reads of the further parameters.
+fn parameters(bytes: &mut Unstructured<'_>) -> Result<Vec<Parameter>> {
+    let len = bytes.int_in_range(0..=2)?;
+    let one = |bytes: &mut Unstructured<'_>| {
+        let name = if bytes.arbitrary()? { "resource" } else { "audience" };
+        Ok(Parameter::new(name, text(bytes)?).expect("a name and a value"))
+    };
+    (0..len).map(|_| one(bytes)).collect()
 }
 
 fn registration(dialect: Dialect, bytes: &mut Unstructured<'_>) -> Result<Registration> {

@@ -79,6 +79,7 @@ mod member;
 mod message;
 pub mod oauth;
 mod operation;
+mod parameter;
 #[cfg(feature = "pkce")]
 pub mod pkce;
 mod printable;
@@ -98,6 +99,7 @@ pub use message::{
     Registration, StartDeviceAuthorizationRequest, Token, TokenWarning, grant_type,
 };
 pub use operation::Operation;
+pub use parameter::{Parameter, ParameterError};
 pub use printable::printable;
 pub use request::{Body, Request};
 pub use secret::Secret;

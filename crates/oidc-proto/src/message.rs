@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::{Secret, UnixSeconds, ViolationKind};
+use crate::{Parameter, Secret, UnixSeconds, ViolationKind};
 
 /// The `grant_type` values of the wire.
 pub mod grant_type {
@@ -189,20 +189,26 @@ pub struct StartDeviceAuthorizationRequest {
     /// `code_challenge` of the OAuth dialect (RFC 7636 §4.3), of the method S256 and no other. The token request then
     /// has to show the verifier that belongs to it. AWS has no such member.
     pub code_challenge: Option<String>,
+    /// Further parameters of the OAuth dialect, in their order. A server reads `resource` and `audience`, and ignores all
+    /// others as RFC 6749 §3.1 asks.
+    pub parameters: Vec<Parameter>,
 }
 
 impl StartDeviceAuthorizationRequest {
     /// Asks for codes for this client at this portal.
     #[must_use]
     pub fn new(client: Client, start_url: impl Into<String>) -> Self {
-        Self { client, start_url: Some(start_url.into()), scope: Vec::new(), code_challenge: None }
+        Self { start_url: Some(start_url.into()), ..Self::of(client, Vec::new()) }
     }
 
     /// Asks for codes for this client and these scopes, in the OAuth dialect.
     #[must_use]
     pub fn for_scope<S: Into<String>>(client: Client, scope: impl IntoIterator<Item = S>) -> Self {
-        let scope = scope.into_iter().map(Into::into).collect();
-        Self { client, start_url: None, scope, code_challenge: None }
+        Self::of(client, scope.into_iter().map(Into::into).collect())
+    }
+
+    const fn of(client: Client, scope: Vec<String>) -> Self {
+        Self { client, start_url: None, scope, code_challenge: None, parameters: Vec::new() }
     }
 
     /// The same request with this challenge, which `pkce::challenge` makes of a verifier (method S256).
@@ -219,6 +225,21 @@ impl StartDeviceAuthorizationRequest {
     #[must_use]
     pub fn with_code_challenge(mut self, challenge: impl Into<String>) -> Self {
         self.code_challenge = Some(challenge.into());
+        self
+    }
+
+    /// The same request with these further parameters, in the OAuth dialect.
+    ///
+    /// ```
+    /// use oidc_proto::{Client, Parameter, StartDeviceAuthorizationRequest};
+    /// let request = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"])
+    ///     .with_parameters([Parameter::new("audience", "https://api.example/")?]);
+    /// assert_eq!(request.parameters.len(), 1);
+    /// # Ok::<(), oidc_proto::ParameterError>(())
+    /// ```
+    #[must_use]
+    pub fn with_parameters(mut self, parameters: impl IntoIterator<Item = Parameter>) -> Self {
+        self.parameters = parameters.into_iter().collect();
         self
     }
 }
@@ -399,13 +420,31 @@ pub struct CreateTokenRequest {
     pub grant: Grant,
     /// `scope`. AWS documents it as without effect: a token carries the scopes of the registration.
     pub scope: Vec<String>,
+    /// Further parameters of the OAuth dialect, in their order. A server reads `resource` and `audience`, and ignores all
+    /// others as RFC 6749 §3.2 asks.
+    pub parameters: Vec<Parameter>,
 }
 
 impl CreateTokenRequest {
     /// A request with no `scope`.
     #[must_use]
     pub const fn new(client: Client, grant: Grant) -> Self {
-        Self { client, grant, scope: Vec::new() }
+        Self { client, grant, scope: Vec::new(), parameters: Vec::new() }
+    }
+
+    /// The same request with these further parameters, in the OAuth dialect.
+    ///
+    /// ```
+    /// use oidc_proto::{Client, CreateTokenRequest, Grant, Parameter, Secret};
+    /// let poll = CreateTokenRequest::new(Client::public("my-tool"), Grant::device_code(Secret::from("dc")))
+    ///     .with_parameters([Parameter::new("resource", "https://api.example/")?]);
+    /// assert_eq!(poll.parameters.len(), 1);
+    /// # Ok::<(), oidc_proto::ParameterError>(())
+    /// ```
+    #[must_use]
+    pub fn with_parameters(mut self, parameters: impl IntoIterator<Item = Parameter>) -> Self {
+        self.parameters = parameters.into_iter().collect();
+        self
     }
 
     /// The same request with this `scope`.

@@ -266,7 +266,7 @@ pub(crate) fn create_token_from(body: &[u8]) -> Result<CreateTokenRequest, Fault
                 .with_description(format!("grantType {} is not supported", printable(other))));
         }
     };
-    Ok(CreateTokenRequest { client, grant, scope: list(members.scope, "scope")? })
+    Ok(CreateTokenRequest::new(client, grant).with_scope(list(members.scope, "scope")?))
 }
 
 #[cfg(test)]

@@ -7,13 +7,13 @@ use form_urlencoded::{Serializer, byte_serialize};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
-use crate::{Fault, FaultCode};
+use crate::{Fault, FaultCode, Parameter};
 
 /// The media type.
 pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A form to be encoded (WHATWG URL §5.2, which RFC 6749 appendix B means).
-pub(super) struct Form<'a>(Vec<(&'static str, &'a str)>);
+pub(super) struct Form<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Form<'a> {
     /// An empty form.
@@ -33,6 +33,11 @@ impl<'a> Form<'a> {
         }
     }
 
+    /// Adds further parameters.
+    pub(super) fn add_all(&mut self, parameters: &'a [Parameter]) {
+        self.0.extend(parameters.iter().map(|parameter| (parameter.name(), parameter.value())));
+    }
+
     /// The encoded form, in a buffer of the right size: growing would leave unzeroized copies of secrets behind, and a
     /// flow keeps its request for as long as the person takes.
     pub(super) fn finish(self) -> Vec<u8> {
@@ -45,14 +50,21 @@ impl<'a> Form<'a> {
     }
 }
 
+/// The parameters that may stand several times (RFC 8707 §2, RFC 8693 §2.1).
+const REPEATABLE: [&str; 2] = ["resource", "audience"];
+
 /// A form that was read.
-pub(super) struct Parameters<'a>(BTreeMap<Cow<'a, str>, Cow<'a, str>>);
+pub(super) struct Parameters<'a> {
+    once: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
+    /// Those that may stand several times, in their order.
+    repeated: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+}
 
 impl<'a> Parameters<'a> {
     /// Reads a form. Unknown parameters are kept and not looked at.
     ///
     /// # Errors
-    /// Another content type, or a parameter that stands twice (RFC 6749 §3.2).
+    /// Another content type, or a parameter that stands twice (RFC 6749 §3.2) and may not.
     pub(super) fn read(headers: &HeaderMap, body: &'a [u8]) -> Result<Self, Fault> {
         let content_type =
             headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -63,23 +75,32 @@ impl<'a> Parameters<'a> {
         if core::str::from_utf8(body).is_err() {
             return Err(invalid("the form must be UTF-8"));
         }
-        let mut parameters = BTreeMap::new();
+        let (mut once, mut repeated) = (BTreeMap::new(), Vec::new());
         for (name, value) in form_urlencoded::parse(body) {
-            if parameters.insert(name, value).is_some() {
+            if REPEATABLE.contains(&&*name) {
+                repeated.push((name, value));
+            } else if once.insert(name, value).is_some() {
                 return Err(invalid("a parameter stands twice"));
             }
         }
-        Ok(Self(parameters))
+        Ok(Self { once, repeated })
     }
 
     /// A parameter's value; one without is the same as none.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(AsRef::as_ref).filter(|value| !value.is_empty())
+        self.once.get(name).map(AsRef::as_ref).filter(|value| !value.is_empty())
     }
 
     /// A parameter that must be there.
     pub(super) fn required(&self, name: &str) -> Result<&str, Fault> {
         self.get(name).ok_or_else(|| invalid(format!("{name} is required")))
+    }
+
+    /// Those of the further parameters that mean something to a server.
+    pub(super) fn further(&self) -> Vec<Parameter> {
+        let pairs = self.repeated.iter();
+        // One without a value is the same as none.
+        pairs.filter_map(|(name, value)| Parameter::new(&**name, &**value).ok()).collect()
     }
 
     /// A space-separated list (RFC 6749 §3.3).

@@ -29,6 +29,7 @@ pub(crate) fn start_to_payload(request: &StartDeviceAuthorizationRequest) -> Pay
         form.add("code_challenge", challenge);
         form.add("code_challenge_method", METHOD);
     }
+    form.add_all(&request.parameters);
     payload(&request.client, form)
 }
 
@@ -37,6 +38,7 @@ pub(crate) fn start_from(headers: &HeaderMap, body: &[u8]) -> Result<StartDevice
     let client = client::read(headers, &parameters)?;
     let mut request = StartDeviceAuthorizationRequest::for_scope(client, parameters.scope());
     request.code_challenge = code_challenge(&parameters)?;
+    request.parameters = parameters.further();
     Ok(request)
 }
 
@@ -78,6 +80,7 @@ pub(crate) fn create_token_to_payload(request: &CreateTokenRequest) -> Payload {
         Grant::RefreshToken { refresh_token } => form.add("refresh_token", refresh_token.expose()),
     }
     form.add_some("scope", Some(&scope));
+    form.add_all(&request.parameters);
     payload(&request.client, form)
 }
 
@@ -101,5 +104,5 @@ pub(crate) fn create_token_from(headers: &HeaderMap, body: &[u8]) -> Result<Crea
         }
     };
     let client = client::read(headers, &parameters)?;
-    Ok(CreateTokenRequest { client, grant, scope: parameters.scope() })
+    Ok(CreateTokenRequest { client, grant, scope: parameters.scope(), parameters: parameters.further() })
 }

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use oidc_proto::oauth::{Metadata, RevocationRequest, TokenTypeHint};
 use oidc_proto::{
-    Client, CreateTokenRequest, DeviceAuthorization, Dialect, Fault, FaultCode, Grant, RegisterClientRequest,
-    Registration, Secret, StartDeviceAuthorizationRequest, Token, UnixSeconds,
+    Client, CreateTokenRequest, DeviceAuthorization, Dialect, Fault, FaultCode, Grant, Parameter,
+    RegisterClientRequest, Registration, Secret, StartDeviceAuthorizationRequest, Token, UnixSeconds,
 };
 use proptest::collection::vec;
 use proptest::option::of;
@@ -37,6 +37,13 @@ fn scopes(dialect: Dialect) -> impl Strategy<Value = Vec<String>> {
         }
         scopes
     })
+}
+
+/// What a server reads of the further parameters; AWS's dialect has none.
+fn parameters(dialect: Dialect) -> impl Strategy<Value = Vec<Parameter>> {
+    let one = (prop::sample::select(vec!["resource", "audience"]), text());
+    let one = one.prop_map(|(name, value)| Parameter::new(name, value).unwrap());
+    vec(one, 0..3).prop_map(move |all| if dialect == Dialect::OAuth { all } else { Vec::new() })
 }
 
 /// AWS's clients have a secret and one way to show it; OAuth's have none, or one and two ways.
@@ -75,12 +82,13 @@ prop_compose! {
 prop_compose! {
     pub(crate) fn start(dialect: Dialect)(
         client in client(dialect), url in text(), scope in scopes(dialect), challenge in of("[A-Za-z0-9_-]{43}"),
+        parameters in parameters(dialect),
     ) -> StartDeviceAuthorizationRequest {
         match dialect {
             Dialect::OAuth => {
                 let mut request = StartDeviceAuthorizationRequest::for_scope(client, scope);
                 request.code_challenge = challenge;
-                request
+                request.with_parameters(parameters)
             }
             _ => StartDeviceAuthorizationRequest::new(client, url),
         }
@@ -104,8 +112,9 @@ fn grant(dialect: Dialect) -> impl Strategy<Value = Grant> {
 prop_compose! {
     pub(crate) fn create(dialect: Dialect)(
         client in client(dialect), grant in grant(dialect), scope in scopes(dialect),
+        parameters in parameters(dialect),
     ) -> CreateTokenRequest {
-        CreateTokenRequest::new(client, grant).with_scope(scope)
+        CreateTokenRequest::new(client, grant).with_scope(scope).with_parameters(parameters)
     }
 }
 

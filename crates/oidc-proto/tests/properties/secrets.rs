@@ -6,8 +6,8 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use oidc_proto::oauth::{Provider, RevocationRequest};
 use oidc_proto::{
-    Answer, Client, CreateTokenRequest, Dialect, Endpoint, Fault, Grant, Operation, RegisterClientRequest,
-    Secret, Service, StartDeviceAuthorizationRequest,
+    Answer, Client, CreateTokenRequest, Dialect, Endpoint, Fault, Grant, Operation, Parameter,
+    RegisterClientRequest, Secret, Service, StartDeviceAuthorizationRequest,
 };
 use proptest::option::of;
 use proptest::prelude::*;
@@ -205,7 +205,8 @@ fn no_encoded_request_shows_a_secret() {
     let secret = || Secret::from(SENTINEL);
     let grant = Grant::device_code(secret()).with_code_verifier(secret());
     for client in [Client::new("c", secret()), Client::new("c", secret()).with_basic_authentication()] {
-        let poll = CreateTokenRequest::new(client.clone(), grant.clone());
+        let parameter = Parameter::new("audience", secret()).unwrap();
+        let poll = CreateTokenRequest::new(client.clone(), grant.clone()).with_parameters([parameter]);
         let revocation = RevocationRequest::refresh_token(client.clone(), secret());
         let mut requests: Vec<_> = [&aws, &oauth].map(|service| service.encode_create_token(&poll)).to_vec();
         requests.extend(revocation.encode(&oauth));

@@ -4,8 +4,8 @@ use http::Response;
 use oidc_proto::oauth::{RevocationRequest, TokenTypeHint};
 use oidc_proto::{
     Answer, Client, ClientAuthentication, CreateTokenRequest, DeviceAuthorization, Dialect, Fault, Grant,
-    RegisterClientRequest, Registration, Secret, ServerRequest, StartDeviceAuthorizationRequest, Token,
-    TokenWarning, UnixSeconds,
+    Parameter, RegisterClientRequest, Registration, Secret, ServerRequest, StartDeviceAuthorizationRequest,
+    Token, TokenWarning, UnixSeconds,
 };
 use serde_json::{Map, Value, json};
 
@@ -21,6 +21,13 @@ pub(crate) fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
 
 fn secret(secret: Option<&Secret>) -> Value {
     secret.map(Secret::expose).into()
+}
+
+fn parameters(parameters: &[Parameter]) -> Value {
+    if parameters.is_empty() {
+        return Value::Null;
+    }
+    parameters.iter().map(|parameter| json!([parameter.name(), parameter.value()])).collect()
 }
 
 /// A fault.
@@ -134,6 +141,7 @@ pub(crate) fn request(dialect: Dialect, request: ServerRequest) -> Value {
             ("start_url", request.start_url.into()),
             ("scope", if dialect == Dialect::OAuth { request.scope.into() } else { Value::Null }),
             ("code_challenge", request.code_challenge.into()),
+            ("parameters", parameters(&request.parameters)),
         ]),
         ServerRequest::CreateToken(request) => {
             let mut shown = object([
@@ -143,6 +151,7 @@ pub(crate) fn request(dialect: Dialect, request: ServerRequest) -> Value {
                 ("authentication", authentication(dialect, &request.client)),
                 ("grant", request.grant.grant_type().into()),
                 ("scope", request.scope.into()),
+                ("parameters", parameters(&request.parameters)),
             ]);
             let members = match &request.grant {
                 Grant::DeviceCode { device_code, code_verifier } => object([

@@ -1,0 +1,109 @@
+//! Further parameters of a request in the OAuth dialect.
+
+use crate::{Secret, printable};
+
+/// The names that the messages write themselves, or refuse to write twice in two ways.
+const RESERVED: [&str; 11] = [
+    "client_id",
+    "client_secret",
+    "code",
+    "code_challenge",
+    "code_challenge_method",
+    "code_verifier",
+    "device_code",
+    "grant_type",
+    "redirect_uri",
+    "refresh_token",
+    "scope",
+];
+
+/// A further parameter of a device authorization or token request in the OAuth dialect, for a provider that wants more
+/// than the standard asks: `audience`, `resource` (RFC 8707), or one of its own (RFC 6749 §8.2).
+///
+/// A name may stand several times only where its definition says so, as `resource`'s does (RFC 8707 §2). The value may
+/// be a secret, so `Debug` redacts it.
+///
+/// ```
+/// use oidc_proto::{Parameter, ParameterError};
+/// let resource = Parameter::new("resource", "https://api.example/")?;
+/// assert_eq!((resource.name(), resource.value()), ("resource", "https://api.example/"));
+/// assert!(!format!("{resource:?}").contains("api.example"));
+/// assert_eq!(Parameter::new("client_id", "x"), Err(ParameterError::Reserved("client_id".to_owned())));
+/// # Ok::<(), ParameterError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    name: Box<str>,
+    value: Secret,
+}
+
+/// Why a name and a value are no [`Parameter`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParameterError {
+    /// The name is the empty text.
+    #[error("a parameter needs a name")]
+    NoName,
+    /// The value is the empty text, which is the same as no parameter (RFC 6749 §3.2).
+    #[error("the parameter `{0}` needs a value")]
+    NoValue(String),
+    /// The messages write this one themselves.
+    #[error("the parameter `{0}` belongs to the sign-in itself and cannot be given as a further one")]
+    Reserved(String),
+}
+
+impl Parameter {
+    /// This parameter.
+    ///
+    /// ```
+    /// use oidc_proto::{Parameter, ParameterError};
+    /// assert!(Parameter::new("audience", "https://api.example/").is_ok());
+    /// assert_eq!(Parameter::new("audience", ""), Err(ParameterError::NoValue("audience".to_owned())));
+    /// ```
+    ///
+    /// # Errors
+    /// [`ParameterError`]: no name, no value, or a name that the messages write themselves.
+    pub fn new(name: impl Into<String>, value: impl Into<Secret>) -> Result<Self, ParameterError> {
+        let (name, value) = (name.into(), value.into());
+        let shown = || printable(&name).into_owned();
+        if name.is_empty() {
+            return Err(ParameterError::NoName);
+        }
+        if RESERVED.contains(&name.as_str()) {
+            return Err(ParameterError::Reserved(name));
+        }
+        if value.is_empty() {
+            return Err(ParameterError::NoValue(shown()));
+        }
+        Ok(Self { name: name.into(), value })
+    }
+
+    /// The parameter's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The parameter's value, as it stands in the request. Keep it out of logs.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        self.value.expose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_messages_write_themselves_cannot_be_given_as_a_further_parameter() {
+        for name in RESERVED {
+            assert_eq!(Parameter::new(name, "x"), Err(ParameterError::Reserved(name.to_owned())), "{name}");
+        }
+        assert_eq!(Parameter::new("", "x"), Err(ParameterError::NoName));
+        let error = Parameter::new("a\u{1b}[2J", "").unwrap_err();
+        assert!(!error.to_string().contains('\u{1b}'), "{error}");
+        // Another case is another name (RFC 6749 §1.9).
+        assert!(Parameter::new("Scope", "x").is_ok());
+    }
+}
