@@ -12,7 +12,8 @@ use crate::jitter::Jitter;
 use crate::machine::{Answer, Context, Event, State, step};
 use crate::setup::{Asking, Setup};
 use crate::{
-    Action, Failure, Misuse, PendingRequest, Policy, Reply, ResponseBody, Tick, TransportError, Trouble,
+    Action, Failure, Misuse, PendingRequest, Phase, Policy, Reply, ResponseBody, Tick, TransportError,
+    Trouble,
 };
 
 /// One sign-in with the device authorization grant (RFC 8628), from registration to outcome.
@@ -65,6 +66,7 @@ pub struct DeviceFlow {
     /// Identity of this flow on its requests.
     identity: Arc<()>,
     pub(crate) polls: u32,
+    pub(crate) slow_downs: u32,
     pub(crate) prompts: u32,
     /// Spreads the waits after trouble.
     pub(crate) jitter: Jitter,
@@ -113,6 +115,7 @@ impl DeviceFlow {
             serial: 0,
             identity: Arc::new(()),
             polls: 0,
+            slow_downs: 0,
             prompts: 0,
             jitter: Jitter::none(),
             cause: None,
@@ -453,9 +456,13 @@ impl DeviceFlow {
             Reply::Authorized(authorization) => Event::Authorized(authorization),
             Reply::Granted(token) => Event::TokenGranted(token),
             Reply::Fault(fault) if fault.code == FaultCode::SlowDown => {
+                if self.phase() == Phase::Polling {
+                    self.slow_downs = self.slow_downs.saturating_add(1);
+                }
                 Event::SlowDown(Trouble::Fault(fault))
             }
             Reply::Fault(fault) => Event::Retryable(Trouble::Fault(fault)),
+            Reply::NoVerdict(no_verdict) if no_verdict.is_plain_refusal() => Event::PlainRefusal(no_verdict),
             Reply::NoVerdict(no_verdict) => Event::Retryable(Trouble::NoVerdict(no_verdict)),
             Reply::Failed(failure) => Event::Retryable(Trouble::Failed(failure)),
             Reply::Violation(violation) => Event::BrokenSuccess(violation),

@@ -23,6 +23,11 @@ impl Jitter {
         self.0.is_some()
     }
 
+    /// The cap of a wait that a draw of up to half is to lengthen, so that both together stay within `cap`.
+    pub(crate) fn room_within(&self, cap: Duration) -> Duration {
+        if self.is_on() { cap / 3 * 2 } else { cap }
+    }
+
     pub(crate) fn draw(&mut self) -> Draw {
         let Some(state) = &mut self.0 else { return Draw::NOTHING };
         *state = not_zero(state.get().wrapping_add(0x9e37_79b9));

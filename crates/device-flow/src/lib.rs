@@ -85,16 +85,17 @@
 //!       cached client rejected, once                             │
 //!                                                                ▼
 //!                                            Ended: Granted, Denied, Expired, Rejected, Cancelled,
-//!                                                   GrantLost, Unreachable, ProtocolViolation, NotOffered,
-//!                                                   NoStartUrl
+//!                                                   GrantLost, Refused, Unreachable, ProtocolViolation,
+//!                                                   NotOffered, NoStartUrl
 //! ```
 //!
 //! * **Register**: RegisterClient is to be sent or under way. Without a verdict it is repeated within
-//!   [`Policy::setup_patience`]; a refusal ends the flow.
+//!   [`Policy::setup_patience`]; a refusal ends the flow, with a code of the standard or without.
 //! * **Authorize**: the same for StartDeviceAuthorization. A cached registration that the service does not accept is
 //!   replaced, once in a flow, where a new one can be had.
 //! * **Prompt**: the codes have arrived and the person has not seen them.
-//! * **Poll**: CreateToken is sent when it is due, until there is a verdict that ends it or the code has died.
+//! * **Poll**: CreateToken is sent when it is due, until there is a verdict that ends it or the code has died, or three
+//!   answers in a row said that there is no such endpoint (404, 405, 410, 501).
 //! * **Ended**: for good. Nothing is sent, whatever is called. Every state can end; the table says how.
 //!
 //! # Every transition
@@ -114,6 +115,8 @@
 //! * `SlowDown`: The service's `slow_down`. Before there are codes it is no verdict.
 //! * `Retryable`: No verdict: no response, a response that is not the service's word, or a fault that may be gone
 //!   a moment later. Such a fault is `server_error`, throttling, or any with a status that says so.
+//! * `PlainRefusal`: A response that is not the service's word, and that will be the same a moment later: a
+//!   redirect, a 501, or a 4xx that is none of 408, 421, 425 and 429 and names no time to come again.
 //! * `BrokenSuccess`: A success without what it must have.
 //! * `Shown`: `poll` handed the prompt out.
 //! * `Overdue`: `poll` found a request late by more than an interval.
@@ -128,6 +131,7 @@
 //! | Register | `SlowDown`, `Retryable` | patience is over | Unreachable |
 //! | Register | `SlowDown`, `Retryable` |  | Register |
 //! | Register | `Pending`, `Denied`, `Expired`, `InvalidGrant`, `ClientRejected`, `OtherFault` |  | Rejected |
+//! | Register | `PlainRefusal` |  | Refused |
 //! | Register | `BrokenSuccess` |  | ProtocolViolation |
 //! | Register | `NotOffered` |  | NotOffered |
 //! | Register | `NoStartUrl` |  | NoStartUrl |
@@ -138,6 +142,7 @@
 //! | Authorize | `ClientRejected` | client is replaceable | Register |
 //! | Authorize | `ClientRejected` |  | Rejected |
 //! | Authorize | `Pending`, `Denied`, `Expired`, `InvalidGrant`, `OtherFault` |  | Rejected |
+//! | Authorize | `PlainRefusal` |  | Refused |
 //! | Authorize | `BrokenSuccess` |  | ProtocolViolation |
 //! | Authorize | `NoStartUrl` |  | NoStartUrl |
 //! | Authorize | `Cancel` |  | Cancelled |
@@ -147,6 +152,8 @@
 //! | Poll | `TokenGranted` |  | Granted |
 //! | Poll | `Pending` |  | Poll |
 //! | Poll | `SlowDown` |  | Poll |
+//! | Poll | `PlainRefusal` | endpoint is missing | Refused |
+//! | Poll | `PlainRefusal` |  | Poll |
 //! | Poll | `Retryable` |  | Poll |
 //! | Poll | `Overdue` |  | Poll |
 //! | Poll | `Denied` |  | Denied |
@@ -165,8 +172,15 @@
 //!
 //! * [`Action::Wait`] lies after `now` and never after the deadline; nothing is sent at or after the deadline.
 //! * Between two CreateToken requests passes at least the service's interval (5 s if it names none, never under
-//!   1 s), plus 5 s for each `slow_down` so far, and any `Retry-After`. Backoff after network trouble is kept apart,
-//!   is reset by any verdict, and never undercuts that floor.
+//!   1 s), plus 5 s for each `slow_down` so far, and any `Retry-After`. A longer interval that a `slow_down` or an
+//!   `authorization_pending` names is believed. From the second `slow_down` in a row the interval grows by a tenth on top,
+//!   because the clock of a virtual machine may be fast. Backoff after network trouble is kept apart, is reset by any
+//!   verdict, and never undercuts that floor.
+//! * A poll that would come only after the code's death is made shortly before it: 2 s, or a quarter of a code's life that is
+//!   shorter than 8 s. It keeps the interval that came with the codes, but not what was added to it. One poll is made even
+//!   if that interval is longer than the life.
+//! * A token with an access token in it is a grant, whatever its other members look like:
+//!   [`Token::warnings`](oidc_proto::Token::warnings).
 //! * Where the driver gives a seed ([`DeviceFlow::with_jitter`]), every wait after trouble becomes longer by a random part,
 //!   so that many flows do not come back all at once after an outage. A poll that comes late by more than an interval is
 //!   put off for the same reason.

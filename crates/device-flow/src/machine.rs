@@ -4,7 +4,9 @@
 //! in which state what happens, under which condition, and what comes then. The work is done by the states' own methods.
 //! A rule of the protocol is changed here, or in one of these methods, and nowhere else.
 
-use oidc_proto::{DeviceAuthorization, Fault, FaultCode, Operation, Registration, Service, Token, Violation};
+use oidc_proto::{
+    DeviceAuthorization, Fault, FaultCode, NoVerdict, Operation, Registration, Service, Token, Violation,
+};
 
 use crate::client::KnownClient;
 use crate::jitter::Jitter;
@@ -14,8 +16,8 @@ use crate::{Expiry, Failure, Granted, Outcome, Policy, Tick, Trouble};
 
 use Answer::{ClientRejected, Denied, Expired, InvalidGrant, OtherFault, Pending};
 use Event::{
-    Authorized, BrokenSuccess, Cancel, Deadline, NoStartUrl, NotOffered, Overdue, Refused, Registered,
-    Retryable, Shown, SlowDown, TokenGranted,
+    Authorized, BrokenSuccess, Cancel, Deadline, NoStartUrl, NotOffered, Overdue, PlainRefusal, Refused,
+    Registered, Retryable, Shown, SlowDown, TokenGranted,
 };
 use Operation::{CreateToken, RegisterClient, StartDeviceAuthorization};
 use State::{Authorize, Ended, Poll, Prompt, Register};
@@ -96,6 +98,9 @@ pub(crate) enum Event<'a> {
     /// No verdict: no response, a response that is not the service's word, or a fault that may be gone a moment later. Such
     /// a fault is `server_error`, throttling, or any with a status that says so.
     Retryable(Trouble),
+    /// A response that is not the service's word, and that will be the same a moment later: a redirect, a 501, or a 4xx that
+    /// is none of 408, 421, 425 and 429 and names no time to come again.
+    PlainRefusal(NoVerdict),
     /// A success without what it must have.
     BrokenSuccess(Violation),
     /// `poll` handed the prompt out.
@@ -138,6 +143,8 @@ impl Answer {
             FaultCode::AuthorizationPending => Pending,
             // Before the others, because a service that throttles may call it anything, `access_denied` included.
             _ if fault.is_transient() => return None,
+            // AWS's `access_denied` with a KMS reason is the key's policy, and no person's no.
+            FaultCode::AccessDenied if fault.is_about_key() => OtherFault,
             FaultCode::AccessDenied => Denied,
             FaultCode::ExpiredToken => Expired,
             FaultCode::InvalidGrant => InvalidGrant,
@@ -176,6 +183,7 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
         (Register(setup), SlowDown(trouble) | Retryable(trouble)) => Register(setup.again(trouble, cx)),
         (Register(_), Refused(Pending | Denied | Expired | InvalidGrant | ClientRejected | OtherFault, fault))
             => ended(None, Outcome::rejected(RegisterClient, fault)),
+        (Register(_), PlainRefusal(answer)) => ended(None, Outcome::refused(RegisterClient, answer)),
         (Register(_), BrokenSuccess(violation)) => ended(None, Outcome::ProtocolViolation(violation)),
         (Register(_), NotOffered) => ended(None, Outcome::NotOffered(RegisterClient)),
         (Register(_), NoStartUrl) => ended(None, Outcome::NoStartUrl),
@@ -189,6 +197,7 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
         (Authorize(_), Refused(ClientRejected, fault)) => ended(None, Outcome::rejected(StartDeviceAuthorization, fault)),
         (Authorize(asking), Refused(Pending | Denied | Expired | InvalidGrant | OtherFault, fault))
             => ended(asking.client.known(), Outcome::rejected(StartDeviceAuthorization, fault)),
+        (Authorize(asking), PlainRefusal(answer)) => ended(asking.client.known(), Outcome::refused(StartDeviceAuthorization, answer)),
         (Authorize(asking), BrokenSuccess(violation)) => ended(asking.client.known(), Outcome::ProtocolViolation(violation)),
         (Authorize(asking), NoStartUrl) => ended(asking.client.known(), Outcome::NoStartUrl),
         (Authorize(asking), Cancel) => cancelled(asking.client.known()),
@@ -199,7 +208,10 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
 
         (Poll(session), TokenGranted(token)) => granted(session.client.known(), token, cx),
         (Poll(session), Refused(Pending, fault)) => Poll(session.pending(fault, cx)),
-        (Poll(session), SlowDown(ref answer)) => Poll(session.slow_down(answer, cx)),
+        (Poll(session), SlowDown(answer)) => Poll(session.slow_down(answer, cx)),
+        (Poll(session), PlainRefusal(answer)) if session.endpoint_is_missing(&answer)
+            => ended(session.client.known(), Outcome::refused(CreateToken, answer)),
+        (Poll(session), PlainRefusal(answer)) => Poll(session.back_off(Trouble::NoVerdict(answer), cx)),
         (Poll(session), Retryable(trouble)) => Poll(session.back_off(trouble, cx)),
         (Poll(session), Overdue) => Poll(session.put_off(cx)),
         (Poll(session), Refused(Denied, fault)) => ended(session.client.known(), Outcome::Denied(fault.clone())),
@@ -223,7 +235,7 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
         (state @ Register(_), Authorized(_) | TokenGranted(_) | Shown | Overdue | Deadline)
         | (state @ Authorize(_), Registered(_) | TokenGranted(_) | Shown | Overdue | Deadline | NotOffered)
         | (state @ Prompt(_), Registered(_) | Authorized(_) | TokenGranted(_) | BrokenSuccess(_) | Refused(..))
-        | (state @ Prompt(_), SlowDown(_) | Retryable(_) | Overdue | NotOffered | NoStartUrl)
+        | (state @ Prompt(_), SlowDown(_) | Retryable(_) | PlainRefusal(_) | Overdue | NotOffered | NoStartUrl)
         | (state @ Poll(_), Registered(_) | Authorized(_) | Shown | NotOffered | NoStartUrl)
         | (state @ Ended(_), _) => state,
     }

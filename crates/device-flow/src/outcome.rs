@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use oidc_proto::{Fault, FaultCode, NoVerdict, Operation, Registration, Token, Violation};
 
+use crate::session::is_missing_endpoint;
 use crate::{Failure, Tick};
 
 /// A flow's good end: the person approved, and here is the token.
@@ -54,6 +55,16 @@ pub enum Outcome {
     /// The answer to a CreateToken request was lost, and the code turned out to be spent or dead afterwards: if the
     /// person approved, the token was lost with that answer. Who says so, and how, is as with [`Outcome::Expired`].
     GrantLost(Expiry),
+    /// The service, or something in front of it, refused plainly and will do so again: a 404 page, the 401 of an access proxy,
+    /// a redirect. At the token endpoint only answers which say that there is no such endpoint end a sign-in, and only three
+    /// in a row.
+    #[non_exhaustive]
+    Refused {
+        /// What was asked.
+        operation: Operation,
+        /// The answer, with what it says in its own words.
+        answer: NoVerdict,
+    },
     /// The service gave no verdict within the patience of the policy, or for the whole life of the code.
     #[non_exhaustive]
     Unreachable {
@@ -79,9 +90,23 @@ impl Outcome {
         match self {
             Self::Denied(_) => Some("If that was a mistake, start again and approve it"),
             Self::Expired(_) | Self::GrantLost(_) => Some("Start again for a new code"),
-            Self::Unreachable { .. } => Some("Check the endpoint, the region and the network"),
+            Self::Refused { answer, .. } => Some(refusal_hint(answer)),
+            Self::Unreachable { trouble: Trouble::Failed(_), .. } => {
+                Some("Check the endpoint, the region and the network")
+            }
+            Self::Unreachable { trouble: Trouble::NoVerdict(answer), .. } => Some(refusal_hint(answer)),
+            Self::Unreachable { trouble: Trouble::Fault(_), .. } => {
+                Some("The service is overloaded or has a fault; try again later")
+            }
             Self::NotOffered(_) => Some("Name one, or a client that needs none"),
             Self::NoStartUrl => Some("Make the policy with `Policy::aws`, or the client for a provider"),
+            Self::ProtocolViolation(violation) if matches!(violation.operation, Operation::CreateToken) => {
+                Some("Start again for a new code")
+            }
+            Self::Rejected { fault, .. } if fault.is_about_key() => Some(
+                "The KMS key that encrypts the instance's data does not allow it, and no person denied it; an administrator \
+                 can change the key's policy or state",
+            ),
             Self::Rejected { .. } | Self::Cancelled | Self::ProtocolViolation(_) => None,
         }
     }
@@ -97,6 +122,7 @@ impl Outcome {
             Self::Expired(Expiry::Clock(trouble)) | Self::GrantLost(Expiry::Clock(trouble)) => {
                 trouble.as_ref().and_then(Trouble::request_id)
             }
+            Self::Refused { answer, .. } => answer.request_id.as_deref(),
             Self::Unreachable { trouble, .. } => trouble.request_id(),
             Self::ProtocolViolation(violation) => violation.request_id.as_deref(),
             Self::Cancelled | Self::NotOffered(_) | Self::NoStartUrl => None,
@@ -105,6 +131,10 @@ impl Outcome {
 
     pub(crate) fn rejected(operation: Operation, fault: &Fault) -> Self {
         Self::Rejected { operation, fault: fault.clone() }
+    }
+
+    pub(crate) const fn refused(operation: Operation, answer: NoVerdict) -> Self {
+        Self::Refused { operation, answer }
     }
 
     pub(crate) const fn unreachable(operation: Operation, trouble: Trouble) -> Self {
@@ -118,9 +148,26 @@ impl Outcome {
             self,
             Self::Unreachable { trouble: Trouble::Failed(_) | Trouble::NoVerdict(_), .. }
                 | Self::Expired(Expiry::Clock(Some(Trouble::Failed(_) | Trouble::NoVerdict(_))))
+                | Self::Refused { .. }
                 | Self::GrantLost(_)
                 | Self::Cancelled
         )
+    }
+}
+
+/// What to do after an answer that is no verdict. An HTTP answer came, so the network is not to blame.
+const fn refusal_hint(answer: &NoVerdict) -> &'static str {
+    match answer.status {
+        401 | 407 => {
+            "Something in front of the service wants a login of its own, or the service wants another kind of client"
+        }
+        403 => "Ask whether this client may sign in here, and whether a proxy in between forbids it",
+        404 | 405 | 410 | 501 => "Check the endpoint: there is nothing of the kind at this URL",
+        300..=399 => "Check the endpoint: a redirect is not followed, because the request carries secrets",
+        429 => "Too many requests; try again in a minute",
+        400..=499 => "Check the endpoint, and whether the device flow is enabled for this client",
+        500..=599 => "The service, or a proxy in front of it, has a fault; try again later",
+        _ => "Check the endpoint, and a proxy in between that answers in its place",
     }
 }
 
@@ -159,7 +206,8 @@ pub enum Trouble {
     Failed(Failure),
     /// A response came that is not the service's word.
     NoVerdict(NoVerdict),
-    /// The service's word that it failed or throttles (`server_error` and the like).
+    /// The service's word that it failed or throttles (`server_error` and the like), or that the polls come too fast
+    /// (`slow_down`).
     Fault(Fault),
 }
 
@@ -194,6 +242,19 @@ impl Trouble {
         }
     }
 
+    /// The interval that a `slow_down` names.
+    pub(crate) const fn interval(&self) -> Option<Duration> {
+        match self {
+            Self::Failed(_) | Self::NoVerdict(_) => None,
+            Self::Fault(fault) => fault.interval,
+        }
+    }
+
+    /// Whether it says that there is no such endpoint.
+    pub(crate) const fn is_missing_endpoint(&self) -> bool {
+        matches!(self, Self::NoVerdict(answer) if is_missing_endpoint(answer))
+    }
+
     pub(crate) fn is_slow_down(&self) -> bool {
         matches!(self, Self::Fault(fault) if fault.code == FaultCode::SlowDown)
     }
@@ -204,6 +265,9 @@ impl fmt::Display for Trouble {
         match self {
             Self::Failed(failure) => failure.fmt(f),
             Self::NoVerdict(no_verdict) => write!(f, "the service did not answer properly: {no_verdict}"),
+            Self::Fault(fault) if fault.code == FaultCode::SlowDown => {
+                write!(f, "the service asked to slow down ({fault})")
+            }
             Self::Fault(fault) => write!(f, "the service answered that it failed: {fault}"),
         }
     }
@@ -225,7 +289,7 @@ impl Outcome {
         match self {
             Self::Denied(fault) => write!(f, "the sign-in was denied ({fault})"),
             Self::Expired(Expiry::Service(fault)) => {
-                write!(f, "the code expired before it was approved ({fault})")
+                write!(f, "the code has expired ({fault})")
             }
             Self::Expired(Expiry::Clock(None)) => f.write_str("the code expired before it was approved"),
             Self::Expired(Expiry::Clock(Some(trouble))) => {
@@ -244,7 +308,11 @@ impl Outcome {
                 }
                 f.write_str("). If you approved, the token was lost with that answer")
             }
+            Self::Refused { operation, answer } => write!(f, "{operation} was refused: {answer}"),
             Self::Unreachable { operation, trouble } => write!(f, "{operation} got no verdict: {trouble}"),
+            Self::ProtocolViolation(violation) if violation.operation == Operation::CreateToken => {
+                write!(f, "{violation}; the code is spent with this answer")
+            }
             Self::ProtocolViolation(violation) => write!(f, "{violation}"),
             Self::NotOffered(operation) => write!(f, "the service has no endpoint for {operation}"),
             Self::NoStartUrl => f.write_str("the policy has no start URL, which this service needs"),

@@ -13,6 +13,14 @@ pub(crate) const INTERVAL_FLOOR: Duration = Duration::from_secs(1);
 /// What one `slow_down` adds to every later interval (RFC 8628 §3.5).
 pub(crate) const SLOW_DOWN_STEP: Duration = Duration::from_secs(5);
 
+/// From the second `slow_down` in a row each makes the interval longer by a tenth as well, in whole seconds. A service that still
+/// finds the polls too early measures with another clock: a virtual machine's may be fast by some per cent, and seconds alone
+/// would never make up for that.
+const SLOW_DOWN_PARTS: u64 = 10;
+
+/// How long before the code's death the last poll is made, so that its answer comes in time.
+const LAST_POLL_LEAD: Duration = Duration::from_secs(2);
+
 /// The first wait after trouble while setting up, doubled by each further one.
 const SETUP_BACKOFF: Duration = Duration::from_secs(1);
 
@@ -22,12 +30,18 @@ const MOST_MISSED: u8 = 8;
 /// The pace of one kind of request.
 ///
 /// Two things are kept apart. The *floor* is the service's word: its interval, five seconds more for each
-/// `slow_down`, and a `Retry-After` for the one gap after it; it never shrinks. *Backoff* is ours: it doubles while
-/// the service gives no verdict, and any verdict resets it. The next request is due after the longer of the two.
+/// `slow_down` or the longer interval that it names, and a `Retry-After` for the one gap after it; it never shrinks.
+/// *Backoff* is ours: it doubles while the service gives no verdict, and any verdict resets it. The next request is due
+/// after the longer of the two. The last poll before the code's death is the one that may come before the floor, but not
+/// before the interval that the codes came with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pace {
     /// The floor; zero before there is a device code.
     pub(crate) interval: Duration,
+    /// The interval that the codes came with.
+    pub(crate) announced: Duration,
+    /// `slow_down`s since the last other verdict.
+    pub(crate) slow_downs: u8,
     /// Troubles since the last verdict.
     pub(crate) troubles: u32,
     /// When the next request may be sent.
@@ -39,14 +53,15 @@ pub(crate) struct Pace {
 impl Pace {
     /// Setting up: nothing has been asked yet, so the first request is due at once.
     pub(crate) const fn setup(now: Tick) -> Self {
-        Self { interval: Duration::ZERO, troubles: 0, due: now, missed: 0 }
+        let interval = Duration::ZERO;
+        Self { interval, announced: interval, slow_downs: 0, troubles: 0, due: now, missed: 0 }
     }
 
     /// Polling, from the moment when the device authorization arrived.
     pub(crate) fn polling(interval: Option<Duration>, first_due_at_once: bool, now: Tick) -> Self {
         let interval = interval.unwrap_or(DeviceAuthorization::DEFAULT_INTERVAL).max(INTERVAL_FLOOR);
         let due = if first_due_at_once { now } else { now + interval };
-        Self { interval, troubles: 0, due, missed: 0 }
+        Self { interval, announced: interval, slow_downs: 0, troubles: 0, due, missed: 0 }
     }
 
     /// Nothing is due before this time.
@@ -62,11 +77,28 @@ impl Pace {
         self.interval
     }
 
+    /// `authorization_pending` at `now`: the next request is due one interval later, and no earlier than the service asks.
+    /// A longer interval that it names is believed.
+    pub(crate) fn pending(&mut self, now: Tick, retry_after: Option<Duration>, named: Option<Duration>) {
+        self.interval = self.interval.max(named.unwrap_or_default());
+        self.slow_downs = 0;
+        self.after_verdict(now, retry_after);
+    }
+
     /// A verdict at `now`: the next request is due one interval later, and no earlier than the service asks.
     pub(crate) fn after_verdict(&mut self, now: Tick, retry_after: Option<Duration>) {
         self.troubles = 0;
         self.missed = 0;
         self.due = now + self.interval.max(retry_after.unwrap_or_default());
+    }
+
+    /// A request that would be due only after the deadline is made shortly before it instead, if the interval that the codes
+    /// came with allows that. The first request is made in any case.
+    pub(crate) fn keep_last(&mut self, now: Tick, deadline: Tick, life: Duration, is_first: bool) {
+        let last = deadline.before(LAST_POLL_LEAD.min(life / 4));
+        if self.due >= deadline && (is_first || last >= now + self.announced) {
+            self.due = last;
+        }
     }
 
     /// The time over which a request is spread that is late by more than an interval; `None` if it is not, or was put off
@@ -85,14 +117,27 @@ impl Pace {
         self.due = now + draw.of(time);
     }
 
-    /// The wait after a `slow_down`: this and all later gaps are five seconds longer (RFC 8628 §3.5). There is no cap.
-    pub(crate) fn slower(&self, retry_after: Option<Duration>) -> Duration {
-        self.interval.saturating_add(SLOW_DOWN_STEP).max(retry_after.unwrap_or_default())
+    /// The floor after a `slow_down`: this and all later gaps are five seconds longer (RFC 8628 §3.5), or as long as it
+    /// names, and longer by a share if it is not the first in a row. There is no cap.
+    fn slower(&self, named: Option<Duration>) -> Duration {
+        let floor = self.interval.saturating_add(SLOW_DOWN_STEP).max(named.unwrap_or_default());
+        let share = if self.slow_downs == 0 { 0 } else { floor.as_secs().div_ceil(SLOW_DOWN_PARTS) };
+        floor.saturating_add(Duration::from_secs(share))
+    }
+
+    /// The wait after a `slow_down`.
+    pub(crate) fn wait_after_slow_down(
+        &self,
+        retry_after: Option<Duration>,
+        named: Option<Duration>,
+    ) -> Duration {
+        self.slower(named).max(retry_after.unwrap_or_default())
     }
 
     /// `slow_down` at `now`.
-    pub(crate) fn slow_down(&mut self, now: Tick, retry_after: Option<Duration>) {
-        self.interval = self.interval.saturating_add(SLOW_DOWN_STEP);
+    pub(crate) fn slow_down(&mut self, now: Tick, retry_after: Option<Duration>, named: Option<Duration>) {
+        self.interval = self.slower(named);
+        self.slow_downs = self.slow_downs.saturating_add(1);
         self.after_verdict(now, retry_after);
     }
 
@@ -165,6 +210,57 @@ mod tests {
         assert_eq!(pace.due().elapsed(), secs(90));
         pace.after_verdict(Tick::ZERO, None);
         assert_eq!(pace.due().elapsed(), secs(5));
+    }
+
+    fn gaps_after_slow_downs(named: &[Option<u64>]) -> Vec<u64> {
+        let mut pace = Pace::polling(Some(secs(1)), false, Tick::ZERO);
+        let gap = |named: &Option<u64>| {
+            pace.slow_down(Tick::ZERO, None, named.map(secs));
+            pace.due().elapsed().as_secs()
+        };
+        named.iter().map(gap).collect()
+    }
+
+    #[test]
+    fn slow_down_adds_five_seconds_and_a_tenth_from_the_second_in_a_row() {
+        assert_eq!(gaps_after_slow_downs(&[None, None, None]), [6, 13, 20]);
+    }
+
+    #[test]
+    fn an_interval_that_slow_down_names_is_believed_when_it_is_longer() {
+        assert_eq!(gaps_after_slow_downs(&[Some(11), Some(3)]), [11, 18]);
+        assert_eq!(gaps_after_slow_downs(&[Some(0), Some(100)]), [6, 110]);
+        let mut pace = Pace::polling(Some(secs(5)), false, Tick::ZERO);
+        pace.slow_down(Tick::ZERO, None, Some(Duration::MAX));
+        assert_eq!(pace.due(), Tick::since_origin(Duration::MAX));
+    }
+
+    #[test]
+    fn pending_may_name_a_longer_interval_and_ends_a_row_of_slow_downs() {
+        let mut pace = Pace::polling(Some(secs(1)), false, Tick::ZERO);
+        pace.slow_down(Tick::ZERO, None, None);
+        pace.pending(Tick::ZERO, None, Some(secs(2)));
+        assert_eq!(pace.interval(), secs(6));
+        pace.pending(Tick::ZERO, None, Some(secs(8)));
+        assert_eq!(pace.interval(), secs(8));
+        pace.slow_down(Tick::ZERO, None, None);
+        assert_eq!(pace.interval(), secs(13));
+    }
+
+    #[test]
+    fn the_last_request_is_made_shortly_before_the_deadline_if_the_announced_interval_allows_it() {
+        let due = |interval, slow_downs, now, is_first| {
+            let (now, deadline) = (Tick::ZERO + secs(now), Tick::ZERO + secs(60));
+            let mut pace = Pace::polling(Some(secs(interval)), false, now);
+            (0..slow_downs).for_each(|_| pace.slow_down(now, None, None));
+            pace.keep_last(now, deadline, secs(60), is_first);
+            pace.due().elapsed().as_secs()
+        };
+        assert_eq!(due(5, 0, 50, false), 55, "it is due before the deadline anyway");
+        assert_eq!(due(5, 0, 56, false), 61, "the interval goes beyond the deadline");
+        assert_eq!(due(5, 1, 51, false), 58, "the service announced 5 s, and the code dies in 9 s");
+        assert_eq!(due(90, 0, 0, false), 90, "the announced interval is longer than the code lives");
+        assert_eq!(due(90, 0, 0, true), 58, "the first is made in any case");
     }
 
     #[test]

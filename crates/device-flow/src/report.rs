@@ -30,8 +30,8 @@ impl fmt::Display for Report<'_> {
 }
 
 impl Outcome {
-    /// A stable name for logs: `denied`, `expired`, `rejected`, `cancelled`, `grant_lost`, `unreachable`,
-    /// `protocol_violation`, `not_offered`, `no_start_url`.
+    /// A stable name for logs: `denied`, `expired`, `rejected`, `cancelled`, `grant_lost`, `refused`,
+    /// `unreachable`, `protocol_violation`, `not_offered`, `no_start_url`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -40,6 +40,7 @@ impl Outcome {
             Self::Rejected { .. } => "rejected",
             Self::Cancelled => "cancelled",
             Self::GrantLost(_) => "grant_lost",
+            Self::Refused { .. } => "refused",
             Self::Unreachable { .. } => "unreachable",
             Self::ProtocolViolation(_) => "protocol_violation",
             Self::NotOffered(_) => "not_offered",

@@ -95,6 +95,9 @@ pub struct NotSignedIn {
     pub prompted: bool,
     /// How many CreateToken requests were sent.
     pub polls: u32,
+    /// How many of them were answered with `slow_down`. Where that was the latest verdict, whether the person approved is not
+    /// known: some services check the pace first.
+    pub slow_downs: u32,
     /// How long it took.
     pub elapsed: Duration,
 }
@@ -120,6 +123,14 @@ impl fmt::Display for NotSignedIn {
         match self.given_up() {
             Some(reason) => write!(f, "the sign-in was given up: {reason}"),
             None => self.outcome.fmt(f),
+        }?;
+        match (&self.outcome, self.slow_downs) {
+            (Outcome::Expired(_), times @ 1..) => write!(
+                f,
+                ". The service asked {times} times to slow down: this machine's clock may be fast, as a virtual \
+                 machine's or WSL's can be, or another program polls with the same code"
+            ),
+            _ => Ok(()),
         }
     }
 }
@@ -162,6 +173,7 @@ impl DeviceFlow {
         self.cancel();
         let transport = self.cause.take().map(|error| *error);
         let (polls, elapsed, prompted) = (self.polls(), self.running_for(now), self.prompts > 0);
+        let slow_downs = self.slow_downs;
         let (outcome, client) = match self.end() {
             End::Granted(granted) => {
                 let Granted { token, requested_at, registration, newly_registered } = *granted;
@@ -181,6 +193,7 @@ impl DeviceFlow {
             newly_registered,
             prompted,
             polls,
+            slow_downs,
             elapsed,
         }))
     }

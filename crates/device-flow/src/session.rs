@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use oidc_proto::{CreateTokenRequest, DeviceAuthorization, Fault, Grant, Service};
+use oidc_proto::{CreateTokenRequest, DeviceAuthorization, Fault, Grant, NoVerdict, Service};
 
 #[cfg(feature = "serde")]
 use crate::client::Kept;
@@ -13,6 +13,14 @@ use crate::pace::Pace;
 use crate::policy::FirstPoll;
 use crate::setup::Setup;
 use crate::{Policy, Tick, Trouble, UserPrompt};
+
+/// After this many polls in a row that found nothing at the endpoint, there is nothing.
+const ENOUGH_MISSING: u8 = 3;
+
+/// Whether an answer says that the URL is not that of a token endpoint.
+pub(crate) const fn is_missing_endpoint(answer: &NoVerdict) -> bool {
+    matches!(answer.status, 404 | 405 | 410 | 501) && answer.is_plain_refusal()
+}
 
 /// A device code's life.
 ///
@@ -34,6 +42,8 @@ pub(crate) struct Session {
     pub(crate) code_may_be_spent: bool,
     /// Whether any poll got a verdict.
     pub(crate) heard: bool,
+    /// How many polls in a row found that there is nothing at the endpoint.
+    pub(crate) missing: u8,
     /// What the latest poll met, if it got no verdict.
     pub(crate) trouble: Option<Box<Trouble>>,
 }
@@ -63,8 +73,16 @@ impl Session {
             deadline: now + expires_in,
             code_may_be_spent: false,
             heard: false,
+            missing: 0,
             trouble: None,
         }
+    }
+
+    /// Nothing is due before `not_before`, and at least one poll is made.
+    pub(crate) fn begin(mut self, not_before: Tick, now: Tick) -> Box<Self> {
+        self.pace.not_before(not_before);
+        self.pace.keep_last(now, self.deadline, self.expires_in, true);
+        Box::new(self)
     }
 
     pub(crate) fn prompt(&self, replaces_earlier: bool) -> UserPrompt {
@@ -93,32 +111,47 @@ impl Session {
     /// `authorization_pending`: poll on, in the service's interval. A code that still waits for its person has not been
     /// spent.
     pub(crate) fn pending(mut self: Box<Self>, fault: &Fault, cx: &Context<'_>) -> Box<Self> {
-        self.pace.after_verdict(cx.now, fault.retry_after);
+        self.pace.pending(cx.now, fault.retry_after, fault.interval);
         self.code_may_be_spent = false;
-        self.hear();
-        self
-    }
-
-    /// `slow_down`: poll on, and slower from now on.
-    pub(crate) fn slow_down(mut self: Box<Self>, answer: &Trouble, cx: &Context<'_>) -> Box<Self> {
-        self.pace.slow_down(cx.now, answer.retry_after());
-        self.hear();
-        self
-    }
-
-    /// A verdict came: whatever went wrong before is over.
-    fn hear(&mut self) {
-        self.heard = true;
+        self.hear(cx);
         self.trouble = None;
+        self
+    }
+
+    /// `slow_down`: poll on, and slower from now on. It stays the latest trouble, because a service that checks the pace first
+    /// has not looked whether the person approved.
+    pub(crate) fn slow_down(mut self: Box<Self>, answer: Trouble, cx: &Context<'_>) -> Box<Self> {
+        self.pace.slow_down(cx.now, answer.retry_after(), answer.interval());
+        self.hear(cx);
+        self.trouble = Some(Box::new(answer));
+        self
+    }
+
+    /// A verdict came: whatever the transport met before is over.
+    fn hear(&mut self, cx: &Context<'_>) {
+        self.heard = true;
+        self.missing = 0;
+        self.keep_last_poll(cx.now);
     }
 
     /// No verdict: back off, and poll again.
     pub(crate) fn back_off(mut self: Box<Self>, trouble: Trouble, cx: &mut Context<'_>) -> Box<Self> {
-        let (cap, draw) = (cx.policy.max_backoff, cx.jitter.draw());
+        let (cap, draw) = (cx.jitter.room_within(cx.policy.max_backoff), cx.jitter.draw());
         self.pace.back_off(cx.now, trouble.retry_after(), cap, draw);
         self.code_may_be_spent |= trouble.may_have_acted();
+        self.missing = if trouble.is_missing_endpoint() { self.missing.saturating_add(1) } else { 0 };
         self.trouble = Some(Box::new(trouble));
+        self.keep_last_poll(cx.now);
         self
+    }
+
+    fn keep_last_poll(&mut self, now: Tick) {
+        self.pace.keep_last(now, self.deadline, self.expires_in, false);
+    }
+
+    /// Whether this answer is the last that is needed to believe that there is no endpoint.
+    pub(crate) const fn endpoint_is_missing(&self, answer: &NoVerdict) -> bool {
+        is_missing_endpoint(answer) && self.missing.saturating_add(1) >= ENOUGH_MISSING
     }
 
     /// The time over which a poll is to be spread that is late by more than an interval, but not if the code would die

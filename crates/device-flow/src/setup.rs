@@ -56,7 +56,7 @@ impl Setup {
     fn schedule_retry(&mut self, trouble: Trouble, cx: &mut Context<'_>) {
         let least = cx.now + self.wait_after(&trouble, cx.policy);
         if trouble.is_slow_down() {
-            self.pace.slow_down(cx.now, trouble.retry_after());
+            self.pace.slow_down(cx.now, trouble.retry_after(), trouble.interval());
         } else {
             let (cap, draw) = (cx.policy.max_backoff, cx.jitter.draw());
             self.pace.back_off(cx.now, trouble.retry_after(), cap, draw);
@@ -69,7 +69,7 @@ impl Setup {
     /// How long to wait after this trouble, before anything is drawn.
     fn wait_after(&self, trouble: &Trouble, policy: &Policy) -> Duration {
         if trouble.is_slow_down() {
-            self.pace.slower(trouble.retry_after())
+            self.pace.wait_after_slow_down(trouble.retry_after(), trouble.interval())
         } else {
             self.pace.backoff(trouble.retry_after(), policy.max_backoff)
         }
@@ -89,9 +89,8 @@ impl Asking {
 
     /// There are codes.
     pub(crate) fn authorized(&self, authorization: DeviceAuthorization, cx: &Context<'_>) -> Box<Session> {
-        let mut session = Session::new(cx.service, cx.policy, self.client.known(), authorization, cx.now);
-        session.pace.not_before(self.setup.not_before);
-        Box::new(session)
+        let session = Session::new(cx.service, cx.policy, self.client.known(), authorization, cx.now);
+        session.begin(self.setup.not_before, cx.now)
     }
 
     pub(crate) fn patience_is_over(&self, trouble: &Trouble, cx: &Context<'_>) -> bool {

@@ -44,6 +44,11 @@ impl Tick {
         Duration::from_nanos(self.nanos)
     }
 
+    /// The point this long before this one, and not before the origin.
+    pub(crate) const fn before(self, duration: Duration) -> Self {
+        Self { nanos: self.nanos.saturating_sub(Self::since_origin(duration).nanos) }
+    }
+
     /// How long from `earlier` to this point; zero if `earlier` is not earlier.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {

@@ -95,13 +95,13 @@ impl DeviceFlow {
         self.session().map(|session| session.deadline)
     }
 
-    /// The least time between two polls right now: the service's interval and what its `slow_down`s added.
+    /// The least time between two polls right now: the service's interval, and what its `slow_down`s added or named.
     #[must_use]
     pub fn interval(&self) -> Option<Duration> {
         self.session().map(|session| session.pace.interval())
     }
 
-    /// What went wrong since the last verdict, for a status line; `None` if all is well.
+    /// What went wrong since the service last said that it waits for the person, for a status line; `None` if all is well.
     #[must_use]
     pub fn trouble(&self) -> Option<&Trouble> {
         match &self.state {
@@ -116,6 +116,13 @@ impl DeviceFlow {
     #[must_use]
     pub const fn polls(&self) -> u32 {
         self.polls
+    }
+
+    /// How often a poll was answered with `slow_down`. From the second in a row, this machine's clock may be fast, or something
+    /// else polls with the same code.
+    #[must_use]
+    pub const fn slow_downs(&self) -> u32 {
+        self.slow_downs
     }
 
     /// When the flow was made or resumed, in this process's ticks; see [`running_for`](Self::running_for).

@@ -306,8 +306,11 @@ impl Fault {
     /// assert!(fault.is_about_key());
     /// ```
     #[must_use]
-    pub fn is_about_key(&self) -> bool {
-        self.reason.as_deref().is_some_and(|reason| reason.starts_with("KMS_"))
+    pub const fn is_about_key(&self) -> bool {
+        match &self.reason {
+            Some(reason) => matches!(reason.as_bytes(), [b'K', b'M', b'S', b'_', ..]),
+            None => false,
+        }
     }
 
     /// The same fault with this explanation.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::parts::{AuthorizationForm, RegistrationForm, TroubleForm};
 use crate::client::{KnownClient, Origin};
 use crate::machine::State;
-use crate::pace::Pace;
+use crate::pace::{INTERVAL_FLOOR, Pace};
 use crate::session::Session;
 use crate::setup::{Asking, Setup};
 use crate::{Phase, Policy, Tick};
@@ -41,6 +41,7 @@ pub(super) struct FlowForm {
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Figures {
     pub(super) polls: u32,
+    pub(super) slow_downs: u32,
     pub(super) ran_for: Duration,
 }
 
@@ -75,12 +76,15 @@ pub(super) struct SessionForm {
     deadline_in: Duration,
     may_be_spent: bool,
     heard: bool,
+    missing: u8,
     trouble: Option<TroubleForm>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
 struct PaceForm {
     interval: Duration,
+    announced: Duration,
+    slow_downs: u8,
     troubles: u32,
     due_in: Duration,
 }
@@ -171,6 +175,7 @@ impl SessionForm {
             deadline_in: session.deadline.since(now),
             may_be_spent: session.code_may_be_spent,
             heard: session.heard,
+            missing: session.missing,
             trouble: session.trouble.as_deref().map(TroubleForm::of),
         }
     }
@@ -189,9 +194,12 @@ impl SessionForm {
         let mut session = Session::new(service, policy, client, authorization, now);
         session.deadline = session.deadline.min(now + self.deadline_in.saturating_sub(passed));
         let pace = self.pace.restore(now, passed);
-        session.pace = Pace { interval: pace.interval.max(session.pace.interval), ..pace };
+        let (interval, announced) =
+            (pace.interval.max(session.pace.interval), pace.announced.max(INTERVAL_FLOOR));
+        session.pace = Pace { interval, announced, ..pace };
         session.code_may_be_spent = self.may_be_spent;
         session.heard = self.heard;
+        session.missing = self.missing;
         session.trouble = self.trouble.map(|trouble| Box::new(trouble.restore()));
         session
     }
@@ -199,12 +207,15 @@ impl SessionForm {
 
 impl PaceForm {
     fn of(pace: &Pace, now: Tick) -> Self {
-        Self { interval: pace.interval, troubles: pace.troubles, due_in: pace.due.since(now) }
+        let Pace { interval, announced, slow_downs, troubles, .. } = *pace;
+        Self { interval, announced, slow_downs, troubles, due_in: pace.due.since(now) }
     }
 
     fn restore(self, now: Tick, passed: Duration) -> Pace {
         Pace {
             interval: self.interval,
+            announced: self.announced,
+            slow_downs: self.slow_downs,
             troubles: self.troubles,
             due: now + self.due_in.saturating_sub(passed),
             missed: 0,

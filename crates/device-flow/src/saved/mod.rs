@@ -98,7 +98,11 @@ impl DeviceFlow {
             in_flight: self.in_flight.is_some(),
             prompts: self.prompts,
             saved_at: since_epoch(wall),
-            figures: Figures { polls: self.polls, ran_for: self.running_for(now) },
+            figures: Figures {
+                polls: self.polls,
+                slow_downs: self.slow_downs,
+                ran_for: self.running_for(now),
+            },
         }))))
     }
 }
@@ -145,6 +149,7 @@ impl SavedFlow {
         let mut flow = DeviceFlow::new(service, policy, None, now);
         flow.prompts = saved.prompts;
         flow.polls = saved.figures.polls;
+        flow.slow_downs = saved.figures.slow_downs;
         flow.ran_before = saved.figures.ran_for.saturating_add(passed);
         flow.state = saved.state.restore(&flow.service, &flow.policy, now, passed);
         if saved.in_flight {

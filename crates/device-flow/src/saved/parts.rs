@@ -3,6 +3,7 @@
 
 use core::time::Duration;
 
+use http::header::CONTENT_ENCODING;
 use oidc_proto::{
     Answer, Client, ClientAuthentication, CreateTokenRequest, DeviceAuthorization, Dialect, Fault, FaultCode,
     NoVerdict, NoVerdictReason, Registration, Secret, UnixSeconds,
@@ -107,7 +108,14 @@ impl AuthorizationForm {
 pub(super) enum TroubleForm {
     NotSent,
     Lost,
-    NoVerdict { status: u16, body: String, retry_after: Option<Duration>, request_id: Option<String> },
+    NoVerdict {
+        status: u16,
+        body: String,
+        retry_after: Option<Duration>,
+        request_id: Option<String>,
+        said: Option<String>,
+        location: Option<String>,
+    },
     Fault(Box<FaultForm>),
 }
 
@@ -121,6 +129,8 @@ impl TroubleForm {
                 body: smallest_body(answer.reason).to_owned(),
                 retry_after: answer.retry_after,
                 request_id: answer.request_id.clone(),
+                said: answer.said.clone(),
+                location: answer.location.clone(),
             },
             Trouble::Fault(fault) => Self::Fault(Box::new(FaultForm::of(fault))),
         }
@@ -130,15 +140,19 @@ impl TroubleForm {
         match self {
             Self::NotSent => Trouble::Failed(Failure::NotSent),
             Self::Lost => Trouble::Failed(Failure::Unknown),
-            Self::NoVerdict { status, body, retry_after, request_id } => match no_verdict(status, &body) {
-                Some(mut answer) => {
-                    answer.retry_after = retry_after;
-                    answer.request_id = request_id;
-                    Trouble::NoVerdict(answer)
+            Self::NoVerdict { status, body, retry_after, request_id, said, location } => {
+                match no_verdict(status, &body) {
+                    Some(mut answer) => {
+                        answer.retry_after = retry_after;
+                        answer.request_id = request_id;
+                        answer.said = said;
+                        answer.location = location;
+                        Trouble::NoVerdict(answer)
+                    }
+                    // Not a response at all, so no answer came.
+                    None => Trouble::Failed(Failure::Unknown),
                 }
-                // Not a response at all, so no answer came.
-                None => Trouble::Failed(Failure::Unknown),
-            },
+            }
             Self::Fault(fault) => Trouble::Fault(fault.restore()),
         }
     }
@@ -150,6 +164,7 @@ const fn smallest_body(reason: NoVerdictReason) -> &'static str {
     match reason {
         NoVerdictReason::Redirect | NoVerdictReason::EmptyBody => "",
         NoVerdictReason::Html => "<",
+        NoVerdictReason::Encoded => ENCODED,
         NoVerdictReason::CutBody => "{",
         NoVerdictReason::NotAnObject => "[]",
         NoVerdictReason::UnnamedError => "{}",
@@ -158,8 +173,13 @@ const fn smallest_body(reason: NoVerdictReason) -> &'static str {
     }
 }
 
+/// With this body goes a header that says so.
+const ENCODED: &str = "\u{1f}";
+
 fn no_verdict(status: u16, body: &str) -> Option<NoVerdict> {
-    let response = http::Response::builder().status(status).body(body).ok()?;
+    let coding = if body == ENCODED { "gzip" } else { "identity" };
+    let response = http::Response::builder().status(status).header(CONTENT_ENCODING, coding);
+    let response = response.body(body).ok()?;
     match Dialect::Aws.decode::<CreateTokenRequest, _>(&response) {
         Answer::NoVerdict(answer) => Some(answer),
         Answer::Success(_) | Answer::Fault(_) | Answer::Violation(_) => None,
@@ -170,12 +190,14 @@ fn no_verdict(status: u16, body: &str) -> Option<NoVerdict> {
 pub(super) struct FaultForm {
     code: CodeForm,
     description: Option<String>,
+    uri: Option<String>,
     reason: Option<String>,
     endpoint: Option<String>,
     region: Option<String>,
     status: u16,
     request_id: Option<String>,
     retry_after: Option<Duration>,
+    interval: Option<Duration>,
 }
 
 /// A code by the name of its exception, which tells all known ones apart.
@@ -195,12 +217,14 @@ impl FaultForm {
                 CodeForm::Known(fault.code.exception().to_owned())
             },
             description: fault.description.clone(),
+            uri: fault.uri.clone(),
             reason: fault.reason.clone(),
             endpoint: fault.endpoint.clone(),
             region: fault.region.clone(),
             status: fault.status,
             request_id: fault.request_id.clone(),
             retry_after: fault.retry_after,
+            interval: fault.interval,
         }
     }
 
@@ -210,12 +234,14 @@ impl FaultForm {
             CodeForm::Other(text) => FaultCode::Other(text),
         });
         fault.description = self.description;
+        fault.uri = self.uri;
         fault.reason = self.reason;
         fault.endpoint = self.endpoint;
         fault.region = self.region;
         fault.status = self.status;
         fault.request_id = self.request_id;
         fault.retry_after = self.retry_after;
+        fault.interval = self.interval;
         fault
     }
 }

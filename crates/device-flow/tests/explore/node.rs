@@ -308,7 +308,7 @@ fn answers(ask: Ask) -> impl Iterator<Item = Heard> {
         (Code::Throttled, SOON),
         (Code::Other, None),
     ];
-    let pages = [(502, None), (200, None), (302, None), (429, SOON), (503, LATE)];
+    let pages = [(502, None), (200, None), (302, None), (404, None), (403, SOON), (429, SOON), (503, LATE)];
     successes
         .iter()
         .map(|(interval, life)| Heard::Success { interval: *interval, life: *life })

@@ -13,6 +13,12 @@ pub(crate) struct Rules {
     /// No CreateToken before this time.
     earliest: u64,
     floor: u64,
+    /// The interval that came with the codes, and how long they live.
+    announced: u64,
+    life: u64,
+    /// From when on the last poll may come before the floor: the interval that was announced after the latest answer.
+    last_from: u64,
+    slow_downs: u32,
     /// When the code dies, counted from when it came; none without a code.
     deadline: Option<u64>,
     maybe_spent: bool,
@@ -40,6 +46,10 @@ impl Rules {
             may_replace: settings.cached && settings.registers,
             earliest: 0,
             floor: 0,
+            announced: 0,
+            life: 0,
+            last_from: 0,
+            slow_downs: 0,
             deadline: None,
             maybe_spent: false,
             now: Moment::default(),
@@ -58,7 +68,8 @@ impl Rules {
 
     fn shift(&mut self, now: u64, then: u64, away: u64) {
         let shift = |time: u64| then + time.saturating_sub(now).saturating_sub(away);
-        for time in [Some(&mut self.earliest), self.deadline.as_mut()].into_iter().flatten() {
+        let times = [Some(&mut self.earliest), self.deadline.as_mut(), Some(&mut self.last_from)];
+        for time in times.into_iter().flatten() {
             *time = shift(*time);
         }
     }
@@ -100,15 +111,25 @@ impl Rules {
         match (ask, heard) {
             (Ask::Authorize, Heard::Success { interval, life }) => {
                 self.floor = interval.unwrap_or(5_000).max(1_000);
+                (self.announced, self.life, self.last_from, self.slow_downs) = (self.floor, life, 0, 0);
                 self.deadline = Some(now + life);
                 self.maybe_spent = false;
                 let first = if self.eager { now } else { now + self.floor };
                 self.earliest = self.earliest.max(first);
             }
-            // Rule 3: the interval, five seconds more for each `slow_down`, and any `Retry-After`.
+            // Rule 3: the interval, five seconds more for each `slow_down` and a tenth from the second in a row, and any
+            // `Retry-After`.
             (Ask::Token, _) => {
-                if matches!(heard, Heard::Fault(Code::SlowDown, _)) {
-                    self.floor += 5_000;
+                self.last_from = now + self.announced;
+                match heard {
+                    Heard::Fault(Code::SlowDown, _) => {
+                        self.floor += 5_000;
+                        let share = (self.floor / 1_000).div_ceil(10) * 1_000;
+                        self.floor += if self.slow_downs == 0 { 0 } else { share };
+                        self.slow_downs += 1;
+                    }
+                    Heard::Fault(Code::Pending, _) => self.slow_downs = 0,
+                    _ => {}
                 }
                 let due = now + self.floor.max(retry_after);
                 self.earliest = self.earliest.max(due);
@@ -146,12 +167,17 @@ impl Rules {
                 let within = |time: u64| self.deadline.map_or(time, |deadline| time.min(deadline));
                 assert_eq!(*until, within(*until), "no wait ends after the deadline");
                 if let Some(due) = self.now.exactly {
+                    let last = self.last_moment().filter(|last| *last >= self.last_from);
+                    let due = if self.is_too_late(due) { last.unwrap_or(due) } else { due };
                     assert_eq!(*until, within(due), "a verdict sets the next poll, and resets backoff");
                 }
             }
             Said::Send(Ask::Token) => {
                 // Rules 3 and 5.
-                assert!(now >= self.earliest, "a poll at {now}, floor until {}", self.earliest);
+                let is_last = self.is_too_late(self.earliest)
+                    && now >= self.last_from
+                    && self.last_moment().is_some_and(|last| now >= last);
+                assert!(now >= self.earliest || is_last, "a poll at {now}, floor until {}", self.earliest);
                 let deadline = self.deadline.expect("no poll without a code");
                 assert!(now < deadline, "a poll at {now}, deadline {deadline}");
             }
@@ -161,6 +187,16 @@ impl Rules {
         if self.now.replaced {
             assert_eq!(pair.said, Said::Send(Ask::Register), "a rejected registration is replaced at once");
         }
+    }
+
+    /// When the last poll of the code is made.
+    fn last_moment(&self) -> Option<u64> {
+        Some(self.deadline? - (self.life / 4).min(2_000))
+    }
+
+    /// Whether a poll that is due then comes too late, so that one in the last moment may be made instead.
+    fn is_too_late(&self, due: u64) -> bool {
+        self.deadline.is_some_and(|deadline| due >= deadline)
     }
 
     /// Rules 5, 6 and 7: whether an end without a token is what the answer or the time says.
@@ -177,6 +213,7 @@ impl Rules {
             Outcome::GrantLost(Expiry::Clock(_)) => over && self.maybe_spent,
             Outcome::Rejected { .. } => matches!(answer, Some((_, Heard::Fault(..)))),
             Outcome::Cancelled => self.now.cancelled,
+            Outcome::Refused { .. } => matches!(answer, Some((_, Heard::NoVerdict(302..=501, None)))),
             Outcome::Unreachable { .. } => over || self.deadline.is_none() && answer.is_some(),
             Outcome::ProtocolViolation(_) => matches!(answer, Some((_, Heard::Violation))),
             // Only who has no registration asks for one, and no history begins without where none can be had.

@@ -288,3 +288,38 @@ fn a_service_that_gives_no_codes_within_the_patience_is_unreachable() {
         "{outcome:?}"
     );
 }
+
+#[test]
+fn a_plain_refusal_before_there_is_a_code_ends_the_flow_at_once_and_keeps_its_words() {
+    for status in [300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 407, 410, 415, 422, 501] {
+        for registered in [false, true] {
+            let cached = registered.then(|| registration("cached"));
+            let mut scenario = Scenario::with_registration(policy(), cached);
+            let asked = scenario.next_send();
+            let reply = response(&asked, status, &[], "<title>No such flow</title>");
+            scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
+            let Outcome::Refused { operation, answer, .. } = scenario.outcome() else { panic!("{status}") };
+            let expected =
+                if registered { Operation::StartDeviceAuthorization } else { Operation::RegisterClient };
+            assert_eq!((operation, answer.status), (expected, status));
+            let words = (status >= 400).then_some("No such flow");
+            assert_eq!(answer.said.as_deref(), words, "{status}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_asks_to_come_again_is_no_plain_refusal() {
+    let retry: &[(&str, &str)] = &[("retry-after", "1")];
+    let none: &[(&str, &str)] = &[];
+    for (status, headers) in
+        [(403, retry), (404, retry), (408, none), (421, none), (425, none), (429, none), (500, none)]
+    {
+        let mut scenario = Scenario::with_registration(policy(), Some(registration("cached")));
+        let asked = scenario.next_send();
+        let reply = response(&asked, status, headers, "<html>");
+        scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
+        assert_eq!(scenario.flow.phase(), Phase::Authorizing, "{status}");
+        scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization()));
+    }
+}

@@ -347,10 +347,12 @@ fn values_that_cannot_be_do_not_make_a_flow_that_breaks_the_rules() {
     let mut value = saved(&scenario);
     let zero = json!({"secs": 0, "nanos": 0});
     let huge = json!({"secs": u64::MAX, "nanos": 999_999_999});
-    value["state"]["poll"][1]["pace"] = json!({"interval": zero, "troubles": u32::MAX, "due_in": zero});
+    value["state"]["poll"][1]["pace"] = json!({
+        "interval": zero, "announced": zero, "slow_downs": u8::MAX, "troubles": u32::MAX, "due_in": zero,
+    });
     value["state"]["poll"][1]["deadline_in"] = huge.clone();
     value["not_before_in"] = huge.clone();
-    value["figures"] = json!({"polls": u32::MAX, "ran_for": huge});
+    value["figures"] = json!({"polls": u32::MAX, "slow_downs": u32::MAX, "ran_for": huge});
     value["prompts"] = json!(u32::MAX);
     let now = Tick::ZERO;
     let flow = resumed(value, policy(), now, secs(u64::from(u32::MAX))).unwrap();

@@ -33,7 +33,7 @@ fn every_outcome_says_what_happened_and_what_to_do() {
         ),
         (
             end(&[fault(FaultCode::ExpiredToken)]),
-            "the code expired before it was approved (expired_token). Start again for a new code",
+            "the code has expired (expired_token). Start again for a new code",
         ),
         (end(&[pending()]), "the code expired before it was approved. Start again for a new code"),
         (
@@ -49,7 +49,8 @@ fn every_outcome_says_what_happened_and_what_to_do() {
         ),
         (
             end(&[pending(), unknown(), fault(FaultCode::SlowDown)]),
-            "the answer to a poll was lost on the way, and the code cannot be used any more (it has expired). \
+            "the answer to a poll was lost on the way, and the code cannot be used any more (it has expired; lately \
+             the service asked to slow down (slow_down)). \
              If you approved, the token was lost with that answer. Start again for a new code",
         ),
         (
@@ -88,7 +89,8 @@ fn a_broken_promise_names_the_member() {
     let error = scenario.flow.into_result(scenario.now).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the service answered CreateToken with success, but its member `accessToken` is missing"
+        "the service answered CreateToken with success, but its member `accessToken` is missing; the code is spent with \
+         this answer. Start again for a new code"
     );
 }
 

@@ -21,6 +21,7 @@ pub(crate) enum Kind {
     OtherFault,
     TransientFault,
     NoVerdict,
+    PlainRefusal,
     NotSent,
     Lost,
     BrokenSuccess,
@@ -31,7 +32,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::Registered,
         Self::Authorized,
         Self::TokenGranted,
@@ -44,6 +45,7 @@ impl Kind {
         Self::OtherFault,
         Self::TransientFault,
         Self::NoVerdict,
+        Self::PlainRefusal,
         Self::NotSent,
         Self::Lost,
         Self::BrokenSuccess,
@@ -96,6 +98,9 @@ pub(crate) fn kind(heard: Heard, ask: Ask) -> Kind {
             Code::ServerError | Code::Throttled => Kind::TransientFault,
             Code::Other => Kind::OtherFault,
         },
+        (Heard::NoVerdict(300..=407 | 409..=420 | 422..=424 | 426..=428 | 430..=499 | 501, None), _) => {
+            Kind::PlainRefusal
+        }
         (Heard::NoVerdict(..), _) => Kind::NoVerdict,
         (Heard::Violation, _) => Kind::BrokenSuccess,
         (Heard::NotSent, _) => Kind::NotSent,
@@ -118,6 +123,7 @@ pub(crate) const fn state(step: Step) -> &'static str {
             End::Cancelled => "Cancelled",
             End::LostByService | End::LostByClock => "GrantLost",
             End::Unreachable(_) => "Unreachable",
+            End::Refused(_) => "Refused",
             End::Broken(_) => "ProtocolViolation",
             End::NotOffered => "NotOffered",
         },

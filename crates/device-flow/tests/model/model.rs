@@ -64,6 +64,7 @@ pub(crate) enum End {
     LostByService,
     LostByClock,
     Unreachable(Ask),
+    Refused(Ask),
     Broken(Ask),
     NotOffered,
 }
@@ -107,6 +108,13 @@ pub(crate) struct Model {
     pub(crate) deadline: u64,
     /// The least time between two requests of this kind.
     pub(crate) floor: u64,
+    /// The interval that the codes came with, and how long they live.
+    pub(crate) announced: u64,
+    pub(crate) life: u64,
+    /// How often in a row the service asked to slow down.
+    slow_downs: u32,
+    /// How often in a row there was nothing at the endpoint.
+    missing: u32,
     /// How often in a row there was no verdict.
     troubles: u32,
     pub(crate) trouble: bool,
@@ -131,6 +139,10 @@ impl Model {
             give_up: now + settings.patience,
             deadline: 0,
             floor: 0,
+            announced: 0,
+            life: 0,
+            slow_downs: 0,
+            missing: 0,
             troubles: 0,
             trouble: false,
             maybe_spent: false,
@@ -211,13 +223,26 @@ impl Model {
         match heard {
             Heard::Success { interval, life } => self.succeed(ask, asked_at, interval, life),
             Heard::Violation => self.step = Step::Over(End::Broken(ask)),
-            Heard::NotSent => self.fail(ask, None, false),
-            Heard::Lost => self.fail(ask, None, true),
-            // A gateway's 5xx and a success that cannot be read may hide a grant.
-            Heard::NoVerdict(status, after) => self.fail(ask, after, status >= 500 || status / 100 == 2),
-            Heard::Fault(Code::ServerError, after) => self.fail(ask, after, true),
-            Heard::Fault(Code::Throttled, after) => self.fail(ask, after, false),
+            Heard::NotSent => self.fail(ask, None, false, false),
+            Heard::Lost => self.fail(ask, None, true, false),
+            Heard::NoVerdict(status, after) => self.puzzle(ask, status, after),
+            Heard::Fault(Code::ServerError, after) => self.fail(ask, after, true, false),
+            Heard::Fault(Code::Throttled, after) => self.fail(ask, after, false, false),
             Heard::Fault(code, after) => self.refuse(ask, code, after.unwrap_or(0)),
+        }
+    }
+
+    /// No word of the service's.
+    fn puzzle(&mut self, ask: Ask, status: u16, retry_after: Option<u64>) {
+        // Whoever names a time to come again has not refused for good, and these four statuses never do.
+        let may_pass = retry_after.is_some() || [408, 421, 425, 429].contains(&status);
+        let is_final = !may_pass && (status == 501 || (300..500).contains(&status));
+        let is_missing = is_final && [404, 405, 410, 501].contains(&status);
+        if is_final && (ask != Ask::Token || is_missing && self.missing == 2) {
+            self.step = Step::Over(End::Refused(ask));
+        } else {
+            // A gateway's 5xx and a success that cannot be read may hide a grant.
+            self.fail(ask, retry_after, status >= 500 || status / 100 == 2, is_missing);
         }
     }
 
@@ -235,6 +260,11 @@ impl Model {
                 self.deadline = self.now + life;
                 self.due = if self.settings.eager { self.now } else { self.now + self.floor };
                 self.due = self.due.max(self.earlier_floor);
+                (self.announced, self.life) = (self.floor, life);
+                // One poll is made, however long the interval is.
+                if self.due >= self.deadline {
+                    self.due = self.last_moment();
+                }
             }
             Ask::Token => self.step = Step::Over(End::Granted { asked_at }),
         }
@@ -245,6 +275,8 @@ impl Model {
         self.due = self.now;
         self.give_up = self.now + self.settings.patience;
         self.floor = floor;
+        self.slow_downs = 0;
+        self.missing = 0;
         self.troubles = 0;
         self.trouble = false;
         self.maybe_spent = false;
@@ -254,20 +286,28 @@ impl Model {
     fn refuse(&mut self, ask: Ask, code: Code, retry_after: u64) {
         let client_rejected = matches!(code, Code::InvalidClient | Code::UnauthorizedClient);
         if code == Code::SlowDown {
-            // RFC 8628 §3.5: five seconds more, for this and all later requests.
+            // RFC 8628 §3.5: five seconds more, for this and all later requests. From the second in a row a tenth on top: the
+            // service measures with another clock.
             self.floor += 5_000;
+            self.floor += if self.slow_downs == 0 { 0 } else { (self.floor / 1_000).div_ceil(10) * 1_000 };
+            self.slow_downs += 1;
+            self.missing = 0;
             self.troubles = 0;
             self.due = self.now + self.floor.max(retry_after);
             self.heard = true;
-            // Before there are codes there is no interval to be slow against: it is no verdict.
-            self.trouble = ask != Ask::Token;
+            // Whether the person approved is not known after it.
+            self.trouble = true;
+            self.end_with_a_poll(ask);
             self.check_patience(ask);
         } else if ask == Ask::Token && code == Code::Pending {
             self.troubles = 0;
+            self.slow_downs = 0;
+            self.missing = 0;
             self.trouble = false;
             self.heard = true;
             self.maybe_spent = false;
             self.due = self.now + self.floor.max(retry_after);
+            self.end_with_a_poll(ask);
         } else if ask == Ask::Token && code == Code::Denied {
             self.step = Step::Over(End::Denied);
         } else if ask == Ask::Token && self.maybe_spent && matches!(code, Code::Expired | Code::InvalidGrant)
@@ -292,17 +332,33 @@ impl Model {
     }
 
     /// No verdict: again, more slowly each time (RFC 8628 §3.5), never faster than the floor.
-    fn fail(&mut self, ask: Ask, retry_after: Option<u64>, may_have_acted: bool) {
+    fn fail(&mut self, ask: Ask, retry_after: Option<u64>, may_have_acted: bool, is_missing: bool) {
         let mut backoff = if self.floor == 0 { 1_000 } else { 2 * self.floor };
         for _ in 0..self.troubles.min(30) {
             backoff = (2 * backoff).min(self.settings.max_backoff);
         }
         let backoff = backoff.min(self.settings.max_backoff);
         self.troubles += 1;
+        self.missing = if is_missing { self.missing + 1 } else { 0 };
         self.trouble = true;
         self.maybe_spent |= may_have_acted && ask == Ask::Token;
         self.due = self.now + backoff.max(self.floor).max(retry_after.unwrap_or(0));
+        self.end_with_a_poll(ask);
         self.check_patience(ask);
+    }
+
+    /// Shortly before the code dies: early enough for an answer.
+    fn last_moment(&self) -> u64 {
+        self.deadline - (self.life / 4).min(2_000)
+    }
+
+    /// A poll that would come too late is made in the last moment, unless that is sooner than the interval that was
+    /// announced.
+    fn end_with_a_poll(&mut self, ask: Ask) {
+        let is_late = ask == Ask::Token && self.due >= self.deadline;
+        if is_late && self.last_moment() >= self.now + self.announced {
+            self.due = self.last_moment();
+        }
     }
 
     fn check_patience(&mut self, ask: Ask) {

@@ -162,9 +162,8 @@ fn same_end(end: End, outcome: Result<&Granted, &Outcome>) -> bool {
         | (End::Cancelled, Outcome::Cancelled)
         | (End::NotOffered, Outcome::NotOffered(Operation::RegisterClient)) => true,
         (End::Rejected(ask), Outcome::Rejected { operation: theirs, .. })
-        | (End::Unreachable(ask), Outcome::Unreachable { operation: theirs, .. }) => {
-            operation(ask) == *theirs
-        }
+        | (End::Unreachable(ask), Outcome::Unreachable { operation: theirs, .. })
+        | (End::Refused(ask), Outcome::Refused { operation: theirs, .. }) => operation(ask) == *theirs,
         (End::Broken(ask), Outcome::ProtocolViolation(violation)) => operation(ask) == violation.operation,
         _ => false,
     }
