@@ -1,6 +1,6 @@
 //! One request over reqwest: what was received, and what a failure means.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use device_flow::{CallError, Failure, PlainCall, ResponseBody, TransportError};
@@ -76,6 +76,7 @@ impl HttpClient {
         let mut response = http::Response::new(ResponseBody::expecting(incoming.content_length()));
         *response.status_mut() = incoming.status();
         *response.headers_mut() = std::mem::take(incoming.headers_mut());
+        oidc_proto::supply_date(response.headers_mut(), SystemTime::now());
         if let Err(error) = read(&mut incoming, response.body_mut()).await {
             response.body_mut().break_off(error);
         }

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use device_flow::{CallError, Failure, PendingRequest, PlainCall, ResponseBody, TransportError};
 use oidc_proto::{Answer, Call, Operation, Request};
@@ -96,11 +96,12 @@ impl HttpClient {
         if *answered.get_uri() != asked {
             return Err(TransportError::redirected(answered.get_uri().host()));
         }
-        let (parts, incoming) = answered.into_parts();
+        let (mut parts, incoming) = answered.into_parts();
         let mut body = ResponseBody::expecting(incoming.content_length());
         if let Err(error) = read(incoming.into_with_config().limit(u64::MAX).reader(), &mut body) {
             body.break_off(ureq::Error::from(error));
         }
+        oidc_proto::supply_date(&mut parts.headers, SystemTime::now());
         Ok(http::Response::from_parts(parts, body))
     }
 }

@@ -77,7 +77,7 @@ impl PlainCall {
         );
         #[cfg(not(feature = "tracing"))]
         let _ = took;
-        match decode(&result.map_err(CallError::Transport)?) {
+        match self.0.redact(decode(&result.map_err(CallError::Transport)?)) {
             Answer::Success(value) => Ok(value),
             Answer::Fault(fault) => Err(CallError::Fault(fault)),
             Answer::NoVerdict(no_verdict) => Err(CallError::NoVerdict(no_verdict)),

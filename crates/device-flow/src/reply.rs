@@ -69,17 +69,19 @@ impl Reply {
     /// ```
     #[must_use]
     pub fn decode<B: AsRef<[u8]>>(pending: &PendingRequest, response: &http::Response<B>) -> Self {
-        let dialect = pending.dialect;
+        let PendingRequest { request, dialect, .. } = pending;
         match pending.operation() {
             Operation::RegisterClient => {
-                Self::from_answer(dialect.decode::<RegisterClientRequest, _>(response), Self::Registered)
+                let answer = dialect.decode::<RegisterClientRequest, _>(response);
+                Self::from_answer(request.redact(answer), Self::Registered)
             }
-            Operation::StartDeviceAuthorization => Self::from_answer(
-                dialect.decode::<StartDeviceAuthorizationRequest, _>(response),
-                Self::Authorized,
-            ),
+            Operation::StartDeviceAuthorization => {
+                let answer = dialect.decode::<StartDeviceAuthorizationRequest, _>(response);
+                Self::from_answer(request.redact(answer), Self::Authorized)
+            }
             Operation::CreateToken => {
-                Self::from_answer(dialect.decode::<CreateTokenRequest, _>(response), Self::Granted)
+                let answer = dialect.decode::<CreateTokenRequest, _>(response);
+                Self::from_answer(request.redact(answer), Self::Granted)
             }
             // This machine never asks for another operation.
             Operation::RevokeToken => Self::Failed(Failure::Unknown),

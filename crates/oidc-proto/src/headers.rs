@@ -1,7 +1,9 @@
 //! The headers that carry meaning.
 
 use core::time::Duration;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// The exception's name, with whatever the service appends to it.
@@ -86,6 +88,35 @@ impl<'a> Heads<'a> {
     }
 }
 
+/// Adds the `Date` that a response lacks, if its `Retry-After` is a date that could not be read without. RFC 9110 §6.6.1
+/// asks that of a recipient with a clock; `received` is that clock's time.
+///
+/// ```
+/// use std::time::{Duration, UNIX_EPOCH};
+/// use oidc_proto::{Answer, CreateTokenRequest, Dialect, supply_date};
+///
+/// let mut response = http::Response::builder()
+///     .status(503)
+///     .header("retry-after", "Sun, 06 Nov 1994 08:49:47 GMT")
+///     .body("")?;
+/// supply_date(response.headers_mut(), UNIX_EPOCH + Duration::from_secs(784_111_777));
+/// let Answer::NoVerdict(busy) = Dialect::Aws.decode::<CreateTokenRequest, _>(&response) else { panic!("busy") };
+/// assert_eq!(busy.retry_after, Some(Duration::from_secs(10)));
+/// # Ok::<(), http::Error>(())
+/// ```
+pub fn supply_date(headers: &mut HeaderMap, received: SystemTime) {
+    let is_date = |value: &HeaderValue| value.to_str().is_ok_and(|text| text.contains("GMT"));
+    if !headers.get(RETRY_AFTER).is_some_and(is_date) || headers.contains_key(DATE) {
+        return;
+    }
+    // A clock before the epoch has no date to give, and its date would be of no use.
+    if received.duration_since(UNIX_EPOCH).is_ok()
+        && let Ok(date) = HeaderValue::from_str(&httpdate::HttpDate::from(received).to_string())
+    {
+        headers.insert(DATE, date);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +159,25 @@ mod tests {
         let encoded = |text: &str| Heads::of(&headers(&[("content-encoding", text)])).is_encoded();
         assert!(encoded("gzip") && encoded("br, gzip"));
         assert!(!encoded("identity") && !encoded(" Identity ") && !encoded(""));
+    }
+
+    #[test]
+    fn a_date_is_supplied_where_it_is_needed_and_not_where_the_server_says_its_own() {
+        let received = UNIX_EPOCH + Duration::from_secs(784_111_777);
+        let until = "Sun, 06 Nov 1994 08:49:47 GMT";
+        let with = |pairs: &[(&'static str, &str)]| {
+            let mut headers = headers(pairs);
+            supply_date(&mut headers, received);
+            (headers.contains_key("date"), retry_after(&headers).map(|wait| wait.as_secs()))
+        };
+        assert_eq!(with(&[("retry-after", until)]), (true, Some(10)));
+        let own = ("date", "Sun, 06 Nov 1994 08:49:40 GMT");
+        assert_eq!(with(&[("retry-after", until), own]), (true, Some(7)));
+        assert_eq!(with(&[("retry-after", "7")]), (false, Some(7)));
+        assert_eq!(with(&[]), (false, None));
+        let mut early = headers(&[("retry-after", until)]);
+        supply_date(&mut early, UNIX_EPOCH - Duration::from_secs(1));
+        assert_eq!(retry_after(&early), None);
     }
 
     #[test]

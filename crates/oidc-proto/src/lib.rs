@@ -83,6 +83,7 @@ mod parameter;
 #[cfg(feature = "pkce")]
 pub mod pkce;
 mod printable;
+mod redact;
 mod request;
 mod secret;
 mod service;
@@ -94,6 +95,7 @@ pub use answer::{Answer, NoVerdict, NoVerdictReason, Violation, ViolationKind};
 pub use dialect::{Call, Dialect, ServerRequest};
 pub use endpoint::{Api, Endpoint, EndpointError, Partition, Variant};
 pub use fault::{Fault, FaultCode};
+pub use headers::supply_date;
 pub use message::{
     Client, ClientAuthentication, CreateTokenRequest, DeviceAuthorization, Grant, RegisterClientRequest,
     Registration, StartDeviceAuthorizationRequest, Token, TokenWarning, grant_type,

@@ -3,7 +3,7 @@
 use core::fmt;
 use std::sync::Arc;
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Method, Uri};
 
 use crate::endpoint::Url;
@@ -81,6 +81,8 @@ fn head(uri: Uri, content_type: HeaderValue) -> Head {
     head.headers_mut().insert(CONTENT_TYPE, content_type);
     // Without it GitHub answers in a form.
     head.headers_mut().insert(ACCEPT, JSON);
+    // Without it a server may use any content coding (RFC 9110 §12.5.3), and a token that cannot be read is lost.
+    head.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     Arc::new(head)
 }
 

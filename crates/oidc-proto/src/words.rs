@@ -139,12 +139,14 @@ fn prose(text: &str) -> Option<String> {
     excerpt(text).filter(|line| is_prose(line))
 }
 
-/// Whether a line is meant for a person. Data that could not be read (a form, or JSON in a wrapping) may hold a secret, and
-/// is not quoted.
+/// Whether a line is meant for a person. Data that could not be read (a form, JSON in a wrapping, or a lone token) may hold a
+/// secret, and is not quoted.
 fn is_prose(line: &str) -> bool {
     const LONGEST_WORD: usize = 60;
-    let is_form = line.contains('=') && !line.contains(' ');
-    !is_form && !line.contains('{') && line.split(' ').all(|word| word.chars().count() <= LONGEST_WORD)
+    let is_plain_word = || line.chars().count() <= 15 && line.chars().all(char::is_alphabetic);
+    (line.contains(' ') || is_plain_word())
+        && !line.contains('{')
+        && line.split(' ').all(|word| word.chars().count() <= LONGEST_WORD)
 }
 
 fn title(page: &str) -> Option<&str> {
@@ -267,8 +269,8 @@ mod tests {
         );
         assert_eq!(page("<p>The flow is disabled.</p><p>More</p>").as_deref(), Some("The flow is disabled."));
         assert_eq!(
-            page("<script>var a;</script><style>b</style><!-- c --><h1>404</h1>").as_deref(),
-            Some("404")
+            page("<script>var a b;</script><style>b c</style><!-- c d --><h1>No page</h1>").as_deref(),
+            Some("No page")
         );
         assert_eq!(page("<title> </title><img>"), None);
         assert_eq!(of_text(b"\n\nInvalid credentials\nmore").as_deref(), Some("Invalid credentials"));
@@ -281,6 +283,7 @@ mod tests {
             "access_token=abc",
             "cb({\"access_token\":\"abc\"})",
             "{\"access_token\":\"abc\",}",
+            "gho-16C7",
             &"a".repeat(61),
         ] {
             assert_eq!(of_text(body.as_bytes()), None, "{body}");

@@ -110,8 +110,9 @@ fn no_secret_is_in_the_debug_log_or_in_an_error() {
 
     for answer in [
         fault(400, "InvalidGrantException", "invalid_grant", "no"),
-        response(502, &[], "<html>SENTINEL</html>"),
-        success(r#"{"accessToken":"SENTINEL-access","expiresIn":"SENTINEL"}"#),
+        response(502, &[], "<html>SENTINEL-access</html>"),
+        response(400, &[], r#"{"message":"no SENTINEL-device of SENTINEL-client"}"#),
+        fault(400, "InvalidRequestException", "invalid_request", "no SENTINEL-device of SENTINEL-client"),
         success(r#"{"accessToken":"SENTINEL-access","#),
         String::new(),
     ] {

@@ -57,14 +57,11 @@ fn a_confidential_client_shows_its_secret_in_the_header_and_nowhere_else() {
     let stub = provider(METADATA, [Step::ok(CODES), Step::ok(TOKEN)]);
     let client = Client::new("id", Secret::from("s:e c")).with_basic_authentication();
     oauth_sign_in(&stub.endpoint(), client, &[]).unwrap();
-    for request in &stub.seen()[1..] {
-        // id:s%3Ae+c
-        assert!(request.head.contains("Basic aWQ6cyUzQWUrYw=="), "{}", request.head);
-        assert!(
-            !request.body.contains("client_secret") && !request.body.contains("client_id"),
-            "{}",
-            request.body
-        );
+    for (request, has_id) in stub.seen()[1..].iter().zip([true, false]) {
+        // id:s%3Ae%20c
+        assert!(request.head.contains("Basic aWQ6cyUzQWUlMjBj"), "{}", request.head);
+        assert!(!request.body.contains("client_secret"), "{}", request.body);
+        assert_eq!(request.body.contains("client_id=id"), has_id, "{}", request.body);
     }
 }
 

@@ -210,10 +210,19 @@ fn a_peer_that_falls_silent_is_given_up_after_the_read_timeout_and_never_later_t
 }
 
 #[test]
-fn a_token_answer_without_a_lifetime_is_a_violation_that_names_it() {
-    let stub = Stub::polls([Step::ok(r#"{"accessToken":"t"}"#)]);
+fn a_token_answer_without_a_lifetime_is_a_token_with_a_warning() {
+    let stub = Stub::polls([Step::ok(r#"{"accessToken":"t","tokenType":"Bearer"}"#)]);
+    let token = sign_in(&stub.endpoint(), |_| {}).unwrap().token;
+    assert_eq!((token.access_token.expose(), token.expires_in), ("t", None));
+    let warnings: Vec<_> = token.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(warnings, ["`expiresIn` is missing, so the token's life is not known"]);
+}
+
+#[test]
+fn a_token_answer_without_a_token_is_a_violation_that_names_it() {
+    let stub = Stub::polls([Step::ok(r#"{"accessToken":"","expiresIn":5}"#)]);
     let Outcome::ProtocolViolation(violation) = outcome(&stub) else { panic!("no violation") };
-    assert_eq!(violation.member, "expiresIn");
+    assert_eq!(violation.member, "accessToken");
 }
 
 #[test]

@@ -55,7 +55,13 @@ fn no_secret_reaches_a_log_a_debug_or_an_error_at_trace_level() {
     // The ends that carry the service's words and bodies.
     for last in [
         Step::fault("access_denied"),
-        Step::ok(r#"{"accessToken":"stub-access-token","refreshToken":"stub-refresh-token"}"#),
+        Step::ok(r#"{"refreshToken":"stub-refresh-token","message":5}"#),
+        Step::Answer(
+            400,
+            "",
+            r#"{"message":"device code stub-device-code of stub-client-secret is odd"}"#.to_owned(),
+        ),
+        Step::fault("unknown stub-device-code"),
         Step::ok(r#"{"accessToken":["stub-access-token"],"expiresIn":5}"#),
     ] {
         let stub = Stub::polls([last]);

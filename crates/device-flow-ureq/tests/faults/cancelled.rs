@@ -13,7 +13,7 @@ use sso_oidc_server::{Approval, Config, TestServer};
 
 use crate::bundle::Bundle;
 use crate::case::{End, Setting, Target};
-use crate::table::{TABLE, Wrong};
+use crate::table::{Ending, TABLE, Wrong};
 use crate::turn::Turn;
 use crate::{SETTINGS, sign_in_until};
 
@@ -132,8 +132,10 @@ fn a_sign_in_that_is_cancelled_during_any_fault_ends_at_once_and_sends_nothing_m
                 .flat_map(|setting| Operation::ALL.map(|operation| (*setting, operation)))
             {
                 let case = Case { setting, wrong: row.wrong, operation };
-                // A client that is led astray ends the sign-in by itself.
-                if !(setting.client.follows_redirects && row.wrong.redirects()) {
+                let endings = row.endings(setting.dialect, setting.client);
+                let at_once = operation != Operation::CreateToken && endings.once[0] == Ending::Refused;
+                // A client that is led astray ends the sign-in by itself, and so does a plain refusal before the code.
+                if !at_once && !(setting.client.follows_redirects && row.wrong.redirects()) {
                     scope.spawn(move || case.run());
                 }
             }

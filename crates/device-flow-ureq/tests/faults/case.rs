@@ -209,6 +209,9 @@ impl Case {
         let struck = entries.gaps(self.operation);
         // If it strikes once, it strikes the first.
         let asked_to_wait = if self.once { &struck[..struck.len().min(1)] } else { &struck };
+        // The last poll of a code waits for no more than the interval.
+        let is_last = self.operation == Operation::CreateToken && !self.once;
+        let asked_to_wait = if is_last { &struck[..struck.len().saturating_sub(1)] } else { asked_to_wait };
         if throttles {
             assert!(asked_to_wait.iter().all(|gap| *gap >= RETRY_AFTER), "{self:?}: too early: {struck:?}");
         }
@@ -229,6 +232,7 @@ fn ending(result: &Result<(), End>, entries: &Entries) -> Option<Ending> {
         Ok(()) if entries.troubled => Some(Ending::Retried),
         Ok(()) => Some(Ending::Unharmed),
         Err(End { outcome: Outcome::GrantLost(_), .. }) => Some(Ending::GrantLost),
+        Err(End { outcome: Outcome::Refused { .. }, .. }) => Some(Ending::Refused),
         Err(End { outcome: Outcome::Unreachable { .. }, .. }) => Some(Ending::Unreachable),
         Err(End { outcome: Outcome::Cancelled, given_up: true, .. }) => Some(Ending::GivenUp),
         Err(_) => None,

@@ -22,12 +22,13 @@ for what is [listed apart](#what-differs). `UPDATE_FAULTS=1 cargo test -p device
 | retried | signed in, after the request was sent again |
 | either | signed in; whether a request has to be sent again is a race between two machines |
 | grant lost | `GrantLost`: the service granted the token, and the answer did not arrive; the person has to start again |
+| refused | `Refused`: something refused plainly, without a code of the standard, and will do so again |
 | unreachable | `Unreachable`: no verdict until the patience (before the code) or the code's life was over |
 | given up | `Cancelled`, with the reason: the HTTP client turned out not to be safe, and nothing more was sent |
 
 Every cell is also held to this: no redirect is followed, and the other host is never connected to; no request is sent
-before the last one was answered or given up, none twice, none before its time (the interval, `Retry-After`) and none
-after the code's life; the processor is idle while an answer is waited for; nothing takes longer than its time-outs allow.
+before the last one was answered or given up, none twice, none before its time (the interval; `Retry-After`, but for the last
+poll of a code) and none after the code's life; the processor is idle while an answer is waited for; nothing takes longer than its time-outs allow.
 
 Cancelled in the middle of any of these faults, while a request hangs or in the wait after one that failed, a sign-in ends at
 once as `Cancelled`, and nothing more is sent: with a `Cancel` handle from another thread, or by dropping the future.
@@ -138,6 +139,7 @@ const fn word(ending: Ending) -> &'static str {
         Ending::Retried => "retried",
         Ending::SignedIn => "either",
         Ending::GrantLost => "grant lost",
+        Ending::Refused => "refused",
         Ending::Unreachable => "unreachable",
         Ending::GivenUp => "given up",
     }

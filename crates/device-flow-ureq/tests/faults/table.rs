@@ -16,6 +16,8 @@ pub(crate) enum Ending {
     SignedIn,
     /// Without a token: it was granted, and lost on the way.
     GrantLost,
+    /// Without a token: something refused plainly, and is believed.
+    Refused,
     /// Without a verdict, when patience or the code's life is over.
     Unreachable,
     /// Given up by the driver, because the HTTP client went elsewhere by itself.
@@ -146,7 +148,7 @@ impl Row {
     }
 }
 
-use Ending::{GivenUp, GrantLost, Retried, SignedIn, Unharmed, Unreachable};
+use Ending::{GivenUp, GrantLost, Refused, Retried, SignedIn, Unharmed, Unreachable};
 
 /// The same in both dialects.
 const fn alike(once: [Ending; 4], always: [Ending; 3]) -> Both {
@@ -158,6 +160,11 @@ const fn alike(once: [Ending; 4], always: [Ending; 3]) -> Both {
 const HARMLESS: Both = alike([Unharmed; 4], [Unharmed; 3]);
 /// The service does not see the request, so nothing is lost but time.
 const UNSEEN: Both = alike([Retried; 4], [Unreachable; 3]);
+/// A plain refusal, which is believed at once before there is a code. A poll is made again, because the person may have
+/// approved.
+const REFUSED: Both = alike([Refused, Refused, Retried, Retried], [Refused, Refused, Unreachable]);
+/// The same, and three in a row say that there is no such endpoint.
+const MISSING: Both = alike([Refused, Refused, Retried, Retried], [Refused; 3]);
 /// The service does what was asked, and what it says does not arrive. What is granted is granted once.
 const UNHEARD: Both = alike([Retried, Retried, Retried, GrantLost], [Unreachable; 3]);
 /// The same, but the head of the answer arrives, and of AWS's refusals that is enough: it names the fault. A token is in the
@@ -256,16 +263,22 @@ rows! {
     too_many_requests_date server(Fault::TooManyRequestsDate), UNSEEN, STATUS;
     unavailable server(Fault::Unavailable), UNSEEN, STATUS;
     unavailable_date server(Fault::UnavailableDate), UNSEEN, STATUS;
-    redirect_301 server(Fault::Redirect301), UNSEEN, STATUS;
-    redirect_302 server(Fault::Redirect302), UNSEEN, STATUS;
-    redirect_303 server(Fault::Redirect303), UNSEEN, STATUS;
-    redirect_307 server(Fault::Redirect307), UNSEEN, STATUS;
-    redirect_308 server(Fault::Redirect308), UNSEEN, STATUS;
-    redirect_307_to_plain_http over_tls(Fault::Redirect307), UNSEEN, UNTRIED;
+    not_found server(Fault::NotFound), MISSING, STATUS;
+    forbidden server(Fault::Forbidden), REFUSED, STATUS;
+    redirect_301 server(Fault::Redirect301), REFUSED, STATUS;
+    redirect_302 server(Fault::Redirect302), REFUSED, STATUS;
+    redirect_303 server(Fault::Redirect303), REFUSED, STATUS;
+    redirect_307 server(Fault::Redirect307), REFUSED, STATUS;
+    redirect_308 server(Fault::Redirect308), REFUSED, STATUS;
+    redirect_307_to_plain_http over_tls(Fault::Redirect307), REFUSED, UNTRIED;
     duplicate_headers server(Fault::DuplicateHeaders), HARMLESS, DONE;
     huge_headers server(Fault::HugeHeaders), UNHEARD, LOST;
     wrong_content_type server(Fault::WrongContentType), HARMLESS, DONE;
     gzip server(Fault::Gzip), HALF_HEARD, NO_BODY;
+    byte_order_mark server(Fault::ByteOrderMark), HARMLESS, DONE;
+    odd_token server(Fault::OddToken), HARMLESS, DONE;
+    code_elsewhere server(Fault::CodeElsewhere), HARMLESS, DONE;
+    code_in_capitals server(Fault::CodeInCapitals), HARMLESS, DONE;
     early_hints server(Fault::EarlyHints), HARMLESS, DONE;
     http_1_0 server(Fault::Http10), HARMLESS, DONE;
     until_close server(Fault::UntilClose), HARMLESS, DONE;

@@ -21,9 +21,13 @@ pub(super) fn authenticate<'a>(client: &'a Client, form: &mut Form<'a>) -> Optio
     }
 }
 
-/// `Basic`, with id and secret form-encoded before they are joined (RFC 6749 §2.3.1, which is easily forgotten).
+/// `Basic`, with id and secret form-encoded before they are joined (RFC 6749 §2.3.1, which is easily forgotten). A blank
+/// becomes `%20`: some servers decode with a URL's rules, to which `+` is a plus sign, and all read this.
 fn basic(id: &str, secret: &Secret) -> HeaderValue {
-    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let encode = |text: &str| -> String {
+        let parts = form_urlencoded::byte_serialize(text.as_bytes());
+        parts.map(|part| if part == "+" { "%20" } else { part }).collect()
+    };
     let encoded_secret = Zeroizing::new(encode(secret.expose()));
     let pair = Zeroizing::new(format!("{}:{}", encode(id), *encoded_secret));
     let text = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
@@ -107,6 +111,13 @@ mod tests {
         let odd = Client::new("a:b &=%", Secret::from("p+w é:=&")).with_basic_authentication();
         let value = basic(&odd.id, odd.secret.as_ref().unwrap());
         assert_eq!(parse_basic(value.to_str().unwrap()), Some(odd));
+    }
+
+    #[test]
+    fn a_blank_in_a_credential_is_written_so_that_every_decoder_reads_it() {
+        let value = basic("my tool", &Secret::from("a b+c"));
+        let decoded = STANDARD.decode(&value.to_str().unwrap()["Basic ".len()..]).unwrap();
+        assert_eq!(decoded, b"my%20tool:a%20b%2Bc");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Provider;
 use crate::member::{Text, Texts};
+use crate::words::without_mark;
 use crate::{Body, Endpoint, EndpointError, json, printable};
 
 /// What a provider says of itself, as far as signing in needs it.
@@ -192,8 +193,8 @@ impl Metadata {
         if !response.status().is_success() {
             return Err(MetadataError::Status(response.status().as_u16()));
         }
-        let members: Members<'_> =
-            serde_json::from_slice(response.body().as_ref()).map_err(|_| MetadataError::NotJson)?;
+        let members: Members<'_> = serde_json::from_slice(without_mark(response.body().as_ref()))
+            .map_err(|_| MetadataError::NotJson)?;
         let list = |texts: Texts| texts.into_list().unwrap_or_default();
         let metadata = Self {
             issuer: members.issuer.into_non_empty().ok_or(MetadataError::Missing("issuer"))?,

@@ -30,7 +30,12 @@ pub(crate) fn start_to_payload(request: &StartDeviceAuthorizationRequest) -> Pay
         form.add("code_challenge_method", METHOD);
     }
     form.add_all(&request.parameters);
-    payload(&request.client, form)
+    let authorization = client::authenticate(&request.client, &mut form);
+    if authorization.is_some() {
+        // RFC 8628 §3.1 asks for it of clients that do not authenticate, django-oauth-toolkit of all. It is no credential.
+        form.add("client_id", &request.client.id);
+    }
+    Payload { body: form.finish(), authorization }
 }
 
 pub(crate) fn start_from(headers: &HeaderMap, body: &[u8]) -> Result<StartDeviceAuthorizationRequest, Fault> {

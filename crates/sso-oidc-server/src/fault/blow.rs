@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use super::message::Message;
 use super::rewound::Rewound;
 use super::wire::Wire;
-use super::{Fault, Faults, Strike, gzip};
+use super::{Fault, Faults, Strike, gzip, members};
 
 /// How slowly `drip` writes.
 const DRIP: Duration = Duration::from_secs(1);
@@ -226,6 +226,11 @@ fn spoil_politely(fault: Fault, message: &mut Message) {
             message.set("content-encoding", "gzip");
             message.measure();
         }
+        Fault::ByteOrderMark => {
+            message.body.splice(0..0, *b"\xef\xbb\xbf");
+            message.measure();
+        }
+        Fault::OddToken | Fault::CodeElsewhere | Fault::CodeInCapitals => members::rewrite(fault, message),
         Fault::WrongDate => message.set("date", "Thu, 01 Jan 1970 00:00:00 GMT"),
         // The rest are whole answers that stand in for the real one.
         _ => {}

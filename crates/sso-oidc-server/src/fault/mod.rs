@@ -5,6 +5,7 @@ mod connection;
 mod elsewhere;
 mod faults;
 mod gzip;
+mod members;
 mod message;
 mod port;
 mod rewound;
@@ -92,6 +93,8 @@ faults! {
     TooManyRequestsDate "too-many-requests-date" "429, and Retry-After as a date; nothing was done"
     Unavailable "unavailable" "503, and Retry-After in seconds; nothing was done"
     UnavailableDate "unavailable-date" "503, and Retry-After as a date; nothing was done"
+    NotFound "not-found" "404 with a page, as at a wrong address; nothing was done"
+    Forbidden "forbidden" "403 with a page, as from an access proxy; nothing was done"
     Redirect301 "redirect-301" "301 to another host; nothing was done"
     Redirect302 "redirect-302" "302 to another host; nothing was done"
     Redirect303 "redirect-303" "303 to another host; nothing was done"
@@ -101,6 +104,10 @@ faults! {
     HugeHeaders "huge-headers" "a mebibyte of headers"
     WrongContentType "wrong-content-type" "the answer calls itself text/html"
     Gzip "gzip" "the answer is compressed, which nobody asked for"
+    ByteOrderMark "byte-order-mark" "the body begins with a byte order mark"
+    OddToken "odd-token" "the token's type is a list, and its life a word"
+    CodeElsewhere "code-elsewhere" "a refusal's code stands in `message` and nowhere else"
+    CodeInCapitals "code-in-capitals" "a refusal's code is written in capitals"
     EarlyHints "early-hints" "an informational answer (103) comes before the real one"
     Http10 "http-1.0" "the answer is HTTP/1.0, and the connection is closed after it"
     UntilClose "until-close" "the body has no length and ends with the connection"
@@ -129,6 +136,8 @@ impl Fault {
                 | Self::TooManyRequestsDate
                 | Self::Unavailable
                 | Self::UnavailableDate
+                | Self::NotFound
+                | Self::Forbidden
         ) && !self.redirects()
             && !self.needs_tls()
     }

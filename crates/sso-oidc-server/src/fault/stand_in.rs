@@ -15,6 +15,9 @@ pub(crate) const RETRY_AFTER_SECONDS: u64 = 11;
 const PORTAL: &str = "<!DOCTYPE html><title>Welcome</title><p>Accept the terms to use this network.\n";
 const GATEWAY: &str = "<html><head><title>502 Bad Gateway</title></head></html>\n";
 
+const NOT_FOUND: &str = "<html><head><title>404 Not Found</title></head></html>\n";
+const FORBIDDEN: &str = "<html><head><title>Access is forbidden</title></head></html>\n";
+
 /// The answer that comes in place of the service's own, if this fault has one. One that is never written is empty.
 pub(crate) fn stand_in(fault: Fault, faults: &Faults, path: &str) -> Option<Response<Body>> {
     let seconds = || RETRY_AFTER_SECONDS.to_string();
@@ -25,6 +28,8 @@ pub(crate) fn stand_in(fault: Fault, faults: &Faults, path: &str) -> Option<Resp
         Fault::Unavailable => with(page(503, ""), RETRY_AFTER, &seconds()),
         Fault::TooManyRequestsDate => until_a_date(page(429, "")),
         Fault::UnavailableDate => until_a_date(page(503, "")),
+        Fault::NotFound => page(404, NOT_FOUND),
+        Fault::Forbidden => page(403, FORBIDDEN),
         Fault::Redirect301 => moved(301, faults, path),
         Fault::Redirect302 => moved(302, faults, path),
         Fault::Redirect303 => moved(303, faults, path),

@@ -1,0 +1,233 @@
+//! What a service says, without the secrets that were sent to it: some servers and gateways quote the request in their
+//! refusal.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::AUTHORIZATION;
+use serde_json::{Map, Value};
+
+use crate::{Answer, Fault, FaultCode, NoVerdict, Request};
+
+/// The members of a request that are secret, in both dialects' spelling.
+const SECRET_MEMBERS: [&str; 13] = [
+    "clientSecret",
+    "client_secret",
+    "deviceCode",
+    "device_code",
+    "code",
+    "codeVerifier",
+    "code_verifier",
+    "refreshToken",
+    "refresh_token",
+    "token",
+    "assertion",
+    "client_assertion",
+    "subjectToken",
+];
+
+/// What stands in place of a secret.
+const REDACTED: &str = "[redacted]";
+
+/// A shorter text is no secret, and taking it out would make every text unreadable.
+const SHORTEST: usize = 4;
+
+impl Request {
+    /// The answer to this request, without the request's own secrets in what the service says. They are the client's secret,
+    /// a device code, a refresh token and the like, as they are or as they were encoded.
+    ///
+    /// ```
+    /// use oidc_proto::{Answer, Client, Endpoint, Secret, Service, StartDeviceAuthorizationRequest};
+    ///
+    /// let client = Client::new("my-tool", Secret::from("hunter2hunter2"));
+    /// let call = StartDeviceAuthorizationRequest::new(client, "https://d-1234567890.awsapps.com/start");
+    /// let service = Service::from(Endpoint::for_region("eu-west-1")?);
+    /// let request = service.encode_start_device_authorization(&call);
+    /// let response = http::Response::builder().status(400).body(r#"{"message":"bad secret hunter2hunter2"}"#)?;
+    /// let answer = service.decode::<StartDeviceAuthorizationRequest, _>(&response);
+    /// let Answer::NoVerdict(refusal) = request.redact(answer) else { panic!("it names no fault") };
+    /// assert_eq!(refusal.said.as_deref(), Some("bad secret [redacted]"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn redact<T>(&self, answer: Answer<T>) -> Answer<T> {
+        match answer {
+            // Nearly every answer, and nothing of it is shown.
+            Answer::Fault(fault) if fault.code == FaultCode::AuthorizationPending => Answer::Fault(fault),
+            Answer::Fault(fault) => Answer::Fault(self.redact_fault(fault)),
+            Answer::NoVerdict(refusal) => Answer::NoVerdict(self.redact_refusal(refusal)),
+            other @ (Answer::Success(_) | Answer::Violation(_)) => other,
+        }
+    }
+
+    fn redact_fault(&self, mut fault: Fault) -> Fault {
+        let texts = [
+            &mut fault.description,
+            &mut fault.uri,
+            &mut fault.reason,
+            &mut fault.endpoint,
+            &mut fault.region,
+        ];
+        self.redact_texts(texts);
+        if let FaultCode::Other(code) = &fault.code {
+            let mut code = Some(code.clone());
+            self.redact_texts([&mut code]);
+            fault.code = FaultCode::Other(code.unwrap_or_default());
+        }
+        fault
+    }
+
+    fn redact_refusal(&self, mut refusal: NoVerdict) -> NoVerdict {
+        self.redact_texts([&mut refusal.said, &mut refusal.location]);
+        refusal
+    }
+
+    fn redact_texts<const N: usize>(&self, texts: [&mut Option<String>; N]) {
+        if texts.iter().all(|text| text.is_none()) {
+            return;
+        }
+        let secrets = self.secrets();
+        for text in texts.into_iter().flatten() {
+            for secret in &secrets {
+                take_out(text, secret);
+            }
+        }
+    }
+
+    /// The secrets of this request, the longest first, because one may hold another.
+    fn secrets(&self) -> Vec<String> {
+        let body = core::str::from_utf8(self.body().as_ref()).unwrap_or_default();
+        let mut secrets = match serde_json::from_str::<Map<String, Value>>(body) {
+            Ok(members) => members_of(&members),
+            Err(_) => parameters_of(body),
+        };
+        secrets.extend(self.basic_secret());
+        secrets.retain(|secret| secret.len() >= SHORTEST);
+        secrets.sort_by_key(|secret| core::cmp::Reverse(secret.len()));
+        secrets
+    }
+
+    /// The client's secret in the `Authorization` header (RFC 6749 §2.3.1), and the header's value.
+    fn basic_secret(&self) -> Vec<String> {
+        let value = self.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let Some(credentials) = value.and_then(|value| value.strip_prefix("Basic ")) else {
+            return Vec::new();
+        };
+        let decoded = STANDARD.decode(credentials).unwrap_or_default();
+        let decoded = String::from_utf8(decoded).unwrap_or_default();
+        let encoded = decoded.split_once(':').map_or("", |(_, secret)| secret);
+        vec![credentials.to_owned(), encoded.to_owned(), unescaped(encoded)]
+    }
+}
+
+fn members_of(members: &Map<String, Value>) -> Vec<String> {
+    let secret = |name: &&str| members.get(*name).and_then(Value::as_str).map(str::to_owned);
+    SECRET_MEMBERS.iter().filter_map(secret).collect()
+}
+
+/// As they stand in the form, and decoded.
+fn parameters_of(form: &str) -> Vec<String> {
+    form.split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .filter(|(name, _)| SECRET_MEMBERS.contains(name))
+        .flat_map(|(_, value)| [value.to_owned(), unescaped(value)])
+        .collect()
+}
+
+fn unescaped(value: &str) -> String {
+    let decoded = form_urlencoded::parse(value.as_bytes()).next();
+    decoded.map_or_else(String::new, |(name, _): (Cow<'_, str>, _)| name.into_owned())
+}
+
+/// Takes a secret out of a text, and its beginning off the end of one that was cut.
+fn take_out(text: &mut String, secret: &str) {
+    if text.contains(secret) {
+        *text = text.replace(secret, REDACTED);
+    }
+    let cut = text.strip_suffix('…').map(str::len);
+    let end = cut.unwrap_or(text.len());
+    let beginning = (SHORTEST..secret.len())
+        .rev()
+        .filter(|length| secret.is_char_boundary(*length))
+        .find(|length| text.get(..end).is_some_and(|text| text.ends_with(&secret[..*length])));
+    if let (Some(_), Some(length)) = (cut, beginning) {
+        text.replace_range(end - length..end, REDACTED);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::oauth::Provider;
+    use crate::{
+        Answer, Client, CreateTokenRequest, Dialect, Endpoint, Grant, Request, Secret, Service,
+        StartDeviceAuthorizationRequest,
+    };
+
+    const SECRET: &str = "s3cr3t+/ =&é-long-enough";
+    const CODE: &str = "device/code+0123456789";
+
+    fn requests() -> Vec<(Dialect, Request)> {
+        let aws = Service::from(Endpoint::for_region("eu-west-1").unwrap());
+        let provider = Provider::new("https://id.example/d", "https://id.example/t").unwrap();
+        let oauth = Service::from(provider);
+        let client = || Client::new("my-tool", Secret::from(SECRET));
+        let poll = |client| CreateTokenRequest::new(client, Grant::device_code(Secret::from(CODE)));
+        vec![
+            (Dialect::Aws, aws.encode_create_token(&poll(client()))),
+            (Dialect::OAuth, oauth.encode_create_token(&poll(client()))),
+            (Dialect::OAuth, oauth.encode_create_token(&poll(client().with_basic_authentication()))),
+        ]
+    }
+
+    /// What is shown of a refusal that quotes its request in this way.
+    fn shown(dialect: Dialect, request: &Request, status: u16, body: &str) -> String {
+        let response = http::Response::builder().status(status).body(body.to_owned()).unwrap();
+        let answer = request.redact(dialect.decode::<CreateTokenRequest, _>(&response));
+        match &answer {
+            Answer::Fault(fault) => format!("{fault} {fault:?}"),
+            Answer::NoVerdict(refusal) => format!("{refusal} {refusal:?}"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_quotes_the_request_shows_none_of_its_secrets() {
+        for (dialect, request) in requests() {
+            let body = String::from_utf8(request.body().as_ref().to_vec()).unwrap();
+            let header = request.headers().get("authorization").map_or("", |value| value.to_str().unwrap());
+            let quotes =
+                [SECRET, CODE, &body, header, &CODE.repeat(20), &format!("{}{SECRET}", "a ".repeat(90))];
+            for quote in quotes.map(|quote| serde_json::to_string(&format!("you sent {quote}")).unwrap()) {
+                for body in [
+                    format!(r#"{{"error":"invalid_request","error_description":{quote}}}"#),
+                    format!(r#"{{"error":"odd {CODE}","message":{quote}}}"#),
+                    format!(r#"{{"message":{quote}}}"#),
+                    format!("<title>{quote}</title>"),
+                    format!("you sent {quote}"),
+                ] {
+                    let shown = shown(dialect, &request, 400, &body);
+                    for secret in
+                        ["s3cr3t", "device/", "device%2F", header.strip_prefix("Basic ").unwrap_or("%%%")]
+                    {
+                        assert!(!shown.contains(secret), "{secret} in {shown}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_without_a_secret_is_not_changed() {
+        let client = Client::new("id", Secret::from("abc"));
+        let call = StartDeviceAuthorizationRequest::new(client, "https://d-1234567890.awsapps.com/start");
+        let service = Service::from(Endpoint::for_region("eu-west-1").unwrap());
+        let request = service.encode_start_device_authorization(&call);
+        let shown = shown(
+            Dialect::Aws,
+            &request,
+            400,
+            r#"{"message":"abc and https://d-1234567890.awsapps.com/start"}"#,
+        );
+        assert!(shown.contains("abc and https://d-1234567890.awsapps.com/start"), "{shown}");
+    }
+}

@@ -1,0 +1,43 @@
+//! Faults of the members of a JSON body: what other providers write in place of what the standard asks for.
+
+use serde_json::{Map, Value};
+
+use super::Fault;
+use super::message::Message;
+
+/// Where AWS names a fault beside the body.
+const ERROR_TYPE: &str = "x-amzn-errortype";
+
+/// Rewrites the members that this fault is about. A body that has none of them stays as it is.
+pub(super) fn rewrite(fault: Fault, message: &mut Message) {
+    let Ok(mut members) = serde_json::from_slice::<Map<String, Value>>(&message.body) else { return };
+    match fault {
+        Fault::OddToken => odd_token(&mut members),
+        Fault::CodeElsewhere => {
+            if let Some(code) = members.remove("error") {
+                members = Map::from_iter([("status".to_owned(), 400.into()), ("message".to_owned(), code)]);
+                message.remove(ERROR_TYPE);
+            }
+        }
+        Fault::CodeInCapitals => {
+            if let Some(Value::String(code)) = members.get_mut("error") {
+                *code = code.to_ascii_uppercase();
+                message.remove(ERROR_TYPE);
+            }
+        }
+        _ => return,
+    }
+    message.body = Value::Object(members).to_string().into_bytes();
+    message.measure();
+}
+
+fn odd_token(members: &mut Map<String, Value>) {
+    for (token, token_type, expires_in) in
+        [("accessToken", "tokenType", "expiresIn"), ("access_token", "token_type", "expires_in")]
+    {
+        if members.contains_key(token) {
+            members.insert(token_type.to_owned(), ["Bearer"].as_slice().into());
+            members.insert(expires_in.to_owned(), "never".into());
+        }
+    }
+}
