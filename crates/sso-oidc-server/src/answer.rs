@@ -249,7 +249,7 @@ async fn at_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
 /// An unknown path, or a method that the path does not take.
 fn refuse(no_route: NoRoute, path: &str) -> Reply {
     let mut reply = match no_route {
-        NoRoute::Api(dialect, fault) => refusal(dialect, fault),
+        NoRoute::Api(dialect, fault) => refusal(dialect, *fault),
         NoRoute::Method => {
             text(StatusCode::METHOD_NOT_ALLOWED, "This page does not take this method.\n").into()
         }

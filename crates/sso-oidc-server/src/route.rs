@@ -32,7 +32,7 @@ pub(crate) enum Route {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NoRoute {
     /// The API's own word.
-    Api(Dialect, Fault),
+    Api(Dialect, Box<Fault>),
     /// A page that does not take this method.
     Method,
 }
@@ -62,7 +62,7 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Route, NoRoute> {
             let dialect = if path.starts_with("/oauth/") { Dialect::OAuth } else { Dialect::Aws };
             return match dialect.operation(method, path) {
                 Ok(operation) => Ok(Route::Api(dialect, operation)),
-                Err(fault) => Err(NoRoute::Api(dialect, fault)),
+                Err(fault) => Err(NoRoute::Api(dialect, Box::new(fault))),
             };
         }
     };
