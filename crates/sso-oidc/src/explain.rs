@@ -54,8 +54,29 @@ pub(crate) fn call_failure(operation: Operation, service: &Service, error: &Erro
     }
 }
 
+/// What the service's own no ends a sign-in with.
+pub(crate) fn login_failure(operation: Operation, fault: &Fault) -> Failure {
+    match login_hint(operation, &fault.code) {
+        Some(hint) if !fault.is_about_key() => without_hint(operation, fault).with_hint(hint),
+        _ => fault_failure(operation, fault),
+    }
+}
+
 /// What the service's own no ends the program with.
 pub(crate) fn fault_failure(operation: Operation, fault: &Fault) -> Failure {
+    let failure = without_hint(operation, fault);
+    match hint(operation, &fault.code) {
+        _ if fault.is_about_key() => failure.with_hint(KEY),
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
+}
+
+/// What to do where the key is the reason.
+const KEY: &str = "no person denied this: the KMS key that encrypts the data of the Identity Center instance does not allow \
+                   it; an administrator can change the key's policy or state";
+
+fn without_hint(operation: Operation, fault: &Fault) -> Failure {
     let description = fault.description.as_deref().unwrap_or("the service gave no reason");
     let mut failure = Failure::service(format_args!(
         "An error occurred ({}) when calling the {operation} operation: {description}",
@@ -67,11 +88,10 @@ pub(crate) fn fault_failure(operation: Operation, fault: &Fault) -> Failure {
     if let Some(region) = &fault.region {
         failure = failure.with_detail(format_args!("Region to ask in: {region}"));
     }
-    failure = with_request_id(failure, fault.request_id.as_deref());
-    match hint(operation, &fault.code) {
-        Some(hint) => failure.with_hint(hint),
-        None => failure,
+    if let Some(uri) = &fault.uri {
+        failure = failure.with_detail(format_args!("See: {uri}"));
     }
+    with_request_id(failure, fault.request_id.as_deref())
 }
 
 fn with_request_id(failure: Failure, id: Option<&str>) -> Failure {
@@ -79,6 +99,21 @@ fn with_request_id(failure: Failure, id: Option<&str>) -> Failure {
         Some(id) => failure.with_detail(format_args!("Request id: {id}")),
         None => failure,
     }
+}
+
+/// What a person can do about a fault during a sign-in, where that differs from a single call's.
+const fn login_hint(operation: Operation, code: &FaultCode) -> Option<&'static str> {
+    Some(match (code, operation) {
+        (FaultCode::InvalidScope, _) => {
+            "check `sso_registration_scopes` in the config file, or --scopes: one scope between commas, without quotes"
+        }
+        (FaultCode::UnauthorizedClient, _) => {
+            "the service does not let this client sign in with a device code; check the scopes (`sso_registration_scopes` or \
+             --scopes), and run the command again"
+        }
+        (FaultCode::SlowDown, _) => "too many sign-ins are asked for; try again in a minute",
+        _ => return None,
+    })
 }
 
 /// What a person can do about a fault, where that is known.

@@ -258,7 +258,7 @@ fn a_denied_sign_in_ends_with_254_and_says_what_to_do() {
 fn an_expired_code_ends_with_255_and_says_what_to_do() {
     let server = server(Approval::Expire);
     let stderr = program(server.endpoint()).run(&LOGIN).fails(255);
-    assert!(stderr.contains("[ERROR]: The code expired before anybody approved it"), "{stderr}");
+    assert!(stderr.contains("[ERROR]: The code has expired"), "{stderr}");
     assert!(stderr.contains("Hint: run the same command again for a new code"), "{stderr}");
 }
 

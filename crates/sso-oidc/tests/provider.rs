@@ -89,7 +89,7 @@ fn a_secret_comes_from_a_file_or_from_standard_input_and_goes_where_it_is_told()
         assert!(!said.contains(secret), "{said}");
     }
     let stderr = Program::new().run(&login(server.endpoint(), &client)).fails(254);
-    assert!(stderr.contains("refused the device authorization: invalid_client"), "{stderr}");
+    assert!(stderr.contains("refused to give a code: invalid_client"), "{stderr}");
     assert!(stderr.contains("Hint: check --client-id") && stderr.contains("--client-auth"), "{stderr}");
 }
 
@@ -162,7 +162,7 @@ fn a_denied_sign_in_ends_with_254_and_an_expired_code_with_255() {
     assert!(stderr.contains("[ERROR]: The sign-in was denied"), "{stderr}");
     let expired = server(Approval::Expire);
     let stderr = Program::new().run(&login(expired.endpoint(), &["--client-id", "tool"])).fails(255);
-    assert!(stderr.contains("[ERROR]: The code expired"), "{stderr}");
+    assert!(stderr.contains("[ERROR]: The code has expired"), "{stderr}");
 }
 
 #[test]

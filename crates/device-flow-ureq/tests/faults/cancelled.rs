@@ -135,7 +135,8 @@ fn a_sign_in_that_is_cancelled_during_any_fault_ends_at_once_and_sends_nothing_m
                 let endings = row.endings(setting.dialect, setting.client);
                 let at_once = operation != Operation::CreateToken && endings.once[0] == Ending::Refused;
                 // A client that is led astray ends the sign-in by itself, and so does a plain refusal before the code.
-                if !at_once && !(setting.client.follows_redirects && row.wrong.redirects()) {
+                let by_itself = at_once || setting.client.follows_redirects && row.wrong.redirects();
+                if !by_itself {
                     scope.spawn(move || case.run());
                 }
             }

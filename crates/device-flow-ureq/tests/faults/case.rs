@@ -68,7 +68,7 @@ impl Target {
 
 /// A sign-in without a token.
 pub(crate) struct End {
-    outcome: Outcome,
+    outcome: Box<Outcome>,
     /// Whether it was the driver that gave up.
     given_up: bool,
     told: String,
@@ -77,14 +77,14 @@ pub(crate) struct End {
 impl From<Box<NotSignedIn>> for End {
     fn from(end: Box<NotSignedIn>) -> Self {
         let told = end.report().to_string();
-        Self { given_up: end.given_up().is_some(), outcome: end.outcome, told }
+        Self { given_up: end.given_up().is_some(), outcome: Box::new(end.outcome), told }
     }
 }
 
 impl End {
     /// Whether whoever embeds the sign-in cancelled it.
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.outcome == Outcome::Cancelled && !self.given_up
+        *self.outcome == Outcome::Cancelled && !self.given_up
     }
 
     pub(crate) fn told(&self) -> &str {
@@ -228,14 +228,15 @@ impl Case {
 }
 
 fn ending(result: &Result<(), End>, entries: &Entries) -> Option<Ending> {
-    match result {
-        Ok(()) if entries.troubled => Some(Ending::Retried),
-        Ok(()) => Some(Ending::Unharmed),
-        Err(End { outcome: Outcome::GrantLost(_), .. }) => Some(Ending::GrantLost),
-        Err(End { outcome: Outcome::Refused { .. }, .. }) => Some(Ending::Refused),
-        Err(End { outcome: Outcome::Unreachable { .. }, .. }) => Some(Ending::Unreachable),
-        Err(End { outcome: Outcome::Cancelled, given_up: true, .. }) => Some(Ending::GivenUp),
-        Err(_) => None,
+    let Err(end) = result else {
+        return Some(if entries.troubled { Ending::Retried } else { Ending::Unharmed });
+    };
+    match *end.outcome {
+        Outcome::GrantLost(_) => Some(Ending::GrantLost),
+        Outcome::Refused { .. } => Some(Ending::Refused),
+        Outcome::Unreachable { .. } => Some(Ending::Unreachable),
+        Outcome::Cancelled if end.given_up => Some(Ending::GivenUp),
+        _ => None,
     }
 }
 

@@ -181,8 +181,13 @@ fn say_what_was_won(signed_in: &SignedIn, provider: &str, asked: &[&str]) {
             say(format_args!("Signed in to {provider}, which does not say how long the token is good for."))
         }
     }
+    for warning in &signed_in.token.warnings {
+        warn(format_args!("the provider's answer is odd: {warning}"));
+    }
     // RFC 6749 §3.3: the provider must say so, and then so must we.
     let Some(granted) = &signed_in.token.scope else { return };
+    // What was granted is read with commas taken for blanks.
+    let asked: Vec<&str> = asked.iter().flat_map(|scope| scope.split(',')).collect();
     let is_as_asked = asked.iter().all(|scope| granted.iter().any(|granted| granted == scope))
         && granted.iter().all(|scope| asked.contains(&scope.as_str()));
     if asked.is_empty() {

@@ -3,11 +3,11 @@
 use device_flow::{NotSignedIn, Outcome};
 use device_flow_ureq::{BuildError, DiscoveryError};
 use oidc_proto::oauth::MetadataError;
-use oidc_proto::{FaultCode, Operation, Service};
+use oidc_proto::{Fault, FaultCode, Operation, Service};
 
 use crate::exit::{Failure, chain};
 use crate::explain;
-use crate::signin::{failure_of, reach};
+use crate::signin::{Whom, failure_of, of_answer, of_trouble};
 
 /// The provider could not be asked what it offers.
 pub(super) fn undiscovered(issuer: &str, error: &DiscoveryError<BuildError>) -> Failure {
@@ -44,14 +44,19 @@ pub(super) fn unsigned(end: &NotSignedIn, service: &Service, provider: &str) -> 
     let failure = match &end.outcome {
         Outcome::Rejected { operation, fault, .. } => {
             let failure = Failure::service(format_args!("{provider} refused {}: {fault}", what(*operation)));
-            match hint(&fault.code) {
+            match hint(fault) {
                 Some(hint) => failure.with_hint(hint),
                 None => failure,
             }
         }
-        Outcome::Unreachable { operation, trouble, .. } => {
-            Failure::other(format_args!("No verdict from {provider} on {}: {trouble}", what(*operation)))
-                .with_hint(reach(end, "check the network, and a proxy in between"))
+        Outcome::Unreachable { operation, trouble, .. } => Failure::other(format_args!(
+            "{provider} gave no verdict when it was asked {}: {trouble}",
+            what(*operation)
+        ))
+        .with_hint(of_trouble(end, trouble, Whom::Provider)),
+        Outcome::Refused { operation, answer, .. } => {
+            Failure::other(format_args!("{provider} refused {}: {answer}", what(*operation)))
+                .with_hint(of_answer(answer, Whom::Provider))
         }
         _ => return failure_of(end, service),
     };
@@ -64,21 +69,31 @@ pub(super) fn unsigned(end: &NotSignedIn, service: &Service, provider: &str) -> 
 const fn what(operation: Operation) -> &'static str {
     match operation {
         Operation::RegisterClient => "to register a client",
-        Operation::StartDeviceAuthorization => "the device authorization",
-        _ => "the token",
+        Operation::StartDeviceAuthorization => "to give a code",
+        _ => "to give the token",
     }
 }
 
-const fn hint(code: &FaultCode) -> Option<&'static str> {
-    Some(match code {
+fn hint(fault: &Fault) -> Option<&'static str> {
+    let speaks_of = |word| fault.description.as_deref().is_some_and(|text| text.contains(word));
+    Some(match &fault.code {
+        // Some providers look for the client in the body alone.
+        FaultCode::InvalidRequest if speaks_of("client_id") || speaks_of("client_secret") => {
+            "check --client-id; if the client has a secret, --client-auth post puts both into the body"
+        }
+        FaultCode::InvalidRequest if speaks_of("code_challenge") || speaks_of("code_verifier") => {
+            "the provider wants PKCE: pass --pkce"
+        }
         FaultCode::InvalidClient => {
             "check --client-id, and whether the client has a secret (--client-secret-file) and where it goes \
              (--client-auth)"
         }
         FaultCode::InvalidScope => "check --scope; a client may ask for what it was registered for",
-        FaultCode::UnauthorizedClient | FaultCode::UnsupportedGrantType => {
-            "allow the device code grant for this client at the provider"
+        FaultCode::UnauthorizedClient => {
+            "allow the device code grant for this client at the provider, and check --client-id, the secret and where it goes \
+             (--client-auth)"
         }
+        FaultCode::UnsupportedGrantType => "allow the device code grant for this client at the provider",
         _ => return None,
     })
 }

@@ -3,6 +3,9 @@
 use std::fmt::Display;
 
 use device_flow::{Expiry, NotSignedIn, Outcome};
+use oidc_proto::Operation;
+
+use super::hint::{Whom, of_answer, of_trouble};
 
 use crate::exit::{Exit, Failure, chain};
 use crate::explain;
@@ -14,15 +17,7 @@ pub(crate) fn failure_of(end: &NotSignedIn, service: &dyn Display) -> Failure {
         Outcome::Denied(fault) => Failure::service("The sign-in was denied on the approval page")
             .with_detail(format_args!("The service says: {fault}"))
             .with_hint("if that was a mistake, run the same command again and approve"),
-        Outcome::Expired(expiry) => {
-            let failure = Failure::other("The code expired before anybody approved it");
-            match expiry {
-                Expiry::Clock(Some(trouble)) => failure.with_detail(format_args!("Meanwhile: {trouble}")),
-                Expiry::Service(fault) => failure.with_detail(format_args!("The service says: {fault}")),
-                _ => failure,
-            }
-            .with_hint("run the same command again for a new code")
-        }
+        Outcome::Expired(expiry) => expired(expiry, end.slow_downs),
         Outcome::Cancelled => {
             let failure = Failure::new(Exit::Interrupted, "The sign-in was cancelled; no token was stored");
             match end.prompted {
@@ -42,10 +37,19 @@ pub(crate) fn failure_of(end: &NotSignedIn, service: &dyn Display) -> Failure {
                 _ => "The code has expired since.".to_owned(),
             })
             .with_hint("run the same command again for a new code"),
-        Outcome::Rejected { operation, fault, .. } => explain::fault_failure(*operation, fault),
+        Outcome::Rejected { operation, fault, .. } => explain::login_failure(*operation, fault),
+        Outcome::Refused { operation, answer, .. } => {
+            Failure::other(format_args!("{service} refused {operation}: {answer}"))
+                .with_hint(of_answer(answer, Whom::Portal))
+        }
         Outcome::Unreachable { operation, trouble, .. } => {
-            Failure::other(format_args!("No verdict from {service} on {operation}: {trouble}"))
-                .with_hint(reach(end, "check the network, a proxy in between, --region and --endpoint-url"))
+            Failure::other(format_args!("{service} gave no verdict on {operation}: {trouble}"))
+                .with_hint(of_trouble(end, trouble, Whom::Portal))
+        }
+        Outcome::ProtocolViolation(violation) if violation.operation == Operation::CreateToken => {
+            Failure::other(violation)
+                .with_detail("The code is spent with this answer.")
+                .with_hint("run the same command again for a new code")
         }
         other => Failure::other(other),
     };
@@ -55,17 +59,36 @@ pub(crate) fn failure_of(end: &NotSignedIn, service: &dyn Display) -> Failure {
     }
 }
 
-/// What to do about a service that could not be reached: this, unless its certificate is why.
-pub(crate) fn reach(end: &NotSignedIn, otherwise: &'static str) -> &'static str {
-    end.transport.as_ref().and_then(explain::distrust).unwrap_or(otherwise)
+/// The code died. Whether the person approved is known only if the service last said that it waits.
+fn expired(expiry: &Expiry, slow_downs: u32) -> Failure {
+    let failure = match expiry {
+        Expiry::Clock(None) => Failure::other("The code expired before it was approved"),
+        Expiry::Clock(Some(trouble)) => Failure::other("The code expired, and no approval was seen")
+            .with_detail(format_args!("Meanwhile: {trouble}")),
+        Expiry::Service(fault) => {
+            Failure::other("The code has expired").with_detail(format_args!("The service says: {fault}"))
+        }
+        _ => Failure::other("The code has expired"),
+    };
+    match slow_downs {
+        0 => failure.with_hint("run the same command again for a new code"),
+        times => failure
+            .with_detail(format_args!("The service asked {times} times to slow down."))
+            .with_hint(
+                "is this machine's clock fast, as in WSL or a virtual machine, or does another program poll with the same \
+                 code? Run the same command again for a new code",
+            ),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use core::time::Duration;
 
-    use device_flow::{Action, DeviceFlow, Failure, Policy, Tick, TransportError};
-    use oidc_proto::Endpoint;
+    use std::io;
+
+    use device_flow::{Action, DeviceFlow, Failure, Policy, Tick, TransportError, Trouble};
+    use oidc_proto::{Endpoint, Fault, FaultCode};
 
     use super::*;
 
@@ -82,10 +105,27 @@ mod tests {
 
     #[test]
     fn who_cannot_trust_a_certificate_hears_how_to_and_not_to_check_the_network() {
-        let failed = |text: &'static str| TransportError::new(Failure::NotSent, std::io::Error::other(text));
+        let failed = |text: &'static str| TransportError::new(Failure::NotSent, io::Error::other(text));
         let said = unreachable(failed("unknown issuer").with_untrusted_certificate());
         assert!(said.contains("AWS_CA_BUNDLE") && !said.contains("check the network"), "{said}");
         let said = unreachable(failed("refused"));
         assert!(said.contains("check the network") && !said.contains("AWS_CA_BUNDLE"), "{said}");
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        let said = unreachable(TransportError::new(Failure::NotSent, refused));
+        assert!(said.contains("nothing listens there") && !said.contains("check the network"), "{said}");
+    }
+
+    #[test]
+    fn an_end_after_slow_down_does_not_say_that_nobody_approved() {
+        let words = |expiry, times| format!("{:?}", expired(&expiry, times));
+        assert!(words(Expiry::Clock(None), 0).contains("before it was approved"));
+        let slow = Trouble::Fault(Fault::new(FaultCode::SlowDown));
+        for said in [
+            words(Expiry::Clock(Some(slow)), 3),
+            words(Expiry::Service(Fault::new(FaultCode::ExpiredToken)), 3),
+        ] {
+            assert!(said.contains("asked 3 times to slow down") && said.contains("clock fast"), "{said}");
+            assert!(!said.contains("before it was approved"), "{said}");
+        }
     }
 }

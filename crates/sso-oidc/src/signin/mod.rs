@@ -2,13 +2,16 @@
 
 mod browser;
 mod end;
+mod hint;
 mod prompt;
 mod qr;
 mod screen;
 mod status;
 
 pub(crate) use browser::BrowserChoice;
-pub(crate) use end::{failure_of, reach};
+pub(crate) use end::failure_of;
+pub(crate) use hint::Whom;
+pub(crate) use hint::{of_answer, of_trouble};
 pub(crate) use prompt::{Presenter, PromptArgs};
 pub(crate) use screen::Screen;
 pub(crate) use status::StatusLine;
