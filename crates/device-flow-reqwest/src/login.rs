@@ -4,7 +4,9 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use device_flow::{Action, DeviceFlow, Misuse, NotSignedIn, Observer, Policy, SignedIn, Status, UserPrompt};
-use oidc_proto::Registration;
+use oidc_proto::{Registration, Secret, pkce};
+use ring::digest::{SHA256, digest};
+use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::{Clock, HttpClient, TokioClock};
 
@@ -140,6 +142,11 @@ impl<C: Clock> Login<'_, C> {
         if let Some(seed) = jitter_seed {
             flow = flow.with_jitter(seed);
         }
+        if flow.wants_pkce()
+            && let Some((verifier, challenge)) = proof()
+        {
+            flow = flow.with_pkce(verifier, challenge);
+        }
         client.drive_own(&mut flow, &clock, &mut observer).await;
         flow.into_result(clock.now())
     }
@@ -224,6 +231,17 @@ impl HttpClient {
             }
         }
     }
+}
+
+/// A verifier of 256 random bits, and its challenge (RFC 7636 §4.1, §4.2). The digest is that of the TLS library, so that no second
+/// one is needed.
+fn proof() -> Option<(Secret, String)> {
+    let mut entropy = [0; 32];
+    SystemRandom::new().fill(&mut entropy).ok()?;
+    let verifier = pkce::verifier(&entropy);
+    let digest = digest(&SHA256, verifier.expose().as_bytes());
+    let challenge = pkce::challenge_of_digest(digest.as_ref().try_into().ok()?);
+    Some((verifier, challenge))
 }
 
 /// A number that differs from call to call: the standard library's random keys, put through their hash.

@@ -63,7 +63,7 @@ pub use client::HttpClient;
 pub use clock::{Clock, SystemClock};
 pub use device_flow::{
     CallError, DeviceFlow, DiscoveryError, Exchange, Expiry, Failure, FirstPoll, Misuse, NotSignedIn,
-    Observer, Outcome, Phase, Policy, SignedIn, Status, Tick, TransportError, Trouble, UserPrompt,
+    Observer, Outcome, Phase, Pkce, Policy, SignedIn, Status, Tick, TransportError, Trouble, UserPrompt,
 };
 pub use login::Login;
 pub use oidc_proto::oauth::{Metadata, Provider, RevocationRequest};

@@ -10,6 +10,7 @@ use oidc_proto::{Dialect, FaultCode, RegisterClientRequest, Registration, Servic
 use crate::client::{KnownClient, Origin};
 use crate::jitter::Jitter;
 use crate::machine::{Answer, Context, Event, State, step};
+use crate::proof::Proof;
 use crate::setup::{Asking, Setup};
 use crate::{
     Action, Failure, Misuse, PendingRequest, Phase, Policy, Reply, ResponseBody, Tick, TransportError,
@@ -53,6 +54,8 @@ use crate::{
 pub struct DeviceFlow {
     pub(crate) service: Service,
     pub(crate) policy: Arc<Policy>,
+    /// For PKCE.
+    pub(crate) proof: Option<Box<Proof>>,
     pub(crate) state: State,
     /// When the request was sent that is under way.
     pub(crate) in_flight: Option<Tick>,
@@ -101,13 +104,14 @@ impl DeviceFlow {
         };
         let setup = Setup::new(now, now, &policy);
         let state = match client {
-            Some(client) => State::Authorize(Box::new(Asking::new(&service, &policy, client, setup))),
+            Some(client) => State::Authorize(Box::new(Asking::new(&service, &policy, None, client, setup))),
             None => State::Register(Box::new(setup)),
         };
         Self {
             state,
             service,
             policy,
+            proof: None,
             in_flight: None,
             latest: now,
             started: now,
@@ -251,8 +255,8 @@ impl DeviceFlow {
         #[cfg(feature = "tracing")]
         let has_ended = matches!(self.state, State::Ended(_));
         let state_and_event = (mem::take(&mut self.state), event);
-        let Self { service, policy, jitter, .. } = self;
-        let mut cx = Context { service, policy, jitter, now, sent_at };
+        let Self { service, policy, proof, jitter, .. } = self;
+        let mut cx = Context { service, policy, proof: proof.as_deref(), jitter, now, sent_at };
         self.state = step(state_and_event, &mut cx);
         #[cfg(feature = "tracing")]
         if !has_ended {

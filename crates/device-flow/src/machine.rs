@@ -10,6 +10,7 @@ use oidc_proto::{
 
 use crate::client::KnownClient;
 use crate::jitter::Jitter;
+use crate::proof::Proof;
 use crate::session::Session;
 use crate::setup::{Asking, Setup};
 use crate::{Expiry, Failure, Granted, Outcome, Policy, Tick, Trouble};
@@ -166,6 +167,7 @@ impl Answer {
 pub(crate) struct Context<'a> {
     pub(crate) service: &'a Service,
     pub(crate) policy: &'a Policy,
+    pub(crate) proof: Option<&'a Proof>,
     /// Spreads the waits after trouble.
     pub(crate) jitter: &'a mut Jitter,
     pub(crate) now: Tick,

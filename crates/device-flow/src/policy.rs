@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use oidc_proto::Client;
+use oidc_proto::{Client, Parameter, ParameterError, Secret};
 
 /// As whom to sign in, for what, and how patiently. It says nothing of where: that is the
 /// [`Service`](oidc_proto::Service), which a flow is made for.
@@ -39,6 +39,11 @@ pub struct Policy {
     /// The scopes: AWS's dialect registers them with the client, the OAuth dialect asks for them with the codes. AWS's
     /// `sso:account:access` opens the portal API; AWS issues a refresh token only where there is a scope.
     pub scopes: Vec<String>,
+    /// Further parameters of the device authorization and token requests, such as `audience` or `resource` (RFC 8707). AWS's
+    /// dialect has no place for them.
+    pub parameters: Vec<Parameter>,
+    /// Whether to prove with PKCE that the codes and the token are asked for by one program.
+    pub pkce: Pkce,
     /// When the first CreateToken request is sent.
     pub first_poll: FirstPoll,
     /// For how long RegisterClient and StartDeviceAuthorization are each retried while the service gives no verdict:
@@ -61,6 +66,19 @@ pub enum FirstPoll {
     Immediately,
 }
 
+/// Whether a sign-in uses PKCE (RFC 7636, method S256), which some providers want on the device grant too. AWS's has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Pkce {
+    /// Where the provider's metadata offers it.
+    #[default]
+    WhenOffered,
+    /// Always: for a provider that wants it and does not say so.
+    Always,
+    /// Never.
+    Never,
+}
+
 impl Policy {
     /// For a service of AWS: signs in to the portal at `start_url`, under the name `sso-oidc`, without scopes.
     #[must_use]
@@ -70,6 +88,8 @@ impl Policy {
             client: None,
             client_name: "sso-oidc".to_owned(),
             scopes: Vec::new(),
+            parameters: Vec::new(),
+            pkce: Pkce::default(),
             first_poll: FirstPoll::default(),
             setup_patience: Duration::from_secs(20),
             max_backoff: Duration::from_secs(30),
@@ -101,6 +121,39 @@ impl Policy {
     #[must_use]
     pub fn with_scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.scopes = scopes.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The same policy with one more parameter for the device authorization and token requests. A name that may stand several
+    /// times is given several times.
+    ///
+    /// ```
+    /// use device_flow::Policy;
+    /// use oidc_proto::ParameterError;
+    /// let policy = Policy::oauth()
+    ///     .with_parameter("audience", "https://api.example/")?
+    ///     .with_parameter("resource", "https://a.example/")?
+    ///     .with_parameter("resource", "https://b.example/")?;
+    /// assert_eq!(policy.parameters.len(), 3);
+    /// assert!(matches!(policy.with_parameter("scope", "x"), Err(ParameterError::Reserved(_))));
+    /// # Ok::<(), ParameterError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ParameterError`]: no name, no value, or a name that the sign-in itself writes.
+    pub fn with_parameter(
+        mut self,
+        name: impl Into<String>,
+        value: impl Into<Secret>,
+    ) -> Result<Self, ParameterError> {
+        self.parameters.push(Parameter::new(name, value)?);
+        Ok(self)
+    }
+
+    /// The same policy with this use of PKCE.
+    #[must_use]
+    pub const fn with_pkce(mut self, pkce: Pkce) -> Self {
+        self.pkce = pkce;
         self
     }
 

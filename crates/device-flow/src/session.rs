@@ -11,6 +11,7 @@ use crate::client::{BoundClient, KnownClient};
 use crate::machine::Context;
 use crate::pace::Pace;
 use crate::policy::FirstPoll;
+use crate::proof::Proof;
 use crate::setup::Setup;
 use crate::{Policy, Tick, Trouble, UserPrompt};
 
@@ -52,13 +53,18 @@ impl Session {
     pub(crate) fn new(
         service: &Service,
         policy: &Policy,
+        proof: Option<&Proof>,
         client: KnownClient,
         authorization: DeviceAuthorization,
         now: Tick,
     ) -> Self {
         let DeviceAuthorization { expires_in, interval, .. } = authorization;
-        let grant = Grant::device_code(authorization.device_code.clone());
-        let call = CreateTokenRequest::new(client.registration.client.clone(), grant);
+        let mut grant = Grant::device_code(authorization.device_code.clone());
+        if let Some(proof) = proof {
+            grant = grant.with_code_verifier(proof.verifier.clone());
+        }
+        let call = CreateTokenRequest::new(client.registration.client.clone(), grant)
+            .with_parameters(policy.parameters.iter().cloned());
         let client = BoundClient::new(client, service.encode_create_token(&call));
         let at_once = policy.first_poll == FirstPoll::Immediately;
         Self {

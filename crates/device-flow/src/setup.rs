@@ -7,6 +7,7 @@ use oidc_proto::{DeviceAuthorization, Dialect, Registration, Service, StartDevic
 use crate::client::{BoundClient, KnownClient, Origin};
 use crate::machine::Context;
 use crate::pace::Pace;
+use crate::proof::Proof;
 use crate::session::Session;
 use crate::{Policy, Tick, Trouble};
 
@@ -39,7 +40,7 @@ impl Setup {
     pub(crate) fn registered(&self, registration: Registration, cx: &Context<'_>) -> Box<Asking> {
         let client = KnownClient { registration, origin: Origin::Flow };
         let setup = Self::new(cx.now, self.not_before, cx.policy);
-        Box::new(Asking::new(cx.service, cx.policy, client, setup))
+        Box::new(Asking::new(cx.service, cx.policy, cx.proof, client, setup))
     }
 
     /// Whether the next try after this trouble would come after the patience has run out.
@@ -77,19 +78,28 @@ impl Setup {
 }
 
 impl Asking {
-    pub(crate) fn new(service: &Service, policy: &Policy, client: KnownClient, setup: Setup) -> Self {
+    pub(crate) fn new(
+        service: &Service,
+        policy: &Policy,
+        proof: Option<&Proof>,
+        client: KnownClient,
+        setup: Setup,
+    ) -> Self {
         let named = client.registration.client.clone();
-        let call = match service.dialect() {
+        let mut call = match service.dialect() {
             Dialect::Aws => StartDeviceAuthorizationRequest::new(named, &policy.start_url),
-            Dialect::OAuth => StartDeviceAuthorizationRequest::for_scope(named, &policy.scopes),
+            Dialect::OAuth => StartDeviceAuthorizationRequest::for_scope(named, &policy.scopes)
+                .with_parameters(policy.parameters.iter().cloned()),
         };
+        call.code_challenge = proof.map(|proof| (*proof.challenge).to_owned());
         let request = service.encode_start_device_authorization(&call);
         Self { client: BoundClient::new(client, request), setup }
     }
 
     /// There are codes.
     pub(crate) fn authorized(&self, authorization: DeviceAuthorization, cx: &Context<'_>) -> Box<Session> {
-        let session = Session::new(cx.service, cx.policy, self.client.known(), authorization, cx.now);
+        let session =
+            Session::new(cx.service, cx.policy, cx.proof, self.client.known(), authorization, cx.now);
         session.begin(self.setup.not_before, cx.now)
     }
 

@@ -174,6 +174,8 @@ pub enum ViolationKind {
     WrongType,
     /// A number that cannot be: zero or negative where a lifetime must be positive.
     OutOfRange,
+    /// A value that asks for what this crate cannot do, such as a way to show a client's secret.
+    Unsupported,
 }
 
 impl fmt::Display for ViolationKind {
@@ -183,6 +185,7 @@ impl fmt::Display for ViolationKind {
             Self::Empty => "is empty",
             Self::WrongType => "has the wrong JSON type",
             Self::OutOfRange => "is out of range",
+            Self::Unsupported => "asks for what is not supported here",
         })
     }
 }
@@ -263,6 +266,7 @@ mod tests {
             (ViolationKind::Empty, "is empty"),
             (ViolationKind::WrongType, "has the wrong JSON type"),
             (ViolationKind::OutOfRange, "is out of range"),
+            (ViolationKind::Unsupported, "asks for what is not supported here"),
         ];
         for (kind, text) in kinds {
             let mut violation = Violation::new(Operation::CreateToken, "expiresIn", kind);

@@ -80,7 +80,6 @@ mod message;
 pub mod oauth;
 mod operation;
 mod parameter;
-#[cfg(feature = "pkce")]
 pub mod pkce;
 mod printable;
 mod redact;

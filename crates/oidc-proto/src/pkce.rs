@@ -1,8 +1,10 @@
-//! Proof Key for Code Exchange (RFC 7636), method S256 and no other. Behind the feature `pkce`.
+//! Proof Key for Code Exchange (RFC 7636), method S256 and no other. What needs SHA-256 is behind the feature `pkce`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+#[cfg(feature = "pkce")]
 use sha2::{Digest as _, Sha256};
+#[cfg(feature = "pkce")]
 use subtle::ConstantTimeEq as _;
 
 use crate::Secret;
@@ -27,6 +29,19 @@ pub fn verifier(entropy: &[u8; 32]) -> Secret {
     Secret::new(URL_SAFE_NO_PAD.encode(entropy))
 }
 
+/// The challenge for a verifier whose SHA-256 is this: for a program that has a digest already, so that it needs no second
+/// one.
+///
+/// ```
+/// use oidc_proto::pkce;
+/// let challenge = pkce::challenge_of_digest(&[0xfb; 32]);
+/// assert!(challenge.len() == 43 && challenge.starts_with("-_v7"));
+/// ```
+#[must_use]
+pub fn challenge_of_digest(sha256: &[u8; 32]) -> String {
+    URL_SAFE_NO_PAD.encode(sha256)
+}
+
 /// The challenge for a verifier: base64url without padding of its SHA-256 (§4.2). It goes into the authorization
 /// request with `code_challenge_method=S256`.
 ///
@@ -35,6 +50,7 @@ pub fn verifier(entropy: &[u8; 32]) -> Secret {
 /// let verifier = Secret::from("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"); // RFC 7636, Appendix B
 /// assert_eq!(pkce::challenge(&verifier), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
 /// ```
+#[cfg(feature = "pkce")]
 #[must_use]
 pub fn challenge(verifier: &Secret) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.expose().as_bytes()))
@@ -49,6 +65,7 @@ pub fn challenge(verifier: &Secret) -> String {
 /// assert!(pkce::matches(&pkce::challenge(&verifier), &verifier));
 /// assert!(!pkce::matches(&pkce::challenge(&verifier), &pkce::verifier(&[8; 32])));
 /// ```
+#[cfg(feature = "pkce")]
 #[must_use]
 pub fn matches(challenge: &str, verifier: &Secret) -> bool {
     let text = verifier.expose();
@@ -57,7 +74,7 @@ pub fn matches(challenge: &str, verifier: &Secret) -> bool {
     is_verifier && bool::from(self::challenge(verifier).as_bytes().ct_eq(challenge.as_bytes()))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "pkce"))]
 mod tests {
     use super::*;
 

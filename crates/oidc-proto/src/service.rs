@@ -220,6 +220,13 @@ impl Service {
         self.dialect().decode::<C, B>(response)
     }
 
+    /// Whether the service says that it takes PKCE with the method S256; see [`Provider::with_pkce`]. AWS's device grant has
+    /// none.
+    #[must_use]
+    pub fn offers_pkce(&self) -> bool {
+        matches!(&self.0.place, Place::OAuth(provider) if provider.offers_pkce)
+    }
+
     /// Whether every URL is on this machine: `localhost`, 127.0.0.0/8 or `[::1]`, by name alone.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
@@ -266,7 +273,7 @@ impl Service {
         match &self.0.place {
             Place::Aws(endpoint) => format!("AWS {}", endpoint.0.canonical()),
             Place::OAuth(provider) => {
-                let Provider { device_authorization, token, registration, revocation } = provider;
+                let Provider { device_authorization, token, registration, revocation, .. } = provider;
                 let (codes, token) = (device_authorization.canonical(), token.canonical());
                 let mut text = format!("OAuth device_authorization={codes} token={token}");
                 for (name, url) in [("registration", registration), ("revocation", revocation)] {

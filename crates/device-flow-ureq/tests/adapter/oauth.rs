@@ -5,7 +5,7 @@ use std::error::Error;
 
 use device_flow::CallError;
 use oidc_proto::oauth::RevocationRequest;
-use oidc_proto::{Client, FaultCode, Secret};
+use oidc_proto::{Client, FaultCode, Secret, pkce};
 
 use crate::stub::{Step, Stub};
 use crate::{discovered_issuer, oauth_sign_in, revoke};
@@ -127,4 +127,37 @@ fn a_token_is_revoked_and_a_503_leaves_it_alive() {
     let error = revoke(&without.endpoint(), &token()).unwrap_err();
     assert!(matches!(error, CallError::NotOffered(_)), "{error:?}");
     assert!(error.source().is_none());
+}
+
+/// The value of a parameter that needs no decoding.
+fn parameter<'a>(body: &'a str, name: &str) -> Option<&'a str> {
+    body.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+}
+
+#[test]
+fn pkce_is_used_where_the_metadata_offers_s256_and_with_a_new_verifier_each_time() {
+    let offering =
+        METADATA.replace("\"unknown\"", "\"code_challenge_methods_supported\":[\"plain\",\"S256\"],\"u\"");
+    let mut verifiers = Vec::new();
+    for _ in 0..2 {
+        let stub =
+            provider(&offering, [Step::ok(CODES), Step::fault("authorization_pending"), Step::ok(TOKEN)]);
+        oauth_sign_in(&stub.endpoint(), Client::public("c"), &[]).unwrap();
+        let seen = stub.seen();
+        assert_eq!(parameter(&seen[1].body, "code_challenge_method"), Some("S256"), "{}", seen[1].body);
+        let challenge = parameter(&seen[1].body, "code_challenge").unwrap();
+        for poll in &seen[2..] {
+            let verifier = parameter(&poll.body, "code_verifier").unwrap();
+            assert!(pkce::matches(challenge, &Secret::from(verifier)), "{challenge} {verifier}");
+            verifiers.push(verifier.to_owned());
+        }
+    }
+    assert!(verifiers[0] == verifiers[1] && verifiers[1] != verifiers[2], "{verifiers:?}");
+
+    for silent in [METADATA.to_owned(), offering.replace("S256", "none")] {
+        let stub = provider(&silent, [Step::ok(CODES), Step::ok(TOKEN)]);
+        oauth_sign_in(&stub.endpoint(), Client::public("c"), &[]).unwrap();
+        let seen = stub.seen();
+        assert!(seen.iter().all(|request| !request.body.contains("code_")), "{}", seen[1].body);
+    }
 }

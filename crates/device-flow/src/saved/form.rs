@@ -6,10 +6,11 @@ use core::time::Duration;
 use oidc_proto::Service;
 use serde::{Deserialize, Serialize};
 
-use super::parts::{AuthorizationForm, RegistrationForm, TroubleForm};
+use super::parts::{AuthorizationForm, Exposed, RegistrationForm, TroubleForm};
 use crate::client::{KnownClient, Origin};
 use crate::machine::State;
 use crate::pace::{INTERVAL_FLOOR, Pace};
+use crate::proof::Proof;
 use crate::session::Session;
 use crate::setup::{Asking, Setup};
 use crate::{Phase, Policy, Tick};
@@ -32,6 +33,8 @@ pub(super) struct FlowForm {
     /// Whether a request was under way, of the operation that the state asks for.
     pub(super) in_flight: bool,
     pub(super) prompts: u32,
+    /// For PKCE: the verifier and its challenge.
+    pub(super) proof: Option<(Exposed, String)>,
     /// Wall-clock time, since the Unix epoch.
     pub(super) saved_at: Duration,
     pub(super) figures: Figures,
@@ -106,18 +109,27 @@ impl StateForm {
         })
     }
 
-    pub(super) fn restore(self, service: &Service, policy: &Policy, now: Tick, passed: Duration) -> State {
+    pub(super) fn restore(
+        self,
+        service: &Service,
+        policy: &Policy,
+        proof: Option<&Proof>,
+        now: Tick,
+        passed: Duration,
+    ) -> State {
         match self {
             Self::Register(setup) => State::Register(Box::new(setup.restore(policy, now, passed))),
             Self::Authorize(client, setup) => {
                 let (setup, client) = (setup.restore(policy, now, passed), client.restore());
-                State::Authorize(Box::new(Asking::new(service, policy, client, setup)))
+                State::Authorize(Box::new(Asking::new(service, policy, proof, client, setup)))
             }
             Self::Prompt(client, session) => {
-                State::Prompt(Box::new(session.restore(service, policy, client.restore(), now, passed)))
+                let begin = Beginning { service, policy, proof, client: client.restore(), now };
+                State::Prompt(Box::new(session.restore(begin, passed)))
             }
             Self::Poll(client, session) => {
-                State::Poll(Box::new(session.restore(service, policy, client.restore(), now, passed)))
+                let begin = Beginning { service, policy, proof, client: client.restore(), now };
+                State::Poll(Box::new(session.restore(begin, passed)))
             }
         }
     }
@@ -167,6 +179,15 @@ impl SetupForm {
     }
 }
 
+/// What a session begins with beside its codes.
+struct Beginning<'a> {
+    service: &'a Service,
+    policy: &'a Policy,
+    proof: Option<&'a Proof>,
+    client: KnownClient,
+    now: Tick,
+}
+
 impl SessionForm {
     fn of(session: &Session, now: Tick) -> Self {
         Self {
@@ -180,18 +201,12 @@ impl SessionForm {
         }
     }
 
-    fn restore(
-        self,
-        service: &Service,
-        policy: &Policy,
-        client: KnownClient,
-        now: Tick,
-        passed: Duration,
-    ) -> Session {
+    fn restore(self, begin: Beginning<'_>, passed: Duration) -> Session {
+        let Beginning { service, policy, proof, client, now } = begin;
         let authorization = self.authorization.restore();
         // A new session knows the floor of its interval and the most that its code can live: a stored one is never
         // below the one nor above the other.
-        let mut session = Session::new(service, policy, client, authorization, now);
+        let mut session = Session::new(service, policy, proof, client, authorization, now);
         session.deadline = session.deadline.min(now + self.deadline_in.saturating_sub(passed));
         let pace = self.pace.restore(now, passed);
         let (interval, announced) =

@@ -8,8 +8,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use oidc_proto::Service;
 use serde::{Deserialize, Serialize};
 
+use crate::proof::Proof;
 use crate::{DeviceFlow, Policy, Tick};
 use form::{Figures, FlowForm, Form, StateForm};
+use parts::Exposed;
 
 mod form;
 mod parts;
@@ -97,6 +99,10 @@ impl DeviceFlow {
             state,
             in_flight: self.in_flight.is_some(),
             prompts: self.prompts,
+            proof: self
+                .proof
+                .as_ref()
+                .map(|proof| (Exposed(proof.verifier.clone()), proof.challenge.to_string())),
             saved_at: since_epoch(wall),
             figures: Figures {
                 polls: self.polls,
@@ -151,7 +157,11 @@ impl SavedFlow {
         flow.polls = saved.figures.polls;
         flow.slow_downs = saved.figures.slow_downs;
         flow.ran_before = saved.figures.ran_for.saturating_add(passed);
-        flow.state = saved.state.restore(&flow.service, &flow.policy, now, passed);
+        flow.proof = saved
+            .proof
+            .map(|(Exposed(verifier), challenge)| Box::new(Proof { verifier, challenge: challenge.into() }));
+        let proof = flow.proof.as_deref();
+        flow.state = saved.state.restore(&flow.service, &flow.policy, proof, now, passed);
         if saved.in_flight {
             flow.count_as_abandoned(now);
         }

@@ -14,7 +14,7 @@ use crate::{Failure, Trouble};
 
 /// A secret, in the clear.
 #[derive(Clone)]
-pub(super) struct Exposed(Secret);
+pub(super) struct Exposed(pub(super) Secret);
 
 impl Serialize for Exposed {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

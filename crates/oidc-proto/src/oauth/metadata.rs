@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Provider;
 use crate::member::{Text, Texts};
 use crate::words::without_mark;
-use crate::{Body, Endpoint, EndpointError, json, printable};
+use crate::{Body, Client, ClientAuthentication, Endpoint, EndpointError, json, printable};
 
 /// What a provider says of itself, as far as signing in needs it.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -67,6 +67,9 @@ pub enum MetadataError {
         /// What is wrong with it.
         source: EndpointError,
     },
+    /// The provider takes none of the ways in which a client can show its secret here; these are the ways that it takes.
+    #[error("the provider takes a client's authentication as {0} alone, and none of these is supported")]
+    ClientAuthentication(String),
 }
 
 #[derive(Default)]
@@ -263,7 +266,39 @@ impl Metadata {
         if let Some(url) = &self.revocation_endpoint {
             provider = provider.with_revocation(url).map_err(blame("revocation_endpoint"))?;
         }
-        Ok(provider)
+        Ok(provider.with_pkce(self.code_challenge_methods_supported.iter().any(|method| method == "S256")))
+    }
+
+    /// The client, showing its secret in a way that the provider takes: as it is if it has none, in the header if the
+    /// provider takes that or names no method (RFC 8414 §2), or else in the body.
+    ///
+    /// ```
+    /// use oidc_proto::oauth::{Metadata, MetadataError};
+    /// use oidc_proto::{Client, ClientAuthentication, Secret};
+    /// let client = Client::new("my-tool", Secret::from("s"));
+    /// let mut metadata = Metadata::default();
+    /// assert_eq!(metadata.authenticated(client.clone())?.authentication, ClientAuthentication::Basic);
+    /// metadata.token_endpoint_auth_methods_supported = vec!["client_secret_post".to_owned()];
+    /// assert_eq!(metadata.authenticated(client.clone())?.authentication, ClientAuthentication::Body);
+    /// metadata.token_endpoint_auth_methods_supported = vec!["private_key_jwt".to_owned()];
+    /// assert!(matches!(metadata.authenticated(client), Err(MetadataError::ClientAuthentication(_))));
+    /// # Ok::<(), MetadataError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`MetadataError::ClientAuthentication`]: the provider takes no method that a client with a secret has here.
+    pub fn authenticated(&self, client: Client) -> Result<Client, MetadataError> {
+        let methods = &self.token_endpoint_auth_methods_supported;
+        let takes = |method: &str| methods.iter().any(|named| named == method);
+        if client.secret.is_none() {
+            Ok(client)
+        } else if methods.is_empty() || takes("client_secret_basic") {
+            Ok(client.with_basic_authentication())
+        } else if takes("client_secret_post") {
+            Ok(Client { authentication: ClientAuthentication::Body, ..client })
+        } else {
+            Err(MetadataError::ClientAuthentication(printable(&methods.join(", ")).into_owned()))
+        }
     }
 
     /// Server side: the response that says this.

@@ -22,13 +22,28 @@ use crate::{Endpoint, EndpointError, Operation};
 /// assert!(Provider::new("https://id.example/device", "http://id.example/token").is_err());
 /// # Ok::<(), oidc_proto::EndpointError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Provider {
     pub(crate) device_authorization: Url,
     pub(crate) token: Url,
     pub(crate) registration: Option<Url>,
     pub(crate) revocation: Option<Url>,
+    /// What the provider says of PKCE. It is no place, so it does not make a provider another one.
+    pub(crate) offers_pkce: bool,
 }
+
+/// Two are equal if requests go to the same places.
+impl PartialEq for Provider {
+    fn eq(&self, other: &Self) -> bool {
+        let places = |of: &Self| {
+            let Self { device_authorization, token, registration, revocation, offers_pkce: _ } = of.clone();
+            (device_authorization, token, registration, revocation)
+        };
+        places(self) == places(other)
+    }
+}
+
+impl Eq for Provider {}
 
 impl Provider {
     /// The two URLs that every device flow needs (RFC 8628 §3.1, §3.4).
@@ -51,6 +66,7 @@ impl Provider {
             token: whole(token)?,
             registration: None,
             revocation: None,
+            offers_pkce: false,
         })
     }
 
@@ -72,6 +88,7 @@ impl Provider {
             token: at(Operation::CreateToken),
             registration: Some(at(Operation::RegisterClient)),
             revocation: Some(at(Operation::RevokeToken)),
+            offers_pkce: false,
         }
     }
 
@@ -109,6 +126,24 @@ impl Provider {
     pub fn with_revocation(mut self, url: &str) -> Result<Self, EndpointError> {
         self.revocation = Some(whole(url)?);
         Ok(self)
+    }
+
+    /// The same provider, which takes PKCE with the method S256 (RFC 8414 §2, `code_challenge_methods_supported`), or does
+    /// not say so. A sign-in uses it where it is offered.
+    ///
+    /// ```
+    /// use oidc_proto::Service;
+    /// use oidc_proto::oauth::Provider;
+    /// let provider = Provider::new("https://id.example/device", "https://id.example/token")?;
+    /// let with_pkce = Service::from(provider.clone().with_pkce(true));
+    /// assert!(with_pkce.offers_pkce());
+    /// assert_eq!(with_pkce, Service::from(provider)); // requests go to the same places
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    #[must_use]
+    pub const fn with_pkce(mut self, is_offered: bool) -> Self {
+        self.offers_pkce = is_offered;
+        self
     }
 
     pub(crate) fn urls(&self) -> impl Iterator<Item = &Url> {

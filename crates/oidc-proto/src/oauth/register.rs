@@ -9,7 +9,7 @@ use crate::json::{self, starts_with, to_vec};
 use crate::member::{Text, Texts};
 use crate::{
     Body, Client, ClientAuthentication, Fault, Operation, RegisterClientRequest, Registration, Secret,
-    Violation, grant_type,
+    Violation, ViolationKind, grant_type,
 };
 
 /// `client_type` of a client without a secret, which AWS calls so and RFC 7591 `none`.
@@ -18,6 +18,7 @@ const PUBLIC: &str = "public";
 /// The values of `token_endpoint_auth_method` (RFC 7591 §2).
 const NONE: &str = "none";
 const BASIC: &str = "client_secret_basic";
+const POST: &str = "client_secret_post";
 
 #[derive(Serialize)]
 struct RegistrationRequestBody<'a> {
@@ -112,8 +113,8 @@ struct RegisteredBody<'a> {
     metadata: RegistrationRequestBody<'a>,
 }
 
-/// The answer of a server that says the id, the secret, and how the client is to show it where that is not the way of
-/// [`Client::new`].
+/// The answer of a server that says the id, the secret, and how the client is to show it where that is not the header, the
+/// default of RFC 7591 §2.
 #[derive(Serialize)]
 struct InformationBody<'a> {
     #[serde(flatten)]
@@ -125,10 +126,10 @@ struct InformationBody<'a> {
 /// The answer to a registration.
 pub(crate) fn success_to_body(registration: &Registration) -> Vec<u8> {
     let client = &registration.client;
-    let shows_basic = client.secret.is_some() && client.authentication == ClientAuthentication::Basic;
+    let shows_in_body = client.secret.is_some() && client.authentication != ClientAuthentication::Basic;
     to_vec(&InformationBody {
         registration: information(registration),
-        token_endpoint_auth_method: shows_basic.then_some(BASIC),
+        token_endpoint_auth_method: shows_in_body.then_some(POST),
     })
 }
 
@@ -165,14 +166,21 @@ pub fn encode_registration(registration: &Registration, request: &RegisterClient
 }
 
 /// The registration with these members. How a client shows its secret is the server's to say, because it may register
-/// another method than it was asked for (RFC 7591 §3.2.1); in the body, if it does not say.
+/// another method than it was asked for (RFC 7591 §3.2.1); in the header, if it does not say (§2).
 pub(crate) fn success_from(members: AnswerMembers<'_>) -> Result<Registration, Violation> {
     let id = members.client_id.required(Operation::RegisterClient, "client_id")?;
     let method = members.token_endpoint_auth_method.non_empty();
-    let client = match members.client_secret.into_secret().filter(|_| method != Some(NONE)) {
-        Some(secret) if method == Some(BASIC) => Client::new(id, secret).with_basic_authentication(),
-        Some(secret) => Client::new(id, secret),
-        None => Client::public(id),
+    let secret = members.client_secret.into_secret();
+    let client = match (method, secret) {
+        (None | Some(NONE), None) | (Some(NONE), Some(_)) => Client::public(id),
+        (None | Some(BASIC), Some(secret)) => Client::new(id, secret).with_basic_authentication(),
+        (Some(POST), Some(secret)) => Client::new(id, secret),
+        (Some(BASIC | POST), None) => Client::public(id),
+        // A signed assertion or a certificate: nothing that this client sends would be accepted.
+        (Some(_), _) => {
+            let member = "token_endpoint_auth_method";
+            return Err(Violation::new(Operation::RegisterClient, member, ViolationKind::Unsupported));
+        }
     };
     Ok(Registration {
         client,
@@ -223,7 +231,7 @@ mod tests {
             }
         };
         let in_body = Client::new("id", Secret::from("s"));
-        assert_eq!(registered(""), in_body);
+        assert_eq!(registered(""), in_body.clone().with_basic_authentication());
         assert_eq!(registered(r#","token_endpoint_auth_method":"client_secret_post""#), in_body);
         let basic = in_body.with_basic_authentication();
         assert_eq!(registered(r#","token_endpoint_auth_method":"client_secret_basic""#), basic);
@@ -232,6 +240,22 @@ mod tests {
         let response = Dialect::OAuth.encode_success::<RegisterClientRequest>(&registration);
         let read = Dialect::OAuth.decode::<RegisterClientRequest, _>(&response);
         assert_eq!(read, Answer::Success(registration));
+    }
+
+    #[test]
+    fn a_registration_with_a_method_that_is_not_had_here_is_a_violation_that_names_it() {
+        for method in ["private_key_jwt", "client_secret_jwt", "tls_client_auth"] {
+            let body = format!(
+                r#"{{"client_id":"id","client_secret":"s","token_endpoint_auth_method":"{method}"}}"#
+            );
+            let response = Response::builder().status(201).body(body).unwrap();
+            let Answer::Violation(violation) = Dialect::OAuth.decode::<RegisterClientRequest, _>(&response)
+            else {
+                panic!("{method} is no violation")
+            };
+            assert_eq!(violation.member, "token_endpoint_auth_method");
+            assert_eq!(violation.kind, ViolationKind::Unsupported);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use clap::{Args, ValueEnum};
-use device_flow_ureq::{HttpClient, Policy, SignedIn};
+use device_flow_ureq::{HttpClient, Pkce, Policy, SignedIn};
 use oidc_proto::oauth::{Metadata, Provider};
 use oidc_proto::{Client, Endpoint, Operation, Service};
 
@@ -42,6 +42,22 @@ pub(crate) struct ProviderArgs {
     /// basic if it says nothing
     #[arg(long, value_name = "basic|post", hide_possible_values = true)]
     client_auth: Option<ClientAuth>,
+
+    /// Use PKCE also where the provider does not say that it takes it
+    #[arg(long)]
+    pkce: bool,
+
+    /// Whom the token is for (`audience`), for providers that want to be told
+    #[arg(long, value_name = "TEXT")]
+    audience: Vec<String>,
+
+    /// What the token is for (RFC 8707 `resource`); may be given several times
+    #[arg(long, value_name = "URL")]
+    resource: Vec<String>,
+
+    /// A further parameter of the requests for the code and for the token; may be given several times
+    #[arg(long, value_name = "NAME=VALUE")]
+    param: Vec<String>,
 
     /// Where to ask for a code, for providers that do not say
     #[arg(long, value_name = "URL", conflicts_with_all = ["start_url", "sso_session", "if_needed", "force"])]
@@ -121,12 +137,36 @@ impl ProviderArgs {
             (None, None) => return Ok(Some(Client::public(id))),
         };
         let client = Client::new(id, secret);
-        // RFC 8414 §2: a provider that names no method means Basic.
-        let methods = &metadata.token_endpoint_auth_methods_supported;
-        let named = |method: &str| methods.iter().any(|named| named == method);
-        let only_post = named("client_secret_post") && !named("client_secret_basic");
-        let post = self.client_auth.map_or(only_post, |auth| auth == ClientAuth::Post);
-        Ok(Some(if post { client } else { client.with_basic_authentication() }))
+        match self.client_auth {
+            Some(ClientAuth::Post) => Ok(client),
+            Some(ClientAuth::Basic) => Ok(client.with_basic_authentication()),
+            None => metadata.authenticated(client).map_err(|error| {
+                Failure::config(chain(&error)).with_hint(
+                    "use another client there; --client-auth basic or post sends the secret all the same",
+                )
+            }),
+        }
+        .map(Some)
+    }
+
+    /// The policy with what the flags ask for.
+    fn policy(&self, mut policy: Policy) -> Result<Policy, Failure> {
+        if self.pkce {
+            policy = policy.with_pkce(Pkce::Always);
+        }
+        let named = |name: &'static str| move |value: &String| (name.to_owned(), value.clone());
+        let pairs = self.param.iter().map(|pair| {
+            pair.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())).ok_or_else(|| {
+                Failure::usage("--param takes NAME=VALUE").with_hint("for example --param tenant=acme")
+            })
+        });
+        let known =
+            self.audience.iter().map(named("audience")).chain(self.resource.iter().map(named("resource")));
+        for pair in known.map(Ok).chain(pairs) {
+            let (name, value) = pair?;
+            policy = policy.with_parameter(name, value).map_err(Failure::usage)?;
+        }
+        Ok(policy)
     }
 }
 
@@ -140,6 +180,9 @@ pub(super) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
         return Err(Failure::usage("--issuer needs --show-token")
             .with_hint("AWS's cache is not for other providers' tokens, so the token is printed or lost"));
     }
+    let asked: Vec<&str> = args.scopes.iter().flat_map(|scopes| scopes.split_whitespace()).collect();
+    let policy = Policy::oauth().with_client_name(&args.client_name).with_scopes(asked.iter().copied());
+    let mut policy = provider.policy(policy)?;
     let printer = settings.printer()?;
     printer.rehearse(&rehearsal())?;
     service::warn_of_unverified_certificates(settings);
@@ -158,8 +201,6 @@ pub(super) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
     let http = service::builder_of(settings, service).build();
     let http: HttpClient = http.map_err(|error| Failure::config(chain(&error)))?;
 
-    let asked: Vec<&str> = args.scopes.iter().flat_map(|scopes| scopes.split_whitespace()).collect();
-    let mut policy = Policy::oauth().with_client_name(&args.client_name).with_scopes(asked.iter().copied());
     policy.client = client;
     let presenter = Presenter::new(&args.prompt, settings.environment(), screen, provider.name());
     cancel.signing_in.store(true, Ordering::SeqCst);
