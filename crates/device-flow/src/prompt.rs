@@ -32,10 +32,12 @@ pub struct UserPrompt {
 }
 
 impl UserPrompt {
-    /// The address to open in a browser: the complete one if there is one, or else the plain one.
+    /// The address to open in a browser or to show as a link: the complete one if there is one that can be, or else the plain
+    /// one.
     ///
-    /// `None` if it is not a web page's address (`http` or `https`, in characters that a URL may have). Open nothing then,
-    /// and never the fields themselves: they are the service's text, and what opens a URL also opens files and programs.
+    /// `None` if neither is a web page's address (`http` or `https`, in characters that a URL may have, and without a user
+    /// name, behind which another host may hide). Open nothing then, and never the fields themselves: they are the service's
+    /// text, and what opens a URL also opens files and programs.
     ///
     /// ```
     /// # use device_flow::UserPrompt;
@@ -48,12 +50,55 @@ impl UserPrompt {
     /// ```
     #[must_use]
     pub fn browser_url(&self) -> Option<&str> {
-        let url = self.verification_uri_complete.as_deref().unwrap_or(&self.verification_uri);
-        let (scheme, rest) = url.split_once("://")?;
-        let is_web = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
-        let is_printable = url.bytes().all(|byte| byte.is_ascii_graphic());
-        (is_web && is_printable && !rest.is_empty()).then_some(url)
+        self.complete_url().or_else(|| self.plain_url())
     }
+
+    /// The address as a text that no terminal or reader takes for a link, to be shown where there is no
+    /// [`browser_url`](Self::browser_url).
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_flow::{Action, DeviceFlow, Policy, Reply, Tick};
+    /// # use oidc_proto::{Client, DeviceAuthorization, Secret};
+    /// # use oidc_proto::oauth::Provider;
+    /// # let provider = Provider::new("https://id.example/device", "https://id.example/token")?;
+    /// # let policy = Policy::oauth().with_client(Client::public("my-tool"));
+    /// # let mut flow = DeviceFlow::new(provider, policy, None, Tick::ZERO);
+    /// # let Action::Send(pending) = flow.poll(Tick::ZERO) else { panic!("it asks for codes") };
+    /// # let address = "https://id.example@evil.example/";
+    /// # let codes = DeviceAuthorization::new(Secret::from("d"), "CODE", address, Duration::from_secs(600));
+    /// # flow.on_reply(pending, Tick::ZERO, Reply::Authorized(codes))?;
+    /// # let Action::Prompt(prompt) = flow.poll(Tick::ZERO) else { panic!("no prompt") };
+    /// // The service named https://id.example@evil.example/, which leads to another host than it seems to.
+    /// assert_eq!(prompt.browser_url(), None);
+    /// assert_eq!(prompt.address_as_text(), "https ://id.example@evil.example/");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn address_as_text(&self) -> String {
+        printable(&self.verification_uri).replacen(':', " :", 1)
+    }
+
+    /// The address without the code in it, if it is a web page's; see [`browser_url`](Self::browser_url).
+    #[must_use]
+    pub fn plain_url(&self) -> Option<&str> {
+        web_page(&self.verification_uri)
+    }
+
+    /// The address with the code in it, if there is one and it is a web page's; see [`browser_url`](Self::browser_url).
+    #[must_use]
+    pub fn complete_url(&self) -> Option<&str> {
+        self.verification_uri_complete.as_deref().and_then(web_page)
+    }
+}
+
+/// The address, if it is a web page's.
+fn web_page(url: &str) -> Option<&str> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    let is_web = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
+    let is_printable = url.bytes().all(|byte| byte.is_ascii_graphic());
+    (is_web && is_printable && !authority.is_empty() && !authority.contains('@')).then_some(url)
 }
 
 impl fmt::Debug for UserPrompt {
@@ -72,11 +117,22 @@ impl fmt::Display for UserPrompt {
         if self.replaces_earlier {
             writeln!(f, "The earlier code is void. Please use this new one.\n")?;
         }
-        writeln!(f, "To sign in, open this page in a browser, on any device:\n")?;
-        writeln!(f, "    {}\n", printable(&self.verification_uri))?;
-        if let Some(complete) = &self.verification_uri_complete {
+        match self.plain_url().or_else(|| self.complete_url()) {
+            Some(url) => {
+                writeln!(f, "To sign in, open this page in a browser, on any device:\n")?;
+                writeln!(f, "    {url}\n")?;
+            }
+            None => {
+                writeln!(
+                    f,
+                    "The service names an address that is not a web page's; ask it where to enter the code:\n"
+                )?;
+                writeln!(f, "    {}\n", self.address_as_text())?;
+            }
+        }
+        if let Some(complete) = self.complete_url() {
             writeln!(f, "or this one, which has the code already filled in:\n")?;
-            writeln!(f, "    {}\n", printable(complete))?;
+            writeln!(f, "    {complete}\n")?;
         }
         writeln!(f, "Check that it shows this code, or enter it:\n")?;
         writeln!(f, "    {}\n", printable(&self.user_code))?;

@@ -72,8 +72,10 @@ impl Session {
             device_code: Kept::new(authorization.device_code, client.request()),
             client,
             user_code: authorization.user_code.into(),
-            verification_uri: authorization.verification_uri.into(),
-            verification_uri_complete: authorization.verification_uri_complete.map(Into::into),
+            verification_uri: service.page_address(&authorization.verification_uri).into(),
+            verification_uri_complete: authorization
+                .verification_uri_complete
+                .map(|address| service.page_address(&address).into()),
             expires_in,
             pace: Pace::polling(interval, at_once, now),
             deadline: now + expires_in,

@@ -1,6 +1,7 @@
 //! The service that a client signs in to: where it is, and how it speaks.
 
 use core::fmt;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -225,6 +226,32 @@ impl Service {
     #[must_use]
     pub fn offers_pkce(&self) -> bool {
         matches!(&self.0.place, Place::OAuth(provider) if provider.offers_pkce)
+    }
+
+    /// An address of the person's page as the service meant it: one that begins with a slash is below the service's own host
+    /// (RFC 3986 §4.2). Any other is left as it is.
+    ///
+    /// ```
+    /// use oidc_proto::{Endpoint, Service};
+    /// let service = Service::from(Endpoint::custom("https://id.example:8443/oidc")?);
+    /// assert_eq!(service.page_address("/device"), "https://id.example:8443/device");
+    /// assert_eq!(service.page_address("//login.example/device"), "https://login.example/device");
+    /// assert_eq!(service.page_address("https://id.example/device"), "https://id.example/device");
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    #[must_use]
+    pub fn page_address<'a>(&self, address: &'a str) -> Cow<'a, str> {
+        let uri = self.0.heads.start_device_authorization.uri();
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return address.into();
+        };
+        if address.starts_with("//") {
+            format!("{scheme}:{address}").into()
+        } else if address.starts_with('/') {
+            format!("{scheme}://{authority}{address}").into()
+        } else {
+            address.into()
+        }
     }
 
     /// Whether every URL is on this machine: `localhost`, 127.0.0.0/8 or `[::1]`, by name alone.

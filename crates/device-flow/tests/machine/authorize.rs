@@ -147,11 +147,28 @@ fn only_a_web_pages_address_is_for_a_browser() {
         "https://a.example/ --flag",
         "https://a.example/\u{1b}]8;;",
         "https://a.example/é",
+        "https://login.example@evil.example/",
+        "https://user:pass@a.example/",
+        "https://@a.example/",
+        "https:///a",
         "",
     ] {
-        assert_eq!(url(plain, Some(hostile)), None, "{hostile:?}");
+        assert_eq!(url(plain, Some(hostile)).as_deref(), Some(plain), "{hostile:?}");
         assert_eq!(url(hostile, None), None, "{hostile:?}");
     }
+}
+
+#[test]
+fn an_address_below_the_services_own_host_is_completed() {
+    let provider = Provider::new("https://id.example:8443/o/device", "https://other.example/token").unwrap();
+    let own = policy().with_client(Client::public("own"));
+    let mut scenario = Scenario::at(provider, own, None);
+    let mut codes = authorization().with_complete_uri("/device?user_code=A");
+    "/device".clone_into(&mut codes.verification_uri);
+    scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(codes));
+    let prompt = scenario.flow.prompt().unwrap();
+    assert_eq!(prompt.plain_url(), Some("https://id.example:8443/device"));
+    assert_eq!(prompt.complete_url(), Some("https://id.example:8443/device?user_code=A"));
 }
 
 #[test]

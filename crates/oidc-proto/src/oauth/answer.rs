@@ -32,11 +32,16 @@ pub(crate) fn authorization_to_body(authorization: &DeviceAuthorization) -> Vec<
 
 pub(crate) fn authorization_from(members: AnswerMembers<'_>) -> Result<DeviceAuthorization, Violation> {
     const OP: Operation = Operation::StartDeviceAuthorization;
+    let complete = members.verification_uri_complete.into_non_empty();
     Ok(DeviceAuthorization {
         device_code: Secret::new(members.device_code.required(OP, "device_code")?),
         user_code: members.user_code.required(OP, "user_code")?,
-        verification_uri: members.verification_uri.required(OP, "verification_uri")?,
-        verification_uri_complete: members.verification_uri_complete.into_non_empty(),
+        // The complete address leads to the page as well.
+        verification_uri: match (members.verification_uri.required(OP, "verification_uri"), &complete) {
+            (Err(_), Some(complete)) => complete.clone(),
+            (plain, _) => plain?,
+        },
+        verification_uri_complete: complete,
         expires_in: members.expires_in.required_lifetime(OP, "expires_in")?,
         interval: members.interval.optional_wait(),
     })

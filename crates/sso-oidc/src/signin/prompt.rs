@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 
 use clap::{Args, ValueEnum};
 use device_flow::{Observer, Status, UserPrompt};
-use oidc_proto::{Operation, printable};
+use oidc_proto::{Endpoint, Operation, printable};
 
 use super::status::StatusLine;
 use super::{BrowserChoice, Screen, qr};
@@ -68,7 +68,7 @@ impl Presenter {
 
     /// Everything that the prompt prints; `note` is why no browser was opened.
     fn text(&self, prompt: &UserPrompt, note: Option<&str>) -> String {
-        let complete = prompt.verification_uri_complete.as_deref();
+        let complete = prompt.complete_url();
         let mut words = Vec::new();
         if prompt.replaces_earlier {
             words.push("The earlier code is void; here is a new one.".to_owned());
@@ -76,13 +76,24 @@ impl Presenter {
         if let Some(note) = note {
             words.push(format!("No browser was opened: {}.", printable(note)));
         }
-        let plain = format!("{}  and enter the code.", printable(&prompt.verification_uri));
-        match complete {
-            Some(complete) => {
-                words.push(format!("Open   {}", printable(complete)));
+        let plain = prompt.plain_url().map(|url| format!("{url}  and enter the code."));
+        match (complete, plain) {
+            (Some(complete), Some(plain)) => {
+                words.push(format!("Open   {complete}"));
                 words.push(format!("  or   {plain}"));
             }
-            None => words.push(format!("Open   {plain}")),
+            (Some(complete), None) => words.push(format!("Open   {complete}")),
+            (None, Some(plain)) => words.push(format!("Open   {plain}")),
+            (None, None) => {
+                words.push(format!(
+                    "{} names an address that is not a web page's, so it is no link here:",
+                    printable(&self.whom)
+                ));
+                words.push(format!("       {}", prompt.address_as_text()));
+            }
+        }
+        if prompt.browser_url().is_some_and(is_unencrypted) {
+            words.push("Careful: that page is not encrypted, so others can read and change it.".to_owned());
         }
         words.push("Approve only if you started this yourself and the page shows this code:".to_owned());
         let (bold, off) = if self.screen.colored { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
@@ -90,7 +101,7 @@ impl Presenter {
 
         // The words, the code and the status line stay in sight below the QR code.
         let below = words.len() + 2;
-        let picture = self.qr_lines(complete.unwrap_or(&prompt.verification_uri), below);
+        let picture = prompt.browser_url().map(|url| self.qr_lines(url, below)).unwrap_or_default();
         if picture.is_empty() {
             // There is room for some air.
             format!("\n{}\n\n       {code}\n\n", words.join("\n"))
@@ -111,6 +122,14 @@ impl Presenter {
         };
         qr::lines(&printable(url), self.screen.colored, columns, rows).unwrap_or_default()
     }
+}
+
+/// Whether the page is fetched in the clear from another machine.
+fn is_unencrypted(url: &str) -> bool {
+    let is_http = url.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"));
+    is_http
+        && !Endpoint::custom(url.split(['?', '#']).next().unwrap_or_default())
+            .is_ok_and(|page| page.is_loopback())
 }
 
 impl Observer for Presenter {
@@ -176,6 +195,25 @@ mod tests {
         assert!(text.lines().count() < 24, "{} lines", text.lines().count());
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         assert_eq!(text.lines().last().unwrap(), "Code   PMPJ-[5mVZCJ");
+    }
+
+    #[test]
+    fn an_address_that_is_no_web_pages_is_neither_a_link_nor_a_picture_and_a_page_in_the_clear_is_warned_of()
+    {
+        let shown = |address: &str| {
+            let mut prompt = prompt();
+            prompt.verification_uri_complete = None;
+            prompt.verification_uri = address.to_owned();
+            presenter(LIVE, QrChoice::Always).text(&prompt, None)
+        };
+        for address in ["javascript:alert(1)", "https://login.example@evil.example/x", "file:///etc/passwd"] {
+            let text = shown(address);
+            assert!(!text.contains('█') && !text.contains(address), "{text}");
+            assert!(text.contains("not a web page's"), "{text}");
+        }
+        assert!(shown("http://id.example/device").contains("not encrypted"));
+        assert!(!shown("http://127.0.0.1:8080/device").contains("not encrypted"));
+        assert!(!shown("https://id.example/device").contains("not encrypted"));
     }
 
     #[test]

@@ -181,10 +181,16 @@ fn words(status: &Status<'_>) -> String {
     }
 }
 
+/// A longer life of a code is a mistake of the service's, and of no use to a person.
+const A_DAY: u64 = 24 * 60 * 60;
+
 /// `9:58`
 pub(super) fn minutes(left: Duration) -> String {
     // Rounded up, so that the countdown ends at zero and not a second before.
-    let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+    let seconds = left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0));
+    if seconds > A_DAY {
+        return "more than a day".to_owned();
+    }
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
@@ -224,5 +230,7 @@ mod tests {
         assert_eq!(minutes(Duration::from_secs(600)), "10:00");
         assert_eq!(minutes(Duration::from_millis(59_001)), "1:00");
         assert_eq!(minutes(Duration::ZERO), "0:00");
+        assert_eq!(minutes(Duration::from_secs(86_400)), "1440:00");
+        assert_eq!(minutes(Duration::MAX), "more than a day");
     }
 }
