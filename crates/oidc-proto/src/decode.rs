@@ -130,7 +130,7 @@ fn read<'a, B: AsRef<[u8]>, M: Members<'a>>(
 }
 
 /// Why a body could not be read.
-fn unreadable(body: &[u8], error: &serde_json::Error) -> NoVerdictReason {
+pub(crate) fn unreadable(body: &[u8], error: &serde_json::Error) -> NoVerdictReason {
     let body = without_mark(body);
     if is_blank(body) {
         NoVerdictReason::EmptyBody

@@ -36,6 +36,21 @@ pub enum EndpointError {
     /// Not an absolute URL of scheme `http` or `https`.
     #[error("`{0}` is not an absolute http or https URL")]
     NotAUrl(String),
+    /// Letters of other scripts, which a URL has only in another form (RFC 3986 §2, RFC 5891 §4.4).
+    #[error(
+        "`{0}` has letters that are not ASCII; write a host name in its ASCII form (xn--...) and anything else \
+         percent-encoded"
+    )]
+    NotAscii(String),
+    /// A place in an issuer that something is to be put into, such as `{tenantid}`.
+    #[error("`{url}` has the placeholder `{placeholder}`; put your own value in its place")]
+    #[non_exhaustive]
+    Placeholder {
+        /// The issuer.
+        url: String,
+        /// What stands for the value.
+        placeholder: String,
+    },
     /// A user name or password before the host.
     #[error("the endpoint URL must not contain a user name or password")]
     UserInfo,
@@ -209,13 +224,27 @@ mod tests {
 
     #[test]
     fn a_url_that_could_drive_a_terminal_is_none() {
-        for url in
-            ["https://a.example/\u{9b}31m", "https://a.example/\u{202e}x", "https://a.example/é", "https://é"]
-        {
+        for url in [
+            "https://a.example/\u{9b}31m",
+            "https://a.example/\u{202e}x",
+            "https://é.example/\u{200b}",
+            "https://é é",
+            "ftp://é",
+        ] {
             assert!(matches!(Endpoint::custom(url), Err(EndpointError::NotAUrl(_))), "{url:?}");
             assert!(matches!(Provider::new(url, url), Err(EndpointError::NotAUrl(_))), "{url:?}");
         }
         assert!(Endpoint::custom("https://a.example/%C3%A9").is_ok());
+    }
+
+    #[test]
+    fn letters_that_a_url_has_in_another_form_are_told_apart_from_what_is_no_url() {
+        for url in ["https://bücher.example/x", "https://例え.example", "HTTP://é", "https://a.example/é"] {
+            assert_eq!(Endpoint::custom(url), Err(EndpointError::NotAscii(url.to_owned())), "{url}");
+            assert_eq!(Provider::new(url, url), Err(EndpointError::NotAscii(url.to_owned())), "{url}");
+        }
+        let text = Endpoint::custom("https://bücher.example").unwrap_err().to_string();
+        assert!(text.contains("xn--") && text.contains("bücher"), "{text}");
     }
 
     #[test]

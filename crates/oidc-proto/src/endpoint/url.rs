@@ -48,6 +48,10 @@ impl Url {
             return Err(EndpointError::QueryOrFragment(shown()));
         }
         // `http::Uri` lets UTF-8 through, which no URL has (RFC 3986 §2) and which may hold control characters.
+        let is_letter = |c: char| c.is_ascii_graphic() || (!c.is_ascii() && c.is_alphanumeric());
+        if !url.is_ascii() && url.chars().all(is_letter) && is_web(url) {
+            return Err(EndpointError::NotAscii(shown()));
+        }
         if !url.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(EndpointError::NotAUrl(shown()));
         }
@@ -114,6 +118,12 @@ impl Url {
         parts.path_and_query = Some(path);
         Uri::from_parts(parts).unwrap_or_default()
     }
+}
+
+/// Whether the scheme is `http` or `https`.
+fn is_web(url: &str) -> bool {
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http")
 }
 
 /// Whether there is a host, and behind it nothing or a port: `http::Uri` also takes `a.example:99999`, `[::1]x` and

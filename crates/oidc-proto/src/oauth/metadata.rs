@@ -1,16 +1,22 @@
 //! Authorization server metadata (RFC 8414) and OpenID Connect Discovery.
 
 use core::fmt;
+use core::time::Duration;
 
-use http::uri::Uri;
-use http::{Response, StatusCode};
+use http::header::CONTENT_ENCODING;
+use http::{HeaderMap, Response, StatusCode};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::Provider;
+use crate::decode::unreadable;
+use crate::headers::Heads;
 use crate::member::{Text, Texts};
 use crate::words::without_mark;
-use crate::{Body, Client, ClientAuthentication, Endpoint, EndpointError, json, printable};
+use crate::{Body, Client, ClientAuthentication, EndpointError, NoVerdictReason, json, printable};
+
+/// How much of a text of anybody's an error shows, in characters.
+const LONGEST_SHOWN: usize = 200;
 
 /// What a provider says of itself, as far as signing in needs it.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -42,12 +48,25 @@ pub struct Metadata {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetadataError {
-    /// No success status: there is no metadata at this address. Try the next one.
+    /// A status that is a plain no: there is no metadata at this address. Try the next one.
     #[error("there is no metadata (HTTP {0})")]
     Status(u16),
-    /// Not a JSON object, for example a web application's page for every path. Try the next address.
-    #[error("the metadata is not a JSON object")]
-    NotJson,
+    /// A status that says nothing of the metadata: the provider has failed, is busy, or has no time for us. Ask again later.
+    #[error("the provider could not give its metadata for now (HTTP {status})")]
+    #[non_exhaustive]
+    Unavailable {
+        /// The status.
+        status: u16,
+        /// `Retry-After`: do not ask again before this much time has passed.
+        retry_after: Option<Duration>,
+    },
+    /// Something other than a JSON object, for example a web application's page for every path, or a login page. Try the
+    /// next address.
+    #[error("instead of metadata came {}", what_came(*.0))]
+    NotJson(NoVerdictReason),
+    /// A document that is compressed although that was not asked for. Try the next address.
+    #[error("the metadata is compressed (`{0}`), which was not asked for")]
+    Encoded(String),
     /// The document is about another issuer (RFC 8414 §3.3: it must not be used).
     #[error("the metadata is for the issuer `{found}`, not for `{asked}`")]
     Issuer {
@@ -70,6 +89,17 @@ pub enum MetadataError {
     /// The provider takes none of the ways in which a client can show its secret here; these are the ways that it takes.
     #[error("the provider takes a client's authentication as {0} alone, and none of these is supported")]
     ClientAuthentication(String),
+}
+
+/// What came, if it was no JSON object.
+const fn what_came(reason: NoVerdictReason) -> &'static str {
+    match reason {
+        NoVerdictReason::Html => "an HTML page",
+        NoVerdictReason::EmptyBody => "an empty body",
+        NoVerdictReason::CutBody => "JSON that ends too early",
+        NoVerdictReason::NotAnObject => "JSON that is not an object",
+        _ => "a body that is not JSON",
+    }
 }
 
 #[derive(Default)]
@@ -153,32 +183,6 @@ struct Document<'a> {
 }
 
 impl Metadata {
-    /// Where the metadata of an issuer may be, in the order to try: OpenID Connect Discovery §4, whose well-known part
-    /// comes behind the issuer's path, then RFC 8414 §3.1, whose comes before it.
-    ///
-    /// ```
-    /// use oidc_proto::oauth::Metadata;
-    /// let [oidc, rfc_8414] = Metadata::well_known("https://id.example/tenant")?;
-    /// assert_eq!(oidc, "https://id.example/tenant/.well-known/openid-configuration");
-    /// assert_eq!(rfc_8414, "https://id.example/.well-known/oauth-authorization-server/tenant");
-    /// # Ok::<(), oidc_proto::EndpointError>(())
-    /// ```
-    ///
-    /// # Errors
-    /// The issuer is no URL, or neither `https` nor loopback.
-    pub fn well_known(issuer: &str) -> Result<[Uri; 2], EndpointError> {
-        // The same checks as for any base URL; an issuer has no query or fragment (RFC 8414 §2).
-        let base = Endpoint::custom(issuer)?.to_string();
-        let behind_scheme = base.find("://").map_or(0, |at| at + 3);
-        let slash = base.get(behind_scheme..).and_then(|rest| rest.find('/'));
-        let (host, path) = base.split_at(slash.map_or(base.len(), |at| behind_scheme + at));
-        let not_a_url = |_| EndpointError::NotAUrl(printable(issuer).into_owned());
-        Ok([
-            format!("{base}/.well-known/openid-configuration").parse().map_err(not_a_url)?,
-            format!("{host}/.well-known/oauth-authorization-server{path}").parse().map_err(not_a_url)?,
-        ])
-    }
-
     /// Reads the response to a request for the metadata of this issuer.
     ///
     /// ```
@@ -191,13 +195,14 @@ impl Metadata {
     /// ```
     ///
     /// # Errors
-    /// [`MetadataError`]; on [`MetadataError::Status`] and [`MetadataError::NotJson`] try the next address.
+    /// [`MetadataError`]. Only [`MetadataError::Unavailable`] may be gone when the same address is asked again.
     pub fn decode<B: AsRef<[u8]>>(issuer: &str, response: &Response<B>) -> Result<Self, MetadataError> {
         if !response.status().is_success() {
-            return Err(MetadataError::Status(response.status().as_u16()));
+            return Err(refused(response.status().as_u16(), response.headers()));
         }
-        let members: Members<'_> = serde_json::from_slice(without_mark(response.body().as_ref()))
-            .map_err(|_| MetadataError::NotJson)?;
+        let body = without_mark(response.body().as_ref());
+        let members: Members<'_> =
+            serde_json::from_slice(body).map_err(|error| unread(body, response.headers(), &error))?;
         let list = |texts: Texts| texts.into_list().unwrap_or_default();
         let metadata = Self {
             issuer: members.issuer.into_non_empty().ok_or(MetadataError::Missing("issuer"))?,
@@ -214,8 +219,8 @@ impl Metadata {
         // document this is.
         if metadata.issuer.trim_end_matches('/') != issuer.trim().trim_end_matches('/') {
             return Err(MetadataError::Issuer {
-                asked: printable(issuer).into_owned(),
-                found: printable(&metadata.issuer).into_owned(),
+                asked: shown(issuer),
+                found: shown(&metadata.issuer),
             });
         }
         Ok(metadata)
@@ -332,6 +337,38 @@ impl Metadata {
     }
 }
 
+/// What a status that is no success says of the metadata.
+fn refused(status: u16, headers: &HeaderMap) -> MetadataError {
+    match status {
+        // RFC 9110 §15.6.2, §15.6.6: these will be the same tomorrow.
+        501 | 505 => MetadataError::Status(status),
+        408 | 421 | 425 | 429 | 500.. => {
+            MetadataError::Unavailable { status, retry_after: Heads::of(headers).retry_after() }
+        }
+        _ => MetadataError::Status(status),
+    }
+}
+
+/// Why a success has no metadata.
+fn unread(body: &[u8], headers: &HeaderMap, error: &serde_json::Error) -> MetadataError {
+    let coding = headers.get(CONTENT_ENCODING).and_then(|value| value.to_str().ok()).map(str::trim);
+    match coding {
+        Some(coding) if !coding.is_empty() && !coding.eq_ignore_ascii_case("identity") => {
+            MetadataError::Encoded(shown(coding))
+        }
+        _ => MetadataError::NotJson(unreadable(body, error)),
+    }
+}
+
+/// A text of anybody's, short enough for a line and without control characters.
+fn shown(text: &str) -> String {
+    let text = printable(text);
+    match text.char_indices().nth(LONGEST_SHOWN) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text.into_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -339,34 +376,6 @@ mod tests {
 
     fn response(status: u16, body: &str) -> Response<Vec<u8>> {
         Response::builder().status(status).body(body.as_bytes().to_vec()).unwrap()
-    }
-
-    #[test]
-    fn the_two_well_known_addresses_put_the_issuers_path_where_each_standard_says() {
-        let both = |issuer| Metadata::well_known(issuer).unwrap().map(|uri| uri.to_string());
-        assert_eq!(
-            both("https://id.example/"),
-            [
-                "https://id.example/.well-known/openid-configuration",
-                "https://id.example/.well-known/oauth-authorization-server"
-            ]
-        );
-        assert_eq!(
-            both("https://id.example:8443/realms/a"),
-            [
-                "https://id.example:8443/realms/a/.well-known/openid-configuration",
-                "https://id.example:8443/.well-known/oauth-authorization-server/realms/a"
-            ]
-        );
-        assert_eq!(
-            both("https://a.b/c"),
-            [
-                "https://a.b/c/.well-known/openid-configuration",
-                "https://a.b/.well-known/oauth-authorization-server/c"
-            ]
-        );
-        assert!(Metadata::well_known("http://id.example").is_err());
-        assert!(Metadata::well_known("https://id.example/?x").is_err());
     }
 
     #[test]
@@ -408,9 +417,55 @@ mod tests {
         let decode =
             |status, body| Metadata::decode("https://id.example", &response(status, body)).unwrap_err();
         assert_eq!(decode(404, "{}"), MetadataError::Status(404));
-        assert_eq!(decode(200, "<html>"), MetadataError::NotJson);
         assert_eq!(decode(200, "{}"), MetadataError::Missing("issuer"));
-        assert_eq!(decode(200, r#"["https://id.example"]"#), MetadataError::NotJson);
+        for (body, reason, said) in [
+            ("<html>", NoVerdictReason::Html, "instead of metadata came an HTML page"),
+            ("", NoVerdictReason::EmptyBody, "instead of metadata came an empty body"),
+            (r#"{"issuer""#, NoVerdictReason::CutBody, "instead of metadata came JSON that ends too early"),
+            ("[]", NoVerdictReason::NotAnObject, "instead of metadata came JSON that is not an object"),
+            ("nope", NoVerdictReason::NotJson, "instead of metadata came a body that is not JSON"),
+        ] {
+            let error = decode(200, body);
+            assert_eq!((error.to_string(), error), (said.to_owned(), MetadataError::NotJson(reason)));
+        }
+    }
+
+    #[test]
+    fn a_status_is_a_no_or_says_that_the_provider_has_no_answer_for_now() {
+        let decode =
+            |status| Metadata::decode("https://id.example", &response(status, "{}")).unwrap_err();
+        for status in [300, 302, 400, 401, 403, 404, 405, 407, 410, 422, 451, 501, 505] {
+            assert_eq!(decode(status), MetadataError::Status(status));
+        }
+        for status in [408, 421, 425, 429, 500, 502, 503, 504, 520, 599] {
+            assert_eq!(decode(status), MetadataError::Unavailable { status, retry_after: None });
+        }
+        let mut busy = response(429, "");
+        busy.headers_mut().insert("retry-after", "7".parse().unwrap());
+        let error = Metadata::decode("https://id.example", &busy).unwrap_err();
+        let retry_after = Some(Duration::from_secs(7));
+        assert_eq!(error, MetadataError::Unavailable { status: 429, retry_after });
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped_and_a_compressed_document_is_named() {
+        let document = r#"{"issuer":"https://id.example"}"#;
+        let marked = response(200, &format!("\u{feff}{document}"));
+        assert_eq!(Metadata::decode("https://id.example", &marked).unwrap().issuer, "https://id.example");
+        let mut packed = response(200, "\u{1f}packed");
+        packed.headers_mut().insert("content-encoding", "gzip".parse().unwrap());
+        let error = Metadata::decode("https://id.example", &packed).unwrap_err();
+        assert_eq!(error, MetadataError::Encoded("gzip".to_owned()));
+        let mut labelled = response(200, document);
+        labelled.headers_mut().insert("content-encoding", "gzip".parse().unwrap());
+        assert!(Metadata::decode("https://id.example", &labelled).is_ok(), "it can be read all the same");
+    }
+
+    #[test]
+    fn another_issuers_name_is_shown_short_enough_for_a_line() {
+        let document = response(200, &format!(r#"{{"issuer":"https://{}"}}"#, "é".repeat(10_000)));
+        let error = Metadata::decode("https://id.example", &document).unwrap_err().to_string();
+        assert!(error.len() < 600 && error.contains("é..."), "{error}");
     }
 
     #[test]

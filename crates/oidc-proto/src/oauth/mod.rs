@@ -11,6 +11,7 @@ mod provider;
 pub(crate) mod register;
 pub(crate) mod request;
 mod revocation;
+mod well_known;
 
 use http::header::{HeaderValue, WWW_AUTHENTICATE};
 use http::{Method, Response};
