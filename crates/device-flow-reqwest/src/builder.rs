@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use device_flow::{DiscoveryError, MetadataSearch};
+use device_flow::{DiscoveryError, MetadataSearch, SearchAction};
 use http::HeaderValue;
-use oidc_proto::Service;
 use oidc_proto::oauth::Metadata;
+use oidc_proto::{Endpoint, Service};
 use tokio::sync::Semaphore;
 
 use crate::carrier::{Carrier, HardenedClient, MAX_CONCURRENT_REQUESTS, rules};
-use crate::{HttpClient, tls};
+use crate::login::any_number;
+use crate::{Clock, HttpClient, TokioClock, tls};
 
 /// "For ever", in a form that can be added to a clock.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -263,9 +264,10 @@ impl HttpClientBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`DiscoveryError`]: no metadata at either well-known address, another issuer's, or none that has what signing in
+    /// [`DiscoveryError`]: no metadata at any well-known address, another issuer's, or none that has what signing in
     /// needs. For a provider that does not say its device authorization endpoint, see
-    /// [`Metadata::provider_with_device_authorization`].
+    /// [`MetadataSearch::with_device_authorization_endpoint`] and [`Self::search`]. A provider that gives no answer is asked
+    /// again for 20 s, as at registration.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing that cannot be asked for again.
@@ -288,7 +290,7 @@ impl HttpClientBuilder {
     /// # let server = sso_oidc_server::TestServer::start();
     /// let not_there = Endpoint::custom(&format!("{}/tenant", server.endpoint()))?;
     /// let error = HttpClient::builder(not_there).fetch_metadata().await.unwrap_err();
-    /// assert!(matches!(error, DiscoveryError::Metadata(_)));
+    /// assert!(matches!(error, DiscoveryError::Search(_)));
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -301,12 +303,57 @@ impl HttpClientBuilder {
     /// Dropping the future loses nothing that cannot be asked for again.
     pub async fn fetch_metadata(self) -> Result<Metadata, DiscoveryError<BuildError>> {
         let issuer = self.service.endpoint().ok_or(DiscoveryError::NoIssuer)?;
-        let mut search = MetadataSearch::of(issuer.to_string()).map_err(DiscoveryError::Issuer)?;
-        let client = self.build().map_err(DiscoveryError::Build)?;
-        while let Some(address) = search.next_address() {
-            search.on_result(client.fetch(address).await).map_err(DiscoveryError::Transport)?;
+        let clock = TokioClock::default();
+        let search = MetadataSearch::of(issuer.to_string(), clock.now()).map_err(DiscoveryError::Issuer)?;
+        let mut search = search.with_jitter(any_number());
+        self.search(&mut search, &clock).await.map_err(DiscoveryError::Build)?;
+        search.finish().map_err(DiscoveryError::Search)
+    }
+
+    /// Drives a search for metadata to its end with these settings; [`MetadataSearch::finish`] then says what it found. The
+    /// search must have been made with this clock's time. It says where to ask, so the service of this builder does not
+    /// matter.
+    ///
+    /// # Cancel safety
+    /// Safe at every await: driving the search again goes on where it was, and asks anew what was under way.
+    ///
+    /// ```
+    /// use device_flow_reqwest::{Clock, Endpoint, HttpClient, MetadataSearch, TokioClock};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// let clock = TokioClock::default();
+    /// let mut search = MetadataSearch::of(server.endpoint(), clock.now())?
+    ///     .with_device_authorization_endpoint(format!("{}/oauth/device_authorization", server.endpoint()))
+    ///     .with_patience(std::time::Duration::from_secs(60));
+    /// let builder = HttpClient::builder(Endpoint::custom(server.endpoint())?);
+    /// builder.search(&mut search, &clock).await?;
+    /// let client = HttpClient::new(search.finish()?.provider()?)?;
+    /// assert!(client.service().is_loopback());
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`BuildError`], as from [`Self::build`].
+    pub async fn search(&self, search: &mut MetadataSearch, clock: &impl Clock) -> Result<(), BuildError> {
+        let mut latest: Option<(Endpoint, HttpClient)> = None;
+        loop {
+            let now = clock.now();
+            match search.poll(now) {
+                SearchAction::Get { address, origin } => {
+                    // A proxy and certificates are chosen by where a request goes, and a redirect may lead elsewhere.
+                    let client = match latest.take().filter(|(place, _)| *place == origin) {
+                        Some((_, client)) => client,
+                        None => Self { service: origin.clone().into(), ..self.clone() }.build()?,
+                    };
+                    let result = client.fetch(address).await;
+                    search.on_result(clock.now(), result);
+                    latest = Some((origin, client));
+                }
+                SearchAction::Wait(until) => clock.wait(until.since(now)).await,
+                SearchAction::Done => return Ok(()),
+            }
         }
-        search.finish().map_err(DiscoveryError::Metadata)
     }
 
     /// The client. No connection is made. For an HTTPS endpoint the system's certificates are loaded here.

@@ -18,7 +18,7 @@
 //! # What it guarantees
 //!
 //! The same as `device-flow-ureq`, with the same names and outcomes: an HTTP error status is an answer, redirects are
-//! never followed, every request has a time-out bounded by the life of the code, headers and bodies are limited, one
+//! never followed (but by [`MetadataSearch`], which carries no secret), every request has a time-out bounded by the life of the code, headers and bodies are limited, one
 //! connection serves a whole sign-in, TLS uses the system's root certificates or a bundle of your own, plain HTTP is
 //! for loopback only unless the [`Endpoint`] was made to allow it, and a loopback endpoint is never sent through a
 //! proxy.
@@ -47,11 +47,12 @@ pub use carrier::{HardenedClient, hardened};
 pub use client::HttpClient;
 pub use clock::{Clock, TokioClock};
 pub use device_flow::{
-    CallError, DeviceFlow, DiscoveryError, Exchange, Expiry, Failure, FirstPoll, Misuse, NotSignedIn,
-    Observer, Outcome, Phase, Pkce, Policy, SignedIn, Status, Tick, TransportError, Trouble, UserPrompt,
+    CallError, DeviceFlow, DiscoveryError, Exchange, Expiry, Failure, FirstPoll, MetadataSearch, Misuse,
+    NotFollowed, NotSignedIn, Observer, Outcome, Phase, Pkce, Policy, SearchError, SignedIn, Status, Tick,
+    TransportError, Trouble, UserPrompt,
 };
 pub use login::Login;
-pub use oidc_proto::oauth::{Metadata, Provider, RevocationRequest};
+pub use oidc_proto::oauth::{Metadata, MetadataError, Provider, RevocationRequest};
 pub use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Dialect, Endpoint, EndpointError, Fault, FaultCode,
     Grant, NoVerdict, Operation, RegisterClientRequest, Registration, Secret, Service,

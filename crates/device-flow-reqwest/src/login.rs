@@ -245,6 +245,6 @@ fn proof() -> Option<(Secret, String)> {
 }
 
 /// A number that differs from call to call: the standard library's random keys, put through their hash.
-fn any_number() -> u64 {
+pub(crate) fn any_number() -> u64 {
     RandomState::new().hash_one(())
 }

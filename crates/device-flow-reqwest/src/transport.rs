@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use device_flow::{CallError, Failure, PlainCall, ResponseBody, TransportError};
+use http::{HeaderValue, header};
 use oidc_proto::{Answer, Call, Operation, Request};
 use tokio::time::Instant;
 
@@ -39,9 +40,10 @@ impl HttpClient {
     pub(crate) async fn fetch(&self, address: http::Uri) -> Result {
         let mut request = http::Request::new(Bytes::new());
         *request.uri_mut() = address;
-        request
-            .headers_mut()
-            .insert(http::header::ACCEPT, http::HeaderValue::from_static("application/json"));
+        let headers = request.headers_mut();
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        // Without it a server may compress (RFC 9110 §12.5.3).
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let _permit = self.carrier.turn().await;
         self.exchange(request, self.request_timeout).await
     }
@@ -57,7 +59,7 @@ impl HttpClient {
         let mut outgoing = reqwest::Request::try_from(outgoing).map_err(failed)?;
         *outgoing.timeout_mut() = Some(timeout);
         if let Some(user_agent) = user_agent {
-            outgoing.headers_mut().insert(http::header::USER_AGENT, user_agent.clone());
+            outgoing.headers_mut().insert(header::USER_AGENT, user_agent.clone());
         }
         // A client of ours follows no redirect. Of another it cannot be known beforehand, only seen.
         let asked = (!keeps_rules).then(|| outgoing.url().clone());

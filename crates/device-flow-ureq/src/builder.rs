@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use device_flow::{DiscoveryError, MetadataSearch};
-use oidc_proto::Service;
+use device_flow::{DiscoveryError, MetadataSearch, SearchAction};
 use oidc_proto::oauth::Metadata;
+use oidc_proto::{Endpoint, Service};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
 use crate::carrier::{Carrier, MAX_HEADER_BYTES, Rules};
-use crate::{HttpClient, phase, proxy};
+use crate::login::any_number;
+use crate::{Cancel, Clock, HttpClient, SystemClock, phase, proxy};
 
 /// How long an idle connection is kept: longer than any usual gap between two polls.
 const IDLE: Duration = Duration::from_secs(90);
@@ -209,9 +210,10 @@ impl HttpClientBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`DiscoveryError`]: no metadata at either well-known address, another issuer's, or none that has what signing in
+    /// [`DiscoveryError`]: no metadata at any well-known address, another issuer's, or none that has what signing in
     /// needs. For a provider that does not say its device authorization endpoint, see
-    /// [`Metadata::provider_with_device_authorization`].
+    /// [`MetadataSearch::with_device_authorization_endpoint`] and [`Self::search`]. A provider that gives no answer is asked
+    /// again for 20 s, as at registration.
     pub fn discover(self) -> Result<(HttpClient, Metadata), DiscoveryError<BuildError>> {
         let metadata = self.clone().fetch_metadata()?;
         let service = Service::from(metadata.provider().map_err(DiscoveryError::Metadata)?);
@@ -230,7 +232,7 @@ impl HttpClientBuilder {
     /// # let server = sso_oidc_server::TestServer::start();
     /// let not_there = Endpoint::custom(&format!("{}/tenant", server.endpoint()))?;
     /// let error = HttpClient::builder(not_there).fetch_metadata().unwrap_err();
-    /// assert!(matches!(error, DiscoveryError::Metadata(_)));
+    /// assert!(matches!(error, DiscoveryError::Search(_)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -239,12 +241,59 @@ impl HttpClientBuilder {
     /// for a [`Provider`](crate::Provider).
     pub fn fetch_metadata(self) -> Result<Metadata, DiscoveryError<BuildError>> {
         let issuer = self.service.endpoint().ok_or(DiscoveryError::NoIssuer)?;
-        let mut search = MetadataSearch::of(issuer.to_string()).map_err(DiscoveryError::Issuer)?;
-        let client = self.build().map_err(DiscoveryError::Build)?;
-        while let Some(address) = search.next_address() {
-            search.on_result(client.fetch(address)).map_err(DiscoveryError::Transport)?;
+        let clock = SystemClock::default();
+        let search = MetadataSearch::of(issuer.to_string(), clock.now()).map_err(DiscoveryError::Issuer)?;
+        let mut search = search.with_jitter(any_number());
+        self.search(&mut search, &clock, None).map_err(DiscoveryError::Build)?;
+        search.finish().map_err(DiscoveryError::Search)
+    }
+
+    /// Drives a search for metadata to its end with these settings; [`MetadataSearch::finish`] then says what it found. The
+    /// search must have been made with this clock's time. It says where to ask, so the service of this builder does not
+    /// matter. A search that was cancelled has not come to its end, and may be driven on.
+    ///
+    /// ```
+    /// use device_flow_ureq::{Cancel, Clock, Endpoint, HttpClient, MetadataSearch, SystemClock};
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// let (clock, cancel) = (SystemClock::default(), Cancel::new());
+    /// let mut search = MetadataSearch::of(server.endpoint(), clock.now())?
+    ///     .with_device_authorization_endpoint(format!("{}/oauth/device_authorization", server.endpoint()))
+    ///     .with_patience(std::time::Duration::from_secs(60));
+    /// let builder = HttpClient::builder(Endpoint::custom(server.endpoint())?);
+    /// builder.search(&mut search, &clock, Some(&cancel))?;
+    /// let client = HttpClient::new(search.finish()?.provider()?)?;
+    /// assert!(client.service().is_loopback());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`BuildError`], as from [`Self::build`].
+    pub fn search(
+        &self,
+        search: &mut MetadataSearch,
+        clock: &impl Clock,
+        cancel: Option<&Cancel>,
+    ) -> Result<(), BuildError> {
+        let never = Cancel::new();
+        let mut latest: Option<(Endpoint, HttpClient)> = None;
+        while !cancel.is_some_and(Cancel::is_cancelled) {
+            let now = clock.now();
+            match search.poll(now) {
+                SearchAction::Get { address, origin } => {
+                    // A proxy and certificates are chosen by where a request goes, and a redirect may lead elsewhere.
+                    let client = match latest.take().filter(|(place, _)| *place == origin) {
+                        Some((_, client)) => client,
+                        None => Self { service: origin.clone().into(), ..self.clone() }.build()?,
+                    };
+                    let Some(result) = client.fetch_unless(cancel, &address) else { break };
+                    search.on_result(clock.now(), result);
+                    latest = Some((origin, client));
+                }
+                SearchAction::Wait(until) => clock.wait(until.since(now), cancel.unwrap_or(&never)),
+                SearchAction::Done => break,
+            }
         }
-        search.finish().map_err(DiscoveryError::Metadata)
+        Ok(())
     }
 
     /// The client. No connection is made, and the system's certificates are not loaded before one is.

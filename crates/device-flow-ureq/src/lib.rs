@@ -34,7 +34,8 @@
 //! # What it guarantees
 //!
 //! * An HTTP error status is an answer, never a Rust error: the body of a 400 reaches the machine.
-//! * Redirects are never followed, because every request carries secrets (RFC 9700 §4.12).
+//! * Redirects are never followed, because every request carries secrets (RFC 9700 §4.12). The one that asks for a
+//!   provider's metadata carries none, and [`MetadataSearch`] says which redirects it follows.
 //! * Every request has a time-out, bounded by the life of the device code. Response headers and bodies are limited.
 //! * One connection is kept alive for a whole sign-in.
 //! * TLS uses the system's root certificates, or a bundle of your own. Plain HTTP is for loopback only, unless the
@@ -62,11 +63,12 @@ pub use cancel::Cancel;
 pub use client::HttpClient;
 pub use clock::{Clock, SystemClock};
 pub use device_flow::{
-    CallError, DeviceFlow, DiscoveryError, Exchange, Expiry, Failure, FirstPoll, Misuse, NotSignedIn,
-    Observer, Outcome, Phase, Pkce, Policy, SignedIn, Status, Tick, TransportError, Trouble, UserPrompt,
+    CallError, DeviceFlow, DiscoveryError, Exchange, Expiry, Failure, FirstPoll, MetadataSearch, Misuse,
+    NotFollowed, NotSignedIn, Observer, Outcome, Phase, Pkce, Policy, SearchError, SignedIn, Status, Tick,
+    TransportError, Trouble, UserPrompt,
 };
 pub use login::Login;
-pub use oidc_proto::oauth::{Metadata, Provider, RevocationRequest};
+pub use oidc_proto::oauth::{Metadata, MetadataError, Provider, RevocationRequest};
 pub use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Dialect, Endpoint, EndpointError, Fault, FaultCode,
     Grant, NoVerdict, Operation, RegisterClientRequest, Registration, Secret, Service,

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use device_flow::{CallError, Failure, PendingRequest, PlainCall, ResponseBody, TransportError};
+use http::{HeaderValue, header};
 use oidc_proto::{Answer, Call, Operation, Request};
 use ureq::ResponseExt as _;
 
@@ -55,33 +56,27 @@ impl HttpClient {
         call.on_result(started.elapsed(), result, decode)
     }
 
-    /// A document that anybody may have.
-    pub(crate) fn fetch(&self, address: http::Uri) -> Result {
+    /// Asks for a document that anybody may have, unless that is cancelled.
+    pub(crate) fn fetch_unless(&self, cancel: Option<&Cancel>, address: &http::Uri) -> Option<Result> {
+        let (client, address) = (self.clone(), address.clone());
+        run_unless(cancel, move || client.fetch(address.clone()))
+    }
+
+    fn fetch(&self, address: http::Uri) -> Result {
         let mut request = http::Request::new(&[][..]);
         *request.uri_mut() = address;
-        request
-            .headers_mut()
-            .insert(http::header::ACCEPT, http::HeaderValue::from_static("application/json"));
+        let headers = request.headers_mut();
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        // Without it a server may compress (RFC 9110 §12.5.3).
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         self.exchange(request, self.request_timeout)
     }
 
-    /// Sends a flow's request once. If it can be cancelled, it is sent from a thread that is left behind if it is: then
-    /// there is nothing to tell.
+    /// Sends a flow's request once, unless that is cancelled.
     pub(crate) fn send_unless(&self, cancel: Option<&Cancel>, pending: &PendingRequest) -> Option<Result> {
         let timeout = pending.timeout(self.request_timeout);
-        let Some(cancel) = cancel else { return Some(self.send(pending.request(), timeout)) };
-        let result = Arc::new(Mutex::new(None));
-        let posted = Posted { result: Arc::clone(&result), waiting: cancel.clone() };
         let (client, request) = (self.clone(), pending.request().clone());
-        let thread = thread::Builder::new().name("device-flow request".to_owned()).spawn(move || {
-            let result = client.send(&request, timeout);
-            *posted.lock() = Some(result);
-        });
-        if thread.is_err() {
-            // No thread is to be had; better to be cancelled late than not to sign in.
-            return Some(self.send(pending.request(), timeout));
-        }
-        cancel.wait_for(|| result.lock().unwrap_or_else(PoisonError::into_inner).take())
+        run_unless(cancel, move || client.send(&request, timeout))
     }
 
     /// Sends a request once.
@@ -104,6 +99,27 @@ impl HttpClient {
         oidc_proto::supply_date(&mut parts.headers, SystemTime::now());
         Ok(http::Response::from_parts(parts, body))
     }
+}
+
+/// Runs a request. If it can be cancelled, it runs in a thread that is left behind if it is: then there is nothing to tell.
+fn run_unless(
+    cancel: Option<&Cancel>,
+    request: impl Fn() -> Result + Send + Sync + 'static,
+) -> Option<Result> {
+    let Some(cancel) = cancel else { return Some(request()) };
+    let request = Arc::new(request);
+    let result = Arc::new(Mutex::new(None));
+    let posted = Posted { result: Arc::clone(&result), waiting: cancel.clone() };
+    let sent = Arc::clone(&request);
+    let thread = thread::Builder::new().name("device-flow request".to_owned()).spawn(move || {
+        let result = sent();
+        *posted.lock() = Some(result);
+    });
+    if thread.is_err() {
+        // No thread is to be had; better to be cancelled late than not to sign in.
+        return Some(request());
+    }
+    cancel.wait_for(|| result.lock().unwrap_or_else(PoisonError::into_inner).take())
 }
 
 /// Reads to the end, or as much as a body may have.

@@ -7,7 +7,7 @@ use http::Response;
 use oidc_proto::oauth::MetadataError;
 use oidc_proto::{Answer, Fault, NoVerdict, Operation, Request, Violation};
 
-use crate::{ResponseBody, TransportError};
+use crate::{ResponseBody, SearchError, TransportError};
 
 /// One operation by itself, to be sent once.
 ///
@@ -148,10 +148,10 @@ pub enum DiscoveryError<B: Error + 'static> {
     /// The issuer is no URL that metadata can be under.
     #[error("the issuer cannot be used")]
     Issuer(#[source] oidc_proto::EndpointError),
-    /// No response came from either address.
-    #[error("the provider's metadata could not be fetched")]
-    Transport(#[source] TransportError),
-    /// What came is not the metadata of this issuer, or no way to sign in.
+    /// None was found that is this issuer's.
+    #[error(transparent)]
+    Search(SearchError),
+    /// What was found lacks an endpoint that signing in needs, or names one that cannot be used.
     #[error(transparent)]
     Metadata(MetadataError),
 }

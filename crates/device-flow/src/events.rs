@@ -8,7 +8,8 @@ use oidc_proto::{FaultCode, Request};
 use tracing::debug;
 
 use crate::{
-    DeviceFlow, Exchange, Failure, PendingRequest, Phase, Status, Tick, TransportError, Trouble, UserPrompt,
+    DeviceFlow, Exchange, Failure, PendingRequest, Phase, ResponseBody, Status, Tick, TransportError,
+    Trouble, UserPrompt,
 };
 
 /// The target of every event.
@@ -44,10 +45,7 @@ pub(crate) fn exchanged(exchange: &Exchange<'_>, phase: Option<Phase>, error: Op
             %operation, phase, attempt, status, request_id, broken, took_ms, "received"
         ),
         Some(failure) => {
-            let failure = match failure {
-                Failure::NotSent => "not_sent",
-                Failure::Unknown => "unknown",
-            };
+            let failure = failure_name(failure);
             let cause =
                 error.filter(|error| error.is_telling()).map(|error| tracing::field::display(root_of(error)));
             debug!(
@@ -86,6 +84,28 @@ pub(crate) fn ended(flow: &DeviceFlow, now: Tick) {
 /// A document that anybody may have is asked for.
 pub(crate) fn fetching(uri: &http::Uri) {
     debug!(name: "device_flow.fetching", target: TARGET, %uri, "fetching");
+}
+
+/// What came of it.
+pub(crate) fn fetched(uri: &http::Uri, result: &Result<http::Response<ResponseBody>, TransportError>) {
+    match result {
+        Ok(response) => {
+            let status = response.status().as_u16();
+            debug!(name: "device_flow.fetched", target: TARGET, %uri, status, "fetched");
+        }
+        Err(error) => {
+            let failure = failure_name(error.failure());
+            let cause = error.is_telling().then(|| tracing::field::display(root_of(error)));
+            debug!(name: "device_flow.fetched", target: TARGET, %uri, failure, cause, "not fetched");
+        }
+    }
+}
+
+const fn failure_name(failure: Failure) -> &'static str {
+    match failure {
+        Failure::NotSent => "not_sent",
+        Failure::Unknown => "unknown",
+    }
 }
 
 /// A trouble without the service's own words: they are a body's, and who knows what a broken server quotes.

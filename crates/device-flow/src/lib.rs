@@ -213,6 +213,7 @@
 //! | `device_flow.waiting` | the flow asks to wait | `phase`, `polls`, `wait_ms`, `trouble` |
 //! | `device_flow.ended` | the flow is over | `outcome`, `polls`, `elapsed_ms`, `request_id` |
 //! | `device_flow.fetching` | a provider's metadata is asked for | `uri` |
+//! | `device_flow.fetched` | something came of that, or nothing | `uri`, `status`, `failure`, `cause` |
 //!
 //! `phase` is [`Phase::name`]; `outcome` is [`Outcome::name`], or `granted`; `attempt` counts the requests of one operation
 //! from 1; `failure` is `not_sent` or `unknown`; `broken` is whether the body broke off. A field without a value is left
@@ -277,7 +278,7 @@ pub use report::Report;
 pub use result::{NotSignedIn, SignedIn};
 #[cfg(feature = "serde")]
 pub use saved::{ResumeError, SavedFlow};
-pub use search::MetadataSearch;
+pub use search::{MetadataSearch, NotFollowed, SearchAction, SearchError};
 pub use tick::Tick;
 pub use transport::TransportError;
 pub use view::Phase;

@@ -36,6 +36,7 @@ mod exit;
 mod explain;
 mod faults;
 mod globals;
+mod idn;
 mod interrupt;
 mod log_line;
 mod log_queue;

@@ -27,8 +27,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use device_flow_reqwest::{
-    CallError, Clock, DeviceFlow, Endpoint, HttpClient, HttpClientBuilder, Misuse, NotSignedIn, Observer,
-    Policy, Registration, SignedIn, Tick, UserPrompt, hardened,
+    CallError, Clock, DeviceFlow, Endpoint, HttpClient, HttpClientBuilder, Metadata, MetadataSearch, Misuse,
+    NotSignedIn, Observer, Policy, Registration, SearchError, SignedIn, Tick, TokioClock, UserPrompt,
+    hardened,
 };
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{
@@ -174,9 +175,16 @@ async fn provider(issuer: &str) -> Result<HttpClient, String> {
     builder.discover().await.map(|(client, _)| client).map_err(|error| error.to_string())
 }
 
-fn discovered_issuer(issuer: &str) -> Result<String, String> {
-    let metadata = block_on(HttpClient::builder(Endpoint::custom(issuer).unwrap()).fetch_metadata());
-    metadata.map(|metadata| metadata.issuer).map_err(|error| error.to_string())
+/// A search for metadata at virtual time, and how long it took.
+fn searched(
+    issuer: &str,
+    known: impl FnOnce(MetadataSearch) -> MetadataSearch,
+) -> (Result<Metadata, SearchError>, Duration) {
+    let clock = VirtualClock::default();
+    let mut search = known(MetadataSearch::of(issuer, clock.now()).unwrap());
+    let builder = HttpClient::builder(Endpoint::custom(issuer).unwrap());
+    block_on(builder.request_timeout(Duration::from_secs(10)).search(&mut search, &clock)).unwrap();
+    (search.finish(), clock.now().elapsed())
 }
 
 fn oauth_sign_in(issuer: &str, who: Client, scopes: &[&str]) -> Result<SignedIn, String> {
@@ -208,6 +216,30 @@ fn register_over_tls(
 fn build_with_bundle(bundle: &Path) -> Result<HttpClient, String> {
     let builder = HttpClient::builder(Endpoint::for_region("eu-west-1").unwrap());
     builder.ca_bundle(bundle).build().map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_search_that_is_dropped_in_its_wait_or_while_it_asks_goes_on_where_it_was() {
+    for step in [stub::Step::Close, stub::Step::Hang(Duration::from_secs(15))] {
+        let stub = stub::Stub::start_with(|endpoint| {
+            vec![
+                step,
+                stub::Step::ok(&format!(r#"{{"issuer":"{endpoint}","token_endpoint":"{endpoint}/t"}}"#)),
+            ]
+        });
+        block_on(async {
+            let clock = TokioClock::default();
+            let search = MetadataSearch::of(stub.endpoint(), clock.now()).unwrap();
+            let mut search = search.with_device_authorization_endpoint(format!("{}/d", stub.endpoint()));
+            let builder = HttpClient::builder(Endpoint::custom(&stub.endpoint()).unwrap());
+            let soon = Duration::from_millis(300);
+            let dropped = tokio::time::timeout(soon, builder.search(&mut search, &clock)).await;
+            assert!(dropped.is_err(), "it was dropped");
+            builder.search(&mut search, &clock).await.unwrap();
+            assert_eq!(search.finish().unwrap().issuer, stub.endpoint());
+        });
+        assert_eq!(stub.seen().len(), 2);
+    }
 }
 
 #[test]

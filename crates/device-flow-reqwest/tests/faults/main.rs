@@ -112,8 +112,11 @@ fn revoke(target: &Target) -> Told {
     })
 }
 
+/// A search for metadata at virtual time.
 fn discover(target: &Target) -> Told {
-    calls::found(block_on(builder(target, target.base()).discover()))
+    let (mut search, ledger) = (calls::search(target), Ledger::default());
+    block_on(builder(target, target.base()).search(&mut search, &&ledger)).unwrap();
+    calls::found(search)
 }
 
 fn block_on<F: Future>(future: F) -> F::Output {

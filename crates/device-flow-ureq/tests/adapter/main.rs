@@ -13,11 +13,12 @@ mod trace;
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use device_flow_ureq::{
-    CallError, Cancel, Clock, DeviceFlow, Endpoint, HttpClient, Misuse, NotSignedIn, Observer, Policy,
-    Registration, SignedIn, Tick, UserPrompt,
+    CallError, Cancel, Clock, DeviceFlow, Endpoint, HttpClient, Metadata, MetadataSearch, Misuse,
+    NotSignedIn, Observer, Policy, Registration, SearchError, SignedIn, SystemClock, Tick, UserPrompt,
 };
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{
@@ -162,9 +163,16 @@ fn provider(issuer: &str) -> Result<HttpClient, String> {
     builder.discover().map(|(client, _)| client).map_err(|error| error.to_string())
 }
 
-fn discovered_issuer(issuer: &str) -> Result<String, String> {
-    let metadata = HttpClient::builder(Endpoint::custom(issuer).unwrap()).fetch_metadata();
-    metadata.map(|metadata| metadata.issuer).map_err(|error| error.to_string())
+/// A search for metadata at virtual time, and how long it took.
+fn searched(
+    issuer: &str,
+    known: impl FnOnce(MetadataSearch) -> MetadataSearch,
+) -> (Result<Metadata, SearchError>, Duration) {
+    let clock = VirtualClock::default();
+    let mut search = known(MetadataSearch::of(issuer, clock.now()).unwrap());
+    let builder = HttpClient::builder(Endpoint::custom(issuer).unwrap());
+    builder.request_timeout(Duration::from_secs(10)).search(&mut search, &clock, None).unwrap();
+    (search.finish(), clock.now().elapsed())
 }
 
 fn oauth_sign_in(issuer: &str, who: Client, scopes: &[&str]) -> Result<SignedIn, String> {
@@ -194,6 +202,37 @@ fn register_over_tls(
 fn build_with_bundle(bundle: &Path) -> Result<HttpClient, String> {
     let builder = HttpClient::builder(Endpoint::for_region("eu-west-1").unwrap());
     builder.ca_bundle(bundle).build().map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_search_that_is_cancelled_in_its_wait_or_while_it_asks_ends_at_once_and_can_go_on() {
+    for (step, asked) in [(stub::Step::Close, 2), (stub::Step::Hang(Duration::from_secs(15)), 2)] {
+        let stub = stub::Stub::start_with(|endpoint| {
+            vec![
+                step,
+                stub::Step::ok(&format!(r#"{{"issuer":"{endpoint}","token_endpoint":"{endpoint}/t"}}"#)),
+            ]
+        });
+        let clock = SystemClock::default();
+        let search = MetadataSearch::of(stub.endpoint(), clock.now()).unwrap();
+        let mut search = search.with_device_authorization_endpoint(format!("{}/d", stub.endpoint()));
+        let builder = HttpClient::builder(Endpoint::custom(&stub.endpoint()).unwrap());
+        let cancel = Cancel::new();
+        let (handle, began) = (cancel.clone(), Instant::now());
+        let cancelling = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(200));
+            handle.cancel();
+        });
+        builder.search(&mut search, &clock, Some(&cancel)).unwrap();
+        let took = began.elapsed();
+        cancelling.join().unwrap();
+        assert!(took < Duration::from_millis(900), "{took:?}");
+        builder.search(&mut search, &clock, Some(&cancel)).unwrap();
+        assert_eq!(stub.seen().len(), 1, "nothing more is asked once it is cancelled");
+        builder.search(&mut search, &clock, None).unwrap();
+        assert_eq!(search.finish().unwrap().issuer, stub.endpoint());
+        assert_eq!(stub.seen().len(), asked);
+    }
 }
 
 #[test]

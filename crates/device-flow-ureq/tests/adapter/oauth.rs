@@ -2,13 +2,14 @@
 //! both adapters.
 
 use std::error::Error;
+use std::time::Duration;
 
-use device_flow::CallError;
-use oidc_proto::oauth::RevocationRequest;
+use device_flow::{CallError, Failure, NotFollowed, SearchError};
+use oidc_proto::oauth::{MetadataError, RevocationRequest};
 use oidc_proto::{Client, FaultCode, Secret, pkce};
 
-use crate::stub::{Step, Stub};
-use crate::{discovered_issuer, oauth_sign_in, revoke};
+use crate::stub::{Nobody, Step, Stub};
+use crate::{oauth_sign_in, revoke, searched};
 
 /// A stub whose first answers are metadata that names the stub itself.
 fn provider(metadata: &str, then: impl IntoIterator<Item = Step>) -> Stub {
@@ -65,24 +66,151 @@ fn a_confidential_client_shows_its_secret_in_the_header_and_nowhere_else() {
     }
 }
 
-#[test]
-fn metadata_is_looked_for_at_both_addresses() {
+/// A stub that answers so, one step a request, in which SELF is the stub itself; and its issuer, which has a path.
+fn tenant(steps: impl IntoIterator<Item = Step>) -> (Stub, String) {
     let stub = Stub::start_with(|endpoint| {
-        vec![Step::Answer(404, "", "not here".to_owned()), Step::ok(&METADATA.replace("SELF", endpoint))]
+        let named = |step| match step {
+            Step::Answer(status, headers, body) => {
+                let body = body.replace("\"issuer\":\"SELF\"", &format!("\"issuer\":\"{endpoint}/t\""));
+                Step::Answer(status, headers, body.replace("SELF", endpoint))
+            }
+            other => other,
+        };
+        steps.into_iter().map(named).collect()
     });
-    assert_eq!(discovered_issuer(&stub.endpoint()).unwrap(), stub.endpoint());
-    let second = stub.seen()[1].head.clone();
-    assert!(second.starts_with("GET /.well-known/oauth-authorization-server "), "{second}");
+    let issuer = format!("{}/t", stub.endpoint());
+    (stub, issuer)
+}
+
+/// The paths that a stub was asked for.
+fn paths(stub: &Stub) -> Vec<String> {
+    let path = |head: &str| head.split(' ').nth(1).unwrap_or_default().to_owned();
+    stub.seen().iter().map(|request| path(&request.head)).collect()
+}
+
+fn no(status: u16) -> Step {
+    Step::Answer(status, "", "not here".to_owned())
+}
+
+/// The addresses of the issuer of [`tenant`], in the order in which they are asked.
+const ADDRESSES: [&str; 4] = [
+    "/t/.well-known/openid-configuration",
+    "/.well-known/oauth-authorization-server/t",
+    "/t/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration/t",
+];
+
+#[test]
+fn metadata_is_looked_for_at_every_address() {
+    for index in 0..ADDRESSES.len() {
+        let steps = (0..index).map(|_| no(404)).chain([Step::ok(METADATA)]);
+        let (stub, issuer) = tenant(steps);
+        let (found, took) = searched(&issuer, |search| search);
+        assert_eq!(found.unwrap().issuer, issuer);
+        assert_eq!(
+            (paths(&stub), took),
+            (ADDRESSES[..=index].iter().map(ToString::to_string).collect(), Duration::ZERO)
+        );
+        assert_eq!(stub.connections(), 1, "one connection serves all");
+    }
+}
+
+#[test]
+fn a_question_for_metadata_carries_nothing_and_asks_for_plain_json() {
+    let (stub, issuer) = tenant([Step::ok(METADATA)]);
+    searched(&issuer, |search| search).0.unwrap();
+    let head = stub.seen()[0].head.to_lowercase();
+    assert!(head.contains("\r\naccept: application/json\r\n"), "{head}");
+    assert!(head.contains("\r\naccept-encoding: identity\r\n"), "{head}");
+    assert!(
+        !head.contains("authorization:") && !head.contains("cookie:") && !head.contains("referer:"),
+        "{head}"
+    );
 }
 
 #[test]
 fn metadata_of_another_issuer_or_without_a_device_endpoint_is_refused() {
-    let other = provider(&METADATA.replace("\"issuer\":\"SELF\"", "\"issuer\":\"https://evil.example\""), []);
-    let error = discovered_issuer(&other.endpoint()).unwrap_err();
-    assert!(error.contains("evil.example"), "{error}");
-    let without = provider(r#"{"issuer":"SELF","token_endpoint":"SELF/t"}"#, []);
-    let error = oauth_sign_in(&without.endpoint(), Client::public("c"), &[]).unwrap_err();
-    assert!(error.contains("device_authorization_endpoint"), "{error}");
+    let evil = METADATA.replace("\"issuer\":\"SELF\"", "\"issuer\":\"https://evil.example\"");
+    let (_stub, issuer) = tenant([Step::ok(&evil), no(404), no(404), no(404)]);
+    let error = searched(&issuer, |search| search).0.unwrap_err();
+    let Some(MetadataError::Issuer { found, .. }) = why(&error) else { panic!("{error:?}") };
+    assert_eq!(found, "https://evil.example");
+
+    let without = r#"{"issuer":"SELF","token_endpoint":"SELF/t"}"#;
+    let (stub, issuer) = tenant([Step::ok(without), no(404), no(404), no(404)]);
+    let found = searched(&issuer, |search| search).0.unwrap();
+    assert_eq!(found.provider(), Err(MetadataError::Missing("device_authorization_endpoint")));
+    assert_eq!(paths(&stub), ADDRESSES, "another address might have it");
+    let (stub, issuer) = tenant([Step::ok(without)]);
+    let by_hand = format!("{}/d", stub.endpoint());
+    let found = searched(&issuer, |search| search.with_device_authorization_endpoint(by_hand)).0.unwrap();
+    assert!(found.provider().is_ok());
+    assert_eq!(stub.seen().len(), 1);
+}
+
+/// What is wrong with what came.
+fn why(error: &SearchError) -> Option<&MetadataError> {
+    match error {
+        SearchError::Metadata { source, .. } => Some(source),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_redirect_on_the_same_origin_is_followed_and_one_to_plain_http_elsewhere_only_named() {
+    let moved = Step::Answer(301, "location: /index.php/metadata?x=1\r\n", String::new());
+    let (stub, issuer) = tenant([moved, Step::ok(METADATA)]);
+    assert_eq!(searched(&issuer, |search| search).0.unwrap().issuer, issuer);
+    assert_eq!(paths(&stub), [ADDRESSES[0], "/index.php/metadata?x=1"]);
+
+    let elsewhere = Stub::start([]);
+    let location: &'static str =
+        Box::leak(format!("location: {}/m\r\n", elsewhere.endpoint()).into_boxed_str());
+    let moved = || Step::Answer(308, location, String::new());
+    let (stub, issuer) = tenant([moved(), moved(), moved(), moved()]);
+    let error = searched(&issuer, |search| search).0.unwrap_err();
+    let SearchError::Redirect { target, reason, .. } = error else { panic!("{error:?}") };
+    assert_eq!((target, reason), (format!("{}/m", elsewhere.endpoint()), NotFollowed::PlainHttp));
+    assert_eq!((stub.seen().len(), elsewhere.connections()), (4, 0));
+}
+
+#[test]
+fn a_provider_that_gives_no_answer_is_asked_again_as_at_registration() {
+    let busy = Step::Answer(503, "retry-after: 7\r\n", "busy".to_owned());
+    for (first, waited) in [(Step::Close, 1), (busy, 7), (no(429), 1), (Step::Raw(b"nonsense".to_vec()), 1)] {
+        let (stub, issuer) = tenant([first.clone(), Step::ok(METADATA)]);
+        let (found, took) = searched(&issuer, |search| search);
+        assert_eq!(found.unwrap().issuer, issuer, "{first:?}");
+        assert_eq!(paths(&stub), [ADDRESSES[0], ADDRESSES[0]], "{first:?}");
+        assert_eq!(took, Duration::from_secs(waited), "{first:?}");
+    }
+    let (stub, issuer) = tenant((0..9).map(|_| Step::Close));
+    let (found, took) = searched(&issuer, |search| search);
+    let error = found.unwrap_err();
+    assert!(
+        matches!(&error, SearchError::Transport { source, .. } if source.failure() == Failure::Unknown),
+        "{error:?}"
+    );
+    assert!(error.source().is_some(), "the cause is kept");
+    assert_eq!((stub.seen().len(), took), (5, Duration::from_secs(15)));
+    let nobody = Nobody::is_there();
+    let (found, took) = searched(&nobody.endpoint(), |search| search);
+    let error = found.unwrap_err();
+    assert!(
+        matches!(&error, SearchError::Transport { source, .. } if source.failure() == Failure::NotSent),
+        "{error:?}"
+    );
+    assert_eq!(took, Duration::from_secs(15));
+}
+
+#[test]
+fn metadata_that_comes_compressed_all_the_same_is_named_as_that() {
+    let packed = || Step::Answer(200, "content-encoding: gzip\r\n", "\u{1f}...".to_owned());
+    let (_stub, issuer) = tenant([packed(), packed(), packed(), packed()]);
+    let error = searched(&issuer, |search| search).0.unwrap_err();
+    assert_eq!(why(&error), Some(&MetadataError::Encoded("gzip".to_owned())), "{error:?}");
+    let (_stub, issuer) = tenant([Step::ok(&format!("\u{feff}{METADATA}"))]);
+    assert!(searched(&issuer, |search| search).0.is_ok(), "a byte order mark does no harm");
 }
 
 #[test]

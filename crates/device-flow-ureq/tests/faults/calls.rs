@@ -2,11 +2,11 @@
 //!
 //! Compiled into the tests of both adapters.
 
-use std::error::Error;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use device_flow::{CallError, DiscoveryError, Failure};
+use device_flow::{CallError, Failure, MetadataSearch, SearchError, Tick};
+use oidc_proto::oauth::MetadataError;
 use oidc_proto::{Dialect, Operation};
 use sso_oidc_server::{Approval, Config, TestServer};
 
@@ -70,13 +70,23 @@ pub(crate) fn told(result: Result<(), CallError>) -> Told {
     }
 }
 
+/// A search for metadata at this target.
+pub(crate) fn search(target: &Target) -> MetadataSearch {
+    MetadataSearch::of(&target.endpoint, Tick::ZERO).unwrap()
+}
+
 /// What a search for metadata says.
-pub(crate) fn found<T, B: Error>(result: Result<T, DiscoveryError<B>>) -> Told {
-    match result {
-        Ok(_) => Told::Done,
-        Err(DiscoveryError::Transport(error)) if error.is_final() => Told::Astray,
-        Err(DiscoveryError::Transport(_)) => Told::Lost,
-        Err(DiscoveryError::Metadata(_)) => Told::NoMetadata,
+pub(crate) fn found(search: MetadataSearch) -> Told {
+    match search.finish() {
+        Ok(metadata) => {
+            assert!(metadata.provider().is_ok());
+            Told::Done
+        }
+        Err(SearchError::Transport { source, .. }) if source.is_final() => Told::Astray,
+        Err(SearchError::Transport { .. }) => Told::Lost,
+        Err(SearchError::Metadata { source: MetadataError::Unavailable { .. }, .. }) => Told::NotForNow,
+        Err(SearchError::Metadata { .. }) => Told::NoMetadata,
+        Err(SearchError::Redirect { .. }) => Told::NotFollowed,
         Err(other) => panic!("{other}"),
     }
 }

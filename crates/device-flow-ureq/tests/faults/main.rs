@@ -93,8 +93,11 @@ fn revoke(target: &Target) -> Told {
     calls::told(client.revoke(&RevocationRequest::access_token(login.registration.client, token)))
 }
 
+/// A search for metadata at virtual time.
 fn discover(target: &Target) -> Told {
-    calls::found(builder(target, target.base()).discover())
+    let (mut search, ledger) = (calls::search(target), Ledger::default());
+    builder(target, target.base()).search(&mut search, &&ledger, None).unwrap();
+    calls::found(search)
 }
 
 fn client(target: &Target) -> HttpClient {

@@ -61,17 +61,20 @@ the client followed it can only be seen when it has happened. (A `ureq::Agent` i
 const CALLS: &str = "
 ## Discovery and revocation
 
-These calls are sent once, and say what came of it. *Once*: the first of the two addresses of a provider's metadata (OpenID Connect
-Discovery, RFC 8414) is struck; where it has none, the second one is asked. A revocation is done if the status says so (RFC 7009
-§2.2), whatever the body.
+A revocation is sent once, and says what came of it; it is done if the status says so (RFC 7009 §2.2), whatever the body. A search
+for metadata (OpenID Connect Discovery, RFC 8414) has several addresses, and the patience of a sign-in before its code. *Once*: the
+first request is struck; the same address is asked again, or the next one. *Always*: every request is struck until the patience is over. The
+redirects lead to plain HTTP on another host; those on the same origin, or to `https`, are followed.
 
 | word | what it means |
 |---|---|
-| done | as if nothing had been wrong, or found at the second address |
+| done | as if nothing had been wrong, or found at the next try |
 | no verdict | `NoVerdict`: the token must be taken for alive (RFC 7009 §2.2.1) |
 | not sent | `Transport` with `Failure::NotSent` |
 | lost | `Transport`: no answer came, or not all of it |
-| no metadata | `Metadata`: what came is none |
+| no metadata | `SearchError::Metadata`: what came is none |
+| not for now | `SearchError::Metadata` with `MetadataError::Unavailable`: the provider had no answer |
+| not followed | `SearchError::Redirect`, which names the target |
 
 Through a `reqwest::Client` that was not made by `hardened`, *not sent* is *lost*, because what could not be reached may have been the
 target of a redirect; and every redirect that one follows ends with a `TransportError` that is final.
@@ -152,6 +155,8 @@ const fn said(told: Told) -> &'static str {
         Told::NotSent => "not sent",
         Told::Lost => "lost",
         Told::NoMetadata => "no metadata",
+        Told::NotForNow => "not for now",
+        Told::NotFollowed => "not followed",
         Told::Astray => "given up",
     }
 }

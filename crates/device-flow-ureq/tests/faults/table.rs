@@ -63,14 +63,18 @@ pub(crate) enum Told {
     Lost,
     /// What was found is no metadata.
     NoMetadata,
+    /// The provider had no answer until patience was over.
+    NotForNow,
+    /// The metadata's addresses lead elsewhere, and there the search does not go.
+    NotFollowed,
     /// The HTTP client went elsewhere by itself.
     Astray,
 }
 
-/// What becomes of calls that are no part of a sign-in, and are sent once.
+/// What becomes of calls that are no part of a sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Calls {
-    /// A revocation (RFC 7009).
+    /// A revocation (RFC 7009), which is sent once.
     pub(crate) revocation: Told,
     /// A search for metadata (RFC 8414) whose first request is struck, and one of which each is.
     pub(crate) discovery: [Told; 2],
@@ -187,16 +191,18 @@ const fn calls(revocation: Told, once: Told, always: Told) -> Option<Calls> {
 
 /// As if nothing had been wrong.
 const DONE: Option<Calls> = calls(Told::Done, Told::Done, Told::Done);
-/// Nobody is there. (What a search for metadata asks may be asked again in any case, so it does not say more.)
+/// Nobody is there, not even later. (What a search for metadata asks may be asked again in any case, so it does not say more.)
 const NOT_SENT: Option<Calls> = calls(Told::NotSent, Told::Lost, Told::Lost);
-/// Whether it was seen is not known.
-const LOST: Option<Calls> = calls(Told::Lost, Told::Lost, Told::Lost);
-/// A status says no. Where one address has no metadata, the other one is asked; here and below it has them.
-const STATUS: Option<Calls> = calls(Told::NoVerdict, Told::Done, Told::NoMetadata);
+/// Whether it was seen is not known. Metadata are asked for again.
+const LOST: Option<Calls> = calls(Told::Lost, Told::Done, Told::Lost);
+/// A status says that there is no answer for now. Metadata are asked for again, or at the other address.
+const STATUS: Option<Calls> = calls(Told::NoVerdict, Told::Done, Told::NotForNow);
+/// It leads to plain HTTP on another host. Where one address has no metadata, the other one is asked; here and below it has them.
+const REDIRECT: Option<Calls> = calls(Told::NoVerdict, Told::Done, Told::NotFollowed);
 /// The status says yes, which is all that a revocation has to say (RFC 7009 §2.2); the body is not what it should be.
 const NO_BODY: Option<Calls> = calls(Told::Done, Told::Done, Told::NoMetadata);
-/// The same, and the body is seen to have broken off.
-const CUT_BODY: Option<Calls> = calls(Told::Done, Told::Lost, Told::Lost);
+/// The same, and the body is seen to have broken off, so that the same address is asked again.
+const CUT_BODY: Option<Calls> = calls(Told::Done, Told::Done, Told::Lost);
 /// The client goes where it is sent.
 pub(crate) const CALLS_LED_ASTRAY: Calls = Calls { revocation: Told::Astray, discovery: [Told::Astray; 2] };
 /// Not tried: what is asked for is not so long, or is not asked like this.
@@ -265,11 +271,11 @@ rows! {
     unavailable_date server(Fault::UnavailableDate), UNSEEN, STATUS;
     not_found server(Fault::NotFound), MISSING, STATUS;
     forbidden server(Fault::Forbidden), REFUSED, STATUS;
-    redirect_301 server(Fault::Redirect301), REFUSED, STATUS;
-    redirect_302 server(Fault::Redirect302), REFUSED, STATUS;
-    redirect_303 server(Fault::Redirect303), REFUSED, STATUS;
-    redirect_307 server(Fault::Redirect307), REFUSED, STATUS;
-    redirect_308 server(Fault::Redirect308), REFUSED, STATUS;
+    redirect_301 server(Fault::Redirect301), REFUSED, REDIRECT;
+    redirect_302 server(Fault::Redirect302), REFUSED, REDIRECT;
+    redirect_303 server(Fault::Redirect303), REFUSED, REDIRECT;
+    redirect_307 server(Fault::Redirect307), REFUSED, REDIRECT;
+    redirect_308 server(Fault::Redirect308), REFUSED, REDIRECT;
     redirect_307_to_plain_http over_tls(Fault::Redirect307), REFUSED, UNTRIED;
     duplicate_headers server(Fault::DuplicateHeaders), HARMLESS, DONE;
     huge_headers server(Fault::HugeHeaders), UNHEARD, LOST;

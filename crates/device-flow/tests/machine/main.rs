@@ -13,6 +13,7 @@ mod rules;
 mod saved;
 mod saved_anywhere;
 mod scenario;
+mod search;
 mod secrets;
 mod status;
 mod table;

@@ -2,10 +2,11 @@
 
 use std::error::Error;
 use std::io;
+use std::time::Duration;
 
 use device_flow::{
-    DiscoveryError, Failure, Misuse, Operation, Outcome, Tick, TransportError, Trouble, refresh_is_due,
-    refresh_request,
+    DiscoveryError, Failure, MetadataSearch, Misuse, Operation, Outcome, SearchError, Tick, TransportError,
+    Trouble, refresh_is_due, refresh_request,
 };
 use oidc_proto::oauth::{Metadata, MetadataError};
 use oidc_proto::{Client, Fault, FaultCode, Grant, Secret, UnixSeconds};
@@ -190,6 +191,15 @@ fn no_error_says_again_what_its_own_text_has_said() {
     metadata.token_endpoint = Some("https://id.example/t".to_owned());
     let insecure = Discovery::Metadata(metadata.provider().unwrap_err());
     assert_eq!(chain(&insecure).len(), 2, "{:?}", chain(&insecure));
+    let unfinished = Discovery::Search(SearchError::Unfinished);
+    assert_eq!(chain(&unfinished).len(), 1, "{:?}", chain(&unfinished));
+    let mut search =
+        MetadataSearch::of("https://id.example", Tick::ZERO).unwrap().with_patience(Duration::ZERO);
+    let _ = search.poll(Tick::ZERO);
+    search.on_result(Tick::ZERO, Err(TransportError::new(Failure::NotSent, io::Error::other("refused"))));
+    let lost = Discovery::Search(search.finish().unwrap_err());
+    let address = "https://id.example/.well-known/openid-configuration";
+    assert_eq!(chain(&lost), [format!("no answer came from {address}"), "refused".to_owned()]);
 
     let mut scenario = Scenario::polling(policy(), authorization());
     let asked = scenario.next_send();

@@ -239,7 +239,8 @@ mod tests {
 
     #[test]
     fn letters_that_a_url_has_in_another_form_are_told_apart_from_what_is_no_url() {
-        for url in ["https://bücher.example/x", "https://例え.example", "HTTP://é", "https://a.example/é"] {
+        for url in ["https://bücher.example/x", "https://例え.example", "HTTP://é", "https://a.example/é"]
+        {
             assert_eq!(Endpoint::custom(url), Err(EndpointError::NotAscii(url.to_owned())), "{url}");
             assert_eq!(Provider::new(url, url), Err(EndpointError::NotAscii(url.to_owned())), "{url}");
         }

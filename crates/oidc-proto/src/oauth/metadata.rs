@@ -218,10 +218,7 @@ impl Metadata {
         // RFC 8414 §3.3: identical. A slash at the end is what people get wrong, and it changes nothing about whose
         // document this is.
         if metadata.issuer.trim_end_matches('/') != issuer.trim().trim_end_matches('/') {
-            return Err(MetadataError::Issuer {
-                asked: shown(issuer),
-                found: shown(&metadata.issuer),
-            });
+            return Err(MetadataError::Issuer { asked: shown(issuer), found: shown(&metadata.issuer) });
         }
         Ok(metadata)
     }
@@ -432,8 +429,7 @@ mod tests {
 
     #[test]
     fn a_status_is_a_no_or_says_that_the_provider_has_no_answer_for_now() {
-        let decode =
-            |status| Metadata::decode("https://id.example", &response(status, "{}")).unwrap_err();
+        let decode = |status| Metadata::decode("https://id.example", &response(status, "{}")).unwrap_err();
         for status in [300, 302, 400, 401, 403, 404, 405, 407, 410, 422, 451, 501, 505] {
             assert_eq!(decode(status), MetadataError::Status(status));
         }

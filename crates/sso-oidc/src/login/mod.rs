@@ -1,6 +1,7 @@
 //! `login`: the device flow from a terminal, and the token into the cache that AWS's tools read; or, for another
 //! provider than AWS, on standard output.
 
+mod discovery;
 mod portal;
 mod provider;
 mod refused;

@@ -5,10 +5,11 @@ use std::sync::atomic::Ordering;
 
 use clap::{Args, ValueEnum};
 use device_flow_ureq::{HttpClient, Pkce, Policy, SignedIn};
-use oidc_proto::oauth::{Metadata, Provider};
-use oidc_proto::{Client, Endpoint, Operation, Service};
+use oidc_proto::oauth::Metadata;
+use oidc_proto::{Client, Operation};
 
-use super::refused::{undiscovered, unsigned};
+use super::discovery::Whereabouts;
+use super::refused::unsigned;
 use super::token::{document, rehearsal};
 use super::{LoginArgs, cancelled_by_ctrl_c, say, store};
 use crate::exit::{Failure, chain, warn};
@@ -21,8 +22,8 @@ use crate::sources::Sources;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Other providers (RFC 8628)")]
 pub(crate) struct ProviderArgs {
-    /// Sign in to this provider instead of a portal; its metadata says where to ask. Needs --show-token: the token is
-    /// printed and kept nowhere
+    /// Sign in to this provider instead of a portal; its metadata says where to ask, and may be named by its own URL. Needs
+    /// --show-token: the token is printed and kept nowhere
     #[arg(long, value_name = "URL", conflicts_with_all = ["start_url", "sso_session", "if_needed", "force"])]
     issuer: Option<String>,
 
@@ -99,32 +100,13 @@ impl ProviderArgs {
         names.into_iter().flatten().next().map_or("the provider", String::as_str)
     }
 
-    /// Where to ask, and what the provider says of itself, if it was asked.
-    fn find(&self, settings: &Settings) -> Result<(Service, Metadata), Failure> {
-        if let (Some(device), Some(token)) = (&self.device_authorization_endpoint, &self.token_endpoint) {
-            let provider = Provider::new(device, token).map_err(Failure::config)?;
-            return Ok((provider.into(), Metadata::default()));
+    /// Where the command line says that the provider is.
+    fn whereabouts(&self) -> Whereabouts<'_> {
+        Whereabouts {
+            issuer: self.issuer.as_deref(),
+            device_authorization_endpoint: self.device_authorization_endpoint.as_deref(),
+            token_endpoint: self.token_endpoint.as_deref(),
         }
-        let Some(issuer) = &self.issuer else {
-            return Err(Failure::usage("one endpoint is not enough")
-                .with_hint("pass --issuer, or both --device-authorization-endpoint and --token-endpoint"));
-        };
-        let base = Endpoint::custom(issuer).map_err(Failure::config)?;
-        let mut metadata = service::builder_of(settings, base)
-            .fetch_metadata()
-            .map_err(|error| undiscovered(issuer, &error))?;
-        let by_hand = |flag: &Option<String>, found: &mut Option<String>| {
-            if flag.is_some() {
-                found.clone_from(flag);
-            }
-        };
-        by_hand(&self.device_authorization_endpoint, &mut metadata.device_authorization_endpoint);
-        by_hand(&self.token_endpoint, &mut metadata.token_endpoint);
-        let provider = metadata.provider().map_err(|error| {
-            Failure::config(chain(&error))
-                .with_hint("--device-authorization-endpoint and --token-endpoint take it by hand")
-        })?;
-        Ok((provider.into(), metadata))
     }
 
     /// The client to sign in as, if there is one already.
@@ -190,7 +172,7 @@ pub(super) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
     let screen = Screen::of(settings);
     let line = StatusLine::new(screen);
     line.contacting(provider.name());
-    let found = provider.find(settings);
+    let found = provider.whereabouts().find(settings);
     drop(line);
     let (service, metadata) = found?;
     let client = provider.client(&metadata, settings)?;

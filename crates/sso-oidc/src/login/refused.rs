@@ -1,43 +1,10 @@
 //! How a sign-in to a provider fails: the same ends as at a portal, in the words of the provider's own standard.
 
 use device_flow::{NotSignedIn, Outcome};
-use device_flow_ureq::{BuildError, DiscoveryError};
-use oidc_proto::oauth::MetadataError;
 use oidc_proto::{Fault, FaultCode, Operation, Service};
 
 use crate::exit::{Failure, chain};
-use crate::explain;
 use crate::signin::{Whom, failure_of, of_answer, of_trouble};
-
-/// The provider could not be asked what it offers.
-pub(super) fn undiscovered(issuer: &str, error: &DiscoveryError<BuildError>) -> Failure {
-    match error {
-        DiscoveryError::Build(_) | DiscoveryError::Issuer(_) => Failure::config(chain(error)),
-        DiscoveryError::Metadata(MetadataError::Status(status)) => Failure::other(format_args!(
-            "{issuer} has no metadata (HTTP {status})"
-        ))
-        .with_hint(
-            "check the URL; a provider without any is signed in to with --device-authorization-endpoint and \
-                 --token-endpoint",
-        ),
-        DiscoveryError::Metadata(MetadataError::Issuer { found, .. }) => {
-            // Not followed: whoever answers for another's name may be anybody (RFC 8414 §3.3).
-            Failure::other(format_args!("{issuer} says that it is {found}"))
-                .with_hint(format_args!("if that is the provider you mean, pass --issuer {found}"))
-        }
-        _ => {
-            let failure = Failure::other(format_args!("No metadata of {issuer}: {}", chain(error)));
-            let distrust = match error {
-                DiscoveryError::Transport(cause) => explain::distrust(cause),
-                _ => None,
-            };
-            match distrust {
-                Some(hint) => failure.with_hint(hint),
-                None => failure,
-            }
-        }
-    }
-}
 
 /// The sign-in ended without a token.
 pub(super) fn unsigned(end: &NotSignedIn, service: &Service, provider: &str) -> Failure {

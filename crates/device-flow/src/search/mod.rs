@@ -1,0 +1,449 @@
+//! Where a provider's metadata is asked for, in which order, how often, and what counts as found.
+
+mod error;
+mod redirect;
+
+use core::mem;
+use core::time::Duration;
+
+use http::{Response, Uri};
+use oidc_proto::Endpoint;
+use oidc_proto::oauth::{Metadata, MetadataError};
+
+pub use self::error::SearchError;
+pub use self::redirect::NotFollowed;
+use crate::jitter::Jitter;
+use crate::pace::Pace;
+use crate::{Policy, ResponseBody, Tick, TransportError};
+
+/// The search for a provider's metadata at the addresses that OpenID Connect Discovery and RFC 8414 name, and at those where
+/// providers put it besides ([`Metadata::well_known`]).
+///
+/// The rules:
+///
+/// * The first document of this issuer that can be signed in with ends the search. One that lacks an endpoint does not,
+///   because another address may have a document with it; if none has, the best one is the result.
+/// * A plain no, a page, and a document of another issuer send on to the next address.
+/// * No answer, a 429, and whatever says `Retry-After` are waited out, and the same address is asked again. Any other status
+///   that says nothing of the metadata (as a 500) sends on to the next address, and its own is asked again in a later round.
+///   Waits double from one second. Patience is that of a sign-in before its code ([`Policy::setup_patience`]).
+/// * A certificate that is not trusted ends the search, because waiting does not help.
+/// * At most three redirects in a row are followed, to the same origin or to an `https` URL, without user name and password.
+///   The requests carry no secret, and the document must name the issuer that was asked for.
+///
+/// `poll` takes the time and says what to do, `on_result` takes what came of a request; as with a
+/// [`DeviceFlow`](crate::DeviceFlow) no clock is read.
+///
+/// ```
+/// use device_flow::{MetadataSearch, ResponseBody, SearchAction, Tick};
+///
+/// let mut now = Tick::ZERO;
+/// let mut search = MetadataSearch::of("https://id.example", now)?;
+/// loop {
+///     match search.poll(now) {
+///         SearchAction::Get { address, .. } => {
+///             // From an HTTP client, which follows no redirect:
+///             let found = address.path() == "/.well-known/oauth-authorization-server";
+///             let body = r#"{"issuer":"https://id.example","token_endpoint":"https://id.example/t"}"#;
+///             let response = http::Response::builder().status(if found { 200 } else { 404 });
+///             search.on_result(now, Ok(response.body(ResponseBody::from(body))?));
+///         }
+///         SearchAction::Wait(until) => now = until, // a real driver sleeps
+///         SearchAction::Done => break,
+///     }
+/// }
+/// assert_eq!(search.finish()?.issuer, "https://id.example");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct MetadataSearch {
+    issuer: String,
+    /// What the program knows better than any document.
+    device_authorization_endpoint: Option<String>,
+    token_endpoint: Option<String>,
+    /// Still to be asked in this round, the next one last.
+    queue: Vec<Place>,
+    /// To be asked again in the next round.
+    later: Vec<Place>,
+    /// The one that is being asked.
+    under_way: Option<Place>,
+    /// Every address that has said something.
+    asked: Vec<Uri>,
+    /// The best document of this issuer, if none that is enough was found.
+    best: Option<Metadata>,
+    /// The most telling failure.
+    error: Option<SearchError>,
+    pace: Pace,
+    started: Tick,
+    give_up_at: Tick,
+    max_backoff: Duration,
+    jitter: Jitter,
+    /// The latest time seen.
+    now: Tick,
+}
+
+/// What a driver of a [`MetadataSearch`] is to do next.
+///
+/// Exhaustive on purpose: a driver must do each of these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a driver must handle every action")]
+#[must_use = "a search goes on only if what it asks for is done"]
+pub enum SearchAction {
+    /// Ask this address with a plain `GET`, follow no redirect, and hand what came of it to [`MetadataSearch::on_result`].
+    /// Asking twice does no harm: until then this is the answer of every poll.
+    Get {
+        /// The address.
+        address: Uri,
+        /// The place that it is at, by which proxy and certificates are chosen.
+        origin: Endpoint,
+    },
+    /// Poll again at this time. Earlier does no harm.
+    Wait(Tick),
+    /// The search is over: see [`MetadataSearch::finish`].
+    Done,
+}
+
+/// An address, and how the search came there.
+#[derive(Debug)]
+struct Place {
+    address: Uri,
+    origin: Endpoint,
+    /// The addresses whose redirects led here.
+    came_from: Vec<Uri>,
+    /// Why it must be asked again.
+    trouble: Option<SearchError>,
+}
+
+/// What an answer means for the search.
+enum Finding {
+    /// A document of this issuer.
+    Document(Metadata),
+    /// The address leads elsewhere.
+    Elsewhere(Uri, Endpoint),
+    /// There is nothing at this address.
+    Nothing(SearchError),
+    /// It may be better later, at this address.
+    Trouble(SearchError),
+    /// It may be better later, and the whole host is to be left in peace until then.
+    Pause(SearchError, Option<Duration>),
+    /// Nothing more is to be asked.
+    End(SearchError),
+}
+
+impl MetadataSearch {
+    /// The search for this issuer's metadata. The URL of the metadata itself is understood as well.
+    ///
+    /// ```
+    /// use device_flow::{MetadataSearch, Tick};
+    /// assert!(MetadataSearch::of("https://id.example/tenant", Tick::ZERO).is_ok());
+    /// let pasted = MetadataSearch::of("https://id.example/.well-known/openid-configuration", Tick::ZERO)?;
+    /// assert_eq!(pasted.issuer(), "https://id.example");
+    /// assert!(MetadataSearch::of("http://id.example", Tick::ZERO).is_err()); // plain http is for this machine alone
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The issuer is no URL that metadata can be under.
+    pub fn of(issuer: impl AsRef<str>, now: Tick) -> Result<Self, oidc_proto::EndpointError> {
+        let issuer = issuer.as_ref();
+        let patience = Policy::oauth().setup_patience;
+        let addresses = Metadata::well_known(issuer)?;
+        Ok(Self {
+            issuer: Metadata::issuer_of(issuer),
+            device_authorization_endpoint: None,
+            token_endpoint: None,
+            queue: addresses.into_iter().rev().filter_map(Place::first).collect(),
+            later: Vec::new(),
+            under_way: None,
+            asked: Vec::new(),
+            best: None,
+            error: None,
+            pace: Pace::setup(now),
+            started: now,
+            give_up_at: now + patience,
+            max_backoff: Policy::oauth().max_backoff,
+            jitter: Jitter::none(),
+            now,
+        })
+    }
+
+    /// The same search, with a device authorization endpoint that the program knows. A document need not have one then, and
+    /// the result has this one.
+    ///
+    /// ```
+    /// use device_flow::{MetadataSearch, ResponseBody, SearchAction, Tick};
+    /// let mut search = MetadataSearch::of("https://id.example", Tick::ZERO)?
+    ///     .with_device_authorization_endpoint("https://id.example/d");
+    /// assert!(matches!(search.poll(Tick::ZERO), SearchAction::Get { .. }));
+    /// let document = r#"{"issuer":"https://id.example","token_endpoint":"https://id.example/t"}"#;
+    /// search.on_result(Tick::ZERO, Ok(http::Response::new(ResponseBody::from(document))));
+    /// assert_eq!(search.poll(Tick::ZERO), SearchAction::Done);
+    /// assert!(search.finish()?.provider().is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_device_authorization_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.device_authorization_endpoint = Some(url.into());
+        self
+    }
+
+    /// The same search, with a token endpoint that the program knows.
+    #[must_use]
+    pub fn with_token_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.token_endpoint = Some(url.into());
+        self
+    }
+
+    /// The same search with this patience with a provider that gives no answer, counted from the search's beginning; 20 s if
+    /// not set.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.give_up_at = self.started + patience;
+        self
+    }
+
+    /// The same search, which draws out its waits after trouble by this seed, as
+    /// [`DeviceFlow::with_jitter`](crate::DeviceFlow::with_jitter) does.
+    #[must_use]
+    pub const fn with_jitter(mut self, seed: u64) -> Self {
+        self.jitter = Jitter::seeded(seed);
+        self
+    }
+
+    /// The issuer that the metadata must name.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// What to do next.
+    pub fn poll(&mut self, now: Tick) -> SearchAction {
+        self.now = self.now.max(now);
+        if self.under_way.is_none() {
+            if !self.queue.is_empty() && self.pace.due() > self.now {
+                return SearchAction::Wait(self.pace.due());
+            }
+            self.under_way = self.next_place();
+            #[cfg(feature = "tracing")]
+            if let Some(place) = &self.under_way {
+                crate::events::fetching(&redirect::without_query(&place.address));
+            }
+        }
+        match &self.under_way {
+            Some(Place { address, origin, .. }) => {
+                SearchAction::Get { address: address.clone(), origin: origin.clone() }
+            }
+            None => SearchAction::Done,
+        }
+    }
+
+    /// Takes what came of the address that [`SearchAction::Get`] named. Without one under way it changes nothing. A document
+    /// whose body broke off counts if it is whole all the same.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use device_flow::{Failure, MetadataSearch, SearchAction, Tick, TransportError};
+    ///
+    /// let mut search = MetadataSearch::of("https://id.example", Tick::ZERO)?;
+    /// assert!(matches!(search.poll(Tick::ZERO), SearchAction::Get { .. }));
+    /// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+    /// search.on_result(Tick::ZERO, Err(TransportError::new(Failure::NotSent, refused)));
+    /// assert_eq!(search.poll(Tick::ZERO), SearchAction::Wait(Tick::ZERO + Duration::from_secs(1)));
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    pub fn on_result(&mut self, now: Tick, result: Result<Response<ResponseBody>, TransportError>) {
+        self.now = self.now.max(now);
+        let Some(mut place) = self.under_way.take() else { return };
+        #[cfg(feature = "tracing")]
+        crate::events::fetched(&redirect::without_query(&place.address), &result);
+        self.asked.push(place.address.clone());
+        match self.finding(&place, result) {
+            Finding::Document(metadata) => self.keep(metadata),
+            Finding::Elsewhere(address, origin) => self.redirected(place, address, origin),
+            Finding::Nothing(error) => self.note(error),
+            Finding::Trouble(error) => {
+                place.trouble = Some(error);
+                self.later.push(place);
+            }
+            Finding::Pause(error, retry_after) => {
+                place.trouble = Some(error);
+                self.queue.push(place);
+                self.pause(retry_after);
+            }
+            Finding::End(error) => {
+                self.note(error);
+                self.end();
+            }
+        }
+        if self.queue.is_empty() && !self.later.is_empty() {
+            self.queue = mem::take(&mut self.later);
+            self.queue.reverse();
+            self.pause(None);
+        }
+    }
+
+    /// What was found: a document that can be signed in with, or the one that lacks least. Endpoints that the program knows
+    /// stand in it.
+    ///
+    /// ```
+    /// use device_flow::{MetadataSearch, ResponseBody, SearchAction, SearchError, Tick};
+    /// use oidc_proto::oauth::MetadataError;
+    ///
+    /// let mut search = MetadataSearch::of("https://id.example", Tick::ZERO)?;
+    /// while let SearchAction::Get { .. } = search.poll(Tick::ZERO) {
+    ///     search.on_result(Tick::ZERO, Ok(http::Response::builder().status(404).body(ResponseBody::default())?));
+    /// }
+    /// let error = search.finish().unwrap_err();
+    /// assert!(matches!(error, SearchError::Metadata { source: MetadataError::Status(404), .. }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// There is no metadata, or it is not this issuer's; or the search was not driven to its end.
+    pub fn finish(self) -> Result<Metadata, SearchError> {
+        let is_over = self.queue.is_empty() && self.later.is_empty() && self.under_way.is_none();
+        match (self.best, self.error) {
+            (Some(metadata), _) => Ok(metadata),
+            (None, Some(error)) if is_over => Err(error),
+            (None, _) => Err(SearchError::Unfinished),
+        }
+    }
+
+    /// The next address that is worth asking: one that has said something already is not, unless that was trouble.
+    fn next_place(&mut self) -> Option<Place> {
+        loop {
+            let place = self.queue.pop()?;
+            if place.trouble.is_some() || !self.asked.contains(&place.address) {
+                return Some(place);
+            }
+        }
+    }
+
+    fn finding(&self, place: &Place, result: Result<Response<ResponseBody>, TransportError>) -> Finding {
+        let address = redirect::without_query(&place.address);
+        let mut response = match result {
+            Ok(response) => response,
+            Err(source) => return no_answer(place, address, source),
+        };
+        if let Some(location) = redirect::target(&response) {
+            return place.led_to(location).unwrap_or_else(|reason| {
+                let target = redirect::shown(&place.address, location);
+                Finding::Nothing(SearchError::Redirect { address, target, reason })
+            });
+        }
+        let read = Metadata::decode(&self.issuer, &response);
+        let broken = response.body_mut().take_error();
+        match (read, broken) {
+            (Ok(metadata), _) => Finding::Document(metadata),
+            (Err(MetadataError::NotJson(_) | MetadataError::Encoded(_)), Some(source)) => {
+                no_answer(place, address, *source)
+            }
+            (Err(source @ MetadataError::Unavailable { status, retry_after, .. }), _) => {
+                let error = SearchError::Metadata { address, source };
+                if status == 429 || retry_after.is_some() {
+                    Finding::Pause(error, retry_after)
+                } else {
+                    Finding::Trouble(error)
+                }
+            }
+            (Err(source), _) => Finding::Nothing(SearchError::Metadata { address, source }),
+        }
+    }
+
+    /// A document of this issuer: the end, or the best so far.
+    fn keep(&mut self, mut metadata: Metadata) {
+        let by_hand = [
+            (&self.device_authorization_endpoint, &mut metadata.device_authorization_endpoint),
+            (&self.token_endpoint, &mut metadata.token_endpoint),
+        ];
+        for (known, found) in by_hand {
+            if known.is_some() {
+                found.clone_from(known);
+            }
+        }
+        let is_enough = metadata.provider().is_ok();
+        if is_enough || self.best.as_ref().is_none_or(|best| endpoints(&metadata) > endpoints(best)) {
+            self.best = Some(metadata);
+        }
+        if is_enough {
+            self.end();
+        }
+    }
+
+    /// Follows a redirect, unless it leads where the search has been.
+    fn redirected(&mut self, place: Place, address: Uri, origin: Endpoint) {
+        if self.asked.contains(&address) {
+            return;
+        }
+        let mut came_from = place.came_from;
+        came_from.push(place.address);
+        self.queue.push(Place { address, origin, came_from, trouble: None });
+    }
+
+    /// Remembers the most telling failure.
+    fn note(&mut self, error: SearchError) {
+        if self.error.as_ref().is_none_or(|noted| error.telling() > noted.telling()) {
+            self.error = Some(error);
+        }
+    }
+
+    /// Nothing is asked for a while; or never again, if patience is over by then.
+    fn pause(&mut self, retry_after: Option<Duration>) {
+        let least = self.now + self.pace.backoff(retry_after, self.max_backoff);
+        if least > self.give_up_at {
+            return self.end();
+        }
+        self.pace.back_off(self.now, retry_after, self.max_backoff, self.jitter.draw());
+        // What was drawn comes on top of the patience, so that it costs no try.
+        self.give_up_at = self.give_up_at + self.pace.due().since(least);
+    }
+
+    fn end(&mut self) {
+        let left = mem::take(&mut self.queue).into_iter().chain(mem::take(&mut self.later));
+        let troubles: Vec<_> = left.filter_map(|place| place.trouble).collect();
+        for trouble in troubles {
+            self.note(trouble);
+        }
+    }
+}
+
+impl Place {
+    /// An address to begin with.
+    fn first(address: Uri) -> Option<Self> {
+        let origin = redirect::origin(&address)?;
+        Some(Self { address, origin, came_from: Vec::new(), trouble: None })
+    }
+
+    /// Where a redirect of this address leads, if it is followed.
+    fn led_to(&self, location: &http::HeaderValue) -> Result<Finding, NotFollowed> {
+        let address = redirect::follow(&self.address, location)?;
+        if address == self.address || self.came_from.contains(&address) {
+            return Err(NotFollowed::Loop);
+        }
+        if self.came_from.len() >= redirect::MOST {
+            return Err(NotFollowed::TooMany);
+        }
+        let origin = redirect::origin(&address).ok_or(NotFollowed::NotAUrl)?;
+        Ok(Finding::Elsewhere(address, origin))
+    }
+}
+
+/// What no answer of an address means.
+fn no_answer(place: &Place, address: Uri, source: TransportError) -> Finding {
+    let (is_final, is_untrusted) = (source.is_final(), source.is_untrusted_certificate());
+    let error = SearchError::Transport { address, source };
+    // A certificate is the host's, and the other addresses are there too, but for one that a redirect led to.
+    if is_final || (is_untrusted && place.came_from.is_empty()) {
+        Finding::End(error)
+    } else if is_untrusted {
+        Finding::Nothing(error)
+    } else {
+        Finding::Pause(error, None)
+    }
+}
+
+/// How many of the endpoints that every sign-in needs are named.
+fn endpoints(metadata: &Metadata) -> usize {
+    let needed = [&metadata.device_authorization_endpoint, &metadata.token_endpoint];
+    needed.into_iter().filter(|endpoint| endpoint.is_some()).count()
+}

@@ -1,0 +1,479 @@
+//! The search for metadata, at virtual time: which addresses are asked, when, and what comes of it.
+
+use std::io;
+use std::time::Duration;
+
+use device_flow::{
+    Failure, MetadataSearch, NotFollowed, ResponseBody, SearchAction, SearchError, Tick, TransportError,
+};
+use http::Response;
+use oidc_proto::oauth::{Metadata, MetadataError};
+
+type Answer = Result<Response<ResponseBody>, TransportError>;
+
+const ISSUER: &str = "https://id.example/t";
+const OPENID: &str = "https://id.example/t/.well-known/openid-configuration";
+const OAUTH_INSERTED: &str = "https://id.example/.well-known/oauth-authorization-server/t";
+const OAUTH_APPENDED: &str = "https://id.example/t/.well-known/oauth-authorization-server";
+const OPENID_INSERTED: &str = "https://id.example/.well-known/openid-configuration/t";
+const ALL: [&str; 4] = [OPENID, OAUTH_INSERTED, OAUTH_APPENDED, OPENID_INSERTED];
+
+const WHOLE: &str = r#"{"issuer":"https://id.example/t","device_authorization_endpoint":"https://id.example/d","token_endpoint":"https://id.example/t"}"#;
+const NO_DEVICE: &str = r#"{"issuer":"https://id.example/t","token_endpoint":"https://id.example/t","scopes_supported":["first"]}"#;
+
+fn answer(status: u16, body: &str) -> Answer {
+    Ok(Response::builder().status(status).body(ResponseBody::from(body)).unwrap())
+}
+
+fn with(status: u16, header: (&str, &str), body: &str) -> Answer {
+    Ok(Response::builder().status(status).header(header.0, header.1).body(ResponseBody::from(body)).unwrap())
+}
+
+fn moved(location: &str) -> Answer {
+    with(302, ("location", location), "")
+}
+
+fn lost(failure: Failure) -> Answer {
+    Err(TransportError::new(failure, io::Error::from(io::ErrorKind::ConnectionReset)))
+}
+
+fn search() -> MetadataSearch {
+    MetadataSearch::of(ISSUER, Tick::ZERO).unwrap()
+}
+
+/// What was asked, and at which second.
+type Asked = Vec<(u64, String)>;
+
+/// Runs a search to its end, with the answer to the address that was asked, and to how often it was asked before.
+fn run(
+    mut search: MetadataSearch,
+    mut answer: impl FnMut(&str, usize) -> Answer,
+) -> (Asked, Result<Metadata, SearchError>) {
+    let (mut now, mut asked): (Tick, Asked) = (Tick::ZERO, Vec::new());
+    loop {
+        assert!(asked.len() < 60, "it goes on for ever: {asked:?}");
+        match search.poll(now) {
+            SearchAction::Get { address, .. } => {
+                let address = address.to_string();
+                let before = asked.iter().filter(|(_, one)| *one == address).count();
+                asked.push((now.elapsed().as_secs(), address.clone()));
+                search.on_result(now, answer(&address, before));
+            }
+            SearchAction::Wait(until) => {
+                assert!(until > now);
+                now = until;
+            }
+            SearchAction::Done => break,
+        }
+    }
+    assert_eq!(search.poll(now), SearchAction::Done, "the end is the end");
+    (asked, search.finish())
+}
+
+fn urls(asked: &Asked) -> Vec<&str> {
+    asked.iter().map(|(_, url)| url.as_str()).collect()
+}
+
+fn seconds(asked: &Asked) -> Vec<u64> {
+    asked.iter().map(|(second, _)| *second).collect()
+}
+
+fn metadata_error(error: SearchError) -> MetadataError {
+    match error {
+        SearchError::Metadata { source, .. } => source,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_usual_address_is_enough_and_the_document_is_found_at_any_of_the_four() {
+    for (index, place) in ALL.iter().enumerate() {
+        let (asked, found) =
+            run(search(), |url, _| if url == *place { answer(200, WHOLE) } else { answer(404, "") });
+        assert_eq!(urls(&asked), ALL[..=index], "in this order, and no more");
+        assert_eq!(seconds(&asked), vec![0; index + 1]);
+        assert!(found.unwrap().provider().is_ok());
+    }
+}
+
+#[test]
+fn a_metadata_url_is_understood_and_asked_first() {
+    for url in ALL {
+        let search = MetadataSearch::of(url, Tick::ZERO).unwrap();
+        assert_eq!(search.issuer(), ISSUER);
+        let (asked, found) = run(search, |_, _| answer(200, WHOLE));
+        assert_eq!(urls(&asked), [url]);
+        assert!(found.is_ok());
+    }
+}
+
+#[test]
+fn a_document_that_lacks_an_endpoint_does_not_end_the_search() {
+    for less in [
+        "{}",
+        NO_DEVICE,
+        r#"{"issuer":"https://id.example/t"}"#,
+        &WHOLE.replace("https://id.example/d", "/d"),
+    ] {
+        let (asked, found) =
+            run(search(), |url, _| answer(200, if url == OAUTH_APPENDED { WHOLE } else { less }));
+        assert_eq!(urls(&asked), ALL[..3], "{less}");
+        assert!(found.unwrap().provider().is_ok(), "{less}");
+    }
+}
+
+#[test]
+fn the_best_document_is_the_result_if_none_has_the_device_endpoint() {
+    let bare = r#"{"issuer":"https://id.example/t","scopes_supported":["bare"]}"#;
+    for (first, second) in [(bare, NO_DEVICE), (NO_DEVICE, bare)] {
+        let (asked, found) = run(search(), |url, _| match url {
+            OPENID => answer(200, first),
+            OAUTH_INSERTED => answer(200, second),
+            _ => answer(404, ""),
+        });
+        assert_eq!(urls(&asked), ALL);
+        let metadata = found.unwrap();
+        assert_eq!(metadata.scopes_supported, ["first"]);
+        assert_eq!(metadata.provider(), Err(MetadataError::Missing("device_authorization_endpoint")));
+    }
+    let (_, found) = run(search(), |url, _| {
+        let one = if url == OPENID { "first" } else { "later" };
+        answer(200, &NO_DEVICE.replace("first", one))
+    });
+    assert_eq!(found.unwrap().scopes_supported, ["first"], "of two that are as good, the earlier");
+}
+
+#[test]
+fn what_the_program_knows_completes_a_document_and_counts_more_than_it() {
+    let known = search().with_device_authorization_endpoint("https://id.example/own");
+    let (asked, found) = run(known, |_, _| answer(200, NO_DEVICE));
+    assert_eq!(urls(&asked), [OPENID]);
+    let found = found.unwrap();
+    assert_eq!(found.device_authorization_endpoint.as_deref(), Some("https://id.example/own"));
+    assert_eq!(found.token_endpoint.as_deref(), Some("https://id.example/t"));
+
+    let known = search().with_token_endpoint("https://id.example/own");
+    let (_, found) = run(known, |_, _| answer(200, WHOLE));
+    assert_eq!(found.unwrap().token_endpoint.as_deref(), Some("https://id.example/own"));
+}
+
+#[test]
+fn no_answer_is_waited_out_as_at_registration_and_the_same_address_is_asked_again() {
+    for failure in [Failure::NotSent, Failure::Unknown] {
+        let (asked, found) =
+            run(search(), |_, before| if before < 2 { lost(failure) } else { answer(200, WHOLE) });
+        assert_eq!((urls(&asked), seconds(&asked)), (vec![OPENID; 3], vec![0, 1, 3]));
+        assert!(found.is_ok());
+
+        let (asked, found) = run(search(), |_, _| lost(failure));
+        assert_eq!(seconds(&asked), [0, 1, 3, 7, 15], "and not after 20 s");
+        let error = found.unwrap_err();
+        assert!(
+            matches!(&error, SearchError::Transport { address, source, .. } if *address == OPENID && source.failure() == failure),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
+fn patience_is_as_long_as_told_and_a_jump_of_the_clock_costs_no_more_than_itself() {
+    let (asked, _) = run(search().with_patience(Duration::from_secs(60)), |_, _| lost(Failure::NotSent));
+    assert_eq!(seconds(&asked), [0, 1, 3, 7, 15, 31]);
+    let (asked, _) = run(search().with_patience(Duration::ZERO), |_, _| lost(Failure::NotSent));
+    assert_eq!(seconds(&asked), [0]);
+
+    let mut search = search();
+    let later = Tick::ZERO + Duration::from_secs(10);
+    assert!(matches!(search.poll(later), SearchAction::Get { .. }));
+    search.on_result(Tick::ZERO, lost(Failure::NotSent));
+    assert_eq!(search.poll(Tick::ZERO), SearchAction::Wait(later + Duration::from_secs(1)));
+}
+
+#[test]
+fn too_many_requests_and_retry_after_leave_the_whole_host_in_peace() {
+    let cases = [
+        (with(429, ("x", "y"), ""), 1),
+        (with(429, ("retry-after", "7"), "{}"), 7),
+        (with(503, ("retry-after", "9"), "<html>"), 9),
+        (with(500, ("retry-after", "0"), ""), 1),
+    ];
+    for (busy, second) in cases {
+        let mut busy = Some(busy);
+        let (asked, found) = run(search(), |_, _| busy.take().unwrap_or_else(|| answer(200, WHOLE)));
+        assert_eq!((urls(&asked), seconds(&asked)), (vec![OPENID; 2], vec![0, second]));
+        assert!(found.is_ok());
+    }
+    let (asked, found) = run(search(), |_, _| with(429, ("retry-after", "3600"), ""));
+    assert_eq!(urls(&asked), [OPENID], "longer than the patience: it ends at once");
+    let retry_after = Some(Duration::from_secs(3600));
+    assert!(
+        matches!(metadata_error(found.unwrap_err()), MetadataError::Unavailable { status: 429, retry_after: asked, .. } if asked == retry_after)
+    );
+}
+
+#[test]
+fn a_failure_of_one_address_sends_on_to_the_next_and_is_asked_again_in_a_later_round() {
+    for status in [408, 425, 500, 502, 503, 504] {
+        let (asked, found) =
+            run(search(), |url, _| if url == OPENID { answer(status, "") } else { answer(200, WHOLE) });
+        assert_eq!((urls(&asked), seconds(&asked)), (vec![OPENID, OAUTH_INSERTED], vec![0, 0]), "{status}");
+        assert!(found.is_ok());
+    }
+    // Both of the addresses that failed, and none that said no, in the order as before.
+    let (asked, found) = run(search(), |url, before| match (url, before) {
+        (OAUTH_INSERTED | OPENID_INSERTED, 0) => answer(503, ""),
+        (OPENID_INSERTED, _) => answer(200, WHOLE),
+        _ => answer(404, ""),
+    });
+    assert_eq!(urls(&asked), [&ALL[..], &[OAUTH_INSERTED, OPENID_INSERTED]].concat());
+    assert_eq!(seconds(&asked), [0, 0, 0, 0, 1, 1]);
+    assert!(found.is_ok());
+    // Rounds are as far apart as any tries, and a no in between does not bring them closer.
+    let (asked, found) =
+        run(search(), |url, _| if url == OPENID { answer(500, "") } else { answer(404, "") });
+    assert_eq!(seconds(&asked), [0, 0, 0, 0, 1, 3, 7, 15]);
+    assert!(
+        matches!(metadata_error(found.unwrap_err()), MetadataError::Unavailable { status: 500, .. }),
+        "there may be metadata, so it is not said that there is none"
+    );
+}
+
+#[test]
+fn a_plain_no_everywhere_is_no_metadata_and_costs_no_time() {
+    for status in [400, 404, 405, 410, 501] {
+        let (asked, found) = run(search(), |_, _| answer(status, "{}"));
+        assert_eq!((urls(&asked), seconds(&asked)), (ALL.to_vec(), vec![0; 4]));
+        assert_eq!(metadata_error(found.unwrap_err()), MetadataError::Status(status));
+    }
+}
+
+#[test]
+fn the_most_telling_answer_is_the_error() {
+    let page = || answer(200, "<html>");
+    let other = || answer(200, &WHOLE.replace("https://id.example/t\",\"d", "https://evil.example\",\"d"));
+    let no = || answer(404, "");
+    let mut cases: Vec<(Vec<Answer>, &str)> = vec![
+        (vec![no(), answer(403, ""), no(), no()], "HTTP 403"),
+        (vec![no(), page(), answer(403, ""), no()], "an HTML page"),
+        (vec![page(), moved("http://a.b/"), no(), no()], "`http://a.b/`"),
+        (vec![moved("http://a.b/"), no(), answer(200, "{}"), no()], "no `issuer`"),
+        (vec![no(), answer(200, "{}"), other(), no()], "https://evil.example"),
+        (vec![other(), page(), no(), no()], "https://evil.example"),
+    ];
+    for (answers, told) in &mut cases {
+        let mut answers = answers.drain(..);
+        let (asked, found) = run(search(), |_, _| answers.next().unwrap());
+        assert_eq!(urls(&asked), ALL);
+        let error = found.unwrap_err();
+        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        assert!(format!("{error}: {cause}").contains(*told), "{told}: {error}: {cause}");
+    }
+}
+
+#[test]
+fn a_document_of_another_issuer_is_never_the_result() {
+    let evil = WHOLE.replace("\"https://id.example/t\",\"d", "\"https://evil.example\",\"d");
+    let (asked, found) = run(search(), |_, _| answer(200, &evil));
+    assert_eq!(urls(&asked), ALL);
+    assert!(matches!(metadata_error(found.unwrap_err()), MetadataError::Issuer { .. }));
+    let (_, found) = run(search(), |url, _| answer(200, if url == OAUTH_INSERTED { WHOLE } else { &evil }));
+    assert_eq!(found.unwrap().issuer, ISSUER);
+}
+
+#[test]
+fn a_redirect_is_followed_and_the_issuer_is_compared_with_what_was_asked_for() {
+    for status in [301, 302, 303, 307, 308] {
+        let (asked, found) = run(search(), |url, _| match url {
+            OPENID => with(status, ("location", "/index.php/metadata"), ""),
+            _ => answer(200, WHOLE),
+        });
+        assert_eq!(urls(&asked), [OPENID, "https://id.example/index.php/metadata"], "{status}");
+        assert!(found.is_ok());
+    }
+    let (asked, found) = run(search(), |url, _| match url {
+        OPENID => moved("https://evil.example/m"),
+        "https://evil.example/m" => answer(
+            200,
+            r#"{"issuer":"https://evil.example","device_authorization_endpoint":"https://evil.example/d","token_endpoint":"https://evil.example/t"}"#,
+        ),
+        _ => answer(404, ""),
+    });
+    assert_eq!(asked.len(), 5);
+    assert!(matches!(metadata_error(found.unwrap_err()), MetadataError::Issuer { .. }));
+    // A login page behind a redirect is a page like any other.
+    let (asked, found) = run(search(), |url, _| match url {
+        OPENID => moved("https://login.example/?next=x"),
+        OAUTH_INSERTED => answer(200, WHOLE),
+        _ => answer(200, "<html>"),
+    });
+    assert_eq!(urls(&asked), [OPENID, "https://login.example/?next=x", OAUTH_INSERTED]);
+    assert!(found.is_ok());
+}
+
+#[test]
+fn three_redirects_in_a_row_are_followed_and_no_fourth() {
+    for last in [3, 4] {
+        let (asked, found) = run(search(), |url, _| {
+            let step = url.rsplit_once("/step").map_or(0, |(_, step)| step.parse().unwrap());
+            if url == OPENID || url.contains("/step") && step < last {
+                moved(&format!("/step{}", step + 1))
+            } else if step == last {
+                answer(200, WHOLE)
+            } else {
+                answer(404, "")
+            }
+        });
+        if last == 3 {
+            assert_eq!(asked.len(), 4);
+            assert!(found.is_ok());
+        } else {
+            assert_eq!(asked.len(), 4 + 3, "the other addresses are asked all the same");
+            let SearchError::Redirect { reason, target, .. } = found.unwrap_err() else {
+                panic!("no redirect")
+            };
+            assert_eq!((reason, target.as_str()), (NotFollowed::TooMany, "https://id.example/step4"));
+        }
+    }
+}
+
+#[test]
+fn redirects_that_lead_in_a_circle_are_left() {
+    for (there, back) in [("/a", OPENID), ("", OPENID), (OPENID, OPENID)] {
+        let (asked, found) = run(search(), |url, _| match url {
+            OPENID => moved(there),
+            "https://id.example/a" => moved(back),
+            _ => answer(404, ""),
+        });
+        assert!(asked.len() <= 5, "{asked:?}");
+        assert!(
+            matches!(found.unwrap_err(), SearchError::Redirect { reason: NotFollowed::Loop, .. }),
+            "{there}"
+        );
+    }
+}
+
+#[test]
+fn an_address_is_asked_once_however_many_lead_there() {
+    let (asked, found) = run(search(), |url, _| match url {
+        OPENID => moved(OAUTH_INSERTED),
+        OAUTH_APPENDED | OPENID_INSERTED => moved(OPENID),
+        _ => answer(404, ""),
+    });
+    assert_eq!(urls(&asked), ALL);
+    assert_eq!(metadata_error(found.unwrap_err()), MetadataError::Status(404));
+}
+
+#[test]
+fn a_redirect_that_is_not_followed_is_named_without_what_may_be_secret() {
+    for (location, reason) in [
+        ("http://id.example/login?ticket=SECRET", NotFollowed::PlainHttp),
+        ("https://ada:SECRET@id.example/login", NotFollowed::UserInfo),
+        ("https://localhost/login#SECRET", NotFollowed::ThisMachine),
+    ] {
+        let (asked, found) = run(search(), |_, _| moved(location));
+        assert_eq!(urls(&asked), ALL, "the target is not asked");
+        let error = found.unwrap_err();
+        assert!(matches!(error, SearchError::Redirect { reason: told, .. } if told == reason), "{error:?}");
+        let text = format!("{error} {error:?}");
+        assert!(text.contains("/login") && !text.contains("SECRET"), "{text}");
+    }
+    // Nor is a target that was followed, in what is said of its answer.
+    let (_, found) = run(search(), |url, _| {
+        if url == OPENID {
+            moved("/login?ticket=SECRET")
+        } else if url.contains("SECRET") {
+            answer(200, "<html>")
+        } else {
+            answer(404, "")
+        }
+    });
+    let error = found.unwrap_err();
+    assert_eq!(error.address().unwrap().to_string(), "https://id.example/login");
+    assert!(!format!("{error} {error:?}").contains("SECRET"), "{error:?}");
+}
+
+#[test]
+fn a_redirect_without_a_target_is_a_plain_no() {
+    let (asked, found) = run(search(), |_, _| answer(302, WHOLE));
+    assert_eq!(urls(&asked), ALL);
+    assert_eq!(metadata_error(found.unwrap_err()), MetadataError::Status(302));
+    let (_, found) = run(search(), |_, _| with(300, ("location", "/a"), ""));
+    assert_eq!(metadata_error(found.unwrap_err()), MetadataError::Status(300));
+}
+
+#[test]
+fn a_certificate_that_is_not_trusted_ends_the_search_and_behind_a_redirect_only_that_address() {
+    let untrusted = || {
+        let error = TransportError::new(Failure::NotSent, io::Error::other("expired"));
+        Err(error.with_untrusted_certificate())
+    };
+    let (asked, found) = run(search(), |_, _| untrusted());
+    assert_eq!((urls(&asked), seconds(&asked)), (vec![OPENID], vec![0]));
+    assert!(
+        matches!(found.unwrap_err(), SearchError::Transport { source, .. } if source.is_untrusted_certificate())
+    );
+    let (asked, found) = run(search(), |url, _| match url {
+        OPENID => moved("https://other.example/m"),
+        OAUTH_INSERTED => answer(200, WHOLE),
+        _ => untrusted(),
+    });
+    assert_eq!(urls(&asked), [OPENID, "https://other.example/m", OAUTH_INSERTED]);
+    assert!(found.is_ok());
+}
+
+#[test]
+fn an_http_client_that_follows_redirects_by_itself_ends_the_search() {
+    let (asked, found) = run(search(), |_, _| Err(TransportError::redirected(Some("evil.example"))));
+    assert_eq!(urls(&asked), [OPENID]);
+    assert!(matches!(found.unwrap_err(), SearchError::Transport { source, .. } if source.is_final()));
+}
+
+#[test]
+fn a_document_that_broke_off_counts_if_it_is_whole_and_is_asked_for_again_if_not() {
+    let cut = |status: u16, text: &str| {
+        let mut response = answer(status, text).unwrap();
+        response.body_mut().break_off(io::Error::other("cut"));
+        Ok(response)
+    };
+    let (asked, found) = run(search(), |_, _| cut(200, WHOLE));
+    assert_eq!(asked.len(), 1);
+    assert!(found.is_ok());
+    let (asked, found) =
+        run(search(), |_, before| if before == 0 { cut(200, &WHOLE[..40]) } else { answer(200, WHOLE) });
+    assert_eq!((urls(&asked), seconds(&asked)), (vec![OPENID; 2], vec![0, 1]));
+    assert!(found.is_ok());
+    let (asked, _) = run(search(), |_, _| cut(404, "no"));
+    assert_eq!(urls(&asked), ALL, "a refusal needs no body");
+}
+
+#[test]
+fn a_driver_that_was_interrupted_is_given_the_same_address_again_and_an_unasked_answer_changes_nothing() {
+    let mut search = search();
+    search.on_result(Tick::ZERO, answer(200, WHOLE));
+    let first = search.poll(Tick::ZERO);
+    assert!(
+        matches!(&first, SearchAction::Get { address, origin } if *address == OPENID && origin.to_string() == "https://id.example")
+    );
+    assert_eq!(search.poll(Tick::ZERO + Duration::from_secs(5)), first);
+    search.on_result(Tick::ZERO, lost(Failure::Unknown));
+    assert!(matches!(search.poll(Tick::ZERO), SearchAction::Wait(_)));
+    assert!(matches!(search.finish(), Err(SearchError::Unfinished)), "it was given up while it waited");
+}
+
+#[test]
+fn what_is_drawn_lengthens_the_waits_and_costs_no_try() {
+    for seed in 0..50 {
+        let (asked, _) = run(search().with_jitter(seed), |_, _| lost(Failure::NotSent));
+        assert_eq!(asked.len(), 5, "{asked:?}");
+        assert!(asked[4].0 >= 15 && asked[4].0 < 24, "{asked:?}");
+    }
+}
+
+#[test]
+fn an_issuer_that_cannot_be_asked_is_said_so_at_once() {
+    for issuer in
+        ["http://id.example", "https://id.example/{tenantid}", "https://bücher.example", "id.example"]
+    {
+        assert!(MetadataSearch::of(issuer, Tick::ZERO).is_err(), "{issuer}");
+    }
+}

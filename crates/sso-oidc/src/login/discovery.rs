@@ -1,0 +1,166 @@
+//! Where a provider is: its endpoints by hand, or its metadata; and in words why neither leads to it.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
+
+use device_flow::{MetadataSearch, SearchError};
+use device_flow_ureq::{Clock as _, SystemClock};
+use oidc_proto::oauth::{Metadata, MetadataError, Provider};
+use oidc_proto::{Endpoint, EndpointError, NoVerdictReason, Service};
+
+use crate::exit::{Failure, chain};
+use crate::explain;
+use crate::idn::in_ascii;
+use crate::service;
+use crate::settings::Settings;
+
+/// The way around metadata that is not there, or not to be had.
+const BY_HAND: &str =
+    "a provider without any is signed in to with --device-authorization-endpoint and --token-endpoint";
+
+/// What the command line says of where the provider is.
+#[derive(Clone, Copy)]
+pub(super) struct Whereabouts<'a> {
+    pub(super) issuer: Option<&'a str>,
+    pub(super) device_authorization_endpoint: Option<&'a str>,
+    pub(super) token_endpoint: Option<&'a str>,
+}
+
+impl Whereabouts<'_> {
+    /// Where to ask, and what the provider says of itself, if it was asked.
+    ///
+    /// # Errors
+    /// What is wrong with the command line, before anything is sent; afterwards why there is no metadata that can be used.
+    pub(super) fn find(self, settings: &Settings) -> Result<(Service, Metadata), Failure> {
+        let [device, token] =
+            [self.device_authorization_endpoint, self.token_endpoint].map(|url| url.map(in_ascii));
+        for url in [&device, &token].into_iter().flatten() {
+            Provider::new(url, url).map_err(Failure::config)?;
+        }
+        if let (Some(device), Some(token)) = (&device, &token) {
+            let provider = Provider::new(device, token).map_err(Failure::config)?;
+            return Ok((provider.into(), Metadata::default()));
+        }
+        let Some(issuer) = self.issuer else {
+            return Err(Failure::usage("one endpoint is not enough")
+                .with_hint("pass --issuer, or both --device-authorization-endpoint and --token-endpoint"));
+        };
+        let clock = SystemClock::default();
+        let url = in_ascii(issuer);
+        let mut search = MetadataSearch::of(&url, clock.now())
+            .map_err(|error| not_an_issuer(&error))?
+            .with_jitter(RandomState::new().hash_one(()));
+        if let Some(device) = device {
+            search = search.with_device_authorization_endpoint(device);
+        }
+        if let Some(token) = token {
+            search = search.with_token_endpoint(token);
+        }
+        let base = Endpoint::custom(&url).map_err(Failure::config)?;
+        service::builder_of(settings, base)
+            .search(&mut search, &clock, None)
+            .map_err(|error| Failure::config(chain(&error)))?;
+        let metadata = search.finish().map_err(|error| undiscovered(issuer, &error))?;
+        let provider = metadata.provider().map_err(|error| incomplete(&metadata, &error))?;
+        Ok((provider.into(), metadata))
+    }
+}
+
+/// The issuer is none that can be asked.
+fn not_an_issuer(error: &EndpointError) -> Failure {
+    let failure = Failure::config(error);
+    match error {
+        EndpointError::Placeholder { .. } => failure.with_hint(
+            "it is usually your tenant's id or domain; or give both endpoints by hand, with \
+             --device-authorization-endpoint and --token-endpoint",
+        ),
+        _ => failure,
+    }
+}
+
+/// The metadata does not say all that signing in needs.
+fn incomplete(metadata: &Metadata, error: &MetadataError) -> Failure {
+    let failure = Failure::config(chain(error));
+    let flags = match error {
+        MetadataError::Missing(_) => {
+            match (&metadata.device_authorization_endpoint, &metadata.token_endpoint) {
+                (None, Some(_)) => "--device-authorization-endpoint takes it by hand",
+                (Some(_), None) => "--token-endpoint takes it by hand",
+                _ => "--device-authorization-endpoint and --token-endpoint take them by hand",
+            }
+        }
+        _ => "--device-authorization-endpoint and --token-endpoint take endpoints by hand",
+    };
+    failure.with_hint(flags)
+}
+
+/// There is no metadata that can be used.
+fn undiscovered(issuer: &str, error: &SearchError) -> Failure {
+    let untold = || Failure::other(format_args!("No metadata of {issuer}: {}", chain(error)));
+    match error {
+        SearchError::Metadata { source, .. } => match source {
+            MetadataError::Status(status @ (401 | 403 | 407)) => {
+                Failure::other(format_args!("{issuer} does not let its metadata be read (HTTP {status})"))
+                    .with_hint(format_args!(
+                        "a proxy or a login may stand in front of it; check the URL; {BY_HAND}"
+                    ))
+            }
+            MetadataError::Status(status) => {
+                Failure::other(format_args!("{issuer} has no metadata (HTTP {status})"))
+                    .with_hint(format_args!("check the URL; {BY_HAND}"))
+            }
+            MetadataError::Unavailable { status, retry_after, .. } => {
+                unavailable(issuer, *status, *retry_after)
+            }
+            MetadataError::Issuer { found, .. } => another(issuer, found),
+            MetadataError::NotJson(NoVerdictReason::Html) => untold().with_hint(format_args!(
+                "the page may be a login's, a proxy's or a web application's; check the URL; {BY_HAND}"
+            )),
+            MetadataError::Encoded(_) => untold().with_hint(format_args!(
+                "a proxy may have compressed it, although that was not asked for; {BY_HAND}"
+            )),
+            _ => untold().with_hint(format_args!("check the URL; {BY_HAND}")),
+        },
+        SearchError::Transport { source, .. } => match explain::distrust(source) {
+            Some(hint) => untold().with_hint(hint),
+            None => untold(),
+        },
+        SearchError::Redirect { .. } => untold()
+            .with_hint(format_args!("if the provider is there, pass its https URL with --issuer; {BY_HAND}")),
+        _ => untold(),
+    }
+}
+
+/// The provider had no answer for now, whatever it has.
+fn unavailable(issuer: &str, status: u16, retry_after: Option<Duration>) -> Failure {
+    let failure = Failure::other(format_args!("{issuer} did not give its metadata (HTTP {status})"));
+    let why = match status {
+        429 => "too many requests came to it",
+        _ => "the provider, or a gateway in front of it, has a fault",
+    };
+    match retry_after {
+        Some(wait) => failure.with_hint(format_args!(
+            "{why}; it asks to be left in peace for {} s, so try again then",
+            wait.as_secs()
+        )),
+        None => failure.with_hint(format_args!("{why}; try again in a minute")),
+    }
+}
+
+/// The document is another issuer's. It is not used: whoever answers for another's name may be anybody (RFC 8414 §3.3).
+fn another(issuer: &str, found: &str) -> Failure {
+    let failure = Failure::other(format_args!("{issuer} says that it is {found}"));
+    if let Some(placeholder) = Metadata::placeholder(found) {
+        return failure.with_hint(format_args!(
+            "pass --issuer {found} with your tenant's id in place of {placeholder}, or give both endpoints by hand, with \
+             --device-authorization-endpoint and --token-endpoint"
+        ));
+    }
+    if Endpoint::custom(found).is_ok() {
+        return failure.with_hint(format_args!("if that is the provider you mean, pass --issuer {found}"));
+    }
+    failure.with_hint(
+        "that name cannot be asked; give both endpoints by hand, with --device-authorization-endpoint and \
+         --token-endpoint",
+    )
+}
