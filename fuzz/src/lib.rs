@@ -10,7 +10,7 @@
 //! | [`request`], [`oauth_request`] | the server's reading of requests | the same |
 //! | [`messages`] | both sides, by messages made of the bytes | what one side writes, the other reads |
 //! | [`differential`] | both sides' readers of JSON | they agree with serde_json's plain values on every member |
-//! | [`metadata`] | what a provider says of itself | it is the right provider's, reads again the same, and leads to no unsafe URL |
+//! | [`metadata`] | what a provider says of itself, and the search for it | it is the right provider's, reads again the same, and leads to no unsafe URL; a search ends, in its time, and goes nowhere unsafe |
 //! | [`endpoint`] | base URLs, regions, start URLs | requests go to the host that was named, encrypted or within this machine |
 //! | [`pkce`] | verifiers and challenges | only a well-formed verifier matches, and only its own challenge |
 //! | [`retry_after`] | seconds and dates | the waiting time that the two headers say |

@@ -1,14 +1,22 @@
 //! What a provider says of itself (RFC 8414, OpenID Connect Discovery).
 
-use http::{Response, StatusCode};
+use std::time::Duration;
+
+use device_flow::{Failure, MetadataSearch, ResponseBody, SearchAction, SearchError, Tick, TransportError};
+use http::{HeaderValue, Response, StatusCode};
 use oidc_proto::oauth::{Metadata, MetadataError};
 use oidc_proto::{Operation, Service};
 
 use crate::wire::{STATUSES, no_controls, pick};
 
-/// Reads a document. The first byte is the status, the first line behind it the issuer that was asked for, the rest the
+/// Reads a document, and searches with the same bytes. The first byte is the status, the first line behind it the issuer that was asked for, the rest the
 /// body.
 pub fn metadata(data: &[u8]) {
+    read(data);
+    search(data);
+}
+
+fn read(data: &[u8]) {
     let Some((status, rest)) = data.split_first() else { return };
     let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
     let (issuer, body) = rest.split_at(end);
@@ -34,7 +42,8 @@ pub fn metadata(data: &[u8]) {
         }
         Err(error) => {
             no_controls(&error.to_string());
-            assert_eq!(matches!(error, MetadataError::Status(_)), !response.status().is_success());
+            let is_status = matches!(error, MetadataError::Status(_) | MetadataError::Unavailable { .. });
+            assert_eq!(is_status, !response.status().is_success());
         }
     }
 }
@@ -67,4 +76,62 @@ fn leads_somewhere_safe(metadata: &Metadata) {
             }
         }
     }
+}
+
+/// Searches for metadata whose answers are the lines: the first byte of each is the status, or that none comes; the rest is the
+/// body, and where a redirect leads. The last line answers whatever is asked beyond it.
+fn search(data: &[u8]) {
+    const ISSUER: &str = "https://id.example/t";
+    const STATUSES: [u16; 10] = [200, 404, 301, 302, 307, 308, 403, 429, 500, 503];
+    let lines: Vec<&[u8]> = data.split(|byte| *byte == b'\n').collect();
+    let mut search = MetadataSearch::of(ISSUER, Tick::ZERO).unwrap();
+    let (mut now, mut asked) = (Tick::ZERO, 0);
+    loop {
+        match search.poll(now) {
+            SearchAction::Get { address, origin } => {
+                let is_https = address.scheme_str() == Some("https");
+                assert!(is_https && origin.is_https() && !origin.is_loopback(), "{address}");
+                let line = lines[asked.min(lines.len() - 1)];
+                asked += 1;
+                // Five places with three redirects each, in at most five rounds.
+                assert!(asked <= 5 * 4 * 5, "it asks for ever");
+                search.on_result(now, answer(line, &STATUSES));
+            }
+            SearchAction::Wait(until) => {
+                assert!(until > now, "a wait must be one");
+                now = until;
+            }
+            SearchAction::Done => break,
+        }
+    }
+    assert!(now <= Tick::ZERO + Duration::from_secs(20), "patience is over by then");
+    match search.finish() {
+        Ok(metadata) => assert_eq!(metadata.issuer.trim_end_matches('/'), ISSUER),
+        Err(error) => {
+            assert!(!matches!(error, SearchError::Unfinished));
+            assert!(error.address().is_some_and(|address| address.query().is_none()));
+            let mut cause: Option<&dyn std::error::Error> = Some(&error);
+            while let Some(error) = cause {
+                no_controls(&error.to_string());
+                cause = error.source();
+            }
+        }
+    }
+}
+
+/// What comes of a request, by one line.
+fn answer(line: &[u8], statuses: &[u16]) -> Result<Response<ResponseBody>, TransportError> {
+    let (status, body) = line.split_first().map_or((b'1', line), |(status, body)| (*status, body));
+    if status == b'x' {
+        return Err(Failure::Unknown.into());
+    }
+    let mut content = ResponseBody::default();
+    content.push(body);
+    let mut response = Response::new(content);
+    *response.status_mut() = StatusCode::from_u16(pick(statuses, status)).unwrap();
+    if let Ok(value) = HeaderValue::from_bytes(body) {
+        let name = if response.status().is_redirection() { "location" } else { "retry-after" };
+        response.headers_mut().insert(name, value);
+    }
+    Ok(response)
 }

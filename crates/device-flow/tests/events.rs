@@ -3,14 +3,17 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use device_flow::{Action, DeviceFlow, Policy, Reply, Tick};
+use device_flow::{
+    Action, DeviceFlow, Failure, MetadataSearch, Policy, Reply, ResponseBody, SearchAction, Tick,
+    TransportError,
+};
 use oidc_proto::{Client, DeviceAuthorization, Endpoint, Fault, FaultCode, Registration, Secret, Token};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::with_default;
 use tracing::{Event, Metadata, Subscriber};
 
-/// Keeps each event's name, with the outcome and the elapsed time if it has them.
+/// Keeps each event's name, with the outcome, the elapsed time, the status and the failure if it has them.
 #[derive(Clone, Default)]
 struct Heard(Arc<Mutex<Vec<String>>>);
 
@@ -18,8 +21,10 @@ struct Text(String);
 
 impl Visit for Text {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        if matches!(field.name(), "outcome" | "elapsed_ms") {
-            self.0 += &format!(" {value:?}");
+        let value = format!("{value:?}");
+        assert!(!value.contains("SECRET"), "{} tells {value}", field.name());
+        if matches!(field.name(), "outcome" | "elapsed_ms" | "status" | "failure") {
+            self.0 += &format!(" {value}");
         }
     }
 }
@@ -97,4 +102,30 @@ fn a_sign_in_is_told_of_step_by_step_and_its_end_once_with_the_time_that_it_took
 
     let events = heard(|| drop(new_flow().into_result(Tick::ZERO + Duration::from_secs(3))));
     assert_eq!(events, ["ended \"cancelled\" 3000"]);
+
+    let events = heard(|| {
+        let mut answers = vec![
+            Err(Failure::Unknown.into()),
+            moved("/login?ticket=SECRET"),
+            Ok(http::Response::builder().status(404).body("SECRET".into()).unwrap()),
+        ]
+        .into_iter();
+        let (mut now, mut search) =
+            (Tick::ZERO, MetadataSearch::of("https://id.example", Tick::ZERO).unwrap());
+        loop {
+            match search.poll(now) {
+                SearchAction::Get { .. } => {
+                    search.on_result(now, answers.next().unwrap_or_else(|| moved("http://a.b/?SECRET")))
+                }
+                SearchAction::Wait(until) => now = until,
+                SearchAction::Done => break,
+            }
+        }
+    });
+    let fetched = ["fetching", "fetched \"unknown\"", "fetching", "fetched 302", "fetching", "fetched 404"];
+    assert_eq!(events, [&fetched[..], &["fetching", "fetched 302"]].concat());
+}
+
+fn moved(location: &str) -> Result<http::Response<ResponseBody>, TransportError> {
+    Ok(http::Response::builder().status(302).header("location", location).body("".into()).unwrap())
 }

@@ -18,7 +18,10 @@ fn converted(url: &str) -> Option<String> {
     if authority.contains('@') || path.chars().any(|c| !c.is_ascii() && !c.is_alphanumeric()) {
         return None;
     }
-    let host = idna::domain_to_ascii(host).ok().filter(|host| !host.is_empty())?;
+    let host = idna::domain_to_ascii_cow(host.as_bytes(), idna::AsciiDenyList::URL).ok()?;
+    if host.is_empty() {
+        return None;
+    }
     let mut ascii = format!("{scheme}://{host}{port}");
     for c in path.chars() {
         if c.is_ascii() {

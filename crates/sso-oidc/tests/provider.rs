@@ -231,22 +231,164 @@ fn endpoints_can_be_given_by_hand_one_or_both() {
     Program::new().run(&login(&silent.endpoint, &more)).ok();
 }
 
+/// What a sign-in to this stub says that ends with this code, with more flags behind it.
+fn refused(stub: &Stub, code: i32, more: &[&str]) -> String {
+    Program::new().run(&login(&stub.endpoint, &[&["--client-id", "c"], more].concat())).fails(code)
+}
+
 #[test]
-fn a_provider_that_does_not_say_what_is_needed_or_is_another_one_is_not_signed_in_to() {
-    let answers = |body: String| Stub::always(success(&body));
-    let run =
-        |stub: &Stub, code| Program::new().run(&login(&stub.endpoint, &["--client-id", "c"])).fails(code);
-    let other = run(&answers(r#"{"issuer":"https://evil.example"}"#.to_owned()), 255);
+fn a_provider_that_does_not_say_what_is_needed_is_told_which_flag_says_it() {
+    let says = |members: &'static str| {
+        Stub::naming_itself(move |endpoint| {
+            vec![success(&format!(r#"{{"issuer":"{endpoint}"{}}}"#, members.replace("SELF", endpoint)))]
+        })
+    };
+    let neither = refused(&says(""), 253, &[]);
+    assert!(neither.contains("no `device_authorization_endpoint`"), "{neither}");
+    assert!(neither.contains("--device-authorization-endpoint and --token-endpoint take them"), "{neither}");
+    let no_device = refused(&says(r#","token_endpoint":"SELF/t""#), 253, &[]);
+    assert!(no_device.contains("Hint: --device-authorization-endpoint takes it by hand"), "{no_device}");
+    let no_token = refused(&says(r#","device_authorization_endpoint":"SELF/d""#), 253, &[]);
+    assert!(no_token.contains("Hint: --token-endpoint takes it by hand"), "{no_token}");
+    let relative = r#","device_authorization_endpoint":"SELF/d","token_endpoint":"/t""#;
+    let relative = refused(&says(relative), 253, &[]);
+    assert!(relative.contains("`/t` is not an absolute http or https URL"), "{relative}");
+    let plain = ["--device-authorization-endpoint", "http://id.example/d"];
+    let stub = says("");
+    let plain = refused(&stub, 253, &plain);
+    assert!(plain.contains("unencrypted") && stub.bodies().is_empty(), "{plain}");
+}
+
+#[test]
+fn a_provider_without_metadata_is_told_apart_from_one_that_does_not_give_them() {
+    let says = |status, headers: &[(&str, &str)], body: &str| {
+        refused(&Stub::always(common::response(status, headers, body)), 255, &[])
+    };
+    for status in [404, 410, 400] {
+        let none = says(status, &[], "nothing");
+        assert!(none.contains(&format!("has no metadata (HTTP {status})")), "{none}");
+        assert!(none.contains("--device-authorization-endpoint and --token-endpoint"), "{none}");
+    }
+    let not_allowed = says(403, &[], "<html>");
+    assert!(not_allowed.contains("does not let its metadata be read (HTTP 403)"), "{not_allowed}");
+    let busy = says(429, &[("retry-after", "3600")], "");
+    assert!(busy.contains("did not give its metadata (HTTP 429)"), "{busy}");
+    assert!(busy.contains("too many requests") && busy.contains("3600 s"), "{busy}");
+    let failed = says(503, &[("retry-after", "3600")], "<html>");
+    assert!(failed.contains("did not give its metadata (HTTP 503)"), "{failed}");
+    assert!(failed.contains("Hint: the provider, or a gateway in front of it, has a fault"), "{failed}");
+    let page = says(200, &[], "<!doctype html><title>Log in</title>");
+    assert!(page.contains("an HTML page") && page.contains("a login's, a proxy's"), "{page}");
+    let packed = says(200, &[("content-encoding", "gzip")], "\u{1f}...");
+    assert!(packed.contains("compressed (`gzip`)"), "{packed}");
+    let list = says(200, &[], "[]");
+    assert!(list.contains("JSON that is not an object"), "{list}");
+    let moved = says(302, &[("location", "http://id.example/log\u{202e}in?ticket=s3cr3t")], "");
+    assert!(moved.contains("http://id.example/login`") && !moved.contains("s3cr3t"), "{moved}");
+    let moved = says(302, &[("location", "http://ada:s3cr3t@id.example/login?ticket=s3cr3t")], "");
+    assert!(moved.contains("redirects to `http://id.example/login`, which is not followed"), "{moved}");
+    assert!(!moved.contains("s3cr3t") && moved.contains("pass its https URL with --issuer"), "{moved}");
+    for said in [&busy, &failed, &page, &packed, &list, &moved] {
+        assert!(!said.contains("has no metadata"), "{said}");
+    }
+}
+
+#[test]
+fn another_issuers_name_comes_with_a_hint_that_works_when_it_is_followed() {
+    let says = |issuer: &str| {
+        let body = format!(
+            r#"{{"issuer":"{issuer}","device_authorization_endpoint":"https://evil.example/d","token_endpoint":"https://evil.example/t"}}"#
+        );
+        refused(&Stub::always(success(&body)), 255, &[])
+    };
+    let other = says("https://evil.example");
     assert!(other.contains("says that it is https://evil.example"), "{other}");
-    let none = run(&Stub::always(common::response(404, &[], "nothing")), 255);
-    assert!(none.contains("has no metadata (HTTP 404)") && none.contains("--token-endpoint"), "{none}");
-    let html = run(&answers("<html>".to_owned()), 255);
-    assert!(html.contains("not a JSON object"), "{html}");
-    let silent = Stub::naming_itself(|endpoint| vec![success(&format!(r#"{{"issuer":"{endpoint}"}}"#))]);
-    let stderr = run(&silent, 253);
-    assert!(stderr.contains("no `device_authorization_endpoint`") && stderr.contains("by hand"), "{stderr}");
+    assert!(other.contains("pass --issuer https://evil.example"), "{other}");
+    let entra = says("https://login.example/{tenantid}/v2.0");
+    assert!(
+        entra.contains("your tenant's id in place of {tenantid}") && entra.contains("by hand"),
+        "{entra}"
+    );
+    for unusable in ["http://id.example", "https://b\u{fc}cher.example", "id.example"] {
+        let other = says(unusable);
+        assert!(!other.contains(&format!("--issuer {unusable}")), "{other}");
+        assert!(other.contains("--device-authorization-endpoint and --token-endpoint"), "{other}");
+    }
+}
+
+#[test]
+fn an_issuer_that_cannot_be_asked_is_refused_with_what_to_write_instead() {
+    let says = |issuer: &str| Program::new().run(&login(issuer, &["--client-id", "c"])).fails(253);
+    let placeholder = says("https://login.example/{tenantid}/v2.0");
+    assert!(placeholder.contains("has the placeholder `{tenantid}`"), "{placeholder}");
+    assert!(placeholder.contains("your tenant's id") && placeholder.contains("by hand"), "{placeholder}");
+    let letters = says("https://\u{e9}\u{e9}@b\u{fc}cher.example");
+    assert!(letters.contains("user name"), "{letters}");
+    let no_scheme = says("b\u{fc}cher.example");
+    assert!(no_scheme.contains("is not an absolute http or https URL"), "{no_scheme}");
+}
+
+#[test]
+fn an_international_host_name_is_asked_by_its_ascii_form() {
+    // The query keeps it from being asked at all.
+    let stderr =
+        Program::new().run(&login("https://b\u{fc}cher.invalid/\u{e9}?x", &["--client-id", "c"])).fails(253);
+    assert!(stderr.contains("`https://xn--bcher-kva.invalid/%C3%A9?x` must not have a query"), "{stderr}");
+    let device = ["--client-id", "c", "--device-authorization-endpoint", "http://b\u{fc}cher.invalid/d"];
+    let stderr = Program::new().run(&login("https://id.example", &device)).fails(253);
+    assert!(stderr.contains("plain http to `xn--bcher-kva.invalid`"), "{stderr}");
+}
+
+#[test]
+fn metadata_is_found_where_providers_put_them_and_by_their_own_url() {
+    let whole = |endpoint: &str, issuer: &str| {
+        success(&format!(
+            r#"{{"issuer":"{issuer}","device_authorization_endpoint":"{endpoint}/d","token_endpoint":"{endpoint}/t"}}"#
+        ))
+    };
+    let no = || common::response(404, &[], "nothing");
+    for before in 0..4 {
+        let stub = Stub::naming_itself(|endpoint| {
+            let found = whole(endpoint, &format!("{endpoint}/o"));
+            (0..before).map(|_| no()).chain([found, success(DEVICE), success(TOKEN)]).collect()
+        });
+        let issuer = format!("{}/o", stub.endpoint);
+        Program::new().run(&login(&issuer, &["--client-id", "c"])).ok();
+        assert_eq!(stub.bodies().len(), before + 3);
+    }
+    for path in ["/o/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/o/"] {
+        let stub = Stub::naming_itself(|endpoint| {
+            vec![whole(endpoint, &format!("{endpoint}/o")), success(DEVICE), success(TOKEN)]
+        });
+        Program::new().run(&login(&format!("{}{path}", stub.endpoint), &["--client-id", "c"])).ok();
+        assert_eq!(stub.bodies().len(), 3, "one question was enough");
+    }
+}
+
+#[test]
+fn a_provider_that_is_down_for_a_moment_or_has_moved_its_metadata_is_signed_in_to() {
+    let busy = common::response(503, &[("retry-after", "1")], "<html>");
+    let moved = common::response(301, &[("location", "/index.php/metadata")], "");
+    // Nothing at all: the connection is closed.
+    for first in [busy, moved, String::new()] {
+        let stub = Stub::naming_itself(|endpoint| {
+            let found = format!(
+                r#"{{"issuer":"{endpoint}","device_authorization_endpoint":"{endpoint}/d","token_endpoint":"{endpoint}/t"}}"#
+            );
+            vec![first, success(&found), success(DEVICE), success(TOKEN)]
+        });
+        Program::new().run(&login(&stub.endpoint, &["--client-id", "c"])).ok();
+    }
+}
+
+#[test]
+fn a_provider_that_is_not_there_is_asked_for_as_long_as_at_registration() {
+    let began = std::time::Instant::now();
     let stderr = Program::new().run(&login("http://127.0.0.1:1", &["--client-id", "c"])).fails(255);
-    assert!(stderr.contains("No metadata of http://127.0.0.1:1"), "{stderr}");
+    assert!(stderr.contains("No metadata of http://127.0.0.1:1: no answer came from"), "{stderr}");
+    assert!(stderr.to_lowercase().contains("refused"), "the cause is named: {stderr}");
+    let took = began.elapsed().as_secs();
+    assert!((14..32).contains(&took), "{took} s");
 }
 
 /// A provider whose endpoints are given by hand, its answers to the two requests, and the command line for it.

@@ -98,7 +98,9 @@ const fn what_came(reason: NoVerdictReason) -> &'static str {
         NoVerdictReason::EmptyBody => "an empty body",
         NoVerdictReason::CutBody => "JSON that ends too early",
         NoVerdictReason::NotAnObject => "JSON that is not an object",
-        _ => "a body that is not JSON",
+        NoVerdictReason::NotJson | NoVerdictReason::Redirect | NoVerdictReason::UnnamedError => {
+            "a body that is not JSON"
+        }
     }
 }
 
