@@ -288,6 +288,8 @@ fn a_provider_without_metadata_is_told_apart_from_one_that_does_not_give_them() 
     let moved = says(302, &[("location", "http://ada:s3cr3t@id.example/login?ticket=s3cr3t")], "");
     assert!(moved.contains("redirects to `http://id.example/login`, which is not followed"), "{moved}");
     assert!(!moved.contains("s3cr3t") && moved.contains("pass its https URL with --issuer"), "{moved}");
+    let circle = says(302, &[("location", "")], "");
+    assert!(circle.contains("it leads in a circle") && !circle.contains("--issuer"), "{circle}");
     for said in [&busy, &failed, &page, &packed, &list, &moved] {
         assert!(!said.contains("has no metadata"), "{said}");
     }

@@ -185,6 +185,18 @@ fn revoke(issuer: &str, request: &RevocationRequest) -> Result<(), CallError> {
     provider(issuer).unwrap().revoke(request)
 }
 
+/// A search for metadata at virtual time, by a client that trusts these certificates or the system's.
+fn searched_over_tls(issuer: &str, bundle: Option<&Path>) -> (Result<Metadata, SearchError>, Duration) {
+    let clock = VirtualClock::default();
+    let mut search = MetadataSearch::of(issuer, clock.now()).unwrap();
+    let mut builder = HttpClient::builder(Endpoint::custom(issuer).unwrap());
+    if let Some(bundle) = bundle {
+        builder = builder.ca_bundle(bundle);
+    }
+    builder.search(&mut search, &clock, None).unwrap();
+    (search.finish(), clock.now().elapsed())
+}
+
 fn register_over_tls(
     endpoint: &str,
     bundle: Option<&Path>,

@@ -6,13 +6,17 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
-use device_flow::{CallError, Failure};
+use device_flow::{CallError, Failure, SearchError};
 use oidc_proto::RegisterClientRequest;
+use oidc_proto::oauth::MetadataError;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use sso_oidc_server::{Config, TestServer, Tls};
 
-use crate::register_over_tls;
+use crate::stub::{Step, Stub};
+use crate::{register_over_tls, searched_over_tls};
 
 /// An authority of its own, and a server with a certificate from it.
 struct Secure {
@@ -145,6 +149,37 @@ fn a_handshake_that_breaks_off_or_is_none_has_not_carried_the_request() {
 #[test]
 fn a_name_that_does_not_resolve_has_not_carried_the_request() {
     assert_not_sent(register("https://nowhere.invalid", None, false), "no such name");
+}
+
+#[test]
+fn a_redirect_of_the_metadata_to_https_is_followed_and_the_certificate_there_must_be_trusted() {
+    let server = TestServer::with(Config::default().with_tls(Tls::new_ca())).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let right = bundle(directory.path(), server.ca_certificate().unwrap());
+    let location = format!("location: {}/.well-known/openid-configuration\r\n", server.endpoint());
+    let location: &'static str = Box::leak(location.into_boxed_str());
+    let stub = || Stub::start((0..4).map(|_| Step::Answer(302, location, String::new())));
+    let plain = stub();
+    // The document is read over TLS, and is another issuer's.
+    let (found, took) = searched_over_tls(&plain.endpoint(), Some(&right));
+    let error = found.unwrap_err();
+    assert!(
+        matches!(&error, SearchError::Metadata { source: MetadataError::Issuer { found, .. }, .. } if found == server.endpoint()),
+        "{error:?}"
+    );
+    assert_eq!(took, Duration::ZERO);
+    // Behind a redirect and in front of none: waiting does not make a certificate better.
+    let plain = stub();
+    for issuer in [&plain.endpoint(), server.endpoint()] {
+        let (found, took) = searched_over_tls(issuer, None);
+        let error = found.unwrap_err();
+        assert!(
+            matches!(&error, SearchError::Transport { source, .. } if source.is_untrusted_certificate()),
+            "{error:?}"
+        );
+        assert_eq!(took, Duration::ZERO, "{issuer}");
+    }
+    assert!(searched_over_tls(server.endpoint(), Some(&right)).0.is_ok());
 }
 
 #[test]

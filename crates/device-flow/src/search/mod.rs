@@ -188,6 +188,17 @@ impl MetadataSearch {
     }
 
     /// The same search, with a token endpoint that the program knows.
+    ///
+    /// ```
+    /// # use device_flow::{MetadataSearch, ResponseBody, SearchAction, Tick};
+    /// let search = MetadataSearch::of("https://id.example", Tick::ZERO)?;
+    /// let mut search = search.with_token_endpoint("https://id.example/own");
+    /// # assert!(matches!(search.poll(Tick::ZERO), SearchAction::Get { .. }));
+    /// let document = r#"{"issuer":"https://id.example","token_endpoint":"https://id.example/t"}"#;
+    /// search.on_result(Tick::ZERO, Ok(http::Response::new(ResponseBody::from(document))));
+    /// assert_eq!(search.finish()?.token_endpoint.as_deref(), Some("https://id.example/own"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn with_token_endpoint(mut self, url: impl Into<String>) -> Self {
         self.token_endpoint = Some(url.into());
@@ -196,6 +207,18 @@ impl MetadataSearch {
 
     /// The same search with this patience with a provider that gives no answer, counted from the search's beginning; 20 s if
     /// not set.
+    ///
+    /// ```
+    /// # use device_flow::{Failure, MetadataSearch, SearchAction, SearchError, Tick};
+    /// # use core::time::Duration;
+    /// let search = MetadataSearch::of("https://id.example", Tick::ZERO)?;
+    /// let mut search = search.with_patience(Duration::ZERO);
+    /// # assert!(matches!(search.poll(Tick::ZERO), SearchAction::Get { .. }));
+    /// search.on_result(Tick::ZERO, Err(Failure::NotSent.into()));
+    /// assert_eq!(search.poll(Tick::ZERO), SearchAction::Done);
+    /// assert!(matches!(search.finish(), Err(SearchError::Transport { .. })));
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.give_up_at = self.started + patience;
@@ -204,6 +227,18 @@ impl MetadataSearch {
 
     /// The same search, which draws out its waits after trouble by this seed, as
     /// [`DeviceFlow::with_jitter`](crate::DeviceFlow::with_jitter) does.
+    ///
+    /// ```
+    /// # use device_flow::{Failure, MetadataSearch, SearchAction, Tick};
+    /// # use core::time::Duration;
+    /// let seed = 4711; // from the operating system, in a program
+    /// let mut search = MetadataSearch::of("https://id.example", Tick::ZERO)?.with_jitter(seed);
+    /// # assert!(matches!(search.poll(Tick::ZERO), SearchAction::Get { .. }));
+    /// search.on_result(Tick::ZERO, Err(Failure::NotSent.into()));
+    /// let second = Tick::ZERO + Duration::from_secs(1);
+    /// assert!(matches!(search.poll(Tick::ZERO), SearchAction::Wait(until) if until >= second));
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
     #[must_use]
     pub const fn with_jitter(mut self, seed: u64) -> Self {
         self.jitter = Jitter::seeded(seed);

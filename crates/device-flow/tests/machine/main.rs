@@ -6,6 +6,7 @@ mod contract;
 mod ended;
 mod herd;
 mod poll;
+mod redirects;
 mod register;
 #[path = "../model/rows.rs"]
 mod rows;

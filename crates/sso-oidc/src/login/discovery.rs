@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
-use device_flow::{MetadataSearch, SearchError};
+use device_flow::{MetadataSearch, NotFollowed, SearchError};
 use device_flow_ureq::{Clock as _, SystemClock};
 use oidc_proto::oauth::{Metadata, MetadataError, Provider};
 use oidc_proto::{Endpoint, EndpointError, NoVerdictReason, Service};
@@ -16,7 +16,7 @@ use crate::settings::Settings;
 
 /// The way around metadata that is not there, or not to be had.
 const BY_HAND: &str =
-    "a provider without any is signed in to with --device-authorization-endpoint and --token-endpoint";
+    "a provider without metadata is signed in to with --device-authorization-endpoint and --token-endpoint";
 
 /// What the command line says of where the provider is.
 #[derive(Clone, Copy)]
@@ -125,8 +125,12 @@ fn undiscovered(issuer: &str, error: &SearchError) -> Failure {
             Some(hint) => untold().with_hint(hint),
             None => untold(),
         },
-        SearchError::Redirect { .. } => untold()
-            .with_hint(format_args!("if the provider is there, pass its https URL with --issuer; {BY_HAND}")),
+        SearchError::Redirect { reason, .. } => match reason {
+            NotFollowed::PlainHttp | NotFollowed::UserInfo | NotFollowed::ThisMachine => untold().with_hint(
+                format_args!("if the provider is there, pass its https URL with --issuer; {BY_HAND}"),
+            ),
+            _ => untold().with_hint(format_args!("check the URL; {BY_HAND}")),
+        },
         _ => untold(),
     }
 }
