@@ -258,7 +258,7 @@ impl MetadataSearch {
             if !self.queue.is_empty() && self.pace.due() > self.now {
                 return SearchAction::Wait(self.pace.due());
             }
-            self.under_way = self.next_place();
+            self.under_way = self.queue.pop();
             #[cfg(feature = "tracing")]
             if let Some(place) = &self.under_way {
                 crate::events::fetching(&redirect::without_query(&place.address));
@@ -310,6 +310,9 @@ impl MetadataSearch {
                 self.end();
             }
         }
+        // An address that has said something already, by way of a redirect, is not asked again, unless that was trouble.
+        let asked = &self.asked;
+        self.queue.retain(|place| place.trouble.is_some() || !asked.contains(&place.address));
         if self.queue.is_empty() && !self.later.is_empty() {
             self.queue = mem::take(&mut self.later);
             self.queue.reverse();
@@ -341,16 +344,6 @@ impl MetadataSearch {
             (Some(metadata), _) => Ok(metadata),
             (None, Some(error)) if is_over => Err(error),
             (None, _) => Err(SearchError::Unfinished),
-        }
-    }
-
-    /// The next address that is worth asking: one that has said something already is not, unless that was trouble.
-    fn next_place(&mut self) -> Option<Place> {
-        loop {
-            let place = self.queue.pop()?;
-            if place.trouble.is_some() || !self.asked.contains(&place.address) {
-                return Some(place);
-            }
         }
     }
 
@@ -405,11 +398,8 @@ impl MetadataSearch {
         }
     }
 
-    /// Follows a redirect, unless it leads where the search has been.
+    /// Follows a redirect next.
     fn redirected(&mut self, place: Place, address: Uri, origin: Endpoint) {
-        if self.asked.contains(&address) {
-            return;
-        }
         let mut came_from = place.came_from;
         came_from.push(place.address);
         self.queue.push(Place { address, origin, came_from, trouble: None });

@@ -92,6 +92,18 @@ fn an_address_is_asked_once_however_many_lead_there() {
 }
 
 #[test]
+fn an_address_that_failed_is_asked_again_although_the_last_one_was_reached_by_a_redirect() {
+    let (asked, found) = run(search(), |url, before| match (url, before) {
+        (OPENID, 0) => answer(503, ""),
+        (OPENID, _) => answer(200, WHOLE),
+        (OAUTH_INSERTED, _) => moved(OPENID_INSERTED),
+        _ => answer(404, ""),
+    });
+    assert_eq!(urls(&asked), [OPENID, OAUTH_INSERTED, OPENID_INSERTED, OAUTH_APPENDED, OPENID]);
+    assert!(found.is_ok());
+}
+
+#[test]
 fn a_redirect_that_is_not_followed_is_named_without_what_may_be_secret() {
     for (location, reason) in [
         ("http://id.example/login?ticket=SECRET", NotFollowed::PlainHttp),

@@ -182,7 +182,9 @@ fn patience_is_as_long_as_told_and_a_jump_of_the_clock_costs_no_more_than_itself
 
     let mut search = search();
     let later = Tick::ZERO + Duration::from_secs(10);
-    assert!(matches!(search.poll(later), SearchAction::Get { .. }));
+    for now in [later, Tick::ZERO] {
+        assert!(matches!(search.poll(now), SearchAction::Get { .. }));
+    }
     search.on_result(Tick::ZERO, lost(Failure::NotSent));
     assert_eq!(search.poll(Tick::ZERO), SearchAction::Wait(later + Duration::from_secs(1)));
 }
@@ -251,6 +253,7 @@ fn the_most_telling_answer_is_the_error() {
     let other = || answer(200, &WHOLE.replace("https://id.example/t\",\"d", "https://evil.example\",\"d"));
     let no = || answer(404, "");
     let mut cases: Vec<(Vec<Answer>, &str)> = vec![
+        (vec![no(), answer(410, ""), no(), no()], "HTTP 404"),
         (vec![no(), answer(403, ""), no(), no()], "HTTP 403"),
         (vec![no(), page(), answer(403, ""), no()], "an HTML page"),
         (vec![page(), moved("http://a.b/"), no(), no()], "`http://a.b/`"),
@@ -335,6 +338,10 @@ fn a_driver_that_was_interrupted_is_given_the_same_address_again_and_an_unasked_
     search.on_result(Tick::ZERO, lost(Failure::Unknown));
     assert!(matches!(search.poll(Tick::ZERO), SearchAction::Wait(_)));
     assert!(matches!(search.finish(), Err(SearchError::Unfinished)), "it was given up while it waited");
+    let mut search = self::search();
+    let _ = search.poll(Tick::ZERO);
+    search.on_result(Tick::ZERO, answer(404, ""));
+    assert!(matches!(search.finish(), Err(SearchError::Unfinished)), "the others were not asked yet");
 }
 
 #[test]
@@ -343,6 +350,9 @@ fn what_is_drawn_lengthens_the_waits_and_costs_no_try() {
         let (asked, _) = run(search().with_jitter(seed), |_, _| lost(Failure::NotSent));
         assert_eq!(asked.len(), 5, "{asked:?}");
         assert!(asked[4].0 >= 15 && asked[4].0 < 24, "{asked:?}");
+        let just_enough = search().with_patience(Duration::from_secs(15)).with_jitter(seed);
+        let (asked, _) = run(just_enough, |_, _| lost(Failure::NotSent));
+        assert_eq!(asked.len(), 5, "{asked:?}");
     }
 }
 
