@@ -6,6 +6,8 @@ use std::time::Duration;
 use device_flow::{Failure, MetadataSearch, ResponseBody, SearchAction, SearchError, Tick, TransportError};
 use http::Response;
 use oidc_proto::oauth::{Metadata, MetadataError};
+use proptest::collection::vec;
+use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 
 pub(crate) type Answer = Result<Response<ResponseBody>, TransportError>;
 
@@ -49,7 +51,7 @@ pub(crate) fn run(
 ) -> (Asked, Result<Metadata, SearchError>) {
     let (mut now, mut asked): (Tick, Asked) = (Tick::ZERO, Vec::new());
     loop {
-        assert!(asked.len() < 60, "it goes on for ever: {asked:?}");
+        assert!(asked.len() < 150, "it goes on for ever: {asked:?}");
         match search.poll(now) {
             SearchAction::Get { address, .. } => {
                 let address = address.to_string();
@@ -362,5 +364,40 @@ fn an_issuer_that_cannot_be_asked_is_said_so_at_once() {
         ["http://id.example", "https://id.example/{tenantid}", "https://bücher.example", "id.example"]
     {
         assert!(MetadataSearch::of(issuer, Tick::ZERO).is_err(), "{issuer}");
+    }
+}
+
+/// Any answer, by a number.
+fn any_answer(number: u8) -> Answer {
+    let targets = [OPENID, OAUTH_APPENDED, "/a", "/b", "/c", "/d", "http://a.b/", ""];
+    match number % 20 {
+        0 => lost(Failure::NotSent),
+        1 => answer(503, ""),
+        2 => answer(500, "<html>"),
+        3 => with(429, ("retry-after", "2"), ""),
+        4 => answer(200, NO_DEVICE),
+        5 => answer(200, "<html>"),
+        6 => answer(200, "{}"),
+        number @ 7..=14 => moved(targets[usize::from(number - 7)]),
+        15 => answer(200, WHOLE),
+        _ => answer(404, ""),
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_answered_a_search_ends_in_its_time_and_knows_why(numbers in vec(any::<u8>(), 1..40)) {
+        let mut numbers = numbers.into_iter();
+        let last = numbers.next().unwrap();
+        let (asked, found) = run(search(), |_, _| any_answer(numbers.next().unwrap_or(last)));
+        prop_assert!(asked.iter().all(|(second, url)| *second <= 20 && url.starts_with("https://id.example/")));
+        match found {
+            Ok(metadata) => prop_assert_eq!(metadata.issuer, ISSUER),
+            Err(error) => prop_assert!(error.address().is_some(), "{:?}", error),
+        }
+        let mut urls = urls(&asked);
+        urls.sort_unstable();
+        urls.dedup();
+        prop_assert!(urls.len() <= 4 + 4, "{:?}", urls);
     }
 }
