@@ -1,5 +1,5 @@
 //! A flow of one service and a client of another: nothing is sent, because the client's proxy and certificates are for
-//! its own service. Compiled into the tests of both adapters.
+//! its own service. And a search for metadata that is sent elsewhere, which has a client for each place. Compiled into the tests of both adapters.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -11,7 +11,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use device_flow::{Action, DeviceFlow, FirstPoll, Misuse, Outcome, Policy, ResumeError, SavedFlow, Tick};
 use oidc_proto::{Client, Endpoint, Secret, Service};
 
-use crate::drive_in_region;
+use crate::stub::{Step, Stub};
+use crate::{drive_in_region, searched};
 
 /// Says to the process that has a proxy which flows to drive.
 const FLOWS: &str = "DEVICE_FLOW_TEST_FLOWS";
@@ -64,8 +65,8 @@ fn drive_own_flow() {
     assert!(matches!(flow.outcome(), Some(Err(Outcome::Unreachable { .. }))), "{:?}", flow.outcome());
 }
 
-/// What the proxy hears of this test, run in a process whose environment names it.
-fn heard_from(flows: &str) -> String {
+/// What the proxy hears of a test of this module, run in a process whose environment names it.
+fn heard_from(test: &str, flows: &str) -> String {
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", proxy.local_addr().unwrap());
     let heard = Arc::new(Mutex::new(Vec::new()));
@@ -82,9 +83,12 @@ fn heard_from(flows: &str) -> String {
             }
         }
     });
-    let name = "foreign::a_flow_of_another_service_is_refused_before_a_byte_is_sent";
     let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", name]).env(FLOWS, flows).env_remove("NO_PROXY").env_remove("no_proxy");
+    child
+        .args(["--exact", &format!("foreign::{test}")])
+        .env(FLOWS, flows)
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy");
     for variable in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
         child.env(variable, &address);
     }
@@ -102,7 +106,21 @@ fn a_flow_of_another_service_is_refused_before_a_byte_is_sent() {
         Ok(_) => return drive_own_flow(),
         Err(_) => {}
     }
-    assert_eq!(heard_from("foreign"), "", "the proxy has seen what was not for it");
-    let own = heard_from("own");
+    let test = "a_flow_of_another_service_is_refused_before_a_byte_is_sent";
+    assert_eq!(heard_from(test, "foreign"), "", "the proxy has seen what was not for it");
+    let own = heard_from(test, "own");
     assert!(own.starts_with("CONNECT oidc.eu-west-1.amazonaws.com:443 "), "the proxy is in use: {own:?}");
+}
+
+#[test]
+fn a_redirect_of_the_metadata_goes_through_the_proxy_of_where_it_leads() {
+    if std::env::var_os(FLOWS).is_some() {
+        let moved = || Step::Answer(302, "location: https://id.invalid/m\r\n", String::new());
+        let stub = Stub::start([moved()]);
+        let error = searched(&stub.endpoint(), |search| search).0.unwrap_err();
+        assert_eq!(error.address().map(ToString::to_string).as_deref(), Some("https://id.invalid/m"));
+        return;
+    }
+    let heard = heard_from("a_redirect_of_the_metadata_goes_through_the_proxy_of_where_it_leads", "redirect");
+    assert!(heard.starts_with("CONNECT id.invalid:443 "), "and what is on this machine does not: {heard:?}");
 }
