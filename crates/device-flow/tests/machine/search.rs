@@ -255,7 +255,7 @@ fn the_most_telling_answer_is_the_error() {
     let other = || answer(200, &WHOLE.replace("https://id.example/t\",\"d", "https://evil.example\",\"d"));
     let no = || answer(404, "");
     let mut cases: Vec<(Vec<Answer>, &str)> = vec![
-        (vec![no(), answer(410, ""), no(), no()], "HTTP 404"),
+        (vec![no(), answer(410, ""), answer(410, ""), answer(410, "")], "HTTP 404"),
         (vec![no(), answer(403, ""), no(), no()], "HTTP 403"),
         (vec![no(), page(), answer(403, ""), no()], "an HTML page"),
         (vec![page(), moved("http://a.b/"), no(), no()], "`http://a.b/`"),
