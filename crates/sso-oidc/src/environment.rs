@@ -2,23 +2,26 @@
 //! changing the process.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 
 /// A snapshot of the environment. An empty variable counts as unset, as in AWS's tools.
-pub(crate) struct Environment(BTreeMap<String, String>);
+pub(crate) struct Environment(BTreeMap<OsString, OsString>);
 
 impl Environment {
-    /// The environment of this process. Variables that are not UTF-8 are left out: none that is read here can be.
+    /// The environment of this process.
     pub(crate) fn of_process() -> Self {
-        Self(
-            std::env::vars_os()
-                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-                .collect(),
-        )
+        Self(std::env::vars_os().collect())
     }
 
-    /// The variable's value.
+    /// The variable's value. One that is not UTF-8 counts as unset: only a path can be such a one.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.path(name).and_then(OsStr::to_str)
+    }
+
+    /// The variable's value as a path.
+    pub(crate) fn path(&self, name: &str) -> Option<&OsStr> {
+        self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
     /// The first of these variables that is set.
@@ -30,18 +33,40 @@ impl Environment {
     pub(crate) fn flag(&self, name: &str) -> Option<bool> {
         self.get(name).map(|value| value.eq_ignore_ascii_case("true"))
     }
+
+    /// The person's home directory.
+    pub(crate) fn home(&self) -> Option<PathBuf> {
+        self.home_on(cfg!(windows))
+    }
+
+    /// As Python finds it, and with it the AWS CLI: on Windows `HOME` does not count, which git's shell and Cygwin set to
+    /// other places. Where nothing else is set, it is better than nothing.
+    fn home_on(&self, is_windows: bool) -> Option<PathBuf> {
+        let (home, profile) = (self.path("HOME"), self.path("USERPROFILE"));
+        if !is_windows {
+            return home.or(profile).map(PathBuf::from);
+        }
+        let on_drive = || {
+            let mut whole = self.path("HOMEDRIVE").unwrap_or_default().to_owned();
+            whole.push(self.path("HOMEPATH")?);
+            Some(PathBuf::from(whole))
+        };
+        profile.map(PathBuf::from).or_else(on_drive).or_else(|| home.map(PathBuf::from))
+    }
 }
 
 #[cfg(test)]
 impl<const N: usize> From<[(&str, &str); N]> for Environment {
     fn from(variables: [(&str, &str); N]) -> Self {
-        Self(variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Environment;
+    use std::path::Path;
+
+    use super::*;
 
     #[test]
     fn an_empty_variable_counts_as_unset() {
@@ -49,5 +74,28 @@ mod tests {
         assert_eq!(environment.get("A"), None);
         assert_eq!(environment.first(&["A", "B"]), Some("b"));
         assert_eq!((environment.flag("C"), environment.flag("D")), (Some(true), Some(false)));
+    }
+
+    #[test]
+    fn home_is_userprofile_on_windows_and_home_elsewhere() {
+        let home = |is_windows, environment: Environment| environment.home_on(is_windows).unwrap();
+        let both = || Environment::from([("HOME", "/cygdrive/h"), ("USERPROFILE", "C:\\Users\\a")]);
+        assert_eq!(home(false, both()), Path::new("/cygdrive/h"));
+        assert_eq!(home(true, both()), Path::new("C:\\Users\\a"));
+        let drive = [("HOME", "/h"), ("HOMEDRIVE", "D:"), ("HOMEPATH", "\\a"), ("USERPROFILE", "")];
+        assert_eq!(home(true, Environment::from(drive)), Path::new("D:\\a"));
+        assert_eq!(home(true, Environment::from([("HOME", "/h")])), Path::new("/h"));
+        assert_eq!(home(false, Environment::from([("USERPROFILE", "/u")])), Path::new("/u"));
+        assert_eq!(Environment::from([("HOME", "")]).home_on(true), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_home_that_is_not_utf_8_is_one() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let odd = OsString::from_vec(b"/h\xff".to_vec());
+        let environment = Environment([("HOME".into(), odd.clone())].into());
+        assert_eq!(environment.home(), Some(odd.into()));
+        assert_eq!(environment.get("HOME"), None);
     }
 }

@@ -25,8 +25,7 @@ pub(crate) struct Sources {
 impl Sources {
     /// Nothing has been read yet.
     pub(crate) fn new(environment: &Environment) -> Self {
-        let home = environment.first(&["HOME", "USERPROFILE"]).map(PathBuf::from);
-        Self { home, stdin_taken_by: RefCell::default() }
+        Self { home: environment.home(), stdin_taken_by: RefCell::default() }
     }
 
     /// What an argument means: itself, or with a `file://` in front the contents of a file. A `~/` that follows is the

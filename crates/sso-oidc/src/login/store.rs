@@ -63,11 +63,10 @@ impl Store {
     /// # Errors
     /// A configuration failure: there is no home directory.
     pub(super) fn of(portal: &Portal, place: &Place, settings: &Settings) -> Result<Self, Failure> {
-        let home =
-            settings.environment().first(&["HOME", "USERPROFILE"]).map(PathBuf::from).ok_or_else(|| {
-                Failure::config("there is no home directory to keep the token in")
-                    .with_hint("set HOME, or pass --no-cache --show-token")
-            })?;
+        let home = settings.environment().home().ok_or_else(|| {
+            Failure::config("there is no home directory to keep the token in")
+                .with_hint("set HOME, or pass --no-cache --show-token")
+        })?;
         let scopes = Some(portal.scopes.clone()).filter(|scopes| !scopes.is_empty());
         let endpoint_url = place.is_custom.then(|| place.endpoint.to_string());
         let key = portal.identity.registration_key(&portal.start_url, &portal.region, scopes);
