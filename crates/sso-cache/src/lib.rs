@@ -2,7 +2,7 @@
 //!
 //! | file | type | filed under |
 //! |---|---|---|
-//! | `~/.aws/config` | [`Config`] | profile or SSO session |
+//! | `~/.aws/config`, and the profiles of `~/.aws/credentials` | [`Config`] | profile or SSO session |
 //! | `~/.aws/sso/cache/SHA1.json`, a token | [`CachedToken`] | [`Identity`]: session name or start URL |
 //! | `~/.aws/sso/cache/SHA1.json`, a registration | [`CachedRegistration`] | [`RegistrationKey`] |
 //!
@@ -21,7 +21,7 @@
 //! # std::fs::create_dir(home.join(".aws"))?;
 //! # std::fs::write(home.join(".aws/config"),
 //! #     "[profile work]\nsso_session = corp\n[sso-session corp]\nsso_region = eu-west-1\nsso_start_url = https://d-1.awsapps.com/start\n")?;
-//! let config = Config::load(Config::default_path(Some(home), None).ok_or("no home directory")?)?;
+//! let config = Config::load(Config::default_path(Some(home), |_| None).ok_or("no home directory")?)?;
 //! let sso = config.resolve_sso("work")?;
 //! let cache = Cache::at(Cache::default_dir(home));
 //! let now = UnixSeconds::new(1_640_467_800);
@@ -55,7 +55,7 @@ mod time;
 mod token;
 
 pub use cache::{Cache, CacheError, Guard};
-pub use config::{Config, LoadError, Problem, Profile, SettingsError, SsoSettings, SyntaxError};
+pub use config::{Config, LoadError, NearMiss, Problem, Profile, SettingsError, SsoSettings, SyntaxError};
 pub use document::Corruption;
 pub use identity::Identity;
 pub use registration::{CachedRegistration, RegistrationKey};

@@ -1,8 +1,10 @@
 //! How the program ends: the exit codes of the AWS CLI, and the one error type that carries them.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 use oidc_proto::printable;
 
@@ -78,6 +80,12 @@ impl Failure {
         self.with_detail(format_args!("Hint: {hint}"))
     }
 
+    /// A wrong configuration that is the cause of this failure.
+    pub(crate) fn because(self, cause: impl fmt::Display) -> Self {
+        let details = std::iter::once(self.message).chain(self.details).collect();
+        Self { exit: Exit::Config, message: cause.to_string(), details }
+    }
+
     /// The code that the program exits with.
     pub(crate) const fn exit(&self) -> Exit {
         self.exit
@@ -110,9 +118,14 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Prints a line on standard error that is no failure.
+/// Prints a line on standard error that is no failure. The same line is printed once a run.
 pub(crate) fn warn(message: impl fmt::Display) {
-    let _ = writeln!(io::stderr().lock(), "sso-oidc: [WARNING]: {}", printable(&message.to_string()));
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let message = message.to_string();
+    let line = format!("sso-oidc: [WARNING]: {}", printable(&message));
+    if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(message) {
+        let _ = writeln!(io::stderr().lock(), "{line}");
+    }
 }
 
 /// Writes data on standard output.

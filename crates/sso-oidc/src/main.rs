@@ -29,6 +29,7 @@
     reason = "the flags' comments are the help text, and a terminal needs no link marks"
 )]
 
+mod aws_files;
 mod cli;
 mod demo;
 mod environment;

@@ -135,6 +135,7 @@ pub(crate) fn client_of(settings: &Settings, service: impl Into<Service>) -> Res
 /// An HTTP client to be, with the certificates and time-outs of the settings.
 pub(crate) fn builder_of(settings: &Settings, service: impl Into<Service>) -> HttpClientBuilder {
     let service = service.into();
+    settings.files().warn_of_unread();
     tracing::debug!(
         endpoint = %service,
         profile = settings.profile_name(),

@@ -1,12 +1,13 @@
 //! What holds for this run: a flag wins over the environment, the environment over the profile, as in the AWS CLI.
 
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use oidc_proto::{Api, Endpoint, EndpointError, Variant};
 use sso_cache::{Config, Profile};
 
+use crate::aws_files::AwsFiles;
 use crate::environment::Environment;
 use crate::exit::{Failure, print_data};
 use crate::globals::{ColorChoice, Globals};
@@ -24,22 +25,17 @@ const DEFAULT_ATTEMPTS: u32 = 3;
 pub(crate) struct Settings {
     globals: Globals,
     environment: Environment,
-    config: Config,
+    files: AwsFiles,
     profile: String,
 }
 
 impl Settings {
-    /// The settings from these flags, the process's environment and the AWS config file.
+    /// The settings from these flags, the process's environment and AWS's files.
     ///
     /// # Errors
-    /// The config file cannot be read, or the profile that was asked for does not exist.
+    /// The profile that was asked for does not exist.
     pub(crate) fn load(globals: Globals, environment: Environment) -> Result<Self, Failure> {
-        let home = environment.first(&["HOME", "USERPROFILE"]).map(PathBuf::from);
-        let file = environment.get("AWS_CONFIG_FILE").map(AsRef::as_ref);
-        let config = match Config::default_path(home.as_deref(), file) {
-            Some(path) => Config::load(path).map_err(|error| config_failure(&error))?,
-            None => Config::default(),
-        };
+        let files = AwsFiles::load(&environment);
         let asked = globals
             .profile
             .as_deref()
@@ -47,20 +43,18 @@ impl Settings {
             .map(str::to_owned);
         if let Some(name) = &asked
             && name != "default"
-            && config.profile(name).is_none()
-            && !has_credentials(name, home.as_deref(), &environment)
+            && files.config().profile(name).is_none()
         {
-            // The AWS CLI's exit code here is 255, not that of a configuration error.
-            return Err(Failure::other(format_args!("The config profile ({name}) could not be found")));
+            return Err(files.lacking(no_such_profile(name, files.config())));
         }
         let profile = asked.unwrap_or_else(|| "default".to_owned());
-        Ok(Self { globals, environment, config, profile })
+        Ok(Self { globals, environment, files, profile })
     }
 
     /// The settings from these flags and the process's environment alone, for a command that has no use for AWS's config
     /// file: one that is broken, or that lacks a profile, is nothing to it.
     pub(crate) fn without_config(globals: Globals, environment: Environment) -> Self {
-        Self { globals, environment, config: Config::default(), profile: "default".to_owned() }
+        Self { globals, environment, files: AwsFiles::default(), profile: "default".to_owned() }
     }
 
     /// The global flags as they were given.
@@ -73,9 +67,14 @@ impl Settings {
         &self.environment
     }
 
-    /// The AWS config file.
+    /// AWS's files, merged.
     pub(crate) const fn config(&self) -> &Config {
-        &self.config
+        self.files.config()
+    }
+
+    /// AWS's files, and whether they could be read.
+    pub(crate) const fn files(&self) -> &AwsFiles {
+        &self.files
     }
 
     /// The profile's name: `default` unless another was asked for.
@@ -83,9 +82,9 @@ impl Settings {
         &self.profile
     }
 
-    /// The profile, if the config file has it.
+    /// The profile, if AWS's files have it.
     pub(crate) fn profile(&self) -> Option<Profile<'_>> {
-        self.config.profile(&self.profile)
+        self.config().profile(&self.profile)
     }
 
     /// The region: `--region`, `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile's `region`, and last the `sso_region`
@@ -98,7 +97,13 @@ impl Settings {
             .or_else(|| self.profile().and_then(Profile::region))
             .or_else(|| self.profile().and_then(Profile::sso_region))
             .map(str::to_owned)
-            .or_else(|| self.config.resolve_sso(&self.profile).ok().map(|sso| sso.region))
+            .or_else(|| self.sso_region())
+    }
+
+    /// The region of the portal that the profile, or the profile whose credentials it uses, is for.
+    fn sso_region(&self) -> Option<String> {
+        let profile = self.config().sso_profile(&self.profile).ok()??;
+        self.config().resolve_sso(profile).ok().map(|sso| sso.region)
     }
 
     /// The region, which must be known.
@@ -107,9 +112,10 @@ impl Settings {
     /// A configuration failure that says where the region can be set.
     pub(crate) fn required_region(&self) -> Result<String, Failure> {
         self.region().ok_or_else(|| {
-            Failure::config("You must specify a region")
+            let failure = Failure::config("You must specify a region")
                 .with_hint("pass --region, set AWS_REGION, or add `region` to the profile in ~/.aws/config; or name another \
-                     endpoint with --endpoint-url")
+                     endpoint with --endpoint-url");
+            self.files.lacking(failure)
         })
     }
 
@@ -341,18 +347,17 @@ fn config_failure(error: &dyn std::error::Error) -> Failure {
     Failure::config(crate::exit::chain(error))
 }
 
-/// Whether the shared credentials file has a section of this name: for AWS's tools such a profile exists, although
-/// nothing in that file is needed here.
-fn has_credentials(name: &str, home: Option<&Path>, environment: &Environment) -> bool {
-    let path = match environment.get("AWS_SHARED_CREDENTIALS_FILE") {
-        Some(path) => PathBuf::from(path),
-        None => match home {
-            Some(home) => home.join(".aws").join("credentials"),
-            None => return false,
-        },
-    };
-    let header = format!("[{name}]");
-    std::fs::read_to_string(path).is_ok_and(|text| text.lines().any(|line| line.trim() == header))
+/// That there is no such profile, in the AWS CLI's words and with its exit code, which is not that of a configuration
+/// error; then where it was looked for, and what was perhaps meant.
+fn no_such_profile(name: &str, config: &Config) -> Failure {
+    let failure = Failure::other(format_args!("The config profile ({name}) could not be found"))
+        .with_detail(config.no_such_profile(name));
+    match config.session_names().find(|session| *session == name) {
+        Some(session) => failure.with_hint(format_args!(
+            "there is an SSO session of this name; sign in to it with login --sso-session '{session}'"
+        )),
+        None => failure,
+    }
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ fn settings<const N: usize>(flags: &str, variables: [(&str, &str); N]) -> Settin
     let globals = Flags::parse_from(arguments).globals;
     let environment = Environment::from(variables);
     let profile = globals.profile.clone().unwrap_or_else(|| "default".to_owned());
-    Settings { globals, environment, config: Config::parse(CONFIG).unwrap(), profile }
+    Settings { globals, environment, files: Config::parse(CONFIG).unwrap().into(), profile }
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn the_region_is_the_flags_then_the_environments_then_the_profiles() {
 #[test]
 fn a_missing_region_is_a_configuration_failure_unless_there_is_an_endpoint() {
     let mut none = settings("", []);
-    none.config = Config::default();
+    none.files = AwsFiles::default();
     assert_eq!(none.endpoint().unwrap_err().exit(), Exit::Config);
     none.globals.endpoint_url = Some("https://example.com".to_owned());
     assert_eq!(none.endpoint().unwrap().to_string(), "https://example.com");

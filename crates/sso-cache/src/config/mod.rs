@@ -1,20 +1,23 @@
-//! `~/.aws/config`: profiles, SSO sessions and service endpoints.
+//! `~/.aws/config`: profiles, SSO sessions and service endpoints; and the profiles of `~/.aws/credentials`.
 
+mod credentials;
+mod near;
+mod paths;
 mod resolve;
 mod syntax;
 
 use core::fmt;
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use near::NearMiss;
 pub use resolve::{SettingsError, SsoSettings};
 pub use syntax::{Problem, SyntaxError};
 
-use syntax::{Header, Property, Section, Value};
+use syntax::{File, Header, Property, Section, Value};
 
-/// An AWS config file, parsed.
+/// An AWS config file, parsed, and perhaps the profiles of a [shared credentials file](Config::load_credentials).
 ///
 /// ```
 /// use sso_cache::{Config, Identity};
@@ -35,16 +38,20 @@ pub struct Config {
     profiles: BTreeMap<String, Section>,
     sessions: BTreeMap<String, Section>,
     services: BTreeMap<String, Section>,
+    /// The headers of the config file from which nothing is read, with their lines.
+    unread: Vec<(usize, String)>,
     /// Where it was read from, for error texts.
     path: Option<PathBuf>,
+    /// Where the credentials were read from.
+    credentials_path: Option<PathBuf>,
 }
 
-/// Why a config file could not be read.
+/// Why a config or credentials file could not be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
     /// The file exists and cannot be read.
-    #[error("cannot read the AWS config file {}", path.display())]
+    #[error("cannot read {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -52,7 +59,7 @@ pub enum LoadError {
         source: io::Error,
     },
     /// The file is not UTF-8.
-    #[error("{}, line {line}: the AWS config file is not UTF-8", path.display())]
+    #[error("{}, line {line}: the file is not UTF-8", path.display())]
     NotUtf8 {
         /// The file.
         path: PathBuf,
@@ -85,9 +92,10 @@ impl Config {
     /// # Errors
     /// The first line that is not AWS config.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
-        let mut config = Self::default();
+        let parsed = syntax::parse(text, File::Config)?;
+        let mut config = Self { unread: parsed.unread, ..Self::default() };
         // `Header::Default` sorts first, so `[profile default]` replaces it.
-        for (header, section) in syntax::parse(text)? {
+        for (header, section) in parsed.sections {
             match header {
                 Header::Default => config.profiles.insert("default".to_owned(), section),
                 Header::Profile(name) => config.profiles.insert(name, section),
@@ -117,38 +125,9 @@ impl Config {
     /// The file cannot be read, is not UTF-8, or has a line that is not AWS config.
     pub fn load(path: impl Into<PathBuf>) -> Result<Self, LoadError> {
         let path = path.into();
-        let bytes = match std::fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(source) => return Err(LoadError::Read { path, source }),
-        };
-        let text = match std::str::from_utf8(&bytes) {
-            Ok(text) => text,
-            Err(error) => {
-                let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
-                let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
-                return Err(LoadError::NotUtf8 { path, line });
-            }
-        };
-        match Self::parse(text) {
+        match Self::parse(&read_text(&path)?) {
             Ok(config) => Ok(Self { path: Some(path), ..config }),
             Err(source) => Err(LoadError::Syntax { path, source }),
-        }
-    }
-
-    /// Where AWS's tools look for the config file: in `AWS_CONFIG_FILE` if it is set and not empty (a leading `~/`
-    /// is the home directory), else in `.aws/config` of the home directory. `None` if neither is known.
-    #[must_use]
-    pub fn default_path(home: Option<&Path>, aws_config_file: Option<&OsStr>) -> Option<PathBuf> {
-        match aws_config_file.filter(|value| !value.is_empty()) {
-            Some(value) => {
-                let path = Path::new(value);
-                match (path.strip_prefix("~"), home) {
-                    (Ok(rest), Some(home)) => Some(home.join(rest)),
-                    (Ok(_) | Err(_), _) => Some(path.to_owned()),
-                }
-            }
-            None => home.map(|home| home.join(".aws").join("config")),
         }
     }
 
@@ -179,12 +158,43 @@ impl Config {
     fn origin(&self) -> String {
         self.path.as_ref().map_or_else(|| "the AWS config".to_owned(), |path| path.display().to_string())
     }
+
+    /// The name of the file of a property.
+    fn origin_of(&self, property: &Property) -> String {
+        match property.file {
+            File::Config => self.origin(),
+            File::Credentials => self.credentials_origin(),
+        }
+    }
+
+    /// Where profiles are looked for.
+    fn origins(&self) -> String {
+        match &self.credentials_path {
+            Some(path) => format!("{} or {}", self.origin(), path.display()),
+            None => self.origin(),
+        }
+    }
+}
+
+/// The text of a file; a file that does not exist is empty.
+fn read_text(path: &Path) -> Result<String, LoadError> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
+        Err(source) => return Err(LoadError::Read { path: path.to_owned(), source }),
+    };
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+        let line = syntax::lines(&String::from_utf8_lossy(valid)).count();
+        LoadError::NotUtf8 { path: path.to_owned(), line }
+    })
 }
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("path", &self.path)
+            .field("credentials_path", &self.credentials_path)
             .field("profiles", &self.profiles.keys())
             .field("sessions", &self.sessions.keys())
             .field("services", &self.services.keys())
@@ -250,6 +260,12 @@ impl<'a> Profile<'a> {
     #[must_use]
     pub fn sso_session(self) -> Option<&'a str> {
         self.text("sso_session")
+    }
+
+    /// `source_profile`: the profile whose credentials this one uses.
+    #[must_use]
+    pub fn source_profile(self) -> Option<&'a str> {
+        self.text("source_profile")
     }
 
     /// `sso_start_url` of the profile itself (its session may have another one).
@@ -363,7 +379,10 @@ impl<'a> Profile<'a> {
                 profile: self.name.to_owned(),
                 value: value.to_owned(),
                 line: self.section.get(key).map_or(0, |property| property.line),
-                file: self.config.origin(),
+                file: self
+                    .section
+                    .get(key)
+                    .map_or_else(String::new, |property| self.config.origin_of(property)),
             }),
         }
     }

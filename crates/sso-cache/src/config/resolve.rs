@@ -1,7 +1,7 @@
 //! From a profile or session name to what a sign-in needs.
 
-use super::syntax::Section;
-use super::{Config, scopes, text};
+use super::syntax::{File, Section};
+use super::{Config, NearMiss, scopes, text};
 use crate::Identity;
 
 /// What a sign-in needs to know.
@@ -24,19 +24,21 @@ pub struct SsoSettings {
 #[non_exhaustive]
 pub enum SettingsError {
     /// No such profile.
-    #[error("there is no profile `{profile}` in {file}{}", list("profiles", known))]
+    #[error("there is no profile `{profile}` in {file}{}{}", list("profiles", known), perhaps(near.as_ref()))]
     NoSuchProfile {
         /// The name that was asked for.
         profile: String,
         /// The profiles that there are.
         known: Vec<String>,
-        /// The config file.
+        /// The section that was perhaps meant.
+        near: Option<NearMiss>,
+        /// The files where profiles are looked for.
         file: String,
     },
     /// No such SSO session.
     #[error(
-        "there is no section [sso-session {session}] in {file}{}{}",
-        by(profile.as_deref()), list("sessions", known)
+        "there is no section [sso-session {session}] in {file}{}{}{}",
+        by(profile.as_deref()), list("sessions", known), perhaps(near.as_ref())
     )]
     NoSuchSession {
         /// The name that was asked for.
@@ -45,8 +47,28 @@ pub enum SettingsError {
         profile: Option<String>,
         /// The sessions that there are.
         known: Vec<String>,
+        /// The section that was perhaps meant.
+        near: Option<NearMiss>,
         /// The config file.
         file: String,
+    },
+    /// A profile names another one as its source, which there is not.
+    #[error("profile `{profile}` names `{source_profile}` as its source_profile, which is not in {file}")]
+    NoSuchSource {
+        /// The name that was asked for.
+        source_profile: String,
+        /// The profile that names it.
+        profile: String,
+        /// The files where profiles are looked for.
+        file: String,
+    },
+    /// A chain of `source_profile` leads back to where it was.
+    #[error("the source_profile of profile `{profile}` leads back to `{source_profile}`")]
+    CircularSource {
+        /// The profile that comes twice.
+        source_profile: String,
+        /// The profile that names it.
+        profile: String,
     },
     /// No such `[services]` section.
     #[error("profile `{profile}` names the section [services {services}], which is not in {file}")]
@@ -70,8 +92,8 @@ pub enum SettingsError {
     },
     /// A key has one value in the profile and another in its session.
     #[error(
-        "`{key}` is `{profile_value}` in [profile {profile}] but `{session_value}` in [sso-session {session}] \
-         of {file}; remove one of them"
+        "`{key}` is `{profile_value}` in [{}]{} but `{session_value}` in [sso-session {session}] of {file}; remove \
+         one of them", section(profile, credentials.is_some()), of(credentials.as_deref())
     )]
     Conflict {
         /// The key.
@@ -80,6 +102,8 @@ pub enum SettingsError {
         profile: String,
         /// The value there.
         profile_value: String,
+        /// The credentials file, if the profile's value stands there.
+        credentials: Option<String>,
         /// The session.
         session: String,
         /// The value there.
@@ -103,8 +127,28 @@ pub enum SettingsError {
     },
 }
 
+/// The names, but no more of them than anybody would read.
 fn list(what: &str, known: &[String]) -> String {
-    if known.is_empty() { String::new() } else { format!(" ({what} there: {})", known.join(", ")) }
+    const SHOWN: usize = 12;
+    let shown = known.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match known.len() {
+        0 => String::new(),
+        1..=SHOWN => format!(" ({what} there: {shown})"),
+        all => format!(" ({what} there: {shown}, and {} more)", all - SHOWN),
+    }
+}
+
+fn perhaps(near: Option<&NearMiss>) -> String {
+    near.map_or_else(String::new, |near| format!("; {near}"))
+}
+
+/// A profile's header, in the config file or in the credentials file.
+fn section(profile: &str, in_credentials: bool) -> String {
+    if in_credentials || profile == "default" { profile.to_owned() } else { format!("profile {profile}") }
+}
+
+fn of(file: Option<&str>) -> String {
+    file.map_or_else(String::new, |file| format!(" of {file}"))
 }
 
 fn by(profile: Option<&str>) -> String {
@@ -144,17 +188,17 @@ impl Config {
     /// The profile or its session does not exist, a key is missing, or the two contradict each other.
     pub fn resolve_sso(&self, profile: &str) -> Result<SsoSettings, SettingsError> {
         let Some(found) = self.profile(profile) else {
-            return Err(SettingsError::NoSuchProfile {
-                profile: profile.to_owned(),
-                known: self.profile_names().map(str::to_owned).collect(),
-                file: self.origin(),
-            });
+            return Err(self.no_such_profile(profile));
         };
         if let Some(session) = found.sso_session() {
             return self.resolve(session, Some((profile, found.section)));
         }
-        let header = if profile == "default" { profile.to_owned() } else { format!("profile {profile}") };
-        let (start_url, region) = self.required(header, found.sso_start_url(), found.sso_region())?;
+        // Where its other settings are, and where the missing ones are looked for.
+        let is_in = |file| found.section.values().any(|property| property.file == file);
+        let in_credentials = is_in(File::Credentials) && !is_in(File::Config);
+        let file = if in_credentials { self.credentials_origin() } else { self.origin() };
+        let header = section(profile, in_credentials);
+        let (start_url, region) = required(header, file, found.sso_start_url(), found.sso_region())?;
         Ok(SsoSettings { identity: Identity::StartUrl(start_url.clone()), start_url, region, scopes: None })
     }
 
@@ -184,6 +228,7 @@ impl Config {
                 session: name.to_owned(),
                 profile: profile.map(|(name, _)| name.to_owned()),
                 known: self.session_names().map(str::to_owned).collect(),
+                near: self.near_miss_of_session(name),
                 file: self.origin(),
             });
         };
@@ -194,6 +239,10 @@ impl Config {
                     key,
                     profile: profile.map_or_else(String::new, |(name, _)| name.to_owned()),
                     profile_value: own.to_owned(),
+                    credentials: profile
+                        .and_then(|(_, section)| section.get(key))
+                        .filter(|property| property.file == File::Credentials)
+                        .map(|_| self.credentials_origin()),
                     session: name.to_owned(),
                     session_value: theirs.to_owned(),
                     file: self.origin(),
@@ -202,7 +251,7 @@ impl Config {
             }
         };
         let (start_url, region) =
-            self.required(format!("sso-session {name}"), merged(START_URL)?, merged(REGION)?)?;
+            required(format!("sso-session {name}"), self.origin(), merged(START_URL)?, merged(REGION)?)?;
         merged(super::SCOPES)?;
         Ok(SsoSettings {
             identity: Identity::SessionName(name.to_owned()),
@@ -212,17 +261,73 @@ impl Config {
         })
     }
 
-    fn required(
-        &self,
-        section: String,
-        start_url: Option<&str>,
-        region: Option<&str>,
-    ) -> Result<(String, String), SettingsError> {
-        if let (Some(start_url), Some(region)) = (start_url, region) {
-            return Ok((start_url.to_owned(), region.to_owned()));
+    /// That there is no profile of this name, with what was perhaps meant.
+    ///
+    /// ```
+    /// let config = sso_cache::Config::parse("[work]\nregion = eu-west-1\n")?;
+    /// let error = config.no_such_profile("work");
+    /// assert!(error.to_string().ends_with("it must be [profile work]"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn no_such_profile(&self, profile: &str) -> SettingsError {
+        SettingsError::NoSuchProfile {
+            profile: profile.to_owned(),
+            known: self.profile_names().map(str::to_owned).collect(),
+            near: self.near_miss_of_profile(profile),
+            file: self.origins(),
         }
-        let keys = [(START_URL, start_url), (REGION, region)];
-        let keys = keys.into_iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key).collect();
-        Err(SettingsError::Missing { keys, section, file: self.origin() })
     }
+
+    /// The profile whose portal a sign-in with this one is for: itself, if it has `sso_session` or `sso_start_url`, else
+    /// the first one of its chain of `source_profile` that has. `None` if no profile of the chain has either.
+    ///
+    /// ```
+    /// let config = sso_cache::Config::parse(
+    ///     "[profile app]\nrole_arn = arn:aws:iam::123456789012:role/app\nsource_profile = work\n\
+    ///      [profile work]\nsso_session = corp\n[profile keys]\n",
+    /// )?;
+    /// assert_eq!(config.sso_profile("app")?, Some("work"));
+    /// assert_eq!(config.sso_profile("work")?, Some("work"));
+    /// assert_eq!(config.sso_profile("keys")?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A profile of the chain does not exist, or the chain has no end.
+    pub fn sso_profile<'a>(&'a self, profile: &str) -> Result<Option<&'a str>, SettingsError> {
+        let Some(mut found) = self.profile(profile) else { return Err(self.no_such_profile(profile)) };
+        let mut seen = vec![found.name()];
+        while found.sso_session().is_none() && found.sso_start_url().is_none() {
+            // A profile that is its own source has the credentials itself, as in botocore.
+            let Some(next) = found.source_profile().filter(|next| *next != found.name()) else {
+                return Ok(None);
+            };
+            let (profile, source_profile) = (found.name().to_owned(), next.to_owned());
+            if seen.contains(&next) {
+                return Err(SettingsError::CircularSource { source_profile, profile });
+            }
+            found = self.profile(next).ok_or_else(|| SettingsError::NoSuchSource {
+                source_profile,
+                profile,
+                file: self.origins(),
+            })?;
+            seen.push(found.name());
+        }
+        Ok(Some(found.name()))
+    }
+}
+
+fn required(
+    section: String,
+    file: String,
+    start_url: Option<&str>,
+    region: Option<&str>,
+) -> Result<(String, String), SettingsError> {
+    if let (Some(start_url), Some(region)) = (start_url, region) {
+        return Ok((start_url.to_owned(), region.to_owned()));
+    }
+    let keys = [(START_URL, start_url), (REGION, region)];
+    let keys = keys.into_iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key).collect();
+    Err(SettingsError::Missing { keys, section, file })
 }

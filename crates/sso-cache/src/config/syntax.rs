@@ -24,11 +24,29 @@ pub(super) enum Header {
 /// The properties of one section, by lowercase key.
 pub(super) type Section = BTreeMap<String, Property>;
 
-/// A property: its value and the line (from 1) on which it stands.
+/// A property: its value, and the file and line (from 1) where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Property {
     pub(super) value: Value,
+    pub(super) file: File,
     pub(super) line: usize,
+}
+
+/// The two files that AWS's tools merge. They have the same format; only their headers are read differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum File {
+    /// `~/.aws/config`, where a profile's header is `[profile NAME]`.
+    Config,
+    /// `~/.aws/credentials`, where a header is the profile's name, to the letter.
+    Credentials,
+}
+
+/// What a text has.
+#[derive(Debug, Default)]
+pub(super) struct Parsed {
+    pub(super) sections: BTreeMap<Header, Section>,
+    /// The headers from which nothing is read, with their lines.
+    pub(super) unread: Vec<(usize, String)>,
 }
 
 /// What stands right of the `=`.
@@ -61,8 +79,6 @@ pub enum Problem {
     UnclosedHeader,
     /// A section header with nothing in it.
     EmptyHeader,
-    /// Text behind a section header that is no comment.
-    TextAfterHeader,
     /// Neither a section header nor `key = value`.
     NotAProperty,
     /// Nothing left of the `=`.
@@ -89,7 +105,6 @@ impl fmt::Display for Problem {
             }
             Self::UnclosedHeader => f.write_str("the section header has no closing `]`"),
             Self::EmptyHeader => f.write_str("the section header is empty"),
-            Self::TextAfterHeader => f.write_str("text follows the section header"),
             Self::NotAProperty => f.write_str("expected `key = value`"),
             Self::EmptyKey => f.write_str("there is no key before the `=`"),
             Self::DuplicateSection { first } => write!(f, "this section stands already on line {first}"),
@@ -98,16 +113,31 @@ impl fmt::Display for Problem {
     }
 }
 
+/// The lines of a text, which end as Python reads them: with LF, CR LF, or the CR of an old editor alone.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    core::iter::from_fn(move || {
+        let text = rest?;
+        let Some(end) = text.find(['\n', '\r']) else {
+            rest = None;
+            return Some(text);
+        };
+        let (line, after) = (text.get(..end)?, text.get(end..)?);
+        rest = after.strip_prefix("\r\n").or_else(|| after.get(1..));
+        Some(line)
+    })
+}
+
 /// All sections of a text.
-pub(super) fn parse(text: &str) -> Result<BTreeMap<Header, Section>, SyntaxError> {
-    let mut sections = BTreeMap::new();
+pub(super) fn parse(text: &str, file: File) -> Result<Parsed, SyntaxError> {
+    let mut parsed = Parsed::default();
     let mut first_lines = BTreeMap::<Header, usize>::new();
     let mut current: Option<(Header, Section)> = None;
     // The property that an indented line continues, and how far it is indented itself.
     let mut open: Option<(String, usize)> = None;
 
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    for (index, raw) in text.lines().enumerate() {
+    for (index, raw) in lines(text).enumerate() {
         let line = index + 1;
         let error = |problem| SyntaxError { line, problem };
         let trimmed = raw.trim();
@@ -126,13 +156,13 @@ pub(super) fn parse(text: &str) -> Result<BTreeMap<Header, Section>, SyntaxError
         }
         if let Some(rest) = trimmed.strip_prefix('[') {
             open = None;
-            let header = header(rest).map_err(error)?;
-            if let Some(first) = first_lines.insert(header.clone(), line)
-                && !matches!(header, Header::Other(_))
-            {
-                return Err(error(Problem::DuplicateSection { first }));
+            let header = header(rest, file).map_err(error)?;
+            match (&header, first_lines.insert(header.clone(), line)) {
+                (Header::Other(text), _) => parsed.unread.push((line, text.clone())),
+                (_, Some(first)) => return Err(error(Problem::DuplicateSection { first })),
+                (_, None) => {}
             }
-            sections.extend(current.replace((header, Section::new())));
+            parsed.sections.extend(current.replace((header, Section::new())));
             continue;
         }
         let Some((_, section)) = &mut current else { return Err(error(Problem::OutsideSection)) };
@@ -140,11 +170,11 @@ pub(super) fn parse(text: &str) -> Result<BTreeMap<Header, Section>, SyntaxError
         if let Some(earlier) = section.get(&key) {
             return Err(error(Problem::DuplicateKey { key, first: earlier.line }));
         }
-        section.insert(key.clone(), Property { value: Value::Text(value), line });
+        section.insert(key.clone(), Property { value: Value::Text(value), file, line });
         open = Some((key, indent));
     }
-    sections.extend(current);
-    Ok(sections)
+    parsed.sections.extend(current);
+    Ok(parsed)
 }
 
 /// An indented line below a property: more text if the property has some, otherwise a nested property.
@@ -202,20 +232,20 @@ fn without_comment(value: &str) -> &str {
     value
 }
 
-/// The header whose text (behind the `[`) this is.
-fn header(rest: &str) -> Result<Header, Problem> {
-    let (inner, after) = rest.rsplit_once(']').ok_or(Problem::UnclosedHeader)?;
+/// The header whose text (behind the `[`) this is. Text behind the `]` is not looked at, as in botocore.
+fn header(rest: &str, file: File) -> Result<Header, Problem> {
+    let (inner, _) = rest.rsplit_once(']').ok_or(Problem::UnclosedHeader)?;
     // A comment behind the header may contain a `]` of its own.
-    let (inner, after) = match inner.split_once(']') {
-        Some((name, comment)) if comment.trim_start().starts_with(['#', ';']) => (name, ""),
-        Some(_) | None => (inner, after.trim()),
+    let inner = match inner.split_once(']') {
+        Some((name, comment)) if comment.trim_start().starts_with(['#', ';']) => name,
+        Some(_) | None => inner,
     };
-    if !after.is_empty() && !after.starts_with(['#', ';']) {
-        return Err(Problem::TextAfterHeader);
-    }
     let inner = inner.trim();
     if inner.is_empty() {
         return Err(Problem::EmptyHeader);
+    }
+    if file == File::Credentials {
+        return Ok(Header::Profile(inner.to_owned()));
     }
     let mut words = words(inner).unwrap_or_default().into_iter();
     Ok(match (words.next().as_deref(), words.next(), words.next()) {
@@ -254,6 +284,10 @@ fn words(text: &str) -> Option<Vec<String>> {
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Result<BTreeMap<Header, Section>, SyntaxError> {
+        super::parse(text, File::Config).map(|parsed| parsed.sections)
+    }
+
     fn text<'a>(sections: &'a BTreeMap<Header, Section>, header: &Header, key: &str) -> &'a str {
         match &sections[header][key].value {
             Value::Text(text) => text,
@@ -282,6 +316,32 @@ mod tests {
             parse("[default]\nsso_start_url = https://d-1.awsapps.com/start#/\nx=#none\n").unwrap();
         assert_eq!(text(&sections, &Header::Default, "sso_start_url"), "https://d-1.awsapps.com/start#/");
         assert_eq!(text(&sections, &Header::Default, "x"), "");
+    }
+
+    #[test]
+    fn lines_end_with_lf_cr_lf_or_a_cr_alone() {
+        let all: Vec<&str> = lines("a\nb\r\nc\rd\r\r\ne\n").collect();
+        assert_eq!(all, ["a", "b", "c", "d", "", "e", ""]);
+        let sections = parse("[default]\rregion = a\r\r[sso-session s]\rsso_region = b\r").unwrap();
+        assert_eq!(text(&sections, &Header::Default, "region"), "a");
+        assert_eq!(text(&sections, &Header::SsoSession("s".to_owned()), "sso_region"), "b");
+        assert_eq!(problem("[default]\r\rnonsense\r").0, 3);
+    }
+
+    #[test]
+    fn text_behind_a_header_is_not_looked_at() {
+        let sections = parse("[profile work] mine\nregion = a\n[default]x = y\nregion = b\n").unwrap();
+        assert_eq!(text(&sections, &Header::Profile("work".to_owned()), "region"), "a");
+        assert_eq!(sections[&Header::Default].len(), 1);
+    }
+
+    #[test]
+    fn a_header_of_the_credentials_file_is_a_name_to_the_letter() {
+        let parsed =
+            super::parse("[ my work ] # ]\n[profile a]\n['b']\n[sso-session s]\n", File::Credentials);
+        let names: Vec<Header> = parsed.unwrap().sections.into_keys().collect();
+        let expected = ["'b'", "my work", "profile a", "sso-session s"];
+        assert_eq!(names, expected.map(|name| Header::Profile(name.to_owned())));
     }
 
     #[test]
@@ -345,7 +405,6 @@ mod tests {
             ("# c\n\n[default\n", 3, Problem::UnclosedHeader),
             ("[]\n", 1, Problem::EmptyHeader),
             ("[ ]\n", 1, Problem::EmptyHeader),
-            ("[default] region = x\n", 1, Problem::TextAfterHeader),
             ("[default]\nregion\n", 2, Problem::NotAProperty),
             ("[default]\n= x\n", 2, Problem::EmptyKey),
             ("[default]\ns3 =\n  fast\n", 3, Problem::NotAProperty),
@@ -359,7 +418,8 @@ mod tests {
 
     #[test]
     fn unknown_sections_may_repeat_because_nothing_is_read_from_them() {
-        assert!(parse("[plugins]\n[plugins]\n").is_ok());
+        let unread = super::parse("[plugins]\n[plugins]\n", File::Config).unwrap().unread;
+        assert_eq!(unread, [(1, "plugins".to_owned()), (2, "plugins".to_owned())]);
     }
 
     #[test]

@@ -1,8 +1,5 @@
 //! What the config file means.
 
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
-
 use super::{Config, LoadError, SettingsError};
 use crate::Identity;
 
@@ -162,15 +159,32 @@ fn what_is_missing_is_named_with_its_section() {
 }
 
 #[test]
-fn the_config_file_is_where_the_variable_says_or_in_the_home_directory() {
-    let home = Path::new("/home/a");
-    let path = |home, variable: Option<&str>| Config::default_path(home, variable.map(OsStr::new));
-    assert_eq!(path(Some(home), None), Some(PathBuf::from("/home/a/.aws/config")));
-    assert_eq!(path(Some(home), Some("")), Some(PathBuf::from("/home/a/.aws/config")));
-    assert_eq!(path(Some(home), Some("/etc/aws")), Some(PathBuf::from("/etc/aws")));
-    assert_eq!(path(Some(home), Some("~/c")), Some(PathBuf::from("/home/a/c")));
-    assert_eq!(path(None, Some("x")), Some(PathBuf::from("x")));
-    assert_eq!(path(None, None), None);
+fn the_portal_of_a_profile_is_its_own_or_that_of_the_profile_whose_credentials_it_uses() {
+    let config = config(
+        "[profile a]\nsource_profile = b\n[profile b]\nsource_profile = c\n[profile c]\nsso_start_url = u\n\
+         [profile own]\nsso_session = s\nsource_profile = c\n[profile self]\nsource_profile = self\n\
+         [profile lost]\nsource_profile = gone\n[profile x]\nsource_profile = y\n[profile y]\nsource_profile = x\n\
+         [profile keys]\naws_access_key_id = i\n",
+    );
+    for (profile, expected) in
+        [("a", Some("c")), ("c", Some("c")), ("own", Some("own")), ("self", None), ("keys", None)]
+    {
+        assert_eq!(config.sso_profile(profile), Ok(expected), "{profile}");
+    }
+    for (profile, expected) in [
+        ("lost", "profile `lost` names `gone` as its source_profile, which is not in the AWS config"),
+        ("x", "the source_profile of profile `y` leads back to `x`"),
+    ] {
+        assert_eq!(config.sso_profile(profile).unwrap_err().to_string(), expected);
+    }
+    assert!(matches!(config.sso_profile("none"), Err(SettingsError::NoSuchProfile { .. })));
+}
+
+#[test]
+fn of_many_profiles_an_error_names_a_few() {
+    let many: String = (10..40).map(|n| format!("[profile p{n}]\n")).collect();
+    let error = config(&many).resolve_sso("x").unwrap_err().to_string();
+    assert!(error.ends_with("p20, p21, and 18 more)"), "{error}");
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Which portal to sign in to: from the flags, a session, or the profile.
 
 use oidc_proto::{Api, Endpoint, Variant};
-use sso_cache::{Identity, SsoSettings};
+use sso_cache::{Identity, SettingsError, SsoSettings};
 
-use super::LoginArgs;
+use super::{LoginArgs, say};
 use crate::exit::{Failure, chain};
 use crate::settings::Settings;
 
@@ -36,6 +36,20 @@ impl Place {
     }
 }
 
+/// What a sign-in needs is not in AWS's files, or not as it must be.
+fn unresolved(error: &SettingsError, settings: &Settings) -> Failure {
+    let failure = Failure::config(chain(error));
+    let failure = match error {
+        SettingsError::NoSuchSession { session, profile: None, .. }
+            if settings.config().profile(session).is_some() =>
+        {
+            failure.with_hint(format_args!("there is a profile of this name; pass --profile '{session}'"))
+        }
+        _ => failure,
+    };
+    settings.files().lacking(failure)
+}
+
 impl Portal {
     /// The portal that flags and profile name. `--start-url` wins over a session, a session over the profile.
     ///
@@ -51,21 +65,13 @@ impl Portal {
                 needed_scopes: Vec::new(),
             },
             (None, Some(session)) => {
-                let found = settings.config().resolve_session(session);
-                Self::configured(found.map_err(|error| Failure::config(chain(&error)))?, settings)
+                let found = settings
+                    .config()
+                    .resolve_session(session)
+                    .map_err(|error| unresolved(&error, settings))?;
+                Self::configured(found, settings)
             }
-            (None, None) => match settings.profile() {
-                Some(profile) if profile.sso_session().is_some() || profile.sso_start_url().is_some() => {
-                    let found = settings.config().resolve_sso(settings.profile_name());
-                    Self::configured(found.map_err(|error| Failure::config(chain(&error)))?, settings)
-                }
-                _ => {
-                    return Err(Failure::config("You must specify a start URL").with_hint(
-                        "pass --start-url, or --sso-session, or add `sso_start_url` or `sso_session` to the profile in \
-                         ~/.aws/config",
-                    ));
-                }
-            },
+            (None, None) => Self::of_profile(settings)?,
         };
         if !args.scopes.is_empty() {
             portal.scopes.clone_from(&args.scopes);
@@ -79,6 +85,29 @@ impl Portal {
             )));
         }
         Ok(portal)
+    }
+
+    /// The portal of the profile, or of the profile whose credentials it uses.
+    fn of_profile(settings: &Settings) -> Result<Self, Failure> {
+        let (config, name) = (settings.config(), settings.profile_name());
+        let source = match settings.profile() {
+            Some(_) => config.sso_profile(name).map_err(|error| unresolved(&error, settings))?,
+            None => None,
+        };
+        let Some(source) = source else {
+            let failure = Failure::config("You must specify a start URL").with_hint(
+                "pass --start-url, or --sso-session, or add `sso_start_url` or `sso_session` to the profile in \
+                 ~/.aws/config",
+            );
+            return Err(settings.files().lacking(failure));
+        };
+        if source != name {
+            say(format_args!(
+                "The profile {name} uses the credentials of {source}; signing in to its portal."
+            ));
+        }
+        let found = config.resolve_sso(source).map_err(|error| unresolved(&error, settings))?;
+        Ok(Self::configured(found, settings))
     }
 
     fn configured(found: SsoSettings, settings: &Settings) -> Self {

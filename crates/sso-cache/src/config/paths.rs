@@ -1,0 +1,173 @@
+//! Where AWS's tools look for their files: the variables that say so, and what may stand in them.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use super::Config;
+
+impl Config {
+    /// Where AWS's tools look for the config file: in `AWS_CONFIG_FILE` if it is set and not empty, else in `.aws/config`
+    /// of the home directory. `None` if neither is known. `variable` reads the environment.
+    ///
+    /// In the variable's value `$NAME` and `${NAME}` are other variables, and then a `~` in front is the home directory, as
+    /// botocore reads it. A variable that is not set stays as it is written.
+    ///
+    /// ```
+    /// use std::ffi::OsString;
+    /// use std::path::Path;
+    /// use sso_cache::Config;
+    ///
+    /// let variable = |name: &str| match name {
+    ///     "AWS_CONFIG_FILE" => Some(OsString::from("${XDG_CONFIG_HOME}/aws")),
+    ///     "XDG_CONFIG_HOME" => Some(OsString::from("/home/ada/.config")),
+    ///     _ => None,
+    /// };
+    /// let home = Path::new("/home/ada");
+    /// assert_eq!(Config::default_path(Some(home), variable).as_deref(), Some(Path::new("/home/ada/.config/aws")));
+    /// assert_eq!(Config::default_path(Some(home), |_| None), Some(home.join(".aws").join("config")));
+    /// assert_eq!(Config::default_path(None, |_| None), None);
+    /// ```
+    #[must_use]
+    pub fn default_path(home: Option<&Path>, variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+        located("AWS_CONFIG_FILE", "config", home, variable)
+    }
+
+    /// Where AWS's tools look for the shared credentials file: in `AWS_SHARED_CREDENTIALS_FILE`, which is read as
+    /// [`Config::default_path`] reads its variable, else in `.aws/credentials` of the home directory.
+    ///
+    /// ```
+    /// use std::ffi::OsString;
+    /// use std::path::Path;
+    /// use sso_cache::Config;
+    ///
+    /// let home = Path::new("/home/ada");
+    /// let variable = |name: &str| (name == "AWS_SHARED_CREDENTIALS_FILE").then(|| OsString::from("~/keys"));
+    /// assert_eq!(Config::default_credentials_path(Some(home), variable), Some(home.join("keys")));
+    /// ```
+    #[must_use]
+    pub fn default_credentials_path(
+        home: Option<&Path>,
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Option<PathBuf> {
+        located("AWS_SHARED_CREDENTIALS_FILE", "credentials", home, variable)
+    }
+}
+
+fn located(
+    name: &str,
+    usual: &str,
+    home: Option<&Path>,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Option<PathBuf> {
+    match variable(name).filter(|value| !value.is_empty()) {
+        Some(value) => Some(expanded(&value, home, variable)),
+        None => home.map(|home| home.join(".aws").join(usual)),
+    }
+}
+
+/// The path without its variables and its `~`. One that is not UTF-8 is taken as it is.
+fn expanded(path: &OsStr, home: Option<&Path>, variable: impl Fn(&str) -> Option<OsString>) -> PathBuf {
+    let Some(text) = path.to_str() else { return path.into() };
+    let path = PathBuf::from(with_variables(text, variable));
+    match (path.strip_prefix("~"), home) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        (Ok(_) | Err(_), _) => path,
+    }
+}
+
+/// The text with the values of its variables. A value is not looked at for further ones.
+fn with_variables(text: &str, variable: impl Fn(&str) -> Option<OsString>) -> OsString {
+    let mut result = OsString::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        result.push(before);
+        let (name, written) = name_at_start(after);
+        match Some(name).filter(|name| !name.is_empty()).and_then(&variable) {
+            Some(value) => result.push(value),
+            None => {
+                result.push("$");
+                result.push(after.get(..written).unwrap_or_default());
+            }
+        }
+        rest = after.get(written..).unwrap_or_default();
+    }
+    result.push(rest);
+    result
+}
+
+/// The variable's name at the start of a text, behind the `$`, and how many bytes it takes there with its braces.
+fn name_at_start(text: &str) -> (&str, usize) {
+    if let Some((name, _)) = text.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
+        return (name, name.len() + 2);
+    }
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let end = text.find(|c| !is_word(c)).unwrap_or(text.len());
+    (text.get(..end).unwrap_or_default(), end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(value: &str) -> PathBuf {
+        let variable = |name: &str| {
+            let value = match name {
+                "AWS_CONFIG_FILE" => value,
+                "HOME" => "/home/a",
+                "X" => "~/x",
+                "Y" => "$X",
+                "EMPTY" => "",
+                _ => return None,
+            };
+            Some(OsString::from(value))
+        };
+        Config::default_path(Some(Path::new("/home/a")), variable).unwrap()
+    }
+
+    #[test]
+    fn a_path_has_its_variables_and_then_its_home_expanded_once() {
+        // Each as `os.path.expanduser(os.path.expandvars(…))` of Python says.
+        for (value, expected) in [
+            ("$HOME/alt/config", "/home/a/alt/config"),
+            ("${HOME}/alt", "/home/a/alt"),
+            ("~/c", "/home/a/c"),
+            ("~", "/home/a"),
+            ("$X/c", "/home/a/x/c"),
+            ("$Y/c", "$X/c"),
+            ("$UNSET/c", "$UNSET/c"),
+            ("${UNSET}/c", "${UNSET}/c"),
+            ("${HOME", "${HOME"),
+            ("a$", "a$"),
+            ("a$$HOME", "a$/home/a"),
+            ("${}x", "${}x"),
+            ("$-x", "$-x"),
+            ("${EMPTY}/c", "/c"),
+            ("$HOMEé", "/home/aé"),
+            ("$HOME2", "$HOME2"),
+            ("x/~/c", "x/~/c"),
+            ("~other/c", "~other/c"),
+            ("/etc/aws", "/etc/aws"),
+        ] {
+            assert_eq!(path(value), Path::new(expected), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_variable_that_is_empty_counts_as_unset() {
+        assert_eq!(path(""), Path::new("/home/a/.aws/config"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_or_a_variable_need_not_be_utf_8() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let odd = OsStr::from_bytes(b"/\xff");
+        let own = |name: &str| (name == "AWS_CONFIG_FILE").then(|| odd.to_owned());
+        assert_eq!(Config::default_path(None, own), Some(odd.into()));
+        let other = |name: &str| match name {
+            "AWS_CONFIG_FILE" => Some("$X/c".into()),
+            _ => Some(odd.to_owned()),
+        };
+        assert_eq!(Config::default_path(None, other), Some(Path::new(odd).join("c")));
+    }
+}
