@@ -81,6 +81,11 @@ impl Url {
         self.authority.port_u16().unwrap_or(default)
     }
 
+    /// Whether it is connected to at the port that the scheme has anyway.
+    pub(crate) fn has_usual_port(&self) -> bool {
+        self.port() == if self.is_https() { 443 } else { 80 }
+    }
+
     /// `localhost`, 127.0.0.0/8 or `[::1]`, by name alone.
     pub(crate) fn is_loopback(&self) -> bool {
         let host = self.authority.host();

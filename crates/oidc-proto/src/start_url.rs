@@ -1,0 +1,329 @@
+//! The address of an access portal: read as people paste it, and what its host says.
+
+use core::fmt;
+
+use crate::Partition;
+use crate::endpoint::{Kind, Url};
+
+/// The address of an access portal, which AWS calls the start URL: checked, and without what a paste left on it.
+///
+/// What is tidied away cannot be part of an address: blanks, quotes and control characters around it, characters that are
+/// not seen, the backslash that a shell puts before a `#`, and capitals in the scheme. Everything else stays as it is
+/// written, because AWS's tools file a token under the text: `…/start` and `…/start/` are two portals to them.
+///
+/// ```
+/// use oidc_proto::{Partition, StartUrl, StartUrlError};
+///
+/// let pasted = StartUrl::parse(" HTTPS://d-1234567890.awsapps.com/start/\\#/\r\n")?;
+/// assert_eq!(pasted.as_str(), "https://d-1234567890.awsapps.com/start/#/");
+/// assert_eq!(StartUrl::parse("https://"), Err(StartUrlError::NoHost("https://".to_owned())));
+///
+/// let portal = StartUrl::parse("https://ssoins-1111111111111111.portal.us-east-2.app.aws")?;
+/// assert_eq!((portal.region(), portal.is_dual_stack()), (Some("us-east-2"), true));
+/// assert_eq!(StartUrl::parse("https://start.home.awsapps.cn/directory/x")?.partition(), Some(Partition::AwsCn));
+/// # Ok::<(), StartUrlError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct StartUrl {
+    text: String,
+    /// In lower case, without the dot that a fully qualified name may end with.
+    host: String,
+    url: Url,
+}
+
+/// Why a text is no start URL, or no place that one may lead to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartUrlError {
+    /// Not an absolute `https` URL.
+    #[error("the start URL `{0}` is not an https address, such as https://d-1234567890.awsapps.com/start")]
+    NotAUrl(String),
+    /// A scheme, and no host behind it.
+    #[error("the start URL `{0}` has no host; it looks like https://d-1234567890.awsapps.com/start")]
+    NoHost(String),
+    /// A character that no address has.
+    #[error("the start URL has a character that no address has: {}", named(*.0))]
+    Character(char),
+    /// A user name or password before the host.
+    #[error("the start URL must not contain a user name or password")]
+    UserInfo,
+    /// Plain HTTP to a host that is not this machine.
+    #[error("the start URL must be https, and not plain http to {0}")]
+    InsecureHttp(String),
+    /// A redirect to a place that is not AWS's.
+    #[error("{0} is not an address of AWS's access portals")]
+    NotAws(String),
+}
+
+/// A character by its number, and itself if it can be seen.
+fn named(character: char) -> String {
+    let number = format!("U+{:04X}", u32::from(character));
+    match character {
+        ' ' => format!("a blank ({number})"),
+        '\n' | '\r' => format!("a line break ({number})"),
+        shown if !shown.is_control() && !shown.is_whitespace() => format!("`{shown}` ({number})"),
+        _ => number,
+    }
+}
+
+impl StartUrl {
+    /// Reads a start URL.
+    ///
+    /// # Errors
+    /// What is wrong with it. A password in it is not repeated.
+    pub fn parse(text: &str) -> Result<Self, StartUrlError> {
+        let text = tidy(text);
+        let (scheme, rest) = text.split_once("://").unwrap_or(("", &text));
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        // Before the text is quoted in any other error: what stands before an `@` may be a password.
+        if authority.contains('@') {
+            return Err(StartUrlError::UserInfo);
+        }
+        if let Some(odd) = text.chars().find(|c| !c.is_ascii_graphic() || *c == '\\') {
+            return Err(StartUrlError::Character(odd));
+        }
+        let scheme = scheme.to_ascii_lowercase();
+        if !matches!(scheme.as_str(), "https" | "http") {
+            return Err(StartUrlError::NotAUrl(text));
+        }
+        // A scheme that was pasted twice leaves one of its own in the host's place.
+        if matches!(authority, "" | "https:" | "http:") {
+            return Err(StartUrlError::NoHost(text));
+        }
+        let whole = format!("{scheme}://{rest}");
+        let without_fragment = whole.split('#').next().unwrap_or_default();
+        let url = Url::parse(without_fragment, Kind::Whole).map_err(|_| StartUrlError::NotAUrl(text))?;
+        if !url.is_https() && !url.is_loopback() {
+            return Err(StartUrlError::InsecureHttp(url.host().to_owned()));
+        }
+        let host = url.host().to_ascii_lowercase().trim_end_matches('.').to_owned();
+        Ok(Self { text: whole, host, url })
+    }
+
+    /// The address.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The address without its fragment, which no server is ever told.
+    #[must_use]
+    pub fn without_fragment(&self) -> &str {
+        self.text.split('#').next().unwrap_or_default()
+    }
+
+    /// Whether the host is this machine, by name alone.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.url.is_loopback()
+    }
+
+    /// Whether the portal is at a host of AWS's. Any other address is one of a company's own, which redirects to the portal.
+    ///
+    /// ```
+    /// use oidc_proto::StartUrl;
+    /// assert!(StartUrl::parse("https://d-1234567890.awsapps.com/start")?.is_aws());
+    /// assert!(!StartUrl::parse("https://awsapps.com.evil.example/start")?.is_aws());
+    /// # Ok::<(), oidc_proto::StartUrlError>(())
+    /// ```
+    #[must_use]
+    pub fn is_aws(&self) -> bool {
+        self.is_of_portals() || ISOLATED.iter().any(|(suffix, _)| is_below(&self.host, suffix))
+    }
+
+    /// The region that the host names.
+    ///
+    /// ```
+    /// use oidc_proto::StartUrl;
+    /// let portal = StartUrl::parse("https://ssoins-1.eu-central-1.portal.amazonaws.com/")?;
+    /// assert_eq!((portal.region(), portal.is_dual_stack()), (Some("eu-central-1"), false));
+    /// assert_eq!(StartUrl::parse("https://d-1234567890.awsapps.com/start")?.region(), None);
+    /// # Ok::<(), oidc_proto::StartUrlError>(())
+    /// ```
+    #[must_use]
+    pub fn region(&self) -> Option<&str> {
+        self.regional().map(|(region, _)| region)
+    }
+
+    /// Whether the portal is one that answers over IPv6 too; its sign-ins begin at the dual-stack endpoint.
+    #[must_use]
+    pub fn is_dual_stack(&self) -> bool {
+        self.regional().is_some_and(|(_, is_dual_stack)| is_dual_stack)
+    }
+
+    /// The partition that the host is of, where its name tells.
+    #[must_use]
+    pub fn partition(&self) -> Option<Partition> {
+        if let Some(region) = self.region() {
+            return Some(Partition::for_region(region));
+        }
+        let below = |rows: &[(&str, Partition)]| {
+            rows.iter().find(|(suffix, _)| is_below(&self.host, suffix)).map(|(_, partition)| *partition)
+        };
+        below(PARTITIONS).or_else(|| below(ISOLATED))
+    }
+
+    /// Where this address leads to, if it answers with a redirect to `location` (RFC 9110 §10.2.2): an https address at one
+    /// of AWS's access portals, and no other. Port, query, fragment and slashes at the end are left out, as in the AWS CLI.
+    ///
+    /// ```
+    /// use oidc_proto::{StartUrl, StartUrlError};
+    /// let own = StartUrl::parse("https://aws.example.com")?;
+    /// let portal = own.redirected("https://ssoins-1.portal.eu-west-1.app.aws/?from=example")?;
+    /// assert_eq!(portal.as_str(), "https://ssoins-1.portal.eu-west-1.app.aws");
+    /// assert!(matches!(own.redirected("/login"), Err(StartUrlError::NotAws(_))));
+    /// assert!(matches!(own.redirected("https://evil.example/"), Err(StartUrlError::NotAws(_))));
+    /// # Ok::<(), StartUrlError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// It leads elsewhere, or is no URL.
+    pub fn redirected(&self, location: &str) -> Result<Self, StartUrlError> {
+        let absolute = match location.strip_prefix("//") {
+            Some(rest) => format!("https://{rest}"),
+            None if location.contains("://") => location.to_owned(),
+            // To the host that it is at already.
+            None => return Err(StartUrlError::NotAws(self.host.clone())),
+        };
+        let target = Self::parse(&absolute)?;
+        if !target.url.is_https() || !target.is_of_portals() || !target.url.has_usual_port() {
+            return Err(StartUrlError::NotAws(target.host));
+        }
+        let path = target.without_fragment().split_once("://").and_then(|(_, rest)| rest.split_once('/'));
+        let path = path.map_or("", |(_, path)| path.split('?').next().unwrap_or_default());
+        Self::parse(format!("https://{}/{path}", target.host).trim_end_matches('/'))
+    }
+
+    /// Whether the host is one at which portals are, as the AWS CLI lists them.
+    fn is_of_portals(&self) -> bool {
+        PORTALS.iter().any(|suffix| is_below(&self.host, suffix)) || ISSUERS.contains(&self.host.as_str())
+    }
+
+    /// Region, and whether it is a dual-stack host, for a host that has the form of one with a region.
+    fn regional(&self) -> Option<(&str, bool)> {
+        REGIONAL.iter().find_map(|(before, after, is_dual_stack)| {
+            let (instance, rest) = self.host.split_once('.')?;
+            let region = rest.strip_prefix(before)?.strip_suffix(after)?;
+            let is_label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            let fits = !instance.is_empty() && !region.is_empty() && region.chars().all(is_label);
+            // The older portals have no instance in the host.
+            let fits = fits && (!after.contains("home.awsapps") || instance == "start");
+            fits.then_some((region, *is_dual_stack))
+        })
+    }
+}
+
+/// The domains at which portals are.
+const PORTALS: &[&str] = &[
+    "app.aws",
+    "portal.amazonaws.com",
+    "portal.amazonaws.com.cn",
+    "app.amazonwebservices.com.cn",
+    "portal.amazonaws.eu",
+    "api.amazonwebservices.eu",
+    "awsapps.com",
+    "awsapps.cn",
+];
+
+/// The hosts of start URLs that are an instance's issuer URL.
+const ISSUERS: &[&str] = &[
+    "identitycenter.amazonaws.com",
+    "identitycenter.amazonaws.com.cn",
+    "identitycenter.amazonaws.eu",
+    "identitycenter.us-gov.amazonaws.com",
+];
+
+/// What stands before and behind the region in a host, after the instance's own label; and whether it is dual-stack.
+const REGIONAL: &[(&str, &str, bool)] = &[
+    ("portal.", ".app.aws", true),
+    ("portal.", ".app.amazonwebservices.com.cn", true),
+    ("portal.", ".api.amazonwebservices.eu", true),
+    ("", ".portal.amazonaws.com", false),
+    ("", ".portal.amazonaws.com.cn", false),
+    ("", ".portal.amazonaws.eu", false),
+    ("", ".home.awsapps.cn", false),
+    ("", ".us-gov-home.awsapps.com", false),
+];
+
+/// The partitions of hosts without a region. GovCloud shares `identitycenter.amazonaws.com`, so that tells nothing.
+const PARTITIONS: &[(&str, Partition)] = &[
+    ("awsapps.cn", Partition::AwsCn),
+    ("portal.amazonaws.com.cn", Partition::AwsCn),
+    ("app.amazonwebservices.com.cn", Partition::AwsCn),
+    ("identitycenter.amazonaws.com.cn", Partition::AwsCn),
+    ("portal.amazonaws.eu", Partition::AwsEusc),
+    ("api.amazonwebservices.eu", Partition::AwsEusc),
+    ("identitycenter.amazonaws.eu", Partition::AwsEusc),
+    ("us-gov-home.awsapps.com", Partition::AwsUsGov),
+    ("identitycenter.us-gov.amazonaws.com", Partition::AwsUsGov),
+    ("awsapps.com", Partition::Aws),
+];
+
+/// The partitions that are reached from inside alone. The AWS CLI lists no portals of theirs; what is in their domains is
+/// taken as it is, and never for a place that a redirect may lead to.
+const ISOLATED: &[(&str, Partition)] = &[
+    (Partition::AwsIso.dns_suffix(), Partition::AwsIso),
+    (Partition::AwsIsoB.dns_suffix(), Partition::AwsIsoB),
+    (Partition::AwsIsoE.dns_suffix(), Partition::AwsIsoE),
+    (Partition::AwsIsoF.dns_suffix(), Partition::AwsIsoF),
+];
+
+/// Whether the host is this domain, or one below it.
+fn is_below(host: &str, domain: &str) -> bool {
+    host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// The text without what a paste, a shell or an editor leaves around and in an address.
+fn tidy(text: &str) -> String {
+    let seen: String = text.chars().filter(|c| !is_invisible(*c)).collect();
+    let around =
+        |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'' | '<' | '>' | '“' | '”');
+    let mut tidied = String::with_capacity(seen.len());
+    let mut characters = seen.trim_matches(around).chars().peekable();
+    while let Some(c) = characters.next() {
+        // `\#` is how a shell completes a `#`, and `\/` how JSON may write a slash.
+        let is_escape = c == '\\' && characters.peek().is_some_and(|next| "#/?=&:~".contains(*next));
+        if !is_escape {
+            tidied.push(c);
+        }
+    }
+    tidied
+}
+
+/// Whether the character takes no room: zero-width characters, marks of direction, variation selectors, soft hyphens.
+const fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+impl fmt::Display for StartUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for StartUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StartUrl({})", self.text)
+    }
+}
+
+#[cfg(test)]
+#[path = "start_url_tests.rs"]
+mod tests;
