@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::carrier::{Carrier, HardenedClient, MAX_CONCURRENT_REQUESTS, rules};
 use crate::login::any_number;
-use crate::{Clock, HttpClient, TokioClock, tls};
+use crate::{Clock, HttpClient, TokioClock, proxy, tls};
 
 /// "For ever", in a form that can be added to a clock.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -122,7 +122,8 @@ impl HttpClientBuilder {
         }
     }
 
-    /// Trusts exactly the certificates of this PEM file, in place of the system's, as `AWS_CA_BUNDLE` does.
+    /// Trusts exactly the certificates of this PEM file, in place of the system's, as `AWS_CA_BUNDLE` does. If it is a
+    /// directory, those of all its files that have some.
     pub fn ca_bundle(mut self, path: impl Into<PathBuf>) -> Self {
         self.ca_bundle = Some(path.into());
         self
@@ -400,6 +401,10 @@ impl HttpClientBuilder {
         if self.service.is_loopback() {
             // A proxy could not reach this machine's loopback, and would see the secrets of a plain HTTP request.
             builder = builder.no_proxy();
+        } else if let Some(proxies) =
+            proxy::hidden(|name| std::env::var(name).ok()).map_err(BuildError::Client)?
+        {
+            builder = proxies.into_iter().fold(builder, reqwest::ClientBuilder::proxy);
         }
         if let Some(timeout) = self.read_timeout {
             builder = builder.read_timeout(timeout);

@@ -39,6 +39,7 @@ pub mod embedding {
     #![doc = include_str!("../docs/embedding.md")]
 }
 mod login;
+mod proxy;
 mod tls;
 mod transport;
 

@@ -1,7 +1,9 @@
 //! TLS: ring for the cryptography, as in the blocking adapter; whose certificates to trust is the caller's choice.
 
+use std::collections::HashSet;
 use std::fs;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use oidc_proto::Service;
@@ -40,22 +42,39 @@ pub(crate) fn config(
 }
 
 fn read_bundle(path: PathBuf) -> Result<RootCertStore, BuildError> {
-    let pem = match fs::read(&path) {
-        Ok(pem) => pem,
-        Err(source) => return Err(BuildError::ReadCaBundle { path, source }),
+    let certificates = match path.is_dir() {
+        true => of_directory(&path)
+            .map_err(|source| BuildError::ReadCaBundle { path: path.clone(), source })?
+            .into_iter()
+            .collect(),
+        false => of_file(&path)?,
     };
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        match certificate {
-            // A bundle may hold certificates that rustls cannot use; the others still count.
-            Ok(certificate) => drop(roots.add(certificate)),
-            Err(source) => return Err(BuildError::ParseCaBundle { path, source }),
-        }
-    }
+    // A bundle may hold certificates that rustls cannot use; the others still count.
+    roots.add_parsable_certificates(certificates);
     if roots.is_empty() {
         return Err(BuildError::EmptyCaBundle { path });
     }
     Ok(roots)
+}
+
+fn of_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, BuildError> {
+    let pem = fs::read(path).map_err(|source| BuildError::ReadCaBundle { path: path.to_owned(), source })?;
+    let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>();
+    certificates.map_err(|source| BuildError::ParseCaBundle { path: path.to_owned(), source })
+}
+
+/// The certificates of all files of a directory, each once: OpenSSL's directories have links to them. A file that is no PEM
+/// is none of them.
+fn of_directory(path: &Path) -> io::Result<HashSet<CertificateDer<'static>>> {
+    let mut found = HashSet::new();
+    for entry in fs::read_dir(path)? {
+        let file = entry?.path();
+        if file.is_file() {
+            found.extend(of_file(&file).unwrap_or_default());
+        }
+    }
+    Ok(found)
 }
 
 /// Accepts every certificate, and still checks that the peer holds its key.

@@ -1,8 +1,9 @@
 //! Building the client: certificates, time-outs, proxies, and the rules that are not up for choice.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,8 +75,14 @@ pub enum BuildError {
     #[error("the user agent is not a valid header value")]
     UserAgent,
     /// A proxy variable of the environment is no proxy URL.
-    #[error("the proxy that the environment names cannot be used")]
-    Proxy(#[source] ureq::Error),
+    #[error("the proxy that {variable} names cannot be used")]
+    #[non_exhaustive]
+    Proxy {
+        /// The variable.
+        variable: &'static str,
+        /// Why.
+        source: ureq::Error,
+    },
     /// The CA bundle could not be read.
     #[error("the CA bundle {} could not be read", path.display())]
     #[non_exhaustive]
@@ -117,7 +124,8 @@ impl HttpClientBuilder {
         }
     }
 
-    /// Trusts exactly the certificates of this PEM file, in place of the system's, as `AWS_CA_BUNDLE` does.
+    /// Trusts exactly the certificates of this PEM file, in place of the system's, as `AWS_CA_BUNDLE` does. If it is a
+    /// directory, those of all its files that have some.
     pub fn ca_bundle(mut self, path: impl Into<PathBuf>) -> Self {
         self.ca_bundle = Some(path.into());
         self
@@ -341,8 +349,7 @@ impl HttpClientBuilder {
             .root_certs(roots)
             .disable_verification(self.accept_invalid_certificates)
             .build();
-        let proxy =
-            proxy::choose(&self.service, |name| std::env::var(name).ok()).map_err(BuildError::Proxy)?;
+        let chosen = proxy::choose(&self.service, |name| std::env::var(name).ok())?;
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -353,31 +360,52 @@ impl HttpClientBuilder {
             .timeout_global(Some(self.request_timeout))
             .timeout_per_read(self.read_timeout)
             .max_idle_age(IDLE)
-            .proxy(proxy)
+            .proxy(chosen.as_ref().map(|chosen| chosen.proxy.clone()))
             .user_agent(self.user_agent.unwrap_or_else(|| USER_AGENT.to_owned()))
             .tls_config(tls)
             .build();
-        Ok(Carrier::ours(phase::agent(config), self.request_timeout))
+        Ok(Carrier::ours(phase::agent(config, chosen), self.request_timeout))
     }
 }
 
 fn read_bundle(path: PathBuf) -> Result<Vec<Certificate<'static>>, BuildError> {
-    let pem = match fs::read(&path) {
-        Ok(pem) => pem,
-        Err(source) => return Err(BuildError::ReadCaBundle { path, source }),
-    };
-    let mut certificates = Vec::new();
-    for item in parse_pem(&pem) {
-        match item {
-            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
-            Ok(_) => {}
-            Err(source) => return Err(BuildError::ParseCaBundle { path, source }),
+    let certificates = match path.is_dir() {
+        true => {
+            of_directory(&path).map_err(|source| BuildError::ReadCaBundle { path: path.clone(), source })?
         }
-    }
+        false => of_file(&path)?,
+    };
     let mut usable = rustls::RootCertStore::empty();
     usable.add_parsable_certificates(certificates.iter().map(|certificate| certificate.der().into()));
     if usable.is_empty() {
         return Err(BuildError::EmptyCaBundle { path });
     }
     Ok(certificates)
+}
+
+fn of_file(path: &Path) -> Result<Vec<Certificate<'static>>, BuildError> {
+    let pem = fs::read(path).map_err(|source| BuildError::ReadCaBundle { path: path.to_owned(), source })?;
+    let items = parse_pem(&pem).collect::<Result<Vec<_>, _>>();
+    let items = items.map_err(|source| BuildError::ParseCaBundle { path: path.to_owned(), source })?;
+    let certificate = |item| match item {
+        PemItem::Certificate(certificate) => Some(certificate),
+        _ => None,
+    };
+    Ok(items.into_iter().filter_map(certificate).collect())
+}
+
+/// The certificates of all files of a directory, each once: OpenSSL's directories have links to them. A file that is no PEM
+/// is none of them.
+fn of_directory(path: &Path) -> io::Result<Vec<Certificate<'static>>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(path)? {
+        let file = entry?.path();
+        if file.is_file() {
+            let certificates = of_file(&file).unwrap_or_default();
+            found.extend(
+                certificates.into_iter().map(|certificate| (certificate.der().to_vec(), certificate)),
+            );
+        }
+    }
+    Ok(found.into_values().collect())
 }

@@ -56,6 +56,7 @@ pub mod embedding {
 mod login;
 mod phase;
 mod proxy;
+mod redirect;
 mod transport;
 
 pub use builder::{BuildError, HttpClientBuilder};
@@ -74,6 +75,7 @@ pub use oidc_proto::{
     Grant, NoVerdict, Operation, RegisterClientRequest, Registration, Secret, Service,
     StartDeviceAuthorizationRequest, Token, Violation,
 };
+pub use redirect::Redirect;
 
 /// The crates whose types stand in this one's interface.
 pub use {device_flow, oidc_proto, ureq};

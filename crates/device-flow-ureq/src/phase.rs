@@ -8,6 +8,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use device_flow::{Failure, TransportError};
 use ureq::config::Config;
@@ -15,17 +16,24 @@ use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver
 use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, NextTimeout};
 use ureq::{Agent, Error};
 
-/// An agent whose errors tell the phase they come from.
-pub(crate) fn agent(config: Config) -> Agent {
+use crate::proxy::{Chosen, ProxyError};
+
+/// An agent whose errors tell the phase they come from, and the proxy if they are about that.
+pub(crate) fn agent(config: Config, proxy: Option<Chosen>) -> Agent {
+    let marks = Marks { proxy: proxy.map(Arc::new) };
     Agent::with_parts(
         config,
-        MarkingConnector(DefaultConnector::default()),
-        MarkingResolver(DefaultResolver::default()),
+        MarkingConnector(DefaultConnector::default(), marks.clone()),
+        MarkingResolver(DefaultResolver::default(), marks),
     )
 }
 
 /// Why a request got no response.
 pub(crate) fn transport_error(error: Error) -> TransportError {
+    let error = match of_proxy(error) {
+        Ok(error) => return TransportError::new(Failure::NotSent, error),
+        Err(error) => error,
+    };
     let (failure, error) = of(error);
     let is_untrusted_certificate = is_untrusted_certificate(&error);
     let error = TransportError::new(failure, error);
@@ -40,6 +48,14 @@ fn is_untrusted_certificate(error: &Error) -> bool {
         _ => None,
     };
     matches!(cause, Some(rustls::Error::InvalidCertificate(_)))
+}
+
+/// What went wrong at the proxy; the error itself, if that is not it.
+fn of_proxy(error: Error) -> Result<ProxyError, Error> {
+    match error {
+        Error::Other(boxed) => boxed.downcast::<ProxyError>().map(|error| *error).map_err(Error::Other),
+        error => Err(error),
+    }
 }
 
 /// Whether the request may have been seen, and the error without its mark.
@@ -65,7 +81,7 @@ fn of(error: Error) -> (Failure, Error) {
 }
 
 /// Whether this can only happen while a connection is being made.
-const fn is_about_connecting(kind: io::ErrorKind) -> bool {
+pub(crate) const fn is_about_connecting(kind: io::ErrorKind) -> bool {
     matches!(kind, io::ErrorKind::AddrNotAvailable | io::ErrorKind::ConnectionRefused)
 }
 
@@ -81,12 +97,46 @@ impl fmt::Display for BeforeSending {
 
 impl StdError for BeforeSending {}
 
-fn mark(error: Error) -> Error {
-    Error::Other(Box::new(BeforeSending(error)))
+/// What errors are marked with.
+#[derive(Clone, Debug)]
+struct Marks {
+    proxy: Option<Arc<Chosen>>,
+}
+
+impl Marks {
+    /// The error of a look-up of this place's name.
+    fn unresolved(&self, error: Error, place: &http::Uri) -> Error {
+        match self.proxy.as_deref() {
+            Some(chosen) if place.host() == Some(chosen.proxy.host()) => {
+                Error::Other(Box::new(ProxyError::of_look_up(error, chosen)))
+            }
+            _ => mark(error, None),
+        }
+    }
+
+    /// The error of a connection to this place, perhaps through the proxy.
+    fn unconnected(&self, error: Error, place: &http::Uri) -> Error {
+        mark(error, self.proxy.as_deref().filter(|chosen| !chosen.proxy.is_no_proxy(place)))
+    }
+}
+
+fn mark(error: Error, proxy: Option<&Chosen>) -> Error {
+    let error = match error {
+        // The connection to a proxy is made by a chain of its own, which has marked it already.
+        Error::Other(marked) if marked.is::<ProxyError>() || marked.is::<BeforeSending>() => {
+            return Error::Other(marked);
+        }
+        error => error,
+    };
+    let Some(chosen) = proxy else { return Error::Other(Box::new(BeforeSending(error))) };
+    match ProxyError::of(error, chosen) {
+        Ok(error) => Error::Other(Box::new(error)),
+        Err(error) => Error::Other(Box::new(BeforeSending(error))),
+    }
 }
 
 #[derive(Debug)]
-struct MarkingResolver(DefaultResolver);
+struct MarkingResolver(DefaultResolver, Marks);
 
 impl Resolver for MarkingResolver {
     fn resolve(
@@ -101,7 +151,7 @@ impl Resolver for MarkingResolver {
             addresses.push(address);
             return Ok(addresses);
         }
-        self.0.resolve(uri, config, timeout).map_err(mark)
+        self.0.resolve(uri, config, timeout).map_err(|error| self.1.unresolved(error, uri))
     }
 }
 
@@ -114,7 +164,7 @@ fn literal(uri: &http::Uri) -> Option<SocketAddr> {
 }
 
 #[derive(Debug)]
-struct MarkingConnector(DefaultConnector);
+struct MarkingConnector(DefaultConnector, Marks);
 
 impl Connector for MarkingConnector {
     type Out = <DefaultConnector as Connector>::Out;
@@ -124,7 +174,7 @@ impl Connector for MarkingConnector {
         details: &ConnectionDetails<'_>,
         chained: Option<()>,
     ) -> Result<Option<Self::Out>, Error> {
-        self.0.connect(details, chained).map_err(mark)
+        self.0.connect(details, chained).map_err(|error| self.1.unconnected(error, details.uri))
     }
 }
 

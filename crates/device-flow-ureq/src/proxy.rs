@@ -3,26 +3,42 @@
 //! ureq reads the environment too, but takes the first proxy variable there is whatever the URL's scheme, and matches
 //! `NO_PROXY` entries only to the letter.
 
+use std::error::Error;
+use std::fmt;
 use std::net::IpAddr;
 
 use oidc_proto::Service;
 use ureq::Proxy;
 
+use crate::BuildError;
 use crate::carrier::{address, is_loopback};
+use crate::phase::is_about_connecting;
+
+/// A proxy that the environment names.
+#[derive(Clone, Debug)]
+pub(crate) struct Chosen {
+    pub(crate) proxy: Proxy,
+    /// The variable that names it.
+    pub(crate) variable: &'static str,
+}
 
 /// The proxy for this service, if the environment names one; `variable` reads the environment.
 ///
-/// `HTTPS_PROXY` is for https, `HTTP_PROXY` for http, `ALL_PROXY` for what the others leave; each also in lower case.
-/// Hosts that `NO_PROXY` names, and loopback addresses, are reached directly.
+/// `HTTPS_PROXY` is for https, `HTTP_PROXY` for http, `ALL_PROXY` for what the others leave; each also in lower case, if the
+/// capital one is absent or empty. Hosts that `NO_PROXY` names, and loopback addresses, are reached directly.
 ///
 /// # Errors
 /// The variable's value is no proxy URL.
 pub(crate) fn choose(
     service: &Service,
     variable: impl Fn(&str) -> Option<String>,
-) -> Result<Option<Proxy>, ureq::Error> {
-    let first =
-        |names: [&str; 2]| names.into_iter().find_map(&variable).filter(|value| !value.trim().is_empty());
+) -> Result<Option<Chosen>, BuildError> {
+    let first = |names: [&'static str; 2]| {
+        names.into_iter().find_map(|name| {
+            let value = variable(name).filter(|value| !value.trim().is_empty())?;
+            Some((name, value))
+        })
+    };
     let by_scheme = if service.uses_https() {
         first(["HTTPS_PROXY", "https_proxy"])
     } else if variable("REQUEST_METHOD").is_some() {
@@ -31,14 +47,22 @@ pub(crate) fn choose(
     } else {
         first(["HTTP_PROXY", "http_proxy"])
     };
-    let Some(url) = by_scheme.or_else(|| first(["ALL_PROXY", "all_proxy"])) else { return Ok(None) };
-    let exceptions = first(["NO_PROXY", "no_proxy"]).unwrap_or_default();
+    let Some((variable, url)) = by_scheme.or_else(|| first(["ALL_PROXY", "all_proxy"])) else {
+        return Ok(None);
+    };
+    let exceptions = first(["NO_PROXY", "no_proxy"]).map(|(_, value)| value).unwrap_or_default();
     let (direct, through): (Vec<&str>, Vec<&str>) =
         service.hosts().partition(|host| is_loopback(host) || is_exempt(host, &exceptions));
     if through.is_empty() {
         return Ok(None);
     }
-    let proxy = Proxy::new(url.trim())?;
+    let proxy =
+        with_exceptions(url.trim(), &direct).map_err(|source| BuildError::Proxy { variable, source })?;
+    Ok(Some(Chosen { proxy, variable }))
+}
+
+fn with_exceptions(url: &str, direct: &[&str]) -> Result<Proxy, ureq::Error> {
+    let proxy = Proxy::new(url)?;
     let mut builder = Proxy::builder(proxy.protocol()).host(proxy.host()).port(proxy.port());
     if let Some(user) = proxy.username() {
         builder = builder.username(user);
@@ -46,10 +70,73 @@ pub(crate) fn choose(
     if let Some(password) = proxy.password() {
         builder = builder.password(password);
     }
-    for host in direct {
-        builder = builder.no_proxy(host);
+    direct.iter().fold(builder, |builder, host| builder.no_proxy(host)).build()
+}
+
+/// What went wrong at the proxy, and which one that is.
+#[derive(Debug)]
+pub(crate) struct ProxyError {
+    /// The variable that names it.
+    variable: &'static str,
+    /// Its host and port.
+    place: String,
+    has_password: bool,
+    /// It is the look-up of the proxy's name that failed.
+    is_look_up: bool,
+    cause: ureq::Error,
+}
+
+impl ProxyError {
+    /// The error with the proxy that it is about; itself, if it is not about the proxy.
+    pub(crate) fn of(cause: ureq::Error, chosen: &Chosen) -> Result<Self, ureq::Error> {
+        let is_the_proxys = match &cause {
+            // Whatever comes after the tunnel is there is the service's own, as its certificate is.
+            ureq::Error::Io(error) => is_about_connecting(error.kind()),
+            ureq::Error::ConnectProxyFailed(_) | ureq::Error::ConnectionFailed => true,
+            _ => false,
+        };
+        if is_the_proxys { Ok(Self::new(cause, chosen, false)) } else { Err(cause) }
     }
-    builder.build().map(Some)
+
+    /// The error of the look-up of the proxy's name.
+    pub(crate) fn of_look_up(cause: ureq::Error, chosen: &Chosen) -> Self {
+        Self::new(cause, chosen, true)
+    }
+
+    fn new(cause: ureq::Error, chosen: &Chosen, is_look_up: bool) -> Self {
+        let Chosen { proxy, variable } = chosen;
+        let place = format!("{}:{}", proxy.host(), proxy.port());
+        Self { variable, place, has_password: proxy.username().is_some(), is_look_up, cause }
+    }
+
+    /// Whether the proxy wants to know who asks. ureq says so in words alone.
+    fn wants_credentials(&self) -> bool {
+        matches!(&self.cause, ureq::Error::ConnectProxyFailed(reason) if reason.contains(" 407"))
+    }
+}
+
+impl fmt::Display for ProxyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { variable, place, has_password, is_look_up, cause } = self;
+        write!(f, "the proxy {place} that {variable} names ")?;
+        match cause {
+            _ if self.wants_credentials() && *has_password => {
+                write!(f, "does not accept the user name and password there (HTTP 407)")
+            }
+            _ if self.wants_credentials() => write!(
+                f,
+                "wants a user name and a password (HTTP 407); write them there, as in http://USER:PASSWORD@{place}"
+            ),
+            _ if *is_look_up => f.write_str("was not found: its name does not resolve"),
+            cause => write!(f, "opens no connection: {cause}"),
+        }
+    }
+}
+
+impl Error for ProxyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.cause)
+    }
 }
 
 /// Whether `NO_PROXY` names the host: `*`, the host or a domain above it (with or without a dot in front), an address,
@@ -100,7 +187,9 @@ mod tests {
         let service = Endpoint::allow_insecure_http(url).unwrap().into();
         let find =
             |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        choose(&service, find).unwrap().map(|proxy| format!("{}:{}", proxy.host(), proxy.port()))
+        choose(&service, find)
+            .unwrap()
+            .map(|chosen| format!("{}:{}", chosen.proxy.host(), chosen.proxy.port()))
     }
 
     #[test]
@@ -111,6 +200,50 @@ mod tests {
         assert_eq!(chosen("https://x.example", &all[..1]), None);
         assert_eq!(chosen("https://x.example", &all[2..]).as_deref(), Some("c:3"));
         assert_eq!(chosen("https://x.example", &[("HTTPS_PROXY", " ")]), None);
+    }
+
+    #[test]
+    fn an_empty_variable_does_not_hide_its_twin_in_lower_case() {
+        let proxies = [("HTTPS_PROXY", " "), ("https_proxy", "http://b:2"), ("ALL_PROXY", "http://c:3")];
+        assert_eq!(chosen("https://x.example", &proxies).as_deref(), Some("b:2"));
+        let all = [("ALL_PROXY", ""), ("all_proxy", "http://c:3")];
+        assert_eq!(chosen("http://x.example", &all).as_deref(), Some("c:3"));
+        let exempt = [("all_proxy", "http://c:3"), ("NO_PROXY", ""), ("no_proxy", "x.example")];
+        assert_eq!(chosen("http://x.example", &exempt), None);
+    }
+
+    #[test]
+    fn a_proxy_that_is_none_is_named_by_its_variable_and_its_password_is_not_told() {
+        let service = Endpoint::custom("https://x.example").unwrap().into();
+        let find = |name: &str| (name == "https_proxy").then(|| "gopher://u:hunter2@x".to_owned());
+        let error = choose(&service, find).unwrap_err();
+        assert_eq!(error.to_string(), "the proxy that https_proxy names cannot be used");
+        assert!(!format!("{error:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn what_goes_wrong_at_the_proxy_is_told_with_its_variable() {
+        let service = Endpoint::custom("https://x.example").unwrap().into();
+        let told = |proxy: &'static str, cause| {
+            let find = |name: &str| (name == "ALL_PROXY").then(|| proxy.to_owned());
+            let chosen = choose(&service, find).unwrap().unwrap();
+            ProxyError::of(cause, &chosen).map(|error| error.to_string())
+        };
+        let failed =
+            |status| ureq::Error::ConnectProxyFailed(format!("proxy server responded {status}/{status}"));
+        let (plain, user) = ("http://c:3", "http://u:hunter2@c:3");
+        for (proxy, cause, expected) in [
+            (
+                plain,
+                failed(407),
+                "wants a user name and a password (HTTP 407); write them there, as in http://USER:PASSWORD@c:3",
+            ),
+            (user, failed(407), "does not accept the user name and password there (HTTP 407)"),
+            (plain, failed(503), "opens no connection: CONNECT proxy failed: proxy server responded 503/503"),
+        ] {
+            assert_eq!(told(proxy, cause).unwrap(), format!("the proxy c:3 that ALL_PROXY names {expected}"));
+        }
+        assert!(told(plain, ureq::Error::TlsRequired).is_err(), "that is not the proxy's");
     }
 
     #[test]
@@ -162,7 +295,8 @@ mod tests {
         let service = Provider::new("http://127.0.0.1:1/d", "https://id.example/t").unwrap().into();
         let proxy = choose(&service, |name| (name == "HTTPS_PROXY").then(|| "http://u:p@c:3".to_owned()))
             .unwrap()
-            .unwrap();
+            .unwrap()
+            .proxy;
         assert!(proxy.is_no_proxy(&"http://127.0.0.1:1/d".parse().unwrap()));
         assert!(!proxy.is_no_proxy(&"https://id.example/t".parse().unwrap()));
         assert_eq!((proxy.username(), proxy.password()), (Some("u"), Some("p")));

@@ -59,14 +59,15 @@ impl HttpClient {
     /// Asks for a document that anybody may have, unless that is cancelled.
     pub(crate) fn fetch_unless(&self, cancel: Option<&Cancel>, address: &http::Uri) -> Option<Result> {
         let (client, address) = (self.clone(), address.clone());
-        run_unless(cancel, move || client.fetch(address.clone()))
+        run_unless(cancel, move || client.fetch_as(address.clone(), "application/json"))
     }
 
-    fn fetch(&self, address: http::Uri) -> Result {
+    /// A document that anybody may have, of this type.
+    pub(crate) fn fetch_as(&self, address: http::Uri, accept: &'static str) -> Result {
         let mut request = http::Request::new(&[][..]);
         *request.uri_mut() = address;
         let headers = request.headers_mut();
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
         // Without it a server may compress (RFC 9110 §12.5.3).
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         self.exchange(request, self.request_timeout)

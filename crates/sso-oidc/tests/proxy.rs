@@ -14,6 +14,10 @@ const REGISTER: [&str; 5] = ["register-client", "--client-name", "n", "--client-
 
 /// A proxy that opens no tunnel, and notes what it is asked for and with which credentials.
 fn proxy() -> (String, Arc<Mutex<Vec<String>>>) {
+    proxy_that_says("403 Forbidden")
+}
+
+fn proxy_that_says(status: &'static str) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -29,7 +33,7 @@ fn proxy() -> (String, Arc<Mutex<Vec<String>>>) {
                 }
             }
             noted.lock().unwrap().push(head.clone());
-            let answer = "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n";
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
             let _ = stream.write_all(answer.as_bytes());
         }
     });
@@ -94,5 +98,49 @@ fn no_proxy_is_obeyed() {
 fn a_proxy_that_is_none_is_named_before_anything_is_sent() {
     let program = Program::new().var("HTTP_PROXY", "gopher://x");
     let stderr = register(&program, "http://oidc.example.invalid").fails(253);
-    assert!(stderr.contains("the proxy that the environment names cannot be used"), "{stderr}");
+    assert!(stderr.contains("the proxy that HTTP_PROXY names cannot be used"), "{stderr}");
+}
+
+#[test]
+fn an_empty_variable_does_not_hide_its_twin_in_lower_case() {
+    let (address, seen) = proxy();
+    let program = Program::new()
+        .var("HTTPS_PROXY", "")
+        .var("https_proxy", &format!("http://{address}"))
+        .var("AWS_MAX_ATTEMPTS", "1");
+    register(&program, "https://oidc.example.invalid").fails(255);
+    assert_eq!(seen.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn a_proxy_that_wants_credentials_is_named_with_its_variable() {
+    let (address, _) = proxy_that_says("407 Proxy Authentication Required");
+    for (user, expected) in
+        [("", "wants a user name and a password"), ("u:hunter2@", "does not accept the user name")]
+    {
+        let program = Program::new()
+            .var("HTTPS_PROXY", &format!("http://{user}{address}"))
+            .var("AWS_MAX_ATTEMPTS", "1");
+        let stderr = register(&program, "https://oidc.example.invalid").fails(255);
+        let named = format!("the proxy {address} that HTTPS_PROXY names {expected}");
+        assert!(stderr.contains(&named) && !stderr.contains("hunter2"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_proxy_that_cannot_be_reached_is_said_to_be_it() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    for (proxy, expected) in [
+        (closed.as_str(), format!("the proxy {closed} that HTTPS_PROXY names opens no connection")),
+        (
+            "proxy.invalid:3128",
+            "the proxy proxy.invalid:3128 that HTTPS_PROXY names was not found: its name does not resolve"
+                .to_owned(),
+        ),
+    ] {
+        let program =
+            Program::new().var("HTTPS_PROXY", &format!("http://{proxy}")).var("AWS_MAX_ATTEMPTS", "1");
+        let stderr = register(&program, "https://oidc.example.invalid").fails(255);
+        assert!(stderr.contains(&expected), "{stderr}");
+    }
 }

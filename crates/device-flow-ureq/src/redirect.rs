@@ -1,0 +1,58 @@
+//! Where an address leads to: one look, without a secret, and no step further.
+
+use std::io;
+
+use device_flow::{Failure, TransportError};
+use http::{StatusCode, Uri, header};
+
+use crate::HttpClient;
+
+/// What an address answers to a reader who looks at it.
+///
+/// ```
+/// use device_flow_ureq::{Endpoint, HttpClient};
+///
+/// # let server = sso_oidc_server::TestServer::start();
+/// let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+/// let redirect = client.look_at(server.endpoint())?;
+/// assert_eq!((redirect.status, redirect.location.as_deref()), (303, Some("/device")));
+/// assert!(client.look_at("https://elsewhere.example/").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Redirect {
+    /// The status of the answer.
+    pub status: u16,
+    /// Where the answer sends the reader on, as it is written there, if the status is that of a redirect (RFC 9110 §15.4).
+    pub location: Option<String>,
+}
+
+impl HttpClient {
+    /// Looks at an address of this client's service, with one `GET` that has nothing in it, and says whether it leads
+    /// elsewhere. It is not followed: whether the place is to be trusted is for the caller to say.
+    ///
+    /// # Errors
+    /// No answer came, or the address is not at a host of this client's service.
+    pub fn look_at(&self, address: &str) -> Result<Redirect, TransportError> {
+        let refused = |why: &str| TransportError::new(Failure::NotSent, io::Error::other(why));
+        let address: Uri = address.parse().map_err(|_| refused("the address is no URL"))?;
+        let is_here = |host: &str| self.service.hosts().any(|own| own.eq_ignore_ascii_case(host));
+        let scheme = if self.service.uses_https() { "https" } else { "http" };
+        if address.scheme_str() != Some(scheme) || !address.host().is_some_and(is_here) {
+            return Err(refused("the address is not at this client's service"));
+        }
+        let response = self.fetch_as(address, "*/*")?;
+        let is_redirect = matches!(
+            response.status(),
+            StatusCode::MOVED_PERMANENTLY
+                | StatusCode::FOUND
+                | StatusCode::SEE_OTHER
+                | StatusCode::TEMPORARY_REDIRECT
+                | StatusCode::PERMANENT_REDIRECT
+        );
+        let location = response.headers().get(header::LOCATION).filter(|_| is_redirect);
+        let location = location.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        Ok(Redirect { status: response.status().as_u16(), location })
+    }
+}
