@@ -6,7 +6,7 @@ use oidc_proto::{Client, Registration, Secret, UnixSeconds, grant_type};
 
 use crate::document::{Corruption, Known, Members};
 use crate::identity::file_name;
-use crate::{Identity, SsoSettings};
+use crate::{Identity, SettingsError, SsoSettings};
 
 /// What a registration is filed under. AWS's tools file theirs the same way, so that they are shared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,15 +99,18 @@ impl RegistrationKey {
     }
 }
 
-impl From<&SsoSettings> for RegistrationKey {
-    fn from(settings: &SsoSettings) -> Self {
-        Self {
-            region: settings.region.clone(),
+impl TryFrom<&SsoSettings> for RegistrationKey {
+    type Error = SettingsError;
+
+    /// The key for these settings, which must have a region.
+    fn try_from(settings: &SsoSettings) -> Result<Self, SettingsError> {
+        Ok(Self {
+            region: settings.required_region()?.to_owned(),
             start_url: settings.start_url.clone(),
             session_name: settings.identity.session_name().map(str::to_owned),
             scopes: settings.scopes.clone(),
             endpoint_url: None,
-        }
+        })
     }
 }
 
@@ -289,14 +292,14 @@ mod tests {
         .unwrap();
         let session = config.resolve_session("my").unwrap();
         assert_eq!(
-            RegistrationKey::from(&session),
+            RegistrationKey::try_from(&session).unwrap(),
             key("us-east-1", Some(&["sso:account:access"]), Some("my"))
         );
         let by_parts =
             session.identity.registration_key(&session.start_url, "us-east-1", session.scopes.clone());
-        assert_eq!(RegistrationKey::from(&session), by_parts);
+        assert_eq!(RegistrationKey::try_from(&session).unwrap(), by_parts);
         let old = config.resolve_sso("old").unwrap();
-        assert_eq!(RegistrationKey::from(&old), key("us-west-2", None, None));
+        assert_eq!(RegistrationKey::try_from(&old).unwrap(), key("us-west-2", None, None));
     }
 
     #[test]

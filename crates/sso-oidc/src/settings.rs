@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use oidc_proto::{Api, Endpoint, EndpointError, Variant};
+use oidc_proto::{Api, Endpoint, EndpointError, StartUrl, Variant};
 use sso_cache::{Config, Profile};
 
 use crate::aws_files::AwsFiles;
@@ -103,7 +103,8 @@ impl Settings {
     /// The region of the portal that the profile, or the profile whose credentials it uses, is for.
     fn sso_region(&self) -> Option<String> {
         let profile = self.config().sso_profile(&self.profile).ok()??;
-        self.config().resolve_sso(profile).ok().map(|sso| sso.region)
+        let sso = self.config().resolve_sso(profile).ok()?;
+        sso.region.or_else(|| StartUrl::parse(&sso.start_url).ok()?.region().map(str::to_owned))
     }
 
     /// The region, which must be known.
@@ -186,23 +187,29 @@ impl Settings {
                 self.profile().map_or(Ok(None), Profile::use_fips_endpoint).map_err(|e| config_failure(&e))?
             }
         };
-        let dual_stack = match self.environment.flag("AWS_USE_DUALSTACK_ENDPOINT") {
-            Some(dual_stack) => Some(dual_stack),
-            None => self
-                .profile()
-                .map_or(Ok(None), Profile::use_dualstack_endpoint)
-                .map_err(|e| config_failure(&e))?,
-        };
-        Ok(Variant::new(fips.unwrap_or(false), dual_stack.unwrap_or(false)))
+        Ok(Variant::new(fips.unwrap_or(false), self.dual_stack()?.unwrap_or(false)))
     }
 
-    /// The file of trusted certificate authorities: `--ca-bundle`, `AWS_CA_BUNDLE`, the profile's `ca_bundle`.
+    /// Whether the dual-stack endpoint is to be used, if anything says so.
+    ///
+    /// # Errors
+    /// The value in the profile is neither `true` nor `false`.
+    pub(crate) fn dual_stack(&self) -> Result<Option<bool>, Failure> {
+        if let Some(dual_stack) = self.environment.flag("AWS_USE_DUALSTACK_ENDPOINT") {
+            return Ok(Some(dual_stack));
+        }
+        self.profile().map_or(Ok(None), Profile::use_dualstack_endpoint).map_err(|e| config_failure(&e))
+    }
+
+    /// The file, or directory, of trusted certificate authorities: `--ca-bundle`, `AWS_CA_BUNDLE`, the profile's
+    /// `ca_bundle`, and last `REQUESTS_CA_BUNDLE`, as in botocore.
     pub(crate) fn ca_bundle(&self) -> Option<PathBuf> {
         self.globals
             .ca_bundle
             .clone()
-            .or_else(|| self.environment.get("AWS_CA_BUNDLE").map(PathBuf::from))
+            .or_else(|| self.environment.path("AWS_CA_BUNDLE").map(PathBuf::from))
             .or_else(|| self.profile().and_then(Profile::ca_bundle).map(PathBuf::from))
+            .or_else(|| self.environment.path("REQUESTS_CA_BUNDLE").map(PathBuf::from))
     }
 
     /// How long to wait for a connection.

@@ -61,4 +61,29 @@ fn a_certificate_is_trusted_only_if_its_authority_is() {
 
     let program = Program::new().var("AWS_CA_BUNDLE", &bundle);
     program.run(&[&REGISTER[..], &["--endpoint-url", &endpoint]].concat()).ok();
+
+    // The other variable counts as well, and gives way to AWS's own.
+    let program = Program::new().var("REQUESTS_CA_BUNDLE", &bundle);
+    program.run(&[&REGISTER[..], &["--endpoint-url", &endpoint]].concat()).ok();
+    let program = program.var("AWS_CA_BUNDLE", "/nope.pem");
+    let said = program.run(&[&REGISTER[..], &["--endpoint-url", &endpoint]].concat()).fails(253);
+    assert!(said.contains("/nope.pem"), "{said}");
+}
+
+#[test]
+fn a_bundle_may_be_a_directory_of_certificates() {
+    let (endpoint, pem) = self_signed_server();
+    let program = Program::new();
+    let directory = program.home.path().join("certs");
+    std::fs::create_dir_all(directory.join("empty/sub")).unwrap();
+    program.file("certs/README", "-----BEGIN CERTIFICATE-----\nno certificate\n");
+    let directory = directory.to_str().unwrap();
+    let with = |directory: &str| {
+        program.run(&[&REGISTER[..], &["--endpoint-url", &endpoint, "--ca-bundle", directory]].concat())
+    };
+    let said = with(&format!("{directory}/empty")).fails(253);
+    assert!(said.contains("holds no usable certificate"), "{said}");
+    program.file("certs/own.pem", &pem);
+    program.file("certs/1a2b3c4d.0", &pem);
+    assert_eq!(with(directory).json()["clientId"], "cid");
 }

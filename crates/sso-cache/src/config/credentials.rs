@@ -21,7 +21,7 @@ impl Config {
     /// config.merge_credentials("[work] # keys\naws_access_key_id = AKIAEXAMPLE\nsso_session = corp\n")?;
     /// let work = config.profile("work").ok_or("it is there")?;
     /// assert_eq!((work.region(), work.sso_session()), (Some("eu-west-1"), Some("corp")));
-    /// assert_eq!(config.resolve_sso("work")?.region, "eu-west-1");
+    /// assert_eq!(config.resolve_sso("work")?.required_region()?, "eu-west-1");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -94,7 +94,7 @@ mod tests {
             merged("", "[work]\nsso_start_url = https://d-3.awsapps.com/start\nsso_region = eu-west-3\n");
         let sso = config.resolve_sso("work").unwrap();
         assert_eq!(sso.identity, Identity::StartUrl("https://d-3.awsapps.com/start".to_owned()));
-        assert_eq!(sso.region, "eu-west-3");
+        assert_eq!(sso.region.as_deref(), Some("eu-west-3"));
         let config = merged("", "[default]\nsso_session = corp\n");
         assert_eq!(config.resolve_sso("default").unwrap().identity, Identity::SessionName("corp".to_owned()));
     }
@@ -106,7 +106,7 @@ mod tests {
         let work = config.profile("work").unwrap();
         assert_eq!((work.sso_session(), work.region()), (Some("other"), Some("a")));
         let config = merged("[profile work]\nsso_start_url = u\n", "[work]\nsso_region = r\n");
-        assert_eq!(config.resolve_sso("work").unwrap().region, "r");
+        assert_eq!(config.resolve_sso("work").unwrap().region.as_deref(), Some("r"));
         // Both spellings of the default profile are one profile by then.
         let config =
             merged("[default]\nregion = a\n[profile default]\nregion = b\n", "[default]\noutput = text\n");

@@ -28,7 +28,7 @@ use syntax::{File, Header, Property, Section, Value};
 /// )?;
 /// let sso = config.resolve_sso("work")?;
 /// assert_eq!(sso.identity, Identity::SessionName("corp".to_owned()));
-/// assert_eq!(sso.region, "eu-west-1");
+/// assert_eq!(sso.required_region()?, "eu-west-1");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///

@@ -12,11 +12,36 @@ pub struct SsoSettings {
     pub identity: Identity,
     /// `sso_start_url`, exactly as written.
     pub start_url: String,
-    /// `sso_region`.
-    pub region: String,
+    /// `sso_region`, if it is there. A portal's address may say its region itself; where one is needed, see
+    /// [`SsoSettings::required_region`].
+    pub region: Option<String>,
     /// `sso_registration_scopes` of the session; `None` if the key is absent, which the registration's cache key
     /// tells from an empty list.
     pub scopes: Option<Vec<String>>,
+    /// Where the keys are looked for: the section, and its file.
+    section: String,
+    file: String,
+}
+
+impl SsoSettings {
+    /// `sso_region`, which must be there.
+    ///
+    /// ```
+    /// let config = sso_cache::Config::parse("[sso-session corp]\nsso_start_url = https://d-1.awsapps.com/start\n")?;
+    /// let error = config.resolve_session("corp")?.required_region().unwrap_err();
+    /// assert_eq!(error.to_string(), "`sso_region` is missing in section [sso-session corp] of the AWS config");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`SettingsError::Missing`].
+    pub fn required_region(&self) -> Result<&str, SettingsError> {
+        self.region.as_deref().ok_or_else(|| SettingsError::Missing {
+            keys: vec![REGION],
+            section: self.section.clone(),
+            file: self.file.clone(),
+        })
+    }
 }
 
 /// A setting that is missing, contradictory or malformed. The texts name the key and the section.
@@ -80,7 +105,7 @@ pub enum SettingsError {
         /// The config file.
         file: String,
     },
-    /// One or both of `sso_start_url` and `sso_region` are missing.
+    /// `sso_start_url` is missing, or `sso_region` where it is needed, or both.
     #[error("{} missing in section [{section}] of {file}", missing(keys))]
     Missing {
         /// The missing keys, in this order.
@@ -185,7 +210,7 @@ impl Config {
     /// ```
     ///
     /// # Errors
-    /// The profile or its session does not exist, a key is missing, or the two contradict each other.
+    /// The profile or its session does not exist, the start URL is missing, or the two contradict each other.
     pub fn resolve_sso(&self, profile: &str) -> Result<SsoSettings, SettingsError> {
         let Some(found) = self.profile(profile) else {
             return Err(self.no_such_profile(profile));
@@ -198,8 +223,8 @@ impl Config {
         let in_credentials = is_in(File::Credentials) && !is_in(File::Config);
         let file = if in_credentials { self.credentials_origin() } else { self.origin() };
         let header = section(profile, in_credentials);
-        let (start_url, region) = required(header, file, found.sso_start_url(), found.sso_region())?;
-        Ok(SsoSettings { identity: Identity::StartUrl(start_url.clone()), start_url, region, scopes: None })
+        let places = Places { section: header, file };
+        places.settings(Identity::StartUrl, found.sso_start_url(), found.sso_region(), None)
     }
 
     /// What a sign-in with this SSO session needs, without a profile.
@@ -217,7 +242,7 @@ impl Config {
     /// ```
     ///
     /// # Errors
-    /// The session does not exist or lacks a key.
+    /// The session does not exist or lacks the start URL.
     pub fn resolve_session(&self, session: &str) -> Result<SsoSettings, SettingsError> {
         self.resolve(session, None)
     }
@@ -250,15 +275,11 @@ impl Config {
                 (own, theirs) => Ok(theirs.or(own)),
             }
         };
-        let (start_url, region) =
-            required(format!("sso-session {name}"), self.origin(), merged(START_URL)?, merged(REGION)?)?;
+        let (start_url, region) = (merged(START_URL)?, merged(REGION)?);
         merged(super::SCOPES)?;
-        Ok(SsoSettings {
-            identity: Identity::SessionName(name.to_owned()),
-            start_url,
-            region,
-            scopes: scopes(session).or_else(|| profile.and_then(|(_, section)| scopes(section))),
-        })
+        let scopes = scopes(session).or_else(|| profile.and_then(|(_, section)| scopes(section)));
+        let places = Places { section: format!("sso-session {name}"), file: self.origin() };
+        places.settings(|_| Identity::SessionName(name.to_owned()), start_url, region, scopes)
     }
 
     /// That there is no profile of this name, with what was perhaps meant.
@@ -318,16 +339,26 @@ impl Config {
     }
 }
 
-fn required(
+/// Where the keys of a portal are looked for.
+struct Places {
     section: String,
     file: String,
-    start_url: Option<&str>,
-    region: Option<&str>,
-) -> Result<(String, String), SettingsError> {
-    if let (Some(start_url), Some(region)) = (start_url, region) {
-        return Ok((start_url.to_owned(), region.to_owned()));
+}
+
+impl Places {
+    fn settings(
+        self,
+        identity: impl FnOnce(String) -> Identity,
+        start_url: Option<&str>,
+        region: Option<&str>,
+        scopes: Option<Vec<String>>,
+    ) -> Result<SsoSettings, SettingsError> {
+        let Self { section, file } = self;
+        let Some(start_url) = start_url.map(str::to_owned) else {
+            let keys = [Some(START_URL), region.is_none().then_some(REGION)].into_iter().flatten().collect();
+            return Err(SettingsError::Missing { keys, section, file });
+        };
+        let identity = identity(start_url.clone());
+        Ok(SsoSettings { identity, start_url, region: region.map(str::to_owned), scopes, section, file })
     }
-    let keys = [(START_URL, start_url), (REGION, region)];
-    let keys = keys.into_iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key).collect();
-    Err(SettingsError::Missing { keys, section, file })
 }

@@ -84,7 +84,7 @@ fn a_profile_with_a_session_is_filed_under_the_sessions_name() {
     let by_profile = config.resolve_sso("dev").unwrap();
     assert_eq!(by_profile.identity, Identity::SessionName("my".to_owned()));
     assert_eq!(by_profile.start_url, URL);
-    assert_eq!(by_profile.region, "us-east-1");
+    assert_eq!(by_profile.region.as_deref(), Some("us-east-1"));
     assert_eq!(by_profile.scopes.as_deref(), Some(&["sso:account:access".to_owned()][..]));
     assert_eq!(config.resolve_session("my").unwrap(), by_profile);
 }
@@ -117,7 +117,8 @@ fn a_key_in_profile_and_session_must_agree() {
     let text = |own: &str| {
         format!("[profile p]\nsso_session = my\n{own}\n[sso-session my]\nsso_region = r\nsso_start_url = u\n")
     };
-    assert_eq!(config(&text("sso_region = r\nsso_start_url = u")).resolve_sso("p").unwrap().region, "r");
+    let both = config(&text("sso_region = r\nsso_start_url = u")).resolve_sso("p").unwrap();
+    assert_eq!(both.region.as_deref(), Some("r"));
     let error = config(&text("sso_region = other")).resolve_sso("p").unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -130,8 +131,9 @@ fn a_key_in_profile_and_session_must_agree() {
 #[test]
 fn a_key_that_only_the_profile_has_fills_the_gap_of_its_session() {
     let config = config("[profile p]\nsso_session=my\nsso_region=r\n[sso-session my]\nsso_start_url=u\n");
-    assert_eq!(config.resolve_sso("p").unwrap().region, "r");
-    assert!(config.resolve_session("my").is_err());
+    assert_eq!(config.resolve_sso("p").unwrap().required_region(), Ok("r"));
+    let alone = config.resolve_session("my").unwrap().required_region().unwrap_err().to_string();
+    assert_eq!(alone, "`sso_region` is missing in section [sso-session my] of the AWS config");
 }
 
 #[test]

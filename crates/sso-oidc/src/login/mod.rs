@@ -7,6 +7,7 @@ mod provider;
 mod refused;
 mod store;
 mod token;
+mod vanity;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +16,7 @@ use clap::Args;
 use device_flow_ureq::{Cancel, Policy, SignedIn};
 use oidc_proto::{Endpoint, Operation};
 
-use self::portal::Portal;
+use self::portal::{Named, Portal};
 use self::provider::ProviderArgs;
 use self::store::Store;
 use crate::exit::{Exit, Failure, warn};
@@ -75,12 +76,13 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
     if args.provider.is_asked_for()? {
         return provider::run(args, settings);
     }
-    let portal = Portal::of(args, settings)?;
-    let place = portal.place(settings)?;
+    let named = Named::of(args, settings)?;
     let printer = match args.show_token {
         true => Some(rehearsed_printer(Operation::CreateToken, settings)?),
         false => None,
     };
+    let portal = named.resolve(settings)?;
+    let place = portal.place(settings)?;
     let store = if args.no_cache { None } else { Some(Store::of(&portal, &place, settings)?) };
     let endpoint = place.endpoint;
     let client = service::client_of(settings, endpoint.clone())?;
@@ -101,7 +103,7 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
     let screen = Screen::of(settings);
     let presenter = Presenter::new(&args.prompt, settings.environment(), screen, &endpoint);
     let policy =
-        Policy::aws(&portal.start_url).with_client_name(&args.client_name).with_scopes(&portal.scopes);
+        Policy::aws(portal.known_as.as_str()).with_client_name(&args.client_name).with_scopes(&portal.scopes);
     cancel.signing_in.store(true, Ordering::SeqCst);
     let signed_in =
         client.login(policy).registered(stored.registration).cancelled_by(&cancel.handle).run_with(presenter);

@@ -1,0 +1,49 @@
+//! A start URL of a company's own (`https://aws.example.com`), which redirects to the portal at AWS.
+
+use std::time::Duration;
+
+use oidc_proto::{Endpoint, StartUrl};
+
+use super::say;
+use crate::exit::{Failure, chain};
+use crate::settings::Settings;
+use crate::signin::{Screen, StatusLine};
+use crate::{explain, service};
+
+/// How long the address may take to answer; it has nothing to do but redirect.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// The portal that the address leads to. It is looked at once, with nothing in the request, and the one redirect of its
+/// answer counts if it leads to AWS.
+///
+/// # Errors
+/// A configuration failure: there is no answer, no redirect, or one that leads elsewhere.
+pub(super) fn resolve(own: &StartUrl, settings: &Settings) -> Result<StartUrl, Failure> {
+    let address = own.without_fragment();
+    let base = address.split('?').next().unwrap_or_default();
+    let endpoint = Endpoint::custom(base).map_err(Failure::config)?;
+    let builder = service::builder_of(settings, endpoint.clone()).request_timeout(LIMIT);
+    service::warn_of_unverified_certificates(settings);
+    let client = builder.build().map_err(|error| Failure::config(chain(&error)))?;
+
+    let line = StatusLine::new(Screen::of(settings));
+    line.contacting(&endpoint);
+    let answer = client.look_at(address);
+    drop(line);
+    let failed = |why: &str| {
+        Failure::config(format_args!(
+            "the start URL {own} is no address of an AWS access portal, and does not lead to one: {why}"
+        ))
+    };
+    let answer = answer.map_err(|error| {
+        let hint =
+            "check its spelling; the portal's own address looks like https://d-1234567890.awsapps.com/start";
+        failed(&chain(&error)).with_hint(explain::distrust(&error).unwrap_or(hint))
+    })?;
+    let Some(location) = answer.location else {
+        return Err(failed(&format!("it answers with HTTP {} and no redirect", answer.status)));
+    };
+    let portal = own.redirected(&location).map_err(|error| failed(&format!("it redirects, but {error}")))?;
+    say(format_args!("{own} leads to {portal}."));
+    Ok(portal)
+}
