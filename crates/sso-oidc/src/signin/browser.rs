@@ -1,5 +1,6 @@
 //! Opening the page in the person's browser, if there is one on this machine.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::environment::Environment;
@@ -9,8 +10,8 @@ use crate::environment::Environment;
 pub(crate) enum BrowserChoice {
     /// Do not; say why, if the person did not ask for that.
     None(Option<&'static str>),
-    /// The person's own command, from `BROWSER`.
-    Command(String),
+    /// The person's own commands, from `BROWSER`: the first one that can be started.
+    Commands(Vec<String>),
     /// What the desktop uses.
     Desktop,
 }
@@ -24,17 +25,14 @@ impl BrowserChoice {
         if no_browser {
             return Self::None(None);
         }
-        // A list, as `xdg-open` and Python read it; the first entry will do.
-        let own = environment
-            .get("BROWSER")
-            .and_then(|list| list.split(':').find(|entry| !entry.trim().is_empty()));
-        if let Some(command) = own {
-            return Self::Command(command.to_owned());
+        let own = environment.get("BROWSER").map(entries).unwrap_or_default();
+        if !own.is_empty() {
+            return Self::Commands(own);
         }
         if environment.first(&["SSH_CONNECTION", "SSH_TTY"]).is_some() {
             return Self::None(Some("this is a remote shell"));
         }
-        if environment.get("CI").is_some() {
+        if environment.get("CI").is_some_and(is_yes) {
             return Self::None(Some("this is a CI job"));
         }
         let is_wsl = environment.first(&["WSL_DISTRO_NAME", "WSL_INTEROP"]).is_some();
@@ -55,26 +53,63 @@ impl BrowserChoice {
         match self {
             Self::None(None) => Ok(()),
             Self::None(Some(reason)) => Err((*reason).to_owned()),
-            Self::Desktop => open::that_detached(url).map_err(|error| error.to_string()),
-            Self::Command(command) => spawn(command, url),
+            Self::Desktop => open::that_detached(url).map_err(|error| match error.raw_os_error() {
+                Some(_) => error.to_string(),
+                // That the opener failed, in the words of a debugger.
+                None => "the desktop could not open it".to_owned(),
+            }),
+            Self::Commands(commands) => first_that_starts(commands, url),
         }
     }
 }
 
-/// Runs the person's command, with the address in place of `%s`, or at its end. No shell is involved, so nothing in
-/// the address can be a command.
-fn spawn(command: &str, url: &str) -> Result<(), String> {
-    let mut words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
-    let mut placed = false;
-    for word in words.iter_mut().skip(1) {
-        if word.contains("%s") {
-            *word = word.replace("%s", url);
-            placed = true;
+/// The entries of `BROWSER`, which is a list as `PATH` is one.
+fn entries(list: &str) -> Vec<String> {
+    let separator = if cfg!(windows) { ';' } else { ':' };
+    list.split(separator).map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
+}
+
+/// What a variable says that is set where something is so, and by some to say that it is not.
+fn is_yes(value: &str) -> bool {
+    !["false", "0", "no", "off"].iter().any(|no| value.trim().eq_ignore_ascii_case(no))
+}
+
+/// Runs the first of the commands that can be started.
+fn first_that_starts(commands: &[String], url: &str) -> Result<(), String> {
+    let mut errors = Vec::new();
+    for command in commands {
+        match words(command, url).and_then(|words| spawn(&words)) {
+            Ok(()) => return Ok(()),
+            Err(error) => errors.push(error),
         }
     }
-    if !placed {
+    Err(errors.join("; "))
+}
+
+/// The words of a command: as a shell splits them, with the address in place of `%s`, or at their end. A last `&` says that
+/// the browser is not to be waited for, as no browser is. A file's name may have blanks in it, if nothing follows it.
+fn words(command: &str, url: &str) -> Result<Vec<String>, String> {
+    if Path::new(command).is_file() {
+        return Ok(vec![command.to_owned(), url.to_owned()]);
+    }
+    // To a shell a backslash would take away the meaning of what follows; in a path of Windows it is a part of it.
+    let escaped = if cfg!(windows) { command.replace('\\', "\\\\") } else { command.to_owned() };
+    let words = shlex::split(&escaped).ok_or_else(|| format!("{command}: a quotation mark is not closed"))?;
+    let words = words.strip_suffix(&["&".to_owned()]).unwrap_or(&words);
+    let mut words = words.to_vec();
+    let mut is_placed = false;
+    for word in words.iter_mut().skip(1).filter(|word| word.contains("%s")) {
+        *word = word.replace("%s", url);
+        is_placed = true;
+    }
+    if !is_placed {
         words.push(url.to_owned());
     }
+    Ok(words)
+}
+
+/// Runs a command. No shell is involved, so nothing in the address can be a command.
+fn spawn(words: &[String]) -> Result<(), String> {
     let Some((program, arguments)) = words.split_first() else { return Err("BROWSER is empty".to_owned()) };
     let child = Command::new(program)
         .args(arguments)
@@ -107,10 +142,13 @@ mod tests {
             choose([("DISPLAY", ":0"), ("SSH_TTY", "x")]),
             BrowserChoice::None(Some("this is a remote shell"))
         );
-        assert_eq!(choose([("BROWSER", "w3m"), ("SSH_TTY", "x")]), BrowserChoice::Command("w3m".to_owned()));
         assert_eq!(
-            choose([("BROWSER", ":ff %s:w3m"), ("CI", "1")]),
-            BrowserChoice::Command("ff %s".to_owned())
+            choose([("BROWSER", "w3m"), ("SSH_TTY", "x")]),
+            BrowserChoice::Commands(vec!["w3m".to_owned()])
+        );
+        assert_eq!(
+            choose([("BROWSER", if cfg!(windows) { ";ff %s;w3m" } else { ":ff %s:w3m" }), ("CI", "1")]),
+            BrowserChoice::Commands(vec!["ff %s".to_owned(), "w3m".to_owned()])
         );
         assert_eq!(choose([("DISPLAY", ":0"), ("CI", "1")]), BrowserChoice::None(Some("this is a CI job")));
         let told_not_to = BrowserChoice::of(&Environment::from([("DISPLAY", ":0")]), true);
@@ -119,26 +157,79 @@ mod tests {
 
     #[test]
     fn what_is_no_web_page_is_not_opened_and_the_person_hears_why() {
-        let told = BrowserChoice::Command("/bin/false".to_owned()).open(None);
+        let told = BrowserChoice::Commands(vec!["/bin/false".to_owned()]).open(None);
         assert_eq!(told, Err("the address is not a web page's".to_owned()));
+    }
+
+    #[test]
+    fn ci_that_is_false_is_not_ci() {
+        let choose = |ci| BrowserChoice::of(&Environment::from([("DISPLAY", ":0"), ("CI", ci)]), false);
+        for ci in ["false", "FALSE", "0", "no", "off", ""] {
+            assert_ne!(choose(ci), choose("true"), "{ci}");
+        }
+        for ci in ["true", "1", "woodpecker"] {
+            assert_eq!(choose(ci), BrowserChoice::None(Some("this is a CI job")), "{ci}");
+        }
+    }
+
+    #[test]
+    fn a_command_is_split_as_a_shell_does() {
+        for (command, expected) in [
+            ("firefox", &["firefox", "URL"][..]),
+            ("firefox --new-window", &["firefox", "--new-window", "URL"]),
+            (
+                "chrome --profile-directory=\"Profile 1\" %s",
+                &["chrome", "--profile-directory=Profile 1", "URL"],
+            ),
+            ("'/opt/my browser/ff' -u 'x=%s'", &["/opt/my browser/ff", "-u", "x=URL"]),
+            ("ff %s &", &["ff", "URL"]),
+            ("ff &", &["ff", "URL"]),
+            ("ff -a %s -b", &["ff", "-a", "URL", "-b"]),
+            ("ff '' \"a'b\"", &["ff", "", "a'b", "URL"]),
+        ] {
+            assert_eq!(words(command, "URL").unwrap(), expected, "{command}");
+        }
+        assert_eq!(words("ff 'x", "URL"), Err("ff 'x: a quotation mark is not closed".to_owned()));
+    }
+
+    #[test]
+    fn a_file_may_have_blanks_in_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("Program Files' chrome.exe");
+        std::fs::write(&file, "").unwrap();
+        let file = file.to_str().unwrap();
+        assert_eq!(words(file, "URL").unwrap(), [file, "URL"]);
+    }
+
+    /// Waits until a command that runs beside the test has made this file.
+    #[cfg(unix)]
+    fn appears(file: &Path) -> bool {
+        (0..200).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            file.exists()
+        })
     }
 
     #[test]
     #[cfg(unix)]
     fn the_address_reaches_the_command_as_one_argument() {
         let dir = tempfile::tempdir().unwrap();
-        let out = dir.path().join("out");
         let command = format!("cp /dev/null {}/%s", dir.path().display());
-        // Not a web page, so that the test can see it: `spawn` is below that check.
-        spawn(&command, "a;touch${IFS}b").unwrap();
-        let made = dir.path().join("a;touch${IFS}b");
-        for _ in 0..200 {
-            if made.exists() {
-                break;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        assert!(made.exists());
-        assert!(!out.exists());
+        // Not a web page, so that the test can see it: this is below that check.
+        first_that_starts(&[command], "a;touch${IFS}b").unwrap();
+        assert!(appears(&dir.path().join("a;touch${IFS}b")));
+        assert!(!dir.path().join("b").exists());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn the_next_entry_is_tried_if_one_cannot_be_started() {
+        let dir = tempfile::tempdir().unwrap();
+        let touch = format!("touch '{}/%s' &", dir.path().display());
+        let commands = ["no-such-browser".to_owned(), "open 'quote".to_owned(), touch.clone()];
+        first_that_starts(&commands, "opened").unwrap();
+        assert!(appears(&dir.path().join("opened")));
+        let error = first_that_starts(&commands[..2], "x").unwrap_err();
+        assert!(error.contains("no-such-browser: ") && error.contains("not closed"), "{error}");
     }
 }
