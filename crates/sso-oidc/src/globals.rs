@@ -10,7 +10,8 @@ use crate::output::Format;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Globals {
-    /// The region of the Identity Center instance [env: AWS_REGION, AWS_DEFAULT_REGION; profile: region, sso_region]
+    /// The region of the Identity Center instance [env: AWS_REGION, AWS_DEFAULT_REGION; profile: region, sso_region; or in
+    /// the start URL]
     #[arg(long, global = true, value_name = "REGION")]
     pub(crate) region: Option<String>,
 
@@ -19,12 +20,17 @@ pub(crate) struct Globals {
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) endpoint_url: Option<String>,
 
-    /// The profile of the AWS config file to read settings from [env: AWS_PROFILE, AWS_DEFAULT_PROFILE]
+    /// The profile of ~/.aws/config and ~/.aws/credentials to read settings from [env: AWS_PROFILE, AWS_DEFAULT_PROFILE]
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
 
     /// How results are printed; json unless configured otherwise [env: AWS_DEFAULT_OUTPUT; profile: output]
-    #[arg(long, global = true, value_name = "json|text|table|yaml|yaml-stream", hide_possible_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "json|text|table|yaml|yaml-stream|off",
+        hide_possible_values = true
+    )]
     pub(crate) output: Option<Format>,
 
     /// A JMESPath expression that picks from the result. It is tried before anything is sent; if it fails on what then
@@ -36,7 +42,8 @@ pub(crate) struct Globals {
     #[arg(long, global = true)]
     pub(crate) no_verify_ssl: bool,
 
-    /// A PEM file with the certificate authorities to trust [env: AWS_CA_BUNDLE; profile: ca_bundle]
+    /// A PEM file, or a directory of such, with the certificate authorities to trust [env: AWS_CA_BUNDLE,
+    /// REQUESTS_CA_BUNDLE; profile: ca_bundle]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) ca_bundle: Option<PathBuf>,
 
@@ -76,6 +83,17 @@ pub(crate) struct Globals {
         action = ArgAction::Count
     )]
     pub(crate) ignored: u8,
+
+    /// Accepted for scripts that were written for the AWS CLI: nothing here is binary, and errors have one form.
+    #[arg(
+        long = "cli-binary-format",
+        alias = "cli-error-format",
+        global = true,
+        hide = true,
+        value_name = "FORMAT",
+        action = ArgAction::Append
+    )]
+    pub(crate) ignored_formats: Vec<String>,
 }
 
 /// When to use colour.

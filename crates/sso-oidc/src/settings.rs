@@ -250,7 +250,7 @@ impl Settings {
         };
         <Format as clap::ValueEnum>::from_str(name, true).map_err(|_| {
             Failure::config(format_args!(
-                "unknown output format {name} in {origin}; use json, text, table, yaml or yaml-stream"
+                "unknown output format {name} in {origin}; use json, text, table, yaml, yaml-stream or off"
             ))
         })
     }

@@ -75,8 +75,30 @@ fn an_endpoint_needs_no_region_and_global_flags_may_stand_before_the_command() {
 #[test]
 fn flags_of_the_aws_cli_that_mean_nothing_here_are_accepted() {
     let stub = Stub::always(success(REGISTRATION));
-    let ignored = ["--no-sign-request", "--no-cli-pager", "--no-paginate", "--color", "off"];
+    let ignored = [
+        "--no-sign-request",
+        "--no-cli-pager",
+        "--no-paginate",
+        "--color",
+        "off",
+        "--cli-binary-format",
+        "raw-in-base64-out",
+        "--cli-error-format",
+        "json",
+    ];
     Program::new().run(&[&REGISTER[..], &["--endpoint-url", &stub.endpoint], &ignored].concat()).ok();
+    // It goes on to what is wrong with the rest.
+    let said = Program::new().run(&["login", "--use-device-code", "--start-url", "https://"]).fails(253);
+    assert!(said.contains("has no host"), "{said}");
+}
+
+#[test]
+fn output_that_is_off_prints_nothing() {
+    let stub = Stub::always(success(REGISTRATION));
+    let at = [&REGISTER[..], &["--endpoint-url", &stub.endpoint]].concat();
+    assert_eq!(Program::new().run(&[&at[..], &["--output", "off"]].concat()).ok(), "");
+    assert_eq!(Program::new().var("AWS_DEFAULT_OUTPUT", "off").run(&at).ok(), "");
+    assert_eq!(stub.bodies().len(), 2);
 }
 
 #[test]

@@ -29,7 +29,8 @@ use crate::signin::{Presenter, PromptArgs, Screen, failure_of};
 /// The flags of `login`.
 #[derive(Args, Debug)]
 pub(crate) struct LoginArgs {
-    /// The portal's address, such as https://d-1234567890.awsapps.com/start [profile: sso_start_url]
+    /// The portal's address, such as https://d-1234567890.awsapps.com/start, or an address of your company's that leads
+    /// there [profile: sso_start_url]
     #[arg(long, value_name = "URL")]
     start_url: Option<String>,
 
@@ -60,6 +61,10 @@ pub(crate) struct LoginArgs {
     /// Neither read nor write ~/.aws/sso/cache; the token is then only shown (with --show-token)
     #[arg(long, requires = "show_token")]
     no_cache: bool,
+
+    /// Accepted for scripts that were written for the AWS CLI: it is what is done here anyway.
+    #[arg(long, hide = true)]
+    use_device_code: bool,
 
     #[command(flatten)]
     prompt: PromptArgs,

@@ -26,6 +26,8 @@ pub(crate) enum Format {
     Yaml,
     /// YAML as a list of results, one for each answer of the service; there is one.
     YamlStream,
+    /// Nothing at all.
+    Off,
 }
 
 /// Made-up results of one form, for a query to be tried on before there is anything to lose.
@@ -70,6 +72,7 @@ impl Format {
             Self::Table => table::render(document, title, surroundings),
             Self::Yaml => yaml::render(document),
             Self::YamlStream => yaml::render(&Document::List(vec![document.clone()])),
+            Self::Off => String::new(),
         }
     }
 }
