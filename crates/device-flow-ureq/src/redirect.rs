@@ -7,18 +7,7 @@ use http::{StatusCode, Uri, header};
 
 use crate::HttpClient;
 
-/// What an address answers to a reader who looks at it.
-///
-/// ```
-/// use device_flow_ureq::{Endpoint, HttpClient};
-///
-/// # let server = sso_oidc_server::TestServer::start();
-/// let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
-/// let redirect = client.look_at(server.endpoint())?;
-/// assert_eq!((redirect.status, redirect.location.as_deref()), (303, Some("/device")));
-/// assert!(client.look_at("https://elsewhere.example/").is_err());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
+/// What an address answers to a reader who [looks at it](HttpClient::look_at).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Redirect {
@@ -31,6 +20,17 @@ pub struct Redirect {
 impl HttpClient {
     /// Looks at an address of this client's service, with one `GET` that has nothing in it, and says whether it leads
     /// elsewhere. It is not followed: whether the place is to be trusted is for the caller to say.
+    ///
+    /// ```
+    /// use device_flow_ureq::{Endpoint, HttpClient};
+    ///
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+    /// let redirect = client.look_at(server.endpoint())?;
+    /// assert_eq!((redirect.status, redirect.location.as_deref()), (303, Some("/device")));
+    /// assert!(client.look_at("https://elsewhere.example/").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// No answer came, or the address is not at a host of this client's service.

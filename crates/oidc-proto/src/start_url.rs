@@ -69,6 +69,14 @@ fn named(character: char) -> String {
 impl StartUrl {
     /// Reads a start URL.
     ///
+    /// ```
+    /// use oidc_proto::{StartUrl, StartUrlError};
+    /// let local = StartUrl::parse("http://127.0.0.1:8080/start#/")?;
+    /// assert!(local.is_loopback() && local.without_fragment() == "http://127.0.0.1:8080/start");
+    /// assert_eq!(StartUrl::parse("https://ada:pw@x.awsapps.com"), Err(StartUrlError::UserInfo));
+    /// # Ok::<(), StartUrlError>(())
+    /// ```
+    ///
     /// # Errors
     /// What is wrong with it. A password in it is not repeated.
     pub fn parse(text: &str) -> Result<Self, StartUrlError> {

@@ -48,6 +48,7 @@ impl Config {
     /// config.load_credentials(dir.path().join("no such file"))?;
     /// config.load_credentials(dir.path().join("credentials"))?;
     /// assert!(config.profile_names().eq(["work"]));
+    /// assert_eq!(config.credentials_path(), Some(dir.path().join("credentials").as_path()));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

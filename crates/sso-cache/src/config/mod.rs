@@ -207,7 +207,8 @@ impl fmt::Debug for Config {
 /// ```
 /// let config = sso_cache::Config::parse(
 ///     "[profile work]\nregion = eu-west-1\noutput = json\nca_bundle = /etc/ca.pem\nendpoint_url = http://127.0.0.1:8080\n\
-///      sso_start_url = https://d-1.awsapps.com/start\nsso_region = us-east-1\nsso_registration_scopes = a, b\n",
+///      sso_start_url = https://d-1.awsapps.com/start\nsso_region = us-east-1\nsso_registration_scopes = a, b\n\
+///      source_profile = keys\n",
 /// )?;
 /// let work = config.profile("work").ok_or("it is there")?;
 /// assert_eq!((work.name(), work.region(), work.output()), ("work", Some("eu-west-1"), Some("json")));
@@ -215,7 +216,7 @@ impl fmt::Debug for Config {
 /// assert_eq!((work.sso_session(), work.sso_region()), (None, Some("us-east-1")));
 /// assert_eq!(work.sso_start_url(), Some("https://d-1.awsapps.com/start"));
 /// assert_eq!(work.sso_registration_scopes(), Some(vec!["a".to_owned(), "b".to_owned()]));
-/// assert_eq!(work.text("Region"), work.region());
+/// assert_eq!((work.text("Region"), work.source_profile()), (work.region(), Some("keys")));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy)]

@@ -45,6 +45,13 @@ impl fmt::Display for NearMiss {
 impl Config {
     /// What was perhaps meant by a profile that there is not: a section without the word `profile`, with a blank or a
     /// quotation mark that splits its name, with the word where it does not belong, or in another case.
+    ///
+    /// ```
+    /// let config = sso_cache::Config::parse("[work]\nregion = eu-west-1\n")?;
+    /// assert!(config.near_miss_of_profile("work").is_some_and(|near| near.wanted == "profile work"));
+    /// assert!(config.near_miss_of_profile("play").is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn near_miss_of_profile(&self, name: &str) -> Option<NearMiss> {
         let wanted = if name == "default" { name.to_owned() } else { header("profile", name) };
@@ -62,6 +69,12 @@ impl Config {
     }
 
     /// What was perhaps meant by an SSO session that there is not.
+    ///
+    /// ```
+    /// let config = sso_cache::Config::parse("[sso-session Corp]\nsso_region = eu-west-1\n")?;
+    /// assert!(config.near_miss_of_session("corp").is_some_and(|near| near.found == "sso-session Corp"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn near_miss_of_session(&self, name: &str) -> Option<NearMiss> {
         let wanted = header("sso-session", name);

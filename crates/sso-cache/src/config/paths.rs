@@ -142,7 +142,7 @@ mod tests {
             ("${}x", "${}x"),
             ("$-x", "$-x"),
             ("${EMPTY}/c", "/c"),
-            ("$HOMEé", "/home/aé"),
+            ("$Xé", "/home/a/xé"),
             ("$HOME2", "$HOME2"),
             ("x/~/c", "x/~/c"),
             ("~other/c", "~other/c"),
