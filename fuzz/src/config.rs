@@ -1,12 +1,24 @@
-//! The AWS config file.
+//! The AWS config file, the credentials file beside it, and the start URLs in them.
 
+use oidc_proto::StartUrl;
 use sso_cache::Config;
 
-/// Reads a config file, and resolves everything in it.
+/// Reads a config file, and resolves everything in it; with the same text as the credentials file, too.
 pub fn config(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
+    start_url(text);
     match Config::parse(text) {
         Ok(config) => {
+            let mut merged = config.clone();
+            if merged.merge_credentials(text).is_ok() {
+                assert!(config.profile_names().all(|name| merged.profile(name).is_some()));
+            } else {
+                assert_eq!(merged, config, "nothing is merged of a file that is none");
+            }
+            for name in merged.profile_names() {
+                let _read = (merged.sso_profile(name), merged.near_miss_of_profile(&name.to_uppercase()));
+                resolved(merged.resolve_sso(name));
+            }
             for name in config.profile_names() {
                 let profile = config.profile(name).expect("a profile that is named is there");
                 let _read = (profile.use_fips_endpoint(), profile.use_dualstack_endpoint());
@@ -19,7 +31,7 @@ pub fn config(data: &[u8]) {
             assert!(config.profile("\0 none").is_none());
         }
         Err(error) => {
-            assert!((1..=text.lines().count()).contains(&error.line), "{error}");
+            assert!((1..=text.split(['\n', '\r']).count()).contains(&error.line), "{error}");
             assert!(!error.to_string().is_empty());
         }
     }
@@ -28,12 +40,29 @@ pub fn config(data: &[u8]) {
 fn resolved(settings: Result<sso_cache::SsoSettings, sso_cache::SettingsError>) {
     match settings {
         Ok(settings) => {
-            assert!(!settings.start_url.is_empty() && !settings.region.is_empty());
+            assert!(!settings.start_url.is_empty() && settings.region.as_ref().is_none_or(|text| !text.is_empty()));
+            start_url(&settings.start_url);
             // What names a file must not leave its folder, whatever the section is called.
             let file = settings.identity.file_name();
             let digest = file.strip_suffix(".json").expect("a JSON file");
             assert!(digest.len() == 40 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()), "{file}");
         }
         Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+/// What is tidy is an address, stays as it is, and leads to AWS or nowhere.
+fn start_url(text: &str) {
+    let own = StartUrl::parse("https://aws.example.com").expect("an address");
+    if let Ok(portal) = own.redirected(text) {
+        assert!(portal.is_aws() && portal.as_str().starts_with("https://"), "{portal}");
+    }
+    match StartUrl::parse(text) {
+        Ok(url) => {
+            assert!(url.as_str().bytes().all(|byte| byte.is_ascii_graphic()), "{url}");
+            assert_eq!(StartUrl::parse(url.as_str()).as_ref(), Ok(&url), "tidying it again changes nothing");
+            assert!(url.region().is_none() || url.partition().is_some() && url.is_aws(), "{url}");
+        }
+        Err(error) => assert!(!error.to_string().chars().any(char::is_control), "{error:?}"),
     }
 }

@@ -194,7 +194,7 @@ impl StartUrl {
             None => return Err(StartUrlError::NotAws(self.host.clone())),
         };
         let target = Self::parse(&absolute)?;
-        if !target.url.is_https() || !target.is_of_portals() || !target.url.has_usual_port() {
+        if !target.is_of_portals() || !target.url.has_usual_port() {
             return Err(StartUrlError::NotAws(target.host));
         }
         let path = target.without_fragment().split_once("://").and_then(|(_, rest)| rest.split_once('/'));

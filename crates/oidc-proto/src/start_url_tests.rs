@@ -132,6 +132,7 @@ fn a_host_without_a_region_may_still_say_its_partition() {
         ("a.b.portal.us-east-2.app.aws", None),
         ("portal.us-east-2.app.aws", None),
         ("x.portal..app.aws", None),
+        ("d-1.cn-north-1.home.awsapps.cn", Some(Partition::AwsCn)),
         ("x.portal.us_east_2.app.aws", None),
     ] {
         let portal = parsed(&format!("https://{host}/"));

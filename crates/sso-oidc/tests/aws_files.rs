@@ -52,6 +52,20 @@ fn the_variables_that_say_where_the_files_are_may_have_variables_and_a_tilde() {
     assert_eq!(endpoint(&moved, &["--profile", "work"]).0, EU_WEST_1);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_home_directory_need_not_have_a_name_in_utf_8() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let program = Program::new();
+    let home = program.home.path().join(std::ffi::OsStr::from_bytes(b"h\xff"));
+    std::fs::create_dir_all(home.join(".aws")).unwrap();
+    std::fs::write(home.join(".aws/config"), CORP).unwrap();
+    let arguments = ["login", "--sso-session", "corp", "--debug", "--ca-bundle", "/nope.pem"];
+    let output = program.command(&arguments).env("HOME", home).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains(&format!("endpoint={EU_WEST_1}")), "{stderr}");
+}
+
 #[test]
 fn a_file_that_cannot_be_read_does_not_matter_if_the_flags_say_everything() {
     let flags = ["--start-url", "https://d-1234567890.awsapps.com/start", "--region", "eu-west-1"];

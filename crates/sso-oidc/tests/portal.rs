@@ -262,7 +262,7 @@ fn a_region_that_is_none_is_refused_whatever_the_endpoint() {
 
 #[test]
 fn an_address_of_a_companys_own_leads_to_the_portal_and_stays_what_the_token_is_filed_under() {
-    const OWN: &str = "https://aws.example.com/sso/#/";
+    const OWN: &str = "https://aws.example.com/sso/?to=aws#/";
     let world = World::new(
         &["oidc.us-east-2.api.aws"],
         &[("aws.example.com", "https://ssoins-1111111111111111.portal.us-east-2.app.aws/?from=example")],
@@ -274,13 +274,20 @@ fn an_address_of_a_companys_own_leads_to_the_portal_and_stays_what_the_token_is_
     let sent = world.seen();
     let (host, look) = &sent[0];
     assert_eq!(host, "aws.example.com");
-    assert!(look.starts_with("GET /sso/ HTTP/1.1"), "{look}");
+    assert!(look.starts_with("GET /sso/?to=aws HTTP/1.1") && look.ends_with("\r\n"), "{look}");
     assert!(sent[1..].iter().all(|(host, _)| host == "oidc.us-east-2.api.aws"), "{sent:?}");
     let asked = sent.iter().find(|(_, request)| request.contains("/device_authorization")).unwrap();
     assert!(asked.1.contains(&format!(r#""startUrl":"{DUAL_STACK}""#)), "{asked:?}");
     let [(name, token)] = &tokens(&program)[..] else { panic!("one token") };
     assert_eq!((&token["startUrl"], &token["region"]), (&OWN.into(), &"us-east-2".into()));
-    assert_eq!(name, "d3fceadd80800b72218306e2c54850655ff8fc9e.json");
+    assert_eq!(name, "6c631ee8d8e6d8891d47eae20e3058be52d8495b.json");
+    // A warning of settings that are read for both clients is said once.
+    let unread = world.program();
+    std::fs::create_dir_all(unread.home.path().join(".aws/credentials")).unwrap();
+    let run = login(&unread, &["--start-url", OWN]);
+    assert_eq!(run.stderr.matches("going on without the settings of this file").count(), 1, "{run:?}");
+    run.ok();
+    world.seen();
     // A session that says another region: the portal has moved since.
     let config = "[sso-session corp]\nsso_start_url = https://aws.example.com\nsso_region = eu-west-1\n";
     let run = login(&program.config(config), &["--sso-session", "corp"]);

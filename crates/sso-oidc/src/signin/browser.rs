@@ -226,7 +226,7 @@ mod tests {
     fn the_next_entry_is_tried_if_one_cannot_be_started() {
         let dir = tempfile::tempdir().unwrap();
         let touch = format!("touch '{}/%s' &", dir.path().display());
-        let commands = ["no-such-browser".to_owned(), "open 'quote".to_owned(), touch.clone()];
+        let commands = ["no-such-browser".to_owned(), "open 'quote".to_owned(), touch];
         first_that_starts(&commands, "opened").unwrap();
         assert!(appears(&dir.path().join("opened")));
         let error = first_that_starts(&commands[..2], "x").unwrap_err();
