@@ -121,6 +121,20 @@ fn a_bundle_is_trusted_in_place_of_the_systems_authorities() {
 }
 
 #[test]
+fn a_bundle_may_be_a_directory_in_which_files_without_certificates_are_passed_by() {
+    let server = secure("localhost", false);
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("private")).unwrap();
+    std::fs::write(directory.path().join("README"), "-----BEGIN CERTIFICATE-----\nnone\n").unwrap();
+    let error = crate::build_with_bundle(directory.path()).unwrap_err();
+    assert!(error.contains("no usable certificate"), "{error}");
+    for name in ["own.pem", "1a2b3c4d.0"] {
+        std::fs::write(directory.path().join(name), &server.authority).unwrap();
+    }
+    assert_eq!(register(&server.endpoint, Some(directory.path()), false).unwrap(), "over-tls");
+}
+
+#[test]
 fn a_certificate_for_another_name_or_past_its_life_is_refused_unless_all_are_accepted() {
     for (server, what) in [(secure("other.example", false), "name"), (secure("localhost", true), "life")] {
         let directory = tempfile::tempdir().unwrap();
