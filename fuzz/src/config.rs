@@ -51,7 +51,7 @@ fn resolved(settings: Result<sso_cache::SsoSettings, sso_cache::SettingsError>) 
     }
 }
 
-/// What is tidy is an address, stays as it is, and leads to AWS or nowhere.
+/// A tidy start URL is an address, stays as it is, and leads to AWS or nowhere.
 fn start_url(text: &str) {
     let own = StartUrl::parse("https://aws.example.com").expect("an address");
     if let Ok(portal) = own.redirected(text) {

@@ -1,7 +1,7 @@
 """AWS's two files, odd ones too, as botocore reads them and as our program does.
 
-What botocore makes of a profile is its own word: its session's merged configuration. What our program makes of it is the
-token that it stores after signing in: start URL, region, and the file's name, under which AWS's tools look.
+botocore's reading of a profile is its session's merged configuration. Our program's reading is the token that it stores after
+signing in: start URL, region, and the file's name, under which AWS's tools look.
 """
 
 import hashlib

@@ -90,7 +90,7 @@ impl ProxyError {
     /// The error with the proxy that it is about; itself, if it is not about the proxy.
     pub(crate) fn of(cause: ureq::Error, chosen: &Chosen) -> Result<Self, ureq::Error> {
         let is_the_proxys = match &cause {
-            // Whatever comes after the tunnel is there is the service's own, as its certificate is.
+            // An error inside the tunnel is the service's own, as its certificate is.
             ureq::Error::Io(error) => is_about_connecting(error.kind()),
             ureq::Error::ConnectProxyFailed(_) | ureq::Error::ConnectionFailed => true,
             _ => false,

@@ -7,8 +7,8 @@ use crate::endpoint::{Kind, Url};
 
 /// The address of an access portal, which AWS calls the start URL: checked, and without what a paste left on it.
 ///
-/// What is tidied away cannot be part of an address: blanks, quotes and control characters around it, characters that are
-/// not seen, the backslash that a shell puts before a `#`, and capitals in the scheme. Everything else stays as it is
+/// Tidying takes away blanks, quotes and control characters around an address, characters that are not seen, the backslash
+/// that a shell puts before a `#`, and capitals in the scheme. No address has any of these. Everything else stays as it is
 /// written, because AWS's tools file a token under the text: `…/start` and `…/start/` are two portals to them.
 ///
 /// ```

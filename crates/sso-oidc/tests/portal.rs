@@ -201,7 +201,7 @@ fn a_dual_stack_portal_is_signed_in_to_at_the_dual_stack_endpoint_of_its_region(
     let plain = Program::new();
     assert_eq!(endpoint(&plain, &["--start-url", DUAL_STACK]).0, "https://oidc.us-east-2.api.aws");
     assert_eq!(endpoint(&plain, &["--start-url", PLAIN]).0, "https://oidc.us-east-2.amazonaws.com");
-    // Where somebody works says nothing of where the portal is.
+    // The region of a person's work says nothing of the portal's.
     let working = Program::new().var("AWS_REGION", "eu-west-1");
     let (asked, said) = endpoint(&working, &["--start-url", DUAL_STACK]);
     assert_eq!(asked, "https://oidc.us-east-2.api.aws");
@@ -321,7 +321,7 @@ fn an_address_that_leads_elsewhere_or_nowhere_is_refused_and_no_client_is_regist
         assert!(said.contains(expected), "{said}");
         assert_eq!(world.seen().len(), 1, "{location}: one look and no more");
     }
-    // Nobody is there, with a test server as the service: the rule is the same, as in the AWS CLI.
+    // An address that does not resolve, with a test server as the service: the rule is the same, as in the AWS CLI.
     let nowhere = Program::new().var("AWS_ENDPOINT_URL_SSO_OIDC", "http://127.0.0.1:1");
     let said =
         login(&nowhere, &["--start-url", "https://aws.example.invalid", "--region", "eu-west-1"]).fails(253);

@@ -152,7 +152,7 @@ pub enum SettingsError {
     },
 }
 
-/// The names, but no more of them than anybody would read.
+/// The names, or the first of them if they are many.
 fn list(what: &str, known: &[String]) -> String {
     const SHOWN: usize = 12;
     let shown = known.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");

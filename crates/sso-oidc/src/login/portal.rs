@@ -52,7 +52,7 @@ impl Place {
     }
 }
 
-/// What a sign-in needs is not in AWS's files, or not as it must be.
+/// AWS's files do not have the settings that a sign-in needs, or contradict themselves.
 fn unresolved(error: &SettingsError, settings: &Settings) -> Failure {
     let failure = Failure::config(chain(error));
     let failure = match error {
@@ -166,8 +166,8 @@ impl Named {
         })
     }
 
-    /// The region of the instance: what is said of it, else what its address says. `AWS_REGION` is where somebody works, and
-    /// counts only if nothing else says anything.
+    /// The region of the instance: the stated one, else the one in its address. `AWS_REGION` is the region of a person's
+    /// work, and counts only if nothing else says anything.
     fn region(&self, known_as: &StartUrl, is_own: bool, settings: &Settings) -> Result<String, Failure> {
         let flag = settings.globals().region.as_deref();
         let configured = self.configured.as_ref().and_then(|found| found.region.as_deref());
@@ -177,8 +177,8 @@ impl Named {
         };
         match (stated, known_as.region()) {
             (Some(stated), Some(own)) if stated != own => {
-                // As in the AWS CLI: who moves a portal to another region changes where the company's address leads, and
-                // not every config file.
+                // As in the AWS CLI: after a move to another region the company's address leads there, and the config files
+                // still say the old one.
                 let (chosen, note) = match is_own && flag.is_none() {
                     true => (own, "correct `sso_region`, or other tools will ask there"),
                     false => (stated, "if that is wrong, the sign-in will fail"),

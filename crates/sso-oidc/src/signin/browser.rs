@@ -69,7 +69,7 @@ fn entries(list: &str) -> Vec<String> {
     list.split(separator).map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
 }
 
-/// What a variable says that is set where something is so, and by some to say that it is not.
+/// Whether a variable says yes: some set it to say no.
 fn is_yes(value: &str) -> bool {
     !["false", "0", "no", "off"].iter().any(|no| value.trim().eq_ignore_ascii_case(no))
 }
