@@ -97,6 +97,7 @@ const fn what_came(reason: NoVerdictReason) -> &'static str {
         NoVerdictReason::Html => "an HTML page",
         NoVerdictReason::EmptyBody => "an empty body",
         NoVerdictReason::CutBody => "JSON that ends too early",
+        NoVerdictReason::Encoded => "a compressed body",
         NoVerdictReason::NotAnObject => "JSON that is not an object",
         NoVerdictReason::NotJson | NoVerdictReason::Redirect | NoVerdictReason::UnnamedError => {
             "a body that is not JSON"
