@@ -1,14 +1,12 @@
-//! The directory: files that are never torn, never readable by others, and locked while they are renewed.
+//! The directory, and what is read from it and written to it.
 
-use std::fs::{File, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-
-use zeroize::Zeroizing;
 
 use crate::document::{self, Corruption, Known};
-use crate::{CachedRegistration, CachedToken, Identity, RegistrationKey};
+use crate::files::{self, Found, MAX_FILE};
+use crate::{CacheError, CachedRegistration, CachedToken, Identity, RegistrationKey, platform};
 
 /// A cache directory.
 ///
@@ -24,86 +22,21 @@ use crate::{CachedRegistration, CachedToken, Identity, RegistrationKey};
 /// assert_eq!(cache.dir(), Path::new("/home/ada/.aws/sso/cache"));
 /// let file = cache.token_path(&Identity::SessionName("corp".to_owned()));
 /// assert!(file.starts_with(cache.dir()));
+/// // Nothing but tokens and registrations is in the cache: there are tools that read every file of it.
+/// assert_eq!(cache.private_dir(), Path::new("/home/ada/.aws/sso/sso-oidc"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cache {
     dir: PathBuf,
+    private_dir: PathBuf,
 }
-
-/// Why the cache could not do what was asked.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CacheError {
-    /// A file is there and of no use. A caller treats that as no file, and may [`Cache::set_aside`] it.
-    #[error("the cache file {} is of no use: {reason}", path.display())]
-    Corrupt {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: Corruption,
-    },
-    /// Another process holds the lock.
-    #[error("another process is using the cache (it holds a lock on {})", path.display())]
-    Locked {
-        /// The lock file.
-        path: PathBuf,
-    },
-    /// The system refused.
-    #[error("cannot {action} {}", path.display())]
-    Io {
-        /// What was tried, as a verb: `read`, `write`, `lock` and the like.
-        action: &'static str,
-        /// The file or directory.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-}
-
-impl CacheError {
-    /// The file, if the error is that it is corrupt.
-    ///
-    /// ```
-    /// # let dir = tempfile::tempdir()?;
-    /// # let cache = sso_cache::Cache::at(dir.path());
-    /// # let identity = sso_cache::Identity::SessionName("corp".to_owned());
-    /// std::fs::write(cache.token_path(&identity), "{")?;
-    /// let error = cache.token(&identity).unwrap_err();
-    /// if let Some(file) = error.corrupt_file() {
-    ///     let aside = cache.set_aside(file)?;
-    ///     assert!(aside.is_some_and(|aside| aside.exists()));
-    /// }
-    /// assert_eq!(cache.token(&identity)?, None);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn corrupt_file(&self) -> Option<&Path> {
-        match self {
-            Self::Corrupt { path, .. } => Some(path),
-            Self::Locked { .. } | Self::Io { .. } => None,
-        }
-    }
-}
-
-/// The right to renew what is kept for one identity; given back on drop.
-#[derive(Debug)]
-#[must_use = "the lock is given back as soon as this is dropped"]
-pub struct Guard {
-    /// Closing the file gives the lock back.
-    _file: File,
-}
-
-/// No token or registration comes near this; a larger file is not read.
-const MAX_FILE: u64 = 1 << 20;
-
-/// How often a lock that is held is asked for again.
-const LOCK_RETRY: Duration = Duration::from_millis(25);
 
 impl Cache {
     /// The cache in this directory, which need not exist yet.
     #[must_use]
     pub fn at(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into() }
+        let dir = dir.into();
+        Self { private_dir: private_dir_of(&dir), dir }
     }
 
     /// Where AWS's tools have their cache: `.aws/sso/cache` in the home directory. No variable moves it.
@@ -116,6 +49,13 @@ impl Cache {
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Where the locks, the temporary files and the corrupt files that were set aside are: beside the cache. It is
+    /// `sso-oidc` beside a directory `cache`, and `NAME.sso-oidc` beside any other.
+    #[must_use]
+    pub fn private_dir(&self) -> &Path {
+        &self.private_dir
     }
 
     /// Where the token of this identity is, or would be.
@@ -133,9 +73,11 @@ impl Cache {
     /// The token of this identity; `None` if there is none.
     ///
     /// ```
-    /// # let dir = tempfile::tempdir()?;
+    /// # let home = tempfile::tempdir()?;
+    /// # let dir = home.path().join("cache");
+    /// # std::fs::create_dir(&dir)?;
     /// # let identity = sso_cache::Identity::SessionName("corp".to_owned());
-    /// let cache = sso_cache::Cache::at(dir.path());
+    /// let cache = sso_cache::Cache::at(&dir);
     /// assert_eq!(cache.token(&identity)?, None);
     /// std::fs::write(cache.token_path(&identity), r#"{"accessToken":"t","expiresAt":"2030-01-01T00:00:00Z"}"#)?;
     /// let token = cache.token(&identity)?.ok_or("it is there now")?;
@@ -154,8 +96,10 @@ impl Cache {
     /// ```
     /// # use oidc_proto::{Client, Registration, Secret, UnixSeconds};
     /// # use sso_cache::{Cache, CachedRegistration, RegistrationKey};
-    /// # let dir = tempfile::tempdir()?;
-    /// # let cache = Cache::at(dir.path());
+    /// # let home = tempfile::tempdir()?;
+    /// # let dir = home.path().join("cache");
+    /// # std::fs::create_dir(&dir)?;
+    /// # let cache = Cache::at(&dir);
     /// # let client = Client::new("id", Secret::from("secret"));
     /// # let registered = CachedRegistration::new(Registration::new(client).with_expiry(UnixSeconds::new(1_900_000_000)));
     /// let key = RegistrationKey::new("https://d-1.awsapps.com/start", "eu-west-1");
@@ -179,8 +123,10 @@ impl Cache {
     /// ```
     /// # use oidc_proto::{Client, Registration, Secret, UnixSeconds};
     /// # use sso_cache::{Cache, CachedRegistration, RegistrationKey};
-    /// # let dir = tempfile::tempdir()?;
-    /// # let cache = Cache::at(dir.path());
+    /// # let home = tempfile::tempdir()?;
+    /// # let dir = home.path().join("cache");
+    /// # std::fs::create_dir(&dir)?;
+    /// # let cache = Cache::at(&dir);
     /// # let client = Client::new("id", Secret::from("secret"));
     /// # let registration = Registration::new(client).with_expiry(UnixSeconds::new(1_900_000_000));
     /// let scopes = Some(vec!["sso:account:access".to_owned()]);
@@ -205,7 +151,7 @@ impl Cache {
             if path.extension().is_none_or(|extension| extension != "json") {
                 continue;
             }
-            let Ok(Some(bytes)) = read_bounded(&path) else { continue };
+            let Ok(Found::Bytes(bytes)) = files::read(&path) else { continue };
             // A token has the client's id as well.
             if CachedToken::read(&bytes).is_ok() {
                 continue;
@@ -225,8 +171,10 @@ impl Cache {
     /// # use core::time::Duration;
     /// # use oidc_proto::{Secret, Token, UnixSeconds};
     /// # use sso_cache::{Cache, CachedToken, Identity};
-    /// # let dir = tempfile::tempdir()?;
-    /// # let cache = Cache::at(dir.path());
+    /// # let home = tempfile::tempdir()?;
+    /// # let dir = home.path().join("cache");
+    /// # std::fs::create_dir(&dir)?;
+    /// # let cache = Cache::at(&dir);
     /// # let identity = Identity::SessionName("corp".to_owned());
     /// # let file = cache.token_path(&identity);
     /// # let old = r#"{"accessToken":"old","expiresAt":"2020-01-01T00:00:00Z","theirs":1}"#;
@@ -249,8 +197,10 @@ impl Cache {
     /// ```
     /// # use oidc_proto::{Client, Registration, Secret, UnixSeconds};
     /// # use sso_cache::{Cache, CachedRegistration, RegistrationKey};
-    /// # let dir = tempfile::tempdir()?;
-    /// # let cache = Cache::at(dir.path());
+    /// # let home = tempfile::tempdir()?;
+    /// # let dir = home.path().join("cache");
+    /// # std::fs::create_dir(&dir)?;
+    /// # let cache = Cache::at(&dir);
     /// let key = RegistrationKey::new("https://d-1.awsapps.com/start", "eu-west-1");
     /// let client = Client::new("id", Secret::from("secret"));
     /// let registration = Registration::new(client).with_expiry(UnixSeconds::new(1_900_000_000));
@@ -272,8 +222,10 @@ impl Cache {
     /// Deletes the token of this identity; says whether there was one.
     ///
     /// ```
-    /// # let dir = tempfile::tempdir()?;
-    /// # let cache = sso_cache::Cache::at(dir.path());
+    /// # let home = tempfile::tempdir()?;
+    /// # let dir = home.path().join("cache");
+    /// # std::fs::create_dir(&dir)?;
+    /// # let cache = sso_cache::Cache::at(&dir);
     /// # let identity = sso_cache::Identity::SessionName("corp".to_owned());
     /// std::fs::write(cache.token_path(&identity), "{}")?;
     /// assert!(cache.remove_token(&identity)?);
@@ -291,8 +243,10 @@ impl Cache {
     /// know the client.
     ///
     /// ```
-    /// # let dir = tempfile::tempdir()?;
-    /// # let cache = sso_cache::Cache::at(dir.path());
+    /// # let home = tempfile::tempdir()?;
+    /// # let dir = home.path().join("cache");
+    /// # std::fs::create_dir(&dir)?;
+    /// # let cache = sso_cache::Cache::at(&dir);
     /// let key = sso_cache::RegistrationKey::new("https://d-1.awsapps.com/start", "eu-west-1");
     /// std::fs::write(cache.registration_path(&key), "{}")?;
     /// assert!(cache.remove_registration(&key)?);
@@ -306,84 +260,32 @@ impl Cache {
         self.remove(&key.file_name())
     }
 
-    /// Renames a file of the cache to `NAME.corrupt` (or `NAME.corrupt.2` and so on), so that it is out of the way and
-    /// nothing is lost. Gives the new path; `None` if there was no such file.
+    /// A directory that other users may write to, if the cache is in one: they could put a token of theirs in place of
+    /// this user's. Looked at are the two directories of the cache, and two above them. A group counts, unless it has the
+    /// number of the owner.
     ///
     /// ```
-    /// # let dir = tempfile::tempdir()?;
-    /// # let cache = sso_cache::Cache::at(dir.path());
-    /// std::fs::write(dir.path().join("a.json"), "no JSON")?;
-    /// let aside = cache.set_aside("a.json".as_ref())?.ok_or("it was there")?;
-    /// assert_eq!(std::fs::read_to_string(aside)?, "no JSON");
-    /// assert_eq!(cache.set_aside("a.json".as_ref())?, None);
+    /// # let home = tempfile::tempdir()?;
+    /// let cache = sso_cache::Cache::at(sso_cache::Cache::default_dir(home.path()));
+    /// let identity = sso_cache::Identity::SessionName("corp".to_owned());
+    /// let _guard = cache.lock(&identity, core::time::Duration::ZERO)?;
+    /// assert_eq!(cache.open_to_others(), None);
+    /// # #[cfg(unix)] {
+    /// # use std::os::unix::fs::PermissionsExt as _;
+    /// std::fs::set_permissions(cache.dir(), std::fs::Permissions::from_mode(0o777))?;
+    /// assert_eq!(cache.open_to_others(), Some(cache.dir()));
+    /// # }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    ///
-    /// # Errors
-    /// The file cannot be renamed.
-    pub fn set_aside(&self, file: &Path) -> Result<Option<PathBuf>, CacheError> {
-        let path = self.dir.join(file);
-        let error = |source| CacheError::Io { action: "set aside", path: path.clone(), source };
-        let mut number = 1_u32;
-        loop {
-            let mut aside = path.clone().into_os_string();
-            aside.push(if number == 1 { ".corrupt".to_owned() } else { format!(".corrupt.{number}") });
-            let aside = PathBuf::from(aside);
-            if aside.symlink_metadata().is_ok() {
-                number = number.checked_add(1).ok_or_else(|| error(io::ErrorKind::AlreadyExists.into()))?;
-                continue;
-            }
-            return match std::fs::rename(&path, &aside) {
-                Ok(()) => Ok(Some(aside)),
-                Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(None),
-                Err(source) => Err(error(source)),
-            };
-        }
-    }
-
-    /// Takes the lock on what is kept for this identity, across processes, waiting at most `patience` (zero: do not
-    /// wait). The lock is advisory and only this crate's: AWS's tools take none. It is on a file of its own beside the
-    /// token's, `NAME.lock`, which stays behind; a process that dies gives its lock back.
-    ///
-    /// ```
-    /// # use core::time::Duration;
-    /// # use sso_cache::{Cache, CacheError, Identity};
-    /// # let dir = tempfile::tempdir()?;
-    /// # let cache = Cache::at(dir.path());
-    /// let identity = Identity::SessionName("corp".to_owned());
-    /// let guard = cache.lock(&identity, Duration::from_secs(10))?;
-    /// // Somebody else, who does not want to wait:
-    /// assert!(matches!(cache.lock(&identity, Duration::ZERO), Err(CacheError::Locked { .. })));
-    /// drop(guard);
-    /// let _again = cache.lock(&identity, Duration::ZERO)?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`CacheError::Locked`] if somebody else still has it; otherwise the lock file cannot be made.
-    pub fn lock(&self, identity: &Identity, patience: Duration) -> Result<Guard, CacheError> {
-        self.make_dir()?;
-        let path = self.dir.join(format!("{}.lock", identity.file_name()));
-        let error = |source| CacheError::Io { action: "lock", path: path.clone(), source };
-        let mut options = File::options();
-        options.read(true).write(true).create(true).truncate(false);
-        // Whoever can open the file can hold the lock, and keep its owner waiting.
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&path).map_err(error)?;
-        let started = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Guard { _file: file }),
-                Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(source)) => return Err(error(source)),
-            }
-            let left = patience.saturating_sub(started.elapsed());
-            if left.is_zero() {
-                return Err(CacheError::Locked { path });
-            }
-            std::thread::sleep(left.min(LOCK_RETRY));
-        }
+    #[must_use]
+    pub fn open_to_others(&self) -> Option<&Path> {
+        let is_open = |dir: &Path| dir.metadata().is_ok_and(|found| platform::is_open_to_others(&found));
+        // Further up it does no harm if others can only add to a directory.
+        let is_loose = |dir: &Path| {
+            is_open(dir) && dir.metadata().is_ok_and(|found| !platform::is_sticky(&found))
+        };
+        let above = self.dir.ancestors().skip(1).take(2).filter(|dir| is_loose(dir));
+        [self.dir(), self.private_dir()].into_iter().filter(|dir| is_open(dir)).chain(above).next()
     }
 
     fn load<T>(
@@ -392,15 +294,16 @@ impl Cache {
         read: impl FnOnce(&[u8]) -> Result<T, Corruption>,
     ) -> Result<Option<T>, CacheError> {
         let path = self.dir.join(file_name);
-        match read_bounded(&path) {
-            Ok(Some(bytes)) if bytes.len() as u64 > MAX_FILE => {
+        match files::read(&path) {
+            Ok(Found::Bytes(bytes)) if bytes.len() as u64 > MAX_FILE => {
                 Err(CacheError::Corrupt { path, reason: Corruption::TooLarge })
             }
-            Ok(Some(bytes)) => match read(&bytes) {
+            Ok(Found::Bytes(bytes)) => match read(&bytes) {
                 Ok(content) => Ok(Some(content)),
                 Err(reason) => Err(CacheError::Corrupt { path, reason }),
             },
-            Ok(None) => Ok(None),
+            Ok(Found::NotAFile) => Err(CacheError::Corrupt { path, reason: Corruption::NotAFile }),
+            Ok(Found::Nothing) => Ok(None),
             Err(source) => Err(CacheError::Io { action: "read", path, source }),
         }
     }
@@ -409,28 +312,12 @@ impl Cache {
         self.make_dir()?;
         let path = self.dir.join(file_name);
         // What cannot be read cannot be kept, and must not keep a new token from being written.
-        let existing = read_bounded(&path).ok().flatten().filter(|bytes| bytes.len() as u64 <= MAX_FILE);
+        let existing = match files::read(&path) {
+            Ok(Found::Bytes(bytes)) if bytes.len() as u64 <= MAX_FILE => Some(bytes),
+            _ => None,
+        };
         let bytes = document::write(members, existing.as_deref().map(Vec::as_slice));
-        self.replace(file_name, &path, &bytes).map_err(|source| CacheError::Io {
-            action: "write",
-            path,
-            source,
-        })
-    }
-
-    /// Temporary file beside it, flushed to the disk, renamed over it: a reader sees the old file or the new one, and
-    /// so does everybody after a power cut. The new file has the temporary one's mode, 0600, whatever the old one had.
-    fn replace(&self, file_name: &str, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let prefix = format!(".{file_name}.");
-        let mut file = tempfile::Builder::new().prefix(&prefix).suffix(".tmp").tempfile_in(&self.dir)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        // The rename itself is flushed where directories can be; where they cannot, it is as safe as it gets.
-        if let Ok(dir) = File::open(&self.dir) {
-            let _best_effort = dir.sync_all();
-        }
-        Ok(())
+        self.write(file_name, &bytes).map_err(|source| CacheError::Io { action: "write", path, source })
     }
 
     fn remove(&self, file_name: &str) -> Result<bool, CacheError> {
@@ -443,28 +330,29 @@ impl Cache {
     }
 
     /// Makes the directory and its parents, for the owner only. An existing one keeps its mode: others may rely on it.
-    fn make_dir(&self) -> Result<(), CacheError> {
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&self.dir).map_err(|source| CacheError::Io {
+    pub(crate) fn make_dir(&self) -> Result<(), CacheError> {
+        platform::make_dir(&self.dir).map_err(|source| CacheError::Io {
             action: "create the directory",
             path: self.dir.clone(),
             source,
         })
     }
+
+    pub(crate) fn make_private_dir(&self) -> io::Result<()> {
+        platform::make_dir(&self.private_dir)
+    }
 }
 
-/// The file's bytes, at most one more than [`MAX_FILE`]; `None` if there is no file.
-fn read_bounded(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    // Large enough for any honest file, so that it does not grow and leave copies of secrets behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(32_768));
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
+fn private_dir_of(dir: &Path) -> PathBuf {
+    // A path such as `.` gets a name this way. One that has none all the same, such as `/`, is left: it has no beside.
+    let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    match dir.file_name() {
+        Some(name) if name == OsStr::new("cache") => dir.with_file_name("sso-oidc"),
+        Some(name) => {
+            let mut name = name.to_owned();
+            name.push(".sso-oidc");
+            dir.with_file_name(name)
+        }
+        None => dir.join(".sso-oidc"),
+    }
 }

@@ -33,6 +33,8 @@ pub enum Corruption {
     NotATime(&'static str),
     /// The file is larger than any cache file.
     TooLarge,
+    /// It is a pipe, a socket or a device, and was not opened.
+    NotAFile,
 }
 
 impl fmt::Display for Corruption {
@@ -44,6 +46,7 @@ impl fmt::Display for Corruption {
             Self::WrongType(member) => write!(f, "`{member}` has the wrong JSON type"),
             Self::NotATime(member) => write!(f, "`{member}` is not a time"),
             Self::TooLarge => f.write_str("it is too large for a cache file"),
+            Self::NotAFile => f.write_str("it is not a regular file"),
         }
     }
 }

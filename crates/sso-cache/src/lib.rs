@@ -5,11 +5,14 @@
 //! | `~/.aws/config`, and the profiles of `~/.aws/credentials` | [`Config`] | profile or SSO session |
 //! | `~/.aws/sso/cache/SHA1.json`, a token | [`CachedToken`] | [`Identity`]: session name or start URL |
 //! | `~/.aws/sso/cache/SHA1.json`, a registration | [`CachedRegistration`] | [`RegistrationKey`] |
+//! | `~/.aws/sso/sso-oidc/SHA1.json.lock` | [`Guard`] | [`Identity`] |
+//! | `~/.aws/sso/sso-oidc/SHA1.json.corrupt`, set aside | – | |
 //!
 //! The files are those of the AWS command line and the AWS SDKs, byte by byte as far as a reader can tell: a token
 //! saved here is found there, and the other way round. What those tools do worse is done better: files are replaced
 //! whole, they are for the owner only, members of other tools survive, a corrupt file is named and can be set aside,
-//! and a lock keeps two processes from renewing one token at once.
+//! and a lock keeps two processes from renewing one token at once. Whatever is no token and no registration lies beside
+//! the cache ([`Cache::private_dir`]), because there are tools that read every file of it.
 //!
 //! ```
 //! use core::time::Duration;
@@ -46,17 +49,25 @@
     allow(clippy::indexing_slicing, reason = "a test that indexes past the end should fail loudly")
 )]
 
+mod aside;
 mod cache;
 mod config;
 mod document;
+mod error;
+mod files;
 mod identity;
+mod lock;
+mod platform;
 mod registration;
 mod time;
 mod token;
+mod write;
 
-pub use cache::{Cache, CacheError, Guard};
+pub use cache::Cache;
 pub use config::{Config, LoadError, NearMiss, Problem, Profile, SettingsError, SsoSettings, SyntaxError};
 pub use document::Corruption;
+pub use error::{CacheError, Obstacle};
 pub use identity::Identity;
+pub use lock::{Guard, Holder};
 pub use registration::{CachedRegistration, RegistrationKey};
 pub use token::CachedToken;

@@ -102,7 +102,8 @@ fn a_corrupt_file_is_named_with_its_reason_and_can_be_set_aside_without_loss() {
 
         let aside = cache.set_aside(&path).unwrap().unwrap();
         assert_eq!(fs::read_to_string(&aside).unwrap(), content);
-        assert_eq!(fs::read_dir(cache.dir()).unwrap().count(), number + 1, "each is kept");
+        assert_eq!(fs::read_dir(cache.private_dir()).unwrap().count(), number + 1, "each is kept");
+        assert_eq!(fs::read_dir(cache.dir()).unwrap().count(), 0, "and is in no other tool's way");
         assert_eq!(cache.token(&admin()).unwrap(), None);
     }
     assert_eq!(cache.set_aside(&path).unwrap(), None);
@@ -201,8 +202,8 @@ fn two_holders_of_one_lock_exclude_each_other() {
     let (_dir, cache) = cache();
     let guard = cache.lock(&admin(), Duration::ZERO).unwrap();
     let error = cache.lock(&admin(), Duration::ZERO).unwrap_err();
-    let lock_file = cache.dir().join(format!("{}.lock", admin().file_name()));
-    assert!(matches!(&error, CacheError::Locked { path } if *path == lock_file), "{error}");
+    let lock_file = cache.private_dir().join(format!("{}.lock", admin().file_name()));
+    assert!(matches!(&error, CacheError::Locked { path, .. } if *path == lock_file), "{error}");
     assert!(matches!(cache.lock(&admin(), Duration::from_millis(60)), Err(CacheError::Locked { .. })));
     let _of_another = cache.lock(&Identity::SessionName("other".to_owned()), Duration::ZERO).unwrap();
     drop(guard);
@@ -254,8 +255,8 @@ fn the_registration_of_a_client_is_found_whatever_it_is_filed_under() {
 
 #[test]
 fn what_the_cache_says_names_the_file_and_what_is_wrong_with_it() {
-    let dir = tempfile::tempdir().unwrap();
-    let cache = Cache::at(dir.path());
+    let (_dir, cache) = cache();
+    fs::create_dir_all(cache.dir()).unwrap();
     let identity = Identity::SessionName("corp".to_owned());
     let file = cache.token_path(&identity);
     for (content, reason) in [
@@ -270,9 +271,11 @@ fn what_the_cache_says_names_the_file_and_what_is_wrong_with_it() {
     }
     let _guard = cache.lock(&identity, Duration::ZERO).unwrap();
     let text = cache.lock(&identity, Duration::ZERO).unwrap_err().to_string();
+    let lock_file = cache.private_dir().join(format!("{}.lock", identity.file_name()));
+    #[cfg(unix)]
     assert_eq!(
         text,
-        format!("another process is using the cache (it holds a lock on {}.lock)", file.display())
+        format!("process {} (for 0 s) holds the lock {}", std::process::id(), lock_file.display())
     );
     let not_a_directory = Cache::at(&file);
     let text = not_a_directory.lock(&identity, Duration::ZERO).map(drop).unwrap_err().to_string();

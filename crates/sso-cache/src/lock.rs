@@ -1,0 +1,250 @@
+//! The lock: one process at a time renews what is kept for an identity.
+
+use std::fmt;
+use std::fs::{File, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use oidc_proto::UnixSeconds;
+
+use crate::{Cache, CacheError, Identity, Obstacle, platform};
+
+/// How often a lock that is held is asked for again.
+const LOCK_RETRY: Duration = Duration::from_millis(25);
+
+/// No line of ours in a lock file is longer.
+const MAX_LINE: u64 = 512;
+
+/// The right to renew what is kept for one identity; given back on drop.
+#[derive(Debug)]
+#[must_use = "the lock is given back as soon as this is dropped"]
+pub struct Guard {
+    /// Closing the file gives the lock back.
+    file: Option<File>,
+    unlocked: Option<CacheError>,
+}
+
+impl Guard {
+    /// Why there is no lock behind this guard: the file system has none, or the lock file could not be made. That keeps
+    /// nobody from signing in, but another process may do the same at the same time.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # let home = tempfile::tempdir()?;
+    /// let cache = sso_cache::Cache::at(sso_cache::Cache::default_dir(home.path()));
+    /// let guard = cache.lock(&sso_cache::Identity::SessionName("corp".to_owned()), Duration::ZERO)?;
+    /// assert!(guard.unlocked().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn unlocked(&self) -> Option<&CacheError> {
+        self.unlocked.as_ref()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // Before the lock is given back, so that the next holder's line is not lost.
+        if let Some(file) = &self.file {
+            let _best_effort = file.set_len(0);
+        }
+    }
+}
+
+/// Who holds a lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Holder {
+    /// The number of the process.
+    pub process: u32,
+    /// The machine that it runs on, if that is another one than this.
+    pub host: Option<String>,
+    /// For how long it has had the lock, by the wall clocks.
+    pub held_for: Duration,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {}", self.process)?;
+        if let Some(host) = &self.host {
+            write!(f, " on {host}")?;
+        }
+        let seconds = self.held_for.as_secs();
+        match (seconds / 3600, seconds / 60) {
+            (0, 0) => write!(f, " (for {seconds} s)"),
+            (0, minutes) => write!(f, " (for {minutes} min)"),
+            (hours, _) => write!(f, " (for {hours} h)"),
+        }
+    }
+}
+
+impl Cache {
+    /// Takes the lock on what is kept for this identity, across processes, waiting at most `patience` (zero: do not
+    /// wait). The lock is advisory and only this crate's: AWS's tools take none. It is on a file in the
+    /// [private directory](Cache::private_dir), which stays behind, and names its holder to whoever waits; a process that
+    /// dies gives its lock back.
+    ///
+    /// Whoever gets the lock also clears away what killed processes have left in the cache.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use sso_cache::{Cache, CacheError, Identity};
+    /// # let home = tempfile::tempdir()?;
+    /// # let cache = Cache::at(Cache::default_dir(home.path()));
+    /// let identity = Identity::SessionName("corp".to_owned());
+    /// let guard = cache.lock(&identity, Duration::from_secs(10))?;
+    /// // Another one, who does not want to wait:
+    /// let error = cache.lock(&identity, Duration::ZERO).unwrap_err();
+    /// # #[cfg(unix)]
+    /// assert!(matches!(error, CacheError::Locked { holder: Some(holder), .. } if holder.process == std::process::id()));
+    /// drop(guard);
+    /// let _again = cache.lock(&identity, Duration::ZERO)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`CacheError::Locked`] if another process still has it; [`CacheError::Obstructed`] if something else than a lock file
+    /// of this user is in its place; otherwise the system refused. Where locks are not to be had at all the guard
+    /// [says so](Guard::unlocked).
+    pub fn lock(&self, identity: &Identity, patience: Duration) -> Result<Guard, CacheError> {
+        self.make_dir()?;
+        let path = self.lock_path(identity);
+        let file = match self.open_lock(&path) {
+            Ok(file) => file,
+            Err(error @ CacheError::Io { .. }) => return Ok(self.without_lock(identity, error)),
+            Err(error) => return Err(error),
+        };
+        let started = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(source)) => {
+                    let is_unsupported = platform::has_no_locks(&source);
+                    let error = CacheError::Io { action: "lock", path, source };
+                    return if is_unsupported { Ok(self.without_lock(identity, error)) } else { Err(error) };
+                }
+            }
+            let left = patience.saturating_sub(started.elapsed());
+            if left.is_zero() {
+                return Err(CacheError::Locked { path, holder: holder_in(&file) });
+            }
+            std::thread::sleep(left.min(LOCK_RETRY));
+        }
+        sign(&file);
+        self.sweep(&identity.file_name());
+        Ok(Guard { file: Some(file), unlocked: None })
+    }
+
+    fn without_lock(&self, identity: &Identity, error: CacheError) -> Guard {
+        self.sweep(&identity.file_name());
+        Guard { file: None, unlocked: Some(error) }
+    }
+
+    /// The lock's file, which is made if need be.
+    fn open_lock(&self, path: &Path) -> Result<File, CacheError> {
+        let error = |source| CacheError::Io { action: "lock", path: path.to_owned(), source };
+        self.make_private_dir().map_err(error)?;
+        let refused = match open_own(path) {
+            Ok(file) => return Ok(file),
+            Err(refused) => refused,
+        };
+        // In a directory that is ours alone it is a remnant, such as of a sign-in as another user, and nobody's trap.
+        let is_safe = self
+            .private_dir()
+            .metadata()
+            .is_ok_and(|dir| platform::is_ours(&dir) && !platform::is_open_to_others(&dir));
+        let is_removable = matches!(
+            refused.obstacle(),
+            Some(Obstacle::NotAFile | Obstacle::AnotherUser | Obstacle::Permission)
+        );
+        if is_safe && is_removable && std::fs::remove_file(path).is_ok() {
+            return open_own(path);
+        }
+        Err(refused)
+    }
+
+    fn lock_path(&self, identity: &Identity) -> PathBuf {
+        self.private_dir().join(format!("{}.lock", identity.file_name()))
+    }
+}
+
+/// Opens a lock file, through no link, and looks whether it is a regular file of ours.
+fn open_own(path: &Path) -> Result<File, CacheError> {
+    let obstructed = |obstacle| CacheError::Obstructed { path: path.to_owned(), obstacle };
+    let failed = |source| CacheError::Io { action: "lock", path: path.to_owned(), source };
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    // Whoever can open the file can hold the lock, and keep its owner waiting.
+    let opened = platform::for_the_owner(platform::without_following(&mut options)).open(path);
+    let file = opened.map_err(|source| match path.symlink_metadata() {
+        Ok(found) if found.is_dir() => obstructed(Obstacle::Directory),
+        Ok(found) if !found.is_file() => obstructed(Obstacle::NotAFile),
+        _ => failed(source),
+    })?;
+    let found = file.metadata().map_err(failed)?;
+    if !found.is_file() || platform::has_more_names(&found) {
+        return Err(obstructed(Obstacle::NotAFile));
+    }
+    if !platform::is_ours(&found) {
+        return Err(obstructed(Obstacle::AnotherUser));
+    }
+    Ok(file)
+}
+
+/// Writes down who has the lock. That helps a person, and nothing depends on it.
+fn sign(file: &File) {
+    let host = platform::host_name().unwrap_or_default();
+    let line = format!("pid={} since={} host={host}\n", std::process::id(), now().get());
+    let mut file = file;
+    let _best_effort =
+        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(line.as_bytes()));
+}
+
+fn holder_in(file: &File) -> Option<Holder> {
+    let mut line = String::new();
+    let mut file = file;
+    file.rewind().ok()?;
+    io::Read::take(file, MAX_LINE).read_to_string(&mut line).ok()?;
+    holder(&line, platform::host_name().as_deref(), now())
+}
+
+fn holder(line: &str, this_host: Option<&str>, now: UnixSeconds) -> Option<Holder> {
+    let value = |name: &str| {
+        line.split_ascii_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+    };
+    let since = UnixSeconds::new(value("since")?.parse().ok()?);
+    let host = value("host").filter(|host| !host.is_empty() && this_host != Some(host));
+    Some(Holder {
+        process: value("pid")?.parse().ok()?,
+        host: host.map(str::to_owned),
+        held_for: now.remaining_at(since),
+    })
+}
+
+fn now() -> UnixSeconds {
+    UnixSeconds::from(SystemTime::now())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_holder_is_read_from_its_line_and_a_line_that_is_none_names_nobody() {
+        let now = UnixSeconds::new(1_764_171_300);
+        let read = |line: &str| holder(line, Some("here"), now).map(|holder| holder.to_string());
+        assert_eq!(read("pid=4711 since=1764171260 host=here\n").as_deref(), Some("process 4711 (for 40 s)"));
+        assert_eq!(
+            read("pid=4711 since=1764170000 host=there\n").as_deref(),
+            Some("process 4711 on there (for 21 min)")
+        );
+        assert_eq!(read("pid=4711 since=1764000000 host=\n").as_deref(), Some("process 4711 (for 47 h)"));
+        // A clock that was set back.
+        assert_eq!(read("pid=1 since=1764179999").as_deref(), Some("process 1 (for 0 s)"));
+        for none in ["", "\n", "pid=1", "since=5", "pid=-1 since=5", "pid=x since=5", "pid=1 since=", "4711"] {
+            assert_eq!(read(none), None, "{none:?}");
+        }
+    }
+}

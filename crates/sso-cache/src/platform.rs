@@ -1,0 +1,198 @@
+//! What the systems name differently: how a file is opened, whose it is, what keeps it from being changed.
+
+#[cfg(unix)]
+pub(crate) use unix::*;
+#[cfg(not(unix))]
+pub(crate) use elsewhere::*;
+
+#[cfg(unix)]
+mod unix {
+    use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
+    use std::io;
+    use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+    use std::path::Path;
+
+    use rustix::fs::{Access, AtFlags, CWD, OFlags};
+    use rustix::io::Errno;
+
+    /// Opening neither waits, as for the other end of a pipe, nor takes a terminal over.
+    pub(crate) fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
+        flags(options, OFlags::NONBLOCK | OFlags::NOCTTY)
+    }
+
+    /// As [`without_waiting`], and not through a symbolic link.
+    pub(crate) fn without_following(options: &mut OpenOptions) -> &mut OpenOptions {
+        flags(options, OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW)
+    }
+
+    fn flags(options: &mut OpenOptions, flags: OFlags) -> &mut OpenOptions {
+        options.custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
+    }
+
+    /// What is created is for its owner alone.
+    pub(crate) fn for_the_owner(options: &mut OpenOptions) -> &mut OpenOptions {
+        options.mode(0o600)
+    }
+
+    pub(crate) fn make_dir(path: &Path) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)
+    }
+
+    pub(crate) fn restrict(file: &File) -> io::Result<()> {
+        file.set_permissions(Permissions::from_mode(0o600))
+    }
+
+    pub(crate) fn restrict_path(path: &Path) -> io::Result<()> {
+        std::fs::set_permissions(path, Permissions::from_mode(0o600))
+    }
+
+    /// Whether it is this user's, or this user may act for anybody.
+    pub(crate) fn is_ours(metadata: &Metadata) -> bool {
+        let me = rustix::process::geteuid();
+        me.is_root() || metadata.uid() == me.as_raw()
+    }
+
+    /// Whether the file can be reached under another name, too.
+    pub(crate) fn has_more_names(metadata: &Metadata) -> bool {
+        metadata.nlink() > 1
+    }
+
+    /// Whether both are on one file system, so that a file can be moved from one to the other.
+    pub(crate) fn on_one_file_system(one: &Metadata, other: &Metadata) -> bool {
+        one.dev() == other.dev()
+    }
+
+    /// Whether files can be made in this directory, and replaced.
+    pub(crate) fn may_write_dir(dir: &Path) -> io::Result<()> {
+        Ok(rustix::fs::accessat(CWD, dir, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)?)
+    }
+
+    /// Whether the directory lets only the owner of a file (or of the directory) replace it.
+    pub(crate) fn keeps_files_of_others(dir: &Metadata) -> bool {
+        dir.mode() & 0o1000 != 0 && !is_ours(dir)
+    }
+
+    /// Whether others than the owner may put files into the directory. A group counts unless it looks like the owner's
+    /// own, which has the owner's number; many systems make directories writable for it.
+    pub(crate) fn is_open_to_others(dir: &Metadata) -> bool {
+        let me = rustix::process::geteuid().as_raw();
+        let is_anothers = dir.uid() != 0 && dir.uid() != me && me != 0;
+        is_anothers || dir.mode() & 0o002 != 0 || (dir.mode() & 0o020 != 0 && dir.gid() != dir.uid())
+    }
+
+    /// Whether others cannot rename or delete what is not theirs, as in `/tmp`.
+    pub(crate) fn is_sticky(dir: &Metadata) -> bool {
+        dir.mode() & 0o1000 != 0
+    }
+
+    /// Whether the error is that the file's attributes, and not its permissions, forbid the change.
+    pub(crate) fn is_attribute(error: &io::Error) -> bool {
+        is(error, &[Errno::PERM])
+    }
+
+    /// Whether locks do not work on this file system, or in this system at all.
+    pub(crate) fn has_no_locks(error: &io::Error) -> bool {
+        is(error, &[Errno::NOLCK, Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOTSUP])
+    }
+
+    fn is(error: &io::Error, these: &[Errno]) -> bool {
+        error.raw_os_error().is_some_and(|code| these.iter().any(|errno| errno.raw_os_error() == code))
+    }
+
+    /// Whether something is mounted on the file, so that it can be written and not replaced.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn is_mount_point(path: &Path) -> bool {
+        use rustix::fs::{StatxAttributes, StatxFlags};
+        rustix::fs::statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty())
+            .is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+    }
+
+    /// Only Linux mounts files.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn is_mount_point(_: &Path) -> bool {
+        false
+    }
+
+    /// This machine's name in the network.
+    pub(crate) fn host_name() -> Option<String> {
+        let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Some(name).filter(|name| !name.is_empty())
+    }
+}
+
+#[cfg(not(unix))]
+mod elsewhere {
+    use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+    use std::io;
+    use std::path::Path;
+
+    pub(crate) fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
+        options
+    }
+
+    pub(crate) fn without_following(options: &mut OpenOptions) -> &mut OpenOptions {
+        options
+    }
+
+    pub(crate) fn for_the_owner(options: &mut OpenOptions) -> &mut OpenOptions {
+        options
+    }
+
+    pub(crate) fn make_dir(path: &Path) -> io::Result<()> {
+        DirBuilder::new().recursive(true).create(path)
+    }
+
+    pub(crate) fn restrict(_: &File) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(crate) fn restrict_path(_: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(crate) fn is_ours(_: &Metadata) -> bool {
+        true
+    }
+
+    pub(crate) fn has_more_names(_: &Metadata) -> bool {
+        false
+    }
+
+    /// A home directory is on one drive.
+    pub(crate) fn on_one_file_system(_: &Metadata, _: &Metadata) -> bool {
+        true
+    }
+
+    /// Only trying tells.
+    pub(crate) fn may_write_dir(dir: &Path) -> io::Result<()> {
+        tempfile::tempfile_in(dir).map(drop)
+    }
+
+    pub(crate) fn keeps_files_of_others(_: &Metadata) -> bool {
+        false
+    }
+
+    pub(crate) fn is_open_to_others(_: &Metadata) -> bool {
+        false
+    }
+
+    pub(crate) fn is_sticky(_: &Metadata) -> bool {
+        false
+    }
+
+    pub(crate) fn is_attribute(_: &io::Error) -> bool {
+        false
+    }
+
+    pub(crate) fn has_no_locks(error: &io::Error) -> bool {
+        error.kind() == io::ErrorKind::Unsupported
+    }
+
+    pub(crate) fn is_mount_point(_: &Path) -> bool {
+        false
+    }
+
+    pub(crate) fn host_name() -> Option<String> {
+        None
+    }
+}
