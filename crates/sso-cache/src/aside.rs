@@ -74,11 +74,8 @@ impl Cache {
                 if !metadata.is_file() || !platform::is_ours(&metadata) {
                     continue;
                 }
-                let is_old = || {
-                    metadata
-                        .modified()
-                        .is_ok_and(|at| at.elapsed().is_ok_and(|age| age > WRITE_TIME))
-                };
+                let is_old =
+                    || metadata.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > WRITE_TIME));
                 let _best_effort = match leftover {
                     Leftover::Temporary(of) if of == file_name || is_old() => std::fs::remove_file(&path),
                     Leftover::Lock if dir == self.dir() && metadata.len() == 0 => remove_lock(&path),
@@ -108,8 +105,7 @@ fn relocate(from: &Path, to: &Path) -> io::Result<()> {
         Ok(()) if is_file => platform::restrict_path(to),
         Err(error) if is_file && error.kind() == io::ErrorKind::CrossesDevices => {
             let mut source = platform::without_following(File::options().read(true)).open(from)?;
-            let mut copy =
-                platform::for_the_owner(File::options().write(true).create_new(true)).open(to)?;
+            let mut copy = platform::for_the_owner(File::options().write(true).create_new(true)).open(to)?;
             io::copy(&mut source, &mut copy)?;
             copy.sync_all()?;
             std::fs::remove_file(from)

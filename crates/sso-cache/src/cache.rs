@@ -281,9 +281,8 @@ impl Cache {
     pub fn open_to_others(&self) -> Option<&Path> {
         let is_open = |dir: &Path| dir.metadata().is_ok_and(|found| platform::is_open_to_others(&found));
         // Further up it does no harm if others can only add to a directory.
-        let is_loose = |dir: &Path| {
-            is_open(dir) && dir.metadata().is_ok_and(|found| !platform::is_sticky(&found))
-        };
+        let is_loose =
+            |dir: &Path| is_open(dir) && dir.metadata().is_ok_and(|found| !platform::is_sticky(&found));
         let above = self.dir.ancestors().skip(1).take(2).filter(|dir| is_loose(dir));
         [self.dir(), self.private_dir()].into_iter().filter(|dir| is_open(dir)).chain(above).next()
     }

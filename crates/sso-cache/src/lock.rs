@@ -243,7 +243,8 @@ mod tests {
         assert_eq!(read("pid=4711 since=1764000000 host=\n").as_deref(), Some("process 4711 (for 47 h)"));
         // A clock that was set back.
         assert_eq!(read("pid=1 since=1764179999").as_deref(), Some("process 1 (for 0 s)"));
-        for none in ["", "\n", "pid=1", "since=5", "pid=-1 since=5", "pid=x since=5", "pid=1 since=", "4711"] {
+        for none in ["", "\n", "pid=1", "since=5", "pid=-1 since=5", "pid=x since=5", "pid=1 since=", "4711"]
+        {
             assert_eq!(read(none), None, "{none:?}");
         }
     }

@@ -1,9 +1,9 @@
 //! What the systems name differently: how a file is opened, whose it is, what keeps it from being changed.
 
-#[cfg(unix)]
-pub(crate) use unix::*;
 #[cfg(not(unix))]
 pub(crate) use elsewhere::*;
+#[cfg(unix)]
+pub(crate) use unix::*;
 
 #[cfg(unix)]
 mod unix {

@@ -18,7 +18,8 @@ pub struct RegistrationKey {
     pub start_url: String,
     /// The SSO session's name, if there is one.
     pub session_name: Option<String>,
-    /// The scopes in their configured order; `None` and an empty list are two keys.
+    /// The scopes in their configured order; `None` and an empty list are two keys. What a sign-in asks for although nothing
+    /// is configured is not among them.
     pub scopes: Option<Vec<String>>,
     /// The endpoint that registered the client, if it was another than the region's own. AWS's tools do not tell
     /// endpoints apart and would show one service the clients of another, so such a registration is not shared.
@@ -162,13 +163,16 @@ pub struct CachedRegistration {
     pub scopes: Option<Vec<String>>,
     /// `grantTypes`, if it was made with some.
     pub grant_types: Option<Vec<String>>,
+    /// `endpointUrl`: the endpoint that made it, if that is not the region's own. A member of ours. A token's client tells
+    /// by it where the token came from, after another tool has refreshed the token and dropped its `endpointUrl`.
+    pub endpoint_url: Option<String>,
 }
 
 impl CachedRegistration {
     /// What to keep of RegisterClient's answer.
     #[must_use]
     pub const fn new(registration: Registration) -> Self {
-        Self { registration, scopes: None, grant_types: None }
+        Self { registration, scopes: None, grant_types: None, endpoint_url: None }
     }
 
     /// The same registration with the scopes that it was made with.
@@ -183,6 +187,43 @@ impl CachedRegistration {
     pub fn with_grant_types(mut self, grant_types: Option<Vec<String>>) -> Self {
         self.grant_types = grant_types;
         self
+    }
+
+    /// The same registration, made at this endpoint; `None` is the region's own.
+    ///
+    /// ```
+    /// # use oidc_proto::{Client, Registration, Secret, UnixSeconds};
+    /// # use sso_cache::{Cache, CachedRegistration, RegistrationKey};
+    /// # let home = tempfile::tempdir()?;
+    /// # let cache = Cache::at(Cache::default_dir(home.path()));
+    /// let test = Some("http://127.0.0.1:8080".to_owned());
+    /// let key = RegistrationKey::new("https://d-1.awsapps.com/start", "eu-west-1").with_endpoint_url(test.clone());
+    /// let client = Client::new("id", Secret::from("secret"));
+    /// cache.save_registration(&key, &CachedRegistration::new(Registration::new(client)).with_endpoint_url(test.clone()))?;
+    /// assert_eq!(cache.registration_of("id")?.and_then(|found| found.endpoint_url), test);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_endpoint_url(mut self, endpoint_url: Option<String>) -> Self {
+        self.endpoint_url = endpoint_url;
+        self
+    }
+
+    /// Whether it was made with all of these scopes, in any order. A client gets what it registered, so it does for a
+    /// sign-in that asks for them.
+    ///
+    /// ```
+    /// # use oidc_proto::{Client, Registration, Secret};
+    /// # use sso_cache::CachedRegistration;
+    /// let texts = |scopes: &[&str]| scopes.iter().map(|scope| (*scope).to_owned()).collect::<Vec<_>>();
+    /// let none = CachedRegistration::new(Registration::new(Client::new("id", Secret::from("secret"))));
+    /// assert!(none.has_scopes(&[]) && !none.has_scopes(&texts(&["a"])));
+    /// assert!(none.with_scopes(Some(texts(&["b", "a"]))).has_scopes(&texts(&["a"])));
+    /// ```
+    #[must_use]
+    pub fn has_scopes(&self, scopes: &[String]) -> bool {
+        let made_with = self.scopes.as_deref().unwrap_or_default();
+        scopes.iter().all(|scope| made_with.contains(scope))
     }
 
     /// Whether it may be used for the device flow. A registration for the authorization code grant may not, and both
@@ -202,10 +243,11 @@ impl CachedRegistration {
             registration: Registration::new(client).with_expiry(members.required_time("expiresAt")?),
             scopes: members.list("scopes"),
             grant_types: members.list("grantTypes"),
+            endpoint_url: members.text("endpointUrl").map(str::to_owned),
         })
     }
 
-    pub(crate) fn members(&self) -> [(&'static str, Known<'_>); 5] {
+    pub(crate) fn members(&self) -> [(&'static str, Known<'_>); 6] {
         let client = &self.registration.client;
         [
             ("clientId", Known::Text(&client.id)),
@@ -213,6 +255,7 @@ impl CachedRegistration {
             ("expiresAt", Known::Time(self.registration.expires_at.unwrap_or(UnixSeconds::new(i64::MAX)))),
             ("scopes", self.scopes.as_deref().map_or(Known::Absent, Known::List)),
             ("grantTypes", self.grant_types.as_deref().map_or(Known::Absent, Known::List)),
+            ("endpointUrl", Known::text(self.endpoint_url.as_deref())),
         ]
     }
 }

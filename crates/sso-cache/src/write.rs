@@ -125,7 +125,8 @@ impl Cache {
     /// In the private directory, because there are tools that read every file of the cache; where that cannot be, in the
     /// cache.
     fn temporary(&self, file_name: &str, bytes: &[u8]) -> io::Result<NamedTempFile> {
-        let private = self.make_private_dir().and_then(|()| temporary_in(self.private_dir(), file_name, bytes));
+        let private =
+            self.make_private_dir().and_then(|()| temporary_in(self.private_dir(), file_name, bytes));
         match private {
             Err(error) if Obstacle::of(&error) != Some(Obstacle::Full) => {
                 temporary_in(self.dir(), file_name, bytes)

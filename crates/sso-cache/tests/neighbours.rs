@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use oidc_proto::{Client, Registration, Secret, Token, UnixSeconds};
-use sso_cache::{Cache, CacheError, CachedRegistration, CachedToken, Corruption, Identity, Obstacle, RegistrationKey};
+use sso_cache::{
+    Cache, CacheError, CachedRegistration, CachedToken, Corruption, Identity, Obstacle, RegistrationKey,
+};
 use tempfile::TempDir;
 
 /// The token file of `admin`.
@@ -129,9 +131,8 @@ fn what_is_no_regular_file_is_not_opened_and_keeps_no_one_waiting() {
         make(&path);
         make(&cache.registration_path(&key));
         let (copy, same_key) = (cache.clone(), key.clone());
-        let (read, registration, of) = soon(move || {
-            (copy.token(&admin()), copy.registration(&same_key), copy.registration_of("id"))
-        });
+        let (read, registration, of) =
+            soon(move || (copy.token(&admin()), copy.registration(&same_key), copy.registration_of("id")));
         for error in [read.map(drop).unwrap_err(), registration.map(drop).unwrap_err()] {
             assert!(matches!(error, CacheError::Corrupt { reason: Corruption::NotAFile, .. }), "{error}");
             assert!(error.to_string().ends_with("it is not a regular file"), "{error}");
@@ -156,7 +157,10 @@ fn a_lock_names_its_holder_while_it_is_held() {
     let guard = cache.lock(&admin(), Duration::ZERO).unwrap();
     let error = cache.lock(&admin(), Duration::from_millis(30)).unwrap_err();
     let CacheError::Locked { path, holder: Some(holder) } = &error else { panic!("{error:?}") };
-    assert_eq!((path, holder.process, holder.host.as_deref()), (&lock_file(&cache), std::process::id(), None));
+    assert_eq!(
+        (path, holder.process, holder.host.as_deref()),
+        (&lock_file(&cache), std::process::id(), None)
+    );
     assert!(holder.held_for < Duration::from_secs(60), "{holder:?}");
     drop(guard);
     assert_eq!(fs::read_to_string(lock_file(&cache)).unwrap(), "", "a free lock names none");
@@ -186,7 +190,8 @@ fn a_lock_is_opened_through_no_link_and_what_is_in_its_place_is_no_trap() {
     {
         for is_open_to_others in [true, false] {
             fs::remove_file(&lock).unwrap();
-            let _ = fs::remove_file(&target).map(|()| is_there.then(|| fs::write(&target, "precious").unwrap()));
+            let _ =
+                fs::remove_file(&target).map(|()| is_there.then(|| fs::write(&target, "precious").unwrap()));
             make(&lock);
             set_mode(cache.private_dir(), if is_open_to_others { 0o777 } else { 0o700 });
             let copy = cache.clone();
@@ -316,7 +321,10 @@ fn a_token_that_can_be_written_is_not_touched_by_the_question() {
         let before = fs::metadata(&path).unwrap();
         cache.check_writable(&admin()).unwrap();
         let after = fs::metadata(&path).unwrap();
-        assert_eq!((after.ino(), after.mode(), after.mtime_nsec()), (before.ino(), before.mode(), before.mtime_nsec()));
+        assert_eq!(
+            (after.ino(), after.mode(), after.mtime_nsec()),
+            (before.ino(), before.mode(), before.mtime_nsec())
+        );
         assert_eq!(fs::read_to_string(&path).unwrap(), content);
         cache.save_token(&admin(), &token()).unwrap();
         assert_eq!(mode(&path), 0o600);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use device_flow::{CallError as Error, Failure as Sent};
 use device_flow_ureq::{HttpClient, HttpClientBuilder};
-use oidc_proto::{FaultCode, Operation, Service};
+use oidc_proto::{Client, FaultCode, Operation, Secret, Service, Token};
 
 use crate::exit::Failure;
 use crate::explain;
@@ -34,11 +34,12 @@ impl Caller {
     /// # Errors
     /// A configuration failure: no endpoint, or certificates that cannot be read.
     pub(crate) fn new(settings: &Settings) -> Result<Self, Failure> {
-        Ok(Self {
-            client: client(settings)?,
-            attempts: settings.max_attempts(),
-            screen: Screen::of(settings),
-        })
+        Ok(Self::with_client(client(settings)?, settings))
+    }
+
+    /// The service of this client.
+    pub(crate) fn with_client(client: HttpClient, settings: &Settings) -> Self {
+        Self { client, attempts: settings.max_attempts(), screen: Screen::of(settings) }
     }
 
     /// Calls an operation, again if no answer came or the service says that it failed itself.
@@ -71,15 +72,47 @@ impl Caller {
         &self,
         operation: Operation,
         repeatable: bool,
-        mut send: impl FnMut(&HttpClient) -> Result<T, Error>,
+        send: impl FnMut(&HttpClient) -> Result<T, Error>,
     ) -> Result<T, Failure> {
+        self.attempts(operation, repeatable, send).map_err(|(error, maybe_spent)| {
+            let failure = explain::call_failure(operation, self.client.service(), &error);
+            let spent = matches!(&error, Error::Fault(fault) if fault.code == FaultCode::InvalidGrant);
+            if maybe_spent && (spent || !repeatable) {
+                failure.with_hint(
+                    "an attempt got no answer although the service may have acted on it; what was offered may be \
+                     spent, so sign in again",
+                )
+            } else {
+                failure
+            }
+        })
+    }
+
+    /// Refreshes a token; the refresh token is offered again only if the service cannot have seen it.
+    ///
+    /// # Errors
+    /// What came of the last attempt.
+    pub(crate) fn refresh(&self, client: &Client, refresh_token: &Secret) -> Result<Token, Error> {
+        let refreshed =
+            self.attempts(Operation::CreateToken, false, |http| http.refresh(client, refresh_token));
+        refreshed.map_err(|(error, _)| error)
+    }
+
+    /// What came of the last attempt, and whether any of them may have spent what was offered.
+    fn attempts<T>(
+        &self,
+        operation: Operation,
+        repeatable: bool,
+        mut send: impl FnMut(&HttpClient) -> Result<T, Error>,
+    ) -> Result<T, (Error, bool)> {
         let endpoint = self.client.service();
         // Gone when this returns, so that what is printed next stands alone.
         let line = StatusLine::new(self.screen);
         line.contacting(endpoint);
         let mut backoff = FIRST_BACKOFF;
         let mut maybe_spent = false;
-        for attempt in 1.. {
+        let mut attempt = 1;
+        loop {
             let started = Instant::now();
             let error = match send(&self.client) {
                 Ok(answer) => {
@@ -98,20 +131,11 @@ impl Caller {
                 tracing::debug!(%operation, ?wait, "trying again");
                 std::thread::sleep(wait);
                 backoff = backoff.saturating_mul(2).min(MAX_BACKOFF);
+                attempt += 1;
                 continue;
             }
-            let failure = explain::call_failure(operation, endpoint, &error);
-            let spent = matches!(&error, Error::Fault(fault) if fault.code == FaultCode::InvalidGrant);
-            return Err(if maybe_spent && (spent || !repeatable) {
-                failure.with_hint(
-                    "an attempt got no answer although the service may have acted on it; what was offered may be \
-                     spent, so sign in again",
-                )
-            } else {
-                failure
-            });
+            return Err((error, maybe_spent));
         }
-        Err(Failure::other("no attempt was made"))
     }
 }
 

@@ -2,14 +2,8 @@
 
 mod common;
 
-use std::path::PathBuf;
-
-use common::{Program, Stub, fault, success};
+use common::{LOGIN, Program, START_URL, Stub, fault, success, token_file, with};
 use sso_oidc_server::{Approval, Config, Fault, Strike, TestServer};
-
-const START_URL: &str = "https://d-1234567890.awsapps.com/start";
-
-const LOGIN: [&str; 6] = ["login", "--start-url", START_URL, "--region", "eu-west-1", "--no-browser"];
 
 fn server(approval: Approval) -> TestServer {
     TestServer::with(Config::default().with_approval(approval)).unwrap()
@@ -17,23 +11,6 @@ fn server(approval: Approval) -> TestServer {
 
 fn program(endpoint: &str) -> Program {
     Program::new().var("AWS_ENDPOINT_URL_SSO_OIDC", endpoint)
-}
-
-fn with(extra: &[&'static str]) -> Vec<&'static str> {
-    LOGIN.iter().chain(extra).copied().collect()
-}
-
-/// The one token file in the cache: the one that is not the registration's.
-fn token_file(program: &Program) -> PathBuf {
-    let directory = program.home.path().join(".aws/sso/cache");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
-        .filter(|path| std::fs::read_to_string(path).unwrap().contains("accessToken"))
-        .collect();
-    assert_eq!(files.len(), 1, "{files:?}");
-    files.remove(0)
 }
 
 fn registration() -> String {
@@ -111,136 +88,6 @@ fn if_needed_does_nothing_while_the_token_is_good_and_the_registration_is_used_a
         .filter(|request| request.operation == Some(oidc_proto::Operation::RegisterClient))
         .count();
     assert_eq!(registered, 1);
-}
-
-#[test]
-fn a_test_server_does_not_replace_the_real_services_token_unasked() {
-    let server = server(Approval::Auto);
-    let program = program(server.endpoint());
-    program.run(&LOGIN).ok();
-    // As AWS's tools would have written it, after a sign-in to AWS.
-    let file = token_file(&program);
-    let mut real: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-    assert_eq!(real.as_object_mut().unwrap().remove("endpointUrl").unwrap(), server.endpoint());
-    std::fs::write(&file, real.to_string()).unwrap();
-    let sent = server.requests().len();
-    for more in [&[][..], &["--if-needed"]] {
-        let stderr = program.run(&with(more)).fails(253);
-        assert!(stderr.contains("does not say where it came from") && stderr.contains("--force"), "{stderr}");
-    }
-    assert_eq!(server.requests().len(), sent);
-    program.run(&with(&["--no-cache", "--show-token"])).ok();
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), real.to_string());
-
-    // One that is of no use any more is in nobody's way.
-    real["expiresAt"] = "2020-01-01T00:00:00Z".into();
-    std::fs::write(&file, real.to_string()).unwrap();
-    program.run(&LOGIN).ok();
-    real["expiresAt"] = "2999-01-01T00:00:00Z".into();
-    std::fs::write(&file, real.to_string()).unwrap();
-    program.run(&with(&["--force"])).ok();
-    assert!(std::fs::read_to_string(&file).unwrap().contains(server.endpoint()));
-}
-
-#[test]
-fn an_endpoint_is_the_same_however_it_is_spelled_and_the_regions_own_is_not_custom_when_it_is_named() {
-    let server = server(Approval::Auto);
-    let program = program(server.endpoint());
-    program.run(&LOGIN).ok();
-    let file = token_file(&program);
-    let mut token: serde_json::Value =
-        serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-    let sent = server.requests().len();
-    for (written, named, is_same) in [
-        (None, "https://oidc.eu-west-1.amazonaws.com", true),
-        (None, "https://OIDC.eu-west-1.amazonaws.com:443/", true),
-        (None, "https://oidc-fips.eu-west-1.amazonaws.com", true),
-        (None, "https://oidc.eu-west-1.api.aws", true),
-        (None, "https://oidc.eu-west-2.amazonaws.com", false),
-        (None, "https://oidc.eu-west-1.amazonaws.com/aws", false),
-        (Some("https://proxy.example"), "https://PROXY.example:443/", true),
-        (Some("https://proxy.example"), "https://proxy.example:8443", false),
-    ] {
-        token.as_object_mut().unwrap().remove("endpointUrl");
-        if let Some(url) = written {
-            token["endpointUrl"] = url.into();
-        }
-        std::fs::write(&file, token.to_string()).unwrap();
-        // None of these sends anything: the token is good, or not to be replaced.
-        let run = program.run(&[&LOGIN[..], &["--if-needed", "--endpoint-url", named]].concat());
-        let (code, said) = if is_same { (0, "Already signed in") } else { (253, "--force") };
-        assert!(run.code == Some(code) && run.stderr.contains(said), "{named}: {run:?}");
-    }
-    assert_eq!(server.requests().len(), sent);
-}
-
-#[test]
-fn a_registration_is_shown_to_the_endpoint_alone_that_made_it() {
-    let (one, other) = (server(Approval::Auto), server(Approval::Auto));
-    let home = Program::new();
-    for endpoint in [one.endpoint(), other.endpoint(), one.endpoint()] {
-        home.run(&[&LOGIN[..], &["--endpoint-url", endpoint]].concat()).ok();
-    }
-    for (server, sign_ins) in [(one, 2), (other, 1)] {
-        let requests = server.requests();
-        let asked =
-            |operation| requests.iter().filter(|request| request.operation == Some(operation)).count();
-        assert_eq!(asked(oidc_proto::Operation::RegisterClient), 1);
-        assert_eq!(asked(oidc_proto::Operation::StartDeviceAuthorization), sign_ins);
-        assert_eq!(requests.iter().filter_map(|request| request.fault.as_deref()).next(), None);
-    }
-}
-
-/// A sign-in that waits for another one, and what comes of it when that other one has done this.
-fn after_waiting(program: &Program, meanwhile: impl FnOnce(&PathBuf)) -> String {
-    use std::io::{BufRead as _, Read as _};
-    let file = token_file(program);
-    let cache = sso_cache::Cache::at(file.parent().unwrap());
-    let identity = sso_cache::Identity::StartUrl(START_URL.to_owned());
-    let other = cache.lock(&identity, std::time::Duration::ZERO).unwrap();
-    let mut child = program.command(&LOGIN).spawn().unwrap();
-    let mut stderr = std::io::BufReader::new(child.stderr.take().unwrap());
-    let mut said = String::new();
-    stderr.read_line(&mut said).unwrap();
-    assert!(said.contains("Another sign-in to") && said.contains("waiting for it"), "{said}");
-    meanwhile(&file);
-    drop(other);
-    stderr.read_to_string(&mut said).unwrap();
-    assert!(child.wait().unwrap().success(), "{said}");
-    said
-}
-
-#[test]
-fn a_sign_in_that_has_waited_takes_a_token_that_is_new_and_no_old_one() {
-    let server = server(Approval::Auto);
-    let program = program(server.endpoint());
-    program.run(&LOGIN).ok();
-    let said = after_waiting(&program, |_| {});
-    assert!(said.contains("Signed in to") && !said.contains("Already"), "the other one gave up: {said}");
-    let said = after_waiting(&program, |file| {
-        let mut stored: serde_json::Value =
-            serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-        stored["accessToken"] = "another".into();
-        std::fs::write(file, stored.to_string()).unwrap();
-    });
-    assert!(said.contains("Already signed in"), "{said}");
-}
-
-#[test]
-fn a_token_with_fewer_scopes_than_are_asked_for_is_not_enough() {
-    let server = server(Approval::Auto);
-    let program = program(server.endpoint());
-    let sign_in = |scopes: &[&'static str]| {
-        let stderr = program.run(&with(&[&["--if-needed"], scopes].concat()));
-        assert_eq!(stderr.code, Some(0), "{stderr:?}");
-        stderr.stderr.contains("Already signed in")
-    };
-    assert!(!sign_in(&[]));
-    assert!(!sign_in(&["--scopes", "sso:account:access"]), "the first has none");
-    assert!(sign_in(&["--scopes", "sso:account:access"]));
-    assert!(sign_in(&[]), "more than was asked for is enough");
-    assert!(!sign_in(&["--scopes", "sso:account:access,codewhisperer:completions"]));
-    assert!(sign_in(&["--scopes", "codewhisperer:completions"]));
 }
 
 #[test]
@@ -339,38 +186,6 @@ fn a_session_of_the_config_file_gives_start_url_region_and_scopes() {
 }
 
 #[test]
-fn a_corrupt_cache_file_is_moved_aside_and_keeps_nobody_from_signing_in() {
-    let server = server(Approval::Auto);
-    let program = program(server.endpoint());
-    program.run(&LOGIN).ok();
-    let file = token_file(&program);
-    std::fs::write(&file, "{\"accessToken\":").unwrap();
-    let run = program.run(&with(&["--if-needed"]));
-    assert_eq!(run.code, Some(0), "{run:?}");
-    assert!(run.stderr.contains("[WARNING]") && run.stderr.contains(&file.display().to_string()), "{run:?}");
-    token_file(&program);
-}
-
-#[test]
-fn programs_that_start_together_sign_in_once() {
-    let server = TestServer::with(
-        Config::default().with_approval(Approval::AfterPolls(1)).with_remembered_requests(1000),
-    )
-    .unwrap();
-    let program = program(server.endpoint());
-    let children: Vec<_> = (0..6).map(|_| program.command(&LOGIN).spawn().unwrap()).collect();
-    for child in children {
-        assert!(child.wait_with_output().unwrap().status.success());
-    }
-    let started = server
-        .requests()
-        .iter()
-        .filter(|request| request.operation == Some(oidc_proto::Operation::StartDeviceAuthorization))
-        .count();
-    assert_eq!(started, 1, "six programs, one page to approve");
-}
-
-#[test]
 fn debug_logs_the_sign_in_and_no_secret() {
     let server = server(Approval::Auto);
     let program = program(server.endpoint());
@@ -423,19 +238,4 @@ fn ctrl_c_before_a_code_was_shown_says_nothing_of_a_page() {
     let said = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(130), "{said}");
     assert!(said.contains("cancelled; no token was stored") && !said.contains("page"), "{said}");
-}
-
-#[test]
-fn a_token_that_cannot_be_stored_is_printed_all_the_same() {
-    let server = server(Approval::Auto);
-    let program = program(server.endpoint());
-    // A directory stands where the token's file would be.
-    program.run(&LOGIN).ok();
-    let file = token_file(&program);
-    std::fs::remove_file(&file).unwrap();
-    std::fs::create_dir(&file).unwrap();
-    let run = program.run(&with(&["--show-token"]));
-    assert_eq!(run.code, Some(255), "{run:?}");
-    assert!(run.stderr.contains("Signed in, but the token could not be stored"), "{run:?}");
-    assert!(run.stdout.contains("accessToken"), "{run:?}");
 }

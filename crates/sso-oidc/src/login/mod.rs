@@ -2,8 +2,10 @@
 //! provider than AWS, on standard output.
 
 mod discovery;
+mod fitness;
 mod portal;
 mod provider;
+mod refresh;
 mod refused;
 mod store;
 mod token;
@@ -11,6 +13,7 @@ mod vanity;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use clap::Args;
 use device_flow_ureq::{Cancel, Policy, SignedIn};
@@ -18,7 +21,7 @@ use oidc_proto::{Endpoint, Operation};
 
 use self::portal::{Named, Portal};
 use self::provider::ProviderArgs;
-use self::store::Store;
+use self::store::{Before, Store, Wish};
 use crate::exit::{Exit, Failure, warn};
 use crate::interrupt;
 use crate::operations::{rehearsed_printer, token_document};
@@ -46,9 +49,15 @@ pub(crate) struct LoginArgs {
     #[arg(long, value_name = "NAME", default_value = "sso-oidc")]
     client_name: String,
 
-    /// Do nothing if a token is stored that is good for another 15 minutes
+    /// Do nothing if a token is stored that is good for another 15 minutes; else refresh it if that is possible, and sign
+    /// in if not
     #[arg(long)]
     if_needed: bool,
+
+    /// How many seconds to wait for another sign-in to the same portal that is under way; the code that it shows lives ten
+    /// minutes
+    #[arg(long, value_name = "SECONDS", default_value_t = 720)]
+    lock_timeout: u64,
 
     /// Replace a stored token that is still good although it did not come from this --endpoint-url
     #[arg(long, conflicts_with = "no_cache")]
@@ -73,6 +82,16 @@ pub(crate) struct LoginArgs {
     provider: ProviderArgs,
 }
 
+impl LoginArgs {
+    const fn wish(&self) -> Wish {
+        Wish {
+            if_needed: self.if_needed,
+            force: self.force,
+            patience: Duration::from_secs(self.lock_timeout),
+        }
+    }
+}
+
 /// Signs in.
 ///
 /// # Errors
@@ -93,17 +112,24 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
     let client = service::client_of(settings, endpoint.clone())?;
 
     let cancel = cancelled_by_ctrl_c();
-    let stored = match &store {
-        Some(store) => store.before_sign_in(args.if_needed, args.force, || cancel.handle.is_cancelled())?,
-        None => store::Before::default(),
-    };
-    if let Some(until) = stored.still_good {
-        say(format_args!("Already signed in to {}; the token is good for {until}.", portal.start_url));
-        if let (Some(printer), Some(document)) = (printer, stored.document) {
-            printer.print("CreateToken", &document)?;
+    let before = match &store {
+        Some(store) => {
+            let caller = service::Caller::with_client(client.clone(), settings);
+            let refresh = |client: &_, token: &_| caller.refresh(client, token);
+            store.before_sign_in(&args.wish(), || cancel.handle.is_cancelled(), refresh)?
         }
-        return Ok(());
-    }
+        None => Before::SignIn(None),
+    };
+    let registration = match before {
+        Before::SignIn(registration) => registration,
+        Before::Token(kept) => {
+            if kept.stored.is_ok() {
+                say(&kept.words);
+            }
+            let printed = printer.map(|printer| printer.print("CreateToken", &kept.document));
+            return kept.stored.and(printed.unwrap_or(Ok(())));
+        }
+    };
 
     let screen = Screen::of(settings);
     let presenter = Presenter::new(&args.prompt, settings.environment(), screen, &endpoint);
@@ -111,7 +137,7 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
         Policy::aws(portal.known_as.as_str()).with_client_name(&args.client_name).with_scopes(&portal.scopes);
     cancel.signing_in.store(true, Ordering::SeqCst);
     let signed_in =
-        client.login(policy).registered(stored.registration).cancelled_by(&cancel.handle).run_with(presenter);
+        client.login(policy).registered(registration).cancelled_by(&cancel.handle).run_with(presenter);
     let signed_in = match signed_in {
         Ok(signed_in) => signed_in,
         Err(end) => {

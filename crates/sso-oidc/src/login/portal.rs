@@ -17,6 +17,7 @@ pub(super) struct Named {
     /// What the config file says of it, if it comes from there.
     configured: Option<SsoSettings>,
     scopes: Vec<String>,
+    configured_scopes: Option<Vec<String>>,
     needed_scopes: Vec<String>,
 }
 
@@ -30,6 +31,8 @@ pub(super) struct Portal {
     pub(super) known_as: StartUrl,
     pub(super) region: String,
     pub(super) scopes: Vec<String>,
+    /// The scopes as they are configured or given as flags, by which AWS's tools file a registration.
+    pub(super) configured_scopes: Option<Vec<String>>,
     /// The scopes that somebody asked for, on the command line or in the config file: without them a token is not enough.
     pub(super) needed_scopes: Vec<String>,
 }
@@ -79,6 +82,7 @@ impl Named {
                 session: None,
                 configured: None,
                 scopes: Vec::new(),
+                configured_scopes: None,
                 needed_scopes: Vec::new(),
             },
             (None, Some(session)) => {
@@ -89,6 +93,7 @@ impl Named {
         };
         if !args.scopes.is_empty() {
             named.scopes.clone_from(&args.scopes);
+            named.configured_scopes = Some(args.scopes.clone());
             named.needed_scopes.clone_from(&args.scopes);
         }
         Ok(named)
@@ -134,6 +139,7 @@ impl Named {
             start_url,
             session,
             scopes: if needed_scopes.is_empty() { default } else { needed_scopes.clone() },
+            configured_scopes: found.scopes.clone(),
             needed_scopes,
             configured: Some(found),
         })
@@ -162,6 +168,7 @@ impl Named {
             known_as,
             region,
             scopes: self.scopes,
+            configured_scopes: self.configured_scopes,
             needed_scopes: self.needed_scopes,
         })
     }

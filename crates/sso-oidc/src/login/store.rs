@@ -1,13 +1,19 @@
 //! The cache around a sign-in: what can be used again, one sign-in at a time, and what is kept.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
+use device_flow::CallError;
 use device_flow_ureq::SignedIn;
-use oidc_proto::{Endpoint, Registration, Token, UnixSeconds};
-use sso_cache::{Cache, CacheError, CachedRegistration, CachedToken, Guard, Identity, RegistrationKey};
+use oidc_proto::{Client, Endpoint, Registration, Secret, Token, UnixSeconds};
+use sso_cache::{
+    Cache, CacheError, CachedRegistration, CachedToken, Guard, Identity, Obstacle, RegistrationKey,
+};
 
+use super::fitness::Unfit;
 use super::portal::{Place, Portal};
+use super::refresh::Refreshed;
 use super::say;
 use crate::exit::{Failure, chain, warn};
 use crate::operations::token_document;
@@ -15,46 +21,58 @@ use crate::output::Document;
 use crate::settings::Settings;
 
 /// What must be left of a token or a registration for it to be used again; AWS's tools use the same.
-const MARGIN: Duration = Duration::from_secs(15 * 60);
+pub(super) const MARGIN: Duration = Duration::from_secs(15 * 60);
 
 /// How often another process's sign-in is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
+const WITHOUT_CACHE: &str = "--no-cache --show-token signs in without the cache";
+
 /// The files of one portal in `~/.aws/sso/cache`.
 pub(super) struct Store {
-    cache: Cache,
-    identity: Identity,
-    key: RegistrationKey,
-    start_url: String,
-    region: String,
+    pub(super) cache: Cache,
+    pub(super) identity: Identity,
+    pub(super) key: RegistrationKey,
+    pub(super) start_url: String,
+    pub(super) region: String,
     scopes: Vec<String>,
-    needed_scopes: Vec<String>,
-    endpoint: Endpoint,
+    pub(super) needed_scopes: Vec<String>,
+    pub(super) endpoint: Endpoint,
     /// The endpoint, if it is not the region's own.
-    endpoint_url: Option<String>,
+    pub(super) endpoint_url: Option<String>,
     /// Held from before the sign-in to after the token is stored.
-    guard: std::cell::RefCell<Option<Guard>>,
+    guard: RefCell<Option<Guard>>,
+    /// What was warned of: a file is read more than once, and what is wrong with it is said once.
+    warned_of: RefCell<Vec<String>>,
+}
+
+/// What the flags say about a token that is there already.
+pub(super) struct Wish {
+    /// Use it, or refresh it.
+    pub(super) if_needed: bool,
+    /// Replace it although it is another service's.
+    pub(super) force: bool,
+    /// How long to wait for another sign-in.
+    pub(super) patience: Duration,
 }
 
 /// What was found before the sign-in.
-#[derive(Default)]
-pub(super) struct Before {
-    /// For how long the stored token is still good, if no sign-in is needed.
-    pub(super) still_good: Option<String>,
-    /// That token, for `--show-token`.
-    pub(super) document: Option<Document>,
-    /// A registration to use again.
-    pub(super) registration: Option<Registration>,
+pub(super) enum Before {
+    /// No sign-in is needed.
+    Token(Box<Kept>),
+    /// One is, with this registration if there is one to use again.
+    SignIn(Option<Registration>),
 }
 
-impl Before {
-    /// No sign-in is needed: there is this token.
-    fn of(token: CachedToken) -> Self {
-        let left = token.expires_at.remaining_at(now());
-        let mut answer = Token::bearer(token.access_token, left);
-        answer.refresh_token = token.refresh_token;
-        Self { still_good: Some(life(left)), document: Some(token_document(&answer)), registration: None }
-    }
+/// A token that is there without a sign-in.
+pub(super) struct Kept {
+    /// What to say.
+    pub(super) words: String,
+    pub(super) good_for: String,
+    /// For `--show-token`.
+    pub(super) document: Document,
+    /// Whether it could be stored, if it is new.
+    pub(super) stored: Result<(), Failure>,
 }
 
 impl Store {
@@ -67,9 +85,9 @@ impl Store {
             Failure::config("there is no home directory to keep the token in")
                 .with_hint("set HOME, or pass --no-cache --show-token")
         })?;
-        let scopes = Some(portal.scopes.clone()).filter(|scopes| !scopes.is_empty());
         let endpoint_url = place.is_custom.then(|| place.endpoint.to_string());
-        let key = portal.identity.registration_key(&portal.start_url, &portal.region, scopes);
+        let configured = portal.configured_scopes.clone();
+        let key = portal.identity.registration_key(&portal.start_url, &portal.region, configured);
         Ok(Self {
             cache: Cache::at(Cache::default_dir(&home)),
             key: key.with_endpoint_url(endpoint_url.clone()),
@@ -80,64 +98,113 @@ impl Store {
             region: portal.region.clone(),
             scopes: portal.scopes.clone(),
             needed_scopes: portal.needed_scopes.clone(),
-            guard: None.into(),
+            guard: RefCell::default(),
+            warned_of: RefCell::default(),
         })
     }
 
     /// Waits for other sign-ins to the same portal, so that ten programs that start together open one page and not
-    /// ten; then looks at what is stored.
+    /// ten; then looks at what is stored, refreshes it if that is wished and possible, and finds out whether a new token
+    /// could be stored.
     ///
     /// # Errors
     /// The cache cannot be used, or a token in it is not to be replaced.
     pub(super) fn before_sign_in(
         &self,
-        if_needed: bool,
-        force: bool,
+        wish: &Wish,
         is_cancelled: impl Fn() -> bool,
+        refresh: impl FnOnce(&Client, &Secret) -> Result<Token, CallError>,
     ) -> Result<Before, Failure> {
-        let earlier = self.good_token();
-        if if_needed && let Some(token) = earlier {
-            return Ok(Before::of(token));
+        self.warn_of_others();
+        let earlier = self.stored();
+        if wish.if_needed
+            && let Some(token) = &earlier
+            && self.judge(token).is_ok()
+        {
+            return Ok(Before::Token(Box::new(self.have(token.clone()))));
         }
-        let waited = self.lock(is_cancelled)?;
+        let waited = self.lock(wish.patience, is_cancelled)?;
+        let stored = self.stored();
         // Whoever held the lock may have signed in meanwhile, which is what was asked for; or have given up, and then the
         // token is the old one still.
-        if let Some(token) = self.good_token()
-            && (if_needed
-                || (waited && earlier.is_none_or(|earlier| earlier.access_token != token.access_token)))
-        {
-            return Ok(Before::of(token));
+        let is_new = stored.as_ref().map(|token| &token.access_token)
+            != earlier.as_ref().map(|token| &token.access_token);
+        let is_welcome = wish.if_needed || (waited && is_new);
+        if let Some(token) = stored.as_ref().filter(|_| is_welcome) {
+            let mut why = match self.judge(token) {
+                Ok(()) => return Ok(Before::Token(Box::new(self.have(token.clone())))),
+                Err(unfit) => unfit.to_string(),
+            };
+            if wish.if_needed && matches!(self.judge(token), Err(Unfit::Ending(_))) {
+                match self.refresh(token, refresh)? {
+                    Refreshed::Token(kept) => return Ok(Before::Token(kept)),
+                    Refreshed::No(reason) => why = format!("{why}, and {reason}"),
+                }
+            }
+            say(format_args!("The stored token for {} is not enough: {why}.", self.identity.as_str()));
         }
-        if !force {
-            self.spare_another_endpoints_token()?;
+        if let Some(token) = stored.filter(|_| !wish.force) {
+            self.spare_another_endpoints_token(&token)?;
         }
-        let stored = self.ignoring_corrupt(self.cache.registration(&self.key));
-        let registration = stored
-            .filter(CachedRegistration::suits_device_flow)
+        self.check_writable()?;
+        let registration = self
+            .ignoring_corrupt(self.cache.registration(&self.key))
+            // Filed by what is configured; what is asked for may be more.
+            .filter(|stored| stored.suits_device_flow() && stored.has_scopes(&self.scopes))
             .map(|stored| stored.registration)
             .filter(|registration| registration.usable_at(now(), MARGIN));
-        Ok(Before { registration, ..Before::default() })
+        Ok(Before::SignIn(registration))
     }
 
     /// Takes the lock; true if another process had it.
-    fn lock(&self, is_cancelled: impl Fn() -> bool) -> Result<bool, Failure> {
+    ///
+    /// # Errors
+    /// Another process still has it after this time, or the lock file cannot be used.
+    fn lock(&self, patience: Duration, is_cancelled: impl Fn() -> bool) -> Result<bool, Failure> {
+        let began = Instant::now();
         let mut waited = false;
         loop {
-            match self.cache.lock(&self.identity, if waited { LOOK_AGAIN } else { Duration::ZERO }) {
+            let left = patience.saturating_sub(began.elapsed());
+            let error = match self
+                .cache
+                .lock(&self.identity, if waited { LOOK_AGAIN.min(left) } else { Duration::ZERO })
+            {
                 Ok(guard) => {
+                    if let Some(why) = guard.unlocked() {
+                        warn(format_args!(
+                            "{}; going on without a lock, so sign-ins at the same time do not know of each other",
+                            chain(why)
+                        ));
+                    }
                     *self.guard.borrow_mut() = Some(guard);
                     return Ok(waited);
                 }
-                Err(CacheError::Locked { .. }) if !is_cancelled() => {
+                Err(error) => error,
+            };
+            match &error {
+                CacheError::Locked { holder, .. } if !is_cancelled() && !left.is_zero() => {
                     if !waited {
+                        let holder = holder.as_ref().map_or(String::new(), |holder| format!(", by {holder}"));
                         say(format_args!(
-                            "Another sign-in to {} is under way; waiting for it.",
-                            self.start_url
+                            "Another sign-in to {} is under way{holder}; waiting for it, {} at most.",
+                            self.start_url,
+                            life(patience)
                         ));
                     }
                     waited = true;
                 }
-                Err(error) => return Err(Failure::other(chain(&error))),
+                CacheError::Locked { .. } => {
+                    return Err(Failure::other(format_args!(
+                        "Another sign-in to {} did not end in {}: {}",
+                        self.start_url,
+                        life(began.elapsed()),
+                        chain(&error)
+                    ))
+                    .with_hint(format_args!(
+                        "end that process if it hangs, or wait longer (--lock-timeout); {WITHOUT_CACHE}"
+                    )));
+                }
+                _ => return Err(self.unwritable("The cache cannot be locked", &error)),
             }
         }
     }
@@ -146,19 +213,18 @@ impl Store {
     /// token of the real service, and the session with it. The other way round nothing is lost.
     ///
     /// # Errors
-    /// There is a token of another service than the one that is about to be asked, and it is still of use.
-    fn spare_another_endpoints_token(&self) -> Result<(), Failure> {
+    /// It is a token of another service than the one that is about to be asked, and it is still of use.
+    fn spare_another_endpoints_token(&self, token: &CachedToken) -> Result<(), Failure> {
         let Some(endpoint_url) = &self.endpoint_url else { return Ok(()) };
-        let Some(token) = self.ignoring_corrupt(self.cache.token(&self.identity)) else { return Ok(()) };
         let is_of_use = token.usable_at(now(), Duration::ZERO) || token.refreshable_at(now());
-        let is_of_a_test = token
-            .endpoint_url
+        let origin = self.origin(token);
+        let is_of_a_test = origin
             .as_ref()
             .is_some_and(|url| Endpoint::custom(url).is_ok_and(|endpoint| endpoint.is_loopback()));
-        if !is_of_use || is_of_a_test || self.is_from_here(&token) {
+        if !is_of_use || is_of_a_test || self.is_from_here(token) {
             return Ok(());
         }
-        let origin = match &token.endpoint_url {
+        let origin = match origin {
             Some(origin) => format!("it came from {origin}, not from {endpoint_url}"),
             None => format!(
                 "it does not say where it came from (AWS's tools never write that), so it may not be from {endpoint_url}"
@@ -172,36 +238,29 @@ impl Store {
         .with_hint("--force replaces it; --no-cache --show-token signs in without the cache, another HOME with an empty one"))
     }
 
-    /// Whether the token says that it came from this endpoint; one that says nothing counts as the region's own.
-    fn is_from_here(&self, token: &CachedToken) -> bool {
-        match &token.endpoint_url {
-            None => self.endpoint_url.is_none(),
-            Some(url) => Endpoint::allow_insecure_http(url).is_ok_and(|from| from == self.endpoint),
+    /// The stored token.
+    pub(super) fn stored(&self) -> Option<CachedToken> {
+        self.ignoring_corrupt(self.cache.token(&self.identity))
+    }
+
+    /// No sign-in is needed: there is this token.
+    pub(super) fn have(&self, token: CachedToken) -> Kept {
+        let left = token.expires_at.remaining_at(now());
+        let good_for = life(left);
+        let mut answer = Token::bearer(token.access_token, left);
+        answer.refresh_token = token.refresh_token;
+        Kept {
+            words: format!("Already signed in to {}; the token is good for {good_for}.", self.start_url),
+            good_for,
+            document: token_document(&answer),
+            stored: Ok(()),
         }
     }
 
-    /// The stored token, if it is good for a while and for what was asked for: a token for another portal under the same
-    /// session name, from elsewhere, or with fewer scopes, is not.
-    fn good_token(&self) -> Option<CachedToken> {
-        let token = self.ignoring_corrupt(self.cache.token(&self.identity))?;
-        let fits = token.start_url.as_deref().is_none_or(|url| url == self.start_url)
-            && self.is_from_here(&token)
-            && token.usable_at(now(), MARGIN)
-            && self.has_needed_scopes(&token);
-        fits.then_some(token)
-    }
-
-    /// A token has the scopes that its client registered.
-    fn has_needed_scopes(&self, token: &CachedToken) -> bool {
-        if self.needed_scopes.is_empty() {
-            return true;
-        }
-        let Some(client) = token.registration.as_ref().map(|registration| &registration.client) else {
-            return false;
-        };
-        let registered = self.ignoring_corrupt(self.cache.registration_of(&client.id));
-        let scopes = registered.and_then(|registered| registered.scopes).unwrap_or_default();
-        self.needed_scopes.iter().all(|needed| scopes.contains(needed))
+    /// What is kept of the client that the token was issued to.
+    pub(super) fn registration_of(&self, token: &CachedToken) -> Option<CachedRegistration> {
+        let client = &token.registration.as_ref()?.client;
+        self.ignoring_corrupt(self.cache.registration_of(&client.id))
     }
 
     /// Keeps the token and, if it is new, the registration. Returns the token's file.
@@ -217,39 +276,96 @@ impl Store {
         let token = CachedToken::new(&signed_in.token, asked_at, Some(signed_in.registration.clone()))
             .for_portal(&self.start_url, &self.region)
             .with_endpoint_url(self.endpoint_url.clone());
-        self.cache.save_token(&self.identity, &token).map_err(|error| {
-            Failure::other(format_args!("Signed in, but the token could not be stored: {}", chain(&error)))
-                .with_hint("make the directory writable and run the same command again")
-        })?;
+        self.save(&token, "Signed in")?;
         Ok(self.cache.token_path(&self.identity))
+    }
+
+    /// Writes a token that was won this way.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn save(&self, token: &CachedToken, won: &str) -> Result<(), Failure> {
+        self.cache
+            .save_token(&self.identity, token)
+            .map_err(|error| self.unwritable(&format!("{won}, but the token could not be stored"), &error))
     }
 
     /// Keeps a registration for the next sign-in.
     pub(super) fn keep_registration(&self, registration: &Registration) {
         let scopes = Some(self.scopes.clone()).filter(|scopes| !scopes.is_empty());
-        let kept = CachedRegistration::new(registration.clone()).with_scopes(scopes);
+        let kept = CachedRegistration::new(registration.clone())
+            .with_scopes(scopes)
+            .with_endpoint_url(self.endpoint_url.clone());
         if let Err(error) = self.cache.save_registration(&self.key, &kept) {
             warn(format_args!("the registration could not be stored: {}", chain(&error)));
         }
     }
 
+    /// Whether a token could be stored.
+    ///
+    /// # Errors
+    /// It could not, and why.
+    pub(super) fn check_writable(&self) -> Result<(), Failure> {
+        self.cache
+            .check_writable(&self.identity)
+            .map_err(|error| self.unwritable("A token could not be stored, so none is asked for", &error))
+    }
+
+    fn unwritable(&self, what: &str, error: &CacheError) -> Failure {
+        let file = match error {
+            CacheError::Obstructed { path, .. } => path.clone(),
+            _ => self.cache.token_path(&self.identity),
+        };
+        let (file, dir) = (file.display(), self.cache.dir().display());
+        let hint = match error.obstacle() {
+            Some(Obstacle::Directory) => format!(
+                "remove the directory {file} (a container makes one where a file that it mounts is missing); "
+            ),
+            Some(Obstacle::NotAFile) => format!("remove {file}; "),
+            Some(Obstacle::AnotherUser) => format!("have {file} removed, or make it yours with chown; "),
+            Some(Obstacle::Immutable) => {
+                format!("take the attribute away, on Linux with `chattr -i -a {file}`; ")
+            }
+            Some(Obstacle::ReadOnly) => "mount the file system for writing; ".to_owned(),
+            Some(Obstacle::Full) => "make space on the file system; ".to_owned(),
+            Some(Obstacle::Permission) => format!("make {dir} and the files in it writable for this user; "),
+            _ => String::new(),
+        };
+        Failure::other(format_args!("{what}: {}", chain(error)))
+            .with_hint(format_args!("{hint}{WITHOUT_CACHE}"))
+    }
+
+    fn warn_of_others(&self) {
+        if let Some(dir) = self.cache.open_to_others() {
+            warn(format_args!(
+                "other users may write to {}, and put a token of theirs in place of yours; `chmod go-w` ends that",
+                dir.display()
+            ));
+        }
+    }
+
     /// What was loaded. A corrupt file is moved out of the way and named; it must not keep anybody from signing in.
-    fn ignoring_corrupt<T>(&self, loaded: Result<Option<T>, CacheError>) -> Option<T> {
+    pub(super) fn ignoring_corrupt<T>(&self, loaded: Result<Option<T>, CacheError>) -> Option<T> {
         let error = match loaded {
             Ok(found) => return found,
             Err(error) => error,
         };
         let aside = error.corrupt_file().map(|file| self.cache.set_aside(file));
-        match aside {
-            Some(Ok(Some(kept))) => warn(format_args!("{}; moved to {}", chain(&error), kept.display())),
-            _ => warn(chain(&error)),
+        let words = match aside {
+            Some(Ok(Some(kept))) => format!("{}; moved to {}", chain(&error), kept.display()),
+            Some(Err(refused)) => format!("{}; {}", chain(&error), chain(&refused)),
+            Some(Ok(None)) | None => chain(&error),
+        };
+        if !self.warned_of.borrow().contains(&words) {
+            warn(&words);
+            self.warned_of.borrow_mut().push(words);
         }
         None
     }
 }
 
 /// The wall clock.
-fn now() -> UnixSeconds {
+pub(super) fn now() -> UnixSeconds {
     UnixSeconds::from(SystemTime::now())
 }
 

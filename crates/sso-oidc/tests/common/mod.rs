@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -11,6 +12,42 @@ use tempfile::TempDir;
 
 /// What `aws sso-oidc` calls the device code grant.
 pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+/// The portal that the tests sign in to.
+pub const START_URL: &str = "https://d-1234567890.awsapps.com/start";
+
+/// A sign-in there.
+pub const LOGIN: [&str; 6] = ["login", "--start-url", START_URL, "--region", "eu-west-1", "--no-browser"];
+
+/// A sign-in there with more flags.
+pub fn with(extra: &[&'static str]) -> Vec<&'static str> {
+    LOGIN.iter().chain(extra).copied().collect()
+}
+
+/// The one token file in the cache: the one that is not the registration's.
+pub fn token_file(program: &Program) -> PathBuf {
+    let directory = program.home.path().join(".aws/sso/cache");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .filter(|path| std::fs::read_to_string(path).unwrap().contains("accessToken"))
+        .collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    files.remove(0)
+}
+
+/// The one stored token.
+pub fn stored(program: &Program) -> serde_json::Value {
+    serde_json::from_str(&std::fs::read_to_string(token_file(program)).unwrap()).unwrap()
+}
+
+/// Changes the one stored token.
+pub fn edit(program: &Program, change: impl FnOnce(&mut serde_json::Map<String, serde_json::Value>)) {
+    let mut token = stored(program);
+    change(token.as_object_mut().unwrap());
+    std::fs::write(token_file(program), token.to_string()).unwrap();
+}
 
 /// What a run of the program left behind.
 #[derive(Debug)]
@@ -179,6 +216,10 @@ impl Stub {
 
     /// A server whose answers say where it is.
     pub fn naming_itself(answers: impl FnOnce(&str) -> Vec<String>) -> Self {
+        Self::serving(answers, || {})
+    }
+
+    fn serving(answers: impl FnOnce(&str) -> Vec<String>, happens: impl Fn() + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -187,10 +228,15 @@ impl Stub {
             // More connections than any test makes.
             for (index, stream) in listener.incoming().take(64).enumerate() {
                 let answer = answers.get(index).or_else(|| answers.last()).cloned().unwrap_or_default();
-                let _ = answer_one(stream.unwrap(), &answer, &seen);
+                let _ = answer_one(stream.unwrap(), &answer, &seen, &happens);
             }
         });
         Self { endpoint, requests }
+    }
+
+    /// A server that gives one answer to everything, after something else has happened.
+    pub fn meanwhile(answer: String, happens: impl Fn() + Send + 'static) -> Self {
+        Self::serving(move |_| vec![answer], happens)
     }
 
     /// A server that gives one answer to everything.
@@ -204,7 +250,12 @@ impl Stub {
     }
 }
 
-fn answer_one(stream: TcpStream, answer: &str, seen: &Mutex<Vec<String>>) -> std::io::Result<()> {
+fn answer_one(
+    stream: TcpStream,
+    answer: &str,
+    seen: &Mutex<Vec<String>>,
+    happens: &dyn Fn(),
+) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut length = 0;
     for _ in 0..100 {
@@ -222,5 +273,6 @@ fn answer_one(stream: TcpStream, answer: &str, seen: &Mutex<Vec<String>>) -> std
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
     seen.lock().unwrap().push(String::from_utf8(body).unwrap());
+    happens();
     (&stream).write_all(answer.as_bytes())
 }
