@@ -63,7 +63,8 @@ impl Cache {
     /// Clears away what processes that were killed, or earlier versions of this crate, have left: temporary files, locks
     /// and corrupt files in the cache, where other tools stumble over them. Trouble is passed over.
     ///
-    /// A temporary file that is in use after all costs its writer another try.
+    /// A temporary file that is in use after all costs its writer another try. In the cache itself, where earlier versions
+    /// wrote theirs and do not try again, only this identity's are taken, which the lock protects, and old ones.
     pub(crate) fn sweep(&self, file_name: &str) {
         for dir in [self.dir(), self.private_dir()] {
             for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
@@ -77,7 +78,9 @@ impl Cache {
                 let is_old =
                     || metadata.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > WRITE_TIME));
                 let _best_effort = match leftover {
-                    Leftover::Temporary(of) if of == file_name || is_old() => std::fs::remove_file(&path),
+                    Leftover::Temporary(of) if dir != self.dir() || of == file_name || is_old() => {
+                        std::fs::remove_file(&path)
+                    }
                     Leftover::Lock if dir == self.dir() && metadata.len() == 0 => remove_lock(&path),
                     Leftover::Aside if dir == self.dir() => {
                         self.move_aside(&path, &name.to_string_lossy()).map(drop)

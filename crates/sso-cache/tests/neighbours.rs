@@ -267,7 +267,6 @@ fn whoever_takes_the_lock_clears_away_what_killed_processes_and_earlier_versions
     kept.sort();
     assert_eq!(names(cache.dir()), kept);
     let mut moved = [
-        in_writing,
         ".another-tools.tmp".to_owned(),
         format!("{OTHER}.corrupt"),
         format!("{OTHER}.corrupt.2"),
