@@ -20,7 +20,7 @@ pub enum CacheError {
         reason: Corruption,
     },
     /// Another process holds the lock.
-    #[error("{} holds the lock {}", holder.as_ref().map_or("another process".to_owned(), ToString::to_string), path.display())]
+    #[error("{} holds the lock {}", holder.as_ref().map_or_else(|| "another process".to_owned(), ToString::to_string), path.display())]
     Locked {
         /// The lock file.
         path: PathBuf,

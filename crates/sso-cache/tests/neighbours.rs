@@ -246,7 +246,9 @@ fn whoever_takes_the_lock_clears_away_what_killed_processes_and_earlier_versions
             (".another-tools.tmp".to_owned(), Some(old)),
         ] {
             let file = File::create(dir.join(name)).unwrap();
-            age.map(|age| file.set_modified(age).unwrap());
+            if let Some(age) = age {
+                file.set_modified(age).unwrap();
+            }
         }
     }
     for name in [format!("{TOKEN}.lock"), format!("{OTHER}.lock")] {
