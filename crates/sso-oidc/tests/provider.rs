@@ -145,6 +145,7 @@ fn flags_of_a_provider_and_of_a_portal_do_not_mix() {
         &["login", "--client-auth", "post"],
         &["login", "--issuer", "https://id.example", "--start-url", "https://x.awsapps.com/start"],
         &["login", "--issuer", "https://id.example", "--if-needed", "--show-token"],
+        &["login", "--issuer", "https://id.example", "--lock-timeout", "5", "--show-token"],
         &["login", "--issuer", "https://id.example", "--force", "--show-token"],
         &["login", "--issuer", "https://id.example", "--client-secret", "s", "--show-token"],
         &["login", "--token-endpoint", "https://id.example/t", "--client-id", "x", "--show-token"],

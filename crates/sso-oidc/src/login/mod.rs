@@ -56,7 +56,12 @@ pub(crate) struct LoginArgs {
 
     /// How many seconds to wait for another sign-in to the same portal that is under way; the code that it shows lives ten
     /// minutes
-    #[arg(long, value_name = "SECONDS", default_value_t = 720)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 720,
+        conflicts_with_all = ["no_cache", "issuer", "device_authorization_endpoint", "token_endpoint"]
+    )]
     lock_timeout: u64,
 
     /// Replace a stored token that is still good although it did not come from this --endpoint-url
