@@ -131,8 +131,11 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
             if kept.stored.is_ok() {
                 say(&kept.words);
             }
-            let printed = printer.map(|printer| printer.print("CreateToken", &kept.document));
-            return kept.stored.and(printed.unwrap_or(Ok(())));
+            let printed = match printer {
+                Some(printer) => printer.print("CreateToken", &kept.document),
+                None => Ok(()),
+            };
+            return kept.stored.and(printed);
         }
     };
 

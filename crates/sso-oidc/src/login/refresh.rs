@@ -41,7 +41,7 @@ impl Store {
         };
         // The old refresh token may be dead afterwards, so there must be a place for the new one.
         if let Err(failure) = self.check_writable() {
-            return self.last_resort(token, "the cache cannot be written").map_or(Err(failure), Ok);
+            return self.last_resort(token, "the cache cannot be written").ok_or(failure);
         }
         let asked_at = now();
         let error = match ask(&registration.client, refresh_token) {
