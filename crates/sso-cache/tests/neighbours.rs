@@ -79,6 +79,51 @@ fn nothing_but_tokens_and_registrations_is_ever_in_the_cache() {
 }
 
 #[test]
+fn a_write_shows_no_temporary_file_in_the_cache() {
+    let (_dir, cache) = cache();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for _ in 0..50 {
+                cache.check_writable(&admin()).unwrap();
+                cache.save_token(&admin(), &token()).unwrap();
+            }
+        });
+        while !writer.is_finished() {
+            let seen = names(cache.dir());
+            assert!(seen.iter().all(|name| name == TOKEN), "{seen:?}");
+        }
+    });
+    assert_eq!(names(cache.dir()), [TOKEN]);
+}
+
+#[test]
+fn a_token_is_written_in_place_where_it_cannot_be_replaced() {
+    let (_dir, cache) = cache();
+    let path = cache.token_path(&admin());
+    fs::write(&path, "x".repeat(5000)).unwrap();
+    set_mode(&path, 0o644);
+    let before = fs::metadata(&path).unwrap().ino();
+    set_mode(cache.dir(), 0o555);
+    cache.check_writable(&admin()).unwrap();
+    cache.save_token(&admin(), &token()).unwrap();
+    let after = fs::metadata(&path).unwrap().ino();
+    assert_eq!((cache.token(&admin()).unwrap(), mode(&path)), (Some(token()), 0o600));
+    // The superuser may write to any directory, and so replaces it.
+    let is_root = rustix::process::geteuid().is_root();
+    assert_eq!(after == before, !is_root);
+    if !is_root {
+        let error = cache.check_writable(&Identity::SessionName("other".to_owned())).unwrap_err();
+        assert_eq!(error.obstacle(), Some(Obstacle::Permission), "{error:?}");
+        // Neither can what may not be written.
+        set_mode(&path, 0o400);
+        let error = cache.check_writable(&admin()).unwrap_err();
+        assert_eq!(error.obstacle(), Some(Obstacle::Permission), "{error:?}");
+        assert!(cache.save_token(&admin(), &token()).is_err());
+    }
+    set_mode(cache.dir(), 0o700);
+}
+
+#[test]
 fn the_private_directory_is_beside_the_cache_and_for_the_owner_only() {
     let (dir, cache) = cache();
     assert_eq!(cache.private_dir(), dir.path().join(".aws/sso/sso-oidc"));
