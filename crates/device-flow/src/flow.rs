@@ -128,8 +128,8 @@ impl DeviceFlow {
 
     /// The same flow with jitter, so that flows which an outage cut off together do not come back together.
     ///
-    /// * A wait after trouble becomes longer by a random part of up to half of it, and by no more than
-    ///   [`Policy::max_backoff`]. No wait becomes shorter, and waits after a verdict stay as they are.
+    /// * A wait after trouble becomes longer by a random part of up to half of it. Where it has grown to
+    ///   [`Policy::max_backoff`], it lies between two thirds of that and the whole. Waits after a verdict stay as they are.
     /// * A poll that comes late by more than an interval is put off by a random part of an interval: something held its
     ///   driver up, and perhaps many other flows with it. If it is late again, the part is one of two intervals, and so on.
     ///

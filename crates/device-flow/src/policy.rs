@@ -50,8 +50,8 @@ pub struct Policy {
     /// before there is a device code, nothing of the service's own ends the waiting.
     /// [Jitter](crate::DeviceFlow::with_jitter) comes on top and adds at most half.
     pub setup_patience: Duration,
-    /// The longest wait that network trouble alone can cause. A longer interval or `Retry-After` of the service's still
-    /// counts. [Jitter](crate::DeviceFlow::with_jitter) comes on top and adds at most half.
+    /// The longest wait that network trouble alone can cause, [jitter](crate::DeviceFlow::with_jitter) included. A longer
+    /// interval or `Retry-After` of the service's still counts, and jitter adds at most half to it.
     pub max_backoff: Duration,
 }
 

@@ -198,6 +198,8 @@ const LOST: Option<Calls> = calls(Told::Lost, Told::Done, Told::Lost);
 /// A status says that there is no answer for now. Metadata are asked for again, or at the other address.
 const STATUS: Option<Calls> = calls(Told::NoVerdict, Told::Done, Told::NotForNow);
 /// It leads to plain HTTP on another host. Where one address has no metadata, the other one is asked; here and below it has them.
+const NO_METADATA: Option<Calls> = calls(Told::NoVerdict, Told::Done, Told::NoMetadata);
+/// A redirect that is not followed.
 const REDIRECT: Option<Calls> = calls(Told::NoVerdict, Told::Done, Told::NotFollowed);
 /// The status says yes, which is all that a revocation has to say (RFC 7009 §2.2); the body is not what it should be.
 const NO_BODY: Option<Calls> = calls(Told::Done, Told::Done, Told::NoMetadata);
@@ -269,8 +271,8 @@ rows! {
     too_many_requests_date server(Fault::TooManyRequestsDate), UNSEEN, STATUS;
     unavailable server(Fault::Unavailable), UNSEEN, STATUS;
     unavailable_date server(Fault::UnavailableDate), UNSEEN, STATUS;
-    not_found server(Fault::NotFound), MISSING, STATUS;
-    forbidden server(Fault::Forbidden), REFUSED, STATUS;
+    not_found server(Fault::NotFound), MISSING, NO_METADATA;
+    forbidden server(Fault::Forbidden), REFUSED, NO_METADATA;
     redirect_301 server(Fault::Redirect301), REFUSED, REDIRECT;
     redirect_302 server(Fault::Redirect302), REFUSED, REDIRECT;
     redirect_303 server(Fault::Redirect303), REFUSED, REDIRECT;
