@@ -61,6 +61,7 @@ fn issue(
         client_id: request.client.id.clone(),
         start_url: request.start_url.clone(),
         scope: request.scope.clone(),
+        code_challenge: request.code_challenge.as_deref().map(Into::into),
         issued_at: now,
         expires_at,
         forget_at: expires_at.after(policy.remember_expired),

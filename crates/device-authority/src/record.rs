@@ -95,6 +95,8 @@ pub struct DeviceRecord {
     pub start_url: Option<String>,
     /// The scopes that it asked for; none means those of its client.
     pub scope: Vec<String>,
+    /// The challenge (RFC 7636 §4.2, S256) whose verifier the token request has to show, if the device sent one.
+    pub code_challenge: Option<Box<str>>,
     /// When it asked.
     pub issued_at: Moment,
     /// When both codes expire.

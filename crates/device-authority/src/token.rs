@@ -1,6 +1,6 @@
 //! CreateToken (RFC 8628 §3.4 and §3.5), and which records it reads.
 
-use oidc_proto::{CreateTokenRequest, Fault, FaultCode, Grant, Secret, Token, grant_type};
+use oidc_proto::{CreateTokenRequest, Fault, FaultCode, Grant, Secret, Token, grant_type, pkce};
 
 use crate::client::{authenticate, unauthorized};
 use crate::entropy::secret;
@@ -101,13 +101,17 @@ impl<'a> Records<'a> {
 /// 1. the client: `InvalidClientException` if it is unknown, has the wrong secret or has lapsed;
 ///    `UnauthorizedClientException` if it registered for other grants only;
 /// 2. the code exists and belongs to this client: `InvalidGrantException`, the same for both;
-/// 3. it has not been used: `InvalidGrantException`, and the refresh tokens that came of it are revoked, since one of
+/// 3. the verifier is that of the challenge that the device sent, or there is neither: `InvalidGrantException`
+///    (RFC 7636 §4.6, RFC 9700 §4.8.2). It comes this early so that a client whose PKCE is broken hears so at its first
+///    poll, and it changes nothing: the code stays good for the client that has the verifier, and one who has only the
+///    code can neither use it nor end what came of it;
+/// 4. it has not been used: `InvalidGrantException`, and the refresh tokens that came of it are revoked, since one of
 ///    the two users is a thief (RFC 6749 §4.1.2 asks that for authorization codes);
-/// 4. it has not expired: `ExpiredTokenException`;
-/// 5. it was not denied: `AccessDeniedException`;
-/// 6. it was approved: the token, and the code is used up. An approved device is not told to slow down even if it
+/// 5. it has not expired: `ExpiredTokenException`;
+/// 6. it was not denied: `AccessDeniedException`;
+/// 7. it was approved: the token, and the code is used up. An approved device is not told to slow down even if it
 ///    polls early: the interval protects a server that has nothing to say yet;
-/// 7. it is pending: `SlowDownException` if the device polls too early, else `AuthorizationPendingException`.
+/// 8. it is pending: `SlowDownException` if the device polls too early, else `AuthorizationPendingException`.
 ///
 /// A refresh token is good once (RFC 9700 §4.14.2): the answer has its successor, and an old one that comes back ends
 /// the whole chain. The request's scope narrows what this one answer is good for; one that was not granted is
@@ -151,13 +155,14 @@ pub fn create_token(
         Err(fault) => return Decision::refuse(fault),
     };
     match &request.grant {
-        Grant::DeviceCode { device_code, .. } => {
+        Grant::DeviceCode { device_code, code_verifier } => {
             let device = records
                 .device
                 .filter(|device| device.device_code == *device_code && device.client_id == request.client.id);
-            match device {
-                Some(device) => poll(policy, client, device, device_code, now, entropy),
-                None => Decision::refuse(invalid_grant()),
+            let Some(device) = device else { return Decision::refuse(invalid_grant()) };
+            match prove(device, code_verifier.as_ref()) {
+                Ok(()) => poll(policy, client, device, device_code, now, entropy),
+                Err(fault) => Decision::refuse(fault),
             }
         }
         Grant::RefreshToken { refresh_token } => {
@@ -166,6 +171,19 @@ pub fn create_token(
         Grant::AuthorizationCode { .. } => Decision::refuse(invalid_grant()),
         _ => Decision::refuse(invalid_grant()),
     }
+}
+
+/// Whether the device shows the verifier that it promised, and none that it did not.
+fn prove(device: &DeviceRecord, verifier: Option<&Secret>) -> Result<(), Fault> {
+    let why = match (device.code_challenge.as_deref(), verifier) {
+        (None, None) => return Ok(()),
+        (Some(challenge), Some(verifier)) if pkce::matches(challenge, verifier) => return Ok(()),
+        (Some(_), Some(_)) => "The code_verifier does not belong to the code_challenge",
+        (Some(_), None) => "The code_verifier of the code_challenge is missing",
+        // Or a challenge that got lost on its way would go unnoticed (RFC 9700 §4.8.2).
+        (None, Some(_)) => "There is a code_verifier, and there was no code_challenge",
+    };
+    Err(Fault::new(FaultCode::InvalidGrant).with_description(why))
 }
 
 /// A device polls with its own code.

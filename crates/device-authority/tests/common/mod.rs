@@ -74,6 +74,16 @@ impl Bench {
         self.store.start_device_authorization(&self.policy, &request, self.now, &mut entropy(&mut self.seed))
     }
 
+    pub fn start_with_challenge(
+        &mut self,
+        client: &Client,
+        challenge: Option<String>,
+    ) -> Result<DeviceAuthorization, Fault> {
+        let mut request = StartDeviceAuthorizationRequest::for_scope(client.clone(), [""; 0]);
+        request.code_challenge = challenge;
+        self.store.start_device_authorization(&self.policy, &request, self.now, &mut entropy(&mut self.seed))
+    }
+
     pub fn token(&mut self, client: &Client, grant: Grant) -> Result<Token, Fault> {
         let request = CreateTokenRequest::new(client.clone(), grant);
         self.store.create_token(&self.policy, &request, self.now, &mut entropy(&mut self.seed))
