@@ -4,7 +4,8 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 
 use device_authority::{
-    Capacity, Entropy, GuessLimit, Memory, Moment, NoEntropy, PersonError, Policy, SlowDown, Source, Verdict,
+    Capacity, Entropy, GuessLimit, Memory, Moment, NoEntropy, PersonError, Policy, Rotation, SlowDown,
+    Source, Verdict,
 };
 use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Fault, FaultCode, Grant, RegisterClientRequest, Secret,
@@ -81,8 +82,10 @@ impl Run {
             1 => SlowDown::Strict,
             _ => SlowDown::Off,
         };
+        let rotation = if flags & 8 == 0 { Rotation::Strict } else { Rotation::Grace };
         let policy = Policy::default()
             .with_slow_down(slow_down)
+            .with_rotation(rotation)
             .with_guesses(GuessLimit::default().with_per_source(3));
         let now = Moment::new(Duration::from_secs(1_000_000));
         Self {
@@ -191,7 +194,12 @@ impl Run {
         if let Ok(token) = &answer {
             let refresh = token.refresh_token.clone();
             self.gives(&token.access_token.clone());
-            if let Some(refresh) = refresh {
+            // In the grace of the token before it, a refresh token is given out more than once.
+            let is_known =
+                |refresh: &Secret| self.chains.iter().any(|chain| chain.current.as_ref() == Some(refresh));
+            if let Some(refresh) = refresh
+                && !(self.policy.rotation == Rotation::Grace && is_known(&refresh))
+            {
                 self.gives(&refresh);
             }
         }
@@ -304,9 +312,15 @@ impl Run {
         let chain = &mut self.chains[at];
         match answer {
             Ok(fresh) => {
-                assert!(!reuse, "a refresh token is good once");
-                chain.spent.push(token);
-                chain.current = Some(fresh.refresh_token.expect("a rotation has a successor"));
+                let graced = self.policy.rotation == Rotation::Grace;
+                assert!(!reuse || graced, "a refresh token is good once");
+                let next = fresh.refresh_token.expect("a rotation has a successor");
+                assert!(!reuse || chain.current.as_ref() == Some(&next), "a used token has one successor");
+                // In the grace of the token before it, a token is its own successor.
+                if chain.current.as_ref() != Some(&next) {
+                    chain.spent.push(token);
+                    chain.current = Some(next);
+                }
             }
             Err(fault) => {
                 assert!(matches!(fault.code, FaultCode::InvalidGrant | FaultCode::InvalidClient), "{fault}");

@@ -16,6 +16,21 @@ pub enum SlowDown {
     Off,
 }
 
+/// What becomes of a refresh token that has been used (RFC 9700 §4.14.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Rotation {
+    /// Each token is good once. One that comes back ends the whole chain, because a thief may have used it.
+    Strict,
+    /// Each token is good for [`Policy::rotation_grace`] after its first use, and gets the same successor each time; in
+    /// that time the chain does not move on. Later it is as with [`Rotation::Strict`]. No AWS tool locks its cache
+    /// across processes, so two that refresh at once must both get a token.
+    #[default]
+    Grace,
+    /// A token is good until its chain ends, and has no successor.
+    Reuse,
+}
+
 /// How many wrong user codes may be tried (RFC 8628 §5.1).
 ///
 /// ```
@@ -69,7 +84,7 @@ impl GuessLimit {
 ///
 /// ```
 /// use core::time::Duration;
-/// use device_authority::{GuessLimit, Policy, SlowDown};
+/// use device_authority::{GuessLimit, Policy, Rotation, SlowDown};
 ///
 /// let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
 /// let policy = Policy::default()
@@ -80,6 +95,8 @@ impl GuessLimit {
 ///     .with_registration_ttl(minutes(60))
 ///     .with_access_ttl(minutes(5))
 ///     .with_refresh_ttl(minutes(30))
+///     .with_rotation(Rotation::Strict)
+///     .with_rotation_grace(minutes(2))
 ///     .with_guesses(GuessLimit::default().with_everyone(30))
 ///     .with_verification_uri("https://sso.example/device")
 ///     .with_region("eu-west-1");
@@ -102,6 +119,10 @@ pub struct Policy {
     /// How long a sign-in can be refreshed, counted from the first token: like the portal session, it does not start
     /// anew with each refresh. Default: 90 days.
     pub refresh_ttl: Duration,
+    /// What becomes of a refresh token that has been used. Default: [`Rotation::Grace`], as the real service seems to do.
+    pub rotation: Rotation,
+    /// How long [`Rotation::Grace`] lets a used refresh token pass, counted from its first use. Default: 60 s.
+    pub rotation_grace: Duration,
     /// How long an expired device code is remembered, so that its device hears `expired_token` and not
     /// `invalid_grant`. Default: 10 minutes. A full store may forget it sooner.
     pub remember_expired: Duration,
@@ -127,6 +148,8 @@ impl Default for Policy {
             long_access_ttl: HOUR.saturating_mul(8),
             short_access_ttl: HOUR,
             refresh_ttl: DAYS_90,
+            rotation: Rotation::default(),
+            rotation_grace: Duration::from_secs(60),
             remember_expired: Duration::from_secs(600),
             slow_down: SlowDown::default(),
             guesses: GuessLimit::default(),
@@ -170,6 +193,20 @@ impl Policy {
     #[must_use]
     pub const fn with_refresh_ttl(mut self, ttl: Duration) -> Self {
         self.refresh_ttl = ttl;
+        self
+    }
+
+    /// The same policy with this fate of used refresh tokens.
+    #[must_use]
+    pub const fn with_rotation(mut self, rotation: Rotation) -> Self {
+        self.rotation = rotation;
+        self
+    }
+
+    /// The same policy with this grace for used refresh tokens.
+    #[must_use]
+    pub const fn with_rotation_grace(mut self, grace: Duration) -> Self {
+        self.rotation_grace = grace;
         self
     }
 

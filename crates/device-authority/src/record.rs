@@ -178,6 +178,18 @@ pub struct RefreshRecord {
     pub client_id: String,
     /// The scopes that were granted; none means those of its client.
     pub scope: Vec<String>,
+    /// The token before it, while [`crate::Rotation::Grace`] lets it pass.
+    pub used: Option<Box<UsedToken>>,
     /// When the chain ends, whatever was refreshed, and the record may be forgotten.
     pub forget_at: Moment,
+}
+
+/// A refresh token that was used, and has a successor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UsedToken {
+    /// The token.
+    pub token: Secret,
+    /// When it was first used.
+    pub at: Moment,
 }

@@ -113,8 +113,8 @@ impl<'a> Records<'a> {
 ///    polls early: the interval protects a server that has nothing to say yet;
 /// 8. it is pending: `SlowDownException` if the device polls too early, else `AuthorizationPendingException`.
 ///
-/// A refresh token is good once (RFC 9700 §4.14.2): the answer has its successor, and an old one that comes back ends
-/// the whole chain. The request's scope narrows what this one answer is good for; one that was not granted is
+/// A refresh token is good once, or as often as [`Policy::rotation`] says (RFC 9700 §4.14.2): the answer has its
+/// successor, and an old one that comes back ends the whole chain. The request's scope narrows what this one answer is good for; one that was not granted is
 /// `InvalidScopeException`, and spends nothing. (AWS's dialect documents scope as without effect; a server of it leaves
 /// it out.) No authorization code exists, so that grant is always `InvalidGrantException`.
 ///
@@ -251,6 +251,7 @@ fn first_token(
         token: secret::<64>(entropy)?,
         client_id: client.registration.client.id.clone(),
         scope: device.scope.clone(),
+        used: None,
         forget_at: now.after(policy.refresh_ttl),
     };
     let mut token = Token::bearer(secret::<64>(entropy)?, whole_seconds(policy.short_access_ttl))

@@ -5,6 +5,8 @@
 
 use core::time::Duration;
 
+use device_authority::Rotation;
+
 use super::World;
 use super::op::{Answer, By, Decision, Op, Which};
 use super::reference::Reference;
@@ -13,7 +15,7 @@ use super::reference::Reference;
 #[derive(Clone, Default)]
 pub struct Ledger {
     codes: Vec<Seen>,
-    chains: Vec<Rotation>,
+    chains: Vec<Turns>,
 }
 
 #[derive(Clone, Default)]
@@ -26,9 +28,12 @@ struct Seen {
 }
 
 #[derive(Clone, Default)]
-struct Rotation {
+struct Turns {
     /// A token that was rotated out has come back from its client, or the chain was revoked.
     over: bool,
+    /// How many tokens there have been, and when the present one came.
+    tokens: usize,
+    since: i64,
 }
 
 impl Ledger {
@@ -44,10 +49,14 @@ impl Ledger {
                 if by != By::Owner {
                     return Err("a refresh token was accepted from another client");
                 }
-                if token == Which::Rotated {
+                let seen = self.chains.get(chain).ok_or("a token for a chain that nobody knows")?;
+                if token == Which::Rotated && told.rules.rotation != Rotation::Grace {
                     return Err("a refresh token was accepted twice");
                 }
-                if self.chains.get(chain).is_some_and(|chain| chain.over) {
+                if token == Which::Rotated && told.now >= seen.since + told.rules.rotation_grace {
+                    return Err("a used refresh token was accepted after its grace");
+                }
+                if seen.over {
                     return Err(
                         "a chain went on after one of its old tokens had come back, or after it was revoked",
                     );
@@ -103,7 +112,7 @@ impl Ledger {
     /// Remembers what was seen.
     pub fn note(&mut self, op: Op, answer: &Answer, told: &Reference) {
         self.codes.resize_with(told.codes.len(), Seen::default);
-        self.chains.resize_with(told.chains.len(), Rotation::default);
+        self.chains.resize_with(told.chains.len(), Turns::default);
         for (seen, code) in self.codes.iter_mut().zip(&told.codes) {
             seen.interval = seen.interval.max(Duration::from_millis(code.interval.unsigned_abs()));
         }
@@ -125,6 +134,14 @@ impl Ledger {
             {
                 if let Some(chain) = told.chain_of(device) {
                     self.chains[chain].over = true;
+                }
+            }
+            (Op::Refresh { device, .. }, Answer::Token, _) => {
+                if let Some(chain) = told.chain_of(device) {
+                    let (seen, tokens) = (&mut self.chains[chain], told.chains[chain].tokens);
+                    if tokens > seen.tokens {
+                        (seen.tokens, seen.since) = (tokens, told.now);
+                    }
                 }
             }
             (Op::Revoke { device, by: By::Owner, .. }, Answer::Revoked, _) => {

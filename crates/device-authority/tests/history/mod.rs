@@ -46,6 +46,8 @@ impl World {
             .with_remember_expired(time(rules.remember))
             .with_registration_ttl(time(rules.registration_ttl))
             .with_refresh_ttl(time(rules.chain_ttl))
+            .with_rotation(rules.rotation)
+            .with_rotation_grace(time(rules.rotation_grace))
             .with_slow_down(rules.slow_down)
             .with_guesses(guesses);
         let bench = Bench::with_capacity(policy, Capacity::default());
@@ -175,7 +177,9 @@ impl World {
         let (chain, refresh_token) = self.refresh_token(device, which)?;
         let client = self.reference.presenter(device, self.reference.chains[chain].client, by);
         let seen = self.bench.token(&self.credentials(client, by), Grant::RefreshToken { refresh_token });
-        if let Ok(Token { refresh_token: Some(next), .. }) = &seen {
+        if let Ok(Token { refresh_token: Some(next), .. }) = &seen
+            && self.chains[chain].last() != Some(next)
+        {
             self.chains[chain].push(next.clone());
         }
         Some((token(seen), self.reference.refresh(chain, which, client, by)))
@@ -321,6 +325,8 @@ impl World {
             let same = record.map_or(!told.alive, |record| {
                 told.alive
                     && Some(&record.token) == tokens.last()
+                    && tokens.len() == told.tokens
+                    && record.used.as_ref().map(|used| used.at) == told.moved.map(|at| self.moment(at))
                     && record.forget_at == self.moment(told.ends)
             });
             if !same {

@@ -5,7 +5,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use device_authority::SlowDown;
+use device_authority::{Rotation, SlowDown};
 use oidc_proto::FaultCode;
 
 use super::op::{Answer, By, Decision, Which};
@@ -19,6 +19,8 @@ pub struct Rules {
     pub remember: i64,
     pub registration_ttl: i64,
     pub chain_ttl: i64,
+    pub rotation: Rotation,
+    pub rotation_grace: i64,
     pub window: i64,
     pub per_source: u32,
     pub everyone: u32,
@@ -68,6 +70,8 @@ pub struct Chain {
     pub alive: bool,
     /// How many tokens it has had.
     pub tokens: usize,
+    /// When the token before the present one was first used, if it may pass for a while.
+    pub moved: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,6 +220,7 @@ impl Reference {
                     ends,
                     alive: true,
                     tokens: 1,
+                    moved: None,
                 });
                 return Ok(());
             }
@@ -237,15 +242,19 @@ impl Reference {
         let answer = if by == By::Forger || !self.is_client(client) {
             Err(FaultCode::InvalidClient)
         } else {
-            let now = self.now;
+            let (now, rules) = (self.now, self.rules);
             let chain = &mut self.chains[chain];
+            let rests = chain.moved.is_some_and(|moved| now < moved + rules.rotation_grace);
             if !chain.alive || chain.client != client || now >= chain.ends {
                 Err(FaultCode::InvalidGrant)
-            } else if which == Which::Rotated {
+            } else if which == Which::Rotated && !rests {
                 chain.alive = false;
                 Err(FaultCode::InvalidGrant)
             } else {
-                chain.tokens += 1;
+                if !rests && rules.rotation != Rotation::Reuse {
+                    chain.tokens += 1;
+                    chain.moved = (rules.rotation == Rotation::Grace).then_some(now);
+                }
                 Ok(())
             }
         };
@@ -359,7 +368,10 @@ impl Reference {
             let due = code.last_poll.map(|last| last + code.interval);
             [Some(code.dies), Some(code.forgotten_from), due, code.last_poll].into_iter().flatten()
         });
-        let chains = self.chains.iter().filter(|chain| chain.alive).map(|chain| chain.ends);
+        let chains = self.chains.iter().filter(|chain| chain.alive).flat_map(|chain| {
+            let rested = chain.moved.map(|moved| moved + self.rules.rotation_grace);
+            [Some(chain.ends), rested].into_iter().flatten()
+        });
         let windows = self.guesses.iter().chain([&self.all_guesses]).flatten();
         clients.chain(codes).chain(chains).chain(windows.flat_map(|window| [window.began, window.ends]))
     }
@@ -395,7 +407,8 @@ impl Reference {
             let mine = self.registered.iter().position(|client| *client == code.client);
             (mine, self.clients[code.client].known, from_now(self.clients[code.client].ends)).hash(hasher);
             let chain = code.spent.map(|chain| &self.chains[chain]);
-            chain.map(|c| (c.alive.then(|| from_now(c.ends)), c.tokens.min(2))).hash(hasher);
+            let moved = chain.and_then(|c| c.moved.map(from_now));
+            chain.map(|c| (c.alive.then(|| from_now(c.ends)), c.tokens.min(2), moved)).hash(hasher);
         }
         for window in self.guesses.iter().chain([&self.all_guesses]) {
             window.map(|w| (from_now(w.began), from_now(w.ends), w.count)).hash(hasher);

@@ -40,7 +40,9 @@ const TABLE: &[(Names, Names, Names)] = &[
     (&["forgotten"], &["peek"], &["UnknownCode"]),
     (&["alive"], &["refresh"], &["Token"]),
     (&["ended", "over"], &["refresh"], &["invalid_grant"]),
-    (CHAINS, &["refresh with a rotated token"], &["invalid_grant"]),
+    // Either it has come back too late, or it may pass for a moment.
+    (&["alive"], &["refresh with a rotated token"], &["invalid_grant", "Token"]),
+    (&["ended", "over"], &["refresh with a rotated token"], &["invalid_grant"]),
     (CHAINS, &["refresh of a stranger", "refresh of a stranger with a rotated token"], &["invalid_grant"]),
     (CHAINS, &["revoke"], &["Revoked"]),
     // Of what is not there nobody can tell whose it was.
