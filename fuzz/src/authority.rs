@@ -80,6 +80,7 @@ impl Run {
         let slow_down = match flags >> 1 & 3 {
             0 => SlowDown::Grace,
             1 => SlowDown::Strict,
+            2 => SlowDown::Always,
             _ => SlowDown::Off,
         };
         let rotation = if flags & 8 == 0 { Rotation::Strict } else { Rotation::Grace };

@@ -17,7 +17,7 @@ pub(crate) fn polled(mut state: DeviceState, mode: SlowDown, now: Moment) -> (bo
     state.polls = state.polls.saturating_add(1);
     let too_early = match mode {
         SlowDown::Off => false,
-        SlowDown::Strict => early,
+        SlowDown::Always | SlowDown::Strict => early,
         SlowDown::Grace if early && !state.grace_used => {
             state.grace_used = true;
             false

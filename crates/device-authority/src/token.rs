@@ -6,8 +6,8 @@ use crate::client::{authenticate, unauthorized};
 use crate::entropy::secret;
 use crate::moment::whole_seconds;
 use crate::{
-    Change, ClientRecord, Decision, DeviceRecord, Entropy, Moment, Policy, RefreshRecord, Selector, Standing,
-    pace, refresh, scope,
+    Change, ClientRecord, Decision, DeviceRecord, DeviceState, Entropy, Moment, Policy, RefreshRecord,
+    Selector, SlowDown, Standing, pace, refresh, scope,
 };
 
 /// Which record a grant names, besides the client's.
@@ -110,7 +110,7 @@ impl<'a> Records<'a> {
 /// 5. it has not expired: `ExpiredTokenException`;
 /// 6. it was not denied: `AccessDeniedException`;
 /// 7. it was approved: the token, and the code is used up. An approved device is not told to slow down even if it
-///    polls early: the interval protects a server that has nothing to say yet;
+///    polls early, save with [`SlowDown::Always`]: the interval protects a server that has nothing to say yet;
 /// 8. it is pending: `SlowDownException` if the device polls too early, else `AuthorizationPendingException`.
 ///
 /// A refresh token is good once, or as often as [`Policy::rotation`] says (RFC 9700 §4.14.2): the answer has its
@@ -197,7 +197,18 @@ fn poll(
 ) -> Decision<Token> {
     // `create_token` found the record by this selector, so there is one.
     let Some(selector) = Selector::of(device_code) else { return Decision::refuse(invalid_grant()) };
-    match device.state.standing {
+    let standing = device.state.standing;
+    if policy.slow_down == SlowDown::Always
+        && matches!(standing, Standing::Approved | Standing::Denied)
+        && !device.is_expired_at(now)
+        && let (true, state) = pace::polled(device.state, policy.slow_down, now)
+    {
+        return Decision::new(
+            Err(slow_down(policy, state)),
+            vec![Change::SetDevice { device: selector, state }],
+        );
+    }
+    match standing {
         Standing::Collected(chain) => {
             Decision::new(Err(invalid_grant()), chain.map(Change::RevokeRefresh).into_iter().collect())
         }
@@ -221,14 +232,23 @@ fn poll(
         Standing::Pending | Standing::Lapsed => {
             let (too_early, state) = pace::polled(device.state, policy.slow_down, now);
             let fault = if too_early {
-                Fault::new(FaultCode::SlowDown)
-                    .with_description("Polled too early; wait five seconds more from now on")
+                slow_down(policy, state)
             } else {
                 Fault::new(FaultCode::AuthorizationPending).with_description("Authorization is still pending")
             };
             Decision::new(Err(fault), vec![Change::SetDevice { device: selector, state }])
         }
     }
+}
+
+/// The answer to a poll that came too early. In the standard's form the client counts along by itself (RFC 8628 §3.5).
+fn slow_down(policy: &Policy, state: DeviceState) -> Fault {
+    let mut fault = Fault::new(FaultCode::SlowDown)
+        .with_description("Polled too early; wait five seconds more from now on");
+    if policy.slow_down == SlowDown::Always {
+        fault.interval = Some(whole_seconds(state.interval));
+    }
+    fault
 }
 
 /// The token of a new sign-in. With scopes there is a chain of refresh tokens, without there is none, as with the real

@@ -37,7 +37,7 @@ impl Device {
 
 #[test]
 fn the_first_poll_is_never_too_early() {
-    for mode in [SlowDown::Strict, SlowDown::Grace, SlowDown::Off] {
+    for mode in [SlowDown::Always, SlowDown::Strict, SlowDown::Grace, SlowDown::Off] {
         assert!(!Device::new(mode).is_slowed_after(0.0), "{mode:?}");
     }
 }
@@ -130,4 +130,67 @@ fn an_absurd_interval_saturates() {
     for _ in 0..3 {
         assert_eq!(bench.poll(&client, &device.device_code).unwrap_err().code, FaultCode::SlowDown);
     }
+}
+
+#[test]
+fn always_looks_at_the_pace_before_the_decision_and_names_the_interval() {
+    for verdict in [Verdict::Approve, Verdict::Deny] {
+        let mut device = Device::new(SlowDown::Always);
+        assert!(!device.is_slowed_after(0.0));
+        device.bench.person(&device.user_code, verdict);
+        for (gap, interval) in [(4.9, 10), (9.9, 15), (14.9, 20)] {
+            device.bench.wait(gap);
+            let fault = device.bench.poll(&device.client, &device.code).unwrap_err();
+            assert_eq!(
+                (fault.code, fault.interval),
+                (FaultCode::SlowDown, Some(Duration::from_secs(interval)))
+            );
+        }
+        device.bench.wait(20.0);
+        let answer = device.bench.poll(&device.client, &device.code);
+        match verdict {
+            Verdict::Approve => assert!(answer.is_ok()),
+            _ => assert_eq!(answer.unwrap_err().code, FaultCode::AccessDenied),
+        }
+    }
+}
+
+#[test]
+fn always_lets_a_client_in_that_obeys_from_the_first_slow_down_on() {
+    let mut device = Device::new(SlowDown::Always);
+    device.bench.person(&device.user_code, Verdict::Approve);
+    // The device's first poll is never early.
+    assert!(device.bench.poll(&device.client, &device.code).is_ok());
+
+    let mut device = Device::new(SlowDown::Always);
+    assert!(!device.is_slowed_after(0.0));
+    assert!(device.is_slowed_after(1.0));
+    device.bench.person(&device.user_code, Verdict::Approve);
+    device.bench.wait(10.0);
+    assert!(device.bench.poll(&device.client, &device.code).is_ok());
+}
+
+#[test]
+fn always_tells_a_device_whose_code_is_over_so_however_early_it_polls() {
+    let mut device = Device::new(SlowDown::Always);
+    device.bench.person(&device.user_code, Verdict::Approve);
+    device.bench.wait(599.0);
+    assert!(device.bench.poll(&device.client, &device.code).is_ok());
+    let replay = device.bench.poll(&device.client, &device.code).unwrap_err();
+    assert_eq!(replay.code, FaultCode::InvalidGrant);
+
+    let mut device = Device::new(SlowDown::Always);
+    device.bench.wait(599.0);
+    assert!(!device.is_slowed_after(0.0));
+    device.bench.person(&device.user_code, Verdict::Approve);
+    device.bench.wait(1.0);
+    let late = device.bench.poll(&device.client, &device.code).unwrap_err();
+    assert_eq!(late.code, FaultCode::ExpiredToken);
+}
+
+#[test]
+fn only_always_names_the_interval_in_its_refusal() {
+    let mut device = Device::new(SlowDown::Strict);
+    assert!(!device.is_slowed_after(0.0));
+    assert_eq!(device.bench.poll(&device.client, &device.code).unwrap_err().interval, None);
 }

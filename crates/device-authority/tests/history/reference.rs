@@ -208,6 +208,13 @@ impl Reference {
         if now >= code.dies || code.decision == Some(Decision::Lapse) {
             return Err(FaultCode::ExpiredToken);
         }
+        // A poll that seems to come before the last one says that the clock has stepped back, and nothing else.
+        let early = code.last_poll.is_some_and(|last| now >= last && now - last < code.interval);
+        if mode == SlowDown::Always && early {
+            code.last_poll = Some(now);
+            code.interval += 5_000;
+            return Err(FaultCode::SlowDown);
+        }
         match code.decision {
             Some(Decision::Deny) => return Err(FaultCode::AccessDenied),
             Some(_) => {
@@ -226,8 +233,6 @@ impl Reference {
             }
             None => {}
         }
-        // A poll that seems to come before the last one says that the clock has stepped back, and nothing else.
-        let early = code.last_poll.is_some_and(|last| now >= last && now - last < code.interval);
         code.last_poll = Some(now);
         let pardoned = mode == SlowDown::Off || (mode == SlowDown::Grace && !code.forgiven);
         if early && !pardoned {

@@ -21,8 +21,9 @@ const ANY: Names = &["any"];
 /// Rows with the same answers are written as one.
 const TABLE: &[(Names, Names, Names)] = &[
     (&["pending"], &["poll"], &["authorization_pending", "slow_down"]),
-    (&["approved"], &["poll"], &["Token"]),
-    (&["denied"], &["poll"], &["access_denied"]),
+    // Too early for a server that looks at the pace first.
+    (&["approved"], &["poll"], &["Token", "slow_down"]),
+    (&["denied"], &["poll"], &["access_denied", "slow_down"]),
     (&["lapsed", "dead"], &["poll"], &["expired_token"]),
     (&["collected", "forgotten"], &["poll"], &["invalid_grant"]),
     (CODES, &["poll of a stranger"], &["invalid_grant"]),

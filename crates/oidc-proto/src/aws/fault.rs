@@ -16,6 +16,8 @@ struct FaultBody<'a> {
     endpoint: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     region: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interval: Option<u64>,
 }
 
 /// The response that says this fault. The header is what AWS's own clients read the name from.
@@ -26,6 +28,7 @@ pub(crate) fn encode_fault(fault: &Fault) -> Response<Body> {
         reason: fault.reason.as_deref(),
         endpoint: fault.endpoint.as_deref(),
         region: fault.region.as_deref(),
+        interval: fault.interval.map(|interval| interval.as_secs()),
     });
     let mut response = json::fault_response(fault, body);
     let name = match fault.code.known_exception() {
