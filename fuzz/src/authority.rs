@@ -224,6 +224,9 @@ impl Run {
                 }
             }
             Err(fault) => match fault.code {
+                FaultCode::SlowDown if self.policy.slow_down == SlowDown::Always => {
+                    assert!(!device.collected && !device.is_over(now), "{fault}");
+                }
                 FaultCode::AuthorizationPending | FaultCode::SlowDown => {
                     assert!(!device.approved && !device.denied && !device.is_over(now), "{fault}");
                 }

@@ -19,8 +19,8 @@ use self::usage::Usage;
 use crate::{
     Change, ClientRecord, Decision, DeviceRecord, Entropy, GrantKey, GuessRecord, Moment, PersonError,
     Policy, Records, RefreshRecord, Review, Selector, Source, Standing, UserCode, Verdict, count_guess,
-    create_token, decide, may_guess, register_client, register_oauth_client, review, revoke_token,
-    start_device_authorization,
+    create_token, decide, may_guess, recognize_client, register_client, register_oauth_client, review,
+    revoke_token, start_device_authorization,
 };
 
 /// A bounded store in memory: it loads, decides and commits.
@@ -183,6 +183,11 @@ impl Memory {
         entropy: &mut dyn Entropy,
     ) -> Result<DeviceAuthorization, Fault> {
         self.forget_devices(now);
+        if self.clients.find(request.client.id.as_str()).is_none()
+            && let Some(record) = recognize_client(policy, &request.client, now)
+        {
+            self.admit(record, now)?;
+        }
         for _ in 0..DRAWS {
             let client = self.clients.find(request.client.id.as_str());
             let decision = start_device_authorization(policy, client, request, now, entropy);
@@ -243,7 +248,11 @@ impl Memory {
         now: Moment,
         entropy: &mut dyn Entropy,
     ) -> Result<Token, Fault> {
-        let records = Records::of_client(self.clients.find(request.client.id.as_str()));
+        let known = self.clients.find(request.client.id.as_str());
+        // Not taken in: only a device that waits needs its client's record later.
+        let stranger = if known.is_none() { recognize_client(policy, &request.client, now) } else { None };
+        let client = known.or(stranger.as_ref());
+        let records = Records::of_client(client);
         let records = match GrantKey::of(&request.grant) {
             GrantKey::Device(selector) => records.with_device(self.devices.find(&selector)),
             GrantKey::Refresh(selector) => records.with_refresh(self.chains.find(&selector)),
@@ -284,15 +293,24 @@ impl Memory {
     /// let refresh_token = token.refresh_token.ok_or("it has scopes")?;
     /// let chain = Selector::of(&refresh_token).ok_or("it is one of ours")?;
     /// assert!(store.chain(chain).is_some());
-    /// store.revoke_token(&RevocationRequest::refresh_token(Client::public("my-tool"), refresh_token), now)?;
+    /// store.revoke_token(&policy, &RevocationRequest::refresh_token(Client::public("my-tool"), refresh_token), now)?;
     /// assert!(store.chain(chain).is_none());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     /// The fault to answer with.
-    pub fn revoke_token(&mut self, request: &RevocationRequest, now: Moment) -> Result<(), Fault> {
-        let mut records = Records::of_client(self.clients.find(request.client.id.as_str()));
+    pub fn revoke_token(
+        &mut self,
+        policy: &Policy,
+        request: &RevocationRequest,
+        now: Moment,
+    ) -> Result<(), Fault> {
+        let known = self.clients.find(request.client.id.as_str());
+        // Not taken in: only a device that waits needs its client's record later.
+        let stranger = if known.is_none() { recognize_client(policy, &request.client, now) } else { None };
+        let client = known.or(stranger.as_ref());
+        let mut records = Records::of_client(client);
         records.refresh = Selector::of(&request.token).and_then(|selector| self.chains.find(&selector));
         let decision = revoke_token(records, request, now);
         self.commit(decision.changes);
@@ -429,6 +447,25 @@ impl Memory {
         let usage = &mut self.usage;
         self.clients.make_room(now, |id, _| usage.forget(id));
         let registration = decision.reply?;
+        self.make_room_for_a_client(now)?;
+        self.commit(decision.changes);
+        self.usage.registered(&registration.client.id, now);
+        Ok(registration)
+    }
+
+    /// Takes a client in that was recognized.
+    fn admit(&mut self, record: ClientRecord, now: Moment) -> Result<(), Fault> {
+        let usage = &mut self.usage;
+        self.clients.make_room(now, |id, _| usage.forget(id));
+        self.make_room_for_a_client(now)?;
+        let id = record.registration.client.id.clone();
+        self.commit([Change::AddClient(record)]);
+        self.usage.registered(&id, now);
+        Ok(())
+    }
+
+    /// In a full store, forgets the client that can best be spared.
+    fn make_room_for_a_client(&mut self, now: Moment) -> Result<(), Fault> {
         if self.clients.is_full()
             && let Some(id) = self.usage.to_spare(now)
         {
@@ -438,9 +475,7 @@ impl Memory {
         if self.clients.is_full() {
             return Err(full("registrations"));
         }
-        self.commit(decision.changes);
-        self.usage.registered(&registration.client.id, now);
-        Ok(registration)
+        Ok(())
     }
 
     /// Forgets a few devices that may be forgotten.

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use crate::RegistrationKey;
+
 /// What to do about a client that polls before its interval has passed (RFC 8628 §3.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
@@ -87,7 +89,8 @@ impl GuessLimit {
 ///
 /// ```
 /// use core::time::Duration;
-/// use device_authority::{GuessLimit, Policy, Rotation, SlowDown};
+/// use device_authority::{GuessLimit, Policy, RegistrationKey, Rotation, SlowDown};
+/// use oidc_proto::Secret;
 ///
 /// let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
 /// let policy = Policy::default()
@@ -96,6 +99,8 @@ impl GuessLimit {
 ///     .with_device_ttl(minutes(15))
 ///     .with_remember_expired(minutes(1))
 ///     .with_registration_ttl(minutes(60))
+///     .with_registration_key(RegistrationKey::new(Secret::new("k".repeat(43)))?)
+///     .with_unknown_clients(false)
 ///     .with_access_ttl(minutes(5))
 ///     .with_refresh_ttl(minutes(30))
 ///     .with_rotation(Rotation::Strict)
@@ -104,6 +109,7 @@ impl GuessLimit {
 ///     .with_verification_uri("https://sso.example/device")
 ///     .with_region("eu-west-1");
 /// assert_eq!((policy.interval.as_secs(), policy.region.as_str()), (5, "eu-west-1"));
+/// # Ok::<(), device_authority::WeakKey>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -115,6 +121,13 @@ pub struct Policy {
     pub device_ttl: Duration,
     /// The life of a registration. Default: 90 days (7,776,000 s).
     pub registration_ttl: Duration,
+    /// The key under which registrations prove themselves: with one, the secret of a client carries its registration, so
+    /// that a server which has forgotten it, or another one of the same key, knows it again. It then may have half as
+    /// much metadata, because it is kept twice. A client without a secret cannot prove anything. Default: none.
+    pub registration_key: Option<RegistrationKey>,
+    /// Whether a client with a secret that no store knows is believed to have registered elsewhere, for the scope
+    /// `sso:account:access`. Whoever names an id first has it. Default: no.
+    pub accept_unknown_clients: bool,
     /// The life of an access token of a client without scopes, which gets no refresh token. Default: 8 h.
     pub long_access_ttl: Duration,
     /// The life of an access token that comes with a refresh token. Default: 1 h.
@@ -148,6 +161,8 @@ impl Default for Policy {
             interval: Duration::from_secs(1),
             device_ttl: Duration::from_secs(600),
             registration_ttl: DAYS_90,
+            registration_key: None,
+            accept_unknown_clients: false,
             long_access_ttl: HOUR.saturating_mul(8),
             short_access_ttl: HOUR,
             refresh_ttl: DAYS_90,
@@ -181,6 +196,20 @@ impl Policy {
     #[must_use]
     pub const fn with_registration_ttl(mut self, ttl: Duration) -> Self {
         self.registration_ttl = ttl;
+        self
+    }
+
+    /// The same policy with this key for registrations.
+    #[must_use]
+    pub fn with_registration_key(mut self, key: RegistrationKey) -> Self {
+        self.registration_key = Some(key);
+        self
+    }
+
+    /// The same policy, believing clients that no store knows, or not.
+    #[must_use]
+    pub const fn with_unknown_clients(mut self, accepted: bool) -> Self {
+        self.accept_unknown_clients = accepted;
         self
     }
 

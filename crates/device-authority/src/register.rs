@@ -9,6 +9,8 @@ use crate::{Change, ClientRecord, Decision, Entropy, Moment, Policy, scope};
 const MAX_NAME: usize = 256;
 /// Ours: what one registration may make the store keep, in bytes.
 const MAX_METADATA: usize = 4096;
+/// The same where the secret carries it once more.
+const MAX_CARRIED_METADATA: usize = MAX_METADATA / 2;
 /// The client type that the real service demands, and that elsewhere means a client without a secret.
 const PUBLIC: &str = "public";
 
@@ -47,7 +49,7 @@ pub fn register_client(
     entropy: &mut dyn Entropy,
 ) -> Decision<Registration> {
     // The real service gives a secret to every client, public as it calls them.
-    let made = check(request).and_then(|()| issue(policy, now, true, entropy));
+    let made = check(policy, request).and_then(|()| issue(policy, now, true, entropy));
     recorded(made, policy, request, now)
 }
 
@@ -82,7 +84,7 @@ pub fn register_oauth_client(
 ) -> Decision<Registration> {
     let mut request = request.clone();
     let is_confidential = request.client_type != PUBLIC;
-    let made = check_oauth(&request).and_then(|()| issue(policy, now, is_confidential, entropy));
+    let made = check_oauth(policy, &request).and_then(|()| issue(policy, now, is_confidential, entropy));
     if let Ok(registration) = &made
         && request.client_name.is_empty()
     {
@@ -100,8 +102,8 @@ fn recorded(
     match made {
         Err(fault) => Decision::refuse(fault),
         Ok(registration) => {
-            let record = ClientRecord {
-                registration: registration.clone(),
+            let mut record = ClientRecord {
+                registration,
                 name: request.client_name.clone(),
                 scopes: request.scopes.clone(),
                 any_scope: false,
@@ -110,7 +112,12 @@ fn recorded(
                 issuer_url: request.issuer_url.clone(),
                 forget_at: now.after(policy.registration_ttl),
             };
-            Decision::new(Ok(registration), vec![Change::AddClient(record)])
+            if record.registration.client.secret.is_some()
+                && let Some(key) = &policy.registration_key
+            {
+                record.registration.client.secret = key.secret(&record);
+            }
+            Decision::new(Ok(record.registration.clone()), vec![Change::AddClient(record)])
         }
     }
 }
@@ -137,7 +144,7 @@ fn issue(
 }
 
 /// What the real service checks.
-fn check(request: &RegisterClientRequest) -> Result<(), Fault> {
+fn check(policy: &Policy, request: &RegisterClientRequest) -> Result<(), Fault> {
     if request.client_type != PUBLIC {
         return Err(refuse(FaultCode::InvalidClientMetadata, "clientType must be public"));
     }
@@ -145,11 +152,11 @@ fn check(request: &RegisterClientRequest) -> Result<(), Fault> {
         return Err(refuse(FaultCode::InvalidClientMetadata, "clientName must be readable"));
     }
     check_grant_types(&request.grant_types)?;
-    check_size(request)
+    check_size(policy, request)
 }
 
 /// What RFC 7591 §2 asks for, as far as there is anything for it here.
-fn check_oauth(request: &RegisterClientRequest) -> Result<(), Fault> {
+fn check_oauth(policy: &Policy, request: &RegisterClientRequest) -> Result<(), Fault> {
     const OFFERED: [&str; 2] = [grant_type::DEVICE_CODE, grant_type::REFRESH_TOKEN];
     if !request.client_name.is_empty() && printable(&request.client_name).trim().is_empty() {
         return Err(refuse(FaultCode::InvalidClientMetadata, "client_name must be readable"));
@@ -158,7 +165,7 @@ fn check_oauth(request: &RegisterClientRequest) -> Result<(), Fault> {
         return Err(refuse(FaultCode::InvalidClientMetadata, "grant_types has one that is not supported"));
     }
     // RFC 7591 §3.2.2 has one word for all that is wrong but redirect URIs.
-    check_size(request).map_err(|mut fault| {
+    check_size(policy, request).map_err(|mut fault| {
         if fault.code == FaultCode::InvalidScope {
             fault.code = FaultCode::InvalidClientMetadata;
         }
@@ -167,7 +174,7 @@ fn check_oauth(request: &RegisterClientRequest) -> Result<(), Fault> {
 }
 
 /// What both check.
-fn check_size(request: &RegisterClientRequest) -> Result<(), Fault> {
+fn check_size(policy: &Policy, request: &RegisterClientRequest) -> Result<(), Fault> {
     if request.client_name.chars().count() > MAX_NAME {
         return Err(refuse(FaultCode::InvalidClientMetadata, "the name is longer than 256 characters"));
     }
@@ -182,8 +189,10 @@ fn check_size(request: &RegisterClientRequest) -> Result<(), Fault> {
             "a redirect URI must be http://127.0.0.1, with a port and a path if need be",
         ));
     }
-    if metadata_len(request) > MAX_METADATA {
-        return Err(refuse(FaultCode::InvalidClientMetadata, "the registration is longer than 4096 bytes"));
+    let most = if policy.registration_key.is_some() { MAX_CARRIED_METADATA } else { MAX_METADATA };
+    if metadata_len(request) > most {
+        return Err(Fault::new(FaultCode::InvalidClientMetadata)
+            .with_description(format!("the registration is longer than {most} bytes")));
     }
     Ok(())
 }

@@ -46,7 +46,7 @@ fn refresh(bench: &mut Bench, client: &Client, token: &Token, scopes: &[&str]) -
 
 fn revoke(bench: &mut Bench, client: &Client, token: &Secret) -> Result<(), Fault> {
     let request = RevocationRequest::refresh_token(client.clone(), token.clone());
-    bench.store.revoke_token(&request, bench.now)
+    bench.store.revoke_token(&bench.policy, &request, bench.now)
 }
 
 fn scopes(list: &[&str]) -> Option<Vec<String>> {

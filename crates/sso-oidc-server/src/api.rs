@@ -97,7 +97,7 @@ fn oauth(
 ) -> Result<Response<Body>, Fault> {
     if operation == Operation::RevokeToken {
         let request = RevocationRequest::decode_request(headers, body)?;
-        shared.store().revoke_token(&request, now)?;
+        shared.store().revoke_token(&shared.policy, &request, now)?;
         // RFC 7009 §2.2: the status says it all.
         return Ok(Response::new(Body::new(Vec::new())));
     }

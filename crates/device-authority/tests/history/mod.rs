@@ -189,7 +189,7 @@ impl World {
         let (chain, token) = self.refresh_token(device, which)?;
         let client = self.reference.presenter(device, self.reference.chains[chain].client, by);
         let request = RevocationRequest::refresh_token(self.credentials(client, by), token);
-        let seen = match self.bench.store.revoke_token(&request, self.bench.now) {
+        let seen = match self.bench.store.revoke_token(&self.bench.policy, &request, self.bench.now) {
             Ok(()) => Answer::Revoked,
             Err(fault) => Answer::fault(&fault.code),
         };
