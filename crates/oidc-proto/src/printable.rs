@@ -27,6 +27,15 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     )
 }
 
+/// The beginning of a grant type that is not known, to be said back: as far as it could be one, and at most 64 characters.
+/// A client that got its encoding wrong may have its secrets behind it.
+pub(crate) fn grant_type_shown(text: &str) -> &str {
+    let is_foreign = |c: char| !(c.is_ascii_alphanumeric() || "-._~:/+".contains(c));
+    let end = text.find(is_foreign).unwrap_or(text.len()).min(64);
+    // All of these are one byte long.
+    text.get(..end).unwrap_or_default()
+}
+
 /// Controls; bidirectional marks, embeddings, overrides and isolates (Unicode TR 36 §2.10); zero-width characters
 /// and line separators; tags.
 const fn is_unsafe(c: char) -> bool {
@@ -38,6 +47,17 @@ const fn is_unsafe(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn of_an_unknown_grant_type_no_more_is_said_back_than_could_be_one() {
+        let shown = super::grant_type_shown;
+        let saml = "urn:ietf:params:oauth:grant-type:saml2-bearer";
+        assert_eq!((shown(saml), shown("password"), shown("")), (saml, "password", ""));
+        assert_eq!(shown("password;client_secret=hunter2"), "password");
+        assert_eq!(shown("a\u{1b}[2J"), "a");
+        assert_eq!(shown("é"), "");
+        assert_eq!(shown(&"x".repeat(60_000)).len(), 64);
+    }
+
     use super::printable;
 
     #[test]

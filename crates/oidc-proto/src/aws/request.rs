@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::json::{starts_with, to_vec};
 use crate::member::{Text, Texts};
+use crate::printable::grant_type_shown;
 use crate::{
     Client, CreateTokenRequest, Fault, FaultCode, Grant, Operation, RegisterClientRequest, Secret,
-    StartDeviceAuthorizationRequest, grant_type, printable,
+    StartDeviceAuthorizationRequest, grant_type,
 };
 
 /// Which operation a request asks for.
@@ -263,7 +264,7 @@ pub(crate) fn create_token_from(body: &[u8]) -> Result<CreateTokenRequest, Fault
         },
         other => {
             return Err(Fault::new(FaultCode::UnsupportedGrantType)
-                .with_description(format!("grantType {} is not supported", printable(other))));
+                .with_description(format!("grantType {} is not supported", grant_type_shown(other))));
         }
     };
     Ok(CreateTokenRequest::new(client, grant).with_scope(list(members.scope, "scope")?))

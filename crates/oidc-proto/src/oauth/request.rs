@@ -5,10 +5,10 @@ use http::HeaderMap;
 
 use super::client;
 use super::form::{Form, Parameters, invalid};
+use crate::printable::grant_type_shown;
 use crate::wire::Payload;
 use crate::{
     Client, CreateTokenRequest, Fault, FaultCode, Grant, Secret, StartDeviceAuthorizationRequest, grant_type,
-    printable,
 };
 
 /// A form-encoded request of this client.
@@ -105,7 +105,7 @@ pub(crate) fn create_token_from(headers: &HeaderMap, body: &[u8]) -> Result<Crea
         grant_type::REFRESH_TOKEN => Grant::RefreshToken { refresh_token: secret("refresh_token")? },
         other => {
             return Err(Fault::new(FaultCode::UnsupportedGrantType)
-                .with_description(format!("grant_type {} is not supported", printable(other))));
+                .with_description(format!("grant_type {} is not supported", grant_type_shown(other))));
         }
     };
     let client = client::read(headers, &parameters)?;
