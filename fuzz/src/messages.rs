@@ -251,5 +251,10 @@ fn metadata(bytes: &mut Unstructured<'_>) -> Result<Metadata> {
     metadata.token_endpoint_auth_methods_supported = list(bytes)?;
     metadata.scopes_supported = list(bytes)?;
     metadata.code_challenge_methods_supported = list(bytes)?;
+    metadata.authorization_endpoint = of(bytes, text)?;
+    metadata.jwks_uri = of(bytes, text)?;
+    metadata.response_types_supported = list(bytes)?;
+    metadata.subject_types_supported = list(bytes)?;
+    metadata.id_token_signing_alg_values_supported = list(bytes)?;
     Ok(metadata)
 }

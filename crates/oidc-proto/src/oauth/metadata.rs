@@ -42,6 +42,16 @@ pub struct Metadata {
     /// `code_challenge_methods_supported` (RFC 8414 §2); empty if the provider does not say, which means no PKCE. A client
     /// whose list has `S256` may send a challenge with a device authorization request.
     pub code_challenge_methods_supported: Vec<String>,
+    /// `authorization_endpoint`. This crate has no use for it; clients of OpenID Connect demand it.
+    pub authorization_endpoint: Option<String>,
+    /// `jwks_uri` (OpenID Connect Discovery §3), demanded likewise.
+    pub jwks_uri: Option<String>,
+    /// `response_types_supported`, which both standards demand.
+    pub response_types_supported: Vec<String>,
+    /// `subject_types_supported` (OpenID Connect Discovery §3).
+    pub subject_types_supported: Vec<String>,
+    /// `id_token_signing_alg_values_supported` (OpenID Connect Discovery §3).
+    pub id_token_signing_alg_values_supported: Vec<String>,
 }
 
 /// Why a response is no metadata of this issuer, or the metadata no way to sign in.
@@ -116,6 +126,11 @@ struct Members<'a> {
     token_endpoint_auth_methods_supported: Texts,
     scopes_supported: Texts,
     code_challenge_methods_supported: Texts,
+    authorization_endpoint: Text<'a>,
+    jwks_uri: Text<'a>,
+    response_types_supported: Texts,
+    subject_types_supported: Texts,
+    id_token_signing_alg_values_supported: Texts,
 }
 
 /// Reads an object, and a member that stands twice as its last value, as the readers of answers do.
@@ -145,6 +160,13 @@ impl<'de> Visitor<'de> for Reader {
                 "scopes_supported" => members.scopes_supported = map.next_value()?,
                 "code_challenge_methods_supported" => {
                     members.code_challenge_methods_supported = map.next_value()?;
+                }
+                "authorization_endpoint" => members.authorization_endpoint = map.next_value()?,
+                "jwks_uri" => members.jwks_uri = map.next_value()?,
+                "response_types_supported" => members.response_types_supported = map.next_value()?,
+                "subject_types_supported" => members.subject_types_supported = map.next_value()?,
+                "id_token_signing_alg_values_supported" => {
+                    members.id_token_signing_alg_values_supported = map.next_value()?
                 }
                 _ => _ = map.next_value::<IgnoredAny>()?,
             }
@@ -181,8 +203,16 @@ struct Document<'a> {
     scopes_supported: &'a [String],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     code_challenge_methods_supported: &'a [String],
-    /// Required by RFC 8414 §2; there is no authorization endpoint here, so none is supported.
-    response_types_supported: [&'a str; 0],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorization_endpoint: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwks_uri: Option<&'a str>,
+    /// Required by RFC 8414 §2, also where there are none.
+    response_types_supported: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    subject_types_supported: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    id_token_signing_alg_values_supported: &'a [String],
 }
 
 impl Metadata {
@@ -217,6 +247,11 @@ impl Metadata {
             token_endpoint_auth_methods_supported: list(members.token_endpoint_auth_methods_supported),
             scopes_supported: list(members.scopes_supported),
             code_challenge_methods_supported: list(members.code_challenge_methods_supported),
+            authorization_endpoint: members.authorization_endpoint.into_non_empty(),
+            jwks_uri: members.jwks_uri.into_non_empty(),
+            response_types_supported: list(members.response_types_supported),
+            subject_types_supported: list(members.subject_types_supported),
+            id_token_signing_alg_values_supported: list(members.id_token_signing_alg_values_supported),
         };
         // RFC 8414 §3.3: identical. A slash at the end is what people get wrong, and it changes nothing about whose
         // document this is.
@@ -331,7 +366,11 @@ impl Metadata {
                 .map_or(&[], |_| methods),
             scopes_supported: &self.scopes_supported,
             code_challenge_methods_supported: &self.code_challenge_methods_supported,
-            response_types_supported: [],
+            authorization_endpoint: self.authorization_endpoint.as_deref(),
+            jwks_uri: self.jwks_uri.as_deref(),
+            response_types_supported: &self.response_types_supported,
+            subject_types_supported: &self.subject_types_supported,
+            id_token_signing_alg_values_supported: &self.id_token_signing_alg_values_supported,
         };
         json::response(StatusCode::OK, json::to_vec(&document))
     }
@@ -485,6 +524,11 @@ mod tests {
             token_endpoint_auth_methods_supported: vec!["none".to_owned()],
             scopes_supported: vec!["openid".to_owned()],
             code_challenge_methods_supported: vec!["S256".to_owned()],
+            authorization_endpoint: Some("https://id.example/a".to_owned()),
+            jwks_uri: Some("https://id.example/j".to_owned()),
+            response_types_supported: vec!["code".to_owned()],
+            subject_types_supported: vec!["public".to_owned()],
+            id_token_signing_alg_values_supported: vec!["RS256".to_owned()],
         };
         assert_eq!(Metadata::decode("https://id.example/x", &metadata.encode()), Ok(metadata));
     }

@@ -223,7 +223,7 @@ prop_compose! {
 prop_compose! {
     /// What is no URL is nobody's identity; all else may be anything.
     pub(crate) fn metadata()(
-        path in "[a-z0-9/]{0,12}", urls in vec(of(text()), 4..5), lists in vec(vec(".*", 0..3), 4..5),
+        path in "[a-z0-9/]{0,12}", urls in vec(of(text()), 6..7), lists in vec(vec(".*", 0..3), 7..8),
     ) -> Metadata {
         let mut metadata = Metadata::default();
         let (mut urls, mut lists) = (urls.into_iter().flatten(), lists.into_iter());
@@ -236,6 +236,11 @@ prop_compose! {
         metadata.token_endpoint_auth_methods_supported = lists.next().unwrap_or_default();
         metadata.scopes_supported = lists.next().unwrap_or_default();
         metadata.code_challenge_methods_supported = lists.next().unwrap_or_default();
+        metadata.authorization_endpoint = urls.next();
+        metadata.jwks_uri = urls.next();
+        metadata.response_types_supported = lists.next().unwrap_or_default();
+        metadata.subject_types_supported = lists.next().unwrap_or_default();
+        metadata.id_token_signing_alg_values_supported = lists.next().unwrap_or_default();
         metadata
     }
 }
