@@ -56,11 +56,11 @@ pub fn register_client(
 /// Registers a client of the OAuth dialect (RFC 7591 §3): `public` (`none`) without a secret, any other with one.
 ///
 /// A client that names no grant types gets the two that there are for it here, the device code and refreshing, and not
-/// the standard's default, which this authority does not have (§3.2.1 lets a server replace what was asked for). One
-/// without a name is known by its id (§2).
+/// the standard's default, which this authority does not have. One that names more than there are gets those that there
+/// are, and its redirect URIs are left out with the grant that they are for; the record has what was registered (§2 and
+/// §3.2.1 let a server replace what was asked for, and ask it to say so). One without a name is known by its id (§2).
 ///
-/// The faults: `invalid_client_metadata` for anything that cannot be had, `invalid_redirect_uri` as in
-/// [`register_client`].
+/// The faults: `invalid_client_metadata` for anything that cannot be had, also if nothing is left of the grant types.
 ///
 /// ```
 /// # use core::time::Duration;
@@ -82,7 +82,7 @@ pub fn register_oauth_client(
     now: Moment,
     entropy: &mut dyn Entropy,
 ) -> Decision<Registration> {
-    let mut request = request.clone();
+    let mut request = narrowed(request);
     let is_confidential = request.client_type != PUBLIC;
     let made = check_oauth(policy, &request).and_then(|()| issue(policy, now, is_confidential, entropy));
     if let Ok(registration) = &made
@@ -91,6 +91,21 @@ pub fn register_oauth_client(
         request.client_name.clone_from(&registration.client.id);
     }
     recorded(made, policy, &request, now)
+}
+
+/// What there is of what was asked for. A list of grant types of which nothing is left stays as it is, to be refused: an
+/// empty one would mean the device flow.
+fn narrowed(request: &RegisterClientRequest) -> RegisterClientRequest {
+    let mut request = request.clone();
+    if request.grant_types.iter().any(|grant| is_offered(grant)) {
+        request.grant_types.retain(|grant| is_offered(grant));
+    }
+    request.redirect_uris.clear();
+    request
+}
+
+fn is_offered(grant: &str) -> bool {
+    [grant_type::DEVICE_CODE, grant_type::REFRESH_TOKEN].contains(&grant)
 }
 
 fn recorded(
@@ -157,12 +172,11 @@ fn check(policy: &Policy, request: &RegisterClientRequest) -> Result<(), Fault> 
 
 /// What RFC 7591 §2 asks for, as far as there is anything for it here.
 fn check_oauth(policy: &Policy, request: &RegisterClientRequest) -> Result<(), Fault> {
-    const OFFERED: [&str; 2] = [grant_type::DEVICE_CODE, grant_type::REFRESH_TOKEN];
     if !request.client_name.is_empty() && printable(&request.client_name).trim().is_empty() {
         return Err(refuse(FaultCode::InvalidClientMetadata, "client_name must be readable"));
     }
-    if !request.grant_types.iter().all(|grant| OFFERED.contains(&grant.as_str())) {
-        return Err(refuse(FaultCode::InvalidClientMetadata, "grant_types has one that is not supported"));
+    if !request.grant_types.iter().all(|grant| is_offered(grant)) {
+        return Err(refuse(FaultCode::InvalidClientMetadata, "none of the grant_types is supported"));
     }
     // RFC 7591 §3.2.2 has one word for all that is wrong but redirect URIs.
     check_size(policy, request).map_err(|mut fault| {

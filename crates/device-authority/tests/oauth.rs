@@ -95,18 +95,38 @@ fn a_public_client_lapses_like_any_other() {
 }
 
 #[test]
-fn a_registration_for_a_grant_that_is_not_offered_is_invalid_client_metadata() {
+fn a_registration_is_narrowed_to_the_grants_that_there_are() {
     let mut bench = bench();
-    for grant in [grant_type::AUTHORIZATION_CODE, "password", ""] {
+    let (device, refresh) = (grant_type::DEVICE_CODE, grant_type::REFRESH_TOKEN);
+    for (asked, granted) in [
+        (&[device, grant_type::AUTHORIZATION_CODE, refresh][..], &[device, refresh][..]),
+        (&["password", device], &[device]),
+        (&["", refresh], &[refresh]),
+        (&["implicit", "client_credentials", device, "urn:x", refresh], &[device, refresh]),
+    ] {
         let mut ask = RegisterClientRequest::new("tool");
-        ask.grant_types = vec![grant_type::DEVICE_CODE.to_owned(), grant.to_owned()];
-        assert_eq!(fault(register(&mut bench, &ask)), FaultCode::InvalidClientMetadata, "{grant}");
+        ask.grant_types = asked.iter().map(|grant| (*grant).to_owned()).collect();
+        ask.redirect_uris = vec!["http://localhost:8400/cb".to_owned(), "com.example.app:/cb".to_owned()];
+        let id = register(&mut bench, &ask).unwrap().client.id;
+        let record = bench.store.client(&id).unwrap();
+        assert_eq!(
+            (&record.grant_types[..], record.redirect_uris.len()),
+            (&granted.iter().map(|g| (*g).to_owned()).collect::<Vec<_>>()[..], 0),
+            "{asked:?}"
+        );
+    }
+}
+
+#[test]
+fn a_registration_for_nothing_that_there_is_is_invalid_client_metadata() {
+    let mut bench = bench();
+    for grants in [&[grant_type::AUTHORIZATION_CODE][..], &["password"], &[""], &["implicit", "password"]] {
+        let mut ask = RegisterClientRequest::new("tool");
+        ask.grant_types = grants.iter().map(|grant| (*grant).to_owned()).collect();
+        assert_eq!(fault(register(&mut bench, &ask)), FaultCode::InvalidClientMetadata, "{grants:?}");
     }
     let ask = RegisterClientRequest::new("tool").with_scopes(["a\"b"]);
     assert_eq!(fault(register(&mut bench, &ask)), FaultCode::InvalidClientMetadata);
-    let mut ask = RegisterClientRequest::new("tool");
-    ask.redirect_uris = vec!["https://elsewhere.example/".to_owned()];
-    assert_eq!(fault(register(&mut bench, &ask)), FaultCode::InvalidRedirectUri);
     for name in ["\u{1b}\u{7}".to_owned(), "x".repeat(257)] {
         let ask = RegisterClientRequest::new(name);
         assert_eq!(fault(register(&mut bench, &ask)), FaultCode::InvalidClientMetadata);
