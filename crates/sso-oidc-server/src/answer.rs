@@ -112,11 +112,14 @@ fn objection(shared: &Shared, head: &Parts, asked: Option<Dialect>) -> Option<Re
         return None;
     }
     // RFC 9110 §15.5.20.
-    const WHY: &str = "this server does not answer to the host name of the request";
+    const WHY: &str = "this server does not answer to the host name of the request; its owner can add the name, \
+                       with sso-oidc serve --allow-host NAME";
     Some(match asked {
         Some(dialect) => refusal(dialect, invalid(WHY, 421)),
         None => {
-            text(StatusCode::MISDIRECTED_REQUEST, "This server does not answer to this host name.\n").into()
+            const PAGE: &str = "This server does not answer to this host name. Its owner can add the name, with\n\
+                                sso-oidc serve --allow-host NAME\n";
+            text(StatusCode::MISDIRECTED_REQUEST, PAGE).into()
         }
     })
 }
@@ -152,15 +155,23 @@ async fn dispatch(
             operate(shared, arrival, dialect, operation, head, &body, arrived).await
         }
         (Ok(_), Err(no_route)) => refuse(no_route, head.uri.path()),
-        (Ok(_), Ok(Route::Metadata)) => {
+        (Ok(_), Ok(Route::Metadata(standard))) => {
             let fault = arrival.strike.map(|strike| strike.fault());
             let other = fault.and_then(|fault| stand_in(fault, &shared.faults, head.uri.path()));
-            other.unwrap_or_else(|| discovery::metadata(shared)).into()
+            other.unwrap_or_else(|| discovery::metadata(shared, standard)).into()
         }
         (Ok(_), Ok(Route::Device)) => page::look(shared, arrival.peer, head).into(),
         (Ok(body), Ok(Route::Decide)) => page::decide(shared, arrival.peer, head, &body).into(),
         (Ok(_), Ok(Route::Style)) => page::style().into(),
         (Ok(_), Ok(Route::Root)) => page::on_to_device().into(),
+        (Ok(_), Ok(Route::Authorize)) => {
+            tracing::warn!(
+                "a client wants the authorization code flow, which this server has not; for the AWS CLI: \
+                 aws sso login --use-device-code"
+            );
+            page::authorize(head).into()
+        }
+        (Ok(_), Ok(Route::Keys)) => discovery::keys().into(),
         (Ok(_), Ok(Route::Start)) => page::start(shared).into(),
         (Ok(_), Ok(Route::Health)) => text(StatusCode::OK, "ok\n").into(),
         (Ok(_), Ok(Route::Icon)) => text(StatusCode::NO_CONTENT, "").into(),
@@ -280,7 +291,8 @@ fn text(status: StatusCode, text: &'static str) -> Response<Body> {
 /// A path as the log may have it: what a stranger wrote there is not repeated.
 pub(crate) fn route_name(path: &str) -> &str {
     match path {
-        "/device" | "/style.css" | "/" | "/start" | "/health" | "/favicon.ico" => path,
+        "/device" | "/style.css" | "/" | "/authorize" | "/jwks.json" | "/start" | "/health"
+        | "/favicon.ico" => path,
         path if discovery::PATHS.contains(&path) => path,
         path if [Dialect::Aws, Dialect::OAuth].iter().any(|d| d.operation(&Method::POST, path).is_ok()) => {
             path

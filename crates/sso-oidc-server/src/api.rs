@@ -1,6 +1,9 @@
 //! The service's operations in both dialects, and the simulated person.
 
-use device_authority::{GrantKey, Memory, Moment, Standing, Verdict};
+use core::sync::atomic::Ordering;
+
+use device_authority::{GrantKey, Memory, Moment, Policy, Standing, Verdict};
+use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, Response};
 use oidc_proto::oauth::{self, RevocationRequest};
@@ -50,10 +53,33 @@ pub(crate) fn answer(
 ) -> Reply {
     let answered = if dialect == Dialect::OAuth {
         oauth(shared, operation, &head.headers, body, now)
+            .map_err(|fault| in_the_clients_way(fault, &head.headers))
     } else {
         aws(shared, operation, head.uri.query(), body, now)
+            .inspect_err(|fault| tell_of_unknown_clients(shared, fault))
     };
     answered.map_or_else(|fault| refusal(dialect, fault), Reply::from)
+}
+
+/// A client that showed nothing in the header is refused like any other bad request, without a scheme to try next: clients
+/// take that for an order, and do not read what is wrong (RFC 6749 §5.2 wants a 401 only for those that used the header).
+fn in_the_clients_way(fault: Fault, headers: &HeaderMap) -> Fault {
+    if fault.code == FaultCode::InvalidClient && !headers.contains_key(AUTHORIZATION) {
+        return fault.with_status(400);
+    }
+    fault
+}
+
+/// Says once what helps a tool whose registration this server has forgotten: some never register anew by themselves.
+fn tell_of_unknown_clients(shared: &Shared, fault: &Fault) {
+    if fault.code == FaultCode::InvalidClient
+        && !shared.has_told_of_unknown_clients.swap(true, Ordering::Relaxed)
+    {
+        tracing::warn!(
+            "a client is not known here; its tool may keep a registration of an earlier server for 90 days. sso-oidc \
+             serve --registration-key FILE keeps registrations good across restarts, --accept-unknown-clients takes any"
+        );
+    }
 }
 
 fn aws(
@@ -76,13 +102,13 @@ fn aws(
             Ok(Dialect::Aws.encode_success::<RegisterClientRequest>(&registration))
         }
         ServerRequest::StartDeviceAuthorization(request) => {
-            let device = start(shared, &mut store, &request, now)?;
+            let device = start(shared, &shared.policy, &mut store, &request, now)?;
             Ok(Dialect::Aws.encode_success::<StartDeviceAuthorizationRequest>(&device))
         }
         ServerRequest::CreateToken(mut request) => {
             // AWS documents it as without effect.
             request.scope.clear();
-            let token = create_token(shared, &mut store, &request, now)?;
+            let token = create_token(shared, &shared.policy, &mut store, &request, now)?;
             Ok(Dialect::Aws.encode_success::<CreateTokenRequest>(&token))
         }
     }
@@ -97,24 +123,30 @@ fn oauth(
 ) -> Result<Response<Body>, Fault> {
     if operation == Operation::RevokeToken {
         let request = RevocationRequest::decode_request(headers, body)?;
-        shared.store().revoke_token(&shared.policy, &request, now)?;
+        shared.store().revoke_token(&shared.oauth_policy, &request, now)?;
         // RFC 7009 §2.2: the status says it all.
         return Ok(Response::new(Body::new(Vec::new())));
     }
     let request = Dialect::OAuth.decode_http_request(operation, headers, body)?;
     let mut store = shared.store();
     match request {
-        ServerRequest::RegisterClient(request) => {
+        ServerRequest::RegisterClient(mut request) => {
+            let policy = &shared.oauth_policy;
             let registration =
-                store.register_oauth_client(&shared.policy, &request, now, &mut entropy).map_err(no_room)?;
+                store.register_oauth_client(policy, &request, now, &mut entropy).map_err(no_room)?;
+            // What was registered may be less than was asked for.
+            if let Some(record) = store.client(&registration.client.id) {
+                request.grant_types.clone_from(&record.grant_types);
+                request.redirect_uris.clone_from(&record.redirect_uris);
+            }
             Ok(oauth::encode_registration(&registration, &request))
         }
         ServerRequest::StartDeviceAuthorization(request) => {
-            let device = start(shared, &mut store, &request, now).map_err(no_room)?;
+            let device = start(shared, &shared.oauth_policy, &mut store, &request, now).map_err(no_room)?;
             Ok(Dialect::OAuth.encode_success::<StartDeviceAuthorizationRequest>(&device))
         }
         ServerRequest::CreateToken(request) => {
-            let token = create_token(shared, &mut store, &request, now)?;
+            let token = create_token(shared, &shared.oauth_policy, &mut store, &request, now)?;
             Ok(Dialect::OAuth.encode_success::<CreateTokenRequest>(&token))
         }
     }
@@ -134,11 +166,12 @@ fn no_room(fault: Fault) -> Fault {
 
 fn start(
     shared: &Shared,
+    policy: &Policy,
     store: &mut Memory,
     request: &StartDeviceAuthorizationRequest,
     now: Moment,
 ) -> Result<DeviceAuthorization, Fault> {
-    let device = store.start_device_authorization(&shared.policy, request, now, &mut entropy)?;
+    let device = store.start_device_authorization(policy, request, now, &mut entropy)?;
     let verdict = match shared.approval {
         Approval::Auto => Some(Verdict::Approve),
         Approval::Deny => Some(Verdict::Deny),
@@ -152,12 +185,38 @@ fn start(
 
 fn create_token(
     shared: &Shared,
+    policy: &Policy,
     store: &mut Memory,
     request: &CreateTokenRequest,
     now: Moment,
 ) -> Result<Token, Fault> {
     person_who_watches_polls(shared, store, &request.grant, now);
-    store.create_token(&shared.policy, request, now, &mut entropy)
+    let made = store.create_token(policy, request, now, &mut entropy);
+    if let Err(fault) = &made
+        && fault.code == FaultCode::InvalidGrant
+    {
+        tell_of_a_replay(store, request);
+    }
+    made
+}
+
+/// A device code that comes again ends what came of it. A client whose HTTP library repeats a lost request sees no more
+/// than that its refresh token is dead, so the log says why.
+fn tell_of_a_replay(store: &Memory, request: &CreateTokenRequest) {
+    let (Grant::DeviceCode { device_code, .. }, GrantKey::Device(selector)) =
+        (&request.grant, GrantKey::of(&request.grant))
+    else {
+        return;
+    };
+    let Some(device) = store.device(selector) else { return };
+    let Standing::Collected(chain) = device.state.standing else { return };
+    if device.device_code == *device_code && device.client_id == request.client.id {
+        let refresh_tokens_end = chain.is_some_and(|chain| store.chain(chain).is_none());
+        tracing::warn!(
+            refresh_tokens_end,
+            "a device code came again after its token had been collected; a client that repeats a lost request does so"
+        );
+    }
 }
 
 /// The simulated person who decides by how often the device has polled.

@@ -3,7 +3,7 @@
 use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
-use device_authority::{Capacity, ClientRecord, Policy, SlowDown};
+use device_authority::{Capacity, ClientRecord, Policy, RegistrationKey, Rotation, SlowDown};
 use oidc_proto::Client;
 
 #[cfg(feature = "tls")]
@@ -132,7 +132,9 @@ impl Limits {
 ///
 /// ```
 /// use core::time::Duration;
-/// use sso_oidc_server::{Approval, Capacity, Client, Config, Limits, Policy, Secret, SlowDown, TestServer};
+/// use sso_oidc_server::{
+///     Approval, Capacity, Client, Config, Limits, Policy, RegistrationKey, Rotation, Secret, SlowDown, TestServer,
+/// };
 ///
 /// let config = Config::default()
 ///     .with_listen("127.0.0.1:0".parse()?)
@@ -141,6 +143,10 @@ impl Limits {
 ///     .with_interval(Duration::from_secs(5))
 ///     .with_device_ttl(Duration::from_secs(60))
 ///     .with_slow_down(SlowDown::Strict)
+///     .with_access_ttl(Duration::from_secs(900))
+///     .with_rotation(Rotation::Reuse)
+///     .with_registration_key(RegistrationKey::new(Secret::new("k".repeat(43)))?)
+///     .with_unknown_clients(true)
 ///     .with_capacity(Capacity::default().with_devices(100))
 ///     .with_limits(Limits::default().with_connections(16))
 ///     .with_public_url("https://sso.example")
@@ -160,7 +166,12 @@ pub struct Config {
     /// Who decides on the devices that ask. Default: a person.
     pub approval: Approval,
     /// The authority's rules. Its `verification_uri` is not used: the page's address follows from `public_url`.
+    ///
+    /// Unknown clients are accepted in AWS's dialect only, if at all.
     pub policy: Policy,
+    /// What becomes of a used refresh token, in both dialects. Default: none, which means as the policy says in AWS's, and
+    /// [`Rotation::Strict`] in OAuth's.
+    pub rotation: Option<Rotation>,
     /// How much is kept.
     pub capacity: Capacity,
     /// Limits on what a peer can take.
@@ -189,6 +200,7 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             approval: Approval::default(),
             policy: Policy::default(),
+            rotation: None,
             capacity: Capacity::default(),
             limits: Limits::default(),
             public_url: None,
@@ -242,6 +254,37 @@ impl Config {
     #[must_use]
     pub const fn with_slow_down(mut self, slow_down: SlowDown) -> Self {
         self.policy.slow_down = slow_down;
+        self
+    }
+
+    /// The same configuration with this life of access tokens; see [`Policy::with_access_ttl`].
+    #[must_use]
+    pub const fn with_access_ttl(mut self, ttl: Duration) -> Self {
+        self.policy.long_access_ttl = ttl;
+        self.policy.short_access_ttl = ttl;
+        self
+    }
+
+    /// The same configuration with this fate of used refresh tokens, in both dialects.
+    #[must_use]
+    pub const fn with_rotation(mut self, rotation: Rotation) -> Self {
+        self.rotation = Some(rotation);
+        self
+    }
+
+    /// The same configuration with this key for registrations, so that they outlive the server; see
+    /// [`Policy::registration_key`].
+    #[must_use]
+    pub fn with_registration_key(mut self, key: RegistrationKey) -> Self {
+        self.policy.registration_key = Some(key);
+        self
+    }
+
+    /// The same configuration, believing AWS's clients that registered elsewhere, or not; see
+    /// [`Policy::accept_unknown_clients`].
+    #[must_use]
+    pub const fn with_unknown_clients(mut self, accepted: bool) -> Self {
+        self.policy.accept_unknown_clients = accepted;
         self
     }
 

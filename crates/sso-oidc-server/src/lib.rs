@@ -109,7 +109,8 @@ mod tls;
 pub use approval::{Approval, ApprovalError};
 pub use config::{Config, Limits};
 pub use device_authority::{
-    Capacity, ClientRecord, Counts, GuessLimit, PersonError, Policy, SlowDown, TooManyGuesses,
+    Capacity, ClientRecord, Counts, GuessLimit, PersonError, Policy, RegistrationKey, Rotation, SlowDown,
+    TooManyGuesses, WeakKey,
 };
 pub use error::ServeError;
 pub use fault::{Fault, FaultError, Strike, StrikeError};

@@ -3,15 +3,15 @@
 use http::Method;
 use oidc_proto::{Dialect, Fault, Operation};
 
-use crate::discovery;
+use crate::discovery::{self, Standard};
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     /// One of the service's operations, in one of its dialects.
     Api(Dialect, Operation),
-    /// What the server says of itself.
-    Metadata,
+    /// What the server says of itself, in the words of one of the two standards for that.
+    Metadata(Standard),
     /// The approval page, to look at.
     Device,
     /// The approval page, to decide.
@@ -20,6 +20,10 @@ pub(crate) enum Route {
     Style,
     /// On to the approval page.
     Root,
+    /// The authorization endpoint that there is not yet.
+    Authorize,
+    /// An empty set of keys.
+    Keys,
     /// The start page.
     Start,
     /// Whether the server is up.
@@ -40,8 +44,8 @@ pub(crate) enum NoRoute {
 /// The methods that the path takes, for the `Allow` header (RFC 9110 §10.2.1).
 pub(crate) fn allowed(path: &str) -> &'static str {
     match path {
-        "/device" => "GET, HEAD, POST",
-        "/" | "/start" | "/health" | "/style.css" | "/favicon.ico" => "GET, HEAD",
+        "/device" | "/authorize" => "GET, HEAD, POST",
+        "/" | "/jwks.json" | "/start" | "/health" | "/style.css" | "/favicon.ico" => "GET, HEAD",
         path if discovery::PATHS.contains(&path) => "GET, HEAD",
         _ => "POST",
     }
@@ -53,10 +57,13 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Route, NoRoute> {
         "/device" => Route::Device,
         "/style.css" => Route::Style,
         "/" => Route::Root,
+        "/authorize" => Route::Authorize,
+        "/jwks.json" => Route::Keys,
         "/start" => Route::Start,
         "/health" => Route::Health,
         "/favicon.ico" => Route::Icon,
-        path if discovery::PATHS.contains(&path) => Route::Metadata,
+        path if path == discovery::OPENID => Route::Metadata(Standard::OpenId),
+        path if path == discovery::OAUTH => Route::Metadata(Standard::OAuth),
         _ => {
             // AWS's paths have no common beginning, so whatever is nobody's is answered as they would.
             let dialect = if path.starts_with("/oauth/") { Dialect::OAuth } else { Dialect::Aws };
@@ -69,6 +76,7 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Route, NoRoute> {
     match (page, method) {
         (page, &Method::GET | &Method::HEAD) => Ok(page),
         (Route::Device, &Method::POST) => Ok(Route::Decide),
+        (Route::Authorize, &Method::POST) => Ok(Route::Authorize),
         _ => Err(NoRoute::Method),
     }
 }

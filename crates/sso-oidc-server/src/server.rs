@@ -89,6 +89,24 @@ impl Server {
         self.shared.endpoint.clone()
     }
 
+    /// The URL under which people reach it: the public URL of the configuration, or else its endpoint. The addresses that
+    /// it hands out begin with this.
+    ///
+    /// ```
+    /// use sso_oidc_server::{Config, Server};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let server = Server::bind(Config::default().with_public_url("https://sso.example/")).await?;
+    /// assert_eq!(server.public_url(), "https://sso.example");
+    /// # Ok::<(), sso_oidc_server::ServeError>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn public_url(&self) -> &str {
+        &self.shared.public_url
+    }
+
     /// The server from inside this process; it works before and while the server answers.
     #[must_use]
     pub fn handle(&self) -> Handle {

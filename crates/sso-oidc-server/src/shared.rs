@@ -2,10 +2,10 @@
 
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use device_authority::{Memory, Moment, NoEntropy, Policy};
+use device_authority::{Memory, Moment, NoEntropy, Policy, Rotation};
 
 use crate::clock::Clock;
 use crate::fault::Faults;
@@ -18,7 +18,12 @@ use crate::{Approval, Config, Limits, ServeError};
 /// What all connections share.
 pub(crate) struct Shared {
     pub(crate) approval: Approval,
+    /// The rules of AWS's dialect, and of the page.
     pub(crate) policy: Policy,
+    /// The rules of the OAuth dialect.
+    pub(crate) oauth_policy: Policy,
+    /// Whether the log has said what helps a client that is not known.
+    pub(crate) has_told_of_unknown_clients: AtomicBool,
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,
     /// `http://host:port` or `https://host:port`, as people reach the server.
@@ -72,9 +77,17 @@ impl Shared {
         for client in config.clients {
             store.add_client(client);
         }
+        let policy = config.policy.with_verification_uri(format!("{public_url}/device"));
+        let oauth_policy = policy
+            .clone()
+            .with_unknown_clients(false)
+            .with_rotation(config.rotation.unwrap_or(Rotation::Strict));
+        let rotation = config.rotation.unwrap_or(policy.rotation);
         Ok(Self {
             approval: config.approval,
-            policy: config.policy.with_verification_uri(format!("{public_url}/device")),
+            policy: policy.with_rotation(rotation),
+            oauth_policy,
+            has_told_of_unknown_clients: AtomicBool::new(false),
             limits: config.limits,
             clock: Clock::start(),
             public_url,

@@ -252,7 +252,10 @@ fn a_name_that_was_rebound_to_this_machine_is_misdirected() {
     for host in ["evil.example", "127.0.0.1.evil.example", "192.0.2.1:80"] {
         let response = http.send("POST", "/client/register", &[("Host", host)], "{}");
         assert_eq!((response.status, response.fault()), (421, "InvalidRequestException"), "{host}");
-        assert_eq!(http.send("GET", "/device", &[("Host", host)], "").status, 421, "{host}");
+        assert!(response.json()["error_description"].as_str().unwrap().contains("--allow-host"));
+        let page = http.send("GET", "/device", &[("Host", host)], "");
+        assert_eq!(page.status, 421, "{host}");
+        assert!(page.body.contains("--allow-host"));
     }
     for host in ["localhost", "localhost:1", "127.0.0.1", "[::1]:80"] {
         assert_eq!(http.send("GET", "/device", &[("Host", host)], "").status, 200, "{host}");

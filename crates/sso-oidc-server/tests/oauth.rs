@@ -57,14 +57,24 @@ fn both_discovery_documents_say_where_everything_is() {
     let server = TestServer::start();
     let mut http = Http::to(&server);
     let url = |path: &str| format!("{}{path}", server.endpoint());
-    let documents = ["openid-configuration", "oauth-authorization-server"]
-        .map(|name| http.get(&format!("/.well-known/{name}")));
-    for document in documents {
-        assert_eq!(document.status, 200);
+    let mut get = |name: &str| http.get(&format!("/.well-known/{name}"));
+    let (openid, oauth) = (get("openid-configuration"), get("oauth-authorization-server"));
+    assert_eq!((openid.status, oauth.status), (200, 200));
+    let mut openid = openid.json();
+    // What OpenID Connect Discovery §3 demands beside.
+    for (name, value) in [
+        ("jwks_uri", json!(url("/jwks.json"))),
+        ("subject_types_supported", json!(["public"])),
+        ("id_token_signing_alg_values_supported", json!(["RS256"])),
+    ] {
+        assert_eq!(openid.as_object_mut().unwrap().remove(name), Some(value), "{name}");
+    }
+    for document in [openid, oauth.json()] {
         assert_eq!(
-            document.json(),
+            document,
             json!({
                 "issuer": server.endpoint(),
+                "authorization_endpoint": url("/authorize"),
                 "device_authorization_endpoint": url("/oauth/device_authorization"),
                 "token_endpoint": url("/oauth/token"),
                 "registration_endpoint": url("/oauth/register"),
@@ -72,10 +82,19 @@ fn both_discovery_documents_say_where_everything_is() {
                 "grant_types_supported": [DEVICE_GRANT, "refresh_token"],
                 "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
                 "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
-                "response_types_supported": [],
+                "response_types_supported": ["code"],
+                "code_challenge_methods_supported": ["S256"],
             })
         );
     }
+}
+
+#[test]
+fn there_is_a_set_of_keys_with_no_key_in_it() {
+    let server = TestServer::start();
+    let keys = Http::to(&server).get("/jwks.json");
+    assert_eq!((keys.status, keys.header("Content-Type")), (200, Some("application/jwk-set+json")));
+    assert_eq!(keys.json(), json!({ "keys": [] }));
 }
 
 #[test]
@@ -118,6 +137,63 @@ fn a_device_that_polls_too_early_is_told_to_slow_down() {
         (response.status, error(&response))
     });
     assert_eq!(answers, [(400, "authorization_pending".to_owned()), (400, "slow_down".to_owned())]);
+}
+
+#[test]
+fn a_server_that_looks_at_the_pace_first_names_the_interval_to_a_device_that_was_approved() {
+    let server = server(Config::default().with_slow_down(SlowDown::Always).with_approval(Approval::Auto));
+    let mut http = Http::to(&server);
+    let device = start(&mut http, "public", "");
+    assert_eq!(poll(&mut http, "public", &device).status, 200, "the first poll is never early");
+
+    let server = self::server(Config::default().with_slow_down(SlowDown::Always));
+    let mut http = Http::to(&server);
+    let device = start(&mut http, "public", "");
+    assert_eq!(error(&poll(&mut http, "public", &device)), "authorization_pending");
+    server.approve(text(&device, "user_code")).unwrap();
+    for interval in [6, 11] {
+        let early = poll(&mut http, "public", &device);
+        assert_eq!((early.status, error(&early).as_str()), (400, "slow_down"));
+        assert_eq!(early.json()["interval"], interval);
+    }
+}
+
+#[test]
+fn pkce_is_checked_where_a_device_asks_for_it() {
+    const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+    let server = server(Config::default().with_approval(Approval::Auto));
+    let mut http = Http::to(&server);
+    let ask = [("client_id", "public"), ("code_challenge", CHALLENGE), ("code_challenge_method", "S256")];
+    let device = http.form("/oauth/device_authorization", &[], &ask).json();
+    let code = text(&device, "device_code").to_owned();
+    let form = [("grant_type", DEVICE_GRANT), ("device_code", &code), ("client_id", "public")];
+    for wrong in [None, Some(CHALLENGE)] {
+        let mut form = form.to_vec();
+        form.extend(wrong.map(|verifier| ("code_verifier", verifier)));
+        let refused = http.form("/oauth/token", &[], &form);
+        assert_eq!((refused.status, error(&refused).as_str()), (400, "invalid_grant"));
+        assert!(text(&refused.json(), "error_description").contains("code_verifier"));
+    }
+    let form = [form.as_slice(), &[("code_verifier", VERIFIER)]].concat();
+    assert_eq!(http.form("/oauth/token", &[], &form).status, 200);
+
+    let ask = [("client_id", "public"), ("code_challenge", VERIFIER), ("code_challenge_method", "plain")];
+    let refused = http.form("/oauth/device_authorization", &[], &ask);
+    assert_eq!((refused.status, error(&refused).as_str()), (400, "invalid_request"));
+}
+
+#[test]
+fn a_resource_may_stand_several_times() {
+    let server = server(Config::default().with_approval(Approval::Auto));
+    let mut http = Http::to(&server);
+    let ask =
+        [("client_id", "public"), ("resource", "https://a.example/"), ("resource", "https://b.example/")];
+    let device = http.form("/oauth/device_authorization", &[], &ask).json();
+    let code = text(&device, "device_code").to_owned();
+    let form = [("grant_type", DEVICE_GRANT), ("device_code", &code), ("client_id", "public")];
+    let form = [&form[..], &ask[1..]].concat();
+    assert_eq!(http.form("/oauth/token", &[], &form).status, 200);
 }
 
 #[test]
@@ -167,21 +243,39 @@ fn another_clients_code_and_an_unknown_one_are_an_invalid_grant() {
 }
 
 #[test]
-fn a_client_that_cannot_be_believed_is_401_with_the_scheme_to_use() {
+fn a_client_that_cannot_be_believed_is_401_with_the_scheme_to_use_if_it_used_the_header_and_else_400() {
     let server = server(Config::default());
     let mut http = Http::to(&server);
     let path = "/oauth/device_authorization";
     // confidential:wrong, and public:x, who has no secret at all.
     let basic = |value| [("Authorization", value)];
-    let responses = [
+    let in_header = [
         http.form(path, &basic("Basic Y29uZmlkZW50aWFsOndyb25n"), &[]),
         http.form(path, &basic("Basic cHVibGljOng="), &[]),
         http.form(path, &basic("Bearer token"), &[]),
+        http.form(
+            "/oauth/token",
+            &basic("Basic cHVibGljOng="),
+            &[("grant_type", "refresh_token"), ("refresh_token", "x")],
+        ),
+        http.form("/oauth/revoke", &basic("Basic cHVibGljOng="), &[("token", "x")]),
+    ];
+    let in_body = [
         http.form(path, &[], &[("client_id", "confidential"), ("client_secret", "wrong")]),
         http.form(path, &[], &[("client_id", "confidential")]),
         http.form(path, &[], &[("client_id", "nobody")]),
+        http.form(
+            "/oauth/token",
+            &[],
+            &[("grant_type", "refresh_token"), ("refresh_token", "x"), ("client_id", "nobody")],
+        ),
+        http.form("/oauth/revoke", &[], &[("token", "x"), ("client_id", "nobody")]),
     ];
-    for response in responses {
+    for response in in_body {
+        assert_eq!((response.status, error(&response).as_str()), (400, "invalid_client"), "{response:?}");
+        assert_eq!(response.header("WWW-Authenticate"), None);
+    }
+    for response in in_header {
         assert_eq!((response.status, error(&response).as_str()), (401, "invalid_client"), "{response:?}");
         assert!(response.header("WWW-Authenticate").unwrap().starts_with("Basic realm="), "{response:?}");
     }
@@ -248,7 +342,7 @@ fn revocation_ends_a_sign_in_and_is_a_success_for_what_is_unknown() {
     let others = revoke(&refresh_token, "public", "refresh_token");
     assert_eq!((others.status, error(&others).as_str()), (400, "invalid_grant"));
     let impostor = revoke(&refresh_token, "confidential", "");
-    assert_eq!((impostor.status, error(&impostor).as_str()), (401, "invalid_client"));
+    assert_eq!((impostor.status, error(&impostor).as_str()), (400, "invalid_client"));
     for (unknown, hint) in [(text(&token, "access_token"), "access_token"), ("who knows", "cookie")] {
         let response = revoke(unknown, "bound", hint);
         assert_eq!((response.status, response.body.as_str()), (200, ""));
@@ -289,7 +383,19 @@ fn a_client_registers_itself_and_is_told_what_was_registered() {
         ("client_secret", text(&confidential, "client_secret")),
     ];
     assert_eq!(http.form("/oauth/device_authorization", &[], &body).status, 200);
-    assert_eq!(http.form("/oauth/device_authorization", &[], &body[..1]).status, 401);
+    assert_eq!(http.form("/oauth/device_authorization", &[], &body[..1]).status, 400);
+
+    // More than there is: it is told what it got.
+    let ask = json!({
+        "client_name": "web", "token_endpoint_auth_method": "none",
+        "grant_types": ["authorization_code", DEVICE_GRANT, "refresh_token", "implicit"],
+        "response_types": ["code"], "redirect_uris": ["http://localhost:8400/cb"],
+    });
+    let narrowed = http.post("/oauth/register", &ask);
+    assert_eq!(narrowed.status, 201, "{narrowed:?}");
+    let narrowed = narrowed.json();
+    assert_eq!(narrowed["grant_types"], json!([DEVICE_GRANT, "refresh_token"]));
+    assert_eq!((&narrowed["response_types"], narrowed.get("redirect_uris")), (&json!([]), None));
 }
 
 #[test]
@@ -313,7 +419,7 @@ fn a_client_of_awss_dialect_may_use_the_oauth_endpoints_with_its_secret() {
     let body = [("client_id", client.id.as_str()), ("client_secret", client.secret.as_str())];
     assert_eq!(http.form("/oauth/device_authorization", &[], &body).status, 200);
     let without = http.form("/oauth/device_authorization", &[], &body[..1]);
-    assert_eq!((without.status, error(&without).as_str()), (401, "invalid_client"));
+    assert_eq!((without.status, error(&without).as_str()), (400, "invalid_client"));
 }
 
 #[test]

@@ -45,6 +45,7 @@ mod logging;
 mod login;
 mod operations;
 mod output;
+mod registration_key;
 mod serve;
 mod service;
 mod settings;

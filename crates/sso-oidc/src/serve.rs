@@ -1,15 +1,17 @@
 //! `serve`: the local server, with exactly one line on standard output.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use sso_oidc_server::{Approval, Client, Config, Secret, Server, SlowDown};
+use sso_oidc_server::{Approval, Client, Config, Rotation, Secret, Server, SlowDown};
 use tracing::level_filters::LevelFilter;
 
 use crate::exit::{Failure, chain, print_data};
 use crate::faults::{self, FaultArgs};
 use crate::logging;
+use crate::registration_key;
 use crate::settings::Settings;
 use crate::tls::{CaFile, TlsArgs};
 
@@ -36,6 +38,16 @@ pub(crate) struct ServeArgs {
     /// ask for any scope. May be repeated
     #[arg(long, value_name = "ID[:SECRET]", value_parser = oauth_client)]
     oauth_client: Vec<Client>,
+
+    /// A key under which registrations prove themselves, so that tools which keep theirs for 90 days are known after a
+    /// restart; made if the file is missing. Servers of one key know each other's clients
+    #[arg(long, value_name = "FILE")]
+    registration_key: Option<PathBuf>,
+
+    /// Take a client of AWS's dialect that this server does not know for one that registered elsewhere, for the scope
+    /// sso:account:access
+    #[arg(long)]
+    accept_unknown_clients: bool,
 
     #[command(flatten)]
     tls: TlsArgs,
@@ -72,15 +84,33 @@ pub(crate) struct RulesArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..))]
     device_ttl: u32,
 
-    /// What an early poll gets: slow_down at once (strict), from the second one on, because the AWS CLI polls twice at
-    /// the start (grace), or never (off)
-    #[arg(long, value_name = "strict|grace|off", default_value = "grace", hide_possible_values = true)]
+    /// Seconds that an access token lives; the real service says 28800, and 3600 where a refresh token comes with it
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    token_ttl: Option<u32>,
+
+    /// What an early poll gets: slow_down, with the new interval, also when a person has decided (always); slow_down
+    /// while none has (strict); the same from the second one on, because the AWS CLI polls twice at the start (grace);
+    /// never (off)
+    #[arg(
+        long,
+        value_name = "always|strict|grace|off",
+        default_value = "grace",
+        hide_possible_values = true
+    )]
     slow_down: SlowDownChoice,
+
+    /// What becomes of a used refresh token: it is good once, and ends the sign-in if it comes back (strict); it is good
+    /// for a minute after its first use, because AWS's tools refresh side by side (grace); it is good until the sign-in
+    /// ends (reuse) [default: grace for AWS's tools, strict at the OAuth endpoints]
+    #[arg(long, value_name = "grace|strict|reuse", hide_possible_values = true)]
+    refresh: Option<RefreshChoice>,
 }
 
 /// What an early poll gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum SlowDownChoice {
+    /// `slow_down` before anything else is looked at.
+    Always,
     /// `slow_down` at once.
     Strict,
     /// One early poll is let pass.
@@ -89,17 +119,38 @@ enum SlowDownChoice {
     Off,
 }
 
+/// What becomes of a used refresh token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum RefreshChoice {
+    /// It passes for a minute.
+    Grace,
+    /// It ends the chain.
+    Strict,
+    /// It stays good.
+    Reuse,
+}
+
 impl RulesArgs {
     fn config(&self) -> Config {
-        Config::default()
+        let mut config = Config::default()
             .with_approval(self.approve)
             .with_interval(Duration::from_secs(self.interval.into()))
             .with_device_ttl(Duration::from_secs(self.device_ttl.into()))
             .with_slow_down(match self.slow_down {
+                SlowDownChoice::Always => SlowDown::Always,
                 SlowDownChoice::Strict => SlowDown::Strict,
                 SlowDownChoice::Grace => SlowDown::Grace,
                 SlowDownChoice::Off => SlowDown::Off,
-            })
+            });
+        if let Some(seconds) = self.token_ttl {
+            config = config.with_access_ttl(Duration::from_secs(seconds.into()));
+        }
+        match self.refresh {
+            Some(RefreshChoice::Grace) => config.with_rotation(Rotation::Grace),
+            Some(RefreshChoice::Strict) => config.with_rotation(Rotation::Strict),
+            Some(RefreshChoice::Reuse) => config.with_rotation(Rotation::Reuse),
+            None => config,
+        }
     }
 }
 
@@ -125,6 +176,10 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> 
     for client in &args.oauth_client {
         config = config.with_client(client.clone());
     }
+    if let Some(file) = &args.registration_key {
+        config = config.with_registration_key(registration_key::of(file)?);
+    }
+    let config = config.with_unknown_clients(args.accept_unknown_clients);
     let config = args.faults.apply(args.tls.apply(config)?, args.tls.makes_ca())?;
     // One thread for all connections: an answer takes microseconds, most of them the system's, and decisions are made one
     // at a time anyway. More threads would only hand requests to each other.
@@ -148,7 +203,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> 
         if let Some(file) = &ca_file {
             tracing::info!("clients trust this server with AWS_CA_BUNDLE={}", file.path().display());
         }
-        tracing::info!(page = %format_args!("{}/device", server.endpoint()), approve = %args.rules.approve, "serving");
+        tracing::info!(page = %format_args!("{}/device", server.public_url()), approve = %args.rules.approve, "serving");
         server.serve(signals.first()).await;
         tracing::info!("stopped");
         Ok(())

@@ -107,7 +107,7 @@ async fn asked(connection: &mut Rewound) -> Option<Asked> {
     let path = target.path().to_owned();
     let target = match route(&method, &path) {
         Ok(Route::Api(_, operation)) => Some(Target::Operation(operation)),
-        Ok(Route::Metadata) => Some(Target::Discovery),
+        Ok(Route::Metadata(_)) => Some(Target::Discovery),
         _ => None,
     };
     Some(Asked { method, path, target })

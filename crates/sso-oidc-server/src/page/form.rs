@@ -9,6 +9,15 @@ pub(super) fn field(form: &[u8], name: &str) -> Option<String> {
     })
 }
 
+/// The value of this field, if it stands there once: a parameter of OAuth must not stand twice (RFC 6749 §3.1), and one
+/// without a value is the same as none.
+pub(super) fn only(form: &[u8], name: &str) -> Option<String> {
+    let named = |pair: &&[u8]| pair.split(|byte| *byte == b'=').next().is_some_and(|key| decode(key) == name);
+    let mut pairs = form.split(|byte| *byte == b'&').filter(named);
+    let (first, second) = (pairs.next()?, pairs.next());
+    field(first, name).filter(|value| second.is_none() && !value.is_empty())
+}
+
 fn decode(text: &[u8]) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -46,6 +55,14 @@ mod tests {
         assert_eq!(field(form, "empty").as_deref(), Some(""));
         assert_eq!(field(form, "x").as_deref(), Some("a b&c"));
         assert_eq!(field(form, "absent"), None);
+    }
+
+    #[test]
+    fn a_field_that_stands_twice_or_has_no_value_is_none_where_it_must_stand_once() {
+        assert_eq!(only(b"a=1&b=x%3D%26&c=", "b").as_deref(), Some("x=&"));
+        for form in [&b"a=1&a=2"[..], b"a=1&%61=2", b"a=1&a", b"a=", b"a", b"", b"b=a"] {
+            assert_eq!(only(form, "a"), None, "{}", String::from_utf8_lossy(form));
+        }
     }
 
     #[test]

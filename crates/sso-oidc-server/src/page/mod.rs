@@ -3,6 +3,7 @@
 //! Looking never decides: only a POST with the page's own token does. What a client said about itself is escaped and
 //! freed of control characters before it is shown.
 
+mod authorize;
 mod csrf;
 mod form;
 mod html;
@@ -14,6 +15,7 @@ use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use oidc_proto::Body;
 
+pub(crate) use self::authorize::authorize;
 pub(crate) use self::csrf::Key as CsrfKey;
 use crate::connection::Peer;
 use crate::shared::Shared;

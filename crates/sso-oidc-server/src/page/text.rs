@@ -179,6 +179,19 @@ pub(super) fn start(region: &str) -> String {
     )
 }
 
+/// There is no authorization code flow, and what there is instead.
+pub(super) fn no_authorization() -> String {
+    document(
+        "Sign in with a device code",
+        "",
+        "<h1>Sign in with a device code</h1>\n\
+         <p class=\"alert\" role=\"alert\">This server has no authorization code flow yet. Nothing was signed in.</p>\n\
+         <p>Start again on your device or terminal, and ask for a device code:</p>\n\
+         <p><code>aws sso login --use-device-code</code></p>\n\
+         <p><a href=\"/device\">Enter a code</a></p>\n",
+    )
+}
+
 /// For who does not follow a redirect.
 pub(super) fn moved() -> String {
     document("Sign in a device", "", "<p><a href=\"/device\">Enter a code</a></p>\n")

@@ -1,0 +1,149 @@
+//! `/authorize` (RFC 6749 §3.1), as far as there is one: it says that there is no authorization code flow here, to the
+//! person in the browser, and to the program that waits for them on this machine.
+
+use core::fmt::Write as _;
+
+use http::header::LOCATION;
+use http::request::Parts;
+use http::{HeaderValue, Response, StatusCode};
+use oidc_proto::Body;
+
+use super::{form, page, text};
+
+/// RFC 6749 §4.1.2.1.
+const ERROR: &str = "unsupported_response_type";
+const WHY: &str = "this server has no authorization code flow yet; sign in with a device code (aws sso login --use-device-code)";
+
+/// GET or POST `/authorize`. A client that listens on this machine is told at once, and does not wait for its patience to
+/// end. A redirect to any other place could serve a stranger, and there is no registration here that would vouch for it.
+pub(crate) fn authorize(head: &Parts) -> Response<Body> {
+    let query = head.uri.query().unwrap_or_default().as_bytes();
+    let target = form::only(query, "redirect_uri").filter(|uri| is_loopback(uri));
+    let Some(target) = target else { return page(StatusCode::NOT_IMPLEMENTED, text::no_authorization()) };
+    let mut location = target;
+    if !location.contains('?') {
+        location.push('?');
+    }
+    let state = form::only(query, "state");
+    let parameters = [("error", Some(ERROR)), ("error_description", Some(WHY)), ("state", state.as_deref())];
+    for (name, value) in parameters.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+        if !location.ends_with(['?', '&']) {
+            location.push('&');
+        }
+        let _ = write!(location, "{name}=");
+        encode(value, &mut location);
+    }
+    let Ok(location) = HeaderValue::from_str(&location) else {
+        return page(StatusCode::NOT_IMPLEMENTED, text::no_authorization());
+    };
+    let mut response = page(StatusCode::FOUND, text::no_authorization());
+    response.headers_mut().insert(LOCATION, location);
+    response
+}
+
+/// Whether this is an absolute http URL of this very machine, in a form that no browser reads differently: a known host and
+/// a port, no user information, no fragment (RFC 8252 §7.3, RFC 6749 §3.1.2), and none but a URL's own characters.
+fn is_loopback(uri: &str) -> bool {
+    const SCHEME: &str = "http://";
+    let Some(rest) = uri.get(SCHEME.len()..).filter(|_| uri.is_char_boundary(SCHEME.len())) else {
+        return false;
+    };
+    let scheme_is_http = uri.get(..SCHEME.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME));
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let (host, port) = match authority.rsplit_once(':') {
+        // The colons of an IPv6 address are within its brackets.
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let host_is_here = ["127.0.0.1", "[::1]", "localhost"].iter().any(|name| host.eq_ignore_ascii_case(name));
+    let port_is_fine = port.is_none_or(|port| {
+        port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port != 0)
+    });
+    // RFC 3986 §2, without what begins a fragment.
+    let characters_are_fine =
+        uri.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()*+,;=%".contains(&b));
+    scheme_is_http && host_is_here && port_is_fine && characters_are_fine
+}
+
+/// Percent-encodes everything but unreserved characters (RFC 3986 §2.3).
+fn encode(text: &str, to: &mut String) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            to.push(char::from(byte));
+        } else {
+            let _ = write!(to, "%{byte:02X}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_http_url_of_this_machine_is_redirected_to() {
+        for uri in [
+            "http://127.0.0.1:49152/oauth/callback",
+            "http://127.0.0.1/oauth/callback?x=1",
+            "http://127.0.0.1",
+            "http://127.0.0.1:1?",
+            "http://[::1]:65535/",
+            "http://[::1]/",
+            "HTTP://LocalHost:8400/",
+            "http://localhost:8400/a%20b/@/:x",
+        ] {
+            assert!(is_loopback(uri), "{uri}");
+        }
+        for uri in [
+            "",
+            "http:",
+            "http://",
+            "127.0.0.1",
+            "/device",
+            "//127.0.0.1/",
+            "https://127.0.0.1/",
+            "ftp://127.0.0.1/",
+            "javascript://127.0.0.1/%0aalert(1)",
+            "http://evil.example/",
+            "http://127.0.0.1.evil.example/",
+            "http://127.0.0.1@evil.example/",
+            "http://127.0.0.1:80@evil.example/",
+            "http://user@127.0.0.1/",
+            "http://evil.example/@127.0.0.1/",
+            "http://evil.example\\@127.0.0.1/",
+            "http://127.0.0.1\\.evil.example/",
+            "http://127.0.0.1#@evil.example/",
+            "http://127.0.0.1/#x",
+            "http://127.0.0.1:/",
+            "http://127.0.0.1:0/",
+            "http://127.0.0.1:65536/",
+            "http://127.0.0.1:80:80/",
+            "http://127.0.0.1:+80/",
+            "http://127.1/",
+            "http://2130706433/",
+            "http://0x7f000001/",
+            "http://0.0.0.0/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://[::1",
+            "http://::1/",
+            "http://localhost./",
+            "http://localhost.evil.example/",
+            "http://localhóst/",
+            "http://127.0.0.1/\r\nSet-Cookie: x",
+            "http://127.0.0.1/ x",
+            "http://127.0.0.1/é",
+            " http://127.0.0.1/",
+            "http://127.0.0.1\t/",
+            "héttp://127.0.0.1/",
+        ] {
+            assert!(!is_loopback(uri), "{uri}");
+        }
+    }
+
+    #[test]
+    fn what_is_given_back_is_encoded_whole() {
+        let mut text = String::new();
+        encode("a-._~ &=#%\r\né", &mut text);
+        assert_eq!(text, "a-._~%20%26%3D%23%25%0D%0A%C3%A9");
+    }
+}

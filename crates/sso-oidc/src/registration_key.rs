@@ -1,0 +1,127 @@
+//! The file of `serve --registration-key`.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+
+use sso_oidc_server::{RegistrationKey, Secret};
+
+use crate::exit::{Failure, chain};
+
+/// The longest file that is taken for a key, in bytes.
+const LONGEST: u64 = 4096;
+
+/// The key in this file, which is made if it is missing.
+///
+/// # Errors
+/// The file cannot be read or made, or what is in it is no key.
+pub(crate) fn of(path: &Path) -> Result<RegistrationKey, Failure> {
+    let failed = |what: &str, error: &dyn std::fmt::Display| {
+        Failure::other(format_args!("cannot {what} the registration key {}: {error}", path.display()))
+    };
+    let text = match read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make(path).map_err(|error| failed("make", &error))?;
+            // Another server may have been quicker: its key counts.
+            read(path)
+        }
+        found => found,
+    };
+    let text = text.map_err(|error| failed("read", &error))?;
+    let text = Secret::from(text.expose().trim());
+    RegistrationKey::new(text).map_err(|error| {
+        failed("use", &chain(&error)).with_hint("delete the file, and a new key is made at the next start")
+    })
+}
+
+fn read(path: &Path) -> io::Result<Secret> {
+    // What is no regular file may never end, or wait for a writer.
+    let found = fs::metadata(path)?;
+    if !found.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    #[cfg(unix)]
+    if std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o077 != 0 {
+        tracing::warn!("others can read the registration key {}; chmod 600 keeps it to you", path.display());
+    }
+    if found.len() > LONGEST {
+        return Err(io::Error::other("it is longer than a key"));
+    }
+    let mut text = String::with_capacity(found.len() as usize + 1);
+    File::open(path)?.take(LONGEST).read_to_string(&mut text)?;
+    Ok(Secret::new(text))
+}
+
+/// A file with 256 random bits, for its owner alone, and whole from the moment it is there. One that is there already stays.
+fn make(path: &Path) -> io::Result<()> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    let mut text = String::with_capacity(2 * bytes.len() + 1);
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text.push('\n');
+    let text = Secret::new(text);
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    // Its mode is 0600.
+    let mut file = tempfile::Builder::new()
+        .prefix(".sso-oidc-key-")
+        .tempfile_in(directory.unwrap_or_else(|| Path::new(".")))?;
+    file.write_all(text.expose().as_bytes())?;
+    match file.persist_noclobber(path) {
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error.error),
+        Ok(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_for_its_owner_alone_and_then_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        let first = of(&path).unwrap();
+        assert_eq!(of(&path).unwrap(), first);
+        assert_ne!(of(&directory.path().join("other")).unwrap(), first);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2, "nothing is left beside them");
+        #[cfg(unix)]
+        assert_eq!(
+            std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions()) & 0o777,
+            0o600
+        );
+        // Of two servers that make one at once, the slower one takes the other's.
+        make(&path).unwrap();
+        assert_eq!(of(&path).unwrap(), first);
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused_by_name_and_stays_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        for text in ["", "hunter2\n", &"x".repeat(4097)] {
+            fs::write(&path, text).unwrap();
+            let failure = format!("{:?}", of(&path).unwrap_err());
+            assert!(
+                failure.contains(&format!("{}", path.display())) && !failure.contains("hunter2"),
+                "{failure}"
+            );
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+        fs::write(&path, [0xff; 64]).unwrap();
+        assert!(of(&path).is_err());
+        assert!(format!("{:?}", of(directory.path()).unwrap_err()).contains("no regular file"));
+        assert!(of(&directory.path().join("no/such/key")).is_err());
+    }
+
+    #[test]
+    fn a_key_of_ones_own_is_read_without_the_blanks_around_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        fs::write(&path, format!("  {}\r\n", "k".repeat(43))).unwrap();
+        assert_eq!(of(&path).unwrap(), RegistrationKey::new(Secret::new("k".repeat(43))).unwrap());
+    }
+}
