@@ -1,5 +1,5 @@
-//! Peers that no one here wrote: boto3, the AWS CLI and aws-sso-lib, from PyPI, and the `oauth2` crate against our server
-//! and our program; and our program and adapters against `oidc-provider`, from npm.
+//! Peers that no one here wrote: boto3, the AWS CLI, aws-sso-lib and Authlib, from PyPI, and the `oauth2` and `openidconnect`
+//! crates against our server and our program; and our program and adapters against `oidc-provider`, from npm.
 //!
 //! The scenarios are Python, because that is what most of the peers are. This side makes the virtual environment, builds
 //! the programs and runs them.

@@ -1,5 +1,5 @@
-//! What the interop scenarios run beside the program: a provider from npm, a device made of the `oauth2` crate, and the
-//! adapters' examples.
+//! What the interop scenarios run beside the program: a provider from npm, a device made of the `oauth2` crate, a look-up by
+//! the `openidconnect` crate, and the adapters' examples.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,8 @@ pub(crate) fn all() -> Result<Vec<(&'static str, PathBuf)>> {
     let mut found = vec![
         ("INTEROP_NODE", node(&provider)),
         ("INTEROP_PROVIDER", provider.join("serve.mjs")),
-        ("INTEROP_OAUTH2", oauth2()?),
+        ("INTEROP_OAUTH2", peer("oauth2")?),
+        ("INTEROP_OPENIDCONNECT", peer("openidconnect")?),
     ];
     for (variable, adapter) in
         [("INTEROP_UREQ", "device-flow-ureq"), ("INTEROP_REQWEST", "device-flow-reqwest")]
@@ -63,13 +64,13 @@ fn node(provider: &Path) -> PathBuf {
     if packed.exists() { packed } else { "node".into() }
 }
 
-/// The device of the `oauth2` crate, built outside the workspace.
-fn oauth2() -> Result<PathBuf> {
-    let manifest = workspace::root().join("xtask/peers/oauth2/Cargo.toml");
+/// A peer made of the crate of this name, built outside the workspace.
+fn peer(name: &str) -> Result<PathBuf> {
+    let manifest = workspace::root().join("xtask/peers").join(name).join("Cargo.toml");
     let target = workspace::target_dir()?.join("peers");
     let build = Run::cargo().args(["build", "--locked", "--manifest-path"]).arg(&manifest);
     build.env("CARGO_TARGET_DIR", &target).go()?;
-    Ok(target.join("debug").join(format!("peer-oauth2{}", std::env::consts::EXE_SUFFIX)))
+    Ok(target.join("debug").join(format!("peer-{name}{}", std::env::consts::EXE_SUFFIX)))
 }
 
 /// An adapter's `oauth_login` example. Both adapters' have the name that the documentation gives, so the program is put

@@ -59,6 +59,9 @@ fn a_whole_sign_in_at_trace_level_leaves_no_secret_and_no_code_in_the_log() {
         "grantType": "refresh_token", "refreshToken": token["refreshToken"],
     });
     let fresh = http.post("/token", &refresh).json();
+    let replay = http.post("/token", &poll_body(&client, &device));
+    assert_eq!((replay.status, replay.fault()), (400, "InvalidGrantException"));
+    assert_eq!(http.get("/authorize?state=sentinel&redirect_uri=http://127.0.0.1:1/sentinel").status, 302);
     assert_eq!(http.get("/sentinel-path?sentinel-query").status, 404);
     let handle = format!("{:?}", server.handle());
     drop(server);
@@ -87,7 +90,15 @@ fn a_whole_sign_in_at_trace_level_leaves_no_secret_and_no_code_in_the_log() {
     for part in ["CreateToken", "status=400", "AuthorizationPendingException"] {
         assert!(line.contains(part), "{line}");
     }
-    assert_eq!(log.lines().filter(|line| line.contains("answered")).count(), 8, "one line a request:\n{log}");
+    let replayed = log.lines().filter(|line| line.contains("a device code came again"));
+    let replayed: Vec<_> = replayed.collect();
+    assert!(matches!(replayed[..], [line] if line.contains("refresh_tokens_end=true")), "{log}");
+    assert_eq!(log.lines().filter(|line| line.contains("--use-device-code")).count(), 1);
+    assert_eq!(
+        log.lines().filter(|line| line.contains("answered")).count(),
+        10,
+        "one line a request:\n{log}"
+    );
 }
 
 #[tokio::test]

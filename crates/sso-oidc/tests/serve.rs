@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -93,6 +93,129 @@ fn a_server_for_other_machines_says_that_its_page_has_no_address_for_them() {
     }
 }
 
+/// The log up to the line that says this; bounded by the server's life.
+fn log_until(log: &mut impl BufRead, mark: &str) -> String {
+    let mut said = String::new();
+    while !said.contains(mark) {
+        assert!(log.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    said
+}
+
+/// A POST with this body, and all that is answered.
+fn post(serving: &Serving, path: &str, kind: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(serving.address()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all((head + body).as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn member(answer: &str, name: &str) -> String {
+    let (_, rest) =
+        answer.split_once(&format!("\"{name}\":")).unwrap_or_else(|| panic!("no {name} in {answer}"));
+    rest.trim_start_matches('"').split(['"', ',', '}']).next().unwrap().to_owned()
+}
+
+#[test]
+fn the_log_names_the_page_that_people_are_sent_to() {
+    for (arguments, page) in [
+        (&["--public-url", "https://sso.example/"][..], "page=https://sso.example/device".to_owned()),
+        (&[], "page=http://127.0.0.1:".to_owned()),
+    ] {
+        let mut serving = Serving::start(arguments);
+        let mut log = BufReader::new(serving.child.stderr.take().unwrap());
+        let said = log_until(&mut log, "serving");
+        assert!(said.contains(&page), "{said}");
+    }
+}
+
+#[test]
+fn a_registration_is_good_at_the_next_server_with_the_same_key_and_the_log_says_what_would_help_at_another() {
+    let directory = tempfile::tempdir().unwrap();
+    let key = directory.path().join("key");
+    let key = ["--registration-key", key.to_str().unwrap(), "--approve", "auto"];
+    let start = |serving: &Serving, client: &(String, String)| {
+        let (id, secret) = client;
+        let body = format!(
+            r#"{{"clientId":"{id}","clientSecret":"{secret}","startUrl":"https://d-1234567890.awsapps.com/start"}}"#
+        );
+        post(serving, "/device_authorization", "application/json", &body)
+    };
+    let first = Serving::start(&key);
+    let body = r#"{"clientName":"botocore","clientType":"public","scopes":["sso:account:access"]}"#;
+    let answer = post(&first, "/client/register", "application/json", body);
+    let client = (member(&answer, "clientId"), member(&answer, "clientSecret"));
+    drop(first);
+    let second = Serving::start(&key);
+    assert!(start(&second, &client).starts_with("HTTP/1.1 200"));
+    let taking = Serving::start(&["--accept-unknown-clients"]);
+    assert!(start(&taking, &client).starts_with("HTTP/1.1 200"));
+
+    let mut other = Serving::start(&[]);
+    assert!(start(&other, &client).starts_with("HTTP/1.1 401"));
+    assert!(start(&other, &client).starts_with("HTTP/1.1 401"));
+    post(&other, "/authorize", "application/x-www-form-urlencoded", "");
+    let mut log = BufReader::new(other.child.stderr.take().unwrap());
+    let said = log_until(&mut log, "--use-device-code");
+    assert_eq!(said.matches("--registration-key").count(), 1, "said once: {said}");
+    assert!(said.contains("--accept-unknown-clients") && !said.contains(&client.1), "{said}");
+}
+
+#[test]
+fn a_registration_key_that_is_none_ends_serve_and_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let key = directory.path().join("key");
+    std::fs::write(&key, "hunter2").unwrap();
+    let stderr = Program::new().run(&["serve", "--registration-key", key.to_str().unwrap()]).fails(255);
+    assert!(stderr.contains(key.to_str().unwrap()) && !stderr.contains("hunter2"), "{stderr}");
+}
+
+#[test]
+fn the_flags_for_tokens_do_what_they_say() {
+    let sign_in = |serving: &Serving| {
+        let form = |path: &str, body: &str| post(serving, path, "application/x-www-form-urlencoded", body);
+        let code = member(&form("/oauth/device_authorization", "client_id=tool&scope=a"), "device_code");
+        let grant = "grant_type=urn:ietf:params:oauth:grant-type:device_code";
+        let token = form("/oauth/token", &format!("{grant}&client_id=tool&device_code={code}"));
+        let refresh_token = member(&token, "refresh_token");
+        let body = format!("grant_type=refresh_token&client_id=tool&refresh_token={refresh_token}");
+        let uses = [1, 2].map(|_| form("/oauth/token", &body));
+        (member(&token, "expires_in"), uses, refresh_token)
+    };
+    let flags = |more: &[&'static str]| [&["--approve", "auto", "--oauth-client", "tool"], more].concat();
+    for (more, life, second, keeps) in [
+        (&[][..], "3600", "400", false),
+        (&["--refresh", "strict"], "3600", "400", false),
+        (&["--refresh", "grace", "--token-ttl", "900"], "900", "200", false),
+        (&["--refresh", "reuse", "--token-ttl", "1"], "1", "200", true),
+    ] {
+        let (expires_in, uses, refresh_token) = sign_in(&Serving::start(&flags(more)));
+        assert_eq!(expires_in, life, "{more:?}");
+        assert!(uses[0].starts_with("HTTP/1.1 200"), "{more:?} {}", uses[0]);
+        assert!(uses[1].starts_with(&format!("HTTP/1.1 {second}")), "{more:?} {}", uses[1]);
+        assert_eq!(member(&uses[0], "refresh_token") == refresh_token, keeps, "{more:?}");
+    }
+}
+
+#[test]
+fn always_slows_an_approved_device_down_and_names_the_interval() {
+    let serving =
+        Serving::start(&["--approve", "after-polls=1", "--slow-down", "always", "--oauth-client", "tool"]);
+    let form = |path: &str, body: &str| post(&serving, path, "application/x-www-form-urlencoded", body);
+    let code = member(&form("/oauth/device_authorization", "client_id=tool"), "device_code");
+    let grant = "grant_type=urn:ietf:params:oauth:grant-type:device_code";
+    let poll = || form("/oauth/token", &format!("{grant}&client_id=tool&device_code={code}"));
+    assert_eq!(member(&poll(), "error"), "authorization_pending");
+    let early = poll();
+    assert_eq!((member(&early, "error").as_str(), member(&early, "interval").as_str()), ("slow_down", "6"));
+}
+
 #[test]
 fn a_port_in_use_is_said_so_with_the_port() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -107,6 +230,9 @@ fn flags_that_make_no_sense_are_252() {
     for arguments in [
         ["serve", "--listen", "nowhere"],
         ["serve", "--approve", "perhaps"],
+        ["serve", "--refresh", "perhaps"],
+        ["serve", "--token-ttl", "0"],
+        ["serve", "--slow-down", "github"],
         ["serve", "--approve", "after-polls=x"],
         ["serve", "--interval", "-1"],
         ["serve", "--device-ttl", "0"],
