@@ -85,16 +85,24 @@ class DeviceFlow(Scenario):
 
 
 class Refresh(Scenario):
-    def signed_in(self):
-        client = self.client(self.serve("--approve", "auto"))
+    def signed_in(self, *flags):
+        client = self.client(self.serve("--approve", "auto", *flags))
         who = self.register(client, scopes=["sso:account:access"])
         return client, who, self.poll(client, who, self.start(client, who))
 
     def refresh(self, client, who, token):
         return client.create_token(grantType="refresh_token", refreshToken=token, **who)
 
-    def test_a_refresh_token_brings_new_tokens_once(self):
+    def test_a_refresh_token_that_two_processes_use_at_once_brings_both_a_token_and_the_same_successor(self):
         client, who, first = self.signed_in()
+        one, other = [self.refresh(client, who, first["refreshToken"]) for _ in range(2)]
+        self.assert_token(other)
+        self.assertNotEqual(one["refreshToken"], first["refreshToken"])
+        self.assertEqual(one["refreshToken"], other["refreshToken"])
+        self.assert_token(self.refresh(client, who, one["refreshToken"]))
+
+    def test_a_refresh_token_brings_new_tokens_once_where_the_server_is_strict(self):
+        client, who, first = self.signed_in("--refresh", "strict")
         self.assert_token(first)
         second = self.refresh(client, who, first["refreshToken"])
         self.assert_token(second)
