@@ -1,6 +1,7 @@
 //! A bounded store in memory: pure itself, so that a simulation can use it as well as a server.
 
 mod capacity;
+mod clients;
 mod shards;
 mod table;
 mod usage;
@@ -17,10 +18,10 @@ pub use self::capacity::{Capacity, Counts};
 use self::table::Table;
 use self::usage::Usage;
 use crate::{
-    Change, ClientRecord, Decision, DeviceRecord, Entropy, GrantKey, GuessRecord, Moment, PersonError,
-    Policy, Records, RefreshRecord, Review, Selector, Source, Standing, UserCode, Verdict, count_guess,
-    create_token, decide, may_guess, recognize_client, register_client, register_oauth_client, review,
-    revoke_token, start_device_authorization,
+    Change, ClientRecord, DeviceRecord, Entropy, GrantKey, GuessRecord, Moment, PersonError, Policy, Records,
+    RefreshRecord, Review, Selector, Source, Standing, UserCode, Verdict, count_guess, create_token, decide,
+    may_guess, recognize_client, register_client, register_oauth_client, review, revoke_token,
+    start_device_authorization,
 };
 
 /// A bounded store in memory: it loads, decides and commits.
@@ -440,42 +441,6 @@ impl Memory {
             chains: self.chains.len(),
             sources: self.guesses.len(),
         }
-    }
-
-    /// Only who may register takes a place: a request that is refused anyway drives nobody out.
-    fn register(&mut self, decision: Decision<Registration>, now: Moment) -> Result<Registration, Fault> {
-        let usage = &mut self.usage;
-        self.clients.make_room(now, |id, _| usage.forget(id));
-        let registration = decision.reply?;
-        self.make_room_for_a_client(now)?;
-        self.commit(decision.changes);
-        self.usage.registered(&registration.client.id, now);
-        Ok(registration)
-    }
-
-    /// Takes a client in that was recognized.
-    fn admit(&mut self, record: ClientRecord, now: Moment) -> Result<(), Fault> {
-        let usage = &mut self.usage;
-        self.clients.make_room(now, |id, _| usage.forget(id));
-        self.make_room_for_a_client(now)?;
-        let id = record.registration.client.id.clone();
-        self.commit([Change::AddClient(record)]);
-        self.usage.registered(&id, now);
-        Ok(())
-    }
-
-    /// In a full store, forgets the client that can best be spared.
-    fn make_room_for_a_client(&mut self, now: Moment) -> Result<(), Fault> {
-        if self.clients.is_full()
-            && let Some(id) = self.usage.to_spare(now)
-        {
-            self.usage.forget(&id);
-            self.clients.remove(&id);
-        }
-        if self.clients.is_full() {
-            return Err(full("registrations"));
-        }
-        Ok(())
     }
 
     /// Forgets a few devices that may be forgotten.

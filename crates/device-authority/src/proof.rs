@@ -48,6 +48,14 @@ impl RegistrationKey {
 
     /// The key of this text, which should have 256 bits of entropy.
     ///
+    /// ```
+    /// use device_authority::RegistrationKey;
+    /// use oidc_proto::Secret;
+    /// let text = |length| Secret::new("k".repeat(length));
+    /// assert!(RegistrationKey::new(text(RegistrationKey::LEAST)).is_ok());
+    /// assert!(RegistrationKey::new(text(RegistrationKey::LEAST - 1)).is_err());
+    /// ```
+    ///
     /// # Errors
     /// [`WeakKey`] if it is shorter than [`RegistrationKey::LEAST`].
     pub fn new(text: Secret) -> Result<Self, WeakKey> {

@@ -72,6 +72,7 @@ mod decode;
 mod dialect;
 mod endpoint;
 mod fault;
+mod grant;
 mod granted;
 mod headers;
 mod json;
@@ -95,10 +96,11 @@ pub use answer::{Answer, NoVerdict, NoVerdictReason, Violation, ViolationKind};
 pub use dialect::{Call, Dialect, ServerRequest};
 pub use endpoint::{Api, Endpoint, EndpointError, Partition, Variant};
 pub use fault::{Fault, FaultCode};
+pub use grant::{Grant, grant_type};
 pub use headers::supply_date;
 pub use message::{
-    Client, ClientAuthentication, CreateTokenRequest, DeviceAuthorization, Grant, RegisterClientRequest,
-    Registration, StartDeviceAuthorizationRequest, Token, TokenWarning, grant_type,
+    Client, ClientAuthentication, CreateTokenRequest, DeviceAuthorization, RegisterClientRequest,
+    Registration, StartDeviceAuthorizationRequest, Token, TokenWarning,
 };
 pub use operation::Operation;
 pub use parameter::{Parameter, ParameterError};

@@ -3,17 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::{Parameter, Secret, UnixSeconds, ViolationKind};
-
-/// The `grant_type` values of the wire.
-pub mod grant_type {
-    /// The device authorization grant (RFC 8628 §3.4).
-    pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
-    /// The authorization code grant (RFC 6749 §4.1.3).
-    pub const AUTHORIZATION_CODE: &str = "authorization_code";
-    /// Refreshing an access token (RFC 6749 §6).
-    pub const REFRESH_TOKEN: &str = "refresh_token";
-}
+use crate::{Grant, Parameter, Secret, UnixSeconds, ViolationKind};
 
 /// Who is asking: a client id, the secret that was issued with it, and how the two are shown.
 ///
@@ -87,7 +77,7 @@ pub struct RegisterClientRequest {
     pub scopes: Vec<String>,
     /// `redirectUris`, for the authorization code grant.
     pub redirect_uris: Vec<String>,
-    /// `grantTypes`, from [`grant_type`]; none means the device flow. The service refuses the device and the
+    /// `grantTypes`, from [`grant_type`](crate::grant_type); none means the device flow. The service refuses the device and the
     /// authorization code grant in one registration.
     pub grant_types: Vec<String>,
     /// `issuerUrl`: the start URL of the Identity Center instance.
@@ -321,85 +311,6 @@ impl DeviceAuthorization {
     pub fn with_complete_uri(mut self, uri: impl Into<String>) -> Self {
         self.verification_uri_complete = Some(uri.into());
         self
-    }
-}
-
-/// What a client offers in exchange for tokens. On the wire the members of all grants lie flat beside each other;
-/// here each grant has exactly what it needs.
-///
-/// ```
-/// use oidc_proto::{Grant, Secret, grant_type};
-/// let grant = Grant::RefreshToken { refresh_token: Secret::from("r") };
-/// assert_eq!(grant.grant_type(), grant_type::REFRESH_TOKEN);
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Grant {
-    /// A device code that a person approves elsewhere (RFC 8628 §3.4).
-    DeviceCode {
-        /// `deviceCode`.
-        device_code: Secret,
-        /// `code_verifier` of the OAuth dialect (RFC 7636 §4.5), if the device authorization request had a challenge.
-        /// AWS takes none with this grant.
-        code_verifier: Option<Secret>,
-    },
-    /// An authorization code from a redirect (RFC 6749 §4.1.3).
-    AuthorizationCode {
-        /// `code`.
-        code: Secret,
-        /// `redirectUri`, exactly as it was sent to the authorization endpoint, port included.
-        redirect_uri: Option<String>,
-        /// `codeVerifier` (RFC 7636 §4.5).
-        code_verifier: Option<Secret>,
-    },
-    /// A refresh token (RFC 6749 §6).
-    RefreshToken {
-        /// `refreshToken`.
-        refresh_token: Secret,
-    },
-}
-
-impl Grant {
-    /// A device code, and no verifier.
-    ///
-    /// ```
-    /// use oidc_proto::{Grant, Secret};
-    /// let device_code = Secret::from("dc");
-    /// let grant = Grant::device_code(device_code.clone());
-    /// assert_eq!(grant, Grant::DeviceCode { device_code, code_verifier: None });
-    /// ```
-    #[must_use]
-    pub const fn device_code(device_code: Secret) -> Self {
-        Self::DeviceCode { device_code, code_verifier: None }
-    }
-
-    /// The same grant with this verifier (RFC 7636 §4.5). A refresh token has none, and stays as it is.
-    ///
-    /// ```
-    /// use oidc_proto::{Grant, Secret};
-    /// let verifier = Secret::from("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
-    /// let grant = Grant::device_code(Secret::from("dc")).with_code_verifier(verifier.clone());
-    /// assert_eq!(grant, Grant::DeviceCode { device_code: Secret::from("dc"), code_verifier: Some(verifier) });
-    /// ```
-    #[must_use]
-    pub fn with_code_verifier(mut self, verifier: Secret) -> Self {
-        match &mut self {
-            Self::DeviceCode { code_verifier, .. } | Self::AuthorizationCode { code_verifier, .. } => {
-                *code_verifier = Some(verifier);
-            }
-            Self::RefreshToken { .. } => {}
-        }
-        self
-    }
-
-    /// The value of `grantType`, from [`grant_type`].
-    #[must_use]
-    pub const fn grant_type(&self) -> &'static str {
-        match self {
-            Self::DeviceCode { .. } => grant_type::DEVICE_CODE,
-            Self::AuthorizationCode { .. } => grant_type::AUTHORIZATION_CODE,
-            Self::RefreshToken { .. } => grant_type::REFRESH_TOKEN,
-        }
     }
 }
 
