@@ -155,7 +155,8 @@ impl HttpClient {
     ///
     /// ```
     /// # use device_flow_ureq::{Endpoint, HttpClient, Policy};
-    /// # let server = sso_oidc_server::TestServer::start();
+    /// # use sso_oidc_server::{Config, Rotation, TestServer};
+    /// # let server = TestServer::with(Config::default().with_rotation(Rotation::Strict))?;
     /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
     /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_scopes(["sso:account:access"]);
     /// # let policy = policy.with_first_poll(device_flow_ureq::FirstPoll::Immediately);
@@ -163,7 +164,7 @@ impl HttpClient {
     /// let (who, old) = (signed_in.registration.client, signed_in.token.refresh_token.ok_or("it has scopes")?);
     /// let token = client.refresh(&who, &old)?;
     /// assert!(token.refresh_token.is_some_and(|new| new != old));
-    /// assert!(client.refresh(&who, &old).is_err(), "the old one is dead");
+    /// assert!(client.refresh(&who, &old).is_err(), "this server is strict");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

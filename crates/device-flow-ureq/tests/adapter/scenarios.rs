@@ -9,7 +9,7 @@ use oidc_proto::{
     Client, CreateTokenRequest, FaultCode, Grant, Operation, RegisterClientRequest, Registration, Secret,
     StartDeviceAuthorizationRequest, UnixSeconds,
 };
-use sso_oidc_server::{Config, Fault, Strike, TestServer};
+use sso_oidc_server::{Config, Fault, Rotation, Strike, TestServer};
 
 use crate::stub::{Nobody, Step, Stub};
 use crate::{create_token, refresh, register, register_reading_within, sign_in_within, start};
@@ -291,7 +291,7 @@ fn plain_calls_answer_once_and_give_the_services_word() {
 
 #[test]
 fn a_refresh_rotates_and_the_old_refresh_token_is_dead() {
-    let server = server();
+    let server = TestServer::with(Config::default().with_rotation(Rotation::Strict)).unwrap();
     let signed_in = sign_in(server.endpoint(), |prompt| server.approve(&prompt.user_code).unwrap()).unwrap();
     let (client, old) = (signed_in.registration.client, signed_in.token.refresh_token.unwrap());
     let fresh = refresh(server.endpoint(), &client, &old).unwrap();
