@@ -95,6 +95,7 @@ fn a_registration_lapses_after_a_restart_when_it_would_have_lapsed_without() {
     assert_eq!(fault(bench.start(&client)), FaultCode::InvalidClient);
     restart(&mut bench);
     assert_eq!(fault(bench.start(&client)), FaultCode::InvalidClient);
+    assert_eq!(bench.store.counts().clients, 0, "what has lapsed takes no place");
 }
 
 #[test]
