@@ -40,7 +40,10 @@ pub fn config(data: &[u8]) {
 fn resolved(settings: Result<sso_cache::SsoSettings, sso_cache::SettingsError>) {
     match settings {
         Ok(settings) => {
-            assert!(!settings.start_url.is_empty() && settings.region.as_ref().is_none_or(|text| !text.is_empty()));
+            assert!(
+                !settings.start_url.is_empty()
+                    && settings.region.as_ref().is_none_or(|text| !text.is_empty())
+            );
             start_url(&settings.start_url);
             // What names a file must not leave its folder, whatever the section is called.
             let file = settings.identity.file_name();

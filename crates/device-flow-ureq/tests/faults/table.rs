@@ -197,9 +197,9 @@ const NOT_SENT: Option<Calls> = calls(Told::NotSent, Told::Lost, Told::Lost);
 const LOST: Option<Calls> = calls(Told::Lost, Told::Done, Told::Lost);
 /// A status says that there is no answer for now. Metadata are asked for again, or at the other address.
 const STATUS: Option<Calls> = calls(Told::NoVerdict, Told::Done, Told::NotForNow);
-/// It leads to plain HTTP on another host. Where one address has no metadata, the other one is asked; here and below it has them.
+/// A plain no.
 const NO_METADATA: Option<Calls> = calls(Told::NoVerdict, Told::Done, Told::NoMetadata);
-/// A redirect that is not followed.
+/// It leads to plain HTTP on another host. Where one address has no metadata, the other one is asked; here and below it has them.
 const REDIRECT: Option<Calls> = calls(Told::NoVerdict, Told::Done, Told::NotFollowed);
 /// The status says yes, which is all that a revocation has to say (RFC 7009 §2.2); the body is not what it should be.
 const NO_BODY: Option<Calls> = calls(Told::Done, Told::Done, Told::NoMetadata);

@@ -5,8 +5,10 @@ mod calls;
 mod contract;
 mod ended;
 mod herd;
+mod last_poll;
 mod poll;
 mod redirects;
+mod refusal;
 mod register;
 #[path = "../model/rows.rs"]
 mod rows;

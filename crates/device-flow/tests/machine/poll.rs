@@ -202,73 +202,6 @@ fn any_other_fault_stops_the_polling_and_keeps_its_code() {
 }
 
 #[test]
-fn nothing_is_sent_at_or_after_the_deadline() {
-    let mut scenario = Scenario::polling(policy(), authorization());
-    let deadline = scenario.flow.deadline().unwrap();
-    assert_eq!(deadline, scenario.now + secs(600));
-    while scenario.now + secs(5) < deadline {
-        scenario.poll(pending());
-    }
-    let before = scenario.sent.len();
-    assert_eq!(scenario.outcome_without_sending(), Outcome::Expired(Expiry::Clock(None)));
-    assert_eq!(scenario.now, deadline, "the last wait ends with the code's life");
-    assert_eq!(scenario.sent.len(), before);
-}
-
-#[test]
-fn one_poll_is_made_before_the_deadline_even_if_the_interval_is_longer_than_the_codes_life() {
-    for interval in [600, 900, 86_400, 1_000_000_000] {
-        let mut scenario = Scenario::polling(policy(), authorization().with_interval(secs(interval)));
-        assert_eq!(scenario.poll(Reply::Granted(token())), secs(598), "{interval}");
-        scenario.granted();
-    }
-    let mut short = authorization();
-    short.expires_in = secs(2);
-    let mut scenario = Scenario::polling(policy(), short);
-    assert_eq!(scenario.poll(pending()), std::time::Duration::from_millis(1_500));
-    assert!(matches!(scenario.outcome_without_sending(), Outcome::Expired(Expiry::Clock(None))));
-}
-
-#[test]
-fn a_last_poll_is_made_before_the_deadline_where_slow_down_or_trouble_would_wait_beyond_it() {
-    for reply in [fault(FaultCode::SlowDown), not_sent(), unknown()] {
-        let mut code = authorization().with_interval(secs(1));
-        code.expires_in = secs(15);
-        let mut scenario = Scenario::polling(policy(), code);
-        let deadline = scenario.flow.deadline().unwrap();
-        for _ in 0..10 {
-            let asked = scenario.next_send();
-            scenario.flow.on_reply(asked, scenario.now, reply.clone()).unwrap();
-            if scenario.now + secs(2) >= deadline {
-                break;
-            }
-        }
-        assert_eq!(scenario.now + secs(2), deadline, "{reply:?}");
-        scenario.outcome_without_sending();
-    }
-}
-
-#[test]
-fn the_last_poll_keeps_the_interval_that_came_with_the_codes() {
-    let mut code = authorization().with_interval(secs(5));
-    code.expires_in = secs(12);
-    let mut scenario = Scenario::polling(policy(), code);
-    assert_eq!(scenario.poll(pending()), secs(5));
-    // The next would be due at 10 s, which is 2 s before the end.
-    assert_eq!(scenario.poll(pending()), secs(5));
-    scenario.outcome_without_sending();
-}
-
-#[test]
-fn nothing_is_sent_after_the_last_poll_and_nothing_waits_for_it() {
-    let mut scenario = Scenario::polling(policy(), authorization().with_interval(secs(1_000_000_000)));
-    let deadline = scenario.flow.deadline().unwrap();
-    scenario.poll(pending());
-    assert!(matches!(scenario.outcome_without_sending(), Outcome::Expired(Expiry::Clock(None))));
-    assert_eq!(scenario.now, deadline);
-}
-
-#[test]
 fn a_late_prompt_of_a_dead_code_is_not_shown() {
     let mut scenario = Scenario::new(policy());
     scenario.answer(Operation::RegisterClient, Reply::Registered(registration("client")));
@@ -451,42 +384,6 @@ fn an_expiry_after_trouble_before_any_work_says_what_the_trouble_was() {
     assert!(matches!(outcome, Outcome::Expired(Expiry::Clock(Some(Trouble::Failed(_))))), "{outcome:?}");
 }
 
-/// The next poll is answered with this status and no body.
-fn answered(scenario: &mut Scenario, status: u16) {
-    let asked = scenario.next_send();
-    let reply = response(&asked, status, &[], "");
-    scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
-}
-
-#[test]
-fn three_polls_in_a_row_that_find_no_endpoint_end_the_flow() {
-    for status in [404, 405, 410, 501] {
-        let mut scenario = Scenario::polling(policy(), authorization());
-        answered(&mut scenario, status);
-        answered(&mut scenario, status);
-        scenario.poll(pending());
-        answered(&mut scenario, 404);
-        answered(&mut scenario, 501);
-        assert!(scenario.flow.outcome().is_none(), "{status}");
-        answered(&mut scenario, status);
-        let outcome = scenario.outcome();
-        let Outcome::Refused { operation: Operation::CreateToken, answer, .. } = &outcome else {
-            panic!("{outcome:?}")
-        };
-        assert_eq!(answer.status, status);
-    }
-}
-
-#[test]
-fn a_poll_that_is_refused_otherwise_is_repeated_because_a_person_may_have_approved() {
-    let mut scenario = Scenario::polling(policy(), authorization());
-    for status in [400, 401, 403, 302, 404, 404, 403, 404, 404] {
-        answered(&mut scenario, status);
-    }
-    scenario.poll(Reply::Granted(token()));
-    scenario.granted();
-}
-
 #[test]
 fn an_access_denied_that_a_key_is_the_reason_of_is_no_persons_denial() {
     let mut fault = Fault::new(FaultCode::AccessDenied);
@@ -496,61 +393,4 @@ fn an_access_denied_that_a_key_is_the_reason_of_is_no_persons_denial() {
     let outcome = scenario.outcome();
     assert!(matches!(&outcome, Outcome::Rejected { operation: Operation::CreateToken, .. }), "{outcome:?}");
     assert!(outcome.hint().is_some_and(|hint| hint.contains("KMS key")), "{outcome}");
-}
-
-#[test]
-fn a_clock_that_is_fast_by_up_to_a_fifth_gets_its_token_from_a_service_that_checks_the_pace_first() {
-    for (fast, names) in [(106, false), (110, false), (120, false), (106, true), (120, true)] {
-        let mut code = authorization().with_interval(secs(1));
-        code.expires_in = secs(600);
-        let mut scenario = Scenario::polling(policy(), code);
-        // The service's pace in its own time, which passes more slowly.
-        let (mut least, mut last) = (secs(1), scenario.now);
-        let mut slow_downs = 0;
-        loop {
-            let asked = scenario.next_send();
-            let gap = scenario.now.since(last) * 100 / fast;
-            last = scenario.now;
-            let reply = if gap >= least {
-                Reply::Granted(token())
-            } else {
-                least += secs(5);
-                slow_downs += 1;
-                let mut fault = Fault::new(FaultCode::SlowDown);
-                fault.interval = names.then_some(least);
-                Reply::Fault(fault)
-            };
-            let is_over = matches!(reply, Reply::Granted(_));
-            scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
-            if is_over {
-                break;
-            }
-        }
-        assert!(slow_downs <= 4, "{fast} {names}: {slow_downs}");
-        assert_eq!(scenario.flow.slow_downs(), slow_downs);
-        scenario.granted();
-    }
-}
-
-#[test]
-fn an_end_after_slow_down_says_how_often_it_came_and_not_that_nobody_approved() {
-    let mut code = authorization().with_interval(secs(1));
-    code.expires_in = secs(30);
-    let mut scenario = Scenario::polling(policy(), code);
-    for _ in 0..5 {
-        match scenario.flow.poll(scenario.now) {
-            Action::Wait(until) => scenario.now = until,
-            Action::Send(asked) => {
-                scenario.flow.on_reply(asked, scenario.now, fault(FaultCode::SlowDown)).unwrap();
-            }
-            _ => {}
-        }
-    }
-    scenario.now = scenario.flow.deadline().unwrap();
-    assert!(matches!(scenario.flow.poll(scenario.now), Action::Done));
-    let end = scenario.flow.into_result(scenario.now).unwrap_err();
-    assert!(end.slow_downs >= 2, "{end:?}");
-    let text = end.to_string();
-    assert!(text.contains(&format!("asked {} times to slow down", end.slow_downs)), "{text}");
-    assert!(text.contains("clock may be fast") && !text.contains("before it was approved"), "{text}");
 }

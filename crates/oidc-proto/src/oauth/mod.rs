@@ -7,6 +7,7 @@ pub(crate) mod answer;
 mod client;
 mod form;
 mod metadata;
+mod metadata_error;
 mod provider;
 pub(crate) mod register;
 pub(crate) mod request;
@@ -17,7 +18,8 @@ use http::header::{HeaderValue, WWW_AUTHENTICATE};
 use http::{Method, Response};
 use serde::Serialize;
 
-pub use metadata::{Metadata, MetadataError};
+pub use metadata::Metadata;
+pub use metadata_error::MetadataError;
 pub use provider::Provider;
 pub use register::encode_registration;
 pub use revocation::{RevocationRequest, TokenTypeHint};
