@@ -6,6 +6,10 @@ use oidc_proto::{Client, Registration, Secret, Token, UnixSeconds};
 
 use crate::document::{Corruption, Known, Members};
 
+/// What a token is taken to live if its answer did not say: the shortest life that the service is known to give (an hour, where
+/// there are scopes). The file must say something, and a token that counted as dead would be lost.
+const UNKNOWN_LIFE: Duration = Duration::from_secs(60 * 60);
+
 /// A token as it lies in the cache.
 ///
 /// ```
@@ -48,13 +52,13 @@ pub struct CachedToken {
 
 impl CachedToken {
     /// What to keep of CreateToken's answer. `asked_at` is when the request was sent, so that the token is not
-    /// thought to live longer than it does. An answer without a lifetime, which AWS never gives, makes a token that has
-    /// ended: the file cannot say otherwise.
+    /// thought to live longer than it does. A token without a lifetime, which AWS never gives, is taken to live an hour: the
+    /// file must say something, and a token that had ended would be lost.
     #[must_use]
     pub fn new(answer: &Token, asked_at: UnixSeconds, registration: Option<Registration>) -> Self {
         Self {
             access_token: answer.access_token.clone(),
-            expires_at: asked_at.saturating_add(answer.expires_in.unwrap_or_default()),
+            expires_at: asked_at.saturating_add(answer.expires_in.unwrap_or(UNKNOWN_LIFE)),
             refresh_token: answer.refresh_token.clone(),
             registration,
             start_url: None,
@@ -108,7 +112,7 @@ impl CachedToken {
     pub fn refreshed(&self, answer: &Token, asked_at: UnixSeconds) -> Self {
         Self {
             access_token: answer.access_token.clone(),
-            expires_at: asked_at.saturating_add(answer.expires_in.unwrap_or_default()),
+            expires_at: asked_at.saturating_add(answer.expires_in.unwrap_or(UNKNOWN_LIFE)),
             refresh_token: answer.refresh_token.clone().or_else(|| self.refresh_token.clone()),
             ..self.clone()
         }

@@ -175,6 +175,28 @@ impl Settings {
         Endpoint::regional(Api::SsoOidc, &self.required_region()?, self.variant()?).map_err(Failure::config)
     }
 
+    /// What names the endpoint, or the kind of endpoint, beside the flags and the region: a variable or a setting that a person
+    /// may have meant for another service. Nothing if nothing does.
+    pub(crate) fn endpoint_named_by(&self) -> Option<&'static str> {
+        if self.globals.endpoint_url.is_some() {
+            return None;
+        }
+        if self.endpoint_url().ok().flatten().is_some() {
+            let variables = ["AWS_ENDPOINT_URL_SSO_OIDC", "AWS_ENDPOINT_URL"];
+            let variable = variables.into_iter().find(|name| self.environment.first(&[*name]).is_some());
+            return Some(variable.unwrap_or("`endpoint_url` in the AWS config file"));
+        }
+        let variant = self.variant().ok()?;
+        let is_set = |name| self.environment.flag(name).is_some();
+        match (variant.fips, variant.dual_stack) {
+            (true, _) if is_set("AWS_USE_FIPS_ENDPOINT") => Some("AWS_USE_FIPS_ENDPOINT"),
+            (true, _) => Some("`use_fips_endpoint` in the AWS config file"),
+            (false, true) if is_set("AWS_USE_DUALSTACK_ENDPOINT") => Some("AWS_USE_DUALSTACK_ENDPOINT"),
+            (false, true) => Some("`use_dualstack_endpoint` in the AWS config file"),
+            (false, false) => None,
+        }
+    }
+
     /// FIPS and dual-stack: `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`, or the profile's settings of these
     /// names.
     ///

@@ -41,9 +41,7 @@ fn a_token_is_stored_where_aws_tools_look_and_not_printed() {
     let token = stored["accessToken"].as_str().unwrap();
     assert!(!run.stderr.contains(token));
     assert!(
-        run.stderr.contains(
-            "Signed in to https://d-1234567890.awsapps.com/start; the token is good for 7 h 59 min"
-        )
+        run.stderr.contains("Signed in to https://d-1234567890.awsapps.com/start; the token is good for 8 h")
     );
     assert!(run.stderr.contains(&file.display().to_string()), "{run:?}");
 }

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
-use device_flow_ureq::{Cancel, Policy, SignedIn};
+use device_flow_ureq::{Cancel, Outcome, Policy, SignedIn};
 use oidc_proto::{Endpoint, Operation};
 
 use self::portal::{Named, Portal};
@@ -154,7 +154,14 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
             {
                 store.keep_registration(registration);
             }
-            return Err(failure_of(&end, &endpoint));
+            let failure = failure_of(&end, &endpoint);
+            let is_about_place = matches!(end.outcome, Outcome::Unreachable { .. } | Outcome::Refused { .. });
+            return Err(match settings.endpoint_named_by() {
+                Some(name) if is_about_place => {
+                    failure.with_detail(format_args!("{endpoint} comes from {name}."))
+                }
+                _ => failure,
+            });
         }
     };
     // Printed before it is known whether it could be stored: a token cannot be asked for twice.
@@ -173,7 +180,13 @@ fn finish(
     store: Option<&Store>,
     endpoint: &Endpoint,
 ) -> Result<(), Failure> {
-    let good_for = store::life(signed_in.expires_in().unwrap_or_default());
+    for warning in &signed_in.token.warnings {
+        warn(format_args!("the service's answer is odd: {warning}"));
+    }
+    let good_for = match signed_in.expires_in() {
+        Some(left) => store::life(left),
+        None => "an hour, for all that is known".to_owned(),
+    };
     match store {
         None => say(format_args!("Signed in to {}; the token is good for {good_for}.", portal.start_url)),
         Some(store) => {

@@ -371,13 +371,20 @@ pub(super) fn now() -> UnixSeconds {
 
 /// `7 h 59 min`
 pub(super) fn life(left: Duration) -> String {
-    let minutes = left.as_secs() / 60;
+    // Rounded, so that a token of an hour is one of an hour and not of 59 minutes.
+    let seconds = left.as_secs().saturating_add(u64::from(left.subsec_millis() >= 500));
+    let minutes = seconds.saturating_add(30) / 60;
     match (minutes / 60, minutes % 60) {
-        (0, 0) => format!("{} s", left.as_secs()),
+        _ if seconds < 60 => format!("{seconds} s"),
         (0, minutes) => format!("{minutes} min"),
+        // A longer life is a mistake of the service's, and of no use to a person.
+        (hours, _) if hours > HOURS_OF_A_YEAR => "more than a year".to_owned(),
+        (hours, 0) => format!("{hours} h"),
         (hours, minutes) => format!("{hours} h {minutes} min"),
     }
 }
+
+const HOURS_OF_A_YEAR: u64 = 366 * 24;
 
 #[cfg(test)]
 mod tests {
@@ -385,8 +392,12 @@ mod tests {
 
     #[test]
     fn a_life_reads_in_hours_and_minutes() {
-        assert_eq!(life(Duration::from_secs(28_799)), "7 h 59 min");
+        assert_eq!(life(Duration::from_millis(28_799_900)), "8 h");
+        assert_eq!(life(Duration::from_secs(28_740)), "7 h 59 min");
         assert_eq!(life(Duration::from_secs(3_540)), "59 min");
+        assert_eq!(life(Duration::from_millis(299_800)), "5 min");
+        assert_eq!(life(Duration::from_millis(59_900)), "1 min");
         assert_eq!(life(Duration::from_secs(59)), "59 s");
+        assert_eq!(life(Duration::MAX), "more than a year");
     }
 }
