@@ -184,13 +184,12 @@ impl Memory {
         entropy: &mut dyn Entropy,
     ) -> Result<DeviceAuthorization, Fault> {
         self.forget_devices(now);
-        if self.clients.find(request.client.id.as_str()).is_none()
-            && let Some(record) = recognize_client(policy, &request.client, now)
-        {
-            self.admit(record, now)?;
-        }
+        let mut stranger = match self.clients.find(request.client.id.as_str()) {
+            Some(_) => None,
+            None => recognize_client(policy, &request.client, now),
+        };
         for _ in 0..DRAWS {
-            let client = self.clients.find(request.client.id.as_str());
+            let client = self.clients.find(request.client.id.as_str()).or(stranger.as_ref());
             let decision = start_device_authorization(policy, client, request, now, entropy);
             let device = decision.changes.iter().find_map(|change| {
                 let Change::AddDevice(device) = change else { return None };
@@ -204,6 +203,9 @@ impl Memory {
                 }
                 if self.user_codes.contains_key(&code) {
                     continue;
+                }
+                if let Some(record) = stranger.take() {
+                    self.admit(record, now)?;
                 }
                 self.usage.started(&request.client.id, now, until);
             }

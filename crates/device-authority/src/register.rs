@@ -97,7 +97,8 @@ pub fn register_oauth_client(
 /// empty one would mean the device flow.
 fn narrowed(request: &RegisterClientRequest) -> RegisterClientRequest {
     let mut request = request.clone();
-    if request.grant_types.iter().any(|grant| is_offered(grant)) {
+    // A refresh token comes of a device code alone, so without that grant nothing would be left to do.
+    if request.grant_types.iter().any(|grant| grant == grant_type::DEVICE_CODE) {
         request.grant_types.retain(|grant| is_offered(grant));
     }
     request.redirect_uris.clear();
@@ -131,6 +132,17 @@ fn recorded(
                 && let Some(key) = &policy.registration_key
             {
                 record.registration.client.secret = key.secret(&record);
+                // A control character takes six in JSON, so the length of the texts alone bounds nothing.
+                let len =
+                    record.registration.client.secret.as_ref().map_or(0, |secret| secret.expose().len());
+                if len > MOST_CARRIED {
+                    let most = format!(
+                        "the registration is longer than {MOST_CARRIED} characters once it is signed"
+                    );
+                    return Decision::refuse(
+                        Fault::new(FaultCode::InvalidClientMetadata).with_description(most),
+                    );
+                }
             }
             Decision::new(Ok(record.registration.clone()), vec![Change::AddClient(record)])
         }
@@ -175,8 +187,12 @@ fn check_oauth(policy: &Policy, request: &RegisterClientRequest) -> Result<(), F
     if !request.client_name.is_empty() && printable(&request.client_name).trim().is_empty() {
         return Err(refuse(FaultCode::InvalidClientMetadata, "client_name must be readable"));
     }
-    if !request.grant_types.iter().all(|grant| is_offered(grant)) {
-        return Err(refuse(FaultCode::InvalidClientMetadata, "none of the grant_types is supported"));
+    let has_device_code = request.grant_types.iter().any(|grant| grant == grant_type::DEVICE_CODE);
+    if !request.grant_types.is_empty() && !has_device_code {
+        return Err(refuse(
+            FaultCode::InvalidClientMetadata,
+            "grant_types must have urn:ietf:params:oauth:grant-type:device_code, the one grant to begin with here",
+        ));
     }
     // RFC 7591 §3.2.2 has one word for all that is wrong but redirect URIs.
     check_size(policy, request).map_err(|mut fault| {
@@ -245,6 +261,9 @@ fn is_loopback_redirect(uri: &str) -> bool {
     let path_is_fine = path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%".contains(&b));
     port_is_fine && path_is_fine
 }
+
+/// The longest secret that carries a registration: 2048 bytes of plain text in base64, and room for the rest.
+const MOST_CARRIED: usize = 4096;
 
 fn metadata_len(request: &RegisterClientRequest) -> usize {
     let lists = [&request.scopes, &request.redirect_uris, &request.grant_types];

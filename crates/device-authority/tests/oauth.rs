@@ -101,7 +101,6 @@ fn a_registration_is_narrowed_to_the_grants_that_there_are() {
     for (asked, granted) in [
         (&[device, grant_type::AUTHORIZATION_CODE, refresh][..], &[device, refresh][..]),
         (&["password", device], &[device]),
-        (&["", refresh], &[refresh]),
         (&["implicit", "client_credentials", device, "urn:x", refresh], &[device, refresh]),
     ] {
         let mut ask = RegisterClientRequest::new("tool");
@@ -120,7 +119,10 @@ fn a_registration_is_narrowed_to_the_grants_that_there_are() {
 #[test]
 fn a_registration_for_nothing_that_there_is_is_invalid_client_metadata() {
     let mut bench = bench();
-    for grants in [&[grant_type::AUTHORIZATION_CODE][..], &["password"], &[""], &["implicit", "password"]] {
+    let (code, refresh) = (grant_type::AUTHORIZATION_CODE, grant_type::REFRESH_TOKEN);
+    // A refresh token comes of a device code alone.
+    for grants in [&[code][..], &["password"], &[""], &["implicit", "password"], &[refresh], &[code, refresh]]
+    {
         let mut ask = RegisterClientRequest::new("tool");
         ask.grant_types = grants.iter().map(|grant| (*grant).to_owned()).collect();
         assert_eq!(fault(register(&mut bench, &ask)), FaultCode::InvalidClientMetadata, "{grants:?}");

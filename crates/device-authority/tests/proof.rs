@@ -110,6 +110,18 @@ fn a_recognized_client_hears_of_its_lost_grant_and_not_that_it_is_unknown_and_ta
 }
 
 #[test]
+fn a_client_that_is_refused_drives_no_other_out_of_a_full_store() {
+    let mut bench = Bench::with_capacity(proving(), Capacity::default().with_clients(1));
+    let stranger = registered(&mut bench).client;
+    let known = registered(&mut bench).client;
+    assert!(bench.store.client(&stranger.id).is_none() && bench.store.client(&known.id).is_some());
+    assert!(bench.start_at(&stranger, "no address").is_err());
+    assert!(bench.store.client(&known.id).is_some(), "it was not driven out");
+    bench.wait(601.0);
+    assert!(bench.start(&stranger).is_ok() && bench.store.client(&stranger.id).is_some());
+}
+
+#[test]
 fn a_client_that_was_driven_out_of_a_full_store_comes_back_by_itself() {
     let mut bench = Bench::with_capacity(proving(), Capacity::default().with_clients(2));
     let clients: Vec<Client> = (0..5).map(|_| registered(&mut bench).client).collect();
@@ -135,6 +147,15 @@ fn a_registration_that_proves_itself_may_carry_half_as_much_so_that_no_record_gr
     let refused = bench.register(&long(2048 - 3)).unwrap_err();
     assert_eq!(refused.code, FaultCode::InvalidClientMetadata);
     assert!(refused.description.unwrap().contains("2048"));
+    for escaped in ["\u{1}", "\"", "\\"] {
+        let mut ask = RegisterClientRequest::new("tool");
+        ask.issuer_url = Some(escaped.repeat(2000));
+        if let Ok(registration) = bench.register(&ask) {
+            assert!(registration.client.secret.unwrap().expose().len() <= 4096, "{escaped:?}");
+        }
+        ask.issuer_url = Some("\u{1}".repeat(2000));
+        assert!(bench.register(&ask).is_err());
+    }
     bench.policy = Policy::default();
     assert!(bench.register(&long(4096 - 4)).is_ok());
     assert!(bench.register(&long(4096 - 3)).is_err());

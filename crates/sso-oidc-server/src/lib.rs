@@ -39,7 +39,7 @@
 //! | `/client/register`, `/device_authorization`, `/token` | POST | RegisterClient, StartDeviceAuthorization, CreateToken |
 //! | `/oauth/register`, `/oauth/device_authorization`, `/oauth/token`, `/oauth/revoke` | POST | the same for every RFC 8628 client: RFC 7591, RFC 8628, RFC 6749, RFC 7009 |
 //! | `/.well-known/openid-configuration`, `/.well-known/oauth-authorization-server` | GET | where these are (RFC 8414) |
-//! | `/authorize` | GET, POST | says that there is no authorization code flow, to a loopback `redirect_uri` too |
+//! | `/authorize` | GET, POST | says that there is no authorization code flow, and redirects to a loopback `redirect_uri` of the query |
 //! | `/jwks.json` | GET | an empty set of keys |
 //! | `/device` | GET | the page where a person enters the code; with `?user_code=`, where they confirm it |
 //! | `/device` | POST | the person's decision; see below |

@@ -31,7 +31,8 @@ pub(crate) fn of(path: &Path) -> Result<RegistrationKey, Failure> {
     let text = text.map_err(|error| failed("read", &error))?;
     let text = Secret::from(text.expose().trim());
     RegistrationKey::new(text).map_err(|error| {
-        failed("use", &chain(&error)).with_hint("delete the file, and a new key is made at the next start")
+        failed("use", &chain(&error))
+            .with_hint("name a file that is not there yet, and a new key is made in it")
     })
 }
 
