@@ -130,9 +130,18 @@ impl<'a> Spelling<'a> {
             Answer::Fault(fault) => {
                 let named = shapes.into_iter().flatten().find_map(FaultCode::from_exception);
                 let by_error = [error, shapes[1]].into_iter().flatten().find_map(FaultCode::from_error);
-                match named.or(by_error) {
-                    Some(known) => assert_eq!(fault.code, known),
-                    None => assert!(matches!(fault.code, FaultCode::Other(_)), "{fault}"),
+                let strict = named.or(by_error);
+                match &strict {
+                    Some(known) => assert_eq!(fault.code, *known),
+                    // Any other member, or another spelling, may have named it.
+                    None => assert!(
+                        matches!(fault.code, FaultCode::Other(_))
+                            || is_named(self.object, fault.code.error()),
+                        "{fault}"
+                    ),
+                }
+                if strict.is_none() {
+                    return;
                 }
                 if self.dialect == Dialect::OAuth
                     && let (FaultCode::Other(text), Some(error)) = (&fault.code, error)
@@ -142,7 +151,9 @@ impl<'a> Spelling<'a> {
                             || oidc_proto::printable(error).trim().is_empty()
                     );
                 }
-                assert_eq!(fault.description.as_deref(), own("error_description").or_else(|| own("message")));
+                if let Some(words) = own("error_description").or_else(|| own("message")) {
+                    assert_eq!(fault.description.as_deref(), Some(words));
+                }
                 assert_eq!(fault.reason.as_deref(), own("reason"));
                 assert_eq!(fault.endpoint.as_deref(), own("endpoint"));
             }
@@ -152,13 +163,30 @@ impl<'a> Spelling<'a> {
             }
             Answer::Success(_) | Answer::Violation(_) => {
                 assert!(status.is_success());
+                // A token is a token, whatever stands beside it.
+                let is_granted = self.text("access_token").is_some();
                 assert!(
-                    error.is_none_or(|error| oidc_proto::printable(error).trim().is_empty()),
+                    is_granted || error.is_none_or(|error| oidc_proto::printable(error).trim().is_empty()),
                     "{error:?}"
                 );
             }
         }
     }
+}
+
+/// Whether any text in the object is this code, in another spelling perhaps.
+fn is_named(object: &Object, code: &str) -> bool {
+    let plain = |text: &str| -> String {
+        let letters = text.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
+        letters.to_ascii_lowercase()
+    };
+    let wanted = plain(code);
+    object.values().any(|value| match value {
+        Value::String(text) => plain(text).contains(&wanted),
+        Value::Array(values) => values.iter().any(|value| plain(&value.to_string()).contains(&wanted)),
+        Value::Object(_) => plain(&value.to_string()).contains(&wanted),
+        _ => false,
+    })
 }
 
 fn duration(seconds: Kind<i64>) -> Option<Duration> {
@@ -201,9 +229,16 @@ fn registration(said: &Spelling<'_>, response: &Response<&[u8]>) {
         }
         Answer::Violation(violation) => {
             let secret = said.text_is_bad("client_secret").filter(|_| aws);
+            let known = ["none", "client_secret_basic", "client_secret_post"];
+            let method =
+                said.text("token_endpoint_auth_method").filter(|method| !aws && !known.contains(method));
             said.broken(
                 &violation,
-                &[("client_id", said.text_is_bad("client_id")), ("client_secret", secret)],
+                &[
+                    ("client_id", said.text_is_bad("client_id")),
+                    ("client_secret", secret),
+                    ("token_endpoint_auth_method", method.map(|_| ViolationKind::Unsupported)),
+                ],
             );
         }
         Answer::Fault(_) | Answer::NoVerdict(_) => {}
@@ -222,7 +257,8 @@ fn authorization(said: &Spelling<'_>, response: &Response<&[u8]>) {
         Answer::Success(read) => {
             assert_eq!(Some(read.device_code.expose()), said.text("device_code"));
             assert_eq!(Some(read.user_code.as_str()), said.text("user_code"));
-            assert_eq!(Some(read.verification_uri.as_str()), said.text("verification_uri"));
+            let complete = said.text("verification_uri_complete");
+            assert_eq!(Some(read.verification_uri.as_str()), said.text("verification_uri").or(complete));
             assert_eq!(read.verification_uri_complete.as_deref(), said.text("verification_uri_complete"));
             assert_eq!(Some(read.expires_in), said.duration("expires_in"));
             assert_eq!(read.interval, said.wait("interval"));
@@ -231,6 +267,9 @@ fn authorization(said: &Spelling<'_>, response: &Response<&[u8]>) {
             let mut bad = ["device_code", "user_code", "verification_uri"]
                 .map(|name| (name, said.text_is_bad(name)))
                 .to_vec();
+            if said.text("verification_uri_complete").is_some() {
+                bad[2].1 = None;
+            }
             bad.push(("expires_in", said.lifetime_is_bad("expires_in", true)));
             said.broken(&violation, &bad);
         }
@@ -245,29 +284,24 @@ fn token(said: &Spelling<'_>, response: &Response<&[u8]>) {
     match answer {
         Answer::Success(read) => {
             assert_eq!(Some(read.access_token.expose()), said.text("access_token"));
-            assert_eq!(read.token_type, said.text("token_type").unwrap_or("Bearer"));
-            assert_eq!(read.expires_in, said.duration("expires_in"));
+            let kind = said.text("token_type").map(str::trim).filter(|kind| !kind.is_empty());
+            assert_eq!(read.token_type, kind.unwrap_or("Bearer"));
+            assert_eq!(read.expires_in, said.duration("expires_in").filter(|life| !life.is_zero()));
             assert_eq!(shown(read.refresh_token.as_ref()), said.text("refresh_token"));
             assert_eq!(shown(read.id_token.as_ref()), said.text("id_token"));
-            let scope = said.text("scope").filter(|_| !aws).map(|scope| {
-                scope
-                    .split(|c: char| c.is_ascii_whitespace())
-                    .filter(|word| !word.is_empty())
-                    .collect::<Vec<_>>()
-            });
+            let scopes: Vec<&str> = match said.member("scope") {
+                Value::String(text) => vec![text],
+                Value::Array(values) => values.iter().filter_map(Value::as_str).collect(),
+                _ => Vec::new(),
+            };
+            let words =
+                scopes.iter().flat_map(|text| text.split(|c: char| c.is_ascii_whitespace() || c == ','));
+            let scope = Some(words.filter(|word| !word.is_empty()).collect::<Vec<_>>()).filter(|_| !aws);
             let scope = scope.filter(|scope| !scope.is_empty());
             assert_eq!(read.scope.as_ref().map(|scope| scope.iter().map(String::as_str).collect()), scope);
         }
         Answer::Violation(violation) => {
-            let kind = said.text_is_bad("token_type").filter(|_| !aws);
-            said.broken(
-                &violation,
-                &[
-                    ("access_token", said.text_is_bad("access_token")),
-                    ("token_type", kind),
-                    ("expires_in", said.lifetime_is_bad("expires_in", aws)),
-                ],
-            );
+            said.broken(&violation, &[("access_token", said.text_is_bad("access_token"))]);
         }
         Answer::Fault(_) | Answer::NoVerdict(_) => {}
     }

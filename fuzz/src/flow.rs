@@ -52,6 +52,14 @@ struct Session {
     deadline: Tick,
     /// The service's interval and what its `slow_down`s added.
     floor: Duration,
+    /// The interval that the codes came with, and how long they live.
+    announced: Duration,
+    life: Duration,
+    /// `slow_down`s since the last other verdict, and polls in a row that found nothing at the endpoint.
+    slow_downs: u32,
+    missing: u32,
+    /// When the last poll may come before the floor; at any time before there was an answer.
+    last_from: Tick,
     /// Before this, CreateToken must not be sent.
     earliest: Tick,
     /// An answer was lost that may have brought the token.
@@ -229,8 +237,10 @@ impl Run {
                 let session = self.session.as_mut().expect("a poll needs a code");
                 assert!(session.prompted);
                 // Rules 3 and 4, and rule 5.
+                let lead = Duration::from_secs(2).min(session.life / 4);
+                let is_last = self.latest + lead >= session.deadline && self.latest >= session.last_from;
                 assert!(
-                    self.latest >= session.earliest,
+                    self.latest >= session.earliest || is_last,
                     "{:?} is before {:?}",
                     self.latest,
                     session.earliest
@@ -302,20 +312,44 @@ impl Run {
                 return;
             }
             b'k' => operation == Operation::CreateToken,
+            // A plain refusal is final before there is a code, and three times in a row if there is no endpoint.
+            b'3' | b'4' if operation != Operation::CreateToken => {
+                let is_refused =
+                    matches!(&outcome, Some(Err(Outcome::Refused { operation: of, .. })) if *of == operation);
+                assert!(is_refused, "{outcome:?}");
+                self.ended = outcome;
+                return;
+            }
+            b'4' if self.session.as_ref().is_some_and(|session| session.missing == 2) => {
+                assert!(
+                    matches!(&outcome, Some(Err(Outcome::Refused { .. } | Outcome::GrantLost(_)))),
+                    "{outcome:?}"
+                );
+                self.ended = outcome;
+                return;
+            }
             b's' | b'5' | b'h' | b'0' | b'3' | b'4' | b't' | b'n' | b'l' => true,
             _ => false,
         };
         if let (true, Operation::CreateToken) = (retryable, operation) {
             let session = self.session.as_mut().expect("a poll has a code");
             match kind {
-                b'k' => session.may_be_spent = false,
-                b's' => session.floor += SLOW_DOWN,
+                b'k' => (session.may_be_spent, session.slow_downs) = (false, 0),
+                b's' => {
+                    session.floor += SLOW_DOWN;
+                    let share =
+                        if session.slow_downs == 0 { 0 } else { session.floor.as_secs().div_ceil(10) };
+                    session.floor += Duration::from_secs(share);
+                    session.slow_downs += 1;
+                }
                 // A gateway's failure, a lost success, a lost connection: the service may have acted.
                 b'5' | b'h' | b'0' | b'l' => session.may_be_spent = true,
                 _ => {}
             }
             let asked = if kind == b't' { Duration::from_secs(argument) } else { Duration::ZERO };
+            session.missing = if kind == b'4' { session.missing + 1 } else { 0 };
             session.earliest = now + session.floor.max(asked);
+            session.last_from = now + session.announced;
             assert_eq!(self.flow.interval(), Some(session.floor));
             assert_eq!(self.flow.deadline(), Some(session.deadline));
             assert_eq!(outcome, None);
@@ -355,6 +389,11 @@ impl Run {
                 let session = Session {
                     deadline: now + success.life(),
                     floor,
+                    announced: floor,
+                    life: success.life(),
+                    slow_downs: 0,
+                    missing: 0,
+                    last_from: Tick::ZERO,
                     earliest: earliest.max(self.not_before),
                     may_be_spent: false,
                     prompted: false,

@@ -95,7 +95,7 @@ fn list(bytes: &mut Unstructured<'_>) -> Result<Vec<String>> {
 fn scopes(bytes: &mut Unstructured<'_>) -> Result<Vec<String>> {
     let mut scopes = list(bytes)?;
     for scope in &mut scopes {
-        scope.retain(|c| !c.is_ascii_whitespace());
+        scope.retain(|c| !c.is_ascii_whitespace() && c != ',');
     }
     scopes.retain(|scope| !scope.is_empty());
     Ok(scopes)
@@ -205,7 +205,9 @@ fn authorization(bytes: &mut Unstructured<'_>) -> Result<DeviceAuthorization> {
 
 fn token(dialect: Dialect, bytes: &mut Unstructured<'_>) -> Result<Token> {
     let mut token = Token::bearer(secret(bytes)?, seconds(bytes, 1)?);
-    token.token_type = text(bytes)?;
+    // A client takes a blank type for none, and blanks around one for nothing.
+    let kind = text(bytes)?.trim().to_owned();
+    token.token_type = if kind.is_empty() { "Bearer".to_owned() } else { kind };
     token.refresh_token = of(bytes, secret)?;
     token.id_token = of(bytes, secret)?;
     if dialect == Dialect::OAuth {

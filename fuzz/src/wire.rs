@@ -68,6 +68,12 @@ pub fn response(data: &[u8]) {
     }
 }
 
+/// What is printed of a success, without its warnings.
+fn without_warnings(success: &impl Debug) -> String {
+    let text = format!("{success:?}");
+    text.split(", warnings: [").next().unwrap_or_default().to_owned()
+}
+
 /// Reads a response in a dialect, and holds what was read against what was there.
 pub(crate) fn read<C: Call>(dialect: Dialect, response: &Response<Vec<u8>>, hide: fn(C::Answer) -> C::Answer)
 where
@@ -79,7 +85,10 @@ where
         Answer::Success(success) => {
             assert!(response.status().is_success());
             let again = dialect.decode::<C, _>(&dialect.encode_success::<C>(&success));
-            assert_eq!(again, Answer::Success(success.clone()), "what was read must read again the same");
+            let Answer::Success(again) = again else { panic!("what was read must read again: {again:?}") };
+            // What was odd about an answer is not written again.
+            let (again, read) = (without_warnings(&again), without_warnings(&success));
+            assert_eq!(again, read, "what was read must read again the same");
             let hidden = Answer::Success(hide(success));
             assert_eq!(shown, format!("{hidden:?}"), "what is printed must not depend on a secret");
         }
@@ -112,7 +121,10 @@ where
     }
     let again = dialect.decode::<C, _>(&dialect.encode_fault(fault));
     if dialect == Dialect::Aws {
-        assert_eq!(again, Answer::Fault(fault.clone()), "a fault must read again the same");
+        // AWS has no words for these two.
+        let mut written = fault.clone();
+        (written.uri, written.interval) = (None, None);
+        assert_eq!(again, Answer::Fault(written), "a fault must read again the same");
         return;
     }
     let Answer::Fault(again) = again else { panic!("{fault:?} reads again as {again:?}") };
