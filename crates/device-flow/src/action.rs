@@ -69,6 +69,9 @@ pub struct PendingRequest {
     pub(crate) deadline: Option<Tick>,
 }
 
+/// What an answer may take although the code dies meanwhile.
+const ANSWER_TIME: Duration = Duration::from_secs(12);
+
 impl PendingRequest {
     /// What to send.
     #[must_use]
@@ -88,11 +91,12 @@ impl PendingRequest {
         self.attempt
     }
 
-    /// How long the request may take in all: this long, and no longer than the device code lives. It is counted from the
-    /// [`poll`](crate::DeviceFlow::poll) that asked for the request, so send it at once.
+    /// How long the request may take in all: this long, and no longer than the device code lives, or 12 s where it lives
+    /// shorter than that. AWS's service has been seen to take 9 s, and a code that was good when the request was sent may bring a
+    /// token. It is counted from the [`poll`](crate::DeviceFlow::poll) that asked for the request, so send it at once.
     #[must_use]
     pub fn timeout(&self, at_most: Duration) -> Duration {
-        self.deadline.map_or(at_most, |deadline| deadline.since(self.sent_at).min(at_most))
+        self.deadline.map_or(at_most, |deadline| deadline.since(self.sent_at).max(ANSWER_TIME).min(at_most))
     }
 
     /// The request and what came of it at `now`, as far as it is no secret: for an [`Observer`](crate::Observer).

@@ -114,7 +114,12 @@ struct WithoutBody<'a>(&'a Trouble);
 impl fmt::Display for WithoutBody<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            trouble @ (Trouble::Failed(_) | Trouble::NoVerdict(_)) => trouble.fmt(f),
+            trouble @ Trouble::Failed(_) => trouble.fmt(f),
+            Trouble::NoVerdict(answer) => {
+                let mut bare = answer.clone();
+                (bare.said, bare.location) = (None, None);
+                Trouble::NoVerdict(bare).fmt(f)
+            }
             Trouble::Fault(fault) if matches!(fault.code, FaultCode::Other(_)) => {
                 write!(f, "HTTP {} with a fault of another name", fault.status)
             }

@@ -291,9 +291,9 @@ impl Outcome {
             Self::Expired(Expiry::Service(fault)) => {
                 write!(f, "the code has expired ({fault})")
             }
-            Self::Expired(Expiry::Clock(None)) => f.write_str("the code expired before it was approved"),
+            Self::Expired(Expiry::Clock(None)) => f.write_str("the code expired, and no approval was seen"),
             Self::Expired(Expiry::Clock(Some(trouble))) => {
-                write!(f, "the code expired before an approval was seen; lately {trouble}")
+                write!(f, "the code expired, and no approval was seen; lately {trouble}")
             }
             Self::Rejected { operation, fault } => write!(f, "the service refused {operation}: {fault}"),
             Self::Cancelled => f.write_str("the sign-in was cancelled"),

@@ -125,7 +125,8 @@ impl fmt::Display for NotSignedIn {
             None => self.outcome.fmt(f),
         }?;
         match (&self.outcome, self.slow_downs) {
-            (Outcome::Expired(_), times @ 1..) => write!(
+            (Outcome::Expired(_), 1) => f.write_str(". The service asked once to slow down"),
+            (Outcome::Expired(_), times @ 2..) => write!(
                 f,
                 ". The service asked {times} times to slow down: this machine's clock may be fast, as a virtual \
                  machine's or WSL's can be, or another program polls with the same code"

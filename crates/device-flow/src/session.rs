@@ -157,9 +157,13 @@ impl Session {
         self.pace.keep_last(now, self.deadline, self.expires_in, false);
     }
 
-    /// Whether this answer is the last that is needed to believe that there is no endpoint.
+    /// Whether this answer is the last that is needed to believe that there is no endpoint. After an answer that may have been
+    /// the token the polling goes on, so that a lost token is told of. After an answer that may have been
+    /// the token the polling goes on, so that a lost token is told of.
     pub(crate) const fn endpoint_is_missing(&self, answer: &NoVerdict) -> bool {
-        is_missing_endpoint(answer) && self.missing.saturating_add(1) >= ENOUGH_MISSING
+        is_missing_endpoint(answer)
+            && self.missing.saturating_add(1) >= ENOUGH_MISSING
+            && !self.code_may_be_spent
     }
 
     /// The time over which a poll is to be spread that is late by more than an interval, but not if the code would die

@@ -69,7 +69,7 @@ pub enum NoVerdictReason {
 
 impl NoVerdict {
     /// Whether the service may have carried the request out although its answer did not arrive: a gateway's 5xx
-    /// after the service had answered it, or a success whose body was lost. A 4xx, a redirect and a 429 come before
+    /// after the service had answered it, or a success whose body was lost. A 4xx, a redirect and a 501 come before
     /// any work.
     ///
     /// ```
@@ -86,7 +86,7 @@ impl NoVerdict {
     /// ```
     #[must_use]
     pub const fn may_have_acted(&self) -> bool {
-        self.status >= 500 || (self.status >= 200 && self.status < 300)
+        (self.status >= 500 && self.status != 501) || (self.status >= 200 && self.status < 300)
     }
 
     /// Whether it is a plain refusal, which will be the same a moment later: a redirect, a 501, or a 4xx other than 408,
@@ -223,7 +223,7 @@ mod tests {
         for status in [200, 201, 299, 500, 502, 503, 599] {
             assert!(none(status, reason).may_have_acted(), "{status}");
         }
-        for status in [100, 199, 300, 302, 400, 404, 429, 499] {
+        for status in [100, 199, 300, 302, 400, 404, 429, 499, 501] {
             assert!(!none(status, reason).may_have_acted(), "{status}");
         }
     }

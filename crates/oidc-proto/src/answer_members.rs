@@ -3,6 +3,7 @@
 use core::fmt;
 
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 use crate::Dialect;
 use crate::member::{Number, Scopes, Text};
@@ -132,6 +133,14 @@ pub(crate) trait Members<'a>: Default {
         read_object(Reader(dialect, self), without_mark(body))
     }
 
+    /// Reads what can be read of an object that is no good JSON: each member for itself, so that one which no reader takes does
+    /// not hide the others, and whatever stands behind the object. False if there is no object.
+    fn read_roughly(&mut self, dialect: Dialect, text: &'a str) -> bool {
+        serde_json::Deserializer::from_str(without_mark_in(text))
+            .deserialize_map(RoughReader(dialect, self))
+            .is_ok()
+    }
+
     /// The members of a form-encoded answer of the OAuth dialect, as GitHub sends it to clients whose `Accept` got lost on
     /// the way.
     fn from_form(body: &'a [u8]) -> Self {
@@ -171,6 +180,34 @@ impl<'de, M: Members<'de>> Visitor<'de> for Reader<'_, M> {
         }
         Ok(())
     }
+}
+
+/// Takes the text of each member, and reads it by itself.
+struct RoughReader<'m, M>(Dialect, &'m mut M);
+
+impl<'de, M: Members<'de>> Visitor<'de> for RoughReader<'_, M> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self(dialect, members) = self;
+        while let Some(Text::Value(key)) = map.next_key::<Text<'de>>()? {
+            let raw = map.next_value::<&'de RawValue>()?.get();
+            match members.named(dialect, &key) {
+                Some(Slot::Text(text)) => *text = serde_json::from_str(raw).unwrap_or(Text::Wrong),
+                Some(Slot::Number(number)) => *number = serde_json::from_str(raw).unwrap_or(Number::Wrong),
+                Some(Slot::Scopes(scopes)) => *scopes = serde_json::from_str(raw).unwrap_or(Scopes::Wrong),
+                None => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn without_mark_in(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 fn read_object<'a, V: Visitor<'a, Value = ()>>(visitor: V, body: &'a [u8]) -> Result<(), serde_json::Error> {

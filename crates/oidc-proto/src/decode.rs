@@ -8,6 +8,7 @@ use http::{HeaderMap, Response};
 use crate::answer_members::{AnswerMembers, FaultMembers, Members};
 use crate::headers::Heads;
 use crate::json::starts_with;
+use crate::member::Number;
 use crate::wire::Wire;
 use crate::words::{self, Refusal, without_mark};
 use crate::{Answer, Dialect, Fault, FaultCode, NoVerdict, NoVerdictReason, printable};
@@ -21,11 +22,22 @@ pub(crate) fn answer<C: Wire, B: AsRef<[u8]>>(
     if !response.status().is_success() {
         return refusal(dialect, response, &heads);
     }
+    let rough;
     let mut members = AnswerMembers::default();
     // Whatever a header says, a success must show its body.
     if let Err(reason) = read(dialect, response, &heads, &mut members) {
-        return no_verdict(reason, response, &heads);
+        // The code is spent: a token in a body that is no good JSON is a token all the same.
+        rough = String::from_utf8_lossy(response.body().as_ref());
+        members = AnswerMembers::default();
+        // A token that had to be made up in part is none.
+        let is_whole = |members: &AnswerMembers<'_>| {
+            members.access_token.non_empty().is_some_and(|token| !token.contains(char::REPLACEMENT_CHARACTER))
+        };
+        if !(members.read_roughly(dialect, &rough) && C::is_granted(&members) && is_whole(&members)) {
+            return no_verdict(reason, response, &heads);
+        }
     }
+    let interval = members.interval;
     if !C::is_granted(&members) {
         members.faults.interval = members.interval;
         if let Some(fault) = named(dialect, response, &heads, &members.faults) {
@@ -36,7 +48,7 @@ pub(crate) fn answer<C: Wire, B: AsRef<[u8]>>(
         Ok(success) => Answer::Success(success),
         Err(mut violation) => {
             // A provider that says success and means "not yet" says so somewhere.
-            if let Some(fault) = hidden(response, &heads) {
+            if let Some(fault) = hidden(response, &heads, interval) {
                 return Answer::Fault(fault);
             }
             violation.request_id = heads.request_id();
@@ -199,6 +211,7 @@ fn unusual<B: AsRef<[u8]>>(
         .into_iter()
         .find_map(|text| FaultCode::from_spelling(text.non_empty()?))
         .or_else(|| Refusal::read(response.body().as_ref())?.code())
+        .filter(|code| *code != FaultCode::AccessDenied || !is_a_gateways(response))
         .or_else(|| unknown_in_body(dialect, success, heads.error_type(), members))?;
     let description = members
         .error_description
@@ -210,12 +223,21 @@ fn unusual<B: AsRef<[u8]>>(
     Some(fault(code, description, response, heads, members))
 }
 
+/// Whether an access that is denied may be that of a gateway, which says `AccessDenied` with a 403, and not the person's no.
+fn is_a_gateways<B: AsRef<[u8]>>(response: &Response<B>) -> bool {
+    let standard = b"access_denied";
+    let body = response.body().as_ref();
+    response.status() == http::StatusCode::FORBIDDEN
+        && !body.windows(standard.len()).any(|window| window.eq_ignore_ascii_case(standard))
+}
+
 /// The fault that hides in the body of a success without what a success must have.
 #[cold]
-fn hidden<B: AsRef<[u8]>>(response: &Response<B>, heads: &Heads<'_>) -> Option<Fault> {
+fn hidden<B: AsRef<[u8]>>(response: &Response<B>, heads: &Heads<'_>, interval: Number) -> Option<Fault> {
     let code = Refusal::read(response.body().as_ref())?.code()?;
     let description = words(response, &code);
-    Some(fault(code, description, response, heads, &FaultMembers::default()))
+    let members = FaultMembers { interval, ..FaultMembers::default() };
+    Some(fault(code, description, response, heads, &members))
 }
 
 /// What the body of a refusal says to a person, beside the code.
@@ -235,8 +257,8 @@ fn fault<B>(
     let own = |text: Option<&str>| text.map(str::to_owned);
     Fault {
         code,
-        description,
-        uri: own(members.error_uri.non_empty()),
+        description: description.map(words::cut),
+        uri: own(members.error_uri.non_empty()).map(words::cut),
         reason: own(members.reason.non_empty()),
         endpoint: own(members.endpoint.non_empty()),
         region: members

@@ -243,7 +243,7 @@ impl Operation {
 /// A fault as it came, or as a server is to send it.
 ///
 /// The texts are the service's own; [`Fault`]'s `Display` strips what could drive a terminal ([`printable`]), the
-/// fields do not. Nothing in a fault is secret.
+/// fields do not. A service may quote the request in them: [`Request::redact`](crate::Request::redact) takes its secrets out.
 ///
 /// ```
 /// use oidc_proto::{Fault, FaultCode};
@@ -329,12 +329,12 @@ impl Fault {
 
     /// Whether the same request may succeed a moment later: the service says that it failed or is throttling.
     ///
-    /// A status of 429 or 5xx says so too, whatever the code beside it: Auth0's throttling is called `access_denied` and
+    /// A status of 408, 421, 425, 429 or 5xx says so too, whatever the code beside it: Auth0's throttling is called `access_denied` and
     /// comes with a 500, AWS's sign-in service writes `INVALID_REQUEST` into a 429, and neither is a word on the request.
     /// `authorization_pending` and `slow_down` are never transient in this sense: they have rules of their own.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        let failed_or_throttled = self.status == 429 || self.status >= 500;
+        let failed_or_throttled = matches!(self.status, 408 | 421 | 425 | 429) || self.status >= 500;
         match &self.code {
             FaultCode::AuthorizationPending | FaultCode::SlowDown => false,
             FaultCode::InternalServer => true,

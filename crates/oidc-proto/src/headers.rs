@@ -71,6 +71,10 @@ impl<'a> Heads<'a> {
         let (scheme, rest) = text.split_once("//").unwrap_or(("", text));
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let host = authority.rsplit('@').next().unwrap_or_default();
+        // Where there is no host, what looks like one is in the path.
+        if host.is_empty() && path.contains('@') {
+            return None;
+        }
         let slashes = if text.contains("//") { "//" } else { "" };
         crate::words::excerpt(&format!("{scheme}{slashes}{host}{path}"))
     }
@@ -152,6 +156,7 @@ mod tests {
             assert_eq!(location(text).as_deref(), Some(shown), "{text}");
         }
         assert_eq!(location("?a=b"), None);
+        assert_eq!(location("https:///u:pw@id.example/d"), None);
     }
 
     #[test]

@@ -10,22 +10,21 @@ use serde_json::{Map, Value};
 
 use crate::{Answer, Fault, FaultCode, NoVerdict, Request};
 
-/// The members of a request that are secret, in both dialects' spelling.
-const SECRET_MEMBERS: [&str; 13] = [
-    "clientSecret",
-    "client_secret",
-    "deviceCode",
-    "device_code",
-    "code",
-    "codeVerifier",
-    "code_verifier",
-    "refreshToken",
-    "refresh_token",
-    "token",
-    "assertion",
-    "client_assertion",
-    "subjectToken",
+/// The parameters of a form that are no secret. Any other may be: a program can add its own.
+const PLAIN_PARAMETERS: [&str; 9] = [
+    "client_id",
+    "scope",
+    "grant_type",
+    "code_challenge",
+    "code_challenge_method",
+    "token_type_hint",
+    "redirect_uri",
+    "audience",
+    "resource",
 ];
+
+/// The members of AWS's requests that are secret.
+const SECRET_MEMBERS: [&str; 5] = ["clientSecret", "deviceCode", "code", "codeVerifier", "refreshToken"];
 
 /// What stands in place of a secret.
 const REDACTED: &str = "[redacted]";
@@ -129,7 +128,7 @@ fn members_of(members: &Map<String, Value>) -> Vec<String> {
 fn parameters_of(form: &str) -> Vec<String> {
     form.split('&')
         .filter_map(|pair| pair.split_once('='))
-        .filter(|(name, _)| SECRET_MEMBERS.contains(name))
+        .filter(|(name, _)| !PLAIN_PARAMETERS.contains(name))
         .flat_map(|(_, value)| [value.to_owned(), unescaped(value)])
         .collect()
 }
@@ -139,10 +138,51 @@ fn unescaped(value: &str) -> String {
     decoded.map_or_else(String::new, |(name, _): (Cow<'_, str>, _)| name.into_owned())
 }
 
-/// Takes a secret out of a text, and its beginning off the end of one that was cut.
+/// The text as it reads when everything in it is decoded that a server may have encoded: percent signs, entities of numbers,
+/// and the slash of JSON.
+fn decoded(text: &str) -> String {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let length = match encoded_byte(rest) {
+            Some((byte, length)) => {
+                plain.push(byte);
+                length
+            }
+            None => {
+                plain.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                c.len_utf8()
+            }
+        };
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    String::from_utf8_lossy(&plain).into_owned()
+}
+
+/// The byte that is encoded at the beginning of this text, and how long its code is.
+fn encoded_byte(text: &str) -> Option<(u8, usize)> {
+    if text.starts_with("\\/") {
+        return Some((b'/', 2));
+    }
+    if let Some(code) = text.strip_prefix('%') {
+        return Some((u8::from_str_radix(code.get(..2)?, 16).ok()?, 3));
+    }
+    let (code, _) = text.strip_prefix("&#")?.split_once(';')?;
+    let byte = match code.strip_prefix(['x', 'X']) {
+        Some(hex) => u8::from_str_radix(hex, 16),
+        None => code.parse(),
+    };
+    Some((byte.ok()?, code.len() + 3))
+}
+
+/// Takes a secret out of a text, and its beginning off the end of one that was cut. A text that has it in an encoding is
+/// dropped.
 fn take_out(text: &mut String, secret: &str) {
     if text.contains(secret) {
         *text = text.replace(secret, REDACTED);
+    }
+    if decoded(text).contains(secret) {
+        REDACTED.clone_into(text);
     }
     let cut = text.strip_suffix('…').map(str::len);
     let end = cut.unwrap_or(text.len());
@@ -206,9 +246,14 @@ mod tests {
                     format!("you sent {quote}"),
                 ] {
                     let shown = shown(dialect, &request, 400, &body);
-                    for secret in
-                        ["s3cr3t", "device/", "device%2F", header.strip_prefix("Basic ").unwrap_or("%%%")]
-                    {
+                    for secret in [
+                        "s3cr3t",
+                        "device/",
+                        "device%2F",
+                        "device%2f",
+                        "0123456789",
+                        header.strip_prefix("Basic ").unwrap_or("%%%"),
+                    ] {
                         assert!(!shown.contains(secret), "{secret} in {shown}");
                     }
                 }

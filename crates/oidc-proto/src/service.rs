@@ -241,6 +241,7 @@ impl Service {
     /// ```
     #[must_use]
     pub fn page_address<'a>(&self, address: &'a str) -> Cow<'a, str> {
+        let address = address.trim();
         let uri = self.0.heads.start_device_authorization.uri();
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return address.into();

@@ -83,8 +83,14 @@ pub(crate) fn without_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
+/// The member of this name; some gateways begin it with a capital.
+fn member<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    let same = || members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    members.get(name).or_else(same)
+}
+
 fn code_among(members: &Map<String, Value>, depth: u8) -> Option<FaultCode> {
-    CODE_MEMBERS.iter().filter_map(|name| members.get(*name)).find_map(|value| code_in(value, depth))
+    CODE_MEMBERS.iter().filter_map(|name| member(members, name)).find_map(|value| code_in(value, depth))
 }
 
 fn code_in(value: &Value, depth: u8) -> Option<FaultCode> {
@@ -98,7 +104,7 @@ fn code_in(value: &Value, depth: u8) -> Option<FaultCode> {
 }
 
 fn words_among(members: &Map<String, Value>, depth: u8) -> Option<String> {
-    WORD_MEMBERS.iter().filter_map(|name| members.get(*name)).find_map(|value| words_in(value, depth))
+    WORD_MEMBERS.iter().filter_map(|name| member(members, name)).find_map(|value| words_in(value, depth))
 }
 
 fn words_in(value: &Value, depth: u8) -> Option<String> {
@@ -117,11 +123,18 @@ fn words_in(value: &Value, depth: u8) -> Option<String> {
         Value::Object(members) => words_among(members, depth).or_else(|| {
             let quoted = members
                 .iter()
+                .filter(|(name, _)| !may_be_secret(name))
                 .filter_map(|(name, value)| words_in(value, depth).map(|words| format!("{name}: {words}")));
             joined(quoted.take(MOST).collect())
         }),
         Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }
+}
+
+/// Whether the name of a member speaks of what is not to be shown.
+fn may_be_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["token", "secret", "password", "code", "verifier"].iter().any(|word| name.contains(word))
 }
 
 /// What a page says: its title, or else its first text.
@@ -167,6 +180,18 @@ fn page_texts(page: &str) -> impl Iterator<Item = &str> {
 
 fn find_ignoring_case(text: &str, wanted: &str) -> Option<usize> {
     text.as_bytes().windows(wanted.len()).position(|window| window.eq_ignore_ascii_case(wanted.as_bytes()))
+}
+
+/// The longest text that is kept of what a provider says in the standard's members, in characters.
+const LONGEST_TEXT: usize = 600;
+
+/// A text of bounded length: some servers send a whole page as a description.
+pub(crate) fn cut(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 /// A text as it may be shown: one line, without control characters, of bounded length; `None` if nothing is left.
@@ -253,11 +278,13 @@ mod tests {
             (r#"{"title":"Bad Request","detail":"client_id unknown"}"#, "client_id unknown"),
             (r#"{"errors":{"client_id":["is unknown"]}}"#, "client_id: is unknown"),
             (r#"{"fault":{"faultstring":"no key"}}"#, "no key"),
+            (r#"{"Message":"User: anonymous is not authorized"}"#, "User: anonymous is not authorized"),
             (r#"{"message":"","detail":"  two\n lines\u001b[31m &amp; more "}"#, "two lines[31m & more"),
         ] {
             assert_eq!(read(json).1.as_deref(), Some(words), "{json}");
         }
         assert_eq!(read(r#"{"message":"","code":5}"#).1, None);
+        assert_eq!(read(r#"{"detail":{"access_token":"X","refresh_token":"Y"}}"#).1, None);
     }
 
     #[test]

@@ -99,6 +99,11 @@ fn further_parameters_and_pkce_go_with_both_requests_and_reserved_names_are_refu
         bodies[0].contains("code_challenge_method=S256") && bodies[1].contains("code_verifier="),
         "{bodies:?}"
     );
+    for alone in [&["--pkce"][..], &["--audience", "x"], &["--resource", "x"], &["--param", "a=b"]] {
+        let url = "https://d-1234567890.awsapps.com/start";
+        let line = [&["login", "--start-url", url, "--region", "eu-west-1"], alone].concat();
+        assert!(Program::new().run(&line).fails(252).contains("go with --issuer"));
+    }
     for bad in ["client_id=x", "scope=x", "=x", "x=", "x"] {
         let mut line: Vec<&str> =
             vec!["login", "--issuer", "https://id.example", "--show-token", "--client-id", "tool"];

@@ -31,6 +31,19 @@ fn three_polls_in_a_row_that_find_no_endpoint_end_the_flow() {
 }
 
 #[test]
+fn a_token_that_may_be_lost_is_not_hidden_by_an_endpoint_that_is_not_found() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    for status in [502, 404, 404, 404, 404] {
+        answered(&mut scenario, status);
+    }
+    assert!(scenario.flow.outcome().is_none());
+    let asked = scenario.next_send();
+    let reply = response(&asked, 400, &[], r#"{"error":"invalid_grant"}"#);
+    scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
+    assert!(matches!(scenario.outcome(), Outcome::GrantLost(_)));
+}
+
+#[test]
 fn a_poll_that_is_refused_otherwise_is_repeated_because_a_person_may_have_approved() {
     let mut scenario = Scenario::polling(policy(), authorization());
     for status in [400, 401, 403, 302, 404, 404, 403, 404, 404] {

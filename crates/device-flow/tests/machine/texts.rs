@@ -36,10 +36,10 @@ fn every_outcome_says_what_happened_and_what_to_do() {
             end(&[fault(FaultCode::ExpiredToken)]),
             "the code has expired (expired_token). Start again for a new code",
         ),
-        (end(&[pending()]), "the code expired before it was approved. Start again for a new code"),
+        (end(&[pending()]), "the code expired, and no approval was seen. Start again for a new code"),
         (
             end(&[pending(), not_sent()]),
-            "the code expired before an approval was seen; lately the service could not be reached. \
+            "the code expired, and no approval was seen; lately the service could not be reached. \
              Start again for a new code",
         ),
         (end(&[fault(FaultCode::InvalidGrant)]), "the service refused CreateToken: invalid_grant"),

@@ -238,11 +238,13 @@ impl Model {
         let may_pass = retry_after.is_some() || [408, 421, 425, 429].contains(&status);
         let is_final = !may_pass && (status == 501 || (300..500).contains(&status));
         let is_missing = is_final && [404, 405, 410, 501].contains(&status);
-        if is_final && (ask != Ask::Token || is_missing && self.missing == 2) {
+        let is_enough = is_missing && self.missing == 2 && !self.maybe_spent;
+        if is_final && (ask != Ask::Token || is_enough) {
             self.step = Step::Over(End::Refused(ask));
         } else {
             // A gateway's 5xx and a success that cannot be read may hide a grant.
-            self.fail(ask, retry_after, status >= 500 || status / 100 == 2, is_missing);
+            let may_have_acted = status >= 500 && status != 501 || status / 100 == 2;
+            self.fail(ask, retry_after, may_have_acted, is_missing);
         }
     }
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use clap::Args;
 use device_flow_ureq::{Cancel, Outcome, Policy, SignedIn};
-use oidc_proto::{Endpoint, Operation};
+use oidc_proto::{Endpoint, Operation, Token};
 
 use self::portal::{Named, Portal};
 use self::provider::ProviderArgs;
@@ -180,9 +180,7 @@ fn finish(
     store: Option<&Store>,
     endpoint: &Endpoint,
 ) -> Result<(), Failure> {
-    for warning in &signed_in.token.warnings {
-        warn(format_args!("the service's answer is odd: {warning}"));
-    }
+    warn_of_oddities(&signed_in.token);
     let good_for = match signed_in.expires_in() {
         Some(left) => store::life(left),
         None => "an hour, for all that is known".to_owned(),
@@ -202,6 +200,13 @@ fn finish(
         warn("the token travelled unencrypted");
     }
     Ok(())
+}
+
+/// Says what is odd about an answer that brought a token all the same.
+fn warn_of_oddities(token: &Token) {
+    for warning in &token.warnings {
+        warn(format_args!("the service's answer is odd: {warning}"));
+    }
 }
 
 /// Ctrl-C cancels a sign-in that is under way, and ends the program before.

@@ -91,6 +91,11 @@ impl ProviderArgs {
             return Err(Failure::usage("--client-id and --client-auth go with --issuer")
                 .with_hint("a sign-in to AWS registers its client itself"));
         }
+        let has_more = [&self.audience, &self.resource, &self.param].iter().any(|values| !values.is_empty());
+        if !asked && (self.pkce || has_more) {
+            return Err(Failure::usage("--pkce, --audience, --resource and --param go with --issuer")
+                .with_hint("a sign-in to AWS has no place for them"));
+        }
         Ok(asked)
     }
 

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use device_flow::CallError;
-use oidc_proto::{Client, Secret, Token, UnixSeconds};
+use oidc_proto::{Client, FaultCode, Operation, Secret, Token, UnixSeconds};
 use sso_cache::CachedToken;
 
 use super::store::{Kept, Store, now};
+use super::warn_of_oddities;
 use crate::exit::{Failure, chain, warn};
+use crate::explain;
 
 /// A token that could not be refreshed for lack of an answer is used as it is if this is left of it: the command that
 /// comes next can begin with it, and AWS's tools refresh it themselves.
@@ -58,7 +60,15 @@ impl Store {
             return Ok(Refreshed::Token(Box::new(self.have(newer))));
         }
         if let CallError::Fault(fault) = &error
+            && fault.is_about_key()
+        {
+            // A person would approve, and be told the same.
+            return Err(explain::fault_failure(Operation::CreateToken, fault));
+        }
+        // A `slow_down` refuses nothing: many programs refresh at one moment.
+        if let CallError::Fault(fault) = &error
             && !fault.is_transient()
+            && fault.code != FaultCode::SlowDown
         {
             return Ok(Refreshed::No(format!("the service refused to refresh it ({fault})")));
         }
@@ -76,6 +86,7 @@ impl Store {
     }
 
     fn keep_refreshed(&self, old: &CachedToken, answer: &Token, asked_at: UnixSeconds) -> Kept {
+        warn_of_oddities(answer);
         let mut token = old.refreshed(answer, asked_at).with_endpoint_url(self.endpoint_url.clone());
         token.start_url.get_or_insert_with(|| self.start_url.clone());
         token.region.get_or_insert_with(|| self.region.clone());

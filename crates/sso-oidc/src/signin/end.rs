@@ -62,7 +62,7 @@ pub(crate) fn failure_of(end: &NotSignedIn, service: &dyn Display) -> Failure {
 /// The code died. Whether the person approved is known only if the service last said that it waits.
 fn expired(expiry: &Expiry, slow_downs: u32) -> Failure {
     let failure = match expiry {
-        Expiry::Clock(None) => Failure::other("The code expired before it was approved"),
+        Expiry::Clock(None) => Failure::other("The code expired, and no approval was seen"),
         Expiry::Clock(Some(trouble)) => Failure::other("The code expired, and no approval was seen")
             .with_detail(format_args!("Meanwhile: {trouble}")),
         Expiry::Service(fault) => {
@@ -72,6 +72,9 @@ fn expired(expiry: &Expiry, slow_downs: u32) -> Failure {
     };
     match slow_downs {
         0 => failure.with_hint("run the same command again for a new code"),
+        1 => failure
+            .with_detail("The service asked once to slow down.")
+            .with_hint("run the same command again for a new code"),
         times => failure
             .with_detail(format_args!("The service asked {times} times to slow down."))
             .with_hint(
@@ -118,14 +121,15 @@ mod tests {
     #[test]
     fn an_end_after_slow_down_does_not_say_that_nobody_approved() {
         let words = |expiry, times| format!("{:?}", expired(&expiry, times));
-        assert!(words(Expiry::Clock(None), 0).contains("before it was approved"));
+        assert!(words(Expiry::Clock(None), 0).contains("no approval was seen"));
+        assert!(!words(Expiry::Clock(None), 1).contains("clock fast"));
         let slow = Trouble::Fault(Fault::new(FaultCode::SlowDown));
         for said in [
             words(Expiry::Clock(Some(slow)), 3),
             words(Expiry::Service(Fault::new(FaultCode::ExpiredToken)), 3),
         ] {
             assert!(said.contains("asked 3 times to slow down") && said.contains("clock fast"), "{said}");
-            assert!(!said.contains("before it was approved"), "{said}");
+            assert!(!said.contains("before it was"), "{said}");
         }
     }
 }

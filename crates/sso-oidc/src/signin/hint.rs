@@ -38,6 +38,14 @@ pub(crate) fn of_trouble(end: &NotSignedIn, trouble: &Trouble, whom: Whom) -> St
 /// What to do about an answer that is not the service's word. One came, so the network is not to blame.
 pub(crate) fn of_answer(answer: &NoVerdict, whom: Whom) -> String {
     let address = whom.address();
+    // nginx and Go say so in words when they hear plain HTTP where TLS is due.
+    if answer
+        .said
+        .as_deref()
+        .is_some_and(|said| said.contains("to HTTPS") || said.contains("an HTTPS server"))
+    {
+        return format!("the address speaks TLS; write https, and check {address}");
+    }
     match (answer.status, answer.reason) {
         (200..=299, NoVerdictReason::Html) => format!(
             "a page came in place of the service's answer; log in to the network first if it has a page for that, and check \
@@ -110,6 +118,17 @@ mod tests {
         match Dialect::OAuth.decode::<StartDeviceAuthorizationRequest, _>(&response) {
             Answer::NoVerdict(answer) => answer,
             other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn plain_http_at_a_tls_port_is_told_to_write_https() {
+        for said in [
+            "<title>400 The plain HTTP request was sent to HTTPS port</title>",
+            "Client sent an HTTP request to an HTTPS server.",
+        ] {
+            let hint = of_answer(&answer(400, said), Whom::Provider);
+            assert!(hint.contains("write https"), "{hint}");
         }
     }
 

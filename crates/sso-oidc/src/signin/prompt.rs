@@ -76,7 +76,8 @@ impl Presenter {
         if let Some(note) = note {
             words.push(format!("No browser was opened: {}.", printable(note)));
         }
-        let plain = prompt.plain_url().map(|url| format!("{url}  and enter the code."));
+        let plain = prompt.plain_url().filter(|url| Some(*url) != complete);
+        let plain = plain.map(|url| format!("{url}  and enter the code."));
         match (complete, plain) {
             (Some(complete), Some(plain)) => {
                 words.push(format!("Open   {complete}"));
