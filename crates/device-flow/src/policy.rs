@@ -151,6 +151,12 @@ impl Policy {
     }
 
     /// The same policy with this use of PKCE.
+    ///
+    /// ```
+    /// use device_flow::{Pkce, Policy};
+    /// assert_eq!(Policy::oauth().pkce, Pkce::WhenOffered);
+    /// assert_eq!(Policy::oauth().with_pkce(Pkce::Always).pkce, Pkce::Always);
+    /// ```
     #[must_use]
     pub const fn with_pkce(mut self, pkce: Pkce) -> Self {
         self.pkce = pkce;

@@ -80,12 +80,44 @@ impl UserPrompt {
     }
 
     /// The address without the code in it, if it is a web page's; see [`browser_url`](Self::browser_url).
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_flow::{Action, DeviceFlow, Policy, Reply, Tick};
+    /// # use oidc_proto::{Client, DeviceAuthorization, Secret};
+    /// # use oidc_proto::oauth::Provider;
+    /// # let provider = Provider::new("https://id.example/device", "https://id.example/token")?;
+    /// # let policy = Policy::oauth().with_client(Client::public("my-tool"));
+    /// # let mut flow = DeviceFlow::new(provider, policy, None, Tick::ZERO);
+    /// # let Action::Send(pending) = flow.poll(Tick::ZERO) else { panic!("it asks for codes") };
+    /// # let codes = DeviceAuthorization::new(Secret::from("d"), "CODE", "https://id.example/go", Duration::from_secs(600));
+    /// # flow.on_reply(pending, Tick::ZERO, Reply::Authorized(codes.with_complete_uri("javascript:alert(1)")))?;
+    /// # let Action::Prompt(prompt) = flow.poll(Tick::ZERO) else { panic!("no prompt") };
+    /// assert_eq!(prompt.plain_url(), Some("https://id.example/go"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn plain_url(&self) -> Option<&str> {
         web_page(&self.verification_uri)
     }
 
     /// The address with the code in it, if there is one and it is a web page's; see [`browser_url`](Self::browser_url).
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_flow::{Action, DeviceFlow, Policy, Reply, Tick};
+    /// # use oidc_proto::{Client, DeviceAuthorization, Secret};
+    /// # use oidc_proto::oauth::Provider;
+    /// # let provider = Provider::new("https://id.example/device", "https://id.example/token")?;
+    /// # let policy = Policy::oauth().with_client(Client::public("my-tool"));
+    /// # let mut flow = DeviceFlow::new(provider, policy, None, Tick::ZERO);
+    /// # let Action::Send(pending) = flow.poll(Tick::ZERO) else { panic!("it asks for codes") };
+    /// # let codes = DeviceAuthorization::new(Secret::from("d"), "CODE", "https://id.example/go", Duration::from_secs(600));
+    /// # flow.on_reply(pending, Tick::ZERO, Reply::Authorized(codes.with_complete_uri("javascript:alert(1)")))?;
+    /// # let Action::Prompt(prompt) = flow.poll(Tick::ZERO) else { panic!("no prompt") };
+    /// assert_eq!(prompt.complete_url(), None); // the service named javascript:alert(1)
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn complete_url(&self) -> Option<&str> {
         self.verification_uri_complete.as_deref().and_then(web_page)

@@ -120,6 +120,15 @@ impl DeviceFlow {
 
     /// How often a poll was answered with `slow_down`. From the second in a row, this machine's clock may be fast, or something
     /// else polls with the same code.
+    ///
+    /// ```
+    /// # use device_flow::{DeviceFlow, Policy, Tick};
+    /// # use oidc_proto::Endpoint;
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// let flow = DeviceFlow::new(Endpoint::for_region("eu-west-1")?, policy, None, Tick::ZERO);
+    /// assert_eq!(flow.slow_downs(), 0);
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
     #[must_use]
     pub const fn slow_downs(&self) -> u32 {
         self.slow_downs

@@ -223,6 +223,12 @@ impl Service {
 
     /// Whether the service says that it takes PKCE with the method S256; see [`Provider::with_pkce`]. AWS's device grant has
     /// none.
+    ///
+    /// ```
+    /// use oidc_proto::{Endpoint, Service};
+    /// assert!(!Service::from(Endpoint::for_region("eu-west-1")?).offers_pkce());
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
     #[must_use]
     pub fn offers_pkce(&self) -> bool {
         matches!(&self.0.place, Place::OAuth(provider) if provider.offers_pkce)

@@ -37,6 +37,9 @@ pub(crate) enum Command {
     /// Watch a complete sign-in against a local server: nothing to configure, no AWS account needed
     Demo(DemoArgs),
     /// Run a local server that stands in for the real service, with the page a person approves on
+    ///
+    /// Point an AWS tool at it with AWS_ENDPOINT_URL_SSO_OIDC. The AWS CLI needs --use-device-code there: this server has no
+    /// authorization code flow.
     Serve(ServeArgs),
     /// Make a client known to the service; prints its id and secret
     RegisterClient(RegisterClientArgs),

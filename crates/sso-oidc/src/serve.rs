@@ -88,9 +88,9 @@ pub(crate) struct RulesArgs {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     token_ttl: Option<u32>,
 
-    /// What an early poll gets: slow_down, with the new interval, also when a person has decided (always); slow_down
-    /// while none has (strict); the same from the second one on, because the AWS CLI polls twice at the start (grace);
-    /// never (off)
+    /// When an early poll gets slow_down. always: also when a person has decided, and it names the new interval. strict:
+    /// while none has. grace: the same, from the second early poll on, because the AWS CLI polls twice at the start.
+    /// off: never
     #[arg(
         long,
         value_name = "always|strict|grace|off",
@@ -99,9 +99,9 @@ pub(crate) struct RulesArgs {
     )]
     slow_down: SlowDownChoice,
 
-    /// What becomes of a used refresh token: it is good once, and ends the sign-in if it comes back (strict); it is good
-    /// for a minute after its first use, because AWS's tools refresh side by side (grace); it is good until the sign-in
-    /// ends (reuse) [default: grace for AWS's tools, strict at the OAuth endpoints]
+    /// What becomes of a used refresh token. strict: it is good once, and ends the sign-in if it comes back. grace: it is
+    /// good for a minute more, because AWS's tools refresh side by side. reuse: it is good until the sign-in ends
+    /// [default: grace for AWS's tools, strict at the OAuth endpoints]
     #[arg(long, value_name = "grace|strict|reuse", hide_possible_values = true)]
     refresh: Option<RefreshChoice>,
 }
