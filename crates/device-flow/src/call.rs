@@ -77,7 +77,9 @@ impl PlainCall {
         );
         #[cfg(not(feature = "tracing"))]
         let _ = took;
-        match self.0.redact(decode(&result.map_err(CallError::Transport)?)) {
+        let mut answer = decode(&result.map_err(CallError::Transport)?);
+        self.0.redact(&mut answer);
+        match answer {
             Answer::Success(value) => Ok(value),
             Answer::Fault(fault) => Err(CallError::Fault(fault)),
             Answer::NoVerdict(no_verdict) => Err(CallError::NoVerdict(no_verdict)),

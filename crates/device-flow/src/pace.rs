@@ -94,9 +94,14 @@ impl Pace {
 
     /// A request that would be due only after the deadline is made shortly before it instead, if the interval that the codes
     /// came with allows that. The first request is made in any case.
+    #[inline]
     pub(crate) fn keep_last(&mut self, now: Tick, deadline: Tick, life: Duration, is_first: bool) {
+        // Seldom true, and asked after every poll.
+        if self.due < deadline {
+            return;
+        }
         let last = deadline.before(LAST_POLL_LEAD.min(life / 4));
-        if self.due >= deadline && (is_first || last >= now + self.announced) {
+        if is_first || last >= now + self.announced {
             self.due = last;
         }
     }

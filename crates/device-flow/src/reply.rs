@@ -72,16 +72,19 @@ impl Reply {
         let PendingRequest { request, dialect, .. } = pending;
         match pending.operation() {
             Operation::RegisterClient => {
-                let answer = dialect.decode::<RegisterClientRequest, _>(response);
-                Self::from_answer(request.redact(answer), Self::Registered)
+                let mut answer = dialect.decode::<RegisterClientRequest, _>(response);
+                request.redact(&mut answer);
+                Self::from_answer(answer, Self::Registered)
             }
             Operation::StartDeviceAuthorization => {
-                let answer = dialect.decode::<StartDeviceAuthorizationRequest, _>(response);
-                Self::from_answer(request.redact(answer), Self::Authorized)
+                let mut answer = dialect.decode::<StartDeviceAuthorizationRequest, _>(response);
+                request.redact(&mut answer);
+                Self::from_answer(answer, Self::Authorized)
             }
             Operation::CreateToken => {
-                let answer = dialect.decode::<CreateTokenRequest, _>(response);
-                Self::from_answer(request.redact(answer), Self::Granted)
+                let mut answer = dialect.decode::<CreateTokenRequest, _>(response);
+                request.redact(&mut answer);
+                Self::from_answer(answer, Self::Granted)
             }
             // This machine never asks for another operation.
             Operation::RevokeToken => Self::Failed(Failure::Unknown),

@@ -136,6 +136,7 @@ impl Session {
     }
 
     /// A verdict came: whatever the transport met before is over.
+    #[inline]
     fn hear(&mut self, cx: &Context<'_>) {
         self.heard = true;
         self.missing = 0;
@@ -153,6 +154,7 @@ impl Session {
         self
     }
 
+    #[inline]
     fn keep_last_poll(&mut self, now: Tick) {
         self.pace.keep_last(now, self.deadline, self.expires_in, false);
     }

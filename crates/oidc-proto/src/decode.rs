@@ -6,7 +6,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response};
 
 use crate::answer_members::{AnswerMembers, FaultMembers, Members};
-use crate::headers::Heads;
+use crate::headers::{Heads, is_encoded, location};
 use crate::json::starts_with;
 use crate::member::Number;
 use crate::wire::Wire;
@@ -22,20 +22,10 @@ pub(crate) fn answer<C: Wire, B: AsRef<[u8]>>(
     if !response.status().is_success() {
         return refusal(dialect, response, &heads);
     }
-    let rough;
     let mut members = AnswerMembers::default();
     // Whatever a header says, a success must show its body.
-    if let Err(reason) = read(dialect, response, &heads, &mut members) {
-        // The code is spent: a token in a body that is no good JSON is a token all the same.
-        rough = String::from_utf8_lossy(response.body().as_ref());
-        members = AnswerMembers::default();
-        // A token that had to be made up in part is none.
-        let is_whole = |members: &AnswerMembers<'_>| {
-            members.access_token.non_empty().is_some_and(|token| !token.contains(char::REPLACEMENT_CHARACTER))
-        };
-        if !(members.read_roughly(dialect, &rough) && C::is_granted(&members) && is_whole(&members)) {
-            return no_verdict(reason, response, &heads);
-        }
+    if let Err(reason) = read(dialect, response, &mut members) {
+        return rough_answer::<C, B>(dialect, response, &heads, reason);
     }
     let interval = members.interval;
     if !C::is_granted(&members) {
@@ -57,6 +47,30 @@ pub(crate) fn answer<C: Wire, B: AsRef<[u8]>>(
     }
 }
 
+/// The meaning of a success whose body is no good JSON. The code is spent, so a token in it is a token all the same.
+#[cold]
+fn rough_answer<C: Wire, B: AsRef<[u8]>>(
+    dialect: Dialect,
+    response: &Response<B>,
+    heads: &Heads<'_>,
+    reason: NoVerdictReason,
+) -> Answer<C::Success> {
+    let text = String::from_utf8_lossy(response.body().as_ref());
+    let mut members = AnswerMembers::default();
+    // A token that had to be made up in part is none.
+    let is_whole = |members: &AnswerMembers<'_>| {
+        members.access_token.non_empty().is_some_and(|token| !token.contains(char::REPLACEMENT_CHARACTER))
+    };
+    if members.read_roughly(dialect, &text)
+        && C::is_granted(&members)
+        && is_whole(&members)
+        && let Ok(success) = C::success_from(dialect, members)
+    {
+        return Answer::Success(success);
+    }
+    no_verdict(reason, response, heads)
+}
+
 /// The meaning of a response to a request whose success has no members: the body of a success status need not even be
 /// readable, but it may name a fault.
 pub(crate) fn bare_answer<B: AsRef<[u8]>>(dialect: Dialect, response: &Response<B>) -> Answer<()> {
@@ -65,7 +79,7 @@ pub(crate) fn bare_answer<B: AsRef<[u8]>>(dialect: Dialect, response: &Response<
         return refusal(dialect, response, &heads);
     }
     let mut faults = FaultMembers::default();
-    if read(dialect, response, &heads, &mut faults).is_err() {
+    if read(dialect, response, &mut faults).is_err() {
         return Answer::Success(());
     }
     named(dialect, response, &heads, &faults).map_or(Answer::Success(()), Answer::Fault)
@@ -79,7 +93,7 @@ fn refusal<T, B: AsRef<[u8]>>(dialect: Dialect, response: &Response<B>, heads: &
     }
     // No other members count, and these are quicker to make and to drop.
     let mut faults = FaultMembers::default();
-    let reason = match read(dialect, response, heads, &mut faults) {
+    let reason = match read(dialect, response, &mut faults) {
         Ok(()) => NoVerdictReason::UnnamedError,
         Err(reason) => {
             // The header is the service's word too, whatever became of the body.
@@ -119,14 +133,13 @@ fn no_verdict<T, B: AsRef<[u8]>>(
         retry_after: heads.retry_after(),
         request_id: heads.request_id(),
         said,
-        location: is_redirect.then(|| heads.location()).flatten(),
+        location: is_redirect.then(|| location(response.headers())).flatten(),
     })
 }
 
 fn read<'a, B: AsRef<[u8]>, M: Members<'a>>(
     dialect: Dialect,
     response: &'a Response<B>,
-    heads: &Heads<'_>,
     members: &mut M,
 ) -> Result<(), NoVerdictReason> {
     let body = response.body().as_ref();
@@ -136,7 +149,7 @@ fn read<'a, B: AsRef<[u8]>, M: Members<'a>>(
             *members = M::from_form(body);
             Ok(())
         }
-        Err(_) if heads.is_encoded() => Err(NoVerdictReason::Encoded),
+        Err(_) if is_encoded(response.headers()) => Err(NoVerdictReason::Encoded),
         Err(error) => Err(unreadable(body, &error)),
     }
 }
@@ -247,6 +260,7 @@ fn words<B: AsRef<[u8]>>(response: &Response<B>, code: &FaultCode) -> Option<Str
     (words != code.error()).then_some(words)
 }
 
+#[inline(always)]
 fn fault<B>(
     code: FaultCode,
     description: Option<String>,
@@ -280,6 +294,7 @@ fn shapes<'m>(success: bool, members: &'m FaultMembers<'_>) -> [Option<&'m str>;
 }
 
 /// The known fault that the standard's members name.
+#[inline]
 fn known_in_body(success: bool, members: &FaultMembers<'_>) -> Option<FaultCode> {
     let [type_name, code] = shapes(success, members);
     type_name

@@ -52,6 +52,10 @@ impl Warnings {
     /// Providers that leave the type out mean Bearer; it is the only type that a client without a key could use.
     fn token_type(&mut self, text: Text<'_>, spelling: &Spelling) -> String {
         match text.required(OP, spelling.token_type) {
+            // Nearly always there is nothing to trim, and the text is taken over.
+            Ok(token_type) if !token_type.is_empty() && token_type.trim().len() == token_type.len() => {
+                return token_type;
+            }
             Ok(token_type) if !token_type.trim().is_empty() => return token_type.trim().to_owned(),
             Ok(_) => self.add(spelling.token_type, ViolationKind::Empty),
             Err(violation) => self.add(spelling.token_type, violation.kind),

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use http::header::{DATE, RETRY_AFTER};
+use http::header::{CONTENT_ENCODING, DATE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// The exception's name, with whatever the service appends to it.
@@ -21,8 +21,6 @@ pub(crate) struct Heads<'a> {
     request_id: Option<&'a HeaderValue>,
     retry_after: Option<&'a HeaderValue>,
     date: Option<&'a HeaderValue>,
-    content_encoding: Option<&'a HeaderValue>,
-    location: Option<&'a HeaderValue>,
 }
 
 impl<'a> Heads<'a> {
@@ -35,8 +33,6 @@ impl<'a> Heads<'a> {
                 REQUEST_ID_TEXT => _ = heads.request_id.get_or_insert(value),
                 "retry-after" => _ = heads.retry_after.get_or_insert(value),
                 "date" => _ = heads.date.get_or_insert(value),
-                "content-encoding" => _ = heads.content_encoding.get_or_insert(value),
-                "location" => _ = heads.location.get_or_insert(value),
                 _ => {}
             }
         }
@@ -56,29 +52,6 @@ impl<'a> Heads<'a> {
         (!id.is_empty()).then(|| id.to_owned())
     }
 
-    /// Whether the body is in a content coding. None was asked for, so it cannot be read.
-    pub(crate) fn is_encoded(&self) -> bool {
-        self.content_encoding.is_some_and(|value| {
-            let coding = value.as_bytes().trim_ascii();
-            !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity")
-        })
-    }
-
-    /// Where a redirect points to. Query, fragment and user information may be secret, and are left out.
-    pub(crate) fn location(&self) -> Option<String> {
-        let text = self.location?.to_str().ok()?;
-        let text = text.split(['?', '#']).next().unwrap_or_default();
-        let (scheme, rest) = text.split_once("//").unwrap_or(("", text));
-        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let host = authority.rsplit('@').next().unwrap_or_default();
-        // Where there is no host, what looks like one is in the path.
-        if host.is_empty() && path.contains('@') {
-            return None;
-        }
-        let slashes = if text.contains("//") { "//" } else { "" };
-        crate::words::excerpt(&format!("{scheme}{slashes}{host}{path}"))
-    }
-
     /// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date. A date counts from the response's own `Date`, because the
     /// distance between two stamps of one server needs no clock here; without a `Date` it is ignored.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
@@ -90,6 +63,31 @@ impl<'a> Heads<'a> {
         let sent = httpdate::parse_http_date(self.date?.to_str().ok()?).ok()?;
         Some(until.duration_since(sent).unwrap_or(Duration::ZERO))
     }
+}
+
+/// Whether the body is in a content coding. None was asked for, so it cannot be read.
+#[cold]
+pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_ENCODING).is_some_and(|value| {
+        let coding = value.as_bytes().trim_ascii();
+        !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity")
+    })
+}
+
+/// Where a redirect points to. Query, fragment and user information may be secret, and are left out.
+#[cold]
+pub(crate) fn location(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(LOCATION)?.to_str().ok()?;
+    let text = text.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = text.split_once("//").unwrap_or(("", text));
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    // Where there is no host, what looks like one is in the path.
+    if host.is_empty() && path.contains('@') {
+        return None;
+    }
+    let slashes = if text.contains("//") { "//" } else { "" };
+    crate::words::excerpt(&format!("{scheme}{slashes}{host}{path}"))
 }
 
 /// Adds the `Date` that a response lacks, if its `Retry-After` is a date that could not be read without. RFC 9110 §6.6.1
@@ -146,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_redirects_target_is_named_without_what_may_be_secret() {
-        let location = |text: &str| Heads::of(&headers(&[("location", text)])).location();
+        let location = |text: &str| location(&headers(&[("location", text)]));
         for (text, shown) in [
             ("https://u:p@id.example/d?code=1#x", "https://id.example/d"),
             ("/login?next=%2Fd", "/login"),
@@ -161,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_content_coding_is_anything_but_identity() {
-        let encoded = |text: &str| Heads::of(&headers(&[("content-encoding", text)])).is_encoded();
+        let encoded = |text: &str| is_encoded(&headers(&[("content-encoding", text)]));
         assert!(encoded("gzip") && encoded("br, gzip"));
         assert!(!encoded("identity") && !encoded(" Identity ") && !encoded(""));
     }

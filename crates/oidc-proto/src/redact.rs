@@ -33,7 +33,7 @@ const REDACTED: &str = "[redacted]";
 const SHORTEST: usize = 4;
 
 impl Request {
-    /// The answer to this request, without the request's own secrets in what the service says. They are the client's secret,
+    /// Takes the request's own secrets out of what the service says in its answer. They are the client's secret,
     /// a device code, a refresh token and the like, as they are or as they were encoded.
     ///
     /// ```
@@ -44,22 +44,25 @@ impl Request {
     /// let service = Service::from(Endpoint::for_region("eu-west-1")?);
     /// let request = service.encode_start_device_authorization(&call);
     /// let response = http::Response::builder().status(400).body(r#"{"message":"bad secret hunter2hunter2"}"#)?;
-    /// let answer = service.decode::<StartDeviceAuthorizationRequest, _>(&response);
-    /// let Answer::NoVerdict(refusal) = request.redact(answer) else { panic!("it names no fault") };
+    /// let mut answer = service.decode::<StartDeviceAuthorizationRequest, _>(&response);
+    /// request.redact(&mut answer);
+    /// let Answer::NoVerdict(refusal) = answer else { panic!("it names no fault") };
     /// assert_eq!(refusal.said.as_deref(), Some("bad secret [redacted]"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn redact<T>(&self, answer: Answer<T>) -> Answer<T> {
+    #[inline]
+    pub fn redact<T>(&self, answer: &mut Answer<T>) {
         match answer {
             // Nearly every answer, and nothing of it is shown.
-            Answer::Fault(fault) if fault.code == FaultCode::AuthorizationPending => Answer::Fault(fault),
-            Answer::Fault(fault) => Answer::Fault(self.redact_fault(fault)),
-            Answer::NoVerdict(refusal) => Answer::NoVerdict(self.redact_refusal(refusal)),
-            other @ (Answer::Success(_) | Answer::Violation(_)) => other,
+            Answer::Fault(fault) if matches!(fault.code, FaultCode::AuthorizationPending) => {}
+            Answer::Fault(fault) => self.redact_fault(fault),
+            Answer::NoVerdict(refusal) => self.redact_refusal(refusal),
+            Answer::Success(_) | Answer::Violation(_) => {}
         }
     }
 
-    fn redact_fault(&self, mut fault: Fault) -> Fault {
+    #[cold]
+    fn redact_fault(&self, fault: &mut Fault) {
         let texts = [
             &mut fault.description,
             &mut fault.uri,
@@ -73,12 +76,11 @@ impl Request {
             self.redact_texts([&mut code]);
             fault.code = FaultCode::Other(code.unwrap_or_default());
         }
-        fault
     }
 
-    fn redact_refusal(&self, mut refusal: NoVerdict) -> NoVerdict {
+    #[cold]
+    fn redact_refusal(&self, refusal: &mut NoVerdict) {
         self.redact_texts([&mut refusal.said, &mut refusal.location]);
-        refusal
     }
 
     fn redact_texts<const N: usize>(&self, texts: [&mut Option<String>; N]) {
@@ -222,7 +224,8 @@ mod tests {
     /// What is shown of a refusal that quotes its request in this way.
     fn shown(dialect: Dialect, request: &Request, status: u16, body: &str) -> String {
         let response = http::Response::builder().status(status).body(body.to_owned()).unwrap();
-        let answer = request.redact(dialect.decode::<CreateTokenRequest, _>(&response));
+        let mut answer = dialect.decode::<CreateTokenRequest, _>(&response);
+        request.redact(&mut answer);
         match &answer {
             Answer::Fault(fault) => format!("{fault} {fault:?}"),
             Answer::NoVerdict(refusal) => format!("{refusal} {refusal:?}"),

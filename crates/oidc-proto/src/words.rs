@@ -186,8 +186,12 @@ fn find_ignoring_case(text: &str, wanted: &str) -> Option<usize> {
 const LONGEST_TEXT: usize = 600;
 
 /// A text of bounded length: some servers send a whole page as a description.
+#[inline]
 pub(crate) fn cut(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
+    // Nearly every text is short, and need not be counted.
+    if text.len() > LONGEST_TEXT
+        && let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT)
+    {
         text.truncate(end);
         text.push('…');
     }
