@@ -124,6 +124,7 @@ where
         // AWS has no word for this one.
         let mut written = fault.clone();
         written.uri = None;
+        written.description = written.description.map(shortened);
         assert_eq!(again, Answer::Fault(written), "a fault must read again the same");
         return;
     }
@@ -132,6 +133,14 @@ where
         (fault.code.error().to_owned(), fault.status, fault.retry_after, fault.request_id.clone())
     };
     assert_eq!(kept(&again), kept(fault), "a fault must read again the same");
+}
+
+/// A description as it is read: a whole page is cut.
+fn shortened(text: String) -> String {
+    match text.char_indices().nth(600) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 /// What is shown to a person must not drive the terminal.

@@ -79,8 +79,11 @@ impl Pace {
 
     /// `authorization_pending` at `now`: the next request is due one interval later, and no earlier than the service asks.
     /// A longer interval that it names is believed.
+    #[inline]
     pub(crate) fn pending(&mut self, now: Tick, retry_after: Option<Duration>, named: Option<Duration>) {
-        self.interval = self.interval.max(named.unwrap_or_default());
+        if let Some(named) = named {
+            self.interval = self.interval.max(named);
+        }
         self.slow_downs = 0;
         self.after_verdict(now, retry_after);
     }
@@ -89,7 +92,8 @@ impl Pace {
     pub(crate) fn after_verdict(&mut self, now: Tick, retry_after: Option<Duration>) {
         self.troubles = 0;
         self.missed = 0;
-        self.due = now + self.interval.max(retry_after.unwrap_or_default());
+        let wait = retry_after.map_or(self.interval, |least| self.interval.max(least));
+        self.due = now + wait;
     }
 
     /// A request that would be due only after the deadline is made shortly before it instead, if the interval that the codes

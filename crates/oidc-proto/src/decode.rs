@@ -201,10 +201,12 @@ fn named<B: AsRef<[u8]>>(
         .and_then(FaultCode::from_exception_bytes)
         .or_else(|| known_in_body(status.is_success(), members));
     if let Some(code) = known {
-        let description =
-            members.error_description.non_empty().or_else(|| members.message.non_empty()).map(str::to_owned);
-        let is_plain = matches!(code, FaultCode::AuthorizationPending | FaultCode::SlowDown);
-        let description = if is_plain { description } else { description.or_else(|| words(response, &code)) };
+        let said = members.error_description.non_empty().or_else(|| members.message.non_empty());
+        let description = match (said, &code) {
+            (Some(text), _) => Some(words::cut(text)),
+            (None, FaultCode::AuthorizationPending | FaultCode::SlowDown) => None,
+            (None, _) => words(response, &code),
+        };
         return Some(fault(code, description, response, heads, members));
     }
     unusual(dialect, response, heads, members)
@@ -231,7 +233,7 @@ fn unusual<B: AsRef<[u8]>>(
         .non_empty()
         .or_else(|| members.message.non_empty())
         .filter(|text| FaultCode::from_spelling(text).is_none())
-        .map(str::to_owned)
+        .map(words::cut)
         .or_else(|| words(response, &code));
     Some(fault(code, description, response, heads, members))
 }
@@ -271,8 +273,8 @@ fn fault<B>(
     let own = |text: Option<&str>| text.map(str::to_owned);
     Fault {
         code,
-        description: description.map(words::cut),
-        uri: own(members.error_uri.non_empty()).map(words::cut),
+        description,
+        uri: members.error_uri.non_empty().map(words::cut),
         reason: own(members.reason.non_empty()),
         endpoint: own(members.endpoint.non_empty()),
         region: members

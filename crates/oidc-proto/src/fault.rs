@@ -257,7 +257,8 @@ impl Operation {
 pub struct Fault {
     /// Which fault.
     pub code: FaultCode,
-    /// `error_description`, or what else the service says in words (`message`, `detail`, `title` and the like).
+    /// `error_description`, or what else the service says in words (`message`, `detail`, `title` and the like), cut after 600
+    /// characters.
     pub description: Option<String>,
     /// `error_uri`: a page that says more (RFC 6749 §5.2).
     pub uri: Option<String>,

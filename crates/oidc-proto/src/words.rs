@@ -187,15 +187,17 @@ const LONGEST_TEXT: usize = 600;
 
 /// A text of bounded length: some servers send a whole page as a description.
 #[inline]
-pub(crate) fn cut(mut text: String) -> String {
+pub(crate) fn cut(text: &str) -> String {
     // Nearly every text is short, and need not be counted.
-    if text.len() > LONGEST_TEXT
-        && let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT)
-    {
-        text.truncate(end);
-        text.push('…');
+    if text.len() <= LONGEST_TEXT { text.to_owned() } else { cut_long(text) }
+}
+
+#[cold]
+fn cut_long(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_TEXT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
-    text
 }
 
 /// A text as it may be shown: one line, without control characters, of bounded length; `None` if nothing is left.
@@ -232,6 +234,16 @@ mod tests {
     fn read(json: &str) -> (Option<FaultCode>, Option<String>) {
         let refusal = Refusal::read(json.as_bytes()).unwrap();
         (refusal.code(), refusal.words())
+    }
+
+    #[test]
+    fn a_page_sent_as_a_description_is_cut_by_characters_and_a_shorter_text_stays_whole() {
+        for whole in [String::new(), "é".repeat(LONGEST_TEXT)] {
+            assert_eq!(cut(&whole), whole);
+        }
+        let page = "é".repeat(LONGEST_TEXT + 1);
+        assert_eq!(cut(&page), format!("{}…", "é".repeat(LONGEST_TEXT)));
+        assert_eq!(cut(&cut(&page)), cut(&page), "what is cut is not cut again");
     }
 
     #[test]
