@@ -73,6 +73,9 @@ pub struct MetadataSearch {
     best: Option<Metadata>,
     /// The most telling failure.
     error: Option<SearchError>,
+    /// A redirect to an address that had been asked. It is the failure where addresses lead to one another and none says anything
+    /// else.
+    circle: Option<SearchError>,
     pace: Pace,
     started: Tick,
     give_up_at: Tick,
@@ -158,6 +161,7 @@ impl MetadataSearch {
             asked: Vec::new(),
             best: None,
             error: None,
+            circle: None,
             pace: Pace::setup(now),
             started: now,
             give_up_at: now + patience,
@@ -340,7 +344,7 @@ impl MetadataSearch {
     /// There is no metadata, or it is not this issuer's; or the search was not driven to its end.
     pub fn finish(self) -> Result<Metadata, SearchError> {
         let is_over = self.queue.is_empty() && self.later.is_empty() && self.under_way.is_none();
-        match (self.best, self.error) {
+        match (self.best, self.error.or(self.circle)) {
             (Some(metadata), _) => Ok(metadata),
             (None, Some(error)) if is_over => Err(error),
             (None, _) => Err(SearchError::Unfinished),
@@ -400,6 +404,13 @@ impl MetadataSearch {
 
     /// Follows a redirect next.
     fn redirected(&mut self, place: Place, address: Uri, origin: Endpoint) {
+        if self.asked.contains(&address) {
+            self.circle = Some(SearchError::Redirect {
+                target: redirect::without_query(&address).to_string(),
+                address: redirect::without_query(&place.address),
+                reason: NotFollowed::Loop,
+            });
+        }
         let mut came_from = place.came_from;
         came_from.push(place.address);
         self.queue.push(Place { address, origin, came_from, trouble: None });

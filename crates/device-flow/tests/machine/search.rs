@@ -3,7 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use device_flow::{Failure, MetadataSearch, ResponseBody, SearchAction, SearchError, Tick, TransportError};
+use device_flow::{
+    Failure, MetadataSearch, NotFollowed, ResponseBody, SearchAction, SearchError, Tick, TransportError,
+};
 use http::Response;
 use oidc_proto::oauth::{Metadata, MetadataError};
 use proptest::collection::vec;
@@ -365,6 +367,22 @@ fn an_issuer_that_cannot_be_asked_is_said_so_at_once() {
     {
         assert!(MetadataSearch::of(issuer, Tick::ZERO).is_err(), "{issuer}");
     }
+}
+
+#[test]
+fn addresses_that_lead_to_one_another_and_say_nothing_else_are_a_loop() {
+    let mut answers = vec![
+        answer(503, ""),
+        moved(OPENID),
+        moved(OPENID),
+        moved(OPENID),
+        lost(Failure::NotSent),
+        moved(OAUTH_APPENDED),
+    ]
+    .into_iter();
+    let (_, found) = run(search(), |_, _| answers.next().expect("no address is asked for ever"));
+    let error = found.unwrap_err();
+    assert!(matches!(error, SearchError::Redirect { reason: NotFollowed::Loop, .. }), "{error:?}");
 }
 
 /// Any answer, by a number.
