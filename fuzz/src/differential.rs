@@ -51,6 +51,35 @@ impl<'a> Spelling<'a> {
         self.object.get(&name).unwrap_or(&Value::Null)
     }
 
+    /// The members that no success of the OAuth dialect has.
+    fn extra(&self) -> Option<Value> {
+        const SUCCESS: [&str; 20] = [
+            "client_id",
+            "client_secret",
+            "client_id_issued_at",
+            "client_secret_expires_at",
+            "token_endpoint_auth_method",
+            "authorization_endpoint",
+            "token_endpoint",
+            "device_code",
+            "user_code",
+            "verification_uri",
+            "verification_url",
+            "verification_uri_complete",
+            "verification_url_complete",
+            "interval",
+            "access_token",
+            "token_type",
+            "refresh_token",
+            "id_token",
+            "scope",
+            "expires_in",
+        ];
+        let mut object = self.object.clone();
+        object.retain(|name, _| !SUCCESS.contains(&name.as_str()));
+        (self.dialect == Dialect::OAuth && !object.is_empty()).then(|| object.into())
+    }
+
     fn text(&self, snake: &str) -> Option<&'a str> {
         self.member(snake).as_str().filter(|text| !text.is_empty())
     }
@@ -299,6 +328,8 @@ fn token(said: &Spelling<'_>, response: &Response<&[u8]>) {
             let scope = Some(words.filter(|word| !word.is_empty()).collect::<Vec<_>>()).filter(|_| !aws);
             let scope = scope.filter(|scope| !scope.is_empty());
             assert_eq!(read.scope.as_ref().map(|scope| scope.iter().map(String::as_str).collect()), scope);
+            let extra = read.extra.map(|extra| serde_json::from_str(extra.expose()).expect("it is JSON"));
+            assert_eq!(extra, said.extra());
         }
         Answer::Violation(violation) => {
             said.broken(&violation, &[("access_token", said.text_is_bad("access_token"))]);

@@ -44,6 +44,17 @@ macro_rules! answer_members {
         pub struct AnswerMembers<'a> {
             $(pub(crate) $field: $type,)*
             pub(crate) faults: FaultMembers<'a>,
+            /// There are members beside these fields, which a token of the OAuth dialect keeps.
+            pub(crate) has_extra: bool,
+        }
+
+        impl AnswerMembers<'_> {
+            /// Whether a success has a field for the member of this name.
+            pub(crate) fn has_field(dialect: Dialect, name: &str) -> bool {
+                let mut members = AnswerMembers::default();
+                let _slot = members.named(dialect, name);
+                !members.has_extra
+            }
         }
 
         impl<'a> Members<'a> for AnswerMembers<'a> {
@@ -55,7 +66,10 @@ macro_rules! answer_members {
                     },
                     Dialect::OAuth => match name {
                         $($($oauth)|+ => Some((&mut self.$field).into()),)*
-                        other => self.faults.named(dialect, other),
+                        other => {
+                            self.has_extra = true;
+                            self.faults.named(dialect, other)
+                        }
                     },
                 }
             }

@@ -34,8 +34,14 @@ pub(crate) fn answer<C: Wire, B: AsRef<[u8]>>(
             return Answer::Fault(fault);
         }
     }
+    let has_extra = members.has_extra;
     match C::success_from(dialect, members) {
-        Ok(success) => Answer::Success(success),
+        Ok(mut success) => {
+            if has_extra {
+                C::keep_extra(&mut success, response.body().as_ref());
+            }
+            Answer::Success(success)
+        }
         Err(mut violation) => {
             // A provider that says success and means "not yet" says so somewhere.
             if let Some(fault) = hidden(response, &heads, interval) {

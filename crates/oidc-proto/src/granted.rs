@@ -4,10 +4,15 @@
 //! missing or cannot be read is told of in [`Token::warnings`].
 
 use core::time::Duration;
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
 
 use crate::answer_members::AnswerMembers;
+use crate::json::to_vec;
 use crate::member::{Number, Scopes, Text};
-use crate::{Operation, Secret, Token, TokenWarning, Violation, ViolationKind};
+use crate::words::without_mark;
+use crate::{Dialect, Operation, Secret, Token, TokenWarning, Violation, ViolationKind};
 
 const OP: Operation = Operation::CreateToken;
 
@@ -39,7 +44,19 @@ pub(crate) fn token(members: AnswerMembers<'_>, spelling: &Spelling) -> Result<T
         id_token: warnings.secret(members.id_token, spelling.id_token),
         scope: spelling.scope.and_then(|name| warnings.scope(members.scope, name)),
         warnings: warnings.0,
+        extra: None,
     })
+}
+
+/// The members of the body that no success has a field for, as the text of a JSON object.
+#[cold]
+pub(crate) fn extra(body: &[u8]) -> Option<Secret> {
+    let mut members: BTreeMap<String, &RawValue> = serde_json::from_slice(without_mark(body)).ok()?;
+    members.retain(|name, _| !AnswerMembers::has_field(Dialect::OAuth, name));
+    if members.is_empty() {
+        return None;
+    }
+    String::from_utf8(to_vec(&members)).ok().map(Secret::new)
 }
 
 struct Warnings(Vec<TokenWarning>);

@@ -398,6 +398,17 @@ pub struct Token {
     /// The members that should have been there or could not be read. The token is good all the same: its code or
     /// refresh token is spent, so nothing of it is thrown away.
     pub warnings: Vec<TokenWarning>,
+    /// What the provider added in the OAuth dialect: the text of a JSON object with the members that the standards know from no
+    /// answer, as the provider wrote them. `None` if there are none. They may be secret.
+    ///
+    /// ```
+    /// use oidc_proto::{Answer, CreateTokenRequest, Dialect, Secret};
+    /// let body = r#"{"access_token":"t","token_type":"Bearer","instance_url":"https://eu7.example"}"#;
+    /// let answer = Dialect::OAuth.decode::<CreateTokenRequest, _>(&http::Response::new(body));
+    /// let Answer::Success(token) = answer else { panic!("a token") };
+    /// assert_eq!(token.extra, Some(Secret::from(r#"{"instance_url":"https://eu7.example"}"#)));
+    /// ```
+    pub extra: Option<Secret>,
 }
 
 /// A member beside the access token that is not as it should be, and what that means.
@@ -446,6 +457,7 @@ impl Token {
             id_token: None,
             scope: None,
             warnings: Vec::new(),
+            extra: None,
         }
     }
 

@@ -42,6 +42,8 @@ pub trait Wire: Sized {
     }
     /// The success with these members, or which of them breaks the promise.
     fn success_from(dialect: Dialect, members: AnswerMembers<'_>) -> Result<Self::Success, Violation>;
+    /// Keeps the members of the body that a success has no field for, if anything is to be had from them.
+    fn keep_extra(_: &mut Self::Success, _: &[u8]) {}
 }
 
 impl Wire for RegisterClientRequest {
@@ -143,6 +145,10 @@ impl Wire for CreateTokenRequest {
             Dialect::Aws => aws::answer::token_from(members),
             Dialect::OAuth => oauth::answer::token_from(members),
         }
+    }
+
+    fn keep_extra(token: &mut Token, body: &[u8]) {
+        token.extra = crate::granted::extra(body);
     }
 }
 

@@ -64,6 +64,23 @@ fn a_plain_refusal_ends_at_once_with_its_words_and_a_hint_of_its_class() {
 }
 
 #[test]
+fn the_printed_token_keeps_what_the_provider_added() {
+    let codes = r#"{"device_code":"dc","user_code":"A","verification_uri":"https://id.example/d","expires_in":60,"interval":0}"#;
+    let token = r#"{"instance_url":"https://eu7.example/","access_token":"at","account":{"ids":[1,"a\u001bb",true]},"code":null,
+        "token_type":"Bearer","region":"eu","client_id":"not ours"}"#;
+    let (_stub, line) = told((200, JSON, codes), (200, JSON, token));
+    let line: Vec<&str> = line.iter().map(String::as_str).collect();
+    let stdout = Program::new().run(&line).ok();
+    assert!(!stdout.contains('\u{1b}'), "{stdout:?}");
+    let printed: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    let expected = serde_json::json!({
+        "access_token": "at", "token_type": "Bearer", "instance_url": "https://eu7.example/", "region": "eu",
+        "account": {"ids": [1, "a\u{1b}b", true]},
+    });
+    assert_eq!(printed, expected);
+}
+
+#[test]
 fn further_parameters_and_pkce_go_with_both_requests_and_reserved_names_are_refused() {
     let codes = r#"{"device_code":"dc","user_code":"A","verification_uri":"https://id.example/d","expires_in":60,"interval":0}"#;
     let token = r#"{"access_token":"at","token_type":"Bearer","scope":"a,b"}"#;

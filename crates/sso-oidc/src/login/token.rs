@@ -5,11 +5,11 @@ use device_flow_ureq::SignedIn;
 use crate::output::{Document, Rehearsal};
 
 /// The token response (RFC 6749 §5.1). Who has just been registered needs the client too: a refresh token is good for
-/// that client alone.
+/// that client alone. Members that the provider added come last.
 pub(super) fn document(signed_in: &SignedIn) -> Document {
     let token = &signed_in.token;
     let client = Some(&signed_in.registration.client).filter(|_| signed_in.newly_registered);
-    Document::map([
+    let document = Document::map([
         ("access_token", (&token.access_token).into()),
         ("token_type", token.token_type.as_str().into()),
         ("expires_in", signed_in.expires_in().into()),
@@ -18,7 +18,24 @@ pub(super) fn document(signed_in: &SignedIn) -> Document {
         ("scope", token.scope.as_ref().map(|scope| scope.join(" ")).as_deref().into()),
         ("client_id", client.map(|client| client.id.as_str()).into()),
         ("client_secret", client.and_then(|client| client.secret.as_ref()).into()),
-    ])
+    ]);
+    match (document, token.extra.as_ref().and_then(|extra| serde_json::from_str(extra.expose()).ok())) {
+        (Document::Map(own), Some(extra)) => Document::Map(with_extra(own, extra)),
+        (document, _) => document,
+    }
+}
+
+/// The members, and those of the provider's own that are neither `null` nor among them.
+fn with_extra(
+    mut members: Vec<(String, Document)>,
+    extra: serde_json::Map<String, serde_json::Value>,
+) -> Vec<(String, Document)> {
+    for (name, value) in extra {
+        if !value.is_null() && members.iter().all(|(own, _)| *own != name) {
+            members.push((name, value.into()));
+        }
+    }
+    members
 }
 
 /// The forms that it can have (RFC 6749 §5.1: only the token and its type are always there). A text is its own name: an

@@ -67,6 +67,23 @@ impl From<&Secret> for Document {
     }
 }
 
+/// JSON from elsewhere, whose members come in the order of their names.
+impl From<serde_json::Value> for Document {
+    fn from(value: serde_json::Value) -> Self {
+        use serde_json::Value;
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Bool(value),
+            Value::Number(number) => Self::Number(number),
+            Value::String(text) => Self::Text(text),
+            Value::Array(items) => Self::List(items.into_iter().map(Self::from).collect()),
+            Value::Object(members) => {
+                Self::Map(members.into_iter().map(|(name, value)| (name, value.into())).collect())
+            }
+        }
+    }
+}
+
 impl From<UnixSeconds> for Document {
     fn from(time: UnixSeconds) -> Self {
         Self::Number(time.get().into())
