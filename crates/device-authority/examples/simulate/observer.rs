@@ -12,6 +12,10 @@ pub(crate) struct Observer {
     latest: u64,
     /// The least time between two polls, as far as the service has said.
     floor: u64,
+    /// The interval that the code came with.
+    announced: u64,
+    /// How long the code lives.
+    life: u64,
     last_poll: Option<u64>,
     /// No poll before this.
     not_before: u64,
@@ -29,6 +33,8 @@ pub(crate) struct Observer {
 const DEFAULT_INTERVAL: u64 = 5 * SECOND;
 /// What each `slow_down` adds (RFC 8628 §3.5).
 const STEP: u64 = 5 * SECOND;
+/// How long before the code's end the last poll may come although the floor has not passed.
+const LAST_POLL_LEAD: u64 = 2 * SECOND;
 
 impl Observer {
     /// The clock shows this.
@@ -53,7 +59,7 @@ impl Observer {
             return Ok(());
         }
         let early = self.not_before.saturating_sub(self.latest);
-        if early > 0 {
+        if early > 0 && !self.is_last_poll() {
             return Err(format!("a poll {early} µs before the floor of {} µs has passed", self.floor));
         }
         match self.deadline {
@@ -88,7 +94,9 @@ impl Observer {
                 let interval =
                     codes.interval.map_or(DEFAULT_INTERVAL, |interval| interval.as_micros() as u64);
                 self.floor = interval.max(SECOND);
-                self.deadline = Some(self.latest + codes.expires_in.as_micros() as u64);
+                self.announced = self.floor;
+                self.life = codes.expires_in.as_micros() as u64;
+                self.deadline = Some(self.latest + self.life);
                 self.hold_floor();
             }
             Reply::Granted(_) => self.over = true,
@@ -127,6 +135,13 @@ impl Observer {
     /// Whether the code has died by the client's clock.
     pub(crate) fn is_past_deadline(&self) -> bool {
         self.deadline.is_some_and(|deadline| self.latest >= deadline)
+    }
+
+    /// Whether a poll now is the last one before the code's end, which keeps the announced interval and no longer one.
+    fn is_last_poll(&self) -> bool {
+        let lead = LAST_POLL_LEAD.min(self.life / 4);
+        self.deadline.is_some_and(|deadline| self.latest + lead >= deadline)
+            && self.last_poll.is_none_or(|last| self.latest >= last + self.announced)
     }
 
     fn hold_floor(&mut self) {
