@@ -11,7 +11,7 @@ pub enum SlowDown {
     /// Every early poll is answered with `slow_down`, and the answer names the new interval. Whether a person has decided is
     /// looked at only after that, as GitHub does: a device that polls too fast never learns that it was approved.
     Always,
-    /// Every early poll of a device that nobody has decided on is answered with `slow_down`.
+    /// Every early poll of an undecided device is answered with `slow_down`.
     Strict,
     /// One early poll a device is forgiven. The AWS CLI needs it: it polls once before it shows the code and again
     /// at once after.

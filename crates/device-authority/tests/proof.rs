@@ -15,7 +15,7 @@ fn proving() -> Policy {
     Policy::default().with_registration_key(key("k"))
 }
 
-/// The server starts anew, and knows nobody.
+/// The server starts anew, and knows no client.
 fn restart(bench: &mut Bench) {
     bench.store = Memory::new(Capacity::default());
 }

@@ -101,7 +101,7 @@ fn remove_lock(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Moves a file, to another file system if need be, and takes it from everybody but the owner.
+/// Moves a file, to another file system if need be, and lets only its owner read it.
 fn relocate(from: &Path, to: &Path) -> io::Result<()> {
     let is_file = from.symlink_metadata()?.is_file();
     match std::fs::rename(from, to) {

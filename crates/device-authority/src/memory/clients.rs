@@ -6,7 +6,7 @@ use super::{Memory, full};
 use crate::{Change, ClientRecord, Decision, Moment};
 
 impl Memory {
-    /// Only who may register takes a place: a request that is refused anyway drives nobody out.
+    /// A client that may register takes a place. A request that is refused anyway drives no client out.
     pub(super) fn register(
         &mut self,
         decision: Decision<Registration>,

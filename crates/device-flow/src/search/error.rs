@@ -55,7 +55,7 @@ pub enum SearchError {
         /// Why that is not followed.
         reason: NotFollowed,
     },
-    /// The search was not driven to its end: somebody cancelled it.
+    /// The search was cancelled before its end.
     #[error("the search for metadata was given up before its end")]
     Unfinished,
 }
