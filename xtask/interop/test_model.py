@@ -19,11 +19,12 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD_LIMIT = 300
 
 OPERATIONS = {"RegisterClient", "StartDeviceAuthorization", "CreateToken"}
-# The model requires no member of any answer. A client cannot go on without these.
+# The model requires no member of any answer. A client cannot go on without these. A token is good whatever stands beside
+# it, and verificationUriComplete stands in for verificationUri.
 REQUIRED_OF_ANSWERS = {
     "RegisterClient": {"clientId", "clientSecret"},
-    "StartDeviceAuthorization": {"deviceCode", "userCode", "verificationUri", "expiresIn"},
-    "CreateToken": {"accessToken", "expiresIn"},
+    "StartDeviceAuthorization": {"deviceCode", "userCode", "expiresIn"},
+    "CreateToken": {"accessToken"},
 }
 # The model does not call these sensitive. Who has a code has what it stands for; a URI may have one in it.
 SECRET_TOO = {
