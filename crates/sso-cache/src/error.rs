@@ -103,7 +103,7 @@ pub enum Obstacle {
     NotAFile,
     /// The file is another user's, and the directory lets only its owner replace it.
     AnotherUser,
-    /// The file has an attribute that keeps everybody from changing it: immutable or append-only.
+    /// The file has an attribute that forbids every change: immutable or append-only.
     Immutable,
     /// The file system is mounted for reading only.
     ReadOnly,

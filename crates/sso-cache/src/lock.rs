@@ -82,7 +82,7 @@ impl fmt::Display for Holder {
 impl Cache {
     /// Takes the lock on what is kept for this identity, across processes, waiting at most `patience` (zero: do not
     /// wait). The lock is advisory and only this crate's: AWS's tools take none. It is on a file in the
-    /// [private directory](Cache::private_dir), which stays behind, and names its holder to whoever waits; a process that
+    /// [private directory](Cache::private_dir), which stays behind, and names its holder to a process that waits; a process that
     /// dies gives its lock back.
     ///
     /// Whoever gets the lock also clears away what killed processes have left in the cache.
@@ -150,7 +150,7 @@ impl Cache {
             Ok(file) => return Ok(file),
             Err(refused) => refused,
         };
-        // In a directory that is ours alone it is a remnant, such as of a sign-in as another user, and nobody's trap.
+        // In a directory that is ours alone it is a remnant, such as of a sign-in as another user, and no trap.
         let is_safe = self
             .private_dir()
             .metadata()
