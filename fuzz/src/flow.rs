@@ -4,17 +4,12 @@ use core::time::Duration;
 
 use device_flow::{
     Action, DeviceFlow, Expiry, Failure, FirstPoll, Granted, Misuse, Operation, Outcome, PendingRequest,
-    Phase, Policy, Reply, Tick,
+    Phase, Policy, Reply, Tick, Trouble,
 };
 use oidc_proto::{Client, Endpoint, Registration, Request, Secret};
 
 use crate::script::{Bytes, REPLIES, SENTINEL, Success, other_success, response};
-
-/// RFC 8628 §3.2: the interval if none is named; and the least that this client keeps.
-const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
-const LEAST_INTERVAL: Duration = Duration::from_secs(1);
-/// RFC 8628 §3.5.
-const SLOW_DOWN: Duration = Duration::from_secs(5);
+use crate::session::Session;
 
 /// The operations, by the letter that stands for them in a seed. Any other byte stands for one of them too.
 const CALLS: &[u8] = b"pwabmrdxsojM";
@@ -45,28 +40,6 @@ pub(crate) fn drive(data: &[u8]) -> End {
 /// Where the encoded bytes are.
 fn address(request: &Request) -> *const u8 {
     request.body().as_ref().as_ptr()
-}
-
-/// What the model knows of a device code.
-struct Session {
-    deadline: Tick,
-    /// The service's interval and what its `slow_down`s added.
-    floor: Duration,
-    /// The interval that the codes came with, and how long they live.
-    announced: Duration,
-    life: Duration,
-    /// `slow_down`s since the last other verdict, and polls in a row that found nothing at the endpoint.
-    slow_downs: u32,
-    missing: u32,
-    /// When the last poll may come before the floor; at any time before there was an answer.
-    last_from: Tick,
-    /// Before this, CreateToken must not be sent.
-    earliest: Tick,
-    /// An answer was lost that may have brought the token.
-    may_be_spent: bool,
-    prompted: bool,
-    /// The request of the first poll, which every later one must share.
-    request: Option<Request>,
 }
 
 struct Run {
@@ -285,6 +258,7 @@ impl Run {
         // Rule 7: neither trouble nor a verdict is the driver's mistake.
         let taken = match kind {
             b'n' => self.flow.on_reply(pending, self.now, Reply::Failed(Failure::NotSent)),
+            b'x' => self.flow.on_reply(pending, self.now, Reply::Failed(Failure::ProxyRefused)),
             b'l' => self.flow.on_reply(pending, self.now, Reply::Failed(Failure::Unknown)),
             kind => self.flow.on_response(pending, self.now, &response(operation, kind, argument, &success)),
         };
@@ -320,6 +294,17 @@ impl Run {
                 self.ended = outcome;
                 return;
             }
+            // A proxy's no is final before there is a code.
+            b'x' if operation != Operation::CreateToken => {
+                let is_unreachable = matches!(
+                    &outcome,
+                    Some(Err(Outcome::Unreachable { operation: of, trouble: Trouble::Failed(Failure::ProxyRefused), .. }))
+                        if *of == operation
+                );
+                assert!(is_unreachable, "{outcome:?}");
+                self.ended = outcome;
+                return;
+            }
             b'4' if self
                 .session
                 .as_ref()
@@ -329,28 +314,12 @@ impl Run {
                 self.ended = outcome;
                 return;
             }
-            b's' | b'5' | b'h' | b'0' | b'3' | b'4' | b't' | b'n' | b'l' => true,
+            b's' | b'5' | b'h' | b'0' | b'3' | b'4' | b't' | b'n' | b'x' | b'l' => true,
             _ => false,
         };
         if let (true, Operation::CreateToken) = (retryable, operation) {
             let session = self.session.as_mut().expect("a poll has a code");
-            match kind {
-                b'k' => (session.may_be_spent, session.slow_downs) = (false, 0),
-                b's' => {
-                    session.floor += SLOW_DOWN;
-                    let share =
-                        if session.slow_downs == 0 { 0 } else { session.floor.as_secs().div_ceil(10) };
-                    session.floor += Duration::from_secs(share);
-                    session.slow_downs += 1;
-                }
-                // A gateway's failure, a lost success, a lost connection: the service may have acted.
-                b'5' | b'h' | b'0' | b'l' => session.may_be_spent = true,
-                _ => {}
-            }
-            let asked = if kind == b't' { Duration::from_secs(argument) } else { Duration::ZERO };
-            session.missing = if kind == b'4' { session.missing + 1 } else { 0 };
-            session.earliest = now + session.floor.max(asked);
-            session.last_from = now + session.announced;
+            session.answered(now, kind, argument);
             assert_eq!(self.flow.interval(), Some(session.floor));
             assert_eq!(self.flow.deadline(), Some(session.deadline));
             assert_eq!(outcome, None);
@@ -385,21 +354,7 @@ impl Run {
                 self.registered = true;
             }
             Operation::StartDeviceAuthorization => {
-                let floor = success.interval().unwrap_or(DEFAULT_INTERVAL).max(LEAST_INTERVAL);
-                let earliest = if self.first_poll_at_once { now } else { now + floor };
-                let session = Session {
-                    deadline: now + success.life(),
-                    floor,
-                    announced: floor,
-                    life: success.life(),
-                    slow_downs: 0,
-                    missing: 0,
-                    last_from: Tick::ZERO,
-                    earliest: earliest.max(self.not_before),
-                    may_be_spent: false,
-                    prompted: false,
-                    request: None,
-                };
+                let session = Session::new(now, success, self.first_poll_at_once, self.not_before);
                 assert_eq!(self.flow.deadline(), Some(session.deadline));
                 self.session = Some(session);
             }

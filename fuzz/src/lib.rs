@@ -30,6 +30,7 @@ mod oauth;
 mod pkce;
 mod retry_after;
 mod script;
+mod session;
 #[cfg(test)]
 mod vectors;
 mod wire;
@@ -134,6 +135,9 @@ mod tests {
             ("misuse", "Cancelled"),
             ("impatient", "Unreachable"),
             ("violation", "ProtocolViolation"),
+            ("refused-by-proxy", "Unreachable { operation: RegisterClient, trouble: Failed(ProxyRefused)"),
+            ("poll-refused-by-proxy", "Granted"),
+            ("no-such-endpoint", "Refused"),
         ] {
             let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/flow");
             let seed = std::fs::read(dir.join(format!("{seed}.seed"))).unwrap();

@@ -9,7 +9,7 @@ use oidc_proto::{Client, Registration, Secret, Token};
 pub(crate) const SENTINEL: &str = "SENTINEL";
 
 /// The replies, by the letter that stands for them in a seed. Any other byte stands for one of them too.
-pub(crate) const REPLIES: &[u8] = b"gksdeicu5h0324nlt";
+pub(crate) const REPLIES: &[u8] = b"gksdeicu5h0324nxlt";
 
 pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
 

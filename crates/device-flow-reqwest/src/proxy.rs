@@ -1,8 +1,11 @@
-//! Proxy variables that reqwest would not see.
+//! Proxies: variables that reqwest would not see, and what a proxy answered.
 //!
 //! reqwest reads the environment itself, and takes the first variable of a pair that there is, even if it is empty: then
 //! `HTTPS_PROXY=` hides `https_proxy`. Only where that is so, the proxies are chosen here.
 
+use core::error::Error;
+
+use http::StatusCode;
 use reqwest::{NoProxy, Proxy};
 
 /// The pairs of which a half can hide the other.
@@ -34,6 +37,17 @@ pub(crate) fn hidden(
     let proxies = [https.map(Proxy::https), http.map(Proxy::http), all.map(Proxy::all)];
     let proxies = proxies.into_iter().flatten();
     proxies.map(|proxy| Ok(proxy?.no_proxy(exceptions.clone()))).collect::<Result<_, _>>().map(Some)
+}
+
+/// What a proxy answered to CONNECT, if this error came about at one. The inner `None`: no answer, or one whose status is
+/// not told, as of the refusals only a 407 is.
+///
+/// The error's type is private to hyper-util, so its text must do. A test asks real reqwest.
+pub(crate) fn answer(error: &(dyn Error + 'static)) -> Option<Option<StatusCode>> {
+    let causes = core::iter::successors(Some(error), |&error| error.source());
+    let text = causes.map(ToString::to_string).find(|text| text.starts_with("tunnel error: "))?;
+    let wants_login = text == "tunnel error: proxy authorization required";
+    Some(wants_login.then_some(StatusCode::PROXY_AUTHENTICATION_REQUIRED))
 }
 
 #[cfg(test)]

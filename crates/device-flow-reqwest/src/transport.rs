@@ -8,8 +8,8 @@ use http::{HeaderValue, header};
 use oidc_proto::{Answer, Call, Operation, Request};
 use tokio::time::Instant;
 
-use crate::HttpClient;
 use crate::carrier::Carrier;
+use crate::{HttpClient, proxy};
 
 /// What came of a request.
 type Result<T = http::Response<ResponseBody>, E = TransportError> = core::result::Result<T, E>;
@@ -102,8 +102,11 @@ async fn read(incoming: &mut reqwest::Response, body: &mut ResponseBody) -> Resu
 fn transport_error(error: reqwest::Error, keeps_rules: bool) -> TransportError {
     let not_sent = error.is_builder() || (keeps_rules && error.is_connect());
     let error = TransportError::new(if not_sent { Failure::NotSent } else { Failure::Unknown }, error);
-    match error.find_cause::<rustls::Error>() {
-        Some(rustls::Error::InvalidCertificate(_)) => error.with_untrusted_certificate(),
-        _ => error,
+    if matches!(error.find_cause(), Some(rustls::Error::InvalidCertificate(_))) {
+        return error.with_untrusted_certificate();
+    }
+    match proxy::answer(&error) {
+        Some(status) => error.with_proxy_answer(status),
+        None => error,
     }
 }

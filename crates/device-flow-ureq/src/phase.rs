@@ -16,7 +16,7 @@ use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver
 use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, NextTimeout};
 use ureq::{Agent, Error};
 
-use crate::proxy::{Chosen, ProxyError};
+use crate::proxy::{self, Chosen, ProxyError};
 
 /// An agent whose errors tell the phase they come from, and the proxy if they are about that.
 pub(crate) fn agent(config: Config, proxy: Option<Chosen>) -> Agent {
@@ -31,13 +31,22 @@ pub(crate) fn agent(config: Config, proxy: Option<Chosen>) -> Agent {
 /// Why a request got no response.
 pub(crate) fn transport_error(error: Error) -> TransportError {
     let error = match of_proxy(error) {
-        Ok(error) => return TransportError::new(Failure::NotSent, error),
+        Ok(error) => {
+            let status = proxy::status(&error.cause);
+            return TransportError::new(Failure::NotSent, error).with_proxy_answer(status);
+        }
         Err(error) => error,
     };
     let (failure, error) = of(error);
     let is_untrusted_certificate = is_untrusted_certificate(&error);
+    // From an agent that came from elsewhere.
+    let proxy_answer = matches!(error, Error::ConnectProxyFailed(_)).then(|| proxy::status(&error));
     let error = TransportError::new(failure, error);
-    if is_untrusted_certificate { error.with_untrusted_certificate() } else { error }
+    match proxy_answer {
+        Some(status) => error.with_proxy_answer(status),
+        None if is_untrusted_certificate => error.with_untrusted_certificate(),
+        None => error,
+    }
 }
 
 /// Whether the peer showed a certificate that rustls does not trust. ureq's errors have no `source`.

@@ -7,6 +7,7 @@ use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
 
+use http::StatusCode;
 use oidc_proto::Service;
 use ureq::Proxy;
 
@@ -83,7 +84,7 @@ pub(crate) struct ProxyError {
     has_password: bool,
     /// It is the look-up of the proxy's name that failed.
     is_look_up: bool,
-    cause: ureq::Error,
+    pub(crate) cause: ureq::Error,
 }
 
 impl ProxyError {
@@ -109,10 +110,17 @@ impl ProxyError {
         Self { variable, place, has_password: proxy.username().is_some(), is_look_up, cause }
     }
 
-    /// Whether the proxy wants to know who asks. ureq says so in words alone.
+    /// Whether the proxy wants to know who asks.
     fn wants_credentials(&self) -> bool {
-        matches!(&self.cause, ureq::Error::ConnectProxyFailed(reason) if reason.contains(" 407"))
+        status(&self.cause) == Some(StatusCode::PROXY_AUTHENTICATION_REQUIRED)
     }
+}
+
+/// The status with which a proxy answered CONNECT. ureq tells it in words alone: a test asks real ureq.
+pub(crate) fn status(error: &ureq::Error) -> Option<StatusCode> {
+    let ureq::Error::ConnectProxyFailed(reason) = error else { return None };
+    let status = reason.strip_prefix("proxy server responded ")?;
+    status.split('/').next()?.parse().ok()
 }
 
 impl fmt::Display for ProxyError {
@@ -128,7 +136,10 @@ impl fmt::Display for ProxyError {
                 "wants a user name and a password (HTTP 407); write them there, as in http://USER:PASSWORD@{place}"
             ),
             _ if *is_look_up => f.write_str("was not found: its name does not resolve"),
-            cause => write!(f, "opens no connection: {cause}"),
+            cause => match status(cause) {
+                Some(status) => write!(f, "opens no connection: it answers with HTTP {status}"),
+                None => write!(f, "opens no connection: {cause}"),
+            },
         }
     }
 }

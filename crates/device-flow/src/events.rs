@@ -104,6 +104,7 @@ pub(crate) fn fetched(uri: &http::Uri, result: &Result<http::Response<ResponseBo
 const fn failure_name(failure: Failure) -> &'static str {
     match failure {
         Failure::NotSent => "not_sent",
+        Failure::ProxyRefused => "proxy_refused",
         Failure::Unknown => "unknown",
     }
 }

@@ -468,6 +468,7 @@ impl DeviceFlow {
             Reply::Fault(fault) => Event::Retryable(Trouble::Fault(fault)),
             Reply::NoVerdict(no_verdict) if no_verdict.is_plain_refusal() => Event::PlainRefusal(no_verdict),
             Reply::NoVerdict(no_verdict) => Event::Retryable(Trouble::NoVerdict(no_verdict)),
+            Reply::Failed(Failure::ProxyRefused) => Event::ProxyRefused,
             Reply::Failed(failure) => Event::Retryable(Trouble::Failed(failure)),
             Reply::Violation(violation) => Event::BrokenSuccess(violation),
         };

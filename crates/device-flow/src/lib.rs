@@ -116,7 +116,8 @@
 //! * `Retryable`: No verdict: no response, a response that is not the service's word, or a fault that may be gone
 //!   a moment later. Such a fault is `server_error`, throttling, or any with a status that says so.
 //! * `PlainRefusal`: A response that is not the service's word, and that will be the same a moment later: a
-//!   redirect, a 501, or a 4xx that is none of 408, 421, 425 and 429 and names no time to come again.
+//!   redirect, a 501, or a 4xx but 408, 421, 425 and 429. One that names a time to come again is none.
+//! * `ProxyRefused`: No response: a proxy does not carry the request, and will not a moment later.
 //! * `BrokenSuccess`: A success without what it must have.
 //! * `Shown`: `poll` handed the prompt out.
 //! * `Overdue`: `poll` found a request late by more than an interval.
@@ -132,6 +133,7 @@
 //! | Register | `SlowDown`, `Retryable` |  | Register |
 //! | Register | `Pending`, `Denied`, `Expired`, `InvalidGrant`, `ClientRejected`, `OtherFault` |  | Rejected |
 //! | Register | `PlainRefusal` |  | Refused |
+//! | Register | `ProxyRefused` |  | Unreachable |
 //! | Register | `BrokenSuccess` |  | ProtocolViolation |
 //! | Register | `NotOffered` |  | NotOffered |
 //! | Register | `NoStartUrl` |  | NoStartUrl |
@@ -143,6 +145,7 @@
 //! | Authorize | `ClientRejected` |  | Rejected |
 //! | Authorize | `Pending`, `Denied`, `Expired`, `InvalidGrant`, `OtherFault` |  | Rejected |
 //! | Authorize | `PlainRefusal` |  | Refused |
+//! | Authorize | `ProxyRefused` |  | Unreachable |
 //! | Authorize | `BrokenSuccess` |  | ProtocolViolation |
 //! | Authorize | `NoStartUrl` |  | NoStartUrl |
 //! | Authorize | `Cancel` |  | Cancelled |
@@ -155,6 +158,7 @@
 //! | Poll | `PlainRefusal` | endpoint is missing | Refused |
 //! | Poll | `PlainRefusal` |  | Poll |
 //! | Poll | `Retryable` |  | Poll |
+//! | Poll | `ProxyRefused` |  | Poll |
 //! | Poll | `Overdue` |  | Poll |
 //! | Poll | `Denied` |  | Denied |
 //! | Poll | `Expired`, `InvalidGrant` | code may be spent | GrantLost |

@@ -17,8 +17,8 @@ use crate::{Expiry, Failure, Granted, Outcome, Policy, Tick, Trouble};
 
 use Answer::{ClientRejected, Denied, Expired, InvalidGrant, OtherFault, Pending};
 use Event::{
-    Authorized, BrokenSuccess, Cancel, Deadline, NoStartUrl, NotOffered, Overdue, PlainRefusal, Refused,
-    Registered, Retryable, Shown, SlowDown, TokenGranted,
+    Authorized, BrokenSuccess, Cancel, Deadline, NoStartUrl, NotOffered, Overdue, PlainRefusal, ProxyRefused,
+    Refused, Registered, Retryable, Shown, SlowDown, TokenGranted,
 };
 use Operation::{CreateToken, RegisterClient, StartDeviceAuthorization};
 use State::{Authorize, Ended, Poll, Prompt, Register};
@@ -99,9 +99,11 @@ pub(crate) enum Event<'a> {
     /// No verdict: no response, a response that is not the service's word, or a fault that may be gone a moment later. Such
     /// a fault is `server_error`, throttling, or any with a status that says so.
     Retryable(Trouble),
-    /// A response that is not the service's word, and that will be the same a moment later: a redirect, a 501, or a 4xx that
-    /// is none of 408, 421, 425 and 429 and names no time to come again.
+    /// A response that is not the service's word, and that will be the same a moment later: a redirect, a 501, or a 4xx but
+    /// 408, 421, 425 and 429. One that names a time to come again is none.
     PlainRefusal(NoVerdict),
+    /// No response: a proxy does not carry the request, and will not a moment later.
+    ProxyRefused,
     /// A success without what it must have.
     BrokenSuccess(Violation),
     /// `poll` handed the prompt out.
@@ -163,6 +165,9 @@ impl Answer {
     }
 }
 
+/// What is remembered of [`Event::ProxyRefused`].
+const PROXY_REFUSED: Trouble = Trouble::Failed(Failure::ProxyRefused);
+
 /// What a transition looks at beside state and event.
 pub(crate) struct Context<'a> {
     pub(crate) service: &'a Service,
@@ -186,6 +191,7 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
         (Register(_), Refused(Pending | Denied | Expired | InvalidGrant | ClientRejected | OtherFault, fault))
             => ended(None, Outcome::rejected(RegisterClient, fault)),
         (Register(_), PlainRefusal(answer)) => ended(None, Outcome::refused(RegisterClient, answer)),
+        (Register(_), ProxyRefused) => ended(None, Outcome::unreachable(RegisterClient, PROXY_REFUSED)),
         (Register(_), BrokenSuccess(violation)) => ended(None, Outcome::ProtocolViolation(violation)),
         (Register(_), NotOffered) => ended(None, Outcome::NotOffered(RegisterClient)),
         (Register(_), NoStartUrl) => ended(None, Outcome::NoStartUrl),
@@ -200,6 +206,7 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
         (Authorize(asking), Refused(Pending | Denied | Expired | InvalidGrant | OtherFault, fault))
             => ended(asking.client.known(), Outcome::rejected(StartDeviceAuthorization, fault)),
         (Authorize(asking), PlainRefusal(answer)) => ended(asking.client.known(), Outcome::refused(StartDeviceAuthorization, answer)),
+        (Authorize(asking), ProxyRefused) => ended(asking.client.known(), Outcome::unreachable(StartDeviceAuthorization, PROXY_REFUSED)),
         (Authorize(asking), BrokenSuccess(violation)) => ended(asking.client.known(), Outcome::ProtocolViolation(violation)),
         (Authorize(asking), NoStartUrl) => ended(asking.client.known(), Outcome::NoStartUrl),
         (Authorize(asking), Cancel) => cancelled(asking.client.known()),
@@ -215,6 +222,7 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
             => ended(session.client.known(), Outcome::refused(CreateToken, answer)),
         (Poll(session), PlainRefusal(answer)) => Poll(session.back_off(Trouble::NoVerdict(answer), cx)),
         (Poll(session), Retryable(trouble)) => Poll(session.back_off(trouble, cx)),
+        (Poll(session), ProxyRefused) => Poll(session.back_off(PROXY_REFUSED, cx)),
         (Poll(session), Overdue) => Poll(session.put_off(cx)),
         (Poll(session), Refused(Denied, fault)) => ended(session.client.known(), Outcome::Denied(fault.clone())),
         (Poll(session), Refused(Expired | InvalidGrant, fault)) if session.code_may_be_spent
@@ -237,7 +245,7 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
         (state @ Register(_), Authorized(_) | TokenGranted(_) | Shown | Overdue | Deadline)
         | (state @ Authorize(_), Registered(_) | TokenGranted(_) | Shown | Overdue | Deadline | NotOffered)
         | (state @ Prompt(_), Registered(_) | Authorized(_) | TokenGranted(_) | BrokenSuccess(_) | Refused(..))
-        | (state @ Prompt(_), SlowDown(_) | Retryable(_) | PlainRefusal(_) | Overdue | NotOffered | NoStartUrl)
+        | (state @ Prompt(_), SlowDown(_) | Retryable(_) | PlainRefusal(_) | ProxyRefused | Overdue | NotOffered | NoStartUrl)
         | (state @ Poll(_), Registered(_) | Authorized(_) | Shown | NotOffered | NoStartUrl)
         | (state @ Ended(_), _) => state,
     }

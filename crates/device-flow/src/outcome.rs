@@ -65,7 +65,8 @@ pub enum Outcome {
         /// The answer, with what it says in its own words.
         answer: NoVerdict,
     },
-    /// The service gave no verdict within the patience of the policy, or for the whole life of the code.
+    /// The service gave no verdict within the patience of the policy, or for the whole life of the code; or a proxy
+    /// refused to ask for one ([`Failure::ProxyRefused`]).
     #[non_exhaustive]
     Unreachable {
         /// What was asked.
@@ -91,6 +92,9 @@ impl Outcome {
             Self::Denied(_) => Some("If that was a mistake, start again and approve it"),
             Self::Expired(_) | Self::GrantLost(_) => Some("Start again for a new code"),
             Self::Refused { answer, .. } => Some(refusal_hint(answer)),
+            Self::Unreachable { trouble: Trouble::Failed(Failure::ProxyRefused), .. } => {
+                Some("The proxy has to know who asks, and to allow the service's host")
+            }
             Self::Unreachable { trouble: Trouble::Failed(_), .. } => {
                 Some("Check the endpoint, the region and the network")
             }

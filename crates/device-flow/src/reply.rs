@@ -38,6 +38,9 @@ pub enum Reply {
 pub enum Failure {
     /// The request cannot have reached the service: no address, connection refused, TLS handshake failed.
     NotSent,
+    /// A proxy answered that it does not carry the request, and will answer the same a moment later: it wants a login, or
+    /// the service's host is not allowed. The request did not reach the service.
+    ProxyRefused,
     /// It may have reached the service: time-out, connection reset, anything after the first byte was written.
     Unknown,
 }
@@ -46,6 +49,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotSent => "the service could not be reached",
+            Self::ProxyRefused => "a proxy refused to carry the request",
             Self::Unknown => "the connection was lost before an answer came",
         })
     }

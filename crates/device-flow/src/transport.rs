@@ -4,6 +4,8 @@ use core::error::Error;
 use core::fmt;
 use std::io;
 
+use http::StatusCode;
+
 use crate::Failure;
 
 /// Why a request got no usable response. `Display` and [`source`](Error::source) are the HTTP client's own error's.
@@ -25,7 +27,11 @@ pub struct TransportError {
     failure: Failure,
     cause: Cause,
     is_untrusted_certificate: bool,
+    at_proxy: Option<ProxyAnswer>,
 }
+
+/// What the proxy answered that an error came about at: a status, if it answered at all.
+type ProxyAnswer = Option<StatusCode>;
 
 #[derive(Debug)]
 enum Cause {
@@ -40,7 +46,7 @@ enum Cause {
 
 impl TransportError {
     const fn of(failure: Failure, cause: Cause) -> Self {
-        Self { failure, cause, is_untrusted_certificate: false }
+        Self { failure, cause, is_untrusted_certificate: false, at_proxy: None }
     }
 
     /// A request that got no response for this reason. Where it is not known whether the request may have been seen,
@@ -63,6 +69,35 @@ impl TransportError {
     #[must_use]
     pub const fn with_untrusted_certificate(mut self) -> Self {
         self.is_untrusted_certificate = true;
+        self
+    }
+
+    /// The same error, which came about at a proxy: this is the status with which it answered CONNECT
+    /// ([RFC 9110 §9.3.6](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6)), if it answered. Where the status says
+    /// that the answer will be the same a moment later, as 403 and 407 do, [`Failure::NotSent`] becomes
+    /// [`Failure::ProxyRefused`].
+    ///
+    /// ```
+    /// use device_flow::{Failure, TransportError};
+    /// use http::StatusCode;
+    /// use std::io;
+    ///
+    /// let no_tunnel = |status| {
+    ///     TransportError::new(Failure::NotSent, io::Error::other("no tunnel")).with_proxy_answer(Some(status))
+    /// };
+    /// let wants_login = no_tunnel(StatusCode::PROXY_AUTHENTICATION_REQUIRED);
+    /// assert_eq!(wants_login.failure(), Failure::ProxyRefused);
+    /// assert_eq!(wants_login.proxy_status(), Some(StatusCode::PROXY_AUTHENTICATION_REQUIRED));
+    /// let overloaded = no_tunnel(StatusCode::SERVICE_UNAVAILABLE);
+    /// assert_eq!((overloaded.failure(), overloaded.is_at_proxy()), (Failure::NotSent, true));
+    /// ```
+    #[must_use]
+    pub fn with_proxy_answer(mut self, status: Option<StatusCode>) -> Self {
+        self.at_proxy = Some(status);
+        let is_refusal = status.is_some_and(|status| oidc_proto::is_plain_refusal(status.as_u16()));
+        if is_refusal && self.failure == Failure::NotSent {
+            self.failure = Failure::ProxyRefused;
+        }
         self
     }
 
@@ -100,6 +135,18 @@ impl TransportError {
     #[must_use]
     pub const fn is_untrusted_certificate(&self) -> bool {
         self.is_untrusted_certificate
+    }
+
+    /// Whether the error came about at a proxy and not at the service, as far as the HTTP client tells.
+    #[must_use]
+    pub const fn is_at_proxy(&self) -> bool {
+        self.at_proxy.is_some()
+    }
+
+    /// The status with which a proxy answered CONNECT, if it did and the HTTP client tells.
+    #[must_use]
+    pub fn proxy_status(&self) -> Option<StatusCode> {
+        self.at_proxy.flatten()
     }
 
     /// The HTTP client's own error, to be looked at more closely with `downcast_ref`.

@@ -16,14 +16,26 @@ pub(crate) const fn kind(error: &Error) -> &'static str {
     }
 }
 
-/// What to do if the service shows a certificate that is not to be trusted, which a proxy may show in its place; `None`
-/// for any other trouble.
-pub(crate) fn distrust(cause: &TransportError) -> Option<&'static str> {
-    cause.is_untrusted_certificate().then_some(
-        "this is not a certificate to trust; if a proxy or a server of your own shows it, --ca-bundle or AWS_CA_BUNDLE \
-         names the file of its CA",
-    )
+/// What to do where it is known what stands in the way: a certificate that is not to be trusted, or a proxy.
+pub(crate) fn transport_hint(cause: &TransportError) -> Option<&'static str> {
+    if cause.is_untrusted_certificate() {
+        return Some(
+            "this is not a certificate to trust; if a proxy or a server of your own shows it, --ca-bundle or AWS_CA_BUNDLE \
+             names the file of its CA",
+        );
+    }
+    cause.is_at_proxy().then(|| match (cause.proxy_status().map(|status| status.as_u16()), cause.failure()) {
+        (Some(407), _) => PROXY_LOGIN,
+        (_, Sent::ProxyRefused) => {
+            "the proxy does not let this host through; ask its administrator to allow it, or name the host in NO_PROXY"
+        }
+        (Some(_), _) => "the proxy has a fault, or cannot reach the service; try again in a minute",
+        (None, _) => "check the proxy's address and that it runs, or name the service's host in NO_PROXY",
+    })
 }
+
+/// What to do about a 407, whether it came for CONNECT or for the request itself.
+pub(crate) const PROXY_LOGIN: &str = "the proxy wants a login; put user and password into its URL";
 
 /// What a failed call ends the program with.
 pub(crate) fn call_failure(operation: Operation, service: &Service, error: &Error) -> Failure {
@@ -34,13 +46,13 @@ pub(crate) fn call_failure(operation: Operation, service: &Service, error: &Erro
             with_request_id(failure, none.request_id.as_deref())
         }
         Error::Violation(violation) => Failure::other(violation),
-        Error::Transport(source) if source.failure() == Sent::NotSent => {
+        Error::Transport(source) if source.failure() != Sent::Unknown => {
             let failure = Failure::other(format_args!(
                 "Could not connect to the endpoint URL: \"{service}{}\": {}",
                 operation.aws_path().unwrap_or_default(),
                 chain(source)
             ));
-            match distrust(source) {
+            match transport_hint(source) {
                 Some(hint) => failure.with_hint(hint),
                 None => failure,
             }

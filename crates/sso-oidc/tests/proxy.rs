@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use common::Program;
+use common::{LOGIN, Program};
 use sso_oidc_server::TestServer;
 
 const REGISTER: [&str; 5] = ["register-client", "--client-name", "n", "--client-type", "public"];
@@ -124,6 +124,36 @@ fn a_proxy_that_wants_credentials_is_named_with_its_variable() {
         let stderr = register(&program, "https://oidc.example.invalid").fails(255);
         let named = format!("the proxy {address} that HTTPS_PROXY names {expected}");
         assert!(stderr.contains(&named) && !stderr.contains("hunter2"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_sign_in_that_a_proxy_refuses_ends_at_once_and_does_not_blame_the_network() {
+    for (status, hint) in [
+        ("407 Proxy Authentication Required", "the proxy wants a login; put user and password into its URL"),
+        ("403 Forbidden", "the proxy does not let this host through"),
+    ] {
+        let (address, seen) = proxy_that_says(status);
+        let program = Program::new().var("https_proxy", &format!("http://{address}"));
+        // In place of a portal, a provider, and a provider that is discovered.
+        let issuer = ["login", "--show-token", "--issuer", "https://id.example.invalid", "--client-id", "c"];
+        let endpoints = [
+            "login",
+            "--show-token",
+            "--device-authorization-endpoint",
+            "https://id.example.invalid/device",
+            "--token-endpoint",
+            "https://id.example.invalid/token",
+            "--client-id",
+            "c",
+        ];
+        for (asked, arguments) in [&LOGIN[..], &endpoints, &issuer].into_iter().enumerate() {
+            let stderr = program.run(arguments).fails(255);
+            assert!(stderr.contains(hint), "{status}: {stderr}");
+            assert!(!stderr.contains("check the network"), "{status}: {stderr}");
+            assert!(stderr.contains(&format!("the proxy {address} that https_proxy names")), "{stderr}");
+            assert_eq!(seen.lock().unwrap().len(), asked + 1, "{status}: {stderr}");
+        }
     }
 }
 

@@ -11,6 +11,8 @@ mod foreign;
 mod hostile;
 #[path = "../../../device-flow-ureq/tests/adapter/oauth.rs"]
 mod oauth;
+#[path = "../../../device-flow-ureq/tests/adapter/proxied.rs"]
+mod proxied;
 #[path = "../../../device-flow-ureq/tests/adapter/scenarios.rs"]
 mod scenarios;
 #[path = "../../../device-flow-ureq/tests/adapter/stub.rs"]
@@ -36,6 +38,9 @@ use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, RegisterClientRequest, Secret,
     StartDeviceAuthorizationRequest, Token,
 };
+
+/// Whether reqwest says which status a proxy gave to CONNECT: no, but for 407.
+const TELLS_STATUS_OF_PROXY: bool = false;
 
 /// Time that passes only by waiting, so that a ten-minute sign-in takes a moment.
 #[derive(Default)]

@@ -1,24 +1,14 @@
 //! A flow of one service and a client of another: nothing is sent, because the client's proxy and certificates are for
 //! its own service. And a search for metadata that is sent elsewhere, which has a client for each place. Compiled into the tests of both adapters.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
-use std::process::Command;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
 use device_flow::{Action, DeviceFlow, FirstPoll, Misuse, Outcome, Policy, ResumeError, SavedFlow, Tick};
 use oidc_proto::{Client, Endpoint, Secret, Service};
 
+use crate::proxied::{self, REGION, TASK};
 use crate::stub::{Step, Stub};
 use crate::{drive_in_region, searched};
-
-/// Says to the process that has a proxy which flows to drive.
-const FLOWS: &str = "DEVICE_FLOW_TEST_FLOWS";
-
-/// The region of the client, which reaches it through the proxy.
-const REGION: &str = "eu-west-1";
 
 const CODES: &str =
     r#"{"deviceCode":"d","userCode":"C","verificationUri":"https://d.example/","expiresIn":600}"#;
@@ -65,43 +55,14 @@ fn drive_own_flow() {
     assert!(matches!(flow.outcome(), Some(Err(Outcome::Unreachable { .. }))), "{:?}", flow.outcome());
 }
 
-/// What the proxy hears of a test of this module, run in a process whose environment names it.
+/// What the proxy hears of a test of this module.
 fn heard_from(test: &str, flows: &str) -> String {
-    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", proxy.local_addr().unwrap());
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    let hearing = Arc::clone(&heard);
-    // It ends with this process.
-    thread::spawn(move || {
-        for stream in proxy.incoming() {
-            let mut stream = stream.unwrap();
-            stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
-            let mut bytes = [0; 4096];
-            while let Ok(count @ 1..) = stream.read(&mut bytes) {
-                hearing.lock().unwrap_or_else(PoisonError::into_inner).extend(&bytes[..count]);
-                drop(stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n"));
-            }
-        }
-    });
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    child
-        .args(["--exact", &format!("foreign::{test}")])
-        .env(FLOWS, flows)
-        .env_remove("NO_PROXY")
-        .env_remove("no_proxy");
-    for variable in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
-        child.env(variable, &address);
-    }
-    let output = child.output().unwrap();
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && told.contains("1 passed"), "{told}");
-    let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
-    String::from_utf8_lossy(&heard).into_owned()
+    proxied::heard_from(&format!("foreign::{test}"), flows, "200 OK")
 }
 
 #[test]
 fn a_flow_of_another_service_is_refused_before_a_byte_is_sent() {
-    match std::env::var(FLOWS).as_deref() {
+    match std::env::var(TASK).as_deref() {
         Ok("foreign") => return drive_foreign_flows(),
         Ok(_) => return drive_own_flow(),
         Err(_) => {}
@@ -114,7 +75,7 @@ fn a_flow_of_another_service_is_refused_before_a_byte_is_sent() {
 
 #[test]
 fn a_redirect_of_the_metadata_goes_through_the_proxy_of_where_it_leads() {
-    if std::env::var_os(FLOWS).is_some() {
+    if std::env::var_os(TASK).is_some() {
         let moved = || Step::Answer(302, "location: https://id.invalid/m\r\n", String::new());
         let stub = Stub::start([moved()]);
         let error = searched(&stub.endpoint(), |search| search).0.unwrap_err();

@@ -6,6 +6,7 @@ mod events;
 mod foreign;
 mod hostile;
 mod oauth;
+mod proxied;
 mod scenarios;
 mod stub;
 mod tls;
@@ -25,6 +26,9 @@ use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, RegisterClientRequest, Secret,
     StartDeviceAuthorizationRequest, Token,
 };
+
+/// Whether ureq says which status a proxy gave to CONNECT.
+const TELLS_STATUS_OF_PROXY: bool = true;
 
 /// Time that passes only by waiting, so that a ten-minute sign-in takes a moment.
 #[derive(Default)]

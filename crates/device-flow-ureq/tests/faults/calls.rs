@@ -63,7 +63,7 @@ pub(crate) fn told(result: Result<(), CallError>) -> Told {
         Err(CallError::NoVerdict(_)) => Told::NoVerdict,
         Err(CallError::Transport(error)) if error.is_final() => Told::Astray,
         Err(CallError::Transport(error)) => match error.failure() {
-            Failure::NotSent => Told::NotSent,
+            Failure::NotSent | Failure::ProxyRefused => Told::NotSent,
             Failure::Unknown => Told::Lost,
         },
         Err(other) => panic!("{other}"),

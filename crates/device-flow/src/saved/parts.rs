@@ -107,6 +107,7 @@ impl AuthorizationForm {
 #[serde(rename_all = "snake_case")]
 pub(super) enum TroubleForm {
     NotSent,
+    ProxyRefused,
     Lost,
     NoVerdict {
         status: u16,
@@ -123,6 +124,7 @@ impl TroubleForm {
     pub(super) fn of(trouble: &Trouble) -> Self {
         match trouble {
             Trouble::Failed(Failure::NotSent) => Self::NotSent,
+            Trouble::Failed(Failure::ProxyRefused) => Self::ProxyRefused,
             Trouble::Failed(Failure::Unknown) => Self::Lost,
             Trouble::NoVerdict(answer) => Self::NoVerdict {
                 status: answer.status,
@@ -139,6 +141,7 @@ impl TroubleForm {
     pub(super) fn restore(self) -> Trouble {
         match self {
             Self::NotSent => Trouble::Failed(Failure::NotSent),
+            Self::ProxyRefused => Trouble::Failed(Failure::ProxyRefused),
             Self::Lost => Trouble::Failed(Failure::Unknown),
             Self::NoVerdict { status, body, retry_after, request_id, said, location } => {
                 match no_verdict(status, &body) {

@@ -14,7 +14,7 @@ pub use self::error::SearchError;
 pub use self::redirect::NotFollowed;
 use crate::jitter::Jitter;
 use crate::pace::Pace;
-use crate::{Policy, ResponseBody, Tick, TransportError};
+use crate::{Failure, Policy, ResponseBody, Tick, TransportError};
 
 /// The search for a provider's metadata at the addresses that OpenID Connect Discovery and RFC 8414 name, and at those where
 /// providers put it besides ([`Metadata::well_known`]).
@@ -466,12 +466,13 @@ impl Place {
 
 /// What no answer of an address means.
 fn no_answer(place: &Place, address: Uri, source: TransportError) -> Finding {
-    let (is_final, is_untrusted) = (source.is_final(), source.is_untrusted_certificate());
+    let is_final = source.is_final();
+    let is_of_host = source.is_untrusted_certificate() || source.failure() == Failure::ProxyRefused;
     let error = SearchError::Transport { address, source };
-    // A certificate is the host's, and the other addresses are there too, but for one that a redirect led to.
-    if is_final || (is_untrusted && place.came_from.is_empty()) {
+    // The other addresses are at the same host, but for one that a redirect led to.
+    if is_final || (is_of_host && place.came_from.is_empty()) {
         Finding::End(error)
-    } else if is_untrusted {
+    } else if is_of_host {
         Finding::Nothing(error)
     } else {
         Finding::Pause(error, None)

@@ -314,5 +314,5 @@ fn answers(ask: Ask) -> impl Iterator<Item = Heard> {
         .map(|(interval, life)| Heard::Success { interval: *interval, life: *life })
         .chain(faults.into_iter().map(|(code, after)| Heard::Fault(code, after)))
         .chain(pages.into_iter().map(|(status, after)| Heard::NoVerdict(status, after)))
-        .chain([Heard::Violation, Heard::NotSent, Heard::Lost])
+        .chain([Heard::Violation, Heard::NotSent, Heard::ProxyRefused, Heard::Lost])
 }

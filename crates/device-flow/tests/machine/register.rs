@@ -1,9 +1,11 @@
 //! Register: RegisterClient until there is a registration.
 
-use device_flow::{Operation, Outcome, Phase, Reply, Trouble};
+use device_flow::{Failure, Operation, Outcome, Phase, Reply, Trouble};
 use oidc_proto::{Fault, FaultCode};
 
-use crate::scenario::{Scenario, fault, not_sent, policy, registration, response, secs, unknown};
+use crate::scenario::{
+    Scenario, authorization, fault, not_sent, policy, registration, response, secs, token, unknown,
+};
 
 #[test]
 fn without_a_registration_the_first_request_is_register_client_at_once() {
@@ -48,6 +50,34 @@ fn trouble_is_retried_with_doubling_waits_until_the_patience_runs_out() {
         ),
         "{outcome:?}"
     );
+}
+
+#[test]
+fn a_proxy_that_refuses_ends_what_has_no_code_yet_and_lets_a_person_log_in_to_it_meanwhile() {
+    let refused = || Reply::Failed(Failure::ProxyRefused);
+    let setup = [(None, Operation::RegisterClient), (Some("cached"), Operation::StartDeviceAuthorization)];
+    for (cached, operation) in setup {
+        let mut scenario = Scenario::with_registration(policy(), cached.map(registration));
+        scenario.answer(operation, refused());
+        let outcome = scenario.outcome_without_sending();
+        let Outcome::Unreachable { operation: of, trouble, .. } = &outcome else { panic!("{outcome:?}") };
+        assert_eq!((*of, trouble), (operation, &Trouble::Failed(Failure::ProxyRefused)));
+        assert!(outcome.to_string().contains("a proxy refused to carry the request"), "{outcome}");
+    }
+    let mut scenario = Scenario::polling(policy(), authorization());
+    for _ in 0..4 {
+        scenario.poll(refused());
+    }
+    scenario.poll(Reply::Granted(token()));
+    scenario.granted();
+}
+
+#[test]
+fn a_proxys_refusal_spends_no_code() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(Reply::Failed(Failure::ProxyRefused));
+    scenario.poll(fault(FaultCode::ExpiredToken));
+    assert!(matches!(scenario.outcome(), Outcome::Expired(_)));
 }
 
 #[test]

@@ -28,6 +28,7 @@ enum Kind {
     Fault(FaultCode, Option<u64>),
     Status(u16),
     NotSent,
+    ProxyRefused,
     Unknown,
 }
 
@@ -50,6 +51,7 @@ fn kind() -> impl Strategy<Value = Kind> {
             .prop_map(|(code, retry_after)| Kind::Fault(code, retry_after)),
         1 => prop_oneof![Just(200_u16), Just(302), Just(404), Just(429), Just(502)].prop_map(Kind::Status),
         1 => Just(Kind::NotSent),
+        1 => Just(Kind::ProxyRefused),
         1 => Just(Kind::Unknown),
     ]
 }
@@ -227,6 +229,7 @@ fn answer(
         }
         Kind::Status(status) => response(&asked, status, &[], "<html>"),
         Kind::NotSent => Reply::Failed(Failure::NotSent),
+        Kind::ProxyRefused => Reply::Failed(Failure::ProxyRefused),
         Kind::Unknown => Reply::Failed(Failure::Unknown),
     };
     prop_assert_eq!(flow.on_reply(asked, now, reply), Ok(()));

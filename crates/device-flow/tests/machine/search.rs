@@ -6,7 +6,7 @@ use std::time::Duration;
 use device_flow::{
     Failure, MetadataSearch, NotFollowed, ResponseBody, SearchAction, SearchError, Tick, TransportError,
 };
-use http::Response;
+use http::{Response, StatusCode};
 use oidc_proto::oauth::{Metadata, MetadataError};
 use proptest::collection::vec;
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
@@ -285,24 +285,38 @@ fn a_document_of_another_issuer_is_never_the_result() {
     assert_eq!(found.unwrap().issuer, ISSUER);
 }
 
-#[test]
-fn a_certificate_that_is_not_trusted_ends_the_search_and_behind_a_redirect_only_that_address() {
-    let untrusted = || {
-        let error = TransportError::new(Failure::NotSent, io::Error::other("expired"));
-        Err(error.with_untrusted_certificate())
-    };
-    let (asked, found) = run(search(), |_, _| untrusted());
-    assert_eq!((urls(&asked), seconds(&asked)), (vec![OPENID], vec![0]));
-    assert!(
-        matches!(found.unwrap_err(), SearchError::Transport { source, .. } if source.is_untrusted_certificate())
-    );
+/// An error that is the host's ends a search, and behind a redirect only that address.
+#[track_caller]
+fn ends_at_the_host(error: impl Fn() -> TransportError) -> TransportError {
     let (asked, found) = run(search(), |url, _| match url {
         OPENID => moved("https://other.example/m"),
         OAUTH_INSERTED => answer(200, WHOLE),
-        _ => untrusted(),
+        _ => Err(error()),
     });
     assert_eq!(urls(&asked), [OPENID, "https://other.example/m", OAUTH_INSERTED]);
     assert!(found.is_ok());
+    let (asked, found) = run(search(), |_, _| Err(error()));
+    assert_eq!((urls(&asked), seconds(&asked)), (vec![OPENID], vec![0]));
+    match found.unwrap_err() {
+        SearchError::Transport { source, .. } => source,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_certificate_that_is_not_trusted_ends_the_search_and_behind_a_redirect_only_that_address() {
+    let expired = || TransportError::new(Failure::NotSent, io::Error::other("expired"));
+    assert!(ends_at_the_host(|| expired().with_untrusted_certificate()).is_untrusted_certificate());
+}
+
+#[test]
+fn a_proxy_that_refuses_ends_the_search_and_behind_a_redirect_only_that_address() {
+    let no_tunnel = || TransportError::new(Failure::NotSent, io::Error::other("no tunnel"));
+    let refused = ends_at_the_host(|| no_tunnel().with_proxy_answer(Some(StatusCode::FORBIDDEN)));
+    assert_eq!(refused.proxy_status(), Some(StatusCode::FORBIDDEN));
+    // One in trouble is asked again, as the service would be.
+    let (asked, _) = run(search(), |_, _| Err(no_tunnel().with_proxy_answer(Some(StatusCode::BAD_GATEWAY))));
+    assert!(asked.len() > 4, "{:?}", urls(&asked));
 }
 
 #[test]

@@ -23,6 +23,7 @@ pub(crate) enum Kind {
     NoVerdict,
     PlainRefusal,
     NotSent,
+    ProxyRefused,
     Lost,
     BrokenSuccess,
     Shown,
@@ -32,7 +33,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 21] = [
         Self::Registered,
         Self::Authorized,
         Self::TokenGranted,
@@ -47,6 +48,7 @@ impl Kind {
         Self::NoVerdict,
         Self::PlainRefusal,
         Self::NotSent,
+        Self::ProxyRefused,
         Self::Lost,
         Self::BrokenSuccess,
         Self::Shown,
@@ -104,6 +106,7 @@ pub(crate) fn kind(heard: Heard, ask: Ask) -> Kind {
         (Heard::NoVerdict(..), _) => Kind::NoVerdict,
         (Heard::Violation, _) => Kind::BrokenSuccess,
         (Heard::NotSent, _) => Kind::NotSent,
+        (Heard::ProxyRefused, _) => Kind::ProxyRefused,
         (Heard::Lost, _) => Kind::Lost,
     }
 }

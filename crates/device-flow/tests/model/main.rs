@@ -57,6 +57,7 @@ fn heard() -> impl Strategy<Value = Heard> {
         2 => (status, retry_after()).prop_map(|(status, after)| Heard::NoVerdict(status, after)),
         1 => Just(Heard::Violation),
         1 => Just(Heard::NotSent),
+        1 => Just(Heard::ProxyRefused),
         4 => Just(Heard::Lost),
     ]
 }

@@ -34,6 +34,7 @@ pub(crate) enum Heard {
     NoVerdict(u16, Option<u64>),
     Violation,
     NotSent,
+    ProxyRefused,
     Lost,
 }
 
@@ -223,7 +224,9 @@ impl Model {
         match heard {
             Heard::Success { interval, life } => self.succeed(ask, asked_at, interval, life),
             Heard::Violation => self.step = Step::Over(End::Broken(ask)),
-            Heard::NotSent => self.fail(ask, None, false, false),
+            // A proxy's no ends what has hardly begun. Whoever waits for an approval may log in to the proxy meanwhile.
+            Heard::ProxyRefused if ask != Ask::Token => self.step = Step::Over(End::Unreachable(ask)),
+            Heard::NotSent | Heard::ProxyRefused => self.fail(ask, None, false, false),
             Heard::Lost => self.fail(ask, None, true, false),
             Heard::NoVerdict(status, after) => self.puzzle(ask, status, after),
             Heard::Fault(Code::ServerError, after) => self.fail(ask, after, true, false),

@@ -143,6 +143,7 @@ fn reply(pending: &PendingRequest, heard: Heard) -> Reply {
         },
         Heard::Violation => decoded(200, "{}"),
         Heard::NotSent => Reply::Failed(Failure::NotSent),
+        Heard::ProxyRefused => Reply::Failed(Failure::ProxyRefused),
         Heard::Lost => Reply::Failed(Failure::Unknown),
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn resolve(own: &StartUrl, settings: &Settings) -> Result<StartUrl, F
     let answer = answer.map_err(|error| {
         let hint =
             "check its spelling; the portal's own address looks like https://d-1234567890.awsapps.com/start";
-        failed(&chain(&error)).with_hint(explain::distrust(&error).unwrap_or(hint))
+        failed(&chain(&error)).with_hint(explain::transport_hint(&error).unwrap_or(hint))
     })?;
     let Some(location) = answer.location else {
         return Err(failed(&format!("it answers with HTTP {} and no redirect", answer.status)));

@@ -70,7 +70,7 @@ pub(crate) fn of_answer(answer: &NoVerdict, whom: Whom) -> String {
                 .to_owned(),
         },
         (404 | 405 | 410 | 501, _) => format!("there is no such endpoint; check {address}"),
-        (407, _) => "the proxy wants a login; put user and password into its URL".to_owned(),
+        (407, _) => explain::PROXY_LOGIN.to_owned(),
         (429, _) => "too many requests; try again in a minute".to_owned(),
         (400..=499, _) => match whom {
             Whom::Portal => format!("check {address}"),
@@ -87,7 +87,7 @@ pub(crate) fn of_answer(answer: &NoVerdict, whom: Whom) -> String {
 
 /// What to do where no answer came.
 fn of_transport(cause: &TransportError, whom: Whom) -> String {
-    if let Some(hint) = explain::distrust(cause) {
+    if let Some(hint) = explain::transport_hint(cause) {
         return hint.to_owned();
     }
     let address = whom.address();
