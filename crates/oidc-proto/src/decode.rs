@@ -22,15 +22,26 @@ pub(crate) fn answer<C: Wire, B: AsRef<[u8]>>(
     if !response.status().is_success() {
         return refusal(dialect, response, &heads);
     }
+    success::<C, B>(dialect, response, &heads)
+}
+
+/// What a response with a success status says. Its members need much room, for which a refusal would pay if this were
+/// inlined.
+#[inline(never)]
+fn success<C: Wire, B: AsRef<[u8]>>(
+    dialect: Dialect,
+    response: &Response<B>,
+    heads: &Heads<'_>,
+) -> Answer<C::Success> {
     let mut members = AnswerMembers::default();
     // Whatever a header says, a success must show its body.
     if let Err(reason) = read(dialect, response, &mut members) {
-        return rough_answer::<C, B>(dialect, response, &heads, reason);
+        return rough_answer::<C, B>(dialect, response, heads, reason);
     }
     let interval = members.interval;
     if !C::is_granted(&members) {
         members.faults.interval = members.interval;
-        if let Some(fault) = named(dialect, response, &heads, &members.faults) {
+        if let Some(fault) = named(dialect, response, heads, &members.faults) {
             return Answer::Fault(fault);
         }
     }
@@ -44,7 +55,7 @@ pub(crate) fn answer<C: Wire, B: AsRef<[u8]>>(
         }
         Err(mut violation) => {
             // A provider that says success and means "not yet" says so somewhere.
-            if let Some(fault) = hidden(response, &heads, interval) {
+            if let Some(fault) = hidden(response, heads, interval) {
                 return Answer::Fault(fault);
             }
             violation.request_id = heads.request_id();
