@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::Dialect;
@@ -31,6 +32,31 @@ impl<'s> From<&'s mut Number> for Slot<'s, '_> {
 impl<'s> From<&'s mut Scopes> for Slot<'s, '_> {
     fn from(scopes: &'s mut Scopes) -> Self {
         Self::Scopes(scopes)
+    }
+}
+
+impl Slot<'_, '_> {
+    /// What stands there is of the wrong type.
+    fn set_wrong(&mut self) {
+        match self {
+            Self::Text(text) => **text = Text::Wrong,
+            Self::Number(number) => **number = Number::Wrong,
+            Self::Scopes(scopes) => **scopes = Scopes::Wrong,
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Slot<'_, 'de> {
+    type Value = ();
+
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {
+        match self {
+            Self::Text(text) => *text = Text::deserialize(value)?,
+            Self::Number(number) => *number = Number::deserialize(value)?,
+            Self::Scopes(scopes) => *scopes = Scopes::deserialize(value)?,
+        }
+        Ok(())
     }
 }
 
@@ -186,9 +212,7 @@ impl<'de, M: Members<'de>> Visitor<'de> for Reader<'_, M> {
         let Self(dialect, members) = self;
         while let Some(Text::Value(key)) = map.next_key::<Text<'de>>()? {
             match members.named(dialect, &key) {
-                Some(Slot::Text(text)) => *text = map.next_value()?,
-                Some(Slot::Number(number)) => *number = map.next_value()?,
-                Some(Slot::Scopes(scopes)) => *scopes = map.next_value()?,
+                Some(slot) => map.next_value_seed(slot)?,
                 None => _ = map.next_value::<IgnoredAny>()?,
             }
         }
@@ -209,11 +233,10 @@ impl<'de, M: Members<'de>> Visitor<'de> for RoughReader<'_, M> {
         let Self(dialect, members) = self;
         while let Some(Text::Value(key)) = map.next_key::<Text<'de>>()? {
             let raw = map.next_value::<&'de RawValue>()?.get();
-            match members.named(dialect, &key) {
-                Some(Slot::Text(text)) => *text = serde_json::from_str(raw).unwrap_or(Text::Wrong),
-                Some(Slot::Number(number)) => *number = serde_json::from_str(raw).unwrap_or(Number::Wrong),
-                Some(Slot::Scopes(scopes)) => *scopes = serde_json::from_str(raw).unwrap_or(Scopes::Wrong),
-                None => {}
+            if let Some(mut slot) = members.named(dialect, &key) {
+                // Until it is read.
+                slot.set_wrong();
+                _ = slot.deserialize(&mut serde_json::Deserializer::from_str(raw));
             }
         }
         Ok(())
