@@ -13,7 +13,7 @@ use crate::machine::{Answer, Context, Event, State, step};
 use crate::proof::Proof;
 use crate::setup::{Asking, Setup};
 use crate::{
-    Action, Failure, Misuse, PendingRequest, Phase, Policy, Reply, ResponseBody, Tick, TransportError,
+    Action, Failure, Misuse, PendingRequest, Phase, Pkce, Policy, Reply, ResponseBody, Tick, TransportError,
     Trouble,
 };
 
@@ -205,14 +205,27 @@ impl DeviceFlow {
         Action::Prompt(prompt)
     }
 
+    /// What is missing before anything can be sent.
+    fn lack(&self) -> Option<Event<'static>> {
+        match self.service.dialect() {
+            Dialect::Aws if self.policy.start_url.is_empty() => Some(Event::NoStartUrl),
+            // To go on without would be to weaken, unseen, what was asked for.
+            Dialect::OAuth if self.policy.pkce == Pkce::Always && self.proof.is_none() => {
+                Some(Event::NoVerifier)
+            }
+            Dialect::Aws | Dialect::OAuth => None,
+        }
+    }
+
     /// The request that the state asks for, if the service takes it.
     fn send(&mut self, now: Tick) -> Action {
-        let Self { service, policy, .. } = self;
-        let lacks_start_url = policy.start_url.is_empty() && service.dialect() == Dialect::Aws;
-        if lacks_start_url && matches!(self.state, State::Register(_) | State::Authorize(_)) {
-            self.apply(Event::NoStartUrl, now, now);
+        if matches!(self.state, State::Register(_) | State::Authorize(_))
+            && let Some(event) = self.lack()
+        {
+            self.apply(event, now, now);
             return Action::Done;
         }
+        let Self { service, policy, .. } = self;
         let (request, attempts, deadline) = match &mut self.state {
             State::Register(setup) => {
                 let call = RegisterClientRequest::new(&policy.client_name).with_scopes(&policy.scopes);

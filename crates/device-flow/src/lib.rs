@@ -86,7 +86,7 @@
 //!                                                                ▼
 //!                                            Ended: Granted, Denied, Expired, Rejected, Cancelled,
 //!                                                   GrantLost, Refused, Unreachable, ProtocolViolation,
-//!                                                   NotOffered, NoStartUrl
+//!                                                   NotOffered, NoStartUrl, NoVerifier
 //! ```
 //!
 //! * **Register**: RegisterClient is to be sent or under way. Without a verdict it is repeated within
@@ -124,6 +124,7 @@
 //! * `Deadline`: `poll` found that the device code has died by the flow's own time.
 //! * `NotOffered`: `poll` found that the service has no URL for the operation.
 //! * `NoStartUrl`: `poll` found that the service is AWS's, and the policy has no start URL.
+//! * `NoVerifier`: `poll` found that the policy wants PKCE in any case, and the driver gave no verifier.
 //! * `Cancel`: `cancel` was called, or the HTTP client turned out not to be safe.
 //!
 //! | state | event | when | next |
@@ -137,6 +138,7 @@
 //! | Register | `BrokenSuccess` |  | ProtocolViolation |
 //! | Register | `NotOffered` |  | NotOffered |
 //! | Register | `NoStartUrl` |  | NoStartUrl |
+//! | Register | `NoVerifier` |  | NoVerifier |
 //! | Register | `Cancel` |  | Cancelled |
 //! | Authorize | `Authorized` |  | Prompt |
 //! | Authorize | `SlowDown`, `Retryable` | patience is over | Unreachable |
@@ -148,6 +150,7 @@
 //! | Authorize | `ProxyRefused` |  | Unreachable |
 //! | Authorize | `BrokenSuccess` |  | ProtocolViolation |
 //! | Authorize | `NoStartUrl` |  | NoStartUrl |
+//! | Authorize | `NoVerifier` |  | NoVerifier |
 //! | Authorize | `Cancel` |  | Cancelled |
 //! | Prompt | `Shown` |  | Poll |
 //! | Prompt | `Deadline` |  | Expired |

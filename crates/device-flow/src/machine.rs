@@ -17,8 +17,8 @@ use crate::{Expiry, Failure, Granted, Outcome, Policy, Tick, Trouble};
 
 use Answer::{ClientRejected, Denied, Expired, InvalidGrant, OtherFault, Pending};
 use Event::{
-    Authorized, BrokenSuccess, Cancel, Deadline, NoStartUrl, NotOffered, Overdue, PlainRefusal, ProxyRefused,
-    Refused, Registered, Retryable, Shown, SlowDown, TokenGranted,
+    Authorized, BrokenSuccess, Cancel, Deadline, NoStartUrl, NoVerifier, NotOffered, Overdue, PlainRefusal,
+    ProxyRefused, Refused, Registered, Retryable, Shown, SlowDown, TokenGranted,
 };
 use Operation::{CreateToken, RegisterClient, StartDeviceAuthorization};
 use State::{Authorize, Ended, Poll, Prompt, Register};
@@ -116,6 +116,8 @@ pub(crate) enum Event<'a> {
     NotOffered,
     /// `poll` found that the service is AWS's, and the policy has no start URL.
     NoStartUrl,
+    /// `poll` found that the policy wants PKCE in any case, and the driver gave no verifier.
+    NoVerifier,
     /// `cancel` was called, or the HTTP client turned out not to be safe.
     Cancel,
 }
@@ -195,6 +197,7 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
         (Register(_), BrokenSuccess(violation)) => ended(None, Outcome::ProtocolViolation(violation)),
         (Register(_), NotOffered) => ended(None, Outcome::NotOffered(RegisterClient)),
         (Register(_), NoStartUrl) => ended(None, Outcome::NoStartUrl),
+        (Register(_), NoVerifier) => ended(None, Outcome::NoVerifier),
         (Register(_), Cancel) => cancelled(None),
 
         (Authorize(asking), Authorized(codes)) => Prompt(asking.authorized(codes, cx)),
@@ -209,6 +212,7 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
         (Authorize(asking), ProxyRefused) => ended(asking.client.known(), Outcome::unreachable(StartDeviceAuthorization, PROXY_REFUSED)),
         (Authorize(asking), BrokenSuccess(violation)) => ended(asking.client.known(), Outcome::ProtocolViolation(violation)),
         (Authorize(asking), NoStartUrl) => ended(asking.client.known(), Outcome::NoStartUrl),
+        (Authorize(asking), NoVerifier) => ended(asking.client.known(), Outcome::NoVerifier),
         (Authorize(asking), Cancel) => cancelled(asking.client.known()),
 
         (Prompt(session), Shown) => Poll(session),
@@ -245,8 +249,9 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
         (state @ Register(_), Authorized(_) | TokenGranted(_) | Shown | Overdue | Deadline)
         | (state @ Authorize(_), Registered(_) | TokenGranted(_) | Shown | Overdue | Deadline | NotOffered)
         | (state @ Prompt(_), Registered(_) | Authorized(_) | TokenGranted(_) | BrokenSuccess(_) | Refused(..))
-        | (state @ Prompt(_), SlowDown(_) | Retryable(_) | PlainRefusal(_) | ProxyRefused | Overdue | NotOffered | NoStartUrl)
-        | (state @ Poll(_), Registered(_) | Authorized(_) | Shown | NotOffered | NoStartUrl)
+        | (state @ Prompt(_), SlowDown(_) | Retryable(_) | PlainRefusal(_) | ProxyRefused | Overdue | NotOffered)
+        | (state @ Prompt(_), NoStartUrl | NoVerifier)
+        | (state @ Poll(_), Registered(_) | Authorized(_) | Shown | NotOffered | NoStartUrl | NoVerifier)
         | (state @ Ended(_), _) => state,
     }
 }

@@ -81,6 +81,9 @@ pub enum Outcome {
     NotOffered(Operation),
     /// The service is AWS's, which signs in to a portal, and the policy has no start URL. Nothing was sent.
     NoStartUrl,
+    /// The policy wants PKCE in any case ([`Pkce::Always`](crate::Pkce::Always)), and the driver gave the flow no verifier
+    /// ([`DeviceFlow::with_pkce`](crate::DeviceFlow::with_pkce)). Nothing was sent.
+    NoVerifier,
 }
 
 impl Outcome {
@@ -104,6 +107,9 @@ impl Outcome {
             }
             Self::NotOffered(_) => Some("Name one, or a client that needs none"),
             Self::NoStartUrl => Some("Make the policy with `Policy::aws`, or the client for a provider"),
+            Self::NoVerifier => {
+                Some("Give the flow one with `DeviceFlow::with_pkce`, or sign in with `HttpClient::login`")
+            }
             Self::ProtocolViolation(violation) if matches!(violation.operation, Operation::CreateToken) => {
                 Some("Start again for a new code")
             }
@@ -129,7 +135,7 @@ impl Outcome {
             Self::Refused { answer, .. } => answer.request_id.as_deref(),
             Self::Unreachable { trouble, .. } => trouble.request_id(),
             Self::ProtocolViolation(violation) => violation.request_id.as_deref(),
-            Self::Cancelled | Self::NotOffered(_) | Self::NoStartUrl => None,
+            Self::Cancelled | Self::NotOffered(_) | Self::NoStartUrl | Self::NoVerifier => None,
         }
     }
 
@@ -320,6 +326,7 @@ impl Outcome {
             Self::ProtocolViolation(violation) => write!(f, "{violation}"),
             Self::NotOffered(operation) => write!(f, "the service has no endpoint for {operation}"),
             Self::NoStartUrl => f.write_str("the policy has no start URL, which this service needs"),
+            Self::NoVerifier => f.write_str("the policy wants PKCE, and the flow has no verifier"),
         }
     }
 }

@@ -73,7 +73,8 @@ pub enum Pkce {
     /// Where the provider's metadata offers it.
     #[default]
     WhenOffered,
-    /// Always: for a provider that wants it and does not say so.
+    /// Always: for a provider that wants it and does not say so. A flow that was given no verifier then ends before anything
+    /// is sent ([`Outcome::NoVerifier`](crate::Outcome::NoVerifier)).
     Always,
     /// Never.
     Never,

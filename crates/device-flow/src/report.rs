@@ -31,7 +31,7 @@ impl fmt::Display for Report<'_> {
 
 impl Outcome {
     /// A stable name for logs: `denied`, `expired`, `rejected`, `cancelled`, `grant_lost`, `refused`,
-    /// `unreachable`, `protocol_violation`, `not_offered`, `no_start_url`.
+    /// `unreachable`, `protocol_violation`, `not_offered`, `no_start_url`, `no_verifier`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -45,6 +45,7 @@ impl Outcome {
             Self::ProtocolViolation(_) => "protocol_violation",
             Self::NotOffered(_) => "not_offered",
             Self::NoStartUrl => "no_start_url",
+            Self::NoVerifier => "no_verifier",
         }
     }
 }

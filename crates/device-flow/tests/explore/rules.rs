@@ -217,7 +217,7 @@ impl Rules {
             Outcome::Unreachable { .. } => over || self.deadline.is_none() && answer.is_some(),
             Outcome::ProtocolViolation(_) => matches!(answer, Some((_, Heard::Violation))),
             // Only who has no registration asks for one, and no history begins without where none can be had.
-            Outcome::NotOffered(_) | Outcome::NoStartUrl => false,
+            Outcome::NotOffered(_) | Outcome::NoStartUrl | Outcome::NoVerifier => false,
             other => panic!("{other:?} is new: say here when it is right"),
         }
     }

@@ -1,6 +1,6 @@
 //! Authorize: StartDeviceAuthorization until there are codes; a cached registration is replaced once.
 
-use device_flow::{Action, DeviceFlow, Operation, Outcome, Phase, Policy, Reply, Tick};
+use device_flow::{Action, DeviceFlow, Operation, Outcome, Phase, Pkce, Policy, Reply, Tick};
 use oidc_proto::oauth::Provider;
 use oidc_proto::{Client, Endpoint, FaultCode, Secret};
 
@@ -253,6 +253,28 @@ fn an_operation_without_an_endpoint_ends_the_flow_at_once_and_sends_nothing() {
     let started = scenario.now;
     assert_eq!(scenario.outcome(), Outcome::NotOffered(Operation::RegisterClient));
     assert_eq!(scenario.now, started);
+}
+
+#[test]
+fn pkce_that_is_always_wanted_is_not_left_out_for_want_of_a_verifier() {
+    let provider = || Provider::new("https://id.example/d", "https://id.example/t").unwrap();
+    let registers = provider().with_registration("https://id.example/r").unwrap();
+    let own = Policy::oauth().with_client(Client::public("id"));
+    for (service, policy) in [(provider(), own.clone()), (registers, Policy::oauth())] {
+        let always = policy.with_pkce(Pkce::Always);
+        let begin = || DeviceFlow::new(service.clone(), always.clone(), None, Tick::ZERO);
+        let mut flow = begin();
+        assert!(flow.wants_pkce() && matches!(flow.poll(Tick::ZERO), Action::Done));
+        assert_eq!(flow.outcome(), Some(Err(&Outcome::NoVerifier)));
+        let mut flow = begin().with_pkce(Secret::from("v".repeat(43)), "c".repeat(43));
+        assert!(matches!(flow.poll(Tick::ZERO), Action::Send(_)));
+    }
+    // What is only offered may be left out, and AWS's device grant has no such thing.
+    let mut flow = DeviceFlow::new(provider().with_pkce(true), own, None, Tick::ZERO);
+    assert!(matches!(flow.poll(Tick::ZERO), Action::Send(_)));
+    let aws = Policy::aws("https://d-1234567890.awsapps.com/start").with_pkce(Pkce::Always);
+    let mut flow = DeviceFlow::new(Endpoint::for_region("eu-west-1").unwrap(), aws, None, Tick::ZERO);
+    assert!(matches!(flow.poll(Tick::ZERO), Action::Send(_)));
 }
 
 #[test]

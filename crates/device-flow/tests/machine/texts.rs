@@ -74,6 +74,11 @@ fn every_outcome_says_what_happened_and_what_to_do() {
             "the policy has no start URL, which this service needs. Make the policy with `Policy::aws`, or the client \
              for a provider",
         ),
+        (
+            Outcome::NoVerifier,
+            "the policy wants PKCE, and the flow has no verifier. Give the flow one with `DeviceFlow::with_pkce`, or sign in \
+             with `HttpClient::login`",
+        ),
         (Outcome::Cancelled, "the sign-in was cancelled"),
     ];
     for (outcome, text) in cases {

@@ -68,7 +68,7 @@ impl Kind {
 
 /// Events that no history has: without jitter a late poll is not put off, and every flow's policy fits its service. Each has
 /// a test of its own.
-const NOT_IN_A_HISTORY: [&str; 2] = ["Overdue", "NoStartUrl"];
+const NOT_IN_A_HISTORY: [&str; 3] = ["Overdue", "NoStartUrl", "NoVerifier"];
 
 /// Every change that the table allows.
 pub(crate) fn changes_of_the_table() -> Vec<Change> {
