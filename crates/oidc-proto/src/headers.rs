@@ -107,7 +107,9 @@ pub(crate) fn location(headers: &HeaderMap) -> Option<String> {
 /// # Ok::<(), http::Error>(())
 /// ```
 pub fn supply_date(headers: &mut HeaderMap, received: SystemTime) {
-    let is_date = |value: &HeaderValue| value.to_str().is_ok_and(|text| text.contains("GMT"));
+    // One of its three forms, asctime's, has no zone in it (RFC 9110 §5.6.7).
+    let is_date =
+        |value: &HeaderValue| value.to_str().is_ok_and(|text| httpdate::parse_http_date(text.trim()).is_ok());
     if !headers.get(RETRY_AFTER).is_some_and(is_date) || headers.contains_key(DATE) {
         return;
     }
@@ -173,7 +175,9 @@ mod tests {
             supply_date(&mut headers, received);
             (headers.contains_key("date"), retry_after(&headers).map(|wait| wait.as_secs()))
         };
-        assert_eq!(with(&[("retry-after", until)]), (true, Some(10)));
+        for until in [until, "Sunday, 06-Nov-94 08:49:47 GMT", "Sun Nov  6 08:49:47 1994"] {
+            assert_eq!(with(&[("retry-after", until)]), (true, Some(10)), "{until}");
+        }
         let own = ("date", "Sun, 06 Nov 1994 08:49:40 GMT");
         assert_eq!(with(&[("retry-after", until), own]), (true, Some(7)));
         assert_eq!(with(&[("retry-after", "7")]), (false, Some(7)));

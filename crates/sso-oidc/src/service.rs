@@ -26,6 +26,8 @@ pub(crate) struct Caller {
     client: HttpClient,
     attempts: u32,
     screen: Screen,
+    /// What names the endpoint, where a person may not think of it.
+    named_by: Option<String>,
 }
 
 impl Caller {
@@ -39,7 +41,12 @@ impl Caller {
 
     /// The service of this client.
     pub(crate) fn with_client(client: HttpClient, settings: &Settings) -> Self {
-        Self { client, attempts: settings.max_attempts(), screen: Screen::of(settings) }
+        Self {
+            client,
+            attempts: settings.max_attempts(),
+            screen: Screen::of(settings),
+            named_by: settings.endpoint_named_by(),
+        }
     }
 
     /// Calls an operation, again if no answer came or the service says that it failed itself.
@@ -75,7 +82,14 @@ impl Caller {
         send: impl FnMut(&HttpClient) -> Result<T, Error>,
     ) -> Result<T, Failure> {
         self.attempts(operation, repeatable, send).map_err(|(error, maybe_spent)| {
-            let failure = explain::call_failure(operation, self.client.service(), &error);
+            let service = self.client.service();
+            let failure = explain::call_failure(operation, service, &error);
+            let failure = match &self.named_by {
+                Some(name) if matches!(error, Error::NoVerdict(_) | Error::Transport(_)) => {
+                    failure.with_detail(format_args!("{service} comes from {name}."))
+                }
+                _ => failure,
+            };
             let spent = matches!(&error, Error::Fault(fault) if fault.code == FaultCode::InvalidGrant);
             if maybe_spent && (spent || !repeatable) {
                 failure.with_hint(
@@ -194,8 +208,10 @@ pub(crate) fn warn_of_unverified_certificates(settings: &Settings) {
 fn prospects(error: &Error) -> (bool, bool, Option<Duration>) {
     match error {
         Error::Fault(fault) => (fault.is_transient(), false, fault.retry_after),
-        Error::NoVerdict(none) => (true, none.may_have_acted(), none.retry_after),
-        Error::Transport(error) => (true, error.failure() == Sent::Unknown, None),
+        Error::NoVerdict(none) => (!none.is_plain_refusal(), none.may_have_acted(), none.retry_after),
+        Error::Transport(error) => {
+            (error.failure() != Sent::ProxyRefused, error.failure() == Sent::Unknown, None)
+        }
         // A broken success was a success: what was offered is spent.
         Error::Violation(_) => (false, true, None),
         _ => (false, true, None),

@@ -177,24 +177,29 @@ impl Settings {
 
     /// What names the endpoint, or the kind of endpoint, beside the flags and the region: a variable or a setting that a person
     /// may have meant for another service. Nothing if nothing does.
-    pub(crate) fn endpoint_named_by(&self) -> Option<&'static str> {
+    pub(crate) fn endpoint_named_by(&self) -> Option<String> {
         if self.globals.endpoint_url.is_some() {
             return None;
         }
         if self.endpoint_url().ok().flatten().is_some() {
             let variables = ["AWS_ENDPOINT_URL_SSO_OIDC", "AWS_ENDPOINT_URL"];
             let variable = variables.into_iter().find(|name| self.environment.first(&[*name]).is_some());
-            return Some(variable.unwrap_or("`endpoint_url` in the AWS config file"));
+            return Some(variable.unwrap_or("`endpoint_url` in the AWS config file").to_owned());
         }
         let variant = self.variant().ok()?;
-        let is_set = |name| self.environment.flag(name).is_some();
-        match (variant.fips, variant.dual_stack) {
-            (true, _) if is_set("AWS_USE_FIPS_ENDPOINT") => Some("AWS_USE_FIPS_ENDPOINT"),
-            (true, _) => Some("`use_fips_endpoint` in the AWS config file"),
-            (false, true) if is_set("AWS_USE_DUALSTACK_ENDPOINT") => Some("AWS_USE_DUALSTACK_ENDPOINT"),
-            (false, true) => Some("`use_dualstack_endpoint` in the AWS config file"),
-            (false, false) => None,
-        }
+        let kinds = [
+            (variant.fips, "AWS_USE_FIPS_ENDPOINT", "`use_fips_endpoint` in the AWS config file"),
+            (
+                variant.dual_stack,
+                "AWS_USE_DUALSTACK_ENDPOINT",
+                "`use_dualstack_endpoint` in the AWS config file",
+            ),
+        ];
+        let named = kinds.into_iter().filter(|(is_on, ..)| *is_on).map(|(_, variable, setting)| {
+            if self.environment.flag(variable).is_some() { variable } else { setting }
+        });
+        let named: Vec<_> = named.collect();
+        (!named.is_empty()).then(|| named.join(" and "))
     }
 
     /// FIPS and dual-stack: `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`, or the profile's settings of these

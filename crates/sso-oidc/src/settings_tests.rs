@@ -146,17 +146,31 @@ fn colour_is_for_terminals_and_no_color_wins_over_auto() {
 
 #[test]
 fn what_names_the_endpoint_beside_flags_and_region_is_told() {
-    let named = |flags: &str, variable: (&str, &str)| settings(flags, [variable]).endpoint_named_by();
-    let none = ("LANG", "C");
-    assert_eq!(named("--region eu-west-1", none), None);
     let fips = ("AWS_USE_FIPS_ENDPOINT", "true");
-    assert_eq!(named("--region eu-west-1", fips), Some("AWS_USE_FIPS_ENDPOINT"));
     let dual_stack = ("AWS_USE_DUALSTACK_ENDPOINT", "true");
-    assert_eq!(named("--region eu-west-1", dual_stack), Some("AWS_USE_DUALSTACK_ENDPOINT"));
     let url = ("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
-    assert_eq!(named("", url), Some("AWS_ENDPOINT_URL"));
-    assert_eq!(named("--endpoint-url http://127.0.0.1:8", url), None);
-    assert_eq!(named("--profile work", none), Some("`endpoint_url` in the AWS config file"));
     let ignored = ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true");
-    assert_eq!(named("--profile work", ignored), Some("`use_fips_endpoint` in the AWS config file"));
+    let none = ("LANG", "C");
+    for (flags, variables, expected) in [
+        ("--region eu-west-1", [none; 2], None),
+        ("--region eu-west-1", [fips, none], Some("AWS_USE_FIPS_ENDPOINT")),
+        ("--region eu-west-1", [none, dual_stack], Some("AWS_USE_DUALSTACK_ENDPOINT")),
+        (
+            "--region eu-west-1",
+            [fips, dual_stack],
+            Some("AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT"),
+        ),
+        ("", [url, none], Some("AWS_ENDPOINT_URL")),
+        ("--endpoint-url http://127.0.0.1:8", [url, none], None),
+        ("--profile work", [none; 2], Some("`endpoint_url` in the AWS config file")),
+        ("--profile work", [ignored, none], Some("`use_fips_endpoint` in the AWS config file")),
+        (
+            "--profile work",
+            [ignored, dual_stack],
+            Some("`use_fips_endpoint` in the AWS config file and AWS_USE_DUALSTACK_ENDPOINT"),
+        ),
+    ] {
+        let named = settings(flags, variables).endpoint_named_by();
+        assert_eq!(named.as_deref(), expected, "{flags} {variables:?}");
+    }
 }

@@ -62,9 +62,10 @@ fn requests_go_through_the_proxy_of_their_scheme_with_its_credentials() {
 #[test]
 fn https_asks_the_proxy_for_a_tunnel_and_a_refusal_is_said_so() {
     let (address, seen) = proxy();
-    let program =
-        Program::new().var("HTTPS_PROXY", &format!("http://{address}")).var("AWS_MAX_ATTEMPTS", "1");
+    let program = Program::new().var("HTTPS_PROXY", &format!("http://{address}"));
     let stderr = register(&program, "https://oidc.example.invalid").fails(255);
+    assert_eq!(seen.lock().unwrap().len(), 1, "a refusal is not asked for again");
+    assert!(stderr.contains("the proxy does not let this host through"), "{stderr}");
     assert!(seen.lock().unwrap()[0].starts_with("CONNECT oidc.example.invalid:443"), "{seen:?}");
     assert!(stderr.contains("Could not connect"), "{stderr}");
 }

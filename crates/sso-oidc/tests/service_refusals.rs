@@ -34,6 +34,17 @@ fn a_page_in_place_of_the_service_ends_at_once_and_the_variable_that_names_the_e
 }
 
 #[test]
+fn a_single_call_takes_a_page_for_final_too_and_names_the_variable() {
+    let stub = Stub::always(response(403, &[("content-type", "text/html")], "<title>Blocked</title>"));
+    let program = Program::new().var("AWS_ENDPOINT_URL", &stub.endpoint);
+    let stderr = program
+        .run(&["register-client", "--client-name", "n", "--client-type", "public", "--region", "eu-west-1"])
+        .fails(255);
+    assert_eq!(stub.bodies().len(), 1, "it is asked once");
+    assert!(stderr.contains("Blocked") && stderr.contains("comes from AWS_ENDPOINT_URL."), "{stderr}");
+}
+
+#[test]
 fn a_key_that_does_not_allow_it_is_no_persons_denial() {
     let body = r#"{"error":"access_denied","error_description":"no","reason":"KMS_AccessDeniedException"}"#;
     let denied = response(400, &[("x-amzn-errortype", "AccessDeniedException")], body);
