@@ -26,8 +26,8 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Why there is no lock behind this guard: the file system has none, or the lock file could not be made. That keeps
-    /// nobody from signing in, but another process may do the same at the same time.
+    /// Why there is no lock behind this guard: the file system has none, or the lock file could not be made. A sign-in goes
+    /// on all the same, but another process may do the same at the same time.
     ///
     /// ```
     /// # use core::time::Duration;

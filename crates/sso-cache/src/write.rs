@@ -103,8 +103,8 @@ impl Cache {
         }
     }
 
-    /// Temporary file, flushed to the disk, renamed over the old one: a reader sees the old file or the new one, and so
-    /// does everybody after a power cut. The new file has the temporary one's mode, 0600, whatever the old one had.
+    /// Temporary file, flushed to the disk, renamed over the old one: a reader sees the old file or the new one, after
+    /// a power cut too. The new file has the temporary one's mode, 0600, whatever the old one had.
     fn replace(&self, file_name: &str, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let renamed = rename(self.temporary(file_name, bytes)?, path);
         let renamed = match renamed {

@@ -1,4 +1,4 @@
-//! `/authorize`, where there is no authorization code flow yet: whoever comes there is told so at once.
+//! `/authorize`, where there is no authorization code flow yet: the client is told so at once.
 
 mod common;
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// The same URL in ASCII: an international host name in its `xn--` form, anything else percent-encoded. One that cannot be
-/// written so, or names a user, stays as it is, and whoever reads it says what is wrong.
+/// written so, or names a user, stays as it is, so that the URL reader says what is wrong.
 pub(crate) fn in_ascii(url: &str) -> Cow<'_, str> {
     if url.is_ascii() {
         return Cow::Borrowed(url);

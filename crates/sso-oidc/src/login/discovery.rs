@@ -151,7 +151,7 @@ fn unavailable(issuer: &str, status: u16, retry_after: Option<Duration>) -> Fail
     }
 }
 
-/// The document is another issuer's. It is not used: whoever answers for another's name may be anybody (RFC 8414 §3.3).
+/// The document is another issuer's. It is not used: a server that answers in another's name proves nothing (RFC 8414 §3.3).
 fn another(issuer: &str, found: &str) -> Failure {
     let failure = Failure::other(format_args!("{issuer} says that it is {found}"));
     if let Some(placeholder) = Metadata::placeholder(found) {
