@@ -146,7 +146,8 @@ impl fmt::Display for ProxyError {
 
 impl Error for ProxyError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.cause)
+        // `Display` says the status itself.
+        status(&self.cause).is_none().then_some(&self.cause as _)
     }
 }
 
@@ -250,7 +251,7 @@ mod tests {
                 "wants a user name and a password (HTTP 407); write them there, as in http://USER:PASSWORD@c:3",
             ),
             (user, failed(407), "does not accept the user name and password there (HTTP 407)"),
-            (plain, failed(503), "opens no connection: CONNECT proxy failed: proxy server responded 503/503"),
+            (plain, failed(503), "opens no connection: it answers with HTTP 503 Service Unavailable"),
         ] {
             assert_eq!(told(proxy, cause).unwrap(), format!("the proxy c:3 that ALL_PROXY names {expected}"));
         }

@@ -90,7 +90,7 @@
 //! ```
 //!
 //! * **Register**: RegisterClient is to be sent or under way. Without a verdict it is repeated within
-//!   [`Policy::setup_patience`]; a refusal ends the flow, with a code of the standard or without.
+//!   [`Policy::setup_patience`]; a refusal ends the flow, with a code of the standard or without, and so does a proxy's.
 //! * **Authorize**: the same for StartDeviceAuthorization. A cached registration that the service does not accept is
 //!   replaced, once in a flow, where a new one can be had.
 //! * **Prompt**: the codes have arrived and the person has not seen them.

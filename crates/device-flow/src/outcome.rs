@@ -95,9 +95,9 @@ impl Outcome {
             Self::Denied(_) => Some("If that was a mistake, start again and approve it"),
             Self::Expired(_) | Self::GrantLost(_) => Some("Start again for a new code"),
             Self::Refused { answer, .. } => Some(refusal_hint(answer)),
-            Self::Unreachable { trouble: Trouble::Failed(Failure::ProxyRefused), .. } => {
-                Some("The proxy has to know who asks, and to allow the service's host")
-            }
+            Self::Unreachable { trouble: Trouble::Failed(Failure::ProxyRefused), .. } => Some(
+                "Check the proxy's address, the user and password in it, and that it allows the service's host",
+            ),
             Self::Unreachable { trouble: Trouble::Failed(_), .. } => {
                 Some("Check the endpoint, the region and the network")
             }
@@ -107,9 +107,7 @@ impl Outcome {
             }
             Self::NotOffered(_) => Some("Name one, or a client that needs none"),
             Self::NoStartUrl => Some("Make the policy with `Policy::aws`, or the client for a provider"),
-            Self::NoVerifier => {
-                Some("Give the flow one with `DeviceFlow::with_pkce`, or sign in with `HttpClient::login`")
-            }
+            Self::NoVerifier => Some("Give the flow one with `DeviceFlow::with_pkce`"),
             Self::ProtocolViolation(violation) if matches!(violation.operation, Operation::CreateToken) => {
                 Some("Start again for a new code")
             }

@@ -74,7 +74,7 @@ pub enum Pkce {
     #[default]
     WhenOffered,
     /// Always: for a provider that wants it and does not say so. A flow that was given no verifier then ends before anything
-    /// is sent ([`Outcome::NoVerifier`](crate::Outcome::NoVerifier)).
+    /// is sent ([`Outcome::NoVerifier`](crate::Outcome::NoVerifier)). A saved flow that has codes already goes on.
     Always,
     /// Never.
     Never,

@@ -38,8 +38,8 @@ pub enum Reply {
 pub enum Failure {
     /// The request cannot have reached the service: no address, connection refused, TLS handshake failed.
     NotSent,
-    /// A proxy answered that it does not carry the request, and will answer the same a moment later: it wants a login, or
-    /// the service's host is not allowed. The request did not reach the service.
+    /// A proxy answered that it does not carry the request, and will answer the same a moment later: it wants a login, say, or
+    /// does not allow the service's host. The request did not reach the service.
     ProxyRefused,
     /// It may have reached the service: time-out, connection reset, anything after the first byte was written.
     Unknown,

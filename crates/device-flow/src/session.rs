@@ -160,7 +160,6 @@ impl Session {
     }
 
     /// Whether this answer is the last that is needed to believe that there is no endpoint. After an answer that may have been
-    /// the token the polling goes on, so that a lost token is told of. After an answer that may have been
     /// the token the polling goes on, so that a lost token is told of.
     pub(crate) const fn endpoint_is_missing(&self, answer: &NoVerdict) -> bool {
         is_missing_endpoint(answer)

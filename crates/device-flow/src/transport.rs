@@ -73,9 +73,9 @@ impl TransportError {
     }
 
     /// The same error, which came about at a proxy: this is the status with which it answered CONNECT
-    /// ([RFC 9110 §9.3.6](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6)), if it answered. Where the status says
-    /// that the answer will be the same a moment later, as 403 and 407 do, [`Failure::NotSent`] becomes
-    /// [`Failure::ProxyRefused`].
+    /// ([RFC 9110 §9.3.6](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6)), if it answered. A redirect, 400 to 403, 405,
+    /// 407, 451 and 501 will be the same a moment later, and make [`Failure::NotSent`] a [`Failure::ProxyRefused`]. Any other
+    /// status may pass: some proxies say with a 404 or a 503 that they did not find the host.
     ///
     /// ```
     /// use device_flow::{Failure, TransportError};
@@ -90,11 +90,16 @@ impl TransportError {
     /// assert_eq!(wants_login.proxy_status(), Some(StatusCode::PROXY_AUTHENTICATION_REQUIRED));
     /// let overloaded = no_tunnel(StatusCode::SERVICE_UNAVAILABLE);
     /// assert_eq!((overloaded.failure(), overloaded.is_at_proxy()), (Failure::NotSent, true));
+    ///
+    /// // A client that follows redirects may have sent the request before.
+    /// let unknown = TransportError::from(Failure::Unknown).with_proxy_answer(Some(StatusCode::FORBIDDEN));
+    /// assert_eq!(unknown.failure(), Failure::Unknown);
     /// ```
     #[must_use]
     pub fn with_proxy_answer(mut self, status: Option<StatusCode>) -> Self {
         self.at_proxy = Some(status);
-        let is_refusal = status.is_some_and(|status| oidc_proto::is_plain_refusal(status.as_u16()));
+        let is_refusal =
+            status.is_some_and(|status| matches!(status.as_u16(), 300..=403 | 405 | 407 | 451 | 501));
         if is_refusal && self.failure == Failure::NotSent {
             self.failure = Failure::ProxyRefused;
         }
@@ -140,7 +145,7 @@ impl TransportError {
     /// Whether the error came about at a proxy and not at the service, as far as the HTTP client tells.
     #[must_use]
     pub const fn is_at_proxy(&self) -> bool {
-        self.at_proxy.is_some()
+        self.at_proxy.is_some() || matches!(self.failure, Failure::ProxyRefused)
     }
 
     /// The status with which a proxy answered CONNECT, if it did and the HTTP client tells.

@@ -107,22 +107,13 @@ impl NoVerdict {
     /// ```
     #[must_use]
     pub const fn is_plain_refusal(&self) -> bool {
-        is_plain_refusal(self.status) && self.retry_after.is_none()
+        let is_final = match self.status {
+            408 | 421 | 425 | 429 => false,
+            300..=499 | 501 => true,
+            _ => false,
+        };
+        is_final && self.retry_after.is_none()
     }
-}
-
-/// Whether an answer with this status, which is not the service's word, will be the same a moment later: a redirect, a 501,
-/// or a 4xx other than 408, 421, 425 and 429.
-///
-/// ```
-/// use oidc_proto::is_plain_refusal;
-///
-/// assert!(is_plain_refusal(404) && is_plain_refusal(407));
-/// assert!(!is_plain_refusal(429) && !is_plain_refusal(502));
-/// ```
-#[must_use]
-pub const fn is_plain_refusal(status: u16) -> bool {
-    !matches!(status, 408 | 421 | 425 | 429) && matches!(status, 300..=499 | 501)
 }
 
 impl fmt::Display for NoVerdict {

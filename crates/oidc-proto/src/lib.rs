@@ -92,7 +92,7 @@ mod time;
 mod wire;
 mod words;
 
-pub use answer::{Answer, NoVerdict, NoVerdictReason, Violation, ViolationKind, is_plain_refusal};
+pub use answer::{Answer, NoVerdict, NoVerdictReason, Violation, ViolationKind};
 pub use dialect::{Call, Dialect, ServerRequest};
 pub use endpoint::{Api, Endpoint, EndpointError, Partition, Variant};
 pub use fault::{Fault, FaultCode};

@@ -16,26 +16,40 @@ pub(crate) const fn kind(error: &Error) -> &'static str {
     }
 }
 
-/// What to do where it is known what stands in the way: a certificate that is not to be trusted, or a proxy.
-pub(crate) fn transport_hint(cause: &TransportError) -> Option<&'static str> {
+/// What to do where it is known what stands in the way: a certificate that is not to be trusted, or a proxy. `address` is what
+/// else may be wrong, as a thing to check.
+pub(crate) fn transport_hint(cause: &TransportError, address: &str) -> Option<String> {
     if cause.is_untrusted_certificate() {
         return Some(
             "this is not a certificate to trust; if a proxy or a server of your own shows it, --ca-bundle or AWS_CA_BUNDLE \
-             names the file of its CA",
+             names the file of its CA"
+                .to_owned(),
         );
     }
-    cause.is_at_proxy().then(|| match (cause.proxy_status().map(|status| status.as_u16()), cause.failure()) {
-        (Some(407), _) => PROXY_LOGIN,
-        (_, Sent::ProxyRefused) => {
+    if !cause.is_at_proxy() {
+        return None;
+    }
+    let Some(status) = cause.proxy_status() else {
+        return Some(
+            "check the proxy's address and that it runs, or name the service's host in NO_PROXY".to_owned(),
+        );
+    };
+    Some(match status.as_u16() {
+        401 | 407 => PROXY_LOGIN.to_owned(),
+        403 | 451 => {
             "the proxy does not let this host through; ask its administrator to allow it, or name the host in NO_PROXY"
+                .to_owned()
         }
-        (Some(_), _) => "the proxy has a fault, or cannot reach the service; try again in a minute",
-        (None, _) => "check the proxy's address and that it runs, or name the service's host in NO_PROXY",
+        300..=399 => "log in to the network first if it has a page for that".to_owned(),
+        400..=499 | 501 => format!(
+            "this may be no proxy, or one that does not find the host; check its address and {address}"
+        ),
+        _ => format!("the proxy did not reach the host; check {address}, or try again in a minute"),
     })
 }
 
 /// What to do about a 407, whether it came for CONNECT or for the request itself.
-pub(crate) const PROXY_LOGIN: &str = "the proxy wants a login; put user and password into its URL";
+pub(crate) const PROXY_LOGIN: &str = "the proxy wants a login; check the user and password in its URL";
 
 /// What a failed call ends the program with.
 pub(crate) fn call_failure(operation: Operation, service: &Service, error: &Error) -> Failure {
@@ -52,7 +66,7 @@ pub(crate) fn call_failure(operation: Operation, service: &Service, error: &Erro
                 operation.aws_path().unwrap_or_default(),
                 chain(source)
             ));
-            match transport_hint(source) {
+            match transport_hint(source, "--region and --endpoint-url") {
                 Some(hint) => failure.with_hint(hint),
                 None => failure,
             }

@@ -130,12 +130,14 @@ fn a_proxy_that_wants_credentials_is_named_with_its_variable() {
 
 #[test]
 fn a_sign_in_that_a_proxy_refuses_ends_at_once_and_does_not_blame_the_network() {
-    for (status, hint) in [
-        ("407 Proxy Authentication Required", "the proxy wants a login; put user and password into its URL"),
-        ("403 Forbidden", "the proxy does not let this host through"),
+    let login = "the proxy wants a login; check the user and password in its URL";
+    for (status, user, hint) in [
+        ("407 Proxy Authentication Required", "", login),
+        ("407 Proxy Authentication Required", "u:hunter2@", login),
+        ("403 Forbidden", "", "the proxy does not let this host through"),
     ] {
         let (address, seen) = proxy_that_says(status);
-        let program = Program::new().var("https_proxy", &format!("http://{address}"));
+        let program = Program::new().var("https_proxy", &format!("http://{user}{address}"));
         // In place of a portal, a provider, and a provider that is discovered.
         let issuer = ["login", "--show-token", "--issuer", "https://id.example.invalid", "--client-id", "c"];
         let endpoints = [
@@ -151,11 +153,21 @@ fn a_sign_in_that_a_proxy_refuses_ends_at_once_and_does_not_blame_the_network() 
         for (asked, arguments) in [&LOGIN[..], &endpoints, &issuer].into_iter().enumerate() {
             let stderr = program.run(arguments).fails(255);
             assert!(stderr.contains(hint), "{status}: {stderr}");
-            assert!(!stderr.contains("check the network"), "{status}: {stderr}");
+            let lies = ["check the network", "CONNECT proxy failed", "hunter2"];
+            assert!(!lies.into_iter().any(|lie| stderr.contains(lie)), "{status}: {stderr}");
             assert!(stderr.contains(&format!("the proxy {address} that https_proxy names")), "{stderr}");
             assert_eq!(seen.lock().unwrap().len(), asked + 1, "{status}: {stderr}");
         }
     }
+}
+
+#[test]
+fn a_start_url_that_the_proxy_does_not_find_is_a_matter_of_spelling() {
+    let (address, _) = proxy_that_says("503 Service Unavailable");
+    let program = Program::new().var("https_proxy", &format!("http://{address}"));
+    let login = ["login", "--start-url", "https://ssoo.example.invalid/start", "--region", "eu-west-1"];
+    let stderr = program.run(&login).fails(253);
+    assert!(stderr.contains("did not reach the host; check the spelling of the start URL"), "{stderr}");
 }
 
 #[test]

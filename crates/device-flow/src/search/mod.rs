@@ -469,7 +469,7 @@ fn no_answer(place: &Place, address: Uri, source: TransportError) -> Finding {
     let is_final = source.is_final();
     let is_of_host = source.is_untrusted_certificate() || source.failure() == Failure::ProxyRefused;
     let error = SearchError::Transport { address, source };
-    // The other addresses are at the same host, but for one that a redirect led to.
+    // The addresses share a host, unless a redirect led to another.
     if is_final || (is_of_host && place.came_from.is_empty()) {
         Finding::End(error)
     } else if is_of_host {

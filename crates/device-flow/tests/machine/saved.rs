@@ -3,8 +3,8 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use device_flow::{
-    Action, DeviceFlow, Expiry, Misuse, Operation, Outcome, Policy, Reply, ResumeError, SavedFlow, Tick,
-    Trouble,
+    Action, DeviceFlow, Expiry, Failure, Misuse, Operation, Outcome, Policy, Reply, ResumeError, SavedFlow,
+    Tick, Trouble,
 };
 use oidc_proto::oauth::Provider;
 use oidc_proto::{Client, Endpoint, Fault, FaultCode, Service};
@@ -90,7 +90,7 @@ fn a_poll_that_was_under_way_counts_as_lost() {
     scenario.poll(pending());
     drop(scenario.next_send());
     let mut scenario = restart(&scenario, secs(0));
-    assert_eq!(scenario.flow.trouble(), Some(&Trouble::Failed(device_flow::Failure::Unknown)));
+    assert_eq!(scenario.flow.trouble(), Some(&Trouble::Failed(Failure::Unknown)));
     let lost_at = scenario.now;
     scenario.answer(Operation::CreateToken, fault(FaultCode::InvalidGrant));
     assert_eq!(scenario.now.since(lost_at), secs(10), "it backs off as after any lost reply");
@@ -105,6 +105,18 @@ fn a_doubt_about_the_code_is_not_forgotten() {
     let mut scenario = restart(&scenario, secs(0));
     scenario.poll(fault(FaultCode::ExpiredToken));
     assert!(matches!(scenario.outcome(), Outcome::GrantLost(_)));
+}
+
+#[test]
+fn the_latest_trouble_is_remembered() {
+    let refused = || Reply::Failed(Failure::ProxyRefused);
+    for reply in [not_sent, unknown, refused] {
+        let mut scenario = Scenario::polling(policy(), authorization());
+        scenario.poll(reply());
+        let trouble = scenario.flow.trouble().cloned();
+        assert!(matches!((&trouble, reply()), (Some(Trouble::Failed(is)), Reply::Failed(was)) if *is == was));
+        assert_eq!(restart(&scenario, secs(0)).flow.trouble().cloned(), trouble);
+    }
 }
 
 #[test]

@@ -76,8 +76,8 @@ fn every_outcome_says_what_happened_and_what_to_do() {
         ),
         (
             Outcome::NoVerifier,
-            "the policy wants PKCE, and the flow has no verifier. Give the flow one with `DeviceFlow::with_pkce`, or sign in \
-             with `HttpClient::login`",
+            "the policy wants PKCE, and the flow has no verifier. Give the flow one with \
+             `DeviceFlow::with_pkce`",
         ),
         (Outcome::Cancelled, "the sign-in was cancelled"),
     ];

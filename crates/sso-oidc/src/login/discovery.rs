@@ -121,7 +121,7 @@ fn undiscovered(issuer: &str, error: &SearchError) -> Failure {
             )),
             _ => untold().with_hint(format_args!("check the URL; {BY_HAND}")),
         },
-        SearchError::Transport { source, .. } => match explain::transport_hint(source) {
+        SearchError::Transport { source, .. } => match explain::transport_hint(source, "the URL") {
             Some(hint) => untold().with_hint(hint),
             None => untold(),
         },

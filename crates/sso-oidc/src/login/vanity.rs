@@ -36,9 +36,10 @@ pub(super) fn resolve(own: &StartUrl, settings: &Settings) -> Result<StartUrl, F
         ))
     };
     let answer = answer.map_err(|error| {
-        let hint =
-            "check its spelling; the portal's own address looks like https://d-1234567890.awsapps.com/start";
-        failed(&chain(&error)).with_hint(explain::transport_hint(&error).unwrap_or(hint))
+        let spelling =
+            "its spelling; the portal's own address looks like https://d-1234567890.awsapps.com/start";
+        let hint = explain::transport_hint(&error, "the spelling of the start URL");
+        failed(&chain(&error)).with_hint(hint.unwrap_or_else(|| format!("check {spelling}")))
     })?;
     let Some(location) = answer.location else {
         return Err(failed(&format!("it answers with HTTP {} and no redirect", answer.status)));

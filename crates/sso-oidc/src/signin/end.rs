@@ -51,6 +51,7 @@ pub(crate) fn failure_of(end: &NotSignedIn, service: &dyn Display) -> Failure {
                 .with_detail("The code is spent with this answer.")
                 .with_hint("run the same command again for a new code")
         }
+        Outcome::NoVerifier => Failure::other("PKCE needs random numbers, and the system gave none"),
         other => Failure::other(other),
     };
     match &end.transport {
@@ -116,6 +117,29 @@ mod tests {
         let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
         let said = unreachable(TransportError::new(Failure::NotSent, refused));
         assert!(said.contains("nothing listens there") && !said.contains("check the network"), "{said}");
+    }
+
+    #[test]
+    fn a_proxys_answer_has_a_hint_of_its_own() {
+        let answered = |status: Option<u16>| {
+            let error = TransportError::new(Failure::NotSent, io::Error::other("no tunnel"));
+            let status = status.map(|status| http::StatusCode::from_u16(status).unwrap());
+            unreachable(error.with_proxy_answer(status))
+        };
+        for (status, words) in [
+            (Some(407), "check the user and password in its URL"),
+            (Some(401), "check the user and password in its URL"),
+            (Some(403), "does not let this host through"),
+            (Some(302), "log in to the network first"),
+            // A plain web server, or a name that the proxy does not find.
+            (Some(400), "may be no proxy"),
+            (Some(404), "does not find the host; check its address and --region"),
+            (Some(503), "did not reach the host; check --region"),
+            (None, "that it runs"),
+        ] {
+            let said = answered(status);
+            assert!(said.contains(words) && !said.contains("check the network"), "{status:?}: {said}");
+        }
     }
 
     #[test]

@@ -87,10 +87,10 @@ pub(crate) fn of_answer(answer: &NoVerdict, whom: Whom) -> String {
 
 /// What to do where no answer came.
 fn of_transport(cause: &TransportError, whom: Whom) -> String {
-    if let Some(hint) = explain::transport_hint(cause) {
-        return hint.to_owned();
-    }
     let address = whom.address();
+    if let Some(hint) = explain::transport_hint(cause, address) {
+        return hint;
+    }
     if cause.find_cause::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
         return format!("nothing listens there; check {address}, and a proxy in between");
     }
