@@ -165,7 +165,8 @@ impl<'a> Spelling<'a> {
                     // Any other member, or another spelling, may have named it.
                     None => assert!(
                         matches!(fault.code, FaultCode::Other(_))
-                            || is_named(self.object, fault.code.error()),
+                            || is_named(self.object, fault.code.error())
+                            || is_named(self.object, fault.code.exception().trim_end_matches("Exception")),
                         "{fault}"
                     ),
                 }
