@@ -12,7 +12,7 @@ use std::fs;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use device_flow_reqwest::{Endpoint, HttpClient, Observer, Operation, Policy, Status, UserPrompt};
+use device_flow_reqwest::{Endpoint, HttpClient, Observer, Operation, Policy, Status, Stop, UserPrompt};
 use tokio::task::JoinSet;
 
 /// How often memory and sockets are looked at.
@@ -100,7 +100,9 @@ struct Watcher {
 }
 
 impl Observer for Watcher {
-    fn prompt(&mut self, _: &UserPrompt) {}
+    fn prompt(&mut self, _: &UserPrompt) -> Result<(), Stop> {
+        Ok(())
+    }
 
     fn sending(&mut self, operation: Operation) {
         let (now, mut figures) = (Instant::now(), self.story.lock());

@@ -304,7 +304,7 @@ impl HttpClientBuilder {
     /// Dropping the future loses nothing that cannot be asked for again.
     pub async fn fetch_metadata(self) -> Result<Metadata, DiscoveryError<BuildError>> {
         let issuer = self.service.endpoint().ok_or(DiscoveryError::NoIssuer)?;
-        let clock = TokioClock::default();
+        let clock = TokioClock;
         let search = MetadataSearch::of(issuer.to_string(), clock.now()).map_err(DiscoveryError::Issuer)?;
         let mut search = search.with_jitter(any_number());
         self.search(&mut search, &clock).await.map_err(DiscoveryError::Build)?;
@@ -322,7 +322,7 @@ impl HttpClientBuilder {
     /// use device_flow_reqwest::{Clock, Endpoint, HttpClient, MetadataSearch, TokioClock};
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let server = sso_oidc_server::TestServer::start();
-    /// let clock = TokioClock::default();
+    /// let clock = TokioClock;
     /// let mut search = MetadataSearch::of(server.endpoint(), clock.now())?
     ///     .with_device_authorization_endpoint(format!("{}/oauth/device_authorization", server.endpoint()))
     ///     .with_patience(std::time::Duration::from_secs(60));

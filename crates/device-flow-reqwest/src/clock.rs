@@ -1,6 +1,8 @@
 //! The clock that paces a sign-in, which a test can replace.
 
 use std::future::Future;
+use std::rc::Rc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use device_flow::Tick;
@@ -48,32 +50,47 @@ pub trait Clock {
     /// use std::time::Duration;
     /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
     /// // Tokio's time is paused here, as in a test.
-    /// let clock = TokioClock::default();
-    /// clock.wait(Duration::from_secs(600)).await;
-    /// assert_eq!(clock.now().elapsed().as_secs(), 600);
+    /// let before = TokioClock.now();
+    /// TokioClock.wait(Duration::from_secs(600)).await;
+    /// assert_eq!(TokioClock.now().since(before).as_secs(), 600);
     /// # });
     /// # Ok::<(), std::io::Error>(())
     /// ```
     fn wait(&self, duration: Duration) -> impl Future<Output = ()> + Send;
 }
 
-/// Tokio's clock: the system's monotonic one, or a paused one in a test. On Linux the former stands still while the
-/// machine sleeps, so a code may be dead on waking although the clock does not show it; the service's `expired_token`
-/// then ends the flow.
-#[derive(Clone, Copy, Debug)]
-pub struct TokioClock {
-    origin: Instant,
+/// Waits by the clock that it stands for.
+macro_rules! clock_through {
+    ($($pointer:ty),*) => {$(
+        impl<C: Clock + ?Sized> Clock for $pointer {
+            fn now(&self) -> Tick {
+                (**self).now()
+            }
+            fn wait(&self, duration: Duration) -> impl Future<Output = ()> + Send {
+                (**self).wait(duration)
+            }
+        }
+    )*};
 }
 
-impl Default for TokioClock {
-    fn default() -> Self {
-        Self { origin: Instant::now() }
-    }
-}
+clock_through!(&C, Box<C>, Rc<C>, Arc<C>);
+
+/// Tokio's clock: the system's monotonic one, or a paused one in a test. All values of it agree on the time. On Linux the
+/// former stands still while the machine sleeps, so a code may be dead on waking although the clock does not show it; the
+/// service's `expired_token` then ends the flow.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "it is made by its name")]
+pub struct TokioClock;
+
+/// A moment before all that this process asks for. A paused clock may have been stopped before the first that asks.
+static ORIGIN: LazyLock<Instant> = LazyLock::new(|| {
+    let now = Instant::now();
+    now.checked_sub(Duration::from_secs(3600)).unwrap_or(now)
+});
 
 impl Clock for TokioClock {
     fn now(&self) -> Tick {
-        Tick::since_origin(self.origin.elapsed())
+        Tick::since_origin(ORIGIN.elapsed())
     }
 
     fn wait(&self, duration: Duration) -> impl Future<Output = ()> + Send {

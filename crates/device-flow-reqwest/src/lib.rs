@@ -49,8 +49,8 @@ pub use client::HttpClient;
 pub use clock::{Clock, TokioClock};
 pub use device_flow::{
     CallError, DeviceFlow, DiscoveryError, Exchange, Expiry, Failure, FirstPoll, MetadataSearch, Misuse,
-    NotFollowed, NotSignedIn, Observer, Outcome, Phase, Pkce, Policy, SearchError, SignedIn, Status, Tick,
-    TransportError, Trouble, UserPrompt,
+    NotFollowed, NotSignedIn, Observer, OnPrompt, OnWait, Outcome, Phase, Pkce, Policy, Report, SearchError,
+    SignInError, SignedIn, Status, Stop, Tick, TransportError, Trouble, TryOnPrompt, UserPrompt,
 };
 pub use login::Login;
 pub use oidc_proto::oauth::{Metadata, MetadataError, Provider, RevocationRequest};

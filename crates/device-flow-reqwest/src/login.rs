@@ -3,7 +3,10 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
-use device_flow::{Action, DeviceFlow, Misuse, NotSignedIn, Observer, Policy, SignedIn, Status, UserPrompt};
+use device_flow::{
+    Action, DeviceFlow, Misuse, Observer, OnPrompt, Policy, SignInError, SignedIn, Status, Stop, TryOnPrompt,
+    UserPrompt,
+};
 use oidc_proto::{Registration, Secret, pkce};
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -22,7 +25,7 @@ use crate::{Clock, HttpClient, TokioClock};
 /// let login = client.login(policy)
 ///     .registered(None) // or what an earlier sign-in left
 ///     .jitter_seed(None)
-///     .clock(TokioClock::default());
+///     .clock(TokioClock);
 /// let signed_in = login.run(|prompt| server.approve(&prompt.user_code).unwrap()).await?;
 /// assert!(signed_in.newly_registered);
 /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
@@ -40,13 +43,7 @@ pub struct Login<'a, C = TokioClock> {
 
 impl<'a> Login<'a> {
     pub(crate) fn new(client: &'a HttpClient, policy: Arc<Policy>) -> Self {
-        Self {
-            client,
-            policy,
-            registration: None,
-            jitter_seed: Some(any_number()),
-            clock: TokioClock::default(),
-        }
+        Self { client, policy, registration: None, jitter_seed: Some(any_number()), clock: TokioClock }
     }
 }
 
@@ -96,14 +93,42 @@ impl<C: Clock> Login<'_, C> {
     /// # Cancel safety
     /// Dropping the future cancels the sign-in; a token that the service granted at that very moment is lost. To go on
     /// later, use [`HttpClient::drive`] with a flow of your own.
-    pub async fn run(self, on_prompt: impl FnMut(&UserPrompt)) -> Result<SignedIn, Box<NotSignedIn>> {
-        self.run_with(on_prompt).await
+    pub async fn run(self, on_prompt: impl FnMut(&UserPrompt)) -> Result<SignedIn, SignInError> {
+        self.run_with(OnPrompt(on_prompt)).await
+    }
+
+    /// As [`Login::run`], with a closure that can fail. Its error [stops](Stop) the sign-in.
+    ///
+    /// ```
+    /// use std::io;
+    /// # use device_flow_reqwest::{Endpoint, HttpClient, Outcome, Policy};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+    /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// // The pipe to which the code is written is closed.
+    /// let end = client.login(policy).try_run(|_| Err(io::Error::from(io::ErrorKind::BrokenPipe))).await.unwrap_err();
+    /// assert_eq!(end.to_string(), "the sign-in was stopped: broken pipe");
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Login::run`].
+    ///
+    /// # Cancel safety
+    /// As [`Login::run`].
+    pub async fn try_run<E: Into<Stop>>(
+        self,
+        on_prompt: impl FnMut(&UserPrompt) -> Result<(), E>,
+    ) -> Result<SignedIn, SignInError> {
+        self.run_with(TryOnPrompt(on_prompt)).await
     }
 
     /// As [`Login::run`], with an observer that hears of requests and waits as well.
     ///
     /// ```
-    /// use device_flow_reqwest::{Observer, Operation, Policy, UserPrompt};
+    /// use device_flow_reqwest::{Observer, Operation, Policy, Stop, UserPrompt};
     /// use std::cell::Cell;
     /// # use device_flow_reqwest::{Endpoint, HttpClient};
     /// # use sso_oidc_server::TestServer;
@@ -112,8 +137,9 @@ impl<C: Clock> Login<'_, C> {
     /// struct Approving<'a>(&'a TestServer, &'a Cell<u32>);
     ///
     /// impl Observer for Approving<'_> {
-    ///     fn prompt(&mut self, prompt: &UserPrompt) {
+    ///     fn prompt(&mut self, prompt: &UserPrompt) -> Result<(), Stop> {
     ///         self.0.approve(&prompt.user_code).unwrap();
+    ///         Ok(())
     ///     }
     ///     fn sending(&mut self, _: Operation) {
     ///         self.1.set(self.1.get() + 1);
@@ -136,7 +162,7 @@ impl<C: Clock> Login<'_, C> {
     ///
     /// # Cancel safety
     /// As [`Login::run`].
-    pub async fn run_with(self, mut observer: impl Observer) -> Result<SignedIn, Box<NotSignedIn>> {
+    pub async fn run_with(self, mut observer: impl Observer) -> Result<SignedIn, SignInError> {
         let Self { client, policy, registration, jitter_seed, clock } = self;
         let mut flow = DeviceFlow::new(client.service.clone(), policy, registration, clock.now());
         if let Some(seed) = jitter_seed {
@@ -161,16 +187,16 @@ impl HttpClient {
     /// under way, driving the flow again treats that request as one whose answer was lost.
     ///
     /// ```
-    /// use device_flow_reqwest::{Clock, DeviceFlow, Endpoint, HttpClient, Policy, TokioClock, UserPrompt};
+    /// use device_flow_reqwest::{Clock, DeviceFlow, Endpoint, HttpClient, OnPrompt, Policy, TokioClock, UserPrompt};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let server = sso_oidc_server::TestServer::start();
     /// let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
-    /// let clock = TokioClock::default();
+    /// let clock = TokioClock;
     /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// let mut flow = DeviceFlow::new(client.service().clone(), policy, None, clock.now());
     /// let shown = tokio::sync::Notify::new();
-    /// let mut prompt = |_: &UserPrompt| shown.notify_one();
+    /// let mut prompt = OnPrompt(|_: &UserPrompt| shown.notify_one());
     /// tokio::select! {
     ///     _ = client.drive(&mut flow, &clock, &mut prompt) => unreachable!("nobody has approved"),
     ///     () = shown.notified() => {} // something else to do: the driver is dropped in the middle of its wait
@@ -219,7 +245,9 @@ impl HttpClient {
                 }
                 Action::Prompt(prompt) => {
                     drop(permit);
-                    observer.prompt(&prompt);
+                    if let Err(stop) = observer.prompt(&prompt) {
+                        flow.stop(stop);
+                    }
                 }
                 Action::Wait(until) => {
                     drop(permit);

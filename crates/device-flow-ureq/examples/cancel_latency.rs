@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use device_flow_ureq::{
-    Cancel, Endpoint, FirstPoll, HttpClient, Observer, Operation, Outcome, Policy, Status, UserPrompt,
+    Cancel, Endpoint, FirstPoll, HttpClient, Observer, Operation, Outcome, Policy, Status, Stop, UserPrompt,
 };
 
 /// How often each case is measured.
@@ -113,8 +113,10 @@ impl Canceller {
     }
 }
 
-impl Observer for &mut Canceller {
-    fn prompt(&mut self, _: &UserPrompt) {}
+impl Observer for Canceller {
+    fn prompt(&mut self, _: &UserPrompt) -> Result<(), Stop> {
+        Ok(())
+    }
 
     fn sending(&mut self, operation: Operation) {
         self.reached(While::ATlsHandshakeHangs);

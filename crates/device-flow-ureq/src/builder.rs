@@ -249,7 +249,7 @@ impl HttpClientBuilder {
     /// for a [`Provider`](crate::Provider).
     pub fn fetch_metadata(self) -> Result<Metadata, DiscoveryError<BuildError>> {
         let issuer = self.service.endpoint().ok_or(DiscoveryError::NoIssuer)?;
-        let clock = SystemClock::default();
+        let clock = SystemClock;
         let search = MetadataSearch::of(issuer.to_string(), clock.now()).map_err(DiscoveryError::Issuer)?;
         let mut search = search.with_jitter(any_number());
         self.search(&mut search, &clock, None).map_err(DiscoveryError::Build)?;
@@ -263,7 +263,7 @@ impl HttpClientBuilder {
     /// ```
     /// use device_flow_ureq::{Cancel, Clock, Endpoint, HttpClient, MetadataSearch, SystemClock};
     /// # let server = sso_oidc_server::TestServer::start();
-    /// let (clock, cancel) = (SystemClock::default(), Cancel::new());
+    /// let (clock, cancel) = (SystemClock, Cancel::new());
     /// let mut search = MetadataSearch::of(server.endpoint(), clock.now())?
     ///     .with_device_authorization_endpoint(format!("{}/oauth/device_authorization", server.endpoint()))
     ///     .with_patience(std::time::Duration::from_secs(60));

@@ -1,5 +1,7 @@
 //! The clock that paces a sign-in, which a test can replace.
 
+use std::rc::Rc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use device_flow::Tick;
@@ -37,22 +39,41 @@ pub trait Clock {
     fn wait(&self, duration: Duration, cancel: &Cancel);
 }
 
-/// The system's monotonic clock. On Linux it stands still while the machine sleeps, so a code may be dead on waking
-/// although the clock does not show it; the service's `expired_token` then ends the flow.
-#[derive(Clone, Copy, Debug)]
-pub struct SystemClock {
-    origin: Instant,
+/// Waits by the clock that it stands for.
+macro_rules! clock_through {
+    ($($pointer:ty),*) => {$(
+        impl<C: Clock + ?Sized> Clock for $pointer {
+            fn now(&self) -> Tick {
+                (**self).now()
+            }
+            fn wait(&self, duration: Duration, cancel: &Cancel) {
+                (**self).wait(duration, cancel);
+            }
+        }
+    )*};
 }
 
-impl Default for SystemClock {
-    fn default() -> Self {
-        Self { origin: Instant::now() }
-    }
-}
+clock_through!(&C, Box<C>, Rc<C>, Arc<C>);
+
+/// The system's monotonic clock. All values of it agree on the time. On Linux it stands still while the machine sleeps, so a
+/// code may be dead on waking although the clock does not show it; the service's `expired_token` then ends the flow.
+///
+/// ```
+/// use device_flow_ureq::{Clock, SystemClock};
+///
+/// let before = SystemClock.now();
+/// assert!(SystemClock.now() >= before);
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "it is made by its name")]
+pub struct SystemClock;
+
+/// When this process first asked for the time.
+static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 impl Clock for SystemClock {
     fn now(&self) -> Tick {
-        Tick::since_origin(self.origin.elapsed())
+        Tick::since_origin(ORIGIN.elapsed())
     }
 
     fn wait(&self, duration: Duration, cancel: &Cancel) {

@@ -3,7 +3,10 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
-use device_flow::{Action, DeviceFlow, Misuse, NotSignedIn, Observer, Policy, SignedIn, Status, UserPrompt};
+use device_flow::{
+    Action, DeviceFlow, Misuse, Observer, OnPrompt, Policy, SignInError, SignedIn, Status, Stop, TryOnPrompt,
+    UserPrompt,
+};
 use oidc_proto::{Registration, Secret, pkce};
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -23,7 +26,7 @@ use crate::{Cancel, Clock, HttpClient, SystemClock};
 ///     .registered(None) // or what an earlier sign-in left
 ///     .cancelled_by(&cancel)
 ///     .jitter_seed(None)
-///     .clock(SystemClock::default());
+///     .clock(SystemClock);
 /// match login.run(|prompt| {
 ///     eprintln!("{prompt}");
 ///     cancel.cancel(); // the person has changed their mind
@@ -52,7 +55,7 @@ impl<'a> Login<'a> {
             registration: None,
             jitter_seed: Some(any_number()),
             cancel: None,
-            clock: SystemClock::default(),
+            clock: SystemClock,
         }
     }
 }
@@ -103,14 +106,37 @@ impl<C: Clock> Login<'_, C> {
     ///
     /// # Errors
     /// [`NotSignedIn`] with the outcome that it was: denied, expired, cancelled, and so on.
-    pub fn run(self, on_prompt: impl FnMut(&UserPrompt)) -> Result<SignedIn, Box<NotSignedIn>> {
-        self.run_with(on_prompt)
+    pub fn run(self, on_prompt: impl FnMut(&UserPrompt)) -> Result<SignedIn, SignInError> {
+        self.run_with(OnPrompt(on_prompt))
+    }
+
+    /// As [`Login::run`], with a closure that can fail. Its error [stops](Stop) the sign-in.
+    ///
+    /// ```
+    /// use std::io;
+    /// # use device_flow_ureq::{Endpoint, HttpClient, Outcome, Policy};
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+    /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// // The pipe to which the code is written is closed.
+    /// let end = client.login(policy).try_run(|_| Err(io::Error::from(io::ErrorKind::BrokenPipe))).unwrap_err();
+    /// assert_eq!(end.to_string(), "the sign-in was stopped: broken pipe");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Login::run`].
+    pub fn try_run<E: Into<Stop>>(
+        self,
+        on_prompt: impl FnMut(&UserPrompt) -> Result<(), E>,
+    ) -> Result<SignedIn, SignInError> {
+        self.run_with(TryOnPrompt(on_prompt))
     }
 
     /// As [`Login::run`], with an observer that hears of requests and waits as well.
     ///
     /// ```
-    /// use device_flow_ureq::{Observer, Operation, Policy, UserPrompt};
+    /// use device_flow_ureq::{Observer, Operation, Policy, Stop, UserPrompt};
     /// use std::cell::Cell;
     /// # use device_flow_ureq::{Endpoint, HttpClient};
     /// # use sso_oidc_server::TestServer;
@@ -119,8 +145,9 @@ impl<C: Clock> Login<'_, C> {
     /// struct Approving<'a>(&'a TestServer, &'a Cell<u32>);
     ///
     /// impl Observer for Approving<'_> {
-    ///     fn prompt(&mut self, prompt: &UserPrompt) {
+    ///     fn prompt(&mut self, prompt: &UserPrompt) -> Result<(), Stop> {
     ///         self.0.approve(&prompt.user_code).unwrap();
+    ///         Ok(())
     ///     }
     ///     fn sending(&mut self, _: Operation) {
     ///         self.1.set(self.1.get() + 1);
@@ -138,7 +165,7 @@ impl<C: Clock> Login<'_, C> {
     ///
     /// # Errors
     /// As [`Login::run`].
-    pub fn run_with(self, mut observer: impl Observer) -> Result<SignedIn, Box<NotSignedIn>> {
+    pub fn run_with(self, mut observer: impl Observer) -> Result<SignedIn, SignInError> {
         let Self { client, policy, registration, jitter_seed, cancel, clock } = self;
         let mut flow = DeviceFlow::new(client.service.clone(), policy, registration, clock.now());
         if let Some(seed) = jitter_seed {
@@ -159,13 +186,13 @@ impl HttpClient {
     /// clock's time. A cancelled flow has ended, and cannot be driven on.
     ///
     /// ```
-    /// use device_flow_ureq::{Clock, DeviceFlow, Endpoint, HttpClient, Policy, SystemClock, UserPrompt};
+    /// use device_flow_ureq::{Clock, DeviceFlow, Endpoint, HttpClient, OnPrompt, Policy, SystemClock, UserPrompt};
     /// # let server = sso_oidc_server::TestServer::start();
     /// let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
-    /// let clock = SystemClock::default();
+    /// let clock = SystemClock;
     /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// let mut flow = DeviceFlow::new(client.service().clone(), policy, None, clock.now());
-    /// let mut person = |prompt: &UserPrompt| server.approve(&prompt.user_code).unwrap();
+    /// let mut person = OnPrompt(|prompt: &UserPrompt| server.approve(&prompt.user_code).unwrap());
     /// client.drive(&mut flow, &clock, None, &mut person)?;
     /// assert_eq!(flow.into_result(clock.now())?.polls, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -211,7 +238,11 @@ impl HttpClient {
                     let taken = flow.on_result(pending, now, result);
                     debug_assert_eq!(taken, Ok(()), "this driver answers each request once");
                 }
-                Action::Prompt(prompt) => observer.prompt(&prompt),
+                Action::Prompt(prompt) => {
+                    if let Err(stop) = observer.prompt(&prompt) {
+                        flow.stop(stop);
+                    }
+                }
                 Action::Wait(until) => {
                     observer.waiting(&Status::of(flow, now, until));
                     clock.wait(until.since(now), cancel.unwrap_or(&never));

@@ -125,6 +125,17 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// Whether nothing answered: see [`TransportError::is_offline`].
+    ///
+    /// ```
+    /// use device_flow::{CallError, Failure};
+    /// assert!(CallError::Transport(Failure::NotSent.into()).is_offline());
+    /// ```
+    #[must_use]
+    pub fn is_offline(&self) -> bool {
+        matches!(self, Self::Transport(error) if error.is_offline())
+    }
+
     /// The service's id of the request, to quote to support, if a response had one.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {

@@ -13,8 +13,8 @@ use crate::machine::{Answer, Context, Event, State, step};
 use crate::proof::Proof;
 use crate::setup::{Asking, Setup};
 use crate::{
-    Action, Failure, Misuse, PendingRequest, Phase, Pkce, Policy, Reply, ResponseBody, Tick, TransportError,
-    Trouble,
+    Action, Failure, Misuse, PendingRequest, Phase, Pkce, Policy, Reply, ResponseBody, Stop, Tick,
+    TransportError, Trouble,
 };
 
 /// One sign-in with the device authorization grant (RFC 8628), from registration to outcome.
@@ -75,6 +75,8 @@ pub struct DeviceFlow {
     pub(crate) jitter: Jitter,
     /// The latest error of the transport, which explains an end that has to do with it.
     pub(crate) cause: Option<Box<TransportError>>,
+    /// Why an observer ended it.
+    pub(crate) stop: Option<Box<Stop>>,
 }
 
 impl DeviceFlow {
@@ -123,6 +125,7 @@ impl DeviceFlow {
             prompts: 0,
             jitter: Jitter::none(),
             cause: None,
+            stop: None,
         }
     }
 
@@ -449,6 +452,27 @@ impl DeviceFlow {
         }
         self.in_flight = None;
         self.apply(Event::Cancel, self.latest, self.latest);
+    }
+
+    /// Cancels the flow as an observer of it wishes; [`NotSignedIn::stop`](crate::NotSignedIn::stop) then has the reason. A flow
+    /// that has ended stays as it is.
+    ///
+    /// ```
+    /// # use device_flow::{DeviceFlow, Policy, Stop, Tick};
+    /// # use oidc_proto::Endpoint;
+    /// # let service = Endpoint::for_region("eu-west-1")?;
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// let mut flow = DeviceFlow::new(service, policy, None, Tick::ZERO);
+    /// flow.stop(Stop::from(std::io::Error::other("the window is closed")));
+    /// let end = flow.into_result(Tick::ZERO).unwrap_err();
+    /// assert_eq!(end.to_string(), "the sign-in was stopped: the window is closed");
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    pub fn stop(&mut self, stop: Stop) {
+        if !matches!(self.state, State::Ended(_)) {
+            self.stop = Some(Box::new(stop));
+            self.cancel();
+        }
     }
 
     /// Applies a reply to the state.

@@ -274,7 +274,7 @@ pub use action::{Action, PendingRequest};
 pub use body::ResponseBody;
 pub use call::{CallError, DiscoveryError, PlainCall};
 pub use flow::DeviceFlow;
-pub use observer::{Exchange, Observer, Status};
+pub use observer::{Exchange, Observer, OnPrompt, OnWait, Status, Stop, TryOnPrompt};
 pub use oidc_proto::Operation;
 pub use outcome::{Expiry, Granted, Outcome, Trouble};
 pub use policy::{FirstPoll, Pkce, Policy};
@@ -282,7 +282,7 @@ pub use prompt::UserPrompt;
 pub use refresh::{refresh_is_due, refresh_request};
 pub use reply::{Failure, Misuse, Reply};
 pub use report::Report;
-pub use result::{NotSignedIn, SignedIn};
+pub use result::{NotSignedIn, SignInError, SignedIn};
 #[cfg(feature = "serde")]
 pub use saved::{ResumeError, SavedFlow};
 pub use search::{MetadataSearch, NotFollowed, SearchAction, SearchError};

@@ -1,5 +1,7 @@
 //! What a driver tells the program that embeds it.
 
+use core::error::Error;
+use core::fmt;
 use core::time::Duration;
 
 use http::{HeaderName, Response};
@@ -10,11 +12,13 @@ use crate::{DeviceFlow, Failure, Phase, ResponseBody, Tick, TransportError, Trou
 /// Where the service puts the id to quote to support.
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
-/// Receives the prompt, and what happens around it. Every adapter takes one; a closure over [`UserPrompt`] is one
-/// that ignores everything else.
+/// Receives the prompt, and what happens around it. Every adapter takes one, by value or by `&mut`.
+///
+/// Where the prompt alone matters, the adapters' `Login::run` takes a closure, and `HttpClient::drive` an [`OnPrompt`] around
+/// one.
 ///
 /// ```
-/// use device_flow::{Exchange, Observer, Status, UserPrompt};
+/// use device_flow::{Exchange, Observer, Status, Stop, UserPrompt};
 /// use oidc_proto::Operation;
 ///
 /// /// Remembers what it was told, in order.
@@ -22,8 +26,9 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 /// struct Journal(Vec<String>);
 ///
 /// impl Observer for Journal {
-///     fn prompt(&mut self, prompt: &UserPrompt) {
+///     fn prompt(&mut self, prompt: &UserPrompt) -> Result<(), Stop> {
 ///         self.0.push(format!("show {}", prompt.verification_uri));
+///         Ok(())
 ///     }
 ///     fn sending(&mut self, operation: Operation) {
 ///         self.0.push(format!("send {operation}"));
@@ -32,7 +37,7 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 ///         self.0.push(format!("status {:?} after {:?}", exchange.status, exchange.took));
 ///     }
 ///     fn waiting(&mut self, status: &Status<'_>) {
-///         self.0.push(format!("wait for {:?}", status.until.since(status.now)));
+///         self.0.push(format!("wait for {:?}", status.wait()));
 ///     }
 /// }
 /// # let mut journal = Journal::default();
@@ -42,7 +47,11 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 pub trait Observer {
     /// Show this to the person. Called once, and once more if a rejected cached registration made the first codes
     /// void.
-    fn prompt(&mut self, prompt: &UserPrompt);
+    ///
+    /// # Errors
+    /// [`Stop`] ends the sign-in: nothing more is sent, and [`NotSignedIn::stop`](crate::NotSignedIn::stop) has the reason. Any
+    /// error becomes one by `?`.
+    fn prompt(&mut self, prompt: &UserPrompt) -> Result<(), Stop>;
 
     /// A request is about to be sent.
     #[expect(unused_variables, reason = "named for those who write their own")]
@@ -52,14 +61,164 @@ pub trait Observer {
     #[expect(unused_variables, reason = "named for those who write their own")]
     fn exchanged(&mut self, exchange: &Exchange<'_>) {}
 
-    /// The driver is about to wait.
+    /// The driver is about to wait. No request is under way, so this is the moment to save [`Status::flow`].
     #[expect(unused_variables, reason = "named for those who write their own")]
     fn waiting(&mut self, status: &Status<'_>) {}
 }
 
-impl<F: FnMut(&UserPrompt)> Observer for F {
-    fn prompt(&mut self, prompt: &UserPrompt) {
-        self(prompt);
+/// Tells the same to what it stands for.
+macro_rules! observe_through {
+    ($($pointer:ty),*) => {$(
+        impl<O: Observer + ?Sized> Observer for $pointer {
+            fn prompt(&mut self, prompt: &UserPrompt) -> Result<(), Stop> {
+                (**self).prompt(prompt)
+            }
+            fn sending(&mut self, operation: Operation) {
+                (**self).sending(operation);
+            }
+            fn exchanged(&mut self, exchange: &Exchange<'_>) {
+                (**self).exchanged(exchange);
+            }
+            fn waiting(&mut self, status: &Status<'_>) {
+                (**self).waiting(status);
+            }
+        }
+    )*};
+}
+
+observe_through!(&mut O, Box<O>);
+
+/// Hears of nothing, for a flow whose person has the prompt already.
+impl Observer for () {
+    fn prompt(&mut self, _: &UserPrompt) -> Result<(), Stop> {
+        Ok(())
+    }
+}
+
+/// Both hear of everything, one after the other.
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn prompt(&mut self, prompt: &UserPrompt) -> Result<(), Stop> {
+        self.0.prompt(prompt)?;
+        self.1.prompt(prompt)
+    }
+    fn sending(&mut self, operation: Operation) {
+        self.0.sending(operation);
+        self.1.sending(operation);
+    }
+    fn exchanged(&mut self, exchange: &Exchange<'_>) {
+        self.0.exchanged(exchange);
+        self.1.exchanged(exchange);
+    }
+    fn waiting(&mut self, status: &Status<'_>) {
+        self.0.waiting(status);
+        self.1.waiting(status);
+    }
+}
+
+/// A closure that is given the prompt, and ignores everything else.
+///
+/// ```
+/// use device_flow::{Observer, OnPrompt, UserPrompt};
+///
+/// fn is_observer(_: impl Observer) {}
+/// is_observer(OnPrompt(|prompt: &UserPrompt| eprintln!("{prompt}")));
+/// ```
+#[derive(Clone, Copy)]
+#[expect(clippy::exhaustive_structs, reason = "it is made by its closure")]
+pub struct OnPrompt<F>(pub F);
+
+impl<F: FnMut(&UserPrompt)> Observer for OnPrompt<F> {
+    fn prompt(&mut self, prompt: &UserPrompt) -> Result<(), Stop> {
+        self.0(prompt);
+        Ok(())
+    }
+}
+
+/// A closure that is given the prompt, and whose error [stops](Stop) the sign-in.
+///
+/// ```
+/// use device_flow::{Observer, TryOnPrompt, UserPrompt};
+/// use std::io::Write;
+///
+/// fn is_observer(_: impl Observer) {}
+/// is_observer(TryOnPrompt(|prompt: &UserPrompt| writeln!(std::io::stderr(), "{prompt}")));
+/// ```
+#[derive(Clone, Copy)]
+#[expect(clippy::exhaustive_structs, reason = "it is made by its closure")]
+pub struct TryOnPrompt<F>(pub F);
+
+impl<F: FnMut(&UserPrompt) -> Result<(), E>, E: Into<Stop>> Observer for TryOnPrompt<F> {
+    fn prompt(&mut self, prompt: &UserPrompt) -> Result<(), Stop> {
+        self.0(prompt).map_err(Into::into)
+    }
+}
+
+/// A closure that is told of each wait, for a status line.
+///
+/// ```
+/// use device_flow::{Observer, OnPrompt, OnWait, Status, UserPrompt};
+///
+/// fn is_observer(_: impl Observer) {}
+/// is_observer((
+///     OnPrompt(|prompt: &UserPrompt| eprintln!("{prompt}")),
+///     OnWait(|status: &Status<'_>| eprintln!("{:?} left", status.code_left())),
+/// ));
+/// ```
+#[derive(Clone, Copy)]
+#[expect(clippy::exhaustive_structs, reason = "it is made by its closure")]
+pub struct OnWait<F>(pub F);
+
+/// Closures have no `Debug`.
+macro_rules! debug_by_name {
+    ($($name:ident),*) => {$(
+        impl<F> fmt::Debug for $name<F> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(..)"))
+            }
+        }
+    )*};
+}
+
+debug_by_name!(OnPrompt, TryOnPrompt, OnWait);
+
+impl<F: FnMut(&Status<'_>)> Observer for OnWait<F> {
+    fn prompt(&mut self, _: &UserPrompt) -> Result<(), Stop> {
+        Ok(())
+    }
+    fn waiting(&mut self, status: &Status<'_>) {
+        self.0(status);
+    }
+}
+
+/// Why an observer ends a sign-in. Every error becomes one by `?`; [`Stop::default`] gives no reason.
+///
+/// It is no `Error` itself, as two conversions into it could not exist beside each other then.
+///
+/// ```
+/// use device_flow::Stop;
+/// use std::fs;
+///
+/// fn shown() -> Result<(), Stop> {
+///     fs::write("/nowhere/at/all", "code")?;
+///     Ok(())
+/// }
+/// assert!(shown().unwrap_err().reason().is_some_and(|error| error.is::<std::io::Error>()));
+/// assert!(Stop::default().reason().is_none());
+/// ```
+#[derive(Debug, Default)]
+pub struct Stop(Option<Box<dyn Error + Send + Sync>>);
+
+impl Stop {
+    /// The error that is the reason, if there is one.
+    #[must_use]
+    pub fn reason(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        self.0.as_deref()
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self(Some(Box::new(error)))
     }
 }
 
@@ -106,6 +265,8 @@ impl<'a> Exchange<'a> {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Status<'a> {
+    /// The flow itself, which can be saved now: no request is under way.
+    pub flow: &'a DeviceFlow,
     /// What it waits for: for the person, or for the next try before the prompt.
     pub phase: Phase,
     /// The time now.
@@ -141,6 +302,7 @@ impl<'a> Status<'a> {
     #[must_use]
     pub fn of(flow: &'a DeviceFlow, now: Tick, until: Tick) -> Self {
         Self {
+            flow,
             phase: flow.phase(),
             now,
             until,
@@ -148,5 +310,16 @@ impl<'a> Status<'a> {
             polls: flow.polls(),
             trouble: flow.trouble(),
         }
+    }
+    /// How long the wait is.
+    #[must_use]
+    pub fn wait(&self) -> Duration {
+        self.until.since(self.now)
+    }
+
+    /// How much longer the code lives, once there is one.
+    #[must_use]
+    pub fn code_left(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.since(self.now))
     }
 }

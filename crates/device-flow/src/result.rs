@@ -7,7 +7,7 @@ use std::error::Error;
 use oidc_proto::{Registration, Token};
 
 use crate::machine::End;
-use crate::{DeviceFlow, Granted, Outcome, Report, Tick, TransportError};
+use crate::{DeviceFlow, Expiry, Failure, Granted, Outcome, Report, Stop, Tick, TransportError, Trouble};
 
 /// A sign-in that ended with a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +64,8 @@ impl SignedIn {
     }
 }
 
-/// A sign-in that ended without a token.
+/// A sign-in that ended without a token. `Debug` is the [`report`](Self::report), because that is what a person sees whose
+/// `main` returns it; `{:#?}` shows the fields.
 ///
 /// ```
 /// use device_flow::{DeviceFlow, Policy, Tick};
@@ -79,7 +80,6 @@ impl SignedIn {
 /// assert!(end.report().to_string().ends_with("outcome cancelled after 0 polls and 0.0 s"));
 /// # Ok::<(), oidc_proto::EndpointError>(())
 /// ```
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct NotSignedIn {
     /// How it ended.
@@ -87,6 +87,8 @@ pub struct NotSignedIn {
     /// The cause behind [`Outcome::Unreachable`] and the like: the latest transport error, if the end has to do
     /// with one. With [`Outcome::Cancelled`], why the driver gave up, if it was the driver.
     pub transport: Option<TransportError>,
+    /// With [`Outcome::Cancelled`], what the observer stopped the sign-in with, if it did.
+    pub stop: Option<Stop>,
     /// The registration in use at the end, if there was one; not one that the service rejected.
     pub registration: Option<Registration>,
     /// Whether it is a new one, so that a cache should store it.
@@ -102,11 +104,47 @@ pub struct NotSignedIn {
     pub elapsed: Duration,
 }
 
+/// The error of a sign-in, as the adapters return it.
+pub type SignInError = Box<NotSignedIn>;
+
 impl NotSignedIn {
+    /// Whether the service could not be reached, as far as this side knows: the last that was seen is that no answer came. A
+    /// program that has a token which is still good may go on with it.
+    ///
+    /// Neither a proxy that answers nor a certificate that is not to be trusted counts.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_flow::{Action, DeviceFlow, Failure, Policy, Tick, TransportError};
+    /// # use oidc_proto::Endpoint;
+    /// # let service = Endpoint::for_region("eu-west-1")?;
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// let mut flow = DeviceFlow::new(service, policy.with_setup_patience(Duration::ZERO), None, Tick::ZERO);
+    /// let Action::Send(pending) = flow.poll(Tick::ZERO) else { panic!("it registers") };
+    /// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+    /// flow.on_result(pending, Tick::ZERO, Err(TransportError::new(Failure::NotSent, refused)))?;
+    /// assert!(flow.into_result(Tick::ZERO).unwrap_err().is_offline());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn is_offline(&self) -> bool {
+        let is_silence = matches!(
+            self.outcome,
+            Outcome::Unreachable { trouble: Trouble::Failed(Failure::NotSent | Failure::Unknown), .. }
+                | Outcome::Expired(Expiry::Clock(Some(Trouble::Failed(Failure::NotSent | Failure::Unknown))))
+        );
+        is_silence && self.transport.as_ref().is_none_or(TransportError::is_offline)
+    }
+
     /// Why the driver gave up, if it was the driver and not the program: both are [`Outcome::Cancelled`].
     #[must_use]
     pub fn given_up(&self) -> Option<&TransportError> {
         self.transport.as_ref().filter(|_| self.outcome == Outcome::Cancelled)
+    }
+
+    /// The error that the observer stopped the sign-in with, if it gave one.
+    fn stop_reason(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        self.stop.as_ref().and_then(Stop::reason)
     }
 
     /// All that is known about the end, with the causes, the request's id, the polls and the time: for a log or a support
@@ -117,12 +155,43 @@ impl NotSignedIn {
     }
 }
 
+impl fmt::Debug for NotSignedIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !f.alternate() {
+            return fmt::Display::fmt(&self.report(), f);
+        }
+        let Self {
+            outcome,
+            transport,
+            stop,
+            registration,
+            newly_registered,
+            prompted,
+            polls,
+            slow_downs,
+            elapsed,
+        } = self;
+        f.debug_struct("NotSignedIn")
+            .field("outcome", outcome)
+            .field("transport", transport)
+            .field("stop", stop)
+            .field("registration", registration)
+            .field("newly_registered", newly_registered)
+            .field("prompted", prompted)
+            .field("polls", polls)
+            .field("slow_downs", slow_downs)
+            .field("elapsed", elapsed)
+            .finish()
+    }
+}
+
 /// What happened, and what to do. A driver that gave up is not taken for a person who cancelled: it says why.
 impl fmt::Display for NotSignedIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.given_up() {
-            Some(reason) => write!(f, "the sign-in was given up: {reason}"),
-            None => self.outcome.fmt(f),
+        match (self.given_up(), self.stop_reason()) {
+            (Some(reason), _) => write!(f, "the sign-in was given up: {reason}"),
+            (None, Some(reason)) => write!(f, "the sign-in was stopped: {reason}"),
+            (None, None) => self.outcome.fmt(f),
         }?;
         match (&self.outcome, self.slow_downs) {
             (Outcome::Expired(_), 1) => f.write_str(". The service asked once to slow down"),
@@ -138,10 +207,11 @@ impl fmt::Display for NotSignedIn {
 
 impl Error for NotSignedIn {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self.given_up() {
+        match (self.given_up(), self.stop_reason()) {
             // `Display` says the reason itself.
-            Some(reason) => reason.source(),
-            None => self.transport.as_ref().map(|error| error as &(dyn Error + 'static)),
+            (Some(reason), _) => reason.source(),
+            (None, Some(reason)) => reason.source(),
+            (None, None) => self.transport.as_ref().map(|error| error as &(dyn Error + 'static)),
         }
     }
 }
@@ -169,10 +239,11 @@ impl DeviceFlow {
     ///
     /// # Errors
     /// [`NotSignedIn`], for every [`Outcome`].
-    pub fn into_result(mut self, now: Tick) -> Result<SignedIn, Box<NotSignedIn>> {
+    pub fn into_result(mut self, now: Tick) -> Result<SignedIn, SignInError> {
         self.advance(now);
         self.cancel();
         let transport = self.cause.take().map(|error| *error);
+        let stop = self.stop.take().map(|stop| *stop);
         let (polls, elapsed, prompted) = (self.polls(), self.running_for(now), self.prompts > 0);
         let slow_downs = self.slow_downs;
         let (outcome, client) = match self.end() {
@@ -190,6 +261,7 @@ impl DeviceFlow {
         Err(Box::new(NotSignedIn {
             outcome,
             transport,
+            stop,
             registration,
             newly_registered,
             prompted,

@@ -136,6 +136,23 @@ impl TransportError {
         matches!(self.cause, Cause::Redirected { .. })
     }
 
+    /// Whether nothing answered, neither the service nor a proxy, and that is the whole trouble.
+    ///
+    /// ```
+    /// use device_flow::{Failure, TransportError};
+    ///
+    /// let no_route = TransportError::from(Failure::NotSent);
+    /// assert!(no_route.is_offline());
+    /// assert!(!no_route.with_untrusted_certificate().is_offline());
+    /// ```
+    #[must_use]
+    pub fn is_offline(&self) -> bool {
+        self.failure != Failure::ProxyRefused
+            && self.proxy_status().is_none()
+            && !self.is_untrusted_certificate
+            && !self.is_final()
+    }
+
     /// Whether the peer's certificate is not to be trusted.
     #[must_use]
     pub const fn is_untrusted_certificate(&self) -> bool {

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use device_flow::{NotSignedIn, Observer, Policy, SignedIn, Status, UserPrompt};
+use device_flow::{NotSignedIn, Observer, Policy, SignedIn, Status, Stop, UserPrompt};
 use oidc_proto::Endpoint;
 use sso_oidc_server::{Config, Handle, TestServer, Tls};
 
@@ -135,8 +135,8 @@ struct Witness {
 }
 
 impl Observer for Witness {
-    fn prompt(&mut self, prompt: &UserPrompt) {
-        self.presenter.prompt(prompt);
+    fn prompt(&mut self, prompt: &UserPrompt) -> Result<(), Stop> {
+        self.presenter.prompt(prompt)?;
         let (server, approve, decided) = (self.server.clone(), self.approve, Arc::clone(&self.decided));
         let (code, life) = (prompt.user_code.clone(), prompt.expires_in);
         // It ends by itself when the code is decided on or dead.
@@ -153,6 +153,7 @@ impl Observer for Witness {
             *decided.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         });
         drop(watching);
+        Ok(())
     }
 
     fn waiting(&mut self, status: &Status<'_>) {

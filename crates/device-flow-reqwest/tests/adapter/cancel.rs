@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use device_flow_reqwest::{
-    Clock, DeviceFlow, HttpClient, Observer, Outcome, Phase, Policy, Status, Tick, UserPrompt,
+    Clock, DeviceFlow, HttpClient, Observer, Outcome, Phase, Policy, Status, Stop, Tick, UserPrompt,
 };
 use oidc_proto::Operation;
 use sso_oidc_server::{Approval, Config, SlowDown, TestServer};
@@ -32,9 +32,10 @@ struct Story<'a> {
 }
 
 impl Observer for Story<'_> {
-    fn prompt(&mut self, _: &UserPrompt) {
+    fn prompt(&mut self, _: &UserPrompt) -> Result<(), Stop> {
         self.under_way = None;
         self.prompts += 1;
+        Ok(())
     }
 
     fn sending(&mut self, operation: Operation) {

@@ -141,7 +141,7 @@ fn sign_in_observed(endpoint: &str, observer: impl Observer) -> Result<SignedIn,
 /// Drives a flow with a client of this region.
 fn drive_in_region(region: &str, flow: &mut DeviceFlow) -> Result<(), Misuse> {
     let client = HttpClient::new(Endpoint::for_region(region).unwrap()).unwrap();
-    block_on(client.drive(flow, &VirtualClock::default(), &mut |_: &UserPrompt| {}))
+    block_on(client.drive(flow, &VirtualClock::default(), &mut ()))
 }
 
 fn register(endpoint: &str, request: &RegisterClientRequest) -> Result<Registration, CallError> {
@@ -245,7 +245,7 @@ fn a_search_that_is_dropped_in_its_wait_or_while_it_asks_goes_on_where_it_was() 
             ]
         });
         block_on(async {
-            let clock = TokioClock::default();
+            let clock = TokioClock;
             let search = MetadataSearch::of(stub.endpoint(), clock.now()).unwrap();
             let mut search = search.with_device_authorization_endpoint(format!("{}/d", stub.endpoint()));
             let builder = HttpClient::builder(Endpoint::custom(&stub.endpoint()).unwrap());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use device_flow_reqwest::{Endpoint, HttpClient, Observer, Policy, UserPrompt};
+use device_flow_reqwest::{Endpoint, HttpClient, Observer, Policy, Stop, UserPrompt};
 use oidc_proto::{Operation, RegisterClientRequest};
 use sso_oidc_server::{Approval, Config, Fault, Strike, TestServer};
 use tokio::sync::Notify;
@@ -32,8 +32,9 @@ struct Crowd<'a> {
 }
 
 impl Observer for Crowd<'_> {
-    fn prompt(&mut self, _: &UserPrompt) {
+    fn prompt(&mut self, _: &UserPrompt) -> Result<(), Stop> {
         self.prompted.notify_one();
+        Ok(())
     }
 
     fn sending(&mut self, operation: Operation) {

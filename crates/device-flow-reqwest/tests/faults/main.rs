@@ -83,7 +83,7 @@ fn sign_in_until(target: &Target, mut watcher: Watcher, moments: Receiver<()>) -
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (end, late) = runtime.block_on(async {
-        let clock = TokioClock::default();
+        let clock = TokioClock;
         let mut flow = DeviceFlow::new(client.service().clone(), policy, None, clock.now());
         let at = tokio::select! {
             driven = client.drive(&mut flow, &clock, &mut watcher) => {

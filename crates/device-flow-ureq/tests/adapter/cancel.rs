@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use device_flow_ureq::{
-    Cancel, Endpoint, FirstPoll, HttpClient, Observer, Operation, Outcome, Policy, UserPrompt,
+    Cancel, Endpoint, FirstPoll, HttpClient, Observer, Operation, Outcome, Policy, Stop, UserPrompt,
 };
 
 use crate::stub::{Step, Stub};
@@ -46,7 +46,9 @@ fn a_sign_in_that_was_cancelled_beforehand_sends_nothing() {
 struct CancelsThePoll(Cancel);
 
 impl Observer for CancelsThePoll {
-    fn prompt(&mut self, _: &UserPrompt) {}
+    fn prompt(&mut self, _: &UserPrompt) -> Result<(), Stop> {
+        Ok(())
+    }
 
     fn sending(&mut self, operation: Operation) {
         if operation == Operation::CreateToken {
@@ -91,10 +93,11 @@ struct Raises(i32, Operation);
 
 #[cfg(unix)]
 impl Observer for Raises {
-    fn prompt(&mut self, _: &UserPrompt) {
+    fn prompt(&mut self, _: &UserPrompt) -> Result<(), Stop> {
         if self.1 == Operation::StartDeviceAuthorization {
             signal_hook::low_level::raise(self.0).unwrap();
         }
+        Ok(())
     }
 
     fn sending(&mut self, operation: Operation) {

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use device_flow::{Exchange, Observer, Operation, UserPrompt};
+use device_flow::{Exchange, Observer, Operation, Stop, UserPrompt};
 use oidc_proto::RegisterClientRequest;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -88,8 +88,10 @@ const AUTHORIZATION: &str = r#"{"deviceCode":"stub-device-code","userCode":"WDJB
 #[derive(Default)]
 struct Heard(Vec<(Operation, u32, Option<u16>, Option<String>)>);
 
-impl Observer for &mut Heard {
-    fn prompt(&mut self, _: &UserPrompt) {}
+impl Observer for Heard {
+    fn prompt(&mut self, _: &UserPrompt) -> Result<(), Stop> {
+        Ok(())
+    }
 
     fn exchanged(&mut self, exchange: &Exchange<'_>) {
         let Exchange { operation, attempt, status, request_id, .. } = *exchange;

@@ -128,7 +128,7 @@ fn sign_in_observed(endpoint: &str, observer: impl Observer) -> Result<SignedIn,
 /// Drives a flow with a client of this region.
 fn drive_in_region(region: &str, flow: &mut DeviceFlow) -> Result<(), Misuse> {
     let client = HttpClient::new(Endpoint::for_region(region).unwrap()).unwrap();
-    client.drive(flow, &VirtualClock::default(), None, &mut |_: &UserPrompt| {})
+    client.drive(flow, &VirtualClock::default(), None, &mut ())
 }
 
 fn register(endpoint: &str, request: &RegisterClientRequest) -> Result<Registration, CallError> {
@@ -229,7 +229,7 @@ fn a_search_that_is_cancelled_in_its_wait_or_while_it_asks_ends_at_once_and_can_
                 stub::Step::ok(&format!(r#"{{"issuer":"{endpoint}","token_endpoint":"{endpoint}/t"}}"#)),
             ]
         });
-        let clock = SystemClock::default();
+        let clock = SystemClock;
         let search = MetadataSearch::of(stub.endpoint(), clock.now()).unwrap();
         let mut search = search.with_device_authorization_endpoint(format!("{}/d", stub.endpoint()));
         let builder = HttpClient::builder(Endpoint::custom(&stub.endpoint()).unwrap());

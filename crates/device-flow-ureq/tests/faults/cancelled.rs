@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use device_flow::{Observer, Status, UserPrompt};
+use device_flow::{Observer, Status, Stop, UserPrompt};
 use oidc_proto::Operation;
 use sso_oidc_server::{Approval, Config, TestServer};
 
@@ -50,7 +50,9 @@ pub(crate) struct Watcher {
 }
 
 impl Observer for Watcher {
-    fn prompt(&mut self, _: &UserPrompt) {}
+    fn prompt(&mut self, _: &UserPrompt) -> Result<(), Stop> {
+        Ok(())
+    }
 
     fn sending(&mut self, operation: Operation) {
         self.sent |= operation == self.struck;

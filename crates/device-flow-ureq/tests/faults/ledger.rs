@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use device_flow::{Observer, Status, UserPrompt};
+use device_flow::{Observer, Status, Stop, UserPrompt};
 use oidc_proto::Operation;
 
 /// What a sign-in did, and when.
@@ -71,10 +71,11 @@ pub(crate) struct Watch<'a> {
 }
 
 impl Observer for Watch<'_> {
-    fn prompt(&mut self, _: &UserPrompt) {
+    fn prompt(&mut self, _: &UserPrompt) -> Result<(), Stop> {
         let mut entries = self.ledger.entries();
         let now = entries.now;
         entries.prompted.push(now);
+        Ok(())
     }
 
     fn sending(&mut self, operation: Operation) {

@@ -1,9 +1,12 @@
 //! Ended: for good.
 
-use device_flow::{Action, Failure, Misuse, Operation, Outcome, Phase, Reply, TransportError};
+use std::error::Error;
+use std::io;
+
+use device_flow::{Action, Failure, Misuse, Operation, Outcome, Phase, Reply, Stop, TransportError};
 use oidc_proto::FaultCode;
 
-use crate::scenario::{Scenario, authorization, fault, pending, policy, registration, secs, token};
+use crate::scenario::{Scenario, authorization, fault, not_sent, pending, policy, registration, secs, token};
 
 #[test]
 fn nothing_is_sent_after_success() {
@@ -85,10 +88,10 @@ fn a_signed_in_flow_becomes_a_result_with_token_registration_and_figures() {
 fn an_unreachable_service_becomes_an_error_whose_source_is_the_transports() {
     let mut scenario = Scenario::new(policy().with_setup_patience(secs(0)));
     let asked = scenario.next_send();
-    let cause = TransportError::new(Failure::Unknown, std::io::Error::other("no route"));
+    let cause = TransportError::new(Failure::Unknown, io::Error::other("no route"));
     scenario.flow.on_result(asked, scenario.now, Err(cause)).unwrap();
     let error = scenario.flow.into_result(scenario.now).unwrap_err();
-    let source = std::error::Error::source(&*error).expect("the cause must not get lost");
+    let source = Error::source(&*error).expect("the cause must not get lost");
     assert_eq!(source.to_string(), "no route");
     assert!(matches!(error.outcome, Outcome::Unreachable { .. }));
 }
@@ -126,4 +129,61 @@ fn an_end_says_whether_the_person_was_shown_a_code() {
     let mut scenario = Scenario::polling(policy(), authorization());
     assert!(matches!(scenario.flow.poll(scenario.now), Action::Wait(_)));
     assert!(end(scenario).prompted);
+}
+
+#[test]
+fn what_main_returns_is_shown_as_the_report_and_its_fields_on_demand() {
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(fault(FaultCode::AccessDenied));
+    let end = scenario.flow.into_result(scenario.now).unwrap_err();
+    assert_eq!(format!("{end:?}"), end.report().to_string());
+    assert!(format!("{:?}", Box::<dyn Error>::from(end)).starts_with("the sign-in was denied ("));
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.flow.cancel();
+    let end = scenario.flow.into_result(scenario.now).unwrap_err();
+    assert!(format!("{end:#?}").starts_with("NotSignedIn {\n    outcome: Cancelled,"), "{end:#?}");
+}
+
+#[test]
+fn an_observer_that_stops_a_flow_is_the_reason_and_one_that_comes_too_late_is_not() {
+    let stopped = || Stop::from(io::Error::other("no screen"));
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.flow.stop(stopped());
+    let end = scenario.flow.into_result(scenario.now).unwrap_err();
+    assert_eq!(
+        (&end.outcome, end.to_string().as_str()),
+        (&Outcome::Cancelled, "the sign-in was stopped: no screen")
+    );
+    assert!(end.stop.as_ref().and_then(Stop::reason).is_some_and(|reason| reason.is::<io::Error>()));
+
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.poll(fault(FaultCode::AccessDenied));
+    scenario.flow.stop(stopped());
+    let end = scenario.flow.into_result(scenario.now).unwrap_err();
+    assert!(matches!(end.outcome, Outcome::Denied(_)) && end.stop.is_none());
+
+    // Without a reason it is a cancellation like any other.
+    let mut scenario = Scenario::polling(policy(), authorization());
+    scenario.flow.stop(Stop::default());
+    assert_eq!(
+        scenario.flow.into_result(scenario.now).unwrap_err().to_string(),
+        Outcome::Cancelled.to_string()
+    );
+}
+
+#[test]
+fn a_sign_in_is_offline_if_the_last_that_was_seen_is_silence() {
+    let ended = |replies: &[fn() -> Reply]| {
+        let mut scenario = Scenario::polling(policy(), authorization());
+        for reply in replies {
+            scenario.poll(reply());
+        }
+        let deadline = scenario.flow.deadline().unwrap_or(scenario.now);
+        assert!(matches!(scenario.flow.poll(deadline), Action::Done));
+        scenario.flow.into_result(deadline).unwrap_err().is_offline()
+    };
+    assert!(ended(&[not_sent, not_sent]) && ended(&[pending, not_sent]));
+    assert!(!ended(&[pending]) && !ended(&[not_sent, pending]));
+    assert!(!ended(&[|| Reply::Failed(Failure::ProxyRefused)]), "a proxy answered");
+    assert!(!ended(&[|| fault(FaultCode::AccessDenied)]));
 }

@@ -1,6 +1,8 @@
 //! What a program sees of a flow while it runs: phase, polls, deadline, trouble; and the calls that a driver makes.
 
-use device_flow::{Action, Failure, Observer, Operation, Phase, Status, Trouble, UserPrompt};
+use device_flow::{
+    Action, Failure, Observer, OnPrompt, OnWait, Operation, Phase, Status, Trouble, UserPrompt,
+};
 use oidc_proto::FaultCode;
 
 use crate::scenario::{Scenario, authorization, fault, not_sent, pending, policy, secs};
@@ -32,11 +34,15 @@ fn a_closure_over_the_prompt_is_an_observer() {
     let mut scenario = Scenario::polling(policy(), authorization());
     let prompt = scenario.flow.prompt().expect("there are codes");
     let mut seen = Vec::new();
-    let mut observer = |prompt: &UserPrompt| seen.push(prompt.clone());
-    observer.prompt(&prompt);
+    let mut waits = Vec::new();
+    let mut observer = (
+        OnPrompt(|prompt: &UserPrompt| seen.push(prompt.clone())),
+        OnWait(|status: &Status<'_>| waits.push((status.wait(), status.code_left()))),
+    );
+    assert!(observer.prompt(&prompt).is_ok());
     observer.sending(Operation::CreateToken);
-    observer.waiting(&Status::of(&scenario.flow, scenario.now, scenario.now));
-    assert_eq!(seen, [prompt]);
+    observer.waiting(&Status::of(&scenario.flow, scenario.now, scenario.now + secs(5)));
+    assert_eq!((seen, waits), (vec![prompt], vec![(secs(5), Some(secs(600)))]));
     scenario.flow.cancel();
     assert_eq!(scenario.flow.prompt(), None, "a code that is over is not to be shown");
 }

@@ -45,7 +45,7 @@ impl Whereabouts<'_> {
             return Err(Failure::usage("one endpoint is not enough")
                 .with_hint("pass --issuer, or both --device-authorization-endpoint and --token-endpoint"));
         };
-        let clock = SystemClock::default();
+        let clock = SystemClock;
         let url = in_ascii(issuer);
         let mut search = MetadataSearch::of(&url, clock.now())
             .map_err(|error| not_an_issuer(&error))?

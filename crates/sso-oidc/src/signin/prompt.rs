@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 
 use clap::{Args, ValueEnum};
-use device_flow::{Observer, Status, UserPrompt};
+use device_flow::{Observer, Status, Stop, UserPrompt};
 use oidc_proto::{Endpoint, Operation, printable};
 
 use super::status::StatusLine;
@@ -141,11 +141,12 @@ impl Observer for Presenter {
         }
     }
 
-    fn prompt(&mut self, prompt: &UserPrompt) {
+    fn prompt(&mut self, prompt: &UserPrompt) -> Result<(), Stop> {
         self.status.clear();
         let opened = self.browser.open(prompt.browser_url());
         let text = self.text(prompt, opened.err().as_deref());
         let _ = io::stderr().lock().write_all(text.as_bytes());
+        Ok(())
     }
 
     fn waiting(&mut self, status: &Status<'_>) {
