@@ -176,7 +176,7 @@ impl HttpClient {
     /// # use sso_oidc_server::{Config, Rotation, TestServer};
     /// # let server = TestServer::with(Config::default().with_rotation(Rotation::Strict))?;
     /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
-    /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_scopes(["sso:account:access"]);
+    /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// # let policy = policy.with_first_poll(device_flow_reqwest::FirstPoll::Immediately);
     /// let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap()).await?;
     /// let (who, old) = (signed_in.registration.client, signed_in.token.refresh_token.ok_or("it has scopes")?);

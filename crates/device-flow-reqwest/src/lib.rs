@@ -56,7 +56,7 @@ pub use login::Login;
 pub use oidc_proto::oauth::{Metadata, MetadataError, Provider, RevocationRequest};
 pub use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Dialect, Endpoint, EndpointError, Fault, FaultCode,
-    Grant, NoVerdict, Operation, RegisterClientRequest, Registration, Secret, Service,
+    Grant, NoVerdict, Operation, RegisterClientRequest, Registration, SSO_ACCOUNT_ACCESS, Secret, Service,
     StartDeviceAuthorizationRequest, Token, Violation,
 };
 

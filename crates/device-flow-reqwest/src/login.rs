@@ -4,8 +4,8 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use device_flow::{
-    Action, DeviceFlow, Misuse, Observer, OnPrompt, Policy, SignInError, SignedIn, Status, Stop, TryOnPrompt,
-    UserPrompt,
+    Action, DeviceFlow, Misuse, Observer, OnPrompt, Policy, SignInError, SignedIn, Status, Stop, Tick,
+    TryOnPrompt, UserPrompt,
 };
 use oidc_proto::{Registration, Secret, pkce};
 use ring::digest::{SHA256, digest};
@@ -88,7 +88,7 @@ impl<C: Clock> Login<'_, C> {
     /// ```
     ///
     /// # Errors
-    /// [`NotSignedIn`] with the outcome that it was: denied, expired, and so on.
+    /// [`NotSignedIn`](crate::NotSignedIn) with the outcome that it was: denied, expired, and so on.
     ///
     /// # Cancel safety
     /// Dropping the future cancels the sign-in; a token that the service granted at that very moment is lost. To go on
@@ -164,37 +164,68 @@ impl<C: Clock> Login<'_, C> {
     /// As [`Login::run`].
     pub async fn run_with(self, mut observer: impl Observer) -> Result<SignedIn, SignInError> {
         let Self { client, policy, registration, jitter_seed, clock } = self;
-        let mut flow = DeviceFlow::new(client.service.clone(), policy, registration, clock.now());
-        if let Some(seed) = jitter_seed {
-            flow = flow.with_jitter(seed);
-        }
-        if flow.wants_pkce()
-            && let Some((verifier, challenge)) = proof()
-        {
-            flow = flow.with_pkce(verifier, challenge);
-        }
+        let mut flow = client.flow_seeded(policy, registration, jitter_seed, clock.now());
         client.drive_own(&mut flow, &clock, &mut observer).await;
         flow.into_result(clock.now())
     }
 }
 
 impl HttpClient {
+    /// A flow that begins now, to be [driven](Self::drive) by this client and the same clock: with PKCE where the policy wants
+    /// it, and with a jitter of its own. A [`Login`] makes one like it.
+    ///
+    /// ```
+    /// use device_flow_reqwest::{Endpoint, HttpClient, Phase, Policy, TokioClock};
+    ///
+    /// let client = HttpClient::new(Endpoint::for_region("eu-west-1")?)?;
+    /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// let flow = client.flow(policy, None, &TokioClock);
+    /// assert_eq!(flow.phase(), Phase::Registering);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn flow(
+        &self,
+        policy: impl Into<Arc<Policy>>,
+        registration: Option<Registration>,
+        clock: &impl Clock,
+    ) -> DeviceFlow {
+        self.flow_seeded(policy.into(), registration, Some(any_number()), clock.now())
+    }
+
+    fn flow_seeded(
+        &self,
+        policy: Arc<Policy>,
+        registration: Option<Registration>,
+        jitter_seed: Option<u64>,
+        now: Tick,
+    ) -> DeviceFlow {
+        let mut flow = DeviceFlow::new(self.service.clone(), policy, registration, now);
+        if let Some(seed) = jitter_seed {
+            flow = flow.with_jitter(seed);
+        }
+        match flow.wants_pkce().then(proof).flatten() {
+            Some((verifier, challenge)) => flow.with_pkce(verifier, challenge),
+            None => flow,
+        }
+    }
+
     /// Drives a flow to its end; [`DeviceFlow::into_result`] then says how it ended. The flow must have been made with this
-    /// clock's time.
+    /// clock's time, as [`HttpClient::flow`] does.
     ///
     /// # Cancel safety
     /// Safe at every await: the flow is never ahead of what happened. If the future is dropped while a request is
     /// under way, driving the flow again treats that request as one whose answer was lost.
     ///
     /// ```
-    /// use device_flow_reqwest::{Clock, DeviceFlow, Endpoint, HttpClient, OnPrompt, Policy, TokioClock, UserPrompt};
+    /// use device_flow_reqwest::{Clock as _, Endpoint, HttpClient, OnPrompt, Policy, TokioClock, UserPrompt};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let server = sso_oidc_server::TestServer::start();
     /// let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
     /// let clock = TokioClock;
     /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
-    /// let mut flow = DeviceFlow::new(client.service().clone(), policy, None, clock.now());
+    /// let mut flow = client.flow(policy, None, &clock);
     /// let shown = tokio::sync::Notify::new();
     /// let mut prompt = OnPrompt(|_: &UserPrompt| shown.notify_one());
     /// tokio::select! {

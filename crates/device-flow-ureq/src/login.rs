@@ -4,8 +4,8 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use device_flow::{
-    Action, DeviceFlow, Misuse, Observer, OnPrompt, Policy, SignInError, SignedIn, Status, Stop, TryOnPrompt,
-    UserPrompt,
+    Action, DeviceFlow, Misuse, Observer, OnPrompt, Policy, SignInError, SignedIn, Status, Stop, Tick,
+    TryOnPrompt, UserPrompt,
 };
 use oidc_proto::{Registration, Secret, pkce};
 use ring::digest::{SHA256, digest};
@@ -105,7 +105,7 @@ impl<C: Clock> Login<'_, C> {
     /// ```
     ///
     /// # Errors
-    /// [`NotSignedIn`] with the outcome that it was: denied, expired, cancelled, and so on.
+    /// [`NotSignedIn`](crate::NotSignedIn) with the outcome that it was: denied, expired, cancelled, and so on.
     pub fn run(self, on_prompt: impl FnMut(&UserPrompt)) -> Result<SignedIn, SignInError> {
         self.run_with(OnPrompt(on_prompt))
     }
@@ -167,31 +167,62 @@ impl<C: Clock> Login<'_, C> {
     /// As [`Login::run`].
     pub fn run_with(self, mut observer: impl Observer) -> Result<SignedIn, SignInError> {
         let Self { client, policy, registration, jitter_seed, cancel, clock } = self;
-        let mut flow = DeviceFlow::new(client.service.clone(), policy, registration, clock.now());
-        if let Some(seed) = jitter_seed {
-            flow = flow.with_jitter(seed);
-        }
-        if flow.wants_pkce()
-            && let Some((verifier, challenge)) = proof()
-        {
-            flow = flow.with_pkce(verifier, challenge);
-        }
+        let mut flow = client.flow_seeded(policy, registration, jitter_seed, clock.now());
         client.drive_own(&mut flow, &clock, cancel.as_ref(), &mut observer);
         flow.into_result(clock.now())
     }
 }
 
 impl HttpClient {
-    /// Drives a flow to its end; [`DeviceFlow::into_result`] then says how it ended. The flow must have been made with this
-    /// clock's time. A cancelled flow has ended, and cannot be driven on.
+    /// A flow that begins now, to be [driven](Self::drive) by this client and the same clock: with PKCE where the policy wants
+    /// it, and with a jitter of its own. A [`Login`] makes one like it.
     ///
     /// ```
-    /// use device_flow_ureq::{Clock, DeviceFlow, Endpoint, HttpClient, OnPrompt, Policy, SystemClock, UserPrompt};
+    /// use device_flow_ureq::{Endpoint, HttpClient, Phase, Policy, SystemClock};
+    ///
+    /// let client = HttpClient::new(Endpoint::for_region("eu-west-1")?)?;
+    /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// let flow = client.flow(policy, None, &SystemClock);
+    /// assert_eq!(flow.phase(), Phase::Registering);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn flow(
+        &self,
+        policy: impl Into<Arc<Policy>>,
+        registration: Option<Registration>,
+        clock: &impl Clock,
+    ) -> DeviceFlow {
+        self.flow_seeded(policy.into(), registration, Some(any_number()), clock.now())
+    }
+
+    fn flow_seeded(
+        &self,
+        policy: Arc<Policy>,
+        registration: Option<Registration>,
+        jitter_seed: Option<u64>,
+        now: Tick,
+    ) -> DeviceFlow {
+        let mut flow = DeviceFlow::new(self.service.clone(), policy, registration, now);
+        if let Some(seed) = jitter_seed {
+            flow = flow.with_jitter(seed);
+        }
+        match flow.wants_pkce().then(proof).flatten() {
+            Some((verifier, challenge)) => flow.with_pkce(verifier, challenge),
+            None => flow,
+        }
+    }
+
+    /// Drives a flow to its end; [`DeviceFlow::into_result`] then says how it ended. The flow must have been made with this
+    /// clock's time, as [`HttpClient::flow`] does. A cancelled flow has ended, and cannot be driven on.
+    ///
+    /// ```
+    /// use device_flow_ureq::{Clock as _, Endpoint, HttpClient, OnPrompt, Policy, SystemClock, UserPrompt};
     /// # let server = sso_oidc_server::TestServer::start();
     /// let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
     /// let clock = SystemClock;
     /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
-    /// let mut flow = DeviceFlow::new(client.service().clone(), policy, None, clock.now());
+    /// let mut flow = client.flow(policy, None, &clock);
     /// let mut person = OnPrompt(|prompt: &UserPrompt| server.approve(&prompt.user_code).unwrap());
     /// client.drive(&mut flow, &clock, None, &mut person)?;
     /// assert_eq!(flow.into_result(clock.now())?.polls, 1);

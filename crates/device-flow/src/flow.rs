@@ -136,8 +136,8 @@ impl DeviceFlow {
     /// * A poll that comes late by more than an interval is put off by a random part of an interval: something held its
     ///   driver up, and perhaps many other flows with it. If it is late again, the part is one of two intervals, and so on.
     ///
-    /// The machine has no randomness of its own: the seed is any number that differs from flow to flow. It is not saved
-    /// with a flow; give a resumed one another.
+    /// The machine has no randomness of its own: the seed is any number that differs from flow to flow. A saved flow goes on with
+    /// its draws.
     ///
     /// ```
     /// # use core::time::Duration;

@@ -7,6 +7,7 @@ use core::time::Duration;
 /// is as small as that allows, because a million flows have one: a Weyl sequence, whose terms go through the mixer of
 /// splitmix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub(crate) struct Jitter(Option<NonZeroU32>);
 
 impl Jitter {

@@ -275,7 +275,7 @@ pub use body::ResponseBody;
 pub use call::{CallError, DiscoveryError, PlainCall};
 pub use flow::DeviceFlow;
 pub use observer::{Exchange, Observer, OnPrompt, OnWait, Status, Stop, TryOnPrompt};
-pub use oidc_proto::Operation;
+pub use oidc_proto::{Operation, SSO_ACCOUNT_ACCESS};
 pub use outcome::{Expiry, Granted, Outcome, Trouble};
 pub use policy::{FirstPoll, Pkce, Policy};
 pub use prompt::UserPrompt;

@@ -48,6 +48,21 @@ pub trait Observer {
     /// Show this to the person. Called once, and once more if a rejected cached registration made the first codes
     /// void.
     ///
+    /// ```
+    /// # use device_flow::{Observer, Stop, UserPrompt};
+    /// use std::io::Write;
+    ///
+    /// /// Writes to a pipe, which the other side may have closed.
+    /// struct Piped<W>(W);
+    ///
+    /// impl<W: Write> Observer for Piped<W> {
+    ///     fn prompt(&mut self, prompt: &UserPrompt) -> Result<(), Stop> {
+    ///         writeln!(self.0, "{prompt}")?;
+    ///         Ok(self.0.flush()?)
+    ///     }
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// [`Stop`] ends the sign-in: nothing more is sent, and [`NotSignedIn::stop`](crate::NotSignedIn::stop) has the reason. Any
     /// error becomes one by `?`.
@@ -296,7 +311,8 @@ impl<'a> Status<'a> {
     /// let Action::Wait(until) = flow.poll(now) else { panic!("it tries again later") };
     /// let status = Status::of(&flow, now, until);
     /// assert_eq!((status.phase, status.polls), (Phase::Registering, 0));
-    /// assert!(status.trouble.is_some() && status.until > status.now);
+    /// assert!(status.trouble.is_some() && status.wait() > core::time::Duration::ZERO);
+    /// assert_eq!(status.code_left(), None); // there is no code yet
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]

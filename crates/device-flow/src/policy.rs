@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use oidc_proto::{Client, Parameter, ParameterError, Secret};
+use oidc_proto::{Client, Parameter, ParameterError, SSO_ACCOUNT_ACCESS, Secret};
 
 /// As whom to sign in, for what, and how patiently. It says nothing of where: that is the
 /// [`Service`](oidc_proto::Service), which a flow is made for.
@@ -81,11 +81,19 @@ pub enum Pkce {
 }
 
 impl Policy {
-    /// For a service of AWS: signs in to the portal at `start_url`, under the name `sso-oidc`, without scopes.
+    /// For a service of AWS: signs in to the portal at `start_url`, under the name `sso-oidc`, with the scope
+    /// [`SSO_ACCOUNT_ACCESS`], as AWS's tools do. So there is a refresh token; [`Policy::without_scopes`] asks for none.
     #[must_use]
     pub fn aws(start_url: impl Into<String>) -> Self {
+        Self { start_url: start_url.into(), ..Self::oauth() }.with_scopes([SSO_ACCOUNT_ACCESS])
+    }
+
+    /// For a provider of the OAuth dialect, without scopes: as the client of [`Policy::with_client`], or as one that
+    /// is registered under the name `sso-oidc` if the provider has a URL for that.
+    #[must_use]
+    pub fn oauth() -> Self {
         Self {
-            start_url: start_url.into(),
+            start_url: String::new(),
             client: None,
             client_name: "sso-oidc".to_owned(),
             scopes: Vec::new(),
@@ -95,13 +103,6 @@ impl Policy {
             setup_patience: Duration::from_secs(20),
             max_backoff: Duration::from_secs(30),
         }
-    }
-
-    /// For a provider of the OAuth dialect, without scopes: as the client of [`Policy::with_client`], or as one that
-    /// is registered under the name `sso-oidc` if the provider has a URL for that.
-    #[must_use]
-    pub fn oauth() -> Self {
-        Self::aws("")
     }
 
     /// The same policy for a client that the program has already: no registration.
@@ -118,10 +119,25 @@ impl Policy {
         self
     }
 
-    /// The same policy with these scopes.
+    /// The same policy with these scopes, in place of any before.
     #[must_use]
     pub fn with_scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.scopes = scopes.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The same policy without scopes. At AWS there is no refresh token then.
+    ///
+    /// ```
+    /// use device_flow::{Policy, SSO_ACCOUNT_ACCESS};
+    ///
+    /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// assert_eq!(policy.scopes, [SSO_ACCOUNT_ACCESS]);
+    /// assert!(policy.without_scopes().scopes.is_empty());
+    /// ```
+    #[must_use]
+    pub fn without_scopes(mut self) -> Self {
+        self.scopes.clear();
         self
     }
 

@@ -2,6 +2,9 @@
 
 use crate::Secret;
 
+/// The scope of AWS's portal API: accounts, roles and their credentials. A registration that has a scope gets refresh tokens.
+pub const SSO_ACCOUNT_ACCESS: &str = "sso:account:access";
+
 /// The `grant_type` values of the wire.
 pub mod grant_type {
     /// The device authorization grant (RFC 8628 §3.4).

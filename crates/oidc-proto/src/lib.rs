@@ -96,7 +96,7 @@ pub use answer::{Answer, NoVerdict, NoVerdictReason, Violation, ViolationKind};
 pub use dialect::{Call, Dialect, ServerRequest};
 pub use endpoint::{Api, Endpoint, EndpointError, Partition, Variant};
 pub use fault::{Fault, FaultCode};
-pub use grant::{Grant, grant_type};
+pub use grant::{Grant, SSO_ACCOUNT_ACCESS, grant_type};
 pub use headers::supply_date;
 pub use message::{
     Client, ClientAuthentication, CreateTokenRequest, DeviceAuthorization, RegisterClientRequest,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::parts::{AuthorizationForm, Exposed, RegistrationForm, TroubleForm};
 use crate::client::{KnownClient, Origin};
+use crate::jitter::Jitter;
 use crate::machine::State;
 use crate::pace::{INTERVAL_FLOOR, Pace};
 use crate::proof::Proof;
@@ -35,6 +36,8 @@ pub(super) struct FlowForm {
     pub(super) prompts: u32,
     /// For PKCE: the verifier and its challenge.
     pub(super) proof: Option<(Exposed, String)>,
+    /// The state of its draws, if it has jitter.
+    pub(super) jitter: Jitter,
     /// Wall-clock time, since the Unix epoch.
     pub(super) saved_at: Duration,
     pub(super) figures: Figures,

@@ -103,6 +103,7 @@ impl DeviceFlow {
                 .proof
                 .as_ref()
                 .map(|proof| (Exposed(proof.verifier.clone()), proof.challenge.to_string())),
+            jitter: self.jitter.clone(),
             saved_at: since_epoch(wall),
             figures: Figures {
                 polls: self.polls,
@@ -154,6 +155,7 @@ impl SavedFlow {
         let passed = since_epoch(wall).saturating_sub(saved.saved_at);
         let mut flow = DeviceFlow::new(service, policy, None, now);
         flow.prompts = saved.prompts;
+        flow.jitter = saved.jitter;
         flow.polls = saved.figures.polls;
         flow.slow_downs = saved.figures.slow_downs;
         flow.ran_before = saved.figures.ran_for.saturating_add(passed);

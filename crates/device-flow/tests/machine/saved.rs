@@ -380,3 +380,22 @@ fn values_that_cannot_be_do_not_make_a_flow_that_breaks_the_rules() {
     let mut flow = resumed(value, policy(), now, WALL).unwrap();
     assert!(matches!(flow.poll(now), Action::Wait(until) if until == now + policy().setup_patience));
 }
+
+#[test]
+fn jitter_goes_on_where_it_was_and_none_comes_of_a_restart() {
+    let wait = |seed: Option<u64>, restarts: bool| {
+        let mut scenario = Scenario::new(policy());
+        if let Some(seed) = seed {
+            scenario.flow = scenario.flow.with_jitter(seed);
+        }
+        scenario.answer(Operation::RegisterClient, not_sent());
+        let mut scenario = if restarts { restart(&scenario, secs(0)) } else { scenario };
+        let start = scenario.now;
+        scenario.answer(Operation::RegisterClient, not_sent());
+        scenario.answer(Operation::RegisterClient, not_sent());
+        scenario.now.since(start)
+    };
+    assert_eq!(wait(Some(7), true), wait(Some(7), false));
+    assert_ne!(wait(Some(7), true), wait(Some(8), true));
+    assert_eq!(wait(None, true), wait(None, false));
+}
