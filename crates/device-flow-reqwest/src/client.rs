@@ -82,8 +82,8 @@ impl HttpClient {
     }
 
     /// A complete sign-in to this client's service; see [`Login`]. For many, pass clones of one `Arc<Policy>`.
-    pub fn login(&self, policy: impl Into<Arc<Policy>>) -> Login<'_> {
-        Login::new(self, policy.into())
+    pub fn login(&self, policy: impl Into<Arc<Policy>>) -> Login {
+        Login::new(self.clone(), policy.into())
     }
 
     /// RegisterClient, once.

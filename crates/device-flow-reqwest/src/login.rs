@@ -33,21 +33,21 @@ use crate::{Clock, HttpClient, TokioClock};
 /// ```
 #[derive(Debug)]
 #[must_use = "call `run` to sign in"]
-pub struct Login<'a, C = TokioClock> {
-    client: &'a HttpClient,
+pub struct Login<C = TokioClock> {
+    client: HttpClient,
     policy: Arc<Policy>,
     registration: Option<Registration>,
     jitter_seed: Option<u64>,
     clock: C,
 }
 
-impl<'a> Login<'a> {
-    pub(crate) fn new(client: &'a HttpClient, policy: Arc<Policy>) -> Self {
+impl Login {
+    pub(crate) fn new(client: HttpClient, policy: Arc<Policy>) -> Self {
         Self { client, policy, registration: None, jitter_seed: Some(any_number()), clock: TokioClock }
     }
 }
 
-impl<'a, C> Login<'a, C> {
+impl<C> Login<C> {
     /// Uses this registration instead of making a new one. If the service rejects it, a new one is made, once. Ask
     /// [`Registration::usable_at`] first.
     pub fn registered(mut self, registration: Option<Registration>) -> Self {
@@ -63,13 +63,13 @@ impl<'a, C> Login<'a, C> {
     }
 
     /// Paces the sign-in by this clock, so that a test runs a ten-minute sign-in in a moment.
-    pub fn clock<D: Clock>(self, clock: D) -> Login<'a, D> {
+    pub fn clock<D: Clock>(self, clock: D) -> Login<D> {
         let Self { client, policy, registration, jitter_seed, clock: _ } = self;
         Login { client, policy, registration, jitter_seed, clock }
     }
 }
 
-impl<C: Clock> Login<'_, C> {
+impl<C: Clock> Login<C> {
     /// Signs in: registers, gives the prompt to the closure, polls until there is an outcome. Takes as long as
     /// the person takes, at most the life of the code.
     ///

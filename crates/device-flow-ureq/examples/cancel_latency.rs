@@ -1,5 +1,6 @@
 //! How long a cancelled blocking sign-in takes to return: while it waits, while a request hangs, while a TLS handshake
-//! hangs; cancelled from another thread, and by the flag that a signal handler sets. `cargo xtask bench --cancel` runs it.
+//! hangs; cancelled from another thread, and by the flag that a signal handler sets. And how long any other call takes.
+//! `cargo xtask bench --cancel` runs it.
 //!
 //! It fails if any single one takes longer than 50 ms.
 
@@ -12,7 +13,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use device_flow_ureq::{
-    Cancel, Endpoint, FirstPoll, HttpClient, Observer, Operation, Outcome, Policy, Status, Stop, UserPrompt,
+    CallError, Cancel, Client, CreateTokenRequest, DiscoveryError, Endpoint, FirstPoll, Grant, HttpClient,
+    HttpClientBuilder, Observer, Operation, Outcome, Policy, Provider, RegisterClientRequest,
+    RevocationRequest, Secret, StartDeviceAuthorizationRequest, Status, Stop, UserPrompt,
 };
 
 /// How often each case is measured.
@@ -37,7 +40,7 @@ enum By {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let (plain, silent) = (serve(|stream| drop(answer(stream)))?, serve(hold)?);
-    println!("{TIMES} sign-ins each; from the cancellation to the return, in milliseconds\n");
+    println!("{TIMES} of each; from the cancellation to the return, in milliseconds\n");
     println!("{:<34}{:>10}{:>10}{:>10}", "", "median", "99 %", "longest");
     let mut longest = Duration::ZERO;
     for (at, place) in [
@@ -46,17 +49,75 @@ fn main() -> Result<(), Box<dyn Error>> {
         (While::ATlsHandshakeHangs, "a TLS handshake hangs"),
     ] {
         for (by, who) in [(By::AThread, "thread"), (By::AFlag, "flag")] {
-            let mut took = (0..TIMES)
+            let took = (0..TIMES)
                 .map(|n| measure(if at == While::ATlsHandshakeHangs { &silent } else { &plain }, at, by, n))
                 .collect::<Result<Vec<_>, _>>()?;
-            took.sort_unstable();
-            let at = |share: usize| took[(took.len() - 1) * share / 100].as_secs_f64() * 1e3;
-            let name = format!("{place}, by a {who}");
-            println!("{name:<34}{:>10.2}{:>10.2}{:>10.2}", at(50), at(99), at(100));
-            longest = longest.max(took[took.len() - 1]);
+            longest = longest.max(row(&format!("{place}, by a {who}"), took));
         }
     }
+    for (name, call) in CALLS {
+        let took = (0..TIMES).map(|n| measure_call(&silent, call, n)).collect::<Result<Vec<_>, _>>()?;
+        longest = longest.max(row(&format!("{name}, by a thread"), took));
+    }
     if longest > LIMIT { Err(format!("{longest:?} is longer than {LIMIT:?}").into()) } else { Ok(()) }
+}
+
+/// Prints a row, and returns the longest.
+fn row(name: &str, mut took: Vec<Duration>) -> Duration {
+    took.sort_unstable();
+    let at = |share: usize| took[(took.len() - 1) * share / 100];
+    let shown = |share| at(share).as_secs_f64() * 1e3;
+    println!("{name:<34}{:>10.2}{:>10.2}{:>10.2}", shown(50), shown(99), shown(100));
+    at(100)
+}
+
+/// A call that is not a sign-in, and whether it was cancelled.
+type Call = fn(&HttpClientBuilder, &HttpClient) -> bool;
+
+const CALLS: [(&str, Call); 6] = [
+    ("register", |_, client| is_cancelled(client.register_client(&RegisterClientRequest::new("n")))),
+    ("start", |_, client| {
+        is_cancelled(client.start_device_authorization(&StartDeviceAuthorizationRequest::new(who(), "s")))
+    }),
+    ("create token", |_, client| {
+        let grant = Grant::device_code(Secret::from("d"));
+        is_cancelled(client.create_token(&CreateTokenRequest::new(who(), grant)))
+    }),
+    ("refresh", |_, client| is_cancelled(client.refresh(&who(), &Secret::from("r")))),
+    ("revoke", |_, client| {
+        is_cancelled(client.revoke(&RevocationRequest::refresh_token(who(), Secret::from("r"))))
+    }),
+    ("discover", |builder, _| matches!(builder.clone().discover(), Err(DiscoveryError::Cancelled))),
+];
+
+fn who() -> Client {
+    Client::public("c")
+}
+
+fn is_cancelled<T>(result: Result<T, CallError>) -> bool {
+    matches!(result, Err(CallError::Cancelled))
+}
+
+/// One call of a service that says nothing, and how long it took to return.
+fn measure_call(silent: &str, call: Call, n: u32) -> Result<Duration, Box<dyn Error>> {
+    let base = format!("http://{silent}");
+    let cancel = Cancel::new();
+    let builder = HttpClient::builder(Endpoint::custom(&base)?).cancelled_by(&cancel);
+    let provider = Provider::new(&base, &base)?.with_registration(&base)?.with_revocation(&base)?;
+    let client = HttpClient::new(provider)?.cancelled_by(&cancel);
+    let delay = Duration::from_millis(20) + Duration::from_micros(731) * (n % 30);
+    let canceller = thread::spawn(move || {
+        thread::sleep(delay);
+        let now = Instant::now();
+        cancel.cancel();
+        now
+    });
+    if !call(&builder, &client) {
+        return Err("the call ended otherwise".into());
+    }
+    let returned = Instant::now();
+    let cancelled = canceller.join().map_err(|_| "the canceller panicked")?;
+    Ok(returned.saturating_duration_since(cancelled))
 }
 
 /// One sign-in, and how long it took to return.

@@ -8,16 +8,18 @@ use std::env;
 use std::error::Error;
 
 use device_flow_ureq::{Cancel, Endpoint, HttpClient, Policy};
+use signal_hook::consts::SIGINT;
+use signal_hook::flag;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let endpoint = Endpoint::custom(&required("ENDPOINT")?)?;
-    let client = HttpClient::new(endpoint)?;
-    let policy = Policy::aws(required("START_URL")?).with_client_name("device-flow-ureq example");
     let cancel = Cancel::new();
-    // A signal handler may do no more than set the flag.
-    signal_hook::flag::register(signal_hook::consts::SIGINT, cancel.flag())?;
-    let login = client.login(policy).cancelled_by(&cancel);
-    let signed_in = login.run(|prompt| eprintln!("{prompt}"))?;
+    // A signal handler may do no more than set the flag. The second Ctrl-C ends the program, whatever it does.
+    flag::register_conditional_shutdown(SIGINT, 130, cancel.flag())?;
+    flag::register(SIGINT, cancel.flag())?;
+    let endpoint = Endpoint::custom(&required("ENDPOINT")?)?;
+    let client = HttpClient::builder(endpoint).cancelled_by(&cancel).build()?;
+    let policy = Policy::aws(required("START_URL")?).with_client_name("device-flow-ureq example");
+    let signed_in = client.login(policy).run(|prompt| eprintln!("{prompt}"))?;
     eprintln!("Signed in after {} polls.", signed_in.polls);
     println!("{}", signed_in.token.access_token.expose());
     Ok(())

@@ -14,6 +14,7 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_p
 
 use crate::carrier::{Carrier, MAX_HEADER_BYTES, Rules};
 use crate::login::any_number;
+use crate::worker::Worker;
 use crate::{Cancel, Clock, HttpClient, SystemClock, phase, proxy};
 
 /// How long an idle connection is kept: longer than any usual gap between two polls.
@@ -58,6 +59,7 @@ pub struct HttpClientBuilder {
     read_timeout: Option<Duration>,
     user_agent: Option<String>,
     agent: Option<ureq::Agent>,
+    cancel: Option<Cancel>,
 }
 
 /// Why a client could not be built.
@@ -121,6 +123,7 @@ impl HttpClientBuilder {
             read_timeout: None,
             user_agent: None,
             agent: None,
+            cancel: None,
         }
     }
 
@@ -252,7 +255,10 @@ impl HttpClientBuilder {
         let clock = SystemClock;
         let search = MetadataSearch::of(issuer.to_string(), clock.now()).map_err(DiscoveryError::Issuer)?;
         let mut search = search.with_jitter(any_number());
-        self.search(&mut search, &clock, None).map_err(DiscoveryError::Build)?;
+        self.search(&mut search, &clock).map_err(DiscoveryError::Build)?;
+        if self.cancel.as_ref().is_some_and(Cancel::is_cancelled) {
+            return Err(DiscoveryError::Cancelled);
+        }
         search.finish().map_err(DiscoveryError::Search)
     }
 
@@ -267,8 +273,8 @@ impl HttpClientBuilder {
     /// let mut search = MetadataSearch::of(server.endpoint(), clock.now())?
     ///     .with_device_authorization_endpoint(format!("{}/oauth/device_authorization", server.endpoint()))
     ///     .with_patience(std::time::Duration::from_secs(60));
-    /// let builder = HttpClient::builder(Endpoint::custom(server.endpoint())?);
-    /// builder.search(&mut search, &clock, Some(&cancel))?;
+    /// let builder = HttpClient::builder(Endpoint::custom(server.endpoint())?).cancelled_by(&cancel);
+    /// builder.search(&mut search, &clock)?;
     /// let client = HttpClient::new(search.finish()?.provider()?)?;
     /// assert!(client.service().is_loopback());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -276,15 +282,12 @@ impl HttpClientBuilder {
     ///
     /// # Errors
     /// [`BuildError`], as from [`Self::build`].
-    pub fn search(
-        &self,
-        search: &mut MetadataSearch,
-        clock: &impl Clock,
-        cancel: Option<&Cancel>,
-    ) -> Result<(), BuildError> {
+    pub fn search(&self, search: &mut MetadataSearch, clock: &impl Clock) -> Result<(), BuildError> {
         let never = Cancel::new();
+        let cancel = self.cancel.as_ref().unwrap_or(&never);
+        let mut worker = Worker::default();
         let mut latest: Option<(Endpoint, HttpClient)> = None;
-        while !cancel.is_some_and(Cancel::is_cancelled) {
+        while !cancel.is_cancelled() {
             let now = clock.now();
             match search.poll(now) {
                 SearchAction::Get { address, origin } => {
@@ -293,15 +296,23 @@ impl HttpClientBuilder {
                         Some((_, client)) => client,
                         None => Self { service: origin.clone().into(), ..self.clone() }.build()?,
                     };
-                    let Some(result) = client.fetch_unless(cancel, &address) else { break };
+                    let fetched = client.fetch_unless(&mut worker, &address, "application/json");
+                    let Some(result) = fetched else { break };
                     search.on_result(clock.now(), result);
                     latest = Some((origin, client));
                 }
-                SearchAction::Wait(until) => clock.wait(until.since(now), cancel.unwrap_or(&never)),
+                SearchAction::Wait(until) => clock.wait(until.since(now), cancel),
                 SearchAction::Done => break,
             }
         }
         Ok(())
+    }
+
+    /// Lets this handle cancel every call of the client, and [`discover`](Self::discover): see
+    /// [`HttpClient::cancelled_by`].
+    pub fn cancelled_by(mut self, cancel: &Cancel) -> Self {
+        self.cancel = Some(cancel.clone());
+        self
     }
 
     /// The client. No connection is made, and the system's certificates are not loaded before one is.
@@ -320,8 +331,9 @@ impl HttpClientBuilder {
         if self.user_agent.as_ref().is_some_and(|text| http::HeaderValue::from_str(text).is_err()) {
             return Err(BuildError::UserAgent);
         }
-        let (service, request_timeout) = (self.service.clone(), self.request_timeout);
-        Ok(HttpClient::from_parts(service, self.carrier()?, request_timeout))
+        let (service, request_timeout, cancel) =
+            (self.service.clone(), self.request_timeout, self.cancel.clone());
+        Ok(HttpClient { service, carrier: self.carrier()?, request_timeout, cancel })
     }
 
     fn carrier(self) -> Result<Carrier, BuildError> {

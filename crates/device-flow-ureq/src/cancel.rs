@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 /// How often those who wait look at a flag that a signal handler may set, which can wake nobody.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Cancels a sign-in from elsewhere: another thread, a button, a signal handler.
+/// Cancels the calls of a client from elsewhere: another thread, a button, a signal handler.
 ///
-/// The sign-in ends at once, with [`Outcome::Cancelled`](crate::Outcome::Cancelled), whether it waits between two polls
-/// or for an answer. A request that is under way is left to itself: it ends by its own time-out, and a grant in its
-/// answer is lost. (For this, a sign-in that can be cancelled sends each request from a thread of its own.)
+/// A call ends at once, whether it waits between two polls or for an answer: see
+/// [`HttpClient::cancelled_by`](crate::HttpClient::cancelled_by). A request that is under way is left to itself: it ends by its
+/// own time-out, and a grant in its answer is lost.
 ///
 /// ```
 /// use device_flow_ureq::Cancel;

@@ -11,7 +11,7 @@ use oidc_proto::{
 };
 
 use crate::carrier::Carrier;
-use crate::{BuildError, HttpClientBuilder, Login};
+use crate::{BuildError, Cancel, HttpClientBuilder, Login};
 
 /// A blocking client of one service. Clones share its connections.
 ///
@@ -46,6 +46,8 @@ pub struct HttpClient {
     pub(crate) carrier: Carrier,
     /// The longest that one request may take, connecting included.
     pub(crate) request_timeout: Duration,
+    /// What ends its calls.
+    pub(crate) cancel: Option<Cancel>,
 }
 
 impl HttpClient {
@@ -69,8 +71,23 @@ impl HttpClient {
         HttpClientBuilder::new(service.into())
     }
 
-    pub(crate) const fn from_parts(service: Service, carrier: Carrier, request_timeout: Duration) -> Self {
-        Self { service, carrier, request_timeout }
+    /// The same client, on the same connections, whose every call ends when this handle is cancelled: a sign-in with
+    /// [`Outcome::Cancelled`](crate::Outcome::Cancelled), any other call with [`CallError::Cancelled`]. Both end at once, also
+    /// while an answer is due. (For this, requests are sent from a thread of their own.)
+    ///
+    /// ```
+    /// use device_flow_ureq::{CallError, Cancel, Endpoint, HttpClient, RegisterClientRequest};
+    ///
+    /// let cancel = Cancel::new();
+    /// let client = HttpClient::new(Endpoint::for_region("eu-west-1")?)?.cancelled_by(&cancel);
+    /// cancel.cancel();
+    /// let error = client.register_client(&RegisterClientRequest::new("my tool")).unwrap_err();
+    /// assert!(matches!(error, CallError::Cancelled));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn cancelled_by(&self, cancel: &Cancel) -> Self {
+        Self { cancel: Some(cancel.clone()), ..self.clone() }
     }
 
     /// The service that this client talks to, and no other.
@@ -80,8 +97,8 @@ impl HttpClient {
     }
 
     /// A complete sign-in to this client's service; see [`Login`]. For many, pass clones of one `Arc<Policy>`.
-    pub fn login(&self, policy: impl Into<Arc<Policy>>) -> Login<'_> {
-        Login::new(self, policy.into())
+    pub fn login(&self, policy: impl Into<Arc<Policy>>) -> Login {
+        Login::new(self.clone(), policy.into())
     }
 
     /// RegisterClient, once.

@@ -58,6 +58,7 @@ mod phase;
 mod proxy;
 mod redirect;
 mod transport;
+mod worker;
 
 pub use builder::{BuildError, HttpClientBuilder};
 pub use cancel::Cancel;

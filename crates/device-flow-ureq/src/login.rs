@@ -11,6 +11,7 @@ use oidc_proto::{Registration, Secret, pkce};
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
+use crate::worker::Worker;
 use crate::{Cancel, Clock, HttpClient, SystemClock};
 
 /// A sign-in to be run.
@@ -38,29 +39,21 @@ use crate::{Cancel, Clock, HttpClient, SystemClock};
 /// ```
 #[derive(Debug)]
 #[must_use = "call `run` to sign in"]
-pub struct Login<'a, C = SystemClock> {
-    client: &'a HttpClient,
+pub struct Login<C = SystemClock> {
+    client: HttpClient,
     policy: Arc<Policy>,
     registration: Option<Registration>,
     jitter_seed: Option<u64>,
-    cancel: Option<Cancel>,
     clock: C,
 }
 
-impl<'a> Login<'a> {
-    pub(crate) fn new(client: &'a HttpClient, policy: Arc<Policy>) -> Self {
-        Self {
-            client,
-            policy,
-            registration: None,
-            jitter_seed: Some(any_number()),
-            cancel: None,
-            clock: SystemClock,
-        }
+impl Login {
+    pub(crate) fn new(client: HttpClient, policy: Arc<Policy>) -> Self {
+        Self { client, policy, registration: None, jitter_seed: Some(any_number()), clock: SystemClock }
     }
 }
 
-impl<'a, C> Login<'a, C> {
+impl<C> Login<C> {
     /// Uses this registration instead of making a new one. If the service rejects it, a new one is made, once. Ask
     /// [`Registration::usable_at`] first.
     pub fn registered(mut self, registration: Option<Registration>) -> Self {
@@ -68,9 +61,9 @@ impl<'a, C> Login<'a, C> {
         self
     }
 
-    /// Lets this handle cancel the sign-in.
+    /// Lets this handle cancel the sign-in, in place of the [client's](HttpClient::cancelled_by).
     pub fn cancelled_by(mut self, cancel: &Cancel) -> Self {
-        self.cancel = Some(cancel.clone());
+        self.client = self.client.cancelled_by(cancel);
         self
     }
 
@@ -82,13 +75,13 @@ impl<'a, C> Login<'a, C> {
     }
 
     /// Paces the sign-in by this clock, so that a test runs a ten-minute sign-in in a moment.
-    pub fn clock<D: Clock>(self, clock: D) -> Login<'a, D> {
-        let Self { client, policy, registration, jitter_seed, cancel, clock: _ } = self;
-        Login { client, policy, registration, jitter_seed, cancel, clock }
+    pub fn clock<D: Clock>(self, clock: D) -> Login<D> {
+        let Self { client, policy, registration, jitter_seed, clock: _ } = self;
+        Login { client, policy, registration, jitter_seed, clock }
     }
 }
 
-impl<C: Clock> Login<'_, C> {
+impl<C: Clock> Login<C> {
     /// Signs in: registers, gives the prompt to the closure, polls until there is an outcome. Blocks for as
     /// long as the person takes, at most for the life of the code.
     ///
@@ -166,9 +159,9 @@ impl<C: Clock> Login<'_, C> {
     /// # Errors
     /// As [`Login::run`].
     pub fn run_with(self, mut observer: impl Observer) -> Result<SignedIn, SignInError> {
-        let Self { client, policy, registration, jitter_seed, cancel, clock } = self;
+        let Self { client, policy, registration, jitter_seed, clock } = self;
         let mut flow = client.flow_seeded(policy, registration, jitter_seed, clock.now());
-        client.drive_own(&mut flow, &clock, cancel.as_ref(), &mut observer);
+        client.drive_own(&mut flow, &clock, &mut observer);
         flow.into_result(clock.now())
     }
 }
@@ -224,7 +217,7 @@ impl HttpClient {
     /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// let mut flow = client.flow(policy, None, &clock);
     /// let mut person = OnPrompt(|prompt: &UserPrompt| server.approve(&prompt.user_code).unwrap());
-    /// client.drive(&mut flow, &clock, None, &mut person)?;
+    /// client.drive(&mut flow, &clock, &mut person)?;
     /// assert_eq!(flow.into_result(clock.now())?.polls, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -235,32 +228,28 @@ impl HttpClient {
         &self,
         flow: &mut DeviceFlow,
         clock: &impl Clock,
-        cancel: Option<&Cancel>,
         observer: &mut impl Observer,
     ) -> Result<(), Misuse> {
         flow.check_service(&self.service)?;
-        self.drive_own(flow, clock, cancel, observer);
+        self.drive_own(flow, clock, observer);
         Ok(())
     }
 
     /// Drives a flow of this client's service.
-    fn drive_own(
-        &self,
-        flow: &mut DeviceFlow,
-        clock: &impl Clock,
-        cancel: Option<&Cancel>,
-        observer: &mut impl Observer,
-    ) {
+    fn drive_own(&self, flow: &mut DeviceFlow, clock: &impl Clock, observer: &mut impl Observer) {
         let never = Cancel::new();
+        let cancel = self.cancel.as_ref().unwrap_or(&never);
+        let mut worker = Worker::default();
         loop {
-            if cancel.is_some_and(Cancel::is_cancelled) {
+            if cancel.is_cancelled() {
                 flow.cancel();
             }
             let now = clock.now();
             match flow.poll(now) {
                 Action::Send(pending) => {
                     observer.sending(pending.operation());
-                    let Some(result) = self.send_unless(cancel, &pending) else {
+                    let timeout = pending.timeout(self.request_timeout);
+                    let Some(result) = self.send_unless(&mut worker, pending.request(), timeout) else {
                         flow.cancel();
                         continue;
                     };
@@ -276,7 +265,7 @@ impl HttpClient {
                 }
                 Action::Wait(until) => {
                     observer.waiting(&Status::of(flow, now, until));
-                    clock.wait(until.since(now), cancel.unwrap_or(&never));
+                    clock.wait(until.since(now), cancel);
                 }
                 Action::AwaitReply => flow.abandon(now),
                 Action::Done => return,

@@ -6,6 +6,7 @@ use device_flow::{Failure, TransportError};
 use http::{StatusCode, Uri, header};
 
 use crate::HttpClient;
+use crate::worker::Worker;
 
 /// What an address answers to a reader who [looks at it](HttpClient::look_at).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +34,7 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// No answer came, or the address is not at a host of this client's service.
+    /// No answer came, the address is not at a host of this client's service, or it was cancelled.
     pub fn look_at(&self, address: &str) -> Result<Redirect, TransportError> {
         let refused = |why: &str| TransportError::new(Failure::NotSent, io::Error::other(why));
         let address: Uri = address.parse().map_err(|_| refused("the address is no URL"))?;
@@ -42,7 +43,9 @@ impl HttpClient {
         if address.scheme_str() != Some(scheme) || !address.host().is_some_and(is_here) {
             return Err(refused("the address is not at this client's service"));
         }
-        let response = self.fetch_as(address, "*/*")?;
+        let cancelled = || TransportError::new(Failure::Unknown, io::Error::other("cancelled"));
+        let answer = self.fetch_unless(&mut Worker::default(), &address, "*/*");
+        let response = answer.ok_or_else(cancelled)??;
         let is_redirect = matches!(
             response.status(),
             StatusCode::MOVED_PERMANENTLY

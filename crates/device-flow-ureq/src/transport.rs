@@ -1,40 +1,18 @@
 //! One request over ureq: what was received, and what a failure means.
 
 use std::io::{self, Read};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use device_flow::{CallError, Failure, PendingRequest, PlainCall, ResponseBody, TransportError};
+use device_flow::{CallError, PlainCall, ResponseBody, TransportError};
 use http::{HeaderValue, header};
 use oidc_proto::{Answer, Call, Operation, Request};
 use ureq::ResponseExt as _;
 
-use crate::{Cancel, HttpClient, phase};
+use crate::worker::Worker;
+use crate::{HttpClient, phase};
 
 /// What came of a request.
-type Result<T = http::Response<ResponseBody>, E = TransportError> = core::result::Result<T, E>;
-
-/// Where a thread leaves what came of a request. The waiting thread is woken when it ends, and finds something even if
-/// the thread panicked.
-struct Posted {
-    result: Arc<Mutex<Option<Result>>>,
-    waiting: Cancel,
-}
-
-impl Posted {
-    fn lock(&self) -> MutexGuard<'_, Option<Result>> {
-        self.result.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Posted {
-    fn drop(&mut self) {
-        let error = ureq::Error::Other("the thread of the request ended without an answer".into());
-        self.lock().get_or_insert_with(|| Err(TransportError::new(Failure::Unknown, error)));
-        self.waiting.wake();
-    }
-}
+pub(crate) type Result<T = http::Response<ResponseBody>, E = TransportError> = core::result::Result<T, E>;
 
 impl HttpClient {
     /// One plain call.
@@ -52,18 +30,24 @@ impl HttpClient {
     ) -> Result<T, CallError> {
         let call = PlainCall::new(request.ok_or(CallError::NotOffered(operation))?);
         let started = Instant::now();
-        let result = self.send(call.request(), self.request_timeout);
+        let sent = self.send_unless(&mut Worker::default(), call.request(), self.request_timeout);
+        let result = sent.ok_or(CallError::Cancelled)?;
         call.on_result(started.elapsed(), result, decode)
     }
 
-    /// Asks for a document that anybody may have, unless that is cancelled.
-    pub(crate) fn fetch_unless(&self, cancel: Option<&Cancel>, address: &http::Uri) -> Option<Result> {
+    /// Asks for a document that anybody may have, of this type; `None` if that is cancelled.
+    pub(crate) fn fetch_unless(
+        &self,
+        worker: &mut Worker,
+        address: &http::Uri,
+        accept: &'static str,
+    ) -> Option<Result> {
         let (client, address) = (self.clone(), address.clone());
-        run_unless(cancel, move || client.fetch_as(address.clone(), "application/json"))
+        self.run_unless(worker, move || client.fetch_as(address.clone(), accept))
     }
 
     /// A document that anybody may have, of this type.
-    pub(crate) fn fetch_as(&self, address: http::Uri, accept: &'static str) -> Result {
+    fn fetch_as(&self, address: http::Uri, accept: &'static str) -> Result {
         let mut request = http::Request::new(&[][..]);
         *request.uri_mut() = address;
         let headers = request.headers_mut();
@@ -73,16 +57,29 @@ impl HttpClient {
         self.exchange(request, self.request_timeout)
     }
 
-    /// Sends a flow's request once, unless that is cancelled.
-    pub(crate) fn send_unless(&self, cancel: Option<&Cancel>, pending: &PendingRequest) -> Option<Result> {
-        let timeout = pending.timeout(self.request_timeout);
-        let (client, request) = (self.clone(), pending.request().clone());
-        run_unless(cancel, move || client.send(&request, timeout))
+    /// Sends a request once; `None` if that is cancelled.
+    pub(crate) fn send_unless(
+        &self,
+        worker: &mut Worker,
+        request: &Request,
+        timeout: Duration,
+    ) -> Option<Result> {
+        let (client, request) = (self.clone(), request.clone());
+        self.run_unless(worker, move || {
+            client.exchange(request.head().clone().map(|()| request.body().as_ref()), timeout)
+        })
     }
 
-    /// Sends a request once.
-    fn send(&self, request: &Request, timeout: Duration) -> Result {
-        self.exchange(request.head().clone().map(|()| request.body().as_ref()), timeout)
+    /// Runs a request; from the worker's thread, if it can be cancelled.
+    fn run_unless(
+        &self,
+        worker: &mut Worker,
+        request: impl Fn() -> Result + Send + Sync + 'static,
+    ) -> Option<Result> {
+        match &self.cancel {
+            None => Some(request()),
+            Some(cancel) => worker.run(cancel, request),
+        }
     }
 
     fn exchange(&self, outgoing: http::Request<&[u8]>, timeout: Duration) -> Result {
@@ -100,27 +97,6 @@ impl HttpClient {
         oidc_proto::supply_date(&mut parts.headers, SystemTime::now());
         Ok(http::Response::from_parts(parts, body))
     }
-}
-
-/// Runs a request. If it can be cancelled, it runs in a thread that is left behind if it is: then there is nothing to tell.
-fn run_unless(
-    cancel: Option<&Cancel>,
-    request: impl Fn() -> Result + Send + Sync + 'static,
-) -> Option<Result> {
-    let Some(cancel) = cancel else { return Some(request()) };
-    let request = Arc::new(request);
-    let result = Arc::new(Mutex::new(None));
-    let posted = Posted { result: Arc::clone(&result), waiting: cancel.clone() };
-    let sent = Arc::clone(&request);
-    let thread = thread::Builder::new().name("device-flow request".to_owned()).spawn(move || {
-        let result = sent();
-        *posted.lock() = Some(result);
-    });
-    if thread.is_err() {
-        // No thread is to be had; better to be cancelled late than not to sign in.
-        return Some(request());
-    }
-    cancel.wait_for(|| result.lock().unwrap_or_else(PoisonError::into_inner).take())
 }
 
 /// Reads to the end, or as much as a body may have.

@@ -122,6 +122,9 @@ pub enum CallError {
     /// No response came.
     #[error("{}", .0.failure())]
     Transport(#[source] TransportError),
+    /// The program cancelled the call. A request that was under way may have been seen.
+    #[error("the call was cancelled")]
+    Cancelled,
 }
 
 impl CallError {
@@ -143,7 +146,7 @@ impl CallError {
             Self::Fault(fault) => fault.request_id.as_deref(),
             Self::NoVerdict(no_verdict) => no_verdict.request_id.as_deref(),
             Self::Violation(violation) => violation.request_id.as_deref(),
-            Self::NotOffered(_) | Self::Transport(_) => None,
+            Self::NotOffered(_) | Self::Transport(_) | Self::Cancelled => None,
         }
     }
 }
@@ -164,6 +167,9 @@ pub enum DiscoveryError<B: Error + 'static> {
     /// None was found that is this issuer's.
     #[error(transparent)]
     Search(SearchError),
+    /// The program cancelled the search.
+    #[error("the search for the provider's metadata was cancelled")]
+    Cancelled,
     /// What was found lacks an endpoint that signing in needs, or names one that cannot be used.
     #[error(transparent)]
     Metadata(MetadataError),

@@ -4,7 +4,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use device_flow_ureq::{
-    Cancel, Endpoint, FirstPoll, HttpClient, Observer, Operation, Outcome, Policy, Stop, UserPrompt,
+    CallError, Cancel, Client, CreateTokenRequest, DiscoveryError, Endpoint, FirstPoll, Grant, HttpClient,
+    Observer, Operation, Outcome, Policy, Provider, RegisterClientRequest, RevocationRequest, Secret,
+    StartDeviceAuthorizationRequest, Stop, UserPrompt,
 };
 
 use crate::stub::{Step, Stub};
@@ -160,4 +162,67 @@ fn a_wait_that_nobody_cancels_lasts_as_long_as_it_was_told_to_also_with_a_flag()
         cancel.wait(Duration::from_millis(120));
         assert!(started.elapsed() >= Duration::from_millis(120), "{:?}", started.elapsed());
     }
+}
+
+/// A server that takes requests and answers none, and a client of it whose calls the handle cancels once one has begun.
+fn while_an_answer_is_due<T>(call: impl FnOnce(HttpClient) -> T) -> T {
+    let stub = Stub::start((0..4).map(|_| Step::Hang(Duration::from_secs(30))));
+    let provider = format!("{}/t", stub.endpoint());
+    let provider = Provider::new(&provider, &provider).unwrap().with_revocation(&provider).unwrap();
+    let cancel = Cancel::new();
+    let client = HttpClient::new(provider).unwrap().cancelled_by(&cancel);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while stub.connections() == 0 {
+                thread::sleep(Duration::from_millis(5));
+            }
+            cancel.cancel();
+        });
+        call(client)
+    })
+}
+
+#[test]
+fn one_handle_cancels_every_call_of_a_client_while_its_answer_is_due() {
+    let who = || Client::public("c");
+    let secret = || Secret::from("s");
+    type Call = fn(HttpClient, Client, Secret) -> Result<(), CallError>;
+    let calls: [Call; 4] = [
+        |client, who, secret| client.refresh(&who, &secret).map(drop),
+        |client, who, secret| {
+            client.create_token(&CreateTokenRequest::new(who, Grant::device_code(secret))).map(drop)
+        },
+        |client, who, _| {
+            client.start_device_authorization(&StartDeviceAuthorizationRequest::new(who, "")).map(drop)
+        },
+        |client, who, secret| client.revoke(&RevocationRequest::refresh_token(who, secret)),
+    ];
+    for call in calls {
+        let result = while_an_answer_is_due(|client| call(client, who(), secret()));
+        assert!(matches!(result, Err(CallError::Cancelled)), "{result:?}");
+    }
+    let policy = Policy::oauth().with_client(who());
+    let end = while_an_answer_is_due(|client| client.login(policy).run(|_| {}).unwrap_err());
+    assert_eq!(end.outcome, Outcome::Cancelled);
+}
+
+#[test]
+fn the_same_handle_cancels_registration_and_discovery() {
+    let hanging = || Stub::start((0..4).map(|_| Step::Hang(Duration::from_secs(30))));
+    let (stub, cancel) = (hanging(), Cancel::new());
+    let builder = HttpClient::builder(Endpoint::custom(&stub.endpoint()).unwrap()).cancelled_by(&cancel);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while stub.connections() == 0 {
+                thread::sleep(Duration::from_millis(5));
+            }
+            cancel.cancel();
+        });
+        let found = builder.clone().discover();
+        assert!(matches!(found, Err(DiscoveryError::Cancelled)), "{found:?}");
+    });
+    // What is cancelled stays so.
+    let registered = builder.build().unwrap().register_client(&RegisterClientRequest::new("n"));
+    assert!(matches!(registered, Err(CallError::Cancelled)), "{registered:?}");
+    assert_eq!(stub.connections(), 1);
 }

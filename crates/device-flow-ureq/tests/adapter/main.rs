@@ -128,7 +128,7 @@ fn sign_in_observed(endpoint: &str, observer: impl Observer) -> Result<SignedIn,
 /// Drives a flow with a client of this region.
 fn drive_in_region(region: &str, flow: &mut DeviceFlow) -> Result<(), Misuse> {
     let client = HttpClient::new(Endpoint::for_region(region).unwrap()).unwrap();
-    client.drive(flow, &VirtualClock::default(), None, &mut ())
+    client.drive(flow, &VirtualClock::default(), &mut ())
 }
 
 fn register(endpoint: &str, request: &RegisterClientRequest) -> Result<Registration, CallError> {
@@ -175,7 +175,7 @@ fn searched(
     let clock = VirtualClock::default();
     let mut search = known(MetadataSearch::of(issuer, clock.now()).unwrap());
     let builder = HttpClient::builder(Endpoint::custom(issuer).unwrap());
-    builder.request_timeout(Duration::from_secs(10)).search(&mut search, &clock, None).unwrap();
+    builder.request_timeout(Duration::from_secs(10)).search(&mut search, &clock).unwrap();
     (search.finish(), clock.now().elapsed())
 }
 
@@ -197,7 +197,7 @@ fn searched_over_tls(issuer: &str, bundle: Option<&Path>) -> (Result<Metadata, S
     if let Some(bundle) = bundle {
         builder = builder.ca_bundle(bundle);
     }
-    builder.search(&mut search, &clock, None).unwrap();
+    builder.search(&mut search, &clock).unwrap();
     (search.finish(), clock.now().elapsed())
 }
 
@@ -239,13 +239,13 @@ fn a_search_that_is_cancelled_in_its_wait_or_while_it_asks_ends_at_once_and_can_
             thread::sleep(Duration::from_millis(200));
             handle.cancel();
         });
-        builder.search(&mut search, &clock, Some(&cancel)).unwrap();
+        builder.clone().cancelled_by(&cancel).search(&mut search, &clock).unwrap();
         let took = began.elapsed();
         cancelling.join().unwrap();
         assert!(took < Duration::from_millis(900), "{took:?}");
-        builder.search(&mut search, &clock, Some(&cancel)).unwrap();
+        builder.clone().cancelled_by(&cancel).search(&mut search, &clock).unwrap();
         assert_eq!(stub.seen().len(), 1, "nothing more is asked once it is cancelled");
-        builder.search(&mut search, &clock, None).unwrap();
+        builder.search(&mut search, &clock).unwrap();
         assert_eq!(search.finish().unwrap().issuer, stub.endpoint());
         assert_eq!(stub.seen().len(), asked);
     }

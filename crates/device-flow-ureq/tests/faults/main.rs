@@ -96,7 +96,7 @@ fn revoke(target: &Target) -> Told {
 /// A search for metadata at virtual time.
 fn discover(target: &Target) -> Told {
     let (mut search, ledger) = (calls::search(target), Ledger::default());
-    builder(target, target.base()).search(&mut search, &&ledger, None).unwrap();
+    builder(target, target.base()).search(&mut search, &&ledger).unwrap();
     calls::found(search)
 }
 

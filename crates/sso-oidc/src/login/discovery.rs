@@ -58,7 +58,7 @@ impl Whereabouts<'_> {
         }
         let base = Endpoint::custom(&url).map_err(Failure::config)?;
         service::builder_of(settings, base)
-            .search(&mut search, &clock, None)
+            .search(&mut search, &clock)
             .map_err(|error| Failure::config(chain(&error)))?;
         let metadata = search.finish().map_err(|error| undiscovered(issuer, &error))?;
         let provider = metadata.provider().map_err(|error| incomplete(&metadata, &error))?;

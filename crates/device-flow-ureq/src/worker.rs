@@ -1,0 +1,168 @@
+//! The thread from which a client sends that can be cancelled: who waits for it can be woken.
+
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use device_flow::{Failure, TransportError};
+
+use crate::Cancel;
+use crate::transport::Result;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A thread that is started for the first request and kept for the next ones.
+#[derive(Debug, Default)]
+pub(crate) struct Worker {
+    jobs: Option<Sender<Job>>,
+}
+
+impl Worker {
+    /// What came of a request that this thread sends; `None` if it was cancelled before. The request is left to itself then,
+    /// and its thread ends with it.
+    pub(crate) fn run(
+        &mut self,
+        cancel: &Cancel,
+        request: impl Fn() -> Result + Send + Sync + 'static,
+    ) -> Option<Result> {
+        if cancel.is_cancelled() {
+            return None;
+        }
+        let request = Arc::new(request);
+        let posted = Posted { result: Arc::default(), waiting: cancel.clone() };
+        let result = Arc::clone(&posted.result);
+        let sent = Arc::clone(&request);
+        let job = Box::new(move || {
+            let result = sent();
+            *posted.lock() = Some(result);
+        });
+        if !self.start(job) {
+            // No thread is to be had; better to be cancelled late than not to sign in.
+            return Some(request());
+        }
+        let came = cancel.wait_for(|| lock(&result).take());
+        if came.is_none() {
+            self.jobs = None;
+        }
+        came
+    }
+
+    /// Whether a thread took the job.
+    fn start(&mut self, job: Job) -> bool {
+        let job = match &self.jobs {
+            Some(jobs) => match jobs.send(job) {
+                Ok(()) => return true,
+                Err(refused) => refused.0,
+            },
+            None => job,
+        };
+        let (jobs, todo) = mpsc::channel::<Job>();
+        let thread = thread::Builder::new().name("device-flow requests".to_owned()).spawn(move || {
+            for job in todo {
+                // A panic has been told already, and those who wait learn of it by the dropped `Posted`.
+                drop(panic::catch_unwind(AssertUnwindSafe(job)));
+            }
+        });
+        if thread.is_err() || jobs.send(job).is_err() {
+            return false;
+        }
+        self.jobs = Some(jobs);
+        true
+    }
+}
+
+/// Where the thread leaves what came of a request. The waiting thread is woken when the request ends, and finds something
+/// even if it panicked.
+struct Posted {
+    result: Arc<Mutex<Option<Result>>>,
+    waiting: Cancel,
+}
+
+impl Posted {
+    fn lock(&self) -> MutexGuard<'_, Option<Result>> {
+        lock(&self.result)
+    }
+}
+
+impl Drop for Posted {
+    fn drop(&mut self) {
+        let error = ureq::Error::Other("the thread of the request ended without an answer".into());
+        self.lock().get_or_insert_with(|| Err(TransportError::new(Failure::Unknown, error)));
+        self.waiting.wake();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    fn answer() -> Result {
+        Ok(http::Response::default())
+    }
+
+    #[test]
+    fn one_thread_sends_all_requests_of_a_sign_in() {
+        let (mut worker, cancel) = (Worker::default(), Cancel::new());
+        let threads = Arc::new(Mutex::new(HashSet::new()));
+        for _ in 0..5 {
+            let threads = Arc::clone(&threads);
+            let came = worker.run(&cancel, move || {
+                lock(&threads).insert(thread::current().id());
+                answer()
+            });
+            assert!(came.is_some_and(|result| result.is_ok()));
+        }
+        let threads = lock(&threads);
+        assert!(threads.len() == 1 && !threads.contains(&thread::current().id()), "{threads:?}");
+    }
+
+    #[test]
+    fn a_request_that_panics_is_an_error_and_the_next_one_is_sent() {
+        let (mut worker, cancel) = (Worker::default(), Cancel::new());
+        let came = worker.run(&cancel, || panic!("a middleware of the program's"));
+        assert_eq!(came.unwrap().unwrap_err().failure(), Failure::Unknown);
+        assert!(worker.run(&cancel, answer).is_some_and(|result| result.is_ok()));
+    }
+
+    #[test]
+    fn what_is_cancelled_before_it_begins_is_not_sent() {
+        let (mut worker, cancel, sent) = (Worker::default(), Cancel::new(), Arc::new(AtomicU32::new(0)));
+        cancel.cancel();
+        let count = Arc::clone(&sent);
+        let came = worker.run(&cancel, move || {
+            count.fetch_add(1, Ordering::SeqCst);
+            answer()
+        });
+        assert!(came.is_none() && sent.load(Ordering::SeqCst) == 0);
+    }
+
+    #[test]
+    fn a_request_that_hangs_holds_up_neither_its_caller_nor_the_next_request() {
+        let (mut worker, cancel) = (Worker::default(), Cancel::new());
+        let (release, held) = mpsc::channel::<()>();
+        let held = Mutex::new(held);
+        let (began, beginning) = mpsc::channel();
+        let canceller = cancel.clone();
+        let helper = thread::spawn(move || {
+            beginning.recv().unwrap();
+            canceller.cancel();
+        });
+        let came = worker.run(&cancel, move || {
+            began.send(()).unwrap();
+            _ = lock(&held).recv();
+            answer()
+        });
+        assert!(came.is_none());
+        helper.join().unwrap();
+        assert!(worker.run(&Cancel::new(), answer).is_some(), "by a new thread");
+        drop(release);
+    }
+}
