@@ -1,13 +1,13 @@
 //! The client: the three operations and refresh as plain calls, and sign-in.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use device_flow::{CallError, Policy, refresh_request};
+use device_flow::{CallError, Policy, Session, refresh_request};
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Operation, RegisterClientRequest, Registration, Secret,
-    Service, StartDeviceAuthorizationRequest, Token,
+    Service, StartDeviceAuthorizationRequest, Token, UnixSeconds,
 };
 
 use crate::carrier::Carrier;
@@ -197,6 +197,39 @@ impl HttpClient {
     pub async fn refresh(&self, client: &Client, refresh_token: &Secret) -> Result<Token, CallError> {
         let token = self.call(&refresh_request(client.clone(), refresh_token.clone())).await?;
         Ok(token.keeping_refresh_token(refresh_token))
+    }
+
+    /// Refreshes what a program keeps, once. Store the session before using it: the old refresh token may be dead by now.
+    ///
+    /// ```
+    /// use device_flow_reqwest::{Endpoint, HttpClient, Policy, Session, UnixSeconds};
+    /// use std::time::SystemTime;
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+    /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// # let policy = policy.with_first_poll(device_flow_reqwest::FirstPoll::Immediately);
+    /// let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap()).await?;
+    /// let mut session = Session::new(signed_in, UnixSeconds::from(SystemTime::now()));
+    /// let old = session.token.access_token.clone();
+    /// client.refresh_session(&mut session).await?;
+    /// assert!(session.token.access_token != old && session.token.refresh_token.is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::refresh`], and the session is as it was; [`CallError::NotRefreshable`] if it has no refresh token or came from
+    /// another service.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped before it is ready, the session is as it was, and its refresh token may be spent.
+    pub async fn refresh_session(&self, session: &mut Session) -> Result<(), CallError> {
+        let request = session.refresh_request().filter(|_| session.is_for(&self.service));
+        let request = request.ok_or(CallError::NotRefreshable)?;
+        let asked_at = UnixSeconds::from(SystemTime::now());
+        session.refresh(self.create_token(&request).await?, asked_at);
+        Ok(())
     }
 
     /// Revokes a token (RFC 7009), once. Success also for a token that is dead already.

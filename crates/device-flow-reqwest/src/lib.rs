@@ -50,14 +50,16 @@ pub use clock::{Clock, TokioClock};
 pub use device_flow::{
     CallError, DeviceFlow, DiscoveryError, Exchange, Expiry, Failure, FirstPoll, MetadataSearch, Misuse,
     NotFollowed, NotSignedIn, Observer, OnPrompt, OnWait, Outcome, Phase, Pkce, Policy, Report, SearchError,
-    SignInError, SignedIn, Status, Stop, Tick, TransportError, Trouble, TryOnPrompt, UserPrompt,
+    Session, SignInError, SignedIn, Status, Stop, Tick, TransportError, Trouble, TryOnPrompt, UserPrompt,
 };
+#[cfg(feature = "serde")]
+pub use device_flow::{ResumeError, SavedFlow};
 pub use login::Login;
 pub use oidc_proto::oauth::{Metadata, MetadataError, Provider, RevocationRequest};
 pub use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Dialect, Endpoint, EndpointError, Fault, FaultCode,
     Grant, NoVerdict, Operation, RegisterClientRequest, Registration, SSO_ACCOUNT_ACCESS, Secret, Service,
-    StartDeviceAuthorizationRequest, Token, Violation,
+    StartDeviceAuthorizationRequest, Token, UnixSeconds, Violation,
 };
 
 /// The crates whose types stand in this one's interface.

@@ -122,6 +122,9 @@ pub enum CallError {
     /// No response came.
     #[error("{}", .0.failure())]
     Transport(#[source] TransportError),
+    /// The session has no refresh token, or came from another service. Nothing was sent.
+    #[error("the session cannot be refreshed here: it has no refresh token, or came from another service")]
+    NotRefreshable,
     /// The program cancelled the call. A request that was under way may have been seen.
     #[error("the call was cancelled")]
     Cancelled,
@@ -146,7 +149,7 @@ impl CallError {
             Self::Fault(fault) => fault.request_id.as_deref(),
             Self::NoVerdict(no_verdict) => no_verdict.request_id.as_deref(),
             Self::Violation(violation) => violation.request_id.as_deref(),
-            Self::NotOffered(_) | Self::Transport(_) | Self::Cancelled => None,
+            Self::NotOffered(_) | Self::Transport(_) | Self::NotRefreshable | Self::Cancelled => None,
         }
     }
 }

@@ -255,6 +255,7 @@ mod observer;
 mod outcome;
 mod pace;
 mod policy;
+mod polling;
 mod prompt;
 mod proof;
 mod refresh;
@@ -286,6 +287,7 @@ pub use result::{NotSignedIn, SignInError, SignedIn};
 #[cfg(feature = "serde")]
 pub use saved::{ResumeError, SavedFlow};
 pub use search::{MetadataSearch, NotFollowed, SearchAction, SearchError};
+pub use session::Session;
 pub use tick::Tick;
 pub use transport::TransportError;
 pub use view::Phase;

@@ -10,8 +10,8 @@ use oidc_proto::{
 
 use crate::client::KnownClient;
 use crate::jitter::Jitter;
+use crate::polling::Polling;
 use crate::proof::Proof;
-use crate::session::Session;
 use crate::setup::{Asking, Setup};
 use crate::{Expiry, Failure, Granted, Outcome, Policy, Tick, Trouble};
 
@@ -31,9 +31,9 @@ pub(crate) enum State {
     /// StartDeviceAuthorization is to be sent, or is under way.
     Authorize(Box<Asking>),
     /// There are codes, which the person has not seen yet.
-    Prompt(Box<Session>),
+    Prompt(Box<Polling>),
     /// CreateToken is to be sent when due, or is under way.
-    Poll(Box<Session>),
+    Poll(Box<Polling>),
     /// Over, for good.
     Ended(End),
 }

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use oidc_proto::{Fault, FaultCode, NoVerdict, Operation, Registration, Token, Violation};
 
-use crate::session::is_missing_endpoint;
+use crate::polling::is_missing_endpoint;
 use crate::{Failure, Tick};
 
 /// A flow's good end: the person approved, and here is the token.
@@ -208,6 +208,7 @@ impl Expiry {
 /// assert_eq!(Trouble::Failed(Failure::NotSent).request_id(), None);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Trouble {
     /// No response came. The driver knows the cause.

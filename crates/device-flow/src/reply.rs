@@ -34,6 +34,7 @@ pub enum Reply {
 /// Why no response came. The distinction matters for CreateToken alone: a device code is single-use, so a request
 /// that may have been seen may have spent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[expect(clippy::exhaustive_enums, reason = "the machine's inputs are its contract")]
 pub enum Failure {
     /// The request cannot have reached the service: no address, connection refused, TLS handshake failed.

@@ -4,7 +4,7 @@ use core::fmt;
 use core::time::Duration;
 use std::error::Error;
 
-use oidc_proto::{Registration, Token};
+use oidc_proto::{Registration, Service, Token};
 
 use crate::machine::End;
 use crate::{DeviceFlow, Expiry, Failure, Granted, Outcome, Report, Stop, Tick, TransportError, Trouble};
@@ -21,6 +21,10 @@ pub struct SignedIn {
     pub registration: Registration,
     /// Whether it is a new one, so that a cache should store it.
     pub newly_registered: bool,
+    /// The service that was signed in to.
+    pub service: Service,
+    /// The scopes that the policy asked for; [`Token::scope`] has the granted ones, if the service says.
+    pub scopes: Vec<String>,
     /// How many CreateToken requests were sent.
     pub polls: u32,
     /// How long the whole sign-in took.
@@ -246,11 +250,21 @@ impl DeviceFlow {
         let stop = self.stop.take().map(|stop| *stop);
         let (polls, elapsed, prompted) = (self.polls(), self.running_for(now), self.prompts > 0);
         let slow_downs = self.slow_downs;
+        let (service, scopes) = (self.service.clone(), self.policy.scopes.clone());
         let (outcome, client) = match self.end() {
             End::Granted(granted) => {
                 let Granted { token, requested_at, registration, newly_registered } = *granted;
                 let token_age = now.since(requested_at);
-                return Ok(SignedIn { token, token_age, registration, newly_registered, polls, elapsed });
+                return Ok(SignedIn {
+                    token,
+                    token_age,
+                    registration,
+                    newly_registered,
+                    service,
+                    scopes,
+                    polls,
+                    elapsed,
+                });
             }
             End::WithoutToken(end) => (end.outcome, end.client),
             End::Cancelled(client) => (Outcome::Cancelled, client.map(|client| *client)),

@@ -1,230 +1,125 @@
-//! The life of a device code: the codes, the request that is polled with, and what the polls have met.
+//! A sign-in as a program keeps it between its runs.
 
 use core::fmt;
 use core::time::Duration;
 
-use oidc_proto::{CreateTokenRequest, DeviceAuthorization, Fault, Grant, NoVerdict, Service};
+use oidc_proto::{CreateTokenRequest, Registration, Service, Token, UnixSeconds};
 
-#[cfg(feature = "serde")]
-use crate::client::Kept;
-use crate::client::{BoundClient, KnownClient};
-use crate::machine::Context;
-use crate::pace::Pace;
-use crate::policy::FirstPoll;
-use crate::proof::Proof;
-use crate::setup::Setup;
-use crate::{Policy, Tick, Trouble, UserPrompt};
+use crate::{SignedIn, refresh_is_due, refresh_request};
 
-/// After this many polls in a row that found nothing at the endpoint, there is nothing.
-const ENOUGH_MISSING: u8 = 3;
-
-/// Whether an answer says that the URL is not that of a token endpoint.
-pub(crate) const fn is_missing_endpoint(answer: &NoVerdict) -> bool {
-    matches!(answer.status, 404 | 405 | 410 | 501) && answer.is_plain_refusal()
-}
-
-/// A device code's life.
+/// What a program keeps of a sign-in: the token, when it dies, and what refreshes it.
 ///
-/// A million flows wait in one process, so nothing is kept twice, and nothing that has served its purpose. Client secret
-/// and device code are in the encoded request.
-pub(crate) struct Session {
-    /// With the request that is lent for every poll.
-    pub(crate) client: BoundClient,
-    #[cfg(feature = "serde")]
-    device_code: Kept,
-    user_code: Box<str>,
-    verification_uri: Box<str>,
-    verification_uri_complete: Option<Box<str>>,
-    expires_in: Duration,
-    pub(crate) pace: Pace,
-    /// Anchored where the device authorization arrived.
-    pub(crate) deadline: Tick,
-    /// A CreateToken request whose answer was lost may have spent the code, and no later answer has shown otherwise.
-    pub(crate) code_may_be_spent: bool,
-    /// Whether any poll got a verdict.
-    pub(crate) heard: bool,
-    /// How many polls in a row found that there is nothing at the endpoint.
-    pub(crate) missing: u8,
-    /// What the latest poll met, if it got no verdict.
-    pub(crate) trouble: Option<Box<Trouble>>,
+/// With the feature `serde` it can be written and read again. **What is written holds secrets in the clear**, good for weeks:
+/// write it only to a file that its owner alone can read, or encrypt it. Files that AWS's tools share are another thing: the
+/// crate `sso-cache` reads and writes those.
+///
+/// ```
+/// # use core::time::Duration;
+/// # use device_flow::{Action, DeviceFlow, Policy, Tick};
+/// # use oidc_proto::{Client, Endpoint, Secret};
+/// use device_flow::Session;
+/// use oidc_proto::{Token, UnixSeconds};
+/// # let service = oidc_proto::Service::from(Endpoint::for_region("eu-west-1")?);
+/// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start")
+/// #     .with_client(Client::new("id", Secret::from("secret")));
+/// # let mut flow = DeviceFlow::new(service.clone(), policy, None, Tick::ZERO);
+/// # let mut now = Tick::ZERO;
+/// # let mut answers = [
+/// #     r#"{"deviceCode":"d","userCode":"C","verificationUri":"https://d.example/","expiresIn":600}"#,
+/// #     r#"{"accessToken":"t","expiresIn":3600,"refreshToken":"r"}"#,
+/// # ].into_iter();
+/// # loop {
+/// #     match flow.poll(now) {
+/// #         Action::Send(pending) => flow.on_response(pending, now, &http::Response::new(answers.next().unwrap()))?,
+/// #         Action::Wait(until) => now = until,
+/// #         Action::Prompt(_) => {}
+/// #         Action::AwaitReply | Action::Done => break,
+/// #     }
+/// # }
+/// # let signed_in = flow.into_result(now)?;
+/// let wall = UnixSeconds::new(1_800_000_000); // in a program: `UnixSeconds::from(SystemTime::now())`
+/// let mut session = Session::new(signed_in, wall);
+/// assert!(session.is_for(&service) && session.scopes == ["sso:account:access"]);
+/// assert_eq!(session.expires_at, Some(UnixSeconds::new(1_800_003_600)));
+///
+/// let margin = Duration::from_secs(300);
+/// assert!(!session.is_due(wall, margin));
+/// let later = wall.saturating_add(Duration::from_secs(3400));
+/// assert!(session.is_due(later, margin));
+/// let request = session.refresh_request().ok_or("there is a refresh token")?; // send it, once
+/// # assert_eq!(request.client.id, "id");
+/// session.refresh(Token::bearer("new".into(), Duration::from_secs(3600)), later);
+/// assert!(!session.is_due(later, margin) && session.token.refresh_token.is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct Session {
+    /// Where it came from: the service's [identity](Service::identity).
+    pub service: String,
+    /// The registration that the token belongs to, and that refreshes it.
+    pub registration: Registration,
+    /// The token.
+    pub token: Token,
+    /// When the access token dies, on the safe side; `None` if the service did not say.
+    pub expires_at: Option<UnixSeconds>,
+    /// The scopes that were granted, or asked for where the service says nothing (RFC 6749 §5.1).
+    pub scopes: Vec<String>,
 }
 
 impl Session {
-    pub(crate) fn new(
-        service: &Service,
-        policy: &Policy,
-        proof: Option<&Proof>,
-        client: KnownClient,
-        authorization: DeviceAuthorization,
-        now: Tick,
-    ) -> Self {
-        let DeviceAuthorization { expires_in, interval, .. } = authorization;
-        let mut grant = Grant::device_code(authorization.device_code.clone());
-        if let Some(proof) = proof {
-            grant = grant.with_code_verifier(proof.verifier.clone());
+    /// What to keep of a sign-in that has just ended; `now` is the wall clock.
+    #[must_use]
+    pub fn new(signed_in: SignedIn, now: UnixSeconds) -> Self {
+        let expires_at = signed_in.expires_in().map(|left| now.saturating_add(left));
+        let SignedIn { token, registration, service, scopes, .. } = signed_in;
+        let scopes = token.scope.clone().unwrap_or(scopes);
+        Self { service: service.identity(), registration, token, expires_at, scopes }
+    }
+
+    /// Whether it came from this service. Show it to no other.
+    #[must_use]
+    pub fn is_for(&self, service: &Service) -> bool {
+        self.service == service.identity()
+    }
+
+    /// Whether the access token should be refreshed by now, with this margin before its end: see [`refresh_is_due`]. A token
+    /// whose life is not known is never due; it is refreshed when it is refused.
+    #[must_use]
+    pub fn is_due(&self, now: UnixSeconds, margin: Duration) -> bool {
+        self.expires_at.is_some_and(|end| refresh_is_due(end, now, margin))
+    }
+
+    /// The request that refreshes it; `None` if there is no refresh token. It is sent once: see [`refresh_request`].
+    #[must_use]
+    pub fn refresh_request(&self) -> Option<CreateTokenRequest> {
+        let refresh_token = self.token.refresh_token.clone()?;
+        Some(refresh_request(self.registration.client.clone(), refresh_token))
+    }
+
+    /// Takes the answer to that request, which was sent at `asked_at` by the wall clock. An answer without a refresh token or
+    /// without scopes leaves the old ones in force (RFC 6749 §6). Store the session before using it: the old refresh token may
+    /// be dead by now.
+    pub fn refresh(&mut self, answer: Token, asked_at: UnixSeconds) {
+        self.expires_at = answer.expires_in.map(|life| asked_at.saturating_add(life));
+        if let Some(granted) = &answer.scope {
+            self.scopes.clone_from(granted);
         }
-        let call = CreateTokenRequest::new(client.registration.client.clone(), grant)
-            .with_parameters(policy.parameters.iter().cloned());
-        let client = BoundClient::new(client, service.encode_create_token(&call));
-        let at_once = policy.first_poll == FirstPoll::Immediately;
-        Self {
-            #[cfg(feature = "serde")]
-            device_code: Kept::new(authorization.device_code, client.request()),
-            client,
-            user_code: authorization.user_code.into(),
-            verification_uri: service.page_address(&authorization.verification_uri).into(),
-            verification_uri_complete: authorization
-                .verification_uri_complete
-                .map(|address| service.page_address(&address).into()),
-            expires_in,
-            pace: Pace::polling(interval, at_once, now),
-            deadline: now + expires_in,
-            code_may_be_spent: false,
-            heard: false,
-            missing: 0,
-            trouble: None,
-        }
-    }
-
-    /// Nothing is due before `not_before`, and at least one poll is made.
-    pub(crate) fn begin(mut self, not_before: Tick, now: Tick) -> Box<Self> {
-        self.pace.not_before(not_before);
-        self.pace.keep_last(now, self.deadline, self.expires_in, true);
-        Box::new(self)
-    }
-
-    pub(crate) fn prompt(&self, replaces_earlier: bool) -> UserPrompt {
-        UserPrompt {
-            user_code: (*self.user_code).to_owned(),
-            verification_uri: (*self.verification_uri).to_owned(),
-            verification_uri_complete: self.verification_uri_complete.as_deref().map(str::to_owned),
-            expires_in: self.expires_in,
-            deadline: self.deadline,
-            replaces_earlier,
-        }
-    }
-
-    /// The codes, to be stored. The interval is the one that has come of the service's own.
-    #[cfg(feature = "serde")]
-    pub(crate) fn authorization(&self) -> DeviceAuthorization {
-        let device_code = self.device_code.get(self.client.request());
-        let mut authorization =
-            DeviceAuthorization::new(device_code, &*self.user_code, &*self.verification_uri, self.expires_in);
-        authorization.verification_uri_complete =
-            self.verification_uri_complete.as_deref().map(str::to_owned);
-        authorization.interval = Some(self.pace.interval());
-        authorization
-    }
-
-    /// `authorization_pending`: poll on, in the service's interval. A code that still waits for its person has not been
-    /// spent.
-    pub(crate) fn pending(mut self: Box<Self>, fault: &Fault, cx: &Context<'_>) -> Box<Self> {
-        self.pace.pending(cx.now, fault.retry_after, fault.interval);
-        self.code_may_be_spent = false;
-        self.hear(cx);
-        self.trouble = None;
-        self
-    }
-
-    /// `slow_down`: poll on, and slower from now on. It stays the latest trouble, because a service that checks the pace first
-    /// has not looked whether the person approved.
-    pub(crate) fn slow_down(mut self: Box<Self>, answer: Trouble, cx: &Context<'_>) -> Box<Self> {
-        self.pace.slow_down(cx.now, answer.retry_after(), answer.interval());
-        self.hear(cx);
-        self.trouble = Some(Box::new(answer));
-        self
-    }
-
-    /// A verdict came: whatever the transport met before is over.
-    #[inline]
-    fn hear(&mut self, cx: &Context<'_>) {
-        self.heard = true;
-        self.missing = 0;
-        self.keep_last_poll(cx.now);
-    }
-
-    /// No verdict: back off, and poll again.
-    pub(crate) fn back_off(mut self: Box<Self>, trouble: Trouble, cx: &mut Context<'_>) -> Box<Self> {
-        let (cap, draw) = (cx.jitter.room_within(cx.policy.max_backoff), cx.jitter.draw());
-        self.pace.back_off(cx.now, trouble.retry_after(), cap, draw);
-        self.code_may_be_spent |= trouble.may_have_acted();
-        self.missing = if trouble.is_missing_endpoint() { self.missing.saturating_add(1) } else { 0 };
-        self.trouble = Some(Box::new(trouble));
-        self.keep_last_poll(cx.now);
-        self
-    }
-
-    #[inline]
-    fn keep_last_poll(&mut self, now: Tick) {
-        self.pace.keep_last(now, self.deadline, self.expires_in, false);
-    }
-
-    /// Whether this answer is the last that is needed to believe that there is no endpoint. After an answer that may have been
-    /// the token the polling goes on, so that a lost token is told of.
-    pub(crate) const fn endpoint_is_missing(&self, answer: &NoVerdict) -> bool {
-        is_missing_endpoint(answer)
-            && self.missing.saturating_add(1) >= ENOUGH_MISSING
-            && !self.code_may_be_spent
-    }
-
-    /// The time over which a poll is to be spread that is late by more than an interval, but not if the code would die
-    /// meanwhile.
-    fn overdue_by(&self, now: Tick, policy: &Policy) -> Option<Duration> {
-        self.pace.missed_by(now, policy.max_backoff).filter(|time| now + *time < self.deadline)
-    }
-
-    pub(crate) fn is_overdue(&self, now: Tick, policy: &Policy) -> bool {
-        self.overdue_by(now, policy).is_some()
-    }
-
-    /// Late: something held the driver up, so the poll is put off by a random part of that time.
-    pub(crate) fn put_off(mut self: Box<Self>, cx: &mut Context<'_>) -> Box<Self> {
-        let time = self.overdue_by(cx.now, cx.policy).unwrap_or_default();
-        self.pace.put_off(cx.now, time, cx.jitter.draw());
-        self
-    }
-
-    /// Whether there was trouble from the first poll on.
-    pub(crate) const fn no_poll_got_a_verdict(&self) -> bool {
-        self.trouble.is_some() && !self.heard
-    }
-
-    pub(crate) fn client_is_replaceable(&self, cx: &Context<'_>) -> bool {
-        self.client.origin.is_replaceable(cx)
-    }
-
-    /// The client is not known to the service: registration begins anew, the codes are void, and their floor outlives them.
-    pub(crate) fn start_over(mut self: Box<Self>, fault: &Fault, cx: &Context<'_>) -> Box<Setup> {
-        self.pace.after_verdict(cx.now, fault.retry_after);
-        Box::new(Setup::new(cx.now, self.pace.due(), cx.policy))
+        self.token = match &self.token.refresh_token {
+            Some(old) => answer.keeping_refresh_token(old),
+            None => answer,
+        };
     }
 }
 
-/// For logs, where the user code does not belong (RFC 8628 §5.5).
+/// Where from, for what and until when; nothing that a log should not have.
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
-            .field("client", &self.client)
-            .field("verification_uri", &self.verification_uri)
-            .field("pace", &self.pace)
-            .field("deadline", &self.deadline)
-            .field("code_may_be_spent", &self.code_may_be_spent)
-            .field("heard", &self.heard)
-            .field("trouble", &self.trouble)
+            .field("service", &self.service)
+            .field("expires_at", &self.expires_at)
+            .field("scopes", &self.scopes)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::DeviceFlow;
-
-    /// A million flows wait in one process. The texts come on top, and the policy, which flows share.
-    #[test]
-    fn a_pending_flow_takes_at_most_512_bytes() {
-        let identity = size_of::<[usize; 2]>();
-        let size = size_of::<DeviceFlow>() + size_of::<Session>() + identity;
-        assert!(size <= 512, "{size} = {} + {} + {identity}", size_of::<DeviceFlow>(), size_of::<Session>());
     }
 }

@@ -7,8 +7,8 @@ use oidc_proto::{DeviceAuthorization, Dialect, Registration, Service, StartDevic
 use crate::client::{BoundClient, KnownClient, Origin};
 use crate::machine::Context;
 use crate::pace::Pace;
+use crate::polling::Polling;
 use crate::proof::Proof;
-use crate::session::Session;
 use crate::{Policy, Tick, Trouble};
 
 /// RegisterClient, until it has succeeded.
@@ -97,9 +97,9 @@ impl Asking {
     }
 
     /// There are codes.
-    pub(crate) fn authorized(&self, authorization: DeviceAuthorization, cx: &Context<'_>) -> Box<Session> {
+    pub(crate) fn authorized(&self, authorization: DeviceAuthorization, cx: &Context<'_>) -> Box<Polling> {
         let session =
-            Session::new(cx.service, cx.policy, cx.proof, self.client.known(), authorization, cx.now);
+            Polling::new(cx.service, cx.policy, cx.proof, self.client.known(), authorization, cx.now);
         session.begin(self.setup.not_before, cx.now)
     }
 

@@ -5,7 +5,7 @@ use core::time::Duration;
 use oidc_proto::{Registration, Service};
 
 use crate::machine::{End, State};
-use crate::session::Session;
+use crate::polling::Polling;
 use crate::{DeviceFlow, Granted, Misuse, Outcome, Policy, Tick, Trouble, UserPrompt};
 
 /// What [`DeviceFlow::outcome`] says of [`End::Cancelled`].
@@ -210,7 +210,7 @@ impl DeviceFlow {
         }
     }
 
-    const fn session(&self) -> Option<&Session> {
+    const fn session(&self) -> Option<&Polling> {
         match &self.state {
             State::Prompt(session) | State::Poll(session) => Some(session),
             State::Register(_) | State::Authorize(_) | State::Ended(_) => None,

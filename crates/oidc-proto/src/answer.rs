@@ -27,6 +27,7 @@ pub enum Answer<T> {
 
 /// A response that is not the service's word on the request: a proxy's page, a cut body, a redirect, an overload.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct NoVerdict {
     /// Why it is none.
@@ -47,6 +48,7 @@ pub struct NoVerdict {
 
 /// Why a response is no verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum NoVerdictReason {
     /// A redirect. It is never followed: the request carries secrets (RFC 9700 §4.12).
@@ -164,6 +166,7 @@ pub struct Violation {
 
 /// What is wrong with a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum ViolationKind {
     /// Absent or `null`.

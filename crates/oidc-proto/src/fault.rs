@@ -19,6 +19,7 @@ use crate::{Operation, printable};
 /// assert_eq!((FaultCode::SlowDown.error(), FaultCode::SlowDown.status()), ("slow_down", 400));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum FaultCode {
     /// `access_denied`: the person said no (RFC 8628 §3.5).
@@ -253,6 +254,7 @@ impl Operation {
 /// assert!(Fault::new(FaultCode::AccessDenied).with_status(429).is_transient()); // throttled, not denied
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Fault {
     /// Which fault.

@@ -89,6 +89,7 @@ mod secret;
 mod service;
 mod start_url;
 mod time;
+mod token;
 mod wire;
 mod words;
 
@@ -100,7 +101,7 @@ pub use grant::{Grant, SSO_ACCOUNT_ACCESS, grant_type};
 pub use headers::supply_date;
 pub use message::{
     Client, ClientAuthentication, CreateTokenRequest, DeviceAuthorization, RegisterClientRequest,
-    Registration, StartDeviceAuthorizationRequest, Token, TokenWarning,
+    Registration, StartDeviceAuthorizationRequest,
 };
 pub use operation::Operation;
 pub use parameter::{Parameter, ParameterError};
@@ -110,3 +111,4 @@ pub use secret::Secret;
 pub use service::Service;
 pub use start_url::{StartUrl, StartUrlError};
 pub use time::UnixSeconds;
+pub use token::{Token, TokenWarning};

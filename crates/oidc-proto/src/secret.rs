@@ -7,9 +7,13 @@ use zeroize::optimization_barrier;
 
 /// A secret string.
 ///
-/// `Debug` prints `[redacted]`, there is no `Display` and no `Serialize`, the memory is zeroized on drop, and
-/// equality takes the same time wherever the first difference is (the length is not hidden). [`Secret::expose`] is
-/// the only way in, so that every use can be found by searching for that word.
+/// `Debug` prints `[redacted]`, there is no `Display`, the memory is zeroized on drop, and equality takes the same time
+/// wherever the first difference is (the length is not hidden). [`Secret::expose`] is the only way in, so that every use can be
+/// found by searching for that word.
+///
+/// The feature `serde` is the exception: under it a secret is written **in the clear**, so that a program can keep what it
+/// must. Write it only to a file that its owner alone can read, or encrypt it; and log no value of a type that has one by
+/// way of `serde`.
 ///
 /// ```
 /// use oidc_proto::Secret;
@@ -18,6 +22,7 @@ use zeroize::optimization_barrier;
 /// assert_eq!(token.expose(), "aoaAAAAA");
 /// ```
 #[derive(Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct Secret(String);
 
 impl Secret {

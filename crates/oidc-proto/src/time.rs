@@ -19,6 +19,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// assert_eq!(now.remaining_at(end), Duration::ZERO);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct UnixSeconds(i64);
 
 impl UnixSeconds {

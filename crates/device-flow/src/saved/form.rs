@@ -3,18 +3,17 @@
 
 use core::time::Duration;
 
-use oidc_proto::Service;
+use oidc_proto::{DeviceAuthorization, Registration, Secret, Service};
 use serde::{Deserialize, Serialize};
 
-use super::parts::{AuthorizationForm, Exposed, RegistrationForm, TroubleForm};
 use crate::client::{KnownClient, Origin};
 use crate::jitter::Jitter;
 use crate::machine::State;
 use crate::pace::{INTERVAL_FLOOR, Pace};
+use crate::polling::Polling;
 use crate::proof::Proof;
-use crate::session::Session;
 use crate::setup::{Asking, Setup};
-use crate::{Phase, Policy, Tick};
+use crate::{Phase, Policy, Tick, Trouble};
 
 /// The versions of the form. A version that is not known is read without looking at what is in it.
 #[derive(Clone, Serialize, Deserialize)]
@@ -35,7 +34,7 @@ pub(super) struct FlowForm {
     pub(super) in_flight: bool,
     pub(super) prompts: u32,
     /// For PKCE: the verifier and its challenge.
-    pub(super) proof: Option<(Exposed, String)>,
+    pub(super) proof: Option<(Secret, String)>,
     /// The state of its draws, if it has jitter.
     pub(super) jitter: Jitter,
     /// Wall-clock time, since the Unix epoch.
@@ -57,13 +56,13 @@ pub(super) struct Figures {
 pub(super) enum StateForm {
     Register(SetupForm),
     Authorize(ClientForm, SetupForm),
-    Prompt(ClientForm, SessionForm),
-    Poll(ClientForm, SessionForm),
+    Prompt(ClientForm, PollingForm),
+    Poll(ClientForm, PollingForm),
 }
 
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct ClientForm {
-    registration: RegistrationForm,
+    registration: Registration,
     origin: Origin,
 }
 
@@ -72,18 +71,18 @@ pub(super) struct SetupForm {
     pace: PaceForm,
     give_up_in: Duration,
     not_before_in: Duration,
-    trouble: Option<TroubleForm>,
+    trouble: Option<Trouble>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct SessionForm {
-    authorization: AuthorizationForm,
+pub(super) struct PollingForm {
+    authorization: DeviceAuthorization,
     pace: PaceForm,
     deadline_in: Duration,
     may_be_spent: bool,
     heard: bool,
     missing: u8,
-    trouble: Option<TroubleForm>,
+    trouble: Option<Trouble>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -103,10 +102,10 @@ impl StateForm {
                 Self::Authorize(ClientForm::of(&asking.client.known()), SetupForm::of(&asking.setup, now))
             }
             State::Prompt(session) => {
-                Self::Prompt(ClientForm::of(&session.client.known()), SessionForm::of(session, now))
+                Self::Prompt(ClientForm::of(&session.client.known()), PollingForm::of(session, now))
             }
             State::Poll(session) => {
-                Self::Poll(ClientForm::of(&session.client.known()), SessionForm::of(session, now))
+                Self::Poll(ClientForm::of(&session.client.known()), PollingForm::of(session, now))
             }
             State::Ended(_) => return None,
         })
@@ -148,11 +147,11 @@ impl StateForm {
 
 impl ClientForm {
     fn of(client: &KnownClient) -> Self {
-        Self { registration: RegistrationForm::of(&client.registration), origin: client.origin }
+        Self { registration: client.registration.clone(), origin: client.origin }
     }
 
     fn restore(self) -> KnownClient {
-        KnownClient { registration: self.registration.restore(), origin: self.origin }
+        KnownClient { registration: self.registration, origin: self.origin }
     }
 }
 
@@ -162,7 +161,7 @@ impl SetupForm {
             pace: PaceForm::of(&setup.pace, now),
             give_up_in: setup.give_up_at.since(now),
             not_before_in: setup.not_before.since(now),
-            trouble: setup.trouble.as_deref().map(TroubleForm::of),
+            trouble: setup.trouble.as_deref().cloned(),
         }
     }
 
@@ -172,13 +171,7 @@ impl SetupForm {
         let mut pace = self.pace.restore(now, passed);
         pace.due = pace.due.min(give_up_at);
         let not_before = now + self.not_before_in.saturating_sub(passed);
-        Setup {
-            pace,
-            give_up_at,
-            not_before,
-            trouble: self.trouble.map(|trouble| Box::new(trouble.restore())),
-            attempts: 0,
-        }
+        Setup { pace, give_up_at, not_before, trouble: self.trouble.map(Box::new), attempts: 0 }
     }
 }
 
@@ -191,25 +184,25 @@ struct Beginning<'a> {
     now: Tick,
 }
 
-impl SessionForm {
-    fn of(session: &Session, now: Tick) -> Self {
+impl PollingForm {
+    fn of(session: &Polling, now: Tick) -> Self {
         Self {
-            authorization: AuthorizationForm::of(&session.authorization()),
+            authorization: session.authorization(),
             pace: PaceForm::of(&session.pace, now),
             deadline_in: session.deadline.since(now),
             may_be_spent: session.code_may_be_spent,
             heard: session.heard,
             missing: session.missing,
-            trouble: session.trouble.as_deref().map(TroubleForm::of),
+            trouble: session.trouble.as_deref().cloned(),
         }
     }
 
-    fn restore(self, begin: Beginning<'_>, passed: Duration) -> Session {
+    fn restore(self, begin: Beginning<'_>, passed: Duration) -> Polling {
         let Beginning { service, policy, proof, client, now } = begin;
-        let authorization = self.authorization.restore();
+        let authorization = self.authorization;
         // A new session knows the floor of its interval and the most that its code can live: a stored one is never
         // below the one nor above the other.
-        let mut session = Session::new(service, policy, proof, client, authorization, now);
+        let mut session = Polling::new(service, policy, proof, client, authorization, now);
         session.deadline = session.deadline.min(now + self.deadline_in.saturating_sub(passed));
         let pace = self.pace.restore(now, passed);
         let (interval, announced) =
@@ -218,7 +211,7 @@ impl SessionForm {
         session.code_may_be_spent = self.may_be_spent;
         session.heard = self.heard;
         session.missing = self.missing;
-        session.trouble = self.trouble.map(|trouble| Box::new(trouble.restore()));
+        session.trouble = self.trouble.map(Box::new);
         session
     }
 }

@@ -11,10 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::proof::Proof;
 use crate::{DeviceFlow, Policy, Tick};
 use form::{Figures, FlowForm, Form, StateForm};
-use parts::Exposed;
 
 mod form;
-mod parts;
 
 /// A flow that waits, to be stored and to go on later, in this process or another: `serde` writes and reads it, in any
 /// self-describing format such as JSON.
@@ -99,10 +97,7 @@ impl DeviceFlow {
             state,
             in_flight: self.in_flight.is_some(),
             prompts: self.prompts,
-            proof: self
-                .proof
-                .as_ref()
-                .map(|proof| (Exposed(proof.verifier.clone()), proof.challenge.to_string())),
+            proof: self.proof.as_ref().map(|proof| (proof.verifier.clone(), proof.challenge.to_string())),
             jitter: self.jitter.clone(),
             saved_at: since_epoch(wall),
             figures: Figures {
@@ -161,7 +156,7 @@ impl SavedFlow {
         flow.ran_before = saved.figures.ran_for.saturating_add(passed);
         flow.proof = saved
             .proof
-            .map(|(Exposed(verifier), challenge)| Box::new(Proof { verifier, challenge: challenge.into() }));
+            .map(|(verifier, challenge)| Box::new(Proof { verifier, challenge: challenge.into() }));
         let proof = flow.proof.as_deref();
         flow.state = saved.state.restore(&flow.service, &flow.policy, proof, now, passed);
         if saved.in_flight {

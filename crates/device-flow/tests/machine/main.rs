@@ -5,6 +5,7 @@ mod calls;
 mod contract;
 mod ended;
 mod herd;
+mod kept;
 mod last_poll;
 mod poll;
 mod redirects;

@@ -1,6 +1,7 @@
 //! What holds for every message, not only for the ones that somebody thought of.
 
 mod hostile;
+mod kept;
 mod messages;
 mod round_trip;
 mod secrets;

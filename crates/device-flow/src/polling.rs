@@ -1,0 +1,230 @@
+//! The life of a device code: the codes, the request that is polled with, and what the polls have met.
+
+use core::fmt;
+use core::time::Duration;
+
+use oidc_proto::{CreateTokenRequest, DeviceAuthorization, Fault, Grant, NoVerdict, Service};
+
+#[cfg(feature = "serde")]
+use crate::client::Kept;
+use crate::client::{BoundClient, KnownClient};
+use crate::machine::Context;
+use crate::pace::Pace;
+use crate::policy::FirstPoll;
+use crate::proof::Proof;
+use crate::setup::Setup;
+use crate::{Policy, Tick, Trouble, UserPrompt};
+
+/// After this many polls in a row that found nothing at the endpoint, there is nothing.
+const ENOUGH_MISSING: u8 = 3;
+
+/// Whether an answer says that the URL is not that of a token endpoint.
+pub(crate) const fn is_missing_endpoint(answer: &NoVerdict) -> bool {
+    matches!(answer.status, 404 | 405 | 410 | 501) && answer.is_plain_refusal()
+}
+
+/// A device code's life.
+///
+/// A million flows wait in one process, so nothing is kept twice, and nothing that has served its purpose. Client secret
+/// and device code are in the encoded request.
+pub(crate) struct Polling {
+    /// With the request that is lent for every poll.
+    pub(crate) client: BoundClient,
+    #[cfg(feature = "serde")]
+    device_code: Kept,
+    user_code: Box<str>,
+    verification_uri: Box<str>,
+    verification_uri_complete: Option<Box<str>>,
+    expires_in: Duration,
+    pub(crate) pace: Pace,
+    /// Anchored where the device authorization arrived.
+    pub(crate) deadline: Tick,
+    /// A CreateToken request whose answer was lost may have spent the code, and no later answer has shown otherwise.
+    pub(crate) code_may_be_spent: bool,
+    /// Whether any poll got a verdict.
+    pub(crate) heard: bool,
+    /// How many polls in a row found that there is nothing at the endpoint.
+    pub(crate) missing: u8,
+    /// What the latest poll met, if it got no verdict.
+    pub(crate) trouble: Option<Box<Trouble>>,
+}
+
+impl Polling {
+    pub(crate) fn new(
+        service: &Service,
+        policy: &Policy,
+        proof: Option<&Proof>,
+        client: KnownClient,
+        authorization: DeviceAuthorization,
+        now: Tick,
+    ) -> Self {
+        let DeviceAuthorization { expires_in, interval, .. } = authorization;
+        let mut grant = Grant::device_code(authorization.device_code.clone());
+        if let Some(proof) = proof {
+            grant = grant.with_code_verifier(proof.verifier.clone());
+        }
+        let call = CreateTokenRequest::new(client.registration.client.clone(), grant)
+            .with_parameters(policy.parameters.iter().cloned());
+        let client = BoundClient::new(client, service.encode_create_token(&call));
+        let at_once = policy.first_poll == FirstPoll::Immediately;
+        Self {
+            #[cfg(feature = "serde")]
+            device_code: Kept::new(authorization.device_code, client.request()),
+            client,
+            user_code: authorization.user_code.into(),
+            verification_uri: service.page_address(&authorization.verification_uri).into(),
+            verification_uri_complete: authorization
+                .verification_uri_complete
+                .map(|address| service.page_address(&address).into()),
+            expires_in,
+            pace: Pace::polling(interval, at_once, now),
+            deadline: now + expires_in,
+            code_may_be_spent: false,
+            heard: false,
+            missing: 0,
+            trouble: None,
+        }
+    }
+
+    /// Nothing is due before `not_before`, and at least one poll is made.
+    pub(crate) fn begin(mut self, not_before: Tick, now: Tick) -> Box<Self> {
+        self.pace.not_before(not_before);
+        self.pace.keep_last(now, self.deadline, self.expires_in, true);
+        Box::new(self)
+    }
+
+    pub(crate) fn prompt(&self, replaces_earlier: bool) -> UserPrompt {
+        UserPrompt {
+            user_code: (*self.user_code).to_owned(),
+            verification_uri: (*self.verification_uri).to_owned(),
+            verification_uri_complete: self.verification_uri_complete.as_deref().map(str::to_owned),
+            expires_in: self.expires_in,
+            deadline: self.deadline,
+            replaces_earlier,
+        }
+    }
+
+    /// The codes, to be stored. The interval is the one that has come of the service's own.
+    #[cfg(feature = "serde")]
+    pub(crate) fn authorization(&self) -> DeviceAuthorization {
+        let device_code = self.device_code.get(self.client.request());
+        let mut authorization =
+            DeviceAuthorization::new(device_code, &*self.user_code, &*self.verification_uri, self.expires_in);
+        authorization.verification_uri_complete =
+            self.verification_uri_complete.as_deref().map(str::to_owned);
+        authorization.interval = Some(self.pace.interval());
+        authorization
+    }
+
+    /// `authorization_pending`: poll on, in the service's interval. A code that still waits for its person has not been
+    /// spent.
+    pub(crate) fn pending(mut self: Box<Self>, fault: &Fault, cx: &Context<'_>) -> Box<Self> {
+        self.pace.pending(cx.now, fault.retry_after, fault.interval);
+        self.code_may_be_spent = false;
+        self.hear(cx);
+        self.trouble = None;
+        self
+    }
+
+    /// `slow_down`: poll on, and slower from now on. It stays the latest trouble, because a service that checks the pace first
+    /// has not looked whether the person approved.
+    pub(crate) fn slow_down(mut self: Box<Self>, answer: Trouble, cx: &Context<'_>) -> Box<Self> {
+        self.pace.slow_down(cx.now, answer.retry_after(), answer.interval());
+        self.hear(cx);
+        self.trouble = Some(Box::new(answer));
+        self
+    }
+
+    /// A verdict came: whatever the transport met before is over.
+    #[inline]
+    fn hear(&mut self, cx: &Context<'_>) {
+        self.heard = true;
+        self.missing = 0;
+        self.keep_last_poll(cx.now);
+    }
+
+    /// No verdict: back off, and poll again.
+    pub(crate) fn back_off(mut self: Box<Self>, trouble: Trouble, cx: &mut Context<'_>) -> Box<Self> {
+        let (cap, draw) = (cx.jitter.room_within(cx.policy.max_backoff), cx.jitter.draw());
+        self.pace.back_off(cx.now, trouble.retry_after(), cap, draw);
+        self.code_may_be_spent |= trouble.may_have_acted();
+        self.missing = if trouble.is_missing_endpoint() { self.missing.saturating_add(1) } else { 0 };
+        self.trouble = Some(Box::new(trouble));
+        self.keep_last_poll(cx.now);
+        self
+    }
+
+    #[inline]
+    fn keep_last_poll(&mut self, now: Tick) {
+        self.pace.keep_last(now, self.deadline, self.expires_in, false);
+    }
+
+    /// Whether this answer is the last that is needed to believe that there is no endpoint. After an answer that may have been
+    /// the token the polling goes on, so that a lost token is told of.
+    pub(crate) const fn endpoint_is_missing(&self, answer: &NoVerdict) -> bool {
+        is_missing_endpoint(answer)
+            && self.missing.saturating_add(1) >= ENOUGH_MISSING
+            && !self.code_may_be_spent
+    }
+
+    /// The time over which a poll is to be spread that is late by more than an interval, but not if the code would die
+    /// meanwhile.
+    fn overdue_by(&self, now: Tick, policy: &Policy) -> Option<Duration> {
+        self.pace.missed_by(now, policy.max_backoff).filter(|time| now + *time < self.deadline)
+    }
+
+    pub(crate) fn is_overdue(&self, now: Tick, policy: &Policy) -> bool {
+        self.overdue_by(now, policy).is_some()
+    }
+
+    /// Late: something held the driver up, so the poll is put off by a random part of that time.
+    pub(crate) fn put_off(mut self: Box<Self>, cx: &mut Context<'_>) -> Box<Self> {
+        let time = self.overdue_by(cx.now, cx.policy).unwrap_or_default();
+        self.pace.put_off(cx.now, time, cx.jitter.draw());
+        self
+    }
+
+    /// Whether there was trouble from the first poll on.
+    pub(crate) const fn no_poll_got_a_verdict(&self) -> bool {
+        self.trouble.is_some() && !self.heard
+    }
+
+    pub(crate) fn client_is_replaceable(&self, cx: &Context<'_>) -> bool {
+        self.client.origin.is_replaceable(cx)
+    }
+
+    /// The client is not known to the service: registration begins anew, the codes are void, and their floor outlives them.
+    pub(crate) fn start_over(mut self: Box<Self>, fault: &Fault, cx: &Context<'_>) -> Box<Setup> {
+        self.pace.after_verdict(cx.now, fault.retry_after);
+        Box::new(Setup::new(cx.now, self.pace.due(), cx.policy))
+    }
+}
+
+/// For logs, where the user code does not belong (RFC 8628 §5.5).
+impl fmt::Debug for Polling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Polling")
+            .field("client", &self.client)
+            .field("verification_uri", &self.verification_uri)
+            .field("pace", &self.pace)
+            .field("deadline", &self.deadline)
+            .field("code_may_be_spent", &self.code_may_be_spent)
+            .field("heard", &self.heard)
+            .field("trouble", &self.trouble)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DeviceFlow;
+
+    /// A million flows wait in one process. The texts come on top, and the policy, which flows share.
+    #[test]
+    fn a_pending_flow_takes_at_most_512_bytes() {
+        let identity = size_of::<[usize; 2]>();
+        let size = size_of::<DeviceFlow>() + size_of::<Polling>() + identity;
+        assert!(size <= 512, "{size} = {} + {} + {identity}", size_of::<DeviceFlow>(), size_of::<Polling>());
+    }
+}
