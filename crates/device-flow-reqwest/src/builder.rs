@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use device_flow::{DiscoveryError, MetadataSearch, SearchAction};
+use device_flow::{AnsweredBy, DiscoveryError, MetadataSearch, ResponseBody, SearchAction, TransportError};
 use http::HeaderValue;
 use oidc_proto::oauth::Metadata;
 use oidc_proto::{Endpoint, Service};
 use tokio::sync::Semaphore;
 
-use crate::carrier::{Carrier, HardenedClient, MAX_CONCURRENT_REQUESTS, rules};
+use crate::carrier::{Carrier, HardenedClient, MAX_CONCURRENT_REQUESTS, Sender, rules};
 use crate::login::any_number;
 use crate::{Clock, HttpClient, TokioClock, proxy, tls};
 
@@ -57,6 +57,7 @@ pub struct HttpClientBuilder {
     read_timeout: Option<Duration>,
     user_agent: Option<String>,
     carrier: Option<Carrier>,
+    answered_by: Option<AnsweredBy>,
     max_concurrent_requests: usize,
 }
 
@@ -118,6 +119,7 @@ impl HttpClientBuilder {
             read_timeout: None,
             user_agent: None,
             carrier: None,
+            answered_by: None,
             max_concurrent_requests: MAX_CONCURRENT_REQUESTS,
         }
     }
@@ -357,6 +359,38 @@ impl HttpClientBuilder {
         }
     }
 
+    /// Has every request answered by this closure, and not by a server: for a test of a program's own sign-in. With
+    /// [`VirtualTime`](crate::VirtualTime) as the clock, ten minutes pass in a moment, and `sso_oidc_server::InProcess` is the whole
+    /// service behind the closure. A request that the closure does not answer failed as it says.
+    ///
+    /// ```
+    /// use device_flow_reqwest::{Endpoint, Failure, HttpClient, Outcome, Policy, VirtualTime};
+    /// use std::time::Duration;
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    ///
+    /// let time = VirtualTime::default();
+    /// let client = HttpClient::builder(Endpoint::for_region("eu-west-1")?)
+    ///     .answered_by(|request| match request.uri().path() {
+    ///         "/client/register" => Ok(http::Response::new(r#"{"clientId":"c","clientSecret":"s"}"#)),
+    ///         _ => Err(Failure::NotSent.into()), // the network is gone
+    ///     })
+    ///     .build()?;
+    /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// let login = client.login(policy).jitter_seed(None).clock(time.clone());
+    /// let end = login.run(|_| unreachable!("there is no code")).await.unwrap_err();
+    /// assert!(end.is_offline() && matches!(end.outcome, Outcome::Unreachable { .. }));
+    /// assert_eq!(time.now().elapsed(), Duration::from_secs(1 + 2 + 4 + 8));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn answered_by<B: Into<ResponseBody>>(
+        mut self,
+        answer: impl FnMut(&http::Request<&[u8]>) -> Result<http::Response<B>, TransportError> + Send + 'static,
+    ) -> Self {
+        self.answered_by = Some(AnsweredBy::new(answer));
+        self
+    }
+
     /// The client. No connection is made. For an HTTPS endpoint the system's certificates are loaded here.
     ///
     /// ```
@@ -381,6 +415,9 @@ impl HttpClientBuilder {
     }
 
     fn carrier(mut self) -> Result<Carrier, BuildError> {
+        if let Some(answered_by) = self.answered_by.take() {
+            return Ok(Carrier::of(Sender::Closure(answered_by)));
+        }
         let Some(carrier) = self.carrier.take() else {
             return Ok(Carrier::new(self.own_client()?, true));
         };

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use device_flow::AnsweredBy;
 use http::HeaderValue;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -11,19 +12,32 @@ pub(crate) const MAX_CONCURRENT_REQUESTS: usize = 100;
 /// Carries requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Carrier {
-    pub(crate) client: reqwest::Client,
-    /// Whether the client is known to keep the [`rules`].
-    pub(crate) keeps_rules: bool,
+    pub(crate) sender: Sender,
     /// What each request says in place of the client's own.
     pub(crate) user_agent: Option<HeaderValue>,
     /// How many requests may be under way at one time; the others queue.
     pub(crate) turns: Arc<Semaphore>,
 }
 
+/// What sends them.
+#[derive(Clone, Debug)]
+pub(crate) enum Sender {
+    Client {
+        client: reqwest::Client,
+        /// Whether the client is known to keep the [`rules`].
+        keeps_rules: bool,
+    },
+    /// A test's.
+    Closure(AnsweredBy),
+}
+
 impl Carrier {
     pub(crate) fn new(client: reqwest::Client, keeps_rules: bool) -> Self {
-        let turns = Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS));
-        Self { client, keeps_rules, user_agent: None, turns }
+        Self::of(Sender::Client { client, keeps_rules })
+    }
+
+    pub(crate) fn of(sender: Sender) -> Self {
+        Self { sender, user_agent: None, turns: Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS)) }
     }
 
     /// Waits for a turn to send, first come, first served. It is held until the answer has been read.

@@ -3,9 +3,10 @@
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
+use std::task::Poll;
 use std::time::Duration;
 
-use device_flow::Tick;
+use device_flow::{Tick, VirtualTime};
 use tokio::time::Instant;
 
 /// Monotonic time, and waiting.
@@ -74,6 +75,25 @@ macro_rules! clock_through {
 }
 
 clock_through!(&C, Box<C>, Rc<C>, Arc<C>);
+
+/// Waiting takes no time but its own. Other tasks have a turn meanwhile.
+impl Clock for VirtualTime {
+    fn now(&self) -> Tick {
+        Self::now(self)
+    }
+
+    fn wait(&self, duration: Duration) -> impl Future<Output = ()> + Send {
+        let mut waited = false;
+        core::future::poll_fn(move |cx| {
+            if core::mem::replace(&mut waited, true) {
+                return Poll::Ready(());
+            }
+            self.pass(duration);
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+    }
+}
 
 /// Tokio's clock: the system's monotonic one, or a paused one in a test. All values of it agree on the time. On Linux the
 /// former stands still while the machine sleeps, so a code may be dead on waking although the clock does not show it; the

@@ -8,7 +8,7 @@ use http::{HeaderValue, header};
 use oidc_proto::{Answer, Call, Operation, Request};
 use tokio::time::Instant;
 
-use crate::carrier::Carrier;
+use crate::carrier::{Carrier, Sender};
 use crate::{HttpClient, proxy};
 
 /// What came of a request.
@@ -53,37 +53,55 @@ impl HttpClient {
         self.exchange(request.head().clone().map(|()| request.body().bytes()), timeout).await
     }
 
-    async fn exchange(&self, outgoing: http::Request<Bytes>, timeout: Duration) -> Result {
-        let Carrier { client, keeps_rules, user_agent, .. } = &self.carrier;
-        let failed = |error| transport_error(error, *keeps_rules);
-        let mut outgoing = reqwest::Request::try_from(outgoing).map_err(failed)?;
-        *outgoing.timeout_mut() = Some(timeout);
+    async fn exchange(&self, mut outgoing: http::Request<Bytes>, timeout: Duration) -> Result {
+        let Carrier { sender, user_agent, .. } = &self.carrier;
         if let Some(user_agent) = user_agent {
             outgoing.headers_mut().insert(header::USER_AGENT, user_agent.clone());
         }
-        // A client of ours follows no redirect. Of another it cannot be known beforehand, only seen.
-        let asked = (!keeps_rules).then(|| outgoing.url().clone());
-        let answered = client.execute(outgoing).await;
-        let answering = match &answered {
-            Ok(incoming) => Some(incoming.url()),
-            Err(error) => error.url(),
+        let mut response = match sender {
+            Sender::Client { client, keeps_rules } => {
+                by_client(client, *keeps_rules, outgoing, timeout).await?
+            }
+            Sender::Closure(closure) => {
+                let (head, body) = outgoing.into_parts();
+                closure.answer(&http::Request::from_parts(head, &body[..]))?
+            }
         };
-        if let Some((asked, answering)) = asked.zip(answering)
-            && asked != *answering
-        {
-            return Err(TransportError::redirected(answering.host_str()));
-        }
-        let mut incoming = answered.map_err(failed)?;
-
-        let mut response = http::Response::new(ResponseBody::expecting(incoming.content_length()));
-        *response.status_mut() = incoming.status();
-        *response.headers_mut() = std::mem::take(incoming.headers_mut());
         oidc_proto::supply_date(response.headers_mut(), SystemTime::now());
-        if let Err(error) = read(&mut incoming, response.body_mut()).await {
-            response.body_mut().break_off(error);
-        }
         Ok(response)
     }
+}
+
+async fn by_client(
+    client: &reqwest::Client,
+    keeps_rules: bool,
+    outgoing: http::Request<Bytes>,
+    timeout: Duration,
+) -> Result {
+    let failed = |error| transport_error(error, keeps_rules);
+    let mut outgoing = reqwest::Request::try_from(outgoing).map_err(failed)?;
+    *outgoing.timeout_mut() = Some(timeout);
+    // A client of ours follows no redirect. Of another it cannot be known beforehand, only seen.
+    let asked = (!keeps_rules).then(|| outgoing.url().clone());
+    let answered = client.execute(outgoing).await;
+    let answering = match &answered {
+        Ok(incoming) => Some(incoming.url()),
+        Err(error) => error.url(),
+    };
+    if let Some((asked, answering)) = asked.zip(answering)
+        && asked != *answering
+    {
+        return Err(TransportError::redirected(answering.host_str()));
+    }
+    let mut incoming = answered.map_err(failed)?;
+
+    let mut response = http::Response::new(ResponseBody::expecting(incoming.content_length()));
+    *response.status_mut() = incoming.status();
+    *response.headers_mut() = std::mem::take(incoming.headers_mut());
+    if let Err(error) = read(&mut incoming, response.body_mut()).await {
+        response.body_mut().break_off(error);
+    }
+    Ok(response)
 }
 
 /// Reads to the end, or as much as a body may have. (reqwest's own buffers, in which a token may be left, are out of our

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use device_flow::{DiscoveryError, MetadataSearch, SearchAction};
+use device_flow::{AnsweredBy, DiscoveryError, MetadataSearch, ResponseBody, SearchAction, TransportError};
 use oidc_proto::oauth::Metadata;
 use oidc_proto::{Endpoint, Service};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
-use crate::carrier::{Carrier, MAX_HEADER_BYTES, Rules};
+use crate::carrier::{AgentCarrier, Carrier, MAX_HEADER_BYTES, Rules};
 use crate::login::any_number;
 use crate::worker::Worker;
 use crate::{Cancel, Clock, HttpClient, SystemClock, phase, proxy};
@@ -60,6 +60,7 @@ pub struct HttpClientBuilder {
     user_agent: Option<String>,
     agent: Option<ureq::Agent>,
     cancel: Option<Cancel>,
+    answered_by: Option<AnsweredBy>,
 }
 
 /// Why a client could not be built.
@@ -124,6 +125,7 @@ impl HttpClientBuilder {
             user_agent: None,
             agent: None,
             cancel: None,
+            answered_by: None,
         }
     }
 
@@ -315,6 +317,36 @@ impl HttpClientBuilder {
         self
     }
 
+    /// Has every request answered by this closure, and not by a server: for a test of a program's own sign-in. With
+    /// [`VirtualTime`](crate::VirtualTime) as the clock, ten minutes pass in a moment, and `sso_oidc_server::InProcess` is the whole
+    /// service behind the closure. A request that the closure does not answer failed as it says.
+    ///
+    /// ```
+    /// use device_flow_ureq::{Endpoint, Failure, HttpClient, Outcome, Policy, VirtualTime};
+    /// use std::time::Duration;
+    ///
+    /// let time = VirtualTime::default();
+    /// let client = HttpClient::builder(Endpoint::for_region("eu-west-1")?)
+    ///     .answered_by(|request| match request.uri().path() {
+    ///         "/client/register" => Ok(http::Response::new(r#"{"clientId":"c","clientSecret":"s"}"#)),
+    ///         _ => Err(Failure::NotSent.into()), // the network is gone
+    ///     })
+    ///     .build()?;
+    /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// let login = client.login(policy).jitter_seed(None).clock(time.clone());
+    /// let end = login.run(|_| unreachable!("there is no code")).unwrap_err();
+    /// assert!(end.is_offline() && matches!(end.outcome, Outcome::Unreachable { .. }));
+    /// assert_eq!(time.now().elapsed(), Duration::from_secs(1 + 2 + 4 + 8));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn answered_by<B: Into<ResponseBody>>(
+        mut self,
+        answer: impl FnMut(&http::Request<&[u8]>) -> Result<http::Response<B>, TransportError> + Send + 'static,
+    ) -> Self {
+        self.answered_by = Some(AnsweredBy::new(answer));
+        self
+    }
+
     /// The client. No connection is made, and the system's certificates are not loaded before one is.
     ///
     /// ```
@@ -333,10 +365,14 @@ impl HttpClientBuilder {
         }
         let (service, request_timeout, cancel) =
             (self.service.clone(), self.request_timeout, self.cancel.clone());
-        Ok(HttpClient { service, carrier: self.carrier()?, request_timeout, cancel })
+        let carrier = match self.answered_by.clone() {
+            Some(answered_by) => Carrier::Closure(answered_by),
+            None => Carrier::Agent(self.carrier()?),
+        };
+        Ok(HttpClient { service, carrier, request_timeout, cancel })
     }
 
-    fn carrier(self) -> Result<Carrier, BuildError> {
+    fn carrier(self) -> Result<AgentCarrier, BuildError> {
         let Some(agent) = self.agent else { return self.own_carrier() };
         let set = [("ca_bundle", self.ca_bundle.is_some()), (INVALID, self.accept_invalid_certificates)];
         if let Some((setting, _)) = set.into_iter().find(|(_, is_set)| *is_set) {
@@ -347,10 +383,10 @@ impl HttpClientBuilder {
             read_timeout: self.read_timeout,
             user_agent: self.user_agent,
         };
-        Ok(Carrier::foreign(agent, self.request_timeout, rules))
+        Ok(AgentCarrier::foreign(agent, self.request_timeout, rules))
     }
 
-    fn own_carrier(self) -> Result<Carrier, BuildError> {
+    fn own_carrier(self) -> Result<AgentCarrier, BuildError> {
         let roots = match self.ca_bundle {
             Some(path) => RootCerts::Specific(Arc::new(read_bundle(path)?)),
             None => RootCerts::PlatformVerifier,
@@ -376,7 +412,7 @@ impl HttpClientBuilder {
             .user_agent(self.user_agent.unwrap_or_else(|| USER_AGENT.to_owned()))
             .tls_config(tls)
             .build();
-        Ok(Carrier::ours(phase::agent(config, chosen), self.request_timeout))
+        Ok(AgentCarrier::ours(phase::agent(config, chosen), self.request_timeout))
     }
 }
 

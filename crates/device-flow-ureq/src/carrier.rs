@@ -4,14 +4,23 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use device_flow::AnsweredBy;
 use ureq::{Agent, Body};
 
 /// The longest response header block that is read.
 pub(crate) const MAX_HEADER_BYTES: usize = 256 * 1024;
 
+/// What carries the requests.
+#[derive(Clone, Debug)]
+pub(crate) enum Carrier {
+    Agent(AgentCarrier),
+    /// A test's.
+    Closure(AnsweredBy),
+}
+
 /// Carries requests by the rules.
 #[derive(Clone, Debug)]
-pub(crate) struct Carrier {
+pub(crate) struct AgentCarrier {
     agent: Agent,
     /// What is laid on each request, if the agent is not ours.
     rules: Option<Rules>,
@@ -27,7 +36,7 @@ pub(crate) struct Rules {
     pub(crate) user_agent: Option<String>,
 }
 
-impl Carrier {
+impl AgentCarrier {
     /// An agent that was built by the rules, and gives requests this time.
     pub(crate) const fn ours(agent: Agent, usual_timeout: Duration) -> Self {
         Self { agent, rules: None, usual_timeout }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use device_flow::Tick;
+use device_flow::{Tick, VirtualTime};
 
 use crate::Cancel;
 
@@ -54,6 +54,19 @@ macro_rules! clock_through {
 }
 
 clock_through!(&C, Box<C>, Rc<C>, Arc<C>);
+
+/// Waiting takes no time but its own.
+impl Clock for VirtualTime {
+    fn now(&self) -> Tick {
+        Self::now(self)
+    }
+
+    fn wait(&self, duration: Duration, cancel: &Cancel) {
+        if !cancel.is_cancelled() {
+            self.pass(duration);
+        }
+    }
+}
 
 /// The system's monotonic clock. All values of it agree on the time. On Linux it stands still while the machine sleeps, so a
 /// code may be dead on waking although the clock does not show it; the service's `expired_token` then ends the flow.

@@ -65,9 +65,10 @@ pub use cancel::Cancel;
 pub use client::HttpClient;
 pub use clock::{Clock, SystemClock};
 pub use device_flow::{
-    CallError, DeviceFlow, DiscoveryError, Exchange, Expiry, Failure, FirstPoll, MetadataSearch, Misuse,
-    NotFollowed, NotSignedIn, Observer, OnPrompt, OnWait, Outcome, Phase, Pkce, Policy, Report, SearchError,
-    Session, SignInError, SignedIn, Status, Stop, Tick, TransportError, Trouble, TryOnPrompt, UserPrompt,
+    AnsweredBy, CallError, DeviceFlow, DiscoveryError, Exchange, Expiry, Failure, FirstPoll, MetadataSearch,
+    Misuse, NotFollowed, NotSignedIn, Observer, OnPrompt, OnWait, Outcome, Phase, Pkce, Policy, Report,
+    ResponseBody, SearchError, Session, SignInError, SignedIn, Status, Stop, Tick, TransportError, Trouble,
+    TryOnPrompt, UserPrompt, VirtualTime,
 };
 #[cfg(feature = "serde")]
 pub use device_flow::{ResumeError, SavedFlow};

@@ -8,6 +8,7 @@ use http::{HeaderValue, header};
 use oidc_proto::{Answer, Call, Operation, Request};
 use ureq::ResponseExt as _;
 
+use crate::carrier::{AgentCarrier, Carrier};
 use crate::worker::Worker;
 use crate::{HttpClient, phase};
 
@@ -83,20 +84,29 @@ impl HttpClient {
     }
 
     fn exchange(&self, outgoing: http::Request<&[u8]>, timeout: Duration) -> Result {
-        let asked = outgoing.uri().clone();
-        let answered = self.carrier.run(outgoing, timeout).map_err(phase::transport_error)?;
-        // No redirect is followed, but an agent from elsewhere may have a middleware that sends requests on.
-        if *answered.get_uri() != asked {
-            return Err(TransportError::redirected(answered.get_uri().host()));
-        }
-        let (mut parts, incoming) = answered.into_parts();
-        let mut body = ResponseBody::expecting(incoming.content_length());
-        if let Err(error) = read(incoming.into_with_config().limit(u64::MAX).reader(), &mut body) {
-            body.break_off(ureq::Error::from(error));
-        }
-        oidc_proto::supply_date(&mut parts.headers, SystemTime::now());
-        Ok(http::Response::from_parts(parts, body))
+        let mut response = match &self.carrier {
+            Carrier::Agent(agent) => by_agent(agent, outgoing, timeout),
+            Carrier::Closure(closure) => closure.answer(&outgoing),
+        }?;
+        oidc_proto::supply_date(response.headers_mut(), SystemTime::now());
+        Ok(response)
     }
+}
+
+fn by_agent(agent: &AgentCarrier, outgoing: http::Request<&[u8]>, timeout: Duration) -> Result {
+    let asked = outgoing.uri().clone();
+    let answered = agent.run(outgoing, timeout).map_err(phase::transport_error)?;
+    // No redirect is followed, but an agent from elsewhere may have a middleware that sends requests on. One that answers by
+    // itself leaves nothing to look at, and ureq would panic.
+    if !answered.extensions().is_empty() && *answered.get_uri() != asked {
+        return Err(TransportError::redirected(answered.get_uri().host()));
+    }
+    let (parts, incoming) = answered.into_parts();
+    let mut body = ResponseBody::expecting(incoming.content_length());
+    if let Err(error) = read(incoming.into_with_config().limit(u64::MAX).reader(), &mut body) {
+        body.break_off(ureq::Error::from(error));
+    }
+    Ok(http::Response::from_parts(parts, body))
 }
 
 /// Reads to the end, or as much as a body may have.

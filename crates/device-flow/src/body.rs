@@ -126,6 +126,18 @@ impl From<&str> for ResponseBody {
     }
 }
 
+impl From<Vec<u8>> for ResponseBody {
+    fn from(bytes: Vec<u8>) -> Self {
+        bytes.as_slice().into()
+    }
+}
+
+impl From<String> for ResponseBody {
+    fn from(text: String) -> Self {
+        text.into_bytes().into()
+    }
+}
+
 impl AsRef<[u8]> for ResponseBody {
     fn as_ref(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()

@@ -243,6 +243,7 @@
 )]
 
 mod action;
+mod answered;
 mod body;
 mod call;
 mod client;
@@ -272,6 +273,7 @@ mod transport;
 mod view;
 
 pub use action::{Action, PendingRequest};
+pub use answered::{AnsweredBy, VirtualTime};
 pub use body::ResponseBody;
 pub use call::{CallError, DiscoveryError, PlainCall};
 pub use flow::DeviceFlow;

@@ -46,8 +46,18 @@ pub(crate) async fn answer(
     arrival: Arrival,
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
-    let id = shared.request_ids.next();
     let (head, body) = request.into_parts();
+    answer_to(shared, arrival, head, read(shared, body)).await.map(|body| Full::new(body.bytes()))
+}
+
+/// The answer to a request with this head, whose body is read if its route has one.
+pub(crate) async fn answer_to(
+    shared: &Shared,
+    arrival: Arrival,
+    head: Parts,
+    body: impl Future<Output = Result<Bytes, Fault>>,
+) -> Response<Body> {
+    let id = shared.request_ids.next();
     let path = head.uri.path();
     let route = route(&head.method, path);
     let asked = match route {
@@ -95,7 +105,7 @@ pub(crate) async fn answer(
             others_in_flight: arrival.in_flight,
         });
     }
-    response.map(|body| Full::new(body.bytes()))
+    response
 }
 
 /// The answer to a request that is not even looked at, in its dialect if it has one.
@@ -143,10 +153,10 @@ async fn dispatch(
     arrival: Arrival,
     route: Result<Route, NoRoute>,
     head: &Parts,
-    body: Incoming,
+    body: impl Future<Output = Result<Bytes, Fault>>,
 ) -> (Reply, Duration) {
     let takes_body = matches!(route, Ok(Route::Api(..) | Route::Decide));
-    let body = if takes_body { read(shared, body).await } else { Ok(Bytes::new()) };
+    let body = if takes_body { body.await } else { Ok(Bytes::new()) };
     let arrived = shared.clock.up();
     let reply = match (body, route) {
         (Err(fault), Ok(Route::Api(dialect, _))) => hanging_up(refusal(dialect, fault)),

@@ -103,7 +103,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stream = TcpStream::connect(address).await.unwrap();
-        let shared = Arc::new(Shared::new(Config::default(), address).unwrap());
+        let shared = Arc::new(Shared::new(Config::default(), address, crate::clock::Clock::start()).unwrap());
         let seat = Arc::clone(&Seats::new(1).take().await.seat);
         let peer = Peer { address, connection: 1 };
         let conversing = {

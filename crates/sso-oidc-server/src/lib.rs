@@ -17,6 +17,8 @@
 //! assert!(server.endpoint().starts_with("http://127.0.0.1:"));
 //! ```
 //!
+//! Without sockets, and in time that the test lets pass, [`InProcess`] answers the same.
+//!
 //! # As a program
 //!
 //! ```
@@ -93,6 +95,7 @@ mod discovery;
 mod error;
 mod fault;
 mod handle;
+mod in_process;
 mod page;
 mod record;
 mod request_id;
@@ -117,6 +120,7 @@ pub use device_authority::{
 pub use error::ServeError;
 pub use fault::{Fault, FaultError, Strike, StrikeError};
 pub use handle::{Handle, Stats};
+pub use in_process::InProcess;
 pub use oidc_proto::{Client, Operation, Secret};
 pub use record::RecordedRequest;
 pub use server::Server;

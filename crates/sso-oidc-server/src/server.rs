@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use crate::clock::Clock;
 use crate::connection::{self, Peer};
 use crate::fault::{Elsewhere, Port};
 use crate::seat::{Place, Seats};
@@ -63,7 +64,7 @@ impl Server {
         let listener =
             TcpListener::bind(wanted).await.map_err(|source| ServeError::listen(wanted, source))?;
         let address = listener.local_addr().map_err(|source| ServeError::listen(wanted, source))?;
-        let shared = Arc::new(Shared::new(config, address)?);
+        let shared = Arc::new(Shared::new(config, address, Clock::start())?);
         let elsewhere = if shared.faults.redirect() {
             let wanted = SocketAddr::new(address.ip(), 0);
             let bound = Elsewhere::bind(wanted.ip()).await;

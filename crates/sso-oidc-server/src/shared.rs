@@ -53,7 +53,7 @@ impl fmt::Debug for Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config, address: SocketAddr) -> Result<Self, ServeError> {
+    pub(crate) fn new(config: Config, address: SocketAddr, clock: Clock) -> Result<Self, ServeError> {
         let endpoint = format!("{}://{}", config.scheme(), reachable(address));
         let public_url = match &config.public_url {
             Some(url) => {
@@ -89,7 +89,7 @@ impl Shared {
             oauth_policy,
             has_told_of_unknown_clients: AtomicBool::new(false),
             limits: config.limits,
-            clock: Clock::start(),
+            clock,
             public_url,
             endpoint,
             csrf: CsrfKey::new(),
@@ -189,7 +189,7 @@ mod tests {
 
     fn shared(config: Config) -> Shared {
         let address = SocketAddr::new(config.listen.ip(), 8080);
-        Shared::new(config, address).unwrap()
+        Shared::new(config, address, Clock::start()).unwrap()
     }
 
     #[test]
@@ -233,7 +233,7 @@ mod tests {
     fn a_public_url_with_more_than_a_host_and_a_port_is_refused() {
         for url in ["ftp://x", "http://", "http://x/path", "http://u@x", "x", "http://x?q", "https://"] {
             let config = Config::default().with_public_url(url);
-            let error = Shared::new(config, ([127, 0, 0, 1], 1).into()).unwrap_err();
+            let error = Shared::new(config, ([127, 0, 0, 1], 1).into(), Clock::start()).unwrap_err();
             assert!(matches!(error, ServeError::PublicUrl { .. }), "{url}");
         }
     }

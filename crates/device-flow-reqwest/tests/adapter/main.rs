@@ -9,6 +9,8 @@ mod events;
 #[path = "../../../device-flow-ureq/tests/adapter/foreign.rs"]
 mod foreign;
 mod hostile;
+#[path = "../../../device-flow-ureq/tests/adapter/in_process.rs"]
+mod in_process;
 #[path = "../../../device-flow-ureq/tests/adapter/oauth.rs"]
 mod oauth;
 #[path = "../../../device-flow-ureq/tests/adapter/proxied.rs"]
@@ -30,8 +32,8 @@ use std::time::Duration;
 
 use device_flow_reqwest::{
     CallError, Clock, DeviceFlow, Endpoint, HttpClient, HttpClientBuilder, Metadata, MetadataSearch, Misuse,
-    NotSignedIn, Observer, Policy, Registration, SearchError, SignedIn, Tick, TokioClock, UserPrompt,
-    hardened,
+    NotSignedIn, Observer, Policy, Registration, SearchError, Session, SignInError, SignedIn, Tick,
+    TokioClock, TransportError, UserPrompt, VirtualTime, hardened,
 };
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{
@@ -136,6 +138,29 @@ fn sign_in_observed(endpoint: &str, observer: impl Observer) -> Result<SignedIn,
     let client = client(endpoint);
     let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     block_on(client.login(policy).jitter_seed(None).clock(VirtualClock::default()).run_with(observer))
+}
+
+/// A client that a closure answers.
+fn client_answered_by(
+    endpoint: &str,
+    answer: impl FnMut(&http::Request<&[u8]>) -> Result<http::Response<Vec<u8>>, TransportError> + Send + 'static,
+) -> HttpClient {
+    HttpClient::builder(Endpoint::custom(endpoint).unwrap()).answered_by(answer).build().unwrap()
+}
+
+fn sign_in_at(
+    client: &HttpClient,
+    policy: Policy,
+    time: &VirtualTime,
+    registration: Option<Registration>,
+    on_prompt: impl FnMut(&UserPrompt) + Send,
+) -> Result<SignedIn, SignInError> {
+    let login = client.login(policy).registered(registration).jitter_seed(None).clock(time.clone());
+    block_on(login.run(on_prompt))
+}
+
+fn refresh_in_process(client: &HttpClient, session: &mut Session) -> Result<(), CallError> {
+    block_on(client.refresh_session(session))
 }
 
 /// Drives a flow with a client of this region.

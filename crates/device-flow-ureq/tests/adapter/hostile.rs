@@ -32,6 +32,17 @@ fn an_agent_that_follows_redirects_follows_none() {
 }
 
 #[test]
+fn an_agent_whose_middleware_answers_by_itself_is_believed_and_does_not_panic() {
+    let by_itself = |_: Request<SendBody<'_>>, _: MiddlewareNext<'_>| {
+        let body = Body::builder().data(r#"{"error":"invalid_client_metadata"}"#);
+        Ok(Response::builder().status(400).body(body).unwrap())
+    };
+    let agent: ureq::Agent = ureq::Agent::config_builder().middleware(by_itself).build().into();
+    let end = sign_in_through(agent, GENEROUS, "http://127.0.0.1:9").unwrap_err();
+    assert!(matches!(end.outcome, Outcome::Rejected { .. }), "{end:?}");
+}
+
+#[test]
 fn an_agent_whose_middleware_sends_requests_elsewhere_ends_the_sign_in_at_once() {
     let target = Stub::start([Step::registration(), Step::authorization(), Step::token()]);
     let elsewhere = target.endpoint();

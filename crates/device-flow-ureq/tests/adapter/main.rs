@@ -5,6 +5,7 @@ mod cancel;
 mod events;
 mod foreign;
 mod hostile;
+mod in_process;
 mod oauth;
 mod proxied;
 mod scenarios;
@@ -19,7 +20,8 @@ use std::time::{Duration, Instant};
 
 use device_flow_ureq::{
     CallError, Cancel, Clock, DeviceFlow, Endpoint, HttpClient, Metadata, MetadataSearch, Misuse,
-    NotSignedIn, Observer, Policy, Registration, SearchError, SignedIn, SystemClock, Tick, UserPrompt,
+    NotSignedIn, Observer, Policy, Registration, SearchError, Session, SignInError, SignedIn, SystemClock,
+    Tick, TransportError, UserPrompt, VirtualTime,
 };
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{
@@ -123,6 +125,29 @@ fn sign_in_observed(endpoint: &str, observer: impl Observer) -> Result<SignedIn,
     let client = client(endpoint);
     let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     client.login(policy).jitter_seed(None).clock(VirtualClock::default()).run_with(observer)
+}
+
+/// A client that a closure answers.
+fn client_answered_by(
+    endpoint: &str,
+    answer: impl FnMut(&http::Request<&[u8]>) -> Result<http::Response<Vec<u8>>, TransportError> + Send + 'static,
+) -> HttpClient {
+    HttpClient::builder(Endpoint::custom(endpoint).unwrap()).answered_by(answer).build().unwrap()
+}
+
+fn sign_in_at(
+    client: &HttpClient,
+    policy: Policy,
+    time: &VirtualTime,
+    registration: Option<Registration>,
+    on_prompt: impl FnMut(&UserPrompt) + Send,
+) -> Result<SignedIn, SignInError> {
+    let login = client.login(policy).registered(registration).jitter_seed(None).clock(time.clone());
+    login.run(on_prompt)
+}
+
+fn refresh_in_process(client: &HttpClient, session: &mut Session) -> Result<(), CallError> {
+    client.refresh_session(session)
 }
 
 /// Drives a flow with a client of this region.

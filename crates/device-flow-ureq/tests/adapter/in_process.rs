@@ -1,0 +1,96 @@
+//! A program's own sign-in in a unit test: the whole service behind a closure, at virtual time. Compiled into the tests of
+//! both adapters.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use device_flow::{Failure, Outcome, Policy, Session, TransportError, VirtualTime};
+use oidc_proto::UnixSeconds;
+use sso_oidc_server::{Config, InProcess};
+
+use crate::{client_answered_by, refresh_in_process, sign_in_at};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn service(time: &VirtualTime) -> InProcess {
+    let time = time.clone();
+    let config = Config::default().with_access_ttl(HOUR).with_interval(Duration::from_secs(5));
+    InProcess::new(config, move || time.now().elapsed()).unwrap()
+}
+
+fn policy() -> Policy {
+    Policy::aws("https://d-1234567890.awsapps.com/start")
+}
+
+#[test]
+fn a_sign_in_of_ten_minutes_with_an_outage_a_denial_and_a_refresh_is_a_unit_test() {
+    let began = Instant::now();
+    let time = VirtualTime::default();
+    let service = service(&time);
+    let (answering, clock) = (service.clone(), time.clone());
+    let requests = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&requests);
+    let client = client_answered_by(service.endpoint(), move |request| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        match clock.now().elapsed().as_secs() {
+            60..300 => return Err(TransportError::from(Failure::NotSent)),
+            // After nine minutes the person says no.
+            540..550 => {
+                answering.handle().pending().iter().for_each(|code| answering.handle().deny(code).unwrap())
+            }
+            _ => {}
+        }
+        Ok(answering.answer(request))
+    });
+
+    let end = sign_in_at(&client, policy(), &time, None, |_| {}).unwrap_err();
+    assert!(matches!(end.outcome, Outcome::Denied(_)), "{end:?}");
+    assert!((540..550).contains(&time.now().elapsed().as_secs()), "{:?}", time.now());
+
+    let person = service.handle();
+    let signed_in = sign_in_at(&client, policy(), &time, end.registration.clone(), |prompt| {
+        person.approve(&prompt.user_code).unwrap();
+    })
+    .unwrap();
+    assert!(!signed_in.newly_registered);
+    let wall = UnixSeconds::new(1_800_000_000);
+    let mut session = Session::new(signed_in, wall);
+    assert!(!session.is_due(wall, Duration::from_secs(300)));
+    let old = session.token.clone();
+    time.pass(HOUR);
+    assert!(session.is_due(wall.saturating_add(HOUR), Duration::from_secs(300)));
+    refresh_in_process(&client, &mut session).unwrap();
+    assert_ne!(session.token.access_token, old.access_token);
+    println!("{} requests in {:?}", requests.load(Ordering::Relaxed), began.elapsed());
+}
+
+#[test]
+fn polls_through_an_outage_go_on_at_the_services_pace() {
+    let time = VirtualTime::default();
+    let service = service(&time);
+    let (answering, clock) = (service.clone(), time.clone());
+    let client =
+        client_answered_by(service.endpoint(), move |request| match clock.now().elapsed().as_secs() {
+            20..200 => Err(TransportError::from(Failure::NotSent)),
+            _ => Ok(answering.answer(request)),
+        });
+    let end = sign_in_at(&client, policy(), &time, None, |_| {}).unwrap_err();
+    assert!(matches!(end.outcome, Outcome::Expired(_)), "the service was not told to slow down: {end:?}");
+    assert_eq!((end.slow_downs, time.now().elapsed()), (0, Duration::from_secs(600)));
+    // A hundred and twenty at the most, and fewer where nothing answered.
+    assert!((80..120).contains(&end.polls), "{}", end.polls);
+}
+
+#[test]
+fn a_closure_is_told_what_a_server_would_be() {
+    let client = client_answered_by("https://oidc.eu-west-1.amazonaws.com", |request| {
+        assert_eq!(request.uri(), "https://oidc.eu-west-1.amazonaws.com/client/register");
+        assert_eq!(request.method(), "POST");
+        assert!(String::from_utf8_lossy(request.body()).contains("sso:account:access"));
+        let no = http::Response::builder().status(400);
+        Ok(no.body(br#"{"error":"invalid_client_metadata"}"#.to_vec()).unwrap())
+    });
+    let end = sign_in_at(&client, policy(), &VirtualTime::default(), None, |_| {}).unwrap_err();
+    assert!(matches!(end.outcome, Outcome::Rejected { .. }), "{end:?}");
+}

@@ -1,0 +1,106 @@
+//! The service without sockets, in time that a test lets pass.
+
+use core::future::{Future as _, ready};
+use core::net::{Ipv4Addr, SocketAddr};
+use core::pin::pin;
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::HOST;
+use http::{HeaderValue, Request, Response, StatusCode};
+
+use crate::answer::answer_to;
+use crate::clock::Clock;
+use crate::connection::Peer;
+use crate::shared::Shared;
+use crate::{Config, Handle, ServeError};
+
+/// The whole service as a function from a request to its answer. Nothing listens, nothing waits, and its time is the test's:
+/// a sign-in of ten minutes with a denial, an outage and a refresh is a unit test of a millisecond.
+///
+/// Clones are the same service. A client is answered by it where it takes a closure: `HttpClientBuilder::answered_by` of
+/// `device-flow-ureq` and `device-flow-reqwest`, with their `VirtualTime` as the clock of both sides. The faults of
+/// [`Config::with_fault`] are those of connections, so none strikes here; the closure can fail as it likes.
+#[derive(Clone, Debug)]
+pub struct InProcess {
+    shared: Arc<Shared>,
+}
+
+impl InProcess {
+    /// A service with these settings; `time` is how long it has been up. It may stand still, and never goes back.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use sso_oidc_server::{Client, Config, InProcess};
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use std::sync::Arc;
+    ///
+    /// let seconds = Arc::new(AtomicU64::new(0));
+    /// let time = Arc::clone(&seconds);
+    /// let config = Config::default().with_client(Client::public("my-tool"));
+    /// let service = InProcess::new(config, move || Duration::from_secs(time.load(Ordering::Relaxed)))?;
+    /// let post = |path: &str, form: &str| {
+    ///     let url = format!("{}{path}", service.endpoint());
+    ///     let request = http::Request::post(url).header("content-type", "application/x-www-form-urlencoded");
+    ///     let answer = service.answer(&request.body(form.as_bytes()).unwrap());
+    ///     (answer.status().as_u16(), String::from_utf8_lossy(answer.body()).into_owned())
+    /// };
+    ///
+    /// assert_eq!(post("/oauth/device_authorization", "client_id=my-tool").0, 200);
+    /// let user_code = service.handle().pending().pop().ok_or("a device waits")?;
+    /// service.handle().approve(&user_code)?;
+    /// // Ten minutes later nothing waits any more.
+    /// seconds.store(601, Ordering::Relaxed);
+    /// assert!(service.handle().pending().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Server::bind`](crate::Server::bind), but for what sockets have to do with.
+    pub fn new(
+        mut config: Config,
+        time: impl Fn() -> Duration + Send + Sync + 'static,
+    ) -> Result<Self, ServeError> {
+        config.faults.clear();
+        let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 80);
+        Ok(Self { shared: Arc::new(Shared::new(config, address, Clock::of(time))?) })
+    }
+
+    /// The answer to a request, as the server would give it to a client on this machine. It is looked at and answered at the
+    /// same moment.
+    #[must_use]
+    pub fn answer(&self, request: &Request<&[u8]>) -> Response<Vec<u8>> {
+        let body = Bytes::copy_from_slice(request.body());
+        let (mut head, ()) = request.clone().map(|_| ()).into_parts();
+        // An HTTP client writes it on the way.
+        let host = head.uri.authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
+        if let Some(host) = host {
+            head.headers.entry(HOST).or_insert(host);
+        }
+        let peer = Peer { address: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 1), connection: 1 };
+        let answering = pin!(answer_to(&self.shared, peer.into(), head, ready(Ok(body))));
+        match answering.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(response) => response.map(|body| body.bytes().to_vec()),
+            // Only what a fault holds up waits, and there are none.
+            Poll::Pending => {
+                let mut response = Response::default();
+                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                response
+            }
+        }
+    }
+
+    /// Its base URL, which a client is made for: of this machine, and nothing listens there.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.shared.endpoint
+    }
+
+    /// The person: approves, denies, and sees who waits.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle { shared: Arc::clone(&self.shared) }
+    }
+}
