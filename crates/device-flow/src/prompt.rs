@@ -32,6 +32,40 @@ pub struct UserPrompt {
 }
 
 impl UserPrompt {
+    /// A prompt as a flow gives it whose codes come at its origin, for a test of what shows it.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use device_flow::UserPrompt;
+    ///
+    /// let prompt = UserPrompt::new("WDJB-MJHT", "https://id.example/device", Duration::from_secs(600))
+    ///     .with_complete_uri("https://id.example/device?user_code=WDJB-MJHT");
+    /// assert_eq!(prompt.browser_url(), Some("https://id.example/device?user_code=WDJB-MJHT"));
+    /// assert!(prompt.to_string().contains("WDJB-MJHT"));
+    /// ```
+    #[must_use]
+    pub fn new(
+        user_code: impl Into<String>,
+        verification_uri: impl Into<String>,
+        expires_in: Duration,
+    ) -> Self {
+        Self {
+            user_code: user_code.into(),
+            verification_uri: verification_uri.into(),
+            verification_uri_complete: None,
+            expires_in,
+            deadline: Tick::ZERO + expires_in,
+            replaces_earlier: false,
+        }
+    }
+
+    /// The same prompt with this address that has the code in it.
+    #[must_use]
+    pub fn with_complete_uri(mut self, uri: impl Into<String>) -> Self {
+        self.verification_uri_complete = Some(uri.into());
+        self
+    }
+
     /// The address to open in a browser or to show as a link: the complete one if there is one that can be, or else the plain
     /// one.
     ///
@@ -57,22 +91,13 @@ impl UserPrompt {
     /// [`browser_url`](Self::browser_url).
     ///
     /// ```
-    /// # use core::time::Duration;
-    /// # use device_flow::{Action, DeviceFlow, Policy, Reply, Tick};
-    /// # use oidc_proto::{Client, DeviceAuthorization, Secret};
-    /// # use oidc_proto::oauth::Provider;
-    /// # let provider = Provider::new("https://id.example/device", "https://id.example/token")?;
-    /// # let policy = Policy::oauth().with_client(Client::public("my-tool"));
-    /// # let mut flow = DeviceFlow::new(provider, policy, None, Tick::ZERO);
-    /// # let Action::Send(pending) = flow.poll(Tick::ZERO) else { panic!("it asks for codes") };
-    /// # let address = "https://id.example@evil.example/";
-    /// # let codes = DeviceAuthorization::new(Secret::from("d"), "CODE", address, Duration::from_secs(600));
-    /// # flow.on_reply(pending, Tick::ZERO, Reply::Authorized(codes))?;
-    /// # let Action::Prompt(prompt) = flow.poll(Tick::ZERO) else { panic!("no prompt") };
+    /// use core::time::Duration;
+    /// use device_flow::UserPrompt;
+    ///
+    /// let prompt = UserPrompt::new("CODE", "https://id.example@evil.example/", Duration::from_secs(600));
     /// // The service named https://id.example@evil.example/, which leads to another host than it seems to.
     /// assert_eq!(prompt.browser_url(), None);
     /// assert_eq!(prompt.address_as_text(), "https ://id.example@evil.example/");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn address_as_text(&self) -> String {
@@ -82,19 +107,12 @@ impl UserPrompt {
     /// The address without the code in it, if it is a web page's; see [`browser_url`](Self::browser_url).
     ///
     /// ```
-    /// # use core::time::Duration;
-    /// # use device_flow::{Action, DeviceFlow, Policy, Reply, Tick};
-    /// # use oidc_proto::{Client, DeviceAuthorization, Secret};
-    /// # use oidc_proto::oauth::Provider;
-    /// # let provider = Provider::new("https://id.example/device", "https://id.example/token")?;
-    /// # let policy = Policy::oauth().with_client(Client::public("my-tool"));
-    /// # let mut flow = DeviceFlow::new(provider, policy, None, Tick::ZERO);
-    /// # let Action::Send(pending) = flow.poll(Tick::ZERO) else { panic!("it asks for codes") };
-    /// # let codes = DeviceAuthorization::new(Secret::from("d"), "CODE", "https://id.example/go", Duration::from_secs(600));
-    /// # flow.on_reply(pending, Tick::ZERO, Reply::Authorized(codes.with_complete_uri("javascript:alert(1)")))?;
-    /// # let Action::Prompt(prompt) = flow.poll(Tick::ZERO) else { panic!("no prompt") };
+    /// use core::time::Duration;
+    /// use device_flow::UserPrompt;
+    ///
+    /// let prompt = UserPrompt::new("CODE", "https://id.example/go", Duration::from_secs(600))
+    ///     .with_complete_uri("javascript:alert(1)");
     /// assert_eq!(prompt.plain_url(), Some("https://id.example/go"));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn plain_url(&self) -> Option<&str> {
@@ -104,19 +122,12 @@ impl UserPrompt {
     /// The address with the code in it, if there is one and it is a web page's; see [`browser_url`](Self::browser_url).
     ///
     /// ```
-    /// # use core::time::Duration;
-    /// # use device_flow::{Action, DeviceFlow, Policy, Reply, Tick};
-    /// # use oidc_proto::{Client, DeviceAuthorization, Secret};
-    /// # use oidc_proto::oauth::Provider;
-    /// # let provider = Provider::new("https://id.example/device", "https://id.example/token")?;
-    /// # let policy = Policy::oauth().with_client(Client::public("my-tool"));
-    /// # let mut flow = DeviceFlow::new(provider, policy, None, Tick::ZERO);
-    /// # let Action::Send(pending) = flow.poll(Tick::ZERO) else { panic!("it asks for codes") };
-    /// # let codes = DeviceAuthorization::new(Secret::from("d"), "CODE", "https://id.example/go", Duration::from_secs(600));
-    /// # flow.on_reply(pending, Tick::ZERO, Reply::Authorized(codes.with_complete_uri("javascript:alert(1)")))?;
-    /// # let Action::Prompt(prompt) = flow.poll(Tick::ZERO) else { panic!("no prompt") };
+    /// use core::time::Duration;
+    /// use device_flow::UserPrompt;
+    ///
+    /// let prompt = UserPrompt::new("CODE", "https://id.example/go", Duration::from_secs(600))
+    ///     .with_complete_uri("javascript:alert(1)");
     /// assert_eq!(prompt.complete_url(), None); // the service named javascript:alert(1)
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn complete_url(&self) -> Option<&str> {

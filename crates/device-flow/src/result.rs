@@ -32,6 +32,33 @@ pub struct SignedIn {
 }
 
 impl SignedIn {
+    /// A sign-in that has just ended with this token, for a test of what comes after one.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use device_flow::SignedIn;
+    /// use oidc_proto::{Client, Endpoint, Registration, Secret, Token};
+    ///
+    /// let registration = Registration::new(Client::new("id", Secret::from("secret")));
+    /// let token = Token::bearer(Secret::from("t"), Duration::from_secs(3600));
+    /// let signed_in = SignedIn::new(Endpoint::for_region("eu-west-1")?, registration, token);
+    /// assert_eq!(signed_in.expires_in(), Some(Duration::from_secs(3600)));
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    #[must_use]
+    pub fn new(service: impl Into<Service>, registration: Registration, token: Token) -> Self {
+        Self {
+            token,
+            token_age: Duration::ZERO,
+            registration,
+            newly_registered: false,
+            service: service.into(),
+            scopes: Vec::new(),
+            polls: 1,
+            elapsed: Duration::ZERO,
+        }
+    }
+
     /// How much of the access token's life is left, on the safe side; `None` if the service did not say how long it
     /// lives, as AWS always does.
     ///
@@ -112,6 +139,30 @@ pub struct NotSignedIn {
 pub type SignInError = Box<NotSignedIn>;
 
 impl NotSignedIn {
+    /// A sign-in that ended like this at once, for a test of what is said about it.
+    ///
+    /// ```
+    /// use device_flow::{NotSignedIn, Outcome};
+    /// use oidc_proto::{Fault, FaultCode};
+    ///
+    /// let end = NotSignedIn::new(Outcome::Denied(Fault::new(FaultCode::AccessDenied)));
+    /// assert!(end.report().to_string().starts_with("the sign-in was denied"));
+    /// ```
+    #[must_use]
+    pub const fn new(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            transport: None,
+            stop: None,
+            registration: None,
+            newly_registered: false,
+            prompted: false,
+            polls: 0,
+            slow_downs: 0,
+            elapsed: Duration::ZERO,
+        }
+    }
+
     /// Whether the service could not be reached, as far as this side knows: the last that was seen is that no answer came. A
     /// program that has a token which is still good may go on with it.
     ///

@@ -70,6 +70,18 @@ pub enum NoVerdictReason {
 }
 
 impl NoVerdict {
+    /// An answer with this status that is not the service's word, for this reason. Where it comes from a response,
+    /// [`Dialect::decode`](crate::Dialect::decode) makes it.
+    ///
+    /// ```
+    /// use oidc_proto::{NoVerdict, NoVerdictReason};
+    /// assert!(NoVerdict::new(NoVerdictReason::Html, 404).is_plain_refusal());
+    /// ```
+    #[must_use]
+    pub const fn new(reason: NoVerdictReason, status: u16) -> Self {
+        Self { reason, status, retry_after: None, request_id: None, said: None, location: None }
+    }
+
     /// Whether the service may have carried the request out although its answer did not arrive: a gateway's 5xx
     /// after the service had answered it, or a success whose body was lost. A 4xx, a redirect and a 501 come before
     /// any work.
@@ -194,7 +206,15 @@ impl fmt::Display for ViolationKind {
 }
 
 impl Violation {
-    pub(crate) const fn new(operation: Operation, member: &'static str, kind: ViolationKind) -> Self {
+    /// A success of this operation whose member was not as it must be.
+    ///
+    /// ```
+    /// use oidc_proto::{Operation, Violation, ViolationKind};
+    /// let broken = Violation::new(Operation::CreateToken, "accessToken", ViolationKind::Missing);
+    /// assert!(broken.to_string().ends_with("its member `accessToken` is missing"));
+    /// ```
+    #[must_use]
+    pub const fn new(operation: Operation, member: &'static str, kind: ViolationKind) -> Self {
         Self { operation, member, kind, request_id: None }
     }
 }

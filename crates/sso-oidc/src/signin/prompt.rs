@@ -167,24 +167,9 @@ mod tests {
     }
 
     fn prompt() -> UserPrompt {
-        use device_flow::{Action, DeviceFlow, Policy, Reply, Tick};
-        use oidc_proto::{Client, DeviceAuthorization, Endpoint, Registration};
-        let service = Endpoint::for_region("eu-west-1").unwrap();
-        let policy = Policy::aws("https://x.awsapps.com/start");
-        let mut flow = DeviceFlow::new(
-            service,
-            policy,
-            Some(Registration::new(Client::new("c", "s".into()))),
-            Tick::ZERO,
-        );
-        let Action::Send(pending) = flow.poll(Tick::ZERO) else { panic!("nothing sent") };
-        let life = std::time::Duration::from_secs(600);
         let uri = "https://device.sso.eu-west-1.amazonaws.com/";
-        let codes = DeviceAuthorization::new("d".into(), "PMPJ-\u{1b}[5mVZCJ", uri, life)
-            .with_complete_uri(format!("{uri}?user_code=PMPJ-VZCJ"));
-        flow.on_reply(pending, Tick::ZERO, Reply::Authorized(codes)).unwrap();
-        let Action::Prompt(prompt) = flow.poll(Tick::ZERO) else { panic!("no prompt") };
-        prompt
+        UserPrompt::new("PMPJ-\u{1b}[5mVZCJ", uri, std::time::Duration::from_secs(600))
+            .with_complete_uri(format!("{uri}?user_code=PMPJ-VZCJ"))
     }
 
     const LIVE: Screen = Screen { is_live: true, has_unicode: true, size: (80, 24), colored: false };
