@@ -1,7 +1,7 @@
 //! The client: the three operations and refresh as plain calls, and sign-in.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use device_flow::{CallError, Policy, Session, refresh_request};
 use oidc_proto::oauth::RevocationRequest;
@@ -199,7 +199,7 @@ impl HttpClient {
         Ok(token.keeping_refresh_token(refresh_token))
     }
 
-    /// Refreshes what a program keeps, once. Store the session before using it: the old refresh token may be dead by now.
+    /// Refreshes what a program keeps, once; `now` is the wall clock. Store the session before using it: the old refresh token may be dead by now.
     ///
     /// ```
     /// use device_flow_reqwest::{Endpoint, HttpClient, Policy, Session, UnixSeconds};
@@ -210,9 +210,10 @@ impl HttpClient {
     /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// # let policy = policy.with_first_poll(device_flow_reqwest::FirstPoll::Immediately);
     /// let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap()).await?;
-    /// let mut session = Session::new(signed_in, UnixSeconds::from(SystemTime::now()));
+    /// let now = UnixSeconds::from(SystemTime::now());
+    /// let mut session = Session::new(signed_in, now);
     /// let old = session.token.access_token.clone();
-    /// client.refresh_session(&mut session).await?;
+    /// client.refresh_session(&mut session, now).await?;
     /// assert!(session.token.access_token != old && session.token.refresh_token.is_some());
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -224,11 +225,10 @@ impl HttpClient {
     ///
     /// # Cancel safety
     /// If the future is dropped before it is ready, the session is as it was, and its refresh token may be spent.
-    pub async fn refresh_session(&self, session: &mut Session) -> Result<(), CallError> {
-        let request = session.refresh_request().filter(|_| session.is_for(&self.service));
+    pub async fn refresh_session(&self, session: &mut Session, now: UnixSeconds) -> Result<(), CallError> {
+        let request = session.refresh_request().filter(|_| session.is_from(&self.service));
         let request = request.ok_or(CallError::NotRefreshable)?;
-        let asked_at = UnixSeconds::from(SystemTime::now());
-        session.refresh(self.create_token(&request).await?, asked_at);
+        session.refresh(self.create_token(&request).await?, now);
         Ok(())
     }
 

@@ -44,15 +44,17 @@ fn stay(
 ) -> Result<Session, Box<dyn Error>> {
     let now = || UnixSeconds::from(SystemTime::now());
     let mut registration = None;
-    if let Some(mut session) = load(file)?.filter(|session| session.is_for(client.service())) {
+    if let Some(mut session) = load(file)?.filter(|session| session.is_for(client.service(), &policy)) {
         if !session.is_due(now(), MARGIN) {
             return Ok(session);
         }
-        match client.refresh_session(&mut session) {
+        match client.refresh_session(&mut session, now()) {
             Ok(()) => return save(file, session),
             Err(CallError::Cancelled) => return Err(CallError::Cancelled.into()),
-            // A token that still lives is better than none.
-            Err(error) if error.is_offline() && !session.is_due(now(), Duration::ZERO) => return Ok(session),
+            // Where the service does not say no, a token that still lives is better than none.
+            Err(error) if !matches!(error, CallError::Fault(_)) && !session.is_due(now(), Duration::ZERO) => {
+                return Ok(session);
+            }
             Err(error) => eprintln!("Signing in anew: {error}."),
         }
         registration = Some(session.registration).filter(|kept| kept.usable_at(now(), 3 * MARGIN));
@@ -75,6 +77,7 @@ fn save(file: &Path, session: Session) -> Result<Session, Box<dyn Error>> {
     let directory = file.parent().filter(|parent| *parent != Path::new("")).unwrap_or_else(|| Path::new("."));
     let mut new = tempfile::NamedTempFile::new_in(directory)?;
     new.write_all(&serde_json::to_vec(&session)?)?;
+    new.as_file().sync_all()?;
     new.persist(file)?;
     Ok(session)
 }
@@ -123,6 +126,14 @@ mod tests {
         let world = World::with(Config::default());
         let first = world.run();
         assert_eq!((world.run(), world.prompts.get()), (first, 1));
+    }
+
+    #[test]
+    fn a_session_of_another_portal_is_not_taken_for_this_ones() {
+        let world = World::with(Config::default());
+        let first = world.run();
+        let elsewhere = Policy::aws("https://d-9999999999.awsapps.com/start");
+        assert!(first.is_from(world.client.service()) && !first.is_for(world.client.service(), &elsewhere));
     }
 
     #[test]

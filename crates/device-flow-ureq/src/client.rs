@@ -1,7 +1,7 @@
 //! The client: the three operations and refresh as plain calls, and sign-in.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use device_flow::{CallError, Policy, Session, refresh_request};
 use oidc_proto::oauth::RevocationRequest;
@@ -187,13 +187,14 @@ impl HttpClient {
     ///
     /// # Errors
     /// As [`Self::register_client`]. After a transport error of kind `Unknown`, or no
-    /// verdict that [may have acted](oidc_proto::NoVerdict::may_have_acted), the old refresh token may be spent.
+    /// verdict that [may have acted](oidc_proto::NoVerdict::may_have_acted), or after [`CallError::Cancelled`], the old refresh token
+    /// may be spent.
     pub fn refresh(&self, client: &Client, refresh_token: &Secret) -> Result<Token, CallError> {
         let token = self.call(&refresh_request(client.clone(), refresh_token.clone()))?;
         Ok(token.keeping_refresh_token(refresh_token))
     }
 
-    /// Refreshes what a program keeps, once. Store the session before using it: the old refresh token may be dead by now.
+    /// Refreshes what a program keeps, once; `now` is the wall clock. Store the session before using it: the old refresh token may be dead by now.
     ///
     /// ```
     /// use device_flow_ureq::{Endpoint, HttpClient, Policy, Session, UnixSeconds};
@@ -203,9 +204,10 @@ impl HttpClient {
     /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// # let policy = policy.with_first_poll(device_flow_ureq::FirstPoll::Immediately);
     /// let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap())?;
-    /// let mut session = Session::new(signed_in, UnixSeconds::from(SystemTime::now()));
+    /// let now = UnixSeconds::from(SystemTime::now());
+    /// let mut session = Session::new(signed_in, now);
     /// let old = session.token.access_token.clone();
-    /// client.refresh_session(&mut session)?;
+    /// client.refresh_session(&mut session, now)?;
     /// assert!(session.token.access_token != old && session.token.refresh_token.is_some());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -213,11 +215,10 @@ impl HttpClient {
     /// # Errors
     /// As [`Self::refresh`], and the session is as it was; [`CallError::NotRefreshable`] if it has no refresh token or came from
     /// another service.
-    pub fn refresh_session(&self, session: &mut Session) -> Result<(), CallError> {
-        let request = session.refresh_request().filter(|_| session.is_for(&self.service));
+    pub fn refresh_session(&self, session: &mut Session, now: UnixSeconds) -> Result<(), CallError> {
+        let request = session.refresh_request().filter(|_| session.is_from(&self.service));
         let request = request.ok_or(CallError::NotRefreshable)?;
-        let asked_at = UnixSeconds::from(SystemTime::now());
-        session.refresh(self.create_token(&request)?, asked_at);
+        session.refresh(self.create_token(&request)?, now);
         Ok(())
     }
 

@@ -62,7 +62,7 @@ impl fmt::Debug for AnsweredBy {
 }
 
 /// Time that passes when a test says so, or when it is waited for. Clones are the same time. The adapters' sign-ins take it
-/// as their clock.
+/// as their clock, one at a time: each that waits pushes it on.
 ///
 /// ```
 /// use core::time::Duration;

@@ -64,8 +64,8 @@ pub trait Observer {
     /// ```
     ///
     /// # Errors
-    /// [`Stop`] ends the sign-in: nothing more is sent, and [`NotSignedIn::stop`](crate::NotSignedIn::stop) has the reason. Any
-    /// error becomes one by `?`.
+    /// [`Stop`] ends the sign-in: nothing more is sent, and [`NotSignedIn::stop`](crate::NotSignedIn::stop) has the reason. An
+    /// `Error` becomes one by `?`.
     fn prompt(&mut self, prompt: &UserPrompt) -> Result<(), Stop>;
 
     /// A request is about to be sent.
@@ -205,7 +205,8 @@ impl<F: FnMut(&Status<'_>)> Observer for OnWait<F> {
     }
 }
 
-/// Why an observer ends a sign-in. Every error becomes one by `?`; [`Stop::default`] gives no reason.
+/// Why an observer ends a sign-in. An `Error` becomes one by `?`, a text or a boxed error by [`Stop::because`];
+/// [`Stop::default`] gives no reason.
 ///
 /// It is no `Error` itself, as two conversions into it could not exist beside each other then.
 ///
@@ -224,6 +225,18 @@ impl<F: FnMut(&Status<'_>)> Observer for OnWait<F> {
 pub struct Stop(Option<Box<dyn Error + Send + Sync>>);
 
 impl Stop {
+    /// A stop for this reason: an error, also a boxed one, or a text.
+    ///
+    /// ```
+    /// use device_flow::Stop;
+    /// let stop = Stop::because("the window is closed");
+    /// assert_eq!(stop.reason().map(ToString::to_string).as_deref(), Some("the window is closed"));
+    /// ```
+    #[must_use]
+    pub fn because(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(Some(reason.into()))
+    }
+
     /// The error that is the reason, if there is one.
     #[must_use]
     pub fn reason(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {

@@ -23,6 +23,8 @@ pub struct SignedIn {
     pub newly_registered: bool,
     /// The service that was signed in to.
     pub service: Service,
+    /// The portal that was signed in to, at AWS.
+    pub start_url: Option<String>,
     /// The scopes that the policy asked for; [`Token::scope`] has the granted ones, if the service says.
     pub scopes: Vec<String>,
     /// How many CreateToken requests were sent.
@@ -53,6 +55,7 @@ impl SignedIn {
             registration,
             newly_registered: false,
             service: service.into(),
+            start_url: None,
             scopes: Vec::new(),
             polls: 1,
             elapsed: Duration::ZERO,
@@ -302,6 +305,7 @@ impl DeviceFlow {
         let (polls, elapsed, prompted) = (self.polls(), self.running_for(now), self.prompts > 0);
         let slow_downs = self.slow_downs;
         let (service, scopes) = (self.service.clone(), self.policy.scopes.clone());
+        let start_url = Some(self.policy.start_url.clone()).filter(|url| !url.is_empty());
         let (outcome, client) = match self.end() {
             End::Granted(granted) => {
                 let Granted { token, requested_at, registration, newly_registered } = *granted;
@@ -312,6 +316,7 @@ impl DeviceFlow {
                     registration,
                     newly_registered,
                     service,
+                    start_url,
                     scopes,
                     polls,
                     elapsed,

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use oidc_proto::{CreateTokenRequest, Registration, Service, Token, UnixSeconds};
 
-use crate::{SignedIn, refresh_is_due, refresh_request};
+use crate::{Policy, SignedIn, refresh_is_due, refresh_request};
 
 /// What a program keeps of a sign-in: the token, when it dies, and what refreshes it.
 ///
@@ -39,7 +39,10 @@ use crate::{SignedIn, refresh_is_due, refresh_request};
 /// # let signed_in = flow.into_result(now)?;
 /// let wall = UnixSeconds::new(1_800_000_000); // in a program: `UnixSeconds::from(SystemTime::now())`
 /// let mut session = Session::new(signed_in, wall);
-/// assert!(session.is_for(&service) && session.scopes == ["sso:account:access"]);
+/// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+/// assert!(session.is_from(&service) && session.is_for(&service, &policy));
+/// assert!(!session.is_for(&service, &Policy::aws("https://d-9999999999.awsapps.com/start")));
+/// assert_eq!(session.scopes, ["sso:account:access"]);
 /// assert_eq!(session.expires_at, Some(UnixSeconds::new(1_800_003_600)));
 ///
 /// let margin = Duration::from_secs(300);
@@ -58,6 +61,8 @@ use crate::{SignedIn, refresh_is_due, refresh_request};
 pub struct Session {
     /// Where it came from: the service's [identity](Service::identity).
     pub service: String,
+    /// The portal that was signed in to, at AWS: two portals of one region share their service.
+    pub start_url: Option<String>,
     /// The registration that the token belongs to, and that refreshes it.
     pub registration: Registration,
     /// The token.
@@ -73,15 +78,24 @@ impl Session {
     #[must_use]
     pub fn new(signed_in: SignedIn, now: UnixSeconds) -> Self {
         let expires_at = signed_in.expires_in().map(|left| now.saturating_add(left));
-        let SignedIn { token, registration, service, scopes, .. } = signed_in;
+        let SignedIn { token, registration, service, start_url, scopes, .. } = signed_in;
         let scopes = token.scope.clone().unwrap_or(scopes);
-        Self { service: service.identity(), registration, token, expires_at, scopes }
+        Self { service: service.identity(), start_url, registration, token, expires_at, scopes }
     }
 
     /// Whether it came from this service. Show it to no other.
     #[must_use]
-    pub fn is_for(&self, service: &Service) -> bool {
+    pub fn is_from(&self, service: &Service) -> bool {
         self.service == service.identity()
+    }
+
+    /// Whether it is what a sign-in by this policy would bring: from this service and portal, with at least these scopes.
+    #[must_use]
+    pub fn is_for(&self, service: &Service, policy: &Policy) -> bool {
+        let start_url = self.start_url.as_deref().unwrap_or_default();
+        self.is_from(service)
+            && start_url == policy.start_url
+            && policy.scopes.iter().all(|scope| self.scopes.contains(scope))
     }
 
     /// Whether the access token should be refreshed by now, with this margin before its end: see [`refresh_is_due`]. A token
@@ -99,8 +113,8 @@ impl Session {
     }
 
     /// Takes the answer to that request, which was sent at `asked_at` by the wall clock. An answer without a refresh token or
-    /// without scopes leaves the old ones in force (RFC 6749 §6). Store the session before using it: the old refresh token may
-    /// be dead by now.
+    /// without scopes leaves the old ones in force (RFC 6749 §6); an ID token and extra members are the answer's own. Store the
+    /// session before using it: the old refresh token may be dead by now.
     pub fn refresh(&mut self, answer: Token, asked_at: UnixSeconds) {
         self.expires_at = answer.expires_in.map(|life| asked_at.saturating_add(life));
         if let Some(granted) = &answer.scope {

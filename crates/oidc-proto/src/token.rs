@@ -124,6 +124,7 @@ impl Token {
 /// Reading what was kept.
 #[cfg(feature = "serde")]
 mod kept {
+    use serde::de::value::{Error as Unknown, StrDeserializer};
     use serde::{Deserialize, Deserializer};
 
     use super::TokenWarning;
@@ -143,16 +144,17 @@ mod kept {
         "access_token",
     ];
 
-    /// A warning about a member that this version does not know is left out, because the token matters more.
+    /// A warning that this version does not know is left out, because the token matters more.
     pub(super) fn warnings<'de, D: Deserializer<'de>>(text: D) -> Result<Vec<TokenWarning>, D::Error> {
         #[derive(Deserialize)]
         struct Kept {
             member: String,
-            kind: ViolationKind,
+            kind: String,
         }
         let known = |kept: Kept| {
             let member = MEMBERS.into_iter().find(|name| *name == kept.member)?;
-            Some(TokenWarning { member, kind: kept.kind })
+            let kind = StrDeserializer::<Unknown>::new(&kept.kind);
+            Some(TokenWarning { member, kind: ViolationKind::deserialize(kind).ok()? })
         };
         Ok(Vec::<Kept>::deserialize(text)?.into_iter().filter_map(known).collect())
     }

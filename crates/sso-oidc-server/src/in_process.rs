@@ -65,11 +65,12 @@ impl InProcess {
     ) -> Result<Self, ServeError> {
         config.faults.clear();
         let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 80);
-        Ok(Self { shared: Arc::new(Shared::new(config, address, Clock::of(time))?) })
+        let shared = Shared::new(config, address, Clock::of(time))?;
+        Ok(Self { shared: Arc::new(shared.for_any_host()) })
     }
 
-    /// The answer to a request, as the server would give it to a client on this machine. It is looked at and answered at the
-    /// same moment.
+    /// The answer to a request, as the server would give it to a client on this machine, whatever host it names. It is looked
+    /// at and answered at the same moment. The limits of [`Config::with_limits`] are those of connections.
     #[must_use]
     pub fn answer(&self, request: &Request<&[u8]>) -> Response<Vec<u8>> {
         let body = Bytes::copy_from_slice(request.body());

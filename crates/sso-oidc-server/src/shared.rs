@@ -105,6 +105,11 @@ impl Shared {
         })
     }
 
+    /// The same, for whatever host a request names: there is no browser that could be misled.
+    pub(crate) fn for_any_host(self) -> Self {
+        Self { hosts: None, ..self }
+    }
+
     pub(crate) fn now(&self) -> Moment {
         self.clock.now()
     }

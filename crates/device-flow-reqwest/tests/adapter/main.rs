@@ -38,7 +38,7 @@ use device_flow_reqwest::{
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, RegisterClientRequest, Secret,
-    StartDeviceAuthorizationRequest, Token,
+    StartDeviceAuthorizationRequest, Token, UnixSeconds,
 };
 
 /// Whether reqwest says which status a proxy gave to CONNECT: no, but for 407.
@@ -159,8 +159,8 @@ fn sign_in_at(
     block_on(login.run(on_prompt))
 }
 
-fn refresh_in_process(client: &HttpClient, session: &mut Session) -> Result<(), CallError> {
-    block_on(client.refresh_session(session))
+fn refresh_in_process(client: &HttpClient, session: &mut Session, now: UnixSeconds) -> Result<(), CallError> {
+    block_on(client.refresh_session(session, now))
 }
 
 /// Drives a flow with a client of this region.

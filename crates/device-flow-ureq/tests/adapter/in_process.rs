@@ -59,9 +59,11 @@ fn a_sign_in_of_ten_minutes_with_an_outage_a_denial_and_a_refresh_is_a_unit_test
     assert!(!session.is_due(wall, Duration::from_secs(300)));
     let old = session.token.clone();
     time.pass(HOUR);
-    assert!(session.is_due(wall.saturating_add(HOUR), Duration::from_secs(300)));
-    refresh_in_process(&client, &mut session).unwrap();
+    let later = wall.saturating_add(HOUR);
+    assert!(session.is_due(later, Duration::from_secs(300)));
+    refresh_in_process(&client, &mut session, later).unwrap();
     assert_ne!(session.token.access_token, old.access_token);
+    assert_eq!(session.expires_at, Some(later.saturating_add(HOUR)));
     println!("{} requests in {:?}", requests.load(Ordering::Relaxed), began.elapsed());
 }
 

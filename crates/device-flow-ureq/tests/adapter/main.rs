@@ -26,7 +26,7 @@ use device_flow_ureq::{
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, RegisterClientRequest, Secret,
-    StartDeviceAuthorizationRequest, Token,
+    StartDeviceAuthorizationRequest, Token, UnixSeconds,
 };
 
 /// Whether ureq says which status a proxy gave to CONNECT.
@@ -146,8 +146,8 @@ fn sign_in_at(
     login.run(on_prompt)
 }
 
-fn refresh_in_process(client: &HttpClient, session: &mut Session) -> Result<(), CallError> {
-    client.refresh_session(session)
+fn refresh_in_process(client: &HttpClient, session: &mut Session, now: UnixSeconds) -> Result<(), CallError> {
+    client.refresh_session(session, now)
 }
 
 /// Drives a flow with a client of this region.

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use device_flow::{Reply, Session, SignedIn};
+use device_flow::{Policy, Reply, Session, SignedIn};
 use oidc_proto::{Endpoint, Secret, Token, UnixSeconds, grant_type};
 
 use crate::scenario::{Scenario, authorization, policy, secs, service, token};
@@ -63,8 +63,13 @@ fn a_refresh_keeps_what_the_answer_leaves_out() {
 #[test]
 fn a_session_knows_its_service_and_tells_no_secret() {
     let session = session();
-    assert!(session.is_for(&service()));
-    assert!(!session.is_for(&Endpoint::for_region("us-east-1").unwrap().into()));
+    let own = policy().with_scopes(["b"]);
+    assert!(session.is_for(&service(), &own));
+    let elsewhere = Endpoint::for_region("us-east-1").unwrap().into();
+    assert!(!session.is_for(&elsewhere, &own) && !session.is_from(&elsewhere));
+    assert!(!session.is_for(&service(), &own.with_scopes(["c"])), "it has not this scope");
+    let another = Policy::aws("https://d-9999999999.awsapps.com/start").with_scopes(["b"]);
+    assert!(!session.is_for(&service(), &another), "two portals of a region share their service");
     let shown = format!("{session:?}");
     for secret in ["access-token", "r1", "client-secret"] {
         assert!(!shown.contains(secret), "{shown}");
