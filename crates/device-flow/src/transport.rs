@@ -143,6 +143,7 @@ impl TransportError {
     ///
     /// let no_route = TransportError::from(Failure::NotSent);
     /// assert!(no_route.is_offline());
+    /// assert!(!TransportError::from(Failure::ProxyRefused).is_offline());
     /// assert!(!no_route.with_untrusted_certificate().is_offline());
     /// ```
     #[must_use]

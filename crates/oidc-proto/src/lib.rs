@@ -44,12 +44,16 @@
 //!
 //! # Features
 //!
-//! `pkce`, off by default: the code verifier and challenge of RFC 7636, for the authorization code grant.
+//! Both are off by default.
+//!
+//! * `pkce`: the code verifier and challenge of RFC 7636.
+//! * `serde`: what a program keeps can be written and read again. A [`Secret`] is written in the clear then, and one crate of a
+//!   program that switches the feature on does so for all.
 //!
 //! # Secrets
 //!
 //! Codes, tokens and client secrets are [`Secret`]s: redacted in `Debug`, no `Display`, zeroized on drop, compared
-//! in constant time. An encoded [`Request`] redacts its body in the same way.
+//! in constant time. The feature `serde` alone writes them. An encoded [`Request`] redacts its body in the same way.
 #![warn(
     clippy::exhaustive_enums,
     clippy::exhaustive_structs,
