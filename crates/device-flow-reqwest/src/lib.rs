@@ -42,6 +42,7 @@ mod login;
 mod proxy;
 mod tls;
 mod transport;
+mod until;
 
 pub use builder::{BuildError, HttpClientBuilder};
 pub use carrier::{HardenedClient, hardened};

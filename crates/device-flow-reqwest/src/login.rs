@@ -1,6 +1,8 @@
 //! The driver: it does what the machine says, one action at a time.
 
+use std::future::{self, Future};
 use std::hash::{BuildHasher as _, RandomState};
+use std::pin::pin;
 use std::sync::Arc;
 
 use device_flow::{
@@ -11,6 +13,7 @@ use oidc_proto::{Registration, Secret, pkce};
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
+use crate::until::Until;
 use crate::{Clock, HttpClient, TokioClock};
 
 /// A sign-in to be run.
@@ -165,7 +168,7 @@ impl<C: Clock> Login<C> {
     pub async fn run_with(self, mut observer: impl Observer) -> Result<SignedIn, SignInError> {
         let Self { client, policy, registration, jitter_seed, clock } = self;
         let mut flow = client.flow_seeded(policy, registration, jitter_seed, clock.now());
-        client.drive_own(&mut flow, &clock, &mut observer).await;
+        client.drive_own(&mut flow, &clock, &mut observer, future::pending()).await;
         flow.into_result(clock.now())
     }
 }
@@ -248,19 +251,114 @@ impl HttpClient {
         observer: &mut impl Observer,
     ) -> Result<(), Misuse> {
         flow.check_service(&self.service)?;
-        self.drive_own(flow, clock, observer).await;
+        self.drive_own(flow, clock, observer, future::pending()).await;
         Ok(())
     }
 
-    /// Drives a flow of this client's service.
-    async fn drive_own(&self, flow: &mut DeviceFlow, clock: &impl Clock, observer: &mut impl Observer) {
+    /// As [`Self::drive`], but stops early once `stop` is ready, and only between two exchanges: a wait ends at once, and the answer
+    /// to a request that is under way is taken first. So no grant is lost, and the flow can be saved to go on in another process.
+    /// For a server that is to end; it takes no longer than one request may.
+    ///
+    /// # Cancel safety
+    /// As [`Self::drive`], so dropping this future is not the way to stop: a grant may be in the answer that is dropped with it.
+    ///
+    /// ```
+    /// use device_flow_reqwest::{Clock as _, Endpoint, HttpClient, OnPrompt, Phase, Policy, TokioClock, UserPrompt};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+    /// let mut flow = client.flow(Policy::aws("https://d-1234567890.awsapps.com/start"), None, &TokioClock);
+    /// let ending = tokio::sync::Notify::new();
+    /// let mut shown = OnPrompt(|_: &UserPrompt| ending.notify_one()); // the program is told to end
+    /// client.drive_until(&mut flow, &TokioClock, &mut shown, ending.notified()).await?;
+    /// assert_eq!(flow.phase(), Phase::Polling); // with the feature `serde`: `flow.save(..)`
+    ///
+    /// // It goes on, here or in another process.
+    /// # server.approve(&server.pending()[0])?;
+    /// let going_on = tokio::spawn(client.finish(flow, TokioClock, ())?);
+    /// assert!(going_on.await?.is_ok());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::drive`].
+    pub async fn drive_until(
+        &self,
+        flow: &mut DeviceFlow,
+        clock: &impl Clock,
+        observer: &mut impl Observer,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), Misuse> {
+        flow.check_service(&self.service)?;
+        self.drive_own(flow, clock, observer, stop).await;
+        Ok(())
+    }
+
+    /// Drives a flow to its end, as a future that owns all that it needs: for `tokio::spawn`.
+    ///
+    /// ```
+    /// use device_flow_reqwest::{Endpoint, HttpClient, OnPrompt, Policy, TokioClock, UserPrompt};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// # let person = server.handle();
+    /// let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+    /// let flow = client.flow(Policy::aws("https://d-1234567890.awsapps.com/start"), None, &TokioClock);
+    /// let prompt = OnPrompt(move |prompt: &UserPrompt| person.approve(&prompt.user_code).unwrap());
+    /// let signed_in = tokio::spawn(client.finish(flow, TokioClock, prompt)?).await??;
+    /// assert_eq!(signed_in.polls, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::drive`], at once. The future's own are those of [`Login::run`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the flow, and so cancels the sign-in.
+    pub fn finish<C, O>(
+        &self,
+        mut flow: DeviceFlow,
+        clock: C,
+        mut observer: O,
+    ) -> Result<impl Future<Output = Result<SignedIn, SignInError>> + use<C, O>, Misuse>
+    where
+        C: Clock,
+        O: Observer,
+    {
+        flow.check_service(&self.service)?;
+        let client = self.clone();
+        Ok(async move {
+            client.drive_own(&mut flow, &clock, &mut observer, future::pending()).await;
+            flow.into_result(clock.now())
+        })
+    }
+
+    /// Drives a flow of this client's service to its end, or until there is something to stop for.
+    async fn drive_own(
+        &self,
+        flow: &mut DeviceFlow,
+        clock: &impl Clock,
+        observer: &mut impl Observer,
+        stop: impl Future<Output = ()>,
+    ) {
+        let stop = pin!(stop);
+        let mut stop = Until::new(stop);
         let mut held = None;
         loop {
+            if flow.outcome().is_none() && stop.has_come().await {
+                return;
+            }
             // A permit comes before the flow is asked: so a request is sent when the flow thinks it is, and none after the
             // deadline. It is kept over an answer, because what that says must not wait behind other requests, and a token
             // least of all.
             let permit = match held.take() {
-                None if flow.outcome().is_none() => self.carrier.turn().await,
+                None if flow.outcome().is_none() => match stop.or(self.carrier.turn()).await {
+                    Some(permit) => permit,
+                    None => continue,
+                },
                 held => held,
             };
             let now = clock.now();
@@ -283,7 +381,7 @@ impl HttpClient {
                 Action::Wait(until) => {
                     drop(permit);
                     observer.waiting(&Status::of(flow, now, until));
-                    clock.wait(until.since(now)).await;
+                    stop.or(clock.wait(until.since(now))).await;
                 }
                 Action::AwaitReply => flow.abandon(now),
                 Action::Done => return,

@@ -313,7 +313,7 @@ impl HttpClientBuilder {
     /// Lets this handle cancel every call of the client, and [`discover`](Self::discover): see
     /// [`HttpClient::cancelled_by`].
     pub fn cancelled_by(mut self, cancel: &Cancel) -> Self {
-        self.cancel = Some(cancel.clone());
+        self.cancel = Some(Cancel::joined(self.cancel.as_ref(), cancel));
         self
     }
 

@@ -1,17 +1,19 @@
 //! Cancelling a blocking sign-in from another thread or from a signal handler.
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often those who wait look at a flag that a signal handler may set, which can wake nobody.
+/// How often a waiting thread looks at a flag that a signal handler may set, which can wake no thread.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Cancels the calls of a client from elsewhere: another thread, a button, a signal handler.
 ///
 /// A call ends at once, whether it waits between two polls or for an answer: see
 /// [`HttpClient::cancelled_by`](crate::HttpClient::cancelled_by). A request that is under way is left to itself: it ends by its
-/// own time-out, and a grant in its answer is lost.
+/// own time-out, and a grant in its answer is lost. [`HttpClient::drive_until`](crate::HttpClient::drive_until) takes such a handle
+/// too, to stop where nothing can be lost.
 ///
 /// ```
 /// use device_flow_ureq::Cancel;
@@ -26,10 +28,12 @@ pub struct Cancel(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     cancelled: Arc<AtomicBool>,
-    /// Whether the flag was handed out, so that those who wait must look at it by themselves.
+    /// Whether the flag was handed out, so that waiting threads must look at it by themselves.
     handed_out: AtomicBool,
-    lock: Mutex<()>,
-    changed: Condvar,
+    /// The bells of the threads that wait.
+    waiting: Mutex<Vec<Arc<Bell>>>,
+    /// The handles that cancel this one too.
+    parents: Vec<Cancel>,
 }
 
 impl Cancel {
@@ -37,6 +41,27 @@ impl Cancel {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A handle that is cancelled as soon as any of these is, or by itself. Cancelling it leaves these as they are.
+    ///
+    /// ```
+    /// use device_flow_ureq::Cancel;
+    /// let (ctrl_c, button) = (Cancel::new(), Cancel::new());
+    /// let either = Cancel::any_of([&ctrl_c, &button]);
+    /// assert!(!either.is_cancelled());
+    /// button.cancel();
+    /// assert!(either.is_cancelled() && !ctrl_c.is_cancelled());
+    /// ```
+    #[must_use]
+    pub fn any_of<'a>(parents: impl IntoIterator<Item = &'a Self>) -> Self {
+        let parents = parents.into_iter().cloned().collect();
+        Self(Arc::new(Shared { parents, ..Shared::default() }))
+    }
+
+    /// This handle and perhaps another one.
+    pub(crate) fn joined(own: Option<&Self>, more: &Self) -> Self {
+        own.map_or_else(|| more.clone(), |own| Self::any_of([own, more]))
     }
 
     /// Cancels, for good. Not for a signal handler, which may not wait for a lock: see [`Cancel::flag`].
@@ -48,11 +73,12 @@ impl Cancel {
     /// Whether it was cancelled.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.0.cancelled.load(Ordering::SeqCst)
+        self.0.cancelled.load(Ordering::SeqCst) || self.0.parents.iter().any(Self::is_cancelled)
     }
 
-    /// The flag behind the handle: set it to `true` to cancel. That is all that a signal handler may do, and it wakes
-    /// nobody; so once the flag has been handed out, those who wait look at it every 20 ms.
+    /// The flag behind the handle: set it to `true` to cancel. That is all that a signal handler may do, and it wakes no thread;
+    /// so once the flag has been handed out, waiting threads look at it every 20 ms. The flag is of this handle alone: it stays
+    /// `false` when another of [`Cancel::any_of`] is cancelled.
     ///
     /// ```
     /// # use device_flow_ureq::{Cancel, Endpoint, HttpClient, Outcome, Policy};
@@ -74,7 +100,7 @@ impl Cancel {
     #[must_use]
     pub fn flag(&self) -> Arc<AtomicBool> {
         self.0.handed_out.store(true, Ordering::SeqCst);
-        // Those who wait already learn that they have to look.
+        // Threads that wait already learn that they have to look.
         self.wake();
         Arc::clone(&self.0.cancelled)
     }
@@ -88,47 +114,147 @@ impl Cancel {
     /// cancel.wait(std::time::Duration::from_secs(600)); // returns at once
     /// ```
     pub fn wait(&self, duration: Duration) {
-        let started = Instant::now();
-        let mut guard = self.lock();
-        while !self.is_cancelled() {
-            let left = duration.saturating_sub(started.elapsed());
-            if left.is_zero() {
-                return;
-            }
-            guard = self.wait_a_while(guard, left);
-        }
+        let never: Option<Infallible> = self.wait_for(&Arc::default(), duration, || None);
+        debug_assert!(never.is_none());
     }
 
-    /// Waits until there is a value, or until it is cancelled. Whoever makes the value calls [`Cancel::wake`] then.
-    pub(crate) fn wait_for<T>(&self, mut value: impl FnMut() -> Option<T>) -> Option<T> {
-        let mut guard = self.lock();
+    /// Waits until there is a value, until it is cancelled, or for this long. The maker of the value rings the bell then.
+    pub(crate) fn wait_for<T>(
+        &self,
+        bell: &Arc<Bell>,
+        most: Duration,
+        mut value: impl FnMut() -> Option<T>,
+    ) -> Option<T> {
+        let started = Instant::now();
+        let _waiting = Waiting::at(self, bell);
         loop {
             // An answer that has arrived counts, even if the cancellation came a moment before.
             if let Some(value) = value() {
                 return Some(value);
             }
-            if self.is_cancelled() {
+            let left = most.saturating_sub(started.elapsed());
+            if self.is_cancelled() || left.is_zero() {
                 return None;
             }
-            guard = self.wait_a_while(guard, Duration::MAX);
+            bell.wait(if self.must_be_looked_at() { left.min(LOOK) } else { left });
         }
     }
 
-    /// Makes those who wait look again.
-    pub(crate) fn wake(&self) {
-        // Under the lock, so that nobody who has just looked and is about to wait misses it.
-        drop(self.lock());
-        self.0.changed.notify_all();
+    fn must_be_looked_at(&self) -> bool {
+        self.0.handed_out.load(Ordering::SeqCst) || self.0.parents.iter().any(Self::must_be_looked_at)
     }
 
-    /// Waits for somebody's [`wake`](Self::wake), at most this long, and no longer than a handed-out flag allows.
-    fn wait_a_while<'a>(&self, guard: MutexGuard<'a, ()>, most: Duration) -> MutexGuard<'a, ()> {
-        let most = if self.0.handed_out.load(Ordering::SeqCst) { most.min(LOOK) } else { most };
-        let woken = self.0.changed.wait_timeout(guard, most);
-        woken.unwrap_or_else(PoisonError::into_inner).0
+    /// Makes waiting threads look again.
+    fn wake(&self) {
+        lock(&self.0.waiting).iter().for_each(|bell| bell.ring());
     }
 
-    fn lock(&self) -> MutexGuard<'_, ()> {
-        self.0.lock.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Has this bell rung from now on, also by its parents.
+    fn add(&self, bell: &Arc<Bell>) {
+        lock(&self.0.waiting).push(Arc::clone(bell));
+        self.0.parents.iter().for_each(|parent| parent.add(bell));
+    }
+
+    fn remove(&self, bell: &Arc<Bell>) {
+        let mut waiting = lock(&self.0.waiting);
+        if let Some(at) = waiting.iter().position(|known| Arc::ptr_eq(known, bell)) {
+            waiting.swap_remove(at);
+        }
+        drop(waiting);
+        self.0.parents.iter().for_each(|parent| parent.remove(bell));
+    }
+}
+
+/// A thread that waits, for as long as this lives.
+struct Waiting<'a>(&'a Cancel, &'a Arc<Bell>);
+
+impl<'a> Waiting<'a> {
+    fn at(cancel: &'a Cancel, bell: &'a Arc<Bell>) -> Self {
+        cancel.add(bell);
+        Self(cancel, bell)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.remove(self.1);
+    }
+}
+
+/// Wakes one thread. A ring that comes before the wait is not lost.
+#[derive(Debug, Default)]
+pub(crate) struct Bell {
+    rung: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Bell {
+    pub(crate) fn ring(&self) {
+        *lock(&self.rung) = true;
+        self.changed.notify_one();
+    }
+
+    /// Waits for a ring, at most this long, or returns early.
+    fn wait(&self, most: Duration) {
+        let mut rung = lock(&self.rung);
+        if !*rung {
+            rung = self.changed.wait_timeout(rung, most).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        *rung = false;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(600);
+
+    #[test]
+    fn each_of_several_handles_wakes_a_wait_for_any_of_them() {
+        for at in 0..3 {
+            let (first, second) = (Cancel::new(), Cancel::new());
+            let either = Cancel::any_of([&first, &Cancel::any_of([&second])]);
+            let canceller = [&first, &second, &either][at].clone();
+            let started = Instant::now();
+            thread::scope(|scope| {
+                scope.spawn(|| either.wait(LONG));
+                scope.spawn(move || {
+                    thread::sleep(Duration::from_millis(20));
+                    canceller.cancel();
+                });
+            });
+            assert!(either.is_cancelled() && started.elapsed() < LONG / 10);
+            assert_eq!([first.is_cancelled(), second.is_cancelled()], [at == 0, at == 1]);
+        }
+    }
+
+    #[test]
+    fn a_flag_that_is_handed_out_late_and_set_ends_a_wait_that_has_begun() {
+        let parent = Cancel::new();
+        let child = Cancel::any_of([&parent]);
+        let (waits, waiting) = mpsc::channel();
+        let waiter = thread::spawn(move || {
+            waits.send(()).unwrap();
+            child.wait(LONG);
+        });
+        waiting.recv().unwrap();
+        parent.flag().store(true, Ordering::SeqCst);
+        waiter.join().unwrap();
+    }
+
+    #[test]
+    fn a_wait_that_is_over_leaves_nothing_behind() {
+        let parent = Cancel::new();
+        let child = Cancel::any_of([&parent, &parent]);
+        child.wait(Duration::from_millis(1));
+        assert!(lock(&parent.0.waiting).is_empty() && lock(&child.0.waiting).is_empty());
     }
 }

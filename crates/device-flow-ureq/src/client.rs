@@ -73,7 +73,8 @@ impl HttpClient {
 
     /// The same client, on the same connections, whose every call ends when this handle is cancelled: a sign-in with
     /// [`Outcome::Cancelled`](crate::Outcome::Cancelled), any other call with [`CallError::Cancelled`]. Both end at once, also
-    /// while an answer is due. (For this, requests are sent from a thread of their own.)
+    /// while an answer is due. (For this, requests are sent from a thread of their own.) A handle that cancelled the client before
+    /// still does.
     ///
     /// ```
     /// use device_flow_ureq::{CallError, Cancel, Endpoint, HttpClient, RegisterClientRequest};
@@ -87,7 +88,7 @@ impl HttpClient {
     /// ```
     #[must_use]
     pub fn cancelled_by(&self, cancel: &Cancel) -> Self {
-        Self { cancel: Some(cancel.clone()), ..self.clone() }
+        Self { cancel: Some(Cancel::joined(self.cancel.as_ref(), cancel)), ..self.clone() }
     }
 
     /// The service that this client talks to, and no other.

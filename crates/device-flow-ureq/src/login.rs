@@ -61,7 +61,7 @@ impl<C> Login<C> {
         self
     }
 
-    /// Lets this handle cancel the sign-in, in place of the [client's](HttpClient::cancelled_by).
+    /// Lets this handle cancel the sign-in, and the [client's](HttpClient::cancelled_by) as before.
     pub fn cancelled_by(mut self, cancel: &Cancel) -> Self {
         self.client = self.client.cancelled_by(cancel);
         self
@@ -161,7 +161,7 @@ impl<C: Clock> Login<C> {
     pub fn run_with(self, mut observer: impl Observer) -> Result<SignedIn, SignInError> {
         let Self { client, policy, registration, jitter_seed, clock } = self;
         let mut flow = client.flow_seeded(policy, registration, jitter_seed, clock.now());
-        client.drive_own(&mut flow, &clock, &mut observer);
+        client.drive_own(&mut flow, &clock, &mut observer, None);
         flow.into_result(clock.now())
     }
 }
@@ -231,18 +231,61 @@ impl HttpClient {
         observer: &mut impl Observer,
     ) -> Result<(), Misuse> {
         flow.check_service(&self.service)?;
-        self.drive_own(flow, clock, observer);
+        self.drive_own(flow, clock, observer, None);
         Ok(())
     }
 
-    /// Drives a flow of this client's service.
-    fn drive_own(&self, flow: &mut DeviceFlow, clock: &impl Clock, observer: &mut impl Observer) {
-        let never = Cancel::new();
-        let cancel = self.cancel.as_ref().unwrap_or(&never);
+    /// As [`Self::drive`], but stops early once `stop` is cancelled, and only between two exchanges: a wait ends at once, and the
+    /// answer to a request that is under way is taken first. So no grant is lost, and the flow can be saved to go on in another
+    /// process. For a program that is to end; it takes no longer than one request may.
+    ///
+    /// ```
+    /// use device_flow_ureq::{Cancel, Clock as _, Endpoint, HttpClient, OnPrompt, Phase, Policy, SystemClock, UserPrompt};
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+    /// let mut flow = client.flow(Policy::aws("https://d-1234567890.awsapps.com/start"), None, &SystemClock);
+    /// let stop = Cancel::new();
+    /// let mut shown = OnPrompt(|_: &UserPrompt| stop.cancel()); // the program is told to end
+    /// client.drive_until(&mut flow, &SystemClock, &mut shown, &stop)?;
+    /// assert_eq!(flow.phase(), Phase::Polling); // with the feature `serde`: `flow.save(..)`
+    ///
+    /// // It goes on, here or in another process.
+    /// # server.approve(&server.pending()[0])?;
+    /// client.drive(&mut flow, &SystemClock, &mut ())?;
+    /// assert!(flow.into_result(SystemClock.now()).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::drive`].
+    pub fn drive_until(
+        &self,
+        flow: &mut DeviceFlow,
+        clock: &impl Clock,
+        observer: &mut impl Observer,
+        stop: &Cancel,
+    ) -> Result<(), Misuse> {
+        flow.check_service(&self.service)?;
+        self.drive_own(flow, clock, observer, Some(stop));
+        Ok(())
+    }
+
+    /// Drives a flow of this client's service to its end, or until there is something to stop for.
+    fn drive_own(
+        &self,
+        flow: &mut DeviceFlow,
+        clock: &impl Clock,
+        observer: &mut impl Observer,
+        stop: Option<&Cancel>,
+    ) {
+        let interrupt = Cancel::any_of(self.cancel.iter().chain(stop));
         let mut worker = Worker::default();
         loop {
-            if cancel.is_cancelled() {
+            if self.cancel.as_ref().is_some_and(Cancel::is_cancelled) {
                 flow.cancel();
+            }
+            if stop.is_some_and(Cancel::is_cancelled) && flow.outcome().is_none() {
+                return;
             }
             let now = clock.now();
             match flow.poll(now) {
@@ -265,7 +308,7 @@ impl HttpClient {
                 }
                 Action::Wait(until) => {
                     observer.waiting(&Status::of(flow, now, until));
-                    clock.wait(until.since(now), cancel);
+                    clock.wait(until.since(now), &interrupt);
                 }
                 Action::AwaitReply => flow.abandon(now),
                 Action::Done => return,

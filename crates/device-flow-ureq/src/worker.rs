@@ -1,13 +1,15 @@
-//! The thread from which a client sends that can be cancelled: who waits for it can be woken.
+//! The thread from which a client sends that can be cancelled: the thread that waits for it can be woken.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use device_flow::{Failure, TransportError};
 
 use crate::Cancel;
+use crate::cancel::Bell;
 use crate::transport::Result;
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -30,7 +32,8 @@ impl Worker {
             return None;
         }
         let request = Arc::new(request);
-        let posted = Posted { result: Arc::default(), waiting: cancel.clone() };
+        let bell = Arc::<Bell>::default();
+        let posted = Posted { result: Arc::default(), bell: Arc::clone(&bell) };
         let result = Arc::clone(&posted.result);
         let sent = Arc::clone(&request);
         let job = Box::new(move || {
@@ -41,7 +44,7 @@ impl Worker {
             // No thread is to be had; better to be cancelled late than not to sign in.
             return Some(request());
         }
-        let came = cancel.wait_for(|| lock(&result).take());
+        let came = cancel.wait_for(&bell, Duration::MAX, || lock(&result).take());
         if came.is_none() {
             self.jobs = None;
         }
@@ -76,7 +79,7 @@ impl Worker {
 /// even if it panicked.
 struct Posted {
     result: Arc<Mutex<Option<Result>>>,
-    waiting: Cancel,
+    bell: Arc<Bell>,
 }
 
 impl Posted {
@@ -89,7 +92,7 @@ impl Drop for Posted {
     fn drop(&mut self) {
         let error = ureq::Error::Other("the thread of the request ended without an answer".into());
         self.lock().get_or_insert_with(|| Err(TransportError::new(Failure::Unknown, error)));
-        self.waiting.wake();
+        self.bell.ring();
     }
 }
 

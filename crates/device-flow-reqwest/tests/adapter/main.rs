@@ -163,6 +163,20 @@ fn refresh_in_process(client: &HttpClient, session: &mut Session, now: UnixSecon
     block_on(client.refresh_session(session, now))
 }
 
+/// Ends a driven flow between two exchanges.
+#[derive(Clone, Default)]
+struct Stopper(Arc<tokio::sync::Notify>);
+
+impl Stopper {
+    fn stop(&self) {
+        self.0.notify_one();
+    }
+}
+
+fn drive_until(client: &HttpClient, flow: &mut DeviceFlow, time: &VirtualTime, stopper: &Stopper) {
+    block_on(client.drive_until(flow, time, &mut (), stopper.0.notified())).unwrap();
+}
+
 /// Drives a flow with a client of this region.
 fn drive_in_region(region: &str, flow: &mut DeviceFlow) -> Result<(), Misuse> {
     let client = HttpClient::new(Endpoint::for_region(region).unwrap()).unwrap();

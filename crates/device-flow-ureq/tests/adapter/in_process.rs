@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use device_flow::{Failure, Outcome, Policy, Session, TransportError, VirtualTime};
+use device_flow::{
+    DeviceFlow, Failure, Outcome, Phase, Policy, SavedFlow, Session, Tick, TransportError, VirtualTime,
+};
 use oidc_proto::UnixSeconds;
 use sso_oidc_server::{Config, InProcess};
 
-use crate::{client_answered_by, refresh_in_process, sign_in_at};
+use crate::{Stopper, client_answered_by, drive_until, refresh_in_process, sign_in_at};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -82,6 +84,59 @@ fn polls_through_an_outage_go_on_at_the_services_pace() {
     assert_eq!((end.slow_downs, time.now().elapsed()), (0, Duration::from_secs(600)));
     // A hundred and twenty at the most, and fewer where nothing answered.
     assert!((80..120).contains(&end.polls), "{}", end.polls);
+}
+
+/// Drives a flow that is told to stop while the answer to its request of this number is on its way, counted from 1.
+fn stopped_during(request: u32) -> (DeviceFlow, InProcess, VirtualTime) {
+    let time = VirtualTime::default();
+    let service = service(&time);
+    let (answering, stopper, mut requests) = (service.clone(), Stopper::default(), 0);
+    let stopping = stopper.clone();
+    let client = client_answered_by(service.endpoint(), move |asked| {
+        requests += 1;
+        if requests == request {
+            stopping.stop();
+        }
+        assert!(requests <= request, "nothing is sent after the stop");
+        // The person approves after the first answer that says that it is pending.
+        let answer = answering.answer(asked);
+        if requests == 3 {
+            answering.handle().pending().iter().for_each(|code| answering.handle().approve(code).unwrap());
+        }
+        Ok(answer)
+    });
+    let mut flow = DeviceFlow::new(client.service().clone(), policy(), None, time.now());
+    drive_until(&client, &mut flow, &time, &stopper);
+    (flow, service, time)
+}
+
+#[test]
+fn a_flow_stops_between_two_exchanges_and_takes_the_answer_that_is_due() {
+    let phases = [1, 2, 3, 4].map(|request| stopped_during(request).0.phase());
+    assert_eq!(phases, [Phase::Authorizing, Phase::Polling, Phase::Polling, Phase::Ended]);
+    let (flow, _, time) = stopped_during(4);
+    assert!(flow.into_result(time.now()).is_ok(), "the token in the last answer is not lost");
+}
+
+#[test]
+fn a_stopped_flow_goes_on_in_another_process() {
+    for request in 1..4 {
+        let (flow, service, time) = stopped_during(request);
+        let wall = std::time::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let written = serde_json::to_string(&flow.save(time.now(), wall).unwrap()).unwrap();
+
+        // A minute later, by a clock that has just begun.
+        let saved: SavedFlow = serde_json::from_str(&written).unwrap();
+        time.pass(Duration::from_secs(60));
+        let (answering, clock) = (service.clone(), VirtualTime::default());
+        let client = client_answered_by(service.endpoint(), move |asked| Ok(answering.answer(asked)));
+        let own = client.service().clone();
+        let mut flow = saved.resume(own, policy(), Tick::ZERO, wall + Duration::from_secs(60)).unwrap();
+        drive_until(&client, &mut flow, &clock, &Stopper::default());
+        let ended = flow.into_result(clock.now());
+        // Before the third request nobody has been asked to approve anything.
+        assert_eq!(ended.is_ok(), request == 3, "{ended:?}");
+    }
 }
 
 #[test]
