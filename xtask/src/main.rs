@@ -11,6 +11,7 @@ mod deny;
 mod documented;
 mod examples;
 mod explore;
+mod features;
 mod footprint;
 mod fuzz;
 mod instructions;

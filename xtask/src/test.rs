@@ -7,7 +7,8 @@ use anyhow::{Result, bail};
 use crate::shell::Run;
 use crate::steps::{self, Step};
 use crate::{
-    clock_ban, demo, deny, documented, examples, fuzz, interop, public_api, simulate, tidy, workspace,
+    clock_ban, demo, deny, documented, examples, features, fuzz, interop, public_api, simulate, tidy,
+    workspace,
 };
 
 /// What `cargo xtask test` runs.
@@ -57,6 +58,12 @@ pub(crate) const STEPS: &[Step] = &[
         about: "licences, duplicates and sources of the dependencies, and advisories where they can be had",
         slow: true,
         run: deny::step,
+    },
+    Step {
+        name: "features",
+        about: "each feature of the libraries alone, the oldest and the newest HTTP clients",
+        slow: true,
+        run: features::step,
     },
     Step {
         name: "fuzz",

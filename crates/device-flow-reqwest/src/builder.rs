@@ -9,6 +9,7 @@ use device_flow::{AnsweredBy, DiscoveryError, MetadataSearch, ResponseBody, Sear
 use http::HeaderValue;
 use oidc_proto::oauth::Metadata;
 use oidc_proto::{Endpoint, Service};
+use rustls::crypto::CryptoProvider;
 use tokio::sync::Semaphore;
 
 use crate::carrier::{Carrier, HardenedClient, MAX_CONCURRENT_REQUESTS, Sender, rules};
@@ -22,7 +23,7 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 const USER_AGENT: &str = concat!("device-flow-reqwest/", env!("CARGO_PKG_VERSION"));
 
 /// The name of a setting that an error may name.
-const INVALID: &str = "accept_invalid_certificates";
+const INVALID: &str = "danger_accept_invalid_certificates";
 
 /// Settings of an [`HttpClient`].
 ///
@@ -52,6 +53,7 @@ pub struct HttpClientBuilder {
     service: Service,
     ca_bundle: Option<PathBuf>,
     accept_invalid_certificates: bool,
+    crypto: Option<Arc<CryptoProvider>>,
     connect_timeout: Duration,
     request_timeout: Duration,
     read_timeout: Option<Duration>,
@@ -72,6 +74,16 @@ pub enum BuildError {
         /// The setting.
         setting: &'static str,
     },
+    /// HTTPS needs cryptography, and there is none: the feature `ring` is off, and the program has not chosen its own.
+    #[error(
+        "there is no cryptography for HTTPS: install a `rustls::crypto::CryptoProvider`, or switch the feature `ring` on"
+    )]
+    NoCryptoProvider,
+    /// HTTPS needs certificates to trust, and there are none: the features for them are off, and there is no CA bundle.
+    #[error(
+        "there are no certificates to trust: set `ca_bundle`, or switch the feature `platform-verifier` or `webpki-roots` on"
+    )]
+    NoRoots,
     /// The `User-Agent` has characters that no header may have.
     #[error("the user agent is not a valid header value")]
     UserAgent,
@@ -114,6 +126,7 @@ impl HttpClientBuilder {
             service,
             ca_bundle: None,
             accept_invalid_certificates: false,
+            crypto: None,
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(40),
             read_timeout: None,
@@ -131,17 +144,34 @@ impl HttpClientBuilder {
         self
     }
 
-    /// Accepts any certificate. Whoever sits on the line can then read every secret: for tests only.
+    /// Accepts any certificate. Any machine on the line can then read every secret: for tests only.
     ///
     /// ```
     /// use device_flow_reqwest::{Endpoint, HttpClient};
     /// let self_signed = Endpoint::custom("https://localhost:8443")?;
-    /// let client = HttpClient::builder(self_signed).accept_invalid_certificates(true).build()?;
+    /// let client = HttpClient::builder(self_signed).danger_accept_invalid_certificates().build()?;
     /// assert!(client.service().is_loopback());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub const fn accept_invalid_certificates(mut self, yes: bool) -> Self {
-        self.accept_invalid_certificates = yes;
+    pub const fn danger_accept_invalid_certificates(mut self) -> Self {
+        self.accept_invalid_certificates = true;
+        self
+    }
+
+    /// Uses this cryptography for TLS and PKCE. Without it, that which the program has installed for the process, and without that,
+    /// ring's.
+    ///
+    /// ```
+    /// use device_flow_reqwest::{Endpoint, HttpClient};
+    /// use std::sync::Arc;
+    ///
+    /// let provider = Arc::new(rustls::crypto::ring::default_provider()); // or that of aws-lc-rs, with FIPS
+    /// let client = HttpClient::builder(Endpoint::for_region("us-gov-west-1")?).crypto_provider(provider).build()?;
+    /// # assert!(!client.service().is_loopback());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn crypto_provider(mut self, provider: Arc<CryptoProvider>) -> Self {
+        self.crypto = Some(provider);
         self
     }
 
@@ -409,9 +439,10 @@ impl HttpClientBuilder {
             None => None,
         };
         let (service, request_timeout) = (self.service.clone(), self.request_timeout);
+        let crypto = self.crypto.clone();
         let turns = Arc::new(Semaphore::new(self.max_concurrent_requests));
         let carrier = Carrier { user_agent, turns, ..self.carrier()? };
-        Ok(HttpClient::from_parts(service, carrier, request_timeout))
+        Ok(HttpClient { service, carrier, request_timeout, crypto })
     }
 
     fn carrier(mut self) -> Result<Carrier, BuildError> {
@@ -429,7 +460,12 @@ impl HttpClientBuilder {
     }
 
     fn own_client(self) -> Result<reqwest::Client, BuildError> {
-        let tls = tls::config(&self.service, self.ca_bundle, self.accept_invalid_certificates)?;
+        let tls = tls::config(
+            &self.service,
+            self.crypto.as_ref(),
+            self.ca_bundle,
+            self.accept_invalid_certificates,
+        )?;
         let mut builder = rules(reqwest::Client::builder())
             .connect_timeout(self.connect_timeout)
             .pool_max_idle_per_host(self.max_concurrent_requests)

@@ -9,6 +9,7 @@ use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Operation, RegisterClientRequest, Registration, Secret,
     Service, StartDeviceAuthorizationRequest, Token, UnixSeconds,
 };
+use rustls::crypto::CryptoProvider;
 
 use crate::carrier::Carrier;
 use crate::{BuildError, HttpClientBuilder, Login};
@@ -48,6 +49,8 @@ pub struct HttpClient {
     pub(crate) carrier: Carrier,
     /// The longest that one request may take, connecting included.
     pub(crate) request_timeout: Duration,
+    /// Cryptography of the program's own choice.
+    pub(crate) crypto: Option<Arc<CryptoProvider>>,
 }
 
 impl HttpClient {
@@ -69,10 +72,6 @@ impl HttpClient {
     /// Settings to choose first.
     pub fn builder(service: impl Into<Service>) -> HttpClientBuilder {
         HttpClientBuilder::new(service.into())
-    }
-
-    pub(crate) const fn from_parts(service: Service, carrier: Carrier, request_timeout: Duration) -> Self {
-        Self { service, carrier, request_timeout }
     }
 
     /// The service that this client talks to, and no other.

@@ -29,12 +29,25 @@
 //! [`HttpClient::drive`] leaves its [`DeviceFlow`] as it was, with a request possibly under way; driving the same flow
 //! again goes on from there, treats that request as one whose answer was lost, and keeps the pace.
 //!
-//! What it logs with `tracing` has stable names and fields, and never a secret: [events](device_flow#events).
+//! # Features
+//!
+//! * `ring` (default): cryptography by ring. A provider that the program has installed with
+//!   `rustls::crypto::CryptoProvider::install_default` is used in its place, so aws-lc-rs needs no ring.
+//! * `platform-verifier` (default): trust in what the system trusts. Without it there are `webpki-roots`, compiled in, or
+//!   [`HttpClientBuilder::ca_bundle`].
+//! * `socks` (default): proxies that speak SOCKS.
+//! * `system-proxy` (default): the proxy of the system's settings, on macOS and Windows.
+//! * `serde`: `SavedFlow`, `Session`, registrations and tokens can be written and read again, **with their secrets in the clear**.
+//! * `tracing`: events with stable names and fields, and never a secret: [events](device_flow#events).
+//!
+//! `cargo xtask test --only features` builds each alone, counts the crates, and runs the tests with the oldest and the newest reqwest
+//! that this crate allows.
 
 mod builder;
 mod carrier;
 mod client;
 mod clock;
+mod crypto;
 pub mod embedding {
     #![doc = include_str!("../docs/embedding.md")]
 }

@@ -9,12 +9,10 @@ use device_flow::{
     Action, DeviceFlow, Misuse, Observer, OnPrompt, Policy, SignInError, SignedIn, Status, Stop, Tick,
     TryOnPrompt, UserPrompt,
 };
-use oidc_proto::{Registration, Secret, pkce};
-use ring::digest::{SHA256, digest};
-use ring::rand::{SecureRandom as _, SystemRandom};
+use oidc_proto::Registration;
 
 use crate::until::Until;
-use crate::{Clock, HttpClient, TokioClock};
+use crate::{Clock, HttpClient, TokioClock, crypto};
 
 /// A sign-in to be run.
 ///
@@ -207,7 +205,10 @@ impl HttpClient {
         if let Some(seed) = jitter_seed {
             flow = flow.with_jitter(seed);
         }
-        match flow.wants_pkce().then(proof).flatten() {
+        if !flow.wants_pkce() {
+            return flow;
+        }
+        match crypto::provider(self.crypto.as_ref()).and_then(|provider| crypto::proof(&provider)) {
             Some((verifier, challenge)) => flow.with_pkce(verifier, challenge),
             None => flow,
         }
@@ -388,17 +389,6 @@ impl HttpClient {
             }
         }
     }
-}
-
-/// A verifier of 256 random bits, and its challenge (RFC 7636 §4.1, §4.2). The digest is that of the TLS library, so that no second
-/// one is needed.
-fn proof() -> Option<(Secret, String)> {
-    let mut entropy = [0; 32];
-    SystemRandom::new().fill(&mut entropy).ok()?;
-    let verifier = pkce::verifier(&entropy);
-    let digest = digest(&SHA256, verifier.expose().as_bytes());
-    let challenge = pkce::challenge_of_digest(digest.as_ref().try_into().ok()?);
-    Some((verifier, challenge))
 }
 
 /// A number that differs from call to call: the standard library's random keys, put through their hash.

@@ -1,4 +1,4 @@
-//! TLS: ring for the cryptography, as in the blocking adapter; whose certificates to trust is the caller's choice.
+//! TLS: with which cryptography, and which certificates to trust.
 
 use std::collections::HashSet;
 use std::fs;
@@ -7,13 +7,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use oidc_proto::Service;
+use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme, WantsVerifier,
+};
 
-use crate::BuildError;
+use crate::{BuildError, crypto};
 
 /// The TLS configuration for this service.
 ///
@@ -21,10 +24,11 @@ use crate::BuildError;
 /// system's certificates are not loaded for it: that is most of a client's start-up cost.
 pub(crate) fn config(
     service: &Service,
+    provider: Option<&Arc<CryptoProvider>>,
     ca_bundle: Option<PathBuf>,
     accept_invalid: bool,
 ) -> Result<ClientConfig, BuildError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = crypto::provider(provider).ok_or(BuildError::NoCryptoProvider)?;
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(BuildError::Tls)?;
@@ -33,12 +37,39 @@ pub(crate) fn config(
     } else if let Some(path) = ca_bundle {
         builder.with_root_certificates(read_bundle(path)?)
     } else if service.uses_https() {
-        let system = rustls_platform_verifier::Verifier::new(provider).map_err(BuildError::Tls)?;
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(system))
+        trusting(builder, provider)?
     } else {
         builder.with_root_certificates(RootCertStore::empty())
     };
     Ok(builder.with_no_client_auth())
+}
+
+type WithRoots = ConfigBuilder<ClientConfig, WantsClientCert>;
+
+/// Trusts what the system trusts.
+#[cfg(feature = "platform-verifier")]
+fn trusting(
+    builder: ConfigBuilder<ClientConfig, WantsVerifier>,
+    provider: Arc<CryptoProvider>,
+) -> Result<WithRoots, BuildError> {
+    let system = rustls_platform_verifier::Verifier::new(provider).map_err(BuildError::Tls)?;
+    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(system)))
+}
+
+/// Trusts the certificates that are compiled in, if any are.
+#[cfg(not(feature = "platform-verifier"))]
+fn trusting(
+    builder: ConfigBuilder<ClientConfig, WantsVerifier>,
+    _: Arc<CryptoProvider>,
+) -> Result<WithRoots, BuildError> {
+    #[cfg(feature = "webpki-roots")]
+    let roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+    #[cfg(not(feature = "webpki-roots"))]
+    let roots = RootCertStore::empty();
+    if roots.is_empty() {
+        return Err(BuildError::NoRoots);
+    }
+    Ok(builder.with_root_certificates(roots))
 }
 
 fn read_bundle(path: PathBuf) -> Result<RootCertStore, BuildError> {

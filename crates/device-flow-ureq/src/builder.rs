@@ -10,12 +10,13 @@ use std::time::Duration;
 use device_flow::{AnsweredBy, DiscoveryError, MetadataSearch, ResponseBody, SearchAction, TransportError};
 use oidc_proto::oauth::Metadata;
 use oidc_proto::{Endpoint, Service};
+use rustls::crypto::CryptoProvider;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
 use crate::carrier::{AgentCarrier, Carrier, MAX_HEADER_BYTES, Rules};
 use crate::login::any_number;
 use crate::worker::Worker;
-use crate::{Cancel, Clock, HttpClient, SystemClock, phase, proxy};
+use crate::{Cancel, Clock, HttpClient, SystemClock, crypto, proxy};
 
 /// How long an idle connection is kept: longer than any usual gap between two polls.
 const IDLE: Duration = Duration::from_secs(90);
@@ -27,7 +28,7 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 const USER_AGENT: &str = concat!("device-flow-ureq/", env!("CARGO_PKG_VERSION"));
 
 /// The name of a setting that an error may name.
-const INVALID: &str = "accept_invalid_certificates";
+const INVALID: &str = "danger_accept_invalid_certificates";
 
 /// Settings of an [`HttpClient`].
 ///
@@ -54,6 +55,7 @@ pub struct HttpClientBuilder {
     service: Service,
     ca_bundle: Option<PathBuf>,
     accept_invalid_certificates: bool,
+    crypto: Option<Arc<CryptoProvider>>,
     connect_timeout: Duration,
     request_timeout: Duration,
     read_timeout: Option<Duration>,
@@ -74,6 +76,16 @@ pub enum BuildError {
         /// The setting.
         setting: &'static str,
     },
+    /// HTTPS needs cryptography, and there is none: the feature `ring` is off, and the program has not chosen its own.
+    #[error(
+        "there is no cryptography for HTTPS: install a `rustls::crypto::CryptoProvider`, or switch the feature `ring` on"
+    )]
+    NoCryptoProvider,
+    /// HTTPS needs certificates to trust, and there are none: the features for them are off, and there is no CA bundle.
+    #[error(
+        "there are no certificates to trust: set `ca_bundle`, or switch the feature `platform-verifier` or `webpki-roots` on"
+    )]
+    NoRoots,
     /// The `User-Agent` has characters that no header may have.
     #[error("the user agent is not a valid header value")]
     UserAgent,
@@ -119,6 +131,7 @@ impl HttpClientBuilder {
             service,
             ca_bundle: None,
             accept_invalid_certificates: false,
+            crypto: None,
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(40),
             read_timeout: None,
@@ -136,17 +149,35 @@ impl HttpClientBuilder {
         self
     }
 
-    /// Accepts any certificate. Whoever sits on the line can then read every secret: for tests only.
+    /// Accepts any certificate. Any machine on the line can then read every secret: for tests only.
     ///
     /// ```
     /// use device_flow_ureq::{Endpoint, HttpClient};
     /// let self_signed = Endpoint::custom("https://localhost:8443")?;
-    /// let client = HttpClient::builder(self_signed).accept_invalid_certificates(true).build()?;
+    /// let client = HttpClient::builder(self_signed).danger_accept_invalid_certificates().build()?;
     /// assert!(client.service().is_loopback());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub const fn accept_invalid_certificates(mut self, yes: bool) -> Self {
-        self.accept_invalid_certificates = yes;
+    pub const fn danger_accept_invalid_certificates(mut self) -> Self {
+        self.accept_invalid_certificates = true;
+        self
+    }
+
+    /// Uses this cryptography for TLS and PKCE. Without it, that which the program has installed for the process, and without that,
+    /// ring's.
+    ///
+    /// ```
+    /// use device_flow_ureq::{Endpoint, HttpClient};
+    /// use std::sync::Arc;
+    ///
+    /// let provider = Arc::new(rustls::crypto::ring::default_provider()); // or that of aws-lc-rs, with FIPS
+    /// let client = HttpClient::builder(Endpoint::for_region("us-gov-west-1")?).crypto_provider(provider).build()?;
+    /// # assert!(!client.service().is_loopback());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "crypto-provider")]
+    pub fn crypto_provider(mut self, provider: Arc<CryptoProvider>) -> Self {
+        self.crypto = Some(provider);
         self
     }
 
@@ -319,7 +350,8 @@ impl HttpClientBuilder {
 
     /// Has every request answered by this closure, and not by a server: for a test of a program's own sign-in. With
     /// [`VirtualTime`](crate::VirtualTime) as the clock, ten minutes pass in a moment, and `sso_oidc_server::InProcess` is the whole
-    /// service behind the closure. A request that the closure does not answer failed as it says.
+    /// service behind the closure. A request that the closure does not answer failed as it says. The closure runs on the thread of the
+    /// call, so a [`Cancel`] that it sets counts once it has returned an error.
     ///
     /// ```
     /// use device_flow_ureq::{Endpoint, Failure, HttpClient, Outcome, Policy, VirtualTime};
@@ -363,13 +395,13 @@ impl HttpClientBuilder {
         if self.user_agent.as_ref().is_some_and(|text| http::HeaderValue::from_str(text).is_err()) {
             return Err(BuildError::UserAgent);
         }
-        let (service, request_timeout, cancel) =
-            (self.service.clone(), self.request_timeout, self.cancel.clone());
+        let (service, request_timeout) = (self.service.clone(), self.request_timeout);
+        let (cancel, crypto) = (self.cancel.clone(), self.crypto.clone());
         let carrier = match self.answered_by.clone() {
             Some(answered_by) => Carrier::Closure(answered_by),
             None => Carrier::Agent(self.carrier()?),
         };
-        Ok(HttpClient { service, carrier, request_timeout, cancel })
+        Ok(HttpClient { service, carrier, request_timeout, crypto, cancel })
     }
 
     fn carrier(self) -> Result<AgentCarrier, BuildError> {
@@ -387,16 +419,28 @@ impl HttpClientBuilder {
     }
 
     fn own_carrier(self) -> Result<AgentCarrier, BuildError> {
+        let is_https = self.service.uses_https();
+        if is_https && crypto::provider(self.crypto.as_ref()).is_none() {
+            return Err(BuildError::NoCryptoProvider);
+        }
         let roots = match self.ca_bundle {
-            Some(path) => RootCerts::Specific(Arc::new(read_bundle(path)?)),
-            None => RootCerts::PlatformVerifier,
+            Some(path) => Some(RootCerts::Specific(Arc::new(read_bundle(path)?))),
+            None if cfg!(feature = "platform-verifier") => Some(RootCerts::PlatformVerifier),
+            None if cfg!(feature = "webpki-roots") => Some(RootCerts::WebPki),
+            None => None,
         };
-        let tls = TlsConfig::builder()
+        let mut tls = TlsConfig::builder()
             .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .root_certs(roots)
-            .disable_verification(self.accept_invalid_certificates)
-            .build();
+            .disable_verification(self.accept_invalid_certificates);
+        match roots {
+            Some(roots) => tls = tls.root_certs(roots),
+            None if is_https && !self.accept_invalid_certificates => return Err(BuildError::NoRoots),
+            None => {}
+        }
+        #[cfg(feature = "crypto-provider")]
+        if let Some(provider) = self.crypto {
+            tls = tls.unversioned_rustls_crypto_provider(provider);
+        }
         let chosen = proxy::choose(&self.service, |name| std::env::var(name).ok())?;
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -410,9 +454,9 @@ impl HttpClientBuilder {
             .max_idle_age(IDLE)
             .proxy(chosen.as_ref().map(|chosen| chosen.proxy.clone()))
             .user_agent(self.user_agent.unwrap_or_else(|| USER_AGENT.to_owned()))
-            .tls_config(tls)
+            .tls_config(tls.build())
             .build();
-        Ok(AgentCarrier::ours(phase::agent(config, chosen), self.request_timeout))
+        Ok(AgentCarrier::ours(ureq::Agent::new_with_config(config), self.request_timeout, chosen))
     }
 }
 

@@ -2,10 +2,15 @@
 //! that are not up for choice are laid request by request.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use device_flow::AnsweredBy;
-use ureq::{Agent, Body};
+use device_flow::{AnsweredBy, TransportError};
+use http::{HeaderValue, Request, Response, header};
+use ureq::{Agent, AsSendBody, Body, SendBody};
+
+use crate::failure::{self, Outgoing};
+use crate::proxy::Chosen;
 
 /// The longest response header block that is read.
 pub(crate) const MAX_HEADER_BYTES: usize = 256 * 1024;
@@ -26,6 +31,8 @@ pub(crate) struct AgentCarrier {
     rules: Option<Rules>,
     /// How long a request may take in all, by the agent's own settings.
     usual_timeout: Duration,
+    /// The proxy that the environment names, if the agent is ours.
+    proxy: Option<Arc<Chosen>>,
 }
 
 /// What a request to a foreign agent is told beside the rules.
@@ -38,21 +45,41 @@ pub(crate) struct Rules {
 
 impl AgentCarrier {
     /// An agent that was built by the rules, and gives requests this time.
-    pub(crate) const fn ours(agent: Agent, usual_timeout: Duration) -> Self {
-        Self { agent, rules: None, usual_timeout }
+    pub(crate) fn ours(agent: Agent, usual_timeout: Duration, proxy: Option<Chosen>) -> Self {
+        Self { agent, rules: None, usual_timeout, proxy: proxy.map(Arc::new) }
     }
 
     /// Anybody's agent.
     pub(crate) const fn foreign(agent: Agent, usual_timeout: Duration, rules: Rules) -> Self {
-        Self { agent, rules: Some(rules), usual_timeout }
+        Self { agent, rules: Some(rules), usual_timeout, proxy: None }
     }
 
     /// The answer to one request, whatever its status, within this time.
     pub(crate) fn run(
         &self,
-        request: http::Request<&[u8]>,
+        request: Request<&[u8]>,
         timeout: Duration,
-    ) -> Result<http::Response<Body>, ureq::Error> {
+    ) -> Result<Response<Body>, TransportError> {
+        let (mut head, bytes) = request.into_parts();
+        let mut body = Outgoing::new(bytes);
+        let uri = head.uri.clone();
+        let answered = if bytes.is_empty() {
+            self.send(Request::from_parts(head, ()), timeout)
+        } else {
+            head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+            self.send(Request::from_parts(head, SendBody::from_reader(&mut body)), timeout)
+        };
+        answered.map_err(|error| {
+            let proxy = self.proxy.as_deref().filter(|chosen| !chosen.proxy.is_no_proxy(&uri));
+            failure::of(error, body.progress(), proxy)
+        })
+    }
+
+    fn send(
+        &self,
+        request: Request<impl AsSendBody>,
+        timeout: Duration,
+    ) -> Result<Response<Body>, ureq::Error> {
         let Some(rules) = &self.rules else {
             // Only a request that must end earlier than usual is configured by itself: ureq would build its TLS
             // configuration anew for each connection of such requests.

@@ -9,6 +9,7 @@ use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Operation, RegisterClientRequest, Registration, Secret,
     Service, StartDeviceAuthorizationRequest, Token, UnixSeconds,
 };
+use rustls::crypto::CryptoProvider;
 
 use crate::carrier::Carrier;
 use crate::{BuildError, Cancel, HttpClientBuilder, Login};
@@ -46,6 +47,8 @@ pub struct HttpClient {
     pub(crate) carrier: Carrier,
     /// The longest that one request may take, connecting included.
     pub(crate) request_timeout: Duration,
+    /// Cryptography of the program's own choice.
+    pub(crate) crypto: Option<Arc<CryptoProvider>>,
     /// What ends its calls.
     pub(crate) cancel: Option<Cancel>,
 }

@@ -43,18 +43,32 @@
 //!   and the like); a loopback endpoint is never sent through one.
 //! * Nothing here needs an async runtime, and nothing minds one.
 //!
-//! What it logs with `tracing` has stable names and fields, and never a secret: [events](device_flow#events).
+//! # Features
+//!
+//! * `ring` (default): cryptography by ring. A provider that the program has installed with
+//!   `rustls::crypto::CryptoProvider::install_default` is used in its place, so aws-lc-rs needs no ring.
+//! * `platform-verifier` (default): trust in what the system trusts. Without it there are `webpki-roots`, compiled in, or
+//!   [`HttpClientBuilder::ca_bundle`].
+//! * `socks` (default): proxies that speak SOCKS.
+//! * `crypto-provider`: [`HttpClientBuilder`] takes any `rustls::crypto::CryptoProvider`. It stands on a part of ureq's interface
+//!   that ureq's semantic versioning does not cover.
+//! * `serde`: `SavedFlow`, `Session`, registrations and tokens can be written and read again, **with their secrets in the clear**.
+//! * `tracing`: events with stable names and fields, and never a secret: [events](device_flow#events).
+//!
+//! `cargo xtask test --only features` builds each alone, counts the crates, and runs the tests with the oldest and the newest ureq
+//! that this crate allows.
 
 mod builder;
 mod cancel;
 mod carrier;
 mod client;
 mod clock;
+mod crypto;
 pub mod embedding {
     #![doc = include_str!("../docs/embedding.md")]
 }
+mod failure;
 mod login;
-mod phase;
 mod proxy;
 mod redirect;
 mod transport;

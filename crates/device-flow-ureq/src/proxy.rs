@@ -13,7 +13,7 @@ use ureq::Proxy;
 
 use crate::BuildError;
 use crate::carrier::{address, is_loopback};
-use crate::phase::is_about_connecting;
+use crate::failure::{is_about_connecting, is_look_up};
 
 /// A proxy that the environment names.
 #[derive(Clone, Debug)]
@@ -88,26 +88,27 @@ pub(crate) struct ProxyError {
 }
 
 impl ProxyError {
-    /// The error with the proxy that it is about; itself, if it is not about the proxy.
+    /// The error of a connection through the proxy, if it is about the proxy; itself, if not.
     pub(crate) fn of(cause: ureq::Error, chosen: &Chosen) -> Result<Self, ureq::Error> {
+        let Chosen { proxy, variable } = chosen;
+        let is_look_up = match &cause {
+            // The proxy looks up the name behind it, but for SOCKS4.
+            _ if proxy.resolve_target() => false,
+            ureq::Error::Io(error) => is_look_up(error),
+            ureq::Error::HostNotFound | ureq::Error::Timeout(ureq::Timeout::Resolve) => true,
+            _ => false,
+        };
         let is_the_proxys = match &cause {
             // An error inside the tunnel is the service's own, as its certificate is.
-            ureq::Error::Io(error) => is_about_connecting(error.kind()),
+            ureq::Error::Io(error) => is_about_connecting(error),
             ureq::Error::ConnectProxyFailed(_) | ureq::Error::ConnectionFailed => true,
             _ => false,
         };
-        if is_the_proxys { Ok(Self::new(cause, chosen, false)) } else { Err(cause) }
-    }
-
-    /// The error of the look-up of the proxy's name.
-    pub(crate) fn of_look_up(cause: ureq::Error, chosen: &Chosen) -> Self {
-        Self::new(cause, chosen, true)
-    }
-
-    fn new(cause: ureq::Error, chosen: &Chosen, is_look_up: bool) -> Self {
-        let Chosen { proxy, variable } = chosen;
+        if !is_look_up && !is_the_proxys {
+            return Err(cause);
+        }
         let place = format!("{}:{}", proxy.host(), proxy.port());
-        Self { variable, place, has_password: proxy.username().is_some(), is_look_up, cause }
+        Ok(Self { variable, place, has_password: proxy.username().is_some(), is_look_up, cause })
     }
 
     /// Whether the proxy wants to know who asks.

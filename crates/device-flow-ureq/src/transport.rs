@@ -8,9 +8,9 @@ use http::{HeaderValue, header};
 use oidc_proto::{Answer, Call, Operation, Request};
 use ureq::ResponseExt as _;
 
+use crate::HttpClient;
 use crate::carrier::{AgentCarrier, Carrier};
 use crate::worker::Worker;
-use crate::{HttpClient, phase};
 
 /// What came of a request.
 pub(crate) type Result<T = http::Response<ResponseBody>, E = TransportError> = core::result::Result<T, E>;
@@ -81,7 +81,12 @@ impl HttpClient {
             (Some(cancel), Carrier::Agent(_)) => worker.run(cancel, request),
             // A closure answers here, so that its panic is its test's.
             (Some(cancel), Carrier::Closure(_)) if cancel.is_cancelled() => None,
-            (_, Carrier::Closure(_)) | (None, Carrier::Agent(_)) => Some(request()),
+            (Some(cancel), Carrier::Closure(_)) => {
+                let answer = request();
+                // As with an agent: an answer counts that has arrived, and no answer does not.
+                if answer.is_err() && cancel.is_cancelled() { None } else { Some(answer) }
+            }
+            (None, _) => Some(request()),
         }
     }
 
@@ -97,7 +102,7 @@ impl HttpClient {
 
 fn by_agent(agent: &AgentCarrier, outgoing: http::Request<&[u8]>, timeout: Duration) -> Result {
     let asked = outgoing.uri().clone();
-    let answered = agent.run(outgoing, timeout).map_err(phase::transport_error)?;
+    let answered = agent.run(outgoing, timeout)?;
     // No redirect is followed, but an agent from elsewhere may have a middleware that sends requests on. One that answers by
     // itself leaves nothing to look at, and ureq would panic.
     if !answered.extensions().is_empty() && *answered.get_uri() != asked {

@@ -25,7 +25,8 @@ impl fmt::Display for Report<'_> {
             write!(f, "\nrequest id: {}", printable(id))?;
         }
         let (polls, elapsed) = (end.polls, end.elapsed.as_secs_f64());
-        write!(f, "\noutcome {} after {polls} polls and {elapsed:.1} s", end.outcome.name())
+        let unit = if polls == 1 { "poll" } else { "polls" };
+        write!(f, "\noutcome {} after {polls} {unit} and {elapsed:.1} s", end.outcome.name())
     }
 }
 

@@ -189,7 +189,7 @@ pub(crate) fn builder_of(settings: &Settings, service: impl Into<Service>) -> Ht
         )
         .user_agent(concat!("sso-oidc/", env!("CARGO_PKG_VERSION")));
     match settings.ca_bundle() {
-        _ if settings.globals().no_verify_ssl => builder.accept_invalid_certificates(true),
+        _ if settings.globals().no_verify_ssl => builder.danger_accept_invalid_certificates(),
         Some(path) => builder.ca_bundle(path),
         None => builder,
     }

@@ -129,8 +129,11 @@ fn build_brought_with_tls_settings() -> Vec<(&'static str, String)> {
         HttpClient::builder(Endpoint::for_region("eu-west-1").unwrap()).client(without_tls().build().unwrap())
     };
     let with_bundle = builder().ca_bundle("bundle.pem").build().unwrap_err();
-    let with_anything = builder().accept_invalid_certificates(true).build().unwrap_err();
-    vec![("ca_bundle", with_bundle.to_string()), ("accept_invalid_certificates", with_anything.to_string())]
+    let with_anything = builder().danger_accept_invalid_certificates().build().unwrap_err();
+    vec![
+        ("ca_bundle", with_bundle.to_string()),
+        ("danger_accept_invalid_certificates", with_anything.to_string()),
+    ]
 }
 
 /// A whole sign-in at virtual time, without jitter, with an observer.
@@ -265,7 +268,8 @@ fn register_over_tls(
     if let Some(bundle) = bundle {
         builder = builder.ca_bundle(bundle);
     }
-    let client = builder.accept_invalid_certificates(accept_invalid).build().unwrap();
+    let builder = if accept_invalid { builder.danger_accept_invalid_certificates() } else { builder };
+    let client = builder.build().unwrap();
     block_on(client.register_client(request))
 }
 

@@ -226,3 +226,22 @@ fn the_same_handle_cancels_registration_and_discovery() {
     assert!(matches!(registered, Err(CallError::Cancelled)), "{registered:?}");
     assert_eq!(stub.connections(), 1);
 }
+
+#[test]
+fn a_closure_that_cancels_and_fails_is_a_cancelled_call_and_one_that_answers_is_none() {
+    let registered = |answers: bool| {
+        let cancel = Cancel::new();
+        let button = cancel.clone();
+        let client = HttpClient::builder(Endpoint::for_region("eu-west-1").unwrap()).cancelled_by(&cancel);
+        let client = client.answered_by(move |_| {
+            button.cancel();
+            if answers {
+                return Ok(http::Response::new(r#"{"clientId":"c","clientSecret":"s"}"#));
+            }
+            Err(device_flow_ureq::Failure::Unknown.into())
+        });
+        client.build().unwrap().register_client(&RegisterClientRequest::new("my tool"))
+    };
+    assert!(matches!(registered(false), Err(CallError::Cancelled)));
+    assert!(registered(true).is_ok(), "what has arrived counts");
+}

@@ -1,0 +1,186 @@
+//! What a program may choose: every feature of the libraries alone, and the oldest and the newest HTTP clients that the adapters
+//! allow.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use cargo_metadata::Package;
+use cargo_metadata::semver::{Version, VersionReq};
+
+use crate::shell::Run;
+use crate::workspace;
+
+/// The adapters, and the client that each stands on.
+const CLIENTS: [(&str, &str); 2] = [("device-flow-ureq", "ureq"), ("device-flow-reqwest", "reqwest")];
+
+/// The crates in a program that takes an adapter as it comes, without what only builds them. More would be a burden to all.
+const MOST_CRATES: [(&str, usize); 2] = [("device-flow-ureq", 44), ("device-flow-reqwest", 93)];
+
+/// `cargo xtask test --only features`
+pub(crate) fn step() -> Result<()> {
+    let metadata = workspace::metadata()?;
+    println!("   {:<20} {:<46} crates", "crate", "features");
+    for package in metadata.workspace_packages() {
+        let is_library = package.targets.iter().any(cargo_metadata::Target::is_lib);
+        if is_library && !package.features.is_empty() {
+            alone(package)?;
+        }
+    }
+    without_ring()?;
+    bounds()
+}
+
+/// No feature, each alone, and all together.
+fn alone(package: &Package) -> Result<()> {
+    let name = package.name.as_str();
+    let features: Vec<&str> =
+        package.features.keys().map(String::as_str).filter(|it| *it != "default").collect();
+    let mut sets = vec![Vec::new()];
+    sets.extend(features.iter().map(|feature| vec![*feature]));
+    if features.len() > 1 {
+        sets.push(features);
+    }
+    for set in sets {
+        let set = set.join(",");
+        let chosen = ["--package", name, "--no-default-features", "--features", &set];
+        let check = Run::cargo().args(["check", "--quiet"]).args(chosen);
+        let checked = check.output()?;
+        let said = String::from_utf8_lossy(&checked.stderr).into_owned();
+        let is_clean = checked.status.success() && !said.contains("warning:");
+        ensure!(
+            is_clean,
+            "{name} with the features [{set}] does not build, or not without a warning:\n{said}"
+        );
+        let shown = if set.is_empty() { "none" } else { &set };
+        println!("   {name:<20} {shown:<46} {}", crates(&chosen)?.len());
+    }
+    if let Some((_, most)) = MOST_CRATES.iter().find(|(crate_name, _)| *crate_name == name) {
+        let default = crates(&["--package", name])?.len();
+        println!("   {name:<20} {:<46} {default}", "default");
+        ensure!(default <= *most, "{name} has grown to {default} crates; {most} are allowed");
+    }
+    Ok(())
+}
+
+/// The crates of a program with these features, its own one among them.
+fn crates(chosen: &[&str]) -> Result<BTreeSet<String>> {
+    let tree = Run::cargo().args(["tree", "--edges", "normal", "--prefix", "none", "--format", "{p}"]);
+    let tree = tree.args(chosen).output()?;
+    ensure!(tree.status.success(), "cargo tree: {}", String::from_utf8_lossy(&tree.stderr));
+    let name_and_version = |line: &str| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
+    Ok(String::from_utf8_lossy(&tree.stdout).lines().map(name_and_version).collect())
+}
+
+/// The tests that only a build without ring has.
+fn without_ring() -> Result<()> {
+    for (adapter, _) in CLIENTS {
+        let test =
+            Run::cargo().args(["test", "--quiet", "--package", adapter, "--lib", "--no-default-features"]);
+        test.arg("crypto").go()?;
+    }
+    Ok(())
+}
+
+/// The adapters' tests with the oldest clients that they allow, and with the newest, if the lock file has others.
+fn bounds() -> Result<()> {
+    let tree = Tree::copy()?;
+    let locked = tree.versions()?;
+    let mut oldest = Vec::new();
+    for (adapter, client) in CLIENTS {
+        oldest.push((client, least(adapter, client)?));
+    }
+    tree.test("oldest", &oldest)?;
+    Run::cargo().arg("update").args(CLIENTS.map(|(_, client)| client)).in_dir(&tree.0).output()?;
+    let newest = tree.versions()?;
+    if newest == locked {
+        println!("   the newest are in the lock file: {}", named(&newest));
+        return Ok(());
+    }
+    tree.test("newest", &newest)
+}
+
+/// The least version of a client that an adapter's manifest allows.
+fn least(adapter: &str, client: &str) -> Result<Version> {
+    let metadata = workspace::metadata()?;
+    let package = metadata.workspace_packages().into_iter().find(|package| package.name == adapter);
+    let package = package.with_context(|| format!("no crate `{adapter}`"))?;
+    let dependency = package.dependencies.iter().find(|dependency| dependency.name == client);
+    least_of(&dependency.with_context(|| format!("`{adapter}` does not need `{client}`"))?.req)
+}
+
+fn least_of(requirement: &VersionReq) -> Result<Version> {
+    let [only] = requirement.comparators.as_slice() else {
+        anyhow::bail!("`{requirement}` is not one caret requirement");
+    };
+    Ok(Version::new(only.major, only.minor.unwrap_or(0), only.patch.unwrap_or(0)))
+}
+
+/// A copy of the workspace, whose lock file may change.
+struct Tree(PathBuf);
+
+impl Tree {
+    fn copy() -> Result<Self> {
+        let to = workspace::target_dir()?.join("features-tree");
+        if to.exists() {
+            fs::remove_dir_all(&to)?;
+        }
+        for part in ["Cargo.toml", "Cargo.lock", "crates", "xtask/Cargo.toml", "xtask/src"] {
+            copy(&workspace::root().join(part), &to.join(part))?;
+        }
+        Ok(Self(to))
+    }
+
+    /// The clients' versions in its lock file.
+    fn versions(&self) -> Result<Vec<(&'static str, Version)>> {
+        let lock = fs::read_to_string(self.0.join("Cargo.lock"))?;
+        let version = |client: &'static str| {
+            let (_, rest) = lock.split_once(&format!("name = \"{client}\"\nversion = \""))?;
+            Some((client, rest.split('"').next()?.parse().ok()?))
+        };
+        CLIENTS.map(|(_, client)| version(client).context(client)).into_iter().collect()
+    }
+
+    fn test(&self, what: &str, versions: &[(&str, Version)]) -> Result<()> {
+        println!("   the {what}: {}", named(versions));
+        for (client, version) in versions {
+            let update =
+                Run::cargo().args(["update", "--quiet", client, "--precise"]).arg(version.to_string());
+            update.in_dir(&self.0).go()?;
+        }
+        let packages = CLIENTS.iter().flat_map(|(adapter, _)| ["--package", *adapter]);
+        let test = Run::cargo().args(["test", "--quiet", "--lib", "--test", "adapter"]).args(packages);
+        test.in_dir(&self.0).env("CARGO_TARGET_DIR", workspace::target_dir()?).go()
+    }
+}
+
+fn named(versions: &[(&str, Version)]) -> String {
+    versions.iter().map(|(name, version)| format!("{name} {version}")).collect::<Vec<_>>().join(", ")
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    if !from.is_dir() {
+        fs::create_dir_all(to.parent().context("a file has a parent")?)?;
+        fs::copy(from, to).with_context(|| format!("cannot copy {}", from.display()))?;
+        return Ok(());
+    }
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        copy(&entry.path(), &to.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_of_a_requirement_is_what_it_names() {
+        let least = |text| least_of(&VersionReq::parse(text).unwrap()).map(|version| version.to_string());
+        assert_eq!(least("^3.5").unwrap(), "3.5.0");
+        assert_eq!(least("0.13.2").unwrap(), "0.13.2");
+        assert!(least(">=1, <3").is_err());
+    }
+}
