@@ -16,6 +16,7 @@
 //! | [`retry_after`] | seconds and dates | the waiting time that the two headers say |
 //! | [`config`] | the AWS config file | errors name a line of the file; cache files stay in their folder |
 //! | [`flow`] | the client's state machine, by any sequence of calls | the rules of its documentation, held against a model |
+//! | [`history`] | whole sign-ins, by histories and scripts made of the bytes | the rules once more; answers from the wire do what the same replies do |
 //! | [`authority`] | the authority's store, by any sequence of operations | no token without an approval, one token a code, no guess beyond the limit, nothing beyond its life or its capacity |
 
 mod authority;
@@ -24,6 +25,7 @@ mod differential;
 mod endpoint;
 mod flow;
 mod hide;
+mod history;
 mod messages;
 mod metadata;
 mod oauth;
@@ -40,6 +42,7 @@ pub use config::config;
 pub use differential::differential;
 pub use endpoint::endpoint;
 pub use flow::flow;
+pub use history::history;
 pub use messages::messages;
 pub use metadata::metadata;
 pub use oauth::{oauth_request, oauth_response};
@@ -94,6 +97,7 @@ mod tests {
         differential
         endpoint
         flow
+        history
         messages
         metadata
         oauth_request

@@ -9,6 +9,7 @@ mod clock_ban;
 mod demo;
 mod deny;
 mod documented;
+mod embedding;
 mod examples;
 mod explore;
 mod features;

@@ -7,8 +7,8 @@ use anyhow::{Result, bail};
 use crate::shell::Run;
 use crate::steps::{self, Step};
 use crate::{
-    clock_ban, demo, deny, documented, examples, features, fuzz, interop, public_api, simulate, tidy,
-    workspace,
+    clock_ban, demo, deny, documented, embedding, examples, features, fuzz, interop, public_api, simulate,
+    tidy, workspace,
 };
 
 /// What `cargo xtask test` runs.
@@ -58,6 +58,12 @@ pub(crate) const STEPS: &[Step] = &[
         about: "licences, duplicates and sources of the dependencies, and advisories where they can be had",
         slow: true,
         run: deny::step,
+    },
+    Step {
+        name: "embedding",
+        about: "the programs in `examples/`: built, tested, and one signs in",
+        slow: true,
+        run: embedding::step,
     },
     Step {
         name: "features",

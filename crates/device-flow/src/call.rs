@@ -142,6 +142,27 @@ impl CallError {
         matches!(self, Self::Transport(error) if error.is_offline())
     }
 
+    /// Whether the service itself says no, and will say so again: a [`Fault`] that is not
+    /// [transient](Fault::is_transient), or nothing to ask with. After a refresh that is refused only a person can help; after any other
+    /// error a token that still lives is as good as before.
+    ///
+    /// ```
+    /// use device_flow::{CallError, Failure};
+    /// use oidc_proto::{Fault, FaultCode};
+    ///
+    /// assert!(CallError::Fault(Fault::new(FaultCode::InvalidGrant)).is_refusal());
+    /// assert!(!CallError::Fault(Fault::new(FaultCode::InternalServer)).is_refusal());
+    /// assert!(!CallError::Transport(Failure::NotSent.into()).is_refusal());
+    /// ```
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Fault(fault) => !fault.is_transient(),
+            Self::NotOffered(_) | Self::NotRefreshable => true,
+            Self::NoVerdict(_) | Self::Violation(_) | Self::Transport(_) | Self::Cancelled => false,
+        }
+    }
+
     /// The service's id of the request, to quote to support, if a response had one.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {

@@ -200,8 +200,10 @@
 //!
 //! # Features
 //!
-//! Neither is on by default, and neither changes what the machine does.
+//! None is on by default, and none changes what the machine does.
 //!
+//! * `arbitrary`: scripts and histories of sign-ins as values (`script`), which a fuzz target takes as its input.
+//! * `proptest`: strategies for them.
 //! * `serde`: a pending flow can be saved and goes on in another process, by the same rules (`SavedFlow`). What is
 //!   written holds secrets.
 //! * `tracing`: the machine logs what happens. See the next chapter.
@@ -265,6 +267,8 @@ mod report;
 mod result;
 #[cfg(feature = "serde")]
 mod saved;
+#[cfg(feature = "arbitrary")]
+pub mod script;
 mod search;
 mod session;
 mod setup;

@@ -135,6 +135,24 @@ impl Service {
         }
     }
 
+    /// The operation that a request to this URL is for, if the service has one there.
+    ///
+    /// ```
+    /// use oidc_proto::{Endpoint, Operation, Service};
+    ///
+    /// let service = Service::from(Endpoint::for_region("eu-west-1")?);
+    /// let url = "https://oidc.eu-west-1.amazonaws.com/token".parse()?;
+    /// assert_eq!(service.operation_at(&url), Some(Operation::CreateToken));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn operation_at(&self, url: &Uri) -> Option<Operation> {
+        let operations = Operation::ALL.into_iter().chain([Operation::RevokeToken]);
+        operations
+            .into_iter()
+            .find(|operation| self.0.heads.of(*operation).is_some_and(|head| head.uri() == url))
+    }
+
     /// Whether the service has this operation. Every one has StartDeviceAuthorization and CreateToken.
     #[must_use]
     pub fn offers(&self, operation: Operation) -> bool {

@@ -63,6 +63,9 @@ const IO: &[&str] = &[
     "ureq",
 ];
 
+/// What a pure crate may have for tests alone, behind a feature of this name that no other crate's normal build switches on.
+const FOR_TESTS: &str = "proptest";
+
 /// Who depends on whom, normally: neither for tests nor for building.
 pub(super) struct Graph {
     /// Every package's dependencies, workspace or not, by name.
@@ -84,7 +87,8 @@ impl Graph {
                 .iter()
                 .filter(|dep| dep.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal));
             // Two versions of one crate become one entry, which can only make the rule stricter.
-            below.entry(name(&node.id)).or_default().extend(normal.map(|dep| name(&dep.pkg)));
+            let normal = normal.map(|dep| name(&dep.pkg)).filter(|name| name != FOR_TESTS);
+            below.entry(name(&node.id)).or_default().extend(normal);
         }
         let manifest = |path: &cargo_metadata::camino::Utf8PathBuf| {
             path.strip_prefix(&metadata.workspace_root).unwrap_or(path).as_str().replace('\\', "/")

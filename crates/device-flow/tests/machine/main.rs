@@ -17,6 +17,7 @@ mod rules;
 mod saved;
 mod saved_anywhere;
 mod scenario;
+mod script;
 mod search;
 mod secrets;
 mod status;

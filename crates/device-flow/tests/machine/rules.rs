@@ -2,70 +2,12 @@
 
 use std::time::Duration;
 
-use device_flow::{Action, DeviceFlow, Failure, FirstPoll, Operation, Outcome, PendingRequest, Reply, Tick};
-use oidc_proto::{Fault, FaultCode};
+use device_flow::script::{Event, ScriptedAnswer, strategies};
+use device_flow::{Action, DeviceFlow, FirstPoll, Operation, Outcome, PendingRequest, Reply, Tick};
+use oidc_proto::FaultCode;
 use proptest::prelude::*;
 
-use crate::scenario::{authorization, policy, registration, response, service, token};
-
-/// What the world does next.
-#[derive(Clone, Debug)]
-enum Step {
-    /// Time passes, or goes backwards.
-    Advance(u64),
-    Backwards(u64),
-    /// Time jumps exactly to the end of the wait that the flow asked for.
-    Wake,
-    /// The request under way is answered.
-    Answer(Kind),
-    Abandon,
-    Cancel,
-}
-
-#[derive(Clone, Debug)]
-enum Kind {
-    Success { interval: Option<u64>, expires_in: u64 },
-    Fault(FaultCode, Option<u64>),
-    Status(u16),
-    NotSent,
-    ProxyRefused,
-    Unknown,
-}
-
-fn kind() -> impl Strategy<Value = Kind> {
-    let code = prop_oneof![
-        6 => Just(FaultCode::AuthorizationPending),
-        3 => Just(FaultCode::SlowDown),
-        1 => Just(FaultCode::AccessDenied),
-        1 => Just(FaultCode::ExpiredToken),
-        1 => Just(FaultCode::InvalidGrant),
-        1 => Just(FaultCode::InvalidClient),
-        1 => Just(FaultCode::UnauthorizedClient),
-        1 => Just(FaultCode::InternalServer),
-        1 => Just(FaultCode::Other("odd".to_owned())),
-    ];
-    prop_oneof![
-        4 => (prop_oneof![Just(None), (0_u64..20).prop_map(Some), Just(Some(u64::MAX))], 1_u64..900)
-            .prop_map(|(interval, expires_in)| Kind::Success { interval, expires_in }),
-        6 => (code, prop_oneof![3 => Just(None), 1 => (0_u64..100).prop_map(Some)])
-            .prop_map(|(code, retry_after)| Kind::Fault(code, retry_after)),
-        1 => prop_oneof![Just(200_u16), Just(302), Just(404), Just(429), Just(502)].prop_map(Kind::Status),
-        1 => Just(Kind::NotSent),
-        1 => Just(Kind::ProxyRefused),
-        1 => Just(Kind::Unknown),
-    ]
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        4 => (0_u64..20_000).prop_map(Step::Advance),
-        1 => (0_u64..20_000).prop_map(Step::Backwards),
-        8 => Just(Step::Wake),
-        12 => kind().prop_map(Step::Answer),
-        1 => Just(Step::Abandon),
-        1 => prop_oneof![30 => Just(Step::Abandon), 1 => Just(Step::Cancel)],
-    ]
-}
+use crate::scenario::{policy, registration, service};
 
 /// What the rules allow, kept by an observer that knows only what it saw.
 #[derive(Default)]
@@ -98,7 +40,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_history_breaks_a_rule(cached in any::<bool>(), eager in any::<bool>(), steps in prop::collection::vec(step(), 1..120)) {
+    fn no_history_breaks_a_rule(cached in any::<bool>(), eager in any::<bool>(), history in strategies::history()) {
         let cached = cached.then(|| registration("cached"));
         let mut now = Tick::since_origin(Duration::from_secs(50));
         let mut latest = now;
@@ -109,25 +51,23 @@ proptest! {
         let mut watch = Watch { eager, ..Watch::default() };
         let mut ended = None;
 
-        for step in steps {
-            match step {
-                Step::Advance(millis) => now = now + Duration::from_millis(millis),
-                Step::Backwards(millis) => {
-                    now = Tick::since_origin(now.elapsed().saturating_sub(Duration::from_millis(millis)));
-                }
-                Step::Wake => now = wake.take().unwrap_or(now),
-                Step::Answer(kind) => {
+        for event in history.events() {
+            match event {
+                Event::Pass(time) => now = now + *time,
+                Event::GoBack(time) => now = Tick::since_origin(now.elapsed().saturating_sub(*time)),
+                Event::Wake => now = wake.take().unwrap_or(now),
+                Event::Answer(met) => {
                     if let Some(out) = under_way.take() {
                         latest = latest.max(now);
-                        answer(&mut flow, out, now, latest, kind, &mut watch)?;
+                        answer(&mut flow, out, now, latest, met, &mut watch)?;
                     }
                 }
-                Step::Abandon => {
+                Event::Abandon => {
                     drop(under_way.take());
                     flow.abandon(now);
                     latest = latest.max(now);
                 }
-                Step::Cancel => {
+                Event::Cancel => {
                     drop(under_way.take());
                     flow.cancel();
                 }
@@ -183,55 +123,36 @@ fn answer(
     asked: PendingRequest,
     now: Tick,
     latest: Tick,
-    kind: Kind,
+    met: &ScriptedAnswer,
     watch: &mut Watch,
 ) -> Result<(), TestCaseError> {
     let operation = asked.operation();
-    let reply = match kind {
-        Kind::Success { interval, expires_in } => match operation {
-            Operation::RegisterClient => {
-                watch.registrations += 1;
-                Reply::Registered(registration("new"))
-            }
-            Operation::StartDeviceAuthorization => {
-                let mut answer = authorization();
-                answer.interval = interval.map(Duration::from_secs);
-                answer.expires_in = Duration::from_secs(expires_in);
-                watch.floor = answer.interval.unwrap_or(Duration::from_secs(5)).max(Duration::from_secs(1));
-                watch.deadline = Some(latest + answer.expires_in);
-                (watch.announced, watch.life) = (watch.floor, answer.expires_in);
-                (watch.answered, watch.slow_downs) = (None, 0);
-                // The floor of an earlier code stays in force.
-                let first = if watch.eager { latest } else { latest + watch.floor };
-                watch.earliest = watch.earliest.max(first);
-                Reply::Authorized(answer)
-            }
-            _ => {
-                watch.granted = true;
-                Reply::Granted(token())
-            }
-        },
-        Kind::Fault(code, retry_after) => {
-            let mut fault = Fault::new(code);
-            fault.retry_after = retry_after.map(Duration::from_secs);
-            if operation == Operation::CreateToken {
-                if fault.code == FaultCode::SlowDown {
-                    watch.floor = watch.floor.saturating_add(Duration::from_secs(5));
-                    let share = if watch.slow_downs == 0 { 0 } else { watch.floor.as_secs().div_ceil(10) };
-                    watch.floor = watch.floor.saturating_add(Duration::from_secs(share));
-                    watch.slow_downs += 1;
-                } else if fault.code == FaultCode::AuthorizationPending {
-                    watch.slow_downs = 0;
-                }
-                watch.earliest = latest + watch.floor.max(fault.retry_after.unwrap_or_default());
-            }
-            Reply::Fault(fault)
+    let reply = met.reply(operation);
+    match &reply {
+        Reply::Registered(_) => watch.registrations += 1,
+        Reply::Authorized(codes) => {
+            watch.floor = codes.interval.unwrap_or(Duration::from_secs(5)).max(Duration::from_secs(1));
+            watch.deadline = Some(latest + codes.expires_in);
+            (watch.announced, watch.life) = (watch.floor, codes.expires_in);
+            (watch.answered, watch.slow_downs) = (None, 0);
+            // The floor of an earlier code stays in force.
+            let first = if watch.eager { latest } else { latest + watch.floor };
+            watch.earliest = watch.earliest.max(first);
         }
-        Kind::Status(status) => response(&asked, status, &[], "<html>"),
-        Kind::NotSent => Reply::Failed(Failure::NotSent),
-        Kind::ProxyRefused => Reply::Failed(Failure::ProxyRefused),
-        Kind::Unknown => Reply::Failed(Failure::Unknown),
-    };
+        Reply::Granted(_) => watch.granted = true,
+        Reply::Fault(fault) if operation == Operation::CreateToken => {
+            if fault.code == FaultCode::SlowDown {
+                watch.floor = watch.floor.saturating_add(Duration::from_secs(5));
+                let share = if watch.slow_downs == 0 { 0 } else { watch.floor.as_secs().div_ceil(10) };
+                watch.floor = watch.floor.saturating_add(Duration::from_secs(share));
+                watch.slow_downs += 1;
+            } else if fault.code == FaultCode::AuthorizationPending {
+                watch.slow_downs = 0;
+            }
+            watch.earliest = latest + watch.floor.max(fault.retry_after.unwrap_or_default());
+        }
+        Reply::Fault(_) | Reply::NoVerdict(_) | Reply::Violation(_) | Reply::Failed(_) => {}
+    }
     prop_assert_eq!(flow.on_reply(asked, now, reply), Ok(()));
     // The floor counts from the reply, which is stricter than from the request.
     if operation == Operation::CreateToken {

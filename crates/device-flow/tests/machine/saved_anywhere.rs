@@ -2,74 +2,12 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use device_flow::{Action, DeviceFlow, Failure, Operation, PendingRequest, Reply, SavedFlow, Tick};
+use device_flow::script::{Event, ScriptedAnswer, strategies};
+use device_flow::{Action, DeviceFlow, Failure, PendingRequest, Reply, SavedFlow, Tick};
 use oidc_proto::FaultCode;
 use proptest::prelude::*;
 
-use crate::scenario::{
-    authorization, fault, not_sent, pending, policy, registration, secs, service, token, unknown,
-};
-
-/// One thing that happens to both flows alike.
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    /// Time passes, in milliseconds, and the flow is asked what to do.
-    Pass(u64),
-    /// Time passes until the flow wants something.
-    Wake,
-    /// What is under way is answered.
-    Answer(Answer),
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Answer {
-    Success,
-    Pending,
-    SlowDown,
-    Denied,
-    Spent,
-    ClientRejected,
-    Failing,
-    NotSent,
-    Lost,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let answer = prop_oneof![
-        3 => Just(Answer::Success),
-        6 => Just(Answer::Pending),
-        2 => Just(Answer::SlowDown),
-        1 => Just(Answer::Denied),
-        1 => Just(Answer::Spent),
-        1 => Just(Answer::ClientRejected),
-        1 => Just(Answer::Failing),
-        1 => Just(Answer::NotSent),
-        2 => Just(Answer::Lost),
-    ];
-    prop_oneof![1 => (0_u64..20_000).prop_map(Step::Pass), 4 => Just(Step::Wake), 4 => answer.prop_map(Step::Answer)]
-}
-
-fn reply(answer: Answer, operation: Operation) -> Reply {
-    match answer {
-        Answer::Success => match operation {
-            Operation::RegisterClient => Reply::Registered(registration("new")),
-            Operation::StartDeviceAuthorization => {
-                let mut codes = authorization();
-                codes.expires_in = secs(70);
-                Reply::Authorized(codes)
-            }
-            _ => Reply::Granted(token()),
-        },
-        Answer::Pending => pending(),
-        Answer::SlowDown => fault(FaultCode::SlowDown),
-        Answer::Denied => fault(FaultCode::AccessDenied),
-        Answer::Spent => fault(FaultCode::InvalidGrant),
-        Answer::ClientRejected => fault(FaultCode::InvalidClient),
-        Answer::Failing => fault(FaultCode::InternalServer),
-        Answer::NotSent => not_sent(),
-        Answer::Lost => unknown(),
-    }
-}
+use crate::scenario::{policy, registration, secs, service};
 
 /// A flow, its clock, and what it said last.
 struct Life {
@@ -96,19 +34,26 @@ impl Life {
         self.wall += time;
     }
 
-    fn play(&mut self, step: Step) {
-        match step {
-            Step::Pass(millis) => self.pass(Duration::from_millis(millis)),
-            Step::Wake => {
+    fn play(&mut self, event: &Event) {
+        match event {
+            Event::Pass(time) => self.pass(*time),
+            // A saved flow believes the wall clock, which has not gone back.
+            Event::GoBack(_) => {}
+            Event::Wake => {
                 if let Some(until) = self.wake.take() {
                     self.pass(until.since(self.now));
                 }
             }
-            Step::Answer(answer) => {
+            Event::Answer(answer) => {
                 if let Some(asked) = self.asked.take() {
-                    let reply = reply(answer, asked.operation());
+                    let reply = answer.reply(asked.operation());
                     self.flow.on_reply(asked, self.now, reply).unwrap();
                 }
+            }
+            Event::Abandon => self.abandon(),
+            Event::Cancel => {
+                self.asked = None;
+                self.flow.cancel();
             }
         }
         for _ in 0..2 {
@@ -136,9 +81,17 @@ impl Life {
         }
     }
 
+    fn abandon(&mut self) {
+        self.flow.abandon(self.now);
+        self.asked = None;
+        self.wake = None;
+    }
+
     /// Another process, with another origin of its monotonic time, goes on from here.
     fn restart(self, origin: Duration) -> Self {
-        let Some(saved) = self.flow.save(self.now, UNIX_EPOCH + self.wall) else { return self };
+        let Some(saved) = self.flow.save(self.now, UNIX_EPOCH + self.wall) else {
+            return Self { asked: None, wake: None, ..self };
+        };
         let text = serde_json::to_string(&saved).unwrap();
         let saved: SavedFlow = serde_json::from_str(&text).unwrap();
         let now = Tick::since_origin(origin);
@@ -155,17 +108,15 @@ proptest! {
     #[test]
     fn a_flow_saved_and_resumed_at_any_point_does_what_it_would_have_done(
         cached in any::<bool>(),
-        steps in prop::collection::vec((step(), any::<bool>()), 1..60),
+        events in prop::collection::vec((strategies::event(), any::<bool>()), 1..60),
         origin in 0_u64..1_000_000,
     ) {
         let (mut one, mut many) = (Life::new(cached), Life::new(cached));
-        for (step, restart) in steps {
-            one.play(step);
-            many.play(step);
+        for (event, restart) in events {
+            one.play(&event);
+            many.play(&event);
             if restart {
-                one.flow.abandon(one.now);
-                one.asked = None;
-                one.wake = None;
+                one.abandon();
                 many = many.restart(Duration::from_millis(origin));
             }
             prop_assert_eq!(one.flow.trouble(), many.flow.trouble());
@@ -183,10 +134,11 @@ proptest! {
         wall in any::<i64>(),
     ) {
         let mut life = Life::new(false);
-        let answers = [Answer::Success, Answer::Success, Answer::Failing, Answer::Lost];
-        for answer in &answers[..=polled] {
-            life.play(Step::Wake);
-            life.play(Step::Answer(*answer));
+        let failing = ScriptedAnswer::fault(FaultCode::InternalServer);
+        let lost = ScriptedAnswer::Failed(Failure::Unknown);
+        for answer in [ScriptedAnswer::SUCCESS, ScriptedAnswer::SUCCESS, failing, lost].into_iter().take(polled + 1) {
+            life.play(&Event::Wake);
+            life.play(&Event::Answer(answer));
         }
         let mut bytes = serde_json::to_vec(&life.flow.save(life.now, UNIX_EPOCH + life.wall)).unwrap();
         for (at, byte) in changes {

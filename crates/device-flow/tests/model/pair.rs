@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
+use device_flow::script::ScriptedAnswer;
 use device_flow::{
     Action, DeviceFlow, Expiry, Failure, FirstPoll, Granted, Misuse, Operation, Outcome, PendingRequest,
     Policy, Reply, SavedFlow, Tick,
 };
 use oidc_proto::oauth::Provider;
 use oidc_proto::{
-    Client, DeviceAuthorization, Endpoint, Fault, FaultCode, Registration, Secret, Service, Token,
+    Client, Endpoint, Fault, FaultCode, NoVerdict, NoVerdictReason, Registration, Secret, Service,
 };
 
 use crate::changes::{Change, Kind, is_end, kind, state};
@@ -105,47 +106,42 @@ fn code(code: Code) -> FaultCode {
     }
 }
 
-fn success(operation: Operation, interval: Option<u64>, life: u64) -> Reply {
-    match operation {
-        Operation::RegisterClient => {
-            Reply::Registered(Registration::new(Client::new("new", Secret::from("s"))))
-        }
-        Operation::StartDeviceAuthorization => {
-            let mut codes =
-                DeviceAuthorization::new(Secret::from("d"), "U", "https://u.example/", millis(life));
-            codes.interval = interval.map(millis);
-            Reply::Authorized(codes)
-        }
-        _ => Reply::Granted(Token::bearer(Secret::from("t"), Duration::from_secs(60))),
-    }
+const fn success(interval: Option<Duration>, expires_in: Duration) -> ScriptedAnswer {
+    ScriptedAnswer::Success { interval, expires_in }
 }
 
-fn reply(pending: &PendingRequest, heard: Heard) -> Reply {
-    let decoded = |status: u16, body: &str| {
-        Reply::decode(pending, &http::Response::builder().status(status).body(body).unwrap())
-    };
+fn answer(heard: Heard) -> ScriptedAnswer {
     match heard {
-        Heard::Success { interval, life } => success(pending.operation(), interval, life),
+        Heard::Success { interval, life } => success(interval.map(millis), millis(life)),
         Heard::Fault(what, after) => {
             let mut fault = Fault::new(code(what));
             if what == Code::Throttled {
                 fault.status = 429;
             }
             fault.retry_after = after.map(millis);
-            Reply::Fault(fault)
+            ScriptedAnswer::Fault(fault)
         }
-        Heard::NoVerdict(status, after) => match decoded(status, "<html>") {
-            Reply::NoVerdict(mut answer) => {
-                answer.retry_after = after.map(millis);
-                Reply::NoVerdict(answer)
-            }
-            other => panic!("{status} is {other:?}"),
-        },
-        Heard::Violation => decoded(200, "{}"),
-        Heard::NotSent => Reply::Failed(Failure::NotSent),
-        Heard::ProxyRefused => Reply::Failed(Failure::ProxyRefused),
-        Heard::Lost => Reply::Failed(Failure::Unknown),
+        Heard::NoVerdict(status, after) => {
+            let is_redirect = (300..400).contains(&status);
+            let reason = if is_redirect { NoVerdictReason::Redirect } else { NoVerdictReason::Html };
+            let mut none = NoVerdict::new(reason, status);
+            none.retry_after = after.map(millis);
+            ScriptedAnswer::NoVerdict(none)
+        }
+        Heard::Violation => ScriptedAnswer::Violation,
+        Heard::NotSent => ScriptedAnswer::Failed(Failure::NotSent),
+        Heard::ProxyRefused => ScriptedAnswer::Failed(Failure::ProxyRefused),
+        Heard::Lost => ScriptedAnswer::Failed(Failure::Unknown),
     }
+}
+
+fn reply(pending: &PendingRequest, heard: Heard) -> Reply {
+    answer(heard).reply(pending.operation())
+}
+
+/// The success of an operation, where it does not matter what is in it.
+fn any_success(operation: Operation) -> Reply {
+    success(None, millis(1_000)).reply(operation)
 }
 
 fn same_end(end: End, outcome: Result<&Granted, &Outcome>) -> bool {
@@ -264,7 +260,7 @@ impl Pair {
                 } else {
                     Operation::CreateToken
                 };
-                let refused = self.flow.on_reply(pending, tick(self.now), success(other, None, 1_000));
+                let refused = self.flow.on_reply(pending, tick(self.now), any_success(other));
                 assert_eq!(refused, Err(Misuse::WrongOperation { request: mine, reply: other }));
             }
             Input::StaleRequest => {
@@ -276,7 +272,7 @@ impl Pair {
                     max_backoff: 1_000,
                 };
                 let Action::Send(foreign) = new_flow(settings).poll(tick(BEGIN)) else { panic!() };
-                let reply = success(foreign.operation(), None, 1_000);
+                let reply = any_success(foreign.operation());
                 assert_eq!(self.flow.on_reply(foreign, tick(self.now), reply), Err(Misuse::StaleRequest));
             }
             Input::Abandon => {
@@ -296,7 +292,7 @@ impl Pair {
                 }
                 if let Some(late) = self.pending.take() {
                     // Cancel wins over whatever is still on its way.
-                    let reply = success(late.operation(), None, 1_000);
+                    let reply = any_success(late.operation());
                     assert_eq!(self.flow.on_reply(late, tick(self.now), reply), Err(Misuse::StaleRequest));
                 }
             }

@@ -1,0 +1,258 @@
+//! What a sign-in may meet, as values: for property tests, fuzz targets and scripts of a program's own.
+//!
+//! [`ScriptedAnswer`] is what becomes of one request, [`Script`] what the requests of a sign-in meet one after the other, and
+//! [`History`] has the driver's part as well: clocks that go back, late wake-ups, lost requests, a person who gives up. Each can be
+//! generated. With the feature `arbitrary` it implements `Arbitrary`, so it is the input of a fuzz target; with the feature
+//! `proptest` there are [`strategies`] of the same distribution. This crate's own tests and fuzz targets are written with them.
+//!
+//! # Property-testing your sign-in
+//!
+//! Whatever happens, a program's own promises must hold. This one writes down what it shows, and must never show a code twice:
+//!
+//! ```
+//! use device_flow::script::{History, strategies};
+//! use device_flow::{DeviceFlow, Policy, Tick};
+//! use oidc_proto::Endpoint;
+//! use proptest::prelude::*;
+//!
+//! proptest! {
+//!     fn no_code_is_shown_twice(history in strategies::history()) {
+//!         let service = Endpoint::for_region("eu-west-1").unwrap();
+//!         let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+//!         let mut flow = DeviceFlow::new(service, policy, None, Tick::ZERO);
+//!         let played = history.play(&mut flow, Tick::ZERO);
+//!         prop_assert!(played.prompts.len() <= 1);
+//!         prop_assert!(flow.outcome().is_some());
+//!     }
+//! }
+//! no_code_is_shown_twice();
+//! ```
+//!
+//! A whole program is tested behind an adapter that is [answered](Script::answers) by a script: HTTP client, clock and service are the
+//! test's then, and ten minutes pass in a moment. The adapters' page on embedding shows it. `examples/runtime` does both outside of this
+//! crate, with fuzz targets beside them.
+
+mod generate;
+mod history;
+#[cfg(feature = "proptest")]
+pub mod strategies;
+
+use core::time::Duration;
+
+use http::{Request, Response, header};
+use oidc_proto::{
+    Client, CreateTokenRequest, DeviceAuthorization, Dialect, Fault, FaultCode, NoVerdict, Operation,
+    RegisterClientRequest, Registration, Secret, Service, StartDeviceAuthorizationRequest, Token, Violation,
+    ViolationKind,
+};
+
+pub use history::{Event, History, Played};
+
+use crate::{Failure, Reply, ResponseBody, TransportError, VirtualTime};
+
+/// What becomes of one request, whichever operation it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "tests make and match every kind")]
+pub enum ScriptedAnswer {
+    /// It succeeds. The members are those of the codes; a registration has no end, and a token lives for eight hours.
+    Success {
+        /// The interval of the codes, if the service names one.
+        interval: Option<Duration>,
+        /// How long the codes live.
+        expires_in: Duration,
+    },
+    /// The service says no, or not yet.
+    Fault(Fault),
+    /// A response comes that is not the service's word.
+    NoVerdict(NoVerdict),
+    /// A success comes without what it must have.
+    Violation,
+    /// No response comes.
+    Failed(Failure),
+}
+
+impl ScriptedAnswer {
+    /// A success with codes of ten minutes and an interval of five seconds.
+    pub const SUCCESS: Self =
+        Self::Success { interval: Some(Duration::from_secs(5)), expires_in: Duration::from_secs(600) };
+
+    /// The service's fault with this code.
+    ///
+    /// ```
+    /// use device_flow::script::ScriptedAnswer;
+    /// use device_flow::{Operation, Reply};
+    /// use oidc_proto::FaultCode;
+    ///
+    /// let reply = ScriptedAnswer::fault(FaultCode::SlowDown).reply(Operation::CreateToken);
+    /// assert!(matches!(reply, Reply::Fault(fault) if fault.code == FaultCode::SlowDown));
+    /// ```
+    #[must_use]
+    pub fn fault(code: FaultCode) -> Self {
+        Self::Fault(Fault::new(code))
+    }
+
+    /// What the machine is told of it, for a request of this operation.
+    #[must_use]
+    pub fn reply(&self, operation: Operation) -> Reply {
+        match self {
+            Self::Success { interval, expires_in } => match operation {
+                Operation::RegisterClient => Reply::Registered(registration()),
+                Operation::StartDeviceAuthorization => {
+                    Reply::Authorized(authorization(*interval, *expires_in))
+                }
+                Operation::CreateToken | Operation::RevokeToken | _ => Reply::Granted(token()),
+            },
+            Self::Fault(fault) => Reply::Fault(fault.clone()),
+            Self::NoVerdict(none) => Reply::NoVerdict(none.clone()),
+            Self::Violation => Reply::Violation(violation(operation)),
+            Self::Failed(failure) => Reply::Failed(*failure),
+        }
+    }
+
+    /// The response on the wire, or why there is none. Times are whole seconds there.
+    ///
+    /// ```
+    /// use device_flow::script::ScriptedAnswer;
+    /// use device_flow::{Failure, Operation};
+    /// use oidc_proto::Dialect;
+    ///
+    /// let respond = |answer: ScriptedAnswer| answer.response(Operation::CreateToken, Dialect::OAuth);
+    /// assert_eq!(respond(ScriptedAnswer::SUCCESS).unwrap().status(), 200);
+    /// assert_eq!(respond(ScriptedAnswer::Failed(Failure::NotSent)).unwrap_err(), Failure::NotSent);
+    /// ```
+    ///
+    /// # Errors
+    /// The failure, if no response comes.
+    pub fn response(
+        &self,
+        operation: Operation,
+        dialect: Dialect,
+    ) -> Result<Response<ResponseBody>, Failure> {
+        let response = match self {
+            Self::Success { interval, expires_in } => match operation {
+                Operation::RegisterClient => dialect.encode_success::<RegisterClientRequest>(&registration()),
+                Operation::StartDeviceAuthorization => dialect
+                    .encode_success::<StartDeviceAuthorizationRequest>(&authorization(
+                        *interval,
+                        *expires_in,
+                    )),
+                Operation::CreateToken | Operation::RevokeToken | _ => {
+                    dialect.encode_success::<CreateTokenRequest>(&token())
+                }
+            },
+            Self::Fault(fault) => dialect.encode_fault(fault),
+            Self::NoVerdict(none) => return Ok(page(none)),
+            Self::Violation => return Ok(Response::new(ResponseBody::from("{}"))),
+            Self::Failed(failure) => return Err(*failure),
+        };
+        Ok(response.map(|body| ResponseBody::from(body.as_ref())))
+    }
+}
+
+/// A page that says nothing, with the status and the headers of this answer.
+fn page(none: &NoVerdict) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::from("<html></html>"));
+    if let Ok(status) = http::StatusCode::from_u16(none.status) {
+        *response.status_mut() = status;
+    }
+    if let Some(wait) = none.retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, wait.as_secs().into());
+    }
+    response
+}
+
+fn registration() -> Registration {
+    Registration::new(Client::new("scripted-client", Secret::from("scripted-client-secret")))
+}
+
+fn authorization(interval: Option<Duration>, expires_in: Duration) -> DeviceAuthorization {
+    let code = Secret::from("scripted-device-code");
+    let mut codes = DeviceAuthorization::new(code, "WDJB-MJHT", "https://device.example/", expires_in);
+    codes.interval = interval;
+    codes
+}
+
+fn token() -> Token {
+    Token::bearer(Secret::from("scripted-access-token"), Duration::from_secs(28_800))
+}
+
+fn violation(operation: Operation) -> Violation {
+    let member = match operation {
+        Operation::RegisterClient => "clientId",
+        Operation::StartDeviceAuthorization => "deviceCode",
+        Operation::CreateToken | Operation::RevokeToken | _ => "accessToken",
+    };
+    Violation::new(operation, member, ViolationKind::Missing)
+}
+
+/// What the requests of a sign-in meet, one after the other, and how long each takes. After its end every request succeeds at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Script {
+    steps: Vec<(Duration, ScriptedAnswer)>,
+}
+
+impl Script {
+    /// A script of these answers, each at once.
+    ///
+    /// ```
+    /// use device_flow::script::{Script, ScriptedAnswer};
+    /// use oidc_proto::FaultCode::{AccessDenied, AuthorizationPending};
+    ///
+    /// let denied = Script::new([
+    ///     ScriptedAnswer::SUCCESS, // RegisterClient
+    ///     ScriptedAnswer::SUCCESS, // StartDeviceAuthorization
+    ///     ScriptedAnswer::fault(AuthorizationPending),
+    ///     ScriptedAnswer::fault(AccessDenied),
+    /// ]);
+    /// assert_eq!(denied.steps().len(), 4);
+    /// ```
+    #[must_use]
+    pub fn new(answers: impl IntoIterator<Item = ScriptedAnswer>) -> Self {
+        Self { steps: answers.into_iter().map(|answer| (Duration::ZERO, answer)).collect() }
+    }
+
+    /// This script, and then this answer after so long.
+    #[must_use]
+    pub fn then(mut self, took: Duration, answer: ScriptedAnswer) -> Self {
+        self.steps.push((took, answer));
+        self
+    }
+
+    /// Its steps: how long each request takes, and what becomes of it.
+    #[must_use]
+    pub fn steps(&self) -> &[(Duration, ScriptedAnswer)] {
+        &self.steps
+    }
+
+    /// The script in place of an HTTP client: a closure for `HttpClientBuilder::answered_by` of the adapters, or for
+    /// [`AnsweredBy`](crate::AnsweredBy). Each request lets the time that it takes pass.
+    ///
+    /// ```
+    /// use device_flow::script::{Script, ScriptedAnswer};
+    /// use device_flow::{AnsweredBy, Failure, VirtualTime};
+    /// use oidc_proto::{Endpoint, Service};
+    /// use std::time::Duration;
+    ///
+    /// let time = VirtualTime::default();
+    /// let script = Script::default().then(Duration::from_secs(3), ScriptedAnswer::Failed(Failure::Unknown));
+    /// let service = Service::from(Endpoint::for_region("eu-west-1")?);
+    /// let client = AnsweredBy::new(script.answers(service, time.clone()));
+    /// let request = http::Request::post("https://oidc.eu-west-1.amazonaws.com/token").body(&b"{}"[..])?;
+    /// assert!(client.answer(&request).is_err() && time.now().elapsed() == Duration::from_secs(3));
+    /// assert!(client.answer(&request).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn answers(
+        self,
+        service: Service,
+        time: VirtualTime,
+    ) -> impl FnMut(&Request<&[u8]>) -> Result<Response<ResponseBody>, TransportError> + Send + 'static {
+        let mut steps = self.steps.into_iter();
+        move |request| {
+            let operation = service.operation_at(request.uri()).unwrap_or(Operation::CreateToken);
+            let (took, answer) = steps.next().unwrap_or((Duration::ZERO, ScriptedAnswer::SUCCESS));
+            time.pass(took);
+            answer.response(operation, service.dialect()).map_err(TransportError::from)
+        }
+    }
+}

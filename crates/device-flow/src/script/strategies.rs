@@ -1,0 +1,77 @@
+//! Strategies for proptest.
+//!
+//! They make the same values as `Arbitrary` does, from bytes that proptest makes smaller. So what a fuzzer has found is a case for a
+//! property test as well, and both reach the same corners.
+
+use arbitrary::{Arbitrary, Unstructured};
+use proptest::collection::vec;
+use proptest::prelude::{Strategy, any};
+
+use crate::Reply;
+use crate::script::{Event, History, Script, ScriptedAnswer};
+
+/// Any value of this type that so many bytes can make.
+fn of<T: for<'a> Arbitrary<'a> + core::fmt::Debug>(bytes: usize) -> impl Strategy<Value = T> + Clone {
+    vec(any::<u8>(), 0..=bytes)
+        .prop_filter_map("bytes that make a value", |bytes| T::arbitrary(&mut Unstructured::new(&bytes)).ok())
+}
+
+/// What becomes of a request.
+///
+/// ```
+/// use device_flow::script::strategies;
+/// use device_flow::Operation;
+/// use proptest::prelude::*;
+///
+/// proptest!(|(answer in strategies::answer())| {
+///     // A driver may hand in what this is read as.
+///     let _reply = answer.reply(Operation::CreateToken);
+/// });
+/// ```
+pub fn answer() -> impl Strategy<Value = ScriptedAnswer> + Clone {
+    of(16)
+}
+
+/// What the machine is told of a request.
+///
+/// ```
+/// use device_flow::script::strategies;
+/// use proptest::prelude::*;
+///
+/// proptest!(|(reply in strategies::reply())| {
+///     assert!(!format!("{reply:?}").contains("access-token"), "no secret is printed");
+/// });
+/// ```
+pub fn reply() -> impl Strategy<Value = Reply> + Clone {
+    of(16)
+}
+
+/// What happens next to a flow that is driven.
+///
+/// ```
+/// use device_flow::script::{History, strategies};
+/// use device_flow::{DeviceFlow, Policy, Tick};
+/// use proptest::prelude::*;
+///
+/// let service = oidc_proto::Endpoint::for_region("eu-west-1")?;
+/// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+/// proptest!(|(first in strategies::event())| {
+///     let mut flow = DeviceFlow::new(service.clone(), policy.clone(), None, Tick::ZERO);
+///     History::new([first]).play(&mut flow, Tick::ZERO);
+///     assert!(flow.outcome().is_some());
+/// });
+/// # Ok::<(), oidc_proto::EndpointError>(())
+/// ```
+pub fn event() -> impl Strategy<Value = Event> + Clone {
+    of(20)
+}
+
+/// What the requests of a sign-in meet.
+pub fn script() -> impl Strategy<Value = Script> + Clone {
+    of(200)
+}
+
+/// Whatever may happen to a flow.
+pub fn history() -> impl Strategy<Value = History> + Clone {
+    of(500)
+}
