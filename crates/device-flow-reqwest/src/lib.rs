@@ -79,3 +79,8 @@ pub use oidc_proto::{
 
 /// The crates whose types stand in this one's interface.
 pub use {device_flow, oidc_proto, reqwest};
+
+/// The crate's own README is compiled and run as well.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -97,3 +97,8 @@ pub use redirect::Redirect;
 
 /// The crates whose types stand in this one's interface.
 pub use {device_flow, oidc_proto, ureq};
+
+/// The crate's own README is compiled and run as well.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -297,3 +297,8 @@ pub use session::Session;
 pub use tick::Tick;
 pub use transport::TransportError;
 pub use view::Phase;
+
+/// The crate's own README is compiled and run as well.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

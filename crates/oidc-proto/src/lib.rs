@@ -116,3 +116,8 @@ pub use service::Service;
 pub use start_url::{StartUrl, StartUrlError};
 pub use time::UnixSeconds;
 pub use token::{Token, TokenWarning};
+
+/// The crate's own README is compiled and run as well.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

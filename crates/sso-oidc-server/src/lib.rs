@@ -127,3 +127,8 @@ pub use server::Server;
 pub use test_server::TestServer;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError};
+
+/// The crate's own README is compiled and run as well.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -1,0 +1,71 @@
+//! A command line that stays signed in to AWS IAM Identity Center, and prints an access token that is good for a while. It is
+//! the program of `examples/cli`, over `aws-sdk-ssooidc`, which has the three calls and no sign-in.
+//!
+//! ```console
+//! $ export START_URL=https://d-1234567890.awsapps.com/start SESSION_FILE=session.json
+//! $ REGION=eu-west-1 cargo run
+//! $ ENDPOINT=http://127.0.0.1:8400 cargo run
+//! ```
+//!
+//! The first run shows a code for a person to approve, and keeps the session in the file. Later runs take the session from
+//! there, and refresh it when it is due. The token alone goes to standard output, everything for people to standard error.
+//!
+//! Exit codes: 0 with a token, 1 without one, 2 for a wrong setting, 130 after Ctrl-C.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use aws_sdk_ssooidc::config::timeout::TimeoutConfig;
+use aws_sdk_ssooidc::config::{BehaviorVersion, Region};
+use aws_sdk_ssooidc::{Client, Config};
+
+mod session;
+
+use session::Portal;
+
+const USAGE: &str = "usage: START_URL=… SESSION_FILE=… REGION=…|ENDPOINT=… example-cli-aws-sdk";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let portal = match configured() {
+        Ok(portal) => portal,
+        Err(error) => {
+            eprintln!("{error}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    let ended = tokio::select! {
+        ended = portal.access_token() => ended,
+        _ = tokio::signal::ctrl_c() => {
+            eprintln!("Cancelled.");
+            return ExitCode::from(130);
+        }
+    };
+    match ended {
+        Ok(access_token) => {
+            println!("{access_token}");
+            ExitCode::SUCCESS
+        }
+        Err(end) => {
+            eprintln!("{end}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The portal that the environment names.
+fn configured() -> Result<Portal, String> {
+    let variable = |name| std::env::var(name).map_err(|_| format!("{name} is not set"));
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(40)).build();
+    let config = Config::builder().behavior_version(BehaviorVersion::latest()).timeout_config(timeouts);
+    let (service, config) = match variable("ENDPOINT") {
+        // The SDK wants a region, and does not use it here.
+        Ok(url) => (url.clone(), config.region(Region::from_static("us-east-1")).endpoint_url(url)),
+        Err(_) => {
+            let region = variable("REGION")?;
+            (region.clone(), config.region(Region::new(region)))
+        }
+    };
+    let (start_url, file) = (variable("START_URL")?, variable("SESSION_FILE")?.into());
+    Ok(Portal { client: Client::from_conf(config.build()), service, start_url, file })
+}

@@ -1,0 +1,283 @@
+//! Staying signed in: what is kept between two runs, when it is used, refreshed or replaced, and the sign-in itself.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_ssooidc::Client;
+use aws_sdk_ssooidc::config::Config;
+use aws_sdk_ssooidc::config::http::HttpResponse;
+use aws_sdk_ssooidc::config::retry::RetryConfig;
+use aws_sdk_ssooidc::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ssooidc::operation::create_token::builders::CreateTokenFluentBuilder;
+use aws_sdk_ssooidc::operation::create_token::{CreateTokenError, CreateTokenOutput};
+use aws_sdk_ssooidc::operation::start_device_authorization::StartDeviceAuthorizationOutput;
+use tokio::time::{Instant, sleep};
+
+/// How much life a token or a registration must have left, in seconds. AWS's tools want fifteen minutes.
+const MARGIN: i64 = 15 * 60;
+
+/// How much slower the polls become each time that the service asks for it (RFC 8628 §3.5).
+const SLOW_DOWN: Duration = Duration::from_secs(5);
+
+/// The longest wait that network trouble alone can cause.
+const MAX_BACKOFF: Duration = Duration::from_secs(30);
+
+/// What the file holds, **with its secrets in the clear**: only its owner may read it.
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+struct Kept {
+    /// No other service may see the secrets.
+    service: String,
+    start_url: String,
+    registration: Registration,
+    /// Missing after a sign-in that brought none.
+    token: Option<Token>,
+}
+
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+struct Registration {
+    client_id: String,
+    client_secret: String,
+    expires_at: i64,
+}
+
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+struct Token {
+    access_token: String,
+    refresh_token: Option<String>,
+    expires_at: i64,
+}
+
+impl Token {
+    /// The token of an answer to a request that was sent at this time. Without a new refresh token the old one stays in force
+    /// (RFC 6749 §6).
+    fn new(answer: CreateTokenOutput, asked_at: i64, old: Option<String>) -> Result<Self, String> {
+        let expires_at = asked_at + i64::from(answer.expires_in);
+        let access_token = answer.access_token.ok_or("the service granted no access token")?;
+        Ok(Self { access_token, refresh_token: answer.refresh_token.or(old), expires_at })
+    }
+}
+
+/// A portal to stay signed in to.
+pub struct Portal {
+    pub client: Client,
+    /// Its region or endpoint.
+    pub service: String,
+    pub start_url: String,
+    /// What keeps the session between two runs.
+    pub file: PathBuf,
+}
+
+impl Portal {
+    /// A token that is good for a while: the kept one, refreshed if it is due, or that of a new sign-in.
+    pub async fn access_token(&self) -> Result<String, String> {
+        // A file that cannot be read is no reason not to sign in.
+        let kept = fs::read(&self.file).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        let kept = kept.filter(|kept: &Kept| kept.service == self.service);
+        if let Some(kept) = &kept
+            && let Some(token) = kept.token.as_ref().filter(|_| kept.start_url == self.start_url)
+            && let Some(access_token) = self.good(token, &kept.registration).await
+        {
+            return Ok(access_token);
+        }
+        let registration = kept.map(|kept| kept.registration).filter(|kept| kept.expires_at > now() + MARGIN);
+        let (registration, device) = self.authorize(registration).await?;
+        show(&device);
+        let token = self.poll(&registration, &device).await?;
+        self.keep(&registration, Some(&token));
+        Ok(token.access_token)
+    }
+
+    /// The access token, after a refresh if it is due. Without one, a person must sign in again.
+    async fn good(&self, token: &Token, registration: &Registration) -> Option<String> {
+        if token.expires_at > now() + MARGIN {
+            return Some(token.access_token.clone());
+        }
+        let lives = || token.expires_at > now();
+        let Some(old) = token.refresh_token.clone() else {
+            return lives().then(|| token.access_token.clone());
+        };
+        let asked_at = now();
+        let call = self.create_token(registration).grant_type("refresh_token").refresh_token(&old);
+        let (reason, refused) = match send_once(call).await {
+            Ok(answer) => match Token::new(answer, asked_at, Some(old)) {
+                Ok(token) => {
+                    // Before it is used, because the old refresh token may be dead by now.
+                    self.keep(registration, Some(&token));
+                    return Some(token.access_token);
+                }
+                Err(reason) => (reason, false),
+            },
+            Err(error) => (explain(&error), !is_passing(&error)),
+        };
+        eprintln!("The session was not refreshed: {reason}.");
+        // As long as the token lives, only the service's own no is worth a person's time.
+        (!refused && lives()).then(|| token.access_token.clone())
+    }
+
+    /// Asks for codes, with the kept registration if the service still knows it.
+    async fn authorize(
+        &self,
+        mut kept: Option<Registration>,
+    ) -> Result<(Registration, StartDeviceAuthorizationOutput), String> {
+        loop {
+            let was_kept = kept.is_some();
+            let registration = match kept.take() {
+                Some(registration) => registration,
+                None => self.register().await?,
+            };
+            let call = self.client.start_device_authorization().start_url(&self.start_url);
+            let call = call.client_id(&registration.client_id).client_secret(&registration.client_secret);
+            match call.send().await {
+                Ok(device) => return Ok((registration, device)),
+                Err(error) => {
+                    let is_unknown =
+                        error.as_service_error().is_some_and(|error| error.is_invalid_client_exception());
+                    if !(was_kept && is_unknown) {
+                        return Err(explain(&error));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn register(&self) -> Result<Registration, String> {
+        let call = self.client.register_client().client_name("example-cli-aws-sdk").client_type("public");
+        let answer = call.scopes("sso:account:access").send().await.map_err(|error| explain(&error))?;
+        let registration = Registration {
+            expires_at: answer.client_secret_expires_at,
+            client_id: answer.client_id.ok_or("the service gave no client id")?,
+            client_secret: answer.client_secret.ok_or("the service gave no client secret")?,
+        };
+        // At once, so that the next sign-in need not register again if this one brings no token.
+        self.keep(&registration, None);
+        Ok(registration)
+    }
+
+    /// Polls until the person has decided, or the code has expired.
+    async fn poll(
+        &self,
+        registration: &Registration,
+        device: &StartDeviceAuthorizationOutput,
+    ) -> Result<Token, String> {
+        let seconds = |value: i32| Duration::from_secs(value.max(0).unsigned_abs().into());
+        let deadline = Instant::now() + seconds(device.expires_in);
+        // Five seconds where the service does not say (RFC 8628 §3.2).
+        let mut interval = if device.interval > 0 { seconds(device.interval) } else { seconds(5) };
+        let mut backoff = Duration::ZERO;
+        // Whether the service may have granted a token in an answer that never arrived.
+        let mut may_be_lost = false;
+        loop {
+            sleep(interval.max(backoff)).await;
+            if Instant::now() >= deadline {
+                return Err("The code expired, and no approval was seen. Start again for a new code.".into());
+            }
+            let asked_at = now();
+            let call = self.create_token(registration).set_device_code(device.device_code.clone());
+            let call = call.grant_type("urn:ietf:params:oauth:grant-type:device_code");
+            let error = match send_once(call).await {
+                Ok(answer) => return Token::new(answer, asked_at, None),
+                Err(error) => error,
+            };
+            match error.as_service_error() {
+                Some(CreateTokenError::AuthorizationPendingException(_)) => {
+                    (backoff, may_be_lost) = (Duration::ZERO, false);
+                }
+                Some(CreateTokenError::SlowDownException(_)) => interval += SLOW_DOWN,
+                Some(CreateTokenError::AccessDeniedException(_)) => {
+                    return Err(
+                        "The sign-in was denied. If that was a mistake, start again and approve it.".into()
+                    );
+                }
+                Some(
+                    CreateTokenError::ExpiredTokenException(_) | CreateTokenError::InvalidGrantException(_),
+                ) if may_be_lost => {
+                    return Err(
+                        "An answer was lost on the way. If you approved, the token was lost with it.".into(),
+                    );
+                }
+                Some(CreateTokenError::ExpiredTokenException(_)) => {
+                    return Err("The code has expired. Start again for a new code.".into());
+                }
+                _ if is_passing(&error) => {
+                    backoff = (2 * backoff.max(interval)).min(MAX_BACKOFF);
+                    may_be_lost = true;
+                }
+                _ => return Err(explain(&error)),
+            }
+        }
+    }
+
+    fn create_token(&self, registration: &Registration) -> CreateTokenFluentBuilder {
+        let call = self.client.create_token();
+        call.client_id(&registration.client_id).client_secret(&registration.client_secret)
+    }
+
+    /// Keeps this for the next run. This run goes on if that fails.
+    fn keep(&self, registration: &Registration, token: Option<&Token>) {
+        let kept = Kept {
+            service: self.service.clone(),
+            start_url: self.start_url.clone(),
+            registration: registration.clone(),
+            token: token.cloned(),
+        };
+        if let Err(error) = save(&self.file, &kept) {
+            eprintln!("Nothing was kept in {}: {error}.", self.file.display());
+        }
+    }
+}
+
+/// Sends without the SDK's own retries. They would poll faster than the service allows, and use a refresh token twice.
+async fn send_once(
+    call: CreateTokenFluentBuilder,
+) -> Result<CreateTokenOutput, SdkError<CreateTokenError, HttpResponse>> {
+    let once = Config::builder().retry_config(RetryConfig::disabled());
+    call.customize().config_override(once).send().await
+}
+
+/// What the person is to do. The code is shown beside the address that has it already (RFC 8628 §3.3.1).
+fn show(device: &StartDeviceAuthorizationOutput) {
+    let plain = device.verification_uri().unwrap_or_default();
+    let url = device.verification_uri_complete().unwrap_or(plain);
+    let code = device.user_code().unwrap_or_default();
+    eprintln!("To sign in, open this page in a browser, on any device:\n\n    {url}\n");
+    eprintln!("Check that it shows this code, or enter it:\n\n    {code}\n");
+    eprintln!("Approve only if you started this sign-in yourself.");
+}
+
+/// Whether it is no verdict of the service, so that another attempt may fare better.
+fn is_passing<E>(error: &SdkError<E, HttpResponse>) -> bool {
+    error.raw_response().is_none_or(|response| matches!(response.status().as_u16(), 429 | 500..))
+}
+
+/// What went wrong, for a person: the service's word, or else the causes. (`DisplayErrorContext` ends in a Debug dump.)
+fn explain<E: ProvideErrorMetadata + std::error::Error + 'static>(
+    error: &SdkError<E, HttpResponse>,
+) -> String {
+    if let Some(code) = error.code() {
+        return format!("the service answered {code}");
+    }
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// The wall clock, in seconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Other runs see the old file or the new one, and other users neither.
+fn save(file: &Path, kept: &Kept) -> io::Result<()> {
+    let mut new = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(Path::new("")))?;
+    new.write_all(&serde_json::to_vec(kept)?)?;
+    new.as_file().sync_all()?;
+    new.persist(file)?;
+    Ok(())
+}
