@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 
 use device_authority::{
-    Capacity, Entropy, GuessLimit, Memory, Moment, NoEntropy, PersonError, Policy, Rotation, SlowDown,
+    Capacity, Entropy, GuessLimit, Memory, Moment, NoEntropy, PersonError, ServerPolicy, Rotation, SlowDown,
     Source, Verdict,
 };
 use oidc_proto::{
@@ -58,7 +58,7 @@ struct Chain {
 struct Run {
     store: Memory,
     capacity: Capacity,
-    policy: Policy,
+    policy: ServerPolicy,
     now: Moment,
     latest: Moment,
     drawn: Drawn,
@@ -84,7 +84,7 @@ impl Run {
             _ => SlowDown::Off,
         };
         let rotation = if flags & 8 == 0 { Rotation::Strict } else { Rotation::Grace };
-        let policy = Policy::default()
+        let policy = ServerPolicy::default()
             .with_slow_down(slow_down)
             .with_rotation(rotation)
             .with_guesses(GuessLimit::default().with_per_source(3));

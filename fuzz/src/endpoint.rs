@@ -1,6 +1,6 @@
 //! Texts that people and configuration files give for where the service is.
 
-use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
+use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
 use oidc_proto::oauth::Provider;
 use oidc_proto::{
     CreateTokenRequest, Endpoint, EndpointError, Grant, RegisterClientRequest, Secret, Service,
@@ -93,7 +93,7 @@ fn start_url(text: &str) {
         });
         Ok::<(), NoEntropy>(())
     };
-    let (policy, now) = (Policy::default(), Moment::new(core::time::Duration::from_secs(1)));
+    let (policy, now) = (ServerPolicy::default(), Moment::new(core::time::Duration::from_secs(1)));
     let mut store = Memory::new(Capacity::default());
     let registration =
         store.register_client(&policy, &RegisterClientRequest::new("n"), now, &mut entropy).unwrap();

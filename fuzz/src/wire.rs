@@ -151,7 +151,7 @@ pub(crate) fn no_controls(text: &str) {
 /// Reads a request. The first byte is the operation (`r`, `s` or `t`); the rest is the body.
 pub fn request(data: &[u8]) {
     let [operation, body @ ..] = data else { return };
-    let operation = Operation::ALL[usize::from(operation % 3)];
+    let operation = Operation::SIGN_IN[usize::from(operation % 3)];
     match Dialect::Aws.decode_request(operation, body) {
         Ok(read) => {
             let again = match &read {

@@ -6,7 +6,7 @@ use crate::client::{authenticate, unauthorized};
 use crate::entropy::secret;
 use crate::moment::whole_seconds;
 use crate::{
-    Change, ClientRecord, Decision, DeviceRecord, DeviceState, Entropy, Moment, Policy, UserCode, scope,
+    Change, ClientRecord, Decision, DeviceRecord, DeviceState, Entropy, Moment, ServerPolicy, UserCode, scope,
 };
 
 /// The longest start URL that is kept, in bytes.
@@ -23,7 +23,7 @@ const MAX_START_URL: usize = 2048;
 /// (AWS's dialect asks for none here, which means all of them). Any host is accepted, because this authority stands in
 /// for all.
 pub fn start_device_authorization(
-    policy: &Policy,
+    policy: &ServerPolicy,
     client: Option<&ClientRecord>,
     request: &StartDeviceAuthorizationRequest,
     now: Moment,
@@ -36,7 +36,7 @@ pub fn start_device_authorization(
 }
 
 fn issue(
-    policy: &Policy,
+    policy: &ServerPolicy,
     client: Option<&ClientRecord>,
     request: &StartDeviceAuthorizationRequest,
     now: Moment,

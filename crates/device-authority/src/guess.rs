@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 use core::time::Duration;
 
-use crate::{Moment, Policy};
+use crate::{Moment, ServerPolicy};
 
 /// Where a guess came from.
 ///
@@ -57,9 +57,9 @@ pub struct TooManyGuesses {
 ///
 /// ```
 /// use core::time::Duration;
-/// use device_authority::{GuessLimit, Moment, Policy, count_guess, may_guess};
+/// use device_authority::{GuessLimit, Moment, ServerPolicy, count_guess, may_guess};
 ///
-/// let policy = Policy::default().with_guesses(GuessLimit::default().with_per_source(1));
+/// let policy = ServerPolicy::default().with_guesses(GuessLimit::default().with_per_source(1));
 /// let now = Moment::new(Duration::from_secs(1_700_000_000));
 /// assert!(may_guess(&policy, None, None, now).is_ok());
 /// let wrong = count_guess(&policy, None, now);
@@ -70,7 +70,7 @@ pub struct TooManyGuesses {
 /// # Errors
 /// [`TooManyGuesses`] while the source, or everyone together, is over the limit.
 pub fn may_guess(
-    policy: &Policy,
+    policy: &ServerPolicy,
     source: Option<&GuessRecord>,
     everyone: Option<&GuessRecord>,
     now: Moment,
@@ -95,9 +95,9 @@ pub fn may_guess(
 ///
 /// ```
 /// use core::time::Duration;
-/// use device_authority::{Moment, Policy, count_guess};
+/// use device_authority::{Moment, ServerPolicy, count_guess};
 ///
-/// let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+/// let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
 /// let first = count_guess(&policy, None, now);
 /// let second = count_guess(&policy, Some(&first), now);
 /// assert_eq!((first.count, second.count, second.began), (1, 2, now));
@@ -105,7 +105,7 @@ pub fn may_guess(
 /// assert_eq!(count_guess(&policy, Some(&second), second.forget_at).count, 1);
 /// ```
 #[must_use]
-pub fn count_guess(policy: &Policy, record: Option<&GuessRecord>, now: Moment) -> GuessRecord {
+pub fn count_guess(policy: &ServerPolicy, record: Option<&GuessRecord>, now: Moment) -> GuessRecord {
     match record {
         Some(record) if now < record.forget_at => {
             // After a step back of the clock the window begins anew, and the count stays.

@@ -1,6 +1,6 @@
 //! The server side of the device authorization grant (RFC 8628) as pure decisions over loaded records.
 //!
-//! Every operation is a function of a [`Policy`], the records that the request's keys name, the request, the time
+//! Every operation is a function of a [`ServerPolicy`], the records that the request's keys name, the request, the time
 //! and some entropy. It returns a [`Decision`]: what to answer, and which records change. Nothing here reads a clock,
 //! draws randomness, or knows where records live, so that a server, a property test and a simulation of many devices
 //! run the same rules.
@@ -24,10 +24,10 @@
 //!
 //! ```
 //! use core::time::Duration;
-//! use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy, Verdict};
+//! use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy, Verdict};
 //! use oidc_proto::{CreateTokenRequest, Grant, RegisterClientRequest, StartDeviceAuthorizationRequest};
 //!
-//! let policy = Policy::default();
+//! let policy = ServerPolicy::default();
 //! let mut store = Memory::new(Capacity::default());
 //! let mut count = 0u8;
 //! let mut entropy = |bytes: &mut [u8]| {
@@ -89,7 +89,7 @@ pub use guess::{GuessRecord, Source, TooManyGuesses, count_guess, may_guess};
 pub use memory::{Capacity, Counts, Memory};
 pub use moment::Moment;
 pub use person::{PersonError, Review, Verdict, decide, review};
-pub use policy::{GuessLimit, Policy, Rotation, SlowDown};
+pub use policy::{GuessLimit, Rotation, ServerPolicy, SlowDown};
 pub use proof::{RegistrationKey, WeakKey, recognize_client};
 pub use record::{ClientRecord, DeviceRecord, DeviceState, RefreshRecord, Standing, UsedToken};
 pub use register::{register_client, register_oauth_client};

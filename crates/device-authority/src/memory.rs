@@ -18,10 +18,10 @@ pub use self::capacity::{Capacity, Counts};
 use self::table::Table;
 use self::usage::Usage;
 use crate::{
-    Change, ClientRecord, DeviceRecord, Entropy, GrantKey, GuessRecord, Moment, PersonError, Policy, Records,
-    RefreshRecord, Review, Selector, Source, Standing, UserCode, Verdict, count_guess, create_token, decide,
-    may_guess, recognize_client, register_client, register_oauth_client, review, revoke_token,
-    start_device_authorization,
+    Change, ClientRecord, DeviceRecord, Entropy, GrantKey, GuessRecord, Moment, PersonError, Records,
+    RefreshRecord, Review, Selector, ServerPolicy, Source, Standing, UserCode, Verdict, count_guess,
+    create_token, decide, may_guess, recognize_client, register_client, register_oauth_client, review,
+    revoke_token, start_device_authorization,
 };
 
 /// A bounded store in memory: it loads, decides and commits.
@@ -76,8 +76,8 @@ impl Memory {
     ///
     /// ```
     /// # use core::time::Duration;
-    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
-    /// # let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
+    /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
     /// # let mut count = 0u8;
     /// # let mut entropy = |bytes: &mut [u8]| {
     /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
@@ -96,7 +96,7 @@ impl Memory {
     /// The fault to answer with; `SlowDownException` if the store is full of registrations that are needed.
     pub fn register_client(
         &mut self,
-        policy: &Policy,
+        policy: &ServerPolicy,
         request: &RegisterClientRequest,
         now: Moment,
         entropy: &mut dyn Entropy,
@@ -108,8 +108,8 @@ impl Memory {
     ///
     /// ```
     /// # use core::time::Duration;
-    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
-    /// # let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
+    /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
     /// # let mut count = 0u8;
     /// # let mut entropy = |bytes: &mut [u8]| {
     /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
@@ -126,7 +126,7 @@ impl Memory {
     /// As [`Memory::register_client`].
     pub fn register_oauth_client(
         &mut self,
-        policy: &Policy,
+        policy: &ServerPolicy,
         request: &RegisterClientRequest,
         now: Moment,
         entropy: &mut dyn Entropy,
@@ -153,8 +153,8 @@ impl Memory {
     ///
     /// ```
     /// # use core::time::Duration;
-    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
-    /// # let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
+    /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
     /// # let mut count = 0u8;
     /// # let mut entropy = |bytes: &mut [u8]| {
     /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
@@ -178,7 +178,7 @@ impl Memory {
     /// The fault to answer with; `SlowDownException` if the store is full of devices whose codes are good.
     pub fn start_device_authorization(
         &mut self,
-        policy: &Policy,
+        policy: &ServerPolicy,
         request: &StartDeviceAuthorizationRequest,
         now: Moment,
         entropy: &mut dyn Entropy,
@@ -219,8 +219,8 @@ impl Memory {
     ///
     /// ```
     /// # use core::time::Duration;
-    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
-    /// # let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
+    /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
     /// # let mut count = 0u8;
     /// # let mut entropy = |bytes: &mut [u8]| {
     /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
@@ -246,7 +246,7 @@ impl Memory {
     /// The fault to answer with.
     pub fn create_token(
         &mut self,
-        policy: &Policy,
+        policy: &ServerPolicy,
         request: &CreateTokenRequest,
         now: Moment,
         entropy: &mut dyn Entropy,
@@ -274,8 +274,8 @@ impl Memory {
     ///
     /// ```
     /// # use core::time::Duration;
-    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
-    /// # let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
+    /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
     /// # let mut count = 0u8;
     /// # let mut entropy = |bytes: &mut [u8]| {
     /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
@@ -305,7 +305,7 @@ impl Memory {
     /// The fault to answer with.
     pub fn revoke_token(
         &mut self,
-        policy: &Policy,
+        policy: &ServerPolicy,
         request: &RevocationRequest,
         now: Moment,
     ) -> Result<(), Fault> {
@@ -325,8 +325,8 @@ impl Memory {
     ///
     /// ```
     /// # use core::time::Duration;
-    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
-    /// # let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
+    /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
     /// # let mut count = 0u8;
     /// # let mut entropy = |bytes: &mut [u8]| {
     /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
@@ -352,7 +352,7 @@ impl Memory {
     /// Why there is nothing to decide on.
     pub fn review(
         &mut self,
-        policy: &Policy,
+        policy: &ServerPolicy,
         source: Option<Source>,
         typed: &str,
         now: Moment,
@@ -368,8 +368,8 @@ impl Memory {
     ///
     /// ```
     /// # use core::time::Duration;
-    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
-    /// # let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
+    /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
     /// # let mut count = 0u8;
     /// # let mut entropy = |bytes: &mut [u8]| {
     /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
@@ -392,7 +392,7 @@ impl Memory {
     /// Why it cannot be decided on.
     pub fn decide(
         &mut self,
-        policy: &Policy,
+        policy: &ServerPolicy,
         source: Option<Source>,
         typed: &str,
         verdict: Verdict,
@@ -478,7 +478,7 @@ impl Memory {
     /// The device of a typed code. The limit comes before the look-up, and only codes that exist nowhere count.
     fn look_up(
         &mut self,
-        policy: &Policy,
+        policy: &ServerPolicy,
         source: Option<Source>,
         typed: &str,
         now: Moment,
@@ -495,7 +495,7 @@ impl Memory {
         selector.ok_or(PersonError::Unknown)
     }
 
-    fn count_guess(&mut self, policy: &Policy, source: Source, now: Moment) {
+    fn count_guess(&mut self, policy: &ServerPolicy, source: Source, now: Moment) {
         let record = count_guess(policy, self.guesses.find(&source), now);
         self.guesses.make_room(now, |_, _| {});
         self.guesses.put_over_first(source, record);
@@ -554,7 +554,7 @@ mod tests {
 
     #[test]
     fn a_forgotten_device_takes_its_user_code_along() {
-        let policy = Policy::default();
+        let policy = ServerPolicy::default();
         let mut store = Memory::new(Capacity::default());
         let mut seed = 1u64;
         let mut entropy = |bytes: &mut [u8]| {

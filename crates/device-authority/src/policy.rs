@@ -27,7 +27,7 @@ pub enum SlowDown {
 pub enum Rotation {
     /// Each token is good once. One that comes back ends the whole chain, because a thief may have used it.
     Strict,
-    /// Each token is good for [`Policy::rotation_grace`] after its first use, and gets the same successor each time; in
+    /// Each token is good for [`ServerPolicy::rotation_grace`] after its first use, and gets the same successor each time; in
     /// that time the chain does not move on. Later it is as with [`Rotation::Strict`]. No AWS tool locks its cache
     /// across processes, so two that refresh at once must both get a token.
     #[default]
@@ -89,18 +89,17 @@ impl GuessLimit {
 ///
 /// ```
 /// use core::time::Duration;
-/// use device_authority::{GuessLimit, Policy, RegistrationKey, Rotation, SlowDown};
+/// use device_authority::{GuessLimit, ServerPolicy, RegistrationKey, Rotation, SlowDown};
 /// use oidc_proto::Secret;
 ///
 /// let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
-/// let policy = Policy::default()
+/// let policy = ServerPolicy::default()
 ///     .with_interval(Duration::from_secs(5))
 ///     .with_slow_down(SlowDown::Strict)
 ///     .with_device_ttl(minutes(15))
 ///     .with_remember_expired(minutes(1))
 ///     .with_registration_ttl(minutes(60))
 ///     .with_registration_key(RegistrationKey::new(Secret::new("k".repeat(43)))?)
-///     .with_unknown_clients(false)
 ///     .with_access_ttl(minutes(5))
 ///     .with_refresh_ttl(minutes(30))
 ///     .with_rotation(Rotation::Strict)
@@ -113,7 +112,7 @@ impl GuessLimit {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Policy {
+pub struct ServerPolicy {
     /// The least time between two polls of a device. Default: 1 s, like the real service. The wire has whole
     /// seconds, so a fraction is announced rounded up and enforced as it is.
     pub interval: Duration,
@@ -153,7 +152,7 @@ pub struct Policy {
     pub region: String,
 }
 
-impl Default for Policy {
+impl Default for ServerPolicy {
     fn default() -> Self {
         const HOUR: Duration = Duration::from_secs(3600);
         const DAYS_90: Duration = Duration::from_secs(7_776_000);
@@ -177,7 +176,7 @@ impl Default for Policy {
     }
 }
 
-impl Policy {
+impl ServerPolicy {
     /// The same policy with this polling interval.
     #[must_use]
     pub const fn with_interval(mut self, interval: Duration) -> Self {
@@ -206,10 +205,15 @@ impl Policy {
         self
     }
 
-    /// The same policy, believing clients that no store knows, or not.
+    /// The same policy, believing clients that no store knows.
+    ///
+    /// ```
+    /// use device_authority::ServerPolicy;
+    /// assert!(ServerPolicy::default().with_unknown_clients_accepted().accept_unknown_clients);
+    /// ```
     #[must_use]
-    pub const fn with_unknown_clients(mut self, accepted: bool) -> Self {
-        self.accept_unknown_clients = accepted;
+    pub const fn with_unknown_clients_accepted(mut self) -> Self {
+        self.accept_unknown_clients = true;
         self
     }
 

@@ -12,7 +12,7 @@ use oidc_proto::{Client, Registration, Secret, UnixSeconds};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use crate::{ClientRecord, Moment, Policy};
+use crate::{ClientRecord, Moment, ServerPolicy};
 
 /// What is signed begins with this, so that the key's codes for anything else prove no registration.
 const LABEL: &[u8] = b"registration 1\0";
@@ -137,15 +137,15 @@ struct Owned {
     until: i64,
 }
 
-/// The record of a client that no store knows: the one that its secret proves ([`Policy::registration_key`]), or one that
-/// it is believed to have had ([`Policy::accept_unknown_clients`]). For a client that is known this is not to be asked.
+/// The record of a client that no store knows: the one that its secret proves ([`ServerPolicy::registration_key`]), or one that
+/// it is believed to have had ([`ServerPolicy::accept_unknown_clients`]). For a client that is known this is not to be asked.
 ///
 /// ```
 /// use core::time::Duration;
-/// use device_authority::{Moment, NoEntropy, Policy, RegistrationKey, recognize_client, register_client};
+/// use device_authority::{Moment, NoEntropy, ServerPolicy, RegistrationKey, recognize_client, register_client};
 /// use oidc_proto::{RegisterClientRequest, Secret};
 ///
-/// let policy = Policy::default().with_registration_key(RegistrationKey::new(Secret::new("k".repeat(43)))?);
+/// let policy = ServerPolicy::default().with_registration_key(RegistrationKey::new(Secret::new("k".repeat(43)))?);
 /// let now = Moment::new(Duration::from_secs(1_700_000_000));
 /// let mut entropy = |bytes: &mut [u8]| Ok::<(), NoEntropy>(bytes.fill(7));
 /// let registered = register_client(&policy, &RegisterClientRequest::new("my-tool"), now, &mut entropy).reply?;
@@ -156,14 +156,14 @@ struct Owned {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use]
-pub fn recognize_client(policy: &Policy, client: &Client, now: Moment) -> Option<ClientRecord> {
+pub fn recognize_client(policy: &ServerPolicy, client: &Client, now: Moment) -> Option<ClientRecord> {
     let proven = policy.registration_key.as_ref().and_then(|key| key.registration(client));
     let record = proven.or_else(|| believed(policy, client, now))?;
     (now < record.forget_at).then_some(record)
 }
 
 /// What a client is taken to have registered that says it did so elsewhere.
-fn believed(policy: &Policy, client: &Client, now: Moment) -> Option<ClientRecord> {
+fn believed(policy: &ServerPolicy, client: &Client, now: Moment) -> Option<ClientRecord> {
     let secret = client.secret.as_ref().filter(|_| policy.accept_unknown_clients)?;
     let is_plausible = |text: &str, most: usize| {
         !text.is_empty() && text.len() <= most && text.bytes().all(|b| b.is_ascii_graphic())

@@ -63,8 +63,8 @@ impl ClientRecord {
 ///
 /// ```
 /// # use core::time::Duration;
-/// # use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
-/// # let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+/// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
+/// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
 /// # let mut count = 0u8;
 /// # let mut entropy = |bytes: &mut [u8]| {
 /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });

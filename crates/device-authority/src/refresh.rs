@@ -5,8 +5,8 @@ use oidc_proto::{Fault, FaultCode, Secret, Token};
 use crate::entropy::secret;
 use crate::moment::whole_seconds;
 use crate::{
-    Change, ClientRecord, Decision, Entropy, Moment, Policy, RefreshRecord, Rotation, Selector, UsedToken,
-    scope,
+    Change, ClientRecord, Decision, Entropy, Moment, RefreshRecord, Rotation, Selector, ServerPolicy,
+    UsedToken, scope,
 };
 
 /// A new access token, for the chain's one valid token or for one that may still pass for it, and the token to use next.
@@ -14,7 +14,7 @@ use crate::{
 /// A token that has the chain's selector and is none of these was rotated out: either the client or a thief has used it
 /// before. Nobody can tell which, so the chain ends.
 pub(crate) fn rotate(
-    policy: &Policy,
+    policy: &ServerPolicy,
     client: &ClientRecord,
     chain: Option<&RefreshRecord>,
     offered: &Secret,
@@ -54,14 +54,14 @@ pub(crate) fn rotate(
 /// The token that was used lately, if it may pass. While it may, the chain does not move on: so one token is all that has
 /// to be remembered, and every token that was good a moment ago is good now. A clock that has stepped back takes nothing
 /// away.
-fn graced<'a>(policy: &Policy, chain: &'a RefreshRecord, now: Moment) -> Option<&'a UsedToken> {
+fn graced<'a>(policy: &ServerPolicy, chain: &'a RefreshRecord, now: Moment) -> Option<&'a UsedToken> {
     let used = chain.used.as_deref().filter(|_| policy.rotation == Rotation::Grace)?;
     (now < used.at.after(policy.rotation_grace)).then_some(used)
 }
 
 /// A fresh access token, with the refresh token to use next, and the chain as it is then, if that is another one.
 fn answer(
-    policy: &Policy,
+    policy: &ServerPolicy,
     chain: &RefreshRecord,
     stays: bool,
     now: Moment,

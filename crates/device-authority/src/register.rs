@@ -3,7 +3,7 @@
 use oidc_proto::{Client, Fault, FaultCode, RegisterClientRequest, Registration, grant_type, printable};
 
 use crate::entropy::{base64url, random, secret};
-use crate::{Change, ClientRecord, Decision, Entropy, Moment, Policy, scope};
+use crate::{Change, ClientRecord, Decision, Entropy, Moment, ServerPolicy, scope};
 
 /// Ours: a name has to fit on the page that a person reads.
 const MAX_NAME: usize = 256;
@@ -26,8 +26,8 @@ const PUBLIC: &str = "public";
 ///
 /// ```
 /// # use core::time::Duration;
-/// # use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
-/// # let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+/// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
+/// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
 /// # let mut count = 0u8;
 /// # let mut entropy = |bytes: &mut [u8]| {
 /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
@@ -43,7 +43,7 @@ const PUBLIC: &str = "public";
 /// assert_eq!(blank.reply.unwrap_err().code, FaultCode::InvalidClientMetadata);
 /// ```
 pub fn register_client(
-    policy: &Policy,
+    policy: &ServerPolicy,
     request: &RegisterClientRequest,
     now: Moment,
     entropy: &mut dyn Entropy,
@@ -64,8 +64,8 @@ pub fn register_client(
 ///
 /// ```
 /// # use core::time::Duration;
-/// # use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
-/// # let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+/// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
+/// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
 /// # let mut count = 0u8;
 /// # let mut entropy = |bytes: &mut [u8]| {
 /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
@@ -77,7 +77,7 @@ pub fn register_client(
 /// assert!(public.reply.is_ok_and(|registration| registration.client.secret.is_none()));
 /// ```
 pub fn register_oauth_client(
-    policy: &Policy,
+    policy: &ServerPolicy,
     request: &RegisterClientRequest,
     now: Moment,
     entropy: &mut dyn Entropy,
@@ -111,7 +111,7 @@ fn is_offered(grant: &str) -> bool {
 
 fn recorded(
     made: Result<Registration, Fault>,
-    policy: &Policy,
+    policy: &ServerPolicy,
     request: &RegisterClientRequest,
     now: Moment,
 ) -> Decision<Registration> {
@@ -152,7 +152,7 @@ fn recorded(
 /// A new id, and a secret if the client is to have one. Like the real service's, the id is base64url of 16 random bytes
 /// and the region's name. What expires is the secret; the id of a client without one lapses as quietly.
 fn issue(
-    policy: &Policy,
+    policy: &ServerPolicy,
     now: Moment,
     with_secret: bool,
     entropy: &mut dyn Entropy,
@@ -171,7 +171,7 @@ fn issue(
 }
 
 /// What the real service checks.
-fn check(policy: &Policy, request: &RegisterClientRequest) -> Result<(), Fault> {
+fn check(policy: &ServerPolicy, request: &RegisterClientRequest) -> Result<(), Fault> {
     if request.client_type != PUBLIC {
         return Err(refuse(FaultCode::InvalidClientMetadata, "clientType must be public"));
     }
@@ -183,7 +183,7 @@ fn check(policy: &Policy, request: &RegisterClientRequest) -> Result<(), Fault> 
 }
 
 /// What RFC 7591 §2 asks for, as far as there is anything for it here.
-fn check_oauth(policy: &Policy, request: &RegisterClientRequest) -> Result<(), Fault> {
+fn check_oauth(policy: &ServerPolicy, request: &RegisterClientRequest) -> Result<(), Fault> {
     if !request.client_name.is_empty() && printable(&request.client_name).trim().is_empty() {
         return Err(refuse(FaultCode::InvalidClientMetadata, "client_name must be readable"));
     }
@@ -204,7 +204,7 @@ fn check_oauth(policy: &Policy, request: &RegisterClientRequest) -> Result<(), F
 }
 
 /// What both check.
-fn check_size(policy: &Policy, request: &RegisterClientRequest) -> Result<(), Fault> {
+fn check_size(policy: &ServerPolicy, request: &RegisterClientRequest) -> Result<(), Fault> {
     if request.client_name.chars().count() > MAX_NAME {
         return Err(refuse(FaultCode::InvalidClientMetadata, "the name is longer than 256 characters"));
     }

@@ -6,8 +6,8 @@ use crate::client::{authenticate, unauthorized};
 use crate::entropy::secret;
 use crate::moment::whole_seconds;
 use crate::{
-    Change, ClientRecord, Decision, DeviceRecord, DeviceState, Entropy, Moment, Policy, RefreshRecord,
-    Selector, SlowDown, Standing, pace, refresh, scope,
+    Change, ClientRecord, Decision, DeviceRecord, DeviceState, Entropy, Moment, RefreshRecord, Selector,
+    ServerPolicy, SlowDown, Standing, pace, refresh, scope,
 };
 
 /// Which record a grant names, besides the client's.
@@ -113,15 +113,15 @@ impl<'a> Records<'a> {
 ///    polls early, save with [`SlowDown::Always`]: the interval protects a server that has nothing to say yet;
 /// 8. it is pending: `SlowDownException` if the device polls too early, else `AuthorizationPendingException`.
 ///
-/// A refresh token is good once, or as often as [`Policy::rotation`] says (RFC 9700 §4.14.2): the answer has its
+/// A refresh token is good once, or as often as [`ServerPolicy::rotation`] says (RFC 9700 §4.14.2): the answer has its
 /// successor, and an old one that comes back ends the whole chain. The request's scope narrows what this one answer is good for; one that was not granted is
 /// `InvalidScopeException`, and spends nothing. (AWS's dialect documents scope as without effect; a server of it leaves
 /// it out.) No authorization code exists, so that grant is always `InvalidGrantException`.
 ///
 /// ```
 /// # use core::time::Duration;
-/// # use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy};
-/// # let (policy, now) = (Policy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+/// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
+/// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
 /// # let mut count = 0u8;
 /// # let mut entropy = |bytes: &mut [u8]| {
 /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
@@ -143,7 +143,7 @@ impl<'a> Records<'a> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn create_token(
-    policy: &Policy,
+    policy: &ServerPolicy,
     records: Records<'_>,
     request: &CreateTokenRequest,
     now: Moment,
@@ -188,7 +188,7 @@ fn prove(device: &DeviceRecord, verifier: Option<&Secret>) -> Result<(), Fault> 
 
 /// A device polls with its own code.
 fn poll(
-    policy: &Policy,
+    policy: &ServerPolicy,
     client: &ClientRecord,
     device: &DeviceRecord,
     device_code: &Secret,
@@ -242,7 +242,7 @@ fn poll(
 }
 
 /// The answer to a poll that came too early. In the standard's form the client counts along by itself (RFC 8628 §3.5).
-fn slow_down(policy: &Policy, state: DeviceState) -> Fault {
+fn slow_down(policy: &ServerPolicy, state: DeviceState) -> Fault {
     let mut fault = Fault::new(FaultCode::SlowDown)
         .with_description("Polled too early; wait five seconds more from now on");
     if policy.slow_down == SlowDown::Always {
@@ -254,7 +254,7 @@ fn slow_down(policy: &Policy, state: DeviceState) -> Fault {
 /// The token of a new sign-in. With scopes there is a chain of refresh tokens, without there is none, as with the real
 /// service.
 fn first_token(
-    policy: &Policy,
+    policy: &ServerPolicy,
     client: &ClientRecord,
     device: &DeviceRecord,
     now: Moment,

@@ -4,11 +4,11 @@ mod common;
 
 use common::{Bench, fault};
 use core::time::Duration;
-use device_authority::{NoEntropy, Policy, Records, SlowDown, Verdict, create_token};
+use device_authority::{NoEntropy, Records, ServerPolicy, SlowDown, Verdict, create_token};
 use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, RegisterClientRequest, Secret, grant_type};
 
-fn off() -> Policy {
-    Policy::default().with_slow_down(SlowDown::Off)
+fn off() -> ServerPolicy {
+    ServerPolicy::default().with_slow_down(SlowDown::Off)
 }
 
 #[test]

@@ -4,12 +4,12 @@ mod common;
 
 use common::{Bench, fault};
 use core::net::Ipv4Addr;
-use device_authority::{Capacity, ClientRecord, GuessLimit, Memory, Policy, SlowDown, Source, Verdict};
+use device_authority::{Capacity, ClientRecord, GuessLimit, Memory, ServerPolicy, SlowDown, Source, Verdict};
 use oidc_proto::{Client, FaultCode, RegisterClientRequest, Secret};
 
 #[test]
 fn a_flood_of_registrations_drives_out_itself_and_not_those_that_are_used() {
-    let mut bench = Bench::with_capacity(Policy::default(), Capacity::default().with_clients(100));
+    let mut bench = Bench::with_capacity(ServerPolicy::default(), Capacity::default().with_clients(100));
     let signed_in = bench.scoped_client();
     let token = bench.sign_in(&signed_in).refresh_token.unwrap();
     let waiting = bench.client();
@@ -35,7 +35,7 @@ fn a_flood_of_registrations_drives_out_itself_and_not_those_that_are_used() {
 #[test]
 fn a_flood_of_strangers_who_ask_for_codes_drives_out_no_more_than_a_quarter_of_those_who_have_signed_in() {
     for people in [1, 100] {
-        let mut bench = Bench::with_capacity(Policy::default(), Capacity::default().with_clients(100));
+        let mut bench = Bench::with_capacity(ServerPolicy::default(), Capacity::default().with_clients(100));
         let signed_in: Vec<_> = (0..people)
             .map(|_| {
                 bench.wait(1.0);
@@ -66,7 +66,7 @@ fn a_flood_of_strangers_who_ask_for_codes_drives_out_no_more_than_a_quarter_of_t
 
 #[test]
 fn a_store_full_of_clients_with_live_codes_refuses_new_clients_with_slow_down_until_the_codes_die() {
-    let mut bench = Bench::with_capacity(Policy::default(), Capacity::default().with_clients(10));
+    let mut bench = Bench::with_capacity(ServerPolicy::default(), Capacity::default().with_clients(10));
     let clients: Vec<_> = (0..10)
         .map(|_| {
             bench.wait(1.0);
@@ -88,7 +88,7 @@ fn a_store_full_of_clients_with_live_codes_refuses_new_clients_with_slow_down_un
 
 #[test]
 fn a_registration_that_is_refused_drives_nobody_out() {
-    let mut bench = Bench::with_capacity(Policy::default(), Capacity::default().with_clients(1));
+    let mut bench = Bench::with_capacity(ServerPolicy::default(), Capacity::default().with_clients(1));
     let client = bench.client();
     assert_eq!(fault(bench.register(&RegisterClientRequest::new(" "))), FaultCode::InvalidClientMetadata);
     assert!(bench.start(&client).is_ok());
@@ -96,7 +96,7 @@ fn a_registration_that_is_refused_drives_nobody_out() {
 
 #[test]
 fn a_full_store_refuses_new_devices_with_slow_down_and_serves_the_old_ones() {
-    let mut bench = Bench::with_capacity(Policy::default(), Capacity::default().with_devices(10));
+    let mut bench = Bench::with_capacity(ServerPolicy::default(), Capacity::default().with_devices(10));
     let client = bench.client();
     let first = bench.start(&client).unwrap();
     for _ in 0..9 {
@@ -110,7 +110,7 @@ fn a_full_store_refuses_new_devices_with_slow_down_and_serves_the_old_ones() {
 
 #[test]
 fn a_full_store_still_tells_a_bad_client_that_it_is_one() {
-    let mut bench = Bench::with_capacity(Policy::default(), Capacity::default().with_devices(1));
+    let mut bench = Bench::with_capacity(ServerPolicy::default(), Capacity::default().with_devices(1));
     let mut client = bench.client();
     assert!(bench.start(&client).is_ok());
     client.secret = Some("wrong".into());
@@ -119,7 +119,7 @@ fn a_full_store_still_tells_a_bad_client_that_it_is_one() {
 
 #[test]
 fn expired_devices_make_room_before_anybody_is_turned_away() {
-    let mut bench = Bench::with_capacity(Policy::default(), Capacity::default().with_devices(10));
+    let mut bench = Bench::with_capacity(ServerPolicy::default(), Capacity::default().with_devices(10));
     let client = bench.client();
     for _ in 0..10 {
         assert!(bench.start(&client).is_ok());
@@ -133,7 +133,7 @@ fn expired_devices_make_room_before_anybody_is_turned_away() {
 
 #[test]
 fn devices_that_have_their_token_make_room_before_anybody_is_turned_away() {
-    let mut bench = Bench::with_capacity(Policy::default(), Capacity::default().with_devices(10));
+    let mut bench = Bench::with_capacity(ServerPolicy::default(), Capacity::default().with_devices(10));
     let client = bench.client();
     let waiting = bench.start(&client).unwrap();
     for _ in 0..100 {
@@ -146,7 +146,7 @@ fn devices_that_have_their_token_make_room_before_anybody_is_turned_away() {
 
 #[test]
 fn a_request_for_a_code_that_is_refused_makes_no_room() {
-    let mut bench = Bench::with_capacity(Policy::default(), Capacity::default().with_devices(1));
+    let mut bench = Bench::with_capacity(ServerPolicy::default(), Capacity::default().with_devices(1));
     let client = bench.scoped_client();
     let token = bench.sign_in(&client);
     assert_eq!(bench.store.counts().devices, 1);
@@ -163,7 +163,7 @@ fn a_request_for_a_code_that_is_refused_makes_no_room() {
 
 #[test]
 fn a_client_that_was_driven_out_by_one_set_up_by_hand_is_not_spared_in_vain() {
-    let mut bench = Bench::with_capacity(Policy::default(), Capacity::default().with_clients(2));
+    let mut bench = Bench::with_capacity(ServerPolicy::default(), Capacity::default().with_clients(2));
     let first = bench.client();
     bench.wait(1.0);
     bench.client();
@@ -177,7 +177,7 @@ fn a_client_that_was_driven_out_by_one_set_up_by_hand_is_not_spared_in_vain() {
 
 #[test]
 fn an_expired_device_is_remembered_for_ten_minutes_and_then_forgotten() {
-    let mut bench = Bench::new(Policy::default().with_slow_down(SlowDown::Off));
+    let mut bench = Bench::new(ServerPolicy::default().with_slow_down(SlowDown::Off));
     let client = bench.client();
     let old = bench.start(&client).unwrap();
     bench.wait(1199.0);
@@ -190,7 +190,7 @@ fn an_expired_device_is_remembered_for_ten_minutes_and_then_forgotten() {
 
 #[test]
 fn the_store_shrinks_to_what_is_alive_as_new_records_come() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.client();
     for _ in 0..1000 {
         assert!(bench.start(&client).is_ok());
@@ -204,7 +204,7 @@ fn the_store_shrinks_to_what_is_alive_as_new_records_come() {
 
 #[test]
 fn lapsed_registrations_make_room() {
-    let mut bench = Bench::with_capacity(Policy::default(), Capacity::default().with_clients(3));
+    let mut bench = Bench::with_capacity(ServerPolicy::default(), Capacity::default().with_clients(3));
     for _ in 0..3 {
         let _ = bench.client();
     }
@@ -215,7 +215,7 @@ fn lapsed_registrations_make_room() {
 
 #[test]
 fn refresh_chains_are_bounded_and_the_oldest_gives_way() {
-    let mut bench = Bench::with_capacity(Policy::default(), Capacity::default().with_chains(2));
+    let mut bench = Bench::with_capacity(ServerPolicy::default(), Capacity::default().with_chains(2));
     let client = bench.scoped_client();
     let tokens = [0, 1, 2].map(|_| {
         bench.wait(1.0);
@@ -231,8 +231,10 @@ fn refresh_chains_are_bounded_and_the_oldest_gives_way() {
 #[test]
 fn sources_of_guesses_are_bounded_and_all_guesses_still_count_together() {
     let limit = GuessLimit::default().with_everyone(5000);
-    let mut bench =
-        Bench::with_capacity(Policy::default().with_guesses(limit), Capacity::default().with_sources(100));
+    let mut bench = Bench::with_capacity(
+        ServerPolicy::default().with_guesses(limit),
+        Capacity::default().with_sources(100),
+    );
     for i in 0..5000 {
         let source = Source::of(Ipv4Addr::from_bits(i).into());
         let _ = bench.store.review(&bench.policy, Some(source), "BBBB-BBBB", bench.now);
@@ -247,7 +249,7 @@ fn sources_of_guesses_are_bounded_and_all_guesses_still_count_together() {
 fn a_user_code_that_is_taken_is_drawn_anew() {
     // Entropy that repeats itself after one authorization's worth of bytes: the first draw of the second device is
     // the first device's code.
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.client();
     let request = oidc_proto::StartDeviceAuthorizationRequest::new(client, "https://x.example/start");
     let mut calls = 0u8;
@@ -273,7 +275,7 @@ fn a_user_code_that_is_taken_is_drawn_anew() {
 
 #[test]
 fn when_no_free_user_code_is_drawn_the_device_is_told_to_come_back() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.client();
     let request = oidc_proto::StartDeviceAuthorizationRequest::new(client, "https://x.example/start");
     let mut stuck = |bytes: &mut [u8]| {
@@ -288,7 +290,7 @@ fn when_no_free_user_code_is_drawn_the_device_is_told_to_come_back() {
 
 #[test]
 fn the_pending_codes_are_those_that_can_be_decided_on() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.client();
     let codes = [0, 1, 2].map(|_| bench.start(&client).unwrap().user_code);
     bench.person(&codes[0], Verdict::Deny);

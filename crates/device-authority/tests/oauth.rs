@@ -4,7 +4,7 @@ mod common;
 
 use common::{Bench, entropy, fault};
 use core::time::Duration;
-use device_authority::{ClientRecord, Policy, Verdict};
+use device_authority::{ClientRecord, ServerPolicy, Verdict};
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Fault, FaultCode, Grant, RegisterClientRequest,
@@ -12,7 +12,7 @@ use oidc_proto::{
 };
 
 fn bench() -> Bench {
-    Bench::new(Policy::default())
+    Bench::new(ServerPolicy::default())
 }
 
 fn register(bench: &mut Bench, request: &RegisterClientRequest) -> Result<Registration, Fault> {

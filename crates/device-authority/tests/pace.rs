@@ -4,7 +4,7 @@ mod common;
 
 use common::Bench;
 use core::time::Duration;
-use device_authority::{Policy, SlowDown, Verdict};
+use device_authority::{ServerPolicy, SlowDown, Verdict};
 use oidc_proto::{Client, FaultCode, Secret};
 
 struct Device {
@@ -16,7 +16,7 @@ struct Device {
 
 impl Device {
     fn new(mode: SlowDown) -> Self {
-        let policy = Policy::default().with_interval(Duration::from_secs(5)).with_slow_down(mode);
+        let policy = ServerPolicy::default().with_interval(Duration::from_secs(5)).with_slow_down(mode);
         let mut bench = Bench::new(policy);
         let client = bench.client();
         let device = bench.start(&client).unwrap();
@@ -122,7 +122,7 @@ fn one_device_does_not_slow_another_down() {
 
 #[test]
 fn an_absurd_interval_saturates() {
-    let policy = Policy::default().with_interval(Duration::MAX).with_slow_down(SlowDown::Strict);
+    let policy = ServerPolicy::default().with_interval(Duration::MAX).with_slow_down(SlowDown::Strict);
     let mut bench = Bench::new(policy);
     let client = bench.client();
     let device = bench.start(&client).unwrap();

@@ -5,7 +5,7 @@ mod common;
 use common::{Bench, START_URL};
 use core::net::IpAddr;
 use core::time::Duration;
-use device_authority::{GuessLimit, PersonError, Policy, Source, Verdict};
+use device_authority::{GuessLimit, PersonError, ServerPolicy, Source, Verdict};
 use oidc_proto::{FaultCode, RegisterClientRequest};
 
 fn source(text: &str) -> Option<Source> {
@@ -22,7 +22,7 @@ fn try_to(bench: &mut Bench, code: &str, verdict: Verdict) -> Result<(), PersonE
 
 #[test]
 fn a_person_sees_who_asks_for_what_since_when_and_for_how_long() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let ask = RegisterClientRequest::new("my tool").with_scopes(["sso:account:access"]);
     let client = bench.register(&ask).unwrap().client;
     let device = bench.start(&client).unwrap();
@@ -38,7 +38,7 @@ fn a_person_sees_who_asks_for_what_since_when_and_for_how_long() {
 
 #[test]
 fn looking_decides_nothing() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.client();
     let device = bench.start(&client).unwrap();
     assert_eq!(look(&mut bench, None, &device.user_code), Ok(()));
@@ -48,7 +48,7 @@ fn looking_decides_nothing() {
 
 #[test]
 fn a_code_is_found_however_it_was_typed() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.client();
     let device = bench.start(&client).unwrap();
     let plain = device.user_code.replace('-', "").to_lowercase();
@@ -61,7 +61,7 @@ fn a_code_is_found_however_it_was_typed() {
 fn a_decision_stands_whatever_the_second_one_is() {
     for first in [Verdict::Approve, Verdict::Deny] {
         for second in [Verdict::Approve, Verdict::Deny, Verdict::Lapse] {
-            let mut bench = Bench::new(Policy::default());
+            let mut bench = Bench::new(ServerPolicy::default());
             let client = bench.client();
             let device = bench.start(&client).unwrap();
             bench.person(&device.user_code, first);
@@ -74,7 +74,7 @@ fn a_decision_stands_whatever_the_second_one_is() {
 
 #[test]
 fn a_code_that_was_collected_cannot_be_decided_on_again() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.client();
     let device = bench.start(&client).unwrap();
     bench.person(&device.user_code, Verdict::Approve);
@@ -85,7 +85,7 @@ fn a_code_that_was_collected_cannot_be_decided_on_again() {
 
 #[test]
 fn an_expired_code_cannot_be_decided_on() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.client();
     let device = bench.start(&client).unwrap();
     bench.wait(600.0);
@@ -98,7 +98,7 @@ fn an_expired_code_cannot_be_decided_on() {
 
 #[test]
 fn an_unknown_code_is_unknown() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     for code in ["BCDF-GHJK", "", "1234-5678", "<script>"] {
         assert_eq!(look(&mut bench, None, code), Err(PersonError::Unknown), "{code}");
         assert_eq!(try_to(&mut bench, code, Verdict::Approve), Err(PersonError::Unknown), "{code}");
@@ -107,7 +107,7 @@ fn an_unknown_code_is_unknown() {
 
 #[test]
 fn over_the_limit_a_right_code_is_refused_too_and_another_source_is_not() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.client();
     let device = bench.start(&client).unwrap();
     let guesser = source("192.0.2.1");
@@ -125,7 +125,7 @@ fn over_the_limit_a_right_code_is_refused_too_and_another_source_is_not() {
 
 #[test]
 fn a_right_code_does_not_reset_the_count() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.client();
     let guesser = source("192.0.2.1");
     for _ in 0..10 {
@@ -139,7 +139,7 @@ fn a_right_code_does_not_reset_the_count() {
 
 #[test]
 fn the_count_starts_anew_when_the_window_has_passed() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let guesser = source("192.0.2.1");
     for _ in 0..10 {
         let _ = look(&mut bench, guesser, "BBBB-BBBB");
@@ -156,7 +156,7 @@ fn the_count_starts_anew_when_the_window_has_passed() {
 #[test]
 fn guesses_from_everywhere_are_limited_together() {
     let limit = GuessLimit::default().with_everyone(5);
-    let mut bench = Bench::new(Policy::default().with_guesses(limit));
+    let mut bench = Bench::new(ServerPolicy::default().with_guesses(limit));
     for i in 0..5 {
         assert_eq!(look(&mut bench, source(&format!("192.0.2.{i}")), "BBBB-BBBB"), Err(PersonError::Unknown));
     }
@@ -174,7 +174,7 @@ fn one_ipv6_network_is_one_source_and_a_mapped_address_is_its_ipv4_one() {
 
 #[test]
 fn a_clock_that_steps_back_does_not_lock_a_person_out_for_longer_than_a_window() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let guesser = source("192.0.2.1");
     for _ in 0..10 {
         let _ = look(&mut bench, guesser, "BBBB-BBBB");

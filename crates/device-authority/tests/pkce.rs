@@ -4,7 +4,7 @@ mod common;
 
 use common::{Bench, fault};
 use core::time::Duration;
-use device_authority::{Policy, Selector, SlowDown, Verdict};
+use device_authority::{Selector, ServerPolicy, SlowDown, Verdict};
 use oidc_proto::{Client, DeviceAuthorization, Fault, FaultCode, Grant, Secret, Token, pkce};
 
 /// A device that asked with the challenge of a verifier, or without one.
@@ -20,7 +20,8 @@ fn verifier(seed: u8) -> Secret {
 
 impl Device {
     fn new(challenge: Option<String>) -> Self {
-        let policy = Policy::default().with_interval(Duration::from_secs(5)).with_slow_down(SlowDown::Strict);
+        let policy =
+            ServerPolicy::default().with_interval(Duration::from_secs(5)).with_slow_down(SlowDown::Strict);
         let mut bench = Bench::new(policy);
         let client = bench.scoped_client();
         let codes = bench.start_with_challenge(&client, challenge).unwrap();

@@ -4,15 +4,15 @@ mod common;
 
 use common::{Bench, fault};
 use core::time::Duration;
-use device_authority::{Capacity, Memory, Policy, RegistrationKey, Verdict};
+use device_authority::{Capacity, Memory, RegistrationKey, ServerPolicy, Verdict};
 use oidc_proto::{Client, FaultCode, RegisterClientRequest, Registration, Secret, grant_type};
 
 fn key(text: &str) -> RegistrationKey {
     RegistrationKey::new(Secret::new(text.repeat(43))).unwrap()
 }
 
-fn proving() -> Policy {
-    Policy::default().with_registration_key(key("k"))
+fn proving() -> ServerPolicy {
+    ServerPolicy::default().with_registration_key(key("k"))
 }
 
 /// The server starts anew, and knows no client.
@@ -48,7 +48,7 @@ fn a_client_that_proves_its_registration_signs_in_after_a_restart_and_is_the_sam
 
 #[test]
 fn without_a_key_a_restart_makes_every_client_unknown() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let client = registered(&mut bench).client;
     restart(&mut bench);
     assert_eq!(fault(bench.start(&client)), FaultCode::InvalidClient);
@@ -78,7 +78,7 @@ fn a_registration_of_another_key_or_with_anything_changed_proves_nothing() {
         assert_eq!(fault(bench.start(&client)), FaultCode::InvalidClient, "{client:?}");
         assert_eq!(fault(bench.refresh(&client, &Secret::from("x"))), FaultCode::InvalidClient);
     }
-    bench.policy = Policy::default().with_registration_key(key("q"));
+    bench.policy = ServerPolicy::default().with_registration_key(key("q"));
     assert_eq!(fault(bench.start(&one)), FaultCode::InvalidClient);
     bench.policy = proving();
     assert!(bench.start(&one).is_ok());
@@ -156,7 +156,7 @@ fn a_registration_that_proves_itself_may_carry_half_as_much_so_that_no_record_gr
         ask.issuer_url = Some("\u{1}".repeat(2000));
         assert!(bench.register(&ask).is_err());
     }
-    bench.policy = Policy::default();
+    bench.policy = ServerPolicy::default();
     assert!(bench.register(&long(4096 - 4)).is_ok());
     assert!(bench.register(&long(4096 - 3)).is_err());
 }
@@ -164,20 +164,20 @@ fn a_registration_that_proves_itself_may_carry_half_as_much_so_that_no_record_gr
 #[test]
 fn unknown_clients_are_believed_if_the_owner_says_so_and_the_first_secret_of_an_id_counts() {
     let client = |secret: &str| Client::new("wnJ2GiD2tgIyYm8o", Secret::from(secret));
-    let mut bench = Bench::new(Policy::default().with_unknown_clients(true));
+    let mut bench = Bench::new(ServerPolicy::default().with_unknown_clients_accepted());
     assert_eq!(fault(bench.refresh(&client("one"), &Secret::from("x"))), FaultCode::InvalidGrant);
     let device = bench.start(&client("one")).unwrap();
     assert_eq!(fault(bench.start(&client("two"))), FaultCode::InvalidClient);
     bench.person(&device.user_code, Verdict::Approve);
     let token = bench.poll(&client("one"), &device.device_code).unwrap();
     assert!(token.refresh_token.is_some(), "as one that registered for the portal's scope");
-    bench.policy = Policy::default();
+    bench.policy = ServerPolicy::default();
     assert!(bench.start(&client("one")).is_ok(), "it is known by now");
 }
 
 #[test]
 fn what_cannot_be_a_client_is_not_believed_either() {
-    let mut bench = Bench::new(Policy::default().with_unknown_clients(true));
+    let mut bench = Bench::new(ServerPolicy::default().with_unknown_clients_accepted());
     for client in [
         Client::public("no-secret"),
         Client::new("x".repeat(257), Secret::from("s")),
@@ -191,7 +191,7 @@ fn what_cannot_be_a_client_is_not_believed_either() {
 
 #[test]
 fn believed_clients_fill_no_more_than_the_store_holds() {
-    let policy = Policy::default().with_unknown_clients(true);
+    let policy = ServerPolicy::default().with_unknown_clients_accepted();
     let mut bench = Bench::with_capacity(policy, Capacity::default().with_clients(3));
     for at in 0..20 {
         bench.wait(601.0);

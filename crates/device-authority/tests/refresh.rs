@@ -4,12 +4,12 @@ mod common;
 
 use common::{Bench, fault};
 use core::time::Duration;
-use device_authority::{Policy, Rotation, Selector};
+use device_authority::{Rotation, Selector, ServerPolicy};
 use oidc_proto::{FaultCode, RegisterClientRequest, Secret, grant_type};
 
 #[test]
 fn a_refresh_gives_a_new_access_token_and_a_new_refresh_token() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.scoped_client();
     let first = bench.sign_in(&client);
     let second = bench.refresh(&client, first.refresh_token.as_ref().unwrap()).unwrap();
@@ -21,7 +21,7 @@ fn a_refresh_gives_a_new_access_token_and_a_new_refresh_token() {
 
 #[test]
 fn a_refresh_token_that_comes_back_ends_the_whole_chain() {
-    let mut bench = Bench::new(Policy::default().with_rotation(Rotation::Strict));
+    let mut bench = Bench::new(ServerPolicy::default().with_rotation(Rotation::Strict));
     let client = bench.scoped_client();
     let first = bench.sign_in(&client).refresh_token.unwrap();
     let second = bench.refresh(&client, &first).unwrap().refresh_token.unwrap();
@@ -32,7 +32,7 @@ fn a_refresh_token_that_comes_back_ends_the_whole_chain() {
 
 #[test]
 fn the_end_of_one_chain_is_not_the_end_of_another() {
-    let mut bench = Bench::new(Policy::default().with_rotation(Rotation::Strict));
+    let mut bench = Bench::new(ServerPolicy::default().with_rotation(Rotation::Strict));
     let client = bench.scoped_client();
     let (one, two) = (bench.sign_in(&client), bench.sign_in(&client));
     let one = one.refresh_token.unwrap();
@@ -43,7 +43,7 @@ fn the_end_of_one_chain_is_not_the_end_of_another() {
 
 #[test]
 fn a_refresh_token_of_another_client_is_refused_and_stays_good_for_its_own() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let (owner, thief) = (bench.scoped_client(), bench.scoped_client());
     let token = bench.sign_in(&owner).refresh_token.unwrap();
     assert_eq!(fault(bench.refresh(&thief, &token)), FaultCode::InvalidGrant);
@@ -52,7 +52,7 @@ fn a_refresh_token_of_another_client_is_refused_and_stays_good_for_its_own() {
 
 #[test]
 fn a_chain_ends_90_days_after_the_sign_in_however_often_it_was_refreshed() {
-    let mut bench = Bench::new(Policy::default().with_registration_ttl(Duration::MAX));
+    let mut bench = Bench::new(ServerPolicy::default().with_registration_ttl(Duration::MAX));
     let client = bench.scoped_client();
     let mut token = bench.sign_in(&client).refresh_token.unwrap();
     for _ in 0..89 {
@@ -67,7 +67,7 @@ fn a_chain_ends_90_days_after_the_sign_in_however_often_it_was_refreshed() {
 
 #[test]
 fn a_text_that_never_was_a_refresh_token_is_refused() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.scoped_client();
     for text in [String::new(), "x".to_owned(), "x".repeat(86), "é".repeat(50)] {
         assert_eq!(fault(bench.refresh(&client, &Secret::new(text))), FaultCode::InvalidGrant);
@@ -76,7 +76,7 @@ fn a_text_that_never_was_a_refresh_token_is_refused() {
 
 #[test]
 fn a_client_that_registered_without_the_refresh_grant_may_not_refresh() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let mut ask = RegisterClientRequest::new("tool");
     ask.grant_types = vec![grant_type::DEVICE_CODE.to_owned()];
     let client = bench.register(&ask).unwrap().client;
@@ -85,7 +85,7 @@ fn a_client_that_registered_without_the_refresh_grant_may_not_refresh() {
 
 #[test]
 fn a_token_used_twice_within_a_minute_gives_an_access_token_and_the_same_successor_both_times() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.scoped_client();
     let first = bench.sign_in(&client).refresh_token.unwrap();
     let one = bench.refresh(&client, &first).unwrap();
@@ -100,7 +100,7 @@ fn a_token_used_twice_within_a_minute_gives_an_access_token_and_the_same_success
 
 #[test]
 fn a_token_used_again_after_its_minute_ends_the_chain() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.scoped_client();
     let first = bench.sign_in(&client).refresh_token.unwrap();
     let second = bench.refresh(&client, &first).unwrap().refresh_token.unwrap();
@@ -112,7 +112,7 @@ fn a_token_used_again_after_its_minute_ends_the_chain() {
 #[test]
 fn processes_that_take_turns_with_tokens_of_the_last_minute_all_keep_their_session() {
     // Four of them read the same token, and each writes what it was given over what the others wrote.
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.scoped_client();
     let mut cached = bench.sign_in(&client).refresh_token.unwrap();
     for _ in 0..20 {
@@ -126,7 +126,7 @@ fn processes_that_take_turns_with_tokens_of_the_last_minute_all_keep_their_sessi
 
 #[test]
 fn a_chain_moves_on_at_most_once_a_minute_so_that_no_used_token_is_lost_to_another() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.scoped_client();
     let first = bench.sign_in(&client).refresh_token.unwrap();
     let second = bench.refresh(&client, &first).unwrap().refresh_token.unwrap();
@@ -141,7 +141,7 @@ fn a_chain_moves_on_at_most_once_a_minute_so_that_no_used_token_is_lost_to_anoth
 
 #[test]
 fn a_clock_that_steps_back_takes_no_grace_away() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.scoped_client();
     let first = bench.sign_in(&client).refresh_token.unwrap();
     assert!(bench.refresh(&client, &first).is_ok());
@@ -152,7 +152,7 @@ fn a_clock_that_steps_back_takes_no_grace_away() {
 #[test]
 fn a_grace_does_not_outlive_its_chain_nor_serve_another_client() {
     let minutes = Duration::from_secs(100);
-    let mut bench = Bench::new(Policy::default().with_refresh_ttl(minutes));
+    let mut bench = Bench::new(ServerPolicy::default().with_refresh_ttl(minutes));
     let (client, thief) = (bench.scoped_client(), bench.scoped_client());
     let first = bench.sign_in(&client).refresh_token.unwrap();
     bench.wait(50.0);
@@ -166,7 +166,7 @@ fn a_grace_does_not_outlive_its_chain_nor_serve_another_client() {
 
 #[test]
 fn a_made_up_token_with_the_selector_of_a_chain_gets_no_grace() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.scoped_client();
     let first = bench.sign_in(&client).refresh_token.unwrap();
     assert!(bench.refresh(&client, &first).is_ok());
@@ -176,7 +176,8 @@ fn a_made_up_token_with_the_selector_of_a_chain_gets_no_grace() {
 
 #[test]
 fn a_token_that_may_be_reused_has_no_successor_and_ends_with_its_chain() {
-    let policy = Policy::default().with_rotation(Rotation::Reuse).with_refresh_ttl(Duration::from_secs(3600));
+    let policy =
+        ServerPolicy::default().with_rotation(Rotation::Reuse).with_refresh_ttl(Duration::from_secs(3600));
     let mut bench = Bench::new(policy);
     let client = bench.scoped_client();
     let token = bench.sign_in(&client).refresh_token.unwrap();
@@ -190,7 +191,7 @@ fn a_token_that_may_be_reused_has_no_successor_and_ends_with_its_chain() {
 
 #[test]
 fn a_made_up_token_does_not_end_a_chain_whose_token_may_be_reused() {
-    let mut bench = Bench::new(Policy::default().with_rotation(Rotation::Reuse));
+    let mut bench = Bench::new(ServerPolicy::default().with_rotation(Rotation::Reuse));
     let client = bench.scoped_client();
     let token = bench.sign_in(&client).refresh_token.unwrap();
     let made_up = Secret::new(format!("{}{}", &token.expose()[..Selector::LEN], "x".repeat(64)));
@@ -200,7 +201,7 @@ fn a_made_up_token_does_not_end_a_chain_whose_token_may_be_reused() {
 
 #[test]
 fn every_refusal_of_a_refresh_token_has_the_real_services_text() {
-    let mut bench = Bench::new(Policy::default().with_rotation(Rotation::Strict));
+    let mut bench = Bench::new(ServerPolicy::default().with_rotation(Rotation::Strict));
     let (client, thief) = (bench.scoped_client(), bench.scoped_client());
     let token = bench.sign_in(&client).refresh_token.unwrap();
     let mut text = |client: &_, token: &Secret| bench.refresh(client, token).unwrap_err().description;

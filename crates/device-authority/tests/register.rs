@@ -4,7 +4,7 @@ mod common;
 
 use common::{Bench, fault};
 use core::time::Duration;
-use device_authority::{NoEntropy, Policy, register_client};
+use device_authority::{NoEntropy, ServerPolicy, register_client};
 use oidc_proto::{FaultCode, RegisterClientRequest, UnixSeconds, grant_type};
 
 fn request() -> RegisterClientRequest {
@@ -21,7 +21,7 @@ fn code_flow(redirect: &str) -> RegisterClientRequest {
 
 #[test]
 fn a_registration_lasts_7776000_seconds_and_names_no_endpoints() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let registration = bench.register(&request()).unwrap();
     let now = bench.now.unix_seconds();
     assert_eq!(registration.issued_at, Some(now));
@@ -32,7 +32,7 @@ fn a_registration_lasts_7776000_seconds_and_names_no_endpoints() {
 
 #[test]
 fn two_registrations_have_different_ids_and_secrets_of_256_bits_and_more() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let (one, two) = (bench.client(), bench.client());
     assert_ne!(one.id, two.id);
     assert_ne!(one.secret, two.secret);
@@ -42,10 +42,11 @@ fn two_registrations_have_different_ids_and_secrets_of_256_bits_and_more() {
 #[test]
 fn a_client_id_ends_in_the_region_like_the_real_one() {
     // base64url of 16 bytes and "us-east-1"; the bytes that are all the region's are the same every time.
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let ids = [bench.client().id, bench.client().id];
     assert!(ids.iter().all(|id| id.ends_with("LWVhc3QtMQ") && id.len() == 34), "{ids:?}");
-    let elsewhere = Policy::default().with_verification_uri("http://127.0.0.1:9/").with_region("eu-west-1");
+    let elsewhere =
+        ServerPolicy::default().with_verification_uri("http://127.0.0.1:9/").with_region("eu-west-1");
     assert_eq!(elsewhere.verification_uri, "http://127.0.0.1:9/");
     let id = Bench::new(elsewhere).client().id;
     assert!(id.ends_with("LXdlc3QtMQ") && id.len() == 34, "{id}");
@@ -53,7 +54,7 @@ fn a_client_id_ends_in_the_region_like_the_real_one() {
 
 #[test]
 fn no_client_id_or_secret_passes_for_a_flag_of_a_command_line() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     for _ in 0..512 {
         let client = bench.client();
         assert!(
@@ -70,7 +71,7 @@ fn a_client_type_other_than_public_is_invalid_client_metadata() {
         let mut ask = request();
         ask.client_type = kind.to_owned();
         assert_eq!(
-            fault(Bench::new(Policy::default()).register(&ask)),
+            fault(Bench::new(ServerPolicy::default()).register(&ask)),
             FaultCode::InvalidClientMetadata,
             "{kind}"
         );
@@ -81,9 +82,14 @@ fn a_client_type_other_than_public_is_invalid_client_metadata() {
 fn a_name_that_nobody_can_read_is_invalid_client_metadata() {
     for name in [" ".to_owned(), "\u{1b}\u{7}\u{200b}".to_owned(), "x".repeat(257)] {
         let ask = RegisterClientRequest::new(name);
-        assert_eq!(fault(Bench::new(Policy::default()).register(&ask)), FaultCode::InvalidClientMetadata);
+        assert_eq!(
+            fault(Bench::new(ServerPolicy::default()).register(&ask)),
+            FaultCode::InvalidClientMetadata
+        );
     }
-    assert!(Bench::new(Policy::default()).register(&RegisterClientRequest::new("é".repeat(256))).is_ok());
+    assert!(
+        Bench::new(ServerPolicy::default()).register(&RegisterClientRequest::new("é".repeat(256))).is_ok()
+    );
 }
 
 #[test]
@@ -91,16 +97,19 @@ fn an_unknown_grant_type_is_unsupported() {
     for grant in ["password", "urn:ietf:params:oauth:grant-type:device-code", ""] {
         let mut ask = request();
         ask.grant_types = vec![grant_type::REFRESH_TOKEN.to_owned(), grant.to_owned()];
-        assert_eq!(fault(Bench::new(Policy::default()).register(&ask)), FaultCode::UnsupportedGrantType);
+        assert_eq!(
+            fault(Bench::new(ServerPolicy::default()).register(&ask)),
+            FaultCode::UnsupportedGrantType
+        );
     }
 }
 
 #[test]
 fn the_device_and_the_code_grant_in_one_registration_are_an_invalid_scope() {
     let mut ask = code_flow("http://127.0.0.1");
-    assert!(Bench::new(Policy::default()).register(&ask).is_ok());
+    assert!(Bench::new(ServerPolicy::default()).register(&ask).is_ok());
     ask.grant_types.push(grant_type::DEVICE_CODE.to_owned());
-    assert_eq!(fault(Bench::new(Policy::default()).register(&ask)), FaultCode::InvalidScope);
+    assert_eq!(fault(Bench::new(ServerPolicy::default()).register(&ask)), FaultCode::InvalidScope);
 }
 
 #[test]
@@ -112,7 +121,7 @@ fn a_redirect_goes_to_127_0_0_1_over_http_with_any_port_and_path() {
         "http://127.0.0.1:1",
         "http://127.0.0.1:65535/a%20b",
     ] {
-        assert!(Bench::new(Policy::default()).register(&code_flow(uri)).is_ok(), "{uri}");
+        assert!(Bench::new(ServerPolicy::default()).register(&code_flow(uri)).is_ok(), "{uri}");
     }
 }
 
@@ -143,26 +152,30 @@ fn a_redirect_to_anywhere_else_is_an_invalid_redirect_uri() {
         "//127.0.0.1/",
         "myapp://127.0.0.1",
     ] {
-        let result = Bench::new(Policy::default()).register(&code_flow(uri));
+        let result = Bench::new(ServerPolicy::default()).register(&code_flow(uri));
         assert_eq!(fault(result), FaultCode::InvalidRedirectUri, "{uri}");
     }
     let mut none = code_flow("http://127.0.0.1");
     none.redirect_uris.clear();
-    assert_eq!(fault(Bench::new(Policy::default()).register(&none)), FaultCode::InvalidRedirectUri);
+    assert_eq!(fault(Bench::new(ServerPolicy::default()).register(&none)), FaultCode::InvalidRedirectUri);
 }
 
 #[test]
 fn twenty_five_scopes_are_accepted_and_twenty_six_are_not() {
     let scopes = |n: usize| request().with_scopes((0..n).map(|i| format!("scope:{i}")));
-    assert!(Bench::new(Policy::default()).register(&scopes(25)).is_ok());
-    assert_eq!(fault(Bench::new(Policy::default()).register(&scopes(26))), FaultCode::InvalidScope);
+    assert!(Bench::new(ServerPolicy::default()).register(&scopes(25)).is_ok());
+    assert_eq!(fault(Bench::new(ServerPolicy::default()).register(&scopes(26))), FaultCode::InvalidScope);
 }
 
 #[test]
 fn a_scope_has_the_characters_of_rfc_6749() {
     for scope in ["", "a b", "a\"b", "a\\b", "é", "a\n"] {
         let ask = request().with_scopes([scope]);
-        assert_eq!(fault(Bench::new(Policy::default()).register(&ask)), FaultCode::InvalidScope, "{scope:?}");
+        assert_eq!(
+            fault(Bench::new(ServerPolicy::default()).register(&ask)),
+            FaultCode::InvalidScope,
+            "{scope:?}"
+        );
     }
 }
 
@@ -175,7 +188,10 @@ fn a_registration_that_would_fill_the_store_by_its_size_is_refused() {
     let mut arn = request();
     arn.entitled_application_arn = Some("x".repeat(5000));
     for ask in [long_url, many, arn] {
-        assert_eq!(fault(Bench::new(Policy::default()).register(&ask)), FaultCode::InvalidClientMetadata);
+        assert_eq!(
+            fault(Bench::new(ServerPolicy::default()).register(&ask)),
+            FaultCode::InvalidClientMetadata
+        );
     }
 }
 
@@ -183,7 +199,7 @@ fn a_registration_that_would_fill_the_store_by_its_size_is_refused() {
 fn without_entropy_the_server_fails_and_changes_nothing() {
     let mut broken = |_: &mut [u8]| Err(NoEntropy::new());
     let now = device_authority::Moment::new(Duration::from_secs(1));
-    let decision = register_client(&Policy::default(), &request(), now, &mut broken);
+    let decision = register_client(&ServerPolicy::default(), &request(), now, &mut broken);
     assert_eq!(fault(decision.reply), FaultCode::InternalServer);
     assert!(decision.changes.is_empty());
 }
@@ -193,7 +209,7 @@ fn a_registration_of_4096_bytes_is_kept_and_a_longer_one_is_not() {
     let of = |bytes: usize| {
         let mut ask = request();
         ask.issuer_url = Some("x".repeat(bytes - ask.client_name.len()));
-        Bench::new(Policy::default()).register(&ask)
+        Bench::new(ServerPolicy::default()).register(&ask)
     };
     assert!(of(4096).is_ok());
     assert_eq!(fault(of(4097)), FaultCode::InvalidClientMetadata);

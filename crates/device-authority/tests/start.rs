@@ -4,12 +4,12 @@ mod common;
 
 use common::{Bench, START_URL, fault};
 use core::time::Duration;
-use device_authority::Policy;
+use device_authority::ServerPolicy;
 use oidc_proto::{Client, FaultCode, RegisterClientRequest, Secret, grant_type};
 
 #[test]
 fn the_answer_has_what_the_real_service_sends() {
-    let mut bench = Bench::new(Policy::default().with_verification_uri("http://127.0.0.1:9/device"));
+    let mut bench = Bench::new(ServerPolicy::default().with_verification_uri("http://127.0.0.1:9/device"));
     let client = bench.client();
     let device = bench.start(&client).unwrap();
     assert_eq!(device.device_code.expose().len(), 86);
@@ -25,7 +25,7 @@ fn the_answer_has_what_the_real_service_sends() {
 
 #[test]
 fn a_verification_uri_with_a_query_keeps_it() {
-    let mut bench = Bench::new(Policy::default().with_verification_uri("http://x.example/d?a=b"));
+    let mut bench = Bench::new(ServerPolicy::default().with_verification_uri("http://x.example/d?a=b"));
     let client = bench.client();
     let complete = bench.start(&client).unwrap().verification_uri_complete.unwrap();
     assert!(complete.starts_with("http://x.example/d?a=b&user_code="), "{complete}");
@@ -33,7 +33,7 @@ fn a_verification_uri_with_a_query_keeps_it() {
 
 #[test]
 fn an_unknown_client_and_a_wrong_secret_get_the_same_fault() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let known = bench.client();
     let wrong = Client::new(known.id.clone(), Secret::from("wrong"));
     let unknown = Client::new("nobody", known.secret.clone().unwrap());
@@ -46,7 +46,7 @@ fn an_unknown_client_and_a_wrong_secret_get_the_same_fault() {
 
 #[test]
 fn a_client_without_a_secret_is_an_invalid_client() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let mut client = bench.client();
     client.secret = None;
     assert_eq!(fault(bench.start(&client)), FaultCode::InvalidClient);
@@ -54,7 +54,7 @@ fn a_client_without_a_secret_is_an_invalid_client() {
 
 #[test]
 fn a_registration_is_good_until_the_second_in_which_it_lapses() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.client();
     bench.wait(7_775_999.5);
     assert!(bench.start(&client).is_ok());
@@ -64,7 +64,7 @@ fn a_registration_is_good_until_the_second_in_which_it_lapses() {
 
 #[test]
 fn a_client_that_registered_without_the_device_grant_is_unauthorized() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let mut ask = RegisterClientRequest::new("tool");
     ask.grant_types = vec![grant_type::REFRESH_TOKEN.to_owned()];
     let client = bench.register(&ask).unwrap().client;
@@ -76,7 +76,7 @@ fn a_client_that_registered_without_the_device_grant_is_unauthorized() {
 
 #[test]
 fn any_host_may_be_the_start_url() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.client();
     for url in [START_URL, "http://localhost:8080", "HTTPS://x.example/start/#/", "https://[::1]/s"] {
         assert!(bench.start_at(&client, url).is_ok(), "{url}");
@@ -85,7 +85,7 @@ fn any_host_may_be_the_start_url() {
 
 #[test]
 fn a_start_url_that_is_no_absolute_http_url_is_an_invalid_request() {
-    let mut bench = Bench::new(Policy::default());
+    let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.client();
     let long = format!("https://x.example/{}", "x".repeat(2048));
     for url in [
@@ -110,7 +110,7 @@ fn a_start_url_that_is_no_absolute_http_url_is_an_invalid_request() {
 
 #[test]
 fn the_wire_announces_a_fraction_of_a_second_rounded_up() {
-    let policy = Policy::default()
+    let policy = ServerPolicy::default()
         .with_interval(Duration::from_millis(200))
         .with_device_ttl(Duration::from_millis(1500));
     let mut bench = Bench::new(policy);

@@ -1,5 +1,6 @@
 //! Building the client: certificates, time-outs, proxies, and the rules that are not up for choice.
 
+use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -103,7 +104,7 @@ pub enum BuildError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: rustls::pki_types::pem::Error,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The CA bundle is PEM but holds no certificate that can be used.
     #[error("the CA bundle {} holds no usable certificate", path.display())]
@@ -114,10 +115,10 @@ pub enum BuildError {
     },
     /// TLS could not be set up, for example because the system has no root certificates.
     #[error("TLS could not be set up")]
-    Tls(#[source] rustls::Error),
+    Tls(#[source] Box<dyn Error + Send + Sync>),
     /// reqwest could not be set up.
     #[error("the HTTP client could not be set up")]
-    Client(#[source] reqwest::Error),
+    Client(#[source] Box<dyn Error + Send + Sync>),
 }
 
 impl HttpClientBuilder {
@@ -474,14 +475,14 @@ impl HttpClientBuilder {
         if self.service.is_loopback() {
             // A proxy could not reach this machine's loopback, and would see the secrets of a plain HTTP request.
             builder = builder.no_proxy();
-        } else if let Some(proxies) =
-            proxy::hidden(|name| std::env::var(name).ok()).map_err(BuildError::Client)?
+        } else if let Some(proxies) = proxy::hidden(|name| std::env::var(name).ok())
+            .map_err(|error| BuildError::Client(error.into()))?
         {
             builder = proxies.into_iter().fold(builder, reqwest::ClientBuilder::proxy);
         }
         if let Some(timeout) = self.read_timeout {
             builder = builder.read_timeout(timeout);
         }
-        builder.build().map_err(BuildError::Client)
+        builder.build().map_err(|error| BuildError::Client(error.into()))
     }
 }

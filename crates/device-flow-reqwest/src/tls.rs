@@ -31,7 +31,7 @@ pub(crate) fn config(
     let provider = crypto::provider(provider).ok_or(BuildError::NoCryptoProvider)?;
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
-        .map_err(BuildError::Tls)?;
+        .map_err(|error| BuildError::Tls(error.into()))?;
     let builder = if accept_invalid {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAnything(provider)))
     } else if let Some(path) = ca_bundle {
@@ -52,7 +52,8 @@ fn trusting(
     builder: ConfigBuilder<ClientConfig, WantsVerifier>,
     provider: Arc<CryptoProvider>,
 ) -> Result<WithRoots, BuildError> {
-    let system = rustls_platform_verifier::Verifier::new(provider).map_err(BuildError::Tls)?;
+    let system =
+        rustls_platform_verifier::Verifier::new(provider).map_err(|error| BuildError::Tls(error.into()))?;
     Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(system)))
 }
 
@@ -92,7 +93,7 @@ fn read_bundle(path: PathBuf) -> Result<RootCertStore, BuildError> {
 fn of_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, BuildError> {
     let pem = fs::read(path).map_err(|source| BuildError::ReadCaBundle { path: path.to_owned(), source })?;
     let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>();
-    certificates.map_err(|source| BuildError::ParseCaBundle { path: path.to_owned(), source })
+    certificates.map_err(|source| BuildError::ParseCaBundle { path: path.to_owned(), source: source.into() })
 }
 
 /// The certificates of all files of a directory, each once: OpenSSL's directories have links to them. A file that is no PEM

@@ -1,6 +1,7 @@
 //! Building the client: certificates, time-outs, proxies, and the rules that are not up for choice.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -96,7 +97,7 @@ pub enum BuildError {
         /// The variable.
         variable: &'static str,
         /// Why.
-        source: ureq::Error,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The CA bundle could not be read.
     #[error("the CA bundle {} could not be read", path.display())]
@@ -114,7 +115,7 @@ pub enum BuildError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: ureq::Error,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The CA bundle is PEM but holds no certificate that can be used.
     #[error("the CA bundle {} holds no usable certificate", path.display())]
@@ -478,7 +479,8 @@ fn read_bundle(path: PathBuf) -> Result<Vec<Certificate<'static>>, BuildError> {
 fn of_file(path: &Path) -> Result<Vec<Certificate<'static>>, BuildError> {
     let pem = fs::read(path).map_err(|source| BuildError::ReadCaBundle { path: path.to_owned(), source })?;
     let items = parse_pem(&pem).collect::<Result<Vec<_>, _>>();
-    let items = items.map_err(|source| BuildError::ParseCaBundle { path: path.to_owned(), source })?;
+    let items =
+        items.map_err(|source| BuildError::ParseCaBundle { path: path.to_owned(), source: source.into() })?;
     let certificate = |item| match item {
         PemItem::Certificate(certificate) => Some(certificate),
         _ => None,

@@ -57,8 +57,8 @@ pub(crate) fn choose(
     if through.is_empty() {
         return Ok(None);
     }
-    let proxy =
-        with_exceptions(url.trim(), &direct).map_err(|source| BuildError::Proxy { variable, source })?;
+    let proxy = with_exceptions(url.trim(), &direct)
+        .map_err(|source| BuildError::Proxy { variable, source: source.into() })?;
     Ok(Some(Chosen { proxy, variable }))
 }
 

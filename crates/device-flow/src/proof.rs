@@ -32,7 +32,7 @@ impl DeviceFlow {
     ///     DeviceFlow::new(provider.clone(), Policy::oauth().with_pkce(pkce), None, Tick::ZERO).wants_pkce()
     /// };
     /// assert!(!wants(&provider, Pkce::WhenOffered) && wants(&provider, Pkce::Always));
-    /// let offering = provider.with_pkce(true);
+    /// let offering = provider.with_pkce();
     /// assert!(wants(&offering, Pkce::WhenOffered) && !wants(&offering, Pkce::Never));
     /// # Ok::<(), oidc_proto::EndpointError>(())
     /// ```

@@ -1,5 +1,7 @@
 //! A dialect: how the messages look on the wire. It encodes and decodes, and holds nothing.
 
+use core::fmt;
+
 use crate::wire::Wire;
 use crate::{
     Answer, Body, CreateTokenRequest, DeviceAuthorization, Fault, Operation, RegisterClientRequest,
@@ -22,6 +24,16 @@ pub enum Dialect {
     /// OAuth 2.0 with the device authorization grant, as every RFC 8628 provider speaks it: form-encoded requests,
     /// snake_case JSON answers.
     OAuth,
+}
+
+/// `aws` or `oauth`, for logs.
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Aws => "aws",
+            Self::OAuth => "oauth",
+        })
+    }
 }
 
 /// A request of one of the operations, which knows what its success looks like. Implemented by the three request

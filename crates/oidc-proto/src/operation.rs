@@ -26,7 +26,7 @@ pub enum Operation {
 
 impl Operation {
     /// The three operations of a sign-in, in its order. [`Operation::RevokeToken`], which undoes one, is not among them.
-    pub const ALL: [Self; 3] = [Self::RegisterClient, Self::StartDeviceAuthorization, Self::CreateToken];
+    pub const SIGN_IN: &[Self] = &[Self::RegisterClient, Self::StartDeviceAuthorization, Self::CreateToken];
 
     /// The operation's name in the API model.
     #[must_use]
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn an_operation_prints_as_its_name_in_the_model() {
-        let names = Operation::ALL.map(|operation| operation.to_string());
+        let names: Vec<_> = Operation::SIGN_IN.iter().map(ToString::to_string).collect();
         assert_eq!(names, ["RegisterClient", "StartDeviceAuthorization", "CreateToken"]);
         assert_eq!(Operation::RevokeToken.to_string(), "RevokeToken");
     }

@@ -147,7 +147,7 @@ impl Service {
     /// ```
     #[must_use]
     pub fn operation_at(&self, url: &Uri) -> Option<Operation> {
-        let operations = Operation::ALL.into_iter().chain([Operation::RevokeToken]);
+        let operations = Operation::SIGN_IN.iter().copied().chain([Operation::RevokeToken]);
         operations
             .into_iter()
             .find(|operation| self.0.heads.of(*operation).is_some_and(|head| head.uri() == url))
@@ -417,7 +417,7 @@ mod tests {
     #[test]
     fn aws_has_the_paths_of_its_model_and_no_revocation() {
         let service = Service::from(Endpoint::custom("https://proxy.example:8443/aws/oidc/").unwrap());
-        for operation in Operation::ALL {
+        for operation in Operation::SIGN_IN.iter().copied() {
             let path = operation.aws_path().unwrap();
             let expected = format!("https://proxy.example:8443/aws/oidc{path}");
             assert_eq!(url(&service, operation).unwrap(), expected);

@@ -78,7 +78,7 @@ pub(crate) async fn answer_to(
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 
     let struck = arrival.strike.map(|strike| strike.fault());
-    let says_nothing = struck.is_some_and(crate::Fault::says_nothing);
+    let says_nothing = struck.is_some_and(crate::InjectedFault::says_nothing);
     let status = if says_nothing { 0 } else { response.status().as_u16() };
     shared.requests.fetch_add(1, Ordering::Relaxed);
     tracing::info!(
@@ -86,7 +86,7 @@ pub(crate) async fn answer_to(
         route = route_name(path),
         status,
         fault = fault.as_ref().map_or("-", Said::name),
-        struck = struck.map(crate::Fault::name),
+        struck = struck.map(crate::InjectedFault::name),
         request_id = id.as_str(),
         connection = arrival.peer.connection,
         "answered"
@@ -203,7 +203,7 @@ async fn operate(
     let act = || api::answer(shared, dialect, operation, head, body, shared.clock.at(arrived));
     let mut reply = match fault.and_then(|fault| stand_in(fault, &shared.faults, head.uri.path())) {
         Some(other) => {
-            if fault.is_some_and(crate::Fault::commits) {
+            if fault.is_some_and(crate::InjectedFault::commits) {
                 drop(act());
             }
             other.into()

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::Ordering;
 
-use device_authority::{GrantKey, Memory, Moment, Policy, Standing, Verdict};
+use device_authority::{GrantKey, Memory, Moment, ServerPolicy, Standing, Verdict};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, Response};
@@ -166,7 +166,7 @@ fn no_room(fault: Fault) -> Fault {
 
 fn start(
     shared: &Shared,
-    policy: &Policy,
+    policy: &ServerPolicy,
     store: &mut Memory,
     request: &StartDeviceAuthorizationRequest,
     now: Moment,
@@ -185,7 +185,7 @@ fn start(
 
 fn create_token(
     shared: &Shared,
-    policy: &Policy,
+    policy: &ServerPolicy,
     store: &mut Memory,
     request: &CreateTokenRequest,
     now: Moment,

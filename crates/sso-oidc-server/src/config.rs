@@ -3,7 +3,7 @@
 use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
-use device_authority::{Capacity, ClientRecord, Policy, RegistrationKey, Rotation, SlowDown};
+use device_authority::{Capacity, ClientRecord, RegistrationKey, Rotation, ServerPolicy, SlowDown};
 use oidc_proto::Client;
 
 #[cfg(feature = "tls")]
@@ -133,20 +133,20 @@ impl Limits {
 /// ```
 /// use core::time::Duration;
 /// use sso_oidc_server::{
-///     Approval, Capacity, Client, Config, Limits, Policy, RegistrationKey, Rotation, Secret, SlowDown, TestServer,
+///     Approval, Capacity, Client, Config, Limits, ServerPolicy, RegistrationKey, Rotation, Secret, SlowDown, TestServer,
 /// };
 ///
 /// let config = Config::default()
 ///     .with_listen("127.0.0.1:0".parse()?)
 ///     .with_approval(Approval::AfterPolls(2))
-///     .with_policy(Policy::default().with_region("eu-west-1"))
+///     .with_policy(ServerPolicy::default().with_region("eu-west-1"))
 ///     .with_interval(Duration::from_secs(5))
 ///     .with_device_ttl(Duration::from_secs(60))
 ///     .with_slow_down(SlowDown::Strict)
 ///     .with_access_ttl(Duration::from_secs(900))
 ///     .with_rotation(Rotation::Reuse)
 ///     .with_registration_key(RegistrationKey::new(Secret::new("k".repeat(43)))?)
-///     .with_unknown_clients(true)
+///     .with_unknown_clients_accepted()
 ///     .with_capacity(Capacity::default().with_devices(100))
 ///     .with_limits(Limits::default().with_connections(16))
 ///     .with_public_url("https://sso.example")
@@ -168,7 +168,7 @@ pub struct Config {
     /// The authority's rules. Its `verification_uri` is not used: the page's address follows from `public_url`.
     ///
     /// Unknown clients are accepted in AWS's dialect only, if at all.
-    pub policy: Policy,
+    pub policy: ServerPolicy,
     /// What becomes of a used refresh token, in both dialects. Default: none, which means as the policy says in AWS's, and
     /// [`Rotation::Strict`] in OAuth's.
     pub rotation: Option<Rotation>,
@@ -199,7 +199,7 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             approval: Approval::default(),
-            policy: Policy::default(),
+            policy: ServerPolicy::default(),
             rotation: None,
             capacity: Capacity::default(),
             limits: Limits::default(),
@@ -231,33 +231,33 @@ impl Config {
 
     /// The same configuration with these rules.
     #[must_use]
-    pub fn with_policy(mut self, policy: Policy) -> Self {
+    pub fn with_policy(mut self, policy: ServerPolicy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// The same configuration with this polling interval; see [`Policy::interval`].
+    /// The same configuration with this polling interval; see [`ServerPolicy::interval`].
     #[must_use]
     pub const fn with_interval(mut self, interval: Duration) -> Self {
         self.policy.interval = interval;
         self
     }
 
-    /// The same configuration with this life of device codes; see [`Policy::device_ttl`].
+    /// The same configuration with this life of device codes; see [`ServerPolicy::device_ttl`].
     #[must_use]
     pub const fn with_device_ttl(mut self, ttl: Duration) -> Self {
         self.policy.device_ttl = ttl;
         self
     }
 
-    /// The same configuration with this answer to early polls; see [`Policy::slow_down`].
+    /// The same configuration with this answer to early polls; see [`ServerPolicy::slow_down`].
     #[must_use]
     pub const fn with_slow_down(mut self, slow_down: SlowDown) -> Self {
         self.policy.slow_down = slow_down;
         self
     }
 
-    /// The same configuration with this life of access tokens; see [`Policy::with_access_ttl`].
+    /// The same configuration with this life of access tokens; see [`ServerPolicy::with_access_ttl`].
     #[must_use]
     pub const fn with_access_ttl(mut self, ttl: Duration) -> Self {
         self.policy.long_access_ttl = ttl;
@@ -273,18 +273,18 @@ impl Config {
     }
 
     /// The same configuration with this key for registrations, so that they outlive the server; see
-    /// [`Policy::registration_key`].
+    /// [`ServerPolicy::registration_key`].
     #[must_use]
     pub fn with_registration_key(mut self, key: RegistrationKey) -> Self {
         self.policy.registration_key = Some(key);
         self
     }
 
-    /// The same configuration, believing AWS's clients that registered elsewhere, or not; see
-    /// [`Policy::accept_unknown_clients`].
+    /// The same configuration, believing AWS's clients that registered elsewhere: see
+    /// [`ServerPolicy::accept_unknown_clients`].
     #[must_use]
-    pub const fn with_unknown_clients(mut self, accepted: bool) -> Self {
-        self.policy.accept_unknown_clients = accepted;
+    pub const fn with_unknown_clients_accepted(mut self) -> Self {
+        self.policy.accept_unknown_clients = true;
         self
     }
 
@@ -336,13 +336,13 @@ impl Config {
         self
     }
 
-    /// The same configuration with one more way to misbehave: a [`Strike`], or a [`crate::Fault`] for every request.
+    /// The same configuration with one more way to misbehave: a [`Strike`], or a [`crate::InjectedFault`] for every request.
     ///
     /// ```
-    /// use sso_oidc_server::{Config, Fault, Operation, Strike};
+    /// use sso_oidc_server::{Config, InjectedFault, Operation, Strike};
     /// let config = Config::default()
-    ///     .with_fault(Fault::Drip) // every answer is slow, but for
-    ///     .with_fault(Strike::new(Fault::Html502).at(Operation::CreateToken).once());
+    ///     .with_fault(InjectedFault::Drip) // every answer is slow, but for
+    ///     .with_fault(Strike::new(InjectedFault::Html502).at(Operation::CreateToken).once());
     /// assert_eq!(config.faults.len(), 2);
     /// ```
     #[must_use]

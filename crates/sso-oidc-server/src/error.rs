@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 use std::io;
 
-use crate::Fault;
+use crate::InjectedFault;
 
 /// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -42,13 +42,13 @@ pub enum ServeError {
     #[error("the fault {fault} is one of the certificate, and the server speaks plain HTTP")]
     FaultNeedsTls {
         /// The fault.
-        fault: Fault,
+        fault: InjectedFault,
     },
     /// A fault of the certificate was asked for, and the certificate is one's own: there is no CA to sign a wrong one.
     #[error("the fault {fault} needs a CA that is made at start, not a certificate of one's own")]
     FaultNeedsNewCa {
         /// The fault.
-        fault: Fault,
+        fault: InjectedFault,
     },
     /// No thread or runtime could be had.
     #[error("cannot start a thread for the server")]

@@ -204,8 +204,8 @@ impl Handle {
     /// a closed port opens, a moment later.
     ///
     /// ```
-    /// use sso_oidc_server::{Config, Fault, TestServer};
-    /// let server = TestServer::with(Config::default().with_fault(Fault::NeverAnswers))?;
+    /// use sso_oidc_server::{Config, InjectedFault, TestServer};
+    /// let server = TestServer::with(Config::default().with_fault(InjectedFault::NeverAnswers))?;
     /// server.handle().relent(); // from here on it is a server like any other
     /// # Ok::<(), sso_oidc_server::ServeError>(())
     /// ```

@@ -70,14 +70,14 @@
 //!
 //! # Misbehaving on purpose
 //!
-//! A client should survive what networks and gateways do. [`Config::with_fault`] makes the server do it: a [`Fault`] says
+//! A client should survive what networks and gateways do. [`Config::with_fault`] makes the server do it: a [`InjectedFault`] says
 //! what, a [`Strike`] to which requests. Nothing else about the server changes.
 //!
 //! ```
-//! use sso_oidc_server::{Config, Fault, Operation, Strike, TestServer};
+//! use sso_oidc_server::{Config, InjectedFault, Operation, Strike, TestServer};
 //!
 //! // The first poll is answered, and the answer never arrives.
-//! let strike = Strike::new(Fault::DropAfterCommit).at(Operation::CreateToken).once();
+//! let strike = Strike::new(InjectedFault::DropAfterCommit).at(Operation::CreateToken).once();
 //! let server = TestServer::with(Config::default().with_fault(strike))?;
 //! # assert_eq!(server.requests(), []);
 //! # Ok::<(), sso_oidc_server::ServeError>(())
@@ -114,11 +114,11 @@ mod tls;
 pub use approval::{Approval, ApprovalError};
 pub use config::{Config, Limits};
 pub use device_authority::{
-    Capacity, ClientRecord, Counts, GuessLimit, PersonError, Policy, RegistrationKey, Rotation, SlowDown,
-    TooManyGuesses, WeakKey,
+    Capacity, ClientRecord, Counts, GuessLimit, PersonError, RegistrationKey, Rotation, ServerPolicy,
+    SlowDown, TooManyGuesses, WeakKey,
 };
 pub use error::ServeError;
-pub use fault::{Fault, FaultError, Strike, StrikeError};
+pub use fault::{FaultError, InjectedFault, Strike, StrikeError};
 pub use handle::{Handle, Stats};
 pub use in_process::InProcess;
 pub use oidc_proto::{Client, Operation, Secret};

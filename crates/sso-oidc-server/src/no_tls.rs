@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use crate::connection::Peer;
 use crate::seat::Seat;
 use crate::shared::Shared;
-use crate::{Config, Fault, ServeError, Strike};
+use crate::{Config, InjectedFault, ServeError, Strike};
 
 /// No server has one.
 pub(crate) enum Acceptor {}
@@ -26,7 +26,7 @@ impl Acceptor {
         _: &Shared,
         _: T,
         _: Peer,
-        _: Option<Fault>,
+        _: Option<InjectedFault>,
         _: impl FnOnce(T) -> S,
     ) -> Option<S> {
         match *self {}

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use oidc_proto::Operation;
 
-use crate::Fault;
+use crate::InjectedFault;
 
 /// A request that was answered. It has no header, no body and no query, so no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct RecordedRequest {
     pub at: Duration,
     /// Which connection it came on, counted from 1.
     pub connection: u64,
-    /// The answer's status; 0 if none was made, which takes a [`Fault`].
+    /// The answer's status; 0 if none was made, which takes a [`InjectedFault`].
     pub status: u16,
     /// The answer's fault, as its dialect calls it: for example `SlowDownException` or `slow_down`.
     pub fault: Option<String>,
@@ -29,7 +29,7 @@ pub struct RecordedRequest {
     pub request_id: String,
     /// What struck the request, on a server that misbehaves. The answer that is told of here is the one that was made,
     /// whatever became of it on its way.
-    pub struck: Option<Fault>,
+    pub struck: Option<InjectedFault>,
     /// On a server that misbehaves, how many other requests were still waiting for the rest of their answers when this
     /// one came, of those whose clients had not hung up.
     pub others_in_flight: usize,

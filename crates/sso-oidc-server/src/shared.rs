@@ -5,7 +5,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use device_authority::{Memory, Moment, NoEntropy, Policy, Rotation};
+use device_authority::{Memory, Moment, NoEntropy, Rotation, ServerPolicy};
 
 use crate::clock::Clock;
 use crate::fault::Faults;
@@ -19,9 +19,9 @@ use crate::{Approval, Config, Limits, ServeError};
 pub(crate) struct Shared {
     pub(crate) approval: Approval,
     /// The rules of AWS's dialect, and of the page.
-    pub(crate) policy: Policy,
+    pub(crate) policy: ServerPolicy,
     /// The rules of the OAuth dialect.
-    pub(crate) oauth_policy: Policy,
+    pub(crate) oauth_policy: ServerPolicy,
     /// Whether the log has said what helps a client that is not known.
     pub(crate) has_told_of_unknown_clients: AtomicBool,
     pub(crate) limits: Limits,
@@ -78,10 +78,9 @@ impl Shared {
             store.add_client(client);
         }
         let policy = config.policy.with_verification_uri(format!("{public_url}/device"));
-        let oauth_policy = policy
-            .clone()
-            .with_unknown_clients(false)
-            .with_rotation(config.rotation.unwrap_or(Rotation::Strict));
+        let mut oauth_policy = policy.clone().with_rotation(config.rotation.unwrap_or(Rotation::Strict));
+        // Only AWS's clients tell in their id when they end.
+        oauth_policy.accept_unknown_clients = false;
         let rotation = config.rotation.unwrap_or(policy.rotation);
         Ok(Self {
             approval: config.approval,

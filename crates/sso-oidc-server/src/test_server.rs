@@ -238,9 +238,9 @@ impl TestServer {
     /// Ends the misbehaviour that [`Config::with_fault`] asked for, and waits until a closed port is open again.
     ///
     /// ```
-    /// use sso_oidc_server::{Config, Fault, TestServer};
+    /// use sso_oidc_server::{Config, InjectedFault, TestServer};
     /// use std::net::TcpStream;
-    /// let server = TestServer::with(Config::default().with_fault(Fault::Refuse))?;
+    /// let server = TestServer::with(Config::default().with_fault(InjectedFault::Refuse))?;
     /// let address = server.endpoint().trim_start_matches("http://");
     /// assert!(TcpStream::connect(address).is_err());
     /// server.relent();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::Http;
 use serde_json::json;
-use sso_oidc_server::{Config, Fault, Operation, Server, Strike, TestServer};
+use sso_oidc_server::{Config, InjectedFault, Operation, Server, Strike, TestServer};
 
 /// How a conversation ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -102,11 +102,11 @@ fn is_registration(text: &str) -> bool {
 
 #[test]
 fn a_fault_says_truly_whether_what_was_asked_for_has_been_done() {
-    let check = |fault: Fault| {
+    let check = |fault: InjectedFault| {
         let server = server(fault);
         let mut stream = connect(&server);
         stream.write_all(registration().as_bytes()).unwrap();
-        let patience = if fault == Fault::NeverAnswers { SILENCE } else { DUE };
+        let patience = if fault == InjectedFault::NeverAnswers { SILENCE } else { DUE };
         let (answer, end) = hear(&mut stream, patience);
         let clients = server.handle().stats().held.clients;
         assert_eq!(clients, usize::from(fault.commits()), "{fault}: {answer:.200} {end:?}");
@@ -114,12 +114,15 @@ fn a_fault_says_truly_whether_what_was_asked_for_has_been_done() {
         assert_eq!(requests.len(), 1, "{fault}");
         assert_eq!(requests[0].struck, Some(fault));
         assert_eq!(requests[0].operation, Some(Operation::RegisterClient));
-        assert_eq!(requests[0].status == 0, answer.is_empty() && !fault.commits() || fault == Fault::NotHttp);
+        assert_eq!(
+            requests[0].status == 0,
+            answer.is_empty() && !fault.commits() || fault == InjectedFault::NotHttp
+        );
     };
     // At once, because most of them end in silence, and silence takes its time.
     std::thread::scope(|scope| {
-        let is_heard = |fault: &Fault| *fault != Fault::Refuse && !fault.needs_tls();
-        for fault in Fault::ALL.iter().copied().filter(is_heard) {
+        let is_heard = |fault: &InjectedFault| *fault != InjectedFault::Refuse && !fault.needs_tls();
+        for fault in InjectedFault::ALL.iter().copied().filter(is_heard) {
             scope.spawn(move || check(fault));
         }
     });
@@ -127,7 +130,7 @@ fn a_fault_says_truly_whether_what_was_asked_for_has_been_done() {
 
 #[test]
 fn connections_are_refused_until_the_server_relents() {
-    let server = server(Fault::Refuse);
+    let server = server(InjectedFault::Refuse);
     let address = server.endpoint().strip_prefix("http://").unwrap();
     let refused = TcpStream::connect(address).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
@@ -137,7 +140,7 @@ fn connections_are_refused_until_the_server_relents() {
 
 #[tokio::test]
 async fn a_server_that_relents_before_it_serves_opens_its_port() {
-    let server = Server::bind(Config::default().with_fault(Fault::Refuse)).await.unwrap();
+    let server = Server::bind(Config::default().with_fault(InjectedFault::Refuse)).await.unwrap();
     let address = server.local_addr();
     server.handle().relent();
     let serving = tokio::spawn(server.serve(core::future::pending()));
@@ -152,7 +155,7 @@ async fn a_server_that_relents_before_it_serves_opens_its_port() {
 
 #[test]
 fn a_port_that_is_refused_for_one_operation_closes_when_the_one_before_it_is_answered() {
-    let server = server(Strike::new(Fault::Refuse).at(Operation::CreateToken));
+    let server = server(Strike::new(InjectedFault::Refuse).at(Operation::CreateToken));
     let mut http = Http::to(&server);
     let client = http.client();
     let device = http.start(&client);
@@ -167,10 +170,10 @@ fn a_port_that_is_refused_for_one_operation_closes_when_the_one_before_it_is_ans
 #[test]
 fn answers_that_never_come_end_as_their_faults_say() {
     let nothing = |end| (String::new(), end);
-    assert_eq!(register(Fault::DropRequest), nothing(End::Closed));
-    assert_eq!(register(Fault::DropAfterCommit), nothing(End::Closed));
-    assert_eq!(register(Fault::ResetRequest), nothing(End::Reset));
-    let server = server(Fault::NeverAnswers);
+    assert_eq!(register(InjectedFault::DropRequest), nothing(End::Closed));
+    assert_eq!(register(InjectedFault::DropAfterCommit), nothing(End::Closed));
+    assert_eq!(register(InjectedFault::ResetRequest), nothing(End::Reset));
+    let server = server(InjectedFault::NeverAnswers);
     let mut waiting = connect(&server);
     waiting.write_all(registration().as_bytes()).unwrap();
     assert!(is_silent(&mut waiting));
@@ -179,7 +182,7 @@ fn answers_that_never_come_end_as_their_faults_say() {
 #[test]
 fn a_request_is_reset_after_as_many_bytes_as_were_asked_for() {
     let request = registration();
-    let server = server(Strike::new(Fault::ResetRequest).after_bytes(request.len()));
+    let server = server(Strike::new(InjectedFault::ResetRequest).after_bytes(request.len()));
     let (most, last) = request.as_bytes().split_at(request.len() - 1);
     let mut stream = connect(&server);
     stream.write_all(most).unwrap();
@@ -190,12 +193,12 @@ fn a_request_is_reset_after_as_many_bytes_as_were_asked_for() {
 
 #[test]
 fn an_answer_stops_after_as_many_bytes_as_were_asked_for_or_in_the_middle_of_its_body() {
-    for (fault, end) in [(Fault::ResetAnswer, End::Reset), (Fault::Stall, End::Silent)] {
+    for (fault, end) in [(InjectedFault::ResetAnswer, End::Reset), (InjectedFault::Stall, End::Silent)] {
         for bytes in [0, 1, 20] {
             let server = server(Strike::new(fault).after_bytes(bytes));
             let mut stream = connect(&server);
             stream.write_all(registration().as_bytes()).unwrap();
-            let is_mute = fault == Fault::Stall && bytes == 0;
+            let is_mute = fault == InjectedFault::Stall && bytes == 0;
             let (answer, ended) = hear(&mut stream, if is_mute { SILENCE } else { DUE });
             assert_eq!((answer.len(), &ended), (bytes, &end), "{fault} {answer}");
         }
@@ -207,13 +210,13 @@ fn an_answer_stops_after_as_many_bytes_as_were_asked_for_or_in_the_middle_of_its
 
 #[test]
 fn an_answer_drips_at_a_byte_a_second() {
-    let (answer, end) = register(Fault::Drip);
+    let (answer, end) = register(InjectedFault::Drip);
     assert_eq!((answer.as_str(), end), ("H", End::Silent));
 }
 
 #[test]
 fn an_endless_body_has_no_length_and_no_end() {
-    let (answer, end) = register(Fault::EndlessBody);
+    let (answer, end) = register(InjectedFault::EndlessBody);
     assert_eq!(end, End::Endless);
     assert_eq!(header(&answer, "content-length"), [""; 0]);
     assert!(body(&answer).starts_with(r#"{"padding":"aaaa"#));
@@ -222,16 +225,16 @@ fn an_endless_body_has_no_length_and_no_end() {
 #[test]
 fn lengths_lie_as_their_faults_say() {
     let length = |answer: &str| header(answer, "content-length")[0].parse::<usize>().unwrap();
-    let (long, end) = register(Fault::LengthTooLong);
+    let (long, end) = register(InjectedFault::LengthTooLong);
     assert!(is_registration(body(&long)) && length(&long) == body(&long).len() + 1000 && end == End::Closed);
-    let (short, end) = register(Fault::LengthTooShort);
+    let (short, end) = register(InjectedFault::LengthTooShort);
     assert!(is_registration(body(&short)) && length(&short) == body(&short).len() / 2 && end == End::Closed);
-    let (two, _) = register(Fault::TwoLengths);
+    let (two, _) = register(InjectedFault::TwoLengths);
     assert_eq!(header(&two, "content-length").len(), 2);
-    let (none, end) = register(Fault::UntilClose);
+    let (none, end) = register(InjectedFault::UntilClose);
     assert!(is_registration(body(&none)) && end == End::Closed);
     assert_eq!(header(&none, "content-length"), [""; 0]);
-    let (chunked, end) = register(Fault::NoLastChunk);
+    let (chunked, end) = register(InjectedFault::NoLastChunk);
     assert_eq!((header(&chunked, "transfer-encoding"), end), (vec!["chunked"], End::Closed));
     let (size, chunk) = body(&chunked).split_once("\r\n").unwrap();
     assert_eq!(usize::from_str_radix(size, 16).unwrap() + 2, chunk.len());
@@ -240,27 +243,30 @@ fn lengths_lie_as_their_faults_say() {
 
 #[test]
 fn bodies_are_spoiled_as_their_faults_say_and_the_connection_stays() {
-    for fault in [Fault::CutJson, Fault::EmptyBody, Fault::Gzip, Fault::Html200] {
+    for fault in
+        [InjectedFault::CutJson, InjectedFault::EmptyBody, InjectedFault::Gzip, InjectedFault::Html200]
+    {
         let (answer, end) = register(fault);
         assert!(!is_registration(body(&answer)), "{fault} {answer}");
         assert_eq!(end, End::Silent, "{fault}");
         assert_eq!(header(&answer, "content-length").len(), 1, "{fault}");
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{fault} {answer}");
     }
-    assert_eq!(header(&register(Fault::Gzip).0, "content-encoding"), ["gzip"]);
-    assert!(body(&register(Fault::Html200).0).starts_with("<!DOCTYPE html>"));
-    assert!(register(Fault::Html502).0.starts_with("HTTP/1.1 502 Bad Gateway\r\n"));
-    assert!(register(Fault::NotHttp).0.starts_with("220 "));
+    assert_eq!(header(&register(InjectedFault::Gzip).0, "content-encoding"), ["gzip"]);
+    assert!(body(&register(InjectedFault::Html200).0).starts_with("<!DOCTYPE html>"));
+    assert!(register(InjectedFault::Html502).0.starts_with("HTTP/1.1 502 Bad Gateway\r\n"));
+    assert!(register(InjectedFault::NotHttp).0.starts_with("220 "));
 }
 
 #[test]
 fn a_service_that_throttles_says_for_how_long() {
-    for (fault, status) in [(Fault::TooManyRequests, 429), (Fault::Unavailable, 503)] {
+    for (fault, status) in [(InjectedFault::TooManyRequests, 429), (InjectedFault::Unavailable, 503)] {
         let (answer, _) = register(fault);
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
         assert_eq!(header(&answer, "retry-after"), ["11"]);
     }
-    for (fault, status) in [(Fault::TooManyRequestsDate, 429), (Fault::UnavailableDate, 503)] {
+    for (fault, status) in [(InjectedFault::TooManyRequestsDate, 429), (InjectedFault::UnavailableDate, 503)]
+    {
         let (answer, _) = register(fault);
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
         let seconds = |name| httpdate::parse_http_date(header(&answer, name)[0]).unwrap();
@@ -275,32 +281,32 @@ fn headers_are_spoiled_as_their_faults_say_and_the_body_is_the_real_one() {
         assert!(is_registration(body(&answer)), "{fault} {answer}");
         (answer, end)
     };
-    let (twice, _) = real(Fault::DuplicateHeaders);
+    let (twice, _) = real(InjectedFault::DuplicateHeaders);
     for name in ["content-length", "date", "content-type", "x-amzn-requestid"] {
         assert_eq!(header(&twice, name).len(), 2, "{name}");
     }
-    assert_eq!(header(&real(Fault::HugeHeaders).0, "x-padding")[0].len(), 1024 * 1024);
-    assert_eq!(header(&real(Fault::WrongContentType).0, "content-type"), ["text/html"]);
-    assert_eq!(header(&real(Fault::WrongDate).0, "date"), ["Thu, 01 Jan 1970 00:00:00 GMT"]);
-    let (hints, end) = register(Fault::EarlyHints);
+    assert_eq!(header(&real(InjectedFault::HugeHeaders).0, "x-padding")[0].len(), 1024 * 1024);
+    assert_eq!(header(&real(InjectedFault::WrongContentType).0, "content-type"), ["text/html"]);
+    assert_eq!(header(&real(InjectedFault::WrongDate).0, "date"), ["Thu, 01 Jan 1970 00:00:00 GMT"]);
+    let (hints, end) = register(InjectedFault::EarlyHints);
     assert!(hints.starts_with("HTTP/1.1 103 "), "{hints}");
     assert!(is_registration(body(body(&hints))) && end == End::Silent);
-    let (old, end) = real(Fault::Http10);
+    let (old, end) = real(InjectedFault::Http10);
     assert!(old.starts_with("HTTP/1.0 200 OK\r\n") && end == End::Closed);
-    let (close, end) = real(Fault::Close);
+    let (close, end) = real(InjectedFault::Close);
     assert_eq!((header(&close, "connection"), end), (vec!["close"], End::Closed));
-    let (silent, end) = real(Fault::CloseUnannounced);
+    let (silent, end) = real(InjectedFault::CloseUnannounced);
     assert_eq!((header(&silent, "connection"), end), (vec![], End::Closed));
 }
 
 #[test]
 fn a_redirect_leads_to_another_host_where_whoever_comes_is_counted() {
     for (fault, status) in [
-        (Fault::Redirect301, 301),
-        (Fault::Redirect302, 302),
-        (Fault::Redirect303, 303),
-        (Fault::Redirect307, 307),
-        (Fault::Redirect308, 308),
+        (InjectedFault::Redirect301, 301),
+        (InjectedFault::Redirect302, 302),
+        (InjectedFault::Redirect303, 303),
+        (InjectedFault::Redirect307, 307),
+        (InjectedFault::Redirect308, 308),
     ] {
         let server = server(fault);
         let (answer, _) = say(&server, registration().as_bytes());
@@ -317,7 +323,7 @@ fn a_redirect_leads_to_another_host_where_whoever_comes_is_counted() {
 
 #[test]
 fn only_the_requests_that_were_named_are_struck() {
-    let server = server(Strike::new(Fault::Html502).at(Operation::CreateToken).requests(2, Some(3)));
+    let server = server(Strike::new(InjectedFault::Html502).at(Operation::CreateToken).requests(2, Some(3)));
     let mut http = Http::to(&server);
     let client = http.client();
     let device = http.start(&client);
@@ -332,8 +338,8 @@ fn only_the_requests_that_were_named_are_struck() {
 #[test]
 fn of_two_strikes_the_first_one_counts_and_both_see_every_request() {
     let config = Config::default()
-        .with_fault(Strike::new(Fault::EmptyBody).once())
-        .with_fault(Strike::new(Fault::CutJson).requests(1, Some(2)));
+        .with_fault(Strike::new(InjectedFault::EmptyBody).once())
+        .with_fault(Strike::new(InjectedFault::CutJson).requests(1, Some(2)));
     let server = TestServer::with(config).unwrap();
     let mut http = Http::to(&server);
     let body = json!({"clientName": "x", "clientType": "public"});
@@ -343,7 +349,7 @@ fn of_two_strikes_the_first_one_counts_and_both_see_every_request() {
 
 #[test]
 fn both_dialects_are_struck() {
-    let server = server(Strike::new(Fault::Html502).at(Operation::RegisterClient));
+    let server = server(Strike::new(InjectedFault::Html502).at(Operation::RegisterClient));
     let mut http = Http::to(&server);
     let request = json!({"client_name": "x"});
     assert_eq!(http.post("/oauth/register", &request).status, 502);
@@ -351,7 +357,7 @@ fn both_dialects_are_struck() {
 
 #[test]
 fn a_request_that_comes_while_another_waits_is_seen_unless_that_one_has_given_up() {
-    let server = server(Strike::new(Fault::NeverAnswers).requests(1, Some(2)));
+    let server = server(Strike::new(InjectedFault::NeverAnswers).requests(1, Some(2)));
     let address = server.endpoint().strip_prefix("http://").unwrap();
     let mut first = TcpStream::connect(address).unwrap();
     first.write_all(registration().as_bytes()).unwrap();
@@ -368,7 +374,7 @@ fn a_request_that_comes_while_another_waits_is_seen_unless_that_one_has_given_up
 
 #[test]
 fn pages_and_requests_that_are_none_are_answered_as_by_any_server() {
-    let server = server(Fault::DropRequest);
+    let server = server(InjectedFault::DropRequest);
     let mut http = Http::to(&server);
     assert_eq!(http.get("/health").status, 200);
     assert_eq!(http.send("HEAD", "/health", &[], "").body, "");
@@ -385,7 +391,7 @@ fn pages_and_requests_that_are_none_are_answered_as_by_any_server() {
 
 #[test]
 fn a_server_stops_while_its_faults_go_on() {
-    let server = server(Fault::Stall);
+    let server = server(InjectedFault::Stall);
     let mut stalled = connect(&server);
     stalled.write_all(registration().as_bytes()).unwrap();
     assert_eq!(listen(&mut stalled).1, End::Silent);

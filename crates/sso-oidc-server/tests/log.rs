@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use common::{Http, poll_body};
 use serde_json::json;
-use sso_oidc_server::{Config, Fault, Server, TestServer};
+use sso_oidc_server::{Config, InjectedFault, Server, TestServer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tracing_subscriber::fmt::MakeWriter;
@@ -107,7 +107,7 @@ async fn a_request_that_is_reset_before_it_is_read_leaves_its_line_all_the_same(
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
     // For this thread, on which the server runs as well.
     let _guard = tracing::subscriber::set_default(subscriber);
-    let server = Server::bind(Config::default().with_fault(Fault::ResetRequest)).await.unwrap();
+    let server = Server::bind(Config::default().with_fault(InjectedFault::ResetRequest)).await.unwrap();
     let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
     let serving = tokio::spawn(server.serve(core::future::pending()));
     client.write_all(b"POST /token?sentinel HTTP/1.1\r\nHost: localhost\r\n").await.unwrap();

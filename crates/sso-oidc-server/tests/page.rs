@@ -4,7 +4,7 @@ mod common;
 
 use common::{Client, Device, Http, Response};
 use serde_json::json;
-use sso_oidc_server::{Config, GuessLimit, Policy, TestServer};
+use sso_oidc_server::{Config, GuessLimit, ServerPolicy, TestServer};
 
 /// A browser: one connection, and the cookie that the page has set.
 struct Browser {
@@ -159,7 +159,7 @@ fn a_cookie_that_was_planted_is_no_token() {
 #[test]
 fn another_sites_page_uses_up_no_guesses_and_a_link_from_there_shows_the_form_filled_in() {
     let limit = GuessLimit::default().with_per_source(2);
-    let config = Config::default().with_policy(Policy::default().with_guesses(limit));
+    let config = Config::default().with_policy(ServerPolicy::default().with_guesses(limit));
     let server = TestServer::with(config).unwrap();
     let (_http, _client, device) = waiting(&server);
     let mut browser = Browser::at(&server);
@@ -331,7 +331,7 @@ fn behind_https_the_cookie_is_secure() {
 #[test]
 fn a_code_that_does_not_work_is_explained_with_a_status_and_a_way_on() {
     let limit = GuessLimit::default().with_per_source(2);
-    let config = Config::default().with_policy(Policy::default().with_guesses(limit));
+    let config = Config::default().with_policy(ServerPolicy::default().with_guesses(limit));
     let server = TestServer::with(config).unwrap();
     let (mut http, client, used) = waiting(&server);
     let expired = http.start(&client);
@@ -370,7 +370,7 @@ fn posting_a_code_that_does_not_work_is_explained_too() {
 #[test]
 fn wrong_codes_that_are_posted_count_as_guesses() {
     let limit = GuessLimit::default().with_per_source(3);
-    let config = Config::default().with_policy(Policy::default().with_guesses(limit));
+    let config = Config::default().with_policy(ServerPolicy::default().with_guesses(limit));
     let server = TestServer::with(config).unwrap();
     let (_http, _client, device) = waiting(&server);
     let mut browser = Browser::at(&server);

@@ -79,7 +79,7 @@ fn a_confidential_client_of_the_other_dialect_outlives_a_restart_as_well() {
 
 #[test]
 fn unknown_clients_are_accepted_in_awss_dialect_alone() {
-    let (_server, mut http) = started(Config::default().with_unknown_clients(true));
+    let (_server, mut http) = started(Config::default().with_unknown_clients_accepted());
     let client = json!({"clientId": "wnJ2GiD2", "clientSecret": "of-another-server"});
     assert!(sign_in(&mut http, &client).unwrap()["refreshToken"].is_string());
     let form = [("client_id", "another"), ("client_secret", "s")];

@@ -13,7 +13,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::json;
-use sso_oidc_server::{Config, Fault, Limits, Operation, ServeError, Strike, TestServer, Tls};
+use sso_oidc_server::{Config, InjectedFault, Limits, Operation, ServeError, Strike, TestServer, Tls};
 
 fn secure(config: Config) -> TestServer {
     TestServer::with(config.with_tls(Tls::new_ca())).unwrap()
@@ -118,7 +118,7 @@ fn a_certificate_of_ones_own_is_shown_and_no_ca_is_made() {
 
 #[test]
 fn plain_http_hears_where_the_server_is_with_faults_and_without() {
-    for config in [Config::default(), Config::default().with_fault(Fault::Drip)] {
+    for config in [Config::default(), Config::default().with_fault(InjectedFault::Drip)] {
         let server = secure(config);
         let answer = Http::over(connect(address(&server)), "localhost").get("/health");
         assert_eq!((answer.status, answer.fault()), (400, "InvalidRequestException"));
@@ -166,12 +166,12 @@ fn a_connection_that_shakes_hands_gives_way_to_another() {
 
 #[test]
 fn each_fault_of_the_certificate_is_refused_for_its_own_reason() {
-    for fault in [Fault::TlsExpired, Fault::TlsOtherName, Fault::TlsUnknownCa] {
+    for fault in [InjectedFault::TlsExpired, InjectedFault::TlsOtherName, InjectedFault::TlsUnknownCa] {
         let server = secure(Config::default().with_fault(fault));
         let why = refusal(&server);
         let expected = match fault {
-            Fault::TlsExpired => matches!(why, CertificateError::ExpiredContext { .. }),
-            Fault::TlsOtherName => matches!(why, CertificateError::NotValidForNameContext { .. }),
+            InjectedFault::TlsExpired => matches!(why, CertificateError::ExpiredContext { .. }),
+            InjectedFault::TlsOtherName => matches!(why, CertificateError::NotValidForNameContext { .. }),
             _ => why == CertificateError::UnknownIssuer,
         };
         assert!(expected, "{fault}: {why:?}");
@@ -182,7 +182,7 @@ fn each_fault_of_the_certificate_is_refused_for_its_own_reason() {
 
 #[test]
 fn a_fault_of_the_certificate_strikes_the_connections_of_its_operation() {
-    let strike = Strike::new(Fault::TlsExpired);
+    let strike = Strike::new(InjectedFault::TlsExpired);
     let config = Config::default().with_approval(sso_oidc_server::Approval::Auto);
     let server = secure(
         config
@@ -203,8 +203,8 @@ fn a_fault_of_the_certificate_strikes_the_connections_of_its_operation() {
 
 #[test]
 fn a_fault_of_the_certificate_is_refused_without_tls() {
-    let error = TestServer::with(Config::default().with_fault(Fault::TlsExpired)).unwrap_err();
-    assert!(matches!(error, ServeError::FaultNeedsTls { fault: Fault::TlsExpired }), "{error}");
+    let error = TestServer::with(Config::default().with_fault(InjectedFault::TlsExpired)).unwrap_err();
+    assert!(matches!(error, ServeError::FaultNeedsTls { fault: InjectedFault::TlsExpired }), "{error}");
 }
 
 #[test]
@@ -220,11 +220,11 @@ fn the_other_faults_come_over_tls_as_they_are() {
         let ended = stream.read_to_end(&mut bytes).map_err(|error| error.kind());
         (String::from_utf8(bytes).unwrap(), ended.map(drop))
     };
-    let (answer, ended) = register(Fault::UntilClose.into());
+    let (answer, ended) = register(InjectedFault::UntilClose.into());
     assert!(answer.ends_with('}') && !answer.contains("content-length"), "{answer}");
     assert_eq!(ended, Ok(()), "TLS takes its leave, or the end would be none");
-    let (answer, ended) = register(Strike::new(Fault::ResetAnswer).after_bytes(20));
+    let (answer, ended) = register(Strike::new(InjectedFault::ResetAnswer).after_bytes(20));
     assert_eq!((answer.len(), ended), (20, Err(ErrorKind::ConnectionReset)));
-    let (answer, ended) = register(Fault::NotHttp.into());
+    let (answer, ended) = register(InjectedFault::NotHttp.into());
     assert_eq!((answer.as_str(), ended), ("220 mail.example ESMTP\r\n", Ok(())));
 }

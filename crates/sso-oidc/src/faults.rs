@@ -1,7 +1,7 @@
 //! `--fault`: a server that misbehaves on purpose.
 
 use clap::Args;
-use sso_oidc_server::{Config, Fault, Strike, StrikeError};
+use sso_oidc_server::{Config, InjectedFault, Strike, StrikeError};
 
 use crate::exit::Failure;
 
@@ -26,7 +26,7 @@ fn asked(text: &str) -> Result<Asked, String> {
         return Ok(Asked::Help);
     }
     text.parse().map(Asked::Strike).map_err(|error| match error {
-        StrikeError::Fault => format!("{error}; `--fault help` lists them"),
+        StrikeError::InjectedFault => format!("{error}; `--fault help` lists them"),
         error => error.to_string(),
     })
 }
@@ -55,14 +55,14 @@ impl FaultArgs {
 /// What `--fault help` prints.
 pub(crate) fn list() -> String {
     let mut text = String::from("--fault NAME[=BYTES][@OPERATION][:REQUESTS]\n\n");
-    let width = Fault::ALL.iter().map(|fault| fault.name().len()).max().unwrap_or_default();
-    for fault in Fault::ALL {
+    let width = InjectedFault::ALL.iter().map(|fault| fault.name().len()).max().unwrap_or_default();
+    for fault in InjectedFault::ALL {
         text.push_str(&format!("  {:width$}  {}\n", fault.name(), fault.about()));
     }
-    let named = |which: fn(Fault) -> bool| -> Vec<_> {
-        Fault::ALL.iter().filter(|fault| which(**fault)).map(|fault| fault.name()).collect()
+    let named = |which: fn(InjectedFault) -> bool| -> Vec<_> {
+        InjectedFault::ALL.iter().filter(|fault| which(**fault)).map(|fault| fault.name()).collect()
     };
-    let (positions, certificates) = (named(Fault::has_position), named(Fault::needs_tls));
+    let (positions, certificates) = (named(InjectedFault::has_position), named(InjectedFault::needs_tls));
     text.push_str(&format!(
         "
 OPERATION is register, authorize or poll; without it the fault strikes all three. It may be revoke or discover, too: a

@@ -179,7 +179,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> 
     if let Some(file) = &args.registration_key {
         config = config.with_registration_key(registration_key::of(file)?);
     }
-    let config = config.with_unknown_clients(args.accept_unknown_clients);
+    let config = if args.accept_unknown_clients { config.with_unknown_clients_accepted() } else { config };
     let config = args.faults.apply(args.tls.apply(config)?, args.tls.makes_ca())?;
     // One thread for all connections: an answer takes microseconds, most of them the system's, and decisions are made one
     // at a time anyway. More threads would only hand requests to each other.

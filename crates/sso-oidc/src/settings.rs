@@ -214,7 +214,10 @@ impl Settings {
                 self.profile().map_or(Ok(None), Profile::use_fips_endpoint).map_err(|e| config_failure(&e))?
             }
         };
-        Ok(Variant::new(fips.unwrap_or(false), self.dual_stack()?.unwrap_or(false)))
+        let mut variant = Variant::default();
+        variant.fips = fips.unwrap_or(false);
+        variant.dual_stack = self.dual_stack()?.unwrap_or(false);
+        Ok(variant)
     }
 
     /// Whether the dual-stack endpoint is to be used, if anything says so.

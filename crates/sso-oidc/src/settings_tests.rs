@@ -95,7 +95,7 @@ fn fips_and_dual_stack_change_the_regions_endpoint_only() {
     assert_eq!(endpoint(settings("", [fips])), "https://oidc-fips.eu-north-1.amazonaws.com");
     assert_eq!(endpoint(settings("", [fips, dual])), "https://oidc-fips.eu-north-1.api.aws");
     assert_eq!(endpoint(settings("--endpoint-url https://e.example", [fips])), "https://e.example");
-    assert_eq!(settings("--profile work", []).variant().unwrap(), Variant::new(true, false));
+    assert_eq!(settings("--profile work", []).variant().unwrap(), Variant::default().with_fips());
     let no = ("AWS_USE_FIPS_ENDPOINT", "false");
     assert_eq!(settings("--profile work", [no]).variant().unwrap(), Variant::default());
 }

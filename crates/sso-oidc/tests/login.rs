@@ -3,7 +3,7 @@
 mod common;
 
 use common::{LOGIN, Program, START_URL, Stub, fault, success, token_file, with};
-use sso_oidc_server::{Approval, Config, Fault, Strike, TestServer};
+use sso_oidc_server::{Approval, Config, InjectedFault, Strike, TestServer};
 
 fn server(approval: Approval) -> TestServer {
     TestServer::with(Config::default().with_approval(approval)).unwrap()
@@ -222,7 +222,7 @@ fn ctrl_c_before_a_code_was_shown_says_nothing_of_a_page() {
     use std::process::Command;
     use std::time::{Duration, Instant};
 
-    let strike = Strike::new(Fault::NeverAnswers).at(oidc_proto::Operation::RegisterClient);
+    let strike = Strike::new(InjectedFault::NeverAnswers).at(oidc_proto::Operation::RegisterClient);
     let server = TestServer::with(Config::default().with_fault(strike)).unwrap();
     let program = program(server.endpoint());
     let child = program.command(&LOGIN).spawn().unwrap();

@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use common::{Program, Serving};
-use sso_oidc_server::Fault;
+use sso_oidc_server::InjectedFault;
 
 #[cfg(unix)]
 #[test]
@@ -310,7 +310,7 @@ fn a_client_of_a_fixed_id_needs_no_registration() {
 #[test]
 fn the_faults_are_listed_with_what_they_do() {
     let list = Program::new().run(&["serve", "--fault", "help"]).ok();
-    for fault in Fault::ALL {
+    for fault in InjectedFault::ALL {
         let line = list.lines().find(|line| line.split_whitespace().next() == Some(fault.name()));
         assert!(line.is_some_and(|line| line.ends_with(fault.about())), "{fault} in {list}");
     }

@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use device_authority::{Capacity, Memory, Moment, Policy as Rules, Verdict};
+use device_authority::{Capacity, Memory, Moment, ServerPolicy, Verdict};
 use device_flow::{Action, DeviceFlow, PendingRequest, Policy, Reply, Tick};
 use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Endpoint, Fault, FaultCode, Grant,
@@ -121,7 +121,7 @@ fn client_alone(size: u32) -> (Duration, u64) {
 
 fn with_authority(size: u32) -> Duration {
     let (service, policy) = (service(), Arc::new(Policy::aws(START_URL)));
-    let rules = Rules::default().with_interval(Duration::from_secs(INTERVAL));
+    let rules = ServerPolicy::default().with_interval(Duration::from_secs(INTERVAL));
     let room = size as usize;
     let mut store = Memory::new(Capacity::default().with_clients(room).with_devices(room).with_chains(room));
     let mut rng = Rng::of(1, 1);

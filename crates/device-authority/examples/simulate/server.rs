@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use device_authority::{Capacity, Memory, Moment, PersonError, Policy, Selector, SlowDown, Source, Verdict};
+use device_authority::{
+    Capacity, Memory, Moment, PersonError, Selector, ServerPolicy, SlowDown, Source, Verdict,
+};
 use device_flow::Reply;
 use oidc_proto::{
     Body, Client, CreateTokenRequest, DeviceAuthorization, Dialect, Fault, FaultCode, Grant,
@@ -40,7 +42,7 @@ pub(crate) const DEVICE_TTL: Duration = Duration::from_secs(600);
 
 pub(crate) struct Server {
     memory: Memory,
-    policy: Policy,
+    policy: ServerPolicy,
     capacity: Capacity,
     rng: Rng,
     /// How often it has forgotten everything.
@@ -56,7 +58,7 @@ impl Server {
     pub(crate) fn new(config: &Config) -> Self {
         let room = 2 * config.devices as usize + 1000;
         let capacity = Capacity::default().with_clients(room).with_devices(room).with_chains(room);
-        let policy = Policy::default()
+        let policy = ServerPolicy::default()
             .with_interval(Duration::from_secs(config.interval))
             .with_device_ttl(DEVICE_TTL)
             .with_slow_down(SlowDown::Strict);

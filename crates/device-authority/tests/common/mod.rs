@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy, Verdict};
+use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy, Verdict};
 use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Fault, FaultCode, Grant, RegisterClientRequest,
     Registration, Secret, StartDeviceAuthorizationRequest, Token,
@@ -13,7 +13,7 @@ pub const START_URL: &str = "https://d-1234567890.awsapps.com/start";
 
 #[derive(Clone)]
 pub struct Bench {
-    pub policy: Policy,
+    pub policy: ServerPolicy,
     pub store: Memory,
     pub now: Moment,
     seed: u64,
@@ -33,11 +33,11 @@ pub fn entropy(seed: &mut u64) -> impl FnMut(&mut [u8]) -> Result<(), NoEntropy>
 }
 
 impl Bench {
-    pub fn new(policy: Policy) -> Self {
+    pub fn new(policy: ServerPolicy) -> Self {
         Self::with_capacity(policy, Capacity::default())
     }
 
-    pub fn with_capacity(policy: Policy, capacity: Capacity) -> Self {
+    pub fn with_capacity(policy: ServerPolicy, capacity: Capacity) -> Self {
         let now = Moment::new(Duration::from_secs(1_700_000_000));
         Self { policy, store: Memory::new(capacity), now, seed: 0x9e37_79b9_7f4a_7c15 }
     }

@@ -10,7 +10,7 @@ pub mod transitions;
 use core::time::Duration;
 
 use device_authority::{
-    Capacity, GuessLimit, Moment, NoEntropy, PersonError, Policy, Selector, Source, Standing, Verdict,
+    Capacity, GuessLimit, Moment, NoEntropy, PersonError, Selector, ServerPolicy, Source, Standing, Verdict,
 };
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{Client, Fault, FaultCode, Grant, RegisterClientRequest, Secret, Token, grant_type};
@@ -40,7 +40,7 @@ impl World {
             .with_window(time(rules.window))
             .with_per_source(rules.per_source)
             .with_everyone(rules.everyone);
-        let policy = Policy::default()
+        let policy = ServerPolicy::default()
             .with_interval(time(rules.interval))
             .with_device_ttl(time(rules.device_ttl))
             .with_remember_expired(time(rules.remember))

@@ -16,7 +16,7 @@ fn a_person_who_approves_gets_a_token_at_the_next_poll() {
     assert_eq!(token.token_type, "Bearer");
     assert_eq!(world.polls(), [5, 10, 15]);
     assert_eq!(world.faults, [FaultCode::AuthorizationPending, FaultCode::AuthorizationPending]);
-    assert_eq!(world.beginning(), Operation::ALL);
+    assert_eq!(world.beginning(), Operation::SIGN_IN);
 }
 
 #[test]

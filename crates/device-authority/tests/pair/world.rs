@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use device_authority::{Capacity, Memory, Moment, NoEntropy, Policy as ServerPolicy, SlowDown, Verdict};
+use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy, SlowDown, Verdict};
 use device_flow::{
     Action, DeviceFlow, Failure, Granted, Operation, Outcome, PendingRequest, Policy, Reply, Tick,
 };

@@ -9,7 +9,7 @@ use oidc_proto::{
     Client, CreateTokenRequest, FaultCode, Grant, Operation, RegisterClientRequest, Registration, Secret,
     StartDeviceAuthorizationRequest, UnixSeconds,
 };
-use sso_oidc_server::{Config, Fault, Rotation, Strike, TestServer};
+use sso_oidc_server::{Config, InjectedFault, Rotation, Strike, TestServer};
 
 use crate::stub::{Nobody, Step, Stub};
 use crate::{create_token, refresh, register, register_reading_within, sign_in_within, start};
@@ -47,7 +47,7 @@ fn an_approved_sign_in_yields_a_token_over_one_connection() {
     assert!(signed_in.newly_registered);
     assert_eq!(signed_in.polls, 1);
     let operations: Vec<_> = server.requests().iter().filter_map(|request| request.operation).collect();
-    assert_eq!(operations, Operation::ALL);
+    assert_eq!(operations, Operation::SIGN_IN);
     assert_eq!(server.connections(), 1);
 }
 
@@ -188,7 +188,7 @@ fn a_peer_that_falls_silent_is_given_up_after_the_read_timeout_and_never_later_t
     const LONG: Duration = Duration::from_secs(20);
     const SHORT: Duration = Duration::from_millis(200);
     // Before the head of the answer, and in the middle of its body.
-    for fault in [Fault::NeverAnswers, Fault::Stall] {
+    for fault in [InjectedFault::NeverAnswers, InjectedFault::Stall] {
         let config = Config::default().with_fault(Strike::new(fault));
         let server = TestServer::with(config).unwrap();
         for (read_timeout, request_timeout) in [(SHORT, LONG), (LONG, SHORT)] {
@@ -197,7 +197,7 @@ fn a_peer_that_falls_silent_is_given_up_after_the_read_timeout_and_never_later_t
             let took = began.elapsed();
             assert!(took >= SHORT && took < LONG / 4, "{fault}: {took:?}, {end}");
             match fault {
-                Fault::Stall => assert!(matches!(end, CallError::NoVerdict(_)), "{end:?}"),
+                InjectedFault::Stall => assert!(matches!(end, CallError::NoVerdict(_)), "{end:?}"),
                 _ => {
                     assert!(
                         matches!(&end, CallError::Transport(error) if error.failure() == Failure::Unknown),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use device_flow::{NotSignedIn, Outcome};
 use oidc_proto::oauth::Provider;
 use oidc_proto::{Dialect, Endpoint, Operation, Service};
-use sso_oidc_server::{Approval, Config, Fault, SlowDown, Strike, TestServer};
+use sso_oidc_server::{Approval, Config, InjectedFault, SlowDown, Strike, TestServer};
 
 use crate::bundle::Bundle;
 use crate::ledger::{Entries, Ledger, Watch};
@@ -109,7 +109,7 @@ pub(crate) fn check(row: &Row) {
 
 /// The cases of a row in one setting, and how they are to end.
 fn cases(row: &Row, setting: Setting) -> [(Case, Ending); 7] {
-    let all = Operation::ALL;
+    let all = Operation::SIGN_IN;
     let endings = row.endings(setting.dialect, setting.client);
     let case = |operation, pending, once| Case { setting, wrong: row.wrong, operation, pending, once };
     [
@@ -135,7 +135,7 @@ impl Case {
             ca_bundle: bundle.as_ref().map(Bundle::path),
         };
         let ledger = Ledger::default();
-        let is_refused_once = self.once && self.wrong.fault() == Fault::Refuse;
+        let is_refused_once = self.once && self.wrong.fault() == InjectedFault::Refuse;
         let on_trouble = || {
             if is_refused_once {
                 server.relent();
@@ -187,7 +187,7 @@ impl Case {
         }
         let counts = entries.counts();
         let arrived = server.requests();
-        for operation in Operation::ALL {
+        for operation in Operation::SIGN_IN.iter().copied() {
             let arrived = arrived.iter().filter(|request| request.operation == Some(operation)).count();
             let sent = counts.get(&operation).copied().unwrap_or_default();
             assert!(arrived <= sent, "{self:?}: {operation} was sent {sent} times and came {arrived} times");
@@ -204,7 +204,10 @@ impl Case {
         assert!(polls.iter().all(|gap| *gap >= INTERVAL), "{self:?}: below the interval: {polls:?}");
         let throttles = matches!(
             self.wrong.fault(),
-            Fault::TooManyRequests | Fault::TooManyRequestsDate | Fault::Unavailable | Fault::UnavailableDate
+            InjectedFault::TooManyRequests
+                | InjectedFault::TooManyRequestsDate
+                | InjectedFault::Unavailable
+                | InjectedFault::UnavailableDate
         );
         let struck = entries.gaps(self.operation);
         // If it strikes once, it strikes the first.
@@ -242,7 +245,7 @@ fn ending(result: &Result<(), End>, entries: &Entries) -> Option<Ending> {
 
 /// How a sign-in ends whose token breaks off after this many bytes of its answer.
 fn cut_after(bytes: usize) -> Option<Ending> {
-    let wrong = Wrong::Server(Strike::new(Fault::ResetAnswer).after_bytes(bytes));
+    let wrong = Wrong::Server(Strike::new(InjectedFault::ResetAnswer).after_bytes(bytes));
     let case =
         Case { setting: SETTINGS[0], wrong, operation: Operation::CreateToken, pending: false, once: true };
     case.run().0

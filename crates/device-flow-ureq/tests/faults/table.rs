@@ -3,7 +3,7 @@
 //! Compiled into the tests of both adapters, so that the outcomes are the same.
 
 use oidc_proto::Dialect;
-use sso_oidc_server::{Config, Fault, Strike, Tls};
+use sso_oidc_server::{Config, InjectedFault, Strike, Tls};
 
 /// How a sign-in ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl Wrong {
         }
     }
 
-    pub(crate) const fn fault(self) -> Fault {
+    pub(crate) const fn fault(self) -> InjectedFault {
         self.strike().fault()
     }
 
@@ -124,7 +124,7 @@ impl Wrong {
 
     /// Whether no end of the answer comes for a long time.
     pub(crate) const fn hangs(self) -> bool {
-        matches!(self.fault(), Fault::NeverAnswers | Fault::Stall | Fault::Drip)
+        matches!(self.fault(), InjectedFault::NeverAnswers | InjectedFault::Stall | InjectedFault::Drip)
     }
 }
 
@@ -231,76 +231,76 @@ macro_rules! rows {
     };
 }
 
-const fn server(fault: Fault) -> Wrong {
+const fn server(fault: InjectedFault) -> Wrong {
     Wrong::Server(Strike::new(fault))
 }
 
-const fn over_tls(fault: Fault) -> Wrong {
+const fn over_tls(fault: InjectedFault) -> Wrong {
     Wrong::OverTls(Strike::new(fault))
 }
 
-const fn after(fault: Fault, bytes: usize) -> Wrong {
+const fn after(fault: InjectedFault, bytes: usize) -> Wrong {
     Wrong::Server(Strike::new(fault).after_bytes(bytes))
 }
 
 rows! {
-    refuse server(Fault::Refuse), UNSEEN, NOT_SENT;
-    drop_request server(Fault::DropRequest), UNSEEN, LOST;
-    never_answers server(Fault::NeverAnswers), UNSEEN, LOST;
-    reset_request server(Fault::ResetRequest), UNSEEN, LOST;
-    reset_request_in_the_middle after(Fault::ResetRequest, 100), UNSEEN, UNTRIED;
-    reset_answer server(Fault::ResetAnswer), HALF_HEARD, CUT_BODY;
-    reset_answer_at_once after(Fault::ResetAnswer, 0), UNHEARD, LOST;
-    reset_answer_in_the_head after(Fault::ResetAnswer, 30), UNHEARD, LOST;
-    drop_after_commit server(Fault::DropAfterCommit), UNHEARD, LOST;
-    stall server(Fault::Stall), HALF_HEARD, CUT_BODY;
-    stall_at_once after(Fault::Stall, 0), UNHEARD, LOST;
-    stall_in_the_head after(Fault::Stall, 30), UNHEARD, LOST;
-    drip server(Fault::Drip), UNHEARD, LOST;
-    endless_body server(Fault::EndlessBody), HALF_HEARD, NO_BODY;
-    length_too_long server(Fault::LengthTooLong), HARMLESS, DONE;
-    length_too_short server(Fault::LengthTooShort), HALF_HEARD, NO_BODY;
-    two_lengths server(Fault::TwoLengths), UNHEARD, LOST;
-    no_last_chunk server(Fault::NoLastChunk), HARMLESS, DONE;
-    cut_json server(Fault::CutJson), HALF_HEARD, NO_BODY;
-    empty_body server(Fault::EmptyBody), HALF_HEARD, NO_BODY;
-    not_http server(Fault::NotHttp), UNSEEN, LOST;
-    html_200 server(Fault::Html200), UNSEEN, NO_BODY;
-    html_502 server(Fault::Html502), UNHEARD, STATUS;
-    too_many_requests server(Fault::TooManyRequests), UNSEEN, STATUS;
-    too_many_requests_date server(Fault::TooManyRequestsDate), UNSEEN, STATUS;
-    unavailable server(Fault::Unavailable), UNSEEN, STATUS;
-    unavailable_date server(Fault::UnavailableDate), UNSEEN, STATUS;
-    not_found server(Fault::NotFound), MISSING, NO_METADATA;
-    forbidden server(Fault::Forbidden), REFUSED, NO_METADATA;
-    redirect_301 server(Fault::Redirect301), REFUSED, REDIRECT;
-    redirect_302 server(Fault::Redirect302), REFUSED, REDIRECT;
-    redirect_303 server(Fault::Redirect303), REFUSED, REDIRECT;
-    redirect_307 server(Fault::Redirect307), REFUSED, REDIRECT;
-    redirect_308 server(Fault::Redirect308), REFUSED, REDIRECT;
-    redirect_307_to_plain_http over_tls(Fault::Redirect307), REFUSED, UNTRIED;
-    duplicate_headers server(Fault::DuplicateHeaders), HARMLESS, DONE;
-    huge_headers server(Fault::HugeHeaders), UNHEARD, LOST;
-    wrong_content_type server(Fault::WrongContentType), HARMLESS, DONE;
-    gzip server(Fault::Gzip), HALF_HEARD, NO_BODY;
-    byte_order_mark server(Fault::ByteOrderMark), HARMLESS, DONE;
-    odd_token server(Fault::OddToken), HARMLESS, DONE;
-    code_elsewhere server(Fault::CodeElsewhere), HARMLESS, DONE;
-    code_in_capitals server(Fault::CodeInCapitals), HARMLESS, DONE;
-    early_hints server(Fault::EarlyHints), HARMLESS, DONE;
-    http_1_0 server(Fault::Http10), HARMLESS, DONE;
-    until_close server(Fault::UntilClose), HARMLESS, DONE;
-    close server(Fault::Close), HARMLESS, DONE;
-    close_unannounced server(Fault::CloseUnannounced), RACE, DONE;
-    wrong_date server(Fault::WrongDate), HARMLESS, DONE;
-    tls_expired over_tls(Fault::TlsExpired), UNSEEN, UNTRIED;
-    tls_other_name over_tls(Fault::TlsOtherName), UNSEEN, UNTRIED;
-    tls_unknown_ca over_tls(Fault::TlsUnknownCa), UNSEEN, UNTRIED;
+    refuse server(InjectedFault::Refuse), UNSEEN, NOT_SENT;
+    drop_request server(InjectedFault::DropRequest), UNSEEN, LOST;
+    never_answers server(InjectedFault::NeverAnswers), UNSEEN, LOST;
+    reset_request server(InjectedFault::ResetRequest), UNSEEN, LOST;
+    reset_request_in_the_middle after(InjectedFault::ResetRequest, 100), UNSEEN, UNTRIED;
+    reset_answer server(InjectedFault::ResetAnswer), HALF_HEARD, CUT_BODY;
+    reset_answer_at_once after(InjectedFault::ResetAnswer, 0), UNHEARD, LOST;
+    reset_answer_in_the_head after(InjectedFault::ResetAnswer, 30), UNHEARD, LOST;
+    drop_after_commit server(InjectedFault::DropAfterCommit), UNHEARD, LOST;
+    stall server(InjectedFault::Stall), HALF_HEARD, CUT_BODY;
+    stall_at_once after(InjectedFault::Stall, 0), UNHEARD, LOST;
+    stall_in_the_head after(InjectedFault::Stall, 30), UNHEARD, LOST;
+    drip server(InjectedFault::Drip), UNHEARD, LOST;
+    endless_body server(InjectedFault::EndlessBody), HALF_HEARD, NO_BODY;
+    length_too_long server(InjectedFault::LengthTooLong), HARMLESS, DONE;
+    length_too_short server(InjectedFault::LengthTooShort), HALF_HEARD, NO_BODY;
+    two_lengths server(InjectedFault::TwoLengths), UNHEARD, LOST;
+    no_last_chunk server(InjectedFault::NoLastChunk), HARMLESS, DONE;
+    cut_json server(InjectedFault::CutJson), HALF_HEARD, NO_BODY;
+    empty_body server(InjectedFault::EmptyBody), HALF_HEARD, NO_BODY;
+    not_http server(InjectedFault::NotHttp), UNSEEN, LOST;
+    html_200 server(InjectedFault::Html200), UNSEEN, NO_BODY;
+    html_502 server(InjectedFault::Html502), UNHEARD, STATUS;
+    too_many_requests server(InjectedFault::TooManyRequests), UNSEEN, STATUS;
+    too_many_requests_date server(InjectedFault::TooManyRequestsDate), UNSEEN, STATUS;
+    unavailable server(InjectedFault::Unavailable), UNSEEN, STATUS;
+    unavailable_date server(InjectedFault::UnavailableDate), UNSEEN, STATUS;
+    not_found server(InjectedFault::NotFound), MISSING, NO_METADATA;
+    forbidden server(InjectedFault::Forbidden), REFUSED, NO_METADATA;
+    redirect_301 server(InjectedFault::Redirect301), REFUSED, REDIRECT;
+    redirect_302 server(InjectedFault::Redirect302), REFUSED, REDIRECT;
+    redirect_303 server(InjectedFault::Redirect303), REFUSED, REDIRECT;
+    redirect_307 server(InjectedFault::Redirect307), REFUSED, REDIRECT;
+    redirect_308 server(InjectedFault::Redirect308), REFUSED, REDIRECT;
+    redirect_307_to_plain_http over_tls(InjectedFault::Redirect307), REFUSED, UNTRIED;
+    duplicate_headers server(InjectedFault::DuplicateHeaders), HARMLESS, DONE;
+    huge_headers server(InjectedFault::HugeHeaders), UNHEARD, LOST;
+    wrong_content_type server(InjectedFault::WrongContentType), HARMLESS, DONE;
+    gzip server(InjectedFault::Gzip), HALF_HEARD, NO_BODY;
+    byte_order_mark server(InjectedFault::ByteOrderMark), HARMLESS, DONE;
+    odd_token server(InjectedFault::OddToken), HARMLESS, DONE;
+    code_elsewhere server(InjectedFault::CodeElsewhere), HARMLESS, DONE;
+    code_in_capitals server(InjectedFault::CodeInCapitals), HARMLESS, DONE;
+    early_hints server(InjectedFault::EarlyHints), HARMLESS, DONE;
+    http_1_0 server(InjectedFault::Http10), HARMLESS, DONE;
+    until_close server(InjectedFault::UntilClose), HARMLESS, DONE;
+    close server(InjectedFault::Close), HARMLESS, DONE;
+    close_unannounced server(InjectedFault::CloseUnannounced), RACE, DONE;
+    wrong_date server(InjectedFault::WrongDate), HARMLESS, DONE;
+    tls_expired over_tls(InjectedFault::TlsExpired), UNSEEN, UNTRIED;
+    tls_other_name over_tls(InjectedFault::TlsOtherName), UNSEEN, UNTRIED;
+    tls_unknown_ca over_tls(InjectedFault::TlsUnknownCa), UNSEEN, UNTRIED;
 }
 
 #[test]
 fn every_fault_is_in_the_table() {
-    for fault in Fault::ALL {
+    for fault in InjectedFault::ALL {
         assert!(TABLE.iter().any(|row| row.wrong.fault() == *fault), "{fault} is not");
     }
 }

@@ -270,7 +270,7 @@ fn pkce_that_is_always_wanted_is_not_left_out_for_want_of_a_verifier() {
         assert!(matches!(flow.poll(Tick::ZERO), Action::Send(_)));
     }
     // What is only offered may be left out, and AWS's device grant has no such thing.
-    let mut flow = DeviceFlow::new(provider().with_pkce(true), own, None, Tick::ZERO);
+    let mut flow = DeviceFlow::new(provider().with_pkce(), own, None, Tick::ZERO);
     assert!(matches!(flow.poll(Tick::ZERO), Action::Send(_)));
     let aws = Policy::aws("https://d-1234567890.awsapps.com/start").with_pkce(Pkce::Always);
     let mut flow = DeviceFlow::new(Endpoint::for_region("eu-west-1").unwrap(), aws, None, Tick::ZERO);

@@ -88,9 +88,9 @@ impl Endpoint {
     ///
     /// ```
     /// use oidc_proto::{Endpoint, Api, Variant};
-    /// let fips = Endpoint::regional(Api::SsoOidc, "us-east-1", Variant::new(true, false))?;
+    /// let fips = Endpoint::regional(Api::SsoOidc, "us-east-1", Variant::default().with_fips())?;
     /// assert_eq!(fips.to_string(), "https://oidc-fips.us-east-1.amazonaws.com");
-    /// let dual_stack = Endpoint::regional(Api::Portal, "us-east-1", Variant::new(false, true))?;
+    /// let dual_stack = Endpoint::regional(Api::Portal, "us-east-1", Variant::default().with_dual_stack())?;
     /// assert_eq!(dual_stack.to_string(), "https://portal.sso.us-east-1.api.aws");
     /// # Ok::<(), oidc_proto::EndpointError>(())
     /// ```
@@ -154,6 +154,24 @@ impl FromStr for Endpoint {
 
     fn from_str(url: &str) -> Result<Self, EndpointError> {
         Self::custom(url)
+    }
+}
+
+/// As [`Endpoint::custom`].
+impl TryFrom<&str> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from(url: &str) -> Result<Self, EndpointError> {
+        Self::custom(url)
+    }
+}
+
+/// As [`Endpoint::custom`].
+impl TryFrom<&http::Uri> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from(url: &http::Uri) -> Result<Self, EndpointError> {
+        Self::custom(&url.to_string())
     }
 }
 

@@ -11,6 +11,12 @@ pub enum Api {
 }
 
 /// Which variant of a regional endpoint. The two can be combined.
+///
+/// ```
+/// use oidc_proto::Variant;
+/// let both = Variant::default().with_fips().with_dual_stack();
+/// assert_eq!(Variant::ALL.last(), Some(&both));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct Variant {
@@ -21,10 +27,26 @@ pub struct Variant {
 }
 
 impl Variant {
-    /// The variant with these two properties.
+    /// All variants, the plain one first.
+    pub const ALL: &[Self] = &[
+        Self { fips: false, dual_stack: false },
+        Self { fips: true, dual_stack: false },
+        Self { fips: false, dual_stack: true },
+        Self { fips: true, dual_stack: true },
+    ];
+
+    /// The same with FIPS.
     #[must_use]
-    pub const fn new(fips: bool, dual_stack: bool) -> Self {
-        Self { fips, dual_stack }
+    pub const fn with_fips(mut self) -> Self {
+        self.fips = true;
+        self
+    }
+
+    /// The same with dual-stack.
+    #[must_use]
+    pub const fn with_dual_stack(mut self) -> Self {
+        self.dual_stack = true;
+        self
     }
 }
 
@@ -60,7 +82,7 @@ pub enum Partition {
 
 impl Partition {
     /// All partitions.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: &[Self] = &[
         Self::Aws,
         Self::AwsCn,
         Self::AwsEusc,
@@ -94,7 +116,7 @@ impl Partition {
     #[must_use]
     pub fn for_region(region: &str) -> Self {
         let fits = |partition: &Self| partition.row().1.iter().any(|prefix| has_form(region, prefix));
-        Self::ALL.into_iter().find(fits).unwrap_or(Self::Aws)
+        Self::ALL.iter().copied().find(fits).unwrap_or(Self::Aws)
     }
 
     /// Id, region prefixes, suffix, dual-stack suffix.
@@ -244,7 +266,7 @@ mod tests {
 
     #[test]
     fn every_partition_has_its_id() {
-        let ids = Partition::ALL.map(Partition::id);
+        let ids: Vec<_> = Partition::ALL.iter().copied().map(Partition::id).collect();
         let expected =
             ["aws", "aws-cn", "aws-eusc", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f"];
         assert_eq!(ids, expected);

@@ -244,7 +244,8 @@ impl Metadata {
         if let Some(url) = &self.revocation_endpoint {
             provider = provider.with_revocation(url).map_err(blame("revocation_endpoint"))?;
         }
-        Ok(provider.with_pkce(self.code_challenge_methods_supported.iter().any(|method| method == "S256")))
+        let offers_pkce = self.code_challenge_methods_supported.iter().any(|method| method == "S256");
+        Ok(if offers_pkce { provider.with_pkce() } else { provider })
     }
 
     /// The client, showing its secret in a way that the provider takes: as it is if it has none, in the header if the

@@ -128,21 +128,21 @@ impl Provider {
         Ok(self)
     }
 
-    /// The same provider, which takes PKCE with the method S256 (RFC 8414 §2, `code_challenge_methods_supported`), or does
-    /// not say so. A sign-in uses it where it is offered.
+    /// The same provider, which takes PKCE with the method S256 (RFC 8414 §2, `code_challenge_methods_supported`).
+    /// A sign-in uses it where it is offered.
     ///
     /// ```
     /// use oidc_proto::Service;
     /// use oidc_proto::oauth::Provider;
     /// let provider = Provider::new("https://id.example/device", "https://id.example/token")?;
-    /// let with_pkce = Service::from(provider.clone().with_pkce(true));
+    /// let with_pkce = Service::from(provider.clone().with_pkce());
     /// assert!(with_pkce.offers_pkce());
     /// assert_eq!(with_pkce, Service::from(provider)); // requests go to the same places
     /// # Ok::<(), oidc_proto::EndpointError>(())
     /// ```
     #[must_use]
-    pub const fn with_pkce(mut self, is_offered: bool) -> Self {
-        self.offers_pkce = is_offered;
+    pub const fn with_pkce(mut self) -> Self {
+        self.offers_pkce = true;
         self
     }
 

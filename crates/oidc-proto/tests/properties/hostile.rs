@@ -181,7 +181,7 @@ proptest! {
         headers in any_headers(), body in any_body(), method in "[A-Z]{1,8}", path in "/.*",
     ) {
         for dialect in [Dialect::Aws, Dialect::OAuth] {
-            for operation in Operation::ALL {
+            for operation in Operation::SIGN_IN.iter().copied() {
                 if let Err(fault) = dialect.decode_http_request(operation, &headers, &body) {
                     refused(dialect, &fault);
                 }

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use super::message::Message;
 use super::rewound::Rewound;
 use super::wire::Wire;
-use super::{Fault, Faults, Strike, gzip, members};
+use super::{Faults, InjectedFault, Strike, gzip, members};
 
 /// How slowly `drip` writes.
 const DRIP: Duration = Duration::from_secs(1);
@@ -154,19 +154,21 @@ fn blow(strike: Strike, mut message: Message) -> Blow {
         bytes
     };
     let then = match strike.fault() {
-        Fault::DropRequest | Fault::DropAfterCommit => return Blow::Say(Vec::new(), Then::Close),
-        Fault::NeverAnswers => return Blow::Say(Vec::new(), Then::Silence),
-        Fault::ResetAnswer => return Blow::Say(up_to(&message), Then::Reset),
-        Fault::Stall => return Blow::Say(up_to(&message), Then::Silence),
-        Fault::Drip => return Blow::Drip(message.bytes()),
-        Fault::NotHttp => return Blow::Say(b"220 mail.example ESMTP\r\n".to_vec(), Then::Close),
-        Fault::EndlessBody => {
+        InjectedFault::DropRequest | InjectedFault::DropAfterCommit => {
+            return Blow::Say(Vec::new(), Then::Close);
+        }
+        InjectedFault::NeverAnswers => return Blow::Say(Vec::new(), Then::Silence),
+        InjectedFault::ResetAnswer => return Blow::Say(up_to(&message), Then::Reset),
+        InjectedFault::Stall => return Blow::Say(up_to(&message), Then::Silence),
+        InjectedFault::Drip => return Blow::Drip(message.bytes()),
+        InjectedFault::NotHttp => return Blow::Say(b"220 mail.example ESMTP\r\n".to_vec(), Then::Close),
+        InjectedFault::EndlessBody => {
             message.remove("content-length");
             let mut bytes = message.head();
             bytes.extend_from_slice(br#"{"padding":""#);
             return Blow::Endless(bytes);
         }
-        Fault::NoLastChunk => {
+        InjectedFault::NoLastChunk => {
             message.remove("content-length");
             message.set("transfer-encoding", "chunked");
             let mut bytes = message.head();
@@ -175,7 +177,7 @@ fn blow(strike: Strike, mut message: Message) -> Blow {
             bytes.extend_from_slice(b"\r\n");
             return Blow::Say(bytes, Then::Close);
         }
-        Fault::EarlyHints => {
+        InjectedFault::EarlyHints => {
             let mut bytes = b"HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\n\r\n".to_vec();
             bytes.extend_from_slice(&message.bytes());
             return Blow::Say(bytes, Then::Stay);
@@ -186,17 +188,17 @@ fn blow(strike: Strike, mut message: Message) -> Blow {
 }
 
 /// What stays an answer, of a kind.
-fn spoil(fault: Fault, message: &mut Message) -> Then {
+fn spoil(fault: InjectedFault, message: &mut Message) -> Then {
     let length = message.body.len();
     match fault {
-        Fault::LengthTooLong => message.announce(length + MISSING),
-        Fault::LengthTooShort => message.announce(length / 2),
-        Fault::TwoLengths => message.headers.push(("content-length".to_owned(), b"7".to_vec())),
-        Fault::HugeHeaders => message.set("x-padding", vec![b'a'; HUGE]),
-        Fault::Http10 => message.version = "HTTP/1.0",
-        Fault::UntilClose => message.remove("content-length"),
-        Fault::Close => message.set("connection", "close"),
-        Fault::CloseUnannounced => {}
+        InjectedFault::LengthTooLong => message.announce(length + MISSING),
+        InjectedFault::LengthTooShort => message.announce(length / 2),
+        InjectedFault::TwoLengths => message.headers.push(("content-length".to_owned(), b"7".to_vec())),
+        InjectedFault::HugeHeaders => message.set("x-padding", vec![b'a'; HUGE]),
+        InjectedFault::Http10 => message.version = "HTTP/1.0",
+        InjectedFault::UntilClose => message.remove("content-length"),
+        InjectedFault::Close => message.set("connection", "close"),
+        InjectedFault::CloseUnannounced => {}
         fault => {
             spoil_politely(fault, message);
             return Then::Stay;
@@ -206,32 +208,34 @@ fn spoil(fault: Fault, message: &mut Message) -> Then {
 }
 
 /// What leaves the connection in order.
-fn spoil_politely(fault: Fault, message: &mut Message) {
+fn spoil_politely(fault: InjectedFault, message: &mut Message) {
     match fault {
-        Fault::CutJson => {
+        InjectedFault::CutJson => {
             message.body.truncate(message.body.len() / 2);
             message.measure();
         }
-        Fault::EmptyBody => {
+        InjectedFault::EmptyBody => {
             message.body.clear();
             message.measure();
         }
-        Fault::DuplicateHeaders => {
+        InjectedFault::DuplicateHeaders => {
             message.headers =
                 message.headers.iter().flat_map(|header| [header.clone(), header.clone()]).collect();
         }
-        Fault::WrongContentType => message.set("content-type", "text/html"),
-        Fault::Gzip => {
+        InjectedFault::WrongContentType => message.set("content-type", "text/html"),
+        InjectedFault::Gzip => {
             message.body = gzip::stored(&message.body);
             message.set("content-encoding", "gzip");
             message.measure();
         }
-        Fault::ByteOrderMark => {
+        InjectedFault::ByteOrderMark => {
             message.body.splice(0..0, *b"\xef\xbb\xbf");
             message.measure();
         }
-        Fault::OddToken | Fault::CodeElsewhere | Fault::CodeInCapitals => members::rewrite(fault, message),
-        Fault::WrongDate => message.set("date", "Thu, 01 Jan 1970 00:00:00 GMT"),
+        InjectedFault::OddToken | InjectedFault::CodeElsewhere | InjectedFault::CodeInCapitals => {
+            members::rewrite(fault, message)
+        }
+        InjectedFault::WrongDate => message.set("date", "Thu, 01 Jan 1970 00:00:00 GMT"),
         // The rest are whole answers that stand in for the real one.
         _ => {}
     }
@@ -260,7 +264,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_says_more_and_hangs_up_is_noticed_whatever_the_fault() {
-        for fault in [Fault::NeverAnswers, Fault::Stall, Fault::Drip] {
+        for fault in [InjectedFault::NeverAnswers, InjectedFault::Stall, InjectedFault::Drip] {
             let (mut client, connection) = connected().await;
             client.write_all(&[b'x'; 10_000]).await.unwrap();
             client.shutdown().await.unwrap();

@@ -20,7 +20,7 @@ use super::message::Message;
 use super::rewound::Rewound;
 use super::strike::Target;
 use super::wire::{Socket, Wire};
-use super::{Fault, blow};
+use super::{InjectedFault, blow};
 use crate::answer::{Arrival, answer, route_name};
 use crate::connection::Peer;
 use crate::record::RecordedRequest;
@@ -62,7 +62,7 @@ async fn converse(shared: &Arc<Shared>, stream: TcpStream, peer: Peer) {
         let strike = asked.target.and_then(|target| shared.faults.strike(target));
         let in_flight = shared.faults.in_flight();
         let arrival = Arrival { peer, strike, in_flight };
-        if let Some(strike) = strike.filter(|strike| strike.fault() == Fault::ResetRequest) {
+        if let Some(strike) = strike.filter(|strike| strike.fault() == InjectedFault::ResetRequest) {
             record_cut(shared, arrival, asked);
             return blow::reset_request(connection, strike.bytes()).await;
         }
@@ -181,7 +181,7 @@ fn record_cut(shared: &Shared, arrival: Arrival, asked: Asked) {
         route = route_name(&asked.path),
         status = 0,
         fault = "-",
-        struck = Fault::ResetRequest.name(),
+        struck = InjectedFault::ResetRequest.name(),
         connection = arrival.peer.connection,
         "answered"
     );
@@ -197,7 +197,7 @@ fn record_cut(shared: &Shared, arrival: Arrival, asked: Asked) {
         status: 0,
         fault: None,
         request_id: String::new(),
-        struck: Some(Fault::ResetRequest),
+        struck: Some(InjectedFault::ResetRequest),
         others_in_flight: arrival.in_flight,
     });
 }

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::strike::Target;
-use super::{Fault, Strike};
+use super::{InjectedFault, Strike};
 
 /// What all connections of a server that misbehaves share.
 pub(crate) struct Faults {
@@ -63,13 +63,13 @@ impl Faults {
 
     /// Counts a request of this kind, and says what strikes it. Of several strikes the first one that was configured wins.
     pub(crate) fn strike(&self, asked: Target) -> Option<Strike> {
-        self.count(asked, |fault| fault != Fault::Refuse && !fault.needs_tls())
+        self.count(asked, |fault| fault != InjectedFault::Refuse && !fault.needs_tls())
     }
 
     /// Counts a connection, which is for the operation that is due, and says which certificate strikes it.
-    pub(crate) fn strike_handshake(&self) -> Option<Fault> {
-        let due = Operation::ALL.get(self.due.load(Ordering::Relaxed))?;
-        self.count(Target::Operation(*due), Fault::needs_tls).map(|strike| strike.fault())
+    pub(crate) fn strike_handshake(&self) -> Option<InjectedFault> {
+        let due = Operation::SIGN_IN.get(self.due.load(Ordering::Relaxed))?;
+        self.count(Target::Operation(*due), InjectedFault::needs_tls).map(|strike| strike.fault())
     }
 
     /// Whether each request is to have a connection of its own, so that the next one can be struck.
@@ -80,12 +80,12 @@ impl Faults {
 
     /// The operation has succeeded, so the next one is due; after the last one the first.
     pub(crate) fn succeeded(&self, operation: Operation) {
-        if let Some(place) = Operation::ALL.iter().position(|known| *known == operation) {
-            self.due.store((place + 1) % Operation::ALL.len(), Ordering::Relaxed);
+        if let Some(place) = Operation::SIGN_IN.iter().position(|known| *known == operation) {
+            self.due.store((place + 1) % Operation::SIGN_IN.len(), Ordering::Relaxed);
         }
     }
 
-    fn count(&self, asked: Target, counts: impl Fn(Fault) -> bool) -> Option<Strike> {
+    fn count(&self, asked: Target, counts: impl Fn(InjectedFault) -> bool) -> Option<Strike> {
         let mut struck = None;
         for Armed { strike, seen } in &self.armed {
             if !counts(strike.fault()) || !strike.concerns(asked) {
@@ -108,7 +108,7 @@ impl Faults {
             _ => return false,
         };
         let refuses = |strike: &Strike| {
-            strike.fault() == Fault::Refuse && strike.target() == Some(Target::Operation(next))
+            strike.fault() == InjectedFault::Refuse && strike.target() == Some(Target::Operation(next))
         };
         !self.relented.load(Ordering::Relaxed) && self.armed.iter().any(|armed| refuses(&armed.strike))
     }
@@ -165,7 +165,7 @@ impl Faults {
 }
 
 fn is_closed_from_the_start(strike: &Strike) -> bool {
-    strike.fault() == Fault::Refuse
+    strike.fault() == InjectedFault::Refuse
         && matches!(
             strike.target(),
             None | Some(Target::Discovery | Target::Operation(Operation::RegisterClient))
@@ -190,7 +190,7 @@ mod tests {
     const SOON: Duration = Duration::from_secs(1);
 
     fn refuses_polls() -> Faults {
-        Faults::new(vec![Strike::new(Fault::Refuse).at(Operation::CreateToken)])
+        Faults::new(vec![Strike::new(InjectedFault::Refuse).at(Operation::CreateToken)])
     }
 
     #[tokio::test(start_paused = true)]

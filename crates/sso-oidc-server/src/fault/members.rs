@@ -2,24 +2,24 @@
 
 use serde_json::{Map, Value};
 
-use super::Fault;
+use super::InjectedFault;
 use super::message::Message;
 
 /// Where AWS names a fault beside the body.
 const ERROR_TYPE: &str = "x-amzn-errortype";
 
 /// Rewrites the members that this fault is about. A body that has none of them stays as it is.
-pub(super) fn rewrite(fault: Fault, message: &mut Message) {
+pub(super) fn rewrite(fault: InjectedFault, message: &mut Message) {
     let Ok(mut members) = serde_json::from_slice::<Map<String, Value>>(&message.body) else { return };
     match fault {
-        Fault::OddToken => odd_token(&mut members),
-        Fault::CodeElsewhere => {
+        InjectedFault::OddToken => odd_token(&mut members),
+        InjectedFault::CodeElsewhere => {
             if let Some(code) = members.remove("error") {
                 members = Map::from_iter([("status".to_owned(), 400.into()), ("message".to_owned(), code)]);
                 message.remove(ERROR_TYPE);
             }
         }
-        Fault::CodeInCapitals => {
+        InjectedFault::CodeInCapitals => {
             if let Some(Value::String(code)) = members.get_mut("error") {
                 *code = code.to_ascii_uppercase();
                 message.remove(ERROR_TYPE);

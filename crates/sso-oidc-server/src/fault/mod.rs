@@ -31,23 +31,23 @@ macro_rules! faults {
         /// A way to misbehave. What a fault does to which requests is a [`Strike`].
         ///
         /// A fault acts on the bytes of a connection, below HTTP where it must. Some strike after the server has done
-        /// what was asked ([`Fault::commits`]): the answer exists, and is spoiled on its way.
+        /// what was asked ([`InjectedFault::commits`]): the answer exists, and is spoiled on its way.
         ///
         /// ```
-        /// use sso_oidc_server::Fault;
-        /// let fault: Fault = "reset-answer".parse()?;
-        /// assert_eq!((fault, fault.name()), (Fault::ResetAnswer, "reset-answer"));
+        /// use sso_oidc_server::InjectedFault;
+        /// let fault: InjectedFault = "reset-answer".parse()?;
+        /// assert_eq!((fault, fault.name()), (InjectedFault::ResetAnswer, "reset-answer"));
         /// assert_eq!(fault.about(), "the connection is reset in the middle of the answer");
         /// assert!(fault.commits() && fault.has_position() && !fault.redirects());
         /// # Ok::<(), sso_oidc_server::FaultError>(())
         /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
-        pub enum Fault {
+        pub enum InjectedFault {
             $(#[doc = concat!("`", $name, "`: ", $about, ".")] $variant,)*
         }
 
-        impl Fault {
+        impl InjectedFault {
             /// Every fault.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
@@ -119,7 +119,7 @@ faults! {
     TlsUnknownCa "tls-unknown-ca" "the certificate is from a CA that nobody knows"
 }
 
-impl Fault {
+impl InjectedFault {
     /// Whether the server does what was asked before the fault strikes: a registration is kept, a code handed out, a
     /// grant spent.
     #[must_use]
@@ -156,9 +156,9 @@ impl Fault {
     /// Whether it is one of the certificate, which takes a server that speaks HTTPS with a CA made at start.
     ///
     /// ```
-    /// use sso_oidc_server::Fault;
-    /// assert!(Fault::TlsExpired.needs_tls());
-    /// assert!(!Fault::Drip.needs_tls());
+    /// use sso_oidc_server::InjectedFault;
+    /// assert!(InjectedFault::TlsExpired.needs_tls());
+    /// assert!(!InjectedFault::Drip.needs_tls());
     /// ```
     #[must_use]
     pub const fn needs_tls(self) -> bool {
@@ -175,19 +175,19 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for InjectedFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-/// A text that names no [`Fault`].
+/// A text that names no [`InjectedFault`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no such fault")]
 #[non_exhaustive]
 pub struct FaultError;
 
-impl FromStr for Fault {
+impl FromStr for InjectedFault {
     type Err = FaultError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -203,9 +203,9 @@ mod tests {
 
     #[test]
     fn every_fault_has_a_name_of_its_own_that_is_read_as_it_is_written() {
-        let names: HashSet<_> = Fault::ALL.iter().map(|fault| fault.name()).collect();
-        assert_eq!(names.len(), Fault::ALL.len());
-        for fault in Fault::ALL {
+        let names: HashSet<_> = InjectedFault::ALL.iter().map(|fault| fault.name()).collect();
+        assert_eq!(names.len(), InjectedFault::ALL.len());
+        for fault in InjectedFault::ALL {
             assert_eq!(fault.to_string().parse(), Ok(*fault));
             assert!(
                 fault
@@ -215,6 +215,6 @@ mod tests {
             );
             assert!(!fault.about().is_empty() && !fault.about().ends_with('.'));
         }
-        assert_eq!("Refuse".parse::<Fault>(), Err(FaultError));
+        assert_eq!("Refuse".parse::<InjectedFault>(), Err(FaultError));
     }
 }

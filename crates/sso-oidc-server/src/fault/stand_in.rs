@@ -7,7 +7,7 @@ use http::header::{CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response};
 use oidc_proto::Body;
 
-use super::{Fault, Faults};
+use super::{Faults, InjectedFault};
 
 /// What `Retry-After` asks for.
 pub(crate) const RETRY_AFTER_SECONDS: u64 = 11;
@@ -19,22 +19,22 @@ const NOT_FOUND: &str = "<html><head><title>404 Not Found</title></head></html>\
 const FORBIDDEN: &str = "<html><head><title>Access is forbidden</title></head></html>\n";
 
 /// The answer that comes in place of the service's own, if this fault has one. One that is never written is empty.
-pub(crate) fn stand_in(fault: Fault, faults: &Faults, path: &str) -> Option<Response<Body>> {
+pub(crate) fn stand_in(fault: InjectedFault, faults: &Faults, path: &str) -> Option<Response<Body>> {
     let seconds = || RETRY_AFTER_SECONDS.to_string();
     Some(match fault {
-        Fault::Html200 => page(200, PORTAL),
-        Fault::Html502 => page(502, GATEWAY),
-        Fault::TooManyRequests => with(page(429, ""), RETRY_AFTER, &seconds()),
-        Fault::Unavailable => with(page(503, ""), RETRY_AFTER, &seconds()),
-        Fault::TooManyRequestsDate => until_a_date(page(429, "")),
-        Fault::UnavailableDate => until_a_date(page(503, "")),
-        Fault::NotFound => page(404, NOT_FOUND),
-        Fault::Forbidden => page(403, FORBIDDEN),
-        Fault::Redirect301 => moved(301, faults, path),
-        Fault::Redirect302 => moved(302, faults, path),
-        Fault::Redirect303 => moved(303, faults, path),
-        Fault::Redirect307 => moved(307, faults, path),
-        Fault::Redirect308 => moved(308, faults, path),
+        InjectedFault::Html200 => page(200, PORTAL),
+        InjectedFault::Html502 => page(502, GATEWAY),
+        InjectedFault::TooManyRequests => with(page(429, ""), RETRY_AFTER, &seconds()),
+        InjectedFault::Unavailable => with(page(503, ""), RETRY_AFTER, &seconds()),
+        InjectedFault::TooManyRequestsDate => until_a_date(page(429, "")),
+        InjectedFault::UnavailableDate => until_a_date(page(503, "")),
+        InjectedFault::NotFound => page(404, NOT_FOUND),
+        InjectedFault::Forbidden => page(403, FORBIDDEN),
+        InjectedFault::Redirect301 => moved(301, faults, path),
+        InjectedFault::Redirect302 => moved(302, faults, path),
+        InjectedFault::Redirect303 => moved(303, faults, path),
+        InjectedFault::Redirect307 => moved(307, faults, path),
+        InjectedFault::Redirect308 => moved(308, faults, path),
         fault if fault.commits() => return None,
         _ => page(200, ""),
     })

@@ -5,7 +5,7 @@ use core::str::FromStr;
 
 use oidc_proto::Operation;
 
-use super::Fault;
+use super::InjectedFault;
 
 /// A fault and the requests that it strikes: every one of a sign-in's three operations, unless it is told otherwise.
 ///
@@ -14,16 +14,16 @@ use super::Fault;
 /// among those of the operation:
 ///
 /// ```
-/// use sso_oidc_server::{Fault, Operation, Strike};
+/// use sso_oidc_server::{InjectedFault, Operation, Strike};
 ///
 /// let strike: Strike = "reset-answer=40@poll:2-3".parse()?;
-/// let same = Strike::new(Fault::ResetAnswer).after_bytes(40).at(Operation::CreateToken).requests(2, Some(3));
+/// let same = Strike::new(InjectedFault::ResetAnswer).after_bytes(40).at(Operation::CreateToken).requests(2, Some(3));
 /// assert_eq!(strike, same);
 /// # Ok::<(), sso_oidc_server::StrikeError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Strike {
-    fault: Fault,
+    fault: InjectedFault,
     /// What it is limited to; else it is the operations of a sign-in.
     target: Option<Target>,
     from: u32,
@@ -34,11 +34,11 @@ pub struct Strike {
 impl Strike {
     /// This fault, on every request of the three operations.
     #[must_use]
-    pub const fn new(fault: Fault) -> Self {
+    pub const fn new(fault: InjectedFault) -> Self {
         Self { fault, target: None, from: 1, to: None, bytes: None }
     }
 
-    /// The same, on requests of this operation only. [`Fault::Refuse`] then closes the port when the operation before it
+    /// The same, on requests of this operation only. [`InjectedFault::Refuse`] then closes the port when the operation before it
     /// has been answered. A fault of the certificate strikes connections, before anything is asked on them: one is for the
     /// operation that follows, in a sign-in, the one that was answered last.
     #[must_use]
@@ -48,11 +48,11 @@ impl Strike {
     }
 
     /// The same, on requests for the metadata of an OAuth provider only (RFC 8414, OpenID Connect Discovery).
-    /// [`Fault::Refuse`] then closes the port from the start.
+    /// [`InjectedFault::Refuse`] then closes the port from the start.
     ///
     /// ```
-    /// use sso_oidc_server::{Fault, Strike};
-    /// assert_eq!(Strike::new(Fault::Html502).at_discovery().to_string(), "html-502@discover");
+    /// use sso_oidc_server::{InjectedFault, Strike};
+    /// assert_eq!(Strike::new(InjectedFault::Html502).at_discovery().to_string(), "html-502@discover");
     /// ```
     #[must_use]
     pub const fn at_discovery(mut self) -> Self {
@@ -61,7 +61,7 @@ impl Strike {
     }
 
     /// The same, on these requests only, counted from 1 and both included; `None` is without an end. A refused connection
-    /// leaves nothing to count, so this means nothing to [`Fault::Refuse`]; see [`crate::Handle::relent`] for that. Of a
+    /// leaves nothing to count, so this means nothing to [`InjectedFault::Refuse`]; see [`crate::Handle::relent`] for that. Of a
     /// fault of the certificate connections are counted, and each has one request: the answer closes it.
     #[must_use]
     pub const fn requests(mut self, from: u32, to: Option<u32>) -> Self {
@@ -77,7 +77,7 @@ impl Strike {
     }
 
     /// The same, after this many bytes: of the request, where at least the first line is read, or of the answer, head
-    /// and all. Means something to faults that [have a position](Fault::has_position); without it they strike after the
+    /// and all. Means something to faults that [have a position](InjectedFault::has_position); without it they strike after the
     /// first line, or in the middle of the answer's body.
     #[must_use]
     pub const fn after_bytes(mut self, bytes: usize) -> Self {
@@ -88,11 +88,11 @@ impl Strike {
     /// The fault.
     ///
     /// ```
-    /// use sso_oidc_server::{Fault, Strike};
-    /// assert_eq!(Strike::new(Fault::Stall).once().fault(), Fault::Stall);
+    /// use sso_oidc_server::{InjectedFault, Strike};
+    /// assert_eq!(Strike::new(InjectedFault::Stall).once().fault(), InjectedFault::Stall);
     /// ```
     #[must_use]
-    pub const fn fault(&self) -> Fault {
+    pub const fn fault(&self) -> InjectedFault {
         self.fault
     }
 
@@ -109,7 +109,7 @@ impl Strike {
     pub(crate) fn concerns(&self, asked: Target) -> bool {
         match (self.target, asked) {
             (Some(only), _) => only == asked,
-            (None, Target::Operation(operation)) => Operation::ALL.contains(&operation),
+            (None, Target::Operation(operation)) => Operation::SIGN_IN.contains(&operation),
             (None, Target::Discovery) => false,
         }
     }
@@ -138,8 +138,8 @@ impl Target {
     }
 }
 
-impl From<Fault> for Strike {
-    fn from(fault: Fault) -> Self {
+impl From<InjectedFault> for Strike {
+    fn from(fault: InjectedFault) -> Self {
         Self::new(fault)
     }
 }
@@ -177,7 +177,7 @@ impl fmt::Display for Strike {
 pub enum StrikeError {
     /// No fault has this name.
     #[error("there is no fault of this name")]
-    Fault,
+    InjectedFault,
     /// What follows the `@` is no operation.
     #[error("the operation after the @ is register, authorize, poll, revoke or discover")]
     Operation,
@@ -205,7 +205,7 @@ impl FromStr for Strike {
         let (text, requests) = split(text, ':');
         let (text, operation) = split(text, '@');
         let (name, bytes) = split(text, '=');
-        let fault = name.parse().map_err(|_| StrikeError::Fault)?;
+        let fault = name.parse().map_err(|_| StrikeError::InjectedFault)?;
         let mut strike = Self::new(fault);
         if let Some(bytes) = bytes {
             if !fault.has_position() {
@@ -223,7 +223,7 @@ impl FromStr for Strike {
             strike.target = Some(target);
         }
         let Some(requests) = requests else { return Ok(strike) };
-        if fault == Fault::Refuse {
+        if fault == InjectedFault::Refuse {
             return Err(StrikeError::Uncountable);
         }
         let number = |text: &str| match text.parse() {
@@ -273,8 +273,8 @@ mod tests {
     #[test]
     fn a_text_that_is_no_strike_is_refused_with_what_is_wrong() {
         for (text, error) in [
-            ("", StrikeError::Fault),
-            ("drop", StrikeError::Fault),
+            ("", StrikeError::InjectedFault),
+            ("drop", StrikeError::InjectedFault),
             ("drip@token", StrikeError::Operation),
             ("drip@", StrikeError::Operation),
             ("drip:0", StrikeError::Requests),
@@ -306,14 +306,14 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Strike>().unwrap_err().to_string(), said, "{text}");
         }
-        assert_eq!("smoke".parse::<Fault>().unwrap_err().to_string(), "there is no such fault");
+        assert_eq!("smoke".parse::<InjectedFault>().unwrap_err().to_string(), "there is no such fault");
     }
 
     #[test]
     fn a_strike_is_limited_to_its_operation_and_its_requests() {
-        let all = Strike::new(Fault::Drip);
+        let all = Strike::new(InjectedFault::Drip);
         let (poll, revoke) = (Operation::CreateToken, Operation::RevokeToken);
-        assert!(Operation::ALL.iter().all(|operation| all.concerns(Target::Operation(*operation))));
+        assert!(Operation::SIGN_IN.iter().all(|operation| all.concerns(Target::Operation(*operation))));
         assert!(!all.concerns(Target::Operation(revoke)) && !all.concerns(Target::Discovery));
         assert!(all.at_discovery().concerns(Target::Discovery));
         assert!(!all.at_discovery().concerns(Target::Operation(poll)));

@@ -12,7 +12,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::authority::{Authority, Life};
 use super::{Identity, TlsError, provider};
-use crate::{Config, Fault, ServeError};
+use crate::{Config, InjectedFault, ServeError};
 
 /// What the certificate of a server says that is for another name.
 const OTHER_NAME: &str = "other.example";
@@ -21,7 +21,7 @@ const OTHER_NAME: &str = "other.example";
 pub(crate) struct Acceptor {
     right: TlsAcceptor,
     /// What connections get to see that a fault strikes.
-    wrong: Vec<(Fault, TlsAcceptor)>,
+    wrong: Vec<(InjectedFault, TlsAcceptor)>,
     ca_certificate: Option<String>,
 }
 
@@ -53,14 +53,14 @@ impl Acceptor {
         made.map(Some).map_err(|source| ServeError::Tls { source })
     }
 
-    fn from_new_ca(names: &[String], faults: &[Fault]) -> Result<Self, TlsError> {
+    fn from_new_ca(names: &[String], faults: &[InjectedFault]) -> Result<Self, TlsError> {
         let ca = Authority::new("sso-oidc serve: a CA for as long as it runs")?;
         let right = showing(Arc::new(ca.issue(names, Life::Now)?))?;
         let mut wrong = Vec::new();
         for fault in faults {
             let certificate = match fault {
-                Fault::TlsExpired => ca.issue(names, Life::Past)?,
-                Fault::TlsOtherName => ca.issue(&[OTHER_NAME.to_owned()], Life::Now)?,
+                InjectedFault::TlsExpired => ca.issue(names, Life::Past)?,
+                InjectedFault::TlsOtherName => ca.issue(&[OTHER_NAME.to_owned()], Life::Now)?,
                 _ => Authority::new("sso-oidc serve: a CA that nobody knows")?.issue(names, Life::Now)?,
             };
             wrong.push((*fault, showing(Arc::new(certificate))?));
@@ -74,7 +74,7 @@ impl Acceptor {
     }
 
     /// The server's part of a handshake, with the certificate that this fault shows.
-    pub(super) async fn accept<S>(&self, stream: S, struck: Option<Fault>) -> io::Result<TlsStream<S>>
+    pub(super) async fn accept<S>(&self, stream: S, struck: Option<InjectedFault>) -> io::Result<TlsStream<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -130,9 +130,11 @@ mod tests {
     #[test]
     fn a_fault_of_the_certificate_needs_tls_and_a_ca_that_signs_it() {
         let made = |config: &Config| Acceptor::of(config, Ipv4Addr::LOCALHOST.into(), None);
-        assert!(made(&Config::default().with_fault(Fault::Drip)).is_ok_and(|acceptor| acceptor.is_none()));
-        for fault in [Fault::TlsExpired, Fault::TlsOtherName, Fault::TlsUnknownCa] {
-            let plain = Config::default().with_fault(Fault::Drip).with_fault(fault);
+        assert!(
+            made(&Config::default().with_fault(InjectedFault::Drip)).is_ok_and(|acceptor| acceptor.is_none())
+        );
+        for fault in [InjectedFault::TlsExpired, InjectedFault::TlsOtherName, InjectedFault::TlsUnknownCa] {
+            let plain = Config::default().with_fault(InjectedFault::Drip).with_fault(fault);
             assert!(matches!(made(&plain), Err(ServeError::FaultNeedsTls { fault: it }) if it == fault));
             let pair = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
             let own = Tls::from_pem(pair.cert.pem().as_bytes(), pair.signing_key.serialize_pem().as_bytes());

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::Acceptor;
-use crate::Fault;
+use crate::InjectedFault;
 use crate::api::refusal;
 use crate::connection::{self, Peer};
 use crate::fault::Message;
@@ -52,7 +52,7 @@ impl Acceptor {
         shared: &Shared,
         stream: T,
         peer: Peer,
-        struck: Option<Fault>,
+        struck: Option<InjectedFault>,
         wrap: impl FnOnce(T) -> S,
     ) -> Option<TlsStream<S>>
     where
@@ -90,7 +90,7 @@ impl Acceptor {
         tracing::info!(
             connection,
             error = one_line(&error),
-            struck = struck.map(Fault::name),
+            struck = struck.map(InjectedFault::name),
             "no TLS handshake"
         );
         None

@@ -45,10 +45,10 @@ impl Tls {
     /// URL's and those that requests may give as their host. It is good for 397 days.
     ///
     /// ```
-    /// use sso_oidc_server::{Config, Fault, TestServer, Tls};
+    /// use sso_oidc_server::{Config, InjectedFault, TestServer, Tls};
     ///
     /// // Whatever a client trusts, it must refuse this one.
-    /// let config = Config::default().with_tls(Tls::new_ca()).with_fault(Fault::TlsExpired);
+    /// let config = Config::default().with_tls(Tls::new_ca()).with_fault(InjectedFault::TlsExpired);
     /// let server = TestServer::with(config)?;
     /// # assert_eq!(server.connections(), 0);
     /// # Ok::<(), sso_oidc_server::ServeError>(())

@@ -47,10 +47,9 @@ pub(super) struct Place {
 impl Place {
     /// An endpoint that somebody named: it may be the region's own all the same.
     fn named(endpoint: Endpoint, region: &str) -> Self {
-        let variants = [(false, false), (true, false), (false, true), (true, true)];
-        let is_own = variants.into_iter().any(|(fips, dual_stack)| {
-            Endpoint::regional(Api::SsoOidc, region, Variant::new(fips, dual_stack)).as_ref() == Ok(&endpoint)
-        });
+        let is_own = Variant::ALL
+            .iter()
+            .any(|variant| Endpoint::regional(Api::SsoOidc, region, *variant).as_ref() == Ok(&endpoint));
         Self { endpoint, is_custom: !is_own }
     }
 }
@@ -248,6 +247,6 @@ impl Portal {
             ));
             return Ok(variant);
         }
-        Ok(Variant::new(variant.fips, true))
+        Ok(variant.with_dual_stack())
     }
 }
