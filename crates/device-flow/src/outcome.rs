@@ -293,23 +293,39 @@ impl fmt::Display for Outcome {
 }
 
 impl Outcome {
-    /// What happened.
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// What happened, in words that depend on nothing that the service said: for a title, with [`Display`](fmt::Display) below it.
+    ///
+    /// ```
+    /// use device_flow::{Expiry, Outcome};
+    /// assert_eq!(Outcome::Expired(Expiry::Clock(None)).summary(), "the code expired, and no approval was seen");
+    /// ```
+    #[must_use]
+    pub const fn summary(&self) -> &'static str {
         match self {
-            Self::Denied(fault) => write!(f, "the sign-in was denied ({fault})"),
-            Self::Expired(Expiry::Service(fault)) => {
-                write!(f, "the code has expired ({fault})")
-            }
-            Self::Expired(Expiry::Clock(None)) => f.write_str("the code expired, and no approval was seen"),
-            Self::Expired(Expiry::Clock(Some(trouble))) => {
-                write!(f, "the code expired, and no approval was seen; lately {trouble}")
-            }
+            Self::Denied(_) => "the sign-in was denied on the approval page",
+            Self::Expired(Expiry::Service(_)) => "the code has expired",
+            Self::Expired(Expiry::Clock(_)) => "the code expired, and no approval was seen",
+            Self::Rejected { .. } => "the service refused a request",
+            Self::Cancelled => "the sign-in was cancelled",
+            Self::GrantLost(_) => "the answer to a poll was lost on the way",
+            Self::Refused { .. } => "a request was refused",
+            Self::Unreachable { .. } => "a request got no verdict",
+            Self::ProtocolViolation(_) => "the service broke its protocol",
+            Self::NotOffered(_) => "the service has no endpoint for an operation",
+            Self::NoStartUrl => "the policy has no start URL, which this service needs",
+            Self::NoVerifier => "the policy wants PKCE, and the flow has no verifier",
+        }
+    }
+
+    /// What happened, and what the service said of it.
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let summary = self.summary();
+        match self {
+            Self::Denied(fault) | Self::Expired(Expiry::Service(fault)) => write!(f, "{summary} ({fault})"),
+            Self::Expired(Expiry::Clock(Some(trouble))) => write!(f, "{summary}; lately {trouble}"),
             Self::Rejected { operation, fault } => write!(f, "the service refused {operation}: {fault}"),
-            Self::Cancelled => f.write_str("the sign-in was cancelled"),
             Self::GrantLost(expiry) => {
-                f.write_str(
-                    "the answer to a poll was lost on the way, and the code cannot be used any more (",
-                )?;
+                write!(f, "{summary}, and the code cannot be used any more (")?;
                 match expiry {
                     Expiry::Service(fault) => write!(f, "{fault}")?,
                     Expiry::Clock(None) => f.write_str("it has expired")?,
@@ -324,8 +340,9 @@ impl Outcome {
             }
             Self::ProtocolViolation(violation) => write!(f, "{violation}"),
             Self::NotOffered(operation) => write!(f, "the service has no endpoint for {operation}"),
-            Self::NoStartUrl => f.write_str("the policy has no start URL, which this service needs"),
-            Self::NoVerifier => f.write_str("the policy wants PKCE, and the flow has no verifier"),
+            Self::Expired(Expiry::Clock(None)) | Self::Cancelled | Self::NoStartUrl | Self::NoVerifier => {
+                f.write_str(summary)
+            }
         }
     }
 }

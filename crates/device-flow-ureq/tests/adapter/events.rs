@@ -182,7 +182,7 @@ fn the_report_of_an_end_has_the_causes_the_requests_id_the_polls_the_time_and_a_
     let end = sign_in_observed(&script().endpoint(), &mut Heard::default()).unwrap_err();
     assert_eq!(
         end.report().to_string(),
-        "the sign-in was denied (access_denied (request id id-of-the-denial)). If that was a mistake, start again and \
+        "the sign-in was denied on the approval page (access_denied (request id id-of-the-denial)). If that was a mistake, start again and \
          approve it\nrequest id: id-of-the-denial\noutcome denied after 3 polls and 21.0 s"
     );
     let nobody = Nobody::is_there();

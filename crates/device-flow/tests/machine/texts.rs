@@ -30,7 +30,7 @@ fn every_outcome_says_what_happened_and_what_to_do() {
     let cases = [
         (
             end(&[fault(FaultCode::AccessDenied)]),
-            "the sign-in was denied (access_denied). If that was a mistake, start again and approve it",
+            "the sign-in was denied on the approval page (access_denied). If that was a mistake, start again and approve it",
         ),
         (
             end(&[fault(FaultCode::ExpiredToken)]),

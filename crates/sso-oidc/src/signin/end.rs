@@ -13,13 +13,14 @@ use crate::explain;
 /// The failure for this end. The exit codes are the AWS CLI's: 254 for the service's no, 130 for Ctrl-C, 255 for the
 /// rest, an expired code included.
 pub(crate) fn failure_of(end: &NotSignedIn, service: &dyn Display) -> Failure {
+    let summary = capitalised(end.outcome.summary());
     let failure = match &end.outcome {
-        Outcome::Denied(fault) => Failure::service("The sign-in was denied on the approval page")
+        Outcome::Denied(fault) => Failure::service(summary)
             .with_detail(format_args!("The service says: {fault}"))
             .with_hint("if that was a mistake, run the same command again and approve"),
-        Outcome::Expired(expiry) => expired(expiry, end.slow_downs),
+        Outcome::Expired(expiry) => expired(summary, expiry, end.slow_downs),
         Outcome::Cancelled => {
-            let failure = Failure::new(Exit::Interrupted, "The sign-in was cancelled; no token was stored");
+            let failure = Failure::new(Exit::Interrupted, format_args!("{summary}; no token was stored"));
             match end.prompted {
                 true => failure.with_hint(
                     "the code on the page is of no use any more; run the same command again for a new one",
@@ -27,7 +28,7 @@ pub(crate) fn failure_of(end: &NotSignedIn, service: &dyn Display) -> Failure {
                 false => failure,
             }
         }
-        Outcome::GrantLost(expiry) => Failure::other("The answer to a poll was lost on the way")
+        Outcome::GrantLost(expiry) => Failure::other(summary)
             .with_detail(
                 "If you approved, the token was lost with that answer; it cannot be asked for twice.",
             )
@@ -60,16 +61,19 @@ pub(crate) fn failure_of(end: &NotSignedIn, service: &dyn Display) -> Failure {
     }
 }
 
+/// The text as a sentence of its own begins.
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
 /// The code died. Whether the person approved is known only if the service last said that it waits.
-fn expired(expiry: &Expiry, slow_downs: u32) -> Failure {
+fn expired(summary: String, expiry: &Expiry, slow_downs: u32) -> Failure {
+    let failure = Failure::other(summary);
     let failure = match expiry {
-        Expiry::Clock(None) => Failure::other("The code expired, and no approval was seen"),
-        Expiry::Clock(Some(trouble)) => Failure::other("The code expired, and no approval was seen")
-            .with_detail(format_args!("Meanwhile: {trouble}")),
-        Expiry::Service(fault) => {
-            Failure::other("The code has expired").with_detail(format_args!("The service says: {fault}"))
-        }
-        _ => Failure::other("The code has expired"),
+        Expiry::Clock(Some(trouble)) => failure.with_detail(format_args!("Meanwhile: {trouble}")),
+        Expiry::Service(fault) => failure.with_detail(format_args!("The service says: {fault}")),
+        _ => failure,
     };
     match slow_downs {
         0 => failure.with_hint("run the same command again for a new code"),
@@ -144,7 +148,10 @@ mod tests {
 
     #[test]
     fn an_end_after_slow_down_does_not_say_that_nobody_approved() {
-        let words = |expiry, times| format!("{:?}", expired(&expiry, times));
+        let words = |expiry: Expiry, times| {
+            let summary = Outcome::Expired(expiry.clone()).summary().to_owned();
+            format!("{:?}", expired(summary, &expiry, times))
+        };
         assert!(words(Expiry::Clock(None), 0).contains("no approval was seen"));
         assert!(!words(Expiry::Clock(None), 1).contains("clock fast"));
         let slow = Trouble::Fault(Fault::new(FaultCode::SlowDown));
