@@ -42,12 +42,12 @@ fn fault(u: &mut Unstructured<'_>) -> Result<Fault> {
     let code = one_of(
         u,
         &[
-            (8, Some(&FaultCode::AuthorizationPending)),
-            (4, Some(&FaultCode::SlowDown)),
-            (2, Some(&FaultCode::AccessDenied)),
-            (3, Some(&FaultCode::ExpiredToken)),
-            (3, Some(&FaultCode::InvalidGrant)),
-            (2, Some(&FaultCode::InvalidClient)),
+            (10, Some(&FaultCode::AuthorizationPending)),
+            (6, Some(&FaultCode::SlowDown)),
+            (1, Some(&FaultCode::AccessDenied)),
+            (1, Some(&FaultCode::ExpiredToken)),
+            (2, Some(&FaultCode::InvalidGrant)),
+            (1, Some(&FaultCode::InvalidClient)),
             (1, Some(&FaultCode::UnauthorizedClient)),
             (2, Some(&FaultCode::InternalServer)),
             (1, Some(&FaultCode::InvalidRequest)),
@@ -79,18 +79,33 @@ fn success(u: &mut Unstructured<'_>) -> Result<ScriptedAnswer> {
     Ok(ScriptedAnswer::Success { interval, expires_in: Duration::from_secs(u.int_in_range(1..=900)?) })
 }
 
+/// An answer. Beside so many successes there are 18 others.
+fn answer(u: &mut Unstructured<'_>, successes: u32) -> Result<ScriptedAnswer> {
+    Ok(match one_of(u, &[(successes, 0_u8), (11, 1), (2, 2), (1, 3), (4, 4)])? {
+        0 => success(u)?,
+        1 => ScriptedAnswer::Fault(fault(u)?),
+        2 => ScriptedAnswer::NoVerdict(no_verdict(u)?),
+        3 => ScriptedAnswer::Violation,
+        _ => {
+            let kinds = [(3, Failure::Unknown), (2, Failure::NotSent), (1, Failure::ProxyRefused)];
+            ScriptedAnswer::Failed(one_of(u, &kinds)?)
+        }
+    })
+}
+
+/// An answer to a poll, most likely. A success ends a sign-in there, so it is rare.
+fn later(u: &mut Unstructured<'_>) -> Result<ScriptedAnswer> {
+    answer(u, 1)
+}
+
+/// How often a thing happens once more. Some rules are about a row of the same.
+fn again(u: &mut Unstructured<'_>) -> Result<u8> {
+    one_of(u, &[(12, 0), (1, 1), (2, 2)])
+}
+
 impl<'a> Arbitrary<'a> for ScriptedAnswer {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        Ok(match one_of(u, &[(9, 0_u8), (9, 1), (2, 2), (1, 3), (4, 4)])? {
-            0 => success(u)?,
-            1 => Self::Fault(fault(u)?),
-            2 => Self::NoVerdict(no_verdict(u)?),
-            3 => Self::Violation,
-            _ => {
-                let kinds = [(3, Failure::Unknown), (2, Failure::NotSent), (1, Failure::ProxyRefused)];
-                Self::Failed(one_of(u, &kinds)?)
-            }
-        })
+        answer(u, 11)
     }
 }
 
@@ -104,7 +119,7 @@ impl<'a> Arbitrary<'a> for Reply {
 impl<'a> Arbitrary<'a> for Event {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         Ok(match one_of(u, &[(12, 0_u8), (8, 1), (4, 2), (1, 3), (1, 4), (1, 5)])? {
-            0 => Self::Answer(u.arbitrary()?),
+            0 => Self::Answer(later(u)?),
             1 => Self::Wake,
             2 => Self::Pass(millis(u, 20_000)?),
             3 => Self::GoBack(millis(u, 20_000)?),
@@ -116,18 +131,6 @@ impl<'a> Arbitrary<'a> for Event {
     }
 }
 
-/// As many as the bytes are enough for, after these.
-fn some<'a, T>(
-    u: &mut Unstructured<'a>,
-    mut some: Vec<T>,
-    one: impl Fn(&mut Unstructured<'a>) -> Result<T>,
-) -> Result<Vec<T>> {
-    while !u.is_empty() && some.len() < MOST {
-        some.push(one(u)?);
-    }
-    Ok(some)
-}
-
 /// What most sign-ins begin with: a client and codes. Half of them would end before there are codes otherwise.
 fn beginning(u: &mut Unstructured<'_>) -> Result<Vec<ScriptedAnswer>> {
     if one_of(u, &[(3, true), (1, false)])? { Ok(vec![success(u)?, success(u)?]) } else { Ok(Vec::new()) }
@@ -135,18 +138,30 @@ fn beginning(u: &mut Unstructured<'_>) -> Result<Vec<ScriptedAnswer>> {
 
 impl<'a> Arbitrary<'a> for Script {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        let beginning = beginning(u)?.into_iter().map(|answer| (Duration::ZERO, answer)).collect();
-        let steps = some(u, beginning, |u| {
+        let mut script = Self::new(beginning(u)?);
+        while !u.is_empty() && script.steps.len() < MOST {
             let took = one_of(u, &[(3, 100), (1, 40_000)])?;
-            Ok((millis(u, took)?, u.arbitrary()?))
-        })?;
-        Ok(Self { steps })
+            let (took, answer) = (millis(u, took)?, later(u)?);
+            for _ in 0..=again(u)? {
+                script = script.then(took, answer.clone());
+            }
+        }
+        Ok(script)
     }
 }
 
 impl<'a> Arbitrary<'a> for History {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        let beginning = beginning(u)?.into_iter().map(Event::Answer).collect();
-        some(u, beginning, Event::arbitrary).map(Self::new)
+        let mut events: Vec<_> = beginning(u)?.into_iter().map(Event::Answer).collect();
+        while !u.is_empty() && events.len() < MOST {
+            let event = Event::arbitrary(u)?;
+            if let Event::Answer(answer) = &event {
+                for _ in 0..again(u)? {
+                    events.extend([Event::Answer(answer.clone()), Event::Wake]);
+                }
+            }
+            events.push(event);
+        }
+        Ok(Self::new(events))
     }
 }

@@ -35,11 +35,13 @@ pub struct History {
 pub struct Played {
     /// Every request, and when it was sent.
     pub requests: Vec<(Operation, Tick)>,
+    /// Every answer that the flow was told, and when.
+    pub answers: Vec<(Operation, Tick, ScriptedAnswer)>,
     /// Every prompt that was shown.
     pub prompts: Vec<UserPrompt>,
     /// Every wait: when it began, and until when.
     pub waits: Vec<(Tick, Tick)>,
-    /// The latest time.
+    /// The driver's latest time.
     pub now: Tick,
 }
 
@@ -138,6 +140,7 @@ impl Driver {
             Event::Wake => self.played.now = self.wake.take().map_or(now, |wake| wake.max(now)),
             Event::Answer(answer) => {
                 if let Some(pending) = self.pending.take() {
+                    self.played.answers.push((pending.operation(), now, answer.clone()));
                     let reply = answer.reply(pending.operation());
                     let taken = flow.on_reply(pending, now, reply);
                     debug_assert_eq!(taken, Ok(()), "the request under way is answered once");

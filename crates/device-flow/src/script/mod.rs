@@ -37,6 +37,7 @@ mod history;
 #[cfg(feature = "proptest")]
 pub mod strategies;
 
+use core::fmt;
 use core::time::Duration;
 
 use http::{Request, Response, header};
@@ -50,8 +51,11 @@ pub use history::{Event, History, Played};
 
 use crate::{Failure, Reply, ResponseBody, TransportError, VirtualTime};
 
+/// The access token of every scripted success.
+pub const ACCESS_TOKEN: &str = "scripted-access-token";
+
 /// What becomes of one request, whichever operation it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "tests make and match every kind")]
 pub enum ScriptedAnswer {
     /// It succeeds. The members are those of the codes; a registration has no end, and a token lives for eight hours.
@@ -149,6 +153,31 @@ impl ScriptedAnswer {
     }
 }
 
+/// In a few words, because a failing case is a list of them.
+impl fmt::Debug for ScriptedAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let retry_after = match self {
+            Self::Success { interval, expires_in } => {
+                return write!(f, "Success(interval {interval:?}, expires in {expires_in:?})");
+            }
+            Self::Violation => return f.write_str("Violation"),
+            Self::Failed(failure) => return write!(f, "Failed({failure:?})"),
+            Self::Fault(fault) => {
+                write!(f, "Fault({} {}", fault.status, fault.code)?;
+                fault.retry_after
+            }
+            Self::NoVerdict(none) => {
+                write!(f, "NoVerdict({}", none.status)?;
+                none.retry_after
+            }
+        };
+        match retry_after {
+            Some(wait) => write!(f, ", retry after {wait:?})"),
+            None => f.write_str(")"),
+        }
+    }
+}
+
 /// A page that says nothing, with the status and the headers of this answer.
 fn page(none: &NoVerdict) -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::from("<html></html>"));
@@ -173,7 +202,7 @@ fn authorization(interval: Option<Duration>, expires_in: Duration) -> DeviceAuth
 }
 
 fn token() -> Token {
-    Token::bearer(Secret::from("scripted-access-token"), Duration::from_secs(28_800))
+    Token::bearer(Secret::from(ACCESS_TOKEN), Duration::from_secs(28_800))
 }
 
 fn violation(operation: Operation) -> Violation {

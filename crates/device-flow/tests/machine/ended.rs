@@ -137,7 +137,10 @@ fn what_main_returns_is_shown_as_the_report_and_its_fields_on_demand() {
     scenario.poll(fault(FaultCode::AccessDenied));
     let end = scenario.flow.into_result(scenario.now).unwrap_err();
     assert_eq!(format!("{end:?}"), end.report().to_string());
-    assert!(format!("{:?}", Box::<dyn Error>::from(end)).starts_with("the sign-in was denied on the approval page ("));
+    assert!(
+        format!("{:?}", Box::<dyn Error>::from(end))
+            .starts_with("the sign-in was denied on the approval page (")
+    );
     let mut scenario = Scenario::polling(policy(), authorization());
     scenario.flow.cancel();
     let end = scenario.flow.into_result(scenario.now).unwrap_err();

@@ -156,6 +156,17 @@ fn a_script_answers_each_request_and_takes_its_time() {
 }
 
 #[test]
+fn a_failing_case_is_short_to_read() {
+    let mut fault = Fault::new(FaultCode::SlowDown);
+    fault.retry_after = Some(secs(3));
+    let script = Script::new([ScriptedAnswer::SUCCESS, ScriptedAnswer::Fault(fault)]);
+    assert_eq!(
+        format!("{:?}", script.steps()),
+        "[(0ns, Success(interval Some(5s), expires in 600s)), (0ns, Fault(400 slow_down, retry after 3s))]"
+    );
+}
+
+#[test]
 fn a_script_is_a_history_without_surprises() {
     let denied = Script::new([
         ScriptedAnswer::SUCCESS,
@@ -167,4 +178,10 @@ fn a_script_is_a_history_without_surprises() {
     let played = History::from(denied).play(&mut flow, Tick::ZERO);
     assert!(matches!(flow.outcome(), Some(Err(Outcome::Denied(_)))));
     assert_eq!(played.now.elapsed(), secs(10));
+    let last = (
+        Operation::CreateToken,
+        Tick::since_origin(secs(10)),
+        ScriptedAnswer::fault(FaultCode::AccessDenied),
+    );
+    assert_eq!(played.answers.last(), Some(&last));
 }

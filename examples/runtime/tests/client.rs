@@ -1,0 +1,102 @@
+//! The HTTP client against a service that misbehaves: what arrived counts, and what may have been seen is told apart.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use device_flow::{Action, DeviceFlow, Failure, Policy, ResponseBody, Tick};
+use example_runtime::{Client, Http as _, HttpResult, sign_in};
+use oidc_proto::Endpoint;
+
+const LIMIT: Duration = Duration::from_millis(500);
+
+/// What comes of a request to this service, which reads it, writes this, and keeps the connection open for so long.
+fn ask(answer: String, open: Duration) -> (HttpResult, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let service = thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        let mut request = vec![0; 4096];
+        let length = socket.read(&mut request).unwrap();
+        // The client may have had enough.
+        _ = socket.write_all(answer.as_bytes());
+        thread::sleep(open);
+        String::from_utf8(request[..length].to_vec()).unwrap()
+    });
+    let result = send(&format!("http://{address}"));
+    (result, service.join().unwrap())
+}
+
+fn send(endpoint: &str) -> HttpResult {
+    let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    let mut flow = DeviceFlow::new(Endpoint::custom(endpoint).unwrap(), policy, None, Tick::ZERO);
+    let Action::Send(pending) = flow.poll(Tick::ZERO) else { panic!("it registers") };
+    smol::block_on(Client::default().send(pending.request(), LIMIT))
+}
+
+#[test]
+fn a_request_names_its_host_and_an_answer_arrives_whole() {
+    let (result, request) =
+        ask("HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\n{}".to_owned(), Duration::ZERO);
+    let response = result.unwrap();
+    assert_eq!((response.status().as_u16(), response.body().as_ref()), (400, &b"{}"[..]));
+    assert!(!response.body().is_broken());
+    assert!(request.starts_with("POST /client/register HTTP/1.1\r\n"), "{request}");
+    assert!(request.contains("\r\nhost: 127.0.0.1:"), "{request}");
+}
+
+#[test]
+fn a_request_without_a_connection_is_not_sent() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    assert_eq!(send(&format!("http://{closed}")).unwrap_err().failure(), Failure::NotSent);
+}
+
+#[test]
+fn a_failed_tls_handshake_sends_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("https://{}", listener.local_addr().unwrap());
+    let service =
+        thread::spawn(move || listener.accept().unwrap().0.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n"));
+    assert_eq!(send(&endpoint).unwrap_err().failure(), Failure::NotSent);
+    service.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_connection_that_dies_before_an_answer_may_have_carried_the_request() {
+    let (result, _) = ask(String::new(), Duration::ZERO);
+    assert_eq!(result.unwrap_err().failure(), Failure::Unknown);
+}
+
+#[test]
+fn a_silent_service_is_given_up_in_time() {
+    let began = Instant::now();
+    let (result, _) = ask(String::new(), LIMIT * 2);
+    assert_eq!(result.unwrap_err().failure(), Failure::Unknown);
+    assert!(began.elapsed() < LIMIT * 4);
+}
+
+#[test]
+fn what_arrived_of_a_body_counts() {
+    let cut = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{\"a\":1}";
+    for open in [Duration::ZERO, LIMIT * 2] {
+        let response = ask(cut.to_owned(), open).0.unwrap();
+        assert_eq!(response.body().as_ref(), b"{\"a\":1}");
+        assert!(response.body().is_broken());
+    }
+}
+
+#[test]
+fn an_endless_body_is_cut() {
+    let body = "x".repeat(ResponseBody::MAX_BYTES * 2);
+    let (result, _) = ask(format!("HTTP/1.1 200 OK\r\n\r\n{body}"), Duration::ZERO);
+    assert_eq!(result.unwrap().body().as_ref().len(), ResponseBody::MAX_BYTES);
+}
+
+#[test]
+fn a_sign_in_may_move_to_another_thread() {
+    fn is_send(_: impl Send) {}
+    let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    let flow = DeviceFlow::new(Endpoint::for_region("eu-west-1").unwrap(), policy, None, Tick::ZERO);
+    is_send(sign_in(&Client::default(), &Instant::now(), flow, |_| {}));
+}
