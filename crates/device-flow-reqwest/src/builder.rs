@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use device_flow::{AnsweredBy, DiscoveryError, MetadataSearch, ResponseBody, SearchAction, TransportError};
+use device_flow::{AnsweredBy, MetadataSearch, ResponseBody, SearchAction, TransportError};
 use http::HeaderValue;
 use oidc_proto::oauth::Metadata;
 use oidc_proto::{Endpoint, Service};
@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 
 use crate::carrier::{Carrier, HardenedClient, MAX_CONCURRENT_REQUESTS, Sender, rules};
 use crate::login::any_number;
-use crate::{Clock, HttpClient, TokioClock, proxy, tls};
+use crate::{Clock, DiscoveryError, HttpClient, TokioClock, proxy, tls};
 
 /// "For ever", in a form that can be added to a clock.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -305,7 +305,7 @@ impl HttpClientBuilder {
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing that cannot be asked for again.
-    pub async fn discover(self) -> Result<(HttpClient, Metadata), DiscoveryError<BuildError>> {
+    pub async fn discover(self) -> Result<(HttpClient, Metadata), DiscoveryError> {
         let metadata = self.clone().fetch_metadata().await?;
         let service = Service::from(metadata.provider().map_err(DiscoveryError::Metadata)?);
         let client = Self { service, ..self }.build().map_err(DiscoveryError::Build)?;
@@ -335,7 +335,7 @@ impl HttpClientBuilder {
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing that cannot be asked for again.
-    pub async fn fetch_metadata(self) -> Result<Metadata, DiscoveryError<BuildError>> {
+    pub async fn fetch_metadata(self) -> Result<Metadata, DiscoveryError> {
         let issuer = self.service.endpoint().ok_or(DiscoveryError::NoIssuer)?;
         let clock = TokioClock;
         let search = MetadataSearch::of(issuer.to_string(), clock.now()).map_err(DiscoveryError::Issuer)?;

@@ -62,14 +62,18 @@ pub use carrier::{HardenedClient, hardened};
 pub use client::HttpClient;
 pub use clock::{Clock, TokioClock};
 pub use device_flow::{
-    AnsweredBy, CallError, DeviceFlow, DiscoveryError, Exchange, Expiry, Failure, FirstPoll, MetadataSearch,
-    Misuse, NotFollowed, NotSignedIn, Observer, OnPrompt, OnWait, Outcome, Phase, Pkce, Policy, Report,
-    ResponseBody, SearchError, Session, SignInError, SignedIn, Status, Stop, Tick, TransportError, Trouble,
-    TryOnPrompt, UserPrompt, VirtualTime,
+    AnsweredBy, CallError, DeviceFlow, Exchange, Expiry, Failure, FirstPoll, MetadataSearch, Misuse,
+    NotFollowed, NotSignedIn, Observer, OnPrompt, OnWait, Outcome, Phase, Pkce, Policy, Report, ResponseBody,
+    SearchError, Session, SignInError, SignedIn, Status, Stop, Tick, TransportError, Trouble, TryOnPrompt,
+    UserPrompt, VirtualTime,
 };
 #[cfg(feature = "serde")]
 pub use device_flow::{ResumeError, SavedFlow};
 pub use login::Login;
+
+/// Why a provider's metadata could not be had or used.
+pub type DiscoveryError = device_flow::DiscoveryError<BuildError>;
+
 pub use oidc_proto::oauth::{Metadata, MetadataError, Provider, RevocationRequest};
 pub use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Dialect, Endpoint, EndpointError, Fault, FaultCode,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use device_flow::{AnsweredBy, DiscoveryError, MetadataSearch, ResponseBody, SearchAction, TransportError};
+use device_flow::{AnsweredBy, MetadataSearch, ResponseBody, SearchAction, TransportError};
 use oidc_proto::oauth::Metadata;
 use oidc_proto::{Endpoint, Service};
 use rustls::crypto::CryptoProvider;
@@ -17,7 +17,7 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_p
 use crate::carrier::{AgentCarrier, Carrier, MAX_HEADER_BYTES, Rules};
 use crate::login::any_number;
 use crate::worker::Worker;
-use crate::{Cancel, Clock, HttpClient, SystemClock, crypto, proxy};
+use crate::{Cancel, Clock, DiscoveryError, HttpClient, SystemClock, crypto, proxy};
 
 /// How long an idle connection is kept: longer than any usual gap between two polls.
 const IDLE: Duration = Duration::from_secs(90);
@@ -259,7 +259,7 @@ impl HttpClientBuilder {
     /// needs. For a provider that does not say its device authorization endpoint, see
     /// [`MetadataSearch::with_device_authorization_endpoint`] and [`Self::search`]. A provider that gives no answer is asked
     /// again for 20 s, as at registration.
-    pub fn discover(self) -> Result<(HttpClient, Metadata), DiscoveryError<BuildError>> {
+    pub fn discover(self) -> Result<(HttpClient, Metadata), DiscoveryError> {
         let metadata = self.clone().fetch_metadata()?;
         let service = Service::from(metadata.provider().map_err(DiscoveryError::Metadata)?);
         let client = Self { service, ..self }.build().map_err(DiscoveryError::Build)?;
@@ -284,7 +284,7 @@ impl HttpClientBuilder {
     /// # Errors
     /// [`DiscoveryError`], as far as it is about the document itself; [`DiscoveryError::NoIssuer`] if the builder was made
     /// for a [`Provider`](crate::Provider).
-    pub fn fetch_metadata(self) -> Result<Metadata, DiscoveryError<BuildError>> {
+    pub fn fetch_metadata(self) -> Result<Metadata, DiscoveryError> {
         let issuer = self.service.endpoint().ok_or(DiscoveryError::NoIssuer)?;
         let clock = SystemClock;
         let search = MetadataSearch::of(issuer.to_string(), clock.now()).map_err(DiscoveryError::Issuer)?;

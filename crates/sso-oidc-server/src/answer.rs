@@ -1,5 +1,6 @@
 //! One request, one answer: limits, routing, the headers of every answer, the log line.
 
+use core::error::Error;
 use core::future::poll_fn;
 use core::pin::{Pin, pin};
 use core::sync::atomic::Ordering;
@@ -11,7 +12,7 @@ use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, X_CONTE
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use oidc_proto::{Body, Dialect, Fault, FaultCode, Operation};
 
 use crate::api::{Reply, Said, refusal};
@@ -230,7 +231,11 @@ async fn is_last(shared: &Shared, operation: Operation, status: StatusCode) -> b
 }
 
 /// The whole body, within its limits.
-async fn read(shared: &Shared, body: Incoming) -> Result<Bytes, Fault> {
+pub(crate) async fn read<B>(shared: &Shared, body: B) -> Result<Bytes, Fault>
+where
+    B: hyper::body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
     let limit = shared.limits.body_bytes;
     let too_long = || invalid("the request body is too long", 413);
     // A length that is announced need not be waited for.

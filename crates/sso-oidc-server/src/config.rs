@@ -20,6 +20,7 @@ use crate::{Approval, Strike};
 /// let limits = Limits::default()
 ///     .with_body_bytes(4096)
 ///     .with_head_bytes(8192)
+///     .with_headers(32)
 ///     .with_head_timeout(second)
 ///     .with_body_timeout(second)
 ///     .with_write_timeout(second)
@@ -82,6 +83,13 @@ impl Limits {
     #[must_use]
     pub const fn with_head_bytes(mut self, bytes: usize) -> Self {
         self.head_bytes = bytes;
+        self
+    }
+
+    /// The same limits with this many headers at most.
+    #[must_use]
+    pub const fn with_headers(mut self, headers: usize) -> Self {
+        self.headers = headers;
         self
     }
 

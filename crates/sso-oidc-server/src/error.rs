@@ -50,6 +50,14 @@ pub enum ServeError {
         /// The fault.
         fault: InjectedFault,
     },
+    /// A fault was asked for where there are no connections: see [`InProcess`](crate::InProcess).
+    #[error(
+        "the fault {fault} spoils a connection, and a service in process has none; let the closure fail in its place"
+    )]
+    FaultNeedsConnection {
+        /// The fault.
+        fault: InjectedFault,
+    },
     /// No thread or runtime could be had.
     #[error("cannot start a thread for the server")]
     Thread {

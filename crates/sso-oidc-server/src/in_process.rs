@@ -1,6 +1,6 @@
 //! The service without sockets, in time that a test lets pass.
 
-use core::future::{Future as _, ready};
+use core::future::Future as _;
 use core::net::{Ipv4Addr, SocketAddr};
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::HOST;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
 
-use crate::answer::answer_to;
+use crate::answer::{answer_to, read};
 use crate::clock::Clock;
 use crate::connection::Peer;
 use crate::shared::Shared;
@@ -22,7 +23,7 @@ use crate::{Config, Handle, ServeError};
 ///
 /// Clones are the same service. A client is answered by it where it takes a closure: `HttpClientBuilder::answered_by` of
 /// `device-flow-ureq` and `device-flow-reqwest`, with their `VirtualTime` as the clock of both sides. The faults of
-/// [`Config::with_fault`] are those of connections, so none strikes here; the closure can fail as it likes.
+/// [`Config::with_fault`] are those of connections, and an error here; the closure can fail as it likes.
 #[derive(Clone, Debug)]
 pub struct InProcess {
     shared: Arc<Shared>,
@@ -58,19 +59,21 @@ impl InProcess {
     /// ```
     ///
     /// # Errors
-    /// As [`Server::bind`](crate::Server::bind), but for what sockets have to do with.
+    /// As [`Server::bind`](crate::Server::bind), but for what sockets have to do with; [`ServeError::FaultNeedsConnection`].
     pub fn new(
-        mut config: Config,
+        config: Config,
         time: impl Fn() -> Duration + Send + Sync + 'static,
     ) -> Result<Self, ServeError> {
-        config.faults.clear();
+        if let Some(strike) = config.faults.first() {
+            return Err(ServeError::FaultNeedsConnection { fault: strike.fault() });
+        }
         let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 80);
         let shared = Shared::new(config, address, Clock::of(time))?;
         Ok(Self { shared: Arc::new(shared.for_any_host()) })
     }
 
     /// The answer to a request, as the server would give it to a client on this machine, whatever host it names. It is looked
-    /// at and answered at the same moment. The limits of [`Config::with_limits`] are those of connections.
+    /// at and answered at the same moment.
     #[must_use]
     pub fn answer(&self, request: &Request<&[u8]>) -> Response<Vec<u8>> {
         let body = Bytes::copy_from_slice(request.body());
@@ -80,9 +83,11 @@ impl InProcess {
         if let Some(host) = host {
             head.headers.entry(HOST).or_insert(host);
         }
+        let is_head = head.method == Method::HEAD;
         let peer = Peer { address: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 1), connection: 1 };
-        let answering = pin!(answer_to(&self.shared, peer.into(), head, ready(Ok(body))));
+        let answering = pin!(answer_to(&self.shared, peer.into(), head, read(&self.shared, Full::new(body))));
         match answering.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(response) if is_head => response.map(|_| Vec::new()),
             Poll::Ready(response) => response.map(|body| body.bytes().to_vec()),
             // Only what a fault holds up waits, and there are none.
             Poll::Pending => {
