@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 
 use device_authority::{
-    Capacity, Entropy, GuessLimit, Memory, Moment, NoEntropy, PersonError, ServerPolicy, Rotation, SlowDown,
+    Capacity, Entropy, GuessLimit, Memory, Moment, NoEntropy, PersonError, Rotation, ServerPolicy, SlowDown,
     Source, Verdict,
 };
 use oidc_proto::{
