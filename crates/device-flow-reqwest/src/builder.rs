@@ -75,9 +75,10 @@ pub enum BuildError {
         /// The setting.
         setting: &'static str,
     },
-    /// HTTPS needs cryptography, and there is none: the feature `ring` is off, and the program has not chosen its own.
+    /// There is no cryptography, which reqwest wants even for plain HTTP: the feature `ring` is off, and the program has not chosen its
+    /// own.
     #[error(
-        "there is no cryptography for HTTPS: install a `rustls::crypto::CryptoProvider`, or switch the feature `ring` on"
+        "there is no cryptography, which reqwest wants even for plain HTTP: install a `rustls::crypto::CryptoProvider`, or switch the feature `ring` on"
     )]
     NoCryptoProvider,
     /// HTTPS needs certificates to trust, and there are none: the features for them are off, and there is no CA bundle.

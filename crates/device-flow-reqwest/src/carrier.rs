@@ -74,15 +74,13 @@ impl HardenedClient {
 /// is sent twice, and there is no `Referer`. It is to be [brought along](crate::HttpClientBuilder::hardened_client).
 ///
 /// ```
-/// use device_flow_reqwest::{hardened, reqwest};
+/// use device_flow_reqwest::{hardened, reqwest, rustls};
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-/// # let ring = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-/// # let tls = rustls::ClientConfig::builder_with_provider(ring).with_safe_default_protocol_versions()?;
-/// # let tls = tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
 /// # let server = sso_oidc_server::TestServer::start();
+/// // This crate switches no cryptography of reqwest's on, so the program brings some, once.
+/// rustls::crypto::ring::default_provider().install_default().ok();
 /// // Whatever it says of redirects, none is followed.
 /// let settings = reqwest::Client::builder().redirect(reqwest::redirect::Policy::limited(5));
-/// # let settings = settings.tls_backend_preconfigured(tls);
 /// let client = hardened(settings)?;
 /// let response = client.as_reqwest().get(server.endpoint()).send().await?;
 /// assert_eq!(response.status(), 303);
@@ -92,6 +90,10 @@ impl HardenedClient {
 ///
 /// # Errors
 /// reqwest's own, about the other settings.
+///
+/// # Panics
+/// reqwest panics if it finds no cryptography: no feature of its own is on that brings some, the program has installed no
+/// `rustls::crypto::CryptoProvider`, and the settings have no TLS configuration.
 pub fn hardened(settings: reqwest::ClientBuilder) -> Result<HardenedClient, reqwest::Error> {
     rules(settings).build().map(HardenedClient)
 }

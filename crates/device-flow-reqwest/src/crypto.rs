@@ -34,9 +34,9 @@ pub(crate) fn proof(provider: &CryptoProvider) -> Option<(Secret, String)> {
 }
 
 fn sha256(provider: &CryptoProvider, data: &[u8]) -> Option<[u8; 32]> {
-    let hashes = provider.cipher_suites.iter().filter_map(|suite| match suite {
-        SupportedCipherSuite::Tls13(suite) => Some(suite.common.hash_provider),
-        SupportedCipherSuite::Tls12(_) => None,
+    let hashes = provider.cipher_suites.iter().map(|suite| match suite {
+        SupportedCipherSuite::Tls13(suite) => suite.common.hash_provider,
+        SupportedCipherSuite::Tls12(suite) => suite.common.hash_provider,
     });
     let mut sha256 = hashes.filter(|hash| hash.algorithm() == HashAlgorithm::SHA256);
     sha256.next()?.hash(data).as_ref().try_into().ok()
@@ -50,6 +50,15 @@ mod tests {
     fn the_digest_of_a_verifier_is_sha_256() {
         let digest = sha256(&rustls::crypto::ring::default_provider(), b"abc").unwrap();
         assert_eq!(digest[..4], [0xba, 0x78, 0x16, 0xbf]); // FIPS 180-2, B.1
+    }
+
+    #[test]
+    fn a_provider_of_tls_1_2_alone_has_a_digest_too() {
+        let mut provider = rustls::crypto::ring::default_provider();
+        provider.cipher_suites.retain(|suite| matches!(suite, SupportedCipherSuite::Tls12(_)));
+        assert!(proof(&provider).is_some());
+        provider.cipher_suites.clear();
+        assert!(proof(&provider).is_none());
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub use oidc_proto::{
 };
 
 /// The crates whose types stand in this one's interface.
-pub use {device_flow, oidc_proto, reqwest};
+pub use {device_flow, oidc_proto, reqwest, rustls};
 
 /// The crate's own README is compiled and run as well.
 #[cfg(doctest)]

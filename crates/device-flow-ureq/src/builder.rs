@@ -12,6 +12,7 @@ use device_flow::{AnsweredBy, MetadataSearch, ResponseBody, SearchAction, Transp
 use oidc_proto::oauth::Metadata;
 use oidc_proto::{Endpoint, Service};
 use rustls::crypto::CryptoProvider;
+use ureq::ProxyProtocol;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
 use crate::carrier::{AgentCarrier, Carrier, MAX_HEADER_BYTES, Rules};
@@ -77,9 +78,9 @@ pub enum BuildError {
         /// The setting.
         setting: &'static str,
     },
-    /// HTTPS needs cryptography, and there is none: the feature `ring` is off, and the program has not chosen its own.
+    /// HTTPS or PKCE needs cryptography, and there is none: the feature `ring` is off, and the program has not chosen its own.
     #[error(
-        "there is no cryptography for HTTPS: install a `rustls::crypto::CryptoProvider`, or switch the feature `ring` on"
+        "there is no cryptography for HTTPS and PKCE: install a `rustls::crypto::CryptoProvider`, or switch the feature `ring` on"
     )]
     NoCryptoProvider,
     /// HTTPS needs certificates to trust, and there are none: the features for them are off, and there is no CA bundle.
@@ -216,10 +217,9 @@ impl HttpClientBuilder {
     /// proxy.
     ///
     /// What stays the agent's: its middleware sees every request with its secrets. If it sends one elsewhere, the answer is
-    /// refused and the sign-in ends ([`TransportError::redirected`](crate::TransportError::redirected)). And a failure
-    /// that ureq reports as an I/O error counts as one after which the request may have been seen, unless it is a refused
-    /// connection or the like; [`Outcome::GrantLost`](crate::Outcome::GrantLost) may then stand for what would be
-    /// [`Outcome::Expired`](crate::Outcome::Expired) with an agent of ours.
+    /// refused and the sign-in ends ([`TransportError::redirected`](crate::TransportError::redirected)). A failure before
+    /// ureq asked for the request's body counts as one that the service has not seen. So a middleware that sends a request by other
+    /// means must read its body first.
     ///
     /// ```
     /// # use device_flow_ureq::{Endpoint, HttpClient, Policy, ureq};
@@ -420,29 +420,30 @@ impl HttpClientBuilder {
     }
 
     fn own_carrier(self) -> Result<AgentCarrier, BuildError> {
-        let is_https = self.service.uses_https();
-        if is_https && crypto::provider(self.crypto.as_ref()).is_none() {
+        let chosen = proxy::choose(&self.service, |name| std::env::var(name).ok())?;
+        let speaks_tls = |chosen: &proxy::Chosen| chosen.proxy.protocol() == ProxyProtocol::Https;
+        let needs_tls = self.service.uses_https() || chosen.as_ref().is_some_and(speaks_tls);
+        let needs_crypto = needs_tls || self.service.offers_pkce();
+        if needs_crypto && crypto::provider(self.crypto.as_ref()).is_none() {
             return Err(BuildError::NoCryptoProvider);
         }
         let roots = match self.ca_bundle {
-            Some(path) => Some(RootCerts::Specific(Arc::new(read_bundle(path)?))),
-            None if cfg!(feature = "platform-verifier") => Some(RootCerts::PlatformVerifier),
-            None if cfg!(feature = "webpki-roots") => Some(RootCerts::WebPki),
-            None => None,
+            Some(path) => RootCerts::Specific(Arc::new(read_bundle(path)?)),
+            None if cfg!(feature = "platform-verifier") => RootCerts::PlatformVerifier,
+            None if cfg!(feature = "webpki-roots") => RootCerts::WebPki,
+            None if needs_tls && !self.accept_invalid_certificates => return Err(BuildError::NoRoots),
+            // Without any, ureq would panic for want of its own.
+            None => RootCerts::Specific(Arc::new(Vec::new())),
         };
-        let mut tls = TlsConfig::builder()
+        let tls = TlsConfig::builder()
             .provider(TlsProvider::Rustls)
+            .root_certs(roots)
             .disable_verification(self.accept_invalid_certificates);
-        match roots {
-            Some(roots) => tls = tls.root_certs(roots),
-            None if is_https && !self.accept_invalid_certificates => return Err(BuildError::NoRoots),
-            None => {}
-        }
         #[cfg(feature = "crypto-provider")]
-        if let Some(provider) = self.crypto {
-            tls = tls.unversioned_rustls_crypto_provider(provider);
-        }
-        let chosen = proxy::choose(&self.service, |name| std::env::var(name).ok())?;
+        let tls = match self.crypto {
+            Some(provider) => tls.unversioned_rustls_crypto_provider(provider),
+            None => tls,
+        };
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)

@@ -128,12 +128,13 @@ impl Cancel {
         let started = Instant::now();
         let _waiting = Waiting::at(self, bell);
         loop {
-            // An answer that has arrived counts, even if the cancellation came a moment before.
+            // Looked at first, so that an answer which arrived before the cancellation counts, and one that came with it.
+            let is_cancelled = self.is_cancelled();
             if let Some(value) = value() {
                 return Some(value);
             }
             let left = most.saturating_sub(started.elapsed());
-            if self.is_cancelled() || left.is_zero() {
+            if is_cancelled || left.is_zero() {
                 return None;
             }
             bell.wait(if self.must_be_looked_at() { left.min(LOOK) } else { left });

@@ -100,7 +100,7 @@ pub use oidc_proto::{
 pub use redirect::Redirect;
 
 /// The crates whose types stand in this one's interface.
-pub use {device_flow, oidc_proto, ureq};
+pub use {device_flow, oidc_proto, rustls, ureq};
 
 /// The crate's own README is compiled and run as well.
 #[cfg(doctest)]

@@ -203,7 +203,13 @@ impl HttpClient {
         }
         match crypto::provider(self.crypto.as_ref()).and_then(|provider| crypto::proof(&provider)) {
             Some((verifier, challenge)) => flow.with_pkce(verifier, challenge),
-            None => flow,
+            // Going on without would be a weaker sign-in than was asked for.
+            None => {
+                flow.stop(Stop::because(
+                    "PKCE needs random numbers and SHA-256, and the cryptography in use has not both",
+                ));
+                flow
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use http::StatusCode;
 use oidc_proto::Service;
-use ureq::Proxy;
+use ureq::{Proxy, ProxyProtocol};
 
 use crate::BuildError;
 use crate::carrier::{address, is_loopback};
@@ -59,6 +59,12 @@ pub(crate) fn choose(
     }
     let proxy = with_exceptions(url.trim(), &direct)
         .map_err(|source| BuildError::Proxy { variable, source: source.into() })?;
+    let speaks_http = matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https);
+    if !speaks_http && !cfg!(feature = "socks") {
+        // ureq would panic at the first request.
+        let source = "it speaks SOCKS, and the feature `socks` of device-flow-ureq is off";
+        return Err(BuildError::Proxy { variable, source: source.into() });
+    }
     Ok(Some(Chosen { proxy, variable }))
 }
 
@@ -213,6 +219,21 @@ mod tests {
         assert_eq!(chosen("https://x.example", &all[..1]), None);
         assert_eq!(chosen("https://x.example", &all[2..]).as_deref(), Some("c:3"));
         assert_eq!(chosen("https://x.example", &[("HTTPS_PROXY", " ")]), None);
+    }
+
+    #[test]
+    fn a_socks_proxy_is_one_with_the_feature_and_a_clear_error_without() {
+        let service = Endpoint::custom("https://x.example").unwrap().into();
+        for scheme in ["socks4", "socks4a", "socks5", "socks5h", "socks"] {
+            let find = |name: &str| (name == "ALL_PROXY").then(|| format!("{scheme}://127.0.0.1:1080"));
+            match choose(&service, find) {
+                Ok(chosen) => assert!(cfg!(feature = "socks") && chosen.is_some()),
+                Err(error) => {
+                    let why = Error::source(&error).unwrap().to_string();
+                    assert!(!cfg!(feature = "socks") && why.contains("`socks`"), "{error}: {why}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -1,17 +1,6 @@
-//! A command line that stays signed in to AWS IAM Identity Center, and prints an access token that is good for a while. It is
-//! the program of `examples/cli`, over `aws-sdk-ssooidc`, which has the three calls and no sign-in.
-//!
-//! ```console
-//! $ export START_URL=https://d-1234567890.awsapps.com/start SESSION_FILE=session.json
-//! $ REGION=eu-west-1 cargo run
-//! $ ENDPOINT=http://127.0.0.1:8400 cargo run
-//! ```
-//!
-//! The first run shows a code for a person to approve, and keeps the session in the file. Later runs take the session from
-//! there, and refresh it when it is due. The token alone goes to standard output, everything for people to standard error.
-//!
-//! Exit codes: 0 with a token, 1 without one, 2 for a wrong setting, 130 after Ctrl-C.
+//! The program of `examples/cli`, over `aws-sdk-ssooidc`, which has the three calls and no sign-in. See the README there.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -42,10 +31,13 @@ async fn main() -> ExitCode {
         }
     };
     match ended {
-        Ok(access_token) => {
-            println!("{access_token}");
-            ExitCode::SUCCESS
-        }
+        Ok(access_token) => match writeln!(io::stdout(), "{access_token}") {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("The token was not printed: {error}.");
+                ExitCode::FAILURE
+            }
+        },
         Err(end) => {
             eprintln!("{end}");
             ExitCode::FAILURE

@@ -24,15 +24,14 @@ const SLOW_DOWN: Duration = Duration::from_secs(5);
 /// The longest wait that network trouble alone can cause.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
-/// What the file holds, **with its secrets in the clear**: only its owner may read it.
+/// What the file holds, **with its secrets in the clear**.
 #[derive(Clone, serde::Serialize, serde::Deserialize)]
 struct Kept {
     /// No other service may see the secrets.
     service: String,
     start_url: String,
     registration: Registration,
-    /// Missing after a sign-in that brought none.
-    token: Option<Token>,
+    token: Token,
 }
 
 #[derive(Clone, serde::Serialize, serde::Deserialize)]
@@ -72,12 +71,9 @@ pub struct Portal {
 impl Portal {
     /// A token that is good for a while: the kept one, refreshed if it is due, or that of a new sign-in.
     pub async fn access_token(&self) -> Result<String, String> {
-        // A file that cannot be read is no reason not to sign in.
-        let kept = fs::read(&self.file).ok().and_then(|text| serde_json::from_slice(&text).ok());
-        let kept = kept.filter(|kept: &Kept| kept.service == self.service);
+        let kept = self.kept();
         if let Some(kept) = &kept
-            && let Some(token) = kept.token.as_ref().filter(|_| kept.start_url == self.start_url)
-            && let Some(access_token) = self.good(token, &kept.registration).await
+            && let Some(access_token) = self.good(&kept.token, &kept.registration).await
         {
             return Ok(access_token);
         }
@@ -85,8 +81,14 @@ impl Portal {
         let (registration, device) = self.authorize(registration).await?;
         show(&device);
         let token = self.poll(&registration, &device).await?;
-        self.keep(&registration, Some(&token));
+        self.keep(&registration, &token);
         Ok(token.access_token)
+    }
+
+    /// This portal's session in the file. A file that cannot be read is no reason not to sign in.
+    fn kept(&self) -> Option<Kept> {
+        let kept: Kept = serde_json::from_slice(&fs::read(&self.file).ok()?).ok()?;
+        Some(kept).filter(|kept| kept.service == self.service && kept.start_url == self.start_url)
     }
 
     /// The access token, after a refresh if it is due. Without one, a person must sign in again.
@@ -104,16 +106,20 @@ impl Portal {
             Ok(answer) => match Token::new(answer, asked_at, Some(old)) {
                 Ok(token) => {
                     // Before it is used, because the old refresh token may be dead by now.
-                    self.keep(registration, Some(&token));
+                    self.keep(registration, &token);
                     return Some(token.access_token);
                 }
                 Err(reason) => (reason, false),
             },
             Err(error) => (explain(&error), !is_passing(&error)),
         };
+        if refused {
+            // Another run may have refreshed it meanwhile.
+            let other = self.kept().filter(|other| other.token.expires_at > token.expires_at);
+            return other.map(|other| other.token.access_token);
+        }
         eprintln!("The session was not refreshed: {reason}.");
-        // As long as the token lives, only the service's own no is worth a person's time.
-        (!refused && lives()).then(|| token.access_token.clone())
+        lives().then(|| token.access_token.clone())
     }
 
     /// Asks for codes, with the kept registration if the service still knows it.
@@ -145,14 +151,11 @@ impl Portal {
     async fn register(&self) -> Result<Registration, String> {
         let call = self.client.register_client().client_name("example-cli-aws-sdk").client_type("public");
         let answer = call.scopes("sso:account:access").send().await.map_err(|error| explain(&error))?;
-        let registration = Registration {
+        Ok(Registration {
             expires_at: answer.client_secret_expires_at,
             client_id: answer.client_id.ok_or("the service gave no client id")?,
             client_secret: answer.client_secret.ok_or("the service gave no client secret")?,
-        };
-        // At once, so that the next sign-in need not register again if this one brings no token.
-        self.keep(&registration, None);
-        Ok(registration)
+        })
     }
 
     /// Polls until the person has decided, or the code has expired.
@@ -214,16 +217,15 @@ impl Portal {
         call.client_id(&registration.client_id).client_secret(&registration.client_secret)
     }
 
-    /// Keeps this for the next run. This run goes on if that fails.
-    fn keep(&self, registration: &Registration, token: Option<&Token>) {
+    fn keep(&self, registration: &Registration, token: &Token) {
         let kept = Kept {
             service: self.service.clone(),
             start_url: self.start_url.clone(),
             registration: registration.clone(),
-            token: token.cloned(),
+            token: token.clone(),
         };
         if let Err(error) = save(&self.file, &kept) {
-            eprintln!("Nothing was kept in {}: {error}.", self.file.display());
+            eprintln!("The session was not kept in {}: {error}.", self.file.display());
         }
     }
 }
@@ -248,7 +250,10 @@ fn show(device: &StartDeviceAuthorizationOutput) {
 
 /// Whether it is no verdict of the service, so that another attempt may fare better.
 fn is_passing<E>(error: &SdkError<E, HttpResponse>) -> bool {
-    error.raw_response().is_none_or(|response| matches!(response.status().as_u16(), 429 | 500..))
+    match error.raw_response() {
+        Some(response) => matches!(response.status().as_u16(), 429 | 500..),
+        None => matches!(error, SdkError::TimeoutError(_) | SdkError::DispatchFailure(_)),
+    }
 }
 
 /// What went wrong, for a person: the service's word, or else the causes. (`DisplayErrorContext` ends in a Debug dump.)
@@ -273,7 +278,7 @@ fn now() -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Other runs see the old file or the new one, and other users neither.
+/// Other runs see the old file or the new one.
 fn save(file: &Path, kept: &Kept) -> io::Result<()> {
     let mut new = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(Path::new("")))?;
     new.write_all(&serde_json::to_vec(kept)?)?;

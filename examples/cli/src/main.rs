@@ -1,15 +1,4 @@
-//! A command line that stays signed in to AWS IAM Identity Center, and prints an access token that is good for a while.
-//!
-//! ```console
-//! $ export START_URL=https://d-1234567890.awsapps.com/start SESSION_FILE=session.json
-//! $ REGION=eu-west-1 cargo run
-//! $ ENDPOINT=http://127.0.0.1:8400 cargo run
-//! ```
-//!
-//! The first run shows a code for a person to approve, and keeps the session in the file. Later runs take the session from
-//! there, and refresh it when it is due. The token alone goes to standard output, everything for people to standard error.
-//!
-//! Exit codes: 0 with a token, 1 without one, 2 for a wrong setting, 130 after Ctrl-C.
+//! A command line that stays signed in: see README.md.
 
 use std::error::Error;
 use std::io::{self, Write as _};
@@ -31,10 +20,10 @@ fn main() -> ExitCode {
     let cancel = Cancel::new();
     let show = |prompt: &UserPrompt| writeln!(io::stderr(), "{prompt}");
     let (code, text) = match configured(&cancel).map(|portal| portal.session(show)) {
-        Ok(Ok(session)) => {
-            println!("{}", session.token.access_token.expose());
-            return ExitCode::SUCCESS;
-        }
+        Ok(Ok(session)) => match writeln!(io::stdout(), "{}", session.token.access_token.expose()) {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(error) => (1, format!("The token was not printed: {error}.")),
+        },
         Ok(Err(_)) if cancel.is_cancelled() => (130, "Cancelled.".to_owned()),
         Ok(Err(end)) => (1, end.report().to_string()),
         Err(error) => (2, format!("{error}\n{USAGE}")),
@@ -50,10 +39,10 @@ fn configured(cancel: &Cancel) -> Result<Portal<SystemClock, impl Fn() -> UnixSe
         Ok(url) => Endpoint::custom(&url)?,
         Err(_) => Endpoint::for_region(&variable("REGION")?)?,
     };
-    let client = HttpClient::builder(endpoint).user_agent("example-cli/0.1").cancelled_by(cancel).build()?;
+    let client = HttpClient::builder(endpoint).cancelled_by(cancel).build()?;
     let policy = Policy::aws(variable("START_URL")?).with_client_name("example-cli");
     let file = variable("SESSION_FILE")?.into();
-    // The second Ctrl-C ends the program at once, should it be busy with something else.
+    // The second Ctrl-C ends the program at once.
     flag::register_conditional_shutdown(SIGINT, 130, cancel.flag())?;
     flag::register(SIGINT, cancel.flag())?;
     Ok(Portal { client, policy, file, clock: SystemClock, now: || SystemTime::now().into() })

@@ -179,13 +179,22 @@ fn a_dead_refresh_token_leads_to_a_new_sign_in_with_the_kept_registration() {
 }
 
 #[test]
-fn a_denied_first_sign_in_keeps_its_registration_for_the_next() {
-    let world = World::new();
-    let end = world.run(Person::Denies).unwrap_err();
-    assert!(matches!(end.outcome, Outcome::Denied(_)), "{end:?}");
-    assert_eq!(world.requests(), ["register", "authorize", "poll"]);
-    world.run(Person::Approves).unwrap();
-    assert_eq!(world.requests(), ["authorize", "poll"]);
+fn a_run_whose_refresh_is_refused_takes_the_session_that_another_run_has_kept() {
+    let (world, first) = signed_in();
+    world.pass_minutes(45);
+    let stale = fs::read(&world.file).unwrap();
+    let other = world.run(Person::IsAway).unwrap();
+    let fresh = fs::read(&world.file).unwrap();
+    assert_eq!(world.requests(), ["refresh"]);
+    // This run has read the file before the other one wrote it.
+    let never = Cancel::new();
+    let portal = world.portal(PORTAL, &never);
+    fs::write(&world.file, stale).unwrap();
+    let late = portal.kept().unwrap();
+    assert_eq!(late, first);
+    fs::write(&world.file, fresh).unwrap();
+    assert_eq!(portal.good(late), Some(other));
+    assert_eq!(world.requests(), ["refresh"]);
 }
 
 #[test]
@@ -275,14 +284,12 @@ fn a_session_of_another_portal_is_not_used() {
 }
 
 #[test]
-fn a_registration_of_another_service_is_not_shown_to_this_one() {
-    let world = World::new();
-    world.run(Person::Denies).unwrap_err();
+fn a_session_of_another_service_is_not_shown_to_this_one() {
+    let (world, _) = signed_in();
     let text = fs::read_to_string(&world.file).unwrap();
     fs::write(&world.file, text.replace(world.service.endpoint(), "https://elsewhere.example")).unwrap();
-    world.requests();
     world.run(Person::Approves).unwrap();
-    assert_eq!(world.requests()[0], "register");
+    assert_eq!(world.requests(), ["register", "authorize", "poll"]);
 }
 
 #[test]
@@ -299,11 +306,10 @@ fn ctrl_c_at_a_refresh_ends_the_run_and_leaves_the_session() {
 }
 
 #[test]
-fn ctrl_c_in_a_sign_in_ends_it_and_keeps_its_registration() {
+fn ctrl_c_in_a_sign_in_ends_it_and_keeps_nothing() {
     let world = World::new();
     let end = world.run(Person::PressesCtrlC).unwrap_err();
     assert_eq!((&end.outcome, end.polls), (&Outcome::Cancelled, 0));
     assert_eq!(world.requests(), ["register", "authorize"]);
-    world.run(Person::Approves).unwrap();
-    assert_eq!(world.requests(), ["authorize", "poll"]);
+    assert!(!world.file.exists());
 }

@@ -5,19 +5,17 @@
 //! ```
 
 use std::env;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use device_flow::{DeviceFlow, Policy, SignedIn};
+use device_flow::{DeviceFlow, Policy};
 use example_runtime::{Client, Clock as _, sign_in};
 use oidc_proto::Endpoint;
 
 fn main() -> ExitCode {
     match run() {
-        Ok(signed_in) => {
-            println!("{}", signed_in.token.access_token.expose());
-            ExitCode::SUCCESS
-        }
+        Ok(()) => ExitCode::SUCCESS,
         Err(report) => {
             eprintln!("{report}");
             ExitCode::FAILURE
@@ -25,7 +23,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<SignedIn, String> {
+fn run() -> Result<(), String> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let [endpoint, start_url] = arguments.as_slice() else {
         return Err("usage: example-runtime ENDPOINT START_URL".to_owned());
@@ -35,5 +33,7 @@ fn run() -> Result<SignedIn, String> {
     let clock = Instant::now();
     let flow = DeviceFlow::new(service, policy, None, clock.now());
     let signed_in = smol::block_on(sign_in(&Client::default(), &clock, flow, |prompt| eprintln!("{prompt}")));
-    signed_in.map_err(|end| end.report().to_string())
+    let signed_in = signed_in.map_err(|end| end.report().to_string())?;
+    let written = writeln!(io::stdout(), "{}", signed_in.token.access_token.expose());
+    written.map_err(|error| format!("the token was not printed: {error}"))
 }

@@ -7,11 +7,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use device_flow_reqwest::{
-    Clock, DeviceFlow, HttpClient, Observer, Outcome, Phase, Policy, Status, Stop, Tick, UserPrompt,
+    Clock, DeviceFlow, Endpoint, FirstPoll, HttpClient, Observer, Outcome, Phase, Policy, Status, Stop, Tick,
+    TokioClock, UserPrompt,
 };
 use oidc_proto::Operation;
 use sso_oidc_server::{Approval, Config, SlowDown, TestServer};
 
+use crate::stub::{Step, Stub};
 use crate::{VirtualClock, block_on, client_within};
 
 /// The server grants the poll after this many.
@@ -194,4 +196,19 @@ fn a_sign_in_that_is_dropped_again_and_again_comes_to_its_end_at_its_own_pace() 
     );
     assert!(scene.grants() <= 1);
     assert!(story.least_gap_between_polls() >= INTERVAL, "{:?}", story.sent);
+}
+
+#[test]
+fn a_flow_that_is_told_to_stop_takes_the_token_that_is_on_its_way() {
+    let stub = Stub::polls([Step::LateToken(Duration::from_secs(1))]);
+    block_on(async {
+        let client = HttpClient::new(Endpoint::custom(&stub.endpoint()).unwrap()).unwrap();
+        let policy =
+            Policy::aws("https://d-1234567890.awsapps.com/start").with_first_poll(FirstPoll::Immediately);
+        let mut flow = client.flow(policy, None, &TokioClock);
+        // The code is shown, the poll is sent, and the program is told to end before the answer is there.
+        let stop = tokio::time::sleep(Duration::from_millis(300));
+        client.drive_until(&mut flow, &TokioClock, &mut (), stop).await.unwrap();
+        assert!(flow.into_result(TokioClock.now()).is_ok_and(|signed_in| signed_in.polls == 1));
+    });
 }

@@ -4,9 +4,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use device_flow_ureq::{
-    CallError, Cancel, Client, CreateTokenRequest, DiscoveryError, Endpoint, FirstPoll, Grant, HttpClient,
-    Observer, Operation, Outcome, Policy, Provider, RegisterClientRequest, RevocationRequest, Secret,
-    StartDeviceAuthorizationRequest, Stop, UserPrompt,
+    CallError, Cancel, Client, Clock as _, CreateTokenRequest, DiscoveryError, Endpoint, FirstPoll, Grant,
+    HttpClient, Observer, Operation, Outcome, Policy, Provider, RegisterClientRequest, RevocationRequest,
+    Secret, StartDeviceAuthorizationRequest, Stop, SystemClock, UserPrompt,
 };
 
 use crate::stub::{Step, Stub};
@@ -244,4 +244,64 @@ fn a_closure_that_cancels_and_fails_is_a_cancelled_call_and_one_that_answers_is_
     };
     assert!(matches!(registered(false), Err(CallError::Cancelled)));
     assert!(registered(true).is_ok(), "what has arrived counts");
+}
+
+/// Has this handle cancelled while the answer to the first poll is on its way.
+struct DuringThePoll(Cancel);
+
+impl Observer for DuringThePoll {
+    fn prompt(&mut self, _: &UserPrompt) -> Result<(), Stop> {
+        Ok(())
+    }
+
+    fn sending(&mut self, operation: Operation) {
+        if operation == Operation::CreateToken {
+            let cancel = self.0.clone();
+            thread::spawn(move || {
+                thread::sleep(Duration::from_millis(200));
+                cancel.cancel();
+            });
+        }
+    }
+}
+
+#[test]
+fn a_flow_that_is_told_to_stop_takes_the_token_that_is_on_its_way_and_a_cancelled_one_does_not() {
+    // Over a socket and from a worker's thread. The token comes after a second.
+    let drive = |stop: &Cancel, cancel: &Cancel, during: &Cancel| {
+        let stub = Stub::polls([Step::LateToken(Duration::from_secs(1))]);
+        let client =
+            HttpClient::new(Endpoint::custom(&stub.endpoint()).unwrap()).unwrap().cancelled_by(cancel);
+        let policy =
+            Policy::aws("https://d-1234567890.awsapps.com/start").with_first_poll(FirstPoll::Immediately);
+        let mut flow = client.flow(policy, None, &SystemClock);
+        client.drive_until(&mut flow, &SystemClock, &mut DuringThePoll(during.clone()), stop).unwrap();
+        flow.into_result(SystemClock.now())
+    };
+    let (stop, cancel, never) = (Cancel::new(), Cancel::new(), Cancel::new());
+    let signed_in = drive(&stop, &never, &stop).unwrap();
+    assert!(stop.is_cancelled() && signed_in.polls == 1);
+    let end = drive(&never, &cancel, &cancel).unwrap_err();
+    assert_eq!((end.outcome, end.polls), (Outcome::Cancelled, 1));
+}
+
+#[test]
+fn a_wait_ends_at_once_when_its_flow_is_told_to_stop() {
+    let stub = Stub::polls([]);
+    let (stop, cancel) = (Cancel::new(), Cancel::new());
+    let client = HttpClient::new(Endpoint::custom(&stub.endpoint()).unwrap()).unwrap().cancelled_by(&cancel);
+    // The interval is five seconds.
+    let mut flow = client.flow(Policy::aws("https://d-1234567890.awsapps.com/start"), None, &SystemClock);
+    let button = stop.clone();
+    let mut shown = device_flow_ureq::OnPrompt(|_: &UserPrompt| {
+        let button = button.clone();
+        thread::spawn(move || {
+            thread::sleep(Duration::from_millis(50));
+            button.cancel();
+        });
+    });
+    let began = Instant::now();
+    client.drive_until(&mut flow, &SystemClock, &mut shown, &stop).unwrap();
+    assert!(flow.outcome().is_none() && flow.polls() == 0);
+    assert!(began.elapsed() < Duration::from_secs(4));
 }

@@ -16,6 +16,8 @@ pub(crate) enum Step {
     Raw(Vec<u8>),
     /// Closes the connection without a byte.
     Close,
+    /// Grants the token after this long.
+    LateToken(Duration),
     /// Says nothing for this long, then closes.
     Hang(Duration),
     /// Starts a body that never ends, until the client hangs up.
@@ -161,7 +163,15 @@ fn serve(mut stream: TcpStream, steps: &Mutex<Vec<Step>>, seen: &Mutex<Vec<Seen>
             .unwrap()
             .pop()
             .unwrap_or_else(|| Step::Answer(500, "", "the script is over".to_owned()));
+        let step = match step {
+            Step::LateToken(after) => {
+                thread::sleep(after);
+                Step::token()
+            }
+            step => step,
+        };
         match step {
+            Step::LateToken(_) => unreachable!("it is a token by now"),
             Step::Answer(status, headers, body) => {
                 let head = format!(
                     "HTTP/1.1 {status} Status\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{headers}\r\n",

@@ -91,6 +91,8 @@ impl History {
     /// ```
     pub fn play(&self, flow: &mut DeviceFlow, begin: Tick) -> Played {
         let mut driver = Driver::new(begin);
+        // A request that an earlier driver sent is lost with it.
+        flow.abandon(begin);
         driver.ask(flow);
         for event in &self.events {
             driver.meet(flow, event);
