@@ -8,6 +8,7 @@ mod docs;
 mod manifests;
 mod pure;
 mod rust;
+mod sentences;
 mod sources;
 mod text;
 mod tree;
@@ -78,6 +79,7 @@ fn check() -> Result<(Tree, Vec<Problem>)> {
     problems.extend(sources::check(&tree));
     problems.extend(manifests::check(&tree));
     problems.extend(docs::check(&tree, &graph.members(), &tasks));
+    problems.extend(sentences::check(&tree));
     problems.sort();
     problems.dedup();
     Ok((tree, problems))
