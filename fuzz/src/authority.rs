@@ -299,7 +299,7 @@ impl Run {
         }
     }
 
-    /// A stranger tries codes that nobody has.
+    /// A stranger tries codes that do not exist.
     fn guess(&mut self, bytes: &mut Bytes<'_>) {
         let source = Source::of(core::net::IpAddr::from([10, 0, 0, bytes.next() % 2]));
         match self.store.decide(&self.policy, Some(source), "BCDF-0000", Verdict::Approve, self.now) {

@@ -76,7 +76,7 @@ fn refused(error: &EndpointError, text: &str) {
     if let Some((user, _)) = authority.rsplit_once('@')
         && user.len() > 20
         && !matches!(error, EndpointError::InvalidRegion(_))
-        // The wording of the error itself is nobody's secret, and comparisons lead libFuzzer to it.
+        // The wording of the error itself is no secret, and comparisons lead libFuzzer to it.
         && !EndpointError::UserInfo.to_string().contains(user)
     {
         assert!(!shown.contains(user), "{shown}");

@@ -243,7 +243,7 @@ fn revocation(bytes: &mut Unstructured<'_>) -> Result<RevocationRequest> {
 
 fn metadata(bytes: &mut Unstructured<'_>) -> Result<Metadata> {
     let mut metadata = Metadata::default();
-    // What is no URL is nobody's identity.
+    // Only a URL is an identity.
     metadata.issuer = format!("https://id.example/{}", bytes.arbitrary::<u32>()?);
     metadata.device_authorization_endpoint = of(bytes, text)?;
     metadata.token_endpoint = of(bytes, text)?;

@@ -39,7 +39,7 @@ pub(crate) fn step() -> Result<()> {
 
 /// # Errors
 ///
-/// When the variable has a value that means nothing: whoever misspelt it believes to be safe.
+/// When the variable has a value that means nothing: a person who misspelt it believes to be safe.
 fn is_required(variable: Option<&OsStr>) -> Result<bool> {
     match variable.map(OsStr::to_string_lossy).as_deref() {
         None | Some("") => Ok(false),

@@ -12,7 +12,7 @@ use crate::workspace;
 /// The version of rustdoc's JSON that the `public-api` and `rustdoc-types` crates in use read. rustdoc changes it every
 /// few releases.
 const FORMAT: u32 = 57;
-/// The toolchain that writes it, for whoever has another one.
+/// The toolchain that writes it, for a person with another one.
 const TOOLCHAIN: &str = "1.95";
 
 /// One library and its description, with all its features.

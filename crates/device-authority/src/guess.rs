@@ -77,7 +77,7 @@ pub fn may_guess(
 ) -> Result<(), TooManyGuesses> {
     let limits = [(source, policy.guesses.per_source), (everyone, policy.guesses.everyone)];
     for (record, limit) in limits {
-        // A window that begins in the future was left there by a clock that has stepped back. It locks nobody out;
+        // A window that begins in the future was left there by a clock that has stepped back. It locks no one address out;
         // the next wrong code moves it to the present, count and all.
         if let Some(record) = record
             && record.began <= now

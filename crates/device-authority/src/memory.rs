@@ -29,9 +29,9 @@ use crate::{
 /// A new record sweeps away a few old ones that may be forgotten, so that no request pays for a scan. What happens when a
 /// table is full of records that are still good:
 ///
-/// * *Registrations*: one gives way that nobody has signed in with, or else the least recently used one, but none whose
+/// * *Registrations*: one without a sign-in gives way, or else the least recently used one, but none whose
 ///   code still lives. Its client hears `InvalidClientException` and registers anew, which every client must be ready
-///   for. Strangers, who register and ask for a code and have never signed in, drive nobody out who has once they are a
+///   for. Strangers, who register and ask for a code and have never signed in, drive out no client with a sign-in once they are a
 ///   quarter of all. If none can give way, a new client is refused with `SlowDownException`.
 /// * *Devices*: one whose code has expired gives way, or else one whose token was collected, which is kept only to notice
 ///   a code that turns up again. If there is none, a new device is refused with `SlowDownException`.
@@ -164,7 +164,7 @@ impl Memory {
     /// # use oidc_proto::{Client, StartDeviceAuthorizationRequest};
     /// let mut store = Memory::new(Capacity::default());
     /// let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
-    /// assert!(store.start_device_authorization(&policy, &ask, now, &mut entropy).is_err()); // nobody knows it
+    /// assert!(store.start_device_authorization(&policy, &ask, now, &mut entropy).is_err()); // it is unknown
     ///
     /// store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
     /// let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
@@ -196,7 +196,7 @@ impl Memory {
                 Some((device.user_code, device.expires_at))
             });
             if let Some((code, until)) = device {
-                // Only for who gets a code: a request that is refused anyway drives nobody out.
+                // Only for a client that gets a code: a request that is refused anyway drives no other client out.
                 self.make_room_for_a_device(now);
                 if self.devices.is_full() {
                     return Err(full("device authorizations"));
@@ -454,7 +454,7 @@ impl Memory {
         });
     }
 
-    /// In a full store, forgets a device whose code has expired or else one whose token was collected, before anybody is
+    /// In a full store, forgets a device whose code has expired or else one whose token was collected, before another is
     /// turned away.
     fn make_room_for_a_device(&mut self, now: Moment) {
         let (user_codes, collected) = (&mut self.user_codes, &mut self.collected);

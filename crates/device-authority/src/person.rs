@@ -48,7 +48,7 @@ pub enum PersonError {
     /// The code has expired.
     #[error("this code has expired")]
     Expired,
-    /// Somebody has decided on it.
+    /// A person has decided on it.
     #[error("this code has been used already")]
     Decided,
     /// Too many wrong codes were tried.
@@ -89,7 +89,7 @@ pub fn review(
     now: Moment,
 ) -> Result<Review, PersonError> {
     let device = undecided(device, now)?;
-    // A registration may lapse while its device waits; then there is nobody to give a token to.
+    // A registration may lapse while its device waits; then there is no client to give a token to.
     let client = client.filter(|client| now < client.forget_at).ok_or(PersonError::Expired)?;
     Ok(Review {
         user_code: device.user_code,

@@ -125,7 +125,7 @@ pub struct ServerPolicy {
     /// much metadata, because it is kept twice. A client without a secret cannot prove anything. Default: none.
     pub registration_key: Option<RegistrationKey>,
     /// Whether a client with a secret that no store knows is believed to have registered elsewhere, for the scope
-    /// `sso:account:access`. Whoever names an id first has it. Default: no.
+    /// `sso:account:access`. The first client that names an id has it. Default: no.
     pub accept_unknown_clients: bool,
     /// The life of an access token of a client without scopes, which gets no refresh token. Default: 8 h.
     pub long_access_ttl: Duration,

@@ -124,7 +124,7 @@ pub struct DeviceState {
 }
 
 impl DeviceState {
-    /// A device that nobody has decided on and that has not polled.
+    /// A device without a decision and that has not polled.
     pub(crate) const fn new(interval: Duration) -> Self {
         Self { standing: Standing::Pending, interval, last_poll: None, polls: 0, grace_used: false }
     }

@@ -12,7 +12,7 @@ use crate::{
 /// A new access token, for the chain's one valid token or for one that may still pass for it, and the token to use next.
 ///
 /// A token that has the chain's selector and is none of these was rotated out: either the client or a thief has used it
-/// before. Nobody can tell which, so the chain ends.
+/// before. Which one cannot be told, so the chain ends.
 pub(crate) fn rotate(
     policy: &ServerPolicy,
     client: &ClientRecord,

@@ -9,8 +9,8 @@ use crate::{Change, Decision, Moment, Records, Selector};
 
 /// Ends what a token stands for. `records` has the client, and the chain that the token's [`Selector`] names.
 ///
-/// A refresh token ends its chain, also one that was rotated out of it: whoever shows it has the sign-in in mind, not
-/// one token of it. A token that nobody knows is a success, because what was asked for is so (RFC 7009 §2.2). That goes
+/// A refresh token ends its chain, also one that was rotated out of it: a client that shows it means the sign-in, not
+/// one token of it. An unknown token is a success, because what was asked for is so (RFC 7009 §2.2). That goes
 /// for access tokens too: no record of them is kept.
 ///
 /// The faults: `invalid_client` as everywhere; `invalid_grant` for another client's token, which lives on (§2.1).
@@ -26,8 +26,8 @@ use crate::{Change, Decision, Moment, Records, Selector};
 /// let request = RevocationRequest::access_token(Client::public("my-tool"), Secret::from("unknown"));
 /// let decision = revoke_token(Records::of_client(Some(&client)), &request, now);
 /// assert_eq!((decision.reply, decision.changes), (Ok(()), Vec::new()));
-/// let nobody = revoke_token(Records::of_client(None), &request, now);
-/// assert_eq!(nobody.reply.unwrap_err().code, FaultCode::InvalidClient);
+/// let unknown = revoke_token(Records::of_client(None), &request, now);
+/// assert_eq!(unknown.reply.unwrap_err().code, FaultCode::InvalidClient);
 /// ```
 pub fn revoke_token(records: Records<'_>, request: &RevocationRequest, now: Moment) -> Decision<()> {
     let client = match authenticate(records.client, &request.client, now) {

@@ -57,7 +57,7 @@ impl GrantKey {
 /// use device_authority::{ClientRecord, Records};
 /// use oidc_proto::Client;
 /// let client = ClientRecord::preconfigured(Client::public("my-tool"), None);
-/// // Of the two the grant names at most one; none is found for a code that nobody knows.
+/// // Of the two the grant names at most one; none is found for an unknown code.
 /// let records = Records::of_client(Some(&client)).with_device(None).with_refresh(None);
 /// assert!(records.client.is_some() && records.device.is_none() && records.refresh.is_none());
 /// ```

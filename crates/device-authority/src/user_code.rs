@@ -9,7 +9,7 @@ const ALPHABET: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 /// Eight letters of 20: 2.56e10 codes, about 34.5 bits; enough only together with a limit on guesses (§5.1).
 const LEN: usize = 8;
 
-/// A user code, shown as `XXXX-XXXX`. `Debug` redacts it: whoever sees a live one could approve it.
+/// A user code, shown as `XXXX-XXXX`. `Debug` redacts it: a reader of a live one could approve it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserCode([u8; LEN]);
 

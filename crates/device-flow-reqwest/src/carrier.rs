@@ -42,7 +42,7 @@ impl Carrier {
 
     /// Waits for a turn to send, first come, first served. It is held until the answer has been read.
     pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        // Fails only if it was closed, which nobody does.
+        // Fails only if it was closed, which never happens.
         self.turns.acquire().await.ok()
     }
 }

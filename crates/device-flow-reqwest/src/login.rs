@@ -239,7 +239,7 @@ impl HttpClient {
     /// let shown = tokio::sync::Notify::new();
     /// let mut prompt = OnPrompt(|_: &UserPrompt| shown.notify_one());
     /// tokio::select! {
-    ///     _ = client.drive(&mut flow, &clock, &mut prompt) => unreachable!("nobody has approved"),
+    ///     _ = client.drive(&mut flow, &clock, &mut prompt) => unreachable!("it is not approved"),
     ///     () = shown.notified() => {} // something else to do: the driver is dropped in the middle of its wait
     /// }
     /// # server.approve(&server.pending()[0])?;

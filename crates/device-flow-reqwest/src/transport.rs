@@ -36,7 +36,7 @@ impl HttpClient {
         call.on_result(started.elapsed(), result, decode)
     }
 
-    /// A document that anybody may have.
+    /// A public document.
     pub(crate) async fn fetch(&self, address: http::Uri) -> Result {
         let mut request = http::Request::new(Bytes::new());
         *request.uri_mut() = address;

@@ -1,7 +1,7 @@
 //! A server that is deployed anew while a thousand people sign in: no token is lost.
 #![cfg(unix)]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -29,6 +29,8 @@ const SLOW: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 struct Slow {
     service: InProcess,
+    /// The devices that were told to wait, each by its request.
+    waiting: watch::Sender<HashSet<Bytes>>,
     /// How many tokens are held back, and leave to let them go.
     held: watch::Sender<usize>,
     leave: Arc<Semaphore>,
@@ -38,6 +40,9 @@ async fn answer(State(slow): State<Slow>, request: Request<Body>) -> Response<Bo
     let (head, body) = request.into_parts();
     let body: Bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
     let answer = slow.service.answer(&Request::from_parts(head, body.as_ref()));
+    if answer.status() == 400 {
+        slow.waiting.send_modify(|waiting| _ = waiting.insert(body.clone()));
+    }
     if answer.body().starts_with(br#"{"accessToken""#) {
         slow.held.send_modify(|held| *held += 1);
         drop(slow.leave.acquire().await);
@@ -92,7 +97,8 @@ impl Restart {
         let config = Config::default().with_interval(Duration::from_secs(1));
         let service = InProcess::new(config, move || began.elapsed()).unwrap();
         let leave = Arc::new(Semaphore::new(0));
-        let slow = Slow { service, held: watch::Sender::new(0), leave };
+        let (waiting, held) = (watch::Sender::default(), watch::Sender::new(0));
+        let slow = Slow { service, waiting, held, leave };
         let router = Router::new().fallback(answer).with_state(slow.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
 
@@ -130,6 +136,9 @@ impl Restart {
             let mut count = count.subscribe();
             timeout(SLOW, count.wait_for(|count| *count == of)).await.unwrap().unwrap();
         }
+        // A poll that the service answers only after the approval would be a token, and one that is dropped.
+        let mut waiting = slow.waiting.subscribe();
+        timeout(SLOW, waiting.wait_for(|waiting| waiting.len() == flows - half)).await.unwrap().unwrap();
         Self { slow, endpoint, flows: driven, stop }
     }
 }

@@ -49,7 +49,7 @@ impl AgentCarrier {
         Self { agent, rules: None, usual_timeout, proxy: proxy.map(Arc::new) }
     }
 
-    /// Anybody's agent.
+    /// An agent from elsewhere.
     pub(crate) const fn foreign(agent: Agent, usual_timeout: Duration, rules: Rules) -> Self {
         Self { agent, rules: Some(rules), usual_timeout, proxy: None }
     }

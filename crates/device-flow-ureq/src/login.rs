@@ -20,7 +20,7 @@ use crate::{Cancel, Clock, HttpClient, SystemClock, crypto};
 /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
 ///
 /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
-/// let cancel = Cancel::new(); // give a clone to whoever may cancel
+/// let cancel = Cancel::new(); // give a clone to the code that may cancel
 /// let login = client.login(policy)
 ///     .registered(None) // or what an earlier sign-in left
 ///     .cancelled_by(&cancel)

@@ -36,7 +36,7 @@ impl HttpClient {
         call.on_result(started.elapsed(), result, decode)
     }
 
-    /// Asks for a document that anybody may have, of this type; `None` if that is cancelled.
+    /// Asks for a public document of this type; `None` if that is cancelled.
     pub(crate) fn fetch_unless(
         &self,
         worker: &mut Worker,
@@ -47,7 +47,7 @@ impl HttpClient {
         self.run_unless(worker, move || client.fetch_as(address.clone(), accept))
     }
 
-    /// A document that anybody may have, of this type.
+    /// A public document of this type.
     fn fetch_as(&self, address: http::Uri, accept: &'static str) -> Result {
         let mut request = http::Request::new(&[][..]);
         *request.uri_mut() = address;

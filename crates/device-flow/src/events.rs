@@ -81,7 +81,7 @@ pub(crate) fn ended(flow: &DeviceFlow, now: Tick) {
     debug!(name: "device_flow.ended", target: TARGET, outcome, polls, elapsed_ms, request_id, "ended");
 }
 
-/// A document that anybody may have is asked for.
+/// A public document is asked for.
 pub(crate) fn fetching(uri: &http::Uri) {
     debug!(name: "device_flow.fetching", target: TARGET, %uri, "fetching");
 }

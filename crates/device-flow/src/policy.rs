@@ -59,7 +59,7 @@ pub struct Policy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum FirstPoll {
-    /// After one interval, as RFC 8628 §3.5 has it: nobody approves in less.
+    /// After one interval, as RFC 8628 §3.5 has it: no person approves in less.
     #[default]
     AfterInterval,
     /// At once, for clients that may have been approved beforehand.

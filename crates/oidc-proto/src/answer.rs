@@ -7,7 +7,7 @@ use crate::{Fault, Operation};
 
 /// The meaning of one response.
 ///
-/// Exhaustive on purpose: whoever reads answers must handle all four.
+/// Exhaustive on purpose: a reader of answers must handle all four.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,

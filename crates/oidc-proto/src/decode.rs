@@ -104,7 +104,7 @@ pub(crate) fn bare_answer<B: AsRef<[u8]>>(dialect: Dialect, response: &Response<
 
 /// What a response without a success status says.
 fn refusal<T, B: AsRef<[u8]>>(dialect: Dialect, response: &Response<B>, heads: &Heads<'_>) -> Answer<T> {
-    // A redirect is no verdict even with an OAuth body: whoever redirects is not the service.
+    // A redirect is no verdict even with an OAuth body: only the service speaks for the service.
     if response.status().is_redirection() {
         return no_verdict(NoVerdictReason::Redirect, response, heads);
     }
@@ -201,7 +201,7 @@ fn is_form(headers: &HeaderMap) -> bool {
 /// name that the model knows wins; if none is known, the first name there is keeps its text, and in the OAuth dialect
 /// `error` comes first: `code` is a provider's own there.
 ///
-/// Inside a success status only the header and `error` count, because `code` may be anybody's member.
+/// Inside a success status only the header and `error` count, because `code` may be any member.
 fn named<B: AsRef<[u8]>>(
     dialect: Dialect,
     response: &Response<B>,

@@ -152,7 +152,7 @@ impl Number {
     }
 
     /// An optional least wait in whole seconds; a negative one reads as zero, and nonsense as absent. A fraction counts
-    /// as a second: whoever waits less is early (RFC 8628 §3.5).
+    /// as a second: a shorter wait is early (RFC 8628 §3.5).
     #[inline]
     pub(crate) const fn optional_wait(self) -> Option<Duration> {
         let seconds = match self {

@@ -23,7 +23,7 @@ impl From<Vec<u8>> for Payload {
     }
 }
 
-/// One operation's messages on the wire. Public in name only: nobody outside can name it, so nobody outside can
+/// One operation's messages on the wire. Public in name only: no other crate can name it, so none can
 /// implement [`crate::Call`].
 #[expect(unnameable_types, reason = "it closes `Call` to other crates")]
 pub trait Wire: Sized {

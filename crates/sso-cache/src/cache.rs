@@ -10,7 +10,7 @@ use crate::{CacheError, CachedRegistration, CachedToken, Identity, RegistrationK
 
 /// A cache directory.
 ///
-/// Reading needs no lock, because files are replaced whole. Whoever reads in order to write (refreshes a token, signs
+/// Reading needs no lock, because files are replaced whole. A program that reads in order to write (refreshes a token, signs
 /// in because there is none) takes the [`Cache::lock`] first and reads once more behind it: another process may just
 /// have done the work.
 ///

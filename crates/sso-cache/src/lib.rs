@@ -31,7 +31,7 @@
 //! let is_usable = |token: &sso_cache::CachedToken| token.usable_at(now, Duration::from_secs(300));
 //! if !cache.token(&sso.identity)?.is_some_and(|token| is_usable(&token)) {
 //!     let _guard = cache.lock(&sso.identity, Duration::from_secs(10))?;
-//!     // Look again: whoever had the lock may have renewed the token. If not, sign in and `save_token`.
+//!     // Look again: the last holder may have renewed the token. If not, sign in and `save_token`.
 //!     assert!(cache.token(&sso.identity)?.is_none());
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())

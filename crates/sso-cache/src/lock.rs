@@ -85,7 +85,7 @@ impl Cache {
     /// [private directory](Cache::private_dir), which stays behind, and names its holder to a process that waits; a process that
     /// dies gives its lock back.
     ///
-    /// Whoever gets the lock also clears away what killed processes have left in the cache.
+    /// The new holder of the lock also clears away what killed processes have left in the cache.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -176,7 +176,7 @@ fn open_own(path: &Path) -> Result<File, CacheError> {
     let failed = |source| CacheError::Io { action: "lock", path: path.to_owned(), source };
     let mut options = File::options();
     options.read(true).write(true).create(true).truncate(false);
-    // Whoever can open the file can hold the lock, and keep its owner waiting.
+    // A process that can open the file can hold the lock, and keep its owner waiting.
     let opened = platform::for_the_owner(platform::without_following(&mut options)).open(path);
     let file = opened.map_err(|source| match path.symlink_metadata() {
         Ok(found) if found.is_dir() => obstructed(Obstacle::Directory),

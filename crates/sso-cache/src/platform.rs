@@ -46,7 +46,7 @@ mod unix {
         std::fs::set_permissions(path, Permissions::from_mode(0o600))
     }
 
-    /// Whether it is this user's, or this user may act for anybody.
+    /// Whether it is this user's, or this user may act for any user.
     pub(crate) fn is_ours(metadata: &Metadata) -> bool {
         let me = rustix::process::geteuid();
         me.is_root() || metadata.uid() == me.as_raw()

@@ -17,7 +17,7 @@ use oidc_proto::{Body, Dialect, Fault, FaultCode, Operation};
 
 use crate::api::{Reply, Said, refusal};
 use crate::connection::Peer;
-use crate::fault::{Strike, stand_in};
+use crate::fault::{FaultRule, canned_response};
 use crate::record::RecordedRequest;
 use crate::route::{NoRoute, Route, allowed, route};
 use crate::shared::Shared;
@@ -29,15 +29,15 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 #[derive(Clone, Copy)]
 pub(crate) struct Arrival {
     pub(crate) peer: Peer,
-    /// What strikes it, on a server that misbehaves.
-    pub(crate) strike: Option<Strike>,
+    /// The rule that applies to it, on a server that misbehaves.
+    pub(crate) rule: Option<FaultRule>,
     /// How many other requests wait for the rest of their answers.
     pub(crate) in_flight: usize,
 }
 
 impl From<Peer> for Arrival {
     fn from(peer: Peer) -> Self {
-        Self { peer, strike: None, in_flight: 0 }
+        Self { peer, rule: None, in_flight: 0 }
     }
 }
 
@@ -78,16 +78,16 @@ pub(crate) async fn answer_to(
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 
-    let struck = arrival.strike.map(|strike| strike.fault());
-    let says_nothing = struck.is_some_and(crate::InjectedFault::says_nothing);
+    let injected = arrival.rule.map(|rule| rule.fault());
+    let says_nothing = injected.is_some_and(crate::InjectedFault::says_nothing);
     let status = if says_nothing { 0 } else { response.status().as_u16() };
     shared.requests.fetch_add(1, Ordering::Relaxed);
     tracing::info!(
         operation = operation.map_or("-", Operation::name),
         route = route_name(path),
-        status,
-        fault = fault.as_ref().map_or("-", Said::name),
-        struck = struck.map(crate::InjectedFault::name),
+        sent = status,
+        error = fault.as_ref().map_or("-", Said::name),
+        injected = injected.map(crate::InjectedFault::name),
         request_id = id.as_str(),
         connection = arrival.peer.connection,
         "answered"
@@ -100,9 +100,9 @@ pub(crate) async fn answer_to(
             at: arrived,
             connection: arrival.peer.connection,
             status,
-            fault: fault.map(|said| said.name().to_owned()),
+            error: fault.map(|said| said.name().to_owned()),
             request_id: id.as_str().to_owned(),
-            struck,
+            injected,
             others_in_flight: arrival.in_flight,
         });
     }
@@ -135,7 +135,7 @@ fn objection(shared: &Shared, head: &Parts, asked: Option<Dialect>) -> Option<Re
     })
 }
 
-/// RFC 9112 §3.2: exactly one `Host`, which whoever stands in between and we cannot read differently; HTTP/1.0 may leave
+/// RFC 9112 §3.2: exactly one `Host`, so that no proxy reads it differently from us; HTTP/1.0 may leave
 /// it out, and no browser that could be misled does.
 fn the_host(head: &Parts) -> Result<Option<&str>, NotOneHost> {
     let mut hosts = head.headers.get_all(HOST).iter();
@@ -167,8 +167,8 @@ async fn dispatch(
         }
         (Ok(_), Err(no_route)) => refuse(no_route, head.uri.path()),
         (Ok(_), Ok(Route::Metadata(standard))) => {
-            let fault = arrival.strike.map(|strike| strike.fault());
-            let other = fault.and_then(|fault| stand_in(fault, &shared.faults, head.uri.path()));
+            let fault = arrival.rule.map(|rule| rule.fault());
+            let other = fault.and_then(|fault| canned_response(fault, &shared.faults, head.uri.path()));
             other.unwrap_or_else(|| discovery::metadata(shared, standard)).into()
         }
         (Ok(_), Ok(Route::Device)) => page::look(shared, arrival.peer, head).into(),
@@ -200,9 +200,9 @@ async fn operate(
     body: &[u8],
     arrived: Duration,
 ) -> Reply {
-    let fault = arrival.strike.map(|strike| strike.fault());
+    let fault = arrival.rule.map(|rule| rule.fault());
     let act = || api::answer(shared, dialect, operation, head, body, shared.clock.at(arrived));
-    let mut reply = match fault.and_then(|fault| stand_in(fault, &shared.faults, head.uri.path())) {
+    let mut reply = match fault.and_then(|fault| canned_response(fault, &shared.faults, head.uri.path())) {
         Some(other) => {
             if fault.is_some_and(crate::InjectedFault::commits) {
                 drop(act());
@@ -217,7 +217,7 @@ async fn operate(
     reply
 }
 
-/// Whether the next request is to need another connection, where a fault can strike; after this answer the port may have
+/// Whether the next request is to need another connection, where a fault can apply; after this answer the port may have
 /// been closed.
 async fn is_last(shared: &Shared, operation: Operation, status: StatusCode) -> bool {
     if status.is_success() {
@@ -227,7 +227,7 @@ async fn is_last(shared: &Shared, operation: Operation, status: StatusCode) -> b
             return true;
         }
     }
-    shared.faults.strike_handshakes()
+    shared.faults.has_handshake_faults()
 }
 
 /// The whole body, within its limits.
@@ -258,7 +258,7 @@ where
 }
 
 /// What comes of a future that needs no waiting. Most bodies arrive with their heads, and a timer that is set for nothing is
-/// a system call for nothing. The later looks are for hyper, which hands a body on only after somebody has asked for it, and its
+/// a system call for nothing. The later looks are for hyper, which hands a body on only after it was asked for, and its
 /// end only after that.
 async fn at_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
     let mut looks = 0..2;

@@ -8,7 +8,7 @@ use oidc_proto::Client;
 
 #[cfg(feature = "tls")]
 use crate::Tls;
-use crate::{Approval, Strike};
+use crate::{Approval, FaultRule};
 
 /// Limits on what a peer can take: bytes, time, connections.
 ///
@@ -195,8 +195,8 @@ pub struct Config {
     pub clients: Vec<ClientRecord>,
     /// How many requests are remembered for [`crate::Handle::requests`], the latest ones. Default: none.
     pub remember_requests: usize,
-    /// How the server misbehaves, on purpose. Of several strikes at one request the first one counts. Default: not at all.
-    pub faults: Vec<Strike>,
+    /// How the server misbehaves, on purpose. Of several rules for one request the first one counts. Default: not at all.
+    pub faults: Vec<FaultRule>,
     /// The certificate to show; with one the server speaks HTTPS, and nothing else. Default: none, plain HTTP.
     #[cfg(feature = "tls")]
     pub tls: Option<Tls>,
@@ -344,18 +344,18 @@ impl Config {
         self
     }
 
-    /// The same configuration with one more way to misbehave: a [`Strike`], or a [`crate::InjectedFault`] for every request.
+    /// The same configuration with one more way to misbehave: a [`FaultRule`], or a [`crate::InjectedFault`] for every request.
     ///
     /// ```
-    /// use sso_oidc_server::{Config, InjectedFault, Operation, Strike};
+    /// use sso_oidc_server::{Config, InjectedFault, Operation, FaultRule};
     /// let config = Config::default()
     ///     .with_fault(InjectedFault::Drip) // every answer is slow, but for
-    ///     .with_fault(Strike::new(InjectedFault::Html502).at(Operation::CreateToken).once());
+    ///     .with_fault(FaultRule::new(InjectedFault::Html502).at(Operation::CreateToken).once());
     /// assert_eq!(config.faults.len(), 2);
     /// ```
     #[must_use]
-    pub fn with_fault(mut self, strike: impl Into<Strike>) -> Self {
-        self.faults.push(strike.into());
+    pub fn with_fault(mut self, rule: impl Into<FaultRule>) -> Self {
+        self.faults.push(rule.into());
         self
     }
 

@@ -78,7 +78,7 @@ where
             connection.as_mut().graceful_shutdown();
             match tokio::time::timeout(LEAVING, connection.as_mut()).await {
                 Ok(result) => result,
-                // What is still to come is a head that dribbles in, or an answer that nobody takes.
+                // What is still to come is a head that dribbles in, or an answer that is not taken.
                 Err(_) if seat.is_idle() => return,
                 Err(_) => connection.await,
             }

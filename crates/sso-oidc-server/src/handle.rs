@@ -49,7 +49,7 @@ pub struct Stats {
     /// Requests that were answered.
     pub requests: u64,
     /// Connections that followed a redirect of a fault to another host. There should be none.
-    pub strays: u64,
+    pub redirects_followed: u64,
     /// Records that are held.
     pub held: Counts,
 }
@@ -165,7 +165,7 @@ impl Handle {
         Stats {
             connections: self.shared.connections.load(Ordering::Relaxed),
             requests: self.shared.requests.load(Ordering::Relaxed),
-            strays: self.shared.faults.strays.load(Ordering::Relaxed),
+            redirects_followed: self.shared.faults.redirects_followed.load(Ordering::Relaxed),
             held: self.shared.store().counts(),
         }
     }
@@ -183,7 +183,7 @@ impl Handle {
         &self.shared.endpoint
     }
 
-    /// The certificate of the CA that was made at start, in PEM: whoever trusts it can talk to this server. `None` if the
+    /// The certificate of the CA that was made at start, in PEM: a client that trusts it can talk to this server. `None` if the
     /// server speaks plain HTTP or shows a certificate of one's own.
     ///
     /// ```
@@ -200,17 +200,17 @@ impl Handle {
         self.shared.tls.as_ref()?.ca_certificate()
     }
 
-    /// Ends the misbehaviour that [`crate::Config::with_fault`] asked for: no further request or connection is struck, and
+    /// Ends the misbehaviour that [`crate::Config::with_fault`] asked for: no further request or connection is affected, and
     /// a closed port opens, a moment later.
     ///
     /// ```
     /// use sso_oidc_server::{Config, InjectedFault, TestServer};
     /// let server = TestServer::with(Config::default().with_fault(InjectedFault::NeverAnswers))?;
-    /// server.handle().relent(); // from here on it is a server like any other
+    /// server.handle().stop_faults(); // from here on it is a server like any other
     /// # Ok::<(), sso_oidc_server::ServeError>(())
     /// ```
-    pub fn relent(&self) {
-        self.shared.faults.relent();
+    pub fn stop_faults(&self) {
+        self.shared.faults.stop_faults();
     }
 
     fn decide(&self, user_code: &str, verdict: Verdict) -> Result<(), PersonError> {

@@ -64,8 +64,8 @@ impl InProcess {
         config: Config,
         time: impl Fn() -> Duration + Send + Sync + 'static,
     ) -> Result<Self, ServeError> {
-        if let Some(strike) = config.faults.first() {
-            return Err(ServeError::FaultNeedsConnection { fault: strike.fault() });
+        if let Some(rule) = config.faults.first() {
+            return Err(ServeError::FaultNeedsConnection { fault: rule.fault() });
         }
         let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 80);
         let shared = Shared::new(config, address, Clock::of(time))?;

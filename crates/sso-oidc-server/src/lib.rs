@@ -13,7 +13,7 @@
 //!
 //! let server = TestServer::start();
 //! // Point a client at `server.endpoint()`; when it shows its user code, be the person:
-//! assert!(server.approve("BCDF-GHJK").is_err(), "nobody is waiting with this code");
+//! assert!(server.approve("BCDF-GHJK").is_err(), "no device waits with this code");
 //! assert!(server.endpoint().starts_with("http://127.0.0.1:"));
 //! ```
 //!
@@ -71,14 +71,14 @@
 //! # Misbehaving on purpose
 //!
 //! A client should survive what networks and gateways do. [`Config::with_fault`] makes the server do it: a [`InjectedFault`] says
-//! what, a [`Strike`] to which requests. Nothing else about the server changes.
+//! what, a [`FaultRule`] to which requests. Nothing else about the server changes.
 //!
 //! ```
-//! use sso_oidc_server::{Config, InjectedFault, Operation, Strike, TestServer};
+//! use sso_oidc_server::{Config, InjectedFault, Operation, FaultRule, TestServer};
 //!
 //! // The first poll is answered, and the answer never arrives.
-//! let strike = Strike::new(InjectedFault::DropAfterCommit).at(Operation::CreateToken).once();
-//! let server = TestServer::with(Config::default().with_fault(strike))?;
+//! let rule = FaultRule::new(InjectedFault::DropAfterCommit).at(Operation::CreateToken).once();
+//! let server = TestServer::with(Config::default().with_fault(rule))?;
 //! # assert_eq!(server.requests(), []);
 //! # Ok::<(), sso_oidc_server::ServeError>(())
 //! ```
@@ -118,7 +118,7 @@ pub use device_authority::{
     SlowDown, TooManyGuesses, WeakKey,
 };
 pub use error::ServeError;
-pub use fault::{FaultError, InjectedFault, Strike, StrikeError};
+pub use fault::{FaultError, FaultRule, FaultRuleError, InjectedFault};
 pub use handle::{Handle, Stats};
 pub use in_process::InProcess;
 pub use oidc_proto::{Client, Operation, Secret};

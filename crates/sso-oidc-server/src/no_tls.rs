@@ -8,14 +8,14 @@ use tokio::net::TcpStream;
 use crate::connection::Peer;
 use crate::seat::Seat;
 use crate::shared::Shared;
-use crate::{Config, InjectedFault, ServeError, Strike};
+use crate::{Config, FaultRule, InjectedFault, ServeError};
 
 /// No server has one.
 pub(crate) enum Acceptor {}
 
 impl Acceptor {
     pub(crate) fn of(config: &Config, _: IpAddr, _: Option<&str>) -> Result<Option<Self>, ServeError> {
-        match config.faults.iter().map(Strike::fault).find(|fault| fault.needs_tls()) {
+        match config.faults.iter().map(FaultRule::fault).find(|fault| fault.needs_tls()) {
             Some(fault) => Err(ServeError::FaultNeedsTls { fault }),
             None => Ok(None),
         }

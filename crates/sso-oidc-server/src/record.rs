@@ -24,12 +24,12 @@ pub struct RecordedRequest {
     /// The answer's status; 0 if none was made, which takes a [`InjectedFault`].
     pub status: u16,
     /// The answer's fault, as its dialect calls it: for example `SlowDownException` or `slow_down`.
-    pub fault: Option<String>,
+    pub error: Option<String>,
     /// The answer's `x-amzn-RequestId`.
     pub request_id: String,
-    /// What struck the request, on a server that misbehaves. The answer that is told of here is the one that was made,
+    /// The fault of the request, on a server that misbehaves. The answer that is told of here is the one that was made,
     /// whatever became of it on its way.
-    pub struck: Option<InjectedFault>,
+    pub injected: Option<InjectedFault>,
     /// On a server that misbehaves, how many other requests were still waiting for the rest of their answers when this
     /// one came, of those whose clients had not hung up.
     pub others_in_flight: usize,

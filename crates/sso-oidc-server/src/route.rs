@@ -65,7 +65,7 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Route, NoRoute> {
         path if path == discovery::OPENID => Route::Metadata(Standard::OpenId),
         path if path == discovery::OAUTH => Route::Metadata(Standard::OAuth),
         _ => {
-            // AWS's paths have no common beginning, so whatever is nobody's is answered as they would.
+            // AWS's paths have no common beginning, so an unknown path is answered as they would.
             let dialect = if path.starts_with("/oauth/") { Dialect::OAuth } else { Dialect::Aws };
             return match dialect.operation(method, path) {
                 Ok(operation) => Ok(Route::Api(dialect, operation)),

@@ -72,7 +72,7 @@ impl Seats {
             if self.room.available_permits() == 0 {
                 self.ask_the_idlest_to_leave();
             }
-            // Nobody closes the semaphore, so there is a permit in the end.
+            // The semaphore is never closed, so there is a permit in the end.
             if let Ok(permit) = tokio::time::timeout(LOOK_AGAIN, free).await {
                 break permit.ok();
             }
@@ -176,7 +176,7 @@ impl Seat {
         self.phase().is_multiple_of(2)
     }
 
-    /// Returns once the connection is to leave: somebody else needs the place, it has idled for too long, or the server
+    /// Returns once the connection is to leave: another connection needs the place, it has idled for too long, or the server
     /// stops.
     pub(crate) async fn asked_to_leave(&self) {
         self.leave.notified().await;

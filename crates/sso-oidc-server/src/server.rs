@@ -69,7 +69,7 @@ impl Server {
             let wanted = SocketAddr::new(address.ip(), 0);
             let bound = Elsewhere::bind(wanted.ip()).await;
             let (elsewhere, address) = bound.map_err(|source| ServeError::listen(wanted, source))?;
-            let _ = shared.faults.elsewhere.set(format!("http://{}", reachable(address)));
+            let _ = shared.faults.redirect_target.set(format!("http://{}", reachable(address)));
             Some(elsewhere)
         } else {
             None
@@ -114,7 +114,7 @@ impl Server {
         Handle { shared: Arc::clone(&self.shared) }
     }
 
-    /// Answers until `shutdown` is ready; then accepts nobody any more, lets requests that are being answered go on
+    /// Answers until `shutdown` is ready; then accepts no connection any more, lets requests that are being answered go on
     /// for as long as [`crate::Limits::drain`] says, and returns.
     ///
     /// ```

@@ -114,7 +114,7 @@ impl Shared {
     }
 
     /// The store. A panic while it was locked cannot have left half a commit worth fearing more than a server that
-    /// answers nobody, so poison is ignored.
+    /// answers no request, so poison is ignored.
     pub(crate) fn store(&self) -> MutexGuard<'_, Memory> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -164,7 +164,7 @@ pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
 
 fn is_loopback_name(host: &str) -> bool {
     let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    // As nearly everybody spells it; any other spelling is looked into.
+    // The usual spelling; any other spelling is looked into.
     host == "127.0.0.1"
         || host.eq_ignore_ascii_case("localhost")
         || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())

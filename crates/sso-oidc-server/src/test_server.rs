@@ -243,12 +243,12 @@ impl TestServer {
     /// let server = TestServer::with(Config::default().with_fault(InjectedFault::Refuse))?;
     /// let address = server.endpoint().trim_start_matches("http://");
     /// assert!(TcpStream::connect(address).is_err());
-    /// server.relent();
+    /// server.stop_faults();
     /// assert!(TcpStream::connect(address).is_ok());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn relent(&self) {
-        self.handle.relent();
+    pub fn stop_faults(&self) {
+        self.handle.stop_faults();
         let began = Instant::now();
         while self.handle.shared.faults.is_port_closed() && began.elapsed() < STOP {
             std::thread::sleep(Duration::from_millis(1));

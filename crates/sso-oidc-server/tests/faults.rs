@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::Http;
 use serde_json::json;
-use sso_oidc_server::{Config, InjectedFault, Operation, Server, Strike, TestServer};
+use sso_oidc_server::{Config, FaultRule, InjectedFault, Operation, Server, TestServer};
 
 /// How a conversation ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,8 +21,8 @@ enum End {
     Endless,
 }
 
-fn server(strike: impl Into<Strike>) -> TestServer {
-    TestServer::with(Config::default().with_fault(strike)).unwrap()
+fn server(rule: impl Into<FaultRule>) -> TestServer {
+    TestServer::with(Config::default().with_fault(rule)).unwrap()
 }
 
 /// How long something that is due may take on a machine that is busy.
@@ -82,8 +82,8 @@ fn registration() -> String {
 }
 
 /// What a registration gets from a server with this fault.
-fn register(strike: impl Into<Strike>) -> (String, End) {
-    say(&server(strike), registration().as_bytes())
+fn register(rule: impl Into<FaultRule>) -> (String, End) {
+    say(&server(rule), registration().as_bytes())
 }
 
 fn header<'a>(answer: &'a str, name: &str) -> Vec<&'a str> {
@@ -112,7 +112,7 @@ fn a_fault_says_truly_whether_what_was_asked_for_has_been_done() {
         assert_eq!(clients, usize::from(fault.commits()), "{fault}: {answer:.200} {end:?}");
         let requests = server.requests();
         assert_eq!(requests.len(), 1, "{fault}");
-        assert_eq!(requests[0].struck, Some(fault));
+        assert_eq!(requests[0].injected, Some(fault));
         assert_eq!(requests[0].operation, Some(Operation::RegisterClient));
         assert_eq!(
             requests[0].status == 0,
@@ -129,20 +129,20 @@ fn a_fault_says_truly_whether_what_was_asked_for_has_been_done() {
 }
 
 #[test]
-fn connections_are_refused_until_the_server_relents() {
+fn connections_are_refused_until_faults_are_stopped() {
     let server = server(InjectedFault::Refuse);
     let address = server.endpoint().strip_prefix("http://").unwrap();
     let refused = TcpStream::connect(address).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
-    server.relent();
+    server.stop_faults();
     Http::to(&server).client();
 }
 
 #[tokio::test]
-async fn a_server_that_relents_before_it_serves_opens_its_port() {
+async fn a_server_whose_faults_are_stopped_before_it_serves_opens_its_port() {
     let server = Server::bind(Config::default().with_fault(InjectedFault::Refuse)).await.unwrap();
     let address = server.local_addr();
-    server.handle().relent();
+    server.handle().stop_faults();
     let serving = tokio::spawn(server.serve(core::future::pending()));
     let opened = async {
         while tokio::net::TcpStream::connect(address).await.is_err() {
@@ -155,14 +155,14 @@ async fn a_server_that_relents_before_it_serves_opens_its_port() {
 
 #[test]
 fn a_port_that_is_refused_for_one_operation_closes_when_the_one_before_it_is_answered() {
-    let server = server(Strike::new(InjectedFault::Refuse).at(Operation::CreateToken));
+    let server = server(FaultRule::new(InjectedFault::Refuse).at(Operation::CreateToken));
     let mut http = Http::to(&server);
     let client = http.client();
     let device = http.start(&client);
     assert!(http.is_closed());
     let address = server.endpoint().strip_prefix("http://").unwrap();
     assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
-    server.relent();
+    server.stop_faults();
     server.approve(&device.user_code).unwrap();
     assert_eq!(Http::to(&server).poll(&client, &device).status, 200);
 }
@@ -182,7 +182,7 @@ fn answers_that_never_come_end_as_their_faults_say() {
 #[test]
 fn a_request_is_reset_after_as_many_bytes_as_were_asked_for() {
     let request = registration();
-    let server = server(Strike::new(InjectedFault::ResetRequest).after_bytes(request.len()));
+    let server = server(FaultRule::new(InjectedFault::ResetRequest).after_bytes(request.len()));
     let (most, last) = request.as_bytes().split_at(request.len() - 1);
     let mut stream = connect(&server);
     stream.write_all(most).unwrap();
@@ -195,7 +195,7 @@ fn a_request_is_reset_after_as_many_bytes_as_were_asked_for() {
 fn an_answer_stops_after_as_many_bytes_as_were_asked_for_or_in_the_middle_of_its_body() {
     for (fault, end) in [(InjectedFault::ResetAnswer, End::Reset), (InjectedFault::Stall, End::Silent)] {
         for bytes in [0, 1, 20] {
-            let server = server(Strike::new(fault).after_bytes(bytes));
+            let server = server(FaultRule::new(fault).after_bytes(bytes));
             let mut stream = connect(&server);
             stream.write_all(registration().as_bytes()).unwrap();
             let is_mute = fault == InjectedFault::Stall && bytes == 0;
@@ -313,33 +313,34 @@ fn a_redirect_leads_to_another_host_where_whoever_comes_is_counted() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
         let elsewhere = header(&answer, "location")[0].strip_suffix("/client/register").unwrap();
         assert_ne!(elsewhere, server.endpoint());
-        assert_eq!(server.handle().stats().strays, 0);
+        assert_eq!(server.handle().stats().redirects_followed, 0);
         let mut stray = TcpStream::connect(elsewhere.strip_prefix("http://").unwrap()).unwrap();
         stray.write_all(b"POST /client/register HTTP/1.1\r\n\r\n").unwrap();
         assert_eq!(listen(&mut stray).1, End::Closed);
-        assert_eq!(server.handle().stats().strays, 1);
+        assert_eq!(server.handle().stats().redirects_followed, 1);
     }
 }
 
 #[test]
-fn only_the_requests_that_were_named_are_struck() {
-    let server = server(Strike::new(InjectedFault::Html502).at(Operation::CreateToken).requests(2, Some(3)));
+fn a_rule_applies_to_the_requests_that_it_names_and_no_others() {
+    let server =
+        server(FaultRule::new(InjectedFault::Html502).at(Operation::CreateToken).requests(2, Some(3)));
     let mut http = Http::to(&server);
     let client = http.client();
     let device = http.start(&client);
     let statuses: Vec<_> = (0..4).map(|_| http.poll(&client, &device).status).collect();
     assert_eq!(statuses, [400, 502, 502, 400]);
     assert_eq!(http.get("/health").status, 200);
-    let struck: Vec<_> = server.requests().iter().map(|request| request.struck.is_some()).collect();
-    assert_eq!(struck, [false, false, false, true, true, false, false]);
+    let injected: Vec<_> = server.requests().iter().map(|request| request.injected.is_some()).collect();
+    assert_eq!(injected, [false, false, false, true, true, false, false]);
     assert_eq!(server.connections(), 1, "a polite fault leaves the connection as it was");
 }
 
 #[test]
-fn of_two_strikes_the_first_one_counts_and_both_see_every_request() {
+fn of_two_rules_the_first_one_counts_and_both_see_every_request() {
     let config = Config::default()
-        .with_fault(Strike::new(InjectedFault::EmptyBody).once())
-        .with_fault(Strike::new(InjectedFault::CutJson).requests(1, Some(2)));
+        .with_fault(FaultRule::new(InjectedFault::EmptyBody).once())
+        .with_fault(FaultRule::new(InjectedFault::CutJson).requests(1, Some(2)));
     let server = TestServer::with(config).unwrap();
     let mut http = Http::to(&server);
     let body = json!({"clientName": "x", "clientType": "public"});
@@ -348,8 +349,8 @@ fn of_two_strikes_the_first_one_counts_and_both_see_every_request() {
 }
 
 #[test]
-fn both_dialects_are_struck() {
-    let server = server(Strike::new(InjectedFault::Html502).at(Operation::RegisterClient));
+fn a_rule_applies_to_both_dialects() {
+    let server = server(FaultRule::new(InjectedFault::Html502).at(Operation::RegisterClient));
     let mut http = Http::to(&server);
     let request = json!({"client_name": "x"});
     assert_eq!(http.post("/oauth/register", &request).status, 502);
@@ -357,7 +358,7 @@ fn both_dialects_are_struck() {
 
 #[test]
 fn a_request_that_comes_while_another_waits_is_seen_unless_that_one_has_given_up() {
-    let server = server(Strike::new(InjectedFault::NeverAnswers).requests(1, Some(2)));
+    let server = server(FaultRule::new(InjectedFault::NeverAnswers).requests(1, Some(2)));
     let address = server.endpoint().strip_prefix("http://").unwrap();
     let mut first = TcpStream::connect(address).unwrap();
     first.write_all(registration().as_bytes()).unwrap();

@@ -87,7 +87,7 @@ fn a_whole_sign_in_at_trace_level_leaves_no_secret_and_no_code_in_the_log() {
     }
     let id = pending.header("x-amzn-RequestId").unwrap();
     let line = log.lines().find(|line| line.contains(id)).unwrap_or_else(|| panic!("{log}"));
-    for part in ["CreateToken", "status=400", "AuthorizationPendingException"] {
+    for part in ["CreateToken", "sent=400", "AuthorizationPendingException"] {
         assert!(line.contains(part), "{line}");
     }
     let replayed = log.lines().filter(|line| line.contains("a device code came again"));
@@ -117,7 +117,7 @@ async fn a_request_that_is_reset_before_it_is_read_leaves_its_line_all_the_same(
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let lines: Vec<_> = log.lines().filter(|line| line.contains("answered")).collect();
     assert_eq!(lines.len(), 1, "{log}");
-    for part in ["CreateToken", "/token", "status=0", "reset-request", "connection=1"] {
+    for part in ["CreateToken", "/token", "sent=0", "reset-request", "connection=1"] {
         assert!(lines[0].contains(part), "{log}");
     }
     assert!(!log.contains("sentinel"), "{log}");

@@ -416,5 +416,5 @@ fn a_request_is_remembered_with_the_words_of_its_dialect() {
     let device = start(&mut http, "public", "");
     let _ = poll(&mut http, "public", &device);
     let last = server.requests().pop().unwrap();
-    assert_eq!((last.path.as_str(), last.fault.as_deref()), ("/oauth/token", Some("authorization_pending")));
+    assert_eq!((last.path.as_str(), last.error.as_deref()), ("/oauth/token", Some("authorization_pending")));
 }

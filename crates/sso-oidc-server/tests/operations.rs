@@ -208,7 +208,7 @@ fn a_test_can_look_back_on_the_requests() {
             ("-", "/device", 404, 2),
         ]
     );
-    assert_eq!(requests[2].fault.as_deref(), Some("AuthorizationPendingException"));
+    assert_eq!(requests[2].error.as_deref(), Some("AuthorizationPendingException"));
     assert_eq!(Some(requests[2].request_id.as_str()), pending.header("x-amzn-RequestId"));
     assert!(requests.is_sorted_by_key(|request| request.at));
     assert_eq!(server.pending(), [device.user_code]);

@@ -13,7 +13,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::json;
-use sso_oidc_server::{Config, InjectedFault, Limits, Operation, ServeError, Strike, TestServer, Tls};
+use sso_oidc_server::{Config, FaultRule, InjectedFault, Limits, Operation, ServeError, TestServer, Tls};
 
 fn secure(config: Config) -> TestServer {
     TestServer::with(config.with_tls(Tls::new_ca())).unwrap()
@@ -175,19 +175,19 @@ fn each_fault_of_the_certificate_is_refused_for_its_own_reason() {
             _ => why == CertificateError::UnknownIssuer,
         };
         assert!(expected, "{fault}: {why:?}");
-        server.relent();
+        server.stop_faults();
         assert_eq!(trusting(&server).unwrap().get("/health").body, "ok\n", "{fault}");
     }
 }
 
 #[test]
-fn a_fault_of_the_certificate_strikes_the_connections_of_its_operation() {
-    let strike = Strike::new(InjectedFault::TlsExpired);
+fn a_fault_of_the_certificate_applies_to_the_connections_of_its_operation() {
+    let rule = FaultRule::new(InjectedFault::TlsExpired);
     let config = Config::default().with_approval(sso_oidc_server::Approval::Auto);
     let server = secure(
         config
-            .with_fault(strike.at(Operation::StartDeviceAuthorization).once())
-            .with_fault(strike.at(Operation::CreateToken).requests(2, Some(2))),
+            .with_fault(rule.at(Operation::StartDeviceAuthorization).once())
+            .with_fault(rule.at(Operation::CreateToken).requests(2, Some(2))),
     );
     let client = trusting(&server).unwrap().client();
     refusal(&server);
@@ -209,7 +209,7 @@ fn a_fault_of_the_certificate_is_refused_without_tls() {
 
 #[test]
 fn the_other_faults_come_over_tls_as_they_are() {
-    let register = |fault: Strike| {
+    let register = |fault: FaultRule| {
         let server = secure(Config::default().with_fault(fault));
         let mut stream = shake_hands(&server, "127.0.0.1", server.ca_certificate().unwrap()).unwrap();
         let body = r#"{"clientName":"my tool","clientType":"public"}"#;
@@ -223,7 +223,7 @@ fn the_other_faults_come_over_tls_as_they_are() {
     let (answer, ended) = register(InjectedFault::UntilClose.into());
     assert!(answer.ends_with('}') && !answer.contains("content-length"), "{answer}");
     assert_eq!(ended, Ok(()), "TLS takes its leave, or the end would be none");
-    let (answer, ended) = register(Strike::new(InjectedFault::ResetAnswer).after_bytes(20));
+    let (answer, ended) = register(FaultRule::new(InjectedFault::ResetAnswer).after_bytes(20));
     assert_eq!((answer.len(), ended), (20, Err(ErrorKind::ConnectionReset)));
     let (answer, ended) = register(InjectedFault::NotHttp.into());
     assert_eq!((answer.as_str(), ended), ("220 mail.example ESMTP\r\n", Ok(())));

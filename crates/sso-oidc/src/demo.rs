@@ -43,7 +43,7 @@ pub(crate) struct DemoArgs {
 const START_URL: &str = "https://d-1234567890.awsapps.com/start";
 /// How long the simulated person takes.
 const PERSON: Duration = Duration::from_millis(1_500);
-/// How often the server is asked whether somebody has decided.
+/// How often the server is asked whether a person has decided.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Shows a sign-in from beginning to end.
@@ -126,7 +126,7 @@ fn ended(result: Result<SignedIn, Box<NotSignedIn>>, endpoint: &Endpoint) -> Res
     result.map_err(|end| failure_of(&end, endpoint))
 }
 
-/// Shows the prompt, lets the simulated person approve, and notes when somebody has decided.
+/// Shows the prompt, lets the simulated person approve, and notes when a person has decided.
 struct Witness {
     presenter: Presenter,
     server: Handle,
@@ -143,7 +143,7 @@ impl Observer for Witness {
         let watching = thread::Builder::new().name("witness".to_owned()).spawn(move || {
             if approve {
                 thread::sleep(PERSON);
-                // Refused only if somebody was faster, on the page.
+                // Refused only if a person on the page was faster.
                 let _ = server.approve(&code);
             }
             let started = Instant::now();

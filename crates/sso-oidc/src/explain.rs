@@ -146,7 +146,7 @@ const fn login_hint(operation: Operation, code: &FaultCode) -> Option<&'static s
 const fn hint(operation: Operation, code: &FaultCode) -> Option<&'static str> {
     Some(match (code, operation) {
         (FaultCode::AuthorizationPending, _) => {
-            "nobody has approved yet; call again with the same device code, no sooner than `interval` seconds later"
+            "it is not approved yet; call again with the same device code, no sooner than `interval` seconds later"
         }
         (FaultCode::SlowDown, Operation::CreateToken) => {
             "the calls come too fast; wait 5 seconds longer between calls from now on"

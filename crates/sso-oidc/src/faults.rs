@@ -1,7 +1,7 @@
 //! `--fault`: a server that misbehaves on purpose.
 
 use clap::Args;
-use sso_oidc_server::{Config, InjectedFault, Strike, StrikeError};
+use sso_oidc_server::{Config, FaultRule, FaultRuleError, InjectedFault};
 
 use crate::exit::Failure;
 
@@ -18,15 +18,15 @@ pub(crate) struct FaultArgs {
 #[derive(Clone, Copy, Debug)]
 enum Asked {
     Help,
-    Strike(Strike),
+    FaultRule(FaultRule),
 }
 
 fn asked(text: &str) -> Result<Asked, String> {
     if text == "help" {
         return Ok(Asked::Help);
     }
-    text.parse().map(Asked::Strike).map_err(|error| match error {
-        StrikeError::InjectedFault => format!("{error}; `--fault help` lists them"),
+    text.parse().map(Asked::FaultRule).map_err(|error| match error {
+        FaultRuleError::InjectedFault => format!("{error}; `--fault help` lists them"),
         error => error.to_string(),
     })
 }
@@ -41,13 +41,13 @@ impl FaultArgs {
     pub(crate) fn apply(&self, config: Config, makes_ca: bool) -> Result<Config, Failure> {
         self.fault.iter().try_fold(config, |config, asked| match asked {
             Asked::Help => Ok(config),
-            Asked::Strike(strike) if strike.fault().needs_tls() && !makes_ca => {
-                let fault = strike.fault();
+            Asked::FaultRule(rule) if rule.fault().needs_tls() && !makes_ca => {
+                let fault = rule.fault();
                 let failure =
                     Failure::usage(format_args!("the fault {fault} needs a CA that signs as it is told"));
                 Err(failure.with_hint("--tls makes one, without --tls-certificate"))
             }
-            Asked::Strike(strike) => Ok(config.with_fault(*strike)),
+            Asked::FaultRule(rule) => Ok(config.with_fault(*rule)),
         })
     }
 }
@@ -65,15 +65,15 @@ pub(crate) fn list() -> String {
     let (positions, certificates) = (named(InjectedFault::has_position), named(InjectedFault::needs_tls));
     text.push_str(&format!(
         "
-OPERATION is register, authorize or poll; without it the fault strikes all three. It may be revoke or discover, too: a
+OPERATION is register, authorize or poll; without it the fault applies to all three. It may be revoke or discover, too: a
 provider's revocation (RFC 7009) and metadata (RFC 8414).
-REQUESTS is N, N-M or N-, counted from 1 among those of the operation; without it the fault strikes every time.
+REQUESTS is N, N-M or N-, counted from 1 among those of the operation; without it the fault applies every time.
 BYTES is for {}: after how many bytes of the request or of the answer, head and all.
 
 refuse@authorize, @poll and @revoke close the port when the operation before has been answered; what is refused cannot
 be counted, so no REQUESTS go with it.
 
-{} are faults of the certificate, and need --tls. They strike connections: with OPERATION
+{} are faults of the certificate, and need --tls. They apply to connections: with OPERATION
 those that are for it (one of the three), if one sign-in at a time is made, and REQUESTS counts them. Each has one request.
 ",
         positions.join(", "),

@@ -38,7 +38,7 @@ pub(crate) struct Globals {
     #[arg(long, global = true, value_name = "JMESPATH", allow_hyphen_values = true)]
     pub(crate) query: Option<String>,
 
-    /// Accept any TLS certificate. Whoever is on the network path can then read the secrets
+    /// Accept any TLS certificate. Any machine on the network path can then read the secrets
     #[arg(long, global = true)]
     pub(crate) no_verify_ssl: bool,
 

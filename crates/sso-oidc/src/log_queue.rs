@@ -1,4 +1,4 @@
-//! A log that never makes anybody wait: lines are queued, and a thread of its own writes them.
+//! A log that never makes an answer wait: lines are queued, and a thread of its own writes them.
 //!
 //! Who reads the log may be slow, or may not read at all: a parent that pipes standard error and forgets it. A server
 //! that wrote its log itself would then stop answering. The queue is bounded, and what does not fit is counted.
@@ -38,7 +38,7 @@ struct State {
     done: bool,
 }
 
-/// Writes out, on drop, what is still waiting, as far as somebody reads it soon.
+/// Writes out, on drop, what is still waiting, as far as it is read soon.
 #[must_use = "the log's last lines are lost unless this lives to the end"]
 pub(crate) struct LogEnd(LogQueue);
 
@@ -67,7 +67,7 @@ impl Write for LogQueue {
         }
         drop(state);
         if is_first {
-            // Whoever put the line before this one has told the thread already.
+            // The writer of the line before this one has told the thread already.
             self.0.changed.notify_all();
         }
         Ok(line.len())
@@ -84,7 +84,7 @@ impl Shared {
     }
 
     /// Writes what comes until nothing more will. What cannot be written is counted, and the count is said with the next
-    /// lines, or at the end. A reader who is gone is no trouble: then there is nobody to tell.
+    /// lines, or at the end. A reader who is gone is no trouble: then there is no reader to tell.
     fn write_all(&self, mut to: impl Write) {
         loop {
             let state =

@@ -138,7 +138,7 @@ fn not_a_command(error: &clap::Error, colored: bool) -> ExitCode {
             Err(failure) => failure.exit().into(),
         },
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            // Not `eprint!`, which panics if nobody listens.
+            // Not `eprint!`, which panics if no reader is left.
             let _ = write!(std::io::stderr().lock(), "{error}");
             Exit::Usage.into()
         }

@@ -219,7 +219,7 @@ struct Signals {
 }
 
 impl Signals {
-    /// Listens for them from here on, before anything is promised to anybody.
+    /// Listens for them from here on, before anything is promised.
     fn listen() -> Result<Self, Failure> {
         #[cfg(unix)]
         {

@@ -199,7 +199,7 @@ pub(crate) fn builder_of(settings: &Settings, service: impl Into<Service>) -> Ht
 pub(crate) fn warn_of_unverified_certificates(settings: &Settings) {
     if settings.globals().no_verify_ssl {
         crate::exit::warn(
-            "certificates are not verified; whoever is on the network path can read the secrets",
+            "certificates are not verified; any machine on the network path can read the secrets",
         );
     }
 }

@@ -317,7 +317,7 @@ impl Settings {
     }
 }
 
-/// Whether to use colour: the flag, then `NO_COLOR`, then whether somebody looks.
+/// Whether to use colour: the flag, then `NO_COLOR`, then whether it is a terminal.
 pub(crate) fn colored(choice: ColorChoice, environment: &Environment, is_terminal: bool) -> bool {
     match choice {
         ColorChoice::Always => true,

@@ -13,7 +13,7 @@ use oidc_proto::Secret;
 use crate::environment::Environment;
 use crate::exit::Failure;
 
-/// More than any secret or request needs; less than what would hurt if somebody names an endless file.
+/// More than any secret or request needs; less than what would hurt if a setting names an endless file.
 const LIMIT: u64 = 1024 * 1024;
 
 /// Reads values for one run of the program. Standard input can be read once, so it is remembered who did.

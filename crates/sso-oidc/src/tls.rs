@@ -9,7 +9,7 @@ use tempfile::TempPath;
 
 use crate::exit::{Failure, chain};
 
-/// How the file begins that is ours to replace. Whoever reads PEM passes over it.
+/// How the file begins that is ours to replace. A reader of PEM passes over it.
 const MARK: &str =
     "# The CA of `sso-oidc serve --tls`, for AWS_CA_BUNDLE; its key is in that server's memory alone.\n";
 
@@ -101,7 +101,7 @@ impl CaFile {
         match wanted {
             Some(path) => {
                 replace(path, pem).map_err(|error| failed(path, error))?;
-                // Whoever is told of it may be in another directory.
+                // The reader of the message may be in another directory.
                 let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
                 Ok(Self { path, _temporary: None })
             }
@@ -118,7 +118,7 @@ impl CaFile {
     }
 }
 
-/// A reader sees the old file or the new one. Somebody's bundle, named by mistake, is left alone, and so is a device: what
+/// A reader sees the old file or the new one. Another bundle, named by mistake, is left alone, and so is a device: what
 /// takes a file's place would take `/dev/null`'s, too.
 fn replace(path: &Path, pem: &str) -> io::Result<()> {
     match std::fs::symlink_metadata(path) {
@@ -142,7 +142,7 @@ fn is_ours(bytes: &[u8]) -> bool {
     bytes.is_empty() || bytes.starts_with(MARK.as_bytes())
 }
 
-/// A new file, which everybody may read: it is no secret.
+/// A new file, which every user may read: it is no secret.
 fn temporary(directory: &Path, pem: &str) -> io::Result<TempPath> {
     let mut builder = tempfile::Builder::new();
     builder.prefix("sso-oidc-ca-").suffix(".pem");

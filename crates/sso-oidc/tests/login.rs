@@ -3,7 +3,7 @@
 mod common;
 
 use common::{LOGIN, Program, START_URL, Stub, fault, success, token_file, with};
-use sso_oidc_server::{Approval, Config, InjectedFault, Strike, TestServer};
+use sso_oidc_server::{Approval, Config, FaultRule, InjectedFault, TestServer};
 
 fn server(approval: Approval) -> TestServer {
     TestServer::with(Config::default().with_approval(approval)).unwrap()
@@ -222,8 +222,8 @@ fn ctrl_c_before_a_code_was_shown_says_nothing_of_a_page() {
     use std::process::Command;
     use std::time::{Duration, Instant};
 
-    let strike = Strike::new(InjectedFault::NeverAnswers).at(oidc_proto::Operation::RegisterClient);
-    let server = TestServer::with(Config::default().with_fault(strike)).unwrap();
+    let rule = FaultRule::new(InjectedFault::NeverAnswers).at(oidc_proto::Operation::RegisterClient);
+    let server = TestServer::with(Config::default().with_fault(rule)).unwrap();
     let program = program(server.endpoint());
     let child = program.command(&LOGIN).spawn().unwrap();
     let began = Instant::now();

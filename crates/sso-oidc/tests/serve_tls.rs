@@ -156,7 +156,7 @@ fn a_sign_in_comes_through_a_wrong_certificate_that_is_shown_once() {
         assert_eq!(run.code, Some(0), "{fault}: {run:?}");
         let name = fault.split('@').next().unwrap();
         let log = logged(&mut serving, "no TLS handshake");
-        assert!(log.contains(&format!("struck=\"{name}\"")), "{log}");
+        assert!(log.contains(&format!("injected=\"{name}\"")), "{log}");
     }
 }
 

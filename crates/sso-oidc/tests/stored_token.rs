@@ -93,7 +93,7 @@ fn a_registration_is_shown_to_the_endpoint_alone_that_made_it() {
             |operation| requests.iter().filter(|request| request.operation == Some(operation)).count();
         assert_eq!(asked(Operation::RegisterClient), 1);
         assert_eq!(asked(Operation::StartDeviceAuthorization), sign_ins);
-        assert_eq!(requests.iter().filter_map(|request| request.fault.as_deref()).next(), None);
+        assert_eq!(requests.iter().filter_map(|request| request.error.as_deref()).next(), None);
     }
 }
 

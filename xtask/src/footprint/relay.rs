@@ -55,7 +55,7 @@ fn accept(
     }
 }
 
-/// Until either side is done. Counted before it is passed on, so that whoever has the answer has been counted.
+/// Until either side is done. Counted before it is passed on, so that an answer that has arrived is counted.
 fn copy(mut from: TcpStream, mut to: TcpStream, bytes: Option<&AtomicU64>) {
     let mut chunk = [0; 16 * 1024];
     while let Ok(count @ 1..) = from.read(&mut chunk) {

@@ -1,4 +1,4 @@
-//! Rules about `Cargo.toml` and `Cargo.lock`: one place for versions and lints, and no dependency that nobody uses.
+//! Rules about `Cargo.toml` and `Cargo.lock`: one place for versions and lints, and no unused dependency.
 
 use super::Problem;
 use super::tree::Tree;
@@ -42,7 +42,7 @@ pub(super) fn rust_version(tree: &Tree) -> Option<&str> {
 }
 
 fn members(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
-    // What we are compared with stands outside the workspace, so that its dependencies weigh on nobody.
+    // What we are compared with stands outside the workspace, so that its dependencies weigh on no user.
     let is_member = |path: &str| path.starts_with("crates/") || path == "xtask/Cargo.toml";
     tree.ending("/Cargo.toml").filter(move |(path, _)| is_member(path))
 }

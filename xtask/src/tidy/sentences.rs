@@ -6,12 +6,15 @@ use super::tree::Tree;
 /// The most words of a sentence. Names in backticks and links count as one word each.
 const MOST_WORDS: usize = 25;
 
-/// The documents whose sentences are counted: those of the root, each crate's README, and the pages on embedding.
+/// The documents whose sentences are counted: those of the root, each crate's README, the pages on embedding and on
+/// faults.
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     let is_read = |path: &str| {
-        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].contains(&path)
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].contains(&path)
             || (path.starts_with("crates/")
-                && (path.ends_with("/README.md") || path.ends_with("/docs/embedding.md")))
+                && (path.ends_with("/README.md")
+                    || path.ends_with("/FAULTS.md")
+                    || path.ends_with("/docs/embedding.md")))
     };
     let documents = tree.ending(".md").filter(|(path, _)| is_read(path));
     documents.flat_map(|(path, text)| long(path, text)).collect()

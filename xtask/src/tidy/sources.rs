@@ -19,9 +19,9 @@ const LEFTOVERS: &[(&str, &str)] = &[
     ("#[ignore]", "say why: #[ignore = \"…\"]"),
 ];
 
-/// Where one person's machine begins. A path like these helps nobody else.
+/// Where one person's machine begins. A path like these is of no use elsewhere.
 const MACHINE_PATHS: &[&str] = &[concat!("/", "root/"), concat!("/", "work/"), concat!("/", "home/")];
-/// Whose home directories examples and tests may show, because they are on nobody's machine.
+/// Whose home directories examples and tests may show, because they are on no real machine.
 const NOBODY: &[&str] = &["a", "ada", "me", "user"];
 
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {

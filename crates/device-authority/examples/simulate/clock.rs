@@ -32,7 +32,7 @@ impl Clock {
         self.base + ((missing * MILLION + rate - 1) / rate) as u64
     }
 
-    /// Somebody sets it, or it stood still while the machine slept.
+    /// A person sets it, or it stood still while the machine slept.
     pub(crate) fn jump(&mut self, now: u64, by: i64) {
         self.shown = self.shows(now).saturating_add_signed(by);
         self.base = now;

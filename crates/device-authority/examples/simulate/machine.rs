@@ -125,7 +125,7 @@ fn with_authority(size: u32) -> Duration {
     let room = size as usize;
     let mut store = Memory::new(Capacity::default().with_clients(room).with_devices(room).with_chains(room));
     let mut rng = Rng::of(1, 1);
-    // One a microsecond: nobody's clock is so coarse that a million come at the same instant.
+    // One a microsecond: no clock is so coarse that a million come at the same instant.
     let moment = |seconds: u64, at: usize| {
         Moment::new(Duration::from_secs(1_700_000_000 + seconds) + Duration::from_micros(at as u64))
     };

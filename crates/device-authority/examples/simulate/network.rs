@@ -36,7 +36,7 @@ impl World<'_> {
         let asked = if self.config.wire {
             Asked::Wire(request.clone())
         } else {
-            Asked::Plain(device.plain(operation).ok_or("a request that nobody can make")?)
+            Asked::Plain(device.plain(operation).ok_or("a request that cannot be made")?)
         };
         if let Some(at) = second {
             self.summary.network.copies += 1;

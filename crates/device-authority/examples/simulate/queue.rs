@@ -16,7 +16,7 @@ pub(crate) enum Event {
     AtServer(Box<InFlight>),
     /// The answer to the request of this number reaches the client.
     AtClient(u32, Box<Answered>),
-    /// The client gives this request up: nobody knows what became of it.
+    /// The client gives this request up: what became of it is unknown.
     TimedOut(u32),
     /// No connection was made for this request, so nothing was sent.
     Refused(u32),
@@ -24,7 +24,7 @@ pub(crate) enum Event {
     Person(u32),
     /// A thief presents the device's code.
     Theft,
-    /// Whoever started the sign-in gives up.
+    /// The person who started the sign-in gives up.
     Cancel,
     /// The client's clock jumps by so many microseconds.
     ClockJump(i64),
@@ -38,7 +38,7 @@ pub(crate) enum Event {
 pub(crate) struct InFlight {
     pub(crate) number: u32,
     pub(crate) sent: u64,
-    /// A second copy, which some box on the way made. Nobody waits for its answer.
+    /// A second copy, which some box on the way made. No client waits for its answer.
     pub(crate) is_copy: bool,
     pub(crate) asked: Asked,
 }

@@ -3,7 +3,7 @@
 /// Which rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sabotage {
-    /// Whoever presents a code passes for the client that it was given to. It takes a thief, and one device.
+    /// A client that presents a code passes for the client that it was given to. It takes a thief, and one device.
     Thief,
     /// Who approves a code also approves the one that was given out last. It takes no fault, and two devices.
     Crosstalk,

@@ -109,7 +109,7 @@ impl Shrunk {
     }
 }
 
-/// A law without what may differ: its numbers, and the words of whoever is quoted after a colon.
+/// A law without what may differ: its numbers, and the quoted words after a colon.
 fn shape(law: &str) -> String {
     let law = law.split(':').next().unwrap_or_default();
     law.chars().filter(|letter| !letter.is_ascii_digit()).collect()

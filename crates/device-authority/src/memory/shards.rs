@@ -73,7 +73,7 @@ fn place<Q: Hash + ?Sized>(key: &Q) -> usize {
 
 type Folding = BuildHasherDefault<Fold>;
 
-/// A hash without a key. Nobody can fill a shard with keys that collide: those of most tables are drawn by the authority,
+/// A hash without a key. No client can fill a shard with keys that collide: those of most tables are drawn by the authority,
 /// and what else becomes a key is limited in number before.
 #[derive(Clone, Copy, Debug, Default)]
 struct Fold(u64);

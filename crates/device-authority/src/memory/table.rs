@@ -8,7 +8,7 @@ use super::shards::Shards;
 use crate::{ClientRecord, DeviceRecord, GuessRecord, Moment, RefreshRecord};
 
 /// How many forgettable records one new record sweeps away: more than it adds, so that the table shrinks to what is
-/// alive, and few, so that nobody waits.
+/// alive, and few, so that no request waits.
 const SWEEP: usize = 4;
 
 /// A record that says when it may be forgotten.

@@ -4,18 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Moment;
 
-/// How many registrations that somebody has signed in with are looked at for one that nobody needs at the moment. The
+/// How many registrations with a sign-in are looked at for one that is not needed at the moment. The
 /// first in the order is nearly always one: those behind it were used later.
 const LOOK: usize = 4;
-/// Once one in so many registrations is a stranger's who waits for a person, strangers drive out nobody any more who has
+/// Once one in so many registrations is a stranger's who waits for a person, strangers no longer drive out a client that has
 /// signed in. A sign-in takes minutes and a registration lives for months, so only a flood comes near it.
 const STRANGERS: usize = 4;
 
-/// Registrations in the order in which they can best be spared: those that nobody has ever signed in with, so that a flood
+/// Registrations in the order in which they can best be spared: those without a sign-in, so that a flood
 /// of them drives out itself; then the least recently used ones.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Usage {
-    /// Nobody has signed in with these: by when they are needed no more, so that behind one that is needed all are.
+    /// These have no sign-in: by when they are needed no more, so that behind one that is needed all are.
     strangers: BTreeSet<(Moment, String)>,
     /// Those that were granted a token, by their latest use.
     known: BTreeSet<(Moment, String)>,
@@ -26,7 +26,7 @@ pub(super) struct Usage {
 struct Use {
     has_signed_in: bool,
     at: Moment,
-    /// When the last of its codes dies, or when it registered, if it has had none. Until then somebody may be about to
+    /// When the last of its codes dies, or when it registered, if it has had none. Until then a person may be about to
     /// approve one.
     needed_until: Moment,
 }
@@ -41,7 +41,7 @@ impl Usage {
         self.put(id, Use { has_signed_in: false, at: now, needed_until: now });
     }
 
-    /// A client was handed a code that lives until then, as anybody is who asks. Clients that were set up by hand are not
+    /// A client was handed a code that lives until then, as any client is that asks. Clients that were set up by hand are not
     /// known here and never give way.
     pub(super) fn started(&mut self, id: &str, now: Moment, code_until: Moment) {
         if let Some(known) = self.uses.get(id) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use device_flow_reqwest::{Endpoint, HttpClient, Observer, Policy, Stop, UserPrompt};
 use oidc_proto::{Operation, RegisterClientRequest};
-use sso_oidc_server::{Approval, Config, InjectedFault, Strike, TestServer};
+use sso_oidc_server::{Approval, Config, FaultRule, InjectedFault, TestServer};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -15,7 +15,7 @@ const GENEROUS: Duration = Duration::from_secs(60);
 /// A client with one turn at a time, and a server that grants one sign-in and never answers the next. Whoever comes second
 /// thus has the turn for longer than a test waits.
 fn scene() -> (TestServer, HttpClient) {
-    let silence = Strike::new(InjectedFault::NeverAnswers).at(Operation::RegisterClient).requests(2, None);
+    let silence = FaultRule::new(InjectedFault::NeverAnswers).at(Operation::RegisterClient).requests(2, None);
     let server =
         TestServer::with(Config::default().with_approval(Approval::Auto).with_fault(silence)).unwrap();
     let builder = HttpClient::builder(Endpoint::custom(server.endpoint()).unwrap());

@@ -9,7 +9,7 @@ use oidc_proto::{
     Client, CreateTokenRequest, FaultCode, Grant, Operation, RegisterClientRequest, Registration, Secret,
     StartDeviceAuthorizationRequest, UnixSeconds,
 };
-use sso_oidc_server::{Config, InjectedFault, Rotation, Strike, TestServer};
+use sso_oidc_server::{Config, FaultRule, InjectedFault, Rotation, TestServer};
 
 use crate::stub::{Nobody, Step, Stub};
 use crate::{create_token, refresh, register, register_reading_within, sign_in_within, start};
@@ -189,7 +189,7 @@ fn a_peer_that_falls_silent_is_given_up_after_the_read_timeout_and_never_later_t
     const SHORT: Duration = Duration::from_millis(200);
     // Before the head of the answer, and in the middle of its body.
     for fault in [InjectedFault::NeverAnswers, InjectedFault::Stall] {
-        let config = Config::default().with_fault(Strike::new(fault));
+        let config = Config::default().with_fault(FaultRule::new(fault));
         let server = TestServer::with(config).unwrap();
         for (read_timeout, request_timeout) in [(SHORT, LONG), (LONG, SHORT)] {
             let began = Instant::now();

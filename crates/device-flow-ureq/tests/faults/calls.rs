@@ -17,20 +17,20 @@ use crate::{SETTINGS, discover, revoke};
 
 /// Both kinds of call against the fault of a row, through every client.
 pub(crate) fn check(row: &Row) {
-    let Wrong::Server(strike) = row.wrong else { return };
+    let Wrong::Server(rule) = row.wrong else { return };
     thread::scope(|scope| {
         for setting in SETTINGS.iter().filter(|setting| setting.dialect == Dialect::OAuth) {
             let Some(expected) = row.calls(setting.client) else { continue };
             scope.spawn(move || {
                 let _turn = Turn::take();
-                let server = |strike| {
-                    let config = Config::default().with_approval(Approval::Auto).with_fault(strike);
+                let server = |rule| {
+                    let config = Config::default().with_approval(Approval::Auto).with_fault(rule);
                     TestServer::with(config).unwrap()
                 };
-                let revocation = call(*setting, &server(strike.at(Operation::RevokeToken)), row, revoke);
-                let discovery = [strike.at_discovery().once(), strike.at_discovery()]
-                    .map(|strike| call(*setting, &server(strike), row, discover));
-                assert_eq!(Calls { revocation, discovery }, expected, "{strike}, {setting:?}");
+                let revocation = call(*setting, &server(rule.at(Operation::RevokeToken)), row, revoke);
+                let discovery = [rule.at_discovery().once(), rule.at_discovery()]
+                    .map(|rule| call(*setting, &server(rule), row, discover));
+                assert_eq!(Calls { revocation, discovery }, expected, "{rule}, {setting:?}");
             });
         }
     });
@@ -51,8 +51,13 @@ fn call(setting: Setting, server: &TestServer, row: &Row, how: fn(&Target) -> To
     );
     let revocations = requests.iter().filter(|request| request.operation == Some(Operation::RevokeToken));
     assert!(revocations.count() <= 1, "{:?}: a call was repeated", row.wrong);
-    let strays = server.handle().stats().strays;
-    assert_eq!(strays, u64::from(told == Told::Astray), "{:?}: {strays} redirects were followed", row.wrong);
+    let redirects_followed = server.handle().stats().redirects_followed;
+    assert_eq!(
+        redirects_followed,
+        u64::from(told == Told::Astray),
+        "{:?}: {redirects_followed} redirects were followed",
+        row.wrong
+    );
     told
 }
 

@@ -25,7 +25,7 @@ pub(crate) const SETTLED: Duration = Duration::from_millis(30);
 const SOON: Duration = Duration::from_millis(700);
 /// How long nothing more may come: beyond the next request that would have been due.
 pub(crate) const QUIET: Duration = Duration::from_millis(1_150);
-/// Which requests are struck, and whose.
+/// Which requests are affected, and whose.
 #[derive(Clone, Copy, Debug)]
 struct Case {
     setting: Setting,
@@ -42,9 +42,9 @@ pub(crate) struct Cancelled {
     pub(crate) rest: Option<JoinHandle<()>>,
 }
 
-/// Tells when the sign-in waits for something after the request that is struck was sent.
+/// Tells when the sign-in waits for something after the affected request was sent.
 pub(crate) struct Watcher {
-    struck: Operation,
+    injected: Operation,
     sent: bool,
     moment: Sender<()>,
 }
@@ -55,7 +55,7 @@ impl Observer for Watcher {
     }
 
     fn sending(&mut self, operation: Operation) {
-        self.sent |= operation == self.struck;
+        self.sent |= operation == self.injected;
     }
 
     fn waiting(&mut self, _: &Status<'_>) {
@@ -78,7 +78,7 @@ impl Case {
             ca_bundle: bundle.as_ref().map(Bundle::path),
         };
         let (moment, moments) = mpsc::channel();
-        let watcher = Watcher { struck: self.operation, sent: false, moment: moment.clone() };
+        let watcher = Watcher { injected: self.operation, sent: false, moment: moment.clone() };
         let Cancelled { end, late, rest } = thread::scope(|scope| {
             if self.wrong.hangs() {
                 scope.spawn(|| self.tell_when_it_hangs(&server, moment));
@@ -96,13 +96,13 @@ impl Case {
         }
         let requests = server.requests();
         assert_eq!(requests.len(), sent, "{self:?}: something was sent after the end: {requests:?}");
-        assert_eq!(server.handle().stats().strays, 0, "{self:?}: a redirect was followed");
+        assert_eq!(server.handle().stats().redirects_followed, 0, "{self:?}: a redirect was followed");
     }
 
     /// Nobody approves, so that nothing ends before it is cancelled.
     fn server(self) -> TestServer {
         let config = Config::default().with_approval(Approval::Manual).with_interval(INTERVAL);
-        TestServer::with(self.wrong.with(self.wrong.strike().at(self.operation), config)).unwrap()
+        TestServer::with(self.wrong.with(self.wrong.rule().at(self.operation), config)).unwrap()
     }
 
     /// The server has what was asked for, and its answer does not come.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use device_flow::{NotSignedIn, Outcome};
 use oidc_proto::oauth::Provider;
 use oidc_proto::{Dialect, Endpoint, Operation, Service};
-use sso_oidc_server::{Approval, Config, InjectedFault, SlowDown, Strike, TestServer};
+use sso_oidc_server::{Approval, Config, FaultRule, InjectedFault, SlowDown, TestServer};
 
 use crate::bundle::Bundle;
 use crate::ledger::{Entries, Ledger, Watch};
@@ -33,13 +33,13 @@ pub(crate) struct Setting {
     pub(crate) client: &'static Client,
 }
 
-/// Which requests are struck, and whose.
+/// Which requests are affected, and whose.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Case {
     setting: Setting,
     wrong: Wrong,
     operation: Operation,
-    /// Whether the poll that is struck is one that finds the person undecided.
+    /// Whether the affected poll is one that finds the person undecided.
     pending: bool,
     once: bool,
 }
@@ -138,7 +138,7 @@ impl Case {
         let is_refused_once = self.once && self.wrong.fault() == InjectedFault::Refuse;
         let on_trouble = || {
             if is_refused_once {
-                server.relent();
+                server.stop_faults();
             }
         };
         let (began, cpu) = (Instant::now(), cpu_of_this_thread());
@@ -163,12 +163,12 @@ impl Case {
             .with_device_ttl(LIFE)
             // The server's time is real, and the client's is not.
             .with_slow_down(SlowDown::Off);
-        let strike = self.wrong.strike().at(self.operation);
-        let strike = if self.once { strike.once() } else { strike };
-        TestServer::with(self.wrong.with(strike, config)).unwrap()
+        let rule = self.wrong.rule().at(self.operation);
+        let rule = if self.once { rule.once() } else { rule };
+        TestServer::with(self.wrong.with(rule, config)).unwrap()
     }
 
-    /// Short where every struck request takes all of it, and as long as ever where a slow machine could make the difference.
+    /// Short where every affected request takes all of it, and as long as ever where a slow machine could make the difference.
     fn request_timeout(self) -> Duration {
         match (self.wrong.hangs(), self.once) {
             (true, false) => Duration::from_millis(200),
@@ -179,11 +179,11 @@ impl Case {
 
     /// Nothing went elsewhere, nothing was sent twice or before the request before it was done with.
     fn assert_safe(self, server: &TestServer, entries: &Entries) {
-        let strays = server.handle().stats().strays;
+        let redirects_followed = server.handle().stats().redirects_followed;
         if self.setting.client.follows_redirects && self.wrong.redirects() {
-            assert_eq!(strays, 1, "{self:?}: redirects were followed so many times");
+            assert_eq!(redirects_followed, 1, "{self:?}: redirects were followed so many times");
         } else {
-            assert_eq!(strays, 0, "{self:?}: a redirect was followed");
+            assert_eq!(redirects_followed, 0, "{self:?}: a redirect was followed");
         }
         let counts = entries.counts();
         let arrived = server.requests();
@@ -209,14 +209,15 @@ impl Case {
                 | InjectedFault::Unavailable
                 | InjectedFault::UnavailableDate
         );
-        let struck = entries.gaps(self.operation);
-        // If it strikes once, it strikes the first.
-        let asked_to_wait = if self.once { &struck[..struck.len().min(1)] } else { &struck };
+        let injected = entries.gaps(self.operation);
+        // If it applies once, then to the first.
+        let asked_to_wait = if self.once { &injected[..injected.len().min(1)] } else { &injected };
         // The last poll of a code waits for no more than the interval.
         let is_last = self.operation == Operation::CreateToken && !self.once;
-        let asked_to_wait = if is_last { &struck[..struck.len().saturating_sub(1)] } else { asked_to_wait };
+        let asked_to_wait =
+            if is_last { &injected[..injected.len().saturating_sub(1)] } else { asked_to_wait };
         if throttles {
-            assert!(asked_to_wait.iter().all(|gap| *gap >= RETRY_AFTER), "{self:?}: too early: {struck:?}");
+            assert!(asked_to_wait.iter().all(|gap| *gap >= RETRY_AFTER), "{self:?}: too early: {injected:?}");
         }
         if let Some(prompted) = entries.prompted.last() {
             let late = entries.sent.iter().filter(|(_, at)| *at >= *prompted + LIFE);
@@ -245,7 +246,7 @@ fn ending(result: &Result<(), End>, entries: &Entries) -> Option<Ending> {
 
 /// How a sign-in ends whose token breaks off after this many bytes of its answer.
 fn cut_after(bytes: usize) -> Option<Ending> {
-    let wrong = Wrong::Server(Strike::new(InjectedFault::ResetAnswer).after_bytes(bytes));
+    let wrong = Wrong::Server(FaultRule::new(InjectedFault::ResetAnswer).after_bytes(bytes));
     let case =
         Case { setting: SETTINGS[0], wrong, operation: Operation::CreateToken, pending: false, once: true };
     case.run().0

@@ -9,34 +9,46 @@ use crate::table::{Calls, Ending, Endings, LED_ASTRAY, Row, TABLE, Told, Wrong};
 const UPDATE: &str = "UPDATE_FAULTS";
 
 const INTRODUCTION: &str = "\
-# What becomes of a sign-in when something is wrong
+# How a sign-in ends when something is wrong
 
-Made from `crates/device-flow-ureq/tests/faults/table.rs`, which is also where the tests of both adapters come from: each
-cell below is a sign-in over real sockets, to AWS and to a provider of the OAuth dialect (RFC 8628), with the blocking adapter and
-with the async one, through a client of theirs and through one that the program brought along, and the outcome is the same but
-for what is [listed apart](#what-differs). `UPDATE_FAULTS=1 cargo test -p device-flow-ureq --test faults` writes the page.
+A correct client does four things:
 
-| word | what it means |
+1. **Nothing was done: try again.** The request was refused, or answered by a gateway. Wait at least the interval, or `Retry-After`.
+2. **It may have been done: try again, and remember.** No answer arrived. If the service then calls the code spent, the token was lost
+   with that answer, and the person starts again.
+3. **Something refuses plainly: stop**, if there is no code yet. A redirect, a 403 or a 404 will be the same a moment later.
+4. **The answer is odd but has what it must have: take it.** A token is spent with the answer that brings it.
+
+The tables say what this project's clients do. The faults are those of `sso-oidc serve --fault`, and of `TestServer` in
+`sso-oidc-server`, so you can hold your own client against them.
+
+| word | meaning |
 |---|---|
 | signed in | as if nothing had been wrong |
 | retried | signed in, after the request was sent again |
-| either | signed in; whether a request has to be sent again is a race between two machines |
-| grant lost | `GrantLost`: the service granted the token, and the answer did not arrive; the person has to start again |
-| refused | `Refused`: something refused plainly, without a code of the standard, and will do so again |
-| unreachable | `Unreachable`: no verdict until the patience (before the code) or the code's life was over |
-| given up | `Cancelled`, with the reason: the HTTP client turned out not to be safe, and nothing more was sent |
+| either | signed in; client and server race, so the request may have to be sent again |
+| grant lost | `GrantLost`: the service granted the token, and the answer did not arrive |
+| refused | `Refused`: a plain refusal without a code of the standard |
+| unreachable | `Unreachable`: no verdict until the retry window (before the code) or the code's life was over |
+| given up | `Cancelled`, with the reason: the HTTP client turned out not to be safe |
 
-Every cell is also held to this: no redirect is followed, and the other host is never connected to; no request is sent
-before the last one was answered or given up, none twice, none before its time (the interval; `Retry-After`, but for the last
-poll of a code) and none after the code's life; the processor is idle while an answer is waited for; nothing takes longer than its time-outs allow.
+The columns:
 
-Cancelled in the middle of any of these faults, while a request hangs or in the wait after one that failed, a sign-in ends at
-once as `Cancelled`, and nothing more is sent: with a `Cancel` handle from another thread, or by dropping the future.
+- *Once* is the first request of the operation, *always* every one.
+- Register is RegisterClient or RFC 7591 registration. Authorize is StartDeviceAuthorization or RFC 8628 §3.1.
+- A poll is CreateToken or RFC 8628 §3.4 before the person has decided. The grant is the poll that would bring the token.
 
-The faults are those of `sso-oidc serve --fault`, and of `TestServer` in `sso-oidc-server`. *Struck once*: the first request
-of the operation. *A poll*: one that finds the person undecided. *The grant*: the poll that would bring the token.
-Register is RegisterClient or RFC 7591 registration, authorize StartDeviceAuthorization or RFC 8628 §3.1, a poll CreateToken or
-RFC 8628 §3.4.
+Each cell holds for both dialects, both adapters, and HTTP clients of the program's own. [Exceptions](#exceptions) are listed apart.
+Each cell also holds these:
+
+- No redirect is followed, and the other host is never connected to.
+- No request is sent before the last one was answered or given up, and none twice.
+- No poll comes before its time, and none after the code's life.
+- The processor is idle while an answer is due. Nothing takes longer than its time limits.
+- A sign-in that is cancelled during the fault ends at once as `Cancelled`, and sends nothing more.
+
+`crates/device-flow-ureq/tests/faults/table.rs` is the source of this page and of the tests.
+`UPDATE_FAULTS=1 cargo test -p device-flow-ureq --test faults` writes the page.
 
 ";
 
@@ -45,39 +57,40 @@ const COLUMNS: &str = "once: register | once: authorize | once: a poll | once: t
                        always: authorize | always: poll |\n";
 
 const DIFFERENCES: &str = "
-## What differs
+## Exceptions
 
-**In the OAuth dialect** these end differently. AWS names a fault in a header, so that the head of a refusal is enough; all that
-OAuth has to say is in the body.
+**In the OAuth dialect** these end differently. AWS names an error in a header, so the head of a refusal is enough. OAuth names it in
+the body alone.
 
 ";
 
 const ASTRAY: &str = "
-**Through a `reqwest::Client` that follows redirects**, and that was not made by `hardened`, every redirect ends like this: that
-the client followed it can only be seen when it has happened. (A `ureq::Agent` is kept from it, request by request.)
+**Through a `reqwest::Client` that follows redirects**, and that `hardened` did not make, every redirect ends like this. The redirect is
+seen only after the client has followed it. A `ureq::Agent` is kept from it, request by request.
 
 ";
 
 const CALLS: &str = "
 ## Discovery and revocation
 
-A revocation is sent once, and says what came of it; it is done if the status says so (RFC 7009 §2.2), whatever the body. A search
-for metadata (OpenID Connect Discovery, RFC 8414) has several addresses, and the patience of a sign-in before its code. *Once*: the
-first request is struck; the same address is asked again, or the next one. *Always*: every request is struck until the patience is over. The
-redirects lead to plain HTTP on another host; those on the same origin, or to `https`, are followed.
+A revocation is sent once. It is done if the status says so (RFC 7009 §2.2), whatever the body.
 
-| word | what it means |
+A search for metadata (OpenID Connect Discovery, RFC 8414) has several addresses, and a retry window as before the code. *Once*: the
+first request is affected, and the same address or the next one is asked again. *Always*: every request is affected until the window is
+over. The redirects lead to plain HTTP on another host. Those on the same origin, or to `https`, are followed.
+
+| word | meaning |
 |---|---|
 | done | as if nothing had been wrong, or found at the next try |
 | no verdict | `NoVerdict`: the token must be taken for alive (RFC 7009 §2.2.1) |
 | not sent | `Transport` with `Failure::NotSent` |
 | lost | `Transport`: no answer came, or not all of it |
-| no metadata | `SearchError::Metadata`: what came is none |
+| no metadata | `SearchError::Metadata`: the answer is no metadata |
 | not for now | `SearchError::Metadata` with `MetadataError::Unavailable`: the provider had no answer |
 | not followed | `SearchError::Redirect`, which names the target |
 
-Through a `reqwest::Client` that was not made by `hardened`, *not sent* is *lost*, because what could not be reached may have been the
-target of a redirect; and every redirect that one follows ends with a `TransportError` that is final.
+Through a `reqwest::Client` that `hardened` did not make, *not sent* is *lost*: the unreachable host may have been the target of a
+redirect. Every redirect that such a client follows ends with a `TransportError` that is final.
 
 | fault | revocation | discovery: once | discovery: always |
 |---|---|---|---|
@@ -128,10 +141,10 @@ fn cells(endings: Endings) -> String {
 
 fn described(row: &Row) -> (String, &'static str) {
     match row.wrong {
-        Wrong::Server(strike) => (strike.to_string(), strike.fault().about()),
-        Wrong::OverTls(strike) if strike.fault().needs_tls() => (strike.to_string(), strike.fault().about()),
-        Wrong::OverTls(strike) => {
-            (format!("TLS: {strike}"), "307 from TLS to plain HTTP on another host; nothing was done")
+        Wrong::Server(rule) => (rule.to_string(), rule.fault().about()),
+        Wrong::OverTls(rule) if rule.fault().needs_tls() => (rule.to_string(), rule.fault().about()),
+        Wrong::OverTls(rule) => {
+            (format!("TLS: {rule}"), "307 from TLS to plain HTTP on another host; nothing was done")
         }
     }
 }

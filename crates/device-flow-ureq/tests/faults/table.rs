@@ -3,7 +3,7 @@
 //! Compiled into the tests of both adapters, so that the outcomes are the same.
 
 use oidc_proto::Dialect;
-use sso_oidc_server::{Config, InjectedFault, Strike, Tls};
+use sso_oidc_server::{Config, FaultRule, InjectedFault, Tls};
 
 /// How a sign-in ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,18 +28,18 @@ pub(crate) enum Ending {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wrong {
     /// The server's answers.
-    Server(Strike),
+    Server(FaultRule),
     /// The server's certificate, or its answers over TLS, where a redirect leads to plain HTTP.
-    OverTls(Strike),
+    OverTls(FaultRule),
 }
 
 /// How sign-ins end that meet a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Endings {
-    /// If it strikes once: RegisterClient, StartDeviceAuthorization, a poll that finds the person undecided, the poll that
+    /// If it applies once: RegisterClient, StartDeviceAuthorization, a poll that finds the person undecided, the poll that
     /// is granted.
     pub(crate) once: [Ending; 4],
-    /// If it strikes every time: RegisterClient, StartDeviceAuthorization, CreateToken.
+    /// If it applies every time: RegisterClient, StartDeviceAuthorization, CreateToken.
     pub(crate) always: [Ending; 3],
 }
 
@@ -76,7 +76,7 @@ pub(crate) enum Told {
 pub(crate) struct Calls {
     /// A revocation (RFC 7009), which is sent once.
     pub(crate) revocation: Told,
-    /// A search for metadata (RFC 8414) whose first request is struck, and one of which each is.
+    /// A search for metadata (RFC 8414) whose first request is affected, and one of which each is.
     pub(crate) discovery: [Told; 2],
 }
 
@@ -98,19 +98,19 @@ pub(crate) struct Row {
 }
 
 impl Wrong {
-    pub(crate) const fn strike(self) -> Strike {
+    pub(crate) const fn rule(self) -> FaultRule {
         match self {
-            Self::Server(strike) | Self::OverTls(strike) => strike,
+            Self::Server(rule) | Self::OverTls(rule) => rule,
         }
     }
 
     pub(crate) const fn fault(self) -> InjectedFault {
-        self.strike().fault()
+        self.rule().fault()
     }
 
     /// The configuration of the server that this is wrong with.
-    pub(crate) fn with(self, strike: Strike, config: Config) -> Config {
-        let config = config.with_fault(strike);
+    pub(crate) fn with(self, rule: FaultRule, config: Config) -> Config {
+        let config = config.with_fault(rule);
         match self {
             Self::Server(_) => config,
             Self::OverTls(_) => config.with_tls(Tls::new_ca()),
@@ -232,15 +232,15 @@ macro_rules! rows {
 }
 
 const fn server(fault: InjectedFault) -> Wrong {
-    Wrong::Server(Strike::new(fault))
+    Wrong::Server(FaultRule::new(fault))
 }
 
 const fn over_tls(fault: InjectedFault) -> Wrong {
-    Wrong::OverTls(Strike::new(fault))
+    Wrong::OverTls(FaultRule::new(fault))
 }
 
 const fn after(fault: InjectedFault, bytes: usize) -> Wrong {
-    Wrong::Server(Strike::new(fault).after_bytes(bytes))
+    Wrong::Server(FaultRule::new(fault).after_bytes(bytes))
 }
 
 rows! {

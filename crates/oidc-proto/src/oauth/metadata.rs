@@ -14,7 +14,7 @@ use crate::member::{Text, Texts};
 use crate::words::without_mark;
 use crate::{Body, Client, ClientAuthentication, json, printable};
 
-/// How much of a text of anybody's an error shows, in characters.
+/// How much of a foreign text an error shows, in characters.
 const LONGEST_SHOWN: usize = 200;
 
 /// What a provider says of itself, as far as signing in needs it.
@@ -338,7 +338,7 @@ fn unread(body: &[u8], headers: &HeaderMap, error: &serde_json::Error) -> Metada
     }
 }
 
-/// A text of anybody's, short enough for a line and without control characters.
+/// A foreign text, short enough for a line and without control characters.
 fn shown(text: &str) -> String {
     let text = printable(text);
     match text.char_indices().nth(LONGEST_SHOWN) {

@@ -18,9 +18,9 @@ use tokio::sync::mpsc;
 
 use super::message::Message;
 use super::rewound::Rewound;
-use super::strike::Target;
+use super::rule::Target;
 use super::wire::{Socket, Wire};
-use super::{InjectedFault, blow};
+use super::{InjectedFault, inject};
 use crate::answer::{Arrival, answer, route_name};
 use crate::connection::Peer;
 use crate::record::RecordedRequest;
@@ -59,15 +59,15 @@ async fn converse(shared: &Arc<Shared>, stream: TcpStream, peer: Peer) {
     loop {
         let line = tokio::time::timeout(shared.limits.idle_timeout, asked(&mut connection));
         let Ok(Some(asked)) = line.await else { return };
-        let strike = asked.target.and_then(|target| shared.faults.strike(target));
+        let rule = asked.target.and_then(|target| shared.faults.rule(target));
         let in_flight = shared.faults.in_flight();
-        let arrival = Arrival { peer, strike, in_flight };
-        if let Some(strike) = strike.filter(|strike| strike.fault() == InjectedFault::ResetRequest) {
+        let arrival = Arrival { peer, rule, in_flight };
+        if let Some(rule) = rule.filter(|rule| rule.fault() == InjectedFault::ResetRequest) {
             record_cut(shared, arrival, asked);
-            return blow::reset_request(connection, strike.bytes()).await;
+            return inject::reset_request(connection, rule.bytes()).await;
         }
         let Some((exchange, rest)) = exchange(shared, connection, arrival).await else { return };
-        let stays = blow::deliver(&shared.faults, rest, exchange.message, strike).await;
+        let stays = inject::deliver(&shared.faults, rest, exchange.message, rule).await;
         match stays {
             Some(rest) if !exchange.close => connection = rest,
             Some(mut rest) => {
@@ -83,10 +83,10 @@ async fn converse(shared: &Arc<Shared>, stream: TcpStream, peer: Peer) {
 /// The connection as the answers go over it; `None` if it should be a secure one and is not.
 async fn wire(shared: &Shared, stream: TcpStream, peer: Peer) -> Option<Wire> {
     let Some(acceptor) = &shared.tls else { return Some(Wire::plain(stream)) };
-    let struck = shared.faults.strike_handshake();
+    let injected = shared.faults.handshake_fault();
     let stream = Arc::new(stream);
     let socket = Arc::clone(&stream);
-    let secure = acceptor.shake_hands(shared, stream, peer, struck, Socket).await?;
+    let secure = acceptor.shake_hands(shared, stream, peer, injected, Socket).await?;
     Some(Wire { socket, stream: Box::new(secure) })
 }
 
@@ -179,9 +179,9 @@ fn record_cut(shared: &Shared, arrival: Arrival, asked: Asked) {
     tracing::info!(
         operation = operation.map_or("-", Operation::name),
         route = route_name(&asked.path),
-        status = 0,
-        fault = "-",
-        struck = InjectedFault::ResetRequest.name(),
+        sent = 0,
+        error = "-",
+        injected = InjectedFault::ResetRequest.name(),
         connection = arrival.peer.connection,
         "answered"
     );
@@ -195,9 +195,9 @@ fn record_cut(shared: &Shared, arrival: Arrival, asked: Asked) {
         at: shared.clock.up(),
         connection: arrival.peer.connection,
         status: 0,
-        fault: None,
+        error: None,
         request_id: String::new(),
-        struck: Some(InjectedFault::ResetRequest),
+        injected: Some(InjectedFault::ResetRequest),
         others_in_flight: arrival.in_flight,
     });
 }

@@ -1,4 +1,4 @@
-//! The strikes of one server: what they have counted, and the state of its port.
+//! The fault rules of one server: what they have counted, and the state of its port.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -7,13 +7,13 @@ use oidc_proto::Operation;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use super::strike::Target;
-use super::{InjectedFault, Strike};
+use super::rule::Target;
+use super::{FaultRule, InjectedFault};
 
 /// What all connections of a server that misbehaves share.
 pub(crate) struct Faults {
     armed: Vec<Armed>,
-    relented: AtomicBool,
+    stopped: AtomicBool,
     /// Which operation is due in a sign-in, as its place among all of them.
     due: AtomicUsize,
     /// Whether the port is to be closed.
@@ -21,32 +21,31 @@ pub(crate) struct Faults {
     /// Whether it is.
     closed: watch::Sender<bool>,
     /// Where redirects lead, for example `http://127.0.0.1:49153`.
-    pub(crate) elsewhere: OnceLock<String>,
+    pub(crate) redirect_target: OnceLock<String>,
     /// Connections that came there.
-    pub(crate) strays: AtomicU64,
+    pub(crate) redirects_followed: AtomicU64,
     /// Connections on which a request waits for the rest of its answer.
     waiting: Mutex<Vec<Weak<TcpStream>>>,
 }
 
-/// A strike, and how many requests it has seen that it could strike.
+/// A rule, and how many requests it has seen that it could apply to.
 struct Armed {
-    strike: Strike,
+    rule: FaultRule,
     seen: AtomicU32,
 }
 
 impl Faults {
-    pub(crate) fn new(strikes: Vec<Strike>) -> Self {
-        let armed: Vec<_> =
-            strikes.into_iter().map(|strike| Armed { strike, seen: AtomicU32::new(0) }).collect();
-        let closed = armed.iter().any(|armed| is_closed_from_the_start(&armed.strike));
+    pub(crate) fn new(rules: Vec<FaultRule>) -> Self {
+        let armed: Vec<_> = rules.into_iter().map(|rule| Armed { rule, seen: AtomicU32::new(0) }).collect();
+        let closed = armed.iter().any(|armed| is_closed_from_the_start(&armed.rule));
         Self {
             armed,
-            relented: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
             due: AtomicUsize::new(0),
             close: watch::Sender::new(closed),
             closed: watch::Sender::new(closed),
-            elsewhere: OnceLock::new(),
-            strays: AtomicU64::new(0),
+            redirect_target: OnceLock::new(),
+            redirects_followed: AtomicU64::new(0),
             waiting: Mutex::new(Vec::new()),
         }
     }
@@ -56,26 +55,25 @@ impl Faults {
         !self.armed.is_empty()
     }
 
-    /// Whether anybody is sent elsewhere.
+    /// Whether a fault redirects.
     pub(crate) fn redirect(&self) -> bool {
-        self.armed.iter().any(|armed| armed.strike.fault().redirects())
+        self.armed.iter().any(|armed| armed.rule.fault().redirects())
     }
 
-    /// Counts a request of this kind, and says what strikes it. Of several strikes the first one that was configured wins.
-    pub(crate) fn strike(&self, asked: Target) -> Option<Strike> {
+    /// Counts a request of this kind, and says which rule applies. Of several rules the first one that was configured wins.
+    pub(crate) fn rule(&self, asked: Target) -> Option<FaultRule> {
         self.count(asked, |fault| fault != InjectedFault::Refuse && !fault.needs_tls())
     }
 
-    /// Counts a connection, which is for the operation that is due, and says which certificate strikes it.
-    pub(crate) fn strike_handshake(&self) -> Option<InjectedFault> {
+    /// Counts a connection, which is for the operation that is due, and says which wrong certificate it gets.
+    pub(crate) fn handshake_fault(&self) -> Option<InjectedFault> {
         let due = Operation::SIGN_IN.get(self.due.load(Ordering::Relaxed))?;
-        self.count(Target::Operation(*due), InjectedFault::needs_tls).map(|strike| strike.fault())
+        self.count(Target::Operation(*due), InjectedFault::needs_tls).map(|rule| rule.fault())
     }
 
-    /// Whether each request is to have a connection of its own, so that the next one can be struck.
-    pub(crate) fn strike_handshakes(&self) -> bool {
-        !self.relented.load(Ordering::Relaxed)
-            && self.armed.iter().any(|armed| armed.strike.fault().needs_tls())
+    /// Whether each request is to have a connection of its own, so that a fault can apply to the next one.
+    pub(crate) fn has_handshake_faults(&self) -> bool {
+        !self.stopped.load(Ordering::Relaxed) && self.armed.iter().any(|armed| armed.rule.fault().needs_tls())
     }
 
     /// The operation has succeeded, so the next one is due; after the last one the first.
@@ -85,18 +83,18 @@ impl Faults {
         }
     }
 
-    fn count(&self, asked: Target, counts: impl Fn(InjectedFault) -> bool) -> Option<Strike> {
-        let mut struck = None;
-        for Armed { strike, seen } in &self.armed {
-            if !counts(strike.fault()) || !strike.concerns(asked) {
+    fn count(&self, asked: Target, counts: impl Fn(InjectedFault) -> bool) -> Option<FaultRule> {
+        let mut injected = None;
+        for Armed { rule, seen } in &self.armed {
+            if !counts(rule.fault()) || !rule.concerns(asked) {
                 continue;
             }
             let number = seen.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-            if struck.is_none() && strike.includes(number) {
-                struck = Some(*strike);
+            if injected.is_none() && rule.includes(number) {
+                injected = Some(*rule);
             }
         }
-        struck.filter(|_| !self.relented.load(Ordering::Relaxed))
+        injected.filter(|_| !self.stopped.load(Ordering::Relaxed))
     }
 
     /// Whether the port is to be closed before the operation that comes after this one.
@@ -107,24 +105,24 @@ impl Faults {
             Operation::CreateToken => Operation::RevokeToken,
             _ => return false,
         };
-        let refuses = |strike: &Strike| {
-            strike.fault() == InjectedFault::Refuse && strike.target() == Some(Target::Operation(next))
+        let refuses = |rule: &FaultRule| {
+            rule.fault() == InjectedFault::Refuse && rule.target() == Some(Target::Operation(next))
         };
-        !self.relented.load(Ordering::Relaxed) && self.armed.iter().any(|armed| refuses(&armed.strike))
+        !self.stopped.load(Ordering::Relaxed) && self.armed.iter().any(|armed| refuses(&armed.rule))
     }
 
     /// Closes the port, and returns when it is closed, or is to stay open after all.
     pub(crate) async fn close_port(&self) {
-        let relented = || self.relented.load(Ordering::Relaxed);
-        // `relent` may have come since somebody asked whether to close it; its word is the last.
-        self.close.send_modify(|close| *close = !relented());
-        // An error says that nobody listens any more, which is closed too.
-        let _ = self.closed.subscribe().wait_for(|closed| *closed || relented()).await;
+        let stopped = || self.stopped.load(Ordering::Relaxed);
+        // `stop_faults` may have come since the question whether to close it; its word is the last.
+        self.close.send_modify(|close| *close = !stopped());
+        // An error says that the port does not listen any more, which is closed too.
+        let _ = self.closed.subscribe().wait_for(|closed| *closed || stopped()).await;
     }
 
-    /// No fault strikes any more, and the port opens.
-    pub(crate) fn relent(&self) {
-        self.relented.store(true, Ordering::Relaxed);
+    /// No fault applies any more, and the port opens.
+    pub(crate) fn stop_faults(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
         self.close.send_replace(false);
         // Who waits for the port to close looks again: it may never have been seen to be asked for.
         self.closed.send_modify(|_| {});
@@ -137,7 +135,7 @@ impl Faults {
     /// Whether the port is to be closed, and when that changes.
     pub(crate) fn watch_port(&self) -> watch::Receiver<bool> {
         let mut close = self.close.subscribe();
-        // What was said before anybody listened counts as well: a server may relent before it serves.
+        // What was said before the port listened counts as well: faults may be stopped before it serves.
         close.mark_changed();
         close
     }
@@ -164,10 +162,10 @@ impl Faults {
     }
 }
 
-fn is_closed_from_the_start(strike: &Strike) -> bool {
-    strike.fault() == InjectedFault::Refuse
+fn is_closed_from_the_start(rule: &FaultRule) -> bool {
+    rule.fault() == InjectedFault::Refuse
         && matches!(
-            strike.target(),
+            rule.target(),
             None | Some(Target::Discovery | Target::Operation(Operation::RegisterClient))
         )
 }
@@ -190,24 +188,24 @@ mod tests {
     const SOON: Duration = Duration::from_secs(1);
 
     fn refuses_polls() -> Faults {
-        Faults::new(vec![Strike::new(InjectedFault::Refuse).at(Operation::CreateToken)])
+        Faults::new(vec![FaultRule::new(InjectedFault::Refuse).at(Operation::CreateToken)])
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_waits_for_the_port_to_close_goes_on_when_the_server_relents_first() {
+    async fn who_waits_for_the_port_to_close_goes_on_when_faults_are_stopped_first() {
         let faults = refuses_polls();
         let mut closing = core::pin::pin!(faults.close_port());
-        assert!(tokio::time::timeout(SOON, closing.as_mut()).await.is_err(), "nobody has closed it");
-        faults.relent();
+        assert!(tokio::time::timeout(SOON, closing.as_mut()).await.is_err(), "it is not closed");
+        faults.stop_faults();
         tokio::time::timeout(SOON, closing).await.unwrap();
         assert!(!*faults.watch_port().borrow());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_port_that_was_about_to_be_closed_when_the_server_relented_stays_open() {
+    async fn a_port_that_was_about_to_be_closed_when_faults_were_stopped_stays_open() {
         let faults = refuses_polls();
         assert!(faults.refuse_after(Operation::StartDeviceAuthorization));
-        faults.relent();
+        faults.stop_faults();
         tokio::time::timeout(SOON, faults.close_port()).await.unwrap();
         assert!(!*faults.watch_port().borrow());
     }

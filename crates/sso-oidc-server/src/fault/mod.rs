@@ -1,36 +1,36 @@
 //! The ways in which a server can misbehave on purpose, each with a name.
 
-mod blow;
+mod canned;
 mod connection;
-mod elsewhere;
 mod faults;
 mod gzip;
+mod inject;
 mod members;
 mod message;
 mod port;
+mod redirect_target;
 mod rewound;
-mod stand_in;
-mod strike;
+mod rule;
 mod wire;
 
 use core::fmt;
 use core::str::FromStr;
 
+pub(crate) use canned::canned_response;
 pub(crate) use connection::serve;
-pub(crate) use elsewhere::Elsewhere;
 pub(crate) use faults::Faults;
 #[cfg(feature = "tls")]
 pub(crate) use message::Message;
 pub(crate) use port::Port;
-pub(crate) use stand_in::stand_in;
-pub use strike::{Strike, StrikeError};
+pub(crate) use redirect_target::Elsewhere;
+pub use rule::{FaultRule, FaultRuleError};
 
 /// Declares the faults once: variant, name, description.
 macro_rules! faults {
     ($($variant:ident $name:literal $about:literal)*) => {
-        /// A way to misbehave. What a fault does to which requests is a [`Strike`].
+        /// A way to misbehave. What a fault does to which requests is a [`FaultRule`].
         ///
-        /// A fault acts on the bytes of a connection, below HTTP where it must. Some strike after the server has done
+        /// A fault acts on the bytes of a connection, below HTTP where it must. Some act after the server has done
         /// what was asked ([`InjectedFault::commits`]): the answer exists, and is spoiled on its way.
         ///
         /// ```
@@ -103,7 +103,7 @@ faults! {
     DuplicateHeaders "duplicate-headers" "every header comes twice"
     HugeHeaders "huge-headers" "a mebibyte of headers"
     WrongContentType "wrong-content-type" "the answer calls itself text/html"
-    Gzip "gzip" "the answer is compressed, which nobody asked for"
+    Gzip "gzip" "the answer is compressed, which was not asked for"
     ByteOrderMark "byte-order-mark" "the body begins with a byte order mark"
     OddToken "odd-token" "the token's type is a list, and its life a word"
     CodeElsewhere "code-elsewhere" "a refusal's code stands in `message` and nowhere else"
@@ -116,11 +116,11 @@ faults! {
     WrongDate "wrong-date" "the answer's Date is decades off"
     TlsExpired "tls-expired" "the certificate has expired"
     TlsOtherName "tls-other-name" "the certificate is for another name"
-    TlsUnknownCa "tls-unknown-ca" "the certificate is from a CA that nobody knows"
+    TlsUnknownCa "tls-unknown-ca" "the certificate is from an unknown CA"
 }
 
 impl InjectedFault {
-    /// Whether the server does what was asked before the fault strikes: a registration is kept, a code handed out, a
+    /// Whether the server does what was asked before the fault acts: a registration is kept, a code handed out, a
     /// grant spent.
     #[must_use]
     pub const fn commits(self) -> bool {
@@ -147,7 +147,7 @@ impl InjectedFault {
         matches!(self, Self::DropRequest | Self::NeverAnswers | Self::NotHttp)
     }
 
-    /// Whether it acts after a number of bytes, which a [`Strike`] can choose.
+    /// Whether it acts after a number of bytes, which a [`FaultRule`] can choose.
     #[must_use]
     pub const fn has_position(self) -> bool {
         matches!(self, Self::ResetRequest | Self::ResetAnswer | Self::Stall)
@@ -165,7 +165,7 @@ impl InjectedFault {
         matches!(self, Self::TlsExpired | Self::TlsOtherName | Self::TlsUnknownCa)
     }
 
-    /// Whether it sends the client elsewhere.
+    /// Whether it redirects the client.
     #[must_use]
     pub const fn redirects(self) -> bool {
         matches!(

@@ -5,14 +5,14 @@ use std::io;
 
 use tokio::net::{TcpListener, TcpSocket};
 
-/// Whether anybody listens.
+/// Whether the server listens.
 #[derive(Debug)]
 pub(crate) enum Port {
     Open(TcpListener),
-    /// Bound, so that nobody else can listen there meanwhile, and not listening: connections are refused. Between the
-    /// listener's end and this there is an instant in which somebody else can come first; the port is lost then.
+    /// Bound, so that no other program can listen there meanwhile, and not listening: connections are refused. Between the
+    /// listener's end and this there is an instant in which another program can come first; the port is lost then.
     Closed(TcpSocket),
-    /// Closed, and somebody else may have it.
+    /// Closed, and another program may have it.
     Lost,
 }
 
@@ -34,7 +34,7 @@ impl Port {
         })
     }
 
-    /// Whether connections are refused, or taken by somebody else.
+    /// Whether connections are refused, or taken by another program.
     pub(crate) const fn is_closed(&self) -> bool {
         !matches!(self, Self::Open(_))
     }
@@ -48,7 +48,7 @@ impl Port {
     }
 }
 
-/// A socket that holds the port. With `SO_REUSEADDR` it would not: whoever sets it too could bind, and listen.
+/// A socket that holds the port. With `SO_REUSEADDR` it would not: a program that sets it too could bind, and listen.
 fn held(address: SocketAddr) -> io::Result<TcpSocket> {
     let new = || if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
     let alone = new()?;

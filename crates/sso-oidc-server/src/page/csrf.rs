@@ -94,7 +94,7 @@ fn origin_of(url: &str) -> &str {
 }
 
 /// What the browser says about where the request comes from. `Sec-Fetch-Site` decides if it is there, except that `null`
-/// is nobody's origin: our pages let theirs be said. In a script that sends neither header the token alone decides.
+/// is no origin: our pages let theirs be said. In a script that sends neither header the token alone decides.
 fn is_same_origin(shared: &Shared, headers: &HeaderMap) -> bool {
     let origin = match headers.get(ORIGIN).map(HeaderValue::to_str) {
         None => None,

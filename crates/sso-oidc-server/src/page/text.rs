@@ -62,7 +62,7 @@ pub(super) fn confirm(review: &Review, token: &Secret) -> String {
     let scopes = match (review.scopes.is_empty(), &review.start_url) {
         (false, _) => review.scopes.iter().map(|scope| scope_item(scope)).collect(),
         (true, Some(_)) => "<li>Sign in, and use your AWS accounts and roles</li>".to_owned(),
-        // A client that is none of AWS's, and wants no more than to know that somebody is there.
+        // A client that is none of AWS's, and only wants to know that the server is there.
         (true, None) => "<li>Sign in</li>".to_owned(),
     };
     let place = review
@@ -84,7 +84,7 @@ pub(super) fn confirm(review: &Review, token: &Secret) -> String {
              <dt>Time left</dt><dd>{left}</dd>\n\
              </dl>\n\
              <p class=\"warning\" role=\"note\"><strong>Only continue if you started this yourself.</strong> \
-             If somebody sent you this code or link, deny it: approving would sign <em>them</em> in as you.</p>\n\
+             If another person sent you this code or link, deny it: approving would sign <em>them</em> in as you.</p>\n\
              <form method=\"post\" action=\"/device\">\n\
              <input type=\"hidden\" name=\"user_code\" value=\"{code}\">\n\
              <input type=\"hidden\" name=\"csrf\" value=\"{csrf}\">\n\

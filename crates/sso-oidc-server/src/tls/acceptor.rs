@@ -20,7 +20,7 @@ const OTHER_NAME: &str = "other.example";
 /// The certificates of one server, ready to be shown.
 pub(crate) struct Acceptor {
     right: TlsAcceptor,
-    /// What connections get to see that a fault strikes.
+    /// What connections get to see that a fault applies to.
     wrong: Vec<(InjectedFault, TlsAcceptor)>,
     ca_certificate: Option<String>,
 }
@@ -33,7 +33,7 @@ impl Acceptor {
         listening: IpAddr,
         public_host: Option<&str>,
     ) -> Result<Option<Self>, ServeError> {
-        let mut faults: Vec<_> = config.faults.iter().map(crate::Strike::fault).collect();
+        let mut faults: Vec<_> = config.faults.iter().map(crate::FaultRule::fault).collect();
         faults.retain(|fault| fault.needs_tls());
         let Some(tls) = &config.tls else {
             return faults.first().map_or(Ok(None), |fault| Err(ServeError::FaultNeedsTls { fault: *fault }));
@@ -61,7 +61,7 @@ impl Acceptor {
             let certificate = match fault {
                 InjectedFault::TlsExpired => ca.issue(names, Life::Past)?,
                 InjectedFault::TlsOtherName => ca.issue(&[OTHER_NAME.to_owned()], Life::Now)?,
-                _ => Authority::new("sso-oidc serve: a CA that nobody knows")?.issue(names, Life::Now)?,
+                _ => Authority::new("sso-oidc serve: an unknown CA")?.issue(names, Life::Now)?,
             };
             wrong.push((*fault, showing(Arc::new(certificate))?));
         }
@@ -74,11 +74,15 @@ impl Acceptor {
     }
 
     /// The server's part of a handshake, with the certificate that this fault shows.
-    pub(super) async fn accept<S>(&self, stream: S, struck: Option<InjectedFault>) -> io::Result<TlsStream<S>>
+    pub(super) async fn accept<S>(
+        &self,
+        stream: S,
+        injected: Option<InjectedFault>,
+    ) -> io::Result<TlsStream<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let wrong = self.wrong.iter().find(|(fault, _)| struck == Some(*fault));
+        let wrong = self.wrong.iter().find(|(fault, _)| injected == Some(*fault));
         wrong.map_or(&self.right, |(_, wrong)| wrong).accept(stream).await
     }
 }

@@ -52,7 +52,7 @@ impl Acceptor {
         shared: &Shared,
         stream: T,
         peer: Peer,
-        struck: Option<InjectedFault>,
+        injected: Option<InjectedFault>,
         wrap: impl FnOnce(T) -> S,
     ) -> Option<TlsStream<S>>
     where
@@ -62,7 +62,7 @@ impl Acceptor {
         let connection = peer.connection;
         let shaken = tokio::time::timeout(shared.limits.head_timeout, async {
             match greeting(stream.borrow()).await? {
-                Greeting::Tls => self.accept(wrap(stream), struck).await.map(Some),
+                Greeting::Tls => self.accept(wrap(stream), injected).await.map(Some),
                 Greeting::Http => {
                     tracing::info!(connection, "plain HTTP on a port that speaks HTTPS");
                     refuse_plain(wrap(stream), &shared.endpoint).await?;
@@ -74,11 +74,11 @@ impl Acceptor {
         let error = match shaken.await {
             Ok(Ok(secure)) => {
                 if secure.is_some()
-                    && let Some(fault) = struck
+                    && let Some(fault) = injected
                 {
                     tracing::info!(
                         connection,
-                        struck = fault.name(),
+                        injected = fault.name(),
                         "a handshake with a wrong certificate, which some clients look at only now"
                     );
                 }
@@ -90,7 +90,7 @@ impl Acceptor {
         tracing::info!(
             connection,
             error = one_line(&error),
-            struck = struck.map(InjectedFault::name),
+            injected = injected.map(InjectedFault::name),
             "no TLS handshake"
         );
         None
@@ -108,7 +108,7 @@ async fn greeting(stream: &TcpStream) -> io::Result<Greeting> {
     })
 }
 
-/// Says where the server is to whoever has forgotten the `s`, in the words of the API, which browsers show as well.
+/// Says where the server is to a client that has forgotten the `s`, in the words of the API, which browsers show as well.
 async fn refuse_plain<S>(mut stream: S, endpoint: &str) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,

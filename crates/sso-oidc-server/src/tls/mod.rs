@@ -25,7 +25,7 @@ pub(crate) use handshake::serve;
 ///
 /// let server = TestServer::with(Config::default().with_tls(Tls::new_ca()))?;
 /// assert!(server.endpoint().starts_with("https://127.0.0.1:"));
-/// // Whoever trusts this certificate, for example a tool with AWS_CA_BUNDLE, can talk to the server.
+/// // A client that trusts this certificate, for example a tool with AWS_CA_BUNDLE, can talk to the server.
 /// let ca = server.ca_certificate().unwrap_or_default();
 /// assert!(ca.starts_with("-----BEGIN CERTIFICATE-----"));
 /// # Ok::<(), sso_oidc_server::ServeError>(())

@@ -33,7 +33,7 @@ pub(super) struct Portal {
     pub(super) scopes: Vec<String>,
     /// The scopes as they are configured or given as flags, by which AWS's tools file a registration.
     pub(super) configured_scopes: Option<Vec<String>>,
-    /// The scopes that somebody asked for, on the command line or in the config file: without them a token is not enough.
+    /// The scopes that were asked for, on the command line or in the config file: without them a token is not enough.
     pub(super) needed_scopes: Vec<String>,
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// An endpoint that somebody named: it may be the region's own all the same.
+    /// An endpoint that was named: it may be the region's own all the same.
     fn named(endpoint: Endpoint, region: &str) -> Self {
         let is_own = Variant::ALL
             .iter()

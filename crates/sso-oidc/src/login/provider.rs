@@ -27,7 +27,7 @@ pub(crate) struct ProviderArgs {
     #[arg(long, value_name = "URL", conflicts_with_all = ["start_url", "sso_session", "if_needed", "force"])]
     issuer: Option<String>,
 
-    /// The id of a client that the provider knows; without it one is registered, if the provider lets anybody
+    /// The id of a client that the provider knows; without it one is registered, if the provider lets any client
     #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     client_id: Option<String>,
 
@@ -182,7 +182,7 @@ pub(super) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
     let (service, metadata) = found?;
     let client = provider.client(&metadata, settings)?;
     if client.is_none() && !service.offers(Operation::RegisterClient) {
-        return Err(Failure::config(format_args!("{} lets nobody register a client", provider.name()))
+        return Err(Failure::config(format_args!("{} lets no program register a client", provider.name()))
             .with_hint("register one there by hand, and pass its --client-id"));
     }
     let http = service::builder_of(settings, service).build();

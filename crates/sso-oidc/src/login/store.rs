@@ -125,7 +125,7 @@ impl Store {
         }
         let waited = self.lock(wish.patience, is_cancelled)?;
         let stored = self.stored();
-        // Whoever held the lock may have signed in meanwhile, which is what was asked for; or have given up, and then the
+        // The last holder of the lock may have signed in meanwhile, which is what was asked for; or have given up, and then the
         // token is the old one still.
         let is_new = stored.as_ref().map(|token| &token.access_token)
             != earlier.as_ref().map(|token| &token.access_token);
@@ -344,7 +344,7 @@ impl Store {
         }
     }
 
-    /// What was loaded. A corrupt file is moved out of the way and named; it must not keep anybody from signing in.
+    /// What was loaded. A corrupt file is moved out of the way and named; it must not prevent a sign-in.
     pub(super) fn ignoring_corrupt<T>(&self, loaded: Result<Option<T>, CacheError>) -> Option<T> {
         let error = match loaded {
             Ok(found) => return found,

@@ -20,7 +20,7 @@ impl BrowserChoice {
     /// What the person wants and the machine has.
     ///
     /// `BROWSER` counts everywhere, as in AWS's tools. Without it a remote shell or a machine without a display gets
-    /// no browser: a text browser that takes over the terminal, or one on a screen far away, helps nobody.
+    /// no browser: a text browser that takes over the terminal, or one on a screen far away, is of no help.
     pub(crate) fn of(environment: &Environment, no_browser: bool) -> Self {
         if no_browser {
             return Self::None(None);
@@ -118,7 +118,7 @@ fn spawn(words: &[String]) -> Result<(), String> {
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| format!("{program}: {error}"))?;
-    // Somebody must wait for the child, or it stays a zombie for as long as this program runs.
+    // The child must be waited for, or it stays a zombie for as long as this program runs.
     let waiting = std::thread::Builder::new().name("browser".to_owned()).spawn(move || {
         let mut child = child;
         drop(child.wait());

@@ -52,7 +52,7 @@ pub(crate) fn of_answer(answer: &NoVerdict, whom: Whom) -> String {
              {address}"
         ),
         (200..=299, NoVerdictReason::Encoded) => {
-            "something in between compresses answers that must not be; ask whoever runs the proxy".to_owned()
+            "something in between compresses answers that must not be; ask the owner of the proxy".to_owned()
         }
         (300..=399, _) => format!(
             "the address leads elsewhere, and a redirect is not followed because the request carries secrets; check {address}"

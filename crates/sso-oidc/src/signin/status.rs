@@ -70,8 +70,7 @@ impl StatusLine {
         }
     }
 
-    /// Says who is asked, if the answer does not come at once. Where nothing can be redrawn nothing is said: whoever reads
-    /// there reads later.
+    /// Says who is asked, if the answer does not come at once. Where nothing can be redrawn, nothing is said.
     pub(crate) fn contacting(&self, whom: impl std::fmt::Display) {
         if self.drawing.is_some() {
             let what = format!("Contacting {}", printable(&whom.to_string()));

@@ -1,4 +1,4 @@
-//! The answers of those who stand between a client and the service: a gateway, a hotel's network, whoever redirects.
+//! Answers from between a client and the service: of a gateway, of a hotel's network, redirects.
 
 use core::time::Duration;
 use std::time::SystemTime;
@@ -19,7 +19,7 @@ const NOT_FOUND: &str = "<html><head><title>404 Not Found</title></head></html>\
 const FORBIDDEN: &str = "<html><head><title>Access is forbidden</title></head></html>\n";
 
 /// The answer that comes in place of the service's own, if this fault has one. One that is never written is empty.
-pub(crate) fn stand_in(fault: InjectedFault, faults: &Faults, path: &str) -> Option<Response<Body>> {
+pub(crate) fn canned_response(fault: InjectedFault, faults: &Faults, path: &str) -> Option<Response<Body>> {
     let seconds = || RETRY_AFTER_SECONDS.to_string();
     Some(match fault {
         InjectedFault::Html200 => page(200, PORTAL),
@@ -54,10 +54,10 @@ fn until_a_date(response: Response<Body>) -> Response<Body> {
     with(response, RETRY_AFTER, &httpdate::fmt_http_date(later))
 }
 
-/// The same path elsewhere: who follows it, brings the request's secrets there.
+/// The same path at another host. A client that follows it brings the request's secrets there.
 fn moved(status: u16, faults: &Faults, path: &str) -> Response<Body> {
-    let elsewhere = faults.elsewhere.get().map_or("http://elsewhere.invalid", String::as_str);
-    with(page(status, ""), LOCATION, &format!("{elsewhere}{path}"))
+    let target = faults.redirect_target.get().map_or("http://elsewhere.invalid", String::as_str);
+    with(page(status, ""), LOCATION, &format!("{target}{path}"))
 }
 
 fn with(mut response: Response<Body>, name: HeaderName, value: &str) -> Response<Body> {

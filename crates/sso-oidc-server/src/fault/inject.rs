@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use super::message::Message;
 use super::rewound::Rewound;
 use super::wire::Wire;
-use super::{Faults, InjectedFault, Strike, gzip, members};
+use super::{FaultRule, Faults, InjectedFault, gzip, members};
 
 /// How slowly `drip` writes.
 const DRIP: Duration = Duration::from_secs(1);
@@ -22,7 +22,7 @@ const MISSING: usize = 1000;
 const AHEAD: usize = 64 * 1024;
 
 /// What is written, and what becomes of the connection then.
-enum Blow {
+enum Delivery {
     /// These bytes, then this.
     Say(Vec<u8>, Then),
     /// These bytes, one at a time.
@@ -41,28 +41,28 @@ enum Then {
     Silence,
 }
 
-/// Writes the answer as the strike has it; gives the connection back if it can still be used.
+/// Writes the answer as the rule has it; gives the connection back if it can still be used.
 pub(super) async fn deliver(
     faults: &Faults,
     connection: Rewound,
     message: Message,
-    strike: Option<Strike>,
+    rule: Option<FaultRule>,
 ) -> Option<Rewound> {
-    let blow = match strike {
-        Some(strike) => blow(strike, message),
-        None => Blow::Say(message.bytes(), Then::Stay),
+    let delivery = match rule {
+        Some(rule) => delivery(rule, message),
+        None => Delivery::Say(message.bytes(), Then::Stay),
     };
     let Rewound { mut early, wire: Wire { socket, stream } } = connection;
-    if !matches!(blow, Blow::Say(_, Then::Stay | Then::Close | Then::Reset)) {
+    if !matches!(delivery, Delivery::Say(_, Then::Stay | Then::Close | Then::Reset)) {
         // Held weakly there: the connection is closed when this function ends.
         faults.waits(Arc::downgrade(&socket));
     }
-    let next = if matches!(blow, Blow::Say(_, Then::Stay)) { Some(&mut early) } else { None };
+    let next = if matches!(delivery, Delivery::Say(_, Then::Stay)) { Some(&mut early) } else { None };
     let (mut reader, mut writer) = tokio::io::split(stream);
     let then = tokio::select! {
         // A client that hangs up is noticed also while nothing is written.
         biased;
-        then = say(&mut writer, blow) => then.ok()?,
+        then = say(&mut writer, delivery) => then.ok()?,
         () = hung_up(&mut reader, next) => return None,
     };
     match then {
@@ -90,20 +90,20 @@ pub(super) async fn reset_request(mut connection: Rewound, bytes: Option<usize>)
     let _ = connection.wire.socket.set_zero_linger();
 }
 
-async fn say(stream: &mut (impl AsyncWrite + Unpin), blow: Blow) -> io::Result<Then> {
-    let then = match blow {
-        Blow::Say(bytes, then) => {
+async fn say(stream: &mut (impl AsyncWrite + Unpin), delivery: Delivery) -> io::Result<Then> {
+    let then = match delivery {
+        Delivery::Say(bytes, then) => {
             write_all(stream, &bytes).await?;
             then
         }
-        Blow::Drip(bytes) => {
+        Delivery::Drip(bytes) => {
             for byte in bytes.chunks(1) {
                 write_all(stream, byte).await?;
                 tokio::time::sleep(DRIP).await;
             }
             Then::Close
         }
-        Blow::Endless(bytes) => {
+        Delivery::Endless(bytes) => {
             write_all(stream, &bytes).await?;
             let more = [b'a'; 8 * 1024];
             loop {
@@ -144,29 +144,29 @@ async fn hung_up(stream: &mut (impl AsyncRead + Unpin), mut next: Option<&mut By
     }
 }
 
-/// The answer as this strike spoils it.
-fn blow(strike: Strike, mut message: Message) -> Blow {
+/// The answer as this rule spoils it.
+fn delivery(rule: FaultRule, mut message: Message) -> Delivery {
     let half = message.body.len() / 2;
-    let position = |message: &Message| strike.bytes().unwrap_or_else(|| message.head().len() + half);
+    let position = |message: &Message| rule.bytes().unwrap_or_else(|| message.head().len() + half);
     let up_to = |message: &Message| {
         let mut bytes = message.bytes();
         bytes.truncate(position(message));
         bytes
     };
-    let then = match strike.fault() {
+    let then = match rule.fault() {
         InjectedFault::DropRequest | InjectedFault::DropAfterCommit => {
-            return Blow::Say(Vec::new(), Then::Close);
+            return Delivery::Say(Vec::new(), Then::Close);
         }
-        InjectedFault::NeverAnswers => return Blow::Say(Vec::new(), Then::Silence),
-        InjectedFault::ResetAnswer => return Blow::Say(up_to(&message), Then::Reset),
-        InjectedFault::Stall => return Blow::Say(up_to(&message), Then::Silence),
-        InjectedFault::Drip => return Blow::Drip(message.bytes()),
-        InjectedFault::NotHttp => return Blow::Say(b"220 mail.example ESMTP\r\n".to_vec(), Then::Close),
+        InjectedFault::NeverAnswers => return Delivery::Say(Vec::new(), Then::Silence),
+        InjectedFault::ResetAnswer => return Delivery::Say(up_to(&message), Then::Reset),
+        InjectedFault::Stall => return Delivery::Say(up_to(&message), Then::Silence),
+        InjectedFault::Drip => return Delivery::Drip(message.bytes()),
+        InjectedFault::NotHttp => return Delivery::Say(b"220 mail.example ESMTP\r\n".to_vec(), Then::Close),
         InjectedFault::EndlessBody => {
             message.remove("content-length");
             let mut bytes = message.head();
             bytes.extend_from_slice(br#"{"padding":""#);
-            return Blow::Endless(bytes);
+            return Delivery::Endless(bytes);
         }
         InjectedFault::NoLastChunk => {
             message.remove("content-length");
@@ -175,16 +175,16 @@ fn blow(strike: Strike, mut message: Message) -> Blow {
             bytes.extend_from_slice(format!("{:x}\r\n", message.body.len()).as_bytes());
             bytes.extend_from_slice(&message.body);
             bytes.extend_from_slice(b"\r\n");
-            return Blow::Say(bytes, Then::Close);
+            return Delivery::Say(bytes, Then::Close);
         }
         InjectedFault::EarlyHints => {
             let mut bytes = b"HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\n\r\n".to_vec();
             bytes.extend_from_slice(&message.bytes());
-            return Blow::Say(bytes, Then::Stay);
+            return Delivery::Say(bytes, Then::Stay);
         }
         fault => spoil(fault, &mut message),
     };
-    Blow::Say(message.bytes(), then)
+    Delivery::Say(message.bytes(), then)
 }
 
 /// What stays an answer, of a kind.

@@ -1,4 +1,4 @@
-//! Which requests a fault strikes, and how that is written.
+//! Which requests a fault applies to, and how that is written.
 
 use core::fmt;
 use core::str::FromStr;
@@ -7,22 +7,22 @@ use oidc_proto::Operation;
 
 use super::InjectedFault;
 
-/// A fault and the requests that it strikes: every one of a sign-in's three operations, unless it is told otherwise.
+/// A fault and the requests that it applies to: every one of a sign-in's three operations, unless it is told otherwise.
 ///
 /// Written as `NAME[=BYTES][@OPERATION][:REQUESTS]`, with `register`, `authorize` or `poll` for the operation (in either
 /// dialect), `revoke` or `discover` (which are OAuth's alone), and `N`, `N-M` or `N-` for the requests, counted from 1
 /// among those of the operation:
 ///
 /// ```
-/// use sso_oidc_server::{InjectedFault, Operation, Strike};
+/// use sso_oidc_server::{InjectedFault, Operation, FaultRule};
 ///
-/// let strike: Strike = "reset-answer=40@poll:2-3".parse()?;
-/// let same = Strike::new(InjectedFault::ResetAnswer).after_bytes(40).at(Operation::CreateToken).requests(2, Some(3));
-/// assert_eq!(strike, same);
-/// # Ok::<(), sso_oidc_server::StrikeError>(())
+/// let rule: FaultRule = "reset-answer=40@poll:2-3".parse()?;
+/// let same = FaultRule::new(InjectedFault::ResetAnswer).after_bytes(40).at(Operation::CreateToken).requests(2, Some(3));
+/// assert_eq!(rule, same);
+/// # Ok::<(), sso_oidc_server::FaultRuleError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Strike {
+pub struct FaultRule {
     fault: InjectedFault,
     /// What it is limited to; else it is the operations of a sign-in.
     target: Option<Target>,
@@ -31,7 +31,7 @@ pub struct Strike {
     bytes: Option<usize>,
 }
 
-impl Strike {
+impl FaultRule {
     /// This fault, on every request of the three operations.
     #[must_use]
     pub const fn new(fault: InjectedFault) -> Self {
@@ -39,7 +39,7 @@ impl Strike {
     }
 
     /// The same, on requests of this operation only. [`InjectedFault::Refuse`] then closes the port when the operation before it
-    /// has been answered. A fault of the certificate strikes connections, before anything is asked on them: one is for the
+    /// has been answered. A fault of the certificate applies to connections, before anything is asked on them: one is for the
     /// operation that follows, in a sign-in, the one that was answered last.
     #[must_use]
     pub const fn at(mut self, operation: Operation) -> Self {
@@ -51,8 +51,8 @@ impl Strike {
     /// [`InjectedFault::Refuse`] then closes the port from the start.
     ///
     /// ```
-    /// use sso_oidc_server::{InjectedFault, Strike};
-    /// assert_eq!(Strike::new(InjectedFault::Html502).at_discovery().to_string(), "html-502@discover");
+    /// use sso_oidc_server::{InjectedFault, FaultRule};
+    /// assert_eq!(FaultRule::new(InjectedFault::Html502).at_discovery().to_string(), "html-502@discover");
     /// ```
     #[must_use]
     pub const fn at_discovery(mut self) -> Self {
@@ -61,7 +61,7 @@ impl Strike {
     }
 
     /// The same, on these requests only, counted from 1 and both included; `None` is without an end. A refused connection
-    /// leaves nothing to count, so this means nothing to [`InjectedFault::Refuse`]; see [`crate::Handle::relent`] for that. Of a
+    /// leaves nothing to count, so this means nothing to [`InjectedFault::Refuse`]; see [`crate::Handle::stop_faults`] for that. Of a
     /// fault of the certificate connections are counted, and each has one request: the answer closes it.
     #[must_use]
     pub const fn requests(mut self, from: u32, to: Option<u32>) -> Self {
@@ -77,7 +77,7 @@ impl Strike {
     }
 
     /// The same, after this many bytes: of the request, where at least the first line is read, or of the answer, head
-    /// and all. Means something to faults that [have a position](InjectedFault::has_position); without it they strike after the
+    /// and all. Means something to faults that [have a position](InjectedFault::has_position); without it they act after the
     /// first line, or in the middle of the answer's body.
     #[must_use]
     pub const fn after_bytes(mut self, bytes: usize) -> Self {
@@ -88,8 +88,8 @@ impl Strike {
     /// The fault.
     ///
     /// ```
-    /// use sso_oidc_server::{InjectedFault, Strike};
-    /// assert_eq!(Strike::new(InjectedFault::Stall).once().fault(), InjectedFault::Stall);
+    /// use sso_oidc_server::{InjectedFault, FaultRule};
+    /// assert_eq!(FaultRule::new(InjectedFault::Stall).once().fault(), InjectedFault::Stall);
     /// ```
     #[must_use]
     pub const fn fault(&self) -> InjectedFault {
@@ -105,7 +105,7 @@ impl Strike {
         self.target
     }
 
-    /// Whether it strikes requests of this kind at all.
+    /// Whether it applies to requests of this kind at all.
     pub(crate) fn concerns(&self, asked: Target) -> bool {
         match (self.target, asked) {
             (Some(only), _) => only == asked,
@@ -114,13 +114,13 @@ impl Strike {
         }
     }
 
-    /// Whether it strikes the request of this number.
+    /// Whether it applies to the request of this number.
     pub(crate) fn includes(&self, number: u32) -> bool {
         number >= self.from && self.to.is_none_or(|to| number <= to)
     }
 }
 
-/// What a request is for, as far as faults can strike it.
+/// What a request is for, as far as faults can apply to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     Operation(Operation),
@@ -138,7 +138,7 @@ impl Target {
     }
 }
 
-impl From<InjectedFault> for Strike {
+impl From<InjectedFault> for FaultRule {
     fn from(fault: InjectedFault) -> Self {
         Self::new(fault)
     }
@@ -153,7 +153,7 @@ const TARGETS: [(&str, Target); 5] = [
     ("discover", Target::Discovery),
 ];
 
-impl fmt::Display for Strike {
+impl fmt::Display for FaultRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.fault.fmt(f)?;
         if let Some(bytes) = self.bytes {
@@ -171,10 +171,10 @@ impl fmt::Display for Strike {
     }
 }
 
-/// A text that is no [`Strike`].
+/// A text that is no [`FaultRule`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum StrikeError {
+pub enum FaultRuleError {
     /// No fault has this name.
     #[error("there is no fault of this name")]
     InjectedFault,
@@ -188,47 +188,47 @@ pub enum StrikeError {
     #[error("the bytes after the = are a whole number")]
     Bytes,
     /// The fault does not act at a byte.
-    #[error("this fault does not strike after a number of bytes")]
+    #[error("this fault does not rule after a number of bytes")]
     Position,
     /// No certificate is shown on purpose but to the operations of a sign-in.
-    #[error("a fault of the certificate strikes register, authorize or poll")]
+    #[error("a fault of the certificate rules register, authorize or poll")]
     NoCertificate,
     /// A refused connection leaves nothing to count.
     #[error("refused connections cannot be counted, so there is no colon after refuse")]
     Uncountable,
 }
 
-impl FromStr for Strike {
-    type Err = StrikeError;
+impl FromStr for FaultRule {
+    type Err = FaultRuleError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (text, requests) = split(text, ':');
         let (text, operation) = split(text, '@');
         let (name, bytes) = split(text, '=');
-        let fault = name.parse().map_err(|_| StrikeError::InjectedFault)?;
-        let mut strike = Self::new(fault);
+        let fault = name.parse().map_err(|_| FaultRuleError::InjectedFault)?;
+        let mut rule = Self::new(fault);
         if let Some(bytes) = bytes {
             if !fault.has_position() {
-                return Err(StrikeError::Position);
+                return Err(FaultRuleError::Position);
             }
-            strike = strike.after_bytes(bytes.parse().map_err(|_| StrikeError::Bytes)?);
+            rule = rule.after_bytes(bytes.parse().map_err(|_| FaultRuleError::Bytes)?);
         }
         if let Some(name) = operation {
             let known = TARGETS.iter().find(|(known, _)| *known == name);
-            let target = known.ok_or(StrikeError::Operation)?.1;
-            // Such a strike would be taken, and never strike.
+            let target = known.ok_or(FaultRuleError::Operation)?.1;
+            // Such a rule would be taken, and never apply.
             if fault.needs_tls() && !Self::new(fault).concerns(target) {
-                return Err(StrikeError::NoCertificate);
+                return Err(FaultRuleError::NoCertificate);
             }
-            strike.target = Some(target);
+            rule.target = Some(target);
         }
-        let Some(requests) = requests else { return Ok(strike) };
+        let Some(requests) = requests else { return Ok(rule) };
         if fault == InjectedFault::Refuse {
-            return Err(StrikeError::Uncountable);
+            return Err(FaultRuleError::Uncountable);
         }
         let number = |text: &str| match text.parse() {
             Ok(number) if number > 0 => Ok(number),
-            _ => Err(StrikeError::Requests),
+            _ => Err(FaultRuleError::Requests),
         };
         let (from, to) = match requests.split_once('-') {
             None => (number(requests)?, Some(number(requests)?)),
@@ -236,9 +236,9 @@ impl FromStr for Strike {
             Some((from, to)) => (number(from)?, Some(number(to)?)),
         };
         if to.is_some_and(|to| to < from) {
-            return Err(StrikeError::Requests);
+            return Err(FaultRuleError::Requests);
         }
-        Ok(strike.requests(from, to))
+        Ok(rule.requests(from, to))
     }
 }
 
@@ -251,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_strike_is_read_as_it_is_written() {
+    fn a_rule_is_read_as_it_is_written() {
         for text in [
             "refuse",
             "refuse@poll",
@@ -265,53 +265,53 @@ mod tests {
             "redirect-307@discover:1",
             "tls-expired@poll:2",
         ] {
-            assert_eq!(text.parse::<Strike>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<FaultRule>().unwrap().to_string(), text);
         }
-        assert_eq!("drip:1-".parse::<Strike>().unwrap().to_string(), "drip");
+        assert_eq!("drip:1-".parse::<FaultRule>().unwrap().to_string(), "drip");
     }
 
     #[test]
-    fn a_text_that_is_no_strike_is_refused_with_what_is_wrong() {
+    fn a_text_that_is_no_rule_is_refused_with_what_is_wrong() {
         for (text, error) in [
-            ("", StrikeError::InjectedFault),
-            ("drop", StrikeError::InjectedFault),
-            ("drip@token", StrikeError::Operation),
-            ("drip@", StrikeError::Operation),
-            ("drip:0", StrikeError::Requests),
-            ("drip:", StrikeError::Requests),
-            ("drip:-2", StrikeError::Requests),
-            ("drip:3-2", StrikeError::Requests),
-            ("drip:+1-x", StrikeError::Requests),
-            ("drip=3", StrikeError::Position),
-            ("stall=", StrikeError::Bytes),
-            ("stall=-1", StrikeError::Bytes),
-            ("refuse:1", StrikeError::Uncountable),
-            ("tls-expired@revoke", StrikeError::NoCertificate),
-            ("tls-other-name@discover:1", StrikeError::NoCertificate),
+            ("", FaultRuleError::InjectedFault),
+            ("drop", FaultRuleError::InjectedFault),
+            ("drip@token", FaultRuleError::Operation),
+            ("drip@", FaultRuleError::Operation),
+            ("drip:0", FaultRuleError::Requests),
+            ("drip:", FaultRuleError::Requests),
+            ("drip:-2", FaultRuleError::Requests),
+            ("drip:3-2", FaultRuleError::Requests),
+            ("drip:+1-x", FaultRuleError::Requests),
+            ("drip=3", FaultRuleError::Position),
+            ("stall=", FaultRuleError::Bytes),
+            ("stall=-1", FaultRuleError::Bytes),
+            ("refuse:1", FaultRuleError::Uncountable),
+            ("tls-expired@revoke", FaultRuleError::NoCertificate),
+            ("tls-other-name@discover:1", FaultRuleError::NoCertificate),
         ] {
-            assert_eq!(text.parse::<Strike>(), Err(error), "{text}");
+            assert_eq!(text.parse::<FaultRule>(), Err(error), "{text}");
         }
     }
 
     #[test]
-    fn what_is_wrong_with_a_strike_is_said_with_what_would_be_right() {
+    fn what_is_wrong_with_a_rule_is_said_with_what_would_be_right() {
         for (text, said) in [
             ("smoke", "there is no fault of this name"),
             ("stall@login", "the operation after the @ is register, authorize, poll, revoke or discover"),
             ("stall:0", "the requests after the colon are N, N-M or N-, counted from 1"),
             ("stall=few", "the bytes after the = are a whole number"),
-            ("gzip=7", "this fault does not strike after a number of bytes"),
+            ("gzip=7", "this fault does not rule after a number of bytes"),
             ("refuse:1", "refused connections cannot be counted, so there is no colon after refuse"),
-            ("tls-unknown-ca@revoke", "a fault of the certificate strikes register, authorize or poll"),
+            ("tls-unknown-ca@revoke", "a fault of the certificate rules register, authorize or poll"),
         ] {
-            assert_eq!(text.parse::<Strike>().unwrap_err().to_string(), said, "{text}");
+            assert_eq!(text.parse::<FaultRule>().unwrap_err().to_string(), said, "{text}");
         }
         assert_eq!("smoke".parse::<InjectedFault>().unwrap_err().to_string(), "there is no such fault");
     }
 
     #[test]
-    fn a_strike_is_limited_to_its_operation_and_its_requests() {
-        let all = Strike::new(InjectedFault::Drip);
+    fn a_rule_is_limited_to_its_operation_and_its_requests() {
+        let all = FaultRule::new(InjectedFault::Drip);
         let (poll, revoke) = (Operation::CreateToken, Operation::RevokeToken);
         assert!(Operation::SIGN_IN.iter().all(|operation| all.concerns(Target::Operation(*operation))));
         assert!(!all.concerns(Target::Operation(revoke)) && !all.concerns(Target::Discovery));

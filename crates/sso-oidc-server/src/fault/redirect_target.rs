@@ -23,12 +23,12 @@ impl Elsewhere {
         Ok((Self(listener), address))
     }
 
-    /// Counts whoever comes, and answers with a success that has nothing in it. Ends never.
+    /// Counts each connection, and answers with a success that has nothing in it. Ends never.
     pub(crate) async fn count(self, shared: Arc<Shared>) {
         loop {
             match self.0.accept().await {
                 Ok((stream, _)) => {
-                    shared.faults.strays.fetch_add(1, Ordering::Relaxed);
+                    shared.faults.redirects_followed.fetch_add(1, Ordering::Relaxed);
                     tracing::warn!("a redirect to another host was followed");
                     let _ = tokio::time::timeout(Duration::from_secs(1), answer(stream)).await;
                 }
