@@ -145,7 +145,7 @@ fn a_fault_is_254_with_the_aws_clis_sentence_the_request_id_and_a_hint() {
 #[test]
 fn every_known_fault_is_254_and_the_usual_ones_have_a_hint() {
     for (status, exception, error, hint) in [
-        (400, "AuthorizationPendingException", "authorization_pending", "nobody has approved yet"),
+        (400, "AuthorizationPendingException", "authorization_pending", "it is not approved yet"),
         (400, "SlowDownException", "slow_down", "5 seconds longer"),
         (400, "ExpiredTokenException", "expired_token", "start again"),
         (400, "AccessDeniedException", "access_denied", "denied"),

@@ -122,10 +122,13 @@ fn without_a_client_id_a_client_is_registered_and_printed_with_its_token() {
 }
 
 #[test]
-fn a_provider_that_registers_nobody_wants_a_client_id() {
+fn a_provider_that_registers_no_client_wants_a_client_id() {
     let stub = provider("", &[]);
     let stderr = Program::new().run(&login(&stub.endpoint, &[])).fails(253);
-    assert!(stderr.contains("lets nobody register a client") && stderr.contains("--client-id"), "{stderr}");
+    assert!(
+        stderr.contains("lets no program register a client") && stderr.contains("--client-id"),
+        "{stderr}"
+    );
     assert_eq!(stub.bodies().len(), 1, "nothing was sent but the question for the metadata");
 }
 

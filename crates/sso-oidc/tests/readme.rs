@@ -69,6 +69,31 @@ fn two_commands_set_everything_up() {
     assert_eq!(commands("cargo"), ["run --release -- demo", "xtask test"]);
 }
 
+/// Without numbers and codes, which differ from run to run.
+fn without_numbers(text: &str) -> String {
+    let mut shape = String::new();
+    for word in text.split_whitespace() {
+        let is_code = word.len() == 9 && word.as_bytes()[4] == b'-' && word.to_uppercase() == word;
+        let word = if is_code { "CODE".to_owned() } else { word.replace(|c: char| c.is_ascii_digit(), "") };
+        shape.push_str(word.split("user_code=").next().unwrap());
+        shape.push(' ');
+    }
+    shape
+}
+
+#[test]
+fn the_transcript_is_what_the_demo_prints() {
+    let ended = Program::new().run(&["demo", "--approve"]);
+    let stderr = ended.stderr.clone();
+    let printed = format!("{stderr}\n{}", ended.ok());
+    let mut printed = printed.lines().map(without_numbers);
+    let transcript = &blocks("text")[0];
+    assert!(transcript.lines().count() > 8, "{transcript}");
+    for line in transcript.lines().map(without_numbers) {
+        assert!(printed.any(|printed| printed == line), "the demo does not print `{line}` there");
+    }
+}
+
 #[test]
 fn every_command_line_of_the_program_runs() {
     let config = Config::default().with_approval(Approval::Auto).with_client(Client::public("my-tool"));

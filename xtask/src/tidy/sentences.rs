@@ -53,7 +53,7 @@ fn sentences(markdown: &str) -> Vec<(usize, String)> {
             end(&mut paragraph, begins);
         }
         fenced ^= is_fence;
-        if is_fence || fenced || text.starts_with(['|', '#']) {
+        if is_fence || fenced || text.is_empty() || text.starts_with(['|', '#']) {
             continue;
         }
         if paragraph.is_empty() {
