@@ -23,8 +23,9 @@ pub(crate) fn step() -> Result<()> {
     for example in all()? {
         let manifest = example.join("Cargo.toml");
         Run::cargo().args(["fmt", "--check", "--manifest-path"]).arg(&manifest).go()?;
-        cargo(&manifest, &["clippy", "--all-targets"])?.args(["--", "-D", "warnings"]).go()?;
+        // The SDK takes a minute to build for each of these, so that program is only built and run.
         if !example.ends_with(THEIRS) {
+            cargo(&manifest, &["clippy", "--all-targets"])?.args(["--", "-D", "warnings"]).go()?;
             cargo(&manifest, &["test", "--quiet"])?.go()?;
         }
     }
