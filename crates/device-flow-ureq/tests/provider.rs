@@ -35,3 +35,27 @@ fn a_provider_that_the_program_installs_signs_in_over_tls_and_without_one_https_
         assert!(matches!(without_roots.unwrap_err(), BuildError::NoRoots));
     }
 }
+
+/// Set in the process that has the proxy in its environment.
+const CHILD: &str = "DEVICE_FLOW_TEST_CHILD";
+
+#[test]
+fn an_https_proxy_needs_cryptography_also_for_a_service_over_plain_http() {
+    if std::env::var_os(CHILD).is_some() {
+        let service = Endpoint::allow_insecure_http("http://x.example").unwrap();
+        let built = HttpClient::new(service);
+        assert_eq!(built.is_ok(), cfg!(feature = "ring"));
+        assert!(built.err().is_none_or(|error| matches!(error, BuildError::NoCryptoProvider)));
+        return;
+    }
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "an_https_proxy_needs_cryptography_also_for_a_service_over_plain_http"]);
+    child
+        .env(CHILD, "1")
+        .env("HTTP_PROXY", "https://127.0.0.1:1")
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy");
+    let ended = child.env_remove("REQUEST_METHOD").output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stdout);
+    assert!(ended.status.success() && said.contains("1 passed"), "{said}");
+}
