@@ -134,7 +134,7 @@ fn a_stopped_flow_goes_on_in_another_process() {
         let mut flow = saved.resume(own, policy(), Tick::ZERO, wall + Duration::from_secs(60)).unwrap();
         drive_until(&client, &mut flow, &clock, &Stopper::default());
         let ended = flow.into_result(clock.now());
-        // Before the third request nobody has been asked to approve anything.
+        // The third request is the first poll. Only then is there a person who approves.
         assert_eq!(ended.is_ok(), request == 3, "{ended:?}");
     }
 }

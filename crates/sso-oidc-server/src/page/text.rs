@@ -62,7 +62,7 @@ pub(super) fn confirm(review: &Review, token: &Secret) -> String {
     let scopes = match (review.scopes.is_empty(), &review.start_url) {
         (false, _) => review.scopes.iter().map(|scope| scope_item(scope)).collect(),
         (true, Some(_)) => "<li>Sign in, and use your AWS accounts and roles</li>".to_owned(),
-        // A client that is none of AWS's, and only wants to know that the server is there.
+        // A client of another kind, which only wants to know that the server is there.
         (true, None) => "<li>Sign in</li>".to_owned(),
     };
     let place = review
