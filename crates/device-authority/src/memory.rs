@@ -2,10 +2,10 @@
 
 mod capacity;
 mod clients;
-mod shards;
 mod table;
 mod usage;
 
+use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use oidc_proto::oauth::RevocationRequest;
@@ -445,6 +445,12 @@ impl Memory {
         }
     }
 
+    /// How long a client should wait that was refused because the store is full: until the first code expires.
+    #[must_use]
+    pub fn room_after(&self, now: Moment) -> Duration {
+        self.devices.first().map_or(Duration::ZERO, |device| device.expires_at.since(now))
+    }
+
     /// Forgets a few devices that may be forgotten.
     fn forget_devices(&mut self, now: Moment) {
         let (user_codes, collected) = (&mut self.user_codes, &mut self.collected);
@@ -546,8 +552,6 @@ fn full(what: &str) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use core::time::Duration;
-
     use oidc_proto::Grant;
 
     use super::*;

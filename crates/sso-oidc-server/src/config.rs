@@ -6,9 +6,11 @@ use core::time::Duration;
 use device_authority::{Capacity, ClientRecord, RegistrationKey, Rotation, ServerPolicy, SlowDown};
 use oidc_proto::Client;
 
+use crate::Approval;
+#[cfg(feature = "faults")]
+use crate::FaultRule;
 #[cfg(feature = "tls")]
 use crate::Tls;
-use crate::{Approval, FaultRule};
 
 /// Limits on what a peer can take: bytes, time, connections.
 ///
@@ -21,11 +23,11 @@ use crate::{Approval, FaultRule};
 ///     .with_body_bytes(4096)
 ///     .with_head_bytes(8192)
 ///     .with_headers(32)
-///     .with_head_timeout(second)
 ///     .with_body_timeout(second)
 ///     .with_write_timeout(second)
 ///     .with_idle_timeout(30 * second)
 ///     .with_connections(16)
+///     .with_connections_per_address(8)
 ///     .with_drain(second);
 /// assert_eq!(Config::default().with_limits(limits).limits.connections, 16);
 /// ```
@@ -38,19 +40,20 @@ pub struct Limits {
     pub head_bytes: usize,
     /// The most headers; more get 431. Default: 64.
     pub headers: usize,
-    /// From the first byte of a request's head to the last, and for the first head from the connection on, with what
-    /// TLS needs to begin; then it is closed. Default: 10 s.
-    pub head_timeout: Duration,
     /// From the head to the last byte of the body; then 408. Default: 10 s.
     pub body_timeout: Duration,
     /// How long a peer may take no byte of its answer; then the connection is closed. Default: 10 s.
     pub write_timeout: Duration,
-    /// How long a connection may wait for its next request; then it is closed. Longer than the longest interval a
-    /// device should poll at, so that it can keep its connection. Default: 75 s.
+    /// From a response, or from the beginning of the connection, to the end of the next request's head, with the TLS
+    /// handshake for the first; then the connection is closed. Longer than the longest polling interval, so a device can
+    /// keep its connection. Default: 75 s.
     pub idle_timeout: Duration,
-    /// Connections at one time; for one more the one gives way that has waited the longest for its next request, and if
-    /// all are being answered, it waits. Default: 1024.
+    /// Connections at one time. For one more another one is closed: the oldest with an incomplete request, or else the one
+    /// that has been idle for the longest. Default: 1024.
     pub connections: usize,
+    /// Connections at one time from one address, or from one /64 of IPv6. For one more one of the same address is closed.
+    /// Default: 768.
+    pub connections_per_address: usize,
     /// How long requests that are being answered may go on after shutdown was asked for. Default: 2 s.
     pub drain: Duration,
 }
@@ -61,11 +64,11 @@ impl Default for Limits {
             body_bytes: 64 * 1024,
             head_bytes: 16 * 1024,
             headers: 64,
-            head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             connections: 1024,
+            connections_per_address: 768,
             drain: Duration::from_secs(2),
         }
     }
@@ -90,13 +93,6 @@ impl Limits {
     #[must_use]
     pub const fn with_headers(mut self, headers: usize) -> Self {
         self.headers = headers;
-        self
-    }
-
-    /// The same limits with this much time for a head.
-    #[must_use]
-    pub const fn with_head_timeout(mut self, timeout: Duration) -> Self {
-        self.head_timeout = timeout;
         self
     }
 
@@ -125,6 +121,13 @@ impl Limits {
     #[must_use]
     pub const fn with_connections(mut self, count: usize) -> Self {
         self.connections = count;
+        self
+    }
+
+    /// The same limits with this many connections at one time from one address; at least one.
+    #[must_use]
+    pub const fn with_connections_per_address(mut self, count: usize) -> Self {
+        self.connections_per_address = count;
         self
     }
 
@@ -196,6 +199,7 @@ pub struct Config {
     /// How many requests are remembered for [`crate::Handle::requests`], the latest ones. Default: none.
     pub remember_requests: usize,
     /// How the server misbehaves, on purpose. Of several rules for one request the first one counts. Default: not at all.
+    #[cfg(feature = "faults")]
     pub faults: Vec<FaultRule>,
     /// The certificate to show; with one the server speaks HTTPS, and nothing else. Default: none, plain HTTP.
     #[cfg(feature = "tls")]
@@ -215,6 +219,7 @@ impl Default for Config {
             allowed_hosts: Vec::new(),
             clients: Vec::new(),
             remember_requests: 0,
+            #[cfg(feature = "faults")]
             faults: Vec::new(),
             #[cfg(feature = "tls")]
             tls: None,
@@ -353,6 +358,7 @@ impl Config {
     ///     .with_fault(FaultRule::new(InjectedFault::Html502).at(Operation::CreateToken).once());
     /// assert_eq!(config.faults.len(), 2);
     /// ```
+    #[cfg(feature = "faults")]
     #[must_use]
     pub fn with_fault(mut self, rule: impl Into<FaultRule>) -> Self {
         self.faults.push(rule.into());
@@ -374,13 +380,13 @@ impl Config {
         self
     }
 
-    /// The scheme of this server's URLs.
+    /// The beginning of this server's URLs.
     pub(crate) const fn scheme(&self) -> &'static str {
         #[cfg(feature = "tls")]
         if self.tls.is_some() {
-            return "https";
+            return "https://";
         }
-        "http"
+        "http://"
     }
 
     /// The same configuration, remembering this many requests.

@@ -1,118 +1,141 @@
 //! One connection, from accept to close.
 
 use core::convert::Infallible;
-use core::net::SocketAddr;
-use core::pin::pin;
-use core::time::Duration;
+use core::future::{Future as _, poll_fn};
+use core::pin::{Pin, pin};
 use std::sync::Arc;
 
+use http::Request;
+use http_body_util::Full;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::Watcher;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_io_timeout::TimeoutStream;
 
-use crate::answer::answer;
-use crate::fault;
-use crate::seat::Seat;
-use crate::shared::Shared;
-use crate::stream::Impatient;
-use crate::tls;
+use crate::Limits;
+use crate::connections::Activity;
+use crate::handler::answer;
+use crate::limits::{discard, read_body};
+use crate::state::{Peer, State};
 
-/// How long a connection that is to leave may go on with what is not a request yet, or not any more.
-const LEAVING: Duration = Duration::from_millis(250);
-
-/// Whose requests these are.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer {
-    pub(crate) address: SocketAddr,
-    /// Counted from 1.
-    pub(crate) connection: u64,
-}
-
-/// The most headers that hyper reads unless it is told otherwise, which costs it two allocations a request.
+/// The most headers that hyper reads without being told, and without two allocations a request.
 const HYPERS_HEADERS: usize = 100;
 
-/// Serves one connection until it is closed, or asked to leave and its last answer is out. What is not plain HTTP is in a
-/// box, so that connections that are keep no room for it.
-pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: Peer, seat: Arc<Seat>) {
-    if shared.faults.any() {
-        // A connection that misbehaves on purpose does not give way.
-        seat.begins();
-        return Box::pin(fault::serve(shared, stream, peer, seat)).await;
+/// Serves one connection until it is closed, or until the server stops and its last response is out. Only plain HTTP is not
+/// in a box, so its connections keep no room for TLS or for faults.
+pub(crate) async fn serve(
+    state: Arc<State>,
+    stream: TcpStream,
+    peer: Peer,
+    activity: Arc<Activity>,
+    watcher: Watcher,
+) {
+    #[cfg(feature = "faults")]
+    if state.faults.any() {
+        return Box::pin(crate::fault::connection::serve(state, stream, peer)).await;
     }
-    if shared.tls.is_some() {
-        return Box::pin(tls::serve(shared, stream, peer, seat)).await;
+    #[cfg(feature = "tls")]
+    if state.tls.is_some() {
+        return Box::pin(serve_tls(state, stream, peer, activity, watcher)).await;
     }
-    let stream = Impatient::new(stream, &shared.limits, Arc::clone(&seat));
-    converse(shared, stream, peer, seat).await;
+    let stream = with_write_timeout(stream, &state.limits);
+    serve_http(state, stream, peer, activity, watcher).await;
 }
 
-/// Answers what comes on a connection.
-pub(crate) async fn converse<S>(shared: Arc<Shared>, stream: S, peer: Peer, seat: Arc<Seat>)
+#[cfg(feature = "tls")]
+async fn serve_tls(
+    state: Arc<State>,
+    stream: TcpStream,
+    peer: Peer,
+    activity: Arc<Activity>,
+    watcher: Watcher,
+) {
+    let Some(acceptor) = &state.tls else { return };
+    let wrap = |stream| with_write_timeout(stream, &state.limits);
+    let limit = state.limits.idle_timeout;
+    if let Some(stream) = acceptor.handshake(stream, wrap, limit, peer.connection).await {
+        serve_http(state, stream, peer, activity, watcher).await;
+    }
+}
+
+/// The same stream, whose peer must take its responses.
+fn with_write_timeout(stream: TcpStream, limits: &Limits) -> Pin<Box<TimeoutStream<TcpStream>>> {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(limits.write_timeout));
+    Box::pin(stream)
+}
+
+async fn serve_http<S>(state: Arc<State>, stream: S, peer: Peer, activity: Arc<Activity>, watcher: Watcher)
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let limits = shared.limits;
-    let (shared, seat) = (&*shared, &*seat);
-    let service = service_fn(move |request| {
-        // Here and not in the future: hyper reads on before it asks the future for the first time.
-        seat.begins();
+    let (state, activity) = (&*state, &*activity);
+    let service = service_fn(move |request: Request<Incoming>| {
+        activity.request();
         async move {
-            let response = answer(shared, peer.into(), request).await;
-            seat.ends();
-            Ok::<_, Infallible>(response)
+            activity.take_turn().await;
+            let (head, mut body) = request.into_parts();
+            let response = answer(state, peer, head, read_body(&state.limits, &mut body)).await;
+            if !body.is_end_stream() {
+                tokio::spawn(discard(body));
+            }
+            activity.response();
+            Ok::<_, Infallible>(response.map(|body| Full::new(body.bytes())))
         }
     });
-    let mut builder = http1::Builder::new();
-    // What a head may take is `Impatient`'s to say, and how long one may be waited for the seats'.
-    builder.header_read_timeout(None).max_buf_size(limits.head_bytes.max(8 * 1024));
-    if limits.headers > HYPERS_HEADERS {
-        builder.max_headers(limits.headers);
-    }
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let result = tokio::select! {
-        biased;
-        result = connection.as_mut() => result,
-        () = seat.asked_to_leave() => {
-            connection.as_mut().graceful_shutdown();
-            match tokio::time::timeout(LEAVING, connection.as_mut()).await {
-                Ok(result) => result,
-                // What is still to come is a head that dribbles in, or an answer that is not taken.
-                Err(_) if seat.is_idle() => return,
-                Err(_) => connection.await,
-            }
-        }
-    };
-    if let Err(error) = result {
+    let mut http = builder(&state.limits);
+    http.timer(TokioTimer::new()).header_read_timeout(state.limits.idle_timeout);
+    let mut connection = pin!(watcher.watch(http.serve_connection(TokioIo::new(stream), service)));
+    let turns = poll_fn(|cx| {
+        activity.wake();
+        connection.as_mut().poll(cx)
+    });
+    if let Err(error) = turns.await {
         // Peers that hang up, stall or speak no HTTP are everyday; the text has nothing of what they sent.
         tracing::debug!(connection = peer.connection, %error, "connection ended");
     }
 }
 
+/// hyper, with the limits on a head.
+pub(crate) fn builder(limits: &Limits) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.max_buf_size(limits.head_bytes.max(8 * 1024));
+    if limits.headers > HYPERS_HEADERS {
+        http.max_headers(limits.headers);
+    }
+    http
+}
+
 #[cfg(test)]
 mod tests {
+    use hyper_util::server::graceful::GracefulShutdown;
     use tokio::net::TcpListener;
 
     use super::*;
     use crate::Config;
-    use crate::seat::Seats;
+    use crate::clock::Clock;
+    use crate::connections::Connections;
 
     #[tokio::test]
     async fn a_connection_of_plain_http_keeps_no_room_for_tls_or_for_faults() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let stream = TcpStream::connect(address).await.unwrap();
-        let shared = Arc::new(Shared::new(Config::default(), address, crate::clock::Clock::start()).unwrap());
-        let seat = Arc::clone(&Seats::new(1).take().await.seat);
-        let peer = Peer { address, connection: 1 };
-        let conversing = {
-            let stream = TcpStream::connect(address).await.unwrap();
-            let stream = Impatient::new(stream, &shared.limits, Arc::clone(&seat));
-            size_of_val(&converse(Arc::clone(&shared), stream, peer, Arc::clone(&seat)))
+        let state = Arc::new(State::new(Config::default(), address, Clock::start()).unwrap());
+        let slot = Connections::new(&state.limits).admit(1, address.ip());
+        let activity = || Arc::clone(&slot.activity);
+        let (peer, graceful) = (Peer { address, connection: 1 }, GracefulShutdown::new());
+        let connect = || TcpStream::connect(address);
+        let http = {
+            let stream = with_write_timeout(connect().await.unwrap(), &state.limits);
+            size_of_val(&serve_http(Arc::clone(&state), stream, peer, activity(), graceful.watcher()))
         };
-        let serving = size_of_val(&serve(shared, stream, peer, seat));
-        // What it is called with, and what it moves on to.
-        assert!(serving <= conversing + 512, "{serving} bytes, and a conversation takes {conversing}");
+        let stream = connect().await.unwrap();
+        let serving = size_of_val(&serve(state, stream, peer, activity(), graceful.watcher()));
+        // Its arguments, and the conversation that it moves on to.
+        assert!(serving <= http + 512, "{serving} bytes, and a conversation takes {http}");
     }
 }

@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 use std::io;
 
+#[cfg(feature = "faults")]
 use crate::InjectedFault;
 
 /// Why the server cannot start.
@@ -39,18 +40,21 @@ pub enum ServeError {
         source: crate::TlsError,
     },
     /// A fault of the certificate was asked for, and the server speaks plain HTTP.
+    #[cfg(feature = "faults")]
     #[error("the fault {fault} is one of the certificate, and the server speaks plain HTTP")]
     FaultNeedsTls {
         /// The fault.
         fault: InjectedFault,
     },
     /// A fault of the certificate was asked for, and the certificate is one's own: there is no CA to sign a wrong one.
+    #[cfg(feature = "faults")]
     #[error("the fault {fault} needs a CA that is made at start, not a certificate of one's own")]
     FaultNeedsNewCa {
         /// The fault.
         fault: InjectedFault,
     },
     /// A fault was asked for where there are no connections: see [`InProcess`](crate::InProcess).
+    #[cfg(feature = "faults")]
     #[error(
         "the fault {fault} spoils a connection, and a service in process has none; let the closure fail in its place"
     )]

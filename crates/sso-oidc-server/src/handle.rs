@@ -6,7 +6,7 @@ use std::sync::Arc;
 use device_authority::{Counts, PersonError, Verdict};
 
 use crate::RecordedRequest;
-use crate::shared::Shared;
+use crate::state::State;
 
 /// A running server, seen from inside its process. Clones are the same server. It outlives the server harmlessly.
 ///
@@ -37,7 +37,7 @@ use crate::shared::Shared;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Handle {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) state: Arc<State>,
 }
 
 /// What a server has done and holds.
@@ -49,6 +49,7 @@ pub struct Stats {
     /// Requests that were answered.
     pub requests: u64,
     /// Connections that followed a redirect of a fault to another host. There should be none.
+    #[cfg(feature = "faults")]
     pub redirects_followed: u64,
     /// Records that are held.
     pub held: Counts,
@@ -155,18 +156,19 @@ impl Handle {
     /// The user codes that wait for a decision, in no particular order.
     #[must_use]
     pub fn pending(&self) -> Vec<String> {
-        let now = self.shared.now();
-        self.shared.store().pending(now).map(|code| code.to_string()).collect()
+        let now = self.state.now();
+        self.state.store().pending(now).map(|code| code.to_string()).collect()
     }
 
     /// What the server has done and holds.
     #[must_use]
     pub fn stats(&self) -> Stats {
         Stats {
-            connections: self.shared.connections.load(Ordering::Relaxed),
-            requests: self.shared.requests.load(Ordering::Relaxed),
-            redirects_followed: self.shared.faults.redirects_followed.load(Ordering::Relaxed),
-            held: self.shared.store().counts(),
+            connections: self.state.connections.load(Ordering::Relaxed),
+            requests: self.state.requests.load(Ordering::Relaxed),
+            #[cfg(feature = "faults")]
+            redirects_followed: self.state.faults.redirects_followed.load(Ordering::Relaxed),
+            held: self.state.store().counts(),
         }
     }
 
@@ -174,13 +176,13 @@ impl Handle {
     /// [`crate::Config::remember_requests`] says.
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
-        self.shared.records().all()
+        self.state.records().map_or_else(Vec::new, |records| records.all())
     }
 
     /// The URL to reach the server from this machine, for example `http://127.0.0.1:49152`, or `https://` with TLS.
     #[must_use]
     pub fn endpoint(&self) -> &str {
-        &self.shared.endpoint
+        &self.state.hosts.endpoint
     }
 
     /// The certificate of the CA that was made at start, in PEM: a client that trusts it can talk to this server. `None` if the
@@ -197,7 +199,7 @@ impl Handle {
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn ca_certificate(&self) -> Option<&str> {
-        self.shared.tls.as_ref()?.ca_certificate()
+        self.state.tls.as_ref()?.ca_certificate()
     }
 
     /// Ends the misbehaviour that [`crate::Config::with_fault`] asked for: no further request or connection is affected, and
@@ -209,12 +211,13 @@ impl Handle {
     /// server.handle().stop_faults(); // from here on it is a server like any other
     /// # Ok::<(), sso_oidc_server::ServeError>(())
     /// ```
+    #[cfg(feature = "faults")]
     pub fn stop_faults(&self) {
-        self.shared.faults.stop_faults();
+        self.state.faults.stop_faults();
     }
 
     fn decide(&self, user_code: &str, verdict: Verdict) -> Result<(), PersonError> {
-        let now = self.shared.now();
-        self.shared.store().decide(&self.shared.policy, None, user_code, verdict, now)
+        let now = self.state.now();
+        self.state.store().decide(&self.state.policy, None, user_code, verdict, now)
     }
 }

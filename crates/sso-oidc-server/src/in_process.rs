@@ -10,12 +10,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::HOST;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::Full;
 
-use crate::answer::{answer_to, read};
 use crate::clock::Clock;
-use crate::connection::Peer;
-use crate::shared::Shared;
+use crate::handler::answer;
+use crate::limits::check_length;
+use crate::state::{Peer, State};
 use crate::{Config, Handle, ServeError};
 
 /// The whole service as a function from a request to its answer. Nothing listens, nothing waits, and its time is the test's:
@@ -26,7 +25,7 @@ use crate::{Config, Handle, ServeError};
 /// [`Config::with_fault`] are those of connections, and an error here; the closure can fail as it likes.
 #[derive(Clone, Debug)]
 pub struct InProcess {
-    shared: Arc<Shared>,
+    state: Arc<State>,
 }
 
 impl InProcess {
@@ -64,12 +63,13 @@ impl InProcess {
         config: Config,
         time: impl Fn() -> Duration + Send + Sync + 'static,
     ) -> Result<Self, ServeError> {
+        #[cfg(feature = "faults")]
         if let Some(rule) = config.faults.first() {
             return Err(ServeError::FaultNeedsConnection { fault: rule.fault() });
         }
         let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 80);
-        let shared = Shared::new(config, address, Clock::of(time))?;
-        Ok(Self { shared: Arc::new(shared.for_any_host()) })
+        let state = State::new(config, address, Clock::of(time))?;
+        Ok(Self { state: Arc::new(state.for_any_host()) })
     }
 
     /// The answer to a request, as the server would give it to a client on this machine, whatever host it names. It is looked
@@ -85,11 +85,12 @@ impl InProcess {
         }
         let is_head = head.method == Method::HEAD;
         let peer = Peer { address: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 1), connection: 1 };
-        let answering = pin!(answer_to(&self.shared, peer.into(), head, read(&self.shared, Full::new(body))));
+        let body = check_length(&self.state.limits, body.len() as u64).map(|()| body);
+        let answering = pin!(answer(&self.state, peer, head, core::future::ready(body)));
         match answering.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(response) if is_head => response.map(|_| Vec::new()),
             Poll::Ready(response) => response.map(|body| body.bytes().to_vec()),
-            // Only what a fault holds up waits, and there are none.
+            // A handler never waits, and the body is there.
             Poll::Pending => {
                 let mut response = Response::default();
                 *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
@@ -101,12 +102,12 @@ impl InProcess {
     /// Its base URL, which a client is made for: of this machine, and nothing listens there.
     #[must_use]
     pub fn endpoint(&self) -> &str {
-        &self.shared.endpoint
+        &self.state.hosts.endpoint
     }
 
     /// The person: approves, denies, and sees who waits.
     #[must_use]
     pub fn handle(&self) -> Handle {
-        Handle { shared: Arc::clone(&self.shared) }
+        Handle { state: Arc::clone(&self.state) }
     }
 }

@@ -48,6 +48,7 @@
 //! | `/start` | GET | a start page with the region in `<meta name="region">`, where tools look for it |
 //! | `/health` | GET | `ok` |
 //! | `/` | GET | on to `/device` |
+//! | `/style.css`, `/favicon.ico` | GET | the style sheet of the pages, and no icon |
 //!
 //! Every answer has an `x-amzn-RequestId`; every fault has a JSON body, and in AWS's dialect `x-amzn-ErrorType`. (Bytes that are no HTTP
 //! never get as far as an answer of ours: the connection is closed, after a bare 400 or 431 where that makes sense.)
@@ -67,47 +68,34 @@
 //! The page's form is a stable interface. GET `/device?user_code=CODE` sets the cookie `device_csrf` and has a hidden
 //! field `csrf`; POST `/device` as `application/x-www-form-urlencoded` with that cookie and the fields `user_code`,
 //! `csrf` and `action`, which is `approve` or `deny`. 200 says that it is done.
-//!
-//! # Misbehaving on purpose
-//!
-//! A client should survive what networks and gateways do. [`Config::with_fault`] makes the server do it: a [`InjectedFault`] says
-//! what, a [`FaultRule`] to which requests. Nothing else about the server changes.
-//!
-//! ```
-//! use sso_oidc_server::{Config, InjectedFault, Operation, FaultRule, TestServer};
-//!
-//! // The first poll is answered, and the answer never arrives.
-//! let rule = FaultRule::new(InjectedFault::DropAfterCommit).at(Operation::CreateToken).once();
-//! let server = TestServer::with(Config::default().with_fault(rule))?;
-//! # assert_eq!(server.requests(), []);
-//! # Ok::<(), sso_oidc_server::ServeError>(())
-//! ```
-//!
-//! Three of the faults are the certificate's. They take a server that speaks HTTPS, which the feature `tls` is for.
+#![cfg_attr(feature = "faults", doc = include_str!("fault/about.md"))]
 
-mod answer;
-mod api;
 mod approval;
+mod authority;
 mod clock;
 mod config;
 mod connection;
+mod connections;
+mod csrf;
 mod discovery;
+mod entropy;
 mod error;
+mod exchange;
+#[cfg(feature = "faults")]
 mod fault;
 mod handle;
+mod handler;
+mod hosts;
 mod in_process;
+mod limits;
 mod page;
 mod record;
+mod reply;
 mod request_id;
-mod route;
-mod seat;
+mod router;
 mod server;
-mod shared;
-mod stream;
+mod state;
 mod test_server;
-#[cfg(not(feature = "tls"))]
-#[path = "no_tls.rs"]
-mod tls;
 #[cfg(feature = "tls")]
 mod tls;
 
@@ -118,6 +106,7 @@ pub use device_authority::{
     SlowDown, TooManyGuesses, WeakKey,
 };
 pub use error::ServeError;
+#[cfg(feature = "faults")]
 pub use fault::{FaultError, FaultRule, FaultRuleError, InjectedFault};
 pub use handle::{Handle, Stats};
 pub use in_process::InProcess;

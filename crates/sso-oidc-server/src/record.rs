@@ -1,10 +1,11 @@
-//! Which requests came, for tests.
+//! The latest requests, for tests.
 
 use core::time::Duration;
 use std::collections::VecDeque;
 
 use oidc_proto::Operation;
 
+#[cfg(feature = "faults")]
 use crate::InjectedFault;
 
 /// A request that was answered. It has no header, no body and no query, so no secret.
@@ -19,19 +20,20 @@ pub struct RecordedRequest {
     pub path: String,
     /// When it had arrived in full, counted from the server's start.
     pub at: Duration,
-    /// Which connection it came on, counted from 1.
+    /// The number of its connection, counted from 1.
     pub connection: u64,
-    /// The answer's status; 0 if none was made, which takes a [`InjectedFault`].
+    /// The response's status; 0 if an injected fault left no response.
     pub status: u16,
-    /// The answer's fault, as its dialect calls it: for example `SlowDownException` or `slow_down`.
+    /// The error of the response, as its dialect calls it: for example `SlowDownException` or `slow_down`.
     pub error: Option<String>,
-    /// The answer's `x-amzn-RequestId`.
+    /// The response's `x-amzn-RequestId`.
     pub request_id: String,
-    /// The fault of the request, on a server that misbehaves. The answer that is told of here is the one that was made,
-    /// whatever became of it on its way.
+    /// The fault that was injected. Status and error are those of the response before the fault acted on it.
+    #[cfg(feature = "faults")]
     pub injected: Option<InjectedFault>,
-    /// On a server that misbehaves, how many other requests were still waiting for the rest of their answers when this
-    /// one came, of those whose clients had not hung up.
+    /// The number of other requests that waited for the rest of an injected response when this one came, of those whose
+    /// clients had not hung up.
+    #[cfg(feature = "faults")]
     pub others_in_flight: usize,
 }
 

@@ -2,17 +2,28 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::io;
 use std::sync::Arc;
 
-use tokio::net::{TcpListener, TcpStream};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::connection::{self, Peer};
-use crate::fault::{Elsewhere, Port};
-use crate::seat::{Place, Seats};
-use crate::shared::{Shared, reachable};
+use crate::connection;
+use crate::connections::Connections;
+use crate::state::{Peer, State};
 use crate::{Config, Handle, ServeError};
+
+/// How many connections wait to be accepted. When the queue is full, a new peer tries again only after a second.
+pub(crate) const BACKLOG: u32 = 4096;
+/// How long the server waits after an error of `accept`.
+const AFTER_ERROR: Duration = Duration::from_millis(20);
+
+#[cfg(feature = "faults")]
+use crate::fault::listener::Listener;
+#[cfg(not(feature = "faults"))]
+type Listener = TcpListener;
 
 /// A server that listens; [`Server::serve`] makes it answer. Connections that arrive in between wait.
 ///
@@ -33,10 +44,9 @@ use crate::{Config, Handle, ServeError};
 /// ```
 #[derive(Debug)]
 pub struct Server {
-    port: Port,
-    elsewhere: Option<Elsewhere>,
+    listener: Listener,
     address: SocketAddr,
-    shared: Arc<Shared>,
+    state: Arc<State>,
 }
 
 impl Server {
@@ -55,27 +65,18 @@ impl Server {
     /// ```
     ///
     /// # Errors
-    /// [`ServeError`], if the address, the public URL or the certificate is none that will do.
+    /// [`ServeError`], if the address, the public URL or the certificate cannot be used.
     ///
     /// # Cancel safety
     /// Dropping the future leaves nothing behind: a port that it has opened is closed.
     pub async fn bind(config: Config) -> Result<Self, ServeError> {
         let wanted = config.listen;
-        let listener =
-            TcpListener::bind(wanted).await.map_err(|source| ServeError::listen(wanted, source))?;
+        let listener = listen(wanted).map_err(|source| ServeError::listen(wanted, source))?;
         let address = listener.local_addr().map_err(|source| ServeError::listen(wanted, source))?;
-        let shared = Arc::new(Shared::new(config, address, Clock::start())?);
-        let elsewhere = if shared.faults.redirect() {
-            let wanted = SocketAddr::new(address.ip(), 0);
-            let bound = Elsewhere::bind(wanted.ip()).await;
-            let (elsewhere, address) = bound.map_err(|source| ServeError::listen(wanted, source))?;
-            let _ = shared.faults.redirect_target.set(format!("http://{}", reachable(address)));
-            Some(elsewhere)
-        } else {
-            None
-        };
-        let port = Port::Open(listener).switched(shared.faults.is_port_closed(), address);
-        Ok(Self { port, elsewhere, address, shared })
+        let state = Arc::new(State::new(config, address, Clock::start())?);
+        #[cfg(feature = "faults")]
+        let listener = Listener::new(listener, address, Arc::clone(&state)).await?;
+        Ok(Self { listener, address, state })
     }
 
     /// The address it listens on, with the port that the system chose if none was asked for.
@@ -87,7 +88,7 @@ impl Server {
     /// The URL to reach it from this machine, for example `http://127.0.0.1:49152`. Clients take it as their endpoint.
     #[must_use]
     pub fn endpoint(&self) -> String {
-        self.shared.endpoint.clone()
+        self.state.hosts.endpoint.clone()
     }
 
     /// The URL under which people reach it: the public URL of the configuration, or else its endpoint. The addresses that
@@ -105,13 +106,13 @@ impl Server {
     /// ```
     #[must_use]
     pub fn public_url(&self) -> &str {
-        &self.shared.public_url
+        &self.state.hosts.public_url
     }
 
     /// The server from inside this process; it works before and while the server answers.
     #[must_use]
     pub fn handle(&self) -> Handle {
-        Handle { shared: Arc::clone(&self.shared) }
+        Handle { state: Arc::clone(&self.state) }
     }
 
     /// Answers until `shutdown` is ready; then accepts no connection any more, lets requests that are being answered go on
@@ -133,78 +134,55 @@ impl Server {
     /// # Cancel safety
     /// Dropping the future closes the port and all connections at once.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        let Self { mut port, elsewhere, address, shared } = self;
-        let mut shutdown = std::pin::pin!(shutdown);
-        let seats = Seats::new(shared.limits.connections);
-        let mut guest = None;
-        let mut connections = JoinSet::new();
-        let mut helpers = JoinSet::new();
-        if let Some(elsewhere) = elsewhere {
-            helpers.spawn(elsewhere.count(Arc::clone(&shared)));
-        }
-        helpers.spawn({
-            let seats = Arc::clone(&seats);
-            // A connection that has not come to its first request yet has the time for its head.
-            let timeout = shared.limits.idle_timeout.max(shared.limits.head_timeout);
-            async move { match seats.watch(timeout).await {} }
-        });
-        let mut closing = shared.faults.watch_port();
+        let Self { listener, state, .. } = self;
+        let mut shutdown = core::pin::pin!(shutdown);
+        let connections = Connections::new(&state.limits);
+        let graceful = GracefulShutdown::new();
+        let mut tasks = JoinSet::new();
         loop {
             tokio::select! {
                 biased;
                 () = shutdown.as_mut() => break,
-                Some(_) = connections.join_next(), if !connections.is_empty() => {}
-                Ok(()) = closing.changed() => {
-                    let close = *closing.borrow_and_update();
-                    port = port.switched(close, address);
-                    shared.faults.port_is(port.is_closed());
-                }
-                Some((stream, address, place)) = seated(&port, &seats, &mut guest) => {
-                    let peer = Peer { address, connection: shared.count_connection() };
-                    let shared = Arc::clone(&shared);
-                    connections.spawn(async move {
-                        connection::serve(shared, stream, peer, Arc::clone(&place.seat)).await;
-                    });
-                }
+                Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, address)) => {
+                        // Responses are small and written at once, so waiting to fill a packet only delays them.
+                        let _ = stream.set_nodelay(true);
+                        let peer = Peer { address, connection: state.count_connection() };
+                        let slot = connections.admit(peer.connection, address.ip());
+                        let (state, watcher) = (Arc::clone(&state), graceful.watcher());
+                        tasks.spawn(async move {
+                            let activity = Arc::clone(&slot.activity);
+                            slot.run(connection::serve(state, stream, peer, activity, watcher)).await;
+                        });
+                    }
+                    Err(error) => recover(&error, &connections).await,
+                },
             }
         }
-        drop((port, helpers));
-        seats.ask_all_to_leave();
-        let all_done = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(shared.limits.drain, all_done).await.is_err() {
-            connections.shutdown().await;
-        }
+        drop(listener);
+        // What is still open after that ends with its task.
+        let _ = tokio::time::timeout(state.limits.drain, graceful.shutdown()).await;
     }
 }
 
-/// The next connection, once there is room for it. Behind the one that waits for room the system's own queue holds peers
-/// back. `guest` is where that one is kept, so that it is not lost if this future is dropped.
-async fn seated(
-    port: &Port,
-    seats: &Arc<Seats>,
-    guest: &mut Option<(TcpStream, SocketAddr)>,
-) -> Option<(TcpStream, SocketAddr, Place)> {
-    if guest.is_none() {
-        *guest = Some(accept(port).await);
-    }
-    let place = seats.take().await;
-    guest.take().map(|(stream, address)| (stream, address, place))
+/// Listens on this address.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // The port is free as soon as the server before this one is gone. Windows gives this option another meaning.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
-async fn accept(port: &Port) -> (TcpStream, SocketAddr) {
-    let listener = port.listener().await;
-    loop {
-        match listener.accept().await {
-            Ok((stream, address)) => {
-                // Answers are small and written at once; waiting to fill a packet only delays them.
-                let _ = stream.set_nodelay(true);
-                return (stream, address);
-            }
-            Err(error) => {
-                // Out of file descriptors, or a peer that is gone already: neither is cured by trying at once.
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
+/// Makes `accept` possible again after an error.
+async fn recover(error: &io::Error, connections: &Connections) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    tracing::warn!(%error, "cannot accept a connection");
+    // These are about a peer that is gone. The others say that the system has no descriptors or no memory left.
+    if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
+        connections.lower_limit();
     }
+    tokio::time::sleep(AFTER_ERROR).await;
 }

@@ -3,7 +3,6 @@
 use core::time::Duration;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use tokio::sync::oneshot;
 
@@ -247,10 +246,11 @@ impl TestServer {
     /// assert!(TcpStream::connect(address).is_ok());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[cfg(feature = "faults")]
     pub fn stop_faults(&self) {
         self.handle.stop_faults();
-        let began = Instant::now();
-        while self.handle.shared.faults.is_port_closed() && began.elapsed() < STOP {
+        let began = std::time::Instant::now();
+        while self.handle.state.faults.is_port_closed() && began.elapsed() < STOP {
             std::thread::sleep(Duration::from_millis(1));
         }
     }

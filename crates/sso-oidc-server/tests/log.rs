@@ -51,8 +51,9 @@ fn a_whole_sign_in_at_trace_level_leaves_no_secret_and_no_code_in_the_log() {
     let cookie = page.header("Set-Cookie").unwrap().to_owned();
     let after = |text: &str, mark: &str| text.split_once(mark).unwrap().1[..64].to_owned();
     let csrf = after(&page.body, "name=\"csrf\" value=\"");
+    const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
     let form = format!("user_code={}&csrf={csrf}&action=approve", device.user_code);
-    assert_eq!(http.send("POST", "/device", &[("Cookie", &cookie)], &form).status, 200);
+    assert_eq!(http.send("POST", "/device", &[("Cookie", &cookie), FORM], &form).status, 200);
     let token = http.post("/token", &poll_body(&client, &device)).json();
     let refresh = json!({
         "clientId": client.id, "clientSecret": client.secret,

@@ -118,6 +118,7 @@ fn a_decision_that_did_not_come_from_the_page_is_403_and_decides_nothing() {
         ("another site", browser.press(code, &token, "approve", &[("Sec-Fetch-Site", "cross-site")])),
         ("another port", browser.press(code, &token, "approve", &[("Sec-Fetch-Site", "same-site")])),
         ("another origin", browser.press(code, &token, "approve", &[("Origin", "https://evil.example")])),
+        ("another page", browser.press(code, &token, "approve", &[("Referer", "https://evil.example/")])),
         ("a sandboxed frame", browser.press(code, &token, "approve", &[("Origin", "null")])),
         (
             "no origin of its own",
@@ -133,6 +134,43 @@ fn a_decision_that_did_not_come_from_the_page_is_403_and_decides_nothing() {
     let origin = server.endpoint();
     let ours = [("Sec-Fetch-Site", "same-origin"), ("Origin", origin)];
     assert_eq!(browser.press(code, &token, "approve", &ours).status, 200);
+}
+
+#[test]
+fn a_decision_for_one_code_needs_the_page_of_that_code() {
+    let server = TestServer::start();
+    let (mut http, client, device) = waiting(&server);
+    let attackers = http.start(&client);
+    let mut browser = Browser::at(&server);
+    // Cookie and token are good, and were made for another code.
+    let token = csrf(&browser.look(&attackers.user_code));
+    let page = browser.press(&device.user_code, &token, "approve", &[]);
+    assert_eq!(page.status, 403);
+    assert_eq!(http.poll(&client, &device).fault(), "AuthorizationPendingException");
+    assert_eq!(browser.press(&attackers.user_code, &token, "approve", &[]).status, 200);
+}
+
+#[test]
+fn only_a_form_decides() {
+    let server = TestServer::start();
+    let (mut http, client, device) = waiting(&server);
+    let mut browser = Browser::at(&server);
+    let token = csrf(&browser.look(&device.user_code));
+    let (cookie, origin) = (browser.cookie.clone().unwrap(), server.endpoint().to_owned());
+    let body = format!("user_code={}&csrf={token}&action=approve", device.user_code);
+    let mut post = |content_type: &[(&str, &str)]| {
+        let mut headers = vec![("Cookie", cookie.as_str()), ("Origin", &origin)];
+        headers.extend(content_type);
+        browser.http.send("POST", "/device", &headers, &body).status
+    };
+    for other in
+        ["text/plain", "application/json", "multipart/form-data", "application/x-www-form-urlencodedx"]
+    {
+        assert_eq!(post(&[("Content-Type", other)]), 415, "{other}");
+    }
+    assert_eq!(post(&[]), 415);
+    assert_eq!(http.poll(&client, &device).fault(), "AuthorizationPendingException");
+    assert_eq!(post(&[("Content-Type", "Application/X-WWW-Form-Urlencoded; charset=UTF-8")]), 200);
 }
 
 #[test]
@@ -361,23 +399,23 @@ fn posting_a_code_that_does_not_work_is_explained_too() {
     let (_http, _client, device) = waiting(&server);
     let mut browser = Browser::at(&server);
     let token = csrf(&browser.look(&device.user_code));
-    assert_eq!(browser.press("BBBB-BBBB", &token, "approve", &[]).status, 404);
     assert_eq!(browser.press(&device.user_code, &token, "approve", &[]).status, 200);
     assert_eq!(browser.press(&device.user_code, &token, "deny", &[]).status, 410, "pressed twice");
     assert_eq!(browser.press(&device.user_code, &token, "perhaps", &[]).status, 400);
 }
 
 #[test]
-fn wrong_codes_that_are_posted_count_as_guesses() {
-    let limit = GuessLimit::default().with_per_source(3);
+fn wrong_codes_from_elsewhere_do_not_keep_a_person_from_deciding_who_has_the_page() {
+    let limit = GuessLimit::default().with_per_source(1);
     let config = Config::default().with_policy(ServerPolicy::default().with_guesses(limit));
     let server = TestServer::with(config).unwrap();
     let (_http, _client, device) = waiting(&server);
     let mut browser = Browser::at(&server);
     let token = csrf(&browser.look(&device.user_code));
-    let statuses = [0; 4].map(|_| browser.press("BBBB-BBBB", &token, "approve", &[]).status);
-    assert_eq!(statuses, [404, 404, 404, 429]);
-    assert_eq!(browser.press(&device.user_code, &token, "approve", &[]).status, 429);
+    assert_eq!([0; 2].map(|_| browser.look("BBBB-BBBB").status), [404, 429]);
+    assert_eq!(browser.look(&device.user_code).status, 429, "a right code is not looked up either");
+    assert_eq!(browser.press("CCCC-CCCC", &token, "approve", &[]).status, 403, "a guess has no page");
+    assert_eq!(browser.press(&device.user_code, &token, "approve", &[]).status, 200);
 }
 
 #[test]

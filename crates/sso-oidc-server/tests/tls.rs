@@ -147,7 +147,7 @@ fn a_connection_that_comes_to_nothing_ends_alone() {
 #[test]
 fn a_handshake_that_stalls_is_given_up() {
     for hello in [&b""[..], &[22, 3, 1, 2, 0, 1]] {
-        let limits = Limits::default().with_head_timeout(Duration::from_millis(100));
+        let limits = Limits::default().with_idle_timeout(Duration::from_millis(100));
         let server = secure(Config::default().with_limits(limits));
         let mut stream = connect(address(&server));
         stream.write_all(hello).unwrap();

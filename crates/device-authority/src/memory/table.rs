@@ -1,10 +1,12 @@
 //! A bounded table whose records say when they may be forgotten.
 
-use core::borrow::Borrow;
-use core::hash::Hash;
-use std::collections::BTreeSet;
+#![expect(clippy::disallowed_types, reason = "the default hasher draws randomness; this one has a fixed key")]
 
-use super::shards::Shards;
+use core::borrow::Borrow;
+use core::hash::{BuildHasherDefault, Hash};
+use std::collections::{BTreeSet, HashMap};
+use std::hash::DefaultHasher;
+
 use crate::{ClientRecord, DeviceRecord, GuessRecord, Moment, RefreshRecord};
 
 /// How many forgettable records one new record sweeps away: more than it adds, so that the table shrinks to what is
@@ -41,33 +43,42 @@ impl Forgettable for GuessRecord {
     }
 }
 
+/// Records by key. No client can choose keys that collide: the authority draws those of most tables, and the number of the
+/// others is limited before. A record is in a box, so a table that grows moves only its place.
+type RecordsByKey<K, V> = HashMap<K, Box<V>, BuildHasherDefault<DefaultHasher>>;
+
 /// Records by key, and the keys in the order in which the records may be forgotten.
 #[derive(Clone, Debug)]
 pub(super) struct Table<K, V> {
-    records: Shards<K, V>,
+    records: RecordsByKey<K, V>,
     order: BTreeSet<(Moment, K)>,
     capacity: usize,
 }
 
 impl<K: Ord + Hash + Clone, V: Forgettable> Table<K, V> {
     pub(super) const fn new(capacity: usize) -> Self {
-        Self { records: Shards::new(), order: BTreeSet::new(), capacity }
+        Self { records: HashMap::with_hasher(BuildHasherDefault::new()), order: BTreeSet::new(), capacity }
     }
 
     pub(super) fn find<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
     {
-        self.records.get(key)
+        self.records.get(key).map(AsRef::as_ref)
     }
 
     /// The record, to change anything but its `forget_at`.
     pub(super) fn find_mut(&mut self, key: &K) -> Option<&mut V> {
-        self.records.get_mut(key)
+        self.records.get_mut(key).map(AsMut::as_mut)
     }
 
     pub(super) fn values(&self) -> impl Iterator<Item = &V> {
-        self.records.values()
+        self.records.values().map(AsRef::as_ref)
+    }
+
+    /// The record that may be forgotten first.
+    pub(super) fn first(&self) -> Option<&V> {
+        self.order.first().and_then(|(_, key)| self.find(key))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -90,8 +101,7 @@ impl<K: Ord + Hash + Clone, V: Forgettable> Table<K, V> {
 
     /// Drops the record that may be forgotten first, if it is one of these.
     pub(super) fn drop_first_if(&mut self, which: impl FnOnce(&V) -> bool, forgotten: impl FnMut(&K, V)) {
-        let first = self.order.first().and_then(|(_, key)| self.records.get(key));
-        if first.is_some_and(which) {
+        if self.first().is_some_and(which) {
             self.drop_first(forgotten);
         }
     }
@@ -106,7 +116,7 @@ impl<K: Ord + Hash + Clone, V: Forgettable> Table<K, V> {
         }
         if self.capacity > 0 {
             self.order.insert((record.forget_at(), key.clone()));
-            self.records.insert(key, record);
+            self.records.insert(key, Box::new(record));
         }
         dropped
     }
@@ -114,14 +124,14 @@ impl<K: Ord + Hash + Clone, V: Forgettable> Table<K, V> {
     pub(super) fn remove(&mut self, key: &K) -> Option<V> {
         let record = self.records.remove(key)?;
         self.order.remove(&(record.forget_at(), key.clone()));
-        Some(record)
+        Some(*record)
     }
 
     fn drop_first(&mut self, mut forgotten: impl FnMut(&K, V)) {
         if let Some((_, key)) = self.order.pop_first()
             && let Some(record) = self.records.remove(&key)
         {
-            forgotten(&key, record);
+            forgotten(&key, *record);
         }
     }
 }

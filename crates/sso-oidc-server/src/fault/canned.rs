@@ -7,7 +7,8 @@ use http::header::{CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response};
 use oidc_proto::Body;
 
-use super::{Faults, InjectedFault};
+use super::InjectedFault;
+use super::faults::Faults;
 
 /// What `Retry-After` asks for.
 pub(crate) const RETRY_AFTER_SECONDS: u64 = 11;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use http::header::CONNECTION;
-use http::{HeaderMap, Method, Request, Response, Version};
-use http_body_util::{BodyExt as _, Full};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use oidc_proto::Operation;
@@ -16,60 +16,57 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
+use super::canned::canned_response;
 use super::message::Message;
 use super::rewound::Rewound;
 use super::rule::Target;
-use super::wire::{Socket, Wire};
-use super::{InjectedFault, inject};
-use crate::answer::{Arrival, answer, route_name};
-use crate::connection::Peer;
-use crate::record::RecordedRequest;
-use crate::route::{Route, route};
-use crate::seat::Seat;
-use crate::shared::Shared;
+#[cfg(feature = "tls")]
+use super::wire::Socket;
+use super::wire::Wire;
+use super::{FaultRule, InjectedFault, inject};
+use crate::connection::builder;
+use crate::exchange::Exchange;
+use crate::handler::{handle, respond};
+use crate::limits::read_body;
+use crate::reply::Reply;
+use crate::router::{Handler, Route, route};
+use crate::state::{Context, Peer, State};
 
 /// Where a reset request is cut at the earliest: what it asks for must be known.
 const LONGEST_LINE: usize = 8 * 1024;
 
-/// Serves one connection until it ends, or the server stops. A server that misbehaves takes no leave.
-pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: Peer, seat: Arc<Seat>) {
-    tokio::select! {
-        () = converse(&shared, stream, peer) => {}
-        () = seat.asked_to_leave() => {}
-    }
-}
-
 /// What a request line asks for.
-struct Asked {
+struct RequestLine {
     method: Method,
     path: String,
     target: Option<Target>,
 }
 
-/// A request that was read, and the answer to it.
-struct Exchange {
+/// A request that was read, and the response to it.
+struct Answered {
     message: Message,
     /// Whether the connection is to be closed afterwards, for either side's sake.
     close: bool,
 }
 
-async fn converse(shared: &Arc<Shared>, stream: TcpStream, peer: Peer) {
-    let Some(wire) = wire(shared, stream, peer).await else { return };
+/// Serves one connection until it ends.
+pub(crate) async fn serve(state: Arc<State>, stream: TcpStream, peer: Peer) {
+    let Some(wire) = wire(&state, stream, peer).await else { return };
     let mut connection = Rewound { early: BytesMut::new(), wire };
     loop {
-        let line = tokio::time::timeout(shared.limits.idle_timeout, asked(&mut connection));
-        let Ok(Some(asked)) = line.await else { return };
-        let rule = asked.target.and_then(|target| shared.faults.rule(target));
-        let in_flight = shared.faults.in_flight();
-        let arrival = Arrival { peer, rule, in_flight };
+        let line = tokio::time::timeout(state.limits.idle_timeout, request_line(&mut connection));
+        let Ok(Some(line)) = line.await else { return };
+        let rule = line.target.and_then(|target| state.faults.rule(target));
+        let others_in_flight = state.faults.in_flight();
         if let Some(rule) = rule.filter(|rule| rule.fault() == InjectedFault::ResetRequest) {
-            record_cut(shared, arrival, asked);
+            record_cut(&state, peer, line, others_in_flight);
             return inject::reset_request(connection, rule.bytes()).await;
         }
-        let Some((exchange, rest)) = exchange(shared, connection, arrival).await else { return };
-        let stays = inject::deliver(&shared.faults, rest, exchange.message, rule).await;
+        let wrapped = exchange(&state, connection, peer, rule, others_in_flight).await;
+        let Some((answered, rest)) = wrapped else { return };
+        let stays = inject::deliver(&state.faults, rest, answered.message, rule).await;
         match stays {
-            Some(rest) if !exchange.close => connection = rest,
+            Some(rest) if !answered.close => connection = rest,
             Some(mut rest) => {
                 // Fails only if the connection is gone already.
                 let _ = rest.wire.stream.shutdown().await;
@@ -80,18 +77,87 @@ async fn converse(shared: &Arc<Shared>, stream: TcpStream, peer: Peer) {
     }
 }
 
-/// The connection as the answers go over it; `None` if it should be a secure one and is not.
-async fn wire(shared: &Shared, stream: TcpStream, peer: Peer) -> Option<Wire> {
-    let Some(acceptor) = &shared.tls else { return Some(Wire::plain(stream)) };
-    let injected = shared.faults.handshake_fault();
-    let stream = Arc::new(stream);
+/// The handler, with this fault around it: another response may stand in its place.
+fn handle_with(fault: InjectedFault, context: &Context<'_>, route: &Route) -> Reply {
+    let takes_faults = matches!(route.handler, Handler::Operation(..) | Handler::Metadata(_));
+    let canned = takes_faults.then(|| canned_response(fault, &context.state.faults, route.path)).flatten();
+    match canned {
+        Some(response) => {
+            if fault.commits() && route.operation().is_some() {
+                drop(handle(context, route));
+            }
+            response.into()
+        }
+        None => handle(context, route),
+    }
+}
+
+/// The response to a request, with this rule's fault around the handler, and the line in the log.
+async fn answer(
+    state: &State,
+    peer: Peer,
+    rule: Option<FaultRule>,
+    others_in_flight: usize,
+    request: Request<Incoming>,
+) -> Response<oidc_proto::Body> {
+    let (head, mut body) = request.into_parts();
+    let operation = route(&head.method, head.uri.path()).ok().and_then(Route::operation);
+    let body = read_body(&state.limits, &mut body);
+    let fault = rule.map(|rule| rule.fault());
+    let (mut response, mut exchange) = respond(state, peer, head, body, |context, route| match fault {
+        Some(fault) => handle_with(fault, context, route),
+        None => handle(context, route),
+    })
+    .await;
+    if let Some(operation) = operation
+        && is_last(state, operation, response.status()).await
+    {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    if fault.is_some_and(InjectedFault::says_nothing) {
+        exchange.status = 0;
+    }
+    exchange.injected = fault;
+    exchange.others_in_flight = others_in_flight;
+    exchange.record(state);
+    response
+}
+
+/// Whether the next request is to need another connection, so that a fault can apply to it. Closes the port if a fault asks
+/// for that after this response.
+async fn is_last(state: &State, operation: Operation, status: StatusCode) -> bool {
+    if status.is_success() {
+        state.faults.succeeded(operation);
+        if state.faults.refuse_after(operation) {
+            state.faults.close_port().await;
+            return true;
+        }
+    }
+    state.faults.has_handshake_faults()
+}
+
+/// The connection that responses go over.
+#[cfg(not(feature = "tls"))]
+#[expect(clippy::unused_async, reason = "with the feature `tls` it shakes hands")]
+async fn wire(_: &State, stream: TcpStream, _: Peer) -> Option<Wire> {
+    Some(Wire::plain(stream))
+}
+
+/// The connection that responses go over; `None` if it should be a secure one and is not.
+#[cfg(feature = "tls")]
+async fn wire(state: &State, stream: TcpStream, peer: Peer) -> Option<Wire> {
+    let Some(acceptor) = &state.tls else { return Some(Wire::plain(stream)) };
+    let (stream, limit) = (Arc::new(stream), state.limits.idle_timeout);
     let socket = Arc::clone(&stream);
-    let secure = acceptor.shake_hands(shared, stream, peer, injected, Socket).await?;
+    let secure = match state.faults.handshake_fault() {
+        Some(fault) => acceptor.handshake_with(fault, stream, Socket, limit, peer.connection).await?,
+        None => acceptor.handshake(stream, Socket, limit, peer.connection).await?,
+    };
     Some(Wire { socket, stream: Box::new(secure) })
 }
 
-/// Reads the first line of a request, and leaves it to be read again. What is no line of a request is asked for nothing.
-async fn asked(connection: &mut Rewound) -> Option<Asked> {
+/// Reads the first line of a request, and leaves it to be read again.
+async fn request_line(connection: &mut Rewound) -> Option<RequestLine> {
     let end = loop {
         if let Some(end) = connection.early.iter().position(|byte| *byte == b'\n') {
             break end;
@@ -106,49 +172,46 @@ async fn asked(connection: &mut Rewound) -> Option<Asked> {
     let target: http::Uri = parts.next().unwrap_or_default().parse().unwrap_or_default();
     let path = target.path().to_owned();
     let target = match route(&method, &path) {
-        Ok(Route::Api(_, operation)) => Some(Target::Operation(operation)),
-        Ok(Route::Metadata(_)) => Some(Target::Discovery),
+        Ok(Route { handler: Handler::Operation(_, operation), .. }) => Some(Target::Operation(*operation)),
+        Ok(Route { handler: Handler::Metadata(_), .. }) => Some(Target::Discovery),
         _ => None,
     };
-    Some(Asked { method, path, target })
+    Some(RequestLine { method, path, target })
 }
 
 /// Lets hyper read one request, answers it, and takes the connection back.
 async fn exchange(
-    shared: &Arc<Shared>,
+    state: &Arc<State>,
     connection: Rewound,
-    arrival: Arrival,
-) -> Option<(Exchange, Rewound)> {
+    peer: Peer,
+    rule: Option<FaultRule>,
+    others_in_flight: usize,
+) -> Option<(Answered, Rewound)> {
     let (sender, mut answered) = mpsc::unbounded_channel();
     let service = service_fn({
-        let shared = Arc::clone(shared);
+        let state = Arc::clone(state);
         move |request: Request<Incoming>| {
-            let (shared, sender) = (Arc::clone(&shared), sender.clone());
+            let (state, sender) = (Arc::clone(&state), sender.clone());
             async move {
                 let is_head = request.method() == Method::HEAD;
                 let close = !stays_open(request.version(), request.headers());
-                let response = answer(&shared, arrival, request).await;
+                let response = answer(&state, peer, rule, others_in_flight, request).await;
                 let close = close || says(response.headers(), "close");
                 let (parts, body) = response.into_parts();
-                let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-                let message = Message::new(parts, &body, is_head);
+                let message = Message::new(parts, &body.bytes(), is_head);
                 // Fails only if the connection is gone.
-                let _ = sender.send(Exchange { message, close });
-                // The answer is written by hand; hyper never gets one.
+                let _ = sender.send(Answered { message, close });
+                // hyper never gets a response: the message is written by hand.
                 core::future::pending::<Result<Response<Full<Bytes>>, Infallible>>().await
             }
         }
     });
-    let limits = shared.limits;
-    let mut serving = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_timeout)
-        .max_headers(limits.headers)
-        .max_buf_size(limits.head_bytes.max(8 * 1024))
-        .serve_connection(TokioIo::new(connection), service);
-    let exchange = tokio::select! {
+    let mut http = builder(&state.limits);
+    http.timer(TokioTimer::new()).header_read_timeout(state.limits.idle_timeout);
+    let mut serving = http.serve_connection(TokioIo::new(connection), service);
+    let answered = tokio::select! {
         biased;
-        exchange = answered.recv() => exchange?,
+        answered = answered.recv() => answered?,
         _ = &mut serving => return None,
     };
     let parts = serving.into_parts();
@@ -156,7 +219,7 @@ async fn exchange(
     let mut early = BytesMut::from(parts.read_buf);
     early.extend_from_slice(&connection.early);
     connection.early = early;
-    Some((exchange, connection))
+    Some((answered, connection))
 }
 
 /// Whether the client lets the connection stay (RFC 9112 §9.3).
@@ -173,31 +236,18 @@ fn says(headers: &HeaderMap, option: &str) -> bool {
         .any(|value| value.trim().eq_ignore_ascii_case(option))
 }
 
-/// A request that is not read to its end is told of and remembered all the same.
-fn record_cut(shared: &Shared, arrival: Arrival, asked: Asked) {
-    let operation = asked.target.and_then(Target::operation);
-    tracing::info!(
-        operation = operation.map_or("-", Operation::name),
-        route = route_name(&asked.path),
-        sent = 0,
-        error = "-",
-        injected = InjectedFault::ResetRequest.name(),
-        connection = arrival.peer.connection,
-        "answered"
-    );
-    if !shared.remembers {
-        return;
-    }
-    shared.records().push(RecordedRequest {
-        operation,
-        method: asked.method.to_string(),
-        path: asked.path,
-        at: shared.clock.up(),
-        connection: arrival.peer.connection,
-        status: 0,
-        error: None,
-        request_id: String::new(),
-        injected: Some(InjectedFault::ResetRequest),
-        others_in_flight: arrival.in_flight,
-    });
+/// Records a request that is not read to its end.
+fn record_cut(state: &State, peer: Peer, line: RequestLine, others_in_flight: usize) {
+    let operation = line.target.and_then(Target::operation);
+    let mut exchange = Exchange::new(head_of(line), peer, operation, state.clock.up());
+    exchange.injected = Some(InjectedFault::ResetRequest);
+    exchange.others_in_flight = others_in_flight;
+    exchange.record(state);
+}
+
+fn head_of(line: RequestLine) -> Parts {
+    let (mut head, ()) = Request::new(()).into_parts();
+    head.method = line.method;
+    head.uri = line.path.parse().unwrap_or_default();
+    head
 }

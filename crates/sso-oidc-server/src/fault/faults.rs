@@ -65,6 +65,7 @@ impl Faults {
         self.count(asked, |fault| fault != InjectedFault::Refuse && !fault.needs_tls())
     }
 
+    #[cfg(feature = "tls")]
     /// Counts a connection, which is for the operation that is due, and says which wrong certificate it gets.
     pub(crate) fn handshake_fault(&self) -> Option<InjectedFault> {
         let due = Operation::SIGN_IN.get(self.due.load(Ordering::Relaxed))?;

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
+use super::faults::Faults;
 use super::message::Message;
 use super::rewound::Rewound;
 use super::wire::Wire;
-use super::{FaultRule, Faults, InjectedFault, gzip, members};
+use super::{FaultRule, InjectedFault, gzip, members};
 
 /// How slowly `drip` writes.
 const DRIP: Duration = Duration::from_secs(1);

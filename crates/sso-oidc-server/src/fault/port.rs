@@ -5,6 +5,8 @@ use std::io;
 
 use tokio::net::{TcpListener, TcpSocket};
 
+use crate::server::BACKLOG;
+
 /// Whether the server listens.
 #[derive(Debug)]
 pub(crate) enum Port {
@@ -66,7 +68,7 @@ fn held(address: SocketAddr) -> io::Result<TcpSocket> {
 /// Listens, with connections that allow the port to be held beside them later.
 fn listen(socket: TcpSocket) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
-    socket.listen(1024)
+    socket.listen(BACKLOG)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The other host that redirects lead to. Nothing should ever come here, so whatever does is counted.
+//! The other host that redirects lead to. No client should connect here, so connections are counted.
 
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -9,13 +9,13 @@ use std::sync::atomic::Ordering;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::shared::Shared;
+use crate::state::State;
 
 /// A listener beside the server's own.
 #[derive(Debug)]
-pub(crate) struct Elsewhere(TcpListener);
+pub(crate) struct RedirectTarget(TcpListener);
 
-impl Elsewhere {
+impl RedirectTarget {
     /// Listens on a free port of this address.
     pub(crate) async fn bind(ip: IpAddr) -> io::Result<(Self, SocketAddr)> {
         let listener = TcpListener::bind((ip, 0)).await?;
@@ -23,12 +23,12 @@ impl Elsewhere {
         Ok((Self(listener), address))
     }
 
-    /// Counts each connection, and answers with a success that has nothing in it. Ends never.
-    pub(crate) async fn count(self, shared: Arc<Shared>) {
+    /// Counts each connection, and answers with an empty success. It never returns.
+    pub(crate) async fn count(self, state: Arc<State>) {
         loop {
             match self.0.accept().await {
                 Ok((stream, _)) => {
-                    shared.faults.redirects_followed.fetch_add(1, Ordering::Relaxed);
+                    state.faults.redirects_followed.fetch_add(1, Ordering::Relaxed);
                     tracing::warn!("a redirect to another host was followed");
                     let _ = tokio::time::timeout(Duration::from_secs(1), answer(stream)).await;
                 }

@@ -4,11 +4,11 @@
 use core::fmt::Write as _;
 
 use http::header::LOCATION;
-use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use oidc_proto::Body;
 
 use super::{form, page, text};
+use crate::state::Context;
 
 /// RFC 6749 §4.1.2.1.
 const ERROR: &str = "unsupported_response_type";
@@ -16,8 +16,12 @@ const WHY: &str = "this server has no authorization code flow yet; sign in with 
 
 /// GET or POST `/authorize`. A client that listens on this machine is told at once, and does not wait for its patience to
 /// end. A redirect to any other place could serve a stranger, and there is no registration here that would vouch for it.
-pub(crate) fn authorize(head: &Parts) -> Response<Body> {
-    let query = head.uri.query().unwrap_or_default().as_bytes();
+pub(crate) fn authorize(context: &Context<'_>) -> Response<Body> {
+    tracing::warn!(
+        "a client wants the authorization code flow, which this server does not have; for the AWS CLI: aws sso login \
+         --use-device-code"
+    );
+    let query = context.head.uri.query().unwrap_or_default().as_bytes();
     let target = form::only(query, "redirect_uri").filter(|uri| is_loopback(uri));
     let Some(target) = target else { return page(StatusCode::NOT_IMPLEMENTED, text::no_authorization()) };
     let mut location = target;

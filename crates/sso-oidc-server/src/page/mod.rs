@@ -4,51 +4,56 @@
 //! freed of control characters before it is shown.
 
 mod authorize;
-mod csrf;
 mod form;
 mod html;
 mod text;
 
-use device_authority::{PersonError, Review, Source, Verdict};
+use device_authority::{PersonError, Review, Source, UserCode, Verdict};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE};
-use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use oidc_proto::Body;
 
 pub(crate) use self::authorize::authorize;
-pub(crate) use self::csrf::Key as CsrfKey;
-use crate::connection::Peer;
-use crate::shared::Shared;
+use crate::csrf;
+use crate::reply;
+use crate::state::Context;
 
 /// No script, no frame, no image, nothing from elsewhere; forms go back to this server.
 const POLICY: &str =
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-/// GET `/device`: the form for a code, or what the code in the query stands for.
-pub(crate) fn look(shared: &Shared, peer: Peer, head: &Parts) -> Response<Body> {
+/// GET `/device`: the form for a code, or the request that the code in the query stands for.
+pub(crate) fn look(context: &Context<'_>) -> Response<Body> {
+    let Context { state, peer, head, now, .. } = *context;
     let typed = head.uri.query().and_then(|query| form::field(query.as_bytes(), "user_code"));
     let Some(typed) = typed.filter(|typed| !typed.trim().is_empty()) else {
         return page(StatusCode::OK, text::enter(None, ""));
     };
-    if csrf::is_from_elsewhere(shared, &head.headers) {
-        // Another site's page would use up this person's guesses, picture by picture. A link that was followed from there
-        // shows the form, filled in: the person goes on from our own page.
+    if csrf::is_from_elsewhere(&state.hosts, &head.headers) {
+        // Another site's page could use up this person's guesses, picture by picture. A link from there shows the form,
+        // filled in, and the person goes on from our own page.
         return page(StatusCode::OK, text::enter(None, &typed));
     }
-    let now = shared.now();
     let source = Source::of(peer.address.ip());
-    let found = shared.store().review(&shared.policy, Some(source), &typed, now);
+    let found = state.store().review(&state.policy, Some(source), &typed, now);
     match found {
-        Ok(review) => confirm(shared, head, &review),
+        Ok(review) => confirm(context, &review),
         Err(error) => refused(&error, &typed),
     }
 }
 
 /// POST `/device`: the person's decision.
-pub(crate) fn decide(shared: &Shared, peer: Peer, head: &Parts, body: &[u8]) -> Response<Body> {
+pub(crate) fn decide(context: &Context<'_>) -> Response<Body> {
+    let Context { state, head, body, now, .. } = *context;
+    if !is_form(&head.headers) {
+        return page(StatusCode::UNSUPPORTED_MEDIA_TYPE, text::not_a_form());
+    }
     let typed = form::field(body, "user_code").unwrap_or_default();
     let token = form::field(body, "csrf").unwrap_or_default();
-    if !csrf::is_from_our_page(shared, &head.headers, &token) {
+    let is_ours = state.csrf.as_ref().zip(UserCode::typed(&typed)).is_some_and(|(key, code)| {
+        csrf::may_be_our_page(&state.hosts, &head.headers) && key.is_ours(&head.headers, code, &token)
+    });
+    if !is_ours {
         return page(StatusCode::FORBIDDEN, text::forged(&typed));
     }
     let verdict = match form::field(body, "action").as_deref() {
@@ -56,28 +61,36 @@ pub(crate) fn decide(shared: &Shared, peer: Peer, head: &Parts, body: &[u8]) -> 
         Some("deny") => Verdict::Deny,
         _ => return page(StatusCode::BAD_REQUEST, text::undecided(&typed)),
     };
-    let now = shared.now();
-    let source = Source::of(peer.address.ip());
-    let decided = shared.store().decide(&shared.policy, Some(source), &typed, verdict, now);
+    // The page has shown this code, so it is no guess.
+    let decided = state.store().decide(&state.policy, None, &typed, verdict, now);
     match decided {
         Ok(()) => page(StatusCode::OK, text::done(verdict == Verdict::Approve)),
         Err(error) => refused(&error, &typed),
     }
 }
 
-/// The question, with the token that the answer has to bring back.
-fn confirm(shared: &Shared, head: &Parts, review: &Review) -> Response<Body> {
-    let Some(pass) = csrf::Pass::of(shared, &head.headers) else {
+/// Whether the body is a form. A page of another site can send `text/plain` without asking first.
+fn is_form(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+/// The question, with the token that the decision has to bring back.
+fn confirm(context: &Context<'_>, review: &Review) -> Response<Body> {
+    let Context { state, head, .. } = *context;
+    let form = state.csrf.as_ref().and_then(|key| key.form(&head.headers, review.user_code));
+    let Some(form) = form else {
         return page(StatusCode::INTERNAL_SERVER_ERROR, text::broken());
     };
-    let mut response = page(StatusCode::OK, text::confirm(review, &pass.token));
-    if let Some(cookie) = pass.set_cookie(shared) {
+    let mut response = page(StatusCode::OK, text::confirm(review, &form.token));
+    if let Some(cookie) = form.set_cookie(&state.hosts) {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }
     response
 }
 
-/// Why the code cannot be decided on, and the form for another one.
+/// The reason why the code cannot be decided on, and the form for another one.
 fn refused(error: &PersonError, typed: &str) -> Response<Body> {
     let status = match error {
         PersonError::Expired | PersonError::Decided => StatusCode::GONE,
@@ -92,20 +105,30 @@ fn refused(error: &PersonError, typed: &str) -> Response<Body> {
     response
 }
 
-/// GET `/start`: what stands in for the portal's start page. Tools read the region off its `<meta name="region">`.
-pub(crate) fn start(shared: &Shared) -> Response<Body> {
-    page(StatusCode::OK, text::start(&shared.policy.region))
+/// GET `/start`: a start page of a portal. Tools read the region off its `<meta name="region">`.
+pub(crate) fn start(context: &Context<'_>) -> Response<Body> {
+    page(StatusCode::OK, text::start(&context.state.policy.region))
 }
 
 /// GET `/`.
-pub(crate) fn on_to_device() -> Response<Body> {
+pub(crate) fn to_device(_: &Context<'_>) -> Response<Body> {
     let mut response = page(StatusCode::SEE_OTHER, text::moved());
     response.headers_mut().insert(LOCATION, HeaderValue::from_static("/device"));
     response
 }
 
+/// GET `/health`.
+pub(crate) fn health(_: &Context<'_>) -> Response<Body> {
+    reply::text(StatusCode::OK, "ok\n")
+}
+
+/// GET `/favicon.ico`: there is none.
+pub(crate) fn icon(_: &Context<'_>) -> Response<Body> {
+    reply::text(StatusCode::NO_CONTENT, "")
+}
+
 /// GET `/style.css`.
-pub(crate) fn style() -> Response<Body> {
+pub(crate) fn style(_: &Context<'_>) -> Response<Body> {
     let mut response = Response::new(Body::new(include_bytes!("style.css").to_vec()));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8"));
@@ -113,7 +136,7 @@ pub(crate) fn style() -> Response<Body> {
     response
 }
 
-/// A page with the headers that keep other sites and other eyes out.
+/// A page, with the headers that keep other sites out.
 fn page(status: StatusCode, html: String) -> Response<Body> {
     const HEADERS: [(&str, &str); 8] = [
         ("content-type", "text/html; charset=utf-8"),

@@ -157,6 +157,18 @@ pub(super) fn undecided(typed: &str) -> String {
     )
 }
 
+/// A decision that is not a form.
+pub(super) fn not_a_form() -> String {
+    document(
+        "Nothing was decided",
+        "",
+        "<h1>Nothing was decided</h1>\n\
+         <p class=\"alert\" role=\"alert\">A decision is a form: application/x-www-form-urlencoded. The device was \
+         neither approved nor denied.</p>\n\
+         <p><a href=\"/device\">Enter a code</a></p>\n",
+    )
+}
+
 /// No randomness to make a token of.
 pub(super) fn broken() -> String {
     document(

@@ -1,71 +1,61 @@
 //! The certificates of one server, ready to be shown.
 
+use core::borrow::Borrow;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::io;
+use core::time::Duration;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::authority::{Authority, Life};
+use super::handshake::{handshake, one_line};
 use super::{Identity, TlsError, provider};
-use crate::{Config, InjectedFault, ServeError};
-
-/// What the certificate of a server says that is for another name.
-const OTHER_NAME: &str = "other.example";
+use crate::hosts::Hosts;
+use crate::{Config, ServeError};
 
 /// The certificates of one server, ready to be shown.
 pub(crate) struct Acceptor {
-    right: TlsAcceptor,
-    /// What connections get to see that a fault applies to.
-    wrong: Vec<(InjectedFault, TlsAcceptor)>,
+    tls: TlsAcceptor,
     ca_certificate: Option<String>,
+    /// The base URL of this server, for clients that speak plain HTTP to it.
+    endpoint: String,
+    /// The certificates that injected faults show.
+    #[cfg(feature = "faults")]
+    pub(crate) wrong: crate::fault::certificates::Wrong,
 }
 
 impl Acceptor {
-    /// The certificates that this configuration asks for; `None` if it does not ask for TLS. `public_host` is the public
-    /// URL's.
-    pub(crate) fn of(
-        config: &Config,
-        listening: IpAddr,
-        public_host: Option<&str>,
-    ) -> Result<Option<Self>, ServeError> {
-        let mut faults: Vec<_> = config.faults.iter().map(crate::FaultRule::fault).collect();
-        faults.retain(|fault| fault.needs_tls());
-        let Some(tls) = &config.tls else {
-            return faults.first().map_or(Ok(None), |fault| Err(ServeError::FaultNeedsTls { fault: *fault }));
-        };
+    /// The certificates that this configuration asks for; `None` if it does not ask for TLS.
+    pub(crate) fn new(config: &Config, listening: IpAddr, hosts: &Hosts) -> Result<Option<Self>, ServeError> {
+        let Some(tls) = &config.tls else { return Ok(None) };
         let made = match &tls.0 {
-            Identity::NewCa => Self::from_new_ca(&names(config, listening, public_host), &faults),
-            Identity::Own(own) => match faults.first() {
-                // What is wrong with a certificate can be seen only if its CA is known, and it is not ours to sign with.
-                Some(fault) => return Err(ServeError::FaultNeedsNewCa { fault: *fault }),
-                None => showing(Arc::clone(own)).map(|right| Self {
-                    right,
-                    wrong: Vec::new(),
-                    ca_certificate: None,
-                }),
-            },
+            Identity::NewCa => Self::from_new_ca(config, listening, hosts),
+            Identity::Own(own) => acceptor(Arc::clone(own)).map(|tls| Self {
+                tls,
+                ca_certificate: None,
+                endpoint: hosts.endpoint.clone(),
+                #[cfg(feature = "faults")]
+                wrong: crate::fault::certificates::Wrong::none(),
+            }),
         };
         made.map(Some).map_err(|source| ServeError::Tls { source })
     }
 
-    fn from_new_ca(names: &[String], faults: &[InjectedFault]) -> Result<Self, TlsError> {
+    fn from_new_ca(config: &Config, listening: IpAddr, hosts: &Hosts) -> Result<Self, TlsError> {
+        let names = names(config, listening, hosts.public_host());
         let ca = Authority::new("sso-oidc serve: a CA for as long as it runs")?;
-        let right = showing(Arc::new(ca.issue(names, Life::Now)?))?;
-        let mut wrong = Vec::new();
-        for fault in faults {
-            let certificate = match fault {
-                InjectedFault::TlsExpired => ca.issue(names, Life::Past)?,
-                InjectedFault::TlsOtherName => ca.issue(&[OTHER_NAME.to_owned()], Life::Now)?,
-                _ => Authority::new("sso-oidc serve: an unknown CA")?.issue(names, Life::Now)?,
-            };
-            wrong.push((*fault, showing(Arc::new(certificate))?));
-        }
-        Ok(Self { right, wrong, ca_certificate: Some(ca.pem().to_owned()) })
+        Ok(Self {
+            tls: acceptor(Arc::new(ca.issue(&names, Life::Now)?))?,
+            ca_certificate: Some(ca.pem().to_owned()),
+            endpoint: hosts.endpoint.clone(),
+            #[cfg(feature = "faults")]
+            wrong: crate::fault::certificates::Wrong::new(config, &ca, &names)?,
+        })
     }
 
     /// The certificate of the CA that was made, in PEM.
@@ -73,21 +63,59 @@ impl Acceptor {
         self.ca_certificate.as_deref()
     }
 
-    /// The server's part of a handshake, with the certificate that this fault shows.
-    pub(super) async fn accept<S>(
+    /// A secure connection; `None` if there is none, and the log says why. Only that connection ends. `wrap` adds the stream
+    /// between TLS and the socket. `limit` is the time for the handshake.
+    pub(crate) async fn handshake<T, S>(
         &self,
-        stream: S,
-        injected: Option<InjectedFault>,
-    ) -> io::Result<TlsStream<S>>
+        stream: T,
+        wrap: impl FnOnce(T) -> S,
+        limit: Duration,
+        connection: u64,
+    ) -> Option<TlsStream<S>>
     where
+        T: Borrow<TcpStream>,
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let wrong = self.wrong.iter().find(|(fault, _)| injected == Some(*fault));
-        wrong.map_or(&self.right, |(_, wrong)| wrong).accept(stream).await
+        let shaken = handshake(&self.tls, &self.endpoint, stream, wrap, limit, connection).await;
+        shaken.unwrap_or_else(|error| {
+            tracing::info!(connection, error = one_line(&error), "no TLS handshake");
+            None
+        })
+    }
+
+    /// The same with the certificate that this fault shows.
+    #[cfg(feature = "faults")]
+    pub(crate) async fn handshake_with<T, S>(
+        &self,
+        fault: crate::InjectedFault,
+        stream: T,
+        wrap: impl FnOnce(T) -> S,
+        limit: Duration,
+        connection: u64,
+    ) -> Option<TlsStream<S>>
+    where
+        T: Borrow<TcpStream>,
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let tls = self.wrong.certificate(fault).unwrap_or(&self.tls);
+        let injected = fault.name();
+        let shaken = handshake(tls, &self.endpoint, stream, wrap, limit, connection).await;
+        let secure = shaken.unwrap_or_else(|error| {
+            tracing::info!(connection, error = one_line(&error), injected, "no TLS handshake");
+            None
+        });
+        if secure.is_some() {
+            tracing::info!(
+                connection,
+                injected,
+                "a handshake with a wrong certificate, which some clients look at only now"
+            );
+        }
+        secure
     }
 }
 
-/// For whom a certificate is: whatever this server may be called by.
+/// The names of a certificate: every name of this server.
 fn names(config: &Config, listening: IpAddr, public_host: Option<&str>) -> Vec<String> {
     let mut names: Vec<String> = vec!["localhost".to_owned()];
     names.extend([IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)].map(|ip| ip.to_string()));
@@ -105,8 +133,9 @@ fn names(config: &Config, listening: IpAddr, public_host: Option<&str>) -> Vec<S
     once
 }
 
-/// Each has its own memory of sessions, so that none that began with a good certificate is resumed behind a bad one.
-fn showing(certificate: Arc<CertifiedKey>) -> Result<TlsAcceptor, TlsError> {
+/// TLS with this certificate. Each has its own memory of sessions, so no session that began with a good certificate is resumed
+/// behind a bad one.
+pub(crate) fn acceptor(certificate: Arc<CertifiedKey>) -> Result<TlsAcceptor, TlsError> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
         .with_safe_default_protocol_versions()
         .map_err(TlsError::make)?
@@ -119,7 +148,6 @@ fn showing(certificate: Arc<CertifiedKey>) -> Result<TlsAcceptor, TlsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Tls;
 
     #[test]
     fn a_certificate_is_for_every_name_of_the_server_once() {
@@ -129,22 +157,5 @@ mod tests {
         assert_eq!(all, ["localhost", "127.0.0.1", "::1", "192.0.2.7", "box.local", "2001:db8::1"]);
         let everywhere = names(&Config::default(), IpAddr::V4(Ipv4Addr::UNSPECIFIED), None);
         assert_eq!(everywhere, ["localhost", "127.0.0.1", "::1"]);
-    }
-
-    #[test]
-    fn a_fault_of_the_certificate_needs_tls_and_a_ca_that_signs_it() {
-        let made = |config: &Config| Acceptor::of(config, Ipv4Addr::LOCALHOST.into(), None);
-        assert!(
-            made(&Config::default().with_fault(InjectedFault::Drip)).is_ok_and(|acceptor| acceptor.is_none())
-        );
-        for fault in [InjectedFault::TlsExpired, InjectedFault::TlsOtherName, InjectedFault::TlsUnknownCa] {
-            let plain = Config::default().with_fault(InjectedFault::Drip).with_fault(fault);
-            assert!(matches!(made(&plain), Err(ServeError::FaultNeedsTls { fault: it }) if it == fault));
-            let pair = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-            let own = Tls::from_pem(pair.cert.pem().as_bytes(), pair.signing_key.serialize_pem().as_bytes());
-            let own = plain.clone().with_tls(own.unwrap());
-            assert!(matches!(made(&own), Err(ServeError::FaultNeedsNewCa { fault: it }) if it == fault));
-            assert!(made(&plain.with_tls(Tls::new_ca())).is_ok_and(|acceptor| acceptor.is_some()));
-        }
     }
 }

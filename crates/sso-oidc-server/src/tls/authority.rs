@@ -17,23 +17,24 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const LIFE: Duration = Duration::from_secs(397 * 24 * 60 * 60);
 
 /// A CA. Its key is here and nowhere else.
-pub(super) struct Authority {
+pub(crate) struct Authority {
     pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
 /// When a certificate is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Life {
+pub(crate) enum Life {
     /// From yesterday, for clocks that are slow, for more than a year.
     Now,
     /// Until yesterday.
+    #[cfg(feature = "faults")]
     Past,
 }
 
 impl Authority {
     /// A new CA of this name. Each needs a name of its own: clients look their CAs up by it.
-    pub(super) fn new(name: &str) -> Result<Self, TlsError> {
+    pub(crate) fn new(name: &str) -> Result<Self, TlsError> {
         let key = KeyPair::generate().map_err(TlsError::make)?;
         let mut params = params(&[], name, Life::Now)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -43,12 +44,12 @@ impl Authority {
     }
 
     /// The CA's certificate.
-    pub(super) fn pem(&self) -> &str {
+    pub(crate) fn pem(&self) -> &str {
         &self.pem
     }
 
     /// A server's certificate for these names and addresses, with a key of its own.
-    pub(super) fn issue(&self, names: &[String], life: Life) -> Result<CertifiedKey, TlsError> {
+    pub(crate) fn issue(&self, names: &[String], life: Life) -> Result<CertifiedKey, TlsError> {
         let key = KeyPair::generate().map_err(TlsError::make)?;
         let mut params = params(names, "sso-oidc serve", life)?;
         params.use_authority_key_identifier_extension = true;
@@ -74,6 +75,7 @@ fn params(names: &[String], common_name: &str, life: Life) -> Result<Certificate
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let (from, to) = match life {
         Life::Now => (now.saturating_sub(DAY), now + LIFE),
+        #[cfg(feature = "faults")]
         Life::Past => (now.saturating_sub(30 * DAY), now.saturating_sub(DAY)),
     };
     let epoch = rcgen::date_time_ymd(1970, 1, 1);

@@ -1,7 +1,7 @@
 //! HTTPS: whose certificate the server shows, and how a connection becomes a secure one.
 
-mod acceptor;
-mod authority;
+pub(crate) mod acceptor;
+pub(crate) mod authority;
 mod error;
 mod handshake;
 
@@ -14,9 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 
-pub(crate) use acceptor::Acceptor;
 pub use error::TlsError;
-pub(crate) use handshake::serve;
 
 /// Whose certificate the server shows. With [`crate::Config::with_tls`] it speaks HTTPS, and nothing else.
 ///
@@ -93,7 +91,15 @@ impl Tls {
     }
 }
 
-/// What it is, and no key.
+impl Tls {
+    /// Whether the certificate is a user's own, and not of a new CA.
+    #[cfg(feature = "faults")]
+    pub(crate) const fn is_own(&self) -> bool {
+        matches!(self.0, Identity::Own(_))
+    }
+}
+
+/// The kind, and no key.
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {

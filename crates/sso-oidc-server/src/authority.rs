@@ -1,0 +1,235 @@
+//! The service's operations in both dialects, and the simulated person.
+
+use core::sync::atomic::Ordering;
+use core::time::Duration;
+
+use device_authority::{GrantKey, Memory, Moment, ServerPolicy, Standing, Verdict};
+use http::header::{AUTHORIZATION, RETRY_AFTER};
+use http::{HeaderMap, Response};
+use oidc_proto::oauth::{self, RevocationRequest};
+use oidc_proto::{
+    Body, CreateTokenRequest, DeviceAuthorization, Dialect, Fault, FaultCode, Grant, Operation,
+    RegisterClientRequest, ServerRequest, StartDeviceAuthorizationRequest, Token,
+};
+
+use crate::Approval;
+use crate::entropy::entropy;
+use crate::reply::Reply;
+use crate::state::{Context, State};
+
+/// The reply to an operation.
+pub(crate) fn answer(context: &Context<'_>, dialect: Dialect, operation: Operation) -> Reply {
+    let answered = if dialect == Dialect::OAuth {
+        let headers = &context.head.headers;
+        oauth(context, operation).map_err(|fault| in_the_clients_way(fault, headers))
+    } else {
+        aws(context, operation).inspect_err(|fault| advise_on_unknown_clients(context.state, fault))
+    };
+    match answered {
+        Ok(response) => response.into(),
+        Err(Refusal { fault, retry_after }) => {
+            let mut reply = Reply::refusal(dialect, fault);
+            if let Some(wait) = retry_after {
+                reply.response.headers_mut().insert(RETRY_AFTER, wait.as_secs().max(1).into());
+            }
+            reply
+        }
+    }
+}
+
+/// An error, and how long the client should stay away.
+struct Refusal {
+    fault: Fault,
+    retry_after: Option<Duration>,
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self { fault, retry_after: None }
+    }
+}
+
+/// A client that showed nothing in the header is refused like any other bad request, without a scheme to try next. Clients
+/// take a scheme for an order, and do not read what is wrong (RFC 6749 §5.2 wants a 401 only after a header).
+fn in_the_clients_way(mut refusal: Refusal, headers: &HeaderMap) -> Refusal {
+    if refusal.fault.code == FaultCode::InvalidClient && !headers.contains_key(AUTHORIZATION) {
+        refusal.fault = refusal.fault.with_status(400);
+    }
+    refusal
+}
+
+/// Advises the owner, once, of a tool whose registration this server has forgotten: some never register anew.
+fn advise_on_unknown_clients(state: &State, refusal: &Refusal) {
+    if refusal.fault.code == FaultCode::InvalidClient
+        && !state.has_advised_on_unknown_clients.swap(true, Ordering::Relaxed)
+    {
+        tracing::warn!(
+            "a client is not known here; its tool may keep a registration of an earlier server for 90 days. sso-oidc \
+             serve --registration-key FILE keeps registrations good across restarts, --accept-unknown-clients takes any"
+        );
+    }
+}
+
+fn aws(context: &Context<'_>, operation: Operation) -> Result<Response<Body>, Refusal> {
+    let Context { state, now, .. } = *context;
+    // CreateTokenWithIAM differs from CreateToken by this query alone.
+    let mut pairs = context.head.uri.query().unwrap_or_default().split('&');
+    if pairs.any(|pair| pair.split('=').next() == Some("aws_iam")) {
+        let fault = Fault::new(FaultCode::InvalidRequest)
+            .with_description("CreateTokenWithIAM is not supported by this server");
+        return Err(fault.into());
+    }
+    let request = Dialect::Aws.decode_request(operation, context.body)?;
+    let (policy, mut store) = (&state.policy, state.store());
+    match request {
+        ServerRequest::RegisterClient(request) => {
+            let made = store.register_client(policy, &request, now, &mut entropy);
+            let registration = made.map_err(|fault| with_retry_after(fault, &store, now))?;
+            Ok(Dialect::Aws.encode_success::<RegisterClientRequest>(&registration))
+        }
+        ServerRequest::StartDeviceAuthorization(request) => {
+            let made = start(state, policy, &mut store, &request, now);
+            let device = made.map_err(|fault| with_retry_after(fault, &store, now))?;
+            Ok(Dialect::Aws.encode_success::<StartDeviceAuthorizationRequest>(&device))
+        }
+        ServerRequest::CreateToken(mut request) => {
+            // AWS documents it as without effect.
+            request.scope.clear();
+            let token = create_token(state, policy, &mut store, &request, now)?;
+            Ok(Dialect::Aws.encode_success::<CreateTokenRequest>(&token))
+        }
+    }
+}
+
+fn oauth(context: &Context<'_>, operation: Operation) -> Result<Response<Body>, Refusal> {
+    let Context { state, now, body, .. } = *context;
+    let headers = &context.head.headers;
+    let policy = &state.oauth_policy;
+    if operation == Operation::RevokeToken {
+        let request = RevocationRequest::decode_request(headers, body)?;
+        state.store().revoke_token(policy, &request, now)?;
+        // RFC 7009 §2.2: the status says it all.
+        return Ok(Response::new(Body::new(Vec::new())));
+    }
+    let request = Dialect::OAuth.decode_http_request(operation, headers, body)?;
+    let mut store = state.store();
+    match request {
+        ServerRequest::RegisterClient(mut request) => {
+            let made = store.register_oauth_client(policy, &request, now, &mut entropy);
+            let registration = made.map_err(|fault| with_retry_after(busy(fault), &store, now))?;
+            // The client may get less than it asked for.
+            if let Some(record) = store.client(&registration.client.id) {
+                request.grant_types.clone_from(&record.grant_types);
+                request.redirect_uris.clone_from(&record.redirect_uris);
+            }
+            Ok(oauth::encode_registration(&registration, &request))
+        }
+        ServerRequest::StartDeviceAuthorization(request) => {
+            let made = start(state, policy, &mut store, &request, now);
+            let device = made.map_err(|fault| with_retry_after(busy(fault), &store, now))?;
+            Ok(Dialect::OAuth.encode_success::<StartDeviceAuthorizationRequest>(&device))
+        }
+        ServerRequest::CreateToken(request) => {
+            let token = create_token(state, policy, &mut store, &request, now)?;
+            Ok(Dialect::OAuth.encode_success::<CreateTokenRequest>(&token))
+        }
+    }
+}
+
+/// The error of a full store, with the time until a place is free. Other errors have none.
+fn with_retry_after(fault: Fault, store: &Memory, now: Moment) -> Refusal {
+    let is_full = matches!(&fault.code, FaultCode::SlowDown) || fault.code.error() == BUSY;
+    Refusal { retry_after: is_full.then(|| store.room_after(now)), fault }
+}
+
+/// RFC 6749 §4.1.2.1.
+const BUSY: &str = "temporarily_unavailable";
+
+/// A full store says `slow_down`, which AWS's operations all have. In OAuth only a poll can be told so (RFC 8628 §3.5).
+fn busy(fault: Fault) -> Fault {
+    if fault.code != FaultCode::SlowDown {
+        return fault;
+    }
+    let busy = Fault::new(FaultCode::Other(BUSY.to_owned())).with_status(503);
+    match fault.description {
+        Some(why) => busy.with_description(why),
+        None => busy,
+    }
+}
+
+fn start(
+    state: &State,
+    policy: &ServerPolicy,
+    store: &mut Memory,
+    request: &StartDeviceAuthorizationRequest,
+    now: Moment,
+) -> Result<DeviceAuthorization, Fault> {
+    let device = store.start_device_authorization(policy, request, now, &mut entropy)?;
+    let verdict = match state.approval {
+        Approval::Auto => Some(Verdict::Approve),
+        Approval::Deny => Some(Verdict::Deny),
+        Approval::Manual | Approval::AfterPolls(_) | Approval::Expire => None,
+    };
+    if let Some(verdict) = verdict {
+        simulate(state, store, &device.user_code, verdict, now);
+    }
+    Ok(device)
+}
+
+fn create_token(
+    state: &State,
+    policy: &ServerPolicy,
+    store: &mut Memory,
+    request: &CreateTokenRequest,
+    now: Moment,
+) -> Result<Token, Fault> {
+    simulated_person(state, store, &request.grant, now);
+    let made = store.create_token(policy, request, now, &mut entropy);
+    if let Err(fault) = &made
+        && fault.code == FaultCode::InvalidGrant
+    {
+        warn_of_a_replay(store, request);
+    }
+    made
+}
+
+/// A device code that comes again revokes its tokens. A client whose HTTP library repeats a lost request sees only a dead
+/// refresh token, so the log says why.
+fn warn_of_a_replay(store: &Memory, request: &CreateTokenRequest) {
+    let (Grant::DeviceCode { device_code, .. }, GrantKey::Device(selector)) =
+        (&request.grant, GrantKey::of(&request.grant))
+    else {
+        return;
+    };
+    let Some(device) = store.device(selector) else { return };
+    let Standing::Collected(chain) = device.state.standing else { return };
+    if device.device_code == *device_code && device.client_id == request.client.id {
+        let refresh_tokens_end = chain.is_some_and(|chain| store.chain(chain).is_none());
+        tracing::warn!(
+            refresh_tokens_end,
+            "a device code came again after its token had been collected; a client that repeats a lost request does so"
+        );
+    }
+}
+
+/// Lets the simulated person decide who counts the polls of the device.
+fn simulated_person(state: &State, store: &mut Memory, grant: &Grant, now: Moment) {
+    let (polls_before, verdict) = match state.approval {
+        Approval::AfterPolls(polls) => (polls, Verdict::Approve),
+        Approval::Expire => (1, Verdict::Lapse),
+        Approval::Manual | Approval::Auto | Approval::Deny => return,
+    };
+    let GrantKey::Device(selector) = GrantKey::of(grant) else { return };
+    let code = store
+        .device(selector)
+        .filter(|device| device.state.standing == Standing::Pending && device.state.polls >= polls_before)
+        .map(|device| device.user_code.to_string());
+    if let Some(code) = code {
+        simulate(state, store, &code, verdict, now);
+    }
+}
+
+fn simulate(state: &State, store: &mut Memory, user_code: &str, verdict: Verdict, now: Moment) {
+    // It fails if a real person was faster or the code has expired; then there is nothing left to decide.
+    let _ = store.decide(&state.policy, None, user_code, verdict, now);
+}

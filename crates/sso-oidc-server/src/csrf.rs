@@ -1,0 +1,123 @@
+//! Protection of the page against cross-site request forgery: a decision must come from our own page.
+//!
+//! A random value stands in a cookie that no script can read and that browsers keep from requests which other sites
+//! start. The form holds an authentication code of that value and of the user code, under this process's key. So neither
+//! a planted cookie nor the form of another user code helps. The origin that a browser names counts too: it stops another
+//! port of the same machine, which shares our cookies.
+
+use device_authority::UserCode;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::header::{COOKIE, ORIGIN, REFERER};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use oidc_proto::Secret;
+use sha2::Sha256;
+
+use crate::entropy::entropy;
+use crate::hosts::Hosts;
+
+const NAME: &str = "device_csrf";
+/// 256 bits in hexadecimal.
+const LEN: usize = 64;
+
+/// The key of this process's forms.
+pub(crate) struct CsrfKey(Hmac<Sha256>);
+
+/// The cookie of one browser, and the token in its form for one user code.
+pub(crate) struct Form {
+    cookie: Secret,
+    pub(crate) token: Secret,
+}
+
+impl CsrfKey {
+    /// A new key; `None` without entropy.
+    pub(crate) fn new() -> Option<Self> {
+        let mut key = [0; 32];
+        entropy(&mut key).ok()?;
+        Hmac::new_from_slice(&key).ok().map(Self)
+    }
+
+    /// The form of this browser for this user code. A browser keeps the cookie that it has, so two open tabs do not spoil
+    /// each other. `None` without entropy.
+    pub(crate) fn form(&self, headers: &HeaderMap, code: UserCode) -> Option<Form> {
+        let cookie = match from_cookie(headers) {
+            Some(cookie) => cookie,
+            None => {
+                let mut bytes = [0; LEN / 2];
+                entropy(&mut bytes).ok()?;
+                hex(&bytes)
+            }
+        };
+        Some(Form { token: self.token(&cookie, code), cookie })
+    }
+
+    /// Whether a form for this user code with this token was ours.
+    pub(crate) fn is_ours(&self, headers: &HeaderMap, code: UserCode, token: &str) -> bool {
+        from_cookie(headers).is_some_and(|cookie| self.token(&cookie, code) == Secret::from(token))
+    }
+
+    fn token(&self, cookie: &Secret, code: UserCode) -> Secret {
+        let mac = self.0.clone().chain_update(cookie.expose()).chain_update(code.to_string());
+        hex(&mac.finalize().into_bytes())
+    }
+}
+
+impl Form {
+    /// The header that sets the cookie. It lives as long as the browser's session.
+    pub(crate) fn set_cookie(&self, hosts: &Hosts) -> Option<HeaderValue> {
+        let secure = if hosts.is_https() { "; Secure" } else { "" };
+        let text =
+            format!("{NAME}={}; Path=/device; HttpOnly; SameSite=Strict{secure}", self.cookie.expose());
+        let mut value = HeaderValue::from_str(&text).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+}
+
+/// Whether the browser says that a page of another site made it ask. Browsers send `Sec-Fetch-Site` to HTTPS and to
+/// loopback only. Over plain HTTP there is the origin, or the page that led here if that page lets it be said.
+pub(crate) fn is_from_elsewhere(hosts: &Hosts, headers: &HeaderMap) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site != "same-origin" && site != "none";
+    }
+    is_foreign(hosts, headers, &ORIGIN) || is_foreign(hosts, headers, &REFERER)
+}
+
+/// Whether a decision may come from our own page. `Sec-Fetch-Site` decides if it is there, but an origin of `null` is never
+/// ours: our pages let theirs be said. A script sends none of these headers; there the token alone decides.
+pub(crate) fn may_be_our_page(hosts: &Hosts, headers: &HeaderMap) -> bool {
+    if headers.get(ORIGIN).is_some_and(|origin| origin == "null" || origin.to_str().is_err()) {
+        return false;
+    }
+    match headers.get("sec-fetch-site") {
+        Some(site) => site == "same-origin",
+        None => !is_foreign(hosts, headers, &ORIGIN) && !is_foreign(hosts, headers, &REFERER),
+    }
+}
+
+/// Whether this header names another origin than ours.
+fn is_foreign(hosts: &Hosts, headers: &HeaderMap, name: &HeaderName) -> bool {
+    let url = headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    url.is_some_and(|url| !hosts.is_own_origin(headers, origin_of(url)))
+}
+
+/// A URL's scheme and authority.
+fn origin_of(url: &str) -> &str {
+    let authority = url.find("://").map_or(0, |colon| colon + 3);
+    let end = url.get(authority..).and_then(|rest| rest.find(['/', '?', '#']));
+    end.and_then(|end| url.get(..authority + end)).unwrap_or(url)
+}
+
+fn from_cookie(headers: &HeaderMap) -> Option<Secret> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|cookies| cookies.to_str().ok())
+        .flat_map(|cookies| cookies.split(';'))
+        .filter_map(|cookie| cookie.trim().strip_prefix(NAME)?.strip_prefix('='))
+        .find(|token| token.len() == LEN && token.bytes().all(|b| b.is_ascii_hexdigit()))
+        .map(Secret::from)
+}
+
+fn hex(bytes: &[u8]) -> Secret {
+    Secret::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,96 @@
+//! One request and its response: the line in the log, and the record for tests.
+
+use core::sync::atomic::Ordering;
+use core::time::Duration;
+
+use http::request::Parts;
+use oidc_proto::Operation;
+
+#[cfg(feature = "faults")]
+use crate::InjectedFault;
+use crate::record::RecordedRequest;
+use crate::reply::ErrorName;
+use crate::request_id::RequestId;
+use crate::router;
+use crate::state::{Peer, State};
+
+/// One request and its response, for the log.
+pub(crate) struct Exchange {
+    head: Parts,
+    peer: Peer,
+    operation: Option<Operation>,
+    arrived: Duration,
+    pub(crate) status: u16,
+    pub(crate) error: Option<ErrorName>,
+    pub(crate) request_id: Option<RequestId>,
+    #[cfg(feature = "faults")]
+    pub(crate) injected: Option<InjectedFault>,
+    #[cfg(feature = "faults")]
+    pub(crate) others_in_flight: usize,
+}
+
+impl Exchange {
+    /// A request that has no response yet.
+    pub(crate) const fn new(
+        head: Parts,
+        peer: Peer,
+        operation: Option<Operation>,
+        arrived: Duration,
+    ) -> Self {
+        Self {
+            head,
+            peer,
+            operation,
+            arrived,
+            status: 0,
+            error: None,
+            request_id: None,
+            #[cfg(feature = "faults")]
+            injected: None,
+            #[cfg(feature = "faults")]
+            others_in_flight: 0,
+        }
+    }
+
+    /// Writes the exchange to the log, and to the latest requests if they are remembered.
+    pub(crate) fn record(self, state: &State) {
+        state.requests.fetch_add(1, Ordering::Relaxed);
+        let path = self.head.uri.path();
+        tracing::info!(
+            operation = self.operation.map_or("-", Operation::name),
+            route = router::name(path),
+            sent = self.status,
+            error = self.error.as_ref().map_or("-", ErrorName::as_str),
+            injected = self.injected_name(),
+            request_id = self.request_id.as_ref().map(RequestId::as_str),
+            connection = self.peer.connection,
+            "answered"
+        );
+        let Some(mut records) = state.records() else { return };
+        records.push(RecordedRequest {
+            operation: self.operation,
+            method: self.head.method.to_string(),
+            path: path.to_owned(),
+            at: self.arrived,
+            connection: self.peer.connection,
+            status: self.status,
+            error: self.error.as_ref().map(|error| error.as_str().to_owned()),
+            request_id: self.request_id.map_or_else(String::new, |id| id.as_str().to_owned()),
+            #[cfg(feature = "faults")]
+            injected: self.injected,
+            #[cfg(feature = "faults")]
+            others_in_flight: self.others_in_flight,
+        });
+    }
+
+    #[cfg(feature = "faults")]
+    fn injected_name(&self) -> Option<&'static str> {
+        self.injected.map(InjectedFault::name)
+    }
+
+    #[cfg(not(feature = "faults"))]
+    #[expect(clippy::unused_self, reason = "with the feature `faults` it reads a field")]
+    const fn injected_name(&self) -> Option<&'static str> {
+        None
+    }
+}

@@ -1,0 +1,98 @@
+//! One request, one response: router, limits, handler; the headers of every response; the line in the log.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use oidc_proto::{Body, Dialect, Fault};
+
+use crate::exchange::Exchange;
+use crate::reply::{Reply, text};
+use crate::router::{Handler, NoRoute, Route, allowed, route};
+use crate::state::{Context, Peer, State};
+use crate::{authority, limits};
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
+/// The response to a request with this head. It never fails: every error becomes a response.
+pub(crate) async fn answer(
+    state: &State,
+    peer: Peer,
+    head: Parts,
+    body: impl Future<Output = Result<Bytes, Fault>>,
+) -> Response<Body> {
+    let (response, exchange) = respond(state, peer, head, body, handle).await;
+    exchange.record(state);
+    response
+}
+
+/// The response to a request with this head, as this handler makes it, and the exchange for the log. The body is read if a
+/// handler takes it.
+pub(crate) async fn respond(
+    state: &State,
+    peer: Peer,
+    head: Parts,
+    body: impl Future<Output = Result<Bytes, Fault>>,
+    handle: impl FnOnce(&Context<'_>, &Route) -> Reply,
+) -> (Response<Body>, Exchange) {
+    let id = state.request_ids.next();
+    let path = head.uri.path();
+    let route = route(&head.method, path);
+    let known = route.as_ref().ok();
+    let operation = known.and_then(|route| route.operation());
+    let dialect = known.and_then(|route| route.dialect());
+    let mut arrived = None;
+    let Reply { mut response, error } = match (limits::refusal_of_head(state, &head, dialect), route) {
+        (Some(refusal), _) => refusal,
+        (None, Err(no_route)) => refuse(no_route, path),
+        (None, Ok(route)) => {
+            let takes_body = head.method == http::Method::POST;
+            let body = if takes_body { body.await } else { Ok(Bytes::new()) };
+            let up = *arrived.insert(state.clock.up());
+            match body {
+                Ok(body) => {
+                    let now = state.clock.at(up);
+                    handle(&Context { state, peer, head: &head, body: &body, now }, route)
+                }
+                // The rest of the body is not waited for, so the connection cannot be used again.
+                Err(fault) => Reply::refusal(dialect.unwrap_or(Dialect::Aws), fault).closing(),
+            }
+        }
+    };
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+        headers.insert(&REQUEST_ID, value);
+    }
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let arrived = arrived.unwrap_or_else(|| state.clock.up());
+    let mut exchange = Exchange::new(head, peer, operation, arrived);
+    exchange.status = response.status().as_u16();
+    exchange.error = error;
+    exchange.request_id = Some(id);
+    (response, exchange)
+}
+
+/// The reply to a request that was read, from the route's handler.
+pub(crate) fn handle(context: &Context<'_>, route: &Route) -> Reply {
+    match route.handler {
+        Handler::Operation(dialect, operation) => authority::answer(context, dialect, operation),
+        Handler::Metadata(page) | Handler::Page(page) => page(context).into(),
+    }
+}
+
+/// The reply to a request without a route: an unknown path, or a method that the path does not take.
+fn refuse(no_route: NoRoute, path: &str) -> Reply {
+    let mut reply = match no_route {
+        NoRoute::Operation(dialect, fault) => Reply::refusal(dialect, *fault),
+        NoRoute::Page => {
+            text(StatusCode::METHOD_NOT_ALLOWED, "This page does not take this method.\n").into()
+        }
+    };
+    if reply.response.status() == StatusCode::METHOD_NOT_ALLOWED
+        && let Ok(allowed) = HeaderValue::from_str(&allowed(path))
+    {
+        reply.response.headers_mut().insert(ALLOW, allowed);
+    }
+    reply
+}

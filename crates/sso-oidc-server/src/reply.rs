@@ -1,0 +1,53 @@
+//! A response, and the error that it carries.
+
+use http::header::{CONNECTION, CONTENT_TYPE};
+use http::{HeaderValue, Response, StatusCode};
+use oidc_proto::{Body, Dialect, Fault, FaultCode};
+
+/// A response, and the error that it carries, for the log: not every dialect has a header for it.
+pub(crate) struct Reply {
+    pub(crate) response: Response<Body>,
+    pub(crate) error: Option<ErrorName>,
+}
+
+/// An error as its dialect calls it.
+pub(crate) struct ErrorName(Dialect, FaultCode);
+
+impl ErrorName {
+    pub(crate) fn as_str(&self) -> &str {
+        let Self(dialect, code) = self;
+        if *dialect == Dialect::OAuth { code.error() } else { code.exception() }
+    }
+}
+
+impl From<Response<Body>> for Reply {
+    fn from(response: Response<Body>) -> Self {
+        Self { response, error: None }
+    }
+}
+
+impl Reply {
+    /// The response that carries this error.
+    pub(crate) fn refusal(dialect: Dialect, fault: Fault) -> Self {
+        Self { response: dialect.encode_fault(&fault), error: Some(ErrorName(dialect, fault.code)) }
+    }
+
+    /// The same response, the last one on its connection.
+    pub(crate) fn closing(mut self) -> Self {
+        self.response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        self
+    }
+}
+
+/// An error about the request itself, with this status.
+pub(crate) fn invalid(why: &'static str, status: u16) -> Fault {
+    Fault::new(FaultCode::InvalidRequest).with_description(why).with_status(status)
+}
+
+/// A page of plain text.
+pub(crate) fn text(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::new(text.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}

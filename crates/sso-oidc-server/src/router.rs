@@ -1,0 +1,156 @@
+//! The one table of paths, methods and handlers.
+
+use http::Method;
+use http::Response;
+use oidc_proto::{Body, Dialect, Fault, FaultCode, Operation};
+
+use crate::state::Context;
+use crate::{discovery, page};
+
+/// A path, with methods that it takes and their handler.
+pub(crate) struct Route {
+    pub(crate) path: &'static str,
+    pub(crate) methods: &'static [Method],
+    pub(crate) handler: Handler,
+}
+
+/// What answers a request.
+#[derive(Clone, Copy)]
+pub(crate) enum Handler {
+    /// The authority, in one of its dialects.
+    Operation(Dialect, Operation),
+    /// A document that says where the operations are.
+    Metadata(fn(&Context<'_>) -> Response<Body>),
+    /// A page.
+    Page(fn(&Context<'_>) -> Response<Body>),
+}
+
+const GET: &[Method] = &[Method::GET, Method::HEAD];
+const POST: &[Method] = &[Method::POST];
+const GET_AND_POST: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
+
+/// All routes. The documentation of the crate has the same table, and a test compares the two.
+pub(crate) static ROUTES: &[Route] = &[
+    operation("/client/register", Dialect::Aws, Operation::RegisterClient),
+    operation("/device_authorization", Dialect::Aws, Operation::StartDeviceAuthorization),
+    operation("/token", Dialect::Aws, Operation::CreateToken),
+    operation("/oauth/register", Dialect::OAuth, Operation::RegisterClient),
+    operation("/oauth/device_authorization", Dialect::OAuth, Operation::StartDeviceAuthorization),
+    operation("/oauth/token", Dialect::OAuth, Operation::CreateToken),
+    operation("/oauth/revoke", Dialect::OAuth, Operation::RevokeToken),
+    Route { path: discovery::OPENID, methods: GET, handler: Handler::Metadata(discovery::openid) },
+    Route { path: discovery::OAUTH, methods: GET, handler: Handler::Metadata(discovery::oauth) },
+    Route { path: "/authorize", methods: GET_AND_POST, handler: Handler::Page(page::authorize) },
+    Route { path: "/jwks.json", methods: GET, handler: Handler::Page(discovery::keys) },
+    Route { path: "/device", methods: GET, handler: Handler::Page(page::look) },
+    Route { path: "/device", methods: POST, handler: Handler::Page(page::decide) },
+    Route { path: "/start", methods: GET, handler: Handler::Page(page::start) },
+    Route { path: "/health", methods: GET, handler: Handler::Page(page::health) },
+    Route { path: "/", methods: GET, handler: Handler::Page(page::to_device) },
+    Route { path: "/style.css", methods: GET, handler: Handler::Page(page::style) },
+    Route { path: "/favicon.ico", methods: GET, handler: Handler::Page(page::icon) },
+];
+
+const fn operation(path: &'static str, dialect: Dialect, operation: Operation) -> Route {
+    Route { path, methods: POST, handler: Handler::Operation(dialect, operation) }
+}
+
+/// Why no route takes a request.
+#[derive(Debug)]
+pub(crate) enum NoRoute {
+    /// No operation takes it, as its dialect says so.
+    Operation(Dialect, Box<Fault>),
+    /// A page does not take the method.
+    Page,
+}
+
+impl Route {
+    /// The operation, if the route has one.
+    pub(crate) const fn operation(&self) -> Option<Operation> {
+        match self.handler {
+            Handler::Operation(_, operation) => Some(operation),
+            Handler::Metadata(_) | Handler::Page(_) => None,
+        }
+    }
+
+    /// The dialect of the operation, if the route has one.
+    pub(crate) const fn dialect(&self) -> Option<Dialect> {
+        match self.handler {
+            Handler::Operation(dialect, _) => Some(dialect),
+            Handler::Metadata(_) | Handler::Page(_) => None,
+        }
+    }
+}
+
+/// The route of this method and path.
+pub(crate) fn route(method: &Method, path: &str) -> Result<&'static Route, NoRoute> {
+    if let Some(route) = of_path(path).find(|route| route.methods.contains(method)) {
+        return Ok(route);
+    }
+    if of_path(path).any(|route| route.dialect().is_none()) {
+        return Err(NoRoute::Page);
+    }
+    // AWS's paths have no common beginning, so an unknown path gets AWS's answer.
+    let dialect = if path.starts_with("/oauth/") { Dialect::OAuth } else { Dialect::Aws };
+    let refusal = dialect.operation(method, path).err();
+    let refusal = refusal.unwrap_or_else(|| Fault::new(FaultCode::InvalidRequest).with_status(404));
+    Err(NoRoute::Operation(dialect, Box::new(refusal)))
+}
+
+/// The methods that the path takes, for the `Allow` header (RFC 9110 §10.2.1).
+pub(crate) fn allowed(path: &str) -> String {
+    let methods: Vec<&str> = of_path(path).flat_map(|route| route.methods).map(Method::as_str).collect();
+    methods.join(", ")
+}
+
+/// The path as the log may show it: it does not repeat the text of a stranger.
+pub(crate) fn name(path: &str) -> &'static str {
+    of_path(path).next().map_or("unknown", |route| route.path)
+}
+
+fn of_path(path: &str) -> impl Iterator<Item = &'static Route> {
+    ROUTES.iter().filter(move |route| route.path == path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_documentation_has_the_table_of_routes() {
+        let mut documented = BTreeSet::new();
+        for row in include_str!("lib.rs").lines().filter_map(|line| line.strip_prefix("//! | `/")) {
+            let (paths, rest) = row.split_once(" | ").unwrap();
+            let (methods, _) = rest.split_once(" | ").unwrap();
+            for path in format!("`/{paths}").split(", ") {
+                let path = path.trim_matches('`').to_owned();
+                documented.extend(methods.split(", ").map(|method| (path.clone(), method.to_owned())));
+            }
+        }
+        let routes = ROUTES.iter().flat_map(|route| {
+            let methods = route.methods.iter().filter(|method| **method != Method::HEAD);
+            methods.map(|method| (route.path.to_owned(), method.to_string()))
+        });
+        assert_eq!(documented, routes.collect());
+    }
+
+    #[test]
+    fn the_table_has_every_operation_of_both_dialects_at_its_own_path() {
+        for route in ROUTES {
+            if let Handler::Operation(dialect, operation) = route.handler {
+                assert_eq!(dialect.operation(&Method::POST, route.path), Ok(operation), "{}", route.path);
+            }
+        }
+        let count = |dialect| ROUTES.iter().filter(|route| route.dialect() == Some(dialect)).count();
+        assert_eq!(count(Dialect::Aws), Operation::SIGN_IN.len());
+        assert_eq!(count(Dialect::OAuth), Operation::SIGN_IN.len() + 1, "with revocation");
+    }
+
+    #[test]
+    fn a_path_that_no_route_has_is_not_repeated_in_the_log() {
+        assert_eq!(name("/device"), "/device");
+        assert_eq!(name("/device/../secret"), "unknown");
+    }
+}

@@ -1,0 +1,132 @@
+//! The state that all connections share, and one request beside it.
+
+use core::fmt;
+use core::net::SocketAddr;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use device_authority::{Memory, Moment, Rotation, ServerPolicy};
+use http::request::Parts;
+
+use crate::clock::Clock;
+use crate::csrf::CsrfKey;
+use crate::hosts::Hosts;
+use crate::record::Records;
+use crate::request_id::RequestIds;
+use crate::{Approval, Config, Limits, ServeError};
+
+/// The state that all connections share.
+pub(crate) struct State {
+    pub(crate) approval: Approval,
+    /// The rules of AWS's dialect, and of the page.
+    pub(crate) policy: ServerPolicy,
+    /// The rules of the OAuth dialect.
+    pub(crate) oauth_policy: ServerPolicy,
+    /// Whether the log has advised the owner of a client that is not known.
+    pub(crate) has_advised_on_unknown_clients: AtomicBool,
+    pub(crate) limits: Limits,
+    pub(crate) clock: Clock,
+    pub(crate) hosts: Hosts,
+    /// The key of the page's forms; `None` if there was no entropy for it.
+    pub(crate) csrf: Option<CsrfKey>,
+    pub(crate) connections: AtomicU64,
+    pub(crate) requests: AtomicU64,
+    pub(crate) request_ids: RequestIds,
+    #[cfg(feature = "faults")]
+    pub(crate) faults: crate::fault::faults::Faults,
+    /// The certificates, on a server that speaks HTTPS.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<crate::tls::acceptor::Acceptor>,
+    remembers: bool,
+    store: Mutex<Memory>,
+    records: Mutex<Records>,
+}
+
+/// A request whose body was read, for a handler.
+pub(crate) struct Context<'a> {
+    pub(crate) state: &'a State,
+    pub(crate) peer: Peer,
+    pub(crate) head: &'a Parts,
+    pub(crate) body: &'a [u8],
+    /// When the request had arrived.
+    pub(crate) now: Moment,
+}
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    /// Counted from 1.
+    pub(crate) connection: u64,
+}
+
+/// The endpoint, and not the thousands of records.
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("endpoint", &self.hosts.endpoint).finish_non_exhaustive()
+    }
+}
+
+impl State {
+    pub(crate) fn new(config: Config, address: SocketAddr, clock: Clock) -> Result<Self, ServeError> {
+        let hosts = Hosts::new(&config, address)?;
+        #[cfg(feature = "faults")]
+        crate::fault::check(&config)?;
+        #[cfg(feature = "tls")]
+        let tls = crate::tls::acceptor::Acceptor::new(&config, address.ip(), &hosts)?;
+        let mut store = Memory::new(config.capacity);
+        for client in config.clients {
+            store.add_client(client);
+        }
+        let policy = config.policy.with_verification_uri(format!("{}/device", hosts.public_url));
+        let mut oauth_policy = policy.clone().with_rotation(config.rotation.unwrap_or(Rotation::Strict));
+        // Only the ids of AWS's clients say when the clients end.
+        oauth_policy.accept_unknown_clients = false;
+        let rotation = config.rotation.unwrap_or(policy.rotation);
+        Ok(Self {
+            approval: config.approval,
+            policy: policy.with_rotation(rotation),
+            oauth_policy,
+            has_advised_on_unknown_clients: AtomicBool::new(false),
+            limits: config.limits,
+            clock,
+            hosts,
+            csrf: CsrfKey::new(),
+            connections: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
+            request_ids: RequestIds::new(),
+            #[cfg(feature = "faults")]
+            faults: crate::fault::faults::Faults::new(config.faults),
+            #[cfg(feature = "tls")]
+            tls,
+            remembers: config.remember_requests > 0,
+            store: Mutex::new(store),
+            records: Mutex::new(Records::new(config.remember_requests)),
+        })
+    }
+
+    /// The same state, for requests to any host.
+    pub(crate) fn for_any_host(self) -> Self {
+        Self { hosts: self.hosts.allowing_any(), ..self }
+    }
+
+    pub(crate) fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    /// The store. A panic while it was locked cannot leave half a commit that is worse than a server without answers, so
+    /// poison is ignored.
+    pub(crate) fn store(&self) -> MutexGuard<'_, Memory> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The latest requests, if they are remembered.
+    pub(crate) fn records(&self) -> Option<MutexGuard<'_, Records>> {
+        self.remembers.then(|| self.records.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The number of a new connection, counted from 1.
+    pub(crate) fn count_connection(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
