@@ -1,4 +1,4 @@
-//! What a response means: a success, the service's fault, no verdict at all, or a broken promise.
+//! The four meanings of a response: success, fault, no verdict, violation.
 
 use core::fmt;
 use core::time::Duration;
@@ -7,7 +7,7 @@ use crate::{Fault, Operation};
 
 /// The meaning of one response.
 ///
-/// Exhaustive on purpose: a reader of answers must handle all four.
+/// Exhaustive on purpose: callers must handle all four.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
@@ -17,61 +17,61 @@ use crate::{Fault, Operation};
 pub enum Answer<T> {
     /// The operation succeeded.
     Success(T),
-    /// The service's own word that it will not, or not yet.
+    /// The service refuses, or asks the client to wait.
     Fault(Fault),
-    /// Not the service's word; the request may be repeated if repeating is harmless.
+    /// A response without the service's verdict. The request may be repeated if that is harmless.
     NoVerdict(NoVerdict),
-    /// A success without a member that it must have, or with one that cannot be.
+    /// A success that lacks a required member or has an invalid one.
     Violation(Violation),
 }
 
-/// A response that is not the service's word on the request: a proxy's page, a cut body, a redirect, an overload.
+/// A response without the service's verdict: a proxy's page, a truncated body, a redirect, an overload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct NoVerdict {
-    /// Why it is none.
+    /// The reason.
     pub reason: NoVerdictReason,
     /// The HTTP status.
     pub status: u16,
-    /// `Retry-After`: do not ask again before this much time has passed. A date is read against the response's own
-    /// `Date`, so that the local clock plays no part.
+    /// `Retry-After`: the least time before the next request. A date is read relative to the response's own
+    /// `Date`, so the local clock does not matter.
     pub retry_after: Option<Duration>,
-    /// `x-amzn-RequestId`, if there was one.
+    /// `x-amzn-RequestId`, if present.
     pub request_id: Option<String>,
-    /// What the response says in its own words, cut to a line or two and made [`printable`](crate::printable): its
-    /// `message` or `detail`, a page's title, or a text's first line.
+    /// The text of the response, cut to a line or two and made [`printable`](crate::printable). It is
+    /// `message` or `detail`, a page's title, or plain text's first line.
     pub said: Option<String>,
-    /// Where a redirect points to, without query and fragment.
+    /// The redirect's target, without query and fragment.
     pub location: Option<String>,
 }
 
-/// Why a response is no verdict.
+/// The reason why a response is no verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum NoVerdictReason {
-    /// A redirect. It is never followed: the request carries secrets (RFC 9700 §4.12).
+    /// A redirect. Clients never follow it: the request carries secrets (RFC 9700 §4.12).
     Redirect,
     /// No body.
     EmptyBody,
-    /// An HTML page, as proxies and captive portals send.
+    /// An HTML page, as sent by proxies and captive portals.
     Html,
-    /// A body in a content coding, such as gzip, although none was asked for.
+    /// A body with a content coding, such as gzip, although the request accepts none.
     Encoded,
-    /// JSON that ends too early.
+    /// Truncated JSON.
     CutBody,
     /// Neither JSON nor HTML.
     NotJson,
-    /// JSON, but no object.
+    /// JSON, but not an object.
     NotAnObject,
     /// An error status with a JSON object that names no error.
     UnnamedError,
 }
 
 impl NoVerdict {
-    /// An answer with this status that is not the service's word, for this reason. Where it comes from a response,
-    /// [`Dialect::decode`](crate::Dialect::decode) makes it.
+    /// Creates a value from a reason and a status. [`Dialect::decode`](crate::Dialect::decode) makes it from
+    /// a response.
     ///
     /// ```
     /// use oidc_proto::{NoVerdict, NoVerdictReason};
@@ -82,9 +82,8 @@ impl NoVerdict {
         Self { reason, status, retry_after: None, request_id: None, said: None, location: None }
     }
 
-    /// Whether the service may have carried the request out although its answer did not arrive: a gateway's 5xx
-    /// after the service had answered it, or a success whose body was lost. A 4xx, a redirect and a 501 come before
-    /// any work.
+    /// Returns whether the service may have processed the request although its response was lost: a gateway's
+    /// 5xx, or a success without a readable body. A 4xx, a redirect and a 501 precede any work.
     ///
     /// ```
     /// use oidc_proto::{Answer, CreateTokenRequest, Dialect};
@@ -103,8 +102,8 @@ impl NoVerdict {
         (self.status >= 500 && self.status != 501) || (self.status >= 200 && self.status < 300)
     }
 
-    /// Whether it is a plain refusal, which will be the same a moment later: a redirect, a 501, or a 4xx other than 408,
-    /// 421, 425 and 429. A refusal with `Retry-After` is none, as it asks to be asked again.
+    /// Returns whether this is a plain refusal: a redirect, a 501, or a 4xx other than 408, 421, 425 and 429.
+    /// A retry would get the same response. A refusal with `Retry-After` does not count.
     ///
     /// ```
     /// use oidc_proto::{Answer, Dialect, StartDeviceAuthorizationRequest};
@@ -162,21 +161,21 @@ impl fmt::Display for NoVerdict {
 
 impl std::error::Error for NoVerdict {}
 
-/// A success that breaks the API's promise. It names the member, and never quotes the value, which may be secret.
+/// A success that violates the API. It names the member and never quotes the value, which may be secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Violation {
-    /// The operation whose answer this was.
+    /// The operation that the response belongs to.
     pub operation: Operation,
     /// The member's name on the wire, for example `accessToken`.
     pub member: &'static str,
-    /// What is wrong with it.
+    /// The kind of error.
     pub kind: ViolationKind,
-    /// `x-amzn-RequestId`, if there was one.
+    /// `x-amzn-RequestId`, if present.
     pub request_id: Option<String>,
 }
 
-/// What is wrong with a member.
+/// The error in a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
@@ -185,11 +184,11 @@ pub enum ViolationKind {
     Missing,
     /// An empty string.
     Empty,
-    /// Of another JSON type than it must have.
+    /// Of the wrong JSON type.
     WrongType,
-    /// A number that cannot be: zero or negative where a lifetime must be positive.
+    /// A number out of range: zero or negative where a lifetime must be positive.
     OutOfRange,
-    /// A value that asks for what this crate cannot do, such as a way to show a client's secret.
+    /// A value that this crate does not support, such as a client authentication method.
     Unsupported,
 }
 
@@ -206,7 +205,7 @@ impl fmt::Display for ViolationKind {
 }
 
 impl Violation {
-    /// A success of this operation whose member was not as it must be.
+    /// Creates a violation by this member of a success of this operation.
     ///
     /// ```
     /// use oidc_proto::{Operation, Violation, ViolationKind};

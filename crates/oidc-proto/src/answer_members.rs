@@ -1,4 +1,4 @@
-//! All members that an answer may have, read in either dialect's spelling.
+//! All members of a response, in either dialect's spelling.
 
 use core::fmt;
 
@@ -10,7 +10,7 @@ use crate::Dialect;
 use crate::member::{Number, Scopes, Text};
 use crate::words::without_mark;
 
-/// Where a member is kept while the answer is read.
+/// A field that a member is read into.
 pub(crate) enum Slot<'s, 'a> {
     Text(&'s mut Text<'a>),
     Number(&'s mut Number),
@@ -36,7 +36,7 @@ impl<'s> From<&'s mut Scopes> for Slot<'s, '_> {
 }
 
 impl Slot<'_, '_> {
-    /// What stands there is of the wrong type.
+    /// Records that the value has the wrong type.
     fn set_wrong(&mut self) {
         match self {
             Self::Text(text) => **text = Text::Wrong,
@@ -60,22 +60,22 @@ impl<'de> DeserializeSeed<'de> for Slot<'_, 'de> {
     }
 }
 
-/// Declares the members of a success once, by field and by their names in both dialects.
+/// Declares each member of a success once: its field and its name in both dialects.
 macro_rules! answer_members {
     ($($field:ident: $type:ty = $aws:literal, $($oauth:literal)|+;)*) => {
-        /// All members that a response of any operation may have. One flat type, because a fault may come where a
-        /// success was due. Without `Debug`, because some are secret.
+        /// All members of a response of any operation. The type is flat because a fault may arrive in place
+        /// of a success. It has no `Debug`, because some members are secret.
         #[derive(Default)]
         #[expect(unnameable_types, reason = "it stands in the methods of `Wire`, which closes `Call` to other crates")]
         pub struct AnswerMembers<'a> {
             $(pub(crate) $field: $type,)*
             pub(crate) faults: FaultMembers<'a>,
-            /// There are members beside these fields, which a token of the OAuth dialect keeps.
+            /// The body has members without a field here. The OAuth dialect keeps them with a token.
             pub(crate) has_extra: bool,
         }
 
         impl AnswerMembers<'_> {
-            /// Whether a success has a field for the member of this name.
+            /// Returns whether a success has a field for the member of this name.
             pub(crate) fn has_field(dialect: Dialect, name: &str) -> bool {
                 let mut members = AnswerMembers::default();
                 let _slot = members.named(dialect, name);
@@ -103,10 +103,10 @@ macro_rules! answer_members {
     };
 }
 
-/// Declares the members of a fault, which both dialects spell alike.
+/// Declares the members of a fault. Both dialects spell them alike.
 macro_rules! fault_members {
     ($($field:ident: $type:ty = $name:literal;)*) => {
-        /// All members that a fault may have. An answer with an error status is read into these alone.
+        /// All members of a fault. A response with an error status is read into these alone.
         #[derive(Default)]
         pub(crate) struct FaultMembers<'a> {
             $(pub(crate) $field: $type,)*
@@ -132,7 +132,7 @@ answer_members! {
     token_endpoint_auth_method: Text<'a> = "tokenEndpointAuthMethod", "token_endpoint_auth_method";
     authorization_endpoint: Text<'a> = "authorizationEndpoint", "authorization_endpoint";
     token_endpoint: Text<'a> = "tokenEndpoint", "token_endpoint";
-    // StartDeviceAuthorization. Google writes `url` where the standard says `uri`.
+    // StartDeviceAuthorization. Google writes `url` where RFC 8628 has `uri`.
     device_code: Text<'a> = "deviceCode", "device_code";
     user_code: Text<'a> = "userCode", "user_code";
     verification_uri: Text<'a> = "verificationUri", "verification_uri" | "verification_url";
@@ -149,7 +149,7 @@ answer_members! {
 }
 
 fault_members! {
-    // `message` is what the portal and gateways write where this service writes `error_description`.
+    // The portal and gateways write `message` where this service writes `error_description`.
     error: Text<'a> = "error";
     error_description: Text<'a> = "error_description";
     error_uri: Text<'a> = "error_uri";
@@ -159,30 +159,31 @@ fault_members! {
     reason: Text<'a> = "reason";
     endpoint: Text<'a> = "endpoint";
     region: Text<'a> = "region";
-    // In an answer with a success status it is a member of the success, and is handed over.
+    // In a response with a success status, the success owns this member.
     interval: Number = "interval";
 }
 
-/// Members of an answer, as they are read from either encoding.
+/// Members of a response, read from JSON or a form.
 pub(crate) trait Members<'a>: Default {
-    /// Where the member of this name in this dialect is kept, if it is one that counts.
+    /// Returns the field of the member of this name in this dialect, or `None` for an ignored member.
     fn named(&mut self, dialect: Dialect, name: &str) -> Option<Slot<'_, 'a>>;
 
-    /// Reads the members of a JSON object with nothing behind it. After an error they are in no useful state.
+    /// Reads the members of a JSON object with nothing behind it. After an error their state is undefined.
     fn read_json(&mut self, dialect: Dialect, body: &'a [u8]) -> Result<(), serde_json::Error> {
         read_object(Reader(dialect, self), without_mark(body))
     }
 
-    /// Reads what can be read of an object that is no good JSON: each member for itself, so that one which no reader takes does
-    /// not hide the others, and whatever stands behind the object. False if there is no object.
+    /// Reads as much as possible of an object that is not valid JSON. Each member is read separately, so an
+    /// unreadable one does not hide the others, and trailing bytes are ignored. Returns false if there is no
+    /// object.
     fn read_roughly(&mut self, dialect: Dialect, text: &'a str) -> bool {
         serde_json::Deserializer::from_str(without_mark_in(text))
             .deserialize_map(RoughReader(dialect, self))
             .is_ok()
     }
 
-    /// The members of a form-encoded answer of the OAuth dialect, as GitHub sends it to clients whose `Accept` got lost on
-    /// the way.
+    /// Reads a form-encoded response of the OAuth dialect. GitHub sends one to clients whose `Accept` was
+    /// lost on the way.
     fn from_form(body: &'a [u8]) -> Self {
         let mut members = Self::default();
         for (key, value) in form_urlencoded::parse(body) {
@@ -197,9 +198,9 @@ pub(crate) trait Members<'a>: Default {
     }
 }
 
-/// Reads members in a dialect's spelling. It fills them in where they are: they are many, and moving them costs more
-/// than reading them. Unlike serde's derived reader this one reads a member that stands twice as its last value, as Python,
-/// Go and JavaScript do: an answer that every other client understands must not be "not JSON" here.
+/// Reads members in a dialect's spelling, in place, because moving so many fields costs more than reading
+/// them. For a duplicate member it takes the last value, as Python, Go and JavaScript do. serde's derived
+/// reader would reject the response, and other clients accept it.
 struct Reader<'m, M>(Dialect, &'m mut M);
 
 impl<'de, M: Members<'de>> Visitor<'de> for Reader<'_, M> {
@@ -220,7 +221,7 @@ impl<'de, M: Members<'de>> Visitor<'de> for Reader<'_, M> {
     }
 }
 
-/// Takes the text of each member, and reads it by itself.
+/// Takes the text of each member and parses it separately.
 struct RoughReader<'m, M>(Dialect, &'m mut M);
 
 impl<'de, M: Members<'de>> Visitor<'de> for RoughReader<'_, M> {
@@ -234,7 +235,7 @@ impl<'de, M: Members<'de>> Visitor<'de> for RoughReader<'_, M> {
         while let Some(Text::Value(key)) = map.next_key::<Text<'de>>()? {
             let raw = map.next_value::<&'de RawValue>()?.get();
             if let Some(mut slot) = members.named(dialect, &key) {
-                // Until it is read.
+                // Until it is parsed.
                 slot.set_wrong();
                 _ = slot.deserialize(&mut serde_json::Deserializer::from_str(raw));
             }
@@ -248,8 +249,8 @@ fn without_mark_in(text: &str) -> &str {
 }
 
 fn read_object<'a, V: Visitor<'a, Value = ()>>(visitor: V, body: &'a [u8]) -> Result<(), serde_json::Error> {
-    // Checking the whole text once is cheaper than checking each string in it. What is not UTF-8 throughout may
-    // still be good where it matters.
+    // One UTF-8 check of the whole text is cheaper than one for each string. Invalid UTF-8 may be in a member
+    // that does not matter.
     match core::str::from_utf8(body) {
         Ok(text) => read_all(visitor, serde_json::Deserializer::from_str(text)),
         Err(_) => read_all(visitor, serde_json::Deserializer::from_slice(body)),

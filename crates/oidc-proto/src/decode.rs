@@ -1,4 +1,4 @@
-//! What a response means, in any dialect: by body first, by status second.
+//! Decodes a response in any dialect: body first, status second.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use crate::wire::Wire;
 use crate::words::{self, Refusal, without_mark};
 use crate::{Answer, Dialect, Fault, FaultCode, NoVerdict, NoVerdictReason, printable};
 
-/// The meaning of a response to a `C`.
+/// Decodes the response to a `C`.
 pub(crate) fn answer<C: Wire, B: AsRef<[u8]>>(
     dialect: Dialect,
     response: &Response<B>,
@@ -25,8 +25,8 @@ pub(crate) fn answer<C: Wire, B: AsRef<[u8]>>(
     success::<C, B>(dialect, response, &heads)
 }
 
-/// What a response with a success status says. Its members need much room, for which a refusal would pay if this were
-/// inlined.
+/// Decodes a response with a success status. Not inlined: its members need much stack, which a refusal would
+/// pay for too.
 #[inline(never)]
 fn success<C: Wire, B: AsRef<[u8]>>(
     dialect: Dialect,
@@ -34,7 +34,7 @@ fn success<C: Wire, B: AsRef<[u8]>>(
     heads: &Heads<'_>,
 ) -> Answer<C::Success> {
     let mut members = AnswerMembers::default();
-    // Whatever a header says, a success must show its body.
+    // A success is decided by its body, not by a header.
     if let Err(reason) = read(dialect, response, &mut members) {
         return rough_answer::<C, B>(dialect, response, heads, reason);
     }
@@ -54,7 +54,7 @@ fn success<C: Wire, B: AsRef<[u8]>>(
             Answer::Success(success)
         }
         Err(mut violation) => {
-            // A provider that says success and means "not yet" says so somewhere.
+            // Some providers send "not yet" with a success status.
             if let Some(fault) = hidden(response, heads, interval) {
                 return Answer::Fault(fault);
             }
@@ -64,7 +64,7 @@ fn success<C: Wire, B: AsRef<[u8]>>(
     }
 }
 
-/// The meaning of a success whose body is no good JSON. The code is spent, so a token in it is a token all the same.
+/// Decodes a success whose body is not valid JSON. The code is spent, so a token in it still counts.
 #[cold]
 fn rough_answer<C: Wire, B: AsRef<[u8]>>(
     dialect: Dialect,
@@ -74,7 +74,7 @@ fn rough_answer<C: Wire, B: AsRef<[u8]>>(
 ) -> Answer<C::Success> {
     let text = String::from_utf8_lossy(response.body().as_ref());
     let mut members = AnswerMembers::default();
-    // A token that had to be made up in part is none.
+    // A partly unreadable token does not count.
     let is_whole = |members: &AnswerMembers<'_>| {
         members.access_token.non_empty().is_some_and(|token| !token.contains(char::REPLACEMENT_CHARACTER))
     };
@@ -88,8 +88,8 @@ fn rough_answer<C: Wire, B: AsRef<[u8]>>(
     no_verdict(reason, response, heads)
 }
 
-/// The meaning of a response to a request whose success has no members: the body of a success status need not even be
-/// readable, but it may name a fault.
+/// Decodes the response to a request whose success has no members. The body of a success may be unreadable,
+/// but it may also name a fault.
 pub(crate) fn bare_answer<B: AsRef<[u8]>>(dialect: Dialect, response: &Response<B>) -> Answer<()> {
     let heads = Heads::of(response.headers());
     if !response.status().is_success() {
@@ -102,18 +102,18 @@ pub(crate) fn bare_answer<B: AsRef<[u8]>>(dialect: Dialect, response: &Response<
     named(dialect, response, &heads, &faults).map_or(Answer::Success(()), Answer::Fault)
 }
 
-/// What a response without a success status says.
+/// Decodes a response without a success status.
 fn refusal<T, B: AsRef<[u8]>>(dialect: Dialect, response: &Response<B>, heads: &Heads<'_>) -> Answer<T> {
-    // A redirect is no verdict even with an OAuth body: only the service speaks for the service.
+    // A redirect is never a verdict, even with an OAuth body: it may come from another party.
     if response.status().is_redirection() {
         return no_verdict(NoVerdictReason::Redirect, response, heads);
     }
-    // No other members count, and these are quicker to make and to drop.
+    // No other members count, and these are cheaper to construct.
     let mut faults = FaultMembers::default();
     let reason = match read(dialect, response, &mut faults) {
         Ok(()) => NoVerdictReason::UnnamedError,
         Err(reason) => {
-            // The header is the service's word too, whatever became of the body.
+            // The header counts even if the body is unreadable.
             faults = FaultMembers::default();
             reason
         }
@@ -132,7 +132,7 @@ fn no_verdict<T, B: AsRef<[u8]>>(
 ) -> Answer<T> {
     let body = response.body().as_ref();
     let is_redirect = reason == NoVerdictReason::Redirect;
-    // A success whose body cannot be read may hold a token, so none of it is quoted.
+    // An unreadable success may hold a token, so none of it is quoted.
     let said = match reason {
         _ if response.status().is_success() => None,
         NoVerdictReason::Html => words::of_page(body),
@@ -171,7 +171,7 @@ fn read<'a, B: AsRef<[u8]>, M: Members<'a>>(
     }
 }
 
-/// Why a body could not be read.
+/// Returns the reason why a body could not be read.
 pub(crate) fn unreadable(body: &[u8], error: &serde_json::Error) -> NoVerdictReason {
     let body = without_mark(body);
     if is_blank(body) {
@@ -197,11 +197,11 @@ fn is_form(headers: &HeaderMap) -> bool {
     media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
-/// The fault that a response names, if it names one: in the header, in `__type` or `code`, in `error`. The first
-/// name that the model knows wins; if none is known, the first name there is keeps its text, and in the OAuth dialect
-/// `error` comes first: `code` is a provider's own there.
+/// Returns the fault that a response names in the header, in `__type` or `code`, or in `error`. The first
+/// known name wins. Otherwise the first name keeps its text; in the OAuth dialect `error` precedes `code`,
+/// which is the provider's own.
 ///
-/// Inside a success status only the header and `error` count, because `code` may be any member.
+/// With a success status only the header and `error` count, because `code` may be any member.
 fn named<B: AsRef<[u8]>>(
     dialect: Dialect,
     response: &Response<B>,
@@ -213,7 +213,7 @@ fn named<B: AsRef<[u8]>>(
     if status.is_success() && header.is_none() && members.error.non_empty().is_none() {
         return None;
     }
-    // The header alone settles most answers of AWS's.
+    // The header alone decides most of AWS's responses.
     let known = header
         .and_then(FaultCode::from_exception_bytes)
         .or_else(|| known_in_body(status.is_success(), members));
@@ -229,7 +229,7 @@ fn named<B: AsRef<[u8]>>(
     unusual(dialect, response, heads, members)
 }
 
-/// The fault that a response names in another way than the standard's.
+/// Returns the fault that a response names in a non-standard way.
 #[cold]
 fn unusual<B: AsRef<[u8]>>(
     dialect: Dialect,
@@ -255,7 +255,8 @@ fn unusual<B: AsRef<[u8]>>(
     Some(fault(code, description, response, heads, members))
 }
 
-/// Whether an access that is denied may be that of a gateway, which says `AccessDenied` with a 403, and not the person's no.
+/// Returns whether an `access_denied` may be a gateway's and not the person's. Gateways send `AccessDenied`
+/// with a 403.
 fn is_a_gateways<B: AsRef<[u8]>>(response: &Response<B>) -> bool {
     let standard = b"access_denied";
     let body = response.body().as_ref();
@@ -263,7 +264,7 @@ fn is_a_gateways<B: AsRef<[u8]>>(response: &Response<B>) -> bool {
         && !body.windows(standard.len()).any(|window| window.eq_ignore_ascii_case(standard))
 }
 
-/// The fault that hides in the body of a success without what a success must have.
+/// Returns the fault in a success that lacks a required member.
 #[cold]
 fn hidden<B: AsRef<[u8]>>(response: &Response<B>, heads: &Heads<'_>, interval: Number) -> Option<Fault> {
     let code = Refusal::read(response.body().as_ref())?.code()?;
@@ -272,7 +273,7 @@ fn hidden<B: AsRef<[u8]>>(response: &Response<B>, heads: &Heads<'_>, interval: N
     Some(fault(code, description, response, heads, &members))
 }
 
-/// What the body of a refusal says to a person, beside the code.
+/// Returns the text in the body of a refusal, beside the code.
 #[cold]
 fn words<B: AsRef<[u8]>>(response: &Response<B>, code: &FaultCode) -> Option<String> {
     let words = Refusal::read(response.body().as_ref())?.words()?;
@@ -307,12 +308,12 @@ fn fault<B>(
     }
 }
 
-/// `__type` and `code`, which count outside a success status alone.
+/// `__type` and `code`, which count only without a success status.
 fn shapes<'m>(success: bool, members: &'m FaultMembers<'_>) -> [Option<&'m str>; 2] {
     if success { [None, None] } else { [members.type_name.non_empty(), members.code.non_empty()] }
 }
 
-/// The known fault that the standard's members name.
+/// Returns the known fault that the standard members name.
 #[inline]
 fn known_in_body(success: bool, members: &FaultMembers<'_>) -> Option<FaultCode> {
     let [type_name, code] = shapes(success, members);
@@ -323,7 +324,7 @@ fn known_in_body(success: bool, members: &FaultMembers<'_>) -> Option<FaultCode>
         .or_else(|| code.and_then(FaultCode::from_error))
 }
 
-/// The name of a fault that the model does not have. Only a shape name has a namespace and a suffix to cut off; an `error`
+/// Returns the unknown fault's name. Only a shape name has a namespace and a suffix to cut off; an `error`
 /// code may be a URN.
 fn unknown_in_body(
     dialect: Dialect,
@@ -345,7 +346,7 @@ fn unknown_in_body(
     }
 }
 
-/// Whether anything of the name is left that a person could read.
+/// Returns whether the name has any printable text.
 fn has_text(code: &FaultCode) -> bool {
     !code.error().trim().is_empty()
 }

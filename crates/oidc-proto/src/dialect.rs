@@ -1,4 +1,4 @@
-//! A dialect: how the messages look on the wire. It encodes and decodes, and holds nothing.
+//! A dialect: the wire format of the messages. It encodes and decodes, and has no state.
 
 use core::fmt;
 
@@ -8,9 +8,9 @@ use crate::{
     Registration, StartDeviceAuthorizationRequest, Token, aws, decode, oauth,
 };
 
-/// How the messages look on the wire. The domain types are the same for every dialect.
+/// The wire format of the messages. All dialects share the domain types.
 ///
-/// Exhaustive on purpose: a third dialect has to break the build where the two are told apart.
+/// Exhaustive on purpose: a third dialect must break each `match` on the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[expect(
     clippy::exhaustive_enums,
@@ -21,8 +21,8 @@ pub enum Dialect {
     /// bodies, the exception's name in `x-amzn-ErrorType`.
     #[default]
     Aws,
-    /// OAuth 2.0 with the device authorization grant, as every RFC 8628 provider speaks it: form-encoded requests,
-    /// snake_case JSON answers.
+    /// OAuth 2.0 with the device authorization grant (RFC 8628): form-encoded requests, snake_case JSON
+    /// responses.
     OAuth,
 }
 
@@ -36,10 +36,9 @@ impl fmt::Display for Dialect {
     }
 }
 
-/// A request of one of the operations, which knows what its success looks like. Implemented by the three request
-/// types and closed to others.
+/// A request of one operation, with the type of its success. Sealed: the three request types implement it.
 pub trait Call: Wire<Success = <Self as Call>::Answer> {
-    /// What a success of the operation becomes.
+    /// The success of the operation.
     type Answer;
     /// The operation.
     const OPERATION: Operation;
@@ -60,9 +59,9 @@ impl Call for CreateTokenRequest {
     const OPERATION: Operation = Operation::CreateToken;
 }
 
-/// A request as a server reads it.
+/// A decoded request, on the server's side.
 ///
-/// Exhaustive on purpose: a server answers every operation.
+/// Exhaustive on purpose: a server handles every operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
@@ -78,7 +77,7 @@ pub enum ServerRequest {
 }
 
 impl Dialect {
-    /// Client side: the meaning of the response to a `C`. By body first, by status second: an error inside a 200 is
+    /// Client side: decodes the response to a `C`, by body first and status second. An error inside a 200 is
     /// a fault, and a success is judged by its members.
     ///
     /// ```
@@ -98,7 +97,7 @@ impl Dialect {
         decode::answer::<C, B>(self, response)
     }
 
-    /// Server side: which operation the request asks for, from its method and path.
+    /// Server side: returns the operation of a request, from its method and path.
     ///
     /// ```
     /// use http::Method;
@@ -110,7 +109,7 @@ impl Dialect {
     /// ```
     ///
     /// # Errors
-    /// A fault to answer with: 404 for an unknown path, 405 for another method than POST.
+    /// Returns the fault to send: 404 for an unknown path, 405 for another method than POST.
     pub fn operation(self, method: &http::Method, path: &str) -> Result<Operation, Fault> {
         match self {
             Self::Aws => aws::request::operation(method, path),
@@ -118,7 +117,7 @@ impl Dialect {
         }
     }
 
-    /// Server side: the request of this operation with this body, in AWS's dialect, where headers carry nothing.
+    /// Server side: decodes the request of this operation, in AWS's dialect, where headers carry nothing.
     ///
     /// ```
     /// use oidc_proto::{Dialect, FaultCode, Operation, ServerRequest};
@@ -138,8 +137,8 @@ impl Dialect {
         self.decode_http_request(operation, &http::HeaderMap::new(), body)
     }
 
-    /// Server side: the request of this operation with these headers and this body. (Revocation has its own:
-    /// [`oauth::RevocationRequest::decode_request`].)
+    /// Server side: decodes the request of this operation. For a revocation, see
+    /// [`oauth::RevocationRequest::decode_request`].
     ///
     /// ```
     /// use oidc_proto::oauth::Provider;
@@ -155,9 +154,9 @@ impl Dialect {
     /// ```
     ///
     /// # Errors
-    /// A fault to answer with, which names what is missing or malformed: `InvalidRequestException`,
-    /// `UnsupportedGrantTypeException`, and in the OAuth dialect `invalid_client` for an `Authorization` header that
-    /// cannot be read.
+    /// Returns the fault to send, which names the missing or malformed parameter: `InvalidRequestException`,
+    /// `UnsupportedGrantTypeException`, and in the OAuth dialect `invalid_client` for a malformed
+    /// `Authorization` header.
     pub fn decode_http_request(
         self,
         operation: Operation,
@@ -180,7 +179,7 @@ impl Dialect {
         }
     }
 
-    /// Server side: the response that says success to a `C`.
+    /// Server side: encodes the success of a `C`.
     ///
     /// ```
     /// use core::time::Duration;
@@ -196,7 +195,7 @@ impl Dialect {
         C::success_to_http(self, answer)
     }
 
-    /// Server side: the response that says this fault.
+    /// Server side: encodes this fault.
     ///
     /// ```
     /// use oidc_proto::{Dialect, Fault, FaultCode};

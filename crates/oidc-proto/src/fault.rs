@@ -1,4 +1,4 @@
-//! Faults: the service's own word that it will not do what was asked, or not yet.
+//! Faults: the errors that the service names.
 
 use core::fmt;
 use core::time::Duration;
@@ -6,8 +6,8 @@ use std::borrow::Cow;
 
 use crate::{Operation, printable};
 
-/// Which fault. The known ones are the exceptions of AWS's API model, whose `error` codes are those of RFC 6749
-/// §5.2, RFC 7591 §3.2.2 and RFC 8628 §3.5; any other keeps its text.
+/// The code of a fault. The known ones are the exceptions of AWS's API model. Their `error` codes are those
+/// of RFC 6749 §5.2, RFC 7591 §3.2.2 and RFC 8628 §3.5. Any other keeps its text.
 ///
 /// ```
 /// use oidc_proto::FaultCode;
@@ -22,7 +22,7 @@ use crate::{Operation, printable};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum FaultCode {
-    /// `access_denied`: the person said no (RFC 8628 §3.5).
+    /// `access_denied`: the person denied the request (RFC 8628 §3.5).
     AccessDenied,
     /// `authorization_pending`: the person has not decided yet (RFC 8628 §3.5).
     AuthorizationPending,
@@ -30,45 +30,46 @@ pub enum FaultCode {
     ExpiredToken,
     /// `server_error`: the service failed; status 500.
     InternalServer,
-    /// `invalid_client`: unknown client, wrong secret, or lapsed registration (RFC 6749 §5.2); status 401.
+    /// `invalid_client`: unknown client, wrong secret, or expired registration (RFC 6749 §5.2); status 401.
     InvalidClient,
-    /// `invalid_client_metadata`: RegisterClient refuses what was said about the client (RFC 7591 §3.2.2).
+    /// `invalid_client_metadata`: RegisterClient rejects the client's metadata (RFC 7591 §3.2.2).
     InvalidClientMetadata,
-    /// `invalid_grant`: the code or refresh token is unknown, spent, revoked or another client's (RFC 6749 §5.2).
+    /// `invalid_grant`: the code or refresh token is unknown, spent, revoked or issued to another client (RFC
+    /// 6749 §5.2).
     InvalidGrant,
-    /// `invalid_redirect_uri`: RegisterClient refuses a redirect URI (RFC 7591 §3.2.2).
+    /// `invalid_redirect_uri`: RegisterClient rejects a redirect URI (RFC 7591 §3.2.2).
     InvalidRedirectUri,
-    /// `invalid_request`: something is missing or malformed (RFC 6749 §5.2).
+    /// `invalid_request`: a parameter is missing or malformed (RFC 6749 §5.2).
     InvalidRequest,
-    /// `invalid_request` once more, for a request made in the wrong region. Only the exception's name tells the two
-    /// apart, never the `error` code.
+    /// `invalid_request` for a request in the wrong region. It differs from the above only in the exception's
+    /// name.
     InvalidRequestRegion,
-    /// `invalid_scope`: unknown or unfitting scopes (RFC 6749 §5.2).
+    /// `invalid_scope`: unknown or invalid scopes (RFC 6749 §5.2).
     InvalidScope,
-    /// `slow_down`: polled too early; wait five seconds more from now on (RFC 8628 §3.5).
+    /// `slow_down`: the poll was too early; the interval grows by five seconds (RFC 8628 §3.5).
     SlowDown,
     /// `unauthorized_client`: this client may not use this grant (RFC 6749 §5.2).
     UnauthorizedClient,
     /// `unsupported_grant_type`: the service does not know this grant (RFC 6749 §5.2).
     UnsupportedGrantType,
-    /// A code that the model does not have, as the service spelled it (without control characters).
+    /// An unknown code, as the service spelled it, without control characters.
     Other(String),
 }
 
-/// One row a known fault: the code, the exception's shape name, the `error` code, the status. As `match`es, because the
-/// answer to every poll goes through them.
+/// One row for each known fault: code, exception's shape name, `error` code, status. The rows become
+/// `match`es, because every poll's response is looked up here.
 macro_rules! known_faults {
     ($($code:ident: $exception:literal, $error:literal, $status:literal;)*) => {
         static KNOWN: &[FaultCode] = &[$(FaultCode::$code),*];
 
         impl FaultCode {
-            /// The exception's shape name in the API model, for example `SlowDownException`.
+            /// Returns the exception's shape name in the API model, for example `SlowDownException`.
             #[must_use]
             pub fn exception(&self) -> &str {
                 self.known_exception().unwrap_or_else(|| self.error())
             }
 
-            /// The same, if the model has it.
+            /// As [`exception`](Self::exception), for known codes only.
             pub(crate) const fn known_exception(&self) -> Option<&'static str> {
                 match self {
                     $(Self::$code => Some($exception),)*
@@ -76,7 +77,7 @@ macro_rules! known_faults {
                 }
             }
 
-            /// The `error` code, for example `slow_down`.
+            /// Returns the `error` code, for example `slow_down`.
             #[must_use]
             pub fn error(&self) -> &str {
                 match self {
@@ -85,7 +86,7 @@ macro_rules! known_faults {
                 }
             }
 
-            /// The HTTP status that the model gives this fault; 400 for unknown ones.
+            /// Returns the HTTP status of this fault in the model; 400 for unknown ones.
             #[must_use]
             pub const fn status(&self) -> u16 {
                 match self {
@@ -101,7 +102,8 @@ macro_rules! known_faults {
                 None
             }
 
-            /// The known fault with this `error` code; `invalid_request` reads as [`FaultCode::InvalidRequest`].
+            /// Returns the known fault with this `error` code. `invalid_request` is
+            /// [`FaultCode::InvalidRequest`].
             #[must_use]
             #[expect(unreachable_patterns, reason = "two faults share `invalid_request`, and the first row counts")]
             pub fn from_error(text: &str) -> Option<Self> {
@@ -123,7 +125,7 @@ known_faults! {
     InvalidClientMetadata: "InvalidClientMetadataException", "invalid_client_metadata", 400;
     InvalidGrant: "InvalidGrantException", "invalid_grant", 400;
     InvalidRedirectUri: "InvalidRedirectUriException", "invalid_redirect_uri", 400;
-    // Before the region's row, so that the bare `error` code reads as the common one.
+    // Before the region's row, so a bare `error` code is read as the common fault.
     InvalidRequest: "InvalidRequestException", "invalid_request", 400;
     InvalidRequestRegion: "InvalidRequestRegionException", "invalid_request", 400;
     InvalidScope: "InvalidScopeException", "invalid_scope", 400;
@@ -133,19 +135,19 @@ known_faults! {
 }
 
 impl FaultCode {
-    /// The known codes, in the order of the API model.
+    /// Returns the known codes, in the order of the API model.
     pub fn known() -> impl Iterator<Item = &'static Self> {
         KNOWN.iter()
     }
 
-    /// The known fault with this shape name. A namespace (`com.amazonaws.ssooidc#Name`) and what follows a colon
-    /// (`Name:http://internal.amazon.com/coral/…`) are no part of the name.
+    /// Returns the known fault with this shape name, without a namespace (`com.amazonaws.ssooidc#Name`) or
+    /// the suffix behind a colon (`Name:http://internal.amazon.com/coral/…`).
     #[must_use]
     pub fn from_exception(text: &str) -> Option<Self> {
         Self::of_exception(text.as_bytes()).or_else(|| Self::of_exception(shape_name(text).as_bytes()))
     }
 
-    /// The known fault that a whole text names, however the provider spells it: `AUTHORIZATION_PENDING`,
+    /// Returns the known fault that the whole text names in any spelling: `AUTHORIZATION_PENDING`,
     /// `AuthorizationPending`, `AuthorizationPendingException`, or with blanks around it.
     pub(crate) fn from_spelling(text: &str) -> Option<Self> {
         const LONGEST: usize = 64;
@@ -158,19 +160,19 @@ impl FaultCode {
             .or_else(|| Self::from_error(&snake_case(text)))
     }
 
-    /// The same for a header's value, which need not be UTF-8.
+    /// As [`from_exception`](Self::from_exception), for a header's value, which may not be UTF-8.
     pub(crate) fn from_exception_bytes(text: &[u8]) -> Option<Self> {
-        // The name almost always stands alone, and then it is not even looked at as text.
+        // Fast path: the name nearly always stands alone, without a UTF-8 check.
         Self::of_exception(text).or_else(|| Self::from_exception(core::str::from_utf8(text).ok()?))
     }
 
-    /// A fault that the model does not have.
+    /// Creates a fault code that the model does not have.
     pub(crate) fn other(text: &str) -> Self {
         Self::Other(printable(shape_name(text)).into_owned())
     }
 }
 
-/// `AuthorizationPending` and `AUTHORIZATION_PENDING` → `authorization_pending`.
+/// Converts `AuthorizationPending` and `AUTHORIZATION_PENDING` to `authorization_pending`.
 fn snake_case(text: &str) -> String {
     let mut snake = String::with_capacity(text.len() + 4);
     let mut after_lower = false;
@@ -184,7 +186,7 @@ fn snake_case(text: &str) -> String {
     snake
 }
 
-/// `ns#Name:http://…` → `Name`.
+/// Cuts `ns#Name:http://…` to `Name`.
 pub(crate) fn shape_name(text: &str) -> &str {
     let text = text.split_once(':').map_or(text, |(name, _)| name);
     text.rsplit_once('#').map_or(text, |(_, name)| name).trim()
@@ -197,7 +199,8 @@ impl fmt::Display for FaultCode {
 }
 
 impl Operation {
-    /// The faults that AWS's API model declares for this operation; none for one that AWS does not have.
+    /// Returns the faults that AWS's API model declares for this operation; none for an operation that AWS
+    /// lacks.
     ///
     /// ```
     /// use oidc_proto::{FaultCode, Operation};
@@ -241,10 +244,11 @@ impl Operation {
     }
 }
 
-/// A fault as it came, or as a server is to send it.
+/// A fault, received by a client or sent by a server.
 ///
-/// The texts are the service's own; [`Fault`]'s `Display` strips what could drive a terminal ([`printable`]), the
-/// fields do not. A service may quote the request in them: [`Request::redact`](crate::Request::redact) takes its secrets out.
+/// The texts are the service's own. [`Fault`]'s `Display` strips control characters ([`printable`]); the
+/// fields keep them. A service may quote the request in them: [`Request::redact`](crate::Request::redact)
+/// removes its secrets.
 ///
 /// ```
 /// use oidc_proto::{Fault, FaultCode};
@@ -257,31 +261,31 @@ impl Operation {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Fault {
-    /// Which fault.
+    /// The code.
     pub code: FaultCode,
-    /// `error_description`, or what else the service says in words (`message`, `detail`, `title` and the like), cut after 600
-    /// characters.
+    /// `error_description`, or another text of the service (`message`, `detail`, `title` and the like), cut
+    /// to 600 characters.
     pub description: Option<String>,
-    /// `error_uri`: a page that says more (RFC 6749 §5.2).
+    /// `error_uri`: a page with more information (RFC 6749 §5.2).
     pub uri: Option<String>,
     /// `reason`, on AccessDenied and InvalidRequest: for example `KMS_DisabledException`.
     pub reason: Option<String>,
-    /// `endpoint`, on InvalidRequestRegion: where to ask instead.
+    /// `endpoint`, on InvalidRequestRegion: the correct endpoint.
     pub endpoint: Option<String>,
-    /// `region`, on InvalidRequestRegion: the region to ask in.
+    /// `region`, on InvalidRequestRegion: the correct region.
     pub region: Option<String>,
     /// The HTTP status.
     pub status: u16,
-    /// `x-amzn-RequestId`, to quote to support.
+    /// `x-amzn-RequestId`, for AWS's support.
     pub request_id: Option<String>,
-    /// `Retry-After`: do not ask again before this much time has passed.
+    /// `Retry-After`: the least time before the next request.
     pub retry_after: Option<Duration>,
-    /// `interval`: the least time between two polls from now on, as GitHub names it in a `slow_down`.
+    /// `interval`: the new least time between two polls. GitHub sends it in a `slow_down`.
     pub interval: Option<Duration>,
 }
 
 impl Fault {
-    /// A fault with the status that the model gives its code, and no texts.
+    /// Creates a fault with the model's status for its code, and no texts.
     #[must_use]
     pub fn new(code: FaultCode) -> Self {
         Self {
@@ -298,8 +302,9 @@ impl Fault {
         }
     }
 
-    /// Whether the reason is the key that the service's data is encrypted with, and so its policy or its state
-    /// (`KMS_AccessDeniedException` and the like), whatever the code: an `access_denied` with it is no person's.
+    /// Returns whether the reason is the service's encryption key, its policy or state
+    /// (`KMS_AccessDeniedException` and the like). The code does not matter: an `access_denied` with it is
+    /// not a person's denial.
     ///
     /// ```
     /// use oidc_proto::{Fault, FaultCode};
@@ -316,25 +321,25 @@ impl Fault {
         }
     }
 
-    /// The same fault with this explanation.
+    /// Returns the same fault with this description.
     #[must_use]
     pub fn with_description(mut self, description: impl Into<Cow<'static, str>>) -> Self {
         self.description = Some(description.into().into_owned());
         self
     }
 
-    /// The same fault with this status, for faults that the model does not have.
+    /// Returns the same fault with this status, for faults that the model does not have.
     #[must_use]
     pub const fn with_status(mut self, status: u16) -> Self {
         self.status = status;
         self
     }
 
-    /// Whether the same request may succeed a moment later: the service says that it failed or is throttling.
+    /// Returns whether a retry of the same request may succeed: the service reports a failure or throttling.
     ///
-    /// A status of 408, 421, 425, 429 or 5xx says so too, whatever the code beside it: Auth0's throttling is called `access_denied` and
-    /// comes with a 500, AWS's sign-in service writes `INVALID_REQUEST` into a 429, and neither is a word on the request.
-    /// `authorization_pending` and `slow_down` are never transient in this sense: they have rules of their own.
+    /// A status of 408, 421, 425, 429 or 5xx counts whatever the code. Auth0 throttles with `access_denied`
+    /// and a 500. AWS's sign-in service writes `INVALID_REQUEST` into a 429. `authorization_pending` and
+    /// `slow_down` are never transient in this sense: they have their own rules.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         let failed_or_throttled = matches!(self.status, 408 | 421 | 425 | 429) || self.status >= 500;

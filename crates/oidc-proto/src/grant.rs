@@ -1,22 +1,23 @@
-//! What a client offers in exchange for tokens.
+//! The grants that a client exchanges for tokens.
 
 use crate::Secret;
 
-/// The scope of AWS's portal API: accounts, roles and their credentials. A registration that has a scope gets refresh tokens.
+/// The scope of AWS's portal API: accounts, roles and their credentials. A registration with a scope gets
+/// refresh tokens.
 pub const SSO_ACCOUNT_ACCESS: &str = "sso:account:access";
 
-/// The `grant_type` values of the wire.
+/// The values of `grant_type`.
 pub mod grant_type {
     /// The device authorization grant (RFC 8628 §3.4).
     pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
     /// The authorization code grant (RFC 6749 §4.1.3).
     pub const AUTHORIZATION_CODE: &str = "authorization_code";
-    /// Refreshing an access token (RFC 6749 §6).
+    /// The refresh of an access token (RFC 6749 §6).
     pub const REFRESH_TOKEN: &str = "refresh_token";
 }
 
-/// What a client offers in exchange for tokens. On the wire the members of all grants lie flat beside each other;
-/// here each grant has exactly what it needs.
+/// A grant that a client exchanges for tokens. On the wire the members of all grants are in one object; here
+/// each grant has its own.
 ///
 /// ```
 /// use oidc_proto::{Grant, Secret, grant_type};
@@ -26,19 +27,19 @@ pub mod grant_type {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Grant {
-    /// A device code that a person approves elsewhere (RFC 8628 §3.4).
+    /// A device code, which a person approves on another device (RFC 8628 §3.4).
     DeviceCode {
         /// `deviceCode`.
         device_code: Secret,
-        /// `code_verifier` of the OAuth dialect (RFC 7636 §4.5), if the device authorization request had a challenge.
-        /// AWS takes none with this grant.
+        /// `code_verifier` of the OAuth dialect (RFC 7636 §4.5), if the device authorization request had a
+        /// challenge. AWS supports none with this grant.
         code_verifier: Option<Secret>,
     },
     /// An authorization code from a redirect (RFC 6749 §4.1.3).
     AuthorizationCode {
         /// `code`.
         code: Secret,
-        /// `redirectUri`, exactly as it was sent to the authorization endpoint, port included.
+        /// `redirectUri`, exactly as sent to the authorization endpoint, port included.
         redirect_uri: Option<String>,
         /// `codeVerifier` (RFC 7636 §4.5).
         code_verifier: Option<Secret>,
@@ -51,7 +52,7 @@ pub enum Grant {
 }
 
 impl Grant {
-    /// A device code, and no verifier.
+    /// Creates a device code grant without a verifier.
     ///
     /// ```
     /// use oidc_proto::{Grant, Secret};
@@ -64,7 +65,8 @@ impl Grant {
         Self::DeviceCode { device_code, code_verifier: None }
     }
 
-    /// The same grant with this verifier (RFC 7636 §4.5). A refresh token has none, and stays as it is.
+    /// Returns the same grant with this verifier (RFC 7636 §4.5). A refresh token has none and stays
+    /// unchanged.
     ///
     /// ```
     /// use oidc_proto::{Grant, Secret};
@@ -83,7 +85,7 @@ impl Grant {
         self
     }
 
-    /// The value of `grantType`, from [`grant_type`].
+    /// Returns the value of `grantType`, from [`grant_type`].
     #[must_use]
     pub const fn grant_type(&self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
-//! The token response (RFC 6749 §5.1), read so that nothing which was granted is thrown away.
+//! The token response (RFC 6749 §5.1), read tolerantly so that no grant is lost.
 //!
-//! The code or refresh token is spent with this answer. So the access token alone must be there; any other member that is
-//! missing or cannot be read is told of in [`Token::warnings`].
+//! The response spends the code or refresh token. So only the access token is required; [`Token::warnings`]
+//! lists any other missing or unreadable member.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -16,23 +16,23 @@ use crate::{Dialect, Operation, Secret, Token, TokenWarning, Violation, Violatio
 
 const OP: Operation = Operation::CreateToken;
 
-/// A dialect's spelling of the members, and what it promises.
+/// A dialect's member names and guarantees.
 pub(crate) struct Spelling {
     pub(crate) access_token: &'static str,
     pub(crate) token_type: &'static str,
     pub(crate) expires_in: &'static str,
     pub(crate) refresh_token: &'static str,
     pub(crate) id_token: &'static str,
-    /// The dialect has a member for the scopes that were granted.
+    /// The member for the granted scopes, if the dialect has one.
     pub(crate) scope: Option<&'static str>,
-    /// `expires_in` is always there.
+    /// `expires_in` is always present.
     pub(crate) names_the_life: bool,
 }
 
-/// The token with these members.
+/// Creates a token from these members.
 ///
 /// # Errors
-/// There is no access token.
+/// Returns an error if there is no access token.
 pub(crate) fn token(members: AnswerMembers<'_>, spelling: &Spelling) -> Result<Token, Violation> {
     let access_token = Secret::new(members.access_token.required(OP, spelling.access_token)?);
     let mut warnings = Warnings(Vec::new());
@@ -48,7 +48,7 @@ pub(crate) fn token(members: AnswerMembers<'_>, spelling: &Spelling) -> Result<T
     })
 }
 
-/// The members of the body that no success has a field for, as the text of a JSON object.
+/// Returns the members of the body without a field in a success, as the text of a JSON object.
 #[cold]
 pub(crate) fn extra(body: &[u8]) -> Option<Secret> {
     let mut members: BTreeMap<String, &RawValue> = serde_json::from_slice(without_mark(body)).ok()?;
@@ -66,10 +66,10 @@ impl Warnings {
         self.0.push(TokenWarning { member, kind });
     }
 
-    /// Providers that leave the type out mean Bearer; it is the only type that a client without a key could use.
+    /// Reads the type; a missing one means Bearer, the only type that works without a key.
     fn token_type(&mut self, text: Text<'_>, spelling: &Spelling) -> String {
         match text.required(OP, spelling.token_type) {
-            // Nearly always there is nothing to trim, and the text is taken over.
+            // Fast path: usually there is nothing to trim.
             Ok(token_type) if !token_type.is_empty() && token_type.trim().len() == token_type.len() => {
                 return token_type;
             }
@@ -80,7 +80,8 @@ impl Warnings {
         "Bearer".to_owned()
     }
 
-    /// Recommended only in the OAuth dialect, where some providers write 0 or -1 for a token that does not expire.
+    /// Reads the lifetime. The OAuth dialect only recommends it, and some providers write 0 or -1 for a token
+    /// without expiry.
     fn life(&mut self, number: Number, spelling: &Spelling) -> Option<Duration> {
         if number == Number::Absent && !spelling.names_the_life {
             return None;
@@ -94,7 +95,7 @@ impl Warnings {
         }
     }
 
-    /// An empty one is none, which needs no warning.
+    /// Reads a secret. An empty one counts as absent, without a warning.
     fn secret(&mut self, text: Text<'_>, member: &'static str) -> Option<Secret> {
         if text == Text::Wrong {
             self.add(member, ViolationKind::WrongType);

@@ -1,4 +1,4 @@
-//! The headers that carry meaning.
+//! The headers that this crate reads.
 
 use core::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -6,15 +6,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use http::header::{CONTENT_ENCODING, DATE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// The exception's name, with whatever the service appends to it.
+/// The exception's name, with a suffix of the service.
 pub(crate) static ERROR_TYPE: HeaderName = HeaderName::from_static(ERROR_TYPE_TEXT);
 const ERROR_TYPE_TEXT: &str = "x-amzn-errortype";
-/// The id to quote to support.
+/// The request id, for AWS's support.
 pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static(REQUEST_ID_TEXT);
 const REQUEST_ID_TEXT: &str = "x-amzn-requestid";
 
-/// The headers that matter, found in one pass: with the handful that a response has, that is cheaper than a look-up
-/// for each.
+/// The headers that matter, found in one pass. A response has few headers, so one pass is cheaper than a
+/// look-up for each.
 #[derive(Default)]
 pub(crate) struct Heads<'a> {
     error_type: Option<&'a [u8]>,
@@ -27,7 +27,7 @@ impl<'a> Heads<'a> {
     pub(crate) fn of(headers: &'a HeaderMap) -> Self {
         let mut heads = Self::default();
         for (name, value) in headers {
-            // The first of each counts, as with a look-up.
+            // The first value of each counts, as with a look-up.
             match name.as_str() {
                 ERROR_TYPE_TEXT => _ = heads.error_type.get_or_insert(value.as_bytes()),
                 REQUEST_ID_TEXT => _ = heads.request_id.get_or_insert(value),
@@ -39,21 +39,21 @@ impl<'a> Heads<'a> {
         heads
     }
 
-    /// The exception's name and whatever the service appends to it behind a colon, which is not looked at.
+    /// Returns the exception's name. The suffix behind a colon is ignored.
     pub(crate) fn error_type(&self) -> Option<&'a [u8]> {
         let value = self.error_type?;
         let name = memchr::memchr(b':', value).and_then(|colon| value.get(..colon)).unwrap_or(value);
         (!name.iter().all(u8::is_ascii_whitespace)).then_some(name)
     }
 
-    /// The request id, for error texts.
+    /// Returns the request id, for error texts.
     pub(crate) fn request_id(&self) -> Option<String> {
         let id = core::str::from_utf8(self.request_id?.as_bytes()).ok()?;
         (!id.is_empty()).then(|| id.to_owned())
     }
 
-    /// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date. A date counts from the response's own `Date`, because the
-    /// distance between two stamps of one server needs no clock here; without a `Date` it is ignored.
+    /// Returns `Retry-After` (RFC 9110 §10.2.3): seconds, or a date. A date counts from the response's own
+    /// `Date`, which needs no local clock; without a `Date` it is ignored.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         let value = self.retry_after?.to_str().ok()?.trim();
         if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
@@ -65,7 +65,7 @@ impl<'a> Heads<'a> {
     }
 }
 
-/// Whether the body is in a content coding. None was asked for, so it cannot be read.
+/// Returns whether the body has a content coding. The request accepts none, so it is unreadable.
 #[cold]
 pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_ENCODING).is_some_and(|value| {
@@ -74,7 +74,7 @@ pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Where a redirect points to. Query, fragment and user information may be secret, and are left out.
+/// Returns the target of a redirect, without query, fragment and user information, which may be secret.
 #[cold]
 pub(crate) fn location(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(LOCATION)?.to_str().ok()?;
@@ -82,7 +82,7 @@ pub(crate) fn location(headers: &HeaderMap) -> Option<String> {
     let (scheme, rest) = text.split_once("//").unwrap_or(("", text));
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let host = authority.rsplit('@').next().unwrap_or_default();
-    // Where there is no host, what looks like one is in the path.
+    // Without a host, the user information is in the path.
     if host.is_empty() && path.contains('@') {
         return None;
     }
@@ -90,8 +90,8 @@ pub(crate) fn location(headers: &HeaderMap) -> Option<String> {
     crate::words::excerpt(&format!("{scheme}{slashes}{host}{path}"))
 }
 
-/// Adds the `Date` that a response lacks, if its `Retry-After` is a date that could not be read without. RFC 9110 §6.6.1
-/// asks that of a recipient with a clock; `received` is that clock's time.
+/// Adds the `Date` that a response lacks, if its `Retry-After` is a date. RFC 9110 §6.6.1 asks that of a
+/// recipient with a clock; `received` is that clock's time.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
@@ -107,13 +107,13 @@ pub(crate) fn location(headers: &HeaderMap) -> Option<String> {
 /// # Ok::<(), http::Error>(())
 /// ```
 pub fn supply_date(headers: &mut HeaderMap, received: SystemTime) {
-    // One of its three forms, asctime's, has no zone in it (RFC 9110 §5.6.7).
+    // asctime's form has no zone (RFC 9110 §5.6.7).
     let is_date =
         |value: &HeaderValue| value.to_str().is_ok_and(|text| httpdate::parse_http_date(text.trim()).is_ok());
     if !headers.get(RETRY_AFTER).is_some_and(is_date) || headers.contains_key(DATE) {
         return;
     }
-    // A clock before the epoch has no date to give, and its date would be of no use.
+    // A clock before the epoch is wrong, and its date is useless.
     if received.duration_since(UNIX_EPOCH).is_ok()
         && let Ok(date) = HeaderValue::from_str(&httpdate::HttpDate::from(received).to_string())
     {

@@ -1,4 +1,4 @@
-//! JSON bodies, and the headers that go with them in both dialects.
+//! JSON bodies and their headers, in both dialects.
 
 use core::mem;
 use std::io;
@@ -10,34 +10,34 @@ use serde::Serialize;
 use crate::secret::wipe;
 use crate::{Body, Fault, headers};
 
-/// Whether the first byte that is not white space is this one. Asked for `{` before a derived reader of an object: serde's
-/// would also take an array of the members' values.
+/// Returns whether the first byte after white space is this one. Checked for `{` first, because serde's
+/// derived reader also accepts an array of the members' values.
 pub(crate) fn starts_with(body: &[u8], first: u8) -> bool {
     body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&first)
 }
 
-/// A response with this JSON.
+/// Creates a response with this JSON.
 pub(crate) fn response(status: StatusCode, body: Vec<u8>) -> Response<Body> {
     let mut response = Response::new(Body::new(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    // RFC 6749 §5.1 and §5.2: what holds or speaks of tokens must not be stored.
+    // RFC 6749 §5.1 and §5.2: a response about tokens must not be stored.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-/// JSON of a type that cannot fail to serialize: strings, numbers, lists of strings.
+/// Serializes a type that cannot fail to serialize: strings, numbers, lists of strings.
 ///
-/// It is written into a buffer that leaves no copy of a secret behind, and copied into one of its exact size: a flow keeps
-/// its request for as long as the person takes.
+/// A zeroized buffer receives the JSON first, so growing leaves no copy of a secret. The result has its exact
+/// size, because a flow keeps its request while the person takes their time.
 pub(crate) fn to_vec(value: &impl Serialize) -> Vec<u8> {
     let mut scratch = Scratch(Vec::with_capacity(2048));
     write(&mut scratch, value);
     scratch.0.as_slice().to_vec()
 }
 
-/// JSON of a fault. There is no secret in it, so its buffer may grow.
+/// Serializes a fault. It has no secret, so its buffer may grow.
 pub(crate) fn fault_to_vec(value: &impl Serialize) -> Vec<u8> {
     let mut buffer = Vec::with_capacity(256);
     write(&mut buffer, value);
@@ -49,7 +49,7 @@ fn write(to: impl io::Write, value: &impl Serialize) {
     debug_assert!(done.is_ok(), "strings, numbers and lists always serialize");
 }
 
-/// A buffer whose bytes are overwritten wherever they have been.
+/// A buffer that zeroizes each allocation it had.
 struct Scratch(Vec<u8>);
 
 impl io::Write for Scratch {
@@ -74,7 +74,7 @@ impl Drop for Scratch {
     }
 }
 
-/// A response that says a fault with this JSON: its status, request id and `Retry-After`.
+/// Creates the response for a fault with this JSON: its status, request id and `Retry-After`.
 pub(crate) fn fault_response(fault: &Fault, body: Vec<u8>) -> Response<Body> {
     let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::BAD_REQUEST);
     let mut response = response(status, body);

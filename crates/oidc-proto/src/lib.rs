@@ -1,7 +1,7 @@
-//! The wire types of AWS IAM Identity Center's sign-in service ("SSO OIDC") and of every RFC 8628 provider, both
-//! directions, with no I/O.
+//! The wire types of AWS IAM Identity Center's sign-in service ("SSO OIDC") and of RFC 8628 providers, for
+//! client and server, with no I/O.
 //!
-//! Three operations, by the names of AWS's API model:
+//! Three operations, named as in AWS's API model:
 //!
 //! | operation | request | what a success becomes |
 //! |---|---|---|
@@ -9,9 +9,9 @@
 //! | StartDeviceAuthorization, `POST /device_authorization` | [`StartDeviceAuthorizationRequest`] | [`DeviceAuthorization`] |
 //! | CreateToken, `POST /token` | [`CreateTokenRequest`] with a [`Grant`] | [`Token`] |
 //!
-//! A client encodes a request and decodes an [`Answer`]; a server decodes a [`ServerRequest`] and encodes a success
-//! or a [`Fault`]. A [`Service`] is where a client signs in: its URLs, and the [`Dialect`] that its messages are in. The
-//! domain types are the same for all dialects.
+//! A client encodes a request and decodes an [`Answer`]; a server decodes a [`ServerRequest`] and encodes a
+//! success or a [`Fault`]. A [`Service`] has the URLs and the [`Dialect`] of its messages. All dialects share
+//! the domain types.
 //!
 //! ```
 //! use oidc_proto::{Answer, Client, CreateTokenRequest, Endpoint, FaultCode, Grant, Secret, Service};
@@ -38,22 +38,23 @@
 //!
 //! # Reading is tolerant, writing is strict
 //!
-//! Unknown members are ignored, `null` and an absent member are the same, numbers may come as strings. What must be
-//! there and is not is a [`Violation`] that names the member; what is not the service's word at all (a proxy's HTML
-//! page, a cut body, a redirect) is [`NoVerdict`], which a client may retry. No input makes this crate panic.
+//! Unknown members are ignored, `null` means absent, and numbers may be strings. A missing required member is
+//! a [`Violation`] that names it. A response without the service's verdict (a proxy's HTML page, a truncated
+//! body, a redirect) is a [`NoVerdict`], which a client may retry. No input makes this crate panic.
 //!
 //! # Features
 //!
 //! Both are off by default.
 //!
 //! * `pkce`: the code verifier and challenge of RFC 7636.
-//! * `serde`: what a program keeps can be written and read again. A [`Secret`] is written in the clear then, and one crate of a
-//!   program that switches the feature on does so for all.
+//! * `serde`: serializes the values that a program stores. It writes a [`Secret`] in the clear. If one crate
+//!   enables it, it is on for the whole program.
 //!
 //! # Secrets
 //!
-//! Codes, tokens and client secrets are [`Secret`]s: redacted in `Debug`, no `Display`, zeroized on drop, compared
-//! in constant time. The feature `serde` alone writes them. An encoded [`Request`] redacts its body in the same way.
+//! Codes, tokens and client secrets are [`Secret`]s: redacted in `Debug`, no `Display`, zeroized on drop,
+//! compared in constant time. Only the feature `serde` writes them. An encoded [`Request`] redacts its body
+//! too.
 #![warn(
     clippy::exhaustive_enums,
     clippy::exhaustive_structs,
@@ -117,7 +118,7 @@ pub use start_url::{StartUrl, StartUrlError};
 pub use time::UnixSeconds;
 pub use token::{Token, TokenWarning};
 
-/// The crate's own README is compiled and run as well.
+/// Runs the README's code as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}

@@ -1,4 +1,4 @@
-//! JSON members, read tolerantly: no member's type can make the reading of the others fail.
+//! JSON members, read tolerantly: a member of the wrong type does not affect the others.
 
 use core::fmt;
 use core::time::Duration;
@@ -9,8 +9,8 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::{Operation, Secret, UnixSeconds, Violation, ViolationKind};
 
-/// A text member: absent (or `null`), a string, or something else. Borrowed from the body where no escape stands in
-/// the way.
+/// A text member: absent (or `null`), a string, or another type. Borrowed from the body unless it has an
+/// escape.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) enum Text<'a> {
     #[default]
@@ -19,18 +19,18 @@ pub(crate) enum Text<'a> {
     Wrong,
 }
 
-/// A number member: absent (or `null`), a number or a string that is one, or something else.
+/// A number member: absent (or `null`), a number or a numeric string, or another type.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) enum Number {
     #[default]
     Absent,
     Value(i64),
-    /// This whole number and a fraction above it, as in 2.7.
+    /// This whole number plus a fraction, as in 2.7.
     Above(i64),
     Wrong,
 }
 
-/// A list of strings: absent (or `null`), a list, or something else.
+/// A list of strings: absent (or `null`), a list, or another type.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) enum Texts {
     #[default]
@@ -39,7 +39,7 @@ pub(crate) enum Texts {
     Wrong,
 }
 
-/// Scopes: absent (or `null`), a string of them or a list of such strings, or something else.
+/// Scopes: absent (or `null`), a string of them or a list of such strings, or another type.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) enum Scopes {
     #[default]
@@ -49,7 +49,7 @@ pub(crate) enum Scopes {
 }
 
 impl Scopes {
-    /// The scopes in this text. The standard puts blanks between them (RFC 6749 §3.3), GitHub commas.
+    /// Splits a text into scopes. RFC 6749 §3.3 separates them with blanks, GitHub with commas.
     fn of(text: &str) -> impl Iterator<Item = String> {
         text.split(|c: char| c.is_ascii_whitespace() || c == ',')
             .filter(|scope| !scope.is_empty())
@@ -76,7 +76,7 @@ impl From<Cow<'_, str>> for Number {
 }
 
 impl<'a> Text<'a> {
-    /// The text, if there is one and it is not empty.
+    /// Returns the text unless it is absent or empty.
     pub(crate) fn non_empty(&self) -> Option<&str> {
         match self {
             Self::Value(text) if !text.is_empty() => Some(text),
@@ -84,7 +84,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The text, if there is one and it is not empty.
+    /// Returns the text unless it is absent or empty.
     pub(crate) fn into_non_empty(self) -> Option<String> {
         match self {
             Self::Value(text) if !text.is_empty() => Some(text.into_owned()),
@@ -92,7 +92,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The text, which the operation must have.
+    /// Returns the text, which the operation requires.
     pub(crate) fn required(self, operation: Operation, member: &'static str) -> Result<String, Violation> {
         let kind = match self {
             Self::Value(text) if !text.is_empty() => return Ok(text.into_owned()),
@@ -103,25 +103,27 @@ impl<'a> Text<'a> {
         Err(Violation::new(operation, member, kind))
     }
 
-    /// A secret that may be absent. An empty one is no secret, so it reads as absent.
+    /// Returns an optional secret. An empty one counts as absent.
     pub(crate) fn into_secret(self) -> Option<Secret> {
         self.into_non_empty().map(Secret::new)
     }
 }
 
 impl Number {
-    /// A text that is a number.
+    /// Parses a numeric text.
     fn of(text: &str) -> Self {
         let text = text.trim();
         if let Ok(whole) = text.parse() {
             return Self::Value(whole);
         }
-        // By JSON's rules: the parser is at hand already, and the standard library's would weigh fifteen kilobytes.
+        // By JSON's rules, with the parser that is linked anyway. The standard library's adds fifteen
+        // kilobytes.
         let number = text.parse::<serde_json::Number>().ok().and_then(|number| number.as_f64());
         number.map_or(Self::Wrong, Self::of_float)
     }
 
-    /// `as` saturates at the type's ends. Not-a-number and infinity (which Rust reads from a text) are no numbers.
+    /// `as` saturates at the type's ends. NaN and infinity (which Rust parses from a text) do not count as
+    /// numbers.
     fn of_float(number: f64) -> Self {
         let whole = number.floor();
         if !number.is_finite() {
@@ -133,8 +135,8 @@ impl Number {
         }
     }
 
-    /// A lifetime in seconds, which the operation must have and which must be positive. A fraction is cut off: what is
-    /// thought to live too long fails when it is used.
+    /// Returns a required, positive lifetime in seconds. A fraction is cut off, so the client never assumes
+    /// too long a life.
     pub(crate) fn required_lifetime(
         self,
         operation: Operation,
@@ -151,8 +153,8 @@ impl Number {
         Err(Violation::new(operation, member, kind))
     }
 
-    /// An optional least wait in whole seconds; a negative one reads as zero, and nonsense as absent. A fraction counts
-    /// as a second: a shorter wait is early (RFC 8628 §3.5).
+    /// Returns an optional least wait in whole seconds; a negative one is zero, and an unreadable one is
+    /// absent. A fraction rounds up, because a shorter wait polls too early (RFC 8628 §3.5).
     #[inline]
     pub(crate) const fn optional_wait(self) -> Option<Duration> {
         let seconds = match self {
@@ -163,7 +165,7 @@ impl Number {
         Some(if seconds <= 0 { Duration::ZERO } else { Duration::from_secs(seconds.unsigned_abs()) })
     }
 
-    /// An optional point in time, in seconds since the epoch.
+    /// Returns an optional time, in seconds since the epoch.
     pub(crate) const fn optional_time(self) -> Option<UnixSeconds> {
         match self {
             Self::Value(seconds) | Self::Above(seconds) => Some(UnixSeconds::new(seconds)),
@@ -173,7 +175,7 @@ impl Number {
 }
 
 impl Texts {
-    /// The list, empty if it is absent; `None` if it is no list of strings.
+    /// Returns the list, empty if absent; `None` if it is not a list of strings.
     pub(crate) fn into_list(self) -> Option<Vec<String>> {
         match self {
             Self::Absent => Some(Vec::new()),
@@ -207,7 +209,7 @@ impl<'de> Deserialize<'de> for Number {
     }
 }
 
-/// The visits that all readers answer alike: `null` is absent, booleans are wrong.
+/// The visits that all readers share: `null` is absent, booleans are wrong.
 macro_rules! skip_what_is_wrong {
     () => {
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -222,7 +224,7 @@ macro_rules! skip_what_is_wrong {
     };
 }
 
-/// Objects are wrong for a text, and are skipped to their end.
+/// Skips an object, which is the wrong type.
 macro_rules! skip_objects {
     () => {
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
@@ -232,7 +234,7 @@ macro_rules! skip_objects {
     };
 }
 
-/// Lists are wrong for what is to be one value, and are skipped to their end.
+/// Skips a list, which is the wrong type for a single value.
 macro_rules! skip_lists {
     () => {
         fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
@@ -309,7 +311,7 @@ impl<'de> Visitor<'de> for ScopesVisitor {
     skip_what_is_wrong!();
     skip_objects!();
 
-    /// What is no text in the list does not hide the texts beside it.
+    /// An element of another type does not hide the strings beside it.
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Scopes, A::Error> {
         let mut scopes = Vec::new();
         while let Some(item) = seq.next_element::<Text<'de>>()? {
@@ -333,8 +335,8 @@ impl<'de> Visitor<'de> for ScopesVisitor {
     }
 }
 
-/// The only key of the object that a number may arrive as. serde_json does that to fractions and long integers where its
-/// feature `arbitrary_precision` is on, and any crate of a program can switch it on for all.
+/// The only key of the object that a number may arrive as. serde_json does so for fractions and long integers
+/// if any crate enables its feature `arbitrary_precision`.
 const NUMBER_KEY: &str = "$serde_json::private::Number";
 
 struct NumberVisitor;

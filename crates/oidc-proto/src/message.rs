@@ -1,14 +1,14 @@
-//! The domain types of the three operations, the same for every dialect.
+//! The domain types of the three operations, shared by all dialects.
 
 use core::fmt;
 use core::time::Duration;
 
 use crate::{Grant, Parameter, Secret, UnixSeconds};
 
-/// Who is asking: a client id, the secret that was issued with it, and how the two are shown.
+/// The client's credentials: id, secret, and authentication method.
 ///
-/// AWS issues a secret to every client and demands it back; it is an artefact of registration and proves nothing
-/// about the program (RFC 8628 §5.6).
+/// AWS issues a secret to every client and requires it back. It is an artefact of registration and proves
+/// nothing about the program (RFC 8628 §5.6).
 ///
 /// ```
 /// use oidc_proto::{Client, ClientAuthentication, Secret};
@@ -23,18 +23,19 @@ use crate::{Grant, Parameter, Secret, UnixSeconds};
 pub struct Client {
     /// `clientId`, `client_id`.
     pub id: String,
-    /// `clientSecret`, `client_secret`; always present with AWS, absent with public clients elsewhere.
+    /// `clientSecret`, `client_secret`. Always present with AWS, absent with public clients of other
+    /// providers.
     pub secret: Option<Secret>,
-    /// Where the secret goes in a request of the OAuth dialect. AWS's has one place for it.
+    /// The secret's place in a request of the OAuth dialect. AWS's dialect has only one.
     pub authentication: ClientAuthentication,
 }
 
-/// How a client shows its secret (RFC 6749 §2.3.1; the names are those of RFC 7591 §2). Never two ways in one request.
+/// The client authentication method (RFC 6749 §2.3.1, named as in RFC 7591 §2). A request uses only one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum ClientAuthentication {
-    /// `none` without a secret, `client_secret_post` with one: in the body.
+    /// In the body: `client_secret_post`, or `none` without a secret.
     #[default]
     Body,
     /// `client_secret_basic`: in the `Authorization` header.
@@ -42,19 +43,19 @@ pub enum ClientAuthentication {
 }
 
 impl Client {
-    /// A client with its secret, which it shows in the body.
+    /// Creates a client that sends its secret in the body.
     #[must_use]
     pub fn new(id: impl Into<String>, secret: Secret) -> Self {
         Self { id: id.into(), secret: Some(secret), authentication: ClientAuthentication::Body }
     }
 
-    /// A public client: an id and no secret (RFC 6749 §2.1).
+    /// Creates a public client: an id and no secret (RFC 6749 §2.1).
     #[must_use]
     pub fn public(id: impl Into<String>) -> Self {
         Self { id: id.into(), secret: None, authentication: ClientAuthentication::Body }
     }
 
-    /// The same client, showing its secret in the `Authorization` header.
+    /// Returns the same client, which sends its secret in the `Authorization` header.
     #[must_use]
     pub const fn with_basic_authentication(mut self) -> Self {
         self.authentication = ClientAuthentication::Basic;
@@ -62,7 +63,7 @@ impl Client {
     }
 }
 
-/// RegisterClient's request.
+/// The RegisterClient request.
 ///
 /// ```
 /// let request = oidc_proto::RegisterClientRequest::new("my-tool").with_scopes(["sso:account:access"]);
@@ -79,17 +80,17 @@ pub struct RegisterClientRequest {
     pub scopes: Vec<String>,
     /// `redirectUris`, for the authorization code grant.
     pub redirect_uris: Vec<String>,
-    /// `grantTypes`, from [`grant_type`](crate::grant_type); none means the device flow. The service refuses the device and the
-    /// authorization code grant in one registration.
+    /// `grantTypes`, from [`grant_type`](crate::grant_type); an empty list means the device flow. The service
+    /// refuses the device and the authorization code grant in one registration.
     pub grant_types: Vec<String>,
     /// `issuerUrl`: the start URL of the Identity Center instance.
     pub issuer_url: Option<String>,
-    /// `entitledApplicationArn`: an application whose entitlements bound the tokens.
+    /// `entitledApplicationArn`: an application whose entitlements limit the tokens.
     pub entitled_application_arn: Option<String>,
 }
 
 impl RegisterClientRequest {
-    /// A public client of this name that uses the device flow.
+    /// Creates a request for a public client of this name that uses the device flow.
     #[must_use]
     pub fn new(client_name: impl Into<String>) -> Self {
         Self {
@@ -103,7 +104,7 @@ impl RegisterClientRequest {
         }
     }
 
-    /// The same request for these scopes.
+    /// Returns the same request with these scopes.
     #[must_use]
     pub fn with_scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.scopes = scopes.into_iter().map(Into::into).collect();
@@ -111,40 +112,40 @@ impl RegisterClientRequest {
     }
 }
 
-/// RegisterClient's answer: a client that the service knows (RFC 7591 §3.2.1 calls it client information).
+/// The RegisterClient response: a registered client (RFC 7591 §3.2.1, "client information").
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Registration {
-    /// The id and secret to use from now on.
+    /// The id and secret for later requests.
     pub client: Client,
-    /// `clientIdIssuedAt`, if the service says.
+    /// `clientIdIssuedAt`, if present.
     pub issued_at: Option<UnixSeconds>,
-    /// `clientSecretExpiresAt`: AWS gives a registration 90 days. `None`, and 0 on the wire (RFC 7591 §3.2.1), mean
-    /// that it does not expire.
+    /// `clientSecretExpiresAt`. AWS grants 90 days. `None`, and 0 on the wire (RFC 7591 §3.2.1), mean no
+    /// expiry.
     pub expires_at: Option<UnixSeconds>,
-    /// `authorizationEndpoint`; AWS leaves it out in practice.
+    /// `authorizationEndpoint`. AWS omits it in practice.
     pub authorization_endpoint: Option<String>,
-    /// `tokenEndpoint`; AWS leaves it out in practice.
+    /// `tokenEndpoint`. AWS omits it in practice.
     pub token_endpoint: Option<String>,
 }
 
 impl Registration {
-    /// A registration of this client that does not expire.
+    /// Creates a registration without expiry.
     #[must_use]
     pub const fn new(client: Client) -> Self {
         Self { client, issued_at: None, expires_at: None, authorization_endpoint: None, token_endpoint: None }
     }
 
-    /// The same registration with this expiry.
+    /// Returns the same registration with this expiry.
     #[must_use]
     pub const fn with_expiry(mut self, expires_at: UnixSeconds) -> Self {
         self.expires_at = Some(expires_at);
         self
     }
 
-    /// Whether the registration will still be good for `margin` from `now`. A sign-in may last as long as its device
-    /// code, so a margin below that risks losing the client half-way; AWS's tools use 15 minutes.
+    /// Returns whether the registration is still valid for `margin` from `now`. A sign-in lasts up to the
+    /// device code's life, and a shorter margin risks an expired client midway. AWS's tools use 15 minutes.
     ///
     /// ```
     /// use core::time::Duration;
@@ -159,7 +160,7 @@ impl Registration {
     }
 }
 
-/// StartDeviceAuthorization's request (RFC 8628 §3.1).
+/// The StartDeviceAuthorization request (RFC 8628 §3.1).
 ///
 /// ```
 /// use oidc_proto::{Client, Secret, StartDeviceAuthorizationRequest};
@@ -174,27 +175,27 @@ impl Registration {
 pub struct StartDeviceAuthorizationRequest {
     /// The registered client.
     pub client: Client,
-    /// `startUrl`: the portal's address, for example `https://d-1234567890.awsapps.com/start`. AWS demands it, the
-    /// OAuth dialect has no such thing.
+    /// `startUrl`: the portal's address, for example `https://d-1234567890.awsapps.com/start`. AWS requires
+    /// it; the OAuth dialect has none.
     pub start_url: Option<String>,
     /// `scope` of the OAuth dialect. AWS takes scopes at registration.
     pub scope: Vec<String>,
-    /// `code_challenge` of the OAuth dialect (RFC 7636 §4.3), of the method S256 and no other. The token request then
-    /// has to show the verifier that belongs to it. AWS has no such member.
+    /// `code_challenge` of the OAuth dialect (RFC 7636 §4.3), always with method S256. The token request must
+    /// then carry the matching verifier. AWS has none.
     pub code_challenge: Option<String>,
-    /// Further parameters of the OAuth dialect, in their order. A server reads `resource` and `audience`, and ignores all
-    /// others as RFC 6749 §3.1 asks.
+    /// Additional parameters of the OAuth dialect, in order. A server reads `resource` and `audience`, and
+    /// ignores all others (RFC 6749 §3.1).
     pub parameters: Vec<Parameter>,
 }
 
 impl StartDeviceAuthorizationRequest {
-    /// Asks for codes for this client at this portal.
+    /// Creates a request for codes for this client at this portal.
     #[must_use]
     pub fn new(client: Client, start_url: impl Into<String>) -> Self {
         Self { start_url: Some(start_url.into()), ..Self::of(client, Vec::new()) }
     }
 
-    /// Asks for codes for this client and these scopes, in the OAuth dialect.
+    /// Creates a request for codes for this client and these scopes, in the OAuth dialect.
     #[must_use]
     pub fn for_scope<S: Into<String>>(client: Client, scope: impl IntoIterator<Item = S>) -> Self {
         Self::of(client, scope.into_iter().map(Into::into).collect())
@@ -204,7 +205,8 @@ impl StartDeviceAuthorizationRequest {
         Self { client, start_url: None, scope, code_challenge: None, parameters: Vec::new() }
     }
 
-    /// The same request with this challenge, which `pkce::challenge` makes of a verifier (method S256).
+    /// Returns the same request with this challenge (method S256). `pkce::challenge` computes it from a
+    /// verifier.
     ///
     /// ```
     /// use oidc_proto::{Client, Grant, Secret, StartDeviceAuthorizationRequest, pkce};
@@ -221,7 +223,7 @@ impl StartDeviceAuthorizationRequest {
         self
     }
 
-    /// The same request with these further parameters, in the OAuth dialect.
+    /// Returns the same request with these additional parameters, in the OAuth dialect.
     ///
     /// ```
     /// use oidc_proto::{Client, Parameter, StartDeviceAuthorizationRequest};
@@ -237,10 +239,10 @@ impl StartDeviceAuthorizationRequest {
     }
 }
 
-/// StartDeviceAuthorization's answer (RFC 8628 §3.2).
+/// The StartDeviceAuthorization response (RFC 8628 §3.2).
 ///
-/// The user code is for one person's eyes (RFC 8628 §5.5) and not for a log, so `Debug` redacts it, alone and inside the
-/// complete URI.
+/// `Debug` redacts the user code, alone and inside the complete URI: only the person may see it (RFC 8628
+/// §5.5).
 ///
 /// ```
 /// use core::time::Duration;
@@ -258,15 +260,15 @@ impl StartDeviceAuthorizationRequest {
 pub struct DeviceAuthorization {
     /// `deviceCode`: a bearer secret of this device (RFC 8628 §5.2), never shown.
     pub device_code: Secret,
-    /// `userCode`, to be shown exactly as received (RFC 8628 §6.1).
+    /// `userCode`, to display exactly as received (RFC 8628 §6.1).
     pub user_code: String,
-    /// `verificationUri`, to be shown as text.
+    /// `verificationUri`, to display as text.
     pub verification_uri: String,
-    /// `verificationUriComplete`, with the code inside; for a link, a browser or a QR code.
+    /// `verificationUriComplete`, which contains the code; for a link, a browser or a QR code.
     pub verification_uri_complete: Option<String>,
-    /// `expiresIn`: the life of both codes, counted from when the answer was made.
+    /// `expiresIn`: the life of both codes, counted from the response.
     pub expires_in: Duration,
-    /// `interval`: the least time between two polls. `None` if the service did not say, which means
+    /// `interval`: the least time between two polls. `None`, if the service sends none, means
     /// [`DeviceAuthorization::DEFAULT_INTERVAL`].
     pub interval: Option<Duration>,
 }
@@ -282,10 +284,10 @@ impl fmt::Debug for DeviceAuthorization {
 }
 
 impl DeviceAuthorization {
-    /// The interval when the service names none (RFC 8628 §3.2).
+    /// The interval if the service sends none (RFC 8628 §3.2).
     pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
 
-    /// The three members that the service must send, with no interval and no complete URI.
+    /// Creates a response with the three required members, and no interval or complete URI.
     #[must_use]
     pub fn new(
         device_code: Secret,
@@ -303,14 +305,14 @@ impl DeviceAuthorization {
         }
     }
 
-    /// The same answer with this interval.
+    /// Returns the same response with this interval.
     #[must_use]
     pub const fn with_interval(mut self, interval: Duration) -> Self {
         self.interval = Some(interval);
         self
     }
 
-    /// The same answer with this complete URI.
+    /// Returns the same response with this complete URI.
     #[must_use]
     pub fn with_complete_uri(mut self, uri: impl Into<String>) -> Self {
         self.verification_uri_complete = Some(uri.into());
@@ -318,7 +320,7 @@ impl DeviceAuthorization {
     }
 }
 
-/// CreateToken's request.
+/// The CreateToken request.
 ///
 /// ```
 /// use oidc_proto::{Client, CreateTokenRequest, Grant, Secret};
@@ -331,23 +333,23 @@ impl DeviceAuthorization {
 pub struct CreateTokenRequest {
     /// The registered client.
     pub client: Client,
-    /// What is offered.
+    /// The grant.
     pub grant: Grant,
-    /// `scope`. AWS documents it as without effect: a token carries the scopes of the registration.
+    /// `scope`. AWS documents it as ignored: a token carries the scopes of the registration.
     pub scope: Vec<String>,
-    /// Further parameters of the OAuth dialect, in their order. A server reads `resource` and `audience`, and ignores all
-    /// others as RFC 6749 §3.2 asks.
+    /// Additional parameters of the OAuth dialect, in order. A server reads `resource` and `audience`, and
+    /// ignores all others (RFC 6749 §3.2).
     pub parameters: Vec<Parameter>,
 }
 
 impl CreateTokenRequest {
-    /// A request with no `scope`.
+    /// Creates a request without `scope`.
     #[must_use]
     pub const fn new(client: Client, grant: Grant) -> Self {
         Self { client, grant, scope: Vec::new(), parameters: Vec::new() }
     }
 
-    /// The same request with these further parameters, in the OAuth dialect.
+    /// Returns the same request with these additional parameters, in the OAuth dialect.
     ///
     /// ```
     /// use oidc_proto::{Client, CreateTokenRequest, Grant, Parameter, Secret};
@@ -362,7 +364,7 @@ impl CreateTokenRequest {
         self
     }
 
-    /// The same request with this `scope`.
+    /// Returns the same request with this `scope`.
     #[must_use]
     pub fn with_scope<S: Into<String>>(mut self, scope: impl IntoIterator<Item = S>) -> Self {
         self.scope = scope.into_iter().map(Into::into).collect();

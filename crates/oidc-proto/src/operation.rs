@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-/// An operation of the sign-in service. The first three are AWS's SSO OIDC operations that need no AWS credentials, and
-/// their names stand for the OAuth dialect's as well.
+/// An operation of the sign-in service. The first three are the SSO OIDC operations that need no AWS
+/// credentials. The OAuth dialect shares their names.
 ///
 /// ```
 /// use oidc_proto::Operation;
@@ -14,21 +14,23 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Operation {
-    /// RegisterClient: a client makes itself known and gets an id and a secret.
+    /// RegisterClient: registers a client and returns its id and secret.
     RegisterClient,
-    /// StartDeviceAuthorization: a client asks for a device code and a user code (RFC 8628 §3.1).
+    /// StartDeviceAuthorization: returns a device code and a user code (RFC 8628 §3.1).
     StartDeviceAuthorization,
-    /// CreateToken: a client turns a grant into tokens, or learns that it has to wait (RFC 8628 §3.4, RFC 6749 §6).
+    /// CreateToken: exchanges a grant for tokens; the service may ask the client to wait (RFC 8628 §3.4, RFC
+    /// 6749 §6).
     CreateToken,
     /// Revocation of a token (RFC 7009); in the OAuth dialect only.
     RevokeToken,
 }
 
 impl Operation {
-    /// The three operations of a sign-in, in its order. [`Operation::RevokeToken`], which undoes one, is not among them.
+    /// The three operations of a sign-in, in order. [`Operation::RevokeToken`], which undoes one, is not
+    /// among them.
     pub const SIGN_IN: &[Self] = &[Self::RegisterClient, Self::StartDeviceAuthorization, Self::CreateToken];
 
-    /// The operation's name in the API model.
+    /// Returns the operation's name in the API model.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -39,7 +41,8 @@ impl Operation {
         }
     }
 
-    /// The operation's path below the endpoint, in AWS's dialect, if AWS has it. The method is always POST.
+    /// Returns the operation's path below the endpoint in AWS's dialect, if AWS has it. The method is always
+    /// POST.
     #[must_use]
     pub const fn aws_path(self) -> Option<&'static str> {
         match self {

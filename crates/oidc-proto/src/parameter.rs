@@ -1,8 +1,8 @@
-//! Further parameters of a request in the OAuth dialect.
+//! Additional request parameters of the OAuth dialect.
 
 use crate::{Secret, printable};
 
-/// The names that the messages write themselves, or refuse to write twice in two ways.
+/// The parameters that the messages write themselves, or that would conflict with those.
 const RESERVED: [&str; 11] = [
     "client_id",
     "client_secret",
@@ -17,11 +17,11 @@ const RESERVED: [&str; 11] = [
     "scope",
 ];
 
-/// A further parameter of a device authorization or token request in the OAuth dialect, for a provider that wants more
-/// than the standard asks: `audience`, `resource` (RFC 8707), or one of its own (RFC 6749 §8.2).
+/// An additional parameter of a device authorization or token request in the OAuth dialect: `audience`,
+/// `resource` (RFC 8707), or a provider's own (RFC 6749 §8.2).
 ///
-/// A name may stand several times only where its definition says so, as `resource`'s does (RFC 8707 §2). The value may
-/// be a secret, so `Debug` redacts it.
+/// A name may be repeated only where its definition allows it, as `resource`'s does (RFC 8707 §2). `Debug`
+/// redacts the value, which may be a secret.
 ///
 /// ```
 /// use oidc_proto::{Parameter, ParameterError};
@@ -37,23 +37,23 @@ pub struct Parameter {
     value: Secret,
 }
 
-/// Why a name and a value are no [`Parameter`].
+/// The reason why a name and a value are no [`Parameter`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParameterError {
-    /// The name is the empty text.
+    /// The name is empty.
     #[error("a parameter needs a name")]
     NoName,
-    /// The value is the empty text, which is the same as no parameter (RFC 6749 §3.2).
+    /// The value is empty, which counts as absent (RFC 6749 §3.2).
     #[error("the parameter `{0}` needs a value")]
     NoValue(String),
-    /// The messages write this one themselves.
+    /// The messages write this parameter themselves.
     #[error("the parameter `{0}` belongs to the sign-in itself and cannot be given as a further one")]
     Reserved(String),
 }
 
 impl Parameter {
-    /// This parameter.
+    /// Creates a parameter.
     ///
     /// ```
     /// use oidc_proto::{Parameter, ParameterError};
@@ -78,13 +78,13 @@ impl Parameter {
         Ok(Self { name: name.into(), value })
     }
 
-    /// The parameter's name.
+    /// Returns the parameter's name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The parameter's value, as it stands in the request. Keep it out of logs.
+    /// Returns the parameter's value, unencoded. Keep it out of logs.
     #[must_use]
     pub fn value(&self) -> &str {
         self.value.expose()
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(Parameter::new("", "x"), Err(ParameterError::NoName));
         let error = Parameter::new("a\u{1b}[2J", "").unwrap_err();
         assert!(!error.to_string().contains('\u{1b}'), "{error}");
-        // Another case is another name (RFC 6749 §1.9).
+        // Names are case-sensitive (RFC 6749 §1.9).
         assert!(Parameter::new("Scope", "x").is_ok());
     }
 }

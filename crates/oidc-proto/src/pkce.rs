@@ -1,4 +1,5 @@
-//! Proof Key for Code Exchange (RFC 7636), method S256 and no other. What needs SHA-256 is behind the feature `pkce`.
+//! Proof Key for Code Exchange (RFC 7636), method S256 only. The feature `pkce` enables the functions that
+//! need SHA-256.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,7 +10,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::Secret;
 
-/// A code verifier of 43 characters from 256 bits of entropy (§4.1). Make a new one for each request.
+/// Returns a code verifier of 43 characters from 256 bits of entropy (§4.1). Make a new one for each request.
 ///
 /// ```
 /// use oidc_proto::pkce;
@@ -29,8 +30,8 @@ pub fn verifier(entropy: &[u8; 32]) -> Secret {
     Secret::new(URL_SAFE_NO_PAD.encode(entropy))
 }
 
-/// The challenge for a verifier whose SHA-256 is this: for a program that has a digest already, so that it needs no second
-/// one.
+/// Returns the challenge for a verifier with this SHA-256. For programs with a digest implementation of their
+/// own.
 ///
 /// ```
 /// use oidc_proto::pkce;
@@ -42,8 +43,8 @@ pub fn challenge_of_digest(sha256: &[u8; 32]) -> String {
     URL_SAFE_NO_PAD.encode(sha256)
 }
 
-/// The challenge for a verifier: base64url without padding of its SHA-256 (§4.2). It goes into the authorization
-/// request with `code_challenge_method=S256`.
+/// Returns the challenge for a verifier: base64url without padding of its SHA-256 (§4.2). It goes into the
+/// authorization request with `code_challenge_method=S256`.
 ///
 /// ```
 /// use oidc_proto::{Secret, pkce};
@@ -56,8 +57,8 @@ pub fn challenge(verifier: &Secret) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.expose().as_bytes()))
 }
 
-/// Server side: whether a verifier belongs to a challenge (§4.6), in constant time. A verifier that is none, too short,
-/// too long or of other characters (§4.1), matches nothing.
+/// Server side: returns whether a verifier matches a challenge (§4.6), in constant time. An invalid verifier,
+/// by length or characters (§4.1), matches nothing.
 ///
 /// ```
 /// use oidc_proto::pkce;

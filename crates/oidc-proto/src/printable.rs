@@ -1,9 +1,9 @@
-//! Text from a server, made safe for a terminal or a log line.
+//! Text from a server, sanitized for a terminal or a log line.
 
 use std::borrow::Cow;
 
-/// The text without what could drive a terminal or deceive its reader: C0 and C1 control characters (so also every
-/// escape sequence's introducer), and the Unicode marks that reorder or hide text. A tab or a line break becomes one
+/// Returns the text without C0 and C1 controls (so every escape sequence's introducer) and Unicode marks that
+/// reorder or hide text. Those control a terminal or deceive its reader. A tab or a line break becomes one
 /// space.
 ///
 /// ```
@@ -27,12 +27,12 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     )
 }
 
-/// The beginning of a grant type that is not known, to be said back: as far as it could be one, and at most 64 characters.
-/// A client that got its encoding wrong may have its secrets behind it.
+/// Returns the beginning of an unknown grant type, to quote in an error: its valid characters, at most 64.
+/// Behind them a client with a wrong encoding may have its secrets.
 pub(crate) fn grant_type_shown(text: &str) -> &str {
     let is_foreign = |c: char| !(c.is_ascii_alphanumeric() || "-._~:/+".contains(c));
     let end = text.find(is_foreign).unwrap_or(text.len()).min(64);
-    // All of these are one byte long.
+    // Each of these is one byte long.
     text.get(..end).unwrap_or_default()
 }
 

@@ -1,5 +1,4 @@
-//! What a service says, without the secrets that were sent to it: some servers and gateways quote the request in their
-//! refusal.
+//! Removes the request's secrets from a response. Some servers and gateways quote the request in an error.
 
 use std::borrow::Cow;
 
@@ -10,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::{Answer, Fault, FaultCode, NoVerdict, Request};
 
-/// The parameters of a form that are no secret. Any other may be: a program can add its own.
+/// The form parameters that are not secret. A program may add others, so any other counts as secret.
 const PLAIN_PARAMETERS: [&str; 9] = [
     "client_id",
     "scope",
@@ -23,18 +22,19 @@ const PLAIN_PARAMETERS: [&str; 9] = [
     "resource",
 ];
 
-/// The members of AWS's requests that are secret.
+/// The secret members of AWS's requests.
 const SECRET_MEMBERS: [&str; 5] = ["clientSecret", "deviceCode", "code", "codeVerifier", "refreshToken"];
 
-/// What stands in place of a secret.
+/// The replacement of a secret.
 const REDACTED: &str = "[redacted]";
 
-/// A shorter text is no secret, and taking it out would make every text unreadable.
+/// The length in bytes from which a text counts as a secret. Removing shorter ones would make every text
+/// unreadable.
 const SHORTEST: usize = 4;
 
 impl Request {
-    /// Takes the request's own secrets out of what the service says in its answer. They are the client's secret,
-    /// a device code, a refresh token and the like, as they are or as they were encoded.
+    /// Removes the request's own secrets, plain or encoded, from the texts of its response: the client's
+    /// secret, a device code, a refresh token.
     ///
     /// ```
     /// use oidc_proto::{Answer, Client, Endpoint, Secret, Service, StartDeviceAuthorizationRequest};
@@ -53,7 +53,7 @@ impl Request {
     #[inline]
     pub fn redact<T>(&self, answer: &mut Answer<T>) {
         match answer {
-            // Nearly every answer, and nothing of it is shown.
+            // The most frequent response. Its text is never shown.
             Answer::Fault(fault) if matches!(fault.code, FaultCode::AuthorizationPending) => {}
             Answer::Fault(fault) => self.redact_fault(fault),
             Answer::NoVerdict(refusal) => self.redact_refusal(refusal),
@@ -95,7 +95,7 @@ impl Request {
         }
     }
 
-    /// The secrets of this request, the longest first, because one may hold another.
+    /// Returns the secrets of this request, the longest first, because one may contain another.
     fn secrets(&self) -> Vec<String> {
         let body = core::str::from_utf8(self.body().as_ref()).unwrap_or_default();
         let mut secrets = match serde_json::from_str::<Map<String, Value>>(body) {
@@ -108,7 +108,7 @@ impl Request {
         secrets
     }
 
-    /// The client's secret in the `Authorization` header (RFC 6749 §2.3.1), and the header's value.
+    /// Returns the client's secret in the `Authorization` header (RFC 6749 §2.3.1), and the header's value.
     fn basic_secret(&self) -> Vec<String> {
         let value = self.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let Some(credentials) = value.and_then(|value| value.strip_prefix("Basic ")) else {
@@ -126,7 +126,7 @@ fn members_of(members: &Map<String, Value>) -> Vec<String> {
     SECRET_MEMBERS.iter().filter_map(secret).collect()
 }
 
-/// As they stand in the form, and decoded.
+/// Returns the parameters, encoded and decoded.
 fn parameters_of(form: &str) -> Vec<String> {
     form.split('&')
         .filter_map(|pair| pair.split_once('='))
@@ -140,8 +140,7 @@ fn unescaped(value: &str) -> String {
     decoded.map_or_else(String::new, |(name, _): (Cow<'_, str>, _)| name.into_owned())
 }
 
-/// The text as it reads when everything in it is decoded that a server may have encoded: percent signs, entities of numbers,
-/// and the slash of JSON.
+/// Decodes all encodings that a server may use: percent signs, numeric entities, and JSON's escaped slash.
 fn decoded(text: &str) -> String {
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -161,7 +160,7 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&plain).into_owned()
 }
 
-/// The byte that is encoded at the beginning of this text, and how long its code is.
+/// Decodes the byte at the beginning of this text, and returns the length of its code too.
 fn encoded_byte(text: &str) -> Option<(u8, usize)> {
     if text.starts_with("\\/") {
         return Some((b'/', 2));
@@ -177,8 +176,7 @@ fn encoded_byte(text: &str) -> Option<(u8, usize)> {
     Some((byte.ok()?, code.len() + 3))
 }
 
-/// Takes a secret out of a text, and its beginning off the end of one that was cut. A text that has it in an encoding is
-/// dropped.
+/// Removes a secret from a text, and a truncated one from its end. Drops a text that contains it encoded.
 fn take_out(text: &mut String, secret: &str) {
     if text.contains(secret) {
         *text = text.replace(secret, REDACTED);
@@ -221,7 +219,7 @@ mod tests {
         ]
     }
 
-    /// What is shown of a refusal that quotes its request in this way.
+    /// Returns the text that is shown of a refusal which quotes its request so.
     fn shown(dialect: Dialect, request: &Request, status: u16, body: &str) -> String {
         let response = http::Response::builder().status(status).body(body.to_owned()).unwrap();
         let mut answer = dialect.decode::<CreateTokenRequest, _>(&response);

@@ -1,4 +1,4 @@
-//! An encoded request, cheap to clone and safe to print.
+//! An encoded request: cheap to clone and safe to print.
 
 use core::fmt;
 use std::sync::Arc;
@@ -20,32 +20,33 @@ use crate::secret::wipe;
 pub struct Body(Bytes);
 
 impl Body {
-    /// Takes the bytes over; they are zeroized when the last clone of this body (and of its [`Body::bytes`]) goes.
+    /// Creates a body. The bytes are zeroized when the last clone of it (and of its [`Body::bytes`]) is
+    /// dropped.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(Bytes::from_owner(Wiped(bytes)))
     }
 
-    /// The bytes to put on the wire, shared and not copied.
+    /// Returns the bytes to send, shared and not copied.
     #[must_use]
     pub fn bytes(&self) -> Bytes {
         self.0.clone()
     }
 
-    /// Length in bytes.
+    /// Returns the length in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are no bytes.
+    /// Returns whether there are no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// Bytes that are overwritten when they are dropped.
+/// Bytes that are zeroized on drop.
 struct Wiped(Vec<u8>);
 
 impl AsRef<[u8]> for Wiped {
@@ -72,10 +73,10 @@ impl fmt::Debug for Body {
     }
 }
 
-/// An encoded request: what to send, and which operation it is.
+/// An encoded request and its operation.
 ///
-/// Cloning shares the encoded bytes and allocates nothing, so a flow encodes its CreateToken request once and lends
-/// it for every poll. Method, URL and headers are shared by all requests of an operation.
+/// A clone shares the encoded bytes without allocation, so a flow encodes its CreateToken request once for
+/// all polls. All requests of an operation share method, URL and headers.
 ///
 /// ```
 /// use oidc_proto::{Endpoint, Operation, RegisterClientRequest, Service};
@@ -103,37 +104,37 @@ impl Request {
         Self(Arc::new(Encoded { operation, head, body: Body::new(body) }))
     }
 
-    /// Which operation this request asks for; it decides how the response is read.
+    /// Returns the operation, which decides how the response is decoded.
     #[must_use]
     pub fn operation(&self) -> Operation {
         self.0.operation
     }
 
-    /// Everything but the body.
+    /// Returns everything but the body.
     #[must_use]
     pub fn head(&self) -> &http::Request<()> {
         &self.0.head
     }
 
-    /// Always POST.
+    /// Returns the method, always POST.
     #[must_use]
     pub fn method(&self) -> &http::Method {
         self.0.head.method()
     }
 
-    /// Where it goes.
+    /// Returns the URL.
     #[must_use]
     pub fn uri(&self) -> &http::Uri {
         self.0.head.uri()
     }
 
-    /// Its headers; one of them may hold the client's secret, and is marked as sensitive then.
+    /// Returns the headers. One may hold the client's secret and is then marked as sensitive.
     #[must_use]
     pub fn headers(&self) -> &http::HeaderMap {
         self.0.head.headers()
     }
 
-    /// Its body, with secrets in it.
+    /// Returns the body, which contains secrets.
     #[must_use]
     pub fn body(&self) -> &Body {
         &self.0.body

@@ -1,4 +1,4 @@
-//! The service that a client signs in to: where it is, and how it speaks.
+//! The service that a client signs in to: its URLs and its dialect.
 
 use core::fmt;
 use std::borrow::Cow;
@@ -14,12 +14,12 @@ use crate::{
     Answer, Call, CreateTokenRequest, Dialect, Endpoint, Operation, Request, StartDeviceAuthorizationRequest,
 };
 
-/// The service that a client signs in to: the URL of each operation, and the dialect that is spoken there.
+/// The service that a client signs in to: the URL of each operation, and the dialect.
 ///
-/// This is the one value that says where secrets may go. An HTTP client is made for a service, and chooses proxy and
-/// certificates by it; a flow is made for a service, and all its requests go there. A clone shares everything.
+/// This value alone decides where secrets may go. An HTTP client belongs to a service, which determines proxy
+/// and certificates. A flow belongs to a service and sends all its requests there. Clones share the data.
 ///
-/// An [`Endpoint`] is a service of AWS, a [`Provider`] is one of the OAuth dialect.
+/// An [`Endpoint`] makes a service of AWS, a [`Provider`] one of the OAuth dialect.
 ///
 /// ```
 /// use oidc_proto::oauth::Provider;
@@ -39,7 +39,7 @@ pub struct Service(Arc<Inner>);
 
 struct Inner {
     place: Place,
-    /// What the requests of each operation have in common, made once and shared by all of them.
+    /// The parts that the requests of each operation share.
     heads: Heads,
 }
 
@@ -50,7 +50,7 @@ enum Place {
     OAuth(Provider),
 }
 
-/// Method, URL and headers of a request without its body.
+/// Method, URL and headers of a request.
 type Head = Arc<http::Request<()>>;
 
 /// Every service has the two operations of RFC 8628.
@@ -80,15 +80,15 @@ fn head(uri: Uri, content_type: HeaderValue) -> Head {
     *head.method_mut() = Method::POST;
     *head.uri_mut() = uri;
     head.headers_mut().insert(CONTENT_TYPE, content_type);
-    // Without it GitHub answers in a form.
+    // Without it GitHub responds with a form.
     head.headers_mut().insert(ACCEPT, JSON);
-    // Without it a server may use any content coding (RFC 9110 §12.5.3), and a token that cannot be read is lost.
+    // Without it a server may use any content coding (RFC 9110 §12.5.3), and an unreadable token is lost.
     head.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     Arc::new(head)
 }
 
 impl From<Endpoint> for Service {
-    /// SSO OIDC at this endpoint, in AWS's dialect.
+    /// Creates SSO OIDC at this endpoint, in AWS's dialect.
     fn from(endpoint: Endpoint) -> Self {
         let at = |path| head(endpoint.0.uri(path), JSON);
         let heads = Heads {
@@ -102,13 +102,13 @@ impl From<Endpoint> for Service {
 }
 
 impl From<Provider> for Service {
-    /// This provider, in the OAuth dialect.
+    /// Creates this provider, in the OAuth dialect.
     fn from(provider: Provider) -> Self {
         let at = |url: &Url| head(url.uri(""), FORM);
         let heads = Heads {
             start_device_authorization: at(&provider.device_authorization),
             create_token: at(&provider.token),
-            // RFC 7591 is JSON in the middle of a form-encoded world.
+            // RFC 7591 uses JSON; the other requests are form-encoded.
             register_client: provider.registration.as_ref().map(|url| head(url.uri(""), JSON)),
             revoke_token: provider.revocation.as_ref().map(at),
         };
@@ -117,7 +117,7 @@ impl From<Provider> for Service {
 }
 
 impl Service {
-    /// How its messages look on the wire.
+    /// Returns the dialect of the messages.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         match self.0.place {
@@ -126,7 +126,7 @@ impl Service {
         }
     }
 
-    /// The base URL of a service of AWS; `None` for a provider, which has a URL for each operation.
+    /// Returns the base URL of a service of AWS; `None` for a provider, which has a URL for each operation.
     #[must_use]
     pub fn endpoint(&self) -> Option<&Endpoint> {
         match &self.0.place {
@@ -135,7 +135,7 @@ impl Service {
         }
     }
 
-    /// The operation that a request to this URL is for, if the service has one there.
+    /// Returns the operation that this URL belongs to, if any.
     ///
     /// ```
     /// use oidc_proto::{Endpoint, Operation, Service};
@@ -153,13 +153,14 @@ impl Service {
             .find(|operation| self.0.heads.of(*operation).is_some_and(|head| head.uri() == url))
     }
 
-    /// Whether the service has this operation. Every one has StartDeviceAuthorization and CreateToken.
+    /// Returns whether the service has this operation. StartDeviceAuthorization and CreateToken are always
+    /// present.
     #[must_use]
     pub fn offers(&self, operation: Operation) -> bool {
         self.0.heads.of(operation).is_some()
     }
 
-    /// Where the token is asked for: the URL that secrets are meant for most of all.
+    /// Returns the URL of CreateToken, the main recipient of secrets.
     ///
     /// ```
     /// use oidc_proto::{Endpoint, Service};
@@ -172,7 +173,7 @@ impl Service {
         self.0.heads.create_token.uri()
     }
 
-    /// The request to send; `None` if the service does not have the operation, so that there is nothing to send.
+    /// Encodes a request; `None` if the service lacks the operation.
     ///
     /// ```
     /// use oidc_proto::oauth::Provider;
@@ -191,7 +192,7 @@ impl Service {
         Some(request(C::OPERATION, head, call.payload(self.dialect())))
     }
 
-    /// The StartDeviceAuthorization request to send, which every service takes.
+    /// Encodes a StartDeviceAuthorization request, which every service supports.
     ///
     /// ```
     /// use oidc_proto::oauth::Provider;
@@ -210,7 +211,7 @@ impl Service {
         request(Operation::StartDeviceAuthorization, head, call.payload(self.dialect()))
     }
 
-    /// The CreateToken request to send, which every service takes.
+    /// Encodes a CreateToken request, which every service supports.
     ///
     /// ```
     /// use oidc_proto::{Client, CreateTokenRequest, Endpoint, Grant, Secret, Service};
@@ -226,12 +227,12 @@ impl Service {
         request(Operation::CreateToken, &self.0.heads.create_token, call.payload(self.dialect()))
     }
 
-    /// The request with this payload to an operation whose messages are no [`Call`].
+    /// Creates the request with this payload, for operations without a [`Call`].
     pub(crate) fn request(&self, operation: Operation, payload: Payload) -> Option<Request> {
         Some(request(operation, self.0.heads.of(operation)?, payload))
     }
 
-    /// The meaning of the response to a `C`, in this service's dialect; see [`Dialect::decode`].
+    /// Decodes the response to a `C`, in this service's dialect; see [`Dialect::decode`].
     pub fn decode<C: Call, B: AsRef<[u8]>>(
         &self,
         response: &http::Response<B>,
@@ -239,8 +240,8 @@ impl Service {
         self.dialect().decode::<C, B>(response)
     }
 
-    /// Whether the service says that it takes PKCE with the method S256; see [`Provider::with_pkce`]. AWS's device grant has
-    /// none.
+    /// Returns whether the service announces PKCE with method S256; see [`Provider::with_pkce`]. AWS's device
+    /// grant has none.
     ///
     /// ```
     /// use oidc_proto::{Endpoint, Service};
@@ -252,8 +253,8 @@ impl Service {
         matches!(&self.0.place, Place::OAuth(provider) if provider.offers_pkce)
     }
 
-    /// An address of the person's page as the service meant it: one that begins with a slash is below the service's own host
-    /// (RFC 3986 §4.2). Any other is left as it is.
+    /// Resolves a verification address. One that begins with a slash is below the service's own host (RFC
+    /// 3986 §4.2). Any other stays unchanged.
     ///
     /// ```
     /// use oidc_proto::{Endpoint, Service};
@@ -279,19 +280,19 @@ impl Service {
         }
     }
 
-    /// Whether every URL is on this machine: `localhost`, 127.0.0.0/8 or `[::1]`, by name alone.
+    /// Returns whether every URL is on this machine, by name alone: `localhost`, 127.0.0.0/8 or `[::1]`.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.urls().all(Url::is_loopback)
     }
 
-    /// Whether all requests are encrypted.
+    /// Returns whether all requests are encrypted.
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.urls().all(Url::is_https)
     }
 
-    /// Whether any request is encrypted, so that certificates are needed.
+    /// Returns whether any request is encrypted, so certificates are needed.
     ///
     /// ```
     /// use oidc_proto::Service;
@@ -305,13 +306,14 @@ impl Service {
         self.urls().any(Url::is_https)
     }
 
-    /// The hosts that requests go to, without ports; an IPv6 address has its brackets. One may come twice.
+    /// Returns the hosts of all URLs, without ports; an IPv6 address has its brackets. Duplicates are
+    /// possible.
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
         self.urls().map(Url::host)
     }
 
-    /// A text that equal services share, and no others: to be stored beside what belongs to a service. It names every URL, and
-    /// holds no secret.
+    /// Returns a text that equal services share, and no others, to store with a service's data. It names
+    /// every URL and holds no secret.
     ///
     /// ```
     /// use oidc_proto::{Endpoint, Service};
@@ -359,7 +361,7 @@ fn request(operation: Operation, head: &Head, payload: Payload) -> Request {
     Request::new(operation, head, payload.body)
 }
 
-/// Two services are equal if requests go to the same places in the same dialect, however the URLs are spelled.
+/// Two services are equal if their requests go to the same URLs in the same dialect, in any spelling.
 impl PartialEq for Service {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0) || self.0.place == other.0.place
@@ -378,7 +380,7 @@ impl fmt::Display for Service {
     }
 }
 
-/// Every URL that a request may go to.
+/// Every URL of the service.
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.place {
@@ -427,7 +429,7 @@ mod tests {
         assert_eq!(bare.token_url(), "http://127.0.0.1:9/token");
     }
 
-    /// Equal or not, and their identities as well.
+    /// Checks equality in both directions, and the identities.
     #[track_caller]
     fn is_one(one: impl Into<Service>, other: impl Into<Service>, expected: bool) {
         let (one, other) = (one.into(), other.into());

@@ -1,15 +1,15 @@
-//! The address of an access portal: read as people paste it, and what its host says.
+//! The address of an access portal, as people paste it, and the facts in its host name.
 
 use core::fmt;
 
 use crate::Partition;
 use crate::endpoint::{Kind, Url};
 
-/// The address of an access portal, which AWS calls the start URL: checked, and without what a paste left on it.
+/// The address of an access portal, AWS's "start URL": checked, and cleaned of what a paste added.
 ///
-/// Tidying takes away blanks, quotes and control characters around an address, characters that are not seen, the backslash
-/// that a shell puts before a `#`, and capitals in the scheme. No address has any of these. Everything else stays as it is
-/// written, because AWS's tools file a token under the text: `…/start` and `…/start/` are two portals to them.
+/// Tidying removes surrounding blanks, quotes and control characters, invisible characters, and a shell's
+/// backslash before `#`; no address has these. It lower-cases the scheme. Everything else stays as written,
+/// because AWS's tools file a token under the text: to them `…/start` and `…/start/` are two portals.
 ///
 /// ```
 /// use oidc_proto::{Partition, StartUrl, StartUrlError};
@@ -26,36 +26,36 @@ use crate::endpoint::{Kind, Url};
 #[derive(Clone, PartialEq, Eq)]
 pub struct StartUrl {
     text: String,
-    /// In lower case, without the dot that a fully qualified name may end with.
+    /// In lower case, without the trailing dot of a fully qualified name.
     host: String,
     url: Url,
 }
 
-/// Why a text is no start URL, or no place that one may lead to.
+/// The reason why a text is not a start URL, or a redirect not acceptable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartUrlError {
     /// Not an absolute `https` URL.
     #[error("the start URL `{0}` is not an https address, such as https://d-1234567890.awsapps.com/start")]
     NotAUrl(String),
-    /// A scheme, and no host behind it.
+    /// A scheme without a host.
     #[error("the start URL `{0}` has no host; it looks like https://d-1234567890.awsapps.com/start")]
     NoHost(String),
-    /// A character that no address has.
+    /// A character that no address may have.
     #[error("the start URL has a character that no address has: {}", named(*.0))]
     Character(char),
     /// A user name or password before the host.
     #[error("the start URL must not contain a user name or password")]
     UserInfo,
-    /// Plain HTTP to a host that is not this machine.
+    /// Plain HTTP to a host other than loopback.
     #[error("the start URL must be https, and not plain http to {0}")]
     InsecureHttp(String),
-    /// A redirect to a place that is not AWS's.
+    /// A redirect to a host that is not AWS's.
     #[error("{0} is not an address of AWS's access portals")]
     NotAws(String),
 }
 
-/// A character by its number, and itself if it can be seen.
+/// Returns a character's number, and the character if it is visible.
 fn named(character: char) -> String {
     let number = format!("U+{:04X}", u32::from(character));
     match character {
@@ -67,7 +67,7 @@ fn named(character: char) -> String {
 }
 
 impl StartUrl {
-    /// Reads a start URL.
+    /// Parses a start URL.
     ///
     /// ```
     /// use oidc_proto::{StartUrl, StartUrlError};
@@ -78,12 +78,12 @@ impl StartUrl {
     /// ```
     ///
     /// # Errors
-    /// What is wrong with it. A password in it is not repeated.
+    /// The error names what is wrong. It never quotes a password.
     pub fn parse(text: &str) -> Result<Self, StartUrlError> {
         let text = tidy(text);
         let (scheme, rest) = text.split_once("://").unwrap_or(("", &text));
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        // Before the text is quoted in any other error: what stands before an `@` may be a password.
+        // First, before any other error quotes the text: the part before an `@` may be a password.
         if authority.contains('@') {
             return Err(StartUrlError::UserInfo);
         }
@@ -94,7 +94,7 @@ impl StartUrl {
         if !matches!(scheme.as_str(), "https" | "http") {
             return Err(StartUrlError::NotAUrl(text));
         }
-        // A scheme that was pasted twice leaves one of its own in the host's place.
+        // A scheme pasted twice is parsed as the host.
         if matches!(authority, "" | "https:" | "http:") {
             return Err(StartUrlError::NoHost(text));
         }
@@ -108,25 +108,25 @@ impl StartUrl {
         Ok(Self { text: whole, host, url })
     }
 
-    /// The address.
+    /// Returns the address.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The address without its fragment, which no server is ever told.
+    /// Returns the address without its fragment, which clients never send.
     #[must_use]
     pub fn without_fragment(&self) -> &str {
         self.text.split('#').next().unwrap_or_default()
     }
 
-    /// Whether the host is this machine, by name alone.
+    /// Returns whether the host is this machine, by name alone.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.url.is_loopback()
     }
 
-    /// Whether the portal is at a host of AWS's. Any other address is one of a company's own, which redirects to the portal.
+    /// Returns whether the portal is at a host of AWS's. A company's own address redirects to the portal.
     ///
     /// ```
     /// use oidc_proto::StartUrl;
@@ -139,7 +139,7 @@ impl StartUrl {
         self.is_of_portals() || ISOLATED.iter().any(|(suffix, _)| is_below(&self.host, suffix))
     }
 
-    /// The region that the host names.
+    /// Returns the region in the host name.
     ///
     /// ```
     /// use oidc_proto::StartUrl;
@@ -153,13 +153,13 @@ impl StartUrl {
         self.regional().map(|(region, _)| region)
     }
 
-    /// Whether the portal is one that answers over IPv6 too; its sign-ins begin at the dual-stack endpoint.
+    /// Returns whether the portal has IPv6 too. Its sign-ins start at the dual-stack endpoint.
     #[must_use]
     pub fn is_dual_stack(&self) -> bool {
         self.regional().is_some_and(|(_, is_dual_stack)| is_dual_stack)
     }
 
-    /// The partition that the host is of, where its name tells.
+    /// Returns the partition of the host, if the name tells.
     #[must_use]
     pub fn partition(&self) -> Option<Partition> {
         if let Some(region) = self.region() {
@@ -171,8 +171,9 @@ impl StartUrl {
         below(PARTITIONS).or_else(|| below(ISOLATED))
     }
 
-    /// Where this address leads to, if it answers with a redirect to `location` (RFC 9110 §10.2.2): an https address at one
-    /// of AWS's access portals, and no other. Port, query, fragment and slashes at the end are left out, as in the AWS CLI.
+    /// Returns the target of a redirect from this address to `location` (RFC 9110 §10.2.2). It must be an
+    /// https address of one of AWS's access portals. Port, query, fragment and trailing slashes are dropped,
+    /// as in the AWS CLI.
     ///
     /// ```
     /// use oidc_proto::{StartUrl, StartUrlError};
@@ -185,12 +186,12 @@ impl StartUrl {
     /// ```
     ///
     /// # Errors
-    /// It leads elsewhere, or is no URL.
+    /// `location` leads elsewhere, or is not a URL.
     pub fn redirected(&self, location: &str) -> Result<Self, StartUrlError> {
         let absolute = match location.strip_prefix("//") {
             Some(rest) => format!("https://{rest}"),
             None if location.contains("://") => location.to_owned(),
-            // To the host that it is at already.
+            // A redirect to its own host.
             None => return Err(StartUrlError::NotAws(self.host.clone())),
         };
         let target = Self::parse(&absolute)?;
@@ -202,26 +203,26 @@ impl StartUrl {
         Self::parse(format!("https://{}/{path}", target.host).trim_end_matches('/'))
     }
 
-    /// Whether the host is one at which portals are, as the AWS CLI lists them.
+    /// Returns whether the host belongs to a portal, by the AWS CLI's list.
     fn is_of_portals(&self) -> bool {
         PORTALS.iter().any(|suffix| is_below(&self.host, suffix)) || ISSUERS.contains(&self.host.as_str())
     }
 
-    /// Region, and whether it is a dual-stack host, for a host that has the form of one with a region.
+    /// Returns the region, and whether the host is dual-stack, for a host with a region.
     fn regional(&self) -> Option<(&str, bool)> {
         REGIONAL.iter().find_map(|(before, after, is_dual_stack)| {
             let (instance, rest) = self.host.split_once('.')?;
             let region = rest.strip_prefix(before)?.strip_suffix(after)?;
             let is_label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             let fits = !instance.is_empty() && !region.is_empty() && region.chars().all(is_label);
-            // The older portals have no instance in the host.
+            // Older portals have no instance in the host.
             let fits = fits && (!after.contains("home.awsapps") || instance == "start");
             fits.then_some((region, *is_dual_stack))
         })
     }
 }
 
-/// The domains at which portals are.
+/// The domains of portals.
 const PORTALS: &[&str] = &[
     "app.aws",
     "portal.amazonaws.com",
@@ -241,7 +242,8 @@ const ISSUERS: &[&str] = &[
     "identitycenter.us-gov.amazonaws.com",
 ];
 
-/// What stands before and behind the region in a host, after the instance's own label; and whether it is dual-stack.
+/// The texts before and behind the region in a host, after the instance's own label; and whether it is
+/// dual-stack.
 const REGIONAL: &[(&str, &str, bool)] = &[
     ("portal.", ".app.aws", true),
     ("portal.", ".app.amazonwebservices.com.cn", true),
@@ -253,7 +255,8 @@ const REGIONAL: &[(&str, &str, bool)] = &[
     ("", ".us-gov-home.awsapps.com", false),
 ];
 
-/// The partitions of hosts without a region. GovCloud shares `identitycenter.amazonaws.com`, so that tells nothing.
+/// The partitions of hosts without a region. GovCloud shares `identitycenter.amazonaws.com`, so that host is
+/// not listed.
 const PARTITIONS: &[(&str, Partition)] = &[
     ("awsapps.cn", Partition::AwsCn),
     ("portal.amazonaws.com.cn", Partition::AwsCn),
@@ -267,8 +270,8 @@ const PARTITIONS: &[(&str, Partition)] = &[
     ("awsapps.com", Partition::Aws),
 ];
 
-/// The partitions that are reached from inside alone. The AWS CLI lists no portals of theirs; what is in their domains is
-/// taken as it is, and never for a place that a redirect may lead to.
+/// The isolated partitions. The AWS CLI lists no portals for them. Their domains are accepted as given, but
+/// never as a redirect's target.
 const ISOLATED: &[(&str, Partition)] = &[
     (Partition::AwsIso.dns_suffix(), Partition::AwsIso),
     (Partition::AwsIsoB.dns_suffix(), Partition::AwsIsoB),
@@ -276,12 +279,12 @@ const ISOLATED: &[(&str, Partition)] = &[
     (Partition::AwsIsoF.dns_suffix(), Partition::AwsIsoF),
 ];
 
-/// Whether the host is this domain, or one below it.
+/// Returns whether the host is this domain or below it.
 fn is_below(host: &str, domain: &str) -> bool {
     host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// The text without what a paste, a shell or an editor leaves around and in an address.
+/// Removes the characters that a paste, a shell or an editor adds to an address.
 fn tidy(text: &str) -> String {
     let seen: String = text.chars().filter(|c| !is_invisible(*c)).collect();
     let around =
@@ -289,7 +292,7 @@ fn tidy(text: &str) -> String {
     let mut tidied = String::with_capacity(seen.len());
     let mut characters = seen.trim_matches(around).chars().peekable();
     while let Some(c) = characters.next() {
-        // `\#` is how a shell completes a `#`, and `\/` how JSON may write a slash.
+        // Shells complete a `#` as `\#`, and JSON may write a slash as `\/`.
         let is_escape = c == '\\' && characters.peek().is_some_and(|next| "#/?=&:~".contains(*next));
         if !is_escape {
             tidied.push(c);
@@ -298,7 +301,8 @@ fn tidy(text: &str) -> String {
     tidied
 }
 
-/// Whether the character takes no room: zero-width characters, marks of direction, variation selectors, soft hyphens.
+/// Returns whether the character is invisible: zero-width characters, marks of direction, variation
+/// selectors, soft hyphens.
 const fn is_invisible(c: char) -> bool {
     matches!(
         c,

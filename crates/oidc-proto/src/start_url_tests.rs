@@ -1,4 +1,4 @@
-//! What a start URL may look like, and what its host says.
+//! Tests of the accepted spellings of a start URL, and of the facts in its host.
 
 use super::*;
 

@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Seconds since the Unix epoch, as the service writes `clientIdIssuedAt` and `clientSecretExpiresAt`.
 ///
-/// This is wall-clock time, which a person can set; it decides whether something on disk is still good. Pacing uses
-/// monotonic time, which is a different type (`device_flow::Tick`), so that the two cannot be mixed up.
+/// Wall-clock time, which a person can set. It decides whether a stored value is still valid. Pacing uses
+/// monotonic time, a different type (`device_flow::Tick`), so the two cannot be confused.
 ///
 /// ```
 /// use core::time::Duration;
@@ -23,25 +23,26 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub struct UnixSeconds(i64);
 
 impl UnixSeconds {
-    /// A point in time from seconds since the epoch; negative before 1970.
+    /// Creates a time from seconds since the epoch; negative before 1970.
     #[must_use]
     pub const fn new(seconds: i64) -> Self {
         Self(seconds)
     }
 
-    /// Seconds since the epoch.
+    /// Returns the seconds since the epoch.
     #[must_use]
     pub const fn get(self) -> i64 {
         self.0
     }
 
-    /// This time plus a duration in whole seconds (the fraction is dropped), saturating at the type's ends.
+    /// Returns this time plus a duration in whole seconds. The fraction is dropped; the sum saturates at the
+    /// type's ends.
     #[must_use]
     pub const fn saturating_add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add_unsigned(duration.as_secs()))
     }
 
-    /// How long from `now` until this time; zero if it has passed.
+    /// Returns the time from `now` until this time; zero if it has passed.
     #[must_use]
     pub const fn remaining_at(self, now: Self) -> Duration {
         let left = self.0.saturating_sub(now.0);

@@ -1,11 +1,11 @@
-//! The token, which all of this is about.
+//! The token response's contents.
 
 use core::fmt;
 use core::time::Duration;
 
 use crate::{Secret, ViolationKind};
 
-/// CreateToken's answer (RFC 6749 §5.1).
+/// The CreateToken response (RFC 6749 §5.1).
 ///
 /// ```
 /// use core::time::Duration;
@@ -22,25 +22,25 @@ use crate::{Secret, ViolationKind};
 pub struct Token {
     /// `accessToken`.
     pub access_token: Secret,
-    /// `tokenType`; `Bearer` with AWS, and when the service says none that can be read. Compared without regard to
-    /// case (RFC 6749 §7.1).
+    /// `tokenType`; `Bearer` with AWS, or if it is missing or unreadable. Compare without regard to case (RFC
+    /// 6749 §7.1).
     pub token_type: String,
-    /// `expiresIn`: the access token's life, counted from when the answer was made; never zero. AWS always says it.
-    /// Elsewhere it may be absent (RFC 6749 §5.1 only recommends it), which says nothing about the token's life.
+    /// `expiresIn`: the access token's life, counted from the response; never zero. AWS always sends it. RFC
+    /// 6749 §5.1 only recommends it, and `None` says nothing about the life.
     pub expires_in: Option<Duration>,
-    /// `refreshToken`, if the registration has scopes.
+    /// `refreshToken`. AWS sends it if the registration has scopes.
     pub refresh_token: Option<Secret>,
     /// `idToken`; AWS documents it as not implemented for CreateToken.
     pub id_token: Option<Secret>,
-    /// `scope` of the OAuth dialect, if the service says: what was granted, which may be less or other than what was
-    /// asked for (RFC 6749 §3.3). Without it, what was asked for was granted.
+    /// `scope` of the OAuth dialect, if present: the granted scopes, which may differ from the requested ones
+    /// (RFC 6749 §3.3). If absent, the requested scopes were granted.
     pub scope: Option<Vec<String>>,
-    /// The members that should have been there or could not be read. The token is good all the same: its code or
-    /// refresh token is spent, so nothing of it is thrown away.
+    /// The missing or unreadable members. The token is still valid: its code or refresh token is spent, so
+    /// nothing is discarded.
     #[cfg_attr(feature = "serde", serde(default, deserialize_with = "kept::warnings"))]
     pub warnings: Vec<TokenWarning>,
-    /// What the provider added in the OAuth dialect: the text of a JSON object with the members that the standards know from no
-    /// answer, as the provider wrote them. `None` if there are none. They may be secret.
+    /// The provider's extensions in the OAuth dialect, as a JSON object: the members that no standard
+    /// response has, in the provider's spelling. They may be secret.
     ///
     /// ```
     /// use oidc_proto::{Answer, CreateTokenRequest, Dialect, Secret};
@@ -52,7 +52,7 @@ pub struct Token {
     pub extra: Option<Secret>,
 }
 
-/// A member beside the access token that is not as it should be, and what that means.
+/// A missing or unreadable member beside the access token, and its consequence.
 ///
 /// ```
 /// use oidc_proto::{Answer, CreateTokenRequest, Dialect};
@@ -72,7 +72,7 @@ pub struct Token {
 pub struct TokenWarning {
     /// The member's name on the wire, for example `expires_in` or `expiresIn`.
     pub member: &'static str,
-    /// What is wrong with it.
+    /// The kind of error.
     pub kind: ViolationKind,
 }
 
@@ -88,7 +88,7 @@ impl fmt::Display for TokenWarning {
 }
 
 impl Token {
-    /// A bearer token with no refresh token.
+    /// Creates a bearer token without a refresh token.
     #[must_use]
     pub fn bearer(access_token: Secret, expires_in: Duration) -> Self {
         Self {
@@ -103,15 +103,15 @@ impl Token {
         }
     }
 
-    /// The same token with this refresh token.
+    /// Returns the same token with this refresh token.
     #[must_use]
     pub fn with_refresh_token(mut self, refresh_token: Secret) -> Self {
         self.refresh_token = Some(refresh_token);
         self
     }
 
-    /// The pure rule of a refresh (RFC 6749 §6): a new refresh token replaces the old one, and an answer without
-    /// one leaves the old one in force.
+    /// Applies the rule of a refresh (RFC 6749 §6): a new refresh token replaces the old one, and without a
+    /// new one the old one stays valid.
     #[must_use]
     pub fn keeping_refresh_token(mut self, old: &Secret) -> Self {
         if self.refresh_token.is_none() {
@@ -121,7 +121,7 @@ impl Token {
     }
 }
 
-/// Reading what was kept.
+/// Deserialization of a stored token.
 #[cfg(feature = "serde")]
 mod kept {
     use serde::de::value::{Error as Unknown, StrDeserializer};
@@ -130,7 +130,7 @@ mod kept {
     use super::TokenWarning;
     use crate::ViolationKind;
 
-    /// The members that a warning can be about.
+    /// The members that a warning may name.
     const MEMBERS: [&str; 10] = [
         "token_type",
         "tokenType",
@@ -144,7 +144,7 @@ mod kept {
         "access_token",
     ];
 
-    /// A warning that this version does not know is left out, because the token matters more.
+    /// Reads the warnings. An unknown one is skipped, because the token matters more.
     pub(super) fn warnings<'de, D: Deserializer<'de>>(text: D) -> Result<Vec<TokenWarning>, D::Error> {
         #[derive(Deserialize)]
         struct Kept {

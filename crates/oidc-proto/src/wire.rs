@@ -1,4 +1,4 @@
-//! What every operation's messages can do in every dialect.
+//! The trait that encodes and decodes one operation's messages in every dialect.
 
 use http::HeaderMap;
 use http::header::HeaderValue;
@@ -9,7 +9,7 @@ use crate::{
     StartDeviceAuthorizationRequest, Token, Violation, aws, oauth,
 };
 
-/// What a request says: its body, and a header of its own if the client shows its secret in one.
+/// The body of a request, and the `Authorization` header if the client authenticates with one.
 #[derive(Debug)]
 #[expect(unnameable_types, reason = "a part of `Wire`")]
 pub struct Payload {
@@ -23,26 +23,25 @@ impl From<Vec<u8>> for Payload {
     }
 }
 
-/// One operation's messages on the wire. Public in name only: no other crate can name it, so none can
-/// implement [`crate::Call`].
+/// One operation's messages on the wire. No other crate can name this trait, so [`crate::Call`] is sealed.
 #[expect(unnameable_types, reason = "it closes `Call` to other crates")]
 pub trait Wire: Sized {
-    /// What a success becomes.
+    /// The type of a success.
     type Success;
-    /// What the request says.
+    /// Encodes the request.
     fn payload(&self, dialect: Dialect) -> Payload;
-    /// The request with these headers and this body, or the fault that says what is wrong with it.
+    /// Decodes the request with these headers and this body, or returns the fault to send.
     fn from_http(dialect: Dialect, headers: &HeaderMap, body: &[u8]) -> Result<Self, Fault>;
-    /// The response that says success.
+    /// Encodes a success.
     fn success_to_http(dialect: Dialect, success: &Self::Success) -> http::Response<Body>;
-    /// Whether these members give something away that will not be given twice, so that it is a success whatever else they
-    /// say.
+    /// Returns whether these members contain a grant, which is given only once. The response is then a
+    /// success.
     fn is_granted(_: &AnswerMembers<'_>) -> bool {
         false
     }
-    /// The success with these members, or which of them breaks the promise.
+    /// Returns the success with these members, or the member that violates the API.
     fn success_from(dialect: Dialect, members: AnswerMembers<'_>) -> Result<Self::Success, Violation>;
-    /// Keeps the members of the body that a success has no field for, if anything is to be had from them.
+    /// Keeps the members of the body that a success has no field for.
     fn keep_extra(_: &mut Self::Success, _: &[u8]) {}
 }
 
@@ -154,7 +153,7 @@ impl Wire for CreateTokenRequest {
 
 fn ok(body: Vec<u8>) -> http::Response<Body> {
     let mut response = crate::json::response(http::StatusCode::OK, body);
-    // RFC 6749 §5.1 asks for both; the older one is for caches that know no other.
+    // RFC 6749 §5.1 requires both headers. `Pragma` is for HTTP/1.0 caches.
     response.headers_mut().insert(http::header::PRAGMA, HeaderValue::from_static("no-cache"));
     response
 }

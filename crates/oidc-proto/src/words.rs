@@ -1,7 +1,6 @@
-//! What a refusal says where the standard's members say nothing: a registered code in another member, and words for the
-//! person who reads the error.
+//! Reads an error in non-standard members: a registered code in another member, or a text for the person.
 //!
-//! This is the slow path: a response whose `error`, exception name or description can be read does not come here.
+//! This is the slow path, for a response without a readable `error`, exception name or description.
 
 use std::borrow::Cow;
 
@@ -12,13 +11,13 @@ use crate::{FaultCode, printable};
 /// The longest excerpt, in characters: two lines of a terminal.
 const LONGEST: usize = 200;
 
-/// How deep a code or a text may lie: `{"errors":[{"code":…}]}` is three.
+/// The deepest nesting that is searched. `{"errors":[{"code":…}]}` has three levels.
 const DEEPEST: u8 = 4;
 
-/// How many elements of a list, or members of an object, are quoted.
+/// The most elements of a list, or members of an object, that are quoted.
 const MOST: usize = 3;
 
-/// Where providers put a code if not into `error`, the most telling first.
+/// The members in which providers write a code instead of `error`, the most specific first.
 const CODE_MEMBERS: [&str; 17] = [
     "error",
     "error_code",
@@ -39,7 +38,7 @@ const CODE_MEMBERS: [&str; 17] = [
     "data",
 ];
 
-/// Where they put words, the most telling first.
+/// The members in which they write a text, the most specific first.
 const WORD_MEMBERS: [&str; 15] = [
     "error_description",
     "errorDescription",
@@ -58,32 +57,33 @@ const WORD_MEMBERS: [&str; 15] = [
     "errorCauses",
 ];
 
-/// The JSON object of a refusal, for a second and closer look.
+/// The JSON object of a refusal, for a second look.
 pub(crate) struct Refusal(Map<String, Value>);
 
 impl Refusal {
-    /// Reads the body; `None` if it is no JSON object.
+    /// Reads the body; `None` if it is not a JSON object.
     pub(crate) fn read(body: &[u8]) -> Option<Self> {
         serde_json::from_slice(without_mark(body)).ok().map(Self)
     }
 
-    /// The fault that a member names whose whole text is a registered code.
+    /// Returns the fault whose registered code is the whole text of a member.
     pub(crate) fn code(&self) -> Option<FaultCode> {
         code_among(&self.0, DEEPEST)
     }
 
-    /// What the provider says to a person.
+    /// Returns the provider's text for the person.
     pub(crate) fn words(&self) -> Option<String> {
         words_among(&self.0, DEEPEST).and_then(|words| excerpt(&words))
     }
 }
 
-/// The body without the byte order mark that some servers begin it with (RFC 8259 §8.1 lets a reader skip it).
+/// Returns the body without its byte order mark, which some servers send (RFC 8259 §8.1 lets a reader skip
+/// it).
 pub(crate) fn without_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
-/// The member of this name; some gateways begin it with a capital.
+/// Returns the member of this name. Some gateways capitalize it.
 fn member<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     let same = || members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
     members.get(name).or_else(same)
@@ -111,7 +111,7 @@ fn words_in(value: &Value, depth: u8) -> Option<String> {
     let depth = depth.checked_sub(1)?;
     let joined = |parts: Vec<String>| (!parts.is_empty()).then(|| parts.join("; "));
     match value {
-        // A code is said already, in the fault's name.
+        // Already in the fault's name.
         Value::String(text) => {
             let is_told = text.trim().is_empty() || FaultCode::from_spelling(text).is_some();
             (!is_told).then(|| text.clone())
@@ -119,7 +119,7 @@ fn words_in(value: &Value, depth: u8) -> Option<String> {
         Value::Array(values) => {
             joined(values.iter().filter_map(|value| words_in(value, depth)).take(MOST).collect())
         }
-        // A validation error often has the field's name where others have `message`.
+        // A validation error often has the field's name in place of `message`.
         Value::Object(members) => words_among(members, depth).or_else(|| {
             let quoted = members
                 .iter()
@@ -131,19 +131,19 @@ fn words_in(value: &Value, depth: u8) -> Option<String> {
     }
 }
 
-/// Whether the name of a member speaks of what is not to be shown.
+/// Returns whether a member's name suggests a secret.
 fn may_be_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ["token", "secret", "password", "code", "verifier"].iter().any(|word| name.contains(word))
 }
 
-/// What a page says: its title, or else its first text.
+/// Returns a page's title, or else its first text.
 pub(crate) fn of_page(body: &[u8]) -> Option<String> {
     let page = core::str::from_utf8(without_mark(body)).ok()?;
     title(page).and_then(prose).or_else(|| page_texts(page).find_map(prose))
 }
 
-/// What a plain text says: its first line.
+/// Returns the first line of a plain text.
 pub(crate) fn of_text(body: &[u8]) -> Option<String> {
     core::str::from_utf8(without_mark(body)).ok()?.lines().find_map(excerpt).filter(|line| is_prose(line))
 }
@@ -152,8 +152,8 @@ fn prose(text: &str) -> Option<String> {
     excerpt(text).filter(|line| is_prose(line))
 }
 
-/// Whether a line is meant for a person. Data that could not be read (a form, JSON in a wrapping, or a lone token) may hold a
-/// secret, and is not quoted.
+/// Returns whether a line is prose. Unreadable data (a form, wrapped JSON, or a lone token) may hold a secret
+/// and is not quoted.
 fn is_prose(line: &str) -> bool {
     const LONGEST_WORD: usize = 60;
     let is_plain_word = || line.chars().count() <= 15 && line.chars().all(char::is_alphabetic);
@@ -168,7 +168,7 @@ fn title(page: &str) -> Option<&str> {
     text.get(..find_ignoring_case(text, "</title")?)
 }
 
-/// The texts between the tags, without those of scripts and style sheets.
+/// Returns the texts between the tags, without those of scripts and style sheets.
 fn page_texts(page: &str) -> impl Iterator<Item = &str> {
     page.split('<').filter_map(|piece| {
         let (tag, text) = piece.split_once('>').unwrap_or(("", piece));
@@ -182,13 +182,13 @@ fn find_ignoring_case(text: &str, wanted: &str) -> Option<usize> {
     text.as_bytes().windows(wanted.len()).position(|window| window.eq_ignore_ascii_case(wanted.as_bytes()))
 }
 
-/// The longest text that is kept of what a provider says in the standard's members, in characters.
+/// The longest text of a provider that is kept from the standard's members, in characters.
 const LONGEST_TEXT: usize = 600;
 
-/// A text of bounded length: some servers send a whole page as a description.
+/// Cuts a text. Some servers send a whole page as a description.
 #[inline]
 pub(crate) fn cut(text: &str) -> String {
-    // Nearly every text is short, and need not be counted.
+    // Fast path: most texts are short and need not be counted.
     if text.len() <= LONGEST_TEXT { text.to_owned() } else { cut_long(text) }
 }
 
@@ -200,10 +200,11 @@ fn cut_long(text: &str) -> String {
     }
 }
 
-/// A text as it may be shown: one line, without control characters, of bounded length; `None` if nothing is left.
+/// Returns a printable excerpt: one line, without control characters, cut to length; `None` if nothing is
+/// left.
 pub(crate) fn excerpt(text: &str) -> Option<String> {
     let mut line = String::new();
-    // No more of a long text is looked at than can be shown.
+    // Limits the work on a long text.
     let start: String = text.trim_start().chars().take(8 * LONGEST).collect();
     for word in printable(&unescaped(&start)).split_whitespace() {
         if !line.is_empty() {
@@ -217,7 +218,7 @@ pub(crate) fn excerpt(text: &str) -> Option<String> {
     (!line.is_empty()).then_some(line)
 }
 
-/// The text with the five entities that pages and careful JSON alike write for punctuation.
+/// Decodes the five entities that pages and some JSON have for punctuation.
 fn unescaped(text: &str) -> Cow<'_, str> {
     if !text.contains('&') {
         return Cow::Borrowed(text);

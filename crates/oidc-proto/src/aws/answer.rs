@@ -77,7 +77,7 @@ pub(crate) fn authorization_from(members: AnswerMembers<'_>) -> Result<DeviceAut
     Ok(DeviceAuthorization {
         device_code: Secret::new(members.device_code.required(OP, "deviceCode")?),
         user_code: members.user_code.required(OP, "userCode")?,
-        // The complete address leads to the page as well.
+        // The complete address leads to the same page.
         verification_uri: match (members.verification_uri.required(OP, "verificationUri"), &complete) {
             (Err(_), Some(complete)) => complete.clone(),
             (plain, _) => plain?,

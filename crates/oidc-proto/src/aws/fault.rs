@@ -20,7 +20,7 @@ struct FaultBody<'a> {
     interval: Option<u64>,
 }
 
-/// The response that says this fault. The header is what AWS's own clients read the name from.
+/// Encodes this fault. AWS's own clients read its name from the header.
 pub(crate) fn encode_fault(fault: &Fault) -> Response<Body> {
     let body = json::fault_to_vec(&FaultBody {
         error: fault.code.error(),

@@ -1,4 +1,4 @@
-//! AWS's dialect. Facts from the API model of `sso-oidc`, version 2019-06-10, and from captured exchanges.
+//! AWS's dialect. Sources: the API model of `sso-oidc`, version 2019-06-10, and captured exchanges.
 
 pub(crate) mod answer;
 mod fault;

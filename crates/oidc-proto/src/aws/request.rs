@@ -1,4 +1,4 @@
-//! Requests: what a client writes and what a server reads.
+//! Requests, encoded by a client and decoded by a server.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use crate::{
     StartDeviceAuthorizationRequest, grant_type,
 };
 
-/// Which operation a request asks for.
+/// Returns the operation that a request is for.
 pub(crate) fn operation(method: &Method, path: &str) -> Result<Operation, Fault> {
     let Some(operation) =
         Operation::SIGN_IN.iter().copied().find(|operation| operation.aws_path() == Some(path))
@@ -30,7 +30,7 @@ pub(crate) fn operation(method: &Method, path: &str) -> Result<Operation, Fault>
     Ok(operation)
 }
 
-/// All members that a request of any operation may have.
+/// All members of a request of any operation.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct RequestMembers<'a> {
@@ -70,14 +70,14 @@ fn members(body: &[u8]) -> Result<RequestMembers<'_>, Fault> {
     if !starts_with(body, b'{') {
         return Err(invalid("the body must be a JSON object"));
     }
-    // One look at the whole is quicker than one at each text in it; where it fails, the reader says at which byte.
+    // One UTF-8 check of the whole body is faster than one for each string. If it fails, serde_json reports
+    // the byte.
     let read = match core::str::from_utf8(body) {
         Ok(text) => serde_json::from_str(text),
         Err(_) => serde_json::from_slice(body),
     };
     read.map_err(|error| {
-        // No JSON, or a member that stands twice, which a server need not guess about. serde_json's own text may quote
-        // what is secret, so it is not passed on.
+        // Invalid JSON or a duplicate member. serde_json's message may quote a secret, so it is dropped.
         invalid(if error.is_eof() {
             Cow::Borrowed("the body ends too early for a JSON object")
         } else {
@@ -98,7 +98,7 @@ fn required(member: Text<'_>, name: &'static str) -> Result<String, Fault> {
     text(member, name).map(Cow::into_owned)
 }
 
-/// The text, still in the body.
+/// Returns the text, borrowed from the body.
 fn text<'a>(member: Text<'a>, name: &'static str) -> Result<Cow<'a, str>, Fault> {
     match member {
         Text::Value(text) if !text.is_empty() => Ok(text),
@@ -145,7 +145,7 @@ struct RegisterClientBody<'a> {
     scopes: &'a [String],
 }
 
-/// The body of a RegisterClientRequest.
+/// Encodes the body of a RegisterClientRequest.
 pub(crate) fn register_to_body(request: &RegisterClientRequest) -> Vec<u8> {
     to_vec(&RegisterClientBody {
         client_name: &request.client_name,
@@ -158,7 +158,7 @@ pub(crate) fn register_to_body(request: &RegisterClientRequest) -> Vec<u8> {
     })
 }
 
-/// The RegisterClientRequest with this body.
+/// Decodes the body of a RegisterClientRequest.
 pub(crate) fn register_from(body: &[u8]) -> Result<RegisterClientRequest, Fault> {
     let members = members(body)?;
     Ok(RegisterClientRequest {
@@ -182,7 +182,7 @@ struct StartDeviceAuthorizationBody<'a> {
     start_url: Option<&'a str>,
 }
 
-/// The body of a StartDeviceAuthorizationRequest.
+/// Encodes the body of a StartDeviceAuthorizationRequest.
 pub(crate) fn start_to_body(request: &StartDeviceAuthorizationRequest) -> Vec<u8> {
     to_vec(&StartDeviceAuthorizationBody {
         client_id: &request.client.id,
@@ -191,7 +191,7 @@ pub(crate) fn start_to_body(request: &StartDeviceAuthorizationRequest) -> Vec<u8
     })
 }
 
-/// The StartDeviceAuthorizationRequest with this body.
+/// Decodes the body of a StartDeviceAuthorizationRequest.
 pub(crate) fn start_from(body: &[u8]) -> Result<StartDeviceAuthorizationRequest, Fault> {
     let members = members(body)?;
     Ok(StartDeviceAuthorizationRequest::new(
@@ -221,7 +221,7 @@ struct CreateTokenBody<'a> {
     scope: &'a [String],
 }
 
-/// The body of a CreateTokenRequest.
+/// Encodes the body of a CreateTokenRequest.
 pub(crate) fn create_token_to_body(request: &CreateTokenRequest) -> Vec<u8> {
     let mut body = CreateTokenBody {
         client_id: &request.client.id,
@@ -235,7 +235,7 @@ pub(crate) fn create_token_to_body(request: &CreateTokenRequest) -> Vec<u8> {
         scope: &request.scope,
     };
     match &request.grant {
-        // This dialect has no challenge that a verifier could belong to.
+        // This dialect has no challenge, so no verifier.
         Grant::DeviceCode { device_code, .. } => body.device_code = Some(device_code.expose()),
         Grant::AuthorizationCode { code, redirect_uri, code_verifier } => {
             body.code = Some(code.expose());
@@ -247,7 +247,7 @@ pub(crate) fn create_token_to_body(request: &CreateTokenRequest) -> Vec<u8> {
     to_vec(&body)
 }
 
-/// The CreateTokenRequest with this body.
+/// Decodes the body of a CreateTokenRequest.
 pub(crate) fn create_token_from(body: &[u8]) -> Result<CreateTokenRequest, Fault> {
     let members = members(body)?;
     let client = client(members.client_id, members.client_secret)?;

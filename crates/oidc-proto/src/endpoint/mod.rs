@@ -1,4 +1,4 @@
-//! Where a service is: a region, or a custom base URL.
+//! The location of a service: a region, or a custom base URL.
 
 mod partition;
 mod url;
@@ -9,16 +9,16 @@ use core::str::FromStr;
 pub use self::partition::{Api, Partition, Variant};
 pub(crate) use self::url::{Kind, Url};
 
-/// A base URL that requests may go below: AWS's for a region, or a custom one.
+/// A base URL for requests: AWS's for a region, or a custom one.
 ///
-/// HTTPS is required except for loopback addresses, because every request carries secrets (RFC 8628 §3.1);
-/// [`Endpoint::allow_insecure_http`] is the explicit way out.
+/// HTTPS is required except for loopback addresses, because every request carries secrets (RFC 8628 §3.1).
+/// [`Endpoint::allow_insecure_http`] is the explicit exception.
 ///
 /// An endpoint is a [`Service`](crate::Service) in AWS's dialect. Other providers have a URL for each operation: see
 /// [`Provider`](crate::oauth::Provider).
 ///
-/// Endpoints are equal if requests go to the same place, however it is spelled: the case of the host, a port that the
-/// scheme has anyway and a slash at the end do not count.
+/// Two endpoints are equal if their requests go to the same URL. The host's case, the scheme's default port
+/// and a trailing slash do not count.
 ///
 /// ```
 /// use oidc_proto::Endpoint;
@@ -29,35 +29,35 @@ pub(crate) use self::url::{Kind, Url};
 #[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint(pub(crate) Url);
 
-/// Why a text is no endpoint.
+/// The reason why a text is no endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndpointError {
     /// Not an absolute URL of scheme `http` or `https`.
     #[error("`{0}` is not an absolute http or https URL")]
     NotAUrl(String),
-    /// Letters of other scripts, which a URL has only in another form (RFC 3986 §2, RFC 5891 §4.4).
+    /// Non-ASCII letters. A URL encodes them (RFC 3986 §2, RFC 5891 §4.4).
     #[error(
         "`{0}` has letters that are not ASCII; write a host name in its ASCII form (xn--...) and anything else \
          percent-encoded"
     )]
     NotAscii(String),
-    /// A place in an issuer that something is to be put into, such as `{tenantid}`.
+    /// A placeholder in an issuer, such as `{tenantid}`.
     #[error("`{url}` has the placeholder `{placeholder}`; put your own value in its place")]
     #[non_exhaustive]
     Placeholder {
         /// The issuer.
         url: String,
-        /// What stands for the value.
+        /// The placeholder's name.
         placeholder: String,
     },
     /// A user name or password before the host.
     #[error("the endpoint URL must not contain a user name or password")]
     UserInfo,
-    /// A query or a fragment, which a base URL cannot have.
+    /// A query or a fragment. A base URL has neither.
     #[error("the endpoint URL `{0}` must not have a query or a fragment")]
     QueryOrFragment(String),
-    /// Plain HTTP to a host that is not this machine.
+    /// Plain HTTP to a host other than loopback.
     #[error(
         "plain http to `{0}` would send secrets unencrypted; use https (plain http is for loopback only)"
     )]
@@ -68,7 +68,7 @@ pub enum EndpointError {
 }
 
 impl Endpoint {
-    /// SSO OIDC's regional endpoint.
+    /// Creates SSO OIDC's regional endpoint.
     ///
     /// ```
     /// use oidc_proto::Endpoint;
@@ -84,7 +84,7 @@ impl Endpoint {
         Self::regional(Api::SsoOidc, region, Variant::default())
     }
 
-    /// A regional endpoint, as the API's endpoint rules name it.
+    /// Creates a regional endpoint by the API's endpoint rules.
     ///
     /// ```
     /// use oidc_proto::{Endpoint, Api, Variant};
@@ -104,7 +104,7 @@ impl Endpoint {
             .ok_or_else(|| EndpointError::InvalidRegion(crate::printable(region).into_owned()))
     }
 
-    /// A custom base URL: `https` to any host, or `http` to a loopback address.
+    /// Creates a custom base URL: `https` to any host, or `http` to a loopback address.
     ///
     /// ```
     /// use oidc_proto::{Endpoint, EndpointError};
@@ -116,12 +116,13 @@ impl Endpoint {
     /// ```
     ///
     /// # Errors
-    /// What is wrong with the URL; plain HTTP to another host is [`EndpointError::InsecureHttp`].
+    /// The error names what is wrong with the URL. Plain HTTP to another host is
+    /// [`EndpointError::InsecureHttp`].
     pub fn custom(url: &str) -> Result<Self, EndpointError> {
         Ok(Self(Url::parse(url, Kind::Base)?.secure()?))
     }
 
-    /// A custom base URL to which plain HTTP is allowed whatever its host: for test networks only.
+    /// Creates a custom base URL that allows plain HTTP to any host. For test networks only.
     ///
     /// ```
     /// use oidc_proto::Endpoint;
@@ -131,18 +132,18 @@ impl Endpoint {
     /// ```
     ///
     /// # Errors
-    /// What is wrong with the URL.
+    /// The error names what is wrong with the URL.
     pub fn allow_insecure_http(url: &str) -> Result<Self, EndpointError> {
         Ok(Self(Url::parse(url, Kind::Base)?))
     }
 
-    /// Whether the host is this machine: `localhost`, 127.0.0.0/8 or `[::1]`, by name alone.
+    /// Returns whether the host is loopback, by name alone: `localhost`, 127.0.0.0/8 or `[::1]`.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.0.is_loopback()
     }
 
-    /// Whether requests are encrypted.
+    /// Returns whether requests are encrypted.
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.0.is_https()

@@ -1,6 +1,6 @@
-//! Regions, partitions, and the host names that follow from them.
+//! Regions, their partitions, and the host names of their endpoints.
 
-/// Which of the two APIs of Identity Center.
+/// One of the two APIs of Identity Center.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Api {
@@ -10,7 +10,7 @@ pub enum Api {
     Portal,
 }
 
-/// Which variant of a regional endpoint. The two can be combined.
+/// A variant of a regional endpoint. Both flags can be combined.
 ///
 /// ```
 /// use oidc_proto::Variant;
@@ -22,7 +22,7 @@ pub enum Api {
 pub struct Variant {
     /// Endpoints with FIPS 140 validated cryptography (`AWS_USE_FIPS_ENDPOINT`).
     pub fips: bool,
-    /// Endpoints that answer over IPv4 and IPv6 (`AWS_USE_DUALSTACK_ENDPOINT`).
+    /// Endpoints with IPv4 and IPv6 addresses (`AWS_USE_DUALSTACK_ENDPOINT`).
     pub dual_stack: bool,
 }
 
@@ -35,14 +35,14 @@ impl Variant {
         Self { fips: true, dual_stack: true },
     ];
 
-    /// The same with FIPS.
+    /// Returns the same variant with FIPS.
     #[must_use]
     pub const fn with_fips(mut self) -> Self {
         self.fips = true;
         self
     }
 
-    /// The same with dual-stack.
+    /// Returns the same variant with dual-stack.
     #[must_use]
     pub const fn with_dual_stack(mut self) -> Self {
         self.dual_stack = true;
@@ -50,7 +50,7 @@ impl Variant {
     }
 }
 
-/// A partition: a set of regions that share a DNS suffix and no accounts.
+/// A partition: a set of regions with their own DNS suffix and accounts.
 ///
 /// ```
 /// use oidc_proto::Partition;
@@ -62,7 +62,7 @@ impl Variant {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Partition {
-    /// The commercial regions, and every region that no pattern knows.
+    /// The commercial regions, and every region that matches no pattern.
     Aws,
     /// China.
     AwsCn,
@@ -93,33 +93,34 @@ impl Partition {
         Self::AwsIsoF,
     ];
 
-    /// The partition's id, for example `aws-us-gov`.
+    /// Returns the partition's id, for example `aws-us-gov`.
     #[must_use]
     pub const fn id(self) -> &'static str {
         self.row().0
     }
 
-    /// The suffix of its host names.
+    /// Returns the DNS suffix of its host names.
     #[must_use]
     pub const fn dns_suffix(self) -> &'static str {
         self.row().2
     }
 
-    /// The suffix of its dual-stack host names.
+    /// Returns the DNS suffix of its dual-stack host names.
     #[must_use]
     pub const fn dual_stack_dns_suffix(self) -> &'static str {
         self.row().3
     }
 
-    /// The partition of a region, by the patterns of the API's endpoint rules: `^(prefixes)-\w+-\d+$`. A region that
-    /// fits none belongs to [`Partition::Aws`], as in those rules, so that a new region works before it is known here.
+    /// Returns the partition of a region, by the patterns of the API's endpoint rules:
+    /// `^(prefixes)-\w+-\d+$`. As in those rules, a region without a match belongs to [`Partition::Aws`], so
+    /// new regions work.
     #[must_use]
     pub fn for_region(region: &str) -> Self {
         let fits = |partition: &Self| partition.row().1.iter().any(|prefix| has_form(region, prefix));
         Self::ALL.iter().copied().find(fits).unwrap_or(Self::Aws)
     }
 
-    /// Id, region prefixes, suffix, dual-stack suffix.
+    /// Returns id, region prefixes, suffix and dual-stack suffix.
     const fn row(self) -> (&'static str, &'static [&'static str], &'static str, &'static str) {
         match self {
             Self::Aws => {
@@ -136,7 +137,7 @@ impl Partition {
     }
 }
 
-/// `^{prefix}-\w+-\d+$`
+/// Matches `^{prefix}-\w+-\d+$`.
 fn has_form(region: &str, prefix: &str) -> bool {
     let rest = region.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('-'));
     let Some((word, number)) = rest.and_then(|rest| rest.rsplit_once('-')) else { return false };
@@ -147,9 +148,9 @@ fn has_form(region: &str, prefix: &str) -> bool {
         && number.chars().all(|c| c.is_ascii_digit())
 }
 
-/// The host name of an API in a region, as its endpoint rules name it; `None` if the text is no region.
+/// Returns the host name of an API in a region, by its endpoint rules; `None` if the text is not a region.
 pub(super) fn host(api: Api, region: &str, variant: Variant) -> Option<String> {
-    // A host label (RFC 1123 §2.1), in lower case as all regions are: nothing that could end the host name.
+    // A lower-case host label (RFC 1123 §2.1): no character that could end the host name.
     let label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let is_label = (1..=63).contains(&region.len())
         && region.chars().all(label)
@@ -163,7 +164,7 @@ pub(super) fn host(api: Api, region: &str, variant: Variant) -> Option<String> {
         Api::SsoOidc => "oidc",
         Api::Portal => "portal.sso",
     };
-    // GovCloud's plain endpoints are the FIPS ones; only its dual-stack names carry the mark.
+    // GovCloud's plain endpoints are the FIPS ones. Only its dual-stack names have the prefix.
     let plain_is_fips = partition == Partition::AwsUsGov && !variant.dual_stack;
     let fips = if variant.fips && !plain_is_fips { "-fips" } else { "" };
     let suffix = if variant.dual_stack { partition.dual_stack_dns_suffix() } else { partition.dns_suffix() };

@@ -1,4 +1,4 @@
-//! A checked absolute URL: scheme, authority, path, and a query where one may be.
+//! A checked absolute URL: scheme, authority, path, and an optional query.
 
 use core::fmt;
 use core::net::Ipv6Addr;
@@ -8,8 +8,8 @@ use http::uri::{Authority, Parts, PathAndQuery, Scheme, Uri};
 
 use super::EndpointError;
 
-/// An absolute `http` or `https` URL without user name and fragment. Two are equal if they lead to the same place
-/// (RFC 3986 §6.2.2.1, §6.2.3): the case of the host and a port that the scheme has anyway do not count.
+/// An absolute `http` or `https` URL without user name and fragment. Equality ignores the host's case and the
+/// scheme's default port (RFC 3986 §6.2.2.1, §6.2.3).
 #[derive(Clone)]
 pub(crate) struct Url {
     scheme: Scheme,
@@ -18,17 +18,17 @@ pub(crate) struct Url {
     path: String,
 }
 
-/// What is not allowed in the URL beside a user name and a fragment.
+/// The parts that a URL may have, beside user name and fragment, which it never has.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A base URL: no query, and a slash at its end does not count.
+    /// A base URL: no query. A trailing slash does not count.
     Base,
-    /// An endpoint of its own (RFC 6749 §3.2: a query is kept).
+    /// A complete endpoint URL; its query is kept (RFC 6749 §3.2).
     Whole,
 }
 
 impl Url {
-    /// A bare `https` host.
+    /// Creates a URL of a bare `https` host.
     pub(crate) fn https(host: String) -> Option<Self> {
         let authority = Authority::try_from(host).ok()?;
         Some(Self { scheme: Scheme::HTTPS, authority, path: String::new() })
@@ -36,18 +36,18 @@ impl Url {
 
     pub(crate) fn parse(url: &str, kind: Kind) -> Result<Self, EndpointError> {
         let url = url.trim();
-        // Before the URL is quoted in any other error: what stands before an `@` may be a password.
+        // First, before any other error quotes the URL: the text before an `@` may be a password.
         let authority_part = url.split_once("://").map_or(url, |(_, rest)| rest);
         let authority_part = authority_part.split(['/', '?', '#']).next().unwrap_or_default();
         if authority_part.contains('@') {
             return Err(EndpointError::UserInfo);
         }
         let shown = || crate::printable(url).into_owned();
-        // `http::Uri` drops a fragment without a word.
+        // `http::Uri` silently drops a fragment.
         if url.contains('#') || (kind == Kind::Base && url.contains('?')) {
             return Err(EndpointError::QueryOrFragment(shown()));
         }
-        // `http::Uri` lets UTF-8 through, which no URL has (RFC 3986 §2) and which may hold control characters.
+        // `http::Uri` accepts UTF-8. A URL has none (RFC 3986 §2), and it may hold control characters.
         let is_letter = |c: char| c.is_ascii_graphic() || (!c.is_ascii() && c.is_alphanumeric());
         if !url.is_ascii() && url.chars().all(is_letter) && is_web(url) {
             return Err(EndpointError::NotAscii(shown()));
@@ -75,18 +75,18 @@ impl Url {
         self.authority.host()
     }
 
-    /// The port that is connected to.
+    /// Returns the port to connect to.
     fn port(&self) -> u16 {
         let default = if self.is_https() { 443 } else { 80 };
         self.authority.port_u16().unwrap_or(default)
     }
 
-    /// Whether it is connected to at the port that the scheme has anyway.
+    /// Returns whether the port is the scheme's default.
     pub(crate) fn has_usual_port(&self) -> bool {
         self.port() == if self.is_https() { 443 } else { 80 }
     }
 
-    /// `localhost`, 127.0.0.0/8 or `[::1]`, by name alone.
+    /// Returns whether the host is `localhost`, 127.0.0.0/8 or `[::1]`, by name alone.
     pub(crate) fn is_loopback(&self) -> bool {
         let host = self.authority.host();
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
@@ -94,7 +94,7 @@ impl Url {
             || core::net::IpAddr::from_str(bare).is_ok_and(|address| address.is_loopback())
     }
 
-    /// Fails for plain HTTP to another machine.
+    /// Returns an error for plain HTTP to another machine.
     pub(crate) fn secure(self) -> Result<Self, EndpointError> {
         if self.is_https() || self.is_loopback() {
             Ok(self)
@@ -103,17 +103,17 @@ impl Url {
         }
     }
 
-    /// The URL of a path below this one; `path` starts with a slash.
+    /// Returns the URL of a path below this one. `path` starts with a slash.
     pub(crate) fn join(&self, path: &str) -> Self {
         Self { path: format!("{}{path}", self.path), ..self.clone() }
     }
 
-    /// The URI of a path below this URL; `path` is empty or starts with a slash.
+    /// Returns the URI of a path below this URL. `path` is empty or starts with a slash.
     pub(crate) fn uri(&self, path: &'static str) -> Uri {
         let path = if self.path.is_empty() {
             PathAndQuery::from_static(if path.is_empty() { "/" } else { path })
         } else {
-            // Both halves were paths already, so joining them cannot fail.
+            // Both halves are valid paths, so joining them cannot fail.
             PathAndQuery::try_from(format!("{}{path}", self.path))
                 .unwrap_or_else(|_| PathAndQuery::from_static("/"))
         };
@@ -125,14 +125,14 @@ impl Url {
     }
 }
 
-/// Whether the scheme is `http` or `https`.
+/// Returns whether the scheme is `http` or `https`.
 fn is_web(url: &str) -> bool {
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
     scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http")
 }
 
-/// Whether there is a host, and behind it nothing or a port: `http::Uri` also takes `a.example:99999`, `[::1]x` and
-/// `[zz]`, which no client could connect to.
+/// Returns whether there is a host, followed by nothing or a port. `http::Uri` also accepts
+/// `a.example:99999`, `[::1]x` and `[zz]`, which are not connectable.
 fn leads_somewhere(authority: &Authority) -> bool {
     let host = authority.host();
     let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
@@ -140,7 +140,7 @@ fn leads_somewhere(authority: &Authority) -> bool {
         None => !host.is_empty(),
     };
     let is_port = match authority.as_str().strip_prefix(host) {
-        // RFC 3986 §3.2.3: a colon without a port is the scheme's own port.
+        // RFC 3986 §3.2.3: an empty port is the scheme's default.
         Some("" | ":") => true,
         Some(_) => authority.port_u16().is_some_and(|port| port != 0),
         None => false,
@@ -160,7 +160,7 @@ impl PartialEq for Url {
 impl Eq for Url {}
 
 impl Url {
-    /// The one spelling that equal URLs share.
+    /// Returns the spelling that equal URLs share.
     pub(crate) fn canonical(&self) -> String {
         let (host, path) = (self.host().to_ascii_lowercase(), &self.path);
         format!("{}://{host}:{}{path}", self.scheme, self.port())

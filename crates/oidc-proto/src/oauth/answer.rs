@@ -36,7 +36,7 @@ pub(crate) fn authorization_from(members: AnswerMembers<'_>) -> Result<DeviceAut
     Ok(DeviceAuthorization {
         device_code: Secret::new(members.device_code.required(OP, "device_code")?),
         user_code: members.user_code.required(OP, "user_code")?,
-        // The complete address leads to the page as well.
+        // The complete address leads to the same page.
         verification_uri: match (members.verification_uri.required(OP, "verification_uri"), &complete) {
             (Err(_), Some(complete)) => complete.clone(),
             (plain, _) => plain?,

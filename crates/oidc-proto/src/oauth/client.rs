@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::form::{Form, Parameters, invalid};
 use crate::{Client, ClientAuthentication, Fault, FaultCode, Secret};
 
-/// Adds the client to a form, or gives the header that names it instead. Never both.
+/// Adds the client to a form, or returns the header that names it instead. Never both.
 pub(super) fn authenticate<'a>(client: &'a Client, form: &mut Form<'a>) -> Option<HeaderValue> {
     match (&client.secret, client.authentication) {
         (Some(secret), ClientAuthentication::Basic) => Some(basic(&client.id, secret)),
@@ -21,8 +21,8 @@ pub(super) fn authenticate<'a>(client: &'a Client, form: &mut Form<'a>) -> Optio
     }
 }
 
-/// `Basic`, with id and secret form-encoded before they are joined (RFC 6749 §2.3.1, which is easily forgotten). A blank
-/// becomes `%20`: some servers decode with a URL's rules, to which `+` is a plus sign, and all read this.
+/// Encodes `Basic`. Id and secret are form-encoded before they are joined (RFC 6749 §2.3.1). A blank becomes
+/// `%20`, which every server reads; some decode by a URL's rules and take `+` for a plus sign.
 fn basic(id: &str, secret: &Secret) -> HeaderValue {
     let encode = |text: &str| -> String {
         let parts = form_urlencoded::byte_serialize(text.as_bytes());
@@ -36,10 +36,10 @@ fn basic(id: &str, secret: &Secret) -> HeaderValue {
     value
 }
 
-/// The client of a request.
+/// Returns the client of a request.
 ///
 /// # Errors
-/// No client, two ways to name it in one request, or a header that cannot be read.
+/// Returns an error for no client, two methods in one request, or a malformed header.
 pub(super) fn read(headers: &HeaderMap, parameters: &Parameters<'_>) -> Result<Client, Fault> {
     let mut shown = headers.get_all(AUTHORIZATION).iter();
     let Some(header) = shown.next() else {
@@ -74,16 +74,16 @@ fn parse_basic(header: &str) -> Option<Client> {
         return None;
     }
     let secret = Secret::new(decode(secret)?);
-    // A parameter without a value is the same as none (RFC 6749 §3.2), and an empty secret proves no more.
+    // An empty parameter counts as absent (RFC 6749 §3.2), and an empty secret proves no more.
     if secret.is_empty() {
         return Some(Client::public(id));
     }
     Some(Client::new(id, secret).with_basic_authentication())
 }
 
-/// One form-encoded value.
+/// Decodes one form-encoded value.
 fn decode(text: &str) -> Option<String> {
-    // As the value of a parameter, so that a `=` or `&` in it cannot split it.
+    // Decoded as a parameter's value, so a `=` or `&` must not split it.
     if text.contains('&') {
         return None;
     }
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn basic_encodes_id_and_secret_before_it_joins_them() {
-        // RFC 6749 §2.3.1's example client, and one that needs the encoding.
+        // The example client of RFC 6749 §2.3.1, and one whose secret needs the encoding.
         let value = basic("s6BhdRkqt3", &Secret::from("7Fjfp0ZBr1KtDRbnfVdmIw"));
         assert_eq!(value, "Basic czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3");
         let odd = Client::new("a:b &=%", Secret::from("p+w é:=&")).with_basic_authentication();
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn an_empty_secret_is_none_in_the_header_as_in_the_body() {
-        // `id:`, as clients write it that have no secret and show it all the same.
+        // `id:`, sent by some clients without a secret.
         let headers = headers("Basic aWQ6");
         let parameters = Parameters::read(&headers, b"").unwrap();
         assert_eq!(read(&headers, &parameters).unwrap(), Client::public("id"));

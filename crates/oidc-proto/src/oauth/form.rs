@@ -1,4 +1,4 @@
-//! `application/x-www-form-urlencoded`, both ways.
+//! Encoding and decoding of `application/x-www-form-urlencoded`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,11 +12,11 @@ use crate::{Fault, FaultCode, Parameter};
 /// The media type.
 pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 
-/// A form to be encoded (WHATWG URL §5.2, which RFC 6749 appendix B means).
+/// A form to encode (WHATWG URL §5.2, meant by RFC 6749 appendix B).
 pub(super) struct Form<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Form<'a> {
-    /// An empty form.
+    /// Creates an empty form.
     pub(super) const fn new() -> Self {
         Self(Vec::new())
     }
@@ -26,23 +26,23 @@ impl<'a> Form<'a> {
         self.0.push((name, value));
     }
 
-    /// Adds a parameter if it has a value: one without is the same as none (RFC 6749 §3.2).
+    /// Adds a parameter that has a value. An empty one counts as absent (RFC 6749 §3.2).
     pub(super) fn add_some(&mut self, name: &'static str, value: Option<&'a str>) {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             self.add(name, value);
         }
     }
 
-    /// Adds further parameters.
+    /// Adds additional parameters.
     pub(super) fn add_all(&mut self, parameters: &'a [Parameter]) {
         self.0.extend(parameters.iter().map(|parameter| (parameter.name(), parameter.value())));
     }
 
-    /// The encoded form, in a buffer of the right size: growing would leave unzeroized copies of secrets behind, and a
-    /// flow keeps its request for as long as the person takes.
+    /// Encodes the form into a buffer of the exact size. Growing would leave unzeroized copies of secrets,
+    /// and a flow keeps its request while the person takes their time.
     pub(super) fn finish(self) -> Vec<u8> {
         let length = |text: &str| byte_serialize(text.as_bytes()).map(str::len).sum::<usize>();
-        // Each pair has its `=`, and all but the first their `&`.
+        // One `=` for each pair, and one `&` between pairs.
         let pairs = self.0.iter().map(|(name, value)| length(name) + length(value) + 2).sum::<usize>();
         let mut form = Serializer::new(String::with_capacity(pairs.saturating_sub(1)));
         form.extend_pairs(&self.0);
@@ -50,21 +50,22 @@ impl<'a> Form<'a> {
     }
 }
 
-/// The parameters that may stand several times (RFC 8707 §2, RFC 8693 §2.1).
+/// The parameters that may be repeated (RFC 8707 §2, RFC 8693 §2.1).
 const REPEATABLE: [&str; 2] = ["resource", "audience"];
 
-/// A form that was read.
+/// A decoded form.
 pub(super) struct Parameters<'a> {
     once: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
-    /// Those that may stand several times, in their order.
+    /// The repeatable parameters, in order.
     repeated: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
 impl<'a> Parameters<'a> {
-    /// Reads a form. Unknown parameters are kept and not looked at.
+    /// Decodes a form. Unknown parameters are kept and ignored.
     ///
     /// # Errors
-    /// Another content type, or a parameter that stands twice (RFC 6749 §3.2) and may not.
+    /// Returns an error for another content type, or a parameter that is repeated without permission (RFC
+    /// 6749 §3.2).
     pub(super) fn read(headers: &HeaderMap, body: &'a [u8]) -> Result<Self, Fault> {
         let content_type =
             headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -86,30 +87,30 @@ impl<'a> Parameters<'a> {
         Ok(Self { once, repeated })
     }
 
-    /// A parameter's value; one without is the same as none.
+    /// Returns a parameter's value. An empty one counts as absent.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.once.get(name).map(AsRef::as_ref).filter(|value| !value.is_empty())
     }
 
-    /// A parameter that must be there.
+    /// Returns a required parameter.
     pub(super) fn required(&self, name: &str) -> Result<&str, Fault> {
         self.get(name).ok_or_else(|| invalid(format!("{name} is required")))
     }
 
-    /// Those of the further parameters that mean something to a server.
+    /// Returns the additional parameters that a server reads.
     pub(super) fn further(&self) -> Vec<Parameter> {
         let pairs = self.repeated.iter();
-        // One without a value is the same as none.
+        // An empty parameter counts as absent.
         pairs.filter_map(|(name, value)| Parameter::new(&**name, &**value).ok()).collect()
     }
 
-    /// A space-separated list (RFC 6749 §3.3).
+    /// Returns a space-separated list (RFC 6749 §3.3).
     pub(super) fn scope(&self) -> Vec<String> {
         scope_list(self.get("scope").unwrap_or_default())
     }
 }
 
-/// The scopes of a space-separated list.
+/// Splits a space-separated list of scopes.
 pub(super) fn scope_list(text: &str) -> Vec<String> {
     text.split_ascii_whitespace().map(str::to_owned).collect()
 }

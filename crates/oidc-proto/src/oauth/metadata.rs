@@ -14,16 +14,16 @@ use crate::member::{Text, Texts};
 use crate::words::without_mark;
 use crate::{Body, Client, ClientAuthentication, json, printable};
 
-/// How much of a foreign text an error shows, in characters.
+/// The longest excerpt of a foreign text in an error, in characters.
 const LONGEST_SHOWN: usize = 200;
 
-/// What a provider says of itself, as far as signing in needs it.
+/// A provider's metadata, as far as a sign-in needs it.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Metadata {
-    /// `issuer`: the provider's identity, an URL.
+    /// `issuer`: the provider's identity, a URL.
     pub issuer: String,
-    /// `device_authorization_endpoint` (RFC 8628 §4); many providers that have one do not say so.
+    /// `device_authorization_endpoint` (RFC 8628 §4). Many providers have one and omit it here.
     pub device_authorization_endpoint: Option<String>,
     /// `token_endpoint`.
     pub token_endpoint: Option<String>,
@@ -31,21 +31,20 @@ pub struct Metadata {
     pub registration_endpoint: Option<String>,
     /// `revocation_endpoint`.
     pub revocation_endpoint: Option<String>,
-    /// `grant_types_supported`; empty if the provider does not say.
+    /// `grant_types_supported`; empty if absent.
     pub grant_types_supported: Vec<String>,
-    /// `token_endpoint_auth_methods_supported`; empty if the provider does not say, which means
-    /// `client_secret_basic`.
+    /// `token_endpoint_auth_methods_supported`. An absent or empty list means `client_secret_basic`.
     pub token_endpoint_auth_methods_supported: Vec<String>,
-    /// `scopes_supported`; empty if the provider does not say.
+    /// `scopes_supported`; empty if absent.
     pub scopes_supported: Vec<String>,
-    /// `code_challenge_methods_supported` (RFC 8414 §2); empty if the provider does not say, which means no PKCE. A client
-    /// whose list has `S256` may send a challenge with a device authorization request.
+    /// `code_challenge_methods_supported` (RFC 8414 §2). An absent or empty list means no PKCE. With `S256`
+    /// in it, a client may send a challenge with a device authorization request.
     pub code_challenge_methods_supported: Vec<String>,
-    /// `authorization_endpoint`. This crate has no use for it; clients of OpenID Connect demand it.
+    /// `authorization_endpoint`. This crate does not use it; OpenID Connect clients require it.
     pub authorization_endpoint: Option<String>,
-    /// `jwks_uri` (OpenID Connect Discovery §3), demanded likewise.
+    /// `jwks_uri` (OpenID Connect Discovery §3). OpenID Connect clients require it.
     pub jwks_uri: Option<String>,
-    /// `response_types_supported`, which both standards demand.
+    /// `response_types_supported`, required by both standards.
     pub response_types_supported: Vec<String>,
     /// `subject_types_supported` (OpenID Connect Discovery §3).
     pub subject_types_supported: Vec<String>,
@@ -71,7 +70,7 @@ struct Members<'a> {
     id_token_signing_alg_values_supported: Texts,
 }
 
-/// Reads an object, and a member that stands twice as its last value, as the readers of answers do.
+/// Reads an object. The last value of a duplicate member counts, as in responses.
 struct Reader;
 
 impl<'de> Visitor<'de> for Reader {
@@ -134,7 +133,7 @@ struct Document<'a> {
     grant_types_supported: &'a [String],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     token_endpoint_auth_methods_supported: &'a [String],
-    /// The same ones; without this a client may take it for Basic alone (RFC 8414 §2).
+    /// Repeats the token endpoint's methods. If absent, a client may assume Basic alone (RFC 8414 §2).
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     revocation_endpoint_auth_methods_supported: &'a [String],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -145,7 +144,7 @@ struct Document<'a> {
     authorization_endpoint: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     jwks_uri: Option<&'a str>,
-    /// Required by RFC 8414 §2, also where there are none.
+    /// Required by RFC 8414 §2, even if empty.
     response_types_supported: &'a [String],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     subject_types_supported: &'a [String],
@@ -154,7 +153,7 @@ struct Document<'a> {
 }
 
 impl Metadata {
-    /// Reads the response to a request for the metadata of this issuer.
+    /// Decodes the response to a metadata request for this issuer.
     ///
     /// ```
     /// use oidc_proto::oauth::{Metadata, MetadataError};
@@ -166,7 +165,8 @@ impl Metadata {
     /// ```
     ///
     /// # Errors
-    /// [`MetadataError`]. Only [`MetadataError::Unavailable`] may be gone when the same address is asked again.
+    /// Returns a [`MetadataError`]. Only [`MetadataError::Unavailable`] justifies a retry at the same
+    /// address.
     pub fn decode<B: AsRef<[u8]>>(issuer: &str, response: &Response<B>) -> Result<Self, MetadataError> {
         if !response.status().is_success() {
             return Err(refused(response.status().as_u16(), response.headers()));
@@ -191,15 +191,15 @@ impl Metadata {
             subject_types_supported: list(members.subject_types_supported),
             id_token_signing_alg_values_supported: list(members.id_token_signing_alg_values_supported),
         };
-        // RFC 8414 §3.3: identical. A slash at the end is what people get wrong, and it changes nothing about whose
-        // document this is.
+        // RFC 8414 §3.3: identical. A trailing slash is a common mistake and does not change the owner of the
+        // document.
         if metadata.issuer.trim_end_matches('/') != issuer.trim().trim_end_matches('/') {
             return Err(MetadataError::Issuer { asked: shown(issuer), found: shown(&metadata.issuer) });
         }
         Ok(metadata)
     }
 
-    /// The URLs to sign in with.
+    /// Returns the provider's URLs.
     ///
     /// ```
     /// use oidc_proto::oauth::{Metadata, MetadataError};
@@ -213,14 +213,15 @@ impl Metadata {
     /// ```
     ///
     /// # Errors
-    /// The metadata lacks one that is needed, or one cannot be used.
+    /// The metadata lacks a required URL, or has an invalid one.
     pub fn provider(&self) -> Result<Provider, MetadataError> {
         const DEVICE: &str = "device_authorization_endpoint";
         let device = self.device_authorization_endpoint.as_deref().ok_or(MetadataError::Missing(DEVICE))?;
         self.provider_with_device_authorization(device)
     }
 
-    /// The URLs to sign in with, where the metadata lacks the device authorization endpoint and the program knows it.
+    /// Returns the provider's URLs, with a device authorization endpoint that the metadata lacks and the
+    /// program knows.
     ///
     /// ```
     /// use oidc_proto::oauth::Metadata;
@@ -232,7 +233,7 @@ impl Metadata {
     /// ```
     ///
     /// # Errors
-    /// The metadata lacks the token endpoint, or a URL cannot be used.
+    /// The metadata lacks the token endpoint, or has an invalid URL.
     pub fn provider_with_device_authorization(&self, device: &str) -> Result<Provider, MetadataError> {
         let token = self.token_endpoint.as_deref().ok_or(MetadataError::Missing("token_endpoint"))?;
         let blame = |member: &'static str| move |source| MetadataError::Endpoint { member, source };
@@ -248,8 +249,9 @@ impl Metadata {
         Ok(if offers_pkce { provider.with_pkce() } else { provider })
     }
 
-    /// The client, showing its secret in a way that the provider takes: as it is if it has none, in the header if the
-    /// provider takes that or names no method (RFC 8414 §2), or else in the body.
+    /// Returns the client with an authentication method that the provider supports. A public client stays
+    /// unchanged. The header is preferred, also if the metadata names no method (RFC 8414 §2); otherwise the
+    /// body is used.
     ///
     /// ```
     /// use oidc_proto::oauth::{Metadata, MetadataError};
@@ -280,7 +282,7 @@ impl Metadata {
         }
     }
 
-    /// Server side: the response that says this.
+    /// Server side: encodes this metadata.
     ///
     /// ```
     /// use oidc_proto::oauth::Metadata;
@@ -315,10 +317,10 @@ impl Metadata {
     }
 }
 
-/// What a status that is no success says of the metadata.
+/// Returns the error of a response without a success status.
 fn refused(status: u16, headers: &HeaderMap) -> MetadataError {
     match status {
-        // RFC 9110 §15.6.2, §15.6.6: these will be the same tomorrow.
+        // RFC 9110 §15.6.2, §15.6.6: permanent.
         501 | 505 => MetadataError::Status(status),
         408 | 421 | 425 | 429 | 500.. => {
             MetadataError::Unavailable { status, retry_after: Heads::of(headers).retry_after() }
@@ -327,7 +329,7 @@ fn refused(status: u16, headers: &HeaderMap) -> MetadataError {
     }
 }
 
-/// Why a success has no metadata.
+/// Returns the reason why a success has no metadata.
 fn unread(body: &[u8], headers: &HeaderMap, error: &serde_json::Error) -> MetadataError {
     let coding = headers.get(CONTENT_ENCODING).and_then(|value| value.to_str().ok()).map(str::trim);
     match coding {
@@ -338,7 +340,7 @@ fn unread(body: &[u8], headers: &HeaderMap, error: &serde_json::Error) -> Metada
     }
 }
 
-/// A foreign text, short enough for a line and without control characters.
+/// Returns a foreign text cut to one line and without control characters.
 fn shown(text: &str) -> String {
     let text = printable(text);
     match text.char_indices().nth(LONGEST_SHOWN) {

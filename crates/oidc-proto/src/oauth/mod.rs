@@ -1,4 +1,4 @@
-//! The OAuth dialect: form-encoded requests, JSON answers in snake_case.
+//! The OAuth dialect: form-encoded requests, snake_case JSON responses.
 //!
 //! RFC 8628 §3.1–3.5 (device authorization), RFC 6749 §5–6 (tokens, refresh), RFC 7591 (registration), RFC 7009
 //! (revocation), RFC 8414 and OpenID Connect Discovery (metadata).
@@ -26,8 +26,8 @@ pub use revocation::{RevocationRequest, TokenTypeHint};
 
 use crate::{Body, Fault, FaultCode, Operation, json};
 
-/// The paths of the operations below a base URL that is no more than that. They are those of this project's own
-/// server; other providers say theirs in their metadata.
+/// Returns the path of an operation below a plain base URL, as this project's own server has it. Other
+/// providers publish theirs in their metadata.
 pub(crate) const fn path(operation: Operation) -> &'static str {
     match operation {
         Operation::RegisterClient => "/oauth/register",
@@ -37,7 +37,7 @@ pub(crate) const fn path(operation: Operation) -> &'static str {
     }
 }
 
-/// Which operation a request asks for.
+/// Returns the operation that a request is for.
 pub(crate) fn operation(method: &Method, asked: &str) -> Result<Operation, Fault> {
     let all = Operation::SIGN_IN.iter().copied().chain([Operation::RevokeToken]);
     let Some(operation) = all.into_iter().find(|operation| path(*operation) == asked) else {
@@ -64,7 +64,7 @@ struct FaultBody<'a> {
     interval: Option<u64>,
 }
 
-/// The response that says this fault (RFC 6749 §5.2).
+/// Encodes this fault (RFC 6749 §5.2).
 pub(crate) fn encode_fault(fault: &Fault) -> Response<Body> {
     let description = fault.description.as_deref().map(allowed);
     let body = json::to_vec(&FaultBody {
@@ -75,14 +75,15 @@ pub(crate) fn encode_fault(fault: &Fault) -> Response<Body> {
     });
     let mut response = json::fault_response(fault, body);
     if fault.status == 401 {
-        // It must match the scheme that the client may have used; Basic is the only one there is.
+        // Must match the scheme that the client used. Basic is the only one supported.
         let challenge = HeaderValue::from_static("Basic realm=\"token endpoint\", charset=\"UTF-8\"");
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
     response
 }
 
-/// The characters that RFC 6749 §5.2 allows in a description; a quotation mark becomes the one that is allowed.
+/// Replaces the characters that RFC 6749 §5.2 forbids in a description; a quotation mark becomes an
+/// apostrophe.
 fn allowed(text: &str) -> String {
     text.chars()
         .map(|c| match c {

@@ -1,4 +1,4 @@
-//! Where a provider of the OAuth dialect is.
+//! The URLs of a provider of the OAuth dialect.
 
 use core::fmt;
 
@@ -6,10 +6,10 @@ use super::path;
 use crate::endpoint::{Kind, Url};
 use crate::{Endpoint, EndpointError, Operation};
 
-/// The URLs of an authorization server that speaks RFC 8628, one for each operation.
+/// The URLs of an RFC 8628 authorization server, one for each operation.
 ///
-/// Each must be `https` or loopback (RFC 8628 §3.1); a query in it is kept (RFC 6749 §3.2).
-/// [`Metadata::provider`](super::Metadata::provider) takes them from what the provider says of itself.
+/// Each must be `https` or loopback (RFC 8628 §3.1); its query is kept (RFC 6749 §3.2).
+/// [`Metadata::provider`](super::Metadata::provider) takes them from the provider's metadata.
 ///
 /// ```
 /// use oidc_proto::oauth::Provider;
@@ -28,11 +28,11 @@ pub struct Provider {
     pub(crate) token: Url,
     pub(crate) registration: Option<Url>,
     pub(crate) revocation: Option<Url>,
-    /// What the provider says of PKCE. It is no place, so it does not make a provider another one.
+    /// The provider supports PKCE. Not a URL, so equality ignores it.
     pub(crate) offers_pkce: bool,
 }
 
-/// Two are equal if requests go to the same places.
+/// Two providers are equal if their requests go to the same URLs.
 impl PartialEq for Provider {
     fn eq(&self, other: &Self) -> bool {
         let places = |of: &Self| {
@@ -46,7 +46,7 @@ impl PartialEq for Provider {
 impl Eq for Provider {}
 
 impl Provider {
-    /// The two URLs that every device flow needs (RFC 8628 §3.1, §3.4).
+    /// Creates a provider with the two URLs that every device flow needs (RFC 8628 §3.1, §3.4).
     ///
     /// ```
     /// use oidc_proto::EndpointError;
@@ -59,7 +59,7 @@ impl Provider {
     /// ```
     ///
     /// # Errors
-    /// What is wrong with either URL; both must be `https` or loopback.
+    /// The error names what is wrong with a URL. Both must be `https` or loopback.
     pub fn new(device_authorization: &str, token: &str) -> Result<Self, EndpointError> {
         Ok(Self {
             device_authorization: whole(device_authorization)?,
@@ -70,8 +70,9 @@ impl Provider {
         })
     }
 
-    /// The four URLs of `sso-oidc-server`'s own paths below this base URL. They are plain HTTP to another machine only if the
-    /// base was [allowed](Endpoint::allow_insecure_http) to be. Other providers say theirs in their metadata.
+    /// Creates a provider with the four paths of `sso-oidc-server` below this base URL. They are plain HTTP
+    /// to another machine only if the base [allows](Endpoint::allow_insecure_http) it. Other providers
+    /// publish theirs in their metadata.
     ///
     /// ```
     /// use oidc_proto::oauth::Provider;
@@ -92,7 +93,7 @@ impl Provider {
         }
     }
 
-    /// The same provider with this registration URL (RFC 7591 §3).
+    /// Returns the same provider with this registration URL (RFC 7591 §3).
     ///
     /// ```
     /// use oidc_proto::oauth::Provider;
@@ -104,13 +105,13 @@ impl Provider {
     /// ```
     ///
     /// # Errors
-    /// What is wrong with the URL; it must be `https` or loopback.
+    /// The error names what is wrong with the URL. It must be `https` or loopback.
     pub fn with_registration(mut self, url: &str) -> Result<Self, EndpointError> {
         self.registration = Some(whole(url)?);
         Ok(self)
     }
 
-    /// The same provider with this revocation URL (RFC 7009 §2).
+    /// Returns the same provider with this revocation URL (RFC 7009 §2).
     ///
     /// ```
     /// use oidc_proto::oauth::Provider;
@@ -122,14 +123,14 @@ impl Provider {
     /// ```
     ///
     /// # Errors
-    /// What is wrong with the URL; it must be `https` or loopback.
+    /// The error names what is wrong with the URL. It must be `https` or loopback.
     pub fn with_revocation(mut self, url: &str) -> Result<Self, EndpointError> {
         self.revocation = Some(whole(url)?);
         Ok(self)
     }
 
-    /// The same provider, which takes PKCE with the method S256 (RFC 8414 §2, `code_challenge_methods_supported`).
-    /// A sign-in uses it where it is offered.
+    /// Returns the same provider with PKCE, method S256 (RFC 8414 §2, `code_challenge_methods_supported`). A
+    /// sign-in then uses it.
     ///
     /// ```
     /// use oidc_proto::Service;
@@ -165,7 +166,7 @@ impl fmt::Display for Provider {
     }
 }
 
-/// Every URL that a request may go to.
+/// Every URL of the provider.
 impl fmt::Debug for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Provider(")?;

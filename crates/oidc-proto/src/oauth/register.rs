@@ -12,7 +12,7 @@ use crate::{
     Violation, ViolationKind, grant_type,
 };
 
-/// `client_type` of a client without a secret, which AWS calls so and RFC 7591 `none`.
+/// `client_type` of a client without a secret in AWS's API; RFC 7591 calls it `none`.
 const PUBLIC: &str = "public";
 
 /// The values of `token_endpoint_auth_method` (RFC 7591 §2).
@@ -36,19 +36,20 @@ fn is_empty(list: &&[String]) -> bool {
     list.is_empty()
 }
 
-/// A registration request.
+/// Encodes a registration request.
 pub(crate) fn to_body(request: &RegisterClientRequest) -> Vec<u8> {
     to_vec(&metadata(request))
 }
 
-/// What a request says about its client. No grant types means the device flow, as in AWS's dialect, with refresh.
+/// Returns the client metadata of a request. No grant types means the device flow with refresh, as in AWS's
+/// dialect.
 fn metadata(request: &RegisterClientRequest) -> RegistrationRequestBody<'_> {
     let device = [grant_type::DEVICE_CODE, grant_type::REFRESH_TOKEN];
     let asked = request.grant_types.iter().map(String::as_str);
     let grant_types = if request.grant_types.is_empty() { device.to_vec() } else { asked.collect() };
     let is_public = request.client_type == PUBLIC;
-    // The two must fit together (RFC 7591 §2.1). Where there is none the empty list says so: without the member a server
-    // assumes `code` (§2).
+    // Must fit the grant types (RFC 7591 §2.1). Without the member a server assumes `code` (§2), so an empty
+    // list is written.
     let response_types: &[&str] =
         if grant_types.contains(&grant_type::AUTHORIZATION_CODE) { &["code"] } else { &[] };
     RegistrationRequestBody {
@@ -74,7 +75,7 @@ struct Metadata<'a> {
     scope: Text<'a>,
 }
 
-/// A registration request as a server reads it. Any authentication method but `none` makes a confidential client.
+/// Decodes a registration request. Any authentication method but `none` makes a confidential client.
 pub(crate) fn from_body(body: &[u8]) -> Result<RegisterClientRequest, Fault> {
     let metadata =
         starts_with(body, b'{').then(|| serde_json::from_slice::<Metadata<'_>>(body).ok()).flatten();
@@ -99,12 +100,12 @@ struct RegistrationBody<'a> {
     client_secret: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id_issued_at: Option<i64>,
-    /// Required beside a secret, and 0 for one that does not expire (RFC 7591 §3.2.1).
+    /// Required with a secret; 0 means no expiry (RFC 7591 §3.2.1).
     #[serde(skip_serializing_if = "Option::is_none")]
     client_secret_expires_at: Option<i64>,
 }
 
-/// The answer of a server that says what it registered.
+/// The response with everything that was registered.
 #[derive(Serialize)]
 struct RegisteredBody<'a> {
     #[serde(flatten)]
@@ -113,8 +114,8 @@ struct RegisteredBody<'a> {
     metadata: RegistrationRequestBody<'a>,
 }
 
-/// The answer of a server that says the id, the secret, and how the client is to show it where that is not the header, the
-/// default of RFC 7591 §2.
+/// The response with id and secret, and the authentication method unless it is the default, the header (RFC
+/// 7591 §2).
 #[derive(Serialize)]
 struct InformationBody<'a> {
     #[serde(flatten)]
@@ -123,7 +124,7 @@ struct InformationBody<'a> {
     token_endpoint_auth_method: Option<&'a str>,
 }
 
-/// The answer to a registration.
+/// Encodes the response to a registration.
 pub(crate) fn success_to_body(registration: &Registration) -> Vec<u8> {
     let client = &registration.client;
     let shows_in_body = client.secret.is_some() && client.authentication != ClientAuthentication::Basic;
@@ -144,9 +145,9 @@ fn information(registration: &Registration) -> RegistrationBody<'_> {
     }
 }
 
-/// Server side: the response to a registration request that led to this registration. Beside the id it says everything
-/// that was registered, as RFC 7591 §3.2.1 demands; [`Dialect::encode_success`](crate::Dialect::encode_success) knows no
-/// request and says the id alone. A client without a name is called by its id.
+/// Server side: encodes the response to a registration request. It contains all registered metadata, as RFC
+/// 7591 §3.2.1 requires. [`Dialect::encode_success`](crate::Dialect::encode_success) has no request, so it
+/// writes the id alone. A client without a name gets its id as name.
 ///
 /// ```
 /// use oidc_proto::{Client, RegisterClientRequest, Registration, oauth};
@@ -165,8 +166,8 @@ pub fn encode_registration(registration: &Registration, request: &RegisterClient
     json::response(StatusCode::CREATED, body)
 }
 
-/// The registration with these members. How a client shows its secret is the server's to say, because it may register
-/// another method than it was asked for (RFC 7591 §3.2.1); in the header, if it does not say (§2).
+/// Returns the registration with these members. The server decides the authentication method and may register
+/// another than requested (RFC 7591 §3.2.1). The default is the header (§2).
 pub(crate) fn success_from(members: AnswerMembers<'_>) -> Result<Registration, Violation> {
     let id = members.client_id.required(Operation::RegisterClient, "client_id")?;
     let method = members.token_endpoint_auth_method.non_empty();
@@ -176,7 +177,7 @@ pub(crate) fn success_from(members: AnswerMembers<'_>) -> Result<Registration, V
         (None | Some(BASIC), Some(secret)) => Client::new(id, secret).with_basic_authentication(),
         (Some(POST), Some(secret)) => Client::new(id, secret),
         (Some(BASIC | POST), None) => Client::public(id),
-        // A signed assertion or a certificate: nothing that this client sends would be accepted.
+        // A signed assertion or a certificate, which this client cannot send.
         (Some(_), _) => {
             let member = "token_endpoint_auth_method";
             return Err(Violation::new(Operation::RegisterClient, member, ViolationKind::Unsupported));

@@ -11,13 +11,13 @@ use crate::{
     Client, CreateTokenRequest, Fault, FaultCode, Grant, Secret, StartDeviceAuthorizationRequest, grant_type,
 };
 
-/// A form-encoded request of this client.
+/// Creates a form-encoded request of this client.
 pub(super) fn payload<'a>(client: &'a Client, mut form: Form<'a>) -> Payload {
     let authorization = client::authenticate(client, &mut form);
     Payload { body: form.finish(), authorization }
 }
 
-/// The one transform that is supported (RFC 7636 §4.2), and the length of what it makes: 256 bits in base64url.
+/// The only supported transform (RFC 7636 §4.2), and the length of its result: 256 bits in base64url.
 const METHOD: &str = "S256";
 const CHALLENGE_LEN: usize = 43;
 
@@ -32,7 +32,8 @@ pub(crate) fn start_to_payload(request: &StartDeviceAuthorizationRequest) -> Pay
     form.add_all(&request.parameters);
     let authorization = client::authenticate(&request.client, &mut form);
     if authorization.is_some() {
-        // RFC 8628 §3.1 asks for it of clients that do not authenticate, django-oauth-toolkit of all. It is no credential.
+        // RFC 8628 §3.1 requires it of public clients, django-oauth-toolkit of all clients. It is no
+        // credential.
         form.add("client_id", &request.client.id);
     }
     Payload { body: form.finish(), authorization }
@@ -47,12 +48,12 @@ pub(crate) fn start_from(headers: &HeaderMap, body: &[u8]) -> Result<StartDevice
     Ok(request)
 }
 
-/// The challenge of a request, if it has one.
+/// Returns the challenge of a request, if present.
 ///
 /// # Errors
-/// Another transform than S256: RFC 7636 §4.4.1 asks for a refusal, and one that is not named is `plain` (§4.3), which
-/// protects nothing here. A text that S256 does not make could never be matched, and a transform without a challenge
-/// would leave a client unprotected that believes itself protected.
+/// Returns an error for any transform but S256 (RFC 7636 §4.4.1). An unnamed one is `plain` (§4.3), which
+/// protects nothing here. No verifier could match a challenge that S256 does not produce. A transform without
+/// a challenge would leave the client unprotected.
 fn code_challenge(parameters: &Parameters<'_>) -> Result<Option<String>, Fault> {
     let is_base64url = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     match (parameters.get("code_challenge"), parameters.get("code_challenge_method")) {

@@ -8,8 +8,8 @@ use super::request::payload;
 use crate::decode;
 use crate::{Answer, Client, Dialect, Fault, Operation, Request, Secret, Service};
 
-/// A request to revoke a token (RFC 7009 §2.1). Success is the service's word that the token is dead by now, or never
-/// was (§2.2).
+/// A request to revoke a token (RFC 7009 §2.1). A success means that the token is now invalid, or always was
+/// (§2.2).
 ///
 /// ```
 /// use oidc_proto::oauth::{Provider, RevocationRequest};
@@ -34,7 +34,7 @@ pub struct RevocationRequest {
     pub client: Client,
     /// The token.
     pub token: Secret,
-    /// What kind of token it is, if known.
+    /// The type of the token, if known.
     pub hint: Option<TokenTypeHint>,
 }
 
@@ -58,19 +58,19 @@ impl TokenTypeHint {
 }
 
 impl RevocationRequest {
-    /// Revokes a refresh token, and with it what came from it (§2.1).
+    /// Creates a request to revoke a refresh token and the tokens issued from it (§2.1).
     #[must_use]
     pub const fn refresh_token(client: Client, token: Secret) -> Self {
         Self { client, token, hint: Some(TokenTypeHint::RefreshToken) }
     }
 
-    /// Revokes an access token.
+    /// Creates a request to revoke an access token.
     #[must_use]
     pub const fn access_token(client: Client, token: Secret) -> Self {
         Self { client, token, hint: Some(TokenTypeHint::AccessToken) }
     }
 
-    /// The request to send; `None` if the service has no revocation endpoint.
+    /// Encodes the request; `None` if the service has no revocation endpoint.
     #[must_use]
     pub fn encode(&self, service: &Service) -> Option<Request> {
         let mut form = Form::new();
@@ -79,13 +79,13 @@ impl RevocationRequest {
         service.request(Operation::RevokeToken, payload(&self.client, form))
     }
 
-    /// The meaning of the response. Any 2xx is success, whatever its body (§2.2); on a 503 the token must be assumed
-    /// alive (§2.2.1), and that is no verdict.
+    /// Decodes the response. Any 2xx is success, whatever its body (§2.2). A 503 is no verdict: the token
+    /// must be assumed valid (§2.2.1).
     pub fn decode<B: AsRef<[u8]>>(response: &Response<B>) -> Answer<()> {
         decode::bare_answer(Dialect::OAuth, response)
     }
 
-    /// Server side: the request with these headers and this body.
+    /// Server side: decodes the request with these headers and this body.
     ///
     /// ```
     /// use oidc_proto::FaultCode;
@@ -100,13 +100,13 @@ impl RevocationRequest {
     /// ```
     ///
     /// # Errors
-    /// The fault to answer with.
+    /// Returns the fault to send.
     pub fn decode_request(headers: &HeaderMap, body: &[u8]) -> Result<Self, Fault> {
         let parameters = Parameters::read(headers, body)?;
         let hint = match parameters.get("token_type_hint") {
             Some("access_token") => Some(TokenTypeHint::AccessToken),
             Some("refresh_token") => Some(TokenTypeHint::RefreshToken),
-            // An unknown hint is ignored (§2.2.1 would allow a fault).
+            // An unknown hint is ignored (§2.2.1 permits a fault).
             _ => None,
         };
         let token = Secret::from(parameters.required("token")?);

@@ -1,4 +1,4 @@
-//! Where an issuer's metadata may be (RFC 8414 §3, OpenID Connect Discovery §4).
+//! The addresses of an issuer's metadata (RFC 8414 §3, OpenID Connect Discovery §4).
 
 use http::uri::Uri;
 
@@ -6,12 +6,12 @@ use super::Metadata;
 use crate::{Endpoint, EndpointError, printable};
 
 const WELL_KNOWN: &str = "/.well-known/";
-/// OpenID Connect Discovery's name for a document, and RFC 8414's.
+/// The document's name in OpenID Connect Discovery, and in RFC 8414.
 const NAMES: [&str; 2] = ["openid-configuration", "oauth-authorization-server"];
 
 impl Metadata {
-    /// The issuer that a URL means: the URL itself, or the issuer whose metadata it is the address of. People paste the latter,
-    /// because it is what a browser shows and what many providers document.
+    /// Returns the issuer of a URL: the URL itself, or the issuer if the URL is the address of its metadata.
+    /// People paste the latter, because browsers show it and many providers document it.
     ///
     /// ```
     /// use oidc_proto::oauth::Metadata;
@@ -32,9 +32,9 @@ impl Metadata {
         }
     }
 
-    /// Where the metadata of an issuer may be, in the order to try, each address once: where OpenID Connect Discovery §4 puts
-    /// it, where RFC 8414 §3.1 does, and then where providers put the one's document by the other's rule. If the URL is itself
-    /// one of these, it comes first.
+    /// Returns the addresses of an issuer's metadata, in the order to try, without duplicates. First the one
+    /// of OpenID Connect Discovery §4, then RFC 8414 §3.1, then each document at the other's place. If the
+    /// URL is one of them, it comes first.
     ///
     /// ```
     /// use oidc_proto::oauth::Metadata;
@@ -50,9 +50,9 @@ impl Metadata {
     /// ```
     ///
     /// # Errors
-    /// The issuer is no URL, neither `https` nor loopback, or has a placeholder such as `{tenantid}` in it.
+    /// The issuer is not a URL, is neither `https` nor loopback, or has a placeholder such as `{tenantid}`.
     pub fn well_known(issuer: &str) -> Result<Vec<Uri>, EndpointError> {
-        // The same checks as for any base URL; an issuer has no query or fragment (RFC 8414 §2).
+        // The checks of any base URL. An issuer has no query or fragment (RFC 8414 §2).
         let given = Endpoint::custom(issuer)?.to_string();
         if let Some(placeholder) = placeholder(&given) {
             let (url, placeholder) = (given.clone(), placeholder.to_owned());
@@ -75,8 +75,7 @@ impl Metadata {
         Ok(addresses)
     }
 
-    /// The place in an issuer that something is to be put into: a name in braces, as in the issuer that Entra's common
-    /// metadata names.
+    /// Returns the placeholder in an issuer: a name in braces, as in the issuer of Entra's common metadata.
     ///
     /// ```
     /// use oidc_proto::oauth::Metadata;
@@ -89,23 +88,23 @@ impl Metadata {
     }
 }
 
-/// What stands before the well-known part of a metadata URL, and behind it; `None` if it is no such URL.
+/// Returns the texts before and behind the well-known part of a metadata URL; `None` for any other URL.
 fn parts(url: &str) -> Option<(&str, &str)> {
     let (before, rest) = url.split_once(WELL_KNOWN)?;
     let behind = NAMES.iter().find_map(|name| rest.strip_prefix(name))?;
-    // The whole name, and a path behind it only where the host stands before it.
+    // The whole name. A path may follow only a bare host.
     let fits = behind.is_empty() || (behind.starts_with('/') && at_path(before).1.is_empty());
     fits.then_some((before, behind))
 }
 
-/// Scheme and host, and the path behind them.
+/// Returns scheme and host, and the path behind them.
 fn at_path(base: &str) -> (&str, &str) {
     let behind_scheme = base.find("://").map_or(0, |at| at + 3);
     let slash = base.get(behind_scheme..).and_then(|rest| rest.find('/'));
     base.split_at(slash.map_or(base.len(), |at| behind_scheme + at))
 }
 
-/// A name in braces, which may be percent-encoded.
+/// Returns a name in braces, which may be percent-encoded.
 fn placeholder(url: &str) -> Option<&str> {
     let find = |from: usize, braces: [&str; 3]| {
         let rest = url.get(from..)?;

@@ -1,4 +1,4 @@
-//! Whatever comes, nothing panics, and what was read is what it claims to be.
+//! Decoding random input never panics, and a decoded value keeps its invariants.
 
 use core::fmt::Debug;
 
@@ -57,7 +57,7 @@ const MEMBERS: &[&str] = &[
     "scopes_supported",
 ];
 
-/// Bytes that are nearly a message, so that the readers get past the first brace.
+/// Generates bytes that resemble a message, so the readers get past the first brace.
 fn nearly_json() -> impl Strategy<Value = Vec<u8>> {
     let member = prop::sample::select(MEMBERS);
     let value = prop_oneof![
@@ -103,7 +103,7 @@ fn any_body() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![1 => vec(any::<u8>(), 0..200), 3 => nearly_json(), 2 => nearly_a_form()]
 }
 
-/// Headers that carry meaning, with values of any characters that a header can have, and some that have a meaning.
+/// Generates the headers that matter, with arbitrary values and some meaningful ones.
 fn any_headers() -> impl Strategy<Value = HeaderMap> {
     let any = vec(prop_oneof![32_u8..=126, 128_u8..=255], 0..40);
     let known = prop::sample::select(vec![
@@ -135,7 +135,7 @@ fn any_response() -> impl Strategy<Value = Response<Vec<u8>>> {
     })
 }
 
-/// What was read can be printed, and what was read is what it claims to be.
+/// Checks that the result is printable and keeps its invariants.
 fn sane<T: Debug>(response: &Response<Vec<u8>>, answer: &Answer<T>) {
     let _printed = format!("{answer:?}");
     match answer {
@@ -149,7 +149,7 @@ fn sane<T: Debug>(response: &Response<Vec<u8>>, answer: &Answer<T>) {
     }
 }
 
-/// A refusal is the caller's fault (RFC 6749 §5.2).
+/// Checks that a refusal blames the caller (RFC 6749 §5.2).
 fn refused(dialect: Dialect, fault: &Fault) {
     match &fault.code {
         FaultCode::InvalidRequest | FaultCode::UnsupportedGrantType => {

@@ -1,4 +1,4 @@
-//! What a program keeps is what it reads again: `serde(serde(x)) == x`, and no member is lost.
+//! Serialized values round-trip: `serde(serde(x)) == x`, and no member is lost.
 
 use oidc_proto::{
     Answer, CreateTokenRequest, DeviceAuthorization, Dialect, Fault, Registration, Secret, Token, UnixSeconds,
@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use crate::cases;
 use crate::messages::{authorization, fault, registration, token};
 
-/// The same value from its text, and from the text of a program that knew fewer optional members.
+/// Reads the value back from its JSON, and from JSON that lacks optional members, as an older program writes
+/// it.
 fn again<T: Serialize + DeserializeOwned + PartialEq + core::fmt::Debug>(value: &T) {
     let text = serde_json::to_string(value).unwrap();
     assert_eq!(&serde_json::from_str::<T>(&text).unwrap(), value);

@@ -1,4 +1,4 @@
-//! What holds for every message, not only for the ones that somebody thought of.
+//! Properties that hold for every message.
 
 mod hostile;
 mod kept;
@@ -8,7 +8,7 @@ mod secrets;
 
 use proptest::prelude::ProptestConfig;
 
-/// Failures print their minimal input; no file of seeds is kept, because a fixed one becomes a vector.
+/// A failure prints its minimal input. No seed file is kept; a fixed failure becomes a vector.
 pub(crate) fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }

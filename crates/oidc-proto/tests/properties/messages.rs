@@ -1,4 +1,4 @@
-//! Messages of any content, as far as a dialect can carry it.
+//! Generators of messages, as far as a dialect can carry them.
 
 use core::time::Duration;
 
@@ -11,7 +11,7 @@ use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 
-/// Text of any characters, but not empty: the wire reads an empty member as absent.
+/// Generates non-empty text of any characters. The wire reads an empty member as absent.
 pub(crate) fn text() -> impl Strategy<Value = String> {
     vec(any::<char>(), 1..12).prop_map(|chars| chars.into_iter().collect())
 }
@@ -20,12 +20,13 @@ fn secret() -> impl Strategy<Value = Secret> {
     text().prop_map(Secret::new)
 }
 
-/// Whole seconds, as far as the wire can tell them apart.
+/// Generates whole seconds, the wire's resolution.
 fn seconds(least: u64) -> impl Strategy<Value = Duration> {
     prop_oneof![least..100_000, least..=i64::MAX.unsigned_abs()].prop_map(Duration::from_secs)
 }
 
-/// Scopes: AWS's are a list of anything, OAuth's stand between blanks (RFC 6749 §3.3), and a client takes commas for blanks.
+/// Generates scopes. AWS's are any strings. OAuth's have blanks between them (RFC 6749 §3.3), and a client
+/// reads commas as blanks.
 fn scopes(dialect: Dialect) -> impl Strategy<Value = Vec<String>> {
     let any = vec(".*", 0..3);
     any.prop_map(move |mut scopes| {
@@ -39,14 +40,14 @@ fn scopes(dialect: Dialect) -> impl Strategy<Value = Vec<String>> {
     })
 }
 
-/// What a server reads of the further parameters; AWS's dialect has none.
+/// Generates the additional parameters that a server reads. AWS's dialect has none.
 fn parameters(dialect: Dialect) -> impl Strategy<Value = Vec<Parameter>> {
     let one = (prop::sample::select(vec!["resource", "audience"]), text());
     let one = one.prop_map(|(name, value)| Parameter::new(name, value).unwrap());
     vec(one, 0..3).prop_map(move |all| if dialect == Dialect::OAuth { all } else { Vec::new() })
 }
 
-/// AWS's clients have a secret and one way to show it; OAuth's have none, or one and two ways.
+/// Generates a client. AWS's have a secret and one method; OAuth's have no secret, or one and two methods.
 fn client(dialect: Dialect) -> impl Strategy<Value = Client> {
     (text(), secret(), 0..3).prop_map(move |(id, secret, kind)| match (dialect, kind) {
         (Dialect::OAuth, 0) => Client::public(id),
@@ -72,7 +73,7 @@ prop_compose! {
             if !is_public {
                 "confidential".clone_into(&mut request.client_type);
             }
-            // None are written as those of the device flow.
+            // An empty list is written as the device flow's grants.
             request.grant_types.push("refresh_token".to_owned());
         }
         request
@@ -95,7 +96,7 @@ prop_compose! {
     }
 }
 
-/// AWS's device codes have no verifier.
+/// Generates a grant. AWS's device codes have no verifier.
 fn grant(dialect: Dialect) -> impl Strategy<Value = Grant> {
     prop_oneof![
         (secret(), of(secret())).prop_map(move |(device_code, code_verifier)| {
@@ -133,7 +134,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    /// How a client shows itself is not in the answer, so it is the default.
+    /// Generates a registration with the default authentication method, which the response does not carry.
     pub(crate) fn registration(dialect: Dialect)(
         id in text(), secret in secret(), is_public in any::<bool>(), issued in of(any::<i64>()),
         expires in of(any::<i64>()), authorize in of(text()), token in of(text()),
@@ -181,7 +182,7 @@ prop_compose! {
     }
 }
 
-/// AWS tells two invalid requests apart, OAuth does not.
+/// Generates a fault code. Only AWS has two kinds of invalid request.
 fn fault_code(dialect: Dialect) -> impl Strategy<Value = FaultCode> {
     let mut known: Vec<FaultCode> = FaultCode::known().cloned().collect();
     known.retain(|code| dialect == Dialect::Aws || *code != FaultCode::InvalidRequestRegion);
@@ -211,7 +212,7 @@ prop_compose! {
             fault.endpoint = endpoint;
             fault.region = region;
         } else {
-            // RFC 6749 §5.2: what a description may be of.
+            // RFC 6749 §5.2: the characters allowed in a description.
             fault.description = plain;
             fault.uri = uri;
             fault.interval = interval.map(Duration::from_secs);
@@ -221,7 +222,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    /// What is no URL is nobody's identity; all else may be anything.
+    /// Generates metadata. Only the issuer must be a URL.
     pub(crate) fn metadata()(
         path in "[a-z0-9/]{0,12}", urls in vec(of(text()), 6..7), lists in vec(vec(".*", 0..3), 7..8),
     ) -> Metadata {

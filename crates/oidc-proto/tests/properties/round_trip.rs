@@ -1,4 +1,4 @@
-//! What one side writes, the other reads: `decode(encode(x)) == x`.
+//! One side reads back exactly what the other wrote: `decode(encode(x)) == x`.
 
 use oidc_proto::oauth::{Metadata, Provider, RevocationRequest};
 use oidc_proto::{
@@ -22,20 +22,21 @@ fn service(dialect: Dialect) -> Service {
     }
 }
 
-/// The server reads back what the client wrote, from the path, the headers and the body that the client chose.
+/// Checks that the server reads back the client's request from its path, headers and body.
 fn server_reads<C: Call>(dialect: Dialect, call: &C) -> Result<ServerRequest, Fault> {
     let request = service(dialect).encode(call).expect("both have every operation of a sign-in");
     let operation = dialect.operation(request.method(), request.uri().path())?;
     assert_eq!(operation, C::OPERATION);
     never_two_ways(&request);
     if dialect == Dialect::Aws {
-        // Its headers carry nothing.
+        // Headers carry nothing in AWS's dialect.
         return dialect.decode_request(operation, request.body().as_ref());
     }
     dialect.decode_http_request(operation, request.headers(), request.body().as_ref())
 }
 
-/// RFC 6749 §2.3. The id beside a header is no second way, and only a device authorization request has it there.
+/// Checks RFC 6749 §2.3: one authentication method. Only a device authorization request also has an id beside
+/// the header.
 fn never_two_ways(request: &Request) {
     let in_header = request.headers().contains_key("authorization");
     let body = String::from_utf8_lossy(request.body().as_ref()).into_owned();
@@ -51,7 +52,7 @@ fn client_reads<C: Call>(dialect: Dialect, answer: &C::Answer) -> Answer<C::Answ
     dialect.decode::<C, _>(&dialect.encode_success::<C>(answer))
 }
 
-/// A message of each dialect.
+/// Generates a message of each dialect.
 fn both<S: Strategy>(of: impl Fn(Dialect) -> S) -> impl Strategy<Value = [S::Value; 2]> {
     let [aws, oauth] = DIALECTS.map(of);
     (aws, oauth).prop_map(|(aws, oauth)| [aws, oauth])

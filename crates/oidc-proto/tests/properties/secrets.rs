@@ -1,4 +1,4 @@
-//! Whatever is wrong with a message, no secret of it is shown.
+//! A damaged message never shows a secret.
 
 use core::fmt::Debug;
 
@@ -17,7 +17,7 @@ use crate::cases;
 
 const SENTINEL: &str = "SENTINEL";
 
-/// What can be wrong with one member.
+/// Generates the damage to one member.
 fn damage() -> impl Strategy<Value = Option<Value>> {
     prop_oneof![
         Just(None),
@@ -34,7 +34,7 @@ fn without_sentinel(value: Value) -> Value {
     serde_json::from_str(&value.to_string().replace(SENTINEL, "x")).unwrap()
 }
 
-/// The body with one member damaged, and perhaps cut or followed by rubbish.
+/// Damages one member of the body, and may cut it or append rubbish.
 fn damaged(
     base: Value,
     member: prop::sample::Index,
@@ -43,7 +43,7 @@ fn damaged(
 ) -> Vec<u8> {
     let mut members = base.as_object().unwrap().clone();
     let name = members.keys().nth(member.index(members.len())).unwrap().clone();
-    // What is no secret may be shown, so no sentinel goes there.
+    // Other members may be shown, so they get no sentinel.
     let is_secret = members[&name] == SENTINEL;
     match damage.map(|value| if is_secret { value } else { without_sentinel(value) }) {
         Some(value) => _ = members.insert(name, value),
@@ -56,7 +56,7 @@ fn damaged(
     body
 }
 
-/// Neither the answer nor the error in it shows a sentinel, however it is printed. A success shows none either.
+/// Checks that no sentinel appears in the printed response or in its error.
 fn hides_the_sentinel<T: Debug>(answer: &Answer<T>) {
     let shown = match answer {
         Answer::Success(_) => String::new(),
@@ -70,7 +70,7 @@ fn hides_the_sentinel<T: Debug>(answer: &Answer<T>) {
 
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
-/// The form with one parameter damaged or repeated, and perhaps cut.
+/// Damages or repeats one parameter of the form, and may cut it.
 fn damaged_form(
     pairs: &[(&str, &str)],
     at: prop::sample::Index,
@@ -92,7 +92,7 @@ fn damaged_form(
     form
 }
 
-/// Neither what was read of a request shows a sentinel nor what is answered to it.
+/// Checks that no sentinel appears in the decoded request or in the response to it.
 fn request_hides_the_sentinel<T: Debug>(dialect: Dialect, read: &Result<T, Fault>) {
     let shown = match read {
         Ok(request) => format!("{request:?} {request:#?}"),
@@ -175,7 +175,7 @@ proptest! {
         grant in prop::sample::select(vec![
             "urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code", "authorization_code", "refresh_token", "x",
         ]),
-        // `c:SENTINEL`, `SENTINEL`, and what is no base64.
+        // `c:SENTINEL`, `SENTINEL`, and invalid base64.
         header in of(prop::sample::select(vec![
             "Basic YzpTRU5USU5FTA==", "Basic U0VOVElORUw=", "Basic SENTINEL!", "Bearer SENTINEL",
         ])),

@@ -1,4 +1,4 @@
-//! AWS's dialect.
+//! The vectors of AWS's dialect.
 
 use http::Method;
 use oidc_proto::{Dialect, FaultCode, Operation};
@@ -51,7 +51,7 @@ fn every_modelled_exception_is_read_in_every_way_it_travels() {
             let filled = way.to_string().replace("EXCEPTION", name).replace("ERROR", error);
             let mut vector: Value = serde_json::from_str(&filled).unwrap();
             vector["status"] = exception["status"].clone();
-            // `error` alone cannot tell the wrong region from any other invalid request.
+            // In `error` the wrong region looks like any invalid request.
             let read_as = match name {
                 "InvalidRequestRegionException" if way["by_error"] == true => "InvalidRequestException",
                 name => name,

@@ -1,4 +1,4 @@
-//! The golden vectors of this folder: what stands on the wire, and what it means.
+//! The golden vectors of this folder: wire messages and their meaning.
 
 mod aws;
 mod meaning;

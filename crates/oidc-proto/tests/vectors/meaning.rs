@@ -1,4 +1,4 @@
-//! What was read, in the vectors' words.
+//! Converts decoded values to the vectors' JSON.
 
 use http::Response;
 use oidc_proto::oauth::{RevocationRequest, TokenTypeHint};
@@ -9,7 +9,7 @@ use oidc_proto::{
 };
 use serde_json::{Map, Value, json};
 
-/// The members that are there.
+/// Returns an object of the members that are present.
 pub(crate) fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
     members
         .into_iter()
@@ -30,7 +30,7 @@ fn parameters(parameters: &[Parameter]) -> Value {
     parameters.iter().map(|parameter| json!([parameter.name(), parameter.value()])).collect()
 }
 
-/// A fault.
+/// Converts a fault.
 pub(crate) fn fault(fault: &Fault) -> Value {
     json!({ "fault": object([
         ("code", fault.code.error().into()),
@@ -81,14 +81,14 @@ fn token(token: Token) -> Value {
     ])
 }
 
-/// The members that are not as they should be; nothing if all are.
+/// Converts the warnings; null if there are none.
 fn warnings(warnings: &[TokenWarning]) -> Value {
     let named =
         warnings.iter().map(|warning| (warning.member.to_owned(), format!("{:?}", warning.kind).into()));
     Some(named.collect::<Map<_, _>>()).filter(|named| !named.is_empty()).into()
 }
 
-/// The meaning of an answer, in the vectors' words.
+/// Converts an answer.
 pub(crate) fn answer<T>(answer: Answer<T>, success: impl Fn(T) -> Value) -> Value {
     match answer {
         Answer::Success(answer) => json!({ "success": success(answer) }),
@@ -107,7 +107,7 @@ pub(crate) fn answer<T>(answer: Answer<T>, success: impl Fn(T) -> Value) -> Valu
     }
 }
 
-/// The meaning of a response to the operation of this name.
+/// Decodes the response to the operation of this name, and converts it.
 pub(crate) fn response(dialect: Dialect, operation: &str, response: &Response<Vec<u8>>) -> Value {
     match operation {
         "RegisterClient" => answer(dialect.decode::<RegisterClientRequest, _>(response), registration),
@@ -120,7 +120,7 @@ pub(crate) fn response(dialect: Dialect, operation: &str, response: &Response<Ve
     }
 }
 
-/// A request. How the client shows itself, and the scope of a start, are words of the OAuth dialect alone.
+/// Converts a request. Only the OAuth dialect has an authentication method, and a scope in a start.
 pub(crate) fn request(dialect: Dialect, request: ServerRequest) -> Value {
     json!({ "request": match request {
         ServerRequest::RegisterClient(request) => object([
@@ -174,7 +174,7 @@ pub(crate) fn request(dialect: Dialect, request: ServerRequest) -> Value {
     } })
 }
 
-/// A revocation.
+/// Converts a revocation.
 pub(crate) fn revocation(request: RevocationRequest) -> Value {
     json!({ "request": object([
         ("operation", "RevokeToken".into()),

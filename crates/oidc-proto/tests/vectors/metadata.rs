@@ -1,4 +1,4 @@
-//! What providers say of themselves.
+//! The vectors of provider metadata.
 
 use oidc_proto::oauth::{Metadata, RevocationRequest};
 use oidc_proto::{
@@ -25,7 +25,7 @@ fn metadata(metadata: &Metadata) -> Value {
     ])
 }
 
-/// Where requests go.
+/// Returns the URLs of a service.
 fn urls(service: &Service) -> Value {
     let client = Client::public("c");
     let start = StartDeviceAuthorizationRequest::new(client.clone(), "https://x.example");

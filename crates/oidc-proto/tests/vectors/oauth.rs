@@ -1,5 +1,4 @@
-//! The OAuth dialect, read; and written, where a vector is `canonical`: what the other side of this project writes, byte
-//! for byte.
+//! The vectors of the OAuth dialect. A `canonical` one is also encoded, and must match byte for byte.
 
 use http::{HeaderMap, Method, Response};
 use oidc_proto::oauth::{Provider, RevocationRequest};
@@ -28,7 +27,7 @@ fn check_responses(name: &str) {
     });
 }
 
-/// The response as a server writes it that means the same.
+/// Encodes the server's response with the same meaning.
 fn written(operation: &str, response: &Response<Vec<u8>>) -> Response<Body> {
     match operation {
         "RegisterClient" => encoded::<RegisterClientRequest>(response),

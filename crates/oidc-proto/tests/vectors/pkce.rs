@@ -1,4 +1,4 @@
-//! Proof Key for Code Exchange.
+//! The vectors of Proof Key for Code Exchange.
 
 use oidc_proto::{Secret, pkce};
 

@@ -1,16 +1,16 @@
-//! A vector: its file, its body, its response, and how a list of them is checked.
+//! A vector: its file, body and response, and the check of a list of vectors.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use serde_json::Value;
 
-/// A vector file, read at run time so that a broken one fails its own test only.
+/// Reads a vector file at run time, so a broken file fails only its own test.
 #[expect(clippy::disallowed_methods, reason = "the crate reads no file; its tests do")]
 pub(crate) fn file(name: &str) -> Value {
     let path = format!("{}/tests/vectors/{name}", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// A vector's body: text, or bytes in hexadecimal where they are no text.
+/// Returns a vector's body: text, or hexadecimal for bytes that are not text.
 pub(crate) fn body(vector: &Value) -> Vec<u8> {
     match (vector["body"].as_str(), vector["body_hex"].as_str()) {
         (Some(text), None) => text.as_bytes().to_vec(),
@@ -23,7 +23,7 @@ pub(crate) fn body(vector: &Value) -> Vec<u8> {
     }
 }
 
-/// A vector's response.
+/// Returns a vector's response.
 pub(crate) fn response(vector: &Value) -> Response<Vec<u8>> {
     let mut response = Response::new(body(vector));
     *response.status_mut() = u16::try_from(vector["status"].as_u64().unwrap()).unwrap().try_into().unwrap();
@@ -31,7 +31,7 @@ pub(crate) fn response(vector: &Value) -> Response<Vec<u8>> {
     response
 }
 
-/// A vector's headers.
+/// Returns a vector's headers.
 pub(crate) fn headers(vector: &Value) -> HeaderMap {
     let pairs = vector["headers"].as_object().into_iter().flatten();
     let header = |(name, value): (&String, &Value)| {
@@ -40,7 +40,7 @@ pub(crate) fn headers(vector: &Value) -> HeaderMap {
     pairs.map(header).collect()
 }
 
-/// Every vector of a list, and all that fail at once.
+/// Checks every vector of a list, and reports all failures at once.
 pub(crate) fn check(name: &str, vectors: &Value, actual: impl Fn(&Value) -> Value) {
     let vectors = vectors.as_array().unwrap();
     assert!(!vectors.is_empty());
