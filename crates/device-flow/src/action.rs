@@ -1,4 +1,4 @@
-//! What the machine asks of its driver.
+//! The machine's actions, and the pending request.
 
 use core::fmt;
 use core::time::Duration;
@@ -9,10 +9,10 @@ use oidc_proto::{Dialect, Operation, Request};
 
 use crate::{Exchange, ResponseBody, Tick, TransportError, UserPrompt};
 
-/// What the driver is to do now: exactly one thing for each [`DeviceFlow::poll`](crate::DeviceFlow::poll), and
-/// nothing queues behind it.
+/// The driver's next step. Each [`DeviceFlow::poll`](crate::DeviceFlow::poll) returns exactly one, and none
+/// is queued.
 ///
-/// Exhaustive on purpose: a driver must handle every action, so a new one has to break its build.
+/// Exhaustive on purpose: a driver must handle every action, so a new one breaks its build.
 #[derive(Debug)]
 #[expect(
     clippy::exhaustive_enums,
@@ -20,23 +20,24 @@ use crate::{Exchange, ResponseBody, Tick, TransportError, UserPrompt};
 )]
 #[must_use = "carry the action out, then poll again"]
 pub enum Action {
-    /// Send this request once, then hand what came of it to [`DeviceFlow::on_result`](crate::DeviceFlow::on_result).
+    /// Send this request once, then pass its result to
+    /// [`DeviceFlow::on_result`](crate::DeviceFlow::on_result).
     Send(PendingRequest),
     /// Show this to the person, then poll again at once.
     Prompt(UserPrompt),
-    /// Nothing to do before this point in time, which lies after `now` and not after the deadline. Polling earlier is
+    /// Nothing to do before this time, which is after `now` and not after the deadline. Polling earlier is
     /// harmless.
     Wait(Tick),
-    /// A request is under way: hand in what came of it, or [`abandon`](crate::DeviceFlow::abandon) it if it is lost.
+    /// A request is in flight: pass its result, or [`abandon`](crate::DeviceFlow::abandon) it if it is lost.
     AwaitReply,
     /// The flow has ended; see [`DeviceFlow::outcome`](crate::DeviceFlow::outcome).
     Done,
 }
 
-/// A request to be sent once, and the right to say what came of it. It cannot be cloned, so a request is answered at most
-/// once.
+/// A request to send once, and the right to report its result. It cannot be cloned, so a request has at most
+/// one result.
 ///
-/// If it is lost, for example with a cancelled future, tell the flow with
+/// If it is lost, for example with a cancelled future, call
 /// [`DeviceFlow::abandon`](crate::DeviceFlow::abandon).
 ///
 /// ```
@@ -56,50 +57,51 @@ pub enum Action {
 #[must_use = "hand it back with what came of it, or the flow waits for it; if it is lost, call `abandon`"]
 pub struct PendingRequest {
     pub(crate) request: Request,
-    /// Which flow sent it.
+    /// The identity of its flow.
     pub(crate) flow: Arc<()>,
-    /// Which of its requests it is.
+    /// Its serial number in the flow.
     pub(crate) serial: u64,
     pub(crate) dialect: Dialect,
     #[cfg(feature = "tracing")]
     pub(crate) phase: crate::Phase,
     pub(crate) attempt: u32,
     pub(crate) sent_at: Tick,
-    /// When the device code dies, if there is one.
+    /// The device code's expiry, if there is a code.
     pub(crate) deadline: Option<Tick>,
 }
 
-/// What an answer may take although the code dies meanwhile.
+/// The time for a response, even if the code expires meanwhile.
 const ANSWER_TIME: Duration = Duration::from_secs(12);
 
 impl PendingRequest {
-    /// What to send.
+    /// Returns the request to send.
     #[must_use]
     pub const fn request(&self) -> &Request {
         &self.request
     }
 
-    /// Which operation is asked for.
+    /// Returns the operation of the request.
     #[must_use]
     pub fn operation(&self) -> Operation {
         self.request.operation()
     }
 
-    /// Which request of this operation it is, counted from 1.
+    /// Returns the number of this request among those of its operation, counted from 1.
     #[must_use]
     pub const fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// How long the request may take in all: this long, and no longer than the device code lives, or 12 s where it lives
-    /// shorter than that. AWS's service has been seen to take 9 s, and a code that was good when the request was sent may bring a
-    /// token. It is counted from the [`poll`](crate::DeviceFlow::poll) that asked for the request, so send it at once.
+    /// Returns the time limit of the whole request: `at_most`, but no longer than the device code lives or
+    /// 12 s, whichever is longer. AWS's service has taken 9 s, and a code that was valid at sending may bring a
+    /// token. The limit counts from the [`poll`](crate::DeviceFlow::poll) that returned the request, so send
+    /// it at once.
     #[must_use]
     pub fn timeout(&self, at_most: Duration) -> Duration {
         self.deadline.map_or(at_most, |deadline| deadline.since(self.sent_at).max(ANSWER_TIME).min(at_most))
     }
 
-    /// The request and what came of it at `now`, as far as it is no secret: for an [`Observer`](crate::Observer).
+    /// Returns the request and its result at `now`, without secrets, for an [`Observer`](crate::Observer).
     ///
     /// ```
     /// # use core::time::Duration;

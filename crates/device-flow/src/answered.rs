@@ -1,4 +1,4 @@
-//! A stand-in for an HTTP client, and time for it: what a test of a sign-in needs in place of sockets and sleep.
+//! Test doubles: an HTTP client that is a closure, and virtual time.
 
 use core::fmt;
 use core::time::Duration;
@@ -11,14 +11,15 @@ use crate::{ResponseBody, Tick, TransportError};
 
 type Answer = dyn FnMut(&Request<&[u8]>) -> Result<Response<ResponseBody>, TransportError> + Send;
 
-/// A closure in place of an HTTP client. Clones share it; it answers one request at a time.
+/// A closure in place of an HTTP client. Clones share it; it handles one request at a time.
 ///
-/// The adapters take one as `HttpClientBuilder::answered_by`, so that a program's own sign-in is tested without sockets.
+/// The adapters accept one in `HttpClientBuilder::answered_by`, to test a program's own sign-in without
+/// sockets.
 #[derive(Clone)]
 pub struct AnsweredBy(Arc<Mutex<Answer>>);
 
 impl AnsweredBy {
-    /// A client that asks this closure.
+    /// Creates a client that calls this closure.
     pub fn new<B: Into<ResponseBody>>(
         mut answer: impl FnMut(&Request<&[u8]>) -> Result<Response<B>, TransportError> + Send + 'static,
     ) -> Self {
@@ -27,7 +28,7 @@ impl AnsweredBy {
         })))
     }
 
-    /// What the closure answers.
+    /// Calls the closure.
     ///
     /// ```
     /// use device_flow::{AnsweredBy, Failure, TransportError};
@@ -47,9 +48,9 @@ impl AnsweredBy {
     /// ```
     ///
     /// # Errors
-    /// The closure's own.
+    /// Returns the closure's error.
     pub fn answer(&self, request: &Request<&[u8]>) -> Result<Response<ResponseBody>, TransportError> {
-        // After a panic in the closure the next request is asked all the same.
+        // A panic in the closure does not disable it.
         let mut answer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         answer(request)
     }
@@ -61,8 +62,8 @@ impl fmt::Debug for AnsweredBy {
     }
 }
 
-/// Time that passes when a test says so, or when it is waited for. Clones are the same time. The adapters' sign-ins take it
-/// as their clock, one at a time: each that waits pushes it on.
+/// Virtual time: it passes when a test or a wait advances it. Clones share the time. The adapters accept it
+/// as the clock of one sign-in at a time: each wait advances it.
 ///
 /// ```
 /// use core::time::Duration;
@@ -76,13 +77,13 @@ impl fmt::Debug for AnsweredBy {
 pub struct VirtualTime(Arc<AtomicU64>);
 
 impl VirtualTime {
-    /// The time now, to a nanosecond.
+    /// Returns the time now, to a nanosecond.
     #[must_use]
     pub fn now(&self) -> Tick {
         Tick::since_origin(Duration::from_nanos(self.0.load(Ordering::SeqCst)))
     }
 
-    /// Lets time pass.
+    /// Advances the time.
     pub fn pass(&self, duration: Duration) {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let later = |now: u64| Some(now.saturating_add(nanos));

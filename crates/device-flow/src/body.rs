@@ -1,4 +1,4 @@
-//! A response's body as it comes in.
+//! A response's body, read in chunks.
 
 use core::error::Error;
 use core::fmt;
@@ -7,14 +7,14 @@ use zeroize::Zeroizing;
 
 use crate::{Failure, TransportError};
 
-/// What to make room for if the service does not say how long its answer is.
+/// The initial capacity if the service announces no length.
 const USUAL_BYTES: usize = 4096;
 
-/// A response's body as it comes in: as much as it may have, and no copy of a token left behind.
+/// A response's body, size-limited and zeroized.
 ///
-/// It may hold a token, so it is overwritten when it is dropped, and grows through a fresh buffer, not in place. A
-/// body longer than [`ResponseBody::MAX_BYTES`] is cut there, and will not be JSON. A body that broke off says so: it may be
-/// complete all the same. A connection that dies after the last byte of a token is no reason to lose the token.
+/// It may hold a token, so it is zeroized on drop and grows through a fresh buffer, not in place. A body
+/// longer than [`ResponseBody::MAX_BYTES`] is truncated, so it is not JSON. A body that broke off is marked
+/// as such. It may still be complete: a connection that dies after the last byte does not lose the token.
 ///
 /// ```
 /// use device_flow::ResponseBody;
@@ -30,28 +30,28 @@ const USUAL_BYTES: usize = 4096;
 /// ```
 #[derive(Default)]
 pub struct ResponseBody {
-    /// As many as have arrived, and behind them perhaps room.
+    /// The received bytes, and perhaps spare capacity behind them.
     bytes: Zeroizing<Vec<u8>>,
-    /// How many have arrived.
+    /// The number of received bytes.
     length: usize,
-    /// Why no more came, if it broke off.
+    /// The reason why the body broke off, if it did.
     broken: Option<Box<TransportError>>,
 }
 
 impl ResponseBody {
-    /// The longest body that is read, in bytes. The largest real answer is a few kilobytes.
+    /// The longest body that is read, in bytes. The largest real response is a few kilobytes.
     pub const MAX_BYTES: usize = 256 * 1024;
 
-    /// An empty body with room for what the service announced, in bytes.
+    /// Creates an empty body with room for the announced length, in bytes.
     #[must_use]
     pub fn expecting(announced: Option<u64>) -> Self {
         let announced = announced.map_or(USUAL_BYTES, |length| usize::try_from(length).unwrap_or(usize::MAX));
-        // One byte more, so that the end is seen without growing.
+        // One extra byte, so that the end is seen without growing.
         let capacity = announced.min(Self::MAX_BYTES) + 1;
         Self { bytes: Zeroizing::new(Vec::with_capacity(capacity)), length: 0, broken: None }
     }
 
-    /// Adds what arrived, and tells whether more may come.
+    /// Appends a chunk, and returns whether more may come.
     pub fn push(&mut self, chunk: &[u8]) -> bool {
         let room = Self::MAX_BYTES.saturating_sub(self.length);
         let chunk = chunk.get(..room).unwrap_or(chunk);
@@ -62,7 +62,8 @@ impl ResponseBody {
         self.length < Self::MAX_BYTES
     }
 
-    /// Where the next bytes may be written; empty if no more may come. Say with [`ResponseBody::filled`] how many they were.
+    /// Returns the space for the next bytes; empty if no more may come. Report with [`ResponseBody::filled`]
+    /// how many were written.
     #[must_use]
     pub fn room(&mut self) -> &mut [u8] {
         if self.length < Self::MAX_BYTES {
@@ -73,12 +74,12 @@ impl ResponseBody {
         self.bytes.get_mut(self.length..).unwrap_or_default()
     }
 
-    /// So many bytes were written into [`ResponseBody::room`].
+    /// Records that `count` bytes were written into [`ResponseBody::room`].
     pub fn filled(&mut self, count: usize) {
         self.length = self.length.saturating_add(count).min(self.bytes.len());
     }
 
-    /// No more comes, and this is why.
+    /// Records that the body broke off, and why.
     ///
     /// ```
     /// use device_flow::ResponseBody;
@@ -90,18 +91,18 @@ impl ResponseBody {
         self.broken = Some(Box::new(TransportError::new(Failure::Unknown, error)));
     }
 
-    /// Whether it broke off.
+    /// Returns whether the body broke off.
     #[must_use]
     pub const fn is_broken(&self) -> bool {
         self.broken.is_some()
     }
 
-    /// Why it broke off, if it did.
+    /// Takes the reason why the body broke off, if it did.
     pub(crate) fn take_error(&mut self) -> Option<Box<TransportError>> {
         self.broken.take()
     }
 
-    /// Makes sure that so many more fit. Growing in place would free the old buffer as it is.
+    /// Reserves space for `more` bytes. Growing in place would free the old buffer without zeroizing it.
     fn make_room(&mut self, more: usize) {
         if self.bytes.capacity() - self.length < more {
             let capacity = ((self.length + more) * 2).max(512);

@@ -1,4 +1,4 @@
-//! A plain call: one operation by itself, which is no part of a flow.
+//! A plain call: one operation outside a flow.
 
 use core::error::Error;
 use core::time::Duration;
@@ -9,7 +9,7 @@ use oidc_proto::{Answer, Fault, NoVerdict, Operation, Request, Violation};
 
 use crate::{ResponseBody, SearchError, TransportError};
 
-/// One operation by itself, to be sent once.
+/// One operation outside a flow, to send once.
 ///
 /// ```
 /// use core::time::Duration;
@@ -33,21 +33,21 @@ use crate::{ResponseBody, SearchError, TransportError};
 pub struct PlainCall(Request);
 
 impl PlainCall {
-    /// A call by this request, which is about to be sent.
+    /// Creates a call of this request, which is about to be sent.
     pub fn new(request: Request) -> Self {
         #[cfg(feature = "tracing")]
         crate::events::calling(&request);
         Self(request)
     }
 
-    /// What to send.
+    /// Returns the request to send.
     #[must_use]
     pub const fn request(&self) -> &Request {
         &self.0
     }
 
-    /// The answer, as `decode` reads it; `took` is the time from sending to the last byte. A body that broke off is judged
-    /// by what arrived: it may be whole, and if not, its status still speaks.
+    /// Returns the response, decoded by `decode`. `took` is the time from sending to the last byte. A body
+    /// that broke off is judged by the received bytes: it may be complete, and otherwise its status counts.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -63,7 +63,7 @@ impl PlainCall {
     /// ```
     ///
     /// # Errors
-    /// Everything but a success.
+    /// Returns an error for every result but a success.
     pub fn on_result<T>(
         self,
         took: Duration,
@@ -88,9 +88,9 @@ impl PlainCall {
     }
 }
 
-/// Why one plain call of an operation did not succeed.
+/// The reason why a plain call failed.
 ///
-/// `Display` never quotes a body; it carries the service's own words without control characters.
+/// `Display` never quotes a body. It includes the service's own text, without control characters.
 ///
 /// ```
 /// use device_flow::{CallError, Failure, TransportError};
@@ -107,31 +107,31 @@ impl PlainCall {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
-    /// The service said no, or not yet.
+    /// The service refused, or asked the client to wait.
     #[error("{0}")]
     Fault(Fault),
-    /// A response came that is not the service's word.
+    /// A response without the service's verdict.
     #[error("the service did not answer properly: {0}")]
     NoVerdict(NoVerdict),
-    /// A success came without what it must have.
+    /// A success without a required member.
     #[error("{0}")]
     Violation(Violation),
-    /// The service has no URL for this operation, so nothing was sent.
+    /// The service has no URL for this operation, so no request was sent.
     #[error("the service has no endpoint for {0}")]
     NotOffered(Operation),
     /// No response came.
     #[error("{}", .0.failure())]
     Transport(#[source] TransportError),
-    /// The session has no refresh token, or came from another service. Nothing was sent.
+    /// The session has no refresh token, or belongs to another service. No request was sent.
     #[error("the session cannot be refreshed here: it has no refresh token, or came from another service")]
     NotRefreshable,
-    /// The program cancelled the call. A request that was under way may have been seen.
+    /// The program cancelled the call. The service may have received the request.
     #[error("the call was cancelled")]
     Cancelled,
 }
 
 impl CallError {
-    /// Whether nothing answered: see [`TransportError::is_offline`].
+    /// Returns whether no peer responded: see [`TransportError::is_offline`].
     ///
     /// ```
     /// use device_flow::{CallError, Failure};
@@ -142,9 +142,9 @@ impl CallError {
         matches!(self, Self::Transport(error) if error.is_offline())
     }
 
-    /// Whether the service itself says no, and will say so again: a [`Fault`] that is not
-    /// [transient](Fault::is_transient), or nothing to ask with. After a refresh that is refused only a person can help; after any other
-    /// error a token that still lives is as good as before.
+    /// Returns whether a retry would be refused too: a [`Fault`] that is not
+    /// [transient](Fault::is_transient), or no refresh token to send. After a refused refresh only a new
+    /// sign-in helps. After any other error a valid token is still good.
     ///
     /// ```
     /// use device_flow::{CallError, Failure};
@@ -163,7 +163,7 @@ impl CallError {
         }
     }
 
-    /// The service's id of the request, to quote to support, if a response had one.
+    /// Returns the service's request id, for AWS's support, if a response had one.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         match self {
@@ -175,26 +175,27 @@ impl CallError {
     }
 }
 
-/// Why a provider's metadata could not be had or used. `B` is the adapter's error of building a client.
+/// The reason why a provider's metadata is unavailable or unusable. `B` is the adapter's error of building a
+/// client.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DiscoveryError<B: Error + 'static> {
     /// The HTTP client could not be built.
     #[error(transparent)]
     Build(B),
-    /// The client is for a provider whose URLs are known, so there is no issuer to ask.
+    /// The client's provider has known URLs, so there is no issuer to search at.
     #[error("the provider's URLs are given already, so there is no issuer to ask for its metadata")]
     NoIssuer,
-    /// The issuer is no URL that metadata can be under.
+    /// The issuer is not a URL with metadata below it.
     #[error("the issuer cannot be used")]
     Issuer(#[source] oidc_proto::EndpointError),
-    /// None was found that is this issuer's.
+    /// The search found no metadata of this issuer.
     #[error(transparent)]
     Search(SearchError),
     /// The program cancelled the search.
     #[error("the search for the provider's metadata was cancelled")]
     Cancelled,
-    /// What was found lacks an endpoint that signing in needs, or names one that cannot be used.
+    /// The metadata lacks a required endpoint, or has an invalid one.
     #[error(transparent)]
     Metadata(MetadataError),
 }

@@ -1,4 +1,4 @@
-//! The client of a flow, and the request that holds its secret.
+//! The client of a flow, and the request that contains its secret.
 
 use core::ops::Range;
 
@@ -6,45 +6,46 @@ use oidc_proto::{Operation, Registration, Request, Secret};
 
 use crate::machine::Context;
 
-/// A registration, and where it comes from.
+/// A registration and its origin.
 #[derive(Debug)]
 pub(crate) struct KnownClient {
     pub(crate) registration: Registration,
     pub(crate) origin: Origin,
 }
 
-/// Where a registration comes from, which decides what a rejection of it means.
+/// The origin of a registration, which decides the effect of a rejection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub(crate) enum Origin {
-    /// The program's own client: there is no other.
+    /// The program's own client. There is no replacement.
     Own,
-    /// A cache: the service may have forgotten it.
+    /// A cache. The service may have deleted it.
     Cache,
     /// This flow.
     Flow,
 }
 
 impl Origin {
-    /// Whether this flow made the registration, so that a cache should keep it.
+    /// Returns whether this flow made the registration, so a cache should store it.
     pub(crate) const fn is_new(self) -> bool {
         matches!(self, Self::Flow)
     }
 
-    /// Whether a new registration may help where one is rejected: only one from a cache can be outdated, so only that is
-    /// replaced, and only once. Where registration is not offered, the service's word is the end.
+    /// Returns whether a new registration may help after a rejection. Only one from a cache can be outdated,
+    /// so only that is replaced, and only once. A service without registration has no replacement.
     pub(crate) fn is_replaceable(self, cx: &Context<'_>) -> bool {
         self == Self::Cache && cx.service.offers(Operation::RegisterClient)
     }
 }
 
-/// A client, and the request that is sent in its name, once or many times.
+/// A client, and the encoded request in its name, which may be sent many times.
 ///
-/// A million flows wait in one process, so the client's secret, which is the longest text of all, is in the request alone.
+/// A million flows wait in one process. The client's secret is the longest text, so only the request holds
+/// it.
 #[derive(Debug)]
 pub(crate) struct BoundClient {
     pub(crate) origin: Origin,
-    /// Without the secret.
+    /// The registration without the secret.
     registration: Registration,
     secret: Option<Kept>,
     request: Request,
@@ -61,7 +62,7 @@ impl BoundClient {
         &self.request
     }
 
-    /// The registration, with the secret.
+    /// Returns the registration, with the secret.
     pub(crate) fn registration(&self) -> Registration {
         let mut registration = self.registration.clone();
         registration.client.secret = self.secret.as_ref().map(|secret| secret.get(&self.request));
@@ -73,15 +74,16 @@ impl BoundClient {
     }
 }
 
-/// A secret that is kept once: where it stands in the body of the request, or by itself if it does not stand there as it is.
+/// A secret without a second copy: its range in the request's body, or itself if the body contains it only
+/// encoded.
 #[derive(Debug)]
 pub(crate) enum Kept {
     InBody(Range<u32>),
     Apart(Secret),
 }
 
-/// The longest body that is searched for a secret, so that a hostile service cannot make the search long. One of AWS's has
-/// some 1,100 bytes.
+/// The longest body that is searched for a secret, so a hostile service cannot make the search long. AWS's
+/// bodies have some 1,100 bytes.
 const LONGEST_SEARCHED: usize = 8192;
 
 impl Kept {
@@ -103,7 +105,7 @@ impl Kept {
     }
 }
 
-/// Where the needle is. The first byte of a secret is rare before it, so there are few places to look at closely.
+/// Returns the needle's range. A secret's first byte is rare before it, so few places need a comparison.
 fn find(body: &[u8], needle: &[u8]) -> Option<Range<u32>> {
     let first = *needle.first().filter(|_| body.len() <= LONGEST_SEARCHED)?;
     let mut starts = body.iter().enumerate().filter(|(_, byte)| **byte == first).map(|(at, _)| at);

@@ -1,4 +1,4 @@
-//! What the machine logs, with the feature `tracing`: see the [crate documentation](crate).
+//! The machine's log events, with the feature `tracing`: see the [crate documentation](crate).
 
 use core::error::Error;
 use core::fmt;
@@ -12,15 +12,15 @@ use crate::{
     Trouble, UserPrompt,
 };
 
-/// The target of every event.
+/// The target of all events.
 const TARGET: &str = "device_flow";
 
-/// A request of a flow is about to be sent.
+/// Logs that a request of a flow is about to be sent.
 pub(crate) fn sending(pending: &PendingRequest) {
     send(&pending.request, Some(pending.phase), pending.attempt);
 }
 
-/// A plain call is about to be sent.
+/// Logs that a plain call is about to be sent.
 pub(crate) fn calling(request: &Request) {
     send(request, None, 1);
 }
@@ -30,12 +30,12 @@ fn send(request: &Request, phase: Option<Phase>, attempt: u32) {
     debug!(name: "device_flow.sending", target: TARGET, %operation, phase, attempt, uri = %request.uri(), "sending");
 }
 
-/// What came of a plain call.
+/// Logs the result of a plain call.
 pub(crate) fn called(exchange: &Exchange<'_>, error: Option<&TransportError>) {
     exchanged(exchange, None, error);
 }
 
-/// What came of a request, and the transport's error if there was one.
+/// Logs the result of a request, and the transport's error if there is one.
 pub(crate) fn exchanged(exchange: &Exchange<'_>, phase: Option<Phase>, error: Option<&TransportError>) {
     let Exchange { operation, attempt, status, request_id, broken, .. } = exchange;
     let (phase, took_ms) = (phase.map(Phase::name), millis(exchange.took));
@@ -56,21 +56,21 @@ pub(crate) fn exchanged(exchange: &Exchange<'_>, phase: Option<Phase>, error: Op
     }
 }
 
-/// The person is about to be asked.
+/// Logs that the prompt is about to be shown.
 pub(crate) fn prompting(prompt: &UserPrompt, phase: Phase) {
     let (expires_in_ms, replaces_earlier) = (millis(prompt.expires_in), prompt.replaces_earlier);
     let phase = phase.name();
     debug!(name: "device_flow.prompt", target: TARGET, phase, expires_in_ms, replaces_earlier, "prompt");
 }
 
-/// The driver is about to wait.
+/// Logs that the driver is about to wait.
 pub(crate) fn waiting(status: &Status<'_>) {
     let (phase, polls, wait_ms) = (status.phase.name(), status.polls, millis(status.until.since(status.now)));
     let trouble = status.trouble.map(|trouble| tracing::field::display(WithoutBody(trouble)));
     debug!(name: "device_flow.waiting", target: TARGET, phase, polls, wait_ms, trouble, "waiting");
 }
 
-/// The flow is over, if it is.
+/// Logs the end of the flow, if it has ended.
 pub(crate) fn ended(flow: &DeviceFlow, now: Tick) {
     let Some(outcome) = flow.outcome() else { return };
     let (polls, elapsed_ms) = (flow.polls(), millis(flow.running_for(now)));
@@ -81,12 +81,12 @@ pub(crate) fn ended(flow: &DeviceFlow, now: Tick) {
     debug!(name: "device_flow.ended", target: TARGET, outcome, polls, elapsed_ms, request_id, "ended");
 }
 
-/// A public document is asked for.
+/// Logs that a public document is requested.
 pub(crate) fn fetching(uri: &http::Uri) {
     debug!(name: "device_flow.fetching", target: TARGET, %uri, "fetching");
 }
 
-/// What came of it.
+/// Logs the result of that request.
 pub(crate) fn fetched(uri: &http::Uri, result: &Result<http::Response<ResponseBody>, TransportError>) {
     match result {
         Ok(response) => {
@@ -109,7 +109,7 @@ const fn failure_name(failure: Failure) -> &'static str {
     }
 }
 
-/// A trouble without the service's own words: they are a body's, and who knows what a broken server quotes.
+/// A trouble without the service's text, because a broken server may quote a secret in it.
 struct WithoutBody<'a>(&'a Trouble);
 
 impl fmt::Display for WithoutBody<'_> {
@@ -133,7 +133,8 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The end of the chain of causes, which says what happened; the beginning often says little more than the URL.
+/// Returns the last error in the chain of sources, which has the cause. The first often has little more than
+/// the URL.
 fn root_of<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     let mut error = error;
     while let Some(source) = error.source() {

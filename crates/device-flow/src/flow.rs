@@ -1,4 +1,4 @@
-//! A flow's calls. Its rules are in `machine`.
+//! The public calls of a flow. Its transitions are in `machine`.
 
 use core::mem;
 use core::time::Duration;
@@ -19,9 +19,9 @@ use crate::{
 
 /// One sign-in with the device authorization grant (RFC 8628), from registration to outcome.
 ///
-/// See the [crate documentation](crate) for the calling contract.
+/// The [crate documentation](crate) has the calling contract.
 ///
-/// What can be asked of a flow at any time:
+/// The state of a flow, readable at any time:
 ///
 /// ```
 /// use core::time::Duration;
@@ -54,41 +54,41 @@ use crate::{
 pub struct DeviceFlow {
     pub(crate) service: Service,
     pub(crate) policy: Arc<Policy>,
-    /// For PKCE.
+    /// The PKCE verifier and challenge.
     pub(crate) proof: Option<Box<Proof>>,
     pub(crate) state: State,
-    /// When the request was sent that is under way.
+    /// The time when the request in flight was sent.
     pub(crate) in_flight: Option<Tick>,
-    /// The latest time seen: time that goes backwards is read as this.
+    /// The latest time seen. An earlier time is read as this.
     pub(crate) latest: Tick,
     pub(crate) started: Tick,
-    /// How long it had run before it was resumed.
+    /// The running time before the flow was resumed.
     pub(crate) ran_before: Duration,
-    /// Serial of the latest request: an earlier one is stale.
+    /// The serial number of the latest request. Earlier ones are stale.
     serial: u64,
-    /// Identity of this flow on its requests.
+    /// The identity of this flow on its requests.
     identity: Arc<()>,
     pub(crate) polls: u32,
     pub(crate) slow_downs: u32,
     pub(crate) prompts: u32,
-    /// Spreads the waits after trouble.
+    /// Spreads the waits after errors.
     pub(crate) jitter: Jitter,
-    /// The latest error of the transport, which explains an end that has to do with it.
+    /// The latest transport error, which explains an end by transport.
     pub(crate) cause: Option<Box<TransportError>>,
-    /// Why an observer ended it.
+    /// The observer's reason to end the flow.
     pub(crate) stop: Option<Box<Stop>>,
 }
 
 impl DeviceFlow {
-    /// A flow that starts at `now`.
+    /// Creates a flow that starts at `now`.
     ///
-    /// A `registration` from a cache saves RegisterClient. The flow knows no wall-clock time, so ask
-    /// [`Registration::usable_at`] first whether it is still good; if the service rejects it all the same, the flow
-    /// registers anew, once. With [`Policy::client`] set, `registration` is ignored.
+    /// A `registration` from a cache saves RegisterClient. The flow has no wall clock, so check
+    /// [`Registration::usable_at`] first. If the service rejects it, the flow registers again, once. With
+    /// [`Policy::client`] set, `registration` is ignored.
     ///
     /// All requests go to `service`: an [`Endpoint`](oidc_proto::Endpoint) of AWS, a
-    /// [`Provider`](oidc_proto::oauth::Provider), or a clone of the [`Service`] that the HTTP client was made for. For a
-    /// single flow pass a [`Policy`]; for many, clones of one `Service` and one `Arc<Policy>`.
+    /// [`Provider`](oidc_proto::oauth::Provider), or a clone of the HTTP client's [`Service`]. For a single
+    /// flow pass a [`Policy`]; for many, clones of one `Service` and one `Arc<Policy>`.
     #[must_use]
     pub fn new(
         service: impl Into<Service>,
@@ -129,15 +129,17 @@ impl DeviceFlow {
         }
     }
 
-    /// The same flow with jitter, so that flows which an outage cut off together do not come back together.
+    /// Returns the same flow with jitter, so that flows do not return together after an outage.
     ///
-    /// * A wait after trouble becomes longer by a random part of up to half of it. Where it has grown to
-    ///   [`Policy::max_backoff`], it lies between two thirds of that and the whole. Waits after a verdict stay as they are.
-    /// * A poll that comes late by more than an interval is put off by a random part of an interval: something held its
-    ///   driver up, and perhaps many other flows with it. If it is late again, the part is one of two intervals, and so on.
+    /// * A wait after an error grows by a random part of up to half of it. At the cap,
+    ///   [`Policy::max_backoff`], it is between two thirds of the cap and the whole. Waits after a verdict
+    ///   stay unchanged.
+    /// * A poll that is overdue by more than an interval is delayed by a random part of an interval.
+    ///   Something blocked its driver, and perhaps many other flows. If it is overdue again, the range
+    ///   doubles, and so on.
     ///
-    /// The machine has no randomness of its own: the seed is any number that differs from flow to flow. A saved flow goes on with
-    /// its draws.
+    /// The machine has no randomness: `seed` is any number that differs between flows. A saved flow continues
+    /// its sequence.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -161,8 +163,8 @@ impl DeviceFlow {
         self
     }
 
-    /// What to do now. Calling it early or repeatedly is harmless; time that goes backwards is read as the latest
-    /// time seen.
+    /// Returns the next action. Calling it early or repeatedly is harmless. A time that goes backwards is
+    /// read as the latest time seen.
     pub fn poll(&mut self, now: Tick) -> Action {
         let now = self.advance(now);
         if self.in_flight.is_some() {
@@ -187,7 +189,7 @@ impl DeviceFlow {
         Action::Wait(due)
     }
 
-    /// What is due is done, unless it comes so late that it is put off.
+    /// Does what is due, or delays an overdue poll.
     fn go_on(&mut self, now: Tick) -> Action {
         if self.jitter.is_on()
             && let State::Poll(session) = &self.state
@@ -208,11 +210,11 @@ impl DeviceFlow {
         Action::Prompt(prompt)
     }
 
-    /// What is missing before anything can be sent.
+    /// Returns the event for a missing start URL or verifier.
     fn lack(&self) -> Option<Event<'static>> {
         match self.service.dialect() {
             Dialect::Aws if self.policy.start_url.is_empty() => Some(Event::NoStartUrl),
-            // To go on without would be to weaken, unseen, what was asked for.
+            // Continuing without PKCE would silently weaken the policy.
             Dialect::OAuth if self.policy.pkce == Pkce::Always && self.proof.is_none() => {
                 Some(Event::NoVerifier)
             }
@@ -220,7 +222,7 @@ impl DeviceFlow {
         }
     }
 
-    /// The request that the state asks for, if the service takes it.
+    /// Sends the request of the current state, if the service has its operation.
     fn send(&mut self, now: Tick) -> Action {
         if matches!(self.state, State::Register(_) | State::Authorize(_))
             && let Some(event) = self.lack()
@@ -266,7 +268,7 @@ impl DeviceFlow {
         Action::Send(pending)
     }
 
-    /// Something happens: the only place where the state changes.
+    /// Applies an event. Only this function changes the state.
     fn apply(&mut self, event: Event<'_>, now: Tick, sent_at: Tick) {
         #[cfg(feature = "tracing")]
         let has_ended = matches!(self.state, State::Ended(_));
@@ -280,11 +282,11 @@ impl DeviceFlow {
         }
     }
 
-    /// Takes what came of a request: a response, or why there was none. `now` is when it came: the next poll is paced from
-    /// it.
+    /// Handles the result of a request: a response, or the reason why there is none. `now` is its arrival,
+    /// from which the next poll is paced.
     ///
-    /// A response whose body broke off ([`ResponseBody::break_off`]) is judged by what arrived. After an error that
-    /// [is final](TransportError::is_final) the flow is cancelled, and nothing more is sent.
+    /// A response whose body broke off ([`ResponseBody::break_off`]) is judged by the received bytes. An
+    /// error that [is final](TransportError::is_final) cancels the flow, and it sends nothing more.
     ///
     /// ```
     /// # use device_flow::{Action, DeviceFlow, Failure, Phase, Policy, ResponseBody, Tick, TransportError};
@@ -306,14 +308,14 @@ impl DeviceFlow {
     /// ```
     ///
     /// # Errors
-    /// A mistake of the driver, which changes nothing: see [`Misuse`].
+    /// Returns [`Misuse`] for a mistake of the driver. The flow is then unchanged.
     pub fn on_result(
         &mut self,
         pending: PendingRequest,
         now: Tick,
         result: Result<Response<ResponseBody>, TransportError>,
     ) -> Result<(), Misuse> {
-        // It happened, so it is told of, even if it comes too late.
+        // Logged even if it comes too late.
         #[cfg(feature = "tracing")]
         crate::events::exchanged(&pending.exchange(now, &result), Some(pending.phase), result.as_ref().err());
         self.awaits(&pending).ok_or(Misuse::StaleRequest)?;
@@ -330,14 +332,14 @@ impl DeviceFlow {
                 (reply, error.is_telling().then(|| Box::new(error)))
             }
         };
-        // The latest error, not the latest reply's: the reply that proves a loss comes after it.
+        // Not cleared without an error: the reply that proves a loss comes after the error.
         if error.is_some() {
             self.cause = error;
         }
         self.on_reply(pending, now, reply)
     }
 
-    /// Takes a whole response from an HTTP client that keeps bodies in a type of its own; see [`DeviceFlow::on_result`].
+    /// Handles a complete response of an HTTP client with its own body type; see [`DeviceFlow::on_result`].
     ///
     /// ```
     /// # use device_flow::{Action, DeviceFlow, Phase, Policy, Tick};
@@ -364,7 +366,7 @@ impl DeviceFlow {
         self.on_reply(pending, now, reply)
     }
 
-    /// Takes a reply that is decoded already: for a test or a simulation without a wire.
+    /// Handles a decoded reply, for a test or a simulation without a wire.
     ///
     /// ```
     /// # use device_flow::{Action, DeviceFlow, Failure, Misuse, Policy, Reply, Tick};
@@ -384,7 +386,7 @@ impl DeviceFlow {
     /// ```
     ///
     /// # Errors
-    /// A mistake of the driver, which changes nothing: see [`Misuse`].
+    /// Returns [`Misuse`] for a mistake of the driver. The flow is then unchanged.
     pub fn on_reply(&mut self, pending: PendingRequest, now: Tick, reply: Reply) -> Result<(), Misuse> {
         let sent_at = self.awaits(&pending).ok_or(Misuse::StaleRequest)?;
         if let Some(operation) = reply.success_of()
@@ -396,14 +398,14 @@ impl DeviceFlow {
         Ok(())
     }
 
-    /// When this request was sent, if it is the one under way.
+    /// Returns when this request was sent, if it is the one in flight.
     fn awaits(&self, pending: &PendingRequest) -> Option<Tick> {
         let is_ours = self.serial == pending.serial && Arc::ptr_eq(&pending.flow, &self.identity);
         self.in_flight.filter(|_| is_ours)
     }
 
-    /// The request was dropped, for example with a cancelled future: whether it was seen is not known. It is stale from here
-    /// on. Without a request under way, nothing happens.
+    /// Abandons the request in flight, for example after a cancelled future. The service may have received
+    /// it. Its result is stale from now on. Without a request in flight, nothing happens.
     ///
     /// ```
     /// # use device_flow::{Action, DeviceFlow, Policy, Tick};
@@ -425,14 +427,14 @@ impl DeviceFlow {
         }
     }
 
-    /// A request was under way in another process, and its answer is lost.
+    /// Abandons a request of another process, whose response is lost.
     #[cfg(feature = "serde")]
     pub(crate) fn count_as_abandoned(&mut self, now: Tick) {
         self.settle(now, now, Reply::Failed(Failure::Unknown));
     }
 
-    /// Ends the flow. A grant that arrives afterwards is refused as stale and lost, so a driver that can wait lets a
-    /// CreateToken request finish first. An ended flow keeps its outcome.
+    /// Ends the flow. A later grant is rejected as stale and lost, so a driver should let a CreateToken
+    /// request finish first. An ended flow keeps its outcome.
     ///
     /// ```
     /// # use device_flow::{Action, DeviceFlow, Outcome, Policy, Tick};
@@ -447,15 +449,15 @@ impl DeviceFlow {
     /// ```
     pub fn cancel(&mut self) {
         if !matches!(self.state, State::Ended(_)) {
-            // Whatever the transport met has nothing to do with this end.
+            // A transport error does not explain a cancellation.
             self.cause = None;
         }
         self.in_flight = None;
         self.apply(Event::Cancel, self.latest, self.latest);
     }
 
-    /// Cancels the flow as an observer of it wishes; [`NotSignedIn::stop`](crate::NotSignedIn::stop) then has the reason. A flow
-    /// that has ended stays as it is.
+    /// Cancels the flow for an observer. [`NotSignedIn::stop`](crate::NotSignedIn::stop) then has the reason.
+    /// An ended flow stays unchanged.
     ///
     /// ```
     /// # use device_flow::{DeviceFlow, Policy, Stop, Tick};
@@ -479,7 +481,7 @@ impl DeviceFlow {
     fn settle(&mut self, sent_at: Tick, now: Tick, reply: Reply) {
         let now = self.advance(now);
         self.in_flight = None;
-        // Nearly every reply is a refusal, which is lent and not moved.
+        // Most replies are faults, which are borrowed and not moved.
         if let Reply::Fault(fault) = &reply
             && let Some(answer) = Answer::of(fault)
         {
@@ -488,7 +490,7 @@ impl DeviceFlow {
             }
             return self.apply(Event::Refused(answer, fault), now, sent_at);
         }
-        // Whatever the transport met before explains nothing that comes from here on.
+        // Earlier transport errors do not explain later events.
         if matches!(reply, Reply::Registered(_) | Reply::Authorized(_)) {
             self.cause = None;
         }
@@ -512,7 +514,7 @@ impl DeviceFlow {
         self.apply(event, now, sent_at);
     }
 
-    /// The latest time seen, which is what a time before it is read as.
+    /// Records `now` and returns the latest time seen.
     pub(crate) fn advance(&mut self, now: Tick) -> Tick {
         self.latest = self.latest.max(now);
         self.latest

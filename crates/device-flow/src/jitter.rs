@@ -1,17 +1,17 @@
-//! Spreads the retries of many flows, so that those who were cut off together do not come back together.
+//! Random delays that spread the retries of many flows after an outage.
 
 use core::num::NonZeroU32;
 use core::time::Duration;
 
-/// A source of draws, seeded from outside. It only has to differ from flow to flow; nothing secret depends on it. Its state
-/// is as small as that allows, because a million flows have one: a Weyl sequence, whose terms go through the mixer of
-/// splitmix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
+/// A source of draws, seeded from outside. It must only differ between flows; no security depends on it. Its
+/// state is small, because a million flows have one: a Weyl sequence, mixed by splitmix64 (Steele, Lea,
+/// Flood, "Fast splittable pseudorandom number generators", 2014).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub(crate) struct Jitter(Option<NonZeroU32>);
 
 impl Jitter {
-    /// Draws nothing: every wait is as short as the rules allow.
+    /// Creates a source without draws: every wait has its least length.
     pub(crate) const fn none() -> Self {
         Self(None)
     }
@@ -24,7 +24,7 @@ impl Jitter {
         self.0.is_some()
     }
 
-    /// The cap of a wait that a draw of up to half is to lengthen, so that both together stay within `cap`.
+    /// Returns the cap for the wait before a draw of up to half, so that both together stay within `cap`.
     pub(crate) fn room_within(&self, cap: Duration) -> Duration {
         if self.is_on() { cap / 3 * 2 } else { cap }
     }
@@ -36,7 +36,7 @@ impl Jitter {
     }
 }
 
-/// The term of this number, counted from one, in the sequence of splitmix64 that begins at zero.
+/// Returns the term of this number, counted from one, of splitmix64's sequence from zero.
 const fn term(number: u32) -> u64 {
     let mut mixed = (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -44,7 +44,7 @@ const fn term(number: u32) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// Zero stands for no source.
+/// Avoids zero, which means no source.
 const fn not_zero(number: u32) -> NonZeroU32 {
     match NonZeroU32::new(number) {
         Some(number) => number,
@@ -59,7 +59,7 @@ pub(crate) struct Draw(u32);
 impl Draw {
     pub(crate) const NOTHING: Self = Self(0);
 
-    /// This fraction of a duration.
+    /// Returns this fraction of a duration.
     pub(crate) fn of(self, whole: Duration) -> Duration {
         let nanos = (whole.as_nanos().saturating_mul(u128::from(self.0))) >> 32;
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))

@@ -1,22 +1,23 @@
 //! The device authorization grant (RFC 8628) as a pure state machine: clock ticks and replies in, requests out.
 //!
-//! [`DeviceFlow`] knows the whole sign-in (register, authorize, prompt, poll, outcome) and does no I/O: it reads no
-//! clock, opens no socket, spawns nothing, and never waits. A *driver* does that, in a few lines, blocking or async;
-//! `device-flow-ureq` and `device-flow-reqwest` are two ready ones.
+//! [`DeviceFlow`] implements the whole sign-in (register, authorize, prompt, poll, outcome) without I/O: no
+//! clock, no socket, no thread, no sleep. A *driver* provides these in a few lines, blocking or async.
+//! `device-flow-ureq` and `device-flow-reqwest` are two drivers.
 //!
 //! # The calling contract
 //!
-//! An HTTP client has a proxy, certificates and limits that fit one service. Before it drives a flow that it has not made,
-//! [`DeviceFlow::check_service`] says whether the flow is for that service.
+//! An HTTP client has a proxy, certificates and limits for one service. Before it drives a flow of unknown
+//! origin, [`DeviceFlow::check_service`] compares the services.
 //!
-//! Ask [`DeviceFlow::poll`] what to do, do that one thing, and ask again, until it says [`Action::Done`]:
+//! Call [`DeviceFlow::poll`], do the action that it returns, and repeat until [`Action::Done`]:
 //!
-//! 1. [`Action::Send`]: send the request *once*, within its [time limit](PendingRequest::timeout). Do not follow
-//!    redirects, and do not treat an HTTP error status as a failure: its body is the service's word. Hand the response,
-//!    or why there was none, to [`DeviceFlow::on_result`].
+//! 1. [`Action::Send`]: send the request *once*, within its [time limit](PendingRequest::timeout). Do not
+//!    follow redirects, and do not treat an HTTP error status as a failure: its body has the service's error.
+//!    Pass the response, or the reason why there is none, to [`DeviceFlow::on_result`].
 //! 2. [`Action::Prompt`]: show it to the person.
-//! 3. [`Action::Wait`]: do nothing until that time. Waking early is harmless; after every sleep, ask the clock.
-//! 4. [`Action::AwaitReply`]: a request is under way. If it was lost, for example with a dropped future, call
+//! 3. [`Action::Wait`]: do nothing until that time. Waking early is harmless. After every sleep, read the
+//!    clock again.
+//! 4. [`Action::AwaitReply`]: a request is in flight. If it is lost, for example with a dropped future, call
 //!    [`DeviceFlow::abandon`].
 //! 5. [`Action::Done`]: read [`DeviceFlow::outcome`], or [`DeviceFlow::into_result`].
 //!
@@ -89,19 +90,20 @@
 //!                                                   NotOffered, NoStartUrl, NoVerifier
 //! ```
 //!
-//! * **Register**: RegisterClient is to be sent or under way. Without a verdict it is repeated within
-//!   [`Policy::setup_patience`]; a refusal ends the flow, with a code of the standard or without, and so does a proxy's.
-//! * **Authorize**: the same for StartDeviceAuthorization. A cached registration that the service does not accept is
-//!   replaced, once in a flow, where a new one can be had.
-//! * **Prompt**: the codes have arrived and the person has not seen them.
-//! * **Poll**: CreateToken is sent when it is due, until there is a verdict that ends it or the code has died, or three
-//!   answers in a row said that there is no such endpoint (404, 405, 410, 501).
-//! * **Ended**: for good. Nothing is sent, whatever is called. Every state can end; the table says how.
+//! * **Register**: RegisterClient is due or in flight. Without a verdict it is retried within
+//!   [`Policy::setup_patience`]. A refusal ends the flow, with or without a standard error code, and so does
+//!   a proxy's.
+//! * **Authorize**: the same for StartDeviceAuthorization. A cached registration that the service rejects is
+//!   replaced, once in a flow, if the service offers registration.
+//! * **Prompt**: the codes have arrived, and the person has not seen them.
+//! * **Poll**: CreateToken is sent when due, until a verdict ends the flow or the code expires. Three
+//!   responses in a row without an endpoint (404, 405, 410, 501) end it too.
+//! * **Ended**: final. No call sends anything. Every state can end; the table has the conditions.
 //!
 //! # Every transition
 //!
-//! The table is the one `match` of the machine (`src/machine.rs`), in its order: the first row that fits counts, and what
-//! no row names changes nothing. The events are these:
+//! The table is the one `match` of the machine (`src/machine.rs`), in its order. The first matching row
+//! counts; an event without a row changes nothing. The events:
 //!
 //! * `Registered`: RegisterClient succeeded.
 //! * `Authorized`: StartDeviceAuthorization succeeded.
@@ -109,23 +111,23 @@
 //! * `Pending`: `authorization_pending`.
 //! * `Denied`: `access_denied`.
 //! * `Expired`: `expired_token`.
-//! * `InvalidGrant`: `invalid_grant`: a code that is unknown, or spent.
+//! * `InvalidGrant`: `invalid_grant`: the code is unknown or spent.
 //! * `ClientRejected`: `invalid_client` or `unauthorized_client`.
-//! * `OtherFault`: Any other fault that is final.
-//! * `SlowDown`: The service's `slow_down`. Before there are codes it is no verdict.
-//! * `Retryable`: No verdict: no response, a response that is not the service's word, or a fault that may be gone
-//!   a moment later. Such a fault is `server_error`, throttling, or any with a status that says so.
-//! * `PlainRefusal`: A response that is not the service's word, and that will be the same a moment later: a
-//!   redirect, a 501, or a 4xx but 408, 421, 425 and 429. One that names a time to come again is none.
-//! * `ProxyRefused`: No response: a proxy does not carry the request, and will not a moment later.
-//! * `BrokenSuccess`: A success without what it must have.
-//! * `Shown`: `poll` handed the prompt out.
-//! * `Overdue`: `poll` found a request late by more than an interval.
-//! * `Deadline`: `poll` found that the device code has died by the flow's own time.
+//! * `OtherFault`: Any other final fault.
+//! * `SlowDown`: The service's `slow_down`. Before there are codes it counts as no verdict.
+//! * `Retryable`: No verdict: no response, a response without the service's verdict, or a transient fault. A
+//!   transient fault is `server_error`, throttling, or any with such a status.
+//! * `PlainRefusal`: A response without the service's verdict that a retry would get again. It is a redirect, a
+//!   501, or a 4xx other than 408, 421, 425 and 429. A response with `Retry-After` does not count.
+//! * `ProxyRefused`: No response: a proxy refuses the request, and would refuse it again.
+//! * `BrokenSuccess`: A success without a required member.
+//! * `Shown`: `poll` returned the prompt.
+//! * `Overdue`: `poll` found a request overdue by more than an interval.
+//! * `Deadline`: `poll` found the device code expired by the flow's own clock.
 //! * `NotOffered`: `poll` found that the service has no URL for the operation.
-//! * `NoStartUrl`: `poll` found that the service is AWS's, and the policy has no start URL.
-//! * `NoVerifier`: `poll` found that the policy wants PKCE in any case, and the driver gave no verifier.
-//! * `Cancel`: `cancel` was called, or the HTTP client turned out not to be safe.
+//! * `NoStartUrl`: `poll` found a service of AWS and a policy without start URL.
+//! * `NoVerifier`: `poll` found that the policy requires PKCE, and the driver gave no verifier.
+//! * `Cancel`: `cancel` was called, or the HTTP client turned out to be unsafe.
 //!
 //! | state | event | when | next |
 //! |---|---|---|---|
@@ -178,40 +180,40 @@
 //! # Rules
 //!
 //! * [`Action::Wait`] lies after `now` and never after the deadline; nothing is sent at or after the deadline.
-//! * Between two CreateToken requests passes at least the service's interval (5 s if it names none, never under
-//!   1 s), plus 5 s for each `slow_down` so far, and any `Retry-After`. A longer interval that a `slow_down` or an
-//!   `authorization_pending` names is believed. From the second `slow_down` in a row the interval grows by a tenth on top,
-//!   because the clock of a virtual machine may be fast. Backoff after network trouble is kept apart, is reset by any
-//!   verdict, and never undercuts that floor.
-//! * A poll that would come only after the code's death is made shortly before it: 2 s, or a quarter of a code's life that is
-//!   shorter than 8 s. It keeps the interval that came with the codes, but not what was added to it. One poll is made even
-//!   if that interval is longer than the life.
-//! * A token with an access token in it is a grant, whatever its other members look like:
+//! * Two CreateToken requests are at least the service's interval apart (5 s if it sends none, never under
+//!   1 s), plus 5 s for each `slow_down` so far, and any `Retry-After`. A longer interval in a `slow_down` or
+//!   `authorization_pending` counts. From the second `slow_down` in a row the interval grows by another
+//!   tenth, because the clock of a virtual machine may run fast. Backoff after network errors is separate:
+//!   any verdict resets it, and it is never below the interval.
+//! * A poll that would be due after the code's expiry is sent 2 s before it (a quarter of a life under 8 s).
+//!   It respects the interval that came with the codes, but not the later additions. One poll is sent even if
+//!   that interval is longer than the life.
+//! * A response with an access token is a grant, even with other members missing or unreadable:
 //!   [`Token::warnings`](oidc_proto::Token::warnings).
-//! * Where the driver gives a seed ([`DeviceFlow::with_jitter`]), every wait after trouble becomes longer by a random part,
-//!   so that many flows do not come back all at once after an outage. A poll that comes late by more than an interval is
-//!   put off for the same reason.
-//! * Waits are counted from when a reply arrived, so a suspended machine causes no burst; time that goes backwards is
-//!   read as the latest seen; all arithmetic saturates.
-//! * A device code is single-use. If an answer was lost after the request may have been seen, and the service then
-//!   calls the code spent or dead, the outcome is [`Outcome::GrantLost`], not a denial.
-//! * Transport trouble is an input ([`TransportError`], [`Reply::NoVerdict`]), the service's verdict is an
-//!   [`Outcome`], a driver's mistake is an `Err` ([`Misuse`]) and changes nothing.
+//! * With a seed ([`DeviceFlow::with_jitter`]) every wait after an error grows by a random part, so that many
+//!   flows do not return together after an outage. A poll that is overdue by more than an interval is delayed
+//!   for the same reason.
+//! * Waits count from a reply's arrival, so a suspended machine causes no burst. A time that goes backwards
+//!   is read as the latest seen. All arithmetic saturates.
+//! * A device code is single-use. If a response was lost and the service then calls the code spent or
+//!   expired, the outcome is [`Outcome::GrantLost`], not a denial.
+//! * A transport error is an input ([`TransportError`], [`Reply::NoVerdict`]), the service's verdict is an
+//!   [`Outcome`], and a driver's mistake is an `Err` ([`Misuse`]) that changes nothing.
 //!
 //! # Features
 //!
-//! None is on by default, and none changes what the machine does.
+//! All are off by default, and none changes the machine's behaviour.
 //!
-//! * `arbitrary`: scripts and histories of sign-ins as values (`script`), which a fuzz target takes as its input.
-//! * `proptest`: strategies for them.
-//! * `serde`: a pending flow can be saved and goes on in another process, by the same rules (`SavedFlow`). What is
-//!   written holds secrets.
-//! * `tracing`: the machine logs what happens. See the next chapter.
+//! * `arbitrary`: scripts and histories of sign-ins as values (`script`), the input of a fuzz target.
+//! * `proptest`: strategies for these values.
+//! * `serde`: a pending flow can be saved and resumed in another process, under the same rules (`SavedFlow`).
+//!   The saved text contains secrets.
+//! * `tracing`: the machine logs its events, as described below.
 //!
 //! # Events
 //!
-//! With the feature `tracing`, all events have the target `device_flow` and the level `DEBUG`. Names and fields are stable;
-//! times are whole milliseconds.
+//! With the feature `tracing`, all events have the target `device_flow` and the level `DEBUG`. Names and
+//! fields are stable. Times are whole milliseconds.
 //!
 //! | name | when | fields |
 //! |---|---|---|
@@ -224,11 +226,11 @@
 //! | `device_flow.fetching` | a provider's metadata is asked for | `uri` |
 //! | `device_flow.fetched` | something came of that, or nothing | `uri`, `status`, `failure`, `cause` |
 //!
-//! `phase` is [`Phase::name`]; `outcome` is [`Outcome::name`], or `granted`; `attempt` counts the requests of one operation
-//! from 1; `failure` is `not_sent` or `unknown`; `broken` is whether the body broke off. A field without a value is left
-//! out: `request_id` where the service gave none, `phase` where a [`PlainCall`] is no part of a flow, `trouble` where all
-//! is well. `received` and `failed` are told of what goes through [`DeviceFlow::on_result`] and [`PlainCall::on_result`]. No
-//! event has a secret, a user code or a body in it.
+//! `phase` is [`Phase::name`]. `outcome` is [`Outcome::name`], or `granted`. `attempt` counts the requests of
+//! one operation from 1. `failure` is `not_sent` or `unknown`. `broken` is whether the body broke off. A
+//! field without a value is omitted: `request_id` if the service sends none, `phase` in a [`PlainCall`],
+//! `trouble` if there is none. `received` and `failed` report the results passed to [`DeviceFlow::on_result`]
+//! and [`PlainCall::on_result`]. No event contains a secret, a user code or a body.
 #![warn(
     clippy::exhaustive_enums,
     clippy::exhaustive_structs,
@@ -298,7 +300,7 @@ pub use tick::Tick;
 pub use transport::TransportError;
 pub use view::Phase;
 
-/// The crate's own README is compiled and run as well.
+/// Runs the README's code as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}

@@ -1,8 +1,9 @@
-//! The machine: every transition there is, one arm each, in the order of the table in the [crate documentation](crate).
+//! The machine: every transition, one arm each, in the order of the table in the [crate
+//! documentation](crate).
 //!
-//! [`step`] *is* that table: the documentation's is made from this file, and a test holds the two together. An arm says
-//! in which state what happens, under which condition, and what comes then. The work is done by the states' own methods.
-//! A rule of the protocol is changed here, or in one of these methods, and nowhere else.
+//! [`step`] *is* the table: a test generates the documentation's from it. An arm has state, event, condition
+//! and next state. The states' own methods do the work. Every rule of the protocol is here or in one of these
+//! methods.
 
 use oidc_proto::{
     DeviceAuthorization, Fault, FaultCode, NoVerdict, Operation, Registration, Service, Token, Violation,
@@ -23,18 +24,18 @@ use Event::{
 use Operation::{CreateToken, RegisterClient, StartDeviceAuthorization};
 use State::{Authorize, Ended, Poll, Prompt, Register};
 
-/// Where a flow is.
+/// The state of a flow.
 #[derive(Debug)]
 pub(crate) enum State {
-    /// RegisterClient is to be sent, or is under way.
+    /// RegisterClient is due or in flight.
     Register(Box<Setup>),
-    /// StartDeviceAuthorization is to be sent, or is under way.
+    /// StartDeviceAuthorization is due or in flight.
     Authorize(Box<Asking>),
-    /// There are codes, which the person has not seen yet.
+    /// The codes have arrived, and the person has not seen them.
     Prompt(Box<Polling>),
-    /// CreateToken is to be sent when due, or is under way.
+    /// CreateToken is due later, or in flight.
     Poll(Box<Polling>),
-    /// Over, for good.
+    /// Final.
     Ended(End),
 }
 
@@ -43,14 +44,14 @@ pub(crate) enum State {
 pub(crate) enum End {
     /// With a token.
     Granted(Box<Granted>),
-    /// Without one.
+    /// Without a token.
     WithoutToken(Box<WithoutToken>),
-    /// [`Outcome::Cancelled`], which a flow can be left in without an allocation.
+    /// [`Outcome::Cancelled`], a state that needs no allocation.
     Cancelled(Option<Box<KnownClient>>),
 }
 
 impl End {
-    /// The registration that was in use. One that the service has rejected is not.
+    /// Returns the registration in use, unless the service has rejected it.
     pub(crate) fn registration(&self) -> Option<&Registration> {
         match self {
             Self::Granted(granted) => Some(&granted.registration),
@@ -68,22 +69,22 @@ impl End {
     }
 }
 
-/// An end without a token, and the client that the service has not rejected.
+/// An end without a token, and the client unless the service has rejected it.
 #[derive(Debug)]
 pub(crate) struct WithoutToken {
     pub(crate) outcome: Outcome,
     pub(crate) client: Option<KnownClient>,
 }
 
-/// A state to leave behind while a transition computes the next: even one that never finished would send nothing.
+/// The state during a transition. If the transition never finished, it would send nothing.
 impl Default for State {
     fn default() -> Self {
         Ended(End::Cancelled(None))
     }
 }
 
-/// What can happen to a flow. A refusal is lent, because nearly every one is `authorization_pending`, of which nothing is
-/// kept.
+/// An event of a flow. A refusal is borrowed, because nearly every one is `authorization_pending`, of which
+/// nothing is kept.
 #[derive(Debug)]
 pub(crate) enum Event<'a> {
     /// RegisterClient succeeded.
@@ -92,37 +93,37 @@ pub(crate) enum Event<'a> {
     Authorized(DeviceAuthorization),
     /// CreateToken succeeded.
     TokenGranted(Token),
-    /// The service's word is a fault that is no `slow_down`, and that will be the same a moment later.
+    /// A final fault other than `slow_down`.
     Refused(Answer, &'a Fault),
-    /// The service's `slow_down`. Before there are codes it is no verdict.
+    /// The service's `slow_down`. Before there are codes it counts as no verdict.
     SlowDown(Trouble),
-    /// No verdict: no response, a response that is not the service's word, or a fault that may be gone a moment later. Such
-    /// a fault is `server_error`, throttling, or any with a status that says so.
+    /// No verdict: no response, a response without the service's verdict, or a transient fault. A transient
+    /// fault is `server_error`, throttling, or any with such a status.
     Retryable(Trouble),
-    /// A response that is not the service's word, and that will be the same a moment later: a redirect, a 501, or a 4xx but
-    /// 408, 421, 425 and 429. One that names a time to come again is none.
+    /// A response without the service's verdict that a retry would get again. It is a redirect, a 501, or a
+    /// 4xx other than 408, 421, 425 and 429. A response with `Retry-After` does not count.
     PlainRefusal(NoVerdict),
-    /// No response: a proxy does not carry the request, and will not a moment later.
+    /// No response: a proxy refuses the request, and would refuse it again.
     ProxyRefused,
-    /// A success without what it must have.
+    /// A success without a required member.
     BrokenSuccess(Violation),
-    /// `poll` handed the prompt out.
+    /// `poll` returned the prompt.
     Shown,
-    /// `poll` found a request late by more than an interval.
+    /// `poll` found a request overdue by more than an interval.
     Overdue,
-    /// `poll` found that the device code has died by the flow's own time.
+    /// `poll` found the device code expired by the flow's own clock.
     Deadline,
     /// `poll` found that the service has no URL for the operation.
     NotOffered,
-    /// `poll` found that the service is AWS's, and the policy has no start URL.
+    /// `poll` found a service of AWS and a policy without start URL.
     NoStartUrl,
-    /// `poll` found that the policy wants PKCE in any case, and the driver gave no verifier.
+    /// `poll` found that the policy requires PKCE, and the driver gave no verifier.
     NoVerifier,
-    /// `cancel` was called, or the HTTP client turned out not to be safe.
+    /// `cancel` was called, or the HTTP client turned out to be unsafe.
     Cancel,
 }
 
-/// What a fault says, as far as the states tell it apart.
+/// The class of a fault, as far as the states differ by it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Answer {
     /// `authorization_pending`.
@@ -131,24 +132,24 @@ pub(crate) enum Answer {
     Denied,
     /// `expired_token`.
     Expired,
-    /// `invalid_grant`: a code that is unknown, or spent.
+    /// `invalid_grant`: the code is unknown or spent.
     InvalidGrant,
     /// `invalid_client` or `unauthorized_client`.
     ClientRejected,
-    /// Any other fault that is final.
+    /// Any other final fault.
     OtherFault,
 }
 
 impl Answer {
-    /// What a fault says; `None` if it is no refusal: a `slow_down`, or one that may be gone a moment later.
+    /// Returns the class of a fault; `None` for a `slow_down` or a transient fault.
     pub(crate) fn of(fault: &Fault) -> Option<Self> {
         Some(match fault.code {
-            // These two say how to go on, whatever the status (RFC 8628 §3.5).
+            // These two are instructions to the client, whatever the status (RFC 8628 §3.5).
             FaultCode::SlowDown => return None,
             FaultCode::AuthorizationPending => Pending,
-            // Before the others, because a service that throttles may call it anything, `access_denied` included.
+            // Before the others, because a throttling service may send any code, `access_denied` included.
             _ if fault.is_transient() => return None,
-            // AWS's `access_denied` with a KMS reason is the key's policy, and no person's no.
+            // An `access_denied` with a KMS reason concerns the key's policy and is not a person's denial.
             FaultCode::AccessDenied if fault.is_about_key() => OtherFault,
             FaultCode::AccessDenied => Denied,
             FaultCode::ExpiredToken => Expired,
@@ -167,22 +168,22 @@ impl Answer {
     }
 }
 
-/// What is remembered of [`Event::ProxyRefused`].
+/// The trouble that stands for [`Event::ProxyRefused`].
 const PROXY_REFUSED: Trouble = Trouble::Failed(Failure::ProxyRefused);
 
-/// What a transition looks at beside state and event.
+/// The inputs of a transition beside state and event.
 pub(crate) struct Context<'a> {
     pub(crate) service: &'a Service,
     pub(crate) policy: &'a Policy,
     pub(crate) proof: Option<&'a Proof>,
-    /// Spreads the waits after trouble.
+    /// Spreads the waits after errors.
     pub(crate) jitter: &'a mut Jitter,
     pub(crate) now: Tick,
-    /// When the request was sent that the event is an answer to.
+    /// The time when the event's request was sent.
     pub(crate) sent_at: Tick,
 }
 
-/// The state after an event. The first arm that fits counts.
+/// Returns the state after an event. The first matching arm counts.
 #[rustfmt::skip]
 pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) -> State {
     match state_and_event {
@@ -244,8 +245,8 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
         (Poll(session), Deadline) => ended(session.client.known(), Outcome::Expired(Expiry::by_clock(session.trouble))),
         (Poll(session), Cancel) => cancelled(session.client.known()),
 
-        // Nothing else can happen: a success of another operation is refused before it comes here, nothing is answered that
-        // was not asked, and an end is for good. A new event does not compile before its arms are written.
+        // Nothing else can happen. A success of another operation is rejected earlier, no reply comes without
+        // a request, and an end is final. The list makes a new event fail to compile until its arms exist.
         (state @ Register(_), Authorized(_) | TokenGranted(_) | Shown | Overdue | Deadline)
         | (state @ Authorize(_), Registered(_) | TokenGranted(_) | Shown | Overdue | Deadline | NotOffered)
         | (state @ Prompt(_), Registered(_) | Authorized(_) | TokenGranted(_) | BrokenSuccess(_) | Refused(..))
@@ -256,14 +257,14 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
     }
 }
 
-/// The end with a token.
+/// Ends with a token.
 fn granted(client: KnownClient, token: Token, cx: &Context<'_>) -> State {
     let KnownClient { registration, origin } = client;
     let newly_registered = origin.is_new();
     Ended(End::Granted(Box::new(Granted { token, requested_at: cx.sent_at, registration, newly_registered })))
 }
 
-/// The end without a token. A client that the service has rejected is not kept.
+/// Ends without a token. A rejected client is not kept.
 fn ended(client: impl Into<Option<KnownClient>>, outcome: Outcome) -> State {
     Ended(End::WithoutToken(Box::new(WithoutToken { outcome, client: client.into() })))
 }
@@ -272,7 +273,7 @@ fn cancelled(client: impl Into<Option<KnownClient>>) -> State {
     Ended(End::Cancelled(client.into().map(Box::new)))
 }
 
-/// The trouble that the polls met last. A session in which none got a verdict has met some.
+/// Returns the latest trouble of the polls. A session without any verdict always has one.
 fn last_of(trouble: Option<Box<Trouble>>) -> Trouble {
     trouble.map_or(Trouble::Failed(Failure::Unknown), |trouble| *trouble)
 }

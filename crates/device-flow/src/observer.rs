@@ -1,4 +1,4 @@
-//! What a driver tells the program that embeds it.
+//! Observers: the events that a driver reports to the program.
 
 use core::error::Error;
 use core::fmt;
@@ -9,13 +9,13 @@ use oidc_proto::Operation;
 
 use crate::{DeviceFlow, Failure, Phase, ResponseBody, Tick, TransportError, Trouble, UserPrompt};
 
-/// Where the service puts the id to quote to support.
+/// The header with the service's request id.
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
-/// Receives the prompt, and what happens around it. Every adapter takes one, by value or by `&mut`.
+/// Receives the prompt and the events around it. Every adapter takes one, by value or by `&mut`.
 ///
-/// Where the prompt alone matters, the adapters' `Login::run` takes a closure, and `HttpClient::drive` an [`OnPrompt`] around
-/// one.
+/// If only the prompt matters, pass a closure to the adapters' `Login::run`, or an [`OnPrompt`] around one to
+/// `HttpClient::drive`.
 ///
 /// ```
 /// use device_flow::{Exchange, Observer, Status, Stop, UserPrompt};
@@ -45,8 +45,8 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 /// # assert_eq!(journal.0, ["send CreateToken"]);
 /// ```
 pub trait Observer {
-    /// Show this to the person. Called once, and once more if a rejected cached registration made the first codes
-    /// void.
+    /// Shows the prompt to the person. Called once, and once more if a rejected cached registration voided
+    /// the first codes.
     ///
     /// ```
     /// # use device_flow::{Observer, Stop, UserPrompt};
@@ -64,24 +64,25 @@ pub trait Observer {
     /// ```
     ///
     /// # Errors
-    /// [`Stop`] ends the sign-in: nothing more is sent, and [`NotSignedIn::stop`](crate::NotSignedIn::stop) has the reason. An
-    /// `Error` becomes one by `?`.
+    /// Returns [`Stop`] to end the sign-in. The flow sends nothing more, and
+    /// [`NotSignedIn::stop`](crate::NotSignedIn::stop) has the reason. `?` converts an `Error`.
     fn prompt(&mut self, prompt: &UserPrompt) -> Result<(), Stop>;
 
-    /// A request is about to be sent.
+    /// Reports that a request is about to be sent.
     #[expect(unused_variables, reason = "named for those who write their own")]
     fn sending(&mut self, operation: Operation) {}
 
-    /// A request got its answer, or none.
+    /// Reports the result of a request.
     #[expect(unused_variables, reason = "named for those who write their own")]
     fn exchanged(&mut self, exchange: &Exchange<'_>) {}
 
-    /// The driver is about to wait. No request is under way, so this is the moment to save [`Status::flow`].
+    /// Reports that the driver is about to wait. No request is in flight, so this is the moment to save
+    /// [`Status::flow`].
     #[expect(unused_variables, reason = "named for those who write their own")]
     fn waiting(&mut self, status: &Status<'_>) {}
 }
 
-/// Tells the same to what it stands for.
+/// Forwards the calls to another observer.
 macro_rules! observe_through {
     ($($pointer:ty),*) => {$(
         impl<O: Observer + ?Sized> Observer for $pointer {
@@ -103,14 +104,14 @@ macro_rules! observe_through {
 
 observe_through!(&mut O, Box<O>);
 
-/// Hears of nothing, for a flow whose person has the prompt already.
+/// Ignores everything, for a flow whose prompt the person has already seen.
 impl Observer for () {
     fn prompt(&mut self, _: &UserPrompt) -> Result<(), Stop> {
         Ok(())
     }
 }
 
-/// Both hear of everything, one after the other.
+/// Forwards everything to both, in order.
 impl<A: Observer, B: Observer> Observer for (A, B) {
     fn prompt(&mut self, prompt: &UserPrompt) -> Result<(), Stop> {
         self.0.prompt(prompt)?;
@@ -130,7 +131,7 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     }
 }
 
-/// A closure that is given the prompt, and ignores everything else.
+/// A closure that receives the prompt. It ignores everything else.
 ///
 /// ```
 /// use device_flow::{Observer, OnPrompt, UserPrompt};
@@ -149,7 +150,7 @@ impl<F: FnMut(&UserPrompt)> Observer for OnPrompt<F> {
     }
 }
 
-/// A closure that is given the prompt, and whose error [stops](Stop) the sign-in.
+/// A closure that receives the prompt, and whose error [stops](Stop) the sign-in.
 ///
 /// ```
 /// use device_flow::{Observer, TryOnPrompt, UserPrompt};
@@ -168,7 +169,7 @@ impl<F: FnMut(&UserPrompt) -> Result<(), E>, E: Into<Stop>> Observer for TryOnPr
     }
 }
 
-/// A closure that is told of each wait, for a status line.
+/// A closure that receives each wait, for a status line.
 ///
 /// ```
 /// use device_flow::{Observer, OnPrompt, OnWait, Status, UserPrompt};
@@ -183,7 +184,7 @@ impl<F: FnMut(&UserPrompt) -> Result<(), E>, E: Into<Stop>> Observer for TryOnPr
 #[expect(clippy::exhaustive_structs, reason = "it is made by its closure")]
 pub struct OnWait<F>(pub F);
 
-/// Closures have no `Debug`.
+/// A closure has no `Debug`.
 macro_rules! debug_by_name {
     ($($name:ident),*) => {$(
         impl<F> fmt::Debug for $name<F> {
@@ -205,10 +206,10 @@ impl<F: FnMut(&Status<'_>)> Observer for OnWait<F> {
     }
 }
 
-/// Why an observer ends a sign-in. An `Error` becomes one by `?`, a text or a boxed error by [`Stop::because`];
-/// [`Stop::default`] gives no reason.
+/// An observer's reason to end a sign-in. `?` converts an `Error`, [`Stop::because`] a text or a boxed error;
+/// [`Stop::default`] has no reason.
 ///
-/// It is no `Error` itself, as two conversions into it could not exist beside each other then.
+/// It is not an `Error` itself, because two conversions would then conflict.
 ///
 /// ```
 /// use device_flow::Stop;
@@ -225,7 +226,7 @@ impl<F: FnMut(&Status<'_>)> Observer for OnWait<F> {
 pub struct Stop(Option<Box<dyn Error + Send + Sync>>);
 
 impl Stop {
-    /// A stop for this reason: an error, also a boxed one, or a text.
+    /// Creates a stop for this reason: an error, a boxed error, or a text.
     ///
     /// ```
     /// use device_flow::Stop;
@@ -237,7 +238,7 @@ impl Stop {
         Self(Some(reason.into()))
     }
 
-    /// The error that is the reason, if there is one.
+    /// Returns the error that is the reason, if there is one.
     #[must_use]
     pub fn reason(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.0.as_deref()
@@ -250,24 +251,24 @@ impl<E: Error + Send + Sync + 'static> From<E> for Stop {
     }
 }
 
-/// A request and what came of it, as far as it is no secret: see
+/// A request and its result, without secrets: see
 /// [`PendingRequest::exchange`](crate::PendingRequest::exchange).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Exchange<'a> {
-    /// What was asked.
+    /// The operation.
     pub operation: Operation,
-    /// Which request of this operation it was, counted from 1.
+    /// The number of the request among those of its operation, counted from 1.
     pub attempt: u32,
-    /// From sending to the last byte that was read.
+    /// The time from sending to the last byte that was read.
     pub took: Duration,
     /// The HTTP status, if a response came.
     pub status: Option<u16>,
-    /// `x-amzn-RequestId`, to quote to support, if there was one.
+    /// `x-amzn-RequestId`, for AWS's support, if present.
     pub request_id: Option<&'a str>,
     /// Whether the response's body broke off.
     pub broken: bool,
-    /// Why no response came, if none did.
+    /// The reason why no response came, if none did.
     pub failure: Option<Failure>,
 }
 
@@ -289,28 +290,28 @@ impl<'a> Exchange<'a> {
     }
 }
 
-/// A flow that waits, for a status line.
+/// A waiting flow, for a status line.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Status<'a> {
-    /// The flow itself, which can be saved now: no request is under way.
+    /// The flow itself. It can be saved now, because no request is in flight.
     pub flow: &'a DeviceFlow,
-    /// What it waits for: for the person, or for the next try before the prompt.
+    /// The phase: waiting for the person, or for the next attempt before the prompt.
     pub phase: Phase,
     /// The time now.
     pub now: Tick,
-    /// When the next request is due.
+    /// The time of the next request.
     pub until: Tick,
-    /// When the code dies, once there is one.
+    /// The code's expiry, once there is one.
     pub deadline: Option<Tick>,
-    /// How many CreateToken requests were sent.
+    /// The number of CreateToken requests sent.
     pub polls: u32,
-    /// What went wrong since the last verdict.
+    /// The latest trouble since the last verdict.
     pub trouble: Option<&'a Trouble>,
 }
 
 impl<'a> Status<'a> {
-    /// The status of a flow that answered [`Action::Wait`](crate::Action::Wait) with `until`.
+    /// Creates the status of a flow that returned [`Action::Wait`](crate::Action::Wait) with `until`.
     ///
     /// ```
     /// # use device_flow::{Action, DeviceFlow, Failure, Phase, Policy, Reply, Status, Tick};
@@ -340,13 +341,13 @@ impl<'a> Status<'a> {
             trouble: flow.trouble(),
         }
     }
-    /// How long the wait is.
+    /// Returns the length of the wait.
     #[must_use]
     pub fn wait(&self) -> Duration {
         self.until.since(self.now)
     }
 
-    /// How much longer the code lives, once there is one.
+    /// Returns the code's remaining life, once there is one.
     #[must_use]
     pub fn code_left(&self) -> Option<Duration> {
         self.deadline.map(|deadline| deadline.since(self.now))

@@ -1,4 +1,4 @@
-//! How a flow ends, and what to tell the person.
+//! The outcomes of a flow, and the hints for the person.
 
 use core::fmt;
 use core::time::Duration;
@@ -8,21 +8,23 @@ use oidc_proto::{Fault, FaultCode, NoVerdict, Operation, Registration, Token, Vi
 use crate::polling::is_missing_endpoint;
 use crate::{Failure, Tick};
 
-/// A flow's good end: the person approved, and here is the token.
+/// A successful end: the person approved, and the service issued a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Granted {
     /// The token.
     pub token: Token,
-    /// When the request was sent that brought it. Counting the token's life from here errs on the safe side.
+    /// The time when the token's request was sent. Counting the token's life from here never overestimates
+    /// it.
     pub requested_at: Tick,
     /// The registration that was used.
     pub registration: Registration,
-    /// Whether this flow made it, so that a cache should store it.
+    /// Whether this flow made the registration, so a cache should store it.
     pub newly_registered: bool,
 }
 
-/// How a flow ended that brought no token. `Display` says what happened and what to do, without secrets and without control characters.
+/// The end of a flow without a token. `Display` has the reason and a hint, without secrets and control
+/// characters.
 ///
 /// ```
 /// use device_flow::Outcome;
@@ -37,58 +39,60 @@ pub struct Granted {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The person said no: the service's `access_denied`.
+    /// The person denied the request: the service's `access_denied`.
     Denied(Fault),
-    /// The code died before it was approved.
+    /// The code expired before its approval.
     Expired(Expiry),
-    /// The service refused for good: any fault that has no meaning of its own here (RFC 8628 §3.5: stop polling).
+    /// The service refused for good: any fault without a meaning of its own here (RFC 8628 §3.5: stop
+    /// polling).
     #[non_exhaustive]
     Rejected {
-        /// What was refused.
+        /// The refused operation.
         operation: Operation,
-        /// The service's word.
+        /// The service's fault.
         fault: Fault,
     },
-    /// [`cancel`](crate::DeviceFlow::cancel) was called, by the program or by a driver whose HTTP client
-    /// turned out not to be safe ([`TransportError::is_final`](crate::TransportError::is_final)).
+    /// The program called [`cancel`](crate::DeviceFlow::cancel), or a driver did because its HTTP client is
+    /// unsafe ([`TransportError::is_final`](crate::TransportError::is_final)).
     Cancelled,
-    /// The answer to a CreateToken request was lost, and the code turned out to be spent or dead afterwards: if the
-    /// person approved, the token was lost with that answer. Who says so, and how, is as with [`Outcome::Expired`].
+    /// The response to a CreateToken request was lost, and the code later turned out to be spent or expired.
+    /// If the person approved, the token was lost with that response. The [`Expiry`] is as with
+    /// [`Outcome::Expired`].
     GrantLost(Expiry),
-    /// The service, or something in front of it, refused plainly and will do so again: a 404 page, the 401 of an access proxy,
-    /// a redirect. At the token endpoint only answers which say that there is no such endpoint end a sign-in, and only three
-    /// in a row.
+    /// The service, or a party in front of it, refused plainly: a 404 page, an access proxy's 401, a
+    /// redirect. A retry would get the same. At the token endpoint only three responses in a row without an
+    /// endpoint end a sign-in.
     #[non_exhaustive]
     Refused {
-        /// What was asked.
+        /// The operation.
         operation: Operation,
-        /// The answer, with what it says in its own words.
+        /// The response, with its text.
         answer: NoVerdict,
     },
-    /// The service gave no verdict within the patience of the policy, or for the whole life of the code; or a proxy
-    /// refused to ask for one ([`Failure::ProxyRefused`]).
+    /// The service gave no verdict within the policy's patience, or for the code's whole life. Or a proxy
+    /// refused to forward the request ([`Failure::ProxyRefused`]).
     #[non_exhaustive]
     Unreachable {
-        /// What was asked.
+        /// The operation.
         operation: Operation,
-        /// What happened the last time.
+        /// The latest trouble.
         trouble: Trouble,
     },
-    /// The service said success without what a success must have.
+    /// A success without a required member.
     ProtocolViolation(Violation),
-    /// The service has no URL for this operation, so nothing was sent: for example a provider without a
-    /// registration endpoint, and a policy without a client.
+    /// The service has no URL for this operation, so no request was sent. For example, the provider has no
+    /// registration endpoint and the policy no client.
     NotOffered(Operation),
-    /// The service is AWS's, which signs in to a portal, and the policy has no start URL. Nothing was sent.
+    /// The service is AWS's, and the policy has no start URL for its portal. No request was sent.
     NoStartUrl,
-    /// The policy wants PKCE in any case ([`Pkce::Always`](crate::Pkce::Always)), and the driver gave the flow no verifier
-    /// ([`DeviceFlow::with_pkce`](crate::DeviceFlow::with_pkce)). Nothing was sent.
+    /// The policy requires PKCE ([`Pkce::Always`](crate::Pkce::Always)), and the driver gave the flow no
+    /// verifier ([`DeviceFlow::with_pkce`](crate::DeviceFlow::with_pkce)). No request was sent.
     NoVerifier,
 }
 
 impl Outcome {
-    /// What the person or the program can do, as a sentence without its full stop; `None` where only the text of the
-    /// outcome helps.
+    /// Returns a hint for the person or the program, as a sentence without its full stop; `None` if the
+    /// outcome's own text is enough.
     #[must_use]
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
@@ -119,7 +123,7 @@ impl Outcome {
         }
     }
 
-    /// The service's id of the request that decided it, to quote to support, if a response had one.
+    /// Returns the service's request id of the deciding response, for AWS's support, if it had one.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         match self {
@@ -149,8 +153,8 @@ impl Outcome {
         Self::Unreachable { operation, trouble }
     }
 
-    /// Whether a failed connection is part of the story, so that the driver's transport error explains it. A driver that
-    /// gave up cancelled, and says why.
+    /// Returns whether a failed connection is part of the outcome, so that the driver's transport error
+    /// explains it. A driver that gave up cancels with its reason.
     pub(crate) const fn is_about_transport(&self) -> bool {
         matches!(
             self,
@@ -163,7 +167,7 @@ impl Outcome {
     }
 }
 
-/// What to do after an answer that is no verdict. An HTTP answer came, so the network is not to blame.
+/// Returns the hint for a response without a verdict. A response came, so the network is not to blame.
 const fn refusal_hint(answer: &NoVerdict) -> &'static str {
     match answer.status {
         401 | 407 => {
@@ -179,14 +183,14 @@ const fn refusal_hint(answer: &NoVerdict) -> &'static str {
     }
 }
 
-/// Who said that the code is dead: spent, or past its life.
+/// The source of a code's expiry: spent, or past its life.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Expiry {
     /// The service: `expired_token`, or `invalid_grant` for a spent code.
     Service(Fault),
-    /// Our own clock: `expiresIn` has passed since the code arrived, and nothing was sent any more. If the last polls
-    /// met trouble, here is the latest.
+    /// The flow's own clock: `expiresIn` has passed since the code arrived, and nothing more was sent. Holds
+    /// the latest trouble of the last polls, if any.
     Clock(Option<Trouble>),
 }
 
@@ -196,7 +200,7 @@ impl Expiry {
     }
 }
 
-/// Why there was no verdict.
+/// The reason why there was no verdict.
 ///
 /// ```
 /// use device_flow::{Failure, Trouble};
@@ -211,17 +215,17 @@ impl Expiry {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Trouble {
-    /// No response came. The driver knows the cause.
+    /// No response came. The driver has the cause.
     Failed(Failure),
-    /// A response came that is not the service's word.
+    /// A response without the service's verdict.
     NoVerdict(NoVerdict),
-    /// The service's word that it failed or throttles (`server_error` and the like), or that the polls come too fast
+    /// The service failed or throttled (`server_error` and the like), or the polls were too fast
     /// (`slow_down`).
     Fault(Fault),
 }
 
 impl Trouble {
-    /// The service's id of the request, to quote to support, if a response had one.
+    /// Returns the service's request id, for AWS's support, if a response had one.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         match self {
@@ -233,7 +237,7 @@ impl Trouble {
 }
 
 impl Trouble {
-    /// What the service asks for before the next request, if it does.
+    /// Returns the wait before the next request, if the service requires one.
     pub(crate) const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Failed(_) => None,
@@ -242,7 +246,7 @@ impl Trouble {
         }
     }
 
-    /// Whether the service may have acted on the request all the same.
+    /// Returns whether the service may have processed the request.
     pub(crate) const fn may_have_acted(&self) -> bool {
         match self {
             Self::Failed(failure) => matches!(failure, Failure::Unknown),
@@ -251,7 +255,7 @@ impl Trouble {
         }
     }
 
-    /// The interval that a `slow_down` names.
+    /// Returns the interval of a `slow_down`, if present.
     pub(crate) const fn interval(&self) -> Option<Duration> {
         match self {
             Self::Failed(_) | Self::NoVerdict(_) => None,
@@ -259,7 +263,7 @@ impl Trouble {
         }
     }
 
-    /// Whether it says that there is no such endpoint.
+    /// Returns whether the URL has no endpoint.
     pub(crate) const fn is_missing_endpoint(&self) -> bool {
         matches!(self, Self::NoVerdict(answer) if is_missing_endpoint(answer))
     }
@@ -293,7 +297,8 @@ impl fmt::Display for Outcome {
 }
 
 impl Outcome {
-    /// What happened, in words that depend on nothing that the service said: for a title, with [`Display`](fmt::Display) below it.
+    /// Returns a summary that depends on nothing in the response: for a title, with [`Display`](fmt::Display)
+    /// below it.
     ///
     /// ```
     /// use device_flow::{Expiry, Outcome};
@@ -317,7 +322,7 @@ impl Outcome {
         }
     }
 
-    /// What happened, and what the service said of it.
+    /// Writes the event, and the service's text.
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let summary = self.summary();
         match self {

@@ -1,4 +1,4 @@
-//! When the next request may be sent: the service's floor, and network backoff beside it.
+//! The time of the next request: the service's interval, and the backoff after errors.
 
 use core::time::Duration;
 
@@ -7,64 +7,63 @@ use oidc_proto::DeviceAuthorization;
 use crate::Tick;
 use crate::jitter::Draw;
 
-/// The least interval between two polls, whatever the service says: an `interval` of 0 must not make a busy loop.
+/// The least interval between two polls: an `interval` of 0 must not cause a busy loop.
 pub(crate) const INTERVAL_FLOOR: Duration = Duration::from_secs(1);
 
-/// What one `slow_down` adds to every later interval (RFC 8628 §3.5).
+/// The growth of the interval for each `slow_down` (RFC 8628 §3.5).
 pub(crate) const SLOW_DOWN_STEP: Duration = Duration::from_secs(5);
 
-/// From the second `slow_down` in a row each makes the interval longer by a tenth as well, in whole seconds. A service that still
-/// finds the polls too early measures with another clock: a virtual machine's may be fast by some per cent, and seconds alone
-/// would never make up for that.
+/// From the second `slow_down` in a row the interval also grows by a tenth, in whole seconds. Such a service
+/// measures with another clock. A virtual machine's may run fast by some per cent, which seconds alone never
+/// compensate.
 const SLOW_DOWN_PARTS: u64 = 10;
 
-/// How long before the code's death the last poll is made, so that its answer comes in time.
+/// The lead of the last poll before the code's expiry, so its response arrives in time.
 const LAST_POLL_LEAD: Duration = Duration::from_secs(2);
 
-/// The first wait after trouble while setting up, doubled by each further one.
+/// The first wait after an error before there are codes; each further error doubles it.
 const SETUP_BACKOFF: Duration = Duration::from_secs(1);
 
-/// How often one request is put off at the most because it was missed.
+/// The most delays of one overdue request.
 const MOST_MISSED: u8 = 8;
 
 /// The pace of one kind of request.
 ///
-/// Two things are kept apart. The *floor* is the service's word: its interval, five seconds more for each
-/// `slow_down` or the longer interval that it names, and a `Retry-After` for the one gap after it; it never shrinks.
-/// *Backoff* is ours: it doubles while the service gives no verdict, and any verdict resets it. The next request is due
-/// after the longer of the two. The last poll before the code's death is the one that may come before the floor, but not
-/// before the interval that the codes came with.
+/// The *floor* is the service's: its interval, five seconds more for each `slow_down` or the longer interval
+/// in it, and a `Retry-After` for one gap. It never shrinks. *Backoff* is ours: it doubles with each result
+/// without a verdict, and any verdict resets it. The next request is due after the longer of the two. Only
+/// the last poll may undercut the floor, but not the interval that came with the codes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pace {
     /// The floor; zero before there is a device code.
     pub(crate) interval: Duration,
-    /// The interval that the codes came with.
+    /// The interval that came with the codes.
     pub(crate) announced: Duration,
-    /// `slow_down`s since the last other verdict.
+    /// The `slow_down`s since the last other verdict.
     pub(crate) slow_downs: u8,
-    /// Troubles since the last verdict.
+    /// The troubles since the last verdict.
     pub(crate) troubles: u32,
-    /// When the next request may be sent.
+    /// The time of the next request.
     pub(crate) due: Tick,
-    /// How often `due` was missed and put off since the last reply.
+    /// The number of delays of an overdue request since the last reply.
     pub(crate) missed: u8,
 }
 
 impl Pace {
-    /// Setting up: nothing has been asked yet, so the first request is due at once.
+    /// Creates the pace of the setup. The first request is due at once.
     pub(crate) const fn setup(now: Tick) -> Self {
         let interval = Duration::ZERO;
         Self { interval, announced: interval, slow_downs: 0, troubles: 0, due: now, missed: 0 }
     }
 
-    /// Polling, from the moment when the device authorization arrived.
+    /// Creates the pace of the polls, from the device authorization's arrival.
     pub(crate) fn polling(interval: Option<Duration>, first_due_at_once: bool, now: Tick) -> Self {
         let interval = interval.unwrap_or(DeviceAuthorization::DEFAULT_INTERVAL).max(INTERVAL_FLOOR);
         let due = if first_due_at_once { now } else { now + interval };
         Self { interval, announced: interval, slow_downs: 0, troubles: 0, due, missed: 0 }
     }
 
-    /// Nothing is due before this time.
+    /// Defers the next request to this time.
     pub(crate) fn not_before(&mut self, time: Tick) {
         self.due = self.due.max(time);
     }
@@ -77,8 +76,8 @@ impl Pace {
         self.interval
     }
 
-    /// `authorization_pending` at `now`: the next request is due one interval later, and no earlier than the service asks.
-    /// A longer interval that it names is believed.
+    /// Handles `authorization_pending` at `now`: the next request is due one interval later, and not before
+    /// `retry_after`. A longer interval in the response counts.
     #[inline]
     pub(crate) fn pending(&mut self, now: Tick, retry_after: Option<Duration>, named: Option<Duration>) {
         if let Some(named) = named {
@@ -88,7 +87,7 @@ impl Pace {
         self.after_verdict(now, retry_after);
     }
 
-    /// A verdict at `now`: the next request is due one interval later, and no earlier than the service asks.
+    /// Handles a verdict at `now`: the next request is due one interval later, and not before `retry_after`.
     pub(crate) fn after_verdict(&mut self, now: Tick, retry_after: Option<Duration>) {
         self.troubles = 0;
         self.missed = 0;
@@ -96,11 +95,11 @@ impl Pace {
         self.due = now + wait;
     }
 
-    /// A request that would be due only after the deadline is made shortly before it instead, if the interval that the codes
-    /// came with allows that. The first request is made in any case.
+    /// Moves a request that would be due after the deadline to shortly before it, if the interval that came
+    /// with the codes permits. The first request is always made.
     #[inline]
     pub(crate) fn keep_last(&mut self, now: Tick, deadline: Tick, life: Duration, is_first: bool) {
-        // Seldom true, and asked after every poll.
+        // Rarely true, and checked after every poll.
         if self.due < deadline {
             return;
         }
@@ -110,31 +109,31 @@ impl Pace {
         }
     }
 
-    /// The time over which a request is spread that is late by more than an interval; `None` if it is not, or was put off
-    /// too often already and must go.
+    /// Returns the range of the delay of a request that is overdue by more than an interval. `None` if it is
+    /// not, or has been delayed too often and must go.
     ///
-    /// Something held the driver up, a queue or a machine that slept, and perhaps many other flows with it, which would
-    /// all come now. The time doubles with each further miss up to `cap`, as waits do after trouble.
+    /// Something blocked the driver, a queue or a sleeping machine, and perhaps many other flows, which would
+    /// all poll now. The range doubles with each miss up to `cap`, as the backoff does.
     pub(crate) fn missed_by(&self, now: Tick, cap: Duration) -> Option<Duration> {
         let is_missed = self.missed < MOST_MISSED && now.since(self.due) > self.interval;
         is_missed.then(|| self.interval.saturating_mul(1 << self.missed).min(cap).max(self.interval))
     }
 
-    /// Puts a missed request off by what was drawn from this time.
+    /// Delays an overdue request by a draw from this range.
     pub(crate) fn put_off(&mut self, now: Tick, time: Duration, draw: Draw) {
         self.missed = self.missed.saturating_add(1);
         self.due = now + draw.of(time);
     }
 
-    /// The floor after a `slow_down`: this and all later gaps are five seconds longer (RFC 8628 §3.5), or as long as it
-    /// names, and longer by a share if it is not the first in a row. There is no cap.
+    /// Returns the floor after a `slow_down`: five seconds longer (RFC 8628 §3.5), or the interval in the
+    /// response. From the second in a row it also grows by a tenth. There is no cap.
     fn slower(&self, named: Option<Duration>) -> Duration {
         let floor = self.interval.saturating_add(SLOW_DOWN_STEP).max(named.unwrap_or_default());
         let share = if self.slow_downs == 0 { 0 } else { floor.as_secs().div_ceil(SLOW_DOWN_PARTS) };
         floor.saturating_add(Duration::from_secs(share))
     }
 
-    /// The wait after a `slow_down`.
+    /// Returns the wait after a `slow_down`.
     pub(crate) fn wait_after_slow_down(
         &self,
         retry_after: Option<Duration>,
@@ -143,25 +142,25 @@ impl Pace {
         self.slower(named).max(retry_after.unwrap_or_default())
     }
 
-    /// `slow_down` at `now`.
+    /// Handles `slow_down` at `now`.
     pub(crate) fn slow_down(&mut self, now: Tick, retry_after: Option<Duration>, named: Option<Duration>) {
         self.interval = self.slower(named);
         self.slow_downs = self.slow_downs.saturating_add(1);
         self.after_verdict(now, retry_after);
     }
 
-    /// The wait after no verdict: doubling, up to `cap`, and never below the floor. RFC 8628 §3.5: a client must reduce
-    /// its frequency on a time-out of its own accord, and doubling the interval is recommended.
+    /// Returns the wait after a result without a verdict: doubling, up to `cap`, and never below the floor.
+    /// RFC 8628 §3.5: a client must reduce its frequency after a time-out; doubling is recommended.
     pub(crate) fn backoff(&self, retry_after: Option<Duration>, cap: Duration) -> Duration {
         let first = if self.interval.is_zero() { SETUP_BACKOFF } else { self.interval.saturating_mul(2) };
         let factor = 1_u32.checked_shl(self.troubles).unwrap_or(u32::MAX);
         first.saturating_mul(factor).min(cap).max(self.interval).max(retry_after.unwrap_or_default())
     }
 
-    /// No verdict at `now`: the next request is due after the backoff.
+    /// Handles a result without a verdict at `now`: the next request is due after the backoff.
     ///
-    /// `draw` makes the wait longer by at most half, and by at most the cap. Since a first wait after trouble is two
-    /// intervals, flows that were cut off together are spread over one interval, which is how far apart they usually are.
+    /// `draw` adds at most half of the wait, and at most the cap. The first wait after an error is two
+    /// intervals, so the draw spreads flows over one interval, their usual distance.
     pub(crate) fn back_off(&mut self, now: Tick, retry_after: Option<Duration>, cap: Duration, draw: Draw) {
         let wait = self.backoff(retry_after, cap);
         self.troubles = self.troubles.saturating_add(1);
@@ -289,7 +288,7 @@ mod tests {
             let draw = Jitter::seeded(seed).draw();
             let cases = [
                 (5, None, 10, 15),
-                // The cap bounds what is added to a wait that the service asked for.
+                // The cap limits the addition to a wait that the service requires.
                 (5, Some(secs(600)), 600, 630),
                 (40, None, 40, 60),
             ];

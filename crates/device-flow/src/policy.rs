@@ -1,11 +1,11 @@
-//! What the embedding program decides.
+//! The policy of a flow: the decisions of the program.
 
 use core::time::Duration;
 
 use oidc_proto::{Client, Parameter, ParameterError, SSO_ACCOUNT_ACCESS, Secret};
 
-/// As whom to sign in, for what, and how patiently. It says nothing of where: that is the
-/// [`Service`](oidc_proto::Service), which a flow is made for.
+/// The client, scopes and patience of a sign-in. The URLs are in the [`Service`](oidc_proto::Service), which
+/// a flow is made for.
 ///
 /// ```
 /// use core::time::Duration;
@@ -27,69 +27,72 @@ use oidc_proto::{Client, Parameter, ParameterError, SSO_ACCOUNT_ACCESS, Secret};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {
-    /// The portal's address, for example `https://d-1234567890.awsapps.com/start`; empty for the OAuth dialect, which
-    /// has no such thing.
+    /// The portal's address, for example `https://d-1234567890.awsapps.com/start`. Empty for the OAuth
+    /// dialect, which has none.
     pub start_url: String,
-    /// The client to sign in as, if the program has one of its own: then nothing is registered, and a service that
-    /// rejects it ends the flow.
+    /// The program's own client, if it has one. The flow then registers none, and ends if the service rejects
+    /// it.
     pub client: Option<Client>,
-    /// The name to register under; the person who approves sees it, so it should say which program asks
-    /// (RFC 8628 §5.4).
+    /// The name for the registration. The person who approves sees it, so it should name the program (RFC
+    /// 8628 §5.4).
     pub client_name: String,
-    /// The scopes: AWS's dialect registers them with the client, the OAuth dialect asks for them with the codes. AWS's
-    /// `sso:account:access` opens the portal API; AWS issues a refresh token only where there is a scope.
+    /// The scopes. AWS's dialect registers them with the client; the OAuth dialect requests them with the
+    /// codes. AWS's `sso:account:access` opens the portal API. AWS issues a refresh token only to a client
+    /// with a scope.
     pub scopes: Vec<String>,
-    /// Further parameters of the device authorization and token requests, such as `audience` or `resource` (RFC 8707). AWS's
-    /// dialect has no place for them.
+    /// Additional parameters of the device authorization and token requests, such as `audience` or `resource`
+    /// (RFC 8707). AWS's dialect ignores them.
     pub parameters: Vec<Parameter>,
-    /// Whether to prove with PKCE that the codes and the token are asked for by one program.
+    /// Whether PKCE binds the codes to the token request.
     pub pkce: Pkce,
-    /// When the first CreateToken request is sent.
+    /// The time of the first CreateToken request.
     pub first_poll: FirstPoll,
-    /// For how long RegisterClient and StartDeviceAuthorization are each retried while the service gives no verdict:
-    /// before there is a device code, nothing of the service's own ends the waiting.
-    /// [Jitter](crate::DeviceFlow::with_jitter) comes on top and adds at most half.
+    /// The time for which RegisterClient and StartDeviceAuthorization are each retried without a verdict. The
+    /// service sets no limit before there is a device code. [Jitter](crate::DeviceFlow::with_jitter) adds at
+    /// most half.
     pub setup_patience: Duration,
-    /// The longest wait that network trouble alone can cause, [jitter](crate::DeviceFlow::with_jitter) included. A longer
-    /// interval or `Retry-After` of the service's still counts, and jitter adds at most half to it.
+    /// The longest wait after network errors alone, [jitter](crate::DeviceFlow::with_jitter) included. A
+    /// longer interval or `Retry-After` of the service still counts, and jitter adds at most half to it.
     pub max_backoff: Duration,
 }
 
-/// When the first CreateToken request is sent after the device authorization arrived.
+/// The time of the first CreateToken request after the device authorization's arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum FirstPoll {
-    /// After one interval, as RFC 8628 §3.5 has it: no person approves in less.
+    /// After one interval (RFC 8628 §3.5): people take longer than that to approve.
     #[default]
     AfterInterval,
-    /// At once, for clients that may have been approved beforehand.
+    /// At once, for clients that may be approved already.
     Immediately,
 }
 
-/// Whether a sign-in uses PKCE (RFC 7636, method S256), which some providers want on the device grant too. AWS's has none.
+/// The use of PKCE (RFC 7636, method S256). Some providers require it on the device grant; AWS's has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Pkce {
-    /// Where the provider's metadata offers it.
+    /// If the provider's metadata announces it.
     #[default]
     WhenOffered,
-    /// Always: for a provider that wants it and does not say so. A flow that was given no verifier then ends before anything
-    /// is sent ([`Outcome::NoVerifier`](crate::Outcome::NoVerifier)). A saved flow that has codes already goes on.
+    /// Always, for a provider that requires it without announcing it. A flow without a verifier then ends
+    /// before it sends anything ([`Outcome::NoVerifier`](crate::Outcome::NoVerifier)). A saved flow that has
+    /// codes continues.
     Always,
     /// Never.
     Never,
 }
 
 impl Policy {
-    /// For a service of AWS: signs in to the portal at `start_url`, under the name `sso-oidc`, with the scope
-    /// [`SSO_ACCOUNT_ACCESS`], as AWS's tools do. So there is a refresh token; [`Policy::without_scopes`] asks for none.
+    /// Creates a policy for AWS: the portal at `start_url`, the name `sso-oidc`, and the scope
+    /// [`SSO_ACCOUNT_ACCESS`], as AWS's tools do. The scope brings a refresh token;
+    /// [`Policy::without_scopes`] requests none.
     #[must_use]
     pub fn aws(start_url: impl Into<String>) -> Self {
         Self { start_url: start_url.into(), ..Self::oauth() }.with_scopes([SSO_ACCOUNT_ACCESS])
     }
 
-    /// For a provider of the OAuth dialect, without scopes: as the client of [`Policy::with_client`], or as one that
-    /// is registered under the name `sso-oidc` if the provider has a URL for that.
+    /// Creates a policy for a provider of the OAuth dialect, without scopes. The client is that of
+    /// [`Policy::with_client`]. Without it, a provider with a registration URL registers the name `sso-oidc`.
     #[must_use]
     pub fn oauth() -> Self {
         Self {
@@ -105,28 +108,28 @@ impl Policy {
         }
     }
 
-    /// The same policy for a client that the program has already: no registration.
+    /// Returns the same policy for the program's own client, without registration.
     #[must_use]
     pub fn with_client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
     }
 
-    /// The same policy with this client name.
+    /// Returns the same policy with this client name.
     #[must_use]
     pub fn with_client_name(mut self, name: impl Into<String>) -> Self {
         self.client_name = name.into();
         self
     }
 
-    /// The same policy with these scopes, in place of any before.
+    /// Returns the same policy with these scopes, in place of earlier ones.
     #[must_use]
     pub fn with_scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.scopes = scopes.into_iter().map(Into::into).collect();
         self
     }
 
-    /// The same policy without scopes. At AWS there is no refresh token then.
+    /// Returns the same policy without scopes. AWS then issues no refresh token.
     ///
     /// ```
     /// use device_flow::{Policy, SSO_ACCOUNT_ACCESS};
@@ -141,8 +144,8 @@ impl Policy {
         self
     }
 
-    /// The same policy with one more parameter for the device authorization and token requests. A name that may stand several
-    /// times is given several times.
+    /// Returns the same policy with one more parameter for the device authorization and token requests. Call
+    /// it again to repeat a name.
     ///
     /// ```
     /// use device_flow::Policy;
@@ -167,7 +170,7 @@ impl Policy {
         Ok(self)
     }
 
-    /// The same policy with this use of PKCE.
+    /// Returns the same policy with this use of PKCE.
     ///
     /// ```
     /// use device_flow::{Pkce, Policy};
@@ -180,21 +183,21 @@ impl Policy {
         self
     }
 
-    /// The same policy with this moment for the first poll.
+    /// Returns the same policy with this time of the first poll.
     #[must_use]
     pub const fn with_first_poll(mut self, first_poll: FirstPoll) -> Self {
         self.first_poll = first_poll;
         self
     }
 
-    /// The same policy with this patience before the prompt.
+    /// Returns the same policy with this patience before the prompt.
     #[must_use]
     pub const fn with_setup_patience(mut self, patience: Duration) -> Self {
         self.setup_patience = patience;
         self
     }
 
-    /// The same policy with this cap on network backoff.
+    /// Returns the same policy with this cap on network backoff.
     #[must_use]
     pub const fn with_max_backoff(mut self, cap: Duration) -> Self {
         self.max_backoff = cap;

@@ -1,4 +1,4 @@
-//! The life of a device code: the codes, the request that is polled with, and what the polls have met.
+//! The state from the codes on: the codes, the CreateToken request, and the results of the polls.
 
 use core::fmt;
 use core::time::Duration;
@@ -15,20 +15,20 @@ use crate::proof::Proof;
 use crate::setup::Setup;
 use crate::{Policy, Tick, Trouble, UserPrompt};
 
-/// After this many polls in a row that found nothing at the endpoint, there is nothing.
+/// The number of polls in a row without an endpoint that end a flow.
 const ENOUGH_MISSING: u8 = 3;
 
-/// Whether an answer says that the URL is not that of a token endpoint.
+/// Returns whether the URL has no token endpoint, by this response.
 pub(crate) const fn is_missing_endpoint(answer: &NoVerdict) -> bool {
     matches!(answer.status, 404 | 405 | 410 | 501) && answer.is_plain_refusal()
 }
 
-/// A device code's life.
+/// A device code in use.
 ///
-/// A million flows wait in one process, so nothing is kept twice, and nothing that has served its purpose. Client secret
-/// and device code are in the encoded request.
+/// A million flows wait in one process, so it keeps nothing twice and nothing that is not needed. Client
+/// secret and device code are in the encoded request.
 pub(crate) struct Polling {
-    /// With the request that is lent for every poll.
+    /// Holds the request that is lent for every poll.
     pub(crate) client: BoundClient,
     #[cfg(feature = "serde")]
     device_code: Kept,
@@ -37,15 +37,16 @@ pub(crate) struct Polling {
     verification_uri_complete: Option<Box<str>>,
     expires_in: Duration,
     pub(crate) pace: Pace,
-    /// Anchored where the device authorization arrived.
+    /// Counts from the device authorization's arrival.
     pub(crate) deadline: Tick,
-    /// A CreateToken request whose answer was lost may have spent the code, and no later answer has shown otherwise.
+    /// The response to a CreateToken request was lost, and may have spent the code. No later response has
+    /// shown otherwise.
     pub(crate) code_may_be_spent: bool,
     /// Whether any poll got a verdict.
     pub(crate) heard: bool,
-    /// How many polls in a row found that there is nothing at the endpoint.
+    /// The number of polls in a row without an endpoint.
     pub(crate) missing: u8,
-    /// What the latest poll met, if it got no verdict.
+    /// The latest poll's trouble, if it got no verdict.
     pub(crate) trouble: Option<Box<Trouble>>,
 }
 
@@ -86,7 +87,7 @@ impl Polling {
         }
     }
 
-    /// Nothing is due before `not_before`, and at least one poll is made.
+    /// Starts polling. Nothing is due before `not_before`, and at least one poll is made.
     pub(crate) fn begin(mut self, not_before: Tick, now: Tick) -> Box<Self> {
         self.pace.not_before(not_before);
         self.pace.keep_last(now, self.deadline, self.expires_in, true);
@@ -104,7 +105,7 @@ impl Polling {
         }
     }
 
-    /// The codes, to be stored. The interval is the one that has come of the service's own.
+    /// Returns the codes, to save them. The interval is the service's own.
     #[cfg(feature = "serde")]
     pub(crate) fn authorization(&self) -> DeviceAuthorization {
         let device_code = self.device_code.get(self.client.request());
@@ -116,8 +117,8 @@ impl Polling {
         authorization
     }
 
-    /// `authorization_pending`: poll on, in the service's interval. A code that still waits for its person has not been
-    /// spent.
+    /// Handles `authorization_pending`: keeps the service's interval. A code that waits for its person has
+    /// not been spent.
     pub(crate) fn pending(mut self: Box<Self>, fault: &Fault, cx: &Context<'_>) -> Box<Self> {
         self.pace.pending(cx.now, fault.retry_after, fault.interval);
         self.code_may_be_spent = false;
@@ -126,8 +127,8 @@ impl Polling {
         self
     }
 
-    /// `slow_down`: poll on, and slower from now on. It stays the latest trouble, because a service that checks the pace first
-    /// has not looked whether the person approved.
+    /// Handles `slow_down`: keeps polling, more slowly. It stays the latest trouble, because a service that
+    /// checks the pace first has not checked the approval.
     pub(crate) fn slow_down(mut self: Box<Self>, answer: Trouble, cx: &Context<'_>) -> Box<Self> {
         self.pace.slow_down(cx.now, answer.retry_after(), answer.interval());
         self.hear(cx);
@@ -135,7 +136,7 @@ impl Polling {
         self
     }
 
-    /// A verdict came: whatever the transport met before is over.
+    /// Records a verdict, which ends the transport's trouble.
     #[inline]
     fn hear(&mut self, cx: &Context<'_>) {
         self.heard = true;
@@ -143,7 +144,7 @@ impl Polling {
         self.keep_last_poll(cx.now);
     }
 
-    /// No verdict: back off, and poll again.
+    /// Handles a result without a verdict: backs off.
     pub(crate) fn back_off(mut self: Box<Self>, trouble: Trouble, cx: &mut Context<'_>) -> Box<Self> {
         let (cap, draw) = (cx.jitter.room_within(cx.policy.max_backoff), cx.jitter.draw());
         self.pace.back_off(cx.now, trouble.retry_after(), cap, draw);
@@ -159,16 +160,15 @@ impl Polling {
         self.pace.keep_last(now, self.deadline, self.expires_in, false);
     }
 
-    /// Whether this answer is the last that is needed to believe that there is no endpoint. After an answer that may have been
-    /// the token the polling goes on, so that a lost token is told of.
+    /// Returns whether this response is the last that proves a missing endpoint. If an earlier response may
+    /// have been the token, polling continues, so the flow reports a lost token.
     pub(crate) const fn endpoint_is_missing(&self, answer: &NoVerdict) -> bool {
         is_missing_endpoint(answer)
             && self.missing.saturating_add(1) >= ENOUGH_MISSING
             && !self.code_may_be_spent
     }
 
-    /// The time over which a poll is to be spread that is late by more than an interval, but not if the code would die
-    /// meanwhile.
+    /// Returns the range over which an overdue poll is delayed, unless the code would expire meanwhile.
     fn overdue_by(&self, now: Tick, policy: &Policy) -> Option<Duration> {
         self.pace.missed_by(now, policy.max_backoff).filter(|time| now + *time < self.deadline)
     }
@@ -177,14 +177,14 @@ impl Polling {
         self.overdue_by(now, policy).is_some()
     }
 
-    /// Late: something held the driver up, so the poll is put off by a random part of that time.
+    /// Delays an overdue poll by a random part of the range.
     pub(crate) fn put_off(mut self: Box<Self>, cx: &mut Context<'_>) -> Box<Self> {
         let time = self.overdue_by(cx.now, cx.policy).unwrap_or_default();
         self.pace.put_off(cx.now, time, cx.jitter.draw());
         self
     }
 
-    /// Whether there was trouble from the first poll on.
+    /// Returns whether every poll had trouble.
     pub(crate) const fn no_poll_got_a_verdict(&self) -> bool {
         self.trouble.is_some() && !self.heard
     }
@@ -193,14 +193,15 @@ impl Polling {
         self.client.origin.is_replaceable(cx)
     }
 
-    /// The client is not known to the service: registration begins anew, the codes are void, and their floor outlives them.
+    /// Registers again, because the service does not know the client. The codes are void; their floor still
+    /// applies.
     pub(crate) fn start_over(mut self: Box<Self>, fault: &Fault, cx: &Context<'_>) -> Box<Setup> {
         self.pace.after_verdict(cx.now, fault.retry_after);
         Box::new(Setup::new(cx.now, self.pace.due(), cx.policy))
     }
 }
 
-/// For logs, where the user code does not belong (RFC 8628 §5.5).
+/// For logs, so without the user code (RFC 8628 §5.5).
 impl fmt::Debug for Polling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Polling")
@@ -220,7 +221,7 @@ mod tests {
     use super::*;
     use crate::DeviceFlow;
 
-    /// A million flows wait in one process. The texts come on top, and the policy, which flows share.
+    /// A million flows wait in one process. The texts are extra, as is the policy, which flows share.
     #[test]
     fn a_pending_flow_takes_at_most_512_bytes() {
         let identity = size_of::<[usize; 2]>();

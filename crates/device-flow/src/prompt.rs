@@ -1,4 +1,4 @@
-//! What the person is shown.
+//! The prompt for the person.
 
 use core::fmt;
 use core::time::Duration;
@@ -7,32 +7,31 @@ use oidc_proto::printable;
 
 use crate::Tick;
 
-/// What to show the person (RFC 8628 §3.3). The device code is not in it.
+/// The prompt for the person (RFC 8628 §3.3), without the device code.
 ///
-/// The texts are the service's own. `Display` writes a complete instruction with them, stripped of control
-/// characters; a program that lays the prompt out itself should pass them through
-/// [`oidc_proto::printable`] before they reach a terminal. `Debug` is for logs, where the user code does not belong
-/// (RFC 8628 §5.5), and leaves it out.
+/// The texts are the service's own. `Display` writes a complete instruction without control characters. A
+/// program with its own layout should pass each text through [`oidc_proto::printable`] before a terminal
+/// shows it. `Debug` is for logs and omits the user code (RFC 8628 §5.5).
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UserPrompt {
-    /// The code to enter, to be shown exactly as it came, also beside a complete URI (RFC 8628 §3.3.1).
+    /// The code to enter. Display it exactly as received, even beside a complete URI (RFC 8628 §3.3.1).
     pub user_code: String,
-    /// Where to enter it.
+    /// The page to enter it on.
     pub verification_uri: String,
-    /// The same with the code inside, for a link, a browser or a QR code.
+    /// The same URI with the code inside, for a link, a browser or a QR code.
     pub verification_uri_complete: Option<String>,
-    /// How long the code lives from when the service's answer arrived.
+    /// The code's life, from the response's arrival.
     pub expires_in: Duration,
-    /// When it dies, in the driver's time.
+    /// The code's expiry, in the driver's time.
     pub deadline: Tick,
-    /// Whether an earlier prompt of this flow has become void, because the service rejected the cached registration
-    /// that it was made with.
+    /// Whether this replaces an earlier prompt of the flow, because the service rejected its cached
+    /// registration.
     pub replaces_earlier: bool,
 }
 
 impl UserPrompt {
-    /// A prompt as a flow gives it whose codes come at its origin, for a test of what shows it.
+    /// Creates a prompt as of a flow whose codes arrive at its origin, for a test of its display.
     ///
     /// ```
     /// use core::time::Duration;
@@ -59,19 +58,19 @@ impl UserPrompt {
         }
     }
 
-    /// The same prompt with this address that has the code in it.
+    /// Returns the same prompt with this complete URI.
     #[must_use]
     pub fn with_complete_uri(mut self, uri: impl Into<String>) -> Self {
         self.verification_uri_complete = Some(uri.into());
         self
     }
 
-    /// The address to open in a browser or to show as a link: the complete one if there is one that can be, or else the plain
-    /// one.
+    /// Returns the address to open in a browser or to show as a link: the complete one if possible, or else
+    /// the plain one.
     ///
-    /// `None` if neither is a web page's address (`http` or `https`, in characters that a URL may have, and without a user
-    /// name, behind which another host may hide). Open nothing then, and never the fields themselves: they are the service's
-    /// text, and what opens a URL also opens files and programs.
+    /// `None` if neither is a web page's address: `http` or `https`, in valid URL characters, and without a
+    /// user name, which can hide another host. Then open nothing, and never the fields themselves. They are
+    /// the service's text, and an opener also opens files and programs.
     ///
     /// ```
     /// # use device_flow::UserPrompt;
@@ -87,7 +86,7 @@ impl UserPrompt {
         self.complete_url().or_else(|| self.plain_url())
     }
 
-    /// The address as a text that no terminal or reader takes for a link, to be shown where there is no
+    /// Returns the address as a text that no terminal or reader takes for a link, for display without a
     /// [`browser_url`](Self::browser_url).
     ///
     /// ```
@@ -104,7 +103,7 @@ impl UserPrompt {
         printable(&self.verification_uri).replacen(':', " :", 1)
     }
 
-    /// The address without the code in it, if it is a web page's; see [`browser_url`](Self::browser_url).
+    /// Returns the address without the code, if it is a web page's; see [`browser_url`](Self::browser_url).
     ///
     /// ```
     /// use core::time::Duration;
@@ -119,7 +118,8 @@ impl UserPrompt {
         web_page(&self.verification_uri)
     }
 
-    /// The address with the code in it, if there is one and it is a web page's; see [`browser_url`](Self::browser_url).
+    /// Returns the address with the code, if present and a web page's; see
+    /// [`browser_url`](Self::browser_url).
     ///
     /// ```
     /// use core::time::Duration;
@@ -135,7 +135,7 @@ impl UserPrompt {
     }
 }
 
-/// The address, if it is a web page's.
+/// Returns the address if it is a web page's.
 fn web_page(url: &str) -> Option<&str> {
     let (scheme, rest) = url.split_once("://")?;
     let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! PKCE on the device grant (RFC 7636 beside RFC 8628): the verifier, and the challenge that was made of it.
+//! PKCE on the device grant (RFC 7636 with RFC 8628): verifier and challenge.
 
 use oidc_proto::{Dialect, Secret};
 
@@ -6,13 +6,13 @@ use crate::machine::State;
 use crate::setup::Asking;
 use crate::{DeviceFlow, Pkce};
 
-/// What proves that codes and token are asked for by one program.
+/// The proof that one program requests both codes and token.
 pub(crate) struct Proof {
     pub(crate) verifier: Secret,
     pub(crate) challenge: Box<str>,
 }
 
-/// Neither is for a log: the challenge tells that of two flows one program is behind both.
+/// Neither belongs in a log: the challenge links two flows of one program.
 impl core::fmt::Debug for Proof {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("Proof(..)")
@@ -20,8 +20,8 @@ impl core::fmt::Debug for Proof {
 }
 
 impl DeviceFlow {
-    /// Whether this flow is to use PKCE, by its policy and by what the provider offers. A driver that has entropy asks before
-    /// it begins, and gives the flow a verifier with [`with_pkce`](Self::with_pkce).
+    /// Returns whether this flow uses PKCE, by its policy and the provider's announcement. A driver with
+    /// entropy checks this first, and passes a verifier to [`with_pkce`](Self::with_pkce).
     ///
     /// ```
     /// use device_flow::{DeviceFlow, Pkce, Policy, Tick};
@@ -46,9 +46,10 @@ impl DeviceFlow {
         is_wanted && self.service.dialect() == Dialect::OAuth
     }
 
-    /// The same flow with PKCE: the challenge goes with the request for codes, the verifier with each poll. The machine has no
-    /// entropy, so both come from the driver: `oidc_proto::pkce` makes them of 256 random bits. Give them to a new flow, before
-    /// its first [`poll`](Self::poll). In AWS's dialect, whose device grant has no such thing, they are not used.
+    /// Returns the same flow with PKCE. The request for codes carries the challenge, each poll the verifier.
+    /// The machine has no entropy, so both come from the driver: `oidc_proto::pkce` makes them from 256
+    /// random bits. Pass them to a new flow, before its first [`poll`](Self::poll). AWS's dialect ignores
+    /// them.
     ///
     /// ```
     /// use device_flow::{Action, DeviceFlow, Policy, Tick};

@@ -1,14 +1,15 @@
-//! Refreshing a token: one request, and one pure rule each for when it is due and what to keep.
+//! Refreshing a token: the request, and the time when it is due.
 
 use core::time::Duration;
 
 use oidc_proto::{Client, CreateTokenRequest, Grant, Secret, UnixSeconds};
 
-/// The request that refreshes (RFC 6749 §6). It is sent at most once for each refresh token while its answer is out:
-/// a service that rotates refresh tokens may treat a second one as theft (RFC 9700 §4.14.2).
+/// Creates the request that refreshes a token (RFC 6749 §6). Send it at most once for each refresh token
+/// while its response is outstanding. A service that rotates refresh tokens may treat a second one as theft
+/// (RFC 9700 §4.14.2).
 ///
-/// Apply [`Token::keeping_refresh_token`](oidc_proto::Token::keeping_refresh_token) to the answer, and store the
-/// result before using it.
+/// Apply [`Token::keeping_refresh_token`](oidc_proto::Token::keeping_refresh_token) to the response, and
+/// store the result before using it.
 ///
 /// ```
 /// use core::time::Duration;
@@ -27,8 +28,8 @@ pub fn refresh_request(client: Client, refresh_token: Secret) -> CreateTokenRequ
     CreateTokenRequest::new(client, Grant::RefreshToken { refresh_token })
 }
 
-/// Whether a token that dies at `expires_at` should be refreshed by now, with this margin before its end. AWS's tools
-/// use five to fifteen minutes.
+/// Returns whether a token that expires at `expires_at` should be refreshed now, with this margin. AWS's
+/// tools use five to fifteen minutes.
 ///
 /// ```
 /// use core::time::Duration;

@@ -1,4 +1,4 @@
-//! What the driver tells the machine.
+//! The driver's replies to the machine, and its mistakes.
 
 use core::fmt;
 
@@ -9,9 +9,9 @@ use oidc_proto::{
 
 use crate::PendingRequest;
 
-/// What became of a request.
+/// The result of a request.
 ///
-/// Exhaustive on purpose: it is made by [`Reply::decode`] or by a driver that knows what happened.
+/// Exhaustive on purpose: only [`Reply::decode`] or a driver makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "the machine's inputs are its contract")]
 pub enum Reply {
@@ -21,28 +21,28 @@ pub enum Reply {
     Authorized(DeviceAuthorization),
     /// CreateToken succeeded.
     Granted(Token),
-    /// The service said no, or not yet.
+    /// The service refused, or asked the client to wait.
     Fault(Fault),
-    /// A response came that is not the service's word.
+    /// A response without the service's verdict.
     NoVerdict(NoVerdict),
-    /// A success came without what it must have.
+    /// A success without a required member.
     Violation(Violation),
     /// No response came.
     Failed(Failure),
 }
 
-/// Why no response came. The distinction matters for CreateToken alone: a device code is single-use, so a request
-/// that may have been seen may have spent it.
+/// The reason why no response came. It matters only for CreateToken: a device code is single-use, and a
+/// request that reached the service may have spent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[expect(clippy::exhaustive_enums, reason = "the machine's inputs are its contract")]
 pub enum Failure {
-    /// The request cannot have reached the service: no address, connection refused, TLS handshake failed.
+    /// The request cannot have reached the service: no DNS name, connection refused, TLS handshake failed.
     NotSent,
-    /// A proxy answered that it does not carry the request, and will answer the same a moment later: it wants a login, say, or
-    /// does not allow the service's host. The request did not reach the service.
+    /// A proxy refuses to forward the request, and a retry would be refused too: it requires a login, say, or
+    /// forbids the host. The request did not reach the service.
     ProxyRefused,
-    /// It may have reached the service: time-out, connection reset, anything after the first byte was written.
+    /// The request may have reached the service: time-out, connection reset, any error after the first byte.
     Unknown,
 }
 
@@ -57,7 +57,7 @@ impl fmt::Display for Failure {
 }
 
 impl Reply {
-    /// Reads a response to this request.
+    /// Decodes a response to this request.
     ///
     /// ```
     /// # use device_flow::{Action, DeviceFlow, Policy, Reply, Tick};
@@ -91,7 +91,7 @@ impl Reply {
                 request.redact(&mut answer);
                 Self::from_answer(answer, Self::Granted)
             }
-            // This machine never asks for another operation.
+            // This machine never sends other operations.
             Operation::RevokeToken => Self::Failed(Failure::Unknown),
             _ => Self::Failed(Failure::Unknown),
         }
@@ -106,7 +106,7 @@ impl Reply {
         }
     }
 
-    /// The operation that only this reply can belong to, if it is a success.
+    /// Returns the operation that this reply belongs to, if it is a success.
     pub(crate) const fn success_of(&self) -> Option<Operation> {
         match self {
             Self::Registered(_) => Some(Operation::RegisterClient),
@@ -117,16 +117,16 @@ impl Reply {
     }
 }
 
-/// A mistake of the driver. The call changed nothing.
+/// A driver's mistake. The call changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Misuse {
-    /// The request is of another flow, was abandoned, or the flow has ended meanwhile (for example by
-    /// [`cancel`](crate::DeviceFlow::cancel)). Drop what came of it.
+    /// The request belongs to another flow, was abandoned, or its flow has ended (for example by
+    /// [`cancel`](crate::DeviceFlow::cancel)). Drop its result.
     #[error("the request is stale: it was abandoned, or its flow has ended or is another one")]
     StaleRequest,
-    /// The flow is for another service than the HTTP client that was to drive it, which would send its secrets by the
-    /// wrong rules. Nothing was sent.
+    /// The flow is for another service than the HTTP client, which would send its secrets by the wrong rules.
+    /// No request was sent.
     #[error("the flow is for {flow}, and the HTTP client for {client}")]
     OtherService {
         /// The flow's service.
@@ -134,7 +134,7 @@ pub enum Misuse {
         /// The HTTP client's.
         client: String,
     },
-    /// The reply is a success of another operation than the request's. The flow still waits: since the request is gone,
+    /// The reply is a success of another operation. The flow still waits, and the request is consumed:
     /// [`abandon`](crate::DeviceFlow::abandon) it.
     #[error("the reply is a success of {reply}, but the request was for {request}")]
     WrongOperation {

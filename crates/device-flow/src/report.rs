@@ -1,4 +1,4 @@
-//! Everything that is known about the end of a sign-in, for a log or a support ticket.
+//! A report on the end of a sign-in, for a log or a support ticket.
 
 use core::error::Error;
 use core::fmt;
@@ -7,8 +7,8 @@ use oidc_proto::printable;
 
 use crate::{NotSignedIn, Outcome};
 
-/// A [`NotSignedIn`] with all that belongs to it, one thing a line: what happened and what to do, the causes, the request's
-/// id, how many polls and how long. No secret of the flow's is in it, and of a body only what the service says of a fault.
+/// A [`NotSignedIn`] with its details, one on each line: outcome and hint, causes, request id, polls and
+/// duration. It has no secret of the flow, and of a body only the fault's text.
 #[derive(Clone, Copy, Debug)]
 pub struct Report<'a>(pub(crate) &'a NotSignedIn);
 
@@ -31,7 +31,7 @@ impl fmt::Display for Report<'_> {
 }
 
 impl Outcome {
-    /// A stable name for logs: `denied`, `expired`, `rejected`, `cancelled`, `grant_lost`, `refused`,
+    /// Returns a stable name for logs: `denied`, `expired`, `rejected`, `cancelled`, `grant_lost`, `refused`,
     /// `unreachable`, `protocol_violation`, `not_offered`, `no_start_url`, `no_verifier`.
     #[must_use]
     pub const fn name(&self) -> &'static str {

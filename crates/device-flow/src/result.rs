@@ -1,4 +1,4 @@
-//! A finished sign-in as a `Result`, the same for every adapter.
+//! A finished sign-in as a `Result`, shared by the adapters.
 
 use core::fmt;
 use core::time::Duration;
@@ -15,26 +15,26 @@ use crate::{DeviceFlow, Expiry, Failure, Granted, Outcome, Report, Stop, Tick, T
 pub struct SignedIn {
     /// The token.
     pub token: Token,
-    /// How old the token may be: the time since the request that brought it was sent. Its life counts from there.
+    /// The token's greatest possible age: the time since its request was sent. Its life counts from there.
     pub token_age: Duration,
-    /// The registration that was used; keep it for the next sign-in (AWS's are good for 90 days), and for refresh.
+    /// The registration in use. Keep it for the next sign-in (AWS's are valid for 90 days) and for a refresh.
     pub registration: Registration,
-    /// Whether it is a new one, so that a cache should store it.
+    /// Whether the registration is new, so a cache should store it.
     pub newly_registered: bool,
-    /// The service that was signed in to.
+    /// The service.
     pub service: Service,
-    /// The portal that was signed in to, at AWS.
+    /// The start URL, with AWS.
     pub start_url: Option<String>,
-    /// The scopes that the policy asked for; [`Token::scope`] has the granted ones, if the service says.
+    /// The requested scopes. [`Token::scope`] has the granted ones, if the service sends them.
     pub scopes: Vec<String>,
-    /// How many CreateToken requests were sent.
+    /// The number of CreateToken requests sent.
     pub polls: u32,
-    /// How long the whole sign-in took.
+    /// The duration of the whole sign-in.
     pub elapsed: Duration,
 }
 
 impl SignedIn {
-    /// A sign-in that has just ended with this token, for a test of what comes after one.
+    /// Creates a sign-in that has just ended with this token, for a test.
     ///
     /// ```
     /// use core::time::Duration;
@@ -62,8 +62,8 @@ impl SignedIn {
         }
     }
 
-    /// How much of the access token's life is left, on the safe side; `None` if the service did not say how long it
-    /// lives, as AWS always does.
+    /// Returns the least remaining life of the access token; `None` if the service sends no life. AWS always
+    /// sends it.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -98,7 +98,7 @@ impl SignedIn {
     }
 }
 
-/// A sign-in that ended without a token. `Debug` is the [`report`](Self::report), because that is what a person sees whose
+/// A sign-in that ended without a token. `Debug` is the [`report`](Self::report), which a person sees if
 /// `main` returns it; `{:#?}` shows the fields.
 ///
 /// ```
@@ -116,25 +116,25 @@ impl SignedIn {
 /// ```
 #[non_exhaustive]
 pub struct NotSignedIn {
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
-    /// The cause behind [`Outcome::Unreachable`] and the like: the latest transport error, if the end has to do
-    /// with one. With [`Outcome::Cancelled`], why the driver gave up, if it was the driver.
+    /// The cause of [`Outcome::Unreachable`] and the like: the latest transport error, if the outcome
+    /// concerns transport. With [`Outcome::Cancelled`], the driver's reason, if the driver gave up.
     pub transport: Option<TransportError>,
-    /// With [`Outcome::Cancelled`], what the observer stopped the sign-in with, if it did.
+    /// With [`Outcome::Cancelled`], the observer's reason, if the observer stopped the sign-in.
     pub stop: Option<Stop>,
-    /// The registration in use at the end, if there was one; not one that the service rejected.
+    /// The registration in use at the end, if any, unless the service rejected it.
     pub registration: Option<Registration>,
-    /// Whether it is a new one, so that a cache should store it.
+    /// Whether the registration is new, so a cache should store it.
     pub newly_registered: bool,
-    /// Whether the person was shown a code, which is of no use any more. Without one there is nothing to say of a page.
+    /// Whether the person saw a code, which is useless now. Without a prompt there is no page to mention.
     pub prompted: bool,
-    /// How many CreateToken requests were sent.
+    /// The number of CreateToken requests sent.
     pub polls: u32,
-    /// How many of them were answered with `slow_down`. Where that was the latest verdict, whether the person approved is not
-    /// known: some services check the pace first.
+    /// The number of `slow_down` responses. If the latest verdict was one, the approval is unknown: some
+    /// services check the pace first.
     pub slow_downs: u32,
-    /// How long it took.
+    /// The duration.
     pub elapsed: Duration,
 }
 
@@ -142,7 +142,7 @@ pub struct NotSignedIn {
 pub type SignInError = Box<NotSignedIn>;
 
 impl NotSignedIn {
-    /// A sign-in that ended like this at once, for a test of what is said about it.
+    /// Creates a sign-in that ended at once with this outcome, for a test.
     ///
     /// ```
     /// use device_flow::{NotSignedIn, Outcome};
@@ -166,10 +166,10 @@ impl NotSignedIn {
         }
     }
 
-    /// Whether the service could not be reached, as far as this side knows: the last that was seen is that no answer came. A
-    /// program that has a token which is still good may go on with it.
+    /// Returns whether the service was unreachable, as far as the client knows: the last request got no
+    /// response. A program may continue with a token that is still valid.
     ///
-    /// Neither a proxy that answers nor a certificate that is not to be trusted counts.
+    /// A proxy's response and an untrusted certificate do not count.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -194,19 +194,20 @@ impl NotSignedIn {
         is_silence && self.transport.as_ref().is_none_or(TransportError::is_offline)
     }
 
-    /// Why the driver gave up, if it was the driver and not the program: both are [`Outcome::Cancelled`].
+    /// Returns the driver's reason to give up, if the driver and not the program cancelled: both are
+    /// [`Outcome::Cancelled`].
     #[must_use]
     pub fn given_up(&self) -> Option<&TransportError> {
         self.transport.as_ref().filter(|_| self.outcome == Outcome::Cancelled)
     }
 
-    /// The error that the observer stopped the sign-in with, if it gave one.
+    /// Returns the error with which the observer stopped the sign-in, if any.
     fn stop_reason(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.stop.as_ref().and_then(Stop::reason)
     }
 
-    /// All that is known about the end, with the causes, the request's id, the polls and the time: for a log or a support
-    /// ticket. `Display` is the first line of it, for the person.
+    /// Returns all details of the end: causes, request id, polls and duration, for a log or a support ticket.
+    /// `Display` is its first line, for the person.
     #[must_use]
     pub const fn report(&self) -> Report<'_> {
         Report(self)
@@ -243,7 +244,7 @@ impl fmt::Debug for NotSignedIn {
     }
 }
 
-/// What happened, and what to do. A driver that gave up is not taken for a person who cancelled: it says why.
+/// Outcome and hint. If the driver gave up, its reason, because the person did not cancel.
 impl fmt::Display for NotSignedIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.given_up(), self.stop_reason()) {
@@ -266,7 +267,7 @@ impl fmt::Display for NotSignedIn {
 impl Error for NotSignedIn {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match (self.given_up(), self.stop_reason()) {
-            // `Display` says the reason itself.
+            // `Display` has the reason itself.
             (Some(reason), _) => reason.source(),
             (None, Some(reason)) => reason.source(),
             (None, None) => self.transport.as_ref().map(|error| error as &(dyn Error + 'static)),
@@ -275,7 +276,8 @@ impl Error for NotSignedIn {
 }
 
 impl DeviceFlow {
-    /// The ended flow as a `Result`. The latest transport error is kept where the outcome speaks of transport.
+    /// Returns the ended flow as a `Result`. It keeps the latest transport error if the outcome concerns
+    /// transport.
     ///
     /// A flow that has not ended counts as cancelled.
     ///
@@ -296,7 +298,7 @@ impl DeviceFlow {
     /// ```
     ///
     /// # Errors
-    /// [`NotSignedIn`], for every [`Outcome`].
+    /// Returns [`NotSignedIn`] for every [`Outcome`].
     pub fn into_result(mut self, now: Tick) -> Result<SignedIn, SignInError> {
         self.advance(now);
         self.cancel();

@@ -1,4 +1,4 @@
-//! A sign-in as a program keeps it between its runs.
+//! A sign-in as a program keeps it between runs.
 
 use core::fmt;
 use core::time::Duration;
@@ -7,11 +7,12 @@ use oidc_proto::{CreateTokenRequest, Registration, Service, Token, UnixSeconds};
 
 use crate::{Policy, SignedIn, refresh_is_due, refresh_request};
 
-/// What a program keeps of a sign-in: the token, when it dies, and what refreshes it.
+/// The state that a program keeps of a sign-in: the token, its expiry, and the registration that refreshes
+/// it.
 ///
-/// With the feature `serde` it can be written and read again. **What is written holds secrets in the clear**, good for weeks:
-/// write it only to a file that its owner alone can read, or encrypt it. Files that AWS's tools share are another thing: the
-/// crate `sso-cache` reads and writes those.
+/// The feature `serde` serializes it. **The serialized form contains secrets in the clear**, valid for weeks.
+/// Write it only to a file that its owner alone can read, or encrypt it. It is not the format of AWS's shared
+/// cache files; the crate `sso-cache` reads and writes those.
 ///
 /// ```
 /// # use core::time::Duration;
@@ -59,22 +60,22 @@ use crate::{Policy, SignedIn, refresh_is_due, refresh_request};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Session {
-    /// Where it came from: the service's [identity](Service::identity).
+    /// The service's [identity](Service::identity).
     pub service: String,
-    /// The portal that was signed in to, at AWS: two portals of one region share their service.
+    /// The start URL, with AWS: two portals of one region share their service.
     pub start_url: Option<String>,
     /// The registration that the token belongs to, and that refreshes it.
     pub registration: Registration,
     /// The token.
     pub token: Token,
-    /// When the access token dies, on the safe side; `None` if the service did not say.
+    /// The access token's earliest expiry; `None` if the service did not send it.
     pub expires_at: Option<UnixSeconds>,
-    /// The scopes that were granted, or asked for where the service says nothing (RFC 6749 §5.1).
+    /// The granted scopes, or the requested ones if the service sends none (RFC 6749 §5.1).
     pub scopes: Vec<String>,
 }
 
 impl Session {
-    /// What to keep of a sign-in that has just ended; `now` is the wall clock.
+    /// Creates a session from a sign-in that has just ended. `now` is the wall clock.
     #[must_use]
     pub fn new(signed_in: SignedIn, now: UnixSeconds) -> Self {
         let expires_at = signed_in.expires_in().map(|left| now.saturating_add(left));
@@ -83,13 +84,14 @@ impl Session {
         Self { service: service.identity(), start_url, registration, token, expires_at, scopes }
     }
 
-    /// Whether it came from this service. Show it to no other.
+    /// Returns whether the session belongs to this service. Never send it to another.
     #[must_use]
     pub fn is_from(&self, service: &Service) -> bool {
         self.service == service.identity()
     }
 
-    /// Whether it is what a sign-in by this policy would bring: from this service and portal, with at least these scopes.
+    /// Returns whether the session is what a sign-in by this policy would bring: from this service and
+    /// portal, with at least these scopes.
     #[must_use]
     pub fn is_for(&self, service: &Service, policy: &Policy) -> bool {
         let start_url = self.start_url.as_deref().unwrap_or_default();
@@ -98,23 +100,25 @@ impl Session {
             && policy.scopes.iter().all(|scope| self.scopes.contains(scope))
     }
 
-    /// Whether the access token should be refreshed by now, with this margin before its end: see [`refresh_is_due`]. A token
-    /// whose life is not known is never due; it is refreshed when it is refused.
+    /// Returns whether the access token should be refreshed now, with this margin: see [`refresh_is_due`]. A
+    /// token of unknown life is never due; refresh it when a server rejects it.
     #[must_use]
     pub fn is_due(&self, now: UnixSeconds, margin: Duration) -> bool {
         self.expires_at.is_some_and(|end| refresh_is_due(end, now, margin))
     }
 
-    /// The request that refreshes it; `None` if there is no refresh token. It is sent once: see [`refresh_request`].
+    /// Returns the request that refreshes the token; `None` without a refresh token. Send it once: see
+    /// [`refresh_request`].
     #[must_use]
     pub fn refresh_request(&self) -> Option<CreateTokenRequest> {
         let refresh_token = self.token.refresh_token.clone()?;
         Some(refresh_request(self.registration.client.clone(), refresh_token))
     }
 
-    /// Takes the answer to that request, which was sent at `asked_at` by the wall clock. An answer without a refresh token or
-    /// without scopes leaves the old ones in force (RFC 6749 §6); an ID token and extra members are the answer's own. Store the
-    /// session before using it: the old refresh token may be dead by now.
+    /// Applies the response to that request, which was sent at `asked_at` by the wall clock. A missing
+    /// refresh token or scope leaves the old one in force (RFC 6749 §6). ID token and extra members are
+    /// always the response's. Store the session before using it, because the old refresh token may now be
+    /// invalid.
     pub fn refresh(&mut self, answer: Token, asked_at: UnixSeconds) {
         self.expires_at = answer.expires_in.map(|life| asked_at.saturating_add(life));
         if let Some(granted) = &answer.scope {
@@ -127,7 +131,7 @@ impl Session {
     }
 }
 
-/// Where from, for what and until when; nothing that a log should not have.
+/// Shows origin, purpose and expiry, and no secret.
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")

@@ -1,4 +1,5 @@
-//! Before there is a device code: a request that is repeated while there is no verdict, up to the policy's patience.
+//! The states before there is a device code: a request is retried without a verdict, within the policy's
+//! patience.
 
 use core::time::Duration;
 
@@ -11,19 +12,19 @@ use crate::polling::Polling;
 use crate::proof::Proof;
 use crate::{Policy, Tick, Trouble};
 
-/// RegisterClient, until it has succeeded.
+/// The state of RegisterClient, until it succeeds.
 #[derive(Debug)]
 pub(crate) struct Setup {
     pub(crate) pace: Pace,
     pub(crate) give_up_at: Tick,
-    /// The floor that an earlier device code of this flow left behind: no CreateToken before this time.
+    /// The time before which no CreateToken may be sent, from an earlier device code of this flow.
     pub(crate) not_before: Tick,
     pub(crate) trouble: Option<Box<Trouble>>,
-    /// How many requests of the operation were sent.
+    /// The number of requests of the operation sent.
     pub(crate) attempts: u32,
 }
 
-/// StartDeviceAuthorization as this client, until it has succeeded.
+/// The state of StartDeviceAuthorization as this client, until it succeeds.
 #[derive(Debug)]
 pub(crate) struct Asking {
     pub(crate) setup: Setup,
@@ -36,19 +37,19 @@ impl Setup {
         Self { pace: Pace::setup(now), give_up_at, not_before, trouble: None, attempts: 0 }
     }
 
-    /// There is a registration: the codes are asked for with fresh patience.
+    /// Requests codes for a new registration, with fresh patience.
     pub(crate) fn registered(&self, registration: Registration, cx: &Context<'_>) -> Box<Asking> {
         let client = KnownClient { registration, origin: Origin::Flow };
         let setup = Self::new(cx.now, self.not_before, cx.policy);
         Box::new(Asking::new(cx.service, cx.policy, cx.proof, client, setup))
     }
 
-    /// Whether the next try after this trouble would come after the patience has run out.
+    /// Returns whether the next attempt after this trouble would exceed the patience.
     pub(crate) fn patience_is_over(&self, trouble: &Trouble, cx: &Context<'_>) -> bool {
         cx.now + self.wait_after(trouble, cx.policy) > self.give_up_at
     }
 
-    /// No verdict: the same again, later.
+    /// Retries later, because there was no verdict.
     pub(crate) fn again(mut self: Box<Self>, trouble: Trouble, cx: &mut Context<'_>) -> Box<Self> {
         self.schedule_retry(trouble, cx);
         self
@@ -62,12 +63,12 @@ impl Setup {
             let (cap, draw) = (cx.policy.max_backoff, cx.jitter.draw());
             self.pace.back_off(cx.now, trouble.retry_after(), cap, draw);
         }
-        // What was drawn comes on top of the patience, so that it costs no try.
+        // The patience grows by the draw, so that jitter costs no attempt.
         self.give_up_at = self.give_up_at + self.pace.due().since(least);
         self.trouble = Some(Box::new(trouble));
     }
 
-    /// How long to wait after this trouble, before anything is drawn.
+    /// Returns the wait after this trouble, without jitter.
     fn wait_after(&self, trouble: &Trouble, policy: &Policy) -> Duration {
         if trouble.is_slow_down() {
             self.pace.wait_after_slow_down(trouble.retry_after(), trouble.interval())
@@ -96,7 +97,7 @@ impl Asking {
         Self { client: BoundClient::new(client, request), setup }
     }
 
-    /// There are codes.
+    /// Starts polling with these codes.
     pub(crate) fn authorized(&self, authorization: DeviceAuthorization, cx: &Context<'_>) -> Box<Polling> {
         let session =
             Polling::new(cx.service, cx.policy, cx.proof, self.client.known(), authorization, cx.now);
@@ -116,7 +117,7 @@ impl Asking {
         self.client.origin.is_replaceable(cx)
     }
 
-    /// The client is not known to the service: registration begins anew.
+    /// Registers again, because the service does not know the client.
     pub(crate) fn start_over(&self, cx: &Context<'_>) -> Box<Setup> {
         Box::new(Setup::new(cx.now, self.setup.not_before, cx.policy))
     }

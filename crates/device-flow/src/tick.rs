@@ -1,14 +1,14 @@
-//! Monotonic time, as the driver sees it.
+//! Monotonic time, as the driver counts it.
 
 use core::fmt;
 use core::ops::Add;
 use core::time::Duration;
 
-/// A point in monotonic time: the duration since an origin that the driver chose once for the flow.
+/// A point in monotonic time: the duration since the flow's origin, which the driver chooses once.
 ///
-/// The machine never reads a clock; every call that needs the time takes it. With the origin at the flow's start, a
-/// driver's whole clock is `Tick::since_origin(started.elapsed())`. All arithmetic saturates,
-/// some 584 years after the origin.
+/// The machine never reads a clock; every call takes the time it needs. With the origin at the flow's start,
+/// a driver's whole clock is `Tick::since_origin(started.elapsed())`. All arithmetic saturates, some 584
+/// years after the origin.
 ///
 /// ```
 /// use core::time::Duration;
@@ -21,15 +21,15 @@ use core::time::Duration;
 /// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tick {
-    /// One number, because every poll compares ticks several times, and a pending flow holds five.
+    /// One number, because every poll compares several ticks, and a pending flow holds five.
     nanos: u64,
 }
 
 impl Tick {
-    /// The origin itself.
+    /// The origin.
     pub const ZERO: Self = Self { nanos: 0 };
 
-    /// The point this long after the origin.
+    /// Creates the point this long after the origin.
     #[inline]
     #[must_use]
     pub const fn since_origin(elapsed: Duration) -> Self {
@@ -38,18 +38,18 @@ impl Tick {
         Self { nanos }
     }
 
-    /// How long after the origin this point is.
+    /// Returns the duration since the origin.
     #[must_use]
     pub const fn elapsed(self) -> Duration {
         Duration::from_nanos(self.nanos)
     }
 
-    /// The point this long before this one, and not before the origin.
+    /// Returns the point this long before this one, but not before the origin.
     pub(crate) const fn before(self, duration: Duration) -> Self {
         Self { nanos: self.nanos.saturating_sub(Self::since_origin(duration).nanos) }
     }
 
-    /// How long from `earlier` to this point; zero if `earlier` is not earlier.
+    /// Returns the duration since `earlier`; zero if `earlier` is not earlier.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.nanos.saturating_sub(earlier.nanos))

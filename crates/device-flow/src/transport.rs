@@ -1,4 +1,4 @@
-//! Why no usable response came.
+//! The transport's error: why a request has no usable response.
 
 use core::error::Error;
 use core::fmt;
@@ -8,7 +8,8 @@ use http::StatusCode;
 
 use crate::Failure;
 
-/// Why a request got no usable response. `Display` and [`source`](Error::source) are the HTTP client's own error's.
+/// The reason why a request has no usable response. `Display` and [`source`](Error::source) are those of the
+/// HTTP client's error.
 ///
 /// ```
 /// use device_flow::{Failure, TransportError};
@@ -30,12 +31,12 @@ pub struct TransportError {
     at_proxy: Option<ProxyAnswer>,
 }
 
-/// What the proxy answered that an error came about at: a status, if it answered at all.
+/// The status of the proxy at which the error happened, if it responded.
 type ProxyAnswer = Option<StatusCode>;
 
 #[derive(Debug)]
 enum Cause {
-    /// The driver says no more.
+    /// The driver gives no detail.
     Untold,
     /// The HTTP client's own error.
     Client(Box<dyn Error + Send + Sync>),
@@ -49,14 +50,14 @@ impl TransportError {
         Self { failure, cause, is_untrusted_certificate: false, at_proxy: None }
     }
 
-    /// A request that got no response for this reason. Where it is not known whether the request may have been seen,
-    /// [`Failure::Unknown`] is right.
+    /// Creates the error of a request without response. Use [`Failure::Unknown`] unless the request certainly
+    /// did not reach the service.
     pub fn new(failure: Failure, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::of(failure, Cause::Client(error.into()))
     }
 
-    /// The same error, which is that the peer's certificate is not to be trusted: an adapter knows its TLS library's type
-    /// for that.
+    /// Returns the same error, marked as an untrusted certificate. Only an adapter knows its TLS library's
+    /// type.
     ///
     /// ```
     /// use device_flow::{Failure, TransportError};
@@ -72,10 +73,10 @@ impl TransportError {
         self
     }
 
-    /// The same error, which came about at a proxy: this is the status with which it answered CONNECT
-    /// ([RFC 9110 §9.3.6](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6)), if it answered. A redirect, 400 to 403, 405,
-    /// 407, 451 and 501 will be the same a moment later, and make [`Failure::NotSent`] a [`Failure::ProxyRefused`]. Any other
-    /// status may pass: some proxies say with a 404 or a 503 that they did not find the host.
+    /// Returns the same error, marked as a proxy's, with the status of its response to CONNECT ([RFC 9110
+    /// §9.3.6](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6)), if any. A redirect, 400 to 403, 405,
+    /// 407, 451 and 501 are permanent, and turn [`Failure::NotSent`] into [`Failure::ProxyRefused`]. Any
+    /// other status is transient: some proxies send a 404 or a 503 for an unknown host.
     ///
     /// ```
     /// use device_flow::{Failure, TransportError};
@@ -106,22 +107,22 @@ impl TransportError {
         self
     }
 
-    /// A request whose HTTP client went on to another URL than the one it was given, at this host. So it follows redirects,
-    /// and the secrets in the request may be there now (RFC 9700 §4.12). Only a client that the embedding program brought
-    /// along can do this. Its answer is not to be believed, and the flow ends.
+    /// Creates the error of an HTTP client that followed a redirect to this host. The secrets in the request
+    /// may have leaked there (RFC 9700 §4.12). Only a client of the embedding program can do this. Its
+    /// response is not trusted, and the flow ends.
     #[must_use]
     pub fn redirected(host: Option<&str>) -> Self {
         let host = oidc_proto::printable(host.unwrap_or("another place")).into_owned();
         Self::of(Failure::Unknown, Cause::Redirected { host })
     }
 
-    /// Whether the request may have been seen.
+    /// Returns whether the request may have reached the service.
     #[must_use]
     pub const fn failure(&self) -> Failure {
         self.failure
     }
 
-    /// The host that the HTTP client went on to by itself, if it did.
+    /// Returns the host of a followed redirect, if there was one.
     #[must_use]
     pub fn redirected_to(&self) -> Option<&str> {
         match &self.cause {
@@ -130,13 +131,13 @@ impl TransportError {
         }
     }
 
-    /// Whether nothing more may be sent through this HTTP client, because it follows redirects.
+    /// Returns whether this HTTP client must send nothing more, because it follows redirects.
     #[must_use]
     pub const fn is_final(&self) -> bool {
         matches!(self.cause, Cause::Redirected { .. })
     }
 
-    /// Whether nothing answered, neither the service nor a proxy, and that is the whole trouble.
+    /// Returns whether no peer responded, neither service nor proxy, and nothing else is wrong.
     ///
     /// ```
     /// use device_flow::{Failure, TransportError};
@@ -154,25 +155,25 @@ impl TransportError {
             && !self.is_final()
     }
 
-    /// Whether the peer's certificate is not to be trusted.
+    /// Returns whether the peer's certificate is untrusted.
     #[must_use]
     pub const fn is_untrusted_certificate(&self) -> bool {
         self.is_untrusted_certificate
     }
 
-    /// Whether the error came about at a proxy and not at the service, as far as the HTTP client tells.
+    /// Returns whether the error happened at a proxy, as far as the HTTP client reports it.
     #[must_use]
     pub const fn is_at_proxy(&self) -> bool {
         self.at_proxy.is_some() || matches!(self.failure, Failure::ProxyRefused)
     }
 
-    /// The status with which a proxy answered CONNECT, if it did and the HTTP client tells.
+    /// Returns the status of a proxy's response to CONNECT, if the HTTP client reports it.
     #[must_use]
     pub fn proxy_status(&self) -> Option<StatusCode> {
         self.at_proxy.flatten()
     }
 
-    /// The HTTP client's own error, to be looked at more closely with `downcast_ref`.
+    /// Returns the HTTP client's own error, for `downcast_ref`.
     #[must_use]
     pub fn client_error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         match &self.cause {
@@ -181,7 +182,8 @@ impl TransportError {
         }
     }
 
-    /// The first cause of this type, the HTTP client's own error included. What an [`io::Error`] wraps counts as a cause.
+    /// Returns the first cause of this type, including the HTTP client's own error. An error inside an
+    /// [`io::Error`] counts as a cause.
     ///
     /// ```
     /// use device_flow::{Failure, TransportError};
@@ -199,20 +201,20 @@ impl TransportError {
             if let Some(found) = error.downcast_ref::<T>() {
                 return Some(found);
             }
-            // Its `source` is that of what it wraps, and so passes by the very error that is asked for.
+            // `io::Error::source` skips the inner error itself and returns the inner error's source.
             let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
             next = wrapped.map(|error| error as _).or_else(|| error.source());
         }
         None
     }
 
-    /// Whether it says more than [`Failure`] does.
+    /// Returns whether the error has more detail than [`Failure`].
     pub(crate) const fn is_telling(&self) -> bool {
         !matches!(self.cause, Cause::Untold)
     }
 }
 
-/// A driver that knows no more than this.
+/// Creates an error without further detail.
 impl From<Failure> for TransportError {
     fn from(failure: Failure) -> Self {
         Self::of(failure, Cause::Untold)

@@ -1,4 +1,4 @@
-//! What can be asked of a flow at any time.
+//! The getters of a flow, callable at any time.
 
 use core::time::Duration;
 
@@ -8,10 +8,10 @@ use crate::machine::{End, State};
 use crate::polling::Polling;
 use crate::{DeviceFlow, Granted, Misuse, Outcome, Policy, Tick, Trouble, UserPrompt};
 
-/// What [`DeviceFlow::outcome`] says of [`End::Cancelled`].
+/// The result of [`DeviceFlow::outcome`] for [`End::Cancelled`].
 static CANCELLED: Outcome = Outcome::Cancelled;
 
-/// Where a flow is, for a status line.
+/// The phase of a flow, for a status line.
 ///
 /// ```
 /// use device_flow::Phase;
@@ -20,18 +20,18 @@ static CANCELLED: Outcome = Outcome::Cancelled;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
-    /// Making the client known (RegisterClient).
+    /// Registering the client (RegisterClient).
     Registering,
-    /// Asking for the codes (StartDeviceAuthorization).
+    /// Requesting codes (StartDeviceAuthorization).
     Authorizing,
     /// Waiting for the person, polling CreateToken.
     Polling,
-    /// Over.
+    /// Ended.
     Ended,
 }
 
 impl Phase {
-    /// A stable name for logs: `registering`, `authorizing`, `polling`, `ended`.
+    /// Returns a stable name for logs: `registering`, `authorizing`, `polling`, `ended`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -44,7 +44,8 @@ impl Phase {
 }
 
 impl DeviceFlow {
-    /// How the flow ended, once [`poll`](Self::poll) says [`Action::Done`](crate::Action::Done): with a token, or how without one.
+    /// Returns the token or the outcome once [`poll`](Self::poll) returns
+    /// [`Action::Done`](crate::Action::Done).
     #[must_use]
     pub const fn outcome(&self) -> Option<Result<&Granted, &Outcome>> {
         match &self.state {
@@ -55,7 +56,7 @@ impl DeviceFlow {
         }
     }
 
-    /// Where the flow is.
+    /// Returns the phase of the flow.
     #[must_use]
     pub const fn phase(&self) -> Phase {
         match &self.state {
@@ -66,8 +67,8 @@ impl DeviceFlow {
         }
     }
 
-    /// A copy of the registration in use: the cached one, or the one that this flow made (then [`Self::is_newly_registered`]). One that
-    /// the service has rejected is not in use.
+    /// Returns a copy of the registration in use: the cached one, or the one that this flow made (see
+    /// [`Self::is_newly_registered`]). A rejected one is not in use.
     #[must_use]
     pub fn registration(&self) -> Option<Registration> {
         match &self.state {
@@ -78,7 +79,7 @@ impl DeviceFlow {
         }
     }
 
-    /// Whether this flow made the registration itself, so that a cache should keep it in place of what it has.
+    /// Returns whether this flow made the registration, so a cache should replace its own.
     #[must_use]
     pub fn is_newly_registered(&self) -> bool {
         match &self.state {
@@ -89,19 +90,20 @@ impl DeviceFlow {
         }
     }
 
-    /// When the device code dies, once there is one.
+    /// Returns the device code's expiry, once there is a code.
     #[must_use]
     pub fn deadline(&self) -> Option<Tick> {
         self.session().map(|session| session.deadline)
     }
 
-    /// The least time between two polls right now: the service's interval, and what its `slow_down`s added or named.
+    /// Returns the least time between two polls now: the service's interval, with its `slow_down`s.
     #[must_use]
     pub fn interval(&self) -> Option<Duration> {
         self.session().map(|session| session.pace.interval())
     }
 
-    /// What went wrong since the service last said that it waits for the person, for a status line; `None` if all is well.
+    /// Returns the latest trouble since the service last sent `authorization_pending`, for a status line;
+    /// `None` if there is none.
     #[must_use]
     pub fn trouble(&self) -> Option<&Trouble> {
         match &self.state {
@@ -112,14 +114,14 @@ impl DeviceFlow {
         }
     }
 
-    /// How many CreateToken requests were sent.
+    /// Returns the number of CreateToken requests sent.
     #[must_use]
     pub const fn polls(&self) -> u32 {
         self.polls
     }
 
-    /// How often a poll was answered with `slow_down`. From the second in a row, this machine's clock may be fast, or something
-    /// else polls with the same code.
+    /// Returns the number of `slow_down` responses to polls. From the second in a row, this machine's clock
+    /// may run fast, or another program polls with the same code.
     ///
     /// ```
     /// # use device_flow::{DeviceFlow, Policy, Tick};
@@ -134,22 +136,24 @@ impl DeviceFlow {
         self.slow_downs
     }
 
-    /// When the flow was made or resumed, in this process's ticks; see [`running_for`](Self::running_for).
+    /// Returns when the flow was created or resumed, in this process's ticks; see
+    /// [`running_for`](Self::running_for).
     #[must_use]
     pub const fn started(&self) -> Tick {
         self.started
     }
 
-    /// How long the flow has run by `now`, other processes included. A `now` before the latest time seen is read as that.
+    /// Returns the flow's running time until `now`, other processes included. A `now` before the latest time
+    /// seen is read as that.
     #[must_use]
     pub fn running_for(&self, now: Tick) -> Duration {
         self.ran_before.saturating_add(self.latest.max(now).since(self.started))
     }
 
-    /// The prompt of the codes in use, to show it once more: for example after the flow was resumed.
+    /// Returns the prompt of the codes in use, to show it again, for example after a resume.
     #[must_use]
     pub fn prompt(&self) -> Option<UserPrompt> {
-        // The prompt that is still to come counts as the next.
+        // A prompt that is still to come counts as the next one.
         let shown = if matches!(self.state, State::Prompt(_)) {
             self.prompts
         } else {
@@ -159,13 +163,14 @@ impl DeviceFlow {
         Some(session.prompt(shown > 0))
     }
 
-    /// The service that all its requests go to.
+    /// Returns the service of all requests.
     #[must_use]
     pub const fn service(&self) -> &Service {
         &self.service
     }
 
-    /// What an HTTP client asks before it drives a flow: whether all of it goes where the client may send.
+    /// Checks whether all requests go to this HTTP client's service. Adapters call it before they drive a
+    /// flow.
     ///
     /// ```
     /// use device_flow::{DeviceFlow, Misuse, Policy, Tick};
@@ -180,13 +185,13 @@ impl DeviceFlow {
     /// ```
     ///
     /// # Errors
-    /// [`Misuse::OtherService`].
+    /// Returns [`Misuse::OtherService`] if they do not.
     pub fn check_service(&self, client: &Service) -> Result<(), Misuse> {
         if self.service == *client {
             return Ok(());
         }
         let (flow, client) = (&self.service, client);
-        // Two providers can have the same token URL, which is all that `Display` shows.
+        // `Display` shows only the token URL, which two providers may share.
         let shown = |service: &Service| match flow.to_string() == client.to_string() {
             true => service.identity(),
             false => service.to_string(),
@@ -194,13 +199,13 @@ impl DeviceFlow {
         Err(Misuse::OtherService { flow: shown(flow), client: shown(client) })
     }
 
-    /// The policy that the flow was made with.
+    /// Returns the policy of the flow.
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    /// The end of this flow, which has been cancelled if it had not ended.
+    /// Returns the end of this flow, which is cancelled if it has not ended.
     pub(crate) fn end(self) -> End {
         match self.state {
             State::Ended(end) => end,

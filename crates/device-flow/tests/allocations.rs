@@ -1,5 +1,5 @@
-//! A pending poll allocates nothing in the machine (rule: the CreateToken request is encoded once and lent from then on). A file of its own, because the counter replaces the
-//! allocator of the whole test program.
+//! A pending poll allocates nothing in the machine, because CreateToken is encoded once and then lent. In a
+//! file of its own, because the counter replaces the test program's allocator.
 
 use std::time::Duration;
 

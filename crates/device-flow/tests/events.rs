@@ -1,4 +1,4 @@
-//! The events of `tracing`: each thing that happens is told of once.
+//! The `tracing` events: each is emitted once.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::with_default;
 use tracing::{Event, Metadata, Subscriber};
 
-/// Keeps each event's name, with the outcome, the elapsed time, the status and the failure if it has them.
+/// Records each event's name, with outcome, elapsed time, status and failure if present.
 #[derive(Clone, Default)]
 struct Heard(Arc<Mutex<Vec<String>>>);
 
@@ -47,7 +47,7 @@ impl Subscriber for Heard {
     fn exit(&self, _: &Id) {}
 }
 
-/// The events of what this does.
+/// Returns the events that a closure emits.
 fn heard(what: impl FnOnce()) -> Vec<String> {
     let heard = Heard::default();
     with_default(heard.clone(), what);
@@ -55,7 +55,8 @@ fn heard(what: impl FnOnce()) -> Vec<String> {
     heard.iter().map(|text| text.replace("device_flow.", "")).collect()
 }
 
-/// Answers what the flow sends with these, at virtual time, and gives the time when it has ended or they are used up.
+/// Replies to the flow's requests in virtual time, and returns the time when it ends or the replies are used
+/// up.
 fn answered(flow: &mut DeviceFlow, replies: Vec<Reply>) -> Tick {
     let mut now = Tick::ZERO;
     for reply in replies {
@@ -77,7 +78,7 @@ fn new_flow() -> DeviceFlow {
     DeviceFlow::new(Endpoint::for_region("eu-west-1").unwrap(), policy, None, Tick::ZERO)
 }
 
-/// One test, because a subscriber for one thread is not told of events that another thread was the first to meet.
+/// One test only. A thread's subscriber misses events that another thread reached first.
 #[test]
 fn a_sign_in_is_told_of_step_by_step_and_its_end_once_with_the_time_that_it_took() {
     let ten_minutes = Duration::from_secs(600);

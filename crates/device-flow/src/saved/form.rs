@@ -1,5 +1,5 @@
-//! The shape of a saved flow: what of the machine's state is kept, and how it comes back. Points in time are kept as
-//! the time that is left until then, because the next process counts from another origin.
+//! The format of a saved flow. A time is saved as the time remaining until then, because the next process has
+//! another origin.
 
 use core::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::proof::Proof;
 use crate::setup::{Asking, Setup};
 use crate::{Phase, Policy, Tick, Trouble};
 
-/// The versions of the form. A version that is not known is read without looking at what is in it.
+/// The versions of the format. An unknown version is read without its contents.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(tag = "version")]
 pub(super) enum Form {
@@ -27,22 +27,22 @@ pub(super) enum Form {
 
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct FlowForm {
-    /// Where the token is asked for, so that the codes are not sent to another service.
+    /// The identity of the service, so the codes never go to another.
     pub(super) service: String,
     pub(super) state: StateForm,
-    /// Whether a request was under way, of the operation that the state asks for.
+    /// Whether a request of the state's operation was in flight.
     pub(super) in_flight: bool,
     pub(super) prompts: u32,
-    /// For PKCE: the verifier and its challenge.
+    /// The PKCE verifier and its challenge.
     pub(super) proof: Option<(Secret, String)>,
-    /// The state of its draws, if it has jitter.
+    /// The jitter's state.
     pub(super) jitter: Jitter,
-    /// Wall-clock time, since the Unix epoch.
+    /// Wall-clock time since the Unix epoch.
     pub(super) saved_at: Duration,
     pub(super) figures: Figures,
 }
 
-/// What the rules do not look at.
+/// Counters that no rule depends on.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Figures {
     pub(super) polls: u32,
@@ -50,7 +50,7 @@ pub(super) struct Figures {
     pub(super) ran_for: Duration,
 }
 
-/// A state that has not ended, with the registration that it needs.
+/// A state that has not ended, with its registration.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum StateForm {
@@ -166,7 +166,7 @@ impl SetupForm {
     }
 
     fn restore(self, policy: &Policy, now: Tick, passed: Duration) -> Setup {
-        // Never more patient than a new flow, whatever was stored, and never due after that.
+        // Never more patient than a new flow, and never due after that, whatever was saved.
         let give_up_at = now + self.give_up_in.saturating_sub(passed).min(policy.setup_patience);
         let mut pace = self.pace.restore(now, passed);
         pace.due = pace.due.min(give_up_at);
@@ -175,7 +175,7 @@ impl SetupForm {
     }
 }
 
-/// What a session begins with beside its codes.
+/// The start of a session, beside its codes.
 struct Beginning<'a> {
     service: &'a Service,
     policy: &'a Policy,
@@ -200,8 +200,8 @@ impl PollingForm {
     fn restore(self, begin: Beginning<'_>, passed: Duration) -> Polling {
         let Beginning { service, policy, proof, client, now } = begin;
         let authorization = self.authorization;
-        // A new session knows the floor of its interval and the most that its code can live: a stored one is never
-        // below the one nor above the other.
+        // A new session sets the least interval and the longest life. A saved interval is never below, and a
+        // saved life never above.
         let mut session = Polling::new(service, policy, proof, client, authorization, now);
         session.deadline = session.deadline.min(now + self.deadline_in.saturating_sub(passed));
         let pace = self.pace.restore(now, passed);

@@ -1,4 +1,4 @@
-//! A pending flow that goes on in another process (feature `serde`).
+//! A pending flow that continues in another process (feature `serde`).
 
 use core::fmt;
 use core::time::Duration;
@@ -14,18 +14,18 @@ use form::{Figures, FlowForm, Form, StateForm};
 
 mod form;
 
-/// A flow that waits, to be stored and to go on later, in this process or another: `serde` writes and reads it, in any
-/// self-describing format such as JSON.
+/// A waiting flow, to store and to resume later, in this process or another. `serde` writes and reads it in
+/// any self-describing format such as JSON.
 ///
-/// **What `serde` writes holds secrets in the clear**: the device code, which is worth a token once the person has
-/// approved, and the client's secret. Store it as you would store a password: readable by its owner alone, and gone
-/// when the flow has ended. `Debug` shows neither.
+/// **The serialized form contains secrets in the clear**: the client's secret and the device code, which buys
+/// a token after the approval. Store it like a password: readable by its owner alone, and deleted when the
+/// flow has ended. `Debug` shows neither.
 ///
-/// What goes on as if nothing had happened: the floor between two polls and what `slow_down` added to it, the code's
-/// deadline, backoff, whether a lost reply may have spent the code, the registration and whether it may be replaced
-/// once more. A request that was under way counts as abandoned, because its answer went to the earlier process.
+/// The resumed flow keeps the floor between two polls with its `slow_down`s, the code's deadline, and the
+/// backoff. It keeps whether a lost reply may have spent the code, and whether the registration may be
+/// replaced. A request in flight counts as abandoned, because its response went to the earlier process.
 ///
-/// Resume a saved flow once. Two flows that poll with one device code are together faster than the service allows.
+/// Resume a saved flow once. Two flows with one device code together poll faster than the service allows.
 ///
 /// ```
 /// use core::time::Duration;
@@ -52,14 +52,14 @@ mod form;
 #[serde(transparent)]
 pub struct SavedFlow(Form);
 
-/// Why a saved flow cannot go on.
+/// The reason why a saved flow cannot be resumed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResumeError {
-    /// It was written in a form that this version of the crate does not know.
+    /// This version of the crate does not know the format.
     #[error("the saved sign-in was written by another version of this program")]
     UnknownVersion,
-    /// It is another service than the one that the flow was started at, which must not see its secrets.
+    /// The flow belongs to another service. This one must not see its secrets.
     #[error("the saved sign-in is for another service: {}", oidc_proto::printable(saved))]
     #[non_exhaustive]
     OtherService {
@@ -69,10 +69,9 @@ pub enum ResumeError {
 }
 
 impl DeviceFlow {
-    /// The flow, to be stored and to go on later: see [`SavedFlow`], and the warning there. `None` once the flow has
-    /// ended.
+    /// Returns the flow in a form to store: see the warning at [`SavedFlow`]. `None` once the flow has ended.
     ///
-    /// `wall` is the time of day, by the same clock that the process that goes on will ask. One before 1970 is read as
+    /// `wall` is the time of day, by the clock that the resuming process reads. A time before 1970 is read as
     /// the Unix epoch.
     ///
     /// ```
@@ -110,11 +109,12 @@ impl DeviceFlow {
 }
 
 impl SavedFlow {
-    /// The flow, going on at `now` by this process's monotonic clock and `wall` by the time of day, as at
-    /// [`DeviceFlow::save`]. `service` and `policy` are what the flow was started with; a new patience or cap is fine.
+    /// Resumes the flow at `now` by this process's monotonic clock and `wall` by the time of day, as in
+    /// [`DeviceFlow::save`]. `service` must be the flow's own. `policy` is the flow's, but patience and cap
+    /// may differ.
     ///
-    /// The time between counts: waits have become shorter by it, and a code may have died of it. A wall clock that
-    /// went backwards is read as no time.
+    /// The time in between counts: waits are shorter by it, and the code may have expired. If the wall clock
+    /// went backwards, no time has passed.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -133,8 +133,8 @@ impl SavedFlow {
     /// ```
     ///
     /// # Errors
-    /// The form is not known, or this is another service. Values that cannot be are no error: whatever they
-    /// are, the flow keeps its rules.
+    /// The format is unknown, or the service is another. Out-of-range values are not errors: the flow keeps
+    /// its rules anyway.
     pub fn resume(
         self,
         service: impl Into<Service>,

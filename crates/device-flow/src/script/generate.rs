@@ -1,4 +1,5 @@
-//! Scripts and histories from bytes. The kinds that matter come more often, and the first of a list is the simplest.
+//! Scripts and histories from bytes. Important kinds are more frequent, and the first of a list is the
+//! simplest.
 
 use core::time::Duration;
 
@@ -8,10 +9,10 @@ use oidc_proto::{Fault, FaultCode, NoVerdict, NoVerdictReason, Operation};
 use crate::script::{Event, History, Script, ScriptedAnswer};
 use crate::{Failure, Reply};
 
-/// The longest script and history. A longer one says no more, and costs more.
+/// The longest script and history. Longer ones cost more and find nothing new.
 const MOST: usize = 128;
 
-/// One of these, each as often as its weight.
+/// Returns one of these, by weight.
 fn one_of<T: Copy>(u: &mut Unstructured<'_>, of: &[(u32, T)]) -> Result<T> {
     let all = of.iter().map(|(weight, _)| weight).sum();
     let mut at = u.int_in_range(1..=all)?;
@@ -32,13 +33,13 @@ fn millis(u: &mut Unstructured<'_>, most: u64) -> Result<Duration> {
     u.int_in_range(0..=most).map(Duration::from_millis)
 }
 
-/// A `Retry-After`, seldom.
+/// Returns a `Retry-After`, rarely.
 fn retry_after(u: &mut Unstructured<'_>) -> Result<Option<Duration>> {
     if one_of(u, &[(4, false), (1, true)])? { seconds(u, 100).map(Some) } else { Ok(None) }
 }
 
 fn fault(u: &mut Unstructured<'_>) -> Result<Fault> {
-    // `None` is a service that turns requests away, and has no code of the standard for it.
+    // `None` is a service that refuses without a standard code.
     let code = one_of(
         u,
         &[
@@ -69,7 +70,7 @@ fn no_verdict(u: &mut Unstructured<'_>) -> Result<NoVerdict> {
     Ok(none)
 }
 
-/// No interval, a usual one, or one that is beyond all patience.
+/// Returns a success with no interval, a usual one, or one beyond all patience.
 fn success(u: &mut Unstructured<'_>) -> Result<ScriptedAnswer> {
     let interval = match one_of(u, &[(2, 0_u8), (6, 1), (1, 2)])? {
         0 => None,
@@ -79,7 +80,7 @@ fn success(u: &mut Unstructured<'_>) -> Result<ScriptedAnswer> {
     Ok(ScriptedAnswer::Success { interval, expires_in: Duration::from_secs(u.int_in_range(1..=900)?) })
 }
 
-/// An answer. Beside so many successes there are 18 others.
+/// Returns a result. Besides `successes` successes it weighs 18 others.
 fn answer(u: &mut Unstructured<'_>, successes: u32) -> Result<ScriptedAnswer> {
     Ok(match one_of(u, &[(successes, 0_u8), (11, 1), (2, 2), (1, 3), (4, 4)])? {
         0 => success(u)?,
@@ -93,12 +94,12 @@ fn answer(u: &mut Unstructured<'_>, successes: u32) -> Result<ScriptedAnswer> {
     })
 }
 
-/// An answer to a poll, most likely. A success ends a sign-in there, so it is rare.
+/// Returns a result for what is most likely a poll. A success would end the sign-in, so it is rare.
 fn later(u: &mut Unstructured<'_>) -> Result<ScriptedAnswer> {
     answer(u, 1)
 }
 
-/// How often a thing happens once more. Some rules are about a row of the same.
+/// Returns the number of repetitions. Some rules concern several equal results in a row.
 fn again(u: &mut Unstructured<'_>) -> Result<u8> {
     one_of(u, &[(12, 0), (1, 1), (2, 2)])
 }
@@ -124,14 +125,15 @@ impl<'a> Arbitrary<'a> for Event {
             2 => Self::Pass(millis(u, 20_000)?),
             3 => Self::GoBack(millis(u, 20_000)?),
             4 => Self::Abandon,
-            // Most histories would end early otherwise.
+            // Rare, because most histories would end early otherwise.
             _ if one_of(u, &[(9, false), (1, true)])? => Self::Cancel,
             _ => Self::Wake,
         })
     }
 }
 
-/// What most sign-ins begin with: a client and codes. Half of them would end before there are codes otherwise.
+/// Returns the beginning of most sign-ins: a client and codes. Without it half of them would end before there
+/// are codes.
 fn beginning(u: &mut Unstructured<'_>) -> Result<Vec<ScriptedAnswer>> {
     if one_of(u, &[(3, true), (1, false)])? { Ok(vec![success(u)?, success(u)?]) } else { Ok(Vec::new()) }
 }

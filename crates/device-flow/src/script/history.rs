@@ -1,55 +1,55 @@
-//! A sign-in with its driver: what the machine is told, and when.
+//! A sign-in with its driver: the inputs of the machine and their times.
 
 use core::time::Duration;
 
 use crate::script::{Script, ScriptedAnswer};
 use crate::{Action, DeviceFlow, Operation, PendingRequest, Tick, UserPrompt};
 
-/// What happens next to a flow that is driven.
+/// The next event of a driven flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "tests make and match every kind")]
 pub enum Event {
-    /// Time passes, whatever the flow waits for.
+    /// Time passes, regardless of the flow's wait.
     Pass(Duration),
     /// The clock goes back.
     GoBack(Duration),
-    /// Time passes until the flow wants something.
+    /// Time passes until the flow needs a call.
     Wake,
-    /// The request that is under way is answered.
+    /// The request in flight gets this result.
     Answer(ScriptedAnswer),
-    /// The request that is under way is lost with its driver.
+    /// The request in flight is lost with its driver.
     Abandon,
-    /// The program gives up.
+    /// The program cancels.
     Cancel,
 }
 
-/// Whatever may happen to a flow, in order.
+/// A sequence of events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
     events: Vec<Event>,
 }
 
-/// What a driver saw.
+/// The driver's record.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Played {
-    /// Every request, and when it was sent.
+    /// Every request, with its time.
     pub requests: Vec<(Operation, Tick)>,
-    /// Every answer that the flow was told, and when.
+    /// Every result, with its time.
     pub answers: Vec<(Operation, Tick, ScriptedAnswer)>,
     /// Every prompt that was shown.
     pub prompts: Vec<UserPrompt>,
-    /// Every wait: when it began, and until when.
+    /// Every wait: its start and its end.
     pub waits: Vec<(Tick, Tick)>,
     /// The driver's latest time.
     pub now: Tick,
 }
 
-/// More steps than any history needs to come to its end.
+/// An upper bound of the steps of any history.
 const ENOUGH: usize = 10_000;
 
 impl History {
-    /// A history of these events.
+    /// Creates a history of these events.
     ///
     /// ```
     /// use device_flow::script::{Event, History, ScriptedAnswer};
@@ -62,14 +62,15 @@ impl History {
         Self { events: events.into_iter().collect() }
     }
 
-    /// What happens, in order.
+    /// Returns the events, in order.
     #[must_use]
     pub fn events(&self) -> &[Event] {
         &self.events
     }
 
-    /// Plays the history with this flow, at virtual time from `begin`, and then on to the flow's end with a service that always
-    /// succeeds. An event that does not fit is left out: where no request is under way, none is answered.
+    /// Plays the history with this flow, in virtual time from `begin`, and then to the flow's end with a
+    /// service that always succeeds. An event that does not apply is skipped, such as a result without a
+    /// request.
     ///
     /// ```
     /// use device_flow::script::{Event, History, ScriptedAnswer};
@@ -91,7 +92,7 @@ impl History {
     /// ```
     pub fn play(&self, flow: &mut DeviceFlow, begin: Tick) -> Played {
         let mut driver = Driver::new(begin);
-        // A request that an earlier driver sent is lost with it.
+        // An earlier driver's request is lost with it.
         flow.abandon(begin);
         driver.ask(flow);
         for event in &self.events {
@@ -109,7 +110,7 @@ impl History {
 }
 
 impl From<Script> for History {
-    /// The requests meet the script, and each wait is kept to the moment.
+    /// Answers each request by the script, and keeps each wait exactly.
     fn from(script: Script) -> Self {
         let events = script
             .steps()
@@ -160,7 +161,7 @@ impl Driver {
         self.ask(flow);
     }
 
-    /// Asks the flow until it waits, sends, or has ended.
+    /// Polls the flow until it waits, sends, or has ended.
     fn ask(&mut self, flow: &mut DeviceFlow) {
         loop {
             let now = self.played.now;

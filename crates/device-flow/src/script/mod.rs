@@ -1,13 +1,15 @@
-//! What a sign-in may meet, as values: for property tests, fuzz targets and scripts of a program's own.
+//! Generated sign-ins as values, for property tests, fuzz targets and scripts.
 //!
-//! [`ScriptedAnswer`] is what becomes of one request, [`Script`] what the requests of a sign-in meet one after the other, and
-//! [`History`] has the driver's part as well: clocks that go back, late wake-ups, lost requests, a person who gives up. Each can be
-//! generated. With the feature `arbitrary` it implements `Arbitrary`, so it is the input of a fuzz target; with the feature
-//! `proptest` there are [`strategies`] of the same distribution. This crate's own tests and fuzz targets are written with them.
+//! [`ScriptedAnswer`] is the result of one request, [`Script`] the results of a sign-in's requests in order.
+//! [`History`] adds the driver's part: clocks that go back, late wake-ups, lost requests, a cancellation. All
+//! can be generated. With the feature `arbitrary` they implement `Arbitrary`, so they are the input of a fuzz
+//! target. With the feature `proptest` there are [`strategies`] of the same distribution. This crate's own
+//! tests and fuzz targets use them.
 //!
 //! # Property-testing your sign-in
 //!
-//! Whatever happens, a program's own promises must hold. This one writes down what it shows, and must never show a code twice:
+//! A program's own promises must hold in every sign-in. This one records what it shows, and must never show a
+//! code twice:
 //!
 //! ```
 //! use device_flow::script::{History, strategies};
@@ -28,9 +30,9 @@
 //! no_code_is_shown_twice();
 //! ```
 //!
-//! A whole program is tested behind an adapter that is [answered](Script::answers) by a script: HTTP client, clock and service are the
-//! test's then, and ten minutes pass in a moment. The adapters' page on embedding shows it. `examples/runtime` does both outside of this
-//! crate, with fuzz targets beside them.
+//! To test a whole program, a script [answers](Script::answers) its adapter. The test then owns HTTP client,
+//! clock and service, and ten minutes take no real time. The adapters' page on embedding has an example.
+//! `examples/runtime` does both outside of this crate, with fuzz targets.
 
 mod generate;
 mod history;
@@ -54,33 +56,34 @@ use crate::{Failure, Reply, ResponseBody, TransportError, VirtualTime};
 /// The access token of every scripted success.
 pub const ACCESS_TOKEN: &str = "scripted-access-token";
 
-/// What becomes of one request, whichever operation it is.
+/// The result of one request of any operation.
 #[derive(Clone, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "tests make and match every kind")]
 pub enum ScriptedAnswer {
-    /// It succeeds. The members are those of the codes; a registration has no end, and a token lives for eight hours.
+    /// A success. The members are those of the codes. A registration has no expiry, and a token lives for
+    /// eight hours.
     Success {
-        /// The interval of the codes, if the service names one.
+        /// The interval of the codes, if present.
         interval: Option<Duration>,
-        /// How long the codes live.
+        /// The life of the codes.
         expires_in: Duration,
     },
-    /// The service says no, or not yet.
+    /// The service refuses, or asks the client to wait.
     Fault(Fault),
-    /// A response comes that is not the service's word.
+    /// A response without the service's verdict.
     NoVerdict(NoVerdict),
-    /// A success comes without what it must have.
+    /// A success without a required member.
     Violation,
     /// No response comes.
     Failed(Failure),
 }
 
 impl ScriptedAnswer {
-    /// A success with codes of ten minutes and an interval of five seconds.
+    /// A success with a life of ten minutes and an interval of five seconds.
     pub const SUCCESS: Self =
         Self::Success { interval: Some(Duration::from_secs(5)), expires_in: Duration::from_secs(600) };
 
-    /// The service's fault with this code.
+    /// Returns the service's fault with this code.
     ///
     /// ```
     /// use device_flow::script::ScriptedAnswer;
@@ -95,7 +98,7 @@ impl ScriptedAnswer {
         Self::Fault(Fault::new(code))
     }
 
-    /// What the machine is told of it, for a request of this operation.
+    /// Returns the machine's reply to a request of this operation.
     #[must_use]
     pub fn reply(&self, operation: Operation) -> Reply {
         match self {
@@ -113,7 +116,7 @@ impl ScriptedAnswer {
         }
     }
 
-    /// The response on the wire, or why there is none. Times are whole seconds there.
+    /// Returns the response on the wire, or the failure. Times are whole seconds there.
     ///
     /// ```
     /// use device_flow::script::ScriptedAnswer;
@@ -126,7 +129,7 @@ impl ScriptedAnswer {
     /// ```
     ///
     /// # Errors
-    /// The failure, if no response comes.
+    /// Returns the failure, if no response comes.
     pub fn response(
         &self,
         operation: Operation,
@@ -153,7 +156,7 @@ impl ScriptedAnswer {
     }
 }
 
-/// In a few words, because a failing case is a list of them.
+/// Short, because a failing case is a list of them.
 impl fmt::Debug for ScriptedAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let retry_after = match self {
@@ -178,7 +181,7 @@ impl fmt::Debug for ScriptedAnswer {
     }
 }
 
-/// A page that says nothing, with the status and the headers of this answer.
+/// Returns a page without text, with the status and the headers of this result.
 fn page(none: &NoVerdict) -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::from("<html></html>"));
     if let Ok(status) = http::StatusCode::from_u16(none.status) {
@@ -214,14 +217,15 @@ fn violation(operation: Operation) -> Violation {
     Violation::new(operation, member, ViolationKind::Missing)
 }
 
-/// What the requests of a sign-in meet, one after the other, and how long each takes. After its end every request succeeds at once.
+/// The results of a sign-in's requests, in order, with the duration of each. After its end every request
+/// succeeds at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Script {
     steps: Vec<(Duration, ScriptedAnswer)>,
 }
 
 impl Script {
-    /// A script of these answers, each at once.
+    /// Creates a script of these results, each at once.
     ///
     /// ```
     /// use device_flow::script::{Script, ScriptedAnswer};
@@ -240,21 +244,21 @@ impl Script {
         Self { steps: answers.into_iter().map(|answer| (Duration::ZERO, answer)).collect() }
     }
 
-    /// This script, and then this answer after so long.
+    /// Returns this script with one more result, which takes this long.
     #[must_use]
     pub fn then(mut self, took: Duration, answer: ScriptedAnswer) -> Self {
         self.steps.push((took, answer));
         self
     }
 
-    /// Its steps: how long each request takes, and what becomes of it.
+    /// Returns the steps: the duration and the result of each request.
     #[must_use]
     pub fn steps(&self) -> &[(Duration, ScriptedAnswer)] {
         &self.steps
     }
 
-    /// The script in place of an HTTP client: a closure for `HttpClientBuilder::answered_by` of the adapters, or for
-    /// [`AnsweredBy`](crate::AnsweredBy). Each request lets the time that it takes pass.
+    /// Returns the script as an HTTP client: a closure for the adapters' `HttpClientBuilder::answered_by`, or
+    /// for [`AnsweredBy`](crate::AnsweredBy). Each request advances the time by its duration.
     ///
     /// ```
     /// use device_flow::script::{Script, ScriptedAnswer};

@@ -1,7 +1,7 @@
 //! Strategies for proptest.
 //!
-//! They make the same values as `Arbitrary` does, from bytes that proptest makes smaller. So what a fuzzer has found is a case for a
-//! property test as well, and both reach the same corners.
+//! They make the same values as `Arbitrary`, from bytes that proptest shrinks. So a fuzzer's finding is a
+//! case for a property test, and both reach the same corners.
 
 use arbitrary::{Arbitrary, Unstructured};
 use proptest::collection::vec;
@@ -10,13 +10,13 @@ use proptest::prelude::{Strategy, any};
 use crate::Reply;
 use crate::script::{Event, History, Script, ScriptedAnswer};
 
-/// Any value of this type that so many bytes can make.
+/// Returns any value of this type that this many bytes can make.
 fn of<T: for<'a> Arbitrary<'a> + core::fmt::Debug>(bytes: usize) -> impl Strategy<Value = T> + Clone {
     vec(any::<u8>(), 0..=bytes)
         .prop_filter_map("bytes that make a value", |bytes| T::arbitrary(&mut Unstructured::new(&bytes)).ok())
 }
 
-/// What becomes of a request.
+/// Generates the result of a request.
 ///
 /// ```
 /// use device_flow::script::strategies;
@@ -32,7 +32,7 @@ pub fn answer() -> impl Strategy<Value = ScriptedAnswer> + Clone {
     of(16)
 }
 
-/// What the machine is told of a request.
+/// Generates the machine's reply to a request.
 ///
 /// ```
 /// use device_flow::script::strategies;
@@ -46,7 +46,7 @@ pub fn reply() -> impl Strategy<Value = Reply> + Clone {
     of(16)
 }
 
-/// What happens next to a flow that is driven.
+/// Generates the next event of a driven flow.
 ///
 /// ```
 /// use device_flow::script::{History, strategies};
@@ -66,12 +66,12 @@ pub fn event() -> impl Strategy<Value = Event> + Clone {
     of(20)
 }
 
-/// What the requests of a sign-in meet.
+/// Generates the results of a sign-in's requests.
 pub fn script() -> impl Strategy<Value = Script> + Clone {
     of(200)
 }
 
-/// Whatever may happen to a flow.
+/// Generates a history.
 pub fn history() -> impl Strategy<Value = History> + Clone {
     of(500)
 }

@@ -1,4 +1,4 @@
-//! How a search for metadata fails.
+//! The error of a metadata search.
 
 use http::Uri;
 use oidc_proto::oauth::MetadataError;
@@ -6,9 +6,9 @@ use oidc_proto::oauth::MetadataError;
 use super::NotFollowed;
 use crate::TransportError;
 
-/// Why a search found no metadata: what the most telling of the addresses said.
+/// The reason why a search found no metadata, from the most informative address.
 ///
-/// An address is named without its query.
+/// An address appears without its query.
 ///
 /// ```
 /// use core::time::Duration;
@@ -26,33 +26,33 @@ use crate::TransportError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SearchError {
-    /// No answer came from this address, and patience is over.
+    /// The address gave no response within the patience.
     #[error("no answer came from {address}")]
     #[non_exhaustive]
     Transport {
         /// The address.
         address: Uri,
-        /// Why.
+        /// The error.
         source: TransportError,
     },
-    /// What came from this address is no metadata of this issuer.
+    /// The response of the address has no metadata of this issuer.
     #[error("nothing of use came from {address}")]
     #[non_exhaustive]
     Metadata {
         /// The address.
         address: Uri,
-        /// What is wrong with it.
+        /// The error.
         source: MetadataError,
     },
-    /// This address leads elsewhere, and there the search does not go.
+    /// The address redirects, and the search does not follow.
     #[error("{address} redirects to `{target}`, which is not followed because {reason}")]
     #[non_exhaustive]
     Redirect {
         /// The address.
         address: Uri,
-        /// Where it leads, without user name, password, query and control characters.
+        /// The redirect's target, without user name, password, query and control characters.
         target: String,
-        /// Why that is not followed.
+        /// The reason why the search does not follow.
         reason: NotFollowed,
     },
     /// The search was cancelled before its end.
@@ -61,8 +61,8 @@ pub enum SearchError {
 }
 
 impl SearchError {
-    /// How much it says of why there is no metadata. Whatever names a document says more than trouble that may have hidden one,
-    /// and a plain no says least.
+    /// Returns how informative the error is. A document says more than an error that may have hidden one, and
+    /// a bare error status says least.
     pub(super) const fn telling(&self) -> u8 {
         match self {
             Self::Metadata { source: MetadataError::Issuer { .. }, .. } => 6,
@@ -75,7 +75,7 @@ impl SearchError {
         }
     }
 
-    /// The address that said so.
+    /// Returns the address of the error.
     ///
     /// ```
     /// assert_eq!(device_flow::SearchError::Unfinished.address(), None);

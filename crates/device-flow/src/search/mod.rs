@@ -1,4 +1,4 @@
-//! Where a provider's metadata is asked for, in which order, how often, and what counts as found.
+//! The metadata search: the addresses, their order, the retries, and the choice of the result.
 
 mod error;
 mod redirect;
@@ -16,23 +16,25 @@ use crate::jitter::Jitter;
 use crate::pace::Pace;
 use crate::{Failure, Policy, ResponseBody, Tick, TransportError};
 
-/// The search for a provider's metadata at the addresses that OpenID Connect Discovery and RFC 8414 name, and at those where
-/// providers put it besides ([`Metadata::well_known`]).
+/// The search for a provider's metadata. It tries the addresses of OpenID Connect Discovery and RFC 8414, and
+/// the variants that providers use ([`Metadata::well_known`]).
 ///
 /// The rules:
 ///
-/// * The first document of this issuer that can be signed in with ends the search. One that lacks an endpoint does not,
-///   because another address may have a document with it; if none has, the best one is the result.
-/// * A plain no, a page, and a document of another issuer send on to the next address.
-/// * No answer, a 429, and whatever says `Retry-After` are waited out, and the same address is asked again. Any other status
-///   that says nothing of the metadata (as a 500) sends on to the next address, and its own is asked again in a later round.
-///   Waits double from one second. Patience is that of a sign-in before its code ([`Policy::setup_patience`]).
-/// * A certificate that is not trusted ends the search, because waiting does not help.
-/// * At most three redirects in a row are followed, to the same origin or to an `https` URL, without user name and password.
-///   The requests carry no secret, and the document must name the issuer that was asked for.
+/// * The search ends with the first document of this issuer that has all required endpoints. An incomplete
+///   one does not end it, because another address may have more. Without a complete one, the best is the
+///   result.
+/// * After a permanent error status, a page, or a document of another issuer, the next address follows.
+/// * After no response, a 429, or any `Retry-After`, the search waits and retries the same address. After any
+///   other transient status (such as a 500), the next address follows, and this one is retried in a later
+///   round. Waits double from one second. The patience is that of a sign-in before its codes
+///   ([`Policy::setup_patience`]).
+/// * An untrusted certificate ends the search, because waiting does not help.
+/// * At most three redirects in a row are followed, to the same origin or to an `https` URL, without user
+///   name and password. The requests carry no secret, and the document must name the requested issuer.
 ///
-/// `poll` takes the time and says what to do, `on_result` takes what came of a request; as with a
-/// [`DeviceFlow`](crate::DeviceFlow) no clock is read.
+/// `poll` takes the time and returns the next action; `on_result` takes a request's result. Like a
+/// [`DeviceFlow`](crate::DeviceFlow), it reads no clock.
 ///
 /// ```
 /// use device_flow::{MetadataSearch, ResponseBody, SearchAction, Tick};
@@ -58,23 +60,23 @@ use crate::{Failure, Policy, ResponseBody, Tick, TransportError};
 #[derive(Debug)]
 pub struct MetadataSearch {
     issuer: String,
-    /// What the program knows better than any document.
+    /// The program's endpoints, which override the document's.
     device_authorization_endpoint: Option<String>,
     token_endpoint: Option<String>,
-    /// Still to be asked in this round, the next one last.
+    /// The addresses of this round, the next one last.
     queue: Vec<Place>,
-    /// To be asked again in the next round.
+    /// The addresses of the next round.
     later: Vec<Place>,
-    /// The one that is being asked.
+    /// The address of the request in flight.
     under_way: Option<Place>,
-    /// Every address that has said something.
+    /// Every address that gave a result.
     asked: Vec<Uri>,
-    /// The best document of this issuer, if none that is enough was found.
+    /// The best incomplete document of this issuer.
     best: Option<Metadata>,
-    /// The most telling failure.
+    /// The most informative error.
     error: Option<SearchError>,
-    /// A redirect to an address that had been asked. It is the failure where addresses lead to one another and none says anything
-    /// else.
+    /// A redirect to an address that was tried before. It is the error if the addresses redirect in a circle
+    /// and give nothing else.
     circle: Option<SearchError>,
     pace: Pace,
     started: Tick,
@@ -85,56 +87,56 @@ pub struct MetadataSearch {
     now: Tick,
 }
 
-/// What a driver of a [`MetadataSearch`] is to do next.
+/// The next step of a driver of a [`MetadataSearch`].
 ///
 /// Exhaustive on purpose: a driver must do each of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a driver must handle every action")]
 #[must_use = "a search goes on only if what it asks for is done"]
 pub enum SearchAction {
-    /// Ask this address with a plain `GET`, follow no redirect, and hand what came of it to [`MetadataSearch::on_result`].
-    /// Asking twice does no harm: until then this is the answer of every poll.
+    /// Send a plain `GET` to this address, follow no redirect, and pass the result to
+    /// [`MetadataSearch::on_result`]. Every poll returns this until then, and sending it twice is harmless.
     Get {
         /// The address.
         address: Uri,
-        /// The place that it is at, by which proxy and certificates are chosen.
+        /// The origin of the address, which determines proxy and certificates.
         origin: Endpoint,
     },
-    /// Poll again at this time. Earlier does no harm.
+    /// Poll again at this time. Polling earlier is harmless.
     Wait(Tick),
     /// The search is over: see [`MetadataSearch::finish`].
     Done,
 }
 
-/// An address, and how the search came there.
+/// An address, and the redirects that led to it.
 #[derive(Debug)]
 struct Place {
     address: Uri,
     origin: Endpoint,
     /// The addresses whose redirects led here.
     came_from: Vec<Uri>,
-    /// Why it must be asked again.
+    /// The error that makes a retry necessary.
     trouble: Option<SearchError>,
 }
 
-/// What an answer means for the search.
+/// The meaning of a result for the search.
 enum Finding {
     /// A document of this issuer.
     Document(Metadata),
-    /// The address leads elsewhere.
+    /// The address redirects.
     Elsewhere(Uri, Endpoint),
-    /// There is nothing at this address.
+    /// This address has no metadata.
     Nothing(SearchError),
-    /// It may be better later, at this address.
+    /// A transient error of this address.
     Trouble(SearchError),
-    /// It may be better later, and the whole host is to be left in peace until then.
+    /// A transient error of the whole host, so the search pauses.
     Pause(SearchError, Option<Duration>),
-    /// Nothing more is to be asked.
+    /// A final error of the search.
     End(SearchError),
 }
 
 impl MetadataSearch {
-    /// The search for this issuer's metadata. The URL of the metadata itself is understood as well.
+    /// Creates a search for this issuer's metadata. The URL of the metadata itself is accepted too.
     ///
     /// ```
     /// use device_flow::{MetadataSearch, Tick};
@@ -146,7 +148,7 @@ impl MetadataSearch {
     /// ```
     ///
     /// # Errors
-    /// The issuer is no URL that metadata can be under.
+    /// The issuer is not a URL with metadata below it.
     pub fn of(issuer: impl AsRef<str>, now: Tick) -> Result<Self, oidc_proto::EndpointError> {
         let issuer = issuer.as_ref();
         let patience = Policy::oauth().setup_patience;
@@ -171,8 +173,8 @@ impl MetadataSearch {
         })
     }
 
-    /// The same search, with a device authorization endpoint that the program knows. A document need not have one then, and
-    /// the result has this one.
+    /// Returns the same search with a device authorization endpoint that the program knows. A document may
+    /// then lack one, and the result has this one.
     ///
     /// ```
     /// use device_flow::{MetadataSearch, ResponseBody, SearchAction, Tick};
@@ -191,7 +193,7 @@ impl MetadataSearch {
         self
     }
 
-    /// The same search, with a token endpoint that the program knows.
+    /// Returns the same search with a token endpoint that the program knows.
     ///
     /// ```
     /// # use device_flow::{MetadataSearch, ResponseBody, SearchAction, Tick};
@@ -209,8 +211,8 @@ impl MetadataSearch {
         self
     }
 
-    /// The same search with this patience with a provider that gives no answer, counted from the search's beginning; 20 s if
-    /// not set.
+    /// Returns the same search with this patience for a provider that gives no response, counted from the
+    /// search's beginning. The default is 20 s.
     ///
     /// ```
     /// # use device_flow::{Failure, MetadataSearch, SearchAction, SearchError, Tick};
@@ -229,8 +231,8 @@ impl MetadataSearch {
         self
     }
 
-    /// The same search, which draws out its waits after trouble by this seed, as
-    /// [`DeviceFlow::with_jitter`](crate::DeviceFlow::with_jitter) does.
+    /// Returns the same search with jitter for the waits after errors, as in
+    /// [`DeviceFlow::with_jitter`](crate::DeviceFlow::with_jitter).
     ///
     /// ```
     /// # use device_flow::{Failure, MetadataSearch, SearchAction, Tick};
@@ -249,13 +251,13 @@ impl MetadataSearch {
         self
     }
 
-    /// The issuer that the metadata must name.
+    /// Returns the issuer that the metadata must name.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// What to do next.
+    /// Returns the next action.
     pub fn poll(&mut self, now: Tick) -> SearchAction {
         self.now = self.now.max(now);
         if self.under_way.is_none() {
@@ -276,8 +278,8 @@ impl MetadataSearch {
         }
     }
 
-    /// Takes what came of the address that [`SearchAction::Get`] named. Without one under way it changes nothing. A document
-    /// whose body broke off counts if it is whole all the same.
+    /// Handles the result of a [`SearchAction::Get`]. Without a request in flight nothing changes. A document
+    /// whose body broke off counts if it is complete.
     ///
     /// ```
     /// use core::time::Duration;
@@ -314,7 +316,8 @@ impl MetadataSearch {
                 self.end();
             }
         }
-        // An address that has said something already, by way of a redirect, is not asked again, unless that was trouble.
+        // An address that already gave a result, through a redirect, is not tried again, unless the result
+        // was transient.
         let asked = &self.asked;
         self.queue.retain(|place| place.trouble.is_some() || !asked.contains(&place.address));
         if self.queue.is_empty() && !self.later.is_empty() {
@@ -324,8 +327,8 @@ impl MetadataSearch {
         }
     }
 
-    /// What was found: a document that can be signed in with, or the one that lacks least. Endpoints that the program knows
-    /// stand in it.
+    /// Returns the result: a complete document, or the one that lacks least. It includes the program's own
+    /// endpoints.
     ///
     /// ```
     /// use device_flow::{MetadataSearch, ResponseBody, SearchAction, SearchError, Tick};
@@ -341,7 +344,7 @@ impl MetadataSearch {
     /// ```
     ///
     /// # Errors
-    /// There is no metadata, or it is not this issuer's; or the search was not driven to its end.
+    /// The search found no metadata of this issuer, or was not driven to its end.
     pub fn finish(self) -> Result<Metadata, SearchError> {
         let is_over = self.queue.is_empty() && self.later.is_empty() && self.under_way.is_none();
         match (self.best, self.error.or(self.circle)) {
@@ -382,7 +385,7 @@ impl MetadataSearch {
         }
     }
 
-    /// A document of this issuer: the end, or the best so far.
+    /// Keeps a document of this issuer: the result, or the best so far.
     fn keep(&mut self, mut metadata: Metadata) {
         let by_hand = [
             (&self.device_authorization_endpoint, &mut metadata.device_authorization_endpoint),
@@ -402,7 +405,7 @@ impl MetadataSearch {
         }
     }
 
-    /// Follows a redirect next.
+    /// Follows a redirect.
     fn redirected(&mut self, place: Place, address: Uri, origin: Endpoint) {
         if self.asked.contains(&address) {
             self.circle = Some(SearchError::Redirect {
@@ -416,21 +419,21 @@ impl MetadataSearch {
         self.queue.push(Place { address, origin, came_from, trouble: None });
     }
 
-    /// Remembers the most telling failure.
+    /// Keeps the most informative error.
     fn note(&mut self, error: SearchError) {
         if self.error.as_ref().is_none_or(|noted| error.telling() > noted.telling()) {
             self.error = Some(error);
         }
     }
 
-    /// Nothing is asked for a while; or never again, if patience is over by then.
+    /// Pauses the search, or ends it if the patience is over by then.
     fn pause(&mut self, retry_after: Option<Duration>) {
         let least = self.now + self.pace.backoff(retry_after, self.max_backoff);
         if least > self.give_up_at {
             return self.end();
         }
         self.pace.back_off(self.now, retry_after, self.max_backoff, self.jitter.draw());
-        // What was drawn comes on top of the patience, so that it costs no try.
+        // The patience grows by the draw, so that jitter costs no attempt.
         self.give_up_at = self.give_up_at + self.pace.due().since(least);
     }
 
@@ -444,13 +447,13 @@ impl MetadataSearch {
 }
 
 impl Place {
-    /// An address to begin with.
+    /// Creates an initial address.
     fn first(address: Uri) -> Option<Self> {
         let origin = redirect::origin(&address)?;
         Some(Self { address, origin, came_from: Vec::new(), trouble: None })
     }
 
-    /// Where a redirect of this address leads, if it is followed.
+    /// Returns the target of a redirect of this address, if it may be followed.
     fn led_to(&self, location: &http::HeaderValue) -> Result<Finding, NotFollowed> {
         let address = redirect::follow(&self.address, location)?;
         if address == self.address || self.came_from.contains(&address) {
@@ -464,7 +467,7 @@ impl Place {
     }
 }
 
-/// What no answer of an address means.
+/// Returns the meaning of a missing response.
 fn no_answer(place: &Place, address: Uri, source: TransportError) -> Finding {
     let is_final = source.is_final();
     let is_of_host = source.is_untrusted_certificate() || source.failure() == Failure::ProxyRefused;
@@ -479,7 +482,7 @@ fn no_answer(place: &Place, address: Uri, source: TransportError) -> Finding {
     }
 }
 
-/// How many of the endpoints that every sign-in needs are named.
+/// Returns how many of the required endpoints the metadata names.
 fn endpoints(metadata: &Metadata) -> usize {
     let needed = [&metadata.device_authorization_endpoint, &metadata.token_endpoint];
     needed.into_iter().filter(|endpoint| endpoint.is_some()).count()

@@ -1,7 +1,7 @@
-//! Where a redirect of the metadata leads, and whether it is followed.
+//! Redirects of metadata: their targets, and whether to follow them.
 //!
-//! What asks for metadata carries no secret, and the document must name the issuer that was asked for. So a redirect may be
-//! followed where a reader of the address could have gone: to the same place, or to any place over TLS.
+//! A metadata request carries no secret, and the document must name the requested issuer. So a redirect may
+//! be followed to the same origin, or to any origin over TLS.
 
 use core::fmt;
 
@@ -10,13 +10,13 @@ use http::uri::{Authority, PathAndQuery, Uri};
 use http::{Response, StatusCode};
 use oidc_proto::{Endpoint, printable};
 
-/// How many redirects in a row are followed.
+/// The most redirects in a row that are followed.
 pub(super) const MOST: usize = 3;
 
-/// How much of a redirect's target is shown, in characters.
+/// The longest excerpt of a redirect's target in an error, in characters.
 const LONGEST_SHOWN: usize = 200;
 
-/// Why a redirect of the metadata is not followed.
+/// The reason why a redirect of the metadata is not followed.
 ///
 /// ```
 /// use device_flow::NotFollowed;
@@ -25,17 +25,17 @@ const LONGEST_SHOWN: usize = 200;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NotFollowed {
-    /// The target is no URL of `http` or `https`.
+    /// The target is not an `http` or `https` URL.
     NotAUrl,
-    /// The target has a user name or a password in it.
+    /// The target has a user name or a password.
     UserInfo,
-    /// The target is plain HTTP, and not where the redirect came from.
+    /// The target is plain HTTP at another origin.
     PlainHttp,
-    /// A redirect of another machine leads to this one.
+    /// Another machine redirects to loopback.
     ThisMachine,
-    /// The redirects lead in a circle.
+    /// The redirects form a circle.
     Loop,
-    /// There were three redirects in a row before this one.
+    /// Three redirects precede this one.
     TooMany,
 }
 
@@ -52,7 +52,7 @@ impl fmt::Display for NotFollowed {
     }
 }
 
-/// The target of a redirect, as the response spells it; `None` if it is no redirect, or says no target.
+/// Returns the target of a redirect as sent; `None` for any other response or without a target.
 pub(super) fn target<B>(response: &Response<B>) -> Option<&HeaderValue> {
     let redirects = [
         StatusCode::MOVED_PERMANENTLY,
@@ -65,7 +65,7 @@ pub(super) fn target<B>(response: &Response<B>) -> Option<&HeaderValue> {
     headers.get(LOCATION).filter(|_| redirects.contains(&response.status()))
 }
 
-/// Where to ask next, if this target of a redirect may be followed.
+/// Returns the next URL, if this redirect may be followed.
 pub(super) fn follow(asked: &Uri, location: &HeaderValue) -> Result<Uri, NotFollowed> {
     let location = location.to_str().map_err(|_| NotFollowed::NotAUrl)?.trim();
     let target = resolve(asked, location).ok_or(NotFollowed::NotAUrl)?;
@@ -86,13 +86,14 @@ pub(super) fn follow(asked: &Uri, location: &HeaderValue) -> Result<Uri, NotFoll
     Ok(target)
 }
 
-/// A redirect's target for a person to read: without user name and password, query and fragment, which may be secret.
+/// Returns a redirect's target for display: without user name and password, query and fragment, which may be
+/// secret.
 pub(super) fn shown(asked: &Uri, location: &HeaderValue) -> String {
     let location = String::from_utf8_lossy(location.as_bytes());
     let resolved = resolve(asked, location.trim()).unwrap_or_else(|| location.into_owned());
     let text = resolved.split(['?', '#']).next().unwrap_or_default();
     let (scheme, rest) = text.split_once("//").map_or(("", text), |(scheme, rest)| (scheme, rest));
-    // A URL of three slashes has no authority, and yet what stands before the `@` may be a password.
+    // A URL with three slashes has no authority, but the part before the `@` may still be a password.
     let rest = rest.trim_start_matches('/');
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
@@ -105,14 +106,14 @@ pub(super) fn shown(asked: &Uri, location: &HeaderValue) -> String {
     }
 }
 
-/// An address without its query, which may be secret if it came of a redirect.
+/// Returns an address without its query, which may be secret in a redirect.
 pub(super) fn without_query(address: &Uri) -> Uri {
     let mut parts = address.clone().into_parts();
     parts.path_and_query = PathAndQuery::try_from(address.path()).ok();
     Uri::from_parts(parts).unwrap_or_default()
 }
 
-/// The place that an address is at. Whether it may be asked is not decided here.
+/// Returns the origin of an address. It does not decide whether it may be requested.
 pub(super) fn origin(address: &Uri) -> Option<Endpoint> {
     let (scheme, authority) = (address.scheme_str()?, address.authority()?);
     Endpoint::allow_insecure_http(&format!("{scheme}://{authority}")).ok()
@@ -123,7 +124,7 @@ fn has_user_info(url: &str) -> bool {
     authority.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@'))
 }
 
-/// The URL that a reference means at this address (RFC 3986 §5.2.2), without a fragment.
+/// Resolves a reference against this address (RFC 3986 §5.2.2), and drops the fragment.
 fn resolve(base: &Uri, reference: &str) -> Option<String> {
     let reference = reference.split('#').next().unwrap_or_default();
     if has_scheme(reference) {
@@ -142,7 +143,7 @@ fn resolve(base: &Uri, reference: &str) -> Option<String> {
     Some(format!("{scheme}://{authority}{before}{reference}"))
 }
 
-/// Whether a reference begins with a scheme (RFC 3986 §3.1).
+/// Returns whether a reference begins with a scheme (RFC 3986 §3.1).
 fn has_scheme(reference: &str) -> bool {
     let scheme = reference.split(['/', '?']).next().unwrap_or_default();
     scheme.split_once(':').is_some_and(|(scheme, _)| {
@@ -151,7 +152,7 @@ fn has_scheme(reference: &str) -> bool {
     })
 }
 
-/// The same address with a path in which nothing leads upwards (RFC 3986 §5.2.4).
+/// Returns the same address with dot segments removed from its path (RFC 3986 §5.2.4).
 fn without_dots(address: Uri) -> Option<Uri> {
     let path = address.path();
     if !path.split('/').any(|segment| matches!(segment, "." | "..")) {

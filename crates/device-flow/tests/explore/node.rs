@@ -1,9 +1,8 @@
-//! A state of the search: a flow, its reference and its rules, small enough to keep by the million, and all the inputs
-//! that can happen to it.
+//! A state of the search: flow, reference and rules in a compact form, and all possible inputs.
 //!
-//! A flow cannot be cloned, on purpose. It is kept as what it saves, and a request that is under way is sent again from
-//! there: so each step also tests that a saved flow is the same flow. One state in some hundreds is reached once more
-//! from the very beginning, in one process, to show that this is so.
+//! A flow cannot be cloned, on purpose. So its saved form is kept, and a request in flight is sent again from
+//! there. Thus each step also tests that a resumed flow behaves the same. A sample of the states is reached
+//! again from the beginning in one process, to confirm that.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -16,28 +15,28 @@ use crate::model::{Ask, Code, Heard, Model, Said, Settings, Step};
 use crate::pair::{BEGIN, Input, Pair, new_flow, policy, service, tick};
 use crate::rules::Rules;
 
-/// The wall clock does not move between a state and the next.
+/// The wall clock is the same in all states.
 const WALL: Duration = Duration::from_secs(1_800_000_000);
 
-/// How long a request is left under way, in steps of a second: as long as the patience, and a second more. The deadline
-/// is passed by steps of its own.
+/// The longest time that a request stays in flight, in steps of a second: the patience and one second more.
+/// Separate steps pass the deadline.
 const LONGEST_REQUEST: u64 = 7_000;
 
 pub(crate) struct Node {
     settings: Settings,
     policy: Arc<Policy>,
-    /// What the flow saved, before a request that is under way was sent.
+    /// The saved flow, from before the request in flight was sent.
     saved: SavedFlow,
-    /// The part of it that decides about the future.
+    /// A hash of the parts that decide the future.
     state: u64,
-    /// How long a request has been under way, and whether it can still be answered.
+    /// The time that a request has been in flight, and whether it can still get a response.
     flight: Option<(u64, bool)>,
     model: Model,
     rules: Rules,
     path: Path,
 }
 
-/// How the state was reached, latest first.
+/// The inputs that led to the state, latest first.
 #[derive(Clone)]
 pub(crate) struct Path(Option<Arc<(Input, Self)>>);
 
@@ -54,7 +53,7 @@ impl Path {
 }
 
 impl Drop for Path {
-    /// One by one: a long chain must not be a deep recursion.
+    /// Iterative, because the chain is too long for recursion.
     fn drop(&mut self) {
         let mut at = self.0.take();
         while let Some(step) = at {
@@ -63,7 +62,7 @@ impl Drop for Path {
     }
 }
 
-/// Says how a failure was reached.
+/// Prints the path to a failure.
 struct Story<'a>(&'a Node, Input);
 
 impl Drop for Story<'_> {
@@ -74,21 +73,21 @@ impl Drop for Story<'_> {
     }
 }
 
-/// What an input led to.
+/// The result of an input.
 pub(crate) enum Next {
-    /// It cannot happen here.
+    /// The input is impossible here.
     Nothing,
     /// The flow has ended.
     End(Vec<Change>),
     Node(Box<Node>, Vec<Change>),
 }
 
-/// What a flow writes when it is saved.
+/// Serializes a saved flow.
 fn text_of(saved: &SavedFlow) -> Vec<u8> {
     serde_json::to_vec(saved).unwrap()
 }
 
-/// The part of it that decides about its future: without the date, and without figures.
+/// Hashes the parts that decide the future: without date and counters.
 fn state_of(saved: &SavedFlow) -> u64 {
     let text = text_of(saved);
     let mark = b"\"saved_at\"";
@@ -120,7 +119,7 @@ impl Node {
         hasher.finish()
     }
 
-    /// A prompt is there, and the driver has not asked for it yet.
+    /// Returns whether the driver has yet to fetch a prompt.
     fn has_prompt(&self) -> bool {
         self.model.step == Step::Show
     }
@@ -132,7 +131,7 @@ impl Node {
             .unwrap()
     }
 
-    /// The flow and its reference, as they were.
+    /// Restores flow and reference.
     fn restore(&self) -> Pair {
         let mut flow = self.resume();
         let sent = self.flight.map(|flight| match flow.poll(tick(BEGIN)) {
@@ -169,8 +168,7 @@ impl Node {
         next
     }
 
-    /// The same state, reached in one process from the very beginning, by a flow that was saved only where the history
-    /// says so.
+    /// Reaches the same state in one process from the beginning, with saves only where the history has them.
     pub(crate) fn check_against_replay(&self) {
         let mut pair = Pair::new(self.settings);
         for input in self.path.inputs() {
@@ -188,15 +186,15 @@ impl Node {
         }
     }
 
-    /// A flow that was resumed saves what it was resumed from.
+    /// Checks that a resumed flow saves its own saved form again.
     pub(crate) fn check_resuming_changes_nothing(&self) {
         let flow = self.resume();
         let again = flow.save(tick(BEGIN), UNIX_EPOCH + WALL).as_ref().map(text_of);
         assert!(again == Some(text_of(&self.saved)), "resuming is no change");
     }
 
-    /// Asks until there is nothing new, and keeps what the flow was before it sent something. A driver may be late with
-    /// its question when a prompt is there, so that is a state of its own.
+    /// Polls until nothing changes, and keeps the flow as it was before a request. A driver may fetch a
+    /// prompt late, so that is a state of its own.
     fn settle(&self, mut pair: Pair, mut rules: Rules, input: Input) -> Next {
         let mut saved = save(&pair);
         let mut flight = None;
@@ -226,7 +224,7 @@ impl Node {
         };
         rules.forget_the_moment();
         let mut model = pair.model;
-        // Every state is at the beginning of time, but one whose request has been under way since then.
+        // Every state is moved to time zero, unless its request has been in flight longer.
         if !matches!(flight, Some((1.., _))) {
             rules.rebase(pair.now, BEGIN);
             model = model.rebased(BEGIN);
@@ -239,7 +237,7 @@ impl Node {
         )
     }
 
-    /// Everything that can happen now, with times just before, at and just after whatever they are compared with.
+    /// Returns all possible inputs, with times just before, at and just after each threshold.
     pub(crate) fn inputs(&self) -> Vec<Input> {
         let now = self.model.now;
         let mut inputs = vec![
@@ -251,8 +249,7 @@ impl Node {
             Input::Restart(Some(0)),
             Input::Restart(Some(1_000_000_000)),
         ];
-        // A request that is under way for longer than anything is limited to has no other future than one that has
-        // been under way for a second less.
+        // Beyond the longest limit, one more second in flight changes nothing.
         if matches!(self.flight, Some((since, _)) if since < LONGEST_REQUEST) {
             inputs.push(Input::Pass(1_000));
         }
@@ -284,7 +281,7 @@ impl Node {
     }
 }
 
-/// Every kind of answer to a request.
+/// Returns every kind of reply to a request.
 fn answers(ask: Ask) -> impl Iterator<Item = Heard> {
     const SOON: Option<u64> = Some(1_000);
     const LATE: Option<u64> = Some(100_000);

@@ -1,4 +1,4 @@
-//! The rules of the crate's documentation, judged by an observer that knows only what was sent, what came back, and when.
+//! The documented rules, checked by an observer of requests, replies and times.
 
 use device_flow::{Action, Expiry, Outcome};
 
@@ -8,33 +8,34 @@ use crate::pair::{Input, Pair, tick};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Rules {
     eager: bool,
-    /// The registration may still be replaced, once, where a new one can be had.
+    /// The registration may still be replaced, once, if the service offers registration.
     may_replace: bool,
-    /// No CreateToken before this time.
+    /// The earliest time of the next CreateToken.
     earliest: u64,
     floor: u64,
-    /// The interval that came with the codes, and how long they live.
+    /// The interval that came with the codes, and their life.
     announced: u64,
     life: u64,
-    /// From when on the last poll may come before the floor: the interval that was announced after the latest answer.
+    /// The earliest time of a last poll, which may precede the floor: the announced interval after the latest
+    /// reply.
     last_from: u64,
     slow_downs: u32,
-    /// When the code dies, counted from when it came; none without a code.
+    /// The code's expiry, counted from its arrival; none without a code.
     deadline: Option<u64>,
     maybe_spent: bool,
     now: Moment,
 }
 
-/// What matters at this very step only.
+/// The facts of the current step only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Moment {
-    /// The answer that came, and to what.
+    /// The reply, and its request.
     answer: Option<(Ask, Heard)>,
-    /// When the next poll is due exactly: a verdict says so.
+    /// The exact time of the next poll, if a verdict sets it.
     exactly: Option<u64>,
-    /// The registration was rejected, and is to be replaced.
+    /// The registration was rejected and must be replaced.
     replaced: bool,
-    /// The flow was woken when it had asked to be.
+    /// The flow was woken at the time it asked for.
     woken: bool,
     cancelled: bool,
 }
@@ -56,12 +57,12 @@ impl Rules {
         }
     }
 
-    /// The same rules when `now` is called `then`.
+    /// Shifts all times by `then - now`.
     pub(crate) fn rebase(&mut self, now: u64, then: u64) {
         self.shift(now, then, 0);
     }
 
-    /// The step is over.
+    /// Ends the step.
     pub(crate) fn forget_the_moment(&mut self) {
         self.now = Moment::default();
     }
@@ -74,8 +75,8 @@ impl Rules {
         }
     }
 
-    /// What an input allows and forbids from here on. The pair has had it already; before, its clock was at `then`,
-    /// `out` was under way, and `said` was said.
+    /// Applies an input that the pair has already handled. Before it, the clock was at `then`, `out` was in
+    /// flight, and `said` was the last action.
     pub(crate) fn after_input(
         &mut self,
         input: Input,
@@ -117,8 +118,8 @@ impl Rules {
                 let first = if self.eager { now } else { now + self.floor };
                 self.earliest = self.earliest.max(first);
             }
-            // Rule 3: the interval, five seconds more for each `slow_down` and a tenth from the second in a row, and any
-            // `Retry-After`.
+            // Rule 3: the interval, five seconds more for each `slow_down`, a tenth from the second in a row,
+            // and any `Retry-After`.
             (Ask::Token, _) => {
                 self.last_from = now + self.announced;
                 match heard {
@@ -148,7 +149,7 @@ impl Rules {
         }
         let rejected = matches!(heard, Heard::Fault(Code::InvalidClient | Code::UnauthorizedClient, _));
         if rejected && ask != Ask::Register && self.may_replace {
-            // Rule 8: once. The codes go with it.
+            // Rule 8: once. The codes are void.
             self.may_replace = false;
             self.now.replaced = true;
             self.deadline = None;
@@ -156,7 +157,7 @@ impl Rules {
         }
     }
 
-    /// The flow was asked what to do, and said it.
+    /// Checks the flow's next action.
     pub(crate) fn after_action(&self, pair: &Pair) {
         let now = pair.now;
         match &pair.said {
@@ -189,17 +190,17 @@ impl Rules {
         }
     }
 
-    /// When the last poll of the code is made.
+    /// Returns the time of the code's last poll.
     fn last_moment(&self) -> Option<u64> {
         Some(self.deadline? - (self.life / 4).min(2_000))
     }
 
-    /// Whether a poll that is due then comes too late, so that one in the last moment may be made instead.
+    /// Returns whether a poll due then is too late, so that a last poll may replace it.
     fn is_too_late(&self, due: u64) -> bool {
         self.deadline.is_some_and(|deadline| due >= deadline)
     }
 
-    /// Rules 5, 6 and 7: whether an end without a token is what the answer or the time says.
+    /// Checks rules 5, 6 and 7: an end without a token must follow from the reply or the time.
     fn is_right(&self, outcome: &Outcome, now: u64) -> bool {
         let over = self.deadline.is_some_and(|deadline| now >= deadline);
         let answer = self.now.answer;
@@ -216,13 +217,13 @@ impl Rules {
             Outcome::Refused { .. } => matches!(answer, Some((_, Heard::NoVerdict(302..=501, None)))),
             Outcome::Unreachable { .. } => over || self.deadline.is_none() && answer.is_some(),
             Outcome::ProtocolViolation(_) => matches!(answer, Some((_, Heard::Violation))),
-            // Only who has no registration asks for one, and no history begins without where none can be had.
+            // No history begins with a flow that needs a registration where none is offered.
             Outcome::NotOffered(_) | Outcome::NoStartUrl | Outcome::NoVerifier => false,
             other => panic!("{other:?} is new: say here when it is right"),
         }
     }
 
-    /// The flow has ended: as the answer says, or as the time says, and for good.
+    /// Checks the end: it must follow from the reply or the time, and be final.
     pub(crate) fn after_end(&self, pair: &mut Pair) {
         let outcome = pair.flow.outcome().expect("an ended flow has an outcome");
         let outcome = outcome.cloned().map_err(Outcome::clone);

@@ -1,4 +1,4 @@
-//! The search: breadth first, one length of history after the other, on two cores.
+//! The search: breadth first, one history length after the other, on two threads.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,18 +10,18 @@ use crate::node::{Next, Node};
 
 const CORES: usize = 2;
 
-/// One state in so many is reached again from the very beginning.
+/// The share of states that are reached again from the beginning.
 const REPLAY_ONE_IN: u64 = 64;
 
-/// What was seen.
+/// The counts of the search.
 #[derive(Default)]
 pub(crate) struct Figures {
     pub(crate) states: usize,
-    /// Inputs that were put to a state.
+    /// The number of inputs tried.
     steps: u64,
     ends: u64,
     replays: u64,
-    /// Every history up to this length was tried.
+    /// All histories up to this length were tried.
     pub(crate) depth: u32,
     /// No longer history leads to a new state.
     exhausted: bool,
@@ -50,17 +50,18 @@ impl fmt::Display for Figures {
     }
 }
 
-/// What one core has found.
+/// The result of one thread.
 #[derive(Default)]
 struct Found {
     nodes: BTreeMap<u64, Node>,
     figures: Figures,
-    /// Whether it came to the end of its share.
+    /// Whether it finished its share.
     whole: bool,
 }
 
-/// Small numbers, so that a code's life is a few polls long and every boundary is near. One flow has a registration from
-/// a cache, one has none and may poll at once, and one could not replace what it has.
+/// Returns the initial states. Their numbers are small, so a code lives for a few polls and every boundary is
+/// near. One flow has a cached registration, one has none and may poll at once, and one cannot replace its
+/// own.
 fn roots() -> Vec<Node> {
     [(true, false, true), (false, true, true), (true, true, false)]
         .into_iter()
@@ -70,7 +71,7 @@ fn roots() -> Vec<Node> {
         .collect()
 }
 
-/// Tries every history of up to `depth` inputs, for as long as `seconds` allows.
+/// Tries every history of up to `depth` inputs, within `seconds`.
 pub(crate) fn explore(depth: u32, seconds: Option<Duration>) -> Figures {
     #[expect(clippy::disallowed_methods, reason = "how long the search takes is no part of what it checks")]
     let clock = Instant::now;
@@ -117,7 +118,7 @@ pub(crate) fn explore(depth: u32, seconds: Option<Duration>) -> Figures {
     figures
 }
 
-/// Puts every input to each of these states, and keeps the states that are new.
+/// Applies every input to each of these states, and keeps the new states.
 fn expand(level: &[Node], seen: &[u64], in_time: &impl Fn() -> bool) -> Found {
     let mut found = Found { whole: true, ..Found::default() };
     for (at, node) in level.iter().enumerate() {

@@ -1,4 +1,5 @@
-//! Authorize: StartDeviceAuthorization until there are codes; a cached registration is replaced once.
+//! The state Authorize: StartDeviceAuthorization until there are codes. A cached registration is replaced
+//! once.
 
 use device_flow::{Action, DeviceFlow, Operation, Outcome, Phase, Pkce, Policy, Reply, Tick};
 use oidc_proto::oauth::Provider;
@@ -30,7 +31,7 @@ fn a_cached_registration_that_the_service_rejects_is_replaced_once() {
         assert_eq!(scenario.flow.registration(), None, "the rejected one must not be used again");
         scenario.answer(Operation::RegisterClient, Reply::Registered(registration("new")));
         assert!(scenario.flow.is_newly_registered());
-        // The new one is rejected too: there is no third try.
+        // The new one is rejected too, and there is no third attempt.
         scenario.answer(Operation::StartDeviceAuthorization, fault(code.clone()));
         let Outcome::Rejected { operation, fault, .. } = scenario.outcome() else { panic!("not rejected") };
         assert_eq!((operation, fault.code), (Operation::StartDeviceAuthorization, code));
@@ -39,7 +40,7 @@ fn a_cached_registration_that_the_service_rejects_is_replaced_once() {
 
 #[test]
 fn a_cached_registration_that_is_rejected_only_at_the_poll_is_replaced_with_new_codes() {
-    // The service has been seen to accept a lapsed registration at StartDeviceAuthorization.
+    // The service has accepted an expired registration at StartDeviceAuthorization.
     let mut scenario = Scenario::with_registration(policy(), Some(registration("cached")));
     scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization()));
     scenario.poll(fault(FaultCode::InvalidClient));
@@ -106,7 +107,7 @@ fn the_prompt_comes_once_and_shows_no_device_code() {
     assert!(matches!(scenario.flow.poll(scenario.now), Action::Wait(_)));
     let shown = format!("{prompt} {prompt:?}");
     assert!(!shown.contains("device-code"), "{shown}");
-    // RFC 8628 §3.3.1: the code and the plain URI are shown beside the complete one.
+    // RFC 8628 §3.3.1: the prompt shows the code and the plain URI beside the complete one.
     for part in ["WDJB-MJHT\n", "https://device.example/\n", "https://device.example/?user_code=WDJB-MJHT"] {
         assert!(prompt.to_string().contains(part), "{part}");
     }
@@ -178,7 +179,7 @@ fn a_lost_answer_here_is_just_asked_again() {
     scenario.answer(Operation::RegisterClient, Reply::Registered(registration("client")));
     scenario.answer(Operation::StartDeviceAuthorization, unknown());
     scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization()));
-    // Whatever was lost before there was a code cannot have spent the code.
+    // A response lost before there was a code cannot have spent the code.
     scenario.poll(fault(FaultCode::InvalidGrant));
     assert!(matches!(scenario.outcome(), Outcome::Rejected { .. }));
 }
@@ -269,7 +270,7 @@ fn pkce_that_is_always_wanted_is_not_left_out_for_want_of_a_verifier() {
         let mut flow = begin().with_pkce(Secret::from("v".repeat(43)), "c".repeat(43));
         assert!(matches!(flow.poll(Tick::ZERO), Action::Send(_)));
     }
-    // What is only offered may be left out, and AWS's device grant has no such thing.
+    // Optional PKCE may be omitted, and AWS's device grant has none.
     let mut flow = DeviceFlow::new(provider().with_pkce(), own, None, Tick::ZERO);
     assert!(matches!(flow.poll(Tick::ZERO), Action::Send(_)));
     let aws = Policy::aws("https://d-1234567890.awsapps.com/start").with_pkce(Pkce::Always);
@@ -289,7 +290,7 @@ fn a_policy_for_providers_sends_nothing_to_a_service_of_aws_and_keeps_its_client
         assert_eq!(flow.outcome(), Some(Err(&Outcome::NoStartUrl)));
         assert_eq!(flow.registration().map(|registration| registration.client), client);
     }
-    // A provider has no use for a start URL.
+    // A provider ignores a start URL.
     let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client(Client::public("id"));
     let mut flow = DeviceFlow::new(without_registration(), policy, None, Tick::ZERO);
     assert!(matches!(flow.poll(Tick::ZERO), Action::Send(_)));
@@ -319,7 +320,7 @@ fn a_service_that_gives_no_codes_within_the_patience_is_unreachable() {
     let cached = Some(registration("cached"));
     let mut scenario = Scenario::with_registration(policy().with_setup_patience(secs(2)), cached);
     scenario.answer(Operation::StartDeviceAuthorization, unknown());
-    // After 1 s more it would be 3 s, with 2 s of patience.
+    // 1 s more would make 3 s, beyond the patience of 2 s.
     scenario.answer(Operation::StartDeviceAuthorization, unknown());
     let outcome = scenario.outcome();
     assert!(

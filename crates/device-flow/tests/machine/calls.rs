@@ -1,4 +1,4 @@
-//! The calls: repeated, early, late, of the wrong flow, with time that goes backwards.
+//! The public calls: repeated, early, late, with another flow's request, with time that goes backwards.
 
 use device_flow::{Action, Misuse, Operation, Outcome, Reply, Tick};
 use oidc_proto::FaultCode;
@@ -61,7 +61,7 @@ fn abandoning_makes_the_request_stale() {
         scenario.flow.on_reply(asked, scenario.now, Reply::Granted(token())),
         Err(Misuse::StaleRequest)
     );
-    // Nor does it fit the next request.
+    // It does not match the next request either.
     let next = scenario.next_send();
     assert_eq!(next.operation(), Operation::CreateToken);
     assert!(scenario.flow.outcome().is_none());

@@ -1,4 +1,4 @@
-//! What the calls of the contract carry beside the answer: attempts, time limits, broken bodies, the transport's errors.
+//! The contract beyond the response: attempts, time limits, broken bodies, transport errors.
 
 use std::error::Error;
 use std::io;
@@ -55,7 +55,7 @@ fn new_flow() -> DeviceFlow {
     DeviceFlow::new(service(), policy(), None, Tick::ZERO)
 }
 
-/// Does what the flow says until it sends something.
+/// Drives the flow until it sends a request.
 fn next(flow: &mut DeviceFlow, now: &mut Tick) -> PendingRequest {
     for _ in 0..10 {
         match flow.poll(*now) {
@@ -69,13 +69,13 @@ fn next(flow: &mut DeviceFlow, now: &mut Tick) -> PendingRequest {
     panic!("nothing was to be sent");
 }
 
-/// What an observer sees of a request.
+/// Formats an exchange as an observer sees it.
 fn seen(exchange: &Exchange<'_>) -> String {
     let Exchange { operation, attempt, status, failure, broken, took, .. } = exchange;
     format!("{operation} {attempt}: {status:?} {failure:?} {broken} {took:?}")
 }
 
-/// A flow that gets these answers, each 80 ms after its request, and what was seen of them.
+/// Drives a flow with these results, each 80 ms after its request, and returns the observed exchanges.
 fn driven(script: Vec<Result>) -> (Vec<String>, DeviceFlow, Tick) {
     let (mut flow, mut now, mut exchanges) = (new_flow(), Tick::ZERO, Vec::new());
     for result in script {
@@ -87,7 +87,7 @@ fn driven(script: Vec<Result>) -> (Vec<String>, DeviceFlow, Tick) {
     (exchanges, flow, now)
 }
 
-/// The same, when the flow has ended without a token.
+/// As [`driven`], for a flow that ends without a token.
 fn ended(script: Vec<Result>) -> Box<NotSignedIn> {
     let (_, flow, now) = driven(script);
     assert!(flow.outcome().is_some(), "the script is too short");
@@ -148,7 +148,7 @@ fn a_driver_that_knows_no_cause_leaves_none() {
 #[test]
 fn a_request_takes_no_longer_than_it_may_and_no_longer_than_the_code_lives() {
     let (mut flow, mut now, mut timeouts) = (new_flow(), Tick::ZERO, Vec::new());
-    // A code of 60 s, polled every 5 s.
+    // A code with a life of 60 s and an interval of 5 s.
     let polls = (0..6).map(|_| answer(400, PENDING));
     for result in [registered(), authorized()].into_iter().chain(polls) {
         let pending = next(&mut flow, &mut now);
@@ -234,7 +234,7 @@ fn an_error_from_before_the_service_answered_explains_no_later_loss() {
     assert!(matches!(end.outcome, Outcome::GrantLost(_)), "{:?}", end.outcome);
     assert!(end.transport.is_none(), "{:?}", end.transport);
 
-    // `authorization_pending` shows that the code is unspent, so an error before it cannot have lost the token either.
+    // `authorization_pending` proves the code unspent, so an earlier error cannot have lost the token.
     let reset = || failed(Failure::Unknown, "reset");
     let dead = || answer(400, r#"{"error":"expired_token"}"#);
     let end = ended(vec![registered(), authorized(), reset(), answer(400, PENDING), reset(), dead()]);

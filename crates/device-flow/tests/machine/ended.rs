@@ -1,4 +1,4 @@
-//! Ended: for good.
+//! The state Ended is final.
 
 use std::error::Error;
 use std::io;
@@ -165,7 +165,7 @@ fn an_observer_that_stops_a_flow_is_the_reason_and_one_that_comes_too_late_is_no
     let end = scenario.flow.into_result(scenario.now).unwrap_err();
     assert!(matches!(end.outcome, Outcome::Denied(_)) && end.stop.is_none());
 
-    // Without a reason it is a cancellation like any other.
+    // Without a reason it is an ordinary cancellation.
     let mut scenario = Scenario::polling(policy(), authorization());
     scenario.flow.stop(Stop::default());
     assert_eq!(

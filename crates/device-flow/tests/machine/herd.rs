@@ -1,4 +1,4 @@
-//! Many sign-ins in lockstep, and an outage: they do not come back all at once, and none comes back too early.
+//! Many sign-ins in lockstep, and an outage. They return spread out, and none too early.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use crate::scenario::{Scenario, authorization, pending, policy, registration, se
 const FLOWS: u64 = 200;
 /// The interval of `authorization()`.
 const INTERVAL: Duration = secs(5);
-/// When the service is away, in seconds: every request is refused.
+/// The outage, in seconds: every request is refused.
 const OUTAGE: Range<u64> = 20..80;
-/// How long the story lasts, in seconds.
+/// The length of the test, in seconds.
 const END: u64 = 200;
 
-/// When each flow polled. All start at the same moment, and nobody ever approves.
+/// Returns the poll times of each flow. All start at the same moment, and no person approves.
 fn polls(seed_of: impl Fn(u64) -> Option<u64>) -> Vec<Vec<Tick>> {
     (0..FLOWS).map(|flow| polls_of(seed_of(flow))).collect()
 }
@@ -47,7 +47,7 @@ fn polls_of(seed: Option<u64>) -> Vec<Tick> {
     polls
 }
 
-/// The most polls in any one second after the outage.
+/// Returns the most polls in any one second after the outage.
 fn busiest_second(flows: &[Vec<Tick>]) -> usize {
     let mut seconds = vec![0; usize::try_from(END).unwrap() + 1];
     for poll in flows.iter().flatten().filter(|poll| poll.elapsed() >= secs(OUTAGE.end)) {
@@ -65,7 +65,7 @@ fn flows_that_an_outage_cut_off_together_come_back_one_by_one() {
     let spread = polls(Some);
     let busiest = busiest_second(&spread);
     assert!(busiest <= usual * 2, "{busiest} polls in one second, usual are {usual}");
-    // Without it they stay in step: it is the jitter that spreads them.
+    // Without jitter they stay in step.
     assert_eq!(busiest_second(&polls(|_| None)), usize::try_from(FLOWS).unwrap());
 }
 
@@ -75,7 +75,7 @@ fn no_flow_polls_below_its_floor_or_hurries_in_an_outage() {
         assert!(times.iter().any(|time| time.elapsed() >= secs(OUTAGE.end)), "flow {flow} never came back");
         for pair in times.windows(2) {
             let gap = pair[1].since(pair[0]);
-            // After trouble at least two intervals, which is what the flow would wait without jitter.
+            // After an error at least two intervals, the wait without jitter.
             let met_trouble = OUTAGE.contains(&pair[0].elapsed().as_secs());
             let least = if met_trouble { INTERVAL * 2 } else { INTERVAL };
             let most = if met_trouble { secs(45) } else { INTERVAL };
@@ -84,7 +84,7 @@ fn no_flow_polls_below_its_floor_or_hurries_in_an_outage() {
     }
 }
 
-/// Flows that have been waiting for their first poll, and whose driver comes this late.
+/// Returns a flow whose first poll is overdue by this much.
 fn held_up(seed: Option<u64>, late: Duration) -> (DeviceFlow, Tick) {
     let mut scenario = Scenario::polling(policy(), authorization());
     if let Some(seed) = seed {
@@ -112,7 +112,7 @@ fn polls_that_were_held_up_together_are_spread_over_an_interval_and_further_if_t
             }
             times += 1;
             assert!(times <= 8, "it is never sent");
-            // Late again.
+            // Overdue again.
             now = until + secs(30);
         }
         assert!(matches!(flow.poll(now), Action::AwaitReply), "it was sent in the end");
@@ -120,7 +120,7 @@ fn polls_that_were_held_up_together_are_spread_over_an_interval_and_further_if_t
     let usual = FLOWS / INTERVAL.as_secs();
     assert!(seconds.iter().all(|count| *count <= usual * 2), "{seconds:?}");
     assert!(seconds.iter().sum::<u64>() > FLOWS * 9 / 10, "{seconds:?}");
-    // Among so many the longest comes near to the end of the time that they are spread over, which doubles.
+    // With this many flows the longest delay is close to the range, which doubles.
     for (times, longest) in longest.into_iter().enumerate() {
         assert!(longest > (INTERVAL * (1 << times)).mul_f64(0.9), "{longest:?} after {times}");
     }

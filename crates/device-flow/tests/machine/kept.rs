@@ -1,4 +1,4 @@
-//! What a program keeps of a sign-in, and the one rule of refresh.
+//! The session that a program keeps, and the rule of refresh.
 
 use core::time::Duration;
 
@@ -7,7 +7,7 @@ use oidc_proto::{Endpoint, Secret, Token, UnixSeconds, grant_type};
 
 use crate::scenario::{Scenario, authorization, policy, secs, service, token};
 
-/// Some moment in 2027.
+/// A time in 2027.
 const WALL: UnixSeconds = UnixSeconds::new(1_800_000_000);
 
 fn signed_in(token: Token) -> SignedIn {
@@ -23,7 +23,7 @@ fn session() -> Session {
 #[test]
 fn a_session_dies_with_its_token_whose_life_counts_from_the_request() {
     let session = session();
-    // Two seconds have passed since the request that brought the token.
+    // The token's request was sent two seconds ago.
     assert_eq!(session.expires_at, Some(UnixSeconds::new(1_800_028_798)));
     let margin = secs(300);
     assert!(!session.is_due(UnixSeconds::new(1_800_028_497), margin));

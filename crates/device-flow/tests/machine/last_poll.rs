@@ -1,4 +1,4 @@
-//! The pace to the end: what `slow_down` does to it, and the last poll of a code.
+//! The pace until the code's expiry: `slow_down`, and the last poll.
 
 use device_flow::{Action, Expiry, Outcome, Reply};
 use oidc_proto::{Fault, FaultCode};
@@ -58,7 +58,7 @@ fn the_last_poll_keeps_the_interval_that_came_with_the_codes() {
     code.expires_in = secs(12);
     let mut scenario = Scenario::polling(policy(), code);
     assert_eq!(scenario.poll(pending()), secs(5));
-    // The next would be due at 10 s, which is 2 s before the end.
+    // The next would be due at 10 s, 2 s before the expiry.
     assert_eq!(scenario.poll(pending()), secs(5));
     scenario.outcome_without_sending();
 }
@@ -78,7 +78,7 @@ fn a_clock_that_is_fast_by_up_to_a_fifth_gets_its_token_from_a_service_that_chec
         let mut code = authorization().with_interval(secs(1));
         code.expires_in = secs(600);
         let mut scenario = Scenario::polling(policy(), code);
-        // The service's pace in its own time, which passes more slowly.
+        // The pace by the service's clock, which runs slower.
         let (mut least, mut last) = (secs(1), scenario.now);
         let mut slow_downs = 0;
         loop {

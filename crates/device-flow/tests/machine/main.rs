@@ -1,4 +1,4 @@
-//! The machine, state by state, at virtual time: no clock, no socket, no sleep.
+//! The machine, state by state, in virtual time: no clock, no socket, no sleep.
 
 mod authorize;
 mod calls;

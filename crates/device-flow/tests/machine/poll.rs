@@ -1,4 +1,4 @@
-//! Poll: CreateToken when it is due, until a verdict ends it or the code has died.
+//! The state Poll: CreateToken when due, until a verdict ends it or the code expires.
 
 use device_flow::{Action, Expiry, FirstPoll, Operation, Outcome, Reply, Tick, Trouble};
 use oidc_proto::{Fault, FaultCode, NoVerdictReason};
@@ -44,9 +44,9 @@ fn a_time_out_after_slow_down_never_polls_faster_than_the_raised_interval() {
     let mut scenario = Scenario::polling(policy(), authorization().with_interval(secs(10)));
     scenario.poll(fault(FaultCode::SlowDown));
     assert_eq!(scenario.poll(unknown()), secs(15));
-    // RFC 8628 §3.5: a time-out makes the client slower, by itself; doubling is recommended.
+    // RFC 8628 §3.5: a client slows down after a time-out; doubling is recommended.
     assert_eq!(scenario.poll(pending()), secs(30));
-    // Any verdict resets the backoff, and 15 s stay 15 s.
+    // Any verdict resets the backoff; the interval stays 15 s.
     assert_eq!(scenario.poll(pending()), secs(15));
 }
 
@@ -156,10 +156,10 @@ fn a_token_is_granted_whatever_stands_beside_it() {
 fn the_schedule_counts_from_the_reply_so_a_suspended_machine_causes_no_burst() {
     let mut scenario = Scenario::polling(policy(), authorization());
     let asked = scenario.next_send();
-    scenario.now = scenario.now + secs(200); // the lid was closed
+    scenario.now = scenario.now + secs(200); // the machine slept
     scenario.flow.on_reply(asked, scenario.now, pending()).unwrap();
     assert_eq!(scenario.poll(pending()), secs(5));
-    scenario.now = scenario.now + secs(100); // closed again, while waiting
+    scenario.now = scenario.now + secs(100); // slept again, while waiting
     assert_eq!(scenario.poll(pending()), secs(0));
     assert_eq!(scenario.poll(pending()), secs(5));
 }
@@ -363,7 +363,7 @@ fn a_lost_reply_is_not_forgotten_when_the_code_dies_by_our_own_clock() {
     let mut scenario = Scenario::polling(policy(), authorization().with_interval(secs(100)));
     scenario.poll(pending());
     scenario.poll(unknown());
-    // Says nothing about the code, and makes the next poll fall behind the deadline.
+    // Says nothing about the code, and moves the next poll beyond the deadline.
     for _ in 0..3 {
         scenario.poll(fault(FaultCode::SlowDown));
     }

@@ -1,4 +1,4 @@
-//! Redirects of metadata: which are followed, and what is said of the others.
+//! Redirects of metadata: which are followed, and the errors of the others.
 
 use device_flow::{NotFollowed, SearchError};
 use oidc_proto::oauth::MetadataError;
@@ -28,7 +28,7 @@ fn a_redirect_is_followed_and_the_issuer_is_compared_with_what_was_asked_for() {
     });
     assert_eq!(asked.len(), 5);
     assert!(matches!(metadata_error(found.unwrap_err()), MetadataError::Issuer { .. }));
-    // A login page behind a redirect is a page like any other.
+    // A login page behind a redirect counts as any page.
     let (asked, found) = run(search(), |url, _| match url {
         OPENID => moved("https://login.example/?next=x"),
         OAUTH_INSERTED => answer(200, WHOLE),
@@ -117,7 +117,7 @@ fn a_redirect_that_is_not_followed_is_named_without_what_may_be_secret() {
         let text = format!("{error} {error:?}");
         assert!(text.contains("/login") && !text.contains("SECRET"), "{text}");
     }
-    // Nor is a target that was followed, in what is said of its answer.
+    // Nor does an error behind a followed redirect show its query.
     let (_, found) = run(search(), |url, _| {
         if url == OPENID {
             moved("/login?ticket=SECRET")

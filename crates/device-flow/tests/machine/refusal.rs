@@ -1,10 +1,10 @@
-//! Plain refusals while a person is waited for.
+//! Plain refusals during the polls.
 
 use device_flow::{Operation, Outcome, Reply};
 
 use crate::scenario::{Scenario, authorization, pending, policy, response, token};
 
-/// The next poll is answered with this status and no body.
+/// Replies to the next poll with this status and no body.
 fn answered(scenario: &mut Scenario, status: u16) {
     let asked = scenario.next_send();
     let reply = response(&asked, status, &[], "");

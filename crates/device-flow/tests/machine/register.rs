@@ -1,4 +1,4 @@
-//! Register: RegisterClient until there is a registration.
+//! The state Register: RegisterClient until there is a registration.
 
 use device_flow::{Failure, Operation, Outcome, Phase, Reply, Trouble};
 use oidc_proto::{Fault, FaultCode};

@@ -1,4 +1,4 @@
-//! The rules of the crate documentation, as properties over arbitrary histories.
+//! The documented rules, as properties of arbitrary histories.
 
 use std::time::Duration;
 
@@ -9,19 +9,19 @@ use proptest::prelude::*;
 
 use crate::scenario::{policy, registration, service};
 
-/// What the rules allow, kept by an observer that knows only what it saw.
+/// An observer that computes the allowed times from requests and replies.
 #[derive(Default)]
 struct Watch {
-    /// Whether the first poll may come at once.
+    /// Whether the first poll may be sent at once.
     eager: bool,
     floor: Duration,
-    /// No CreateToken before this time.
+    /// The earliest time of the next CreateToken.
     earliest: Tick,
     deadline: Option<Tick>,
-    /// The interval that came with the codes, and how long they live.
+    /// The interval that came with the codes, and their life.
     announced: Duration,
     life: Duration,
-    /// When the latest answer to a poll came; none before the first.
+    /// The time of the latest reply to a poll; none before the first.
     answered: Option<Tick>,
     slow_downs: u32,
     granted: bool,
@@ -29,7 +29,8 @@ struct Watch {
 }
 
 impl Watch {
-    /// The last poll of a code, which may come before the floor, but not before the interval that was announced.
+    /// Returns whether this is the last poll of a code, which may precede the floor, but not the announced
+    /// interval.
     fn is_last(&self, now: Tick, deadline: Tick) -> bool {
         let lead = Duration::from_secs(2).min(self.life / 4);
         now + lead >= deadline && self.answered.is_none_or(|answered| now >= answered + self.announced)
@@ -74,7 +75,7 @@ proptest! {
             }
             latest = latest.max(now);
 
-            // The flow settles: a prompt, then something else.
+            // The flow settles: a prompt, then another action.
             let mut action = flow.poll(now);
             if matches!(action, Action::Prompt(_)) {
                 prop_assert!(ended.is_none());
@@ -117,7 +118,7 @@ proptest! {
     }
 }
 
-/// Answers the request under way, and notes what the rules allow from here on.
+/// Replies to the request in flight, and updates the allowed times.
 fn answer(
     flow: &mut DeviceFlow,
     asked: PendingRequest,
@@ -135,7 +136,7 @@ fn answer(
             watch.deadline = Some(latest + codes.expires_in);
             (watch.announced, watch.life) = (watch.floor, codes.expires_in);
             (watch.answered, watch.slow_downs) = (None, 0);
-            // The floor of an earlier code stays in force.
+            // The floor of an earlier code still applies.
             let first = if watch.eager { latest } else { latest + watch.floor };
             watch.earliest = watch.earliest.max(first);
         }

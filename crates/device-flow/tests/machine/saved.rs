@@ -1,4 +1,4 @@
-//! Saved in one process, resumed in another: time, floor, doubts and registration go on as if nothing had happened.
+//! A flow saved in one process and resumed in another keeps time, floor, doubts and registration.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -15,7 +15,7 @@ use crate::scenario::{
     unknown,
 };
 
-/// Some moment in 2027.
+/// A time in 2027.
 const WALL: Duration = Duration::from_secs(1_800_000_000);
 
 fn saved(scenario: &Scenario) -> Value {
@@ -36,7 +36,7 @@ fn resumed_at(
     serde_json::from_value::<SavedFlow>(saved).unwrap().resume(service, policy, now, UNIX_EPOCH + wall)
 }
 
-/// The flow goes on in another process after this time.
+/// Resumes the flow in another process after this time.
 fn restart(scenario: &Scenario, away: Duration) -> Scenario {
     let now = Tick::since_origin(secs(3));
     let flow = resumed_at(
@@ -334,7 +334,7 @@ fn debug_of_a_saved_flow_shows_neither_secrets_nor_the_user_code() {
         format!("{saved:?}"),
         "SavedFlow { service: \"AWS https://oidc.eu-west-1.amazonaws.com:443\", phase: Polling, .. }"
     );
-    // What is written is another matter, and the documentation says so.
+    // The serialized form contains secrets, as documented.
     let text = serde_json::to_string(&saved).unwrap();
     assert!(text.contains("device-code") && text.contains("client-secret"));
 }

@@ -1,4 +1,4 @@
-//! Whatever a saved flow has been through, and whatever became of its bytes.
+//! A flow saved at any point, and saved forms with damaged bytes.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -9,14 +9,14 @@ use proptest::prelude::*;
 
 use crate::scenario::{policy, registration, secs, service};
 
-/// A flow, its clock, and what it said last.
+/// A flow, its clock, and its last action.
 struct Life {
     flow: DeviceFlow,
     now: Tick,
     wall: Duration,
     asked: Option<PendingRequest>,
     wake: Option<Tick>,
-    /// What happened, in time since the beginning, whatever the process's origin is.
+    /// The events, in time since the beginning, so independent of the process's origin.
     log: Vec<(Duration, String)>,
 }
 
@@ -37,7 +37,7 @@ impl Life {
     fn play(&mut self, event: &Event) {
         match event {
             Event::Pass(time) => self.pass(*time),
-            // A saved flow believes the wall clock, which has not gone back.
+            // A saved flow trusts the wall clock, which has not gone back.
             Event::GoBack(_) => {}
             Event::Wake => {
                 if let Some(until) = self.wake.take() {
@@ -71,7 +71,7 @@ impl Life {
                     format!("wait {:?}", until.since(now))
                 }
                 Action::AwaitReply => "await".to_owned(),
-                // When a token was asked for is told in ticks, which is the one thing that differs.
+                // The token's request time is in ticks, the only difference.
                 Action::Done => {
                     let end = self.flow.outcome().unwrap();
                     end.map_or_else(ToString::to_string, |_| "signed in".to_owned())
@@ -87,7 +87,7 @@ impl Life {
         self.wake = None;
     }
 
-    /// Another process, with another origin of its monotonic time, goes on from here.
+    /// Resumes in another process, with another origin of monotonic time.
     fn restart(self, origin: Duration) -> Self {
         let Some(saved) = self.flow.save(self.now, UNIX_EPOCH + self.wall) else {
             return Self { asked: None, wake: None, ..self };
@@ -103,8 +103,8 @@ impl Life {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
-    /// One flow lives in one process. The other is saved and resumed after every step in which nothing is under way;
-    /// where something is, the first one abandons it.
+    /// One flow stays in one process. The other is saved and resumed after every step without a request in
+    /// flight. With one in flight, the first abandons it.
     #[test]
     fn a_flow_saved_and_resumed_at_any_point_does_what_it_would_have_done(
         cached in any::<bool>(),
@@ -143,7 +143,7 @@ proptest! {
         let mut bytes = serde_json::to_vec(&life.flow.save(life.now, UNIX_EPOCH + life.wall)).unwrap();
         for (at, byte) in changes {
             let at = at.index(bytes.len());
-            // Half of the changes keep it a number, so that it is read.
+            // Half of the changes keep a digit a digit, so that the form stays readable.
             bytes[at] = if bytes[at].is_ascii_digit() { b'0' + byte % 10 } else { byte };
         }
         if cut.index(8) == 0 {

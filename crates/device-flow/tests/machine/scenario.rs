@@ -1,4 +1,4 @@
-//! A flow and its driver at virtual time, so that a test reads as what happened.
+//! A flow and its driver in virtual time, for short tests.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub(crate) fn registration(id: &str) -> Registration {
         .with_expiry(UnixSeconds::new(1_800_000_000))
 }
 
-/// Ten minutes of life, an interval of five seconds.
+/// Returns codes with a life of ten minutes and an interval of five seconds.
 pub(crate) fn authorization() -> DeviceAuthorization {
     DeviceAuthorization::new(Secret::from("device-code"), "WDJB-MJHT", "https://device.example/", secs(600))
         .with_interval(secs(5))
@@ -45,7 +45,7 @@ pub(crate) fn pending() -> Reply {
     fault(FaultCode::AuthorizationPending)
 }
 
-/// A response as it comes from an HTTP client, read for the operation.
+/// Decodes an HTTP response to a request.
 pub(crate) fn response(asked: &PendingRequest, status: u16, headers: &[(&str, &str)], body: &str) -> Reply {
     let mut builder = http::Response::builder().status(status);
     for (name, value) in headers {
@@ -57,12 +57,12 @@ pub(crate) fn response(asked: &PendingRequest, status: u16, headers: &[(&str, &s
 pub(crate) struct Scenario {
     pub(crate) flow: DeviceFlow,
     pub(crate) now: Tick,
-    /// Every request, and when it was sent.
+    /// Every request, with its time.
     pub(crate) sent: Vec<(Operation, Tick)>,
     pub(crate) prompts: Vec<UserPrompt>,
 }
 
-/// No test has so many requests; one that has gets nowhere.
+/// More requests than any test needs; at this number a test is in a loop.
 const TOO_MANY: usize = 1_000;
 
 impl Scenario {
@@ -79,7 +79,7 @@ impl Scenario {
         policy: Policy,
         registration: Option<Registration>,
     ) -> Self {
-        // Not at zero, so that an absolute time cannot be mistaken for a duration.
+        // Not zero, so that an absolute time cannot pass for a duration.
         let now = Tick::since_origin(secs(1_000));
         Self {
             flow: DeviceFlow::new(service, policy, registration, now),
@@ -89,7 +89,7 @@ impl Scenario {
         }
     }
 
-    /// Registered, authorized and prompted: waiting for the first poll.
+    /// Returns a flow that is registered, authorized and prompted, and waits for its first poll.
     pub(crate) fn polling(policy: Policy, authorization: DeviceAuthorization) -> Self {
         let mut scenario = Self::new(policy);
         scenario.answer(Operation::RegisterClient, Reply::Registered(registration("client")));
@@ -98,7 +98,7 @@ impl Scenario {
         scenario
     }
 
-    /// Does what the flow says until it sends something, waiting at virtual time.
+    /// Drives the flow in virtual time until it sends a request.
     pub(crate) fn next_send(&mut self) -> PendingRequest {
         for _ in 0..10 {
             match self.flow.poll(self.now) {
@@ -120,21 +120,21 @@ impl Scenario {
         panic!("the flow does not settle")
     }
 
-    /// The next request must be this one; it gets this reply at once.
+    /// Expects this request next, and replies at once.
     pub(crate) fn answer(&mut self, operation: Operation, reply: Reply) {
         let asked = self.next_send();
         assert_eq!(asked.operation(), operation);
         self.flow.on_reply(asked, self.now, reply).unwrap();
     }
 
-    /// The next request is a poll; it gets this reply at once. Returns how long the flow waited before it.
+    /// Expects a poll next, and replies at once. Returns the flow's wait before it.
     pub(crate) fn poll(&mut self, reply: Reply) -> Duration {
         let before = self.now;
         self.answer(Operation::CreateToken, reply);
         self.now.since(before)
     }
 
-    /// The flow must have ended, and stay so.
+    /// Expects that the flow has ended for good.
     fn end(&mut self) -> Result<Granted, Outcome> {
         for _ in 0..3 {
             let action = self.flow.poll(self.now);
@@ -144,23 +144,23 @@ impl Scenario {
         outcome.cloned().map_err(Outcome::clone)
     }
 
-    /// The flow must have ended without a token.
+    /// Expects that the flow has ended without a token.
     pub(crate) fn outcome(&mut self) -> Outcome {
         self.end().expect_err("it has brought no token")
     }
 
-    /// The flow must have ended with a token.
+    /// Expects that the flow has ended with a token.
     pub(crate) fn granted(&mut self) -> Granted {
         self.end().expect("it has brought a token")
     }
 
-    /// Jumps to the deadline, where the flow must end.
+    /// Jumps to the deadline, and expects that the flow ends there.
     pub(crate) fn outcome_at_the_deadline(&mut self) -> Outcome {
         self.now = self.flow.deadline().expect("there are codes");
         self.outcome()
     }
 
-    /// Waits at virtual time until the flow has ended, and fails if it sends anything meanwhile.
+    /// Waits in virtual time until the flow has ended, and expects that it sends nothing.
     pub(crate) fn outcome_without_sending(&mut self) -> Outcome {
         for _ in 0..10 {
             match self.flow.poll(self.now) {

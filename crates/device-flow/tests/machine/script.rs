@@ -1,4 +1,4 @@
-//! The scripts and histories that this crate makes for tests: they reach all that can happen.
+//! The generated scripts and histories reach every case.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use proptest::test_runner::TestRunner;
 
 use crate::scenario::{policy, registration, secs, service};
 
-/// So many values of a strategy, the same in every run.
+/// Returns this many values of a strategy, the same in every run.
 fn some<T: std::fmt::Debug>(count: usize, of: impl Strategy<Value = T>) -> Vec<T> {
     let mut runner = TestRunner::deterministic();
     (0..count).map(|_| of.new_tree(&mut runner).unwrap().current()).collect()
@@ -82,7 +82,7 @@ fn every_kind_of_answer_is_made_for_every_operation() {
 }
 
 proptest! {
-    /// What goes over the wire is read as what the machine is told directly. The wire has whole seconds.
+    /// A reply on the wire decodes to the same reply. The wire has whole seconds.
     #[test]
     fn an_answer_on_the_wire_is_the_same_answer(answer in strategies::answer(), is_aws in any::<bool>()) {
         let mut flow = new_flow();

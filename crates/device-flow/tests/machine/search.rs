@@ -1,4 +1,4 @@
-//! The search for metadata, at virtual time: which addresses are asked, when, and what comes of it.
+//! The metadata search in virtual time: which addresses it requests, when, and the results.
 
 use std::io;
 use std::time::Duration;
@@ -43,10 +43,10 @@ pub(crate) fn search() -> MetadataSearch {
     MetadataSearch::of(ISSUER, Tick::ZERO).unwrap()
 }
 
-/// What was asked, and at which second.
+/// The requested addresses, each with its second.
 pub(crate) type Asked = Vec<(u64, String)>;
 
-/// Runs a search to its end, with the answer to the address that was asked, and to how often it was asked before.
+/// Runs a search to its end. The closure gets the address and the number of its earlier requests.
 pub(crate) fn run(
     mut search: MetadataSearch,
     mut answer: impl FnMut(&str, usize) -> Answer,
@@ -223,7 +223,7 @@ fn a_failure_of_one_address_sends_on_to_the_next_and_is_asked_again_in_a_later_r
         assert_eq!((urls(&asked), seconds(&asked)), (vec![OPENID, OAUTH_INSERTED], vec![0, 0]), "{status}");
         assert!(found.is_ok());
     }
-    // Both of the addresses that failed, and none that said no, in the order as before.
+    // The two addresses with errors, not those that refused, in the same order.
     let (asked, found) = run(search(), |url, before| match (url, before) {
         (OAUTH_INSERTED | OPENID_INSERTED, 0) => answer(503, ""),
         (OPENID_INSERTED, _) => answer(200, WHOLE),
@@ -232,7 +232,7 @@ fn a_failure_of_one_address_sends_on_to_the_next_and_is_asked_again_in_a_later_r
     assert_eq!(urls(&asked), [&ALL[..], &[OAUTH_INSERTED, OPENID_INSERTED]].concat());
     assert_eq!(seconds(&asked), [0, 0, 0, 0, 1, 1]);
     assert!(found.is_ok());
-    // Rounds are as far apart as any tries, and a no in between does not bring them closer.
+    // Rounds are as far apart as any attempts; a refusal in between does not shorten the wait.
     let (asked, found) =
         run(search(), |url, _| if url == OPENID { answer(500, "") } else { answer(404, "") });
     assert_eq!(seconds(&asked), [0, 0, 0, 0, 1, 3, 7, 15]);
@@ -285,7 +285,7 @@ fn a_document_of_another_issuer_is_never_the_result() {
     assert_eq!(found.unwrap().issuer, ISSUER);
 }
 
-/// An error that is the host's ends a search, and behind a redirect only that address.
+/// Checks that a host's error ends a search, and behind a redirect only that address.
 #[track_caller]
 fn ends_at_the_host(error: impl Fn() -> TransportError) -> TransportError {
     let (asked, found) = run(search(), |url, _| match url {
@@ -314,7 +314,7 @@ fn a_proxy_that_refuses_ends_the_search_and_behind_a_redirect_only_that_address(
     let no_tunnel = || TransportError::new(Failure::NotSent, io::Error::other("no tunnel"));
     let refused = ends_at_the_host(|| no_tunnel().with_proxy_answer(Some(StatusCode::FORBIDDEN)));
     assert_eq!(refused.proxy_status(), Some(StatusCode::FORBIDDEN));
-    // One in trouble is asked again, as the service would be.
+    // A transient proxy error is retried, as the service's would be.
     let (asked, _) = run(search(), |_, _| Err(no_tunnel().with_proxy_answer(Some(StatusCode::BAD_GATEWAY))));
     assert!(asked.len() > 4, "{:?}", urls(&asked));
 }
@@ -399,7 +399,7 @@ fn addresses_that_lead_to_one_another_and_say_nothing_else_are_a_loop() {
     assert!(matches!(error, SearchError::Redirect { reason: NotFollowed::Loop, .. }), "{error:?}");
 }
 
-/// Any answer, by a number.
+/// Maps a number to a result.
 fn any_answer(number: u8) -> Answer {
     let targets = [OPENID, OAUTH_APPENDED, "/a", "/b", "/c", "/d", "http://a.b/", ""];
     match number % 20 {

@@ -1,4 +1,4 @@
-//! What a program sees of a flow while it runs: phase, polls, deadline, trouble; and the calls that a driver makes.
+//! The getters of a running flow (phase, polls, deadline, trouble), and the driver's calls.
 
 use device_flow::{
     Action, Failure, Observer, OnPrompt, OnWait, Operation, Phase, Status, Trouble, UserPrompt,

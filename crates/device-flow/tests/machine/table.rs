@@ -1,5 +1,6 @@
-//! The table, the events and the picture in the crate's documentation are those of the code: the one `match` in
-//! `src/machine.rs`. `UPDATE_DOCS=1 cargo test -p device-flow --test machine table` writes table and events anew.
+//! The table, the events and the picture in the crate's documentation match the one `match` in
+//! `src/machine.rs`. `UPDATE_DOCS=1 cargo test -p device-flow --test machine table` rewrites table and
+//! events.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +8,13 @@ use crate::rows::{Row, as_markdown, docs, rows};
 
 const CODE: &str = include_str!("../../src/machine.rs");
 
-/// Writes the documentation instead of comparing it.
+/// The variable that makes the test write the documentation.
 const UPDATE: &str = "UPDATE_DOCS";
 
 /// The states before the end, in the order of a sign-in.
 const LIVE: [&str; 4] = ["Register", "Authorize", "Prompt", "Poll"];
 
-/// The arms of the match, each on one line.
+/// Returns the arms of the match, each on one line.
 fn arms() -> Vec<String> {
     let (_, body) = CODE.split_once("match state_and_event {").expect("the match");
     let (body, _) = body.split_once("// Nothing else can happen").expect("its last arm");
@@ -30,7 +31,7 @@ fn arms() -> Vec<String> {
     arms
 }
 
-/// The name that a pattern, a call or a path begins with.
+/// Returns the name at the beginning of a pattern, a call or a path.
 fn name(text: &str) -> String {
     text.trim_start_matches("Event::").chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
 }
@@ -64,7 +65,7 @@ fn row_of(arm: &str) -> Row {
     }
 }
 
-/// The variants of an enum of the code and what is said of them.
+/// Returns the variants of an enum in the code, with their documentation.
 fn variants(of: &str) -> Vec<(String, String)> {
     let (_, body) = CODE.split_once(&format!("enum {of}")).expect("the enum");
     let (_, body) = body.split_once("{\n").expect("its beginning");
@@ -80,20 +81,20 @@ fn variants(of: &str) -> Vec<(String, String)> {
     variants
 }
 
-/// The events, with what a refusal says in its place.
+/// Returns the events, with the classes of a refusal in its place.
 fn events() -> Vec<(String, String)> {
     let each = variants("Event").into_iter();
     each.flat_map(|event| if event.0 == "Refused" { variants("Answer") } else { vec![event] }).collect()
 }
 
-/// What the documentation has to say, from the events to the end of the table.
+/// Returns the expected documentation, from the events to the end of the table.
 fn expected() -> String {
     let list: String = events().iter().map(|(name, said)| wrapped(&format!("* `{name}`: {said}"))).collect();
     let table: Vec<Row> = arms().iter().map(|arm| row_of(arm)).collect();
     format!("{list}\n{}", as_markdown(&table))
 }
 
-/// A point of a list, in lines of a readable length.
+/// Wraps a list item.
 fn wrapped(text: &str) -> String {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
@@ -147,7 +148,7 @@ fn every_row_names_states_events_and_outcomes_that_exist() {
     assert_eq!(known, used, "an event that no row names");
 }
 
-/// The picture, as the lines of its block.
+/// Returns the lines of the picture.
 fn picture() -> Vec<&'static str> {
     let docs = docs();
     let start = docs.iter().position(|line| *line == "```text").expect("a picture");
@@ -173,8 +174,8 @@ fn the_picture_and_the_list_of_states_name_every_state_and_outcome_of_the_table(
     assert!(LIVE.iter().all(|state| words(&text).contains(state)));
 }
 
-/// The arrows of the picture between different states, with what is written on them, which is all that a picture of lines
-/// gives away.
+/// The arrows of the picture between different states, with their labels. A test can read no more from a
+/// picture of lines.
 const ARROWS: &[(&str, &str, &str, &str)] = &[
     ("Authorize", "Authorized", "codes", "Prompt"),
     ("Authorize", "ClientRejected", "cached client rejected, once", "Register"),
@@ -198,7 +199,7 @@ fn the_picture_has_an_arrow_for_every_change_between_live_states() {
     for (_, _, label, _) in ARROWS {
         assert!(picture.iter().any(|line| line.contains(label)), "no arrow says `{label}`");
     }
-    // The straight way is one line, left to right.
+    // The straight path is one line, left to right.
     let way = picture.iter().find(|line| line.starts_with("Register ")).expect("the way begins at Register");
     let stops: Vec<_> = way.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).collect();
     assert_eq!(stops, LIVE[..3]);

@@ -1,4 +1,4 @@
-//! What people and logs read.
+//! The texts for people and logs.
 
 use std::error::Error;
 use std::io;
@@ -13,7 +13,7 @@ use oidc_proto::{Client, Fault, FaultCode, Grant, Secret, UnixSeconds};
 
 use crate::scenario::{Scenario, authorization, fault, not_sent, pending, policy, response, secs, unknown};
 
-/// How a sign-in ended whose polls met these.
+/// Returns the outcome of a sign-in whose polls got these replies.
 fn end(replies: &[device_flow::Reply]) -> Outcome {
     let mut scenario = Scenario::polling(policy(), authorization());
     for reply in replies {
@@ -174,7 +174,7 @@ fn a_client_that_went_elsewhere_by_itself_is_not_used_again_and_one_that_failed_
     assert!(!TransportError::new(Failure::Unknown, io::Error::other("reset")).is_final());
 }
 
-/// The texts of an error and of what caused it, as a program prints them.
+/// Returns the texts of an error and of its sources, as a program prints them.
 fn chain(error: &dyn Error) -> Vec<String> {
     let mut texts = vec![error.to_string()];
     let mut cause = error.source();

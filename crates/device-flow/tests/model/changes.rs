@@ -1,12 +1,12 @@
-//! The changes that the table of the crate's documentation allows, and the reference's in the same words.
+//! The transitions that the documented table allows, and the reference's in the same terms.
 
 use crate::model::{Ask, Code, End, Heard, Step};
 use crate::rows::{Row, rows};
 
-/// How the table sees what happened: the state before, the event, and the state or outcome after.
+/// A transition as the table has it: the state before, the event, and the state or outcome after.
 pub(crate) type Change = (&'static str, Kind, &'static str);
 
-/// What happens, as the table tells it apart, and finer where it says `Retryable`.
+/// The kind of an event, as in the table, and finer for `Retryable`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Registered,
@@ -57,7 +57,7 @@ impl Kind {
         Self::Cancel,
     ];
 
-    /// Its event in the table.
+    /// Returns its event in the table.
     fn event(self) -> String {
         match self {
             Self::TransientFault | Self::NoVerdict | Self::NotSent | Self::Lost => "Retryable".to_owned(),
@@ -66,11 +66,11 @@ impl Kind {
     }
 }
 
-/// Events that no history has: without jitter a late poll is not put off, and every flow's policy fits its service. Each has
-/// a test of its own.
+/// Events that no history has: without jitter an overdue poll is not delayed, and every flow's policy fits
+/// its service. Each has a test of its own.
 const NOT_IN_A_HISTORY: [&str; 3] = ["Overdue", "NoStartUrl", "NoVerifier"];
 
-/// Every change that the table allows.
+/// Returns every transition that the table allows.
 pub(crate) fn changes_of_the_table() -> Vec<Change> {
     let mut changes = Vec::new();
     for Row { state, events, next, .. } in rows() {
@@ -111,7 +111,7 @@ pub(crate) fn kind(heard: Heard, ask: Ask) -> Kind {
     }
 }
 
-/// The state or outcome, by its name in the table.
+/// Returns the state's or outcome's name in the table.
 pub(crate) const fn state(step: Step) -> &'static str {
     match step {
         Step::Register => "Register",

@@ -1,5 +1,5 @@
-//! The machine against a reference that was written from RFC 8628 and the crate's documentation, not from its code:
-//! arbitrary histories, the same actions, waits and outcomes at every step.
+//! Compares the machine with a reference, written from RFC 8628 and the crate's documentation and not from
+//! its code. In arbitrary histories, actions, waits and outcomes must agree at every step.
 //!
 //! The generator is tested too: it is deterministic for a seed, and it reaches every transition of the table.
 
@@ -17,13 +17,13 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-/// What happens next. Boundaries are named, because a random number never meets them.
+/// The next event. Boundaries have names, because a random number never meets them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Plan {
     Do(Input),
-    /// Time passes until the flow wants something, one millisecond less, or one more.
+    /// Time passes until the flow needs a call, one millisecond less, or one more.
     Wake(i64),
-    /// Time passes until the code dies, one millisecond less, or one more.
+    /// Time passes until the code expires, one millisecond less, or one more.
     Deadline(i64),
 }
 
@@ -51,7 +51,7 @@ fn heard() -> impl Strategy<Value = Heard> {
         prop_oneof![Just(None), Just(Some(0)), (0_u64..20_000).prop_map(Some), Just(Some(1 << 40))];
     let status = prop_oneof![Just(200_u16), Just(302), Just(404), Just(429), Just(500), Just(502)];
     prop_oneof![
-        // A quarter of a life is whole milliseconds, as the reference counts.
+        // A quarter of a life must be whole milliseconds, the reference's unit.
         9 => (interval, 1_u64..50_000).prop_map(|(interval, life)| Heard::Success { interval, life: 4 * life }),
         9 => (code(), retry_after()).prop_map(|(code, after)| Heard::Fault(code, after)),
         2 => (status, retry_after()).prop_map(|(status, after)| Heard::NoVerdict(status, after)),
@@ -94,7 +94,7 @@ fn settings() -> impl Strategy<Value = Settings> {
     )
 }
 
-/// Each step, and whether the flow is asked afterwards: a driver may be late.
+/// Each step, and whether the flow is polled afterwards: a driver may be late.
 type History = (Settings, Vec<(Plan, bool)>);
 
 fn history() -> impl Strategy<Value = History> {
@@ -107,15 +107,15 @@ fn history() -> impl Strategy<Value = History> {
     })
 }
 
-/// What a history begins with, so that the rarer states are not rare.
+/// The beginning of a history, so that rare states are reached more often.
 #[derive(Clone, Copy, Debug)]
 enum Beginning {
     Anything,
-    /// The answers that bring codes, and perhaps they are shown.
+    /// Replies that bring codes, and optionally the prompt.
     Codes {
         shown: bool,
     },
-    /// No answer to the first request, and no patience.
+    /// A failed first request, and no patience.
     Trouble(Heard),
 }
 
@@ -148,7 +148,8 @@ impl Beginning {
     }
 }
 
-/// An answer is lost, and what comes next tells what it may have been. Single steps would seldom come in this order.
+/// Generates a lost reply, and a next one that shows whether it mattered. Independent steps would rarely have
+/// this order.
 fn lost_answer() -> impl Strategy<Value = Vec<(Plan, bool)>> {
     let reply = |heard| Plan::Do(Input::Reply(heard));
     let codes = [Code::InvalidGrant, Code::Expired, Code::Pending, Code::InvalidClient];
@@ -160,7 +161,7 @@ fn lost_answer() -> impl Strategy<Value = Vec<(Plan, bool)>> {
     })
 }
 
-/// Polls that find nothing at the endpoint, one after another.
+/// Generates polls without an endpoint, one after another.
 fn missing_endpoint() -> impl Strategy<Value = Vec<(Plan, bool)>> {
     let status = prop::sample::select(vec![404, 405, 410, 501]);
     prop::collection::vec(status, 2..5).prop_map(|statuses| {
@@ -169,7 +170,7 @@ fn missing_endpoint() -> impl Strategy<Value = Vec<(Plan, bool)>> {
     })
 }
 
-/// Plays a history to the end, and tells what changed on the way.
+/// Plays a history to its end, and returns the transitions.
 fn play(settings: Settings, plans: &[(Plan, bool)]) -> Vec<Change> {
     let mut pair = Pair::new(settings);
     for (plan, asked) in plans {
@@ -198,7 +199,7 @@ proptest! {
     }
 }
 
-/// The first histories of a seed.
+/// Returns the first histories of a seed.
 fn histories(seed: u8, count: usize) -> Vec<History> {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
@@ -211,8 +212,8 @@ fn the_generator_makes_the_same_histories_from_the_same_seed_and_others_from_ano
     assert_ne!(histories(7, 50), histories(8, 50));
 }
 
-/// How many histories the coverage is counted over, and how often the rarest transition is to be seen at least: once
-/// would be luck.
+/// The number of histories for the coverage, and the least count of the rarest transition: once would be
+/// luck.
 const COUNTED: usize = 2_500;
 const LEAST: u32 = 3;
 

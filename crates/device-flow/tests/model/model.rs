@@ -1,7 +1,7 @@
-//! The reference: a device sign-in as RFC 8628 and the crate's documentation tell it, written as plainly as possible.
+//! The reference: a device sign-in by RFC 8628 and the crate's documentation, written as plainly as possible.
 //!
-//! Nothing here is taken from the machine's code. Time is a number of milliseconds, the whole state lies flat in one
-//! struct, and each rule is an `if` with its source beside it.
+//! It shares nothing with the machine's code. Time is in milliseconds, the whole state is one flat struct,
+//! and each rule is an `if` with its source.
 
 /// The requests of a sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -11,7 +11,7 @@ pub(crate) enum Ask {
     Token,
 }
 
-/// What the device would do now.
+/// The device's next action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Said {
     Send(Ask),
@@ -21,16 +21,16 @@ pub(crate) enum Said {
     Done,
 }
 
-/// What came back.
+/// The result of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Heard {
-    /// The operation's success. What is in it matters for the codes only.
+    /// A success. Only the codes' contents matter.
     Success {
         interval: Option<u64>,
         life: u64,
     },
     Fault(Code, Option<u64>),
-    /// No word of the service: the status and a `Retry-After`.
+    /// A response without a verdict: its status and `Retry-After`.
     NoVerdict(u16, Option<u64>),
     Violation,
     NotSent,
@@ -49,7 +49,7 @@ pub(crate) enum Code {
     UnauthorizedClient,
     /// `server_error`, with a 500.
     ServerError,
-    /// Throttled, with a 429: turned away before any work.
+    /// Throttled, with a 429: refused before any work.
     Throttled,
     Other,
 }
@@ -79,14 +79,14 @@ pub(crate) enum Step {
     Over(End),
 }
 
-/// What the program decides.
+/// The program's settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Settings {
-    /// Whether there is a registration from a cache.
+    /// Whether there is a cached registration.
     pub(crate) cached: bool,
-    /// Whether the first poll comes at once.
+    /// Whether the first poll is sent at once.
     pub(crate) eager: bool,
-    /// Whether the service offers registration at all.
+    /// Whether the service offers registration.
     pub(crate) registers: bool,
     pub(crate) patience: u64,
     pub(crate) max_backoff: u64,
@@ -98,32 +98,32 @@ pub(crate) struct Model {
     /// The latest time seen.
     pub(crate) now: u64,
     pub(crate) step: Step,
-    /// The request under way, and when it was sent.
+    /// The request in flight, and its time.
     pub(crate) under_way: Option<(Ask, u64)>,
-    /// The registration is an old one, which may be replaced once.
+    /// The registration is a cached one, which may be replaced once.
     pub(crate) replaceable: bool,
     pub(crate) registered: bool,
     pub(crate) due: u64,
-    /// Before there are codes: when to stop trying.
+    /// Before there are codes: the end of the patience.
     give_up: u64,
     pub(crate) deadline: u64,
     /// The least time between two requests of this kind.
     pub(crate) floor: u64,
-    /// The interval that the codes came with, and how long they live.
+    /// The interval that came with the codes, and their life.
     pub(crate) announced: u64,
     pub(crate) life: u64,
-    /// How often in a row the service asked to slow down.
+    /// The number of `slow_down`s in a row.
     slow_downs: u32,
-    /// How often in a row there was nothing at the endpoint.
+    /// The number of responses in a row without an endpoint.
     missing: u32,
-    /// How often in a row there was no verdict.
+    /// The number of responses in a row without a verdict.
     troubles: u32,
     pub(crate) trouble: bool,
-    /// An answer was lost that may have been the token.
+    /// A reply was lost that may have been the token.
     pub(crate) maybe_spent: bool,
     pub(crate) heard: bool,
     prompted: bool,
-    /// No poll before this, because of codes that are void now.
+    /// The time before which no poll may be sent, because of earlier, void codes.
     earlier_floor: u64,
 }
 
@@ -154,7 +154,7 @@ impl Model {
     }
 
     pub(crate) fn see(&mut self, now: u64) {
-        // Time that goes backwards is read as the latest seen.
+        // A time that goes backwards is read as the latest seen.
         self.now = self.now.max(now);
     }
 
@@ -171,7 +171,7 @@ impl Model {
         if self.under_way.is_some() {
             return Said::Await;
         }
-        // Nothing is sent at or after the deadline, and nobody is shown a dead code.
+        // Nothing is sent at or after the deadline, and no expired code is shown.
         if self.has_codes() && self.now >= self.deadline {
             self.step = Step::Over(if self.trouble && !self.heard {
                 End::Unreachable(Ask::Token)
@@ -217,14 +217,14 @@ impl Model {
         }
     }
 
-    /// The answer to the request under way.
+    /// Handles the result of the request in flight.
     pub(crate) fn hear(&mut self, now: u64, heard: Heard) {
         let (ask, asked_at) = self.under_way.take().expect("something was asked");
         self.see(now);
         match heard {
             Heard::Success { interval, life } => self.succeed(ask, asked_at, interval, life),
             Heard::Violation => self.step = Step::Over(End::Broken(ask)),
-            // A proxy's no ends what has hardly begun. Whoever waits for an approval may log in to the proxy meanwhile.
+            // A proxy's refusal ends only the setup. During the polls a person may log in to the proxy.
             Heard::ProxyRefused if ask != Ask::Token => self.step = Step::Over(End::Unreachable(ask)),
             Heard::NotSent | Heard::ProxyRefused => self.fail(ask, None, false, false),
             Heard::Lost => self.fail(ask, None, true, false),
@@ -235,9 +235,9 @@ impl Model {
         }
     }
 
-    /// No word of the service's.
+    /// Handles a response without a verdict.
     fn puzzle(&mut self, ask: Ask, status: u16, retry_after: Option<u64>) {
-        // Whoever names a time to come again has not refused for good, and these four statuses never do.
+        // A response with `Retry-After` is not final, and these four statuses never are.
         let may_pass = retry_after.is_some() || [408, 421, 425, 429].contains(&status);
         let is_final = !may_pass && (status == 501 || (300..500).contains(&status));
         let is_missing = is_final && [404, 405, 410, 501].contains(&status);
@@ -245,7 +245,7 @@ impl Model {
         if is_final && (ask != Ask::Token || is_enough) {
             self.step = Step::Over(End::Refused(ask));
         } else {
-            // A gateway's 5xx and a success that cannot be read may hide a grant.
+            // A gateway's 5xx and an unreadable success may hide a grant.
             let may_have_acted = status >= 500 && status != 501 || status / 100 == 2;
             self.fail(ask, retry_after, may_have_acted, is_missing);
         }
@@ -260,13 +260,13 @@ impl Model {
             }
             Ask::Authorize => {
                 self.step = Step::Show;
-                // RFC 8628 §3.2: five seconds if the service does not say. Not under one, whatever it says.
+                // RFC 8628 §3.2: five seconds by default, and never under one.
                 self.begin(interval.unwrap_or(5_000).max(1_000));
                 self.deadline = self.now + life;
                 self.due = if self.settings.eager { self.now } else { self.now + self.floor };
                 self.due = self.due.max(self.earlier_floor);
                 (self.announced, self.life) = (self.floor, life);
-                // One poll is made, however long the interval is.
+                // One poll is sent, however long the interval is.
                 if self.due >= self.deadline {
                     self.due = self.last_moment();
                 }
@@ -275,7 +275,7 @@ impl Model {
         }
     }
 
-    /// A new kind of request begins.
+    /// Starts a new kind of request.
     fn begin(&mut self, floor: u64) {
         self.due = self.now;
         self.give_up = self.now + self.settings.patience;
@@ -291,8 +291,8 @@ impl Model {
     fn refuse(&mut self, ask: Ask, code: Code, retry_after: u64) {
         let client_rejected = matches!(code, Code::InvalidClient | Code::UnauthorizedClient);
         if code == Code::SlowDown {
-            // RFC 8628 §3.5: five seconds more, for this and all later requests. From the second in a row a tenth on top: the
-            // service measures with another clock.
+            // RFC 8628 §3.5: five seconds more, for this and all later requests. From the second in a row a
+            // tenth more, because the service measures with another clock.
             self.floor += 5_000;
             self.floor += if self.slow_downs == 0 { 0 } else { (self.floor / 1_000).div_ceil(10) * 1_000 };
             self.slow_downs += 1;
@@ -300,7 +300,7 @@ impl Model {
             self.troubles = 0;
             self.due = self.now + self.floor.max(retry_after);
             self.heard = true;
-            // Whether the person approved is not known after it.
+            // It leaves the approval unknown.
             self.trouble = true;
             self.end_with_a_poll(ask);
             self.check_patience(ask);
@@ -336,7 +336,7 @@ impl Model {
         }
     }
 
-    /// No verdict: again, more slowly each time (RFC 8628 §3.5), never faster than the floor.
+    /// Retries without a verdict: more slowly each time (RFC 8628 §3.5), and never faster than the floor.
     fn fail(&mut self, ask: Ask, retry_after: Option<u64>, may_have_acted: bool, is_missing: bool) {
         let mut backoff = if self.floor == 0 { 1_000 } else { 2 * self.floor };
         for _ in 0..self.troubles.min(30) {
@@ -352,13 +352,13 @@ impl Model {
         self.check_patience(ask);
     }
 
-    /// Shortly before the code dies: early enough for an answer.
+    /// Returns the time of the last poll: early enough for a response.
     fn last_moment(&self) -> u64 {
         self.deadline - (self.life / 4).min(2_000)
     }
 
-    /// A poll that would come too late is made in the last moment, unless that is sooner than the interval that was
-    /// announced.
+    /// Moves a poll that would be too late to the last moment, unless that is sooner than the announced
+    /// interval.
     fn end_with_a_poll(&mut self, ask: Ask) {
         let is_late = ask == Ask::Token && self.due >= self.deadline;
         if is_late && self.last_moment() >= self.now + self.announced {
@@ -372,7 +372,7 @@ impl Model {
         }
     }
 
-    /// Another process goes on after `away`, where the time is `now`.
+    /// Resumes in another process after `away`, where the time is `now`.
     pub(crate) fn restart(&mut self, now: u64, away: u64) {
         let (then, patience) = (self.now, self.settings.patience);
         let shift = |time: &mut u64| *time = now + time.saturating_sub(then).saturating_sub(away);
@@ -385,8 +385,8 @@ impl Model {
         self.abandon(now);
     }
 
-    /// The same with another origin of time, and with everything out of it that plays no part any more, so that states
-    /// with the same future are equal.
+    /// Returns the same state with another origin of time and without irrelevant fields, so that states with
+    /// the same future are equal.
     #[allow(dead_code, reason = "the explorer's part; the property test has no use for it")]
     pub(crate) fn rebased(mut self, now: u64) -> Self {
         let then = self.now;

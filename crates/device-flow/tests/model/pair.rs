@@ -1,4 +1,4 @@
-//! The machine and the reference, side by side: each input goes to both, and what they say must be the same.
+//! The machine and the reference side by side: each input goes to both, and their actions must agree.
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -16,24 +16,24 @@ use oidc_proto::{
 use crate::changes::{Change, Kind, is_end, kind, state};
 use crate::model::{Ask, Code, End, Heard, Model, Said, Settings, Step};
 
-/// What happens to a sign-in. Times are milliseconds.
+/// An input to a sign-in. Times are milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Input {
     /// Time passes.
     Pass(u64),
-    /// The flow is asked with a time before the latest, and everything goes on from the latest.
+    /// The flow is polled with an earlier time, and continues from the latest.
     Backwards(u64),
-    /// The request under way is answered.
+    /// The request in flight gets its result.
     Reply(Heard),
-    /// The same, with the clock gone backwards by so much.
+    /// The same, with the clock this much behind.
     ReplyBackwards(Heard, u64),
-    /// Its pending comes back with a success of another operation.
+    /// The pending request gets a success of another operation.
     WrongOperation,
-    /// A pending of another flow comes.
+    /// Another flow's pending request gets a result.
     StaleRequest,
     Abandon,
     Cancel,
-    /// Saved, and resumed by another process after so much time; `None` if its wall clock is behind.
+    /// Saved, and resumed by another process after this time; `None` if its wall clock is behind.
     Restart(Option<u64>),
 }
 
@@ -45,12 +45,12 @@ pub(crate) struct Pair {
     pub(crate) policy: Arc<Policy>,
     /// The driver's clock.
     pub(crate) now: u64,
-    /// What was said last.
+    /// The last action.
     pub(crate) said: Said,
     pub(crate) changes: Vec<Change>,
 }
 
-/// Not zero, so that a time is not mistaken for a duration.
+/// Not zero, so that a time cannot pass for a duration.
 pub(crate) const BEGIN: u64 = 1_000_000;
 const WALL: Duration = Duration::from_secs(1_800_000_000);
 
@@ -139,7 +139,7 @@ fn reply(pending: &PendingRequest, heard: Heard) -> Reply {
     answer(heard).reply(pending.operation())
 }
 
-/// The success of an operation, where it does not matter what is in it.
+/// Returns a success of an operation, with arbitrary contents.
 fn any_success(operation: Operation) -> Reply {
     success(None, millis(1_000)).reply(operation)
 }
@@ -174,7 +174,7 @@ impl Pair {
         pair
     }
 
-    /// A flow and a model that are at the same point, and have not been asked there yet.
+    /// Creates a pair from a flow and a model at the same point, not yet polled there.
     pub(crate) fn from_parts(policy: Arc<Policy>, flow: DeviceFlow, model: Model, now: u64) -> Self {
         Self {
             service: flow.service().clone(),
@@ -188,7 +188,7 @@ impl Pair {
         }
     }
 
-    /// Both are asked once, and say the same.
+    /// Polls both once; their actions must agree.
     pub(crate) fn ask(&mut self, now: u64) {
         let before = state(self.model.step);
         self.said = self.model.poll(now);
@@ -215,7 +215,7 @@ impl Pair {
         self.compare();
     }
 
-    /// Asked until nothing new is said.
+    /// Polls until nothing changes.
     pub(crate) fn settle(&mut self) {
         self.ask(self.now);
         if matches!(self.said, Said::Prompt { .. }) {
@@ -228,7 +228,7 @@ impl Pair {
         self.changes.push((before, kind, state(self.model.step)));
     }
 
-    /// Everything that can be seen from outside.
+    /// Compares everything visible from outside.
     fn compare(&self) {
         let (flow, model) = (&self.flow, &self.model);
         match (model.step, flow.outcome()) {
@@ -244,7 +244,7 @@ impl Pair {
         assert_eq!(flow.deadline().zip(flow.interval()), codes);
     }
 
-    /// One input to both, without asking what to do next. `false` if it cannot happen here.
+    /// Applies one input to both, without polling. Returns `false` if it is impossible here.
     pub(crate) fn put(&mut self, input: Input) -> bool {
         let before = state(self.model.step);
         match input {
@@ -291,7 +291,7 @@ impl Pair {
                     self.note(before, Kind::Cancel);
                 }
                 if let Some(late) = self.pending.take() {
-                    // Cancel wins over whatever is still on its way.
+                    // A cancellation wins over a late reply.
                     let reply = any_success(late.operation());
                     assert_eq!(self.flow.on_reply(late, tick(self.now), reply), Err(Misuse::StaleRequest));
                 }
@@ -314,7 +314,7 @@ impl Pair {
         true
     }
 
-    /// The next process begins to count at [`BEGIN`] again.
+    /// Restarts at [`BEGIN`] in another process.
     fn restart(&mut self, away: Option<u64>) -> bool {
         let Some(saved) = self.flow.save(tick(self.now), UNIX_EPOCH + WALL) else { return false };
         let before = state(self.model.step);

@@ -1,5 +1,4 @@
-//! The table of the crate's documentation, as its rows. `tests/machine/table.rs` holds it against the code that it is made
-//! from.
+//! The rows of the table in the crate's documentation. `tests/machine/table.rs` compares it with the code.
 
 /// One row: in this state, any of these events, under this condition, leads to that state or outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,14 +11,14 @@ pub(crate) struct Row {
 
 const HEAD: &str = "| state | event | when | next |";
 
-/// The crate's documentation, without the comment marks.
+/// Returns the crate's documentation, without the comment marks.
 pub(crate) fn docs() -> Vec<&'static str> {
     let lines = include_str!("../../src/lib.rs").lines();
     let lines = lines.map_while(|line| line.strip_prefix("//!"));
     lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect()
 }
 
-/// The rows as they stand in the documentation.
+/// Returns the rows of the documented table.
 pub(crate) fn rows() -> Vec<Row> {
     let docs = docs();
     let table = docs.iter().skip_while(|line| **line != HEAD).skip(2);
