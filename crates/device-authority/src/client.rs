@@ -1,4 +1,4 @@
-//! Who is asking (RFC 6749 §3.2.1).
+//! Client authentication (RFC 6749 §3.2.1).
 
 use std::sync::LazyLock;
 
@@ -6,12 +6,12 @@ use oidc_proto::{Client, Fault, FaultCode, Secret};
 
 use crate::{ClientRecord, Moment};
 
-/// It has the length of the secrets that registration gives out, because a comparison of texts of two lengths ends at once.
+/// As long as issued secrets, because comparing texts of different lengths ends at once.
 static DECOY: LazyLock<Secret> = LazyLock::new(|| Secret::new("-".repeat(64)));
 
-/// The client, if it is known, its registration has not lapsed and the secret is right: the one that it was given, or
-/// none if it was given none. Which of them failed is not said: the answer is the same in every byte, and an unknown
-/// client costs a comparison too.
+/// Returns the client if it is known, not expired, and its secret matches: the issued one, or none if none
+/// was issued. The error does not tell which check failed: all responses are identical, and an unknown client
+/// costs a comparison too.
 pub(crate) fn authenticate<'a>(
     record: Option<&'a ClientRecord>,
     client: &Client,
@@ -26,12 +26,12 @@ pub(crate) fn authenticate<'a>(
         .ok_or_else(invalid_client)
 }
 
-/// The one answer to every client that cannot be believed, with the real service's text.
+/// Returns the error of a failed authentication, with the real service's text.
 fn invalid_client() -> Fault {
     Fault::new(FaultCode::InvalidClient).with_description("Invalid client provided")
 }
 
-/// The client may not use this grant.
+/// Returns the error of a client that may not use this grant.
 pub(crate) fn unauthorized() -> Fault {
     Fault::new(FaultCode::UnauthorizedClient)
         .with_description("The client did not register for this grant type")

@@ -1,27 +1,27 @@
-//! What an operation decided.
+//! The result of an operation: a reply, and the changes to commit.
 
 use oidc_proto::Fault;
 
 use crate::{ClientRecord, DeviceRecord, DeviceState, RefreshRecord, Selector};
 
-/// What an operation decided: the reply, and what changes. The changes count whatever the reply is.
+/// The result of an operation: the reply, and the changes. The changes apply even if the reply is a fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use = "commit the changes, also when the reply is a fault"]
 pub struct Decision<T> {
-    /// What to answer.
+    /// The response to send.
     pub reply: Result<T, Fault>,
-    /// What to commit, all or nothing, before answering.
+    /// The changes to commit, all or nothing, before the response.
     pub changes: Vec<Change>,
 }
 
 impl<T> Decision<T> {
-    /// This reply, with these changes.
+    /// Creates a decision.
     pub(crate) const fn new(reply: Result<T, Fault>, changes: Vec<Change>) -> Self {
         Self { reply, changes }
     }
 
-    /// A refusal that changes nothing.
+    /// Creates a refusal without changes.
     pub(crate) const fn refuse(fault: Fault) -> Self {
         Self { reply: Err(fault), changes: Vec::new() }
     }
@@ -29,7 +29,7 @@ impl<T> Decision<T> {
 
 /// One change to the records.
 ///
-/// Exhaustive on purpose: a store that overlooked a kind would lose it.
+/// Exhaustive on purpose: a store must handle every kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
@@ -38,17 +38,17 @@ impl<T> Decision<T> {
 pub enum Change {
     /// A new client.
     AddClient(ClientRecord),
-    /// A new device that waits for its person.
+    /// A new device, which waits for its person.
     AddDevice(DeviceRecord),
-    /// A device's state becomes this one.
+    /// A new state of a device.
     SetDevice {
-        /// Which device.
+        /// The device.
         device: Selector,
-        /// Its state from now on.
+        /// The new state.
         state: DeviceState,
     },
-    /// A chain of refresh tokens is new, or its one valid token is another one from now on.
+    /// A new token family, or a new valid token of one.
     PutRefresh(RefreshRecord),
-    /// A chain of refresh tokens ends.
+    /// The end of a token family.
     RevokeRefresh(Selector),
 }

@@ -12,16 +12,16 @@ use crate::{
 /// The longest start URL that is kept, in bytes.
 const MAX_START_URL: usize = 2048;
 
-/// Gives a device its codes. `client` is the record of the request's client id.
+/// Issues codes to a device. `client` is the record of the request's client id.
 ///
-/// The user code is random, so a store that finds it taken by another live device decides once more; it commits only
-/// a decision whose code is free.
+/// The user code is random. A store in which another live device has it repeats the decision; it commits only
+/// one whose code is free.
 ///
-/// The faults: `InvalidClientException` for a client that is unknown, has the wrong secret or has lapsed, all alike;
-/// `UnauthorizedClientException` for one that registered for other grants only; `InvalidRequestException` for a start
-/// URL that is not an absolute http or https URL; `InvalidScopeException` for a scope that the client did not register
-/// (AWS's dialect asks for none here, which means all of them). Any host is accepted, because this authority stands in
-/// for all.
+/// Returns `InvalidClientException` for an unknown client, a wrong secret or an expired registration, all
+/// alike. `UnauthorizedClientException`: the client registered for other grants only.
+/// `InvalidRequestException`: the start URL is not an absolute http or https URL. Any host is accepted,
+/// because this authority stands in for all. `InvalidScopeException`: the client did not register the scope
+/// (AWS's dialect requests none here, which means all of them).
 pub fn start_device_authorization(
     policy: &ServerPolicy,
     client: Option<&ClientRecord>,
@@ -46,7 +46,7 @@ fn issue(
     if !client.may_use(grant_type::DEVICE_CODE) {
         return Err(unauthorized());
     }
-    // Whether one must be there is the dialect's question; if it is, it must be one.
+    // The dialect decides whether it is required; if present, it must be valid.
     if request.start_url.as_deref().is_some_and(|url| !is_start_url(url)) {
         return Err(Fault::new(FaultCode::InvalidRequest)
             .with_description("startUrl must be an absolute http or https URL"));
@@ -80,7 +80,8 @@ fn issue(
     Ok((answer, record))
 }
 
-/// An absolute http(s) URL with a host, of a sane length and without characters that no URL has (RFC 3986 §2).
+/// Returns whether the text is an absolute http(s) URL with a host, of a limited length and with valid
+/// characters (RFC 3986 §2).
 fn is_start_url(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else { return false };
     let scheme_is_fine = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");

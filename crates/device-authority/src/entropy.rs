@@ -1,9 +1,9 @@
-//! Randomness, handed in, and the texts made of it.
+//! Randomness, passed in, and the texts made from it.
 
 use oidc_proto::{Fault, FaultCode, Secret};
 
-/// A source of unpredictable bytes. A driver passes the operating system's, a test a seeded one. Closures of the same
-/// shape are sources.
+/// A source of unpredictable bytes. A driver passes the operating system's, a test a seeded one. Closures of
+/// the same signature implement it.
 ///
 /// ```
 /// use device_authority::{Entropy, NoEntropy, UserCode};
@@ -32,7 +32,8 @@ pub trait Entropy {
     /// ```
     ///
     /// # Errors
-    /// [`NoEntropy`] if it cannot; the operation then fails with `InternalServerException` and changes nothing.
+    /// Returns [`NoEntropy`] if the source fails. The operation then fails with `InternalServerException` and
+    /// changes nothing.
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy>;
 }
 
@@ -42,14 +43,14 @@ impl<F: FnMut(&mut [u8]) -> Result<(), NoEntropy>> Entropy for F {
     }
 }
 
-/// The source of entropy failed, or gave bytes that cannot be random.
+/// The source of entropy failed, or returned bytes that cannot be random.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no entropy to make codes and tokens from")]
 #[non_exhaustive]
 pub struct NoEntropy;
 
 impl NoEntropy {
-    /// The error, for drivers that have none of their own.
+    /// Creates the error, for drivers without a cause.
     #[must_use]
     pub const fn new() -> Self {
         Self
@@ -68,8 +69,9 @@ impl From<NoEntropy> for Fault {
     }
 }
 
-/// `N` random bytes, less one bit: their base64url begins with a letter. One in 64 would begin with `-`, and command
-/// lines, the AWS CLI's among them, take such a value for a flag. Nothing that the real service hands out does.
+/// Returns `N` random bytes, less one bit, so that their base64url begins with a letter. Without that, one in
+/// 64 would begin with `-`. The AWS CLI and other command lines take such a value for a flag, and the real
+/// service issues none.
 pub(crate) fn random<const N: usize>(entropy: &mut dyn Entropy) -> Result<[u8; N], NoEntropy> {
     let mut bytes = [0u8; N];
     entropy.fill(&mut bytes)?;
@@ -79,12 +81,12 @@ pub(crate) fn random<const N: usize>(entropy: &mut dyn Entropy) -> Result<[u8; N
     Ok(bytes)
 }
 
-/// A secret text of `N` [`random`] bytes in base64url.
+/// Returns a secret of `N` [`random`] bytes in base64url.
 pub(crate) fn secret<const N: usize>(entropy: &mut dyn Entropy) -> Result<Secret, NoEntropy> {
     Ok(Secret::new(base64url(&random::<N>(entropy)?)))
 }
 
-/// base64url without padding (RFC 4648 §5).
+/// Encodes base64url without padding (RFC 4648 §5).
 pub(crate) fn base64url(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);

@@ -1,11 +1,11 @@
-//! How often a wrong user code may be tried (RFC 8628 §5.1).
+//! The rate limit of wrong user codes (RFC 8628 §5.1).
 
 use core::net::IpAddr;
 use core::time::Duration;
 
 use crate::{Moment, ServerPolicy};
 
-/// Where a guess came from.
+/// The origin of a guess.
 ///
 /// ```
 /// use device_authority::Source;
@@ -21,7 +21,7 @@ impl Source {
     /// All sources together.
     pub const EVERYONE: Self = Self(0);
 
-    /// This address. One IPv6 host commands a whole /64, so that counts as one source.
+    /// Returns the source of an address. An IPv6 host commands a whole /64, which counts as one source.
     #[must_use]
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
@@ -35,25 +35,25 @@ impl Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GuessRecord {
-    /// When the window began.
+    /// The start of the window.
     pub began: Moment,
-    /// Wrong codes since.
+    /// The wrong codes in it.
     pub count: u32,
-    /// When the window ends, and the record may be forgotten.
+    /// The end of the window, when the record may be forgotten.
     pub forget_at: Moment,
 }
 
-/// Too many wrong codes; no code is looked at until the window has passed.
+/// Too many wrong codes. No code is checked until the window has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many wrong codes; try again in {} s", wait.as_secs().max(1))]
 #[non_exhaustive]
 pub struct TooManyGuesses {
-    /// How long until the next try is looked at.
+    /// The time until the next code is checked.
     pub wait: Duration,
 }
 
-/// Whether a code from this source may be looked up at all. To be asked *before* the look-up: while over the limit a
-/// right code is refused too, so that further guesses learn nothing.
+/// Returns whether a code from this source may be looked up. Call it *before* the look-up: over the limit a
+/// right code is refused too, so further guesses learn nothing.
 ///
 /// ```
 /// use core::time::Duration;
@@ -68,7 +68,7 @@ pub struct TooManyGuesses {
 /// ```
 ///
 /// # Errors
-/// [`TooManyGuesses`] while the source, or everyone together, is over the limit.
+/// Returns [`TooManyGuesses`] while the source, or all sources together, is over the limit.
 pub fn may_guess(
     policy: &ServerPolicy,
     source: Option<&GuessRecord>,
@@ -77,8 +77,8 @@ pub fn may_guess(
 ) -> Result<(), TooManyGuesses> {
     let limits = [(source, policy.guesses.per_source), (everyone, policy.guesses.everyone)];
     for (record, limit) in limits {
-        // A window that begins in the future was left there by a clock that has stepped back. It locks no one address out;
-        // the next wrong code moves it to the present, count and all.
+        // A window in the future comes from a clock that stepped back. It locks out no single address. The
+        // next wrong code moves it to the present and keeps the count.
         if let Some(record) = record
             && record.began <= now
             && now < record.forget_at
@@ -90,8 +90,8 @@ pub fn may_guess(
     Ok(())
 }
 
-/// The record of a source after one more wrong code. A right code changes nothing: it must not buy a guesser a fresh
-/// start.
+/// Returns the record of a source after one more wrong code. A right code does not reset it, so a guesser
+/// cannot buy a fresh start.
 ///
 /// ```
 /// use core::time::Duration;
@@ -108,7 +108,7 @@ pub fn may_guess(
 pub fn count_guess(policy: &ServerPolicy, record: Option<&GuessRecord>, now: Moment) -> GuessRecord {
     match record {
         Some(record) if now < record.forget_at => {
-            // After a step back of the clock the window begins anew, and the count stays.
+            // After a step back of the clock the window restarts, and the count stays.
             let began = record.began.min(now);
             GuessRecord {
                 began,

@@ -1,9 +1,9 @@
 //! The server side of the device authorization grant (RFC 8628) as pure decisions over loaded records.
 //!
-//! Every operation is a function of a [`ServerPolicy`], the records that the request's keys name, the request, the time
-//! and some entropy. It returns a [`Decision`]: what to answer, and which records change. Nothing here reads a clock,
-//! draws randomness, or knows where records live, so that a server, a property test and a simulation of many devices
-//! run the same rules.
+//! Every operation is a function of a [`ServerPolicy`], the records that the request names, the request, the
+//! time and some entropy. It returns a [`Decision`]: the response, and the records to change. This crate
+//! reads no clock, draws no randomness, and does not know the store. So a server, a property test and a
+//! simulation run the same rules.
 //!
 //! | operation | records it reads | function |
 //! |---|---|---|
@@ -17,10 +17,10 @@
 //!
 //! # The contract of a store
 //!
-//! Load, decide, commit, and let nothing change the loaded records in between (a lock, or compare-and-set): that is
-//! what makes a device code single-use when two polls arrive together. Commit all changes or none, and commit them
-//! *also when the reply is a fault*: a `slow_down` lengthens the interval. A record may be dropped once it is past its
-//! `forget_at`. [`Memory`] is such a store, bounded and pure itself.
+//! Load, decide and commit, and let nothing change the loaded records in between (a lock, or
+//! compare-and-set). That makes a device code single-use when two polls arrive together. Commit all changes
+//! or none, *also when the reply is a fault*: a `slow_down` lengthens the interval. A record may be dropped
+//! after its `forget_at`. [`Memory`] is such a store, bounded and pure.
 //!
 //! ```
 //! use core::time::Duration;

@@ -1,14 +1,14 @@
-//! The time of a decision: wall-clock time, handed in.
+//! The time of a decision: wall-clock time, passed in.
 
 use core::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use oidc_proto::UnixSeconds;
 
-/// A point in time: how long since the Unix epoch.
+/// A point in time: the duration since the Unix epoch.
 ///
-/// The driver reads its clock once per request and passes it on. A clock that steps back breaks nothing: every
-/// difference is zero rather than negative, and every sum saturates.
+/// The driver reads its clock once per request and passes it on. A clock that steps back is harmless: a
+/// negative difference is zero, and every sum saturates.
 ///
 /// ```
 /// use core::time::Duration;
@@ -23,46 +23,46 @@ use oidc_proto::UnixSeconds;
 pub struct Moment(Duration);
 
 impl Moment {
-    /// This long after the Unix epoch.
+    /// Creates the time this long after the Unix epoch.
     #[must_use]
     pub const fn new(since_epoch: Duration) -> Self {
         Self(since_epoch)
     }
 
-    /// How long after the Unix epoch.
+    /// Returns the duration since the Unix epoch.
     #[must_use]
     pub const fn since_epoch(self) -> Duration {
         self.0
     }
 
-    /// This much later, saturating.
+    /// Returns the time this much later, saturating.
     #[must_use]
     pub const fn after(self, wait: Duration) -> Self {
         Self(self.0.saturating_add(wait))
     }
 
-    /// How long `earlier` has passed; zero if it has not.
+    /// Returns the duration since `earlier`; zero if `earlier` is in the future.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// In whole seconds, as the wire has it.
+    /// Returns the time in whole seconds, the wire's unit.
     #[must_use]
     pub const fn unix_seconds(self) -> UnixSeconds {
         UnixSeconds::new(0).saturating_add(self.0)
     }
 }
 
-/// One before the Unix epoch is read as the epoch. `Moment::from(SystemTime::now())` is the wall clock.
+/// A time before the Unix epoch is read as the epoch. `Moment::from(SystemTime::now())` is the wall clock.
 impl From<SystemTime> for Moment {
     fn from(time: SystemTime) -> Self {
         Self(time.duration_since(UNIX_EPOCH).unwrap_or_default())
     }
 }
 
-/// Whole seconds for the wire, rounded up: a client that waits as long as it was told is never early, and a short
-/// life is not announced as zero.
+/// Rounds up to whole seconds for the wire. So a client that waits as told is never early, and a short life
+/// is never announced as zero.
 pub(crate) const fn whole_seconds(time: Duration) -> Duration {
     let more = if time.subsec_nanos() > 0 { 1 } else { 0 };
     Duration::from_secs(time.as_secs().saturating_add(more))

@@ -1,16 +1,16 @@
-//! How often a device may poll (RFC 8628 §3.5).
+//! The pace of the polls (RFC 8628 §3.5).
 
 use core::time::Duration;
 
 use crate::{DeviceState, Moment, SlowDown};
 
-/// What each `slow_down` adds to the interval, for this and all later polls.
+/// The growth of the interval for each `slow_down`.
 const STEP: Duration = Duration::from_secs(5);
 
-/// Whether a pending device polled too early, and its state after the poll.
+/// Returns whether a pending device polled too early, and its state after the poll.
 ///
-/// The gap is measured from the latest poll, early or not, because the client's duty is to wait *between* polls. The
-/// first poll is never early. Where the clock has stepped back the gap is not known, and the device gets the benefit.
+/// The gap counts from the latest poll, early or not, because a client must wait *between* polls. The first
+/// poll is never early. If the clock stepped back, the gap is unknown and the poll is not early.
 pub(crate) fn polled(mut state: DeviceState, mode: SlowDown, now: Moment) -> (bool, DeviceState) {
     let early = state.last_poll.is_some_and(|last| now >= last && now.since(last) < state.interval);
     state.last_poll = Some(now);

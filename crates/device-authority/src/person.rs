@@ -1,4 +1,4 @@
-//! The person's side: look at what a code stands for, and decide (RFC 8628 §3.3).
+//! The person's side: review a code, and decide (RFC 8628 §3.3).
 
 use core::time::Duration;
 
@@ -6,57 +6,58 @@ use crate::{
     Change, ClientRecord, DeviceRecord, Moment, Selector, Standing, TooManyGuesses, UserCode, scope,
 };
 
-/// What a person must see before deciding (RFC 8628 §5.4).
+/// The information for the person's decision (RFC 8628 §5.4).
 ///
-/// The texts are the client's own words: they are to be escaped, and never to be trusted.
+/// The texts are the client's own: escape them, and never trust them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Review {
-    /// The code, to be compared with the one on the device.
+    /// The code, to compare with the device's.
     pub user_code: UserCode,
-    /// What the client calls itself.
+    /// The client's name, as it registered.
     pub client_name: String,
-    /// What it asks for.
+    /// The requested scopes.
     pub scopes: Vec<String>,
-    /// Where it wants to sign in, if it said so: only AWS's dialect does.
+    /// The portal of the sign-in. Only AWS's dialect has one.
     pub start_url: Option<String>,
-    /// How long ago it asked.
+    /// The time since the request.
     pub asked: Duration,
-    /// How long the code is still good for.
+    /// The code's remaining life.
     pub left: Duration,
 }
 
-/// What a person decides.
+/// A person's decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// Yes: the device gets a token.
+    /// Approve: the device gets a token.
     Approve,
-    /// No: the device hears `access_denied`.
+    /// Deny: the device gets `access_denied`.
     Deny,
-    /// The code's time is cut short: the device hears `expired_token`. For tests and simulated people.
+    /// Expire the code: the device gets `expired_token`. For tests and simulated people.
     Lapse,
 }
 
-/// Why a person cannot decide on a code.
+/// The reason why a person cannot decide on a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PersonError {
-    /// There is no such code.
+    /// The code does not exist.
     #[error("no device is waiting with this code")]
     Unknown,
     /// The code has expired.
     #[error("this code has expired")]
     Expired,
-    /// A person has decided on it.
+    /// The code was decided before.
     #[error("this code has been used already")]
     Decided,
-    /// Too many wrong codes were tried.
+    /// Too many wrong codes.
     #[error(transparent)]
     TooManyGuesses(#[from] TooManyGuesses),
 }
 
-/// What the person is to decide on. `device` is the record of the user code, `client` that of the device's client.
+/// Returns the review of a code. `device` is the record of the user code, `client` that of the device's
+/// client.
 ///
 /// ```
 /// # use core::time::Duration;
@@ -82,14 +83,14 @@ pub enum PersonError {
 /// ```
 ///
 /// # Errors
-/// [`PersonError::Unknown`], [`PersonError::Expired`] or [`PersonError::Decided`].
+/// Returns [`PersonError::Unknown`], [`PersonError::Expired`] or [`PersonError::Decided`].
 pub fn review(
     device: Option<&DeviceRecord>,
     client: Option<&ClientRecord>,
     now: Moment,
 ) -> Result<Review, PersonError> {
     let device = undecided(device, now)?;
-    // A registration may lapse while its device waits; then there is no client to give a token to.
+    // A registration may expire while its device waits. Then no client can get a token.
     let client = client.filter(|client| now < client.forget_at).ok_or(PersonError::Expired)?;
     Ok(Review {
         user_code: device.user_code,
@@ -101,7 +102,7 @@ pub fn review(
     })
 }
 
-/// The change that a verdict makes. `device` is the record of the user code.
+/// Returns the change of a verdict. `device` is the record of the user code.
 ///
 /// ```
 /// # use core::time::Duration;
@@ -127,8 +128,8 @@ pub fn review(
 /// ```
 ///
 /// # Errors
-/// [`PersonError::Unknown`], [`PersonError::Expired`] or [`PersonError::Decided`]: a decision stands, whatever the
-/// second one is.
+/// Returns [`PersonError::Unknown`], [`PersonError::Expired`] or [`PersonError::Decided`]. A decision is
+/// final.
 pub fn decide(device: Option<&DeviceRecord>, verdict: Verdict, now: Moment) -> Result<Change, PersonError> {
     let device = undecided(device, now)?;
     let selector = Selector::of(&device.device_code).ok_or(PersonError::Unknown)?;

@@ -1,42 +1,43 @@
-//! What the authority's owner decides: lifetimes, pacing, limits.
+//! The authority's policy: lifetimes, pacing, limits.
 
 use core::time::Duration;
 
 use crate::RegistrationKey;
 
-/// What to do about a client that polls before its interval has passed (RFC 8628 §3.5).
+/// The response to a client that polls before its interval has passed (RFC 8628 §3.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum SlowDown {
-    /// Every early poll is answered with `slow_down`, and the answer names the new interval. Whether a person has decided is
-    /// looked at only after that, as GitHub does: a device that polls too fast never learns that it was approved.
+    /// Every early poll gets `slow_down` with the new interval. The decision is checked only after that, as
+    /// GitHub does: a device that polls too fast never learns of its approval.
     Always,
-    /// Every early poll of an undecided device is answered with `slow_down`.
+    /// Every early poll of an undecided device gets `slow_down`.
     Strict,
-    /// One early poll a device is forgiven. The AWS CLI needs it: it polls once before it shows the code and again
-    /// at once after.
+    /// The first early poll of a device is allowed. The AWS CLI needs that: it polls once before it shows the
+    /// code and again immediately after.
     #[default]
     Grace,
-    /// Polls are never too early.
+    /// No poll is too early.
     Off,
 }
 
-/// What becomes of a refresh token that has been used (RFC 9700 §4.14.2).
+/// The treatment of a used refresh token (RFC 9700 §4.14.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Rotation {
-    /// Each token is good once. One that comes back ends the whole chain, because a thief may have used it.
+    /// Each token is valid once. Reuse ends the token family, because a thief may hold the token.
     Strict,
-    /// Each token is good for [`ServerPolicy::rotation_grace`] after its first use, and gets the same successor each time; in
-    /// that time the chain does not move on. Later it is as with [`Rotation::Strict`]. No AWS tool locks its cache
-    /// across processes, so two that refresh at once must both get a token.
+    /// Each token stays valid for [`ServerPolicy::rotation_grace`] after its first use, and gets the same
+    /// successor each time. In that time the family does not rotate further. After it, [`Rotation::Strict`]
+    /// applies. No AWS tool locks its cache across processes, so two concurrent refreshes must both get a
+    /// token.
     #[default]
     Grace,
-    /// A token is good until its chain ends, and has no successor.
+    /// A token is valid until its family ends, and is not rotated.
     Reuse,
 }
 
-/// How many wrong user codes may be tried (RFC 8628 §5.1).
+/// The limits on wrong user codes (RFC 8628 §5.1).
 ///
 /// ```
 /// use core::time::Duration;
@@ -47,12 +48,12 @@ pub enum Rotation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GuessLimit {
-    /// The time after which a count starts anew. Default: one minute.
+    /// The window after which a count restarts. Default: one minute.
     pub window: Duration,
-    /// Wrong codes from one source in a window. Default: 10.
+    /// The wrong codes from one source in a window. Default: 10.
     pub per_source: u32,
-    /// Wrong codes from everywhere in a window. Default: 300, so that ten thousand live codes lose one to a
-    /// guesser in about six days of uninterrupted guessing from many places.
+    /// The wrong codes from all sources in a window. Default: 300. With ten thousand live codes, a
+    /// distributed guesser then needs about six days to hit one.
     pub everyone: u32,
 }
 
@@ -63,21 +64,21 @@ impl Default for GuessLimit {
 }
 
 impl GuessLimit {
-    /// The same limit with this window.
+    /// Returns the same limit with this window.
     #[must_use]
     pub const fn with_window(mut self, window: Duration) -> Self {
         self.window = window;
         self
     }
 
-    /// The same limit with this many wrong codes from one source in a window.
+    /// Returns the same limit with this many wrong codes from one source in a window.
     #[must_use]
     pub const fn with_per_source(mut self, count: u32) -> Self {
         self.per_source = count;
         self
     }
 
-    /// The same limit with this many wrong codes from everywhere in a window.
+    /// Returns the same limit with this many wrong codes from all sources in a window.
     #[must_use]
     pub const fn with_everyone(mut self, count: u32) -> Self {
         self.everyone = count;
@@ -85,7 +86,7 @@ impl GuessLimit {
     }
 }
 
-/// The authority's rules. The defaults are what the real service does, where that is known.
+/// The authority's rules. The defaults are the real service's, where those are known.
 ///
 /// ```
 /// use core::time::Duration;
@@ -114,41 +115,44 @@ impl GuessLimit {
 #[non_exhaustive]
 pub struct ServerPolicy {
     /// The least time between two polls of a device. Default: 1 s, like the real service. The wire has whole
-    /// seconds, so a fraction is announced rounded up and enforced as it is.
+    /// seconds, so a fraction is announced rounded up and enforced exactly.
     pub interval: Duration,
     /// The life of a device code and its user code. Default: 600 s.
     pub device_ttl: Duration,
     /// The life of a registration. Default: 90 days (7,776,000 s).
     pub registration_ttl: Duration,
-    /// The key under which registrations prove themselves: with one, the secret of a client carries its registration, so
-    /// that a server which has forgotten it, or another one of the same key, knows it again. It then may have half as
-    /// much metadata, because it is kept twice. A client without a secret cannot prove anything. Default: none.
+    /// The key that authenticates registrations. With one, a client's secret carries its registration, so a
+    /// server that forgot it, or another server with the key, recognizes it. Then a client may have only half
+    /// the metadata, because it is stored twice. A client without a secret cannot prove anything. Default:
+    /// none.
     pub registration_key: Option<RegistrationKey>,
-    /// Whether a client with a secret that no store knows is believed to have registered elsewhere, for the scope
-    /// `sso:account:access`. The first client that names an id has it. Default: no.
+    /// Whether to accept an unknown client with a secret, for the scope `sso:account:access`, as if it had
+    /// registered elsewhere. The first client with an id owns it. Default: no.
     pub accept_unknown_clients: bool,
-    /// The life of an access token of a client without scopes, which gets no refresh token. Default: 8 h.
+    /// The life of an access token without a refresh token, for a client without scopes. Default: 8 h.
     pub long_access_ttl: Duration,
-    /// The life of an access token that comes with a refresh token. Default: 1 h.
+    /// The life of an access token with a refresh token. Default: 1 h.
     pub short_access_ttl: Duration,
-    /// How long a sign-in can be refreshed, counted from the first token: like the portal session, it does not start
-    /// anew with each refresh. Default: 90 days.
+    /// The life of a token family, counted from the first token. As with the portal session, a refresh does
+    /// not extend it. Default: 90 days.
     pub refresh_ttl: Duration,
-    /// What becomes of a refresh token that has been used. Default: [`Rotation::Grace`], as the real service seems to do.
+    /// The treatment of a used refresh token. Default: [`Rotation::Grace`], as the real service appears to
+    /// do.
     pub rotation: Rotation,
-    /// How long [`Rotation::Grace`] lets a used refresh token pass, counted from its first use. Default: 60 s.
+    /// The time for which [`Rotation::Grace`] accepts a used refresh token, counted from its first use.
+    /// Default: 60 s.
     pub rotation_grace: Duration,
-    /// How long an expired device code is remembered, so that its device hears `expired_token` and not
+    /// The time for which an expired device code is remembered, so its device gets `expired_token` and not
     /// `invalid_grant`. Default: 10 minutes. A full store may forget it sooner.
     pub remember_expired: Duration,
-    /// What early polls get. Default: [`SlowDown::Grace`].
+    /// The response to early polls. Default: [`SlowDown::Grace`].
     pub slow_down: SlowDown,
-    /// How many wrong user codes may be tried.
+    /// The limits on wrong user codes.
     pub guesses: GuessLimit,
-    /// The address of the page that a person approves on; the user code is appended as the query `user_code`.
-    /// Default: `http://127.0.0.1/device`.
+    /// The address of the approval page. The user code is appended as the query `user_code`. Default:
+    /// `http://127.0.0.1/device`.
     pub verification_uri: String,
-    /// The region, which the real service writes into the client id. Default: `us-east-1`.
+    /// The region, which the client id contains as with the real service. Default: `us-east-1`.
     pub region: String,
 }
 
@@ -177,35 +181,35 @@ impl Default for ServerPolicy {
 }
 
 impl ServerPolicy {
-    /// The same policy with this polling interval.
+    /// Returns the same policy with this polling interval.
     #[must_use]
     pub const fn with_interval(mut self, interval: Duration) -> Self {
         self.interval = interval;
         self
     }
 
-    /// The same policy with this life of device codes.
+    /// Returns the same policy with this life of device codes.
     #[must_use]
     pub const fn with_device_ttl(mut self, ttl: Duration) -> Self {
         self.device_ttl = ttl;
         self
     }
 
-    /// The same policy with this life of registrations.
+    /// Returns the same policy with this life of registrations.
     #[must_use]
     pub const fn with_registration_ttl(mut self, ttl: Duration) -> Self {
         self.registration_ttl = ttl;
         self
     }
 
-    /// The same policy with this key for registrations.
+    /// Returns the same policy with this key for registrations.
     #[must_use]
     pub fn with_registration_key(mut self, key: RegistrationKey) -> Self {
         self.registration_key = Some(key);
         self
     }
 
-    /// The same policy, believing clients that no store knows.
+    /// Returns the same policy, which accepts unknown clients.
     ///
     /// ```
     /// use device_authority::ServerPolicy;
@@ -217,7 +221,7 @@ impl ServerPolicy {
         self
     }
 
-    /// The same policy with this life of access tokens, with and without a refresh token.
+    /// Returns the same policy with this life of access tokens, with and without a refresh token.
     #[must_use]
     pub const fn with_access_ttl(mut self, ttl: Duration) -> Self {
         self.long_access_ttl = ttl;
@@ -225,56 +229,56 @@ impl ServerPolicy {
         self
     }
 
-    /// The same policy with this life of a chain of refresh tokens.
+    /// Returns the same policy with this life of a token family.
     #[must_use]
     pub const fn with_refresh_ttl(mut self, ttl: Duration) -> Self {
         self.refresh_ttl = ttl;
         self
     }
 
-    /// The same policy with this fate of used refresh tokens.
+    /// Returns the same policy with this treatment of used refresh tokens.
     #[must_use]
     pub const fn with_rotation(mut self, rotation: Rotation) -> Self {
         self.rotation = rotation;
         self
     }
 
-    /// The same policy with this grace for used refresh tokens.
+    /// Returns the same policy with this grace period of used refresh tokens.
     #[must_use]
     pub const fn with_rotation_grace(mut self, grace: Duration) -> Self {
         self.rotation_grace = grace;
         self
     }
 
-    /// The same policy with this memory for expired device codes.
+    /// Returns the same policy with this time for which expired device codes are remembered.
     #[must_use]
     pub const fn with_remember_expired(mut self, time: Duration) -> Self {
         self.remember_expired = time;
         self
     }
 
-    /// The same policy with this answer to early polls.
+    /// Returns the same policy with this response to early polls.
     #[must_use]
     pub const fn with_slow_down(mut self, slow_down: SlowDown) -> Self {
         self.slow_down = slow_down;
         self
     }
 
-    /// The same policy with this limit on wrong user codes.
+    /// Returns the same policy with this limit on wrong user codes.
     #[must_use]
     pub const fn with_guesses(mut self, guesses: GuessLimit) -> Self {
         self.guesses = guesses;
         self
     }
 
-    /// The same policy with this address of the approval page.
+    /// Returns the same policy with this address of the approval page.
     #[must_use]
     pub fn with_verification_uri(mut self, uri: impl Into<String>) -> Self {
         self.verification_uri = uri.into();
         self
     }
 
-    /// The same policy with this region.
+    /// Returns the same policy with this region.
     #[must_use]
     pub fn with_region(mut self, region: impl Into<String>) -> Self {
         self.region = region.into();

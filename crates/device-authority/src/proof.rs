@@ -1,7 +1,7 @@
-//! Registrations that outlive the store that made them: they prove themselves, or they are believed.
+//! Registrations that outlive their store: signed ones, and ones accepted without proof.
 //!
-//! Tools keep a registration for as long as it is good, 90 days, and some end with `invalid_client` for ever when the
-//! server has forgotten it. So the secret can carry the registration, signed, as the real service's does.
+//! Tools keep a registration for its whole life of 90 days. Some fail permanently with `invalid_client` after
+//! the server forgot it. So the secret can carry the signed registration, as the real service's does.
 
 use core::time::Duration;
 
@@ -14,16 +14,16 @@ use sha2::Sha256;
 
 use crate::{ClientRecord, Moment, ServerPolicy};
 
-/// What is signed begins with this, so that the key's codes for anything else prove no registration.
+/// The prefix of the signed text, so that no other signature of the key proves a registration.
 const LABEL: &[u8] = b"registration 1\0";
-/// The longest id that a client may have that was never seen here, in bytes.
+/// The longest id of an unknown client that is accepted, in bytes.
 const MAX_ID: usize = 256;
-/// The longest secret of such a client. The real service's are near a thousand.
+/// The longest secret of such a client, in bytes. The real service's have nearly a thousand.
 const MAX_SECRET: usize = 4096;
-/// What a client may have that is believed without proof: the scope of the portal API, for which AWS's tools register.
+/// The scope of a client accepted without proof: that of the portal API, for which AWS's tools register.
 const PORTAL_SCOPE: &str = "sso:account:access";
 
-/// The key under which registrations prove themselves. Servers of the same key take each other's clients.
+/// The key that signs registrations. Servers with the same key accept each other's clients.
 ///
 /// ```
 /// use device_authority::RegistrationKey;
@@ -36,17 +36,17 @@ const PORTAL_SCOPE: &str = "sso:account:access";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegistrationKey(Secret);
 
-/// The text is too short to be a key.
+/// The text is too short for a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a registration key has at least {} characters", RegistrationKey::LEAST)]
 #[non_exhaustive]
 pub struct WeakKey;
 
 impl RegistrationKey {
-    /// The fewest characters of a key: 256 bits in base64url, less the padding.
+    /// The least length of a key, in characters: 256 bits in base64url without padding.
     pub const LEAST: usize = 43;
 
-    /// The key of this text, which should have 256 bits of entropy.
+    /// Creates a key from this text, which should have 256 bits of entropy.
     ///
     /// ```
     /// use device_authority::RegistrationKey;
@@ -57,12 +57,12 @@ impl RegistrationKey {
     /// ```
     ///
     /// # Errors
-    /// [`WeakKey`] if it is shorter than [`RegistrationKey::LEAST`].
+    /// Returns [`WeakKey`] if the text is shorter than [`RegistrationKey::LEAST`].
     pub fn new(text: Secret) -> Result<Self, WeakKey> {
         if text.expose().len() < Self::LEAST { Err(WeakKey) } else { Ok(Self(text)) }
     }
 
-    /// The secret of this client: its registration, and the code that proves it.
+    /// Returns the secret of this client: its registration and the signature.
     pub(crate) fn secret(&self, record: &ClientRecord) -> Option<Secret> {
         let registration = &record.registration;
         let carried = Carried {
@@ -80,7 +80,7 @@ impl RegistrationKey {
         Some(Secret::new(format!("{payload}.{code}")))
     }
 
-    /// The registration that this client's secret carries, if it is one of this key's.
+    /// Returns the registration in this client's secret, if this key signed it.
     fn registration(&self, client: &Client) -> Option<ClientRecord> {
         let secret = client.secret.as_ref()?;
         let (payload, code) = secret.expose().split_once('.')?;
@@ -137,8 +137,8 @@ struct Owned {
     until: i64,
 }
 
-/// The record of a client that no store knows: the one that its secret proves ([`ServerPolicy::registration_key`]), or one that
-/// it is believed to have had ([`ServerPolicy::accept_unknown_clients`]). For a client that is known this is not to be asked.
+/// Returns the record of an unknown client: from its signed secret ([`ServerPolicy::registration_key`]), or
+/// assumed ([`ServerPolicy::accept_unknown_clients`]). Do not call it for a known client.
 ///
 /// ```
 /// use core::time::Duration;
@@ -162,7 +162,7 @@ pub fn recognize_client(policy: &ServerPolicy, client: &Client, now: Moment) -> 
     (now < record.forget_at).then_some(record)
 }
 
-/// What a client is taken to have registered that says it did so elsewhere.
+/// Returns the assumed record of a client that registered elsewhere.
 fn believed(policy: &ServerPolicy, client: &Client, now: Moment) -> Option<ClientRecord> {
     let secret = client.secret.as_ref().filter(|_| policy.accept_unknown_clients)?;
     let is_plausible = |text: &str, most: usize| {

@@ -1,4 +1,4 @@
-//! What a store keeps: plain data, and every record says when it may be forgotten.
+//! The records of a store: plain data, each with the time when it may be forgotten.
 
 use core::time::Duration;
 
@@ -6,30 +6,30 @@ use oidc_proto::{Client, Registration, Secret, grant_type};
 
 use crate::{Moment, Selector, UserCode};
 
-/// A registered client, kept under its id.
+/// A registered client, stored under its id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClientRecord {
-    /// The id that it was given, the secret unless it is a public client (RFC 6749 §2.1), and when they lapse.
+    /// The issued id, the secret unless it is a public client (RFC 6749 §2.1), and their expiry.
     pub registration: Registration,
-    /// Its name, for the person who approves.
+    /// Its name, shown to the person who approves.
     pub name: String,
-    /// What its tokens may be used for.
+    /// The scopes of its tokens.
     pub scopes: Vec<String>,
-    /// Whether it may also ask for scopes that it did not register.
+    /// Whether it may also request scopes that it did not register.
     pub any_scope: bool,
-    /// The grants it asked for; none means the device flow and refreshing.
+    /// The registered grants; an empty list means the device flow and refresh.
     pub grant_types: Vec<String>,
-    /// Where an authorization code may be sent.
+    /// The redirect URIs for an authorization code.
     pub redirect_uris: Vec<String>,
-    /// The start URL that it registered for.
+    /// The start URL of its registration.
     pub issuer_url: Option<String>,
-    /// When the registration lapses, and the record may be forgotten.
+    /// The expiry of the registration, when the record may be forgotten.
     pub forget_at: Moment,
 }
 
 impl ClientRecord {
-    /// A client that the authority's owner sets up, and that does not lapse. Without scopes it may ask for any.
+    /// Creates a client of the operator, which does not expire. Without scopes it may request any.
     ///
     /// ```
     /// use device_authority::ClientRecord;
@@ -52,14 +52,14 @@ impl ClientRecord {
         }
     }
 
-    /// Whether the client may use this grant type.
+    /// Returns whether the client may use this grant type.
     pub(crate) fn may_use(&self, grant: &str) -> bool {
         let any = self.grant_types.is_empty() && grant != grant_type::AUTHORIZATION_CODE;
         any || self.grant_types.iter().any(|registered| registered == grant)
     }
 }
 
-/// A device that asked for authorization, kept under the [`Selector`] of its code and under its user code.
+/// A device that requested authorization, stored under the [`Selector`] of its code and under its user code.
 ///
 /// ```
 /// # use core::time::Duration;
@@ -89,107 +89,108 @@ pub struct DeviceRecord {
     pub device_code: Secret,
     /// The code for the person.
     pub user_code: UserCode,
-    /// The client that asked, and that alone may collect the token.
+    /// The client that requested the codes. It alone may collect the token.
     pub client_id: String,
-    /// The portal that it wants to sign in to, which only AWS's dialect names.
+    /// The requested portal. Only AWS's dialect has one.
     pub start_url: Option<String>,
-    /// The scopes that it asked for; none means those of its client.
+    /// The requested scopes; an empty list means those of its client.
     pub scope: Vec<String>,
-    /// The challenge (RFC 7636 §4.2, S256) whose verifier the token request has to show, if the device sent one.
+    /// The challenge (RFC 7636 §4.2, S256) that the token request's verifier must match, if the device sent
+    /// one.
     pub code_challenge: Option<Box<str>>,
-    /// When it asked.
+    /// The time of the request.
     pub issued_at: Moment,
-    /// When both codes expire.
+    /// The expiry of both codes.
     pub expires_at: Moment,
-    /// When the record may be forgotten.
+    /// The time when the record may be forgotten.
     pub forget_at: Moment,
-    /// What changes.
+    /// The mutable part.
     pub state: DeviceState,
 }
 
-/// What changes about a device.
+/// The mutable part of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeviceState {
-    /// Where the authorization stands.
+    /// The state of the authorization.
     pub standing: Standing,
     /// The least time between two polls; five seconds more after each `slow_down` (RFC 8628 §3.5).
     pub interval: Duration,
-    /// The latest poll.
+    /// The time of the latest poll.
     pub last_poll: Option<Moment>,
-    /// How many polls there were while it was pending, early ones included.
+    /// The number of polls while pending, early ones included.
     pub polls: u32,
-    /// Whether the one early poll of [`crate::SlowDown::Grace`] has been forgiven.
+    /// Whether the one early poll of [`crate::SlowDown::Grace`] was used.
     pub grace_used: bool,
 }
 
 impl DeviceState {
-    /// A device without a decision and that has not polled.
+    /// Creates the state of a device without decision and polls.
     pub(crate) const fn new(interval: Duration) -> Self {
         Self { standing: Standing::Pending, interval, last_poll: None, polls: 0, grace_used: false }
     }
 
-    /// The same state with this standing.
+    /// Returns the same state with this standing.
     pub(crate) const fn with_standing(mut self, standing: Standing) -> Self {
         self.standing = standing;
         self
     }
 }
 
-/// Where a device's authorization stands.
+/// The state of a device's authorization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Standing {
     /// The person has not decided.
     Pending,
-    /// The person said yes; the next poll gets the token.
+    /// The person approved; the next poll gets the token.
     Approved,
-    /// The person said no.
+    /// The person denied.
     Denied,
-    /// Its time was cut short; it reads as expired.
+    /// The code was made to expire early.
     Lapsed,
-    /// The token has been collected; a code is good once. With the chain of refresh tokens that came of it, to be
-    /// revoked if the code turns up again.
+    /// The token was issued; a code is valid once. Holds the token family issued for it, which a second use
+    /// of the code revokes.
     Collected(Option<Selector>),
 }
 
 impl DeviceRecord {
-    /// Whether both codes have run out. The last instant of their life counts as over.
+    /// Returns whether both codes have expired. The last instant of their life counts as expired.
     #[must_use]
     pub fn is_expired_at(&self, now: Moment) -> bool {
         now >= self.expires_at || self.state.standing == Standing::Lapsed
     }
 
-    /// Whether a person can still decide.
+    /// Returns whether a person can still decide.
     #[must_use]
     pub fn is_pending_at(&self, now: Moment) -> bool {
         self.state.standing == Standing::Pending && !self.is_expired_at(now)
     }
 }
 
-/// A chain of refresh tokens: one sign-in, and the one token that is valid now. Kept under the [`Selector`], which
-/// all tokens of the chain share, so that an old one finds the chain it was rotated out of.
+/// A token family: one sign-in, and its one valid refresh token. Stored under the [`Selector`], which all its
+/// tokens share, so an old token finds its family.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RefreshRecord {
     /// The one valid token.
     pub token: Secret,
-    /// The client it was issued to, and that alone may use it.
+    /// The client that it was issued to. It alone may use it.
     pub client_id: String,
-    /// The scopes that were granted; none means those of its client.
+    /// The granted scopes; an empty list means those of its client.
     pub scope: Vec<String>,
-    /// The token before it, while [`crate::Rotation::Grace`] lets it pass.
+    /// The previous token, while [`crate::Rotation::Grace`] accepts it.
     pub used: Option<Box<UsedToken>>,
-    /// When the chain ends, whatever was refreshed, and the record may be forgotten.
+    /// The end of the family, unaffected by refreshes, when the record may be forgotten.
     pub forget_at: Moment,
 }
 
-/// A refresh token that was used, and has a successor.
+/// A refresh token that was used and has a successor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UsedToken {
     /// The token.
     pub token: Secret,
-    /// When it was first used.
+    /// The time of its first use.
     pub at: Moment,
 }

@@ -9,10 +9,11 @@ use crate::{
     UsedToken, scope,
 };
 
-/// A new access token, for the chain's one valid token or for one that may still pass for it, and the token to use next.
+/// Issues a new access token and the next refresh token, for the family's valid token or for one in its grace
+/// period.
 ///
-/// A token that has the chain's selector and is none of these was rotated out: either the client or a thief has used it
-/// before. Which one cannot be told, so the chain ends.
+/// Any other token with the family's selector was rotated out. Its earlier user was the client or a thief,
+/// which are indistinguishable, so the family ends.
 pub(crate) fn rotate(
     policy: &ServerPolicy,
     client: &ClientRecord,
@@ -30,7 +31,7 @@ pub(crate) fn rotate(
     }
     let used = graced(policy, chain, now);
     if chain.token != *offered && used.is_none_or(|used| used.token != *offered) {
-        // Where tokens are not rotated, an old one is a made-up one.
+        // Without rotation no token is ever rotated out, so any other token is invented.
         let ends = policy.rotation != Rotation::Reuse;
         return Decision::new(
             Err(invalid_token()),
@@ -51,15 +52,15 @@ pub(crate) fn rotate(
     }
 }
 
-/// The token that was used lately, if it may pass. While it may, the chain does not move on: so one token is all that has
-/// to be remembered, and every token that was good a moment ago is good now. A clock that has stepped back takes nothing
-/// away.
+/// Returns the recently used token, if it is in its grace period. Meanwhile the family does not rotate
+/// further. So only one old token must be remembered, and every token that was valid a moment ago still is. A
+/// clock that stepped back revokes nothing.
 fn graced<'a>(policy: &ServerPolicy, chain: &'a RefreshRecord, now: Moment) -> Option<&'a UsedToken> {
     let used = chain.used.as_deref().filter(|_| policy.rotation == Rotation::Grace)?;
     (now < used.at.after(policy.rotation_grace)).then_some(used)
 }
 
-/// A fresh access token, with the refresh token to use next, and the chain as it is then, if that is another one.
+/// Returns a new access token with the next refresh token, and the family's new record, if it changes.
 fn answer(
     policy: &ServerPolicy,
     chain: &RefreshRecord,
@@ -72,7 +73,7 @@ fn answer(
         return Ok((token.with_refresh_token(chain.token.clone()), None));
     }
     let fresh = secret::<64>(entropy)?;
-    // The selector stays, all else is new: 384 fresh bits.
+    // The selector stays, the other 384 bits are new.
     let kept = chain.token.expose().get(..Selector::LEN).unwrap_or_default();
     let new = fresh.expose().get(Selector::LEN..).unwrap_or_default();
     let used = (policy.rotation == Rotation::Grace)
@@ -87,7 +88,8 @@ fn answer(
     Ok((token.with_refresh_token(next.token.clone()), Some(next)))
 }
 
-/// The one answer to every refresh token that is unknown, spent, or another client's, with the real service's text.
+/// Returns the error for every refresh token that is unknown, spent, or another client's, with the real
+/// service's text.
 fn invalid_token() -> Fault {
     Fault::new(FaultCode::InvalidGrant).with_description("Invalid refresh token provided")
 }

@@ -5,24 +5,25 @@ use oidc_proto::{Client, Fault, FaultCode, RegisterClientRequest, Registration, 
 use crate::entropy::{base64url, random, secret};
 use crate::{Change, ClientRecord, Decision, Entropy, Moment, ServerPolicy, scope};
 
-/// Ours: a name has to fit on the page that a person reads.
+/// Our limit: a name must fit on the approval page.
 const MAX_NAME: usize = 256;
-/// Ours: what one registration may make the store keep, in bytes.
+/// Our limit on the stored data of one registration, in bytes.
 const MAX_METADATA: usize = 4096;
-/// The same where the secret carries it once more.
+/// The same, if the secret carries the data once more.
 const MAX_CARRIED_METADATA: usize = MAX_METADATA / 2;
-/// The client type that the real service demands, and that elsewhere means a client without a secret.
+/// The client type that the real service requires. In RFC 7591 it means a client without a secret.
 const PUBLIC: &str = "public";
 
 /// Registers a client.
 ///
-/// `authorizationEndpoint` and `tokenEndpoint` are left out, as the real service does, because there is no
-/// authorization endpoint to name.
+/// The response omits `authorizationEndpoint` and `tokenEndpoint`, as the real service does, because there is
+/// no authorization endpoint.
 ///
-/// The faults: `InvalidClientMetadataException` for a client type other than `public`, for a name that is blank or
-/// too long, and for too much of anything; `UnsupportedGrantTypeException` for a grant type that the service does not
-/// know; `InvalidScopeException` for too many or malformed scopes, and for the device and the authorization code
-/// grant in one registration; `InvalidRedirectUriException` for anything but `http://127.0.0.1[:port][/path]`.
+/// Returns `InvalidClientMetadataException` for a client type other than `public`, for a name that is blank
+/// or too long, and for too much metadata. `UnsupportedGrantTypeException`: a grant type that the service
+/// does not know. `InvalidScopeException`: too many or malformed scopes, or the device and the authorization
+/// code grant in one registration. `InvalidRedirectUriException`: anything but
+/// `http://127.0.0.1[:port][/path]`.
 ///
 /// ```
 /// # use core::time::Duration;
@@ -48,19 +49,19 @@ pub fn register_client(
     now: Moment,
     entropy: &mut dyn Entropy,
 ) -> Decision<Registration> {
-    // The real service gives a secret to every client, public as it calls them.
+    // The real service issues a secret to every client, although it calls them public.
     let made = check(policy, request).and_then(|()| issue(policy, now, true, entropy));
     recorded(made, policy, request, now)
 }
 
 /// Registers a client of the OAuth dialect (RFC 7591 §3): `public` (`none`) without a secret, any other with one.
 ///
-/// A client that names no grant types gets the two that there are for it here, the device code and refreshing, and not
-/// the standard's default, which this authority does not have. One that names more than there are gets those that there
-/// are, and its redirect URIs are left out with the grant that they are for; the record has what was registered (§2 and
-/// §3.2.1 let a server replace what was asked for, and ask it to say so). One without a name is known by its id (§2).
+/// A client without grant types gets the two supported ones, device code and refresh, instead of the
+/// standard's default, which this authority lacks. Unsupported grant types are dropped, and redirect URIs
+/// with their grant. The record has what was registered (§2 and §3.2.1 permit that, and require the response
+/// to say so). A client without a name gets its id as name (§2).
 ///
-/// The faults: `invalid_client_metadata` for anything that cannot be had, also if nothing is left of the grant types.
+/// Returns `invalid_client_metadata` for unsupported metadata, also if no grant type remains.
 ///
 /// ```
 /// # use core::time::Duration;
@@ -93,11 +94,11 @@ pub fn register_oauth_client(
     recorded(made, policy, &request, now)
 }
 
-/// What there is of what was asked for. A list of grant types of which nothing is left stays as it is, to be refused: an
-/// empty one would mean the device flow.
+/// Returns the supported part of a request. A list without any supported grant type stays unchanged, to be
+/// refused: an empty one would mean the device flow.
 fn narrowed(request: &RegisterClientRequest) -> RegisterClientRequest {
     let mut request = request.clone();
-    // A refresh token comes of a device code alone, so without that grant nothing would be left to do.
+    // Only a device code leads to a refresh token, so without that grant none would be usable.
     if request.grant_types.iter().any(|grant| grant == grant_type::DEVICE_CODE) {
         request.grant_types.retain(|grant| is_offered(grant));
     }
@@ -132,7 +133,7 @@ fn recorded(
                 && let Some(key) = &policy.registration_key
             {
                 record.registration.client.secret = key.secret(&record);
-                // A control character takes six in JSON, so the length of the texts alone bounds nothing.
+                // JSON may take six bytes for a control character, so the texts' length alone is no bound.
                 let len =
                     record.registration.client.secret.as_ref().map_or(0, |secret| secret.expose().len());
                 if len > MOST_CARRIED {
@@ -149,8 +150,8 @@ fn recorded(
     }
 }
 
-/// A new id, and a secret if the client is to have one. Like the real service's, the id is base64url of 16 random bytes
-/// and the region's name. What expires is the secret; the id of a client without one lapses as quietly.
+/// Creates an id, and a secret if the client is to have one. Like the real service's, the id is base64url of
+/// 16 random bytes and the region's name. The secret expires, and so does the id of a client without one.
 fn issue(
     policy: &ServerPolicy,
     now: Moment,
@@ -170,7 +171,7 @@ fn issue(
     Ok(registration)
 }
 
-/// What the real service checks.
+/// Checks the real service's rules.
 fn check(policy: &ServerPolicy, request: &RegisterClientRequest) -> Result<(), Fault> {
     if request.client_type != PUBLIC {
         return Err(refuse(FaultCode::InvalidClientMetadata, "clientType must be public"));
@@ -182,7 +183,7 @@ fn check(policy: &ServerPolicy, request: &RegisterClientRequest) -> Result<(), F
     check_size(policy, request)
 }
 
-/// What RFC 7591 §2 asks for, as far as there is anything for it here.
+/// Checks the rules of RFC 7591 §2 that apply here.
 fn check_oauth(policy: &ServerPolicy, request: &RegisterClientRequest) -> Result<(), Fault> {
     if !request.client_name.is_empty() && printable(&request.client_name).trim().is_empty() {
         return Err(refuse(FaultCode::InvalidClientMetadata, "client_name must be readable"));
@@ -194,7 +195,7 @@ fn check_oauth(policy: &ServerPolicy, request: &RegisterClientRequest) -> Result
             "grant_types must have urn:ietf:params:oauth:grant-type:device_code, the one grant to begin with here",
         ));
     }
-    // RFC 7591 §3.2.2 has one word for all that is wrong but redirect URIs.
+    // RFC 7591 §3.2.2 has one code for all errors but redirect URIs.
     check_size(policy, request).map_err(|mut fault| {
         if fault.code == FaultCode::InvalidScope {
             fault.code = FaultCode::InvalidClientMetadata;
@@ -203,7 +204,7 @@ fn check_oauth(policy: &ServerPolicy, request: &RegisterClientRequest) -> Result
     })
 }
 
-/// What both check.
+/// Checks the rules of both.
 fn check_size(policy: &ServerPolicy, request: &RegisterClientRequest) -> Result<(), Fault> {
     if request.client_name.chars().count() > MAX_NAME {
         return Err(refuse(FaultCode::InvalidClientMetadata, "the name is longer than 256 characters"));
@@ -235,7 +236,7 @@ fn check_grant_types(grants: &[String]) -> Result<(), Fault> {
     }
     let has = |wanted: &str| grants.iter().any(|grant| grant == wanted);
     if has(grant_type::DEVICE_CODE) && has(grant_type::AUTHORIZATION_CODE) {
-        // The real service's odd choice of fault, kept because its clients look for it.
+        // The real service's unusual code, kept because its clients look for it.
         return Err(refuse(
             FaultCode::InvalidScope,
             "the device code and authorization code grants cannot be in one registration",
@@ -244,8 +245,9 @@ fn check_grant_types(grants: &[String]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// `http://127.0.0.1`, then a port if any, then a path if any: the one kind of redirect that the service accepts
-/// (RFC 8252 §7.3). No user information, query or fragment, and no other spelling of the host.
+/// Returns whether this is `http://127.0.0.1` with an optional port and path, the only redirect that the
+/// service accepts (RFC 8252 §7.3). It has no user information, query or fragment, and no other spelling of
+/// the host.
 fn is_loopback_redirect(uri: &str) -> bool {
     let Some(rest) = uri.strip_prefix("http://127.0.0.1") else { return false };
     let (port, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -262,12 +264,12 @@ fn is_loopback_redirect(uri: &str) -> bool {
     port_is_fine && path_is_fine
 }
 
-/// The longest secret that carries a registration: 2048 bytes of plain text in base64, and room for the rest.
+/// The longest secret with a registration: 2048 bytes of plain text in base64, and overhead.
 const MOST_CARRIED: usize = 4096;
 
 fn metadata_len(request: &RegisterClientRequest) -> usize {
     let lists = [&request.scopes, &request.redirect_uris, &request.grant_types];
-    // A list's entry costs the store a little even when it is empty.
+    // An empty list entry costs the store a little too.
     let lists = lists.into_iter().flatten().map(|text| text.len().saturating_add(8));
     let optional = [&request.issuer_url, &request.entitled_application_arn];
     let optional = optional.into_iter().flatten().map(String::len);

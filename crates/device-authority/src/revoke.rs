@@ -7,13 +7,14 @@ use crate::client::authenticate;
 use crate::token::invalid_grant;
 use crate::{Change, Decision, Moment, Records, Selector};
 
-/// Ends what a token stands for. `records` has the client, and the chain that the token's [`Selector`] names.
+/// Revokes a token. `records` has the client, and the token family of the token's [`Selector`].
 ///
-/// A refresh token ends its chain, also one that was rotated out of it: a client that shows it means the sign-in, not
-/// one token of it. An unknown token is a success, because what was asked for is so (RFC 7009 §2.2). That goes
-/// for access tokens too: no record of them is kept.
+/// A refresh token revokes its family, even if it was rotated out: the client means the sign-in, not one
+/// token of it. An unknown token is a success, because it is invalid already (RFC 7009 §2.2). That includes
+/// access tokens, of which there is no record.
 ///
-/// The faults: `invalid_client` as everywhere; `invalid_grant` for another client's token, which lives on (§2.1).
+/// Returns `invalid_client` as elsewhere, and `invalid_grant` for another client's token, which stays valid
+/// (§2.1).
 ///
 /// ```
 /// use core::time::Duration;

@@ -1,4 +1,4 @@
-//! What a token is good for: the scopes of a client, and those that a request asks for (RFC 6749 §3.3).
+//! The scopes of a client, a request and a token (RFC 6749 §3.3).
 
 use oidc_proto::{Fault, FaultCode};
 
@@ -6,10 +6,10 @@ use crate::ClientRecord;
 
 /// AWS's limit on scopes.
 const MAX_SCOPES: usize = 25;
-/// Ours: what the scopes of one request may make the store keep, in bytes.
+/// Our limit on the stored scopes of one request, in bytes.
 const MAX_BYTES: usize = 4096;
 
-/// Whether these can be scopes at all.
+/// Checks that these are valid scopes.
 pub(crate) fn check_form(scopes: &[String]) -> Result<(), Fault> {
     if scopes.len() > MAX_SCOPES {
         return Err(invalid("more than 25 scopes"));
@@ -24,7 +24,7 @@ pub(crate) fn check_form(scopes: &[String]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Whether the client may ask for these.
+/// Checks that the client may request these.
 pub(crate) fn check_asked(client: &ClientRecord, asked: &[String]) -> Result<(), Fault> {
     check_form(asked)?;
     if asked.iter().map(String::len).fold(0, usize::saturating_add) > MAX_BYTES {
@@ -36,12 +36,12 @@ pub(crate) fn check_asked(client: &ClientRecord, asked: &[String]) -> Result<(),
     Ok(())
 }
 
-/// What was granted: what was asked for or, if nothing was, all that the client registered.
+/// Returns the granted scopes: the requested ones, or all of the client's if none were requested.
 pub(crate) fn granted<'a>(client: &'a ClientRecord, asked: &'a [String]) -> &'a [String] {
     if asked.is_empty() { &client.scopes } else { asked }
 }
 
-/// What a refresh is to grant: what was granted before, or a part of it (RFC 6749 §6).
+/// Returns the scopes of a refresh: those granted before, or a part of them (RFC 6749 §6).
 pub(crate) fn narrowed<'a>(before: &'a [String], asked: &'a [String]) -> Result<&'a [String], Fault> {
     if asked.is_empty() {
         return Ok(before);
@@ -52,7 +52,7 @@ pub(crate) fn narrowed<'a>(before: &'a [String], asked: &'a [String]) -> Result<
     Ok(asked)
 }
 
-/// How a token names its scopes: not at all, if it has none.
+/// Returns a token's scopes; `None` if it has none.
 pub(crate) fn named(scopes: &[String]) -> Option<Vec<String>> {
     (!scopes.is_empty()).then(|| scopes.to_vec())
 }

@@ -1,23 +1,23 @@
-//! Finding a record by a secret without comparing the secret.
+//! The key of a record, derived from a secret without comparing the secret.
 
 use core::fmt;
 
 use oidc_proto::Secret;
 
-/// The first part of a device code or refresh token, under which its record is kept.
+/// The first part of a device code or refresh token, which is the key of its record.
 ///
-/// A look-up compares bytes in a time that depends on them. So a code has two parts: this one finds the record, and
-/// the rest (384 bits and more) is then compared in constant time by `Secret`'s equality. An attacker who learned a
-/// selector from timing can open nothing with it. The most he can do, with the client's credentials as well, is to end a
-/// chain of refresh tokens, as any token of it does that was rotated out. `Debug` redacts it all the same.
+/// The time of a look-up depends on the compared bytes. So a code has two parts. This one finds the record;
+/// `Secret`'s equality compares the rest (384 bits and more) in constant time. A selector learned from timing
+/// opens nothing. With the client's credentials as well, an attacker could at most end a token family, as any
+/// of its rotated tokens does. `Debug` redacts it anyway.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Selector([u8; Self::LEN]);
 
 impl Selector {
-    /// Length in characters of base64url: 131 random bits, so that two never meet.
+    /// The length in characters of base64url: 131 random bits, so collisions do not occur.
     pub const LEN: usize = 22;
 
-    /// The selector in this code; `None` if the text is too short to be one of ours.
+    /// Returns the selector of this code; `None` if the text is too short for one.
     ///
     /// ```
     /// use device_authority::Selector;

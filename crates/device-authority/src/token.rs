@@ -1,4 +1,4 @@
-//! CreateToken (RFC 8628 §3.4 and §3.5), and which records it reads.
+//! CreateToken (RFC 8628 §3.4 and §3.5), and the records that it reads.
 
 use oidc_proto::{CreateTokenRequest, Fault, FaultCode, Grant, Secret, Token, grant_type, pkce};
 
@@ -10,7 +10,7 @@ use crate::{
     ServerPolicy, SlowDown, Standing, pace, refresh, scope,
 };
 
-/// Which record a grant names, besides the client's.
+/// The key of the record that a grant names, besides the client's.
 ///
 /// ```
 /// use device_authority::{GrantKey, Selector};
@@ -29,12 +29,12 @@ pub enum GrantKey {
     Device(Selector),
     /// A [`RefreshRecord`].
     Refresh(Selector),
-    /// None that could exist.
+    /// No record can exist.
     Nothing,
 }
 
 impl GrantKey {
-    /// The record that this grant names.
+    /// Returns the key of this grant's record.
     #[must_use]
     pub fn of(grant: &Grant) -> Self {
         match grant {
@@ -44,14 +44,14 @@ impl GrantKey {
             Grant::RefreshToken { refresh_token } => {
                 Selector::of(refresh_token).map_or(Self::Nothing, Self::Refresh)
             }
-            // No authorization code is issued yet.
+            // No authorization code is ever issued.
             Grant::AuthorizationCode { .. } => Self::Nothing,
             _ => Self::Nothing,
         }
     }
 }
 
-/// The records that a CreateToken request names, as far as they exist.
+/// The existing records that a CreateToken request names.
 ///
 /// ```
 /// use device_authority::{ClientRecord, Records};
@@ -68,25 +68,25 @@ pub struct Records<'a> {
     pub client: Option<&'a ClientRecord>,
     /// The device of [`GrantKey::Device`].
     pub device: Option<&'a DeviceRecord>,
-    /// The chain of [`GrantKey::Refresh`].
+    /// The token family of [`GrantKey::Refresh`].
     pub refresh: Option<&'a RefreshRecord>,
 }
 
 impl<'a> Records<'a> {
-    /// The record of the client alone.
+    /// Creates records with the client alone.
     #[must_use]
     pub const fn of_client(client: Option<&'a ClientRecord>) -> Self {
         Self { client, device: None, refresh: None }
     }
 
-    /// The same records and this device's.
+    /// Returns the same records with this device's.
     #[must_use]
     pub const fn with_device(mut self, device: Option<&'a DeviceRecord>) -> Self {
         self.device = device;
         self
     }
 
-    /// The same records and this chain's.
+    /// Returns the same records with this token family's.
     #[must_use]
     pub const fn with_refresh(mut self, refresh: Option<&'a RefreshRecord>) -> Self {
         self.refresh = refresh;
@@ -94,29 +94,30 @@ impl<'a> Records<'a> {
     }
 }
 
-/// Turns a grant into tokens, or says why not or not yet.
+/// Exchanges a grant for tokens, or returns the fault.
 ///
 /// The checks, in order, and their faults:
 ///
-/// 1. the client: `InvalidClientException` if it is unknown, has the wrong secret or has lapsed;
-///    `UnauthorizedClientException` if it registered for other grants only;
-/// 2. the code exists and belongs to this client: `InvalidGrantException`, the same for both;
-/// 3. the verifier is that of the challenge that the device sent, or there is neither: `InvalidGrantException`
-///    (RFC 7636 §4.6, RFC 9700 §4.8.2). It comes this early so that a client whose PKCE is broken hears so at its first
-///    poll, and it changes nothing: the code stays good for the client that has the verifier, and one who has only the
-///    code can neither use it nor end what came of it;
-/// 4. it has not been used: `InvalidGrantException`, and the refresh tokens that came of it are revoked, since one of
-///    the two users is a thief (RFC 6749 §4.1.2 asks that for authorization codes);
-/// 5. it has not expired: `ExpiredTokenException`;
-/// 6. it was not denied: `AccessDeniedException`;
-/// 7. it was approved: the token, and the code is used up. An approved device is not told to slow down even if it
-///    polls early, save with [`SlowDown::Always`]: the interval protects a server that has nothing to say yet;
-/// 8. it is pending: `SlowDownException` if the device polls too early, else `AuthorizationPendingException`.
+/// 1. The client: `InvalidClientException` if it is unknown, expired, or has the wrong secret.
+///    `UnauthorizedClientException` if it registered for other grants only.
+/// 2. The code exists and belongs to this client: `InvalidGrantException`, the same for both.
+/// 3. The verifier matches the device's challenge, or there is neither: `InvalidGrantException` (RFC 7636
+///    §4.6, RFC 9700 §4.8.2). This check comes early, so a client with a PKCE bug gets the error at its first
+///    poll. It changes nothing: the code stays valid for the client with the verifier. An attacker with only
+///    the code can neither use it nor revoke its tokens.
+/// 4. The code is unused: `InvalidGrantException`. Its refresh tokens are revoked, since one of the two users
+///    is a thief (RFC 6749 §4.1.2 requires that for authorization codes).
+/// 5. The code has not expired: `ExpiredTokenException`.
+/// 6. It was not denied: `AccessDeniedException`.
+/// 7. It was approved: the token, and the code is spent. An approved device gets no `slow_down` for an early
+///    poll, except with [`SlowDown::Always`]: the interval protects a server that has no decision yet.
+/// 8. It is pending: `SlowDownException` if the device polls too early, else `AuthorizationPendingException`.
 ///
-/// A refresh token is good once, or as often as [`ServerPolicy::rotation`] says (RFC 9700 §4.14.2): the answer has its
-/// successor, and an old one that comes back ends the whole chain. The request's scope narrows what this one answer is good for; one that was not granted is
-/// `InvalidScopeException`, and spends nothing. (AWS's dialect documents scope as without effect; a server of it leaves
-/// it out.) No authorization code exists, so that grant is always `InvalidGrantException`.
+/// A refresh token is valid once, or as [`ServerPolicy::rotation`] says (RFC 9700 §4.14.2). The response has
+/// its successor, and reuse of an old one ends the token family. The request's scope narrows this one token;
+/// a scope that was not granted is `InvalidScopeException`, and spends nothing. (AWS documents scope as
+/// ignored, so a server of its dialect omits it.) No authorization code exists, so that grant is always
+/// `InvalidGrantException`.
 ///
 /// ```
 /// # use core::time::Duration;
@@ -173,20 +174,20 @@ pub fn create_token(
     }
 }
 
-/// Whether the device shows the verifier that it promised, and none that it did not.
+/// Checks that the device sends the verifier of its challenge, and none without a challenge.
 fn prove(device: &DeviceRecord, verifier: Option<&Secret>) -> Result<(), Fault> {
     let why = match (device.code_challenge.as_deref(), verifier) {
         (None, None) => return Ok(()),
         (Some(challenge), Some(verifier)) if pkce::matches(challenge, verifier) => return Ok(()),
         (Some(_), Some(_)) => "The code_verifier does not belong to the code_challenge",
         (Some(_), None) => "The code_verifier of the code_challenge is missing",
-        // Or a challenge that got lost on its way would go unnoticed (RFC 9700 §4.8.2).
+        // Otherwise a challenge lost on its way would go unnoticed (RFC 9700 §4.8.2).
         (None, Some(_)) => "There is a code_verifier, and there was no code_challenge",
     };
     Err(Fault::new(FaultCode::InvalidGrant).with_description(why))
 }
 
-/// A device polls with its own code.
+/// Handles a device's poll with its own code.
 fn poll(
     policy: &ServerPolicy,
     client: &ClientRecord,
@@ -195,7 +196,7 @@ fn poll(
     now: Moment,
     entropy: &mut dyn Entropy,
 ) -> Decision<Token> {
-    // `create_token` found the record by this selector, so there is one.
+    // `create_token` found the record by this selector, so it exists.
     let Some(selector) = Selector::of(device_code) else { return Decision::refuse(invalid_grant()) };
     let standing = device.state.standing;
     if policy.slow_down == SlowDown::Always
@@ -241,7 +242,7 @@ fn poll(
     }
 }
 
-/// The answer to a poll that came too early. In the standard's form the client counts along by itself (RFC 8628 §3.5).
+/// Returns the fault of an early poll. A standard client increases its interval by itself (RFC 8628 §3.5).
 fn slow_down(policy: &ServerPolicy, state: DeviceState) -> Fault {
     let mut fault = Fault::new(FaultCode::SlowDown)
         .with_description("Polled too early; wait five seconds more from now on");
@@ -251,8 +252,8 @@ fn slow_down(policy: &ServerPolicy, state: DeviceState) -> Fault {
     fault
 }
 
-/// The token of a new sign-in. With scopes there is a chain of refresh tokens, without there is none, as with the real
-/// service.
+/// Issues the first token of a sign-in. With scopes it starts a token family, without scopes it does not, as
+/// the real service.
 fn first_token(
     policy: &ServerPolicy,
     client: &ClientRecord,
@@ -280,7 +281,7 @@ fn first_token(
     Ok((token, Some(chain)))
 }
 
-/// The one answer to every code and token that is unknown, spent, or another client's.
+/// Returns the error for every code and token that is unknown, spent, or another client's.
 pub(crate) fn invalid_grant() -> Fault {
     Fault::new(FaultCode::InvalidGrant).with_description("Invalid grant provided")
 }

@@ -1,20 +1,20 @@
-//! The code that a person reads on one device and types on another (RFC 8628 §6.1).
+//! The user code: a person reads it on one device and types it on another (RFC 8628 §6.1).
 
 use core::fmt;
 
 use crate::{Entropy, NoEntropy};
 
-/// Consonants that are hard to mistake and spell no words (RFC 8628 §6.1).
+/// Consonants that are hard to confuse and form no words (RFC 8628 §6.1).
 const ALPHABET: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
-/// Eight letters of 20: 2.56e10 codes, about 34.5 bits; enough only together with a limit on guesses (§5.1).
+/// Eight letters of 20: 2.56e10 codes, about 34.5 bits. That is enough only with a limit on guesses (§5.1).
 const LEN: usize = 8;
 
-/// A user code, shown as `XXXX-XXXX`. `Debug` redacts it: a reader of a live one could approve it.
+/// A user code, displayed as `XXXX-XXXX`. `Debug` redacts it, because its reader could approve it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserCode([u8; LEN]);
 
 impl UserCode {
-    /// A fresh code, every one equally likely.
+    /// Creates a random code, uniformly distributed.
     ///
     /// ```
     /// use device_authority::{NoEntropy, UserCode};
@@ -29,13 +29,13 @@ impl UserCode {
     /// ```
     ///
     /// # Errors
-    /// [`NoEntropy`] if the source fails, or keeps giving bytes that a random source would not.
+    /// Returns [`NoEntropy`] if the source fails, or keeps returning bytes that are not random.
     pub fn random(entropy: &mut dyn Entropy) -> Result<Self, NoEntropy> {
-        /// The largest multiple of 20 that a byte can hold: bytes from here on would favour the first letters.
+        /// The largest multiple of 20 in a byte. Bytes from here on would favour the first letters.
         const FAIR: u8 = 240;
         let mut code = [0u8; LEN];
         let mut filled = 0;
-        // One byte in 16 is thrown away; that eight rounds of 16 are not enough has a chance below 2^-300.
+        // One byte in 16 is discarded. Eight rounds of 16 fail with a probability below 2^-300.
         for _ in 0..8 {
             let mut bytes = [0u8; 16];
             entropy.fill(&mut bytes)?;
@@ -53,8 +53,8 @@ impl UserCode {
         Err(NoEntropy)
     }
 
-    /// What a person typed, made comparable: upper case, and everything that is no letter of the alphabet dropped
-    /// (RFC 8628 §6.1). `None` if what remains has not the length of a code.
+    /// Normalizes a typed code: upper case, and without characters outside the alphabet (RFC 8628 §6.1).
+    /// `None` if the rest has another length than a code.
     ///
     /// ```
     /// use device_authority::UserCode;
@@ -96,7 +96,7 @@ impl fmt::Debug for UserCode {
 mod tests {
     use super::*;
 
-    /// Gives every byte value in turn, so that every accepted value occurs equally often.
+    /// Returns each byte value in turn, so that every accepted value occurs equally often.
     fn counter() -> impl Entropy {
         let mut next = 0u8;
         move |bytes: &mut [u8]| {
@@ -110,8 +110,8 @@ mod tests {
 
     #[test]
     fn every_letter_is_equally_likely_when_every_byte_is() {
-        // 15 rounds of 256 bytes feed exactly 240 fair bytes each; a code takes 16 bytes and uses the first 8 fair
-        // ones, so count over a full cycle of starting points: 256 codes with offsets 0, 16, 32, …
+        // 15 rounds of 256 bytes yield exactly 240 fair bytes each. A code takes 16 bytes and uses the first
+        // 8 fair ones, so count over a full cycle: 256 codes with offsets 0, 16, 32, …
         let mut counts = [0u32; 256];
         for start in 0..=255u8 {
             let mut next = start;
@@ -123,7 +123,7 @@ mod tests {
                 });
                 Ok(())
             };
-            // The first letter alone: it must be uniform over the starting bytes, save those that are thrown away.
+            // The first letter alone must be uniform over the starting bytes, except the discarded ones.
             if start < 240 {
                 let code = UserCode::random(&mut source).unwrap();
                 counts[usize::from(code.0[0])] += 1;
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn letters_of_random_codes_pass_a_chi_square_test() {
-        // xorshift64*, seeded: the test is the same every time.
+        // xorshift64*, seeded, so that the test is deterministic.
         let mut state = 0x9e37_79b9_7f4a_7c15u64;
         let mut source = |bytes: &mut [u8]| {
             bytes.fill_with(|| {
@@ -170,7 +170,7 @@ mod tests {
                 .iter()
                 .map(|l| (f64::from(place[usize::from(*l)]) - expected).powi(2) / expected)
                 .sum();
-            // 19 degrees of freedom: 43.8 is exceeded by chance once in a thousand; sampling by `% 20` of all 256
+            // 19 degrees of freedom: chance exceeds 43.8 once in a thousand; sampling by `% 20` of all 256
             // byte values gives about 80 here.
             assert!(chi < 43.8, "{chi}");
         }

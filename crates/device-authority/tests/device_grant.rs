@@ -1,4 +1,4 @@
-//! CreateToken with a device code: whose it is, how often it is good, and until when.
+//! CreateToken with a device code: ownership, single use, and expiry.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! The store in memory: bounded, and quick to forget.
+//! The store in memory: its bounds and its eviction.
 
 mod common;
 
@@ -247,8 +247,8 @@ fn sources_of_guesses_are_bounded_and_all_guesses_still_count_together() {
 
 #[test]
 fn a_user_code_that_is_taken_is_drawn_anew() {
-    // Entropy that repeats itself after one authorization's worth of bytes: the first draw of the second device is
-    // the first device's code.
+    // Entropy that repeats after one authorization: the first draw of the second device is the first device's
+    // code.
     let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.client();
     let request = oidc_proto::StartDeviceAuthorizationRequest::new(client, "https://x.example/start");

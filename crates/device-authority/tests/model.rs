@@ -1,5 +1,5 @@
-//! Random histories against a reference model: what every request must get, told in a second and simpler way; and that
-//! the histories are the same for a seed and leave nothing out.
+//! Random histories against a reference model. The histories are deterministic for a seed and reach every
+//! transition.
 
 mod common;
 mod history;
@@ -18,7 +18,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 const DEVICES: usize = 3;
 const SOURCES: usize = 3;
 
-/// What a policy can choose.
+/// The variants of a policy.
 type Modes = (SlowDown, Rotation);
 
 fn rules((slow_down, rotation): Modes) -> Rules {
@@ -30,7 +30,7 @@ fn rules((slow_down, rotation): Modes) -> Rules {
         device_ttl: 60_000,
         remember: 30_000,
         registration_ttl: 100_000,
-        // Shorter than a registration, so that a chain can end while its client lives.
+        // Shorter than a registration, so that a family can end while its client lives.
         chain_ttl: 40_000,
         window: 20_000,
         per_source: 2,
@@ -55,7 +55,7 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (device(), which(), by()).prop_map(|(device, token, by)| Op::Refresh { device, token, by }),
         1 => (device(), which(), by()).prop_map(|(device, token, by)| Op::Revoke { device, token, by }),
         1 => (0..Odd::ALL.len()).prop_map(|at| Op::Odd(Odd::ALL[at])),
-        // Whole seconds, so that boundaries are hit, and fractions, so that they are missed.
+        // Whole seconds hit boundaries, and fractions miss them.
         6 => (0..12i64).prop_map(|seconds| Op::Wait(seconds * 1000)),
         2 => (0..60_000i64).prop_map(Op::Wait),
         1 => (0..500i64).prop_map(|seconds| Op::Wait(seconds * 1000)),
@@ -63,7 +63,8 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// A code brought to one of its standings, and one act on it. Single steps would seldom get to the rarer ones.
+/// Generates a code in one of its states, and one operation on it. Independent steps would rarely reach the
+/// rare ones.
 fn story_of_a_code() -> impl Strategy<Value = Vec<Op>> {
     let everyone = [By::Owner, By::Stranger, By::Forger].map(|by| (Some(by), None));
     let decisions =
@@ -81,12 +82,12 @@ fn story_of_a_code() -> impl Strategy<Value = Vec<Op>> {
             4 => [begin, vec![decide(Decision::Approve), poll]].concat(),
             5 => [begin, vec![Op::Wait(60_000)]].concat(),
             6 => [begin, vec![decide(Decision::Approve), Op::Wait(60_000)]].concat(),
-            // The next one to come makes the store forget it.
+            // The next code makes the store forget it.
             7 => [begin, vec![Op::Wait(90_000), Op::Start { device: (device + 1) % DEVICES }]].concat(),
-            // The device has polled just before the person decided.
+            // The device polls just before the decision.
             8 => [begin, vec![poll, decide(Decision::Approve)]].concat(),
             9 => [begin, vec![poll, decide(Decision::Deny)]].concat(),
-            // The registration lapses while the code waits.
+            // The registration expires while the code waits.
             _ => vec![Op::Register { client: device % 2 }, Op::Wait(70_000), start, Op::Wait(30_000)],
         };
         story.push(match act {
@@ -98,9 +99,9 @@ fn story_of_a_code() -> impl Strategy<Value = Vec<Op>> {
     })
 }
 
-/// A sign-in that has been refreshed, brought to one of its standings, and one act on it.
+/// Generates a refreshed sign-in in one of its states, and one operation on it.
 fn story_of_a_chain() -> impl Strategy<Value = Vec<Op>> {
-    // The owner's old token means something else under each rotation, so there are more of these.
+    // The owner's old token has another meaning under each rotation, so these are more frequent.
     let by = prop_oneof![3 => Just(By::Owner), 1 => Just(By::Stranger), 1 => Just(By::Forger)];
     let token = prop::sample::select(vec![Which::Current, Which::Rotated]);
     (0..DEVICES, 0..5usize, token, by, any::<bool>()).prop_map(|(device, standing, token, by, revokes)| {
@@ -114,7 +115,7 @@ fn story_of_a_chain() -> impl Strategy<Value = Vec<Op>> {
             match standing {
                 0 | 4 => Op::Wait(0),
                 1 => Op::Wait(40_000),
-                // A code that comes again ends the chain that came of it.
+                // A second use of the code ends its family.
                 2 => poll,
                 _ => Op::Wait(100_000),
             },
@@ -139,7 +140,7 @@ fn histories() -> impl Strategy<Value = (Modes, Vec<Op>)> {
     ((slow_down, rotation), prop::collection::vec(steps, 0..50).prop_map(|steps| steps.concat()))
 }
 
-/// Plays a history, and shows each answer to the caller, with where the device stood before.
+/// Plays a history, and passes each response to the caller, with the device's state before.
 fn play(modes: Modes, ops: &[Op], mut seen: impl FnMut(&'static str, Op, &Answer)) -> Result<(), String> {
     let mut world = World::new(rules(modes), DEVICES, SOURCES);
     for op in ops {
@@ -160,7 +161,7 @@ proptest! {
     }
 }
 
-/// The first histories of a seed.
+/// Returns the first histories of a seed.
 fn of_seed(seed: u8, count: usize) -> Vec<(Modes, Vec<Op>)> {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
@@ -173,9 +174,9 @@ fn a_seed_gives_the_same_histories_every_time_and_another_seed_gives_others() {
     assert_ne!(of_seed(1, 20), of_seed(2, 20));
 }
 
-/// How many histories the coverage is counted over.
+/// The number of histories for the coverage.
 const COUNTED: usize = 1200;
-/// How often the rarest transition is to be seen at least: once would be luck.
+/// The least count of the rarest transition: once would be luck.
 const LEAST: u32 = 3;
 
 #[test]

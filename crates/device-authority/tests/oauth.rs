@@ -1,4 +1,4 @@
-//! Clients of the OAuth dialect: public and confidential ones, the scopes they ask for, revocation.
+//! Clients of the OAuth dialect: public and confidential ones, their scopes, and revocation.
 
 mod common;
 
@@ -20,7 +20,7 @@ fn register(bench: &mut Bench, request: &RegisterClientRequest) -> Result<Regist
     bench.store.register_oauth_client(&bench.policy, request, bench.now, &mut entropy(&mut seed))
 }
 
-/// A public client with these scopes.
+/// Registers a public client with these scopes.
 fn public(bench: &mut Bench, scopes: &[&str]) -> Client {
     register(bench, &RegisterClientRequest::new("tool").with_scopes(scopes.iter().copied())).unwrap().client
 }
@@ -120,7 +120,7 @@ fn a_registration_is_narrowed_to_the_grants_that_there_are() {
 fn a_registration_for_nothing_that_there_is_is_invalid_client_metadata() {
     let mut bench = bench();
     let (code, refresh) = (grant_type::AUTHORIZATION_CODE, grant_type::REFRESH_TOKEN);
-    // A refresh token comes of a device code alone.
+    // Only a device code leads to a refresh token.
     for grants in [&[code][..], &["password"], &[""], &["implicit", "password"], &[refresh], &[code, refresh]]
     {
         let mut ask = RegisterClientRequest::new("tool");
@@ -198,7 +198,7 @@ fn a_refresh_may_narrow_the_scope_for_once_and_never_widen_it() {
     assert_eq!(fault(refresh(&mut bench, &client, &first, &["c"])), FaultCode::InvalidScope);
     let narrow = refresh(&mut bench, &client, &first, &["a"]).expect("the refusal spent nothing");
     assert_eq!(narrow.scope, scopes(&["a"]));
-    // RFC 6749 §6: the refresh token's scope stays what it was.
+    // RFC 6749 §6: the refresh token's scope does not change.
     assert_eq!(refresh(&mut bench, &client, &narrow, &[]).unwrap().scope, scopes(&["a", "b"]));
 }
 
@@ -210,7 +210,7 @@ fn a_revoked_refresh_token_ends_its_chain() {
     let second = refresh(&mut bench, &client, &first, &[]).unwrap();
     revoke(&mut bench, &client, second.refresh_token.as_ref().unwrap()).unwrap();
     assert_eq!(fault(refresh(&mut bench, &client, &second, &[])), FaultCode::InvalidGrant);
-    // And again, which is no mistake (RFC 7009 §2.2).
+    // A second revocation is no error (RFC 7009 §2.2).
     revoke(&mut bench, &client, second.refresh_token.as_ref().unwrap()).unwrap();
 }
 

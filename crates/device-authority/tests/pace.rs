@@ -1,4 +1,4 @@
-//! CreateToken while pending: how often a device may poll (RFC 8628 §3.5).
+//! CreateToken while pending: the pace of the polls (RFC 8628 §3.5).
 
 mod common;
 
@@ -23,7 +23,8 @@ impl Device {
         Self { bench, client, code: device.device_code, user_code: device.user_code }
     }
 
-    /// Whether the poll after this many seconds is told to slow down; the only other answer is "pending".
+    /// Polls after this many seconds, and returns whether the response is `slow_down`. Any other response
+    /// must be `authorization_pending`.
     #[track_caller]
     fn is_slowed_after(&mut self, seconds: f64) -> bool {
         self.bench.wait(seconds);

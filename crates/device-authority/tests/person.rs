@@ -1,4 +1,4 @@
-//! The person's side: looking, deciding, and how often one may guess.
+//! The person's side: review, decision, and the limit on guesses.
 
 mod common;
 

@@ -7,7 +7,7 @@ use core::time::Duration;
 use device_authority::{Selector, ServerPolicy, SlowDown, Verdict};
 use oidc_proto::{Client, DeviceAuthorization, Fault, FaultCode, Grant, Secret, Token, pkce};
 
-/// A device that asked with the challenge of a verifier, or without one.
+/// A device whose request had the challenge of a verifier, or none.
 struct Device {
     bench: Bench,
     client: Client,
@@ -56,7 +56,7 @@ fn a_wrong_or_missing_verifier_is_refused_before_and_after_the_approval_and_the_
         Some(Secret::from("")),
         Some(Secret::from("short")),
         Some(Secret::new("a".repeat(129))),
-        // The challenge itself, which is what the method `plain` would take.
+        // The challenge itself, which the method `plain` would accept.
         Some(Secret::new(pkce::challenge(&verifier(1)))),
     ];
     for is_approved in [false, true] {
@@ -85,7 +85,7 @@ fn a_poll_without_its_verifier_counts_for_nothing() {
     assert_eq!(fault(device.poll(None)), FaultCode::InvalidGrant);
     let selector = Selector::of(&device.codes.device_code).unwrap();
     assert_eq!(device.bench.store.device(selector), before.device(selector));
-    // Straight after it, and not told to slow down.
+    // Immediately after it, without a `slow_down`.
     assert_eq!(fault(device.poll(Some(verifier(1)))), FaultCode::AuthorizationPending);
 }
 
@@ -99,6 +99,6 @@ fn one_who_has_only_the_code_of_a_sign_in_cannot_end_it() {
     }
     let refresh_token = token.refresh_token.unwrap();
     assert!(device.bench.refresh(&device.client, &refresh_token).is_ok());
-    // With the verifier it is the same as without PKCE: one of two users is a thief.
+    // With the verifier the reuse counts as without PKCE: one of two users is a thief.
     assert_eq!(fault(device.poll(Some(verifier(1)))), FaultCode::InvalidGrant);
 }

@@ -15,7 +15,7 @@ fn proving() -> ServerPolicy {
     ServerPolicy::default().with_registration_key(key("k"))
 }
 
-/// The server starts anew, and knows no client.
+/// Restarts the server without any clients.
 fn restart(bench: &mut Bench) {
     bench.store = Memory::new(Capacity::default());
 }

@@ -111,7 +111,7 @@ fn a_token_used_again_after_its_minute_ends_the_chain() {
 
 #[test]
 fn processes_that_take_turns_with_tokens_of_the_last_minute_all_keep_their_session() {
-    // Four of them read the same token, and each writes what it was given over what the others wrote.
+    // Four of them read the same token, and each overwrites the others' result.
     let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.scoped_client();
     let mut cached = bench.sign_in(&client).refresh_token.unwrap();

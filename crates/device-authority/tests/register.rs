@@ -41,7 +41,7 @@ fn two_registrations_have_different_ids_and_secrets_of_256_bits_and_more() {
 
 #[test]
 fn a_client_id_ends_in_the_region_like_the_real_one() {
-    // base64url of 16 bytes and "us-east-1"; the bytes that are all the region's are the same every time.
+    // base64url of 16 bytes and "us-east-1"; the bytes of the region alone are constant.
     let mut bench = Bench::new(ServerPolicy::default());
     let ids = [bench.client().id, bench.client().id];
     assert!(ids.iter().all(|id| id.ends_with("LWVhc3QtMQ") && id.len() == 34), "{ids:?}");

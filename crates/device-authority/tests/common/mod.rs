@@ -1,4 +1,4 @@
-//! An authority at virtual time: a store, a policy, a clock that the test moves, and seeded entropy.
+//! An authority in virtual time: a store, a policy, a clock that the test moves, and seeded entropy.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 use core::time::Duration;
@@ -19,7 +19,7 @@ pub struct Bench {
     seed: u64,
 }
 
-/// xorshift64*: the same bytes every time.
+/// Returns xorshift64*, deterministic entropy.
 pub fn entropy(seed: &mut u64) -> impl FnMut(&mut [u8]) -> Result<(), NoEntropy> + '_ {
     move |bytes| {
         bytes.fill_with(|| {
@@ -54,12 +54,12 @@ impl Bench {
         self.store.register_client(&self.policy, request, self.now, &mut entropy(&mut self.seed))
     }
 
-    /// A client of the device flow without scopes.
+    /// Registers a client of the device flow without scopes.
     pub fn client(&mut self) -> Client {
         self.register(&RegisterClientRequest::new("tool")).unwrap().client
     }
 
-    /// A client of the device flow whose tokens can be refreshed.
+    /// Registers a client of the device flow whose tokens can be refreshed.
     pub fn scoped_client(&mut self) -> Client {
         let request = RegisterClientRequest::new("tool").with_scopes(["sso:account:access"]);
         self.register(&request).unwrap().client
@@ -101,7 +101,7 @@ impl Bench {
         self.store.decide(&self.policy, None, user_code, verdict, self.now).unwrap();
     }
 
-    /// A sign-in of this client, approved and collected.
+    /// Signs in this client: approved and collected.
     pub fn sign_in(&mut self, client: &Client) -> Token {
         let device = self.start(client).unwrap();
         self.person(&device.user_code, Verdict::Approve);
@@ -109,7 +109,7 @@ impl Bench {
     }
 }
 
-/// The fault's code, of a refusal.
+/// Returns the fault's code of a refusal.
 #[track_caller]
 pub fn fault<T: core::fmt::Debug>(result: Result<T, Fault>) -> FaultCode {
     result.unwrap_err().code

@@ -1,8 +1,9 @@
-//! Every short history: all sequences of what two clients, two devices, a person and an attacker can do, up to a depth.
+//! Explores every short history: all sequences of actions of two clients, two devices, a person and an
+//! attacker, up to a depth.
 //!
-//! States that differ only in when they happen are one state, so the number of states grows far slower than that of
-//! sequences. On every step the store is held against the reference, in its answer and in its records, and the laws are
-//! checked. In a test run the depth is small; `cargo xtask explore` goes as deep as its time allows.
+//! States that differ only in time count as one, so states grow far more slowly than sequences. Every step
+//! compares the store's response and records with the reference, and checks the laws. In a test run the depth
+//! is small; `cargo xtask explore` uses all its time.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -16,7 +17,7 @@ use history::reference::Rules;
 use moves::Cast;
 use search::{Search, explore};
 
-/// Short lives, all different, so that each end can come before and after each other one.
+/// Returns rules with short lives, all different, so that each can end before and after any other.
 const fn rules(slow_down: SlowDown, rotation: Rotation) -> Rules {
     Rules {
         slow_down,
@@ -57,7 +58,8 @@ fn no_short_history_breaks_a_law_where_one_early_poll_is_forgiven() {
 
 #[test]
 fn no_longer_history_of_one_device_breaks_a_law() {
-    // With fewer to take part, more of what they do: a code approved, collected, refreshed, rotated, replayed and asked anew.
+    // Fewer participants, and more actions: a code approved, collected, refreshed, rotated, replayed and
+    // requested again.
     explore(&Search {
         name: "one device",
         rules: rules(SlowDown::Strict, Rotation::Strict),

@@ -1,19 +1,19 @@
-//! What can happen next: the person's, the clients' and the attacker's moves, and the steps of time that matter.
+//! The possible moves: the person's, the clients' and the attacker's, and the relevant steps of time.
 
 use crate::history::World;
 use crate::history::op::{By, Decision, Op, Which};
 
-/// From where the person types, and from where the attacker does.
+/// The sources of the person's and the attacker's codes.
 const PERSON: usize = 0;
 const ATTACKER: usize = 1;
 pub(crate) const SOURCES: usize = 2;
 
-/// Who takes part.
+/// The participants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cast {
-    /// Two devices, the person, the attacker who also guesses, and a clock that may step back.
+    /// Two devices, the person, an attacker who also guesses, and a clock that may step back.
     Full,
-    /// One device, the person, an attacker who presents codes and tokens, and a clock that goes forward.
+    /// One device, the person, an attacker with codes and tokens, and a clock that goes forward.
     Small,
 }
 
@@ -26,17 +26,17 @@ impl Cast {
     }
 }
 
-/// How far the clock steps back: just enough to undo the latest boundary, and past everything that has happened.
+/// The clock's steps back: just enough to undo the latest boundary, and past all events.
 const STEPS_BACK: [i64; 2] = [1, 40_000];
 
-/// Every move that makes sense here. Moves that cannot be made, such as polls without a code, are left out; moves that
-/// change nothing are made, for their answer.
+/// Returns every useful move. Impossible moves, such as polls without a code, are omitted. Moves without
+/// effect are made, for their response.
 pub(crate) fn moves(world: &World, cast: Cast) -> Vec<Op> {
     let told = &world.reference;
     let mut moves = Vec::with_capacity(48);
     for device in 0..told.slots.len() {
         let code = told.code(device, 0).map(|code| &told.codes[code]);
-        // A slot asks anew once its code is of no more use: so old codes pile up to be replayed.
+        // A slot requests a new code once the old one is useless, so old codes accumulate for a replay.
         if code.is_none_or(|code| code.spent.is_some() || code.decision.is_some() || told.now >= code.dies) {
             moves.push(Op::Start { device });
         }
@@ -73,7 +73,8 @@ pub(crate) fn moves(world: &World, cast: Cast) -> Vec<Op> {
     moves
 }
 
-/// To just before the next boundary, to it, and just past it. What lies between two boundaries is all alike.
+/// Returns the steps to just before the next boundary, to it, and just past it. Between two boundaries
+/// nothing changes.
 fn time(now: i64, boundaries: impl Iterator<Item = i64>) -> Vec<Op> {
     let next = boundaries.filter(|boundary| *boundary > now).min();
     let ahead = next.map_or_else(Vec::new, |next| vec![next - 1 - now, next - now, next + 1 - now]);

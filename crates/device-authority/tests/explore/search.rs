@@ -1,7 +1,7 @@
-//! Breadth first, by levels: the states of one depth, then all of the next, on every processor.
+//! The search, breadth first and by levels, on every processor.
 //!
-//! A state in the queue is the list of moves that leads to it, which is small and can be played again: the entropy is
-//! seeded. What was seen before is known by a hash of 128 bits.
+//! A queued state is its list of moves, which is small and repeatable, because the entropy is seeded. A hash
+//! of 128 bits identifies known states.
 
 use core::time::Duration;
 use std::thread;
@@ -16,22 +16,22 @@ pub(crate) struct Search {
     pub(crate) name: &'static str,
     pub(crate) rules: Rules,
     pub(crate) cast: Cast,
-    /// How deep to go in every test run: as deep as a second allows without optimisation.
+    /// The depth in every test run, about a second without optimisation.
     pub(crate) depth: usize,
-    /// Of the time in `EXPLORE_SECONDS`, how much this search gets.
+    /// The share of `EXPLORE_SECONDS` for this search.
     pub(crate) share: f64,
 }
 
-/// How many finds are kept before those that are the same are thrown away.
+/// The number of new states after which duplicates are removed.
 const FULL: usize = 1_000_000;
 
-/// What to search: so deep, or as deep as so much time allows.
+/// The limit of a search: a depth, or a time.
 enum Limit {
     Depth(usize),
     Time(Duration),
 }
 
-/// A state and how to get there: the place of each move in the list of the moves that there were.
+/// The way to a state: the index of each move in the list of possible moves.
 type Path = Vec<u8>;
 
 struct Found {
@@ -39,7 +39,7 @@ struct Found {
     path: Path,
 }
 
-/// Searches, prints what was searched, and panics at the first history that breaks a law, with that history.
+/// Searches, prints the counts, and panics with the first history that breaks a law.
 pub(crate) fn explore(search: &Search) {
     let Search { name, rules, cast, .. } = *search;
     let limit = limit(search);
@@ -73,21 +73,22 @@ pub(crate) fn explore(search: &Search) {
 fn goes_on(limit: &Limit, depth: usize, passed: Duration, next: Duration) -> bool {
     match limit {
         Limit::Depth(most) => depth < *most,
-        // The next level takes longer than the last by about as much as it is larger.
+        // The next level takes longer than the last in proportion to its size.
         Limit::Time(time) => passed + next <= *time,
     }
 }
 
-/// The states one move further that are new, each once, with the first way there; and how many moves were made.
+/// Returns the new states one move further, each once, with the first path to it, and the number of moves
+/// made.
 fn expand(root: &World, cast: Cast, level: &[Path], seen: &[u128]) -> (Vec<Found>, u64) {
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    // Dealt out in turn, so that no thread gets all the rich states.
+    // Dealt out in turn, so that no thread gets all expensive states.
     let work = |first: usize| {
         let mut found = Vec::new();
         let (mut count, mut full) = (0u64, FULL);
         for path in level.iter().skip(first).step_by(threads) {
             count += expand_one(root, cast, path, seen, &mut found);
-            // Most of what is found is found often.
+            // Most new states are found repeatedly.
             if found.len() > full {
                 settle(&mut found);
                 full = FULL.max(2 * found.len());
@@ -110,7 +111,7 @@ fn expand(root: &World, cast: Cast, level: &[Path], seen: &[u128]) -> (Vec<Found
     (all, count)
 }
 
-/// Each state once, with the first way there, so that a search is the same every time.
+/// Keeps each state once, with the first path to it, so that a search is deterministic.
 fn settle(found: &mut Vec<Found>) {
     found.sort_unstable_by(|one, other| one.key.cmp(&other.key).then_with(|| one.path.cmp(&other.path)));
     found.dedup_by_key(|found| found.key);
@@ -147,7 +148,7 @@ fn replay(root: &World, cast: Cast, path: &[u8]) -> (World, Vec<Op>) {
     (world, history)
 }
 
-/// Two sorted lists as one.
+/// Merges two sorted lists.
 fn merge(seen: Vec<u128>, new: impl Iterator<Item = u128>) -> Vec<u128> {
     let mut all = seen;
     all.extend(new);

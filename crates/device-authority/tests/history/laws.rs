@@ -1,7 +1,7 @@
-//! What must never happen, said without the rules: from what was asked, what was answered, and when.
+//! Laws that must hold in any history, checked only from requests, responses and times.
 //!
-//! The reference says what each answer is; these laws say what no answer may be. A mistake that the reference shares
-//! with the code is still caught here.
+//! The reference predicts each response; these laws forbid responses. So they catch a mistake that reference
+//! and code share.
 
 use core::time::Duration;
 
@@ -11,7 +11,7 @@ use super::World;
 use super::op::{Answer, By, Decision, Op, Which};
 use super::reference::Reference;
 
-/// What was seen of the codes and the chains so far.
+/// The observed codes and token families.
 #[derive(Clone, Default)]
 pub struct Ledger {
     codes: Vec<Seen>,
@@ -29,16 +29,16 @@ struct Seen {
 
 #[derive(Clone, Default)]
 struct Turns {
-    /// A token that was rotated out has come back from its client, or the chain was revoked.
+    /// A rotated token came back from its client, or the family was revoked.
     over: bool,
-    /// How many tokens there have been, and when the present one came.
+    /// The number of tokens, and the time of the present one.
     tokens: usize,
     since: i64,
 }
 
 impl Ledger {
     /// # Errors
-    /// The law that the answer breaks.
+    /// Returns the law that the response breaks.
     pub fn check(&self, op: Op, answer: &Answer, world: &World) -> Result<(), &'static str> {
         let told = &world.reference;
         match op {
@@ -109,7 +109,7 @@ impl Ledger {
         }
     }
 
-    /// Remembers what was seen.
+    /// Records an observation.
     pub fn note(&mut self, op: Op, answer: &Answer, told: &Reference) {
         self.codes.resize_with(told.codes.len(), Seen::default);
         self.chains.resize_with(told.chains.len(), Turns::default);

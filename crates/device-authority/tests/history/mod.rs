@@ -1,5 +1,5 @@
-//! Histories of an authority: each step is played to the store and to the reference, and the two must agree, in what
-//! they answer and in what they know. The laws are checked beside them, from the answers alone.
+//! Histories of an authority. The store and the reference play each step and must agree, in responses and in
+//! records. The laws are checked separately, from the responses alone.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 pub mod laws;
@@ -20,7 +20,7 @@ use self::op::{Answer, By, Decision, Odd, Op, Which};
 use self::reference::{Name, Reference, Rules, Window};
 use crate::common::Bench;
 
-/// An authority, what the reference says of it, and the secrets that its clients have been given.
+/// An authority, its reference, and the secrets that its clients hold.
 #[derive(Clone)]
 pub struct World {
     pub reference: Reference,
@@ -33,7 +33,7 @@ pub struct World {
 }
 
 impl World {
-    /// Two registered clients, and room for so many devices and places from which people type.
+    /// Creates two registered clients, and slots for this many devices and sources.
     pub fn new(rules: Rules, devices: usize, sources: usize) -> Self {
         let time = |millis: i64| Duration::from_millis(millis.unsigned_abs());
         let guesses = GuessLimit::default()
@@ -66,10 +66,10 @@ impl World {
         world
     }
 
-    /// Does it. `None` if it cannot be done, for example a poll without a code.
+    /// Plays a step. `None` if it is impossible, for example a poll without a code.
     ///
     /// # Errors
-    /// What is wrong: the store and the reference disagree, or a law is broken.
+    /// Returns the disagreement of store and reference, or the broken law.
     pub fn play(&mut self, op: Op) -> Result<Option<Answer>, String> {
         let Some((seen, told)) = self.step(op) else { return Ok(None) };
         self.name();
@@ -84,7 +84,7 @@ impl World {
         Ok(Some(seen))
     }
 
-    /// Tells the reference what its newest records are called.
+    /// Tells the reference the names of its newest records.
     fn name(&mut self) {
         let reference = &mut self.reference;
         if let (Some(record), Some(client)) = (reference.clients.last_mut(), self.clients.last()) {
@@ -98,7 +98,7 @@ impl World {
         }
     }
 
-    /// The store's answer and the reference's.
+    /// Returns the store's response and the reference's.
     fn step(&mut self, op: Op) -> Option<(Answer, Answer)> {
         Some(match op {
             Op::Wait(millis) => {
@@ -137,7 +137,7 @@ impl World {
             Op::Revoke { device, token, by } => return self.revoke(device, token, by),
             Op::Decide { device, decision } => {
                 let code = self.reference.code(device, 0)?;
-                // No person can cut a code's life short; that is for tests and tools, which are trusted.
+                // A person cannot expire a code; only trusted tests and tools can.
                 let (from, verdict) = match decision {
                     Decision::Approve => (Some(0), Verdict::Approve),
                     Decision::Deny => (Some(0), Verdict::Deny),
@@ -196,14 +196,14 @@ impl World {
         Some((seen, self.reference.revoke(chain, client, by)))
     }
 
-    /// A token of the chain that the slot's sign-in has, and which chain that is.
+    /// Returns a token of the family of the slot's sign-in, and the family.
     fn refresh_token(&self, device: usize, which: Which) -> Option<(usize, Secret)> {
         let chain = self.reference.chain_of(device)?;
         let back = if which == Which::Current { 0 } else { 1 };
         Some((chain, self.chains[chain].iter().rev().nth(back)?.clone()))
     }
 
-    /// The answers do not depend on the state, save that nobody is a client for ever.
+    /// Plays a request whose response does not depend on the state, except that every client expires.
     fn odd(&mut self, odd: Odd) -> Option<(Answer, Answer)> {
         let metadata = |bench: &mut Bench, change: fn(&mut RegisterClientRequest)| {
             let mut ask = RegisterClientRequest::new("tool");
@@ -213,7 +213,7 @@ impl World {
         let client = self.clients[self.reference.client_of(0)].clone();
         let (seen, told): (Result<(), Fault>, FaultCode) = match odd {
             Odd::StartUrl => {
-                // A start that is taken back: it makes room all the same.
+                // A start that is rolled back makes room too.
                 let told = if self.reference.start(0) == Answer::Started {
                     self.reference.slots[0].pop();
                     self.reference.codes.pop();
@@ -285,7 +285,7 @@ impl World {
         Selector::of(&self.codes[code].0).expect("a code that was given out has one")
     }
 
-    /// Whether every record of the store is what the reference says, and there are no others.
+    /// Checks that the store's records are exactly the reference's.
     fn agrees(&self) -> Result<(), String> {
         let (store, reference) = (&self.bench.store, &self.reference);
         for (client, told) in self.clients.iter().zip(&reference.clients) {
@@ -361,7 +361,7 @@ impl World {
     }
 }
 
-/// Where the person of this number types: the first is the one who owns the devices.
+/// Returns the source of this person: the first owns the devices.
 fn source(from: usize) -> Source {
     Source::of(core::net::Ipv4Addr::from_bits(0xc000_0200 + u32::try_from(from).unwrap()).into())
 }

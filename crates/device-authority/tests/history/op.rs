@@ -1,29 +1,29 @@
-//! What can happen to an authority, and what can be seen of it.
+//! The operations of a history, and their visible results.
 
 use oidc_proto::FaultCode;
 
-/// One thing that happens. Clients and devices are named by the slot they are in.
+/// One operation. A slot names a client or a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Op {
-    /// A new registration takes the place of the slot's old one.
+    /// A new registration replaces the slot's old one.
     Register { client: usize },
-    /// A device asks for codes; the slot's old code is kept for a replay.
+    /// A device requests codes; the slot's old code is kept for a replay.
     Start { device: usize },
     /// CreateToken with the slot's code.
     Poll { device: usize, by: By },
-    /// CreateToken with the code that the slot had before, by its own client.
+    /// CreateToken with the slot's previous code, by its own client.
     Replay { device: usize },
     /// The person types the slot's code and decides.
     Decide { device: usize, decision: Decision },
-    /// A code that does not exist is typed.
+    /// A person types a code that does not exist.
     Guess { from: usize },
-    /// The slot's code is typed by somebody who got it right.
+    /// A correct guess of the slot's code.
     Peek { device: usize, from: usize },
     /// CreateToken with a refresh token of the slot's sign-in.
     Refresh { device: usize, token: Which, by: By },
     /// RevokeToken with a refresh token of the slot's sign-in (RFC 7009).
     Revoke { device: usize, token: Which, by: By },
-    /// A request that is refused whatever the state is.
+    /// A request that is refused in every state.
     Odd(Odd),
     /// This many milliseconds pass.
     Wait(i64),
@@ -31,10 +31,10 @@ pub enum Op {
     Back(i64),
 }
 
-/// Who presents a code.
+/// The client that presents a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum By {
-    /// The client that it was given to.
+    /// The client that it was issued to.
     Owner,
     /// The other client, properly authenticated.
     Stranger,
@@ -42,7 +42,7 @@ pub enum By {
     Forger,
 }
 
-/// What the person does.
+/// The person's decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Decision {
     Approve,
@@ -50,15 +50,15 @@ pub enum Decision {
     Lapse,
 }
 
-/// Which refresh token of a chain.
+/// A refresh token of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Which {
     Current,
-    /// The one before it.
+    /// The previous one.
     Rotated,
 }
 
-/// Requests that are wrong by themselves, one for each fault that they get.
+/// Requests that are invalid in themselves, one for each fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Odd {
     StartUrl,
@@ -82,7 +82,7 @@ impl Odd {
     ];
 }
 
-/// What whoever acted gets to see.
+/// The visible result of an operation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Answer {
     /// Time has passed.
@@ -97,12 +97,12 @@ pub enum Answer {
     UnknownCode,
     ExpiredCode,
     AlreadyDecided,
-    /// For so many milliseconds yet.
+    /// Too many, for this many more milliseconds.
     TooManyGuesses(i64),
 }
 
 impl Answer {
-    /// The refusal with this fault.
+    /// Returns the refusal with this fault.
     pub fn fault(code: &FaultCode) -> Self {
         let known = FaultCode::known().find(|known| *known == code);
         Self::Refused(known.expect("the authority uses no unknown faults").error())

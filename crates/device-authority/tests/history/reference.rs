@@ -1,7 +1,7 @@
-//! The rules once more, in the simplest words: a list of codes, a list of chains, and what each operation must answer.
+//! The reference: the rules in their simplest form, with a list of codes and a list of token families.
 //!
-//! Written from RFC 8628, RFC 9700 §4.14.2 and the crate's documentation; it shares no code with it. Time is in
-//! milliseconds.
+//! It is written from RFC 8628, RFC 9700 §4.14.2 and the crate's documentation, and shares no code with it.
+//! Time is in milliseconds.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -26,10 +26,10 @@ pub struct Rules {
     pub everyone: u32,
 }
 
-/// How many records that may be forgotten go when a new one comes.
+/// The number of forgettable records that one new record evicts.
 const SWEEP: usize = 4;
 
-/// The beginning of the text that a record is kept under: it decides which of two that end together goes first.
+/// The beginning of a record's key, which orders records that end together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Name(u64);
 
@@ -54,7 +54,7 @@ pub struct Code {
     pub forgotten_from: i64,
     pub known: bool,
     pub decision: Option<Decision>,
-    /// The token is out; with the chain that came of it.
+    /// The token was issued; with its family.
     pub spent: Option<usize>,
     pub interval: i64,
     pub last_poll: Option<i64>,
@@ -68,9 +68,9 @@ pub struct Chain {
     pub client: usize,
     pub ends: i64,
     pub alive: bool,
-    /// How many tokens it has had.
+    /// The number of its tokens.
     pub tokens: usize,
-    /// When the token before the present one was first used, if it may pass for a while.
+    /// The first use of the previous token, while it is in its grace period.
     pub moved: Option<i64>,
 }
 
@@ -89,7 +89,7 @@ pub struct Reference {
     /// The registration in each client's slot.
     pub registered: [usize; 2],
     pub codes: Vec<Code>,
-    /// The codes that each device's slot has had, the present one last.
+    /// The codes of each device's slot, the present one last.
     pub slots: Vec<Vec<usize>>,
     pub chains: Vec<Chain>,
     pub guesses: Vec<Option<Window>>,
@@ -111,23 +111,23 @@ impl Reference {
         }
     }
 
-    /// The code in this slot, or the one before it.
+    /// Returns the code in this slot, or the one before it.
     pub fn code(&self, device: usize, back: usize) -> Option<usize> {
         self.slots[device].iter().rev().nth(back).copied()
     }
 
-    /// The chain whose tokens a slot presents: that of its present code, or of the one before.
+    /// Returns the family whose tokens a slot presents: that of its present code, or of the previous one.
     pub fn chain_of(&self, device: usize) -> Option<usize> {
         let codes = [self.code(device, 0), self.code(device, 1)];
         codes.into_iter().flatten().find_map(|code| self.codes[code].spent)
     }
 
-    /// Devices take turns with the two clients.
+    /// Returns the client of a device; the two clients alternate.
     pub fn client_of(&self, device: usize) -> usize {
         self.registered[device % 2]
     }
 
-    /// The registration that presents the credentials.
+    /// Returns the registration whose credentials are presented.
     pub fn presenter(&self, device: usize, owner: usize, by: By) -> usize {
         if by == By::Stranger { self.registered[(device + 1) % 2] } else { owner }
     }
@@ -143,7 +143,7 @@ impl Reference {
         Answer::Registered
     }
 
-    /// Every request for a registration makes room, also one that is refused.
+    /// Makes room, as every registration request does, even a refused one.
     pub fn sweep_clients(&mut self) {
         let now = self.now;
         let mut ended: Vec<&mut Client> =
@@ -152,7 +152,7 @@ impl Reference {
         ended.into_iter().take(SWEEP).for_each(|client| client.known = false);
     }
 
-    /// CreateToken with a grant that gets this fault from everybody who is a client.
+    /// Returns the response to a CreateToken with a grant that gets this fault from any valid client.
     pub fn refuse(&mut self, client: usize, fault: FaultCode) -> FaultCode {
         self.sweep_chains(0);
         if self.is_client(client) { fault } else { FaultCode::InvalidClient }
@@ -208,7 +208,7 @@ impl Reference {
         if now >= code.dies || code.decision == Some(Decision::Lapse) {
             return Err(FaultCode::ExpiredToken);
         }
-        // A poll that seems to come before the last one says that the clock has stepped back, and nothing else.
+        // A poll before the last one only shows that the clock stepped back.
         let early = code.last_poll.is_some_and(|last| now >= last && now - last < code.interval);
         if mode == SlowDown::Always && early {
             code.last_poll = Some(now);
@@ -267,7 +267,7 @@ impl Reference {
         answer.map_or_else(|fault| Answer::fault(&fault), |()| Answer::Token)
     }
 
-    /// Any token of a chain stands for it, and a chain that is not there is revoked already.
+    /// Revokes a family by any of its tokens. A missing one is revoked already.
     pub fn revoke(&mut self, chain: usize, client: usize, by: By) -> Answer {
         if by == By::Forger || !self.is_client(client) {
             return Answer::fault(&FaultCode::InvalidClient);
@@ -280,7 +280,7 @@ impl Reference {
         Answer::Revoked
     }
 
-    /// Chains that have ended go, save those that are younger than this request.
+    /// Drops ended families, except those younger than this request.
     fn sweep_chains(&mut self, young: usize) {
         let now = self.now;
         let old = self.chains.len() - young;
@@ -290,7 +290,7 @@ impl Reference {
         ended.into_iter().take(SWEEP).for_each(|chain| chain.alive = false);
     }
 
-    /// `from` is `None` for somebody who is trusted.
+    /// Applies a decision. `from` is `None` for a trusted caller.
     pub fn decide(&mut self, code: usize, from: Option<usize>, decision: Decision) -> Answer {
         let seen = self.look(code, from);
         if seen == Answer::Reviewed {
@@ -300,7 +300,7 @@ impl Reference {
         seen
     }
 
-    /// A registration that has lapsed has nobody to show.
+    /// Reviews a code. An expired registration has no client to show.
     pub fn peek(&mut self, code: usize, from: usize) -> Answer {
         match self.look(code, Some(from)) {
             Answer::Reviewed if !self.is_client(self.codes[code].client) => Answer::ExpiredCode,
@@ -366,7 +366,7 @@ impl Reference {
         self.clients[client].known && self.now < self.clients[client].ends
     }
 
-    /// Every moment at which an answer could become another one.
+    /// Returns every time at which a response may change.
     pub fn boundaries(&self) -> impl Iterator<Item = i64> + '_ {
         let clients = self.clients.iter().filter(|client| client.known).map(|client| client.ends);
         let codes = self.codes.iter().filter(|code| code.known).flat_map(|code| {
@@ -381,8 +381,8 @@ impl Reference {
         clients.chain(codes).chain(chains).chain(windows.flat_map(|window| [window.began, window.ends]))
     }
 
-    /// What tells this state from others: all that an answer can depend on, with times as distances from now, so that
-    /// the same situation an hour later is the same state.
+    /// Returns a key of the state: everything that a response can depend on. Times are relative to now, so
+    /// the same situation an hour later has the same key.
     pub fn key(&self) -> u128 {
         let half = |salt: u64| {
             let mut hasher = DefaultHasher::new();

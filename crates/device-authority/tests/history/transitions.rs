@@ -1,27 +1,28 @@
-//! What can come of each act, by where the code or the chain of refresh tokens stands that it is about: the whole table.
+//! The complete table of transitions: the possible responses to each operation, by the state of its code or
+//! token family.
 //!
-//! Written from RFC 8628 §3.5, RFC 6749 §5.2, RFC 7009 §2.2 and the crate's documentation. The histories of the model
-//! must reach every row, and nothing else.
+//! It is written from RFC 8628 §3.5, RFC 6749 §5.2, RFC 7009 §2.2 and the crate's documentation. The model's
+//! histories must reach every row, and nothing else.
 
 use std::collections::BTreeSet;
 
 use super::op::{Answer, By, Decision, Op, Which};
 use super::reference::Reference;
 
-/// Where it stood, what was done, what was answered.
+/// The state before, the operation, and the response.
 pub type Transition = (&'static str, &'static str, &'static str);
 
 type Names = &'static [&'static str];
 
 const CODES: Names = &["pending", "approved", "denied", "lapsed", "dead", "collected", "forgotten"];
 const CHAINS: Names = &["alive", "ended", "over"];
-/// What is checked before anything is looked up, or what needs nothing to be there.
+/// Operations that are checked before any look-up, or that need no record.
 const ANY: Names = &["any"];
 
-/// Rows with the same answers are written as one.
+/// Rows with the same responses share an entry.
 const TABLE: &[(Names, Names, Names)] = &[
     (&["pending"], &["poll"], &["authorization_pending", "slow_down"]),
-    // Too early for a server that looks at the pace first.
+    // Too early for a server that checks the pace first.
     (&["approved"], &["poll"], &["Token", "slow_down"]),
     (&["denied"], &["poll"], &["access_denied", "slow_down"]),
     (&["lapsed", "dead"], &["poll"], &["expired_token"]),
@@ -30,10 +31,10 @@ const TABLE: &[(Names, Names, Names)] = &[
     (&["pending"], &["approve", "deny", "lapse"], &["Decided"]),
     (&["approved", "denied", "collected"], &["approve", "deny", "lapse"], &["AlreadyDecided"]),
     (&["lapsed"], &["approve", "deny", "lapse"], &["ExpiredCode"]),
-    // Whoever decided in time reads so, also when the code has died since.
+    // A decision made in time is reported, even if the code has expired since.
     (&["dead"], &["approve", "deny", "lapse"], &["ExpiredCode", "AlreadyDecided"]),
     (&["forgotten"], &["approve", "deny", "lapse"], &["UnknownCode"]),
-    // There is nobody to show if the registration has lapsed in the meantime.
+    // No client to show if the registration has expired meanwhile.
     (&["pending"], &["peek"], &["Reviewed", "ExpiredCode"]),
     (&["approved", "denied", "collected"], &["peek"], &["AlreadyDecided"]),
     (&["lapsed"], &["peek"], &["ExpiredCode"]),
@@ -41,12 +42,12 @@ const TABLE: &[(Names, Names, Names)] = &[
     (&["forgotten"], &["peek"], &["UnknownCode"]),
     (&["alive"], &["refresh"], &["Token"]),
     (&["ended", "over"], &["refresh"], &["invalid_grant"]),
-    // Either it has come back too late, or it may pass for a moment.
+    // Either too late, or in its grace period.
     (&["alive"], &["refresh with a rotated token"], &["invalid_grant", "Token"]),
     (&["ended", "over"], &["refresh with a rotated token"], &["invalid_grant"]),
     (CHAINS, &["refresh of a stranger", "refresh of a stranger with a rotated token"], &["invalid_grant"]),
     (CHAINS, &["revoke"], &["Revoked"]),
-    // Of what is not there nobody can tell whose it was.
+    // Without a record the owner is unknown.
     (&["alive", "ended"], &["revoke of a stranger"], &["invalid_grant"]),
     (&["over"], &["revoke of a stranger"], &["Revoked"]),
     (ANY, &["poll", "poll of a stranger", "refresh", "refresh of a stranger"], &["invalid_client"]),
@@ -63,7 +64,7 @@ const TABLE: &[(Names, Names, Names)] = &[
     (ANY, &["odd"], &["invalid_client"]),
 ];
 
-/// Every row.
+/// Returns every row.
 pub fn table() -> BTreeSet<Transition> {
     let rows = TABLE.iter().flat_map(|(from, acts, answers)| {
         let pairs = from.iter().flat_map(move |from| acts.iter().map(move |act| (*from, *act)));
@@ -72,7 +73,7 @@ pub fn table() -> BTreeSet<Transition> {
     rows.collect()
 }
 
-/// Where that stands which this is about, before it happens.
+/// Returns the state before an operation, of its code or token family.
 pub fn standing(told: &Reference, op: Op) -> &'static str {
     match op {
         Op::Poll { device, .. } | Op::Decide { device, .. } | Op::Peek { device, .. } => {
@@ -106,11 +107,11 @@ fn of_chain(told: &Reference, chain: Option<usize>) -> &'static str {
     }
 }
 
-/// The row, from the standing before. Time that passes has none.
+/// Returns the row, from the state before. Passing time has none.
 pub fn transition(from: &'static str, op: Op, answer: &Answer) -> Option<Transition> {
     let act = act(op)?;
     let answer = word(answer)?;
-    // The client is checked first, and so are guesses: before anything is looked up.
+    // The client and the guesses are checked before any look-up.
     let is_early = answer == "invalid_client" || answer == "TooManyGuesses";
     Some((if is_early { "any" } else { from }, act, answer))
 }
@@ -119,7 +120,7 @@ fn act(op: Op) -> Option<&'static str> {
     Some(match op {
         Op::Register { .. } => "register",
         Op::Start { .. } => "start",
-        // An old code is polled like any other.
+        // A poll with an old code is an ordinary poll.
         Op::Replay { .. } | Op::Poll { by: By::Owner, .. } => "poll",
         Op::Poll { by: By::Stranger, .. } => "poll of a stranger",
         Op::Poll { by: By::Forger, .. } => "poll of a forger",

@@ -1,5 +1,6 @@
-//! The client's machine against the server's decisions, in one process at virtual time: no clock, no socket, no
-//! sleep. Every message goes through the wire format, and a network in between loses, delays and repeats.
+//! The client's machine against the server's decisions, in one process in virtual time: no clock, no socket,
+//! no sleep. Every message goes through the wire format. The network between them loses, delays and repeats
+//! messages.
 
 mod world;
 
@@ -29,14 +30,15 @@ fn a_person_who_denies_ends_the_flow_as_denied() {
 fn a_person_who_forgets_lets_the_code_expire_by_the_clients_clock() {
     let mut world = World::new(strict(5).with_device_ttl(secs(60)));
     let outcome = world.run().unwrap_err();
-    // The client's clock starts when the answer arrives, so the service may be the first to say that the code is dead.
+    // The client's clock starts when the response arrives, so the service may be the first to report the
+    // expiry.
     assert!(matches!(outcome, Outcome::Expired(_)), "{outcome:?}");
     assert_eq!(world.now.elapsed().as_secs(), 60);
 }
 
 #[test]
 fn a_code_that_the_server_lets_die_early_is_expired_by_the_service() {
-    // As if the client's monotonic clock had stood still while its machine slept.
+    // As if the client's monotonic clock stopped while its machine slept.
     let mut world = World::new(strict(5));
     world.clock_jump = secs(600);
     let outcome = world.run().unwrap_err();
@@ -54,7 +56,7 @@ fn a_client_that_keeps_the_interval_is_never_told_to_slow_down() {
 
 #[test]
 fn slow_down_makes_the_client_slower_for_good() {
-    // A duplicated request makes the server see two polls at once.
+    // For a duplicated request the server sees two polls at once.
     let mut world =
         World::new(strict(5)).person(secs(60), Verdict::Approve).fates(&[Fate::Carry, Fate::Twice]);
     world.run().unwrap();
@@ -87,7 +89,7 @@ fn a_request_that_was_lost_on_the_way_there_costs_only_time() {
 fn a_duplicated_request_for_a_granted_code_is_granted_once() {
     let mut world = World::new(strict(5)).person(secs(3), Verdict::Approve).fates(&[Fate::Twice]);
     let outcome = world.run().unwrap_err();
-    // The second copy finds the code spent, and here its answer is the one that arrives.
+    // The second copy finds the code spent, and its response is the one that arrives.
     assert!(
         matches!(&outcome, Outcome::Rejected { fault, .. } if fault.code == FaultCode::InvalidGrant),
         "{outcome:?}"

@@ -1,4 +1,4 @@
-//! One client, one server, one person and a network between them, at virtual time.
+//! One client, one server, one person and a network between them, in virtual time.
 
 use std::time::Duration;
 
@@ -17,40 +17,40 @@ pub(crate) const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A server that says `slow_down` to every early poll.
+/// Returns the policy of a server that sends `slow_down` to every early poll.
 pub(crate) fn strict(interval: u64) -> ServerPolicy {
     ServerPolicy::default().with_interval(secs(interval)).with_slow_down(SlowDown::Strict)
 }
 
-/// What the network does with one poll.
+/// The network's treatment of one poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// Carries it, and the answer back.
+    /// Delivers request and response.
     Carry,
-    /// Loses it on the way there; the client cannot know.
+    /// Loses the request; the client cannot know.
     LoseRequest,
-    /// Carries it, and loses the answer.
+    /// Delivers the request, and loses the response.
     LoseReply,
     /// Refuses the connection.
     Refuse,
-    /// Carries it twice; the client sees the second answer.
+    /// Delivers the request twice; the client gets the second response.
     Twice,
 }
 
 pub(crate) struct World {
     pub(crate) now: Tick,
     pub(crate) flow: DeviceFlow,
-    /// Every request, and when it was sent.
+    /// Every request, with its time.
     pub(crate) sent: Vec<(Operation, Tick)>,
-    /// Every fault that the client saw.
+    /// Every fault that the client received.
     pub(crate) faults: Vec<FaultCode>,
-    /// How far the server's clock is ahead once the person has been prompted.
+    /// The lead of the server's clock after the prompt.
     pub(crate) clock_jump: Duration,
     server: Memory,
     server_policy: ServerPolicy,
     seed: u64,
     fates: Vec<Fate>,
-    /// What the person does, and how long after the prompt.
+    /// The person's verdict, and its delay after the prompt.
     person: Option<(Duration, Verdict)>,
     prompted_at: Option<Tick>,
 }
@@ -83,13 +83,13 @@ impl World {
         self
     }
 
-    /// The fates of the polls, in order; after the last one the network carries everything.
+    /// Sets the fates of the polls, in order. After the last one the network delivers everything.
     pub(crate) fn fates(mut self, fates: &[Fate]) -> Self {
         self.fates = fates.iter().rev().copied().collect();
         self
     }
 
-    /// Does what the flow says, once; false when it has ended.
+    /// Does the flow's next action. Returns false when the flow has ended.
     pub(crate) fn step(&mut self) -> bool {
         match self.flow.poll(self.now) {
             Action::Send(pending) => self.carry(pending),
@@ -114,13 +114,13 @@ impl World {
         panic!("the flow does not end")
     }
 
-    /// When the polls were sent, in whole seconds.
+    /// Returns the times of the polls, in whole seconds.
     pub(crate) fn polls(&self) -> Vec<u64> {
         let polls = self.sent.iter().filter(|(operation, _)| *operation == Operation::CreateToken);
         polls.map(|(_, at)| at.elapsed().as_secs()).collect()
     }
 
-    /// The operations of the first three requests.
+    /// Returns the operations of the first three requests.
     pub(crate) fn beginning(&self) -> Vec<Operation> {
         self.sent.iter().map(|(operation, _)| *operation).take(3).collect()
     }
@@ -130,7 +130,7 @@ impl World {
         Moment::new(EPOCH + self.now.elapsed() + ahead)
     }
 
-    /// Time passes; the person acts when it is their time.
+    /// Advances the time; the person acts when due.
     fn pass_time(&mut self, until: Tick) {
         if let (Some(prompted_at), Some((after, verdict))) = (self.prompted_at, self.person)
             && prompted_at + after <= until
@@ -170,12 +170,12 @@ impl World {
         self.flow.on_reply(pending, self.now, reply).unwrap();
     }
 
-    /// The server, from bytes to bytes.
+    /// Handles a request as the server, from bytes to bytes.
     fn serve(&mut self, request: &Request) -> http::Response<Body> {
         let dialect = Dialect::Aws;
         let now = self.moment();
         let seed = &mut self.seed;
-        // A linear congruential generator: no security, but no clock and no randomness either.
+        // A linear congruential generator: deterministic, and not secure.
         let mut entropy = |bytes: &mut [u8]| {
             for byte in bytes {
                 *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
