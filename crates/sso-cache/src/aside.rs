@@ -1,4 +1,4 @@
-//! What is out of the way: corrupt files that are set aside, and what earlier runs left behind.
+//! Cleaning up: sets corrupt files aside, and removes the leftovers of earlier runs.
 
 use std::fs::File;
 use std::io;
@@ -8,13 +8,13 @@ use std::time::Duration;
 use crate::files::Leftover;
 use crate::{Cache, CacheError, platform};
 
-/// A write takes much less. An older temporary file is a killed process's.
+/// The age from which a temporary file is a killed process's. A write takes much less.
 const WRITE_TIME: Duration = Duration::from_secs(60);
 
 impl Cache {
-    /// Moves a file of the cache to the [private directory](Cache::private_dir), as `NAME.corrupt` (or `NAME.corrupt.2`
-    /// and so on), so that it is out of the way and nothing is lost. A copy may hold a token that is still good, so it is
-    /// for the owner only. Gives the new path; `None` if there was no such file.
+    /// Moves a file of the cache to the [private directory](Cache::private_dir), as `NAME.corrupt` (or
+    /// `NAME.corrupt.2` and so on). So it is out of the way and nothing is lost. Only the owner may read the
+    /// copy, because it may hold a valid token. Returns the new path; `None` if there was no such file.
     ///
     /// ```
     /// # let home = tempfile::tempdir()?;
@@ -60,17 +60,18 @@ impl Cache {
         }
     }
 
-    /// Clears away what processes that were killed, or earlier versions of this crate, have left: temporary files, locks
-    /// and corrupt files in the cache, where other tools stumble over them. Trouble is passed over.
+    /// Removes the leftovers of killed processes and of earlier versions of this crate: temporary files,
+    /// locks and corrupt files in the cache. Other tools fail at them. Errors are ignored.
     ///
-    /// A temporary file that is in use after all costs its writer another try. In the cache itself, where earlier versions
-    /// wrote theirs and do not try again, only this identity's are taken, which the lock protects, and old ones.
+    /// If a removed temporary file was in use after all, its writer tries again. Earlier versions wrote
+    /// theirs to the cache itself and do not try again. There only this identity's, which the lock protects,
+    /// and old ones are removed.
     pub(crate) fn sweep(&self, file_name: &str) {
         for dir in [self.dir(), self.private_dir()] {
             for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
                 let (path, name) = (entry.path(), entry.file_name());
                 let Some(leftover) = name.to_str().and_then(Leftover::of) else { continue };
-                // Of the link, not of where it leads.
+                // Metadata of the link, not of its target.
                 let Ok(metadata) = path.symlink_metadata() else { continue };
                 if !metadata.is_file() || !platform::is_ours(&metadata) {
                     continue;
@@ -92,7 +93,7 @@ impl Cache {
     }
 }
 
-/// Removes the lock file of an earlier version, unless such a version holds it.
+/// Removes the lock file of an earlier version, unless such a version holds the lock.
 fn remove_lock(path: &Path) -> io::Result<()> {
     let file = platform::without_following(File::options().read(true).write(true)).open(path)?;
     match file.try_lock() {
@@ -101,7 +102,7 @@ fn remove_lock(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Moves a file, to another file system if need be, and lets only its owner read it.
+/// Moves a file, across file systems if necessary, and makes it readable by its owner only.
 fn relocate(from: &Path, to: &Path) -> io::Result<()> {
     let is_file = from.symlink_metadata()?.is_file();
     match std::fs::rename(from, to) {

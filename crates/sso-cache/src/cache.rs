@@ -1,4 +1,4 @@
-//! The directory, and what is read from it and written to it.
+//! The cache directory, and the operations on its files.
 
 use std::ffi::OsStr;
 use std::io;
@@ -10,9 +10,9 @@ use crate::{CacheError, CachedRegistration, CachedToken, Identity, RegistrationK
 
 /// A cache directory.
 ///
-/// Reading needs no lock, because files are replaced whole. A program that reads in order to write (refreshes a token, signs
-/// in because there is none) takes the [`Cache::lock`] first and reads once more behind it: another process may just
-/// have done the work.
+/// Reading needs no lock, because files are replaced whole. A program that reads in order to write (to
+/// refresh a token or to sign in) must take the [`Cache::lock`] and then read again: another process may have
+/// done the work.
 ///
 /// ```
 /// use std::path::Path;
@@ -32,45 +32,45 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// The cache in this directory, which need not exist yet.
+    /// Creates a cache in this directory, which need not exist yet.
     #[must_use]
     pub fn at(dir: impl Into<PathBuf>) -> Self {
         let dir = dir.into();
         Self { private_dir: private_dir_of(&dir), dir }
     }
 
-    /// Where AWS's tools have their cache: `.aws/sso/cache` in the home directory. No variable moves it.
+    /// Returns the directory of AWS's tools: `.aws/sso/cache` in the home directory. No variable changes it.
     #[must_use]
     pub fn default_dir(home: &Path) -> PathBuf {
         home.join(".aws").join("sso").join("cache")
     }
 
-    /// The directory.
+    /// Returns the directory.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Where the locks, the temporary files and the corrupt files that were set aside are: beside the cache. It is
-    /// `sso-oidc` beside a directory `cache`, and `NAME.sso-oidc` beside any other.
+    /// Returns the directory of locks, temporary files and corrupt files. It is beside the cache: `sso-oidc`
+    /// beside a directory `cache`, and `NAME.sso-oidc` beside any other.
     #[must_use]
     pub fn private_dir(&self) -> &Path {
         &self.private_dir
     }
 
-    /// Where the token of this identity is, or would be.
+    /// Returns the path of this identity's token, which may not exist.
     #[must_use]
     pub fn token_path(&self, identity: &Identity) -> PathBuf {
         self.dir.join(identity.file_name())
     }
 
-    /// Where the registration under this key is, or would be.
+    /// Returns the path of the registration under this key, which may not exist.
     #[must_use]
     pub fn registration_path(&self, key: &RegistrationKey) -> PathBuf {
         self.dir.join(key.file_name())
     }
 
-    /// The token of this identity; `None` if there is none.
+    /// Reads the token of this identity; `None` if there is none.
     ///
     /// ```
     /// # let home = tempfile::tempdir()?;
@@ -86,12 +86,12 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// The file is corrupt or cannot be read.
+    /// The file is corrupt or unreadable.
     pub fn token(&self, identity: &Identity) -> Result<Option<CachedToken>, CacheError> {
         self.load(&identity.file_name(), CachedToken::read)
     }
 
-    /// The registration under this key; `None` if there is none.
+    /// Reads the registration under this key; `None` if there is none.
     ///
     /// ```
     /// # use oidc_proto::{Client, Registration, Secret, UnixSeconds};
@@ -110,15 +110,15 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// The file is corrupt or cannot be read.
+    /// The file is corrupt or unreadable.
     pub fn registration(&self, key: &RegistrationKey) -> Result<Option<CachedRegistration>, CacheError> {
         self.load(&key.file_name(), CachedRegistration::read)
     }
 
-    /// The registration of this client, whatever it is filed under; `None` if there is none. It knows which scopes a token
-    /// has that was issued to the client: tokens do not say it.
+    /// Searches for the registration of this client under any key; `None` if there is none. It has the scopes
+    /// of the client's tokens, which the tokens lack.
     ///
-    /// Files that cannot be read are passed over.
+    /// Unreadable files are skipped.
     ///
     /// ```
     /// # use oidc_proto::{Client, Registration, Secret, UnixSeconds};
@@ -138,7 +138,7 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// The directory cannot be read.
+    /// The directory is unreadable.
     pub fn registration_of(&self, client_id: &str) -> Result<Option<CachedRegistration>, CacheError> {
         let failed = |source| CacheError::Io { action: "list", path: self.dir.clone(), source };
         let entries = match std::fs::read_dir(&self.dir) {
@@ -152,7 +152,7 @@ impl Cache {
                 continue;
             }
             let Ok(Found::Bytes(bytes)) = files::read(&path) else { continue };
-            // A token has the client's id as well.
+            // A token file has the client's id too.
             if CachedToken::read(&bytes).is_ok() {
                 continue;
             }
@@ -164,8 +164,8 @@ impl Cache {
         Ok(None)
     }
 
-    /// Writes the token of this identity, whole or not at all, readable by its owner only. Members of an existing file
-    /// that this crate does not know are kept.
+    /// Writes the token of this identity, whole or not at all, readable by its owner only. Unknown members of
+    /// an existing file are kept.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -187,7 +187,7 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// The directory cannot be made or the file not be written.
+    /// The directory cannot be created, or the file cannot be written.
     pub fn save_token(&self, identity: &Identity, token: &CachedToken) -> Result<(), CacheError> {
         self.save(&identity.file_name(), &token.members())
     }
@@ -210,7 +210,7 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// The directory cannot be made or the file not be written.
+    /// The directory cannot be created, or the file cannot be written.
     pub fn save_registration(
         &self,
         key: &RegistrationKey,
@@ -219,7 +219,7 @@ impl Cache {
         self.save(&key.file_name(), &registration.members())
     }
 
-    /// Deletes the token of this identity; says whether there was one.
+    /// Deletes the token of this identity. Returns whether there was one.
     ///
     /// ```
     /// # let home = tempfile::tempdir()?;
@@ -239,8 +239,8 @@ impl Cache {
         self.remove(&identity.file_name())
     }
 
-    /// Deletes the registration under this key; says whether there was one. For when the service says that it does not
-    /// know the client.
+    /// Deletes the registration under this key, for a client that the service rejects. Returns whether there
+    /// was one.
     ///
     /// ```
     /// # let home = tempfile::tempdir()?;
@@ -260,9 +260,9 @@ impl Cache {
         self.remove(&key.file_name())
     }
 
-    /// A directory that other users may write to, if the cache is in one: they could put a token of theirs in place of
-    /// this user's. Looked at are the two directories of the cache, and two above them. A group counts, unless it has the
-    /// number of the owner.
+    /// Returns a directory of the cache's path that other users may write to, if any: they could replace this
+    /// user's token by theirs. It checks the cache's two directories, and two above them. Group permission
+    /// counts, unless the group's number is the owner's.
     ///
     /// ```
     /// # let home = tempfile::tempdir()?;
@@ -280,7 +280,7 @@ impl Cache {
     #[must_use]
     pub fn open_to_others(&self) -> Option<&Path> {
         let is_open = |dir: &Path| dir.metadata().is_ok_and(|found| platform::is_open_to_others(&found));
-        // Further up it does no harm if others can only add to a directory.
+        // Further up, permission to only add to a directory is harmless.
         let is_loose =
             |dir: &Path| is_open(dir) && dir.metadata().is_ok_and(|found| !platform::is_sticky(&found));
         let above = self.dir.ancestors().skip(1).take(2).filter(|dir| is_loose(dir));
@@ -310,7 +310,7 @@ impl Cache {
     fn save(&self, file_name: &str, members: &[(&'static str, Known<'_>)]) -> Result<(), CacheError> {
         self.make_dir()?;
         let path = self.dir.join(file_name);
-        // What cannot be read cannot be kept, and must not keep a new token from being written.
+        // An unreadable file has nothing to keep, and must not prevent the write of a new token.
         let existing = match files::read(&path) {
             Ok(Found::Bytes(bytes)) if bytes.len() as u64 <= MAX_FILE => Some(bytes),
             _ => None,
@@ -328,7 +328,8 @@ impl Cache {
         }
     }
 
-    /// Makes the directory and its parents, for the owner only. An existing one keeps its mode: others may rely on it.
+    /// Creates the directory and its parents, for the owner only. An existing one keeps its mode, because
+    /// others may rely on it.
     pub(crate) fn make_dir(&self) -> Result<(), CacheError> {
         platform::make_dir(&self.dir).map_err(|source| CacheError::Io {
             action: "create the directory",
@@ -343,7 +344,7 @@ impl Cache {
 }
 
 fn private_dir_of(dir: &Path) -> PathBuf {
-    // A path such as `.` gets a name this way. One that has none all the same, such as `/`, is left: it has no beside.
+    // Gives a path such as `.` a name. A path that still has none, such as `/`, has no sibling and stays.
     let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
     match dir.file_name() {
         Some(name) if name == OsStr::new("cache") => dir.with_file_name("sso-oidc"),

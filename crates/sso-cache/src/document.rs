@@ -1,4 +1,4 @@
-//! A cache file's JSON, both ways: the one place where secrets are read from and written to disk.
+//! The JSON of a cache file. Only this file reads and writes secrets on disk.
 
 use core::fmt;
 use std::borrow::Cow;
@@ -12,28 +12,29 @@ use zeroize::Zeroizing;
 
 use crate::time;
 
-/// Why a cache file is of no use. It names members and positions and never quotes a value, which may be secret.
+/// The reason why a cache file is unusable. It names members and positions and never quotes a value, which
+/// may be secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Corruption {
-    /// Not JSON, or JSON that ends too early: what a writer leaves that was interrupted.
+    /// Not JSON, or truncated JSON, as an interrupted writer leaves it.
     NotJson {
         /// The line, counted from 1.
         line: usize,
         /// The column, counted from 1; 0 is before the first.
         column: usize,
     },
-    /// JSON, but no object.
+    /// JSON, but not an object.
     NotAnObject,
     /// A member is absent, `null` or empty.
     Missing(&'static str),
-    /// A member is of another type.
+    /// A member has the wrong type.
     WrongType(&'static str),
     /// A member is not a time with a zone.
     NotATime(&'static str),
-    /// The file is larger than any cache file.
+    /// The file is larger than any valid cache file.
     TooLarge,
-    /// It is a pipe, a socket or a device, and was not opened.
+    /// A pipe, a socket or a device, which was not opened.
     NotAFile,
 }
 
@@ -51,7 +52,7 @@ impl fmt::Display for Corruption {
     }
 }
 
-/// The members of a cache file. Texts are borrowed from the file's bytes where no escape stands in the way.
+/// The members of a cache file. Texts are borrowed from the file's bytes unless they have an escape.
 pub(crate) struct Members<'a>(BTreeMap<String, Option<Member<'a>>>);
 
 #[derive(Deserialize, Serialize)]
@@ -71,7 +72,7 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// A text that is there and not empty; anything else reads as absent.
+    /// Returns a non-empty text. Anything else counts as absent.
     pub(crate) fn text(&self, member: &str) -> Option<&str> {
         match self.0.get(member) {
             Some(Some(Member::Text(text))) if !text.is_empty() => Some(text),
@@ -83,12 +84,12 @@ impl<'a> Members<'a> {
         self.text(member).map(Secret::from)
     }
 
-    /// A time; one that cannot be read is as good as absent.
+    /// Returns a time. An unreadable one counts as absent.
     pub(crate) fn time(&self, member: &str) -> Option<UnixSeconds> {
         self.text(member).and_then(time::parse)
     }
 
-    /// A list of texts, if it is there and one.
+    /// Returns a list of texts, if present and valid.
     pub(crate) fn list(&self, member: &str) -> Option<Vec<String>> {
         match self.0.get(member) {
             Some(Some(Member::Other(Value::Array(items)))) => {
@@ -98,7 +99,7 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// A text that must be there.
+    /// Returns a required text.
     pub(crate) fn required(&self, member: &'static str) -> Result<&str, Corruption> {
         match self.0.get(member) {
             Some(Some(Member::Text(text))) if !text.is_empty() => Ok(text),
@@ -107,19 +108,19 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// A time that must be there.
+    /// Returns a required time.
     pub(crate) fn required_time(&self, member: &'static str) -> Result<UnixSeconds, Corruption> {
         time::parse(self.required(member)?).ok_or(Corruption::NotATime(member))
     }
 }
 
-/// What stands behind a member that this crate knows.
+/// The value of a known member.
 pub(crate) enum Known<'a> {
     Text(&'a str),
     Secret(&'a Secret),
     Time(UnixSeconds),
     List(&'a [String]),
-    /// Not to be written; one that an existing file has is dropped.
+    /// Not written, and dropped from an existing file.
     Absent,
 }
 
@@ -133,17 +134,17 @@ impl<'a> Known<'a> {
     }
 }
 
-/// A cache file to be written: the known members, then those of the file in its place that are not known.
+/// A cache file to write: the known members, then the unknown ones of the existing file.
 struct Document<'a> {
     known: &'a [(&'static str, Known<'a>)],
     kept: Option<Members<'a>>,
 }
 
-/// The JSON with these members. Other members of the existing file are kept, as far as it can be read: other tools
-/// put theirs there.
+/// Writes these members as JSON. Other members of the existing file are kept as far as readable, because
+/// other tools add theirs.
 pub(crate) fn write(known: &[(&'static str, Known<'_>)], existing: Option<&[u8]>) -> Zeroizing<Vec<u8>> {
     let kept = existing.and_then(|bytes| Members::read(bytes).ok());
-    // Large enough not to grow, which would leave copies of secrets behind.
+    // Large enough not to grow, which would leave copies of secrets.
     let mut bytes = Zeroizing::new(Vec::with_capacity(16_384 + existing.map_or(0, <[u8]>::len)));
     let done = serde_json::to_writer(&mut *bytes, &Document { known, kept });
     debug_assert!(done.is_ok(), "texts, lists and JSON values always serialize");

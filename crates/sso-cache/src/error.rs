@@ -1,4 +1,4 @@
-//! What can go wrong with the files, and what stands in the way.
+//! The errors of the cache.
 
 use std::fmt;
 use std::io;
@@ -6,17 +6,16 @@ use std::path::{Path, PathBuf};
 
 use crate::{Corruption, Holder};
 
-/// Why the cache could not do what was asked.
+/// The reason why a cache operation failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CacheError {
-    /// A file is there and of no use. A caller treats that as no file, and may [`Cache::set_aside`](crate::Cache::set_aside)
-    /// it.
+    /// A file is unusable. Treat it as missing; [`Cache::set_aside`](crate::Cache::set_aside) moves it away.
     #[error("the cache file {} is of no use: {reason}", path.display())]
     Corrupt {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         reason: Corruption,
     },
     /// Another process holds the lock.
@@ -24,31 +23,31 @@ pub enum CacheError {
     Locked {
         /// The lock file.
         path: PathBuf,
-        /// Who holds it, if the lock file says so.
+        /// The holder, if the lock file names it.
         holder: Option<Holder>,
     },
-    /// The file could not be written, which was seen before anything was.
+    /// The file is not writable, as a check found before any write.
     #[error("cannot write {}: {obstacle}", path.display())]
     Obstructed {
         /// The file.
         path: PathBuf,
-        /// What stands in the way.
+        /// The obstacle.
         obstacle: Obstacle,
     },
-    /// The system refused.
+    /// The system returned an error.
     #[error("cannot {action} {}", path.display())]
     Io {
-        /// What was tried, as a verb: `read`, `write`, `lock` and the like.
+        /// The operation, as a verb: `read`, `write`, `lock` and the like.
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
 }
 
 impl CacheError {
-    /// The file, if the error is that it is corrupt.
+    /// Returns the file, if the error is a corrupt file.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;
@@ -72,7 +71,7 @@ impl CacheError {
         }
     }
 
-    /// What stands in the way of a file that cannot be written, where that is known. A hint for a person depends on it.
+    /// Returns the obstacle to writing a file, if known. A hint for the person depends on it.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;
@@ -93,7 +92,7 @@ impl CacheError {
     }
 }
 
-/// What stands in the way of writing a file.
+/// An obstacle to writing a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Obstacle {
@@ -101,15 +100,15 @@ pub enum Obstacle {
     Directory,
     /// The name is a symbolic link, a pipe or a device, or the file has a second name.
     NotAFile,
-    /// The file is another user's, and the directory lets only its owner replace it.
+    /// The file belongs to another user, and the directory lets only its owner replace it.
     AnotherUser,
-    /// The file has an attribute that forbids every change: immutable or append-only.
+    /// The file is immutable or append-only.
     Immutable,
-    /// The file system is mounted for reading only.
+    /// The file system is mounted read-only.
     ReadOnly,
-    /// The file system is full, or the user's share of it is.
+    /// The file system or the user's quota is full.
     Full,
-    /// The permissions of the file or of its directory do not allow it.
+    /// The permissions of the file or of its directory forbid it.
     Permission,
 }
 

@@ -1,4 +1,4 @@
-//! Files: which names are ours, and reading what is a regular file and nothing else.
+//! Files: the names of this crate, and reading of regular files only.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -8,22 +8,23 @@ use zeroize::Zeroizing;
 
 use crate::platform;
 
-/// No token or registration comes near this; a larger file is not read.
+/// The longest file that is read. No token or registration comes near it.
 pub(crate) const MAX_FILE: u64 = 1 << 20;
 
-/// What is at a path.
+/// The object at a path.
 pub(crate) enum Found {
     Nothing,
-    /// At most one byte more than [`MAX_FILE`].
+    /// The contents; at most one byte more than [`MAX_FILE`].
     Bytes(Zeroizing<Vec<u8>>),
-    /// A pipe, a socket or a device. Opening one may wait for ever, and reading one have effects.
+    /// A pipe, a socket or a device. Opening one may block indefinitely, and reading one may have side
+    /// effects.
     NotAFile,
 }
 
-/// Reads a regular file; symbolic links are followed, as AWS's tools do.
+/// Reads a regular file. Symbolic links are followed, as AWS's tools do.
 ///
 /// # Errors
-/// The system refused, or it is a directory.
+/// The system returned an error, or the path is a directory.
 pub(crate) fn read(path: &Path) -> io::Result<Found> {
     let metadata = match path.metadata() {
         Ok(metadata) => metadata,
@@ -41,22 +42,22 @@ pub(crate) fn read(path: &Path) -> io::Result<Found> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
         Err(error) => return Err(error),
     };
-    // Another file may have come into its place meanwhile.
+    // Another file may have replaced it meanwhile.
     if !file.metadata()?.is_file() {
         return Ok(Found::NotAFile);
     }
-    // Large enough for any honest file, so that it does not grow and leave copies of secrets behind.
+    // Large enough for any real file, so it does not grow and leave copies of secrets.
     let mut bytes = Zeroizing::new(Vec::with_capacity(32_768));
     file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
     Ok(Found::Bytes(bytes))
 }
 
-/// What this crate, in this version or an earlier one, may have left behind under a name.
+/// A leftover of this crate, in this version or an earlier one, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leftover<'a> {
     /// The temporary file of a write to this cache file.
     Temporary(&'a str),
-    /// A lock file in the cache, where earlier versions had theirs.
+    /// A lock file in the cache, from an earlier version.
     Lock,
     /// A corrupt file that an earlier version renamed within the cache.
     Aside,

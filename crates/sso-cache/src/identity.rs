@@ -1,10 +1,11 @@
-//! What a token is filed under.
+//! The identity of a token: the key of its file.
 
 use sha1::{Digest, Sha1};
 
-/// What a token is filed under: the name of its SSO session or, for a profile of the older form, its start URL.
+/// The key of a token's file: the name of its SSO session or, for a profile in the older format, its start
+/// URL.
 ///
-/// One name stands for one person: two people who share a session name on one machine share a token.
+/// One name means one person: two people with the same session name on one machine share a token.
 ///
 /// ```
 /// let session = sso_cache::Identity::SessionName("corp".to_owned());
@@ -29,7 +30,7 @@ pub enum Identity {
 }
 
 impl Identity {
-    /// The name or URL.
+    /// Returns the name or URL.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
@@ -37,7 +38,7 @@ impl Identity {
         }
     }
 
-    /// The session's name, if it is one.
+    /// Returns the session's name, if it is one.
     #[must_use]
     pub fn session_name(&self) -> Option<&str> {
         match self {
@@ -46,14 +47,14 @@ impl Identity {
         }
     }
 
-    /// The token file's name: the SHA-1 of the text in lowercase hexadecimal, and `.json`.
+    /// Returns the token file's name: the SHA-1 of the text in lowercase hexadecimal, and `.json`.
     #[must_use]
     pub fn file_name(&self) -> String {
         file_name(self.as_str())
     }
 }
 
-/// `sha1hex(key).json`. A file name that others chose, not a protection of anything.
+/// Returns `sha1hex(key).json`. AWS's tools chose this name; it protects nothing.
 pub(crate) fn file_name(key: &str) -> String {
     use core::fmt::Write as _;
     let mut name = String::with_capacity(45);

@@ -1,4 +1,4 @@
-//! The token and registration cache that AWS's tools share, and the config file they read.
+//! The token and registration cache of AWS's tools, and the config file that they read.
 //!
 //! | file | type | filed under |
 //! |---|---|---|
@@ -8,11 +8,11 @@
 //! | `~/.aws/sso/sso-oidc/SHA1.json.lock` | [`Guard`] | [`Identity`] |
 //! | `~/.aws/sso/sso-oidc/SHA1.json.corrupt`, set aside | – | |
 //!
-//! The files are those of the AWS command line and the AWS SDKs, byte by byte as far as a reader can tell: a token
-//! saved here is found there, and the other way round. What those tools do worse is done better: files are replaced
-//! whole, they are for the owner only, members of other tools survive, a corrupt file is named and can be set aside,
-//! and a lock keeps two processes from renewing one token at once. Whatever is no token and no registration lies beside
-//! the cache ([`Cache::private_dir`]), because there are tools that read every file of it.
+//! The files match those of the AWS command line and the AWS SDKs: they find a token that is saved here, and
+//! vice versa. This crate also replaces files whole, makes them readable by the owner only, and keeps members
+//! of other tools. It names corrupt files and can set them aside. A lock keeps two processes from refreshing
+//! one token at once. Other files are beside the cache ([`Cache::private_dir`]), because some tools read
+//! every file in it.
 //!
 //! ```
 //! use core::time::Duration;

@@ -1,4 +1,4 @@
-//! The lock: one process at a time renews what is kept for an identity.
+//! The lock: one process at a time refreshes an identity's token.
 
 use std::fmt;
 use std::fs::{File, TryLockError};
@@ -10,24 +10,24 @@ use oidc_proto::UnixSeconds;
 
 use crate::{Cache, CacheError, Identity, Obstacle, platform};
 
-/// How often a lock that is held is asked for again.
+/// The time between two attempts to take a lock.
 const LOCK_RETRY: Duration = Duration::from_millis(25);
 
-/// No line of ours in a lock file is longer.
+/// The longest line of ours in a lock file.
 const MAX_LINE: u64 = 512;
 
-/// The right to renew what is kept for one identity; given back on drop.
+/// The lock on one identity's files, released on drop.
 #[derive(Debug)]
 #[must_use = "the lock is given back as soon as this is dropped"]
 pub struct Guard {
-    /// Closing the file gives the lock back.
+    /// Closing the file releases the lock.
     file: Option<File>,
     unlocked: Option<CacheError>,
 }
 
 impl Guard {
-    /// Why there is no lock behind this guard: the file system has none, or the lock file could not be made. A sign-in goes
-    /// on all the same, but another process may do the same at the same time.
+    /// Returns why this guard has no lock: the file system has none, or the lock file could not be created. A
+    /// sign-in may continue, but another process may do the same at the same time.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -45,22 +45,22 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // Before the lock is given back, so that the next holder's line is not lost.
+        // Before the release, so that the next holder's line is not lost.
         if let Some(file) = &self.file {
             let _best_effort = file.set_len(0);
         }
     }
 }
 
-/// Who holds a lock.
+/// The holder of a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holder {
-    /// The number of the process.
+    /// The process id.
     pub process: u32,
-    /// The machine that it runs on, if that is another one than this.
+    /// The machine, if it is another one.
     pub host: Option<String>,
-    /// For how long it has had the lock, by the wall clocks.
+    /// The time since it took the lock, by the wall clocks.
     pub held_for: Duration,
 }
 
@@ -80,12 +80,12 @@ impl fmt::Display for Holder {
 }
 
 impl Cache {
-    /// Takes the lock on what is kept for this identity, across processes, waiting at most `patience` (zero: do not
-    /// wait). The lock is advisory and only this crate's: AWS's tools take none. It is on a file in the
-    /// [private directory](Cache::private_dir), which stays behind, and names its holder to a process that waits; a process that
-    /// dies gives its lock back.
+    /// Takes the lock on this identity's files, across processes. It waits at most `patience` (zero: not at
+    /// all). The lock is advisory and only this crate's: AWS's tools take none. Its file in the [private
+    /// directory](Cache::private_dir) persists and names the holder to a waiting process. The lock of a
+    /// process that dies is released.
     ///
-    /// The new holder of the lock also clears away what killed processes have left in the cache.
+    /// The new holder also removes the leftovers of killed processes from the cache.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -104,9 +104,9 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// [`CacheError::Locked`] if another process still has it; [`CacheError::Obstructed`] if something else than a lock file
-    /// of this user is in its place; otherwise the system refused. Where locks are not to be had at all the guard
-    /// [says so](Guard::unlocked).
+    /// Returns [`CacheError::Locked`] if another process still holds it. [`CacheError::Obstructed`]:
+    /// something other than a lock file of this user is in its place. Otherwise the system returned an error.
+    /// Without support for locks the guard [reports so](Guard::unlocked).
     pub fn lock(&self, identity: &Identity, patience: Duration) -> Result<Guard, CacheError> {
         self.make_dir()?;
         let path = self.lock_path(identity);
@@ -142,7 +142,7 @@ impl Cache {
         Guard { file: None, unlocked: Some(error) }
     }
 
-    /// The lock's file, which is made if need be.
+    /// Opens the lock's file, creating it if necessary.
     fn open_lock(&self, path: &Path) -> Result<File, CacheError> {
         let error = |source| CacheError::Io { action: "lock", path: path.to_owned(), source };
         self.make_private_dir().map_err(error)?;
@@ -150,7 +150,7 @@ impl Cache {
             Ok(file) => return Ok(file),
             Err(refused) => refused,
         };
-        // In a directory that is ours alone it is a remnant, such as of a sign-in as another user, and no trap.
+        // In a directory of ours alone it is a remnant, such as of a sign-in as another user, and not a trap.
         let is_safe = self
             .private_dir()
             .metadata()
@@ -170,13 +170,13 @@ impl Cache {
     }
 }
 
-/// Opens a lock file, through no link, and looks whether it is a regular file of ours.
+/// Opens a lock file without following links, and checks that it is a regular file of ours.
 fn open_own(path: &Path) -> Result<File, CacheError> {
     let obstructed = |obstacle| CacheError::Obstructed { path: path.to_owned(), obstacle };
     let failed = |source| CacheError::Io { action: "lock", path: path.to_owned(), source };
     let mut options = File::options();
     options.read(true).write(true).create(true).truncate(false);
-    // A process that can open the file can hold the lock, and keep its owner waiting.
+    // A process that can open the file can hold the lock and block its owner.
     let opened = platform::for_the_owner(platform::without_following(&mut options)).open(path);
     let file = opened.map_err(|source| match path.symlink_metadata() {
         Ok(found) if found.is_dir() => obstructed(Obstacle::Directory),
@@ -193,7 +193,7 @@ fn open_own(path: &Path) -> Result<File, CacheError> {
     Ok(file)
 }
 
-/// Writes down who has the lock. That helps a person, and nothing depends on it.
+/// Writes the holder into the file. It helps a person, and nothing depends on it.
 fn sign(file: &File) {
     let host = platform::host_name().unwrap_or_default();
     let line = format!("pid={} since={} host={host}\n", std::process::id(), now().get());

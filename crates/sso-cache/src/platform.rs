@@ -1,4 +1,4 @@
-//! What the systems name differently: how a file is opened, whose it is, what keeps it from being changed.
+//! Platform differences: opening files, ownership, and obstacles to a change.
 
 #[cfg(not(unix))]
 pub(crate) use elsewhere::*;
@@ -15,12 +15,12 @@ mod unix {
     use rustix::fs::{Access, AtFlags, CWD, OFlags};
     use rustix::io::Errno;
 
-    /// Opening neither waits, as for the other end of a pipe, nor takes a terminal over.
+    /// Makes opening neither block, as for the other end of a pipe, nor acquire a terminal.
     pub(crate) fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
         flags(options, OFlags::NONBLOCK | OFlags::NOCTTY)
     }
 
-    /// As [`without_waiting`], and not through a symbolic link.
+    /// As [`without_waiting`], without following a symbolic link.
     pub(crate) fn without_following(options: &mut OpenOptions) -> &mut OpenOptions {
         flags(options, OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW)
     }
@@ -29,7 +29,7 @@ mod unix {
         options.custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
     }
 
-    /// What is created is for its owner alone.
+    /// Makes a created file readable by its owner only.
     pub(crate) fn for_the_owner(options: &mut OpenOptions) -> &mut OpenOptions {
         options.mode(0o600)
     }
@@ -46,51 +46,51 @@ mod unix {
         std::fs::set_permissions(path, Permissions::from_mode(0o600))
     }
 
-    /// Whether it is this user's, or this user may act for any user.
+    /// Returns whether the file belongs to this user, or this user is the superuser.
     pub(crate) fn is_ours(metadata: &Metadata) -> bool {
         let me = rustix::process::geteuid();
         me.is_root() || metadata.uid() == me.as_raw()
     }
 
-    /// Whether the file can be reached under another name, too.
+    /// Returns whether the file has another name too.
     pub(crate) fn has_more_names(metadata: &Metadata) -> bool {
         metadata.nlink() > 1
     }
 
-    /// Whether both are on one file system, so that a file can be moved from one to the other.
+    /// Returns whether both are on one file system, so that a file can be renamed from one to the other.
     pub(crate) fn on_one_file_system(one: &Metadata, other: &Metadata) -> bool {
         one.dev() == other.dev()
     }
 
-    /// Whether files can be made in this directory, and replaced.
+    /// Checks whether files can be created in this directory, and replaced.
     pub(crate) fn may_write_dir(dir: &Path) -> io::Result<()> {
         Ok(rustix::fs::accessat(CWD, dir, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)?)
     }
 
-    /// Whether the directory lets only the owner of a file (or of the directory) replace it.
+    /// Returns whether only the owner of a file (or of the directory) may replace it.
     pub(crate) fn keeps_files_of_others(dir: &Metadata) -> bool {
         dir.mode() & 0o1000 != 0 && !is_ours(dir)
     }
 
-    /// Whether others than the owner may put files into the directory. A group counts unless it looks like the owner's
-    /// own, which has the owner's number; many systems make directories writable for it.
+    /// Returns whether users other than the owner may add files to the directory. Group permission counts,
+    /// unless the group's number is the owner's; many systems make directories writable for that group.
     pub(crate) fn is_open_to_others(dir: &Metadata) -> bool {
         let me = rustix::process::geteuid().as_raw();
         let is_anothers = dir.uid() != 0 && dir.uid() != me && me != 0;
         is_anothers || dir.mode() & 0o002 != 0 || (dir.mode() & 0o020 != 0 && dir.gid() != dir.uid())
     }
 
-    /// Whether others cannot rename or delete what is not theirs, as in `/tmp`.
+    /// Returns whether others cannot rename or delete files of other owners, as in `/tmp`.
     pub(crate) fn is_sticky(dir: &Metadata) -> bool {
         dir.mode() & 0o1000 != 0
     }
 
-    /// Whether the error is that the file's attributes, and not its permissions, forbid the change.
+    /// Returns whether the file's attributes, and not its permissions, forbid the change.
     pub(crate) fn is_attribute(error: &io::Error) -> bool {
         is(error, &[Errno::PERM])
     }
 
-    /// Whether locks do not work on this file system, or in this system at all.
+    /// Returns whether locks do not work on this file system, or on this system.
     pub(crate) fn has_no_locks(error: &io::Error) -> bool {
         is(error, &[Errno::NOLCK, Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOTSUP])
     }
@@ -99,7 +99,7 @@ mod unix {
         error.raw_os_error().is_some_and(|code| these.iter().any(|errno| errno.raw_os_error() == code))
     }
 
-    /// Whether something is mounted on the file, so that it can be written and not replaced.
+    /// Returns whether the file is a mount point, so it is writable but not replaceable.
     #[cfg(target_os = "linux")]
     pub(crate) fn is_mount_point(path: &Path) -> bool {
         use rustix::fs::{StatxAttributes, StatxFlags};
@@ -113,7 +113,7 @@ mod unix {
         false
     }
 
-    /// This machine's name in the network.
+    /// Returns this machine's host name.
     pub(crate) fn host_name() -> Option<String> {
         let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
         Some(name).filter(|name| !name.is_empty())
@@ -163,7 +163,7 @@ mod elsewhere {
         true
     }
 
-    /// Only trying tells.
+    /// Only an attempt tells.
     pub(crate) fn may_write_dir(dir: &Path) -> io::Result<()> {
         tempfile::tempfile_in(dir).map(drop)
     }

@@ -1,4 +1,4 @@
-//! The registration file: a client that can be used again, so that not every sign-in registers a new one.
+//! The registration file: a client to reuse, so that not every sign-in registers a new one.
 
 use core::fmt::Write as _;
 
@@ -8,26 +8,26 @@ use crate::document::{Corruption, Known, Members};
 use crate::identity::file_name;
 use crate::{Identity, SettingsError, SsoSettings};
 
-/// What a registration is filed under. AWS's tools file theirs the same way, so that they are shared.
+/// The key of a registration's file. AWS's tools have the same keys, so registrations are shared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RegistrationKey {
     /// The region of the service that registered the client.
     pub region: String,
-    /// The start URL, exactly as configured.
+    /// The SSO session's name, if any.
     pub start_url: String,
     /// The SSO session's name, if there is one.
     pub session_name: Option<String>,
-    /// The scopes in their configured order; `None` and an empty list are two keys. What a sign-in asks for although nothing
-    /// is configured is not among them.
+    /// The scopes in their configured order; `None` and an empty list are two keys. Default scopes, which are
+    /// not configured, are not among them.
     pub scopes: Option<Vec<String>>,
-    /// The endpoint that registered the client, if it was another than the region's own. AWS's tools do not tell
-    /// endpoints apart and would show one service the clients of another, so such a registration is not shared.
+    /// The endpoint that registered the client, unless it is the region's own. AWS's tools do not distinguish
+    /// endpoints and would send one service the clients of another. So such a registration is not shared.
     pub endpoint_url: Option<String>,
 }
 
 impl RegistrationKey {
-    /// The key of a sign-in without a session and without scopes.
+    /// Creates the key of a sign-in without a session and without scopes.
     #[must_use]
     pub fn new(start_url: impl Into<String>, region: impl Into<String>) -> Self {
         Self {
@@ -39,7 +39,7 @@ impl RegistrationKey {
         }
     }
 
-    /// The same key for a sign-in at this endpoint; `None` is the region's own.
+    /// Returns the same key for this endpoint; `None` is the region's own.
     ///
     /// ```
     /// use sso_cache::RegistrationKey;
@@ -53,7 +53,7 @@ impl RegistrationKey {
         self
     }
 
-    /// The file's name: the SHA-1 of the key as Python writes it in JSON, and `.json`.
+    /// Returns the file's name: the SHA-1 of the key in Python's JSON, and `.json`.
     ///
     /// ```
     /// let key = sso_cache::RegistrationKey::new("https://d-abc123.awsapps.com/start", "us-west-2");
@@ -64,8 +64,8 @@ impl RegistrationKey {
         file_name(&self.json())
     }
 
-    /// `{"region": …, "scopes": …, "session_name": …, "startUrl": …, "tool": "botocore"}`, with Python's separators; our
-    /// own `endpoint_url` before them, if there is one.
+    /// Returns `{"region": …, "scopes": …, "session_name": …, "startUrl": …, "tool": "botocore"}`, with
+    /// Python's separators. Our own `endpoint_url` comes first, if present.
     fn json(&self) -> String {
         let mut json = String::with_capacity(256);
         json.push('{');
@@ -103,7 +103,7 @@ impl RegistrationKey {
 impl TryFrom<&SsoSettings> for RegistrationKey {
     type Error = SettingsError;
 
-    /// The key for these settings, which must have a region.
+    /// Returns the key for these settings, which must have a region.
     fn try_from(settings: &SsoSettings) -> Result<Self, SettingsError> {
         Ok(Self {
             region: settings.required_region()?.to_owned(),
@@ -115,8 +115,8 @@ impl TryFrom<&SsoSettings> for RegistrationKey {
     }
 }
 
-/// A JSON string as Python writes it: everything but printable ASCII is escaped, beyond the first plane as two
-/// surrogates.
+/// Writes a JSON string as Python does: it escapes everything but printable ASCII, beyond the first plane as
+/// two surrogates.
 fn push_text(json: &mut String, text: &str) {
     json.push('"');
     for c in text.chars() {
@@ -139,7 +139,7 @@ fn push_text(json: &mut String, text: &str) {
     json.push('"');
 }
 
-/// A registration as it lies in the cache.
+/// A registration in the cache.
 ///
 /// ```
 /// use oidc_proto::{Client, Registration, Secret, grant_type};
@@ -156,40 +156,41 @@ fn push_text(json: &mut String, text: &str) {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CachedRegistration {
-    /// `clientId`, `clientSecret`, `expiresAt`. One that does not expire is written with the last time that a
-    /// four-digit year can say, because AWS's tools demand the member.
+    /// `clientId`, `clientSecret`, `expiresAt`. One without expiry is written with the last time of a
+    /// four-digit year, because AWS's tools require the member.
     pub registration: Registration,
-    /// `scopes`, if it was made with some.
+    /// `scopes`, if it was registered with some.
     pub scopes: Option<Vec<String>>,
-    /// `grantTypes`, if it was made with some.
+    /// `grantTypes`, if it was registered with some.
     pub grant_types: Option<Vec<String>>,
-    /// `endpointUrl`: the endpoint that made it, if that is not the region's own. A member of ours. A token's client tells
-    /// by it where the token came from, after another tool has refreshed the token and dropped its `endpointUrl`.
+    /// `endpointUrl`: the endpoint that registered it, unless it is the region's own. Only this crate writes
+    /// it. It tells a token's origin even after another tool refreshed the token and dropped its
+    /// `endpointUrl`.
     pub endpoint_url: Option<String>,
 }
 
 impl CachedRegistration {
-    /// What to keep of RegisterClient's answer.
+    /// Creates it from a RegisterClient response.
     #[must_use]
     pub const fn new(registration: Registration) -> Self {
         Self { registration, scopes: None, grant_types: None, endpoint_url: None }
     }
 
-    /// The same registration with the scopes that it was made with.
+    /// Returns the same registration with its scopes.
     #[must_use]
     pub fn with_scopes(mut self, scopes: Option<Vec<String>>) -> Self {
         self.scopes = scopes;
         self
     }
 
-    /// The same registration with the grant types that it was made with.
+    /// Returns the same registration with its grant types.
     #[must_use]
     pub fn with_grant_types(mut self, grant_types: Option<Vec<String>>) -> Self {
         self.grant_types = grant_types;
         self
     }
 
-    /// The same registration, made at this endpoint; `None` is the region's own.
+    /// Returns the same registration with its endpoint; `None` is the region's own.
     ///
     /// ```
     /// # use oidc_proto::{Client, Registration, Secret, UnixSeconds};
@@ -209,8 +210,8 @@ impl CachedRegistration {
         self
     }
 
-    /// Whether it was made with all of these scopes, in any order. A client gets what it registered, so it does for a
-    /// sign-in that asks for them.
+    /// Returns whether it was registered with all of these scopes, in any order. A client's tokens have its
+    /// registered scopes, so it suits a sign-in that requests them.
     ///
     /// ```
     /// # use oidc_proto::{Client, Registration, Secret};
@@ -226,8 +227,8 @@ impl CachedRegistration {
         scopes.iter().all(|scope| made_with.contains(scope))
     }
 
-    /// Whether it may be used for the device flow. A registration for the authorization code grant may not, and both
-    /// kinds lie under one key, so a change of flow registers anew.
+    /// Returns whether it is usable for the device flow. A registration for the authorization code grant is
+    /// not. Both kinds have the same key, so a change of flow registers again.
     #[must_use]
     pub fn suits_device_flow(&self) -> bool {
         self.grant_types
@@ -261,7 +262,7 @@ impl CachedRegistration {
 }
 
 impl Identity {
-    /// The key of a registration for a sign-in with this identity.
+    /// Returns the key of a registration for a sign-in with this identity.
     #[must_use]
     pub fn registration_key(
         &self,

@@ -1,14 +1,14 @@
-//! The times in cache files: RFC 3339, UTC, whole seconds when written; more forms when read.
+//! The times in cache files: RFC 3339 in UTC and whole seconds when written, more forms when read.
 
 use oidc_proto::UnixSeconds;
 
-/// The first and last second that a four-digit year can say. Python's reader knows no year 0.
+/// The first and last second of a four-digit year. Python's reader has no year 0.
 const FIRST: i64 = -62_135_596_800;
 const LAST: i64 = 253_402_300_799;
 const DAY: i64 = 86_400;
 
-/// `YYYY-MM-DDTHH:MM:SSZ`, the one form that every AWS tool reads. Times outside the years 1 to 9999 are written as
-/// the nearest end.
+/// Formats as `YYYY-MM-DDTHH:MM:SSZ`, the one form that every AWS tool reads. Times outside the years 1 to
+/// 9999 become the nearest end.
 pub(crate) fn format(time: UnixSeconds) -> String {
     let seconds = time.get().clamp(FIRST, LAST);
     let (year, month, day) = civil_from_days(seconds.div_euclid(DAY));
@@ -16,8 +16,8 @@ pub(crate) fn format(time: UnixSeconds) -> String {
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
 }
 
-/// The time in any form that AWS's tools have written: with or without a fraction (cut off), with `Z`, an offset or
-/// `UTC` at its end. A time without a zone is refused, because it would be a guess.
+/// Parses every form that AWS's tools have written: with or without a fraction (cut off), with `Z`, an offset
+/// or `UTC`. A time without a zone is rejected, because it would be a guess.
 pub(crate) fn parse(text: &str) -> Option<UnixSeconds> {
     let text = text.trim();
     let (date, rest) = (text.get(..10)?, text.get(10..)?);
@@ -47,7 +47,7 @@ pub(crate) fn parse(text: &str) -> Option<UnixSeconds> {
     Some(UnixSeconds::new(seconds - offset(zone.trim_start())?))
 }
 
-/// The offset from UTC in seconds: `Z`, `UTC`, `+HH:MM` or `+HHMM`.
+/// Returns the offset from UTC in seconds: `Z`, `UTC`, `+HH:MM` or `+HHMM`.
 fn offset(zone: &str) -> Option<i64> {
     if matches!(zone, "Z" | "z" | "UTC") {
         return Some(0);
@@ -63,7 +63,7 @@ fn offset(zone: &str) -> Option<i64> {
     Some(sign * (hours * 3600 + minutes * 60))
 }
 
-/// Exactly three numbers of these lengths between delimiters.
+/// Parses exactly three numbers of these lengths between delimiters.
 fn numbers(text: &str, delimiter: char, lengths: [usize; 3]) -> Option<[i64; 3]> {
     let mut parts = text.split(delimiter);
     let mut next = |length| number(parts.next()?, length);
@@ -72,7 +72,7 @@ fn numbers(text: &str, delimiter: char, lengths: [usize; 3]) -> Option<[i64; 3]>
     parts.next().is_none().then_some(numbers)
 }
 
-/// Exactly this many digits; `str::parse` alone would take a sign.
+/// Parses exactly this many digits; `str::parse` alone would accept a sign.
 fn number(text: &str, length: usize) -> Option<i64> {
     (text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit()))
         .then(|| text.parse().ok())
@@ -88,8 +88,8 @@ const fn days_in(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Days since the epoch of a date in the Gregorian calendar. Years are counted from March, so that the leap day is
-/// the last one; 146,097 days are 400 years.
+/// Returns the days since the epoch of a Gregorian date. Years are counted from March, so that the leap day
+/// is the last one; 146,097 days are 400 years.
 const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month > 2 { year } else { year - 1 };
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
@@ -97,7 +97,7 @@ const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-/// The inverse of [`days_from_civil`].
+/// Returns the inverse of [`days_from_civil`].
 const fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));

@@ -1,4 +1,4 @@
-//! The token file: an access token, and what is needed to refresh it.
+//! The token file: an access token, and the data to refresh it.
 
 use core::time::Duration;
 
@@ -6,11 +6,11 @@ use oidc_proto::{Client, Registration, Secret, Token, UnixSeconds};
 
 use crate::document::{Corruption, Known, Members};
 
-/// What a token is taken to live if its answer did not say: the shortest life that the service is known to give (an hour, where
-/// there are scopes). The file must say something, and a token that counted as dead would be lost.
+/// The assumed life of a token whose response has none: the shortest that the service is known to grant (an
+/// hour, with scopes). The file requires a value, and an expired token would be lost.
 const UNKNOWN_LIFE: Duration = Duration::from_secs(60 * 60);
 
-/// A token as it lies in the cache.
+/// A token in the cache.
 ///
 /// ```
 /// use core::time::Duration;
@@ -34,26 +34,26 @@ const UNKNOWN_LIFE: Duration = Duration::from_secs(60 * 60);
 pub struct CachedToken {
     /// `accessToken`.
     pub access_token: Secret,
-    /// `expiresAt`: when the access token ends.
+    /// `expiresAt`: the access token's expiry.
     pub expires_at: UnixSeconds,
-    /// `refreshToken`, if there is one.
+    /// `refreshToken`, if present.
     pub refresh_token: Option<Secret>,
-    /// `clientId`, `clientSecret` and `registrationExpiresAt`: the client that the token was issued to, which alone
-    /// can refresh it. `None` unless the file has id and secret.
+    /// `clientId`, `clientSecret` and `registrationExpiresAt`: the client that the token was issued to, which
+    /// alone can refresh it. `None` unless the file has id and secret.
     pub registration: Option<Registration>,
     /// `startUrl`, exactly as configured.
     pub start_url: Option<String>,
     /// `region` of the service that issued the token.
     pub region: Option<String>,
-    /// `endpointUrl`: where the token was issued, if not at the region's own endpoint. A member of ours: AWS's tools
-    /// pass over it, and their own tokens have none wherever they come from.
+    /// `endpointUrl`: the endpoint that issued the token, unless it is the region's own. Only this crate
+    /// writes it. AWS's tools ignore it and never write one.
     pub endpoint_url: Option<String>,
 }
 
 impl CachedToken {
-    /// What to keep of CreateToken's answer. `asked_at` is when the request was sent, so that the token is not
-    /// thought to live longer than it does. A token without a lifetime, which AWS never gives, is taken to live an hour: the
-    /// file must say something, and a token that had ended would be lost.
+    /// Creates it from a CreateToken response. `asked_at` is when the request was sent, so that the token's
+    /// life is not overestimated. A token without a lifetime, which AWS never sends, is assumed to live an
+    /// hour. The file requires a value, and an expired token would be lost.
     #[must_use]
     pub fn new(answer: &Token, asked_at: UnixSeconds, registration: Option<Registration>) -> Self {
         Self {
@@ -67,7 +67,7 @@ impl CachedToken {
         }
     }
 
-    /// The same token with the start URL (exactly as configured) and region that it is for.
+    /// Returns the same token with its start URL (exactly as configured) and region.
     #[must_use]
     pub fn for_portal(mut self, start_url: impl Into<String>, region: impl Into<String>) -> Self {
         self.start_url = Some(start_url.into());
@@ -75,7 +75,7 @@ impl CachedToken {
         self
     }
 
-    /// The same token, issued at this endpoint; `None` is the region's own.
+    /// Returns the same token with its endpoint; `None` is the region's own.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -91,7 +91,8 @@ impl CachedToken {
         self
     }
 
-    /// This token after a refresh. An answer without a refresh token leaves the old one in force (RFC 6749 §6).
+    /// Returns this token after a refresh. A response without a refresh token leaves the old one in force
+    /// (RFC 6749 §6).
     ///
     /// ```
     /// # use core::time::Duration;
@@ -118,13 +119,14 @@ impl CachedToken {
         }
     }
 
-    /// Whether the access token will still be good for more than `margin` from `now`.
+    /// Returns whether the access token is still valid for more than `margin` from `now`.
     #[must_use]
     pub fn usable_at(&self, now: UnixSeconds, margin: Duration) -> bool {
         self.expires_at.remaining_at(now) > margin
     }
 
-    /// Whether a refresh can be asked for: there is a refresh token, and a registration that has not ended.
+    /// Returns whether a refresh is possible: there is a refresh token, and a registration that has not
+    /// expired.
     #[must_use]
     pub fn refreshable_at(&self, now: UnixSeconds) -> bool {
         self.refresh_token.is_some()
@@ -154,7 +156,7 @@ impl CachedToken {
         })
     }
 
-    /// The members in the order in which AWS's command line writes them, and ours last.
+    /// Returns the members in the order of AWS's command line, and ours last.
     pub(crate) fn members(&self) -> [(&'static str, Known<'_>); 9] {
         let registration = self.registration.as_ref();
         let client = registration.map(|registration| &registration.client);

@@ -1,4 +1,4 @@
-//! Writing: a file is replaced whole; one that cannot be replaced is written in place.
+//! Writing: replaces a file whole, or writes it in place if it is not replaceable.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Write as _};
@@ -8,15 +8,15 @@ use tempfile::NamedTempFile;
 
 use crate::{Cache, CacheError, Identity, Obstacle, platform};
 
-/// How often a write begins anew because another process took its temporary file for a leftover.
+/// The most attempts of a write whose temporary file another process removed as a leftover.
 const RETRIES: u32 = 20;
 
-/// More than a token needs, so that a disk that is nearly full is noticed.
+/// More than a token needs, so that a nearly full disk is noticed.
 const REHEARSAL: [u8; 16_384] = [0; 16_384];
 
 impl Cache {
-    /// Finds out whether [`Cache::save_token`] will be able to write, and changes nothing. For before a person is asked to
-    /// approve: a token that cannot be stored cannot be asked for twice.
+    /// Checks whether [`Cache::save_token`] will be able to write, and changes nothing. Call it before a
+    /// person approves: a token that cannot be stored is lost.
     ///
     /// ```
     /// # let home = tempfile::tempdir()?;
@@ -30,7 +30,8 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// The directory cannot be made, or the token not be written; [`CacheError::obstacle`] says why, where that is known.
+    /// The directory cannot be created, or the token cannot be written. [`CacheError::obstacle`] has the
+    /// reason, if known.
     pub fn check_writable(&self, identity: &Identity) -> Result<(), CacheError> {
         self.make_dir()?;
         let path = self.token_path(identity);
@@ -50,7 +51,7 @@ impl Cache {
         let obstacle = match in_place(&path, &found) {
             InPlace::Possible => return Ok(()),
             InPlace::Hopeless(obstacle) => Some(obstacle),
-            // The file is replaced then, if the directory allows it.
+            // The file is then replaced, if the directory permits.
             InPlace::Impossible => {
                 room?;
                 self.against_replacing(&path, &found)
@@ -59,7 +60,7 @@ impl Cache {
         obstacle.map_or(Ok(()), |obstacle| Err(CacheError::Obstructed { path, obstacle }))
     }
 
-    /// Does what a write does, short of the last step.
+    /// Does all of a write except the last step.
     fn rehearse(&self, file_name: &str) -> io::Result<()> {
         platform::may_write_dir(self.dir())?;
         let is_near = match (self.private_dir().metadata(), self.dir().metadata()) {
@@ -82,8 +83,8 @@ impl Cache {
         (!is_ours && keeps).then_some(Obstacle::AnotherUser)
     }
 
-    /// Writes the file whole or not at all, for its owner only. Only a file that cannot be replaced, such as one that
-    /// is mounted by itself, is written in place.
+    /// Writes the file whole or not at all, for its owner only. Only a file that is not replaceable, such as
+    /// a mount point, is written in place.
     pub(crate) fn write(&self, file_name: &str, bytes: &[u8]) -> io::Result<()> {
         let path = self.dir().join(file_name);
         let mut tries = 0;
@@ -103,8 +104,8 @@ impl Cache {
         }
     }
 
-    /// Temporary file, flushed to the disk, renamed over the old one: a reader sees the old file or the new one, after
-    /// a power cut too. The new file has the temporary one's mode, 0600, whatever the old one had.
+    /// Writes a temporary file, flushes it, and renames it over the old one. A reader sees the old file or
+    /// the new one, after a power cut too. The new file has the temporary one's mode, 0600.
     fn replace(&self, file_name: &str, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let renamed = rename(self.temporary(file_name, bytes)?, path);
         let renamed = match renamed {
@@ -113,7 +114,7 @@ impl Cache {
             }
             renamed => renamed,
         };
-        // The rename itself is flushed where directories can be; where they cannot, it is as safe as it gets.
+        // Flushes the rename too, if the system can flush directories.
         if renamed.is_ok()
             && let Ok(dir) = File::open(self.dir())
         {
@@ -122,8 +123,8 @@ impl Cache {
         renamed
     }
 
-    /// In the private directory, because there are tools that read every file of the cache; where that cannot be, in the
-    /// cache.
+    /// Creates a temporary file in the private directory, because some tools read every file of the cache. If
+    /// that fails, it is in the cache.
     fn temporary(&self, file_name: &str, bytes: &[u8]) -> io::Result<NamedTempFile> {
         let private =
             self.make_private_dir().and_then(|()| temporary_in(self.private_dir(), file_name, bytes));
@@ -148,12 +149,12 @@ fn rename(file: NamedTempFile, path: &Path) -> io::Result<()> {
     file.persist(path).map(drop).map_err(|error| error.error)
 }
 
-/// Whether a file can be written where it is.
+/// Whether a file is writable in place.
 enum InPlace {
     Possible,
-    /// No, and it cannot be replaced either.
+    /// No, and it is not replaceable either.
     Hopeless(Obstacle),
-    /// No, which says nothing about replacing it.
+    /// No, but it may be replaceable.
     Impossible,
 }
 
@@ -165,7 +166,7 @@ fn in_place(path: &Path, found: &Metadata) -> InPlace {
         return InPlace::Impossible;
     }
     match open_in_place(path) {
-        // What is another user's is not given a secret of ours.
+        // Another user's file must not receive a secret of ours.
         Ok(_) if !platform::is_ours(found) => InPlace::Impossible,
         Ok(_) => InPlace::Possible,
         Err(error) if platform::is_attribute(&error) => InPlace::Hopeless(Obstacle::Immutable),
@@ -180,14 +181,14 @@ fn open_in_place(path: &Path) -> io::Result<File> {
     platform::without_following(File::options().write(true)).open(path)
 }
 
-/// Not whole or not at all: who reads meanwhile may see a mixture.
+/// Overwrites a file in place. A concurrent reader may see a mixture.
 fn overwrite(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = open_in_place(path)?;
     let found = file.metadata()?;
     if !found.is_file() || !platform::is_ours(&found) {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
-    // The mode first: what is written next is secret.
+    // The mode first, because the following bytes are secret.
     platform::restrict(&file)?;
     file.write_all(bytes)?;
     file.set_len(bytes.len() as u64)?;

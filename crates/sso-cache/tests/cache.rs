@@ -1,4 +1,4 @@
-//! The cache directory as other processes and AWS's tools see it.
+//! The cache directory, as other processes and AWS's tools see it.
 
 use std::fs;
 use std::path::Path;
@@ -165,7 +165,7 @@ fn files_are_the_owners_alone_even_where_a_looser_one_stood() {
 #[test]
 fn a_reader_never_sees_a_torn_file_while_many_write() {
     let (_dir, cache) = cache();
-    // Of different lengths, so that a file written in place would be seen cut or with a tail.
+    // Of different lengths, so that an in-place write would show as a cut or a tail.
     let tokens: Vec<CachedToken> = (1..=4).map(|n| token(&"x".repeat(n * 3000))).collect();
     cache.save_token(&admin(), &tokens[0]).unwrap();
     let done = AtomicBool::new(false);

@@ -1,4 +1,4 @@
-//! The cache beside other tools: what lies where, what is cleared away, and what is found out before it is too late.
+//! The cache beside other tools: the places of files, the cleanup, and the check before a sign-in.
 #![cfg(unix)]
 
 use std::fs::{self, File, Permissions};
@@ -56,7 +56,7 @@ fn lock_file(cache: &Cache) -> PathBuf {
     cache.private_dir().join(format!("{TOKEN}.lock"))
 }
 
-/// Runs what must not wait for ever.
+/// Runs an operation that must not block indefinitely.
 fn soon<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || sender.send(work()));
@@ -114,7 +114,7 @@ fn a_token_is_written_in_place_where_it_cannot_be_replaced() {
     if !is_root {
         let error = cache.check_writable(&Identity::SessionName("other".to_owned())).unwrap_err();
         assert_eq!(error.obstacle(), Some(Obstacle::Permission), "{error:?}");
-        // Neither can what may not be written.
+        // A read-only file is not writable in place either.
         set_mode(&path, 0o400);
         let error = cache.check_writable(&admin()).unwrap_err();
         assert_eq!(error.obstacle(), Some(Obstacle::Permission), "{error:?}");
@@ -137,7 +137,7 @@ fn the_private_directory_is_beside_the_cache_and_for_the_owner_only() {
     ] {
         assert_eq!(Cache::at(cache).private_dir(), Path::new(private), "{cache}");
     }
-    // A relative path has a neighbour, too.
+    // A relative path has a sibling too.
     let here = std::env::current_dir().unwrap();
     let name = format!("{}.sso-oidc", here.file_name().unwrap().to_str().unwrap());
     assert_eq!(Cache::at(".").private_dir(), here.with_file_name(name));
@@ -155,7 +155,7 @@ fn a_file_that_is_set_aside_is_the_owners_alone_whatever_it_was_before() {
         let aside = cache.set_aside(&path).unwrap().unwrap();
         assert_eq!((mode(&aside), fs::read_to_string(&aside).unwrap()), (0o600, content.to_owned()));
     }
-    // Of a link the link is moved, and where it leads nothing changes.
+    // The link is moved, and its target stays unchanged.
     let elsewhere = cache.dir().join("elsewhere");
     fs::write(&elsewhere, "x").unwrap();
     set_mode(&elsewhere, 0o644);
@@ -183,7 +183,7 @@ fn what_is_no_regular_file_is_not_opened_and_keeps_no_one_waiting() {
             assert!(error.to_string().ends_with("it is not a regular file"), "{error}");
         }
         assert_eq!(of.unwrap(), None);
-        // It can be written over, and set aside.
+        // It can be overwritten, and set aside.
         let copy = cache.clone();
         soon(move || {
             copy.check_writable(&admin()).unwrap();
@@ -210,7 +210,7 @@ fn a_lock_names_its_holder_while_it_is_held() {
     drop(guard);
     assert_eq!(fs::read_to_string(lock_file(&cache)).unwrap(), "", "a free lock names none");
 
-    // A lock of another kind of program, which leaves no name.
+    // A lock of another kind of program, without a holder's name.
     fs::write(lock_file(&cache), "\u{1b}[31m nonsense \0").unwrap();
     let foreign = File::options().read(true).write(true).open(lock_file(&cache)).unwrap();
     foreign.lock().unwrap();
@@ -242,7 +242,7 @@ fn a_lock_is_opened_through_no_link_and_what_is_in_its_place_is_no_trap() {
             let copy = cache.clone();
             let taken = soon(move || copy.lock(&admin(), Duration::ZERO));
             if is_open_to_others {
-                // Whoever put it there could do so again.
+                // Another user could put it there again.
                 let error = taken.unwrap_err();
                 assert_eq!(error.obstacle(), Some(Obstacle::NotAFile), "{error:?}");
                 assert!(error.to_string().contains(lock.to_str().unwrap()), "{error}");
@@ -268,11 +268,11 @@ fn where_no_lock_file_can_be_made_the_guard_says_why_there_is_no_lock() {
     let guard = cache.lock(&admin(), Duration::ZERO).unwrap();
     let why = guard.unlocked().expect("no lock").to_string();
     assert!(why.starts_with("cannot lock ") && why.contains(dir.path().to_str().unwrap()), "{why}");
-    // Nor do temporary files need the directory.
+    // Temporary files do not need the directory either.
     cache.check_writable(&admin()).unwrap();
     cache.save_token(&admin(), &token()).unwrap();
     assert_eq!(names(cache.dir()), [TOKEN]);
-    // A corrupt file has no other place to go to, and stays.
+    // A corrupt file cannot move, and stays.
     fs::write(cache.token_path(&admin()), "{").unwrap();
     assert!(cache.set_aside(TOKEN.as_ref()).is_err());
     assert_eq!(names(cache.dir()), [TOKEN]);
@@ -402,7 +402,7 @@ fn a_cache_that_others_may_write_to_is_named() {
         (cache.private_dir(), 0o703, true),
         (&*aws, 0o755, false),
         (&*aws, 0o777, true),
-        // There others can only add to it.
+        // Others can only add to this one.
         (&*aws, 0o1777, false),
     ] {
         set_mode(place, how);

@@ -1,17 +1,17 @@
-//! The shared credentials file, whose profiles are merged into those of the config file as botocore merges them.
+//! The shared credentials file. Its profiles are merged into the config file's, as botocore does.
 
 use std::path::{Path, PathBuf};
 
 use super::syntax::{self, File, Header};
 use super::{Config, LoadError, SyntaxError, read_text};
 
-/// What a sign-in has no use for, and so does not keep.
+/// The secret keys, which a sign-in does not need and so does not keep.
 const SECRETS: [&str; 3] = ["aws_secret_access_key", "aws_session_token", "aws_security_token"];
 
 impl Config {
-    /// Merges the text of a shared credentials file: each of its sections is a profile, whose name is the header to the
-    /// letter. A key that stands in both files has the value of the credentials file, as in AWS's command line. SSO sessions
-    /// are found in the config file alone. Secret keys are left out.
+    /// Merges the text of a shared credentials file. Each section is a profile, with the exact header as its
+    /// name. For a key in both files the credentials file's value counts, as in AWS's command line. SSO
+    /// sessions come from the config file alone. Secret keys are omitted.
     ///
     /// ```
     /// use sso_cache::Config;
@@ -26,7 +26,7 @@ impl Config {
     /// ```
     ///
     /// # Errors
-    /// The first line that is not of the format; nothing is merged then.
+    /// Returns the first malformed line. Nothing is merged then.
     pub fn merge_credentials(&mut self, text: &str) -> Result<(), SyntaxError> {
         for (header, section) in syntax::parse(text, File::Credentials)?.sections {
             if let Header::Profile(name) = header {
@@ -37,8 +37,8 @@ impl Config {
         Ok(())
     }
 
-    /// Reads a shared credentials file and merges it; see [`Config::merge_credentials`]. One that does not exist has
-    /// nothing to merge.
+    /// Reads a shared credentials file and merges it; see [`Config::merge_credentials`]. A missing file
+    /// changes nothing.
     ///
     /// ```
     /// # use sso_cache::Config;
@@ -53,7 +53,7 @@ impl Config {
     /// ```
     ///
     /// # Errors
-    /// The file cannot be read, is not UTF-8, or has a line that is not of the format. Nothing is merged then.
+    /// The file is unreadable, is not UTF-8, or has a malformed line. Nothing is merged then.
     pub fn load_credentials(&mut self, path: impl Into<PathBuf>) -> Result<(), LoadError> {
         let path = path.into();
         let text = read_text(&path);
@@ -61,13 +61,14 @@ impl Config {
         self.merge_credentials(&text?).map_err(|source| LoadError::Syntax { path, source })
     }
 
-    /// The shared credentials file that [`Config::load_credentials`] read last, whether or not it exists.
+    /// Returns the shared credentials file that [`Config::load_credentials`] read last, whether or not it
+    /// exists.
     #[must_use]
     pub fn credentials_path(&self) -> Option<&Path> {
         self.credentials_path.as_deref()
     }
 
-    /// The file's name for error texts.
+    /// Returns the file's name for error texts.
     pub(super) fn credentials_origin(&self) -> String {
         let path = self.credentials_path.as_ref();
         path.map_or_else(|| "the AWS credentials file".to_owned(), |path| path.display().to_string())
@@ -108,7 +109,7 @@ mod tests {
         assert_eq!((work.sso_session(), work.region()), (Some("other"), Some("a")));
         let config = merged("[profile work]\nsso_start_url = u\n", "[work]\nsso_region = r\n");
         assert_eq!(config.resolve_sso("work").unwrap().region.as_deref(), Some("r"));
-        // Both spellings of the default profile are one profile by then.
+        // Both spellings of the default profile are now one profile.
         let config =
             merged("[default]\nregion = a\n[profile default]\nregion = b\n", "[default]\noutput = text\n");
         let default = config.profile("default").unwrap();

@@ -1,4 +1,4 @@
-//! `~/.aws/config`: profiles, SSO sessions and service endpoints; and the profiles of `~/.aws/credentials`.
+//! `~/.aws/config`: profiles, SSO sessions and service endpoints, with the profiles of `~/.aws/credentials`.
 
 mod credentials;
 mod near;
@@ -17,7 +17,8 @@ pub use syntax::{Problem, SyntaxError};
 
 use syntax::{File, Header, Property, Section, Value};
 
-/// An AWS config file, parsed, and perhaps the profiles of a [shared credentials file](Config::load_credentials).
+/// A parsed AWS config file, with the profiles of a [shared credentials file](Config::load_credentials) if
+/// loaded.
 ///
 /// ```
 /// use sso_cache::{Config, Identity};
@@ -38,24 +39,24 @@ pub struct Config {
     profiles: BTreeMap<String, Section>,
     sessions: BTreeMap<String, Section>,
     services: BTreeMap<String, Section>,
-    /// The headers of the config file from which nothing is read, with their lines.
+    /// The headers of the config file's ignored sections, with their lines.
     unread: Vec<(usize, String)>,
-    /// Where it was read from, for error texts.
+    /// The path of the config file, for error texts.
     path: Option<PathBuf>,
-    /// Where the credentials were read from.
+    /// The path of the credentials file.
     credentials_path: Option<PathBuf>,
 }
 
-/// Why a config or credentials file could not be read.
+/// The reason why a config or credentials file is unreadable.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The file exists and cannot be read.
+    /// The file exists and is unreadable.
     #[error("cannot read {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The file is not UTF-8.
@@ -63,22 +64,22 @@ pub enum LoadError {
     NotUtf8 {
         /// The file.
         path: PathBuf,
-        /// The line with the first wrong byte, counted from 1.
+        /// The line with the first invalid byte, counted from 1.
         line: usize,
     },
-    /// A line is not AWS config.
+    /// A line is not valid AWS config.
     #[error("{}, {source}", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
-        /// Which line, and what is wrong with it.
+        /// The line and its error.
         source: SyntaxError,
     },
 }
 
 impl Config {
-    /// Parses the text of an AWS config file. `[profile default]` and `[default]` are the same profile; if both
-    /// exist, the former is used, as the AWS SDKs do.
+    /// Parses the text of an AWS config file. `[profile default]` and `[default]` are the same profile; if
+    /// both exist, the former counts, as in the AWS SDKs.
     ///
     /// ```
     /// use sso_cache::Config;
@@ -90,7 +91,7 @@ impl Config {
     /// ```
     ///
     /// # Errors
-    /// The first line that is not AWS config.
+    /// Returns the first line that is not valid AWS config.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
         let parsed = syntax::parse(text, File::Config)?;
         let mut config = Self { unread: parsed.unread, ..Self::default() };
@@ -107,7 +108,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Reads and parses a config file. A file that does not exist is an empty config, as for AWS's tools.
+    /// Reads and parses a config file. A missing file is an empty config, as for AWS's tools.
     ///
     /// ```
     /// # use sso_cache::Config;
@@ -122,7 +123,7 @@ impl Config {
     /// ```
     ///
     /// # Errors
-    /// The file cannot be read, is not UTF-8, or has a line that is not AWS config.
+    /// The file is unreadable, is not UTF-8, or has a line that is not valid AWS config.
     pub fn load(path: impl Into<PathBuf>) -> Result<Self, LoadError> {
         let path = path.into();
         match Self::parse(&read_text(&path)?) {
@@ -131,35 +132,35 @@ impl Config {
         }
     }
 
-    /// The profile of this name.
+    /// Returns the profile of this name.
     #[must_use]
     pub fn profile(&self, name: &str) -> Option<Profile<'_>> {
         let (name, section) = self.profiles.get_key_value(name)?;
         Some(Profile { config: self, name, section })
     }
 
-    /// The names of all profiles, sorted.
+    /// Returns the names of all profiles, sorted.
     pub fn profile_names(&self) -> impl Iterator<Item = &str> {
         self.profiles.keys().map(String::as_str)
     }
 
-    /// The names of all SSO sessions, sorted.
+    /// Returns the names of all SSO sessions, sorted.
     pub fn session_names(&self) -> impl Iterator<Item = &str> {
         self.sessions.keys().map(String::as_str)
     }
 
-    /// The file that [`Config::load`] read, whether or not it exists.
+    /// Returns the file that [`Config::load`] read, whether or not it exists.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
 
-    /// The file's name for error texts.
+    /// Returns the file's name for error texts.
     fn origin(&self) -> String {
         self.path.as_ref().map_or_else(|| "the AWS config".to_owned(), |path| path.display().to_string())
     }
 
-    /// The name of the file of a property.
+    /// Returns the name of the file of a property.
     fn origin_of(&self, property: &Property) -> String {
         match property.file {
             File::Config => self.origin(),
@@ -167,7 +168,7 @@ impl Config {
         }
     }
 
-    /// Where profiles are looked for.
+    /// Returns the files that contain profiles, for error texts.
     fn origins(&self) -> String {
         match &self.credentials_path {
             Some(path) => format!("{} or {}", self.origin(), path.display()),
@@ -176,7 +177,7 @@ impl Config {
     }
 }
 
-/// The text of a file; a file that does not exist is empty.
+/// Reads the text of a file. A missing file is empty.
 fn read_text(path: &Path) -> Result<String, LoadError> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
@@ -202,7 +203,8 @@ impl fmt::Debug for Config {
     }
 }
 
-/// One profile of a [`Config`]. An empty value reads as absent. `Debug` shows its name and its keys, and no value.
+/// One profile of a [`Config`]. An empty value counts as absent. `Debug` shows its name and its keys, and no
+/// value.
 ///
 /// ```
 /// let config = sso_cache::Config::parse(
@@ -227,75 +229,75 @@ pub struct Profile<'a> {
 }
 
 impl<'a> Profile<'a> {
-    /// The profile's name.
+    /// Returns the profile's name.
     #[must_use]
     pub const fn name(self) -> &'a str {
         self.name
     }
 
-    /// The text of any property; keys are case-insensitive.
+    /// Returns the text of any property. Keys are case-insensitive.
     #[must_use]
     pub fn text(self, key: &str) -> Option<&'a str> {
         text(self.section, &key.to_lowercase())
     }
 
-    /// `region`.
+    /// Returns `region`.
     #[must_use]
     pub fn region(self) -> Option<&'a str> {
         self.text("region")
     }
 
-    /// `output`: the format in which AWS's command line prints.
+    /// Returns `output`: the format of AWS's command line.
     #[must_use]
     pub fn output(self) -> Option<&'a str> {
         self.text("output")
     }
 
-    /// `ca_bundle`: a file of certificates to trust.
+    /// Returns `ca_bundle`: a file of trusted certificates.
     #[must_use]
     pub fn ca_bundle(self) -> Option<&'a str> {
         self.text("ca_bundle")
     }
 
-    /// `sso_session`: the name of an `[sso-session]`.
+    /// Returns `sso_session`: the name of an `[sso-session]`.
     #[must_use]
     pub fn sso_session(self) -> Option<&'a str> {
         self.text("sso_session")
     }
 
-    /// `source_profile`: the profile whose credentials this one uses.
+    /// Returns `source_profile`: the profile with the credentials of this one.
     #[must_use]
     pub fn source_profile(self) -> Option<&'a str> {
         self.text("source_profile")
     }
 
-    /// `sso_start_url` of the profile itself (its session may have another one).
+    /// Returns `sso_start_url` of the profile itself. Its session may have another one.
     #[must_use]
     pub fn sso_start_url(self) -> Option<&'a str> {
         self.text("sso_start_url")
     }
 
-    /// `sso_region` of the profile itself (its session may have another one).
+    /// Returns `sso_region` of the profile itself. Its session may have another one.
     #[must_use]
     pub fn sso_region(self) -> Option<&'a str> {
         self.text("sso_region")
     }
 
-    /// `sso_registration_scopes` of the profile itself: a comma list without its blanks and empty items. AWS's tools
-    /// read it from sessions only.
+    /// Returns `sso_registration_scopes` of the profile itself: a comma-separated list without blanks and
+    /// empty items. AWS's tools read it from sessions only.
     #[must_use]
     pub fn sso_registration_scopes(self) -> Option<Vec<String>> {
         self.section.contains_key(SCOPES).then(|| scopes(self.section)).flatten()
     }
 
-    /// `endpoint_url`: the endpoint of every service that has no own one.
+    /// Returns `endpoint_url`: the endpoint of every service without its own.
     #[must_use]
     pub fn endpoint_url(self) -> Option<&'a str> {
         self.text("endpoint_url")
     }
 
-    /// The endpoint that the profile's `services` section has for a service, by its id in the config file
-    /// (`sso_oidc`, or `sso` for the portal). [`Profile::endpoint_url`] is what comes after it.
+    /// Returns the endpoint of a service in the profile's `services` section, by its id in the config file
+    /// (`sso_oidc`, or `sso` for the portal). [`Profile::endpoint_url`] is the fallback.
     ///
     /// ```
     /// let config = sso_cache::Config::parse(
@@ -326,7 +328,7 @@ impl<'a> Profile<'a> {
         })
     }
 
-    /// `use_fips_endpoint`.
+    /// Returns `use_fips_endpoint`.
     ///
     /// ```
     /// let config = sso_cache::Config::parse("[profile a]\nuse_fips_endpoint = true\n[profile b]\nuse_fips_endpoint = yes\n")?;
@@ -341,7 +343,7 @@ impl<'a> Profile<'a> {
         self.boolean("use_fips_endpoint")
     }
 
-    /// `use_dualstack_endpoint`.
+    /// Returns `use_dualstack_endpoint`.
     ///
     /// ```
     /// let config = sso_cache::Config::parse("[profile a]\nuse_dualstack_endpoint = false\n[profile b]\n")?;
@@ -356,7 +358,7 @@ impl<'a> Profile<'a> {
         self.boolean("use_dualstack_endpoint")
     }
 
-    /// `ignore_configured_endpoint_urls`: neither `endpoint_url` nor the `services` section is to be used.
+    /// Returns `ignore_configured_endpoint_urls`, which disables `endpoint_url` and the `services` section.
     ///
     /// ```
     /// let config = sso_cache::Config::parse("[profile a]\nignore_configured_endpoint_urls = true\n")?;
@@ -398,10 +400,10 @@ impl fmt::Debug for Profile<'_> {
     }
 }
 
-/// The key of the scopes, which have a form of their own.
+/// The key of the scopes, which have a format of their own.
 const SCOPES: &str = "sso_registration_scopes";
 
-/// The text of a property of a section; an empty one reads as absent.
+/// Returns the text of a section's property. An empty one counts as absent.
 fn text<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
     match &section.get(key)?.value {
         Value::Text(text) if !text.is_empty() => Some(text),
@@ -409,7 +411,8 @@ fn text<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
     }
 }
 
-/// A section's scopes; an empty list if the key is there without a scope, which AWS's tools tell from no key.
+/// Returns a section's scopes. A key without a scope is an empty list, which AWS's tools distinguish from a
+/// missing key.
 fn scopes(section: &Section) -> Option<Vec<String>> {
     match &section.get(SCOPES)?.value {
         Value::Text(text) => Some(

@@ -1,11 +1,11 @@
-//! Names that were not found, and what was perhaps meant.
+//! Suggestions for names that were not found.
 
 use core::fmt;
 
 use super::Config;
 use super::syntax::File;
 
-/// A section that AWS's tools do not find under the name that was asked for, although it was perhaps meant.
+/// A section that AWS's tools do not find under the requested name, although the user probably meant it.
 ///
 /// ```
 /// let config = sso_cache::Config::parse("[work]\nregion = eu-west-1\n[sso-session My Corp]\n")?;
@@ -20,13 +20,13 @@ use super::syntax::File;
 pub struct NearMiss {
     /// The file.
     pub file: String,
-    /// The line, counted from 1, where it is known.
+    /// The line, counted from 1, if known.
     pub line: Option<usize>,
-    /// The header as it stands there, without its brackets.
+    /// The header as written, without its brackets.
     pub found: String,
-    /// The header under which it would be found.
+    /// The header that AWS's tools would find.
     pub wanted: String,
-    /// What it is a near miss of: `profile` or `SSO session`.
+    /// The kind of the section: `profile` or `SSO session`.
     pub kind: &'static str,
 }
 
@@ -43,8 +43,8 @@ impl fmt::Display for NearMiss {
 }
 
 impl Config {
-    /// What was perhaps meant by a profile that there is not: a section without the word `profile`, with a blank or a
-    /// quotation mark that splits its name, with the word where it does not belong, or in another case.
+    /// Returns the section that a missing profile probably meant. It lacks the word `profile` or has it in
+    /// the wrong place. Or a blank or a quotation mark splits its name, or the name differs in case.
     ///
     /// ```
     /// let config = sso_cache::Config::parse("[work]\nregion = eu-west-1\n")?;
@@ -68,7 +68,7 @@ impl Config {
         })
     }
 
-    /// What was perhaps meant by an SSO session that there is not.
+    /// Returns the section that a missing SSO session probably meant.
     ///
     /// ```
     /// let config = sso_cache::Config::parse("[sso-session Corp]\nsso_region = eu-west-1\n")?;
@@ -85,7 +85,7 @@ impl Config {
         })
     }
 
-    /// A section from which nothing is read, and whose header has this name.
+    /// Returns an ignored section whose header has this name.
     fn near_miss(&self, name: &str, kind: &'static str, wanted: &str) -> Option<NearMiss> {
         let (line, found) = self.unread.iter().find(|(_, found)| is_near(name, found))?;
         let (file, found, wanted) = (self.origin(), found.clone(), wanted.to_owned());
@@ -93,7 +93,7 @@ impl Config {
     }
 }
 
-/// A header as AWS's tools find it.
+/// Returns a header in the form that AWS's tools find.
 fn header(kind: &str, name: &str) -> String {
     let is_plain = |c: char| !c.is_whitespace() && !matches!(c, '"' | '\'' | '\\');
     if !name.is_empty() && name.chars().all(is_plain) {
@@ -102,7 +102,8 @@ fn header(kind: &str, name: &str) -> String {
     format!("{kind} \"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// Whether a header, or a name, differs from this name by case, quotes, blanks and the kind in front alone.
+/// Returns whether a header, or a name, differs from this name only in case, quotes, blanks and the kind in
+/// front.
 fn is_near(name: &str, header: &str) -> bool {
     const KINDS: [&str; 5] = ["sso-session", "sso_session", "session", "profiles", "profile"];
     let (name, header) = (bare(name), bare(header));

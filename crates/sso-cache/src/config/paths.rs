@@ -1,4 +1,4 @@
-//! Where AWS's tools look for their files: the variables that say so, and what may stand in them.
+//! The paths of AWS's files: their variables, and the syntax of the values.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use super::Config;
 
 impl Config {
-    /// Where AWS's tools look for the config file: in `AWS_CONFIG_FILE` if it is set and not empty, else in `.aws/config`
-    /// of the home directory. `None` if neither is known. `variable` reads the environment.
+    /// Returns the path of the config file: `AWS_CONFIG_FILE` if set and not empty, else `.aws/config` in the
+    /// home directory. `None` if neither is known. `variable` reads the environment.
     ///
-    /// In the variable's value `$NAME` and `${NAME}` are other variables, and then a `~` in front is the home directory, as
-    /// botocore reads it. A variable that is not set stays as it is written.
+    /// In the value, `$NAME` and `${NAME}` are expanded first, and then a leading `~`, as botocore does. An
+    /// unset variable stays as written.
     ///
     /// ```
     /// use std::ffi::OsString;
@@ -32,8 +32,8 @@ impl Config {
         located("AWS_CONFIG_FILE", "config", home, variable)
     }
 
-    /// Where AWS's tools look for the shared credentials file: in `AWS_SHARED_CREDENTIALS_FILE`, which is read as
-    /// [`Config::default_path`] reads its variable, else in `.aws/credentials` of the home directory.
+    /// Returns the path of the shared credentials file: `AWS_SHARED_CREDENTIALS_FILE`, expanded as in
+    /// [`Config::default_path`], else `.aws/credentials` in the home directory.
     ///
     /// ```
     /// use std::ffi::OsString;
@@ -65,7 +65,7 @@ fn located(
     }
 }
 
-/// The path without its variables and its `~`. One that is not UTF-8 is taken as it is.
+/// Expands the variables and the `~` of a path. A path that is not UTF-8 stays unchanged.
 fn expanded(path: &OsStr, home: Option<&Path>, variable: impl Fn(&str) -> Option<OsString>) -> PathBuf {
     let Some(text) = path.to_str() else { return path.into() };
     let path = PathBuf::from(with_variables(text, variable));
@@ -75,7 +75,7 @@ fn expanded(path: &OsStr, home: Option<&Path>, variable: impl Fn(&str) -> Option
     }
 }
 
-/// The text with the values of its variables. A value is not looked at for further ones.
+/// Expands the variables of a text. Their values are not expanded again.
 fn with_variables(text: &str, variable: impl Fn(&str) -> Option<OsString>) -> OsString {
     let mut result = OsString::with_capacity(text.len());
     let mut rest = text;
@@ -95,7 +95,8 @@ fn with_variables(text: &str, variable: impl Fn(&str) -> Option<OsString>) -> Os
     result
 }
 
-/// The variable's name at the start of a text, behind the `$`, and how many bytes it takes there with its braces.
+/// Returns the variable's name at the start of a text, behind the `$`, and its length in bytes with its
+/// braces.
 fn name_at_start(text: &str) -> (&str, usize) {
     if let Some((name, _)) = text.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
         return (name, name.len() + 2);
@@ -126,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_path_has_its_variables_and_then_its_home_expanded_once() {
-        // Each as `os.path.expanduser(os.path.expandvars(…))` of Python says.
+        // The expected values are those of Python's `os.path.expanduser(os.path.expandvars(…))`.
         for (value, expected) in [
             ("$HOME/alt/config", "/home/a/alt/config"),
             ("${HOME}/alt", "/home/a/alt"),

@@ -1,30 +1,30 @@
-//! From a profile or session name to what a sign-in needs.
+//! Resolves a profile or session name to the settings of a sign-in.
 
 use super::syntax::{File, Section};
 use super::{Config, NearMiss, scopes, text};
 use crate::Identity;
 
-/// What a sign-in needs to know.
+/// The settings of a sign-in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SsoSettings {
-    /// What the token is filed under.
+    /// The key of the token file.
     pub identity: Identity,
     /// `sso_start_url`, exactly as written.
     pub start_url: String,
-    /// `sso_region`, if it is there. A portal's address may say its region itself; where one is needed, see
+    /// `sso_region`, if present. A portal's address may contain its region; if one is required, see
     /// [`SsoSettings::required_region`].
     pub region: Option<String>,
-    /// `sso_registration_scopes` of the session; `None` if the key is absent, which the registration's cache key
-    /// tells from an empty list.
+    /// `sso_registration_scopes` of the session. `None` if the key is absent, which the registration's cache
+    /// key distinguishes from an empty list.
     pub scopes: Option<Vec<String>>,
-    /// Where the keys are looked for: the section, and its file.
+    /// The section of the keys, and its file.
     section: String,
     file: String,
 }
 
 impl SsoSettings {
-    /// `sso_region`, which must be there.
+    /// Returns `sso_region`, which is required.
     ///
     /// ```
     /// let config = sso_cache::Config::parse("[sso-session corp]\nsso_start_url = https://d-1.awsapps.com/start\n")?;
@@ -34,7 +34,7 @@ impl SsoSettings {
     /// ```
     ///
     /// # Errors
-    /// [`SettingsError::Missing`].
+    /// Returns [`SettingsError::Missing`] without one.
     pub fn required_region(&self) -> Result<&str, SettingsError> {
         self.region.as_deref().ok_or_else(|| SettingsError::Missing {
             keys: vec![REGION],
@@ -48,64 +48,64 @@ impl SsoSettings {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
-    /// No such profile.
+    /// The profile does not exist.
     #[error("there is no profile `{profile}` in {file}{}{}", list("profiles", known), perhaps(near.as_ref()))]
     NoSuchProfile {
-        /// The name that was asked for.
+        /// The requested name.
         profile: String,
-        /// The profiles that there are.
+        /// The existing profiles.
         known: Vec<String>,
-        /// The section that was perhaps meant.
+        /// The section that was probably meant.
         near: Option<NearMiss>,
-        /// The files where profiles are looked for.
+        /// The files with profiles.
         file: String,
     },
-    /// No such SSO session.
+    /// The SSO session does not exist.
     #[error(
         "there is no section [sso-session {session}] in {file}{}{}{}",
         by(profile.as_deref()), list("sessions", known), perhaps(near.as_ref())
     )]
     NoSuchSession {
-        /// The name that was asked for.
+        /// The requested name.
         session: String,
-        /// The profile that names it, if one does.
+        /// The profile that names it, if any.
         profile: Option<String>,
-        /// The sessions that there are.
+        /// The existing sessions.
         known: Vec<String>,
-        /// The section that was perhaps meant.
+        /// The section that was probably meant.
         near: Option<NearMiss>,
         /// The config file.
         file: String,
     },
-    /// A profile names another one as its source, which there is not.
+    /// A profile's source does not exist.
     #[error("profile `{profile}` names `{source_profile}` as its source_profile, which is not in {file}")]
     NoSuchSource {
-        /// The name that was asked for.
+        /// The requested name.
         source_profile: String,
         /// The profile that names it.
         profile: String,
-        /// The files where profiles are looked for.
+        /// The files with profiles.
         file: String,
     },
-    /// A chain of `source_profile` leads back to where it was.
+    /// A chain of `source_profile` is circular.
     #[error("the source_profile of profile `{profile}` leads back to `{source_profile}`")]
     CircularSource {
-        /// The profile that comes twice.
+        /// The repeated profile.
         source_profile: String,
         /// The profile that names it.
         profile: String,
     },
-    /// No such `[services]` section.
+    /// The `[services]` section does not exist.
     #[error("profile `{profile}` names the section [services {services}], which is not in {file}")]
     NoSuchServices {
-        /// The name that was asked for.
+        /// The requested name.
         services: String,
         /// The profile that names it.
         profile: String,
         /// The config file.
         file: String,
     },
-    /// `sso_start_url` is missing, or `sso_region` where it is needed, or both.
+    /// `sso_start_url` is missing, or a required `sso_region`, or both.
     #[error("{} missing in section [{section}] of {file}", missing(keys))]
     Missing {
         /// The missing keys, in this order.
@@ -115,7 +115,7 @@ pub enum SettingsError {
         /// The config file.
         file: String,
     },
-    /// A key has one value in the profile and another in its session.
+    /// A key has different values in the profile and in its session.
     #[error(
         "`{key}` is `{profile_value}` in [{}]{} but `{session_value}` in [sso-session {session}] of {file}; remove \
          one of them", section(profile, credentials.is_some()), of(credentials.as_deref())
@@ -125,13 +125,13 @@ pub enum SettingsError {
         key: &'static str,
         /// The profile.
         profile: String,
-        /// The value there.
+        /// The profile's value.
         profile_value: String,
-        /// The credentials file, if the profile's value stands there.
+        /// The credentials file, if the profile's value is in it.
         credentials: Option<String>,
         /// The session.
         session: String,
-        /// The value there.
+        /// The session's value.
         session_value: String,
         /// The config file.
         file: String,
@@ -143,7 +143,7 @@ pub enum SettingsError {
         key: &'static str,
         /// The profile.
         profile: String,
-        /// What stands there.
+        /// The value.
         value: String,
         /// The line, counted from 1.
         line: usize,
@@ -152,7 +152,7 @@ pub enum SettingsError {
     },
 }
 
-/// The names, or the first of them if they are many.
+/// Lists the names, or the first of many.
 fn list(what: &str, known: &[String]) -> String {
     const SHOWN: usize = 12;
     let shown = known.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -167,7 +167,7 @@ fn perhaps(near: Option<&NearMiss>) -> String {
     near.map_or_else(String::new, |near| format!("; {near}"))
 }
 
-/// A profile's header, in the config file or in the credentials file.
+/// Returns a profile's header, in the config file or in the credentials file.
 fn section(profile: &str, in_credentials: bool) -> String {
     if in_credentials || profile == "default" { profile.to_owned() } else { format!("profile {profile}") }
 }
@@ -191,10 +191,10 @@ const START_URL: &str = "sso_start_url";
 const REGION: &str = "sso_region";
 
 impl Config {
-    /// What a sign-in with this profile needs.
+    /// Returns the settings of a sign-in with this profile.
     ///
-    /// A profile with `sso_session` takes its settings from that session; a key that stands in both places must have
-    /// the same value (botocore's rule; some SDKs refuse even that). A profile without it is of the older form and
+    /// A profile with `sso_session` takes its settings from that session. A key in both must have the same
+    /// value (botocore's rule; some SDKs refuse even that). A profile without it is in the older format and
     /// must have the keys itself.
     ///
     /// ```
@@ -218,7 +218,7 @@ impl Config {
         if let Some(session) = found.sso_session() {
             return self.resolve(session, Some((profile, found.section)));
         }
-        // Where its other settings are, and where the missing ones are looked for.
+        // The file of its other settings, in which missing ones are expected.
         let is_in = |file| found.section.values().any(|property| property.file == file);
         let in_credentials = is_in(File::Credentials) && !is_in(File::Config);
         let file = if in_credentials { self.credentials_origin() } else { self.origin() };
@@ -227,7 +227,7 @@ impl Config {
         places.settings(Identity::StartUrl, found.sso_start_url(), found.sso_region(), None)
     }
 
-    /// What a sign-in with this SSO session needs, without a profile.
+    /// Returns the settings of a sign-in with this SSO session, without a profile.
     ///
     /// ```
     /// use sso_cache::Config;
@@ -282,7 +282,7 @@ impl Config {
         places.settings(|_| Identity::SessionName(name.to_owned()), start_url, region, scopes)
     }
 
-    /// That there is no profile of this name, with what was perhaps meant.
+    /// Returns the error that this profile does not exist, with a suggestion.
     ///
     /// ```
     /// let config = sso_cache::Config::parse("[work]\nregion = eu-west-1\n")?;
@@ -300,8 +300,9 @@ impl Config {
         }
     }
 
-    /// The profile whose portal a sign-in with this one is for: itself, if it has `sso_session` or `sso_start_url`, else
-    /// the first one of its chain of `source_profile` that has. `None` if no profile of the chain has either.
+    /// Returns the profile whose portal a sign-in with this one uses: the first with `sso_session` or
+    /// `sso_start_url` in its chain of `source_profile`, itself included. `None` if no profile of the chain
+    /// has either.
     ///
     /// ```
     /// let config = sso_cache::Config::parse(
@@ -315,7 +316,7 @@ impl Config {
     /// ```
     ///
     /// # Errors
-    /// A profile of the chain does not exist, or the chain has no end.
+    /// A profile of the chain does not exist, or the chain is circular.
     pub fn sso_profile<'a>(&'a self, profile: &str) -> Result<Option<&'a str>, SettingsError> {
         let Some(mut found) = self.profile(profile) else { return Err(self.no_such_profile(profile)) };
         let mut seen = vec![found.name()];
@@ -339,7 +340,7 @@ impl Config {
     }
 }
 
-/// Where the keys of a portal are looked for.
+/// The places of a portal's keys.
 struct Places {
     section: String,
     file: String,

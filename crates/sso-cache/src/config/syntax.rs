@@ -1,12 +1,12 @@
 //! The format of the AWS config file: sections, properties, nested properties, comments.
 //!
-//! The rules are those that botocore's reader and the AWS SDKs agree on; where they differ, the comment at the rule
-//! says which one is followed.
+//! The rules are those of botocore's reader and the AWS SDKs. Where these differ, a comment names the one
+//! that is followed.
 
 use core::fmt;
 use std::collections::BTreeMap;
 
-/// What a section's header names.
+/// The meaning of a section's header.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Header {
     /// `[default]`.
@@ -17,14 +17,14 @@ pub(super) enum Header {
     SsoSession(String),
     /// `[services NAME]`.
     Services(String),
-    /// Anything else, which is read for its syntax and then ignored, as AWS's tools do.
+    /// Any other header. The section is parsed and then ignored, as AWS's tools do.
     Other(String),
 }
 
 /// The properties of one section, by lowercase key.
 pub(super) type Section = BTreeMap<String, Property>;
 
-/// A property: its value, and the file and line (from 1) where it stands.
+/// A property: its value, and its file and line (from 1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Property {
     pub(super) value: Value,
@@ -32,24 +32,24 @@ pub(super) struct Property {
     pub(super) line: usize,
 }
 
-/// The two files that AWS's tools merge. They have the same format; only their headers are read differently.
+/// The two files that AWS's tools merge. They have the same format except for their headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum File {
     /// `~/.aws/config`, where a profile's header is `[profile NAME]`.
     Config,
-    /// `~/.aws/credentials`, where a header is the profile's name, to the letter.
+    /// `~/.aws/credentials`, where a header is exactly the profile's name.
     Credentials,
 }
 
-/// What a text has.
+/// The contents of a file.
 #[derive(Debug, Default)]
 pub(super) struct Parsed {
     pub(super) sections: BTreeMap<Header, Section>,
-    /// The headers from which nothing is read, with their lines.
+    /// The headers of ignored sections, with their lines.
     pub(super) unread: Vec<(usize, String)>,
 }
 
-/// What stands right of the `=`.
+/// The right side of the `=`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
     /// Text; continuation lines are joined to it by line breaks.
@@ -58,18 +58,18 @@ pub(super) enum Value {
     Nested(BTreeMap<String, String>),
 }
 
-/// A line that is not AWS config.
+/// A line that is not valid AWS config.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {problem}")]
 #[non_exhaustive]
 pub struct SyntaxError {
     /// The line, counted from 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// The error in it.
     pub problem: Problem,
 }
 
-/// What is wrong with a line.
+/// The error in a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Problem {
@@ -77,18 +77,18 @@ pub enum Problem {
     OutsideSection,
     /// A section header without its `]`.
     UnclosedHeader,
-    /// A section header with nothing in it.
+    /// An empty section header.
     EmptyHeader,
     /// Neither a section header nor `key = value`.
     NotAProperty,
-    /// Nothing left of the `=`.
+    /// An empty key.
     EmptyKey,
-    /// Two sections with the same header; AWS's command line refuses the whole file then.
+    /// Two sections with the same header. AWS's command line then refuses the whole file.
     DuplicateSection {
         /// The line of the first one.
         first: usize,
     },
-    /// Two properties with the same key in one section; AWS's command line refuses the whole file then.
+    /// Two properties with the same key in one section. AWS's command line then refuses the whole file.
     DuplicateKey {
         /// The key, in lowercase.
         key: String,
@@ -113,7 +113,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// The lines of a text, which end as Python reads them: with LF, CR LF, or the CR of an old editor alone.
+/// Returns the lines of a text, which end as in Python: with LF, CR LF, or a lone CR.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     core::iter::from_fn(move || {
@@ -128,12 +128,12 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// All sections of a text.
+/// Parses all sections of a text.
 pub(super) fn parse(text: &str, file: File) -> Result<Parsed, SyntaxError> {
     let mut parsed = Parsed::default();
     let mut first_lines = BTreeMap::<Header, usize>::new();
     let mut current: Option<(Header, Section)> = None;
-    // The property that an indented line continues, and how far it is indented itself.
+    // The property that an indented line continues, and its own indentation.
     let mut open: Option<(String, usize)> = None;
 
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -146,8 +146,8 @@ pub(super) fn parse(text: &str, file: File) -> Result<Parsed, SyntaxError> {
         }
         let indent = raw.len() - raw.trim_start().len();
         if let (Some((_, section)), Some((key, own_indent))) = (&mut current, &open)
-            // botocore's rule: deeper than the property itself. (The SDKs say: indented at all. Theirs refuses
-            // sections whose properties are all indented alike, which people write.)
+            // botocore's rule: deeper than the property itself. The SDKs' rule, any indentation, rejects
+            // sections whose properties are all indented alike, which people write.
             && indent > *own_indent
             && let Some(property) = section.get_mut(key)
         {
@@ -177,7 +177,7 @@ pub(super) fn parse(text: &str, file: File) -> Result<Parsed, SyntaxError> {
     Ok(parsed)
 }
 
-/// An indented line below a property: more text if the property has some, otherwise a nested property.
+/// Adds an indented line to a property: more text if the property has some, otherwise a nested property.
 fn continue_value(property: &mut Property, trimmed: &str) -> Result<(), Problem> {
     match &mut property.value {
         Value::Text(text) if !text.is_empty() => {
@@ -196,12 +196,12 @@ fn continue_value(property: &mut Property, trimmed: &str) -> Result<(), Problem>
     Ok(())
 }
 
-/// `key = value` or `key: value`, whichever delimiter comes first (botocore's reader takes both).
+/// Parses `key = value` or `key: value`, at the first delimiter. botocore's reader accepts both.
 fn property(text: &str) -> Result<(String, String), Problem> {
     key_and_value(text, text.find(['=', ':']))
 }
 
-/// `key = value` inside a nested property, where only `=` delimits.
+/// Parses `key = value` inside a nested property, where only `=` delimits.
 fn nested(text: &str) -> Result<(String, String), Problem> {
     key_and_value(text, text.find('='))
 }
@@ -216,8 +216,8 @@ fn key_and_value(text: &str, delimiter: Option<usize>) -> Result<(String, String
     Ok((key.to_lowercase(), without_comment(value.trim()).to_owned()))
 }
 
-/// The value without a comment behind it. A comment needs white space before it, so that `https://…/start#/` is
-/// whole. (The SDKs' rule; botocore would make the comment a part of the value, which never works.)
+/// Cuts off a comment behind the value. It needs white space before it, so `https://…/start#/` stays whole.
+/// This is the SDKs' rule; botocore makes the comment a part of the value, which never works.
 fn without_comment(value: &str) -> &str {
     if value.starts_with(['#', ';']) {
         return "";
@@ -232,10 +232,10 @@ fn without_comment(value: &str) -> &str {
     value
 }
 
-/// The header whose text (behind the `[`) this is. Text behind the `]` is not looked at, as in botocore.
+/// Parses the text behind the `[` of a header. Text behind the `]` is ignored, as in botocore.
 fn header(rest: &str, file: File) -> Result<Header, Problem> {
     let (inner, _) = rest.rsplit_once(']').ok_or(Problem::UnclosedHeader)?;
-    // A comment behind the header may contain a `]` of its own.
+    // A comment behind the header may contain a `]`.
     let inner = match inner.split_once(']') {
         Some((name, comment)) if comment.trim_start().starts_with(['#', ';']) => name,
         Some(_) | None => inner,
@@ -257,8 +257,8 @@ fn header(rest: &str, file: File) -> Result<Header, Problem> {
     })
 }
 
-/// The words of a header, by the rules of a POSIX shell, as botocore reads them: quotes keep blanks together, a
-/// backslash takes the next character as it is. `None` if a quote is not closed.
+/// Splits a header into words by the rules of a POSIX shell, as botocore does: quotes keep blanks, and a
+/// backslash escapes the next character. `None` for an unclosed quote.
 fn words(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;

@@ -1,4 +1,4 @@
-//! What the config file means.
+//! Tests of the config file.
 
 use super::{Config, LoadError, SettingsError};
 use crate::Identity;
@@ -209,7 +209,7 @@ fn an_unreadable_file_is_named_with_the_line() {
     std::fs::write(&path, b"[default]\nregion = \xff\n").unwrap();
     assert!(matches!(Config::load(&path).unwrap_err(), LoadError::NotUtf8 { line: 2, .. }));
 
-    // A directory exists and cannot be read as a file.
+    // A directory exists but is unreadable as a file.
     assert!(matches!(Config::load(dir.path()).unwrap_err(), LoadError::Read { .. }));
 }
 
