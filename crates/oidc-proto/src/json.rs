@@ -1,13 +1,12 @@
 //! JSON bodies and their headers, in both dialects.
 
-use core::mem;
 use std::io;
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
+use zeroize::Zeroizing;
 
-use crate::secret::wipe;
 use crate::{Body, Fault, headers};
 
 /// Returns whether the first byte after white space is this one. Checked for `{` first, because serde's
@@ -32,9 +31,9 @@ pub(crate) fn response(status: StatusCode, body: Vec<u8>) -> Response<Body> {
 /// A zeroized buffer receives the JSON first, so growing leaves no copy of a secret. The result has its exact
 /// size, because a flow keeps its request while the person takes their time.
 pub(crate) fn to_vec(value: &impl Serialize) -> Vec<u8> {
-    let mut scratch = Scratch(Vec::with_capacity(2048));
+    let mut scratch = Scratch(Zeroizing::new(Vec::with_capacity(1024)));
     write(&mut scratch, value);
-    scratch.0.as_slice().to_vec()
+    scratch.0.to_vec()
 }
 
 /// Serializes a fault. It has no secret, so its buffer may grow.
@@ -50,27 +49,21 @@ fn write(to: impl io::Write, value: &impl Serialize) {
 }
 
 /// A buffer that zeroizes each allocation it had.
-struct Scratch(Vec<u8>);
+struct Scratch(Zeroizing<Vec<u8>>);
 
 impl io::Write for Scratch {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let needed = self.0.len().saturating_add(bytes.len());
         if needed > self.0.capacity() {
-            let mut larger = Vec::with_capacity(needed.saturating_mul(2));
+            let mut larger = Zeroizing::new(Vec::with_capacity(needed.saturating_mul(2)));
             larger.extend_from_slice(&self.0);
-            wipe(mem::replace(&mut self.0, larger));
+            self.0 = larger;
         }
         self.0.extend_from_slice(bytes);
         Ok(bytes.len())
     }
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        wipe(mem::take(&mut self.0));
     }
 }
 

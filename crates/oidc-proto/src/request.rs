@@ -4,9 +4,9 @@ use core::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use zeroize::Zeroizing;
 
 use crate::Operation;
-use crate::secret::wipe;
 
 /// A body that holds secrets: redacted in `Debug`, zeroized when the last clone is dropped.
 ///
@@ -24,7 +24,7 @@ impl Body {
     /// dropped.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
-        Self(Bytes::from_owner(Wiped(bytes)))
+        Self(Bytes::from_owner(Zeroizing::new(bytes)))
     }
 
     /// Returns the bytes to send, shared and not copied.
@@ -43,21 +43,6 @@ impl Body {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-}
-
-/// Bytes that are zeroized on drop.
-struct Wiped(Vec<u8>);
-
-impl AsRef<[u8]> for Wiped {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl Drop for Wiped {
-    fn drop(&mut self) {
-        wipe(core::mem::take(&mut self.0));
     }
 }
 

@@ -1,19 +1,18 @@
-//! A string that must not be seen: device codes, tokens, client secrets, verifiers.
+//! Secret strings: device codes, tokens, client secrets, verifiers.
 
 use core::fmt;
 
 use subtle::ConstantTimeEq;
-use zeroize::optimization_barrier;
+use zeroize::Zeroize as _;
 
 /// A secret string.
 ///
-/// `Debug` prints `[redacted]`, there is no `Display`, the memory is zeroized on drop, and equality takes the same time
-/// wherever the first difference is (the length is not hidden). [`Secret::expose`] is the only way in, so that every use can be
-/// found by searching for that word.
+/// `Debug` prints `[redacted]`, and there is no `Display`. The memory is zeroized on drop. Equality takes the same time
+/// wherever the first difference is; it does not hide the length. [`Secret::expose`] is the only access, so a search for
+/// that word finds every use.
 ///
-/// The feature `serde` is the exception: under it a secret is written **in the clear**, so that a program can keep what it
-/// must. Write it only to a file that its owner alone can read, or encrypt it; and log no value of a type that has one by
-/// way of `serde`.
+/// The feature `serde` is the exception: it writes a secret **in the clear**, so that a program can store it. Write it only to
+/// a file that its owner alone can read, or encrypt it. Do not log such a value by way of `serde`.
 ///
 /// ```
 /// use oidc_proto::Secret;
@@ -69,8 +68,7 @@ impl fmt::Debug for Secret {
 
 impl PartialEq for Secret {
     fn eq(&self, other: &Self) -> bool {
-        let (one, other) = (self.0.as_bytes(), other.0.as_bytes());
-        one.len() == other.len() && difference(one, other).ct_eq(&0).into()
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
     }
 }
 
@@ -78,49 +76,17 @@ impl Eq for Secret {}
 
 impl Drop for Secret {
     fn drop(&mut self) {
-        wipe(core::mem::take(&mut self.0).into_bytes());
+        self.0.zeroize();
     }
-}
-
-/// Every bit in which texts of one length differ anywhere. It looks at all of them whatever it finds, several bytes at a
-/// time; `subtle`'s own comparison of slices does the same byte by byte, with ten times the instructions.
-fn difference(one: &[u8], other: &[u8]) -> u8 {
-    let all = one.iter().zip(other).fold(0, |all, (a, b)| all | (a ^ b));
-    // What is learned later must not end the loop early.
-    optimization_barrier(&all);
-    all
-}
-
-/// Overwrites the bytes, spare capacity included, and frees them. `zeroize` does the same byte by byte; one call that
-/// fills, and a barrier that keeps it from being optimized away, takes a tenth of the instructions.
-pub(crate) fn wipe(mut bytes: Vec<u8>) {
-    overwrite(&mut bytes);
-}
-
-fn overwrite(bytes: &mut Vec<u8>) {
-    bytes.fill(0);
-    // Within the capacity, so nothing moves.
-    bytes.resize(bytes.capacity(), 0);
-    optimization_barrier(bytes.as_slice());
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Secret, overwrite};
+    use super::Secret;
 
     #[test]
     fn debug_of_a_secret_says_nothing_about_it() {
         assert_eq!(format!("{:?}", Some(Secret::from("hunter2"))), "Some([redacted])");
-    }
-
-    #[test]
-    fn what_is_wiped_is_overwritten_to_the_end_of_its_capacity_where_it_lies() {
-        let mut bytes = Vec::with_capacity(64);
-        bytes.extend_from_slice(b"hunter2");
-        let (place, capacity) = (bytes.as_ptr(), bytes.capacity());
-        overwrite(&mut bytes);
-        assert_eq!((bytes.as_ptr(), bytes.len()), (place, capacity));
-        assert!(bytes.iter().all(|byte| *byte == 0));
     }
 
     #[test]

@@ -1,19 +1,20 @@
-//! `--debug`: what the program does, on standard error.
+//! The log on standard error: `--debug`, and the log of `serve`.
 //!
-//! Only this project's own events are shown: they carry operations, addresses, statuses and times, and no secret by
-//! construction. A library's debug log could quote a request.
+//! It has only this project's own events. They carry operations, addresses, statuses and times, and no secret by construction.
+//! A library's debug log could quote a request.
 
-use std::io;
+use std::io::{self, BufWriter, Write};
+use std::thread;
+use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::time::uptime;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-
-use crate::log_line::LogLine;
-use crate::log_queue::{LogEnd, LogQueue};
 
 /// The crates whose events are shown.
 const OURS: [&str; 8] = [
@@ -26,29 +27,72 @@ const OURS: [&str; 8] = [
     "device_flow_reqwest",
     "device_authority",
 ];
+/// How many lines of the log wait for a slow reader.
+const QUEUED_LINES: usize = 2048;
+/// How long a standard error that is full and does not block is left alone.
+const TRY_AGAIN: Duration = Duration::from_millis(10);
 
-/// Starts logging on standard error, in order with all else that is said there. Without `--debug` only what the
-/// program must say at `level` is shown.
+/// Starts logging on standard error, in order with all other output there.
 pub(crate) fn start(level: LevelFilter, colored: bool) {
     start_to(io::stderr, level, colored);
 }
 
-/// Starts logging on standard error as [`start`] does, through a queue, so that no reader can hold the program up.
-///
-/// # Errors
-/// There is no thread to be had.
-pub(crate) fn start_queued(level: LevelFilter, colored: bool) -> io::Result<LogEnd> {
-    let (queue, end) = LogQueue::start(io::stderr())?;
-    start_to(move || queue.clone(), level, colored);
-    Ok(end)
+/// Starts logging on standard error through a queue, so that no reader can hold the program up.
+pub(crate) fn start_queued(level: LevelFilter, colored: bool) -> LogEnd {
+    let stderr = BufWriter::new(WaitForRoom(io::stderr()));
+    let builder = NonBlockingBuilder::default().buffered_lines_limit(QUEUED_LINES).thread_name("log");
+    let (queue, guard) = builder.finish(stderr);
+    let end = LogEnd { lost: queue.error_counter(), queue: queue.clone(), _guard: guard };
+    start_to(queue, level, colored);
+    end
+}
+
+/// Writes out, on drop, the lines that still wait, as far as they are read within a second.
+#[must_use = "the log's last lines are lost unless this lives to the end"]
+pub(crate) struct LogEnd {
+    lost: ErrorCounter,
+    queue: NonBlocking,
+    /// Dropped after the last line.
+    _guard: WorkerGuard,
+}
+
+impl Drop for LogEnd {
+    fn drop(&mut self) {
+        let lost = self.lost.dropped_lines();
+        if lost > 0 {
+            let notice = format!("{lost} lines of the log were not read in time and are lost\n");
+            // It takes a place in the queue, or none if the log is still not read.
+            let _ = self.queue.write_all(notice.as_bytes());
+        }
+    }
+}
+
+/// A writer that waits where a non-blocking one fails: a parent that runs on Node makes our standard error non-blocking, and
+/// without this each full pipe loses 8 KiB of the log.
+struct WaitForRoom<W>(W);
+
+impl<W: Write> Write for WaitForRoom<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match self.0.write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(TRY_AGAIN),
+                written => return written,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 fn start_to(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static, level: LevelFilter, colored: bool) {
     let to_stderr = tracing_subscriber::fmt::layer()
         .with_writer(writer)
-        .event_format(LogLine::from_now(colored))
+        .with_timer(uptime())
+        .with_ansi(colored)
         .with_filter(filter_fn(|metadata| is_ours(metadata.target())));
-    // A second start (there is none) would keep the first.
+    // A second start would keep the first.
     let _ = tracing_subscriber::registry().with(level).with(to_stderr).try_init();
 }
 
@@ -59,11 +103,35 @@ fn is_ours(target: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_ours;
+    use super::*;
 
     #[test]
     fn only_our_own_events_are_shown() {
         assert!(is_ours("sso_oidc") && is_ours("device_flow_ureq::transport"));
         assert!(!is_ours("hyper::proto::h1::io") && !is_ours("sso_oidc_other") && !is_ours(""));
+    }
+
+    /// A pipe that has no room the first times.
+    struct Full(u32, Vec<u8>);
+
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if let Some(left) = self.0.checked_sub(1) {
+                self.0 = left;
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            self.1.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_standard_error_that_does_not_block_loses_no_line() {
+        let mut pipe = WaitForRoom(Full(3, Vec::new()));
+        pipe.write_all(b"one\ntwo\n").unwrap();
+        assert_eq!(pipe.0.1, b"one\ntwo\n");
     }
 }

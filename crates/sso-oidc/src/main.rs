@@ -39,8 +39,6 @@ mod faults;
 mod globals;
 mod idn;
 mod interrupt;
-mod log_line;
-mod log_queue;
 mod logging;
 mod login;
 mod operations;

@@ -164,8 +164,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> 
     }
     let level = if settings.globals().debug { LevelFilter::DEBUG } else { LevelFilter::INFO };
     let colored = settings.colored(std::io::IsTerminal::is_terminal(&std::io::stderr()));
-    let _log = logging::start_queued(level, colored)
-        .map_err(|error| Failure::other(format_args!("cannot start the log's thread: {error}")))?;
+    let _log = logging::start_queued(level, colored);
     let mut config = args.rules.config().with_listen(args.listen);
     if let Some(url) = &args.public_url {
         config = config.with_public_url(url);

@@ -55,8 +55,8 @@ fn a_log_that_nobody_reads_keeps_the_server_neither_from_answering_nor_from_stop
         let pid = serving.child.id().to_string();
         assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     };
-    // Its log is a pipe, which this test does not read. At 170 bytes a line that is more than the pipe (64 kB), the queue
-    // and what is being written (256 kB each at most) can hold back.
+    // Its log is a pipe that this test does not read. These are more lines than the pipe (64 kB at 170 bytes a line) and the
+    // queue (2,048 lines) can hold.
     const MANY: usize = 4_000;
     let mut serving = Serving::start(&[]);
     ask(&serving, MANY).unwrap();
@@ -65,14 +65,16 @@ fn a_log_that_nobody_reads_keeps_the_server_neither_from_answering_nor_from_stop
 
     let mut serving = Serving::start(&[]);
     ask(&serving, MANY).unwrap();
-    // Somebody reads at last, and is told what was lost.
+    // A late reader gets the count of the lines that were lost.
     let log = BufReader::new(serving.child.stderr.take().unwrap());
     let (read, reading) = std::sync::mpsc::channel();
     std::thread::spawn(move || log.lines().map_while(Result::ok).try_for_each(|line| read.send(line)));
     let next = || reading.recv_timeout(Duration::from_secs(20)).expect("another line of the log");
-    while !next().ends_with(" lines of the log were not read in time and are lost") {}
+    next();
     terminate(&serving);
     while !next().ends_with("stopped") {}
+    let count = next();
+    assert!(count.ends_with(" lines of the log were not read in time and are lost"), "{count}");
     assert_eq!(serving.child.wait().unwrap().code(), Some(0));
 }
 
