@@ -17,6 +17,9 @@ use crate::{Config, Handle, ServeError};
 
 /// How many connections wait to be accepted. When the queue is full, a new peer tries again only after a second.
 pub(crate) const BACKLOG: u32 = 4096;
+/// How many connections are accepted before the others have their turn: fewer than the newest that never give way, so none is
+/// closed before it is read.
+const BURST: u64 = 16;
 /// How long the server waits after an error of `accept`.
 const AFTER_ERROR: Duration = Duration::from_millis(20);
 
@@ -155,6 +158,9 @@ impl Server {
                             let activity = Arc::clone(&slot.activity);
                             slot.run(connection::serve(state, stream, peer, activity, watcher)).await;
                         });
+                        if peer.connection.is_multiple_of(BURST) {
+                            tokio::task::yield_now().await;
+                        }
                     }
                     Err(error) => recover(&error, &connections).await,
                 },
