@@ -1,20 +1,20 @@
-//! `~/.aws/config` and `~/.aws/credentials`, and what is to be said if one of them cannot be read.
+//! `~/.aws/config` and `~/.aws/credentials`, and the errors from reading them.
 
 use sso_cache::Config;
 
 use crate::environment::Environment;
 use crate::exit::{Failure, chain, warn};
 
-/// The files' contents. One that cannot be read has none, which matters if something is missing then.
+/// The contents of both files. An unreadable file counts as empty, and its error is kept.
 #[derive(Default)]
 pub(crate) struct AwsFiles {
     config: Config,
-    /// Why a file could not be read, with its name.
+    /// The read errors, each with its file name.
     unread: Vec<String>,
 }
 
 impl AwsFiles {
-    /// Reads the files where the environment says they are.
+    /// Reads the files at the paths that the environment gives.
     pub(crate) fn load(environment: &Environment) -> Self {
         let home = environment.home();
         let variable = |name: &str| environment.path(name).map(ToOwned::to_owned);
@@ -33,17 +33,17 @@ impl AwsFiles {
         files
     }
 
-    /// What the files say.
+    /// Returns the settings of both files.
     pub(crate) const fn config(&self) -> &Config {
         &self.config
     }
 
-    /// The failure that something is missing which a file may have: if one could not be read, that is the reason.
+    /// Adds the read errors as causes to a failure about a missing setting.
     pub(crate) fn lacking(&self, failure: Failure) -> Failure {
         self.unread.iter().rev().fold(failure, Failure::because)
     }
 
-    /// Warns of the files that could not be read, for a run that does without them.
+    /// Warns of each unreadable file. The command goes on without its settings.
     pub(crate) fn warn_of_unread(&self) {
         for reason in &self.unread {
             warn(format_args!("{reason}; going on without the settings of this file"));

@@ -26,24 +26,24 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 success, 252 wrong arguments, 253 wrong or missing configuration, 254 the service said no, 255 \
-anything else, 130 Ctrl-C.";
+Exit codes: 0 success, 252 wrong arguments, 253 wrong or missing configuration, 254 error from the service, 255 \
+any other error, 130 Ctrl-C.";
 
-/// The commands. A new one is a module of its own with a `clap::Args` type and a `run` function; see `main.rs`.
+/// The commands. Each is a module with a `clap::Args` type and a `run` function; see `main.rs`.
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Sign in: show a code, wait for a person to approve it in a browser, keep the token where AWS's tools look
+    /// Sign in with a code that you approve in a browser, and store the token for AWS's tools
     Login(LoginArgs),
-    /// Watch a complete sign-in against a local server: nothing to configure, no AWS account needed
+    /// Run a complete sign-in against a local server; needs no configuration and no AWS account
     Demo(DemoArgs),
-    /// Run a local server that stands in for the real service, with the page a person approves on
+    /// Run a local test server in place of the real service, with an approval page
     ///
-    /// Point an AWS tool at it with AWS_ENDPOINT_URL_SSO_OIDC. The AWS CLI needs --use-device-code there: this server has no
-    /// authorization code flow.
+    /// Set AWS_ENDPOINT_URL_SSO_OIDC to its URL to use it from an AWS tool. The AWS CLI also needs --use-device-code,
+    /// because this server has no authorization code flow.
     Serve(ServeArgs),
-    /// Make a client known to the service; prints its id and secret
+    /// Register a client with the service, and print its id and secret
     RegisterClient(RegisterClientArgs),
-    /// Ask for a device code, and for the user code that a person approves in a browser
+    /// Request a device code, and a user code to approve in a browser
     StartDeviceAuthorization(StartDeviceAuthorizationArgs),
     /// Exchange a device code, an authorization code or a refresh token for an access token
     CreateToken(CreateTokenArgs),

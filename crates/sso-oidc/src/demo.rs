@@ -1,4 +1,4 @@
-//! `demo`: a complete sign-in against a server inside this process, so that one command shows everything.
+//! `demo`: a complete sign-in against a server in this process.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,15 +20,15 @@ use crate::tls::CaFile;
 /// The flags of `demo`.
 #[derive(Args, Debug)]
 pub(crate) struct DemoArgs {
-    /// Let a simulated person approve after a moment, instead of waiting for you
+    /// Approve automatically after 1.5 seconds, instead of waiting for you
     #[arg(long)]
     approve: bool,
 
-    /// Sign in through the async adapter instead of the blocking one
+    /// Use the async adapter (device-flow-reqwest) instead of the blocking one
     #[arg(long = "async")]
     by_async: bool,
 
-    /// Sign in over HTTPS, with a CA that is made for it
+    /// Sign in over HTTPS, with a CA created for this run
     #[arg(long)]
     tls: bool,
 
@@ -39,17 +39,17 @@ pub(crate) struct DemoArgs {
     prompt: PromptArgs,
 }
 
-/// As if a portal of this address existed; the local server takes any.
+/// A start URL in AWS's form. The local server accepts any.
 const START_URL: &str = "https://d-1234567890.awsapps.com/start";
-/// How long the simulated person takes.
+/// The delay of the automatic approval.
 const PERSON: Duration = Duration::from_millis(1_500);
-/// How often the server is asked whether a person has decided.
+/// The interval between two checks whether the code is decided.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
-/// Shows a sign-in from beginning to end.
+/// Runs one sign-in and prints a summary.
 ///
 /// # Errors
-/// How the sign-in ended, if not with a token.
+/// The server or the client cannot be set up, or the sign-in ends without a token.
 pub(crate) fn run(args: &DemoArgs, settings: &Settings) -> Result<(), Failure> {
     if args.faults.want_help() {
         return print_data(&faults::list());
@@ -92,7 +92,7 @@ fn signed_in_blocking(
         None => builder,
     };
     let client = builder.build().map_err(|error| Failure::other(chain(&error)))?;
-    // It is read. Whatever ends the program from here on leaves nothing behind.
+    // The client has read the file. Deleting it now leaves nothing behind, however the program ends.
     drop(ca_file);
     let cancel = Cancel::new();
     let by_ctrl_c = cancel.clone();
@@ -113,11 +113,12 @@ fn signed_in_async(
         None => builder,
     };
     let client = builder.build().map_err(|error| Failure::other(chain(&error)))?;
-    // It is read. Whatever ends the program from here on leaves nothing behind.
+    // The client has read the file. Deleting it now leaves nothing behind, however the program ends.
     drop(ca_file);
     interrupt::exit_on_ctrl_c();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::other(format_args!("cannot start a runtime: {error}")))?;
+    let runtime =
+        runtime.map_err(|error| Failure::other(format_args!("cannot start the async runtime: {error}")))?;
     let policy = Policy::aws(START_URL).with_client_name("sso-oidc demo");
     ended(runtime.block_on(client.login(policy).run_with(witness)), endpoint)
 }
@@ -126,7 +127,7 @@ fn ended(result: Result<SignedIn, Box<NotSignedIn>>, endpoint: &Endpoint) -> Res
     result.map_err(|end| failure_of(&end, endpoint))
 }
 
-/// Shows the prompt, lets the simulated person approve, and notes when a person has decided.
+/// Shows the prompt, approves automatically if asked to, and records the time of the decision.
 struct Witness {
     presenter: Presenter,
     server: Handle,
@@ -139,11 +140,11 @@ impl Observer for Witness {
         self.presenter.prompt(prompt)?;
         let (server, approve, decided) = (self.server.clone(), self.approve, Arc::clone(&self.decided));
         let (code, life) = (prompt.user_code.clone(), prompt.expires_in);
-        // It ends by itself when the code is decided on or dead.
+        // The thread ends when the code is decided or expired.
         let watching = thread::Builder::new().name("witness".to_owned()).spawn(move || {
             if approve {
                 thread::sleep(PERSON);
-                // Refused only if a person on the page was faster.
+                // This fails only if the code has been decided on the page first.
                 let _ = server.approve(&code);
             }
             let started = Instant::now();

@@ -1,5 +1,4 @@
-//! The environment variables that the program reads, as one snapshot, so that precedence can be tested without
-//! changing the process.
+//! A snapshot of the environment variables. Tests of precedence pass their own values instead.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -9,38 +8,38 @@ use std::path::PathBuf;
 pub(crate) struct Environment(BTreeMap<OsString, OsString>);
 
 impl Environment {
-    /// The environment of this process.
+    /// Reads the environment of this process.
     pub(crate) fn of_process() -> Self {
         Self(std::env::vars_os().collect())
     }
 
-    /// The variable's value. One that is not UTF-8 counts as unset: only a path can be such a one.
+    /// Returns the variable's value. A value that is not UTF-8 counts as unset: only paths may be such.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.path(name).and_then(OsStr::to_str)
     }
 
-    /// The variable's value as a path.
+    /// Returns the variable's value as a path.
     pub(crate) fn path(&self, name: &str) -> Option<&OsStr> {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
-    /// The first of these variables that is set.
+    /// Returns the value of the first of these variables that is set.
     pub(crate) fn first(&self, names: &[&str]) -> Option<&str> {
         names.iter().find_map(|name| self.get(name))
     }
 
-    /// A yes or no. Only `true`, in any case, is a yes, as in AWS's tools.
+    /// Returns the variable as a boolean. Only `true`, in any letter case, is true, as in AWS's tools.
     pub(crate) fn flag(&self, name: &str) -> Option<bool> {
         self.get(name).map(|value| value.eq_ignore_ascii_case("true"))
     }
 
-    /// The person's home directory.
+    /// Returns the user's home directory.
     pub(crate) fn home(&self) -> Option<PathBuf> {
         self.home_on(cfg!(windows))
     }
 
-    /// As Python finds it, and with it the AWS CLI: on Windows `HOME` does not count, which git's shell and Cygwin set to
-    /// other places. Where nothing else is set, it is better than nothing.
+    /// Finds the directory as Python and the AWS CLI do. On Windows `HOME` comes last, because git's shell and Cygwin
+    /// set it to other directories.
     fn home_on(&self, is_windows: bool) -> Option<PathBuf> {
         let (home, profile) = (self.path("HOME"), self.path("USERPROFILE"));
         if !is_windows {

@@ -1,4 +1,4 @@
-//! How the program ends: the exit codes of the AWS CLI, and the one error type that carries them.
+//! The exit codes of the AWS CLI, and the error type that carries them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,17 +12,17 @@ use oidc_proto::printable;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
-    /// The operation succeeded, or help was asked for.
+    /// The command succeeded, or printed help.
     Success = 0,
-    /// Ctrl-C, as shells number it: 128 + SIGINT.
+    /// Ctrl-C: 128 + SIGINT, as in shells.
     Interrupted = 130,
     /// The command line is wrong.
     Usage = 252,
-    /// The configuration is wrong or something is missing from it.
+    /// The configuration is wrong or incomplete.
     Config = 253,
     /// The service answered with a fault.
     Service = 254,
-    /// Everything else: network, no verdict, a broken answer, an unreadable file.
+    /// Any other error: network, no verdict, a malformed response, an unreadable file.
     Other = 255,
 }
 
@@ -32,10 +32,10 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why the program ends without success: one line that says what happened, lines that say more, an exit code.
+/// An error of the program: a message, further lines, and an exit code.
 ///
-/// The texts may quote a server, a file or a flag. They are made printable in one place, [`Failure::report`], so no
-/// caller can forget to. They never quote a secret.
+/// The texts may quote a server, a file or a flag, but never a secret. [`Failure::report`] escapes all of them, so no
+/// caller has to.
 #[derive(Debug)]
 pub(crate) struct Failure {
     exit: Exit,
@@ -44,55 +44,55 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// The command line is wrong.
+    /// Creates a failure of the command line.
     pub(crate) fn usage(message: impl fmt::Display) -> Self {
         Self::new(Exit::Usage, message)
     }
 
-    /// The configuration is wrong or incomplete.
+    /// Creates a failure of the configuration.
     pub(crate) fn config(message: impl fmt::Display) -> Self {
         Self::new(Exit::Config, message)
     }
 
-    /// The service said no.
+    /// Creates a failure for an error that the service returned.
     pub(crate) fn service(message: impl fmt::Display) -> Self {
         Self::new(Exit::Service, message)
     }
 
-    /// Anything else went wrong.
+    /// Creates a failure of any other kind.
     pub(crate) fn other(message: impl fmt::Display) -> Self {
         Self::new(Exit::Other, message)
     }
 
-    /// A failure with any exit code.
+    /// Creates a failure with this exit code.
     pub(crate) fn new(exit: Exit, message: impl fmt::Display) -> Self {
         Self { exit, message: message.to_string(), details: Vec::new() }
     }
 
-    /// The same failure with one more line below the message.
+    /// Adds a line below the message.
     pub(crate) fn with_detail(mut self, detail: impl fmt::Display) -> Self {
         self.details.push(detail.to_string());
         self
     }
 
-    /// The same failure with what the person can do about it.
+    /// Adds a line that says what the user can do.
     pub(crate) fn with_hint(self, hint: impl fmt::Display) -> Self {
         self.with_detail(format_args!("Hint: {hint}"))
     }
 
-    /// A wrong configuration that is the cause of this failure.
+    /// Puts a configuration error in front of this failure, as its cause.
     pub(crate) fn because(self, cause: impl fmt::Display) -> Self {
         let details = std::iter::once(self.message).chain(self.details).collect();
         Self { exit: Exit::Config, message: cause.to_string(), details }
     }
 
-    /// The code that the program exits with.
+    /// Returns the exit code.
     pub(crate) const fn exit(&self) -> Exit {
         self.exit
     }
 
-    /// Prints the failure on standard error, in the AWS CLI's form. A closed standard error is no reason to fail in
-    /// another way, so write errors are dropped.
+    /// Prints the failure on standard error, in the AWS CLI's form. Write errors are ignored, so that the exit code
+    /// stays.
     pub(crate) fn report(&self, colored: bool) {
         let (on, off) = if colored { ("\x1b[31m", "\x1b[0m") } else { ("", "") };
         let mut stderr = io::stderr().lock();
@@ -103,7 +103,7 @@ impl Failure {
     }
 }
 
-/// An error with everything that caused it, on one line. A cause that its error already quotes is not repeated.
+/// Formats an error and its sources on one line. A source that the text already quotes is left out.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -118,7 +118,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Prints a line on standard error that is no failure. The same line is printed once a run.
+/// Prints a warning on standard error. Each text is printed once a run.
 pub(crate) fn warn(message: impl fmt::Display) {
     static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let message = message.to_string();
@@ -130,10 +130,10 @@ pub(crate) fn warn(message: impl fmt::Display) {
 
 /// Writes data on standard output.
 ///
-/// A reader that has closed the pipe has what it wanted: that is a success, and quiet.
+/// A closed pipe counts as success: the reader has read all that it wanted.
 ///
 /// # Errors
-/// Any other reason why the data could not be written.
+/// Any other write error.
 pub(crate) fn print_data(data: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(data.as_bytes()).and_then(|()| stdout.flush()) {

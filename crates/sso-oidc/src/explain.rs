@@ -1,11 +1,11 @@
-//! What came of a call, in words: the AWS CLI's sentence, then what is known about it and what can be done.
+//! Error messages for failed calls: the AWS CLI's sentence, then details and a hint.
 
 use device_flow::{CallError as Error, Failure as Sent, TransportError};
 use oidc_proto::{Fault, FaultCode, Operation, Service};
 
 use crate::exit::{Failure, chain};
 
-/// The kind of error, for logs.
+/// Returns the kind of error, for logs.
 pub(crate) const fn kind(error: &Error) -> &'static str {
     match error {
         Error::Fault(_) => "fault",
@@ -16,13 +16,12 @@ pub(crate) const fn kind(error: &Error) -> &'static str {
     }
 }
 
-/// What to do where it is known what stands in the way: a certificate that is not to be trusted, or a proxy. `address` is what
-/// else may be wrong, as a thing to check.
+/// Returns the hint for an untrusted certificate or a proxy error. `address` names the flags to check.
 pub(crate) fn transport_hint(cause: &TransportError, address: &str) -> Option<String> {
     if cause.is_untrusted_certificate() {
         return Some(
-            "this is not a certificate to trust; if a proxy or a server of your own shows it, --ca-bundle or AWS_CA_BUNDLE \
-             names the file of its CA"
+            "this certificate is not trusted; if a proxy or a server of your own shows it, pass the file of its CA \
+             with --ca-bundle or AWS_CA_BUNDLE"
                 .to_owned(),
         );
     }
@@ -31,32 +30,33 @@ pub(crate) fn transport_hint(cause: &TransportError, address: &str) -> Option<St
     }
     let Some(status) = cause.proxy_status() else {
         return Some(
-            "check the proxy's address and that it runs, or name the service's host in NO_PROXY".to_owned(),
+            "check the proxy's address and that it runs, or add the service's host to NO_PROXY".to_owned(),
         );
     };
     Some(match status.as_u16() {
         401 | 407 => PROXY_LOGIN.to_owned(),
         403 | 451 => {
-            "the proxy does not let this host through; ask its administrator to allow it, or name the host in NO_PROXY"
+            "the proxy does not allow this host; ask its administrator to allow it, or add the host to NO_PROXY"
                 .to_owned()
         }
-        300..=399 => "log in to the network first if it has a page for that".to_owned(),
+        300..=399 => "the network may have a login page; log in to the network first".to_owned(),
         400..=499 | 501 => format!(
-            "this may be no proxy, or one that does not find the host; check its address and {address}"
+            "this server may not be a proxy, or may not find the host; check the proxy's address and {address}"
         ),
-        _ => format!("the proxy did not reach the host; check {address}, or try again in a minute"),
+        _ => format!("the proxy could not reach the host; check {address}, or try again in a minute"),
     })
 }
 
-/// What to do about a 407, whether it came for CONNECT or for the request itself.
-pub(crate) const PROXY_LOGIN: &str = "the proxy wants a login; check the user and password in its URL";
+/// The hint for a 407, in response to CONNECT or to the request itself.
+pub(crate) const PROXY_LOGIN: &str = "the proxy requires a login; check the user and password in its URL";
 
-/// What a failed call ends the program with.
+/// Returns the failure for a failed call.
 pub(crate) fn call_failure(operation: Operation, service: &Service, error: &Error) -> Failure {
     match error {
         Error::Fault(fault) => fault_failure(operation, fault),
         Error::NoVerdict(none) => {
-            let failure = Failure::other(format_args!("The service gave no answer to {operation}: {none}"));
+            let failure =
+                Failure::other(format_args!("The service gave no usable response to {operation}: {none}"));
             with_request_id(failure, none.request_id.as_deref())
         }
         Error::Violation(violation) => Failure::other(violation),
@@ -72,7 +72,7 @@ pub(crate) fn call_failure(operation: Operation, service: &Service, error: &Erro
             }
         }
         Error::Transport(source) => Failure::other(format_args!(
-            "The connection to the endpoint URL was lost before an answer came: \"{service}{}\": {}",
+            "The connection to the endpoint URL was lost before the response: \"{service}{}\": {}",
             operation.aws_path().unwrap_or_default(),
             chain(source)
         )),
@@ -80,7 +80,7 @@ pub(crate) fn call_failure(operation: Operation, service: &Service, error: &Erro
     }
 }
 
-/// What the service's own no ends a sign-in with.
+/// Returns the failure for a sign-in that the service rejected.
 pub(crate) fn login_failure(operation: Operation, fault: &Fault) -> Failure {
     match login_hint(operation, &fault.code) {
         Some(hint) if !fault.is_about_key() => without_hint(operation, fault).with_hint(hint),
@@ -88,7 +88,7 @@ pub(crate) fn login_failure(operation: Operation, fault: &Fault) -> Failure {
     }
 }
 
-/// What the service's own no ends the program with.
+/// Returns the failure for a fault.
 pub(crate) fn fault_failure(operation: Operation, fault: &Fault) -> Failure {
     let failure = without_hint(operation, fault);
     match hint(operation, &fault.code) {
@@ -98,9 +98,9 @@ pub(crate) fn fault_failure(operation: Operation, fault: &Fault) -> Failure {
     }
 }
 
-/// What to do where the key is the reason.
-const KEY: &str = "no person denied this: the KMS key that encrypts the data of the Identity Center instance does not allow \
-                   it; an administrator can change the key's policy or state";
+/// The hint for a fault about the KMS key.
+const KEY: &str = "the KMS key that encrypts the data of the Identity Center instance does not allow this call; ask an \
+administrator to change the key's policy or state";
 
 fn without_hint(operation: Operation, fault: &Fault) -> Failure {
     let description = fault.description.as_deref().unwrap_or("the service gave no reason");
@@ -112,7 +112,7 @@ fn without_hint(operation: Operation, fault: &Fault) -> Failure {
         failure = failure.with_detail(format_args!("Reason: {reason}"));
     }
     if let Some(region) = &fault.region {
-        failure = failure.with_detail(format_args!("Region to ask in: {region}"));
+        failure = failure.with_detail(format_args!("Region to use: {region}"));
     }
     if let Some(uri) = &fault.uri {
         failure = failure.with_detail(format_args!("See: {uri}"));
@@ -127,36 +127,36 @@ fn with_request_id(failure: Failure, id: Option<&str>) -> Failure {
     }
 }
 
-/// What a person can do about a fault during a sign-in, where that differs from a single call's.
+/// Returns the hint for a fault during a sign-in, if it differs from the hint for a single call.
 const fn login_hint(operation: Operation, code: &FaultCode) -> Option<&'static str> {
     Some(match (code, operation) {
         (FaultCode::InvalidScope, _) => {
-            "check `sso_registration_scopes` in the config file, or --scopes: one scope between commas, without quotes"
+            "check `sso_registration_scopes` in the config file, or --scopes; separate scopes by commas, without quotes"
         }
         (FaultCode::UnauthorizedClient, _) => {
-            "the service does not let this client sign in with a device code; check the scopes (`sso_registration_scopes` or \
-             --scopes), and run the command again"
+            "the service does not allow this client to sign in with a device code; check the scopes (`sso_registration_scopes` \
+             or --scopes), and run the command again"
         }
-        (FaultCode::SlowDown, _) => "too many sign-ins are asked for; try again in a minute",
+        (FaultCode::SlowDown, _) => "the service received too many requests; try again in a minute",
         _ => return None,
     })
 }
 
-/// What a person can do about a fault, where that is known.
+/// Returns the hint for a fault of a single call.
 const fn hint(operation: Operation, code: &FaultCode) -> Option<&'static str> {
     Some(match (code, operation) {
         (FaultCode::AuthorizationPending, _) => {
-            "it is not approved yet; call again with the same device code, no sooner than `interval` seconds later"
+            "the code is not approved yet; call again with the same device code after `interval` seconds or more"
         }
         (FaultCode::SlowDown, Operation::CreateToken) => {
-            "the calls come too fast; wait 5 seconds longer between calls from now on"
+            "the calls are too frequent; wait 5 seconds longer between calls from now on"
         }
-        (FaultCode::SlowDown, _) => "the calls come too fast; wait before the next one",
+        (FaultCode::SlowDown, _) => "the calls are too frequent; wait before the next one",
         (FaultCode::ExpiredToken, _) => {
             "the device code has expired; start again with start-device-authorization"
         }
         (FaultCode::AccessDenied, _) => {
-            "the request was denied in the browser, or the account may not use it"
+            "the request was denied in the browser, or the account has no access; call start-device-authorization again"
         }
         (FaultCode::InvalidClient, _) => {
             "the registration may have expired (it lasts 90 days) or belong to another region; register the client \
@@ -166,13 +166,14 @@ const fn hint(operation: Operation, code: &FaultCode) -> Option<&'static str> {
             "the client was not registered for this grant; register it again with the right --grant-types"
         }
         (FaultCode::InvalidGrant, _) => {
-            "the code or refresh token is unknown, used up, expired or another client's; sign in again"
+            "the code or refresh token is unknown, used, expired or from another client; sign in again"
         }
         (FaultCode::InvalidRequest, Operation::StartDeviceAuthorization) => {
             "check --start-url, and that --region is the region of the Identity Center instance"
         }
         (FaultCode::InvalidScope, Operation::RegisterClient) => {
-            "the service also says this when the device code and the authorization code grant are registered together"
+            "check --scopes; the service also returns this error for a client with both the device code and the \
+             authorization code grant"
         }
         (FaultCode::InvalidRedirectUri, _) => {
             "use a loopback address without a port, such as http://127.0.0.1"

@@ -1,20 +1,20 @@
-//! `--fault`: a server that misbehaves on purpose.
+//! `--fault`: the faults that the test server injects.
 
 use clap::Args;
 use sso_oidc_server::{Config, FaultRule, FaultRuleError, InjectedFault};
 
 use crate::exit::Failure;
 
-/// How the server misbehaves.
+/// The `--fault` flag.
 #[derive(Args, Debug)]
 pub(crate) struct FaultArgs {
-    /// Let the server misbehave in this way, on purpose; `help` lists the ways. May be repeated: at one request the first
-    /// one counts
+    /// Inject this fault into the server's responses; `help` lists all faults. May be repeated; the first fault that
+    /// matches a request applies
     #[arg(long, value_name = "NAME[=BYTES][@OPERATION][:REQUESTS]", value_parser = asked)]
     fault: Vec<Asked>,
 }
 
-/// What one `--fault` asks for.
+/// The value of one `--fault`.
 #[derive(Clone, Copy, Debug)]
 enum Asked {
     Help,
@@ -32,27 +32,31 @@ fn asked(text: &str) -> Result<Asked, String> {
 }
 
 impl FaultArgs {
-    /// Whether the ways are to be listed.
+    /// Returns whether to print the list of faults.
     pub(crate) fn want_help(&self) -> bool {
         self.fault.iter().any(|asked| matches!(asked, Asked::Help))
     }
 
-    /// The configuration with these faults. Those of the certificate need a CA that is made.
+    /// Adds these faults to the configuration. Certificate faults need a generated CA.
+    ///
+    /// # Errors
+    /// A certificate fault without a generated CA.
     pub(crate) fn apply(&self, config: Config, makes_ca: bool) -> Result<Config, Failure> {
         self.fault.iter().try_fold(config, |config, asked| match asked {
             Asked::Help => Ok(config),
             Asked::FaultRule(rule) if rule.fault().needs_tls() && !makes_ca => {
                 let fault = rule.fault();
-                let failure =
-                    Failure::usage(format_args!("the fault {fault} needs a CA that signs as it is told"));
-                Err(failure.with_hint("--tls makes one, without --tls-certificate"))
+                let failure = Failure::usage(format_args!(
+                    "the fault {fault} needs a generated CA to sign its certificate"
+                ));
+                Err(failure.with_hint("pass --tls, without --tls-certificate"))
             }
             Asked::FaultRule(rule) => Ok(config.with_fault(*rule)),
         })
     }
 }
 
-/// What `--fault help` prints.
+/// Returns the text of `--fault help`.
 pub(crate) fn list() -> String {
     let mut text = String::from("--fault NAME[=BYTES][@OPERATION][:REQUESTS]\n\n");
     let width = InjectedFault::ALL.iter().map(|fault| fault.name().len()).max().unwrap_or_default();
@@ -65,16 +69,18 @@ pub(crate) fn list() -> String {
     let (positions, certificates) = (named(InjectedFault::has_position), named(InjectedFault::needs_tls));
     text.push_str(&format!(
         "
-OPERATION is register, authorize or poll; without it the fault applies to all three. It may be revoke or discover, too: a
-provider's revocation (RFC 7009) and metadata (RFC 8414).
-REQUESTS is N, N-M or N-, counted from 1 among those of the operation; without it the fault applies every time.
-BYTES is for {}: after how many bytes of the request or of the answer, head and all.
+OPERATION is register, authorize or poll; the default is all three. It may also be revoke (RFC 7009) or discover
+(RFC 8414), which only OAuth clients call.
+REQUESTS is N, N-M or N-, counted from 1 for each operation; the default is every request.
+BYTES applies to {}: the fault acts after this many bytes of the request or of the
+response, headers included.
 
-refuse@authorize, @poll and @revoke close the port when the operation before has been answered; what is refused cannot
-be counted, so no REQUESTS go with it.
+refuse@authorize, @poll and @revoke close the port after the response to the operation before. Refused requests cannot
+be counted, so refuse takes no REQUESTS.
 
-{} are faults of the certificate, and need --tls. They apply to connections: with OPERATION
-those that are for it (one of the three), if one sign-in at a time is made, and REQUESTS counts them. Each has one request.
+{} are certificate faults, and need --tls.
+They act on connections, before the request is known, and each connection then carries one request. With OPERATION
+(register, authorize or poll) they act on its connections, if only one sign-in runs at a time. REQUESTS counts connections.
 ",
         positions.join(", "),
         certificates.join(", ")

@@ -1,4 +1,4 @@
-//! The flags that every command takes, before or after its name.
+//! The global flags, before or after the command's name.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, ValueEnum};
 
 use crate::output::Format;
 
-/// The flags that every command takes.
+/// The global flags.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Globals {
@@ -24,7 +24,7 @@ pub(crate) struct Globals {
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
 
-    /// How results are printed; json unless configured otherwise [env: AWS_DEFAULT_OUTPUT; profile: output]
+    /// The format of results [default: json] [env: AWS_DEFAULT_OUTPUT; profile: output]
     #[arg(
         long,
         global = true,
@@ -33,29 +33,29 @@ pub(crate) struct Globals {
     )]
     pub(crate) output: Option<Format>,
 
-    /// A JMESPath expression that picks from the result. It is tried before anything is sent; if it fails on what then
-    /// comes all the same, the whole result is printed, secrets and all, because it cannot be had again
+    /// A JMESPath expression that selects parts of the result. It is checked before the first request. If it still
+    /// fails, the whole result is printed, secrets included, because the service gives it only once
     #[arg(long, global = true, value_name = "JMESPATH", allow_hyphen_values = true)]
     pub(crate) query: Option<String>,
 
-    /// Accept any TLS certificate. Any machine on the network path can then read the secrets
+    /// Accept any TLS certificate. Machines on the network path can then read the secrets
     #[arg(long, global = true)]
     pub(crate) no_verify_ssl: bool,
 
-    /// A PEM file, or a directory of such, with the certificate authorities to trust [env: AWS_CA_BUNDLE,
-    /// REQUESTS_CA_BUNDLE; profile: ca_bundle]
+    /// The CA certificates to trust: a PEM file, or a directory of PEM files [env: AWS_CA_BUNDLE, REQUESTS_CA_BUNDLE;
+    /// profile: ca_bundle]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) ca_bundle: Option<PathBuf>,
 
-    /// Seconds to wait for a connection; 0 waits for ever [default: 60]
+    /// Seconds to wait for a connection; 0 means no limit [default: 60]
     #[arg(long, global = true, value_name = "SECONDS")]
     pub(crate) cli_connect_timeout: Option<u32>,
 
-    /// Seconds to wait for an answer; 0 waits for ever [default: 60]
+    /// Seconds to wait for a response; 0 means no limit [default: 60]
     #[arg(long, global = true, value_name = "SECONDS")]
     pub(crate) cli_read_timeout: Option<u32>,
 
-    /// Log what is done on standard error; secrets are never logged
+    /// Log each step on standard error; secrets are never logged
     #[arg(long, global = true)]
     pub(crate) debug: bool,
 
@@ -63,7 +63,7 @@ pub(crate) struct Globals {
     #[arg(long, global = true)]
     pub(crate) allow_insecure_http: bool,
 
-    /// Colour in tables and messages; auto means on a terminal, and not if NO_COLOR is set
+    /// Colour in tables and messages; auto means on a terminal, unless NO_COLOR is set
     #[arg(
         long,
         global = true,
@@ -74,7 +74,7 @@ pub(crate) struct Globals {
     )]
     pub(crate) color: ColorChoice,
 
-    /// Accepted for scripts that were written for the AWS CLI: requests here are never signed, output never paged.
+    /// Accepted for scripts written for the AWS CLI. Requests are never signed, and output is never paged.
     #[arg(
         long = "no-sign-request",
         aliases = ["no-cli-pager", "no-paginate", "no-cli-auto-prompt"],
@@ -84,7 +84,7 @@ pub(crate) struct Globals {
     )]
     pub(crate) ignored: u8,
 
-    /// Accepted for scripts that were written for the AWS CLI: nothing here is binary, and errors have one form.
+    /// Accepted for scripts written for the AWS CLI. No value is binary, and errors have one format.
     #[arg(
         long = "cli-binary-format",
         alias = "cli-error-format",

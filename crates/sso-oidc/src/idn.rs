@@ -1,9 +1,9 @@
-//! URLs that people write with letters of their own, in the form that a URL has (RFC 5891, RFC 3986).
+//! Conversion of international URLs to ASCII (RFC 5891, RFC 3986).
 
 use std::borrow::Cow;
 
-/// The same URL in ASCII: an international host name in its `xn--` form, anything else percent-encoded. One that cannot be
-/// written so, or names a user, stays as it is, so that the URL reader says what is wrong.
+/// Converts a URL to ASCII: an international host name to its `xn--` form, other characters to percent-encoding. A
+/// URL that cannot be converted, or that has a user name, is returned as it is, for the URL parser to reject.
 pub(crate) fn in_ascii(url: &str) -> Cow<'_, str> {
     if url.is_ascii() {
         return Cow::Borrowed(url);

@@ -1,4 +1,4 @@
-//! Ctrl-C, as exit 130.
+//! The handler of Ctrl-C, which exits with 130.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -7,19 +7,18 @@ use std::task::Poll;
 
 use crate::exit::Exit;
 
-/// From now on Ctrl-C ends the program with 130 and no message, as with the AWS CLI. Without this the signal itself
-/// would end it, which shells also show as 130, but other callers do not.
+/// Makes Ctrl-C exit with 130 and no message, as in the AWS CLI. By default the signal would end the program, which
+/// only shells show as 130.
 ///
 /// Commands that must clean up (a lock, a server) use [`on_ctrl_c`] instead.
 pub(crate) fn exit_on_ctrl_c() {
     on_ctrl_c(exit);
 }
 
-/// From now on the first Ctrl-C calls this, from a thread of its own, and a second one ends the program with 130
-/// whatever it is doing.
+/// Calls `first` on the first Ctrl-C, from a separate thread, and exits with 130 on the second.
 pub(crate) fn on_ctrl_c(mut first: impl FnMut() + Send + 'static) {
     let (ready, registered) = mpsc::channel();
-    // If no thread or handler can be had, the signal's own effect stays, which is good enough.
+    // Without a thread or a handler, the signal keeps its default effect, which is good enough.
     let thread = std::thread::Builder::new().name("ctrl-c".to_owned()).spawn(move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return };
         let signal = runtime.block_on(async {
@@ -40,7 +39,7 @@ pub(crate) fn on_ctrl_c(mut first: impl FnMut() + Send + 'static) {
         }
     });
     if thread.is_ok() {
-        // An error means that the thread has given up.
+        // An error means that the thread has ended.
         let _ = registered.recv();
     }
 }

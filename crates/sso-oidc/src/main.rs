@@ -1,32 +1,32 @@
-//! `sso-oidc`: the sign-in half of AWS IAM Identity Center, on the command line.
+//! `sso-oidc`: sign-in to AWS IAM Identity Center, on the command line.
 //!
-//! A run is: parse the command line ([`cli`]), take flags, environment and profile together ([`settings`]), run one
-//! command, print its result on standard output, or why there is none on standard error ([`exit`]).
+//! A run parses the command line ([`cli`]), merges flags, environment and profile ([`settings`]), and runs one
+//! command. The result goes to standard output, an error to standard error ([`exit`]).
 //!
 //! # Adding a command
 //!
-//! A command is a module of its own. It has a `clap::Args` type for its flags and
-//! `pub(crate) fn run(args: &XArgs, settings: &Settings) -> Result<(), Failure>`; it gets one variant in
-//! [`cli::Command`] and one line in [`run`]. What it can build on:
+//! A command is a module with a `clap::Args` type for its flags and
+//! `pub(crate) fn run(args: &XArgs, settings: &Settings) -> Result<(), Failure>`. Add one variant to
+//! [`cli::Command`] and one line to [`run`]. The building blocks:
 //!
 //! | need | where |
 //! |---|---|
 //! | region, endpoint, profile, config file, time-outs, certificates, colour | [`settings::Settings`] |
-//! | an HTTP client that honours all of these | [`service::client`] |
+//! | an HTTP client with these settings | [`service::client`] |
 //! | single calls with retries | [`service::Caller`] |
-//! | a result in the format that was asked for, after `--query` | [`settings::Settings::printer`], [`output::Document`] |
+//! | a result in the `--output` format, after `--query` | [`settings::Settings::printer`], [`output::Document`] |
 //! | an error with its exit code, hints and request id | [`exit::Failure`], [`explain`] |
 //! | a warning, raw data on standard output, an error's causes | [`exit::warn`], [`exit::print_data`], [`exit::chain`] |
 //! | a secret from a file or standard input | [`sources::Sources`] |
-//! | Ctrl-C as exit 130, with or without something to clean up | [`interrupt`] |
-//! | prompt, QR code, browser, status line, the words for each end of a sign-in | [`signin`] |
+//! | Ctrl-C as exit 130, with or without cleaning up | [`interrupt`] |
+//! | prompt, QR code, browser, status line, the message for each outcome | [`signin`] |
 //!
-//! Results go to standard output and nothing else does; all talk goes to standard error. A command that handles Ctrl-C
-//! itself returns `Failure::new(Exit::Interrupted, …)`.
+//! Only results go to standard output; all messages go to standard error. A command that handles Ctrl-C itself
+//! returns `Failure::new(Exit::Interrupted, …)`.
 
 #![allow(
     rustdoc::bare_urls,
-    reason = "the flags' comments are the help text, and a terminal needs no link marks"
+    reason = "the flags' comments are the help text, and help text has no link markup"
 )]
 
 mod aws_files;
@@ -78,7 +78,7 @@ fn main() -> ExitCode {
         }
     };
     let colored = settings::colored(globals.color, &environment, stderr_is_terminal);
-    // `serve` has a log of its own kind, at any level.
+    // `serve` starts its own log.
     if globals.debug && !matches!(command, Command::Serve(_)) {
         logging::start(LevelFilter::DEBUG, colored);
     }
@@ -95,7 +95,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The command line. `COMMAND help`, as the AWS CLI has it, is `COMMAND --help`.
+/// Returns the command line, with `COMMAND help` replaced by `COMMAND --help`, as in the AWS CLI.
 fn arguments() -> Vec<OsString> {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
     if let [_, .., command, last] = arguments.as_mut_slice()
@@ -127,8 +127,8 @@ fn run(command: &Command, settings: &Settings) -> Result<(), Failure> {
     }
 }
 
-/// Help and the version go to standard output and are a success; a wrong command line is 252 with the AWS CLI's
-/// beginning of the line.
+/// Prints help and the version on standard output. Reports a wrong command line with exit code 252, in the AWS CLI's
+/// form.
 fn not_a_command(error: &clap::Error, colored: bool) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match print_data(&error.to_string()) {
@@ -136,7 +136,7 @@ fn not_a_command(error: &clap::Error, colored: bool) -> ExitCode {
             Err(failure) => failure.exit().into(),
         },
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            // Not `eprint!`, which panics if no reader is left.
+            // `eprint!` would panic on a closed pipe.
             let _ = write!(std::io::stderr().lock(), "{error}");
             Exit::Usage.into()
         }

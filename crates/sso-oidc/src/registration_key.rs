@@ -1,4 +1,4 @@
-//! The file of `serve --registration-key`.
+//! The key file of `serve --registration-key`.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -9,21 +9,21 @@ use sso_oidc_server::{RegistrationKey, Secret};
 
 use crate::exit::{Failure, chain};
 
-/// The longest file that is taken for a key, in bytes.
+/// The largest accepted key file, in bytes.
 const LONGEST: u64 = 4096;
 
-/// The key in this file, which is made if it is missing.
+/// Reads the key from this file, and creates the file if it is missing.
 ///
 /// # Errors
-/// The file cannot be read or made, or what is in it is no key.
+/// The file cannot be read or created, or does not hold a key.
 pub(crate) fn of(path: &Path) -> Result<RegistrationKey, Failure> {
     let failed = |what: &str, error: &dyn std::fmt::Display| {
         Failure::other(format_args!("cannot {what} the registration key {}: {error}", path.display()))
     };
     let text = match read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            make(path).map_err(|error| failed("make", &error))?;
-            // Another server may have been quicker: its key counts.
+            make(path).map_err(|error| failed("create", &error))?;
+            // Another server may have created the file first; then its key counts.
             read(path)
         }
         found => found,
@@ -31,30 +31,29 @@ pub(crate) fn of(path: &Path) -> Result<RegistrationKey, Failure> {
     let text = text.map_err(|error| failed("read", &error))?;
     let text = Secret::from(text.expose().trim());
     RegistrationKey::new(text).map_err(|error| {
-        failed("use", &chain(&error))
-            .with_hint("name a file that is not there yet, and a new key is made in it")
+        failed("use", &chain(&error)).with_hint("pass the path of a new file, and a key is created in it")
     })
 }
 
 fn read(path: &Path) -> io::Result<Secret> {
-    // What is no regular file may never end, or wait for a writer.
+    // A device may be endless, and a pipe may block.
     let found = fs::metadata(path)?;
     if !found.is_file() {
-        return Err(io::Error::other("it is no regular file"));
+        return Err(io::Error::other("it is not a regular file"));
     }
     #[cfg(unix)]
     if std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o077 != 0 {
-        tracing::warn!("others can read the registration key {}; chmod 600 keeps it to you", path.display());
+        tracing::warn!("other users can read the registration key {0}; run `chmod 600 {0}`", path.display());
     }
     if found.len() > LONGEST {
-        return Err(io::Error::other("it is longer than a key"));
+        return Err(io::Error::other("it is longer than 4096 bytes, and not a key"));
     }
     let mut text = String::with_capacity(found.len() as usize + 1);
     File::open(path)?.take(LONGEST).read_to_string(&mut text)?;
     Ok(Secret::new(text))
 }
 
-/// A file with 256 random bits, for its owner alone, and whole from the moment it is there. One that is there already stays.
+/// Creates the file atomically, with 256 random bits, for its owner only. An existing file stays.
 fn make(path: &Path) -> io::Result<()> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
@@ -65,7 +64,7 @@ fn make(path: &Path) -> io::Result<()> {
     text.push('\n');
     let text = Secret::new(text);
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    // Its mode is 0600.
+    // `tempfile` creates files with mode 0600.
     let mut file = tempfile::Builder::new()
         .prefix(".sso-oidc-key-")
         .tempfile_in(directory.unwrap_or_else(|| Path::new(".")))?;
@@ -94,7 +93,7 @@ mod tests {
             std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions()) & 0o777,
             0o600
         );
-        // Of two servers that make one at once, the slower one takes the other's.
+        // If two servers create a key at once, the slower one uses the other's key.
         make(&path).unwrap();
         assert_eq!(of(&path).unwrap(), first);
     }
@@ -114,7 +113,7 @@ mod tests {
         }
         fs::write(&path, [0xff; 64]).unwrap();
         assert!(of(&path).is_err());
-        assert!(format!("{:?}", of(directory.path()).unwrap_err()).contains("no regular file"));
+        assert!(format!("{:?}", of(directory.path()).unwrap_err()).contains("not a regular file"));
         assert!(of(&directory.path().join("no/such/key")).is_err());
     }
 

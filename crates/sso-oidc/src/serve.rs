@@ -1,4 +1,4 @@
-//! `serve`: the local server, with exactly one line on standard output.
+//! `serve`: the local test server. It prints exactly one line on standard output.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,34 +18,34 @@ use crate::tls::{CaFile, TlsArgs};
 /// The flags of `serve`.
 #[derive(Args, Debug)]
 pub(crate) struct ServeArgs {
-    /// The address to listen on; with port 0 the system chooses a free one
+    /// The address to listen on; port 0 means a free port that the system chooses
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
 
     #[command(flatten)]
     rules: RulesArgs,
 
-    /// The URL under which people reach the server, if it is not the address it listens on. One that listens on all
-    /// addresses knows none but loopback by itself
+    /// The URL that browsers reach the server at, if it differs from --listen. Without it, a server on 0.0.0.0 or
+    /// [::] gives a loopback URL with its codes
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
 
-    /// Another name that requests may give as their host; may be repeated
+    /// Accept requests for this host name, besides loopback names and --public-url; all other names then get HTTP
+    /// 421. May be repeated
     #[arg(long, value_name = "NAME")]
     allow_host: Vec<String>,
 
-    /// A client of this id that need not register, for tools with a fixed one; public unless a secret follows. It may
-    /// ask for any scope. May be repeated
+    /// Accept this client without registration, for tools with a fixed client id. A client without a secret is
+    /// public. It may request any scope. May be repeated
     #[arg(long, value_name = "ID[:SECRET]", value_parser = oauth_client)]
     oauth_client: Vec<Client>,
 
-    /// A key under which registrations prove themselves, so that tools which keep theirs for 90 days are known after a
-    /// restart; made if the file is missing. Servers of one key know each other's clients
+    /// A file with a key that signs registrations, so that the server accepts them after a restart. The file is
+    /// created if it is missing. Servers with the same key accept each other's registrations
     #[arg(long, value_name = "FILE")]
     registration_key: Option<PathBuf>,
 
-    /// Take a client of AWS's dialect that this server does not know for one that registered elsewhere, for the scope
-    /// sso:account:access
+    /// Accept unknown clients of AWS's API as if they had registered for the scope sso:account:access
     #[arg(long)]
     accept_unknown_clients: bool,
 
@@ -62,34 +62,35 @@ fn oauth_client(text: &str) -> Result<Client, &'static str> {
         None => (text, None),
     };
     match secret {
-        _ if id.is_empty() => Err("there is no id"),
-        Some("") => Err("there is no secret after the colon"),
+        _ if id.is_empty() => Err("the id is empty"),
+        Some("") => Err("the secret after the colon is empty"),
         Some(secret) => Ok(Client::new(id, Secret::from(secret))),
         None => Ok(Client::public(id)),
     }
 }
 
-/// Who approves, and how the server paces its clients.
+/// The rules for approval, polling and token lifetimes.
 #[derive(Args, Debug)]
 pub(crate) struct RulesArgs {
-    /// Who decides: a person on the page (manual), or the server itself
+    /// How a code is decided: on the approval page (manual), or by the server
     #[arg(long, value_name = "manual|auto|after-polls=N|deny|expire", default_value = "manual")]
     approve: Approval,
 
-    /// Seconds between two polls of one device; the real service says 1
+    /// Seconds between two polls of one device; the real service uses 1
     #[arg(long, value_name = "SECONDS", default_value_t = 1)]
     interval: u32,
 
-    /// Seconds that a device code lives; the real service says 600
+    /// The lifetime of a device code in seconds; the real service uses 600
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..))]
     device_ttl: u32,
 
-    /// Seconds that an access token lives; the real service says 28800, and 3600 where a refresh token comes with it
+    /// The lifetime of an access token in seconds; the real service uses 28800, or 3600 if a refresh token comes with
+    /// it
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     token_ttl: Option<u32>,
 
-    /// When an early poll gets slow_down. always: also when a person has decided, and it names the new interval. strict:
-    /// while none has. grace: the same, from the second early poll on, because the AWS CLI polls twice at the start.
+    /// When an early poll gets slow_down. always: even after the decision, with the new interval. strict: only before
+    /// the decision. grace: like strict, from the second early poll on, because the AWS CLI polls twice at the start.
     /// off: never
     #[arg(
         long,
@@ -99,34 +100,34 @@ pub(crate) struct RulesArgs {
     )]
     slow_down: SlowDownChoice,
 
-    /// What becomes of a used refresh token. strict: it is good once, and ends the sign-in if it comes back. grace: it is
-    /// good for a minute more, because AWS's tools refresh side by side. reuse: it is good until the sign-in ends
-    /// [default: grace for AWS's tools, strict at the OAuth endpoints]
+    /// How long a used refresh token is valid. strict: not at all, and reuse ends the sign-in. grace: one more
+    /// minute, because AWS's tools refresh in parallel. reuse: until the sign-in ends [default: grace for AWS's API,
+    /// strict for the OAuth endpoints]
     #[arg(long, value_name = "grace|strict|reuse", hide_possible_values = true)]
     refresh: Option<RefreshChoice>,
 }
 
-/// What an early poll gets.
+/// The response to an early poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum SlowDownChoice {
-    /// `slow_down` before anything else is looked at.
+    /// `slow_down`, even after the decision.
     Always,
-    /// `slow_down` at once.
+    /// `slow_down` for every early poll before the decision.
     Strict,
-    /// One early poll is let pass.
+    /// `slow_down` from the second early poll on.
     Grace,
-    /// Early polls are let pass.
+    /// No `slow_down`.
     Off,
 }
 
-/// What becomes of a used refresh token.
+/// The validity of a used refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum RefreshChoice {
-    /// It passes for a minute.
+    /// Valid for one more minute.
     Grace,
-    /// It ends the chain.
+    /// Invalid; its reuse revokes the token family (RFC 9700).
     Strict,
-    /// It stays good.
+    /// Valid until the sign-in ends.
     Reuse,
 }
 
@@ -157,7 +158,7 @@ impl RulesArgs {
 /// Serves until SIGINT or SIGTERM.
 ///
 /// # Errors
-/// The port is in use, or the system refuses otherwise.
+/// The port is in use, a file cannot be used, or the system does not allow a thread or a signal handler.
 pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> {
     if args.faults.want_help() {
         return print_data(&faults::list());
@@ -180,8 +181,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> 
     }
     let config = if args.accept_unknown_clients { config.with_unknown_clients_accepted() } else { config };
     let config = args.faults.apply(args.tls.apply(config)?, args.tls.makes_ca())?;
-    // One thread for all connections: an answer takes microseconds, most of them the system's, and decisions are made one
-    // at a time anyway. More threads would only hand requests to each other.
+    // One thread serves all connections: a response takes microseconds, and decisions are made one at a time anyway.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -191,16 +191,16 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> 
         let server = Server::bind(config).await.map_err(|error| Failure::other(chain(&error)))?;
         let handle = server.handle();
         let ca_file = handle.ca_certificate().map(|pem| CaFile::write(pem, args.tls.ca_file())).transpose()?;
-        // From here on connections are accepted: the system queues them until `serve` takes them.
+        // Clients can connect from here on: the system queues connections until `serve` accepts them.
         print_data(&format!("listening on {}\n", server.endpoint()))?;
         if args.listen.ip().is_unspecified() && args.public_url.is_none() {
             tracing::warn!(
-                "other machines reach this server, but the address that goes with a code is for this one alone; \
-                 --public-url names one for all, as http://HOST:PORT or https://HOST:PORT"
+                "the verification URL of each code is a loopback address, which other machines cannot open; \
+                 pass --public-url http://HOST:PORT or https://HOST:PORT"
             );
         }
         if let Some(file) = &ca_file {
-            tracing::info!("clients trust this server with AWS_CA_BUNDLE={}", file.path().display());
+            tracing::info!("to trust this server, set AWS_CA_BUNDLE={} for its clients", file.path().display());
         }
         tracing::info!(page = %format_args!("{}/device", server.public_url()), approve = %args.rules.approve, "serving");
         server.serve(signals.first()).await;
@@ -218,7 +218,7 @@ struct Signals {
 }
 
 impl Signals {
-    /// Listens for them from here on, before anything is promised.
+    /// Installs the handlers, before the server prints its URL.
     fn listen() -> Result<Self, Failure> {
         #[cfg(unix)]
         {
@@ -236,7 +236,7 @@ impl Signals {
         Ok(Self {})
     }
 
-    /// Ready when the first of them arrives.
+    /// Waits for the first signal.
     async fn first(self) {
         #[cfg(unix)]
         {

@@ -1,4 +1,4 @@
-//! Single calls of the service, as the settings want them: where to, with which certificates, how often.
+//! Single calls of the service, with the endpoint, certificates, timeouts and retries from the settings.
 
 use std::time::{Duration, Instant};
 
@@ -11,27 +11,26 @@ use crate::explain;
 use crate::settings::Settings;
 use crate::signin::{Screen, StatusLine};
 
-/// The wait before the second attempt; each further one doubles it.
+/// The wait before the second attempt. It doubles with each further attempt.
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
-/// The longest wait for another attempt, as in the AWS CLI. A service that wants more time gets none: the person can
-/// decide better when to come back.
+/// The longest wait for another attempt, as in the AWS CLI. If the service asks for more, the call fails at once.
 const MAX_BACKOFF: Duration = Duration::from_secs(20);
 
-/// How many read time-outs a request may take in all. AWS's tools have no such limit, and wait for ever on a service that
-/// sends a byte now and then; an answer is small and comes at once.
+/// The longest request, in read timeouts. AWS's tools have no such limit, so a server that sends a byte now and then
+/// can hold them forever.
 const READS: u32 = 4;
 
-/// The service, ready to be called.
+/// A caller of single operations, with retries.
 pub(crate) struct Caller {
     client: HttpClient,
     attempts: u32,
     screen: Screen,
-    /// What names the endpoint, where a person may not think of it.
+    /// The variable or setting that names the endpoint, for messages.
     named_by: Option<String>,
 }
 
 impl Caller {
-    /// The service that the settings name. Nothing is sent yet.
+    /// Creates a caller for the endpoint of the settings. Nothing is sent yet.
     ///
     /// # Errors
     /// A configuration failure: no endpoint, or certificates that cannot be read.
@@ -39,7 +38,7 @@ impl Caller {
         Ok(Self::with_client(client(settings)?, settings))
     }
 
-    /// The service of this client.
+    /// Creates a caller that uses this client.
     pub(crate) fn with_client(client: HttpClient, settings: &Settings) -> Self {
         Self {
             client,
@@ -49,10 +48,10 @@ impl Caller {
         }
     }
 
-    /// Calls an operation, again if no answer came or the service says that it failed itself.
+    /// Calls an operation, and repeats it if no response came or the service failed.
     ///
     /// # Errors
-    /// What came of the last attempt.
+    /// The error of the last attempt.
     pub(crate) fn call<T>(
         &self,
         operation: Operation,
@@ -61,12 +60,11 @@ impl Caller {
         self.attempt(operation, true, send)
     }
 
-    /// As [`Caller::call`], for a request that offers something which can be spent: it is not repeated once the
-    /// service may have acted on it, because then it could do harm (RFC 9700 §4.14.2: a refresh token that is seen
-    /// twice may revoke all that came from it).
+    /// Calls an operation whose grant can be used only once. It is not repeated once the service may have acted on
+    /// it: a refresh token that is used twice may revoke its token family (RFC 9700 §4.14.2).
     ///
     /// # Errors
-    /// What came of the last attempt.
+    /// The error of the last attempt.
     pub(crate) fn call_once<T>(
         &self,
         operation: Operation,
@@ -93,8 +91,7 @@ impl Caller {
             let spent = matches!(&error, Error::Fault(fault) if fault.code == FaultCode::InvalidGrant);
             if maybe_spent && (spent || !repeatable) {
                 failure.with_hint(
-                    "an attempt got no answer although the service may have acted on it; what was offered may be \
-                     spent, so sign in again",
+                    "an attempt got no usable response, so the code or token may be spent; sign in again",
                 )
             } else {
                 failure
@@ -102,17 +99,17 @@ impl Caller {
         })
     }
 
-    /// Refreshes a token; the refresh token is offered again only if the service cannot have seen it.
+    /// Refreshes a token. The refresh token is sent again only if the service cannot have seen it.
     ///
     /// # Errors
-    /// What came of the last attempt.
+    /// The error of the last attempt.
     pub(crate) fn refresh(&self, client: &Client, refresh_token: &Secret) -> Result<Token, Error> {
         let refreshed =
             self.attempts(Operation::CreateToken, false, |http| http.refresh(client, refresh_token));
         refreshed.map_err(|(error, _)| error)
     }
 
-    /// What came of the last attempt, and whether any of them may have spent what was offered.
+    /// Runs the attempts. An error comes with whether any attempt may have used up the grant.
     fn attempts<T>(
         &self,
         operation: Operation,
@@ -120,7 +117,7 @@ impl Caller {
         mut send: impl FnMut(&HttpClient) -> Result<T, Error>,
     ) -> Result<T, (Error, bool)> {
         let endpoint = self.client.service();
-        // Gone when this returns, so that what is printed next stands alone.
+        // The status line disappears when this returns.
         let line = StatusLine::new(self.screen);
         line.contacting(endpoint);
         let mut backoff = FIRST_BACKOFF;
@@ -153,7 +150,7 @@ impl Caller {
     }
 }
 
-/// An HTTP client for the endpoint of the settings.
+/// Creates an HTTP client for the endpoint of the settings.
 ///
 /// # Errors
 /// A configuration failure: no endpoint, or certificates that cannot be read.
@@ -161,7 +158,7 @@ pub(crate) fn client(settings: &Settings) -> Result<HttpClient, Failure> {
     client_of(settings, settings.endpoint()?)
 }
 
-/// An HTTP client for this service, with the certificates and time-outs of the settings.
+/// Creates an HTTP client for this service, with the certificates and timeouts of the settings.
 ///
 /// # Errors
 /// A configuration failure: certificates that cannot be read.
@@ -170,7 +167,7 @@ pub(crate) fn client_of(settings: &Settings, service: impl Into<Service>) -> Res
     builder_of(settings, service).build().map_err(|error| Failure::config(crate::exit::chain(&error)))
 }
 
-/// An HTTP client to be, with the certificates and time-outs of the settings.
+/// Returns a builder of an HTTP client, with the certificates and timeouts of the settings.
 pub(crate) fn builder_of(settings: &Settings, service: impl Into<Service>) -> HttpClientBuilder {
     let service = service.into();
     settings.files().warn_of_unread();
@@ -199,12 +196,12 @@ pub(crate) fn builder_of(settings: &Settings, service: impl Into<Service>) -> Ht
 pub(crate) fn warn_of_unverified_certificates(settings: &Settings) {
     if settings.globals().no_verify_ssl {
         crate::exit::warn(
-            "certificates are not verified; any machine on the network path can read the secrets",
+            "certificates are not verified, so machines on the network path can read the secrets",
         );
     }
 }
 
-/// Whether another attempt may succeed, whether this one may have had an effect, and how long to wait at least.
+/// Returns whether another attempt may succeed, whether this one may have had an effect, and the shortest wait.
 fn prospects(error: &Error) -> (bool, bool, Option<Duration>) {
     match error {
         Error::Fault(fault) => (fault.is_transient(), false, fault.retry_after),
@@ -212,7 +209,7 @@ fn prospects(error: &Error) -> (bool, bool, Option<Duration>) {
         Error::Transport(error) => {
             (error.failure() != Sent::ProxyRefused, error.failure() == Sent::Unknown, None)
         }
-        // A broken success was a success: what was offered is spent.
+        // A malformed success is a success: the grant is used up.
         Error::Violation(_) => (false, true, None),
         _ => (false, true, None),
     }

@@ -1,4 +1,4 @@
-//! What holds for this run: a flag wins over the environment, the environment over the profile, as in the AWS CLI.
+//! The settings of this run. Flags win over the environment, the environment over the profile, as in the AWS CLI.
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -13,15 +13,15 @@ use crate::exit::{Failure, print_data};
 use crate::globals::{ColorChoice, Globals};
 use crate::output::{Document, Format, Query, Rehearsal, Surroundings};
 
-/// AWS's tools wait this long for a connection, and for an answer.
+/// The default timeout for a connection and for a response, as in AWS's tools.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
-/// What "for ever" becomes, so that it can be added to a clock: a year.
+/// The timeout that stands for "no limit": one year, so that it can be added to a clock.
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-/// AWS's tools send a request three times in all.
+/// The default number of attempts for a request, as in AWS's tools.
 const DEFAULT_ATTEMPTS: u32 = 3;
 
-/// Flags, environment and profile of this run. Settings are looked up when they are needed, so that a command that
-/// needs none (`demo`, `--generate-cli-skeleton`) works without any.
+/// Flags, environment and profile of this run. Each setting is resolved when it is needed, so `demo` and
+/// `--generate-cli-skeleton` work without any.
 pub(crate) struct Settings {
     globals: Globals,
     environment: Environment,
@@ -30,10 +30,10 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// The settings from these flags, the process's environment and AWS's files.
+    /// Loads the settings from these flags, the environment and AWS's files.
     ///
     /// # Errors
-    /// The profile that was asked for does not exist.
+    /// The named profile does not exist.
     pub(crate) fn load(globals: Globals, environment: Environment) -> Result<Self, Failure> {
         let files = AwsFiles::load(&environment);
         let asked = globals
@@ -51,44 +51,44 @@ impl Settings {
         Ok(Self { globals, environment, files, profile })
     }
 
-    /// The settings from these flags and the process's environment alone, for a command that has no use for AWS's config
-    /// file: one that is broken, or that lacks a profile, is nothing to it.
+    /// Creates the settings from flags and environment only, for a command that does not need AWS's config file and
+    /// must not fail because of it.
     pub(crate) fn without_config(globals: Globals, environment: Environment) -> Self {
         Self { globals, environment, files: AwsFiles::default(), profile: "default".to_owned() }
     }
 
-    /// The global flags as they were given.
+    /// Returns the global flags.
     pub(crate) const fn globals(&self) -> &Globals {
         &self.globals
     }
 
-    /// The environment.
+    /// Returns the environment.
     pub(crate) const fn environment(&self) -> &Environment {
         &self.environment
     }
 
-    /// AWS's files, merged.
+    /// Returns the merged contents of AWS's files.
     pub(crate) const fn config(&self) -> &Config {
         self.files.config()
     }
 
-    /// AWS's files, and whether they could be read.
+    /// Returns AWS's files with their read errors.
     pub(crate) const fn files(&self) -> &AwsFiles {
         &self.files
     }
 
-    /// The profile's name: `default` unless another was asked for.
+    /// Returns the profile's name, `default` unless another is set.
     pub(crate) fn profile_name(&self) -> &str {
         &self.profile
     }
 
-    /// The profile, if AWS's files have it.
+    /// Returns the profile, if AWS's files have it.
     pub(crate) fn profile(&self) -> Option<Profile<'_>> {
         self.config().profile(&self.profile)
     }
 
-    /// The region: `--region`, `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile's `region`, and last the `sso_region`
-    /// of the profile or of its session, which AWS's tools read for sign-ins only.
+    /// Returns the region: `--region`, `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile's `region`, then the
+    /// `sso_region` of the profile or its session. AWS's tools read `sso_region` for sign-ins only.
     pub(crate) fn region(&self) -> Option<String> {
         self.globals
             .region
@@ -100,31 +100,32 @@ impl Settings {
             .or_else(|| self.sso_region())
     }
 
-    /// The region of the portal that the profile, or the profile whose credentials it uses, is for.
+    /// Returns the region of the portal of the profile, or of its source profile.
     fn sso_region(&self) -> Option<String> {
         let profile = self.config().sso_profile(&self.profile).ok()??;
         let sso = self.config().resolve_sso(profile).ok()?;
         sso.region.or_else(|| StartUrl::parse(&sso.start_url).ok()?.region().map(str::to_owned))
     }
 
-    /// The region, which must be known.
+    /// Returns the region.
     ///
     /// # Errors
-    /// A configuration failure that says where the region can be set.
+    /// No region is set. The hint names the places to set it.
     pub(crate) fn required_region(&self) -> Result<String, Failure> {
         self.region().ok_or_else(|| {
-            let failure = Failure::config("You must specify a region")
-                .with_hint("pass --region, set AWS_REGION, or add `region` to the profile in ~/.aws/config; or name another \
-                     endpoint with --endpoint-url");
+            let failure = Failure::config("You must specify a region").with_hint(
+                "pass --region, set AWS_REGION, or add `region` to the profile in ~/.aws/config; or pass \
+                 --endpoint-url",
+            );
             self.files.lacking(failure)
         })
     }
 
-    /// A custom endpoint: `--endpoint-url`, then, unless configured endpoints are to be ignored,
+    /// Returns the custom endpoint: `--endpoint-url`, then, unless configured endpoints are ignored,
     /// `AWS_ENDPOINT_URL_SSO_OIDC`, `AWS_ENDPOINT_URL`, the profile's `services` section, its `endpoint_url`.
     ///
     /// # Errors
-    /// The profile's `services` section does not exist, or a yes-or-no is neither.
+    /// The profile's `services` section does not exist, or a boolean is neither `true` nor `false`.
     pub(crate) fn endpoint_url(&self) -> Result<Option<String>, Failure> {
         if let Some(url) = &self.globals.endpoint_url {
             return Ok(Some(url.clone()));
@@ -151,10 +152,10 @@ impl Settings {
         Ok(own.or_else(|| profile.endpoint_url()).map(str::to_owned))
     }
 
-    /// Where requests go: the custom endpoint if there is one, else the region's.
+    /// Returns the custom endpoint, else the region's.
     ///
     /// # Errors
-    /// A configuration failure: neither is set, or the one that is set cannot be used.
+    /// Neither is set, or the one that is set is invalid.
     pub(crate) fn endpoint(&self) -> Result<Endpoint, Failure> {
         if let Some(url) = self.endpoint_url()? {
             let endpoint = if self.globals.allow_insecure_http {
@@ -166,7 +167,7 @@ impl Settings {
                 let failure = Failure::config(&error);
                 match error {
                     EndpointError::InsecureHttp(_) => {
-                        failure.with_hint("--allow-insecure-http allows it, for test networks")
+                        failure.with_hint("pass --allow-insecure-http to allow it in a test network")
                     }
                     _ => failure,
                 }
@@ -175,8 +176,8 @@ impl Settings {
         Endpoint::regional(Api::SsoOidc, &self.required_region()?, self.variant()?).map_err(Failure::config)
     }
 
-    /// What names the endpoint, or the kind of endpoint, beside the flags and the region: a variable or a setting that a person
-    /// may have meant for another service. Nothing if nothing does.
+    /// Returns the variable or setting that names the endpoint or its variant, if it is not a flag. The user may have
+    /// meant it for another service.
     pub(crate) fn endpoint_named_by(&self) -> Option<String> {
         if self.globals.endpoint_url.is_some() {
             return None;
@@ -202,8 +203,8 @@ impl Settings {
         (!named.is_empty()).then(|| named.join(" and "))
     }
 
-    /// FIPS and dual-stack: `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`, or the profile's settings of these
-    /// names.
+    /// Returns the endpoint variant (FIPS, dual-stack): `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`, or the
+    /// profile's settings of these names.
     ///
     /// # Errors
     /// A value in the profile is neither `true` nor `false`.
@@ -220,7 +221,7 @@ impl Settings {
         Ok(variant)
     }
 
-    /// Whether the dual-stack endpoint is to be used, if anything says so.
+    /// Returns whether to use the dual-stack endpoint, if that is set.
     ///
     /// # Errors
     /// The value in the profile is neither `true` nor `false`.
@@ -231,8 +232,8 @@ impl Settings {
         self.profile().map_or(Ok(None), Profile::use_dualstack_endpoint).map_err(|e| config_failure(&e))
     }
 
-    /// The file, or directory, of trusted certificate authorities: `--ca-bundle`, `AWS_CA_BUNDLE`, the profile's
-    /// `ca_bundle`, and last `REQUESTS_CA_BUNDLE`, as in botocore.
+    /// Returns the file or directory of trusted CA certificates: `--ca-bundle`, `AWS_CA_BUNDLE`, the profile's
+    /// `ca_bundle`, then `REQUESTS_CA_BUNDLE`, as in botocore.
     pub(crate) fn ca_bundle(&self) -> Option<PathBuf> {
         self.globals
             .ca_bundle
@@ -242,18 +243,17 @@ impl Settings {
             .or_else(|| self.environment.path("REQUESTS_CA_BUNDLE").map(PathBuf::from))
     }
 
-    /// How long to wait for a connection.
+    /// Returns the timeout for a connection.
     pub(crate) fn connect_timeout(&self) -> Duration {
         timeout(self.globals.cli_connect_timeout)
     }
 
-    /// How long to wait for an answer.
+    /// Returns the timeout for a response.
     pub(crate) fn read_timeout(&self) -> Duration {
         timeout(self.globals.cli_read_timeout)
     }
 
-    /// How often a request is sent in all before giving up: `AWS_MAX_ATTEMPTS`, the profile's `max_attempts`, or
-    /// three times.
+    /// Returns the number of attempts for a request: `AWS_MAX_ATTEMPTS`, the profile's `max_attempts`, or three.
     pub(crate) fn max_attempts(&self) -> u32 {
         self.environment
             .get("AWS_MAX_ATTEMPTS")
@@ -263,10 +263,10 @@ impl Settings {
             .unwrap_or(DEFAULT_ATTEMPTS)
     }
 
-    /// How results are printed: `--output`, `AWS_DEFAULT_OUTPUT`, the profile's `output`, or JSON.
+    /// Returns the format of results: `--output`, `AWS_DEFAULT_OUTPUT`, the profile's `output`, or JSON.
     ///
     /// # Errors
-    /// The configured format is none of ours.
+    /// The configured format is unknown.
     pub(crate) fn format(&self) -> Result<Format, Failure> {
         if let Some(format) = self.globals.output {
             return Ok(format);
@@ -285,16 +285,16 @@ impl Settings {
         })
     }
 
-    /// What `--query` picks.
+    /// Returns the compiled `--query`.
     ///
     /// # Errors
-    /// The expression is not JMESPath.
+    /// The expression is not valid JMESPath.
     pub(crate) fn query(&self) -> Result<Option<Query>, Failure> {
         self.globals.query.as_deref().map(Query::compile).transpose()
     }
 
-    /// A printer of results. Asking for it before anything is sent finds mistakes in `--query` and the format early,
-    /// while nothing has been spent that cannot be had again.
+    /// Creates a printer of results. Commands call this before the first request, so that an invalid `--query` or
+    /// format does not cost a token.
     ///
     /// # Errors
     /// See [`Settings::format`] and [`Settings::query`].
@@ -304,20 +304,20 @@ impl Settings {
             format: self.format()?,
             query: self.query()?,
             surroundings: Surroundings {
-                // 80 as in the AWS CLI, where there is no terminal.
+                // The AWS CLI uses 80 columns without a terminal.
                 width: width.filter(|width| *width > 0).unwrap_or(80),
                 colored: self.colored(std::io::stdout().is_terminal()),
             },
         })
     }
 
-    /// Whether to use colour on a stream that is, or is not, a terminal.
+    /// Returns whether to use colour on a stream.
     pub(crate) fn colored(&self, is_terminal: bool) -> bool {
         colored(self.globals.color, &self.environment, is_terminal)
     }
 }
 
-/// Whether to use colour: the flag, then `NO_COLOR`, then whether it is a terminal.
+/// Returns whether to use colour: by the flag, else on a terminal unless `NO_COLOR` is set.
 pub(crate) fn colored(choice: ColorChoice, environment: &Environment, is_terminal: bool) -> bool {
     match choice {
         ColorChoice::Always => true,
@@ -328,7 +328,7 @@ pub(crate) fn colored(choice: ColorChoice, environment: &Environment, is_termina
     }
 }
 
-/// Prints results on standard output in the format that was asked for.
+/// Prints results on standard output.
 pub(crate) struct Printer {
     format: Format,
     query: Option<Query>,
@@ -336,26 +336,25 @@ pub(crate) struct Printer {
 }
 
 impl Printer {
-    /// Applies the query to made-up results of the same form, before anything is sent, with every choice of the members
-    /// that a result may lack: it must work on whatever comes.
+    /// Applies the query to sample results with every combination of the optional members, before the first request.
     ///
     /// # Errors
-    /// The query cannot be applied to results of this form.
+    /// The query fails on one of the samples.
     pub(crate) fn rehearse(&self, made_up: &Rehearsal) -> Result<(), Failure> {
         let Some(query) = &self.query else { return Ok(()) };
         query.search(&made_up.full)?;
         made_up.lesser.iter().try_for_each(|form| query.search(form).map(drop)).map_err(|failure| {
             failure.with_hint(
-                "a result need not have every member; give those that it may lack a default, as in refreshToken || ''",
+                "some members of the result are optional; give them a default in the query, as in refreshToken || ''",
             )
         })
     }
 
-    /// Prints what `--query` picks from the result, or all of it. `title` is what a table is headed with.
+    /// Prints the result, or the parts that `--query` selects. `title` is the heading of a table.
     ///
     /// # Errors
-    /// The query cannot be applied to this result, which is then printed whole, because it may hold what cannot be had
-    /// again; or standard output cannot be written to.
+    /// The query fails on this result, or standard output cannot be written. After a failed query the whole result is
+    /// printed, because it may hold a token that the service gives only once.
     pub(crate) fn print(&self, title: &str, result: &Document) -> Result<(), Failure> {
         let picked = self.query.as_ref().map(|query| query.search(result)).transpose();
         let shown = picked.as_ref().ok().and_then(Option::as_ref).unwrap_or(result);
@@ -364,8 +363,9 @@ impl Printer {
             Ok(_) => printed,
             Err(failure) => {
                 printed?;
-                Err(failure
-                    .with_detail("The whole result was printed instead, so that nothing of it is lost."))
+                Err(failure.with_detail(
+                    "The whole result was printed instead, because the service gives it only once.",
+                ))
             }
         }
     }
@@ -379,19 +379,19 @@ fn timeout(seconds: Option<u32>) -> Duration {
     }
 }
 
-/// The error with everything that caused it, on one line.
+/// Creates a configuration failure from an error and its sources.
 fn config_failure(error: &dyn std::error::Error) -> Failure {
     Failure::config(crate::exit::chain(error))
 }
 
-/// That there is no such profile, in the AWS CLI's words and with its exit code, which is not that of a configuration
-/// error; then where it was looked for, and what was perhaps meant.
+/// Creates the failure for a missing profile, with the AWS CLI's message and exit code (255, not 253). The details
+/// name the files and a session of the same name.
 fn no_such_profile(name: &str, config: &Config) -> Failure {
     let failure = Failure::other(format_args!("The config profile ({name}) could not be found"))
         .with_detail(config.no_such_profile(name));
     match config.session_names().find(|session| *session == name) {
         Some(session) => failure.with_hint(format_args!(
-            "there is an SSO session of this name; sign in to it with login --sso-session '{session}'"
+            "an SSO session has this name; sign in to it with login --sso-session '{session}'"
         )),
         None => failure,
     }

@@ -1,4 +1,4 @@
-//! Precedence, without a process: flags, environment and profile as values.
+//! Tests of the precedence of flags, environment and profile.
 
 use clap::Parser;
 

@@ -1,7 +1,6 @@
-//! Where a value may come from besides the command line itself: a file (`file://path`) or standard input (`-`).
+//! Values from a file (`file://path`) or from standard input (`-`).
 //!
-//! Arguments can be read by every user of the machine (`ps`), files and pipes cannot; so this is how secrets should
-//! come.
+//! Every user of the machine can read arguments (`ps`), but not files and pipes, so secrets should come this way.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -13,23 +12,23 @@ use oidc_proto::Secret;
 use crate::environment::Environment;
 use crate::exit::Failure;
 
-/// More than any secret or request needs; less than what would hurt if a setting names an endless file.
+/// The size limit of a value. It stops the read of an endless file, and no secret or request needs as much.
 const LIMIT: u64 = 1024 * 1024;
 
-/// Reads values for one run of the program. Standard input can be read once, so it is remembered who did.
+/// Reads values for one run of the program, and records which flag has read standard input.
 pub(crate) struct Sources {
     home: Option<PathBuf>,
     stdin_taken_by: RefCell<Option<String>>,
 }
 
 impl Sources {
-    /// Nothing has been read yet.
+    /// Creates the reader. Nothing is read yet.
     pub(crate) fn new(environment: &Environment) -> Self {
         Self { home: environment.home(), stdin_taken_by: RefCell::default() }
     }
 
-    /// What an argument means: itself, or with a `file://` in front the contents of a file. A `~/` that follows is the
-    /// home directory, as in AWS's tools; no shell expands it there.
+    /// Returns the argument, or the contents of the file if it begins with `file://`. A `~/` in the path is the home
+    /// directory, as in AWS's tools; the shell does not expand it there.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -43,7 +42,7 @@ impl Sources {
         }
     }
 
-    /// What a secret's argument means: as [`Sources::text`], and `-` is standard input.
+    /// Returns a secret, as [`Sources::text`] does, or from standard input for `-`.
     ///
     /// # Errors
     /// The file or standard input cannot be read, or is empty, or standard input is needed twice.
@@ -52,7 +51,7 @@ impl Sources {
         non_empty(flag, text)
     }
 
-    /// The secret in a file.
+    /// Returns the secret in a file.
     ///
     /// # Errors
     /// The file cannot be read, or is empty.
@@ -61,14 +60,14 @@ impl Sources {
         non_empty(flag, text)
     }
 
-    /// All of standard input, without the line break at its end.
+    /// Returns all of standard input, without the line break at its end.
     ///
     /// # Errors
-    /// Another argument has it already, or it cannot be read.
+    /// Another argument has read it already, or it cannot be read.
     pub(crate) fn stdin(&self, flag: &str) -> Result<String, Failure> {
         if let Some(other) = self.stdin_taken_by.replace(Some(flag.to_owned())) {
             return Err(Failure::usage(format_args!(
-                "standard input can be read only once, and both {other} and {flag} ask for it"
+                "standard input can be read only once, but both {other} and {flag} read it; pass one of them as a file"
             )));
         }
         read(io::stdin().lock()).map_err(|why| unreadable(flag, "standard input", &why))
@@ -88,7 +87,7 @@ fn non_empty(flag: &str, text: String) -> Result<Secret, Failure> {
     Ok(Secret::from(text))
 }
 
-/// Text without the one line break that editors and `echo` put at its end.
+/// Reads text, without the one line break that editors and `echo` put at its end.
 fn read(from: impl Read) -> io::Result<String> {
     let mut text = String::new();
     from.take(LIMIT + 1).read_to_string(&mut text)?;

@@ -1,4 +1,4 @@
-//! `--tls`: the certificate that the server shows, and the file that tells its clients whom to trust.
+//! `--tls`: the server's certificate, and the file with its CA's certificate for clients.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -9,37 +9,37 @@ use tempfile::TempPath;
 
 use crate::exit::{Failure, chain};
 
-/// How the file begins that is ours to replace. A reader of PEM passes over it.
+/// The first line of the CA file. It marks a file that we may replace, and PEM parsers skip it.
 const MARK: &str =
     "# The CA of `sso-oidc serve --tls`, for AWS_CA_BUNDLE; its key is in that server's memory alone.\n";
 
-/// Whose certificate is shown.
+/// The TLS flags.
 #[derive(Args, Debug)]
 pub(crate) struct TlsArgs {
-    /// Speak HTTPS, with a CA that is made at start and whose key stays in memory
+    /// Use HTTPS, with a CA that is generated at start and whose key stays in memory
     #[arg(long)]
     tls: bool,
 
-    /// Where to leave that CA's certificate for clients; a temporary file unless it is said
+    /// Write that CA's certificate to this file, for clients [default: a temporary file]
     #[arg(long, value_name = "FILE", requires = "tls", conflicts_with = "tls_certificate")]
     tls_ca_file: Option<PathBuf>,
 
-    /// Speak HTTPS with this certificate instead: in PEM, followed by those that lead to its CA
+    /// Use HTTPS with this certificate instead: a PEM file, with the intermediate certificates after it
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_certificate: Option<PathBuf>,
 
-    /// The private key of that certificate: in PEM, not encrypted
+    /// The private key of that certificate: a PEM file, not encrypted
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     tls_key: Option<PathBuf>,
 }
 
 impl TlsArgs {
-    /// Whether a CA is made, which can sign wrong certificates too.
+    /// Returns whether the server generates a CA. Only such a CA can sign invalid certificates for tests.
     pub(crate) const fn makes_ca(&self) -> bool {
         self.tls && self.tls_certificate.is_none()
     }
 
-    /// The configuration with the certificate.
+    /// Adds the certificate to the configuration.
     pub(crate) fn apply(&self, config: Config) -> Result<Config, Failure> {
         Ok(match (&self.tls_certificate, &self.tls_key) {
             (Some(certificate), Some(key)) => config.with_tls(own(certificate, key)?),
@@ -48,13 +48,13 @@ impl TlsArgs {
         })
     }
 
-    /// Where to leave the CA's certificate, if somewhere in particular.
+    /// Returns the path for the CA's certificate, if one is given.
     pub(crate) fn ca_file(&self) -> Option<&Path> {
         self.tls_ca_file.as_deref()
     }
 }
 
-/// The certificate and the key in these files.
+/// Reads the certificate and the key from these files.
 fn own(certificate: &Path, key: &Path) -> Result<Tls, Failure> {
     let read = |path: &Path, what| {
         std::fs::read(path).map_err(|error| {
@@ -74,15 +74,16 @@ fn own(certificate: &Path, key: &Path) -> Result<Tls, Failure> {
                 certificate.display()
             )),
             TlsError::NoKey | TlsError::Key { .. } => {
-                failure.with_hint("`openssl pkey -in FILE -out key.pem` writes a key of any other form so")
+                failure.with_hint("convert the key to PEM with `openssl pkey -in FILE -out key.pem`")
             }
-            _ => failure
-                .with_hint("`openssl x509 -in FILE -inform DER -out certificate.pem` writes one in DER so"),
+            _ => failure.with_hint(
+                "convert a DER certificate with `openssl x509 -in FILE -inform DER -out certificate.pem`",
+            ),
         }
     })
 }
 
-/// The file with the CA's certificate. A temporary one is gone when this is.
+/// The file with the CA's certificate. A temporary file is deleted on drop.
 #[derive(Debug)]
 pub(crate) struct CaFile {
     path: PathBuf,
@@ -90,10 +91,10 @@ pub(crate) struct CaFile {
 }
 
 impl CaFile {
-    /// Leaves the certificate in this file, or in a temporary one.
+    /// Writes the certificate to this file, or to a temporary one.
     ///
     /// # Errors
-    /// The file cannot be written, or has something in it that is not ours to replace.
+    /// The file cannot be written, or has contents that are not ours.
     pub(crate) fn write(pem: &str, wanted: Option<&Path>) -> Result<Self, Failure> {
         let failed = |path: &Path, error: io::Error| {
             Failure::other(format_args!("cannot write the CA's certificate to {}: {error}", path.display()))
@@ -101,7 +102,7 @@ impl CaFile {
         match wanted {
             Some(path) => {
                 replace(path, pem).map_err(|error| failed(path, error))?;
-                // The reader of the message may be in another directory.
+                // Clients may run in another directory.
                 let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
                 Ok(Self { path, _temporary: None })
             }
@@ -118,17 +119,14 @@ impl CaFile {
     }
 }
 
-/// A reader sees the old file or the new one. Another bundle, named by mistake, is left alone, and so is a device: what
-/// takes a file's place would take `/dev/null`'s, too.
+/// Replaces the file atomically. A file that is not ours, and a device such as `/dev/null`, stay as they are.
 fn replace(path: &Path, pem: &str) -> io::Result<()> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if !found.is_file() => {
-            return Err(io::Error::other("it is no regular file, and is not replaced; name another file"));
+            return Err(io::Error::other("it is not a regular file; name another file"));
         }
         Ok(_) if !is_ours(&std::fs::read(path)?) => {
-            return Err(io::Error::other(
-                "it has something else in it, which is not replaced; name another file",
-            ));
+            return Err(io::Error::other("it exists with other contents; name another file"));
         }
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -142,7 +140,7 @@ fn is_ours(bytes: &[u8]) -> bool {
     bytes.is_empty() || bytes.starts_with(MARK.as_bytes())
 }
 
-/// A new file, which every user may read: it is no secret.
+/// Creates a temporary file that every user may read: a certificate is public.
 fn temporary(directory: &Path, pem: &str) -> io::Result<TempPath> {
     let mut builder = tempfile::Builder::new();
     builder.prefix("sso-oidc-ca-").suffix(".pem");
@@ -187,8 +185,8 @@ mod tests {
     #[test]
     fn what_is_no_regular_file_stays_what_it_is() {
         let directory = tempfile::tempdir().unwrap();
-        // As with `/dev/stdout`, which leads to whatever that is, and with `/dev/null`: to read a socket fails, and so does
-        // the test if it is looked at only then.
+        // A symbolic link stands for `/dev/stdout`, a socket for a device. Reading a socket fails with another error,
+        // so the type must be checked first.
         let (empty, link, socket) =
             ["empty", "link", "socket"].map(|name| directory.path().join(name)).into();
         std::fs::write(&empty, "").unwrap();
@@ -196,7 +194,7 @@ mod tests {
         let _listening = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         for path in [&link, &socket, &directory.path().to_owned()] {
             let failure = format!("{:?}", CaFile::write(PEM, Some(path)).unwrap_err());
-            assert!(failure.contains("no regular file"), "{failure}");
+            assert!(failure.contains("not a regular file"), "{failure}");
         }
         assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 3, "nothing is left beside them");

@@ -1,4 +1,4 @@
-//! `~/.aws/config` and `~/.aws/credentials`: what is found in them, and what happens if it is not.
+//! `~/.aws/config` and `~/.aws/credentials`: settings that are found, missing or unreadable.
 
 mod common;
 
@@ -15,7 +15,7 @@ fn program(config: &str, credentials: &str) -> Program {
     program
 }
 
-/// The endpoint at which a sign-in would begin. A CA bundle that does not exist stops it before it connects.
+/// Returns the endpoint of a sign-in. A missing CA bundle stops the sign-in before it connects.
 fn endpoint(program: &Program, flags: &[&str]) -> (String, String) {
     let stop = ["login", "--no-browser", "--debug", "--ca-bundle", "/nope.pem"];
     let Run { code, stderr, .. } = program.run(&[&stop, flags].concat());
@@ -84,7 +84,7 @@ fn a_file_that_cannot_be_read_does_not_matter_if_the_flags_say_everything() {
         assert_eq!(endpoint, EU_WEST_1);
         assert!(stderr.contains("[WARNING]") && stderr.contains(what), "{stderr}");
         assert_eq!(stderr.matches(what).count(), 1, "it is said once: {stderr}");
-        // Where something is missing, that is the reason.
+        // If a setting is missing, the read error comes first.
         for flags in [&["login"][..], &["login", "--sso-session", "corp"], &["login", "--profile", "work"]] {
             let stderr = program.run(flags).fails(253);
             assert!(stderr.contains("[ERROR]") && stderr.lines().next().unwrap().contains(what), "{stderr}");

@@ -1,4 +1,4 @@
-//! What `login` does with the files of the cache, and where something stands in their way.
+//! The cache files of `login`, and the obstacles to reading and writing them.
 
 mod common;
 
@@ -53,7 +53,7 @@ fn a_token_that_cannot_be_stored_is_printed_all_the_same() {
         assert!(began.elapsed() < Duration::from_secs(20), "nothing was asked");
         std::thread::sleep(Duration::from_millis(5));
     }
-    // While the person approves, a directory comes where the token's file would be.
+    // During the approval, a directory takes the place of the token's file.
     let file = cache(&program).token_path(&identity());
     std::fs::create_dir(&file).unwrap();
     server.approve(&server.pending()[0]).unwrap();
@@ -91,7 +91,7 @@ fn after_a_sign_in_every_file_of_the_cache_is_a_token_or_a_registration() {
     let cache = cache(&program);
     std::fs::create_dir_all(cache.dir()).unwrap();
     std::fs::write(cache.token_path(&identity()), "{\"accessToken\":").unwrap();
-    // What an earlier version has left there.
+    // The files of an earlier version.
     std::fs::write(cache.dir().join(format!("{}.lock", identity().file_name())), "").unwrap();
     program.run(&LOGIN).ok();
     let names = files(cache.dir());
@@ -113,11 +113,11 @@ fn a_directory_in_the_tokens_place_is_told_before_anything_is_asked() {
     for more in [&[][..], &["--if-needed"], &["--show-token"]] {
         let said = program.run(&with(more)).fails(255);
         assert!(
-            said.contains("[ERROR]: A token could not be stored, so none is asked for: cannot write"),
+            said.contains("[ERROR]: A new token could not be stored, so none was requested: cannot write"),
             "{said}"
         );
         assert!(said.contains(&format!("Hint: remove the directory {}", file.display())), "{said}");
-        assert!(said.contains("--no-cache --show-token signs in without the cache"), "{said}");
+        assert!(said.contains("pass --no-cache --show-token to sign in without the cache"), "{said}");
         assert_eq!(said.matches("[WARNING]").count(), 1, "once is enough: {said}");
     }
     assert!(server.requests().is_empty());
@@ -135,16 +135,16 @@ fn waiting_for_another_sign_in_ends_and_names_who_has_the_lock() {
         let began = Instant::now();
         let said = program.run(&with(&["--lock-timeout", seconds])).fails(255);
         assert!(began.elapsed() < Duration::from_secs(20), "{said}");
-        assert_eq!(said.contains("waiting for it, 1 s at most."), waits, "{said}");
+        assert_eq!(said.contains("waiting for it for up to 1 s."), waits, "{said}");
         assert!(
-            said.contains(&format!("Another sign-in to {START_URL} did not end in {seconds} s")),
+            said.contains(&format!("Another sign-in to {START_URL} did not end within {seconds} s")),
             "{said}"
         );
         #[cfg(unix)]
         assert!(said.contains(&holder), "{said}");
         assert!(said.contains(&cache.private_dir().display().to_string()), "{said}");
         assert!(
-            said.contains("Hint: end that process if it hangs, or wait longer (--lock-timeout)"),
+            said.contains("Hint: end that process if it hangs, wait longer with --lock-timeout, or "),
             "{said}"
         );
     }

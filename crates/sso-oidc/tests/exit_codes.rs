@@ -1,4 +1,4 @@
-//! Every exit code, and what is said with it.
+//! Every exit code with its message.
 
 mod common;
 
@@ -20,7 +20,7 @@ fn create_at(endpoint: &str) -> Vec<&str> {
     arguments
 }
 
-/// A program that does not repeat requests, for answers that would be.
+/// A program with one attempt per request, for responses that cause retries.
 fn once() -> Program {
     Program::new().var("AWS_MAX_ATTEMPTS", "1")
 }
@@ -82,7 +82,7 @@ fn a_query_that_cannot_be_applied_is_252_before_anything_is_sent() {
 fn a_query_must_work_on_an_answer_without_the_members_that_may_be_absent() {
     let stub = Stub::always(success(r#"{"accessToken":"at","expiresIn":3600,"tokenType":"Bearer"}"#));
     let create = |query| run(&[&create_at(&stub.endpoint)[..], &["--query", query]].concat());
-    // The last two work on an answer with both of these members, and on one with neither.
+    // The last two work on a response with both of these members, and on one without them.
     for query in
         ["length(refreshToken)", "refreshToken && length(idToken)", "idToken && length(refreshToken)"]
     {
@@ -145,7 +145,7 @@ fn a_fault_is_254_with_the_aws_clis_sentence_the_request_id_and_a_hint() {
 #[test]
 fn every_known_fault_is_254_and_the_usual_ones_have_a_hint() {
     for (status, exception, error, hint) in [
-        (400, "AuthorizationPendingException", "authorization_pending", "it is not approved yet"),
+        (400, "AuthorizationPendingException", "authorization_pending", "the code is not approved yet"),
         (400, "SlowDownException", "slow_down", "5 seconds longer"),
         (400, "ExpiredTokenException", "expired_token", "start again"),
         (400, "AccessDeniedException", "access_denied", "denied"),
@@ -174,7 +174,7 @@ fn no_verdict_is_255_and_says_which() {
     ] {
         let stub = Stub::always(answer);
         let said = once().run(&register_at(&stub.endpoint)).fails(255);
-        assert!(said.contains("The service gave no answer to RegisterClient"), "{said}");
+        assert!(said.contains("The service gave no usable response to RegisterClient"), "{said}");
         assert!(said.contains(said_of_it), "{said}");
     }
 }
@@ -205,7 +205,7 @@ fn a_service_that_hangs_is_255_after_the_read_timeout() {
     let endpoint = format!("http://{}", silent.local_addr().unwrap());
     let began = std::time::Instant::now();
     let said = once().run(&[&register_at(&endpoint)[..], &["--cli-read-timeout", "1"]].concat()).fails(255);
-    assert!(said.contains("lost before an answer came"), "{said}");
+    assert!(said.contains("was lost before the response"), "{said}");
     assert!(began.elapsed() < std::time::Duration::from_secs(30), "the time to connect does not count");
 }
 
@@ -260,7 +260,7 @@ fn ctrl_c_is_130_without_a_word() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", silent.local_addr().unwrap());
     let child = Program::new().command(&register_at(&endpoint)).spawn().unwrap();
-    // Once the program has connected, it is past the start of its signal handling.
+    // The program installs its signal handler before it connects.
     let (mut connection, _) = silent.accept().unwrap();
     assert!(connection.read(&mut [0; 1]).unwrap() > 0);
     let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();

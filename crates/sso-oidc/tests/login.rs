@@ -1,4 +1,4 @@
-//! `login`: what is asked for, what is stored, and how each end is told.
+//! `login`: its requests, the stored token, and the message of each outcome.
 
 mod common;
 
@@ -41,7 +41,8 @@ fn a_token_is_stored_where_aws_tools_look_and_not_printed() {
     let token = stored["accessToken"].as_str().unwrap();
     assert!(!run.stderr.contains(token));
     assert!(
-        run.stderr.contains("Signed in to https://d-1234567890.awsapps.com/start; the token is good for 8 h")
+        run.stderr
+            .contains("Signed in to https://d-1234567890.awsapps.com/start; the token is valid for 8 h")
     );
     assert!(run.stderr.contains(&file.display().to_string()), "{run:?}");
 }
@@ -78,7 +79,7 @@ fn if_needed_does_nothing_while_the_token_is_good_and_the_registration_is_used_a
     let run = program.run(&with(&["--if-needed"]));
     assert!(run.stderr.starts_with("Already signed in"), "{run:?}");
     assert_eq!(server.requests().len(), before);
-    // Without it a sign-in is a sign-in, with the registration of the first one.
+    // Without `--if-needed` it signs in again, with the first registration.
     program.run(&LOGIN).ok();
     let registered = server
         .requests()
@@ -117,7 +118,7 @@ fn a_lost_grant_says_that_the_token_may_be_lost_and_does_not_speak_of_denial() {
     ]);
     let stderr = program(&stub.endpoint).run(&LOGIN).fails(255);
     assert!(stderr.contains("[ERROR]: The answer to a poll was lost on the way"), "{stderr}");
-    assert!(stderr.contains("If you approved, the token was lost with that answer"), "{stderr}");
+    assert!(stderr.contains("If you approved, the token was lost with that response"), "{stderr}");
     assert!(!stderr.contains("denied"), "{stderr}");
 }
 
@@ -176,7 +177,7 @@ fn a_session_of_the_config_file_gives_start_url_region_and_scopes() {
         "[profile work]\nsso_session = corp\n[sso-session corp]\nsso_region = eu-west-1\nsso_start_url = https://d-1.awsapps.com/start\n",
     );
     program.run(&["login", "--no-browser", "--profile", "work"]).ok();
-    // sha1 of the session's name, as AWS's tools file it; with scopes there is a refresh token.
+    // AWS's tools name the file after the SHA-1 of the session's name. With scopes there is a refresh token.
     let stored = std::fs::read_to_string(token_file(&program)).unwrap();
     assert!(stored.contains("refreshToken") && stored.contains("https://d-1.awsapps.com/start"), "{stored}");
     program.run(&["login", "--no-browser", "--sso-session", "corp"]).ok();
@@ -213,7 +214,7 @@ fn ctrl_c_cancels_with_130_and_stores_no_token() {
     let rest: Vec<String> = lines.map(Result::unwrap).collect();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
     assert!(rest.iter().any(|line| line.contains("cancelled; no token was stored")), "{rest:?}");
-    assert!(rest.iter().any(|line| line.contains("the code on the page is of no use any more")), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("the code on the approval page is void now")), "{rest:?}");
 }
 
 #[cfg(unix)]

@@ -1,5 +1,5 @@
-//! The exact text of every output format, for every operation: the same that the AWS CLI prints for the same answer
-//! (version 1.46 for json, text and table; version 2's form for yaml).
+//! The exact output of every format and operation, equal to the AWS CLI's for the same response (version 1.46 for
+//! json, text and table; version 2 for yaml).
 
 mod common;
 

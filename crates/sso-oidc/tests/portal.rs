@@ -1,7 +1,7 @@
-//! Which portal is asked, and where: start URLs as they are pasted, the region in a host, addresses of a company's own.
+//! The portal and endpoint of a sign-in: pasted start URLs, regions in host names, a company's own URLs.
 //!
-//! The services here are reached through a proxy of ours, which answers for every host under a certificate that the program
-//! is told to trust. So the rules for real hosts are tested, and nothing leaves this machine.
+//! The tests use a proxy that answers for every host, with a certificate that the program trusts. So they cover the
+//! rules for real hosts without network access.
 
 mod common;
 
@@ -17,7 +17,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 const DUAL_STACK: &str = "https://ssoins-1111111111111111.portal.us-east-2.app.aws";
 
-/// The internet as these tests see it: by host, what it redirects to; the hosts of the service sign everybody in.
+/// The simulated internet: redirects by host. The hosts of the service approve every sign-in.
 struct World {
     proxy: String,
     certificate: String,
@@ -54,14 +54,14 @@ impl World {
         Self { proxy, certificate: made.cert.pem(), seen }
     }
 
-    /// A program that sees this internet and no other.
+    /// Returns a program that reaches only this internet.
     fn program(&self) -> Program {
         let program = Program::new().var("HTTPS_PROXY", &self.proxy).var("AWS_MAX_ATTEMPTS", "1");
         let bundle = program.file("ca.pem", &self.certificate);
         program.var("AWS_CA_BUNDLE", &bundle)
     }
 
-    /// What was asked, and at which hosts.
+    /// Returns the requests with their hosts.
     fn seen(&self) -> Vec<(String, String)> {
         std::mem::take(&mut self.seen.lock().unwrap())
     }
@@ -122,7 +122,7 @@ fn login(program: &Program, flags: &[&str]) -> Run {
     program.run(&[&["login", "--no-browser"], flags].concat())
 }
 
-/// The endpoint that a sign-in goes to. A CA bundle that does not exist stops it before it connects.
+/// Returns the endpoint of a sign-in. A missing CA bundle stops the sign-in before it connects.
 fn endpoint(program: &Program, flags: &[&str]) -> (String, String) {
     let Run { code, stderr, .. } =
         login(program, &[&["--debug", "--ca-bundle", "/nope.pem"], flags].concat());
@@ -156,7 +156,7 @@ fn a_start_url_is_tidied_before_it_is_sent_and_filed() {
     assert!(asked.1.contains(r#""startUrl":"https://d-1234567890.awsapps.com/start/#/""#), "{asked:?}");
     let [(name, token)] = &tokens(&program)[..] else { panic!("one token") };
     assert_eq!(token["startUrl"], "https://d-1234567890.awsapps.com/start/#/");
-    // sha1 of that address, as AWS's tools compute it.
+    // The SHA-1 of that URL, as in AWS's tools.
     assert_eq!(name, "2204fb11035095b06f2b5121a8a18debcc89f4cb.json");
 }
 
@@ -186,7 +186,7 @@ fn an_address_in_the_config_that_had_to_be_tidied_is_warned_of() {
         Program::new().config(&format!("[default]\nsso_region = eu-west-1\nsso_start_url = \"{url}\"\n"));
     let (_, said) = endpoint(&program, &[]);
     assert_eq!(
-        said.matches("AWS's tools will look for the token under what is written there").count(),
+        said.matches("AWS's tools look for the token under the text as it is written there").count(),
         1,
         "{said}"
     );
@@ -201,7 +201,7 @@ fn a_dual_stack_portal_is_signed_in_to_at_the_dual_stack_endpoint_of_its_region(
     let plain = Program::new();
     assert_eq!(endpoint(&plain, &["--start-url", DUAL_STACK]).0, "https://oidc.us-east-2.api.aws");
     assert_eq!(endpoint(&plain, &["--start-url", PLAIN]).0, "https://oidc.us-east-2.amazonaws.com");
-    // The region of a person's work says nothing of the portal's.
+    // The region of the user's workloads does not count for the portal.
     let working = Program::new().var("AWS_REGION", "eu-west-1");
     let (asked, said) = endpoint(&working, &["--start-url", DUAL_STACK]);
     assert_eq!(asked, "https://oidc.us-east-2.api.aws");
@@ -211,7 +211,7 @@ fn a_dual_stack_portal_is_signed_in_to_at_the_dual_stack_endpoint_of_its_region(
     let told_not_to = Program::new().var("AWS_USE_DUALSTACK_ENDPOINT", "false");
     let (asked, said) = endpoint(&told_not_to, &["--start-url", DUAL_STACK]);
     assert_eq!(asked, "https://oidc.us-east-2.amazonaws.com");
-    assert!(said.contains("is a dual-stack portal, and the settings say not to"), "{said}");
+    assert!(said.contains("is a dual-stack portal, but the settings disable"), "{said}");
     let session = Program::new().config(&format!("[sso-session corp]\nsso_start_url = {DUAL_STACK}\n"));
     assert_eq!(endpoint(&session, &["--sso-session", "corp"]).0, "https://oidc.us-east-2.api.aws");
 }
@@ -232,10 +232,7 @@ fn a_region_that_contradicts_the_portal_is_asked_and_warned_of() {
         ("https://x.portal.amazonaws.eu/", "eu-west-1", "aws-eusc"),
     ] {
         let (_, said) = endpoint(&Program::new(), &["--start-url", url, "--region", region]);
-        assert!(
-            said.contains(&format!("is a portal of the partition {partition}, and the region")),
-            "{said}"
-        );
+        assert!(said.contains(&format!("is in the partition {partition}, but the region")), "{said}");
     }
     for (url, region) in [
         ("https://start.home.awsapps.cn/directory/x", "cn-north-1"),
@@ -269,7 +266,7 @@ fn an_address_of_a_companys_own_leads_to_the_portal_and_stays_what_the_token_is_
     );
     let program = world.program();
     let run = login(&program, &["--start-url", OWN]);
-    assert!(run.stderr.contains(&format!("{OWN} leads to {DUAL_STACK}.")), "{run:?}");
+    assert!(run.stderr.contains(&format!("{OWN} redirects to {DUAL_STACK}.")), "{run:?}");
     run.ok();
     let sent = world.seen();
     let (host, look) = &sent[0];
@@ -281,18 +278,18 @@ fn an_address_of_a_companys_own_leads_to_the_portal_and_stays_what_the_token_is_
     let [(name, token)] = &tokens(&program)[..] else { panic!("one token") };
     assert_eq!((&token["startUrl"], &token["region"]), (&OWN.into(), &"us-east-2".into()));
     assert_eq!(name, "6c631ee8d8e6d8891d47eae20e3058be52d8495b.json");
-    // A warning of settings that are read for both clients is said once.
+    // Both clients read these settings, but the warning is printed once.
     let unread = world.program();
     std::fs::create_dir_all(unread.home.path().join(".aws/credentials")).unwrap();
     let run = login(&unread, &["--start-url", OWN]);
-    assert_eq!(run.stderr.matches("going on without the settings of this file").count(), 1, "{run:?}");
+    assert_eq!(run.stderr.matches("its settings are ignored").count(), 1, "{run:?}");
     run.ok();
     world.seen();
-    // A session that says another region: the portal has moved since.
+    // The session has another region, because the portal has moved.
     let config = "[sso-session corp]\nsso_start_url = https://aws.example.com\nsso_region = eu-west-1\n";
     let run = login(&program.config(config), &["--sso-session", "corp"]);
     assert!(run.stderr.contains("sso_region is eu-west-1, but the portal"), "{run:?}");
-    assert!(run.stderr.contains("asking in us-east-2: correct `sso_region`"), "{run:?}");
+    assert!(run.stderr.contains("using us-east-2: correct `sso_region`"), "{run:?}");
     run.ok();
     assert!(world.seen()[1..].iter().all(|(host, _)| host == "oidc.us-east-2.api.aws"));
 }
@@ -321,11 +318,11 @@ fn an_address_that_leads_elsewhere_or_nowhere_is_refused_and_no_client_is_regist
         assert!(said.contains(expected), "{said}");
         assert_eq!(world.seen().len(), 1, "{location}: one look and no more");
     }
-    // An address that does not resolve, with a test server as the service: the rule is the same, as in the AWS CLI.
+    // A URL that does not resolve, with a test server as the service: the same rule applies, as in the AWS CLI.
     let nowhere = Program::new().var("AWS_ENDPOINT_URL_SSO_OIDC", "http://127.0.0.1:1");
     let said =
         login(&nowhere, &["--start-url", "https://aws.example.invalid", "--region", "eu-west-1"]).fails(253);
-    assert!(said.contains("https://aws.example.invalid is no address of an AWS access portal"), "{said}");
+    assert!(said.contains("https://aws.example.invalid is not an AWS access portal"), "{said}");
 }
 
 #[test]

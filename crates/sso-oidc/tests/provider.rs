@@ -18,7 +18,7 @@ fn server(approval: Approval) -> TestServer {
     .unwrap()
 }
 
-/// The command line of a sign-in to this issuer, with more behind it.
+/// Returns the command line of a sign-in to this issuer, with more flags.
 fn login<'a>(issuer: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [&["login", "--issuer", issuer, "--no-browser", "--show-token"], more].concat()
 }
@@ -34,7 +34,7 @@ fn a_provider_is_discovered_and_the_token_is_printed_in_oauths_words() {
     let run = program.run(&login(server.endpoint(), &["--client-id", "tool", "--scope", "openid", "email"]));
     assert!(run.stderr.contains("/device?user_code="), "{run:?}");
     assert!(
-        run.stderr.contains(&format!("Signed in to {}; the token is good for", server.endpoint())),
+        run.stderr.contains(&format!("Signed in to {}; the token is valid for", server.endpoint())),
         "{run:?}"
     );
     assert!(!run.stderr.contains("WARNING"), "{run:?}");
@@ -89,7 +89,7 @@ fn a_secret_comes_from_a_file_or_from_standard_input_and_goes_where_it_is_told()
         assert!(!said.contains(secret), "{said}");
     }
     let stderr = Program::new().run(&login(server.endpoint(), &client)).fails(254);
-    assert!(stderr.contains("refused to give a code: invalid_client"), "{stderr}");
+    assert!(stderr.contains("refused to issue a code: invalid_client"), "{stderr}");
     assert!(stderr.contains("Hint: check --client-id") && stderr.contains("--client-auth"), "{stderr}");
 }
 
@@ -126,7 +126,7 @@ fn a_provider_that_registers_no_client_wants_a_client_id() {
     let stub = provider("", &[]);
     let stderr = Program::new().run(&login(&stub.endpoint, &[])).fails(253);
     assert!(
-        stderr.contains("lets no program register a client") && stderr.contains("--client-id"),
+        stderr.contains("does not allow programs to register a client") && stderr.contains("--client-id"),
         "{stderr}"
     );
     assert_eq!(stub.bodies().len(), 1, "nothing was sent but the question for the metadata");
@@ -197,23 +197,25 @@ fn a_scope_other_than_asked_for_is_a_warning_and_a_life_that_is_not_said_is_not_
     let granted = |scopes: &[&str]| {
         let stub = provider("", &[DEVICE, TOKEN]);
         let run = Program::new().run(&login(&stub.endpoint, &[&["--client-id", "c"], scopes].concat()));
-        assert!(run.stderr.contains("which does not say how long the token is good for"), "{run:?}");
+        assert!(run.stderr.contains("the provider gave no expiry for the token"), "{run:?}");
         let stderr = run.stderr.clone();
         assert_eq!(run.json(), json!({"access_token": "a", "token_type": "bearer", "scope": "openid"}));
         stderr
     };
     let less = granted(&["--scope", "openid email"]);
     assert!(
-        less.contains("[WARNING]: asked for the scopes `openid email` and was granted `openid`"),
+        less.contains(
+            "[WARNING]: the requested scopes were `openid email`, but the provider granted `openid`"
+        ),
         "{less}"
     );
     let other = granted(&["--scope", "email"]);
-    assert!(other.contains("was granted `openid`"), "{other}");
+    assert!(other.contains("provider granted `openid`"), "{other}");
     assert!(!granted(&["--scope", "openid"]).contains("WARNING"));
-    assert!(granted(&[]).contains("Granted: openid."));
+    assert!(granted(&[]).contains("Granted scopes: openid."));
     let stub = provider("", &[DEVICE, MORE]);
     let run = Program::new().run(&login(&stub.endpoint, &["--client-id", "c", "--scope", "openid"]));
-    assert!(run.stderr.contains("was granted `openid email`"), "{run:?}");
+    assert!(run.stderr.contains("provider granted `openid email`"), "{run:?}");
 }
 
 #[test]
@@ -235,7 +237,7 @@ fn endpoints_can_be_given_by_hand_one_or_both() {
     Program::new().run(&login(&silent.endpoint, &more)).ok();
 }
 
-/// What a sign-in to this stub says that ends with this code, with more flags behind it.
+/// Runs a sign-in to this stub with more flags, asserts its exit code and returns standard error.
 fn refused(stub: &Stub, code: i32, more: &[&str]) -> String {
     Program::new().run(&login(&stub.endpoint, &[&["--client-id", "c"], more].concat())).fails(code)
 }
@@ -249,11 +251,14 @@ fn a_provider_that_does_not_say_what_is_needed_is_told_which_flag_says_it() {
     };
     let neither = refused(&says(""), 253, &[]);
     assert!(neither.contains("no `device_authorization_endpoint`"), "{neither}");
-    assert!(neither.contains("--device-authorization-endpoint and --token-endpoint take them"), "{neither}");
+    assert!(
+        neither.contains("pass both with --device-authorization-endpoint and --token-endpoint"),
+        "{neither}"
+    );
     let no_device = refused(&says(r#","token_endpoint":"SELF/t""#), 253, &[]);
-    assert!(no_device.contains("Hint: --device-authorization-endpoint takes it by hand"), "{no_device}");
+    assert!(no_device.contains("Hint: pass it with --device-authorization-endpoint"), "{no_device}");
     let no_token = refused(&says(r#","device_authorization_endpoint":"SELF/d""#), 253, &[]);
-    assert!(no_token.contains("Hint: --token-endpoint takes it by hand"), "{no_token}");
+    assert!(no_token.contains("Hint: pass it with --token-endpoint"), "{no_token}");
     let relative = r#","device_authorization_endpoint":"SELF/d","token_endpoint":"/t""#;
     let relative = refused(&says(relative), 253, &[]);
     assert!(relative.contains("`/t` is not an absolute http or https URL"), "{relative}");
@@ -274,15 +279,15 @@ fn a_provider_without_metadata_is_told_apart_from_one_that_does_not_give_them() 
         assert!(none.contains("--device-authorization-endpoint and --token-endpoint"), "{none}");
     }
     let not_allowed = says(403, &[], "<html>");
-    assert!(not_allowed.contains("does not let its metadata be read (HTTP 403)"), "{not_allowed}");
+    assert!(not_allowed.contains("does not allow access to its metadata (HTTP 403)"), "{not_allowed}");
     let busy = says(429, &[("retry-after", "3600")], "");
     assert!(busy.contains("did not give its metadata (HTTP 429)"), "{busy}");
     assert!(busy.contains("too many requests") && busy.contains("3600 s"), "{busy}");
     let failed = says(503, &[("retry-after", "3600")], "<html>");
     assert!(failed.contains("did not give its metadata (HTTP 503)"), "{failed}");
-    assert!(failed.contains("Hint: the provider, or a gateway in front of it, has a fault"), "{failed}");
+    assert!(failed.contains("Hint: the provider, or a gateway in front of it, failed"), "{failed}");
     let page = says(200, &[], "<!doctype html><title>Log in</title>");
-    assert!(page.contains("an HTML page") && page.contains("a login's, a proxy's"), "{page}");
+    assert!(page.contains("an HTML page") && page.contains("from a login, a proxy"), "{page}");
     let packed = says(200, &[("content-encoding", "gzip")], "\u{1f}...");
     assert!(packed.contains("compressed (`gzip`)"), "{packed}");
     let list = says(200, &[], "[]");
@@ -308,11 +313,11 @@ fn another_issuers_name_comes_with_a_hint_that_works_when_it_is_followed() {
         refused(&Stub::always(success(&body)), 255, &[])
     };
     let other = says("https://evil.example");
-    assert!(other.contains("says that it is https://evil.example"), "{other}");
+    assert!(other.contains("is for another issuer, https://evil.example"), "{other}");
     assert!(other.contains("pass --issuer https://evil.example"), "{other}");
     let entra = says("https://login.example/{tenantid}/v2.0");
     assert!(
-        entra.contains("your tenant's id in place of {tenantid}") && entra.contains("by hand"),
+        entra.contains("your tenant's id in place of {tenantid}") && entra.contains("--token-endpoint"),
         "{entra}"
     );
     for unusable in ["http://id.example", "https://b\u{fc}cher.example", "id.example"] {
@@ -327,7 +332,10 @@ fn an_issuer_that_cannot_be_asked_is_refused_with_what_to_write_instead() {
     let says = |issuer: &str| Program::new().run(&login(issuer, &["--client-id", "c"])).fails(253);
     let placeholder = says("https://login.example/{tenantid}/v2.0");
     assert!(placeholder.contains("has the placeholder `{tenantid}`"), "{placeholder}");
-    assert!(placeholder.contains("your tenant's id") && placeholder.contains("by hand"), "{placeholder}");
+    assert!(
+        placeholder.contains("your tenant's id") && placeholder.contains("--token-endpoint"),
+        "{placeholder}"
+    );
     let letters = says("https://\u{e9}\u{e9}@b\u{fc}cher.example");
     assert!(letters.contains("user name"), "{letters}");
     let no_scheme = says("b\u{fc}cher.example");
@@ -336,7 +344,7 @@ fn an_issuer_that_cannot_be_asked_is_refused_with_what_to_write_instead() {
 
 #[test]
 fn an_international_host_name_is_asked_by_its_ascii_form() {
-    // The query keeps it from being asked at all.
+    // An issuer with a query is rejected before any request.
     let stderr =
         Program::new().run(&login("https://b\u{fc}cher.invalid/\u{e9}?x", &["--client-id", "c"])).fails(253);
     assert!(stderr.contains("`https://xn--bcher-kva.invalid/%C3%A9?x` must not have a query"), "{stderr}");
@@ -375,7 +383,7 @@ fn metadata_is_found_where_providers_put_them_and_by_their_own_url() {
 fn a_provider_that_is_down_for_a_moment_or_has_moved_its_metadata_is_signed_in_to() {
     let busy = common::response(503, &[("retry-after", "1")], "<html>");
     let moved = common::response(301, &[("location", "/index.php/metadata")], "");
-    // Nothing at all: the connection is closed.
+    // The server closes the connection without a response.
     for first in [busy, moved, String::new()] {
         let stub = Stub::naming_itself(|endpoint| {
             let found = format!(
@@ -391,7 +399,7 @@ fn a_provider_that_is_down_for_a_moment_or_has_moved_its_metadata_is_signed_in_t
 fn a_provider_that_is_not_there_is_asked_for_as_long_as_at_registration() {
     let began = std::time::Instant::now();
     let stderr = Program::new().run(&login("http://127.0.0.1:1", &["--client-id", "c"])).fails(255);
-    assert!(stderr.contains("No metadata of http://127.0.0.1:1: no answer came from"), "{stderr}");
+    assert!(stderr.contains("No metadata from http://127.0.0.1:1: no answer came from"), "{stderr}");
     assert!(stderr.to_lowercase().contains("refused"), "the cause is named: {stderr}");
     let took = began.elapsed().as_secs();
     assert!((14..32).contains(&took), "{took} s");

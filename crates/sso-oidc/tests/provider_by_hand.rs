@@ -1,10 +1,10 @@
-//! `login` at providers whose endpoints are given by hand: what they refuse, and what they are sent.
+//! `login` at providers whose endpoints come from flags: rejected flags, and the requests.
 
 mod common;
 
 use common::{Program, Stub};
 
-/// A provider whose endpoints are given by hand, its answers to the two requests, and the command line for it.
+/// Creates a provider with these responses to the two requests, and the command line for its endpoints.
 fn told(device: (u16, &str, &str), token: (u16, &str, &str)) -> (Stub, Vec<String>) {
     let answer = |(status, content_type, body): (u16, &str, &str)| {
         common::response(status, &[("content-type", content_type)], body)
@@ -119,7 +119,7 @@ fn further_parameters_and_pkce_go_with_both_requests_and_reserved_names_are_refu
     for alone in [&["--pkce"][..], &["--audience", "x"], &["--resource", "x"], &["--param", "a=b"]] {
         let url = "https://d-1234567890.awsapps.com/start";
         let line = [&["login", "--start-url", url, "--region", "eu-west-1"], alone].concat();
-        assert!(Program::new().run(&line).fails(252).contains("go with --issuer"));
+        assert!(Program::new().run(&line).fails(252).contains("need --issuer"));
     }
     for bad in ["client_id=x", "scope=x", "=x", "x=", "x"] {
         let mut line: Vec<&str> =

@@ -1,4 +1,4 @@
-//! Proxies from the environment, as a person behind one has them.
+//! Proxies from the environment.
 
 mod common;
 
@@ -12,7 +12,7 @@ use sso_oidc_server::TestServer;
 
 const REGISTER: [&str; 5] = ["register-client", "--client-name", "n", "--client-type", "public"];
 
-/// A proxy that opens no tunnel, and notes what it is asked for and with which credentials.
+/// Starts a proxy that opens no tunnel, and records the requested hosts and the credentials.
 fn proxy() -> (String, Arc<Mutex<Vec<String>>>) {
     proxy_that_says("403 Forbidden")
 }
@@ -54,7 +54,7 @@ fn requests_go_through_the_proxy_of_their_scheme_with_its_credentials() {
     assert!(first.starts_with("CONNECT oidc.example.invalid:80 "), "{first}");
     assert!(first.contains("dXNlcjpwYXNz"), "user:pass in base64: {first}");
     assert!(!stderr.contains("pass"), "{stderr}");
-    // HTTP_PROXY is not for https: the name does not resolve, and nobody asks the proxy.
+    // HTTP_PROXY does not apply to https: the name does not resolve, and the proxy gets no request.
     register(&program, "https://oidc.example.invalid").fails(255);
     assert_eq!(seen.lock().unwrap().len(), 1);
 }
@@ -65,7 +65,7 @@ fn https_asks_the_proxy_for_a_tunnel_and_a_refusal_is_said_so() {
     let program = Program::new().var("HTTPS_PROXY", &format!("http://{address}"));
     let stderr = register(&program, "https://oidc.example.invalid").fails(255);
     assert_eq!(seen.lock().unwrap().len(), 1, "a refusal is not asked for again");
-    assert!(stderr.contains("the proxy does not let this host through"), "{stderr}");
+    assert!(stderr.contains("the proxy does not allow this host"), "{stderr}");
     assert!(seen.lock().unwrap()[0].starts_with("CONNECT oidc.example.invalid:443"), "{seen:?}");
     assert!(stderr.contains("Could not connect"), "{stderr}");
 }
@@ -79,7 +79,7 @@ fn loopback_is_reached_directly_whatever_the_environment_says() {
         program = program.var(name, &format!("http://{address}"));
     }
     register(&program, server.endpoint()).ok();
-    // The async adapter as well.
+    // The same with the async adapter.
     program.run(&["demo", "--async", "--approve", "--no-browser"]).ok();
     assert_eq!(seen.lock().unwrap().len(), 0);
 }
@@ -130,15 +130,15 @@ fn a_proxy_that_wants_credentials_is_named_with_its_variable() {
 
 #[test]
 fn a_sign_in_that_a_proxy_refuses_ends_at_once_and_does_not_blame_the_network() {
-    let login = "the proxy wants a login; check the user and password in its URL";
+    let login = "the proxy requires a login; check the user and password in its URL";
     for (status, user, hint) in [
         ("407 Proxy Authentication Required", "", login),
         ("407 Proxy Authentication Required", "u:hunter2@", login),
-        ("403 Forbidden", "", "the proxy does not let this host through"),
+        ("403 Forbidden", "", "the proxy does not allow this host"),
     ] {
         let (address, seen) = proxy_that_says(status);
         let program = Program::new().var("https_proxy", &format!("http://{user}{address}"));
-        // In place of a portal, a provider, and a provider that is discovered.
+        // A portal, a provider with endpoints from flags, and a provider with metadata.
         let issuer = ["login", "--show-token", "--issuer", "https://id.example.invalid", "--client-id", "c"];
         let endpoints = [
             "login",
@@ -167,7 +167,7 @@ fn a_start_url_that_the_proxy_does_not_find_is_a_matter_of_spelling() {
     let program = Program::new().var("https_proxy", &format!("http://{address}"));
     let login = ["login", "--start-url", "https://ssoo.example.invalid/start", "--region", "eu-west-1"];
     let stderr = program.run(&login).fails(253);
-    assert!(stderr.contains("did not reach the host; check the spelling of the start URL"), "{stderr}");
+    assert!(stderr.contains("could not reach the host; check the spelling of the start URL"), "{stderr}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The README cannot rot: its Rust blocks are the crates' own doc tests, its command lines run.
+//! Tests of the README: its Rust blocks equal the crates' doc tests, and its command lines run.
 
 mod common;
 
@@ -10,7 +10,7 @@ use sso_oidc_server::{Approval, Client, Config, TestServer};
 
 const README: &str = include_str!("../../../README.md");
 
-/// The code blocks of this language.
+/// Returns the code blocks of this language.
 fn blocks(language: &str) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut lines = README.lines();
@@ -24,14 +24,14 @@ fn blocks(language: &str) -> Vec<String> {
     blocks
 }
 
-/// The command lines that begin so, without the `$`.
+/// Returns the command lines with this beginning, without the `$`.
 fn commands(program: &str) -> Vec<String> {
     let lines = blocks("console").concat();
     let prefix = format!("$ {program} ");
     lines.lines().filter_map(|line| line.strip_prefix(&prefix)).map(str::to_owned).collect()
 }
 
-/// What a crate's documentation shows: no `//!`, no hidden lines.
+/// Returns a crate's documentation without `//!` and hidden lines.
 fn shown(source: &str) -> String {
     let lines = source.lines().filter_map(|line| line.strip_prefix("//!"));
     let lines = lines.map(|line| line.strip_prefix(' ').unwrap_or(line));
@@ -69,7 +69,7 @@ fn two_commands_set_everything_up() {
     assert_eq!(commands("cargo"), ["run --release -- demo", "xtask test"]);
 }
 
-/// Without numbers and codes, which differ from run to run.
+/// Removes numbers and codes, which differ from run to run.
 fn without_numbers(text: &str) -> String {
     let mut shape = String::new();
     for word in text.split_whitespace() {

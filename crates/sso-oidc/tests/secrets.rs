@@ -1,4 +1,4 @@
-//! Secrets come from files, standard input and the environment, and never leave by way of messages or logs.
+//! Secrets from files, standard input and the environment, which never appear in messages or logs.
 
 mod common;
 
@@ -11,7 +11,7 @@ fn sent(stub: &Stub, member: &str) -> String {
     body[member].as_str().unwrap().to_owned()
 }
 
-/// `create-token` at this endpoint with these flags besides.
+/// Runs `create-token` at this endpoint with these flags.
 fn create<'a>(endpoint: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let mut arguments = vec!["create-token", "--client-id", "i", "--grant-type", DEVICE_CODE];
     arguments.extend(["--endpoint-url", endpoint]);

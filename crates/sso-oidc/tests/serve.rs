@@ -14,7 +14,7 @@ use sso_oidc_server::InjectedFault;
 fn the_server_prints_one_line_and_stops_cleanly_on_sigint_and_sigterm() {
     for signal in ["-INT", "-TERM"] {
         let mut serving = Serving::start(&["--listen", "127.0.0.1:0"]);
-        // It accepts connections from the moment the line is out.
+        // The server accepts connections from this line on.
         drop(TcpStream::connect(serving.address()).unwrap());
         let pid = serving.child.id().to_string();
         assert!(std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success());
@@ -29,7 +29,7 @@ fn the_server_prints_one_line_and_stops_cleanly_on_sigint_and_sigterm() {
     }
 }
 
-/// Asks this many times on one connection, and gives up on a server that has stopped to answer.
+/// Sends this many requests on one connection, and fails if the server stops responding.
 fn ask(serving: &Serving, times: usize) -> std::io::Result<()> {
     let stream = TcpStream::connect(serving.address())?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
@@ -37,7 +37,7 @@ fn ask(serving: &Serving, times: usize) -> std::io::Result<()> {
     for _ in 0..times {
         (&stream).write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
         let mut line = String::new();
-        // The body is the one line after the head.
+        // The body is one line after the headers.
         while line != "ok\n" {
             line.clear();
             if answers.read_line(&mut line)? == 0 {
@@ -95,7 +95,7 @@ fn a_server_for_other_machines_says_that_its_page_has_no_address_for_them() {
     }
 }
 
-/// The log up to the line that says this; bounded by the server's life.
+/// Reads the log up to the line with this text. The server's end bounds the loop.
 fn log_until(log: &mut impl BufRead, mark: &str) -> String {
     let mut said = String::new();
     while !said.contains(mark) {
@@ -104,7 +104,7 @@ fn log_until(log: &mut impl BufRead, mark: &str) -> String {
     said
 }
 
-/// A POST with this body, and all that is answered.
+/// Sends a POST with this body, and returns the whole response.
 fn post(serving: &Serving, path: &str, kind: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(serving.address()).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
@@ -265,7 +265,7 @@ fn the_interval_and_the_life_of_codes_are_as_asked() {
     assert_eq!(codes["verificationUri"].as_str(), Some(uri.as_str()));
 }
 
-/// AWS's config file cannot be read, and the profile that the environment names is not in it.
+/// Returns a program with a broken config file, which also lacks the profile of the environment.
 fn with_broken_config() -> Program {
     Program::new().config("[default\n").var("AWS_PROFILE", "nope")
 }
@@ -282,7 +282,7 @@ fn the_demo_shows_a_whole_sign_in_through_either_adapter() {
         [(None, "blocking (device-flow-ureq)"), (Some("--async"), "async (device-flow-reqwest)")]
     {
         let arguments: Vec<&str> = ["demo", "--approve", "--no-browser"].into_iter().chain(flag).collect();
-        // Nothing to configure, so nothing that is configured wrongly can be in the way.
+        // `demo` reads no configuration, so a wrong one does not affect it.
         let run = with_broken_config().run(&arguments);
         assert_eq!(run.code, Some(0), "{run:?}");
         assert!(run.stderr.contains("/device?user_code="), "{run:?}");
@@ -331,7 +331,7 @@ fn a_fault_that_makes_no_sense_is_252_and_says_what_is_wrong() {
     }
 }
 
-/// A sign-in at a server with these faults.
+/// Signs in at a server with these faults.
 fn login(faults: &[&str]) -> common::Run {
     let flags = faults.iter().flat_map(|fault| ["--fault", fault]);
     let arguments: Vec<&str> = ["--approve", "auto"].into_iter().chain(flags).collect();

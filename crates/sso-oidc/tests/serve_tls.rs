@@ -1,4 +1,4 @@
-//! `serve --tls` and `demo --tls` as programs: who trusts the CA signs in, and nobody else.
+//! `serve --tls` and `demo --tls` as programs: only clients that trust the CA can sign in.
 
 mod common;
 
@@ -17,7 +17,7 @@ const LOGIN: [&str; 6] = [
     "--no-browser",
 ];
 
-/// A server with a CA file in this directory.
+/// Starts a server with a CA file in this directory.
 fn serve(directory: &Path, flags: &[&str]) -> (Serving, String) {
     let file = directory.join("ca.pem").to_str().unwrap().to_owned();
     let base = ["--tls", "--tls-ca-file", &file, "--approve", "auto"];
@@ -33,7 +33,7 @@ fn login(serving: &Serving, ca_file: Option<&str>) -> Run {
     program.run(&LOGIN)
 }
 
-/// The log, up to the line that has this in it.
+/// Reads the log up to the line with this text.
 fn logged(serving: &mut Serving, what: &str) -> String {
     let mut log = BufReader::new(serving.child.stderr.take().unwrap());
     let mut said = String::new();
@@ -55,7 +55,10 @@ fn who_trusts_the_ca_signs_in_over_https_and_who_does_not_is_in_the_log() {
     assert!(stderr.contains("Could not connect to the endpoint URL"), "{stderr}");
     let provider = ["login", "--issuer", &serving.endpoint, "--client-id", "c", "--show-token"];
     let stderr = program.run(&provider).fails(255);
-    assert!(stderr.contains("No metadata") && stderr.contains("Hint: this is not a certificate"), "{stderr}");
+    assert!(
+        stderr.contains("No metadata") && stderr.contains("Hint: this certificate is not trusted"),
+        "{stderr}"
+    );
     let log = logged(&mut serving, "no TLS handshake");
     assert!(log.contains(&format!("AWS_CA_BUNDLE={ca_file}")), "{log}");
 }
@@ -143,7 +146,7 @@ fn flags_that_do_not_go_together_are_252() {
     }
     for command in ["serve", "demo"] {
         let stderr = Program::new().run(&[command, "--fault", "tls-expired"]).fails(252);
-        assert!(stderr.contains("tls-expired needs a CA") && stderr.contains("--tls makes one"), "{stderr}");
+        assert!(stderr.contains("tls-expired needs a CA") && stderr.contains("pass --tls"), "{stderr}");
     }
 }
 
@@ -173,7 +176,7 @@ fn a_certificate_that_is_always_wrong_ends_a_command_with_the_reason() {
         let program = Program::new().var("AWS_MAX_ATTEMPTS", "1").var("AWS_CA_BUNDLE", &ca_file);
         let stderr = program.run(&[&client[..], &[&serving.endpoint]].concat()).fails(255);
         assert!(
-            stderr.contains(reason) && stderr.contains("Hint: this is not a certificate"),
+            stderr.contains(reason) && stderr.contains("Hint: this certificate is not trusted"),
             "{fault}: {stderr}"
         );
     }
@@ -218,7 +221,7 @@ fn a_demo_that_is_ended_while_it_waits_leaves_no_file_behind() {
             line.clear();
             assert!(said.read_line(&mut line).unwrap() > 0, "no code is shown");
         }
-        // Nothing in the program hears of this one.
+        // SIGKILL gives the program no chance to clean up.
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0, "{adapter:?}");

@@ -1,4 +1,4 @@
-//! `login` at a service of AWS that refuses: whose fault it is said to be, and what to do.
+//! `login` at a service that rejects requests: causes and hints.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! Where requests go: flags, environment and profile, in this order, seen from outside.
+//! The endpoint of requests from flags, environment and profile, in this order.
 
 mod common;
 
@@ -7,7 +7,7 @@ use common::{Program, Run, Stub, success};
 const REGISTER: [&str; 5] = ["register-client", "--client-name", "n", "--client-type", "public"];
 const REGISTRATION: &str = r#"{"clientId":"cid","clientSecret":"csec","clientSecretExpiresAt":1}"#;
 
-/// The endpoint that the program settles on. A CA bundle that does not exist stops it before it connects.
+/// Returns the program's endpoint. A missing CA bundle stops the program before it connects.
 fn resolved(program: &Program, flags: &[&str]) -> String {
     let stop = ["--debug", "--ca-bundle", "/nope.pem"];
     let Run { code, stderr, .. } = program.run(&[&REGISTER[..], &stop, flags].concat());
@@ -87,7 +87,7 @@ fn flags_of_the_aws_cli_that_mean_nothing_here_are_accepted() {
         "json",
     ];
     Program::new().run(&[&REGISTER[..], &["--endpoint-url", &stub.endpoint], &ignored].concat()).ok();
-    // It goes on to what is wrong with the rest.
+    // The program accepts the flag and reports the next error.
     let said = Program::new().run(&["login", "--use-device-code", "--start-url", "https://"]).fails(253);
     assert!(said.contains("has no host"), "{said}");
 }

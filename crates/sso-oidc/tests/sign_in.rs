@@ -18,7 +18,7 @@ struct Device {
 }
 
 impl Device {
-    /// Secrets travel through the environment from one call to the next, as a careful script would do it.
+    /// Passes secrets from call to call through the environment, as a careful script does.
     fn start() -> Self {
         let server = TestServer::start();
         let client: Value = run(&[
@@ -98,7 +98,7 @@ fn a_person_denies() {
 #[test]
 fn polling_too_fast_is_answered_with_slow_down() {
     let device = Device::start();
-    // More early polls than any server tolerates.
+    // More early polls than the server tolerates.
     let slowed = (0..4).map(|_| device.poll().fails(254)).any(|said| said.contains("(SlowDownException)"));
     assert!(slowed);
 }

@@ -1,4 +1,4 @@
-//! What `login` does about a token and a registration that are there already.
+//! `login` with a stored token and registration.
 
 mod common;
 
@@ -21,7 +21,7 @@ fn a_test_server_does_not_replace_the_real_services_token_unasked() {
     let server = server(Approval::Auto);
     let program = program(server.endpoint());
     program.run(&LOGIN).ok();
-    // As AWS's tools would have written it, after a sign-in to AWS.
+    // The file as AWS's tools write it after a sign-in to AWS.
     let file = token_file(&program);
     let mut real: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     assert_eq!(real.as_object_mut().unwrap().remove("endpointUrl").unwrap(), server.endpoint());
@@ -30,13 +30,13 @@ fn a_test_server_does_not_replace_the_real_services_token_unasked() {
     let sent = server.requests().len();
     for more in [&[][..], &["--if-needed"]] {
         let stderr = program.run(&with(more)).fails(253);
-        assert!(stderr.contains("does not say where it came from") && stderr.contains("--force"), "{stderr}");
+        assert!(stderr.contains("it has no endpoint") && stderr.contains("--force"), "{stderr}");
     }
     assert_eq!(server.requests().len(), sent);
     program.run(&with(&["--no-cache", "--show-token"])).ok();
     assert_eq!(std::fs::read_to_string(&file).unwrap(), real.to_string());
 
-    // One that is of no use any more is in nobody's way.
+    // An unusable token may be replaced.
     real["expiresAt"] = "2020-01-01T00:00:00Z".into();
     std::fs::write(&file, real.to_string()).unwrap();
     program.run(&LOGIN).ok();
@@ -54,7 +54,7 @@ fn an_endpoint_is_the_same_however_it_is_spelled_and_the_regions_own_is_not_cust
     let file = token_file(&program);
     let mut token: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-    // A client that is registered nowhere here, so that the token alone says where it came from.
+    // The client has no registration here, so only the token has the endpoint.
     token["clientId"] = "another".into();
     let sent = server.requests().len();
     for (written, named, is_same) in [
@@ -72,7 +72,7 @@ fn an_endpoint_is_the_same_however_it_is_spelled_and_the_regions_own_is_not_cust
             token["endpointUrl"] = url.into();
         }
         std::fs::write(&file, token.to_string()).unwrap();
-        // None of these sends anything: the token is good, or not to be replaced.
+        // None of these sends a request: the token is valid, or must not be replaced.
         let run = program.run(&[&LOGIN[..], &["--if-needed", "--endpoint-url", named]].concat());
         let (code, said) = if is_same { (0, "Already signed in") } else { (253, "--force") };
         assert!(run.code == Some(code) && run.stderr.contains(said), "{named}: {run:?}");
@@ -97,7 +97,7 @@ fn a_registration_is_shown_to_the_endpoint_alone_that_made_it() {
     }
 }
 
-/// A sign-in that waits for another one, and what comes of it when that other one has done this.
+/// Runs a sign-in that waits for another one, which performs this action. Returns the result.
 fn after_waiting(program: &Program, meanwhile: impl FnOnce(&PathBuf)) -> String {
     use std::io::{BufRead as _, Read as _};
     let file = token_file(program);
@@ -149,12 +149,12 @@ fn a_token_with_fewer_scopes_than_are_asked_for_is_not_enough() {
     assert!(sign_in(&["--scopes", "codewhisperer:completions"]));
 }
 
-/// How often the server was asked for this.
+/// Returns the number of requests for this operation.
 fn asked(server: &TestServer, operation: Operation) -> usize {
     server.requests().iter().filter(|request| request.operation == Some(operation)).count()
 }
 
-/// A program that has signed in with a scope, so that there is a refresh token, and whose token has expired.
+/// Returns a program with an expired token and a refresh token, from a sign-in with a scope.
 fn with_expired_token(server: &TestServer) -> Program {
     let program = program(server.endpoint());
     program.run(&with(&["--scopes", "sso:account:access"])).ok();
@@ -164,7 +164,7 @@ fn with_expired_token(server: &TestServer) -> Program {
     program
 }
 
-/// Makes the stored token end so many seconds from now.
+/// Sets the expiry of the stored token to this many seconds from now.
 fn expire_in(program: &Program, seconds: i64) {
     let cache = sso_cache::Cache::at(sso_cache::Cache::default_dir(program.home.path()));
     let identity = sso_cache::Identity::StartUrl(START_URL.to_owned());
@@ -178,7 +178,7 @@ const IF_NEEDED: [&str; 3] = ["--if-needed", "--scopes", "sso:account:access"];
 
 #[test]
 fn if_needed_refreshes_a_token_that_ends_and_asks_no_person() {
-    // Where each refresh brings another refresh token, so that it shows which one is kept.
+    // Each refresh returns another refresh token, so the test sees which one is stored.
     let config = Config::default().with_approval(Approval::Auto).with_remembered_requests(1000);
     let server = TestServer::with(config.with_rotation(Rotation::Strict)).unwrap();
     let program = with_expired_token(&server);
@@ -189,7 +189,7 @@ fn if_needed_refreshes_a_token_that_ends_and_asks_no_person() {
         let run = program.run(&with(&IF_NEEDED));
         assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""), "{run:?}");
         assert!(run.stderr.starts_with("Refreshed the token for"), "{run:?}");
-        assert!(run.stderr.contains("it is good for 1 h"), "{run:?}");
+        assert!(run.stderr.contains("it is valid for 1 h"), "{run:?}");
         assert_eq!(asked(&server, Operation::StartDeviceAuthorization), started);
         let after = stored(&program);
         for member in ["accessToken", "refreshToken", "expiresAt"] {
@@ -199,7 +199,7 @@ fn if_needed_refreshes_a_token_that_ends_and_asks_no_person() {
         for member in ["startUrl", "region", "clientId", "clientSecret", "theirs", "endpointUrl"] {
             assert_eq!(after[member], before[member], "{member}");
         }
-        // With what came of it nothing is needed.
+        // The refreshed token makes a sign-in unnecessary.
         let run = program.run(&with(&IF_NEEDED));
         assert!(run.stderr.starts_with("Already signed in"), "{run:?}");
     }
@@ -237,11 +237,11 @@ fn a_person_is_asked_when_the_token_cannot_be_refreshed_and_told_why() {
     let program = with_expired_token(&server);
     let expired = stored(&program);
     for (change, why) in [
-        (("refreshToken", "unknown".into()), "it has expired, and the service refused to refresh it ("),
+        (("refreshToken", "unknown".into()), "it has expired, and the service rejected the refresh ("),
         (("refreshToken", serde_json::Value::Null), "it has expired, and there is no refresh token."),
         (
             ("registrationExpiresAt", "2020-01-01T00:00:00Z".into()),
-            "it has expired, and the client that could refresh it is not registered any more.",
+            "it has expired, and the registration of its client is missing or has expired.",
         ),
     ] {
         let started = asked(&server, Operation::StartDeviceAuthorization);
@@ -251,7 +251,7 @@ fn a_person_is_asked_when_the_token_cannot_be_refreshed_and_told_why() {
         });
         let run = program.run(&with(&IF_NEEDED));
         assert_eq!(run.code, Some(0), "{run:?}");
-        let said = format!("The stored token for {START_URL} is not enough: {why}");
+        let said = format!("The stored token for {START_URL} cannot be used: {why}");
         assert!(run.stderr.starts_with(&said) && run.stderr.contains("Signed in to"), "{said}: {run:?}");
         assert!(!run.stderr.contains("Refreshed"), "{run:?}");
         assert_eq!(asked(&server, Operation::StartDeviceAuthorization), started + 1);
@@ -266,7 +266,7 @@ fn without_an_answer_a_token_that_is_still_good_is_used_and_an_expired_one_is_no
     let refusal = common::fault(400, "InvalidClientMetadataException", "invalid_client_metadata", "no");
     let stub = common::Stub::new(&[busy.clone(), busy, refusal]);
     let at_stub = [&with(&IF_NEEDED)[..], &["--endpoint-url", &stub.endpoint]].concat();
-    // As if it came from there.
+    // The token now claims to come from that server.
     edit(&program, |token| drop(token.insert("endpointUrl".to_owned(), stub.endpoint.as_str().into())));
     expire_in(&program, 300);
     let run = program.run(&at_stub);
@@ -288,7 +288,7 @@ fn without_an_answer_a_token_that_is_still_good_is_used_and_an_expired_one_is_no
 fn a_token_that_another_tool_refreshed_meanwhile_is_used_after_a_refusal() {
     let server = server(Approval::Auto);
     let program = with_expired_token(&server);
-    // The other tool, which takes no lock, spends the refresh token just before.
+    // Another tool, which takes no lock, uses the refresh token just before.
     let file = token_file(&program);
     let spend = move || {
         let mut newer: serde_json::Value =
@@ -314,7 +314,7 @@ fn a_token_of_another_region_or_partition_is_not_enough_and_both_are_named() {
     for region in ["us-east-1", "cn-north-1", "us-gov-west-1"] {
         edit(&program, |token| drop(token.insert("region".to_owned(), region.into())));
         let run = program.run(&with(&["--if-needed"]));
-        let why = format!("it is of the region {region} and not of eu-west-1.");
+        let why = format!("it is for region {region}, not for eu-west-1.");
         assert!(run.code == Some(0) && run.stderr.contains(&why), "{run:?}");
         assert!(run.stderr.contains("Signed in to"), "{run:?}");
         assert_eq!(stored(&program)["region"], "eu-west-1");
@@ -332,7 +332,7 @@ fn a_sign_in_that_has_waited_takes_no_token_of_another_region() {
             token.insert("region".to_owned(), "us-east-1".into());
         });
     });
-    assert!(said.contains("it is of the region us-east-1 and not of eu-west-1."), "{said}");
+    assert!(said.contains("it is for region us-east-1, not for eu-west-1."), "{said}");
     assert!(said.contains("Signed in to") && !said.contains("Already"), "{said}");
 }
 
@@ -341,20 +341,20 @@ fn a_token_without_its_origin_is_known_by_its_client() {
     let (here, elsewhere) = (server(Approval::Auto), server(Approval::Auto));
     let program = with_expired_token(&here);
     edit(&program, |token| {
-        // As the AWS command line leaves it after a refresh.
+        // The file as the AWS CLI leaves it after a refresh.
         assert_eq!(token.remove("endpointUrl").unwrap(), here.endpoint());
         token.insert("expiresAt".to_owned(), "2999-01-01T00:00:00Z".into());
     });
-    // The registration is filed by its scopes; that it is found does not depend on asking for the same ones.
+    // The file name depends on the scopes. The registration is found even if this sign-in requests others.
     for scopes in [&["--scopes", "sso:account:access"][..], &[]] {
         let run = program.run(&with(&[&["--if-needed"], scopes].concat()));
         assert!(run.code == Some(0) && run.stderr.starts_with("Already signed in"), "{run:?}");
     }
-    // Of another server it is none, although it does not say so itself.
+    // At another server the token does not count, although it has no endpoint.
     let run = program.run(&[&with(&IF_NEEDED)[..], &["--endpoint-url", elsewhere.endpoint()]].concat());
-    let why = format!("it came from {} and not from {}.", here.endpoint(), elsewhere.endpoint());
+    let why = format!("it came from {}, not from {}.", here.endpoint(), elsewhere.endpoint());
     assert!(run.code == Some(0) && run.stderr.contains(&why), "{run:?}");
-    // A refresh gives the origin back.
+    // A refresh restores the endpoint.
     let program = with_expired_token(&here);
     edit(&program, |token| drop(token.remove("endpointUrl")));
     let run = program.run(&with(&IF_NEEDED));
@@ -375,7 +375,7 @@ fn why_a_stored_token_is_not_enough_is_always_told() {
             "unknown",
             "its scopes are not known, because the registration of its client is not in the cache.",
         ),
-        ("endpointUrl", "http://127.0.0.1:1", "it came from http://127.0.0.1:1 and not from"),
+        ("endpointUrl", "http://127.0.0.1:1", "it came from http://127.0.0.1:1, not from"),
         ("expiresAt", "2020-01-01T00:00:00Z", "it has expired"),
         ("startUrl", "https://\u{1b}[2J.example", "it is for https://[2J.example."),
     ] {
@@ -386,12 +386,12 @@ fn why_a_stored_token_is_not_enough_is_always_told() {
         });
         let run = program.run(&with(&["--if-needed", "--scopes", "a"]));
         assert_eq!(run.code, Some(0), "{run:?}");
-        assert!(run.stderr.contains("is not enough: ") && run.stderr.contains(why), "{why}: {run:?}");
+        assert!(run.stderr.contains("cannot be used: ") && run.stderr.contains(why), "{why}: {run:?}");
         assert!(run.stderr.contains("Signed in to"), "{run:?}");
     }
     let run = program.run(&with(&["--if-needed", "--scopes", "a,b"]));
     assert!(run.stderr.contains("it lacks the scopes b."), "{run:?}");
-    // Another spelling of the same address is no other portal.
+    // Another spelling of the URL is the same portal.
     edit(&program, |token| drop(token.insert("startUrl".to_owned(), format!("{START_URL}/#/").into())));
     let run = program.run(&with(&["--if-needed", "--scopes", "a,b"]));
     assert!(run.stderr.starts_with("Already signed in"), "{run:?}");
@@ -410,12 +410,12 @@ fn a_registration_is_filed_by_the_configured_scopes_and_used_only_if_it_has_thos
     let key = identity
         .registration_key("https://d-1.awsapps.com/start", "eu-west-1", None)
         .with_endpoint_url(Some(server.endpoint().to_owned()));
-    // The session configures none; it was made with the one that is asked for all the same.
+    // The session has no scopes, so the client was registered with the default one.
     let made = cache.registration(&key).unwrap().expect("under the key without scopes");
     assert_eq!(made.scopes.as_deref(), Some(&["sso:account:access".to_owned()][..]));
     program.run(&login).ok();
     assert_eq!(asked(&server, Operation::RegisterClient), 1);
-    // One that the AWS command line has made without scopes would bring a token without a refresh token.
+    // With a registration of the AWS CLI without scopes, the token would have no refresh token.
     cache.save_registration(&key, &made.with_scopes(None)).unwrap();
     program.run(&login).ok();
     assert_eq!(asked(&server, Operation::RegisterClient), 2);

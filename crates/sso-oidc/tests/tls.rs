@@ -1,4 +1,4 @@
-//! Certificates: what is trusted, and the two flags that change it.
+//! Trusted certificates, and the two flags that change them.
 
 mod common;
 
@@ -13,7 +13,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 const REGISTER: [&str; 5] = ["register-client", "--client-name", "n", "--client-type", "public"];
 
-/// A server with a certificate that it signed itself, and that certificate as PEM.
+/// Starts a server with a self-signed certificate, and returns that certificate as PEM.
 fn self_signed_server() -> (String, String) {
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     let certificate = CertificateDer::from(made.cert.der().to_vec());
@@ -32,7 +32,7 @@ fn self_signed_server() -> (String, String) {
         for stream in listener.incoming().take(16) {
             let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
             let mut tls = StreamOwned::new(connection, stream.unwrap());
-            // A client that refuses the certificate ends the handshake here.
+            // A client that rejects the certificate ends the handshake here.
             if matches!(tls.read(&mut [0; 4096]), Ok(1..)) {
                 let body = r#"{"clientId":"cid","clientSecret":"csec","clientSecretExpiresAt":1}"#;
                 let _ = tls.write_all(success(body).as_bytes());
@@ -62,7 +62,7 @@ fn a_certificate_is_trusted_only_if_its_authority_is() {
     let program = Program::new().var("AWS_CA_BUNDLE", &bundle);
     program.run(&[&REGISTER[..], &["--endpoint-url", &endpoint]].concat()).ok();
 
-    // The other variable counts as well, and gives way to AWS's own.
+    // REQUESTS_CA_BUNDLE counts too, after AWS_CA_BUNDLE.
     let program = Program::new().var("REQUESTS_CA_BUNDLE", &bundle);
     program.run(&[&REGISTER[..], &["--endpoint-url", &endpoint]].concat()).ok();
     let program = program.var("AWS_CA_BUNDLE", "/nope.pem");

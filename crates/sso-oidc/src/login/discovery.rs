@@ -1,4 +1,4 @@
-//! Where a provider is: its endpoints by hand, or its metadata; and in words why neither leads to it.
+//! Provider discovery: endpoints from flags or from metadata (RFC 8414), and the errors of both.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
@@ -14,11 +14,11 @@ use crate::idn::in_ascii;
 use crate::service;
 use crate::settings::Settings;
 
-/// The way around metadata that is not there, or not to be had.
+/// The hint for a provider without usable metadata.
 const BY_HAND: &str =
-    "a provider without metadata is signed in to with --device-authorization-endpoint and --token-endpoint";
+    "for a provider without metadata, pass --device-authorization-endpoint and --token-endpoint";
 
-/// What the command line says of where the provider is.
+/// The flags that locate the provider.
 #[derive(Clone, Copy)]
 pub(super) struct Whereabouts<'a> {
     pub(super) issuer: Option<&'a str>,
@@ -27,10 +27,10 @@ pub(super) struct Whereabouts<'a> {
 }
 
 impl Whereabouts<'_> {
-    /// Where to ask, and what the provider says of itself, if it was asked.
+    /// Returns the provider's endpoints, and its metadata if it was fetched.
     ///
     /// # Errors
-    /// What is wrong with the command line, before anything is sent; afterwards why there is no metadata that can be used.
+    /// The command line is wrong (nothing is sent then), or the metadata cannot be used.
     pub(super) fn find(self, settings: &Settings) -> Result<(Service, Metadata), Failure> {
         let [device, token] =
             [self.device_authorization_endpoint, self.token_endpoint].map(|url| url.map(in_ascii));
@@ -42,7 +42,7 @@ impl Whereabouts<'_> {
             return Ok((provider.into(), Metadata::default()));
         }
         let Some(issuer) = self.issuer else {
-            return Err(Failure::usage("one endpoint is not enough")
+            return Err(Failure::usage("one endpoint without --issuer is not enough")
                 .with_hint("pass --issuer, or both --device-authorization-endpoint and --token-endpoint"));
         };
         let clock = SystemClock;
@@ -66,43 +66,43 @@ impl Whereabouts<'_> {
     }
 }
 
-/// The issuer is none that can be asked.
+/// Returns the failure for an issuer that is not a usable URL.
 fn not_an_issuer(error: &EndpointError) -> Failure {
     let failure = Failure::config(error);
     match error {
         EndpointError::Placeholder { .. } => failure.with_hint(
-            "it is usually your tenant's id or domain; or give both endpoints by hand, with \
+            "put your tenant's id or domain in its place, or pass \
              --device-authorization-endpoint and --token-endpoint",
         ),
         _ => failure,
     }
 }
 
-/// The metadata does not say all that signing in needs.
+/// Returns the failure for metadata that lacks an endpoint or has an invalid one.
 fn incomplete(metadata: &Metadata, error: &MetadataError) -> Failure {
     let failure = Failure::config(chain(error));
     let flags = match error {
         MetadataError::Missing(_) => {
             match (&metadata.device_authorization_endpoint, &metadata.token_endpoint) {
-                (None, Some(_)) => "--device-authorization-endpoint takes it by hand",
-                (Some(_), None) => "--token-endpoint takes it by hand",
-                _ => "--device-authorization-endpoint and --token-endpoint take them by hand",
+                (None, Some(_)) => "pass it with --device-authorization-endpoint",
+                (Some(_), None) => "pass it with --token-endpoint",
+                _ => "pass both with --device-authorization-endpoint and --token-endpoint",
             }
         }
-        _ => "--device-authorization-endpoint and --token-endpoint take endpoints by hand",
+        _ => "pass the endpoints with --device-authorization-endpoint and --token-endpoint",
     };
     failure.with_hint(flags)
 }
 
-/// There is no metadata that can be used.
+/// Returns the failure of a search for metadata.
 fn undiscovered(issuer: &str, error: &SearchError) -> Failure {
-    let untold = || Failure::other(format_args!("No metadata of {issuer}: {}", chain(error)));
+    let untold = || Failure::other(format_args!("No metadata from {issuer}: {}", chain(error)));
     match error {
         SearchError::Metadata { source, .. } => match source {
             MetadataError::Status(status @ (401 | 403 | 407)) => {
-                Failure::other(format_args!("{issuer} does not let its metadata be read (HTTP {status})"))
+                Failure::other(format_args!("{issuer} does not allow access to its metadata (HTTP {status})"))
                     .with_hint(format_args!(
-                        "a proxy or a login may stand in front of it; check the URL; {BY_HAND}"
+                        "a proxy or a login page may be in front of it; check the URL; {BY_HAND}"
                     ))
             }
             MetadataError::Status(status) => {
@@ -114,10 +114,10 @@ fn undiscovered(issuer: &str, error: &SearchError) -> Failure {
             }
             MetadataError::Issuer { found, .. } => another(issuer, found),
             MetadataError::NotJson(NoVerdictReason::Html) => untold().with_hint(format_args!(
-                "the page may be a login's, a proxy's or a web application's; check the URL; {BY_HAND}"
+                "the page may be from a login, a proxy or a web application; check the URL; {BY_HAND}"
             )),
             MetadataError::Encoded(_) => untold().with_hint(format_args!(
-                "a proxy may have compressed it, although that was not asked for; {BY_HAND}"
+                "a proxy may have compressed the response without being asked to; {BY_HAND}"
             )),
             _ => untold().with_hint(format_args!("check the URL; {BY_HAND}")),
         },
@@ -127,7 +127,7 @@ fn undiscovered(issuer: &str, error: &SearchError) -> Failure {
         },
         SearchError::Redirect { reason, .. } => match reason {
             NotFollowed::PlainHttp | NotFollowed::UserInfo | NotFollowed::ThisMachine => untold().with_hint(
-                format_args!("if the provider is there, pass its https URL with --issuer; {BY_HAND}"),
+                format_args!("if that is the provider, pass its https URL with --issuer; {BY_HAND}"),
             ),
             _ => untold().with_hint(format_args!("check the URL; {BY_HAND}")),
         },
@@ -135,28 +135,27 @@ fn undiscovered(issuer: &str, error: &SearchError) -> Failure {
     }
 }
 
-/// The provider had no answer for now, whatever it has.
+/// Returns the failure for a provider that is temporarily unavailable.
 fn unavailable(issuer: &str, status: u16, retry_after: Option<Duration>) -> Failure {
     let failure = Failure::other(format_args!("{issuer} did not give its metadata (HTTP {status})"));
     let why = match status {
-        429 => "too many requests came to it",
-        _ => "the provider, or a gateway in front of it, has a fault",
+        429 => "the provider received too many requests",
+        _ => "the provider, or a gateway in front of it, failed",
     };
     match retry_after {
-        Some(wait) => failure.with_hint(format_args!(
-            "{why}; it asks to be left in peace for {} s, so try again then",
-            wait.as_secs()
-        )),
+        Some(wait) => {
+            failure.with_hint(format_args!("{why}; it asks to wait {} s, so try again then", wait.as_secs()))
+        }
         None => failure.with_hint(format_args!("{why}; try again in a minute")),
     }
 }
 
-/// The document is another issuer's. It is not used: a server that answers in another's name proves nothing (RFC 8414 §3.3).
+/// Returns the failure for metadata of another issuer, which must not be used (RFC 8414 §3.3).
 fn another(issuer: &str, found: &str) -> Failure {
-    let failure = Failure::other(format_args!("{issuer} says that it is {found}"));
+    let failure = Failure::other(format_args!("the metadata of {issuer} is for another issuer, {found}"));
     if let Some(placeholder) = Metadata::placeholder(found) {
         return failure.with_hint(format_args!(
-            "pass --issuer {found} with your tenant's id in place of {placeholder}, or give both endpoints by hand, with \
+            "pass --issuer {found} with your tenant's id in place of {placeholder}, or pass \
              --device-authorization-endpoint and --token-endpoint"
         ));
     }
@@ -164,7 +163,7 @@ fn another(issuer: &str, found: &str) -> Failure {
         return failure.with_hint(format_args!("if that is the provider you mean, pass --issuer {found}"));
     }
     failure.with_hint(
-        "that name cannot be asked; give both endpoints by hand, with --device-authorization-endpoint and \
+        "that issuer is not a usable URL; pass --device-authorization-endpoint and \
          --token-endpoint",
     )
 }

@@ -1,4 +1,4 @@
-//! Whether a stored token is one for this sign-in, and why not.
+//! Checks of a stored token: its portal, region, endpoint, scopes and expiry.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use sso_cache::CachedToken;
 
 use super::store::{MARGIN, Store, life, now};
 
-/// Why a stored token is not enough.
+/// The reason why a stored token cannot be used.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unfit {
-    /// It is for something else, whatever its age.
+    /// It is for another portal, region, endpoint or scope.
     Foreign(String),
-    /// It would do, but it has ended or is about to.
+    /// It has expired or expires soon; this much time is left.
     Ending(Duration),
 }
 
@@ -22,29 +22,32 @@ impl fmt::Display for Unfit {
         match self {
             Self::Foreign(why) => f.write_str(why),
             Self::Ending(Duration::ZERO) => f.write_str("it has expired"),
-            Self::Ending(left) => write!(f, "it is good for only {} more", life(*left)),
+            Self::Ending(left) => write!(f, "it expires in {}", life(*left)),
         }
     }
 }
 
 impl Store {
-    /// Whether the token is good for a while and for what was asked for. One of another portal or region under the same
-    /// session name, from elsewhere, or with fewer scopes, is not.
+    /// Checks whether the token is for this portal, region, endpoint and scopes, and does not expire soon. A session
+    /// name may be the same for two portals or regions.
+    ///
+    /// # Errors
+    /// The reason why it is not.
     pub(super) fn judge(&self, token: &CachedToken) -> Result<(), Unfit> {
         if let Some(url) = &token.start_url
             && !is_same_portal(url, &self.start_url)
         {
             return Err(Unfit::Foreign(format!("it is for {url}")));
         }
-        // A region is part of one partition only, so this tells partitions apart as well.
+        // A region belongs to one partition, so this also distinguishes partitions.
         if let Some(region) = &token.region
             && !region.eq_ignore_ascii_case(&self.region)
         {
-            return Err(Unfit::Foreign(format!("it is of the region {region} and not of {}", self.region)));
+            return Err(Unfit::Foreign(format!("it is for region {region}, not for {}", self.region)));
         }
         if !self.is_from_here(token) {
             let origin = self.origin(token).unwrap_or_else(|| "another service".to_owned());
-            return Err(Unfit::Foreign(format!("it came from {origin} and not from {}", self.endpoint)));
+            return Err(Unfit::Foreign(format!("it came from {origin}, not from {}", self.endpoint)));
         }
         self.judge_scopes(token).map_err(Unfit::Foreign)?;
         if token.usable_at(now(), MARGIN) {
@@ -54,16 +57,14 @@ impl Store {
         }
     }
 
-    /// A token has the scopes that its client registered.
+    /// Checks the scopes. A token has the scopes that its client registered.
     fn judge_scopes(&self, token: &CachedToken) -> Result<(), String> {
         if self.needed_scopes.is_empty() {
             return Ok(());
         }
         let Some(registered) = self.registration_of(token) else {
-            return Err(
-                "its scopes are not known, because the registration of its client is not in the cache"
-                    .to_owned(),
-            );
+            return Err("its scopes are unknown, because the registration of its client is not in the cache"
+                .to_owned());
         };
         let scopes = registered.scopes.unwrap_or_default();
         let missing: Vec<&str> =
@@ -71,8 +72,8 @@ impl Store {
         if missing.is_empty() { Ok(()) } else { Err(format!("it lacks the scopes {}", missing.join(", "))) }
     }
 
-    /// Whether the token came from this endpoint; one that says nothing counts as the region's own, unless its client is
-    /// the one that is registered here.
+    /// Returns whether the token came from this endpoint. A token without an endpoint counts as the region's own,
+    /// unless its client is registered at this endpoint.
     pub(super) fn is_from_here(&self, token: &CachedToken) -> bool {
         match self.origin(token) {
             Some(url) => Endpoint::allow_insecure_http(&url).is_ok_and(|from| from == self.endpoint),
@@ -80,8 +81,8 @@ impl Store {
         }
     }
 
-    /// Where the token came from, if it or the registration of its client says so. AWS's tools drop what a token says when
-    /// they refresh it; its client stays.
+    /// Returns the endpoint of the token, from the token or from the registration of its client. AWS's tools drop the
+    /// token's endpoint when they refresh it, but keep its client.
     pub(super) fn origin(&self, token: &CachedToken) -> Option<String> {
         token.endpoint_url.clone().or_else(|| self.registration_of(token)?.endpoint_url)
     }
@@ -93,7 +94,8 @@ impl Store {
     }
 }
 
-/// Whether two start URLs lead to one portal: a fragment, a slash at the end and the host's case make no difference.
+/// Returns whether two start URLs are of one portal. A fragment, a slash at the end and the host's letter case are
+/// ignored.
 fn is_same_portal(one: &str, other: &str) -> bool {
     fn parts(url: &str) -> (String, &str) {
         let url = url.split_once('#').map_or(url, |(before, _)| before).trim_end_matches('/');
@@ -137,6 +139,6 @@ mod tests {
     #[test]
     fn what_is_left_of_a_token_is_told() {
         assert_eq!(Unfit::Ending(Duration::ZERO).to_string(), "it has expired");
-        assert_eq!(Unfit::Ending(Duration::from_secs(240)).to_string(), "it is good for only 4 min more");
+        assert_eq!(Unfit::Ending(Duration::from_secs(240)).to_string(), "it expires in 4 min");
     }
 }

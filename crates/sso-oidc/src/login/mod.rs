@@ -1,5 +1,5 @@
-//! `login`: the device flow from a terminal, and the token into the cache that AWS's tools read; or, for another
-//! provider than AWS, on standard output.
+//! `login`: the device flow from a terminal. The token goes into the cache of AWS's tools, or, for another provider,
+//! to standard output.
 
 mod discovery;
 mod fitness;
@@ -32,30 +32,28 @@ use crate::signin::{Presenter, PromptArgs, Screen, failure_of};
 /// The flags of `login`.
 #[derive(Args, Debug)]
 pub(crate) struct LoginArgs {
-    /// The portal's address, such as https://d-1234567890.awsapps.com/start, or an address of your company's that leads
-    /// there [profile: sso_start_url]
+    /// The start URL of the portal, such as https://d-1234567890.awsapps.com/start, or a URL of your company that
+    /// redirects there [profile: sso_start_url]
     #[arg(long, value_name = "URL")]
     start_url: Option<String>,
 
-    /// The [sso-session NAME] section of the config file to take start URL, region and scopes from
+    /// Take start URL, region and scopes from this [sso-session NAME] section of the config file
     #[arg(long, value_name = "NAME", conflicts_with = "start_url")]
     sso_session: Option<String>,
 
-    /// Scopes to ask for, in place of the configured ones; AWS's sso:account:access comes with a refresh token
+    /// Request these scopes instead of the configured ones; with AWS's sso:account:access comes a refresh token
     #[arg(long, visible_alias = "scope", value_name = "SCOPE", num_args = 1.., value_delimiter = ',')]
     scopes: Vec<String>,
 
-    /// The name to register under; it is shown on the approval page
+    /// The client name to register; the approval page shows it
     #[arg(long, value_name = "NAME", default_value = "sso-oidc")]
     client_name: String,
 
-    /// Do nothing if a token is stored that is good for another 15 minutes; else refresh it if that is possible, and sign
-    /// in if not
+    /// Do nothing if the stored token is valid for another 15 minutes; else refresh it, or sign in if that fails
     #[arg(long)]
     if_needed: bool,
 
-    /// How many seconds to wait for another sign-in to the same portal that is under way; the code that it shows lives ten
-    /// minutes
+    /// Seconds to wait for another sign-in to the same portal; its code expires after ten minutes
     #[arg(
         long,
         value_name = "SECONDS",
@@ -64,19 +62,19 @@ pub(crate) struct LoginArgs {
     )]
     lock_timeout: u64,
 
-    /// Replace a stored token that is still good although it did not come from this --endpoint-url
+    /// Replace a stored token that is still valid, even if it came from another endpoint than --endpoint-url
     #[arg(long, conflicts_with = "no_cache")]
     force: bool,
 
-    /// Print the token on standard output, as --output and --query say
+    /// Print the token on standard output; --output and --query apply
     #[arg(long)]
     show_token: bool,
 
-    /// Neither read nor write ~/.aws/sso/cache; the token is then only shown (with --show-token)
+    /// Do not read or write ~/.aws/sso/cache; needs --show-token, and the token is only printed
     #[arg(long, requires = "show_token")]
     no_cache: bool,
 
-    /// Accepted for scripts that were written for the AWS CLI: it is what is done here anyway.
+    /// Accepted for scripts written for the AWS CLI. `login` always uses a device code.
     #[arg(long, hide = true)]
     use_device_code: bool,
 
@@ -97,10 +95,10 @@ impl LoginArgs {
     }
 }
 
-/// Signs in.
+/// Runs `login`.
 ///
 /// # Errors
-/// A configuration failure before anything is sent; afterwards how the sign-in ended.
+/// The flags or the configuration are wrong (nothing is sent then), or the sign-in fails.
 pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> {
     if args.provider.is_asked_for()? {
         return provider::run(args, settings);
@@ -149,7 +147,7 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
     let signed_in = match signed_in {
         Ok(signed_in) => signed_in,
         Err(end) => {
-            // A registration that was made on the way is good for the next try.
+            // The next sign-in can use the new registration.
             if let (Some(store), Some(registration), true) = (&store, &end.registration, end.newly_registered)
             {
                 store.keep_registration(registration);
@@ -164,7 +162,7 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
             });
         }
     };
-    // Printed before it is known whether it could be stored: a token cannot be asked for twice.
+    // The token is printed even if it cannot be stored: the service gives it only once.
     let stored = finish(&signed_in, &portal, store.as_ref(), &endpoint);
     let printed = match printer {
         Some(printer) => printer.print("CreateToken", &token_document(&signed_in.token)),
@@ -173,7 +171,7 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
     stored.and(printed)
 }
 
-/// Stores what was won, and says so.
+/// Stores the token, and reports where.
 fn finish(
     signed_in: &SignedIn,
     portal: &Portal,
@@ -183,33 +181,33 @@ fn finish(
     warn_of_oddities(&signed_in.token);
     let good_for = match signed_in.expires_in() {
         Some(left) => store::life(left),
-        None => "an hour, for all that is known".to_owned(),
+        None => "about an hour (the service gave no expiry)".to_owned(),
     };
     match store {
-        None => say(format_args!("Signed in to {}; the token is good for {good_for}.", portal.start_url)),
+        None => say(format_args!("Signed in to {}; the token is valid for {good_for}.", portal.start_url)),
         Some(store) => {
             let file = store.keep(signed_in)?;
             say(format_args!(
-                "Signed in to {}; the token is good for {good_for} and is kept in {}.",
+                "Signed in to {}; the token is valid for {good_for} and is stored in {}.",
                 portal.start_url,
                 file.display()
             ));
         }
     }
     if !endpoint.is_https() && !endpoint.is_loopback() {
-        warn("the token travelled unencrypted");
+        warn("the token was sent unencrypted; other machines on the network may have read it");
     }
     Ok(())
 }
 
-/// Says what is odd about an answer that brought a token all the same.
+/// Warns of the irregularities of a token response.
 fn warn_of_oddities(token: &Token) {
     for warning in &token.warnings {
-        warn(format_args!("the service's answer is odd: {warning}"));
+        warn(format_args!("the service's response is irregular: {warning}"));
     }
 }
 
-/// Ctrl-C cancels a sign-in that is under way, and ends the program before.
+/// The Ctrl-C handler. It cancels a sign-in in progress, and ends the program before one.
 struct CtrlC {
     handle: Cancel,
     signing_in: Arc<AtomicBool>,
@@ -227,7 +225,7 @@ fn cancelled_by_ctrl_c() -> CtrlC {
     ctrl_c
 }
 
-/// Talk, on standard error.
+/// Prints a message on standard error.
 fn say(words: impl std::fmt::Display) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stderr().lock(), "{}", oidc_proto::printable(&words.to_string()));

@@ -1,4 +1,4 @@
-//! Which portal to sign in to, from the flags, a session, or the profile; and in which region it is.
+//! The portal to sign in to and its region, from the flags, an SSO session, or the profile.
 
 use oidc_proto::{Api, Endpoint, Partition, StartUrl, Variant};
 use sso_cache::{Identity, SettingsError, SsoSettings};
@@ -8,44 +8,44 @@ use super::{LoginArgs, say};
 use crate::exit::{Failure, chain, warn};
 use crate::settings::Settings;
 
-/// A portal as the flags and the profile name it.
+/// A portal as the flags or the config file name it.
 #[derive(Debug)]
 pub(super) struct Named {
     start_url: StartUrl,
-    /// The name of its session, if it has one.
+    /// The name of its SSO session, if it has one.
     session: Option<String>,
-    /// What the config file says of it, if it comes from there.
+    /// Its settings in the config file, if it comes from there.
     configured: Option<SsoSettings>,
     scopes: Vec<String>,
     configured_scopes: Option<Vec<String>>,
     needed_scopes: Vec<String>,
 }
 
-/// A portal, and what a sign-in there is filed under.
+/// A portal, and the identity of its token in the cache.
 #[derive(Debug)]
 pub(super) struct Portal {
     pub(super) identity: Identity,
-    /// As it was given, but for what a paste left on it: AWS's tools look for the token under this.
+    /// The start URL as given, without stray characters from pasting. AWS's tools look for the token under it.
     pub(super) start_url: String,
-    /// What the service knows it by: the same, unless it is an address of a company's own.
+    /// The start URL at AWS. It differs from `start_url` if that is a company's own URL.
     pub(super) known_as: StartUrl,
     pub(super) region: String,
     pub(super) scopes: Vec<String>,
-    /// The scopes as they are configured or given as flags, by which AWS's tools file a registration.
+    /// The scopes from the config file or the flags. AWS's tools derive a registration's file name from them.
     pub(super) configured_scopes: Option<Vec<String>>,
-    /// The scopes that were asked for, on the command line or in the config file: without them a token is not enough.
+    /// The scopes that a stored token must have: those of the flags or the config file.
     pub(super) needed_scopes: Vec<String>,
 }
 
-/// Where a portal's service is.
+/// The endpoint of a portal's service.
 pub(super) struct Place {
     pub(super) endpoint: Endpoint,
-    /// It is not the region's own, as AWS runs it, in any of its variants.
+    /// Whether it is none of the region's own endpoints.
     pub(super) is_custom: bool,
 }
 
 impl Place {
-    /// An endpoint that was named: it may be the region's own all the same.
+    /// Creates a place from a configured endpoint, which may be the region's own.
     fn named(endpoint: Endpoint, region: &str) -> Self {
         let is_own = Variant::ALL
             .iter()
@@ -54,14 +54,14 @@ impl Place {
     }
 }
 
-/// AWS's files do not have the settings that a sign-in needs, or contradict themselves.
+/// Returns the failure for missing or contradictory settings in AWS's files.
 fn unresolved(error: &SettingsError, settings: &Settings) -> Failure {
     let failure = Failure::config(chain(error));
     let failure = match error {
         SettingsError::NoSuchSession { session, profile: None, .. }
             if settings.config().profile(session).is_some() =>
         {
-            failure.with_hint(format_args!("there is a profile of this name; pass --profile '{session}'"))
+            failure.with_hint(format_args!("a profile has this name; pass --profile '{session}'"))
         }
         _ => failure,
     };
@@ -69,11 +69,11 @@ fn unresolved(error: &SettingsError, settings: &Settings) -> Failure {
 }
 
 impl Named {
-    /// The portal that flags and profile name. `--start-url` wins over a session, a session over the profile. Nothing is
-    /// sent.
+    /// Returns the portal of the flags or the profile. `--start-url` wins over a session, a session over the profile.
+    /// Nothing is sent.
     ///
     /// # Errors
-    /// A configuration failure that names what is missing.
+    /// A setting is missing or invalid.
     pub(super) fn of(args: &LoginArgs, settings: &Settings) -> Result<Self, Failure> {
         let mut named = match (&args.start_url, &args.sso_session) {
             (Some(url), _) => Self {
@@ -98,7 +98,7 @@ impl Named {
         Ok(named)
     }
 
-    /// The portal of the profile, or of the profile whose credentials it uses.
+    /// Returns the portal of the profile, or of its source profile.
     fn of_profile(settings: &Settings) -> Result<Self, Failure> {
         let (config, name) = (settings.config(), settings.profile_name());
         let source = match settings.profile() {
@@ -126,11 +126,11 @@ impl Named {
         })?;
         if start_url.as_str() != found.start_url {
             warn(format_args!(
-                "the `sso_start_url` of {start_url} has characters in the AWS config file that do not belong to it; \
-                 AWS's tools will look for the token under what is written there"
+                "`sso_start_url` in the AWS config file has stray characters, and should be {start_url}; \
+                 AWS's tools look for the token under the text as it is written there"
             ));
         }
-        // As in AWS's tools: a session without scopes gets the one for the portal API, a bare start URL gets none.
+        // As in AWS's tools, a session without scopes gets the scope of the portal API. A bare start URL gets none.
         let session = found.identity.session_name().map(str::to_owned);
         let default = if session.is_some() { vec!["sso:account:access".to_owned()] } else { Vec::new() };
         let needed_scopes = found.scopes.clone().unwrap_or_default();
@@ -144,17 +144,16 @@ impl Named {
         })
     }
 
-    /// The portal, at the address and in the region that it has. An address of a company's own is looked at, to see where it
-    /// leads.
+    /// Resolves the portal's URL at AWS and its region. A company's own URL is requested once, for its redirect.
     ///
     /// # Errors
-    /// A configuration failure: it leads nowhere, or the region is not known.
+    /// The URL does not lead to a portal, or the region is unknown.
     pub(super) fn resolve(self, settings: &Settings) -> Result<Portal, Failure> {
         let is_own = !self.start_url.is_aws() && !self.start_url.is_loopback();
         let known_as =
             if is_own { vanity::resolve(&self.start_url, settings)? } else { self.start_url.clone() };
         let region = self.region(&known_as, is_own, settings)?;
-        // Whether or not the endpoint follows from it: the token is stored with it.
+        // The token is stored with the region, even if the endpoint does not depend on it.
         Endpoint::for_region(&region).map_err(Failure::config)?;
         warn_of_another_partition(&known_as, &region);
         let start_url = self.start_url.to_string();
@@ -172,8 +171,8 @@ impl Named {
         })
     }
 
-    /// The region of the instance: the stated one, else the one in its address. `AWS_REGION` is the region of a person's
-    /// work, and counts only if nothing else says anything.
+    /// Returns the region of the instance: the configured one, else the one in its URL. `AWS_REGION` comes last,
+    /// because users set it for the region of their workloads.
     fn region(&self, known_as: &StartUrl, is_own: bool, settings: &Settings) -> Result<String, Failure> {
         let flag = settings.globals().region.as_deref();
         let configured = self.configured.as_ref().and_then(|found| found.region.as_deref());
@@ -183,14 +182,14 @@ impl Named {
         };
         match (stated, known_as.region()) {
             (Some(stated), Some(own)) if stated != own => {
-                // As in the AWS CLI: after a move to another region the company's address leads there, and the config files
-                // still say the old one.
+                // As in the AWS CLI: if an instance moves to another region, the company's URL leads there, but
+                // config files still have the old region.
                 let (chosen, note) = match is_own && flag.is_none() {
-                    true => (own, "correct `sso_region`, or other tools will ask there"),
+                    true => (own, "correct `sso_region`, or other tools will use the wrong region"),
                     false => (stated, "if that is wrong, the sign-in will fail"),
                 };
                 warn(format_args!(
-                    "{by} is {stated}, but the portal {known_as} is in {own}; asking in {chosen}: {note}"
+                    "{by} is {stated}, but the portal {known_as} is in {own}; using {chosen}: {note}"
                 ));
                 Ok(chosen.to_owned())
             }
@@ -206,14 +205,14 @@ impl Named {
     }
 }
 
-/// Warns of a region that cannot be the portal's, because AWS keeps the two apart.
+/// Warns if the region is in another partition than the portal.
 fn warn_of_another_partition(portal: &StartUrl, region: &str) {
     let Some(own) = portal.partition() else { return };
     let asked = Partition::for_region(region);
     if portal.region().is_none() && own != asked {
         warn(format_args!(
-            "{portal} is a portal of the partition {}, and the region {region} is one of {}; if that is wrong, the \
-             sign-in will fail",
+            "the portal {portal} is in the partition {}, but the region {region} is in {}; if the region is wrong, the \
+             sign-in will fail, so check --region and `sso_region`",
             own.id(),
             asked.id()
         ));
@@ -221,10 +220,10 @@ fn warn_of_another_partition(portal: &StartUrl, region: &str) {
 }
 
 impl Portal {
-    /// Where the portal's service is.
+    /// Returns the endpoint of the portal's service.
     ///
     /// # Errors
-    /// A configuration failure: the endpoint or the region cannot be used.
+    /// The endpoint or the region is invalid.
     pub(super) fn place(&self, settings: &Settings) -> Result<Place, Failure> {
         if settings.endpoint_url()?.is_some() {
             return Ok(Place::named(settings.endpoint()?, &self.region));
@@ -233,8 +232,7 @@ impl Portal {
         Ok(Place { endpoint: endpoint.map_err(Failure::config)?, is_custom: false })
     }
 
-    /// The variant of the endpoint that goes with the portal's address: at the other one a person would be shown a page at
-    /// which the sign-in fails.
+    /// Returns the endpoint variant of the portal's URL. With the other variant, the approval page fails.
     fn variant(&self, settings: &Settings) -> Result<Variant, Failure> {
         let variant = settings.variant()?;
         if !self.known_as.is_dual_stack() || variant.dual_stack {
@@ -242,7 +240,7 @@ impl Portal {
         }
         if settings.dual_stack()? == Some(false) {
             warn(format_args!(
-                "{} is a dual-stack portal, and the settings say not to use the dual-stack endpoint; the sign-in may fail",
+                "{} is a dual-stack portal, but the settings disable the dual-stack endpoint, so the sign-in may fail",
                 self.known_as
             ));
             return Ok(variant);

@@ -1,4 +1,4 @@
-//! `login --issuer`: the device flow at any provider that speaks RFC 8628, with the token on standard output.
+//! `login --issuer`: the device flow at any provider (RFC 8628). The token goes to standard output.
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -18,16 +18,17 @@ use crate::settings::Settings;
 use crate::signin::{Presenter, Screen, StatusLine};
 use crate::sources::Sources;
 
-/// The flags of a sign-in to a provider other than AWS.
+/// The flags for a provider other than AWS.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Other providers (RFC 8628)")]
 pub(crate) struct ProviderArgs {
-    /// Sign in to this provider instead of a portal; its metadata says where to ask, and may be named by its own URL. Needs
-    /// --show-token: the token is printed and kept nowhere
+    /// Sign in to this provider instead of a portal. Takes the issuer or the URL of its metadata, which lists the
+    /// endpoints. Needs --show-token: the token is printed, not stored
     #[arg(long, value_name = "URL", conflicts_with_all = ["start_url", "sso_session", "if_needed", "force"])]
     issuer: Option<String>,
 
-    /// The id of a client that the provider knows; without it one is registered, if the provider lets any client
+    /// The id of a client that is registered at the provider; without it a new client is registered, if the provider
+    /// allows that
     #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     client_id: Option<String>,
 
@@ -39,37 +40,38 @@ pub(crate) struct ProviderArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "client_secret", requires = "client_id")]
     client_secret_file: Option<PathBuf>,
 
-    /// Where the secret goes: the Authorization header (basic) or the body (post); what the provider's metadata says,
-    /// basic if it says nothing
+    /// Send the secret in the Authorization header (basic) or in the body (post) [default: as the provider's metadata
+    /// says, else basic]
     #[arg(long, value_name = "basic|post", hide_possible_values = true)]
     client_auth: Option<ClientAuth>,
 
-    /// Use PKCE also where the provider does not say that it takes it
+    /// Use PKCE even if the provider's metadata does not list it
     #[arg(long)]
     pkce: bool,
 
-    /// Whom the token is for (`audience`), for providers that want to be told
+    /// The service that the token is for (`audience`), if the provider requires it; may be repeated
     #[arg(long, value_name = "TEXT")]
     audience: Vec<String>,
 
-    /// What the token is for (RFC 8707 `resource`); may be given several times
+    /// The resource that the token is for (`resource`, RFC 8707); may be repeated
     #[arg(long, value_name = "URL")]
     resource: Vec<String>,
 
-    /// A further parameter of the requests for the code and for the token; may be given several times
+    /// An additional parameter of the requests for the code and the token; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     param: Vec<String>,
 
-    /// Where to ask for a code, for providers that do not say
+    /// The URL to request a code from, if the provider's metadata does not have it
     #[arg(long, value_name = "URL", conflicts_with_all = ["start_url", "sso_session", "if_needed", "force"])]
     device_authorization_endpoint: Option<String>,
 
-    /// Where to ask for the token, for providers that do not say. With both endpoints no metadata is asked for
+    /// The URL to request the token from, if the provider's metadata does not have it. With both endpoints, no
+    /// metadata is fetched
     #[arg(long, value_name = "URL", conflicts_with_all = ["start_url", "sso_session", "if_needed", "force"])]
     token_endpoint: Option<String>,
 }
 
-/// Where a client's secret goes.
+/// The place of the client's secret in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum ClientAuth {
     /// In the `Authorization` header.
@@ -79,33 +81,33 @@ enum ClientAuth {
 }
 
 impl ProviderArgs {
-    /// Whether a provider is to be signed in to, and not a portal.
+    /// Returns whether the flags name a provider.
     ///
     /// # Errors
-    /// Flags that go with a provider, and no provider.
+    /// The flags need a provider, but name none.
     pub(super) fn is_asked_for(&self) -> Result<bool, Failure> {
         let asked = [&self.issuer, &self.device_authorization_endpoint, &self.token_endpoint]
             .iter()
             .any(|x| x.is_some());
         if !asked && (self.client_id.is_some() || self.client_auth.is_some()) {
-            return Err(Failure::usage("--client-id and --client-auth go with --issuer")
-                .with_hint("a sign-in to AWS registers its client itself"));
+            return Err(Failure::usage("--client-id and --client-auth need --issuer")
+                .with_hint("remove them; a sign-in to AWS registers its own client"));
         }
         let has_more = [&self.audience, &self.resource, &self.param].iter().any(|values| !values.is_empty());
         if !asked && (self.pkce || has_more) {
-            return Err(Failure::usage("--pkce, --audience, --resource and --param go with --issuer")
-                .with_hint("a sign-in to AWS has no place for them"));
+            return Err(Failure::usage("--pkce, --audience, --resource and --param need --issuer")
+                .with_hint("remove them; AWS's API has no such parameters"));
         }
         Ok(asked)
     }
 
-    /// What the provider is called in messages.
+    /// Returns the provider's name for messages.
     fn name(&self) -> &str {
         let names = [&self.issuer, &self.token_endpoint, &self.device_authorization_endpoint];
         names.into_iter().flatten().next().map_or("the provider", String::as_str)
     }
 
-    /// Where the command line says that the provider is.
+    /// Returns the flags that locate the provider.
     fn whereabouts(&self) -> Whereabouts<'_> {
         Whereabouts {
             issuer: self.issuer.as_deref(),
@@ -114,7 +116,7 @@ impl ProviderArgs {
         }
     }
 
-    /// The client to sign in as, if there is one already.
+    /// Returns the client of `--client-id`, if given.
     fn client(&self, metadata: &Metadata, settings: &Settings) -> Result<Option<Client>, Failure> {
         let Some(id) = &self.client_id else { return Ok(None) };
         let sources = Sources::new(settings.environment());
@@ -129,14 +131,14 @@ impl ProviderArgs {
             Some(ClientAuth::Basic) => Ok(client.with_basic_authentication()),
             None => metadata.authenticated(client).map_err(|error| {
                 Failure::config(chain(&error)).with_hint(
-                    "use another client there; --client-auth basic or post sends the secret all the same",
+                    "use another client, or pass --client-auth basic or post to send the secret anyway",
                 )
             }),
         }
         .map(Some)
     }
 
-    /// The policy with what the flags ask for.
+    /// Adds PKCE and parameters from the flags to the policy.
     fn policy(&self, mut policy: Policy) -> Result<Policy, Failure> {
         if self.pkce {
             policy = policy.with_pkce(Pkce::Always);
@@ -144,7 +146,7 @@ impl ProviderArgs {
         let named = |name: &'static str| move |value: &String| (name.to_owned(), value.clone());
         let pairs = self.param.iter().map(|pair| {
             pair.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())).ok_or_else(|| {
-                Failure::usage("--param takes NAME=VALUE").with_hint("for example --param tenant=acme")
+                Failure::usage("--param needs NAME=VALUE").with_hint("for example --param tenant=acme")
             })
         });
         let known =
@@ -160,12 +162,14 @@ impl ProviderArgs {
 /// Signs in to a provider and prints the token.
 ///
 /// # Errors
-/// What is wrong with the flags, before anything is sent; afterwards how the sign-in ended.
+/// The flags are wrong (nothing is sent then), or the sign-in fails.
 pub(super) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> {
     let provider = &args.provider;
     if !args.show_token {
         return Err(Failure::usage("--issuer needs --show-token")
-            .with_hint("AWS's cache is not for other providers' tokens, so the token is printed or lost"));
+            .with_hint(
+                "pass --show-token; AWS's cache cannot store tokens of other providers, so the token is only printed",
+            ));
     }
     let asked: Vec<&str> = args.scopes.iter().flat_map(|scopes| scopes.split_whitespace()).collect();
     let policy = Policy::oauth().with_client_name(&args.client_name).with_scopes(asked.iter().copied());
@@ -182,8 +186,11 @@ pub(super) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
     let (service, metadata) = found?;
     let client = provider.client(&metadata, settings)?;
     if client.is_none() && !service.offers(Operation::RegisterClient) {
-        return Err(Failure::config(format_args!("{} lets no program register a client", provider.name()))
-            .with_hint("register one there by hand, and pass its --client-id"));
+        return Err(Failure::config(format_args!(
+            "{} does not allow programs to register a client",
+            provider.name()
+        ))
+        .with_hint("register a client there by hand, and pass its id with --client-id"));
     }
     let http = service::builder_of(settings, service).build();
     let http: HttpClient = http.map_err(|error| Failure::config(chain(&error)))?;
@@ -203,26 +210,24 @@ pub(super) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
 fn say_what_was_won(signed_in: &SignedIn, provider: &str, asked: &[&str]) {
     match signed_in.expires_in() {
         Some(left) => {
-            say(format_args!("Signed in to {provider}; the token is good for {}.", store::life(left)))
+            say(format_args!("Signed in to {provider}; the token is valid for {}.", store::life(left)))
         }
-        None => {
-            say(format_args!("Signed in to {provider}, which does not say how long the token is good for."))
-        }
+        None => say(format_args!("Signed in to {provider}; the provider gave no expiry for the token.")),
     }
     for warning in &signed_in.token.warnings {
-        warn(format_args!("the provider's answer is odd: {warning}"));
+        warn(format_args!("the provider's response is irregular: {warning}"));
     }
-    // RFC 6749 §3.3: the provider must say so, and then so must we.
+    // The provider must return the scopes if they differ from the request (RFC 6749 §3.3), so the user learns of it.
     let Some(granted) = &signed_in.token.scope else { return };
-    // What was granted is read with commas taken for blanks.
+    // The parser of the granted scopes treats commas as spaces.
     let asked: Vec<&str> = asked.iter().flat_map(|scope| scope.split(',')).collect();
     let is_as_asked = asked.iter().all(|scope| granted.iter().any(|granted| granted == scope))
         && granted.iter().all(|scope| asked.contains(&scope.as_str()));
     if asked.is_empty() {
-        say(format_args!("Granted: {}.", granted.join(" ")));
+        say(format_args!("Granted scopes: {}.", granted.join(" ")));
     } else if !is_as_asked {
         warn(format_args!(
-            "asked for the scopes `{}` and was granted `{}`",
+            "the requested scopes were `{}`, but the provider granted `{}`",
             asked.join(" "),
             granted.join(" ")
         ));

@@ -1,4 +1,4 @@
-//! Refreshing the stored token, so that no person is asked who need not be.
+//! The refresh of a stored token, which saves a sign-in.
 
 use std::time::Duration;
 
@@ -11,23 +11,23 @@ use super::warn_of_oddities;
 use crate::exit::{Failure, chain, warn};
 use crate::explain;
 
-/// A token that could not be refreshed for lack of an answer is used as it is if this is left of it: the command that
-/// comes next can begin with it, and AWS's tools refresh it themselves.
+/// The shortest remaining lifetime of a token that is used although its refresh failed for lack of a response. The
+/// next command can start with it, and AWS's tools refresh it themselves.
 const LAST_RESORT: Duration = Duration::from_secs(60);
 
-/// What came of the attempt.
+/// The result of a refresh.
 pub(super) enum Refreshed {
-    /// There is a token.
+    /// A token.
     Token(Box<Kept>),
-    /// There is none, and this is why; a person must sign in.
+    /// No token, with the reason; a new sign-in is needed.
     No(String),
 }
 
 impl Store {
-    /// Refreshes the token, under the lock, and keeps what comes.
+    /// Refreshes the token, under the lock, and stores the result.
     ///
     /// # Errors
-    /// The result could not be stored, and the token is of no use as it is.
+    /// The result cannot be stored and the old token cannot be used, or the fault is about the KMS key.
     pub(super) fn refresh(
         &self,
         token: &CachedToken,
@@ -37,13 +37,11 @@ impl Store {
             return Ok(Refreshed::No("there is no refresh token".to_owned()));
         };
         let Some(registration) = token.registration.as_ref().filter(|_| token.refreshable_at(now())) else {
-            return Ok(Refreshed::No(
-                "the client that could refresh it is not registered any more".to_owned(),
-            ));
+            return Ok(Refreshed::No("the registration of its client is missing or has expired".to_owned()));
         };
-        // The old refresh token may be dead afterwards, so there must be a place for the new one.
+        // The refresh may invalidate the old refresh token, so the new one must be storable.
         if let Err(failure) = self.check_writable() {
-            return self.last_resort(token, "the cache cannot be written").ok_or(failure);
+            return self.last_resort(token, "the cache is not writable").ok_or(failure);
         }
         let asked_at = now();
         let error = match ask(&registration.client, refresh_token) {
@@ -52,7 +50,7 @@ impl Store {
             }
             Err(error) => error,
         };
-        // AWS's tools take no lock: one of them may have refreshed meanwhile, and spent the refresh token.
+        // AWS's tools take no lock, so one of them may have used the refresh token meanwhile.
         if let Some(newer) = self.stored()
             && newer.access_token != token.access_token
             && self.judge(&newer).is_ok()
@@ -62,15 +60,15 @@ impl Store {
         if let CallError::Fault(fault) = &error
             && fault.is_about_key()
         {
-            // A person would approve, and be told the same.
+            // A new sign-in would end with the same fault, after the approval.
             return Err(explain::fault_failure(Operation::CreateToken, fault));
         }
-        // A `slow_down` refuses nothing: many programs refresh at one moment.
+        // `slow_down` is not a rejection: many programs may refresh at the same time.
         if let CallError::Fault(fault) = &error
             && !fault.is_transient()
             && fault.code != FaultCode::SlowDown
         {
-            return Ok(Refreshed::No(format!("the service refused to refresh it ({fault})")));
+            return Ok(Refreshed::No(format!("the service rejected the refresh ({fault})")));
         }
         let cause = chain(&error);
         Ok(self
@@ -93,7 +91,7 @@ impl Store {
         let stored = self.save(&token, "Refreshed the token");
         let mut kept = self.have(token);
         kept.words = format!(
-            "Refreshed the token for {}; it is good for {} and is kept in {}.",
+            "Refreshed the token for {}; it is valid for {} and is stored in {}.",
             self.start_url,
             kept.good_for,
             self.cache.token_path(&self.identity).display()

@@ -1,4 +1,4 @@
-//! How a sign-in to a provider fails: the same ends as at a portal, in the words of the provider's own standard.
+//! Error messages of a sign-in to a provider, in the terms of RFC 6749 and RFC 8628.
 
 use device_flow::{NotSignedIn, Outcome};
 use oidc_proto::{Fault, FaultCode, Operation, Service};
@@ -6,7 +6,7 @@ use oidc_proto::{Fault, FaultCode, Operation, Service};
 use crate::exit::{Failure, chain};
 use crate::signin::{Whom, failure_of, of_answer, of_trouble};
 
-/// The sign-in ended without a token.
+/// Returns the failure for a sign-in that ended without a token.
 pub(super) fn unsigned(end: &NotSignedIn, service: &Service, provider: &str) -> Failure {
     let failure = match &end.outcome {
         Outcome::Rejected { operation, fault, .. } => {
@@ -17,7 +17,7 @@ pub(super) fn unsigned(end: &NotSignedIn, service: &Service, provider: &str) -> 
             }
         }
         Outcome::Unreachable { operation, trouble, .. } => Failure::other(format_args!(
-            "{provider} gave no verdict when it was asked {}: {trouble}",
+            "{provider} gave no usable response when asked {}: {trouble}",
             what(*operation)
         ))
         .with_hint(of_trouble(end, trouble, Whom::Provider)),
@@ -36,31 +36,31 @@ pub(super) fn unsigned(end: &NotSignedIn, service: &Service, provider: &str) -> 
 const fn what(operation: Operation) -> &'static str {
     match operation {
         Operation::RegisterClient => "to register a client",
-        Operation::StartDeviceAuthorization => "to give a code",
-        _ => "to give the token",
+        Operation::StartDeviceAuthorization => "to issue a code",
+        _ => "to issue the token",
     }
 }
 
 fn hint(fault: &Fault) -> Option<&'static str> {
     let speaks_of = |word| fault.description.as_deref().is_some_and(|text| text.contains(word));
     Some(match &fault.code {
-        // Some providers look for the client in the body alone.
+        // Some providers read the client's id and secret from the body only.
         FaultCode::InvalidRequest if speaks_of("client_id") || speaks_of("client_secret") => {
-            "check --client-id; if the client has a secret, --client-auth post puts both into the body"
+            "check --client-id; if the client has a secret, pass --client-auth post to send both in the body"
         }
         FaultCode::InvalidRequest if speaks_of("code_challenge") || speaks_of("code_verifier") => {
-            "the provider wants PKCE: pass --pkce"
+            "the provider requires PKCE; pass --pkce"
         }
         FaultCode::InvalidClient => {
-            "check --client-id, and whether the client has a secret (--client-secret-file) and where it goes \
+            "check --client-id, the client's secret (--client-secret-file) and how it is sent \
              (--client-auth)"
         }
-        FaultCode::InvalidScope => "check --scope; a client may ask for what it was registered for",
+        FaultCode::InvalidScope => "check --scope; a client may request only its registered scopes",
         FaultCode::UnauthorizedClient => {
-            "allow the device code grant for this client at the provider, and check --client-id, the secret and where it goes \
-             (--client-auth)"
+            "enable the device code grant for this client at the provider, and check --client-id, the secret and how it is \
+             sent (--client-auth)"
         }
-        FaultCode::UnsupportedGrantType => "allow the device code grant for this client at the provider",
+        FaultCode::UnsupportedGrantType => "enable the device code grant for this client at the provider",
         _ => return None,
     })
 }

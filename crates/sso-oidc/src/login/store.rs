@@ -1,4 +1,4 @@
-//! The cache around a sign-in: what can be used again, one sign-in at a time, and what is kept.
+//! The cache around a sign-in: reusing stored tokens and registrations, the lock, and storing new ones.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -20,13 +20,13 @@ use crate::operations::token_document;
 use crate::output::Document;
 use crate::settings::Settings;
 
-/// What must be left of a token or a registration for it to be used again; AWS's tools use the same.
+/// The shortest remaining lifetime of a reusable token or registration, as in AWS's tools.
 pub(super) const MARGIN: Duration = Duration::from_secs(15 * 60);
 
-/// How often another process's sign-in is looked at.
+/// The interval between two checks of another process's lock.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
-const WITHOUT_CACHE: &str = "--no-cache --show-token signs in without the cache";
+const WITHOUT_CACHE: &str = "pass --no-cache --show-token to sign in without the cache";
 
 /// The files of one portal in `~/.aws/sso/cache`.
 pub(super) struct Store {
@@ -42,47 +42,47 @@ pub(super) struct Store {
     pub(super) endpoint_url: Option<String>,
     /// Held from before the sign-in to after the token is stored.
     guard: RefCell<Option<Guard>>,
-    /// What was warned of: a file is read more than once, and what is wrong with it is said once.
+    /// The warnings so far. A file is read more than once, but warned of once.
     warned_of: RefCell<Vec<String>>,
 }
 
-/// What the flags say about a token that is there already.
+/// The flags about a stored token.
 pub(super) struct Wish {
-    /// Use it, or refresh it.
+    /// Use or refresh it.
     pub(super) if_needed: bool,
-    /// Replace it although it is another service's.
+    /// Replace it even if it came from another endpoint.
     pub(super) force: bool,
-    /// How long to wait for another sign-in.
+    /// The longest wait for another sign-in.
     pub(super) patience: Duration,
 }
 
-/// What was found before the sign-in.
+/// The state of the cache before the sign-in.
 pub(super) enum Before {
     /// No sign-in is needed.
     Token(Box<Kept>),
-    /// One is, with this registration if there is one to use again.
+    /// A sign-in is needed, with this registration if one can be reused.
     SignIn(Option<Registration>),
 }
 
-/// A token that is there without a sign-in.
+/// A stored or refreshed token, which makes a sign-in unnecessary.
 pub(super) struct Kept {
-    /// What to say.
+    /// The message for the user.
     pub(super) words: String,
     pub(super) good_for: String,
-    /// For `--show-token`.
+    /// The output of `--show-token`.
     pub(super) document: Document,
-    /// Whether it could be stored, if it is new.
+    /// The result of storing it, if it is new.
     pub(super) stored: Result<(), Failure>,
 }
 
 impl Store {
-    /// The files of this portal.
+    /// Returns the files of this portal.
     ///
     /// # Errors
-    /// A configuration failure: there is no home directory.
+    /// The home directory is unknown.
     pub(super) fn of(portal: &Portal, place: &Place, settings: &Settings) -> Result<Self, Failure> {
         let home = settings.environment().home().ok_or_else(|| {
-            Failure::config("there is no home directory to keep the token in")
+            Failure::config("the home directory, where the token would be stored, is unknown")
                 .with_hint("set HOME, or pass --no-cache --show-token")
         })?;
         let endpoint_url = place.is_custom.then(|| place.endpoint.to_string());
@@ -103,12 +103,11 @@ impl Store {
         })
     }
 
-    /// Waits for other sign-ins to the same portal, so that ten programs that start together open one page and not
-    /// ten; then looks at what is stored, refreshes it if that is wished and possible, and finds out whether a new token
-    /// could be stored.
+    /// Waits for other sign-ins to the same portal, so that ten programs that start together open one page. Then it
+    /// checks the stored token, refreshes it if asked to, and checks that a new token could be stored.
     ///
     /// # Errors
-    /// The cache cannot be used, or a token in it is not to be replaced.
+    /// The cache cannot be used, or its token must not be replaced.
     pub(super) fn before_sign_in(
         &self,
         wish: &Wish,
@@ -125,8 +124,8 @@ impl Store {
         }
         let waited = self.lock(wish.patience, is_cancelled)?;
         let stored = self.stored();
-        // The last holder of the lock may have signed in meanwhile, which is what was asked for; or have given up, and then the
-        // token is the old one still.
+        // The last holder of the lock may have signed in, so there is a new token. If it gave up, the old token is
+        // still there.
         let is_new = stored.as_ref().map(|token| &token.access_token)
             != earlier.as_ref().map(|token| &token.access_token);
         let is_welcome = wish.if_needed || (waited && is_new);
@@ -141,7 +140,7 @@ impl Store {
                     Refreshed::No(reason) => why = format!("{why}, and {reason}"),
                 }
             }
-            say(format_args!("The stored token for {} is not enough: {why}.", self.identity.as_str()));
+            say(format_args!("The stored token for {} cannot be used: {why}.", self.identity.as_str()));
         }
         if let Some(token) = stored.filter(|_| !wish.force) {
             self.spare_another_endpoints_token(&token)?;
@@ -149,17 +148,17 @@ impl Store {
         self.check_writable()?;
         let registration = self
             .ignoring_corrupt(self.cache.registration(&self.key))
-            // Filed by what is configured; what is asked for may be more.
+            // The file's name depends on the configured scopes, and this sign-in may request more.
             .filter(|stored| stored.suits_device_flow() && stored.has_scopes(&self.scopes))
             .map(|stored| stored.registration)
             .filter(|registration| registration.usable_at(now(), MARGIN));
         Ok(Before::SignIn(registration))
     }
 
-    /// Takes the lock; true if another process had it.
+    /// Takes the lock, and returns whether another process held it.
     ///
     /// # Errors
-    /// Another process still has it after this time, or the lock file cannot be used.
+    /// Another process still holds it after this time, or the lock file cannot be used.
     fn lock(&self, patience: Duration, is_cancelled: impl Fn() -> bool) -> Result<bool, Failure> {
         let began = Instant::now();
         let mut waited = false;
@@ -172,7 +171,7 @@ impl Store {
                 Ok(guard) => {
                     if let Some(why) = guard.unlocked() {
                         warn(format_args!(
-                            "{}; going on without a lock, so sign-ins at the same time do not know of each other",
+                            "{}; going on without a lock, so parallel sign-ins may each open a page",
                             chain(why)
                         ));
                     }
@@ -186,7 +185,7 @@ impl Store {
                     if !waited {
                         let holder = holder.as_ref().map_or(String::new(), |holder| format!(", by {holder}"));
                         say(format_args!(
-                            "Another sign-in to {} is under way{holder}; waiting for it, {} at most.",
+                            "Another sign-in to {} is in progress{holder}; waiting for it for up to {}. Ctrl-C cancels.",
                             self.start_url,
                             life(patience)
                         ));
@@ -195,13 +194,13 @@ impl Store {
                 }
                 CacheError::Locked { .. } => {
                     return Err(Failure::other(format_args!(
-                        "Another sign-in to {} did not end in {}: {}",
+                        "Another sign-in to {} did not end within {}: {}",
                         self.start_url,
                         life(began.elapsed()),
                         chain(&error)
                     ))
                     .with_hint(format_args!(
-                        "end that process if it hangs, or wait longer (--lock-timeout); {WITHOUT_CACHE}"
+                        "end that process if it hangs, wait longer with --lock-timeout, or {WITHOUT_CACHE}"
                     )));
                 }
                 _ => return Err(self.unwritable("The cache cannot be locked", &error)),
@@ -209,11 +208,11 @@ impl Store {
         }
     }
 
-    /// AWS's tools file a token under its start URL or session alone, so a sign-in at a test server would replace the
-    /// token of the real service, and the session with it. The other way round nothing is lost.
+    /// Protects the real service's token from a sign-in at a test server. AWS's tools file a token by start URL or
+    /// session only, so the sign-in would replace it. A test server's token may be replaced.
     ///
     /// # Errors
-    /// It is a token of another service than the one that is about to be asked, and it is still of use.
+    /// The token came from another endpoint and is still valid or refreshable.
     fn spare_another_endpoints_token(&self, token: &CachedToken) -> Result<(), Failure> {
         let Some(endpoint_url) = &self.endpoint_url else { return Ok(()) };
         let is_of_use = token.usable_at(now(), Duration::ZERO) || token.refreshable_at(now());
@@ -227,46 +226,49 @@ impl Store {
         let origin = match origin {
             Some(origin) => format!("it came from {origin}, not from {endpoint_url}"),
             None => format!(
-                "it does not say where it came from (AWS's tools never write that), so it may not be from {endpoint_url}"
+                "it has no endpoint (AWS's tools never write one), so it may not be from {endpoint_url}"
             ),
         };
         Err(Failure::config(format_args!(
-            "The stored token for {} is still of use; {origin}",
+            "The stored token for {} is still valid, and would be replaced; {origin}",
             self.identity.as_str()
         ))
         .with_detail(format_args!("It is in {}.", self.cache.token_path(&self.identity).display()))
-        .with_hint("--force replaces it; --no-cache --show-token signs in without the cache, another HOME with an empty one"))
+        .with_hint(
+            "pass --force to replace it, or --no-cache --show-token to sign in without the cache, or set another HOME",
+        ))
     }
 
-    /// The stored token.
+    /// Returns the stored token.
     pub(super) fn stored(&self) -> Option<CachedToken> {
         self.ignoring_corrupt(self.cache.token(&self.identity))
     }
 
-    /// No sign-in is needed: there is this token.
+    /// Describes a token that makes a sign-in unnecessary.
     pub(super) fn have(&self, token: CachedToken) -> Kept {
         let left = token.expires_at.remaining_at(now());
         let good_for = life(left);
         let mut answer = Token::bearer(token.access_token, left);
         answer.refresh_token = token.refresh_token;
         Kept {
-            words: format!("Already signed in to {}; the token is good for {good_for}.", self.start_url),
+            words: format!("Already signed in to {}; the token is valid for {good_for}.", self.start_url),
             good_for,
             document: token_document(&answer),
             stored: Ok(()),
         }
     }
 
-    /// What is kept of the client that the token was issued to.
+    /// Returns the stored registration of the token's client.
     pub(super) fn registration_of(&self, token: &CachedToken) -> Option<CachedRegistration> {
         let client = &token.registration.as_ref()?.client;
         self.ignoring_corrupt(self.cache.registration_of(&client.id))
     }
 
-    /// Keeps the token and, if it is new, the registration. Returns the token's file.
+    /// Stores the token and a new registration, and returns the token's file. If only the registration fails, it
+    /// warns: a client can register again.
     ///
     /// # Errors
-    /// The token cannot be written. A registration that cannot be written is a warning: it can be made again.
+    /// The token cannot be written.
     pub(super) fn keep(&self, signed_in: &SignedIn) -> Result<PathBuf, Failure> {
         if signed_in.newly_registered {
             self.keep_registration(&signed_in.registration);
@@ -280,17 +282,17 @@ impl Store {
         Ok(self.cache.token_path(&self.identity))
     }
 
-    /// Writes a token that was won this way.
+    /// Writes the token. `won` begins the error message.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The token cannot be written.
     pub(super) fn save(&self, token: &CachedToken, won: &str) -> Result<(), Failure> {
         self.cache
             .save_token(&self.identity, token)
             .map_err(|error| self.unwritable(&format!("{won}, but the token could not be stored"), &error))
     }
 
-    /// Keeps a registration for the next sign-in.
+    /// Stores a registration for the next sign-in.
     pub(super) fn keep_registration(&self, registration: &Registration) {
         let scopes = Some(self.scopes.clone()).filter(|scopes| !scopes.is_empty());
         let kept = CachedRegistration::new(registration.clone())
@@ -301,14 +303,14 @@ impl Store {
         }
     }
 
-    /// Whether a token could be stored.
+    /// Checks that a token could be stored.
     ///
     /// # Errors
-    /// It could not, and why.
+    /// The cache is not writable.
     pub(super) fn check_writable(&self) -> Result<(), Failure> {
-        self.cache
-            .check_writable(&self.identity)
-            .map_err(|error| self.unwritable("A token could not be stored, so none is asked for", &error))
+        self.cache.check_writable(&self.identity).map_err(|error| {
+            self.unwritable("A new token could not be stored, so none was requested", &error)
+        })
     }
 
     fn unwritable(&self, what: &str, error: &CacheError) -> Failure {
@@ -319,16 +321,20 @@ impl Store {
         let (file, dir) = (file.display(), self.cache.dir().display());
         let hint = match error.obstacle() {
             Some(Obstacle::Directory) => format!(
-                "remove the directory {file} (a container makes one where a file that it mounts is missing); "
+                "remove the directory {file} (container tools create one in place of a missing file to mount), or "
             ),
-            Some(Obstacle::NotAFile) => format!("remove {file}; "),
-            Some(Obstacle::AnotherUser) => format!("have {file} removed, or make it yours with chown; "),
-            Some(Obstacle::Immutable) => {
-                format!("take the attribute away, on Linux with `chattr -i -a {file}`; ")
+            Some(Obstacle::NotAFile) => format!("remove {file}, or "),
+            Some(Obstacle::AnotherUser) => {
+                format!("ask its owner to remove {file}, or take it over with chown, or ")
             }
-            Some(Obstacle::ReadOnly) => "mount the file system for writing; ".to_owned(),
-            Some(Obstacle::Full) => "make space on the file system; ".to_owned(),
-            Some(Obstacle::Permission) => format!("make {dir} and the files in it writable for this user; "),
+            Some(Obstacle::Immutable) => {
+                format!("remove the immutable attribute, on Linux with `chattr -i -a {file}`, or ")
+            }
+            Some(Obstacle::ReadOnly) => "mount the file system writable, or ".to_owned(),
+            Some(Obstacle::Full) => "free space on the file system, or ".to_owned(),
+            Some(Obstacle::Permission) => {
+                format!("make {dir} and the files in it writable for this user, or ")
+            }
             _ => String::new(),
         };
         Failure::other(format_args!("{what}: {}", chain(error)))
@@ -338,13 +344,13 @@ impl Store {
     fn warn_of_others(&self) {
         if let Some(dir) = self.cache.open_to_others() {
             warn(format_args!(
-                "other users may write to {}, and put a token of theirs in place of yours; `chmod go-w` ends that",
+                "other users can write to {0} and replace your token; run `chmod go-w {0}`",
                 dir.display()
             ));
         }
     }
 
-    /// What was loaded. A corrupt file is moved out of the way and named; it must not prevent a sign-in.
+    /// Returns the loaded value. A corrupt file is moved away with a warning, so that it does not prevent a sign-in.
     pub(super) fn ignoring_corrupt<T>(&self, loaded: Result<Option<T>, CacheError>) -> Option<T> {
         let error = match loaded {
             Ok(found) => return found,
@@ -371,13 +377,13 @@ pub(super) fn now() -> UnixSeconds {
 
 /// `7 h 59 min`
 pub(super) fn life(left: Duration) -> String {
-    // Rounded, so that a token of an hour is one of an hour and not of 59 minutes.
+    // Rounded to the nearest minute, so that an hour does not print as 59 minutes.
     let seconds = left.as_secs().saturating_add(u64::from(left.subsec_millis() >= 500));
     let minutes = seconds.saturating_add(30) / 60;
     match (minutes / 60, minutes % 60) {
         _ if seconds < 60 => format!("{seconds} s"),
         (0, minutes) => format!("{minutes} min"),
-        // A longer life is a mistake of the service's, and of no use to a person.
+        // A longer lifetime is an error of the service.
         (hours, _) if hours > HOURS_OF_A_YEAR => "more than a year".to_owned(),
         (hours, 0) => format!("{hours} h"),
         (hours, minutes) => format!("{hours} h {minutes} min"),

@@ -1,11 +1,11 @@
-//! A provider's token as it is printed: in OAuth's own spelling, because that is what the provider's tools read.
+//! The printed form of a provider's token, with the member names of RFC 6749.
 
 use device_flow_ureq::SignedIn;
 
 use crate::output::{Document, Rehearsal};
 
-/// The token response (RFC 6749 §5.1). Who has just been registered needs the client too: a refresh token is good for
-/// that client alone. Members that the provider added come last.
+/// Returns the token response (RFC 6749 §5.1). A newly registered client is included, because the refresh token works
+/// for that client only. The provider's extra members come last.
 pub(super) fn document(signed_in: &SignedIn) -> Document {
     let token = &signed_in.token;
     let client = Some(&signed_in.registration.client).filter(|_| signed_in.newly_registered);
@@ -25,7 +25,7 @@ pub(super) fn document(signed_in: &SignedIn) -> Document {
     }
 }
 
-/// The members, and those of the provider's own that are neither `null` nor among them.
+/// Appends the provider's extra members, except `null` and duplicates.
 fn with_extra(
     mut members: Vec<(String, Document)>,
     extra: serde_json::Map<String, serde_json::Value>,
@@ -38,8 +38,8 @@ fn with_extra(
     members
 }
 
-/// The forms that it can have (RFC 6749 §5.1: only the token and its type are always there). A text is its own name: an
-/// empty one would count as absent in a query.
+/// Returns samples of the document. Only the token and its type are always present (RFC 6749 §5.1). Each text is its
+/// own name, because JMESPath treats an empty text as false.
 pub(super) fn rehearsal() -> Rehearsal {
     let names =
         ["access_token", "token_type", "refresh_token", "id_token", "scope", "client_id", "client_secret"];

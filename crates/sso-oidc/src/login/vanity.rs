@@ -1,4 +1,4 @@
-//! A start URL of a company's own (`https://aws.example.com`), which redirects to the portal at AWS.
+//! Start URLs of a company's own (`https://aws.example.com`), which redirect to the portal at AWS.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use crate::settings::Settings;
 use crate::signin::{Screen, StatusLine};
 use crate::{explain, service};
 
-/// How long the address may take to answer; it has nothing to do but redirect.
+/// The request timeout. The URL only has to redirect.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// The portal that the address leads to. It is looked at once, with nothing in the request, and the one redirect of its
-/// answer counts if it leads to AWS.
+/// Resolves the URL to its portal. It sends one request without any data, and accepts its redirect if the target is
+/// an AWS portal.
 ///
 /// # Errors
-/// A configuration failure: there is no answer, no redirect, or one that leads elsewhere.
+/// No response, no redirect, or a redirect to another site.
 pub(super) fn resolve(own: &StartUrl, settings: &Settings) -> Result<StartUrl, Failure> {
     let address = own.without_fragment();
     let base = address.split('?').next().unwrap_or_default();
@@ -32,19 +32,18 @@ pub(super) fn resolve(own: &StartUrl, settings: &Settings) -> Result<StartUrl, F
     drop(line);
     let failed = |why: &str| {
         Failure::config(format_args!(
-            "the start URL {own} is no address of an AWS access portal, and does not lead to one: {why}"
+            "the start URL {own} is not an AWS access portal, and does not redirect to one: {why}"
         ))
     };
     let answer = answer.map_err(|error| {
-        let spelling =
-            "its spelling; the portal's own address looks like https://d-1234567890.awsapps.com/start";
+        let spelling = "its spelling; a portal's URL looks like https://d-1234567890.awsapps.com/start";
         let hint = explain::transport_hint(&error, "the spelling of the start URL");
         failed(&chain(&error)).with_hint(hint.unwrap_or_else(|| format!("check {spelling}")))
     })?;
     let Some(location) = answer.location else {
-        return Err(failed(&format!("it answers with HTTP {} and no redirect", answer.status)));
+        return Err(failed(&format!("it responds with HTTP {} and no redirect", answer.status)));
     };
     let portal = own.redirected(&location).map_err(|error| failed(&format!("it redirects, but {error}")))?;
-    say(format_args!("{own} leads to {portal}."));
+    say(format_args!("{own} redirects to {portal}."));
     Ok(portal)
 }

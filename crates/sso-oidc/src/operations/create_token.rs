@@ -16,11 +16,12 @@ use crate::settings::Settings;
 #[derive(Args)]
 #[command(after_help = SECRETS_HELP)]
 pub(crate) struct CreateTokenArgs {
-    /// What is offered: urn:ietf:params:oauth:grant-type:device_code, authorization_code or refresh_token
+    /// The grant type: urn:ietf:params:oauth:grant-type:device_code, authorization_code or refresh_token
     #[arg(long, value_name = "GRANT")]
     grant_type: Option<String>,
 
-    /// What start-device-authorization gave, file://PATH, or - [env: SSO_OIDC_DEVICE_CODE]
+    /// The device code from start-device-authorization, file://PATH, or - for standard input [env:
+    /// SSO_OIDC_DEVICE_CODE]
     #[arg(long, value_name = "SECRET", allow_hyphen_values = true)]
     device_code: Option<String>,
 
@@ -28,7 +29,7 @@ pub(crate) struct CreateTokenArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "device_code")]
     device_code_file: Option<PathBuf>,
 
-    /// What the browser was sent back with, file://PATH, or - [env: SSO_OIDC_CODE]
+    /// The authorization code from the redirect, file://PATH, or - for standard input [env: SSO_OIDC_CODE]
     #[arg(long, value_name = "SECRET", allow_hyphen_values = true)]
     code: Option<String>,
 
@@ -36,7 +37,7 @@ pub(crate) struct CreateTokenArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "code")]
     code_file: Option<PathBuf>,
 
-    /// What came with an earlier access token, file://PATH, or - [env: SSO_OIDC_REFRESH_TOKEN]
+    /// The refresh token, file://PATH, or - for standard input [env: SSO_OIDC_REFRESH_TOKEN]
     #[arg(long, value_name = "SECRET", allow_hyphen_values = true)]
     refresh_token: Option<String>,
 
@@ -44,7 +45,7 @@ pub(crate) struct CreateTokenArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "refresh_token")]
     refresh_token_file: Option<PathBuf>,
 
-    /// Scopes, separated by spaces or commas; the service ignores them, a token has those of the registration
+    /// Scopes, separated by spaces or commas; the service ignores them and uses those of the registration
     #[arg(long, value_name = "SCOPE", num_args = 1..)]
     scope: Vec<String>,
 
@@ -52,7 +53,8 @@ pub(crate) struct CreateTokenArgs {
     #[arg(long, value_name = "URI")]
     redirect_uri: Option<String>,
 
-    /// The PKCE verifier of the authorization code, file://PATH, or - [env: SSO_OIDC_CODE_VERIFIER]
+    /// The PKCE verifier of the authorization code, file://PATH, or - for standard input [env:
+    /// SSO_OIDC_CODE_VERIFIER]
     #[arg(long, value_name = "SECRET", allow_hyphen_values = true)]
     code_verifier: Option<String>,
 
@@ -70,7 +72,7 @@ pub(crate) struct CreateTokenArgs {
 /// Runs `create-token`.
 ///
 /// # Errors
-/// The input is incomplete, or the service did not do it.
+/// The input is incomplete, or the call fails.
 pub(crate) fn run(args: &CreateTokenArgs, settings: &Settings) -> Result<(), Failure> {
     let operation = Operation::CreateToken;
     if print_skeleton(operation, &args.input, settings)? {
@@ -88,14 +90,15 @@ pub(crate) fn run(args: &CreateTokenArgs, settings: &Settings) -> Result<(), Fai
     let printer = rehearsed_printer(operation, settings)?;
     let service = Caller::new(settings)?;
     let token = match &request.grant {
-        // Whether a device code is spent is the service's to say, and until it is approved there is nothing to lose.
+        // A poll may be repeated: before the approval nothing can be lost, and the service rejects a used code.
         Grant::DeviceCode { .. } => service.call(operation, |client| client.create_token(&request)),
         _ => service.call_once(operation, |client| client.create_token(&request)),
     }?;
     printer.print(operation.name(), &token_document(&token))
 }
 
-/// The grant: its members, and no others. `None` if no type was given, which [`Input::finish`] reports.
+/// Reads the grant, and rejects members of other grants. Returns `None` without a grant type, which [`Input::finish`]
+/// reports.
 fn grant(args: &CreateTokenArgs, input: &mut Input<'_>) -> Result<Option<Grant>, Failure> {
     let kind = input.required_text("grantType", args.grant_type.as_deref())?;
     let grant = match kind.as_str() {
@@ -141,7 +144,8 @@ fn grant(args: &CreateTokenArgs, input: &mut Input<'_>) -> Result<Option<Grant>,
     Ok(Some(grant))
 }
 
-/// The AWS CLI would send it and show the service's refusal. Nothing would come of it but the secrets' travel.
+/// Returns the failure for an unknown grant type. The AWS CLI would send it, and the secrets with it, only for the
+/// service to reject it.
 fn unknown_grant_type(kind: &str) -> Failure {
     Failure::usage(format_args!(
         "unknown grant type {kind}; it must be {}, {} or {}",
@@ -155,7 +159,7 @@ fn given(argument: &Option<String>, file: &Option<PathBuf>) -> bool {
     argument.is_some() || file.is_some()
 }
 
-/// A token as CreateToken's result is printed.
+/// Returns the printed form of CreateToken's result.
 pub(crate) fn token_document(token: &Token) -> Document {
     Document::map([
         ("accessToken", (&token.access_token).into()),

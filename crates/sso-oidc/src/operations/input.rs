@@ -1,4 +1,4 @@
-//! An operation's input, from flags, `--cli-input-json` and the environment, in this order.
+//! The input of an operation, from flags, `--cli-input-json` and the environment, in this order.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::environment::Environment;
 use crate::exit::Failure;
 use crate::sources::Sources;
 
-/// Gathers the members of one request, and remembers which are missing, so that all can be named at once.
+/// Collects the members of one request. It records the missing ones, to report all at once.
 pub(super) struct Input<'a> {
     operation: Operation,
     json: BTreeMap<String, Value>,
@@ -22,11 +22,11 @@ pub(super) struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
-    /// The input of this operation, its JSON read and checked.
+    /// Reads and checks the JSON input of this operation.
     ///
     /// # Errors
-    /// A usage failure: the JSON is none, is no object, or has a member that the operation does not have or that is
-    /// of another type. The failure names the member and never quotes its value, which may be secret.
+    /// The text is not a JSON object, or has an unknown member or one of another type. The failure never quotes a
+    /// value, which may be secret.
     pub(super) fn read(
         operation: Operation,
         args: &InputArgs,
@@ -41,7 +41,7 @@ impl<'a> Input<'a> {
         Ok(Self { operation, json, environment, sources, missing: Vec::new() })
     }
 
-    /// A text that may be absent. Empty counts as absent: a skeleton is full of empty members.
+    /// Returns an optional text. An empty text counts as absent, because a skeleton has empty members.
     pub(super) fn text(&self, member: &'static str, flag: Option<&str>) -> Result<Option<String>, Failure> {
         let text = match flag {
             Some(argument) => Some(self.sources.text(&flag_name(member), argument)?),
@@ -50,7 +50,7 @@ impl<'a> Input<'a> {
         Ok(text.filter(|text| !text.is_empty()))
     }
 
-    /// A text that must be there.
+    /// Returns a required text.
     pub(super) fn required_text(
         &mut self,
         member: &'static str,
@@ -60,7 +60,7 @@ impl<'a> Input<'a> {
         Ok(self.required(member, text).unwrap_or_default())
     }
 
-    /// A secret that may be absent: the flag, its file, the JSON's member, the environment's `SSO_OIDC_…`.
+    /// Returns an optional secret: from the flag, its file, the JSON, or the variable `SSO_OIDC_…`.
     pub(super) fn secret(
         &self,
         member: &'static str,
@@ -78,7 +78,7 @@ impl<'a> Input<'a> {
         Ok(text.or_else(|| self.environment.get(&variable_name(member)).map(str::to_owned)).map(Secret::from))
     }
 
-    /// A secret that must be there.
+    /// Returns a required secret.
     pub(super) fn required_secret(
         &mut self,
         member: &'static str,
@@ -89,8 +89,8 @@ impl<'a> Input<'a> {
         Ok(self.required(member, secret).unwrap_or_else(|| Secret::from("")))
     }
 
-    /// A list. As a flag it is words (`a b`), a JSON list, or, if `commas`, a comma list too. Only lists whose items
-    /// never have a comma may be split at one: a URL may have it.
+    /// Returns a list. A flag takes words (`a b`), a JSON list, or, with `commas`, a comma-separated list. URLs may
+    /// contain commas, so lists of URLs are not split at them.
     pub(super) fn list(
         &self,
         member: &'static str,
@@ -109,7 +109,7 @@ impl<'a> Input<'a> {
                 let text = self.sources.text(&name, one)?;
                 serde_json::from_str(&text).map_err(|error| {
                     Failure::usage(format_args!(
-                        "the value of {name} is no JSON list of strings: {}",
+                        "the value of {name} is not a JSON list of strings: {}",
                         place(&error)
                     ))
                 })?
@@ -120,7 +120,7 @@ impl<'a> Input<'a> {
         Ok(items.into_iter().map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect())
     }
 
-    /// The client that asks.
+    /// Returns the client.
     pub(super) fn client(&mut self, args: &ClientArgs) -> Result<Client, Failure> {
         let id = self.required_text("clientId", args.client_id.as_deref())?;
         let file = args.client_secret_file.as_deref();
@@ -128,8 +128,7 @@ impl<'a> Input<'a> {
         Ok(Client::new(id, secret))
     }
 
-    /// A usage failure for this member if the flag or the JSON has it although the request has no use for it: better
-    /// than to leave it out in silence.
+    /// Rejects a member that the request cannot use, instead of ignoring it silently.
     pub(super) fn refuse(&self, member: &'static str, given: bool, why: &str) -> Result<(), Failure> {
         if given || self.json_text(member).is_some_and(|text| !text.is_empty()) {
             return Err(Failure::usage(format_args!("{} does not go with {why}", flag_name(member))));
@@ -137,10 +136,10 @@ impl<'a> Input<'a> {
         Ok(())
     }
 
-    /// Ends the gathering.
+    /// Checks that no required member is missing.
     ///
     /// # Errors
-    /// A usage failure that names every missing member by its flag.
+    /// Members are missing. The failure names each by its flag.
     pub(super) fn finish(self) -> Result<(), Failure> {
         if self.missing.is_empty() {
             return Ok(());
@@ -165,7 +164,7 @@ impl<'a> Input<'a> {
 fn parse(operation: Operation, text: &str) -> Result<BTreeMap<String, Value>, Failure> {
     let bad = |why: &str| Failure::usage(format_args!("Error parsing --cli-input-json: {why}"));
     let value: Value = serde_json::from_str(text).map_err(|error| bad(&place(&error)))?;
-    let Value::Object(members) = value else { return Err(bad("it is no JSON object")) };
+    let Value::Object(members) = value else { return Err(bad("it is not a JSON object")) };
     let known = input_members(operation);
     for (name, value) in &members {
         let Some((_, kind)) = known.iter().find(|(known, _)| known == name) else {
@@ -186,7 +185,7 @@ fn parse(operation: Operation, text: &str) -> Result<BTreeMap<String, Value>, Fa
     Ok(members.into_iter().collect())
 }
 
-/// Where JSON goes wrong, without quoting it: it may hold secrets.
+/// Describes the place of a JSON error without a quotation, which might hold secrets.
 fn place(error: &serde_json::Error) -> String {
     format!("invalid JSON at line {}, column {}", error.line(), error.column())
 }

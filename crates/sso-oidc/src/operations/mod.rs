@@ -1,4 +1,4 @@
-//! The three operations of the service, one command each, with the flags and the output of `aws sso-oidc`.
+//! The three operations of the service as commands, with the flags and the output of `aws sso-oidc`.
 
 mod create_token;
 mod input;
@@ -20,15 +20,15 @@ pub(crate) use start_device_authorization::{
 use crate::exit::Failure;
 use crate::settings::{Printer, Settings};
 
-/// The flags that every operation has.
+/// The flags of every operation.
 #[derive(Args)]
 #[command(next_help_heading = "Input")]
 pub(crate) struct InputArgs {
-    /// The operation's input as JSON: the text itself, file://PATH, or - for standard input. Flags win over it
+    /// The operation's input as JSON: the JSON itself, file://PATH, or - for standard input. Flags override it
     #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     cli_input_json: Option<String>,
 
-    /// Print the JSON that the input (or the output) looks like, and send nothing
+    /// Print a JSON skeleton of the input (or a sample of the output), and send nothing
     #[arg(
         long,
         value_name = "input|output",
@@ -39,16 +39,16 @@ pub(crate) struct InputArgs {
     generate_cli_skeleton: Option<Skeleton>,
 }
 
-/// Which skeleton to print.
+/// The skeleton to print.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Skeleton {
-    /// What `--cli-input-json` takes.
+    /// The input of `--cli-input-json`.
     Input,
-    /// What the operation prints, with made-up values.
+    /// The operation's output, with sample values.
     Output,
 }
 
-/// The flags of the client that asks, for the two operations that need one.
+/// The flags of the client, for the two operations that need one.
 #[derive(Args)]
 #[command(next_help_heading = "Client")]
 pub(crate) struct ClientArgs {
@@ -65,16 +65,16 @@ pub(crate) struct ClientArgs {
     client_secret_file: Option<PathBuf>,
 }
 
-/// What every command with secrets says at the end of its help.
+/// The end of the help of every command with secrets.
 const SECRETS_HELP: &str = "\
-Arguments are visible to every user of this machine (in ps, for example). Give secrets as a file, through standard \
-input (-, for one of them), or in the environment.";
+Arguments are visible to every user of this machine (in ps, for example). Pass secrets in files, in environment \
+variables, or one of them through standard input (-).";
 
-/// Prints the skeleton if one was asked for; says whether it did.
+/// Prints the skeleton if a flag asks for one, and returns whether it did.
 fn print_skeleton(operation: Operation, args: &InputArgs, settings: &Settings) -> Result<bool, Failure> {
     match args.generate_cli_skeleton {
         None => return Ok(false),
-        // Always JSON: it is made to be edited and given back. So does the AWS CLI.
+        // Always JSON, as in the AWS CLI, because the user edits it and passes it back.
         Some(Skeleton::Input) => skeleton::print_input(operation)?,
         Some(Skeleton::Output) => {
             let printer = settings.printer()?;
@@ -86,7 +86,7 @@ fn print_skeleton(operation: Operation, args: &InputArgs, settings: &Settings) -
     Ok(true)
 }
 
-/// A printer for the operation's result, with all that can be wrong about it found before anything is sent.
+/// Creates a printer for the operation's result, and checks format and query before the first request.
 pub(crate) fn rehearsed_printer(operation: Operation, settings: &Settings) -> Result<Printer, Failure> {
     let printer = settings.printer()?;
     printer.rehearse(&skeleton::rehearsal(operation))?;

@@ -13,7 +13,7 @@ use crate::settings::Settings;
 /// The flags of `register-client`.
 #[derive(Args)]
 pub(crate) struct RegisterClientArgs {
-    /// A name for the client; the person who approves sees it
+    /// A name for the client; the approval page shows it
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     client_name: Option<String>,
 
@@ -21,15 +21,15 @@ pub(crate) struct RegisterClientArgs {
     #[arg(long, value_name = "TYPE")]
     client_type: Option<String>,
 
-    /// What the client may ask for, separated by spaces or commas, such as sso:account:access
+    /// The scopes that the client may request, separated by spaces or commas, such as sso:account:access
     #[arg(long, value_name = "SCOPE", num_args = 1..)]
     scopes: Vec<String>,
 
-    /// Where a browser may be sent back to, separated by spaces; for the authorization code grant
+    /// The redirect URIs for the authorization code grant, separated by spaces
     #[arg(long, value_name = "URI", num_args = 1..)]
     redirect_uris: Vec<String>,
 
-    /// The grants that the client will use, separated by spaces or commas; none means the device code grant
+    /// The grant types of the client, separated by spaces or commas [default: the device code grant]
     #[arg(long, value_name = "GRANT", num_args = 1..)]
     grant_types: Vec<String>,
 
@@ -37,7 +37,7 @@ pub(crate) struct RegisterClientArgs {
     #[arg(long, value_name = "URL")]
     issuer_url: Option<String>,
 
-    /// The ARN of an application whose entitlements bound the tokens
+    /// The ARN of an application; the client's tokens are limited to its entitlements
     #[arg(long, value_name = "ARN")]
     entitled_application_arn: Option<String>,
 
@@ -48,7 +48,7 @@ pub(crate) struct RegisterClientArgs {
 /// Runs `register-client`.
 ///
 /// # Errors
-/// The input is incomplete, or the service did not do it.
+/// The input is incomplete, or the call fails.
 pub(crate) fn run(args: &RegisterClientArgs, settings: &Settings) -> Result<(), Failure> {
     if print_skeleton(Operation::RegisterClient, &args.input, settings)? {
         return Ok(());

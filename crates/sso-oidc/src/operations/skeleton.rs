@@ -1,11 +1,11 @@
-//! The members of each operation as data, and the skeletons made from them.
+//! The members of each operation, and the skeletons made from them.
 
 use oidc_proto::Operation;
 
 use crate::exit::{Failure, print_data};
 use crate::output::{Document, Format, Rehearsal, Surroundings};
 
-/// What a member of an operation's input is.
+/// The type of an input member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A string.
@@ -14,7 +14,7 @@ pub(super) enum Kind {
     List,
 }
 
-/// The members of the operation's input, in the order of the API model.
+/// Returns the members of the operation's input, in the order of the API model.
 pub(super) const fn input_members(operation: Operation) -> &'static [(&'static str, Kind)] {
     match operation {
         Operation::RegisterClient => &[
@@ -44,7 +44,7 @@ pub(super) const fn input_members(operation: Operation) -> &'static [(&'static s
     }
 }
 
-/// Prints what `--cli-input-json` takes: every member, empty.
+/// Prints the skeleton for `--cli-input-json`: every member, empty.
 pub(super) fn print_input(operation: Operation) -> Result<(), Failure> {
     let member = |(name, kind): &(&str, Kind)| {
         let empty = Document::from("");
@@ -58,8 +58,8 @@ pub(super) fn print_input(operation: Operation) -> Result<(), Failure> {
     print_data(&Format::Json.render(&skeleton, "", Surroundings { width: 80, colored: false }))
 }
 
-/// The forms that the operation's result can have: the members that the service may leave out are those without which
-/// an answer is read all the same.
+/// Returns samples of the operation's result. The optional members are those that the response parser does not
+/// require.
 pub(super) fn rehearsal(operation: Operation) -> Rehearsal {
     const OPTIONAL: [&str; 7] = [
         "clientIdIssuedAt",
@@ -73,7 +73,7 @@ pub(super) fn rehearsal(operation: Operation) -> Rehearsal {
     Rehearsal::new(output(operation), |member| OPTIONAL.contains(&member))
 }
 
-/// What the operation prints: every member, a text being its own name and a number 0.
+/// Returns a sample of the operation's output: each text is its member's name, each number is 0.
 pub(super) fn output(operation: Operation) -> Document {
     let text = |name: &str| (name.to_owned(), Document::from(name));
     let number = |name: &str| (name.to_owned(), Document::Number(0.into()));

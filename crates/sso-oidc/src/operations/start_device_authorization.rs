@@ -14,7 +14,7 @@ use crate::settings::Settings;
 #[derive(Args)]
 #[command(after_help = SECRETS_HELP)]
 pub(crate) struct StartDeviceAuthorizationArgs {
-    /// The address of the portal to sign in to, such as https://d-1234567890.awsapps.com/start
+    /// The start URL of the portal, such as https://d-1234567890.awsapps.com/start
     #[arg(long, value_name = "URL")]
     start_url: Option<String>,
 
@@ -28,7 +28,7 @@ pub(crate) struct StartDeviceAuthorizationArgs {
 /// Runs `start-device-authorization`.
 ///
 /// # Errors
-/// The input is incomplete, or the service did not do it.
+/// The input is incomplete, or the call fails.
 pub(crate) fn run(args: &StartDeviceAuthorizationArgs, settings: &Settings) -> Result<(), Failure> {
     let operation = Operation::StartDeviceAuthorization;
     if print_skeleton(operation, &args.input, settings)? {

@@ -1,17 +1,17 @@
-//! A result as a tree that keeps the order of its members.
+//! A JSON-like tree that keeps the order of its members.
 //!
-//! `serde_json::Value` sorts members unless one of its features is on, and a feature holds for the whole build. The
-//! AWS CLI prints members in the order of the API model, so that order is kept here.
+//! The AWS CLI prints members in the order of the API model. `serde_json::Value` sorts them unless a feature is on,
+//! and a feature affects the whole build.
 
 use oidc_proto::{Secret, UnixSeconds};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-/// A result, or what a query picked from one. It holds secrets in the clear, so it has no `Debug`.
+/// A result, or the part that a query selects. It holds secrets in plain text, so it has no `Debug`.
 #[derive(Clone, PartialEq)]
 pub(crate) enum Document {
     /// JSON's `null`.
     Null,
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
     /// A number.
     Number(serde_json::Number),
@@ -24,7 +24,7 @@ pub(crate) enum Document {
 }
 
 impl Document {
-    /// A map without the members that are `null`: AWS's tools do not print those.
+    /// Creates a map without `null` members, which AWS's tools do not print.
     pub(crate) fn map<const N: usize>(members: [(&str, Self); N]) -> Self {
         Self::Map(
             members
@@ -35,13 +35,13 @@ impl Document {
         )
     }
 
-    /// A list, a map, or something that has no parts.
+    /// Returns whether this is neither a list nor a map.
     pub(crate) const fn is_scalar(&self) -> bool {
         !matches!(self, Self::List(_) | Self::Map(_))
     }
 
-    /// A scalar as `text` and `table` print it, which is how Python prints it: `None`, `True`. Lists and maps have
-    /// no such form and become the empty text.
+    /// Formats a scalar for `text` and `table`, as Python does: `None`, `True`. A list or a map becomes the empty
+    /// text.
     pub(crate) fn scalar_text(&self) -> String {
         match self {
             Self::Null => "None".to_owned(),
@@ -60,14 +60,14 @@ impl From<&str> for Document {
     }
 }
 
-/// Printing the result is what the program is for: this is the one place where a secret becomes plain text.
+/// The only place where a secret becomes plain text, for the printed result.
 impl From<&Secret> for Document {
     fn from(secret: &Secret) -> Self {
         Self::Text(secret.expose().to_owned())
     }
 }
 
-/// JSON from elsewhere, whose members come in the order of their names.
+/// Converts other JSON, whose members come in the order of their names.
 impl From<serde_json::Value> for Document {
     fn from(value: serde_json::Value) -> Self {
         use serde_json::Value;

@@ -1,4 +1,4 @@
-//! JSON as the AWS CLI prints it: four spaces, members in the model's order.
+//! JSON output as in the AWS CLI: four spaces, members in the model's order.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use serde_json::ser::{PrettyFormatter, Serializer};
 
 use super::Document;
 
-/// The document as JSON.
+/// Formats the document as JSON.
 pub(super) fn render(document: &Document) -> String {
     let mut bytes = Vec::new();
     let mut serializer = Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(b"    "));
@@ -19,8 +19,8 @@ pub(super) fn render(document: &Document) -> String {
     escape_unprintable(&json)
 }
 
-/// JSON escapes only C0 controls; other characters that could drive a terminal or hide text pass as they are. They
-/// can only stand inside strings, where an escape means the same.
+/// Escapes characters that could control a terminal or hide text. JSON itself escapes only C0 controls. Such
+/// characters occur only inside strings, where an escape has the same meaning.
 fn escape_unprintable(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {

@@ -1,4 +1,4 @@
-//! Results on standard output: a document, a query that picks from it, and four ways to print it.
+//! Results on standard output: the document, `--query`, and the formats of `--output`.
 
 mod document;
 mod json;
@@ -13,7 +13,7 @@ use clap::ValueEnum;
 pub(crate) use document::Document;
 pub(crate) use query::Query;
 
-/// How results are printed.
+/// The format of results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// Indented JSON.
@@ -24,22 +24,22 @@ pub(crate) enum Format {
     Table,
     /// YAML in block style.
     Yaml,
-    /// YAML as a list of results, one for each answer of the service; there is one.
+    /// YAML as a list of results, one for each response. There is always one.
     YamlStream,
-    /// Nothing at all.
+    /// No output.
     Off,
 }
 
-/// Made-up results of one form, for a query to be tried on before there is anything to lose.
+/// Sample results on which a query is tried before the first request.
 pub(crate) struct Rehearsal {
-    /// With every member that a result of this form can have.
+    /// The sample with every member.
     pub(crate) full: Document,
-    /// With any other choice of the members that may be absent: 63 where there are six of them, which is the most.
+    /// The samples with every other combination of the optional members: at most 63, from six of them.
     pub(crate) lesser: Vec<Document>,
 }
 
 impl Rehearsal {
-    /// A form with these members, of which some may be absent.
+    /// Creates the samples from the full one and the set of optional members.
     pub(crate) fn new(full: Document, is_optional: impl Fn(&str) -> bool) -> Self {
         let Document::Map(members) = &full else { return Self { full, lesser: Vec::new() } };
         let mut choices = vec![Vec::new()];
@@ -48,23 +48,23 @@ impl Rehearsal {
             choices.iter_mut().for_each(|choice| choice.push(member.clone()));
             choices.extend(without);
         }
-        // The first one left out nothing.
+        // The first choice is the full sample.
         let lesser = choices.into_iter().skip(1).map(Document::Map).collect();
         Self { full, lesser }
     }
 }
 
-/// What a renderer may want to know about its surroundings.
+/// The properties of the output stream.
 #[derive(Clone, Copy)]
 pub(crate) struct Surroundings {
-    /// Columns of the terminal, or of an imaginary one.
+    /// The columns of the terminal, or a default.
     pub(crate) width: usize,
-    /// Whether colour is wanted.
+    /// Whether to use colour.
     pub(crate) colored: bool,
 }
 
 impl Format {
-    /// The document as this format prints it, with a line break at its end. `title` is what a table is headed with.
+    /// Formats the document, with a line break at its end. `title` is the heading of a table.
     pub(crate) fn render(self, document: &Document, title: &str, surroundings: Surroundings) -> String {
         match self {
             Self::Json => json::render(document),

@@ -1,4 +1,4 @@
-//! `--query`: a JMESPath expression that picks from the result.
+//! `--query`: a JMESPath expression that selects parts of the result.
 
 use jmespath::ast::Ast;
 use jmespath::{Expression, Variable};
@@ -10,21 +10,21 @@ use crate::exit::Failure;
 pub(crate) struct Query(Expression<'static>);
 
 impl Query {
-    /// Compiles the expression, before any request is sent.
+    /// Compiles the expression.
     ///
     /// # Errors
-    /// A usage failure that says where the expression goes wrong.
+    /// The expression is not valid JMESPath. The failure names the place.
     pub(crate) fn compile(expression: &str) -> Result<Self, Failure> {
         jmespath::compile(expression).map(Self).map_err(|error| bad_query(expression, &error))
     }
 
-    /// What the expression picks.
+    /// Applies the expression.
     ///
     /// # Errors
-    /// A usage failure: the expression is well formed but calls a function in a way that it does not allow.
+    /// The expression calls a function with arguments that it does not accept.
     pub(crate) fn search(&self, document: &Document) -> Result<Document, Failure> {
         let found = self.0.search(document).map_err(|error| bad_query(self.0.as_str(), &error))?;
-        // The library sorts members. The order a person expects is the one they wrote, then the result's own.
+        // The library sorts members. Restore the order of the expression, then that of the result.
         let mut order = Vec::new();
         written_order(self.0.as_ast(), &mut order);
         result_order(document, &mut order);
@@ -32,7 +32,8 @@ impl Query {
     }
 }
 
-/// The library's own text quotes the place; it spans lines, of which the first says what is wrong.
+/// Returns the failure for a wrong expression, with the first line of the library's message. The other lines quote
+/// the place.
 fn bad_query(expression: &str, error: &jmespath::JmespathError) -> Failure {
     let text = error.to_string();
     let reason = text.lines().next().unwrap_or_default();
@@ -56,7 +57,7 @@ fn to_document(found: &Variable, order: &[String]) -> Document {
     }
 }
 
-/// The names of `{name: …}` in the order in which the expression has them.
+/// Collects the names of `{name: …}` in the order of the expression.
 fn written_order(ast: &Ast, order: &mut Vec<String>) {
     match ast {
         Ast::MultiHash { elements, .. } => {

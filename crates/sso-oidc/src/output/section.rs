@@ -1,9 +1,9 @@
-//! One box of a table: how wide its columns are, and how it is drawn.
+//! One section of a table: its column widths and its drawing.
 
-/// Spaces beside a cell's text, both sides together, and the line that closes the cell.
+/// The extra width of a cell: the spaces on both sides of its text, and its border.
 const CELL_EXTRA: usize = 4;
 
-/// A title, perhaps headers, and rows of the same length.
+/// A title, optional headers, and rows of equal length.
 #[derive(Default)]
 pub(super) struct Section {
     pub(super) title: String,
@@ -16,7 +16,7 @@ fn columns_of(text: &str) -> usize {
     text.chars().count()
 }
 
-/// The outer width: that of the widest section, or of the widest title.
+/// Returns the outer width: that of the widest section or title.
 pub(super) fn total_width(sections: &[Section]) -> usize {
     let widths = sections.iter().map(|section| {
         let rows: usize = section.natural_widths().iter().sum::<usize>() + 2;
@@ -26,7 +26,7 @@ pub(super) fn total_width(sections: &[Section]) -> usize {
 }
 
 impl Section {
-    /// Headers and their only row become rows of a header and a value.
+    /// Transposes a section with one row, so that each row has a header and a value.
     pub(super) fn turn(&mut self) {
         if self.rows.len() == 1 && !self.headers.is_empty() {
             let headers = std::mem::take(&mut self.headers);
@@ -35,7 +35,7 @@ impl Section {
         }
     }
 
-    /// What each column needs.
+    /// Returns the smallest width of each column.
     fn natural_widths(&self) -> Vec<usize> {
         let columns = self.rows.iter().map(Vec::len).chain([self.headers.len()]).max().unwrap_or_default();
         let lines = || self.rows.iter().chain([&self.headers]);
@@ -44,7 +44,7 @@ impl Section {
         (0..columns).map(|column| widest(column).unwrap_or_default() + CELL_EXTRA).collect()
     }
 
-    /// Draws the section so that it is this wide.
+    /// Draws the section with this width.
     pub(super) fn draw(&self, out: &mut String, width: usize, colored: bool) {
         let bars = "|".repeat(self.depth);
         let bars = paint(&bars, DIM_YELLOW, colored);
@@ -78,8 +78,8 @@ impl Section {
     }
 }
 
-/// The columns' widths, stretched in proportion so that together they fill the section. What rounding leaves over is
-/// given to the last columns, what it takes too much is taken from the first.
+/// Stretches the columns in proportion to fill the section. A missing column of width goes to the last columns; an
+/// excess is taken from the first.
 fn stretched(natural: &[usize], width: usize) -> Vec<usize> {
     let sum: usize = natural.iter().sum();
     if sum == 0 {
@@ -102,7 +102,8 @@ fn stretched(natural: &[usize], width: usize) -> Vec<usize> {
     }
 }
 
-/// `+----+---+`: the first column has both of its edges in its width, the others only the right one.
+/// Returns a rule such as `+----+---+`. The width of the first column includes both borders, that of the others only
+/// the right one.
 fn rule(widths: &[usize]) -> String {
     let mut line = String::from("+");
     for (index, width) in widths.iter().enumerate() {
@@ -126,8 +127,8 @@ fn inner_width(index: usize, width: usize) -> usize {
     width.saturating_sub(if index == 0 { 2 } else { 1 })
 }
 
-/// The text in the middle of `inner` columns. Which side gets an odd blank is decided, as in the AWS CLI, from the
-/// width with the edges that belong to the cell.
+/// Centres the text in `inner` columns. As in the AWS CLI, `outer`, the width with borders, decides which side gets
+/// an odd space.
 fn centered(text: &str, inner: usize, outer: usize) -> String {
     let length = columns_of(text);
     let before = (outer / 2).saturating_sub(length / 2 + 1);
@@ -135,9 +136,9 @@ fn centered(text: &str, inner: usize, outer: usize) -> String {
     format!("{}{text}{}", " ".repeat(before), " ".repeat(after))
 }
 
-/// How cells are shown in colour.
+/// The style of cells.
 pub(super) const BRIGHT_BLUE: &str = "\x1b[1m\x1b[34m";
-/// How the bars beside a nested box are shown in colour.
+/// The style of the bars beside a nested section.
 pub(super) const DIM_YELLOW: &str = "\x1b[2m\x1b[33m";
 
 fn paint(text: &str, style: &str, colored: bool) -> String {

@@ -1,11 +1,11 @@
-//! Tables as the AWS CLI draws them: a title, columns in alphabetical order, nested parts in boxes of their own.
+//! Table output as in the AWS CLI: a title, columns in alphabetical order, nested parts in separate sections.
 //!
-//! A table that is wider than the terminal turns every one-row section on its side: a row a member.
+//! If the table is wider than the terminal, every section with one row is transposed: one row for each member.
 
 use super::section::{Section, total_width};
 use super::{Document, Surroundings};
 
-/// The document as a table. Nothing at all becomes no table.
+/// Formats the document as a table. An empty document has no table.
 pub(super) fn render(document: &Document, title: &str, surroundings: Surroundings) -> String {
     let mut sections = Vec::new();
     if !add_part(&mut sections, Some(title), document, 0) {
@@ -24,8 +24,8 @@ pub(super) fn render(document: &Document, title: &str, surroundings: Surrounding
     out
 }
 
-/// Adds what this part needs; `false` if there is nothing to show. A part without a title continues its parent's
-/// section.
+/// Adds the sections of this part, and returns whether it has any content. A part without a title continues its
+/// parent's section.
 fn add_part(sections: &mut Vec<Section>, title: Option<&str>, part: &Document, depth: usize) -> bool {
     let nothing = match part {
         Document::Null | Document::Bool(false) => true,
@@ -59,7 +59,7 @@ fn add_part(sections: &mut Vec<Section>, title: Option<&str>, part: &Document, d
                 }
             }
         }
-        // A lone scalar is a row of its own. (The AWS CLI draws an empty box and loses the value.)
+        // A lone scalar is one row. (The AWS CLI draws an empty table and loses the value.)
         scalar => add_row(sections, vec![scalar.scalar_text()]),
     }
     true
@@ -86,8 +86,7 @@ fn add_map(sections: &mut Vec<Section>, members: &[(String, Document)], depth: u
     add_nested(sections, members, &parts, depth);
 }
 
-/// A list of maps: one row each. Nested parts stand below the row that they belong to, so a section begins anew
-/// after them.
+/// Adds a list of maps, one row each. Nested parts follow their row, so a new section begins after them.
 fn add_maps(sections: &mut Vec<Section>, items: &[Document], title: Option<&str>, depth: usize) {
     let maps: Vec<&[(String, Document)]> = items
         .iter()
@@ -117,7 +116,7 @@ fn add_nested(sections: &mut Vec<Section>, members: &[(String, Document)], parts
     }
 }
 
-/// The names of the members that are scalars in any of the maps, and of those that are not; sorted.
+/// Returns the sorted names of the members that are scalars in any of the maps, and of those that are not.
 fn member_names(maps: &[&[(String, Document)]]) -> (Vec<String>, Vec<String>) {
     let named = |scalar: bool| {
         let all = maps.iter().flat_map(|members| members.iter());

@@ -1,16 +1,16 @@
-//! Text output for shell scripts, by the AWS CLI's rules: tabs between values, members in alphabetical order, nested
-//! parts on lines of their own that begin with the member's name in capitals.
+//! Text output for shell scripts, as in the AWS CLI: tabs between values, members in alphabetical order. A nested
+//! part has its own lines, which begin with the member's name in capitals.
 
 use super::Document;
 
-/// The document as lines of tab-separated values.
+/// Formats the document as lines of tab-separated values.
 pub(super) fn render(document: &Document) -> String {
     let mut out = String::new();
     write(&mut out, document, None, None);
     out
 }
 
-/// `label` is the member that holds this part; `columns` are the members that every map of a list shows.
+/// Writes one part. `label` is the member that holds it; `columns` are the members shown for every map of a list.
 fn write(out: &mut String, part: &Document, label: Option<&str>, columns: Option<&[&str]>) {
     match part {
         Document::Map(members) => write_map(out, members, label, columns),

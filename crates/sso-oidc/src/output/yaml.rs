@@ -1,9 +1,9 @@
-//! YAML in block style, as version 2 of the AWS CLI prints it: members in alphabetical order, lists at the level of
+//! YAML output in block style, as in version 2 of the AWS CLI: members in alphabetical order, lists at the level of
 //! their member.
 //!
-//! Only the writing half of YAML is needed, for texts, numbers and their nestings. The libraries that have it bring a
-//! parser along and are either no longer kept or heavy for that, so these lines are ours. They quote by a rule that
-//! is stricter than YAML's: whatever any reader, of YAML 1.1 or 1.2, could take for something else than this text.
+//! Only a writer for texts, numbers, lists and maps is needed. The YAML libraries include a parser, and are
+//! unmaintained or large. The quoting rule is stricter than YAML's: a text is quoted if a reader of YAML 1.1 or 1.2
+//! could misread it.
 
 use std::fmt::Write as _;
 
@@ -11,14 +11,14 @@ use oidc_proto::printable;
 
 use super::Document;
 
-/// The document as YAML.
+/// Formats the document as YAML.
 pub(super) fn render(document: &Document) -> String {
     let mut out = String::new();
     write(&mut out, document, 0);
     out
 }
 
-/// Writes a part whose first line begins where the text ends, and whose other lines are indented by `indent`.
+/// Writes one part. Its first line continues the current one; the others are indented by `indent`.
 fn write(out: &mut String, part: &Document, indent: usize) {
     match part {
         Document::List(items) if !items.is_empty() => {
@@ -75,7 +75,7 @@ fn start_line(out: &mut String, index: usize, indent: usize) {
     }
 }
 
-/// A text: bare if nothing can mistake it, in single quotes if it can be, in double quotes if it needs escapes.
+/// Formats a text: plain if unambiguous, else in single quotes, or in double quotes if it needs escapes.
 fn scalar_text(text: &str) -> String {
     let unprintable =
         |c: char| matches!(c, '\n' | '\r' | '\t') || printable(c.encode_utf8(&mut [0; 4])).is_empty();
@@ -102,10 +102,10 @@ fn scalar_text(text: &str) -> String {
     }
 }
 
-/// Whether the bare text can be read only as this text.
+/// Returns whether the plain text is unambiguous.
 fn is_plain(text: &str) -> bool {
     let Some(first) = text.chars().next() else { return false };
-    // A letter at the start rules out every indicator, number, date and `~`; what is left are the words below.
+    // A letter at the start excludes every indicator, number, date and `~`. The words below remain.
     let starts_well = first.is_alphabetic() || matches!(first, '/' | '_');
     let ends_well = !text.ends_with([' ', ':']);
     let word = text.to_ascii_lowercase();

@@ -1,26 +1,26 @@
-//! Opening the page in the person's browser, if there is one on this machine.
+//! The opening of the approval page in the user's browser.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::environment::Environment;
 
-/// Whether and how to open a browser.
+/// The way to open a browser, or the reason not to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum BrowserChoice {
-    /// Do not; say why, if the person did not ask for that.
+    /// Do not open one, for this reason. There is no reason if the user asked for that.
     None(Option<&'static str>),
-    /// The person's own commands, from `BROWSER`: the first one that can be started.
+    /// Run the first command of `BROWSER` that can be started.
     Commands(Vec<String>),
-    /// What the desktop uses.
+    /// Use the desktop's browser.
     Desktop,
 }
 
 impl BrowserChoice {
-    /// What the person wants and the machine has.
+    /// Chooses from the environment.
     ///
-    /// `BROWSER` counts everywhere, as in AWS's tools. Without it a remote shell or a machine without a display gets
-    /// no browser: a text browser that takes over the terminal, or one on a screen far away, is of no help.
+    /// `BROWSER` always counts, as in AWS's tools. Without it, a remote shell or a machine without a display opens no
+    /// browser: a text browser would take over the terminal, and a remote screen is out of sight.
     pub(crate) fn of(environment: &Environment, no_browser: bool) -> Self {
         if no_browser {
             return Self::None(None);
@@ -43,11 +43,11 @@ impl BrowserChoice {
         Self::Desktop
     }
 
-    /// Opens the page, and returns at once. `url` is `UserPrompt::browser_url`, which has web pages only: the address comes
-    /// from a server.
+    /// Opens the page, and returns at once. `url` is `UserPrompt::browser_url`, which is only ever a web page,
+    /// because the address comes from a server.
     ///
     /// # Errors
-    /// Why it was not opened, for the person.
+    /// The reason why it was not opened, for the user.
     pub(crate) fn open(&self, url: Option<&str>) -> Result<(), String> {
         let Some(url) = url else { return Err("the address is not a web page's".to_owned()) };
         match self {
@@ -55,7 +55,7 @@ impl BrowserChoice {
             Self::None(Some(reason)) => Err((*reason).to_owned()),
             Self::Desktop => open::that_detached(url).map_err(|error| match error.raw_os_error() {
                 Some(_) => error.to_string(),
-                // That the opener failed, in the words of a debugger.
+                // The crate's message is for developers.
                 None => "the desktop could not open it".to_owned(),
             }),
             Self::Commands(commands) => first_that_starts(commands, url),
@@ -63,13 +63,13 @@ impl BrowserChoice {
     }
 }
 
-/// The entries of `BROWSER`, which is a list as `PATH` is one.
+/// Returns the entries of `BROWSER`, a list like `PATH`.
 fn entries(list: &str) -> Vec<String> {
     let separator = if cfg!(windows) { ';' } else { ':' };
     list.split(separator).map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
 }
 
-/// Whether a variable says yes: some set it to say no.
+/// Returns whether a variable is set to anything but a negative value.
 fn is_yes(value: &str) -> bool {
     !["false", "0", "no", "off"].iter().any(|no| value.trim().eq_ignore_ascii_case(no))
 }
@@ -86,13 +86,13 @@ fn first_that_starts(commands: &[String], url: &str) -> Result<(), String> {
     Err(errors.join("; "))
 }
 
-/// The words of a command: as a shell splits them, with the address in place of `%s`, or at their end. A last `&` says that
-/// the browser is not to be waited for, as no browser is. A file's name may have blanks in it, if nothing follows it.
+/// Splits a command as a shell does, and puts the address in place of `%s`, or at the end. A trailing `&` is dropped,
+/// because the program waits for no browser. The command may also be a file name with spaces.
 fn words(command: &str, url: &str) -> Result<Vec<String>, String> {
     if Path::new(command).is_file() {
         return Ok(vec![command.to_owned(), url.to_owned()]);
     }
-    // To a shell a backslash would take away the meaning of what follows; in a path of Windows it is a part of it.
+    // A shell treats a backslash as an escape; in a Windows path it is a separator.
     let escaped = if cfg!(windows) { command.replace('\\', "\\\\") } else { command.to_owned() };
     let words = shlex::split(&escaped).ok_or_else(|| format!("{command}: a quotation mark is not closed"))?;
     let words = words.strip_suffix(&["&".to_owned()]).unwrap_or(&words);
@@ -118,7 +118,7 @@ fn spawn(words: &[String]) -> Result<(), String> {
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| format!("{program}: {error}"))?;
-    // The child must be waited for, or it stays a zombie for as long as this program runs.
+    // Without a wait, the child would stay a zombie while this program runs.
     let waiting = std::thread::Builder::new().name("browser".to_owned()).spawn(move || {
         let mut child = child;
         drop(child.wait());
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(words(file, "URL").unwrap(), [file, "URL"]);
     }
 
-    /// Waits until a command that runs beside the test has made this file.
+    /// Waits until a background command has created this file.
     #[cfg(unix)]
     fn appears(file: &Path) -> bool {
         (0..200).any(|_| {
@@ -215,7 +215,7 @@ mod tests {
     fn the_address_reaches_the_command_as_one_argument() {
         let dir = tempfile::tempdir().unwrap();
         let command = format!("cp /dev/null {}/%s", dir.path().display());
-        // Not a web page, so that the test can see it: this is below that check.
+        // The text is not a URL, so that the test can see its effect. The check for a web page is in `open`.
         first_that_starts(&[command], "a;touch${IFS}b").unwrap();
         assert!(appears(&dir.path().join("a;touch${IFS}b")));
         assert!(!dir.path().join("b").exists());

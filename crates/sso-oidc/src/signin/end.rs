@@ -1,4 +1,4 @@
-//! How a sign-in that brought no token ends the program: the exit code, what happened, what to do.
+//! The failure of each outcome of a sign-in: exit code, message, details and hint.
 
 use std::fmt::Display;
 
@@ -10,8 +10,8 @@ use super::hint::{Whom, of_answer, of_trouble};
 use crate::exit::{Exit, Failure, chain};
 use crate::explain;
 
-/// The failure for this end. The exit codes are the AWS CLI's: 254 for the service's no, 130 for Ctrl-C, 255 for the
-/// rest, an expired code included.
+/// Returns the failure for this outcome. The exit codes are the AWS CLI's: 254 for an error from the service, 130 for
+/// Ctrl-C, 255 for all others, an expired code included.
 pub(crate) fn failure_of(end: &NotSignedIn, service: &dyn Display) -> Failure {
     let summary = capitalised(end.outcome.summary());
     let failure = match &end.outcome {
@@ -23,19 +23,19 @@ pub(crate) fn failure_of(end: &NotSignedIn, service: &dyn Display) -> Failure {
             let failure = Failure::new(Exit::Interrupted, format_args!("{summary}; no token was stored"));
             match end.prompted {
                 true => failure.with_hint(
-                    "the code on the page is of no use any more; run the same command again for a new one",
+                    "the code on the approval page is void now; run the same command again for a new one",
                 ),
                 false => failure,
             }
         }
         Outcome::GrantLost(expiry) => Failure::other(summary)
             .with_detail(
-                "If you approved, the token was lost with that answer; it cannot be asked for twice.",
+                "If you approved, the token was lost with that response; the service gives it only once.",
             )
             .with_detail(match expiry {
                 Expiry::Service(fault) => format!("The service says now: {fault}"),
-                Expiry::Clock(Some(trouble)) => format!("The code has expired since. Meanwhile: {trouble}"),
-                _ => "The code has expired since.".to_owned(),
+                Expiry::Clock(Some(trouble)) => format!("The code has since expired. Last error: {trouble}"),
+                _ => "The code has since expired.".to_owned(),
             })
             .with_hint("run the same command again for a new code"),
         Outcome::Rejected { operation, fault, .. } => explain::login_failure(*operation, fault),
@@ -44,15 +44,15 @@ pub(crate) fn failure_of(end: &NotSignedIn, service: &dyn Display) -> Failure {
                 .with_hint(of_answer(answer, Whom::Portal))
         }
         Outcome::Unreachable { operation, trouble, .. } => {
-            Failure::other(format_args!("{service} gave no verdict on {operation}: {trouble}"))
+            Failure::other(format_args!("{service} gave no usable response to {operation}: {trouble}"))
                 .with_hint(of_trouble(end, trouble, Whom::Portal))
         }
         Outcome::ProtocolViolation(violation) if violation.operation == Operation::CreateToken => {
             Failure::other(violation)
-                .with_detail("The code is spent with this answer.")
+                .with_detail("The code cannot be used again after this response.")
                 .with_hint("run the same command again for a new code")
         }
-        Outcome::NoVerifier => Failure::other("PKCE needs random numbers, and the system gave none"),
+        Outcome::NoVerifier => Failure::other("PKCE needs random numbers, but the system provides none"),
         other => Failure::other(other),
     };
     match &end.transport {
@@ -61,30 +61,31 @@ pub(crate) fn failure_of(end: &NotSignedIn, service: &dyn Display) -> Failure {
     }
 }
 
-/// The text as a sentence of its own begins.
+/// Capitalises the first letter.
 fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
-/// The code died. Whether the person approved is known only if the service last said that it waits.
+/// Returns the failure for an expired code. It is known that the user did not approve only if the last response was
+/// `authorization_pending`.
 fn expired(summary: String, expiry: &Expiry, slow_downs: u32) -> Failure {
     let failure = Failure::other(summary);
     let failure = match expiry {
-        Expiry::Clock(Some(trouble)) => failure.with_detail(format_args!("Meanwhile: {trouble}")),
+        Expiry::Clock(Some(trouble)) => failure.with_detail(format_args!("Last error: {trouble}")),
         Expiry::Service(fault) => failure.with_detail(format_args!("The service says: {fault}")),
         _ => failure,
     };
     match slow_downs {
         0 => failure.with_hint("run the same command again for a new code"),
         1 => failure
-            .with_detail("The service asked once to slow down.")
+            .with_detail("The service asked to slow down once.")
             .with_hint("run the same command again for a new code"),
         times => failure
-            .with_detail(format_args!("The service asked {times} times to slow down."))
+            .with_detail(format_args!("The service asked to slow down {times} times."))
             .with_hint(
-                "is this machine's clock fast, as in WSL or a virtual machine, or does another program poll with the same \
-                 code? Run the same command again for a new code",
+            "this machine's clock may run fast (as in WSL or a virtual machine), or another program may poll with the same \
+             code; run the same command again for a new code",
             ),
     }
 }
@@ -100,7 +101,7 @@ mod tests {
 
     use super::*;
 
-    /// How a sign-in ends whose requests all fail with this.
+    /// Returns the failure of a sign-in whose requests all fail with this error.
     fn unreachable(error: TransportError) -> String {
         let endpoint = Endpoint::for_region("eu-west-1").unwrap();
         let (late, start_url) = (Duration::from_secs(60), "https://d-1234567890.awsapps.com/start");
@@ -120,7 +121,10 @@ mod tests {
         assert!(said.contains("check the network") && !said.contains("AWS_CA_BUNDLE"), "{said}");
         let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
         let said = unreachable(TransportError::new(Failure::NotSent, refused));
-        assert!(said.contains("nothing listens there") && !said.contains("check the network"), "{said}");
+        assert!(
+            said.contains("no server listens at this address") && !said.contains("check the network"),
+            "{said}"
+        );
     }
 
     #[test]
@@ -133,12 +137,12 @@ mod tests {
         for (status, words) in [
             (Some(407), "check the user and password in its URL"),
             (Some(401), "check the user and password in its URL"),
-            (Some(403), "does not let this host through"),
+            (Some(403), "does not allow this host"),
             (Some(302), "log in to the network first"),
             // A plain web server, or a name that the proxy does not find.
-            (Some(400), "may be no proxy"),
-            (Some(404), "does not find the host; check its address and --region"),
-            (Some(503), "did not reach the host; check --region"),
+            (Some(400), "may not be a proxy"),
+            (Some(404), "may not find the host; check the proxy's address and --region"),
+            (Some(503), "could not reach the host; check --region"),
             (None, "that it runs"),
         ] {
             let said = answered(status);
@@ -153,13 +157,16 @@ mod tests {
             format!("{:?}", expired(summary, &expiry, times))
         };
         assert!(words(Expiry::Clock(None), 0).contains("no approval was seen"));
-        assert!(!words(Expiry::Clock(None), 1).contains("clock fast"));
+        assert!(!words(Expiry::Clock(None), 1).contains("clock may run fast"));
         let slow = Trouble::Fault(Fault::new(FaultCode::SlowDown));
         for said in [
             words(Expiry::Clock(Some(slow)), 3),
             words(Expiry::Service(Fault::new(FaultCode::ExpiredToken)), 3),
         ] {
-            assert!(said.contains("asked 3 times to slow down") && said.contains("clock fast"), "{said}");
+            assert!(
+                said.contains("asked to slow down 3 times") && said.contains("clock may run fast"),
+                "{said}"
+            );
             assert!(!said.contains("before it was"), "{said}");
         }
     }

@@ -1,4 +1,4 @@
-//! What `login` and `demo` have in common: the prompt, the browser, the status line, and the words for each end.
+//! The parts that `login` and `demo` share: prompt, browser, status line, and the message for each outcome.
 
 mod browser;
 mod end;

@@ -1,4 +1,4 @@
-//! The prompt: QR code, addresses, and the code last, so that it is what remains in sight.
+//! The prompt: QR code, URLs and, last, the code, so that it stays visible.
 
 use std::io::{self, Write as _};
 
@@ -10,14 +10,14 @@ use super::status::StatusLine;
 use super::{BrowserChoice, Screen, qr};
 use crate::environment::Environment;
 
-/// How the prompt is shown.
+/// The flags of the prompt.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct PromptArgs {
     /// Do not open a browser
     #[arg(long)]
     pub(crate) no_browser: bool,
 
-    /// Show a QR code of the address; auto means on a terminal that has room for it
+    /// Show a QR code of the URL; auto means on a terminal that has room for it
     #[arg(
         long,
         value_name = "auto|always|never",
@@ -44,13 +44,13 @@ pub(crate) struct Presenter {
     screen: Screen,
     qr: QrChoice,
     browser: BrowserChoice,
-    /// Who is asked.
+    /// The service's name for messages.
     whom: String,
     status: StatusLine,
 }
 
 impl Presenter {
-    /// Shows sign-ins at this service.
+    /// Creates a presenter for sign-ins at this service.
     pub(crate) fn new(
         args: &PromptArgs,
         environment: &Environment,
@@ -66,12 +66,12 @@ impl Presenter {
         }
     }
 
-    /// Everything that the prompt prints; `note` is why no browser was opened.
+    /// Returns the text of the prompt. `note` is the reason why no browser was opened.
     fn text(&self, prompt: &UserPrompt, note: Option<&str>) -> String {
         let complete = prompt.complete_url();
         let mut words = Vec::new();
         if prompt.replaces_earlier {
-            words.push("The earlier code is void; here is a new one.".to_owned());
+            words.push("The earlier code is void. This is a new one.".to_owned());
         }
         if let Some(note) = note {
             words.push(format!("No browser was opened: {}.", printable(note)));
@@ -87,31 +87,31 @@ impl Presenter {
             (None, Some(plain)) => words.push(format!("Open   {plain}")),
             (None, None) => {
                 words.push(format!(
-                    "{} names an address that is not a web page's, so it is no link here:",
+                    "The address from {} is not a web page's, so do not open it as a link:",
                     printable(&self.whom)
                 ));
                 words.push(format!("       {}", prompt.address_as_text()));
             }
         }
         if prompt.browser_url().is_some_and(is_unencrypted) {
-            words.push("Careful: that page is not encrypted, so others can read and change it.".to_owned());
+            words.push("Careful: the page is not encrypted, so others can read and change it.".to_owned());
         }
         words.push("Approve only if you started this yourself and the page shows this code:".to_owned());
         let (bold, off) = if self.screen.colored { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
         let code = format!("{bold}{}{off}", printable(&prompt.user_code));
 
-        // The words, the code and the status line stay in sight below the QR code.
+        // Text, code and status line must stay visible below the QR code.
         let below = words.len() + 2;
         let picture = prompt.browser_url().map(|url| self.qr_lines(url, below)).unwrap_or_default();
         if picture.is_empty() {
-            // There is room for some air.
+            // There is room for empty lines.
             format!("\n{}\n\n       {code}\n\n", words.join("\n"))
         } else {
             format!("{}\n{}\nCode   {code}\n", picture.join("\n"), words.join("\n"))
         }
     }
 
-    /// The QR code of an address, above this many lines of text.
+    /// Returns the QR code of a URL, to show above this many lines of text.
     fn qr_lines(&self, url: &str, below: usize) -> Vec<String> {
         let (columns, rows) = match self.qr {
             QrChoice::Never => return Vec::new(),
@@ -125,7 +125,7 @@ impl Presenter {
     }
 }
 
-/// Whether the page is fetched in the clear from another machine.
+/// Returns whether the page comes unencrypted from another machine.
 fn is_unencrypted(url: &str) -> bool {
     let is_http = url.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"));
     is_http
@@ -135,7 +135,7 @@ fn is_unencrypted(url: &str) -> bool {
 
 impl Observer for Presenter {
     fn sending(&mut self, operation: Operation) {
-        // Before there is a code, the person sees nothing else. Polls have a line of their own.
+        // Before the code, this is the only message. Polls have the status line of `waiting`.
         if operation != Operation::CreateToken {
             self.status.contacting(&self.whom);
         }

@@ -1,14 +1,14 @@
-//! A QR code out of half blocks: two rows of modules a line.
+//! QR codes drawn with half blocks: two rows of modules per line.
 
 use qrcode::{Color, EcLevel, QrCode};
 
-/// The quiet zone around the code, in modules. The standard wants four; scanners are content with two, and two make
-/// the code of an AWS address fit a terminal of 24 lines.
+/// The quiet zone around the code, in modules. The standard requires four, but scanners accept two, and with two the
+/// code of an AWS URL fits a terminal of 24 lines.
 const QUIET: usize = 2;
 
-/// The lines of a QR code for this text, or nothing if it does not fit into one, or not into this many columns and
-/// rows. With `colored` it is black on white whatever the terminal's colours; without, light modules are drawn in the
-/// foreground colour, which is right on a dark background and read by most scanners on a light one.
+/// Returns the lines of a QR code for this text, or `None` if it does not fit. With `colored` the code is black on
+/// white. Without it, light modules have the foreground colour: right on a dark background, and readable by most
+/// scanners on a light one.
 pub(crate) fn lines(text: &str, colored: bool, columns: usize, rows: usize) -> Option<Vec<String>> {
     let code = QrCode::with_error_correction_level(text, EcLevel::L).ok()?;
     let modules = code.width();

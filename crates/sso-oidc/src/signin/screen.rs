@@ -1,4 +1,4 @@
-//! What standard error can show.
+//! The capabilities of standard error.
 
 use std::io::IsTerminal as _;
 
@@ -7,24 +7,24 @@ use terminal_size::terminal_size_of;
 use crate::environment::Environment;
 use crate::settings::Settings;
 
-/// What terminals have been wide since there are terminals.
+/// The usual width of a terminal.
 const USUAL_WIDTH: usize = 80;
 
-/// What standard error can show. Everything a sign-in says goes there.
+/// The capabilities of standard error, where all messages of a sign-in go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Screen {
-    /// A terminal that understands cursor movements, with a person before it.
+    /// Whether it is an interactive terminal with cursor control.
     pub(crate) is_live: bool,
-    /// Block characters can be expected to show.
+    /// Whether it shows block characters.
     pub(crate) has_unicode: bool,
-    /// Columns and rows; zero if unknown.
+    /// The columns and rows; zero if unknown.
     pub(crate) size: (usize, usize),
-    /// Colour is wanted.
+    /// Whether to use colour.
     pub(crate) colored: bool,
 }
 
 impl Screen {
-    /// The screen of this process, as the settings want it used.
+    /// Returns the screen of this process, with the colour setting.
     pub(crate) fn of(settings: &Settings) -> Self {
         Self::of_process(settings.environment(), settings.colored(std::io::stderr().is_terminal()))
     }
@@ -36,7 +36,7 @@ impl Screen {
         Self::new(environment, stderr.is_terminal(), size, colored)
     }
 
-    /// The columns that the terminal has at the moment; as many as most have if it does not say.
+    /// Returns the terminal's current columns, or the usual width if unknown.
     pub(super) fn columns_now(self) -> usize {
         let width = terminal_size_of(std::io::stderr()).map_or(self.size.0, |(width, _)| width.0.into());
         if width == 0 { USUAL_WIDTH } else { width }

@@ -1,4 +1,4 @@
-//! One line that says what is awaited, kept up to date while the sign-in waits.
+//! The status line, which is updated while the sign-in waits.
 
 use std::io::{self, Write as _};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,11 +12,11 @@ use unicode_width::UnicodeWidthChar as _;
 
 use super::Screen;
 
-/// The status line. On a live screen a thread redraws it every second; elsewhere each change is printed as a line.
+/// The status line. On a live screen a thread redraws it every second; otherwise each change is printed as a line.
 pub(crate) struct StatusLine {
     shared: Arc<Shared>,
     drawing: Option<JoinHandle<()>>,
-    /// What was printed last where nothing can be redrawn.
+    /// The last printed line, if the screen is not live.
     printed: String,
 }
 
@@ -31,18 +31,18 @@ struct State {
     stop: bool,
 }
 
-/// How long a person waits before wondering.
+/// The delay before the line for a slow request.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How often the line is drawn anew: it counts seconds.
+/// The interval between redraws, for a countdown in seconds.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// What the line says.
+/// The content of the line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Shown {
     what: String,
-    /// When it is worth saying: what takes no time needs no words.
+    /// The time from which the line is shown, so that a quick request shows none.
     from: Instant,
-    /// When the code dies.
+    /// The time when the code expires.
     deadline: Option<Instant>,
 }
 
@@ -56,7 +56,7 @@ impl StatusLine {
         Self { shared, drawing: drawing.flatten(), printed: String::new() }
     }
 
-    /// Shows what the flow waits for.
+    /// Shows the phase of the flow.
     pub(crate) fn waiting(&mut self, status: &Status<'_>) {
         let what = words(status);
         let left = status.deadline.map(|deadline| deadline.since(status.now));
@@ -70,7 +70,7 @@ impl StatusLine {
         }
     }
 
-    /// Says who is asked, if the answer does not come at once. Where nothing can be redrawn, nothing is said.
+    /// Shows the contacted service if the response takes long. Only a live screen shows it.
     pub(crate) fn contacting(&self, whom: impl std::fmt::Display) {
         if self.drawing.is_some() {
             let what = format!("Contacting {}", printable(&whom.to_string()));
@@ -83,7 +83,7 @@ impl StatusLine {
         self.shared.changed.notify_all();
     }
 
-    /// Takes the line away, so that something else can be printed.
+    /// Removes the line, before other output.
     pub(crate) fn clear(&self) {
         if self.drawing.is_some() {
             let mut state = self.state();
@@ -118,7 +118,7 @@ fn draw(shared: &Shared, screen: Screen) {
             match shown.from.checked_duration_since(now) {
                 Some(early) if !early.is_zero() => pause = early,
                 _ => {
-                    // Asked anew for each line: windows change their size.
+                    // The window may change its size at any time.
                     let line = shown.line(now, screen.columns_now(), screen.has_unicode);
                     let mut stderr = io::stderr().lock();
                     let _ = write!(stderr, "\r\x1b[K{line}");
@@ -139,8 +139,8 @@ impl Shown {
     }
 }
 
-/// A line that does not reach the last column, where terminals begin a new one: the next line would then be drawn below
-/// it, and the code scrolled away line by line. The end is kept as far as there is room, what comes before it is cut.
+/// Shortens `what` so that the line with `rest` does not reach the last column. Otherwise terminals wrap it, and each
+/// redraw scrolls the code away.
 fn fitted(what: &str, rest: &str, columns: usize, has_unicode: bool) -> String {
     let room = columns.saturating_sub(1);
     let rest = cut(rest, room, "");
@@ -148,7 +148,7 @@ fn fitted(what: &str, rest: &str, columns: usize, has_unicode: bool) -> String {
     cut(what, room, if has_unicode { "…" } else { "..." }) + &rest
 }
 
-/// The beginning of a text that takes at most this many columns, with a mark at its end if that is not all of it.
+/// Returns the text, shortened to this many columns, with a mark at its end if it was cut.
 fn cut(text: &str, room: usize, mark: &str) -> String {
     if columns_of(text) <= room {
         return text.to_owned();
@@ -162,8 +162,7 @@ fn cut(text: &str, room: usize, mark: &str) -> String {
     text.chars().take_while(fits).chain(mark.chars()).collect()
 }
 
-/// How many columns a text takes. Each character counts for itself: where a terminal draws several as one, that is too
-/// many rather than too few.
+/// Returns the columns of a text, at most too many: a terminal may draw several characters as one.
 fn columns_of(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
 }
@@ -171,21 +170,21 @@ fn columns_of(text: &str) -> usize {
 fn words(status: &Status<'_>) -> String {
     let what = match status.phase {
         Phase::Registering => "Registering with the service",
-        Phase::Authorizing => "Asking the service for a code",
+        Phase::Authorizing => "Requesting a code from the service",
         _ => "Waiting for your approval",
     };
     match status.trouble {
-        Some(trouble) => format!("{what} (trouble: {}; trying again)", printable(&trouble.to_string())),
+        Some(trouble) => format!("{what} (last error: {}; trying again)", printable(&trouble.to_string())),
         None => what.to_owned(),
     }
 }
 
-/// A longer life of a code is a mistake of the service's, and of no use to a person.
+/// The longest displayed lifetime of a code. A longer one is an error of the service.
 const A_DAY: u64 = 24 * 60 * 60;
 
 /// `9:58`
 pub(super) fn minutes(left: Duration) -> String {
-    // Rounded up, so that the countdown ends at zero and not a second before.
+    // Rounded up, so that the countdown shows zero only at the end.
     let seconds = left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0));
     if seconds > A_DAY {
         return "more than a day".to_owned();
@@ -199,7 +198,7 @@ mod tests {
 
     #[test]
     fn the_line_never_reaches_the_last_column_and_keeps_its_end() {
-        let trouble = "Waiting for your approval (trouble: 証明書が無効です 🔒 e\u{301}; trying again)";
+        let trouble = "Waiting for your approval (last error: 証明書が無効です 🔒 e\u{301}; trying again)";
         let rest = ", 9:58 left. Ctrl-C cancels. ";
         for columns in 0..120 {
             for has_unicode in [true, false] {

@@ -1,4 +1,4 @@
-//! Running the real binary, and a server that says exactly what a test wants.
+//! A runner of the real binary, and a stub server with prepared responses.
 #![allow(dead_code, unreachable_pub, reason = "every test file uses another part of this module")]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -10,21 +10,21 @@ use std::thread;
 
 use tempfile::TempDir;
 
-/// What `aws sso-oidc` calls the device code grant.
+/// The grant type of a device code.
 pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// The portal that the tests sign in to.
 pub const START_URL: &str = "https://d-1234567890.awsapps.com/start";
 
-/// A sign-in there.
+/// The command line of a sign-in there.
 pub const LOGIN: [&str; 6] = ["login", "--start-url", START_URL, "--region", "eu-west-1", "--no-browser"];
 
-/// A sign-in there with more flags.
+/// Returns that command line with more flags.
 pub fn with(extra: &[&'static str]) -> Vec<&'static str> {
     LOGIN.iter().chain(extra).copied().collect()
 }
 
-/// The one token file in the cache: the one that is not the registration's.
+/// Returns the only token file in the cache: the JSON file with an access token.
 pub fn token_file(program: &Program) -> PathBuf {
     let directory = program.home.path().join(".aws/sso/cache");
     let mut files: Vec<PathBuf> = std::fs::read_dir(directory)
@@ -37,19 +37,19 @@ pub fn token_file(program: &Program) -> PathBuf {
     files.remove(0)
 }
 
-/// The one stored token.
+/// Returns the only stored token.
 pub fn stored(program: &Program) -> serde_json::Value {
     serde_json::from_str(&std::fs::read_to_string(token_file(program)).unwrap()).unwrap()
 }
 
-/// Changes the one stored token.
+/// Changes the only stored token.
 pub fn edit(program: &Program, change: impl FnOnce(&mut serde_json::Map<String, serde_json::Value>)) {
     let mut token = stored(program);
     change(token.as_object_mut().unwrap());
     std::fs::write(token_file(program), token.to_string()).unwrap();
 }
 
-/// What a run of the program left behind.
+/// The result of a run of the program.
 #[derive(Debug)]
 pub struct Run {
     pub code: Option<i32>,
@@ -58,14 +58,14 @@ pub struct Run {
 }
 
 impl Run {
-    /// Asserts success and gives what was printed.
+    /// Asserts success and returns standard output.
     #[track_caller]
     pub fn ok(self) -> String {
         assert_eq!(self.code, Some(0), "{self:?}");
         self.stdout
     }
 
-    /// Asserts an exit code with nothing on standard output, and gives standard error.
+    /// Asserts an exit code and an empty standard output, and returns standard error.
     #[track_caller]
     pub fn fails(self, code: i32) -> String {
         assert_eq!(self.code, Some(code), "{self:?}");
@@ -73,14 +73,14 @@ impl Run {
         self.stderr
     }
 
-    /// The printed JSON.
+    /// Returns the printed JSON.
     #[track_caller]
     pub fn json(self) -> serde_json::Value {
         serde_json::from_str(&self.ok()).unwrap()
     }
 }
 
-/// The program with a home directory of its own and nothing else in its environment.
+/// The program with a temporary home directory and no other environment.
 pub struct Program {
     pub home: TempDir,
     variables: Vec<(String, String)>,
@@ -92,33 +92,33 @@ impl Program {
         Self { home: tempfile::tempdir().unwrap(), variables: Vec::new(), stdin: String::new() }
     }
 
-    /// With this environment variable.
+    /// Sets this environment variable.
     pub fn var(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// With this text on standard input.
+    /// Sets the text on standard input.
     pub fn stdin(mut self, text: &str) -> Self {
         text.clone_into(&mut self.stdin);
         self
     }
 
-    /// With this `~/.aws/config`.
+    /// Writes this `~/.aws/config`.
     pub fn config(self, text: &str) -> Self {
         std::fs::create_dir_all(self.home.path().join(".aws")).unwrap();
         self.file(".aws/config", text);
         self
     }
 
-    /// Writes a file below the home directory and gives its path.
+    /// Writes a file below the home directory and returns its path.
     pub fn file(&self, name: &str, text: &str) -> String {
         let path = self.home.path().join(name);
         std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     }
 
-    /// The command, not started yet.
+    /// Returns the command, not started.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sso-oidc"));
         command.args(arguments).env_clear().env("HOME", self.home.path());
@@ -131,7 +131,7 @@ impl Program {
     pub fn run(&self, arguments: &[&str]) -> Run {
         let mut child = self.command(arguments).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        // A program that does not read its input closes it; that is its right.
+        // A program that does not read its input may close it.
         let _ = stdin.write_all(self.stdin.as_bytes());
         drop(stdin);
         let output = child.wait_with_output().unwrap();
@@ -148,7 +148,7 @@ pub fn run(arguments: &[&str]) -> Run {
     Program::new().run(arguments)
 }
 
-/// A server that runs, and is ended with the test.
+/// A running server, which is killed on drop.
 pub struct Serving {
     pub child: Child,
     pub out: BufReader<ChildStdout>,
@@ -182,7 +182,7 @@ impl Drop for Serving {
     }
 }
 
-/// One HTTP response as it goes over the wire.
+/// Returns the bytes of an HTTP response.
 pub fn response(status: u16, headers: &[(&str, &str)], body: &str) -> String {
     let mut text = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\nconnection: close\r\n", body.len());
     for (name, value) in headers {
@@ -191,19 +191,19 @@ pub fn response(status: u16, headers: &[(&str, &str)], body: &str) -> String {
     text + "\r\n" + body
 }
 
-/// A success with this JSON.
+/// Returns a success response with this JSON.
 pub fn success(body: &str) -> String {
     response(200, &[("content-type", "application/json"), ("x-amzn-requestid", "request-1")], body)
 }
 
-/// A fault as AWS sends it.
+/// Returns a fault in AWS's form.
 pub fn fault(status: u16, exception: &str, error: &str, description: &str) -> String {
     let body = serde_json::json!({ "error": error, "error_description": description }).to_string();
     let exception = format!("{exception}:http://internal.amazon.com/coral/com.amazonaws.sso.oidc/");
     response(status, &[("x-amzn-errortype", &exception), ("x-amzn-requestid", "request-2")], &body)
 }
 
-/// A server that gives prepared answers, one a connection; the last one is repeated.
+/// A server with prepared responses, one per connection. It repeats the last one.
 pub struct Stub {
     pub endpoint: String,
     requests: Arc<Mutex<Vec<String>>>,
@@ -214,7 +214,7 @@ impl Stub {
         Self::naming_itself(|_| answers.to_vec())
     }
 
-    /// A server whose answers say where it is.
+    /// Starts a server whose responses contain its address.
     pub fn naming_itself(answers: impl FnOnce(&str) -> Vec<String>) -> Self {
         Self::serving(answers, || {})
     }
@@ -225,7 +225,7 @@ impl Stub {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let (answers, seen) = (answers(&endpoint), Arc::clone(&requests));
         thread::spawn(move || {
-            // More connections than any test makes.
+            // No test makes this many connections.
             for (index, stream) in listener.incoming().take(64).enumerate() {
                 let answer = answers.get(index).or_else(|| answers.last()).cloned().unwrap_or_default();
                 let _ = answer_one(stream.unwrap(), &answer, &seen, &happens);
@@ -234,17 +234,17 @@ impl Stub {
         Self { endpoint, requests }
     }
 
-    /// A server that gives one answer to everything, after something else has happened.
+    /// Starts a server that performs an action, then gives one response to every request.
     pub fn meanwhile(answer: String, happens: impl Fn() + Send + 'static) -> Self {
         Self::serving(move |_| vec![answer], happens)
     }
 
-    /// A server that gives one answer to everything.
+    /// Starts a server that gives one response to every request.
     pub fn always(answer: String) -> Self {
         Self::new(&[answer])
     }
 
-    /// The bodies that were sent to it.
+    /// Returns the request bodies.
     pub fn bodies(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
