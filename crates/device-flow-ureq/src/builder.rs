@@ -1,4 +1,4 @@
-//! Building the client: certificates, time-outs, proxies, and the rules that are not up for choice.
+//! The builder of the client: certificates, timeouts, proxies, and the fixed rules.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -20,16 +20,16 @@ use crate::login::any_number;
 use crate::worker::Worker;
 use crate::{Cancel, Clock, DiscoveryError, HttpClient, SystemClock, crypto, proxy};
 
-/// How long an idle connection is kept: longer than any usual gap between two polls.
+/// The lifetime of an idle connection, longer than a usual polling interval.
 const IDLE: Duration = Duration::from_secs(90);
 
-/// "For ever", in a form that can be added to a clock.
+/// The longest timeout, which can still be added to a clock.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// The `User-Agent` of agents of ours.
+/// The default `User-Agent`.
 const USER_AGENT: &str = concat!("device-flow-ureq/", env!("CARGO_PKG_VERSION"));
 
-/// The name of a setting that an error may name.
+/// The name of this setting in errors.
 const INVALID: &str = "danger_accept_invalid_certificates";
 
 /// Settings of an [`HttpClient`].
@@ -67,37 +67,38 @@ pub struct HttpClientBuilder {
     answered_by: Option<AnsweredBy>,
 }
 
-/// Why a client could not be built.
+/// An error from building a client.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// A setting of TLS for a client whose agent was brought along: TLS is that agent's own affair.
+    /// A TLS setting for a caller's own agent, which has its own TLS settings.
     #[error("`{setting}` cannot be set for an agent of one's own, which has its own TLS settings")]
     #[non_exhaustive]
     NotOurs {
         /// The setting.
         setting: &'static str,
     },
-    /// HTTPS or PKCE needs cryptography, and there is none: the feature `ring` is off, and the program has not chosen its own.
+    /// HTTPS or PKCE needs cryptography, but the feature `ring` is off and the program has not installed another
+    /// provider.
     #[error(
         "there is no cryptography for HTTPS and PKCE: install a `rustls::crypto::CryptoProvider`, or switch the feature `ring` on"
     )]
     NoCryptoProvider,
-    /// HTTPS needs certificates to trust, and there are none: the features for them are off, and there is no CA bundle.
+    /// HTTPS needs trusted certificates, but the features for them are off and no CA bundle is set.
     #[error(
         "there are no certificates to trust: set `ca_bundle`, or switch the feature `platform-verifier` or `webpki-roots` on"
     )]
     NoRoots,
-    /// The `User-Agent` has characters that no header may have.
+    /// The `User-Agent` is not a valid header value.
     #[error("the user agent is not a valid header value")]
     UserAgent,
-    /// A proxy variable of the environment is no proxy URL.
+    /// A proxy variable of the environment is not a proxy URL.
     #[error("the proxy that {variable} names cannot be used")]
     #[non_exhaustive]
     Proxy {
         /// The variable.
         variable: &'static str,
-        /// Why.
+        /// The cause.
         source: Box<dyn Error + Send + Sync>,
     },
     /// The CA bundle could not be read.
@@ -106,7 +107,7 @@ pub enum BuildError {
     ReadCaBundle {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The CA bundle is not PEM.
@@ -115,10 +116,10 @@ pub enum BuildError {
     ParseCaBundle {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The CA bundle is PEM but holds no certificate that can be used.
+    /// The CA bundle is PEM, but has no usable certificate.
     #[error("the CA bundle {} holds no usable certificate", path.display())]
     #[non_exhaustive]
     EmptyCaBundle {
@@ -144,14 +145,14 @@ impl HttpClientBuilder {
         }
     }
 
-    /// Trusts exactly the certificates of this PEM file, in place of the system's, as `AWS_CA_BUNDLE` does. If it is a
-    /// directory, those of all its files that have some.
+    /// Trusts only the certificates of this PEM file, as `AWS_CA_BUNDLE` does. A directory stands for all PEM files
+    /// in it.
     pub fn ca_bundle(mut self, path: impl Into<PathBuf>) -> Self {
         self.ca_bundle = Some(path.into());
         self
     }
 
-    /// Accepts any certificate. Any machine on the line can then read every secret: for tests only.
+    /// Accepts any certificate, for tests only: machines on the network path can then read every secret.
     ///
     /// ```
     /// use device_flow_ureq::{Endpoint, HttpClient};
@@ -165,8 +166,7 @@ impl HttpClientBuilder {
         self
     }
 
-    /// Uses this cryptography for TLS and PKCE. Without it, that which the program has installed for the process, and without that,
-    /// ring's.
+    /// Uses this cryptography for TLS and PKCE. The default is the provider installed for the process, else ring.
     ///
     /// ```
     /// use device_flow_ureq::{Endpoint, HttpClient};
@@ -183,27 +183,27 @@ impl HttpClientBuilder {
         self
     }
 
-    /// How long setting up a connection may take: address look-up, TCP, proxy, TLS. 10 s if not set.
+    /// Sets the timeout for a connection: address lookup, TCP, proxy, TLS. The default is 10 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout.min(LONGEST);
         self
     }
 
-    /// How long a whole request may take, from the address look-up to the last byte of the answer. 40 s if not set; the
-    /// service itself has been seen to take nine. A poll has at most the rest of the code's life.
+    /// Sets the timeout for a whole request, from the address lookup to the last byte of the response. The default is
+    /// 40 s; AWS's service has taken up to 9 s. The expiry of the code also bounds a poll.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout.min(LONGEST);
         self
     }
 
-    /// How long the peer may send nothing while something is waited for: a byte of the answer, or of the TLS handshake.
-    /// As long as the request may take if not set.
+    /// Sets the timeout for the next byte of the response or of the TLS handshake. The default is the request
+    /// timeout.
     pub fn read_timeout(mut self, timeout: Duration) -> Self {
         self.read_timeout = Some(timeout.min(LONGEST));
         self
     }
 
-    /// The `User-Agent`; `device-flow-ureq/` and its version if not set, or what an agent of your own says.
+    /// Sets the `User-Agent`. The default is `device-flow-ureq/` and its version, or that of your own agent.
     pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
         self.user_agent = Some(user_agent.into());
         self
@@ -211,15 +211,15 @@ impl HttpClientBuilder {
 
     /// Sends through this agent, and shares its connections, TLS settings, proxy, and name resolution.
     ///
-    /// The rules hold all the same, whatever the agent's own settings are, because ureq lets every request have its own:
-    /// an error status is an answer, no redirect is followed, each request has the time-outs of this builder (or the
-    /// agent's, if they are shorter), headers and bodies are limited, and a loopback endpoint is not sent through a
+    /// The fixed rules apply whatever the agent's settings are, because ureq has settings per request. An error
+    /// status is a response, and no redirect is followed. Each request has the timeouts of this builder, or the
+    /// agent's if they are shorter. Headers and bodies are limited, and requests to a loopback endpoint bypass the
     /// proxy.
     ///
-    /// What stays the agent's: its middleware sees every request with its secrets. If it sends one elsewhere, the answer is
-    /// refused and the sign-in ends ([`TransportError::redirected`](crate::TransportError::redirected)). A failure before
-    /// ureq asked for the request's body counts as one that the service has not seen. So a middleware that sends a request by other
-    /// means must read its body first.
+    /// The agent's middleware sees every request with its secrets. If it sends a request to another URL, the response
+    /// is rejected and the sign-in ends ([`TransportError::redirected`](crate::TransportError::redirected)). A
+    /// failure before ureq reads the request's body counts as not seen by the service. So a middleware that sends a
+    /// request by other means must read its body first.
     ///
     /// ```
     /// # use device_flow_ureq::{Endpoint, HttpClient, Policy, ureq};
@@ -237,8 +237,8 @@ impl HttpClientBuilder {
         self
     }
 
-    /// Builds a client for the provider whose issuer is the base URL of this builder (RFC 8414, OpenID Connect Discovery).
-    /// The provider's metadata is fetched with these settings.
+    /// Builds a client for the provider whose issuer is the base URL of this builder (RFC 8414, OpenID Connect
+    /// Discovery). It fetches the provider's metadata with these settings.
     ///
     /// ```
     /// use device_flow_ureq::{Client, Endpoint, HttpClient, Policy};
@@ -255,10 +255,10 @@ impl HttpClientBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`DiscoveryError`]: no metadata at any well-known address, another issuer's, or none that has what signing in
-    /// needs. For a provider that does not say its device authorization endpoint, see
-    /// [`MetadataSearch::with_device_authorization_endpoint`] and [`Self::search`]. A provider that gives no answer is asked
-    /// again for 20 s, as at registration.
+    /// [`DiscoveryError`]: the metadata is missing at every well-known URL, is for another issuer, or lacks an
+    /// endpoint. If it lacks the device authorization endpoint, see
+    /// [`MetadataSearch::with_device_authorization_endpoint`] and [`Self::search`]. Without a response, the request
+    /// is retried for 20 s, as at registration.
     pub fn discover(self) -> Result<(HttpClient, Metadata), DiscoveryError> {
         let metadata = self.clone().fetch_metadata()?;
         let service = Service::from(metadata.provider().map_err(DiscoveryError::Metadata)?);
@@ -266,7 +266,7 @@ impl HttpClientBuilder {
         Ok((client, metadata))
     }
 
-    /// Takes the base URL that it was made for as the issuer of a provider, and fetches its metadata.
+    /// Fetches the metadata of the provider whose issuer is the base URL of this builder.
     ///
     /// ```
     /// use device_flow_ureq::{DiscoveryError, Endpoint, HttpClient};
@@ -282,8 +282,8 @@ impl HttpClientBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`DiscoveryError`], as far as it is about the document itself; [`DiscoveryError::NoIssuer`] if the builder was made
-    /// for a [`Provider`](crate::Provider).
+    /// [`DiscoveryError`] for the document itself, or [`DiscoveryError::NoIssuer`] if the builder is for a
+    /// [`Provider`](crate::Provider).
     pub fn fetch_metadata(self) -> Result<Metadata, DiscoveryError> {
         let issuer = self.service.endpoint().ok_or(DiscoveryError::NoIssuer)?;
         let clock = SystemClock;
@@ -296,9 +296,9 @@ impl HttpClientBuilder {
         search.finish().map_err(DiscoveryError::Search)
     }
 
-    /// Drives a search for metadata to its end with these settings; [`MetadataSearch::finish`] then says what it found. The
-    /// search must have been made with this clock's time. It says where to ask, so the service of this builder does not
-    /// matter. A search that was cancelled has not come to its end, and may be driven on.
+    /// Drives a search for metadata to its end with these settings. [`MetadataSearch::finish`] then returns the
+    /// result. The search must have been created with this clock's time. It has its own URLs, so the service of this
+    /// builder does not matter. A cancelled search is not finished, and can be driven again.
     ///
     /// ```
     /// use device_flow_ureq::{Cancel, Clock, Endpoint, HttpClient, MetadataSearch, SystemClock};
@@ -325,7 +325,7 @@ impl HttpClientBuilder {
             let now = clock.now();
             match search.poll(now) {
                 SearchAction::Get { address, origin } => {
-                    // A proxy and certificates are chosen by where a request goes, and a redirect may lead elsewhere.
+                    // Proxy and certificates depend on the origin, which a redirect may change.
                     let client = match latest.take().filter(|(place, _)| *place == origin) {
                         Some((_, client)) => client,
                         None => Self { service: origin.clone().into(), ..self.clone() }.build()?,
@@ -342,17 +342,17 @@ impl HttpClientBuilder {
         Ok(())
     }
 
-    /// Lets this handle cancel every call of the client, and [`discover`](Self::discover): see
+    /// Lets this handle cancel every call of the client, and [`discover`](Self::discover). See
     /// [`HttpClient::cancelled_by`].
     pub fn cancelled_by(mut self, cancel: &Cancel) -> Self {
         self.cancel = Some(Cancel::joined(self.cancel.as_ref(), cancel));
         self
     }
 
-    /// Has every request answered by this closure, and not by a server: for a test of a program's own sign-in. With
-    /// [`VirtualTime`](crate::VirtualTime) as the clock, ten minutes pass in a moment, and `sso_oidc_server::InProcess` is the whole
-    /// service behind the closure. A request that the closure does not answer failed as it says. The closure runs on the thread of the
-    /// call, so a [`Cancel`] that it sets counts once it has returned an error.
+    /// Answers every request with this closure instead of a server, for tests of a program's own sign-in. With
+    /// [`VirtualTime`](crate::VirtualTime) as the clock, ten minutes pass in a moment. `sso_oidc_server::InProcess`
+    /// is the whole service as such a closure. An error of the closure is the error of the request. The closure runs
+    /// on the caller's thread, so if it sets a [`Cancel`], that takes effect once the closure has returned an error.
     ///
     /// ```
     /// use device_flow_ureq::{Endpoint, Failure, HttpClient, Outcome, Policy, VirtualTime};
@@ -380,7 +380,7 @@ impl HttpClientBuilder {
         self
     }
 
-    /// The client. No connection is made, and the system's certificates are not loaded before one is.
+    /// Builds the client. It makes no connection, and loads the system's certificates only with the first one.
     ///
     /// ```
     /// use device_flow_ureq::{BuildError, Endpoint, HttpClient};
@@ -391,7 +391,7 @@ impl HttpClientBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`BuildError`], which names the file that is to blame.
+    /// [`BuildError`], which names the file at fault.
     pub fn build(self) -> Result<HttpClient, BuildError> {
         if self.user_agent.as_ref().is_some_and(|text| http::HeaderValue::from_str(text).is_err()) {
             return Err(BuildError::UserAgent);
@@ -432,7 +432,7 @@ impl HttpClientBuilder {
             None if cfg!(feature = "platform-verifier") => RootCerts::PlatformVerifier,
             None if cfg!(feature = "webpki-roots") => RootCerts::WebPki,
             None if needs_tls && !self.accept_invalid_certificates => return Err(BuildError::NoRoots),
-            // Without any, ureq would panic for want of its own.
+            // Without explicit roots, ureq would panic, because its own are not compiled in.
             None => RootCerts::Specific(Arc::new(Vec::new())),
         };
         let tls = TlsConfig::builder()
@@ -489,8 +489,8 @@ fn of_file(path: &Path) -> Result<Vec<Certificate<'static>>, BuildError> {
     Ok(items.into_iter().filter_map(certificate).collect())
 }
 
-/// The certificates of all files of a directory, each once: OpenSSL's directories have links to them. A file that is no PEM
-/// is none of them.
+/// Returns the certificates of all PEM files of a directory, without duplicates: OpenSSL's directories have links to
+/// the files. Other files are ignored.
 fn of_directory(path: &Path) -> io::Result<Vec<Certificate<'static>>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(path)? {

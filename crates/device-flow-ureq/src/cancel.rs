@@ -1,19 +1,19 @@
-//! Cancelling a blocking sign-in from another thread or from a signal handler.
+//! Cancellation of a blocking sign-in from another thread or a signal handler.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often a waiting thread looks at a flag that a signal handler may set, which can wake no thread.
+/// The polling interval for a flag that a signal handler may set: a handler cannot wake a thread.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Cancels the calls of a client from elsewhere: another thread, a button, a signal handler.
+/// A handle that cancels the calls of a client from another thread, a button, or a signal handler.
 ///
-/// A call ends at once, whether it waits between two polls or for an answer: see
-/// [`HttpClient::cancelled_by`](crate::HttpClient::cancelled_by). A request that is under way is left to itself: it ends by its
-/// own time-out, and a grant in its answer is lost. [`HttpClient::drive_until`](crate::HttpClient::drive_until) takes such a handle
-/// too, to stop where nothing can be lost.
+/// A call ends at once, whether it waits between two polls or for a response: see
+/// [`HttpClient::cancelled_by`](crate::HttpClient::cancelled_by). A pending request is abandoned: it ends with its
+/// timeout, and a grant in its response is lost. [`HttpClient::drive_until`](crate::HttpClient::drive_until) takes
+/// such a handle too, and stops only where no grant can be lost.
 ///
 /// ```
 /// use device_flow_ureq::Cancel;
@@ -28,22 +28,23 @@ pub struct Cancel(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     cancelled: Arc<AtomicBool>,
-    /// Whether the flag was handed out, so that waiting threads must look at it by themselves.
+    /// Whether the flag was handed out, so that waiting threads must poll it.
     handed_out: AtomicBool,
-    /// The bells of the threads that wait.
+    /// The bells of the waiting threads.
     waiting: Mutex<Vec<Arc<Bell>>>,
     /// The handles that cancel this one too.
     parents: Vec<Cancel>,
 }
 
 impl Cancel {
-    /// A handle that is not cancelled.
+    /// Creates a handle that is not cancelled.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A handle that is cancelled as soon as any of these is, or by itself. Cancelling it leaves these as they are.
+    /// Creates a handle that is cancelled as soon as any of these is, or by itself. Cancelling it does not cancel
+    /// these.
     ///
     /// ```
     /// use device_flow_ureq::Cancel;
@@ -59,26 +60,27 @@ impl Cancel {
         Self(Arc::new(Shared { parents, ..Shared::default() }))
     }
 
-    /// This handle and perhaps another one.
+    /// Combines a handle with an optional other one.
     pub(crate) fn joined(own: Option<&Self>, more: &Self) -> Self {
         own.map_or_else(|| more.clone(), |own| Self::any_of([own, more]))
     }
 
-    /// Cancels, for good. Not for a signal handler, which may not wait for a lock: see [`Cancel::flag`].
+    /// Cancels, permanently. A signal handler must not take the lock of this function, and uses [`Cancel::flag`]
+    /// instead.
     pub fn cancel(&self) {
         self.0.cancelled.store(true, Ordering::SeqCst);
         self.wake();
     }
 
-    /// Whether it was cancelled.
+    /// Returns whether the handle is cancelled.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.cancelled.load(Ordering::SeqCst) || self.0.parents.iter().any(Self::is_cancelled)
     }
 
-    /// The flag behind the handle: set it to `true` to cancel. That is all that a signal handler may do, and it wakes no thread;
-    /// so once the flag has been handed out, waiting threads look at it every 20 ms. The flag is of this handle alone: it stays
-    /// `false` when another of [`Cancel::any_of`] is cancelled.
+    /// Returns the flag of the handle: set it to `true` to cancel. A signal handler can set a flag, but cannot wake a
+    /// thread. So once this was called, waiting threads poll the flag every 20 ms. The flag belongs to this handle
+    /// only: it stays `false` if another handle of [`Cancel::any_of`] is cancelled.
     ///
     /// ```
     /// # use device_flow_ureq::{Cancel, Endpoint, HttpClient, Outcome, Policy};
@@ -100,12 +102,12 @@ impl Cancel {
     #[must_use]
     pub fn flag(&self) -> Arc<AtomicBool> {
         self.0.handed_out.store(true, Ordering::SeqCst);
-        // Threads that wait already learn that they have to look.
+        // Waiting threads wake up, and poll from now on.
         self.wake();
         Arc::clone(&self.0.cancelled)
     }
 
-    /// Waits for this long, or until it is cancelled; it may return early.
+    /// Waits for this long, or until the handle is cancelled. It may return early.
     ///
     /// ```
     /// use device_flow_ureq::Cancel;
@@ -118,7 +120,7 @@ impl Cancel {
         debug_assert!(never.is_none());
     }
 
-    /// Waits until there is a value, until it is cancelled, or for this long. The maker of the value rings the bell then.
+    /// Waits for a value, for cancellation, or for this long. The producer of the value rings the bell.
     pub(crate) fn wait_for<T>(
         &self,
         bell: &Arc<Bell>,
@@ -128,7 +130,7 @@ impl Cancel {
         let started = Instant::now();
         let _waiting = Waiting::at(self, bell);
         loop {
-            // Looked at first, so that an answer which arrived before the cancellation counts, and one that came with it.
+            // Read before the value, so that a response which arrived before or with the cancellation counts.
             let is_cancelled = self.is_cancelled();
             if let Some(value) = value() {
                 return Some(value);
@@ -145,12 +147,12 @@ impl Cancel {
         self.0.handed_out.load(Ordering::SeqCst) || self.0.parents.iter().any(Self::must_be_looked_at)
     }
 
-    /// Makes waiting threads look again.
+    /// Wakes the waiting threads.
     fn wake(&self) {
         lock(&self.0.waiting).iter().for_each(|bell| bell.ring());
     }
 
-    /// Has this bell rung from now on, also by its parents.
+    /// Adds a bell to this handle and its parents.
     fn add(&self, bell: &Arc<Bell>) {
         lock(&self.0.waiting).push(Arc::clone(bell));
         self.0.parents.iter().for_each(|parent| parent.add(bell));
@@ -166,7 +168,7 @@ impl Cancel {
     }
 }
 
-/// A thread that waits, for as long as this lives.
+/// A waiting thread. Its bell is removed on drop.
 struct Waiting<'a>(&'a Cancel, &'a Arc<Bell>);
 
 impl<'a> Waiting<'a> {
@@ -182,7 +184,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Wakes one thread. A ring that comes before the wait is not lost.
+/// A wake-up signal for one thread. A ring before the wait is not lost.
 #[derive(Debug, Default)]
 pub(crate) struct Bell {
     rung: Mutex<bool>,
@@ -195,7 +197,7 @@ impl Bell {
         self.changed.notify_one();
     }
 
-    /// Waits for a ring, at most this long, or returns early.
+    /// Waits for a ring, at most this long. It may return early.
     fn wait(&self, most: Duration) {
         let mut rung = lock(&self.rung);
         if !*rung {

@@ -1,5 +1,5 @@
-//! The ureq agent that carries the requests: ours, or one that the embedding program brought along, on which the rules
-//! that are not up for choice are laid request by request.
+//! The ureq agent that sends the requests: our own, or the caller's. A caller's agent gets the fixed rules with each
+//! request.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,30 +12,30 @@ use ureq::{Agent, AsSendBody, Body, SendBody};
 use crate::failure::{self, Outgoing};
 use crate::proxy::Chosen;
 
-/// The longest response header block that is read.
+/// The size limit of response headers.
 pub(crate) const MAX_HEADER_BYTES: usize = 256 * 1024;
 
-/// What carries the requests.
+/// The transport of the requests.
 #[derive(Clone, Debug)]
 pub(crate) enum Carrier {
     Agent(AgentCarrier),
-    /// A test's.
+    /// A closure of a test.
     Closure(AnsweredBy),
 }
 
-/// Carries requests by the rules.
+/// A ureq agent with the fixed rules.
 #[derive(Clone, Debug)]
 pub(crate) struct AgentCarrier {
     agent: Agent,
-    /// What is laid on each request, if the agent is not ours.
+    /// The settings of each request, for a caller's agent.
     rules: Option<Rules>,
-    /// How long a request may take in all, by the agent's own settings.
+    /// The agent's own timeout for a whole request.
     usual_timeout: Duration,
-    /// The proxy that the environment names, if the agent is ours.
+    /// The proxy from the environment, for our own agent.
     proxy: Option<Arc<Chosen>>,
 }
 
-/// What a request to a foreign agent is told beside the rules.
+/// The configurable settings of each request, for a caller's agent.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) connect_timeout: Duration,
@@ -44,17 +44,17 @@ pub(crate) struct Rules {
 }
 
 impl AgentCarrier {
-    /// An agent that was built by the rules, and gives requests this time.
+    /// Wraps an agent that was built with the fixed rules and this timeout.
     pub(crate) fn ours(agent: Agent, usual_timeout: Duration, proxy: Option<Chosen>) -> Self {
         Self { agent, rules: None, usual_timeout, proxy: proxy.map(Arc::new) }
     }
 
-    /// An agent from elsewhere.
+    /// Wraps a caller's agent.
     pub(crate) const fn foreign(agent: Agent, usual_timeout: Duration, rules: Rules) -> Self {
         Self { agent, rules: Some(rules), usual_timeout, proxy: None }
     }
 
-    /// The answer to one request, whatever its status, within this time.
+    /// Sends one request, and returns the response with any status.
     pub(crate) fn run(
         &self,
         request: Request<&[u8]>,
@@ -81,8 +81,8 @@ impl AgentCarrier {
         timeout: Duration,
     ) -> Result<Response<Body>, ureq::Error> {
         let Some(rules) = &self.rules else {
-            // Only a request that must end earlier than usual is configured by itself: ureq would build its TLS
-            // configuration anew for each connection of such requests.
+            // Only a request with a shorter timeout has its own configuration, because ureq then rebuilds the TLS
+            // configuration for each connection.
             if timeout >= self.usual_timeout {
                 return self.agent.run(request);
             }
@@ -118,12 +118,12 @@ impl AgentCarrier {
     }
 }
 
-/// Whether this host is this machine, by name alone: `localhost`, 127.0.0.0/8 or `[::1]`.
+/// Returns whether the host is `localhost`, in 127.0.0.0/8, or `[::1]`. It resolves no names.
 pub(crate) fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || address(host).is_some_and(|address| address.is_loopback())
 }
 
-/// The host as an address, if it is one.
+/// Parses the host as an IP address.
 pub(crate) fn address(host: &str) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }

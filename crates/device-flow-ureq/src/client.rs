@@ -1,4 +1,4 @@
-//! The client: the three operations and refresh as plain calls, and sign-in.
+//! The client: the operations as single calls, and the sign-in.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +16,10 @@ use crate::{BuildError, Cancel, HttpClientBuilder, Login};
 
 /// A blocking client of one service. Clones share its connections.
 ///
-/// An [`Endpoint`](oidc_proto::Endpoint) is a service of AWS, a [`Provider`](oidc_proto::oauth::Provider) one of the OAuth
-/// dialect. Proxy and certificates are chosen by it, and nothing is ever sent to another.
+/// An [`Endpoint`](oidc_proto::Endpoint) is a service with AWS's API, a [`Provider`](oidc_proto::oauth::Provider) one
+/// with OAuth endpoints. It determines proxy and certificates, and the client sends requests to no other service.
 ///
-/// The operations one by one, without a machine; [`HttpClient::login`] is the whole sign-in:
+/// [`HttpClient::login`] is a whole sign-in. The single operations:
 ///
 /// ```
 /// use device_flow_ureq::{
@@ -45,16 +45,16 @@ use crate::{BuildError, Cancel, HttpClientBuilder, Login};
 pub struct HttpClient {
     pub(crate) service: Service,
     pub(crate) carrier: Carrier,
-    /// The longest that one request may take, connecting included.
+    /// The timeout for one request, including the connection.
     pub(crate) request_timeout: Duration,
-    /// Cryptography of the program's own choice.
+    /// The caller's own cryptography.
     pub(crate) crypto: Option<Arc<CryptoProvider>>,
-    /// What ends its calls.
+    /// The handle that cancels its calls.
     pub(crate) cancel: Option<Cancel>,
 }
 
 impl HttpClient {
-    /// A client with the default settings.
+    /// Creates a client with the default settings.
     ///
     /// ```
     /// use device_flow_ureq::{Endpoint, HttpClient};
@@ -64,20 +64,20 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// [`BuildError::Proxy`] if the environment names a proxy that is none.
+    /// [`BuildError::Proxy`] if a proxy variable of the environment is invalid.
     pub fn new(service: impl Into<Service>) -> Result<Self, BuildError> {
         Self::builder(service).build()
     }
 
-    /// Settings to choose first.
+    /// Returns a builder, to choose settings.
     pub fn builder(service: impl Into<Service>) -> HttpClientBuilder {
         HttpClientBuilder::new(service.into())
     }
 
-    /// The same client, on the same connections, whose every call ends when this handle is cancelled: a sign-in with
-    /// [`Outcome::Cancelled`](crate::Outcome::Cancelled), any other call with [`CallError::Cancelled`]. Both end at once, also
-    /// while an answer is due. (For this, requests are sent from a thread of their own.) A handle that cancelled the client before
-    /// still does.
+    /// Lets this handle cancel every call of the client. A sign-in then ends with
+    /// [`Outcome::Cancelled`](crate::Outcome::Cancelled), any other call with [`CallError::Cancelled`]. Both end at
+    /// once, even while a response is pending, because a separate thread sends the requests. The connections stay the
+    /// same, and earlier handles keep their effect.
     ///
     /// ```
     /// use device_flow_ureq::{CallError, Cancel, Endpoint, HttpClient, RegisterClientRequest};
@@ -94,18 +94,19 @@ impl HttpClient {
         Self { cancel: Some(Cancel::joined(self.cancel.as_ref(), cancel)), ..self.clone() }
     }
 
-    /// The service that this client talks to, and no other.
+    /// Returns the service of this client.
     #[must_use]
     pub const fn service(&self) -> &Service {
         &self.service
     }
 
-    /// A complete sign-in to this client's service; see [`Login`]. For many, pass clones of one `Arc<Policy>`.
+    /// Returns a complete sign-in to this client's service, ready to run; see [`Login`]. For many sign-ins, pass clones of one
+    /// `Arc<Policy>`.
     pub fn login(&self, policy: impl Into<Arc<Policy>>) -> Login {
         Login::new(self.clone(), policy.into())
     }
 
-    /// RegisterClient, once.
+    /// Calls RegisterClient, once.
     ///
     /// ```
     /// use device_flow_ureq::{CallError, Endpoint, FaultCode, HttpClient, RegisterClientRequest};
@@ -119,12 +120,12 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// [`CallError`]: the service's fault, no verdict, a broken promise, or transport trouble. Nothing is retried.
+    /// [`CallError`]: a fault, no verdict, a violation, or a transport error. Nothing is retried.
     pub fn register_client(&self, request: &RegisterClientRequest) -> Result<Registration, CallError> {
         self.call(request)
     }
 
-    /// StartDeviceAuthorization, once.
+    /// Calls StartDeviceAuthorization, once.
     ///
     /// ```
     /// use device_flow_ureq::{Endpoint, HttpClient, RegisterClientRequest, StartDeviceAuthorizationRequest};
@@ -146,7 +147,7 @@ impl HttpClient {
         self.call(request)
     }
 
-    /// CreateToken, once. `authorization_pending` and `slow_down` are faults here like any other.
+    /// Calls CreateToken, once. `authorization_pending` and `slow_down` are faults here.
     ///
     /// ```
     /// use device_flow_ureq::{CallError, CreateTokenRequest, FaultCode, Grant};
@@ -171,8 +172,8 @@ impl HttpClient {
         self.call(request)
     }
 
-    /// Refreshes, once. An answer without a refresh token leaves the old one in force (RFC 6749 §6), so the result
-    /// always has one. Store it before using it: the old one may be dead by now.
+    /// Refreshes a token, once. If the response has no refresh token, the old one stays valid (RFC 6749 §6), so the
+    /// result always has one. Store the result before you use it: the old refresh token may be invalid.
     ///
     /// ```
     /// # use device_flow_ureq::{Endpoint, HttpClient, Policy};
@@ -190,15 +191,16 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// As [`Self::register_client`]. After a transport error of kind `Unknown`, or no
-    /// verdict that [may have acted](oidc_proto::NoVerdict::may_have_acted), or after [`CallError::Cancelled`], the old refresh token
-    /// may be spent.
+    /// As [`Self::register_client`]. The old refresh token may be used up after a transport error of kind `Unknown`,
+    /// after no verdict that [may have acted](oidc_proto::NoVerdict::may_have_acted), and after
+    /// [`CallError::Cancelled`].
     pub fn refresh(&self, client: &Client, refresh_token: &Secret) -> Result<Token, CallError> {
         let token = self.call(&refresh_request(client.clone(), refresh_token.clone()))?;
         Ok(token.keeping_refresh_token(refresh_token))
     }
 
-    /// Refreshes what a program keeps, once; `now` is the wall clock. Store the session before using it: the old refresh token may be dead by now.
+    /// Refreshes a session, once; `now` is the wall clock. Store the session before you use it: the old refresh token
+    /// may be invalid.
     ///
     /// ```
     /// use device_flow_ureq::{Endpoint, HttpClient, Policy, Session, UnixSeconds};
@@ -217,8 +219,8 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// As [`Self::refresh`], and the session is as it was; [`CallError::NotRefreshable`] if it has no refresh token or came from
-    /// another service.
+    /// As [`Self::refresh`], or [`CallError::NotRefreshable`] if the session has no refresh token or is from another
+    /// service. The session is then unchanged.
     pub fn refresh_session(&self, session: &mut Session, now: UnixSeconds) -> Result<(), CallError> {
         let request = session.refresh_request().filter(|_| session.is_from(&self.service));
         let request = request.ok_or(CallError::NotRefreshable)?;
@@ -226,7 +228,7 @@ impl HttpClient {
         Ok(())
     }
 
-    /// Revokes a token (RFC 7009), once. Success also for a token that is dead already.
+    /// Revokes a token (RFC 7009), once. An invalid token is a success too.
     ///
     /// ```
     /// use device_flow_ureq::{Client, Endpoint, HttpClient, Policy, RevocationRequest};
@@ -246,8 +248,8 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// As [`Self::register_client`], and [`CallError::NotOffered`] if the provider has
-    /// no revocation endpoint. After no verdict the token must be taken for alive (RFC 7009 §2.2.1).
+    /// As [`Self::register_client`], or [`CallError::NotOffered`] if the provider has no revocation endpoint. After
+    /// no verdict, assume that the token is still valid (RFC 7009 §2.2.1).
     pub fn revoke(&self, request: &RevocationRequest) -> Result<(), CallError> {
         let request = request.encode(&self.service);
         self.answer(Operation::RevokeToken, request, RevocationRequest::decode)

@@ -1,4 +1,4 @@
-//! The clock that paces a sign-in, which a test can replace.
+//! The clock of a sign-in, which a test can replace.
 
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
@@ -8,7 +8,7 @@ use device_flow::{Tick, VirtualTime};
 
 use crate::Cancel;
 
-/// Monotonic time, and waiting.
+/// A monotonic clock, with waits.
 ///
 /// ```
 /// use device_flow_ureq::{Cancel, Clock, Tick};
@@ -32,14 +32,13 @@ use crate::Cancel;
 /// assert_eq!(clock.now().elapsed(), Duration::from_secs(600));
 /// ```
 pub trait Clock {
-    /// The time now, since an origin of this clock's choice.
+    /// Returns the time since an arbitrary origin of this clock.
     fn now(&self) -> Tick;
-    /// Waits for this long, or until `cancel` is cancelled. Returning early is harmless: the driver asks for the time
-    /// again.
+    /// Waits for this long, or until `cancel` is cancelled. It may return early: the driver reads the time again.
     fn wait(&self, duration: Duration, cancel: &Cancel);
 }
 
-/// Waits by the clock that it stands for.
+/// Implements `Clock` for a pointer to a clock.
 macro_rules! clock_through {
     ($($pointer:ty),*) => {$(
         impl<C: Clock + ?Sized> Clock for $pointer {
@@ -55,7 +54,7 @@ macro_rules! clock_through {
 
 clock_through!(&C, Box<C>, Rc<C>, Arc<C>);
 
-/// Waiting takes no time but its own.
+/// A wait returns at once, and advances the virtual time.
 impl Clock for VirtualTime {
     fn now(&self) -> Tick {
         Self::now(self)
@@ -68,8 +67,8 @@ impl Clock for VirtualTime {
     }
 }
 
-/// The system's monotonic clock. All values of it agree on the time. On Linux it stands still while the machine sleeps, so a
-/// code may be dead on waking although the clock does not show it; the service's `expired_token` then ends the flow.
+/// The system's monotonic clock. All values share one origin. On Linux it stops while the machine sleeps, so a code
+/// may have expired unnoticed. The service's `expired_token` then ends the flow.
 ///
 /// ```
 /// use device_flow_ureq::{Clock, SystemClock};
@@ -81,7 +80,7 @@ impl Clock for VirtualTime {
 #[expect(clippy::exhaustive_structs, reason = "it is made by its name")]
 pub struct SystemClock;
 
-/// When this process first asked for the time.
+/// The time of the first call in this process.
 static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 impl Clock for SystemClock {

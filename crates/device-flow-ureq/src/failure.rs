@@ -1,7 +1,8 @@
-//! What a failed request means: whether the service may have seen it, and whether the proxy is to blame.
+//! Classification of failed requests: whether the service may have seen the request, and whether the proxy failed.
 //!
-//! ureq reports what happens before the first byte and after it by the same I/O errors, so the request's body tells them apart.
-//! ureq reads it once there is a connection and the header has been sent, and no service acts on a header alone.
+//! ureq reports failures before and after the first byte by the same I/O errors, so the request's body distinguishes
+//! them. ureq reads the body once the connection is open and the headers are sent, and a service does not act on
+//! headers alone.
 
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind, Read};
@@ -11,21 +12,21 @@ use ureq::{Error, Timeout};
 
 use crate::proxy::{self, Chosen, ProxyError};
 
-/// A request's body, which knows whether ureq has begun to send it.
+/// A request body that records whether ureq has begun to send it.
 #[derive(Debug)]
 pub(crate) struct Outgoing<'a> {
     rest: &'a [u8],
     progress: Progress,
 }
 
-/// How far a request came.
+/// The progress of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// It has no body, so it is not known.
+    /// Unknown, because it has no body.
     NoBody,
-    /// No byte of its body was asked for.
+    /// ureq has read no byte of its body.
     NotBegun,
-    /// Its body was asked for, and may be with the service.
+    /// ureq has read its body, and the service may have it.
     Begun,
 }
 
@@ -47,7 +48,7 @@ impl Read for Outgoing<'_> {
     }
 }
 
-/// Why a request that came this far, perhaps through this proxy, got no response.
+/// Classifies the error of a request with this progress, which may have used this proxy.
 pub(crate) fn of(error: Error, progress: Progress, proxy: Option<&Chosen>) -> TransportError {
     let failure = match progress {
         Progress::NotBegun => Failure::NotSent,
@@ -65,7 +66,7 @@ pub(crate) fn of(error: Error, progress: Progress, proxy: Option<&Chosen>) -> Tr
         None => error,
     };
     let is_untrusted_certificate = is_untrusted_certificate(&error);
-    // From an agent that came from elsewhere.
+    // The proxy of a caller's agent.
     let proxy_answer = matches!(error, Error::ConnectProxyFailed(_)).then(|| proxy::status(&error));
     let error = TransportError::new(failure, error);
     match proxy_answer {
@@ -75,7 +76,7 @@ pub(crate) fn of(error: Error, progress: Progress, proxy: Option<&Chosen>) -> Tr
     }
 }
 
-/// Whether this can only happen before a request is sent.
+/// Returns whether this error occurs only before a request is sent.
 fn is_before_sending(error: &Error) -> bool {
     match error {
         Error::BadUri(_) | Error::InvalidProxyUrl | Error::Http(_) | Error::RequireHttpsOnly(_) => true,
@@ -88,7 +89,7 @@ fn is_before_sending(error: &Error) -> bool {
     }
 }
 
-/// Whether this can only happen while a connection is being made.
+/// Returns whether this error occurs only while connecting.
 pub(crate) fn is_about_connecting(cause: &io::Error) -> bool {
     matches!(
         cause.kind(),
@@ -100,15 +101,16 @@ pub(crate) fn is_about_connecting(cause: &io::Error) -> bool {
     )
 }
 
-/// Whether this is the look-up of a name. The standard library has no kind for it, and on Unix no number; Windows has four.
+/// Returns whether a name lookup failed. The standard library has no error kind for it. Unix has no error number for
+/// it either; Windows has four.
 pub(crate) fn is_look_up(cause: &io::Error) -> bool {
     let without_kind = io::Error::from_raw_os_error(i32::MAX).kind();
     let is_number_of_look_ups = |number| (11_001..=11_004).contains(&number);
     cause.kind() == without_kind && cause.raw_os_error().is_none_or(is_number_of_look_ups)
 }
 
-/// Whether the peer showed a certificate that rustls does not trust. ureq's errors have no `source`. Where ureq uses another
-/// rustls than this crate, its errors say nothing here.
+/// Returns whether the peer showed a certificate that rustls does not trust. ureq's errors have no `source`. If ureq
+/// uses another version of rustls, the error is not recognized.
 fn is_untrusted_certificate(error: &Error) -> bool {
     let cause: Option<&(dyn StdError + 'static)> = match error {
         Error::Rustls(cause) => Some(cause),
@@ -147,7 +149,7 @@ mod tests {
         assert_eq!(of(reset(), body.progress(), None).failure(), Failure::NotSent);
         body.read_to_end(&mut Vec::new()).unwrap();
         assert_eq!(of(reset(), body.progress(), None).failure(), Failure::Unknown);
-        // Without a body, only what can happen at no other time is known.
+        // Without a body, only errors that occur at one time are conclusive.
         let none = Outgoing::new(b"").progress();
         assert_eq!(of(reset(), none, None).failure(), Failure::Unknown);
         let refused = Error::Io(ErrorKind::ConnectionRefused.into());

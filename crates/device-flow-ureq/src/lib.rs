@@ -29,34 +29,36 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`Login::clock`] paces a sign-in by a clock of your own, so that ten minutes pass in a moment.
+//! With [`Login::clock`] a sign-in uses your own clock, so that ten minutes pass in a moment.
 //!
 //! # What it guarantees
 //!
-//! * An HTTP error status is an answer, never a Rust error: the body of a 400 reaches the machine.
-//! * Redirects are never followed, because every request carries secrets (RFC 9700 §4.12). The one that asks for a
-//!   provider's metadata carries none, and [`MetadataSearch`] says which redirects it follows.
-//! * Every request has a time-out, bounded by the life of the device code. Response headers and bodies are limited.
+//! * An HTTP error status is a response, never a Rust error: the body of a 400 reaches the machine.
+//! * Redirects are never followed, because every request carries secrets (RFC 9700 §4.12). Only the request for a
+//!   provider's metadata carries none; [`MetadataSearch`] lists the redirects that it follows.
+//! * Every request has a timeout, bounded by the expiry of the device code. Response headers and bodies are limited.
 //! * One connection is kept alive for a whole sign-in.
-//! * TLS uses the system's root certificates, or a bundle of your own. Plain HTTP is for loopback only, unless the
-//!   [`Endpoint`] was made to allow it. Proxies, HTTP and SOCKS, come from the environment (`HTTPS_PROXY`, `NO_PROXY`
-//!   and the like); a loopback endpoint is never sent through one.
-//! * Nothing here needs an async runtime, and nothing minds one.
+//! * TLS uses the system's root certificates, or your own bundle. Plain HTTP is for loopback only, unless the
+//!   [`Endpoint`] allows it explicitly.
+//! * Proxies (HTTP and SOCKS) come from the environment (`HTTPS_PROXY`, `NO_PROXY` and so on). Requests to a loopback
+//!   endpoint never use a proxy.
+//! * The crate needs no async runtime, and works inside one.
 //!
 //! # Features
 //!
-//! * `ring` (default): cryptography by ring. A provider that the program has installed with
-//!   `rustls::crypto::CryptoProvider::install_default` is used in its place, so aws-lc-rs needs no ring.
-//! * `platform-verifier` (default): trust in what the system trusts. Without it there are `webpki-roots`, compiled in, or
-//!   [`HttpClientBuilder::ca_bundle`].
-//! * `socks` (default): proxies that speak SOCKS.
-//! * `crypto-provider`: [`HttpClientBuilder`] takes any `rustls::crypto::CryptoProvider`. It stands on a part of ureq's interface
-//!   that ureq's semantic versioning does not cover.
-//! * `serde`: `SavedFlow`, `Session`, registrations and tokens can be written and read again, **with their secrets in the clear**.
-//! * `tracing`: events with stable names and fields, and never a secret: [events](device_flow#events).
+//! * `ring` (default): cryptography by ring. A provider installed with
+//!   `rustls::crypto::CryptoProvider::install_default` takes precedence, so aws-lc-rs needs no ring.
+//! * `platform-verifier` (default): trust in the system's certificates. The alternatives are `webpki-roots`, compiled
+//!   in, and [`HttpClientBuilder::ca_bundle`].
+//! * `socks` (default): SOCKS proxies.
+//! * `crypto-provider`: [`HttpClientBuilder`] takes any `rustls::crypto::CryptoProvider`. This uses a part of ureq's
+//!   API that its semantic versioning does not cover.
+//! * `serde`: `SavedFlow`, `Session`, registrations and tokens can be serialized, **with their secrets in plain
+//!   text**.
+//! * `tracing`: [events](device_flow#events) with stable names and fields, and never a secret.
 //!
-//! `cargo xtask test --only features` builds each alone, counts the crates, and runs the tests with the oldest and the newest ureq
-//! that this crate allows.
+//! `cargo xtask test --only features` builds each feature alone, counts the crates, and runs the tests with the
+//! oldest and the newest supported ureq.
 
 mod builder;
 mod cancel;
@@ -88,7 +90,7 @@ pub use device_flow::{
 pub use device_flow::{ResumeError, SavedFlow};
 pub use login::Login;
 
-/// Why a provider's metadata could not be had or used.
+/// An error from fetching or using a provider's metadata.
 pub type DiscoveryError = device_flow::DiscoveryError<BuildError>;
 
 pub use oidc_proto::oauth::{Metadata, MetadataError, Provider, RevocationRequest};
@@ -99,10 +101,10 @@ pub use oidc_proto::{
 };
 pub use redirect::Redirect;
 
-/// The crates whose types stand in this one's interface.
+/// The crates whose types are in this crate's API.
 pub use {device_flow, oidc_proto, rustls, ureq};
 
-/// The crate's own README is compiled and run as well.
+/// The examples of the crate's README, as doc tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}

@@ -1,4 +1,4 @@
-//! The driver: it does what the machine says, one action at a time.
+//! The driver, which performs the machine's actions one at a time.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use oidc_proto::Registration;
 use crate::worker::Worker;
 use crate::{Cancel, Clock, HttpClient, SystemClock, crypto};
 
-/// A sign-in to be run.
+/// A sign-in, ready to run.
 ///
 /// ```
 /// use device_flow_ureq::{Cancel, Endpoint, HttpClient, Outcome, Policy, SystemClock};
@@ -52,27 +52,27 @@ impl Login {
 }
 
 impl<C> Login<C> {
-    /// Uses this registration instead of making a new one. If the service rejects it, a new one is made, once. Ask
-    /// [`Registration::usable_at`] first.
+    /// Uses this registration instead of a new one. If the service rejects it, the client registers again, once.
+    /// Check [`Registration::usable_at`] first.
     pub fn registered(mut self, registration: Option<Registration>) -> Self {
         self.registration = registration;
         self
     }
 
-    /// Lets this handle cancel the sign-in, and the [client's](HttpClient::cancelled_by) as before.
+    /// Lets this handle cancel the sign-in. The [client's](HttpClient::cancelled_by) handle keeps its effect.
     pub fn cancelled_by(mut self, cancel: &Cancel) -> Self {
         self.client = self.client.cancelled_by(cancel);
         self
     }
 
-    /// Draws out the waits after trouble by this seed, or not at all; without this, by a number that differs from sign-in
-    /// to sign-in. See [`DeviceFlow::with_jitter`]; for a test whose times must be exact, `None` is right.
+    /// Sets the seed of the retry jitter. `None` disables the jitter, for a test with exact times. The default seed
+    /// differs from sign-in to sign-in. See [`DeviceFlow::with_jitter`].
     pub fn jitter_seed(mut self, seed: Option<u64>) -> Self {
         self.jitter_seed = seed;
         self
     }
 
-    /// Paces the sign-in by this clock, so that a test runs a ten-minute sign-in in a moment.
+    /// Uses this clock, so that a test runs a ten-minute sign-in in a moment.
     pub fn clock<D: Clock>(self, clock: D) -> Login<D> {
         let Self { client, policy, registration, jitter_seed, clock: _ } = self;
         Login { client, policy, registration, jitter_seed, clock }
@@ -80,8 +80,8 @@ impl<C> Login<C> {
 }
 
 impl<C: Clock> Login<C> {
-    /// Signs in: registers, gives the prompt to the closure, polls until there is an outcome. Blocks for as
-    /// long as the person takes, at most for the life of the code.
+    /// Signs in: registers, passes the prompt to the closure, and polls until there is an outcome. It blocks until
+    /// the person has decided, at most until the code expires.
     ///
     /// ```
     /// use device_flow_ureq::{Endpoint, HttpClient, Outcome, Policy};
@@ -96,12 +96,12 @@ impl<C: Clock> Login<C> {
     /// ```
     ///
     /// # Errors
-    /// [`NotSignedIn`](crate::NotSignedIn) with the outcome that it was: denied, expired, cancelled, and so on.
+    /// [`NotSignedIn`](crate::NotSignedIn) with the outcome: denied, expired, cancelled, and so on.
     pub fn run(self, on_prompt: impl FnMut(&UserPrompt)) -> Result<SignedIn, SignInError> {
         self.run_with(OnPrompt(on_prompt))
     }
 
-    /// As [`Login::run`], with a closure that can fail. Its error [stops](Stop) the sign-in.
+    /// Signs in as [`Login::run`] does, with a closure that can fail. Its error [stops](Stop) the sign-in.
     ///
     /// ```
     /// use std::io;
@@ -124,7 +124,7 @@ impl<C: Clock> Login<C> {
         self.run_with(TryOnPrompt(on_prompt))
     }
 
-    /// As [`Login::run`], with an observer that hears of requests and waits as well.
+    /// Signs in as [`Login::run`] does, with an observer that is also called for requests and waits.
     ///
     /// ```
     /// use device_flow_ureq::{Observer, Operation, Policy, Stop, UserPrompt};
@@ -165,8 +165,8 @@ impl<C: Clock> Login<C> {
 }
 
 impl HttpClient {
-    /// A flow that begins now, to be [driven](Self::drive) by this client and the same clock: with PKCE where the policy wants
-    /// it, and with a jitter of its own. A [`Login`] makes one like it.
+    /// Creates a flow that begins now, to be [driven](Self::drive) by this client and the same clock. It has PKCE if
+    /// the policy requires it, and its own jitter. A [`Login`] creates the same kind of flow.
     ///
     /// ```
     /// use device_flow_ureq::{Endpoint, HttpClient, Phase, Policy, SystemClock};
@@ -203,7 +203,7 @@ impl HttpClient {
         }
         match crypto::provider(self.crypto.as_ref()).and_then(|provider| crypto::proof(&provider)) {
             Some((verifier, challenge)) => flow.with_pkce(verifier, challenge),
-            // Going on without would be a weaker sign-in than was asked for.
+            // Without a proof, the sign-in would be weaker than the policy requires.
             None => {
                 flow.stop(Stop::because(
                     "PKCE needs random numbers and SHA-256, and the cryptography in use has not both",
@@ -213,8 +213,8 @@ impl HttpClient {
         }
     }
 
-    /// Drives a flow to its end; [`DeviceFlow::into_result`] then says how it ended. The flow must have been made with this
-    /// clock's time, as [`HttpClient::flow`] does. A cancelled flow has ended, and cannot be driven on.
+    /// Drives a flow to its end. [`DeviceFlow::into_result`] then returns the result. The flow must have been created
+    /// with this clock's time, as [`HttpClient::flow`] does. A cancelled flow has ended, and cannot be driven on.
     ///
     /// ```
     /// use device_flow_ureq::{Clock as _, Endpoint, HttpClient, OnPrompt, Policy, SystemClock, UserPrompt};
@@ -230,7 +230,7 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// [`Misuse::OtherService`] if the flow is for another service than this client. Nothing was sent then.
+    /// [`Misuse::OtherService`] if the flow is for another service than this client. Nothing is sent then.
     pub fn drive(
         &self,
         flow: &mut DeviceFlow,
@@ -242,9 +242,9 @@ impl HttpClient {
         Ok(())
     }
 
-    /// As [`Self::drive`], but stops early once `stop` is cancelled, and only between two exchanges: a wait ends at once, and the
-    /// answer to a request that is under way is taken first. So no grant is lost, and the flow can be saved to go on in another
-    /// process. For a program that is to end; it takes no longer than one request may.
+    /// Drives a flow as [`Self::drive`] does, but stops once `stop` is cancelled. A wait ends at once; a pending
+    /// request is finished first. So no grant is lost, and the flow can be saved and resumed in another process. This
+    /// is for a program that must end, and takes at most one request timeout.
     ///
     /// ```
     /// use device_flow_ureq::{Cancel, Clock as _, Endpoint, HttpClient, OnPrompt, Phase, Policy, SystemClock, UserPrompt};
@@ -277,7 +277,7 @@ impl HttpClient {
         Ok(())
     }
 
-    /// Drives a flow of this client's service to its end, or until there is something to stop for.
+    /// Drives a flow of this client's service to its end, or until it must stop.
     fn drive_own(
         &self,
         flow: &mut DeviceFlow,
@@ -324,7 +324,7 @@ impl HttpClient {
     }
 }
 
-/// A number that differs from call to call: the standard library's random keys, put through their hash.
+/// Returns a number that differs from call to call: a hash with the standard library's random keys.
 pub(crate) fn any_number() -> u64 {
     RandomState::new().hash_one(())
 }

@@ -1,7 +1,7 @@
-//! Which proxy to use: the environment's, as curl, Go and reqwest read it.
+//! Proxies from the environment, with the rules of curl, Go and reqwest.
 //!
-//! ureq reads the environment too, but takes the first proxy variable there is whatever the URL's scheme, and matches
-//! `NO_PROXY` entries only to the letter.
+//! ureq also reads the environment. But it takes the first proxy variable for every URL scheme, and compares
+//! `NO_PROXY` entries literally.
 
 use std::error::Error;
 use std::fmt;
@@ -15,7 +15,7 @@ use crate::BuildError;
 use crate::carrier::{address, is_loopback};
 use crate::failure::{is_about_connecting, is_look_up};
 
-/// A proxy that the environment names.
+/// A proxy from the environment.
 #[derive(Clone, Debug)]
 pub(crate) struct Chosen {
     pub(crate) proxy: Proxy,
@@ -23,13 +23,14 @@ pub(crate) struct Chosen {
     pub(crate) variable: &'static str,
 }
 
-/// The proxy for this service, if the environment names one; `variable` reads the environment.
+/// Returns the proxy for this service, if the environment has one. `variable` reads the environment.
 ///
-/// `HTTPS_PROXY` is for https, `HTTP_PROXY` for http, `ALL_PROXY` for what the others leave; each also in lower case, if the
-/// capital one is absent or empty. Hosts that `NO_PROXY` names, and loopback addresses, are reached directly.
+/// `HTTPS_PROXY` is for https, `HTTP_PROXY` for http, and `ALL_PROXY` for both if the other is unset. The lower-case
+/// variable counts if the upper-case one is absent or empty. Hosts in `NO_PROXY` and loopback addresses bypass the
+/// proxy.
 ///
 /// # Errors
-/// The variable's value is no proxy URL.
+/// The variable's value is not a proxy URL.
 pub(crate) fn choose(
     service: &Service,
     variable: impl Fn(&str) -> Option<String>,
@@ -43,7 +44,7 @@ pub(crate) fn choose(
     let by_scheme = if service.uses_https() {
         first(["HTTPS_PROXY", "https_proxy"])
     } else if variable("REQUEST_METHOD").is_some() {
-        // A CGI program: HTTP_PROXY may be a request's `Proxy` header (httpoxy).
+        // In a CGI program, HTTP_PROXY may come from a request's `Proxy` header (httpoxy).
         None
     } else {
         first(["HTTP_PROXY", "http_proxy"])
@@ -80,7 +81,7 @@ fn with_exceptions(url: &str, direct: &[&str]) -> Result<Proxy, ureq::Error> {
     direct.iter().fold(builder, |builder, host| builder.no_proxy(host)).build()
 }
 
-/// What went wrong at the proxy, and which one that is.
+/// An error at the proxy, which names the proxy.
 #[derive(Debug)]
 pub(crate) struct ProxyError {
     /// The variable that names it.
@@ -88,24 +89,25 @@ pub(crate) struct ProxyError {
     /// Its host and port.
     place: String,
     has_password: bool,
-    /// It is the look-up of the proxy's name that failed.
+    /// Whether the lookup of the proxy's name failed.
     is_look_up: bool,
     pub(crate) cause: ureq::Error,
 }
 
 impl ProxyError {
-    /// The error of a connection through the proxy, if it is about the proxy; itself, if not.
+    /// Converts an error of a connection through the proxy. An error that is not about the proxy is returned as
+    /// `Err`.
     pub(crate) fn of(cause: ureq::Error, chosen: &Chosen) -> Result<Self, ureq::Error> {
         let Chosen { proxy, variable } = chosen;
         let is_look_up = match &cause {
-            // The proxy looks up the name behind it, but for SOCKS4.
+            // The proxy resolves the target's name, except with SOCKS4.
             _ if proxy.resolve_target() => false,
             ureq::Error::Io(error) => is_look_up(error),
             ureq::Error::HostNotFound | ureq::Error::Timeout(ureq::Timeout::Resolve) => true,
             _ => false,
         };
         let is_the_proxys = match &cause {
-            // An error inside the tunnel is the service's own, as its certificate is.
+            // An error inside the tunnel, such as a certificate's, comes from the service.
             ureq::Error::Io(error) => is_about_connecting(error),
             ureq::Error::ConnectProxyFailed(_) | ureq::Error::ConnectionFailed => true,
             _ => false,
@@ -117,13 +119,14 @@ impl ProxyError {
         Ok(Self { variable, place, has_password: proxy.username().is_some(), is_look_up, cause })
     }
 
-    /// Whether the proxy wants to know who asks.
+    /// Returns whether the proxy requires credentials.
     fn wants_credentials(&self) -> bool {
         status(&self.cause) == Some(StatusCode::PROXY_AUTHENTICATION_REQUIRED)
     }
 }
 
-/// The status with which a proxy answered CONNECT. ureq tells it in words alone: a test asks real ureq.
+/// Parses the status of a proxy's response to CONNECT. ureq has it only in the error text; a test checks this with
+/// ureq itself.
 pub(crate) fn status(error: &ureq::Error) -> Option<StatusCode> {
     let ureq::Error::ConnectProxyFailed(reason) = error else { return None };
     let status = reason.strip_prefix("proxy server responded ")?;
@@ -153,13 +156,13 @@ impl fmt::Display for ProxyError {
 
 impl Error for ProxyError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        // `Display` says the status itself.
+        // `Display` already has the status.
         status(&self.cause).is_none().then_some(&self.cause as _)
     }
 }
 
-/// Whether `NO_PROXY` names the host: `*`, the host or a domain above it (with or without a dot in front), an address,
-/// or a range of addresses. A port in an entry is not looked at.
+/// Returns whether `NO_PROXY` has the host: `*`, the host or a parent domain (with or without a leading dot), an
+/// address, or an address range. Ports in entries are ignored.
 fn is_exempt(host: &str, exceptions: &str) -> bool {
     let host = host.to_ascii_lowercase();
     exceptions

@@ -1,4 +1,4 @@
-//! Where an address leads to: one look, without a secret, and no step further.
+//! The redirect of a URL: one request without secrets, which follows nothing.
 
 use std::io;
 
@@ -8,19 +8,19 @@ use http::{StatusCode, Uri, header};
 use crate::HttpClient;
 use crate::worker::Worker;
 
-/// What an address answers to a reader who [looks at it](HttpClient::look_at).
+/// The response to [`HttpClient::look_at`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Redirect {
-    /// The status of the answer.
+    /// The status of the response.
     pub status: u16,
-    /// Where the answer sends the reader on, as it is written there, if the status is that of a redirect (RFC 9110 §15.4).
+    /// The `Location` header as written, if the status is a redirect (RFC 9110 §15.4).
     pub location: Option<String>,
 }
 
 impl HttpClient {
-    /// Looks at an address of this client's service, with one `GET` that has nothing in it, and says whether it leads
-    /// elsewhere. It is not followed: whether the place is to be trusted is for the caller to say.
+    /// Sends one `GET` without any data to a URL of this client's service, and returns its redirect. The redirect is
+    /// not followed: the caller decides whether to trust the target.
     ///
     /// ```
     /// use device_flow_ureq::{Endpoint, HttpClient};
@@ -34,7 +34,7 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// No answer came, the address is not at a host of this client's service, or it was cancelled.
+    /// No response came, the URL is not at a host of this client's service, or the call was cancelled.
     pub fn look_at(&self, address: &str) -> Result<Redirect, TransportError> {
         let refused = |why: &str| TransportError::new(Failure::NotSent, io::Error::other(why));
         let address: Uri = address.parse().map_err(|_| refused("the address is no URL"))?;

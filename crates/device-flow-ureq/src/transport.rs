@@ -1,4 +1,4 @@
-//! One request over ureq: what was received, and what a failure means.
+//! One request over ureq: its response or its error.
 
 use std::io::{self, Read};
 use std::time::{Duration, Instant, SystemTime};
@@ -12,17 +12,17 @@ use crate::HttpClient;
 use crate::carrier::{AgentCarrier, Carrier};
 use crate::worker::Worker;
 
-/// What came of a request.
+/// The result of a request.
 pub(crate) type Result<T = http::Response<ResponseBody>, E = TransportError> = core::result::Result<T, E>;
 
 impl HttpClient {
-    /// One plain call.
+    /// Sends one call.
     pub(crate) fn call<C: Call>(&self, call: &C) -> Result<<C as Call>::Answer, CallError> {
         let request = self.service.encode(call);
         self.answer(C::OPERATION, request, |response| self.service.decode::<C, _>(response))
     }
 
-    /// The answer to one request, if the service takes it, as this reads it.
+    /// Sends one request, if the service offers it, and decodes the response with this function.
     pub(crate) fn answer<T>(
         &self,
         operation: Operation,
@@ -36,7 +36,7 @@ impl HttpClient {
         call.on_result(started.elapsed(), result, decode)
     }
 
-    /// Asks for a public document of this type; `None` if that is cancelled.
+    /// Fetches a public document of this type. Returns `None` if that is cancelled.
     pub(crate) fn fetch_unless(
         &self,
         worker: &mut Worker,
@@ -47,18 +47,18 @@ impl HttpClient {
         self.run_unless(worker, move || client.fetch_as(address.clone(), accept))
     }
 
-    /// A public document of this type.
+    /// Fetches a public document of this type.
     fn fetch_as(&self, address: http::Uri, accept: &'static str) -> Result {
         let mut request = http::Request::new(&[][..]);
         *request.uri_mut() = address;
         let headers = request.headers_mut();
         headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
-        // Without it a server may compress (RFC 9110 §12.5.3).
+        // Without this header a server may compress (RFC 9110 §12.5.3).
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         self.exchange(request, self.request_timeout)
     }
 
-    /// Sends a request once; `None` if that is cancelled.
+    /// Sends a request once. Returns `None` if that is cancelled.
     pub(crate) fn send_unless(
         &self,
         worker: &mut Worker,
@@ -71,7 +71,7 @@ impl HttpClient {
         })
     }
 
-    /// Runs a request; from the worker's thread, if it can be cancelled.
+    /// Runs a request, on the worker's thread if it can be cancelled.
     fn run_unless(
         &self,
         worker: &mut Worker,
@@ -79,11 +79,11 @@ impl HttpClient {
     ) -> Option<Result> {
         match (&self.cancel, &self.carrier) {
             (Some(cancel), Carrier::Agent(_)) => worker.run(cancel, request),
-            // A closure answers here, so that its panic is its test's.
+            // A closure runs on this thread, so that its panic fails the test.
             (Some(cancel), Carrier::Closure(_)) if cancel.is_cancelled() => None,
             (Some(cancel), Carrier::Closure(_)) => {
                 let answer = request();
-                // As with an agent: an answer counts that has arrived, and no answer does not.
+                // As with an agent, a response that has arrived counts, and an error after the cancellation does not.
                 if answer.is_err() && cancel.is_cancelled() { None } else { Some(answer) }
             }
             (None, _) => Some(request()),
@@ -103,8 +103,8 @@ impl HttpClient {
 fn by_agent(agent: &AgentCarrier, outgoing: http::Request<&[u8]>, timeout: Duration) -> Result {
     let asked = outgoing.uri().clone();
     let answered = agent.run(outgoing, timeout)?;
-    // No redirect is followed, but an agent from elsewhere may have a middleware that sends requests on. One that answers by
-    // itself leaves nothing to look at, and ureq would panic.
+    // Redirects are off, but the middleware of a caller's agent may send requests to another URL. The response of a
+    // middleware itself has no URL, and `get_uri` would panic.
     if !answered.extensions().is_empty() && *answered.get_uri() != asked {
         return Err(TransportError::redirected(answered.get_uri().host()));
     }
@@ -116,7 +116,7 @@ fn by_agent(agent: &AgentCarrier, outgoing: http::Request<&[u8]>, timeout: Durat
     Ok(http::Response::from_parts(parts, body))
 }
 
-/// Reads to the end, or as much as a body may have.
+/// Reads to the end, or to the size limit.
 fn read(mut reader: impl Read, body: &mut ResponseBody) -> io::Result<()> {
     loop {
         let room = body.room();

@@ -1,4 +1,4 @@
-//! The thread from which a client sends that can be cancelled: the thread that waits for it can be woken.
+//! The thread that sends the requests of a cancellable client, so that the caller's thread can be woken.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc::{self, Sender};
@@ -14,15 +14,15 @@ use crate::transport::Result;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A thread that is started for the first request and kept for the next ones.
+/// A thread that starts with the first request and serves all others.
 #[derive(Debug, Default)]
 pub(crate) struct Worker {
     jobs: Option<Sender<Job>>,
 }
 
 impl Worker {
-    /// What came of a request that this thread sends; `None` if it was cancelled before. The request is left to itself then,
-    /// and its thread ends with it.
+    /// Sends a request from the thread, and returns the result, or `None` if it is cancelled first. A cancelled
+    /// request is abandoned, and its thread ends with it.
     pub(crate) fn run(
         &mut self,
         cancel: &Cancel,
@@ -41,7 +41,7 @@ impl Worker {
             *posted.lock() = Some(result);
         });
         if !self.start(job) {
-            // No thread is to be had; better to be cancelled late than not to sign in.
+            // The system provides no thread. A late cancellation is better than no sign-in.
             return Some(request());
         }
         let came = cancel.wait_for(&bell, Duration::MAX, || lock(&result).take());
@@ -51,7 +51,7 @@ impl Worker {
         came
     }
 
-    /// Whether a thread took the job.
+    /// Starts the job, and returns whether a thread took it.
     fn start(&mut self, job: Job) -> bool {
         let job = match &self.jobs {
             Some(jobs) => match jobs.send(job) {
@@ -63,7 +63,7 @@ impl Worker {
         let (jobs, todo) = mpsc::channel::<Job>();
         let thread = thread::Builder::new().name("device-flow requests".to_owned()).spawn(move || {
             for job in todo {
-                // A panic has been told already, and those who wait learn of it by the dropped `Posted`.
+                // The panic has been printed, and the waiting thread sees the dropped `Posted`.
                 drop(panic::catch_unwind(AssertUnwindSafe(job)));
             }
         });
@@ -75,8 +75,8 @@ impl Worker {
     }
 }
 
-/// Where the thread leaves what came of a request. The waiting thread is woken when the request ends, and finds something
-/// even if it panicked.
+/// The slot for the result of a request. The waiting thread is woken when the request ends, and finds a result even
+/// after a panic.
 struct Posted {
     result: Arc<Mutex<Option<Result>>>,
     bell: Arc<Bell>,
@@ -144,7 +144,7 @@ mod tests {
             answer()
         });
         assert!(came.is_none());
-        // The request was dropped, and its sender with it.
+        // The request was dropped, and its sender too.
         assert!(sent.recv().is_err());
     }
 
