@@ -1,4 +1,4 @@
-//! Building the client: certificates, time-outs, proxies, and the rules that are not up for choice.
+//! The builder of the client: certificates, timeouts, proxies, and the fixed rules.
 
 use std::error::Error;
 use std::io;
@@ -17,13 +17,13 @@ use crate::carrier::{Carrier, HardenedClient, MAX_CONCURRENT_REQUESTS, Sender, r
 use crate::login::any_number;
 use crate::{Clock, DiscoveryError, HttpClient, TokioClock, proxy, tls};
 
-/// "For ever", in a form that can be added to a clock.
+/// The longest timeout, which can still be added to a clock.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// The `User-Agent` of clients of ours.
+/// The default `User-Agent`.
 const USER_AGENT: &str = concat!("device-flow-reqwest/", env!("CARGO_PKG_VERSION"));
 
-/// The name of a setting that an error may name.
+/// The name of this setting in errors.
 const INVALID: &str = "danger_accept_invalid_certificates";
 
 /// Settings of an [`HttpClient`].
@@ -64,29 +64,29 @@ pub struct HttpClientBuilder {
     max_concurrent_requests: usize,
 }
 
-/// Why a client could not be built.
+/// An error from building a client.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// A setting of TLS for a client that was brought along: TLS is its own affair.
+    /// A TLS setting for a caller's own client, which has its own TLS settings.
     #[error("`{setting}` cannot be set for a client of one's own, which has its own TLS settings")]
     #[non_exhaustive]
     NotOurs {
         /// The setting.
         setting: &'static str,
     },
-    /// There is no cryptography, which reqwest wants even for plain HTTP: the feature `ring` is off, and the program has not chosen its
-    /// own.
+    /// reqwest needs cryptography even for plain HTTP, but the feature `ring` is off and the program has not
+    /// installed another provider.
     #[error(
         "there is no cryptography, which reqwest wants even for plain HTTP: install a `rustls::crypto::CryptoProvider`, or switch the feature `ring` on"
     )]
     NoCryptoProvider,
-    /// HTTPS needs certificates to trust, and there are none: the features for them are off, and there is no CA bundle.
+    /// HTTPS needs trusted certificates, but the features for them are off and no CA bundle is set.
     #[error(
         "there are no certificates to trust: set `ca_bundle`, or switch the feature `platform-verifier` or `webpki-roots` on"
     )]
     NoRoots,
-    /// The `User-Agent` has characters that no header may have.
+    /// The `User-Agent` is not a valid header value.
     #[error("the user agent is not a valid header value")]
     UserAgent,
     /// The CA bundle could not be read.
@@ -95,7 +95,7 @@ pub enum BuildError {
     ReadCaBundle {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The CA bundle is not PEM.
@@ -104,10 +104,10 @@ pub enum BuildError {
     ParseCaBundle {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The CA bundle is PEM but holds no certificate that can be used.
+    /// The CA bundle is PEM, but has no usable certificate.
     #[error("the CA bundle {} holds no usable certificate", path.display())]
     #[non_exhaustive]
     EmptyCaBundle {
@@ -139,14 +139,14 @@ impl HttpClientBuilder {
         }
     }
 
-    /// Trusts exactly the certificates of this PEM file, in place of the system's, as `AWS_CA_BUNDLE` does. If it is a
-    /// directory, those of all its files that have some.
+    /// Trusts only the certificates of this PEM file, as `AWS_CA_BUNDLE` does. A directory stands for all PEM files
+    /// in it.
     pub fn ca_bundle(mut self, path: impl Into<PathBuf>) -> Self {
         self.ca_bundle = Some(path.into());
         self
     }
 
-    /// Accepts any certificate. Any machine on the line can then read every secret: for tests only.
+    /// Accepts any certificate, for tests only: machines on the network path can then read every secret.
     ///
     /// ```
     /// use device_flow_reqwest::{Endpoint, HttpClient};
@@ -160,8 +160,7 @@ impl HttpClientBuilder {
         self
     }
 
-    /// Uses this cryptography for TLS and PKCE. Without it, that which the program has installed for the process, and without that,
-    /// ring's.
+    /// Uses this cryptography for TLS and PKCE. The default is the provider installed for the process, else ring.
     ///
     /// ```
     /// use device_flow_reqwest::{Endpoint, HttpClient};
@@ -177,45 +176,45 @@ impl HttpClientBuilder {
         self
     }
 
-    /// How long setting up a connection may take: address look-up, TCP, proxy, TLS. 10 s if not set. A client of your
-    /// own keeps its own setting, because reqwest has none for a single request.
+    /// Sets the timeout for a connection: address lookup, TCP, proxy, TLS. The default is 10 s. A client of your own
+    /// keeps its setting, because reqwest has none per request.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout.min(LONGEST);
         self
     }
 
-    /// How long a whole request may take, from the address look-up to the last byte of the answer. 40 s if not set; the
-    /// service itself has been seen to take nine. A poll has at most the rest of the code's life.
+    /// Sets the timeout for a whole request, from the address lookup to the last byte of the response. The default is
+    /// 40 s; AWS's service has taken up to 9 s. The expiry of the code also bounds a poll.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout.min(LONGEST);
         self
     }
 
-    /// How long the peer may send nothing while something is waited for: the head of the answer, counted from the beginning of
-    /// the request, or more of its body. As long as the request may take if not set, and never longer. A client of your own
-    /// keeps its own setting, because reqwest has none for a single request.
+    /// Sets the timeout for the response headers, counted from the start of the request, and for each part of the
+    /// body. The default, and the maximum, is the request timeout. A client of your own keeps its setting, because
+    /// reqwest has none per request.
     pub fn read_timeout(mut self, timeout: Duration) -> Self {
         self.read_timeout = Some(timeout.min(LONGEST));
         self
     }
 
-    /// The `User-Agent`; `device-flow-reqwest/` and its version if not set, or what a client of your own says.
+    /// Sets the `User-Agent`. The default is `device-flow-reqwest/` and its version, or that of your own client.
     pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
         self.user_agent = Some(user_agent.into());
         self
     }
 
-    /// How many requests of this client and its clones may be under way at one time, and so how many connections are
-    /// open; the others queue, first come, first served. 100 if not set; at least one. The time in the queue is not part
-    /// of a request's time-out, and a poll whose code dies in the queue is not sent.
+    /// Sets the limit of concurrent requests, and so of open connections, of this client and its clones. Other
+    /// requests queue in order. The default is 100, the minimum 1. Time in the queue does not count for a request's
+    /// timeout. A poll whose code expires in the queue is not sent.
     pub fn max_concurrent_requests(mut self, count: usize) -> Self {
         self.max_concurrent_requests = count.clamp(1, Semaphore::MAX_PERMITS);
         self
     }
 
-    /// Sends through this client, and shares its connections, TLS settings, proxy, and name resolution. Every rule holds,
-    /// but for what stays the client's own: its proxy also for a loopback endpoint, its default headers, its connect
-    /// time-out.
+    /// Sends through this client, and shares its connections, TLS settings, proxy, and name resolution. Every fixed
+    /// rule applies, with three exceptions: the client keeps its proxy (also for a loopback endpoint), its default
+    /// headers, and its connect timeout.
     ///
     /// ```
     /// # use device_flow_reqwest::{Endpoint, HttpClient, Policy, reqwest};
@@ -243,19 +242,18 @@ impl HttpClientBuilder {
         self
     }
 
-    /// Sends through this client, of which nothing is known; use [`Self::hardened_client`] where you can.
+    /// Sends through any client. Prefer [`Self::hardened_client`].
     ///
-    /// An error status is an answer all the same, each request has the time-out of this builder in place of the client's
-    /// own, and the body is limited. A redirect that the client follows is *seen*, not prevented, because reqwest neither
-    /// tells a client's policy nor lets a request have another: the answer is refused, the sign-in ends at once, and
-    /// nothing more is sent ([`TransportError::redirected`](crate::TransportError::redirected)). The request's secrets may have gone to the target by then:
-    /// with a 307 or a 308 reqwest sends the body there.
+    /// An error status is a response, each request has the timeout of this builder, and the body is limited. A
+    /// redirect is *detected*, not prevented, because reqwest neither exposes a client's redirect policy nor has one
+    /// per request. The response is rejected, the sign-in ends at once, and nothing more is sent
+    /// ([`TransportError::redirected`](crate::TransportError::redirected)). The target may already have the request's
+    /// secrets: after a 307 or a 308 reqwest sends the body there.
     ///
-    /// What stays the client's, and cannot be seen or undone: its proxy also for a loopback endpoint, its default headers,
-    /// its retries, its connect time-out, its limit of headers. And because a connection that failed may have been one to
-    /// the target of a redirect, it counts as one after which the request may have been seen;
-    /// [`Outcome::GrantLost`](crate::Outcome::GrantLost) may then stand for what would be
-    /// [`Outcome::Expired`](crate::Outcome::Expired) with a hardened client.
+    /// The client keeps its proxy (also for a loopback endpoint), its default headers, retries, connect timeout, and
+    /// header limit. A failed connection may have been to the target of a redirect, so the request counts as possibly
+    /// seen. The outcome may then be [`Outcome::GrantLost`](crate::Outcome::GrantLost) instead of the
+    /// [`Outcome::Expired`](crate::Outcome::Expired) of a hardened client.
     ///
     /// ```
     /// use device_flow_reqwest::{Endpoint, HttpClient, Policy, reqwest};
@@ -279,8 +277,8 @@ impl HttpClientBuilder {
         self
     }
 
-    /// Builds a client for the provider whose issuer is the base URL of this builder (RFC 8414, OpenID Connect Discovery).
-    /// The provider's metadata is fetched with these settings.
+    /// Builds a client for the provider whose issuer is the base URL of this builder (RFC 8414, OpenID Connect
+    /// Discovery). It fetches the provider's metadata with these settings.
     ///
     /// ```
     /// use device_flow_reqwest::{Client, Endpoint, HttpClient, Policy};
@@ -299,13 +297,13 @@ impl HttpClientBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`DiscoveryError`]: no metadata at any well-known address, another issuer's, or none that has what signing in
-    /// needs. For a provider that does not say its device authorization endpoint, see
-    /// [`MetadataSearch::with_device_authorization_endpoint`] and [`Self::search`]. A provider that gives no answer is asked
-    /// again for 20 s, as at registration.
+    /// [`DiscoveryError`]: the metadata is missing at every well-known URL, is for another issuer, or lacks an
+    /// endpoint. If it lacks the device authorization endpoint, see
+    /// [`MetadataSearch::with_device_authorization_endpoint`] and [`Self::search`]. Without a response, the request
+    /// is retried for 20 s, as at registration.
     ///
     /// # Cancel safety
-    /// Dropping the future loses nothing that cannot be asked for again.
+    /// Dropping the future is harmless: the metadata can be fetched again.
     pub async fn discover(self) -> Result<(HttpClient, Metadata), DiscoveryError> {
         let metadata = self.clone().fetch_metadata().await?;
         let service = Service::from(metadata.provider().map_err(DiscoveryError::Metadata)?);
@@ -313,7 +311,7 @@ impl HttpClientBuilder {
         Ok((client, metadata))
     }
 
-    /// Takes the base URL that it was made for as the issuer of a provider, and fetches its metadata.
+    /// Fetches the metadata of the provider whose issuer is the base URL of this builder.
     ///
     /// ```
     /// use device_flow_reqwest::{DiscoveryError, Endpoint, HttpClient};
@@ -331,11 +329,11 @@ impl HttpClientBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`DiscoveryError`], as far as it is about the document itself; [`DiscoveryError::NoIssuer`] if the builder was made
-    /// for a [`Provider`](crate::Provider).
+    /// [`DiscoveryError`] for the document itself, or [`DiscoveryError::NoIssuer`] if the builder is for a
+    /// [`Provider`](crate::Provider).
     ///
     /// # Cancel safety
-    /// Dropping the future loses nothing that cannot be asked for again.
+    /// Dropping the future is harmless: the metadata can be fetched again.
     pub async fn fetch_metadata(self) -> Result<Metadata, DiscoveryError> {
         let issuer = self.service.endpoint().ok_or(DiscoveryError::NoIssuer)?;
         let clock = TokioClock;
@@ -345,12 +343,12 @@ impl HttpClientBuilder {
         search.finish().map_err(DiscoveryError::Search)
     }
 
-    /// Drives a search for metadata to its end with these settings; [`MetadataSearch::finish`] then says what it found. The
-    /// search must have been made with this clock's time. It says where to ask, so the service of this builder does not
-    /// matter.
+    /// Drives a search for metadata to its end with these settings. [`MetadataSearch::finish`] then returns the
+    /// result. The search must have been created with this clock's time. It has its own URLs, so the service of this
+    /// builder does not matter.
     ///
     /// # Cancel safety
-    /// Safe at every await: driving the search again goes on where it was, and asks anew what was under way.
+    /// Safe at every await: a search that is driven again goes on where it was, and repeats the pending request.
     ///
     /// ```
     /// use device_flow_reqwest::{Clock, Endpoint, HttpClient, MetadataSearch, TokioClock};
@@ -376,7 +374,7 @@ impl HttpClientBuilder {
             let now = clock.now();
             match search.poll(now) {
                 SearchAction::Get { address, origin } => {
-                    // A proxy and certificates are chosen by where a request goes, and a redirect may lead elsewhere.
+                    // Proxy and certificates depend on the origin, which a redirect may change.
                     let client = match latest.take().filter(|(place, _)| *place == origin) {
                         Some((_, client)) => client,
                         None => Self { service: origin.clone().into(), ..self.clone() }.build()?,
@@ -391,9 +389,9 @@ impl HttpClientBuilder {
         }
     }
 
-    /// Has every request answered by this closure, and not by a server: for a test of a program's own sign-in. With
-    /// [`VirtualTime`](crate::VirtualTime) as the clock, ten minutes pass in a moment, and `sso_oidc_server::InProcess` is the whole
-    /// service behind the closure. A request that the closure does not answer failed as it says.
+    /// Answers every request with this closure instead of a server, for tests of a program's own sign-in. With
+    /// [`VirtualTime`](crate::VirtualTime) as the clock, ten minutes pass in a moment. `sso_oidc_server::InProcess`
+    /// is the whole service as such a closure. An error of the closure is the error of the request.
     ///
     /// ```
     /// use device_flow_reqwest::{Endpoint, Failure, HttpClient, Outcome, Policy, VirtualTime};
@@ -423,7 +421,7 @@ impl HttpClientBuilder {
         self
     }
 
-    /// The client. No connection is made. For an HTTPS endpoint the system's certificates are loaded here.
+    /// Builds the client. It makes no connection, but loads the system's certificates for an HTTPS endpoint.
     ///
     /// ```
     /// use device_flow_reqwest::{BuildError, Endpoint, HttpClient};
@@ -434,7 +432,7 @@ impl HttpClientBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`BuildError`], which names the file or the part that is to blame.
+    /// [`BuildError`], which names the file or the part at fault.
     pub fn build(self) -> Result<HttpClient, BuildError> {
         let user_agent = match &self.user_agent {
             Some(text) => Some(HeaderValue::from_str(text).map_err(|_| BuildError::UserAgent)?),
@@ -474,7 +472,7 @@ impl HttpClientBuilder {
             .user_agent(USER_AGENT)
             .tls_backend_preconfigured(tls);
         if self.service.is_loopback() {
-            // A proxy could not reach this machine's loopback, and would see the secrets of a plain HTTP request.
+            // A proxy cannot reach this machine's loopback, and would see the secrets of a plain HTTP request.
             builder = builder.no_proxy();
         } else if let Some(proxies) = proxy::hidden(|name| std::env::var(name).ok())
             .map_err(|error| BuildError::Client(error.into()))?

@@ -1,4 +1,4 @@
-//! The reqwest client that carries the requests: ours, or one that the embedding program brought along.
+//! The reqwest client that sends the requests: our own, or the caller's.
 
 use std::sync::Arc;
 
@@ -6,28 +6,28 @@ use device_flow::AnsweredBy;
 use http::HeaderValue;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// How many requests of one client may be under way at one time, unless told otherwise.
+/// The default limit of concurrent requests of one client.
 pub(crate) const MAX_CONCURRENT_REQUESTS: usize = 100;
 
-/// Carries requests.
+/// A transport with its limits.
 #[derive(Clone, Debug)]
 pub(crate) struct Carrier {
     pub(crate) sender: Sender,
-    /// What each request says in place of the client's own.
+    /// The `User-Agent` of each request, instead of the client's.
     pub(crate) user_agent: Option<HeaderValue>,
-    /// How many requests may be under way at one time; the others queue.
+    /// The permits for concurrent requests; other requests queue.
     pub(crate) turns: Arc<Semaphore>,
 }
 
-/// What sends them.
+/// The sender of the requests.
 #[derive(Clone, Debug)]
 pub(crate) enum Sender {
     Client {
         client: reqwest::Client,
-        /// Whether the client is known to keep the [`rules`].
+        /// Whether the client is known to follow the [`rules`].
         keeps_rules: bool,
     },
-    /// A test's.
+    /// A closure of a test.
     Closure(AnsweredBy),
 }
 
@@ -40,19 +40,19 @@ impl Carrier {
         Self { sender, user_agent: None, turns: Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS)) }
     }
 
-    /// Waits for a turn to send, first come, first served. It is held until the answer has been read.
+    /// Waits for a permit to send, in order. The caller holds it until the response has been read.
     pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        // Fails only if it was closed, which never happens.
+        // `acquire` fails only if the semaphore is closed, which never happens.
         self.turns.acquire().await.ok()
     }
 }
 
-/// A reqwest client that was built with [`hardened`] settings.
+/// A reqwest client with [`hardened`] settings.
 #[derive(Clone, Debug)]
 pub struct HardenedClient(reqwest::Client);
 
 impl HardenedClient {
-    /// The client itself, for whatever else the program asks for; it shares the connections.
+    /// Returns the client itself, for the program's other requests, which share the connections.
     ///
     /// ```
     /// # let ring = std::sync::Arc::new(rustls::crypto::ring::default_provider());
@@ -70,8 +70,8 @@ impl HardenedClient {
     }
 }
 
-/// A client with these settings, and the rules that are not up for choice laid on them: no redirect is followed, nothing
-/// is sent twice, and there is no `Referer`. It is to be [brought along](crate::HttpClientBuilder::hardened_client).
+/// Builds a client with these settings and the fixed rules: no redirects, no retries, no `Referer`. Pass it to
+/// [`hardened_client`](crate::HttpClientBuilder::hardened_client).
 ///
 /// ```
 /// use device_flow_reqwest::{hardened, reqwest, rustls};
@@ -89,10 +89,10 @@ impl HardenedClient {
 /// ```
 ///
 /// # Errors
-/// reqwest's own, about the other settings.
+/// The errors of reqwest about the other settings.
 ///
 /// # Panics
-/// reqwest panics if it finds no cryptography: no feature of its own is on that brings some, the program has installed no
+/// reqwest panics without cryptography: none of its features provides it, the program has installed no
 /// `rustls::crypto::CryptoProvider`, and the settings have no TLS configuration.
 pub fn hardened(settings: reqwest::ClientBuilder) -> Result<HardenedClient, reqwest::Error> {
     rules(settings).build().map(HardenedClient)

@@ -1,4 +1,4 @@
-//! The client: the three operations and refresh as plain calls, and sign-in.
+//! The client: the operations as single calls, and the sign-in.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +16,10 @@ use crate::{BuildError, HttpClientBuilder, Login};
 
 /// An async client of one service. Clones share its connections.
 ///
-/// An [`Endpoint`](oidc_proto::Endpoint) is a service of AWS, a [`Provider`](oidc_proto::oauth::Provider) one of the OAuth
-/// dialect. Proxy and certificates are chosen by it, and nothing is ever sent to another.
+/// An [`Endpoint`](oidc_proto::Endpoint) is a service with AWS's API, a [`Provider`](oidc_proto::oauth::Provider) one
+/// with OAuth endpoints. It determines proxy and certificates, and the client sends requests to no other service.
 ///
-/// The operations one by one, without a machine; [`HttpClient::login`] is the whole sign-in:
+/// [`HttpClient::login`] is a whole sign-in. The single operations:
 ///
 /// ```
 /// use device_flow_reqwest::{
@@ -47,14 +47,14 @@ use crate::{BuildError, HttpClientBuilder, Login};
 pub struct HttpClient {
     pub(crate) service: Service,
     pub(crate) carrier: Carrier,
-    /// The longest that one request may take, connecting included.
+    /// The timeout for one request, including the connection.
     pub(crate) request_timeout: Duration,
-    /// Cryptography of the program's own choice.
+    /// The caller's own cryptography.
     pub(crate) crypto: Option<Arc<CryptoProvider>>,
 }
 
 impl HttpClient {
-    /// A client with the default settings.
+    /// Creates a client with the default settings.
     ///
     /// ```
     /// use device_flow_reqwest::{Endpoint, HttpClient};
@@ -69,23 +69,24 @@ impl HttpClient {
         Self::builder(service).build()
     }
 
-    /// Settings to choose first.
+    /// Returns a builder, to choose settings.
     pub fn builder(service: impl Into<Service>) -> HttpClientBuilder {
         HttpClientBuilder::new(service.into())
     }
 
-    /// The service that this client talks to, and no other.
+    /// Returns the service of this client.
     #[must_use]
     pub const fn service(&self) -> &Service {
         &self.service
     }
 
-    /// A complete sign-in to this client's service; see [`Login`]. For many, pass clones of one `Arc<Policy>`.
+    /// Returns a complete sign-in to this client's service, ready to run; see [`Login`]. For many sign-ins, pass clones of one
+    /// `Arc<Policy>`.
     pub fn login(&self, policy: impl Into<Arc<Policy>>) -> Login {
         Login::new(self.clone(), policy.into())
     }
 
-    /// RegisterClient, once.
+    /// Calls RegisterClient, once.
     ///
     /// ```
     /// use device_flow_reqwest::{CallError, Endpoint, FaultCode, HttpClient, RegisterClientRequest};
@@ -101,15 +102,15 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// [`CallError`]: the service's fault, no verdict, a broken promise, or transport trouble. Nothing is retried.
+    /// [`CallError`]: a fault, no verdict, a violation, or a transport error. Nothing is retried.
     ///
     /// # Cancel safety
-    /// Dropping the future loses the answer; a registration that was made stays unused until it lapses.
+    /// Dropping the future loses the response; a new registration stays unused until it expires.
     pub async fn register_client(&self, request: &RegisterClientRequest) -> Result<Registration, CallError> {
         self.call(request).await
     }
 
-    /// StartDeviceAuthorization, once.
+    /// Calls StartDeviceAuthorization, once.
     ///
     /// ```
     /// use device_flow_reqwest::{Endpoint, HttpClient, RegisterClientRequest, StartDeviceAuthorizationRequest};
@@ -128,7 +129,7 @@ impl HttpClient {
     /// As [`Self::register_client`].
     ///
     /// # Cancel safety
-    /// Dropping the future loses the answer; codes that were made die by themselves.
+    /// Dropping the future loses the response; the codes expire unused.
     pub async fn start_device_authorization(
         &self,
         request: &StartDeviceAuthorizationRequest,
@@ -136,7 +137,7 @@ impl HttpClient {
         self.call(request).await
     }
 
-    /// CreateToken, once. `authorization_pending` and `slow_down` are faults here like any other.
+    /// Calls CreateToken, once. `authorization_pending` and `slow_down` are faults here.
     ///
     /// ```
     /// use device_flow_reqwest::{CallError, CreateTokenRequest, FaultCode, Grant};
@@ -161,13 +162,13 @@ impl HttpClient {
     /// As [`Self::register_client`].
     ///
     /// # Cancel safety
-    /// Not cancel safe: dropping the future may lose the token, and a code or refresh token is spent with it.
+    /// Not cancel safe: dropping the future may lose the token, and the code or refresh token cannot be used again.
     pub async fn create_token(&self, request: &CreateTokenRequest) -> Result<Token, CallError> {
         self.call(request).await
     }
 
-    /// Refreshes, once. An answer without a refresh token leaves the old one in force (RFC 6749 §6), so the result
-    /// always has one. Store it before using it: the old one may be dead by now.
+    /// Refreshes a token, once. If the response has no refresh token, the old one stays valid (RFC 6749 §6), so the
+    /// result always has one. Store the result before you use it: the old refresh token may be invalid.
     ///
     /// ```
     /// # use device_flow_reqwest::{Endpoint, HttpClient, Policy};
@@ -187,18 +188,19 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// As [`Self::register_client`]. After a transport error of kind `Unknown`, or no
-    /// verdict that [may have acted](oidc_proto::NoVerdict::may_have_acted), the old refresh token may be spent.
+    /// As [`Self::register_client`]. The old refresh token may be used up after a transport error of kind `Unknown`,
+    /// and after no verdict that [may have acted](oidc_proto::NoVerdict::may_have_acted).
     ///
     /// # Cancel safety
-    /// Not cancel safe: dropping the future may lose the new tokens, and the old refresh token with them. Let it
-    /// finish, for example in a task of its own.
+    /// Not cancel safe: dropping the future may lose the new tokens and invalidate the old refresh token. Let it
+    /// finish, for example in a separate task.
     pub async fn refresh(&self, client: &Client, refresh_token: &Secret) -> Result<Token, CallError> {
         let token = self.call(&refresh_request(client.clone(), refresh_token.clone())).await?;
         Ok(token.keeping_refresh_token(refresh_token))
     }
 
-    /// Refreshes what a program keeps, once; `now` is the wall clock. Store the session before using it: the old refresh token may be dead by now.
+    /// Refreshes a session, once; `now` is the wall clock. Store the session before you use it: the old refresh token
+    /// may be invalid.
     ///
     /// ```
     /// use device_flow_reqwest::{Endpoint, HttpClient, Policy, Session, UnixSeconds};
@@ -219,11 +221,11 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// As [`Self::refresh`], and the session is as it was; [`CallError::NotRefreshable`] if it has no refresh token or came from
-    /// another service.
+    /// As [`Self::refresh`], or [`CallError::NotRefreshable`] if the session has no refresh token or is from another
+    /// service. The session is then unchanged.
     ///
     /// # Cancel safety
-    /// If the future is dropped before it is ready, the session is as it was, and its refresh token may be spent.
+    /// If the future is dropped before it is ready, the session is unchanged, but its refresh token may be used up.
     pub async fn refresh_session(&self, session: &mut Session, now: UnixSeconds) -> Result<(), CallError> {
         let request = session.refresh_request().filter(|_| session.is_from(&self.service));
         let request = request.ok_or(CallError::NotRefreshable)?;
@@ -231,7 +233,7 @@ impl HttpClient {
         Ok(())
     }
 
-    /// Revokes a token (RFC 7009), once. Success also for a token that is dead already.
+    /// Revokes a token (RFC 7009), once. An invalid token is a success too.
     ///
     /// ```
     /// use device_flow_reqwest::{Client, Endpoint, HttpClient, Policy, RevocationRequest};
@@ -253,11 +255,11 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// As [`Self::register_client`], and [`CallError::NotOffered`] if the provider has
-    /// no revocation endpoint. After no verdict the token must be taken for alive (RFC 7009 §2.2.1).
+    /// As [`Self::register_client`], or [`CallError::NotOffered`] if the provider has no revocation endpoint. After
+    /// no verdict, assume that the token is still valid (RFC 7009 §2.2.1).
     ///
     /// # Cancel safety
-    /// Dropping the future leaves the token revoked or not; asking again is harmless.
+    /// If the future is dropped, the token may or may not be revoked. Calling it again is harmless.
     pub async fn revoke(&self, request: &RevocationRequest) -> Result<(), CallError> {
         let request = request.encode(&self.service);
         self.answer(Operation::RevokeToken, request, RevocationRequest::decode).await

@@ -1,4 +1,4 @@
-//! The clock that paces a sign-in, which a test can replace.
+//! The clock of a sign-in, which a test can replace.
 
 use std::future::Future;
 use std::rc::Rc;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use device_flow::{Tick, VirtualTime};
 use tokio::time::Instant;
 
-/// Monotonic time, and waiting.
+/// A monotonic clock, with waits.
 ///
 /// ```
 /// use device_flow_reqwest::{Clock, Tick};
@@ -38,12 +38,12 @@ use tokio::time::Instant;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Clock {
-    /// The time now, since an origin of this clock's choice.
+    /// Returns the time since an arbitrary origin of this clock.
     fn now(&self) -> Tick;
-    /// Waits for this long, or returns early; the driver asks for the time again.
+    /// Waits for this long. It may return early: the driver reads the time again.
     ///
     /// # Cancel safety
-    /// Dropping the future must lose nothing: a driver that is dropped in the middle of a wait is driven on by waiting anew.
+    /// Dropping the future must be harmless: a flow whose driver was dropped during a wait starts a new wait.
     ///
     /// ```
     ///
@@ -60,7 +60,7 @@ pub trait Clock {
     fn wait(&self, duration: Duration) -> impl Future<Output = ()> + Send;
 }
 
-/// Waits by the clock that it stands for.
+/// Implements `Clock` for a pointer to a clock.
 macro_rules! clock_through {
     ($($pointer:ty),*) => {$(
         impl<C: Clock + ?Sized> Clock for $pointer {
@@ -76,7 +76,7 @@ macro_rules! clock_through {
 
 clock_through!(&C, Box<C>, Rc<C>, Arc<C>);
 
-/// Waiting takes no time but its own. Other tasks have a turn meanwhile.
+/// A wait advances the virtual time, and yields to other tasks.
 impl Clock for VirtualTime {
     fn now(&self) -> Tick {
         Self::now(self)
@@ -95,14 +95,14 @@ impl Clock for VirtualTime {
     }
 }
 
-/// Tokio's clock: the system's monotonic one, or a paused one in a test. All values of it agree on the time. On Linux the
-/// former stands still while the machine sleeps, so a code may be dead on waking although the clock does not show it; the
-/// service's `expired_token` then ends the flow.
+/// Tokio's clock: the system's monotonic clock, or a paused one in a test. All values share one origin. On Linux the
+/// system's clock stops while the machine sleeps, so a code may have expired unnoticed. The service's `expired_token`
+/// then ends the flow.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "it is made by its name")]
 pub struct TokioClock;
 
-/// A moment before all that this process asks for. A paused clock may have been stopped before the first that asks.
+/// An origin before every call in this process. A paused clock may have been stopped before the first call.
 static ORIGIN: LazyLock<Instant> = LazyLock::new(|| {
     let now = Instant::now();
     now.checked_sub(Duration::from_secs(3600)).unwrap_or(now)

@@ -1,4 +1,4 @@
-//! Cryptography for TLS and PKCE: what the program has chosen, or ring.
+//! Cryptography for TLS and PKCE: the program's choice, or ring.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use rustls::SupportedCipherSuite;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::hash::HashAlgorithm;
 
-/// This provider, or the one that is installed for the whole process, or ring.
+/// Returns this provider, else the one installed for the process, else ring.
 pub(crate) fn provider(own: Option<&Arc<CryptoProvider>>) -> Option<Arc<CryptoProvider>> {
     own.cloned().or_else(|| CryptoProvider::get_default().cloned()).or_else(ring)
 }
@@ -23,8 +23,8 @@ fn ring() -> Option<Arc<CryptoProvider>> {
     None
 }
 
-/// A verifier of 256 random bits, and its challenge (RFC 7636 §4.1, §4.2). Randomness and digest are those of TLS, so that no other
-/// library is needed.
+/// Returns a verifier of 256 random bits and its challenge (RFC 7636 §4.1, §4.2). Random numbers and digest come from
+/// the TLS provider, so no other library is needed.
 pub(crate) fn proof(provider: &CryptoProvider) -> Option<(Secret, String)> {
     let mut entropy = [0; 32];
     provider.secure_random.fill(&mut entropy).ok()?;

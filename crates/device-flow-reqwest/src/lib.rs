@@ -17,31 +17,36 @@
 //!
 //! # What it guarantees
 //!
-//! The same as `device-flow-ureq`, with the same names and outcomes: an HTTP error status is an answer, redirects are
-//! never followed (but by [`MetadataSearch`], which carries no secret), every request has a time-out bounded by the life of the code, headers and bodies are limited, one
-//! connection serves a whole sign-in, TLS uses the system's root certificates or a bundle of your own, plain HTTP is
-//! for loopback only unless the [`Endpoint`] was made to allow it, and a loopback endpoint is never sent through a
-//! proxy.
+//! The guarantees, names and outcomes are those of `device-flow-ureq`:
+//!
+//! * An HTTP error status is a response, never a Rust error.
+//! * Redirects are never followed, except by [`MetadataSearch`], whose requests carry no secret.
+//! * Every request has a timeout, bounded by the expiry of the code. Headers and bodies are limited.
+//! * One connection serves a whole sign-in.
+//! * TLS uses the system's root certificates, or your own bundle. Plain HTTP is for loopback only, unless the
+//!   [`Endpoint`] allows it explicitly.
+//! * Requests to a loopback endpoint never use a proxy.
 //!
 //! # Cancel safety
 //!
-//! Every future here can be dropped at any await. A dropped [`Login::run`] is a cancelled sign-in. A dropped
-//! [`HttpClient::drive`] leaves its [`DeviceFlow`] as it was, with a request possibly under way; driving the same flow
-//! again goes on from there, treats that request as one whose answer was lost, and keeps the pace.
+//! Every future here can be dropped at any await. Dropping [`Login::run`] cancels the sign-in. Dropping
+//! [`HttpClient::drive`] leaves its [`DeviceFlow`] as it was, perhaps with a pending request. If the flow is driven
+//! again, it goes on from there, treats that request's response as lost, and keeps the interval.
 //!
 //! # Features
 //!
-//! * `ring` (default): cryptography by ring. A provider that the program has installed with
-//!   `rustls::crypto::CryptoProvider::install_default` is used in its place, so aws-lc-rs needs no ring.
-//! * `platform-verifier` (default): trust in what the system trusts. Without it there are `webpki-roots`, compiled in, or
-//!   [`HttpClientBuilder::ca_bundle`].
-//! * `socks` (default): proxies that speak SOCKS.
+//! * `ring` (default): cryptography by ring. A provider installed with
+//!   `rustls::crypto::CryptoProvider::install_default` takes precedence, so aws-lc-rs needs no ring.
+//! * `platform-verifier` (default): trust in the system's certificates. The alternatives are `webpki-roots`, compiled
+//!   in, and [`HttpClientBuilder::ca_bundle`].
+//! * `socks` (default): SOCKS proxies.
 //! * `system-proxy` (default): the proxy of the system's settings, on macOS and Windows.
-//! * `serde`: `SavedFlow`, `Session`, registrations and tokens can be written and read again, **with their secrets in the clear**.
-//! * `tracing`: events with stable names and fields, and never a secret: [events](device_flow#events).
+//! * `serde`: `SavedFlow`, `Session`, registrations and tokens can be serialized, **with their secrets in plain
+//!   text**.
+//! * `tracing`: [events](device_flow#events) with stable names and fields, and never a secret.
 //!
-//! `cargo xtask test --only features` builds each alone, counts the crates, and runs the tests with the oldest and the newest reqwest
-//! that this crate allows.
+//! `cargo xtask test --only features` builds each feature alone, counts the crates, and runs the tests with the
+//! oldest and the newest supported reqwest.
 
 mod builder;
 mod carrier;
@@ -71,7 +76,7 @@ pub use device_flow::{
 pub use device_flow::{ResumeError, SavedFlow};
 pub use login::Login;
 
-/// Why a provider's metadata could not be had or used.
+/// An error from fetching or using a provider's metadata.
 pub type DiscoveryError = device_flow::DiscoveryError<BuildError>;
 
 pub use oidc_proto::oauth::{Metadata, MetadataError, Provider, RevocationRequest};
@@ -81,10 +86,10 @@ pub use oidc_proto::{
     StartDeviceAuthorizationRequest, Token, UnixSeconds, Violation,
 };
 
-/// The crates whose types stand in this one's interface.
+/// The crates whose types are in this crate's API.
 pub use {device_flow, oidc_proto, reqwest, rustls};
 
-/// The crate's own README is compiled and run as well.
+/// The examples of the crate's README, as doc tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}

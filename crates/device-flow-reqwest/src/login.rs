@@ -1,4 +1,4 @@
-//! The driver: it does what the machine says, one action at a time.
+//! The driver, which performs the machine's actions one at a time.
 
 use std::future::{self, Future};
 use std::hash::{BuildHasher as _, RandomState};
@@ -14,7 +14,7 @@ use oidc_proto::Registration;
 use crate::until::Until;
 use crate::{Clock, HttpClient, TokioClock, crypto};
 
-/// A sign-in to be run.
+/// A sign-in, ready to run.
 ///
 /// ```
 /// use device_flow_reqwest::{Endpoint, HttpClient, Policy, TokioClock};
@@ -49,21 +49,21 @@ impl Login {
 }
 
 impl<C> Login<C> {
-    /// Uses this registration instead of making a new one. If the service rejects it, a new one is made, once. Ask
-    /// [`Registration::usable_at`] first.
+    /// Uses this registration instead of a new one. If the service rejects it, the client registers again, once.
+    /// Check [`Registration::usable_at`] first.
     pub fn registered(mut self, registration: Option<Registration>) -> Self {
         self.registration = registration;
         self
     }
 
-    /// Draws out the waits after trouble by this seed, or not at all; without this, by a number that differs from sign-in
-    /// to sign-in. See [`DeviceFlow::with_jitter`]; for a test whose times must be exact, `None` is right.
+    /// Sets the seed of the retry jitter. `None` disables the jitter, for a test with exact times. The default seed
+    /// differs from sign-in to sign-in. See [`DeviceFlow::with_jitter`].
     pub fn jitter_seed(mut self, seed: Option<u64>) -> Self {
         self.jitter_seed = seed;
         self
     }
 
-    /// Paces the sign-in by this clock, so that a test runs a ten-minute sign-in in a moment.
+    /// Uses this clock, so that a test runs a ten-minute sign-in in a moment.
     pub fn clock<D: Clock>(self, clock: D) -> Login<D> {
         let Self { client, policy, registration, jitter_seed, clock: _ } = self;
         Login { client, policy, registration, jitter_seed, clock }
@@ -71,8 +71,8 @@ impl<C> Login<C> {
 }
 
 impl<C: Clock> Login<C> {
-    /// Signs in: registers, gives the prompt to the closure, polls until there is an outcome. Takes as long as
-    /// the person takes, at most the life of the code.
+    /// Signs in: registers, passes the prompt to the closure, and polls until there is an outcome. It takes until the
+    /// person has decided, at most until the code expires.
     ///
     /// ```
     /// use device_flow_reqwest::{Endpoint, HttpClient, Outcome, Policy};
@@ -89,16 +89,16 @@ impl<C: Clock> Login<C> {
     /// ```
     ///
     /// # Errors
-    /// [`NotSignedIn`](crate::NotSignedIn) with the outcome that it was: denied, expired, and so on.
+    /// [`NotSignedIn`](crate::NotSignedIn) with the outcome: denied, expired, and so on.
     ///
     /// # Cancel safety
-    /// Dropping the future cancels the sign-in; a token that the service granted at that very moment is lost. To go on
-    /// later, use [`HttpClient::drive`] with a flow of your own.
+    /// Dropping the future cancels the sign-in, and loses a token that the service grants at that moment. To go on
+    /// later, use [`HttpClient::drive`] with your own flow.
     pub async fn run(self, on_prompt: impl FnMut(&UserPrompt)) -> Result<SignedIn, SignInError> {
         self.run_with(OnPrompt(on_prompt)).await
     }
 
-    /// As [`Login::run`], with a closure that can fail. Its error [stops](Stop) the sign-in.
+    /// Signs in as [`Login::run`] does, with a closure that can fail. Its error [stops](Stop) the sign-in.
     ///
     /// ```
     /// use std::io;
@@ -126,7 +126,7 @@ impl<C: Clock> Login<C> {
         self.run_with(TryOnPrompt(on_prompt)).await
     }
 
-    /// As [`Login::run`], with an observer that hears of requests and waits as well.
+    /// Signs in as [`Login::run`] does, with an observer that is also called for requests and waits.
     ///
     /// ```
     /// use device_flow_reqwest::{Observer, Operation, Policy, Stop, UserPrompt};
@@ -172,8 +172,8 @@ impl<C: Clock> Login<C> {
 }
 
 impl HttpClient {
-    /// A flow that begins now, to be [driven](Self::drive) by this client and the same clock: with PKCE where the policy wants
-    /// it, and with a jitter of its own. A [`Login`] makes one like it.
+    /// Creates a flow that begins now, to be [driven](Self::drive) by this client and the same clock. It has PKCE if
+    /// the policy requires it, and its own jitter. A [`Login`] creates the same kind of flow.
     ///
     /// ```
     /// use device_flow_reqwest::{Endpoint, HttpClient, Phase, Policy, TokioClock};
@@ -210,7 +210,7 @@ impl HttpClient {
         }
         match crypto::provider(self.crypto.as_ref()).and_then(|provider| crypto::proof(&provider)) {
             Some((verifier, challenge)) => flow.with_pkce(verifier, challenge),
-            // Going on without would be a weaker sign-in than was asked for.
+            // Without a proof, the sign-in would be weaker than the policy requires.
             None => {
                 flow.stop(Stop::because(
                     "PKCE needs random numbers and SHA-256, and the cryptography in use has not both",
@@ -220,12 +220,12 @@ impl HttpClient {
         }
     }
 
-    /// Drives a flow to its end; [`DeviceFlow::into_result`] then says how it ended. The flow must have been made with this
-    /// clock's time, as [`HttpClient::flow`] does.
+    /// Drives a flow to its end. [`DeviceFlow::into_result`] then returns the result. The flow must have been created
+    /// with this clock's time, as [`HttpClient::flow`] does.
     ///
     /// # Cancel safety
-    /// Safe at every await: the flow is never ahead of what happened. If the future is dropped while a request is
-    /// under way, driving the flow again treats that request as one whose answer was lost.
+    /// Safe at every await: the flow's state is never ahead of the exchange. If the future is dropped during a
+    /// request, a later drive treats its response as lost.
     ///
     /// ```
     /// use device_flow_reqwest::{Clock as _, Endpoint, HttpClient, OnPrompt, Policy, TokioClock, UserPrompt};
@@ -250,7 +250,7 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// [`Misuse::OtherService`] if the flow is for another service than this client. Nothing was sent then.
+    /// [`Misuse::OtherService`] if the flow is for another service than this client. Nothing is sent then.
     pub async fn drive(
         &self,
         flow: &mut DeviceFlow,
@@ -262,12 +262,12 @@ impl HttpClient {
         Ok(())
     }
 
-    /// As [`Self::drive`], but stops early once `stop` is ready, and only between two exchanges: a wait ends at once, and the answer
-    /// to a request that is under way is taken first. So no grant is lost, and the flow can be saved to go on in another process.
-    /// For a server that is to end; it takes no longer than one request may.
+    /// Drives a flow as [`Self::drive`] does, but stops once `stop` is ready. A wait ends at once; a pending request
+    /// is finished first. So no grant is lost, and the flow can be saved and resumed in another process. This is for
+    /// a server that must end, and takes at most one request timeout.
     ///
     /// # Cancel safety
-    /// As [`Self::drive`], so dropping this future is not the way to stop: a grant may be in the answer that is dropped with it.
+    /// As [`Self::drive`]. Do not drop this future to stop: the dropped response may contain a grant.
     ///
     /// ```
     /// use device_flow_reqwest::{Clock as _, Endpoint, HttpClient, OnPrompt, Phase, Policy, TokioClock, UserPrompt};
@@ -303,7 +303,7 @@ impl HttpClient {
         Ok(())
     }
 
-    /// Drives a flow to its end, as a future that owns all that it needs: for `tokio::spawn`.
+    /// Drives a flow to its end, as a `'static` future for `tokio::spawn`.
     ///
     /// ```
     /// use device_flow_reqwest::{Endpoint, HttpClient, OnPrompt, Policy, TokioClock, UserPrompt};
@@ -321,10 +321,10 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// As [`Self::drive`], at once. The future's own are those of [`Login::run`].
+    /// As [`Self::drive`], at once. The future itself has the errors of [`Login::run`].
     ///
     /// # Cancel safety
-    /// Dropping the future drops the flow, and so cancels the sign-in.
+    /// Dropping the future drops the flow, which cancels the sign-in.
     pub fn finish<C, O>(
         &self,
         mut flow: DeviceFlow,
@@ -343,7 +343,7 @@ impl HttpClient {
         })
     }
 
-    /// Drives a flow of this client's service to its end, or until there is something to stop for.
+    /// Drives a flow of this client's service to its end, or until it must stop.
     async fn drive_own(
         &self,
         flow: &mut DeviceFlow,
@@ -358,9 +358,9 @@ impl HttpClient {
             if flow.outcome().is_none() && stop.has_come().await {
                 return;
             }
-            // A permit comes before the flow is asked: so a request is sent when the flow thinks it is, and none after the
-            // deadline. It is kept over an answer, because what that says must not wait behind other requests, and a token
-            // least of all.
+            // Take the permit before polling the flow, so that the request is sent at the time that the flow records,
+            // and never after the deadline. Keep it after a response, so that handling the response, which may be a
+            // token, waits for no other request.
             let permit = match held.take() {
                 None if flow.outcome().is_none() => match stop.or(self.carrier.turn()).await {
                     Some(permit) => permit,
@@ -397,7 +397,7 @@ impl HttpClient {
     }
 }
 
-/// A number that differs from call to call: the standard library's random keys, put through their hash.
+/// Returns a number that differs from call to call: a hash with the standard library's random keys.
 pub(crate) fn any_number() -> u64 {
     RandomState::new().hash_one(())
 }

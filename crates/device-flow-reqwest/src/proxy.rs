@@ -1,14 +1,14 @@
-//! Proxies: variables that reqwest would not see, and what a proxy answered.
+//! Proxies: variables that reqwest does not see, and the response of a proxy.
 //!
-//! reqwest reads the environment itself, and takes the first variable of a pair that there is, even if it is empty: then
-//! `HTTPS_PROXY=` hides `https_proxy`. Only where that is so, the proxies are chosen here.
+//! reqwest reads the environment itself. It takes the first variable of a pair even if it is empty, so `HTTPS_PROXY=`
+//! hides `https_proxy`. Only in that case this module chooses the proxies.
 
 use core::error::Error;
 
 use http::StatusCode;
 use reqwest::{NoProxy, Proxy};
 
-/// The pairs of which a half can hide the other.
+/// The pairs in which one variable can hide the other.
 const PAIRS: [[&str; 2]; 4] = [
     ["HTTPS_PROXY", "https_proxy"],
     ["HTTP_PROXY", "http_proxy"],
@@ -16,10 +16,10 @@ const PAIRS: [[&str; 2]; 4] = [
     ["NO_PROXY", "no_proxy"],
 ];
 
-/// The proxies that the environment names, if a variable of it hides another; `variable` reads the environment.
+/// Returns the proxies of the environment, if one variable hides another. `variable` reads the environment.
 ///
 /// # Errors
-/// One of them is no proxy URL.
+/// A value is not a proxy URL.
 pub(crate) fn hidden(
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<Vec<Proxy>>, reqwest::Error> {
@@ -31,7 +31,7 @@ pub(crate) fn hidden(
         return Ok(None);
     }
     let [https, http, all, no] = PAIRS.map(|pair| pair.into_iter().find_map(filled));
-    // A CGI program: HTTP_PROXY may be a request's `Proxy` header (httpoxy).
+    // In a CGI program, HTTP_PROXY may come from a request's `Proxy` header (httpoxy).
     let http = http.filter(|_| variable("REQUEST_METHOD").is_none());
     let exceptions = no.as_deref().and_then(NoProxy::from_string);
     let proxies = [https.map(Proxy::https), http.map(Proxy::http), all.map(Proxy::all)];
@@ -39,10 +39,10 @@ pub(crate) fn hidden(
     proxies.map(|proxy| Ok(proxy?.no_proxy(exceptions.clone()))).collect::<Result<_, _>>().map(Some)
 }
 
-/// What a proxy answered to CONNECT, if this error came about at one. The inner `None`: no answer, or one whose status is
-/// not told, as of the refusals only a 407 is.
+/// Returns the status of a proxy's response to CONNECT, if this error is from a proxy. The inner `None` means no
+/// response, or an unknown status: of the refusals, only a 407 is known.
 ///
-/// The error's type is private to hyper-util, so its text must do. A test asks real reqwest.
+/// The error's type is private to hyper-util, so this reads its text. A test checks it with reqwest itself.
 pub(crate) fn answer(error: &(dyn Error + 'static)) -> Option<Option<StatusCode>> {
     let causes = core::iter::successors(Some(error), |&error| error.source());
     let text = causes.map(ToString::to_string).find(|text| text.starts_with("tunnel error: "))?;

@@ -1,4 +1,4 @@
-//! TLS: with which cryptography, and which certificates to trust.
+//! The TLS configuration: cryptography and trusted certificates.
 
 use std::collections::HashSet;
 use std::fs;
@@ -18,10 +18,10 @@ use rustls::{
 
 use crate::{BuildError, crypto};
 
-/// The TLS configuration for this service.
+/// Returns the TLS configuration for this service.
 ///
-/// reqwest wants one even where it is never used. Plain HTTP stays plain, because no redirect is followed, so the
-/// system's certificates are not loaded for it: that is most of a client's start-up cost.
+/// reqwest requires one even for plain HTTP. No redirect leads from there to HTTPS, so the system's certificates are
+/// not loaded: that is most of a client's start-up cost.
 pub(crate) fn config(
     service: &Service,
     provider: Option<&Arc<CryptoProvider>>,
@@ -46,7 +46,7 @@ pub(crate) fn config(
 
 type WithRoots = ConfigBuilder<ClientConfig, WantsClientCert>;
 
-/// Trusts what the system trusts.
+/// Trusts the system's certificates.
 #[cfg(feature = "platform-verifier")]
 fn trusting(
     builder: ConfigBuilder<ClientConfig, WantsVerifier>,
@@ -57,7 +57,7 @@ fn trusting(
     Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(system)))
 }
 
-/// Trusts the certificates that are compiled in, if any are.
+/// Trusts the compiled-in certificates, if any.
 #[cfg(not(feature = "platform-verifier"))]
 fn trusting(
     builder: ConfigBuilder<ClientConfig, WantsVerifier>,
@@ -82,7 +82,7 @@ fn read_bundle(path: PathBuf) -> Result<RootCertStore, BuildError> {
         false => of_file(&path)?,
     };
     let mut roots = RootCertStore::empty();
-    // A bundle may hold certificates that rustls cannot use; the others still count.
+    // Certificates that rustls cannot use are skipped.
     roots.add_parsable_certificates(certificates);
     if roots.is_empty() {
         return Err(BuildError::EmptyCaBundle { path });
@@ -96,8 +96,8 @@ fn of_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, BuildError> {
     certificates.map_err(|source| BuildError::ParseCaBundle { path: path.to_owned(), source: source.into() })
 }
 
-/// The certificates of all files of a directory, each once: OpenSSL's directories have links to them. A file that is no PEM
-/// is none of them.
+/// Returns the certificates of all PEM files of a directory, without duplicates: OpenSSL's directories have links to
+/// the files. Other files are ignored.
 fn of_directory(path: &Path) -> io::Result<HashSet<CertificateDer<'static>>> {
     let mut found = HashSet::new();
     for entry in fs::read_dir(path)? {
@@ -109,7 +109,7 @@ fn of_directory(path: &Path) -> io::Result<HashSet<CertificateDer<'static>>> {
     Ok(found)
 }
 
-/// Accepts every certificate, and still checks that the peer holds its key.
+/// A verifier that accepts every certificate, but checks that the peer holds its key.
 #[derive(Debug)]
 struct AcceptAnything(Arc<CryptoProvider>);
 

@@ -1,4 +1,4 @@
-//! One request over reqwest: what was received, and what a failure means.
+//! One request over reqwest: its response or its error.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,17 +11,17 @@ use tokio::time::Instant;
 use crate::carrier::{Carrier, Sender};
 use crate::{HttpClient, proxy};
 
-/// What came of a request.
+/// The result of a request.
 type Result<T = http::Response<ResponseBody>, E = TransportError> = core::result::Result<T, E>;
 
 impl HttpClient {
-    /// One plain call.
+    /// Sends one call.
     pub(crate) async fn call<C: Call>(&self, call: &C) -> Result<<C as Call>::Answer, CallError> {
         let request = self.service.encode(call);
         self.answer(C::OPERATION, request, |response| self.service.decode::<C, _>(response)).await
     }
 
-    /// The answer to one request, if the service takes it, as this reads it.
+    /// Sends one request, if the service offers it, and decodes the response with this function.
     pub(crate) async fn answer<T>(
         &self,
         operation: Operation,
@@ -36,13 +36,13 @@ impl HttpClient {
         call.on_result(started.elapsed(), result, decode)
     }
 
-    /// A public document.
+    /// Fetches a public document.
     pub(crate) async fn fetch(&self, address: http::Uri) -> Result {
         let mut request = http::Request::new(Bytes::new());
         *request.uri_mut() = address;
         let headers = request.headers_mut();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        // Without it a server may compress (RFC 9110 §12.5.3).
+        // Without this header a server may compress (RFC 9110 §12.5.3).
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let _permit = self.carrier.turn().await;
         self.exchange(request, self.request_timeout).await
@@ -81,7 +81,7 @@ async fn by_client(
     let failed = |error| transport_error(error, keeps_rules);
     let mut outgoing = reqwest::Request::try_from(outgoing).map_err(failed)?;
     *outgoing.timeout_mut() = Some(timeout);
-    // A client of ours follows no redirect. Of another it cannot be known beforehand, only seen.
+    // Our own client follows no redirect. A caller's client may, which only the final URL shows.
     let asked = (!keeps_rules).then(|| outgoing.url().clone());
     let answered = client.execute(outgoing).await;
     let answering = match &answered {
@@ -104,8 +104,7 @@ async fn by_client(
     Ok(response)
 }
 
-/// Reads to the end, or as much as a body may have. (reqwest's own buffers, in which a token may be left, are out of our
-/// hands.)
+/// Reads to the end, or to the size limit. (reqwest's own buffers may keep a token, and we cannot wipe them.)
 async fn read(incoming: &mut reqwest::Response, body: &mut ResponseBody) -> Result<(), reqwest::Error> {
     while let Some(chunk) = incoming.chunk().await? {
         if !body.push(&chunk) {
@@ -115,8 +114,8 @@ async fn read(incoming: &mut reqwest::Response, body: &mut ResponseBody) -> Resu
     Ok(())
 }
 
-/// Why a request got no response, and whether it may have been seen. What is not known to have failed before the first byte
-/// counts as seen: a client that does not keep the rules may have been connecting to a redirect's target.
+/// Classifies the error of a request without a response. The request counts as seen, unless the error is known to be
+/// from before the first byte. With a caller's client, a failed connection may have been to a redirect's target.
 fn transport_error(error: reqwest::Error, keeps_rules: bool) -> TransportError {
     let not_sent = error.is_builder() || (keeps_rules && error.is_connect());
     let error = TransportError::new(if not_sent { Failure::NotSent } else { Failure::Unknown }, error);

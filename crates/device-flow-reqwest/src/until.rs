@@ -1,10 +1,10 @@
-//! A future beside which others are waited for.
+//! A future that interrupts others.
 
 use std::future::{self, Future};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-/// A future that may be asked for again after it has come.
+/// A future that may be polled again after it is ready.
 #[derive(Debug)]
 pub(crate) struct Until<'a, F> {
     future: Pin<&'a mut F>,
@@ -21,12 +21,12 @@ impl<'a, F: Future<Output = ()>> Until<'a, F> {
         self.has_come
     }
 
-    /// Whether it has come by now.
+    /// Returns whether it is ready.
     pub(crate) async fn has_come(&mut self) -> bool {
         future::poll_fn(|cx| Poll::Ready(self.poll(cx))).await
     }
 
-    /// What the other future gives, unless this one comes before.
+    /// Returns the output of the other future, unless this one is ready first.
     pub(crate) async fn or<T>(&mut self, other: impl Future<Output = T>) -> Option<T> {
         let mut other = pin!(other);
         future::poll_fn(
