@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the benchmarks of every crate that has some.
+//! `cargo xtask bench`: the benchmarks of all crates.
 
 use anyhow::{Result, bail};
 

@@ -1,4 +1,4 @@
-//! Instructions that a program executes, counted by valgrind's callgrind: the same on a busy machine and on an idle one.
+//! Instruction counts by valgrind's callgrind, which do not depend on the load of the machine.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::shell::Run;
 
-/// Instructions of one run, which must succeed.
+/// Returns the instructions of one run, which must succeed.
 pub(crate) fn instructions(program: &Path, arguments: &[&str]) -> Result<u64> {
     let run = Run::new("valgrind").args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
     let output = run.arg(program).args(arguments).output();

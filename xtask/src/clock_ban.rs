@@ -1,8 +1,7 @@
-//! Shows that the ban on clocks bites: a pure crate that reads one does not pass clippy.
+//! A test of the clock ban: clippy must reject a pure crate that reads a clock.
 //!
-//! A rule that has never failed may be switched off without anyone noticing. So the pure crates are copied aside, and
-//! each in turn is given a function that reads the clock: clippy must refuse it and name the method. Before that the
-//! untouched copy must pass, or the failure would prove nothing.
+//! A lint that never fails may be off unnoticed. So this step copies the pure crates and adds a function that reads
+//! the clock to each in turn. Clippy must reject it and name the method. The unchanged copy must pass first.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +20,7 @@ pub(crate) fn task(_: &[String]) -> Result<()> {
     step()
 }
 
-/// The untouched copies pass; each with a clock read is refused.
+/// Checks that the unchanged copies pass, and that each with a clock read fails.
 pub(crate) fn step() -> Result<()> {
     let target = workspace::target_dir()?;
     let scratch = Scratch::new(target.join("clock-ban"))?;
@@ -42,7 +41,7 @@ pub(crate) fn step() -> Result<()> {
     Ok(())
 }
 
-/// A workspace of the pure crates alone, thrown away at the end.
+/// A temporary workspace with the pure crates only.
 struct Scratch {
     dir: PathBuf,
 }
@@ -70,11 +69,11 @@ impl Scratch {
         Ok(scratch)
     }
 
-    /// Clippy as `cargo xtask test` runs it, on the library alone: other targets would need their dependencies built.
+    /// Runs clippy as `cargo xtask test` does, on the library only: other targets would need more dependencies.
     fn clippy(&self, name: &str, target: &Path) -> Result<Verdict> {
         let run =
             Run::cargo().args(["clippy", "--offline", "--quiet", "--no-deps", "--lib", "--package", name]);
-        // The same target directory: what crates.io gave is built already.
+        // The same target directory already has the dependencies from crates.io.
         let run = run.env("CARGO_TARGET_DIR", target).in_dir(&self.dir).args(["--", "-D", "warnings"]);
         let output = run.output()?;
         Ok(Verdict {
@@ -94,7 +93,7 @@ impl Drop for Scratch {
     }
 }
 
-/// The workspace's manifest with the pure crates as its only members.
+/// Returns the workspace's manifest with the pure crates as its only members.
 fn pure_workspace(manifest: &str) -> String {
     let members: Vec<String> = PURE.iter().map(|name| format!("\"crates/{name}\"")).collect();
     let members = format!("members = [{}]", members.join(", "));

@@ -1,4 +1,4 @@
-//! The demo that README shows first, run as a person would type it, with a simulated person who approves.
+//! The demo of the README, run as a user runs it, with automatic approval.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::shell::Run;
 use crate::steps::{self, Step};
 
-/// More than the demo needs by far, and little enough that a hang is noticed.
+/// The time limit, far above the demo's need, to detect a hang.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// The demo through the blocking adapter and through the async one.
@@ -31,7 +31,7 @@ fn asynchronous() -> Result<()> {
     run(&["--approve", "--async"])
 }
 
-/// Apart from the run, so that the time limit does not count the compiler.
+/// Builds the demo before its run, so that the time limit excludes the compiler.
 fn build() -> Result<()> {
     Run::cargo().args(["build", "--release"]).go()
 }

@@ -1,10 +1,9 @@
-//! `cargo xtask deny`: licences, duplicates and sources of the dependencies, and known vulnerabilities in them.
+//! `cargo xtask deny`: licences, duplicates, sources and known vulnerabilities of the dependencies.
 //!
-//! `deny.toml` says what is allowed. The database of known vulnerabilities is on the internet. Where it cannot be had the rest
-//! is checked, and `NOT CHECKED` said of this; `--require-advisories`, or the environment variable `DENY_ADVISORIES=required`
-//! for a step of `cargo xtask test`, makes that a failure. A database that was had and says anything but "all is well" is a
-//! failure everywhere. The tool is installed once, into the target directory; unoptimised, because it builds in
-//! a third of the time and runs for two seconds.
+//! `deny.toml` has the rules. The advisory database is on the internet. If it cannot be fetched, the task prints `NOT
+//! CHECKED` and checks the rest. With `--require-advisories`, or with `DENY_ADVISORIES=required` in `cargo xtask
+//! test`, that is a failure. A finding in a fetched database is always a failure. The tool is installed once, into
+//! the target directory, without optimisation: it builds in a third of the time and runs for two seconds.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -14,13 +13,13 @@ use anyhow::{Context as _, Result, bail};
 use crate::shell::Run;
 use crate::workspace;
 
-/// Named, so that a new release of the tool changes nothing unseen.
+/// The pinned version of the tool.
 const VERSION: &str = "0.20.2";
 
-/// What the tool says when it cannot have the database of advisories, which it clones from the internet.
+/// The tool's message if it cannot clone the advisory database.
 const NO_DATABASE: &str = "failed to fetch advisory database";
 
-/// Demands the database with the value `required`.
+/// The variable that requires the database, with the value `required`.
 const ADVISORIES: &str = "DENY_ADVISORIES";
 
 /// `cargo xtask deny [--require-advisories]`
@@ -32,14 +31,14 @@ pub(crate) fn task(args: &[String]) -> Result<()> {
     }
 }
 
-/// Everything that can be checked where this runs, or everything if the environment demands it.
+/// Runs every check that is possible on this machine, or all if the environment requires it.
 pub(crate) fn step() -> Result<()> {
     run(is_required(std::env::var_os(ADVISORIES).as_deref())?)
 }
 
 /// # Errors
 ///
-/// When the variable has a value that means nothing: a person who misspelt it believes to be safe.
+/// The variable has an unknown value. Ignoring a misspelt value would be unsafe.
 fn is_required(variable: Option<&OsStr>) -> Result<bool> {
     match variable.map(OsStr::to_string_lossy).as_deref() {
         None | Some("") => Ok(false),
@@ -61,8 +60,8 @@ fn check(tool: &Path) -> Run {
     Run::new(tool).args(["--color", "never", "--locked", "check", "--hide-inclusion-graph"])
 }
 
-/// What the tool's answer on advisories means. A machine without that part of the internet cannot know of
-/// vulnerabilities, and says so; whatever else is wrong, the database among it, is a failure.
+/// Interprets the tool's output on advisories. Without network access the result is "not checked"; any other problem
+/// is a failure.
 fn verdict(passed: bool, said: &str, required: bool) -> Result<&'static str> {
     match (passed, said.contains(NO_DATABASE)) {
         (true, _) => Ok("no advisory is about a dependency of ours"),
@@ -73,7 +72,7 @@ fn verdict(passed: bool, said: &str, required: bool) -> Result<&'static str> {
     }
 }
 
-/// The tool, installed if it is not there in this version.
+/// Returns the tool, and installs it if this version is missing.
 fn tool() -> Result<PathBuf> {
     let root = workspace::target_dir()?.join("tools");
     let tool = root.join("bin").join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX));

@@ -1,14 +1,13 @@
-//! `cargo xtask documented`: every public function says how it fails and is seen at work.
+//! `cargo xtask documented`: every public function documents its errors and has an example.
 //!
-//! What is asked of a public function, by rustdoc's description of the libraries:
+//! The rules for public functions, checked with rustdoc's JSON:
 //!
-//! - one that returns a `Result` has a section `# Errors`, an async one a section `# Cancel safety`, and either has an
-//!   example of its own;
-//! - any other is called in an example of its own, of its type or trait, of another function of that, of its module or of
-//!   its crate.
+//! - A function that returns a `Result` has a section `# Errors`, an async one a section `# Cancel safety`. Both
+//!   kinds have their own example.
+//! - Any other function is called in an example: its own, or one of its type, trait, module or crate, or of another
+//!   function of that type.
 //!
-//! An example is a code block that the tests run, so not one with `no_run` or `ignore`, and what counts of it is what a reader
-//! sees.
+//! An example is a code block that the tests run, without `no_run` or `ignore`. Only its visible lines count.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -27,7 +26,7 @@ pub(crate) fn task(args: &[String]) -> Result<()> {
     }
 }
 
-/// Every function, where rustdoc can be read.
+/// Checks every function, if rustdoc's format is known.
 pub(crate) fn step() -> Result<()> {
     rustdoc::or_not_checked(check())
 }
@@ -56,15 +55,15 @@ fn read(json: &Path) -> Result<Report> {
     Ok(report)
 }
 
-/// What was found in one library.
+/// The findings in one library.
 #[derive(Default)]
 struct Report {
     functions: usize,
-    /// One function a line: where it is, its name, and what it lacks.
+    /// One line per function: its place, its name, and the missing parts.
     problems: Vec<String>,
 }
 
-/// A walk over everything that a user of the library can name.
+/// A walk over all public items of a library.
 struct Walk<'a> {
     described: &'a Crate,
     seen: BTreeSet<u32>,
@@ -72,12 +71,12 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// Nothing for an item of another crate, which is described there.
+    /// Returns the item, or `None` for one of another crate.
     fn item(&self, id: Id) -> Option<&'a Item> {
         self.described.index.get(&id)
     }
 
-    /// A module's items; `examples` are those of the modules around it.
+    /// Visits a module's items. `examples` are those of the enclosing modules.
     fn module(&mut self, id: Id, examples: &[String]) {
         let Some(module) = self.item(id) else { return };
         let ItemEnum::Module(inner) = &module.inner else { return };
@@ -87,7 +86,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// An item of a module, by itself or through a `pub use`.
+    /// Visits an item of a module, or the target of a `pub use`.
     fn named(&mut self, id: Id, examples: &[String]) {
         let Some(item) = self.item(id) else { return };
         if let ItemEnum::Use(used) = &item.inner {
@@ -112,7 +111,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The public items of a type's own implementations. Those of traits are documented at the trait.
+    /// Returns the public items of a type's inherent implementations. The items of traits are documented at the
+    /// trait.
     fn inherent(&self, impls: &[Id]) -> Vec<&'a Item> {
         let own = impls.iter().filter_map(|id| match &self.item(*id)?.inner {
             ItemEnum::Impl(inner) if inner.trait_.is_none() => Some(&inner.items),
@@ -146,7 +146,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// What a function's documentation lacks; nothing for an item that is none.
+/// Returns the missing parts of a function's documentation, or nothing for any other item.
 fn lacking(item: &Item, examples: &[String]) -> Vec<&'static str> {
     let ItemEnum::Function(function) = &item.inner else { return Vec::new() };
     let docs = item.docs.as_deref().unwrap_or_default();
@@ -181,7 +181,7 @@ fn is_future(output: &Type) -> bool {
     matches!(output, Type::ImplTrait(bounds) if bounds.iter().any(is_the_trait))
 }
 
-/// The code blocks that the tests run, without the lines that a reader does not see.
+/// Returns the code blocks that the tests run, without their hidden lines.
 fn examples_of(item: &Item) -> Vec<String> {
     examples_in(item.docs.as_deref().unwrap_or_default())
 }
@@ -210,7 +210,7 @@ fn examples_in(docs: &str) -> Vec<String> {
     examples
 }
 
-/// Whether the name stands in the code as one that is called or handed on: behind `.` or `::`, or before `(` or `::<`.
+/// Returns whether the code calls or passes on this name: after `.` or `::`, or before `(` or `::<`.
 fn calls(code: &str, name: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     code.match_indices(name).any(|(at, _)| {
@@ -242,7 +242,7 @@ mod tests {
         }
     }
 
-    /// A library of which everything is known, described by the rustdoc that is here.
+    /// Returns the problems of a small library, with the installed rustdoc.
     fn problems(source: &str) -> Option<Vec<String>> {
         static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! The programs in `examples/`: packages of their own, as a user of the libraries would have them.
+//! The programs in `examples/`: separate packages, like those of a user.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,13 +9,13 @@ use crate::server::{Profile, Server};
 use crate::shell::Run;
 use crate::workspace;
 
-/// The command line over the blocking adapter, and the same over AWS's SDK.
+/// The command-line example with the blocking adapter, and the one with AWS's SDK.
 const OURS: &str = "cli";
 const THEIRS: &str = "cli-aws-sdk";
 
 const START_URL: &str = "https://d-1234567890.awsapps.com/start";
 
-/// The most lines that a command line that stays signed in needs with these crates.
+/// The line limit of the command-line example with these crates.
 const MOST_LINES: usize = 110;
 
 /// `cargo xtask test --only embedding`
@@ -23,7 +23,7 @@ pub(crate) fn step() -> Result<()> {
     for example in all()? {
         let manifest = example.join("Cargo.toml");
         Run::cargo().args(["fmt", "--check", "--manifest-path"]).arg(&manifest).go()?;
-        // The SDK takes a minute to build for each of these, so that program is only built and run.
+        // Each check would build the SDK for a minute, so that program is only built and run.
         if !example.ends_with(THEIRS) {
             cargo(&manifest, &["clippy", "--all-targets"])?.args(["--", "-D", "warnings"]).go()?;
             cargo(&manifest, &["test", "--quiet"])?.go()?;
@@ -33,7 +33,7 @@ pub(crate) fn step() -> Result<()> {
     programs()
 }
 
-/// Every package there, and the fuzz targets of one.
+/// Returns every package there, and the fuzz targets of one.
 fn all() -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(workspace::root().join("examples"))? {
@@ -46,7 +46,7 @@ fn all() -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// They share a directory for what is built, because most of it is the same.
+/// Returns the target directory, which they share because of their common dependencies.
 fn target() -> Result<PathBuf> {
     Ok(workspace::target_dir()?.join("embedding"))
 }
@@ -56,7 +56,7 @@ fn cargo(manifest: &Path, command: &[&str]) -> Result<Run> {
     Ok(run.env("CARGO_TARGET_DIR", target()?))
 }
 
-/// How much a program has to write itself, with these crates and with AWS's SDK.
+/// Prints the lines of a program with these crates and with AWS's SDK.
 fn lines() -> Result<()> {
     let (ours, theirs) = (lines_of(OURS)?, lines_of(THEIRS)?);
     println!("   a command line that stays signed in: {ours} lines, {theirs} over the AWS SDK");
@@ -76,12 +76,12 @@ fn lines_of(example: &str) -> Result<usize> {
     Ok(lines)
 }
 
-/// Lines that are not blank: what a person reads and writes, comments too.
+/// Counts the lines that are not blank, comments included.
 fn written(text: &str) -> usize {
     text.lines().filter(|line| !line.trim().is_empty()).count()
 }
 
-/// Each program, run against the server as a person would.
+/// Runs each program against the server.
 fn programs() -> Result<()> {
     Run::cargo().args(["build", "--package", "sso-oidc"]).go()?;
     let server = Server::start(Profile::Debug, &["--approve", "after-polls=1"])?;
@@ -97,12 +97,12 @@ fn programs() -> Result<()> {
     Ok(())
 }
 
-/// An example's program, to be run.
+/// Returns a run of an example's program.
 fn program(example: &str) -> Result<Run> {
     Ok(Run::new(built(example)?))
 }
 
-/// An example's program, built.
+/// Builds an example's program.
 fn built(example: &str) -> Result<PathBuf> {
     let manifest = workspace::root().join("examples").join(example).join("Cargo.toml");
     cargo(&manifest, &["build", "--quiet"])?.go()?;
@@ -110,7 +110,7 @@ fn built(example: &str) -> Result<PathBuf> {
     Ok(target()?.join("debug").join(name))
 }
 
-/// A sign-in by a command line, and a run that finds it in the file.
+/// Signs in with a command-line example, and runs it again with the stored session.
 fn stays_signed_in(server: &Server, example: &str) -> Result<()> {
     let file = target()?.join(format!("{example}.json"));
     if file.exists() {
@@ -134,7 +134,7 @@ fn stays_signed_in(server: &Server, example: &str) -> Result<()> {
     Ok(())
 }
 
-/// The web server, which is told to end while a person is about to approve, and goes on in its next process.
+/// Stops the web server during a sign-in, and checks that its next process goes on.
 #[cfg(unix)]
 mod web {
     use std::fs;
@@ -150,7 +150,7 @@ mod web {
     use super::{START_URL, built, target};
     use crate::server::Server;
 
-    /// A sign-in takes two seconds, and an end half a minute at most.
+    /// The time limit: a sign-in takes two seconds, a shutdown up to half a minute.
     const LIMIT: Duration = Duration::from_secs(30);
 
     pub(super) fn survives_a_restart(server: &Server) -> Result<()> {
@@ -180,7 +180,7 @@ mod web {
         Ok(())
     }
 
-    /// Runs the program for as long as this takes, and tells it to end.
+    /// Runs the program during this closure, and then stops it.
     fn during<T>(server: &Server, directory: &Path, run: impl FnOnce(&str) -> Result<T>) -> Result<T> {
         let mut command = Command::new(built("web")?);
         command.env("ENDPOINT", server.endpoint()).env("START_URL", START_URL).env("DIRECTORY", directory);
@@ -188,7 +188,7 @@ mod web {
         let mut child = command.spawn().context("cannot start `web`")?;
         let result = address_of(&mut child).and_then(|address| run(&address));
         let ended = end(&mut child);
-        // Does nothing to one that has ended.
+        // An ended process is not affected.
         _ = child.kill();
         _ = child.wait();
         ended.and(result)

@@ -1,4 +1,4 @@
-//! The examples that sign in, each run as a person would against the server.
+//! The sign-in examples, each run against the server.
 
 use std::process::Output;
 
@@ -7,19 +7,19 @@ use anyhow::{Result, ensure};
 use crate::server::{Profile, Server, program};
 use crate::shell::Run;
 
-/// The examples that show a code on stderr and print a token on stdout, with their crates. Two have the name that the
-/// documentation gives, so all are built one after the other, never in one go: their programs land at the same place.
+/// The examples that show a code on stderr and print a token on stdout, with their crates. Two of them have one name,
+/// so their programs have one path, and the examples are built one by one.
 const SIGN_INS: [(&str, &str); 3] =
     [("device-flow-ureq", "login"), ("device-flow-reqwest", "login"), ("device-flow", "any_client")];
 
-/// The crates whose `login` ends in good order on Ctrl-C.
+/// The crates whose `login` example handles Ctrl-C.
 #[cfg(unix)]
 const INTERRUPTIBLE: [&str; 2] = ["device-flow-ureq", "device-flow-reqwest"];
 
-/// How many sign-ins `one_task` and `many` get.
+/// The number of sign-ins for `one_task` and `many`.
 const MANY: &str = "20";
 
-/// Every example, against a server of its own.
+/// Runs every example, each against its own server.
 pub(crate) fn step() -> Result<()> {
     Run::cargo().args(["build", "--package", "sso-oidc"]).go()?;
     for (package, example) in SIGN_INS {
@@ -48,7 +48,7 @@ fn build(package: &str, example: &str) -> Result<()> {
     Run::cargo().args(["build", "--package", package, "--example", example]).go()
 }
 
-/// This example, to be run against the server.
+/// Returns a run of this example against the server.
 fn run(server: &Server, example: &str) -> Result<Run> {
     Ok(Run::new(program(Profile::Debug, &format!("examples/{example}"))?)
         .env("ENDPOINT", server.endpoint())
@@ -68,7 +68,7 @@ fn sign_in(package: &str, example: &str) -> Result<()> {
     Ok(())
 }
 
-/// Ctrl-C while the example waits for its person.
+/// Sends Ctrl-C while the example waits for the approval.
 #[cfg(unix)]
 mod interrupt {
     use std::io::{BufRead as _, BufReader, Read as _};
@@ -80,7 +80,7 @@ mod interrupt {
 
     use crate::server::{Profile, Server, program};
 
-    /// What an interrupted program may take. It is not to sleep its interval out.
+    /// The time limit after Ctrl-C, shorter than an interval.
     const LIMIT: Duration = Duration::from_secs(3);
 
     pub(super) fn step(package: &str, example: &str) -> Result<()> {
@@ -94,7 +94,7 @@ mod interrupt {
             .spawn()
             .context("cannot start the example")?;
         let result = interrupted(&mut child);
-        // Does nothing to one that has ended.
+        // An ended process is not affected.
         let _ = child.kill();
         let _ = child.wait();
         let (said, took) = result.with_context(|| format!("{example} of {package}"))?;
@@ -106,11 +106,11 @@ mod interrupt {
         Ok(())
     }
 
-    /// What it said after Ctrl-C, and how long it took to end.
+    /// Returns the output after Ctrl-C, and the time until the end.
     fn interrupted(child: &mut Child) -> Result<(String, Duration)> {
         let mut stderr = BufReader::new(child.stderr.take().context("no stderr")?);
         let mut line = String::new();
-        // The last line of the prompt.
+        // The prompt ends with this line.
         while !line.starts_with("Approve only") {
             line.clear();
             ensure!(stderr.read_line(&mut line)? > 0, "it ended before it showed its code");

@@ -1,13 +1,13 @@
-//! `cargo xtask explore`: every short history of the two machines, as deep as the time allows.
+//! `cargo xtask explore`: all short histories of the two machines, as deep as time allows.
 
 use anyhow::{Context, Result, bail};
 
 use crate::shell::Run;
 use crate::workspace;
 
-/// For each machine, unless told otherwise.
+/// The default time for each machine.
 const SECONDS: u64 = 120;
-/// The test target that a crate with an explorer has. In an ordinary test run it stays shallow.
+/// The test target of a crate with an explorer. In an ordinary test run its depth is small.
 const TARGET: &str = "explore";
 
 /// `cargo xtask explore [--seconds N]`
@@ -29,7 +29,7 @@ pub(crate) fn task(args: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The crates that have an explorer, by name.
+/// Returns the names of the crates with an explorer.
 fn packages() -> Result<Vec<&'static str>> {
     let packages = workspace::metadata()?.workspace_packages();
     let has = |package: &&&cargo_metadata::Package| {

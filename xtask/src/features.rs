@@ -1,5 +1,4 @@
-//! What a program may choose: every feature of the libraries alone, and the oldest and the newest HTTP clients that the adapters
-//! allow.
+//! Checks of the features of the libraries, each alone, and of the oldest and the newest supported HTTP clients.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,10 +11,10 @@ use cargo_metadata::semver::{Version, VersionReq};
 use crate::shell::Run;
 use crate::workspace;
 
-/// The adapters, and the client that each stands on.
+/// The adapters, each with its HTTP client.
 const CLIENTS: [(&str, &str); 2] = [("device-flow-ureq", "ureq"), ("device-flow-reqwest", "reqwest")];
 
-/// The crates in a program that takes an adapter as it comes, without what only builds them. More would be a burden to all.
+/// The limits of the number of crates in a program with an adapter's default features, without build dependencies.
 const MOST_CRATES: [(&str, usize); 2] = [("device-flow-ureq", 44), ("device-flow-reqwest", 93)];
 
 /// `cargo xtask test --only features`
@@ -32,7 +31,7 @@ pub(crate) fn step() -> Result<()> {
     bounds()
 }
 
-/// No feature, each alone, and all together.
+/// Checks a package with no feature, each feature alone, and all of them.
 fn alone(package: &Package) -> Result<()> {
     let name = package.name.as_str();
     let features: Vec<&str> =
@@ -64,7 +63,7 @@ fn alone(package: &Package) -> Result<()> {
     Ok(())
 }
 
-/// The crates of a program with these features, its own one among them.
+/// Returns the crates of a program with these features, including itself.
 fn crates(chosen: &[&str]) -> Result<BTreeSet<String>> {
     let tree = Run::cargo().args(["tree", "--edges", "normal", "--prefix", "none", "--format", "{p}"]);
     let tree = tree.args(chosen).output()?;
@@ -73,7 +72,7 @@ fn crates(chosen: &[&str]) -> Result<BTreeSet<String>> {
     Ok(String::from_utf8_lossy(&tree.stdout).lines().map(name_and_version).collect())
 }
 
-/// The adapters without their features: what is missing is an error and no panic, and installed cryptography signs in.
+/// Checks the adapters without features: missing parts are errors, not panics, and installed cryptography works.
 fn without_defaults() -> Result<()> {
     for (adapter, _) in CLIENTS {
         let test = Run::cargo().args(["test", "--quiet", "--no-default-features", "--package", adapter]);
@@ -82,7 +81,7 @@ fn without_defaults() -> Result<()> {
     Ok(())
 }
 
-/// The adapters' tests with the oldest clients that they allow, and with the newest, if the lock file has others.
+/// Runs the adapters' tests with the oldest and the newest supported clients, if the lock file has others.
 fn bounds() -> Result<()> {
     let tree = Tree::copy()?;
     let locked = tree.versions()?;
@@ -100,7 +99,7 @@ fn bounds() -> Result<()> {
     tree.test("newest", &newest)
 }
 
-/// The least version of a client that an adapter's manifest allows.
+/// Returns the oldest version of a client that an adapter's manifest allows.
 fn least(adapter: &str, client: &str) -> Result<Version> {
     let metadata = workspace::metadata()?;
     let package = metadata.workspace_packages().into_iter().find(|package| package.name == adapter);
@@ -116,14 +115,14 @@ fn least_of(requirement: &VersionReq) -> Result<Version> {
     Ok(Version::new(only.major, only.minor.unwrap_or(0), only.patch.unwrap_or(0)))
 }
 
-/// A copy of the workspace, whose lock file may change.
+/// A copy of the workspace with its own lock file.
 struct Tree(PathBuf);
 
 impl Tree {
     fn copy() -> Result<Self> {
         let to = workspace::target_dir()?.join("features-tree");
         for part in ["Cargo.toml", "Cargo.lock", "crates", "xtask/Cargo.toml", "xtask/src"] {
-            // What is built there stays.
+            // The copy's target directory stays.
             let to = to.join(part);
             if to.is_dir() {
                 fs::remove_dir_all(&to)?;
@@ -133,7 +132,7 @@ impl Tree {
         Ok(Self(to))
     }
 
-    /// The clients' versions in its lock file.
+    /// Returns the clients' versions in its lock file.
     fn versions(&self) -> Result<Vec<(&'static str, Version)>> {
         let lock = fs::read_to_string(self.0.join("Cargo.lock"))?;
         let version = |client: &'static str| {
@@ -152,7 +151,7 @@ impl Tree {
         }
         let packages = CLIENTS.iter().flat_map(|(adapter, _)| ["--package", *adapter]);
         let test = Run::cargo().args(["test", "--quiet", "--lib", "--test", "adapter"]).args(packages);
-        // Not where the checkout builds: cargo takes two workspaces of one shape for one.
+        // Not the checkout's target directory: cargo confuses two workspaces of the same shape.
         test.in_dir(&self.0).env("CARGO_TARGET_DIR", self.0.join("target")).go()
     }
 }

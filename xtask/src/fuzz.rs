@@ -1,8 +1,8 @@
-//! The fuzz targets: built as `cargo fuzz` builds them, but with the toolchain that is there.
+//! The fuzz targets, built as by `cargo fuzz`, but with the installed toolchain.
 //!
-//! `cargo fuzz` wants a nightly compiler because it switches a sanitizer on. The coverage that libFuzzer steers by
-//! needs none, and code without `unsafe` gains little from AddressSanitizer. So this is a plain `cargo build` with the
-//! flags for coverage. With `cargo fuzz` installed, `cargo +nightly fuzz run TARGET` works on the same targets.
+//! `cargo fuzz` needs a nightly compiler for its sanitizer. libFuzzer's coverage does not, and code without `unsafe`
+//! gains little from AddressSanitizer. So this task runs `cargo build` with the flags for coverage. `cargo +nightly
+//! fuzz run TARGET` works on the same targets.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,14 +14,14 @@ use cargo_metadata::MetadataCommand;
 use crate::shell::Run;
 use crate::workspace;
 
-/// What `cargo fuzz` passes to rustc for libFuzzer, less the sanitizer.
+/// The flags of `cargo fuzz` for rustc, without the sanitizer.
 const COVERAGE: &str = "--cfg fuzzing -Cdebug-assertions -Ccodegen-units=1 -Cpasses=sancov-module \
                         -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
                         -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares";
 
-/// For each target, unless told otherwise.
+/// The default time for each target.
 const SECONDS: u64 = 10;
-/// Above what libFuzzer was told to take: loading the corpus, writing what it found.
+/// The time beyond libFuzzer's own limit, for reading the corpus and writing findings.
 const SLACK: Duration = Duration::from_secs(60);
 
 /// `cargo xtask fuzz [--seconds N] [TARGET]…`
@@ -51,7 +51,7 @@ pub(crate) fn task(args: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The library tests of the fuzz crate, its build, and each target once over its committed corpus.
+/// Runs the library tests of the fuzz crate, builds it, and runs each target once over its committed corpus.
 pub(crate) fn step() -> Result<()> {
     let Some(fuzz) = Fuzz::find()? else { bail!("there is no fuzz crate: fuzz/Cargo.toml is missing") };
     Run::cargo().args(["test", "--manifest-path"]).arg(&fuzz.manifest).go()?;
@@ -86,7 +86,7 @@ impl Fuzz {
     }
 
     fn build(&self) -> Result<()> {
-        // With --target, the flags reach the code that is fuzzed and not the build scripts.
+        // With --target, the flags apply to the fuzzed code, but not to build scripts.
         let run =
             Run::cargo().args(["build", "--release", "--bins", "--target", &self.host, "--manifest-path"]);
         run.arg(&self.manifest).env("RUSTFLAGS", COVERAGE).go()
@@ -94,7 +94,7 @@ impl Fuzz {
 
     fn run(&self, target: &str, flags: &[&str], limit: Duration) -> Result<()> {
         let dir = workspace::root().join("fuzz");
-        // libFuzzer writes what it finds into the first directory, and only reads the others.
+        // libFuzzer writes findings into the first directory, and only reads the others.
         let work = made(dir.join("corpus-work").join(target))?;
         let artifacts = made(dir.join("artifacts").join(target))?;
         let run = Run::new(self.built.join(target)).args(flags).arg("-timeout=10");
@@ -112,7 +112,7 @@ fn made(dir: PathBuf) -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// The triple that this compiler builds for by itself.
+/// Returns the compiler's default target triple.
 fn host() -> Result<String> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Run::new(Path::new(&rustc)).arg("-vV").output()?;

@@ -1,7 +1,7 @@
-//! `cargo xtask bench --instructions`: instructions and allocations of one answer and one poll, here, in the least that
-//! `serde_json` can do, in the `oauth2` crate and in the AWS SDK, all in one run.
+//! `cargo xtask bench --instructions`: instructions and allocations of one response and one poll.
 //!
-//! Instructions are counted by callgrind.
+//! It compares our crates with a minimum over `serde_json`, the `oauth2` crate and the AWS SDK. Callgrind counts the
+//! instructions.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::callgrind::instructions;
 use crate::shell::Run;
 use crate::workspace;
 
-/// Each case beside the floor that it is measured against, if it has one.
+/// The cases with the minimum that they are compared with.
 const FLOORS: &[(&str, &str)] = &[
     ("token-ours", "token-floor"),
     ("token-oauth-ours", "token-floor"),
@@ -22,20 +22,20 @@ const FLOORS: &[(&str, &str)] = &[
     ("error-oauth2-crate", "error-floor"),
     ("step-ours", "step-by-hand"),
     ("step-machine-only", "step-by-hand"),
-    // The SDK's answers cannot be read without a call, so its token is a call as well.
+    // The SDK cannot decode a response without a call, so its token case is a call too.
     ("token-aws-sdk", "token-floor"),
     ("step-aws-sdk", "step-by-hand"),
 ];
 
-/// What a whole sign-in costs with ever more of them side by side, in time on the processor and in memory.
+/// Measures processor time and memory of a sign-in, with growing numbers of concurrent ones.
 pub(crate) fn flows(most: Option<&String>) -> Result<()> {
-    // The GNU allocator keeps what was freed, so that every run but the first finds its memory at hand.
+    // The GNU allocator keeps freed memory, so that later runs need no new memory from the system.
     let run =
         Run::new(built("instructions")?.join("peers-many")).env("MALLOC_TRIM_THRESHOLD_", "100000000000");
     run.args(most).go()
 }
 
-/// The directory with the programs, built.
+/// Builds the programs, and returns their directory.
 fn built(peer: &str) -> Result<PathBuf> {
     let manifest = workspace::root().join("xtask/peers").join(peer).join("Cargo.toml");
     let target = workspace::target_dir()?.join("peers");
@@ -54,10 +54,10 @@ pub(crate) fn task() -> Result<()> {
     rows(&sdk, &sdk, &mut measured)
 }
 
-/// The rows of one peer's cases: one program does them, and one counts their allocations.
+/// Prints the rows of one peer's cases. One program runs them, and one counts their allocations.
 fn rows(program: &Path, counting: &Path, measured: &mut BTreeMap<String, u64>) -> Result<()> {
     for (case, [count, bytes]) in allocations(counting)? {
-        // The difference of two runs leaves out whatever happens once.
+        // The difference of two runs excludes one-time work.
         let each =
             (instructions(program, &[&case, "2000"])? - instructions(program, &[&case, "1000"])?) / 1_000;
         let floor = FLOORS.iter().find(|(name, _)| *name == case).and_then(|(_, floor)| measured.get(*floor));
@@ -72,7 +72,7 @@ fn ratio(each: u64, floor: u64) -> String {
     format!("{}.{:02}", each / floor, each * 100 / floor % 100)
 }
 
-/// The cases in their order, with allocations and bytes of each.
+/// Returns the cases in order, with the allocations and bytes of each.
 fn allocations(program: &Path) -> Result<Vec<(String, [u64; 2])>> {
     let output = Run::new(program).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,8 +1,10 @@
-//! Peers that no one here wrote: boto3, the AWS CLI, aws-sso-lib and Authlib, from PyPI, and the `oauth2` and `openidconnect`
-//! crates against our server and our program; and our program and adapters against `oidc-provider`, from npm.
+//! Interoperability tests with third-party peers.
 //!
-//! The scenarios are Python, because that is what most of the peers are. This side makes the virtual environment, builds
-//! the programs and runs them.
+//! boto3, the AWS CLI, aws-sso-lib and Authlib (from PyPI) and the `oauth2` and `openidconnect` crates run against
+//! our server and our program. Our program and adapters run against npm's `oidc-provider`.
+//!
+//! The scenarios are in Python, like most of the peers. This module creates the virtual environment, builds the
+//! programs and runs the scenarios.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,9 +15,9 @@ use anyhow::{Context, Result, bail};
 use crate::shell::Run;
 use crate::{peers, workspace};
 
-/// The scenarios wait for real intervals and expiries, a few seconds each.
+/// The time limit. Each scenario waits a few seconds for real intervals and expiries.
 const LIMIT: Duration = Duration::from_secs(300);
-/// A first install on a slow line.
+/// The time limit of a first install on a slow network.
 const INSTALL_LIMIT: Duration = Duration::from_secs(600);
 
 /// `cargo xtask interop [TEST]…`
@@ -36,7 +38,7 @@ pub(crate) fn task(tests: &[String]) -> Result<()> {
     run.limit(LIMIT).go()
 }
 
-/// Every scenario.
+/// Runs every scenario.
 pub(crate) fn step() -> Result<()> {
     task(&[])
 }
@@ -45,13 +47,14 @@ fn scripts() -> PathBuf {
     workspace::root().join("xtask/interop")
 }
 
-/// The Python of a virtual environment that has what `requirements.txt` names; made anew when that has changed.
+/// Returns the Python of a virtual environment with the packages of `requirements.txt`. It is rebuilt when that file
+/// changes.
 fn environment() -> Result<PathBuf> {
     let requirements = scripts().join("requirements.txt");
     let wanted = fs::read_to_string(&requirements).with_context(|| requirements.display().to_string())?;
     let dir = workspace::target_dir()?.join("interop-venv");
     let python = dir.join("bin/python");
-    // Written last, so that an install that was cut short is not taken for a whole one.
+    // Written last, so that an interrupted install does not count as complete.
     let stamp = dir.join("installed.txt");
     if python.exists() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(python);
@@ -63,13 +66,13 @@ fn environment() -> Result<PathBuf> {
     Ok(python)
 }
 
-/// An empty environment with pip, by whichever way this machine's Python has.
+/// Creates an empty environment with pip, by venv or virtualenv.
 fn create(dir: &Path) -> Result<()> {
     remove(dir)?;
     if Run::new("python3").args(["-m", "venv"]).arg(dir).go().is_ok() {
         return Ok(());
     }
-    // Debian splits venv from python3 and leaves half an environment behind when the other half is missing.
+    // Debian has venv in a separate package, and leaves half an environment behind if that is missing.
     println!("   no venv in this Python; trying virtualenv");
     remove(dir)?;
     let borrowed = dir.with_file_name("interop-virtualenv");

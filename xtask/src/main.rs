@@ -1,7 +1,6 @@
-//! The project's tasks: `cargo xtask help` lists them.
+//! The project's tasks. `cargo xtask help` lists them.
 //!
-//! Plain `std` and a few small crates, because everyone who types `cargo xtask test` on a new machine waits for this
-//! crate to compile first.
+//! The crate uses `std` and a few small crates, because it compiles before every first `cargo xtask test`.
 
 mod bench;
 mod callgrind;
@@ -34,7 +33,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-/// One task that `cargo xtask NAME` runs.
+/// A task of `cargo xtask NAME`.
 pub(crate) struct Task {
     pub(crate) name: &'static str,
     pub(crate) flags: &'static str,
@@ -42,7 +41,7 @@ pub(crate) struct Task {
     run: fn(&[String]) -> Result<()>,
 }
 
-/// Every task. `cargo xtask tidy` holds the documentation against this list.
+/// Every task. `cargo xtask tidy` compares the documentation with this list.
 pub(crate) const TASKS: &[Task] = &[
     Task {
         name: "test",

@@ -1,5 +1,5 @@
-//! `cargo xtask bench --many`: thousands of sign-ins at a time, against our server in a process of its own, which may be
-//! stopped for a while.
+//! `cargo xtask bench --many`: thousands of concurrent sign-ins against our server in a separate process, with an
+//! optional outage.
 
 use std::process::Command;
 use std::thread;
@@ -10,13 +10,13 @@ use anyhow::{Context as _, Result, bail};
 use crate::server::{Profile, Server, program};
 use crate::shell::Run;
 
-/// When the outage begins: all have their codes by then and poll.
+/// The start of the outage, when all sign-ins poll.
 const BEFORE: Duration = Duration::from_secs(12);
-/// The server's interval in seconds, AWS's.
+/// The server's interval in seconds.
 const INTERVAL: &str = "5";
-/// After how many polls the server approves; with an outage so many that it happens before.
+/// The number of polls before the approval. With an outage it is larger, so that the outage comes first.
 const APPROVE: &str = "after-polls=3";
-/// A bound on the whole run.
+/// The time limit of the whole run.
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// `cargo xtask bench --many [N] [--connections N] [--outage SECONDS]`
@@ -42,7 +42,7 @@ pub(crate) fn task(args: &[String]) -> Result<()> {
         .env("ENDPOINT", server.endpoint())
         .env("COUNT", count)
         .env("CONNECTIONS", connections)
-        // So that those who are caught by the outage learn of it while it lasts.
+        // A short timeout, so that requests during the outage fail before it ends.
         .env("TIMEOUT", if outage.is_some() { "5" } else { "40" })
         .limit(LIMIT);
     let away = outage.map(|seconds: u64| {
@@ -61,7 +61,7 @@ pub(crate) fn task(args: &[String]) -> Result<()> {
     result
 }
 
-/// `std` can only kill.
+/// Sends a signal. `std` can only kill.
 fn signal(name: &str, process: &str) -> Result<()> {
     println!("   $ kill -{name} (the server)");
     let status = Command::new("kill").arg(format!("-{name}")).arg(process).status().context("kill")?;

@@ -1,5 +1,5 @@
-//! What the interop scenarios run beside the program: a provider from npm, a device made of the `oauth2` crate, a look-up by
-//! the `openidconnect` crate, and the adapters' examples.
+//! The peers of the interop scenarios: a provider from npm, programs with the `oauth2` and `openidconnect` crates,
+//! and the adapters' examples.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use anyhow::{Context as _, Result};
 use crate::shell::Run;
 use crate::workspace;
 
-/// A first install on a slow line.
+/// The time limit of a first install on a slow network.
 const INSTALL_LIMIT: Duration = Duration::from_secs(600);
 
-/// Everything, each under the name of the variable by which the scenarios find it.
+/// Returns all peers, each with the environment variable that the scenarios read.
 pub(crate) fn all() -> Result<Vec<(&'static str, PathBuf)>> {
     let provider = provider()?;
     let mut found = vec![
@@ -30,21 +30,20 @@ pub(crate) fn all() -> Result<Vec<(&'static str, PathBuf)>> {
     Ok(found)
 }
 
-/// A directory with the provider's script beside the packages that its lock file names, which are installed anew when that
-/// has changed.
+/// Returns a directory with the provider's script and packages. They are reinstalled when the lock file changes.
 fn provider() -> Result<PathBuf> {
     const LOCK: &str = "package-lock.json";
     let source = workspace::root().join("xtask/interop/provider");
     let dir = workspace::target_dir()?.join("interop-provider");
     fs::create_dir_all(&dir)?;
     let wanted = fs::read_to_string(source.join(LOCK))?;
-    // Written last, so that an install that was cut short is not taken for a whole one.
+    // Written last, so that an interrupted install does not count as complete.
     let stamp = dir.join("installed.json");
     for name in ["package.json", LOCK, ".npmrc", "serve.mjs"] {
         fs::copy(source.join(name), dir.join(name)).with_context(|| name.to_owned())?;
     }
     if !fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        // No script of a package is run: none is needed.
+        // Install scripts are off, because no package needs one.
         let run =
             Run::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
         run.in_dir(&dir)
@@ -56,15 +55,15 @@ fn provider() -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// Node as its packages have it, or this machine's where they have none. Distributions bring one that is older than the
-/// provider allows; to install packages it will do.
+/// Returns the Node of the npm packages, else the system's. Distributions often have one that is too old for the
+/// provider, but sufficient to install packages.
 fn node(provider: &Path) -> PathBuf {
     let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
     let packed = provider.join(format!("node_modules/node-linux-{arch}/bin/node"));
     if packed.exists() { packed } else { "node".into() }
 }
 
-/// A peer made of the crate of this name, built outside the workspace.
+/// Builds a peer with the crate of this name, outside the workspace.
 fn peer(name: &str) -> Result<PathBuf> {
     let manifest = workspace::root().join("xtask/peers").join(name).join("Cargo.toml");
     let target = workspace::target_dir()?.join("peers");
@@ -73,8 +72,8 @@ fn peer(name: &str) -> Result<PathBuf> {
     Ok(target.join("debug").join(format!("peer-{name}{}", std::env::consts::EXE_SUFFIX)))
 }
 
-/// An adapter's `oauth_login` example. Both adapters' have the name that the documentation gives, so the program is put
-/// aside before the other one takes its place.
+/// Builds an adapter's `oauth_login` example. Both adapters use this name, so the program is moved before the other
+/// one replaces it.
 fn example(adapter: &str) -> Result<PathBuf> {
     Run::cargo().args(["build", "--package", adapter, "--example", "oauth_login"]).go()?;
     let suffix = std::env::consts::EXE_SUFFIX;

@@ -1,7 +1,7 @@
-//! `cargo xtask public-api`: what each library offers, held against the list that is committed beside it.
+//! `cargo xtask public-api`: compares the public items of each library with its committed list.
 //!
-//! A list is made from rustdoc's description of the crate with all its features; what every type has by itself (blanket and
-//! automatic implementations) is left out. A public item that comes, goes or changes is thus seen in review.
+//! A list is made from rustdoc's JSON of the crate with all features, without blanket and auto trait implementations.
+//! So every change of a public item shows up in review.
 
 use std::cmp::Ordering;
 use std::fs;
@@ -12,7 +12,7 @@ use public_api::Builder;
 
 use crate::rustdoc;
 
-/// The list, beside a crate's manifest.
+/// The file name of the list, beside a crate's manifest.
 const SNAPSHOT: &str = "public-api.txt";
 
 /// `cargo xtask public-api [--bless]`
@@ -29,19 +29,19 @@ pub(crate) fn task(args: &[String]) -> Result<()> {
     }
 }
 
-/// The lists are as committed.
+/// Checks that the lists are up to date.
 pub(crate) fn step() -> Result<()> {
     rustdoc::or_not_checked(listed().and_then(|libraries| compare(&libraries)))
 }
 
-/// What one library offers, one item a line.
+/// The public items of one library, one per line.
 struct Library {
     name: String,
     snapshot: PathBuf,
     items: String,
 }
 
-/// Every library of the workspace.
+/// Returns the lists of every library of the workspace.
 fn listed() -> Result<Vec<Library>> {
     let list = |library: &rustdoc::Described| {
         let items = items(&library.json).with_context(|| format!("the public items of {}", library.name))?;
@@ -76,8 +76,8 @@ fn compare(libraries: &[Library]) -> Result<()> {
     Ok(())
 }
 
-/// The lines that went, with `-`, and those that came, with `+`, sorted. Two items of one text are two: rustdoc writes the
-/// methods of two implementations alike if they differ only in what is left out here. The order says nothing.
+/// Returns the removed lines, with `-`, and the added ones, with `+`, sorted. Equal lines count separately, because
+/// methods of two implementations may have the same text.
 fn difference(committed: &str, now: &str) -> String {
     let sorted = |text: &str| {
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();

@@ -1,4 +1,4 @@
-//! rustdoc's description of every library in the workspace, as JSON.
+//! rustdoc's JSON of every library in the workspace.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,22 +9,22 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::shell::Run;
 use crate::workspace;
 
-/// The version of rustdoc's JSON that the `public-api` and `rustdoc-types` crates in use read. rustdoc changes it every
+/// The JSON format that our versions of the `public-api` and `rustdoc-types` crates read. rustdoc changes it every
 /// few releases.
 const FORMAT: u32 = 57;
-/// The toolchain that writes it, for a person with another one.
+/// The toolchain that writes this format, for messages.
 const TOOLCHAIN: &str = "1.95";
 
-/// One library and its description, with all its features.
+/// A library with its JSON, with all features.
 pub(crate) struct Described {
     pub(crate) name: String,
-    /// Where its manifest is.
+    /// The directory of its manifest.
     pub(crate) dir: PathBuf,
-    /// In the format that we read.
+    /// The path of the JSON.
     pub(crate) json: PathBuf,
 }
 
-/// Every library of the workspace, described once however often they are asked for.
+/// Returns every library of the workspace. rustdoc runs only once.
 ///
 /// # Errors
 ///
@@ -54,12 +54,12 @@ fn describe() -> Result<Vec<Described>> {
     Ok(libraries)
 }
 
-/// The result of a step that reads these descriptions. With a toolchain whose rustdoc cannot be read there is nothing to
-/// check: that fails in CI, whose toolchain we choose, and is said aloud elsewhere.
+/// Converts the result of a step that reads the JSON. An unknown format is an error in CI, which has a fixed
+/// toolchain, and a printed note elsewhere.
 ///
 /// # Errors
 ///
-/// The step's own, but for that one.
+/// The step's own, except for an unknown format outside CI.
 pub(crate) fn or_not_checked(result: Result<()>) -> Result<()> {
     match result {
         Err(error) if error.is::<OtherFormat>() && std::env::var_os("CI").is_none() => {
@@ -70,12 +70,12 @@ pub(crate) fn or_not_checked(result: Result<()>) -> Result<()> {
     }
 }
 
-/// A rustdoc that writes JSON.
+/// Returns the wrapper of rustdoc that writes JSON.
 pub(crate) fn wrapper() -> PathBuf {
     workspace::root().join("xtask/rustdoc-json")
 }
 
-/// rustdoc writes another format than we read.
+/// The error for an unknown JSON format.
 #[derive(Debug)]
 pub(crate) struct OtherFormat(u32);
 
@@ -101,7 +101,7 @@ pub(crate) fn check_format(json: &Path) -> Result<()> {
     }
 }
 
-/// rustdoc writes the format last.
+/// Returns the format, which is at the end of the JSON.
 fn format_of(json: &str) -> Option<u32> {
     let (_, format) = json.rsplit_once("\"format_version\":")?;
     format.trim_end().trim_end_matches('}').parse().ok()

@@ -1,4 +1,4 @@
-//! The project's server in a process of its own, for as long as a task needs it.
+//! The project's server in a separate process, during a task.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -8,14 +8,14 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::workspace;
 
-/// How a program was built.
+/// The build profile of a program.
 #[derive(Clone, Copy)]
 pub(crate) enum Profile {
     Debug,
     Release,
 }
 
-/// A program of the workspace that has been built: `NAME` or `examples/NAME`.
+/// Returns the path of a built program of the workspace: `NAME` or `examples/NAME`.
 pub(crate) fn program(profile: Profile, name: &str) -> Result<PathBuf> {
     let profile = match profile {
         Profile::Debug => "debug",
@@ -24,21 +24,21 @@ pub(crate) fn program(profile: Profile, name: &str) -> Result<PathBuf> {
     Ok(workspace::target_dir()?.join(profile).join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
 }
 
-/// A server on a free port of this machine, which ends with its owner, whatever happens.
+/// A server on a free port of this machine, which is killed on drop.
 pub(crate) struct Server {
     child: Child,
     endpoint: String,
 }
 
 impl Server {
-    /// `sso-oidc serve`, which has been built, with these arguments.
+    /// Starts the built `sso-oidc serve` with these arguments.
     pub(crate) fn start(profile: Profile, args: &[&str]) -> Result<Self> {
         let mut serve = Command::new(program(profile, "sso-oidc")?);
         serve.arg("serve").args(args);
         Self::of(serve)
     }
 
-    /// Any server that says `listening on URL` when it does.
+    /// Starts any server that prints `listening on URL`.
     pub(crate) fn of(mut command: Command) -> Result<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let child = command.spawn().context("cannot start the server")?;
@@ -52,12 +52,12 @@ impl Server {
         Ok(server)
     }
 
-    /// Its URL.
+    /// Returns its URL.
     pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// Its process.
+    /// Returns its process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }

@@ -1,9 +1,11 @@
-//! `cargo xtask bench --server`: what a pending poll costs `serve` beside a bare hyper handler that answers the same bytes;
-//! what a million devices that wait cost in memory and in time; how soon the server answers, and what it holds when idle.
+//! `cargo xtask bench --server`: the cost of polls and of waiting devices at the server.
 //!
-//! Servers run on one processor, the load on another. What counts is the processor time of an answer: with one processor to
-//! itself a server gives one answer in that time. Linux alone says it. The servers take turns, and each round's times are
-//! compared with one another: what else the machine does then changes both. The median of these ratios is shown.
+//! It measures a pending poll of `serve` and of a bare hyper handler with the same response, memory and time for a
+//! million waiting devices, the time to the first response, and idle memory.
+//!
+//! Servers run on one processor, the load on another. The measure is the processor time of a response, which only
+//! Linux provides. The servers take turns, and the times of one round are compared, so that other load affects both.
+//! The table shows the median of the ratios.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -19,10 +21,10 @@ use crate::shell::Run;
 use crate::workspace;
 
 const ROUNDS: &str = "25";
-/// That a server gives in one round.
+/// The number of responses per server and round.
 const ANSWERS: &str = "20000";
 const CONNECTIONS: &str = "16";
-/// Room for them, and for the few that a round adds.
+/// The server's capacity: the devices, and those that a round adds.
 const ROOM: &str = "1200000";
 const SIZES: [u64; 4] = [1_000, 10_000, 100_000, 1_000_000];
 const STARTS: u32 = 20;
@@ -94,7 +96,7 @@ fn devices(peers: &Path) -> Result<()> {
     let rounds = polls(peers, &targets)?;
     println!("\n  devices held    bytes each    a poll, us    beside {} devices", SIZES[0]);
     for (at, (size, server, before)) in servers.iter().enumerate() {
-        // The buffers of the connections count too, which only a million devices make small.
+        // The memory includes the buffers of the connections, which are negligible only beside a million devices.
         let each = resident(server.id())?.saturating_sub(*before) / size;
         let took = median(rounds.iter().map(|round| round[at]));
         let ratio = median(rounds.iter().map(|round| round[at] / round[0]));
@@ -104,7 +106,8 @@ fn devices(peers: &Path) -> Result<()> {
     Ok(())
 }
 
-/// For each round the microseconds of each server's processor time for one answer, with so many devices waiting there.
+/// Returns, for each round, the processor time of a response at each server, in microseconds, with this many waiting
+/// devices.
 fn polls(peers: &Path, targets: &[(&Server, u64)]) -> Result<Vec<Vec<f64>>> {
     let mut arguments: Vec<String> = ["load", CONNECTIONS, ANSWERS, ROUNDS].map(str::to_owned).to_vec();
     for (server, devices) in targets {
@@ -115,14 +118,14 @@ fn polls(peers: &Path, targets: &[(&Server, u64)]) -> Result<Vec<Vec<f64>>> {
     String::from_utf8(printed)?.lines().map(round).collect()
 }
 
-/// The one in the middle.
+/// Returns the median.
 fn median(numbers: impl Iterator<Item = f64>) -> f64 {
     let mut numbers: Vec<f64> = numbers.collect();
     numbers.sort_by(f64::total_cmp);
     numbers[numbers.len() / 2]
 }
 
-/// `GET /health`, which must be answered.
+/// Sends `GET /health`, and requires a response.
 fn ask_health(endpoint: &str) -> Result<()> {
     let mut stream = TcpStream::connect(endpoint.trim_start_matches("http://"))?;
     stream.write_all(b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n")?;
@@ -132,7 +135,7 @@ fn ask_health(endpoint: &str) -> Result<()> {
     Ok(())
 }
 
-/// Bytes of memory that the process holds.
+/// Returns the resident memory of the process, in bytes.
 fn resident(id: u32) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{id}/status"))?;
     let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
@@ -146,14 +149,14 @@ fn serve(flags: &[&str]) -> Result<Server> {
     Server::of(command)
 }
 
-/// A command on the servers' processor.
+/// Returns a command pinned to the servers' processor.
 fn pinned(program: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new("taskset");
     command.args(["-c", "0"]).arg(program).args(arguments);
     command
 }
 
-/// What a program of the peers prints.
+/// Runs a program of the peers, and returns its output.
 fn run(peers: &Path, arguments: &[&str]) -> Result<Vec<u8>> {
     let output = Run::new("taskset").args(["-c", "1"]).arg(peers).args(arguments).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

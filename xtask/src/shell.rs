@@ -1,4 +1,4 @@
-//! Child processes: shown before they run, never given a standard input, never left behind.
+//! Child processes. Their commands are printed, their standard input is closed, and none is left behind.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -11,12 +11,12 @@ use anyhow::{Context, Result, bail};
 
 use crate::workspace;
 
-/// Between a polite request to end and the order to.
+/// The time between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(10);
-/// How often a child with a time limit is looked at.
+/// The polling interval for a child with a time limit.
 const GLANCE: Duration = Duration::from_millis(50);
 
-/// One command that is about to run at the root of the checkout.
+/// A command to run at the root of the checkout.
 pub(crate) struct Run {
     command: Command,
     shown: String,
@@ -32,10 +32,10 @@ impl Run {
         Self { command, shown, limit: None }
     }
 
-    /// `cargo`, the one that runs us, without the variables that it set for us.
+    /// Returns a run of the same `cargo`, without the variables that it set for this program.
     ///
-    /// Some build scripts (ring's is one) ask to be run again when `CARGO_PKG_NAME` or its siblings change. Passing
-    /// ours on would rebuild them at each change between `cargo xtask` and plain `cargo`.
+    /// Some build scripts, such as ring's, rerun when `CARGO_PKG_NAME` and similar variables change. Passing ours on
+    /// would rebuild them at each switch between `cargo xtask` and plain `cargo`.
     pub(crate) fn cargo() -> Self {
         let mut run = Self::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         for (name, _) in std::env::vars_os() {
@@ -70,13 +70,13 @@ impl Run {
         self
     }
 
-    /// A child that is still running after this long is ended, and the run has failed.
+    /// Sets a time limit. A child that exceeds it is ended, and the run fails.
     pub(crate) fn limit(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
         self
     }
 
-    /// Shows the command, runs it with our output, and fails when it fails.
+    /// Prints the command, runs it with our output, and fails if it fails.
     pub(crate) fn go(mut self) -> Result<()> {
         println!("   $ {}", self.shown);
         let child = self.command.spawn().with_context(|| format!("cannot start `{}`", self.shown))?;
@@ -87,18 +87,18 @@ impl Run {
         Ok(())
     }
 
-    /// Runs it quietly and returns what it printed, whether it succeeded or not.
+    /// Runs it quietly, and returns its output whether it succeeded or not.
     pub(crate) fn output(mut self) -> Result<Output> {
         self.command.output().with_context(|| format!("cannot start `{}`", self.shown))
     }
 }
 
-/// A path inside the checkout as a person there would type it; anything else as it is.
+/// Shortens a path inside the checkout to a relative one.
 fn from_root(text: &OsStr) -> Cow<'_, str> {
     Path::new(text).strip_prefix(workspace::root()).map_or(text, Path::as_os_str).to_string_lossy()
 }
 
-/// Whether cargo set this variable for the program that it runs, as opposed to a person's setting.
+/// Returns whether cargo set this variable for the program, as opposed to the user.
 fn is_set_for_us(name: &str) -> bool {
     name.starts_with("CARGO_PKG_")
         || name.starts_with("CARGO_MANIFEST_")
@@ -110,7 +110,7 @@ fn wait(mut child: Child, limit: Option<Duration>) -> Result<ExitStatus> {
     if let Some(status) = wait_until(&mut child, Instant::now() + limit)? {
         return Ok(status);
     }
-    // SIGTERM first: the child may have children of its own to end. `std` can only kill.
+    // SIGTERM first, so that the child can end its own children. `std` can only kill.
     let _ = Command::new("kill").arg(child.id().to_string()).status();
     if wait_until(&mut child, Instant::now() + GRACE)?.is_none() {
         child.kill()?;

@@ -1,7 +1,7 @@
-//! `cargo xtask simulate`: client machines against the authority at virtual time, in a bad world.
+//! `cargo xtask simulate`: client machines against the authority at virtual time, with faults.
 //!
-//! The simulation is an example of `device-authority`, so that this crate stays quick to compile; `--machine` measures
-//! the machines alone.
+//! The simulation is an example of `device-authority`, so that this crate compiles quickly. `--machine` measures only
+//! the machines.
 
 use anyhow::{Context, Result, ensure};
 
@@ -14,8 +14,8 @@ pub(crate) fn task(args: &[String]) -> Result<()> {
     Run::cargo().args(["run", "--release"]).args(EXAMPLE).arg("--").args(args).go()
 }
 
-/// Small worlds of several seeds at every level of faults, unoptimised, so that overflows are seen; one seed twice,
-/// which must give the same summary; and two worlds that break a rule on purpose, which must be noticed and made small.
+/// Runs small simulations of several seeds at every level of faults, unoptimised, to detect overflows. One seed runs
+/// twice, with equal summaries. Two simulations break a rule on purpose, which must be detected and minimised.
 pub(crate) fn step() -> Result<()> {
     for faults in ["none", "normal", "harsh"] {
         run(&["--seeds", "4", "--devices", "300", "--hours", "2", "--faults", faults]).go()?;
@@ -25,13 +25,13 @@ pub(crate) fn step() -> Result<()> {
     ensure!(one.status.success(), "seed 7 failed");
     ensure!(one.stdout == other.stdout, "seed 7 gave two different summaries");
     println!("   seed 7 twice: the same summary, byte for byte");
-    // A thief takes one device and one kind of faults; a mix-up takes two devices and no faults at all.
+    // A theft needs one device and one kind of fault; a mix-up needs two devices and no fault.
     is_made_small("thief", "  1 of 300 devices", &["lost-reply", "restarts"])?;
     is_made_small("crosstalk", "  2 of 300 devices", &["slow", "thefts", "restarts"])
 }
 
-/// A rule is broken on purpose. That must be noticed; what is shown must be this small, and without these kinds of
-/// faults; and the command that is printed must break the same law.
+/// Breaks a rule on purpose, and requires that the failure is detected and minimised to this size, without these
+/// kinds of faults. The printed command must break the same law.
 fn is_made_small(rule: &str, size: &str, without: &[&str]) -> Result<()> {
     let large = ["--devices", "300", "--hours", "2", "--faults", "harsh", "--sabotage", rule];
     let (laws, commands, said) = failure(&large)?;
@@ -45,7 +45,7 @@ fn is_made_small(rule: &str, size: &str, without: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// The laws that a simulation says were broken, the commands that it says break them again, and all that it says.
+/// Returns the broken laws of a simulation, the commands that reproduce them, and the whole output.
 fn failure(args: &[&str]) -> Result<(Vec<String>, Vec<String>, String)> {
     let output = run(args).output()?;
     ensure!(!output.status.success(), "{args:?} broke no law");

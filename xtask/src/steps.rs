@@ -1,26 +1,26 @@
-//! Steps in a row: a header for each, its time, a stop at the first failure, and a table at the end.
+//! A sequence of steps, with headers and times. It stops at the first failure, and prints a table at the end.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-/// One step of a task.
+/// A step of a task.
 #[derive(Clone, Copy)]
 pub(crate) struct Step {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
-    /// Left out by `--fast`.
+    /// Whether `--fast` skips it.
     pub(crate) slow: bool,
     pub(crate) run: fn() -> Result<()>,
 }
 
-/// Runs the steps in order and stops at the first that fails.
+/// Runs the steps in order, and stops at the first failure.
 ///
-/// The last line on standard output is `N passed, M failed`, which test runners and people can read alike.
+/// The last line on standard output is `N passed, M failed`, for people and test runners.
 ///
 /// # Errors
 ///
-/// When a step failed; the error names it and says how to run it alone.
+/// A step failed. The error names it, and says how to run it alone.
 pub(crate) fn run(steps: &[Step]) -> Result<()> {
     let start = Instant::now();
     let mut passed: Vec<(&str, Duration)> = Vec::new();

@@ -1,4 +1,4 @@
-//! `cargo xtask test` and `cargo xtask ci`: every check, in the order in which a failure is cheapest to learn.
+//! `cargo xtask test` and `cargo xtask ci`: every check, the quick ones first.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use crate::{
     tidy, workspace,
 };
 
-/// What `cargo xtask test` runs.
+/// The steps of `cargo xtask test`.
 pub(crate) const STEPS: &[Step] = &[
     Step { name: "fmt", about: "the code is formatted", slow: false, run: fmt },
     Step { name: "tidy", about: "the house rules hold", slow: false, run: tidy::step },
@@ -90,7 +90,7 @@ pub(crate) fn test(args: &[String]) -> Result<()> {
     steps::run(&choose(args)?)
 }
 
-/// `cargo xtask ci`: everything that CI runs, in one go.
+/// `cargo xtask ci`: everything that CI runs.
 pub(crate) fn ci(args: &[String]) -> Result<()> {
     if let Some(extra) = args.first() {
         bail!("`ci` takes no `{extra}`: it runs everything");
@@ -133,8 +133,8 @@ fn clippy() -> Result<()> {
     Run::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).go()?;
     match fuzz_manifest() {
         Some(manifest) => {
-            // The fuzz crate is no member of the workspace, so it has a target directory of its own, and keeps it:
-            // its dependencies are resolved apart.
+            // The fuzz crate is not in the workspace. It has its own target directory, because its dependencies are
+            // resolved separately.
             let run = Run::cargo().args(["clippy", "--all-targets", "--manifest-path"]).arg(manifest);
             run.args(["--", "-D", "warnings"]).go()
         }
@@ -143,7 +143,7 @@ fn clippy() -> Result<()> {
 }
 
 fn cargo_test() -> Result<()> {
-    // Not the examples: two of them have one name, and `examples` builds them one by one.
+    // Without the examples: two of them have one name, and the step `examples` builds them one by one.
     Run::cargo().args(["test", "--workspace", "--lib", "--bins", "--tests"]).go()?;
     Run::cargo().args(["test", "--workspace", "--doc"]).go()
 }

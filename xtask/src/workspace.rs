@@ -1,4 +1,4 @@
-//! Where things are: the root of the checkout and the target directory.
+//! The root of the checkout, cargo's metadata and the target directory.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -6,16 +6,17 @@ use std::sync::OnceLock;
 use anyhow::{Context, Result};
 use cargo_metadata::{Metadata, MetadataCommand};
 
-/// The root of the checkout. Known at compile time: this crate is always run from its own checkout.
+/// Returns the root of the checkout. It is a compile-time constant, because this crate always runs from its own
+/// checkout.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or_else(|| Path::new("."))
 }
 
-/// What cargo knows about the workspace and its whole dependency graph; asked once.
+/// Returns cargo's metadata of the workspace and its dependency graph. `cargo metadata` runs only once.
 ///
 /// # Errors
 ///
-/// When `cargo metadata` fails, with what it said.
+/// `cargo metadata` fails. The error has its output.
 pub(crate) fn metadata() -> Result<&'static Metadata> {
     static METADATA: OnceLock<Metadata> = OnceLock::new();
     if let Some(metadata) = METADATA.get() {
@@ -28,11 +29,11 @@ pub(crate) fn metadata() -> Result<&'static Metadata> {
     Ok(METADATA.get_or_init(|| metadata))
 }
 
-/// The directory that cargo builds into, wherever the person has put it.
+/// Returns the target directory, which the user may have moved.
 ///
 /// # Errors
 ///
-/// When `cargo metadata` fails.
+/// `cargo metadata` fails.
 pub(crate) fn target_dir() -> Result<PathBuf> {
     Ok(metadata()?.target_directory.clone().into_std_path_buf())
 }

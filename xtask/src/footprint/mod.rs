@@ -1,9 +1,11 @@
-//! `cargo xtask bench --footprint`: what a sign-in costs through our adapters, by hand, in the `oauth2` crate and in the AWS
-//! SDK, all in one run: processor time, instructions, bytes on the wire, connections, binary, crates, and with `--build` the
-//! processor time of a cold build.
+//! `cargo xtask bench --footprint`: the cost of a sign-in with our adapters, by hand, with the `oauth2` crate and
+//! with the AWS SDK.
 //!
-//! Each program is a crate outside the workspace (`xtask/peers/footprint/`) and does the same: a registration, a device
-//! authorization, and polls until the server says yes. The server is ours, over plain HTTP on loopback.
+//! It measures processor time, instructions, bytes sent, connections, binary size and crates. With `--build` it also
+//! measures the processor time of a cold build.
+//!
+//! Each program is a crate outside the workspace (`xtask/peers/footprint/`). Each registers, requests a code, and
+//! polls until the approval. The server is ours, over plain HTTP on loopback.
 
 mod programs;
 mod relay;
@@ -16,18 +18,18 @@ use anyhow::{Result, bail};
 use crate::server::{Profile, Server};
 use crate::shell::Run;
 
-/// Sign-ins of each program, in turn, of which the least processor time counts.
+/// The number of sign-ins of each program, in turn. The least processor time counts.
 const ROUNDS: u32 = 40;
-/// Pending answers in the two sign-ins whose difference makes the cost of one poll.
+/// The numbers of pending responses in the two sign-ins whose difference is the cost of one poll.
 const FEW: u32 = 2;
 const MANY: u32 = 10;
-/// As long as the real service's.
+/// The length of the client secret, as at the real service.
 const SECRET_CHARS: usize = 850;
 
-/// What was measured of one program.
+/// The measurements of one program.
 pub(crate) struct Measured {
     shown: &'static str,
-    /// Microseconds of processor time of a sign-in without a pending answer: the least, and the median.
+    /// The processor time of a sign-in without a pending response, in microseconds: least and median.
     cpu: [u64; 2],
     instructions_a_poll: u64,
     bytes_a_poll: u64,
@@ -87,7 +89,7 @@ fn measure(build: bool) -> Result<Vec<Measured>> {
     Ok(rows)
 }
 
-/// Two servers that know a client with a long secret, since ours hands out short ones.
+/// Starts two servers that know a client with a long secret, because our server issues short ones.
 fn polls_of_a_known_client(secret: &str) -> Result<[Server; 2]> {
     let client = format!("known:{secret}");
     let start = |pending: u32| {

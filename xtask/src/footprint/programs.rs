@@ -1,4 +1,4 @@
-//! The programs that are measured, and the measures that are taken of a program.
+//! The measured programs, and the measurements.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,12 +9,12 @@ use anyhow::{Context as _, Result, ensure};
 use crate::shell::Run;
 use crate::{callgrind, workspace};
 
-/// One program that signs in.
+/// A program that signs in.
 pub(crate) struct Program {
     /// Its folder in `xtask/peers/footprint/`.
     package: &'static str,
     pub(crate) shown: &'static str,
-    /// A variable that makes it another one.
+    /// An environment variable that selects a variant.
     environment: Option<(&'static str, &'static str)>,
 }
 
@@ -22,7 +22,7 @@ const fn program(package: &'static str, shown: &'static str) -> Program {
     Program { package, shown, environment: None }
 }
 
-/// What each of ours is measured against stands before it.
+/// All programs. Each of ours follows the program that it is compared with.
 pub(crate) const ALL: &[Program] = &[
     program("hand-ureq", "by hand over ureq 3"),
     program("ours-ureq", "`device-flow-ureq`"),
@@ -37,7 +37,7 @@ pub(crate) const ALL: &[Program] = &[
     program("aws-sdk", "`aws-sdk-ssooidc`"),
 ];
 
-/// Builds them all.
+/// Builds all programs.
 pub(super) fn build() -> Result<()> {
     let target = workspace::target_dir()?.join("peers");
     for package in ALL.iter().map(|program| program.package).collect::<BTreeSet<_>>() {
@@ -47,7 +47,7 @@ pub(super) fn build() -> Result<()> {
     Ok(())
 }
 
-/// The least and the median of the processor time of a sign-in of each, taken in turn.
+/// Returns the least and the median processor time of a sign-in for each program. The programs run in turn.
 pub(super) fn cpu(rounds: u32, endpoint: &str) -> Result<Vec<[u64; 2]>> {
     let mut run = meter(rounds);
     for program in ALL {
@@ -88,7 +88,7 @@ impl Program {
         Ok(workspace::target_dir()?.join("peers/release").join(self.name()))
     }
 
-    /// One sign-in.
+    /// Runs one sign-in.
     pub(super) fn run(&self, endpoint: &str, client: &[&str]) -> Result<()> {
         let mut run = Run::new(self.binary()?).arg(endpoint).args(client);
         if let Some((name, value)) = self.environment {
@@ -99,17 +99,17 @@ impl Program {
         Ok(())
     }
 
-    /// Instructions of one sign-in.
+    /// Returns the instructions of one sign-in.
     pub(super) fn instructions(&self, endpoint: &str) -> Result<u64> {
         callgrind::instructions(&self.binary()?, &[endpoint])
     }
 
-    /// The program without symbols.
+    /// Returns the size of the stripped program.
     pub(super) fn binary_bytes(&self) -> Result<u64> {
         Ok(fs::metadata(self.binary()?)?.len())
     }
 
-    /// The crates that a build for this machine compiles beside the program itself, procedural macros among them.
+    /// Returns the number of crates in a build for this machine, without the program itself, with procedural macros.
     pub(super) fn crates(&self) -> Result<usize> {
         let tree = Run::cargo().args(["tree", "--locked", "--edges", "normal", "--prefix", "none"]);
         let tree =
@@ -120,7 +120,7 @@ impl Program {
         Ok(crates_in(&text) - 1)
     }
 
-    /// Processor seconds of a build into an empty directory.
+    /// Returns the processor seconds of a build into an empty directory.
     pub(super) fn cold_build_seconds(&self) -> Result<u64> {
         let target = workspace::target_dir()?.join("footprint-cold");
         if target.exists() {
@@ -137,7 +137,7 @@ impl Program {
     }
 }
 
-/// How many different crates a `cargo tree` lists.
+/// Counts the different crates in the output of `cargo tree`.
 fn crates_in(tree: &str) -> usize {
     let name = |line: &str| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
     tree.lines().filter(|line| !line.is_empty()).map(name).collect::<BTreeSet<_>>().len()

@@ -1,4 +1,4 @@
-//! A relay on loopback that counts what a program sends.
+//! A relay on loopback that counts the connections and bytes of a program.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use std::thread;
 
 use anyhow::{Context as _, Result};
 
-/// What went through.
+/// The counters of a relay.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Counted {
     pub(super) connections: u64,
@@ -16,7 +16,7 @@ pub(super) struct Counted {
     pub(super) bytes: u64,
 }
 
-/// Gives `program` an address that leads to the server at `endpoint`, and counts until it returns.
+/// Runs `program` with the address of a relay to the server at `endpoint`, and counts until it returns.
 pub(super) fn run(endpoint: &str, program: impl FnOnce(&str) -> Result<()>) -> Result<Counted> {
     let server = endpoint.strip_prefix("http://").context("the server speaks plain HTTP")?.to_owned();
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -28,7 +28,7 @@ pub(super) fn run(endpoint: &str, program: impl FnOnce(&str) -> Result<()>) -> R
     });
     let result = program(&format!("http://{address}"));
     over.store(true, Ordering::Release);
-    // Wakes the relay, which then sees that it is over.
+    // The connection wakes the relay, which then ends.
     drop(TcpStream::connect(address)?);
     let connections = relay.join().map_err(|_| anyhow::anyhow!("the relay panicked"))??;
     result.map(|()| Counted { connections, bytes: bytes.load(Ordering::Acquire) })
@@ -55,7 +55,8 @@ fn accept(
     }
 }
 
-/// Until either side is done. Counted before it is passed on, so that an answer that has arrived is counted.
+/// Copies until either side closes. Bytes are counted before they are passed on, so that an arrived response is
+/// counted.
 fn copy(mut from: TcpStream, mut to: TcpStream, bytes: Option<&AtomicU64>) {
     let mut chunk = [0; 16 * 1024];
     while let Ok(count @ 1..) = from.read(&mut chunk) {

@@ -1,4 +1,4 @@
-//! The table of what was measured: on the screen, in a file, and in the README, which must say what the file says.
+//! The table of measurements: on the screen, in a file, and in the README, which must match the file.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -8,10 +8,10 @@ use anyhow::{Context as _, Result};
 use super::Measured;
 use crate::workspace;
 
-/// The table as it was last measured. `cargo xtask tidy` compares the README's with it.
+/// The file with the last measured table. `cargo xtask tidy` compares the README with it.
 pub(crate) const FILE: &str = "xtask/peers/footprint/table.md";
 
-/// The table, in the form that the README has it. A cold build has its column if it was measured.
+/// Formats the table for the README. A cold build has a column if it was measured.
 pub(super) fn markdown(rows: &[Measured]) -> String {
     let with_build = rows.iter().all(|row| row.build_seconds.is_some());
     let [name, line] = if with_build { [" cold build, CPU s |", "---|"] } else { ["", ""] };
@@ -41,7 +41,7 @@ pub(super) fn markdown(rows: &[Measured]) -> String {
     text
 }
 
-/// Each of ours beside what it is measured against.
+/// Prints each of our programs beside the one that it is compared with.
 pub(super) fn targets(rows: &[Measured]) {
     let row = |name: &str| rows.iter().find(|row| row.shown.contains(name));
     let Some(sdk) = row("aws-sdk") else { return };
@@ -71,7 +71,7 @@ fn ratio(what: &str, ours: u64, other: u64, target: u64) {
     );
 }
 
-/// Writes the table where the README takes it from.
+/// Writes the table to its file.
 pub(super) fn write(rows: &[Measured]) -> Result<()> {
     let file = workspace::root().join(FILE);
     fs::write(&file, markdown(rows)).with_context(|| FILE.to_owned())?;

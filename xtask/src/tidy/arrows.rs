@@ -1,4 +1,4 @@
-//! Which crate may build on which, and what the pure ones must never pull in.
+//! The allowed dependencies between the crates, and the forbidden ones of the pure crates.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,9 +7,9 @@ use cargo_metadata::{DependencyKind, Metadata, PackageId};
 use super::tree::Tree;
 use super::{PURE, Problem};
 
-/// For each crate of the workspace, the other crates of the workspace that it may depend on. Arrows point down only.
+/// The allowed dependencies of each workspace crate on the others. Arrows point down only.
 ///
-/// Tests may build on anything: development dependencies are not looked at.
+/// Development dependencies are not checked.
 const ARROWS: &[(&str, &[&str])] = &[
     ("oidc-proto", &[]),
     ("device-flow", &["oidc-proto"]),
@@ -33,7 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// Crates that touch sockets, clocks, files or entropy: never anywhere below a pure crate.
+/// Crates that use sockets, clocks, files or entropy. A pure crate must not depend on them, even indirectly.
 const IO: &[&str] = &[
     "async-io",
     "async-std",
@@ -63,12 +63,12 @@ const IO: &[&str] = &[
     "ureq",
 ];
 
-/// What a pure crate may have for tests alone, behind a feature of this name that no other crate's normal build switches on.
+/// An allowed dependency of pure crates for tests, behind a feature of this name that no normal build enables.
 const FOR_TESTS: &str = "proptest";
 
-/// Who depends on whom, normally: neither for tests nor for building.
+/// The graph of normal dependencies, without development and build dependencies.
 pub(super) struct Graph {
-    /// Every package's dependencies, workspace or not, by name.
+    /// The dependencies of every package, in the workspace or not, by name.
     below: BTreeMap<String, BTreeSet<String>>,
     /// The workspace's crates and their manifests.
     members: BTreeMap<String, String>,
@@ -86,7 +86,7 @@ impl Graph {
                 .deps
                 .iter()
                 .filter(|dep| dep.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal));
-            // Two versions of one crate become one entry, which can only make the rule stricter.
+            // Two versions of one crate share an entry, which can only make the rule stricter.
             let normal = normal.map(|dep| name(&dep.pkg)).filter(|name| name != FOR_TESTS);
             below.entry(name(&node.id)).or_default().extend(normal);
         }
@@ -99,7 +99,7 @@ impl Graph {
         Self { below, members }
     }
 
-    /// The names of the workspace's crates.
+    /// Returns the names of the workspace's crates.
     pub(super) fn members(&self) -> Vec<&str> {
         self.members.keys().map(String::as_str).collect()
     }
@@ -108,7 +108,7 @@ impl Graph {
         self.below.get(name).into_iter().flatten().map(String::as_str)
     }
 
-    /// The way down from a crate to the first forbidden one, both included.
+    /// Returns the path from a crate to the first forbidden one, both included.
     fn way_to_io(&self, from: &str) -> Option<Vec<String>> {
         let mut seen = BTreeSet::from([from.to_owned()]);
         let mut ways = vec![vec![from.to_owned()]];
@@ -157,7 +157,7 @@ pub(super) fn check(graph: &Graph, tree: &Tree) -> Vec<Problem> {
     problems
 }
 
-/// Where a manifest names a dependency.
+/// Returns the line of a dependency in a manifest.
 fn line_of(tree: &Tree, manifest: &str, dependency: &str) -> usize {
     let names =
         |line: &str| line.strip_prefix(dependency).is_some_and(|rest| rest.starts_with(['.', ' ', '=']));

@@ -1,4 +1,4 @@
-//! Rules about the documents: what they name must be there.
+//! Rules for the documents: the files, tasks and targets that they name must exist.
 
 use super::Problem;
 use super::manifests::rust_version;
@@ -6,14 +6,14 @@ use super::text::{Mention, expand, matches, mentions};
 use super::tree::Tree;
 use crate::footprint::TABLE;
 
-/// The documents that a newcomer reads. Those marked must exist.
+/// The documents for newcomers. The marked ones must exist.
 const DOCUMENTS: &[(&str, bool)] =
     &[("README.md", true), ("ARCHITECTURE.md", true), ("CONTRIBUTING.md", true), ("CHANGELOG.md", false)];
 
-/// Ends of names that are files of this repository when a document puts them in backticks.
+/// The suffixes of names in backticks that must be files of this repository.
 const FILE_ENDS: &[&str] = &[".rs", ".toml", ".md", ".py", ".lock", ".html", ".css"];
 
-/// First parts of things that look like a path and are none.
+/// The first parts of texts that look like a path, but are not one.
 const NOT_PATHS: &[&str] = &["application", "text", "image", "multipart", "target", "..", "~", "."];
 
 pub(super) fn check(tree: &Tree, members: &[&str], tasks: &[&str]) -> Vec<Problem> {
@@ -32,7 +32,7 @@ pub(super) fn check(tree: &Tree, members: &[&str], tasks: &[&str]) -> Vec<Proble
     problems
 }
 
-/// What was measured last is what the README says.
+/// Checks that the README has the last measured table.
 fn measured(tree: &Tree, problems: &mut Vec<Problem>) {
     let (Some(table), Some(readme)) = (tree.text(TABLE), tree.text("README.md")) else { return };
     if !readme.contains(table.trim_end()) {
@@ -75,7 +75,7 @@ fn names(tree: &Tree, document: &str, text: &str, tasks: &[&str], problems: &mut
     }
 }
 
-/// The path of this repository that a code span names, if it names one.
+/// Returns the repository path that a code span names, if any.
 fn path_in<'a>(tree: &Tree, span: &'a str) -> Option<&'a str> {
     let path = span.split(':').next().unwrap_or(span).trim_end_matches('/');
     let odd = |c: char| c.is_whitespace() || "<>$=\"'()|?&@\\…".contains(c);
@@ -96,8 +96,8 @@ fn path_in<'a>(tree: &Tree, span: &'a str) -> Option<&'a str> {
     (in_the_tree || file).then_some(path)
 }
 
-/// Whether the path is there, from the root or, as `src/lib.rs` in a crate's section, from further down.
-/// A part in capitals is a placeholder: `crates/NAME` is any crate.
+/// Returns whether the path exists below the root or, like `src/lib.rs` in a crate's section, further down. A part in
+/// capitals is a placeholder: `crates/NAME` is any crate.
 fn exists(tree: &Tree, path: &str) -> bool {
     let placeholder = |part: &str| part.len() > 1 && part.chars().all(|c| c.is_ascii_uppercase() || c == '_');
     let parts: Vec<&str> = path.split('/').map(|part| if placeholder(part) { "*" } else { part }).collect();
@@ -107,7 +107,7 @@ fn exists(tree: &Tree, path: &str) -> bool {
     })
 }
 
-/// The task in a `cargo xtask TASK` that there is not.
+/// Returns the unknown task of a `cargo xtask TASK`.
 fn unknown_task<'a>(text: &'a str, tasks: &[&str]) -> Option<&'a str> {
     text.match_indices("cargo xtask ").find_map(|(at, before)| {
         let rest = &text[at + before.len()..];
@@ -168,7 +168,7 @@ fn rust_versions(tree: &Tree, problems: &mut Vec<Problem>) {
 mod tests {
     use super::*;
 
-    /// Problems of a README in a small repository.
+    /// Returns the problems of a README in a small repository.
     fn problems(readme: &str) -> Vec<String> {
         let tree = Tree::of(&[
             ("README.md", readme),

@@ -1,9 +1,9 @@
-//! Rules about `Cargo.toml` and `Cargo.lock`: one place for versions and lints, and no unused dependency.
+//! Rules for `Cargo.toml` and `Cargo.lock`: one place for versions and lints, and no unused dependency.
 
 use super::Problem;
 use super::tree::Tree;
 
-/// The one registry that a lock file may name.
+/// The only registry that a lock file may name.
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
@@ -34,7 +34,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     problems
 }
 
-/// The minimum supported Rust version that the workspace declares.
+/// Returns the minimum supported Rust version of the workspace.
 pub(super) fn rust_version(tree: &Tree) -> Option<&str> {
     let (_, line) = section(tree.text("Cargo.toml")?, "workspace.package")
         .find(|(_, line)| line.split('=').next().is_some_and(|key| key.trim() == "rust-version"))?;
@@ -42,12 +42,12 @@ pub(super) fn rust_version(tree: &Tree) -> Option<&str> {
 }
 
 fn members(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
-    // What we are compared with stands outside the workspace, so that its dependencies weigh on no user.
+    // The peers are outside the workspace, so that users do not get their dependencies.
     let is_member = |path: &str| path.starts_with("crates/") || path == "xtask/Cargo.toml";
     tree.ending("/Cargo.toml").filter(move |(path, _)| is_member(path))
 }
 
-/// The lines of one `[section]`, with their numbers.
+/// Returns the lines of one `[section]`, with their numbers.
 fn section<'a>(text: &'a str, name: &str) -> impl Iterator<Item = (usize, &'a str)> {
     let header = format!("[{name}]");
     text.lines()
@@ -93,7 +93,7 @@ fn inherited(path: &str, text: &str, problems: &mut Vec<Problem>) {
     for name in ["dependencies", "dev-dependencies", "build-dependencies"] {
         for (at, line) in section(text, name).filter(|(_, line)| line.contains('=') && !line.starts_with('#'))
         {
-            // A crate that is its own dependency for its tests' sake chooses the features there.
+            // A crate that depends on itself for its tests selects features there.
             if !line.contains("workspace = true") && !line.contains("path = \".\"") {
                 let what = format!("`{line}`: name the version once, in [workspace.dependencies]");
                 problems.push(Problem::new(path, at, what));

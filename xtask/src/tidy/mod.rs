@@ -1,7 +1,7 @@
-//! `cargo xtask tidy`: the house rules that neither the compiler nor clippy checks.
+//! `cargo xtask tidy`: the house rules that the compiler and clippy do not check.
 //!
-//! Each rule is a function from what was read to the problems found, so that each has a test that feeds it something
-//! wrong. The whole runs as a test as well: `cargo test` is enough to notice.
+//! Each rule is a function from the files to the problems, and has a test with a wrong input. All rules also run as a
+//! test in `cargo test`.
 
 mod arrows;
 mod docs;
@@ -24,11 +24,11 @@ use crate::{TASKS, workspace};
 /// The crates that do no I/O and read no clock.
 pub(crate) const PURE: &[&str] = &["oidc-proto", "device-flow", "device-authority"];
 
-/// A rule that does not hold: where, and what to do.
+/// A violation of a rule: its place, and what to do.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Problem {
     file: String,
-    /// Counted from 1; 0 is the file as a whole.
+    /// The line, counted from 1; 0 is the whole file.
     line: usize,
     what: String,
 }
@@ -53,7 +53,7 @@ pub(crate) fn task(_: &[String]) -> Result<()> {
     step()
 }
 
-/// Every rule over the whole checkout.
+/// Checks every rule on the whole checkout.
 pub(crate) fn step() -> Result<()> {
     let (tree, problems) = check()?;
     for problem in &problems {

@@ -1,13 +1,13 @@
-//! Rules about the pure crates: the ban on clocks is in force in each, and is the same in each.
+//! Rules for the pure crates: each has the same clock ban and the same lints.
 
 use super::tree::Tree;
 use super::{PURE, Problem};
 
-/// What every pure crate's `clippy.toml` must ban at the least.
+/// The minimum bans in the `clippy.toml` of every pure crate.
 const BANNED: &[&str] =
     &["std::time::Instant::now", "std::time::SystemTime::now", "std::thread::sleep", "std::env::var"];
 
-/// Lints that every pure crate's root switches on: no input may make it panic.
+/// The lints that every pure crate enables, so that no input makes it panic.
 const LINTS: &[&str] = &["clippy::unwrap_used", "clippy::expect_used", "clippy::panic"];
 
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
@@ -62,7 +62,7 @@ fn lints(path: &str, text: &str, problems: &mut Vec<Problem>) {
     }
 }
 
-/// The line, counted from 1, where two texts part.
+/// Returns the first line, counted from 1, where two texts differ.
 fn first_difference(one: &str, other: &str) -> Option<usize> {
     if one == other {
         return None;

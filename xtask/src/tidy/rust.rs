@@ -1,11 +1,12 @@
-//! Rust source with its comments and literals blanked, so that a rule about code is not tripped by prose.
+//! Rust source with blanked comments and literals, so that rules for code ignore prose.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// The same text, line for line, with comments, strings and characters replaced by spaces.
+/// Returns the same text, line for line, with comments, strings and characters replaced by spaces.
 ///
-/// A reader of tokens, not a parser: it knows nested comments, raw strings, escapes, and a lifetime from a character.
+/// This is a lexer, not a parser. It handles nested comments, raw strings and escapes, and distinguishes lifetimes
+/// from characters.
 pub(super) fn code_only(source: &str) -> String {
     let mut reader = Reader { rest: source.chars().peekable(), out: String::with_capacity(source.len()) };
     while let Some(next) = reader.keep() {
@@ -41,7 +42,7 @@ impl Reader<'_> {
         Some(next)
     }
 
-    /// Whether the character just kept begins a word (`r"…"`) or ends one (`for"`); `br"…"` and `cr"…"` begin one.
+    /// Returns whether the last kept character begins a word (`r"…"`, `br"…"`, `cr"…"`) or ends one (`for"`).
     fn starts_a_word(&self) -> bool {
         let mut before = self.out.chars().rev().skip(1).skip_while(|c| matches!(c, 'b' | 'c'));
         !before.next().is_some_and(|c| c.is_alphanumeric() || c == '_')

@@ -1,13 +1,12 @@
-//! Sentences of the documents: at most so many words, so that each is read once.
+//! A word limit for the sentences of the documents.
 
 use super::Problem;
 use super::tree::Tree;
 
-/// The most words of a sentence. Names in backticks and links count as one word each.
+/// The word limit of a sentence. Names in backticks and links count as one word each.
 const MOST_WORDS: usize = 25;
 
-/// The documents whose sentences are counted: those of the root, each crate's README, the pages on embedding and on
-/// faults.
+/// Checks the documents at the root, each crate's README, and the pages on embedding and on faults.
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     let is_read = |path: &str| {
         ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].contains(&path)
@@ -36,7 +35,8 @@ fn long(path: &str, markdown: &str) -> Vec<Problem> {
         .collect()
 }
 
-/// Every sentence of running text and of lists, with the line in which its paragraph begins. Code, tables and headings have none.
+/// Returns every sentence of paragraphs and lists, with the first line of its paragraph. Code, tables and headings
+/// are skipped.
 fn sentences(markdown: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let (mut fenced, mut paragraph, mut begins) = (false, String::new(), 0);
@@ -66,7 +66,7 @@ fn sentences(markdown: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// The text with one word in place of each code span and each link's target, whose points end no sentence.
+/// Replaces each code span and link target by one word, because their points do not end a sentence.
 fn without_names(paragraph: &str) -> String {
     let spans = paragraph.split('`').enumerate();
     let text: String = spans.map(|(at, part)| if at % 2 == 0 { part } else { "name" }).collect();
@@ -75,7 +75,8 @@ fn without_names(paragraph: &str) -> String {
     parts.fold(first, |text, rest| text + rest.split_once(')').map_or(rest, |(_, after)| after))
 }
 
-/// Sentences end with a point, a question or exclamation mark, a colon or a semicolon, before a blank.
+/// Splits a text into sentences. A point, question mark, exclamation mark, colon or semicolon before a space ends
+/// one.
 fn split(text: &str) -> Vec<String> {
     let mut sentences = vec![String::new()];
     for word in text.split_whitespace() {

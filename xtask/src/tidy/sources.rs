@@ -1,17 +1,16 @@
-//! Rules about each source file by itself.
+//! Rules for single source files.
 
 use super::Problem;
 use super::rust::code_only;
 use super::tree::Tree;
 
-/// A file is one idea; past this many lines it has begun to hide things. Examples in its documentation do not count: they
-/// stand where they are read, and hide nothing.
+/// The line limit of a file, without the examples in its documentation.
 const LONGEST: usize = 450;
 
-/// Files that may be longer, each with the reason. An entry that is no longer needed is a problem too.
+/// The files that may be longer, each with the reason. An unnecessary entry is a problem too.
 const MAY_BE_LONGER: &[(&str, &str)] = &[];
 
-/// What must not be left in code, and what to do instead.
+/// Forbidden texts in code, each with the alternative.
 const LEFTOVERS: &[(&str, &str)] = &[
     ("todo!", "finish it, or take the stub out"),
     ("unimplemented!", "finish it, or make the case impossible"),
@@ -19,9 +18,9 @@ const LEFTOVERS: &[(&str, &str)] = &[
     ("#[ignore]", "say why: #[ignore = \"…\"]"),
 ];
 
-/// Where one person's machine begins. A path like these is of no use elsewhere.
+/// The beginnings of paths that exist on one machine only.
 const MACHINE_PATHS: &[&str] = &[concat!("/", "root/"), concat!("/", "work/"), concat!("/", "home/")];
-/// Whose home directories examples and tests may show, because they are on no real machine.
+/// The names of fictional users, whose home directories examples and tests may show.
 const NOBODY: &[&str] = &["a", "ada", "me", "user"];
 
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
@@ -107,7 +106,7 @@ fn machine_paths(path: &str, text: &str, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Whether `word` stands in the line and not inside a longer name.
+/// Returns whether the line contains `word`, but not as a part of a longer name.
 fn has_word(line: &str, word: &str) -> bool {
     let inside = |c: char| c.is_alphanumeric() || c == '_';
     line.match_indices(word).any(|(at, _)| {

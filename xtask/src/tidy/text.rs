@@ -1,9 +1,9 @@
-//! Markdown as a reader of names needs it: code spans, fenced lines and links, with line numbers.
+//! A Markdown reader for names: code spans, fenced lines and links, with line numbers.
 
-/// Something in a document that may name a file or a command.
+/// A part of a document that may name a file or a command.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
 pub(super) enum Mention<'a> {
-    /// Between backticks in running text.
+    /// A code span.
     Span(&'a str),
     /// A line inside a fenced block.
     Fenced(&'a str),
@@ -11,7 +11,7 @@ pub(super) enum Mention<'a> {
     Link(&'a str),
 }
 
-/// Every mention, with its line counted from 1.
+/// Returns every mention, with its line counted from 1.
 pub(super) fn mentions(markdown: &str) -> Vec<(usize, Mention<'_>)> {
     let mut found = Vec::new();
     let mut fenced = false;
@@ -29,14 +29,14 @@ pub(super) fn mentions(markdown: &str) -> Vec<(usize, Mention<'_>)> {
     found
 }
 
-/// The sets that `{a,b}` in a path stands for.
+/// Expands `{a,b}` in a path.
 pub(super) fn expand(path: &str) -> Vec<String> {
     let Some((before, rest)) = path.split_once('{') else { return vec![path.to_owned()] };
     let Some((choices, after)) = rest.split_once('}') else { return vec![path.to_owned()] };
     choices.split(',').flat_map(|choice| expand(&format!("{before}{}{after}", choice.trim()))).collect()
 }
 
-/// Whether a pattern with `*` (within a part) and `**` (any number of parts) names the path.
+/// Returns whether a pattern with `*` (within a part) and `**` (any number of parts) matches the path.
 pub(super) fn matches(pattern: &str, path: &str) -> bool {
     let pattern: Vec<&str> = pattern.split('/').collect();
     let path: Vec<&str> = path.split('/').collect();

@@ -1,4 +1,4 @@
-//! The files of the checkout, read once: what the rules look at.
+//! The files of the checkout, read once for all rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// Directories that hold what tools make. `.gitignore` says the same; a source archive has no git to ask.
+/// The directories of generated files. `.gitignore` has the same, but a source archive has no git.
 const MADE: &[&str] = &["target", ".git", "artifacts", "corpus-work", "__pycache__", "node_modules"];
 
 /// Every file and directory, by its path from the root with `/` between the parts.
@@ -20,7 +20,7 @@ impl Tree {
     ///
     /// # Errors
     ///
-    /// When a file or directory cannot be read.
+    /// A file or directory cannot be read.
     pub(super) fn read(root: &Path) -> Result<Self> {
         let mut tree = Self { texts: BTreeMap::new(), paths: BTreeSet::new() };
         let mut dirs = vec![String::new()];
@@ -37,7 +37,7 @@ impl Tree {
                     }
                 } else {
                     tree.paths.insert(path.clone());
-                    // What is not text (a fuzzer's corpus, say) is there, and has no lines to check.
+                    // A file that is not text, such as one of a fuzzer's corpus, has no lines to check.
                     if let Ok(text) = fs::read_to_string(entry.path()) {
                         tree.texts.insert(path, text);
                     }
@@ -47,27 +47,27 @@ impl Tree {
         Ok(tree)
     }
 
-    /// How many text files there are.
+    /// Returns the number of text files.
     pub(super) fn len(&self) -> usize {
         self.texts.len()
     }
 
-    /// One file's text.
+    /// Returns the text of a file.
     pub(super) fn text(&self, path: &str) -> Option<&str> {
         self.texts.get(path).map(String::as_str)
     }
 
-    /// Every text file, by path.
+    /// Returns every text file, by path.
     pub(super) fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
         self.texts.iter().map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
-    /// The text files whose path ends so.
+    /// Returns the text files whose path has this end.
     pub(super) fn ending(&self, end: &str) -> impl Iterator<Item = (&str, &str)> {
         self.texts().filter(move |(path, _)| path.ends_with(end))
     }
 
-    /// Every file and directory.
+    /// Returns every file and directory.
     pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
         self.paths.iter().map(String::as_str)
     }
@@ -75,7 +75,7 @@ impl Tree {
 
 #[cfg(test)]
 impl Tree {
-    /// A checkout that exists in a test only.
+    /// Creates a checkout for a test.
     pub(super) fn of(files: &[(&str, &str)]) -> Self {
         let mut tree = Self { texts: BTreeMap::new(), paths: BTreeSet::new() };
         for (path, text) in files {
