@@ -1,4 +1,4 @@
-//! The authority's store, driven by any sequence of operations and held against a model of who may have what.
+//! The authority's store under any sequence of operations, compared with a model of the permissions.
 
 use core::time::Duration;
 use std::collections::BTreeSet;
@@ -14,14 +14,14 @@ use oidc_proto::{
 
 use crate::script::Bytes;
 
-/// The operations, by the letter that stands for them in a seed. Any other byte stands for one of them too.
+/// The operations, by their letter in a seed. Any other byte also selects one of them.
 const CALLS: &[u8] = b"rspadlgftjbx";
 
-/// Drives a store. The first byte is the policy, the others are operations with their arguments; see the seeds.
+/// Drives a store. The first byte is the policy, the others are operations with arguments; see the seeds.
 pub fn authority(data: &[u8]) {
     let mut bytes = Bytes(data);
     let mut run = Run::new(bytes.next());
-    // A longer history says no more than a shorter one, and costs more.
+    // Longer histories find nothing more, and are slower.
     for _ in 0..256 {
         if bytes.0.is_empty() {
             return;
@@ -31,7 +31,7 @@ pub fn authority(data: &[u8]) {
     }
 }
 
-/// What the model knows of a device.
+/// The model of a device.
 struct Device {
     client: usize,
     answer: DeviceAuthorization,
@@ -48,7 +48,7 @@ impl Device {
     }
 }
 
-/// A chain of refresh tokens: the one that is good, those that were, and whose they are.
+/// A token family: the valid refresh token, the earlier ones, and their client.
 struct Chain {
     client: usize,
     current: Option<Secret>,
@@ -63,13 +63,13 @@ struct Run {
     latest: Moment,
     drawn: Drawn,
     clients: Vec<Client>,
-    /// When each client's registration lapses.
+    /// The expiry of each client's registration.
     lapses: Vec<Moment>,
     devices: Vec<Device>,
     chains: Vec<Chain>,
-    /// Every code and token that was ever given out.
+    /// Every issued code and token.
     given: BTreeSet<String>,
-    /// Wrong codes in a row without the clock moving.
+    /// The wrong codes in a row at one time.
     wrong: u32,
 }
 
@@ -144,7 +144,7 @@ impl Run {
         self.wrong = 0;
     }
 
-    /// Everything that is given out is new.
+    /// Records an issued code or token, which must be new.
     fn gives(&mut self, secret: &Secret) {
         assert!(self.given.insert(secret.expose().to_owned()), "given out twice");
     }
@@ -184,7 +184,7 @@ impl Run {
                 self.devices.push(Device { client, answer, ends, approved, denied, lapsed, collected });
             }
             Err(fault) if is_full(&fault) => assert_eq!(self.capacity.devices, 4, "{fault}"),
-            // A registration that has lapsed.
+            // The registration has expired.
             Err(fault) => assert!(fault.code == FaultCode::InvalidClient, "{fault}"),
         }
     }
@@ -195,7 +195,7 @@ impl Run {
         if let Ok(token) = &answer {
             let refresh = token.refresh_token.clone();
             self.gives(&token.access_token.clone());
-            // In the grace of the token before it, a refresh token is given out more than once.
+            // During the grace period of the previous token, a refresh token is issued more than once.
             let is_known =
                 |refresh: &Secret| self.chains.iter().any(|chain| chain.current.as_ref() == Some(refresh));
             if let Some(refresh) = refresh
@@ -207,7 +207,7 @@ impl Run {
         answer
     }
 
-    /// A device polls as its own client.
+    /// Polls as the device's own client.
     fn poll(&mut self, bytes: &mut Bytes<'_>) {
         let Some(at) = self.device(bytes) else { return };
         let client = self.devices[at].client;
@@ -234,7 +234,7 @@ impl Run {
                 FaultCode::ExpiredToken => {
                     assert!(device.is_over(now) && !device.collected);
                 }
-                // Collected already, or forgotten since.
+                // The token was collected, or the code was removed.
                 FaultCode::InvalidGrant => assert!(device.collected || latest >= device.ends, "{fault}"),
                 FaultCode::InvalidClient => {
                     assert!(latest >= self.lapses[client] || self.may_be_driven_out(client), "{fault}");
@@ -244,14 +244,14 @@ impl Run {
         }
     }
 
-    /// Whether a full store may have forgotten the client, as it does with one that has no code that lives.
+    /// Returns whether a full store may have evicted the client. It evicts only clients without a live code.
     fn may_be_driven_out(&self, client: usize) -> bool {
         let has_lived = |device: &Device| device.collected || device.lapsed || self.latest >= device.ends;
         self.clients.len() > self.capacity.clients
             && self.devices.iter().filter(|device| device.client == client).all(has_lived)
     }
 
-    /// A client that is not the device's tries its code.
+    /// Polls with the device's code as another client.
     fn steal(&mut self, bytes: &mut Bytes<'_>) {
         let (Some(thief), Some(at)) = (self.client(bytes), self.device(bytes)) else { return };
         if thief == self.devices[at].client {
@@ -299,7 +299,7 @@ impl Run {
         }
     }
 
-    /// A stranger tries codes that do not exist.
+    /// Tries user codes that do not exist.
     fn guess(&mut self, bytes: &mut Bytes<'_>) {
         let source = Source::of(core::net::IpAddr::from([10, 0, 0, bytes.next() % 2]));
         match self.store.decide(&self.policy, Some(source), "BCDF-0000", Verdict::Approve, self.now) {
@@ -309,7 +309,7 @@ impl Run {
             }
             other => panic!("a code of characters that no code has: {other:?}"),
         }
-        // Two sources, three each.
+        // Three guesses from each of two sources.
         assert!(self.wrong <= 6, "guesses beyond the limit were looked at");
     }
 
@@ -329,7 +329,7 @@ impl Run {
                 assert!(!reuse || graced, "a refresh token is good once");
                 let next = fresh.refresh_token.expect("a rotation has a successor");
                 assert!(!reuse || chain.current.as_ref() == Some(&next), "a used token has one successor");
-                // In the grace of the token before it, a token is its own successor.
+                // During the grace period of the previous token, a token is its own successor.
                 if chain.current.as_ref() != Some(&next) {
                     chain.spent.push(token);
                     chain.current = Some(next);
@@ -338,7 +338,7 @@ impl Run {
             Err(fault) => {
                 assert!(matches!(fault.code, FaultCode::InvalidGrant | FaultCode::InvalidClient), "{fault}");
                 if reuse && fault.code == FaultCode::InvalidGrant {
-                    // One of the two users is a thief: the successor must be dead too.
+                    // One of the two users is a thief, so the successor must be invalid too.
                     if let Some(current) = chain.current.take() {
                         let answer = self.ask(&client, Grant::RefreshToken { refresh_token: current });
                         assert!(answer.is_err(), "the chain has ended");
@@ -354,7 +354,7 @@ fn is_full(fault: &Fault) -> bool {
         && fault.description.as_ref().is_some_and(|text| text.contains("holds as many"))
 }
 
-/// Bytes that never repeat, so that every code is new.
+/// A generator of bytes that never repeat, so that every code is new.
 struct Drawn(u64);
 
 impl Entropy for Drawn {

@@ -1,9 +1,9 @@
-//! The AWS config file, the credentials file beside it, and the start URLs in them.
+//! The AWS config file, the credentials file, and their start URLs.
 
 use oidc_proto::StartUrl;
 use sso_cache::Config;
 
-/// Reads a config file, and resolves everything in it; with the same text as the credentials file, too.
+/// Reads a config file and resolves everything in it, also with the same text as the credentials file.
 pub fn config(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     start_url(text);
@@ -45,7 +45,7 @@ fn resolved(settings: Result<sso_cache::SsoSettings, sso_cache::SettingsError>) 
                     && settings.region.as_ref().is_none_or(|text| !text.is_empty())
             );
             start_url(&settings.start_url);
-            // What names a file must not leave its folder, whatever the section is called.
+            // A file name must not leave its folder, whatever the section's name is.
             let file = settings.identity.file_name();
             let digest = file.strip_suffix(".json").expect("a JSON file");
             assert!(digest.len() == 40 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()), "{file}");
@@ -54,7 +54,7 @@ fn resolved(settings: Result<sso_cache::SsoSettings, sso_cache::SettingsError>) 
     }
 }
 
-/// A tidy start URL is an address, stays as it is, and leads to AWS or nowhere.
+/// Checks a parsed start URL: it is a URL, parses again to itself, and its redirects lead only to AWS.
 fn start_url(text: &str) {
     let own = StartUrl::parse("https://aws.example.com").expect("an address");
     if let Ok(portal) = own.redirected(text) {

@@ -1,4 +1,4 @@
-//! The readers of this project against serde_json's plain values: whenever both accept, they agree on every member.
+//! The parsers of this project against serde_json's values: if both accept a text, they agree on every member.
 
 use core::time::Duration;
 
@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 
 type Object = Map<String, Value>;
 
-/// Reads a body as the answer to each operation, and as each request, of one dialect. The first byte is the dialect (`a`
-/// or `o`), the second whether the status is a success (`s`) or an error (`e`); the rest is the body.
+/// Reads a body as each response and each request of one dialect. The first byte is the dialect (`a` or `o`), the
+/// second the status, success (`s`) or error (`e`); the rest is the body.
 pub fn differential(data: &[u8]) {
     let [dialect, status, body @ ..] = data else { return };
     let dialect = if dialect % 2 == 0 { Dialect::OAuth } else { Dialect::Aws };
@@ -31,13 +31,13 @@ pub fn differential(data: &[u8]) {
     }
 }
 
-/// An object, and how its members are spelled.
+/// An object with the spelling of its members.
 struct Spelling<'a> {
     dialect: Dialect,
     object: &'a Object,
 }
 
-/// What a member says, if it says anything.
+/// The value of a member.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind<T> {
     Absent,
@@ -51,7 +51,7 @@ impl<'a> Spelling<'a> {
         self.object.get(&name).unwrap_or(&Value::Null)
     }
 
-    /// The members that no success of the OAuth dialect has.
+    /// Returns the members that are in no success of the OAuth dialect.
     fn extra(&self) -> Option<Value> {
         const SUCCESS: [&str; 20] = [
             "client_id",
@@ -84,7 +84,7 @@ impl<'a> Spelling<'a> {
         self.member(snake).as_str().filter(|text| !text.is_empty())
     }
 
-    /// The number, a fraction rounded in this way.
+    /// Returns the number, with a fraction rounded this way.
     fn rounded(&self, snake: &str, round: fn(f64) -> f64) -> Kind<i64> {
         match self.member(snake) {
             Value::Null => Kind::Absent,
@@ -108,7 +108,7 @@ impl<'a> Spelling<'a> {
         self.rounded(snake, f64::floor)
     }
 
-    /// What is wrong with a text that must be there.
+    /// Returns the violation of a required text, if any.
     fn text_is_bad(&self, snake: &str) -> Option<ViolationKind> {
         match self.member(snake) {
             Value::Null => Some(ViolationKind::Missing),
@@ -131,7 +131,7 @@ impl<'a> Spelling<'a> {
         duration(self.number(snake))
     }
 
-    /// A least wait: a fraction of a second is a second.
+    /// Returns a minimum wait, with fractions of a second rounded up.
     fn wait(&self, snake: &str) -> Option<Duration> {
         duration(self.rounded(snake, f64::ceil))
     }
@@ -150,7 +150,7 @@ impl<'a> Spelling<'a> {
         assert_eq!((violation.member, violation.kind), (name.as_str(), kind));
     }
 
-    /// What every operation's answer has in common: whether it is a fault, which, and no verdict only without a name.
+    /// Checks a response without success: the fault, or no verdict if it names no error.
     fn is_no_success<T: core::fmt::Debug>(&self, status: StatusCode, answer: &Answer<T>) {
         let own = |name: &str| self.object.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let error = own("error");
@@ -162,7 +162,7 @@ impl<'a> Spelling<'a> {
                 let strict = named.or(by_error);
                 match &strict {
                     Some(known) => assert_eq!(fault.code, *known),
-                    // Any other member, or another spelling, may have named it.
+                    // Another member, or another spelling, may have named it.
                     None => assert!(
                         matches!(fault.code, FaultCode::Other(_))
                             || is_named(self.object, fault.code.error())
@@ -193,7 +193,7 @@ impl<'a> Spelling<'a> {
             }
             Answer::Success(_) | Answer::Violation(_) => {
                 assert!(status.is_success());
-                // A token is a token, whatever stands beside it.
+                // A token counts, whatever the other members are.
                 let is_granted = self.text("access_token").is_some();
                 assert!(
                     is_granted || error.is_none_or(|error| oidc_proto::printable(error).trim().is_empty()),
@@ -204,7 +204,7 @@ impl<'a> Spelling<'a> {
     }
 }
 
-/// Whether any text in the object is this code, in another spelling perhaps.
+/// Returns whether any text in the object is this code, in any spelling.
 fn is_named(object: &Object, code: &str) -> bool {
     let plain = |text: &str| -> String {
         let letters = text.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
@@ -276,7 +276,7 @@ fn registration(said: &Spelling<'_>, response: &Response<&[u8]>) {
 }
 
 fn authorization(said: &Spelling<'_>, response: &Response<&[u8]>) {
-    // Google's spelling stands for the same member; which of two counts is which comes last.
+    // Google's spelling is the same member. If both are present, the last one counts.
     let google = |name: &str| said.dialect == Dialect::OAuth && said.object.contains_key(name);
     if google("verification_url") || google("verification_url_complete") {
         return;
@@ -339,7 +339,7 @@ fn token(said: &Spelling<'_>, response: &Response<&[u8]>) {
     }
 }
 
-/// A list of strings, as a request has it: absent, `null` and empty are alike.
+/// Returns a request's list of strings: absent, `null` and empty are equal.
 fn texts(value: &Value) -> Vec<String> {
     let list = value.as_array().map(Vec::as_slice).unwrap_or_default();
     list.iter().map(|item| item.as_str().expect("only strings were accepted").to_owned()).collect()
@@ -397,7 +397,7 @@ fn metadata(object: &Object, response: &Response<&[u8]>) {
         ("scopes_supported", &read.scopes_supported),
     ] {
         let value = said.member(name);
-        // What is no list of strings says nothing.
+        // A value that is not a list of strings counts as absent.
         let expected = if is_list(value) { texts(value) } else { Vec::new() };
         assert_eq!(*list, expected, "{name}");
     }

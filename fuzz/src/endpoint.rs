@@ -1,4 +1,4 @@
-//! Texts that people and configuration files give for where the service is.
+//! Texts for the service's address, from users and configuration files.
 
 use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
 use oidc_proto::oauth::Provider;
@@ -9,7 +9,7 @@ use oidc_proto::{
 
 use crate::wire::no_controls;
 
-/// Takes a text for a base URL, a provider's URL, a region and a start URL.
+/// Parses a text as a base URL, a provider's URL, a region and a start URL.
 pub fn endpoint(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     base(text);
@@ -55,7 +55,7 @@ fn base(text: &str) {
     }
 }
 
-/// Requests go to the host that was named, and nowhere else.
+/// Checks that requests go only to the named host.
 fn uri_is_of(service: &Service, text: &str) {
     let ask = StartDeviceAuthorizationRequest::new(oidc_proto::Client::public("id"), "https://x.example");
     let uri = service.encode_start_device_authorization(&ask).uri().clone();
@@ -67,7 +67,7 @@ fn uri_is_of(service: &Service, text: &str) {
     assert_eq!(again, uri);
 }
 
-/// An error names what is wrong, without a password and without driving the terminal.
+/// Checks that an error has no password and no control characters.
 fn refused(error: &EndpointError, text: &str) {
     let shown = error.to_string();
     no_controls(&shown);
@@ -76,14 +76,14 @@ fn refused(error: &EndpointError, text: &str) {
     if let Some((user, _)) = authority.rsplit_once('@')
         && user.len() > 20
         && !matches!(error, EndpointError::InvalidRegion(_))
-        // The wording of the error itself is no secret, and comparisons lead libFuzzer to it.
+        // The error's own text is not secret, and libFuzzer finds it through comparisons.
         && !EndpointError::UserInfo.to_string().contains(user)
     {
         assert!(!shown.contains(user), "{shown}");
     }
 }
 
-/// The authority takes a text for a start URL or refuses it; it never loses its books over one.
+/// Checks that the authority accepts or rejects a start URL, and stays consistent.
 fn start_url(text: &str) {
     let mut next = 0_u8;
     let mut entropy = |bytes: &mut [u8]| {

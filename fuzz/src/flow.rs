@@ -1,4 +1,4 @@
-//! The client's state machine, driven by any sequence of calls and held against a model of its promises.
+//! The client's state machine under any sequence of calls, compared with a model of its rules.
 
 use core::time::Duration;
 
@@ -11,22 +11,22 @@ use oidc_proto::{Client, Endpoint, Registration, Request, Secret};
 use crate::script::{Bytes, REPLIES, SENTINEL, Success, other_success, response};
 use crate::session::Session;
 
-/// The operations, by the letter that stands for them in a seed. Any other byte stands for one of them too.
+/// The operations, by their letter in a seed. Any other byte also selects one of them.
 const CALLS: &[u8] = b"pwabmrdxsojM";
 
-/// How a flow ended.
+/// The end of a flow.
 pub(crate) type End = Result<Granted, Outcome>;
 
-/// Drives a flow. The first byte is the policy, the others are calls with their arguments; see the seeds.
+/// Drives a flow. The first byte is the policy, the others are calls with arguments; see the seeds.
 pub fn flow(data: &[u8]) {
     drop(drive(data));
 }
 
-/// The same, and how the flow ended.
+/// Drives a flow, and returns its end.
 pub(crate) fn drive(data: &[u8]) -> End {
     let mut bytes = Bytes(data);
     let mut run = Run::new(bytes.next());
-    // A longer history says no more than a shorter one, and costs more.
+    // Longer histories find nothing more, and are slower.
     for _ in 0..512 {
         if bytes.0.is_empty() {
             break;
@@ -37,27 +37,27 @@ pub(crate) fn drive(data: &[u8]) -> End {
     run.end()
 }
 
-/// Where the encoded bytes are.
+/// Returns the address of the encoded bytes.
 fn address(request: &Request) -> *const u8 {
     request.body().as_ref().as_ptr()
 }
 
 struct Run {
     flow: DeviceFlow,
-    /// The driver's clock, which may go backwards, and the latest time that the flow was told.
+    /// The driver's clock, which may go backwards, and the latest time that the flow has seen.
     now: Tick,
     latest: Tick,
-    /// When the flow last said that it waits for.
+    /// The time of the flow's last wait.
     wait: Option<Tick>,
     outstanding: Option<Operation>,
     pending: Option<PendingRequest>,
     stale: Vec<PendingRequest>,
-    /// The registration came from outside and was not rejected.
+    /// Whether the registration came from outside and was not rejected.
     cached: bool,
     registered: bool,
     first_poll_at_once: bool,
     session: Option<Session>,
-    /// What an earlier device code left of its floor.
+    /// The earliest poll by the interval of an earlier device code.
     not_before: Tick,
     polls: u32,
     ended: Option<End>,
@@ -102,7 +102,7 @@ impl Run {
                 self.settle();
                 if let Some(until) = self.wait {
                     self.now = until;
-                    // Rule 1: who wakes exactly then finds something to do.
+                    // Rule 1: at exactly that time the flow has something to do.
                     assert!(!self.poll(), "due at {until:?} and still waiting");
                 }
             }
@@ -153,7 +153,7 @@ impl Run {
         assert_eq!(self.flow.polls(), self.polls);
     }
 
-    /// Polls until the flow has nothing to do at this time. Rule 1: it takes few calls.
+    /// Polls until the flow has nothing to do at this time. By rule 1 this takes few calls.
     fn settle(&mut self) {
         for _ in 0..4 {
             let before = (self.outstanding, self.session.as_ref().map(|session| session.prompted));
@@ -166,7 +166,7 @@ impl Run {
         panic!("the flow does not settle");
     }
 
-    /// One poll, and whether the flow waits.
+    /// Polls once, and returns whether the flow waits.
     fn poll(&mut self) -> bool {
         let action = self.flow.poll(self.now);
         self.latest = self.latest.max(self.now);
@@ -227,7 +227,7 @@ impl Run {
         }
     }
 
-    /// The flow has ended: by a reply, which the model has seen, or by its clock.
+    /// Checks the end of the flow: by a reply, which the model has seen, or by its clock.
     fn is_done(&mut self) {
         let outcome = self.outcome().expect("a flow that is done has an outcome");
         assert_eq!(self.flow.phase(), Phase::Ended);
@@ -255,7 +255,7 @@ impl Run {
         let success = Success { interval: bytes.next(), life: argument };
         let Some(pending) = self.pending.take() else { return };
         let operation = self.outstanding.take().expect("a request is out");
-        // Rule 7: neither trouble nor a verdict is the driver's mistake.
+        // Rule 7: trouble and verdicts are not misuse by the driver.
         let taken = match kind {
             b'n' => self.flow.on_reply(pending, self.now, Reply::Failed(Failure::NotSent)),
             b'x' => self.flow.on_reply(pending, self.now, Reply::Failed(Failure::ProxyRefused)),
@@ -267,15 +267,15 @@ impl Run {
         self.expect(operation, kind, argument, Some(&success));
     }
 
-    /// What the reply must have led to.
+    /// Checks the effect of the reply.
     fn expect(&mut self, operation: Operation, kind: u8, argument: u64, success: Option<&Success>) {
         let now = self.latest;
         let outcome = self.outcome();
         let rejects_client = matches!(kind, b'c' | b'u') && operation != Operation::RegisterClient;
         if rejects_client && self.cached {
-            // Rule 8: replaced, once.
+            // Rule 8: the registration is replaced once.
             assert_eq!((outcome, self.flow.phase()), (None, Phase::Registering));
-            // The floor outlives the code that it was set for.
+            // The interval outlives its code.
             self.not_before = now + self.session.take().map_or(Duration::ZERO, |session| session.floor);
             (self.cached, self.registered) = (false, false);
             return;
@@ -286,7 +286,7 @@ impl Run {
                 return;
             }
             b'k' => operation == Operation::CreateToken,
-            // A plain refusal is final before there is a code, and three times in a row if there is no endpoint.
+            // Before the code, a plain refusal is final; a missing endpoint is final after three times in a row.
             b'3' | b'4' if operation != Operation::CreateToken => {
                 let is_refused =
                     matches!(&outcome, Some(Err(Outcome::Refused { operation: of, .. })) if *of == operation);
@@ -294,7 +294,7 @@ impl Run {
                 self.ended = outcome;
                 return;
             }
-            // A proxy's no is final before there is a code.
+            // Before the code, a proxy's refusal is final.
             b'x' if operation != Operation::CreateToken => {
                 let is_unreachable = matches!(
                     &outcome,
@@ -326,7 +326,7 @@ impl Run {
             return;
         }
         match (&outcome, retryable) {
-            // Setting up goes on, or has lasted longer than the policy's patience.
+            // The setup goes on, or has exceeded the policy's patience.
             (None | Some(Err(Outcome::Unreachable { .. })), true) => {}
             (Some(Err(outcome)), false) => {
                 let spent = self.session.as_ref().is_some_and(|session| session.may_be_spent);
@@ -366,12 +366,12 @@ impl Run {
         }
     }
 
-    /// Everything that can be seen of the flow.
+    /// Returns the visible state of the flow.
     fn snapshot(&self) -> String {
         format!("{:?}", self.flow)
     }
 
-    /// The outcome, to be kept.
+    /// Returns a copy of the outcome.
     fn outcome(&self) -> Option<End> {
         self.flow.outcome().map(|end| end.cloned().map_err(Outcome::clone))
     }

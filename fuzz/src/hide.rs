@@ -1,4 +1,4 @@
-//! What was read, with every secret replaced: what is printed must be the same with and without.
+//! Replacement of every secret in a parsed value. The printed text must not depend on it.
 
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{Client, DeviceAuthorization, Grant, Registration, Secret, ServerRequest, Token};

@@ -1,4 +1,4 @@
-//! Whole sign-ins, made of the bytes: the machine by itself, and the same answers read from the wire.
+//! Whole sign-ins made from bytes: with replies to the machine, and with the same replies as responses on the wire.
 
 use arbitrary::{Arbitrary as _, Unstructured};
 use core::time::Duration;
@@ -9,7 +9,7 @@ use device_flow::{
 };
 use oidc_proto::{Endpoint, Service};
 
-/// No two polls are closer than that, whatever a service says.
+/// The minimum time between two polls, whatever a service says.
 const FLOOR: Duration = Duration::from_secs(1);
 
 fn service() -> Service {
@@ -20,7 +20,7 @@ fn new_flow() -> DeviceFlow {
     DeviceFlow::new(service(), Policy::aws("https://d-1.awsapps.com/start"), None, Tick::ZERO)
 }
 
-/// Plays the bytes as a history, and then as a script: told to the machine directly, and over the wire.
+/// Plays the bytes as a history, then as a script, with direct replies and over the wire.
 pub fn history(data: &[u8]) {
     if let Ok(history) = History::arbitrary(&mut Unstructured::new(data)) {
         let mut flow = new_flow();
@@ -42,7 +42,7 @@ fn keeps_its_promises(played: &Played) {
     let mut latest = Tick::ZERO;
     let mut polled: Option<Tick> = None;
     for (operation, at) in &played.requests {
-        // The clock of this driver may go back. What the machine has seen does not.
+        // The driver's clock may go back. The machine's latest time does not.
         latest = latest.max(*at);
         if *operation == Operation::CreateToken {
             let is_late_enough = polled.is_none_or(|before| latest.since(before) >= FLOOR);
@@ -59,7 +59,7 @@ fn name(ended: &Result<SignedIn, SignInError>) -> &'static str {
     ended.as_ref().map_or_else(|end| end.outcome.name(), |_| "granted")
 }
 
-/// A flow whose requests are answered with responses, and every request with its time.
+/// Drives a flow with responses, and returns every request with its time.
 fn over_the_wire(script: Script) -> (Result<SignedIn, SignInError>, Vec<(Operation, Tick)>) {
     let time = VirtualTime::default();
     let client = AnsweredBy::new(script.answers(service(), time.clone()));

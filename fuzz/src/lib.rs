@@ -1,23 +1,29 @@
-//! The bodies of the fuzz targets: functions over bytes that panic when something that must hold does not.
+//! The bodies of the fuzz targets: functions over bytes that panic if an invariant is broken.
 //!
-//! `cargo fuzz run TARGET -- -dict=fuzz/dict/TARGET.dict` feeds them with whatever libFuzzer thinks up; `cargo test`
-//! feeds them with the committed seeds in `corpus/TARGET/*.seed`, with every cut and many single-byte changes of them,
-//! and with the golden vectors of oidc-proto.
+//! `cargo fuzz run TARGET -- -dict=fuzz/dict/TARGET.dict` runs them with libFuzzer's inputs. `cargo test` runs them
+//! with the committed seeds in `corpus/TARGET/*.seed`, with every prefix and many single-byte changes of these, and
+//! with the golden vectors of oidc-proto.
 //!
-//! | target | what it drives | what must hold |
+//! | target | input or subject | invariants |
 //! |---|---|---|
-//! | [`response`], [`oauth_response`] | the client's reading of responses | no panic; what was read is written and read again the same; nothing printed depends on a secret |
-//! | [`request`], [`oauth_request`] | the server's reading of requests | the same |
-//! | [`messages`] | both sides, by messages made of the bytes | what one side writes, the other reads |
-//! | [`differential`] | both sides' readers of JSON | they agree with serde_json's plain values on every member |
-//! | [`metadata`] | what a provider says of itself, and the search for it | it is the right provider's, reads again the same, and leads to no unsafe URL; a search ends, in its time, and goes nowhere unsafe |
-//! | [`endpoint`] | base URLs, regions, start URLs | requests go to the host that was named, encrypted or within this machine |
+//! | [`response`], [`oauth_response`] | the client's parsers of responses | no panic; a parsed value survives a round
+//! trip; no printed text depends on a secret |
+//! | [`request`], [`oauth_request`] | the server's parsers of requests | the same |
+//! | [`messages`] | messages of both sides, made from bytes | each side reads the messages of the other |
+//! | [`differential`] | both sides' JSON parsers | they agree with serde_json's values on every member |
+//! | [`metadata`] | a provider's metadata, and the search for it | it is for the right issuer, survives a round trip,
+//! and has no unsafe URL; a search ends in time, and requests no unsafe URL |
+//! | [`endpoint`] | base URLs, regions, start URLs | requests go to the named host, encrypted or within this machine
+//! |
 //! | [`pkce`] | verifiers and challenges | only a well-formed verifier matches, and only its own challenge |
-//! | [`retry_after`] | seconds and dates | the waiting time that the two headers say |
+//! | [`retry_after`] | seconds and dates | the wait is that of the two headers |
 //! | [`config`] | the AWS config file | errors name a line of the file; cache files stay in their folder |
-//! | [`flow`] | the client's state machine, by any sequence of calls | the rules of its documentation, held against a model |
-//! | [`history`] | whole sign-ins, by histories and scripts made of the bytes | the rules once more; answers from the wire do what the same replies do |
-//! | [`authority`] | the authority's store, by any sequence of operations | no token without an approval, one token a code, no guess beyond the limit, nothing beyond its life or its capacity |
+//! | [`flow`] | the client's state machine under any sequence of calls | the rules of its documentation, compared
+//! with a model |
+//! | [`history`] | whole sign-ins, from histories and scripts made from bytes | the same rules; responses on the wire
+//! have the effect of the same replies |
+//! | [`authority`] | the authority's store under any sequence of operations | no token without an approval, one token
+//! per code, no guess beyond the limit, nothing beyond its expiry or the capacity |
 
 mod authority;
 mod config;
@@ -54,7 +60,7 @@ pub use wire::{request, response};
 mod tests {
     use std::path::Path;
 
-    /// Runs a body over its seeds and over what is near them.
+    /// Runs a body over its seeds and their variations.
     fn near_the_seeds(target: &str, body: fn(&[u8])) {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
         let mut seeds = 0;
@@ -74,10 +80,10 @@ mod tests {
         assert!(seeds >= 10, "{target} has {seeds} seeds");
     }
 
-    /// One test a target.
+    /// Defines one test per target.
     macro_rules! targets {
         ($($target:ident)*) => {
-            /// The names of the targets that are tested.
+            /// The names of the tested targets.
             const TARGETS: &[&str] = &[$(stringify!($target)),*];
 
             mod near_the_seeds_no_rule_is_broken {
@@ -119,7 +125,7 @@ mod tests {
         assert_eq!(files, TARGETS);
     }
 
-    /// So that a seed does not come to stand for less than its name says.
+    /// Checks that each seed still has the end that its name says.
     #[test]
     fn flow_seeds_end_as_they_are_named() {
         for (seed, end) in [

@@ -1,4 +1,4 @@
-//! Messages made of whole cloth: what one side writes, the other reads, in both dialects.
+//! Messages made from bytes: each side reads the messages of the other, in both dialects.
 
 use core::fmt::Debug;
 use core::time::Duration;
@@ -13,10 +13,10 @@ use oidc_proto::{
 
 use crate::wire::reads_again;
 
-/// Makes one message of the bytes, and sends it.
+/// Makes one message from the bytes, and sends it.
 pub fn messages(data: &[u8]) {
     let mut bytes = Unstructured::new(data);
-    // Bytes that run out make no message.
+    // Too few bytes make no message.
     let _made = message(&mut bytes);
 }
 
@@ -69,7 +69,7 @@ fn describes(metadata: &Metadata) {
     assert_eq!(Metadata::decode(&metadata.issuer, &metadata.encode()).as_ref(), Ok(metadata));
 }
 
-/// Not empty: the wire reads an empty member as absent.
+/// Makes a non-empty text: an empty member counts as absent on the wire.
 fn text(bytes: &mut Unstructured<'_>) -> Result<String> {
     let text: String = bytes.arbitrary()?;
     Ok(if text.is_empty() { "x".to_owned() } else { text })
@@ -91,7 +91,7 @@ fn list(bytes: &mut Unstructured<'_>) -> Result<Vec<String>> {
     (0..len).map(|_| bytes.arbitrary()).collect()
 }
 
-/// RFC 6749 §3.3: what no blank can stand in.
+/// Makes scopes, which have no spaces (RFC 6749 §3.3).
 fn scopes(bytes: &mut Unstructured<'_>) -> Result<Vec<String>> {
     let mut scopes = list(bytes)?;
     for scope in &mut scopes {
@@ -101,7 +101,7 @@ fn scopes(bytes: &mut Unstructured<'_>) -> Result<Vec<String>> {
     Ok(scopes)
 }
 
-/// Whole seconds, as far as the wire can tell them apart.
+/// Makes whole seconds, in the range of the wire.
 fn seconds(bytes: &mut Unstructured<'_>, least: u64) -> Result<Duration> {
     bytes.int_in_range(least..=i64::MAX.unsigned_abs()).map(Duration::from_secs)
 }
@@ -124,7 +124,7 @@ fn register(dialect: Dialect, bytes: &mut Unstructured<'_>) -> Result<RegisterCl
             "confidential".clone_into(&mut request.client_type);
         }
         request.scopes = scopes(bytes)?;
-        // On the wire, none are the device flow's.
+        // On the wire, no grant types means those of the device flow.
         request.grant_types.push("refresh_token".to_owned());
     } else {
         request.client_type = text(bytes)?;
@@ -167,7 +167,7 @@ fn create(dialect: Dialect, bytes: &mut Unstructured<'_>) -> Result<CreateTokenR
     Ok(if dialect == Dialect::OAuth { request.with_parameters(parameters(bytes)?) } else { request })
 }
 
-/// What a server reads of the further parameters.
+/// Makes additional parameters, as the server reads them.
 fn parameters(bytes: &mut Unstructured<'_>) -> Result<Vec<Parameter>> {
     let len = bytes.int_in_range(0..=2)?;
     let one = |bytes: &mut Unstructured<'_>| {
@@ -178,7 +178,7 @@ fn parameters(bytes: &mut Unstructured<'_>) -> Result<Vec<Parameter>> {
 }
 
 fn registration(dialect: Dialect, bytes: &mut Unstructured<'_>) -> Result<Registration> {
-    // How a client shows itself is not in the answer.
+    // The response does not have the client's authentication method.
     let mut client = client(Dialect::Aws, bytes)?;
     if dialect == Dialect::OAuth && bytes.arbitrary()? {
         client = Client::public(client.id.clone());
@@ -205,7 +205,7 @@ fn authorization(bytes: &mut Unstructured<'_>) -> Result<DeviceAuthorization> {
 
 fn token(dialect: Dialect, bytes: &mut Unstructured<'_>) -> Result<Token> {
     let mut token = Token::bearer(secret(bytes)?, seconds(bytes, 1)?);
-    // A client takes a blank type for none, and blanks around one for nothing.
+    // A client trims the type, and treats a blank one as absent.
     let kind = text(bytes)?.trim().to_owned();
     token.token_type = if kind.is_empty() { "Bearer".to_owned() } else { kind };
     token.refresh_token = of(bytes, secret)?;
@@ -243,7 +243,7 @@ fn revocation(bytes: &mut Unstructured<'_>) -> Result<RevocationRequest> {
 
 fn metadata(bytes: &mut Unstructured<'_>) -> Result<Metadata> {
     let mut metadata = Metadata::default();
-    // Only a URL is an identity.
+    // An issuer must be a URL.
     metadata.issuer = format!("https://id.example/{}", bytes.arbitrary::<u32>()?);
     metadata.device_authorization_endpoint = of(bytes, text)?;
     metadata.token_endpoint = of(bytes, text)?;

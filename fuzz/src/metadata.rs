@@ -1,4 +1,4 @@
-//! What a provider says of itself (RFC 8414, OpenID Connect Discovery).
+//! Provider metadata (RFC 8414, OpenID Connect Discovery), and the search for it.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use oidc_proto::{Operation, Service};
 
 use crate::wire::{STATUSES, no_controls, pick};
 
-/// Reads a document, and searches with the same bytes. The first byte is the status, the first line behind it the issuer that was asked for, the rest the
-/// body.
+/// Reads a document, and searches with the same bytes. The first byte is the status, the rest of the first line the
+/// issuer, the other lines the body.
 pub fn metadata(data: &[u8]) {
     read(data);
     search(data);
@@ -78,8 +78,8 @@ fn leads_somewhere_safe(metadata: &Metadata) {
     }
 }
 
-/// Searches for metadata whose answers are the lines: the first byte of each is the status, or that none comes; the rest is the
-/// body, and where a redirect leads. The last line answers whatever is asked beyond it.
+/// Searches for metadata, with one response per line. The first byte of a line is the status, or no response; the
+/// rest is the body and the redirect's target. The last line is repeated.
 fn search(data: &[u8]) {
     const ISSUER: &str = "https://id.example/t";
     const STATUSES: [u16; 10] = [200, 404, 301, 302, 307, 308, 403, 429, 500, 503];
@@ -93,7 +93,7 @@ fn search(data: &[u8]) {
                 assert!(is_https && origin.is_https() && !origin.is_loopback(), "{address}");
                 let line = lines[asked.min(lines.len() - 1)];
                 asked += 1;
-                // Five places with three redirects each, in at most five rounds.
+                // Five URLs with three redirects each, in at most five rounds.
                 assert!(asked <= 5 * 4 * 5, "it asks for ever");
                 search.on_result(now, answer(line, &STATUSES));
             }
@@ -119,7 +119,7 @@ fn search(data: &[u8]) {
     }
 }
 
-/// What comes of a request, by one line.
+/// Returns the result of a request, from one line.
 fn answer(line: &[u8], statuses: &[u16]) -> Result<Response<ResponseBody>, TransportError> {
     let (status, body) = line.split_first().map_or((b'1', line), |(status, body)| (*status, body));
     if status == b'x' {

@@ -1,4 +1,4 @@
-//! The wire, both directions, in the OAuth dialect; revocation too.
+//! Requests and responses in the OAuth dialect, with revocation.
 
 use core::fmt::Debug;
 
@@ -47,7 +47,7 @@ pub fn oauth_response(data: &[u8]) {
     }
 }
 
-/// The answer to a revocation is the status, unless the body is an error.
+/// Checks the response to a revocation: the status, unless the body is an error.
 fn revoked(response: &Response<Vec<u8>>) {
     match RevocationRequest::decode(response) {
         Answer::Success(()) => assert!(response.status().is_success()),
@@ -63,8 +63,8 @@ fn revoked(response: &Response<Vec<u8>>) {
     }
 }
 
-/// Reads a request. The first two bytes are the operation (`r`, `s`, `t` or `v`) and the headers; the rest is the body,
-/// behind a first line for the `Authorization` header where there is one.
+/// Reads a request. The first two bytes are the operation (`r`, `s`, `t` or `v`) and the headers. Then come a line
+/// for the `Authorization` header, if there is one, and the body.
 pub fn oauth_request(data: &[u8]) {
     let [operation, headers, body @ ..] = data else { return };
     let mut body = body;
@@ -108,7 +108,7 @@ pub fn oauth_request(data: &[u8]) {
             let again = match read.clone() {
                 ServerRequest::RegisterClient(mut call) => {
                     if call.grant_types.is_empty() {
-                        // On the wire, none are the device flow's.
+                        // On the wire, no grant types means those of the device flow.
                         call.grant_types.push("refresh_token".to_owned());
                     }
                     (ServerRequest::RegisterClient(call.clone()), send(&call))
@@ -141,7 +141,7 @@ fn service() -> Service {
 
 fn send<C: Call>(call: &C) -> Result<ServerRequest, Fault> {
     let request = service().encode(call).expect("it has every operation");
-    // Never two ways in one request (RFC 6749 §2.3).
+    // A request has only one authentication method (RFC 6749 §2.3).
     let body = String::from_utf8_lossy(request.body().as_ref()).into_owned();
     assert!(!(request.headers().contains_key(AUTHORIZATION) && body.contains("client_secret=")));
     let operation = Dialect::OAuth.operation(request.method(), request.uri().path())?;
@@ -153,7 +153,7 @@ fn hides<T: Debug>(read: &T, hidden: &T) {
     assert_eq!(format!("{read:?}"), format!("{hidden:?}"), "what is printed must not depend on a secret");
 }
 
-/// RFC 6749 §5.2: which faults a malformed request can have, and with which status.
+/// Checks the fault and the status of a malformed request (RFC 6749 §5.2).
 fn refused(fault: &Fault) {
     let status = match fault.code {
         FaultCode::InvalidRequest | FaultCode::UnsupportedGrantType => 400,

@@ -2,7 +2,7 @@
 
 use oidc_proto::{Secret, pkce as sut};
 
-/// Holds a verifier against challenges. The first line is the verifier, the rest the challenge.
+/// Compares a verifier with challenges. The first line is the verifier, the rest the challenge.
 pub fn pkce(data: &[u8]) {
     if let Some(entropy) = data.first_chunk::<32>() {
         let verifier = sut::verifier(entropy);

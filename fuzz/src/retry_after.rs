@@ -7,8 +7,8 @@ use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderValue, Response};
 use oidc_proto::{Answer, CreateTokenRequest, Dialect};
 
-/// Reads two headers: the first line is `Retry-After`, the second `Date`. Where the first eight bytes are two numbers,
-/// they are also taken for two times.
+/// Reads two headers: the first line is `Retry-After`, the second `Date`. The first eight bytes, as two numbers, also
+/// serve as two times.
 pub fn retry_after(data: &[u8]) {
     let mut lines = data.splitn(2, |byte| *byte == b'\n');
     let (after, date) = (lines.next().unwrap_or_default(), lines.next());

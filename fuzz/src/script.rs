@@ -1,20 +1,20 @@
-//! What a fuzzed flow hears: replies, and the bytes that choose them.
+//! The replies to a fuzzed flow, and the bytes that select them.
 
 use core::time::Duration;
 
 use device_flow::{Operation, Reply};
 use oidc_proto::{Client, Registration, Secret, Token};
 
-/// In every secret that the flow gets to know.
+/// A text in every secret of the flow.
 pub(crate) const SENTINEL: &str = "SENTINEL";
 
-/// The replies, by the letter that stands for them in a seed. Any other byte stands for one of them too.
+/// The replies, by their letter in a seed. Any other byte also selects one of them.
 pub(crate) const REPLIES: &[u8] = b"gksdeicu5h0324nxlt";
 
 pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
 
 impl Bytes<'_> {
-    /// The next byte; zero at the end.
+    /// Returns the next byte, or zero at the end.
     pub(crate) fn next(&mut self) -> u8 {
         let Some((first, rest)) = self.0.split_first() else { return 0 };
         self.0 = rest;
@@ -26,7 +26,7 @@ impl Bytes<'_> {
         if list.contains(&byte) { byte } else { list[usize::from(byte) % list.len()] }
     }
 
-    /// Seconds from one byte, counted from `0` so that seeds can be written by hand.
+    /// Reads seconds from one byte, counted from `0` so that seeds can be written by hand.
     pub(crate) fn seconds(&mut self) -> u64 {
         u64::from(self.next().wrapping_sub(b'0'))
     }
@@ -39,7 +39,7 @@ pub(crate) struct Success {
 }
 
 impl Success {
-    /// Absent, a small one, or one beyond all patience.
+    /// Returns no interval, a small one, or a huge one.
     pub(crate) fn interval(&self) -> Option<Duration> {
         match self.interval {
             b'-' => None,
@@ -99,7 +99,7 @@ fn success_body(operation: Operation, success: &Success) -> String {
     }
 }
 
-/// A success of another operation than this one.
+/// Returns a success of another operation than this one.
 pub(crate) fn other_success(operation: Operation) -> Reply {
     if operation == Operation::CreateToken {
         Reply::Registered(Registration::new(Client::new("other", Secret::from(SENTINEL))))

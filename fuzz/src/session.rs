@@ -1,4 +1,4 @@
-//! What the model of a flow knows of a device code.
+//! The model of a device code.
 
 use core::time::Duration;
 
@@ -7,36 +7,36 @@ use oidc_proto::Request;
 
 use crate::script::Success;
 
-/// RFC 8628 §3.2: the interval if none is named; and the least that this client keeps.
+/// The default interval (RFC 8628 §3.2), and the minimum of this client.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
 const LEAST_INTERVAL: Duration = Duration::from_secs(1);
-/// RFC 8628 §3.5.
+/// The increase of the interval by `slow_down` (RFC 8628 §3.5).
 const SLOW_DOWN: Duration = Duration::from_secs(5);
 
-/// What the model knows of a device code.
+/// The model of a device code.
 pub(crate) struct Session {
     pub(crate) deadline: Tick,
-    /// The service's interval and what its `slow_down`s added.
+    /// The service's interval, with the increases by `slow_down`.
     pub(crate) floor: Duration,
-    /// The interval that the codes came with, and how long they live.
+    /// The interval and the lifetime from the response.
     pub(crate) announced: Duration,
     pub(crate) life: Duration,
-    /// `slow_down`s since the last other verdict, and polls in a row that found nothing at the endpoint.
+    /// The `slow_down`s since the last other verdict, and the polls in a row that found no endpoint.
     pub(crate) slow_downs: u32,
     pub(crate) missing: u32,
-    /// When the last poll may come before the floor; at any time before there was an answer.
+    /// The time from which the last poll may ignore the interval; any time before the first response.
     pub(crate) last_from: Tick,
-    /// Before this, CreateToken must not be sent.
+    /// The earliest time for CreateToken.
     pub(crate) earliest: Tick,
-    /// An answer was lost that may have brought the token.
+    /// Whether a lost response may have had the token.
     pub(crate) may_be_spent: bool,
     pub(crate) prompted: bool,
-    /// The request of the first poll, which every later one must share.
+    /// The request of the first poll, which every later poll must share.
     pub(crate) request: Option<Request>,
 }
 
 impl Session {
-    /// The codes have come.
+    /// Creates the model when the codes arrive.
     pub(crate) fn new(now: Tick, codes: &Success, first_poll_at_once: bool, not_before: Tick) -> Self {
         let floor = codes.interval().unwrap_or(DEFAULT_INTERVAL).max(LEAST_INTERVAL);
         let earliest = if first_poll_at_once { now } else { now + floor };
@@ -55,7 +55,7 @@ impl Session {
         }
     }
 
-    /// A poll was answered, and polling goes on.
+    /// Records a response after which polling goes on.
     pub(crate) fn answered(&mut self, now: Tick, kind: u8, argument: u64) {
         match kind {
             b'k' => (self.may_be_spent, self.slow_downs) = (false, 0),
@@ -65,7 +65,7 @@ impl Session {
                 self.floor += Duration::from_secs(share);
                 self.slow_downs += 1;
             }
-            // A gateway's failure, a lost success, a lost connection: the service may have acted.
+            // After a gateway's error, a lost success or a lost connection, the service may have acted.
             b'5' | b'h' | b'0' | b'l' => self.may_be_spent = true,
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! The golden vectors of oidc-proto as inputs of the targets that read such things.
+//! The golden vectors of oidc-proto as inputs for the targets.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::wire::STATUSES;
 
-/// Every vector of every file whose name begins so.
+/// Returns every vector of every file whose name has this beginning.
 fn vectors(begin: &str) -> Vec<Value> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/oidc-proto/tests/vectors");
     let mut found = Vec::new();
@@ -30,7 +30,7 @@ fn header<'a>(vector: &'a Value, name: &str) -> Option<&'a str> {
     headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?.1.as_str()
 }
 
-/// The letter of a vector's status; that of a plain error for one that no target has.
+/// Returns the letter of a vector's status, or that of a plain error if no target has the status.
 fn status(vector: &Value) -> Option<u8> {
     let status = vector["status"].as_u64()?;
     let at = STATUSES.iter().position(|known| u64::from(*known) == status).unwrap_or(1);

@@ -1,4 +1,4 @@
-//! The wire, both directions, in AWS's dialect; and what holds for both dialects.
+//! Requests and responses in AWS's dialect, and the checks for both dialects.
 
 use core::fmt::Debug;
 
@@ -11,7 +11,7 @@ use oidc_proto::{
 
 use crate::hide::{hide_authorization, hide_registration, hide_request, hide_token};
 
-/// Picked by a digit or letter, counted from `0`, so that seeds can be written by hand.
+/// The statuses, selected by a character counted from `0`, so that seeds can be written by hand.
 pub(crate) const STATUSES: [u16; 16] =
     [200, 400, 401, 403, 404, 429, 500, 502, 503, 302, 204, 201, 100, 304, 418, 599];
 
@@ -48,7 +48,7 @@ pub fn response(data: &[u8]) {
             map.insert(RETRY_AFTER, HeaderValue::from_static("Tue, 24 Nov 2026 08:01:30 GMT"));
             map.insert(DATE, HeaderValue::from_static("Tue, 24 Nov 2026 08:00:00 GMT"));
         }
-        // The first line of the body goes into every header that has a meaning.
+        // The first line of the body is the value of every known header.
         _ => {
             let end = body.iter().position(|byte| *byte == b'\n').unwrap_or(body.len());
             if let Ok(value) = HeaderValue::from_bytes(&body[..end]) {
@@ -68,13 +68,13 @@ pub fn response(data: &[u8]) {
     }
 }
 
-/// What is printed of a success, without its warnings.
+/// Formats a success without its warnings.
 fn without_warnings(success: &impl Debug) -> String {
     let text = format!("{success:?}");
     text.split(", warnings: [").next().unwrap_or_default().to_owned()
 }
 
-/// Reads a response in a dialect, and holds what was read against what was there.
+/// Reads a response in a dialect, and checks the result.
 pub(crate) fn read<C: Call>(dialect: Dialect, response: &Response<Vec<u8>>, hide: fn(C::Answer) -> C::Answer)
 where
     C::Answer: Clone + Debug + PartialEq,
@@ -86,7 +86,7 @@ where
             assert!(response.status().is_success());
             let again = dialect.decode::<C, _>(&dialect.encode_success::<C>(&success));
             let Answer::Success(again) = again else { panic!("what was read must read again: {again:?}") };
-            // What was odd about an answer is not written again.
+            // Warnings are not written again.
             let (again, read) = (without_warnings(&again), without_warnings(&success));
             assert_eq!(again, read, "what was read must read again the same");
             let hidden = Answer::Success(hide(success));
@@ -110,8 +110,8 @@ where
     }
 }
 
-/// A fault that the model knows survives the way to a client. The OAuth dialect has no words for what AWS adds to it,
-/// and less than Unicode for a description.
+/// Checks that a known fault survives a round trip. The OAuth dialect lacks AWS's additions, and its descriptions are
+/// not full Unicode.
 pub(crate) fn reads_again<C: Call>(dialect: Dialect, fault: &Fault)
 where
     C::Answer: Debug + PartialEq,
@@ -121,7 +121,7 @@ where
     }
     let again = dialect.decode::<C, _>(&dialect.encode_fault(fault));
     if dialect == Dialect::Aws {
-        // AWS has no word for this one.
+        // AWS has no such error.
         let mut written = fault.clone();
         written.uri = None;
         written.description = written.description.map(shortened);
@@ -135,7 +135,7 @@ where
     assert_eq!(kept(&again), kept(fault), "a fault must read again the same");
 }
 
-/// A description as it is read: a whole page is cut.
+/// Shortens a description as the parser does.
 fn shortened(text: String) -> String {
     match text.char_indices().nth(600) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -143,7 +143,7 @@ fn shortened(text: String) -> String {
     }
 }
 
-/// What is shown to a person must not drive the terminal.
+/// Checks that a printed text has no control characters.
 pub(crate) fn no_controls(text: &str) {
     assert!(!text.chars().any(char::is_control), "{text:?}");
 }
