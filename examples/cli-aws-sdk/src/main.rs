@@ -1,4 +1,4 @@
-//! The program of `examples/cli`, over `aws-sdk-ssooidc`, which has the three calls and no sign-in. See the README there.
+//! The program of `examples/cli` with `aws-sdk-ssooidc`, which has the calls but no sign-in. See the README there.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -45,13 +45,13 @@ async fn main() -> ExitCode {
     }
 }
 
-/// The portal that the environment names.
+/// Returns the portal from the environment.
 fn configured() -> Result<Portal, String> {
     let variable = |name| std::env::var(name).map_err(|_| format!("{name} is not set"));
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(40)).build();
     let config = Config::builder().behavior_version(BehaviorVersion::latest()).timeout_config(timeouts);
     let (service, config) = match variable("ENDPOINT") {
-        // The SDK wants a region, and does not use it here.
+        // The SDK requires a region, but does not use it here.
         Ok(url) => (url.clone(), config.region(Region::from_static("us-east-1")).endpoint_url(url)),
         Err(_) => {
             let region = variable("REGION")?;

@@ -1,4 +1,4 @@
-//! Staying signed in: what is kept between two runs, when it is used, refreshed or replaced, and the sign-in itself.
+//! The stored session: its use, refresh and replacement, and the sign-in itself.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -15,19 +15,19 @@ use aws_sdk_ssooidc::operation::create_token::{CreateTokenError, CreateTokenOutp
 use aws_sdk_ssooidc::operation::start_device_authorization::StartDeviceAuthorizationOutput;
 use tokio::time::{Instant, sleep};
 
-/// How much life a token or a registration must have left, in seconds. AWS's tools want fifteen minutes.
+/// The shortest remaining lifetime of a usable token or registration, in seconds, as in AWS's tools.
 const MARGIN: i64 = 15 * 60;
 
-/// How much slower the polls become each time that the service asks for it (RFC 8628 §3.5).
+/// The increase of the interval by each `slow_down` (RFC 8628 §3.5).
 const SLOW_DOWN: Duration = Duration::from_secs(5);
 
-/// The longest wait that network trouble alone can cause.
+/// The longest wait after a network error.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
-/// What the file holds, **with its secrets in the clear**.
+/// The contents of the file, **with its secrets in plain text**.
 #[derive(Clone, serde::Serialize, serde::Deserialize)]
 struct Kept {
-    /// No other service may see the secrets.
+    /// The service of the secrets, which no other service may see.
     service: String,
     start_url: String,
     registration: Registration,
@@ -49,8 +49,8 @@ struct Token {
 }
 
 impl Token {
-    /// The token of an answer to a request that was sent at this time. Without a new refresh token the old one stays in force
-    /// (RFC 6749 §6).
+    /// Creates the token from a response to a request of this time. Without a new refresh token, the old one stays
+    /// valid (RFC 6749 §6).
     fn new(answer: CreateTokenOutput, asked_at: i64, old: Option<String>) -> Result<Self, String> {
         let expires_at = asked_at + i64::from(answer.expires_in);
         let access_token = answer.access_token.ok_or("the service granted no access token")?;
@@ -61,15 +61,15 @@ impl Token {
 /// A portal to stay signed in to.
 pub struct Portal {
     pub client: Client,
-    /// Its region or endpoint.
+    /// The region or endpoint.
     pub service: String,
     pub start_url: String,
-    /// What keeps the session between two runs.
+    /// The file of the session.
     pub file: PathBuf,
 }
 
 impl Portal {
-    /// A token that is good for a while: the kept one, refreshed if it is due, or that of a new sign-in.
+    /// Returns a valid token: the stored one, refreshed if it is due, or that of a new sign-in.
     pub async fn access_token(&self) -> Result<String, String> {
         let kept = self.kept();
         if let Some(kept) = &kept
@@ -85,13 +85,13 @@ impl Portal {
         Ok(token.access_token)
     }
 
-    /// This portal's session in the file. A file that cannot be read is no reason not to sign in.
+    /// Returns this portal's session from the file. An unreadable file leads to a new sign-in.
     fn kept(&self) -> Option<Kept> {
         let kept: Kept = serde_json::from_slice(&fs::read(&self.file).ok()?).ok()?;
         Some(kept).filter(|kept| kept.service == self.service && kept.start_url == self.start_url)
     }
 
-    /// The access token, after a refresh if it is due. Without one, a person must sign in again.
+    /// Returns the access token, refreshed if it is due. `None` means that a new sign-in is needed.
     async fn good(&self, token: &Token, registration: &Registration) -> Option<String> {
         if token.expires_at > now() + MARGIN {
             return Some(token.access_token.clone());
@@ -105,7 +105,7 @@ impl Portal {
         let (reason, refused) = match send_once(call).await {
             Ok(answer) => match Token::new(answer, asked_at, Some(old)) {
                 Ok(token) => {
-                    // Before it is used, because the old refresh token may be dead by now.
+                    // Store it before its use, because the old refresh token may be invalid.
                     self.keep(registration, &token);
                     return Some(token.access_token);
                 }
@@ -122,7 +122,7 @@ impl Portal {
         lives().then(|| token.access_token.clone())
     }
 
-    /// Asks for codes, with the kept registration if the service still knows it.
+    /// Requests codes, with the stored registration if the service still accepts it.
     async fn authorize(
         &self,
         mut kept: Option<Registration>,
@@ -166,10 +166,10 @@ impl Portal {
     ) -> Result<Token, String> {
         let seconds = |value: i32| Duration::from_secs(value.max(0).unsigned_abs().into());
         let deadline = Instant::now() + seconds(device.expires_in);
-        // Five seconds where the service does not say (RFC 8628 §3.2).
+        // The default interval is five seconds (RFC 8628 §3.2).
         let mut interval = if device.interval > 0 { seconds(device.interval) } else { seconds(5) };
         let mut backoff = Duration::ZERO;
-        // Whether the service may have granted a token in an answer that never arrived.
+        // Whether a lost response may have had a token.
         let mut may_be_lost = false;
         loop {
             sleep(interval.max(backoff)).await;
@@ -238,7 +238,7 @@ async fn send_once(
     call.customize().config_override(once).send().await
 }
 
-/// What the person is to do. The code is shown beside the address that has it already (RFC 8628 §3.3.1).
+/// Shows the prompt. The code is shown even if the URL contains it (RFC 8628 §3.3.1).
 fn show(device: &StartDeviceAuthorizationOutput) {
     let plain = device.verification_uri().unwrap_or_default();
     let url = device.verification_uri_complete().unwrap_or(plain);
@@ -248,7 +248,7 @@ fn show(device: &StartDeviceAuthorizationOutput) {
     eprintln!("Approve only if you started this sign-in yourself.");
 }
 
-/// Whether it is no verdict of the service, so that another attempt may fare better.
+/// Returns whether the error is transient, so that another attempt may succeed.
 fn is_passing<E>(error: &SdkError<E, HttpResponse>) -> bool {
     match error.raw_response() {
         Some(response) => matches!(response.status().as_u16(), 429 | 500..),
@@ -256,7 +256,7 @@ fn is_passing<E>(error: &SdkError<E, HttpResponse>) -> bool {
     }
 }
 
-/// What went wrong, for a person: the service's word, or else the causes. (`DisplayErrorContext` ends in a Debug dump.)
+/// Formats an error: the service's message, else the causes. (`DisplayErrorContext` ends in a Debug dump.)
 fn explain<E: ProvideErrorMetadata + std::error::Error + 'static>(
     error: &SdkError<E, HttpResponse>,
 ) -> String {
@@ -272,13 +272,13 @@ fn explain<E: ProvideErrorMetadata + std::error::Error + 'static>(
     text
 }
 
-/// The wall clock, in seconds since 1970.
+/// Returns the wall-clock time, in seconds since 1970.
 fn now() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Other runs see the old file or the new one.
+/// Writes the file atomically.
 fn save(file: &Path, kept: &Kept) -> io::Result<()> {
     let mut new = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(Path::new("")))?;
     new.write_all(&serde_json::to_vec(kept)?)?;

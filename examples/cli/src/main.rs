@@ -1,4 +1,4 @@
-//! A command line that stays signed in: see README.md.
+//! A command-line program that stays signed in. See README.md.
 
 use std::error::Error;
 use std::io::{self, Write as _};
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-/// The portal that the environment names. Ctrl-C cancels what it does.
+/// Returns the portal from the environment. Ctrl-C cancels its calls.
 fn configured(cancel: &Cancel) -> Result<Portal<SystemClock, impl Fn() -> UnixSeconds>, Box<dyn Error>> {
     let variable = |name| std::env::var(name).map_err(|_| format!("{name} is not set"));
     let endpoint = match variable("ENDPOINT") {

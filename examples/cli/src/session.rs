@@ -1,4 +1,4 @@
-//! Staying signed in: what is kept between two runs, and when it is used, refreshed or replaced.
+//! The stored session: its use, refresh and replacement.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use device_flow_ureq::{CallError, Clock, HttpClient, Policy, Session, SignInError, UnixSeconds, UserPrompt};
 
-/// How much life a token or a registration must have left.
+/// The shortest remaining lifetime of a usable token or registration.
 const MARGIN: Duration = Duration::from_secs(15 * 60);
 
 pub struct Portal<C, N> {
@@ -19,7 +19,7 @@ pub struct Portal<C, N> {
 }
 
 impl<C: Clock, N: Fn() -> UnixSeconds> Portal<C, N> {
-    /// A session that is good for a while: the kept one, refreshed if it is due, or that of a new sign-in.
+    /// Returns a valid session: the stored one, refreshed if it is due, or that of a new sign-in.
     pub fn session(&self, show: impl FnMut(&UserPrompt) -> io::Result<()>) -> Result<Session, SignInError> {
         let mut registration = None;
         if let Some(session) = self.kept() {
@@ -35,13 +35,13 @@ impl<C: Clock, N: Fn() -> UnixSeconds> Portal<C, N> {
         Ok(session)
     }
 
-    /// The session, refreshed if it is due. `None` if only a person can help.
+    /// Returns the session, refreshed if it is due. `None` means that a new sign-in is needed.
     pub fn good(&self, mut session: Session) -> Option<Session> {
         if !session.is_due((self.now)(), MARGIN) {
             return Some(session);
         }
         match self.client.refresh_session(&mut session, (self.now)()) {
-            // Kept before it is used: the old refresh token may be dead.
+            // Store it before its use: the old refresh token may be invalid.
             Ok(()) => self.keep(&session),
             Err(CallError::Cancelled) => return None,
             // Another run may have refreshed it meanwhile.
@@ -53,7 +53,7 @@ impl<C: Clock, N: Fn() -> UnixSeconds> Portal<C, N> {
         Some(session).filter(|session| !session.is_due((self.now)(), Duration::ZERO))
     }
 
-    /// This portal's session in the file. A file that cannot be read is no reason not to sign in.
+    /// Returns this portal's session from the file. An unreadable file leads to a new sign-in.
     pub fn kept(&self) -> Option<Session> {
         let kept: Session = serde_json::from_slice(&fs::read(&self.file).ok()?).ok()?;
         Some(kept).filter(|kept| kept.is_for(self.client.service(), &self.policy))
@@ -66,7 +66,7 @@ impl<C: Clock, N: Fn() -> UnixSeconds> Portal<C, N> {
     }
 }
 
-/// Other runs see the old file or the new one.
+/// Writes the file atomically.
 fn save(file: &Path, session: &Session) -> io::Result<()> {
     let mut new = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(Path::new("")))?;
     new.write_all(&serde_json::to_vec(session)?)?;

@@ -1,4 +1,4 @@
-//! Runs of the program against the whole service, in virtual time and without a socket.
+//! Tests of the program against the whole service, in virtual time and without a socket.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,17 +16,17 @@ use crate::session::Portal;
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const PORTAL: &str = "https://d-1234567890.awsapps.com/start";
 
-/// What stands between the program and the service.
+/// The network between the program and the service.
 #[derive(Clone, Copy)]
 enum Network {
     Up,
     /// No request arrives.
     Down,
-    /// Every request is answered by the service's own trouble.
+    /// The service responds with an error to every request.
     Failing,
 }
 
-/// The person at the page.
+/// The person on the approval page.
 #[derive(Clone, Copy)]
 enum Person {
     Approves,
@@ -39,14 +39,14 @@ struct World {
     service: InProcess,
     time: VirtualTime,
     network: Arc<Mutex<Network>>,
-    /// Each request that the service got.
+    /// The requests that the service has received.
     requests: Arc<Mutex<Vec<&'static str>>>,
     file: PathBuf,
     _directory: tempfile::TempDir,
 }
 
 impl World {
-    /// Access tokens live for an hour.
+    /// Creates a service whose access tokens live for an hour.
     fn new() -> Self {
         let time = VirtualTime::default();
         let up = time.clone();
@@ -93,12 +93,12 @@ impl World {
         Portal { client, policy, file, clock, now: || self.now() }
     }
 
-    /// The wall clock.
+    /// Returns the wall-clock time.
     fn now(&self) -> UnixSeconds {
         UnixSeconds::new(1_800_000_000).saturating_add(self.time.now().elapsed())
     }
 
-    /// A run of the program.
+    /// Runs the program.
     fn run(&self, person: Person) -> Result<Session, SignInError> {
         self.run_for(PORTAL, person)
     }
@@ -120,7 +120,7 @@ impl World {
         })
     }
 
-    /// Another program uses it, and this service takes each but once.
+    /// Uses the refresh token as another program would. This service accepts each token once.
     fn use_up_refresh_token(&self, session: &Session) {
         let client = self.portal(PORTAL, &Cancel::new()).client;
         client.refresh_session(&mut session.clone(), self.now()).unwrap();
@@ -131,7 +131,7 @@ impl World {
         *self.network.lock().unwrap() = network;
     }
 
-    /// The requests since the last look.
+    /// Returns the requests since the last call.
     fn requests(&self) -> Vec<&'static str> {
         std::mem::take(&mut *self.requests.lock().unwrap())
     }
@@ -141,7 +141,7 @@ impl World {
     }
 }
 
-/// A first sign-in, and the world after it.
+/// Returns a world after a first sign-in, and its session.
 fn signed_in() -> (World, Session) {
     let world = World::new();
     let session = world.run(Person::Approves).unwrap();
@@ -186,7 +186,7 @@ fn a_run_whose_refresh_is_refused_takes_the_session_that_another_run_has_kept() 
     let other = world.run(Person::IsAway).unwrap();
     let fresh = fs::read(&world.file).unwrap();
     assert_eq!(world.requests(), ["refresh"]);
-    // This run has read the file before the other one wrote it.
+    // This run read the file before the other one wrote it.
     let never = Cancel::new();
     let portal = world.portal(PORTAL, &never);
     fs::write(&world.file, stale).unwrap();
@@ -235,7 +235,7 @@ fn in_an_outage_a_token_is_used_for_as_long_as_it_lives() {
     world.pass_minutes(1);
     let end = world.run(Person::IsAway).unwrap_err();
     assert!(end.is_offline() && !end.prompted, "{end:?}");
-    // The outage has cost nothing: when it is over, the session is refreshed.
+    // After the outage, the session is refreshed.
     world.set(Network::Up);
     world.run(Person::IsAway).unwrap();
     assert_eq!(world.requests(), ["refresh"]);

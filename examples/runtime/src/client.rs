@@ -1,4 +1,4 @@
-//! HTTP/1.1 with hyper over smol's sockets, and TLS with rustls. It goes through no proxy.
+//! HTTP/1.1 with hyper over smol's sockets, and TLS with rustls. It uses no proxy.
 
 use std::error::Error;
 use std::io;
@@ -24,7 +24,7 @@ use crate::{Http, HttpResult};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// A client that opens a connection for each request: polls are seconds apart.
+/// A client that opens a connection for each request, because polls are seconds apart.
 pub struct Client {
     tls: TlsConnector,
 }
@@ -63,7 +63,7 @@ impl Http for Client {
         let socket = before(limit, self.connect(request.uri())).await.map_err(not_sent)?;
         let (mut sender, connection) =
             before(limit, http1::handshake(FuturesIo::new(socket))).await.map_err(not_sent)?;
-        // The task ends, and the connection with it, when this future does.
+        // The task and the connection end with this future.
         let _connection = smol::spawn(connection);
         let response = before(limit, sender.send_request(outgoing(request))).await.map_err(unknown)?;
         let (head, mut incoming) = response.into_parts();
@@ -72,7 +72,7 @@ impl Http for Client {
             match before(limit, async { incoming.frame().await.transpose() }).await {
                 Ok(Some(frame)) if frame.data_ref().is_none_or(|chunk| body.push(chunk)) => {}
                 Ok(_) => break,
-                // What arrived counts.
+                // The bytes that arrived count.
                 Err(error) => {
                     body.break_off(error);
                     break;
@@ -83,7 +83,7 @@ impl Http for Client {
     }
 }
 
-/// The request as HTTP/1.1 has it on the wire: the path alone in the first line, and the host in a header.
+/// Converts the request to HTTP/1.1: the first line has only the path, and a header has the host.
 fn outgoing(request: &Request) -> http::Request<Full<Bytes>> {
     let mut outgoing = request.head().clone().map(|()| Full::new(request.body().bytes()));
     let uri = request.uri();
@@ -94,7 +94,7 @@ fn outgoing(request: &Request) -> http::Request<Full<Bytes>> {
     outgoing
 }
 
-/// What comes of this before the limit.
+/// Runs a future with a time limit.
 async fn before<T, E: Into<BoxError>>(
     limit: Instant,
     future: impl Future<Output = Result<T, E>>,

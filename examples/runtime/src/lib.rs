@@ -1,4 +1,4 @@
-//! A sign-in on a runtime that has no adapter here: smol, with hyper over its sockets.
+//! A sign-in on a runtime without an adapter: smol, with hyper over its sockets.
 //!
 //! [`sign_in`] is the whole driver. The HTTP client and the clock are behind traits, so a test replaces both.
 
@@ -15,13 +15,13 @@ use smol::Timer;
 
 pub use client::Client;
 
-/// The longest that one request may take. AWS's service has been seen to take 9 s.
+/// The timeout of one request. AWS's service has taken up to 9 s.
 const REQUEST: Duration = Duration::from_secs(40);
 
 pub type HttpResult = Result<Response<ResponseBody>, TransportError>;
 
 pub trait Http {
-    /// Sends the request once, follows no redirect, and takes no longer than `limit`.
+    /// Sends the request once, without following redirects, within `limit`.
     fn send(&self, request: &Request, limit: Duration) -> impl Future<Output = HttpResult> + Send;
 }
 
@@ -30,7 +30,7 @@ pub trait Clock {
     fn sleep_until(&self, time: Tick) -> impl Future<Output = ()> + Send;
 }
 
-/// The runtime's time, counted from this instant.
+/// The runtime's time since this instant.
 impl Clock for Instant {
     fn now(&self) -> Tick {
         Tick::since_origin(self.elapsed())
@@ -41,7 +41,7 @@ impl Clock for Instant {
     }
 }
 
-/// Drives the flow to its end. If the future is dropped, the sign-in is over, and nothing more is sent.
+/// Drives the flow to its end. Dropping the future ends the sign-in, and nothing more is sent.
 pub async fn sign_in(
     http: &impl Http,
     clock: &impl Clock,
@@ -57,7 +57,7 @@ pub async fn sign_in(
             }
             Action::Prompt(prompt) => on_prompt(&prompt),
             Action::Wait(until) => clock.sleep_until(until).await,
-            // The flow came with a request under way, and the answer to it is lost.
+            // The flow has a pending request whose response is lost.
             Action::AwaitReply => flow.abandon(clock.now()),
             Action::Done => return flow.into_result(clock.now()),
         }

@@ -1,4 +1,4 @@
-//! Signs in, and prints the access token. The code for the person is on stderr, as is the report if there is no token.
+//! Signs in, and prints the access token. The code and any error go to stderr.
 //!
 //! ```console
 //! $ cargo run -- http://127.0.0.1:8400 https://d-1234567890.awsapps.com/start

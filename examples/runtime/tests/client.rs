@@ -1,4 +1,5 @@
-//! The HTTP client against a service that misbehaves: what arrived counts, and what may have been seen is told apart.
+//! The HTTP client against a faulty service: partial responses count, and errors say whether the service may have
+//! seen the request.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -11,7 +12,7 @@ use oidc_proto::Endpoint;
 
 const LIMIT: Duration = Duration::from_millis(500);
 
-/// What comes of a request to this service, which reads it, writes this, and keeps the connection open for so long.
+/// Sends a request to a service that writes this response and keeps the connection open for this time.
 fn ask(answer: String, open: Duration) -> (HttpResult, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -19,7 +20,7 @@ fn ask(answer: String, open: Duration) -> (HttpResult, String) {
         let (mut socket, _) = listener.accept().unwrap();
         let mut request = vec![0; 4096];
         let length = socket.read(&mut request).unwrap();
-        // The client may have had enough.
+        // The client may have closed the connection.
         _ = socket.write_all(answer.as_bytes());
         thread::sleep(open);
         String::from_utf8(request[..length].to_vec()).unwrap()

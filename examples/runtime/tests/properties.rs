@@ -1,4 +1,4 @@
-//! A sign-in keeps its promises, whatever comes.
+//! Property tests: a sign-in keeps its promises under any input.
 
 mod promises;
 

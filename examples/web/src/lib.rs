@@ -1,4 +1,4 @@
-//! Many sign-ins at once. Each has a task of its own, which alone writes and removes the user's file.
+//! Many concurrent sign-ins. Each has one task, and only that task writes and removes the user's file.
 
 use std::collections::HashMap;
 use std::io;
@@ -21,22 +21,23 @@ mod store;
 pub use routes::router;
 use store::{Kept, Store};
 
-/// How much life a token or a registration must have left. AWS's tools want fifteen minutes, and a code lives for ten.
+/// The shortest remaining lifetime of a usable token or registration, as in AWS's tools. A code lives for ten
+/// minutes.
 const MARGIN: Duration = Duration::from_secs(15 * 60);
 
-/// How often a task looks whether its session is due.
+/// The interval at which a task checks whether its session is due.
 const LOOK: Duration = Duration::from_secs(60);
 
-/// How long the server says why a user is not signed in. A restart forgets it.
+/// The time for which the server keeps the reason of a failed sign-in. A restart discards it.
 const REMEMBERED: Duration = Duration::from_secs(60 * 60);
 
-/// All users of the server.
+/// The users of the server.
 pub struct SignIns {
     client: HttpClient,
     policy: Arc<Policy>,
     store: Store,
     users: Mutex<HashMap<String, User>>,
-    /// One for all users. The first user registers under the lock, and the others wait for that.
+    /// The registration for all users. The first user registers under the lock, and the others wait.
     registration: sync::Mutex<Option<Registration>>,
     tasks: TaskTracker,
     /// Stops every task between two requests.
@@ -49,18 +50,18 @@ struct User {
     _stop: DropGuard,
 }
 
-/// How a sign-in stands.
+/// The state of a sign-in.
 #[derive(Clone)]
 pub enum Stands {
     Waiting(UserPrompt),
-    /// Here is the token for the calls that the server makes in the user's name.
+    /// The session, with the token for the server's calls on behalf of the user.
     SignedIn(Box<Session>),
-    /// Why not, for the person.
+    /// The reason, for the user.
     NotSignedIn(String),
 }
 
 impl SignIns {
-    /// Goes on with what the directory holds. It leaves a file aside that it cannot read.
+    /// Resumes the sign-ins of the directory. It skips unreadable files.
     pub async fn open(client: HttpClient, policy: Policy, directory: &Path) -> io::Result<Arc<Self>> {
         let sign_ins = Arc::new(Self {
             client,
@@ -80,7 +81,7 @@ impl SignIns {
         Ok(sign_ins)
     }
 
-    /// Starts a sign-in, and gives the new user's id as soon as there is a code. The error is for the person.
+    /// Starts a sign-in, and returns the new user's id as soon as there is a code. The error is for the user.
     pub async fn start(self: &Arc<Self>) -> Result<String, String> {
         let registration = self.registration.lock().await;
         let usable = registration.clone().filter(|kept| kept.usable_at(now(), MARGIN));
@@ -102,12 +103,12 @@ impl SignIns {
         self.users().get(id).map(|user| user.stands.clone())
     }
 
-    /// Forgets the user, if there is one. Their task ends, and removes the file.
+    /// Removes the user, and returns whether there was one. The user's task ends, and removes the file.
     pub fn give_up(&self, id: &str) -> bool {
         self.users().remove(id).is_some()
     }
 
-    /// Comes when every task has ended, and the files hold all that goes on.
+    /// Waits until every task has ended and the files have all pending sign-ins.
     pub async fn ended(&self) {
         self.tasks.close();
         self.tasks.wait().await;
@@ -136,7 +137,7 @@ impl SignIns {
         Ok(())
     }
 
-    /// Starts the task of a user who waits, or is signed in already.
+    /// Starts the task of a waiting or signed-in user.
     fn look_after(self: &Arc<Self>, id: String, stands: Stands, flow: Option<DeviceFlow>) {
         let (this, stop) = (Arc::clone(self), self.ending.child_token());
         self.users().insert(id.clone(), User { stands, _stop: stop.clone().drop_guard() });
@@ -152,7 +153,7 @@ impl SignIns {
         });
     }
 
-    /// Signs the user in, and keeps the session fresh. The error says why there is no session, or no longer.
+    /// Signs the user in, and keeps the session fresh. The error is the reason why there is no session.
     async fn follow(
         &self,
         id: &str,
@@ -190,14 +191,15 @@ impl SignIns {
         Ok(())
     }
 
-    /// Drives the flow until it ends, is told to stop, or has news for its file. A new registration is kept for all.
+    /// Drives the flow until it ends, must stop, or has a change for its file. A new registration is stored for all
+    /// users.
     async fn drive(
         &self,
         flow: &mut DeviceFlow,
         stop: &CancellationToken,
         registering: Option<sync::MutexGuard<'_, Option<Registration>>>,
     ) {
-        // A file without the latest wait will do. It must have the codes, a longer interval, and whether an answer was lost.
+        // The file needs the codes, an increased interval, and a lost response, but not the latest wait.
         let pace = |flow: &DeviceFlow| (flow.interval(), flow.trouble().is_some());
         let (before, registered, news) = (pace(flow), flow.registration(), Notify::new());
         let on_prompt = OnPrompt(|_: &UserPrompt| news.notify_one());
@@ -224,7 +226,7 @@ impl SignIns {
         }
     }
 
-    /// Keeps a new session before it is used: the refresh token of the old one may be dead.
+    /// Stores a new session before its use: the old refresh token may be invalid.
     async fn keep(&self, id: &str, session: Box<Session>) {
         self.store.write(id, &Kept::Session(session.clone())).await;
         self.set(id, Stands::SignedIn(session));
@@ -241,7 +243,7 @@ impl SignIns {
     }
 }
 
-/// Hard to guess, because an id is all that a client must show.
+/// Returns an id that is hard to guess, because a client needs only the id.
 fn new_id() -> Result<String, String> {
     let half = || getrandom::u64().map_err(|error| error.to_string());
     Ok(format!("{:016x}{:016x}", half()?, half()?))

@@ -7,11 +7,11 @@
 //! $ curl -X POST http://127.0.0.1:8080/sign-in
 //! ```
 //!
-//! `POST /sign-in` answers with a code for a person to approve, and an id. `GET /sign-in/{id}` says how that sign-in stands, and
-//! `DELETE /sign-in/{id}` gives it up. `LISTEN` is the address, `127.0.0.1:8080` if not set. Ctrl-C and SIGTERM end the server
-//! within half a minute, a second one at once. The next server goes on with the same directory.
+//! `POST /sign-in` returns an id, and a code to approve. `GET /sign-in/{id}` returns the state of that sign-in, and
+//! `DELETE /sign-in/{id}` cancels it. `LISTEN` is the address, by default `127.0.0.1:8080`. Ctrl-C and SIGTERM end
+//! the server within half a minute, a second one at once. The next server resumes the sign-ins of the same directory.
 //!
-//! Out of scope: the server does not ask its own clients who they are, and does not limit how many come.
+//! Out of scope: the server does not authenticate its own clients, and does not limit their number.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -25,10 +25,10 @@ use tokio::time::timeout;
 
 const USAGE: &str = "usage: START_URL=… DIRECTORY=… REGION=…|ENDPOINT=… [LISTEN=…] example-web";
 
-/// The longest that one request to AWS may take. A sign-in stops only after the answer.
+/// The timeout of one request to AWS. A sign-in stops only after the response.
 const REQUEST: Duration = Duration::from_secs(20);
 
-/// The longest that the server takes to end. Kubernetes waits for 30 seconds.
+/// The time limit of a shutdown. Kubernetes waits for 30 seconds.
 const END: Duration = Duration::from_secs(25);
 
 #[tokio::main]
@@ -60,7 +60,7 @@ async fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// What the environment names.
+/// Reads the settings from the environment.
 async fn configured() -> Result<(Arc<SignIns>, TcpListener), Box<dyn Error>> {
     let variable = |name| std::env::var(name).map_err(|_| format!("{name} is not set"));
     let endpoint = match variable("ENDPOINT") {

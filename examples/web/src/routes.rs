@@ -1,4 +1,4 @@
-//! What HTTP clients ask. No answer holds a secret.
+//! The HTTP routes. No response has a secret.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::{SignIns, Stands};
 
-/// The longest that a client waits for a code.
+/// The longest wait of a client for a code.
 const CODE: Duration = Duration::from_secs(30);
 
 pub fn router(sign_ins: Arc<SignIns>) -> Router {
@@ -25,7 +25,7 @@ pub fn router(sign_ins: Arc<SignIns>) -> Router {
 }
 
 async fn start(State(sign_ins): State<Arc<SignIns>>) -> (StatusCode, Json<Value>) {
-    // A client that leaves drops this future, and the sign-in with it.
+    // If the client disconnects, this future and the sign-in are dropped.
     match timeout(CODE, sign_ins.start()).await {
         Ok(Ok(id)) => (StatusCode::CREATED, stands(State(sign_ins), Path(id)).await.1),
         Ok(Err(reason)) => problem(StatusCode::SERVICE_UNAVAILABLE, &reason),

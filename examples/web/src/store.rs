@@ -1,4 +1,4 @@
-//! The directory: one file a user, one for the registration, and a lock.
+//! The directory: one file per user, one for the registration, and a lock.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write as _};
@@ -9,19 +9,19 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use tokio::task::spawn_blocking;
 
-/// What a file holds, **with its secrets in the clear**: only its owner may read it.
+/// The contents of a file, **with its secrets in plain text**: only its owner may read it.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kept {
     Flow(SavedFlow),
     Session(Box<Session>),
-    /// With the identity of the service that gave it. No other service may see the secret.
+    /// The registration with the identity of its service. No other service may see the secret.
     Registration(String, Registration),
 }
 
 pub(crate) struct Store {
     directory: PathBuf,
-    /// Two servers must not poll with one device code, so only one has the directory.
+    /// The lock of the directory. Two servers must not poll with the same device code.
     _lock: File,
 }
 
@@ -36,7 +36,7 @@ impl Store {
         Ok(Self { directory: directory.to_owned(), _lock: lock })
     }
 
-    /// The names of all files, and what they hold.
+    /// Returns the names and contents of all files.
     pub(crate) fn all(&self) -> io::Result<Vec<(String, io::Result<Kept>)>> {
         let paths = fs::read_dir(&self.directory)?.map(|entry| Ok(entry?.path()));
         let paths = paths.collect::<io::Result<Vec<_>>>()?.into_iter();
@@ -46,7 +46,7 @@ impl Store {
             .collect())
     }
 
-    /// Writes a file whole or not at all. The server goes on without it if the disk is full.
+    /// Writes a file atomically. If the disk is full, the server goes on without it.
     pub(crate) async fn write(&self, name: &str, kept: &Kept) {
         let (directory, text) = (self.directory.clone(), serde_json::to_vec(kept));
         self.work(name, move |path| {
@@ -71,7 +71,7 @@ impl Store {
     }
 }
 
-/// The text of a `serde_json::Error` may quote the file, and a secret with it.
+/// Reads a file. Its errors omit the text of a `serde_json::Error`, which may quote a secret.
 fn read(path: &Path) -> io::Result<Kept> {
     serde_json::from_slice(&fs::read(path)?)
         .map_err(|error| io::Error::other(format!("line {}, column {}", error.line(), error.column())))

@@ -1,11 +1,12 @@
-//! The bodies of the fuzz targets: a sign-in must keep the promises that the property tests hold it to.
+//! The bodies of the fuzz targets, which check the same promises as the property tests.
 //!
 //! ```console
 //! $ cargo +nightly fuzz run history
 //! $ cargo +nightly fuzz run sign_in
 //! ```
 //!
-//! `cargo test` runs them over the seeds in `corpus/TARGET/*.seed`, and over what is near those. A seed's name says how it ends.
+//! `cargo test` runs them over the seeds in `corpus/TARGET/*.seed` and their variations. A seed's name is its
+//! outcome.
 
 #[path = "../../tests/promises/mod.rs"]
 mod promises;
@@ -20,7 +21,8 @@ mod tests {
     use arbitrary::{Arbitrary, Unstructured};
     use device_flow::Outcome;
 
-    /// Runs a body over the seeds and what is near them. Each seed must end as it is named: `expired-by-clock` is `expired`.
+    /// Runs a body over the seeds and their variations. Each seed must have the outcome of its name:
+    /// `expired-by-clock` is `expired`.
     fn near_the_seeds<T: for<'a> Arbitrary<'a>>(target: &str, body: impl Fn(&T) -> Result<(), Outcome>) {
         let run = |bytes: &[u8]| body(&T::arbitrary_take_rest(Unstructured::new(bytes)).unwrap());
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);

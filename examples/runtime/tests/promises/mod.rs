@@ -1,5 +1,5 @@
-//! What a sign-in promises, whatever it meets. The property tests hold the program and the bare machine to it, and so do the
-//! fuzz targets.
+//! The promises of a sign-in under any input. The property tests and the fuzz targets check them for the program and
+//! for the machine alone.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard};
@@ -11,13 +11,13 @@ use example_runtime::{Clock, Http, HttpResult, sign_in};
 use oidc_proto::{Client, Dialect, Endpoint, FaultCode, Registration, Request, Secret};
 use smol::future::{block_on, yield_now};
 
-/// More often than any sign-in asks what time it is.
+/// The limit of clock reads, above the need of any sign-in.
 const TOO_OFTEN: u32 = 10_000;
 
-/// A poll that comes this shortly before the code's death is its last, and need not wait for what slowed the polls down.
+/// The time before the code's expiry in which the last poll may come, regardless of an increased interval.
 const LAST: Duration = Duration::from_secs(2);
 
-/// How long a poll may take although the code dies meanwhile: its answer may be the token.
+/// The time that a poll may take beyond the code's expiry, because its response may be the token.
 const ANSWER: Duration = Duration::from_secs(12);
 
 fn flow(registration: Option<Registration>) -> DeviceFlow {
@@ -26,12 +26,12 @@ fn flow(registration: Option<Registration>) -> DeviceFlow {
     DeviceFlow::new(service, policy, registration, Tick::ZERO)
 }
 
-/// The program's own loop keeps its promises, without a registration from earlier and with one. Returns how each ended.
+/// Checks the promises of the program's own loop, without and with an earlier registration. Returns both outcomes.
 pub fn sign_in_promises(script: &Script) -> [Result<(), Outcome>; 2] {
     let registration = Registration::new(Client::new("earlier-client", Secret::from("earlier-secret")));
     [None, Some(registration)].map(|earlier| {
         let is_earlier = earlier.is_some();
-        // An earlier registration takes the place of the first answer.
+        // An earlier registration replaces the first response.
         let world = World::new(script.steps().get(usize::from(is_earlier)..).unwrap_or_default());
         let mut prompts = 0;
         let end = block_on(sign_in(&world, &world, flow(earlier), |_| prompts += 1));
@@ -64,10 +64,10 @@ struct Seen {
     is_under_way: bool,
     codes: u32,
     deadline: Tick,
-    /// The interval that came with the latest code, and what it has become.
+    /// The interval from the response with the latest code, and the current one.
     announced: Duration,
     interval: Duration,
-    /// When that code's latest poll was answered, and no poll before this time.
+    /// The time of the response to that code's latest poll, and the earliest time of the next poll.
     answered: Option<Tick>,
     earliest: Tick,
     may_be_spent: bool,
@@ -168,8 +168,8 @@ impl Seen {
     }
 }
 
-/// The bare machine keeps its promises, also with a clock that goes back, a late driver, and a person who gives up. Returns how it
-/// ended.
+/// Checks the promises of the machine alone, also with a clock that goes back, a late driver, and a cancellation.
+/// Returns the outcome.
 pub fn history_promises(history: &History) -> Result<(), Outcome> {
     let mut flow = flow(None);
     let played = history.play(&mut flow, Tick::ZERO);

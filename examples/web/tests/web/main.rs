@@ -51,7 +51,7 @@ async fn a_thousand_users_are_signed_in_across_a_restart() {
     process.end().await;
 }
 
-/// What the process leaves if it is killed now.
+/// Returns the files that the process would leave if it were killed now.
 async fn kill(process: Process) -> TempDir {
     let left = TempDir::new().unwrap();
     for file in fs::read_dir(process.world.directory()).unwrap().map(Result::unwrap) {
@@ -180,7 +180,7 @@ async fn a_registration_that_the_service_forgot_is_replaced_for_all() {
         process.start().await;
     }
     assert_eq!(world.registrations(), 2);
-    // The code of the one who waits is dead as well.
+    // The waiting user's code has expired too.
     sleep(Duration::from_secs(10)).await;
     let stands = process.stands(&id).await;
     let new = stands["user_code"].as_str().unwrap();
@@ -220,7 +220,7 @@ async fn a_registration_of_another_service_is_not_shown_to_this_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_that_is_due_is_refreshed_and_kept() {
-    // So short that it is always due.
+    // The lifetime is so short that a session is always due.
     let world = World::new(Config::default().with_access_ttl(Duration::from_secs(600)));
     let (process, id, code) = waiting(&world).await;
     world.person().approve(&code).unwrap();
@@ -242,7 +242,7 @@ async fn a_session_ends_when_its_token_is_dead_and_the_service_says_no() {
     process.end().await;
     let file = world.directory().join(format!("{id}.json"));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    // When the token dies, what the network does, and how the session stands after that.
+    // The token's expiry, the network's state, and the resulting state of the session.
     let cases = [
         (now + 300, Network::Up, "signed_in"),
         (now - 300, Network::Down, "signed_in"),

@@ -1,4 +1,4 @@
-//! What the server under test lives in: a service in this process, a network, a disk, and time that a test lets pass.
+//! The world of the server under test: a service in this process, a network, a disk, and virtual time.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,10 +22,10 @@ use tower::ServiceExt as _;
 
 pub(crate) const PORTAL: &str = "https://d-1234567890.awsapps.com/start";
 
-/// The members of the service's answers that are secret.
+/// The secret members of the service's responses.
 pub(crate) const SECRETS: [&str; 4] = ["clientSecret", "deviceCode", "accessToken", "refreshToken"];
 
-/// What is there beside the server: the service, the network and the disk.
+/// The surroundings of the server: the service, the network and the disk.
 #[derive(Clone)]
 pub(crate) struct World(pub(crate) Arc<Inner>);
 
@@ -35,7 +35,7 @@ pub(crate) struct Inner {
     pub(crate) directory: TempDir,
     pub(crate) registrations: Mutex<usize>,
     pub(crate) secrets: Mutex<BTreeSet<String>>,
-    /// Each different answer of the server under test.
+    /// The different responses of the server under test.
     pub(crate) answers: Mutex<BTreeSet<String>>,
 }
 
@@ -44,11 +44,11 @@ pub(crate) enum Network {
     Up,
     /// No request arrives.
     Down,
-    /// Requests arrive, and their answers do not.
+    /// Requests arrive, but their responses do not.
     OneWay,
 }
 
-/// One process of the server.
+/// A process of the server.
 pub(crate) struct Process {
     pub(crate) sign_ins: Arc<SignIns>,
     pub(crate) router: Router,
@@ -60,7 +60,7 @@ pub(crate) fn service(config: Config) -> InProcess {
     InProcess::new(config, move || began.elapsed()).unwrap()
 }
 
-/// Ends the tests if one of them hangs: paused time stands still while a task is busy, and no time-out comes then.
+/// Ends the tests if one of them hangs. Paused time stops while a task is busy, so no timeout would fire.
 pub(crate) fn watch() {
     static WATCH: Once = Once::new();
     WATCH.call_once(|| {
@@ -130,7 +130,7 @@ impl World {
         if network == Network::OneWay { Err(Failure::Unknown.into()) } else { Ok(answer) }
     }
 
-    /// The files of users, by what they hold.
+    /// Counts the users' files of this kind.
     pub(crate) fn count(&self, kind: &str) -> usize {
         let files = fs::read_dir(self.directory()).unwrap().map(|entry| entry.unwrap().path());
         let kept = files.filter_map(|path| serde_json::from_slice::<Value>(&fs::read(path).unwrap()).ok());
@@ -140,7 +140,7 @@ impl World {
     pub(crate) fn check_that_no_answer_held_a_secret(&self) {
         let (secrets, answers) = (self.0.secrets.lock().unwrap(), self.0.answers.lock().unwrap());
         assert!(secrets.len() >= 3 && !answers.is_empty());
-        // Of thousands of answers that differ in ids and codes alone, a hundred say all.
+        // Thousands of responses differ only in ids and codes, so a hundred are enough.
         for answer in answers.iter().step_by(answers.len().div_ceil(100)) {
             assert!(!secrets.iter().any(|secret| answer.contains(secret)));
         }
@@ -158,7 +158,7 @@ impl Process {
         (status, value)
     }
 
-    /// Starts a sign-in, and gives the id and the code.
+    /// Starts a sign-in, and returns the id and the code.
     pub(crate) async fn start(&self) -> (String, String) {
         let (status, answer) = self.ask("POST", "/sign-in").await;
         assert_eq!((status, &answer["status"]), (StatusCode::CREATED, &"waiting".into()), "{answer}");
@@ -174,7 +174,7 @@ impl Process {
         answer
     }
 
-    /// How the sign-in stands as soon as that is this.
+    /// Waits until the sign-in has this status, and returns its state.
     pub(crate) async fn comes_to(&self, id: &str, status: &str) -> Value {
         for _ in 0..700 {
             let stands = self.stands(id).await;
@@ -186,7 +186,7 @@ impl Process {
         panic!("{status} never came: {}", self.stands(id).await);
     }
 
-    /// Ends as after SIGTERM. Nothing of the process is left.
+    /// Ends the process as SIGTERM does, and waits until nothing of it is left.
     pub(crate) async fn end(self) {
         let Self { sign_ins, router, world: _ } = self;
         drop(router);
@@ -196,7 +196,7 @@ impl Process {
     }
 }
 
-/// A process and one user who waits, with a file.
+/// Returns a process with one waiting user, who has a file.
 pub(crate) async fn waiting(world: &World) -> (Process, String, String) {
     let process = world.begin().await;
     let (id, code) = process.start().await;
