@@ -6,24 +6,18 @@
 //!
 //! | target | input or subject | invariants |
 //! |---|---|---|
-//! | [`response`], [`oauth_response`] | the client's parsers of responses | no panic; a parsed value survives a round
-//! trip; no printed text depends on a secret |
+//! | [`response`], [`oauth_response`] | the client's parsers of responses | no panic; a parsed value survives a round trip; no printed text depends on a secret |
 //! | [`request`], [`oauth_request`] | the server's parsers of requests | the same |
 //! | [`messages`] | messages of both sides, made from bytes | each side reads the messages of the other |
 //! | [`differential`] | both sides' JSON parsers | they agree with serde_json's values on every member |
-//! | [`metadata`] | a provider's metadata, and the search for it | it is for the right issuer, survives a round trip,
-//! and has no unsafe URL; a search ends in time, and requests no unsafe URL |
-//! | [`endpoint`] | base URLs, regions, start URLs | requests go to the named host, encrypted or within this machine
-//! |
+//! | [`metadata`] | a provider's metadata, and the search for it | it is for the right issuer, survives a round trip, and has no unsafe URL; a search ends in time, and requests no unsafe URL |
+//! | [`endpoint`] | base URLs, regions, start URLs | requests go to the named host, encrypted or within this machine |
 //! | [`pkce`] | verifiers and challenges | only a well-formed verifier matches, and only its own challenge |
 //! | [`retry_after`] | seconds and dates | the wait is that of the two headers |
 //! | [`config`] | the AWS config file | errors name a line of the file; cache files stay in their folder |
-//! | [`flow`] | the client's state machine under any sequence of calls | the rules of its documentation, compared
-//! with a model |
-//! | [`history`] | whole sign-ins, from histories and scripts made from bytes | the same rules; responses on the wire
-//! have the effect of the same replies |
-//! | [`authority`] | the authority's store under any sequence of operations | no token without an approval, one token
-//! per code, no guess beyond the limit, nothing beyond its expiry or the capacity |
+//! | [`flow`] | the client's state machine under any sequence of calls | the rules of its documentation, compared with a model |
+//! | [`history`] | whole sign-ins, from histories and scripts made from bytes | the same rules; responses on the wire have the effect of the same replies |
+//! | [`authority`] | the authority's store under any sequence of operations | no token without an approval, one token per code, no guess beyond the limit, nothing beyond its expiry or the capacity |
 
 mod authority;
 mod config;

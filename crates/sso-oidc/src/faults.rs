@@ -8,8 +8,8 @@ use crate::exit::Failure;
 /// The `--fault` flag.
 #[derive(Args, Debug)]
 pub(crate) struct FaultArgs {
-    /// Inject this fault into the server's responses; `help` lists all faults. May be repeated; the first fault that
-    /// matches a request applies
+    /// Inject this fault into the server; `help` lists all faults. May be repeated; the first fault that matches a
+    /// request applies
     #[arg(long, value_name = "NAME[=BYTES][@OPERATION][:REQUESTS]", value_parser = asked)]
     fault: Vec<Asked>,
 }

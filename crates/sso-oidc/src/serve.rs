@@ -35,8 +35,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "NAME")]
     allow_host: Vec<String>,
 
-    /// Accept this client without registration, for tools with a fixed client id. A client without a secret is
-    /// public. It may request any scope. May be repeated
+    /// Accept this client without registration, for tools with a fixed client id, and allow it any scope. Without a
+    /// secret it is a public client. May be repeated
     #[arg(long, value_name = "ID[:SECRET]", value_parser = oauth_client)]
     oauth_client: Vec<Client>,
 
