@@ -200,7 +200,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> 
             );
         }
         if let Some(file) = &ca_file {
-            tracing::info!("to trust this server, set AWS_CA_BUNDLE={} for its clients", file.path().display());
+            tracing::info!("to trust this server, run its clients with AWS_CA_BUNDLE={}", file.path().display());
         }
         tracing::info!(page = %format_args!("{}/device", server.public_url()), approve = %args.rules.approve, "serving");
         server.serve(signals.first()).await;
