@@ -46,7 +46,7 @@ impl AwsFiles {
     /// Warns of each unreadable file. The command goes on without its settings.
     pub(crate) fn warn_of_unread(&self) {
         for reason in &self.unread {
-            warn(format_args!("{reason}; going on without the settings of this file"));
+            warn(format_args!("{reason}; its settings are ignored"));
         }
     }
 }

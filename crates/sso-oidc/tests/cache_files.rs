@@ -178,7 +178,7 @@ fn a_cache_that_others_may_write_to_gets_a_warning() {
         std::fs::set_permissions(cache.dir(), std::fs::Permissions::from_mode(mode)).unwrap();
         let run = program.run(&with(&["--if-needed"]));
         assert_eq!(run.code, Some(0), "{run:?}");
-        let warning = format!("[WARNING]: other users may write to {}", cache.dir().display());
+        let warning = format!("[WARNING]: other users can write to {}", cache.dir().display());
         assert_eq!(run.stderr.contains(&warning), is_open, "{run:?}");
     }
 }

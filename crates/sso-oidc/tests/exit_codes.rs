@@ -137,7 +137,7 @@ fn a_fault_is_254_with_the_aws_clis_sentence_the_request_id_and_a_hint() {
         "sso-oidc: [ERROR]: An error occurred (InvalidGrantException) when calling the CreateToken operation: \
          Invalid grant provided\n\
          Request id: request-2\n\
-         Hint: the code or refresh token is unknown, used up, expired or another client's; sign in again\n"
+         Hint: the code or refresh token is unknown, used, expired or from another client; sign in again\n"
     );
     assert_eq!(stub.bodies().len(), 1);
 }

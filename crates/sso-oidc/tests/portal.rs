@@ -306,7 +306,7 @@ fn an_address_that_leads_elsewhere_or_nowhere_is_refused_and_no_client_is_regist
         ),
         ("/login", "it redirects, but aws.example.com is not an address"),
         ("https://other.example.com/", "it redirects, but other.example.com is not an address"),
-        ("", "it answers with HTTP 200 and no redirect"),
+        ("", "it responds with HTTP 200 and no redirect"),
     ] {
         let world = World::new(
             &["evil.example"],

@@ -146,7 +146,10 @@ fn flags_that_do_not_go_together_are_252() {
     }
     for command in ["serve", "demo"] {
         let stderr = Program::new().run(&[command, "--fault", "tls-expired"]).fails(252);
-        assert!(stderr.contains("tls-expired needs a CA") && stderr.contains("pass --tls"), "{stderr}");
+        assert!(
+            stderr.contains("tls-expired needs a generated CA") && stderr.contains("pass --tls"),
+            "{stderr}"
+        );
     }
 }
 

@@ -373,7 +373,7 @@ fn why_a_stored_token_is_not_enough_is_always_told() {
         (
             "clientId",
             "unknown",
-            "its scopes are not known, because the registration of its client is not in the cache.",
+            "its scopes are unknown, because the registration of its client is not in the cache.",
         ),
         ("endpointUrl", "http://127.0.0.1:1", "it came from http://127.0.0.1:1, not from"),
         ("expiresAt", "2020-01-01T00:00:00Z", "it has expired"),
