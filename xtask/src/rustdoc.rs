@@ -1,4 +1,4 @@
-//! rustdoc's JSON of every library in the workspace.
+//! rustdoc's JSON of every published library.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ pub(crate) struct Described {
     pub(crate) json: PathBuf,
 }
 
-/// Returns every library of the workspace. rustdoc runs only once.
+/// Returns every published library. rustdoc runs only once.
 ///
 /// # Errors
 ///
@@ -39,11 +39,13 @@ pub(crate) fn libraries() -> Result<&'static [Described]> {
 }
 
 fn describe() -> Result<Vec<Described>> {
-    let doc = Run::cargo().args(["doc", "--quiet", "--workspace", "--lib", "--no-deps", "--all-features"]);
+    let published = workspace::published()?;
+    let packages = published.iter().flat_map(|package| ["--package", package.name.as_str()]);
+    let doc = Run::cargo().args(["doc", "--quiet", "--lib", "--no-deps", "--all-features"]).args(packages);
     doc.env("RUSTDOC", wrapper()).go()?;
     let docs = workspace::target_dir()?.join("doc");
     let mut libraries = Vec::new();
-    for package in workspace::metadata()?.workspace_packages() {
+    for package in published {
         let Some(target) = package.targets.iter().find(|target| target.is_lib()) else { continue };
         let json = docs.join(format!("{}.json", target.name.replace('-', "_")));
         let crate_dir = package.manifest_path.parent().context("a manifest lies in a directory")?;

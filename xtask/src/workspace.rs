@@ -1,10 +1,11 @@
 //! The root of the checkout, cargo's metadata and the target directory.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
-use cargo_metadata::{Metadata, MetadataCommand};
+use cargo_metadata::{Metadata, MetadataCommand, Package};
 
 /// Returns the root of the checkout. It is a compile-time constant, because this crate always runs from its own
 /// checkout.
@@ -27,6 +28,27 @@ pub(crate) fn metadata() -> Result<&'static Metadata> {
         .exec()
         .context("`cargo metadata` failed; the message above says which manifest")?;
     Ok(METADATA.get_or_init(|| metadata))
+}
+
+/// The line in the manifest of a published crate. A crate of the laboratory has `publish = false`.
+pub(crate) const PUBLISHED: &str = "publish.workspace = true";
+
+/// Returns the published crates, sorted by name.
+///
+/// # Errors
+///
+/// When `cargo metadata` fails, or a manifest cannot be read.
+pub(crate) fn published() -> Result<Vec<&'static Package>> {
+    let mut published = Vec::new();
+    for package in metadata()?.workspace_packages() {
+        let manifest = &package.manifest_path;
+        let text = fs::read_to_string(manifest).with_context(|| manifest.to_string())?;
+        if text.lines().any(|line| line == PUBLISHED) {
+            published.push(package);
+        }
+    }
+    published.sort_unstable_by_key(|package| package.name.as_str());
+    Ok(published)
 }
 
 /// Returns the target directory, which the user may have moved.

@@ -30,6 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "sso-oidc-server",
         ],
     ),
+    ("adapter-tests", &["oidc-proto", "device-flow", "device-flow-ureq", "device-flow-reqwest"]),
     ("xtask", &[]),
 ];
 

@@ -2,6 +2,7 @@
 
 use super::Problem;
 use super::tree::Tree;
+use crate::workspace::PUBLISHED;
 
 /// The only registry that a lock file may name.
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
@@ -90,6 +91,10 @@ fn inherited(path: &str, text: &str, problems: &mut Vec<Problem>) {
             problems.push(Problem::new(path, 0, format!("[package] must say `{line}`")));
         }
     }
+    if !section(text, "package").any(|(_, line)| [PUBLISHED, "publish = false"].contains(&line)) {
+        let what = format!("[package] must say `{PUBLISHED}`, or `publish = false` if it never will be");
+        problems.push(Problem::new(path, 0, what));
+    }
     for name in ["dependencies", "dev-dependencies", "build-dependencies"] {
         for (at, line) in section(text, name).filter(|(_, line)| line.contains('=') && !line.starts_with('#'))
         {
@@ -123,7 +128,7 @@ mod tests {
     const ROOT: &str = "[workspace.package]\nrust-version = \"1.89\"\n\n[workspace.dependencies]\n# Wire.\nhttp = \
                         \"1.5\"\nserde = { version = \"1\" }\n\n[workspace.lints.rust]\nunsafe_code = \"forbid\"\n";
     const CRATE: &str = "[package]\nname = \"a\"\nversion.workspace = true\nedition.workspace = true\n\
-                         rust-version.workspace = true\nlicense.workspace = true\n\n[lints]\nworkspace = true\n\n\
+                         rust-version.workspace = true\nlicense.workspace = true\npublish = false\n\n[lints]\nworkspace = true\n\n\
                          [dependencies]\nhttp.workspace = true\nserde = { workspace = true, features = [\"rc\"] }\n";
 
     fn problems(root: &str, member: &str, lock: &str) -> Vec<Problem> {
@@ -166,6 +171,12 @@ mod tests {
         );
         let found = problems(ROOT, &CRATE.replace("edition.workspace = true", "edition = \"2021\""), "");
         assert!(found[0].what.contains("edition.workspace"), "{found:?}");
+    }
+
+    #[test]
+    fn a_crate_that_does_not_say_whether_it_is_published_is_a_problem() {
+        assert!(problems(ROOT, &CRATE.replace("publish = false\n", ""), "")[0].what.contains("publish"));
+        assert_eq!(problems(ROOT, &CRATE.replace("publish = false", PUBLISHED), ""), []);
     }
 
     #[test]

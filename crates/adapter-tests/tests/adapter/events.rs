@@ -1,0 +1,225 @@
+//! What is logged, by name and field, and what an observer hears.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use adapter_tests::stub::{ClosedPort, Step, Stub};
+use adapter_tests::{Adapter, for_both_adapters};
+use device_flow::{Exchange, Observer, Operation, Stop, UserPrompt};
+use oidc_proto::RegisterClientRequest;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use tracing_subscriber::registry;
+
+/// One event: its name, and its fields as text.
+type Said = (&'static str, BTreeMap<&'static str, String>);
+
+/// Collects the project's events of one thread.
+#[derive(Clone, Default)]
+struct Collected(Arc<Mutex<Vec<Said>>>);
+
+impl<S: Subscriber> Layer<S> for Collected {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let metadata = event.metadata();
+        if metadata.target() != "device_flow" {
+            return;
+        }
+        assert_eq!(*metadata.level(), Level::DEBUG);
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        self.0.lock().unwrap().push((metadata.name(), fields.0));
+    }
+}
+
+#[derive(Default)]
+struct Fields(BTreeMap<&'static str, String>);
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() != "message" {
+            self.0.insert(field.name(), format!("{value:?}"));
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name(), value.to_owned());
+    }
+}
+
+/// What is logged while this runs.
+fn logged<T>(run: impl FnOnce() -> T) -> (T, Vec<Said>) {
+    let collected = Collected::default();
+    let subscriber = registry().with(collected.clone());
+    let result = tracing::subscriber::with_default(subscriber, run);
+    let said = collected.0.lock().unwrap().clone();
+    (result, said)
+}
+
+/// The fields of an event, times left out, in the order of their names.
+fn shown((name, fields): &Said) -> String {
+    let timeless = fields.iter().filter(|(field, _)| !field.ends_with("_ms") && **field != "uri");
+    let fields: Vec<_> = timeless.map(|(field, value)| format!("{field}={value}")).collect();
+    format!("{} {}", name.trim_start_matches("device_flow."), fields.join(" "))
+}
+
+fn script() -> Stub {
+    Stub::start([
+        Step::Close,
+        Step::registration(),
+        Step::Answer(200, "x-amzn-requestid: id-of-the-codes\r\n", AUTHORIZATION.to_owned()),
+        Step::fault("authorization_pending"),
+        Step::Answer(503, "x-amzn-requestid: id-of-trouble\r\n", "<html>".to_owned()),
+        Step::Answer(
+            400,
+            "x-amzn-requestid: id-of-the-denial\r\n",
+            r#"{"error":"access_denied"}"#.to_owned(),
+        ),
+    ])
+}
+
+const AUTHORIZATION: &str = r#"{"deviceCode":"stub-device-code","userCode":"WDJB-MJHT","verificationUri":"https://device.example/","expiresIn":600,"interval":5}"#;
+
+/// Hears everything that an observer can.
+#[derive(Default)]
+struct Heard(Vec<(Operation, u32, Option<u16>, Option<String>)>);
+
+impl Observer for Heard {
+    fn prompt(&mut self, _: &UserPrompt) -> Result<(), Stop> {
+        Ok(())
+    }
+
+    fn exchanged(&mut self, exchange: &Exchange<'_>) {
+        let Exchange { operation, attempt, status, request_id, .. } = *exchange;
+        assert_eq!(exchange.failure.is_some(), status.is_none());
+        assert!(exchange.took < Duration::from_secs(60));
+        self.0.push((operation, attempt, status, request_id.map(str::to_owned)));
+    }
+}
+
+fn every_step_of_a_sign_in_is_an_event_with_a_stable_name_and_stable_fields<A: Adapter>() {
+    let stub = script();
+    let (end, said) = logged(|| A::sign_in_observed(&stub.endpoint(), &mut Heard::default()));
+    assert!(end.is_err());
+    let shown: Vec<_> = said.iter().map(shown).collect();
+    let cause = said.iter().find_map(|(_, fields)| fields.get("cause")).expect("a cause");
+    let failed =
+        format!("failed attempt=1 cause={cause} failure=unknown operation=RegisterClient phase=registering");
+    let expected = [
+        "sending attempt=1 operation=RegisterClient phase=registering",
+        &failed,
+        "waiting phase=registering polls=0 trouble=the connection was lost before an answer came",
+        "sending attempt=2 operation=RegisterClient phase=registering",
+        "received attempt=2 broken=false operation=RegisterClient phase=registering status=200",
+        "sending attempt=1 operation=StartDeviceAuthorization phase=authorizing",
+        "received attempt=1 broken=false operation=StartDeviceAuthorization phase=authorizing \
+         request_id=id-of-the-codes status=200",
+        "prompt phase=polling replaces_earlier=false",
+        "waiting phase=polling polls=0",
+        "sending attempt=1 operation=CreateToken phase=polling",
+        "received attempt=1 broken=false operation=CreateToken phase=polling status=400",
+        "waiting phase=polling polls=1",
+        "sending attempt=2 operation=CreateToken phase=polling",
+        "received attempt=2 broken=false operation=CreateToken phase=polling request_id=id-of-trouble status=503",
+        "waiting phase=polling polls=2 trouble=the service did not answer properly: HTTP 503 with an HTML page \
+         instead of JSON",
+        "sending attempt=3 operation=CreateToken phase=polling",
+        "received attempt=3 broken=false operation=CreateToken phase=polling request_id=id-of-the-denial status=400",
+        "ended outcome=denied polls=3 request_id=id-of-the-denial",
+    ];
+    assert_eq!(shown, expected);
+    let time = |name: &str, field: &str| -> Vec<u64> {
+        let events = said.iter().filter(|(said, _)| said.ends_with(name));
+        events.map(|(_, fields)| fields[field].parse().unwrap()).collect()
+    };
+    assert_eq!(time("prompt", "expires_in_ms"), [600_000]);
+    assert_eq!(time("waiting", "wait_ms"), [1_000, 5_000, 5_000, 10_000]);
+    // All of it at virtual time.
+    assert_eq!(time("ended", "elapsed_ms"), [21_000]);
+    assert_eq!(time("received", "took_ms").len() + time("failed", "took_ms").len(), 6);
+    for (_, fields) in said.iter().filter(|(name, _)| *name == "device_flow.sending") {
+        assert!(fields["uri"].starts_with(&stub.endpoint()), "{fields:?}");
+    }
+}
+
+fn an_observer_hears_of_each_request_what_the_log_says<A: Adapter>() {
+    let mut heard = Heard::default();
+    let stub = script();
+    A::sign_in_observed(&stub.endpoint(), &mut heard).unwrap_err();
+    let with = |id: &str| Some(id.to_owned());
+    let expected = [
+        (Operation::RegisterClient, 1, None, None),
+        (Operation::RegisterClient, 2, Some(200), None),
+        (Operation::StartDeviceAuthorization, 1, Some(200), with("id-of-the-codes")),
+        (Operation::CreateToken, 1, Some(400), None),
+        (Operation::CreateToken, 2, Some(503), with("id-of-trouble")),
+        (Operation::CreateToken, 3, Some(400), with("id-of-the-denial")),
+    ];
+    assert_eq!(heard.0, expected);
+}
+
+fn a_plain_call_is_logged_without_a_phase<A: Adapter>() {
+    let stub = Stub::start([Step::registration()]);
+    let (registered, said) = logged(|| A::register(&stub.endpoint(), &RegisterClientRequest::new("x")));
+    registered.unwrap();
+    let shown: Vec<_> = said.iter().map(shown).collect();
+    let expected = [
+        "sending attempt=1 operation=RegisterClient",
+        "received attempt=1 broken=false operation=RegisterClient status=200",
+    ];
+    assert_eq!(shown, expected);
+}
+
+fn the_report_of_an_end_has_the_causes_the_requests_id_the_polls_the_time_and_a_hint_and_no_body<
+    A: Adapter,
+>() {
+    let end = A::sign_in_observed(&script().endpoint(), &mut Heard::default()).unwrap_err();
+    assert_eq!(
+        end.report().to_string(),
+        "the sign-in was denied on the approval page (access_denied (request id id-of-the-denial)). If that was a mistake, start again and \
+         approve it\nrequest id: id-of-the-denial\noutcome denied after 3 polls and 21.0 s"
+    );
+    let closed = ClosedPort::bind();
+    let end = A::sign_in_observed(&closed.endpoint(), &mut Heard::default()).unwrap_err();
+    let report = end.report().to_string();
+    let causes = report.lines().filter(|line| line.starts_with("caused by: ")).count();
+    let mut chain = 0;
+    let mut cause = end.source();
+    while let Some(error) = cause {
+        chain += 1;
+        cause = error.source();
+    }
+    assert!(causes == chain && causes > 0, "{report}");
+    assert!(report.to_lowercase().contains("refused"), "{report}");
+    let body = "<html>stub-access-token</html>";
+    let stub = Stub::start(vec![Step::Answer(502, "", body.to_owned()); 20]);
+    let end = A::sign_in_observed(&stub.endpoint(), &mut Heard::default()).unwrap_err();
+    let all = format!("{end} {} {end:?}", end.report());
+    assert!(!all.contains("stub-access-token") && !all.contains("<html>"), "{all}");
+}
+
+fn no_word_of_a_broken_servers_body_is_in_an_event<A: Adapter>() {
+    let quoting = |code: &str| {
+        let body = format!(r#"{{"error":"{code}","error_description":"no stub-device-code"}}"#);
+        Step::Answer(503, "", body)
+    };
+    let stub = Stub::polls(vec![quoting("server_error"), quoting("odd stub-device-code"), Step::token()]);
+    let (end, said) = logged(|| A::sign_in_observed(&stub.endpoint(), &mut Heard::default()));
+    assert_eq!(end.unwrap().polls, 3);
+    let shown: Vec<_> = said.iter().map(shown).collect();
+    assert!(shown.iter().all(|event| !event.contains("stub-device-code")), "{shown:?}");
+    for trouble in ["HTTP 503 server_error", "HTTP 503 with a fault of another name"] {
+        assert!(shown.iter().any(|event| event.ends_with(&format!("trouble={trouble}"))), "{shown:?}");
+    }
+}
+
+for_both_adapters! {
+    every_step_of_a_sign_in_is_an_event_with_a_stable_name_and_stable_fields,
+    an_observer_hears_of_each_request_what_the_log_says,
+    a_plain_call_is_logged_without_a_phase,
+    the_report_of_an_end_has_the_causes_the_requests_id_the_polls_the_time_and_a_hint_and_no_body,
+    no_word_of_a_broken_servers_body_is_in_an_event,
+}

@@ -1,0 +1,95 @@
+//! Calls that are no part of a sign-in, against one fault: a search for metadata, and a revocation.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use device_flow::{CallError, Failure, MetadataSearch, SearchError, Tick};
+use oidc_proto::oauth::MetadataError;
+use oidc_proto::{Dialect, Operation};
+use sso_oidc_server::{Approval, Config, TestServer};
+
+use crate::adapter::Faced;
+use crate::case::{Setting, Target};
+use crate::table::{Calls, Row, Told, Wrong};
+use crate::turn::Turn;
+
+/// Both kinds of call against the fault of a row, through every client.
+pub(crate) fn check<A: Faced>(row: &Row) {
+    let Wrong::Server(rule) = row.wrong else { return };
+    thread::scope(|scope| {
+        for setting in A::SETTINGS.iter().filter(|setting| setting.dialect == Dialect::OAuth) {
+            let Some(expected) = row.calls(setting.client) else { continue };
+            scope.spawn(move || {
+                let _turn = Turn::take();
+                let server = |rule| {
+                    let config = Config::default().with_approval(Approval::Auto).with_fault(rule);
+                    TestServer::with(config).unwrap()
+                };
+                let revocation = call(*setting, &server(rule.at(Operation::RevokeToken)), row, A::revoke);
+                let discovery = [rule.at_discovery().once(), rule.at_discovery()]
+                    .map(|rule| call(*setting, &server(rule), row, A::discover));
+                assert_eq!(Calls { revocation, discovery }, expected, "{rule}, {setting:?}");
+            });
+        }
+    });
+}
+
+/// One call, and everything that must be true of it.
+fn call(setting: Setting, server: &TestServer, row: &Row, how: fn(&Target) -> Told) -> Told {
+    let request_timeout = Duration::from_millis(if row.wrong.hangs() { 400 } else { 10_000 });
+    let target = Target { setting, endpoint: server.endpoint().to_owned(), request_timeout, ca_bundle: None };
+    let began = Instant::now();
+    let told = how(&target);
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(10), "{:?} took {took:?}", row.wrong);
+    let requests = server.requests();
+    assert!(
+        requests.iter().all(|request| request.others_in_flight == 0),
+        "two requests at once: {requests:?}"
+    );
+    let revocations = requests.iter().filter(|request| request.operation == Some(Operation::RevokeToken));
+    assert!(revocations.count() <= 1, "{:?}: a call was repeated", row.wrong);
+    let redirects_followed = server.handle().stats().redirects_followed;
+    assert_eq!(
+        redirects_followed,
+        u64::from(told == Told::Astray),
+        "{:?}: {redirects_followed} redirects were followed",
+        row.wrong
+    );
+    told
+}
+
+/// What a revocation says.
+pub(crate) fn told(result: Result<(), CallError>) -> Told {
+    match result {
+        Ok(()) => Told::Done,
+        Err(CallError::NoVerdict(_)) => Told::NoVerdict,
+        Err(CallError::Transport(error)) if error.is_final() => Told::Astray,
+        Err(CallError::Transport(error)) => match error.failure() {
+            Failure::NotSent | Failure::ProxyRefused => Told::NotSent,
+            Failure::Unknown => Told::Lost,
+        },
+        Err(other) => panic!("{other}"),
+    }
+}
+
+/// A search for metadata at this target.
+pub(crate) fn search(target: &Target) -> MetadataSearch {
+    MetadataSearch::of(&target.endpoint, Tick::ZERO).unwrap()
+}
+
+/// What a search for metadata says.
+pub(crate) fn found(search: MetadataSearch) -> Told {
+    match search.finish() {
+        Ok(metadata) => {
+            assert!(metadata.provider().is_ok());
+            Told::Done
+        }
+        Err(SearchError::Transport { source, .. }) if source.is_final() => Told::Astray,
+        Err(SearchError::Transport { .. }) => Told::Lost,
+        Err(SearchError::Metadata { source: MetadataError::Unavailable { .. }, .. }) => Told::NotForNow,
+        Err(SearchError::Metadata { .. }) => Told::NoMetadata,
+        Err(SearchError::Redirect { .. }) => Told::NotFollowed,
+        Err(other) => panic!("{other}"),
+    }
+}

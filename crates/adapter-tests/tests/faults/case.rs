@@ -1,0 +1,297 @@
+//! One sign-in against one fault, and everything that must be true of it.
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use adapter_tests::for_both_adapters;
+use device_flow::{NotSignedIn, Outcome};
+use oidc_proto::oauth::Provider;
+use oidc_proto::{Dialect, Endpoint, Operation, Service};
+use sso_oidc_server::{Approval, Config, FaultRule, InjectedFault, SlowDown, TestServer};
+
+use crate::adapter::Faced;
+use crate::bundle::Bundle;
+use crate::ledger::{Entries, Ledger, Watch};
+use crate::table::{Client, Ending, Row, Wrong};
+use crate::turn::Turn;
+
+/// What the service asks for between two polls.
+const INTERVAL: Duration = Duration::from_secs(5);
+/// How long a code lives: long enough for some polls.
+const LIFE: Duration = Duration::from_secs(100);
+/// What a throttled client is told to wait: with the half that an adapter may add of its own accord, still within its
+/// patience before the code.
+const RETRY_AFTER: Duration = Duration::from_secs(11);
+/// What one request may take of the processor, and a sign-in besides. A client that spins while it waits for an answer
+/// takes all that there is, which is many times as much.
+const CPU: Duration = Duration::from_millis(30);
+
+/// Who speaks what.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setting {
+    pub(crate) dialect: Dialect,
+    pub(crate) client: &'static Client,
+}
+
+/// Which requests are affected, and whose.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Case {
+    setting: Setting,
+    wrong: Wrong,
+    operation: Operation,
+    /// Whether the affected poll is one that finds the person undecided.
+    pending: bool,
+    once: bool,
+}
+
+/// Where the sign-in goes, and how.
+pub(crate) struct Target {
+    pub(crate) setting: Setting,
+    pub(crate) endpoint: String,
+    pub(crate) request_timeout: Duration,
+    pub(crate) ca_bundle: Option<PathBuf>,
+}
+
+impl Target {
+    pub(crate) fn base(&self) -> Endpoint {
+        Endpoint::custom(&self.endpoint).unwrap()
+    }
+
+    pub(crate) fn service(&self) -> Service {
+        let base = self.base();
+        match self.setting.dialect {
+            Dialect::Aws => base.into(),
+            Dialect::OAuth => Provider::at_default_paths(&base).into(),
+        }
+    }
+}
+
+/// A sign-in without a token.
+pub(crate) struct End {
+    outcome: Box<Outcome>,
+    /// Whether it was the driver that gave up.
+    given_up: bool,
+    told: String,
+}
+
+impl From<Box<NotSignedIn>> for End {
+    fn from(end: Box<NotSignedIn>) -> Self {
+        let told = end.report().to_string();
+        Self { given_up: end.given_up().is_some(), outcome: Box::new(end.outcome), told }
+    }
+}
+
+impl End {
+    /// Whether the program that embeds the sign-in cancelled it.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        *self.outcome == Outcome::Cancelled && !self.given_up
+    }
+
+    pub(crate) fn told(&self) -> &str {
+        &self.told
+    }
+}
+
+/// Runs the cases of a row in every setting, all at once.
+pub(crate) fn check<A: Faced>(row: &Row) {
+    thread::scope(|scope| {
+        for (case, ending) in A::SETTINGS.iter().flat_map(|setting| cases(row, *setting)) {
+            scope.spawn(move || {
+                let _turn = Turn::take();
+                let (ended, told) = case.run::<A>();
+                let survived = matches!(ended, Some(Ending::Unharmed | Ending::Retried));
+                let as_expected = ended == Some(ending) || ending == Ending::SignedIn && survived;
+                assert!(as_expected, "{case:?}: expected {ending:?}, and it ended {told}");
+            });
+        }
+    });
+}
+
+/// The cases of a row in one setting, and how they are to end.
+fn cases(row: &Row, setting: Setting) -> [(Case, Ending); 7] {
+    let all = Operation::SIGN_IN;
+    let endings = row.endings(setting.dialect, setting.client);
+    let case = |operation, pending, once| Case { setting, wrong: row.wrong, operation, pending, once };
+    [
+        (case(all[0], false, true), endings.once[0]),
+        (case(all[1], false, true), endings.once[1]),
+        (case(all[2], true, true), endings.once[2]),
+        (case(all[2], false, true), endings.once[3]),
+        (case(all[0], false, false), endings.always[0]),
+        (case(all[1], false, false), endings.always[1]),
+        (case(all[2], false, false), endings.always[2]),
+    ]
+}
+
+impl Case {
+    /// Signs in, and tells how that ended, in one word and in many.
+    fn run<A: Faced>(self) -> (Option<Ending>, String) {
+        let server = self.server();
+        let bundle = Bundle::of(&server);
+        let target = Target {
+            setting: self.setting,
+            endpoint: server.endpoint().to_owned(),
+            request_timeout: self.request_timeout(),
+            ca_bundle: bundle.as_ref().map(Bundle::path),
+        };
+        let ledger = Ledger::default();
+        let is_refused_once = self.once && self.wrong.fault() == InjectedFault::Refuse;
+        let on_trouble = || {
+            if is_refused_once {
+                server.stop_faults();
+            }
+        };
+        let (began, cpu) = (Instant::now(), cpu_of_this_thread());
+        let result = A::sign_in(&target, &ledger, Watch { ledger: &ledger, on_trouble: &on_trouble });
+        let (took, cpu) = (began.elapsed(), cpu_of_this_thread().saturating_sub(cpu));
+
+        let entries = ledger.entries();
+        self.assert_safe(&server, &entries);
+        self.assert_paced(&entries);
+        let requests = u32::try_from(entries.sent.len()).unwrap();
+        assert!(took < target.request_timeout * requests + Duration::from_secs(10), "{self:?} took {took:?}");
+        assert!(cpu < CPU * (requests + 1), "{self:?} took {cpu:?} of the processor for {requests} requests");
+        let told = result.as_ref().err().map_or("with a token", |end| &end.told);
+        (ending(&result, &entries), format!("{told}; sent {:?}", entries.sent))
+    }
+
+    fn server(self) -> TestServer {
+        let approval = if self.pending { Approval::AfterPolls(1) } else { Approval::Auto };
+        let config = Config::default()
+            .with_approval(approval)
+            .with_interval(INTERVAL)
+            .with_device_ttl(LIFE)
+            // The server's time is real, and the client's is not.
+            .with_slow_down(SlowDown::Off);
+        let rule = self.wrong.rule().at(self.operation);
+        let rule = if self.once { rule.once() } else { rule };
+        TestServer::with(self.wrong.with(rule, config)).unwrap()
+    }
+
+    /// Short where every affected request takes all of it, and as long as ever where a slow machine could make the difference.
+    fn request_timeout(self) -> Duration {
+        match (self.wrong.hangs(), self.once) {
+            (true, false) => Duration::from_millis(200),
+            (true, true) => Duration::from_millis(800),
+            (false, _) => Duration::from_secs(10),
+        }
+    }
+
+    /// Nothing went elsewhere, nothing was sent twice or before the request before it was done with.
+    fn assert_safe(self, server: &TestServer, entries: &Entries) {
+        let redirects_followed = server.handle().stats().redirects_followed;
+        if self.setting.client.follows_redirects && self.wrong.redirects() {
+            assert_eq!(redirects_followed, 1, "{self:?}: redirects were followed so many times");
+        } else {
+            assert_eq!(redirects_followed, 0, "{self:?}: a redirect was followed");
+        }
+        let counts = entries.counts();
+        let arrived = server.requests();
+        for operation in Operation::SIGN_IN.iter().copied() {
+            let arrived = arrived.iter().filter(|request| request.operation == Some(operation)).count();
+            let sent = counts.get(&operation).copied().unwrap_or_default();
+            assert!(arrived <= sent, "{self:?}: {operation} was sent {sent} times and came {arrived} times");
+        }
+        for request in arrived {
+            assert_eq!(request.others_in_flight, 0, "{self:?}: two requests at once: {request:?}");
+            assert!(request.operation.is_some(), "{self:?}: no client of ours asks for this: {request:?}");
+        }
+    }
+
+    /// No request came too early or too late, and nothing was done over and over.
+    fn assert_paced(self, entries: &Entries) {
+        let polls = entries.gaps(Operation::CreateToken);
+        assert!(polls.iter().all(|gap| *gap >= INTERVAL), "{self:?}: below the interval: {polls:?}");
+        let throttles = matches!(
+            self.wrong.fault(),
+            InjectedFault::TooManyRequests
+                | InjectedFault::TooManyRequestsDate
+                | InjectedFault::Unavailable
+                | InjectedFault::UnavailableDate
+        );
+        let injected = entries.gaps(self.operation);
+        // If it applies once, then to the first.
+        let asked_to_wait = if self.once { &injected[..injected.len().min(1)] } else { &injected };
+        // The last poll of a code waits for no more than the interval.
+        let is_last = self.operation == Operation::CreateToken && !self.once;
+        let asked_to_wait =
+            if is_last { &injected[..injected.len().saturating_sub(1)] } else { asked_to_wait };
+        if throttles {
+            assert!(asked_to_wait.iter().all(|gap| *gap >= RETRY_AFTER), "{self:?}: too early: {injected:?}");
+        }
+        if let Some(prompted) = entries.prompted.last() {
+            let late = entries.sent.iter().filter(|(_, at)| *at >= *prompted + LIFE);
+            assert_eq!(late.count(), 0, "{self:?}: sent after the code's life");
+        }
+        let steps = entries.sent.len() + entries.waits + entries.prompted.len();
+        assert!(entries.waits <= entries.sent.len() + 1, "{self:?}: waited {} times", entries.waits);
+        // Each step is asked for once and takes at most one reading more; the start takes one, the end three.
+        assert!(entries.readings <= 2 * steps + 4, "{self:?}: {} readings, {steps} steps", entries.readings);
+        assert!(entries.sent.len() <= 12, "{self:?}: {} requests", entries.sent.len());
+    }
+}
+
+fn ending(result: &Result<(), End>, entries: &Entries) -> Option<Ending> {
+    let Err(end) = result else {
+        return Some(if entries.troubled { Ending::Retried } else { Ending::Unharmed });
+    };
+    match *end.outcome {
+        Outcome::GrantLost(_) => Some(Ending::GrantLost),
+        Outcome::Refused { .. } => Some(Ending::Refused),
+        Outcome::Unreachable { .. } => Some(Ending::Unreachable),
+        Outcome::Cancelled if end.given_up => Some(Ending::GivenUp),
+        _ => None,
+    }
+}
+
+/// How a sign-in ends whose token breaks off after this many bytes of its answer.
+fn cut_after<A: Faced>(bytes: usize) -> Option<Ending> {
+    let wrong = Wrong::Server(FaultRule::new(InjectedFault::ResetAnswer).after_bytes(bytes));
+    let case = Case {
+        setting: A::SETTINGS[0],
+        wrong,
+        operation: Operation::CreateToken,
+        pending: false,
+        once: true,
+    };
+    case.run::<A>().0
+}
+
+fn wherever_the_answer_with_the_token_is_cut_the_grant_is_lost_until_the_token_is_whole<A: Faced>() {
+    let endings: Vec<_> = thread::scope(|scope| {
+        let cuts = (0..1500).step_by(50);
+        let running: Vec<_> = cuts.map(|bytes| scope.spawn(move || cut_after::<A>(bytes))).collect();
+        running.into_iter().map(|cut| cut.join().unwrap()).collect()
+    });
+    let whole = endings.iter().position(|ending| *ending == Some(Ending::Unharmed)).expect("a whole answer");
+    assert!(whole > 4, "{endings:?}");
+    assert!(endings[..whole].iter().all(|ending| *ending == Some(Ending::GrantLost)), "{endings:?}");
+    assert!(endings[whole..].iter().all(|ending| *ending == Some(Ending::Unharmed)), "{endings:?}");
+}
+
+for_both_adapters! {
+    wherever_the_answer_with_the_token_is_cut_the_grant_is_lost_until_the_token_is_whole,
+}
+
+/// What this thread has had of the processor; nothing where the system does not tell.
+fn cpu_of_this_thread() -> Duration {
+    #[cfg(unix)]
+    {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::try_from(time).unwrap_or_default()
+    }
+    #[cfg(not(unix))]
+    Duration::ZERO
+}
+
+#[cfg(unix)]
+#[test]
+fn a_thread_that_spins_is_told_from_one_that_waits() {
+    let (began, before) = (Instant::now(), cpu_of_this_thread());
+    thread::sleep(CPU * 2);
+    assert!(cpu_of_this_thread() - before < CPU);
+    while cpu_of_this_thread() - before < CPU * 2 {
+        assert!(began.elapsed() < Duration::from_secs(30), "spinning takes nothing of the processor");
+    }
+}
