@@ -121,7 +121,7 @@ struct Tree(PathBuf);
 impl Tree {
     fn copy() -> Result<Self> {
         let to = workspace::target_dir()?.join("features-tree");
-        for part in ["Cargo.toml", "Cargo.lock", "crates", "xtask/Cargo.toml", "xtask/src"] {
+        for part in ["Cargo.toml", "Cargo.lock", "crates", "xtask"] {
             // The copy's target directory stays.
             let to = to.join(part);
             if to.is_dir() {

@@ -1,17 +1,16 @@
 //! `cargo xtask simulate`: client machines against the authority at virtual time, with faults.
 //!
-//! The simulation is an example of `device-authority`, so that this crate compiles quickly. `--machine` measures only
-//! the machines.
+//! The simulation is a crate of its own, so that this crate compiles quickly. `--machine` measures only the machines.
 
 use anyhow::{Context, Result, ensure};
 
 use crate::shell::Run;
 
-const EXAMPLE: [&str; 4] = ["--package", "device-authority", "--example", "simulate"];
+const PROGRAM: [&str; 2] = ["--package", "simulate"];
 
 /// `cargo xtask simulate --seed S --devices N --hours H [--faults none|normal|harsh]`
 pub(crate) fn task(args: &[String]) -> Result<()> {
-    Run::cargo().args(["run", "--release"]).args(EXAMPLE).arg("--").args(args).go()
+    Run::cargo().args(["run", "--release"]).args(PROGRAM).arg("--").args(args).go()
 }
 
 /// Runs small simulations of several seeds at every level of faults, unoptimised, to detect overflows. One seed runs
@@ -56,5 +55,5 @@ fn failure(args: &[&str]) -> Result<(Vec<String>, Vec<String>, String)> {
 }
 
 fn run(args: &[&str]) -> Run {
-    Run::cargo().args(["run", "--quiet"]).args(EXAMPLE).arg("--").args(args)
+    Run::cargo().args(["run", "--quiet"]).args(PROGRAM).arg("--").args(args)
 }

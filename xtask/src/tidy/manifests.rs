@@ -44,8 +44,9 @@ pub(super) fn rust_version(tree: &Tree) -> Option<&str> {
 
 fn members(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
     // The peers are outside the workspace, so that users do not get their dependencies.
-    let is_member = |path: &str| path.starts_with("crates/") || path == "xtask/Cargo.toml";
-    tree.ending("/Cargo.toml").filter(move |(path, _)| is_member(path))
+    let is_peer = |path: &str| path.starts_with("xtask/peers/");
+    let is_member = |path: &str| path.starts_with("crates/") || path.starts_with("xtask/");
+    tree.ending("/Cargo.toml").filter(move |(path, _)| is_member(path) && !is_peer(path))
 }
 
 /// Returns the lines of one `[section]`, with their numbers.

@@ -3,6 +3,9 @@
 use super::tree::Tree;
 use super::{PURE, Problem};
 
+/// The simulation is deterministic, so the ban is in force there too.
+const SIMULATION: &str = "xtask/simulate/clippy.toml";
+
 /// The minimum bans in the `clippy.toml` of every pure crate.
 const BANNED: &[&str] =
     &["std::time::Instant::now", "std::time::SystemTime::now", "std::thread::sleep", "std::env::var"];
@@ -30,6 +33,10 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
         }
         let root = format!("crates/{name}/src/lib.rs");
         lints(&root, tree.text(&root).unwrap_or_default(), &mut problems);
+    }
+    let list = |path| tree.text(path).map(|text| text.lines().filter(|line| !line.starts_with('#')));
+    if !list(SIMULATION).is_some_and(|there| list(&model).is_some_and(|here| here.eq(there))) {
+        problems.push(Problem::new(SIMULATION, 0, format!("differs from {model}: make them the same")));
     }
     problems
 }
@@ -86,6 +93,7 @@ mod tests {
             files.push((format!("crates/{name}/clippy.toml"), CLIPPY));
             files.push((format!("crates/{name}/src/lib.rs"), ROOT));
         }
+        files.push((SIMULATION.to_owned(), CLIPPY));
         files.push((path.to_owned(), text));
         check(&Tree::of(&files.iter().map(|(path, text)| (path.as_str(), *text)).collect::<Vec<_>>()))
     }
@@ -100,6 +108,8 @@ mod tests {
         let found =
             with("crates/device-flow/clippy.toml", &CLIPPY.replace("Instant::now\"", "Instant::now\" "));
         assert_eq!((found.len(), found[0].line), (1, 2));
+        let found = with(SIMULATION, &CLIPPY.replace("sleep", "wake"));
+        assert_eq!((found.len(), found[0].file.as_str()), (1, SIMULATION));
     }
 
     #[test]
