@@ -4,14 +4,15 @@ mod authorize;
 mod calls;
 mod contract;
 mod ended;
+mod explore;
 mod herd;
 mod kept;
 mod last_poll;
+mod model;
 mod poll;
 mod redirects;
 mod refusal;
 mod register;
-#[path = "../model/rows.rs"]
 mod rows;
 mod rules;
 mod saved;

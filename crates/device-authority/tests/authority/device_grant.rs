@@ -1,0 +1,196 @@
+//! CreateToken with a device code: ownership, single use, and expiry.
+
+use core::time::Duration;
+use device_authority::{NoEntropy, Records, ServerPolicy, SlowDown, Verdict, create_token};
+use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, RegisterClientRequest, Secret, grant_type};
+
+use crate::common::{Bench, fault};
+
+fn off() -> ServerPolicy {
+    ServerPolicy::default().with_slow_down(SlowDown::Off)
+}
+
+#[test]
+fn a_device_waits_until_its_person_approves() {
+    let mut bench = Bench::new(off());
+    let client = bench.client();
+    let device = bench.start(&client).unwrap();
+    for _ in 0..3 {
+        assert_eq!(fault(bench.poll(&client, &device.device_code)), FaultCode::AuthorizationPending);
+    }
+    bench.person(&device.user_code, Verdict::Approve);
+    assert!(bench.poll(&client, &device.device_code).is_ok());
+}
+
+#[test]
+fn without_scopes_a_token_lasts_eight_hours_and_cannot_be_refreshed() {
+    let mut bench = Bench::new(off());
+    let client = bench.client();
+    let token = bench.sign_in(&client);
+    assert_eq!(token.expires_in, Some(Duration::from_secs(8 * 3600)));
+    assert_eq!(token.refresh_token, None);
+    assert_eq!(token.token_type, "Bearer");
+}
+
+#[test]
+fn with_scopes_a_token_lasts_one_hour_and_can_be_refreshed() {
+    let mut bench = Bench::new(off());
+    let client = bench.scoped_client();
+    let token = bench.sign_in(&client);
+    assert_eq!(token.expires_in, Some(Duration::from_secs(3600)));
+    assert!(token.refresh_token.is_some());
+}
+
+#[test]
+fn a_client_that_registered_without_the_refresh_grant_gets_no_refresh_token() {
+    let mut bench = Bench::new(off());
+    let mut ask = RegisterClientRequest::new("tool").with_scopes(["s"]);
+    ask.grant_types = vec![grant_type::DEVICE_CODE.to_owned()];
+    let client = bench.register(&ask).unwrap().client;
+    assert_eq!(bench.sign_in(&client).refresh_token, None);
+}
+
+#[test]
+fn a_device_code_is_good_once() {
+    let mut bench = Bench::new(off());
+    let client = bench.client();
+    let device = bench.start(&client).unwrap();
+    bench.person(&device.user_code, Verdict::Approve);
+    assert!(bench.poll(&client, &device.device_code).is_ok());
+    assert_eq!(fault(bench.poll(&client, &device.device_code)), FaultCode::InvalidGrant);
+    bench.wait(3600.0);
+    assert_eq!(fault(bench.poll(&client, &device.device_code)), FaultCode::InvalidGrant);
+}
+
+#[test]
+fn a_device_code_that_turns_up_again_revokes_the_refresh_tokens_that_came_of_it() {
+    let mut bench = Bench::new(off());
+    let client = bench.scoped_client();
+    let device = bench.start(&client).unwrap();
+    bench.person(&device.user_code, Verdict::Approve);
+    let token = bench.poll(&client, &device.device_code).unwrap();
+    assert_eq!(fault(bench.poll(&client, &device.device_code)), FaultCode::InvalidGrant);
+    assert_eq!(fault(bench.refresh(&client, &token.refresh_token.unwrap())), FaultCode::InvalidGrant);
+}
+
+#[test]
+fn a_device_code_of_another_client_is_as_good_as_none() {
+    let mut bench = Bench::new(off());
+    let (owner, thief) = (bench.client(), bench.client());
+    let device = bench.start(&owner).unwrap();
+    bench.person(&device.user_code, Verdict::Approve);
+    let stolen = bench.poll(&thief, &device.device_code).unwrap_err();
+    let unknown = bench.poll(&thief, &Secret::new("x".repeat(86))).unwrap_err();
+    assert_eq!(stolen, unknown);
+    assert_eq!(stolen.code, FaultCode::InvalidGrant);
+    assert!(bench.poll(&owner, &device.device_code).is_ok(), "the attempt has cost the owner nothing");
+}
+
+#[test]
+fn every_character_of_a_device_code_counts() {
+    let mut bench = Bench::new(off());
+    let client = bench.client();
+    let device = bench.start(&client).unwrap();
+    bench.person(&device.user_code, Verdict::Approve);
+    let right = device.device_code.expose();
+    for i in 0..right.len() {
+        let mut wrong = right.as_bytes().to_vec();
+        wrong[i] = if wrong[i] == b'A' { b'B' } else { b'A' };
+        let wrong = Secret::new(String::from_utf8(wrong).unwrap());
+        assert_eq!(fault(bench.poll(&client, &wrong)), FaultCode::InvalidGrant, "{i}");
+    }
+    for wrong in [&right[..85], &format!("{right}A"), &right[..22], ""] {
+        assert_eq!(fault(bench.poll(&client, &Secret::from(wrong))), FaultCode::InvalidGrant);
+    }
+}
+
+#[test]
+fn a_denied_device_hears_access_denied_every_time() {
+    let mut bench = Bench::new(off());
+    let client = bench.client();
+    let device = bench.start(&client).unwrap();
+    bench.person(&device.user_code, Verdict::Deny);
+    for _ in 0..2 {
+        assert_eq!(fault(bench.poll(&client, &device.device_code)), FaultCode::AccessDenied);
+    }
+}
+
+#[test]
+fn a_code_expires_in_the_instant_that_was_announced() {
+    let mut bench = Bench::new(off());
+    let client = bench.client();
+    let device = bench.start(&client).unwrap();
+    bench.wait(599.999);
+    assert_eq!(fault(bench.poll(&client, &device.device_code)), FaultCode::AuthorizationPending);
+    bench.wait(0.001);
+    assert_eq!(fault(bench.poll(&client, &device.device_code)), FaultCode::ExpiredToken);
+}
+
+#[test]
+fn an_approved_code_that_nobody_collects_expires_too() {
+    let mut bench = Bench::new(off());
+    let client = bench.client();
+    let device = bench.start(&client).unwrap();
+    bench.person(&device.user_code, Verdict::Approve);
+    bench.wait(600.0);
+    assert_eq!(fault(bench.poll(&client, &device.device_code)), FaultCode::ExpiredToken);
+}
+
+#[test]
+fn a_code_whose_time_was_cut_short_reads_as_expired() {
+    let mut bench = Bench::new(off());
+    let client = bench.client();
+    let device = bench.start(&client).unwrap();
+    bench.person(&device.user_code, Verdict::Lapse);
+    assert_eq!(fault(bench.poll(&client, &device.device_code)), FaultCode::ExpiredToken);
+}
+
+#[test]
+fn the_client_is_judged_before_the_code() {
+    let mut bench = Bench::new(off());
+    let client = bench.client();
+    let device = bench.start(&client).unwrap();
+    bench.person(&device.user_code, Verdict::Approve);
+    let wrong = Client::new(client.id.clone(), Secret::from("wrong"));
+    assert_eq!(fault(bench.poll(&wrong, &device.device_code)), FaultCode::InvalidClient);
+    assert_eq!(fault(bench.poll(&wrong, &Secret::from("no code"))), FaultCode::InvalidClient);
+    assert!(bench.poll(&client, &device.device_code).is_ok());
+}
+
+#[test]
+fn without_entropy_an_approved_code_stays_good() {
+    let mut bench = Bench::new(off());
+    let client = bench.client();
+    let device = bench.start(&client).unwrap();
+    bench.person(&device.user_code, Verdict::Approve);
+    let grant = Grant::device_code(device.device_code.clone());
+    let request = CreateTokenRequest::new(client.clone(), grant);
+    let mut broken = |_: &mut [u8]| Err(NoEntropy::new());
+    let reply = bench.store.create_token(&bench.policy, &request, bench.now, &mut broken);
+    assert_eq!(fault(reply), FaultCode::InternalServer);
+    assert!(bench.poll(&client, &device.device_code).is_ok());
+}
+
+#[test]
+fn an_authorization_code_is_never_known_here() {
+    let mut bench = Bench::new(off());
+    let mut ask = RegisterClientRequest::new("tool");
+    ask.grant_types = vec![grant_type::AUTHORIZATION_CODE.to_owned()];
+    ask.redirect_uris = vec!["http://127.0.0.1".to_owned()];
+    let client = bench.register(&ask).unwrap().client;
+    let code = Grant::AuthorizationCode { code: Secret::from("c"), redirect_uri: None, code_verifier: None };
+    assert_eq!(fault(bench.token(&client, code.clone())), FaultCode::InvalidGrant);
+    let device_client = bench.client();
+    assert_eq!(fault(bench.token(&device_client, code)), FaultCode::UnauthorizedClient);
+}
+
+#[test]
+fn a_request_whose_records_do_not_exist_is_refused_and_changes_nothing() {
+    let grant = Grant::device_code(Secret::new("x".repeat(86)));
+    let request = CreateTokenRequest::new(Client::new("nobody", Secret::from("s")), grant);
+    let mut unused = |_: &mut [u8]| Err(NoEntropy::new());
+    let now = device_authority::Moment::new(Duration::ZERO);
+    let decision = create_token(&off(), Records::default(), &request, now, &mut unused);
+    assert_eq!(fault(decision.reply), FaultCode::InvalidClient);
+    assert!(decision.changes.is_empty());
+}

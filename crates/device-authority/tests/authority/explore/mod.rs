@@ -1,0 +1,78 @@
+//! Explores every short history: all sequences of actions of two clients, two devices, a person and an
+//! attacker, up to a depth.
+//!
+//! States that differ only in time count as one, so states grow far more slowly than sequences. Every step
+//! compares the store's response and records with the reference, and checks the laws. In a test run the depth
+//! is small; `cargo xtask explore` uses all its time.
+
+mod moves;
+mod search;
+
+use device_authority::{Rotation, SlowDown};
+
+use self::moves::Cast;
+use self::search::{Search, explore};
+use crate::history::reference::Rules;
+
+/// Returns rules with short lives, all different, so that each can end before and after any other.
+const fn rules(slow_down: SlowDown, rotation: Rotation) -> Rules {
+    Rules {
+        slow_down,
+        rotation,
+        rotation_grace: 3_000,
+        interval: 5_000,
+        device_ttl: 13_000,
+        remember: 9_000,
+        registration_ttl: 31_000,
+        chain_ttl: 17_000,
+        window: 7_000,
+        per_source: 2,
+        everyone: 3,
+    }
+}
+
+#[test]
+fn no_short_history_breaks_a_law_where_every_early_poll_is_slowed_down() {
+    explore(&Search {
+        name: "strict",
+        rules: rules(SlowDown::Strict, Rotation::Strict),
+        cast: Cast::Full,
+        depth: 5,
+        share: 0.55,
+    });
+}
+
+#[test]
+fn no_short_history_breaks_a_law_where_one_early_poll_is_forgiven() {
+    explore(&Search {
+        name: "grace",
+        rules: rules(SlowDown::Grace, Rotation::Grace),
+        cast: Cast::Full,
+        depth: 4,
+        share: 0.15,
+    });
+}
+
+#[test]
+fn no_longer_history_of_one_device_breaks_a_law() {
+    // Fewer participants, and more actions: a code approved, collected, refreshed, rotated, replayed and
+    // requested again.
+    explore(&Search {
+        name: "one device",
+        rules: rules(SlowDown::Strict, Rotation::Strict),
+        cast: Cast::Small,
+        depth: 6,
+        share: 0.15,
+    });
+}
+
+#[test]
+fn no_longer_history_of_one_device_breaks_a_law_where_a_used_refresh_token_may_pass_for_a_moment() {
+    explore(&Search {
+        name: "one device, graced",
+        rules: rules(SlowDown::Strict, Rotation::Grace),
+        cast: Cast::Small,
+        depth: 6,
+        share: 0.15,
+    });
+}

@@ -1,0 +1,383 @@
+//! Histories of an authority. The store and the reference play each step and must agree, in responses and in
+//! records. The laws are checked separately, from the responses alone.
+
+pub(crate) mod laws;
+pub(crate) mod op;
+pub(crate) mod reference;
+pub(crate) mod transitions;
+
+use core::time::Duration;
+
+use device_authority::{
+    Capacity, GuessLimit, Moment, NoEntropy, PersonError, Selector, ServerPolicy, Source, Standing, Verdict,
+};
+use oidc_proto::oauth::RevocationRequest;
+use oidc_proto::{Client, Fault, FaultCode, Grant, RegisterClientRequest, Secret, Token, grant_type};
+
+use self::laws::Ledger;
+use self::op::{Answer, By, Decision, Odd, Op, Which};
+use self::reference::{Name, Reference, Rules, Window};
+use crate::common::Bench;
+
+/// An authority, its reference, and the secrets that its clients hold.
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) reference: Reference,
+    pub(crate) bench: Bench,
+    began: Moment,
+    clients: Vec<Client>,
+    codes: Vec<(Secret, String)>,
+    chains: Vec<Vec<Secret>>,
+    ledger: Ledger,
+}
+
+impl World {
+    /// Creates two registered clients, and slots for this many devices and sources.
+    pub(crate) fn new(rules: Rules, devices: usize, sources: usize) -> Self {
+        let time = |millis: i64| Duration::from_millis(millis.unsigned_abs());
+        let guesses = GuessLimit::default()
+            .with_window(time(rules.window))
+            .with_per_source(rules.per_source)
+            .with_everyone(rules.everyone);
+        let policy = ServerPolicy::default()
+            .with_interval(time(rules.interval))
+            .with_device_ttl(time(rules.device_ttl))
+            .with_remember_expired(time(rules.remember))
+            .with_registration_ttl(time(rules.registration_ttl))
+            .with_refresh_ttl(time(rules.chain_ttl))
+            .with_rotation(rules.rotation)
+            .with_rotation_grace(time(rules.rotation_grace))
+            .with_slow_down(rules.slow_down)
+            .with_guesses(guesses);
+        let bench = Bench::with_capacity(policy, Capacity::default());
+        let mut world = Self {
+            reference: Reference::new(rules, devices, sources),
+            began: bench.now,
+            bench,
+            clients: Vec::new(),
+            codes: Vec::new(),
+            chains: Vec::new(),
+            ledger: Ledger::default(),
+        };
+        for client in 0..2 {
+            world.play(Op::Register { client }).expect("a registration has no state to disagree on");
+        }
+        world
+    }
+
+    /// Plays a step. `None` if it is impossible, for example a poll without a code.
+    ///
+    /// # Errors
+    /// Returns the disagreement of store and reference, or the broken law.
+    pub(crate) fn play(&mut self, op: Op) -> Result<Option<Answer>, String> {
+        let Some((seen, told)) = self.step(op) else { return Ok(None) };
+        self.name();
+        if seen != told {
+            return Err(format!("{op:?} was answered with {seen:?}, and the rules say {told:?}"));
+        }
+        self.agrees().map_err(|what| format!("after {op:?}: {what}"))?;
+        self.ledger
+            .check(op, &seen, self)
+            .map_err(|law| format!("{op:?} was answered with {seen:?}: {law}"))?;
+        self.ledger.note(op, &seen, &self.reference);
+        Ok(Some(seen))
+    }
+
+    /// Tells the reference the names of its newest records.
+    fn name(&mut self) {
+        let reference = &mut self.reference;
+        if let (Some(record), Some(client)) = (reference.clients.last_mut(), self.clients.last()) {
+            record.name = Name::of(&client.id);
+        }
+        if let (Some(record), Some((code, _))) = (reference.codes.last_mut(), self.codes.last()) {
+            record.name = Name::of(code.expose());
+        }
+        if let (Some(record), Some(chain)) = (reference.chains.last_mut(), self.chains.last()) {
+            record.name = Name::of(chain[0].expose());
+        }
+    }
+
+    /// Returns the store's response and the reference's.
+    fn step(&mut self, op: Op) -> Option<(Answer, Answer)> {
+        Some(match op {
+            Op::Wait(millis) => {
+                self.set_clock(self.reference.now + millis);
+                (Answer::Nothing, Answer::Nothing)
+            }
+            Op::Back(millis) => {
+                self.set_clock(self.reference.now - millis);
+                (Answer::Nothing, Answer::Nothing)
+            }
+            Op::Register { client } => {
+                let ask = RegisterClientRequest::new("tool").with_scopes(["sso:account:access"]);
+                let seen = match self.bench.register(&ask) {
+                    Ok(registration) => {
+                        self.clients.push(registration.client);
+                        Answer::Registered
+                    }
+                    Err(fault) => Answer::fault(&fault.code),
+                };
+                (seen, self.reference.register(client))
+            }
+            Op::Start { device } => {
+                let client = self.clients[self.reference.client_of(device)].clone();
+                let seen = match self.bench.start(&client) {
+                    Ok(codes) => {
+                        self.codes.push((codes.device_code, codes.user_code));
+                        Answer::Started
+                    }
+                    Err(fault) => Answer::fault(&fault.code),
+                };
+                (seen, self.reference.start(device))
+            }
+            Op::Poll { device, by } => self.poll(device, self.reference.code(device, 0)?, by),
+            Op::Replay { device } => self.poll(device, self.reference.code(device, 1)?, By::Owner),
+            Op::Refresh { device, token, by } => return self.refresh(device, token, by),
+            Op::Revoke { device, token, by } => return self.revoke(device, token, by),
+            Op::Decide { device, decision } => {
+                let code = self.reference.code(device, 0)?;
+                // A person cannot expire a code; only trusted tests and tools can.
+                let (from, verdict) = match decision {
+                    Decision::Approve => (Some(0), Verdict::Approve),
+                    Decision::Deny => (Some(0), Verdict::Deny),
+                    Decision::Lapse => (None, Verdict::Lapse),
+                };
+                let (bench, typed) = (&mut self.bench, &self.codes[code].1);
+                let seen = bench.store.decide(&bench.policy, from.map(source), typed, verdict, bench.now);
+                (person(seen, Answer::Decided), self.reference.decide(code, from, decision))
+            }
+            Op::Peek { device, from } => {
+                let code = self.reference.code(device, 0)?;
+                let (bench, typed) = (&mut self.bench, &self.codes[code].1);
+                let seen = bench.store.review(&bench.policy, Some(source(from)), typed, bench.now);
+                (person(seen.map(|_| ()), Answer::Reviewed), self.reference.peek(code, from))
+            }
+            Op::Guess { from } => {
+                let bench = &mut self.bench;
+                let typed = "BBBB-BBBB";
+                let seen = bench.store.review(&bench.policy, Some(source(from)), typed, bench.now);
+                (person(seen.map(|_| ()), Answer::Reviewed), self.reference.guess(from))
+            }
+            Op::Odd(odd) => self.odd(odd)?,
+        })
+    }
+
+    fn poll(&mut self, device: usize, code: usize, by: By) -> (Answer, Answer) {
+        let client = self.reference.presenter(device, self.reference.codes[code].client, by);
+        let grant = Grant::device_code(self.codes[code].0.clone());
+        let seen = self.bench.token(&self.credentials(client, by), grant);
+        if let Ok(Token { refresh_token: Some(refresh), .. }) = &seen {
+            self.chains.push(vec![refresh.clone()]);
+        }
+        (token(seen), self.reference.poll(code, client, by))
+    }
+
+    fn refresh(&mut self, device: usize, which: Which, by: By) -> Option<(Answer, Answer)> {
+        let (chain, refresh_token) = self.refresh_token(device, which)?;
+        let client = self.reference.presenter(device, self.reference.chains[chain].client, by);
+        let seen = self.bench.token(&self.credentials(client, by), Grant::RefreshToken { refresh_token });
+        if let Ok(Token { refresh_token: Some(next), .. }) = &seen
+            && self.chains[chain].last() != Some(next)
+        {
+            self.chains[chain].push(next.clone());
+        }
+        Some((token(seen), self.reference.refresh(chain, which, client, by)))
+    }
+
+    fn revoke(&mut self, device: usize, which: Which, by: By) -> Option<(Answer, Answer)> {
+        let (chain, token) = self.refresh_token(device, which)?;
+        let client = self.reference.presenter(device, self.reference.chains[chain].client, by);
+        let request = RevocationRequest::refresh_token(self.credentials(client, by), token);
+        let seen = match self.bench.store.revoke_token(&self.bench.policy, &request, self.bench.now) {
+            Ok(()) => Answer::Revoked,
+            Err(fault) => Answer::fault(&fault.code),
+        };
+        Some((seen, self.reference.revoke(chain, client, by)))
+    }
+
+    /// Returns a token of the family of the slot's sign-in, and the family.
+    fn refresh_token(&self, device: usize, which: Which) -> Option<(usize, Secret)> {
+        let chain = self.reference.chain_of(device)?;
+        let back = if which == Which::Current { 0 } else { 1 };
+        Some((chain, self.chains[chain].iter().rev().nth(back)?.clone()))
+    }
+
+    /// Plays a request whose response does not depend on the state, except that every client expires.
+    fn odd(&mut self, odd: Odd) -> Option<(Answer, Answer)> {
+        let metadata = |bench: &mut Bench, change: fn(&mut RegisterClientRequest)| {
+            let mut ask = RegisterClientRequest::new("tool");
+            change(&mut ask);
+            bench.register(&ask).map(|_| ())
+        };
+        let client = self.clients[self.reference.client_of(0)].clone();
+        let (seen, told): (Result<(), Fault>, FaultCode) = match odd {
+            Odd::StartUrl => {
+                // A start that is rolled back makes room too.
+                let told = if self.reference.start(0) == Answer::Started {
+                    self.reference.slots[0].pop();
+                    self.reference.codes.pop();
+                    FaultCode::InvalidRequest
+                } else {
+                    FaultCode::InvalidClient
+                };
+                (self.bench.start_at(&client, "ftp://x").map(|_| ()), told)
+            }
+            Odd::ClientType => (
+                metadata(&mut self.bench, |ask| "confidential".clone_into(&mut ask.client_type)),
+                FaultCode::InvalidClientMetadata,
+            ),
+            Odd::GrantTypes => (
+                metadata(&mut self.bench, |ask| ask.grant_types = vec!["password".to_owned()]),
+                FaultCode::UnsupportedGrantType,
+            ),
+            Odd::RedirectUri => (
+                metadata(&mut self.bench, |ask| ask.redirect_uris = vec!["https://x.example".to_owned()]),
+                FaultCode::InvalidRedirectUri,
+            ),
+            Odd::Scope => {
+                (metadata(&mut self.bench, |ask| ask.scopes = vec![String::new()]), FaultCode::InvalidScope)
+            }
+            Odd::GrantNotRegistered => {
+                let code = Grant::AuthorizationCode {
+                    code: Secret::from("c"),
+                    redirect_uri: None,
+                    code_verifier: None,
+                };
+                let told = self.reference.refuse(self.reference.client_of(0), FaultCode::UnauthorizedClient);
+                (self.bench.token(&client, code).map(|_| ()), told)
+            }
+            Odd::NoEntropy => {
+                let mut none = |_: &mut [u8]| Err(NoEntropy::new());
+                let (bench, mut ask) = (&mut self.bench, RegisterClientRequest::new("tool"));
+                ask.grant_types = vec![grant_type::DEVICE_CODE.to_owned()];
+                let seen = bench.store.register_client(&bench.policy, &ask, bench.now, &mut none);
+                (seen.map(|_| ()), FaultCode::InternalServer)
+            }
+        };
+        if !matches!(odd, Odd::StartUrl | Odd::GrantNotRegistered) {
+            self.reference.sweep_clients();
+        }
+        let seen = seen.map_or_else(|fault| Answer::fault(&fault.code), |()| Answer::Registered);
+        Some((seen, Answer::fault(&told)))
+    }
+
+    fn credentials(&self, client: usize, by: By) -> Client {
+        let mut client = self.clients[client].clone();
+        if by == By::Forger {
+            client.secret = Some(Secret::new("-".repeat(64)));
+        }
+        client
+    }
+
+    fn set_clock(&mut self, now: i64) {
+        self.reference.now = now;
+        self.bench.now = self.moment(now);
+    }
+
+    pub(crate) fn moment(&self, millis: i64) -> Moment {
+        let time = Duration::from_millis(millis.unsigned_abs());
+        let began = self.began.since_epoch();
+        Moment::new(if millis < 0 { began - time } else { began + time })
+    }
+
+    pub(crate) fn selector(&self, code: usize) -> Selector {
+        Selector::of(&self.codes[code].0).expect("a code that was given out has one")
+    }
+
+    /// Checks that the store's records are exactly the reference's.
+    fn agrees(&self) -> Result<(), String> {
+        let (store, reference) = (&self.bench.store, &self.reference);
+        for (client, told) in self.clients.iter().zip(&reference.clients) {
+            if store.client(&client.id).is_some() != told.known {
+                return Err(format!("a client is {}, {told:?}", if told.known { "gone" } else { "kept" }));
+            }
+        }
+        for (at, told) in reference.codes.iter().enumerate() {
+            let record = store.device(self.selector(at));
+            let same = match record {
+                None => !told.known,
+                Some(record) => {
+                    let state = record.state;
+                    let standing = match (told.spent, told.decision) {
+                        (Some(chain), _) => Standing::Collected(Selector::of(&self.chains[chain][0])),
+                        (None, None) => Standing::Pending,
+                        (None, Some(Decision::Approve)) => Standing::Approved,
+                        (None, Some(Decision::Deny)) => Standing::Denied,
+                        (None, Some(Decision::Lapse)) => Standing::Lapsed,
+                    };
+                    let interval = Duration::from_millis(told.interval.unsigned_abs());
+                    told.known
+                        && state.standing == standing
+                        && state.interval == interval
+                        && state.last_poll == told.last_poll.map(|last| self.moment(last))
+                        && state.grace_used == told.forgiven
+                        && record.expires_at == self.moment(told.dies)
+                        && record.forget_at == self.moment(told.forgotten_from)
+                }
+            };
+            if !same {
+                return Err(format!("the store has {record:?}, and the rules say {told:?}"));
+            }
+        }
+        for (told, tokens) in reference.chains.iter().zip(&self.chains) {
+            let record = Selector::of(&tokens[0]).and_then(|selector| store.chain(selector));
+            let same = record.map_or(!told.alive, |record| {
+                told.alive
+                    && Some(&record.token) == tokens.last()
+                    && tokens.len() == told.tokens
+                    && record.used.as_ref().map(|used| used.at) == told.moved.map(|at| self.moment(at))
+                    && record.forget_at == self.moment(told.ends)
+            });
+            if !same {
+                return Err(format!("the store has {record:?}, and the rules say {told:?}"));
+            }
+        }
+        let windows = reference.guesses.iter().enumerate().map(|(from, window)| (source(from), window));
+        for (from, told) in windows.chain([(Source::EVERYONE, &reference.all_guesses)]) {
+            let record = store.guesses(from);
+            let same = |Window { began, ends, count }: Window| {
+                record.is_some_and(|record| {
+                    record.began == self.moment(began)
+                        && record.forget_at == self.moment(ends)
+                        && record.count == count
+                })
+            };
+            if !told.map_or(record.is_none(), same) {
+                return Err(format!("the store has {record:?}, and the rules say {told:?}"));
+            }
+        }
+        let counts = store.counts();
+        let told = (
+            reference.clients.iter().filter(|client| client.known).count(),
+            reference.codes.iter().filter(|code| code.known).count(),
+            reference.chains.iter().filter(|chain| chain.alive).count(),
+            reference.guesses.iter().flatten().count(),
+        );
+        if (counts.clients, counts.devices, counts.chains, counts.sources) != told {
+            return Err(format!("the store holds {counts:?}, and the rules say {told:?}"));
+        }
+        Ok(())
+    }
+}
+
+/// Returns the source of this person: the first owns the devices.
+fn source(from: usize) -> Source {
+    Source::of(core::net::Ipv4Addr::from_bits(0xc000_0200 + u32::try_from(from).unwrap()).into())
+}
+
+fn token(seen: Result<Token, Fault>) -> Answer {
+    seen.map_or_else(|fault| Answer::fault(&fault.code), |_| Answer::Token)
+}
+
+fn person(seen: Result<(), PersonError>, success: Answer) -> Answer {
+    match seen {
+        Ok(()) => success,
+        Err(PersonError::Unknown) => Answer::UnknownCode,
+        Err(PersonError::Expired) => Answer::ExpiredCode,
+        Err(PersonError::Decided) => Answer::AlreadyDecided,
+        Err(PersonError::TooManyGuesses(limit)) => {
+            Answer::TooManyGuesses(i64::try_from(limit.wait.as_millis()).unwrap())
+        }
+        Err(other) => panic!("an error that this test does not know: {other:?}"),
+    }
+}

@@ -1,0 +1,422 @@
+//! The reference: the rules in their simplest form, with a list of codes and a list of token families.
+//!
+//! It is written from RFC 8628, RFC 9700 §4.14.2 and the crate's documentation, and shares no code with it.
+//! Time is in milliseconds.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use device_authority::{Rotation, SlowDown};
+use oidc_proto::FaultCode;
+
+use super::op::{Answer, By, Decision, Which};
+
+/// The numbers of a policy.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    pub(crate) slow_down: SlowDown,
+    pub(crate) interval: i64,
+    pub(crate) device_ttl: i64,
+    pub(crate) remember: i64,
+    pub(crate) registration_ttl: i64,
+    pub(crate) chain_ttl: i64,
+    pub(crate) rotation: Rotation,
+    pub(crate) rotation_grace: i64,
+    pub(crate) window: i64,
+    pub(crate) per_source: u32,
+    pub(crate) everyone: u32,
+}
+
+/// The number of forgettable records that one new record evicts.
+const SWEEP: usize = 4;
+
+/// The beginning of a record's key, which orders records that end together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Name(u64);
+
+impl Name {
+    pub(crate) fn of(text: &str) -> Self {
+        Self(text.as_bytes().first_chunk().copied().map_or(0, u64::from_be_bytes))
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Client {
+    pub(crate) name: Name,
+    pub(crate) ends: i64,
+    pub(crate) known: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Code {
+    pub(crate) name: Name,
+    pub(crate) client: usize,
+    pub(crate) dies: i64,
+    pub(crate) forgotten_from: i64,
+    pub(crate) known: bool,
+    pub(crate) decision: Option<Decision>,
+    /// The token was issued; with its family.
+    pub(crate) spent: Option<usize>,
+    pub(crate) interval: i64,
+    pub(crate) last_poll: Option<i64>,
+    pub(crate) forgiven: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Chain {
+    pub(crate) name: Name,
+    pub(crate) code: usize,
+    pub(crate) client: usize,
+    pub(crate) ends: i64,
+    pub(crate) alive: bool,
+    /// The number of its tokens.
+    pub(crate) tokens: usize,
+    /// The first use of the previous token, while it is in its grace period.
+    pub(crate) moved: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub(crate) began: i64,
+    pub(crate) ends: i64,
+    pub(crate) count: u32,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Reference {
+    pub(crate) rules: Rules,
+    pub(crate) now: i64,
+    pub(crate) clients: Vec<Client>,
+    /// The registration in each client's slot.
+    pub(crate) registered: [usize; 2],
+    pub(crate) codes: Vec<Code>,
+    /// The codes of each device's slot, the present one last.
+    pub(crate) slots: Vec<Vec<usize>>,
+    pub(crate) chains: Vec<Chain>,
+    pub(crate) guesses: Vec<Option<Window>>,
+    pub(crate) all_guesses: Option<Window>,
+}
+
+impl Reference {
+    pub(crate) fn new(rules: Rules, devices: usize, sources: usize) -> Self {
+        Self {
+            rules,
+            now: 0,
+            clients: Vec::new(),
+            registered: [0, 1],
+            codes: Vec::new(),
+            slots: vec![Vec::new(); devices],
+            chains: Vec::new(),
+            guesses: vec![None; sources],
+            all_guesses: None,
+        }
+    }
+
+    /// Returns the code in this slot, or the one before it.
+    pub(crate) fn code(&self, device: usize, back: usize) -> Option<usize> {
+        self.slots[device].iter().rev().nth(back).copied()
+    }
+
+    /// Returns the family whose tokens a slot presents: that of its present code, or of the previous one.
+    pub(crate) fn chain_of(&self, device: usize) -> Option<usize> {
+        let codes = [self.code(device, 0), self.code(device, 1)];
+        codes.into_iter().flatten().find_map(|code| self.codes[code].spent)
+    }
+
+    /// Returns the client of a device; the two clients alternate.
+    pub(crate) fn client_of(&self, device: usize) -> usize {
+        self.registered[device % 2]
+    }
+
+    /// Returns the registration whose credentials are presented.
+    pub(crate) fn presenter(&self, device: usize, owner: usize, by: By) -> usize {
+        if by == By::Stranger { self.registered[(device + 1) % 2] } else { owner }
+    }
+
+    pub(crate) fn register(&mut self, slot: usize) -> Answer {
+        self.sweep_clients();
+        self.registered[slot] = self.clients.len();
+        self.clients.push(Client {
+            name: Name::default(),
+            ends: self.now + self.rules.registration_ttl,
+            known: true,
+        });
+        Answer::Registered
+    }
+
+    /// Makes room, as every registration request does, even a refused one.
+    pub(crate) fn sweep_clients(&mut self) {
+        let now = self.now;
+        let mut ended: Vec<&mut Client> =
+            self.clients.iter_mut().filter(|client| client.known && client.ends <= now).collect();
+        ended.sort_by_key(|client| (client.ends, client.name));
+        ended.into_iter().take(SWEEP).for_each(|client| client.known = false);
+    }
+
+    /// Returns the response to a CreateToken with a grant that gets this fault from any valid client.
+    pub(crate) fn refuse(&mut self, client: usize, fault: FaultCode) -> FaultCode {
+        self.sweep_chains(0);
+        if self.is_client(client) { fault } else { FaultCode::InvalidClient }
+    }
+
+    pub(crate) fn start(&mut self, device: usize) -> Answer {
+        let now = self.now;
+        let mut old: Vec<&mut Code> =
+            self.codes.iter_mut().filter(|code| code.known && code.forgotten_from <= now).collect();
+        old.sort_by_key(|code| (code.forgotten_from, code.name));
+        old.into_iter().take(SWEEP).for_each(|code| code.known = false);
+        let client = self.client_of(device);
+        if !self.is_client(client) {
+            return Answer::fault(&FaultCode::InvalidClient);
+        }
+        let dies = now + self.rules.device_ttl;
+        self.slots[device].push(self.codes.len());
+        self.codes.push(Code {
+            name: Name::default(),
+            client,
+            dies,
+            forgotten_from: dies + self.rules.remember,
+            known: true,
+            decision: None,
+            spent: None,
+            interval: self.rules.interval,
+            last_poll: None,
+            forgiven: false,
+        });
+        Answer::Started
+    }
+
+    pub(crate) fn poll(&mut self, code: usize, client: usize, by: By) -> Answer {
+        let answer = if by == By::Forger || !self.is_client(client) {
+            Err(FaultCode::InvalidClient)
+        } else {
+            self.redeem(code, client)
+        };
+        self.sweep_chains(usize::from(answer.is_ok()));
+        answer.map_or_else(|fault| Answer::fault(&fault), |()| Answer::Token)
+    }
+
+    fn redeem(&mut self, at: usize, client: usize) -> Result<(), FaultCode> {
+        let (now, mode) = (self.now, self.rules.slow_down);
+        let code = &mut self.codes[at];
+        if !code.known || code.client != client {
+            return Err(FaultCode::InvalidGrant);
+        }
+        if let Some(chain) = code.spent {
+            self.chains[chain].alive = false;
+            return Err(FaultCode::InvalidGrant);
+        }
+        if now >= code.dies || code.decision == Some(Decision::Lapse) {
+            return Err(FaultCode::ExpiredToken);
+        }
+        // A poll before the last one only shows that the clock stepped back.
+        let early = code.last_poll.is_some_and(|last| now >= last && now - last < code.interval);
+        if mode == SlowDown::Always && early {
+            code.last_poll = Some(now);
+            code.interval += 5_000;
+            return Err(FaultCode::SlowDown);
+        }
+        match code.decision {
+            Some(Decision::Deny) => return Err(FaultCode::AccessDenied),
+            Some(_) => {
+                code.spent = Some(self.chains.len());
+                let ends = now + self.rules.chain_ttl;
+                self.chains.push(Chain {
+                    name: Name::default(),
+                    code: at,
+                    client,
+                    ends,
+                    alive: true,
+                    tokens: 1,
+                    moved: None,
+                });
+                return Ok(());
+            }
+            None => {}
+        }
+        code.last_poll = Some(now);
+        let pardoned = mode == SlowDown::Off || (mode == SlowDown::Grace && !code.forgiven);
+        if early && !pardoned {
+            code.interval += 5_000;
+            return Err(FaultCode::SlowDown);
+        }
+        code.forgiven |= early && mode == SlowDown::Grace;
+        Err(FaultCode::AuthorizationPending)
+    }
+
+    pub(crate) fn refresh(&mut self, chain: usize, which: Which, client: usize, by: By) -> Answer {
+        let answer = if by == By::Forger || !self.is_client(client) {
+            Err(FaultCode::InvalidClient)
+        } else {
+            let (now, rules) = (self.now, self.rules);
+            let chain = &mut self.chains[chain];
+            let rests = chain.moved.is_some_and(|moved| now < moved + rules.rotation_grace);
+            if !chain.alive || chain.client != client || now >= chain.ends {
+                Err(FaultCode::InvalidGrant)
+            } else if which == Which::Rotated && !rests {
+                chain.alive = false;
+                Err(FaultCode::InvalidGrant)
+            } else {
+                if !rests && rules.rotation != Rotation::Reuse {
+                    chain.tokens += 1;
+                    chain.moved = (rules.rotation == Rotation::Grace).then_some(now);
+                }
+                Ok(())
+            }
+        };
+        self.sweep_chains(0);
+        answer.map_or_else(|fault| Answer::fault(&fault), |()| Answer::Token)
+    }
+
+    /// Revokes a family by any of its tokens. A missing one is revoked already.
+    pub(crate) fn revoke(&mut self, chain: usize, client: usize, by: By) -> Answer {
+        if by == By::Forger || !self.is_client(client) {
+            return Answer::fault(&FaultCode::InvalidClient);
+        }
+        let chain = &mut self.chains[chain];
+        if chain.alive && chain.client != client {
+            return Answer::fault(&FaultCode::InvalidGrant);
+        }
+        chain.alive = false;
+        Answer::Revoked
+    }
+
+    /// Drops ended families, except those younger than this request.
+    fn sweep_chains(&mut self, young: usize) {
+        let now = self.now;
+        let old = self.chains.len() - young;
+        let chains = self.chains[..old].iter_mut();
+        let mut ended: Vec<&mut Chain> = chains.filter(|chain| chain.alive && chain.ends <= now).collect();
+        ended.sort_by_key(|chain| (chain.ends, chain.name));
+        ended.into_iter().take(SWEEP).for_each(|chain| chain.alive = false);
+    }
+
+    /// Applies a decision. `from` is `None` for a trusted caller.
+    pub(crate) fn decide(&mut self, code: usize, from: Option<usize>, decision: Decision) -> Answer {
+        let seen = self.look(code, from);
+        if seen == Answer::Reviewed {
+            self.codes[code].decision = Some(decision);
+            return Answer::Decided;
+        }
+        seen
+    }
+
+    /// Reviews a code. An expired registration has no client to show.
+    pub(crate) fn peek(&mut self, code: usize, from: usize) -> Answer {
+        match self.look(code, Some(from)) {
+            Answer::Reviewed if !self.is_client(self.codes[code].client) => Answer::ExpiredCode,
+            seen => seen,
+        }
+    }
+
+    fn look(&mut self, code: usize, from: Option<usize>) -> Answer {
+        if let Some(wait) = from.and_then(|from| self.over_the_limit(from)) {
+            return Answer::TooManyGuesses(wait);
+        }
+        let code = &self.codes[code];
+        if !code.known {
+            if let Some(from) = from {
+                self.count(from);
+            }
+            return Answer::UnknownCode;
+        }
+        match code.decision {
+            Some(Decision::Approve | Decision::Deny) => Answer::AlreadyDecided,
+            Some(Decision::Lapse) => Answer::ExpiredCode,
+            None if self.now >= code.dies => Answer::ExpiredCode,
+            None => Answer::Reviewed,
+        }
+    }
+
+    pub(crate) fn guess(&mut self, from: usize) -> Answer {
+        if let Some(wait) = self.over_the_limit(from) {
+            return Answer::TooManyGuesses(wait);
+        }
+        self.count(from);
+        Answer::UnknownCode
+    }
+
+    fn over_the_limit(&self, from: usize) -> Option<i64> {
+        let limits = [(self.guesses[from], self.rules.per_source), (self.all_guesses, self.rules.everyone)];
+        limits.into_iter().find_map(|(window, limit)| {
+            let window = window?;
+            let open = window.began <= self.now && self.now < window.ends;
+            (open && window.count >= limit).then_some(window.ends - self.now)
+        })
+    }
+
+    fn count(&mut self, from: usize) {
+        let (now, length) = (self.now, self.rules.window);
+        let one_more = |window: Option<Window>| match window {
+            Some(Window { began, ends, count }) if now < ends => {
+                let began = began.min(now);
+                Window { began, ends: began + length, count: count + 1 }
+            }
+            _ => Window { began: now, ends: now + length, count: 1 },
+        };
+        let next = one_more(self.guesses[from]);
+        let mut over: Vec<&mut Option<Window>> =
+            self.guesses.iter_mut().filter(|window| window.is_some_and(|w| w.ends <= now)).collect();
+        over.sort_by_key(|window| window.map(|w| w.ends));
+        over.into_iter().take(SWEEP).for_each(|window| *window = None);
+        self.guesses[from] = Some(next);
+        self.all_guesses = Some(one_more(self.all_guesses));
+    }
+
+    fn is_client(&self, client: usize) -> bool {
+        self.clients[client].known && self.now < self.clients[client].ends
+    }
+
+    /// Returns every time at which a response may change.
+    pub(crate) fn boundaries(&self) -> impl Iterator<Item = i64> + '_ {
+        let clients = self.clients.iter().filter(|client| client.known).map(|client| client.ends);
+        let codes = self.codes.iter().filter(|code| code.known).flat_map(|code| {
+            let due = code.last_poll.map(|last| last + code.interval);
+            [Some(code.dies), Some(code.forgotten_from), due, code.last_poll].into_iter().flatten()
+        });
+        let chains = self.chains.iter().filter(|chain| chain.alive).flat_map(|chain| {
+            let rested = chain.moved.map(|moved| moved + self.rules.rotation_grace);
+            [Some(chain.ends), rested].into_iter().flatten()
+        });
+        let windows = self.guesses.iter().chain([&self.all_guesses]).flatten();
+        clients.chain(codes).chain(chains).chain(windows.flat_map(|window| [window.began, window.ends]))
+    }
+
+    /// Returns a key of the state: everything that a response can depend on. Times are relative to now, so
+    /// the same situation an hour later has the same key.
+    pub(crate) fn key(&self) -> u128 {
+        let half = |salt: u64| {
+            let mut hasher = DefaultHasher::new();
+            salt.hash(&mut hasher);
+            self.hash_from_now(&mut hasher);
+            u128::from(hasher.finish())
+        };
+        half(1) << 64 | half(2)
+    }
+
+    fn hash_from_now(&self, hasher: &mut impl Hasher) {
+        let from_now = |time: i64| time - self.now;
+        for (at, client) in self.clients.iter().enumerate() {
+            let slot = self.registered.iter().position(|registered| *registered == at);
+            if client.known || slot.is_some() {
+                (slot, client.known, from_now(client.ends)).hash(hasher);
+            }
+        }
+        for (at, code) in self.codes.iter().enumerate() {
+            let place = self.slots.iter().position(|slot| slot.iter().rev().take(2).any(|code| *code == at));
+            if place.is_none() && !code.known {
+                continue;
+            }
+            let last_poll = code.last_poll.map(from_now);
+            (place, code.known, from_now(code.dies), from_now(code.forgotten_from)).hash(hasher);
+            (code.decision.map(|d| d as u8), code.interval, last_poll, code.forgiven).hash(hasher);
+            let mine = self.registered.iter().position(|client| *client == code.client);
+            (mine, self.clients[code.client].known, from_now(self.clients[code.client].ends)).hash(hasher);
+            let chain = code.spent.map(|chain| &self.chains[chain]);
+            let moved = chain.and_then(|c| c.moved.map(from_now));
+            chain.map(|c| (c.alive.then(|| from_now(c.ends)), c.tokens.min(2), moved)).hash(hasher);
+        }
+        for window in self.guesses.iter().chain([&self.all_guesses]) {
+            window.map(|w| (from_now(w.began), from_now(w.ends), w.count)).hash(hasher);
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The authority's decisions at virtual time, operation by operation; against a reference, in random histories and in every
+//! short one.
+
+mod common;
+mod device_grant;
+mod explore;
+mod history;
+mod memory;
+mod model;
+mod oauth;
+mod pace;
+mod person;
+mod pkce;
+mod proof;
+mod refresh;
+mod register;
+mod start;
