@@ -8,7 +8,6 @@
 //! `cargo test` runs them over the seeds in `corpus/TARGET/*.seed` and their variations. A seed's name is its
 //! outcome.
 
-#[path = "../../tests/promises/mod.rs"]
 mod promises;
 
 pub use promises::{history_promises as history, sign_in_promises as sign_in};

@@ -1,9 +1,7 @@
 //! Property tests: a sign-in keeps its promises under any input.
 
-mod promises;
-
 use device_flow::script::strategies;
-use promises::{history_promises, sign_in_promises};
+use example_runtime_fuzz::{history, sign_in};
 use proptest::prelude::*;
 
 proptest! {
@@ -11,11 +9,11 @@ proptest! {
 
     #[test]
     fn a_sign_in_keeps_its_promises_whatever_its_requests_meet(script in strategies::script()) {
-        drop(sign_in_promises(&script));
+        drop(sign_in(&script));
     }
 
     #[test]
-    fn the_machine_keeps_its_promises_whatever_happens_to_its_driver(history in strategies::history()) {
-        drop(history_promises(&history));
+    fn the_machine_keeps_its_promises_whatever_happens_to_its_driver(events in strategies::history()) {
+        drop(history(&events));
     }
 }
