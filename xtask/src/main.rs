@@ -17,6 +17,7 @@ mod fuzz;
 mod instructions;
 mod interop;
 mod many;
+mod package;
 mod peers;
 mod public_api;
 mod rustdoc;

@@ -7,8 +7,8 @@ use anyhow::{Result, bail};
 use crate::shell::Run;
 use crate::steps::{self, Step};
 use crate::{
-    clock_ban, demo, deny, documented, embedding, examples, features, fuzz, interop, public_api, simulate,
-    tidy, workspace,
+    clock_ban, demo, deny, documented, embedding, examples, features, fuzz, interop, package, public_api,
+    simulate, tidy, workspace,
 };
 
 /// The steps of `cargo xtask test`.
@@ -70,6 +70,12 @@ pub(crate) const STEPS: &[Step] = &[
         about: "each feature of the libraries alone, the oldest and the newest HTTP clients",
         slow: true,
         run: features::step,
+    },
+    Step {
+        name: "package",
+        about: "each published crate passes its tests as it is packaged, outside of the checkout",
+        slow: true,
+        run: package::step,
     },
     Step {
         name: "fuzz",

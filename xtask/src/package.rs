@@ -1,0 +1,212 @@
+//! Each published crate as a registry would have it: packed, unpacked outside of the checkout, and tested there.
+//!
+//! A test that reads a file of the repository passes here and fails there, and so does a file that is missing in a package.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use cargo_metadata::Package;
+
+use crate::shell::Run;
+use crate::workspace;
+
+/// How many crates are built and tested side by side. Cargo builds one at a time, and the tests of the program mostly wait.
+const SIDE_BY_SIDE: usize = 2;
+
+/// The crate whose tests take longest, so they begin first.
+const LONGEST: &str = "sso-oidc";
+
+/// `cargo xtask test --only package`
+pub(crate) fn step() -> Result<()> {
+    let mut crates = workspace::published()?;
+    let place = Place::new()?;
+    place.fill(&crates)?;
+    crates.sort_by_key(|package| package.name != LONGEST);
+    let queue = Mutex::new(VecDeque::from(crates));
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    let work = || {
+        while let Some(package) = next() {
+            place.test(package)?;
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..SIDE_BY_SIDE).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| match worker.join() {
+            Ok(result) => result,
+            Err(_) => bail!("a worker panicked"),
+        })
+    })
+}
+
+/// A workspace of unpacked crates. It stays at one place, so that what is built for it can be used again.
+struct Place(PathBuf);
+
+impl Place {
+    /// One for each checkout.
+    fn new() -> Result<Self> {
+        let mut hasher = DefaultHasher::new();
+        workspace::root().hash(&mut hasher);
+        let place = std::env::temp_dir().join(format!("package-tests-{:016x}", hasher.finish()));
+        fs::create_dir_all(&place)?;
+        Ok(Self(place))
+    }
+
+    /// Packs the crates, and has what is in the packages and nothing else.
+    fn fill(&self, crates: &[&Package]) -> Result<()> {
+        let packages = crates.iter().flat_map(|package| ["--package", package.name.as_str()]);
+        // Each archive would have a lock file of its own, for which the crates' dependencies would have to be published.
+        let pack = ["package", "--offline", "--allow-dirty", "--no-verify", "--exclude-lockfile"];
+        quietly(Run::cargo().args(pack).args(packages))?;
+
+        let unpacked = self.0.join("unpacked");
+        remove(&unpacked)?;
+        fs::create_dir_all(&unpacked)?;
+        for package in crates {
+            let archive = workspace::target_dir()?.join("package").join(name(package) + ".crate");
+            quietly(Run::new("tar").arg("-xzf").arg(archive).arg("-C").arg(&unpacked))?;
+        }
+        write(&unpacked.join("Cargo.toml"), manifest(crates).as_bytes())?;
+        fs::copy(workspace::root().join("Cargo.lock"), unpacked.join("Cargo.lock"))?;
+        sync(&unpacked, &self.tree())
+    }
+
+    fn tree(&self) -> PathBuf {
+        self.0.join("tree")
+    }
+
+    /// All tests of one crate with all its features, as they stand in the package.
+    fn test(&self, package: &Package) -> Result<()> {
+        let began = Instant::now();
+        let run = Run::cargo().args(["test", "--all-features", "--package", package.name.as_str()]);
+        let target = workspace::target_dir()?.join("package-tests");
+        let said = quietly(run.in_dir(&self.tree()).env("CARGO_TARGET_DIR", target))?;
+        let passed = passed(&said);
+        ensure!(passed > 0, "no test of {} ran:\n{said}", package.name);
+        println!(
+            "   {:<20} {passed:>4} tests passed in {:.1} s",
+            package.name,
+            began.elapsed().as_secs_f64()
+        );
+        Ok(())
+    }
+}
+
+/// The folder of a package in its archive.
+fn name(package: &Package) -> String {
+    format!("{}-{}", package.name, package.version)
+}
+
+/// A workspace in which each crate finds the others as if crates.io had them.
+fn manifest(crates: &[&Package]) -> String {
+    let mut text = "[workspace]\nresolver = \"3\"\nmembers = [\"*-*\"]\n\n".to_owned();
+    // Line tables would take time to link, and a failure shows in the workspace too.
+    text += "[profile.dev]\ndebug = false\n\n[patch.crates-io]\n";
+    for package in crates {
+        text += &format!("{} = {{ path = \"{}\" }}\n", package.name, name(package));
+    }
+    text
+}
+
+/// How many tests passed, by the summaries of the test programs.
+fn passed(said: &str) -> usize {
+    let counts = said.lines().filter_map(|line| line.strip_prefix("test result: ok. ")?.split(' ').next());
+    counts.filter_map(|count| count.parse::<usize>().ok()).sum()
+}
+
+/// Runs a command and returns what it said. A failure says all of it.
+fn quietly(run: Run) -> Result<String> {
+    let output = run.output()?;
+    let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    ensure!(output.status.success(), "{err}{out}");
+    Ok(out)
+}
+
+/// Makes a directory like another one. A file that is the same stays untouched: cargo goes by the time of a change, and all
+/// files of an archive have one from long ago.
+fn sync(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(to)? {
+        let entry = entry?;
+        if !from.join(entry.file_name()).exists() {
+            remove(&entry.path())?;
+        }
+    }
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            sync(&from, &to)?;
+        } else {
+            write(&to, &fs::read(&from)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes a file whose contents differ.
+fn write(path: &Path, contents: &[u8]) -> Result<()> {
+    if fs::read(path).is_ok_and(|there| there == contents) {
+        return Ok(());
+    }
+    fs::write(path, contents).with_context(|| path.display().to_string())
+}
+
+fn remove(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        fs::remove_dir_all(path)?;
+    } else if path.exists() {
+        fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passed_tests_are_counted_over_all_programs() {
+        let said = "test result: ok. 26 passed; 0 failed\nx\ntest result: ok. 3 passed; 0 failed\n";
+        assert_eq!(passed(said), 29);
+    }
+
+    #[test]
+    fn a_directory_becomes_like_another_and_equal_files_stay() {
+        let dir = std::env::temp_dir().join(format!("package-{}", std::process::id()));
+        let [from, to] = ["from", "to"].map(|name| dir.join(name));
+        for (file, text) in [("from/a/same", "1"), ("from/a/new", "2"), ("to/a/same", "1"), ("to/old/x", "3")]
+        {
+            fs::create_dir_all(dir.join(file).parent().unwrap()).unwrap();
+            fs::write(dir.join(file), text).unwrap();
+        }
+        let time = |path: &Path| fs::metadata(path).unwrap().modified().unwrap();
+        let before = time(&to.join("a/same"));
+        sync(&from, &to).unwrap();
+        assert_eq!((time(&to.join("a/same")), to.join("old").exists()), (before, false));
+        assert_eq!(fs::read_to_string(to.join("a/new")).unwrap(), "2");
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn what_is_published_needs_nothing_of_what_is_not() {
+        let published = workspace::published().unwrap();
+        assert_eq!(published.len(), 8);
+        for package in &published {
+            for dependency in package.dependencies.iter().filter(|dependency| dependency.path.is_some()) {
+                assert!(
+                    published.iter().any(|other| *other.name == dependency.name),
+                    "{} needs {}",
+                    package.name,
+                    dependency.name
+                );
+            }
+        }
+    }
+}
