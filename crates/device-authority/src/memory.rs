@@ -445,7 +445,26 @@ impl Memory {
         }
     }
 
-    /// How long a client should wait that was refused because the store is full: until the first code expires.
+    /// Returns the time until the first code expires: a store that is full may have room then.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
+    /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+    /// # let mut entropy = |bytes: &mut [u8]| {
+    /// #     bytes.fill(7);
+    /// #     Ok::<(), NoEntropy>(())
+    /// # };
+    /// # use device_authority::ClientRecord;
+    /// # use oidc_proto::{Client, FaultCode, StartDeviceAuthorizationRequest};
+    /// let mut store = Memory::new(Capacity::default().with_devices(1));
+    /// store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
+    /// let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
+    /// store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
+    /// let refused = store.start_device_authorization(&policy, &ask, now, &mut entropy).unwrap_err();
+    /// assert_eq!((refused.code, store.room_after(now)), (FaultCode::SlowDown, policy.device_ttl));
+    /// # Ok::<(), oidc_proto::Fault>(())
+    /// ```
     #[must_use]
     pub fn room_after(&self, now: Moment) -> Duration {
         self.devices.first().map_or(Duration::ZERO, |device| device.expires_at.since(now))

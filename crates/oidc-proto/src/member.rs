@@ -9,8 +9,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::{Operation, Secret, UnixSeconds, Violation, ViolationKind};
 
-/// A text member: absent (or `null`), a string, or another type. Borrowed from the body unless it has an
-/// escape.
+/// A text member: absent (or `null`), a string, or another type. Borrowed from the body if it has no escape.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) enum Text<'a> {
     #[default]

@@ -397,7 +397,12 @@ fn a_full_server_asks_to_come_back_later() {
     ];
     for answer in answers {
         assert_eq!((answer.status, error(&answer).as_str()), (503, "temporarily_unavailable"));
+        let wait: u64 = answer.header("Retry-After").unwrap().parse().unwrap();
+        assert!((590..=600).contains(&wait), "{wait} s, and the first code lives for 600");
     }
+    let answer = http.post("/client/register", &json!({"clientName": "second", "clientType": "public"}));
+    assert_eq!((answer.status, answer.fault()), (400, "SlowDownException"));
+    assert!(answer.header("Retry-After").is_some());
 }
 
 #[test]

@@ -25,8 +25,8 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     rules: RulesArgs,
 
-    /// The URL that browsers reach the server at, if it differs from --listen. Without it, a server on 0.0.0.0 or
-    /// [::] gives a loopback URL with its codes
+    /// The URL that browsers reach the server at, if it differs from --listen. Without it, a server on
+    /// 0.0.0.0 gives a loopback URL with its codes
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
 

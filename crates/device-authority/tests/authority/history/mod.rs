@@ -16,7 +16,7 @@ use oidc_proto::{Client, Fault, FaultCode, Grant, RegisterClientRequest, Secret,
 
 use self::laws::Ledger;
 use self::op::{Answer, By, Decision, Odd, Op, Which};
-use self::reference::{Name, Reference, Rules, Window};
+use self::reference::{Reference, Rules, Window};
 use crate::common::Bench;
 
 /// An authority, its reference, and the secrets that its clients hold.
@@ -70,8 +70,17 @@ impl World {
     /// # Errors
     /// Returns the disagreement of store and reference, or the broken law.
     pub(crate) fn play(&mut self, op: Op) -> Result<Option<Answer>, String> {
+        let before = self.reference.forgettable();
         let Some((seen, told)) = self.step(op) else { return Ok(None) };
-        self.name();
+        let after = self.reference.forgettable();
+        let keeps_all = match op {
+            Op::Register { .. } => before.0 > 0 && after.0 >= before.0,
+            Op::Start { .. } => before.1 > 0 && after.1 >= before.1,
+            _ => false,
+        };
+        if keeps_all {
+            return Err(format!("{op:?} forgot none of {before:?} records, so the store only grows"));
+        }
         if seen != told {
             return Err(format!("{op:?} was answered with {seen:?}, and the rules say {told:?}"));
         }
@@ -83,18 +92,27 @@ impl World {
         Ok(Some(seen))
     }
 
-    /// Tells the reference the names of its newest records.
-    fn name(&mut self) {
-        let reference = &mut self.reference;
-        if let (Some(record), Some(client)) = (reference.clients.last_mut(), self.clients.last()) {
-            record.name = Name::of(&client.id);
+    /// Returns the reference, after it has followed the store in what it forgot. The rules say from when a record may be
+    /// forgotten, and not when it is.
+    fn told(&mut self) -> &mut Reference {
+        let (store, reference) = (&self.bench.store, &mut self.reference);
+        let now = reference.now;
+        for (client, told) in self.clients.iter().zip(&mut reference.clients) {
+            told.known &= told.ends > now || store.client(&client.id).is_some();
         }
-        if let (Some(record), Some((code, _))) = (reference.codes.last_mut(), self.codes.last()) {
-            record.name = Name::of(code.expose());
+        let has_device = |code: &Secret| Selector::of(code).is_some_and(|code| store.device(code).is_some());
+        for ((code, _), told) in self.codes.iter().zip(&mut reference.codes) {
+            told.known &= told.forgotten_from > now || has_device(code);
         }
-        if let (Some(record), Some(chain)) = (reference.chains.last_mut(), self.chains.last()) {
-            record.name = Name::of(chain[0].expose());
+        let has_chain =
+            |token: &Secret| Selector::of(token).is_some_and(|chain| store.chain(chain).is_some());
+        for (tokens, told) in self.chains.iter().zip(&mut reference.chains) {
+            told.alive &= told.ends > now || has_chain(&tokens[0]);
         }
+        for (from, told) in reference.guesses.iter_mut().enumerate() {
+            *told = told.filter(|window| window.ends > now || store.guesses(source(from)).is_some());
+        }
+        reference
     }
 
     /// Returns the store's response and the reference's.
@@ -117,7 +135,7 @@ impl World {
                     }
                     Err(fault) => Answer::fault(&fault.code),
                 };
-                (seen, self.reference.register(client))
+                (seen, self.told().register(client))
             }
             Op::Start { device } => {
                 let client = self.clients[self.reference.client_of(device)].clone();
@@ -128,7 +146,7 @@ impl World {
                     }
                     Err(fault) => Answer::fault(&fault.code),
                 };
-                (seen, self.reference.start(device))
+                (seen, self.told().start(device))
             }
             Op::Poll { device, by } => self.poll(device, self.reference.code(device, 0)?, by),
             Op::Replay { device } => self.poll(device, self.reference.code(device, 1)?, By::Owner),
@@ -144,19 +162,19 @@ impl World {
                 };
                 let (bench, typed) = (&mut self.bench, &self.codes[code].1);
                 let seen = bench.store.decide(&bench.policy, from.map(source), typed, verdict, bench.now);
-                (person(seen, Answer::Decided), self.reference.decide(code, from, decision))
+                (person(seen, Answer::Decided), self.told().decide(code, from, decision))
             }
             Op::Peek { device, from } => {
                 let code = self.reference.code(device, 0)?;
                 let (bench, typed) = (&mut self.bench, &self.codes[code].1);
                 let seen = bench.store.review(&bench.policy, Some(source(from)), typed, bench.now);
-                (person(seen.map(|_| ()), Answer::Reviewed), self.reference.peek(code, from))
+                (person(seen.map(|_| ()), Answer::Reviewed), self.told().peek(code, from))
             }
             Op::Guess { from } => {
                 let bench = &mut self.bench;
                 let typed = "BBBB-BBBB";
                 let seen = bench.store.review(&bench.policy, Some(source(from)), typed, bench.now);
-                (person(seen.map(|_| ()), Answer::Reviewed), self.reference.guess(from))
+                (person(seen.map(|_| ()), Answer::Reviewed), self.told().guess(from))
             }
             Op::Odd(odd) => self.odd(odd)?,
         })
@@ -169,7 +187,7 @@ impl World {
         if let Ok(Token { refresh_token: Some(refresh), .. }) = &seen {
             self.chains.push(vec![refresh.clone()]);
         }
-        (token(seen), self.reference.poll(code, client, by))
+        (token(seen), self.told().poll(code, client, by))
     }
 
     fn refresh(&mut self, device: usize, which: Which, by: By) -> Option<(Answer, Answer)> {
@@ -181,7 +199,7 @@ impl World {
         {
             self.chains[chain].push(next.clone());
         }
-        Some((token(seen), self.reference.refresh(chain, which, client, by)))
+        Some((token(seen), self.told().refresh(chain, which, client, by)))
     }
 
     fn revoke(&mut self, device: usize, which: Which, by: By) -> Option<(Answer, Answer)> {
@@ -192,7 +210,7 @@ impl World {
             Ok(()) => Answer::Revoked,
             Err(fault) => Answer::fault(&fault.code),
         };
-        Some((seen, self.reference.revoke(chain, client, by)))
+        Some((seen, self.told().revoke(chain, client, by)))
     }
 
     /// Returns a token of the family of the slot's sign-in, and the family.
@@ -212,15 +230,16 @@ impl World {
         let client = self.clients[self.reference.client_of(0)].clone();
         let (seen, told): (Result<(), Fault>, FaultCode) = match odd {
             Odd::StartUrl => {
-                // A start that is rolled back makes room too.
-                let told = if self.reference.start(0) == Answer::Started {
+                let seen = self.bench.start_at(&client, "ftp://x").map(|_| ());
+                // A start that is rolled back.
+                let told = if self.told().start(0) == Answer::Started {
                     self.reference.slots[0].pop();
                     self.reference.codes.pop();
                     FaultCode::InvalidRequest
                 } else {
                     FaultCode::InvalidClient
                 };
-                (self.bench.start_at(&client, "ftp://x").map(|_| ()), told)
+                (seen, told)
             }
             Odd::ClientType => (
                 metadata(&mut self.bench, |ask| "confidential".clone_into(&mut ask.client_type)),
@@ -243,8 +262,10 @@ impl World {
                     redirect_uri: None,
                     code_verifier: None,
                 };
-                let told = self.reference.refuse(self.reference.client_of(0), FaultCode::UnauthorizedClient);
-                (self.bench.token(&client, code).map(|_| ()), told)
+                let seen = self.bench.token(&client, code).map(|_| ());
+                let told = self.told();
+                let told = told.refuse(told.client_of(0), FaultCode::UnauthorizedClient);
+                (seen, told)
             }
             Odd::NoEntropy => {
                 let mut none = |_: &mut [u8]| Err(NoEntropy::new());
@@ -254,9 +275,7 @@ impl World {
                 (seen.map(|_| ()), FaultCode::InternalServer)
             }
         };
-        if !matches!(odd, Odd::StartUrl | Odd::GrantNotRegistered) {
-            self.reference.sweep_clients();
-        }
+        self.told();
         let seen = seen.map_or_else(|fault| Answer::fault(&fault.code), |()| Answer::Registered);
         Some((seen, Answer::fault(&told)))
     }

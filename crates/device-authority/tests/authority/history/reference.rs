@@ -26,29 +26,14 @@ pub(crate) struct Rules {
     pub(crate) everyone: u32,
 }
 
-/// The number of forgettable records that one new record evicts.
-const SWEEP: usize = 4;
-
-/// The beginning of a record's key, which orders records that end together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Name(u64);
-
-impl Name {
-    pub(crate) fn of(text: &str) -> Self {
-        Self(text.as_bytes().first_chunk().copied().map_or(0, u64::from_be_bytes))
-    }
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Client {
-    pub(crate) name: Name,
     pub(crate) ends: i64,
     pub(crate) known: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Code {
-    pub(crate) name: Name,
     pub(crate) client: usize,
     pub(crate) dies: i64,
     pub(crate) forgotten_from: i64,
@@ -63,7 +48,6 @@ pub(crate) struct Code {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Chain {
-    pub(crate) name: Name,
     pub(crate) code: usize,
     pub(crate) client: usize,
     pub(crate) ends: i64,
@@ -133,37 +117,25 @@ impl Reference {
     }
 
     pub(crate) fn register(&mut self, slot: usize) -> Answer {
-        self.sweep_clients();
         self.registered[slot] = self.clients.len();
-        self.clients.push(Client {
-            name: Name::default(),
-            ends: self.now + self.rules.registration_ttl,
-            known: true,
-        });
+        self.clients.push(Client { ends: self.now + self.rules.registration_ttl, known: true });
         Answer::Registered
     }
 
-    /// Makes room, as every registration request does, even a refused one.
-    pub(crate) fn sweep_clients(&mut self) {
-        let now = self.now;
-        let mut ended: Vec<&mut Client> =
-            self.clients.iter_mut().filter(|client| client.known && client.ends <= now).collect();
-        ended.sort_by_key(|client| (client.ends, client.name));
-        ended.into_iter().take(SWEEP).for_each(|client| client.known = false);
+    /// Returns how many clients and codes may be forgotten now.
+    pub(crate) fn forgettable(&self) -> (usize, usize) {
+        let clients = self.clients.iter().filter(|client| client.known && client.ends <= self.now);
+        let codes = self.codes.iter().filter(|code| code.known && code.forgotten_from <= self.now);
+        (clients.count(), codes.count())
     }
 
     /// Returns the response to a CreateToken with a grant that gets this fault from any valid client.
-    pub(crate) fn refuse(&mut self, client: usize, fault: FaultCode) -> FaultCode {
-        self.sweep_chains(0);
+    pub(crate) fn refuse(&self, client: usize, fault: FaultCode) -> FaultCode {
         if self.is_client(client) { fault } else { FaultCode::InvalidClient }
     }
 
     pub(crate) fn start(&mut self, device: usize) -> Answer {
         let now = self.now;
-        let mut old: Vec<&mut Code> =
-            self.codes.iter_mut().filter(|code| code.known && code.forgotten_from <= now).collect();
-        old.sort_by_key(|code| (code.forgotten_from, code.name));
-        old.into_iter().take(SWEEP).for_each(|code| code.known = false);
         let client = self.client_of(device);
         if !self.is_client(client) {
             return Answer::fault(&FaultCode::InvalidClient);
@@ -171,7 +143,6 @@ impl Reference {
         let dies = now + self.rules.device_ttl;
         self.slots[device].push(self.codes.len());
         self.codes.push(Code {
-            name: Name::default(),
             client,
             dies,
             forgotten_from: dies + self.rules.remember,
@@ -191,7 +162,6 @@ impl Reference {
         } else {
             self.redeem(code, client)
         };
-        self.sweep_chains(usize::from(answer.is_ok()));
         answer.map_or_else(|fault| Answer::fault(&fault), |()| Answer::Token)
     }
 
@@ -220,15 +190,7 @@ impl Reference {
             Some(_) => {
                 code.spent = Some(self.chains.len());
                 let ends = now + self.rules.chain_ttl;
-                self.chains.push(Chain {
-                    name: Name::default(),
-                    code: at,
-                    client,
-                    ends,
-                    alive: true,
-                    tokens: 1,
-                    moved: None,
-                });
+                self.chains.push(Chain { code: at, client, ends, alive: true, tokens: 1, moved: None });
                 return Ok(());
             }
             None => {}
@@ -263,7 +225,6 @@ impl Reference {
                 Ok(())
             }
         };
-        self.sweep_chains(0);
         answer.map_or_else(|fault| Answer::fault(&fault), |()| Answer::Token)
     }
 
@@ -278,16 +239,6 @@ impl Reference {
         }
         chain.alive = false;
         Answer::Revoked
-    }
-
-    /// Drops ended families, except those younger than this request.
-    fn sweep_chains(&mut self, young: usize) {
-        let now = self.now;
-        let old = self.chains.len() - young;
-        let chains = self.chains[..old].iter_mut();
-        let mut ended: Vec<&mut Chain> = chains.filter(|chain| chain.alive && chain.ends <= now).collect();
-        ended.sort_by_key(|chain| (chain.ends, chain.name));
-        ended.into_iter().take(SWEEP).for_each(|chain| chain.alive = false);
     }
 
     /// Applies a decision. `from` is `None` for a trusted caller.
@@ -354,10 +305,6 @@ impl Reference {
             _ => Window { began: now, ends: now + length, count: 1 },
         };
         let next = one_more(self.guesses[from]);
-        let mut over: Vec<&mut Option<Window>> =
-            self.guesses.iter_mut().filter(|window| window.is_some_and(|w| w.ends <= now)).collect();
-        over.sort_by_key(|window| window.map(|w| w.ends));
-        over.into_iter().take(SWEEP).for_each(|window| *window = None);
         self.guesses[from] = Some(next);
         self.all_guesses = Some(one_more(self.all_guesses));
     }
