@@ -389,7 +389,8 @@ impl Run {
             let late = self.flow.on_reply(pending, self.now, Reply::Failed(Failure::NotSent));
             assert_eq!(late, Err(Misuse::StaleRequest));
         }
-        assert!(matches!(self.flow.poll(Tick::since_origin(Duration::MAX)), Action::Done));
+        let got = self.flow.poll(Tick::since_origin(Duration::MAX));
+        assert!(matches!(got, Action::Done), "{got:?}");
         assert_eq!(self.flow.outcome(), Some(outcome.as_ref()));
         let told = outcome.as_ref().err().map(ToString::to_string).unwrap_or_default();
         let shown = format!("{told} {outcome:?} {:?}", self.flow);

@@ -32,7 +32,8 @@ fn a_provider_that_the_program_installs_signs_in_over_tls_and_without_one_https_
     assert_eq!(signed_in.polls, 1);
     if !cfg!(any(feature = "platform-verifier", feature = "webpki-roots")) {
         let without_roots = HttpClient::builder(Endpoint::custom(server.endpoint()).unwrap()).build();
-        assert!(matches!(without_roots.unwrap_err(), BuildError::NoRoots));
+        let got = without_roots.unwrap_err();
+        assert!(matches!(got, BuildError::NoRoots), "{got:?}");
     }
 }
 

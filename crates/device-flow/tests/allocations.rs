@@ -30,7 +30,8 @@ fn a_pending_poll_allocates_nothing() {
         let counted = allocation_counter::measure(|| {
             let Action::Send(pending) = flow.poll(now) else { panic!("not due") };
             flow.on_reply(pending, now, reply).unwrap();
-            assert!(matches!(flow.poll(now), Action::Wait(_)));
+            let got = flow.poll(now);
+            assert!(matches!(got, Action::Wait(_)), "{got:?}");
         });
         assert_eq!((counted.count_total, counted.bytes_total), (0, 0));
     }

@@ -93,7 +93,8 @@ fn a_sign_in_is_told_of_step_by_step_and_its_end_once_with_the_time_that_it_took
     let events = heard(|| {
         let mut flow = new_flow();
         let now = answered(&mut flow, replies());
-        assert!(matches!(flow.poll(now), Action::Done));
+        let got = flow.poll(now);
+        assert!(matches!(got, Action::Done), "{got:?}");
         flow.cancel();
         drop(flow.into_result(now));
     });

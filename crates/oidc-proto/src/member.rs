@@ -432,9 +432,9 @@ mod tests {
     #[test]
     fn a_text_without_escapes_is_borrowed_from_the_body() {
         let plain: Text<'_> = serde_json::from_str("\"abc\"").unwrap();
-        assert!(matches!(plain, Text::Value(Cow::Borrowed("abc"))));
+        assert!(matches!(plain, Text::Value(Cow::Borrowed("abc"))), "{plain:?}");
         let escaped: Text<'_> = serde_json::from_str("\"a\\u00e9\"").unwrap();
-        assert!(matches!(escaped, Text::Value(Cow::Owned(text)) if text == "aé"));
+        assert!(matches!(escaped, Text::Value(Cow::Owned(ref text)) if text == "aé"), "{escaped:?}");
     }
 
     #[test]

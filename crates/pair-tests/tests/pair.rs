@@ -18,7 +18,8 @@ fn a_person_who_approves_gets_a_token_at_the_next_poll() {
 #[test]
 fn a_person_who_denies_ends_the_flow_as_denied() {
     let mut world = World::new(strict(5)).person(secs(12), Verdict::Deny);
-    assert!(matches!(world.run(), Err(Outcome::Denied(_))));
+    let got = world.run();
+    assert!(matches!(got, Err(Outcome::Denied(_))), "{got:?}");
 }
 
 #[test]

@@ -204,7 +204,8 @@ fn two_holders_of_one_lock_exclude_each_other() {
     let error = cache.lock(&admin(), Duration::ZERO).unwrap_err();
     let lock_file = cache.private_dir().join(format!("{}.lock", admin().file_name()));
     assert!(matches!(&error, CacheError::Locked { path, .. } if *path == lock_file), "{error}");
-    assert!(matches!(cache.lock(&admin(), Duration::from_millis(60)), Err(CacheError::Locked { .. })));
+    let got = cache.lock(&admin(), Duration::from_millis(60));
+    assert!(matches!(got, Err(CacheError::Locked { .. })), "{got:?}");
     let _of_another = cache.lock(&Identity::SessionName("other".to_owned()), Duration::ZERO).unwrap();
     drop(guard);
     let _again = cache.lock(&admin(), Duration::ZERO).unwrap();
@@ -289,8 +290,12 @@ fn what_cannot_be_looked_at_is_not_taken_for_absent() {
     let file = dir.path().join("file");
     fs::write(&file, "").unwrap();
     let cache = Cache::at(&file);
-    assert!(matches!(cache.token(&admin()), Err(CacheError::Io { action: "read", .. })));
-    assert!(matches!(cache.remove_token(&admin()), Err(CacheError::Io { action: "delete", .. })));
-    assert!(matches!(cache.registration_of("id"), Err(CacheError::Io { action: "list", .. })));
-    assert!(matches!(cache.set_aside(Path::new("a.json")), Err(CacheError::Io { action: "set aside", .. })));
+    let got = cache.token(&admin());
+    assert!(matches!(got, Err(CacheError::Io { action: "read", .. })), "{got:?}");
+    let got = cache.remove_token(&admin());
+    assert!(matches!(got, Err(CacheError::Io { action: "delete", .. })), "{got:?}");
+    let got = cache.registration_of("id");
+    assert!(matches!(got, Err(CacheError::Io { action: "list", .. })), "{got:?}");
+    let got = cache.set_aside(Path::new("a.json"));
+    assert!(matches!(got, Err(CacheError::Io { action: "set aside", .. })), "{got:?}");
 }

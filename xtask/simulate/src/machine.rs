@@ -113,7 +113,8 @@ fn client_alone(size: u32) -> (Duration, u64) {
     for flow in &mut flows {
         let asked = sends(flow, end);
         flow.on_reply(asked, end, Reply::Granted(token.clone())).expect("awaited");
-        assert!(matches!(flow.outcome(), Some(Ok(_))));
+        let got = flow.outcome();
+        assert!(matches!(got, Some(Ok(_))), "{got:?}");
     }
     drop(flows);
     (measure::now() - start, grown)

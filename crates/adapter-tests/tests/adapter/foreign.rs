@@ -38,7 +38,8 @@ fn drive_foreign_flows<A: Adapter>() {
     let mut flow = DeviceFlow::new(service.clone(), policy.clone(), None, Tick::ZERO);
     let Action::Send(pending) = flow.poll(Tick::ZERO) else { panic!("it asks for codes") };
     flow.on_response(pending, Tick::ZERO, &http::Response::new(CODES)).unwrap();
-    assert!(matches!(flow.poll(Tick::ZERO), Action::Prompt(_)));
+    let got = flow.poll(Tick::ZERO);
+    assert!(matches!(got, Action::Prompt(_)), "{got:?}");
     let saved = serde_json::to_vec(&flow.save(Tick::ZERO, UNIX_EPOCH).unwrap()).unwrap();
     let saved: SavedFlow = serde_json::from_slice(&saved).unwrap();
     is_refused::<A>(saved.clone().resume(service, policy.clone(), Tick::ZERO, UNIX_EPOCH).unwrap());

@@ -96,7 +96,8 @@ fn a_cached_registration_is_used_and_one_that_the_service_forgot_is_replaced<A: 
 
 fn the_body_of_a_400_reaches_the_machine_as_a_fault<A: Adapter>() {
     let stub = Stub::polls([Step::fault("authorization_pending"), Step::fault("access_denied")]);
-    assert!(matches!(outcome::<A>(&stub), Outcome::Denied(_)));
+    let got = outcome::<A>(&stub);
+    assert!(matches!(got, Outcome::Denied(_)), "{got:?}");
     assert_eq!(polls_seen(&stub), 2);
     assert_eq!(stub.connections(), 1);
 }
@@ -106,7 +107,8 @@ fn an_error_inside_a_200_is_the_error<A: Adapter>() {
         Step::ok(r#"{"error":"authorization_pending"}"#),
         Step::ok(r#"{"error":"access_denied"}"#),
     ]);
-    assert!(matches!(outcome::<A>(&stub), Outcome::Denied(_)));
+    let got = outcome::<A>(&stub);
+    assert!(matches!(got, Outcome::Denied(_)), "{got:?}");
 }
 
 fn answers_that_are_no_verdict_are_retried_within_the_deadline<A: Adapter>() {
@@ -352,7 +354,8 @@ fn a_gateway_that_adds_many_headers_is_still_understood<A: Adapter>() {
     for headers in [many, long] {
         let headers: &'static str = Box::leak(headers.into_boxed_str());
         let stub = Stub::polls([Step::Answer(400, headers, r#"{"error":"access_denied"}"#.to_owned())]);
-        assert!(matches!(outcome::<A>(&stub), Outcome::Denied(_)));
+        let got = outcome::<A>(&stub);
+        assert!(matches!(got, Outcome::Denied(_)), "{got:?}");
     }
 }
 

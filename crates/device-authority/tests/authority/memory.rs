@@ -241,7 +241,7 @@ fn sources_of_guesses_are_bounded_and_all_guesses_still_count_together() {
     assert_eq!(bench.store.counts().sources, 100);
     let fresh = Source::of(Ipv4Addr::from_bits(9999).into());
     let refused = bench.store.review(&bench.policy, Some(fresh), "BBBB-BBBB", bench.now);
-    assert!(matches!(refused, Err(device_authority::PersonError::TooManyGuesses(_))));
+    assert!(matches!(refused, Err(device_authority::PersonError::TooManyGuesses(_))), "{refused:?}");
 }
 
 #[test]

@@ -53,7 +53,8 @@ fn a_cached_registration_that_is_rejected_only_at_the_poll_is_replaced_with_new_
     assert_eq!(codes, [("WDJB-MJHT", false), ("BCDF-GHJK", true)]);
     assert_eq!(scenario.flow.prompt().as_ref(), scenario.prompts.last(), "to be shown again, it is the same");
     scenario.poll(fault(FaultCode::InvalidClient));
-    assert!(matches!(scenario.outcome(), Outcome::Rejected { operation: Operation::CreateToken, .. }));
+    let got = scenario.outcome();
+    assert!(matches!(got, Outcome::Rejected { operation: Operation::CreateToken, .. }), "{got:?}");
 }
 
 #[test]
@@ -61,7 +62,8 @@ fn a_registration_made_by_this_flow_is_not_replaced() {
     let mut scenario = Scenario::new(policy());
     scenario.answer(Operation::RegisterClient, Reply::Registered(registration("new")));
     scenario.answer(Operation::StartDeviceAuthorization, fault(FaultCode::InvalidClient));
-    assert!(matches!(scenario.outcome(), Outcome::Rejected { .. }));
+    let got = scenario.outcome();
+    assert!(matches!(got, Outcome::Rejected { .. }), "{got:?}");
 }
 
 #[test]
@@ -104,7 +106,8 @@ fn the_prompt_comes_once_and_shows_no_device_code() {
     let complete = authorization().with_complete_uri("https://device.example/?user_code=WDJB-MJHT");
     scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(complete));
     let Action::Prompt(prompt) = scenario.flow.poll(scenario.now) else { panic!("no prompt") };
-    assert!(matches!(scenario.flow.poll(scenario.now), Action::Wait(_)));
+    let got = scenario.flow.poll(scenario.now);
+    assert!(matches!(got, Action::Wait(_)), "{got:?}");
     let shown = format!("{prompt} {prompt:?}");
     assert!(!shown.contains("device-code"), "{shown}");
     // RFC 8628 §3.3.1: the prompt shows the code and the plain URI beside the complete one.
@@ -181,7 +184,8 @@ fn a_lost_answer_here_is_just_asked_again() {
     scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization()));
     // A response lost before there was a code cannot have spent the code.
     scenario.poll(fault(FaultCode::InvalidGrant));
-    assert!(matches!(scenario.outcome(), Outcome::Rejected { .. }));
+    let got = scenario.outcome();
+    assert!(matches!(got, Outcome::Rejected { .. }), "{got:?}");
 }
 
 #[test]
@@ -208,7 +212,8 @@ fn a_client_of_the_programs_own_is_neither_registered_nor_replaced() {
     let body: &[u8] = asked.request().body().as_ref();
     assert!(body.starts_with(br#"{"clientId":"own","clientSecret":"own-secret""#));
     scenario.flow.on_reply(asked, scenario.now, fault(FaultCode::InvalidClient)).unwrap();
-    assert!(matches!(scenario.outcome(), Outcome::Rejected { .. }));
+    let got = scenario.outcome();
+    assert!(matches!(got, Outcome::Rejected { .. }), "{got:?}");
     assert!(!scenario.flow.is_newly_registered());
 }
 
@@ -268,14 +273,17 @@ fn pkce_that_is_always_wanted_is_not_left_out_for_want_of_a_verifier() {
         assert!(flow.wants_pkce() && matches!(flow.poll(Tick::ZERO), Action::Done));
         assert_eq!(flow.outcome(), Some(Err(&Outcome::NoVerifier)));
         let mut flow = begin().with_pkce(Secret::from("v".repeat(43)), "c".repeat(43));
-        assert!(matches!(flow.poll(Tick::ZERO), Action::Send(_)));
+        let got = flow.poll(Tick::ZERO);
+        assert!(matches!(got, Action::Send(_)), "{got:?}");
     }
     // Optional PKCE may be omitted, and AWS's device grant has none.
     let mut flow = DeviceFlow::new(provider().with_pkce(), own, None, Tick::ZERO);
-    assert!(matches!(flow.poll(Tick::ZERO), Action::Send(_)));
+    let got = flow.poll(Tick::ZERO);
+    assert!(matches!(got, Action::Send(_)), "{got:?}");
     let aws = Policy::aws("https://d-1234567890.awsapps.com/start").with_pkce(Pkce::Always);
     let mut flow = DeviceFlow::new(Endpoint::for_region("eu-west-1").unwrap(), aws, None, Tick::ZERO);
-    assert!(matches!(flow.poll(Tick::ZERO), Action::Send(_)));
+    let got = flow.poll(Tick::ZERO);
+    assert!(matches!(got, Action::Send(_)), "{got:?}");
 }
 
 #[test]
@@ -286,14 +294,16 @@ fn a_policy_for_providers_sends_nothing_to_a_service_of_aws_and_keeps_its_client
         let mut policy = Policy::oauth();
         policy.client.clone_from(&client);
         let mut flow = DeviceFlow::new(aws(), policy, None, Tick::ZERO);
-        assert!(matches!(flow.poll(Tick::ZERO), Action::Done));
+        let got = flow.poll(Tick::ZERO);
+        assert!(matches!(got, Action::Done), "{got:?}");
         assert_eq!(flow.outcome(), Some(Err(&Outcome::NoStartUrl)));
         assert_eq!(flow.registration().map(|registration| registration.client), client);
     }
     // A provider ignores a start URL.
     let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client(Client::public("id"));
     let mut flow = DeviceFlow::new(without_registration(), policy, None, Tick::ZERO);
-    assert!(matches!(flow.poll(Tick::ZERO), Action::Send(_)));
+    let got = flow.poll(Tick::ZERO);
+    assert!(matches!(got, Action::Send(_)), "{got:?}");
 }
 
 #[test]
@@ -310,7 +320,8 @@ fn where_nobody_can_register_a_rejected_client_ends_the_flow_with_the_services_w
 
     let mut scenario = cached();
     scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization()));
-    assert!(matches!(scenario.flow.poll(scenario.now), Action::Prompt(_)));
+    let got = scenario.flow.poll(scenario.now);
+    assert!(matches!(got, Action::Prompt(_)), "{got:?}");
     scenario.poll(fault(FaultCode::InvalidClient));
     rejected(scenario.outcome(), Operation::CreateToken);
 }

@@ -11,7 +11,8 @@ fn while_a_reply_is_due_the_flow_says_so_however_often_it_is_asked() {
     let asked = scenario.next_send();
     for _ in 0..5 {
         scenario.now = scenario.now + secs(100);
-        assert!(matches!(scenario.flow.poll(scenario.now), Action::AwaitReply));
+        let got = scenario.flow.poll(scenario.now);
+        assert!(matches!(got, Action::AwaitReply), "{got:?}");
     }
     scenario.flow.on_reply(asked, scenario.now, Reply::Registered(registration("late"))).unwrap();
     assert_eq!(scenario.flow.registration(), Some(registration("late")));
@@ -46,10 +47,12 @@ fn an_abandoned_request_counts_as_one_whose_answer_was_lost() {
     let mut scenario = Scenario::polling(policy(), authorization());
     let asked = scenario.next_send();
     drop(asked);
-    assert!(matches!(scenario.flow.poll(scenario.now), Action::AwaitReply));
+    let got = scenario.flow.poll(scenario.now);
+    assert!(matches!(got, Action::AwaitReply), "{got:?}");
     scenario.flow.abandon(scenario.now);
     assert_eq!(scenario.poll(fault(FaultCode::InvalidGrant)), secs(10));
-    assert!(matches!(scenario.outcome(), Outcome::GrantLost(_)));
+    let got = scenario.outcome();
+    assert!(matches!(got, Outcome::GrantLost(_)), "{got:?}");
 }
 
 #[test]
@@ -93,7 +96,8 @@ fn a_success_of_another_operation_is_refused_and_changes_nothing() {
         scenario.flow.on_reply(asked, scenario.now, Reply::Granted(token())),
         Err(Misuse::WrongOperation { request: Operation::RegisterClient, reply: Operation::CreateToken })
     );
-    assert!(matches!(scenario.flow.poll(scenario.now), Action::AwaitReply));
+    let got = scenario.flow.poll(scenario.now);
+    assert!(matches!(got, Action::AwaitReply), "{got:?}");
     scenario.flow.abandon(scenario.now);
     scenario.answer(Operation::RegisterClient, Reply::Registered(registration("client")));
 }

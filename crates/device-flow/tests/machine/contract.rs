@@ -132,7 +132,7 @@ fn the_latest_transport_error_is_kept_beyond_an_answer_that_has_none() {
 fn an_end_that_has_nothing_to_do_with_the_transport_does_not_drag_an_old_error_along() {
     let denied = answer(400, r#"{"error":"access_denied"}"#);
     let end = ended(vec![failed(Failure::NotSent, "first"), registered(), authorized(), denied]);
-    assert!(matches!(end.outcome, Outcome::Denied(_)));
+    assert!(matches!(end.outcome, Outcome::Denied(_)), "{:?}", end.outcome);
     assert!(end.transport.is_none() && end.source().is_none());
 }
 
@@ -173,7 +173,8 @@ fn a_cancellation_leaves_no_transport_error_and_undoes_no_end() {
     flow.on_result(pending, now, failed(Failure::Unknown, "reset")).unwrap();
     let pending = next(&mut flow, &mut now);
     flow.cancel();
-    assert!(matches!(flow.poll(now), Action::Done));
+    let got = flow.poll(now);
+    assert!(matches!(got, Action::Done), "{got:?}");
     assert_eq!(flow.on_result(pending, now, registered()), Err(Misuse::StaleRequest));
     let end = flow.into_result(now).unwrap_err();
     assert!(end.outcome == Outcome::Cancelled && end.transport.is_none());

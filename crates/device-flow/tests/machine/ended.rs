@@ -58,7 +58,8 @@ fn cancelling_an_ended_flow_keeps_its_outcome() {
     let mut scenario = Scenario::polling(policy(), authorization());
     scenario.poll(fault(FaultCode::AccessDenied));
     scenario.flow.cancel();
-    assert!(matches!(scenario.outcome(), Outcome::Denied(_)));
+    let got = scenario.outcome();
+    assert!(matches!(got, Outcome::Denied(_)), "{got:?}");
 }
 
 #[test]
@@ -93,7 +94,7 @@ fn an_unreachable_service_becomes_an_error_whose_source_is_the_transports() {
     let error = scenario.flow.into_result(scenario.now).unwrap_err();
     let source = Error::source(&*error).expect("the cause must not get lost");
     assert_eq!(source.to_string(), "no route");
-    assert!(matches!(error.outcome, Outcome::Unreachable { .. }));
+    assert!(matches!(error.outcome, Outcome::Unreachable { .. }), "{:?}", error.outcome);
 }
 
 #[test]
@@ -127,7 +128,8 @@ fn an_end_says_whether_the_person_was_shown_a_code() {
     scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization()));
     assert!(!end(scenario).prompted, "the codes have come, and nobody has seen them");
     let mut scenario = Scenario::polling(policy(), authorization());
-    assert!(matches!(scenario.flow.poll(scenario.now), Action::Wait(_)));
+    let got = scenario.flow.poll(scenario.now);
+    assert!(matches!(got, Action::Wait(_)), "{got:?}");
     assert!(end(scenario).prompted);
 }
 
@@ -182,7 +184,8 @@ fn a_sign_in_is_offline_if_the_last_that_was_seen_is_silence() {
             scenario.poll(reply());
         }
         let deadline = scenario.flow.deadline().unwrap_or(scenario.now);
-        assert!(matches!(scenario.flow.poll(deadline), Action::Done));
+        let got = scenario.flow.poll(deadline);
+        assert!(matches!(got, Action::Done), "{got:?}");
         scenario.flow.into_result(deadline).unwrap_err().is_offline()
     };
     assert!(ended(&[not_sent, not_sent]) && ended(&[pending, not_sent]));

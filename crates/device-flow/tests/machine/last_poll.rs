@@ -30,7 +30,8 @@ fn one_poll_is_made_before_the_deadline_even_if_the_interval_is_longer_than_the_
     short.expires_in = secs(2);
     let mut scenario = Scenario::polling(policy(), short);
     assert_eq!(scenario.poll(pending()), std::time::Duration::from_millis(1_500));
-    assert!(matches!(scenario.outcome_without_sending(), Outcome::Expired(Expiry::Clock(None))));
+    let got = scenario.outcome_without_sending();
+    assert!(matches!(got, Outcome::Expired(Expiry::Clock(None))), "{got:?}");
 }
 
 #[test]
@@ -68,7 +69,8 @@ fn nothing_is_sent_after_the_last_poll_and_nothing_waits_for_it() {
     let mut scenario = Scenario::polling(policy(), authorization().with_interval(secs(1_000_000_000)));
     let deadline = scenario.flow.deadline().unwrap();
     scenario.poll(pending());
-    assert!(matches!(scenario.outcome_without_sending(), Outcome::Expired(Expiry::Clock(None))));
+    let got = scenario.outcome_without_sending();
+    assert!(matches!(got, Outcome::Expired(Expiry::Clock(None))), "{got:?}");
     assert_eq!(scenario.now, deadline);
 }
 
@@ -121,7 +123,8 @@ fn an_end_after_slow_down_says_how_often_it_came_and_not_that_nobody_approved() 
         }
     }
     scenario.now = scenario.flow.deadline().unwrap();
-    assert!(matches!(scenario.flow.poll(scenario.now), Action::Done));
+    let got = scenario.flow.poll(scenario.now);
+    assert!(matches!(got, Action::Done), "{got:?}");
     let end = scenario.flow.into_result(scenario.now).unwrap_err();
     assert!(end.slow_downs >= 2, "{end:?}");
     let text = end.to_string();

@@ -132,7 +132,8 @@ fn an_error_inside_a_200_is_the_error() {
     let asked = scenario.next_send();
     let reply = response(&asked, 200, &[], r#"{"error":"access_denied"}"#);
     scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
-    assert!(matches!(scenario.outcome(), Outcome::Denied(_)));
+    let got = scenario.outcome();
+    assert!(matches!(got, Outcome::Denied(_)), "{got:?}");
 }
 
 #[test]
@@ -179,14 +180,16 @@ fn a_grant_tells_when_its_request_was_sent() {
 fn access_denied_is_denied() {
     let mut scenario = Scenario::polling(policy(), authorization());
     scenario.poll(fault(FaultCode::AccessDenied));
-    assert!(matches!(scenario.outcome(), Outcome::Denied(_)));
+    let got = scenario.outcome();
+    assert!(matches!(got, Outcome::Denied(_)), "{got:?}");
 }
 
 #[test]
 fn expired_token_is_expired_by_the_service() {
     let mut scenario = Scenario::polling(policy(), authorization());
     scenario.poll(fault(FaultCode::ExpiredToken));
-    assert!(matches!(scenario.outcome(), Outcome::Expired(Expiry::Service(_))));
+    let got = scenario.outcome();
+    assert!(matches!(got, Outcome::Expired(Expiry::Service(_))), "{got:?}");
 }
 
 #[test]
@@ -207,7 +210,8 @@ fn a_late_prompt_of_a_dead_code_is_not_shown() {
     scenario.answer(Operation::RegisterClient, Reply::Registered(registration("client")));
     scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization()));
     scenario.now = scenario.now + secs(600);
-    assert!(matches!(scenario.outcome(), Outcome::Expired(Expiry::Clock(None))));
+    let got = scenario.outcome();
+    assert!(matches!(got, Outcome::Expired(Expiry::Clock(None))), "{got:?}");
 }
 
 #[test]
@@ -215,7 +219,8 @@ fn the_services_word_counts_even_when_it_arrives_after_the_deadline() {
     let mut scenario = Scenario::polling(policy(), authorization());
     let asked = scenario.next_send();
     scenario.now = scenario.now + secs(700);
-    assert!(matches!(scenario.flow.poll(scenario.now), Action::AwaitReply));
+    let got = scenario.flow.poll(scenario.now);
+    assert!(matches!(got, Action::AwaitReply), "{got:?}");
     scenario.flow.on_reply(asked, scenario.now, Reply::Granted(token())).unwrap();
     scenario.granted();
 }
@@ -302,7 +307,8 @@ fn a_request_that_was_never_sent_cannot_have_lost_the_grant() {
     let mut scenario = Scenario::polling(policy(), authorization());
     scenario.poll(not_sent());
     scenario.poll(fault(FaultCode::InvalidGrant));
-    assert!(matches!(scenario.outcome(), Outcome::Rejected { .. }));
+    let got = scenario.outcome();
+    assert!(matches!(got, Outcome::Rejected { .. }), "{got:?}");
 }
 
 #[test]
@@ -311,7 +317,8 @@ fn a_code_that_is_still_pending_after_a_lost_reply_was_not_spent() {
     scenario.poll(unknown());
     scenario.poll(pending());
     scenario.poll(fault(FaultCode::InvalidGrant));
-    assert!(matches!(scenario.outcome(), Outcome::Rejected { .. }));
+    let got = scenario.outcome();
+    assert!(matches!(got, Outcome::Rejected { .. }), "{got:?}");
 }
 
 #[test]
@@ -319,7 +326,8 @@ fn a_denial_after_a_lost_reply_is_a_denial() {
     let mut scenario = Scenario::polling(policy(), authorization());
     scenario.poll(unknown());
     scenario.poll(fault(FaultCode::AccessDenied));
-    assert!(matches!(scenario.outcome(), Outcome::Denied(_)));
+    let got = scenario.outcome();
+    assert!(matches!(got, Outcome::Denied(_)), "{got:?}");
 }
 
 #[test]

@@ -27,7 +27,8 @@ fn a_redirect_is_followed_and_the_issuer_is_compared_with_what_was_asked_for() {
         _ => answer(404, ""),
     });
     assert_eq!(asked.len(), 5);
-    assert!(matches!(metadata_error(found.unwrap_err()), MetadataError::Issuer { .. }));
+    let got = metadata_error(found.unwrap_err());
+    assert!(matches!(got, MetadataError::Issuer { .. }), "{got:?}");
     // A login page behind a redirect counts as any page.
     let (asked, found) = run(search(), |url, _| match url {
         OPENID => moved("https://login.example/?next=x"),

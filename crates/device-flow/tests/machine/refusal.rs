@@ -40,7 +40,8 @@ fn a_token_that_may_be_lost_is_not_hidden_by_an_endpoint_that_is_not_found() {
     let asked = scenario.next_send();
     let reply = response(&asked, 400, &[], r#"{"error":"invalid_grant"}"#);
     scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
-    assert!(matches!(scenario.outcome(), Outcome::GrantLost(_)));
+    let got = scenario.outcome();
+    assert!(matches!(got, Outcome::GrantLost(_)), "{got:?}");
 }
 
 #[test]

@@ -77,7 +77,8 @@ fn a_proxys_refusal_spends_no_code() {
     let mut scenario = Scenario::polling(policy(), authorization());
     scenario.poll(Reply::Failed(Failure::ProxyRefused));
     scenario.poll(fault(FaultCode::ExpiredToken));
-    assert!(matches!(scenario.outcome(), Outcome::Expired(_)));
+    let got = scenario.outcome();
+    assert!(matches!(got, Outcome::Expired(_)), "{got:?}");
 }
 
 #[test]
@@ -118,7 +119,8 @@ fn a_retry_after_beyond_the_patience_ends_the_flow_instead_of_making_the_person_
     let mut busy = Fault::new(FaultCode::InternalServer);
     busy.retry_after = Some(secs(3600));
     scenario.answer(Operation::RegisterClient, Reply::Fault(busy));
-    assert!(matches!(scenario.outcome(), Outcome::Unreachable { trouble: Trouble::Fault(_), .. }));
+    let got = scenario.outcome();
+    assert!(matches!(got, Outcome::Unreachable { trouble: Trouble::Fault(_), .. }), "{got:?}");
 }
 
 #[test]

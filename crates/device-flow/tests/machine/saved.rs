@@ -66,7 +66,8 @@ fn a_wall_clock_that_went_backwards_is_read_as_no_time() {
     scenario.poll(pending());
     let now = Tick::ZERO;
     let mut flow = resumed(saved(&scenario), policy(), now, WALL - secs(3_600)).unwrap();
-    assert!(matches!(flow.poll(now), Action::Wait(until) if until == now + secs(5)));
+    let got = flow.poll(now);
+    assert!(matches!(got, Action::Wait(until) if until == now + secs(5)), "{got:?}");
     assert_eq!(flow.deadline(), Some(now + secs(595)));
 }
 
@@ -94,7 +95,8 @@ fn a_poll_that_was_under_way_counts_as_lost() {
     let lost_at = scenario.now;
     scenario.answer(Operation::CreateToken, fault(FaultCode::InvalidGrant));
     assert_eq!(scenario.now.since(lost_at), secs(10), "it backs off as after any lost reply");
-    assert!(matches!(scenario.outcome(), Outcome::GrantLost(_)));
+    let got = scenario.outcome();
+    assert!(matches!(got, Outcome::GrantLost(_)), "{got:?}");
 }
 
 #[test]
@@ -104,7 +106,8 @@ fn a_doubt_about_the_code_is_not_forgotten() {
     scenario.poll(fault(FaultCode::SlowDown));
     let mut scenario = restart(&scenario, secs(0));
     scenario.poll(fault(FaultCode::ExpiredToken));
-    assert!(matches!(scenario.outcome(), Outcome::GrantLost(_)));
+    let got = scenario.outcome();
+    assert!(matches!(got, Outcome::GrantLost(_)), "{got:?}");
 }
 
 #[test]
@@ -114,7 +117,8 @@ fn the_latest_trouble_is_remembered() {
         let mut scenario = Scenario::polling(policy(), authorization());
         scenario.poll(reply());
         let trouble = scenario.flow.trouble().cloned();
-        assert!(matches!((&trouble, reply()), (Some(Trouble::Failed(is)), Reply::Failed(was)) if *is == was));
+        let got = (&trouble, reply());
+        assert!(matches!(got, (Some(Trouble::Failed(is)), Reply::Failed(was)) if *is == was), "{got:?}");
         assert_eq!(restart(&scenario, secs(0)).flow.trouble().cloned(), trouble);
     }
 }
@@ -141,7 +145,8 @@ fn a_registration_under_way_is_asked_for_again_within_what_is_left_of_the_patien
     again.answer(Operation::RegisterClient, Reply::Registered(registration("new")));
     assert_eq!(again.now.since(resumed_at), secs(1));
     let mut late = restart(&scenario, secs(10));
-    assert!(matches!(late.outcome(), Outcome::Unreachable { operation: Operation::RegisterClient, .. }));
+    let got = late.outcome();
+    assert!(matches!(got, Outcome::Unreachable { operation: Operation::RegisterClient, .. }), "{got:?}");
 }
 
 #[test]
@@ -205,7 +210,8 @@ fn a_rejected_registration_is_replaced_once_in_all_processes_together() {
         "the floor of the first code holds from {rejected_at:?}"
     );
     assert!(scenario.prompts.iter().all(|prompt| prompt.replaces_earlier));
-    assert!(matches!(scenario.outcome(), Outcome::Rejected { .. }));
+    let got = scenario.outcome();
+    assert!(matches!(got, Outcome::Rejected { .. }), "{got:?}");
 }
 
 #[test]
@@ -218,7 +224,8 @@ fn a_prompt_that_was_not_shown_yet_is_still_to_come_and_one_that_was_can_be_show
     let Action::Prompt(prompt) = scenario.flow.poll(scenario.now) else { panic!("no prompt") };
     assert_eq!(to_come.as_ref(), Some(&prompt));
     let mut scenario = restart(&scenario, secs(1));
-    assert!(matches!(scenario.flow.poll(scenario.now), Action::Wait(_)));
+    let got = scenario.flow.poll(scenario.now);
+    assert!(matches!(got, Action::Wait(_)), "{got:?}");
     let again = scenario.flow.prompt().unwrap();
     assert_eq!((again.user_code, again.replaces_earlier), (prompt.user_code, false));
 }
@@ -289,7 +296,7 @@ fn a_device_code_is_not_sent_to_another_service() {
     scenario.poll(pending());
     let elsewhere = Endpoint::for_region("us-east-1").unwrap().into();
     let error = resumed_at(elsewhere, saved(&scenario), policy(), Tick::ZERO, WALL).unwrap_err();
-    assert!(matches!(&error, ResumeError::OtherService { .. }));
+    assert!(matches!(&error, ResumeError::OtherService { .. }), "{error:?}");
     let mut hostile = saved(&scenario);
     hostile["service"] = json!("https://evil.example/\u{1b}[2J");
     let text = resumed(hostile, policy(), Tick::ZERO, WALL).unwrap_err().to_string();
@@ -321,7 +328,8 @@ fn a_saved_flow_goes_on_at_the_same_service_alone_however_its_url_is_spelled() {
     let saved = flow.save(Tick::ZERO, UNIX_EPOCH + WALL).unwrap();
     let elsewhere = oauth("https://evil.example/device_authorization");
     let resumed = |service| saved.clone().resume(service, policy.clone(), Tick::ZERO, UNIX_EPOCH + WALL);
-    assert!(matches!(resumed(elsewhere), Err(ResumeError::OtherService { .. })));
+    let got = resumed(elsewhere);
+    assert!(matches!(got, Err(ResumeError::OtherService { .. })), "{got:?}");
     assert!(resumed(oauth(&codes)).is_ok());
 }
 
@@ -378,7 +386,8 @@ fn values_that_cannot_be_do_not_make_a_flow_that_breaks_the_rules() {
     value["state"]["register"]["give_up_in"] = huge.clone();
     value["state"]["register"]["pace"]["due_in"] = huge;
     let mut flow = resumed(value, policy(), now, WALL).unwrap();
-    assert!(matches!(flow.poll(now), Action::Wait(until) if until == now + policy().setup_patience));
+    let got = flow.poll(now);
+    assert!(matches!(got, Action::Wait(until) if until == now + policy().setup_patience), "{got:?}");
 }
 
 #[test]

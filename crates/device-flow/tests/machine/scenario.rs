@@ -94,7 +94,8 @@ impl Scenario {
         let mut scenario = Self::new(policy);
         scenario.answer(Operation::RegisterClient, Reply::Registered(registration("client")));
         scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization));
-        assert!(matches!(scenario.flow.poll(scenario.now), Action::Prompt(_)));
+        let got = scenario.flow.poll(scenario.now);
+        assert!(matches!(got, Action::Prompt(_)), "{got:?}");
         scenario
     }
 

@@ -176,7 +176,8 @@ fn a_script_is_a_history_without_surprises() {
     ]);
     let mut flow = new_flow();
     let played = History::from(denied).play(&mut flow, Tick::ZERO);
-    assert!(matches!(flow.outcome(), Some(Err(Outcome::Denied(_)))));
+    let got = flow.outcome();
+    assert!(matches!(got, Some(Err(Outcome::Denied(_)))), "{got:?}");
     assert_eq!(played.now.elapsed(), secs(10));
     let last = (
         Operation::CreateToken,

@@ -187,7 +187,8 @@ fn patience_is_as_long_as_told_and_a_jump_of_the_clock_costs_no_more_than_itself
     let mut search = search();
     let later = Tick::ZERO + Duration::from_secs(10);
     for now in [later, Tick::ZERO] {
-        assert!(matches!(search.poll(now), SearchAction::Get { .. }));
+        let got = search.poll(now);
+        assert!(matches!(got, SearchAction::Get { .. }), "{got:?}");
     }
     search.on_result(Tick::ZERO, lost(Failure::NotSent));
     assert_eq!(search.poll(Tick::ZERO), SearchAction::Wait(later + Duration::from_secs(1)));
@@ -210,8 +211,10 @@ fn too_many_requests_and_retry_after_leave_the_whole_host_in_peace() {
     let (asked, found) = run(search(), |_, _| with(429, ("retry-after", "3600"), ""));
     assert_eq!(urls(&asked), [OPENID], "longer than the patience: it ends at once");
     let retry_after = Some(Duration::from_secs(3600));
+    let got = metadata_error(found.unwrap_err());
     assert!(
-        matches!(metadata_error(found.unwrap_err()), MetadataError::Unavailable { status: 429, retry_after: asked, .. } if asked == retry_after)
+        matches!(got, MetadataError::Unavailable { status: 429, retry_after: asked, .. } if asked == retry_after),
+        "{got:?}"
     );
 }
 
@@ -280,7 +283,8 @@ fn a_document_of_another_issuer_is_never_the_result() {
     let evil = WHOLE.replace("\"https://id.example/t\",\"d", "\"https://evil.example\",\"d");
     let (asked, found) = run(search(), |_, _| answer(200, &evil));
     assert_eq!(urls(&asked), ALL);
-    assert!(matches!(metadata_error(found.unwrap_err()), MetadataError::Issuer { .. }));
+    let got = metadata_error(found.unwrap_err());
+    assert!(matches!(got, MetadataError::Issuer { .. }), "{got:?}");
     let (_, found) = run(search(), |url, _| answer(200, if url == OAUTH_INSERTED { WHOLE } else { &evil }));
     assert_eq!(found.unwrap().issuer, ISSUER);
 }
@@ -323,7 +327,8 @@ fn a_proxy_that_refuses_ends_the_search_and_behind_a_redirect_only_that_address(
 fn an_http_client_that_follows_redirects_by_itself_ends_the_search() {
     let (asked, found) = run(search(), |_, _| Err(TransportError::redirected(Some("evil.example"))));
     assert_eq!(urls(&asked), [OPENID]);
-    assert!(matches!(found.unwrap_err(), SearchError::Transport { source, .. } if source.is_final()));
+    let got = found.unwrap_err();
+    assert!(matches!(got, SearchError::Transport { ref source, .. } if source.is_final()), "{got:?}");
 }
 
 #[test]
@@ -350,11 +355,13 @@ fn a_driver_that_was_interrupted_is_given_the_same_address_again_and_an_unasked_
     search.on_result(Tick::ZERO, answer(200, WHOLE));
     let first = search.poll(Tick::ZERO);
     assert!(
-        matches!(&first, SearchAction::Get { address, origin } if *address == OPENID && origin.to_string() == "https://id.example")
+        matches!(&first, SearchAction::Get { address, origin } if *address == OPENID && origin.to_string() == "https://id.example"),
+        "{first:?}"
     );
     assert_eq!(search.poll(Tick::ZERO + Duration::from_secs(5)), first);
     search.on_result(Tick::ZERO, lost(Failure::Unknown));
-    assert!(matches!(search.poll(Tick::ZERO), SearchAction::Wait(_)));
+    let got = search.poll(Tick::ZERO);
+    assert!(matches!(got, SearchAction::Wait(_)), "{got:?}");
     assert!(matches!(search.finish(), Err(SearchError::Unfinished)), "it was given up while it waited");
     let mut search = self::search();
     let _ = search.poll(Tick::ZERO);

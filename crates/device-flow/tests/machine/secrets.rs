@@ -23,7 +23,8 @@ fn no_debug_output_of_a_whole_flow_shows_a_secret() {
     }
     look(format!("{:?} {:?}", scenario.flow.poll(scenario.now), scenario.prompts));
     assert_eq!(scenario.prompts.len(), 1);
-    assert!(matches!(scenario.flow.poll(scenario.now), Action::Done));
+    let got = scenario.flow.poll(scenario.now);
+    assert!(matches!(got, Action::Done), "{got:?}");
     assert_eq!(scenario.sent.iter().filter(|(op, _)| *op == Operation::CreateToken).count(), 2);
     for secret in ["client-secret", "device-code", "access-token", "refresh-token", "WDJB-MJHT"] {
         assert!(!seen.contains(secret), "{secret} in {seen}");

@@ -165,7 +165,8 @@ mod tests {
         let error = config.load_credentials(&path).unwrap_err();
         assert_eq!(error.to_string(), format!("{}, line 3: expected `key = value`", path.display()));
         assert_eq!(config.profile("work").unwrap().region(), None);
-        assert!(matches!(config.load_credentials(dir.path()).unwrap_err(), LoadError::Read { .. }));
+        let got = config.load_credentials(dir.path()).unwrap_err();
+        assert!(matches!(got, LoadError::Read { .. }), "{got:?}");
         assert_eq!(config.credentials_path(), Some(dir.path()));
         let error = config.resolve_sso("typo").unwrap_err();
         assert!(

@@ -179,7 +179,8 @@ fn the_portal_of_a_profile_is_its_own_or_that_of_the_profile_whose_credentials_i
     ] {
         assert_eq!(config.sso_profile(profile).unwrap_err().to_string(), expected);
     }
-    assert!(matches!(config.sso_profile("none"), Err(SettingsError::NoSuchProfile { .. })));
+    let got = config.sso_profile("none");
+    assert!(matches!(got, Err(SettingsError::NoSuchProfile { .. })), "{got:?}");
 }
 
 #[test]
@@ -207,10 +208,12 @@ fn an_unreadable_file_is_named_with_the_line() {
     assert_eq!(error.to_string(), format!("{}, line 3: expected `key = value`", path.display()));
 
     std::fs::write(&path, b"[default]\nregion = \xff\n").unwrap();
-    assert!(matches!(Config::load(&path).unwrap_err(), LoadError::NotUtf8 { line: 2, .. }));
+    let got = Config::load(&path).unwrap_err();
+    assert!(matches!(got, LoadError::NotUtf8 { line: 2, .. }), "{got:?}");
 
     // A directory exists but is unreadable as a file.
-    assert!(matches!(Config::load(dir.path()).unwrap_err(), LoadError::Read { .. }));
+    let got = Config::load(dir.path()).unwrap_err();
+    assert!(matches!(got, LoadError::Read { .. }), "{got:?}");
 }
 
 #[test]

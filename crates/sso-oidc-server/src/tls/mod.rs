@@ -148,7 +148,8 @@ mod tests {
         let ours = Tls::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap();
         assert_eq!(ours, ours.clone());
         assert_ne!(ours, Tls::new_ca());
-        assert!(matches!(error(&other, &key), TlsError::Mismatch));
+        let got = error(&other, &key);
+        assert!(matches!(got, TlsError::Mismatch), "{got:?}");
         // The first one is the server's; what follows leads to its CA.
         let chain = certificate + &other;
         assert_ne!(Tls::from_pem(chain.as_bytes(), key.as_bytes()).unwrap(), ours);
@@ -159,14 +160,22 @@ mod tests {
         let (certificate, key) = pair();
         let garbage = |kind| format!("-----BEGIN {kind}-----\nAAAA\n-----END {kind}-----\n");
         let unended = "-----BEGIN CERTIFICATE-----\nAAAA\n";
-        assert!(matches!(error("", &key), TlsError::NoCertificate));
-        assert!(matches!(error(&key, &key), TlsError::NoCertificate));
-        assert!(matches!(error(unended, &key), TlsError::Certificate { .. }));
-        assert!(matches!(error(&garbage("CERTIFICATE"), &key), TlsError::Certificate { .. }));
-        assert!(matches!(error(&certificate, ""), TlsError::NoKey));
-        assert!(matches!(error(&certificate, &certificate), TlsError::NoKey));
-        assert!(matches!(error(&certificate, &garbage("ENCRYPTED PRIVATE KEY")), TlsError::NoKey));
-        assert!(matches!(error(&certificate, &garbage("PRIVATE KEY")), TlsError::Key { .. }));
+        let got = error("", &key);
+        assert!(matches!(got, TlsError::NoCertificate), "{got:?}");
+        let got = error(&key, &key);
+        assert!(matches!(got, TlsError::NoCertificate), "{got:?}");
+        let got = error(unended, &key);
+        assert!(matches!(got, TlsError::Certificate { .. }), "{got:?}");
+        let got = error(&garbage("CERTIFICATE"), &key);
+        assert!(matches!(got, TlsError::Certificate { .. }), "{got:?}");
+        let got = error(&certificate, "");
+        assert!(matches!(got, TlsError::NoKey), "{got:?}");
+        let got = error(&certificate, &certificate);
+        assert!(matches!(got, TlsError::NoKey), "{got:?}");
+        let got = error(&certificate, &garbage("ENCRYPTED PRIVATE KEY"));
+        assert!(matches!(got, TlsError::NoKey), "{got:?}");
+        let got = error(&certificate, &garbage("PRIVATE KEY"));
+        assert!(matches!(got, TlsError::Key { .. }), "{got:?}");
     }
 
     #[test]
@@ -174,7 +183,7 @@ mod tests {
         let authority = Authority::new("test").unwrap();
         let names = ["localhost".to_owned(), "b\u{fc}ro.example".to_owned()];
         let error = authority.issue(&names, authority::Life::Now).unwrap_err();
-        assert!(matches!(error, TlsError::Name { name, .. } if name == names[1]));
+        assert!(matches!(error, TlsError::Name { ref name, .. } if *name == names[1]), "{error:?}");
     }
 
     #[test]

@@ -118,11 +118,13 @@ pub fn case(name: &str) -> Option<Box<dyn FnMut()>> {
         }),
         "token-ours" => Box::new(move || {
             let answer = Dialect::Aws.decode::<CreateTokenRequest, _>(black_box(&aws));
-            assert!(matches!(black_box(answer), Answer::Success(_)));
+            let got = black_box(answer);
+            assert!(matches!(got, Answer::Success(_)), "{got:?}");
         }),
         "token-oauth-ours" => Box::new(move || {
             let answer = Dialect::OAuth.decode::<CreateTokenRequest, _>(black_box(&oauth));
-            assert!(matches!(black_box(answer), Answer::Success(_)));
+            let got = black_box(answer);
+            assert!(matches!(got, Answer::Success(_)), "{got:?}");
         }),
         "token-oauth2-crate" => Box::new(move || {
             let token: BasicTokenResponse = serde_json::from_slice(black_box(oauth.body())).expect("a token");
@@ -134,13 +136,15 @@ pub fn case(name: &str) -> Option<Box<dyn FnMut()>> {
         }),
         "error-ours" => Box::new(move || {
             let answer = Dialect::Aws.decode::<CreateTokenRequest, _>(black_box(&error));
-            assert!(matches!(black_box(answer), Answer::Fault(_)));
+            let got = black_box(answer);
+            assert!(matches!(got, Answer::Fault(_)), "{got:?}");
         }),
         "error-oauth-ours" => {
             let error = oauth_pending();
             Box::new(move || {
                 let answer = Dialect::OAuth.decode::<CreateTokenRequest, _>(black_box(&error));
-                assert!(matches!(black_box(answer), Answer::Fault(_)));
+                let got = black_box(answer);
+                assert!(matches!(got, Answer::Fault(_)), "{got:?}");
             })
         }
         "error-oauth2-crate" => Box::new(move || {

@@ -111,7 +111,8 @@ fn undisturbed() -> usize {
     let Scene { server: _server, client, clock, mut flow } = Scene::new();
     let mut story = Story { clock: Some(&clock), ..Story::default() };
     block_on(client.drive(&mut flow, &clock, &mut story)).unwrap();
-    assert!(matches!(flow.outcome(), Some(Ok(_))));
+    let got = flow.outcome();
+    assert!(matches!(got, Some(Ok(_))), "{got:?}");
     story.sent.len()
 }
 

@@ -241,7 +241,8 @@ fn a_closure_that_cancels_and_fails_is_a_cancelled_call_and_one_that_answers_is_
         });
         client.build().unwrap().register_client(&RegisterClientRequest::new("my tool"))
     };
-    assert!(matches!(registered(false), Err(CallError::Cancelled)));
+    let got = registered(false);
+    assert!(matches!(got, Err(CallError::Cancelled)), "{got:?}");
     assert!(registered(true).is_ok(), "what has arrived counts");
 }
 

@@ -236,7 +236,8 @@ impl Rules {
         assert!(right, "{outcome:?} after {answer:?} at {now}: {self:?}");
         // Rule 2.
         for time in [now, now + 1_000_000_000, 0] {
-            assert!(matches!(pair.flow.poll(tick(time)), Action::Done));
+            let got = pair.flow.poll(tick(time));
+            assert!(matches!(got, Action::Done), "{got:?}");
             pair.flow.abandon(tick(time));
             pair.flow.cancel();
             assert!(pair.flow.save(tick(time), std::time::UNIX_EPOCH).is_none());
