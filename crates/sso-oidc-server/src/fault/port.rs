@@ -92,7 +92,7 @@ mod tests {
         let mut connections = Vec::new();
         for _ in 0..3 {
             port = port.switched(true, address);
-            assert!(matches!(port, Port::Closed(_)) && port.is_closed());
+            assert!(matches!(port, Port::Closed(_)) && port.is_closed(), "{port:?}");
             assert_eq!(error_of_another(address), ErrorKind::AddrInUse, "{} open", connections.len());
             let refused = TcpStream::connect(address).await.unwrap_err();
             assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
@@ -107,6 +107,6 @@ mod tests {
     async fn a_port_that_somebody_else_has_taken_is_lost_and_stays_closed() {
         let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let lost = Port::Lost.switched(false, elsewhere.local_addr().unwrap());
-        assert!(matches!(lost, Port::Lost) && lost.is_closed());
+        assert!(matches!(lost, Port::Lost) && lost.is_closed(), "{lost:?}");
     }
 }
