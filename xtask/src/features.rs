@@ -151,7 +151,7 @@ impl Tree {
         }
         let packages = CLIENTS.iter().flat_map(|(adapter, _)| ["--package", *adapter]);
         let test = Run::cargo().args(["test", "--quiet", "--package", "adapter-tests"]).args(packages);
-        let test = test.args(["--lib", "--test", "adapter", "--test", "trace"]);
+        let test = test.args(["--lib", "--test", "adapter", "--test", "events", "--test", "trace"]);
         // Not the checkout's target directory: cargo confuses two workspaces of the same shape.
         test.in_dir(&self.0).env("CARGO_TARGET_DIR", self.0.join("target")).go()
     }

@@ -1,7 +1,6 @@
 //! Both adapters over real sockets: against the project's server, and against one that misbehaves.
 
 mod brought;
-mod events;
 mod foreign;
 mod in_process;
 mod oauth;

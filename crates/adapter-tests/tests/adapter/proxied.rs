@@ -30,9 +30,14 @@ pub(crate) fn heard_from(test: &str, task: &str, status: &'static str) -> String
         for stream in proxy.incoming() {
             let mut stream = stream.unwrap();
             stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
-            let mut bytes = [0; 4096];
+            let (mut bytes, mut head) = ([0; 4096], Vec::<u8>::new());
             while let Ok(count @ 1..) = stream.read(&mut bytes) {
                 hearing.lock().unwrap_or_else(PoisonError::into_inner).extend(&bytes[..count]);
+                head.extend(&bytes[..count]);
+                // A client that has its answer may close, and what it sends after that may be lost.
+                if !head.windows(4).any(|end| end == b"\r\n\r\n") {
+                    continue;
+                }
                 drop(stream.write_all(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes()));
             }
         }

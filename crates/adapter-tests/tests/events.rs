@@ -1,9 +1,11 @@
-//! What is logged, by name and field, and what an observer hears.
+//! What is logged, by name and field, and what an observer hears. In a process of its own, because a logger is installed for all
+//! of it.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 use std::time::Duration;
 
 use adapter_tests::stub::{ClosedPort, Step, Stub};
@@ -18,11 +20,15 @@ use tracing_subscriber::registry;
 /// One event: its name, and its fields as text.
 type Said = (&'static str, BTreeMap<&'static str, String>);
 
-/// Collects the project's events of one thread.
-#[derive(Clone, Default)]
-struct Collected(Arc<Mutex<Vec<Said>>>);
+thread_local! {
+    /// The project's events of this thread. An adapter logs from the thread that drives it.
+    static SAID: RefCell<Vec<Said>> = const { RefCell::new(Vec::new()) };
+}
 
-impl<S: Subscriber> Layer<S> for Collected {
+/// Collects the project's events.
+struct Collects;
+
+impl<S: Subscriber> Layer<S> for Collects {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let metadata = event.metadata();
         if metadata.target() != "device_flow" {
@@ -31,7 +37,7 @@ impl<S: Subscriber> Layer<S> for Collected {
         assert_eq!(*metadata.level(), Level::DEBUG);
         let mut fields = Fields::default();
         event.record(&mut fields);
-        self.0.lock().unwrap().push((metadata.name(), fields.0));
+        SAID.with_borrow_mut(|said| said.push((metadata.name(), fields.0)));
     }
 }
 
@@ -50,13 +56,14 @@ impl Visit for Fields {
     }
 }
 
-/// What is logged while this runs.
+/// What is logged while this runs. The logger is there before the first event of any thread: an event that is met while a logger
+/// is being installed may stay silent.
 fn logged<T>(run: impl FnOnce() -> T) -> (T, Vec<Said>) {
-    let collected = Collected::default();
-    let subscriber = registry().with(collected.clone());
-    let result = tracing::subscriber::with_default(subscriber, run);
-    let said = collected.0.lock().unwrap().clone();
-    (result, said)
+    static LOGGER: Once = Once::new();
+    LOGGER.call_once(|| tracing::subscriber::set_global_default(registry().with(Collects)).unwrap());
+    SAID.take();
+    let result = run();
+    (result, SAID.take())
 }
 
 /// The fields of an event, times left out, in the order of their names.
@@ -148,7 +155,7 @@ fn every_step_of_a_sign_in_is_an_event_with_a_stable_name_and_stable_fields<A: A
 fn an_observer_hears_of_each_request_what_the_log_says<A: Adapter>() {
     let mut heard = Heard::default();
     let stub = script();
-    A::sign_in_observed(&stub.endpoint(), &mut heard).unwrap_err();
+    logged(|| A::sign_in_observed(&stub.endpoint(), &mut heard)).0.unwrap_err();
     let with = |id: &str| Some(id.to_owned());
     let expected = [
         (Operation::RegisterClient, 1, None, None),
@@ -176,14 +183,15 @@ fn a_plain_call_is_logged_without_a_phase<A: Adapter>() {
 fn the_report_of_an_end_has_the_causes_the_requests_id_the_polls_the_time_and_a_hint_and_no_body<
     A: Adapter,
 >() {
-    let end = A::sign_in_observed(&script().endpoint(), &mut Heard::default()).unwrap_err();
+    let sign_in = |stub: &str| logged(|| A::sign_in_observed(stub, &mut Heard::default())).0.unwrap_err();
+    let end = sign_in(&script().endpoint());
     assert_eq!(
         end.report().to_string(),
         "the sign-in was denied on the approval page (access_denied (request id id-of-the-denial)). If that was a mistake, start again and \
          approve it\nrequest id: id-of-the-denial\noutcome denied after 3 polls and 21.0 s"
     );
     let closed = ClosedPort::bind();
-    let end = A::sign_in_observed(&closed.endpoint(), &mut Heard::default()).unwrap_err();
+    let end = sign_in(&closed.endpoint());
     let report = end.report().to_string();
     let causes = report.lines().filter(|line| line.starts_with("caused by: ")).count();
     let mut chain = 0;
@@ -196,7 +204,7 @@ fn the_report_of_an_end_has_the_causes_the_requests_id_the_polls_the_time_and_a_
     assert!(report.to_lowercase().contains("refused"), "{report}");
     let body = "<html>stub-access-token</html>";
     let stub = Stub::start(vec![Step::Answer(502, "", body.to_owned()); 20]);
-    let end = A::sign_in_observed(&stub.endpoint(), &mut Heard::default()).unwrap_err();
+    let end = sign_in(&stub.endpoint());
     let all = format!("{end} {} {end:?}", end.report());
     assert!(!all.contains("stub-access-token") && !all.contains("<html>"), "{all}");
 }
