@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use device_authority::{
     Capacity, Entropy, GuessLimit, Memory, Moment, NoEntropy, PersonError, Rotation, ServerPolicy, SlowDown,
-    Source, Verdict,
+    Source, UserDecision,
 };
 use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Fault, FaultCode, Grant, RegisterClientRequest, Secret,
@@ -66,7 +66,7 @@ struct Run {
     /// The expiry of each client's registration.
     lapses: Vec<Moment>,
     devices: Vec<Device>,
-    chains: Vec<Chain>,
+    families: Vec<Chain>,
     /// Every issued code and token.
     given: BTreeSet<String>,
     /// The wrong codes in a row at one time.
@@ -75,7 +75,7 @@ struct Run {
 
 impl Run {
     fn new(flags: u8) -> Self {
-        let small = Capacity::default().with_clients(3).with_devices(4).with_chains(2).with_sources(2);
+        let small = Capacity::default().with_clients(3).with_devices(4).with_families(2).with_sources(2);
         let capacity = if flags & 1 == 0 { Capacity::default() } else { small };
         let slow_down = match flags >> 1 & 3 {
             0 => SlowDown::Grace,
@@ -99,7 +99,7 @@ impl Run {
             clients: Vec::new(),
             lapses: Vec::new(),
             devices: Vec::new(),
-            chains: Vec::new(),
+            families: Vec::new(),
             given: BTreeSet::new(),
             wrong: 0,
         }
@@ -110,9 +110,9 @@ impl Run {
             b'r' => self.register(bytes),
             b's' => self.start(bytes),
             b'p' => self.poll(bytes),
-            b'a' => self.decide(bytes, Verdict::Approve),
-            b'd' => self.decide(bytes, Verdict::Deny),
-            b'l' => self.decide(bytes, Verdict::Lapse),
+            b'a' => self.decide(bytes, UserDecision::Approve),
+            b'd' => self.decide(bytes, UserDecision::Deny),
+            b'l' => self.decide(bytes, UserDecision::Expire),
             b'g' => self.guess(bytes),
             b'f' => self.refresh(bytes),
             b't' => self.sleep(Duration::from_secs(bytes.seconds())),
@@ -126,7 +126,7 @@ impl Run {
         }
         let counts = self.store.counts();
         assert!(counts.clients <= self.capacity.clients && counts.devices <= self.capacity.devices);
-        assert!(counts.chains <= self.capacity.chains && counts.sources <= self.capacity.sources);
+        assert!(counts.families <= self.capacity.families && counts.sources <= self.capacity.sources);
         let pending: BTreeSet<_> = self.store.pending(self.now).map(|code| code.to_string()).collect();
         for device in &self.devices {
             if device.approved || device.denied || device.is_over(self.now) {
@@ -197,7 +197,7 @@ impl Run {
             self.gives(&token.access_token.clone());
             // During the grace period of the previous token, a refresh token is issued more than once.
             let is_known =
-                |refresh: &Secret| self.chains.iter().any(|chain| chain.current.as_ref() == Some(refresh));
+                |refresh: &Secret| self.families.iter().any(|family| family.current.as_ref() == Some(refresh));
             if let Some(refresh) = refresh
                 && !(self.policy.rotation == Rotation::Grace && is_known(&refresh))
             {
@@ -220,7 +220,7 @@ impl Run {
                 assert!(device.approved && !device.denied && !device.collected && !device.is_over(now));
                 device.collected = true;
                 if token.refresh_token.is_some() {
-                    self.chains.push(Chain { client, current: token.refresh_token, spent: Vec::new() });
+                    self.families.push(Chain { client, current: token.refresh_token, spent: Vec::new() });
                 }
             }
             Err(fault) => match fault.code {
@@ -260,9 +260,9 @@ impl Run {
         let grant = Grant::device_code(self.devices[at].answer.device_code.clone());
         let fault = self.ask(&self.clients[thief].clone(), grant).expect_err("another client's code");
         assert!(matches!(fault.code, FaultCode::InvalidGrant | FaultCode::InvalidClient), "{fault}");
-        for chain in 0..self.chains.len() {
-            let Some(token) = self.chains[chain].current.clone() else { continue };
-            if self.chains[chain].client != thief {
+        for family in 0..self.families.len() {
+            let Some(token) = self.families[family].current.clone() else { continue };
+            if self.families[family].client != thief {
                 let grant = Grant::RefreshToken { refresh_token: token };
                 assert!(
                     self.ask(&self.clients[thief].clone(), grant).is_err(),
@@ -272,7 +272,7 @@ impl Run {
         }
     }
 
-    fn decide(&mut self, bytes: &mut Bytes<'_>, verdict: Verdict) {
+    fn decide(&mut self, bytes: &mut Bytes<'_>, verdict: UserDecision) {
         let Some(at) = self.device(bytes) else { return };
         let code = self.devices[at].answer.user_code.to_lowercase().replace('-', " ");
         let reviewed = self.store.review(&self.policy, None, &code, self.now);
@@ -287,8 +287,8 @@ impl Run {
             Ok(()) => {
                 assert!(!device.approved && !device.denied && !device.is_over(self.now));
                 match verdict {
-                    Verdict::Approve => device.approved = true,
-                    Verdict::Deny => device.denied = true,
+                    UserDecision::Approve => device.approved = true,
+                    UserDecision::Deny => device.denied = true,
                     _ => device.lapsed = true,
                 }
             }
@@ -302,7 +302,7 @@ impl Run {
     /// Tries user codes that do not exist.
     fn guess(&mut self, bytes: &mut Bytes<'_>) {
         let source = Source::of(core::net::IpAddr::from([10, 0, 0, bytes.next() % 2]));
-        match self.store.decide(&self.policy, Some(source), "BCDF-0000", Verdict::Approve, self.now) {
+        match self.store.decide(&self.policy, Some(source), "BCDF-0000", UserDecision::Approve, self.now) {
             Err(PersonError::Unknown) => self.wrong += 1,
             Err(PersonError::TooManyGuesses(too_many)) => {
                 assert!(too_many.wait <= self.policy.guesses.window)
@@ -315,33 +315,33 @@ impl Run {
 
     fn refresh(&mut self, bytes: &mut Bytes<'_>) {
         let choice = usize::from(bytes.next().wrapping_sub(b'0'));
-        let Some(at) = (choice >> 1).checked_rem(self.chains.len()) else { return };
-        let chain = &self.chains[at];
+        let Some(at) = (choice >> 1).checked_rem(self.families.len()) else { return };
+        let family = &self.families[at];
         let reuse = choice & 1 != 0;
-        let token = if reuse { chain.spent.last() } else { chain.current.as_ref() };
+        let token = if reuse { family.spent.last() } else { family.current.as_ref() };
         let Some(token) = token.cloned() else { return };
-        let client = self.clients[chain.client].clone();
+        let client = self.clients[family.client].clone();
         let answer = self.ask(&client, Grant::RefreshToken { refresh_token: token.clone() });
-        let chain = &mut self.chains[at];
+        let family = &mut self.families[at];
         match answer {
             Ok(fresh) => {
                 let graced = self.policy.rotation == Rotation::Grace;
                 assert!(!reuse || graced, "a refresh token is good once");
                 let next = fresh.refresh_token.expect("a rotation has a successor");
-                assert!(!reuse || chain.current.as_ref() == Some(&next), "a used token has one successor");
+                assert!(!reuse || family.current.as_ref() == Some(&next), "a used token has one successor");
                 // During the grace period of the previous token, a token is its own successor.
-                if chain.current.as_ref() != Some(&next) {
-                    chain.spent.push(token);
-                    chain.current = Some(next);
+                if family.current.as_ref() != Some(&next) {
+                    family.spent.push(token);
+                    family.current = Some(next);
                 }
             }
             Err(fault) => {
                 assert!(matches!(fault.code, FaultCode::InvalidGrant | FaultCode::InvalidClient), "{fault}");
                 if reuse && fault.code == FaultCode::InvalidGrant {
                     // One of the two users is a thief, so the successor must be invalid too.
-                    if let Some(current) = chain.current.take() {
+                    if let Some(current) = family.current.take() {
                         let answer = self.ask(&client, Grant::RefreshToken { refresh_token: current });
-                        assert!(answer.is_err(), "the chain has ended");
+                        assert!(answer.is_err(), "the family has ended");
                     }
                 }
             }

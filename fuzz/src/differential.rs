@@ -5,8 +5,8 @@ use core::time::Duration;
 use http::{Response, StatusCode};
 use oidc_proto::oauth::Metadata;
 use oidc_proto::{
-    Answer, CreateTokenRequest, Dialect, FaultCode, NoVerdictReason, Operation, RegisterClientRequest,
-    Secret, ServerRequest, StartDeviceAuthorizationRequest, UnixSeconds, Violation, ViolationKind,
+    Answer, CreateTokenRequest, Dialect, FaultCode, IndeterminateReason, Operation, RegisterClientRequest,
+    Secret, ServerRequest, StartDeviceAuthorizationRequest, UnixSeconds, InvalidResponse, InvalidResponseKind,
 };
 use serde_json::{Map, Value};
 
@@ -109,21 +109,21 @@ impl<'a> Spelling<'a> {
     }
 
     /// Returns the violation of a required text, if any.
-    fn text_is_bad(&self, snake: &str) -> Option<ViolationKind> {
+    fn text_is_bad(&self, snake: &str) -> Option<InvalidResponseKind> {
         match self.member(snake) {
-            Value::Null => Some(ViolationKind::Missing),
-            Value::String(text) if text.is_empty() => Some(ViolationKind::Empty),
+            Value::Null => Some(InvalidResponseKind::Missing),
+            Value::String(text) if text.is_empty() => Some(InvalidResponseKind::Empty),
             Value::String(_) => None,
-            _ => Some(ViolationKind::WrongType),
+            _ => Some(InvalidResponseKind::WrongType),
         }
     }
 
-    fn lifetime_is_bad(&self, snake: &str, must: bool) -> Option<ViolationKind> {
+    fn lifetime_is_bad(&self, snake: &str, must: bool) -> Option<InvalidResponseKind> {
         match self.number(snake) {
-            Kind::Absent => must.then_some(ViolationKind::Missing),
+            Kind::Absent => must.then_some(InvalidResponseKind::Missing),
             Kind::Is(seconds) if seconds > 0 => None,
-            Kind::Is(_) => Some(ViolationKind::OutOfRange),
-            Kind::Wrong => Some(ViolationKind::WrongType),
+            Kind::Is(_) => Some(InvalidResponseKind::OutOfRange),
+            Kind::Wrong => Some(InvalidResponseKind::WrongType),
         }
     }
 
@@ -143,14 +143,14 @@ impl<'a> Spelling<'a> {
         }
     }
 
-    fn broken(&self, violation: &Violation, bad: &[(&str, Option<ViolationKind>)]) {
+    fn broken(&self, invalid: &InvalidResponse, bad: &[(&str, Option<InvalidResponseKind>)]) {
         let first = bad.iter().find_map(|(snake, kind)| kind.map(|kind| (*snake, kind)));
-        let (snake, kind) = first.unwrap_or_else(|| panic!("nothing is wrong, but {violation}"));
+        let (snake, kind) = first.unwrap_or_else(|| panic!("nothing is wrong, but {invalid}"));
         let name = if self.dialect == Dialect::Aws { camel(snake) } else { snake.to_owned() };
-        assert_eq!((violation.member, violation.kind), (name.as_str(), kind));
+        assert_eq!((invalid.member, invalid.kind), (name.as_str(), kind));
     }
 
-    /// Checks a response without success: the fault, or no verdict if it names no error.
+    /// Checks a response without success: the fault, or an indeterminate response if it names no error.
     fn is_no_success<T: core::fmt::Debug>(&self, status: StatusCode, answer: &Answer<T>) {
         let own = |name: &str| self.object.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let error = own("error");
@@ -187,11 +187,11 @@ impl<'a> Spelling<'a> {
                 assert_eq!(fault.reason.as_deref(), own("reason"));
                 assert_eq!(fault.endpoint.as_deref(), own("endpoint"));
             }
-            Answer::NoVerdict(none) => {
-                assert_eq!(none.reason, NoVerdictReason::UnnamedError, "both readers see an object");
+            Answer::Indeterminate(none) => {
+                assert_eq!(none.reason, IndeterminateReason::UnnamedError, "both readers see an object");
                 assert!(!status.is_success());
             }
-            Answer::Success(_) | Answer::Violation(_) => {
+            Answer::Success(_) | Answer::InvalidResponse(_) => {
                 assert!(status.is_success());
                 // A token counts, whatever the other members are.
                 let is_granted = self.text("access_token").is_some();
@@ -257,21 +257,21 @@ fn registration(said: &Spelling<'_>, response: &Response<&[u8]>) {
             assert_eq!(read.authorization_endpoint.as_deref(), url("authorization_endpoint"));
             assert_eq!(read.token_endpoint.as_deref(), url("token_endpoint"));
         }
-        Answer::Violation(violation) => {
+        Answer::InvalidResponse(invalid) => {
             let secret = said.text_is_bad("client_secret").filter(|_| aws);
             let known = ["none", "client_secret_basic", "client_secret_post"];
             let method =
                 said.text("token_endpoint_auth_method").filter(|method| !aws && !known.contains(method));
             said.broken(
-                &violation,
+                &invalid,
                 &[
                     ("client_id", said.text_is_bad("client_id")),
                     ("client_secret", secret),
-                    ("token_endpoint_auth_method", method.map(|_| ViolationKind::Unsupported)),
+                    ("token_endpoint_auth_method", method.map(|_| InvalidResponseKind::Unsupported)),
                 ],
             );
         }
-        Answer::Fault(_) | Answer::NoVerdict(_) => {}
+        Answer::Fault(_) | Answer::Indeterminate(_) => {}
     }
 }
 
@@ -293,7 +293,7 @@ fn authorization(said: &Spelling<'_>, response: &Response<&[u8]>) {
             assert_eq!(Some(read.expires_in), said.duration("expires_in"));
             assert_eq!(read.interval, said.wait("interval"));
         }
-        Answer::Violation(violation) => {
+        Answer::InvalidResponse(invalid) => {
             let mut bad = ["device_code", "user_code", "verification_uri"]
                 .map(|name| (name, said.text_is_bad(name)))
                 .to_vec();
@@ -301,9 +301,9 @@ fn authorization(said: &Spelling<'_>, response: &Response<&[u8]>) {
                 bad[2].1 = None;
             }
             bad.push(("expires_in", said.lifetime_is_bad("expires_in", true)));
-            said.broken(&violation, &bad);
+            said.broken(&invalid, &bad);
         }
-        Answer::Fault(_) | Answer::NoVerdict(_) => {}
+        Answer::Fault(_) | Answer::Indeterminate(_) => {}
     }
 }
 
@@ -332,10 +332,10 @@ fn token(said: &Spelling<'_>, response: &Response<&[u8]>) {
             let extra = read.extra.map(|extra| serde_json::from_str(extra.expose()).expect("it is JSON"));
             assert_eq!(extra, said.extra());
         }
-        Answer::Violation(violation) => {
-            said.broken(&violation, &[("access_token", said.text_is_bad("access_token"))]);
+        Answer::InvalidResponse(invalid) => {
+            said.broken(&invalid, &[("access_token", said.text_is_bad("access_token"))]);
         }
-        Answer::Fault(_) | Answer::NoVerdict(_) => {}
+        Answer::Fault(_) | Answer::Indeterminate(_) => {}
     }
 }
 

@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use device_flow::{
-    Action, DeviceFlow, Expiry, Failure, FirstPoll, Granted, Misuse, Operation, Outcome, PendingRequest,
-    Phase, Policy, Reply, Tick, Trouble,
+    Action, DeviceFlow, Expiry, Failure, FirstPoll, Granted, ApiMisuse, Operation, Outcome, PendingRequest,
+    Phase, Policy, Reply, Tick, TransientError,
 };
 use oidc_proto::{Client, Endpoint, Registration, Request, Secret};
 
@@ -74,7 +74,7 @@ impl Run {
         }
         if flags & 4 != 0 {
             policy =
-                policy.with_setup_patience(Duration::from_secs(3)).with_max_backoff(Duration::from_secs(2));
+                policy.with_setup_retry_window(Duration::from_secs(3)).with_max_backoff(Duration::from_secs(2));
         }
         let registration = cached.then(|| Registration::new(Client::new("cached", Secret::from(SENTINEL))));
         Self {
@@ -136,7 +136,7 @@ impl Run {
                 if let Some(pending) = self.stale.pop() {
                     let before = self.snapshot();
                     let refused = self.flow.on_reply(pending, self.now, Reply::Failed(Failure::Unknown));
-                    assert_eq!(refused, Err(Misuse::StaleRequest));
+                    assert_eq!(refused, Err(ApiMisuse::StaleRequest));
                     assert_eq!(self.snapshot(), before, "an illegal call changes nothing");
                 }
             }
@@ -144,7 +144,7 @@ impl Run {
                 if let (Some(pending), Some(operation)) = (self.pending.take(), self.outstanding) {
                     let before = self.snapshot();
                     let refused = self.flow.on_reply(pending, self.now, other_success(operation));
-                    assert!(matches!(refused, Err(Misuse::WrongOperation { .. })), "{refused:?}");
+                    assert!(matches!(refused, Err(ApiMisuse::WrongOperation { .. })), "{refused:?}");
                     assert_eq!(self.snapshot(), before, "an illegal call changes nothing");
                 }
             }
@@ -255,7 +255,7 @@ impl Run {
         let success = Success { interval: bytes.next(), life: argument };
         let Some(pending) = self.pending.take() else { return };
         let operation = self.outstanding.take().expect("a request is out");
-        // Rule 7: trouble and verdicts are not misuse by the driver.
+        // Rule 7: error and verdicts are not misuse by the driver.
         let taken = match kind {
             b'n' => self.flow.on_reply(pending, self.now, Reply::Failed(Failure::NotSent)),
             b'x' => self.flow.on_reply(pending, self.now, Reply::Failed(Failure::ProxyRefused)),
@@ -298,7 +298,7 @@ impl Run {
             b'x' if operation != Operation::CreateToken => {
                 let is_unreachable = matches!(
                     &outcome,
-                    Some(Err(Outcome::Unreachable { operation: of, trouble: Trouble::Failed(Failure::ProxyRefused), .. }))
+                    Some(Err(Outcome::Unreachable { operation: of, error: TransientError::Failed(Failure::ProxyRefused), .. }))
                         if *of == operation
                 );
                 assert!(is_unreachable, "{outcome:?}");
@@ -326,7 +326,7 @@ impl Run {
             return;
         }
         match (&outcome, retryable) {
-            // The setup goes on, or has exceeded the policy's patience.
+            // The setup goes on, or has exceeded the policy's retry window.
             (None | Some(Err(Outcome::Unreachable { .. })), true) => {}
             (Some(Err(outcome)), false) => {
                 let spent = self.session.as_ref().is_some_and(|session| session.may_be_spent);
@@ -336,7 +336,7 @@ impl Run {
                     // Rule 6.
                     (b'e' | b'i', true) if spent => matches!(outcome, Outcome::GrantLost(_)),
                     (b'e', true) => matches!(outcome, Outcome::Expired(Expiry::Service(_))),
-                    (b'2', _) => matches!(outcome, Outcome::ProtocolViolation(_)),
+                    (b'2', _) => matches!(outcome, Outcome::InvalidResponse(_)),
                     _ => matches!(outcome, Outcome::Rejected { operation: of, .. } if *of == operation),
                 };
                 assert!(fits, "{} led to {outcome:?}", char::from(kind));
@@ -387,7 +387,7 @@ impl Run {
         // Rule 2: after the end, nothing is sent and nothing changes.
         for pending in self.stale {
             let late = self.flow.on_reply(pending, self.now, Reply::Failed(Failure::NotSent));
-            assert_eq!(late, Err(Misuse::StaleRequest));
+            assert_eq!(late, Err(ApiMisuse::StaleRequest));
         }
         let got = self.flow.poll(Tick::since_origin(Duration::MAX));
         assert!(matches!(got, Action::Done), "{got:?}");

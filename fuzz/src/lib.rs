@@ -138,8 +138,8 @@ mod tests {
             ("stale-while-another-is-out", "Granted"),
             ("misuse", "Cancelled"),
             ("impatient", "Unreachable"),
-            ("violation", "ProtocolViolation"),
-            ("refused-by-proxy", "Unreachable { operation: RegisterClient, trouble: Failed(ProxyRefused)"),
+            ("invalid", "InvalidResponse"),
+            ("refused-by-proxy", "Unreachable { operation: RegisterClient, error: Failed(ProxyRefused)"),
             ("poll-refused-by-proxy", "Granted"),
             ("no-such-endpoint", "Refused"),
         ] {

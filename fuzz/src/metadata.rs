@@ -104,7 +104,7 @@ fn search(data: &[u8]) {
             SearchAction::Done => break,
         }
     }
-    assert!(now <= Tick::ZERO + Duration::from_secs(20), "patience is over by then");
+    assert!(now <= Tick::ZERO + Duration::from_secs(20), "the retry window is over by then");
     match search.finish() {
         Ok(metadata) => assert_eq!(metadata.issuer.trim_end_matches('/'), ISSUER),
         Err(error) => {

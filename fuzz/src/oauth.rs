@@ -55,11 +55,11 @@ fn revoked(response: &Response<Vec<u8>>) {
             assert!(!response.status().is_redirection());
             no_controls(&fault.to_string());
         }
-        Answer::NoVerdict(none) => {
+        Answer::Indeterminate(none) => {
             assert!(!response.status().is_success());
             assert_eq!(none.status, response.status().as_u16());
         }
-        Answer::Violation(violation) => panic!("a revocation has no members, but {violation}"),
+        Answer::InvalidResponse(invalid) => panic!("a revocation has no members, but {invalid}"),
     }
 }
 

@@ -41,7 +41,7 @@ fn ask(after: &[u8], date: Option<&[u8]>) -> Option<Duration> {
         response.headers_mut().insert(DATE, date);
     }
     match Dialect::OAuth.decode::<CreateTokenRequest, _>(&response) {
-        Answer::NoVerdict(none) => none.retry_after,
-        other => panic!("an empty 503 is no verdict, not {other:?}"),
+        Answer::Indeterminate(none) => none.retry_after,
+        other => panic!("an empty 503 is indeterminate, not {other:?}"),
     }
 }

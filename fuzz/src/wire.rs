@@ -98,14 +98,14 @@ where
             no_controls(&fault.to_string());
             reads_again::<C>(dialect, &fault);
         }
-        Answer::NoVerdict(none) => {
+        Answer::Indeterminate(none) => {
             assert_eq!(none.status, response.status().as_u16());
             no_controls(&none.to_string());
         }
-        Answer::Violation(violation) => {
+        Answer::InvalidResponse(invalid) => {
             assert!(response.status().is_success());
-            assert_eq!(violation.operation, C::OPERATION);
-            no_controls(&violation.to_string());
+            assert_eq!(invalid.operation, C::OPERATION);
+            no_controls(&invalid.to_string());
         }
     }
 }

@@ -46,7 +46,7 @@ struct Scratch {
     dir: PathBuf,
 }
 
-struct Verdict {
+struct UserDecision {
     passed: bool,
     said: String,
 }
@@ -70,13 +70,13 @@ impl Scratch {
     }
 
     /// Runs clippy as `cargo xtask test` does, on the library only: other targets would need more dependencies.
-    fn clippy(&self, name: &str, target: &Path) -> Result<Verdict> {
+    fn clippy(&self, name: &str, target: &Path) -> Result<UserDecision> {
         let run =
             Run::cargo().args(["clippy", "--offline", "--quiet", "--no-deps", "--lib", "--package", name]);
         // The same target directory already has the dependencies from crates.io.
         let run = run.env("CARGO_TARGET_DIR", target).in_dir(&self.dir).args(["--", "-D", "warnings"]);
         let output = run.output()?;
-        Ok(Verdict {
+        Ok(UserDecision {
             passed: output.status.success(),
             said: String::from_utf8_lossy(&output.stderr).into_owned(),
         })

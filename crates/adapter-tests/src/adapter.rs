@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use device_flow::{
-    CallError, DeviceFlow, MetadataSearch, Misuse, Observer, Policy, SearchError, Session, SignInError,
+    ApiMisuse, CallError, DeviceFlow, MetadataSearch, Observer, Policy, SearchError, Session, SignInError,
     SignedIn, TransportError, UserPrompt, VirtualTime,
 };
 use oidc_proto::oauth::{Metadata, RevocationRequest};
@@ -110,7 +110,7 @@ pub trait Adapter {
     /// # Errors
     ///
     /// If the flow is for another service.
-    fn drive_in_region(region: &str, flow: &mut DeviceFlow) -> Result<(), Misuse>;
+    fn drive_in_region(region: &str, flow: &mut DeviceFlow) -> Result<(), ApiMisuse>;
 
     /// One call: RegisterClient.
     ///

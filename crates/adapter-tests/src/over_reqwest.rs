@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use device_flow_reqwest::{
-    CallError, DeviceFlow, Endpoint, HttpClient, HttpClientBuilder, Metadata, MetadataSearch, Misuse,
+    ApiMisuse, CallError, DeviceFlow, Endpoint, HttpClient, HttpClientBuilder, Metadata, MetadataSearch,
     Observer, Policy, Registration, SearchError, Session, SignInError, SignedIn, TransportError, UserPrompt,
     VirtualTime, hardened,
 };
@@ -168,7 +168,7 @@ impl Adapter for Reqwest {
         block_on(client.drive_until(flow, time, &mut (), stopper.notified())).unwrap();
     }
 
-    fn drive_in_region(region: &str, flow: &mut DeviceFlow) -> Result<(), Misuse> {
+    fn drive_in_region(region: &str, flow: &mut DeviceFlow) -> Result<(), ApiMisuse> {
         let client = HttpClient::new(Endpoint::for_region(region).unwrap()).unwrap();
         block_on(client.drive(flow, &VirtualTime::default(), &mut ()))
     }

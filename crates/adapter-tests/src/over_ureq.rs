@@ -4,8 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use device_flow_ureq::{
-    CallError, Cancel, DeviceFlow, Endpoint, HttpClient, Metadata, MetadataSearch, Misuse, Observer, Policy,
-    Registration, SearchError, Session, SignInError, SignedIn, TransportError, UserPrompt, VirtualTime,
+    ApiMisuse, CallError, Cancel, DeviceFlow, Endpoint, HttpClient, Metadata, MetadataSearch, Observer,
+    Policy, Registration, SearchError, Session, SignInError, SignedIn, TransportError, UserPrompt,
+    VirtualTime,
 };
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{
@@ -165,7 +166,7 @@ impl Adapter for Ureq {
         client.drive_until(flow, time, &mut (), stopper).unwrap();
     }
 
-    fn drive_in_region(region: &str, flow: &mut DeviceFlow) -> Result<(), Misuse> {
+    fn drive_in_region(region: &str, flow: &mut DeviceFlow) -> Result<(), ApiMisuse> {
         let client = HttpClient::new(Endpoint::for_region(region).unwrap()).unwrap();
         client.drive(flow, &VirtualTime::default(), &mut ())
     }

@@ -79,7 +79,7 @@ fn script() -> Stub {
         Step::registration(),
         Step::Answer(200, "x-amzn-requestid: id-of-the-codes\r\n", AUTHORIZATION.to_owned()),
         Step::fault("authorization_pending"),
-        Step::Answer(503, "x-amzn-requestid: id-of-trouble\r\n", "<html>".to_owned()),
+        Step::Answer(503, "x-amzn-requestid: id-of-error\r\n", "<html>".to_owned()),
         Step::Answer(
             400,
             "x-amzn-requestid: id-of-the-denial\r\n",
@@ -118,7 +118,7 @@ fn every_step_of_a_sign_in_is_an_event_with_a_stable_name_and_stable_fields<A: A
     let expected = [
         "sending attempt=1 operation=RegisterClient phase=registering",
         &failed,
-        "waiting phase=registering polls=0 trouble=the connection was lost before an answer came",
+        "waiting error=the connection was lost before an answer came phase=registering polls=0",
         "sending attempt=2 operation=RegisterClient phase=registering",
         "received attempt=2 broken=false operation=RegisterClient phase=registering status=200",
         "sending attempt=1 operation=StartDeviceAuthorization phase=authorizing",
@@ -130,9 +130,9 @@ fn every_step_of_a_sign_in_is_an_event_with_a_stable_name_and_stable_fields<A: A
         "received attempt=1 broken=false operation=CreateToken phase=polling status=400",
         "waiting phase=polling polls=1",
         "sending attempt=2 operation=CreateToken phase=polling",
-        "received attempt=2 broken=false operation=CreateToken phase=polling request_id=id-of-trouble status=503",
-        "waiting phase=polling polls=2 trouble=the service did not answer properly: HTTP 503 with an HTML page \
-         instead of JSON",
+        "received attempt=2 broken=false operation=CreateToken phase=polling request_id=id-of-error status=503",
+        "waiting error=the service did not answer properly: HTTP 503 with an HTML page instead of JSON \
+         phase=polling polls=2",
         "sending attempt=3 operation=CreateToken phase=polling",
         "received attempt=3 broken=false operation=CreateToken phase=polling request_id=id-of-the-denial status=400",
         "ended outcome=denied polls=3 request_id=id-of-the-denial",
@@ -162,7 +162,7 @@ fn an_observer_hears_of_each_request_what_the_log_says<A: Adapter>() {
         (Operation::RegisterClient, 2, Some(200), None),
         (Operation::StartDeviceAuthorization, 1, Some(200), with("id-of-the-codes")),
         (Operation::CreateToken, 1, Some(400), None),
-        (Operation::CreateToken, 2, Some(503), with("id-of-trouble")),
+        (Operation::CreateToken, 2, Some(503), with("id-of-error")),
         (Operation::CreateToken, 3, Some(400), with("id-of-the-denial")),
     ];
     assert_eq!(heard.0, expected);
@@ -219,8 +219,8 @@ fn no_word_of_a_broken_servers_body_is_in_an_event<A: Adapter>() {
     assert_eq!(end.unwrap().polls, 3);
     let shown: Vec<_> = said.iter().map(shown).collect();
     assert!(shown.iter().all(|event| !event.contains("stub-device-code")), "{shown:?}");
-    for trouble in ["HTTP 503 server_error", "HTTP 503 with a fault of another name"] {
-        assert!(shown.iter().any(|event| event.ends_with(&format!("trouble={trouble}"))), "{shown:?}");
+    for error in ["HTTP 503 server_error", "HTTP 503 with a fault of another name"] {
+        assert!(shown.iter().any(|event| event.contains(&format!(" error={error} "))), "{shown:?}");
     }
 }
 

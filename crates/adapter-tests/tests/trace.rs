@@ -13,8 +13,8 @@ use tracing_subscriber::fmt::MakeWriter;
 const GENEROUS: Duration = Duration::from_secs(20);
 
 /// Global, because adapters log from threads of their own; `log` records (ureq, rustls) are caught as well.
-static COLLECTED: LazyLock<Collected> = LazyLock::new(|| {
-    let collected = Collected::default();
+static COLLECTED: LazyLock<Redeemed> = LazyLock::new(|| {
+    let collected = Redeemed::default();
     tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(collected.clone()).init();
     collected
 });
@@ -24,9 +24,9 @@ static LOGGING: Mutex<()> = Mutex::new(());
 
 /// Collects what is logged.
 #[derive(Clone, Default)]
-struct Collected(Arc<Mutex<Vec<u8>>>);
+struct Redeemed(Arc<Mutex<Vec<u8>>>);
 
-impl io::Write for Collected {
+impl io::Write for Redeemed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -37,7 +37,7 @@ impl io::Write for Collected {
     }
 }
 
-impl<'a> MakeWriter<'a> for Collected {
+impl<'a> MakeWriter<'a> for Redeemed {
     type Writer = Self;
 
     fn make_writer(&'a self) -> Self {

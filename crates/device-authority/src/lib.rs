@@ -10,7 +10,7 @@
 //! | RegisterClient | none | [`register_client`], [`register_oauth_client`] |
 //! | StartDeviceAuthorization | the client | [`start_device_authorization`] |
 //! | CreateToken | the client, and what [`GrantKey`] names | [`create_token`] |
-//! | RevokeToken | the client, and the chain of the token's [`Selector`] | [`revoke_token`] |
+//! | RevokeToken | the client, and the family of the token's [`Selector`] | [`revoke_token`] |
 //! | the person looks at a code | the device, its client | [`review`] |
 //! | the person decides | the device | [`decide`] |
 //! | the person typed a wrong code | the guess records | [`may_guess`], [`count_guess`] |
@@ -24,7 +24,7 @@
 //!
 //! ```
 //! use core::time::Duration;
-//! use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy, Verdict};
+//! use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy, UserDecision};
 //! use oidc_proto::{CreateTokenRequest, Grant, RegisterClientRequest, StartDeviceAuthorizationRequest};
 //!
 //! let policy = ServerPolicy::default();
@@ -40,7 +40,7 @@
 //!     store.register_client(&policy, &RegisterClientRequest::new("my-tool"), now, &mut entropy)?;
 //! let ask = StartDeviceAuthorizationRequest::new(registration.client.clone(), "https://example.awsapps.com/start");
 //! let device = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
-//! store.decide(&policy, None, &device.user_code, Verdict::Approve, now)?;
+//! store.decide(&policy, None, &device.user_code, UserDecision::Approve, now)?;
 //! let grant = Grant::device_code(device.device_code);
 //! let token =
 //!     store.create_token(&policy, &CreateTokenRequest::new(registration.client, grant), now, &mut entropy)?;
@@ -88,10 +88,10 @@ pub use entropy::{Entropy, NoEntropy};
 pub use guess::{GuessRecord, Source, TooManyGuesses, count_guess, may_guess};
 pub use memory::{Capacity, Counts, Memory};
 pub use moment::Moment;
-pub use person::{PersonError, Review, Verdict, decide, review};
+pub use person::{PersonError, Review, UserDecision, decide, review};
 pub use policy::{GuessLimit, Rotation, ServerPolicy, SlowDown};
 pub use proof::{RegistrationKey, WeakKey, recognize_client};
-pub use record::{ClientRecord, DeviceRecord, DeviceState, RefreshRecord, Standing, UsedToken};
+pub use record::{AuthorizationStatus, ClientRecord, DeviceRecord, DeviceState, RefreshRecord, UsedToken};
 pub use register::{register_client, register_oauth_client};
 pub use revoke::revoke_token;
 pub use selector::Selector;

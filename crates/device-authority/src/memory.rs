@@ -18,10 +18,10 @@ pub use self::capacity::{Capacity, Counts};
 use self::table::Table;
 use self::usage::Usage;
 use crate::{
-    Change, ClientRecord, DeviceRecord, Entropy, GrantKey, GuessRecord, Moment, PersonError, Records,
-    RefreshRecord, Review, Selector, ServerPolicy, Source, Standing, UserCode, Verdict, count_guess,
-    create_token, decide, may_guess, recognize_client, register_client, register_oauth_client, review,
-    revoke_token, start_device_authorization,
+    AuthorizationStatus, Change, ClientRecord, DeviceRecord, Entropy, GrantKey, GuessRecord, Moment,
+    PersonError, Records, RefreshRecord, Review, Selector, ServerPolicy, Source, UserCode, UserDecision,
+    count_guess, create_token, decide, may_guess, recognize_client, register_client, register_oauth_client,
+    review, revoke_token, start_device_authorization,
 };
 
 /// A bounded store in memory: it loads, decides and commits.
@@ -35,7 +35,7 @@ use crate::{
 ///   quarter of all. If none can give way, a new client is refused with `SlowDownException`.
 /// * *Devices*: one whose code has expired gives way, or else one whose token was collected, which is kept only to notice
 ///   a code that turns up again. If there is none, a new device is refused with `SlowDownException`.
-/// * *Refresh chains and guess records*: the one that ends first gives way. A refusal would take a granted token away, or
+/// * *Refresh families and guess records*: the one that ends first gives way. A refusal would take a granted token away, or
 ///   stop the counting.
 ///
 /// A clone is a snapshot: what a server that restarts from a copy would know.
@@ -47,7 +47,7 @@ pub struct Memory {
     user_codes: BTreeMap<UserCode, Selector>,
     /// Devices whose token was collected, by when they may be forgotten.
     collected: BTreeSet<(Moment, Selector)>,
-    chains: Table<Selector, RefreshRecord>,
+    families: Table<Selector, RefreshRecord>,
     guesses: Table<Source, GuessRecord>,
     guesses_of_all: Option<GuessRecord>,
 }
@@ -66,7 +66,7 @@ impl Memory {
             devices: Table::new(capacity.devices),
             user_codes: BTreeMap::new(),
             collected: BTreeSet::new(),
-            chains: Table::new(capacity.chains),
+            families: Table::new(capacity.families),
             guesses: Table::new(capacity.sources),
             guesses_of_all: None,
         }
@@ -226,7 +226,7 @@ impl Memory {
     /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
     /// #     Ok::<(), NoEntropy>(())
     /// # };
-    /// # use device_authority::{ClientRecord, Verdict};
+    /// # use device_authority::{ClientRecord, UserDecision};
     /// # use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, StartDeviceAuthorizationRequest};
     /// # let mut store = Memory::new(Capacity::default());
     /// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
@@ -236,7 +236,7 @@ impl Memory {
     /// let poll = CreateTokenRequest::new(Client::public("my-tool"), grant);
     /// let early = store.create_token(&policy, &poll, now, &mut entropy).unwrap_err();
     /// assert_eq!(early.code, FaultCode::AuthorizationPending);
-    /// store.decide(&policy, None, &codes.user_code, Verdict::Approve, now)?;
+    /// store.decide(&policy, None, &codes.user_code, UserDecision::Approve, now)?;
     /// let token = store.create_token(&policy, &poll, now.after(policy.interval), &mut entropy)?;
     /// assert_eq!(token.scope, Some(vec!["openid".to_owned()]));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -258,14 +258,14 @@ impl Memory {
         let records = Records::of_client(client);
         let records = match GrantKey::of(&request.grant) {
             GrantKey::Device(selector) => records.with_device(self.devices.find(&selector)),
-            GrantKey::Refresh(selector) => records.with_refresh(self.chains.find(&selector)),
+            GrantKey::Refresh(selector) => records.with_refresh(self.families.find(&selector)),
             GrantKey::Nothing => records,
         };
         let decision = create_token(policy, records, request, now, entropy);
         if decision.reply.is_ok() {
             self.usage.signed_in(&request.client.id, now);
         }
-        self.chains.make_room(now, |_, _| {});
+        self.families.make_room(now, |_, _| {});
         self.commit(decision.changes);
         decision.reply
     }
@@ -281,7 +281,7 @@ impl Memory {
     /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
     /// #     Ok::<(), NoEntropy>(())
     /// # };
-    /// # use device_authority::{ClientRecord, Verdict};
+    /// # use device_authority::{ClientRecord, UserDecision};
     /// # use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, StartDeviceAuthorizationRequest};
     /// # let mut store = Memory::new(Capacity::default());
     /// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
@@ -289,15 +289,15 @@ impl Memory {
     /// let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
     /// # use device_authority::Selector;
     /// # use oidc_proto::oauth::RevocationRequest;
-    /// # store.decide(&policy, None, &codes.user_code, Verdict::Approve, now)?;
+    /// # store.decide(&policy, None, &codes.user_code, UserDecision::Approve, now)?;
     /// # let grant = Grant::device_code(codes.device_code);
     /// # let poll = CreateTokenRequest::new(Client::public("my-tool"), grant);
     /// let token = store.create_token(&policy, &poll, now, &mut entropy)?;
     /// let refresh_token = token.refresh_token.ok_or("it has scopes")?;
-    /// let chain = Selector::of(&refresh_token).ok_or("it is one of ours")?;
-    /// assert!(store.chain(chain).is_some());
+    /// let family = Selector::of(&refresh_token).ok_or("it is one of ours")?;
+    /// assert!(store.family(family).is_some());
     /// store.revoke_token(&policy, &RevocationRequest::refresh_token(Client::public("my-tool"), refresh_token), now)?;
-    /// assert!(store.chain(chain).is_none());
+    /// assert!(store.family(family).is_none());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -314,7 +314,7 @@ impl Memory {
         let stranger = if known.is_none() { recognize_client(policy, &request.client, now) } else { None };
         let client = known.or(stranger.as_ref());
         let mut records = Records::of_client(client);
-        records.refresh = Selector::of(&request.token).and_then(|selector| self.chains.find(&selector));
+        records.refresh = Selector::of(&request.token).and_then(|selector| self.families.find(&selector));
         let decision = revoke_token(records, request, now);
         self.commit(decision.changes);
         decision.reply
@@ -332,7 +332,7 @@ impl Memory {
     /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
     /// #     Ok::<(), NoEntropy>(())
     /// # };
-    /// # use device_authority::{ClientRecord, Verdict};
+    /// # use device_authority::{ClientRecord, UserDecision};
     /// # use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, StartDeviceAuthorizationRequest};
     /// # let mut store = Memory::new(Capacity::default());
     /// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
@@ -375,15 +375,15 @@ impl Memory {
     /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
     /// #     Ok::<(), NoEntropy>(())
     /// # };
-    /// # use device_authority::{ClientRecord, Verdict};
+    /// # use device_authority::{ClientRecord, UserDecision};
     /// # use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, StartDeviceAuthorizationRequest};
     /// # let mut store = Memory::new(Capacity::default());
     /// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
     /// # let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
     /// let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
     /// # use device_authority::PersonError;
-    /// store.decide(&policy, None, &codes.user_code, Verdict::Deny, now)?;
-    /// let again = store.decide(&policy, None, &codes.user_code, Verdict::Approve, now);
+    /// store.decide(&policy, None, &codes.user_code, UserDecision::Deny, now)?;
+    /// let again = store.decide(&policy, None, &codes.user_code, UserDecision::Approve, now);
     /// assert_eq!(again, Err(PersonError::Decided));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -395,7 +395,7 @@ impl Memory {
         policy: &ServerPolicy,
         source: Option<Source>,
         typed: &str,
-        verdict: Verdict,
+        verdict: UserDecision,
         now: Moment,
     ) -> Result<(), PersonError> {
         let selector = self.look_up(policy, source, typed, now)?;
@@ -410,10 +410,10 @@ impl Memory {
         self.clients.find(id)
     }
 
-    /// The chain of refresh tokens that this one is or was of, if it is known.
+    /// The family of refresh tokens that this one is or was of, if it is known.
     #[must_use]
-    pub fn chain(&self, selector: Selector) -> Option<&RefreshRecord> {
-        self.chains.find(&selector)
+    pub fn family(&self, selector: Selector) -> Option<&RefreshRecord> {
+        self.families.find(&selector)
     }
 
     /// The wrong codes of this source, or of [`Source::EVERYONE`], if there were any lately.
@@ -440,7 +440,7 @@ impl Memory {
         Counts {
             clients: self.clients.len(),
             devices: self.devices.len(),
-            chains: self.chains.len(),
+            families: self.families.len(),
             sources: self.guesses.len(),
         }
     }
@@ -545,18 +545,18 @@ impl Memory {
                 Change::SetDevice { device, state } => {
                     if let Some(record) = self.devices.find_mut(&device) {
                         record.state = state;
-                        if matches!(state.standing, Standing::Collected(_)) {
+                        if matches!(state.status, AuthorizationStatus::Redeemed(_)) {
                             self.collected.insert((record.forget_at, device));
                         }
                     }
                 }
                 Change::PutRefresh(record) => {
                     if let Some(selector) = Selector::of(&record.token) {
-                        self.chains.put_over_first(selector, record);
+                        self.families.put_over_first(selector, record);
                     }
                 }
                 Change::RevokeRefresh(selector) => {
-                    self.chains.remove(&selector);
+                    self.families.remove(&selector);
                 }
             }
         }
@@ -594,7 +594,7 @@ mod tests {
         for minute in 0..120 {
             let now = start.after(Duration::from_secs(60 * minute));
             let device = store.start_device_authorization(&policy, &ask, now, &mut entropy).unwrap();
-            store.decide(&policy, None, &device.user_code, Verdict::Approve, now).unwrap();
+            store.decide(&policy, None, &device.user_code, UserDecision::Approve, now).unwrap();
             let grant = Grant::device_code(device.device_code);
             let poll = CreateTokenRequest::new(ask.client.clone(), grant);
             store.create_token(&policy, &poll, now, &mut entropy).unwrap();

@@ -3,7 +3,8 @@
 use core::time::Duration;
 
 use crate::{
-    Change, ClientRecord, DeviceRecord, Moment, Selector, Standing, TooManyGuesses, UserCode, scope,
+    AuthorizationStatus, Change, ClientRecord, DeviceRecord, Moment, Selector, TooManyGuesses, UserCode,
+    scope,
 };
 
 /// The information for the person's decision (RFC 8628 §5.4).
@@ -29,13 +30,13 @@ pub struct Review {
 /// A person's decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Verdict {
+pub enum UserDecision {
     /// Approve: the device gets a token.
     Approve,
     /// Deny: the device gets `access_denied`.
     Deny,
     /// Expire the code: the device gets `expired_token`. For tests and simulated people.
-    Lapse,
+    Expire,
 }
 
 /// The reason why a person cannot decide on a code.
@@ -68,7 +69,7 @@ pub enum PersonError {
 /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
 /// #     Ok::<(), NoEntropy>(())
 /// # };
-/// # use device_authority::{ClientRecord, Verdict};
+/// # use device_authority::{ClientRecord, UserDecision};
 /// # use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, StartDeviceAuthorizationRequest};
 /// # let mut store = Memory::new(Capacity::default());
 /// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
@@ -113,39 +114,47 @@ pub fn review(
 /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
 /// #     Ok::<(), NoEntropy>(())
 /// # };
-/// # use device_authority::{ClientRecord, Verdict};
+/// # use device_authority::{ClientRecord, UserDecision};
 /// # use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, StartDeviceAuthorizationRequest};
 /// # let mut store = Memory::new(Capacity::default());
 /// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
 /// # let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
 /// let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
-/// # use device_authority::{Change, PersonError, Selector, Standing, decide};
+/// # use device_authority::{Change, PersonError, Selector, AuthorizationStatus, decide};
 /// let device = Selector::of(&codes.device_code).and_then(|selector| store.device(selector));
-/// let Change::SetDevice { state, .. } = decide(device, Verdict::Approve, now)? else { panic!("it sets the device") };
-/// assert_eq!(state.standing, Standing::Approved);
-/// assert_eq!(decide(None, Verdict::Approve, now), Err(PersonError::Unknown));
+/// let Change::SetDevice { state, .. } = decide(device, UserDecision::Approve, now)? else { panic!("it sets the device") };
+/// assert_eq!(state.status, AuthorizationStatus::Approved);
+/// assert_eq!(decide(None, UserDecision::Approve, now), Err(PersonError::Unknown));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
 /// Returns [`PersonError::Unknown`], [`PersonError::Expired`] or [`PersonError::Decided`]. A decision is
 /// final.
-pub fn decide(device: Option<&DeviceRecord>, verdict: Verdict, now: Moment) -> Result<Change, PersonError> {
+pub fn decide(
+    device: Option<&DeviceRecord>,
+    verdict: UserDecision,
+    now: Moment,
+) -> Result<Change, PersonError> {
     let device = undecided(device, now)?;
     let selector = Selector::of(&device.device_code).ok_or(PersonError::Unknown)?;
-    let standing = match verdict {
-        Verdict::Approve => Standing::Approved,
-        Verdict::Deny => Standing::Denied,
-        Verdict::Lapse => Standing::Lapsed,
+    let status = match verdict {
+        UserDecision::Approve => AuthorizationStatus::Approved,
+        UserDecision::Deny => AuthorizationStatus::Denied,
+        UserDecision::Expire => AuthorizationStatus::Expired,
     };
-    Ok(Change::SetDevice { device: selector, state: device.state.with_standing(standing) })
+    Ok(Change::SetDevice { device: selector, state: device.state.with_status(status) })
 }
 
 fn undecided(device: Option<&DeviceRecord>, now: Moment) -> Result<&DeviceRecord, PersonError> {
     let device = device.ok_or(PersonError::Unknown)?;
-    match device.state.standing {
-        Standing::Approved | Standing::Denied | Standing::Collected(_) => Err(PersonError::Decided),
-        Standing::Pending | Standing::Lapsed if device.is_expired_at(now) => Err(PersonError::Expired),
-        Standing::Pending | Standing::Lapsed => Ok(device),
+    match device.state.status {
+        AuthorizationStatus::Approved | AuthorizationStatus::Denied | AuthorizationStatus::Redeemed(_) => {
+            Err(PersonError::Decided)
+        }
+        AuthorizationStatus::Pending | AuthorizationStatus::Expired if device.is_expired_at(now) => {
+            Err(PersonError::Expired)
+        }
+        AuthorizationStatus::Pending | AuthorizationStatus::Expired => Ok(device),
     }
 }

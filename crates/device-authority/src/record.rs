@@ -70,7 +70,7 @@ impl ClientRecord {
 /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
 /// #     Ok::<(), NoEntropy>(())
 /// # };
-/// # use device_authority::{ClientRecord, Verdict};
+/// # use device_authority::{ClientRecord, UserDecision};
 /// # use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, StartDeviceAuthorizationRequest};
 /// # let mut store = Memory::new(Capacity::default());
 /// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
@@ -113,7 +113,7 @@ pub struct DeviceRecord {
 #[non_exhaustive]
 pub struct DeviceState {
     /// The state of the authorization.
-    pub standing: Standing,
+    pub status: AuthorizationStatus,
     /// The least time between two polls; five seconds more after each `slow_down` (RFC 8628 §3.5).
     pub interval: Duration,
     /// The time of the latest poll.
@@ -127,12 +127,12 @@ pub struct DeviceState {
 impl DeviceState {
     /// Creates the state of a device without decision and polls.
     pub(crate) const fn new(interval: Duration) -> Self {
-        Self { standing: Standing::Pending, interval, last_poll: None, polls: 0, grace_used: false }
+        Self { status: AuthorizationStatus::Pending, interval, last_poll: None, polls: 0, grace_used: false }
     }
 
-    /// Returns the same state with this standing.
-    pub(crate) const fn with_standing(mut self, standing: Standing) -> Self {
-        self.standing = standing;
+    /// Returns the same state with this status.
+    pub(crate) const fn with_status(mut self, status: AuthorizationStatus) -> Self {
+        self.status = status;
         self
     }
 }
@@ -140,7 +140,7 @@ impl DeviceState {
 /// The state of a device's authorization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Standing {
+pub enum AuthorizationStatus {
     /// The person has not decided.
     Pending,
     /// The person approved; the next poll gets the token.
@@ -148,23 +148,23 @@ pub enum Standing {
     /// The person denied.
     Denied,
     /// The code was made to expire early.
-    Lapsed,
+    Expired,
     /// The token was issued; a code is valid once. Holds the token family issued for it, which a second use
     /// of the code revokes.
-    Collected(Option<Selector>),
+    Redeemed(Option<Selector>),
 }
 
 impl DeviceRecord {
     /// Returns whether both codes have expired. The last instant of their life counts as expired.
     #[must_use]
     pub fn is_expired_at(&self, now: Moment) -> bool {
-        now >= self.expires_at || self.state.standing == Standing::Lapsed
+        now >= self.expires_at || self.state.status == AuthorizationStatus::Expired
     }
 
     /// Returns whether a person can still decide.
     #[must_use]
     pub fn is_pending_at(&self, now: Moment) -> bool {
-        self.state.standing == Standing::Pending && !self.is_expired_at(now)
+        self.state.status == AuthorizationStatus::Pending && !self.is_expired_at(now)
     }
 }
 

@@ -17,20 +17,20 @@ use crate::{
 pub(crate) fn rotate(
     policy: &ServerPolicy,
     client: &ClientRecord,
-    chain: Option<&RefreshRecord>,
+    family: Option<&RefreshRecord>,
     offered: &Secret,
     asked: &[String],
     now: Moment,
     entropy: &mut dyn Entropy,
 ) -> Decision<Token> {
-    let (Some(chain), Some(selector)) = (chain, Selector::of(offered)) else {
+    let (Some(family), Some(selector)) = (family, Selector::of(offered)) else {
         return Decision::refuse(invalid_token());
     };
-    if chain.client_id != client.registration.client.id || now >= chain.forget_at {
+    if family.client_id != client.registration.client.id || now >= family.forget_at {
         return Decision::refuse(invalid_token());
     }
-    let used = graced(policy, chain, now);
-    if chain.token != *offered && used.is_none_or(|used| used.token != *offered) {
+    let used = graced(policy, family, now);
+    if family.token != *offered && used.is_none_or(|used| used.token != *offered) {
         // Without rotation no token is ever rotated out, so any other token is invented.
         let ends = policy.rotation != Rotation::Reuse;
         return Decision::new(
@@ -38,12 +38,12 @@ pub(crate) fn rotate(
             ends.then_some(Change::RevokeRefresh(selector)).into_iter().collect(),
         );
     }
-    let scopes = match scope::narrowed(scope::granted(client, &chain.scope), asked) {
+    let scopes = match scope::narrowed(scope::granted(client, &family.scope), asked) {
         Ok(scopes) => scopes,
         Err(fault) => return Decision::refuse(fault),
     };
     let stays = policy.rotation == Rotation::Reuse || used.is_some();
-    match answer(policy, chain, stays, now, entropy) {
+    match answer(policy, family, stays, now, entropy) {
         Err(fault) => Decision::refuse(fault),
         Ok((mut token, next)) => {
             token.scope = scope::named(scopes);
@@ -55,35 +55,35 @@ pub(crate) fn rotate(
 /// Returns the recently used token, if it is in its grace period. Meanwhile the family does not rotate
 /// further. So only one old token must be remembered, and every token that was valid a moment ago still is. A
 /// clock that stepped back revokes nothing.
-fn graced<'a>(policy: &ServerPolicy, chain: &'a RefreshRecord, now: Moment) -> Option<&'a UsedToken> {
-    let used = chain.used.as_deref().filter(|_| policy.rotation == Rotation::Grace)?;
+fn graced<'a>(policy: &ServerPolicy, family: &'a RefreshRecord, now: Moment) -> Option<&'a UsedToken> {
+    let used = family.used.as_deref().filter(|_| policy.rotation == Rotation::Grace)?;
     (now < used.at.after(policy.rotation_grace)).then_some(used)
 }
 
 /// Returns a new access token with the next refresh token, and the family's new record, if it changes.
 fn answer(
     policy: &ServerPolicy,
-    chain: &RefreshRecord,
+    family: &RefreshRecord,
     stays: bool,
     now: Moment,
     entropy: &mut dyn Entropy,
 ) -> Result<(Token, Option<RefreshRecord>), Fault> {
     let token = Token::bearer(secret::<64>(entropy)?, whole_seconds(policy.short_access_ttl));
     if stays {
-        return Ok((token.with_refresh_token(chain.token.clone()), None));
+        return Ok((token.with_refresh_token(family.token.clone()), None));
     }
     let fresh = secret::<64>(entropy)?;
     // The selector stays, the other 384 bits are new.
-    let kept = chain.token.expose().get(..Selector::LEN).unwrap_or_default();
+    let kept = family.token.expose().get(..Selector::LEN).unwrap_or_default();
     let new = fresh.expose().get(Selector::LEN..).unwrap_or_default();
     let used = (policy.rotation == Rotation::Grace)
-        .then(|| Box::new(UsedToken { token: chain.token.clone(), at: now }));
+        .then(|| Box::new(UsedToken { token: family.token.clone(), at: now }));
     let next = RefreshRecord {
         token: Secret::new([kept, new].concat()),
-        client_id: chain.client_id.clone(),
-        scope: chain.scope.clone(),
+        client_id: family.client_id.clone(),
+        scope: family.scope.clone(),
         used,
-        forget_at: chain.forget_at,
+        forget_at: family.forget_at,
     };
     Ok((token.with_refresh_token(next.token.clone()), Some(next)))
 }

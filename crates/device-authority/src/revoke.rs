@@ -35,10 +35,10 @@ pub fn revoke_token(records: Records<'_>, request: &RevocationRequest, now: Mome
         Ok(client) => client,
         Err(fault) => return Decision::refuse(fault),
     };
-    let (Some(chain), Some(selector)) = (records.refresh, Selector::of(&request.token)) else {
+    let (Some(family), Some(selector)) = (records.refresh, Selector::of(&request.token)) else {
         return Decision::new(Ok::<(), Fault>(()), Vec::new());
     };
-    if chain.client_id != client.registration.client.id {
+    if family.client_id != client.registration.client.id {
         return Decision::refuse(invalid_grant());
     }
     Decision::new(Ok(()), vec![Change::RevokeRefresh(selector)])

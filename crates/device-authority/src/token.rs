@@ -6,8 +6,8 @@ use crate::client::{authenticate, unauthorized};
 use crate::entropy::secret;
 use crate::moment::whole_seconds;
 use crate::{
-    Change, ClientRecord, Decision, DeviceRecord, DeviceState, Entropy, Moment, RefreshRecord, Selector,
-    ServerPolicy, SlowDown, Standing, pace, refresh, scope,
+    AuthorizationStatus, Change, ClientRecord, Decision, DeviceRecord, DeviceState, Entropy, Moment,
+    RefreshRecord, Selector, ServerPolicy, SlowDown, pace, refresh, scope,
 };
 
 /// The key of the record that a grant names, besides the client's.
@@ -128,7 +128,7 @@ impl<'a> Records<'a> {
 /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
 /// #     Ok::<(), NoEntropy>(())
 /// # };
-/// # use device_authority::{ClientRecord, Verdict};
+/// # use device_authority::{ClientRecord, UserDecision};
 /// # use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, StartDeviceAuthorizationRequest};
 /// # let mut store = Memory::new(Capacity::default());
 /// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
@@ -198,9 +198,9 @@ fn poll(
 ) -> Decision<Token> {
     // `create_token` found the record by this selector, so it exists.
     let Some(selector) = Selector::of(device_code) else { return Decision::refuse(invalid_grant()) };
-    let standing = device.state.standing;
+    let status = device.state.status;
     if policy.slow_down == SlowDown::Always
-        && matches!(standing, Standing::Approved | Standing::Denied)
+        && matches!(status, AuthorizationStatus::Approved | AuthorizationStatus::Denied)
         && !device.is_expired_at(now)
         && let (true, state) = pace::polled(device.state, policy.slow_down, now)
     {
@@ -209,28 +209,28 @@ fn poll(
             vec![Change::SetDevice { device: selector, state }],
         );
     }
-    match standing {
-        Standing::Collected(chain) => {
-            Decision::new(Err(invalid_grant()), chain.map(Change::RevokeRefresh).into_iter().collect())
+    match status {
+        AuthorizationStatus::Redeemed(family) => {
+            Decision::new(Err(invalid_grant()), family.map(Change::RevokeRefresh).into_iter().collect())
         }
         _ if device.is_expired_at(now) => Decision::refuse(
             Fault::new(FaultCode::ExpiredToken).with_description("The device code has expired"),
         ),
-        Standing::Denied => {
+        AuthorizationStatus::Denied => {
             Decision::refuse(Fault::new(FaultCode::AccessDenied).with_description("The request was denied"))
         }
-        Standing::Approved => match first_token(policy, client, device, now, entropy) {
+        AuthorizationStatus::Approved => match first_token(policy, client, device, now, entropy) {
             Err(fault) => Decision::refuse(fault),
-            Ok((token, chain)) => {
-                let state = device.state.with_standing(Standing::Collected(
-                    chain.as_ref().and_then(|chain| Selector::of(&chain.token)),
+            Ok((token, family)) => {
+                let state = device.state.with_status(AuthorizationStatus::Redeemed(
+                    family.as_ref().and_then(|family| Selector::of(&family.token)),
                 ));
                 let mut changes = vec![Change::SetDevice { device: selector, state }];
-                changes.extend(chain.map(Change::PutRefresh));
+                changes.extend(family.map(Change::PutRefresh));
                 Decision::new(Ok(token), changes)
             }
         },
-        Standing::Pending | Standing::Lapsed => {
+        AuthorizationStatus::Pending | AuthorizationStatus::Expired => {
             let (too_early, state) = pace::polled(device.state, policy.slow_down, now);
             let fault = if too_early {
                 slow_down(policy, state)
@@ -268,7 +268,7 @@ fn first_token(
         token.scope = scope::named(granted);
         return Ok((token, None));
     }
-    let chain = RefreshRecord {
+    let family = RefreshRecord {
         token: secret::<64>(entropy)?,
         client_id: client.registration.client.id.clone(),
         scope: device.scope.clone(),
@@ -276,9 +276,9 @@ fn first_token(
         forget_at: now.after(policy.refresh_ttl),
     };
     let mut token = Token::bearer(secret::<64>(entropy)?, whole_seconds(policy.short_access_ttl))
-        .with_refresh_token(chain.token.clone());
+        .with_refresh_token(family.token.clone());
     token.scope = scope::named(granted);
-    Ok((token, Some(chain)))
+    Ok((token, Some(family)))
 }
 
 /// Returns the error for every code and token that is unknown, spent, or another client's.

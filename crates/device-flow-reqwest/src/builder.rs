@@ -13,7 +13,7 @@ use oidc_proto::{Endpoint, Service};
 use rustls::crypto::CryptoProvider;
 use tokio::sync::Semaphore;
 
-use crate::carrier::{Carrier, HardenedClient, MAX_CONCURRENT_REQUESTS, Sender, rules};
+use crate::backend::{Backend, HardenedClient, MAX_CONCURRENT_REQUESTS, Sender, rules};
 use crate::login::any_number;
 use crate::{Clock, DiscoveryError, HttpClient, TokioClock, proxy, tls};
 
@@ -59,7 +59,7 @@ pub struct HttpClientBuilder {
     request_timeout: Duration,
     read_timeout: Option<Duration>,
     user_agent: Option<String>,
-    carrier: Option<Carrier>,
+    backend: Option<Backend>,
     answered_by: Option<AnsweredBy>,
     max_concurrent_requests: usize,
 }
@@ -133,7 +133,7 @@ impl HttpClientBuilder {
             request_timeout: Duration::from_secs(40),
             read_timeout: None,
             user_agent: None,
-            carrier: None,
+            backend: None,
             answered_by: None,
             max_concurrent_requests: MAX_CONCURRENT_REQUESTS,
         }
@@ -238,7 +238,7 @@ impl HttpClientBuilder {
     /// # }
     /// ```
     pub fn hardened_client(mut self, client: &HardenedClient) -> Self {
-        self.carrier = Some(Carrier::new(client.as_reqwest().clone(), true));
+        self.backend = Some(Backend::new(client.as_reqwest().clone(), true));
         self
     }
 
@@ -273,7 +273,7 @@ impl HttpClientBuilder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn client(mut self, client: reqwest::Client) -> Self {
-        self.carrier = Some(Carrier::new(client, false));
+        self.backend = Some(Backend::new(client, false));
         self
     }
 
@@ -357,7 +357,7 @@ impl HttpClientBuilder {
     /// let clock = TokioClock;
     /// let mut search = MetadataSearch::of(server.endpoint(), clock.now())?
     ///     .with_device_authorization_endpoint(format!("{}/oauth/device_authorization", server.endpoint()))
-    ///     .with_patience(std::time::Duration::from_secs(60));
+    ///     .with_retry_window(std::time::Duration::from_secs(60));
     /// let builder = HttpClient::builder(Endpoint::custom(server.endpoint())?);
     /// builder.search(&mut search, &clock).await?;
     /// let client = HttpClient::new(search.finish()?.provider()?)?;
@@ -441,21 +441,21 @@ impl HttpClientBuilder {
         let (service, request_timeout) = (self.service.clone(), self.request_timeout);
         let crypto = self.crypto.clone();
         let turns = Arc::new(Semaphore::new(self.max_concurrent_requests));
-        let carrier = Carrier { user_agent, turns, ..self.carrier()? };
-        Ok(HttpClient { service, carrier, request_timeout, crypto })
+        let backend = Backend { user_agent, turns, ..self.backend()? };
+        Ok(HttpClient { service, backend, request_timeout, crypto })
     }
 
-    fn carrier(mut self) -> Result<Carrier, BuildError> {
+    fn backend(mut self) -> Result<Backend, BuildError> {
         if let Some(answered_by) = self.answered_by.take() {
-            return Ok(Carrier::of(Sender::Closure(answered_by)));
+            return Ok(Backend::of(Sender::Closure(answered_by)));
         }
-        let Some(carrier) = self.carrier.take() else {
-            return Ok(Carrier::new(self.own_client()?, true));
+        let Some(backend) = self.backend.take() else {
+            return Ok(Backend::new(self.own_client()?, true));
         };
         let set = [("ca_bundle", self.ca_bundle.is_some()), (INVALID, self.accept_invalid_certificates)];
         match set.into_iter().find(|(_, is_set)| *is_set) {
             Some((setting, _)) => Err(BuildError::NotOurs { setting }),
-            None => Ok(carrier),
+            None => Ok(backend),
         }
     }
 

@@ -11,7 +11,7 @@ use oidc_proto::{
 };
 use rustls::crypto::CryptoProvider;
 
-use crate::carrier::Carrier;
+use crate::backend::Backend;
 use crate::{BuildError, HttpClientBuilder, Login};
 
 /// An async client of one service. Clones share its connections.
@@ -46,7 +46,7 @@ use crate::{BuildError, HttpClientBuilder, Login};
 #[derive(Clone, Debug)]
 pub struct HttpClient {
     pub(crate) service: Service,
-    pub(crate) carrier: Carrier,
+    pub(crate) backend: Backend,
     /// The timeout for one request, including the connection.
     pub(crate) request_timeout: Duration,
     /// The caller's own cryptography.
@@ -102,7 +102,7 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// [`CallError`]: a fault, no verdict, a violation, or a transport error. Nothing is retried.
+    /// [`CallError`]: a fault, an indeterminate response, an invalid one, or a transport error. Nothing is retried.
     ///
     /// # Cancel safety
     /// Dropping the future loses the response; a new registration stays unused until it expires.
@@ -189,7 +189,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// As [`Self::register_client`]. The old refresh token may be used up after a transport error of kind `Unknown`,
-    /// and after no verdict that [may have acted](oidc_proto::NoVerdict::may_have_acted).
+    /// and after an indeterminate response that [may have acted](oidc_proto::Indeterminate::may_have_acted).
     ///
     /// # Cancel safety
     /// Not cancel safe: dropping the future may lose the new tokens and invalidate the old refresh token. Let it
@@ -255,8 +255,8 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// As [`Self::register_client`], or [`CallError::NotOffered`] if the provider has no revocation endpoint. After
-    /// no verdict, assume that the token is still valid (RFC 7009 §2.2.1).
+    /// As [`Self::register_client`], or [`CallError::UnsupportedOperation`] if the provider has no revocation endpoint. After
+    /// an indeterminate response, assume that the token is still valid (RFC 7009 §2.2.1).
     ///
     /// # Cancel safety
     /// If the future is dropped, the token may or may not be revoked. Calling it again is harmless.

@@ -48,8 +48,8 @@
 //! `cargo xtask test --only features` builds each feature alone, counts the crates, and runs the tests with the
 //! oldest and the newest supported reqwest.
 
+mod backend;
 mod builder;
-mod carrier;
 mod client;
 mod clock;
 mod crypto;
@@ -62,15 +62,15 @@ mod tls;
 mod transport;
 mod until;
 
+pub use backend::{HardenedClient, hardened};
 pub use builder::{BuildError, HttpClientBuilder};
-pub use carrier::{HardenedClient, hardened};
 pub use client::HttpClient;
 pub use clock::{Clock, TokioClock};
 pub use device_flow::{
-    AnsweredBy, CallError, DeviceFlow, Exchange, Expiry, Failure, FirstPoll, MetadataSearch, Misuse,
+    AnsweredBy, ApiMisuse, CallError, DeviceFlow, Exchange, Expiry, Failure, FirstPoll, MetadataSearch,
     NotFollowed, NotSignedIn, Observer, OnPrompt, OnWait, Outcome, Phase, Pkce, Policy, Report, ResponseBody,
-    SearchError, Session, SignInError, SignedIn, Status, Stop, Tick, TransportError, Trouble, TryOnPrompt,
-    UserPrompt, VirtualTime,
+    SearchError, Session, SignInError, SignedIn, Status, Stop, Tick, TransientError, TransportError,
+    TryOnPrompt, UserPrompt, VirtualTime,
 };
 #[cfg(feature = "serde")]
 pub use device_flow::{ResumeError, SavedFlow};
@@ -82,8 +82,8 @@ pub type DiscoveryError = device_flow::DiscoveryError<BuildError>;
 pub use oidc_proto::oauth::{Metadata, MetadataError, Provider, RevocationRequest};
 pub use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Dialect, Endpoint, EndpointError, Fault, FaultCode,
-    Grant, NoVerdict, Operation, RegisterClientRequest, Registration, SSO_ACCOUNT_ACCESS, Secret, Service,
-    StartDeviceAuthorizationRequest, Token, UnixSeconds, Violation,
+    Grant, Indeterminate, InvalidResponse, Operation, RegisterClientRequest, Registration,
+    SSO_ACCOUNT_ACCESS, Secret, Service, StartDeviceAuthorizationRequest, Token, UnixSeconds,
 };
 
 /// The crates whose types are in this crate's API.

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use device_flow::{
-    Action, DeviceFlow, Misuse, Observer, OnPrompt, Policy, SignInError, SignedIn, Status, Stop, Tick,
+    Action, ApiMisuse, DeviceFlow, Observer, OnPrompt, Policy, SignInError, SignedIn, Status, Stop, Tick,
     TryOnPrompt, UserPrompt,
 };
 use oidc_proto::Registration;
@@ -250,13 +250,13 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// [`Misuse::OtherService`] if the flow is for another service than this client. Nothing is sent then.
+    /// [`ApiMisuse::OtherService`] if the flow is for another service than this client. Nothing is sent then.
     pub async fn drive(
         &self,
         flow: &mut DeviceFlow,
         clock: &impl Clock,
         observer: &mut impl Observer,
-    ) -> Result<(), Misuse> {
+    ) -> Result<(), ApiMisuse> {
         flow.check_service(&self.service)?;
         self.drive_own(flow, clock, observer, future::pending()).await;
         Ok(())
@@ -297,7 +297,7 @@ impl HttpClient {
         clock: &impl Clock,
         observer: &mut impl Observer,
         stop: impl Future<Output = ()>,
-    ) -> Result<(), Misuse> {
+    ) -> Result<(), ApiMisuse> {
         flow.check_service(&self.service)?;
         self.drive_own(flow, clock, observer, stop).await;
         Ok(())
@@ -330,7 +330,7 @@ impl HttpClient {
         mut flow: DeviceFlow,
         clock: C,
         mut observer: O,
-    ) -> Result<impl Future<Output = Result<SignedIn, SignInError>> + use<C, O>, Misuse>
+    ) -> Result<impl Future<Output = Result<SignedIn, SignInError>> + use<C, O>, ApiMisuse>
     where
         C: Clock,
         O: Observer,
@@ -362,7 +362,7 @@ impl HttpClient {
             // and never after the deadline. Keep it after a response, so that handling the response, which may be a
             // token, waits for no other request.
             let permit = match held.take() {
-                None if flow.outcome().is_none() => match stop.or(self.carrier.turn()).await {
+                None if flow.outcome().is_none() => match stop.or(self.backend.turn()).await {
                     Some(permit) => permit,
                     None => continue,
                 },

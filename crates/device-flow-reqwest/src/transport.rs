@@ -8,7 +8,7 @@ use http::{HeaderValue, header};
 use oidc_proto::{Answer, Call, Operation, Request};
 use tokio::time::Instant;
 
-use crate::carrier::{Carrier, Sender};
+use crate::backend::{Backend, Sender};
 use crate::{HttpClient, proxy};
 
 /// The result of a request.
@@ -28,8 +28,8 @@ impl HttpClient {
         request: Option<Request>,
         decode: impl FnOnce(&http::Response<ResponseBody>) -> Answer<T>,
     ) -> Result<T, CallError> {
-        let request = request.ok_or(CallError::NotOffered(operation))?;
-        let _permit = self.carrier.turn().await;
+        let request = request.ok_or(CallError::UnsupportedOperation(operation))?;
+        let _permit = self.backend.turn().await;
         let call = PlainCall::new(request);
         let started = Instant::now();
         let result = self.send(call.request(), self.request_timeout).await;
@@ -44,7 +44,7 @@ impl HttpClient {
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         // Without this header a server may compress (RFC 9110 §12.5.3).
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let _permit = self.carrier.turn().await;
+        let _permit = self.backend.turn().await;
         self.exchange(request, self.request_timeout).await
     }
 
@@ -54,7 +54,7 @@ impl HttpClient {
     }
 
     async fn exchange(&self, mut outgoing: http::Request<Bytes>, timeout: Duration) -> Result {
-        let Carrier { sender, user_agent, .. } = &self.carrier;
+        let Backend { sender, user_agent, .. } = &self.backend;
         if let Some(user_agent) = user_agent {
             outgoing.headers_mut().insert(header::USER_AGENT, user_agent.clone());
         }

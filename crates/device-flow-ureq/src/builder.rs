@@ -15,7 +15,7 @@ use rustls::crypto::CryptoProvider;
 use ureq::ProxyProtocol;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
-use crate::carrier::{AgentCarrier, Carrier, MAX_HEADER_BYTES, Rules};
+use crate::backend::{AgentCarrier, Backend, MAX_HEADER_BYTES, Rules};
 use crate::login::any_number;
 use crate::worker::Worker;
 use crate::{Cancel, Clock, DiscoveryError, HttpClient, SystemClock, crypto, proxy};
@@ -306,7 +306,7 @@ impl HttpClientBuilder {
     /// let (clock, cancel) = (SystemClock, Cancel::new());
     /// let mut search = MetadataSearch::of(server.endpoint(), clock.now())?
     ///     .with_device_authorization_endpoint(format!("{}/oauth/device_authorization", server.endpoint()))
-    ///     .with_patience(std::time::Duration::from_secs(60));
+    ///     .with_retry_window(std::time::Duration::from_secs(60));
     /// let builder = HttpClient::builder(Endpoint::custom(server.endpoint())?).cancelled_by(&cancel);
     /// builder.search(&mut search, &clock)?;
     /// let client = HttpClient::new(search.finish()?.provider()?)?;
@@ -398,14 +398,14 @@ impl HttpClientBuilder {
         }
         let (service, request_timeout) = (self.service.clone(), self.request_timeout);
         let (cancel, crypto) = (self.cancel.clone(), self.crypto.clone());
-        let carrier = match self.answered_by.clone() {
-            Some(answered_by) => Carrier::Closure(answered_by),
-            None => Carrier::Agent(self.carrier()?),
+        let backend = match self.answered_by.clone() {
+            Some(answered_by) => Backend::Closure(answered_by),
+            None => Backend::Agent(self.backend()?),
         };
-        Ok(HttpClient { service, carrier, request_timeout, crypto, cancel })
+        Ok(HttpClient { service, backend, request_timeout, crypto, cancel })
     }
 
-    fn carrier(self) -> Result<AgentCarrier, BuildError> {
+    fn backend(self) -> Result<AgentCarrier, BuildError> {
         let Some(agent) = self.agent else { return self.own_carrier() };
         let set = [("ca_bundle", self.ca_bundle.is_some()), (INVALID, self.accept_invalid_certificates)];
         if let Some((setting, _)) = set.into_iter().find(|(_, is_set)| *is_set) {

@@ -11,7 +11,7 @@ use oidc_proto::{
 };
 use rustls::crypto::CryptoProvider;
 
-use crate::carrier::Carrier;
+use crate::backend::Backend;
 use crate::{BuildError, Cancel, HttpClientBuilder, Login};
 
 /// A blocking client of one service. Clones share its connections.
@@ -44,7 +44,7 @@ use crate::{BuildError, Cancel, HttpClientBuilder, Login};
 #[derive(Clone, Debug)]
 pub struct HttpClient {
     pub(crate) service: Service,
-    pub(crate) carrier: Carrier,
+    pub(crate) backend: Backend,
     /// The timeout for one request, including the connection.
     pub(crate) request_timeout: Duration,
     /// The caller's own cryptography.
@@ -120,7 +120,7 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// [`CallError`]: a fault, no verdict, a violation, or a transport error. Nothing is retried.
+    /// [`CallError`]: a fault, an indeterminate response, an invalid one, or a transport error. Nothing is retried.
     pub fn register_client(&self, request: &RegisterClientRequest) -> Result<Registration, CallError> {
         self.call(request)
     }
@@ -192,7 +192,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// As [`Self::register_client`]. The old refresh token may be used up after a transport error of kind `Unknown`,
-    /// after no verdict that [may have acted](oidc_proto::NoVerdict::may_have_acted), and after
+    /// after an indeterminate response that [may have acted](oidc_proto::Indeterminate::may_have_acted), and after
     /// [`CallError::Cancelled`].
     pub fn refresh(&self, client: &Client, refresh_token: &Secret) -> Result<Token, CallError> {
         let token = self.call(&refresh_request(client.clone(), refresh_token.clone()))?;
@@ -248,8 +248,8 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// As [`Self::register_client`], or [`CallError::NotOffered`] if the provider has no revocation endpoint. After
-    /// no verdict, assume that the token is still valid (RFC 7009 §2.2.1).
+    /// As [`Self::register_client`], or [`CallError::UnsupportedOperation`] if the provider has no revocation endpoint. After
+    /// an indeterminate response, assume that the token is still valid (RFC 7009 §2.2.1).
     pub fn revoke(&self, request: &RevocationRequest) -> Result<(), CallError> {
         let request = request.encode(&self.service);
         self.answer(Operation::RevokeToken, request, RevocationRequest::decode)

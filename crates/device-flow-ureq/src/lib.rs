@@ -60,9 +60,9 @@
 //! `cargo xtask test --only features` builds each feature alone, counts the crates, and runs the tests with the
 //! oldest and the newest supported ureq.
 
+mod backend;
 mod builder;
 mod cancel;
-mod carrier;
 mod client;
 mod clock;
 mod crypto;
@@ -81,10 +81,10 @@ pub use cancel::Cancel;
 pub use client::HttpClient;
 pub use clock::{Clock, SystemClock};
 pub use device_flow::{
-    AnsweredBy, CallError, DeviceFlow, Exchange, Expiry, Failure, FirstPoll, MetadataSearch, Misuse,
+    AnsweredBy, ApiMisuse, CallError, DeviceFlow, Exchange, Expiry, Failure, FirstPoll, MetadataSearch,
     NotFollowed, NotSignedIn, Observer, OnPrompt, OnWait, Outcome, Phase, Pkce, Policy, Report, ResponseBody,
-    SearchError, Session, SignInError, SignedIn, Status, Stop, Tick, TransportError, Trouble, TryOnPrompt,
-    UserPrompt, VirtualTime,
+    SearchError, Session, SignInError, SignedIn, Status, Stop, Tick, TransientError, TransportError,
+    TryOnPrompt, UserPrompt, VirtualTime,
 };
 #[cfg(feature = "serde")]
 pub use device_flow::{ResumeError, SavedFlow};
@@ -96,8 +96,8 @@ pub type DiscoveryError = device_flow::DiscoveryError<BuildError>;
 pub use oidc_proto::oauth::{Metadata, MetadataError, Provider, RevocationRequest};
 pub use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Dialect, Endpoint, EndpointError, Fault, FaultCode,
-    Grant, NoVerdict, Operation, RegisterClientRequest, Registration, SSO_ACCOUNT_ACCESS, Secret, Service,
-    StartDeviceAuthorizationRequest, Token, UnixSeconds, Violation,
+    Grant, Indeterminate, InvalidResponse, Operation, RegisterClientRequest, Registration,
+    SSO_ACCOUNT_ACCESS, Secret, Service, StartDeviceAuthorizationRequest, Token, UnixSeconds,
 };
 pub use redirect::Redirect;
 

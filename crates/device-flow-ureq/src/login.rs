@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use device_flow::{
-    Action, DeviceFlow, Misuse, Observer, OnPrompt, Policy, SignInError, SignedIn, Status, Stop, Tick,
+    Action, ApiMisuse, DeviceFlow, Observer, OnPrompt, Policy, SignInError, SignedIn, Status, Stop, Tick,
     TryOnPrompt, UserPrompt,
 };
 use oidc_proto::Registration;
@@ -230,13 +230,13 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// [`Misuse::OtherService`] if the flow is for another service than this client. Nothing is sent then.
+    /// [`ApiMisuse::OtherService`] if the flow is for another service than this client. Nothing is sent then.
     pub fn drive(
         &self,
         flow: &mut DeviceFlow,
         clock: &impl Clock,
         observer: &mut impl Observer,
-    ) -> Result<(), Misuse> {
+    ) -> Result<(), ApiMisuse> {
         flow.check_service(&self.service)?;
         self.drive_own(flow, clock, observer, None);
         Ok(())
@@ -271,7 +271,7 @@ impl HttpClient {
         clock: &impl Clock,
         observer: &mut impl Observer,
         stop: &Cancel,
-    ) -> Result<(), Misuse> {
+    ) -> Result<(), ApiMisuse> {
         flow.check_service(&self.service)?;
         self.drive_own(flow, clock, observer, Some(stop));
         Ok(())

@@ -12,7 +12,7 @@ use oidc_proto::Service;
 use ureq::{Proxy, ProxyProtocol};
 
 use crate::BuildError;
-use crate::carrier::{address, is_loopback};
+use crate::backend::{address, is_loopback};
 use crate::failure::{is_about_connecting, is_look_up};
 
 /// A proxy from the environment.

@@ -9,7 +9,7 @@ use oidc_proto::{Answer, Call, Operation, Request};
 use ureq::ResponseExt as _;
 
 use crate::HttpClient;
-use crate::carrier::{AgentCarrier, Carrier};
+use crate::backend::{AgentCarrier, Backend};
 use crate::worker::Worker;
 
 /// The result of a request.
@@ -29,7 +29,7 @@ impl HttpClient {
         request: Option<Request>,
         decode: impl FnOnce(&http::Response<ResponseBody>) -> Answer<T>,
     ) -> Result<T, CallError> {
-        let call = PlainCall::new(request.ok_or(CallError::NotOffered(operation))?);
+        let call = PlainCall::new(request.ok_or(CallError::UnsupportedOperation(operation))?);
         let started = Instant::now();
         let sent = self.send_unless(&mut Worker::default(), call.request(), self.request_timeout);
         let result = sent.ok_or(CallError::Cancelled)?;
@@ -77,11 +77,11 @@ impl HttpClient {
         worker: &mut Worker,
         request: impl Fn() -> Result + Send + Sync + 'static,
     ) -> Option<Result> {
-        match (&self.cancel, &self.carrier) {
-            (Some(cancel), Carrier::Agent(_)) => worker.run(cancel, request),
+        match (&self.cancel, &self.backend) {
+            (Some(cancel), Backend::Agent(_)) => worker.run(cancel, request),
             // A closure runs on this thread, so that its panic fails the test.
-            (Some(cancel), Carrier::Closure(_)) if cancel.is_cancelled() => None,
-            (Some(cancel), Carrier::Closure(_)) => {
+            (Some(cancel), Backend::Closure(_)) if cancel.is_cancelled() => None,
+            (Some(cancel), Backend::Closure(_)) => {
                 let answer = request();
                 // As with an agent, a response that has arrived counts, and an error after the cancellation does not.
                 if answer.is_err() && cancel.is_cancelled() { None } else { Some(answer) }
@@ -91,9 +91,9 @@ impl HttpClient {
     }
 
     fn exchange(&self, outgoing: http::Request<&[u8]>, timeout: Duration) -> Result {
-        let mut response = match &self.carrier {
-            Carrier::Agent(agent) => by_agent(agent, outgoing, timeout),
-            Carrier::Closure(closure) => closure.answer(&outgoing),
+        let mut response = match &self.backend {
+            Backend::Agent(agent) => by_agent(agent, outgoing, timeout),
+            Backend::Closure(closure) => closure.answer(&outgoing),
         }?;
         oidc_proto::supply_date(response.headers_mut(), SystemTime::now());
         Ok(response)

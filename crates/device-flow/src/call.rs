@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use http::Response;
 use oidc_proto::oauth::MetadataError;
-use oidc_proto::{Answer, Fault, NoVerdict, Operation, Request, Violation};
+use oidc_proto::{Answer, Fault, Indeterminate, InvalidResponse, Operation, Request};
 
 use crate::{ResponseBody, SearchError, TransportError};
 
@@ -18,7 +18,7 @@ use crate::{ResponseBody, SearchError, TransportError};
 ///
 /// let service = Service::from(Endpoint::for_region("eu-west-1")?);
 /// let ask = RegisterClientRequest::new("my-tool");
-/// let call = PlainCall::new(service.encode(&ask).ok_or(CallError::NotOffered(Operation::RegisterClient))?);
+/// let call = PlainCall::new(service.encode(&ask).ok_or(CallError::UnsupportedOperation(Operation::RegisterClient))?);
 /// assert_eq!(call.request().uri().path(), "/client/register");
 /// // From an HTTP client:
 /// let body = r#"{"clientId":"id","clientSecret":"s","clientSecretExpiresAt":1800000000}"#;
@@ -82,8 +82,8 @@ impl PlainCall {
         match answer {
             Answer::Success(value) => Ok(value),
             Answer::Fault(fault) => Err(CallError::Fault(fault)),
-            Answer::NoVerdict(no_verdict) => Err(CallError::NoVerdict(no_verdict)),
-            Answer::Violation(violation) => Err(CallError::Violation(violation)),
+            Answer::Indeterminate(indeterminate) => Err(CallError::Indeterminate(indeterminate)),
+            Answer::InvalidResponse(invalid) => Err(CallError::InvalidResponse(invalid)),
         }
     }
 }
@@ -112,13 +112,13 @@ pub enum CallError {
     Fault(Fault),
     /// A response without the service's verdict.
     #[error("the service did not answer properly: {0}")]
-    NoVerdict(NoVerdict),
+    Indeterminate(Indeterminate),
     /// A success without a required member.
     #[error("{0}")]
-    Violation(Violation),
+    InvalidResponse(InvalidResponse),
     /// The service has no URL for this operation, so no request was sent.
     #[error("the service has no endpoint for {0}")]
-    NotOffered(Operation),
+    UnsupportedOperation(Operation),
     /// No response came.
     #[error("{}", .0.failure())]
     Transport(#[source] TransportError),
@@ -158,8 +158,8 @@ impl CallError {
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::Fault(fault) => !fault.is_transient(),
-            Self::NotOffered(_) | Self::NotRefreshable => true,
-            Self::NoVerdict(_) | Self::Violation(_) | Self::Transport(_) | Self::Cancelled => false,
+            Self::UnsupportedOperation(_) | Self::NotRefreshable => true,
+            Self::Indeterminate(_) | Self::InvalidResponse(_) | Self::Transport(_) | Self::Cancelled => false,
         }
     }
 
@@ -168,9 +168,11 @@ impl CallError {
     pub fn request_id(&self) -> Option<&str> {
         match self {
             Self::Fault(fault) => fault.request_id.as_deref(),
-            Self::NoVerdict(no_verdict) => no_verdict.request_id.as_deref(),
-            Self::Violation(violation) => violation.request_id.as_deref(),
-            Self::NotOffered(_) | Self::Transport(_) | Self::NotRefreshable | Self::Cancelled => None,
+            Self::Indeterminate(indeterminate) => indeterminate.request_id.as_deref(),
+            Self::InvalidResponse(invalid) => invalid.request_id.as_deref(),
+            Self::UnsupportedOperation(_) | Self::Transport(_) | Self::NotRefreshable | Self::Cancelled => {
+                None
+            }
         }
     }
 }

@@ -8,8 +8,8 @@ use oidc_proto::{FaultCode, Request};
 use tracing::debug;
 
 use crate::{
-    DeviceFlow, Exchange, Failure, PendingRequest, Phase, ResponseBody, Status, Tick, TransportError,
-    Trouble, UserPrompt,
+    DeviceFlow, Exchange, Failure, PendingRequest, Phase, ResponseBody, Status, Tick, TransientError,
+    TransportError, UserPrompt,
 };
 
 /// The target of all events.
@@ -66,8 +66,8 @@ pub(crate) fn prompting(prompt: &UserPrompt, phase: Phase) {
 /// Logs that the driver is about to wait.
 pub(crate) fn waiting(status: &Status<'_>) {
     let (phase, polls, wait_ms) = (status.phase.name(), status.polls, millis(status.until.since(status.now)));
-    let trouble = status.trouble.map(|trouble| tracing::field::display(WithoutBody(trouble)));
-    debug!(name: "device_flow.waiting", target: TARGET, phase, polls, wait_ms, trouble, "waiting");
+    let error = status.error.map(|error| tracing::field::display(WithoutBody(error)));
+    debug!(name: "device_flow.waiting", target: TARGET, phase, polls, wait_ms, error, "waiting");
 }
 
 /// Logs the end of the flow, if it has ended.
@@ -109,22 +109,22 @@ const fn failure_name(failure: Failure) -> &'static str {
     }
 }
 
-/// A trouble without the service's text, because a broken server may quote a secret in it.
-struct WithoutBody<'a>(&'a Trouble);
+/// An error without the service's text, because a broken server may quote a secret in it.
+struct WithoutBody<'a>(&'a TransientError);
 
 impl fmt::Display for WithoutBody<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            trouble @ Trouble::Failed(_) => trouble.fmt(f),
-            Trouble::NoVerdict(answer) => {
+            error @ TransientError::Failed(_) => error.fmt(f),
+            TransientError::Indeterminate(answer) => {
                 let mut bare = answer.clone();
                 (bare.said, bare.location) = (None, None);
-                Trouble::NoVerdict(bare).fmt(f)
+                TransientError::Indeterminate(bare).fmt(f)
             }
-            Trouble::Fault(fault) if matches!(fault.code, FaultCode::Other(_)) => {
+            TransientError::Fault(fault) if matches!(fault.code, FaultCode::Other(_)) => {
                 write!(f, "HTTP {} with a fault of another name", fault.status)
             }
-            Trouble::Fault(fault) => write!(f, "HTTP {} {}", fault.status, fault.code),
+            TransientError::Fault(fault) => write!(f, "HTTP {} {}", fault.status, fault.code),
         }
     }
 }

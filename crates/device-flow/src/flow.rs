@@ -13,8 +13,8 @@ use crate::machine::{Answer, Context, Event, State, step};
 use crate::proof::Proof;
 use crate::setup::{Asking, Setup};
 use crate::{
-    Action, Failure, Misuse, PendingRequest, Phase, Pkce, Policy, Reply, ResponseBody, Stop, Tick,
-    TransportError, Trouble,
+    Action, ApiMisuse, Failure, PendingRequest, Phase, Pkce, Policy, Reply, ResponseBody, Stop, Tick,
+    TransientError, TransportError,
 };
 
 /// One sign-in with the device authorization grant (RFC 8628), from registration to outcome.
@@ -46,7 +46,7 @@ use crate::{
 /// assert_eq!(flow.deadline(), Some(now + Duration::from_secs(600)));
 /// assert_eq!(flow.interval(), Some(Duration::from_secs(5)));
 /// assert_eq!(flow.prompt().map(|prompt| prompt.user_code).as_deref(), Some("WDJB-MJHT"));
-/// assert_eq!((flow.polls(), flow.trouble(), flow.outcome()), (0, None, None));
+/// assert_eq!((flow.polls(), flow.error(), flow.outcome()), (0, None, None));
 /// assert_eq!((flow.started(), flow.running_for(now)), (start, Duration::from_secs(1)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -245,7 +245,7 @@ impl DeviceFlow {
             State::Prompt(_) | State::Ended(_) => return Action::Done,
         };
         let Some(request) = request else {
-            self.apply(Event::NotOffered, now, now);
+            self.apply(Event::UnsupportedOperation, now, now);
             return Action::Done;
         };
         *attempts = attempts.saturating_add(1);
@@ -308,17 +308,17 @@ impl DeviceFlow {
     /// ```
     ///
     /// # Errors
-    /// Returns [`Misuse`] for a mistake of the driver. The flow is then unchanged.
+    /// Returns [`ApiMisuse`] for a mistake of the driver. The flow is then unchanged.
     pub fn on_result(
         &mut self,
         pending: PendingRequest,
         now: Tick,
         result: Result<Response<ResponseBody>, TransportError>,
-    ) -> Result<(), Misuse> {
+    ) -> Result<(), ApiMisuse> {
         // Logged even if it comes too late.
         #[cfg(feature = "tracing")]
         crate::events::exchanged(&pending.exchange(now, &result), Some(pending.phase), result.as_ref().err());
-        self.awaits(&pending).ok_or(Misuse::StaleRequest)?;
+        self.awaits(&pending).ok_or(ApiMisuse::StaleRequest)?;
         let (reply, error) = match result {
             Ok(mut response) => (Reply::decode(&pending, &response), response.body_mut().take_error()),
             Err(error) if error.is_final() => {
@@ -361,7 +361,7 @@ impl DeviceFlow {
         pending: PendingRequest,
         now: Tick,
         response: &Response<B>,
-    ) -> Result<(), Misuse> {
+    ) -> Result<(), ApiMisuse> {
         let reply = Reply::decode(&pending, response);
         self.on_reply(pending, now, reply)
     }
@@ -369,7 +369,7 @@ impl DeviceFlow {
     /// Handles a decoded reply, for a test or a simulation without a wire.
     ///
     /// ```
-    /// # use device_flow::{Action, DeviceFlow, Failure, Misuse, Policy, Reply, Tick};
+    /// # use device_flow::{Action, DeviceFlow, Failure, ApiMisuse, Policy, Reply, Tick};
     /// # use oidc_proto::Endpoint;
     /// # let service = Endpoint::for_region("eu-west-1")?;
     /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
@@ -377,22 +377,22 @@ impl DeviceFlow {
     /// let mut flow = DeviceFlow::new(service.clone(), policy.clone(), None, now);
     /// let Action::Send(pending) = flow.poll(now) else { panic!("it registers") };
     /// flow.on_reply(pending, now, Reply::Failed(Failure::NotSent))?; // for example: connection refused
-    /// assert!(flow.trouble().is_some() && matches!(flow.poll(now), Action::Wait(_)));
+    /// assert!(flow.error().is_some() && matches!(flow.poll(now), Action::Wait(_)));
     ///
     /// let mut other = DeviceFlow::new(service, policy, None, now);
     /// let Action::Send(pending) = other.poll(now) else { panic!("it registers") };
-    /// assert_eq!(flow.on_reply(pending, now, Reply::Failed(Failure::Unknown)), Err(Misuse::StaleRequest));
+    /// assert_eq!(flow.on_reply(pending, now, Reply::Failed(Failure::Unknown)), Err(ApiMisuse::StaleRequest));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// Returns [`Misuse`] for a mistake of the driver. The flow is then unchanged.
-    pub fn on_reply(&mut self, pending: PendingRequest, now: Tick, reply: Reply) -> Result<(), Misuse> {
-        let sent_at = self.awaits(&pending).ok_or(Misuse::StaleRequest)?;
+    /// Returns [`ApiMisuse`] for a mistake of the driver. The flow is then unchanged.
+    pub fn on_reply(&mut self, pending: PendingRequest, now: Tick, reply: Reply) -> Result<(), ApiMisuse> {
+        let sent_at = self.awaits(&pending).ok_or(ApiMisuse::StaleRequest)?;
         if let Some(operation) = reply.success_of()
             && operation != pending.operation()
         {
-            return Err(Misuse::WrongOperation { request: pending.operation(), reply: operation });
+            return Err(ApiMisuse::WrongOperation { request: pending.operation(), reply: operation });
         }
         self.settle(sent_at, now, reply);
         Ok(())
@@ -502,14 +502,18 @@ impl DeviceFlow {
                 if self.phase() == Phase::Polling {
                     self.slow_downs = self.slow_downs.saturating_add(1);
                 }
-                Event::SlowDown(Trouble::Fault(fault))
+                Event::SlowDown(TransientError::Fault(fault))
             }
-            Reply::Fault(fault) => Event::Retryable(Trouble::Fault(fault)),
-            Reply::NoVerdict(no_verdict) if no_verdict.is_plain_refusal() => Event::PlainRefusal(no_verdict),
-            Reply::NoVerdict(no_verdict) => Event::Retryable(Trouble::NoVerdict(no_verdict)),
+            Reply::Fault(fault) => Event::Retryable(TransientError::Fault(fault)),
+            Reply::Indeterminate(indeterminate) if indeterminate.is_plain_refusal() => {
+                Event::PlainRefusal(indeterminate)
+            }
+            Reply::Indeterminate(indeterminate) => {
+                Event::Retryable(TransientError::Indeterminate(indeterminate))
+            }
             Reply::Failed(Failure::ProxyRefused) => Event::ProxyRefused,
-            Reply::Failed(failure) => Event::Retryable(Trouble::Failed(failure)),
-            Reply::Violation(violation) => Event::BrokenSuccess(violation),
+            Reply::Failed(failure) => Event::Retryable(TransientError::Failed(failure)),
+            Reply::InvalidResponse(invalid) => Event::BrokenSuccess(invalid),
         };
         self.apply(event, now, sent_at);
     }

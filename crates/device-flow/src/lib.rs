@@ -80,18 +80,18 @@
 //!    │                                 │
 //!    ▼          registration           ▼           codes
 //! Register ─────────────────────► Authorize ─────────────────► Prompt
-//!    ▲ ⟲ trouble                       │ ⟲ trouble               │ shown
+//!    ▲ ⟲ error                       │ ⟲ error               │ shown
 //!    │                                 │                         ▼
-//!    └─────────────────────────────────┴─────────────────────── Poll ⟲ pending, slow_down, trouble
+//!    └─────────────────────────────────┴─────────────────────── Poll ⟲ pending, slow_down, error
 //!       cached client rejected, once                             │
 //!                                                                ▼
 //!                                            Ended: Granted, Denied, Expired, Rejected, Cancelled,
-//!                                                   GrantLost, Refused, Unreachable, ProtocolViolation,
-//!                                                   NotOffered, NoStartUrl, NoVerifier
+//!                                                   GrantLost, Refused, Unreachable, InvalidResponse,
+//!                                                   UnsupportedOperation, NoStartUrl, NoVerifier
 //! ```
 //!
 //! * **Register**: RegisterClient is due or in flight. Without a verdict it is retried within
-//!   [`Policy::setup_patience`]. A refusal ends the flow, with or without a standard error code, and so does
+//!   [`Policy::setup_retry_window`]. A refusal ends the flow, with or without a standard error code, and so does
 //!   a proxy's.
 //! * **Authorize**: the same for StartDeviceAuthorization. A cached registration that the service rejects is
 //!   replaced, once in a flow, if the service offers registration.
@@ -114,7 +114,7 @@
 //! * `InvalidGrant`: `invalid_grant`: the code is unknown or spent.
 //! * `ClientRejected`: `invalid_client` or `unauthorized_client`.
 //! * `OtherFault`: Any other final fault.
-//! * `SlowDown`: The service's `slow_down`. Before there are codes it counts as no verdict.
+//! * `SlowDown`: The service's `slow_down`. Before there are codes it counts as an indeterminate response.
 //! * `Retryable`: No verdict: no response, a response without the service's verdict, or a transient fault. A
 //!   transient fault is `server_error`, throttling, or any with such a status.
 //! * `PlainRefusal`: A response without the service's verdict that a retry would get again. It is a redirect, a
@@ -124,7 +124,7 @@
 //! * `Shown`: `poll` returned the prompt.
 //! * `Overdue`: `poll` found a request overdue by more than an interval.
 //! * `Deadline`: `poll` found the device code expired by the flow's own clock.
-//! * `NotOffered`: `poll` found that the service has no URL for the operation.
+//! * `UnsupportedOperation`: `poll` found that the service has no URL for the operation.
 //! * `NoStartUrl`: `poll` found a service of AWS and a policy without start URL.
 //! * `NoVerifier`: `poll` found that the policy requires PKCE, and the driver gave no verifier.
 //! * `Cancel`: `cancel` was called, or the HTTP client turned out to be unsafe.
@@ -132,25 +132,25 @@
 //! | state | event | when | next |
 //! |---|---|---|---|
 //! | Register | `Registered` |  | Authorize |
-//! | Register | `SlowDown`, `Retryable` | patience is over | Unreachable |
+//! | Register | `SlowDown`, `Retryable` | retry window is over | Unreachable |
 //! | Register | `SlowDown`, `Retryable` |  | Register |
 //! | Register | `Pending`, `Denied`, `Expired`, `InvalidGrant`, `ClientRejected`, `OtherFault` |  | Rejected |
 //! | Register | `PlainRefusal` |  | Refused |
 //! | Register | `ProxyRefused` |  | Unreachable |
-//! | Register | `BrokenSuccess` |  | ProtocolViolation |
-//! | Register | `NotOffered` |  | NotOffered |
+//! | Register | `BrokenSuccess` |  | InvalidResponse |
+//! | Register | `UnsupportedOperation` |  | UnsupportedOperation |
 //! | Register | `NoStartUrl` |  | NoStartUrl |
 //! | Register | `NoVerifier` |  | NoVerifier |
 //! | Register | `Cancel` |  | Cancelled |
 //! | Authorize | `Authorized` |  | Prompt |
-//! | Authorize | `SlowDown`, `Retryable` | patience is over | Unreachable |
+//! | Authorize | `SlowDown`, `Retryable` | retry window is over | Unreachable |
 //! | Authorize | `SlowDown`, `Retryable` |  | Authorize |
 //! | Authorize | `ClientRejected` | client is replaceable | Register |
 //! | Authorize | `ClientRejected` |  | Rejected |
 //! | Authorize | `Pending`, `Denied`, `Expired`, `InvalidGrant`, `OtherFault` |  | Rejected |
 //! | Authorize | `PlainRefusal` |  | Refused |
 //! | Authorize | `ProxyRefused` |  | Unreachable |
-//! | Authorize | `BrokenSuccess` |  | ProtocolViolation |
+//! | Authorize | `BrokenSuccess` |  | InvalidResponse |
 //! | Authorize | `NoStartUrl` |  | NoStartUrl |
 //! | Authorize | `NoVerifier` |  | NoVerifier |
 //! | Authorize | `Cancel` |  | Cancelled |
@@ -171,7 +171,7 @@
 //! | Poll | `ClientRejected` | client is replaceable | Register |
 //! | Poll | `ClientRejected` |  | Rejected |
 //! | Poll | `InvalidGrant`, `OtherFault` |  | Rejected |
-//! | Poll | `BrokenSuccess` |  | ProtocolViolation |
+//! | Poll | `BrokenSuccess` |  | InvalidResponse |
 //! | Poll | `Deadline` | no poll got a verdict | Unreachable |
 //! | Poll | `Deadline` | code may be spent | GrantLost |
 //! | Poll | `Deadline` |  | Expired |
@@ -197,8 +197,8 @@
 //!   is read as the latest seen. All arithmetic saturates.
 //! * A device code is single-use. If a response was lost and the service then calls the code spent or
 //!   expired, the outcome is [`Outcome::GrantLost`], not a denial.
-//! * A transport error is an input ([`TransportError`], [`Reply::NoVerdict`]), the service's verdict is an
-//!   [`Outcome`], and a driver's mistake is an `Err` ([`Misuse`]) that changes nothing.
+//! * A transport error is an input ([`TransportError`], [`Reply::Indeterminate`]), the service's verdict is an
+//!   [`Outcome`], and a driver's mistake is an `Err` ([`ApiMisuse`]) that changes nothing.
 //!
 //! # Features
 //!
@@ -221,7 +221,7 @@
 //! | `device_flow.received` | a response came | `operation`, `phase`, `attempt`, `status`, `request_id`, `broken`, `took_ms` |
 //! | `device_flow.failed` | no response came | `operation`, `phase`, `attempt`, `failure`, `cause`, `took_ms` |
 //! | `device_flow.prompt` | the person is about to be asked | `phase`, `expires_in_ms`, `replaces_earlier` |
-//! | `device_flow.waiting` | the flow asks to wait | `phase`, `polls`, `wait_ms`, `trouble` |
+//! | `device_flow.waiting` | the flow asks to wait | `phase`, `polls`, `wait_ms`, `error` |
 //! | `device_flow.ended` | the flow is over | `outcome`, `polls`, `elapsed_ms`, `request_id` |
 //! | `device_flow.fetching` | a provider's metadata is asked for | `uri` |
 //! | `device_flow.fetched` | something came of that, or nothing | `uri`, `status`, `failure`, `cause` |
@@ -229,7 +229,7 @@
 //! `phase` is [`Phase::name`]. `outcome` is [`Outcome::name`], or `granted`. `attempt` counts the requests of
 //! one operation from 1. `failure` is `not_sent` or `unknown`. `broken` is whether the body broke off. A
 //! field without a value is omitted: `request_id` if the service sends none, `phase` in a [`PlainCall`],
-//! `trouble` if there is none. `received` and `failed` report the results passed to [`DeviceFlow::on_result`]
+//! `error` if there is none. `received` and `failed` report the results passed to [`DeviceFlow::on_result`]
 //! and [`PlainCall::on_result`]. No event contains a secret, a user code or a body.
 #![warn(
     clippy::exhaustive_enums,
@@ -285,11 +285,11 @@ pub use call::{CallError, DiscoveryError, PlainCall};
 pub use flow::DeviceFlow;
 pub use observer::{Exchange, Observer, OnPrompt, OnWait, Status, Stop, TryOnPrompt};
 pub use oidc_proto::{Operation, SSO_ACCOUNT_ACCESS};
-pub use outcome::{Expiry, Granted, Outcome, Trouble};
+pub use outcome::{Expiry, Granted, Outcome, TransientError};
 pub use policy::{FirstPoll, Pkce, Policy};
 pub use prompt::UserPrompt;
 pub use refresh::{refresh_is_due, refresh_request};
-pub use reply::{Failure, Misuse, Reply};
+pub use reply::{ApiMisuse, Failure, Reply};
 pub use report::Report;
 pub use result::{NotSignedIn, SignInError, SignedIn};
 #[cfg(feature = "serde")]

@@ -6,7 +6,8 @@
 //! methods.
 
 use oidc_proto::{
-    DeviceAuthorization, Fault, FaultCode, NoVerdict, Operation, Registration, Service, Token, Violation,
+    DeviceAuthorization, Fault, FaultCode, Indeterminate, InvalidResponse, Operation, Registration, Service,
+    Token,
 };
 
 use crate::client::KnownClient;
@@ -14,12 +15,12 @@ use crate::jitter::Jitter;
 use crate::polling::Polling;
 use crate::proof::Proof;
 use crate::setup::{Asking, Setup};
-use crate::{Expiry, Failure, Granted, Outcome, Policy, Tick, Trouble};
+use crate::{Expiry, Failure, Granted, Outcome, Policy, Tick, TransientError};
 
 use Answer::{ClientRejected, Denied, Expired, InvalidGrant, OtherFault, Pending};
 use Event::{
-    Authorized, BrokenSuccess, Cancel, Deadline, NoStartUrl, NoVerifier, NotOffered, Overdue, PlainRefusal,
-    ProxyRefused, Refused, Registered, Retryable, Shown, SlowDown, TokenGranted,
+    Authorized, BrokenSuccess, Cancel, Deadline, NoStartUrl, NoVerifier, Overdue, PlainRefusal, ProxyRefused,
+    Refused, Registered, Retryable, Shown, SlowDown, TokenGranted, UnsupportedOperation,
 };
 use Operation::{CreateToken, RegisterClient, StartDeviceAuthorization};
 use State::{Authorize, Ended, Poll, Prompt, Register};
@@ -95,18 +96,18 @@ pub(crate) enum Event<'a> {
     TokenGranted(Token),
     /// A final fault other than `slow_down`.
     Refused(Answer, &'a Fault),
-    /// The service's `slow_down`. Before there are codes it counts as no verdict.
-    SlowDown(Trouble),
+    /// The service's `slow_down`. Before there are codes it counts as an indeterminate response.
+    SlowDown(TransientError),
     /// No verdict: no response, a response without the service's verdict, or a transient fault. A transient
     /// fault is `server_error`, throttling, or any with such a status.
-    Retryable(Trouble),
+    Retryable(TransientError),
     /// A response without the service's verdict that a retry would get again. It is a redirect, a 501, or a
     /// 4xx other than 408, 421, 425 and 429. A response with `Retry-After` does not count.
-    PlainRefusal(NoVerdict),
+    PlainRefusal(Indeterminate),
     /// No response: a proxy refuses the request, and would refuse it again.
     ProxyRefused,
     /// A success without a required member.
-    BrokenSuccess(Violation),
+    BrokenSuccess(InvalidResponse),
     /// `poll` returned the prompt.
     Shown,
     /// `poll` found a request overdue by more than an interval.
@@ -114,7 +115,7 @@ pub(crate) enum Event<'a> {
     /// `poll` found the device code expired by the flow's own clock.
     Deadline,
     /// `poll` found that the service has no URL for the operation.
-    NotOffered,
+    UnsupportedOperation,
     /// `poll` found a service of AWS and a policy without start URL.
     NoStartUrl,
     /// `poll` found that the policy requires PKCE, and the driver gave no verifier.
@@ -168,8 +169,8 @@ impl Answer {
     }
 }
 
-/// The trouble that stands for [`Event::ProxyRefused`].
-const PROXY_REFUSED: Trouble = Trouble::Failed(Failure::ProxyRefused);
+/// The error that stands for [`Event::ProxyRefused`].
+const PROXY_REFUSED: TransientError = TransientError::Failed(Failure::ProxyRefused);
 
 /// The inputs of a transition beside state and event.
 pub(crate) struct Context<'a> {
@@ -188,30 +189,30 @@ pub(crate) struct Context<'a> {
 pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) -> State {
     match state_and_event {
         (Register(setup), Registered(registration)) => Authorize(setup.registered(registration, cx)),
-        (Register(setup), SlowDown(trouble) | Retryable(trouble)) if setup.patience_is_over(&trouble, cx)
-            => ended(None, Outcome::unreachable(RegisterClient, trouble)),
-        (Register(setup), SlowDown(trouble) | Retryable(trouble)) => Register(setup.again(trouble, cx)),
+        (Register(setup), SlowDown(error) | Retryable(error)) if setup.retry_window_is_over(&error, cx)
+            => ended(None, Outcome::unreachable(RegisterClient, error)),
+        (Register(setup), SlowDown(error) | Retryable(error)) => Register(setup.again(error, cx)),
         (Register(_), Refused(Pending | Denied | Expired | InvalidGrant | ClientRejected | OtherFault, fault))
             => ended(None, Outcome::rejected(RegisterClient, fault)),
         (Register(_), PlainRefusal(answer)) => ended(None, Outcome::refused(RegisterClient, answer)),
         (Register(_), ProxyRefused) => ended(None, Outcome::unreachable(RegisterClient, PROXY_REFUSED)),
-        (Register(_), BrokenSuccess(violation)) => ended(None, Outcome::ProtocolViolation(violation)),
-        (Register(_), NotOffered) => ended(None, Outcome::NotOffered(RegisterClient)),
+        (Register(_), BrokenSuccess(invalid)) => ended(None, Outcome::InvalidResponse(invalid)),
+        (Register(_), UnsupportedOperation) => ended(None, Outcome::UnsupportedOperation(RegisterClient)),
         (Register(_), NoStartUrl) => ended(None, Outcome::NoStartUrl),
         (Register(_), NoVerifier) => ended(None, Outcome::NoVerifier),
         (Register(_), Cancel) => cancelled(None),
 
         (Authorize(asking), Authorized(codes)) => Prompt(asking.authorized(codes, cx)),
-        (Authorize(asking), SlowDown(trouble) | Retryable(trouble)) if asking.patience_is_over(&trouble, cx)
-            => ended(asking.client.known(), Outcome::unreachable(StartDeviceAuthorization, trouble)),
-        (Authorize(asking), SlowDown(trouble) | Retryable(trouble)) => Authorize(asking.again(trouble, cx)),
+        (Authorize(asking), SlowDown(error) | Retryable(error)) if asking.retry_window_is_over(&error, cx)
+            => ended(asking.client.known(), Outcome::unreachable(StartDeviceAuthorization, error)),
+        (Authorize(asking), SlowDown(error) | Retryable(error)) => Authorize(asking.again(error, cx)),
         (Authorize(asking), Refused(ClientRejected, _)) if asking.client_is_replaceable(cx) => Register(asking.start_over(cx)),
         (Authorize(_), Refused(ClientRejected, fault)) => ended(None, Outcome::rejected(StartDeviceAuthorization, fault)),
         (Authorize(asking), Refused(Pending | Denied | Expired | InvalidGrant | OtherFault, fault))
             => ended(asking.client.known(), Outcome::rejected(StartDeviceAuthorization, fault)),
         (Authorize(asking), PlainRefusal(answer)) => ended(asking.client.known(), Outcome::refused(StartDeviceAuthorization, answer)),
         (Authorize(asking), ProxyRefused) => ended(asking.client.known(), Outcome::unreachable(StartDeviceAuthorization, PROXY_REFUSED)),
-        (Authorize(asking), BrokenSuccess(violation)) => ended(asking.client.known(), Outcome::ProtocolViolation(violation)),
+        (Authorize(asking), BrokenSuccess(invalid)) => ended(asking.client.known(), Outcome::InvalidResponse(invalid)),
         (Authorize(asking), NoStartUrl) => ended(asking.client.known(), Outcome::NoStartUrl),
         (Authorize(asking), NoVerifier) => ended(asking.client.known(), Outcome::NoVerifier),
         (Authorize(asking), Cancel) => cancelled(asking.client.known()),
@@ -225,10 +226,10 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
         (Poll(session), SlowDown(answer)) => Poll(session.slow_down(answer, cx)),
         (Poll(session), PlainRefusal(answer)) if session.endpoint_is_missing(&answer)
             => ended(session.client.known(), Outcome::refused(CreateToken, answer)),
-        (Poll(session), PlainRefusal(answer)) => Poll(session.back_off(Trouble::NoVerdict(answer), cx)),
-        (Poll(session), Retryable(trouble)) => Poll(session.back_off(trouble, cx)),
+        (Poll(session), PlainRefusal(answer)) => Poll(session.back_off(TransientError::Indeterminate(answer), cx)),
+        (Poll(session), Retryable(error)) => Poll(session.back_off(error, cx)),
         (Poll(session), ProxyRefused) => Poll(session.back_off(PROXY_REFUSED, cx)),
-        (Poll(session), Overdue) => Poll(session.put_off(cx)),
+        (Poll(session), Overdue) => Poll(session.delay_poll(cx)),
         (Poll(session), Refused(Denied, fault)) => ended(session.client.known(), Outcome::Denied(fault.clone())),
         (Poll(session), Refused(Expired | InvalidGrant, fault)) if session.code_may_be_spent
             => ended(session.client.known(), Outcome::GrantLost(Expiry::Service(fault.clone()))),
@@ -237,22 +238,22 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
             => Register(session.start_over(fault, cx)),
         (Poll(_), Refused(ClientRejected, fault)) => ended(None, Outcome::rejected(CreateToken, fault)),
         (Poll(session), Refused(InvalidGrant | OtherFault, fault)) => ended(session.client.known(), Outcome::rejected(CreateToken, fault)),
-        (Poll(session), BrokenSuccess(violation)) => ended(session.client.known(), Outcome::ProtocolViolation(violation)),
+        (Poll(session), BrokenSuccess(invalid)) => ended(session.client.known(), Outcome::InvalidResponse(invalid)),
         (Poll(session), Deadline) if session.no_poll_got_a_verdict()
-            => ended(session.client.known(), Outcome::unreachable(CreateToken, last_of(session.trouble))),
+            => ended(session.client.known(), Outcome::unreachable(CreateToken, last_of(session.error))),
         (Poll(session), Deadline) if session.code_may_be_spent
-            => ended(session.client.known(), Outcome::GrantLost(Expiry::by_clock(session.trouble))),
-        (Poll(session), Deadline) => ended(session.client.known(), Outcome::Expired(Expiry::by_clock(session.trouble))),
+            => ended(session.client.known(), Outcome::GrantLost(Expiry::by_clock(session.error))),
+        (Poll(session), Deadline) => ended(session.client.known(), Outcome::Expired(Expiry::by_clock(session.error))),
         (Poll(session), Cancel) => cancelled(session.client.known()),
 
         // Nothing else can happen. A success of another operation is rejected earlier, no reply comes without
         // a request, and an end is final. The list makes a new event fail to compile until its arms exist.
         (state @ Register(_), Authorized(_) | TokenGranted(_) | Shown | Overdue | Deadline)
-        | (state @ Authorize(_), Registered(_) | TokenGranted(_) | Shown | Overdue | Deadline | NotOffered)
+        | (state @ Authorize(_), Registered(_) | TokenGranted(_) | Shown | Overdue | Deadline | UnsupportedOperation)
         | (state @ Prompt(_), Registered(_) | Authorized(_) | TokenGranted(_) | BrokenSuccess(_) | Refused(..))
-        | (state @ Prompt(_), SlowDown(_) | Retryable(_) | PlainRefusal(_) | ProxyRefused | Overdue | NotOffered)
+        | (state @ Prompt(_), SlowDown(_) | Retryable(_) | PlainRefusal(_) | ProxyRefused | Overdue | UnsupportedOperation)
         | (state @ Prompt(_), NoStartUrl | NoVerifier)
-        | (state @ Poll(_), Registered(_) | Authorized(_) | Shown | NotOffered | NoStartUrl | NoVerifier)
+        | (state @ Poll(_), Registered(_) | Authorized(_) | Shown | UnsupportedOperation | NoStartUrl | NoVerifier)
         | (state @ Ended(_), _) => state,
     }
 }
@@ -273,7 +274,7 @@ fn cancelled(client: impl Into<Option<KnownClient>>) -> State {
     Ended(End::Cancelled(client.into().map(Box::new)))
 }
 
-/// Returns the latest trouble of the polls. A session without any verdict always has one.
-fn last_of(trouble: Option<Box<Trouble>>) -> Trouble {
-    trouble.map_or(Trouble::Failed(Failure::Unknown), |trouble| *trouble)
+/// Returns the latest error of the polls. A session without any verdict always has one.
+fn last_of(error: Option<Box<TransientError>>) -> TransientError {
+    error.map_or(TransientError::Failed(Failure::Unknown), |error| *error)
 }

@@ -7,7 +7,7 @@ use core::time::Duration;
 use http::{HeaderName, Response};
 use oidc_proto::Operation;
 
-use crate::{DeviceFlow, Failure, Phase, ResponseBody, Tick, TransportError, Trouble, UserPrompt};
+use crate::{DeviceFlow, Failure, Phase, ResponseBody, Tick, TransientError, TransportError, UserPrompt};
 
 /// The header with the service's request id.
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -306,8 +306,8 @@ pub struct Status<'a> {
     pub deadline: Option<Tick>,
     /// The number of CreateToken requests sent.
     pub polls: u32,
-    /// The latest trouble since the last verdict.
-    pub trouble: Option<&'a Trouble>,
+    /// The latest error since the last verdict.
+    pub error: Option<&'a TransientError>,
 }
 
 impl<'a> Status<'a> {
@@ -325,7 +325,7 @@ impl<'a> Status<'a> {
     /// let Action::Wait(until) = flow.poll(now) else { panic!("it tries again later") };
     /// let status = Status::of(&flow, now, until);
     /// assert_eq!((status.phase, status.polls), (Phase::Registering, 0));
-    /// assert!(status.trouble.is_some() && status.wait() > core::time::Duration::ZERO);
+    /// assert!(status.error.is_some() && status.wait() > core::time::Duration::ZERO);
     /// assert_eq!(status.code_left(), None); // there is no code yet
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -338,7 +338,7 @@ impl<'a> Status<'a> {
             until,
             deadline: flow.deadline(),
             polls: flow.polls(),
-            trouble: flow.trouble(),
+            error: flow.error(),
         }
     }
     /// Returns the length of the wait.

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use oidc_proto::{Fault, FaultCode, NoVerdict, Operation, Registration, Token, Violation};
+use oidc_proto::{Fault, FaultCode, Indeterminate, InvalidResponse, Operation, Registration, Token};
 
 use crate::polling::is_missing_endpoint;
 use crate::{Failure, Tick};
@@ -67,22 +67,22 @@ pub enum Outcome {
         /// The operation.
         operation: Operation,
         /// The response, with its text.
-        answer: NoVerdict,
+        answer: Indeterminate,
     },
-    /// The service gave no verdict within the policy's patience, or for the code's whole life. Or a proxy
+    /// The service gave no usable response within the policy's retry window, or for the code's whole life. Or a proxy
     /// refused to forward the request ([`Failure::ProxyRefused`]).
     #[non_exhaustive]
     Unreachable {
         /// The operation.
         operation: Operation,
-        /// The latest trouble.
-        trouble: Trouble,
+        /// The latest error.
+        error: TransientError,
     },
     /// A success without a required member.
-    ProtocolViolation(Violation),
+    InvalidResponse(InvalidResponse),
     /// The service has no URL for this operation, so no request was sent. For example, the provider has no
     /// registration endpoint and the policy no client.
-    NotOffered(Operation),
+    UnsupportedOperation(Operation),
     /// The service is AWS's, and the policy has no start URL for its portal. No request was sent.
     NoStartUrl,
     /// The policy requires PKCE ([`Pkce::Always`](crate::Pkce::Always)), and the driver gave the flow no
@@ -99,27 +99,29 @@ impl Outcome {
             Self::Denied(_) => Some("If that was a mistake, start again and approve it"),
             Self::Expired(_) | Self::GrantLost(_) => Some("Start again for a new code"),
             Self::Refused { answer, .. } => Some(refusal_hint(answer)),
-            Self::Unreachable { trouble: Trouble::Failed(Failure::ProxyRefused), .. } => Some(
+            Self::Unreachable { error: TransientError::Failed(Failure::ProxyRefused), .. } => Some(
                 "Check the proxy's address, the user and password in it, and that it allows the service's host",
             ),
-            Self::Unreachable { trouble: Trouble::Failed(_), .. } => {
+            Self::Unreachable { error: TransientError::Failed(_), .. } => {
                 Some("Check the endpoint, the region and the network")
             }
-            Self::Unreachable { trouble: Trouble::NoVerdict(answer), .. } => Some(refusal_hint(answer)),
-            Self::Unreachable { trouble: Trouble::Fault(_), .. } => {
+            Self::Unreachable { error: TransientError::Indeterminate(answer), .. } => {
+                Some(refusal_hint(answer))
+            }
+            Self::Unreachable { error: TransientError::Fault(_), .. } => {
                 Some("The service is overloaded or has a fault; try again later")
             }
-            Self::NotOffered(_) => Some("Name one, or a client that needs none"),
+            Self::UnsupportedOperation(_) => Some("Name one, or a client that needs none"),
             Self::NoStartUrl => Some("Make the policy with `Policy::aws`, or the client for a provider"),
             Self::NoVerifier => Some("Give the flow one with `DeviceFlow::with_pkce`"),
-            Self::ProtocolViolation(violation) if matches!(violation.operation, Operation::CreateToken) => {
+            Self::InvalidResponse(invalid) if matches!(invalid.operation, Operation::CreateToken) => {
                 Some("Start again for a new code")
             }
             Self::Rejected { fault, .. } if fault.is_about_key() => Some(
                 "The KMS key that encrypts the instance's data does not allow it, and no person denied it; an administrator \
                  can change the key's policy or state",
             ),
-            Self::Rejected { .. } | Self::Cancelled | Self::ProtocolViolation(_) => None,
+            Self::Rejected { .. } | Self::Cancelled | Self::InvalidResponse(_) => None,
         }
     }
 
@@ -131,13 +133,13 @@ impl Outcome {
             | Self::Rejected { fault, .. }
             | Self::Expired(Expiry::Service(fault))
             | Self::GrantLost(Expiry::Service(fault)) => fault.request_id.as_deref(),
-            Self::Expired(Expiry::Clock(trouble)) | Self::GrantLost(Expiry::Clock(trouble)) => {
-                trouble.as_ref().and_then(Trouble::request_id)
+            Self::Expired(Expiry::Clock(error)) | Self::GrantLost(Expiry::Clock(error)) => {
+                error.as_ref().and_then(TransientError::request_id)
             }
             Self::Refused { answer, .. } => answer.request_id.as_deref(),
-            Self::Unreachable { trouble, .. } => trouble.request_id(),
-            Self::ProtocolViolation(violation) => violation.request_id.as_deref(),
-            Self::Cancelled | Self::NotOffered(_) | Self::NoStartUrl | Self::NoVerifier => None,
+            Self::Unreachable { error, .. } => error.request_id(),
+            Self::InvalidResponse(invalid) => invalid.request_id.as_deref(),
+            Self::Cancelled | Self::UnsupportedOperation(_) | Self::NoStartUrl | Self::NoVerifier => None,
         }
     }
 
@@ -145,12 +147,12 @@ impl Outcome {
         Self::Rejected { operation, fault: fault.clone() }
     }
 
-    pub(crate) const fn refused(operation: Operation, answer: NoVerdict) -> Self {
+    pub(crate) const fn refused(operation: Operation, answer: Indeterminate) -> Self {
         Self::Refused { operation, answer }
     }
 
-    pub(crate) const fn unreachable(operation: Operation, trouble: Trouble) -> Self {
-        Self::Unreachable { operation, trouble }
+    pub(crate) const fn unreachable(operation: Operation, error: TransientError) -> Self {
+        Self::Unreachable { operation, error }
     }
 
     /// Returns whether a failed connection is part of the outcome, so that the driver's transport error
@@ -158,8 +160,10 @@ impl Outcome {
     pub(crate) const fn is_about_transport(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable { trouble: Trouble::Failed(_) | Trouble::NoVerdict(_), .. }
-                | Self::Expired(Expiry::Clock(Some(Trouble::Failed(_) | Trouble::NoVerdict(_))))
+            Self::Unreachable { error: TransientError::Failed(_) | TransientError::Indeterminate(_), .. }
+                | Self::Expired(Expiry::Clock(Some(
+                    TransientError::Failed(_) | TransientError::Indeterminate(_)
+                )))
                 | Self::Refused { .. }
                 | Self::GrantLost(_)
                 | Self::Cancelled
@@ -168,7 +172,7 @@ impl Outcome {
 }
 
 /// Returns the hint for a response without a verdict. A response came, so the network is not to blame.
-const fn refusal_hint(answer: &NoVerdict) -> &'static str {
+const fn refusal_hint(answer: &Indeterminate) -> &'static str {
     match answer.status {
         401 | 407 => {
             "Something in front of the service wants a login of its own, or the service wants another kind of client"
@@ -190,58 +194,58 @@ pub enum Expiry {
     /// The service: `expired_token`, or `invalid_grant` for a spent code.
     Service(Fault),
     /// The flow's own clock: `expiresIn` has passed since the code arrived, and nothing more was sent. Holds
-    /// the latest trouble of the last polls, if any.
-    Clock(Option<Trouble>),
+    /// the latest error of the last polls, if any.
+    Clock(Option<TransientError>),
 }
 
 impl Expiry {
-    pub(crate) fn by_clock(trouble: Option<Box<Trouble>>) -> Self {
-        Self::Clock(trouble.map(|trouble| *trouble))
+    pub(crate) fn by_clock(error: Option<Box<TransientError>>) -> Self {
+        Self::Clock(error.map(|error| *error))
     }
 }
 
-/// The reason why there was no verdict.
+/// The reason why a response is indeterminate.
 ///
 /// ```
-/// use device_flow::{Failure, Trouble};
+/// use device_flow::{Failure, TransientError};
 /// use oidc_proto::{Fault, FaultCode};
 ///
 /// let mut fault = Fault::new(FaultCode::InternalServer);
 /// fault.request_id = Some("4711".to_owned());
-/// assert_eq!(Trouble::Fault(fault).request_id(), Some("4711"));
-/// assert_eq!(Trouble::Failed(Failure::NotSent).request_id(), None);
+/// assert_eq!(TransientError::Fault(fault).request_id(), Some("4711"));
+/// assert_eq!(TransientError::Failed(Failure::NotSent).request_id(), None);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
-pub enum Trouble {
+pub enum TransientError {
     /// No response came. The driver has the cause.
     Failed(Failure),
     /// A response without the service's verdict.
-    NoVerdict(NoVerdict),
+    Indeterminate(Indeterminate),
     /// The service failed or throttled (`server_error` and the like), or the polls were too fast
     /// (`slow_down`).
     Fault(Fault),
 }
 
-impl Trouble {
+impl TransientError {
     /// Returns the service's request id, for AWS's support, if a response had one.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         match self {
             Self::Failed(_) => None,
-            Self::NoVerdict(no_verdict) => no_verdict.request_id.as_deref(),
+            Self::Indeterminate(indeterminate) => indeterminate.request_id.as_deref(),
             Self::Fault(fault) => fault.request_id.as_deref(),
         }
     }
 }
 
-impl Trouble {
+impl TransientError {
     /// Returns the wait before the next request, if the service requires one.
     pub(crate) const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Failed(_) => None,
-            Self::NoVerdict(no_verdict) => no_verdict.retry_after,
+            Self::Indeterminate(indeterminate) => indeterminate.retry_after,
             Self::Fault(fault) => fault.retry_after,
         }
     }
@@ -250,7 +254,7 @@ impl Trouble {
     pub(crate) const fn may_have_acted(&self) -> bool {
         match self {
             Self::Failed(failure) => matches!(failure, Failure::Unknown),
-            Self::NoVerdict(no_verdict) => no_verdict.may_have_acted(),
+            Self::Indeterminate(indeterminate) => indeterminate.may_have_acted(),
             Self::Fault(fault) => fault.status >= 500,
         }
     }
@@ -258,14 +262,14 @@ impl Trouble {
     /// Returns the interval of a `slow_down`, if present.
     pub(crate) const fn interval(&self) -> Option<Duration> {
         match self {
-            Self::Failed(_) | Self::NoVerdict(_) => None,
+            Self::Failed(_) | Self::Indeterminate(_) => None,
             Self::Fault(fault) => fault.interval,
         }
     }
 
     /// Returns whether the URL has no endpoint.
     pub(crate) const fn is_missing_endpoint(&self) -> bool {
-        matches!(self, Self::NoVerdict(answer) if is_missing_endpoint(answer))
+        matches!(self, Self::Indeterminate(answer) if is_missing_endpoint(answer))
     }
 
     pub(crate) fn is_slow_down(&self) -> bool {
@@ -273,11 +277,13 @@ impl Trouble {
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for TransientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed(failure) => failure.fmt(f),
-            Self::NoVerdict(no_verdict) => write!(f, "the service did not answer properly: {no_verdict}"),
+            Self::Indeterminate(indeterminate) => {
+                write!(f, "the service did not answer properly: {indeterminate}")
+            }
             Self::Fault(fault) if fault.code == FaultCode::SlowDown => {
                 write!(f, "the service asked to slow down ({fault})")
             }
@@ -314,9 +320,9 @@ impl Outcome {
             Self::Cancelled => "the sign-in was cancelled",
             Self::GrantLost(_) => "the answer to a poll was lost on the way",
             Self::Refused { .. } => "a request was refused",
-            Self::Unreachable { .. } => "a request got no verdict",
-            Self::ProtocolViolation(_) => "the service broke its protocol",
-            Self::NotOffered(_) => "the service has no endpoint for an operation",
+            Self::Unreachable { .. } => "a request got no usable response",
+            Self::InvalidResponse(_) => "the service broke its protocol",
+            Self::UnsupportedOperation(_) => "the service has no endpoint for an operation",
             Self::NoStartUrl => "the policy has no start URL, which this service needs",
             Self::NoVerifier => "the policy wants PKCE, and the flow has no verifier",
         }
@@ -327,24 +333,26 @@ impl Outcome {
         let summary = self.summary();
         match self {
             Self::Denied(fault) | Self::Expired(Expiry::Service(fault)) => write!(f, "{summary} ({fault})"),
-            Self::Expired(Expiry::Clock(Some(trouble))) => write!(f, "{summary}; lately {trouble}"),
+            Self::Expired(Expiry::Clock(Some(error))) => write!(f, "{summary}; lately {error}"),
             Self::Rejected { operation, fault } => write!(f, "the service refused {operation}: {fault}"),
             Self::GrantLost(expiry) => {
                 write!(f, "{summary}, and the code cannot be used any more (")?;
                 match expiry {
                     Expiry::Service(fault) => write!(f, "{fault}")?,
                     Expiry::Clock(None) => f.write_str("it has expired")?,
-                    Expiry::Clock(Some(trouble)) => write!(f, "it has expired; lately {trouble}")?,
+                    Expiry::Clock(Some(error)) => write!(f, "it has expired; lately {error}")?,
                 }
                 f.write_str("). If you approved, the token was lost with that answer")
             }
             Self::Refused { operation, answer } => write!(f, "{operation} was refused: {answer}"),
-            Self::Unreachable { operation, trouble } => write!(f, "{operation} got no verdict: {trouble}"),
-            Self::ProtocolViolation(violation) if violation.operation == Operation::CreateToken => {
-                write!(f, "{violation}; the code is spent with this answer")
+            Self::Unreachable { operation, error } => {
+                write!(f, "{operation} got no usable response: {error}")
             }
-            Self::ProtocolViolation(violation) => write!(f, "{violation}"),
-            Self::NotOffered(operation) => write!(f, "the service has no endpoint for {operation}"),
+            Self::InvalidResponse(invalid) if invalid.operation == Operation::CreateToken => {
+                write!(f, "{invalid}; the code is spent with this answer")
+            }
+            Self::InvalidResponse(invalid) => write!(f, "{invalid}"),
+            Self::UnsupportedOperation(operation) => write!(f, "the service has no endpoint for {operation}"),
             Self::Expired(Expiry::Clock(None)) | Self::Cancelled | Self::NoStartUrl | Self::NoVerifier => {
                 f.write_str(summary)
             }

@@ -25,7 +25,7 @@ const LAST_POLL_LEAD: Duration = Duration::from_secs(2);
 const SETUP_BACKOFF: Duration = Duration::from_secs(1);
 
 /// The most delays of one overdue request.
-const MOST_MISSED: u8 = 8;
+const MOST_OVERDUE: u8 = 8;
 
 /// The pace of one kind of request.
 ///
@@ -41,8 +41,8 @@ pub(crate) struct Pace {
     pub(crate) announced: Duration,
     /// The `slow_down`s since the last other verdict.
     pub(crate) slow_downs: u8,
-    /// The troubles since the last verdict.
-    pub(crate) troubles: u32,
+    /// The errors since the last verdict.
+    pub(crate) errors: u32,
     /// The time of the next request.
     pub(crate) due: Tick,
     /// The number of delays of an overdue request since the last reply.
@@ -53,14 +53,14 @@ impl Pace {
     /// Creates the pace of the setup. The first request is due at once.
     pub(crate) const fn setup(now: Tick) -> Self {
         let interval = Duration::ZERO;
-        Self { interval, announced: interval, slow_downs: 0, troubles: 0, due: now, missed: 0 }
+        Self { interval, announced: interval, slow_downs: 0, errors: 0, due: now, missed: 0 }
     }
 
     /// Creates the pace of the polls, from the device authorization's arrival.
     pub(crate) fn polling(interval: Option<Duration>, first_due_at_once: bool, now: Tick) -> Self {
         let interval = interval.unwrap_or(DeviceAuthorization::DEFAULT_INTERVAL).max(INTERVAL_FLOOR);
         let due = if first_due_at_once { now } else { now + interval };
-        Self { interval, announced: interval, slow_downs: 0, troubles: 0, due, missed: 0 }
+        Self { interval, announced: interval, slow_downs: 0, errors: 0, due, missed: 0 }
     }
 
     /// Defers the next request to this time.
@@ -89,7 +89,7 @@ impl Pace {
 
     /// Handles a verdict at `now`: the next request is due one interval later, and not before `retry_after`.
     pub(crate) fn after_verdict(&mut self, now: Tick, retry_after: Option<Duration>) {
-        self.troubles = 0;
+        self.errors = 0;
         self.missed = 0;
         let wait = retry_after.map_or(self.interval, |least| self.interval.max(least));
         self.due = now + wait;
@@ -114,13 +114,13 @@ impl Pace {
     ///
     /// Something blocked the driver, a queue or a sleeping machine, and perhaps many other flows, which would
     /// all poll now. The range doubles with each miss up to `cap`, as the backoff does.
-    pub(crate) fn missed_by(&self, now: Tick, cap: Duration) -> Option<Duration> {
-        let is_missed = self.missed < MOST_MISSED && now.since(self.due) > self.interval;
-        is_missed.then(|| self.interval.saturating_mul(1 << self.missed).min(cap).max(self.interval))
+    pub(crate) fn overdue_by(&self, now: Tick, cap: Duration) -> Option<Duration> {
+        let is_overdue = self.missed < MOST_OVERDUE && now.since(self.due) > self.interval;
+        is_overdue.then(|| self.interval.saturating_mul(1 << self.missed).min(cap).max(self.interval))
     }
 
     /// Delays an overdue request by a draw from this range.
-    pub(crate) fn put_off(&mut self, now: Tick, time: Duration, draw: Draw) {
+    pub(crate) fn delay_poll(&mut self, now: Tick, time: Duration, draw: Draw) {
         self.missed = self.missed.saturating_add(1);
         self.due = now + draw.of(time);
     }
@@ -153,7 +153,7 @@ impl Pace {
     /// RFC 8628 §3.5: a client must reduce its frequency after a time-out; doubling is recommended.
     pub(crate) fn backoff(&self, retry_after: Option<Duration>, cap: Duration) -> Duration {
         let first = if self.interval.is_zero() { SETUP_BACKOFF } else { self.interval.saturating_mul(2) };
-        let factor = 1_u32.checked_shl(self.troubles).unwrap_or(u32::MAX);
+        let factor = 1_u32.checked_shl(self.errors).unwrap_or(u32::MAX);
         first.saturating_mul(factor).min(cap).max(self.interval).max(retry_after.unwrap_or_default())
     }
 
@@ -163,7 +163,7 @@ impl Pace {
     /// intervals, so the draw spreads flows over one interval, their usual distance.
     pub(crate) fn back_off(&mut self, now: Tick, retry_after: Option<Duration>, cap: Duration, draw: Draw) {
         let wait = self.backoff(retry_after, cap);
-        self.troubles = self.troubles.saturating_add(1);
+        self.errors = self.errors.saturating_add(1);
         self.missed = 0;
         self.due = now + wait.saturating_add(draw.of((wait / 2).min(cap)));
     }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use oidc_proto::{Client, Parameter, ParameterError, SSO_ACCOUNT_ACCESS, Secret};
 
-/// The client, scopes and patience of a sign-in. The URLs are in the [`Service`](oidc_proto::Service), which
+/// The client, scopes and retry window of a sign-in. The URLs are in the [`Service`](oidc_proto::Service), which
 /// a flow is made for.
 ///
 /// ```
@@ -15,7 +15,7 @@ use oidc_proto::{Client, Parameter, ParameterError, SSO_ACCOUNT_ACCESS, Secret};
 /// let aws = Policy::aws("https://d-1234567890.awsapps.com/start")
 ///     .with_client_name("my program")
 ///     .with_scopes(["sso:account:access"])
-///     .with_setup_patience(Duration::from_secs(60))
+///     .with_setup_retry_window(Duration::from_secs(60))
 ///     .with_max_backoff(Duration::from_secs(10));
 /// assert_eq!((aws.client_name.as_str(), aws.client), ("my program", None));
 ///
@@ -50,7 +50,7 @@ pub struct Policy {
     /// The time for which RegisterClient and StartDeviceAuthorization are each retried without a verdict. The
     /// service sets no limit before there is a device code. [Jitter](crate::DeviceFlow::with_jitter) adds at
     /// most half.
-    pub setup_patience: Duration,
+    pub setup_retry_window: Duration,
     /// The longest wait after network errors alone, [jitter](crate::DeviceFlow::with_jitter) included. A
     /// longer interval or `Retry-After` of the service still counts, and jitter adds at most half to it.
     pub max_backoff: Duration,
@@ -103,7 +103,7 @@ impl Policy {
             parameters: Vec::new(),
             pkce: Pkce::default(),
             first_poll: FirstPoll::default(),
-            setup_patience: Duration::from_secs(20),
+            setup_retry_window: Duration::from_secs(20),
             max_backoff: Duration::from_secs(30),
         }
     }
@@ -190,10 +190,10 @@ impl Policy {
         self
     }
 
-    /// Returns the same policy with this patience before the prompt.
+    /// Returns the same policy with this retry window before the prompt.
     #[must_use]
-    pub const fn with_setup_patience(mut self, patience: Duration) -> Self {
-        self.setup_patience = patience;
+    pub const fn with_setup_retry_window(mut self, retry_window: Duration) -> Self {
+        self.setup_retry_window = retry_window;
         self
     }
 

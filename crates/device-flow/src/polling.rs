@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use oidc_proto::{CreateTokenRequest, DeviceAuthorization, Fault, Grant, NoVerdict, Service};
+use oidc_proto::{CreateTokenRequest, DeviceAuthorization, Fault, Grant, Indeterminate, Service};
 
 #[cfg(feature = "serde")]
 use crate::client::Kept;
@@ -13,13 +13,13 @@ use crate::pace::Pace;
 use crate::policy::FirstPoll;
 use crate::proof::Proof;
 use crate::setup::Setup;
-use crate::{Policy, Tick, Trouble, UserPrompt};
+use crate::{Policy, Tick, TransientError, UserPrompt};
 
 /// The number of polls in a row without an endpoint that end a flow.
 const ENOUGH_MISSING: u8 = 3;
 
 /// Returns whether the URL has no token endpoint, by this response.
-pub(crate) const fn is_missing_endpoint(answer: &NoVerdict) -> bool {
+pub(crate) const fn is_missing_endpoint(answer: &Indeterminate) -> bool {
     matches!(answer.status, 404 | 405 | 410 | 501) && answer.is_plain_refusal()
 }
 
@@ -46,8 +46,8 @@ pub(crate) struct Polling {
     pub(crate) heard: bool,
     /// The number of polls in a row without an endpoint.
     pub(crate) missing: u8,
-    /// The latest poll's trouble, if it got no verdict.
-    pub(crate) trouble: Option<Box<Trouble>>,
+    /// The latest poll's error, if its response was indeterminate.
+    pub(crate) error: Option<Box<TransientError>>,
 }
 
 impl Polling {
@@ -83,7 +83,7 @@ impl Polling {
             code_may_be_spent: false,
             heard: false,
             missing: 0,
-            trouble: None,
+            error: None,
         }
     }
 
@@ -123,20 +123,20 @@ impl Polling {
         self.pace.pending(cx.now, fault.retry_after, fault.interval);
         self.code_may_be_spent = false;
         self.hear(cx);
-        self.trouble = None;
+        self.error = None;
         self
     }
 
-    /// Handles `slow_down`: keeps polling, more slowly. It stays the latest trouble, because a service that
+    /// Handles `slow_down`: keeps polling, more slowly. It stays the latest error, because a service that
     /// checks the pace first has not checked the approval.
-    pub(crate) fn slow_down(mut self: Box<Self>, answer: Trouble, cx: &Context<'_>) -> Box<Self> {
+    pub(crate) fn slow_down(mut self: Box<Self>, answer: TransientError, cx: &Context<'_>) -> Box<Self> {
         self.pace.slow_down(cx.now, answer.retry_after(), answer.interval());
         self.hear(cx);
-        self.trouble = Some(Box::new(answer));
+        self.error = Some(Box::new(answer));
         self
     }
 
-    /// Records a verdict, which ends the transport's trouble.
+    /// Records a verdict, which ends the transport's error.
     #[inline]
     fn hear(&mut self, cx: &Context<'_>) {
         self.heard = true;
@@ -145,12 +145,12 @@ impl Polling {
     }
 
     /// Handles a result without a verdict: backs off.
-    pub(crate) fn back_off(mut self: Box<Self>, trouble: Trouble, cx: &mut Context<'_>) -> Box<Self> {
+    pub(crate) fn back_off(mut self: Box<Self>, error: TransientError, cx: &mut Context<'_>) -> Box<Self> {
         let (cap, draw) = (cx.jitter.room_within(cx.policy.max_backoff), cx.jitter.draw());
-        self.pace.back_off(cx.now, trouble.retry_after(), cap, draw);
-        self.code_may_be_spent |= trouble.may_have_acted();
-        self.missing = if trouble.is_missing_endpoint() { self.missing.saturating_add(1) } else { 0 };
-        self.trouble = Some(Box::new(trouble));
+        self.pace.back_off(cx.now, error.retry_after(), cap, draw);
+        self.code_may_be_spent |= error.may_have_acted();
+        self.missing = if error.is_missing_endpoint() { self.missing.saturating_add(1) } else { 0 };
+        self.error = Some(Box::new(error));
         self.keep_last_poll(cx.now);
         self
     }
@@ -162,7 +162,7 @@ impl Polling {
 
     /// Returns whether this response is the last that proves a missing endpoint. If an earlier response may
     /// have been the token, polling continues, so the flow reports a lost token.
-    pub(crate) const fn endpoint_is_missing(&self, answer: &NoVerdict) -> bool {
+    pub(crate) const fn endpoint_is_missing(&self, answer: &Indeterminate) -> bool {
         is_missing_endpoint(answer)
             && self.missing.saturating_add(1) >= ENOUGH_MISSING
             && !self.code_may_be_spent
@@ -170,7 +170,7 @@ impl Polling {
 
     /// Returns the range over which an overdue poll is delayed, unless the code would expire meanwhile.
     fn overdue_by(&self, now: Tick, policy: &Policy) -> Option<Duration> {
-        self.pace.missed_by(now, policy.max_backoff).filter(|time| now + *time < self.deadline)
+        self.pace.overdue_by(now, policy.max_backoff).filter(|time| now + *time < self.deadline)
     }
 
     pub(crate) fn is_overdue(&self, now: Tick, policy: &Policy) -> bool {
@@ -178,15 +178,15 @@ impl Polling {
     }
 
     /// Delays an overdue poll by a random part of the range.
-    pub(crate) fn put_off(mut self: Box<Self>, cx: &mut Context<'_>) -> Box<Self> {
+    pub(crate) fn delay_poll(mut self: Box<Self>, cx: &mut Context<'_>) -> Box<Self> {
         let time = self.overdue_by(cx.now, cx.policy).unwrap_or_default();
-        self.pace.put_off(cx.now, time, cx.jitter.draw());
+        self.pace.delay_poll(cx.now, time, cx.jitter.draw());
         self
     }
 
-    /// Returns whether every poll had trouble.
+    /// Returns whether every poll had error.
     pub(crate) const fn no_poll_got_a_verdict(&self) -> bool {
-        self.trouble.is_some() && !self.heard
+        self.error.is_some() && !self.heard
     }
 
     pub(crate) fn client_is_replaceable(&self, cx: &Context<'_>) -> bool {
@@ -211,7 +211,7 @@ impl fmt::Debug for Polling {
             .field("deadline", &self.deadline)
             .field("code_may_be_spent", &self.code_may_be_spent)
             .field("heard", &self.heard)
-            .field("trouble", &self.trouble)
+            .field("error", &self.error)
             .finish_non_exhaustive()
     }
 }

@@ -3,8 +3,8 @@
 use core::fmt;
 
 use oidc_proto::{
-    Answer, CreateTokenRequest, DeviceAuthorization, Fault, NoVerdict, Operation, RegisterClientRequest,
-    Registration, StartDeviceAuthorizationRequest, Token, Violation,
+    Answer, CreateTokenRequest, DeviceAuthorization, Fault, Indeterminate, InvalidResponse, Operation,
+    RegisterClientRequest, Registration, StartDeviceAuthorizationRequest, Token,
 };
 
 use crate::PendingRequest;
@@ -24,9 +24,9 @@ pub enum Reply {
     /// The service refused, or asked the client to wait.
     Fault(Fault),
     /// A response without the service's verdict.
-    NoVerdict(NoVerdict),
+    Indeterminate(Indeterminate),
     /// A success without a required member.
-    Violation(Violation),
+    InvalidResponse(InvalidResponse),
     /// No response came.
     Failed(Failure),
 }
@@ -68,7 +68,7 @@ impl Reply {
     /// let Action::Send(pending) = flow.poll(Tick::ZERO) else { panic!("it registers") };
     /// let page = http::Response::builder().status(502).body("<html>")?;
     /// let reply = Reply::decode(&pending, &page);
-    /// assert!(matches!(reply, Reply::NoVerdict(_)));
+    /// assert!(matches!(reply, Reply::Indeterminate(_)));
     /// flow.on_reply(pending, Tick::ZERO, reply)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -101,8 +101,8 @@ impl Reply {
         match answer {
             Answer::Success(value) => success(value),
             Answer::Fault(fault) => Self::Fault(fault),
-            Answer::NoVerdict(no_verdict) => Self::NoVerdict(no_verdict),
-            Answer::Violation(violation) => Self::Violation(violation),
+            Answer::Indeterminate(indeterminate) => Self::Indeterminate(indeterminate),
+            Answer::InvalidResponse(invalid) => Self::InvalidResponse(invalid),
         }
     }
 
@@ -112,7 +112,7 @@ impl Reply {
             Self::Registered(_) => Some(Operation::RegisterClient),
             Self::Authorized(_) => Some(Operation::StartDeviceAuthorization),
             Self::Granted(_) => Some(Operation::CreateToken),
-            Self::Fault(_) | Self::NoVerdict(_) | Self::Violation(_) | Self::Failed(_) => None,
+            Self::Fault(_) | Self::Indeterminate(_) | Self::InvalidResponse(_) | Self::Failed(_) => None,
         }
     }
 }
@@ -120,7 +120,7 @@ impl Reply {
 /// A driver's mistake. The call changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
-pub enum Misuse {
+pub enum ApiMisuse {
     /// The request belongs to another flow, was abandoned, or its flow has ended (for example by
     /// [`cancel`](crate::DeviceFlow::cancel)). Drop its result.
     #[error("the request is stale: it was abandoned, or its flow has ended or is another one")]

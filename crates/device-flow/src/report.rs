@@ -32,7 +32,7 @@ impl fmt::Display for Report<'_> {
 
 impl Outcome {
     /// Returns a stable name for logs: `denied`, `expired`, `rejected`, `cancelled`, `grant_lost`, `refused`,
-    /// `unreachable`, `protocol_violation`, `not_offered`, `no_start_url`, `no_verifier`.
+    /// `unreachable`, `invalid_response`, `unsupported_operation`, `no_start_url`, `no_verifier`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -43,8 +43,8 @@ impl Outcome {
             Self::GrantLost(_) => "grant_lost",
             Self::Refused { .. } => "refused",
             Self::Unreachable { .. } => "unreachable",
-            Self::ProtocolViolation(_) => "protocol_violation",
-            Self::NotOffered(_) => "not_offered",
+            Self::InvalidResponse(_) => "invalid_response",
+            Self::UnsupportedOperation(_) => "unsupported_operation",
             Self::NoStartUrl => "no_start_url",
             Self::NoVerifier => "no_verifier",
         }

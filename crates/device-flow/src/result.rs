@@ -7,7 +7,9 @@ use std::error::Error;
 use oidc_proto::{Registration, Service, Token};
 
 use crate::machine::End;
-use crate::{DeviceFlow, Expiry, Failure, Granted, Outcome, Report, Stop, Tick, TransportError, Trouble};
+use crate::{
+    DeviceFlow, Expiry, Failure, Granted, Outcome, Report, Stop, Tick, TransientError, TransportError,
+};
 
 /// A sign-in that ended with a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,7 +179,7 @@ impl NotSignedIn {
     /// # use oidc_proto::Endpoint;
     /// # let service = Endpoint::for_region("eu-west-1")?;
     /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
-    /// let mut flow = DeviceFlow::new(service, policy.with_setup_patience(Duration::ZERO), None, Tick::ZERO);
+    /// let mut flow = DeviceFlow::new(service, policy.with_setup_retry_window(Duration::ZERO), None, Tick::ZERO);
     /// let Action::Send(pending) = flow.poll(Tick::ZERO) else { panic!("it registers") };
     /// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
     /// flow.on_result(pending, Tick::ZERO, Err(TransportError::new(Failure::NotSent, refused)))?;
@@ -188,8 +190,10 @@ impl NotSignedIn {
     pub fn is_offline(&self) -> bool {
         let is_silence = matches!(
             self.outcome,
-            Outcome::Unreachable { trouble: Trouble::Failed(Failure::NotSent | Failure::Unknown), .. }
-                | Outcome::Expired(Expiry::Clock(Some(Trouble::Failed(Failure::NotSent | Failure::Unknown))))
+            Outcome::Unreachable { error: TransientError::Failed(Failure::NotSent | Failure::Unknown), .. }
+                | Outcome::Expired(Expiry::Clock(Some(TransientError::Failed(
+                    Failure::NotSent | Failure::Unknown
+                ))))
         );
         is_silence && self.transport.as_ref().is_none_or(TransportError::is_offline)
     }
@@ -287,7 +291,7 @@ impl DeviceFlow {
     /// # use oidc_proto::Endpoint;
     /// # let service = Endpoint::for_region("eu-west-1")?;
     /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
-    /// let mut flow = DeviceFlow::new(service, policy.with_setup_patience(Duration::ZERO), None, Tick::ZERO);
+    /// let mut flow = DeviceFlow::new(service, policy.with_setup_retry_window(Duration::ZERO), None, Tick::ZERO);
     /// let Action::Send(pending) = flow.poll(Tick::ZERO) else { panic!("it registers") };
     /// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
     /// flow.on_result(pending, Tick::ZERO, Err(TransportError::new(Failure::NotSent, refused)))?;

@@ -1,5 +1,5 @@
 //! The states before there is a device code: a request is retried without a verdict, within the policy's
-//! patience.
+//! retry window.
 
 use core::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::machine::Context;
 use crate::pace::Pace;
 use crate::polling::Polling;
 use crate::proof::Proof;
-use crate::{Policy, Tick, Trouble};
+use crate::{Policy, Tick, TransientError};
 
 /// The state of RegisterClient, until it succeeds.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(crate) struct Setup {
     pub(crate) give_up_at: Tick,
     /// The time before which no CreateToken may be sent, from an earlier device code of this flow.
     pub(crate) not_before: Tick,
-    pub(crate) trouble: Option<Box<Trouble>>,
+    pub(crate) error: Option<Box<TransientError>>,
     /// The number of requests of the operation sent.
     pub(crate) attempts: u32,
 }
@@ -33,47 +33,47 @@ pub(crate) struct Asking {
 
 impl Setup {
     pub(crate) fn new(now: Tick, not_before: Tick, policy: &Policy) -> Self {
-        let give_up_at = now + policy.setup_patience;
-        Self { pace: Pace::setup(now), give_up_at, not_before, trouble: None, attempts: 0 }
+        let give_up_at = now + policy.setup_retry_window;
+        Self { pace: Pace::setup(now), give_up_at, not_before, error: None, attempts: 0 }
     }
 
-    /// Requests codes for a new registration, with fresh patience.
+    /// Requests codes for a new registration, with a fresh retry window.
     pub(crate) fn registered(&self, registration: Registration, cx: &Context<'_>) -> Box<Asking> {
         let client = KnownClient { registration, origin: Origin::Flow };
         let setup = Self::new(cx.now, self.not_before, cx.policy);
         Box::new(Asking::new(cx.service, cx.policy, cx.proof, client, setup))
     }
 
-    /// Returns whether the next attempt after this trouble would exceed the patience.
-    pub(crate) fn patience_is_over(&self, trouble: &Trouble, cx: &Context<'_>) -> bool {
-        cx.now + self.wait_after(trouble, cx.policy) > self.give_up_at
+    /// Returns whether the next attempt after this error would exceed the retry window.
+    pub(crate) fn retry_window_is_over(&self, error: &TransientError, cx: &Context<'_>) -> bool {
+        cx.now + self.wait_after(error, cx.policy) > self.give_up_at
     }
 
-    /// Retries later, because there was no verdict.
-    pub(crate) fn again(mut self: Box<Self>, trouble: Trouble, cx: &mut Context<'_>) -> Box<Self> {
-        self.schedule_retry(trouble, cx);
+    /// Retries later, because the response was indeterminate.
+    pub(crate) fn again(mut self: Box<Self>, error: TransientError, cx: &mut Context<'_>) -> Box<Self> {
+        self.schedule_retry(error, cx);
         self
     }
 
-    fn schedule_retry(&mut self, trouble: Trouble, cx: &mut Context<'_>) {
-        let least = cx.now + self.wait_after(&trouble, cx.policy);
-        if trouble.is_slow_down() {
-            self.pace.slow_down(cx.now, trouble.retry_after(), trouble.interval());
+    fn schedule_retry(&mut self, error: TransientError, cx: &mut Context<'_>) {
+        let least = cx.now + self.wait_after(&error, cx.policy);
+        if error.is_slow_down() {
+            self.pace.slow_down(cx.now, error.retry_after(), error.interval());
         } else {
             let (cap, draw) = (cx.policy.max_backoff, cx.jitter.draw());
-            self.pace.back_off(cx.now, trouble.retry_after(), cap, draw);
+            self.pace.back_off(cx.now, error.retry_after(), cap, draw);
         }
-        // The patience grows by the draw, so that jitter costs no attempt.
+        // The retry window grows by the draw, so that jitter costs no attempt.
         self.give_up_at = self.give_up_at + self.pace.due().since(least);
-        self.trouble = Some(Box::new(trouble));
+        self.error = Some(Box::new(error));
     }
 
-    /// Returns the wait after this trouble, without jitter.
-    fn wait_after(&self, trouble: &Trouble, policy: &Policy) -> Duration {
-        if trouble.is_slow_down() {
-            self.pace.wait_after_slow_down(trouble.retry_after(), trouble.interval())
+    /// Returns the wait after this error, without jitter.
+    fn wait_after(&self, error: &TransientError, policy: &Policy) -> Duration {
+        if error.is_slow_down() {
+            self.pace.wait_after_slow_down(error.retry_after(), error.interval())
         } else {
-            self.pace.backoff(trouble.retry_after(), policy.max_backoff)
+            self.pace.backoff(error.retry_after(), policy.max_backoff)
         }
     }
 }
@@ -104,12 +104,12 @@ impl Asking {
         session.begin(self.setup.not_before, cx.now)
     }
 
-    pub(crate) fn patience_is_over(&self, trouble: &Trouble, cx: &Context<'_>) -> bool {
-        self.setup.patience_is_over(trouble, cx)
+    pub(crate) fn retry_window_is_over(&self, error: &TransientError, cx: &Context<'_>) -> bool {
+        self.setup.retry_window_is_over(error, cx)
     }
 
-    pub(crate) fn again(mut self: Box<Self>, trouble: Trouble, cx: &mut Context<'_>) -> Box<Self> {
-        self.setup.schedule_retry(trouble, cx);
+    pub(crate) fn again(mut self: Box<Self>, error: TransientError, cx: &mut Context<'_>) -> Box<Self> {
+        self.setup.schedule_retry(error, cx);
         self
     }
 

@@ -6,7 +6,7 @@ use oidc_proto::{Registration, Service};
 
 use crate::machine::{End, State};
 use crate::polling::Polling;
-use crate::{DeviceFlow, Granted, Misuse, Outcome, Policy, Tick, Trouble, UserPrompt};
+use crate::{ApiMisuse, DeviceFlow, Granted, Outcome, Policy, Tick, TransientError, UserPrompt};
 
 /// The result of [`DeviceFlow::outcome`] for [`End::Cancelled`].
 static CANCELLED: Outcome = Outcome::Cancelled;
@@ -102,14 +102,14 @@ impl DeviceFlow {
         self.session().map(|session| session.pace.interval())
     }
 
-    /// Returns the latest trouble since the service last sent `authorization_pending`, for a status line;
+    /// Returns the latest error since the service last sent `authorization_pending`, for a status line;
     /// `None` if there is none.
     #[must_use]
-    pub fn trouble(&self) -> Option<&Trouble> {
+    pub fn error(&self) -> Option<&TransientError> {
         match &self.state {
-            State::Register(setup) => setup.trouble.as_deref(),
-            State::Authorize(asking) => asking.setup.trouble.as_deref(),
-            State::Prompt(session) | State::Poll(session) => session.trouble.as_deref(),
+            State::Register(setup) => setup.error.as_deref(),
+            State::Authorize(asking) => asking.setup.error.as_deref(),
+            State::Prompt(session) | State::Poll(session) => session.error.as_deref(),
             State::Ended(_) => None,
         }
     }
@@ -173,20 +173,20 @@ impl DeviceFlow {
     /// flow.
     ///
     /// ```
-    /// use device_flow::{DeviceFlow, Misuse, Policy, Tick};
+    /// use device_flow::{DeviceFlow, ApiMisuse, Policy, Tick};
     /// use oidc_proto::{Endpoint, Service};
     ///
     /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     /// let flow = DeviceFlow::new(Endpoint::for_region("eu-west-1")?, policy, None, Tick::ZERO);
     /// assert!(flow.check_service(&Service::from(Endpoint::for_region("eu-west-1")?)).is_ok());
     /// let other = Service::from(Endpoint::for_region("us-east-1")?);
-    /// assert!(matches!(flow.check_service(&other), Err(Misuse::OtherService { .. })));
+    /// assert!(matches!(flow.check_service(&other), Err(ApiMisuse::OtherService { .. })));
     /// # Ok::<(), oidc_proto::EndpointError>(())
     /// ```
     ///
     /// # Errors
-    /// Returns [`Misuse::OtherService`] if they do not.
-    pub fn check_service(&self, client: &Service) -> Result<(), Misuse> {
+    /// Returns [`ApiMisuse::OtherService`] if they do not.
+    pub fn check_service(&self, client: &Service) -> Result<(), ApiMisuse> {
         if self.service == *client {
             return Ok(());
         }
@@ -196,7 +196,7 @@ impl DeviceFlow {
             true => service.identity(),
             false => service.to_string(),
         };
-        Err(Misuse::OtherService { flow: shown(flow), client: shown(client) })
+        Err(ApiMisuse::OtherService { flow: shown(flow), client: shown(client) })
     }
 
     /// Returns the policy of the flow.

@@ -1,4 +1,4 @@
-//! The four meanings of a response: success, fault, no verdict, violation.
+//! The four meanings of a response: success, fault, indeterminate, invalid.
 
 use core::fmt;
 use core::time::Duration;
@@ -20,18 +20,18 @@ pub enum Answer<T> {
     /// The service refuses, or asks the client to wait.
     Fault(Fault),
     /// A response without the service's verdict. The request may be repeated if that is harmless.
-    NoVerdict(NoVerdict),
+    Indeterminate(Indeterminate),
     /// A success that lacks a required member or has an invalid one.
-    Violation(Violation),
+    InvalidResponse(InvalidResponse),
 }
 
 /// A response without the service's verdict: a proxy's page, a truncated body, a redirect, an overload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
-pub struct NoVerdict {
+pub struct Indeterminate {
     /// The reason.
-    pub reason: NoVerdictReason,
+    pub reason: IndeterminateReason,
     /// The HTTP status.
     pub status: u16,
     /// `Retry-After`: the least time before the next request. A date is read relative to the response's own
@@ -46,11 +46,11 @@ pub struct NoVerdict {
     pub location: Option<String>,
 }
 
-/// The reason why a response is no verdict.
+/// The reason why a response is indeterminate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
-pub enum NoVerdictReason {
+pub enum IndeterminateReason {
     /// A redirect. Clients never follow it: the request carries secrets (RFC 9700 §4.12).
     Redirect,
     /// No body.
@@ -69,16 +69,16 @@ pub enum NoVerdictReason {
     UnnamedError,
 }
 
-impl NoVerdict {
+impl Indeterminate {
     /// Creates a value from a reason and a status. [`Dialect::decode`](crate::Dialect::decode) makes it from
     /// a response.
     ///
     /// ```
-    /// use oidc_proto::{NoVerdict, NoVerdictReason};
-    /// assert!(NoVerdict::new(NoVerdictReason::Html, 404).is_plain_refusal());
+    /// use oidc_proto::{Indeterminate, IndeterminateReason};
+    /// assert!(Indeterminate::new(IndeterminateReason::Html, 404).is_plain_refusal());
     /// ```
     #[must_use]
-    pub const fn new(reason: NoVerdictReason, status: u16) -> Self {
+    pub const fn new(reason: IndeterminateReason, status: u16) -> Self {
         Self { reason, status, retry_after: None, request_id: None, said: None, location: None }
     }
 
@@ -90,7 +90,7 @@ impl NoVerdict {
     ///
     /// let page = |status: u16| http::Response::builder().status(status).body("<html>");
     /// let read = |response| match Dialect::Aws.decode::<CreateTokenRequest, _>(&response) {
-    ///     Answer::NoVerdict(none) => none.may_have_acted(),
+    ///     Answer::Indeterminate(none) => none.may_have_acted(),
     ///     other => panic!("{other:?}"),
     /// };
     /// assert!(read(page(502)?)); // a token may have been given and lost
@@ -110,7 +110,7 @@ impl NoVerdict {
     ///
     /// let page = |status: u16| http::Response::builder().status(status).body("<title>No such page</title>");
     /// let read = |response| match Dialect::OAuth.decode::<StartDeviceAuthorizationRequest, _>(&response) {
-    ///     Answer::NoVerdict(none) => none,
+    ///     Answer::Indeterminate(none) => none,
     ///     other => panic!("{other:?}"),
     /// };
     /// let refusal = read(page(404)?);
@@ -129,22 +129,22 @@ impl NoVerdict {
     }
 }
 
-impl fmt::Display for NoVerdict {
+impl fmt::Display for Indeterminate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HTTP {} ", self.status)?;
         f.write_str(match self.reason {
-            NoVerdictReason::Redirect => {
+            IndeterminateReason::Redirect => {
                 "redirect, which is not followed because the request carries secrets"
             }
-            NoVerdictReason::EmptyBody => "with an empty body",
-            NoVerdictReason::Html => "with an HTML page instead of JSON",
-            NoVerdictReason::Encoded => {
+            IndeterminateReason::EmptyBody => "with an empty body",
+            IndeterminateReason::Html => "with an HTML page instead of JSON",
+            IndeterminateReason::Encoded => {
                 "with a compressed body, although none was asked for (Content-Encoding)"
             }
-            NoVerdictReason::CutBody => "with a body that ends too early",
-            NoVerdictReason::NotJson => "with a body that is not JSON",
-            NoVerdictReason::NotAnObject => "with JSON that is not an object",
-            NoVerdictReason::UnnamedError => "with JSON that names no error",
+            IndeterminateReason::CutBody => "with a body that ends too early",
+            IndeterminateReason::NotJson => "with a body that is not JSON",
+            IndeterminateReason::NotAnObject => "with JSON that is not an object",
+            IndeterminateReason::UnnamedError => "with JSON that names no error",
         })?;
         if let Some(location) = &self.location {
             write!(f, " (to {location})")?;
@@ -159,18 +159,18 @@ impl fmt::Display for NoVerdict {
     }
 }
 
-impl std::error::Error for NoVerdict {}
+impl std::error::Error for Indeterminate {}
 
 /// A success that violates the API. It names the member and never quotes the value, which may be secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Violation {
+pub struct InvalidResponse {
     /// The operation that the response belongs to.
     pub operation: Operation,
     /// The member's name on the wire, for example `accessToken`.
     pub member: &'static str,
     /// The kind of error.
-    pub kind: ViolationKind,
+    pub kind: InvalidResponseKind,
     /// `x-amzn-RequestId`, if present.
     pub request_id: Option<String>,
 }
@@ -179,7 +179,7 @@ pub struct Violation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
-pub enum ViolationKind {
+pub enum InvalidResponseKind {
     /// Absent or `null`.
     Missing,
     /// An empty string.
@@ -192,7 +192,7 @@ pub enum ViolationKind {
     Unsupported,
 }
 
-impl fmt::Display for ViolationKind {
+impl fmt::Display for InvalidResponseKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Missing => "is missing",
@@ -204,21 +204,21 @@ impl fmt::Display for ViolationKind {
     }
 }
 
-impl Violation {
+impl InvalidResponse {
     /// Creates a violation by this member of a success of this operation.
     ///
     /// ```
-    /// use oidc_proto::{Operation, Violation, ViolationKind};
-    /// let broken = Violation::new(Operation::CreateToken, "accessToken", ViolationKind::Missing);
+    /// use oidc_proto::{Operation, InvalidResponse, InvalidResponseKind};
+    /// let broken = InvalidResponse::new(Operation::CreateToken, "accessToken", InvalidResponseKind::Missing);
     /// assert!(broken.to_string().ends_with("its member `accessToken` is missing"));
     /// ```
     #[must_use]
-    pub const fn new(operation: Operation, member: &'static str, kind: ViolationKind) -> Self {
+    pub const fn new(operation: Operation, member: &'static str, kind: InvalidResponseKind) -> Self {
         Self { operation, member, kind, request_id: None }
     }
 }
 
-impl fmt::Display for Violation {
+impl fmt::Display for InvalidResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { operation, member, kind, .. } = self;
         write!(f, "the service answered {operation} with success, but its member `{member}` {kind}")?;
@@ -229,19 +229,19 @@ impl fmt::Display for Violation {
     }
 }
 
-impl std::error::Error for Violation {}
+impl std::error::Error for InvalidResponse {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn none(status: u16, reason: NoVerdictReason) -> NoVerdict {
-        NoVerdict { reason, status, retry_after: None, request_id: None, said: None, location: None }
+    fn none(status: u16, reason: IndeterminateReason) -> Indeterminate {
+        Indeterminate { reason, status, retry_after: None, request_id: None, said: None, location: None }
     }
 
     #[test]
     fn a_success_or_a_failure_behind_the_service_may_have_acted_and_nothing_else() {
-        let reason = NoVerdictReason::EmptyBody;
+        let reason = IndeterminateReason::EmptyBody;
         for status in [200, 201, 299, 500, 502, 503, 599] {
             assert!(none(status, reason).may_have_acted(), "{status}");
         }
@@ -254,19 +254,19 @@ mod tests {
     fn no_verdict_says_its_status_its_reason_and_the_wait_that_was_asked_for() {
         let texts = [
             (
-                NoVerdictReason::Redirect,
+                IndeterminateReason::Redirect,
                 "redirect, which is not followed because the request carries secrets",
             ),
-            (NoVerdictReason::EmptyBody, "with an empty body"),
-            (NoVerdictReason::Html, "with an HTML page instead of JSON"),
+            (IndeterminateReason::EmptyBody, "with an empty body"),
+            (IndeterminateReason::Html, "with an HTML page instead of JSON"),
             (
-                NoVerdictReason::Encoded,
+                IndeterminateReason::Encoded,
                 "with a compressed body, although none was asked for (Content-Encoding)",
             ),
-            (NoVerdictReason::CutBody, "with a body that ends too early"),
-            (NoVerdictReason::NotJson, "with a body that is not JSON"),
-            (NoVerdictReason::NotAnObject, "with JSON that is not an object"),
-            (NoVerdictReason::UnnamedError, "with JSON that names no error"),
+            (IndeterminateReason::CutBody, "with a body that ends too early"),
+            (IndeterminateReason::NotJson, "with a body that is not JSON"),
+            (IndeterminateReason::NotAnObject, "with JSON that is not an object"),
+            (IndeterminateReason::UnnamedError, "with JSON that names no error"),
         ];
         for (reason, text) in texts {
             let mut none = none(502, reason);
@@ -282,20 +282,20 @@ mod tests {
     }
 
     #[test]
-    fn a_violation_names_the_operation_the_member_and_the_request() {
+    fn an_invalid_response_names_the_operation_the_member_and_the_request() {
         let kinds = [
-            (ViolationKind::Missing, "is missing"),
-            (ViolationKind::Empty, "is empty"),
-            (ViolationKind::WrongType, "has the wrong JSON type"),
-            (ViolationKind::OutOfRange, "is out of range"),
-            (ViolationKind::Unsupported, "asks for what is not supported here"),
+            (InvalidResponseKind::Missing, "is missing"),
+            (InvalidResponseKind::Empty, "is empty"),
+            (InvalidResponseKind::WrongType, "has the wrong JSON type"),
+            (InvalidResponseKind::OutOfRange, "is out of range"),
+            (InvalidResponseKind::Unsupported, "asks for what is not supported here"),
         ];
         for (kind, text) in kinds {
-            let mut violation = Violation::new(Operation::CreateToken, "expiresIn", kind);
+            let mut invalid = InvalidResponse::new(Operation::CreateToken, "expiresIn", kind);
             let start = "the service answered CreateToken with success, but its member `expiresIn`";
-            assert_eq!(violation.to_string(), format!("{start} {text}"));
-            violation.request_id = Some("1\u{1b}2".to_owned());
-            assert_eq!(violation.to_string(), format!("{start} {text} (request id 12)"));
+            assert_eq!(invalid.to_string(), format!("{start} {text}"));
+            invalid.request_id = Some("1\u{1b}2".to_owned());
+            assert_eq!(invalid.to_string(), format!("{start} {text} (request id 12)"));
         }
     }
 }

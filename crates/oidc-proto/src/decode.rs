@@ -6,19 +6,19 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response};
 
 use crate::answer_members::{AnswerMembers, FaultMembers, Members};
-use crate::headers::{Heads, is_encoded, location};
+use crate::headers::{ResponseHeaders, is_encoded, location};
 use crate::json::starts_with;
 use crate::member::Number;
 use crate::wire::Wire;
 use crate::words::{self, Refusal, without_mark};
-use crate::{Answer, Dialect, Fault, FaultCode, NoVerdict, NoVerdictReason, printable};
+use crate::{Answer, Dialect, Fault, FaultCode, Indeterminate, IndeterminateReason, printable};
 
 /// Decodes the response to a `C`.
 pub(crate) fn answer<C: Wire, B: AsRef<[u8]>>(
     dialect: Dialect,
     response: &Response<B>,
 ) -> Answer<C::Success> {
-    let heads = Heads::of(response.headers());
+    let heads = ResponseHeaders::of(response.headers());
     if !response.status().is_success() {
         return refusal(dialect, response, &heads);
     }
@@ -31,7 +31,7 @@ pub(crate) fn answer<C: Wire, B: AsRef<[u8]>>(
 fn success<C: Wire, B: AsRef<[u8]>>(
     dialect: Dialect,
     response: &Response<B>,
-    heads: &Heads<'_>,
+    heads: &ResponseHeaders<'_>,
 ) -> Answer<C::Success> {
     let mut members = AnswerMembers::default();
     // A success is decided by its body, not by a header.
@@ -53,13 +53,13 @@ fn success<C: Wire, B: AsRef<[u8]>>(
             }
             Answer::Success(success)
         }
-        Err(mut violation) => {
+        Err(mut invalid) => {
             // Some providers send "not yet" with a success status.
             if let Some(fault) = hidden(response, heads, interval) {
                 return Answer::Fault(fault);
             }
-            violation.request_id = heads.request_id();
-            Answer::Violation(violation)
+            invalid.request_id = heads.request_id();
+            Answer::InvalidResponse(invalid)
         }
     }
 }
@@ -69,8 +69,8 @@ fn success<C: Wire, B: AsRef<[u8]>>(
 fn rough_answer<C: Wire, B: AsRef<[u8]>>(
     dialect: Dialect,
     response: &Response<B>,
-    heads: &Heads<'_>,
-    reason: NoVerdictReason,
+    heads: &ResponseHeaders<'_>,
+    reason: IndeterminateReason,
 ) -> Answer<C::Success> {
     let text = String::from_utf8_lossy(response.body().as_ref());
     let mut members = AnswerMembers::default();
@@ -85,13 +85,13 @@ fn rough_answer<C: Wire, B: AsRef<[u8]>>(
     {
         return Answer::Success(success);
     }
-    no_verdict(reason, response, heads)
+    indeterminate(reason, response, heads)
 }
 
 /// Decodes the response to a request whose success has no members. The body of a success may be unreadable,
 /// but it may also name a fault.
 pub(crate) fn bare_answer<B: AsRef<[u8]>>(dialect: Dialect, response: &Response<B>) -> Answer<()> {
-    let heads = Heads::of(response.headers());
+    let heads = ResponseHeaders::of(response.headers());
     if !response.status().is_success() {
         return refusal(dialect, response, &heads);
     }
@@ -103,15 +103,19 @@ pub(crate) fn bare_answer<B: AsRef<[u8]>>(dialect: Dialect, response: &Response<
 }
 
 /// Decodes a response without a success status.
-fn refusal<T, B: AsRef<[u8]>>(dialect: Dialect, response: &Response<B>, heads: &Heads<'_>) -> Answer<T> {
+fn refusal<T, B: AsRef<[u8]>>(
+    dialect: Dialect,
+    response: &Response<B>,
+    heads: &ResponseHeaders<'_>,
+) -> Answer<T> {
     // A redirect is never a verdict, even with an OAuth body: it may come from another party.
     if response.status().is_redirection() {
-        return no_verdict(NoVerdictReason::Redirect, response, heads);
+        return indeterminate(IndeterminateReason::Redirect, response, heads);
     }
     // No other members count, and these are cheaper to construct.
     let mut faults = FaultMembers::default();
     let reason = match read(dialect, response, &mut faults) {
-        Ok(()) => NoVerdictReason::UnnamedError,
+        Ok(()) => IndeterminateReason::UnnamedError,
         Err(reason) => {
             // The header counts even if the body is unreadable.
             faults = FaultMembers::default();
@@ -120,31 +124,31 @@ fn refusal<T, B: AsRef<[u8]>>(dialect: Dialect, response: &Response<B>, heads: &
     };
     match named(dialect, response, heads, &faults) {
         Some(fault) => Answer::Fault(fault),
-        None => no_verdict(reason, response, heads),
+        None => indeterminate(reason, response, heads),
     }
 }
 
 #[cold]
-fn no_verdict<T, B: AsRef<[u8]>>(
-    reason: NoVerdictReason,
+fn indeterminate<T, B: AsRef<[u8]>>(
+    reason: IndeterminateReason,
     response: &Response<B>,
-    heads: &Heads<'_>,
+    heads: &ResponseHeaders<'_>,
 ) -> Answer<T> {
     let body = response.body().as_ref();
-    let is_redirect = reason == NoVerdictReason::Redirect;
+    let is_redirect = reason == IndeterminateReason::Redirect;
     // An unreadable success may hold a token, so none of it is quoted.
     let said = match reason {
         _ if response.status().is_success() => None,
-        NoVerdictReason::Html => words::of_page(body),
-        NoVerdictReason::UnnamedError => Refusal::read(body).and_then(|refusal| refusal.words()),
-        NoVerdictReason::NotJson => words::of_text(body),
-        NoVerdictReason::Redirect
-        | NoVerdictReason::EmptyBody
-        | NoVerdictReason::Encoded
-        | NoVerdictReason::CutBody
-        | NoVerdictReason::NotAnObject => None,
+        IndeterminateReason::Html => words::of_page(body),
+        IndeterminateReason::UnnamedError => Refusal::read(body).and_then(|refusal| refusal.words()),
+        IndeterminateReason::NotJson => words::of_text(body),
+        IndeterminateReason::Redirect
+        | IndeterminateReason::EmptyBody
+        | IndeterminateReason::Encoded
+        | IndeterminateReason::CutBody
+        | IndeterminateReason::NotAnObject => None,
     };
-    Answer::NoVerdict(NoVerdict {
+    Answer::Indeterminate(Indeterminate {
         reason,
         status: response.status().as_u16(),
         retry_after: heads.retry_after(),
@@ -158,7 +162,7 @@ fn read<'a, B: AsRef<[u8]>, M: Members<'a>>(
     dialect: Dialect,
     response: &'a Response<B>,
     members: &mut M,
-) -> Result<(), NoVerdictReason> {
+) -> Result<(), IndeterminateReason> {
     let body = response.body().as_ref();
     match members.read_json(dialect, body) {
         Ok(()) => Ok(()),
@@ -166,24 +170,24 @@ fn read<'a, B: AsRef<[u8]>, M: Members<'a>>(
             *members = M::from_form(body);
             Ok(())
         }
-        Err(_) if is_encoded(response.headers()) => Err(NoVerdictReason::Encoded),
+        Err(_) if is_encoded(response.headers()) => Err(IndeterminateReason::Encoded),
         Err(error) => Err(unreadable(body, &error)),
     }
 }
 
 /// Returns the reason why a body could not be read.
-pub(crate) fn unreadable(body: &[u8], error: &serde_json::Error) -> NoVerdictReason {
+pub(crate) fn unreadable(body: &[u8], error: &serde_json::Error) -> IndeterminateReason {
     let body = without_mark(body);
     if is_blank(body) {
-        NoVerdictReason::EmptyBody
+        IndeterminateReason::EmptyBody
     } else if starts_with(body, b'<') {
-        NoVerdictReason::Html
+        IndeterminateReason::Html
     } else if error.is_eof() {
-        NoVerdictReason::CutBody
+        IndeterminateReason::CutBody
     } else if error.is_data() && !starts_with(body, b'{') {
-        NoVerdictReason::NotAnObject
+        IndeterminateReason::NotAnObject
     } else {
-        NoVerdictReason::NotJson
+        IndeterminateReason::NotJson
     }
 }
 
@@ -205,7 +209,7 @@ fn is_form(headers: &HeaderMap) -> bool {
 fn named<B: AsRef<[u8]>>(
     dialect: Dialect,
     response: &Response<B>,
-    heads: &Heads<'_>,
+    heads: &ResponseHeaders<'_>,
     members: &FaultMembers<'_>,
 ) -> Option<Fault> {
     let status = response.status();
@@ -234,7 +238,7 @@ fn named<B: AsRef<[u8]>>(
 fn unusual<B: AsRef<[u8]>>(
     dialect: Dialect,
     response: &Response<B>,
-    heads: &Heads<'_>,
+    heads: &ResponseHeaders<'_>,
     members: &FaultMembers<'_>,
 ) -> Option<Fault> {
     let success = response.status().is_success();
@@ -266,7 +270,11 @@ fn is_a_gateways<B: AsRef<[u8]>>(response: &Response<B>) -> bool {
 
 /// Returns the fault in a success that lacks a required member.
 #[cold]
-fn hidden<B: AsRef<[u8]>>(response: &Response<B>, heads: &Heads<'_>, interval: Number) -> Option<Fault> {
+fn hidden<B: AsRef<[u8]>>(
+    response: &Response<B>,
+    heads: &ResponseHeaders<'_>,
+    interval: Number,
+) -> Option<Fault> {
     let code = Refusal::read(response.body().as_ref())?.code()?;
     let description = words(response, &code);
     let members = FaultMembers { interval, ..FaultMembers::default() };
@@ -285,7 +293,7 @@ fn fault<B>(
     code: FaultCode,
     description: Option<String>,
     response: &Response<B>,
-    heads: &Heads<'_>,
+    heads: &ResponseHeaders<'_>,
     members: &FaultMembers<'_>,
 ) -> Fault {
     let own = |text: Option<&str>| text.map(str::to_owned);
@@ -365,10 +373,10 @@ mod tests {
     #[test]
     fn an_empty_form_is_an_empty_body() {
         for (status, body) in [(200, ""), (200, " \n"), (500, "")] {
-            let Answer::NoVerdict(none) = oauth(status, "application/x-www-form-urlencoded", body) else {
+            let Answer::Indeterminate(none) = oauth(status, "application/x-www-form-urlencoded", body) else {
                 panic!("{status} {body:?} is a verdict")
             };
-            assert_eq!(none.reason, NoVerdictReason::EmptyBody, "{status} {body:?}");
+            assert_eq!(none.reason, IndeterminateReason::EmptyBody, "{status} {body:?}");
         }
     }
 

@@ -86,7 +86,7 @@ impl Dialect {
     /// let response = http::Response::builder().status(200).body(r#"{"error":"authorization_pending"}"#)?;
     /// match Dialect::OAuth.decode::<CreateTokenRequest, _>(&response) {
     ///     Answer::Fault(fault) => assert_eq!(fault.code, FaultCode::AuthorizationPending),
-    ///     Answer::Success(_) | Answer::NoVerdict(_) | Answer::Violation(_) => panic!("an error is a fault whatever the status"),
+    ///     Answer::Success(_) | Answer::Indeterminate(_) | Answer::InvalidResponse(_) => panic!("an error is a fault whatever the status"),
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -12,7 +12,7 @@ use crate::answer_members::AnswerMembers;
 use crate::json::to_vec;
 use crate::member::{Number, Scopes, Text};
 use crate::words::without_mark;
-use crate::{Dialect, Operation, Secret, Token, TokenWarning, Violation, ViolationKind};
+use crate::{Dialect, InvalidResponse, InvalidResponseKind, Operation, Secret, Token, TokenWarning};
 
 const OP: Operation = Operation::CreateToken;
 
@@ -33,7 +33,7 @@ pub(crate) struct Spelling {
 ///
 /// # Errors
 /// Returns an error if there is no access token.
-pub(crate) fn token(members: AnswerMembers<'_>, spelling: &Spelling) -> Result<Token, Violation> {
+pub(crate) fn token(members: AnswerMembers<'_>, spelling: &Spelling) -> Result<Token, InvalidResponse> {
     let access_token = Secret::new(members.access_token.required(OP, spelling.access_token)?);
     let mut warnings = Warnings(Vec::new());
     Ok(Token {
@@ -62,7 +62,7 @@ pub(crate) fn extra(body: &[u8]) -> Option<Secret> {
 struct Warnings(Vec<TokenWarning>);
 
 impl Warnings {
-    fn add(&mut self, member: &'static str, kind: ViolationKind) {
+    fn add(&mut self, member: &'static str, kind: InvalidResponseKind) {
         self.0.push(TokenWarning { member, kind });
     }
 
@@ -74,8 +74,8 @@ impl Warnings {
                 return token_type;
             }
             Ok(token_type) if !token_type.trim().is_empty() => return token_type.trim().to_owned(),
-            Ok(_) => self.add(spelling.token_type, ViolationKind::Empty),
-            Err(violation) => self.add(spelling.token_type, violation.kind),
+            Ok(_) => self.add(spelling.token_type, InvalidResponseKind::Empty),
+            Err(invalid) => self.add(spelling.token_type, invalid.kind),
         }
         "Bearer".to_owned()
     }
@@ -88,8 +88,8 @@ impl Warnings {
         }
         match number.required_lifetime(OP, spelling.expires_in) {
             Ok(life) => Some(life),
-            Err(violation) => {
-                self.add(spelling.expires_in, violation.kind);
+            Err(invalid) => {
+                self.add(spelling.expires_in, invalid.kind);
                 None
             }
         }
@@ -98,7 +98,7 @@ impl Warnings {
     /// Reads a secret. An empty one counts as absent, without a warning.
     fn secret(&mut self, text: Text<'_>, member: &'static str) -> Option<Secret> {
         if text == Text::Wrong {
-            self.add(member, ViolationKind::WrongType);
+            self.add(member, InvalidResponseKind::WrongType);
         }
         text.into_secret()
     }
@@ -108,7 +108,7 @@ impl Warnings {
             Scopes::Values(values) => Some(values).filter(|values| !values.is_empty()),
             Scopes::Absent => None,
             Scopes::Wrong => {
-                self.add(member, ViolationKind::WrongType);
+                self.add(member, InvalidResponseKind::WrongType);
                 None
             }
         }

@@ -16,14 +16,14 @@ const REQUEST_ID_TEXT: &str = "x-amzn-requestid";
 /// The headers that matter, found in one pass. A response has few headers, so one pass is cheaper than a
 /// look-up for each.
 #[derive(Default)]
-pub(crate) struct Heads<'a> {
+pub(crate) struct ResponseHeaders<'a> {
     error_type: Option<&'a [u8]>,
     request_id: Option<&'a HeaderValue>,
     retry_after: Option<&'a HeaderValue>,
     date: Option<&'a HeaderValue>,
 }
 
-impl<'a> Heads<'a> {
+impl<'a> ResponseHeaders<'a> {
     pub(crate) fn of(headers: &'a HeaderMap) -> Self {
         let mut heads = Self::default();
         for (name, value) in headers {
@@ -102,7 +102,7 @@ pub(crate) fn location(headers: &HeaderMap) -> Option<String> {
 ///     .header("retry-after", "Sun, 06 Nov 1994 08:49:47 GMT")
 ///     .body("")?;
 /// supply_date(response.headers_mut(), UNIX_EPOCH + Duration::from_secs(784_111_777));
-/// let Answer::NoVerdict(busy) = Dialect::Aws.decode::<CreateTokenRequest, _>(&response) else { panic!("busy") };
+/// let Answer::Indeterminate(busy) = Dialect::Aws.decode::<CreateTokenRequest, _>(&response) else { panic!("busy") };
 /// assert_eq!(busy.retry_after, Some(Duration::from_secs(10)));
 /// # Ok::<(), http::Error>(())
 /// ```
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-        Heads::of(headers).retry_after()
+        ResponseHeaders::of(headers).retry_after()
     }
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {

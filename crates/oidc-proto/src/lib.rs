@@ -39,8 +39,8 @@
 //! # Reading is tolerant, writing is strict
 //!
 //! Unknown members are ignored, `null` means absent, and numbers may be strings. A missing required member is
-//! a [`Violation`] that names it. A response without the service's verdict (a proxy's HTML page, a truncated
-//! body, a redirect) is a [`NoVerdict`], which a client may retry. No input makes this crate panic.
+//! an [`InvalidResponse`] that names it. A response without the service's verdict (a proxy's HTML page, a truncated
+//! body, a redirect) is an [`Indeterminate`], which a client may retry. No input makes this crate panic.
 //!
 //! # Features
 //!
@@ -98,7 +98,7 @@ mod token;
 mod wire;
 mod words;
 
-pub use answer::{Answer, NoVerdict, NoVerdictReason, Violation, ViolationKind};
+pub use answer::{Answer, Indeterminate, IndeterminateReason, InvalidResponse, InvalidResponseKind};
 pub use dialect::{Call, Dialect, ServerRequest};
 pub use endpoint::{Api, Endpoint, EndpointError, Partition, Variant};
 pub use fault::{Fault, FaultCode};

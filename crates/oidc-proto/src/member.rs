@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::{Operation, Secret, UnixSeconds, Violation, ViolationKind};
+use crate::{InvalidResponse, InvalidResponseKind, Operation, Secret, UnixSeconds};
 
 /// A text member: absent (or `null`), a string, or another type. Borrowed from the body if it has no escape.
 #[derive(Debug, Default, PartialEq)]
@@ -92,14 +92,14 @@ impl<'a> Text<'a> {
     }
 
     /// Returns the text, which the operation requires.
-    pub(crate) fn required(self, operation: Operation, member: &'static str) -> Result<String, Violation> {
+    pub(crate) fn required(self, of: Operation, member: &'static str) -> Result<String, InvalidResponse> {
         let kind = match self {
             Self::Value(text) if !text.is_empty() => return Ok(text.into_owned()),
-            Self::Value(_) => ViolationKind::Empty,
-            Self::Absent => ViolationKind::Missing,
-            Self::Wrong => ViolationKind::WrongType,
+            Self::Value(_) => InvalidResponseKind::Empty,
+            Self::Absent => InvalidResponseKind::Missing,
+            Self::Wrong => InvalidResponseKind::WrongType,
         };
-        Err(Violation::new(operation, member, kind))
+        Err(InvalidResponse::new(of, member, kind))
     }
 
     /// Returns an optional secret. An empty one counts as absent.
@@ -138,18 +138,18 @@ impl Number {
     /// too long a life.
     pub(crate) fn required_lifetime(
         self,
-        operation: Operation,
+        of: Operation,
         member: &'static str,
-    ) -> Result<Duration, Violation> {
+    ) -> Result<Duration, InvalidResponse> {
         let kind = match self {
             Self::Value(seconds) | Self::Above(seconds) if seconds > 0 => {
                 return Ok(Duration::from_secs(seconds.unsigned_abs()));
             }
-            Self::Value(_) | Self::Above(_) => ViolationKind::OutOfRange,
-            Self::Absent => ViolationKind::Missing,
-            Self::Wrong => ViolationKind::WrongType,
+            Self::Value(_) | Self::Above(_) => InvalidResponseKind::OutOfRange,
+            Self::Absent => InvalidResponseKind::Missing,
+            Self::Wrong => InvalidResponseKind::WrongType,
         };
-        Err(Violation::new(operation, member, kind))
+        Err(InvalidResponse::new(of, member, kind))
     }
 
     /// Returns an optional least wait in whole seconds; a negative one is zero, and an unreadable one is

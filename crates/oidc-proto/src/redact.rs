@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 use serde_json::{Map, Value};
 
-use crate::{Answer, Fault, FaultCode, NoVerdict, Request};
+use crate::{Answer, Fault, FaultCode, Indeterminate, Request};
 
 /// The form parameters that are not secret. A program may add others, so any other counts as secret.
 const PLAIN_PARAMETERS: [&str; 9] = [
@@ -46,7 +46,7 @@ impl Request {
     /// let response = http::Response::builder().status(400).body(r#"{"message":"bad secret hunter2hunter2"}"#)?;
     /// let mut answer = service.decode::<StartDeviceAuthorizationRequest, _>(&response);
     /// request.redact(&mut answer);
-    /// let Answer::NoVerdict(refusal) = answer else { panic!("it names no fault") };
+    /// let Answer::Indeterminate(refusal) = answer else { panic!("it names no fault") };
     /// assert_eq!(refusal.said.as_deref(), Some("bad secret [redacted]"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -56,8 +56,8 @@ impl Request {
             // The most frequent response. Its text is never shown.
             Answer::Fault(fault) if matches!(fault.code, FaultCode::AuthorizationPending) => {}
             Answer::Fault(fault) => self.redact_fault(fault),
-            Answer::NoVerdict(refusal) => self.redact_refusal(refusal),
-            Answer::Success(_) | Answer::Violation(_) => {}
+            Answer::Indeterminate(refusal) => self.redact_refusal(refusal),
+            Answer::Success(_) | Answer::InvalidResponse(_) => {}
         }
     }
 
@@ -79,7 +79,7 @@ impl Request {
     }
 
     #[cold]
-    fn redact_refusal(&self, refusal: &mut NoVerdict) {
+    fn redact_refusal(&self, refusal: &mut Indeterminate) {
         self.redact_texts([&mut refusal.said, &mut refusal.location]);
     }
 
@@ -226,7 +226,7 @@ mod tests {
         request.redact(&mut answer);
         match &answer {
             Answer::Fault(fault) => format!("{fault} {fault:?}"),
-            Answer::NoVerdict(refusal) => format!("{refusal} {refusal:?}"),
+            Answer::Indeterminate(refusal) => format!("{refusal} {refusal:?}"),
             other => panic!("{other:?}"),
         }
     }

@@ -40,7 +40,7 @@ pub struct Service(Arc<Inner>);
 struct Inner {
     place: Place,
     /// The parts that the requests of each operation share.
-    heads: Heads,
+    heads: ResponseHeaders,
 }
 
 #[derive(PartialEq, Eq)]
@@ -54,14 +54,14 @@ enum Place {
 type Head = Arc<http::Request<()>>;
 
 /// Every service has the two operations of RFC 8628.
-struct Heads {
+struct ResponseHeaders {
     start_device_authorization: Head,
     create_token: Head,
     register_client: Option<Head>,
     revoke_token: Option<Head>,
 }
 
-impl Heads {
+impl ResponseHeaders {
     const fn of(&self, operation: Operation) -> Option<&Head> {
         match operation {
             Operation::RegisterClient => self.register_client.as_ref(),
@@ -91,7 +91,7 @@ impl From<Endpoint> for Service {
     /// Creates SSO OIDC at this endpoint, in AWS's dialect.
     fn from(endpoint: Endpoint) -> Self {
         let at = |path| head(endpoint.0.uri(path), JSON);
-        let heads = Heads {
+        let heads = ResponseHeaders {
             start_device_authorization: at("/device_authorization"),
             create_token: at("/token"),
             register_client: Some(at("/client/register")),
@@ -105,7 +105,7 @@ impl From<Provider> for Service {
     /// Creates this provider, in the OAuth dialect.
     fn from(provider: Provider) -> Self {
         let at = |url: &Url| head(url.uri(""), FORM);
-        let heads = Heads {
+        let heads = ResponseHeaders {
             start_device_authorization: at(&provider.device_authorization),
             create_token: at(&provider.token),
             // RFC 7591 uses JSON; the other requests are form-encoded.

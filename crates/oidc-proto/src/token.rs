@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::{Secret, ViolationKind};
+use crate::{InvalidResponseKind, Secret};
 
 /// The CreateToken response (RFC 6749 §5.1).
 ///
@@ -73,7 +73,7 @@ pub struct TokenWarning {
     /// The member's name on the wire, for example `expires_in` or `expiresIn`.
     pub member: &'static str,
     /// The kind of error.
-    pub kind: ViolationKind,
+    pub kind: InvalidResponseKind,
 }
 
 impl fmt::Display for TokenWarning {
@@ -128,7 +128,7 @@ mod kept {
     use serde::{Deserialize, Deserializer};
 
     use super::TokenWarning;
-    use crate::ViolationKind;
+    use crate::InvalidResponseKind;
 
     /// The members that a warning may name.
     const MEMBERS: [&str; 10] = [
@@ -154,7 +154,7 @@ mod kept {
         let known = |kept: Kept| {
             let member = MEMBERS.into_iter().find(|name| *name == kept.member)?;
             let kind = StrDeserializer::<Unknown>::new(&kept.kind);
-            Some(TokenWarning { member, kind: ViolationKind::deserialize(kind).ok()? })
+            Some(TokenWarning { member, kind: InvalidResponseKind::deserialize(kind).ok()? })
         };
         Ok(Vec::<Kept>::deserialize(text)?.into_iter().filter_map(known).collect())
     }

@@ -5,8 +5,8 @@ use http::header::HeaderValue;
 
 use crate::answer_members::AnswerMembers;
 use crate::{
-    Body, CreateTokenRequest, DeviceAuthorization, Dialect, Fault, RegisterClientRequest, Registration,
-    StartDeviceAuthorizationRequest, Token, Violation, aws, oauth,
+    Body, CreateTokenRequest, DeviceAuthorization, Dialect, Fault, InvalidResponse, RegisterClientRequest,
+    Registration, StartDeviceAuthorizationRequest, Token, aws, oauth,
 };
 
 /// The body of a request, and the `Authorization` header if the client authenticates with one.
@@ -40,7 +40,7 @@ pub trait Wire: Sized {
         false
     }
     /// Returns the success with these members, or the member that violates the API.
-    fn success_from(dialect: Dialect, members: AnswerMembers<'_>) -> Result<Self::Success, Violation>;
+    fn success_from(dialect: Dialect, members: AnswerMembers<'_>) -> Result<Self::Success, InvalidResponse>;
     /// Keeps the members of the body that a success has no field for.
     fn keep_extra(_: &mut Self::Success, _: &[u8]) {}
 }
@@ -71,7 +71,7 @@ impl Wire for RegisterClientRequest {
         }
     }
 
-    fn success_from(dialect: Dialect, members: AnswerMembers<'_>) -> Result<Registration, Violation> {
+    fn success_from(dialect: Dialect, members: AnswerMembers<'_>) -> Result<Registration, InvalidResponse> {
         match dialect {
             Dialect::Aws => aws::answer::registration_from(members),
             Dialect::OAuth => oauth::register::success_from(members),
@@ -103,7 +103,10 @@ impl Wire for StartDeviceAuthorizationRequest {
         })
     }
 
-    fn success_from(dialect: Dialect, members: AnswerMembers<'_>) -> Result<DeviceAuthorization, Violation> {
+    fn success_from(
+        dialect: Dialect,
+        members: AnswerMembers<'_>,
+    ) -> Result<DeviceAuthorization, InvalidResponse> {
         match dialect {
             Dialect::Aws => aws::answer::authorization_from(members),
             Dialect::OAuth => oauth::answer::authorization_from(members),
@@ -139,7 +142,7 @@ impl Wire for CreateTokenRequest {
         members.access_token.non_empty().is_some()
     }
 
-    fn success_from(dialect: Dialect, members: AnswerMembers<'_>) -> Result<Token, Violation> {
+    fn success_from(dialect: Dialect, members: AnswerMembers<'_>) -> Result<Token, InvalidResponse> {
         match dialect {
             Dialect::Aws => aws::answer::token_from(members),
             Dialect::OAuth => oauth::answer::token_from(members),

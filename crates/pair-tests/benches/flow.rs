@@ -5,7 +5,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use device_authority::Verdict;
+use device_authority::UserDecision;
 use device_flow::{Action, DeviceFlow, Operation, Policy, Reply, Tick};
 use oidc_proto::{
     Answer, Client, CreateTokenRequest, DeviceAuthorization, Dialect, Endpoint, Registration, Secret,
@@ -109,7 +109,7 @@ fn pending_poll_machine_only(bencher: divan::Bencher<'_, '_>) {
 /// 12 pending polls, grant.
 #[divan::bench]
 fn whole_flow_both_sides() {
-    let mut world = World::new(strict(5)).person(secs(61), Verdict::Approve);
+    let mut world = World::new(strict(5)).person(secs(61), UserDecision::Approve);
     assert!(world.run().is_ok());
     assert_eq!(world.sent.iter().filter(|(operation, _)| *operation == Operation::CreateToken).count(), 13);
 }

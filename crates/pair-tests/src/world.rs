@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy, SlowDown, Verdict};
+use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy, SlowDown, UserDecision};
 use device_flow::{
     Action, DeviceFlow, Failure, Granted, Operation, Outcome, PendingRequest, Policy, Reply, Tick,
 };
@@ -58,7 +58,7 @@ pub struct World {
     seed: u64,
     fates: Vec<Fate>,
     /// The person's verdict, and its delay after the prompt.
-    person: Option<(Duration, Verdict)>,
+    person: Option<(Duration, UserDecision)>,
     prompted_at: Option<Tick>,
 }
 
@@ -91,7 +91,7 @@ impl World {
 
     /// The person does this, so long after the prompt.
     #[must_use]
-    pub fn person(mut self, after: Duration, verdict: Verdict) -> Self {
+    pub fn person(mut self, after: Duration, verdict: UserDecision) -> Self {
         self.person = Some((after, verdict));
         self
     }

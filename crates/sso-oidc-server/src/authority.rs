@@ -3,7 +3,7 @@
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 
-use device_authority::{GrantKey, Memory, Moment, ServerPolicy, Standing, Verdict};
+use device_authority::{AuthorizationStatus, GrantKey, Memory, Moment, ServerPolicy, UserDecision};
 use http::header::{AUTHORIZATION, RETRY_AFTER};
 use http::{HeaderMap, Response};
 use oidc_proto::oauth::{self, RevocationRequest};
@@ -166,8 +166,8 @@ fn start(
 ) -> Result<DeviceAuthorization, Fault> {
     let device = store.start_device_authorization(policy, request, now, &mut entropy)?;
     let verdict = match state.approval {
-        Approval::Auto => Some(Verdict::Approve),
-        Approval::Deny => Some(Verdict::Deny),
+        Approval::Auto => Some(UserDecision::Approve),
+        Approval::Deny => Some(UserDecision::Deny),
         Approval::Manual | Approval::AfterPolls(_) | Approval::Expire => None,
     };
     if let Some(verdict) = verdict {
@@ -202,9 +202,9 @@ fn warn_of_a_replay(store: &Memory, request: &CreateTokenRequest) {
         return;
     };
     let Some(device) = store.device(selector) else { return };
-    let Standing::Collected(chain) = device.state.standing else { return };
+    let AuthorizationStatus::Redeemed(family) = device.state.status else { return };
     if device.device_code == *device_code && device.client_id == request.client.id {
-        let refresh_tokens_end = chain.is_some_and(|chain| store.chain(chain).is_none());
+        let refresh_tokens_end = family.is_some_and(|family| store.family(family).is_none());
         tracing::warn!(
             refresh_tokens_end,
             "a device code came again after its token had been collected; a client that repeats a lost request does so"
@@ -215,21 +215,23 @@ fn warn_of_a_replay(store: &Memory, request: &CreateTokenRequest) {
 /// Lets the simulated person decide who counts the polls of the device.
 fn simulated_person(state: &State, store: &mut Memory, grant: &Grant, now: Moment) {
     let (polls_before, verdict) = match state.approval {
-        Approval::AfterPolls(polls) => (polls, Verdict::Approve),
-        Approval::Expire => (1, Verdict::Lapse),
+        Approval::AfterPolls(polls) => (polls, UserDecision::Approve),
+        Approval::Expire => (1, UserDecision::Expire),
         Approval::Manual | Approval::Auto | Approval::Deny => return,
     };
     let GrantKey::Device(selector) = GrantKey::of(grant) else { return };
     let code = store
         .device(selector)
-        .filter(|device| device.state.standing == Standing::Pending && device.state.polls >= polls_before)
+        .filter(|device| {
+            device.state.status == AuthorizationStatus::Pending && device.state.polls >= polls_before
+        })
         .map(|device| device.user_code.to_string());
     if let Some(code) = code {
         simulate(state, store, &code, verdict, now);
     }
 }
 
-fn simulate(state: &State, store: &mut Memory, user_code: &str, verdict: Verdict, now: Moment) {
+fn simulate(state: &State, store: &mut Memory, user_code: &str, verdict: UserDecision, now: Moment) {
     // It fails if a real person was faster or the code has expired; then there is nothing left to decide.
     let _ = store.decide(&state.policy, None, user_code, verdict, now);
 }

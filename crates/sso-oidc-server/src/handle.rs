@@ -3,7 +3,7 @@
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
-use device_authority::{Counts, PersonError, Verdict};
+use device_authority::{Counts, PersonError, UserDecision};
 
 use crate::RecordedRequest;
 use crate::state::State;
@@ -86,7 +86,7 @@ impl Handle {
     /// # Errors
     /// [`PersonError`] if no device waits with this code, it has expired, or it has been decided on.
     pub fn approve(&self, user_code: &str) -> Result<(), PersonError> {
-        self.decide(user_code, Verdict::Approve)
+        self.decide(user_code, UserDecision::Approve)
     }
 
     /// Denies the device that shows this user code: it hears `access_denied`.
@@ -118,7 +118,7 @@ impl Handle {
     /// # Errors
     /// As [`Handle::approve`].
     pub fn deny(&self, user_code: &str) -> Result<(), PersonError> {
-        self.decide(user_code, Verdict::Deny)
+        self.decide(user_code, UserDecision::Deny)
     }
 
     /// Cuts the time of this user code short: the device hears `expired_token`.
@@ -150,7 +150,7 @@ impl Handle {
     /// # Errors
     /// As [`Handle::approve`].
     pub fn expire(&self, user_code: &str) -> Result<(), PersonError> {
-        self.decide(user_code, Verdict::Lapse)
+        self.decide(user_code, UserDecision::Expire)
     }
 
     /// The user codes that wait for a decision, in no particular order.
@@ -216,7 +216,7 @@ impl Handle {
         self.state.faults.stop_faults();
     }
 
-    fn decide(&self, user_code: &str, verdict: Verdict) -> Result<(), PersonError> {
+    fn decide(&self, user_code: &str, verdict: UserDecision) -> Result<(), PersonError> {
         let now = self.state.now();
         self.state.store().decide(&self.state.policy, None, user_code, verdict, now)
     }

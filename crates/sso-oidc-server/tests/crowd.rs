@@ -100,7 +100,7 @@ const BEGINNINGS: [(&str, &str); 4] = [
 
 /// The requests of a client that sends many at once and reads nothing.
 fn unread() -> String {
-    "GET /device HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(300)
+    "GET /style.css HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(300)
 }
 
 #[test]

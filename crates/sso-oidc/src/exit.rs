@@ -22,7 +22,7 @@ pub(crate) enum Exit {
     Config = 253,
     /// The service answered with a fault.
     Service = 254,
-    /// Any other error: network, no verdict, a malformed response, an unreadable file.
+    /// Any other error: network, an indeterminate response, a malformed response, an unreadable file.
     Other = 255,
 }
 

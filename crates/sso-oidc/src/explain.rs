@@ -9,8 +9,8 @@ use crate::exit::{Failure, chain};
 pub(crate) const fn kind(error: &Error) -> &'static str {
     match error {
         Error::Fault(_) => "fault",
-        Error::NoVerdict(_) => "no verdict",
-        Error::Violation(_) => "violation",
+        Error::Indeterminate(_) => "indeterminate",
+        Error::InvalidResponse(_) => "invalid",
         Error::Transport(_) => "transport",
         _ => "other",
     }
@@ -54,12 +54,12 @@ pub(crate) const PROXY_LOGIN: &str = "the proxy requires a login; check the user
 pub(crate) fn call_failure(operation: Operation, service: &Service, error: &Error) -> Failure {
     match error {
         Error::Fault(fault) => fault_failure(operation, fault),
-        Error::NoVerdict(none) => {
+        Error::Indeterminate(none) => {
             let failure =
                 Failure::other(format_args!("The service gave no usable response to {operation}: {none}"));
             with_request_id(failure, none.request_id.as_deref())
         }
-        Error::Violation(violation) => Failure::other(violation),
+        Error::InvalidResponse(invalid) => Failure::other(invalid),
         Error::Transport(source) if source.failure() != Sent::Unknown => {
             let failure = Failure::other(format_args!(
                 "Could not connect to the endpoint URL: \"{service}{}\": {}",

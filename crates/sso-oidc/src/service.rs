@@ -83,7 +83,7 @@ impl Caller {
             let service = self.client.service();
             let failure = explain::call_failure(operation, service, &error);
             let failure = match &self.named_by {
-                Some(name) if matches!(error, Error::NoVerdict(_) | Error::Transport(_)) => {
+                Some(name) if matches!(error, Error::Indeterminate(_) | Error::Transport(_)) => {
                     failure.with_detail(format_args!("{service} comes from {name}."))
                 }
                 _ => failure,
@@ -205,12 +205,12 @@ pub(crate) fn warn_of_unverified_certificates(settings: &Settings) {
 fn prospects(error: &Error) -> (bool, bool, Option<Duration>) {
     match error {
         Error::Fault(fault) => (fault.is_transient(), false, fault.retry_after),
-        Error::NoVerdict(none) => (!none.is_plain_refusal(), none.may_have_acted(), none.retry_after),
+        Error::Indeterminate(none) => (!none.is_plain_refusal(), none.may_have_acted(), none.retry_after),
         Error::Transport(error) => {
             (error.failure() != Sent::ProxyRefused, error.failure() == Sent::Unknown, None)
         }
         // A malformed success is a success: the grant is used up.
-        Error::Violation(_) => (false, true, None),
+        Error::InvalidResponse(_) => (false, true, None),
         _ => (false, true, None),
     }
 }

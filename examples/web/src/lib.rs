@@ -200,7 +200,7 @@ impl SignIns {
         registering: Option<sync::MutexGuard<'_, Option<Registration>>>,
     ) {
         // The file needs the codes, an increased interval, and a lost response, but not the latest wait.
-        let pace = |flow: &DeviceFlow| (flow.interval(), flow.trouble().is_some());
+        let pace = |flow: &DeviceFlow| (flow.interval(), flow.error().is_some());
         let (before, registered, news) = (pace(flow), flow.registration(), Notify::new());
         let on_prompt = OnPrompt(|_: &UserPrompt| news.notify_one());
         let on_wait = OnWait(|status: &Status<'_>| {

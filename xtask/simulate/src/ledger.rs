@@ -1,6 +1,6 @@
 //! Watches the server from outside: which codes it gave to a device, what the person said to each, and what came of it.
 
-use device_authority::{Selector, UserCode, Verdict};
+use device_authority::{Selector, UserCode, UserDecision};
 use oidc_proto::{DeviceAuthorization, Secret};
 
 /// A code that the server gave to a device; a repeated request can bring several.
@@ -63,7 +63,7 @@ impl Code {
     }
 
     /// The server has accepted what the person said.
-    pub(crate) fn decided(&mut self, verdict: Verdict, generation: u32, now: u64) -> Result<(), String> {
+    pub(crate) fn decided(&mut self, verdict: UserDecision, generation: u32, now: u64) -> Result<(), String> {
         if self.approved.is_some() || self.denied {
             return Err("a decision was taken back".to_owned());
         }
@@ -74,7 +74,7 @@ impl Code {
             return Err("a code that the server has forgotten was decided on".to_owned());
         }
         match verdict {
-            Verdict::Approve => self.approved = Some(now),
+            UserDecision::Approve => self.approved = Some(now),
             _ => self.denied = true,
         }
         Ok(())

@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use device_authority::{Capacity, Memory, Moment, ServerPolicy, Verdict};
+use device_authority::{Capacity, Memory, Moment, ServerPolicy, UserDecision};
 use device_flow::{Action, DeviceFlow, PendingRequest, Policy, Reply, Tick};
 use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Endpoint, Fault, FaultCode, Grant,
@@ -124,7 +124,8 @@ fn with_authority(size: u32) -> Duration {
     let (service, policy) = (service(), Arc::new(Policy::aws(START_URL)));
     let rules = ServerPolicy::default().with_interval(Duration::from_secs(INTERVAL));
     let room = size as usize;
-    let mut store = Memory::new(Capacity::default().with_clients(room).with_devices(room).with_chains(room));
+    let mut store =
+        Memory::new(Capacity::default().with_clients(room).with_devices(room).with_families(room));
     let mut rng = Rng::of(1, 1);
     // One a microsecond: no clock is so coarse that a million come at the same instant.
     let moment = |seconds: u64, at: usize| {
@@ -158,7 +159,7 @@ fn with_authority(size: u32) -> Duration {
         for (place, (flow, ask, user_code)) in flows.iter_mut().enumerate() {
             if round > PENDING {
                 store
-                    .decide(&rules, None, user_code, Verdict::Approve, moment(seconds, place))
+                    .decide(&rules, None, user_code, UserDecision::Approve, moment(seconds, place))
                     .expect("undecided");
             }
             let asked = sends(flow, now);

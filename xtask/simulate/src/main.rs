@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use args::{Config, USAGE};
 use device_flow::DeviceFlow;
 use shrink::{Shrunk, shrink};
-use world::{Violation, World};
+use world::{InvalidResponse, World};
 
 /// The histories of so many devices can be read side by side.
 const FEW: usize = 4;
@@ -65,8 +65,8 @@ fn simulate(config: &Config, before: u64) -> bool {
     for line in &world.story {
         println!("{line}");
     }
-    if let Err(violation) = outcome {
-        fail(config, violation);
+    if let Err(invalid) = outcome {
+        fail(config, invalid);
         return false;
     }
     let took = (measure::now() - start).as_secs_f64();
@@ -89,14 +89,14 @@ fn simulate(config: &Config, before: u64) -> bool {
     true
 }
 
-fn fail(config: &Config, violation: Violation) {
-    tell(config, &violation);
-    println!("To play it again: {}", watching(config, &violation).command());
+fn fail(config: &Config, invalid: InvalidResponse) {
+    tell(config, &invalid);
+    println!("To play it again: {}", watching(config, &invalid).command());
     eprintln!("Making it small …");
-    let Shrunk { config: small, violation, replays } = shrink(config, violation);
-    let small = watching(&small, &violation);
+    let Shrunk { config: small, invalid, replays } = shrink(config, invalid);
+    let small = watching(&small, &invalid);
     println!("The smallest of {replays} simulations that breaks this law:");
-    tell(&small, &violation);
+    tell(&small, &invalid);
     println!(
         "  {} of {} devices, {} of {} hours, without {}",
         small.ids().len(),
@@ -113,14 +113,14 @@ fn fail(config: &Config, violation: Violation) {
     println!("To play it again: {}", small.command());
 }
 
-fn tell(config: &Config, Violation { device, at, law }: &Violation) {
+fn tell(config: &Config, InvalidResponse { device, at, law }: &InvalidResponse) {
     println!("VIOLATION: {law}");
     println!("  seed {}, device {device}, {:.6} s of virtual time", config.seed, *at as f64 / 1e6);
 }
 
 /// With an eye on those that are left, if they are few, or else on the one that it happened to: nothing is written down
 /// otherwise.
-fn watching(config: &Config, Violation { device, .. }: &Violation) -> Config {
+fn watching(config: &Config, InvalidResponse { device, .. }: &InvalidResponse) -> Config {
     let few = config.ids().len() <= FEW;
     let watch = if few { config.ids() } else { *device..device.saturating_add(1) };
     Config { watch: Some(watch), ..config.clone() }

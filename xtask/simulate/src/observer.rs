@@ -114,7 +114,7 @@ impl Observer {
                     _ => self.over = true,
                 }
             }
-            Reply::NoVerdict(page) if operation == Operation::CreateToken => {
+            Reply::Indeterminate(page) if operation == Operation::CreateToken => {
                 self.doubtful += 1;
                 let asked = page.retry_after.map_or(0, |wait| wait.as_micros() as u64);
                 self.not_before = self.not_before.max(self.latest + asked);

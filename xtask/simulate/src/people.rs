@@ -1,6 +1,6 @@
 //! What people do: the one who owns the device, and the thief.
 
-use device_authority::{PersonError, UserCode, Verdict};
+use device_authority::{PersonError, UserCode, UserDecision};
 use oidc_proto::FaultCode;
 
 use crate::device::Device;
@@ -25,7 +25,7 @@ impl World<'_> {
         if plan.typos > 0 {
             plan.typos -= 1;
             self.summary.typos += 1;
-            let seen = self.server.person(self.now, id, "BBBB-BBBB", Verdict::Approve);
+            let seen = self.server.person(self.now, id, "BBBB-BBBB", UserDecision::Approve);
             if !matches!(seen, Err(PersonError::Unknown | PersonError::TooManyGuesses(_))) {
                 return Err(format!("a code that does not exist was answered with {seen:?}"));
             }

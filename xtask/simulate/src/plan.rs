@@ -1,6 +1,6 @@
 //! What a person is going to do with a code.
 
-use device_authority::Verdict;
+use device_authority::UserDecision;
 
 use crate::faults::SECOND;
 use crate::rng::Rng;
@@ -9,7 +9,7 @@ use crate::rng::Rng;
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) after: u64,
-    pub(crate) verdict: Verdict,
+    pub(crate) verdict: UserDecision,
     /// How often the code is mistyped first.
     pub(crate) typos: u32,
     /// How often the page could not be reached so far.
@@ -30,10 +30,10 @@ impl Plan {
     /// Most approve within a minute and a half; some are late, some too late, some say no, and some forget (`None`).
     pub(crate) fn of(rng: &mut Rng, typos: u32) -> Option<Self> {
         let (verdict, low, high) = match rng.between(0, 100) {
-            0..70 => (Verdict::Approve, 5, SOON),
-            70..85 => (Verdict::Approve, SOON, 590),
-            85..90 => (Verdict::Approve, 590, 700),
-            90..95 => (Verdict::Deny, 5, 120),
+            0..70 => (UserDecision::Approve, 5, SOON),
+            70..85 => (UserDecision::Approve, SOON, 590),
+            85..90 => (UserDecision::Approve, 590, 700),
+            90..95 => (UserDecision::Deny, 5, 120),
             _ => return None,
         };
         let after = rng.between(low * SECOND, high * SECOND);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use device_authority::{
-    Capacity, Memory, Moment, PersonError, Selector, ServerPolicy, SlowDown, Source, Verdict,
+    Capacity, Memory, Moment, PersonError, Selector, ServerPolicy, SlowDown, Source, UserDecision,
 };
 use device_flow::Reply;
 use oidc_proto::{
@@ -57,7 +57,7 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn new(config: &Config) -> Self {
         let room = 2 * config.devices as usize + 1000;
-        let capacity = Capacity::default().with_clients(room).with_devices(room).with_chains(room);
+        let capacity = Capacity::default().with_clients(room).with_devices(room).with_families(room);
         let policy = ServerPolicy::default()
             .with_interval(Duration::from_secs(config.interval))
             .with_device_ttl(DEVICE_TTL)
@@ -149,7 +149,7 @@ impl Server {
         now: u64,
         device: u32,
         typed: &str,
-        verdict: Verdict,
+        verdict: UserDecision,
     ) -> Result<(), PersonError> {
         let home = Source::of(core::net::Ipv4Addr::from_bits(0x0a00_0000 + device).into());
         self.memory.decide(&self.policy, Some(home), typed, verdict, moment(now))?;

@@ -7,12 +7,12 @@ use std::ops::Range;
 
 use crate::args::Config;
 use crate::faults::KINDS;
-use crate::world::{Violation, World};
+use crate::world::{InvalidResponse, World};
 
 /// The smallest simulation that was found, and how it fails.
 pub(crate) struct Shrunk {
     pub(crate) config: Config,
-    pub(crate) violation: Violation,
+    pub(crate) invalid: InvalidResponse,
     /// How many simulations it took to find.
     pub(crate) replays: u32,
 }
@@ -21,8 +21,8 @@ pub(crate) struct Shrunk {
 const CUTS: u32 = 8;
 
 /// Makes a failure small. What it finds breaks the same law, though perhaps at another device.
-pub(crate) fn shrink(config: &Config, violation: Violation) -> Shrunk {
-    let mut shrunk = Shrunk { config: config.clone(), violation, replays: 0 };
+pub(crate) fn shrink(config: &Config, invalid: InvalidResponse) -> Shrunk {
+    let mut shrunk = Shrunk { config: config.clone(), invalid, replays: 0 };
     shrunk.fewer_devices();
     shrunk.fewer_faults();
     shrunk.fewer_hours();
@@ -37,8 +37,8 @@ impl Shrunk {
     fn fails_too(&mut self, candidate: Config) -> bool {
         self.replays += 1;
         match World::new(&candidate).run() {
-            Err(violation) if shape(&violation.law) == shape(&self.violation.law) => {
-                (self.config, self.violation) = (candidate, violation);
+            Err(invalid) if shape(&invalid.law) == shape(&self.invalid.law) => {
+                (self.config, self.invalid) = (candidate, invalid);
                 true
             }
             _ => false,
@@ -52,7 +52,7 @@ impl Shrunk {
 
     fn fewer_devices(&mut self) {
         let all = self.config.ids();
-        let device = self.violation.device.clamp(all.start, all.end - 1);
+        let device = self.invalid.device.clamp(all.start, all.end - 1);
         let mut reach = 0;
         while (reach as usize) < all.len() {
             let around = device.saturating_sub(reach).max(all.start)

@@ -3,7 +3,7 @@
 use core::fmt;
 use std::collections::BTreeMap;
 
-use device_authority::Verdict;
+use device_authority::UserDecision;
 
 use crate::args::Config;
 use crate::judge::Ending;
@@ -47,7 +47,7 @@ impl People {
     pub(crate) fn note(&mut self, plan: Option<&Plan>) {
         *match plan {
             None => &mut self.forget,
-            Some(plan) if plan.verdict != Verdict::Approve => &mut self.deny,
+            Some(plan) if plan.verdict != UserDecision::Approve => &mut self.deny,
             Some(plan) if plan.is_late() => &mut self.approve_late,
             Some(_) => &mut self.approve_soon,
         } += 1;

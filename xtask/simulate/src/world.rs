@@ -28,7 +28,7 @@ const NOBODY: u32 = u32::MAX;
 
 /// An invariant that did not hold.
 #[derive(Debug)]
-pub(crate) struct Violation {
+pub(crate) struct InvalidResponse {
     pub(crate) device: u32,
     pub(crate) at: u64,
     pub(crate) law: String,
@@ -99,18 +99,22 @@ impl<'a> World<'a> {
     ///
     /// # Errors
     /// The first invariant that does not hold.
-    pub(crate) fn run(&mut self) -> Result<(), Violation> {
+    pub(crate) fn run(&mut self) -> Result<(), InvalidResponse> {
         while let Some((at, device, event)) = self.queue.next() {
             self.now = at;
             self.summary.events += 1;
-            self.happen(device, event).map_err(|law| Violation { device, at, law })?;
+            self.happen(device, event).map_err(|law| InvalidResponse { device, at, law })?;
         }
         let missing = self.config.ids().len() as u64 - self.summary.ended();
         if missing > 0 {
             let device =
                 self.devices.iter().position(|device| device.as_ref().is_some_and(|d| d.flow.is_some()));
             let device = device.map_or(NOBODY, |device| device as u32);
-            return Err(Violation { device, at: self.now, law: format!("{missing} sign-ins never ended") });
+            return Err(InvalidResponse {
+                device,
+                at: self.now,
+                law: format!("{missing} sign-ins never ended"),
+            });
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use adapter_tests::stub::{ClosedPort, Step, Stub};
 use adapter_tests::{Adapter, for_both_adapters};
-use device_flow::{Failure, Outcome, Trouble};
+use device_flow::{Failure, Outcome, TransientError};
 
 const GENEROUS: Duration = Duration::from_secs(20);
 
@@ -40,7 +40,7 @@ fn a_client_that_may_have_followed_a_redirect_may_have_sent_what_was_refused_and
     for kind in A::BROUGHT {
         let closed = ClosedPort::bind();
         let end = A::sign_in_brought(kind, GENEROUS, &closed.endpoint()).unwrap_err();
-        let Outcome::Unreachable { trouble: Trouble::Failed(failure), .. } = end.outcome else {
+        let Outcome::Unreachable { error: TransientError::Failed(failure), .. } = end.outcome else {
             panic!("{kind}: {end:?}")
         };
         let known = A::KNOWN_NOT_TO_HAVE_SENT.contains(kind);

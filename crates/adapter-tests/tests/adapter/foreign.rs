@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use adapter_tests::stub::{Step, Stub};
 use adapter_tests::{Adapter, for_both_adapters};
-use device_flow::{Action, DeviceFlow, FirstPoll, Misuse, Outcome, Policy, ResumeError, SavedFlow, Tick};
+use device_flow::{Action, ApiMisuse, DeviceFlow, FirstPoll, Outcome, Policy, ResumeError, SavedFlow, Tick};
 use oidc_proto::{Client, Endpoint, Secret, Service};
 
 use crate::proxied::{self, REGION, TASK};
@@ -19,13 +19,13 @@ fn loopback() -> (Service, Policy) {
     let policy = Policy::aws("https://d-1234567890.awsapps.com/start")
         .with_client(Client::new("id", Secret::from("THE-CLIENT-SECRET")))
         .with_first_poll(FirstPoll::Immediately)
-        .with_setup_patience(Duration::ZERO);
+        .with_setup_retry_window(Duration::ZERO);
     (service, policy)
 }
 
 fn is_refused<A: Adapter>(mut flow: DeviceFlow) {
     let refused = A::drive_in_region(REGION, &mut flow);
-    assert!(matches!(refused, Err(Misuse::OtherService { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(ApiMisuse::OtherService { .. })), "{refused:?}");
     assert!(flow.outcome().is_none() && flow.polls() == 0, "the flow is as it was");
 }
 
@@ -50,7 +50,8 @@ fn drive_foreign_flows<A: Adapter>() {
 
 /// The control: a flow of the client's own service does go through the proxy.
 fn drive_own_flow<A: Adapter>() {
-    let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_setup_patience(Duration::ZERO);
+    let policy =
+        Policy::aws("https://d-1234567890.awsapps.com/start").with_setup_retry_window(Duration::ZERO);
     let mut flow = DeviceFlow::new(Endpoint::for_region(REGION).unwrap(), policy, None, Tick::ZERO);
     A::drive_in_region(REGION, &mut flow).unwrap();
     assert!(matches!(flow.outcome(), Some(Err(Outcome::Unreachable { .. }))), "{:?}", flow.outcome());

@@ -226,7 +226,7 @@ fn a_token_is_revoked_and_a_503_leaves_it_alive<A: Adapter>() {
 
     let busy = provider(METADATA, [Step::Answer(503, "retry-after: 7\r\n", "busy".to_owned())]);
     let error = A::revoke(&busy.endpoint(), &token()).unwrap_err();
-    assert!(matches!(&error, CallError::NoVerdict(answer) if answer.retry_after.is_some()), "{error:?}");
+    assert!(matches!(&error, CallError::Indeterminate(answer) if answer.retry_after.is_some()), "{error:?}");
 
     let refused =
         provider(METADATA, [Step::Answer(400, "", r#"{"error":"unsupported_token_type"}"#.to_owned())]);
@@ -241,7 +241,7 @@ fn a_token_is_revoked_and_a_503_leaves_it_alive<A: Adapter>() {
         [],
     );
     let error = A::revoke(&without.endpoint(), &token()).unwrap_err();
-    assert!(matches!(error, CallError::NotOffered(_)), "{error:?}");
+    assert!(matches!(error, CallError::UnsupportedOperation(_)), "{error:?}");
     assert!(error.source().is_none());
 }
 

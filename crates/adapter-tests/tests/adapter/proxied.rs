@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use adapter_tests::{Adapter, for_both_adapters};
-use device_flow::{DeviceFlow, Failure, Operation, Outcome, Policy, Tick, Trouble};
+use device_flow::{DeviceFlow, Failure, Operation, Outcome, Policy, Tick, TransientError};
 use http::StatusCode;
 use oidc_proto::Endpoint;
 
@@ -65,7 +65,9 @@ fn sign_in_behind<A: Adapter>(status: StatusCode) {
     assert_eq!((error.is_at_proxy(), error.proxy_status()), (true, is_told.then_some(status)), "{error:?}");
     let expected = if is_told && status.is_client_error() { Failure::ProxyRefused } else { Failure::NotSent };
     let Outcome::Unreachable {
-        operation: Operation::RegisterClient, trouble: Trouble::Failed(failure), ..
+        operation: Operation::RegisterClient,
+        error: TransientError::Failed(failure),
+        ..
     } = end.outcome
     else {
         panic!("{:?}", end.outcome)
@@ -73,11 +75,11 @@ fn sign_in_behind<A: Adapter>(status: StatusCode) {
     assert_eq!((failure, error.failure()), (expected, expected));
 }
 
-fn a_proxy_that_refuses_is_asked_once_and_one_in_trouble_as_long_as_patience_lasts<A: Adapter>() {
+fn a_proxy_that_refuses_is_asked_once_and_one_in_error_until_the_retry_window_is_over<A: Adapter>() {
     if let Ok(status) = std::env::var(TASK) {
         return sign_in_behind::<A>(status.parse().unwrap());
     }
-    let test = "a_proxy_that_refuses_is_asked_once_and_one_in_trouble_as_long_as_patience_lasts";
+    let test = "a_proxy_that_refuses_is_asked_once_and_one_in_error_until_the_retry_window_is_over";
     let test = format!("proxied::{}::{test}", A::NAME);
     let asked = |task, status| heard_from(&test, task, status).matches("CONNECT oidc.eu-west-1").count();
     assert_eq!(asked("407", "407 Proxy Authentication Required"), 1);
@@ -86,5 +88,5 @@ fn a_proxy_that_refuses_is_asked_once_and_one_in_trouble_as_long_as_patience_las
 }
 
 for_both_adapters! {
-    a_proxy_that_refuses_is_asked_once_and_one_in_trouble_as_long_as_patience_lasts,
+    a_proxy_that_refuses_is_asked_once_and_one_in_error_until_the_retry_window_is_over,
 }

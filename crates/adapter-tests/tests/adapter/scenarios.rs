@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use adapter_tests::stub::{ClosedPort, Step, Stub};
 use adapter_tests::{Adapter, for_both_adapters};
-use device_flow::{CallError, Expiry, Failure, Outcome, SignInError, SignedIn, Trouble, UserPrompt};
+use device_flow::{CallError, Expiry, Failure, Outcome, SignInError, SignedIn, TransientError, UserPrompt};
 use oidc_proto::{
     Client, CreateTokenRequest, FaultCode, Grant, Operation, RegisterClientRequest, Registration, Secret,
     StartDeviceAuthorizationRequest, UnixSeconds,
@@ -140,7 +140,7 @@ fn a_redirect_is_not_followed_and_no_secret_goes_to_its_target<A: Adapter>() {
         let stub = Stub::polls(vec![Step::Answer(status, location, Step::TOKEN.to_owned()); 40]);
         let outcome = outcome::<A>(&stub);
         assert!(
-            matches!(&outcome, Outcome::Unreachable { trouble: Trouble::NoVerdict(answer), .. } if answer.status == status),
+            matches!(&outcome, Outcome::Unreachable { error: TransientError::Indeterminate(answer), .. } if answer.status == status),
             "{outcome:?}"
         );
     }
@@ -193,7 +193,7 @@ fn a_peer_that_falls_silent_is_given_up_after_the_read_timeout_and_never_later_t
             let took = began.elapsed();
             assert!(took >= SHORT && took < LONG / 4, "{fault}: {took:?}, {end}");
             match fault {
-                InjectedFault::Stall => assert!(matches!(end, CallError::NoVerdict(_)), "{end:?}"),
+                InjectedFault::Stall => assert!(matches!(end, CallError::Indeterminate(_)), "{end:?}"),
                 _ => {
                     assert!(
                         matches!(&end, CallError::Transport(error) if error.failure() == Failure::Unknown),
@@ -213,17 +213,17 @@ fn a_token_answer_without_a_lifetime_is_a_token_with_a_warning<A: Adapter>() {
     assert_eq!(warnings, ["`expiresIn` is missing, so the token's life is not known"]);
 }
 
-fn a_token_answer_without_a_token_is_a_violation_that_names_it<A: Adapter>() {
+fn a_token_answer_without_a_token_is_an_invalid_response_that_names_it<A: Adapter>() {
     let stub = Stub::polls([Step::ok(r#"{"accessToken":"","expiresIn":5}"#)]);
-    let Outcome::ProtocolViolation(violation) = outcome::<A>(&stub) else { panic!("no violation") };
-    assert_eq!(violation.member, "accessToken");
+    let Outcome::InvalidResponse(invalid) = outcome::<A>(&stub) else { panic!("no invalid") };
+    assert_eq!(invalid.member, "accessToken");
 }
 
 fn a_service_that_is_not_there_is_unreachable_and_the_cause_is_kept<A: Adapter>() {
     let closed = ClosedPort::bind();
     let end = sign_in::<A>(&closed.endpoint(), |_| {}).unwrap_err();
     assert!(
-        matches!(&end.outcome, Outcome::Unreachable { trouble: Trouble::Failed(Failure::NotSent), .. }),
+        matches!(&end.outcome, Outcome::Unreachable { error: TransientError::Failed(Failure::NotSent), .. }),
         "{end:?}"
     );
     let root = root_cause(&*end);
@@ -341,10 +341,10 @@ fn sign_ins_that_get_no_answer_do_not_try_again_in_step<A: Adapter>() {
     let took: HashSet<_> =
         (0..8).map(|_| sign_in::<A>(&closed.endpoint(), |_| {}).unwrap_err().elapsed).collect();
     assert!(took.len() > 4, "{took:?}");
-    // The patience, and what is drawn on top of it.
+    // The retry window, and what is drawn on top of it.
     assert!(
         took.iter().all(|took| *took <= Duration::from_secs(20 + 10)),
-        "longer than the patience: {took:?}"
+        "longer than the retry window: {took:?}"
     );
 }
 
@@ -375,7 +375,7 @@ for_both_adapters! {
     a_request_that_hangs_times_out_and_the_sign_in_goes_on,
     a_peer_that_falls_silent_is_given_up_after_the_read_timeout_and_never_later_than_the_requests,
     a_token_answer_without_a_lifetime_is_a_token_with_a_warning,
-    a_token_answer_without_a_token_is_a_violation_that_names_it,
+    a_token_answer_without_a_token_is_an_invalid_response_that_names_it,
     a_service_that_is_not_there_is_unreachable_and_the_cause_is_kept,
     requests_say_what_they_are_and_carry_nothing_else,
     plain_calls_answer_once_and_give_the_services_word,

@@ -63,7 +63,7 @@ fn call(setting: Setting, server: &TestServer, row: &Row, how: fn(&Target) -> To
 pub(crate) fn told(result: Result<(), CallError>) -> Told {
     match result {
         Ok(()) => Told::Done,
-        Err(CallError::NoVerdict(_)) => Told::NoVerdict,
+        Err(CallError::Indeterminate(_)) => Told::Indeterminate,
         Err(CallError::Transport(error)) if error.is_final() => Told::Astray,
         Err(CallError::Transport(error)) => match error.failure() {
             Failure::NotSent | Failure::ProxyRefused => Told::NotSent,

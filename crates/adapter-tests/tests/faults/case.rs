@@ -21,7 +21,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// How long a code lives: long enough for some polls.
 const LIFE: Duration = Duration::from_secs(100);
 /// What a throttled client is told to wait: with the half that an adapter may add of its own accord, still within its
-/// patience before the code.
+/// retry window before the code.
 const RETRY_AFTER: Duration = Duration::from_secs(11);
 /// What one request may take of the processor, and a sign-in besides. A client that spins while it waits for an answer
 /// takes all that there is, which is many times as much.
@@ -137,13 +137,13 @@ impl Case {
         };
         let ledger = Ledger::default();
         let is_refused_once = self.once && self.wrong.fault() == InjectedFault::Refuse;
-        let on_trouble = || {
+        let on_error = || {
             if is_refused_once {
                 server.stop_faults();
             }
         };
         let (began, cpu) = (Instant::now(), cpu_of_this_thread());
-        let result = A::sign_in(&target, &ledger, Watch { ledger: &ledger, on_trouble: &on_trouble });
+        let result = A::sign_in(&target, &ledger, Watch { ledger: &ledger, on_error: &on_error });
         let (took, cpu) = (began.elapsed(), cpu_of_this_thread().saturating_sub(cpu));
 
         let entries = ledger.entries();
@@ -234,7 +234,7 @@ impl Case {
 
 fn ending(result: &Result<(), End>, entries: &Entries) -> Option<Ending> {
     let Err(end) = result else {
-        return Some(if entries.troubled { Ending::Retried } else { Ending::Unharmed });
+        return Some(if entries.had_error { Ending::Retried } else { Ending::Unharmed });
     };
     match *end.outcome {
         Outcome::GrantLost(_) => Some(Ending::GrantLost),

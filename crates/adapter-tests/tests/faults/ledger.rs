@@ -23,7 +23,7 @@ pub(crate) struct Entries {
     /// When the person was asked.
     pub(crate) prompted: Vec<Duration>,
     /// Whether any request had to be sent again.
-    pub(crate) troubled: bool,
+    pub(crate) had_error: bool,
 }
 
 impl Ledger {
@@ -64,10 +64,10 @@ impl Entries {
     }
 }
 
-/// Writes into the ledger, and tells when there is trouble.
+/// Writes into the ledger, and tells when there is error.
 pub(crate) struct Watch<'a> {
     pub(crate) ledger: &'a Ledger,
-    pub(crate) on_trouble: &'a (dyn Fn() + Sync),
+    pub(crate) on_error: &'a (dyn Fn() + Sync),
 }
 
 impl Observer for Watch<'_> {
@@ -85,9 +85,9 @@ impl Observer for Watch<'_> {
     }
 
     fn waiting(&mut self, status: &Status<'_>) {
-        if status.trouble.is_some() {
-            self.ledger.entries().troubled = true;
-            (self.on_trouble)();
+        if status.error.is_some() {
+            self.ledger.entries().had_error = true;
+            (self.on_error)();
         }
     }
 }

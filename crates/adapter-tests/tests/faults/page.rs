@@ -29,7 +29,7 @@ The tables say what this project's clients do. The faults are those of `sso-oidc
 | either | signed in; client and server race, so the request may have to be sent again |
 | grant lost | `GrantLost`: the service granted the token, and the answer did not arrive |
 | refused | `Refused`: a plain refusal without a code of the standard |
-| unreachable | `Unreachable`: no verdict until the retry window (before the code) or the code's life was over |
+| unreachable | `Unreachable`: no usable response until the retry window (before the code) or the code's life was over |
 | given up | `Cancelled`, with the reason: the HTTP client turned out not to be safe |
 
 The columns:
@@ -82,7 +82,7 @@ over. The redirects lead to plain HTTP on another host. Those on the same origin
 | word | meaning |
 |---|---|
 | done | as if nothing had been wrong, or found at the next try |
-| no verdict | `NoVerdict`: the token must be taken for alive (RFC 7009 §2.2.1) |
+| indeterminate | `Indeterminate`: the token must be taken for alive (RFC 7009 §2.2.1) |
 | not sent | `Transport` with `Failure::NotSent` |
 | lost | `Transport`: no answer came, or not all of it |
 | no metadata | `SearchError::Metadata`: the answer is no metadata |
@@ -164,7 +164,7 @@ const fn word(ending: Ending) -> &'static str {
 const fn said(told: Told) -> &'static str {
     match told {
         Told::Done => "done",
-        Told::NoVerdict => "no verdict",
+        Told::Indeterminate => "indeterminate",
         Told::NotSent => "not sent",
         Told::Lost => "lost",
         Told::NoMetadata => "no metadata",

@@ -17,7 +17,7 @@ pub(crate) enum Ending {
     GrantLost,
     /// Without a token: something refused plainly, and is believed.
     Refused,
-    /// Without a verdict, when patience or the code's life is over.
+    /// Without a verdict, when the retry window or the code's life is over.
     Unreachable,
     /// Given up by the driver, because the HTTP client went elsewhere by itself.
     GivenUp,
@@ -54,15 +54,15 @@ pub(crate) struct Both {
 pub(crate) enum Told {
     /// It is done, or found.
     Done,
-    /// There is no verdict: a revoked token must be taken for alive.
-    NoVerdict,
+    /// The response is indeterminate: a revoked token must be taken for alive.
+    Indeterminate,
     /// The request was not sent.
     NotSent,
     /// No answer came, and the request may have been seen.
     Lost,
     /// What was found is no metadata.
     NoMetadata,
-    /// The provider had no answer until patience was over.
+    /// The provider had no answer until the retry window was over.
     NotForNow,
     /// The metadata's addresses lead elsewhere, and there the search does not go.
     NotFollowed,
@@ -195,11 +195,11 @@ const NOT_SENT: Option<Calls> = calls(Told::NotSent, Told::Lost, Told::Lost);
 /// Whether it was seen is not known. Metadata are asked for again.
 const LOST: Option<Calls> = calls(Told::Lost, Told::Done, Told::Lost);
 /// A status says that there is no answer for now. Metadata are asked for again, or at the other address.
-const STATUS: Option<Calls> = calls(Told::NoVerdict, Told::Done, Told::NotForNow);
+const STATUS: Option<Calls> = calls(Told::Indeterminate, Told::Done, Told::NotForNow);
 /// A plain no.
-const NO_METADATA: Option<Calls> = calls(Told::NoVerdict, Told::Done, Told::NoMetadata);
+const NO_METADATA: Option<Calls> = calls(Told::Indeterminate, Told::Done, Told::NoMetadata);
 /// It leads to plain HTTP on another host. Where one address has no metadata, the other one is asked; here and below it has them.
-const REDIRECT: Option<Calls> = calls(Told::NoVerdict, Told::Done, Told::NotFollowed);
+const REDIRECT: Option<Calls> = calls(Told::Indeterminate, Told::Done, Told::NotFollowed);
 /// The status says yes, which is all that a revocation has to say (RFC 7009 §2.2); the body is not what it should be.
 const NO_BODY: Option<Calls> = calls(Told::Done, Told::Done, Told::NoMetadata);
 /// The same, and the body is seen to have broken off, so that the same address is asked again.

@@ -4,8 +4,8 @@
 ///
 /// ```
 /// use device_authority::Capacity;
-/// let small = Capacity::default().with_clients(10).with_devices(20).with_chains(20).with_sources(5);
-/// assert_eq!((small.clients, small.devices, small.chains, small.sources), (10, 20, 20, 5));
+/// let small = Capacity::default().with_clients(10).with_devices(20).with_families(20).with_sources(5);
+/// assert_eq!((small.clients, small.devices, small.families, small.sources), (10, 20, 20, 5));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -15,14 +15,14 @@ pub struct Capacity {
     /// Devices, from their request until they are forgotten; at about 3 KiB each at most. Default: 100,000.
     pub devices: usize,
     /// Chains of refresh tokens. Default: 100,000.
-    pub chains: usize,
+    pub families: usize,
     /// Sources of wrong codes. Default: 10,000.
     pub sources: usize,
 }
 
 impl Default for Capacity {
     fn default() -> Self {
-        Self { clients: 100_000, devices: 100_000, chains: 100_000, sources: 10_000 }
+        Self { clients: 100_000, devices: 100_000, families: 100_000, sources: 10_000 }
     }
 }
 
@@ -41,10 +41,10 @@ impl Capacity {
         self
     }
 
-    /// The same capacity with room for this many chains of refresh tokens.
+    /// The same capacity with room for this many families of refresh tokens.
     #[must_use]
-    pub const fn with_chains(mut self, count: usize) -> Self {
-        self.chains = count;
+    pub const fn with_families(mut self, count: usize) -> Self {
+        self.families = count;
         self
     }
 
@@ -65,7 +65,7 @@ pub struct Counts {
     /// Devices that are not forgotten yet.
     pub devices: usize,
     /// Chains of refresh tokens.
-    pub chains: usize,
+    pub families: usize,
     /// Sources of wrong codes.
     pub sources: usize,
 }

@@ -35,7 +35,7 @@ impl Memory {
     /// In a full store, forgets the client that can best be spared.
     fn make_room_for_a_client(&mut self, now: Moment) -> Result<(), Fault> {
         if self.clients.is_full()
-            && let Some(id) = self.usage.to_spare(now)
+            && let Some(id) = self.usage.eviction_candidate(now)
         {
             self.usage.forget(&id);
             self.clients.remove(&id);

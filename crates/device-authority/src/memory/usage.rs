@@ -7,18 +7,18 @@ use crate::Moment;
 /// How many registrations with a sign-in are looked at for one that is not needed at the moment. The
 /// first in the order is nearly always one: those behind it were used later.
 const LOOK: usize = 4;
-/// Once one in so many registrations is a stranger's who waits for a person, strangers no longer drive out a client that has
+/// Once one in so many registrations is a stranger's who waits for a person, unused no longer drive out a client that has
 /// signed in. A sign-in takes minutes and a registration lives for months, so only a flood comes near it.
-const STRANGERS: usize = 4;
+const UNUSED_SHARE: usize = 4;
 
 /// Registrations in the order in which they can best be spared: those without a sign-in, so that a flood
 /// of them drives out itself; then the least recently used ones.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Usage {
     /// These have no sign-in: by when they are needed no more, so that behind one that is needed all are.
-    strangers: BTreeSet<(Moment, String)>,
+    unused: BTreeSet<(Moment, String)>,
     /// Those that were granted a token, by their latest use.
-    known: BTreeSet<(Moment, String)>,
+    used: BTreeSet<(Moment, String)>,
     uses: BTreeMap<String, Use>,
 }
 
@@ -33,7 +33,7 @@ struct Use {
 
 impl Usage {
     pub(super) const fn new() -> Self {
-        Self { strangers: BTreeSet::new(), known: BTreeSet::new(), uses: BTreeMap::new() }
+        Self { unused: BTreeSet::new(), used: BTreeSet::new(), uses: BTreeMap::new() }
     }
 
     /// A client has registered.
@@ -66,15 +66,15 @@ impl Usage {
     }
 
     /// The client that can best be spared, if there is one that can be.
-    pub(super) fn to_spare(&self, now: Moment) -> Option<String> {
+    pub(super) fn eviction_candidate(&self, now: Moment) -> Option<String> {
         let is_needed = |id: &str| self.uses.get(id).is_some_and(|known| now < known.needed_until);
-        if let Some((_, id)) = self.strangers.first().filter(|(_, id)| !is_needed(id)) {
+        if let Some((_, id)) = self.unused.first().filter(|(_, id)| !is_needed(id)) {
             return Some(id.clone());
         }
-        if self.strangers.len() * STRANGERS >= self.uses.len() {
+        if self.unused.len() * UNUSED_SHARE >= self.uses.len() {
             return None;
         }
-        self.known.iter().take(LOOK).find(|(_, id)| !is_needed(id)).map(|(_, id)| id.clone())
+        self.used.iter().take(LOOK).find(|(_, id)| !is_needed(id)).map(|(_, id)| id.clone())
     }
 
     fn put(&mut self, id: &str, latest: Use) {
@@ -86,11 +86,7 @@ impl Usage {
 
     /// The order that a client is in, and where.
     const fn place(&mut self, known: Use) -> (&mut BTreeSet<(Moment, String)>, Moment) {
-        if known.has_signed_in {
-            (&mut self.known, known.at)
-        } else {
-            (&mut self.strangers, known.needed_until)
-        }
+        if known.has_signed_in { (&mut self.used, known.at) } else { (&mut self.unused, known.needed_until) }
     }
 }
 
@@ -119,23 +115,23 @@ mod tests {
         usage.signed_in("a", at(10));
         usage.signed_in("d", at(9));
         for expected in ["b", "c", "d", "a"] {
-            let id = usage.to_spare(at(20)).unwrap();
+            let id = usage.eviction_candidate(at(20)).unwrap();
             assert_eq!(id, expected);
             usage.forget(&id);
         }
-        assert_eq!(usage.to_spare(at(20)), None);
-        assert!(usage.strangers.is_empty() && usage.known.is_empty() && usage.uses.is_empty());
+        assert_eq!(usage.eviction_candidate(at(20)), None);
+        assert!(usage.unused.is_empty() && usage.used.is_empty() && usage.uses.is_empty());
     }
 
     #[test]
     fn a_client_with_a_live_code_does_not_give_way_whether_or_not_it_has_signed_in() {
         let mut usage = registered(&["a"]);
         usage.started("a", at(2), at(600));
-        assert_eq!(usage.to_spare(at(599)), None);
-        assert_eq!(usage.to_spare(at(600)).as_deref(), Some("a"));
+        assert_eq!(usage.eviction_candidate(at(599)), None);
+        assert_eq!(usage.eviction_candidate(at(600)).as_deref(), Some("a"));
         usage.signed_in("a", at(3));
-        assert_eq!(usage.to_spare(at(599)), None);
-        assert_eq!(usage.to_spare(at(600)).as_deref(), Some("a"));
+        assert_eq!(usage.eviction_candidate(at(599)), None);
+        assert_eq!(usage.eviction_candidate(at(600)).as_deref(), Some("a"));
     }
 
     #[test]
@@ -145,11 +141,15 @@ mod tests {
         for id in &ids[..9] {
             usage.started(id, at(100), at(700));
         }
-        assert_eq!(usage.to_spare(at(200)).as_deref(), Some("09"));
+        assert_eq!(usage.eviction_candidate(at(200)).as_deref(), Some("09"));
         for id in &ids[9..] {
             usage.signed_in(id, at(150));
         }
-        assert_eq!(usage.to_spare(at(200)).as_deref(), Some("09"), "nine of forty wait for a person");
+        assert_eq!(
+            usage.eviction_candidate(at(200)).as_deref(),
+            Some("09"),
+            "nine of forty wait for a person"
+        );
     }
 
     #[test]
@@ -159,12 +159,12 @@ mod tests {
             usage.signed_in(id, at(10));
         }
         usage.started("e", at(11), at(600));
-        assert_eq!(usage.to_spare(at(20)).as_deref(), Some("a"), "one of five");
+        assert_eq!(usage.eviction_candidate(at(20)).as_deref(), Some("a"), "one of five");
         usage.forget("a");
         usage.registered("f", at(20));
         usage.started("f", at(20), at(620));
-        assert_eq!(usage.to_spare(at(30)), None, "two of five");
-        assert_eq!(usage.to_spare(at(600)).as_deref(), Some("e"));
+        assert_eq!(usage.eviction_candidate(at(30)), None, "two of five");
+        assert_eq!(usage.eviction_candidate(at(600)).as_deref(), Some("e"));
     }
 
     #[test]
@@ -172,6 +172,6 @@ mod tests {
         let mut usage = Usage::new();
         usage.started("by hand", at(1), at(600));
         usage.signed_in("by hand", at(1));
-        assert_eq!(usage.to_spare(at(2)), None);
+        assert_eq!(usage.eviction_candidate(at(2)), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy, Verdict};
+use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy, UserDecision};
 use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Fault, FaultCode, Grant, RegisterClientRequest,
     Registration, Secret, StartDeviceAuthorizationRequest, Token,
@@ -96,14 +96,14 @@ impl Bench {
         self.token(client, Grant::RefreshToken { refresh_token: refresh_token.clone() })
     }
 
-    pub(crate) fn person(&mut self, user_code: &str, verdict: Verdict) {
+    pub(crate) fn person(&mut self, user_code: &str, verdict: UserDecision) {
         self.store.decide(&self.policy, None, user_code, verdict, self.now).unwrap();
     }
 
     /// Signs in this client: approved and collected.
     pub(crate) fn sign_in(&mut self, client: &Client) -> Token {
         let device = self.start(client).unwrap();
-        self.person(&device.user_code, Verdict::Approve);
+        self.person(&device.user_code, UserDecision::Approve);
         self.poll(client, &device.device_code).unwrap()
     }
 }

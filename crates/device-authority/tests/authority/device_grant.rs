@@ -1,7 +1,7 @@
 //! CreateToken with a device code: ownership, single use, and expiry.
 
 use core::time::Duration;
-use device_authority::{NoEntropy, Records, ServerPolicy, SlowDown, Verdict, create_token};
+use device_authority::{NoEntropy, Records, ServerPolicy, SlowDown, UserDecision, create_token};
 use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, RegisterClientRequest, Secret, grant_type};
 
 use crate::common::{Bench, fault};
@@ -18,7 +18,7 @@ fn a_device_waits_until_its_person_approves() {
     for _ in 0..3 {
         assert_eq!(fault(bench.poll(&client, &device.device_code)), FaultCode::AuthorizationPending);
     }
-    bench.person(&device.user_code, Verdict::Approve);
+    bench.person(&device.user_code, UserDecision::Approve);
     assert!(bench.poll(&client, &device.device_code).is_ok());
 }
 
@@ -55,7 +55,7 @@ fn a_device_code_is_good_once() {
     let mut bench = Bench::new(off());
     let client = bench.client();
     let device = bench.start(&client).unwrap();
-    bench.person(&device.user_code, Verdict::Approve);
+    bench.person(&device.user_code, UserDecision::Approve);
     assert!(bench.poll(&client, &device.device_code).is_ok());
     assert_eq!(fault(bench.poll(&client, &device.device_code)), FaultCode::InvalidGrant);
     bench.wait(3600.0);
@@ -67,7 +67,7 @@ fn a_device_code_that_turns_up_again_revokes_the_refresh_tokens_that_came_of_it(
     let mut bench = Bench::new(off());
     let client = bench.scoped_client();
     let device = bench.start(&client).unwrap();
-    bench.person(&device.user_code, Verdict::Approve);
+    bench.person(&device.user_code, UserDecision::Approve);
     let token = bench.poll(&client, &device.device_code).unwrap();
     assert_eq!(fault(bench.poll(&client, &device.device_code)), FaultCode::InvalidGrant);
     assert_eq!(fault(bench.refresh(&client, &token.refresh_token.unwrap())), FaultCode::InvalidGrant);
@@ -78,7 +78,7 @@ fn a_device_code_of_another_client_is_as_good_as_none() {
     let mut bench = Bench::new(off());
     let (owner, thief) = (bench.client(), bench.client());
     let device = bench.start(&owner).unwrap();
-    bench.person(&device.user_code, Verdict::Approve);
+    bench.person(&device.user_code, UserDecision::Approve);
     let stolen = bench.poll(&thief, &device.device_code).unwrap_err();
     let unknown = bench.poll(&thief, &Secret::new("x".repeat(86))).unwrap_err();
     assert_eq!(stolen, unknown);
@@ -91,7 +91,7 @@ fn every_character_of_a_device_code_counts() {
     let mut bench = Bench::new(off());
     let client = bench.client();
     let device = bench.start(&client).unwrap();
-    bench.person(&device.user_code, Verdict::Approve);
+    bench.person(&device.user_code, UserDecision::Approve);
     let right = device.device_code.expose();
     for i in 0..right.len() {
         let mut wrong = right.as_bytes().to_vec();
@@ -109,7 +109,7 @@ fn a_denied_device_hears_access_denied_every_time() {
     let mut bench = Bench::new(off());
     let client = bench.client();
     let device = bench.start(&client).unwrap();
-    bench.person(&device.user_code, Verdict::Deny);
+    bench.person(&device.user_code, UserDecision::Deny);
     for _ in 0..2 {
         assert_eq!(fault(bench.poll(&client, &device.device_code)), FaultCode::AccessDenied);
     }
@@ -131,7 +131,7 @@ fn an_approved_code_that_nobody_collects_expires_too() {
     let mut bench = Bench::new(off());
     let client = bench.client();
     let device = bench.start(&client).unwrap();
-    bench.person(&device.user_code, Verdict::Approve);
+    bench.person(&device.user_code, UserDecision::Approve);
     bench.wait(600.0);
     assert_eq!(fault(bench.poll(&client, &device.device_code)), FaultCode::ExpiredToken);
 }
@@ -141,7 +141,7 @@ fn a_code_whose_time_was_cut_short_reads_as_expired() {
     let mut bench = Bench::new(off());
     let client = bench.client();
     let device = bench.start(&client).unwrap();
-    bench.person(&device.user_code, Verdict::Lapse);
+    bench.person(&device.user_code, UserDecision::Expire);
     assert_eq!(fault(bench.poll(&client, &device.device_code)), FaultCode::ExpiredToken);
 }
 
@@ -150,7 +150,7 @@ fn the_client_is_judged_before_the_code() {
     let mut bench = Bench::new(off());
     let client = bench.client();
     let device = bench.start(&client).unwrap();
-    bench.person(&device.user_code, Verdict::Approve);
+    bench.person(&device.user_code, UserDecision::Approve);
     let wrong = Client::new(client.id.clone(), Secret::from("wrong"));
     assert_eq!(fault(bench.poll(&wrong, &device.device_code)), FaultCode::InvalidClient);
     assert_eq!(fault(bench.poll(&wrong, &Secret::from("no code"))), FaultCode::InvalidClient);
@@ -162,7 +162,7 @@ fn without_entropy_an_approved_code_stays_good() {
     let mut bench = Bench::new(off());
     let client = bench.client();
     let device = bench.start(&client).unwrap();
-    bench.person(&device.user_code, Verdict::Approve);
+    bench.person(&device.user_code, UserDecision::Approve);
     let grant = Grant::device_code(device.device_code.clone());
     let request = CreateTokenRequest::new(client.clone(), grant);
     let mut broken = |_: &mut [u8]| Err(NoEntropy::new());

@@ -1,7 +1,9 @@
 //! The store in memory: its bounds and its eviction.
 
 use core::net::Ipv4Addr;
-use device_authority::{Capacity, ClientRecord, GuessLimit, Memory, ServerPolicy, SlowDown, Source, Verdict};
+use device_authority::{
+    Capacity, ClientRecord, GuessLimit, Memory, ServerPolicy, SlowDown, Source, UserDecision,
+};
 use oidc_proto::{Client, FaultCode, RegisterClientRequest, Secret};
 
 use crate::common::{Bench, fault};
@@ -103,7 +105,7 @@ fn a_full_store_refuses_new_devices_with_slow_down_and_serves_the_old_ones() {
     }
     assert_eq!(fault(bench.start(&client)), FaultCode::SlowDown);
     assert_eq!(bench.store.counts().devices, 10);
-    bench.person(&first.user_code, Verdict::Approve);
+    bench.person(&first.user_code, UserDecision::Approve);
     assert!(bench.poll(&client, &first.device_code).is_ok());
 }
 
@@ -139,7 +141,7 @@ fn devices_that_have_their_token_make_room_before_anybody_is_turned_away() {
         let _ = bench.sign_in(&client);
     }
     assert_eq!(bench.store.counts().devices, 10);
-    bench.person(&waiting.user_code, Verdict::Approve);
+    bench.person(&waiting.user_code, UserDecision::Approve);
     assert!(bench.poll(&client, &waiting.device_code).is_ok());
 }
 
@@ -214,17 +216,17 @@ fn lapsed_registrations_make_room() {
 
 #[test]
 fn refresh_chains_are_bounded_and_the_oldest_gives_way() {
-    let mut bench = Bench::with_capacity(ServerPolicy::default(), Capacity::default().with_chains(2));
+    let mut bench = Bench::with_capacity(ServerPolicy::default(), Capacity::default().with_families(2));
     let client = bench.scoped_client();
     let tokens = [0, 1, 2].map(|_| {
         bench.wait(1.0);
         bench.sign_in(&client).refresh_token.unwrap()
     });
-    assert_eq!(bench.store.counts().chains, 2);
+    assert_eq!(bench.store.counts().families, 2);
     assert_eq!(fault(bench.refresh(&client, &tokens[0])), FaultCode::InvalidGrant);
     assert!(bench.refresh(&client, &tokens[1]).is_ok());
     assert!(bench.refresh(&client, &tokens[2]).is_ok());
-    assert_eq!(bench.store.counts().chains, 2, "a rotated token takes its own place");
+    assert_eq!(bench.store.counts().families, 2, "a rotated token takes its own place");
 }
 
 #[test]
@@ -292,7 +294,7 @@ fn the_pending_codes_are_those_that_can_be_decided_on() {
     let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.client();
     let codes = [0, 1, 2].map(|_| bench.start(&client).unwrap().user_code);
-    bench.person(&codes[0], Verdict::Deny);
+    bench.person(&codes[0], UserDecision::Deny);
     let pending: Vec<String> = bench.store.pending(bench.now).map(|code| code.to_string()).collect();
     assert_eq!(pending.len(), 2);
     assert!(!pending.contains(&codes[0]));

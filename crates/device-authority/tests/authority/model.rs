@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use crate::history::World;
 use crate::history::op::{Answer, By, Decision, Odd, Op, Which};
 use crate::history::reference::Rules;
-use crate::history::transitions::{Transition, standing, table, transition};
+use crate::history::transitions::{Transition, status, table, transition};
 
 const DEVICES: usize = 3;
 const SOURCES: usize = 3;
@@ -40,7 +40,7 @@ fn op() -> impl Strategy<Value = Op> {
     let device = || 0..DEVICES;
     let by = || prop_oneof![8 => Just(By::Owner), 1 => Just(By::Stranger), 1 => Just(By::Forger)];
     let decision =
-        prop_oneof![4 => Just(Decision::Approve), 2 => Just(Decision::Deny), 1 => Just(Decision::Lapse)];
+        prop_oneof![4 => Just(Decision::Approve), 2 => Just(Decision::Deny), 1 => Just(Decision::Expire)];
     let which = || prop_oneof![3 => Just(Which::Current), 1 => Just(Which::Rotated)];
     prop_oneof![
         3 => (0..2usize).prop_map(|client| Op::Register { client }),
@@ -66,17 +66,17 @@ fn op() -> impl Strategy<Value = Op> {
 fn story_of_a_code() -> impl Strategy<Value = Vec<Op>> {
     let everyone = [By::Owner, By::Stranger, By::Forger].map(|by| (Some(by), None));
     let decisions =
-        [Decision::Approve, Decision::Deny, Decision::Lapse].map(|decision| (None, Some(decision)));
+        [Decision::Approve, Decision::Deny, Decision::Expire].map(|decision| (None, Some(decision)));
     let acts = [&everyone[..], &decisions[..], &[(None, None)]].concat();
-    (0..DEVICES, 0..11usize, prop::sample::select(acts)).prop_map(|(device, standing, act)| {
+    (0..DEVICES, 0..11usize, prop::sample::select(acts)).prop_map(|(device, status, act)| {
         let decide = |decision| Op::Decide { device, decision };
         let (poll, start) = (Op::Poll { device, by: By::Owner }, Op::Start { device });
         let begin = vec![Op::Register { client: device % 2 }, start];
-        let mut story = match standing {
+        let mut story = match status {
             0 => begin,
             1 => [begin, vec![decide(Decision::Approve)]].concat(),
             2 => [begin, vec![decide(Decision::Deny)]].concat(),
-            3 => [begin, vec![decide(Decision::Lapse)]].concat(),
+            3 => [begin, vec![decide(Decision::Expire)]].concat(),
             4 => [begin, vec![decide(Decision::Approve), poll]].concat(),
             5 => [begin, vec![Op::Wait(60_000)]].concat(),
             6 => [begin, vec![decide(Decision::Approve), Op::Wait(60_000)]].concat(),
@@ -98,11 +98,11 @@ fn story_of_a_code() -> impl Strategy<Value = Vec<Op>> {
 }
 
 /// Generates a refreshed sign-in in one of its states, and one operation on it.
-fn story_of_a_chain() -> impl Strategy<Value = Vec<Op>> {
+fn story_of_a_family() -> impl Strategy<Value = Vec<Op>> {
     // The owner's old token has another meaning under each rotation, so these are more frequent.
     let by = prop_oneof![3 => Just(By::Owner), 1 => Just(By::Stranger), 1 => Just(By::Forger)];
     let token = prop::sample::select(vec![Which::Current, Which::Rotated]);
-    (0..DEVICES, 0..5usize, token, by, any::<bool>()).prop_map(|(device, standing, token, by, revokes)| {
+    (0..DEVICES, 0..5usize, token, by, any::<bool>()).prop_map(|(device, status, token, by, revokes)| {
         let poll = Op::Poll { device, by: By::Owner };
         vec![
             Op::Register { client: device % 2 },
@@ -110,7 +110,7 @@ fn story_of_a_chain() -> impl Strategy<Value = Vec<Op>> {
             Op::Decide { device, decision: Decision::Approve },
             poll,
             Op::Refresh { device, token: Which::Current, by: By::Owner },
-            match standing {
+            match status {
                 0 | 4 => Op::Wait(0),
                 1 => Op::Wait(40_000),
                 // A second use of the code ends its family.
@@ -133,7 +133,7 @@ fn histories() -> impl Strategy<Value = (Modes, Vec<Op>)> {
     let steps = prop_oneof![
         20 => op().prop_map(|op| vec![op]),
         1 => story_of_a_code(),
-        1 => story_of_a_chain(),
+        1 => story_of_a_family(),
     ];
     ((slow_down, rotation), prop::collection::vec(steps, 0..50).prop_map(|steps| steps.concat()))
 }
@@ -142,7 +142,7 @@ fn histories() -> impl Strategy<Value = (Modes, Vec<Op>)> {
 fn play(modes: Modes, ops: &[Op], mut seen: impl FnMut(&'static str, Op, &Answer)) -> Result<(), String> {
     let mut world = World::new(rules(modes), DEVICES, SOURCES);
     for op in ops {
-        let before = standing(&world.reference, *op);
+        let before = status(&world.reference, *op);
         if let Some(answer) = world.play(*op)? {
             seen(before, *op, &answer);
         }

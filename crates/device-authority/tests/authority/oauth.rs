@@ -1,7 +1,7 @@
 //! Clients of the OAuth dialect: public and confidential ones, their scopes, and revocation.
 
 use core::time::Duration;
-use device_authority::{ClientRecord, ServerPolicy, Verdict};
+use device_authority::{ClientRecord, ServerPolicy, UserDecision};
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Fault, FaultCode, Grant, RegisterClientRequest,
@@ -32,7 +32,7 @@ fn start(bench: &mut Bench, client: &Client, scopes: &[&str]) -> Result<DeviceAu
 
 fn sign_in(bench: &mut Bench, client: &Client, scopes: &[&str]) -> Token {
     let device = start(bench, client, scopes).unwrap();
-    bench.person(&device.user_code, Verdict::Approve);
+    bench.person(&device.user_code, UserDecision::Approve);
     bench.poll(client, &device.device_code).unwrap()
 }
 
@@ -202,7 +202,7 @@ fn a_refresh_may_narrow_the_scope_for_once_and_never_widen_it() {
 }
 
 #[test]
-fn a_revoked_refresh_token_ends_its_chain() {
+fn a_revoked_refresh_token_ends_its_family() {
     let mut bench = bench();
     let client = public(&mut bench, &["a"]);
     let first = sign_in(&mut bench, &client, &[]);

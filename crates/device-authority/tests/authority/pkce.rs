@@ -1,7 +1,7 @@
 //! CreateToken with a device code and PKCE (RFC 7636).
 
 use core::time::Duration;
-use device_authority::{Selector, ServerPolicy, SlowDown, Verdict};
+use device_authority::{Selector, ServerPolicy, SlowDown, UserDecision};
 use oidc_proto::{Client, DeviceAuthorization, Fault, FaultCode, Grant, Secret, Token, pkce};
 
 use crate::common::{Bench, fault};
@@ -34,7 +34,7 @@ impl Device {
     }
 
     fn approve(&mut self) {
-        self.bench.person(&self.codes.user_code, Verdict::Approve);
+        self.bench.person(&self.codes.user_code, UserDecision::Approve);
     }
 }
 

@@ -19,7 +19,7 @@ fn a_refresh_gives_a_new_access_token_and_a_new_refresh_token() {
 }
 
 #[test]
-fn a_refresh_token_that_comes_back_ends_the_whole_chain() {
+fn a_refresh_token_that_comes_back_ends_the_whole_family() {
     let mut bench = Bench::new(ServerPolicy::default().with_rotation(Rotation::Strict));
     let client = bench.scoped_client();
     let first = bench.sign_in(&client).refresh_token.unwrap();
@@ -98,7 +98,7 @@ fn a_token_used_twice_within_a_minute_gives_an_access_token_and_the_same_success
 }
 
 #[test]
-fn a_token_used_again_after_its_minute_ends_the_chain() {
+fn a_token_used_again_after_its_minute_ends_the_family() {
     let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.scoped_client();
     let first = bench.sign_in(&client).refresh_token.unwrap();
@@ -174,7 +174,7 @@ fn a_made_up_token_with_the_selector_of_a_chain_gets_no_grace() {
 }
 
 #[test]
-fn a_token_that_may_be_reused_has_no_successor_and_ends_with_its_chain() {
+fn a_token_that_may_be_reused_has_no_successor_and_ends_with_its_family() {
     let policy =
         ServerPolicy::default().with_rotation(Rotation::Reuse).with_refresh_ttl(Duration::from_secs(3600));
     let mut bench = Bench::new(policy);

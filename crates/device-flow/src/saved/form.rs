@@ -13,7 +13,7 @@ use crate::pace::{INTERVAL_FLOOR, Pace};
 use crate::polling::Polling;
 use crate::proof::Proof;
 use crate::setup::{Asking, Setup};
-use crate::{Phase, Policy, Tick, Trouble};
+use crate::{Phase, Policy, Tick, TransientError};
 
 /// The versions of the format. An unknown version is read without its contents.
 #[derive(Clone, Serialize, Deserialize)]
@@ -71,7 +71,7 @@ pub(super) struct SetupForm {
     pace: PaceForm,
     give_up_in: Duration,
     not_before_in: Duration,
-    trouble: Option<Trouble>,
+    error: Option<TransientError>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -82,7 +82,7 @@ pub(super) struct PollingForm {
     may_be_spent: bool,
     heard: bool,
     missing: u8,
-    trouble: Option<Trouble>,
+    error: Option<TransientError>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -90,7 +90,7 @@ struct PaceForm {
     interval: Duration,
     announced: Duration,
     slow_downs: u8,
-    troubles: u32,
+    errors: u32,
     due_in: Duration,
 }
 
@@ -161,17 +161,17 @@ impl SetupForm {
             pace: PaceForm::of(&setup.pace, now),
             give_up_in: setup.give_up_at.since(now),
             not_before_in: setup.not_before.since(now),
-            trouble: setup.trouble.as_deref().cloned(),
+            error: setup.error.as_deref().cloned(),
         }
     }
 
     fn restore(self, policy: &Policy, now: Tick, passed: Duration) -> Setup {
         // Never more patient than a new flow, and never due after that, whatever was saved.
-        let give_up_at = now + self.give_up_in.saturating_sub(passed).min(policy.setup_patience);
+        let give_up_at = now + self.give_up_in.saturating_sub(passed).min(policy.setup_retry_window);
         let mut pace = self.pace.restore(now, passed);
         pace.due = pace.due.min(give_up_at);
         let not_before = now + self.not_before_in.saturating_sub(passed);
-        Setup { pace, give_up_at, not_before, trouble: self.trouble.map(Box::new), attempts: 0 }
+        Setup { pace, give_up_at, not_before, error: self.error.map(Box::new), attempts: 0 }
     }
 }
 
@@ -193,7 +193,7 @@ impl PollingForm {
             may_be_spent: session.code_may_be_spent,
             heard: session.heard,
             missing: session.missing,
-            trouble: session.trouble.as_deref().cloned(),
+            error: session.error.as_deref().cloned(),
         }
     }
 
@@ -211,15 +211,15 @@ impl PollingForm {
         session.code_may_be_spent = self.may_be_spent;
         session.heard = self.heard;
         session.missing = self.missing;
-        session.trouble = self.trouble.map(Box::new);
+        session.error = self.error.map(Box::new);
         session
     }
 }
 
 impl PaceForm {
     fn of(pace: &Pace, now: Tick) -> Self {
-        let Pace { interval, announced, slow_downs, troubles, .. } = *pace;
-        Self { interval, announced, slow_downs, troubles, due_in: pace.due.since(now) }
+        let Pace { interval, announced, slow_downs, errors, .. } = *pace;
+        Self { interval, announced, slow_downs, errors, due_in: pace.due.since(now) }
     }
 
     fn restore(self, now: Tick, passed: Duration) -> Pace {
@@ -227,7 +227,7 @@ impl PaceForm {
             interval: self.interval,
             announced: self.announced,
             slow_downs: self.slow_downs,
-            troubles: self.troubles,
+            errors: self.errors,
             due: now + self.due_in.saturating_sub(passed),
             missed: 0,
         }

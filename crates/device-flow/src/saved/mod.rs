@@ -110,7 +110,7 @@ impl DeviceFlow {
 
 impl SavedFlow {
     /// Resumes the flow at `now` by this process's monotonic clock and `wall` by the time of day, as in
-    /// [`DeviceFlow::save`]. `service` must be the flow's own. `policy` is the flow's, but patience and cap
+    /// [`DeviceFlow::save`]. `service` must be the flow's own. `policy` is the flow's, but the retry window and cap
     /// may differ.
     ///
     /// The time in between counts: waits are shorter by it, and the code may have expired. If the wall clock

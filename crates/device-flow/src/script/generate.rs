@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use oidc_proto::{Fault, FaultCode, NoVerdict, NoVerdictReason, Operation};
+use oidc_proto::{Fault, FaultCode, Indeterminate, IndeterminateReason, Operation};
 
 use crate::script::{Event, History, Script, ScriptedAnswer};
 use crate::{Failure, Reply};
@@ -63,14 +63,14 @@ fn fault(u: &mut Unstructured<'_>) -> Result<Fault> {
     Ok(fault)
 }
 
-fn no_verdict(u: &mut Unstructured<'_>) -> Result<NoVerdict> {
+fn indeterminate(u: &mut Unstructured<'_>) -> Result<Indeterminate> {
     let status = one_of(u, &[(2, 502), (1, 200), (1, 404), (1, 429), (1, 500), (1, 501)])?;
-    let mut none = NoVerdict::new(NoVerdictReason::Html, status);
+    let mut none = Indeterminate::new(IndeterminateReason::Html, status);
     none.retry_after = retry_after(u)?;
     Ok(none)
 }
 
-/// Returns a success with no interval, a usual one, or one beyond all patience.
+/// Returns a success with no interval, a usual one, or one beyond the retry window.
 fn success(u: &mut Unstructured<'_>) -> Result<ScriptedAnswer> {
     let interval = match one_of(u, &[(2, 0_u8), (6, 1), (1, 2)])? {
         0 => None,
@@ -85,8 +85,8 @@ fn answer(u: &mut Unstructured<'_>, successes: u32) -> Result<ScriptedAnswer> {
     Ok(match one_of(u, &[(successes, 0_u8), (11, 1), (2, 2), (1, 3), (4, 4)])? {
         0 => success(u)?,
         1 => ScriptedAnswer::Fault(fault(u)?),
-        2 => ScriptedAnswer::NoVerdict(no_verdict(u)?),
-        3 => ScriptedAnswer::Violation,
+        2 => ScriptedAnswer::Indeterminate(indeterminate(u)?),
+        3 => ScriptedAnswer::InvalidResponse,
         _ => {
             let kinds = [(3, Failure::Unknown), (2, Failure::NotSent), (1, Failure::ProxyRefused)];
             ScriptedAnswer::Failed(one_of(u, &kinds)?)

@@ -44,9 +44,9 @@ use core::time::Duration;
 
 use http::{Request, Response, header};
 use oidc_proto::{
-    Client, CreateTokenRequest, DeviceAuthorization, Dialect, Fault, FaultCode, NoVerdict, Operation,
-    RegisterClientRequest, Registration, Secret, Service, StartDeviceAuthorizationRequest, Token, Violation,
-    ViolationKind,
+    Client, CreateTokenRequest, DeviceAuthorization, Dialect, Fault, FaultCode, Indeterminate,
+    InvalidResponse, InvalidResponseKind, Operation, RegisterClientRequest, Registration, Secret, Service,
+    StartDeviceAuthorizationRequest, Token,
 };
 
 pub use history::{Event, History, Played};
@@ -71,9 +71,9 @@ pub enum ScriptedAnswer {
     /// The service refuses, or asks the client to wait.
     Fault(Fault),
     /// A response without the service's verdict.
-    NoVerdict(NoVerdict),
+    Indeterminate(Indeterminate),
     /// A success without a required member.
-    Violation,
+    InvalidResponse,
     /// No response comes.
     Failed(Failure),
 }
@@ -110,8 +110,8 @@ impl ScriptedAnswer {
                 Operation::CreateToken | Operation::RevokeToken | _ => Reply::Granted(token()),
             },
             Self::Fault(fault) => Reply::Fault(fault.clone()),
-            Self::NoVerdict(none) => Reply::NoVerdict(none.clone()),
-            Self::Violation => Reply::Violation(violation(operation)),
+            Self::Indeterminate(none) => Reply::Indeterminate(none.clone()),
+            Self::InvalidResponse => Reply::InvalidResponse(invalid(operation)),
             Self::Failed(failure) => Reply::Failed(*failure),
         }
     }
@@ -148,8 +148,8 @@ impl ScriptedAnswer {
                 }
             },
             Self::Fault(fault) => dialect.encode_fault(fault),
-            Self::NoVerdict(none) => return Ok(page(none)),
-            Self::Violation => return Ok(Response::new(ResponseBody::from("{}"))),
+            Self::Indeterminate(none) => return Ok(page(none)),
+            Self::InvalidResponse => return Ok(Response::new(ResponseBody::from("{}"))),
             Self::Failed(failure) => return Err(*failure),
         };
         Ok(response.map(|body| ResponseBody::from(body.as_ref())))
@@ -163,14 +163,14 @@ impl fmt::Debug for ScriptedAnswer {
             Self::Success { interval, expires_in } => {
                 return write!(f, "Success(interval {interval:?}, expires in {expires_in:?})");
             }
-            Self::Violation => return f.write_str("Violation"),
+            Self::InvalidResponse => return f.write_str("InvalidResponse"),
             Self::Failed(failure) => return write!(f, "Failed({failure:?})"),
             Self::Fault(fault) => {
                 write!(f, "Fault({} {}", fault.status, fault.code)?;
                 fault.retry_after
             }
-            Self::NoVerdict(none) => {
-                write!(f, "NoVerdict({}", none.status)?;
+            Self::Indeterminate(none) => {
+                write!(f, "Indeterminate({}", none.status)?;
                 none.retry_after
             }
         };
@@ -182,7 +182,7 @@ impl fmt::Debug for ScriptedAnswer {
 }
 
 /// Returns a page without text, with the status and the headers of this result.
-fn page(none: &NoVerdict) -> Response<ResponseBody> {
+fn page(none: &Indeterminate) -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::from("<html></html>"));
     if let Ok(status) = http::StatusCode::from_u16(none.status) {
         *response.status_mut() = status;
@@ -208,13 +208,13 @@ fn token() -> Token {
     Token::bearer(Secret::from(ACCESS_TOKEN), Duration::from_secs(28_800))
 }
 
-fn violation(operation: Operation) -> Violation {
+fn invalid(operation: Operation) -> InvalidResponse {
     let member = match operation {
         Operation::RegisterClient => "clientId",
         Operation::StartDeviceAuthorization => "deviceCode",
         Operation::CreateToken | Operation::RevokeToken | _ => "accessToken",
     };
-    Violation::new(operation, member, ViolationKind::Missing)
+    InvalidResponse::new(operation, member, InvalidResponseKind::Missing)
 }
 
 /// The results of a sign-in's requests, in order, with the duration of each. After its end every request

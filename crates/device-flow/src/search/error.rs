@@ -14,7 +14,7 @@ use crate::TransportError;
 /// use core::time::Duration;
 /// use device_flow::{MetadataSearch, ResponseBody, SearchAction, SearchError, Tick};
 ///
-/// let mut search = MetadataSearch::of("https://id.example", Tick::ZERO)?.with_patience(Duration::ZERO);
+/// let mut search = MetadataSearch::of("https://id.example", Tick::ZERO)?.with_retry_window(Duration::ZERO);
 /// while let SearchAction::Get { .. } = search.poll(Tick::ZERO) {
 ///     let moved = http::Response::builder().status(302).header("location", "http://id.example/login?s=1");
 ///     search.on_result(Tick::ZERO, Ok(moved.body(ResponseBody::default())?));
@@ -26,7 +26,7 @@ use crate::TransportError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SearchError {
-    /// The address gave no response within the patience.
+    /// The address gave no response within the retry window.
     #[error("no answer came from {address}")]
     #[non_exhaustive]
     Transport {

@@ -27,8 +27,8 @@ use crate::{Failure, Policy, ResponseBody, Tick, TransportError};
 /// * After a permanent error status, a page, or a document of another issuer, the next address follows.
 /// * After no response, a 429, or any `Retry-After`, the search waits and retries the same address. After any
 ///   other transient status (such as a 500), the next address follows, and this one is retried in a later
-///   round. Waits double from one second. The patience is that of a sign-in before its codes
-///   ([`Policy::setup_patience`]).
+///   round. Waits double from one second. The retry window is that of a sign-in before its codes
+///   ([`Policy::setup_retry_window`]).
 /// * An untrusted certificate ends the search, because waiting does not help.
 /// * At most three redirects in a row are followed, to the same origin or to an `https` URL, without user
 ///   name and password. The requests carry no secret, and the document must name the requested issuer.
@@ -116,7 +116,7 @@ struct Place {
     /// The addresses whose redirects led here.
     came_from: Vec<Uri>,
     /// The error that makes a retry necessary.
-    trouble: Option<SearchError>,
+    error: Option<SearchError>,
 }
 
 /// The meaning of a result for the search.
@@ -128,7 +128,7 @@ enum Finding {
     /// This address has no metadata.
     Nothing(SearchError),
     /// A transient error of this address.
-    Trouble(SearchError),
+    TransientError(SearchError),
     /// A transient error of the whole host, so the search pauses.
     Pause(SearchError, Option<Duration>),
     /// A final error of the search.
@@ -151,7 +151,7 @@ impl MetadataSearch {
     /// The issuer is not a URL with metadata below it.
     pub fn of(issuer: impl AsRef<str>, now: Tick) -> Result<Self, oidc_proto::EndpointError> {
         let issuer = issuer.as_ref();
-        let patience = Policy::oauth().setup_patience;
+        let retry_window = Policy::oauth().setup_retry_window;
         let addresses = Metadata::well_known(issuer)?;
         Ok(Self {
             issuer: Metadata::issuer_of(issuer),
@@ -166,7 +166,7 @@ impl MetadataSearch {
             circle: None,
             pace: Pace::setup(now),
             started: now,
-            give_up_at: now + patience,
+            give_up_at: now + retry_window,
             max_backoff: Policy::oauth().max_backoff,
             jitter: Jitter::none(),
             now,
@@ -211,14 +211,14 @@ impl MetadataSearch {
         self
     }
 
-    /// Returns the same search with this patience for a provider that gives no response, counted from the
+    /// Returns the same search with this retry window for a provider that gives no response, counted from the
     /// search's beginning. The default is 20 s.
     ///
     /// ```
     /// # use device_flow::{Failure, MetadataSearch, SearchAction, SearchError, Tick};
     /// # use core::time::Duration;
     /// let search = MetadataSearch::of("https://id.example", Tick::ZERO)?;
-    /// let mut search = search.with_patience(Duration::ZERO);
+    /// let mut search = search.with_retry_window(Duration::ZERO);
     /// # assert!(matches!(search.poll(Tick::ZERO), SearchAction::Get { .. }));
     /// search.on_result(Tick::ZERO, Err(Failure::NotSent.into()));
     /// assert_eq!(search.poll(Tick::ZERO), SearchAction::Done);
@@ -226,8 +226,8 @@ impl MetadataSearch {
     /// # Ok::<(), oidc_proto::EndpointError>(())
     /// ```
     #[must_use]
-    pub fn with_patience(mut self, patience: Duration) -> Self {
-        self.give_up_at = self.started + patience;
+    pub fn with_retry_window(mut self, retry_window: Duration) -> Self {
+        self.give_up_at = self.started + retry_window;
         self
     }
 
@@ -302,12 +302,12 @@ impl MetadataSearch {
             Finding::Document(metadata) => self.keep(metadata),
             Finding::Elsewhere(address, origin) => self.redirected(place, address, origin),
             Finding::Nothing(error) => self.note(error),
-            Finding::Trouble(error) => {
-                place.trouble = Some(error);
+            Finding::TransientError(error) => {
+                place.error = Some(error);
                 self.later.push(place);
             }
             Finding::Pause(error, retry_after) => {
-                place.trouble = Some(error);
+                place.error = Some(error);
                 self.queue.push(place);
                 self.pause(retry_after);
             }
@@ -319,7 +319,7 @@ impl MetadataSearch {
         // An address that already gave a result, through a redirect, is not tried again, unless the result
         // was transient.
         let asked = &self.asked;
-        self.queue.retain(|place| place.trouble.is_some() || !asked.contains(&place.address));
+        self.queue.retain(|place| place.error.is_some() || !asked.contains(&place.address));
         if self.queue.is_empty() && !self.later.is_empty() {
             self.queue = mem::take(&mut self.later);
             self.queue.reverse();
@@ -378,7 +378,7 @@ impl MetadataSearch {
                 if status == 429 || retry_after.is_some() {
                     Finding::Pause(error, retry_after)
                 } else {
-                    Finding::Trouble(error)
+                    Finding::TransientError(error)
                 }
             }
             (Err(source), _) => Finding::Nothing(SearchError::Metadata { address, source }),
@@ -416,7 +416,7 @@ impl MetadataSearch {
         }
         let mut came_from = place.came_from;
         came_from.push(place.address);
-        self.queue.push(Place { address, origin, came_from, trouble: None });
+        self.queue.push(Place { address, origin, came_from, error: None });
     }
 
     /// Keeps the most informative error.
@@ -426,22 +426,22 @@ impl MetadataSearch {
         }
     }
 
-    /// Pauses the search, or ends it if the patience is over by then.
+    /// Pauses the search, or ends it if the the retry window is over by then.
     fn pause(&mut self, retry_after: Option<Duration>) {
         let least = self.now + self.pace.backoff(retry_after, self.max_backoff);
         if least > self.give_up_at {
             return self.end();
         }
         self.pace.back_off(self.now, retry_after, self.max_backoff, self.jitter.draw());
-        // The patience grows by the draw, so that jitter costs no attempt.
+        // The retry window grows by the draw, so that jitter costs no attempt.
         self.give_up_at = self.give_up_at + self.pace.due().since(least);
     }
 
     fn end(&mut self) {
         let left = mem::take(&mut self.queue).into_iter().chain(mem::take(&mut self.later));
-        let troubles: Vec<_> = left.filter_map(|place| place.trouble).collect();
-        for trouble in troubles {
-            self.note(trouble);
+        let errors: Vec<_> = left.filter_map(|place| place.error).collect();
+        for error in errors {
+            self.note(error);
         }
     }
 }
@@ -450,7 +450,7 @@ impl Place {
     /// Creates an initial address.
     fn first(address: Uri) -> Option<Self> {
         let origin = redirect::origin(&address)?;
-        Some(Self { address, origin, came_from: Vec::new(), trouble: None })
+        Some(Self { address, origin, came_from: Vec::new(), error: None })
     }
 
     /// Returns the target of a redirect of this address, if it may be followed.

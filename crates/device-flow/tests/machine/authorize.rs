@@ -85,7 +85,7 @@ fn a_wrong_start_url_ends_the_flow_with_the_services_word() {
 }
 
 #[test]
-fn an_answer_without_a_user_code_is_a_violation_that_names_it() {
+fn an_answer_without_a_user_code_is_an_invalid_response_that_names_it() {
     let mut scenario = Scenario::with_registration(policy(), Some(registration("cached")));
     let asked = scenario.next_send();
     let reply = response(
@@ -95,8 +95,8 @@ fn an_answer_without_a_user_code_is_a_violation_that_names_it() {
         r#"{"deviceCode":"d","verificationUri":"https://device.example/","expiresIn":600}"#,
     );
     scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
-    let Outcome::ProtocolViolation(violation) = scenario.outcome() else { panic!("no violation") };
-    assert_eq!(violation.member, "userCode");
+    let Outcome::InvalidResponse(invalid) = scenario.outcome() else { panic!("no invalid") };
+    assert_eq!(invalid.member, "userCode");
 }
 
 #[test]
@@ -189,8 +189,8 @@ fn a_lost_answer_here_is_just_asked_again() {
 }
 
 #[test]
-fn the_patience_starts_anew_for_each_step() {
-    let mut scenario = Scenario::new(policy().with_setup_patience(secs(10)));
+fn the_retry_window_starts_anew_for_each_step() {
+    let mut scenario = Scenario::new(policy().with_setup_retry_window(secs(10)));
     for _ in 0..3 {
         scenario.answer(Operation::RegisterClient, unknown());
     }
@@ -257,7 +257,7 @@ fn without_registration() -> Provider {
 fn an_operation_without_an_endpoint_ends_the_flow_at_once_and_sends_nothing() {
     let mut scenario = Scenario::at(without_registration(), Policy::oauth(), None);
     let started = scenario.now;
-    assert_eq!(scenario.outcome(), Outcome::NotOffered(Operation::RegisterClient));
+    assert_eq!(scenario.outcome(), Outcome::UnsupportedOperation(Operation::RegisterClient));
     assert_eq!(scenario.now, started);
 }
 
@@ -327,11 +327,11 @@ fn where_nobody_can_register_a_rejected_client_ends_the_flow_with_the_services_w
 }
 
 #[test]
-fn a_service_that_gives_no_codes_within_the_patience_is_unreachable() {
+fn a_service_that_gives_no_codes_within_the_retry_window_is_unreachable() {
     let cached = Some(registration("cached"));
-    let mut scenario = Scenario::with_registration(policy().with_setup_patience(secs(2)), cached);
+    let mut scenario = Scenario::with_registration(policy().with_setup_retry_window(secs(2)), cached);
     scenario.answer(Operation::StartDeviceAuthorization, unknown());
-    // 1 s more would make 3 s, beyond the patience of 2 s.
+    // 1 s more would make 3 s, beyond the retry window of 2 s.
     scenario.answer(Operation::StartDeviceAuthorization, unknown());
     let outcome = scenario.outcome();
     assert!(

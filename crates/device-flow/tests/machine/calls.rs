@@ -1,6 +1,6 @@
 //! The public calls: repeated, early, late, with another flow's request, with time that goes backwards.
 
-use device_flow::{Action, Misuse, Operation, Outcome, Reply, Tick};
+use device_flow::{Action, ApiMisuse, Operation, Outcome, Reply, Tick};
 use oidc_proto::FaultCode;
 
 use crate::scenario::{Scenario, authorization, fault, pending, policy, registration, secs, token};
@@ -62,7 +62,7 @@ fn abandoning_makes_the_request_stale() {
     scenario.flow.abandon(scenario.now);
     assert_eq!(
         scenario.flow.on_reply(asked, scenario.now, Reply::Granted(token())),
-        Err(Misuse::StaleRequest)
+        Err(ApiMisuse::StaleRequest)
     );
     // It does not match the next request either.
     let next = scenario.next_send();
@@ -83,7 +83,7 @@ fn a_request_of_another_flow_is_refused_and_changes_nothing() {
     let mut other = Scenario::polling(policy(), authorization());
     let mine_asked = mine.next_send();
     let foreign = other.next_send();
-    assert_eq!(mine.flow.on_reply(foreign, mine.now, Reply::Granted(token())), Err(Misuse::StaleRequest));
+    assert_eq!(mine.flow.on_reply(foreign, mine.now, Reply::Granted(token())), Err(ApiMisuse::StaleRequest));
     assert!(mine.flow.outcome().is_none());
     mine.flow.on_reply(mine_asked, mine.now, pending()).unwrap();
 }
@@ -94,7 +94,7 @@ fn a_success_of_another_operation_is_refused_and_changes_nothing() {
     let asked = scenario.next_send();
     assert_eq!(
         scenario.flow.on_reply(asked, scenario.now, Reply::Granted(token())),
-        Err(Misuse::WrongOperation { request: Operation::RegisterClient, reply: Operation::CreateToken })
+        Err(ApiMisuse::WrongOperation { request: Operation::RegisterClient, reply: Operation::CreateToken })
     );
     let got = scenario.flow.poll(scenario.now);
     assert!(matches!(got, Action::AwaitReply), "{got:?}");

@@ -5,8 +5,8 @@ use std::io;
 use std::time::Duration;
 
 use device_flow::{
-    Action, DeviceFlow, Exchange, Failure, Misuse, NotSignedIn, Outcome, PendingRequest, ResponseBody, Tick,
-    TransportError,
+    Action, ApiMisuse, DeviceFlow, Exchange, Failure, NotSignedIn, Outcome, PendingRequest, ResponseBody,
+    Tick, TransportError,
 };
 use http::Response;
 use oidc_proto::oauth::Provider;
@@ -138,7 +138,8 @@ fn an_end_that_has_nothing_to_do_with_the_transport_does_not_drag_an_old_error_a
 
 #[test]
 fn a_driver_that_knows_no_cause_leaves_none() {
-    let mut flow = DeviceFlow::new(service(), policy().with_setup_patience(Duration::ZERO), None, Tick::ZERO);
+    let mut flow =
+        DeviceFlow::new(service(), policy().with_setup_retry_window(Duration::ZERO), None, Tick::ZERO);
     let pending = next(&mut flow, &mut { Tick::ZERO });
     flow.on_result(pending, Tick::ZERO, Err(Failure::NotSent.into())).unwrap();
     let end = flow.into_result(Tick::ZERO).unwrap_err();
@@ -175,7 +176,7 @@ fn a_cancellation_leaves_no_transport_error_and_undoes_no_end() {
     flow.cancel();
     let got = flow.poll(now);
     assert!(matches!(got, Action::Done), "{got:?}");
-    assert_eq!(flow.on_result(pending, now, registered()), Err(Misuse::StaleRequest));
+    assert_eq!(flow.on_result(pending, now, registered()), Err(ApiMisuse::StaleRequest));
     let end = flow.into_result(now).unwrap_err();
     assert!(end.outcome == Outcome::Cancelled && end.transport.is_none());
 
@@ -199,13 +200,13 @@ fn what_came_of_another_flows_request_changes_nothing() {
     let (mut other, mut flow, mut now) = (new_flow(), new_flow(), Tick::ZERO);
     let foreign = next(&mut other, &mut now);
     let pending = next(&mut flow, &mut now);
-    assert_eq!(flow.on_result(foreign, now, redirected()), Err(Misuse::StaleRequest));
+    assert_eq!(flow.on_result(foreign, now, redirected()), Err(ApiMisuse::StaleRequest));
     assert!(flow.outcome().is_none(), "it was another flow's client that went elsewhere");
     flow.on_result(pending, now, registered()).unwrap();
 
     let pending = next(&mut flow, &mut now);
     flow.cancel();
-    assert_eq!(flow.on_result(pending, now, failed(Failure::Unknown, "reset")), Err(Misuse::StaleRequest));
+    assert_eq!(flow.on_result(pending, now, failed(Failure::Unknown, "reset")), Err(ApiMisuse::StaleRequest));
     assert!(flow.into_result(now).unwrap_err().transport.is_none(), "it has nothing to do with the end");
 }
 
@@ -269,7 +270,7 @@ fn a_driver_whose_client_is_for_another_service_is_told_which() {
     for (one, other) in &others {
         for (flow, client) in [(one, other), (other, one)] {
             let error = of(flow).check_service(client).unwrap_err();
-            let Misuse::OtherService { flow, client } = &error else { panic!("{error}") };
+            let ApiMisuse::OtherService { flow, client } = &error else { panic!("{error}") };
             assert_ne!(flow, client, "the text tells them apart");
         }
     }

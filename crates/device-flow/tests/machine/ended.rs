@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use device_flow::{Action, Failure, Misuse, Operation, Outcome, Phase, Reply, Stop, TransportError};
+use device_flow::{Action, ApiMisuse, Failure, Operation, Outcome, Phase, Reply, Stop, TransportError};
 use oidc_proto::FaultCode;
 
 use crate::scenario::{Scenario, authorization, fault, not_sent, pending, policy, registration, secs, token};
@@ -68,7 +68,7 @@ fn cancel_wins_over_a_reply_that_is_still_out() {
     let asked = scenario.next_send();
     scenario.flow.cancel();
     let refused = scenario.flow.on_reply(asked, scenario.now, Reply::Granted(token()));
-    assert_eq!(refused, Err(Misuse::StaleRequest));
+    assert_eq!(refused, Err(ApiMisuse::StaleRequest));
     assert_eq!(scenario.outcome(), Outcome::Cancelled);
 }
 
@@ -87,7 +87,7 @@ fn a_signed_in_flow_becomes_a_result_with_token_registration_and_figures() {
 
 #[test]
 fn an_unreachable_service_becomes_an_error_whose_source_is_the_transports() {
-    let mut scenario = Scenario::new(policy().with_setup_patience(secs(0)));
+    let mut scenario = Scenario::new(policy().with_setup_retry_window(secs(0)));
     let asked = scenario.next_send();
     let cause = TransportError::new(Failure::Unknown, io::Error::other("no route"));
     scenario.flow.on_result(asked, scenario.now, Err(cause)).unwrap();

@@ -76,9 +76,9 @@ fn no_flow_polls_below_its_floor_or_hurries_in_an_outage() {
         for pair in times.windows(2) {
             let gap = pair[1].since(pair[0]);
             // After an error at least two intervals, the wait without jitter.
-            let met_trouble = OUTAGE.contains(&pair[0].elapsed().as_secs());
-            let least = if met_trouble { INTERVAL * 2 } else { INTERVAL };
-            let most = if met_trouble { secs(45) } else { INTERVAL };
+            let met_error = OUTAGE.contains(&pair[0].elapsed().as_secs());
+            let least = if met_error { INTERVAL * 2 } else { INTERVAL };
+            let most = if met_error { secs(45) } else { INTERVAL };
             assert!(least <= gap && gap <= most, "flow {flow}: {gap:?} after {:?}", pair[0]);
         }
     }
@@ -137,7 +137,8 @@ fn a_late_poll_goes_at_once_without_a_seed_within_an_interval_and_near_the_end_o
 #[test]
 fn what_is_drawn_costs_no_try_that_the_patience_has_room_for() {
     let tries = |seed: Option<u64>| {
-        let mut flow = DeviceFlow::new(service(), policy().with_setup_patience(secs(3)), None, Tick::ZERO);
+        let mut flow =
+            DeviceFlow::new(service(), policy().with_setup_retry_window(secs(3)), None, Tick::ZERO);
         if let Some(seed) = seed {
             flow = flow.with_jitter(seed);
         }

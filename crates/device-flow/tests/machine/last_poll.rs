@@ -35,7 +35,7 @@ fn one_poll_is_made_before_the_deadline_even_if_the_interval_is_longer_than_the_
 }
 
 #[test]
-fn a_last_poll_is_made_before_the_deadline_where_slow_down_or_trouble_would_wait_beyond_it() {
+fn a_last_poll_is_made_before_the_deadline_where_slow_down_or_an_error_would_wait_beyond_it() {
     for reply in [fault(FaultCode::SlowDown), not_sent(), unknown()] {
         let mut code = authorization().with_interval(secs(1));
         code.expires_in = secs(15);

@@ -1,7 +1,7 @@
 //! The state Poll: CreateToken when due, until a verdict ends it or the code expires.
 
-use device_flow::{Action, Expiry, FirstPoll, Operation, Outcome, Reply, Tick, Trouble};
-use oidc_proto::{Fault, FaultCode, NoVerdictReason};
+use device_flow::{Action, Expiry, FirstPoll, Operation, Outcome, Reply, Tick, TransientError};
+use oidc_proto::{Fault, FaultCode, IndeterminateReason};
 
 use crate::scenario::{
     Scenario, authorization, fault, not_sent, pending, policy, registration, response, secs, token, unknown,
@@ -68,10 +68,10 @@ fn one_blip_does_not_end_a_sign_in() {
         let asked = scenario.next_send();
         let reply = response(&asked, status, &[("location", "https://evil.example/")], body);
         scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
-        assert!(scenario.flow.trouble().is_some(), "{status} {body}");
+        assert!(scenario.flow.error().is_some(), "{status} {body}");
     }
     scenario.poll(pending());
-    assert!(scenario.flow.trouble().is_none());
+    assert!(scenario.flow.error().is_none());
     scenario.poll(Reply::Granted(token()));
     scenario.granted();
 }
@@ -91,7 +91,7 @@ fn a_service_that_throttles_under_another_faults_name_has_not_decided() {
             assert_eq!(asked.operation(), operation, "{status} {body}");
             let reply = response(&asked, status, &[], body);
             scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
-            assert!(scenario.flow.trouble().is_some(), "{operation} {status} {body}");
+            assert!(scenario.flow.error().is_some(), "{operation} {status} {body}");
             if operation == Operation::StartDeviceAuthorization {
                 scenario.answer(operation, Reply::Authorized(authorization()));
             }
@@ -237,14 +237,14 @@ fn a_service_that_never_answers_is_unreachable_and_not_expired() {
     assert!(
         matches!(
             &outcome,
-            Outcome::Unreachable { operation: Operation::CreateToken, trouble: Trouble::Failed(_), .. }
+            Outcome::Unreachable { operation: Operation::CreateToken, error: TransientError::Failed(_), .. }
         ),
         "{outcome:?}"
     );
 }
 
 #[test]
-fn an_expiry_behind_a_broken_gateway_may_hide_a_grant_and_says_what_the_trouble_was() {
+fn an_expiry_behind_a_broken_gateway_may_hide_a_grant_and_says_what_the_error_was() {
     let mut scenario = Scenario::polling(policy(), authorization());
     let deadline = scenario.flow.deadline().unwrap();
     scenario.poll(pending());
@@ -256,12 +256,12 @@ fn an_expiry_behind_a_broken_gateway_may_hide_a_grant_and_says_what_the_trouble_
     let asked = scenario.next_send();
     let reply = response(&asked, 502, &[], "<html>");
     scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
-    let Outcome::GrantLost(Expiry::Clock(Some(Trouble::NoVerdict(trouble)))) =
+    let Outcome::GrantLost(Expiry::Clock(Some(TransientError::Indeterminate(error)))) =
         scenario.outcome_without_sending()
     else {
-        panic!("the trouble is lost")
+        panic!("the error is lost")
     };
-    assert_eq!((trouble.status, trouble.reason), (502, NoVerdictReason::Html));
+    assert_eq!((error.status, error.reason), (502, IndeterminateReason::Html));
 }
 
 #[test]
@@ -331,7 +331,7 @@ fn a_denial_after_a_lost_reply_is_a_denial() {
 }
 
 #[test]
-fn a_token_answer_without_a_token_is_a_violation_that_names_the_member() {
+fn a_token_answer_without_a_token_is_an_invalid_response_that_names_the_member() {
     for (body, member) in [
         (r#"{"expiresIn":28800}"#, "accessToken"),
         (r#"{"accessToken":"","expiresIn":1}"#, "accessToken"),
@@ -342,8 +342,8 @@ fn a_token_answer_without_a_token_is_a_violation_that_names_the_member() {
         let asked = scenario.next_send();
         let reply = response(&asked, 200, &[], body);
         scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
-        let Outcome::ProtocolViolation(violation) = scenario.outcome() else { panic!("{body}") };
-        assert_eq!(violation.member, member);
+        let Outcome::InvalidResponse(invalid) = scenario.outcome() else { panic!("{body}") };
+        assert_eq!(invalid.member, member);
     }
 }
 
@@ -376,11 +376,14 @@ fn a_lost_reply_is_not_forgotten_when_the_code_dies_by_our_own_clock() {
         scenario.poll(fault(FaultCode::SlowDown));
     }
     let outcome = scenario.outcome_without_sending();
-    assert!(matches!(outcome, Outcome::GrantLost(Expiry::Clock(Some(Trouble::Fault(_))))), "{outcome:?}");
+    assert!(
+        matches!(outcome, Outcome::GrantLost(Expiry::Clock(Some(TransientError::Fault(_))))),
+        "{outcome:?}"
+    );
 }
 
 #[test]
-fn an_expiry_after_trouble_before_any_work_says_what_the_trouble_was() {
+fn an_expiry_after_an_error_before_any_work_says_what_the_error_was() {
     let mut scenario = Scenario::polling(policy(), authorization());
     let deadline = scenario.flow.deadline().unwrap();
     scenario.poll(pending());
@@ -389,7 +392,10 @@ fn an_expiry_after_trouble_before_any_work_says_what_the_trouble_was() {
     }
     scenario.poll(not_sent());
     let outcome = scenario.outcome_without_sending();
-    assert!(matches!(outcome, Outcome::Expired(Expiry::Clock(Some(Trouble::Failed(_))))), "{outcome:?}");
+    assert!(
+        matches!(outcome, Outcome::Expired(Expiry::Clock(Some(TransientError::Failed(_))))),
+        "{outcome:?}"
+    );
 }
 
 #[test]

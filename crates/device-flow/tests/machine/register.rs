@@ -1,6 +1,6 @@
 //! The state Register: RegisterClient until there is a registration.
 
-use device_flow::{Failure, Operation, Outcome, Phase, Reply, Trouble};
+use device_flow::{Failure, Operation, Outcome, Phase, Reply, TransientError};
 use oidc_proto::{Fault, FaultCode};
 
 use crate::scenario::{
@@ -32,12 +32,12 @@ fn a_new_registration_is_offered_to_the_cache() {
 }
 
 #[test]
-fn trouble_is_retried_with_doubling_waits_until_the_patience_runs_out() {
-    let mut scenario = Scenario::new(policy().with_setup_patience(secs(20)));
+fn an_error_is_retried_with_doubling_waits_until_the_retry_window_is_over() {
+    let mut scenario = Scenario::new(policy().with_setup_retry_window(secs(20)));
     let start = scenario.now;
     for reply in [not_sent(), unknown(), not_sent(), fault(FaultCode::InternalServer)] {
         scenario.answer(Operation::RegisterClient, reply);
-        assert!(scenario.flow.trouble().is_some());
+        assert!(scenario.flow.error().is_some());
     }
     scenario.answer(Operation::RegisterClient, unknown());
     let times: Vec<u64> = scenario.sent.iter().map(|(_, at)| at.since(start).as_secs()).collect();
@@ -46,7 +46,11 @@ fn trouble_is_retried_with_doubling_waits_until_the_patience_runs_out() {
     assert!(
         matches!(
             &outcome,
-            Outcome::Unreachable { operation: Operation::RegisterClient, trouble: Trouble::Failed(_), .. }
+            Outcome::Unreachable {
+                operation: Operation::RegisterClient,
+                error: TransientError::Failed(_),
+                ..
+            }
         ),
         "{outcome:?}"
     );
@@ -60,8 +64,8 @@ fn a_proxy_that_refuses_ends_what_has_no_code_yet_and_lets_a_person_log_in_to_it
         let mut scenario = Scenario::with_registration(policy(), cached.map(registration));
         scenario.answer(operation, refused());
         let outcome = scenario.outcome_without_sending();
-        let Outcome::Unreachable { operation: of, trouble, .. } = &outcome else { panic!("{outcome:?}") };
-        assert_eq!((*of, trouble), (operation, &Trouble::Failed(Failure::ProxyRefused)));
+        let Outcome::Unreachable { operation: of, error, .. } = &outcome else { panic!("{outcome:?}") };
+        assert_eq!((*of, error), (operation, &TransientError::Failed(Failure::ProxyRefused)));
         assert!(outcome.to_string().contains("a proxy refused to carry the request"), "{outcome}");
     }
     let mut scenario = Scenario::polling(policy(), authorization());
@@ -115,27 +119,27 @@ fn retry_after_is_respected_while_registering() {
 
 #[test]
 fn a_retry_after_beyond_the_patience_ends_the_flow_instead_of_making_the_person_wait() {
-    let mut scenario = Scenario::new(policy().with_setup_patience(secs(20)));
+    let mut scenario = Scenario::new(policy().with_setup_retry_window(secs(20)));
     let mut busy = Fault::new(FaultCode::InternalServer);
     busy.retry_after = Some(secs(3600));
     scenario.answer(Operation::RegisterClient, Reply::Fault(busy));
     let got = scenario.outcome();
-    assert!(matches!(got, Outcome::Unreachable { trouble: Trouble::Fault(_), .. }), "{got:?}");
+    assert!(matches!(got, Outcome::Unreachable { error: TransientError::Fault(_), .. }), "{got:?}");
 }
 
 #[test]
-fn a_registration_without_an_id_is_a_violation_that_names_it() {
+fn a_registration_without_an_id_is_an_invalid_response_that_names_it() {
     let mut scenario = Scenario::new(policy());
     let asked = scenario.next_send();
     let reply = response(&asked, 200, &[], r#"{"clientSecret":"s"}"#);
     scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
-    let Outcome::ProtocolViolation(violation) = scenario.outcome() else { panic!("no violation") };
-    assert_eq!((violation.operation, violation.member), (Operation::RegisterClient, "clientId"));
+    let Outcome::InvalidResponse(invalid) = scenario.outcome() else { panic!("no invalid") };
+    assert_eq!((invalid.operation, invalid.member), (Operation::RegisterClient, "clientId"));
 }
 
 #[test]
 fn a_try_that_falls_on_the_last_moment_of_the_patience_is_made() {
-    let mut scenario = Scenario::new(policy().with_setup_patience(secs(1)));
+    let mut scenario = Scenario::new(policy().with_setup_retry_window(secs(1)));
     scenario.answer(Operation::RegisterClient, unknown());
     scenario.answer(Operation::RegisterClient, Reply::Registered(registration("client")));
     assert_eq!(scenario.flow.phase(), Phase::Authorizing);

@@ -152,7 +152,7 @@ fn answer(
             }
             watch.earliest = latest + watch.floor.max(fault.retry_after.unwrap_or_default());
         }
-        Reply::Fault(_) | Reply::NoVerdict(_) | Reply::Violation(_) | Reply::Failed(_) => {}
+        Reply::Fault(_) | Reply::Indeterminate(_) | Reply::InvalidResponse(_) | Reply::Failed(_) => {}
     }
     prop_assert_eq!(flow.on_reply(asked, now, reply), Ok(()));
     // The floor counts from the reply, which is stricter than from the request.

@@ -3,8 +3,8 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use device_flow::{
-    Action, DeviceFlow, Expiry, Failure, Misuse, Operation, Outcome, Policy, Reply, ResumeError, SavedFlow,
-    Tick, Trouble,
+    Action, ApiMisuse, DeviceFlow, Expiry, Failure, Operation, Outcome, Policy, Reply, ResumeError,
+    SavedFlow, Tick, TransientError,
 };
 use oidc_proto::oauth::Provider;
 use oidc_proto::{Client, Endpoint, Fault, FaultCode, Service};
@@ -91,7 +91,7 @@ fn a_poll_that_was_under_way_counts_as_lost() {
     scenario.poll(pending());
     drop(scenario.next_send());
     let mut scenario = restart(&scenario, secs(0));
-    assert_eq!(scenario.flow.trouble(), Some(&Trouble::Failed(Failure::Unknown)));
+    assert_eq!(scenario.flow.error(), Some(&TransientError::Failed(Failure::Unknown)));
     let lost_at = scenario.now;
     scenario.answer(Operation::CreateToken, fault(FaultCode::InvalidGrant));
     assert_eq!(scenario.now.since(lost_at), secs(10), "it backs off as after any lost reply");
@@ -111,15 +111,18 @@ fn a_doubt_about_the_code_is_not_forgotten() {
 }
 
 #[test]
-fn the_latest_trouble_is_remembered() {
+fn the_latest_error_is_remembered() {
     let refused = || Reply::Failed(Failure::ProxyRefused);
     for reply in [not_sent, unknown, refused] {
         let mut scenario = Scenario::polling(policy(), authorization());
         scenario.poll(reply());
-        let trouble = scenario.flow.trouble().cloned();
-        let got = (&trouble, reply());
-        assert!(matches!(got, (Some(Trouble::Failed(is)), Reply::Failed(was)) if *is == was), "{got:?}");
-        assert_eq!(restart(&scenario, secs(0)).flow.trouble().cloned(), trouble);
+        let error = scenario.flow.error().cloned();
+        let got = (&error, reply());
+        assert!(
+            matches!(got, (Some(TransientError::Failed(is)), Reply::Failed(was)) if *is == was),
+            "{got:?}"
+        );
+        assert_eq!(restart(&scenario, secs(0)).flow.error().cloned(), error);
     }
 }
 
@@ -138,7 +141,7 @@ fn backoff_goes_on_where_it_was() {
 
 #[test]
 fn a_registration_under_way_is_asked_for_again_within_what_is_left_of_the_patience() {
-    let mut scenario = Scenario::new(policy().with_setup_patience(secs(10)));
+    let mut scenario = Scenario::new(policy().with_setup_retry_window(secs(10)));
     drop(scenario.next_send());
     let mut again = restart(&scenario, secs(9));
     let resumed_at = again.now;
@@ -155,7 +158,7 @@ fn a_request_of_the_earlier_process_is_stale() {
     let mut later = restart(&scenario, secs(0));
     let old = scenario.next_send();
     let new = later.next_send();
-    assert_eq!(later.flow.on_reply(old, later.now, Reply::Granted(token())), Err(Misuse::StaleRequest));
+    assert_eq!(later.flow.on_reply(old, later.now, Reply::Granted(token())), Err(ApiMisuse::StaleRequest));
     later.flow.on_reply(new, later.now, Reply::Granted(token())).unwrap();
     later.granted();
 }
@@ -241,7 +244,7 @@ fn figures_count_all_processes() {
 }
 
 #[test]
-fn every_trouble_is_kept_as_it_was() {
+fn every_error_is_kept_as_it_was() {
     let mut replies = vec![unknown(), not_sent()];
     let page = |status, body| {
         let asked = Scenario::polling(policy(), authorization()).next_send();
@@ -251,7 +254,7 @@ fn every_trouble_is_kept_as_it_was() {
         [(302, ""), (200, ""), (502, "<html>"), (200, "{\"a"), (200, "odd"), (404, "[1]"), (404, "{}")]
     {
         let reply = page(status, body);
-        assert!(matches!(reply, Reply::NoVerdict(_)), "{reply:?}");
+        assert!(matches!(reply, Reply::Indeterminate(_)), "{reply:?}");
         replies.push(reply);
     }
     let mut odd = Fault::new(FaultCode::Other("SlowDownException".to_owned())).with_status(503);
@@ -265,8 +268,8 @@ fn every_trouble_is_kept_as_it_was() {
     for reply in replies {
         let mut scenario = Scenario::polling(policy(), authorization());
         scenario.poll(reply.clone());
-        assert!(scenario.flow.trouble().is_some());
-        assert_eq!(restart(&scenario, secs(0)).flow.trouble(), scenario.flow.trouble(), "{reply:?}");
+        assert!(scenario.flow.error().is_some());
+        assert_eq!(restart(&scenario, secs(0)).flow.error(), scenario.flow.error(), "{reply:?}");
     }
 }
 
@@ -368,7 +371,7 @@ fn values_that_cannot_be_do_not_make_a_flow_that_breaks_the_rules() {
     let zero = json!({"secs": 0, "nanos": 0});
     let huge = json!({"secs": u64::MAX, "nanos": 999_999_999});
     value["state"]["poll"][1]["pace"] = json!({
-        "interval": zero, "announced": zero, "slow_downs": u8::MAX, "troubles": u32::MAX, "due_in": zero,
+        "interval": zero, "announced": zero, "slow_downs": u8::MAX, "errors": u32::MAX, "due_in": zero,
     });
     value["state"]["poll"][1]["deadline_in"] = huge.clone();
     value["not_before_in"] = huge.clone();
@@ -387,7 +390,7 @@ fn values_that_cannot_be_do_not_make_a_flow_that_breaks_the_rules() {
     value["state"]["register"]["pace"]["due_in"] = huge;
     let mut flow = resumed(value, policy(), now, WALL).unwrap();
     let got = flow.poll(now);
-    assert!(matches!(got, Action::Wait(until) if until == now + policy().setup_patience), "{got:?}");
+    assert!(matches!(got, Action::Wait(until) if until == now + policy().setup_retry_window), "{got:?}");
 }
 
 #[test]

@@ -119,7 +119,7 @@ proptest! {
                 one.abandon();
                 many = many.restart(Duration::from_millis(origin));
             }
-            prop_assert_eq!(one.flow.trouble(), many.flow.trouble());
+            prop_assert_eq!(one.flow.error(), many.flow.error());
             prop_assert_eq!(one.flow.polls(), many.flow.polls());
             prop_assert_eq!(one.flow.running_for(one.now), many.flow.running_for(many.now));
         }

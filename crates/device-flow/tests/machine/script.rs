@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use device_flow::script::{Event, History, Script, ScriptedAnswer, strategies};
 use device_flow::{Action, AnsweredBy, DeviceFlow, Failure, Operation, Outcome, Reply, Tick, VirtualTime};
-use oidc_proto::{Dialect, Fault, FaultCode, NoVerdict, NoVerdictReason};
+use oidc_proto::{Dialect, Fault, FaultCode, Indeterminate, IndeterminateReason};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -51,7 +51,7 @@ fn histories_and_scripts_reach_every_end_that_a_service_can_bring_about() {
             "grant_lost",
             "refused",
             "unreachable",
-            "protocol_violation",
+            "invalid_response",
         ] {
             assert!(ends.get(end).is_some_and(|count| *count >= 10), "{kind}: {end} in {ends:?}");
         }
@@ -71,8 +71,8 @@ fn every_kind_of_answer_is_made_for_every_operation() {
             Reply::Fault(fault) if fault.status == 429 => "throttled",
             Reply::Fault(fault) if fault.retry_after.is_some() => "later",
             Reply::Fault(_) => "fault",
-            Reply::NoVerdict(_) => "no verdict",
-            Reply::Violation(_) => "violation",
+            Reply::Indeterminate(_) => "indeterminate",
+            Reply::InvalidResponse(_) => "invalid",
             Reply::Failed(Failure::NotSent) => "not sent",
             Reply::Failed(Failure::ProxyRefused) => "proxy",
             Reply::Failed(Failure::Unknown) => "lost",
@@ -99,7 +99,7 @@ proptest! {
         };
         let kind = |reply: &Reply| match reply {
             Reply::Fault(fault) => format!("{} {} {:?}", fault.code, fault.status, fault.retry_after),
-            Reply::NoVerdict(none) => format!("{} {:?}", none.status, none.retry_after),
+            Reply::Indeterminate(none) => format!("{} {:?}", none.status, none.retry_after),
             other => format!("{other:?}"),
         };
         prop_assert_eq!(kind(&read), kind(&direct));
@@ -122,7 +122,7 @@ proptest! {
 fn an_event_that_does_not_fit_is_left_out() {
     let history = History::new([
         Event::Answer(ScriptedAnswer::SUCCESS),
-        Event::Answer(ScriptedAnswer::Violation),
+        Event::Answer(ScriptedAnswer::InvalidResponse),
         Event::GoBack(secs(900)),
         Event::Abandon,
         Event::Cancel,
@@ -130,17 +130,17 @@ fn an_event_that_does_not_fit_is_left_out() {
     ]);
     let mut flow = new_flow();
     let played = history.play(&mut flow, Tick::since_origin(secs(50)));
-    assert_eq!((name(&flow), played.requests.len()), ("protocol_violation", 2));
+    assert_eq!((name(&flow), played.requests.len()), ("invalid_response", 2));
 }
 
 #[test]
 fn a_script_answers_each_request_and_takes_its_time() {
-    let mut none = NoVerdict::new(NoVerdictReason::Html, 503);
+    let mut none = Indeterminate::new(IndeterminateReason::Html, 503);
     none.retry_after = Some(secs(7));
     let mut slow_down = Fault::new(FaultCode::SlowDown);
     slow_down.retry_after = Some(secs(9));
     let script = Script::default()
-        .then(secs(1), ScriptedAnswer::NoVerdict(none))
+        .then(secs(1), ScriptedAnswer::Indeterminate(none))
         .then(secs(2), ScriptedAnswer::Fault(slow_down));
     let time = VirtualTime::default();
     let client = AnsweredBy::new(script.answers(service(), time.clone()));

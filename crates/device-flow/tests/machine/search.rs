@@ -178,10 +178,10 @@ fn no_answer_is_waited_out_as_at_registration_and_the_same_address_is_asked_agai
 }
 
 #[test]
-fn patience_is_as_long_as_told_and_a_jump_of_the_clock_costs_no_more_than_itself() {
-    let (asked, _) = run(search().with_patience(Duration::from_secs(60)), |_, _| lost(Failure::NotSent));
+fn the_retry_window_is_as_long_as_told_and_a_jump_of_the_clock_costs_no_more_than_itself() {
+    let (asked, _) = run(search().with_retry_window(Duration::from_secs(60)), |_, _| lost(Failure::NotSent));
     assert_eq!(seconds(&asked), [0, 1, 3, 7, 15, 31]);
-    let (asked, _) = run(search().with_patience(Duration::ZERO), |_, _| lost(Failure::NotSent));
+    let (asked, _) = run(search().with_retry_window(Duration::ZERO), |_, _| lost(Failure::NotSent));
     assert_eq!(seconds(&asked), [0]);
 
     let mut search = search();
@@ -209,7 +209,7 @@ fn too_many_requests_and_retry_after_leave_the_whole_host_in_peace() {
         assert!(found.is_ok());
     }
     let (asked, found) = run(search(), |_, _| with(429, ("retry-after", "3600"), ""));
-    assert_eq!(urls(&asked), [OPENID], "longer than the patience: it ends at once");
+    assert_eq!(urls(&asked), [OPENID], "longer than the retry window: it ends at once");
     let retry_after = Some(Duration::from_secs(3600));
     let got = metadata_error(found.unwrap_err());
     assert!(
@@ -375,7 +375,7 @@ fn what_is_drawn_lengthens_the_waits_and_costs_no_try() {
         let (asked, _) = run(search().with_jitter(seed), |_, _| lost(Failure::NotSent));
         assert_eq!(asked.len(), 5, "{asked:?}");
         assert!(asked[4].0 >= 15 && asked[4].0 < 24, "{asked:?}");
-        let just_enough = search().with_patience(Duration::from_secs(15)).with_jitter(seed);
+        let just_enough = search().with_retry_window(Duration::from_secs(15)).with_jitter(seed);
         let (asked, _) = run(just_enough, |_, _| lost(Failure::NotSent));
         assert_eq!(asked.len(), 5, "{asked:?}");
     }

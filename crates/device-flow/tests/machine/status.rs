@@ -1,7 +1,7 @@
-//! The getters of a running flow (phase, polls, deadline, trouble), and the driver's calls.
+//! The getters of a running flow (phase, polls, deadline, error), and the driver's calls.
 
 use device_flow::{
-    Action, Failure, Observer, OnPrompt, OnWait, Operation, Phase, Status, Trouble, UserPrompt,
+    Action, Failure, Observer, OnPrompt, OnWait, Operation, Phase, Status, TransientError, UserPrompt,
 };
 use oidc_proto::FaultCode;
 
@@ -25,7 +25,7 @@ fn a_status_tells_what_the_flow_waits_for() {
     let status = Status::of(&scenario.flow, scenario.now, until);
     assert_eq!((status.phase, status.now, status.until), (Phase::Polling, scenario.now, until));
     assert_eq!((status.deadline, status.polls), (Some(started + secs(600)), 1));
-    assert_eq!(status.trouble, Some(&Trouble::Failed(Failure::NotSent)));
+    assert_eq!(status.error, Some(&TransientError::Failed(Failure::NotSent)));
     assert_eq!(scenario.flow.running_for(until), secs(15));
 }
 
@@ -65,9 +65,9 @@ fn a_response_is_read_for_the_operation_of_its_request() {
 }
 
 #[test]
-fn an_ended_flow_has_no_trouble_and_no_interval() {
+fn an_ended_flow_has_no_error_and_no_interval() {
     let mut scenario = Scenario::polling(policy(), authorization());
     scenario.poll(not_sent());
     scenario.poll(fault(FaultCode::AccessDenied));
-    assert_eq!((scenario.flow.trouble(), scenario.flow.interval()), (None, None));
+    assert_eq!((scenario.flow.error(), scenario.flow.interval()), (None, None));
 }

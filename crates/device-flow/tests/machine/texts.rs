@@ -5,8 +5,8 @@ use std::io;
 use std::time::Duration;
 
 use device_flow::{
-    DiscoveryError, Failure, MetadataSearch, Misuse, Operation, Outcome, SearchError, Tick, TransportError,
-    Trouble, refresh_is_due, refresh_request,
+    ApiMisuse, DiscoveryError, Failure, MetadataSearch, Operation, Outcome, SearchError, Tick,
+    TransientError, TransportError, refresh_is_due, refresh_request,
 };
 use oidc_proto::oauth::{Metadata, MetadataError};
 use oidc_proto::{Client, Fault, FaultCode, Grant, Secret, UnixSeconds};
@@ -62,11 +62,11 @@ fn every_outcome_says_what_happened_and_what_to_do() {
         ),
         (
             end(&[unknown()]),
-            "CreateToken got no verdict: the connection was lost before an answer came. \
+            "CreateToken got no usable response: the connection was lost before an answer came. \
              Check the endpoint, the region and the network",
         ),
         (
-            Outcome::NotOffered(Operation::RegisterClient),
+            Outcome::UnsupportedOperation(Operation::RegisterClient),
             "the service has no endpoint for RegisterClient. Name one, or a client that needs none",
         ),
         (
@@ -101,16 +101,19 @@ fn a_broken_promise_names_the_member() {
 }
 
 #[test]
-fn trouble_says_who_failed() {
-    assert_eq!(Trouble::Failed(Failure::NotSent).to_string(), "the service could not be reached");
+fn an_error_says_who_failed() {
+    assert_eq!(TransientError::Failed(Failure::NotSent).to_string(), "the service could not be reached");
     let failed = Fault::new(FaultCode::InternalServer);
-    assert_eq!(Trouble::Fault(failed).to_string(), "the service answered that it failed: server_error");
+    assert_eq!(
+        TransientError::Fault(failed).to_string(),
+        "the service answered that it failed: server_error"
+    );
     let mut scenario = Scenario::polling(policy(), authorization());
     let asked = scenario.next_send();
     let reply = response(&asked, 502, &[], "<html>");
     scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
     assert_eq!(
-        scenario.flow.trouble().unwrap().to_string(),
+        scenario.flow.error().unwrap().to_string(),
         "the service did not answer properly: HTTP 502 with an HTML page instead of JSON"
     );
 }
@@ -118,10 +121,11 @@ fn trouble_says_who_failed() {
 #[test]
 fn a_mistake_says_whose_it_was() {
     assert_eq!(
-        Misuse::StaleRequest.to_string(),
+        ApiMisuse::StaleRequest.to_string(),
         "the request is stale: it was abandoned, or its flow has ended or is another one"
     );
-    let wrong = Misuse::WrongOperation { request: Operation::RegisterClient, reply: Operation::CreateToken };
+    let wrong =
+        ApiMisuse::WrongOperation { request: Operation::RegisterClient, reply: Operation::CreateToken };
     assert_eq!(
         wrong.to_string(),
         "the reply is a success of CreateToken, but the request was for RegisterClient"
@@ -199,7 +203,7 @@ fn no_error_says_again_what_its_own_text_has_said() {
     let unfinished = Discovery::Search(SearchError::Unfinished);
     assert_eq!(chain(&unfinished).len(), 1, "{:?}", chain(&unfinished));
     let mut search =
-        MetadataSearch::of("https://id.example", Tick::ZERO).unwrap().with_patience(Duration::ZERO);
+        MetadataSearch::of("https://id.example", Tick::ZERO).unwrap().with_retry_window(Duration::ZERO);
     let _ = search.poll(Tick::ZERO);
     search.on_result(Tick::ZERO, Err(TransportError::new(Failure::NotSent, io::Error::other("refused"))));
     let lost = Discovery::Search(search.finish().unwrap_err());

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::answer_members::AnswerMembers;
 use crate::granted::{self, Spelling};
 use crate::json::to_vec;
-use crate::{Client, DeviceAuthorization, Operation, Registration, Secret, Token, Violation};
+use crate::{Client, DeviceAuthorization, InvalidResponse, Operation, Registration, Secret, Token};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -33,7 +33,7 @@ pub(crate) fn registration_to_body(registration: &Registration) -> Vec<u8> {
     })
 }
 
-pub(crate) fn registration_from(members: AnswerMembers<'_>) -> Result<Registration, Violation> {
+pub(crate) fn registration_from(members: AnswerMembers<'_>) -> Result<Registration, InvalidResponse> {
     const OP: Operation = Operation::RegisterClient;
     let id = members.client_id.required(OP, "clientId")?;
     let secret = members.client_secret.required(OP, "clientSecret")?;
@@ -71,7 +71,7 @@ pub(crate) fn authorization_to_body(authorization: &DeviceAuthorization) -> Vec<
     })
 }
 
-pub(crate) fn authorization_from(members: AnswerMembers<'_>) -> Result<DeviceAuthorization, Violation> {
+pub(crate) fn authorization_from(members: AnswerMembers<'_>) -> Result<DeviceAuthorization, InvalidResponse> {
     const OP: Operation = Operation::StartDeviceAuthorization;
     let complete = members.verification_uri_complete.into_non_empty();
     Ok(DeviceAuthorization {
@@ -111,7 +111,7 @@ pub(crate) fn token_to_body(token: &Token) -> Vec<u8> {
     })
 }
 
-pub(crate) fn token_from(members: AnswerMembers<'_>) -> Result<Token, Violation> {
+pub(crate) fn token_from(members: AnswerMembers<'_>) -> Result<Token, InvalidResponse> {
     granted::token(
         members,
         &Spelling {

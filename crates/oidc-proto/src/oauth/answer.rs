@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::answer_members::AnswerMembers;
 use crate::granted::{self, Spelling};
 use crate::json::to_vec;
-use crate::{DeviceAuthorization, Operation, Secret, Token, Violation};
+use crate::{DeviceAuthorization, InvalidResponse, Operation, Secret, Token};
 
 #[derive(Serialize)]
 struct DeviceAuthorizationBody<'a> {
@@ -30,7 +30,7 @@ pub(crate) fn authorization_to_body(authorization: &DeviceAuthorization) -> Vec<
     })
 }
 
-pub(crate) fn authorization_from(members: AnswerMembers<'_>) -> Result<DeviceAuthorization, Violation> {
+pub(crate) fn authorization_from(members: AnswerMembers<'_>) -> Result<DeviceAuthorization, InvalidResponse> {
     const OP: Operation = Operation::StartDeviceAuthorization;
     let complete = members.verification_uri_complete.into_non_empty();
     Ok(DeviceAuthorization {
@@ -72,7 +72,7 @@ pub(crate) fn token_to_body(token: &Token) -> Vec<u8> {
     })
 }
 
-pub(crate) fn token_from(members: AnswerMembers<'_>) -> Result<Token, Violation> {
+pub(crate) fn token_from(members: AnswerMembers<'_>) -> Result<Token, InvalidResponse> {
     granted::token(
         members,
         &Spelling {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{MetadataError, Provider};
 use crate::decode::unreadable;
-use crate::headers::Heads;
+use crate::headers::ResponseHeaders;
 use crate::member::{Text, Texts};
 use crate::words::without_mark;
 use crate::{Body, Client, ClientAuthentication, json, printable};
@@ -323,7 +323,7 @@ fn refused(status: u16, headers: &HeaderMap) -> MetadataError {
         // RFC 9110 §15.6.2, §15.6.6: permanent.
         501 | 505 => MetadataError::Status(status),
         408 | 421 | 425 | 429 | 500.. => {
-            MetadataError::Unavailable { status, retry_after: Heads::of(headers).retry_after() }
+            MetadataError::Unavailable { status, retry_after: ResponseHeaders::of(headers).retry_after() }
         }
         _ => MetadataError::Status(status),
     }
@@ -354,7 +354,7 @@ mod tests {
     use super::*;
     use core::time::Duration;
 
-    use crate::{EndpointError, NoVerdictReason, Operation, Service};
+    use crate::{EndpointError, IndeterminateReason, Operation, Service};
 
     fn response(status: u16, body: &str) -> Response<Vec<u8>> {
         Response::builder().status(status).body(body.as_bytes().to_vec()).unwrap()
@@ -401,11 +401,15 @@ mod tests {
         assert_eq!(decode(404, "{}"), MetadataError::Status(404));
         assert_eq!(decode(200, "{}"), MetadataError::Missing("issuer"));
         for (body, reason, said) in [
-            ("<html>", NoVerdictReason::Html, "instead of metadata came an HTML page"),
-            ("", NoVerdictReason::EmptyBody, "instead of metadata came an empty body"),
-            (r#"{"issuer""#, NoVerdictReason::CutBody, "instead of metadata came JSON that ends too early"),
-            ("[]", NoVerdictReason::NotAnObject, "instead of metadata came JSON that is not an object"),
-            ("nope", NoVerdictReason::NotJson, "instead of metadata came a body that is not JSON"),
+            ("<html>", IndeterminateReason::Html, "instead of metadata came an HTML page"),
+            ("", IndeterminateReason::EmptyBody, "instead of metadata came an empty body"),
+            (
+                r#"{"issuer""#,
+                IndeterminateReason::CutBody,
+                "instead of metadata came JSON that ends too early",
+            ),
+            ("[]", IndeterminateReason::NotAnObject, "instead of metadata came JSON that is not an object"),
+            ("nope", IndeterminateReason::NotJson, "instead of metadata came a body that is not JSON"),
         ] {
             let error = decode(200, body);
             assert_eq!((error.to_string(), error), (said.to_owned(), MetadataError::NotJson(reason)));

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::{EndpointError, NoVerdictReason};
+use crate::{EndpointError, IndeterminateReason};
 
 /// The reason why a response has no metadata of this issuer, or the metadata no URLs to sign in with.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,7 +23,7 @@ pub enum MetadataError {
     /// Not a JSON object, for example a login page or a web application's page for every path. Try the next
     /// address.
     #[error("instead of metadata came {}", what_came(*.0))]
-    NotJson(NoVerdictReason),
+    NotJson(IndeterminateReason),
     /// A compressed document, although the request accepts none. Try the next address.
     #[error("the metadata is compressed (`{0}`), which was not asked for")]
     Encoded(String),
@@ -52,14 +52,14 @@ pub enum MetadataError {
 }
 
 /// Returns a description of the body that is not a JSON object.
-const fn what_came(reason: NoVerdictReason) -> &'static str {
+const fn what_came(reason: IndeterminateReason) -> &'static str {
     match reason {
-        NoVerdictReason::Html => "an HTML page",
-        NoVerdictReason::EmptyBody => "an empty body",
-        NoVerdictReason::CutBody => "JSON that ends too early",
-        NoVerdictReason::Encoded => "a compressed body",
-        NoVerdictReason::NotAnObject => "JSON that is not an object",
-        NoVerdictReason::NotJson | NoVerdictReason::Redirect | NoVerdictReason::UnnamedError => {
+        IndeterminateReason::Html => "an HTML page",
+        IndeterminateReason::EmptyBody => "an empty body",
+        IndeterminateReason::CutBody => "JSON that ends too early",
+        IndeterminateReason::Encoded => "a compressed body",
+        IndeterminateReason::NotAnObject => "JSON that is not an object",
+        IndeterminateReason::NotJson | IndeterminateReason::Redirect | IndeterminateReason::UnnamedError => {
             "a body that is not JSON"
         }
     }

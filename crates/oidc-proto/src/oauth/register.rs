@@ -8,8 +8,8 @@ use crate::answer_members::AnswerMembers;
 use crate::json::{self, starts_with, to_vec};
 use crate::member::{Text, Texts};
 use crate::{
-    Body, Client, ClientAuthentication, Fault, Operation, RegisterClientRequest, Registration, Secret,
-    Violation, ViolationKind, grant_type,
+    Body, Client, ClientAuthentication, Fault, InvalidResponse, InvalidResponseKind, Operation,
+    RegisterClientRequest, Registration, Secret, grant_type,
 };
 
 /// `client_type` of a client without a secret in AWS's API; RFC 7591 calls it `none`.
@@ -168,7 +168,7 @@ pub fn encode_registration(registration: &Registration, request: &RegisterClient
 
 /// Returns the registration with these members. The server decides the authentication method and may register
 /// another than requested (RFC 7591 §3.2.1). The default is the header (§2).
-pub(crate) fn success_from(members: AnswerMembers<'_>) -> Result<Registration, Violation> {
+pub(crate) fn success_from(members: AnswerMembers<'_>) -> Result<Registration, InvalidResponse> {
     let id = members.client_id.required(Operation::RegisterClient, "client_id")?;
     let method = members.token_endpoint_auth_method.non_empty();
     let secret = members.client_secret.into_secret();
@@ -180,7 +180,11 @@ pub(crate) fn success_from(members: AnswerMembers<'_>) -> Result<Registration, V
         // A signed assertion or a certificate, which this client cannot send.
         (Some(_), _) => {
             let member = "token_endpoint_auth_method";
-            return Err(Violation::new(Operation::RegisterClient, member, ViolationKind::Unsupported));
+            return Err(InvalidResponse::new(
+                Operation::RegisterClient,
+                member,
+                InvalidResponseKind::Unsupported,
+            ));
         }
     };
     Ok(Registration {
@@ -244,18 +248,19 @@ mod tests {
     }
 
     #[test]
-    fn a_registration_with_a_method_that_is_not_had_here_is_a_violation_that_names_it() {
+    fn a_registration_with_a_method_that_is_not_had_here_is_an_invalid_response_that_names_it() {
         for method in ["private_key_jwt", "client_secret_jwt", "tls_client_auth"] {
             let body = format!(
                 r#"{{"client_id":"id","client_secret":"s","token_endpoint_auth_method":"{method}"}}"#
             );
             let response = Response::builder().status(201).body(body).unwrap();
-            let Answer::Violation(violation) = Dialect::OAuth.decode::<RegisterClientRequest, _>(&response)
+            let Answer::InvalidResponse(invalid) =
+                Dialect::OAuth.decode::<RegisterClientRequest, _>(&response)
             else {
-                panic!("{method} is no violation")
+                panic!("{method} is no invalid")
             };
-            assert_eq!(violation.member, "token_endpoint_auth_method");
-            assert_eq!(violation.kind, ViolationKind::Unsupported);
+            assert_eq!(invalid.member, "token_endpoint_auth_method");
+            assert_eq!(invalid.kind, InvalidResponseKind::Unsupported);
         }
     }
 

@@ -79,7 +79,7 @@ impl RevocationRequest {
         service.request(Operation::RevokeToken, payload(&self.client, form))
     }
 
-    /// Decodes the response. Any 2xx is success, whatever its body (§2.2). A 503 is no verdict: the token
+    /// Decodes the response. Any 2xx is success, whatever its body (§2.2). A 503 is indeterminate: the token
     /// must be assumed valid (§2.2.1).
     pub fn decode<B: AsRef<[u8]>>(response: &Response<B>) -> Answer<()> {
         decode::bare_answer(Dialect::OAuth, response)

@@ -144,8 +144,8 @@ fn sane<T: Debug>(response: &Response<Vec<u8>>, answer: &Answer<T>) {
             assert!(!fault.code.error().is_empty() && !fault.to_string().is_empty());
             assert!(!response.status().is_redirection());
         }
-        Answer::NoVerdict(none) => assert_eq!(none.status, response.status().as_u16()),
-        Answer::Violation(violation) => assert!(violation.to_string().contains(violation.member)),
+        Answer::Indeterminate(none) => assert_eq!(none.status, response.status().as_u16()),
+        Answer::InvalidResponse(invalid) => assert!(invalid.to_string().contains(invalid.member)),
     }
 }
 

@@ -92,7 +92,7 @@ fn no_verdict_is_kept_with_what_was_said() {
             .header("location", "https://login.example/")
             .header("x-amzn-requestid", "4711");
         let answer = Dialect::Aws.decode::<CreateTokenRequest, _>(&response.body(body).unwrap());
-        let Answer::NoVerdict(none) = answer else { panic!("{answer:?}") };
+        let Answer::Indeterminate(none) = answer else { panic!("{answer:?}") };
         again(&none);
     }
 }

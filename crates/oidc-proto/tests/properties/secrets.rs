@@ -61,8 +61,8 @@ fn hides_the_sentinel<T: Debug>(answer: &Answer<T>) {
     let shown = match answer {
         Answer::Success(_) => String::new(),
         Answer::Fault(fault) => fault.to_string(),
-        Answer::NoVerdict(none) => none.to_string(),
-        Answer::Violation(violation) => violation.to_string(),
+        Answer::Indeterminate(none) => none.to_string(),
+        Answer::InvalidResponse(invalid) => invalid.to_string(),
     };
     let shown = format!("{shown} {answer:?} {answer:#?}");
     assert!(!shown.contains(SENTINEL), "{shown}");

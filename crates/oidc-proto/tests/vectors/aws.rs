@@ -37,7 +37,7 @@ fn faults_mean_what_the_vectors_say() {
 
 #[test]
 fn responses_that_are_no_verdict_mean_what_the_vectors_say() {
-    check_responses("no_verdict.json");
+    check_responses("indeterminate.json");
 }
 
 #[test]

@@ -93,7 +93,7 @@ pub(crate) fn answer<T>(answer: Answer<T>, success: impl Fn(T) -> Value) -> Valu
     match answer {
         Answer::Success(answer) => json!({ "success": success(answer) }),
         Answer::Fault(answer) => fault(&answer),
-        Answer::NoVerdict(answer) => json!({ "no_verdict": object([
+        Answer::Indeterminate(answer) => json!({ "indeterminate": object([
             ("reason", format!("{:?}", answer.reason).into()),
             ("status", answer.status.into()),
             ("retry_after", answer.retry_after.map(|wait| wait.as_secs()).into()),
@@ -101,8 +101,8 @@ pub(crate) fn answer<T>(answer: Answer<T>, success: impl Fn(T) -> Value) -> Valu
             ("said", answer.said.into()),
             ("location", answer.location.into()),
         ]) }),
-        Answer::Violation(answer) => {
-            json!({ "violation": { "member": answer.member, "kind": format!("{:?}", answer.kind) } })
+        Answer::InvalidResponse(answer) => {
+            json!({ "invalid": { "member": answer.member, "kind": format!("{:?}", answer.kind) } })
         }
     }
 }

@@ -41,8 +41,8 @@ fn encoded<C: Call>(response: &Response<Vec<u8>>) -> Response<Body> {
     match DIALECT.decode::<C, _>(response) {
         Answer::Success(success) => DIALECT.encode_success::<C>(&success),
         Answer::Fault(fault) => DIALECT.encode_fault(&fault),
-        Answer::NoVerdict(none) => panic!("no server writes that: {none}"),
-        Answer::Violation(violation) => panic!("no server of this project writes that: {violation}"),
+        Answer::Indeterminate(none) => panic!("no server writes that: {none}"),
+        Answer::InvalidResponse(invalid) => panic!("no server of this project writes that: {invalid}"),
     }
 }
 
@@ -74,7 +74,7 @@ fn faults_of_providers_mean_what_the_vectors_say() {
 
 #[test]
 fn what_is_no_verdict_of_a_provider_is_told_apart_as_the_vectors_say() {
-    check_responses("oauth_no_verdict.json");
+    check_responses("oauth_indeterminate.json");
 }
 
 #[test]

@@ -18,11 +18,11 @@ use tokio::sync::mpsc;
 
 use super::canned::canned_response;
 use super::message::Message;
-use super::rewound::Rewound;
+use super::prefixed::PrefixedStream;
 use super::rule::Target;
 #[cfg(feature = "tls")]
-use super::wire::Socket;
-use super::wire::Wire;
+use super::transport::Socket;
+use super::transport::Transport;
 use super::{FaultRule, InjectedFault, inject};
 use crate::connection::builder;
 use crate::exchange::Exchange;
@@ -51,8 +51,8 @@ struct Answered {
 
 /// Serves one connection until it ends.
 pub(crate) async fn serve(state: Arc<State>, stream: TcpStream, peer: Peer) {
-    let Some(wire) = wire(&state, stream, peer).await else { return };
-    let mut connection = Rewound { early: BytesMut::new(), wire };
+    let Some(transport) = transport(&state, stream, peer).await else { return };
+    let mut connection = PrefixedStream { early: BytesMut::new(), transport };
     loop {
         let line = tokio::time::timeout(state.limits.idle_timeout, request_line(&mut connection));
         let Ok(Some(line)) = line.await else { return };
@@ -69,7 +69,7 @@ pub(crate) async fn serve(state: Arc<State>, stream: TcpStream, peer: Peer) {
             Some(rest) if !answered.close => connection = rest,
             Some(mut rest) => {
                 // Fails only if the connection is gone already.
-                let _ = rest.wire.stream.shutdown().await;
+                let _ = rest.transport.stream.shutdown().await;
                 return;
             }
             None => return,
@@ -139,25 +139,25 @@ async fn is_last(state: &State, operation: Operation, status: StatusCode) -> boo
 /// The connection that responses go over.
 #[cfg(not(feature = "tls"))]
 #[expect(clippy::unused_async, reason = "with the feature `tls` it shakes hands")]
-async fn wire(_: &State, stream: TcpStream, _: Peer) -> Option<Wire> {
-    Some(Wire::plain(stream))
+async fn transport(_: &State, stream: TcpStream, _: Peer) -> Option<Transport> {
+    Some(Transport::plain(stream))
 }
 
 /// The connection that responses go over; `None` if it should be a secure one and is not.
 #[cfg(feature = "tls")]
-async fn wire(state: &State, stream: TcpStream, peer: Peer) -> Option<Wire> {
-    let Some(acceptor) = &state.tls else { return Some(Wire::plain(stream)) };
+async fn transport(state: &State, stream: TcpStream, peer: Peer) -> Option<Transport> {
+    let Some(acceptor) = &state.tls else { return Some(Transport::plain(stream)) };
     let (stream, limit) = (Arc::new(stream), state.limits.idle_timeout);
     let socket = Arc::clone(&stream);
     let secure = match state.faults.handshake_fault() {
         Some(fault) => acceptor.handshake_with(fault, stream, Socket, limit, peer.connection).await?,
         None => acceptor.handshake(stream, Socket, limit, peer.connection).await?,
     };
-    Some(Wire { socket, stream: Box::new(secure) })
+    Some(Transport { socket, stream: Box::new(secure) })
 }
 
 /// Reads the first line of a request, and leaves it to be read again.
-async fn request_line(connection: &mut Rewound) -> Option<RequestLine> {
+async fn request_line(connection: &mut PrefixedStream) -> Option<RequestLine> {
     let end = loop {
         if let Some(end) = connection.early.iter().position(|byte| *byte == b'\n') {
             break end;
@@ -182,11 +182,11 @@ async fn request_line(connection: &mut Rewound) -> Option<RequestLine> {
 /// Lets hyper read one request, answers it, and takes the connection back.
 async fn exchange(
     state: &Arc<State>,
-    connection: Rewound,
+    connection: PrefixedStream,
     peer: Peer,
     rule: Option<FaultRule>,
     others_in_flight: usize,
-) -> Option<(Answered, Rewound)> {
+) -> Option<(Answered, PrefixedStream)> {
     let (sender, mut answered) = mpsc::unbounded_channel();
     let service = service_fn({
         let state = Arc::clone(state);

@@ -9,8 +9,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::faults::Faults;
 use super::message::Message;
-use super::rewound::Rewound;
-use super::wire::Wire;
+use super::prefixed::PrefixedStream;
+use super::transport::Transport;
 use super::{FaultRule, InjectedFault, gzip, members};
 
 /// How slowly `drip` writes.
@@ -45,15 +45,15 @@ enum Then {
 /// Writes the answer as the rule has it; gives the connection back if it can still be used.
 pub(super) async fn deliver(
     faults: &Faults,
-    connection: Rewound,
+    connection: PrefixedStream,
     message: Message,
     rule: Option<FaultRule>,
-) -> Option<Rewound> {
+) -> Option<PrefixedStream> {
     let delivery = match rule {
         Some(rule) => delivery(rule, message),
         None => Delivery::Say(message.bytes(), Then::Stay),
     };
-    let Rewound { mut early, wire: Wire { socket, stream } } = connection;
+    let PrefixedStream { mut early, transport: Transport { socket, stream } } = connection;
     if !matches!(delivery, Delivery::Say(_, Then::Stay | Then::Close | Then::Reset)) {
         // Held weakly there: the connection is closed when this function ends.
         faults.waits(Arc::downgrade(&socket));
@@ -67,7 +67,9 @@ pub(super) async fn deliver(
         () = hung_up(&mut reader, next) => return None,
     };
     match then {
-        Then::Stay => Some(Rewound { early, wire: Wire { socket, stream: reader.unsplit(writer) } }),
+        Then::Stay => {
+            Some(PrefixedStream { early, transport: Transport { socket, stream: reader.unsplit(writer) } })
+        }
         Then::Close => None,
         Then::Reset => {
             // Fails only if the connection is gone already.
@@ -82,13 +84,13 @@ pub(super) async fn deliver(
 }
 
 /// Resets the connection after so many bytes of the request; the first line was read already.
-pub(super) async fn reset_request(mut connection: Rewound, bytes: Option<usize>) {
+pub(super) async fn reset_request(mut connection: PrefixedStream, bytes: Option<usize>) {
     while connection.early.len() < bytes.unwrap_or_default() {
         if !connection.read_more().await.is_ok_and(|count| count > 0) {
             break;
         }
     }
-    let _ = connection.wire.socket.set_zero_linger();
+    let _ = connection.transport.socket.set_zero_linger();
 }
 
 async fn say(stream: &mut (impl AsyncWrite + Unpin), delivery: Delivery) -> io::Result<Then> {
@@ -252,11 +254,11 @@ mod tests {
     const SOON: Duration = Duration::from_secs(10);
 
     /// A client, and the connection that the server has with it.
-    async fn connected() -> (TcpStream, Rewound) {
+    async fn connected() -> (TcpStream, PrefixedStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        (client, Rewound { early: BytesMut::from("early "), wire: Wire::plain(stream) })
+        (client, PrefixedStream { early: BytesMut::from("early "), transport: Transport::plain(stream) })
     }
 
     fn message(body: &[u8]) -> Message {

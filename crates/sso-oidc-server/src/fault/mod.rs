@@ -11,10 +11,10 @@ pub(crate) mod listener;
 mod members;
 mod message;
 mod port;
+mod prefixed;
 mod redirect_target;
-mod rewound;
 mod rule;
-mod wire;
+mod transport;
 
 use core::fmt;
 use core::str::FromStr;

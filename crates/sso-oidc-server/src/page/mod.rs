@@ -8,7 +8,7 @@ mod form;
 mod html;
 mod text;
 
-use device_authority::{PersonError, Review, Source, UserCode, Verdict};
+use device_authority::{PersonError, Review, Source, UserCode, UserDecision};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use oidc_proto::Body;
@@ -57,14 +57,14 @@ pub(crate) fn decide(context: &Context<'_>) -> Response<Body> {
         return page(StatusCode::FORBIDDEN, text::forged(&typed));
     }
     let verdict = match form::field(body, "action").as_deref() {
-        Some("approve") => Verdict::Approve,
-        Some("deny") => Verdict::Deny,
+        Some("approve") => UserDecision::Approve,
+        Some("deny") => UserDecision::Deny,
         _ => return page(StatusCode::BAD_REQUEST, text::undecided(&typed)),
     };
     // The page has shown this code, so it is no guess.
     let decided = state.store().decide(&state.policy, None, &typed, verdict, now);
     match decided {
-        Ok(()) => page(StatusCode::OK, text::done(verdict == Verdict::Approve)),
+        Ok(()) => page(StatusCode::OK, text::done(verdict == UserDecision::Approve)),
         Err(error) => refused(&error, &typed),
     }
 }

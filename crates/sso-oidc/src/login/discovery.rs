@@ -6,7 +6,7 @@ use std::time::Duration;
 use device_flow::{MetadataSearch, NotFollowed, SearchError};
 use device_flow_ureq::{Clock as _, SystemClock};
 use oidc_proto::oauth::{Metadata, MetadataError, Provider};
-use oidc_proto::{Endpoint, EndpointError, NoVerdictReason, Service};
+use oidc_proto::{Endpoint, EndpointError, IndeterminateReason, Service};
 
 use crate::exit::{Failure, chain};
 use crate::explain;
@@ -113,7 +113,7 @@ fn undiscovered(issuer: &str, error: &SearchError) -> Failure {
                 unavailable(issuer, *status, *retry_after)
             }
             MetadataError::Issuer { found, .. } => another(issuer, found),
-            MetadataError::NotJson(NoVerdictReason::Html) => untold().with_hint(format_args!(
+            MetadataError::NotJson(IndeterminateReason::Html) => untold().with_hint(format_args!(
                 "the page may be from a login, a proxy or a web application; check the URL; {BY_HAND}"
             )),
             MetadataError::Encoded(_) => untold().with_hint(format_args!(

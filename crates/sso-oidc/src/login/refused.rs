@@ -4,7 +4,7 @@ use device_flow::{NotSignedIn, Outcome};
 use oidc_proto::{Fault, FaultCode, Operation, Service};
 
 use crate::exit::{Failure, chain};
-use crate::signin::{Whom, failure_of, of_answer, of_trouble};
+use crate::signin::{Whom, failure_of, of_answer, of_error};
 
 /// Returns the failure for a sign-in that ended without a token.
 pub(super) fn unsigned(end: &NotSignedIn, service: &Service, provider: &str) -> Failure {
@@ -16,11 +16,11 @@ pub(super) fn unsigned(end: &NotSignedIn, service: &Service, provider: &str) -> 
                 None => failure,
             }
         }
-        Outcome::Unreachable { operation, trouble, .. } => Failure::other(format_args!(
-            "{provider} gave no usable response when asked {}: {trouble}",
+        Outcome::Unreachable { operation, error, .. } => Failure::other(format_args!(
+            "{provider} gave no usable response when asked {}: {error}",
             what(*operation)
         ))
-        .with_hint(of_trouble(end, trouble, Whom::Provider)),
+        .with_hint(of_error(end, error, Whom::Provider)),
         Outcome::Refused { operation, answer, .. } => {
             Failure::other(format_args!("{provider} refused {}: {answer}", what(*operation)))
                 .with_hint(of_answer(answer, Whom::Provider))

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use device_flow::{Expiry, NotSignedIn, Outcome};
 use oidc_proto::Operation;
 
-use super::hint::{Whom, of_answer, of_trouble};
+use super::hint::{Whom, of_answer, of_error};
 
 use crate::exit::{Exit, Failure, chain};
 use crate::explain;
@@ -34,7 +34,7 @@ pub(crate) fn failure_of(end: &NotSignedIn, service: &dyn Display) -> Failure {
             )
             .with_detail(match expiry {
                 Expiry::Service(fault) => format!("The service says now: {fault}"),
-                Expiry::Clock(Some(trouble)) => format!("The code has since expired. Last error: {trouble}"),
+                Expiry::Clock(Some(error)) => format!("The code has since expired. Last error: {error}"),
                 _ => "The code has since expired.".to_owned(),
             })
             .with_hint("run the same command again for a new code"),
@@ -43,12 +43,12 @@ pub(crate) fn failure_of(end: &NotSignedIn, service: &dyn Display) -> Failure {
             Failure::other(format_args!("{service} refused {operation}: {answer}"))
                 .with_hint(of_answer(answer, Whom::Portal))
         }
-        Outcome::Unreachable { operation, trouble, .. } => {
-            Failure::other(format_args!("{service} gave no usable response to {operation}: {trouble}"))
-                .with_hint(of_trouble(end, trouble, Whom::Portal))
+        Outcome::Unreachable { operation, error, .. } => {
+            Failure::other(format_args!("{service} gave no usable response to {operation}: {error}"))
+                .with_hint(of_error(end, error, Whom::Portal))
         }
-        Outcome::ProtocolViolation(violation) if violation.operation == Operation::CreateToken => {
-            Failure::other(violation)
+        Outcome::InvalidResponse(invalid) if invalid.operation == Operation::CreateToken => {
+            Failure::other(invalid)
                 .with_detail("The code cannot be used again after this response.")
                 .with_hint("run the same command again for a new code")
         }
@@ -72,7 +72,7 @@ fn capitalised(text: &str) -> String {
 fn expired(summary: String, expiry: &Expiry, slow_downs: u32) -> Failure {
     let failure = Failure::other(summary);
     let failure = match expiry {
-        Expiry::Clock(Some(trouble)) => failure.with_detail(format_args!("Last error: {trouble}")),
+        Expiry::Clock(Some(error)) => failure.with_detail(format_args!("Last error: {error}")),
         Expiry::Service(fault) => failure.with_detail(format_args!("The service says: {fault}")),
         _ => failure,
     };
@@ -96,7 +96,7 @@ mod tests {
 
     use std::io;
 
-    use device_flow::{Action, DeviceFlow, Failure, Policy, Tick, TransportError, Trouble};
+    use device_flow::{Action, DeviceFlow, Failure, Policy, Tick, TransientError, TransportError};
     use oidc_proto::{Endpoint, Fault, FaultCode};
 
     use super::*;
@@ -158,7 +158,7 @@ mod tests {
         };
         assert!(words(Expiry::Clock(None), 0).contains("no approval was seen"));
         assert!(!words(Expiry::Clock(None), 1).contains("clock may run fast"));
-        let slow = Trouble::Fault(Fault::new(FaultCode::SlowDown));
+        let slow = TransientError::Fault(Fault::new(FaultCode::SlowDown));
         for said in [
             words(Expiry::Clock(Some(slow)), 3),
             words(Expiry::Service(Fault::new(FaultCode::ExpiredToken)), 3),

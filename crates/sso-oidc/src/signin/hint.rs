@@ -2,8 +2,8 @@
 
 use std::io;
 
-use device_flow::{NotSignedIn, TransportError, Trouble};
-use oidc_proto::{NoVerdict, NoVerdictReason};
+use device_flow::{NotSignedIn, TransientError, TransportError};
+use oidc_proto::{Indeterminate, IndeterminateReason};
 
 use crate::explain;
 
@@ -26,17 +26,17 @@ impl Whom {
     }
 }
 
-/// Returns the hint for the last trouble of a sign-in.
-pub(crate) fn of_trouble(end: &NotSignedIn, trouble: &Trouble, whom: Whom) -> String {
-    match trouble {
-        Trouble::NoVerdict(answer) => of_answer(answer, whom),
-        Trouble::Fault(_) => "the service is overloaded or failed; try again in a minute".to_owned(),
+/// Returns the hint for the last error of a sign-in.
+pub(crate) fn of_error(end: &NotSignedIn, error: &TransientError, whom: Whom) -> String {
+    match error {
+        TransientError::Indeterminate(answer) => of_answer(answer, whom),
+        TransientError::Fault(_) => "the service is overloaded or failed; try again in a minute".to_owned(),
         _ => end.transport.as_ref().map_or_else(|| unreachable(whom), |cause| of_transport(cause, whom)),
     }
 }
 
 /// Returns the hint for a response without a verdict. A response came, so the network works.
-pub(crate) fn of_answer(answer: &NoVerdict, whom: Whom) -> String {
+pub(crate) fn of_answer(answer: &Indeterminate, whom: Whom) -> String {
     let address = whom.address();
     // The messages of nginx and Go for plain HTTP at a TLS port.
     if answer
@@ -47,11 +47,11 @@ pub(crate) fn of_answer(answer: &NoVerdict, whom: Whom) -> String {
         return format!("the server expects TLS; use an https URL, and check {address}");
     }
     match (answer.status, answer.reason) {
-        (200..=299, NoVerdictReason::Html) => format!(
+        (200..=299, IndeterminateReason::Html) => format!(
             "the response is a web page; log in to the network first if it has a login page, and check \
              {address}"
         ),
-        (200..=299, NoVerdictReason::Encoded) => {
+        (200..=299, IndeterminateReason::Encoded) => {
             "a proxy compresses responses without being asked to; ask its administrator".to_owned()
         }
         (300..=399, _) => format!(
@@ -115,10 +115,10 @@ mod tests {
 
     use super::*;
 
-    fn answer(status: u16, body: &str) -> NoVerdict {
+    fn answer(status: u16, body: &str) -> Indeterminate {
         let response = http::Response::builder().status(status).body(body).unwrap();
         match Dialect::OAuth.decode::<StartDeviceAuthorizationRequest, _>(&response) {
-            Answer::NoVerdict(answer) => answer,
+            Answer::Indeterminate(answer) => answer,
             other => panic!("{other:?}"),
         }
     }

@@ -11,7 +11,7 @@ mod status;
 pub(crate) use browser::BrowserChoice;
 pub(crate) use end::failure_of;
 pub(crate) use hint::Whom;
-pub(crate) use hint::{of_answer, of_trouble};
+pub(crate) use hint::{of_answer, of_error};
 pub(crate) use prompt::{Presenter, PromptArgs};
 pub(crate) use screen::Screen;
 pub(crate) use status::StatusLine;

@@ -173,8 +173,8 @@ fn words(status: &Status<'_>) -> String {
         Phase::Authorizing => "Requesting a code from the service",
         _ => "Waiting for your approval",
     };
-    match status.trouble {
-        Some(trouble) => format!("{what} (last error: {}; trying again)", printable(&trouble.to_string())),
+    match status.error {
+        Some(error) => format!("{what} (last error: {}; trying again)", printable(&error.to_string())),
         None => what.to_owned(),
     }
 }
@@ -198,18 +198,18 @@ mod tests {
 
     #[test]
     fn the_line_never_reaches_the_last_column_and_keeps_its_end() {
-        let trouble = "Waiting for your approval (last error: 証明書が無効です 🔒 e\u{301}; trying again)";
+        let error = "Waiting for your approval (last error: 証明書が無効です 🔒 e\u{301}; trying again)";
         let rest = ", 9:58 left. Ctrl-C cancels. ";
         for columns in 0..120 {
             for has_unicode in [true, false] {
-                let line = fitted(trouble, rest, columns, has_unicode);
+                let line = fitted(error, rest, columns, has_unicode);
                 assert!(columns_of(&line) <= columns.saturating_sub(1), "{columns}: {line}");
                 if columns > rest.len() {
                     assert!(line.ends_with(rest), "{columns}: {line}");
                 }
             }
         }
-        assert_eq!(fitted(trouble, rest, 110, true), format!("{trouble}{rest}"));
+        assert_eq!(fitted(error, rest, 110, true), format!("{error}{rest}"));
         // Ideographs take two columns, so one that would only half fit is left out.
         assert_eq!(fitted("証明書が無効です", "", 8, true), "証明書…");
         assert_eq!(fitted("証明書が無効です", "", 9, true), "証明書…");

@@ -156,12 +156,12 @@ impl Seen {
                 }
                 asked_for = fault.retry_after.unwrap_or_default();
             }
-            ScriptedAnswer::NoVerdict(answer) => {
+            ScriptedAnswer::Indeterminate(answer) => {
                 self.may_be_spent |= answer.may_have_acted();
                 asked_for = answer.retry_after.unwrap_or_default();
             }
             ScriptedAnswer::Failed(failure) => self.may_be_spent |= *failure == Failure::Unknown,
-            ScriptedAnswer::Violation => {}
+            ScriptedAnswer::InvalidResponse => {}
         }
         self.answered = Some(now);
         self.earliest = now + self.interval.max(asked_for);
@@ -190,7 +190,7 @@ pub fn history_promises(history: &History) -> Result<(), Outcome> {
     }
     let may_lose = |event: &Event| match event {
         Event::Abandon | Event::Answer(ScriptedAnswer::Failed(Failure::Unknown)) => true,
-        Event::Answer(ScriptedAnswer::NoVerdict(answer)) => answer.may_have_acted(),
+        Event::Answer(ScriptedAnswer::Indeterminate(answer)) => answer.may_have_acted(),
         Event::Answer(ScriptedAnswer::Fault(fault)) => fault.status >= 500,
         _ => false,
     };

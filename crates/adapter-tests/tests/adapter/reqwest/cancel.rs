@@ -76,9 +76,9 @@ impl Scene {
                 .unwrap();
         let client = client_within(Duration::from_secs(10), server.endpoint());
         let clock = VirtualTime::default();
-        // A request whose future was dropped counts as trouble; there will be a lot of that.
+        // A request whose future was dropped counts as error; there will be a lot of that.
         let policy = Policy::aws("https://d-1234567890.awsapps.com/start")
-            .with_setup_patience(Duration::from_secs(3_600));
+            .with_setup_retry_window(Duration::from_secs(3_600));
         let flow = DeviceFlow::new(client.service().clone(), policy, None, clock.now());
         Self { server, client, clock, flow }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use adapter_tests::over_reqwest::{block_on, without_tls};
 use adapter_tests::stub::{ClosedPort, Step, Stub};
 use adapter_tests::{Adapter as _, Reqwest};
-use device_flow_reqwest::{Endpoint, Failure, HttpClient, Outcome, TransportError, Trouble};
+use device_flow_reqwest::{Endpoint, Failure, HttpClient, Outcome, TransientError, TransportError};
 use oidc_proto::RegisterClientRequest;
 
 const GENEROUS: Duration = Duration::from_secs(20);
@@ -38,7 +38,7 @@ fn a_request_that_a_client_could_not_repeat_at_a_redirects_target_counts_as_seen
     let stub = redirecting(307, &closed.endpoint());
     let end = Reqwest::sign_in_brought("follows redirects", GENEROUS, &stub.endpoint()).unwrap_err();
     assert!(
-        matches!(&end.outcome, Outcome::Unreachable { trouble: Trouble::Failed(Failure::Unknown), .. }),
+        matches!(&end.outcome, Outcome::Unreachable { error: TransientError::Failed(Failure::Unknown), .. }),
         "{end:?}"
     );
 }
@@ -50,7 +50,7 @@ fn a_hardened_client_follows_no_redirect() {
         let stub = redirecting(status, &target.endpoint());
         let end = Reqwest::sign_in_brought("hardened", GENEROUS, &stub.endpoint()).unwrap_err();
         assert!(
-            matches!(&end.outcome, Outcome::Unreachable { trouble: Trouble::NoVerdict(answer), .. }
+            matches!(&end.outcome, Outcome::Unreachable { error: TransientError::Indeterminate(answer), .. }
                 if answer.status == status),
             "{status}: {end:?}"
         );

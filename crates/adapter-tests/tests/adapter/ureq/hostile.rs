@@ -6,7 +6,7 @@ use std::time::Duration;
 use adapter_tests::over_ureq::{brought, sign_in_through};
 use adapter_tests::stub::{Step, Stub};
 use adapter_tests::{Adapter as _, Ureq};
-use device_flow_ureq::{Endpoint, HttpClient, Outcome, TransportError, Trouble, ureq};
+use device_flow_ureq::{Endpoint, HttpClient, Outcome, TransientError, TransportError, ureq};
 use oidc_proto::RegisterClientRequest;
 use ureq::http::{Request, Response};
 use ureq::middleware::MiddlewareNext;
@@ -25,7 +25,7 @@ fn an_agent_that_follows_redirects_follows_none() {
         let stub = Stub::polls(vec![Step::Answer(status, location, Step::TOKEN.to_owned()); 40]);
         let end = sign_in_through(brought(kind), GENEROUS, &stub.endpoint()).unwrap_err();
         assert!(
-            matches!(&end.outcome, Outcome::Unreachable { trouble: Trouble::NoVerdict(answer), .. }
+            matches!(&end.outcome, Outcome::Unreachable { error: TransientError::Indeterminate(answer), .. }
                 if answer.status == status),
             "{kind}, {status}: {end:?}"
         );

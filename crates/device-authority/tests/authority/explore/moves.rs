@@ -43,7 +43,7 @@ pub(crate) fn moves(world: &World, cast: Cast) -> Vec<Op> {
         if code.is_some() {
             let by = [By::Owner, By::Stranger, By::Forger];
             moves.extend(by.map(|by| Op::Poll { device, by }));
-            let decisions = [Decision::Approve, Decision::Deny, Decision::Lapse];
+            let decisions = [Decision::Approve, Decision::Deny, Decision::Expire];
             moves.extend(decisions.map(|decision| Op::Decide { device, decision }));
             // The attacker guesses right.
             moves.push(Op::Peek { device, from: ATTACKER });
@@ -51,11 +51,11 @@ pub(crate) fn moves(world: &World, cast: Cast) -> Vec<Op> {
         if told.code(device, 1).is_some() {
             moves.push(Op::Replay { device });
         }
-        if let Some(chain) = told.chain_of(device) {
+        if let Some(family) = told.chain_of(device) {
             let by = [By::Owner, By::Stranger];
             moves.extend(by.map(|by| Op::Refresh { device, token: Which::Current, by }));
             moves.extend(by.map(|by| Op::Revoke { device, token: Which::Current, by }));
-            if told.chains[chain].tokens > 1 {
+            if told.families[family].tokens > 1 {
                 moves.extend(by.map(|by| Op::Refresh { device, token: Which::Rotated, by }));
             }
         }

@@ -15,7 +15,7 @@ use super::reference::Reference;
 #[derive(Clone, Default)]
 pub(crate) struct Ledger {
     codes: Vec<Seen>,
-    chains: Vec<Turns>,
+    families: Vec<Turns>,
 }
 
 #[derive(Clone, Default)]
@@ -45,11 +45,11 @@ impl Ledger {
             Op::Poll { device, by } => self.check_poll(told, told.code(device, 0), by, answer)?,
             Op::Replay { device } => self.check_poll(told, told.code(device, 1), By::Owner, answer)?,
             Op::Refresh { device, token, by } if *answer == Answer::Token => {
-                let chain = told.chain_of(device).ok_or("a token for no sign-in")?;
+                let family = told.chain_of(device).ok_or("a token for no sign-in")?;
                 if by != By::Owner {
                     return Err("a refresh token was accepted from another client");
                 }
-                let seen = self.chains.get(chain).ok_or("a token for a chain that nobody knows")?;
+                let seen = self.families.get(family).ok_or("a token for a family that nobody knows")?;
                 if token == Which::Rotated && told.rules.rotation != Rotation::Grace {
                     return Err("a refresh token was accepted twice");
                 }
@@ -58,11 +58,11 @@ impl Ledger {
                 }
                 if seen.over {
                     return Err(
-                        "a chain went on after one of its old tokens had come back, or after it was revoked",
+                        "a family went on after one of its old tokens had come back, or after it was revoked",
                     );
                 }
-                if told.now >= told.chains[chain].ends {
-                    return Err("a refresh token was accepted after its chain had ended");
+                if told.now >= told.families[family].ends {
+                    return Err("a refresh token was accepted after its family had ended");
                 }
             }
             Op::Decide { device, .. } if *answer == Answer::Decided => {
@@ -112,7 +112,7 @@ impl Ledger {
     /// Records an observation.
     pub(crate) fn note(&mut self, op: Op, answer: &Answer, told: &Reference) {
         self.codes.resize_with(told.codes.len(), Seen::default);
-        self.chains.resize_with(told.chains.len(), Turns::default);
+        self.families.resize_with(told.families.len(), Turns::default);
         for (seen, code) in self.codes.iter_mut().zip(&told.codes) {
             seen.interval = seen.interval.max(Duration::from_millis(code.interval.unsigned_abs()));
         }
@@ -132,21 +132,21 @@ impl Ledger {
             (Op::Refresh { device, token: Which::Rotated, by: By::Owner }, Answer::Refused(why), _)
                 if *why == "invalid_grant" =>
             {
-                if let Some(chain) = told.chain_of(device) {
-                    self.chains[chain].over = true;
+                if let Some(family) = told.chain_of(device) {
+                    self.families[family].over = true;
                 }
             }
             (Op::Refresh { device, .. }, Answer::Token, _) => {
-                if let Some(chain) = told.chain_of(device) {
-                    let (seen, tokens) = (&mut self.chains[chain], told.chains[chain].tokens);
+                if let Some(family) = told.chain_of(device) {
+                    let (seen, tokens) = (&mut self.families[family], told.families[family].tokens);
                     if tokens > seen.tokens {
                         (seen.tokens, seen.since) = (tokens, told.now);
                     }
                 }
             }
             (Op::Revoke { device, by: By::Owner, .. }, Answer::Revoked, _) => {
-                if let Some(chain) = told.chain_of(device) {
-                    self.chains[chain].over = true;
+                if let Some(family) = told.chain_of(device) {
+                    self.families[family].over = true;
                 }
             }
             _ => {}

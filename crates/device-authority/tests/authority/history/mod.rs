@@ -9,7 +9,8 @@ pub(crate) mod transitions;
 use core::time::Duration;
 
 use device_authority::{
-    Capacity, GuessLimit, Moment, NoEntropy, PersonError, Selector, ServerPolicy, Source, Standing, Verdict,
+    AuthorizationStatus, Capacity, GuessLimit, Moment, NoEntropy, PersonError, Selector, ServerPolicy,
+    Source, UserDecision,
 };
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{Client, Fault, FaultCode, Grant, RegisterClientRequest, Secret, Token, grant_type};
@@ -27,7 +28,7 @@ pub(crate) struct World {
     began: Moment,
     clients: Vec<Client>,
     codes: Vec<(Secret, String)>,
-    chains: Vec<Vec<Secret>>,
+    families: Vec<Vec<Secret>>,
     ledger: Ledger,
 }
 
@@ -56,7 +57,7 @@ impl World {
             bench,
             clients: Vec::new(),
             codes: Vec::new(),
-            chains: Vec::new(),
+            families: Vec::new(),
             ledger: Ledger::default(),
         };
         for client in 0..2 {
@@ -104,10 +105,10 @@ impl World {
         for ((code, _), told) in self.codes.iter().zip(&mut reference.codes) {
             told.known &= told.forgotten_from > now || has_device(code);
         }
-        let has_chain =
-            |token: &Secret| Selector::of(token).is_some_and(|chain| store.chain(chain).is_some());
-        for (tokens, told) in self.chains.iter().zip(&mut reference.chains) {
-            told.alive &= told.ends > now || has_chain(&tokens[0]);
+        let has_family =
+            |token: &Secret| Selector::of(token).is_some_and(|family| store.family(family).is_some());
+        for (tokens, told) in self.families.iter().zip(&mut reference.families) {
+            told.alive &= told.ends > now || has_family(&tokens[0]);
         }
         for (from, told) in reference.guesses.iter_mut().enumerate() {
             *told = told.filter(|window| window.ends > now || store.guesses(source(from)).is_some());
@@ -156,9 +157,9 @@ impl World {
                 let code = self.reference.code(device, 0)?;
                 // A person cannot expire a code; only trusted tests and tools can.
                 let (from, verdict) = match decision {
-                    Decision::Approve => (Some(0), Verdict::Approve),
-                    Decision::Deny => (Some(0), Verdict::Deny),
-                    Decision::Lapse => (None, Verdict::Lapse),
+                    Decision::Approve => (Some(0), UserDecision::Approve),
+                    Decision::Deny => (Some(0), UserDecision::Deny),
+                    Decision::Expire => (None, UserDecision::Expire),
                 };
                 let (bench, typed) = (&mut self.bench, &self.codes[code].1);
                 let seen = bench.store.decide(&bench.policy, from.map(source), typed, verdict, bench.now);
@@ -185,39 +186,39 @@ impl World {
         let grant = Grant::device_code(self.codes[code].0.clone());
         let seen = self.bench.token(&self.credentials(client, by), grant);
         if let Ok(Token { refresh_token: Some(refresh), .. }) = &seen {
-            self.chains.push(vec![refresh.clone()]);
+            self.families.push(vec![refresh.clone()]);
         }
         (token(seen), self.told().poll(code, client, by))
     }
 
     fn refresh(&mut self, device: usize, which: Which, by: By) -> Option<(Answer, Answer)> {
-        let (chain, refresh_token) = self.refresh_token(device, which)?;
-        let client = self.reference.presenter(device, self.reference.chains[chain].client, by);
+        let (family, refresh_token) = self.refresh_token(device, which)?;
+        let client = self.reference.presenter(device, self.reference.families[family].client, by);
         let seen = self.bench.token(&self.credentials(client, by), Grant::RefreshToken { refresh_token });
         if let Ok(Token { refresh_token: Some(next), .. }) = &seen
-            && self.chains[chain].last() != Some(next)
+            && self.families[family].last() != Some(next)
         {
-            self.chains[chain].push(next.clone());
+            self.families[family].push(next.clone());
         }
-        Some((token(seen), self.told().refresh(chain, which, client, by)))
+        Some((token(seen), self.told().refresh(family, which, client, by)))
     }
 
     fn revoke(&mut self, device: usize, which: Which, by: By) -> Option<(Answer, Answer)> {
-        let (chain, token) = self.refresh_token(device, which)?;
-        let client = self.reference.presenter(device, self.reference.chains[chain].client, by);
+        let (family, token) = self.refresh_token(device, which)?;
+        let client = self.reference.presenter(device, self.reference.families[family].client, by);
         let request = RevocationRequest::refresh_token(self.credentials(client, by), token);
         let seen = match self.bench.store.revoke_token(&self.bench.policy, &request, self.bench.now) {
             Ok(()) => Answer::Revoked,
             Err(fault) => Answer::fault(&fault.code),
         };
-        Some((seen, self.told().revoke(chain, client, by)))
+        Some((seen, self.told().revoke(family, client, by)))
     }
 
     /// Returns a token of the family of the slot's sign-in, and the family.
     fn refresh_token(&self, device: usize, which: Which) -> Option<(usize, Secret)> {
-        let chain = self.reference.chain_of(device)?;
+        let family = self.reference.chain_of(device)?;
         let back = if which == Which::Current { 0 } else { 1 };
-        Some((chain, self.chains[chain].iter().rev().nth(back)?.clone()))
+        Some((family, self.families[family].iter().rev().nth(back)?.clone()))
     }
 
     /// Plays a request whose response does not depend on the state, except that every client expires.
@@ -317,16 +318,18 @@ impl World {
                 None => !told.known,
                 Some(record) => {
                     let state = record.state;
-                    let standing = match (told.spent, told.decision) {
-                        (Some(chain), _) => Standing::Collected(Selector::of(&self.chains[chain][0])),
-                        (None, None) => Standing::Pending,
-                        (None, Some(Decision::Approve)) => Standing::Approved,
-                        (None, Some(Decision::Deny)) => Standing::Denied,
-                        (None, Some(Decision::Lapse)) => Standing::Lapsed,
+                    let status = match (told.spent, told.decision) {
+                        (Some(family), _) => {
+                            AuthorizationStatus::Redeemed(Selector::of(&self.families[family][0]))
+                        }
+                        (None, None) => AuthorizationStatus::Pending,
+                        (None, Some(Decision::Approve)) => AuthorizationStatus::Approved,
+                        (None, Some(Decision::Deny)) => AuthorizationStatus::Denied,
+                        (None, Some(Decision::Expire)) => AuthorizationStatus::Expired,
                     };
                     let interval = Duration::from_millis(told.interval.unsigned_abs());
                     told.known
-                        && state.standing == standing
+                        && state.status == status
                         && state.interval == interval
                         && state.last_poll == told.last_poll.map(|last| self.moment(last))
                         && state.grace_used == told.forgiven
@@ -338,8 +341,8 @@ impl World {
                 return Err(format!("the store has {record:?}, and the rules say {told:?}"));
             }
         }
-        for (told, tokens) in reference.chains.iter().zip(&self.chains) {
-            let record = Selector::of(&tokens[0]).and_then(|selector| store.chain(selector));
+        for (told, tokens) in reference.families.iter().zip(&self.families) {
+            let record = Selector::of(&tokens[0]).and_then(|selector| store.family(selector));
             let same = record.map_or(!told.alive, |record| {
                 told.alive
                     && Some(&record.token) == tokens.last()
@@ -369,10 +372,10 @@ impl World {
         let told = (
             reference.clients.iter().filter(|client| client.known).count(),
             reference.codes.iter().filter(|code| code.known).count(),
-            reference.chains.iter().filter(|chain| chain.alive).count(),
+            reference.families.iter().filter(|family| family.alive).count(),
             reference.guesses.iter().flatten().count(),
         );
-        if (counts.clients, counts.devices, counts.chains, counts.sources) != told {
+        if (counts.clients, counts.devices, counts.families, counts.sources) != told {
             return Err(format!("the store holds {counts:?}, and the rules say {told:?}"));
         }
         Ok(())

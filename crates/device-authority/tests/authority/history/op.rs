@@ -47,7 +47,7 @@ pub(crate) enum By {
 pub(crate) enum Decision {
     Approve,
     Deny,
-    Lapse,
+    Expire,
 }
 
 /// A refresh token of a family.

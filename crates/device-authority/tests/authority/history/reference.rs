@@ -75,7 +75,7 @@ pub(crate) struct Reference {
     pub(crate) codes: Vec<Code>,
     /// The codes of each device's slot, the present one last.
     pub(crate) slots: Vec<Vec<usize>>,
-    pub(crate) chains: Vec<Chain>,
+    pub(crate) families: Vec<Chain>,
     pub(crate) guesses: Vec<Option<Window>>,
     pub(crate) all_guesses: Option<Window>,
 }
@@ -89,7 +89,7 @@ impl Reference {
             registered: [0, 1],
             codes: Vec::new(),
             slots: vec![Vec::new(); devices],
-            chains: Vec::new(),
+            families: Vec::new(),
             guesses: vec![None; sources],
             all_guesses: None,
         }
@@ -171,11 +171,11 @@ impl Reference {
         if !code.known || code.client != client {
             return Err(FaultCode::InvalidGrant);
         }
-        if let Some(chain) = code.spent {
-            self.chains[chain].alive = false;
+        if let Some(family) = code.spent {
+            self.families[family].alive = false;
             return Err(FaultCode::InvalidGrant);
         }
-        if now >= code.dies || code.decision == Some(Decision::Lapse) {
+        if now >= code.dies || code.decision == Some(Decision::Expire) {
             return Err(FaultCode::ExpiredToken);
         }
         // A poll before the last one only shows that the clock stepped back.
@@ -188,9 +188,9 @@ impl Reference {
         match code.decision {
             Some(Decision::Deny) => return Err(FaultCode::AccessDenied),
             Some(_) => {
-                code.spent = Some(self.chains.len());
+                code.spent = Some(self.families.len());
                 let ends = now + self.rules.chain_ttl;
-                self.chains.push(Chain { code: at, client, ends, alive: true, tokens: 1, moved: None });
+                self.families.push(Chain { code: at, client, ends, alive: true, tokens: 1, moved: None });
                 return Ok(());
             }
             None => {}
@@ -205,22 +205,22 @@ impl Reference {
         Err(FaultCode::AuthorizationPending)
     }
 
-    pub(crate) fn refresh(&mut self, chain: usize, which: Which, client: usize, by: By) -> Answer {
+    pub(crate) fn refresh(&mut self, family: usize, which: Which, client: usize, by: By) -> Answer {
         let answer = if by == By::Forger || !self.is_client(client) {
             Err(FaultCode::InvalidClient)
         } else {
             let (now, rules) = (self.now, self.rules);
-            let chain = &mut self.chains[chain];
-            let rests = chain.moved.is_some_and(|moved| now < moved + rules.rotation_grace);
-            if !chain.alive || chain.client != client || now >= chain.ends {
+            let family = &mut self.families[family];
+            let rests = family.moved.is_some_and(|moved| now < moved + rules.rotation_grace);
+            if !family.alive || family.client != client || now >= family.ends {
                 Err(FaultCode::InvalidGrant)
             } else if which == Which::Rotated && !rests {
-                chain.alive = false;
+                family.alive = false;
                 Err(FaultCode::InvalidGrant)
             } else {
                 if !rests && rules.rotation != Rotation::Reuse {
-                    chain.tokens += 1;
-                    chain.moved = (rules.rotation == Rotation::Grace).then_some(now);
+                    family.tokens += 1;
+                    family.moved = (rules.rotation == Rotation::Grace).then_some(now);
                 }
                 Ok(())
             }
@@ -229,15 +229,15 @@ impl Reference {
     }
 
     /// Revokes a family by any of its tokens. A missing one is revoked already.
-    pub(crate) fn revoke(&mut self, chain: usize, client: usize, by: By) -> Answer {
+    pub(crate) fn revoke(&mut self, family: usize, client: usize, by: By) -> Answer {
         if by == By::Forger || !self.is_client(client) {
             return Answer::fault(&FaultCode::InvalidClient);
         }
-        let chain = &mut self.chains[chain];
-        if chain.alive && chain.client != client {
+        let family = &mut self.families[family];
+        if family.alive && family.client != client {
             return Answer::fault(&FaultCode::InvalidGrant);
         }
-        chain.alive = false;
+        family.alive = false;
         Answer::Revoked
     }
 
@@ -272,7 +272,7 @@ impl Reference {
         }
         match code.decision {
             Some(Decision::Approve | Decision::Deny) => Answer::AlreadyDecided,
-            Some(Decision::Lapse) => Answer::ExpiredCode,
+            Some(Decision::Expire) => Answer::ExpiredCode,
             None if self.now >= code.dies => Answer::ExpiredCode,
             None => Answer::Reviewed,
         }
@@ -320,12 +320,12 @@ impl Reference {
             let due = code.last_poll.map(|last| last + code.interval);
             [Some(code.dies), Some(code.forgotten_from), due, code.last_poll].into_iter().flatten()
         });
-        let chains = self.chains.iter().filter(|chain| chain.alive).flat_map(|chain| {
-            let rested = chain.moved.map(|moved| moved + self.rules.rotation_grace);
-            [Some(chain.ends), rested].into_iter().flatten()
+        let families = self.families.iter().filter(|family| family.alive).flat_map(|family| {
+            let rested = family.moved.map(|moved| moved + self.rules.rotation_grace);
+            [Some(family.ends), rested].into_iter().flatten()
         });
         let windows = self.guesses.iter().chain([&self.all_guesses]).flatten();
-        clients.chain(codes).chain(chains).chain(windows.flat_map(|window| [window.began, window.ends]))
+        clients.chain(codes).chain(families).chain(windows.flat_map(|window| [window.began, window.ends]))
     }
 
     /// Returns a key of the state: everything that a response can depend on. Times are relative to now, so
@@ -358,9 +358,9 @@ impl Reference {
             (code.decision.map(|d| d as u8), code.interval, last_poll, code.forgiven).hash(hasher);
             let mine = self.registered.iter().position(|client| *client == code.client);
             (mine, self.clients[code.client].known, from_now(self.clients[code.client].ends)).hash(hasher);
-            let chain = code.spent.map(|chain| &self.chains[chain]);
-            let moved = chain.and_then(|c| c.moved.map(from_now));
-            chain.map(|c| (c.alive.then(|| from_now(c.ends)), c.tokens.min(2), moved)).hash(hasher);
+            let family = code.spent.map(|family| &self.families[family]);
+            let moved = family.and_then(|c| c.moved.map(from_now));
+            family.map(|c| (c.alive.then(|| from_now(c.ends)), c.tokens.min(2), moved)).hash(hasher);
         }
         for window in self.guesses.iter().chain([&self.all_guesses]) {
             window.map(|w| (from_now(w.began), from_now(w.ends), w.count)).hash(hasher);

@@ -74,13 +74,13 @@ pub(crate) fn table() -> BTreeSet<Transition> {
 }
 
 /// Returns the state before an operation, of its code or token family.
-pub(crate) fn standing(told: &Reference, op: Op) -> &'static str {
+pub(crate) fn status(told: &Reference, op: Op) -> &'static str {
     match op {
         Op::Poll { device, .. } | Op::Decide { device, .. } | Op::Peek { device, .. } => {
             of_code(told, told.code(device, 0))
         }
         Op::Replay { device } => of_code(told, told.code(device, 1)),
-        Op::Refresh { device, .. } | Op::Revoke { device, .. } => of_chain(told, told.chain_of(device)),
+        Op::Refresh { device, .. } | Op::Revoke { device, .. } => of_family(told, told.chain_of(device)),
         _ => "any",
     }
 }
@@ -94,15 +94,15 @@ fn of_code(told: &Reference, code: Option<usize>) -> &'static str {
         (_, None) => "pending",
         (_, Some(Decision::Approve)) => "approved",
         (_, Some(Decision::Deny)) => "denied",
-        (_, Some(Decision::Lapse)) => "lapsed",
+        (_, Some(Decision::Expire)) => "lapsed",
     }
 }
 
-fn of_chain(told: &Reference, chain: Option<usize>) -> &'static str {
-    match chain.map(|chain| &told.chains[chain]) {
+fn of_family(told: &Reference, family: Option<usize>) -> &'static str {
+    match family.map(|family| &told.families[family]) {
         None => "none",
-        Some(chain) if !chain.alive => "over",
-        Some(chain) if told.now >= chain.ends => "ended",
+        Some(family) if !family.alive => "over",
+        Some(family) if told.now >= family.ends => "ended",
         Some(_) => "alive",
     }
 }
@@ -126,7 +126,7 @@ fn act(op: Op) -> Option<&'static str> {
         Op::Poll { by: By::Forger, .. } => "poll of a forger",
         Op::Decide { decision: Decision::Approve, .. } => "approve",
         Op::Decide { decision: Decision::Deny, .. } => "deny",
-        Op::Decide { decision: Decision::Lapse, .. } => "lapse",
+        Op::Decide { decision: Decision::Expire, .. } => "lapse",
         Op::Guess { .. } => "guess",
         Op::Peek { .. } => "peek",
         Op::Refresh { by: By::Forger, .. } => "refresh of a forger",

@@ -18,7 +18,7 @@ use crate::model::reference::{Ask, Code, Heard, Model, Said, Settings, Step};
 /// The wall clock is the same in all states.
 const WALL: Duration = Duration::from_secs(1_800_000_000);
 
-/// The longest time that a request stays in flight, in steps of a second: the patience and one second more.
+/// The longest time that a request stays in flight, in steps of a second: the retry window and one second more.
 /// Separate steps pass the deadline.
 const LONGEST_REQUEST: u64 = 7_000;
 
@@ -310,6 +310,6 @@ fn answers(ask: Ask) -> impl Iterator<Item = Heard> {
         .iter()
         .map(|(interval, life)| Heard::Success { interval: *interval, life: *life })
         .chain(faults.into_iter().map(|(code, after)| Heard::Fault(code, after)))
-        .chain(pages.into_iter().map(|(status, after)| Heard::NoVerdict(status, after)))
-        .chain([Heard::Violation, Heard::NotSent, Heard::ProxyRefused, Heard::Lost])
+        .chain(pages.into_iter().map(|(status, after)| Heard::Indeterminate(status, after)))
+        .chain([Heard::InvalidResponse, Heard::NotSent, Heard::ProxyRefused, Heard::Lost])
 }

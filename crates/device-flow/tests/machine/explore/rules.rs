@@ -106,7 +106,7 @@ impl Rules {
     fn hear(&mut self, ask: Ask, heard: Heard, now: u64) {
         self.now.answer = Some((ask, heard));
         let retry_after = match heard {
-            Heard::Fault(_, after) | Heard::NoVerdict(_, after) => after.unwrap_or(0),
+            Heard::Fault(_, after) | Heard::Indeterminate(_, after) => after.unwrap_or(0),
             _ => 0,
         };
         match (ask, heard) {
@@ -141,7 +141,9 @@ impl Rules {
                     }
                     Heard::Fault(Code::SlowDown, _) => self.now.exactly = Some(due),
                     Heard::Lost | Heard::Fault(Code::ServerError, _) => self.maybe_spent = true,
-                    Heard::NoVerdict(status, _) if status >= 500 || status == 200 => self.maybe_spent = true,
+                    Heard::Indeterminate(status, _) if status >= 500 || status == 200 => {
+                        self.maybe_spent = true
+                    }
                     _ => {}
                 }
             }
@@ -214,11 +216,11 @@ impl Rules {
             Outcome::GrantLost(Expiry::Clock(_)) => over && self.maybe_spent,
             Outcome::Rejected { .. } => matches!(answer, Some((_, Heard::Fault(..)))),
             Outcome::Cancelled => self.now.cancelled,
-            Outcome::Refused { .. } => matches!(answer, Some((_, Heard::NoVerdict(302..=501, None)))),
+            Outcome::Refused { .. } => matches!(answer, Some((_, Heard::Indeterminate(302..=501, None)))),
             Outcome::Unreachable { .. } => over || self.deadline.is_none() && answer.is_some(),
-            Outcome::ProtocolViolation(_) => matches!(answer, Some((_, Heard::Violation))),
+            Outcome::InvalidResponse(_) => matches!(answer, Some((_, Heard::InvalidResponse))),
             // No history begins with a flow that needs a registration where none is offered.
-            Outcome::NotOffered(_) | Outcome::NoStartUrl | Outcome::NoVerifier => false,
+            Outcome::UnsupportedOperation(_) | Outcome::NoStartUrl | Outcome::NoVerifier => false,
             other => panic!("{other:?} is new: say here when it is right"),
         }
     }

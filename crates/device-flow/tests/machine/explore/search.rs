@@ -66,7 +66,7 @@ fn roots() -> Vec<Node> {
     [(true, false, true), (false, true, true), (true, true, false)]
         .into_iter()
         .map(|(cached, eager, registers)| {
-            Node::root(Settings { cached, eager, registers, patience: 6_000, max_backoff: 8_000 })
+            Node::root(Settings { cached, eager, registers, retry_window: 6_000, max_backoff: 8_000 })
         })
         .collect()
 }

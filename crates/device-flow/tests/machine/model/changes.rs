@@ -20,7 +20,7 @@ pub(crate) enum Kind {
     ClientRejected,
     OtherFault,
     TransientFault,
-    NoVerdict,
+    Indeterminate,
     PlainRefusal,
     NotSent,
     ProxyRefused,
@@ -28,7 +28,7 @@ pub(crate) enum Kind {
     BrokenSuccess,
     Shown,
     Deadline,
-    NotOffered,
+    UnsupportedOperation,
     Cancel,
 }
 
@@ -45,7 +45,7 @@ impl Kind {
         Self::ClientRejected,
         Self::OtherFault,
         Self::TransientFault,
-        Self::NoVerdict,
+        Self::Indeterminate,
         Self::PlainRefusal,
         Self::NotSent,
         Self::ProxyRefused,
@@ -53,14 +53,14 @@ impl Kind {
         Self::BrokenSuccess,
         Self::Shown,
         Self::Deadline,
-        Self::NotOffered,
+        Self::UnsupportedOperation,
         Self::Cancel,
     ];
 
     /// Returns its event in the table.
     fn event(self) -> String {
         match self {
-            Self::TransientFault | Self::NoVerdict | Self::NotSent | Self::Lost => "Retryable".to_owned(),
+            Self::TransientFault | Self::Indeterminate | Self::NotSent | Self::Lost => "Retryable".to_owned(),
             other => format!("{other:?}"),
         }
     }
@@ -100,11 +100,11 @@ pub(crate) fn kind(heard: Heard, ask: Ask) -> Kind {
             Code::ServerError | Code::Throttled => Kind::TransientFault,
             Code::Other => Kind::OtherFault,
         },
-        (Heard::NoVerdict(300..=407 | 409..=420 | 422..=424 | 426..=428 | 430..=499 | 501, None), _) => {
+        (Heard::Indeterminate(300..=407 | 409..=420 | 422..=424 | 426..=428 | 430..=499 | 501, None), _) => {
             Kind::PlainRefusal
         }
-        (Heard::NoVerdict(..), _) => Kind::NoVerdict,
-        (Heard::Violation, _) => Kind::BrokenSuccess,
+        (Heard::Indeterminate(..), _) => Kind::Indeterminate,
+        (Heard::InvalidResponse, _) => Kind::BrokenSuccess,
         (Heard::NotSent, _) => Kind::NotSent,
         (Heard::ProxyRefused, _) => Kind::ProxyRefused,
         (Heard::Lost, _) => Kind::Lost,
@@ -127,8 +127,8 @@ pub(crate) const fn state(step: Step) -> &'static str {
             End::LostByService | End::LostByClock => "GrantLost",
             End::Unreachable(_) => "Unreachable",
             End::Refused(_) => "Refused",
-            End::Broken(_) => "ProtocolViolation",
-            End::NotOffered => "NotOffered",
+            End::Broken(_) => "InvalidResponse",
+            End::UnsupportedOperation => "UnsupportedOperation",
         },
     }
 }

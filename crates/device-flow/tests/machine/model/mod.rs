@@ -54,8 +54,8 @@ fn heard() -> impl Strategy<Value = Heard> {
         // A quarter of a life must be whole milliseconds, the reference's unit.
         9 => (interval, 1_u64..50_000).prop_map(|(interval, life)| Heard::Success { interval, life: 4 * life }),
         9 => (code(), retry_after()).prop_map(|(code, after)| Heard::Fault(code, after)),
-        2 => (status, retry_after()).prop_map(|(status, after)| Heard::NoVerdict(status, after)),
-        1 => Just(Heard::Violation),
+        2 => (status, retry_after()).prop_map(|(status, after)| Heard::Indeterminate(status, after)),
+        1 => Just(Heard::InvalidResponse),
         1 => Just(Heard::NotSent),
         1 => Just(Heard::ProxyRefused),
         4 => Just(Heard::Lost),
@@ -81,14 +81,14 @@ fn plan() -> impl Strategy<Value = Plan> {
 }
 
 fn settings() -> impl Strategy<Value = Settings> {
-    let patience = prop_oneof![1 => Just(0_u64), 3 => Just(20_000), 1 => 0_u64..30_000];
+    let retry_window = prop_oneof![1 => Just(0_u64), 3 => Just(20_000), 1 => 0_u64..30_000];
     let registers = prop_oneof![9 => Just(true), 1 => Just(false)];
-    (any::<bool>(), any::<bool>(), registers, patience, 0_u64..40_000).prop_map(
-        |(cached, eager, registers, patience, max_backoff)| Settings {
+    (any::<bool>(), any::<bool>(), registers, retry_window, 0_u64..40_000).prop_map(
+        |(cached, eager, registers, retry_window, max_backoff)| Settings {
             cached,
             eager,
             registers,
-            patience,
+            retry_window,
             max_backoff,
         },
     )
@@ -115,23 +115,23 @@ enum Beginning {
     Codes {
         shown: bool,
     },
-    /// A failed first request, and no patience.
-    Trouble(Heard),
+    /// A failed first request, and no retry window.
+    TransientError(Heard),
 }
 
 fn beginning() -> impl Strategy<Value = Beginning> {
-    let trouble = vec![
+    let error = vec![
         Heard::Fault(Code::SlowDown, None),
         Heard::Fault(Code::ServerError, None),
         Heard::Fault(Code::Throttled, None),
-        Heard::NoVerdict(502, None),
+        Heard::Indeterminate(502, None),
         Heard::NotSent,
         Heard::Lost,
     ];
     prop_oneof![
         5 => Just(Beginning::Anything),
         4 => any::<bool>().prop_map(|shown| Beginning::Codes { shown }),
-        1 => prop::sample::select(trouble).prop_map(Beginning::Trouble),
+        1 => prop::sample::select(error).prop_map(Beginning::TransientError),
     ]
 }
 
@@ -143,7 +143,9 @@ impl Beginning {
             Self::Anything => (settings, vec![]),
             Self::Codes { shown } if settings.cached => (settings, vec![(success, shown)]),
             Self::Codes { shown } => (settings, vec![(success, true), (success, shown)]),
-            Self::Trouble(heard) => (Settings { patience: 0, ..settings }, vec![(reply(heard), true)]),
+            Self::TransientError(heard) => {
+                (Settings { retry_window: 0, ..settings }, vec![(reply(heard), true)])
+            }
         }
     }
 }
@@ -165,7 +167,7 @@ fn lost_answer() -> impl Strategy<Value = Vec<(Plan, bool)>> {
 fn missing_endpoint() -> impl Strategy<Value = Vec<(Plan, bool)>> {
     let status = prop::sample::select(vec![404, 405, 410, 501]);
     prop::collection::vec(status, 2..5).prop_map(|statuses| {
-        let answer = |status| [Plan::Wake(0), Plan::Do(Input::Reply(Heard::NoVerdict(status, None)))];
+        let answer = |status| [Plan::Wake(0), Plan::Do(Input::Reply(Heard::Indeterminate(status, None)))];
         statuses.into_iter().flat_map(answer).map(|plan| (plan, true)).collect()
     })
 }

@@ -5,12 +5,12 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use device_flow::script::ScriptedAnswer;
 use device_flow::{
-    Action, DeviceFlow, Expiry, Failure, FirstPoll, Granted, Misuse, Operation, Outcome, PendingRequest,
+    Action, ApiMisuse, DeviceFlow, Expiry, Failure, FirstPoll, Granted, Operation, Outcome, PendingRequest,
     Policy, Reply, SavedFlow, Tick,
 };
 use oidc_proto::oauth::Provider;
 use oidc_proto::{
-    Client, Endpoint, Fault, FaultCode, NoVerdict, NoVerdictReason, Registration, Secret, Service,
+    Client, Endpoint, Fault, FaultCode, Indeterminate, IndeterminateReason, Registration, Secret, Service,
 };
 
 use super::changes::{Change, Kind, is_end, kind, state};
@@ -73,7 +73,7 @@ pub(crate) fn service(settings: Settings) -> Service {
 pub(crate) fn policy(settings: Settings) -> Arc<Policy> {
     let policy = Policy::aws("https://d-1234567890.awsapps.com/start")
         .with_first_poll(if settings.eager { FirstPoll::Immediately } else { FirstPoll::AfterInterval })
-        .with_setup_patience(millis(settings.patience))
+        .with_setup_retry_window(millis(settings.retry_window))
         .with_max_backoff(millis(settings.max_backoff));
     Arc::new(policy)
 }
@@ -121,14 +121,14 @@ fn answer(heard: Heard) -> ScriptedAnswer {
             fault.retry_after = after.map(millis);
             ScriptedAnswer::Fault(fault)
         }
-        Heard::NoVerdict(status, after) => {
+        Heard::Indeterminate(status, after) => {
             let is_redirect = (300..400).contains(&status);
-            let reason = if is_redirect { NoVerdictReason::Redirect } else { NoVerdictReason::Html };
-            let mut none = NoVerdict::new(reason, status);
+            let reason = if is_redirect { IndeterminateReason::Redirect } else { IndeterminateReason::Html };
+            let mut none = Indeterminate::new(reason, status);
             none.retry_after = after.map(millis);
-            ScriptedAnswer::NoVerdict(none)
+            ScriptedAnswer::Indeterminate(none)
         }
-        Heard::Violation => ScriptedAnswer::Violation,
+        Heard::InvalidResponse => ScriptedAnswer::InvalidResponse,
         Heard::NotSent => ScriptedAnswer::Failed(Failure::NotSent),
         Heard::ProxyRefused => ScriptedAnswer::Failed(Failure::ProxyRefused),
         Heard::Lost => ScriptedAnswer::Failed(Failure::Unknown),
@@ -157,11 +157,11 @@ fn same_end(end: End, outcome: Result<&Granted, &Outcome>) -> bool {
         | (End::LostByService, Outcome::GrantLost(Expiry::Service(_)))
         | (End::LostByClock, Outcome::GrantLost(Expiry::Clock(_)))
         | (End::Cancelled, Outcome::Cancelled)
-        | (End::NotOffered, Outcome::NotOffered(Operation::RegisterClient)) => true,
+        | (End::UnsupportedOperation, Outcome::UnsupportedOperation(Operation::RegisterClient)) => true,
         (End::Rejected(ask), Outcome::Rejected { operation: theirs, .. })
         | (End::Unreachable(ask), Outcome::Unreachable { operation: theirs, .. })
         | (End::Refused(ask), Outcome::Refused { operation: theirs, .. }) => operation(ask) == *theirs,
-        (End::Broken(ask), Outcome::ProtocolViolation(violation)) => operation(ask) == violation.operation,
+        (End::Broken(ask), Outcome::InvalidResponse(invalid)) => operation(ask) == invalid.operation,
         _ => false,
     }
 }
@@ -206,8 +206,8 @@ impl Pair {
             (Action::Done, Said::Done) => {
                 let after = state(self.model.step);
                 if after != before {
-                    let offered = after != "NotOffered";
-                    self.note(before, if offered { Kind::Deadline } else { Kind::NotOffered });
+                    let offered = after != "UnsupportedOperation";
+                    self.note(before, if offered { Kind::Deadline } else { Kind::UnsupportedOperation });
                 }
             }
             (action, said) => panic!("the machine says {action:?}, the reference {said:?}"),
@@ -235,7 +235,7 @@ impl Pair {
             (Step::Over(end), Some(outcome)) => assert!(same_end(end, outcome), "{end:?} is {outcome:?}"),
             (Step::Over(_), None) | (_, Some(_)) => panic!("{:?} is {:?}", model.step, flow.outcome()),
             (_, None) => {
-                assert_eq!(flow.trouble().is_some(), model.trouble);
+                assert_eq!(flow.error().is_some(), model.error);
                 assert_eq!(flow.registration().is_some(), model.registered);
                 assert_eq!(flow.is_newly_registered(), model.registered && !model.replaceable);
             }
@@ -261,19 +261,19 @@ impl Pair {
                     Operation::CreateToken
                 };
                 let refused = self.flow.on_reply(pending, tick(self.now), any_success(other));
-                assert_eq!(refused, Err(Misuse::WrongOperation { request: mine, reply: other }));
+                assert_eq!(refused, Err(ApiMisuse::WrongOperation { request: mine, reply: other }));
             }
             Input::StaleRequest => {
                 let settings = Settings {
                     cached: false,
                     eager: false,
                     registers: true,
-                    patience: 1_000,
+                    retry_window: 1_000,
                     max_backoff: 1_000,
                 };
                 let Action::Send(foreign) = new_flow(settings).poll(tick(BEGIN)) else { panic!() };
                 let reply = any_success(foreign.operation());
-                assert_eq!(self.flow.on_reply(foreign, tick(self.now), reply), Err(Misuse::StaleRequest));
+                assert_eq!(self.flow.on_reply(foreign, tick(self.now), reply), Err(ApiMisuse::StaleRequest));
             }
             Input::Abandon => {
                 let was_out = self.model.under_way.is_some();
@@ -293,7 +293,7 @@ impl Pair {
                 if let Some(late) = self.pending.take() {
                     // A cancellation wins over a late reply.
                     let reply = any_success(late.operation());
-                    assert_eq!(self.flow.on_reply(late, tick(self.now), reply), Err(Misuse::StaleRequest));
+                    assert_eq!(self.flow.on_reply(late, tick(self.now), reply), Err(ApiMisuse::StaleRequest));
                 }
             }
             Input::Restart(away) => return self.restart(away),

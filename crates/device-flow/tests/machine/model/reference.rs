@@ -31,8 +31,8 @@ pub(crate) enum Heard {
     },
     Fault(Code, Option<u64>),
     /// A response without a verdict: its status and `Retry-After`.
-    NoVerdict(u16, Option<u64>),
-    Violation,
+    Indeterminate(u16, Option<u64>),
+    InvalidResponse,
     NotSent,
     ProxyRefused,
     Lost,
@@ -67,7 +67,7 @@ pub(crate) enum End {
     Unreachable(Ask),
     Refused(Ask),
     Broken(Ask),
-    NotOffered,
+    UnsupportedOperation,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,7 +88,7 @@ pub(crate) struct Settings {
     pub(crate) eager: bool,
     /// Whether the service offers registration.
     pub(crate) registers: bool,
-    pub(crate) patience: u64,
+    pub(crate) retry_window: u64,
     pub(crate) max_backoff: u64,
 }
 
@@ -104,7 +104,7 @@ pub(crate) struct Model {
     pub(crate) replaceable: bool,
     pub(crate) registered: bool,
     pub(crate) due: u64,
-    /// Before there are codes: the end of the patience.
+    /// Before there are codes: the end of the retry window.
     give_up: u64,
     pub(crate) deadline: u64,
     /// The least time between two requests of this kind.
@@ -117,8 +117,8 @@ pub(crate) struct Model {
     /// The number of responses in a row without an endpoint.
     missing: u32,
     /// The number of responses in a row without a verdict.
-    troubles: u32,
-    pub(crate) trouble: bool,
+    errors: u32,
+    pub(crate) error: bool,
     /// A reply was lost that may have been the token.
     pub(crate) maybe_spent: bool,
     pub(crate) heard: bool,
@@ -137,15 +137,15 @@ impl Model {
             replaceable: settings.cached,
             registered: settings.cached,
             due: now,
-            give_up: now + settings.patience,
+            give_up: now + settings.retry_window,
             deadline: 0,
             floor: 0,
             announced: 0,
             life: 0,
             slow_downs: 0,
             missing: 0,
-            troubles: 0,
-            trouble: false,
+            errors: 0,
+            error: false,
             maybe_spent: false,
             heard: false,
             prompted: false,
@@ -173,7 +173,7 @@ impl Model {
         }
         // Nothing is sent at or after the deadline, and no expired code is shown.
         if self.has_codes() && self.now >= self.deadline {
-            self.step = Step::Over(if self.trouble && !self.heard {
+            self.step = Step::Over(if self.error && !self.heard {
                 End::Unreachable(Ask::Token)
             } else if self.maybe_spent {
                 End::LostByClock
@@ -197,7 +197,7 @@ impl Model {
             return Said::Wait(if ask == Ask::Token { self.due.min(self.deadline) } else { self.due });
         }
         if ask == Ask::Register && !self.settings.registers {
-            self.step = Step::Over(End::NotOffered);
+            self.step = Step::Over(End::UnsupportedOperation);
             return Said::Done;
         }
         self.under_way = Some((ask, self.now));
@@ -223,12 +223,12 @@ impl Model {
         self.see(now);
         match heard {
             Heard::Success { interval, life } => self.succeed(ask, asked_at, interval, life),
-            Heard::Violation => self.step = Step::Over(End::Broken(ask)),
+            Heard::InvalidResponse => self.step = Step::Over(End::Broken(ask)),
             // A proxy's refusal ends only the setup. During the polls a person may log in to the proxy.
             Heard::ProxyRefused if ask != Ask::Token => self.step = Step::Over(End::Unreachable(ask)),
             Heard::NotSent | Heard::ProxyRefused => self.fail(ask, None, false, false),
             Heard::Lost => self.fail(ask, None, true, false),
-            Heard::NoVerdict(status, after) => self.puzzle(ask, status, after),
+            Heard::Indeterminate(status, after) => self.puzzle(ask, status, after),
             Heard::Fault(Code::ServerError, after) => self.fail(ask, after, true, false),
             Heard::Fault(Code::Throttled, after) => self.fail(ask, after, false, false),
             Heard::Fault(code, after) => self.refuse(ask, code, after.unwrap_or(0)),
@@ -278,12 +278,12 @@ impl Model {
     /// Starts a new kind of request.
     fn begin(&mut self, floor: u64) {
         self.due = self.now;
-        self.give_up = self.now + self.settings.patience;
+        self.give_up = self.now + self.settings.retry_window;
         self.floor = floor;
         self.slow_downs = 0;
         self.missing = 0;
-        self.troubles = 0;
-        self.trouble = false;
+        self.errors = 0;
+        self.error = false;
         self.maybe_spent = false;
         self.heard = false;
     }
@@ -297,18 +297,18 @@ impl Model {
             self.floor += if self.slow_downs == 0 { 0 } else { (self.floor / 1_000).div_ceil(10) * 1_000 };
             self.slow_downs += 1;
             self.missing = 0;
-            self.troubles = 0;
+            self.errors = 0;
             self.due = self.now + self.floor.max(retry_after);
             self.heard = true;
             // It leaves the approval unknown.
-            self.trouble = true;
+            self.error = true;
             self.end_with_a_poll(ask);
-            self.check_patience(ask);
+            self.check_retry_window(ask);
         } else if ask == Ask::Token && code == Code::Pending {
-            self.troubles = 0;
+            self.errors = 0;
             self.slow_downs = 0;
             self.missing = 0;
-            self.trouble = false;
+            self.error = false;
             self.heard = true;
             self.maybe_spent = false;
             self.due = self.now + self.floor.max(retry_after);
@@ -339,17 +339,17 @@ impl Model {
     /// Retries without a verdict: more slowly each time (RFC 8628 §3.5), and never faster than the floor.
     fn fail(&mut self, ask: Ask, retry_after: Option<u64>, may_have_acted: bool, is_missing: bool) {
         let mut backoff = if self.floor == 0 { 1_000 } else { 2 * self.floor };
-        for _ in 0..self.troubles.min(30) {
+        for _ in 0..self.errors.min(30) {
             backoff = (2 * backoff).min(self.settings.max_backoff);
         }
         let backoff = backoff.min(self.settings.max_backoff);
-        self.troubles += 1;
+        self.errors += 1;
         self.missing = if is_missing { self.missing + 1 } else { 0 };
-        self.trouble = true;
+        self.error = true;
         self.maybe_spent |= may_have_acted && ask == Ask::Token;
         self.due = self.now + backoff.max(self.floor).max(retry_after.unwrap_or(0));
         self.end_with_a_poll(ask);
-        self.check_patience(ask);
+        self.check_retry_window(ask);
     }
 
     /// Returns the time of the last poll: early enough for a response.
@@ -366,7 +366,7 @@ impl Model {
         }
     }
 
-    fn check_patience(&mut self, ask: Ask) {
+    fn check_retry_window(&mut self, ask: Ask) {
         if ask != Ask::Token && self.due > self.give_up {
             self.step = Step::Over(End::Unreachable(ask));
         }
@@ -374,13 +374,13 @@ impl Model {
 
     /// Resumes in another process after `away`, where the time is `now`.
     pub(crate) fn restart(&mut self, now: u64, away: u64) {
-        let (then, patience) = (self.now, self.settings.patience);
+        let (then, retry_window) = (self.now, self.settings.retry_window);
         let shift = |time: &mut u64| *time = now + time.saturating_sub(then).saturating_sub(away);
         shift(&mut self.due);
         shift(&mut self.give_up);
         shift(&mut self.deadline);
         shift(&mut self.earlier_floor);
-        self.give_up = self.give_up.min(now + patience);
+        self.give_up = self.give_up.min(now + retry_window);
         self.now = now;
         self.abandon(now);
     }

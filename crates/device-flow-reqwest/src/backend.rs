@@ -11,7 +11,7 @@ pub(crate) const MAX_CONCURRENT_REQUESTS: usize = 100;
 
 /// A transport with its limits.
 #[derive(Clone, Debug)]
-pub(crate) struct Carrier {
+pub(crate) struct Backend {
     pub(crate) sender: Sender,
     /// The `User-Agent` of each request, instead of the client's.
     pub(crate) user_agent: Option<HeaderValue>,
@@ -31,7 +31,7 @@ pub(crate) enum Sender {
     Closure(AnsweredBy),
 }
 
-impl Carrier {
+impl Backend {
     pub(crate) fn new(client: reqwest::Client, keeps_rules: bool) -> Self {
         Self::of(Sender::Client { client, keeps_rules })
     }

@@ -14,12 +14,12 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// A connection, with the socket below it, which is asked and told what TLS has no word for.
-pub(crate) struct Wire {
+pub(crate) struct Transport {
     pub(crate) socket: Arc<TcpStream>,
     pub(crate) stream: Box<dyn Stream>,
 }
 
-impl Wire {
+impl Transport {
     /// A connection without TLS.
     pub(crate) fn plain(stream: TcpStream) -> Self {
         let socket = Arc::new(stream);

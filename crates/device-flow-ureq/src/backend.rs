@@ -17,7 +17,7 @@ pub(crate) const MAX_HEADER_BYTES: usize = 256 * 1024;
 
 /// The transport of the requests.
 #[derive(Clone, Debug)]
-pub(crate) enum Carrier {
+pub(crate) enum Backend {
     Agent(AgentCarrier),
     /// A closure of a test.
     Closure(AnsweredBy),

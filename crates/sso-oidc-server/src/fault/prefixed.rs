@@ -7,29 +7,29 @@ use std::io;
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
-use super::wire::Wire;
+use super::transport::Transport;
 
 /// A connection, and what was read from it too early.
-pub(crate) struct Rewound {
+pub(crate) struct PrefixedStream {
     pub(crate) early: BytesMut,
-    pub(crate) wire: Wire,
+    pub(crate) transport: Transport,
 }
 
-impl Rewound {
+impl PrefixedStream {
     /// Reads on, for as many bytes as are there.
     pub(crate) async fn read_more(&mut self) -> io::Result<usize> {
-        self.wire.stream.read_buf(&mut self.early).await
+        self.transport.stream.read_buf(&mut self.early).await
     }
 }
 
-impl AsyncRead for Rewound {
+impl AsyncRead for PrefixedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.early.is_empty() {
-            return Pin::new(&mut self.wire.stream).poll_read(cx, buffer);
+            return Pin::new(&mut self.transport.stream).poll_read(cx, buffer);
         }
         let count = self.early.len().min(buffer.remaining());
         buffer.put_slice(&self.early[..count]);
@@ -38,16 +38,16 @@ impl AsyncRead for Rewound {
     }
 }
 
-impl AsyncWrite for Rewound {
+impl AsyncWrite for PrefixedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.wire.stream).poll_write(cx, bytes)
+        Pin::new(&mut self.transport.stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.wire.stream).poll_flush(cx)
+        Pin::new(&mut self.transport.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.wire.stream).poll_shutdown(cx)
+        Pin::new(&mut self.transport.stream).poll_shutdown(cx)
     }
 }
