@@ -95,7 +95,7 @@ impl Run {
             policy,
             now,
             latest: now,
-            drawn: Drawn(0),
+            drawn: Drawn(fastrand::Rng::with_seed(0)),
             clients: Vec::new(),
             lapses: Vec::new(),
             devices: Vec::new(),
@@ -196,8 +196,9 @@ impl Run {
             let refresh = token.refresh_token.clone();
             self.gives(&token.access_token.clone());
             // During the grace period of the previous token, a refresh token is issued more than once.
-            let is_known =
-                |refresh: &Secret| self.families.iter().any(|family| family.current.as_ref() == Some(refresh));
+            let is_known = |refresh: &Secret| {
+                self.families.iter().any(|family| family.current.as_ref() == Some(refresh))
+            };
             if let Some(refresh) = refresh
                 && !(self.policy.rotation == Rotation::Grace && is_known(&refresh))
             {
@@ -354,15 +355,12 @@ fn is_full(fault: &Fault) -> bool {
         && fault.description.as_ref().is_some_and(|text| text.contains("holds as many"))
 }
 
-/// A generator of bytes that never repeat, so that every code is new.
-struct Drawn(u64);
+/// Bytes that are the same in every run.
+struct Drawn(fastrand::Rng);
 
 impl Entropy for Drawn {
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
-        bytes.fill_with(|| {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (self.0 >> 56) as u8
-        });
+        self.0.fill(bytes);
         Ok(())
     }
 }

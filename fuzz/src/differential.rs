@@ -5,8 +5,9 @@ use core::time::Duration;
 use http::{Response, StatusCode};
 use oidc_proto::oauth::Metadata;
 use oidc_proto::{
-    Answer, CreateTokenRequest, Dialect, FaultCode, IndeterminateReason, Operation, RegisterClientRequest,
-    Secret, ServerRequest, StartDeviceAuthorizationRequest, UnixSeconds, InvalidResponse, InvalidResponseKind,
+    Answer, CreateTokenRequest, Dialect, FaultCode, IndeterminateReason, InvalidResponse,
+    InvalidResponseKind, Operation, RegisterClientRequest, Secret, ServerRequest,
+    StartDeviceAuthorizationRequest, UnixSeconds,
 };
 use serde_json::{Map, Value};
 

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use device_flow::{
-    Action, DeviceFlow, Expiry, Failure, FirstPoll, Granted, ApiMisuse, Operation, Outcome, PendingRequest,
+    Action, ApiMisuse, DeviceFlow, Expiry, Failure, FirstPoll, Granted, Operation, Outcome, PendingRequest,
     Phase, Policy, Reply, Tick, TransientError,
 };
 use oidc_proto::{Client, Endpoint, Registration, Request, Secret};
@@ -73,8 +73,9 @@ impl Run {
             policy = policy.with_first_poll(FirstPoll::Immediately);
         }
         if flags & 4 != 0 {
-            policy =
-                policy.with_setup_retry_window(Duration::from_secs(3)).with_max_backoff(Duration::from_secs(2));
+            policy = policy
+                .with_setup_retry_window(Duration::from_secs(3))
+                .with_max_backoff(Duration::from_secs(2));
         }
         let registration = cached.then(|| Registration::new(Client::new("cached", Secret::from(SENTINEL))));
         Self {

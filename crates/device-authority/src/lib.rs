@@ -29,11 +29,9 @@
 //!
 //! let policy = ServerPolicy::default();
 //! let mut store = Memory::new(Capacity::default());
-//! let mut count = 0u8;
-//! let mut entropy = |bytes: &mut [u8]| {
-//!     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
-//!     Ok::<(), NoEntropy>(())
-//! };
+//! // A server fills the bytes with the operating system's randomness.
+//! let mut rng = fastrand::Rng::with_seed(1);
+//! let mut entropy = |bytes: &mut [u8]| Ok::<(), NoEntropy>(rng.fill(bytes));
 //! let now = Moment::new(Duration::from_secs(1_700_000_000));
 //!
 //! let registration =

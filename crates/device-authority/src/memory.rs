@@ -78,11 +78,8 @@ impl Memory {
     /// # use core::time::Duration;
     /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
     /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
-    /// # let mut count = 0u8;
-    /// # let mut entropy = |bytes: &mut [u8]| {
-    /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
-    /// #     Ok::<(), NoEntropy>(())
-    /// # };
+    /// # let mut rng = fastrand::Rng::with_seed(1);
+    /// # let mut entropy = |bytes: &mut [u8]| Ok::<(), NoEntropy>(rng.fill(bytes));
     /// use oidc_proto::{FaultCode, RegisterClientRequest};
     /// let mut store = Memory::new(Capacity::default());
     /// let registration = store.register_client(&policy, &RegisterClientRequest::new("my-tool"), now, &mut entropy)?;
@@ -110,11 +107,8 @@ impl Memory {
     /// # use core::time::Duration;
     /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
     /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
-    /// # let mut count = 0u8;
-    /// # let mut entropy = |bytes: &mut [u8]| {
-    /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
-    /// #     Ok::<(), NoEntropy>(())
-    /// # };
+    /// # let mut rng = fastrand::Rng::with_seed(1);
+    /// # let mut entropy = |bytes: &mut [u8]| Ok::<(), NoEntropy>(rng.fill(bytes));
     /// use oidc_proto::RegisterClientRequest;
     /// let mut store = Memory::new(Capacity::default());
     /// let registration = store.register_oauth_client(&policy, &RegisterClientRequest::new("my-tool"), now, &mut entropy)?;
@@ -155,11 +149,8 @@ impl Memory {
     /// # use core::time::Duration;
     /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
     /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
-    /// # let mut count = 0u8;
-    /// # let mut entropy = |bytes: &mut [u8]| {
-    /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
-    /// #     Ok::<(), NoEntropy>(())
-    /// # };
+    /// # let mut rng = fastrand::Rng::with_seed(1);
+    /// # let mut entropy = |bytes: &mut [u8]| Ok::<(), NoEntropy>(rng.fill(bytes));
     /// # use device_authority::{ClientRecord, Selector};
     /// # use oidc_proto::{Client, StartDeviceAuthorizationRequest};
     /// let mut store = Memory::new(Capacity::default());
@@ -221,11 +212,8 @@ impl Memory {
     /// # use core::time::Duration;
     /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
     /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
-    /// # let mut count = 0u8;
-    /// # let mut entropy = |bytes: &mut [u8]| {
-    /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
-    /// #     Ok::<(), NoEntropy>(())
-    /// # };
+    /// # let mut rng = fastrand::Rng::with_seed(1);
+    /// # let mut entropy = |bytes: &mut [u8]| Ok::<(), NoEntropy>(rng.fill(bytes));
     /// # use device_authority::{ClientRecord, UserDecision};
     /// # use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, StartDeviceAuthorizationRequest};
     /// # let mut store = Memory::new(Capacity::default());
@@ -276,11 +264,8 @@ impl Memory {
     /// # use core::time::Duration;
     /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
     /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
-    /// # let mut count = 0u8;
-    /// # let mut entropy = |bytes: &mut [u8]| {
-    /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
-    /// #     Ok::<(), NoEntropy>(())
-    /// # };
+    /// # let mut rng = fastrand::Rng::with_seed(1);
+    /// # let mut entropy = |bytes: &mut [u8]| Ok::<(), NoEntropy>(rng.fill(bytes));
     /// # use device_authority::{ClientRecord, UserDecision};
     /// # use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, StartDeviceAuthorizationRequest};
     /// # let mut store = Memory::new(Capacity::default());
@@ -327,11 +312,8 @@ impl Memory {
     /// # use core::time::Duration;
     /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
     /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
-    /// # let mut count = 0u8;
-    /// # let mut entropy = |bytes: &mut [u8]| {
-    /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
-    /// #     Ok::<(), NoEntropy>(())
-    /// # };
+    /// # let mut rng = fastrand::Rng::with_seed(1);
+    /// # let mut entropy = |bytes: &mut [u8]| Ok::<(), NoEntropy>(rng.fill(bytes));
     /// # use device_authority::{ClientRecord, UserDecision};
     /// # use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, StartDeviceAuthorizationRequest};
     /// # let mut store = Memory::new(Capacity::default());
@@ -370,11 +352,8 @@ impl Memory {
     /// # use core::time::Duration;
     /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
     /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
-    /// # let mut count = 0u8;
-    /// # let mut entropy = |bytes: &mut [u8]| {
-    /// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
-    /// #     Ok::<(), NoEntropy>(())
-    /// # };
+    /// # let mut rng = fastrand::Rng::with_seed(1);
+    /// # let mut entropy = |bytes: &mut [u8]| Ok::<(), NoEntropy>(rng.fill(bytes));
     /// # use device_authority::{ClientRecord, UserDecision};
     /// # use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, StartDeviceAuthorizationRequest};
     /// # let mut store = Memory::new(Capacity::default());
@@ -579,12 +558,9 @@ mod tests {
     fn a_forgotten_device_takes_its_user_code_along() {
         let policy = ServerPolicy::default();
         let mut store = Memory::new(Capacity::default());
-        let mut seed = 1u64;
+        let mut rng = fastrand::Rng::with_seed(1);
         let mut entropy = |bytes: &mut [u8]| {
-            bytes.fill_with(|| {
-                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                (seed >> 56) as u8
-            });
+            rng.fill(bytes);
             Ok(())
         };
         let start = Moment::new(Duration::ZERO);

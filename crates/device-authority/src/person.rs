@@ -64,11 +64,8 @@ pub enum PersonError {
 /// # use core::time::Duration;
 /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
 /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
-/// # let mut count = 0u8;
-/// # let mut entropy = |bytes: &mut [u8]| {
-/// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
-/// #     Ok::<(), NoEntropy>(())
-/// # };
+/// # let mut rng = fastrand::Rng::with_seed(1);
+/// # let mut entropy = |bytes: &mut [u8]| Ok::<(), NoEntropy>(rng.fill(bytes));
 /// # use device_authority::{ClientRecord, UserDecision};
 /// # use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, StartDeviceAuthorizationRequest};
 /// # let mut store = Memory::new(Capacity::default());
@@ -109,11 +106,8 @@ pub fn review(
 /// # use core::time::Duration;
 /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
 /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
-/// # let mut count = 0u8;
-/// # let mut entropy = |bytes: &mut [u8]| {
-/// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
-/// #     Ok::<(), NoEntropy>(())
-/// # };
+/// # let mut rng = fastrand::Rng::with_seed(1);
+/// # let mut entropy = |bytes: &mut [u8]| Ok::<(), NoEntropy>(rng.fill(bytes));
 /// # use device_authority::{ClientRecord, UserDecision};
 /// # use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, StartDeviceAuthorizationRequest};
 /// # let mut store = Memory::new(Capacity::default());

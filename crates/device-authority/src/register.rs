@@ -29,11 +29,8 @@ const PUBLIC: &str = "public";
 /// # use core::time::Duration;
 /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
 /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
-/// # let mut count = 0u8;
-/// # let mut entropy = |bytes: &mut [u8]| {
-/// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
-/// #     Ok::<(), NoEntropy>(())
-/// # };
+/// # let mut rng = fastrand::Rng::with_seed(1);
+/// # let mut entropy = |bytes: &mut [u8]| Ok::<(), NoEntropy>(rng.fill(bytes));
 /// # use device_authority::{Change, register_client};
 /// # use oidc_proto::{FaultCode, RegisterClientRequest};
 /// let decision = register_client(&policy, &RegisterClientRequest::new("my-tool"), now, &mut entropy);
@@ -67,11 +64,8 @@ pub fn register_client(
 /// # use core::time::Duration;
 /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
 /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
-/// # let mut count = 0u8;
-/// # let mut entropy = |bytes: &mut [u8]| {
-/// #     bytes.fill_with(|| { count = count.wrapping_mul(5).wrapping_add(1); count });
-/// #     Ok::<(), NoEntropy>(())
-/// # };
+/// # let mut rng = fastrand::Rng::with_seed(1);
+/// # let mut entropy = |bytes: &mut [u8]| Ok::<(), NoEntropy>(rng.fill(bytes));
 /// # use device_authority::register_oauth_client;
 /// # use oidc_proto::RegisterClientRequest;
 /// let public = register_oauth_client(&policy, &RegisterClientRequest::new("my-tool"), now, &mut entropy);

@@ -145,15 +145,9 @@ mod tests {
 
     #[test]
     fn letters_of_random_codes_pass_a_chi_square_test() {
-        // xorshift64*, seeded, so that the test is deterministic.
-        let mut state = 0x9e37_79b9_7f4a_7c15u64;
+        let mut rng = fastrand::Rng::with_seed(1);
         let mut source = |bytes: &mut [u8]| {
-            bytes.fill_with(|| {
-                state ^= state >> 12;
-                state ^= state << 25;
-                state ^= state >> 27;
-                (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 56) as u8
-            });
+            rng.fill(bytes);
             Ok(())
         };
         const CODES: u32 = 20_000;

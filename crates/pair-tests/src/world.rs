@@ -55,7 +55,7 @@ pub struct World {
     pub clock_jump: Duration,
     server: Memory,
     server_policy: ServerPolicy,
-    seed: u64,
+    rng: fastrand::Rng,
     fates: Vec<Fate>,
     /// The person's verdict, and its delay after the prompt.
     person: Option<(Duration, UserDecision)>,
@@ -82,7 +82,7 @@ impl World {
             clock_jump: Duration::ZERO,
             server: Memory::new(Capacity::default()),
             server_policy,
-            seed: 1,
+            rng: fastrand::Rng::with_seed(1),
             fates: Vec::new(),
             person: None,
             prompted_at: None,
@@ -196,13 +196,9 @@ impl World {
     fn serve(&mut self, request: &Request) -> http::Response<Body> {
         let dialect = Dialect::Aws;
         let now = self.moment();
-        let seed = &mut self.seed;
-        // A linear congruential generator: deterministic, and not secure.
+        let rng = &mut self.rng;
         let mut entropy = |bytes: &mut [u8]| {
-            for byte in bytes {
-                *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                *byte = (*seed >> 56) as u8;
-            }
+            rng.fill(bytes);
             Ok::<(), NoEntropy>(())
         };
         let (server, policy) = (&mut self.server, &self.server_policy);

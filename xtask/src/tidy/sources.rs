@@ -7,6 +7,9 @@ use super::tree::Tree;
 /// The line limit of a file, without the examples in its documentation.
 const LONGEST: usize = 450;
 
+/// The page whose first paragraph names the files of a newcomer's route, and the line limit of each of them.
+const ROUTE: (&str, usize) = ("ARCHITECTURE.md", 300);
+
 /// The files that may be longer, each with the reason. An unnecessary entry is a problem too.
 const MAY_BE_LONGER: &[(&str, &str)] = &[];
 
@@ -33,12 +36,31 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     for (path, text) in tree.texts() {
         machine_paths(path, text, &mut problems);
     }
+    route(tree, &mut problems);
     for (path, _) in MAY_BE_LONGER {
         if tree.text(path).is_none() {
             problems.push(Problem::new(path, 0, "is on the list of long files and does not exist"));
         }
     }
     problems
+}
+
+/// The files of the newcomer's route are short.
+fn route(tree: &Tree, problems: &mut Vec<Problem>) {
+    let (page, limit) = ROUTE;
+    let Some(text) = tree.text(page) else { return };
+    let first = text.split("\n\n").nth(1).unwrap_or_default();
+    let mut files = first.split('`').filter(|text| text.ends_with(".rs")).peekable();
+    if files.peek().is_none() {
+        problems.push(Problem::new(page, 0, "name the files of a newcomer's route in the first paragraph"));
+    }
+    for file in files {
+        let lines = tree.text(file).unwrap_or_default().lines().count();
+        if lines >= limit {
+            let what = format!("{lines} lines: a file of the newcomer's route has fewer than {limit}");
+            problems.push(Problem::new(file, 0, what));
+        }
+    }
 }
 
 fn header(path: &str, text: &str, problems: &mut Vec<Problem>) {
@@ -127,6 +149,15 @@ mod tests {
     fn a_file_without_a_header_is_a_problem() {
         assert_eq!(problems("a.rs", "fn f() {}\n").len(), 1);
         assert_eq!(problems("a.rs", "//! One idea.\n").len(), 0);
+    }
+
+    #[test]
+    fn a_long_file_on_the_newcomers_route_is_a_problem() {
+        let long = format!("//! Long.\n{}", "// a line\n".repeat(ROUTE.1));
+        let page = |text: &str| Tree::of(&[(ROUTE.0, text), ("a.rs", &long), ("b.rs", "//! Short.\n")]);
+        assert!(check(&page("# Title\n\nRead `b.rs`.\n\nNot `a.rs`.\n")).is_empty());
+        assert_eq!(check(&page("# Title\n\nRead `a.rs` and `b.rs`.\n"))[0].file, "a.rs");
+        assert_eq!(check(&page("# Title\n\nRead the code.\n"))[0].file, ROUTE.0);
     }
 
     #[test]

@@ -15,18 +15,13 @@ pub(crate) struct Bench {
     pub(crate) policy: ServerPolicy,
     pub(crate) store: Memory,
     pub(crate) now: Moment,
-    seed: u64,
+    rng: fastrand::Rng,
 }
 
-/// Returns xorshift64*, deterministic entropy.
-pub(crate) fn entropy(seed: &mut u64) -> impl FnMut(&mut [u8]) -> Result<(), NoEntropy> + '_ {
-    move |bytes| {
-        bytes.fill_with(|| {
-            *seed ^= *seed >> 12;
-            *seed ^= *seed << 25;
-            *seed ^= *seed >> 27;
-            (seed.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 56) as u8
-        });
+/// Returns entropy that is the same in every run.
+pub(crate) fn entropy(rng: &mut fastrand::Rng) -> impl FnMut(&mut [u8]) -> Result<(), NoEntropy> + '_ {
+    |bytes| {
+        rng.fill(bytes);
         Ok(())
     }
 }
@@ -38,7 +33,7 @@ impl Bench {
 
     pub(crate) fn with_capacity(policy: ServerPolicy, capacity: Capacity) -> Self {
         let now = Moment::new(Duration::from_secs(1_700_000_000));
-        Self { policy, store: Memory::new(capacity), now, seed: 0x9e37_79b9_7f4a_7c15 }
+        Self { policy, store: Memory::new(capacity), now, rng: fastrand::Rng::with_seed(1) }
     }
 
     pub(crate) fn wait(&mut self, seconds: f64) {
@@ -50,7 +45,7 @@ impl Bench {
     }
 
     pub(crate) fn register(&mut self, request: &RegisterClientRequest) -> Result<Registration, Fault> {
-        self.store.register_client(&self.policy, request, self.now, &mut entropy(&mut self.seed))
+        self.store.register_client(&self.policy, request, self.now, &mut entropy(&mut self.rng))
     }
 
     /// Registers a client of the device flow without scopes.
@@ -70,7 +65,7 @@ impl Bench {
 
     pub(crate) fn start_at(&mut self, client: &Client, url: &str) -> Result<DeviceAuthorization, Fault> {
         let request = StartDeviceAuthorizationRequest::new(client.clone(), url);
-        self.store.start_device_authorization(&self.policy, &request, self.now, &mut entropy(&mut self.seed))
+        self.store.start_device_authorization(&self.policy, &request, self.now, &mut entropy(&mut self.rng))
     }
 
     pub(crate) fn start_with_challenge(
@@ -80,12 +75,12 @@ impl Bench {
     ) -> Result<DeviceAuthorization, Fault> {
         let mut request = StartDeviceAuthorizationRequest::for_scope(client.clone(), [""; 0]);
         request.code_challenge = challenge;
-        self.store.start_device_authorization(&self.policy, &request, self.now, &mut entropy(&mut self.seed))
+        self.store.start_device_authorization(&self.policy, &request, self.now, &mut entropy(&mut self.rng))
     }
 
     pub(crate) fn token(&mut self, client: &Client, grant: Grant) -> Result<Token, Fault> {
         let request = CreateTokenRequest::new(client.clone(), grant);
-        self.store.create_token(&self.policy, &request, self.now, &mut entropy(&mut self.seed))
+        self.store.create_token(&self.policy, &request, self.now, &mut entropy(&mut self.rng))
     }
 
     pub(crate) fn poll(&mut self, client: &Client, device_code: &Secret) -> Result<Token, Fault> {

@@ -15,8 +15,8 @@ fn bench() -> Bench {
 }
 
 fn register(bench: &mut Bench, request: &RegisterClientRequest) -> Result<Registration, Fault> {
-    let mut seed = 7;
-    bench.store.register_oauth_client(&bench.policy, request, bench.now, &mut entropy(&mut seed))
+    let mut rng = fastrand::Rng::with_seed(7);
+    bench.store.register_oauth_client(&bench.policy, request, bench.now, &mut entropy(&mut rng))
 }
 
 /// Registers a public client with these scopes.
@@ -26,8 +26,8 @@ fn public(bench: &mut Bench, scopes: &[&str]) -> Client {
 
 fn start(bench: &mut Bench, client: &Client, scopes: &[&str]) -> Result<DeviceAuthorization, Fault> {
     let request = StartDeviceAuthorizationRequest::for_scope(client.clone(), scopes.iter().copied());
-    let mut seed = 11;
-    bench.store.start_device_authorization(&bench.policy, &request, bench.now, &mut entropy(&mut seed))
+    let mut rng = fastrand::Rng::with_seed(11);
+    bench.store.start_device_authorization(&bench.policy, &request, bench.now, &mut entropy(&mut rng))
 }
 
 fn sign_in(bench: &mut Bench, client: &Client, scopes: &[&str]) -> Token {
@@ -39,8 +39,8 @@ fn sign_in(bench: &mut Bench, client: &Client, scopes: &[&str]) -> Token {
 fn refresh(bench: &mut Bench, client: &Client, token: &Token, scopes: &[&str]) -> Result<Token, Fault> {
     let grant = Grant::RefreshToken { refresh_token: token.refresh_token.clone().unwrap() };
     let request = CreateTokenRequest::new(client.clone(), grant).with_scope(scopes.iter().copied());
-    let mut seed = 13;
-    bench.store.create_token(&bench.policy, &request, bench.now, &mut entropy(&mut seed))
+    let mut rng = fastrand::Rng::with_seed(13);
+    bench.store.create_token(&bench.policy, &request, bench.now, &mut entropy(&mut rng))
 }
 
 fn revoke(bench: &mut Bench, client: &Client, token: &Secret) -> Result<(), Fault> {

@@ -61,7 +61,7 @@ pub struct Target {
     poll: Vec<u8>,
     /// None for a server that does not look at them.
     codes: Vec<String>,
-    random: Random,
+    random: fastrand::Rng,
 }
 
 impl Target {
@@ -83,7 +83,7 @@ impl Target {
             connections,
             poll,
             codes,
-            random: Random(0x9E37_79B9_7F4A_7C15),
+            random: fastrand::Rng::with_seed(1),
         }
     }
 
@@ -109,7 +109,7 @@ impl Target {
 
     fn send(&mut self, line: &mut Line) {
         if !self.codes.is_empty() {
-            let code = &self.codes[self.random.below(self.codes.len())];
+            let code = &self.codes[self.random.usize(..self.codes.len())];
             let place = self.poll.len() - code.len() - "\"}".len();
             self.poll[place..place + code.len()].copy_from_slice(code.as_bytes());
         }
@@ -142,16 +142,4 @@ fn processor_time(id: usize) -> u64 {
         said.split(' ').next().and_then(|time| time.parse::<u64>().ok()).expect("nanoseconds")
     };
     threads.map(|thread| of_thread(thread.expect("a thread"))).sum()
-}
-
-/// Enough to visit devices in no order (xorshift64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit as u64) as usize
-    }
 }
