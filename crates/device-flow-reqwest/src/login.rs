@@ -1,4 +1,6 @@
 //! The driver, which performs the machine's actions one at a time.
+//!
+//! The setters of `device-flow-ureq` look alike on purpose: each adapter reads on its own.
 
 use std::future::{self, Future};
 use std::hash::{BuildHasher as _, RandomState};

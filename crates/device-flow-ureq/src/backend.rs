@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use device_flow::{AnsweredBy, TransportError};
 use http::{HeaderValue, Request, Response, header};
+use oidc_proto::is_loopback_host;
 use ureq::{Agent, AsSendBody, Body, SendBody};
 
 use crate::failure::{self, Outgoing};
@@ -90,7 +91,7 @@ impl AgentCarrier {
                 .agent
                 .run(self.agent.configure_request(request).timeout_global(Some(timeout)).build());
         };
-        let loopback = request.uri().host().is_some_and(is_loopback);
+        let loopback = request.uri().host().is_some_and(is_loopback_host);
         let theirs = self.agent.config();
         let least = |own: Option<Duration>, most: Duration| Some(own.map_or(most, |own| own.min(most)));
         let timeouts = theirs.timeouts();
@@ -116,11 +117,6 @@ impl AgentCarrier {
         }
         self.agent.run(builder.build())
     }
-}
-
-/// Returns whether the host is `localhost`, in 127.0.0.0/8, or `[::1]`. It resolves no names.
-pub(crate) fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost") || address(host).is_some_and(|address| address.is_loopback())
 }
 
 /// Parses the host as an IP address.

@@ -1,4 +1,6 @@
 //! The builder of the client: certificates, timeouts, proxies, and the fixed rules.
+//!
+//! The setters of `device-flow-reqwest` look alike on purpose: each adapter reads on its own.
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -1,4 +1,6 @@
 //! The driver, which performs the machine's actions one at a time.
+//!
+//! The setters of `device-flow-reqwest` look alike on purpose: each adapter reads on its own.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;

@@ -8,11 +8,11 @@ use std::fmt;
 use std::net::IpAddr;
 
 use http::StatusCode;
-use oidc_proto::Service;
+use oidc_proto::{Service, is_loopback_host};
 use ureq::{Proxy, ProxyProtocol};
 
 use crate::BuildError;
-use crate::backend::{address, is_loopback};
+use crate::backend::address;
 use crate::failure::{is_about_connecting, is_look_up};
 
 /// A proxy from the environment.
@@ -54,7 +54,7 @@ pub(crate) fn choose(
     };
     let exceptions = first(["NO_PROXY", "no_proxy"]).map(|(_, value)| value).unwrap_or_default();
     let (direct, through): (Vec<&str>, Vec<&str>) =
-        service.hosts().partition(|host| is_loopback(host) || is_exempt(host, &exceptions));
+        service.hosts().partition(|host| is_loopback_host(host) || is_exempt(host, &exceptions));
     if through.is_empty() {
         return Ok(None);
     }

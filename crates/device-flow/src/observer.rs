@@ -4,13 +4,10 @@ use core::error::Error;
 use core::fmt;
 use core::time::Duration;
 
-use http::{HeaderName, Response};
-use oidc_proto::Operation;
+use http::Response;
+use oidc_proto::{Operation, REQUEST_ID};
 
 use crate::{DeviceFlow, Failure, Phase, ResponseBody, Tick, TransientError, TransportError, UserPrompt};
-
-/// The header with the service's request id.
-static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// Receives the prompt and the events around it. Every adapter takes one, by value or by `&mut`.
 ///

@@ -10,7 +10,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 pub(crate) static ERROR_TYPE: HeaderName = HeaderName::from_static(ERROR_TYPE_TEXT);
 const ERROR_TYPE_TEXT: &str = "x-amzn-errortype";
 /// The request id, for AWS's support.
-pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static(REQUEST_ID_TEXT);
+/// The header with the id of a response, `x-amzn-RequestId`, for AWS's support.
+pub static REQUEST_ID: HeaderName = HeaderName::from_static(REQUEST_ID_TEXT);
 const REQUEST_ID_TEXT: &str = "x-amzn-requestid";
 
 /// The headers that matter, found in one pass. A response has few headers, so one pass is cheaper than a

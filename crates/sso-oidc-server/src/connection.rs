@@ -57,7 +57,7 @@ async fn serve_tls(
     let Some(acceptor) = &state.tls else { return };
     let wrap = |stream| with_write_timeout(stream, &state.limits);
     let limit = state.limits.idle_timeout;
-    if let Some(stream) = acceptor.handshake(stream, wrap, limit, peer.connection).await {
+    if let Some(stream) = acceptor.handshake(stream, wrap, limit, peer.connection, None).await {
         serve_http(state, stream, peer, activity, watcher).await;
     }
 }

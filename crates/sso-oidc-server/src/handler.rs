@@ -3,16 +3,14 @@
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Response, StatusCode};
-use oidc_proto::{Body, Dialect, Fault};
+use http::{HeaderValue, Response, StatusCode};
+use oidc_proto::{Body, Dialect, Fault, REQUEST_ID};
 
 use crate::exchange::Exchange;
 use crate::reply::{Reply, text};
 use crate::router::{Handler, NoRoute, Route, allowed, route};
 use crate::state::{Context, Peer, State};
 use crate::{authority, limits};
-
-static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// The response to a request with this head. It never fails: every error becomes a response.
 pub(crate) async fn answer(

@@ -4,6 +4,7 @@ use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::header::HOST;
 use http::{HeaderMap, HeaderValue};
+use oidc_proto::is_loopback_host;
 
 use crate::{Config, ServeError};
 
@@ -65,7 +66,7 @@ impl Hosts {
     pub(crate) fn allow(&self, authority: &str) -> bool {
         let Some(allowed) = &self.allowed else { return true };
         let host = host_of_authority(authority);
-        is_loopback_name(host) || allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(host))
+        is_loopback_host(host) || allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(host))
     }
 
     /// Whether this origin is ours: the public URL, or the host that the request is addressed to, which was checked before.
@@ -84,14 +85,6 @@ pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, address.port())
-}
-
-fn is_loopback_name(host: &str) -> bool {
-    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    // The usual spelling needs no parsing.
-    host == "127.0.0.1"
-        || host.eq_ignore_ascii_case("localhost")
-        || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// `host:port` → `host`; brackets stay.

@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{DEVICE_GRANT, Http, Response};
+use common::{DEVICE_GRANT, Http, Response, poll, start, text};
 use serde_json::{Value, json};
 use sso_oidc_server::{Approval, Capacity, Client, Config, Secret, SlowDown, TestServer};
 
@@ -28,22 +28,6 @@ fn error(response: &Response) -> String {
     assert!(response.header("x-amzn-RequestId").is_some(), "{response:?}");
     assert!(response.header("x-amzn-ErrorType").is_none(), "that is another dialect's: {response:?}");
     response.json()["error"].as_str().unwrap().to_owned()
-}
-
-fn text<'a>(json: &'a Value, name: &str) -> &'a str {
-    json[name].as_str().unwrap_or_else(|| panic!("no {name} in {json}"))
-}
-
-fn start(http: &mut Http, client: &str, scope: &str) -> Value {
-    let response = http.form("/oauth/device_authorization", &[], &[("client_id", client), ("scope", scope)]);
-    assert_eq!(response.status, 200, "{response:?}");
-    response.json()
-}
-
-fn poll(http: &mut Http, client: &str, device: &Value) -> Response {
-    let code = text(device, "device_code");
-    let form = [("grant_type", DEVICE_GRANT), ("device_code", code), ("client_id", client)];
-    http.form("/oauth/token", &[], &form)
 }
 
 fn refresh(http: &mut Http, client: &str, token: &str, scope: &str) -> Response {

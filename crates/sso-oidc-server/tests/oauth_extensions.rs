@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::{DEVICE_GRANT, Http, Response};
-use serde_json::{Value, json};
+use common::{DEVICE_GRANT, Http, Response, poll, start, text};
+use serde_json::json;
 use sso_oidc_server::{Approval, Client, Config, SlowDown, TestServer};
 
 fn server(config: Config) -> TestServer {
@@ -12,22 +12,6 @@ fn server(config: Config) -> TestServer {
 
 fn error(response: &Response) -> String {
     response.json()["error"].as_str().unwrap().to_owned()
-}
-
-fn text<'a>(json: &'a Value, name: &str) -> &'a str {
-    json[name].as_str().unwrap_or_else(|| panic!("no {name} in {json}"))
-}
-
-fn start(http: &mut Http, client: &str, scope: &str) -> Value {
-    let response = http.form("/oauth/device_authorization", &[], &[("client_id", client), ("scope", scope)]);
-    assert_eq!(response.status, 200, "{response:?}");
-    response.json()
-}
-
-fn poll(http: &mut Http, client: &str, device: &Value) -> Response {
-    let code = text(device, "device_code");
-    let form = [("grant_type", DEVICE_GRANT), ("device_code", code), ("client_id", client)];
-    http.form("/oauth/token", &[], &form)
 }
 
 #[test]

@@ -101,6 +101,7 @@ fn signed_in_blocking(
     ended(client.login(policy).cancelled_by(&cancel).run_with(witness), endpoint)
 }
 
+/// As [`signed_in_blocking`]: the builders are of two types, so no function serves both.
 fn signed_in_async(
     endpoint: &Endpoint,
     ca_file: Option<CaFile>,

@@ -7,6 +7,7 @@ use core::fmt;
 use core::str::FromStr;
 
 pub use self::partition::{Api, Partition, Variant};
+pub use self::url::is_loopback_host;
 pub(crate) use self::url::{Kind, Url};
 
 /// A base URL for requests: AWS's for a region, or a custom one.

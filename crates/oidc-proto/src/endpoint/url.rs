@@ -88,10 +88,7 @@ impl Url {
 
     /// Returns whether the host is `localhost`, 127.0.0.0/8 or `[::1]`, by name alone.
     pub(crate) fn is_loopback(&self) -> bool {
-        let host = self.authority.host();
-        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        host.eq_ignore_ascii_case("localhost")
-            || core::net::IpAddr::from_str(bare).is_ok_and(|address| address.is_loopback())
+        is_loopback_host(self.authority.host())
     }
 
     /// Returns an error for plain HTTP to another machine.
@@ -171,4 +168,19 @@ impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}{}", self.scheme, self.authority, self.path)
     }
+}
+/// Returns whether a URL's host is `localhost`, in 127.0.0.0/8, or `[::1]`. It resolves no names.
+///
+/// ```
+/// use oidc_proto::is_loopback_host;
+/// assert!(["LocalHost", "127.9.9.9", "[::1]"].into_iter().all(is_loopback_host));
+/// assert!(!["localhost.example", "10.0.0.1", "[::2]", ""].into_iter().any(is_loopback_host));
+/// ```
+#[must_use]
+pub fn is_loopback_host(host: &str) -> bool {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    // The usual spellings need no parsing.
+    host == "127.0.0.1"
+        || host.eq_ignore_ascii_case("localhost")
+        || core::net::IpAddr::from_str(bare).is_ok_and(|address| address.is_loopback())
 }

@@ -149,10 +149,9 @@ async fn transport(state: &State, stream: TcpStream, peer: Peer) -> Option<Trans
     let Some(acceptor) = &state.tls else { return Some(Transport::plain(stream)) };
     let (stream, limit) = (Arc::new(stream), state.limits.idle_timeout);
     let socket = Arc::clone(&stream);
-    let secure = match state.faults.handshake_fault() {
-        Some(fault) => acceptor.handshake_with(fault, stream, Socket, limit, peer.connection).await?,
-        None => acceptor.handshake(stream, Socket, limit, peer.connection).await?,
-    };
+    let fault = state.faults.handshake_fault();
+    let wrong = fault.and_then(|fault| Some((acceptor.wrong.certificate(fault)?, fault.name())));
+    let secure = acceptor.handshake(stream, Socket, limit, peer.connection, wrong).await?;
     Some(Transport { socket, stream: Box::new(secure) })
 }
 

@@ -64,47 +64,27 @@ impl Acceptor {
     }
 
     /// A secure connection; `None` if there is none, and the log says why. Only that connection ends. `wrap` adds the stream
-    /// between TLS and the socket. `limit` is the time for the handshake.
+    /// between TLS and the socket. `limit` is the time for the handshake. `wrong` is the certificate of an injected fault, with
+    /// the fault's name.
     pub(crate) async fn handshake<T, S>(
         &self,
         stream: T,
         wrap: impl FnOnce(T) -> S,
         limit: Duration,
         connection: u64,
+        wrong: Option<(&TlsAcceptor, &str)>,
     ) -> Option<TlsStream<S>>
     where
         T: Borrow<TcpStream>,
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let shaken = handshake(&self.tls, &self.endpoint, stream, wrap, limit, connection).await;
-        shaken.unwrap_or_else(|error| {
-            tracing::info!(connection, error = one_line(&error), "no TLS handshake");
-            None
-        })
-    }
-
-    /// The same with the certificate that this fault shows.
-    #[cfg(feature = "faults")]
-    pub(crate) async fn handshake_with<T, S>(
-        &self,
-        fault: crate::InjectedFault,
-        stream: T,
-        wrap: impl FnOnce(T) -> S,
-        limit: Duration,
-        connection: u64,
-    ) -> Option<TlsStream<S>>
-    where
-        T: Borrow<TcpStream>,
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        let tls = self.wrong.certificate(fault).unwrap_or(&self.tls);
-        let injected = fault.name();
+        let (tls, injected) = wrong.map_or((&self.tls, None), |(tls, fault)| (tls, Some(fault)));
         let shaken = handshake(tls, &self.endpoint, stream, wrap, limit, connection).await;
         let secure = shaken.unwrap_or_else(|error| {
             tracing::info!(connection, error = one_line(&error), injected, "no TLS handshake");
             None
         });
-        if secure.is_some() {
+        if secure.is_some() && injected.is_some() {
             tracing::info!(
                 connection,
                 injected,

@@ -206,3 +206,22 @@ pub fn form(parameters: &[(&str, &str)]) -> String {
         parameters.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect();
     pairs.join("&")
 }
+
+/// This member, which is a string.
+pub fn text<'a>(json: &'a Value, name: &str) -> &'a str {
+    json[name].as_str().unwrap_or_else(|| panic!("no {name} in {json}"))
+}
+
+/// Starts a device of this client in the OAuth dialect.
+pub fn start(http: &mut Http, client: &str, scope: &str) -> Value {
+    let response = http.form("/oauth/device_authorization", &[], &[("client_id", client), ("scope", scope)]);
+    assert_eq!(response.status, 200, "{response:?}");
+    response.json()
+}
+
+/// Polls with the code of this device in the OAuth dialect.
+pub fn poll(http: &mut Http, client: &str, device: &Value) -> Response {
+    let code = text(device, "device_code");
+    let form = [("grant_type", DEVICE_GRANT), ("device_code", code), ("client_id", client)];
+    http.form("/oauth/token", &[], &form)
+}

@@ -43,7 +43,7 @@ fn a_sign_in_that_was_cancelled_beforehand_sends_nothing() {
     assert_eq!(stub.connections(), 0);
 }
 
-/// Cancels as soon as the first poll is on its way.
+/// Cancels this handle a moment after a poll was sent.
 struct CancelsThePoll(Cancel);
 
 impl Observer for CancelsThePoll {
@@ -55,7 +55,7 @@ impl Observer for CancelsThePoll {
         if operation == Operation::CreateToken {
             let cancel = self.0.clone();
             thread::spawn(move || {
-                thread::sleep(Duration::from_millis(100));
+                thread::sleep(Duration::from_millis(200));
                 cancel.cancel();
             });
         }
@@ -246,25 +246,6 @@ fn a_closure_that_cancels_and_fails_is_a_cancelled_call_and_one_that_answers_is_
     assert!(registered(true).is_ok(), "what has arrived counts");
 }
 
-/// Has this handle cancelled while the answer to the first poll is on its way.
-struct DuringThePoll(Cancel);
-
-impl Observer for DuringThePoll {
-    fn prompt(&mut self, _: &UserPrompt) -> Result<(), Stop> {
-        Ok(())
-    }
-
-    fn sending(&mut self, operation: Operation) {
-        if operation == Operation::CreateToken {
-            let cancel = self.0.clone();
-            thread::spawn(move || {
-                thread::sleep(Duration::from_millis(200));
-                cancel.cancel();
-            });
-        }
-    }
-}
-
 #[test]
 fn a_flow_that_is_told_to_stop_takes_the_token_that_is_on_its_way_and_a_cancelled_one_does_not() {
     // Over a socket and from a worker's thread. The token comes after a second.
@@ -275,7 +256,7 @@ fn a_flow_that_is_told_to_stop_takes_the_token_that_is_on_its_way_and_a_cancelle
         let policy =
             Policy::aws("https://d-1234567890.awsapps.com/start").with_first_poll(FirstPoll::Immediately);
         let mut flow = client.flow(policy, None, &SystemClock);
-        client.drive_until(&mut flow, &SystemClock, &mut DuringThePoll(during.clone()), stop).unwrap();
+        client.drive_until(&mut flow, &SystemClock, &mut CancelsThePoll(during.clone()), stop).unwrap();
         flow.into_result(SystemClock.now())
     };
     let (stop, cancel, never) = (Cancel::new(), Cancel::new(), Cancel::new());
