@@ -194,7 +194,7 @@ class Provider(unittest.TestCase):
     def test_scopes_that_were_not_granted_are_said(self):
         device = Device("cli", self.provider().url, True, scope="openid email nonsense")
         self.assertEqual(device.end(), 0, device.shown)
-        self.assertIn("asked for the scopes `openid email nonsense` and was granted `openid email`", device.shown)
+        self.assertIn("the requested scopes were `openid email nonsense`, but the provider granted `openid email`", device.shown)
 
     def test_the_program_registers_itself_where_anybody_may(self):
         provider = self.provider()
