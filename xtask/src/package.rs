@@ -107,7 +107,11 @@ fn name(package: &Package) -> String {
 fn manifest(crates: &[&Package]) -> String {
     let mut text = "[workspace]\nresolver = \"3\"\nmembers = [\"*-*\"]\n\n".to_owned();
     // Line tables would take time to link, and a failure shows in the workspace too.
-    text += "[profile.dev]\ndebug = false\n\n[patch.crates-io]\n";
+    text += "[profile.dev]\ndebug = false\n\n";
+    // The crowds of the server's tests need it here as they do in the workspace.
+    let ours = include_str!("../../Cargo.toml");
+    text += ours.find("[profile.dev.package]").and_then(|at| ours.get(at..)).unwrap_or_default();
+    text += "\n[patch.crates-io]\n";
     for package in crates {
         text += &format!("{} = {{ path = \"{}\" }}\n", package.name, name(package));
     }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use http::Request;
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::Watcher;
@@ -19,11 +18,8 @@ use tokio_io_timeout::TimeoutStream;
 use crate::Limits;
 use crate::connections::Activity;
 use crate::handler::answer;
-use crate::limits::{discard, read_body};
+use crate::limits::{discard, http1, read_body};
 use crate::state::{Peer, State};
-
-/// The most headers that hyper reads without being told, and without two allocations a request.
-const HYPERS_HEADERS: usize = 100;
 
 /// Serves one connection until it is closed, or until the server stops and its last response is out. Only plain HTTP is not
 /// in a box, so its connections keep no room for TLS or for faults.
@@ -87,7 +83,7 @@ where
             Ok::<_, Infallible>(response.map(|body| Full::new(body.bytes())))
         }
     });
-    let mut http = builder(&state.limits);
+    let mut http = http1(&state.limits);
     http.timer(TokioTimer::new()).header_read_timeout(state.limits.idle_timeout);
     let mut connection = pin!(watcher.watch(http.serve_connection(TokioIo::new(stream), service)));
     let turns = poll_fn(|cx| {
@@ -98,16 +94,6 @@ where
         // Peers that hang up, stall or speak no HTTP are everyday; the text has nothing of what they sent.
         tracing::debug!(connection = peer.connection, %error, "connection ended");
     }
-}
-
-/// hyper, with the limits on a head.
-pub(crate) fn builder(limits: &Limits) -> http1::Builder {
-    let mut http = http1::Builder::new();
-    http.max_buf_size(limits.head_bytes.max(8 * 1024));
-    if limits.headers > HYPERS_HEADERS {
-        http.max_headers(limits.headers);
-    }
-    http
 }
 
 #[cfg(test)]

@@ -88,6 +88,7 @@ mod handler;
 mod hosts;
 mod in_process;
 mod limits;
+mod listen;
 mod page;
 mod record;
 mod reply;

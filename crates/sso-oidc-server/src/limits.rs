@@ -9,6 +9,7 @@ use http::request::Parts;
 use http::{StatusCode, Version};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1::Builder;
 use oidc_proto::{Dialect, Fault};
 
 use crate::Limits;
@@ -19,6 +20,19 @@ use crate::state::State;
 const DISCARDED: usize = 8 * 1024 * 1024;
 /// How long it is read.
 const DISCARDING: Duration = Duration::from_secs(1);
+
+/// The most headers that hyper reads without being told, and without two allocations a request.
+const HYPERS_HEADERS: usize = 100;
+
+/// hyper, with the limits on a head.
+pub(crate) fn http1(limits: &Limits) -> Builder {
+    let mut http = Builder::new();
+    http.max_buf_size(limits.head_bytes.max(8 * 1024));
+    if limits.headers > HYPERS_HEADERS {
+        http.max_headers(limits.headers);
+    }
+    http
+}
 
 /// The answer to a request that is refused by its head alone, in its dialect if it has one.
 pub(crate) fn refusal_of_head(state: &State, head: &Parts, dialect: Option<Dialect>) -> Option<Reply> {

@@ -6,17 +6,17 @@ use std::io;
 use std::sync::Arc;
 
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpSocket};
+#[cfg(not(feature = "faults"))]
+use tokio::net::TcpListener as Listener;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::connection;
 use crate::connections::Connections;
+use crate::listen::listen;
 use crate::state::{Peer, State};
 use crate::{Config, Handle, ServeError};
 
-/// How many connections wait to be accepted. When the queue is full, a new peer tries again only after a second.
-pub(crate) const BACKLOG: u32 = 4096;
 /// How many connections are accepted before the others have their turn: fewer than the newest that never give way, so none is
 /// closed before it is read.
 const BURST: u64 = 16;
@@ -25,9 +25,6 @@ const AFTER_ERROR: Duration = Duration::from_millis(20);
 
 #[cfg(feature = "faults")]
 use crate::fault::listener::Listener;
-#[cfg(not(feature = "faults"))]
-type Listener = TcpListener;
-
 /// A server that listens; [`Server::serve`] makes it answer. Connections that arrive in between wait.
 ///
 /// ```
@@ -170,16 +167,6 @@ impl Server {
         // What is still open after that ends with its task.
         let _ = tokio::time::timeout(state.limits.drain, graceful.shutdown()).await;
     }
-}
-
-/// Listens on this address.
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // The port is free as soon as the server before this one is gone. Windows gives this option another meaning.
-    #[cfg(not(windows))]
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
 }
 
 /// Makes `accept` possible again after an error.

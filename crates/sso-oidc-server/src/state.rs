@@ -71,7 +71,7 @@ impl State {
     pub(crate) fn new(config: Config, address: SocketAddr, clock: Clock) -> Result<Self, ServeError> {
         let hosts = Hosts::new(&config, address)?;
         #[cfg(feature = "faults")]
-        crate::fault::check(&config)?;
+        crate::fault::check::check(&config)?;
         #[cfg(feature = "tls")]
         let tls = crate::tls::acceptor::Acceptor::new(&config, address.ip(), &hosts)?;
         let mut store = Memory::new(config.capacity);

@@ -55,13 +55,31 @@ fn sign_in(server: &TestServer, connect: &dyn Fn() -> Http) -> Duration {
     longest
 }
 
-/// Lets the crowd come, and signs in meanwhile and afterwards.
+/// Lets the crowd come, and signs in meanwhile and afterwards. A machine that is busy with other work gets three tries.
 fn sign_in_among(
     what: &str,
     server: &TestServer,
     connect: &(dyn Fn() -> Http + Sync),
     join: &(dyn Fn() -> Option<Box<dyn Send>> + Sync),
 ) {
+    let mut waits = Vec::new();
+    for _ in 0..3 {
+        let longest = longest_wait_among(what, server, connect, join);
+        if longest <= LONGEST {
+            return;
+        }
+        waits.push(longest);
+    }
+    panic!("{what}: {waits:?}");
+}
+
+/// The longest wait of a request of an honest client while the crowd comes, and afterwards.
+fn longest_wait_among(
+    what: &str,
+    server: &TestServer,
+    connect: &(dyn Fn() -> Http + Sync),
+    join: &(dyn Fn() -> Option<Box<dyn Send>> + Sync),
+) -> Duration {
     let (count, done) = (crowd(), AtomicBool::new(false));
     let (mut longest, mut sign_ins) = (Duration::ZERO, 0);
     let members = std::thread::scope(|scope| {
@@ -83,7 +101,7 @@ fn sign_in_among(
     }
     println!("{} {what}: {sign_ins} sign-ins, the longest wait {longest:?}", members.len());
     assert!(members.len() * 10 >= count * 9, "{} of {count} came", members.len());
-    assert!(longest <= LONGEST, "{what}: {longest:?}");
+    longest
 }
 
 fn address(server: &TestServer) -> &str {

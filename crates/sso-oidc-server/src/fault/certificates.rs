@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
 
 use super::InjectedFault;
-use crate::tls::acceptor::acceptor;
+use crate::tls::acceptor;
 use crate::tls::authority::{Authority, Life};
 use crate::{Config, TlsError};
 

@@ -24,10 +24,9 @@ use super::rule::Target;
 use super::transport::Socket;
 use super::transport::Transport;
 use super::{FaultRule, InjectedFault, inject};
-use crate::connection::builder;
 use crate::exchange::Exchange;
 use crate::handler::{handle, respond};
-use crate::limits::read_body;
+use crate::limits::{http1, read_body};
 use crate::reply::Reply;
 use crate::router::{Handler, Route, route};
 use crate::state::{Context, Peer, State};
@@ -205,7 +204,7 @@ async fn exchange(
             }
         }
     });
-    let mut http = builder(&state.limits);
+    let mut http = http1(&state.limits);
     http.timer(TokioTimer::new()).header_read_timeout(state.limits.idle_timeout);
     let mut serving = http.serve_connection(TokioIo::new(connection), service);
     let answered = tokio::select! {

@@ -3,6 +3,7 @@
 mod canned;
 #[cfg(feature = "tls")]
 pub(crate) mod certificates;
+pub(crate) mod check;
 pub(crate) mod connection;
 pub(crate) mod faults;
 mod gzip;
@@ -20,22 +21,6 @@ use core::fmt;
 use core::str::FromStr;
 
 pub use rule::{FaultRule, FaultRuleError};
-
-use crate::{Config, ServeError};
-
-/// Refuses faults that this configuration makes impossible. A wrong certificate can be seen to be wrong only if its CA is known,
-/// and the server cannot sign with the CA of a user's own certificate.
-pub(crate) fn check(config: &Config) -> Result<(), ServeError> {
-    let faults = config.faults.iter().map(FaultRule::fault);
-    let Some(fault) = faults.into_iter().find(|fault| fault.needs_tls()) else { return Ok(()) };
-    #[cfg(feature = "tls")]
-    match &config.tls {
-        None => {}
-        Some(tls) if tls.is_own() => return Err(ServeError::FaultNeedsNewCa { fault }),
-        Some(_) => return Ok(()),
-    }
-    Err(ServeError::FaultNeedsTls { fault })
-}
 
 /// Declares the faults once: variant, name, description.
 macro_rules! faults {
@@ -228,28 +213,5 @@ mod tests {
             assert!(!fault.about().is_empty() && !fault.about().ends_with('.'));
         }
         assert_eq!("Refuse".parse::<InjectedFault>(), Err(FaultError));
-    }
-
-    #[cfg(feature = "tls")]
-    #[test]
-    fn a_fault_of_the_certificate_needs_tls_and_a_ca_that_signs_it() {
-        check(&Config::default().with_fault(InjectedFault::Drip)).unwrap();
-        for fault in [InjectedFault::TlsExpired, InjectedFault::TlsOtherName, InjectedFault::TlsUnknownCa] {
-            let plain = Config::default().with_fault(InjectedFault::Drip).with_fault(fault);
-            let refused = check(&plain);
-            assert!(
-                matches!(refused, Err(ServeError::FaultNeedsTls { fault: it }) if it == fault),
-                "{refused:?}"
-            );
-            let pair = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-            let own =
-                crate::Tls::from_pem(pair.cert.pem().as_bytes(), pair.signing_key.serialize_pem().as_bytes());
-            let refused = check(&plain.clone().with_tls(own.unwrap()));
-            assert!(
-                matches!(refused, Err(ServeError::FaultNeedsNewCa { fault: it }) if it == fault),
-                "{refused:?}"
-            );
-            check(&plain.with_tls(crate::Tls::new_ca())).unwrap();
-        }
     }
 }

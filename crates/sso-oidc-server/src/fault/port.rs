@@ -5,7 +5,7 @@ use std::io;
 
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::server::BACKLOG;
+use crate::listen::BACKLOG;
 
 /// Whether the server listens.
 #[derive(Debug)]

@@ -5,8 +5,6 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 use std::sync::Arc;
 
-use rustls::ServerConfig;
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -14,7 +12,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::authority::{Authority, Life};
 use super::handshake::{handshake, one_line};
-use super::{Identity, TlsError, provider};
+use super::{Identity, TlsError, acceptor};
 use crate::hosts::Hosts;
 use crate::{Config, ServeError};
 
@@ -111,18 +109,6 @@ fn names(config: &Config, listening: IpAddr, public_host: Option<&str>) -> Vec<S
         }
     }
     once
-}
-
-/// TLS with this certificate. Each has its own memory of sessions, so no session that began with a good certificate is resumed
-/// behind a bad one.
-pub(crate) fn acceptor(certificate: Arc<CertifiedKey>) -> Result<TlsAcceptor, TlsError> {
-    let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(TlsError::make)?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certificate)));
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config).into())
 }
 
 #[cfg(test)]

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{Error as PemError, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::CertifiedKey;
-use rustls::{Error, InconsistentKeys};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{Error, InconsistentKeys, ServerConfig};
+use tokio_rustls::TlsAcceptor;
 
 pub use error::TlsError;
 
@@ -125,6 +126,18 @@ impl Eq for Tls {}
 /// The one provider of this project. The process's default is neither read nor set: it belongs to the program around us.
 fn provider() -> CryptoProvider {
     ring::default_provider()
+}
+
+/// TLS with this certificate. Each has its own memory of sessions, so no session that began with a good certificate is resumed
+/// behind a bad one.
+pub(crate) fn acceptor(certificate: Arc<CertifiedKey>) -> Result<TlsAcceptor, TlsError> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::make)?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certificate)));
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config).into())
 }
 
 #[cfg(test)]
