@@ -25,7 +25,7 @@ fn a_program_that_waits_on_this_machine_is_told_at_once_and_gets_its_state_back(
     assert_eq!(parameters.next(), Some("error=unsupported_response_type"));
     let description = parameters.next().unwrap();
     assert!(description.starts_with("error_description=") && description.contains("use-device-code"));
-    assert_eq!(parameters.next(), Some("state=a%20b%26error%3Dx%0D%0A%C3%A9"));
+    assert_eq!(parameters.next(), Some("state=a+b%26error%3Dx%0D%0A%C3%A9"), "RFC 6749, appendix B");
     assert_eq!(parameters.next(), None);
 }
 

@@ -1,124 +1,42 @@
-//! Rust source with blanked comments and literals, so that rules for code ignore prose.
+//! Rust source without comments and literals, so that rules for code ignore prose.
 
-use std::iter::Peekable;
-use std::str::Chars;
+use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 
-/// Returns the same text, line for line, with comments, strings and characters replaced by spaces.
-///
-/// This is a lexer, not a parser. It handles nested comments, raw strings and escapes, and distinguishes lifetimes
-/// from characters.
-pub(super) fn code_only(source: &str) -> String {
-    let mut reader = Reader { rest: source.chars().peekable(), out: String::with_capacity(source.len()) };
-    while let Some(next) = reader.keep() {
-        match next {
-            '/' if reader.rest.peek() == Some(&'/') => reader.skip_line(),
-            '/' if reader.rest.peek() == Some(&'*') => reader.skip_block(),
-            '"' => reader.skip_string(),
-            '\'' => reader.skip_char(),
-            'r' if matches!(reader.rest.peek(), Some('#' | '"')) && reader.starts_a_word() => {
-                reader.skip_raw()
-            }
-            _ => {}
-        }
-    }
-    reader.out
+/// Returns the code of each line, each token in its column. Comments and literals are blank. Documentation comments are
+/// attributes to the reader, and blank too. `None` if the text is not Rust.
+pub(super) fn code_only(source: &str) -> Option<Vec<String>> {
+    let mut lines = vec![String::new(); source.lines().count()];
+    put_all(source.parse().ok()?, &mut lines);
+    Some(lines)
 }
 
-struct Reader<'a> {
-    rest: Peekable<Chars<'a>>,
-    out: String,
+fn put_all(tokens: TokenStream, lines: &mut [String]) {
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Parenthesis => ("(", ")"),
+                    Delimiter::Brace => ("{", "}"),
+                    Delimiter::Bracket => ("[", "]"),
+                    Delimiter::None => ("", ""),
+                };
+                put(group.span_open(), open, lines);
+                put_all(group.stream(), lines);
+                put(group.span_close(), close, lines);
+            }
+            TokenTree::Ident(ident) => put(ident.span(), &ident.to_string(), lines),
+            TokenTree::Punct(punct) => put(punct.span(), &punct.as_char().to_string(), lines),
+            TokenTree::Literal(_) => {}
+        }
+    }
 }
 
-impl Reader<'_> {
-    fn keep(&mut self) -> Option<char> {
-        let next = self.rest.next()?;
-        self.out.push(next);
-        Some(next)
-    }
-
-    fn blank(&mut self) -> Option<char> {
-        let next = self.rest.next()?;
-        self.out.push(if next == '\n' { '\n' } else { ' ' });
-        Some(next)
-    }
-
-    /// Returns whether the last kept character begins a word (`r"…"`, `br"…"`, `cr"…"`) or ends one (`for"`).
-    fn starts_a_word(&self) -> bool {
-        let mut before = self.out.chars().rev().skip(1).skip_while(|c| matches!(c, 'b' | 'c'));
-        !before.next().is_some_and(|c| c.is_alphanumeric() || c == '_')
-    }
-
-    fn skip_line(&mut self) {
-        while self.rest.peek().is_some_and(|next| *next != '\n') {
-            self.blank();
-        }
-    }
-
-    fn skip_block(&mut self) {
-        let mut depth = 1;
-        self.blank();
-        while depth > 0 {
-            match (self.blank(), self.rest.peek()) {
-                (Some('/'), Some('*')) => {
-                    depth += 1;
-                    self.blank();
-                }
-                (Some('*'), Some('/')) => {
-                    depth -= 1;
-                    self.blank();
-                }
-                (None, _) => return,
-                _ => {}
-            }
-        }
-    }
-
-    fn skip_string(&mut self) {
-        while let Some(next) = self.blank() {
-            match next {
-                '\\' => {
-                    self.blank();
-                }
-                '"' => return,
-                _ => {}
-            }
-        }
-    }
-
-    fn skip_char(&mut self) {
-        let mut ahead = self.rest.clone();
-        let is_char = match ahead.next() {
-            Some('\\') => true,
-            Some(_) => ahead.next() == Some('\''),
-            None => false,
-        };
-        if !is_char {
-            return; // a lifetime or a loop's label
-        }
-        if self.blank() == Some('\\') {
-            self.blank();
-        }
-        while self.blank().is_some_and(|next| next != '\'') {}
-    }
-
-    fn skip_raw(&mut self) {
-        let mut hashes = 0;
-        while self.rest.peek() == Some(&'#') {
-            hashes += 1;
-            self.keep();
-        }
-        if self.rest.peek() != Some(&'"') {
-            return; // a raw identifier, r#type
-        }
-        self.keep();
-        while let Some(next) = self.blank() {
-            let mut ahead = self.rest.clone();
-            if next == '"' && (0..hashes).all(|_| ahead.next() == Some('#')) {
-                self.rest = ahead;
-                self.out.push_str(&" ".repeat(hashes));
-                return;
-            }
-        }
+fn put(span: Span, text: &str, lines: &mut [String]) {
+    let at = span.start();
+    if let Some(line) = lines.get_mut(at.line.saturating_sub(1)) {
+        let blank = at.column.saturating_sub(line.chars().count());
+        line.extend(std::iter::repeat_n(' ', blank));
+        line.push_str(text);
     }
 }
 
@@ -126,32 +44,31 @@ impl Reader<'_> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn comments_go_and_lines_stay() {
-        let blank = " ".repeat(16);
-        assert_eq!(code_only("a // todo!\nb /* x /* y */ z */ c"), format!("a /       \nb /{blank} c"));
+    fn code(source: &str) -> String {
+        code_only(source).unwrap().join("\n")
     }
 
     #[test]
-    fn strings_go_with_their_escapes() {
-        let code = code_only(r#"f("dbg!(\"x\")", b"todo!", 'q', '\'') + g"#);
-        assert!(!code.contains("dbg") && !code.contains("todo") && code.ends_with(" + g"), "{code}");
+    fn comments_and_literals_go_and_places_stay() {
+        assert_eq!(code("a // todo!\nb /* x /* y */ z */ c"), "a\nb                   c");
+        assert_eq!(
+            code(r#"f("dbg!(\"x\")", b"todo!", 'q', '\'') + g"#),
+            "f(             ,         ,    ,     ) + g"
+        );
+        assert_eq!(code(r##"x(r#"unsafe " unsafe"#, br"unsafe"); unsafe"##).matches("unsafe").count(), 1);
+        assert_eq!(
+            code("#[ignore]\nfn f<'a>(x: &'a str) { todo!() }"),
+            "#[ignore]\nfn f<'a>(x: &'a str) { todo!() }"
+        );
     }
 
     #[test]
-    fn raw_strings_end_at_their_own_hashes() {
-        let code = code_only(r##"x(r#"unsafe " unsafe"#, br"unsafe"); unsafe"##);
-        assert_eq!(code.matches("unsafe").count(), 1, "{code}");
-        assert!(code.ends_with("; unsafe"), "{code}");
+    fn documentation_is_no_code() {
+        assert!(!code("//! todo!\n/// unsafe\nfn f() {}").contains("unsafe"));
     }
 
     #[test]
-    fn a_lifetime_is_no_character() {
-        assert_eq!(code_only("fn f<'a>(x: &'a str) { todo!() }"), "fn f<'a>(x: &'a str) { todo!() }");
-    }
-
-    #[test]
-    fn a_raw_identifier_is_code() {
-        assert_eq!(code_only("r#type + for"), "r#type + for");
+    fn other_texts_are_no_rust() {
+        assert_eq!(code_only("fn f( {"), None);
     }
 }

@@ -97,7 +97,10 @@ fn lines_without_examples(text: &str) -> usize {
 }
 
 fn code(path: &str, text: &str, problems: &mut Vec<Problem>) {
-    for (at, line) in code_only(text).lines().enumerate() {
+    let Some(lines) = code_only(text) else {
+        return problems.push(Problem::new(path, 0, "is not Rust: it cannot be read"));
+    };
+    for (at, line) in lines.iter().enumerate() {
         for (leftover, advice) in LEFTOVERS {
             if has_word(line, leftover) {
                 problems.push(Problem::new(path, at + 1, format!("`{leftover}`: {advice}")));

@@ -1,17 +1,19 @@
 //! What each fault does to the bytes of a connection.
 
 use core::time::Duration;
-use std::io;
+use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::faults::Faults;
 use super::message::Message;
 use super::prefixed::PrefixedStream;
 use super::transport::Transport;
-use super::{FaultRule, InjectedFault, gzip, members};
+use super::{FaultRule, InjectedFault, members};
 
 /// How slowly `drip` writes.
 const DRIP: Duration = Duration::from_secs(1);
@@ -227,7 +229,7 @@ fn spoil_politely(fault: InjectedFault, message: &mut Message) {
         }
         InjectedFault::WrongContentType => message.set("content-type", "text/html"),
         InjectedFault::Gzip => {
-            message.body = gzip::stored(&message.body);
+            message.body = compressed(&message.body);
             message.set("content-encoding", "gzip");
             message.measure();
         }
@@ -242,6 +244,14 @@ fn spoil_politely(fault: InjectedFault, message: &mut Message) {
         // The rest are whole answers that stand in for the real one.
         _ => {}
     }
+}
+
+/// These bytes as a gzip file.
+fn compressed(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    // Writing to memory does not fail.
+    let _ = encoder.write_all(bytes);
+    encoder.finish().unwrap_or_default()
 }
 
 #[cfg(test)]

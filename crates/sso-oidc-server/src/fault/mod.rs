@@ -6,7 +6,6 @@ pub(crate) mod certificates;
 pub(crate) mod check;
 pub(crate) mod connection;
 pub(crate) mod faults;
-mod gzip;
 mod inject;
 pub(crate) mod listener;
 mod members;
