@@ -1,6 +1,7 @@
-//! The smallest program around the server: listens on a free loopback port until it is killed, a person approves.
+//! The smallest program around the server. It listens on a free loopback port until it is killed, and a
+//! person approves.
 //!
-//! `cargo run -p sso-oidc-server --example serve`, then open the printed address in a browser.
+//! Run `cargo run -p sso-oidc-server --example serve`, then open the printed address in a browser.
 
 use sso_oidc_server::{Config, Server};
 

@@ -1,24 +1,24 @@
-//! Who approves: a person on the page, or a simulated one.
+//! The source of approvals: a person on the page, or a simulated one.
 
 use core::fmt;
 use core::str::FromStr;
 
-/// Who decides on the devices that ask.
+/// The source of the decision on each device.
 ///
 /// A simulated person decides through the same rules as a real one, so a device cannot tell the difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Approval {
-    /// A real person, on the page or through a [`crate::Handle`].
+    /// A real person decides, on the page or through a [`crate::Handle`].
     #[default]
     Manual,
-    /// Every device is approved when it asks.
+    /// The server approves every device when it asks.
     Auto,
-    /// Every device is approved after this many polls that found it pending.
+    /// The server approves every device after this many polls that found it pending.
     AfterPolls(u32),
-    /// Every device is denied when it asks.
+    /// The server denies every device when it asks.
     Deny,
-    /// Every device's code runs out after its first poll.
+    /// The code of every device expires after its first poll.
     Expire,
 }
 
@@ -34,7 +34,7 @@ impl fmt::Display for Approval {
     }
 }
 
-/// A text that names no [`Approval`].
+/// The error of a text that is no [`Approval`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected manual, auto, after-polls=N, deny or expire")]
 #[non_exhaustive]

@@ -17,7 +17,7 @@ use crate::entropy::entropy;
 use crate::reply::Reply;
 use crate::state::{Context, State};
 
-/// The reply to an operation.
+/// Returns the reply to an operation.
 pub(crate) fn answer(context: &Context<'_>, dialect: Dialect, operation: Operation) -> Reply {
     let answered = if dialect == Dialect::OAuth {
         let headers = &context.head.headers;
@@ -37,7 +37,7 @@ pub(crate) fn answer(context: &Context<'_>, dialect: Dialect, operation: Operati
     }
 }
 
-/// An error, and how long the client should stay away.
+/// An error, with the delay after which the client may retry.
 struct Refusal {
     fault: Fault,
     retry_after: Option<Duration>,
@@ -49,8 +49,8 @@ impl From<Fault> for Refusal {
     }
 }
 
-/// A client that showed nothing in the header is refused like any other bad request, without a scheme to try next. Clients
-/// take a scheme for an order, and do not read what is wrong (RFC 6749 §5.2 wants a 401 only after a header).
+/// Returns 400 to a client that sent no `Authorization` header, without a challenge. Clients read a challenge
+/// as an order and ignore the error. RFC 6749 §5.2 requires 401 only after a header.
 fn in_the_clients_way(mut refusal: Refusal, headers: &HeaderMap) -> Refusal {
     if refusal.fault.code == FaultCode::InvalidClient && !headers.contains_key(AUTHORIZATION) {
         refusal.fault = refusal.fault.with_status(400);
@@ -58,21 +58,22 @@ fn in_the_clients_way(mut refusal: Refusal, headers: &HeaderMap) -> Refusal {
     refusal
 }
 
-/// Advises the owner, once, of a tool whose registration this server has forgotten: some never register anew.
+/// Advises the owner, once, of a tool with a registration that this server does not know. Some tools never
+/// register again.
 fn advise_on_unknown_clients(state: &State, refusal: &Refusal) {
     if refusal.fault.code == FaultCode::InvalidClient
         && !state.has_advised_on_unknown_clients.swap(true, Ordering::Relaxed)
     {
         tracing::warn!(
-            "a client is not known here; its tool may keep a registration of an earlier server for 90 days. sso-oidc \
-             serve --registration-key FILE keeps registrations good across restarts, --accept-unknown-clients takes any"
+            "unknown client; its tool may keep the registration of an earlier server for 90 days. sso-oidc serve \
+             --registration-key FILE keeps registrations across restarts, --accept-unknown-clients accepts any"
         );
     }
 }
 
 fn aws(context: &Context<'_>, operation: Operation) -> Result<Response<Body>, Refusal> {
     let Context { state, now, .. } = *context;
-    // CreateTokenWithIAM differs from CreateToken by this query alone.
+    // Only this query distinguishes CreateTokenWithIAM from CreateToken.
     let mut pairs = context.head.uri.query().unwrap_or_default().split('&');
     if pairs.any(|pair| pair.split('=').next() == Some("aws_iam")) {
         let fault = Fault::new(FaultCode::InvalidRequest)
@@ -93,7 +94,7 @@ fn aws(context: &Context<'_>, operation: Operation) -> Result<Response<Body>, Re
             Ok(Dialect::Aws.encode_success::<StartDeviceAuthorizationRequest>(&device))
         }
         ServerRequest::CreateToken(mut request) => {
-            // AWS documents it as without effect.
+            // AWS documents that `scope` has no effect.
             request.scope.clear();
             let token = create_token(state, policy, &mut store, &request, now)?;
             Ok(Dialect::Aws.encode_success::<CreateTokenRequest>(&token))
@@ -108,7 +109,7 @@ fn oauth(context: &Context<'_>, operation: Operation) -> Result<Response<Body>, 
     if operation == Operation::RevokeToken {
         let request = RevocationRequest::decode_request(headers, body)?;
         state.store().revoke_token(policy, &request, now)?;
-        // RFC 7009 §2.2: the status says it all.
+        // RFC 7009 §2.2: the status is the whole response.
         return Ok(Response::new(Body::new(Vec::new())));
     }
     let request = Dialect::OAuth.decode_http_request(operation, headers, body)?;
@@ -117,7 +118,7 @@ fn oauth(context: &Context<'_>, operation: Operation) -> Result<Response<Body>, 
         ServerRequest::RegisterClient(mut request) => {
             let made = store.register_oauth_client(policy, &request, now, &mut entropy);
             let registration = made.map_err(|fault| with_retry_after(busy(fault), &store, now))?;
-            // The client may get less than it asked for.
+            // The service may grant fewer scopes than the client asked for.
             if let Some(record) = store.client(&registration.client.id) {
                 request.grant_types.clone_from(&record.grant_types);
                 request.redirect_uris.clone_from(&record.redirect_uris);
@@ -136,16 +137,17 @@ fn oauth(context: &Context<'_>, operation: Operation) -> Result<Response<Body>, 
     }
 }
 
-/// The error of a full store, with the time until a place is free. Other errors have none.
+/// Adds the time until a place is free to the error of a full store. Other errors get none.
 fn with_retry_after(fault: Fault, store: &Memory, now: Moment) -> Refusal {
     let is_full = matches!(&fault.code, FaultCode::SlowDown) || fault.code.error() == BUSY;
     Refusal { retry_after: is_full.then(|| store.room_after(now)), fault }
 }
 
-/// RFC 6749 §4.1.2.1.
+/// The error code of RFC 6749 §4.1.2.1.
 const BUSY: &str = "temporarily_unavailable";
 
-/// A full store says `slow_down`, which AWS's operations all have. In OAuth only a poll can be told so (RFC 8628 §3.5).
+/// Translates the `slow_down` of a full store for OAuth, where only a poll may get it (RFC 8628 §3.5). All
+/// AWS operations have it.
 fn busy(fault: Fault) -> Fault {
     if fault.code != FaultCode::SlowDown {
         return fault;
@@ -193,8 +195,8 @@ fn create_token(
     made
 }
 
-/// A device code that comes again revokes its tokens. A client whose HTTP library repeats a lost request sees only a dead
-/// refresh token, so the log says why.
+/// Warns that a repeated device code has revoked its tokens. Otherwise a client whose HTTP library repeats a
+/// lost request sees only a dead refresh token.
 fn warn_of_a_replay(store: &Memory, request: &CreateTokenRequest) {
     let (Grant::DeviceCode { device_code, .. }, GrantKey::Device(selector)) =
         (&request.grant, GrantKey::of(&request.grant))
@@ -207,12 +209,12 @@ fn warn_of_a_replay(store: &Memory, request: &CreateTokenRequest) {
         let refresh_tokens_end = family.is_some_and(|family| store.family(family).is_none());
         tracing::warn!(
             refresh_tokens_end,
-            "a device code came again after its token had been collected; a client that repeats a lost request does so"
+            "a device code came again after its token was collected; some clients resend a lost request"
         );
     }
 }
 
-/// Lets the simulated person decide who counts the polls of the device.
+/// Lets the simulated person decide, if the decision depends on the number of polls.
 fn simulated_person(state: &State, store: &mut Memory, grant: &Grant, now: Moment) {
     let (polls_before, verdict) = match state.approval {
         Approval::AfterPolls(polls) => (polls, UserDecision::Approve),
@@ -232,6 +234,6 @@ fn simulated_person(state: &State, store: &mut Memory, grant: &Grant, now: Momen
 }
 
 fn simulate(state: &State, store: &mut Memory, user_code: &str, verdict: UserDecision, now: Moment) {
-    // It fails if a real person was faster or the code has expired; then there is nothing left to decide.
+    // Fails if a real person was faster or the code has expired. Neither needs another decision.
     let _ = store.decide(&state.policy, None, user_code, verdict, now);
 }

@@ -6,8 +6,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use device_authority::Moment;
 
-/// Wall-clock time that never steps: read once when the server starts, and carried on by the monotonic clock. A wall
-/// clock that is set while devices wait then neither expires their codes nor freezes their pace.
+/// Wall-clock time without steps. The server reads the system clock once, at start; the monotonic clock
+/// carries it on. If an administrator sets the system clock, codes neither expire early nor freeze.
 pub(crate) struct Clock {
     up: Box<dyn Fn() -> Duration + Send + Sync>,
     wall: Duration,
@@ -19,7 +19,7 @@ impl Clock {
         Self::of(move || started.elapsed())
     }
 
-    /// A clock by which the server has been up for so long.
+    /// Creates a clock over this uptime.
     pub(crate) fn of(up: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self { up: Box::new(up), wall }
@@ -29,12 +29,12 @@ impl Clock {
         self.at(self.up())
     }
 
-    /// The moment at which the server had been up for so long.
+    /// Returns the time at this uptime.
     pub(crate) fn at(&self, up: Duration) -> Moment {
         Moment::new(self.wall).after(up)
     }
 
-    /// How long the server has been up.
+    /// Returns the server's uptime.
     pub(crate) fn up(&self) -> Duration {
         (self.up)()
     }

@@ -1,4 +1,4 @@
-//! What the server's owner decides.
+//! The settings of a server.
 
 use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
@@ -12,7 +12,7 @@ use crate::FaultRule;
 #[cfg(feature = "tls")]
 use crate::Tls;
 
-/// Limits on what a peer can take: bytes, time, connections.
+/// Limits on a peer's use of bytes, time and connections.
 ///
 /// ```
 /// use core::time::Duration;
@@ -34,27 +34,30 @@ use crate::Tls;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The longest request body, in bytes; a longer one gets 413. Default: 64 KiB.
+    /// The longest request body, in bytes. A longer one gets 413. Default: 64 KiB.
     pub body_bytes: usize,
-    /// The longest request head, in bytes; a longer one gets 431. Default: 16 KiB; hyper's least is 8 KiB.
+    /// The longest request head, in bytes. A longer one gets 431. Default: 16 KiB; the minimum of hyper is 8
+    /// KiB.
     pub head_bytes: usize,
-    /// The most headers; more get 431. Default: 64.
+    /// The highest number of headers. More get 431. Default: 64.
     pub headers: usize,
-    /// From the head to the last byte of the body; then 408. Default: 10 s.
+    /// The time between the head and the last byte of the body. A slower request gets 408. Default: 10 s.
     pub body_timeout: Duration,
-    /// How long a peer may take no byte of its answer; then the connection is closed. Default: 10 s.
+    /// The time within which a peer must take a byte of its response. Then the server closes the connection.
+    /// Default: 10 s.
     pub write_timeout: Duration,
-    /// From a response, or from the beginning of the connection, to the end of the next request's head, with the TLS
-    /// handshake for the first; then the connection is closed. Longer than the longest polling interval, so a device can
-    /// keep its connection. Default: 75 s.
+    /// The time between a response and the end of the next request's head. Then the server closes the
+    /// connection. For the first request it runs from the start of the connection and includes the TLS
+    /// handshake. The default of 75 s exceeds the longest polling interval, so a device can keep its
+    /// connection.
     pub idle_timeout: Duration,
-    /// Connections at one time. For one more another one is closed: the oldest with an incomplete request, or else the one
-    /// that has been idle for the longest. Default: 1024.
+    /// The highest number of connections. For one more, the server closes the oldest one with an incomplete
+    /// request, or else the one that is idle for the longest time. Default: 1024.
     pub connections: usize,
-    /// Connections at one time from one address, or from one /64 of IPv6. For one more one of the same address is closed.
-    /// Default: 768.
+    /// The highest number of connections from one address, or from one /64 of IPv6. For one more, the server
+    /// closes another one of the same address. Default: 768.
     pub connections_per_address: usize,
-    /// How long requests that are being answered may go on after shutdown was asked for. Default: 2 s.
+    /// The time that requests in progress get after the shutdown signal. Default: 2 s.
     pub drain: Duration,
 }
 
@@ -75,63 +78,63 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The same limits with this longest body, in bytes.
+    /// Sets the longest body, in bytes.
     #[must_use]
     pub const fn with_body_bytes(mut self, bytes: usize) -> Self {
         self.body_bytes = bytes;
         self
     }
 
-    /// The same limits with this longest head, in bytes.
+    /// Sets the longest head, in bytes.
     #[must_use]
     pub const fn with_head_bytes(mut self, bytes: usize) -> Self {
         self.head_bytes = bytes;
         self
     }
 
-    /// The same limits with this many headers at most.
+    /// Sets the highest number of headers.
     #[must_use]
     pub const fn with_headers(mut self, headers: usize) -> Self {
         self.headers = headers;
         self
     }
 
-    /// The same limits with this much time for a body.
+    /// Sets the time for a body.
     #[must_use]
     pub const fn with_body_timeout(mut self, timeout: Duration) -> Self {
         self.body_timeout = timeout;
         self
     }
 
-    /// The same limits with this much time for a peer to take some of its answer.
+    /// Sets the time within which a peer must take a byte of its response.
     #[must_use]
     pub const fn with_write_timeout(mut self, timeout: Duration) -> Self {
         self.write_timeout = timeout;
         self
     }
 
-    /// The same limits with this much time between requests.
+    /// Sets the time between two requests.
     #[must_use]
     pub const fn with_idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
         self
     }
 
-    /// The same limits with this many connections at one time; at least one.
+    /// Sets the highest number of connections; at least one.
     #[must_use]
     pub const fn with_connections(mut self, count: usize) -> Self {
         self.connections = count;
         self
     }
 
-    /// The same limits with this many connections at one time from one address; at least one.
+    /// Sets the highest number of connections from one address; at least one.
     #[must_use]
     pub const fn with_connections_per_address(mut self, count: usize) -> Self {
         self.connections_per_address = count;
         self
     }
 
-    /// The same limits with this much time for requests that are being answered when the server is to stop.
+    /// Sets the time that requests in progress get at shutdown.
     #[must_use]
     pub const fn with_drain(mut self, drain: Duration) -> Self {
         self.drain = drain;
@@ -139,7 +142,7 @@ impl Limits {
     }
 }
 
-/// What to listen on, who approves, and by which rules.
+/// The address, the rules and the limits of a server.
 ///
 /// ```
 /// use core::time::Duration;
@@ -172,36 +175,38 @@ impl Limits {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// The address to listen on; port 0 lets the system choose one. Default: `127.0.0.1:0`.
+    /// The address to listen on. With port 0 the system chooses the port. Default: `127.0.0.1:0`.
     pub listen: SocketAddr,
-    /// Who decides on the devices that ask. Default: a person.
+    /// The source of the decision on each device. Default: a person.
     pub approval: Approval,
-    /// The authority's rules. Its `verification_uri` is not used: the page's address follows from `public_url`.
+    /// The authority's rules. The server ignores `verification_uri`: the page's address follows from
+    /// `public_url`.
     ///
-    /// Unknown clients are accepted in AWS's dialect only, if at all.
+    /// Only the AWS dialect can accept unknown clients.
     pub policy: ServerPolicy,
-    /// What becomes of a used refresh token, in both dialects. Default: none, which means as the policy says in AWS's, and
-    /// [`Rotation::Strict`] in OAuth's.
+    /// The fate of a used refresh token, in both dialects. Default: none. Then the policy applies in the AWS
+    /// dialect, and [`Rotation::Strict`] in the OAuth dialect.
     pub rotation: Option<Rotation>,
-    /// How much is kept.
+    /// The size of the store.
     pub capacity: Capacity,
-    /// Limits on what a peer can take.
+    /// Limits on each peer.
     pub limits: Limits,
-    /// The URL under which people reach this server, if it is not the address it listens on, for example behind a
-    /// proxy: `http` or `https`, a host, a port if need be, no path. The `Host` header is never believed instead.
+    /// The URL under which people reach this server, if it differs from the listening address, for example
+    /// behind a proxy. It has a scheme, `http` or `https`, a host and an optional port, but no path. The
+    /// server never uses the `Host` header instead.
     pub public_url: Option<String>,
-    /// Further names that requests may give as their host, without a port. A server on a loopback address answers
-    /// only to loopback names, to the public URL's and to these, so that a web page cannot reach it by rebinding its
-    /// own name; one on another address answers to any name unless there are some here.
+    /// Further host names for requests, without a port. On a loopback address the server accepts only
+    /// loopback names, the host of the public URL, and these. So a web page cannot reach it by DNS rebinding.
+    /// On another address the server accepts any name if this is empty.
     pub allowed_hosts: Vec<String>,
-    /// Clients that need not register.
+    /// Clients that need no registration.
     pub clients: Vec<ClientRecord>,
-    /// How many requests are remembered for [`crate::Handle::requests`], the latest ones. Default: none.
+    /// The number of latest requests that [`crate::Handle::requests`] returns. Default: none.
     pub remember_requests: usize,
-    /// How the server misbehaves, on purpose. Of several rules for one request the first one counts. Default: not at all.
+    /// The injected faults. The first rule that applies to a request wins. Default: none.
     #[cfg(feature = "faults")]
     pub faults: Vec<FaultRule>,
-    /// The certificate to show; with one the server speaks HTTPS, and nothing else. Default: none, plain HTTP.
+    /// The certificate. With one the server accepts only HTTPS. Default: none, which means plain HTTP.
     #[cfg(feature = "tls")]
     pub tls: Option<Tls>,
 }
@@ -228,49 +233,49 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The same configuration, listening on this address.
+    /// Sets the address to listen on.
     #[must_use]
     pub const fn with_listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
         self
     }
 
-    /// The same configuration with this way of approval.
+    /// Sets the source of decisions.
     #[must_use]
     pub const fn with_approval(mut self, approval: Approval) -> Self {
         self.approval = approval;
         self
     }
 
-    /// The same configuration with these rules.
+    /// Sets the authority's rules.
     #[must_use]
     pub fn with_policy(mut self, policy: ServerPolicy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// The same configuration with this polling interval; see [`ServerPolicy::interval`].
+    /// Sets the polling interval; see [`ServerPolicy::interval`].
     #[must_use]
     pub const fn with_interval(mut self, interval: Duration) -> Self {
         self.policy.interval = interval;
         self
     }
 
-    /// The same configuration with this life of device codes; see [`ServerPolicy::device_ttl`].
+    /// Sets the lifetime of device codes; see [`ServerPolicy::device_ttl`].
     #[must_use]
     pub const fn with_device_ttl(mut self, ttl: Duration) -> Self {
         self.policy.device_ttl = ttl;
         self
     }
 
-    /// The same configuration with this answer to early polls; see [`ServerPolicy::slow_down`].
+    /// Sets the response to early polls; see [`ServerPolicy::slow_down`].
     #[must_use]
     pub const fn with_slow_down(mut self, slow_down: SlowDown) -> Self {
         self.policy.slow_down = slow_down;
         self
     }
 
-    /// The same configuration with this life of access tokens; see [`ServerPolicy::with_access_ttl`].
+    /// Sets the lifetime of access tokens; see [`ServerPolicy::with_access_ttl`].
     #[must_use]
     pub const fn with_access_ttl(mut self, ttl: Duration) -> Self {
         self.policy.long_access_ttl = ttl;
@@ -278,14 +283,14 @@ impl Config {
         self
     }
 
-    /// The same configuration with this fate of used refresh tokens, in both dialects.
+    /// Sets the fate of used refresh tokens, in both dialects.
     #[must_use]
     pub const fn with_rotation(mut self, rotation: Rotation) -> Self {
         self.rotation = Some(rotation);
         self
     }
 
-    /// The same configuration with this key for registrations, so that they outlive the server; see
+    /// Sets the key of the registrations, so that they stay valid after a restart; see
     /// [`ServerPolicy::registration_key`].
     #[must_use]
     pub fn with_registration_key(mut self, key: RegistrationKey) -> Self {
@@ -293,51 +298,50 @@ impl Config {
         self
     }
 
-    /// The same configuration, believing AWS's clients that registered elsewhere: see
-    /// [`ServerPolicy::accept_unknown_clients`].
+    /// Accepts AWS clients that registered elsewhere; see [`ServerPolicy::accept_unknown_clients`].
     #[must_use]
     pub const fn with_unknown_clients_accepted(mut self) -> Self {
         self.policy.accept_unknown_clients = true;
         self
     }
 
-    /// The same configuration with this capacity.
+    /// Sets the capacity of the store.
     #[must_use]
     pub const fn with_capacity(mut self, capacity: Capacity) -> Self {
         self.capacity = capacity;
         self
     }
 
-    /// The same configuration with these limits.
+    /// Sets the limits on each peer.
     #[must_use]
     pub const fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// The same configuration with this public URL.
+    /// Sets the public URL.
     #[must_use]
     pub fn with_public_url(mut self, url: impl Into<String>) -> Self {
         self.public_url = Some(url.into());
         self
     }
 
-    /// The same configuration with one more name that requests may give as their host.
+    /// Adds a host name for requests.
     #[must_use]
     pub fn with_allowed_host(mut self, host: impl Into<String>) -> Self {
         self.allowed_hosts.push(host.into());
         self
     }
 
-    /// The same configuration with this client, which need not register, does not lapse and may ask for any scope: for
-    /// tools that come with a client id of their own. With a secret it can use AWS's dialect too.
+    /// Adds a client that needs no registration, never expires and may ask for any scope. It serves tools
+    /// with a fixed client id. With a secret it can use the AWS dialect too.
     #[must_use]
     pub fn with_client(mut self, client: Client) -> Self {
         self.clients.push(ClientRecord::preconfigured(client, None));
         self
     }
 
-    /// The same configuration with this client, as [`Config::with_client`], which may ask for these scopes only.
+    /// Adds a client like [`Config::with_client`], limited to these scopes.
     #[must_use]
     pub fn with_client_for<S: Into<String>>(
         mut self,
@@ -349,7 +353,7 @@ impl Config {
         self
     }
 
-    /// The same configuration with one more way to misbehave: a [`FaultRule`], or a [`crate::InjectedFault`] for every request.
+    /// Adds a [`FaultRule`], or a [`crate::InjectedFault`] for every request.
     ///
     /// ```
     /// use sso_oidc_server::{Config, InjectedFault, Operation, FaultRule};
@@ -365,7 +369,7 @@ impl Config {
         self
     }
 
-    /// The same configuration, for HTTPS with this certificate.
+    /// Serves HTTPS with this certificate.
     ///
     /// ```
     /// use sso_oidc_server::{Config, TestServer, Tls};
@@ -380,7 +384,7 @@ impl Config {
         self
     }
 
-    /// The beginning of this server's URLs.
+    /// Returns the scheme of this server's URLs, with `://`.
     pub(crate) const fn scheme(&self) -> &'static str {
         #[cfg(feature = "tls")]
         if self.tls.is_some() {
@@ -389,7 +393,7 @@ impl Config {
         "http://"
     }
 
-    /// The same configuration, remembering this many requests.
+    /// Sets the number of requests to remember.
     #[must_use]
     pub const fn with_remembered_requests(mut self, count: usize) -> Self {
         self.remember_requests = count;

@@ -21,8 +21,8 @@ use crate::handler::answer;
 use crate::limits::{discard, http1, read_body};
 use crate::state::{Peer, State};
 
-/// Serves one connection until it is closed, or until the server stops and its last response is out. Only plain HTTP is not
-/// in a box, so its connections keep no room for TLS or for faults.
+/// Serves one connection until the peer closes it, or until the server stops after the last response. Only
+/// plain HTTP has no box, so its connections use no memory for TLS or faults.
 pub(crate) async fn serve(
     state: Arc<State>,
     stream: TcpStream,
@@ -58,7 +58,7 @@ async fn serve_tls(
     }
 }
 
-/// The same stream, whose peer must take its responses.
+/// Adds the limit on the time in which the peer must take its response.
 fn with_write_timeout(stream: TcpStream, limits: &Limits) -> Pin<Box<TimeoutStream<TcpStream>>> {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(limits.write_timeout));
@@ -91,7 +91,7 @@ where
         connection.as_mut().poll(cx)
     });
     if let Err(error) = turns.await {
-        // Peers that hang up, stall or speak no HTTP are everyday; the text has nothing of what they sent.
+        // Peers hang up, stall or send no HTTP every day. The text quotes nothing of their bytes.
         tracing::debug!(connection = peer.connection, %error, "connection ended");
     }
 }
@@ -121,7 +121,7 @@ mod tests {
         };
         let stream = connect().await.unwrap();
         let serving = size_of_val(&serve(state, stream, peer, activity(), graceful.watcher()));
-        // Its arguments, and the conversation that it moves on to.
+        // The task holds its arguments and the connection that they move into.
         assert!(serving <= http + 512, "{serving} bytes, and a conversation takes {http}");
     }
 }

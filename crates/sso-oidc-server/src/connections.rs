@@ -1,7 +1,7 @@
-//! The limits on connections: how many there are, how many from one address, and which one gives way to the next.
+//! The limits on connections, in all and for each address, and the choice of the one to close.
 //!
-//! By hand, because no library closes the connection that has waited longest: hyper's time-outs alone let 1,100 incomplete
-//! requests hold up an honest one for 75 s.
+//! No library closes the connection that has waited longest. With the timeouts of hyper alone, 1,100
+//! incomplete requests delayed an honest one by 75 s.
 
 use core::cmp::Reverse;
 use core::convert::Infallible;
@@ -16,12 +16,14 @@ use tokio::time::Instant;
 
 use crate::Limits;
 
-/// How many connections fewer there may be once the system can hold no more: its descriptors serve other ends too.
+/// The margin below the number of connections at which the system had no descriptors left. Other parts of the
+/// process need some.
 const RESERVE: usize = 16;
-/// One in so many connections, the newest, never gives way: it may still be in its handshake, or on its way.
+/// The divisor for the share of newest connections that the server never closes. Such a connection may still
+/// be in its handshake.
 const SPARED: usize = 16;
 
-/// The connections that are open.
+/// The open connections.
 #[derive(Debug)]
 pub(crate) struct Connections {
     total: AtomicUsize,
@@ -30,7 +32,7 @@ pub(crate) struct Connections {
     began: Instant,
 }
 
-/// A connection, as the others see it. It is closed when this is dropped.
+/// The entry of a connection in the table. Dropping it closes the connection.
 #[derive(Debug)]
 struct Open {
     activity: Arc<Activity>,
@@ -38,7 +40,7 @@ struct Open {
     _close: oneshot::Sender<Infallible>,
 }
 
-/// A connection, as its own task sees it. It is counted until this is dropped.
+/// The place of a connection, held by its own task. Dropping it ends the count of the connection.
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) activity: Arc<Activity>,
@@ -47,30 +49,31 @@ pub(crate) struct Slot {
     connections: Arc<Connections>,
 }
 
-/// Since when a connection waits for its peer, and for what. A handler never waits, so a connection whose task is not running
-/// waits for its peer: for a request, for the rest of one, or for room to write.
+/// The time since which a connection waits for its peer, and the reason. A handler never waits. So a
+/// connection whose task does not run waits for its peer: for a request, the rest of one, or room to write.
 #[derive(Debug)]
 pub(crate) struct Activity {
-    /// Milliseconds, times two; plus one if the latest request was answered, so that no incomplete one is known of.
+    /// Milliseconds, times two. The lowest bit is 1 after a response, while no incomplete request is known.
     state: AtomicU64,
-    /// Whether a request was answered since the task was last woken.
+    /// Whether the task has answered a request since its last wake-up.
     had_its_turn: AtomicBool,
     began: Instant,
 }
 
 impl Activity {
-    /// A request's head is complete.
+    /// Notes that a request's head is complete.
     pub(crate) fn request(&self) {
         self.state.store(self.millis() << 1, Ordering::Relaxed);
     }
 
-    /// The response to it is made.
+    /// Notes that the response is ready.
     pub(crate) fn response(&self) {
         self.state.store(self.millis() << 1 | 1, Ordering::Relaxed);
     }
 
-    /// Lets other connections go first, if this one has answered a request already since its task was woken. Without that a peer
-    /// that sends 1,000 requests at once holds up all others: 1,100 such peers made an honest client wait for 0.8 s.
+    /// Lets other connections go first if this one has answered a request since its last wake-up. Otherwise a
+    /// peer that sends 1,000 requests at once blocks all others. 1,100 such peers delayed an honest client by
+    /// 0.8 s.
     pub(crate) async fn take_turn(&self) {
         if self.had_its_turn.swap(true, Ordering::Relaxed) {
             tokio::task::yield_now().await;
@@ -78,7 +81,7 @@ impl Activity {
         }
     }
 
-    /// The task is woken.
+    /// Notes that the task runs again.
     pub(crate) fn wake(&self) {
         self.had_its_turn.store(false, Ordering::Relaxed);
     }
@@ -87,7 +90,7 @@ impl Activity {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX >> 1)
     }
 
-    /// How much this connection should give way: an incomplete request first, then the longest wait.
+    /// Returns the priority for closing: an incomplete request first, then the longest wait.
     fn precedence(&self, now: u64) -> (bool, u64) {
         let state = self.state.load(Ordering::Relaxed);
         (state & 1 == 0, now.saturating_sub(state >> 1))
@@ -104,7 +107,7 @@ impl Connections {
         })
     }
 
-    /// Takes in the connection of this number from this address. If there are too many already, one of them is closed.
+    /// Registers this connection from this address. If there are too many, it closes one of them.
     pub(crate) fn admit(self: &Arc<Self>, number: u64, address: IpAddr) -> Slot {
         let source = Source::of(address);
         let activity = Arc::new(Activity {
@@ -126,8 +129,8 @@ impl Connections {
         Slot { activity, close, number, connections: Arc::clone(self) }
     }
 
-    /// Lowers the limit below what is open now, because the system can hold no more. Where few are open, others have taken
-    /// what the system has, and the limit stays.
+    /// Lowers the limit below the current number, because the system can open no more. If only few are open,
+    /// other processes hold the descriptors, and the limit stays.
     pub(crate) fn lower_limit(&self) {
         let mut open = self.open();
         if open.len() > 4 * RESERVE {
@@ -141,15 +144,15 @@ impl Connections {
 
     fn close_one(&self, open: &mut BTreeMap<u64, Open>, which: impl Fn(&Open) -> bool) {
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        // In the order in which they came.
+        // The map keeps the order of arrival.
         let connections: Vec<_> = open.iter().filter(|(_, open)| which(open)).collect();
         let older = connections.iter().take(connections.len() - connections.len() / SPARED);
-        // Of two that wait for as long, the older one.
+        // Of two equal waits the older connection goes.
         let first = older.max_by_key(|(number, open)| (open.activity.precedence(now), Reverse(**number)));
         if let Some((number, _)) = first {
             let number = **number;
             open.remove(&number);
-            tracing::debug!(connection = number, "closed, to make room for another one");
+            tracing::debug!(connection = number, "connection closed to make room for another one");
         }
     }
 
@@ -159,10 +162,10 @@ impl Connections {
 }
 
 impl Slot {
-    /// Runs this, until it is done or the connection has to give way.
+    /// Runs the connection until it ends or another one replaces it.
     ///
     /// # Cancel safety
-    /// As that of `connection`.
+    /// The same as for `connection`.
     pub(crate) async fn run(mut self, connection: impl Future<Output = ()>) {
         tokio::select! {
             biased;
@@ -192,7 +195,7 @@ mod tests {
         Connections::new(&limits)
     }
 
-    /// The numbers of those that are open.
+    /// Returns the numbers of the open connections.
     fn open(connections: &Connections) -> Vec<u64> {
         connections.open().keys().copied().collect()
     }

@@ -1,8 +1,8 @@
-//! Protection of the page against cross-site request forgery: a decision must come from our own page.
+//! Protection against cross-site request forgery: a decision must come from our own page.
 //!
-//! A random value stands in a cookie that no script can read and that browsers keep from requests which other sites
-//! start. The form holds an authentication code of that value and of the user code, under this process's key. So neither
-//! a planted cookie nor the form of another user code helps. The origin that a browser names counts too: it stops another
+//! A cookie holds a random value. Scripts cannot read it, and browsers omit it from requests that other sites
+//! start. The form holds a MAC of that value and the user code, under this process's key. So neither a
+//! planted cookie nor the form of another user code works. The `Origin` header counts too: it stops another
 //! port of the same machine, which shares our cookies.
 
 use device_authority::UserCode;
@@ -16,10 +16,10 @@ use crate::entropy::entropy;
 use crate::hosts::Hosts;
 
 const NAME: &str = "device_csrf";
-/// 256 bits in hexadecimal.
+/// The length of 256 bits in hexadecimal.
 const LEN: usize = 64;
 
-/// The key of this process's forms.
+/// The key for the forms of this process.
 pub(crate) struct CsrfKey(Hmac<Sha256>);
 
 /// The cookie of one browser, and the token in its form for one user code.
@@ -29,15 +29,15 @@ pub(crate) struct Form {
 }
 
 impl CsrfKey {
-    /// A new key; `None` without entropy.
+    /// Creates a key; `None` without entropy.
     pub(crate) fn new() -> Option<Self> {
         let mut key = [0; 32];
         entropy(&mut key).ok()?;
         Hmac::new_from_slice(&key).ok().map(Self)
     }
 
-    /// The form of this browser for this user code. A browser keeps the cookie that it has, so two open tabs do not spoil
-    /// each other. `None` without entropy.
+    /// Returns the form of this browser for this user code; `None` without entropy. A browser keeps its
+    /// cookie, so two open tabs do not invalidate each other.
     pub(crate) fn form(&self, headers: &HeaderMap, code: UserCode) -> Option<Form> {
         let cookie = match from_cookie(headers) {
             Some(cookie) => cookie,
@@ -50,7 +50,7 @@ impl CsrfKey {
         Some(Form { token: self.token(&cookie, code), cookie })
     }
 
-    /// Whether a form for this user code with this token was ours.
+    /// Returns whether we issued this token for this user code.
     pub(crate) fn is_ours(&self, headers: &HeaderMap, code: UserCode, token: &str) -> bool {
         from_cookie(headers).is_some_and(|cookie| self.token(&cookie, code) == Secret::from(token))
     }
@@ -62,7 +62,7 @@ impl CsrfKey {
 }
 
 impl Form {
-    /// The header that sets the cookie. It lives as long as the browser's session.
+    /// Returns the header that sets the cookie. It lives as long as the browser's session.
     pub(crate) fn set_cookie(&self, hosts: &Hosts) -> Option<HeaderValue> {
         let secure = if hosts.is_https() { "; Secure" } else { "" };
         let text =
@@ -73,8 +73,9 @@ impl Form {
     }
 }
 
-/// Whether the browser says that a page of another site made it ask. Browsers send `Sec-Fetch-Site` to HTTPS and to
-/// loopback only. Over plain HTTP there is the origin, or the page that led here if that page lets it be said.
+/// Returns whether, according to the browser, a page of another site caused the request. Browsers send
+/// `Sec-Fetch-Site` only to HTTPS and loopback. Over plain HTTP the origin decides, or else the referring
+/// page if its policy permits the header.
 pub(crate) fn is_from_elsewhere(hosts: &Hosts, headers: &HeaderMap) -> bool {
     if let Some(site) = headers.get("sec-fetch-site") {
         return site != "same-origin" && site != "none";
@@ -82,8 +83,9 @@ pub(crate) fn is_from_elsewhere(hosts: &Hosts, headers: &HeaderMap) -> bool {
     is_foreign(hosts, headers, &ORIGIN) || is_foreign(hosts, headers, &REFERER)
 }
 
-/// Whether a decision may come from our own page. `Sec-Fetch-Site` decides if it is there, but an origin of `null` is never
-/// ours: our pages let theirs be said. A script sends none of these headers; there the token alone decides.
+/// Returns whether a decision may come from our own page. `Sec-Fetch-Site` decides if present. An origin of
+/// `null` is never ours, because our referrer policy permits ours. A script sends none of these headers; then
+/// the token alone decides.
 pub(crate) fn may_be_our_page(hosts: &Hosts, headers: &HeaderMap) -> bool {
     if headers.get(ORIGIN).is_some_and(|origin| origin == "null" || origin.to_str().is_err()) {
         return false;
@@ -94,13 +96,13 @@ pub(crate) fn may_be_our_page(hosts: &Hosts, headers: &HeaderMap) -> bool {
     }
 }
 
-/// Whether this header names another origin than ours.
+/// Returns whether this header names another origin than ours.
 fn is_foreign(hosts: &Hosts, headers: &HeaderMap, name: &HeaderName) -> bool {
     let url = headers.get(name).map(|value| value.to_str().unwrap_or_default());
     url.is_some_and(|url| !hosts.is_own_origin(headers, origin_of(url)))
 }
 
-/// A URL's scheme and authority.
+/// Returns the scheme and authority of a URL.
 fn origin_of(url: &str) -> &str {
     let authority = url.find("://").map_or(0, |colon| colon + 3);
     let end = url.get(authority..).and_then(|rest| rest.find(['/', '?', '#']));

@@ -7,17 +7,18 @@ use oidc_proto::{Body, grant_type};
 
 use crate::state::{Context, State};
 
-/// OpenID Connect Discovery §4.
+/// The path of OpenID Connect Discovery §4.
 pub(crate) const OPENID: &str = "/.well-known/openid-configuration";
-/// RFC 8414 §3.
+/// The path of RFC 8414 §3.
 pub(crate) const OAUTH: &str = "/.well-known/oauth-authorization-server";
 
-/// The metadata of RFC 8414.
+/// Returns the metadata of RFC 8414.
 pub(crate) fn oauth(context: &Context<'_>) -> Response<Body> {
     metadata(context.state).encode()
 }
 
-/// The metadata of OpenID Connect Discovery: with an empty set of keys, and the algorithm that the standard makes mandatory.
+/// Returns the metadata of OpenID Connect Discovery, with an empty key set and the algorithm that the
+/// standard requires.
 pub(crate) fn openid(context: &Context<'_>) -> Response<Body> {
     let mut metadata = metadata(context.state);
     metadata.jwks_uri = Some(format!("{}/jwks.json", context.state.hosts.public_url));
@@ -26,10 +27,10 @@ pub(crate) fn openid(context: &Context<'_>) -> Response<Body> {
     metadata.encode()
 }
 
-/// The members that both standards have. They name no scopes: a client registers whichever it likes.
+/// Returns the members of both standards. They name no scopes, because a client registers any scope it likes.
 ///
-/// Both standards demand an authorization endpoint and its response type, and clients refuse a document without them. So
-/// there is one, which answers with an error that says what to do. `grant_types_supported` has the truth.
+/// Both standards require an authorization endpoint and a response type, and clients reject a document
+/// without them. Our endpoint returns an error with advice. `grant_types_supported` lists the real grants.
 fn metadata(state: &State) -> Metadata {
     let public_url = &state.hosts.public_url;
     let url = |path: &str| Some(format!("{public_url}{path}"));
@@ -49,7 +50,7 @@ fn metadata(state: &State) -> Metadata {
     metadata
 }
 
-/// The keys of this server: none, because it signs nothing that a client could check (RFC 7517 §5).
+/// Returns an empty key set, because this server signs nothing that a client could verify (RFC 7517 §5).
 pub(crate) fn keys(_: &Context<'_>) -> Response<Body> {
     let mut response = Response::new(Body::new(br#"{"keys":[]}"#.to_vec()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));

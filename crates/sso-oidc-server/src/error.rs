@@ -1,4 +1,4 @@
-//! Why the server cannot start.
+//! The reasons why the server cannot start.
 
 use core::net::SocketAddr;
 use std::io;
@@ -6,54 +6,55 @@ use std::io;
 #[cfg(feature = "faults")]
 use crate::InjectedFault;
 
-/// Why the server cannot start.
+/// The reason why the server cannot start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// Another program listens there.
+    /// Another program listens on the port.
     #[error("port {} is already in use on {}", address.port(), address.ip())]
     PortInUse {
-        /// The address that was asked for.
+        /// The requested address.
         address: SocketAddr,
-        /// The system's word.
+        /// The system's error.
         source: io::Error,
     },
-    /// The address cannot be listened on.
+    /// The system cannot listen on the address.
     #[error("cannot listen on {address}")]
     Listen {
-        /// The address that was asked for.
+        /// The requested address.
         address: SocketAddr,
-        /// The system's word.
+        /// The system's error.
         source: io::Error,
     },
     /// The public URL is not `http[s]://host[:port]`.
     #[error("the public URL must be http:// or https:// with a host, and no path: {url}")]
     PublicUrl {
-        /// What was given.
+        /// The rejected URL.
         url: String,
     },
-    /// There is no certificate to show.
+    /// The certificate is not usable.
     #[cfg(feature = "tls")]
     #[error("cannot speak HTTPS")]
     Tls {
-        /// Why not.
+        /// The reason.
         source: crate::TlsError,
     },
-    /// A fault of the certificate was asked for, and the server speaks plain HTTP.
+    /// The configuration has a certificate fault, but the server speaks plain HTTP.
     #[cfg(feature = "faults")]
     #[error("the fault {fault} is one of the certificate, and the server speaks plain HTTP")]
     FaultNeedsTls {
         /// The fault.
         fault: InjectedFault,
     },
-    /// A fault of the certificate was asked for, and the certificate is one's own: there is no CA to sign a wrong one.
+    /// The configuration has a certificate fault and the user's own certificate. The server has no CA to sign
+    /// a wrong one.
     #[cfg(feature = "faults")]
     #[error("the fault {fault} needs a CA that is made at start, not a certificate of one's own")]
     FaultNeedsNewCa {
         /// The fault.
         fault: InjectedFault,
     },
-    /// A fault was asked for where there are no connections: see [`InProcess`](crate::InProcess).
+    /// The configuration has a connection fault, but [`InProcess`](crate::InProcess) has no connections.
     #[cfg(feature = "faults")]
     #[error(
         "the fault {fault} spoils a connection, and a service in process has none; let the closure fail in its place"
@@ -62,10 +63,10 @@ pub enum ServeError {
         /// The fault.
         fault: InjectedFault,
     },
-    /// No thread or runtime could be had.
+    /// The system has no thread or runtime left.
     #[error("cannot start a thread for the server")]
     Thread {
-        /// The system's word.
+        /// The system's error.
         source: io::Error,
     },
 }

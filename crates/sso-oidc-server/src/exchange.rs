@@ -1,4 +1,4 @@
-//! One request and its response: the line in the log, and the record for tests.
+//! One request and its response: the log line, and the record for tests.
 
 use core::sync::atomic::Ordering;
 use core::time::Duration;
@@ -30,7 +30,7 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// A request that has no response yet.
+    /// Creates an exchange without a response.
     pub(crate) const fn new(
         head: Parts,
         peer: Peer,
@@ -52,7 +52,7 @@ impl Exchange {
         }
     }
 
-    /// Writes the exchange to the log, and to the latest requests if they are remembered.
+    /// Writes the exchange to the log, and to the latest requests if the server remembers any.
     pub(crate) fn record(self, state: &State) {
         state.requests.fetch_add(1, Ordering::Relaxed);
         let path = self.head.uri.path();

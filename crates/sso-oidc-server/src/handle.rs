@@ -1,4 +1,4 @@
-//! The server from inside its process.
+//! Control of the server from inside its process.
 
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use device_authority::{Counts, PersonError, UserDecision};
 use crate::RecordedRequest;
 use crate::state::State;
 
-/// A running server, seen from inside its process. Clones are the same server. It outlives the server harmlessly.
+/// The handle of a running server. Clones control the same server. A handle may outlive its server.
 ///
 /// ```
 /// use sso_oidc_server::{Client, Config, TestServer};
@@ -40,24 +40,24 @@ pub struct Handle {
     pub(crate) state: Arc<State>,
 }
 
-/// What a server has done and holds.
+/// The work of a server so far, and the size of its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Stats {
-    /// TCP connections that were accepted.
+    /// The number of accepted TCP connections.
     pub connections: u64,
-    /// Requests that were answered.
+    /// The number of answered requests.
     pub requests: u64,
-    /// Connections that followed a redirect of a fault to another host. There should be none.
+    /// The number of connections that followed an injected redirect to another host. It should be 0.
     #[cfg(feature = "faults")]
     pub redirects_followed: u64,
-    /// Records that are held.
+    /// The number of records in the store.
     pub held: Counts,
 }
 
 impl Handle {
-    /// Approves the device that shows this user code, as a person on the page would. The code is read without regard
-    /// to case and separators.
+    /// Approves the device that shows this user code, as a person on the page would. The code is read without
+    /// regard to case and separators.
     ///
     /// ```
     /// use sso_oidc_server::{Client, Config, PersonError, TestServer};
@@ -89,7 +89,7 @@ impl Handle {
         self.decide(user_code, UserDecision::Approve)
     }
 
-    /// Denies the device that shows this user code: it hears `access_denied`.
+    /// Denies the device that shows this user code. Its next poll gets `access_denied`.
     ///
     /// ```
     /// use sso_oidc_server::{Client, Config, PersonError, TestServer};
@@ -121,7 +121,7 @@ impl Handle {
         self.decide(user_code, UserDecision::Deny)
     }
 
-    /// Cuts the time of this user code short: the device hears `expired_token`.
+    /// Expires this user code now. The device's next poll gets `expired_token`.
     ///
     /// ```
     /// use sso_oidc_server::{Client, Config, PersonError, TestServer};
@@ -153,14 +153,14 @@ impl Handle {
         self.decide(user_code, UserDecision::Expire)
     }
 
-    /// The user codes that wait for a decision, in no particular order.
+    /// Returns the user codes that wait for a decision, in no particular order.
     #[must_use]
     pub fn pending(&self) -> Vec<String> {
         let now = self.state.now();
         self.state.store().pending(now).map(|code| code.to_string()).collect()
     }
 
-    /// What the server has done and holds.
+    /// Returns the server's counters.
     #[must_use]
     pub fn stats(&self) -> Stats {
         Stats {
@@ -172,21 +172,22 @@ impl Handle {
         }
     }
 
-    /// The latest requests, in the order in which they were answered, as many as
-    /// [`crate::Config::remember_requests`] says.
+    /// Returns the latest requests, at most [`crate::Config::remember_requests`], in the order of their
+    /// responses.
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.state.records().map_or_else(Vec::new, |records| records.all())
     }
 
-    /// The URL to reach the server from this machine, for example `http://127.0.0.1:49152`, or `https://` with TLS.
+    /// Returns the server's URL on this machine, for example `http://127.0.0.1:49152`, or `https://` with
+    /// TLS.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.state.hosts.endpoint
     }
 
-    /// The certificate of the CA that was made at start, in PEM: a client that trusts it can talk to this server. `None` if the
-    /// server speaks plain HTTP or shows a certificate of one's own.
+    /// Returns the certificate of the CA that the server made at start, in PEM. Clients that trust it can
+    /// connect. `None` if the server speaks plain HTTP or has the user's own certificate.
     ///
     /// ```
     /// use sso_oidc_server::{Config, TestServer, Tls};
@@ -202,8 +203,8 @@ impl Handle {
         self.state.tls.as_ref()?.ca_certificate()
     }
 
-    /// Ends the misbehaviour that [`crate::Config::with_fault`] asked for: no further request or connection is affected, and
-    /// a closed port opens, a moment later.
+    /// Disables the faults of [`crate::Config::with_fault`]. They affect no further request or connection,
+    /// and a closed port opens a moment later.
     ///
     /// ```
     /// use sso_oidc_server::{Config, InjectedFault, TestServer};

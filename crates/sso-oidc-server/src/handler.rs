@@ -1,4 +1,4 @@
-//! One request, one response: router, limits, handler; the headers of every response; the line in the log.
+//! The path of a request to its response: router, limits, handler, common headers, log line.
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
@@ -12,7 +12,7 @@ use crate::router::{Handler, NoRoute, Route, allowed, route};
 use crate::state::{Context, Peer, State};
 use crate::{authority, limits};
 
-/// The response to a request with this head. It never fails: every error becomes a response.
+/// Returns the response to a request with this head. It never fails: every error becomes a response.
 pub(crate) async fn answer(
     state: &State,
     peer: Peer,
@@ -24,8 +24,8 @@ pub(crate) async fn answer(
     response
 }
 
-/// The response to a request with this head, as this handler makes it, and the exchange for the log. The body is read if a
-/// handler takes it.
+/// Returns the response of this handler to a request with this head, and the exchange for the log. It reads
+/// the body if a handler uses it.
 pub(crate) async fn respond(
     state: &State,
     peer: Peer,
@@ -52,7 +52,7 @@ pub(crate) async fn respond(
                     let now = state.clock.at(up);
                     handle(&Context { state, peer, head: &head, body: &body, now }, route)
                 }
-                // The rest of the body is not waited for, so the connection cannot be used again.
+                // The server does not wait for the rest of the body, so the connection cannot be reused.
                 Err(fault) => Reply::refusal(dialect.unwrap_or(Dialect::Aws), fault).closing(),
             }
         }
@@ -71,7 +71,7 @@ pub(crate) async fn respond(
     (response, exchange)
 }
 
-/// The reply to a request that was read, from the route's handler.
+/// Returns the reply of the route's handler.
 pub(crate) fn handle(context: &Context<'_>, route: &Route) -> Reply {
     match route.handler {
         Handler::Operation(dialect, operation) => authority::answer(context, dialect, operation),
@@ -79,7 +79,7 @@ pub(crate) fn handle(context: &Context<'_>, route: &Route) -> Reply {
     }
 }
 
-/// The reply to a request without a route: an unknown path, or a method that the path does not take.
+/// Returns the reply to an unknown path or an unsupported method.
 fn refuse(no_route: NoRoute, path: &str) -> Reply {
     let mut reply = match no_route {
         NoRoute::Operation(dialect, fault) => Reply::refusal(dialect, *fault),

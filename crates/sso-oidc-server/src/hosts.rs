@@ -1,4 +1,4 @@
-//! The names of this server: those that it hands out, and those that a request may use.
+//! The names of this server: for its own URLs, and for the host of a request.
 
 use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -14,14 +14,14 @@ pub(crate) struct Hosts {
     pub(crate) endpoint: String,
     /// The base URL for people: `http://host:port` or `https://host:port`.
     pub(crate) public_url: String,
-    /// `http://` or `https://`, as the server itself speaks.
+    /// The scheme of the server itself, `http://` or `https://`.
     scheme: &'static str,
-    /// Names that a request may give as its host; `None` for any.
+    /// The names that a request may use as its host; `None` for any.
     allowed: Option<Vec<String>>,
 }
 
 impl Hosts {
-    /// The names of a server with this configuration that listens on this address.
+    /// Returns the names of a server with this configuration on this address.
     pub(crate) fn new(config: &Config, address: SocketAddr) -> Result<Self, ServeError> {
         let scheme = config.scheme();
         let endpoint = format!("{scheme}{}", reachable(address));
@@ -45,31 +45,32 @@ impl Hosts {
         Ok(Self { endpoint, public_url, scheme, allowed })
     }
 
-    /// The same names, and requests may use any: where there is no browser that could be misled.
+    /// Accepts any host name, for a service that no browser can reach.
     pub(crate) fn allowing_any(self) -> Self {
         Self { allowed: None, ..self }
     }
 
-    /// The host of the public URL.
+    /// Returns the host of the public URL.
     #[cfg(feature = "tls")]
     pub(crate) fn public_host(&self) -> Option<&str> {
         host_of_url(&self.public_url)
     }
 
-    /// Whether people reach the server by HTTPS: its own, or that of a proxy before it.
+    /// Returns whether people use HTTPS, of this server or of a proxy before it.
     pub(crate) fn is_https(&self) -> bool {
         self.public_url.starts_with("https://")
     }
 
-    /// Whether a request may be addressed to this host, as a `Host` header or a URL's authority spells it. After DNS
-    /// rebinding a browser sends the name of another site.
+    /// Returns whether a request may use this host, as spelled in a `Host` header or a URL's authority. After
+    /// DNS rebinding a browser sends another site's name.
     pub(crate) fn allow(&self, authority: &str) -> bool {
         let Some(allowed) = &self.allowed else { return true };
         let host = host_of_authority(authority);
         is_loopback_host(host) || allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(host))
     }
 
-    /// Whether this origin is ours: the public URL, or the host that the request is addressed to, which was checked before.
+    /// Returns whether this origin is ours: the public URL, or the request's host, which the limits have
+    /// checked.
     pub(crate) fn is_own_origin(&self, headers: &HeaderMap, origin: &str) -> bool {
         let host = headers.get(HOST).map(HeaderValue::to_str).and_then(Result::ok);
         let is_addressee = origin.strip_prefix(self.scheme).is_some_and(|origin| Some(origin) == host);
@@ -77,7 +78,7 @@ impl Hosts {
     }
 }
 
-/// An address that can be connected to: the unspecified one stands for all of this machine's.
+/// Returns an address to connect to. The unspecified address becomes loopback.
 pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
@@ -87,7 +88,7 @@ pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-/// `host:port` → `host`; brackets stay.
+/// Returns the host of `host:port`. Brackets stay.
 fn host_of_authority(authority: &str) -> &str {
     let end = match authority.rfind(']') {
         Some(bracket) => bracket + 1,
@@ -96,7 +97,7 @@ fn host_of_authority(authority: &str) -> &str {
     authority.get(..end).unwrap_or(authority)
 }
 
-/// The host of `http[s]://host[:port]`; `None` if there is anything else.
+/// Returns the host of `http[s]://host[:port]`; `None` if the URL has any other part.
 fn host_of_url(url: &str) -> Option<&str> {
     let authority = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"))?;
     let parsed: http::uri::Authority = authority.parse().ok()?;

@@ -1,4 +1,4 @@
-//! The service without sockets, in time that a test lets pass.
+//! The service without sockets, at a test's virtual time.
 
 use core::future::Future as _;
 use core::net::{Ipv4Addr, SocketAddr};
@@ -17,19 +17,20 @@ use crate::limits::check_length;
 use crate::state::{Peer, State};
 use crate::{Config, Handle, ServeError};
 
-/// The whole service as a function from a request to its answer. Nothing listens, nothing waits, and its time is the test's:
-/// a sign-in of ten minutes with a denial, an outage and a refresh is a unit test of a millisecond.
+/// The whole service as a function from a request to its response. It opens no socket, never waits, and uses
+/// the test's time. A ten-minute sign-in with a denial, an outage and a refresh takes a millisecond.
 ///
-/// Clones are the same service. A client is answered by it where it takes a closure: `HttpClientBuilder::answered_by` of
-/// `device-flow-ureq` and `device-flow-reqwest`, with their `VirtualTime` as the clock of both sides. The faults of
-/// [`Config::with_fault`] are those of connections, and an error here; the closure can fail as it likes.
+/// Clones share one service. A client reaches it through a closure: `HttpClientBuilder::answered_by` of
+/// `device-flow-ureq` and `device-flow-reqwest`, with their `VirtualTime` as both clocks. The faults of
+/// [`Config::with_fault`] act on connections, so they are an error here. The closure can fail instead.
 #[derive(Clone, Debug)]
 pub struct InProcess {
     state: Arc<State>,
 }
 
 impl InProcess {
-    /// A service with these settings; `time` is how long it has been up. It may stand still, and never goes back.
+    /// Creates a service with these settings. `time` returns its uptime, which may stand still and never
+    /// decreases.
     ///
     /// ```
     /// use core::time::Duration;
@@ -58,7 +59,8 @@ impl InProcess {
     /// ```
     ///
     /// # Errors
-    /// As [`Server::bind`](crate::Server::bind), but for what sockets have to do with; [`ServeError::FaultNeedsConnection`].
+    /// The errors of [`Server::bind`](crate::Server::bind) that do not concern sockets;
+    /// [`ServeError::FaultNeedsConnection`].
     pub fn new(
         config: Config,
         time: impl Fn() -> Duration + Send + Sync + 'static,
@@ -72,13 +74,13 @@ impl InProcess {
         Ok(Self { state: Arc::new(state.for_any_host()) })
     }
 
-    /// The answer to a request, as the server would give it to a client on this machine, whatever host it names. It is looked
-    /// at and answered at the same moment.
+    /// Returns the response that the server would give to a client on this machine, for any host name. The
+    /// request arrives and is answered at the same time.
     #[must_use]
     pub fn answer(&self, request: &Request<&[u8]>) -> Response<Vec<u8>> {
         let body = Bytes::copy_from_slice(request.body());
         let (mut head, ()) = request.clone().map(|_| ()).into_parts();
-        // An HTTP client writes it on the way.
+        // Over a network, the HTTP client adds this header.
         let host = head.uri.authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
         if let Some(host) = host {
             head.headers.entry(HOST).or_insert(host);
@@ -90,7 +92,7 @@ impl InProcess {
         match answering.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(response) if is_head => response.map(|_| Vec::new()),
             Poll::Ready(response) => response.map(|body| body.bytes().to_vec()),
-            // A handler never waits, and the body is there.
+            // A handler never waits, and the body is complete.
             Poll::Pending => {
                 let mut response = Response::default();
                 *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
@@ -99,13 +101,13 @@ impl InProcess {
         }
     }
 
-    /// Its base URL, which a client is made for: of this machine, and nothing listens there.
+    /// Returns the base URL for clients. It names this machine, but nothing listens there.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.state.hosts.endpoint
     }
 
-    /// The person: approves, denies, and sees who waits.
+    /// Returns the handle, which approves, denies, and lists the waiting devices.
     #[must_use]
     pub fn handle(&self) -> Handle {
         Handle { state: Arc::clone(&self.state) }

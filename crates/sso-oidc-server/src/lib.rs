@@ -1,12 +1,15 @@
-//! A local server that stands in for AWS IAM Identity Center's sign-in service, and the page a person approves on.
+//! A local replacement for the sign-in service of AWS IAM Identity Center, with a page for a person's
+//! approval.
 //!
-//! The decisions are [`device_authority`]'s; this crate adds sockets, a clock, the operating system's randomness and
-//! a web page. It is meant for one machine: tests, development, demonstrations. It speaks plain HTTP, and with the
-//! feature `tls` HTTPS where [`Config::with_tls`] asks for it: with a CA made at start, or with a certificate of one's own.
+//! The decisions are in [`device_authority`]. This crate adds sockets, a clock, the operating system's
+//! randomness and a web page. It is for one machine: tests, development, demonstrations. It speaks plain
+//! HTTP. With the feature `tls` and [`Config::with_tls`] it speaks HTTPS, with a CA made at start or the
+//! user's own certificate.
 //!
 //! # In a test
 //!
-//! [`TestServer`] runs on a thread of its own, so blocking and async tests can use it alike. It stops when dropped.
+//! [`TestServer`] runs on its own thread, so blocking and async tests can use it alike. It stops when
+//! dropped.
 //!
 //! ```
 //! use sso_oidc_server::TestServer;
@@ -17,7 +20,7 @@
 //! assert!(server.endpoint().starts_with("http://127.0.0.1:"));
 //! ```
 //!
-//! Without sockets, and in time that the test lets pass, [`InProcess`] answers the same.
+//! [`InProcess`] is the same service without sockets, at virtual time.
 //!
 //! # As a program
 //!
@@ -34,40 +37,42 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What it answers
+//! # Routes
 //!
 //! | path | method | what |
 //! |---|---|---|
 //! | `/client/register`, `/device_authorization`, `/token` | POST | RegisterClient, StartDeviceAuthorization, CreateToken |
 //! | `/oauth/register`, `/oauth/device_authorization`, `/oauth/token`, `/oauth/revoke` | POST | the same for every RFC 8628 client: RFC 7591, RFC 8628, RFC 6749, RFC 7009 |
-//! | `/.well-known/openid-configuration`, `/.well-known/oauth-authorization-server` | GET | where these are (RFC 8414) |
-//! | `/authorize` | GET, POST | says that there is no authorization code flow, and redirects to a loopback `redirect_uri` of the query |
-//! | `/jwks.json` | GET | an empty set of keys |
-//! | `/device` | GET | the page where a person enters the code; with `?user_code=`, where they confirm it |
+//! | `/.well-known/openid-configuration`, `/.well-known/oauth-authorization-server` | GET | the metadata of the OAuth endpoints (RFC 8414) |
+//! | `/authorize` | GET, POST | an error, because there is no authorization code flow; it goes to a loopback `redirect_uri` of the query |
+//! | `/jwks.json` | GET | an empty key set |
+//! | `/device` | GET | the form for the code, or the confirmation of `?user_code=` |
 //! | `/device` | POST | the person's decision; see below |
-//! | `/start` | GET | a start page with the region in `<meta name="region">`, where tools look for it |
+//! | `/start` | GET | a start page with the region in `<meta name="region">`, for tools that read it |
 //! | `/health` | GET | `ok` |
-//! | `/` | GET | on to `/device` |
-//! | `/style.css`, `/favicon.ico` | GET | the style sheet of the pages, and no icon |
+//! | `/` | GET | a redirect to `/device` |
+//! | `/style.css`, `/favicon.ico` | GET | the pages' style sheet, and no icon |
 //!
-//! Every answer has an `x-amzn-RequestId`; every fault has a JSON body, and in AWS's dialect `x-amzn-ErrorType`. (Bytes that are no HTTP
-//! never get as far as an answer of ours: the connection is closed, after a bare 400 or 431 where that makes sense.)
+//! Every response has an `x-amzn-RequestId`. Every error has a JSON body, and in the AWS dialect
+//! `x-amzn-ErrorType`. Bytes that are not HTTP get no such response: the connection is closed, after a bare
+//! 400 or 431 if possible.
 //!
-//! # Clients of two kinds
+//! # Two kinds of clients
 //!
-//! Both dialects speak to one authority. A client that registered at `/client/register` has a secret and may use the OAuth
-//! endpoints with it, in the header or in the body. One that registered at `/oauth/register` as public has none, and AWS's
-//! dialect, which demands one, does not believe it. [`Config::with_client`] adds clients of a fixed id.
+//! Both dialects share one authority. A client that registered at `/client/register` has a secret. It may use
+//! the OAuth endpoints with it, in the header or in the body. A public client of `/oauth/register` has no
+//! secret, so the AWS dialect, which requires one, rejects it. [`Config::with_client`] adds clients with a
+//! fixed id.
 //!
-//! Scopes are those that the device authorization request asks for, if they are among the registered ones, and all of
-//! those if it asks for none; a token with scopes comes with a refresh token. Revoking a refresh token ends its sign-in.
-//! Access tokens are opaque and nothing here takes them, so revoking one succeeds and changes nothing.
+//! A device authorization request gets the registered ones among its scopes, or all registered scopes if it
+//! names none. A token with scopes comes with a refresh token. Revoking a refresh token ends its sign-in.
+//! Access tokens are opaque and no endpoint here accepts them, so revoking one succeeds and changes nothing.
 //!
 //! # Approving from a script
 //!
-//! The page's form is a stable interface. GET `/device?user_code=CODE` sets the cookie `device_csrf` and has a hidden
-//! field `csrf`; POST `/device` as `application/x-www-form-urlencoded` with that cookie and the fields `user_code`,
-//! `csrf` and `action`, which is `approve` or `deny`. 200 says that it is done.
+//! The page's form is a stable interface. GET `/device?user_code=CODE` sets the cookie `device_csrf` and has
+//! a hidden field `csrf`. POST `/device` as `application/x-www-form-urlencoded` needs that cookie and the
+//! fields `user_code`, `csrf` and `action`. `action` is `approve` or `deny`. Status 200 means success.
 #![cfg_attr(feature = "faults", doc = include_str!("fault/about.md"))]
 
 mod approval;
@@ -118,7 +123,7 @@ pub use test_server::TestServer;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError};
 
-/// The crate's own README is compiled and run as well.
+/// Compiles and runs the crate's README too.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}

@@ -16,15 +16,17 @@ use crate::Limits;
 use crate::reply::{Reply, invalid, text};
 use crate::state::State;
 
-/// How much of a body that was refused is still read, so that its sender sees the answer and not a reset.
+/// The longest part of a rejected body that is still read, so that the client gets the response instead of a
+/// reset.
 const DISCARDED: usize = 8 * 1024 * 1024;
-/// How long it is read.
+/// The longest time for reading it.
 const DISCARDING: Duration = Duration::from_secs(1);
 
-/// The most headers that hyper reads without being told, and without two allocations a request.
+/// The highest number of headers that hyper reads by default. With it hyper saves two allocations for each
+/// request.
 const HYPERS_HEADERS: usize = 100;
 
-/// hyper, with the limits on a head.
+/// Returns hyper's builder with the limits on a head.
 pub(crate) fn http1(limits: &Limits) -> Builder {
     let mut http = Builder::new();
     http.max_buf_size(limits.head_bytes.max(8 * 1024));
@@ -34,7 +36,7 @@ pub(crate) fn http1(limits: &Limits) -> Builder {
     http
 }
 
-/// The answer to a request that is refused by its head alone, in its dialect if it has one.
+/// Returns the error response to a request whose head alone is invalid, in its dialect if it has one.
 pub(crate) fn refusal_of_head(state: &State, head: &Parts, dialect: Option<Dialect>) -> Option<Reply> {
     let refusal = |why, status| Reply::refusal(dialect.unwrap_or(Dialect::Aws), invalid(why, status));
     if head.headers.len() > state.limits.headers {
@@ -47,7 +49,7 @@ pub(crate) fn refusal_of_head(state: &State, head: &Parts, dialect: Option<Diale
     if host.into_iter().chain(authority).all(|host| state.hosts.allow(host)) {
         return None;
     }
-    // RFC 9110 §15.5.20.
+    // The reason for status 421 (RFC 9110 §15.5.20).
     const WHY: &str = "this server does not answer to the host name of the request; its owner can add the name, \
                        with sso-oidc serve --allow-host NAME";
     const PAGE: &str = "This server does not answer to this host name. Its owner can add the name, with\n\
@@ -58,8 +60,8 @@ pub(crate) fn refusal_of_head(state: &State, head: &Parts, dialect: Option<Diale
     })
 }
 
-/// RFC 9112 §3.2: exactly one `Host`, so that no proxy reads it differently from us. HTTP/1.0 may leave it out, and no
-/// browser that could be misled does.
+/// Returns the only `Host` header (RFC 9112 §3.2). A second one could make a proxy choose another host than
+/// we do. HTTP/1.0 may omit it; browsers do not use that version.
 fn the_host(head: &Parts) -> Result<Option<&str>, NotOneHost> {
     let mut hosts = head.headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
@@ -71,13 +73,13 @@ fn the_host(head: &Parts) -> Result<Option<&str>, NotOneHost> {
 
 struct NotOneHost;
 
-/// The whole body, within its limits.
+/// Reads the whole body, within its limits.
 pub(crate) async fn read_body<B>(limits: &Limits, body: &mut B) -> Result<Bytes, Fault>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    // A length that is announced need not be waited for.
+    // An announced length needs no reading.
     check_length(limits, body.size_hint().lower())?;
     let reading = Limited::new(body, limits.body_bytes).collect();
     match tokio::time::timeout(limits.body_timeout, reading).await {
@@ -88,7 +90,7 @@ where
     }
 }
 
-/// Refuses a body of more bytes than one may have.
+/// Rejects a body that exceeds the limit.
 pub(crate) fn check_length(limits: &Limits, length: u64) -> Result<(), Fault> {
     if length > limits.body_bytes as u64 { Err(too_long()) } else { Ok(()) }
 }
@@ -97,11 +99,11 @@ fn too_long() -> Fault {
     invalid("the request body is too long", 413)
 }
 
-/// Reads on what a peer still sends of a body that was refused. A socket that is closed with bytes unread resets the
-/// connection, and the answer is lost on the way.
+/// Reads the rest of a rejected body. Closing a socket with unread bytes resets the connection, and the
+/// client may lose the response.
 pub(crate) async fn discard(body: Incoming) {
     let mut rest = Limited::new(body, DISCARDED);
     let reading = async { while let Some(Ok(_)) = rest.frame().await {} };
-    // Not all of it may have come, and there is no more to do about it.
+    // Some of it may not have arrived, which this cannot change.
     let _ = tokio::time::timeout(DISCARDING, reading).await;
 }

@@ -8,7 +8,7 @@ use oidc_proto::Operation;
 #[cfg(feature = "faults")]
 use crate::InjectedFault;
 
-/// A request that was answered. It has no header, no body and no query, so no secret.
+/// An answered request. It has no header, body or query, so no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordedRequest {
@@ -18,21 +18,21 @@ pub struct RecordedRequest {
     pub method: String,
     /// The path, without the query.
     pub path: String,
-    /// When it had arrived in full, counted from the server's start.
+    /// The time at which it had arrived in full, since the server's start.
     pub at: Duration,
     /// The number of its connection, counted from 1.
     pub connection: u64,
     /// The response's status; 0 if an injected fault left no response.
     pub status: u16,
-    /// The error of the response, as its dialect calls it: for example `SlowDownException` or `slow_down`.
+    /// The error code of the response in its dialect, for example `SlowDownException` or `slow_down`.
     pub error: Option<String>,
     /// The response's `x-amzn-RequestId`.
     pub request_id: String,
-    /// The fault that was injected. Status and error are those of the response before the fault acted on it.
+    /// The injected fault. Status and error are those of the response before the fault.
     #[cfg(feature = "faults")]
     pub injected: Option<InjectedFault>,
-    /// The number of other requests that waited for the rest of an injected response when this one came, of those whose
-    /// clients had not hung up.
+    /// The number of other requests that waited for the rest of an injected response when this one came. Only
+    /// requests with connected clients count.
     #[cfg(feature = "faults")]
     pub others_in_flight: usize,
 }

@@ -1,16 +1,16 @@
-//! A response, and the error that it carries.
+//! A response with its error code.
 
 use http::header::{CONNECTION, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
 use oidc_proto::{Body, Dialect, Fault, FaultCode};
 
-/// A response, and the error that it carries, for the log: not every dialect has a header for it.
+/// A response, and its error code for the log, because not every dialect has a header for it.
 pub(crate) struct Reply {
     pub(crate) response: Response<Body>,
     pub(crate) error: Option<ErrorName>,
 }
 
-/// An error as its dialect calls it.
+/// An error code in its dialect's spelling.
 pub(crate) struct ErrorName(Dialect, FaultCode);
 
 impl ErrorName {
@@ -27,24 +27,24 @@ impl From<Response<Body>> for Reply {
 }
 
 impl Reply {
-    /// The response that carries this error.
+    /// Returns the response for this error.
     pub(crate) fn refusal(dialect: Dialect, fault: Fault) -> Self {
         Self { response: dialect.encode_fault(&fault), error: Some(ErrorName(dialect, fault.code)) }
     }
 
-    /// The same response, the last one on its connection.
+    /// Marks the response as the last one on its connection.
     pub(crate) fn closing(mut self) -> Self {
         self.response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         self
     }
 }
 
-/// An error about the request itself, with this status.
+/// Returns an error about the request itself, with this status.
 pub(crate) fn invalid(why: &'static str, status: u16) -> Fault {
     Fault::new(FaultCode::InvalidRequest).with_description(why).with_status(status)
 }
 
-/// A page of plain text.
+/// Returns a plain-text response.
 pub(crate) fn text(status: StatusCode, text: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::new(text.into()));
     *response.status_mut() = status;

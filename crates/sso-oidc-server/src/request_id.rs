@@ -1,4 +1,4 @@
-//! The ids of answers, by which a person finds a line of the log.
+//! The ids of responses, for finding a line of the log.
 
 use core::hash::BuildHasher as _;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -6,8 +6,8 @@ use std::hash::RandomState;
 
 use uuid::fmt::Hyphenated;
 
-/// The source of response ids in the shape of a version 4 UUID (RFC 9562 §5.4). Two servers have different ids, because each has
-/// its own keys. The ids are counted and not drawn: an id is no secret, and not worth a system call for each request.
+/// A source of ids in the format of a version 4 UUID (RFC 9562 §5.4). Each server has its own keys, so their
+/// ids differ. A counter produces the numbers: an id is no secret, and needs no system call.
 pub(crate) struct RequestIds {
     keys: RandomState,
     count: AtomicU64,

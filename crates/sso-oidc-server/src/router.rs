@@ -7,21 +7,21 @@ use oidc_proto::{Body, Dialect, Fault, FaultCode, Operation};
 use crate::state::Context;
 use crate::{discovery, page};
 
-/// A path, with methods that it takes and their handler.
+/// A path, its methods and their handler.
 pub(crate) struct Route {
     pub(crate) path: &'static str,
     pub(crate) methods: &'static [Method],
     pub(crate) handler: Handler,
 }
 
-/// What answers a request.
+/// The handler of a request.
 #[derive(Clone, Copy)]
 pub(crate) enum Handler {
-    /// The authority, in one of its dialects.
+    /// The authority handles it, in one of its dialects.
     Operation(Dialect, Operation),
-    /// A document that says where the operations are.
+    /// A function returns a document with the endpoints.
     Metadata(fn(&Context<'_>) -> Response<Body>),
-    /// A page.
+    /// A function returns a page.
     Page(fn(&Context<'_>) -> Response<Body>),
 }
 
@@ -29,7 +29,7 @@ const GET: &[Method] = &[Method::GET, Method::HEAD];
 const POST: &[Method] = &[Method::POST];
 const GET_AND_POST: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
 
-/// All routes. The documentation of the crate has the same table, and a test compares the two.
+/// All routes. The crate documentation has the same table, and a test compares the two.
 pub(crate) static ROUTES: &[Route] = &[
     operation("/client/register", Dialect::Aws, Operation::RegisterClient),
     operation("/device_authorization", Dialect::Aws, Operation::StartDeviceAuthorization),
@@ -55,17 +55,17 @@ const fn operation(path: &'static str, dialect: Dialect, operation: Operation) -
     Route { path, methods: POST, handler: Handler::Operation(dialect, operation) }
 }
 
-/// Why no route takes a request.
+/// The reason why no route matches a request.
 #[derive(Debug)]
 pub(crate) enum NoRoute {
-    /// No operation takes it, as its dialect says so.
+    /// No operation matches; the fault is in its dialect.
     Operation(Dialect, Box<Fault>),
-    /// A page does not take the method.
+    /// The page does not support the method.
     Page,
 }
 
 impl Route {
-    /// The operation, if the route has one.
+    /// Returns the operation, if the route has one.
     pub(crate) const fn operation(&self) -> Option<Operation> {
         match self.handler {
             Handler::Operation(_, operation) => Some(operation),
@@ -73,7 +73,7 @@ impl Route {
         }
     }
 
-    /// The dialect of the operation, if the route has one.
+    /// Returns the dialect of the operation, if the route has one.
     pub(crate) const fn dialect(&self) -> Option<Dialect> {
         match self.handler {
             Handler::Operation(dialect, _) => Some(dialect),
@@ -82,7 +82,7 @@ impl Route {
     }
 }
 
-/// The route of this method and path.
+/// Returns the route of this method and path.
 pub(crate) fn route(method: &Method, path: &str) -> Result<&'static Route, NoRoute> {
     if let Some(route) = of_path(path).find(|route| route.methods.contains(method)) {
         return Ok(route);
@@ -90,20 +90,20 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<&'static Route, NoRou
     if of_path(path).any(|route| route.dialect().is_none()) {
         return Err(NoRoute::Page);
     }
-    // AWS's paths have no common beginning, so an unknown path gets AWS's answer.
+    // AWS's paths have no common prefix, so an unknown path gets AWS's error.
     let dialect = if path.starts_with("/oauth/") { Dialect::OAuth } else { Dialect::Aws };
     let refusal = dialect.operation(method, path).err();
     let refusal = refusal.unwrap_or_else(|| Fault::new(FaultCode::InvalidRequest).with_status(404));
     Err(NoRoute::Operation(dialect, Box::new(refusal)))
 }
 
-/// The methods that the path takes, for the `Allow` header (RFC 9110 §10.2.1).
+/// Returns the methods of the path, for the `Allow` header (RFC 9110 §10.2.1).
 pub(crate) fn allowed(path: &str) -> String {
     let methods: Vec<&str> = of_path(path).flat_map(|route| route.methods).map(Method::as_str).collect();
     methods.join(", ")
 }
 
-/// The path as the log may show it: it does not repeat the text of a stranger.
+/// Returns the path for the log. Text from a client stays out of it.
 pub(crate) fn name(path: &str) -> &'static str {
     of_path(path).next().map_or("unknown", |route| route.path)
 }

@@ -1,4 +1,4 @@
-//! Binding, accepting, stopping.
+//! The server: it binds an address, accepts connections, and stops.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -17,15 +17,15 @@ use crate::listen::listen;
 use crate::state::{Peer, State};
 use crate::{Config, Handle, ServeError};
 
-/// How many connections are accepted before the others have their turn: fewer than the newest that never give way, so none is
-/// closed before it is read.
+/// The number of connections to accept before other tasks run. It is below the number of newest connections
+/// that stay open, so every connection can be read.
 const BURST: u64 = 16;
-/// How long the server waits after an error of `accept`.
+/// The delay after an error of `accept`.
 const AFTER_ERROR: Duration = Duration::from_millis(20);
 
 #[cfg(feature = "faults")]
 use crate::fault::listener::Listener;
-/// A server that listens; [`Server::serve`] makes it answer. Connections that arrive in between wait.
+/// A server that listens. [`Server::serve`] starts to answer; earlier connections wait.
 ///
 /// ```
 /// use sso_oidc_server::{Config, Server};
@@ -50,7 +50,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens as the configuration says. Needs a tokio runtime with I/O and time.
+    /// Listens according to the configuration. It needs a tokio runtime with I/O and time.
     ///
     /// ```
     /// use sso_oidc_server::{Config, ServeError, Server};
@@ -65,10 +65,10 @@ impl Server {
     /// ```
     ///
     /// # Errors
-    /// [`ServeError`], if the address, the public URL or the certificate cannot be used.
+    /// [`ServeError`] if the address, the public URL or the certificate is not usable.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves nothing behind: a port that it has opened is closed.
+    /// Dropping the future closes a port that it has opened.
     pub async fn bind(config: Config) -> Result<Self, ServeError> {
         let wanted = config.listen;
         let listener = listen(wanted).map_err(|source| ServeError::listen(wanted, source))?;
@@ -79,20 +79,21 @@ impl Server {
         Ok(Self { listener, address, state })
     }
 
-    /// The address it listens on, with the port that the system chose if none was asked for.
+    /// Returns the listening address, with the port that the system chose for port 0.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// The URL to reach it from this machine, for example `http://127.0.0.1:49152`. Clients take it as their endpoint.
+    /// Returns the URL on this machine, for example `http://127.0.0.1:49152`. Clients use it as their
+    /// endpoint.
     #[must_use]
     pub fn endpoint(&self) -> String {
         self.state.hosts.endpoint.clone()
     }
 
-    /// The URL under which people reach it: the public URL of the configuration, or else its endpoint. The addresses that
-    /// it hands out begin with this.
+    /// Returns the URL for people: the configuration's public URL, or else the endpoint. All URLs in
+    /// responses start with it.
     ///
     /// ```
     /// use sso_oidc_server::{Config, Server};
@@ -109,14 +110,14 @@ impl Server {
         &self.state.hosts.public_url
     }
 
-    /// The server from inside this process; it works before and while the server answers.
+    /// Returns the handle. It works before and while the server answers.
     #[must_use]
     pub fn handle(&self) -> Handle {
         Handle { state: Arc::clone(&self.state) }
     }
 
-    /// Answers until `shutdown` is ready; then accepts no connection any more, lets requests that are being answered go on
-    /// for as long as [`crate::Limits::drain`] says, and returns.
+    /// Answers until `shutdown` is ready. Then it accepts no more connections, gives requests in progress the
+    /// time of [`crate::Limits::drain`], and returns.
     ///
     /// ```
     /// use core::time::Duration;
@@ -146,7 +147,7 @@ impl Server {
                 Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
                 accepted = listener.accept() => match accepted {
                     Ok((stream, address)) => {
-                        // Responses are small and written at once, so waiting to fill a packet only delays them.
+                        // Responses are small and take one write, so Nagle's algorithm would only delay them.
                         let _ = stream.set_nodelay(true);
                         let peer = Peer { address, connection: state.count_connection() };
                         let slot = connections.admit(peer.connection, address.ip());
@@ -164,7 +165,7 @@ impl Server {
             }
         }
         drop(listener);
-        // What is still open after that ends with its task.
+        // The remaining connections end with their tasks.
         let _ = tokio::time::timeout(state.limits.drain, graceful.shutdown()).await;
     }
 }
@@ -173,7 +174,7 @@ impl Server {
 async fn recover(error: &io::Error, connections: &Connections) {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     tracing::warn!(%error, "cannot accept a connection");
-    // These are about a peer that is gone. The others say that the system has no descriptors or no memory left.
+    // These errors concern a peer that has gone. The others mean that the system lacks descriptors or memory.
     if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
         connections.lower_limit();
     }

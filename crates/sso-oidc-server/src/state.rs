@@ -1,4 +1,4 @@
-//! The state that all connections share, and one request beside it.
+//! The state that all connections share, and the context of one request.
 
 use core::fmt;
 use core::net::SocketAddr;
@@ -18,23 +18,23 @@ use crate::{Approval, Config, Limits, ServeError};
 /// The state that all connections share.
 pub(crate) struct State {
     pub(crate) approval: Approval,
-    /// The rules of AWS's dialect, and of the page.
+    /// The policy of the AWS dialect and of the page.
     pub(crate) policy: ServerPolicy,
-    /// The rules of the OAuth dialect.
+    /// The policy of the OAuth dialect.
     pub(crate) oauth_policy: ServerPolicy,
-    /// Whether the log has advised the owner of a client that is not known.
+    /// Whether the log has warned about an unknown client.
     pub(crate) has_advised_on_unknown_clients: AtomicBool,
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,
     pub(crate) hosts: Hosts,
-    /// The key of the page's forms; `None` if there was no entropy for it.
+    /// The key of the page's forms; `None` without entropy.
     pub(crate) csrf: Option<CsrfKey>,
     pub(crate) connections: AtomicU64,
     pub(crate) requests: AtomicU64,
     pub(crate) request_ids: RequestIds,
     #[cfg(feature = "faults")]
     pub(crate) faults: crate::fault::faults::Faults,
-    /// The certificates, on a server that speaks HTTPS.
+    /// The certificates of a server that speaks HTTPS.
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<crate::tls::acceptor::Acceptor>,
     remembers: bool,
@@ -42,13 +42,13 @@ pub(crate) struct State {
     records: Mutex<Records>,
 }
 
-/// A request whose body was read, for a handler.
+/// A request with its body, for a handler.
 pub(crate) struct Context<'a> {
     pub(crate) state: &'a State,
     pub(crate) peer: Peer,
     pub(crate) head: &'a Parts,
     pub(crate) body: &'a [u8],
-    /// When the request had arrived.
+    /// The time at which the request had arrived in full.
     pub(crate) now: Moment,
 }
 
@@ -56,11 +56,11 @@ pub(crate) struct Context<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
-    /// Counted from 1.
+    /// The number of the connection, counted from 1.
     pub(crate) connection: u64,
 }
 
-/// The endpoint, and not the thousands of records.
+/// Shows the endpoint, and omits the thousands of records.
 impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("State").field("endpoint", &self.hosts.endpoint).finish_non_exhaustive()
@@ -80,7 +80,7 @@ impl State {
         }
         let policy = config.policy.with_verification_uri(format!("{}/device", hosts.public_url));
         let mut oauth_policy = policy.clone().with_rotation(config.rotation.unwrap_or(Rotation::Strict));
-        // Only the ids of AWS's clients say when the clients end.
+        // Only the ids of AWS clients contain their expiry.
         oauth_policy.accept_unknown_clients = false;
         let rotation = config.rotation.unwrap_or(policy.rotation);
         Ok(Self {
@@ -105,7 +105,7 @@ impl State {
         })
     }
 
-    /// The same state, for requests to any host.
+    /// Accepts requests to any host.
     pub(crate) fn for_any_host(self) -> Self {
         Self { hosts: self.hosts.allowing_any(), ..self }
     }
@@ -114,18 +114,18 @@ impl State {
         self.clock.now()
     }
 
-    /// The store. A panic while it was locked cannot leave half a commit that is worse than a server without answers, so
-    /// poison is ignored.
+    /// Locks the store. It ignores poisoning: for a test server a half-applied commit is better than refusing
+    /// every request.
     pub(crate) fn store(&self) -> MutexGuard<'_, Memory> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The latest requests, if they are remembered.
+    /// Locks the latest requests; `None` if the server remembers none.
     pub(crate) fn records(&self) -> Option<MutexGuard<'_, Records>> {
         self.remembers.then(|| self.records.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The number of a new connection, counted from 1.
+    /// Returns the number of a new connection, counted from 1.
     pub(crate) fn count_connection(&self) -> u64 {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
     }

@@ -1,4 +1,4 @@
-//! A server for other people's tests.
+//! A server for tests.
 
 use core::time::Duration;
 use std::sync::{Mutex, PoisonError, mpsc};
@@ -8,13 +8,13 @@ use tokio::sync::oneshot;
 
 use crate::{Config, Handle, PersonError, RecordedRequest, ServeError, Server};
 
-/// How long a dropped server may take to stop before its thread is left alone.
+/// The longest wait for a dropped server to stop. After it the thread runs on.
 const STOP: Duration = Duration::from_secs(3);
-/// How many requests a test can look back on.
+/// The number of requests that a test server remembers.
 const REMEMBERED: usize = 10_000;
 
-/// A server on a free loopback port, on a thread and runtime of its own, that stops when dropped. It can be started,
-/// used and dropped in blocking and in async tests.
+/// A server on a free loopback port, with its own thread and runtime. It stops when dropped. Blocking and
+/// async tests can start, use and drop it.
 ///
 /// ```
 /// use sso_oidc_server::{Client, Config, TestServer};
@@ -44,13 +44,13 @@ const REMEMBERED: usize = 10_000;
 pub struct TestServer {
     handle: Handle,
     stop: Option<oneshot::Sender<()>>,
-    /// In a mutex only so that a test can share the server between threads.
+    /// The mutex only lets tests share the server between threads.
     stopped: Mutex<mpsc::Receiver<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl TestServer {
-    /// Starts a server with the default configuration: a person approves, the interval is 1 s.
+    /// Starts a server with the default configuration: a person approves, and the interval is 1 s.
     ///
     /// ```
     /// let server = sso_oidc_server::TestServer::start();
@@ -58,7 +58,7 @@ impl TestServer {
     /// ```
     ///
     /// # Panics
-    /// If no server can be started here; a test that has none cannot go on.
+    /// If no server can start here, because the test cannot continue without one.
     #[must_use]
     #[track_caller]
     pub fn start() -> Self {
@@ -68,8 +68,8 @@ impl TestServer {
         }
     }
 
-    /// Starts a server with this configuration, remembering the latest 10,000 requests if the configuration
-    /// remembers none.
+    /// Starts a server with this configuration. It remembers 10,000 requests, unless the configuration sets a
+    /// number.
     ///
     /// ```
     /// use sso_oidc_server::{Config, ServeError, TestServer};
@@ -108,13 +108,14 @@ impl TestServer {
         }
     }
 
-    /// The URL for clients, for example `http://127.0.0.1:49152`.
+    /// Returns the URL for clients, for example `http://127.0.0.1:49152`.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         self.handle.endpoint()
     }
 
-    /// The certificate of the CA that was made at start, in PEM; see [`Handle::ca_certificate`].
+    /// Returns the certificate of the CA that the server made at start, in PEM; see
+    /// [`Handle::ca_certificate`].
     ///
     /// ```
     /// use sso_oidc_server::{Config, TestServer, Tls};
@@ -129,7 +130,7 @@ impl TestServer {
         self.handle.ca_certificate()
     }
 
-    /// The handle, for another thread or task.
+    /// Returns the handle, for another thread or task.
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.handle.clone()
@@ -161,7 +162,7 @@ impl TestServer {
     /// ```
     ///
     /// # Errors
-    /// As there.
+    /// The same as for [`Handle::approve`].
     pub fn approve(&self, user_code: &str) -> Result<(), PersonError> {
         self.handle.approve(user_code)
     }
@@ -192,12 +193,12 @@ impl TestServer {
     /// ```
     ///
     /// # Errors
-    /// As there.
+    /// The same as for [`Handle::deny`].
     pub fn deny(&self, user_code: &str) -> Result<(), PersonError> {
         self.handle.deny(user_code)
     }
 
-    /// Lets a device's code expire now; see [`Handle::expire`].
+    /// Expires a device's code now; see [`Handle::expire`].
     ///
     /// ```
     /// use sso_oidc_server::{Client, Config, PersonError, TestServer};
@@ -223,18 +224,18 @@ impl TestServer {
     /// ```
     ///
     /// # Errors
-    /// As there.
+    /// The same as for [`Handle::expire`].
     pub fn expire(&self, user_code: &str) -> Result<(), PersonError> {
         self.handle.expire(user_code)
     }
 
-    /// The user codes that wait for a decision.
+    /// Returns the user codes that wait for a decision.
     #[must_use]
     pub fn pending(&self) -> Vec<String> {
         self.handle.pending()
     }
 
-    /// Ends the misbehaviour that [`Config::with_fault`] asked for, and waits until a closed port is open again.
+    /// Disables the faults of [`Config::with_fault`], and waits until a closed port is open again.
     ///
     /// ```
     /// use sso_oidc_server::{Config, InjectedFault, TestServer};
@@ -255,13 +256,13 @@ impl TestServer {
         }
     }
 
-    /// The requests so far, in the order in which they were answered.
+    /// Returns the requests so far, in the order of their responses.
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.handle.requests()
     }
 
-    /// How many TCP connections were accepted so far.
+    /// Returns the number of accepted TCP connections.
     #[must_use]
     pub fn connections(&self) -> usize {
         usize::try_from(self.handle.stats().connections).unwrap_or(usize::MAX)
@@ -271,8 +272,8 @@ impl TestServer {
 impl Drop for TestServer {
     fn drop(&mut self) {
         drop(self.stop.take());
-        // Waiting blocks the caller, which is what a test wants: the port is free when the drop returns. It is
-        // bounded, and the thread is only joined once it has nothing left to do.
+        // Tests want the wait, because it frees the port before the drop returns. The wait is bounded, and
+        // the join follows only once the thread has finished its work.
         let stopped = self.stopped.get_mut().unwrap_or_else(PoisonError::into_inner);
         if stopped.recv_timeout(STOP).is_ok()
             && let Some(thread) = self.thread.take()
@@ -282,7 +283,7 @@ impl Drop for TestServer {
     }
 }
 
-/// The server's thread.
+/// Runs the server on its thread.
 fn run(config: Config, started: &mpsc::Sender<Result<Handle, ServeError>>, stopping: oneshot::Receiver<()>) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -297,7 +298,7 @@ fn run(config: Config, started: &mpsc::Sender<Result<Handle, ServeError>>, stopp
                 let _ = started.send(Ok(server.handle()));
                 server
                     .serve(async {
-                        // Either the word to stop, or its sender is gone.
+                        // Ready on the stop signal, or when its sender is gone.
                         let _ = stopping.await;
                     })
                     .await;

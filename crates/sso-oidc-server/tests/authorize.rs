@@ -1,4 +1,4 @@
-//! `/authorize`, where there is no authorization code flow yet: the client is told so at once.
+//! `/authorize`, which tells the client at once that there is no authorization code flow.
 
 mod common;
 
@@ -12,7 +12,7 @@ fn authorize(query: &str) -> common::Response {
 
 #[test]
 fn a_program_that_waits_on_this_machine_is_told_at_once_and_gets_its_state_back() {
-    // As the AWS CLI asks.
+    // The AWS CLI sends these parameters.
     let response = authorize(
         "response_type=code&client_id=x&redirect_uri=http%3A%2F%2F127.0.0.1%3A49152%2Foauth%2Fcallback\
          &state=a%20b%26error%3Dx%0D%0A%C3%A9&code_challenge_method=S256&scopes=sso%3Aaccount%3Aaccess&code_challenge=c",

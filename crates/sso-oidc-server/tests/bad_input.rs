@@ -1,4 +1,4 @@
-//! What is malformed, too much or too slow: an answer that says so, and never a 500 or a hang.
+//! Malformed, too large or too slow requests. Each gets a specific error, never a 500 or a hang.
 
 mod common;
 
@@ -139,7 +139,7 @@ fn a_client_that_sends_its_whole_request_before_it_reads_sees_the_413() {
         let body = " ".repeat(1_600_000);
         let response = Http::to(&server).send("POST", "/token", &[], &body);
         assert_eq!((response.status, response.fault()), (413, "InvalidRequestException"));
-        // So does one at a path that takes no body at all.
+        // A path that reads no body gets the same.
         assert_eq!(Http::to(&server).send("POST", "/nowhere", &[], &body).status, 404);
     }
 }
@@ -162,7 +162,7 @@ fn a_head_that_stalls_or_dribbles_is_cut_off() {
     stalled.raw(b"POST /token HTTP/1.1\r\nHo");
     assert!(stalled.is_closed());
 
-    // One byte at a time, each within the timeout: the head as a whole is still too slow.
+    // Each byte comes within the timeout, but the head as a whole is too slow.
     let mut dribbling = Http::to(&server);
     for byte in b"POST /token HTTP/1.1\r\nX: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy" {
         std::thread::sleep(Duration::from_millis(50));
@@ -216,7 +216,8 @@ fn a_peer_that_does_not_take_its_answers_is_cut_off() {
         std::net::TcpStream::connect(server.endpoint().strip_prefix("http://").unwrap()).unwrap();
     stream.set_write_timeout(Some(Duration::from_secs(8))).unwrap();
     let requests = "GET /device HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1000);
-    // Both directions fill up, then this end blocks until the server hangs up: a reset, not the time-out.
+    // Both directions fill up. Then this end blocks until the server hangs up with a reset, before the
+    // timeout.
     let error = (0..10_000).find_map(|_| stream.write_all(requests.as_bytes()).err()).unwrap();
     assert!(
         matches!(error.kind(), std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe),

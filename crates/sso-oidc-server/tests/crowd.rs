@@ -1,7 +1,7 @@
-//! A crowd of clients that never finish their requests, and an honest sign-in among them.
+//! A crowd of clients with incomplete requests, and an honest sign-in among them.
 //!
-//! `CROWD=12000 cargo test --release -p sso-oidc-server --all-features --test crowd -- --nocapture` tells the longest wait in a
-//! larger crowd.
+//! `CROWD=12000 cargo test --release -p sso-oidc-server --all-features --test crowd -- --nocapture` prints
+//! the longest wait in a larger crowd.
 #![cfg(unix)]
 
 mod common;
@@ -17,25 +17,25 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use sso_oidc_server::{Config, TestServer};
 
-/// No request of an honest client may wait for longer.
+/// The longest wait for a request of an honest client.
 const LONGEST: Duration = Duration::from_millis(250);
-/// The whole crowd is in one address, so as many as one address may have, and some more.
+/// The crowd shares one address, so it exceeds the limit of one address.
 const CROWD: usize = 1100;
 
-/// One crowd at a time: its figure is not to depend on the others.
+/// Crowds run one at a time, so that one does not change another's result.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// As many connections as the system lets both ends of them be here.
+/// Returns the crowd size that the system's limit on open files permits. Both ends are in this process.
 fn crowd() -> usize {
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
     let most = getrlimit(Resource::Nofile).current.map_or(usize::MAX, |most| usize::try_from(most).unwrap());
     let wanted = std::env::var("CROWD").ok().and_then(|count| count.parse().ok()).unwrap_or(CROWD);
-    // The server keeps its 1,024 at the most.
+    // The server keeps at most 1,024 connections.
     wanted.min(most.saturating_sub(1400))
 }
 
-/// One sign-in, every request on a connection of its own. Returns the longest wait.
+/// Performs one sign-in, with a new connection for every request. Returns the longest wait.
 fn sign_in(server: &TestServer, connect: &dyn Fn() -> Http) -> Duration {
     let mut longest = Duration::ZERO;
     let mut timed = |what: &mut dyn FnMut(&mut Http)| {
@@ -84,7 +84,7 @@ fn longest_wait_among(
     let (mut longest, mut sign_ins) = (Duration::ZERO, 0);
     let members = std::thread::scope(|scope| {
         let coming = scope.spawn(|| {
-            // A member whose connection was closed at once is replaced by the next.
+            // The next member replaces one that the server disconnected at once.
             let members: Vec<_> = (0..count).filter_map(|_| join()).collect();
             done.store(true, Ordering::Relaxed);
             members
@@ -108,7 +108,7 @@ fn address(server: &TestServer) -> &str {
     server.endpoint().split_once("://").unwrap().1
 }
 
-/// The beginnings of requests that never end.
+/// The starts of requests that never end.
 const BEGINNINGS: [(&str, &str); 4] = [
     ("silent connections", ""),
     ("partial heads", "GET /device HTTP/1.1\r\nHo"),
@@ -116,7 +116,7 @@ const BEGINNINGS: [(&str, &str); 4] = [
     ("stalled chunks", "POST /token HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"),
 ];
 
-/// The requests of a client that sends many at once and reads nothing.
+/// Returns the requests of a client that sends many at once and reads nothing.
 fn unread() -> String {
     "GET /style.css HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(300)
 }
@@ -131,7 +131,7 @@ fn an_honest_sign_in_waits_for_no_crowd_over_plain_http() {
     for (what, beginning) in beginnings {
         sign_in_among(what, &server, &connect, &|| {
             let mut stream = TcpStream::connect(address(&server)).ok()?;
-            // A reader that does not read fills both buffers.
+            // An idle reader fills both buffers.
             stream.set_nonblocking(true).ok()?;
             let _ = stream.write(beginning.as_bytes());
             Some(Box::new(stream))

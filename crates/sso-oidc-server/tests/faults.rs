@@ -1,4 +1,4 @@
-//! A server that misbehaves on purpose, seen byte by byte.
+//! The injected faults, byte by byte.
 
 mod common;
 
@@ -10,14 +10,14 @@ use common::Http;
 use serde_json::json;
 use sso_oidc_server::{Config, FaultRule, InjectedFault, Operation, Server, TestServer};
 
-/// How a conversation ended.
+/// The end of a conversation.
 #[derive(Debug, PartialEq, Eq)]
 enum End {
     Closed,
     Reset,
-    /// Nothing more came for a while.
+    /// No more bytes came for a while.
     Silent,
-    /// There was more than anybody wants.
+    /// The bytes exceeded the test's limit.
     Endless,
 }
 
@@ -25,28 +25,28 @@ fn server(rule: impl Into<FaultRule>) -> TestServer {
     TestServer::with(Config::default().with_fault(rule)).unwrap()
 }
 
-/// How long something that is due may take on a machine that is busy.
+/// The longest delay of an expected event on a busy machine.
 const DUE: Duration = Duration::from_secs(10);
-/// How long nothing must come to count as silence.
+/// The time without bytes that counts as silence.
 const SILENCE: Duration = Duration::from_millis(250);
 
 fn connect(server: &TestServer) -> TcpStream {
     TcpStream::connect(server.endpoint().strip_prefix("http://").unwrap()).unwrap()
 }
 
-/// Sends these bytes on a connection of their own, and takes what comes, which is something.
+/// Sends these bytes on a new connection, and returns the response, which has at least one byte.
 fn say(server: &TestServer, request: &[u8]) -> (String, End) {
     let mut stream = connect(server);
     stream.write_all(request).unwrap();
     listen(&mut stream)
 }
 
-/// Takes what comes. Something is due: bytes, or an end.
+/// Reads the response. Bytes or an end must come.
 fn listen(stream: &mut TcpStream) -> (String, End) {
     hear(stream, DUE)
 }
 
-/// Whether nothing comes at all.
+/// Returns whether no bytes come at all.
 fn is_silent(stream: &mut TcpStream) -> bool {
     hear(stream, SILENCE) == (String::new(), End::Silent)
 }
@@ -81,7 +81,7 @@ fn registration() -> String {
     )
 }
 
-/// What a registration gets from a server with this fault.
+/// Returns the response to a registration at a server with this fault.
 fn register(rule: impl Into<FaultRule>) -> (String, End) {
     say(&server(rule), registration().as_bytes())
 }
@@ -119,7 +119,7 @@ fn a_fault_says_truly_whether_what_was_asked_for_has_been_done() {
             answer.is_empty() && !fault.commits() || fault == InjectedFault::NotHttp
         );
     };
-    // At once, because most of them end in silence, and silence takes its time.
+    // The cases run in parallel, because most of them end in silence, which takes time.
     std::thread::scope(|scope| {
         let is_heard = |fault: &InjectedFault| *fault != InjectedFault::Refuse && !fault.needs_tls();
         for fault in InjectedFault::ALL.iter().copied().filter(is_heard) {
@@ -363,7 +363,7 @@ fn a_request_that_comes_while_another_waits_is_seen_unless_that_one_has_given_up
     let mut first = TcpStream::connect(address).unwrap();
     first.write_all(registration().as_bytes()).unwrap();
     assert!(is_silent(&mut first));
-    // The second one is not due an answer either.
+    // The second request gets no response either.
     let mut second = connect(&server);
     second.write_all(registration().as_bytes()).unwrap();
     assert!(is_silent(&mut second));

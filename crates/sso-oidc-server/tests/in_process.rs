@@ -1,4 +1,4 @@
-//! The service in process answers as the server does, where that does not depend on a connection.
+//! The in-process service responds like the server, except for the effects of connections.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Starting, stopping, many at once, and bounds.
+//! Start, stop, parallel requests, and limits.
 
 mod common;
 
@@ -173,7 +173,7 @@ fn registrations_stay_at_their_cap_however_many_come() {
     let capacity = Capacity::default().with_clients(1000);
     let server = TestServer::with(Config::default().with_capacity(capacity)).unwrap();
     let mut http = Http::to(&server);
-    // Whoever is signing in keeps its place.
+    // A client with a sign-in in progress keeps its registration.
     let first = http.client();
     let _ = http.start(&first);
     let body = json!({"clientName": "t", "clientType": "public"}).to_string();

@@ -1,4 +1,4 @@
-//! The log: one line a request, and nothing secret in it.
+//! The log: one line for each request, without secrets.
 
 mod common;
 
@@ -106,7 +106,7 @@ fn a_whole_sign_in_at_trace_level_leaves_no_secret_and_no_code_in_the_log() {
 async fn a_request_that_is_reset_before_it_is_read_leaves_its_line_all_the_same() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
-    // For this thread, on which the server runs as well.
+    // The subscriber applies to this thread, which also runs the server.
     let _guard = tracing::subscriber::set_default(subscriber);
     let server = Server::bind(Config::default().with_fault(InjectedFault::ResetRequest)).await.unwrap();
     let mut client = TcpStream::connect(server.local_addr()).await.unwrap();

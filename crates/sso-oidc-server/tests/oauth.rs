@@ -1,4 +1,4 @@
-//! The OAuth dialect over a socket: what every RFC 8628 client finds.
+//! The OAuth dialect over a socket, as every RFC 8628 client sees it.
 
 mod common;
 
@@ -8,7 +8,7 @@ use common::{DEVICE_GRANT, Http, Response, poll, start, text};
 use serde_json::{Value, json};
 use sso_oidc_server::{Approval, Capacity, Client, Config, Secret, SlowDown, TestServer};
 
-/// A server with a public client, a confidential one, and one that may ask for two scopes only.
+/// Starts a server with three clients: public, confidential, and limited to two scopes.
 fn server(config: Config) -> TestServer {
     let confidential = Client::new("confidential", Secret::from("s:e c&r=et"));
     TestServer::with(
@@ -20,7 +20,7 @@ fn server(config: Config) -> TestServer {
     .unwrap()
 }
 
-/// The `error` of a refusal, which is JSON, not to be stored, and has an id to quote.
+/// Returns the `error` of a JSON error response. The response must forbid storage and have a request id.
 #[track_caller]
 fn error(response: &Response) -> String {
     assert_eq!(response.header("Content-Type"), Some("application/json"), "{response:?}");
@@ -45,7 +45,7 @@ fn both_discovery_documents_say_where_everything_is() {
     let (openid, oauth) = (get("openid-configuration"), get("oauth-authorization-server"));
     assert_eq!((openid.status, oauth.status), (200, 200));
     let mut openid = openid.json();
-    // What OpenID Connect Discovery §3 demands beside.
+    // OpenID Connect Discovery §3 also requires these members.
     for (name, value) in [
         ("jwks_uri", json!(url("/jwks.json"))),
         ("subject_types_supported", json!(["public"])),
@@ -166,7 +166,7 @@ fn a_client_that_cannot_be_believed_is_401_with_the_scheme_to_use_if_it_used_the
     let server = server(Config::default());
     let mut http = Http::to(&server);
     let path = "/oauth/device_authorization";
-    // confidential:wrong, and public:x, who has no secret at all.
+    // The headers decode to confidential:wrong and public:x. The client `public` has no secret.
     let basic = |value| [("Authorization", value)];
     let in_header = [
         http.form(path, &basic("Basic Y29uZmlkZW50aWFsOndyb25n"), &[]),
@@ -204,7 +204,7 @@ fn a_client_that_cannot_be_believed_is_401_with_the_scheme_to_use_if_it_used_the
 fn a_confidential_client_shows_its_secret_in_the_header_or_in_the_body() {
     let server = server(Config::default().with_approval(Approval::Auto));
     let mut http = Http::to(&server);
-    // confidential:s%3Ae+c%26r%3Det
+    // The header decodes to confidential:s%3Ae+c%26r%3Det.
     let header = [("Authorization", "Basic Y29uZmlkZW50aWFsOnMlM0FlK2MlMjZyJTNEZXQ=")];
     let body = [("client_id", "confidential"), ("client_secret", "s:e c&r=et")];
     for (headers, client) in [(&header[..], &[][..]), (&[][..], &body[..])] {
@@ -267,7 +267,7 @@ fn revocation_ends_a_sign_in_and_is_a_success_for_what_is_unknown() {
         assert_eq!((response.status, response.body.as_str()), (200, ""));
         assert_eq!(response.header("Cache-Control"), Some("no-store"));
     }
-    // The hint is no more than that (RFC 7009 §2.1).
+    // The service may ignore the hint (RFC 7009 §2.1).
     assert_eq!(revoke(&refresh_token, "bound", "access_token").status, 200);
     assert_eq!(revoke(&refresh_token, "bound", "refresh_token").status, 200, "again, which is no mistake");
     let dead = refresh(&mut http, "bound", &refresh_token, "");
@@ -304,7 +304,7 @@ fn a_client_registers_itself_and_is_told_what_was_registered() {
     assert_eq!(http.form("/oauth/device_authorization", &[], &body).status, 200);
     assert_eq!(http.form("/oauth/device_authorization", &[], &body[..1]).status, 400);
 
-    // More than there is: it is told what it got.
+    // The client asks for more than there is. The response lists what it got.
     let ask = json!({
         "client_name": "web", "token_endpoint_auth_method": "none",
         "grant_types": ["authorization_code", DEVICE_GRANT, "refresh_token", "implicit"],

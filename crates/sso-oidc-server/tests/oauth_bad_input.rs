@@ -1,4 +1,4 @@
-//! The OAuth dialect over a socket: what is malformed, missing or ambiguous.
+//! The OAuth dialect over a socket: malformed, incomplete and ambiguous requests.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! The OAuth dialect beyond RFC 8628: PKCE, resources, the pace that some providers keep.
+//! The OAuth dialect beyond RFC 8628: PKCE, resources, and the polling intervals of some providers.
 
 mod common;
 

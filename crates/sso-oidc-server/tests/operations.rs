@@ -1,4 +1,4 @@
-//! The three operations as bytes on a socket.
+//! The three AWS operations, as bytes on a socket.
 
 mod common;
 

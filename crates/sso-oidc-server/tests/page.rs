@@ -1,4 +1,4 @@
-//! The page a person approves on.
+//! The page for a person's approval.
 
 mod common;
 
@@ -6,7 +6,7 @@ use common::{Client, Device, Http, Response};
 use serde_json::json;
 use sso_oidc_server::{Config, GuessLimit, ServerPolicy, TestServer};
 
-/// A browser: one connection, and the cookie that the page has set.
+/// A browser with one connection and the page's cookie.
 struct Browser {
     http: Http,
     cookie: Option<String>,
@@ -40,7 +40,7 @@ impl Browser {
     }
 }
 
-/// The value of the page's hidden field.
+/// Returns the value of the page's hidden field.
 fn csrf(page: &Response) -> String {
     let marker = "name=\"csrf\" value=\"";
     let from = page.body.find(marker).unwrap_or_else(|| panic!("no csrf: {}", page.body)) + marker.len();
@@ -142,7 +142,7 @@ fn a_decision_for_one_code_needs_the_page_of_that_code() {
     let (mut http, client, device) = waiting(&server);
     let attackers = http.start(&client);
     let mut browser = Browser::at(&server);
-    // Cookie and token are good, and were made for another code.
+    // Cookie and token are valid for another code only.
     let token = csrf(&browser.look(&attackers.user_code));
     let page = browser.press(&device.user_code, &token, "approve", &[]);
     assert_eq!(page.status, 403);
@@ -181,7 +181,7 @@ fn a_cookie_that_was_planted_is_no_token() {
     let mut browser = Browser::at(&server);
     browser.cookie = Some(format!("device_csrf={planted}"));
     assert_eq!(browser.press(&device.user_code, &planted, "approve", &[]).status, 403);
-    // Nor is what another server made of the same cookie.
+    // The token of another server for the same cookie is not valid either.
     let other = TestServer::start();
     let (_http, _client, elsewhere) = waiting(&other);
     let mut there = Browser::at(&other);
@@ -207,7 +207,7 @@ fn another_sites_page_uses_up_no_guesses_and_a_link_from_there_shows_the_form_fi
     for said in [
         ("Sec-Fetch-Site", "cross-site"),
         ("Sec-Fetch-Site", "same-site"),
-        // What is left over plain http to another machine, where browsers do not send that header.
+        // Over plain http to another machine, browsers send only these headers.
         ("Origin", "http://evil.example"),
         ("Origin", "null"),
         ("Referer", "http://evil.example/page"),
@@ -308,7 +308,7 @@ fn nothing_that_a_client_says_about_itself_becomes_markup() {
         assert!(!page.body.contains(bad), "{bad:?}: {}", page.body);
     }
 
-    // What a person typed comes back as text too.
+    // Text that a person typed is escaped too.
     let typed = "%22%3E%3Cscript%3Ealert(1)%3C/script%3E";
     let page = Browser::at(&server).look(typed);
     assert_eq!(page.status, 404);

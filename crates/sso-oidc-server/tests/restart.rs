@@ -1,5 +1,5 @@
-//! A client whose tool keeps its registration for 90 days meets a server that was started anew; and tokens that several
-//! processes use at once.
+//! A registration that its tool keeps for 90 days, at a restarted server. Tokens that several processes use
+//! at once.
 
 mod common;
 
@@ -25,7 +25,7 @@ fn register(http: &mut Http) -> Value {
     response.json()
 }
 
-/// A sign-in with this registration: its token, or the fault's name.
+/// Signs in with this registration. Returns the token, or the fault's name.
 fn sign_in(http: &mut Http, client: &Value) -> Result<Value, String> {
     let mut body = json!({
         "clientId": client["clientId"], "clientSecret": client["clientSecret"], "startUrl": START_URL,

@@ -1,4 +1,4 @@
-//! HTTPS: the same server behind a certificate, and what is wrong with certificates on purpose.
+//! HTTPS: the same server with a certificate, and the injected certificate faults.
 
 mod common;
 
@@ -23,7 +23,7 @@ fn address(server: &TestServer) -> &str {
     server.endpoint().strip_prefix("https://").unwrap()
 }
 
-/// Shakes hands with the server under this name, trusting whoever is in the PEM.
+/// Performs a handshake with the server under this name. The client trusts the certificates of the PEM.
 fn shake_hands(
     server: &TestServer,
     name: &str,
@@ -50,7 +50,7 @@ fn trusting(server: &TestServer) -> Result<Http, std::io::Error> {
     Ok(Http::over(stream, address(server)))
 }
 
-/// Why a client that trusts the server's CA refuses its certificate.
+/// Returns the error of a client that trusts the server's CA and rejects its certificate.
 fn refusal(server: &TestServer) -> CertificateError {
     let Err(error) = trusting(server) else { panic!("the certificate was taken") };
     match error.get_ref().and_then(|error| error.downcast_ref()) {
@@ -138,7 +138,7 @@ fn a_connection_that_comes_to_nothing_ends_alone() {
     let mut garbage = connect(address(&server));
     garbage.write_all(&[0xff; 64]).unwrap();
     let mut rest = Vec::new();
-    // An alert, and the end.
+    // The server sends an alert and closes the connection.
     assert!(garbage.read_to_end(&mut rest).is_ok() || rest.len() < 16);
     assert_eq!(before.get("/health").body, "ok\n");
     assert_eq!(trusting(&server).unwrap().get("/health").body, "ok\n");
@@ -151,7 +151,7 @@ fn a_handshake_that_stalls_is_given_up() {
         let server = secure(Config::default().with_limits(limits));
         let mut stream = connect(address(&server));
         stream.write_all(hello).unwrap();
-        // Within the client's own ten seconds.
+        // The server closes within the client's timeout of ten seconds.
         let ended = stream.read_to_end(&mut Vec::new());
         assert!(ended.is_ok() || ended.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset));
     }
@@ -193,7 +193,7 @@ fn a_fault_of_the_certificate_applies_to_the_connections_of_its_operation() {
     refusal(&server);
     let device = trusting(&server).unwrap().start(&client);
     let body = poll_body(&client, &device);
-    // One connection, one request: the answer closes it.
+    // Each connection has one request, because the response closes it.
     let mut http = trusting(&server).unwrap();
     assert_eq!(http.post("/token", &json!({})).status, 400);
     assert!(http.is_closed());

@@ -1,4 +1,4 @@
-//! Answers from between a client and the service: of a gateway, of a hotel's network, redirects.
+//! Canned responses of gateways, captive portals and redirects.
 
 use core::time::Duration;
 use std::time::SystemTime;
@@ -10,7 +10,7 @@ use oidc_proto::Body;
 use super::InjectedFault;
 use super::faults::Faults;
 
-/// What `Retry-After` asks for.
+/// The value of `Retry-After`.
 pub(crate) const RETRY_AFTER_SECONDS: u64 = 11;
 
 const PORTAL: &str = "<!DOCTYPE html><title>Welcome</title><p>Accept the terms to use this network.\n";
@@ -19,7 +19,8 @@ const GATEWAY: &str = "<html><head><title>502 Bad Gateway</title></head></html>\
 const NOT_FOUND: &str = "<html><head><title>404 Not Found</title></head></html>\n";
 const FORBIDDEN: &str = "<html><head><title>Access is forbidden</title></head></html>\n";
 
-/// The answer that comes in place of the service's own, if this fault has one. One that is never written is empty.
+/// Returns the response that replaces the service's own, if this fault has one. The response of a fault that
+/// sends nothing is empty.
 pub(crate) fn canned_response(fault: InjectedFault, faults: &Faults, path: &str) -> Option<Response<Body>> {
     let seconds = || RETRY_AFTER_SECONDS.to_string();
     Some(match fault {
@@ -50,12 +51,12 @@ fn page(status: u16, text: &str) -> Response<Body> {
 fn until_a_date(response: Response<Body>) -> Response<Body> {
     let now = SystemTime::now();
     let later = now + Duration::from_secs(RETRY_AFTER_SECONDS);
-    // One reading of the clock for both, so that what lies between them is exact.
+    // One reading of the clock serves both, so their difference is exact.
     let response = with(response, DATE, &httpdate::fmt_http_date(now));
     with(response, RETRY_AFTER, &httpdate::fmt_http_date(later))
 }
 
-/// The same path at another host. A client that follows it brings the request's secrets there.
+/// Returns a redirect to the same path on another host. A client that follows it leaks the request's secrets.
 fn moved(status: u16, faults: &Faults, path: &str) -> Response<Body> {
     let target = faults.redirect_target.get().map_or("http://elsewhere.invalid", String::as_str);
     with(page(status, ""), LOCATION, &format!("{target}{path}"))

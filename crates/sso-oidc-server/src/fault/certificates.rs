@@ -9,10 +9,10 @@ use crate::tls::acceptor;
 use crate::tls::authority::{Authority, Life};
 use crate::{Config, TlsError};
 
-/// The name in the certificate for another name.
+/// The name in the certificate that does not match the server.
 const OTHER_NAME: &str = "other.example";
 
-/// The certificates of the faults.
+/// The wrong certificates, by fault.
 pub(crate) struct Wrong(Vec<(InjectedFault, TlsAcceptor)>);
 
 impl Wrong {
@@ -20,7 +20,7 @@ impl Wrong {
         Self(Vec::new())
     }
 
-    /// The certificates that the faults of this configuration need, from this CA, for these names.
+    /// Issues the certificates that the faults of this configuration need, from this CA, for these names.
     pub(crate) fn new(config: &Config, ca: &Authority, names: &[String]) -> Result<Self, TlsError> {
         let faults = config.faults.iter().map(crate::FaultRule::fault).filter(|fault| fault.needs_tls());
         let wrong = faults.map(|fault| {

@@ -2,8 +2,8 @@
 
 use crate::{Config, FaultRule, ServeError};
 
-/// Refuses faults that this configuration makes impossible. A wrong certificate can be seen to be wrong only if its CA is known,
-/// and the server cannot sign with the CA of a user's own certificate.
+/// Rejects faults that this configuration makes impossible. A client can reject a wrong certificate only if
+/// it knows the CA. The server cannot sign with the CA of the user's own certificate.
 pub(crate) fn check(config: &Config) -> Result<(), ServeError> {
     let faults = config.faults.iter().map(FaultRule::fault);
     let Some(fault) = faults.into_iter().find(|fault| fault.needs_tls()) else { return Ok(()) };

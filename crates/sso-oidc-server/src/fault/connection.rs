@@ -1,4 +1,5 @@
-//! A connection of a server that misbehaves: hyper reads the requests, and what is written is ours to the byte.
+//! A connection with injected faults: hyper reads the requests, and this code writes every byte of the
+//! response.
 
 use core::convert::Infallible;
 use std::sync::Arc;
@@ -31,20 +32,20 @@ use crate::reply::Reply;
 use crate::router::{Handler, Route, route};
 use crate::state::{Context, Peer, State};
 
-/// Where a reset request is cut at the earliest: what it asks for must be known.
+/// The longest request line. A reset comes after the line, because the operation must be known.
 const LONGEST_LINE: usize = 8 * 1024;
 
-/// What a request line asks for.
+/// The parsed request line.
 struct RequestLine {
     method: Method,
     path: String,
     target: Option<Target>,
 }
 
-/// A request that was read, and the response to it.
+/// A request after reading, and its response.
 struct Answered {
     message: Message,
-    /// Whether the connection is to be closed afterwards, for either side's sake.
+    /// Whether to close the connection afterwards, because either side asked for it.
     close: bool,
 }
 
@@ -67,7 +68,7 @@ pub(crate) async fn serve(state: Arc<State>, stream: TcpStream, peer: Peer) {
         match stays {
             Some(rest) if !answered.close => connection = rest,
             Some(mut rest) => {
-                // Fails only if the connection is gone already.
+                // Fails only if the connection is gone.
                 let _ = rest.transport.stream.shutdown().await;
                 return;
             }
@@ -76,7 +77,7 @@ pub(crate) async fn serve(state: Arc<State>, stream: TcpStream, peer: Peer) {
     }
 }
 
-/// The handler, with this fault around it: another response may stand in its place.
+/// Runs the handler and applies this fault, which may replace the response.
 fn handle_with(fault: InjectedFault, context: &Context<'_>, route: &Route) -> Reply {
     let takes_faults = matches!(route.handler, Handler::Operation(..) | Handler::Metadata(_));
     let canned = takes_faults.then(|| canned_response(fault, &context.state.faults, route.path)).flatten();
@@ -91,7 +92,7 @@ fn handle_with(fault: InjectedFault, context: &Context<'_>, route: &Route) -> Re
     }
 }
 
-/// The response to a request, with this rule's fault around the handler, and the line in the log.
+/// Returns the response to a request, after this rule's fault, and writes the log line.
 async fn answer(
     state: &State,
     peer: Peer,
@@ -122,8 +123,8 @@ async fn answer(
     response
 }
 
-/// Whether the next request is to need another connection, so that a fault can apply to it. Closes the port if a fault asks
-/// for that after this response.
+/// Returns whether the connection must close, so that a fault can apply to the next one. Closes the port if a
+/// fault requires it after this response.
 async fn is_last(state: &State, operation: Operation, status: StatusCode) -> bool {
     if status.is_success() {
         state.faults.succeeded(operation);
@@ -135,14 +136,14 @@ async fn is_last(state: &State, operation: Operation, status: StatusCode) -> boo
     state.faults.has_handshake_faults()
 }
 
-/// The connection that responses go over.
+/// Returns the transport for the responses.
 #[cfg(not(feature = "tls"))]
 #[expect(clippy::unused_async, reason = "with the feature `tls` it shakes hands")]
 async fn transport(_: &State, stream: TcpStream, _: Peer) -> Option<Transport> {
     Some(Transport::plain(stream))
 }
 
-/// The connection that responses go over; `None` if it should be a secure one and is not.
+/// Returns the transport for the responses; `None` if the TLS handshake fails.
 #[cfg(feature = "tls")]
 async fn transport(state: &State, stream: TcpStream, peer: Peer) -> Option<Transport> {
     let Some(acceptor) = &state.tls else { return Some(Transport::plain(stream)) };
@@ -154,7 +155,7 @@ async fn transport(state: &State, stream: TcpStream, peer: Peer) -> Option<Trans
     Some(Transport { socket, stream: Box::new(secure) })
 }
 
-/// Reads the first line of a request, and leaves it to be read again.
+/// Reads the first line of a request, and puts it back.
 async fn request_line(connection: &mut PrefixedStream) -> Option<RequestLine> {
     let end = loop {
         if let Some(end) = connection.early.iter().position(|byte| *byte == b'\n') {
@@ -177,7 +178,7 @@ async fn request_line(connection: &mut PrefixedStream) -> Option<RequestLine> {
     Some(RequestLine { method, path, target })
 }
 
-/// Lets hyper read one request, answers it, and takes the connection back.
+/// Lets hyper read one request, writes the response, and returns the connection.
 async fn exchange(
     state: &Arc<State>,
     connection: PrefixedStream,
@@ -199,7 +200,7 @@ async fn exchange(
                 let message = Message::new(parts, &body.bytes(), is_head);
                 // Fails only if the connection is gone.
                 let _ = sender.send(Answered { message, close });
-                // hyper never gets a response: the message is written by hand.
+                // hyper never gets a response, because this code writes the message.
                 core::future::pending::<Result<Response<Full<Bytes>>, Infallible>>().await
             }
         }
@@ -220,7 +221,7 @@ async fn exchange(
     Some((answered, connection))
 }
 
-/// Whether the client lets the connection stay (RFC 9112 §9.3).
+/// Returns whether the client keeps the connection open (RFC 9112 §9.3).
 fn stays_open(version: Version, headers: &HeaderMap) -> bool {
     if version == Version::HTTP_10 { says(headers, "keep-alive") } else { !says(headers, "close") }
 }
@@ -234,7 +235,7 @@ fn says(headers: &HeaderMap, option: &str) -> bool {
         .any(|value| value.trim().eq_ignore_ascii_case(option))
 }
 
-/// Records a request that is not read to its end.
+/// Records a request that the server does not read to its end.
 fn record_cut(state: &State, peer: Peer, line: RequestLine, others_in_flight: usize) {
     let operation = line.target.and_then(Target::operation);
     let mut exchange = Exchange::new(head_of(line), peer, operation, state.clock.up());

@@ -1,4 +1,4 @@
-//! The fault rules of one server: what they have counted, and the state of its port.
+//! The fault rules of one server, their counters, and the state of its port.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -10,25 +10,25 @@ use tokio::sync::watch;
 use super::rule::Target;
 use super::{FaultRule, InjectedFault};
 
-/// What all connections of a server that misbehaves share.
+/// The fault state that all connections share.
 pub(crate) struct Faults {
     armed: Vec<Armed>,
     stopped: AtomicBool,
-    /// Which operation is due in a sign-in, as its place among all of them.
+    /// The next operation of a sign-in, as an index into the list of operations.
     due: AtomicUsize,
-    /// Whether the port is to be closed.
+    /// Whether the port should be closed.
     close: watch::Sender<bool>,
-    /// Whether it is.
+    /// Whether the port is closed.
     closed: watch::Sender<bool>,
-    /// Where redirects lead, for example `http://127.0.0.1:49153`.
+    /// The base URL of redirects, for example `http://127.0.0.1:49153`.
     pub(crate) redirect_target: OnceLock<String>,
-    /// Connections that came there.
+    /// The number of connections to the redirect target.
     pub(crate) redirects_followed: AtomicU64,
-    /// Connections on which a request waits for the rest of its answer.
+    /// The connections on which a request waits for the rest of its response.
     waiting: Mutex<Vec<Weak<TcpStream>>>,
 }
 
-/// A rule, and how many requests it has seen that it could apply to.
+/// A rule, and the number of requests so far that it could apply to.
 struct Armed {
     rule: FaultRule,
     seen: AtomicU32,
@@ -50,34 +50,34 @@ impl Faults {
         }
     }
 
-    /// Whether this server misbehaves at all.
+    /// Returns whether there is any fault rule.
     pub(crate) fn any(&self) -> bool {
         !self.armed.is_empty()
     }
 
-    /// Whether a fault redirects.
+    /// Returns whether a fault redirects.
     pub(crate) fn redirect(&self) -> bool {
         self.armed.iter().any(|armed| armed.rule.fault().redirects())
     }
 
-    /// Counts a request of this kind, and says which rule applies. Of several rules the first one that was configured wins.
+    /// Counts a request of this kind, and returns the rule that applies. The first configured rule wins.
     pub(crate) fn rule(&self, asked: Target) -> Option<FaultRule> {
         self.count(asked, |fault| fault != InjectedFault::Refuse && !fault.needs_tls())
     }
 
     #[cfg(feature = "tls")]
-    /// Counts a connection, which is for the operation that is due, and says which wrong certificate it gets.
+    /// Counts a connection for the next operation, and returns its certificate fault.
     pub(crate) fn handshake_fault(&self) -> Option<InjectedFault> {
         let due = Operation::SIGN_IN.get(self.due.load(Ordering::Relaxed))?;
         self.count(Target::Operation(*due), InjectedFault::needs_tls).map(|rule| rule.fault())
     }
 
-    /// Whether each request is to have a connection of its own, so that a fault can apply to the next one.
+    /// Returns whether each request needs a connection of its own, so that a fault can apply to the next one.
     pub(crate) fn has_handshake_faults(&self) -> bool {
         !self.stopped.load(Ordering::Relaxed) && self.armed.iter().any(|armed| armed.rule.fault().needs_tls())
     }
 
-    /// The operation has succeeded, so the next one is due; after the last one the first.
+    /// Notes the success of an operation, so the next one is due. The first follows the last.
     pub(crate) fn succeeded(&self, operation: Operation) {
         if let Some(place) = Operation::SIGN_IN.iter().position(|known| *known == operation) {
             self.due.store((place + 1) % Operation::SIGN_IN.len(), Ordering::Relaxed);
@@ -98,7 +98,7 @@ impl Faults {
         injected.filter(|_| !self.stopped.load(Ordering::Relaxed))
     }
 
-    /// Whether the port is to be closed before the operation that comes after this one.
+    /// Returns whether to close the port before the operation after this one.
     pub(crate) fn refuse_after(&self, operation: Operation) -> bool {
         let next = match operation {
             Operation::RegisterClient => Operation::StartDeviceAuthorization,
@@ -112,20 +112,20 @@ impl Faults {
         !self.stopped.load(Ordering::Relaxed) && self.armed.iter().any(|armed| refuses(&armed.rule))
     }
 
-    /// Closes the port, and returns when it is closed, or is to stay open after all.
+    /// Closes the port. Returns once it is closed, or once `stop_faults` keeps it open.
     pub(crate) async fn close_port(&self) {
         let stopped = || self.stopped.load(Ordering::Relaxed);
-        // `stop_faults` may have come since the question whether to close it; its word is the last.
+        // `stop_faults` may have come since the decision to close the port, and takes precedence.
         self.close.send_modify(|close| *close = !stopped());
-        // An error says that the port does not listen any more, which is closed too.
+        // An error means that the listener has ended, so the port is closed too.
         let _ = self.closed.subscribe().wait_for(|closed| *closed || stopped()).await;
     }
 
-    /// No fault applies any more, and the port opens.
+    /// Disables all faults, and opens the port.
     pub(crate) fn stop_faults(&self) {
         self.stopped.store(true, Ordering::Relaxed);
         self.close.send_replace(false);
-        // Who waits for the port to close looks again: it may never have been seen to be asked for.
+        // Wakes tasks that wait for the port to close. The listener may never have seen that request.
         self.closed.send_modify(|_| {});
     }
 
@@ -133,25 +133,27 @@ impl Faults {
         *self.closed.borrow()
     }
 
-    /// Whether the port is to be closed, and when that changes.
+    /// Returns a receiver that reports whether the port should be closed.
     pub(crate) fn watch_port(&self) -> watch::Receiver<bool> {
         let mut close = self.close.subscribe();
-        // What was said before the port listened counts as well: faults may be stopped before it serves.
+        // The listener must also see a value from before it started: faults may stop before the server
+        // serves.
         close.mark_changed();
         close
     }
 
-    /// The port is now closed, or open.
+    /// Notes that the port is now closed, or open.
     pub(crate) fn port_is(&self, closed: bool) {
         self.closed.send_replace(closed);
     }
 
-    /// A request on this connection waits for the rest of its answer, as long as the connection lives.
+    /// Notes that a request on this connection waits for the rest of its response.
     pub(crate) fn waits(&self, stream: Weak<TcpStream>) {
         self.waiting().push(stream);
     }
 
-    /// How many requests wait for the rest of their answers, of those whose clients have not hung up.
+    /// Returns the number of requests that wait for the rest of their response and whose clients are still
+    /// connected.
     pub(crate) fn in_flight(&self) -> usize {
         let mut waiting = self.waiting();
         waiting.retain(|stream| stream.upgrade().is_some_and(|stream| !has_hung_up(&stream)));
@@ -171,7 +173,8 @@ fn is_closed_from_the_start(rule: &FaultRule) -> bool {
         )
 }
 
-/// Whether the peer has closed the connection. It asks the socket itself: the runtime may not have heard of it yet.
+/// Returns whether the peer has closed the connection. It asks the socket, because the runtime may not know
+/// yet.
 fn has_hung_up(stream: &TcpStream) -> bool {
     let mut byte = [core::mem::MaybeUninit::uninit()];
     match socket2::SockRef::from(stream).peek(&mut byte) {

@@ -1,4 +1,4 @@
-//! What each fault does to the bytes of a connection.
+//! The effect of each fault on the bytes of a connection.
 
 use core::time::Duration;
 use std::io::{self, Write as _};
@@ -15,36 +15,36 @@ use super::prefixed::PrefixedStream;
 use super::transport::Transport;
 use super::{FaultRule, InjectedFault, members};
 
-/// How slowly `drip` writes.
+/// The time between two bytes of `drip`.
 const DRIP: Duration = Duration::from_secs(1);
-/// How much `huge-headers` adds: more than any client should read.
+/// The size of the header that `huge-headers` adds, which exceeds the limit of every client.
 const HUGE: usize = 1024 * 1024;
-/// What `length-too-long` promises beyond the body.
+/// The surplus in the `Content-Length` of `length-too-long`.
 const MISSING: usize = 1000;
-/// How much of further requests is read while an answer is on its way.
+/// The longest part of further requests to read during a response.
 const AHEAD: usize = 64 * 1024;
 
-/// What is written, and what becomes of the connection then.
+/// The bytes to write, and the state of the connection afterwards.
 enum Delivery {
-    /// These bytes, then this.
+    /// Writes these bytes, then does this.
     Say(Vec<u8>, Then),
-    /// These bytes, one at a time.
+    /// Writes these bytes, one at a time.
     Drip(Vec<u8>),
-    /// These bytes, and more of the last kind for ever.
+    /// Writes these bytes, and repeats padding without an end.
     Endless(Vec<u8>),
 }
 
 enum Then {
-    /// The next request may come.
+    /// Keeps the connection for the next request.
     Stay,
     Close,
-    /// An RST instead of a FIN.
+    /// Sends an RST instead of a FIN.
     Reset,
-    /// Nothing, until the client hangs up.
+    /// Sends nothing until the client hangs up.
     Silence,
 }
 
-/// Writes the answer as the rule has it; gives the connection back if it can still be used.
+/// Writes the response as the rule requires. Returns the connection if it is still usable.
 pub(super) async fn deliver(
     faults: &Faults,
     connection: PrefixedStream,
@@ -57,13 +57,13 @@ pub(super) async fn deliver(
     };
     let PrefixedStream { mut early, transport: Transport { socket, stream } } = connection;
     if !matches!(delivery, Delivery::Say(_, Then::Stay | Then::Close | Then::Reset)) {
-        // Held weakly there: the connection is closed when this function ends.
+        // The list holds it weakly, so this function's end closes the connection.
         faults.waits(Arc::downgrade(&socket));
     }
     let next = if matches!(delivery, Delivery::Say(_, Then::Stay)) { Some(&mut early) } else { None };
     let (mut reader, mut writer) = tokio::io::split(stream);
     let then = tokio::select! {
-        // A client that hangs up is noticed also while nothing is written.
+        // Notices a client that hangs up even while nothing is written.
         biased;
         then = say(&mut writer, delivery) => then.ok()?,
         () = hung_up(&mut reader, next) => return None,
@@ -74,7 +74,7 @@ pub(super) async fn deliver(
         }
         Then::Close => None,
         Then::Reset => {
-            // Fails only if the connection is gone already.
+            // Fails only if the connection is gone.
             let _ = socket.set_zero_linger();
             None
         }
@@ -85,7 +85,7 @@ pub(super) async fn deliver(
     }
 }
 
-/// Resets the connection after so many bytes of the request; the first line was read already.
+/// Resets the connection after so many bytes of the request. The caller has read the first line.
 pub(super) async fn reset_request(mut connection: PrefixedStream, bytes: Option<usize>) {
     while connection.early.len() < bytes.unwrap_or_default() {
         if !connection.read_more().await.is_ok_and(|count| count > 0) {
@@ -117,25 +117,25 @@ async fn say(stream: &mut (impl AsyncWrite + Unpin), delivery: Delivery) -> io::
         }
     };
     if matches!(then, Then::Close) {
-        // TLS takes its leave; without that an end is none.
+        // Sends close_notify; otherwise the client reports a truncated stream.
         stream.shutdown().await?;
     }
     Ok(then)
 }
 
-/// Writes so that nothing stays behind in TLS.
+/// Writes and flushes, so that TLS keeps nothing back.
 async fn write_all(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
     stream.write_all(bytes).await?;
     stream.flush().await
 }
 
-/// Returns when the client has hung up. One that waits for an answer sends nothing else; what it sends all the same has the
-/// end of the stream behind it, so it is read: into `next`, as the beginning of the next request, or away.
+/// Returns when the client has hung up. The end of the stream comes after all other bytes, so this must read
+/// them. They go into `next`, as the start of the next request, or are discarded.
 async fn hung_up(stream: &mut (impl AsyncRead + Unpin), mut next: Option<&mut BytesMut>) {
     let mut chunk = [0; 4 * 1024];
     loop {
         if next.as_ref().is_some_and(|next| next.len() >= AHEAD) {
-            // Enough; the rest waits where it is until the answer is out.
+            // Stops at the limit. The rest waits in the socket until the response is out.
             core::future::pending::<()>().await;
         }
         match stream.read(&mut chunk).await {
@@ -149,7 +149,7 @@ async fn hung_up(stream: &mut (impl AsyncRead + Unpin), mut next: Option<&mut By
     }
 }
 
-/// The answer as this rule spoils it.
+/// Applies this rule to the response.
 fn delivery(rule: FaultRule, mut message: Message) -> Delivery {
     let half = message.body.len() / 2;
     let position = |message: &Message| rule.bytes().unwrap_or_else(|| message.head().len() + half);
@@ -192,7 +192,7 @@ fn delivery(rule: FaultRule, mut message: Message) -> Delivery {
     Delivery::Say(message.bytes(), then)
 }
 
-/// What stays an answer, of a kind.
+/// Applies the faults that keep a response of some kind.
 fn spoil(fault: InjectedFault, message: &mut Message) -> Then {
     let length = message.body.len();
     match fault {
@@ -212,7 +212,7 @@ fn spoil(fault: InjectedFault, message: &mut Message) -> Then {
     Then::Close
 }
 
-/// What leaves the connection in order.
+/// Applies the faults that keep the connection usable.
 fn spoil_politely(fault: InjectedFault, message: &mut Message) {
     match fault {
         InjectedFault::CutJson => {
@@ -241,7 +241,7 @@ fn spoil_politely(fault: InjectedFault, message: &mut Message) {
             members::rewrite(fault, message)
         }
         InjectedFault::WrongDate => message.set("date", "Thu, 01 Jan 1970 00:00:00 GMT"),
-        // The rest are whole answers that stand in for the real one.
+        // The remaining faults are canned responses.
         _ => {}
     }
 }
@@ -263,7 +263,7 @@ mod tests {
 
     const SOON: Duration = Duration::from_secs(10);
 
-    /// A client, and the connection that the server has with it.
+    /// Returns a client, and the server's side of its connection.
     async fn connected() -> (TcpStream, PrefixedStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
@@ -292,7 +292,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_said_while_an_answer_is_on_its_way_is_the_next_request() {
         let (mut client, connection) = connected().await;
-        // More than the system takes off the server's hands, so that the client has its say before the answer is out.
+        // Exceeds the system's buffers, so the client can hang up before the response is out.
         let body = vec![b'a'; 16 * 1024 * 1024];
         client.write_all(b"next").await.unwrap();
         let faults = Faults::new(Vec::new());

@@ -1,4 +1,4 @@
-//! A listener that closes its port when a fault asks for it, and that has a second port for redirects to lead to.
+//! A listener that can close its port for a fault, with a second port as the redirect target.
 
 use core::net::SocketAddr;
 use std::io;
@@ -14,12 +14,12 @@ use crate::ServeError;
 use crate::hosts::reachable;
 use crate::state::State;
 
-/// The listener of a server that may inject faults.
+/// The listener of a server with injected faults.
 pub(crate) struct Listener {
     port: Mutex<Port>,
     address: SocketAddr,
     state: Arc<State>,
-    /// Ends with the listener.
+    /// The task of the redirect target. It ends with the listener.
     _redirect_target: JoinSet<()>,
 }
 
@@ -30,7 +30,7 @@ impl core::fmt::Debug for Listener {
 }
 
 impl Listener {
-    /// Takes over a listener on this address.
+    /// Wraps a listener on this address.
     pub(crate) async fn new(
         listener: TcpListener,
         address: SocketAddr,
@@ -48,10 +48,10 @@ impl Listener {
         Ok(Self { port: Mutex::new(port), address, state, _redirect_target: tasks })
     }
 
-    /// The next connection. Closes and opens the port meanwhile.
+    /// Returns the next connection. Meanwhile it closes and opens the port.
     ///
     /// # Cancel safety
-    /// No connection is lost.
+    /// No connection gets lost.
     pub(crate) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let mut port = self.port.lock().await;
         let faults = &self.state.faults;

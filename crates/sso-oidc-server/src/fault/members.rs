@@ -1,14 +1,14 @@
-//! Faults of the members of a JSON body: what other providers write in place of what the standard asks for.
+//! Faults in the members of a JSON body, as some providers write them against the standard.
 
 use serde_json::{Map, Value};
 
 use super::InjectedFault;
 use super::message::Message;
 
-/// Where AWS names a fault beside the body.
+/// The header in which AWS names an error.
 const ERROR_TYPE: &str = "x-amzn-errortype";
 
-/// Rewrites the members that this fault is about. A body that has none of them stays as it is.
+/// Rewrites the members that this fault affects. A body without them stays unchanged.
 pub(super) fn rewrite(fault: InjectedFault, message: &mut Message) {
     let Ok(mut members) = serde_json::from_slice::<Map<String, Value>>(&message.body) else { return };
     match fault {

@@ -1,11 +1,11 @@
-//! An answer that can be spoiled: headers and body before they are bytes.
+//! A response before serialization, with headers and body that a fault can change.
 
 use std::time::SystemTime;
 
 use http::header::{CONTENT_LENGTH, DATE};
 use http::response::Parts;
 
-/// An answer, to be written by hand.
+/// A response that this crate serializes itself.
 pub(crate) struct Message {
     pub(crate) version: &'static str,
     status: String,
@@ -14,8 +14,8 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// The answer as hyper would write it: with a `Date` and a `Content-Length`. The answer to HEAD keeps its body to
-    /// itself.
+    /// Creates the response as hyper would write it, with `Date` and `Content-Length`. A response to HEAD has
+    /// no body.
     pub(crate) fn new(parts: Parts, body: &[u8], is_head: bool) -> Self {
         let reason = parts.status.canonical_reason().unwrap_or("Status");
         let mut message = Self {
@@ -38,7 +38,7 @@ impl Message {
         message
     }
 
-    /// Says this header, once.
+    /// Sets this header, once.
     pub(crate) fn set(&mut self, name: &str, value: impl Into<Vec<u8>>) {
         self.remove(name);
         self.headers.push((name.to_owned(), value.into()));
@@ -48,17 +48,17 @@ impl Message {
         self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
     }
 
-    /// Announces the length that the body has.
+    /// Sets `Content-Length` to the length of the body.
     pub(crate) fn measure(&mut self) {
         self.announce(self.body.len());
     }
 
-    /// Announces this length.
+    /// Sets `Content-Length` to this length.
     pub(crate) fn announce(&mut self, length: usize) {
         self.set(CONTENT_LENGTH.as_str(), length.to_string());
     }
 
-    /// Everything before the body.
+    /// Returns the bytes before the body.
     pub(crate) fn head(&self) -> Vec<u8> {
         let mut bytes = format!("{} {}\r\n", self.version, self.status).into_bytes();
         for (name, value) in &self.headers {

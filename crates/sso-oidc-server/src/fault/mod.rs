@@ -1,4 +1,4 @@
-//! The ways in which a server can misbehave on purpose, each with a name.
+//! Injected faults: the ways in which the server can misbehave, each with a name.
 
 mod canned;
 #[cfg(feature = "tls")]
@@ -24,10 +24,10 @@ pub use rule::{FaultRule, FaultRuleError};
 /// Declares the faults once: variant, name, description.
 macro_rules! faults {
     ($($variant:ident $name:literal $about:literal)*) => {
-        /// A way to misbehave. What a fault does to which requests is a [`FaultRule`].
+        /// An injected fault. A [`FaultRule`] selects the requests.
         ///
-        /// A fault acts on the bytes of a connection, below HTTP where it must. Some act after the server has done
-        /// what was asked ([`InjectedFault::commits`]): the answer exists, and is spoiled on its way.
+        /// A fault changes the bytes of a connection, below HTTP if necessary. Some faults act after the
+        /// server has executed the request ([`InjectedFault::commits`]) and damage only the response.
         ///
         /// ```
         /// use sso_oidc_server::InjectedFault;
@@ -47,7 +47,7 @@ macro_rules! faults {
             /// Every fault.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// Its name, for example `cut-json`.
+            /// Returns its name, for example `cut-json`.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -55,7 +55,7 @@ macro_rules! faults {
                 }
             }
 
-            /// What it does, as one line without a full stop.
+            /// Returns its description, as one line without a full stop.
             #[must_use]
             pub const fn about(self) -> &'static str {
                 match self {
@@ -116,8 +116,8 @@ faults! {
 }
 
 impl InjectedFault {
-    /// Whether the server does what was asked before the fault acts: a registration is kept, a code handed out, a
-    /// grant spent.
+    /// Returns whether the server executes the request before the fault acts. Then it keeps the registration,
+    /// issues the code or spends the grant.
     #[must_use]
     pub const fn commits(self) -> bool {
         !matches!(
@@ -138,18 +138,19 @@ impl InjectedFault {
             && !self.needs_tls()
     }
 
-    /// Whether no answer is ever made, so that there is none to tell of.
+    /// Returns whether the fault prevents any response, so the log has no status.
     pub(crate) const fn says_nothing(self) -> bool {
         matches!(self, Self::DropRequest | Self::NeverAnswers | Self::NotHttp)
     }
 
-    /// Whether it acts after a number of bytes, which a [`FaultRule`] can choose.
+    /// Returns whether it acts after a number of bytes, which a [`FaultRule`] can set.
     #[must_use]
     pub const fn has_position(self) -> bool {
         matches!(self, Self::ResetRequest | Self::ResetAnswer | Self::Stall)
     }
 
-    /// Whether it is one of the certificate, which takes a server that speaks HTTPS with a CA made at start.
+    /// Returns whether it is a certificate fault. It needs a server that speaks HTTPS with a CA made at
+    /// start.
     ///
     /// ```
     /// use sso_oidc_server::InjectedFault;
@@ -161,7 +162,7 @@ impl InjectedFault {
         matches!(self, Self::TlsExpired | Self::TlsOtherName | Self::TlsUnknownCa)
     }
 
-    /// Whether it redirects the client.
+    /// Returns whether it redirects the client.
     #[must_use]
     pub const fn redirects(self) -> bool {
         matches!(
@@ -177,7 +178,7 @@ impl fmt::Display for InjectedFault {
     }
 }
 
-/// A text that names no [`InjectedFault`].
+/// The error of a text that is no [`InjectedFault`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no such fault")]
 #[non_exhaustive]

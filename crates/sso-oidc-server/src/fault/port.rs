@@ -1,4 +1,4 @@
-//! The server's port, which can be closed and opened again.
+//! The server's port, which can close and reopen.
 
 use core::net::SocketAddr;
 use std::io;
@@ -7,19 +7,19 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use crate::listen::BACKLOG;
 
-/// Whether the server listens.
+/// The state of the port.
 #[derive(Debug)]
 pub(crate) enum Port {
     Open(TcpListener),
-    /// Bound, so that no other program can listen there meanwhile, and not listening: connections are refused. Between the
-    /// listener's end and this there is an instant in which another program can come first; the port is lost then.
+    /// Bound but not listening, so the system refuses connections and no other program can listen there.
+    /// After the listener's end another program may bind first; then the port is lost.
     Closed(TcpSocket),
-    /// Closed, and another program may have it.
+    /// Closed, and free for another program.
     Lost,
 }
 
 impl Port {
-    /// The same port, closed or open.
+    /// Returns the same port, closed or open.
     pub(crate) fn switched(self, close: bool, address: SocketAddr) -> Self {
         let switched = match self {
             Self::Open(listener) if close => {
@@ -31,17 +31,17 @@ impl Port {
             same => Ok(same),
         };
         switched.unwrap_or_else(|error| {
-            tracing::warn!(%error, "cannot take the port back");
+            tracing::warn!(%error, "cannot reopen the port");
             Self::Lost
         })
     }
 
-    /// Whether connections are refused, or taken by another program.
+    /// Returns whether the system refuses connections, or another program takes them.
     pub(crate) const fn is_closed(&self) -> bool {
         !matches!(self, Self::Open(_))
     }
 
-    /// The listener, once there is one: never while the port is closed.
+    /// Returns the listener as soon as the port is open.
     pub(crate) async fn listener(&self) -> &TcpListener {
         match self {
             Self::Open(listener) => listener,
@@ -50,14 +50,15 @@ impl Port {
     }
 }
 
-/// A socket that holds the port. With `SO_REUSEADDR` it would not: a program that sets it too could bind, and listen.
+/// Returns a socket that holds the port. It does not set `SO_REUSEADDR`: another program with that option
+/// could bind and listen.
 fn held(address: SocketAddr) -> io::Result<TcpSocket> {
     let new = || if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
     let alone = new()?;
     if alone.bind(address).is_ok() {
         return Ok(alone);
     }
-    // Connections of before may still be open on the port; beside them it is only to be had like this.
+    // Earlier connections may still be open on the port. Only this option permits to bind beside them.
     let beside = new()?;
     beside.set_reuseaddr(true)?;
     beside.bind(address)?;
@@ -65,7 +66,7 @@ fn held(address: SocketAddr) -> io::Result<TcpSocket> {
     Ok(beside)
 }
 
-/// Listens, with connections that allow the port to be held beside them later.
+/// Listens with an option that later permits a socket to hold the port beside open connections.
 fn listen(socket: TcpSocket) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.listen(BACKLOG)
@@ -79,7 +80,7 @@ mod tests {
 
     use super::*;
 
-    /// The standard library's listener sets `SO_REUSEADDR`, as most servers do.
+    /// Binds like most servers: the standard library's listener sets `SO_REUSEADDR`.
     fn error_of_another(address: SocketAddr) -> ErrorKind {
         std::net::TcpListener::bind(address).unwrap_err().kind()
     }

@@ -1,4 +1,4 @@
-//! A connection some of whose bytes were read already, and are to be read again.
+//! A connection with a prefix of bytes that were read and must be read again.
 
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -9,14 +9,14 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 use super::transport::Transport;
 
-/// A connection, and what was read from it too early.
+/// A connection, with its unread prefix.
 pub(crate) struct PrefixedStream {
     pub(crate) early: BytesMut,
     pub(crate) transport: Transport,
 }
 
 impl PrefixedStream {
-    /// Reads on, for as many bytes as are there.
+    /// Reads the bytes that are available into the prefix.
     pub(crate) async fn read_more(&mut self) -> io::Result<usize> {
         self.transport.stream.read_buf(&mut self.early).await
     }

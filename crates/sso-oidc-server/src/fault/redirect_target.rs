@@ -1,4 +1,4 @@
-//! The other host that redirects lead to. No client should connect here, so connections are counted.
+//! The other host that redirects lead to. It counts connections, because no client should make one.
 
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -16,20 +16,20 @@ use crate::state::State;
 pub(crate) struct RedirectTarget(TcpListener);
 
 impl RedirectTarget {
-    /// Listens on a free port of this address.
+    /// Binds a free port of this address.
     pub(crate) async fn bind(ip: IpAddr) -> io::Result<(Self, SocketAddr)> {
         let listener = TcpListener::bind((ip, 0)).await?;
         let address = listener.local_addr()?;
         Ok((Self(listener), address))
     }
 
-    /// Counts each connection, and answers with an empty success. It never returns.
+    /// Counts each connection, and returns an empty success to it. It never ends.
     pub(crate) async fn count(self, state: Arc<State>) {
         loop {
             match self.0.accept().await {
                 Ok((stream, _)) => {
                     state.faults.redirects_followed.fetch_add(1, Ordering::Relaxed);
-                    tracing::warn!("a redirect to another host was followed");
+                    tracing::warn!("a client followed the redirect to another host");
                     let _ = tokio::time::timeout(Duration::from_secs(1), answer(stream)).await;
                 }
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,

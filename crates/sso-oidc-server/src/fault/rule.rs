@@ -1,4 +1,4 @@
-//! Which requests a fault applies to, and how that is written.
+//! The requests that a fault applies to, and their notation.
 
 use core::fmt;
 use core::str::FromStr;
@@ -7,11 +7,12 @@ use oidc_proto::Operation;
 
 use super::InjectedFault;
 
-/// A fault and the requests that it applies to: every one of a sign-in's three operations, unless it is told otherwise.
+/// A fault, and the requests that it applies to. The default is every request of a sign-in's three
+/// operations.
 ///
-/// Written as `NAME[=BYTES][@OPERATION][:REQUESTS]`, with `register`, `authorize` or `poll` for the operation (in either
-/// dialect), `revoke` or `discover` (which are OAuth's alone), and `N`, `N-M` or `N-` for the requests, counted from 1
-/// among those of the operation:
+/// The notation is `NAME[=BYTES][@OPERATION][:REQUESTS]`. The operation is `register`, `authorize` or `poll`
+/// in either dialect, or `revoke` or `discover` in OAuth only. The requests are `N`, `N-M` or `N-`, counted
+/// from 1 for each operation:
 ///
 /// ```
 /// use sso_oidc_server::{InjectedFault, Operation, FaultRule};
@@ -24,7 +25,7 @@ use super::InjectedFault;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FaultRule {
     fault: InjectedFault,
-    /// What it is limited to; else it is the operations of a sign-in.
+    /// The kind of request that it is limited to. Default: the operations of a sign-in.
     target: Option<Target>,
     from: u32,
     to: Option<u32>,
@@ -32,22 +33,23 @@ pub struct FaultRule {
 }
 
 impl FaultRule {
-    /// This fault, on every request of the three operations.
+    /// Creates a rule for every request of the three operations.
     #[must_use]
     pub const fn new(fault: InjectedFault) -> Self {
         Self { fault, target: None, from: 1, to: None, bytes: None }
     }
 
-    /// The same, on requests of this operation only. [`InjectedFault::Refuse`] then closes the port when the operation before it
-    /// has been answered. A fault of the certificate applies to connections, before anything is asked on them: one is for the
-    /// operation that follows, in a sign-in, the one that was answered last.
+    /// Limits the rule to requests of this operation. [`InjectedFault::Refuse`] then closes the port after
+    /// the response to the operation before it. A certificate fault applies to connections, before any
+    /// request. A connection counts for the operation that follows the latest success in a sign-in.
     #[must_use]
     pub const fn at(mut self, operation: Operation) -> Self {
         self.target = Some(Target::Operation(operation));
         self
     }
 
-    /// The same, on requests for the metadata of an OAuth provider only (RFC 8414, OpenID Connect Discovery).
+    /// Limits the rule to requests for the metadata of an OAuth provider (RFC 8414, OpenID Connect
+    /// Discovery).
     /// [`InjectedFault::Refuse`] then closes the port from the start.
     ///
     /// ```
@@ -60,9 +62,10 @@ impl FaultRule {
         self
     }
 
-    /// The same, on these requests only, counted from 1 and both included; `None` is without an end. A refused connection
-    /// leaves nothing to count, so this means nothing to [`InjectedFault::Refuse`]; see [`crate::Handle::stop_faults`] for that. Of a
-    /// fault of the certificate connections are counted, and each has one request: the answer closes it.
+    /// Limits the rule to these requests, counted from 1, both included. `None` means no end. The range has
+    /// no effect on [`InjectedFault::Refuse`], because a refused connection cannot be counted; see
+    /// [`crate::Handle::stop_faults`]. For a certificate fault it counts connections. Each has one request,
+    /// because the response closes it.
     #[must_use]
     pub const fn requests(mut self, from: u32, to: Option<u32>) -> Self {
         self.from = from;
@@ -70,22 +73,23 @@ impl FaultRule {
         self
     }
 
-    /// The same, on the first such request only.
+    /// Limits the rule to the first request.
     #[must_use]
     pub const fn once(self) -> Self {
         self.requests(1, Some(1))
     }
 
-    /// The same, after this many bytes: of the request, where at least the first line is read, or of the answer, head
-    /// and all. Means something to faults that [have a position](InjectedFault::has_position); without it they act after the
-    /// first line, or in the middle of the answer's body.
+    /// Sets the number of bytes after which the fault acts. They count in the request, after at least the
+    /// first line, or in the response, including its head. Only faults that [have a
+    /// position](InjectedFault::has_position) use it. By default they act after the first line, or in the
+    /// middle of the response body.
     #[must_use]
     pub const fn after_bytes(mut self, bytes: usize) -> Self {
         self.bytes = Some(bytes);
         self
     }
 
-    /// The fault.
+    /// Returns the fault.
     ///
     /// ```
     /// use sso_oidc_server::{InjectedFault, FaultRule};
@@ -100,12 +104,12 @@ impl FaultRule {
         self.bytes
     }
 
-    /// What it is limited to.
+    /// Returns the kind of request that it is limited to.
     pub(crate) const fn target(&self) -> Option<Target> {
         self.target
     }
 
-    /// Whether it applies to requests of this kind at all.
+    /// Returns whether it applies to this kind of request.
     pub(crate) fn concerns(&self, asked: Target) -> bool {
         match (self.target, asked) {
             (Some(only), _) => only == asked,
@@ -114,13 +118,13 @@ impl FaultRule {
         }
     }
 
-    /// Whether it applies to the request of this number.
+    /// Returns whether it applies to the request of this number.
     pub(crate) fn includes(&self, number: u32) -> bool {
         number >= self.from && self.to.is_none_or(|to| number <= to)
     }
 }
 
-/// What a request is for, as far as faults can apply to it.
+/// The kind of a request, for fault rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     Operation(Operation),
@@ -129,7 +133,7 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    /// The operation, if it is one.
+    /// Returns the operation, if it is one.
     pub(crate) const fn operation(self) -> Option<Operation> {
         match self {
             Self::Operation(operation) => Some(operation),
@@ -144,7 +148,7 @@ impl From<InjectedFault> for FaultRule {
     }
 }
 
-/// How targets are written.
+/// The names of the targets.
 const TARGETS: [(&str, Target); 5] = [
     ("register", Target::Operation(Operation::RegisterClient)),
     ("authorize", Target::Operation(Operation::StartDeviceAuthorization)),
@@ -171,29 +175,29 @@ impl fmt::Display for FaultRule {
     }
 }
 
-/// A text that is no [`FaultRule`].
+/// The error of a text that is no [`FaultRule`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FaultRuleError {
     /// No fault has this name.
     #[error("there is no fault of this name")]
     InjectedFault,
-    /// What follows the `@` is no operation.
+    /// The text after the `@` is no operation.
     #[error("the operation after the @ is register, authorize, poll, revoke or discover")]
     Operation,
-    /// What follows the `:` names no requests.
+    /// The text after the `:` names no requests.
     #[error("the requests after the colon are N, N-M or N-, counted from 1")]
     Requests,
-    /// What follows the `=` is no number of bytes.
+    /// The text after the `=` is no number of bytes.
     #[error("the bytes after the = are a whole number")]
     Bytes,
-    /// The fault does not act at a byte.
+    /// The fault does not depend on a number of bytes.
     #[error("this fault does not rule after a number of bytes")]
     Position,
-    /// No certificate is shown on purpose but to the operations of a sign-in.
+    /// Only the operations of a sign-in can have a certificate fault.
     #[error("a fault of the certificate rules register, authorize or poll")]
     NoCertificate,
-    /// A refused connection leaves nothing to count.
+    /// A refused connection cannot be counted.
     #[error("refused connections cannot be counted, so there is no colon after refuse")]
     Uncountable,
 }
@@ -216,7 +220,7 @@ impl FromStr for FaultRule {
         if let Some(name) = operation {
             let known = TARGETS.iter().find(|(known, _)| *known == name);
             let target = known.ok_or(FaultRuleError::Operation)?.1;
-            // Such a rule would be taken, and never apply.
+            // The server would accept such a rule and never apply it.
             if fault.needs_tls() && !Self::new(fault).concerns(target) {
                 return Err(FaultRuleError::NoCertificate);
             }

@@ -1,4 +1,4 @@
-//! What the bytes of a connection go over: a socket, or TLS over one.
+//! The transport of a connection: a socket, or TLS over one.
 
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
@@ -8,26 +8,26 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// What bytes can be read from and written to.
+/// A byte stream.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-/// A connection, with the socket below it, which is asked and told what TLS has no word for.
+/// A connection, with the socket below TLS for requests that TLS does not offer.
 pub(crate) struct Transport {
     pub(crate) socket: Arc<TcpStream>,
     pub(crate) stream: Box<dyn Stream>,
 }
 
 impl Transport {
-    /// A connection without TLS.
+    /// Creates a transport without TLS.
     pub(crate) fn plain(stream: TcpStream) -> Self {
         let socket = Arc::new(stream);
         Self { stream: Box::new(Socket(Arc::clone(&socket))), socket }
     }
 }
 
-/// A socket that others may look at. It is read and written in one task.
+/// A socket that other code may inspect. One task reads and writes it.
 pub(crate) struct Socket(pub(crate) Arc<TcpStream>);
 
 impl AsyncRead for Socket {

@@ -1,5 +1,5 @@
-//! `/authorize` (RFC 6749 §3.1), as far as there is one: it says that there is no authorization code flow here, to the
-//! person in the browser, and to the program that waits for them on this machine.
+//! `/authorize` (RFC 6749 §3.1), which reports that there is no authorization code flow. The report goes to
+//! the person in the browser, and to the waiting program on this machine.
 
 use http::header::LOCATION;
 use http::{HeaderValue, Response, StatusCode};
@@ -8,16 +8,17 @@ use oidc_proto::Body;
 use super::{form, page, text};
 use crate::state::Context;
 
-/// RFC 6749 §4.1.2.1.
+/// The error code of RFC 6749 §4.1.2.1.
 const ERROR: &str = "unsupported_response_type";
 const WHY: &str = "this server has no authorization code flow yet; sign in with a device code (aws sso login --use-device-code)";
 
-/// GET or POST `/authorize`. A client that listens on this machine is told at once, and does not wait for its patience to
-/// end. A redirect to any other place could serve a stranger, and there is no registration here that would vouch for it.
+/// Handles GET and POST `/authorize`. A client that listens on this machine gets the error at once, instead
+/// of waiting for its timeout. A redirect elsewhere could serve an attacker, because no registration here
+/// confirms the target.
 pub(crate) fn authorize(context: &Context<'_>) -> Response<Body> {
     tracing::warn!(
-        "a client wants the authorization code flow, which this server does not have; for the AWS CLI: aws sso login \
-         --use-device-code"
+        "a client asked for the authorization code flow, which this server does not support; for the AWS CLI: aws sso \
+         login --use-device-code"
     );
     let query = context.head.uri.query().unwrap_or_default().as_bytes();
     let target = form::only(query, "redirect_uri").filter(|uri| is_loopback(uri));
@@ -37,8 +38,9 @@ pub(crate) fn authorize(context: &Context<'_>) -> Response<Body> {
     response
 }
 
-/// Whether this is an absolute http URL of this very machine, in a form that no browser reads differently: a known host and
-/// a port, no user information, no fragment (RFC 8252 §7.3, RFC 6749 §3.1.2), and none but a URL's own characters.
+/// Returns whether this is an absolute http URL of this machine that every browser reads alike. It has a
+/// known host and a port, no user information, no fragment, and only a URL's own characters (RFC 8252 §7.3,
+/// RFC 6749 §3.1.2).
 fn is_loopback(uri: &str) -> bool {
     const SCHEME: &str = "http://";
     let Some(rest) = uri.get(SCHEME.len()..).filter(|_| uri.is_char_boundary(SCHEME.len())) else {
@@ -47,7 +49,7 @@ fn is_loopback(uri: &str) -> bool {
     let scheme_is_http = uri.get(..SCHEME.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME));
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     let (host, port) = match authority.rsplit_once(':') {
-        // The colons of an IPv6 address are within its brackets.
+        // The colons of an IPv6 address are inside its brackets.
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (authority, None),
     };
@@ -55,7 +57,7 @@ fn is_loopback(uri: &str) -> bool {
     let port_is_fine = port.is_none_or(|port| {
         port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port != 0)
     });
-    // RFC 3986 §2, without what begins a fragment.
+    // The characters of RFC 3986 §2, without the start of a fragment.
     let characters_are_fine =
         uri.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()*+,;=%".contains(&b));
     scheme_is_http && host_is_here && port_is_fine && characters_are_fine

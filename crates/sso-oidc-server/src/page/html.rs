@@ -1,11 +1,11 @@
-//! HTML, with everything from outside escaped.
+//! HTML documents with escaped text.
 
 use core::fmt::{self, Write};
 
 use oidc_proto::printable;
 
-/// A text from outside, as it may stand in HTML, between tags and in quoted attributes: without control characters
-/// and marks that reorder text, with the five characters that mean something to HTML escaped.
+/// A foreign text for HTML, between tags and in quoted attributes. Its display removes control characters and
+/// marks that reorder text, and escapes the five special characters of HTML.
 pub(super) struct Text<'a>(pub(super) &'a str);
 
 impl fmt::Display for Text<'_> {
@@ -24,7 +24,8 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-/// A whole document around this content. `head` is further markup for its head; both are ours and not escaped.
+/// Returns a whole document around this content. `head` is further markup for its head. Both are our own and
+/// stay unescaped.
 pub(super) fn document(title: &str, head: &str, content: &str) -> String {
     format!(
         "<!doctype html>\n\

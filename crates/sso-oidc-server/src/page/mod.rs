@@ -1,7 +1,7 @@
-//! The page that a person approves on (RFC 8628 §3.3), without JavaScript.
+//! The page for a person's approval (RFC 8628 §3.3), without JavaScript.
 //!
-//! Looking never decides: only a POST with the page's own token does. What a client said about itself is escaped and
-//! freed of control characters before it is shown.
+//! Only a POST with the page's own token decides; a GET never does. The page escapes a client's own texts and
+//! removes their control characters.
 
 mod authorize;
 mod form;
@@ -18,11 +18,11 @@ use crate::csrf;
 use crate::reply;
 use crate::state::Context;
 
-/// No script, no frame, no image, nothing from elsewhere; forms go back to this server.
+/// Forbids scripts, frames, images and foreign resources. Forms go to this server only.
 const POLICY: &str =
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-/// GET `/device`: the form for a code, or the request that the code in the query stands for.
+/// Handles GET `/device`: returns the form for a code, or the confirmation of the code in the query.
 pub(crate) fn look(context: &Context<'_>) -> Response<Body> {
     let Context { state, peer, head, now, .. } = *context;
     let typed = head.uri.query().and_then(|query| form::field(query.as_bytes(), "user_code"));
@@ -30,8 +30,8 @@ pub(crate) fn look(context: &Context<'_>) -> Response<Body> {
         return page(StatusCode::OK, text::enter(None, ""));
     };
     if csrf::is_from_elsewhere(&state.hosts, &head.headers) {
-        // Another site's page could use up this person's guesses, picture by picture. A link from there shows the form,
-        // filled in, and the person goes on from our own page.
+        // A page of another site could use up this person's guesses with images. A foreign link shows the
+        // prefilled form, and the person continues from our own page.
         return page(StatusCode::OK, text::enter(None, &typed));
     }
     let source = Source::of(peer.address.ip());
@@ -42,7 +42,7 @@ pub(crate) fn look(context: &Context<'_>) -> Response<Body> {
     }
 }
 
-/// POST `/device`: the person's decision.
+/// Handles POST `/device`, the person's decision.
 pub(crate) fn decide(context: &Context<'_>) -> Response<Body> {
     let Context { state, head, body, now, .. } = *context;
     if !is_form(&head.headers) {
@@ -69,14 +69,15 @@ pub(crate) fn decide(context: &Context<'_>) -> Response<Body> {
     }
 }
 
-/// Whether the body is a form. A page of another site can send `text/plain` without asking first.
+/// Returns whether the body is a form. A page of another site can send `text/plain` without a preflight
+/// request.
 fn is_form(headers: &HeaderMap) -> bool {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
-/// The question, with the token that the decision has to bring back.
+/// Returns the confirmation page, with the token that the decision must carry.
 fn confirm(context: &Context<'_>, review: &Review) -> Response<Body> {
     let Context { state, head, .. } = *context;
     let form = state.csrf.as_ref().and_then(|key| key.form(&head.headers, review.user_code));
@@ -90,12 +91,12 @@ fn confirm(context: &Context<'_>, review: &Review) -> Response<Body> {
     response
 }
 
-/// The reason why the code cannot be decided on, and the form for another one.
+/// Returns the page with the reason against a decision, and the form for another code.
 fn refused(error: &PersonError, typed: &str) -> Response<Body> {
     let status = match error {
         PersonError::Expired | PersonError::Decided => StatusCode::GONE,
         PersonError::TooManyGuesses(_) => StatusCode::TOO_MANY_REQUESTS,
-        // Unknown, and whatever else may keep a code from being found.
+        // The code is unknown, or a newer error prevents the decision.
         _ => StatusCode::NOT_FOUND,
     };
     let mut response = page(status, text::enter(Some(error), typed));
@@ -105,29 +106,30 @@ fn refused(error: &PersonError, typed: &str) -> Response<Body> {
     response
 }
 
-/// GET `/start`: a start page of a portal. Tools read the region off its `<meta name="region">`.
+/// Handles GET `/start`: returns a portal's start page. Tools read the region from its `<meta
+/// name="region">`.
 pub(crate) fn start(context: &Context<'_>) -> Response<Body> {
     page(StatusCode::OK, text::start(&context.state.policy.region))
 }
 
-/// GET `/`.
+/// Handles GET `/`.
 pub(crate) fn to_device(_: &Context<'_>) -> Response<Body> {
     let mut response = page(StatusCode::SEE_OTHER, text::moved());
     response.headers_mut().insert(LOCATION, HeaderValue::from_static("/device"));
     response
 }
 
-/// GET `/health`.
+/// Handles GET `/health`.
 pub(crate) fn health(_: &Context<'_>) -> Response<Body> {
     reply::text(StatusCode::OK, "ok\n")
 }
 
-/// GET `/favicon.ico`: there is none.
+/// Handles GET `/favicon.ico`, which does not exist.
 pub(crate) fn icon(_: &Context<'_>) -> Response<Body> {
     reply::text(StatusCode::NO_CONTENT, "")
 }
 
-/// GET `/style.css`.
+/// Handles GET `/style.css`.
 pub(crate) fn style(_: &Context<'_>) -> Response<Body> {
     let mut response = Response::new(Body::new(include_bytes!("style.css").to_vec()));
     let headers = response.headers_mut();
@@ -136,7 +138,7 @@ pub(crate) fn style(_: &Context<'_>) -> Response<Body> {
     response
 }
 
-/// A page, with the headers that keep other sites out.
+/// Returns a page, with headers against other sites.
 fn page(status: StatusCode, html: String) -> Response<Body> {
     const HEADERS: [(&str, &str); 8] = [
         ("content-type", "text/html; charset=utf-8"),
@@ -145,7 +147,8 @@ fn page(status: StatusCode, html: String) -> Response<Body> {
         ("cross-origin-opener-policy", "same-origin"),
         ("cross-origin-resource-policy", "same-origin"),
         ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
-        // Not `no-referrer`: then browsers would give our own form the origin `null`, as any sandboxed frame has it.
+        // With `no-referrer`, browsers would send our own form with the origin `null`, like that of a
+        // sandboxed frame.
         ("referrer-policy", "same-origin"),
         ("x-frame-options", "DENY"),
     ];

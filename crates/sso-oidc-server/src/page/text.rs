@@ -1,4 +1,4 @@
-//! What the page says.
+//! The texts of the page.
 
 use core::time::Duration;
 
@@ -7,7 +7,7 @@ use oidc_proto::Secret;
 
 use super::html::{Text, document};
 
-/// The form for a code, with what was wrong with the one before.
+/// Returns the form for a code, with the error of the previous one.
 pub(super) fn enter(error: Option<&PersonError>, typed: &str) -> String {
     let (alert, described) = match error {
         Some(error) => (
@@ -16,7 +16,7 @@ pub(super) fn enter(error: Option<&PersonError>, typed: &str) -> String {
         ),
         None => (String::new(), " aria-describedby=\"hint\""),
     };
-    // Only what could be a code is worth offering again.
+    // A longer text cannot be a code, so the form does not repeat it.
     let typed: String = typed.chars().take(32).collect();
     let title = if error.is_some() { "That code does not work" } else { "Sign in a device" };
     document(
@@ -38,7 +38,7 @@ pub(super) fn enter(error: Option<&PersonError>, typed: &str) -> String {
     )
 }
 
-/// What is wrong with a code, and what to do.
+/// Returns the error of a code, with advice.
 fn problem(error: &PersonError) -> String {
     match error {
         PersonError::Expired => {
@@ -56,13 +56,13 @@ fn problem(error: &PersonError) -> String {
     }
 }
 
-/// The question itself (RFC 8628 §3.3.1 and §5.4).
+/// Returns the confirmation itself (RFC 8628 §3.3.1 and §5.4).
 pub(super) fn confirm(review: &Review, token: &Secret) -> String {
     let code = review.user_code;
     let scopes = match (review.scopes.is_empty(), &review.start_url) {
         (false, _) => review.scopes.iter().map(|scope| scope_item(scope)).collect(),
         (true, Some(_)) => "<li>Sign in, and use your AWS accounts and roles</li>".to_owned(),
-        // A client of another kind, which only wants to know that the server is there.
+        // An OAuth client without scopes only needs the person's identity.
         (true, None) => "<li>Sign in</li>".to_owned(),
     };
     let place = review
@@ -102,7 +102,7 @@ pub(super) fn confirm(review: &Review, token: &Secret) -> String {
     )
 }
 
-/// A scope in words, if its words are known, and as it is written.
+/// Returns a scope as written, with a description if there is one.
 fn scope_item(scope: &str) -> String {
     let words = match scope {
         "sso:account:access" => "Use your AWS accounts and roles ",
@@ -111,7 +111,7 @@ fn scope_item(scope: &str) -> String {
     format!("<li>{words}<code>{}</code></li>", Text(scope))
 }
 
-/// The end.
+/// Returns the page after the decision.
 pub(super) fn done(approved: bool) -> String {
     let (title, mark, words) = if approved {
         ("Approved", "ok", "Your device is being signed in.")
@@ -128,7 +128,7 @@ pub(super) fn done(approved: bool) -> String {
     )
 }
 
-/// A decision that did not come from our page.
+/// Returns the error page for a decision from outside our page.
 pub(super) fn forged(typed: &str) -> String {
     document(
         "Nothing was decided",
@@ -143,7 +143,7 @@ pub(super) fn forged(typed: &str) -> String {
     )
 }
 
-/// A form without a decision in it.
+/// Returns the error page for a form without a decision.
 pub(super) fn undecided(typed: &str) -> String {
     document(
         "Nothing was decided",
@@ -157,7 +157,7 @@ pub(super) fn undecided(typed: &str) -> String {
     )
 }
 
-/// A decision that is not a form.
+/// Returns the error page for a decision that is no form.
 pub(super) fn not_a_form() -> String {
     document(
         "Nothing was decided",
@@ -169,7 +169,7 @@ pub(super) fn not_a_form() -> String {
     )
 }
 
-/// No randomness to make a token of.
+/// Returns the error page for missing entropy.
 pub(super) fn broken() -> String {
     document(
         "Not at the moment",
@@ -180,7 +180,7 @@ pub(super) fn broken() -> String {
     )
 }
 
-/// The start page's stand-in.
+/// Returns the replacement of a portal's start page.
 pub(super) fn start(region: &str) -> String {
     document(
         "Start page",
@@ -191,7 +191,7 @@ pub(super) fn start(region: &str) -> String {
     )
 }
 
-/// There is no authorization code flow, and what there is instead.
+/// Returns the page about the missing authorization code flow, with the alternative.
 pub(super) fn no_authorization() -> String {
     document(
         "Sign in with a device code",
@@ -204,12 +204,12 @@ pub(super) fn no_authorization() -> String {
     )
 }
 
-/// For who does not follow a redirect.
+/// Returns the text for clients that follow no redirect.
 pub(super) fn moved() -> String {
     document("Sign in a device", "", "<p><a href=\"/device\">Enter a code</a></p>\n")
 }
 
-/// Back to the question, if the code could be one, or to the form.
+/// Returns a link to the confirmation if the text could be a code, or else to the form.
 fn way_on(typed: &str) -> String {
     match UserCode::typed(typed) {
         Some(code) => format!("<p><a href=\"/device?user_code={code}\">Look at the request again</a></p>\n"),
@@ -217,12 +217,12 @@ fn way_on(typed: &str) -> String {
     }
 }
 
-/// How long ago, in words.
+/// Returns the age of an event, in words.
 fn ago(time: Duration) -> String {
     if time < Duration::from_secs(2) { "just now".to_owned() } else { format!("{} ago", span(time)) }
 }
 
-/// A length of time in words.
+/// Returns a duration in words.
 fn span(time: Duration) -> String {
     let seconds = time.as_secs();
     let count = |n: u64, unit: &str| format!("{n} {unit}{}", if n == 1 { "" } else { "s" });

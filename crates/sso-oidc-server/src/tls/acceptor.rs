@@ -1,4 +1,4 @@
-//! The certificates of one server, ready to be shown.
+//! The TLS configuration of one server.
 
 use core::borrow::Borrow;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -16,19 +16,19 @@ use super::{Identity, TlsError, acceptor};
 use crate::hosts::Hosts;
 use crate::{Config, ServeError};
 
-/// The certificates of one server, ready to be shown.
+/// The certificates of one server, and the handshake with them.
 pub(crate) struct Acceptor {
     tls: TlsAcceptor,
     ca_certificate: Option<String>,
-    /// The base URL of this server, for clients that speak plain HTTP to it.
+    /// This server's base URL, for the error to clients that use plain HTTP.
     endpoint: String,
-    /// The certificates that injected faults show.
+    /// The certificates for injected faults.
     #[cfg(feature = "faults")]
     pub(crate) wrong: crate::fault::certificates::Wrong,
 }
 
 impl Acceptor {
-    /// The certificates that this configuration asks for; `None` if it does not ask for TLS.
+    /// Loads or creates the certificates of this configuration; `None` if it has no TLS.
     pub(crate) fn new(config: &Config, listening: IpAddr, hosts: &Hosts) -> Result<Option<Self>, ServeError> {
         let Some(tls) = &config.tls else { return Ok(None) };
         let made = match &tls.0 {
@@ -56,14 +56,14 @@ impl Acceptor {
         })
     }
 
-    /// The certificate of the CA that was made, in PEM.
+    /// Returns the certificate of the CA made at start, in PEM.
     pub(crate) fn ca_certificate(&self) -> Option<&str> {
         self.ca_certificate.as_deref()
     }
 
-    /// A secure connection; `None` if there is none, and the log says why. Only that connection ends. `wrap` adds the stream
-    /// between TLS and the socket. `limit` is the time for the handshake. `wrong` is the certificate of an injected fault, with
-    /// the fault's name.
+    /// Performs the handshake. On failure it logs the reason and returns `None`; only that connection ends.
+    /// `wrap` adds a stream between TLS and the socket. `limit` is the time for the handshake. `wrong` is the
+    /// certificate of an injected fault, with the fault's name.
     pub(crate) async fn handshake<T, S>(
         &self,
         stream: T,
@@ -93,7 +93,7 @@ impl Acceptor {
     }
 }
 
-/// The names of a certificate: every name of this server.
+/// Returns the names for the certificate: every name of this server.
 fn names(config: &Config, listening: IpAddr, public_host: Option<&str>) -> Vec<String> {
     let mut names: Vec<String> = vec!["localhost".to_owned()];
     names.extend([IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)].map(|ip| ip.to_string()));

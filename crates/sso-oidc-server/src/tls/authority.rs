@@ -1,4 +1,4 @@
-//! A CA that is made at start, and what it signs.
+//! A CA made at start, and its certificates.
 
 use core::time::Duration;
 use std::time::SystemTime;
@@ -13,27 +13,27 @@ use rustls::sign::CertifiedKey;
 use super::{TlsError, provider};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// As long as browsers believe a certificate.
+/// The lifetime of a certificate, the longest that browsers accept.
 const LIFE: Duration = Duration::from_secs(397 * 24 * 60 * 60);
 
-/// A CA. Its key is here and nowhere else.
+/// A CA. Its key exists only here.
 pub(crate) struct Authority {
     pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
-/// When a certificate is good.
+/// The validity period of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Life {
-    /// From yesterday, for clocks that are slow, for more than a year.
+    /// From yesterday, for slow clocks, to more than a year from now.
     Now,
-    /// Until yesterday.
+    /// Up to yesterday.
     #[cfg(feature = "faults")]
     Past,
 }
 
 impl Authority {
-    /// A new CA of this name. Each needs a name of its own: clients look their CAs up by it.
+    /// Creates a CA of this name. Each needs a name of its own, because clients look up CAs by name.
     pub(crate) fn new(name: &str) -> Result<Self, TlsError> {
         let key = KeyPair::generate().map_err(TlsError::make)?;
         let mut params = params(&[], name, Life::Now)?;
@@ -43,12 +43,12 @@ impl Authority {
         Ok(Self { pem, issuer: Issuer::new(params, key) })
     }
 
-    /// The CA's certificate.
+    /// Returns the CA's certificate.
     pub(crate) fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// A server's certificate for these names and addresses, with a key of its own.
+    /// Issues a server certificate for these names and addresses, with a new key.
     pub(crate) fn issue(&self, names: &[String], life: Life) -> Result<CertifiedKey, TlsError> {
         let key = KeyPair::generate().map_err(TlsError::make)?;
         let mut params = params(names, "sso-oidc serve", life)?;
@@ -62,7 +62,7 @@ impl Authority {
     }
 }
 
-/// What every certificate says.
+/// Returns the parameters that all certificates share.
 fn params(names: &[String], common_name: &str, life: Life) -> Result<CertificateParams, TlsError> {
     let mut params = CertificateParams::default();
     for name in names {
@@ -71,7 +71,7 @@ fn params(names: &[String], common_name: &str, life: Life) -> Result<Certificate
         params.subject_alt_names.extend(made.subject_alt_names);
     }
     params.distinguished_name.push(DnType::CommonName, common_name);
-    // Before 1970 is no time that a clock of ours tells; one that does gets certificates of then.
+    // A clock before 1970 counts as 1970.
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let (from, to) = match life {
         Life::Now => (now.saturating_sub(DAY), now + LIFE),

@@ -1,44 +1,44 @@
-//! Why there is no certificate to show.
+//! The reasons why a certificate is not usable.
 
 use std::error::Error;
 
-/// Why there is no certificate to show. No text quotes a key.
+/// The reason why a certificate is not usable. No text quotes a key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// The certificates' PEM has none.
+    /// The PEM contains no certificate.
     #[error("there is no certificate in PEM (-----BEGIN CERTIFICATE-----)")]
     NoCertificate,
     /// A certificate cannot be read.
     #[error("the certificate cannot be read")]
     Certificate {
-        /// What is wrong with it.
+        /// The reason.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The key's PEM has none that can be read.
+    /// The PEM contains no readable key.
     #[error("there is no private key in PEM (-----BEGIN PRIVATE KEY-----); an encrypted one is not read")]
     NoKey,
-    /// The key cannot be read, or is of a kind that is not supported.
+    /// The key is not readable or not supported.
     #[error("the private key cannot be read")]
     Key {
-        /// What is wrong with it.
+        /// The reason.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The key is not the certificate's.
+    /// The key does not belong to the certificate.
     #[error("the private key does not belong to the certificate")]
     Mismatch,
-    /// A certificate cannot be for this name.
+    /// No certificate can have this name.
     #[error("no certificate can be made for the name {name:?}")]
     Name {
         /// The name.
         name: String,
-        /// Why not.
+        /// The reason.
         source: Box<dyn Error + Send + Sync>,
     },
     /// The CA or its certificate cannot be made, for example without entropy.
     #[error("a certificate cannot be made")]
     Make {
-        /// Why not.
+        /// The reason.
         source: Box<dyn Error + Send + Sync>,
     },
 }

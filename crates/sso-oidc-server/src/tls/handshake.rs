@@ -12,19 +12,19 @@ use tokio_rustls::server::TlsStream;
 
 use crate::reply::invalid;
 
-/// The record type of a handshake (RFC 8446 §5.1), with which every client of TLS begins.
+/// The record type of a handshake (RFC 8446 §5.1), the first byte of every TLS client.
 const HANDSHAKE: u8 = 22;
-/// How much of a request without TLS is read, so that its sender sees why it is refused.
+/// The longest part of a plain request to read, so that the client gets the error response.
 const DISCARDED: u64 = 64 * 1024;
 
-/// The beginning of a connection.
+/// The first byte of a connection, classified.
 enum Greeting {
     Tls,
     Http,
     Nothing,
 }
 
-/// The secure connection of a peer, within this time. `None` if the peer does not speak TLS.
+/// Performs the TLS handshake within this time; `None` if the peer does not speak TLS.
 pub(super) async fn handshake<T, S>(
     tls: &TlsAcceptor,
     endpoint: &str,
@@ -57,13 +57,13 @@ async fn greeting(stream: &TcpStream) -> io::Result<Greeting> {
     let mut first = [0];
     Ok(match stream.peek(&mut first).await? {
         0 => Greeting::Nothing,
-        // Garbage is TLS's to refuse.
+        // TLS rejects garbage.
         _ if first == [HANDSHAKE] || !first[0].is_ascii_alphabetic() => Greeting::Tls,
         _ => Greeting::Http,
     })
 }
 
-/// Tells a client that has forgotten the `s` where the server is, as the API does. Browsers show it as well.
+/// Tells a client that used `http` the right URL, in the API's error format. Browsers show it as well.
 async fn refuse_plain<S>(mut stream: S, endpoint: &str) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -79,12 +79,12 @@ where
     message.extend_from_slice(&body.bytes());
     stream.write_all(&message).await?;
     stream.shutdown().await?;
-    // A socket that is closed with bytes unread resets the connection, and the response is lost.
+    // Closing a socket with unread bytes resets the connection, and the client may lose the response.
     tokio::io::copy(&mut stream.take(DISCARDED), &mut tokio::io::sink()).await?;
     Ok(())
 }
 
-/// An error as one line of the log, without the control characters that it may quote.
+/// Formats an error as one log line, without the control characters that it may quote.
 pub(super) fn one_line(error: &io::Error) -> String {
     error.to_string().replace(char::is_control, " ")
 }

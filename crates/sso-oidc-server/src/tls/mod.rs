@@ -1,4 +1,4 @@
-//! HTTPS: whose certificate the server shows, and how a connection becomes a secure one.
+//! HTTPS: the source of the certificate, and the handshake.
 
 pub(crate) mod acceptor;
 pub(crate) mod authority;
@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 
 pub use error::TlsError;
 
-/// Whose certificate the server shows. With [`crate::Config::with_tls`] it speaks HTTPS, and nothing else.
+/// The source of the server's certificate. With [`crate::Config::with_tls`] the server accepts only HTTPS.
 ///
 /// ```
 /// use sso_oidc_server::{Config, TestServer, Tls};
@@ -39,9 +39,9 @@ enum Identity {
 }
 
 impl Tls {
-    /// A certificate from a CA that is made when the server starts and whose key never leaves its memory. It is for
-    /// 127.0.0.1, ::1, `localhost`, the address that is listened on, and the names that the configuration has: the public
-    /// URL's and those that requests may give as their host. It is good for 397 days.
+    /// Returns a certificate from a CA that the server makes at start. The CA's key never leaves memory. The
+    /// certificate is for 127.0.0.1, ::1, `localhost`, the listening address, the host of the public URL, and
+    /// [`crate::Config::allowed_hosts`]. It is valid for 397 days.
     ///
     /// ```
     /// use sso_oidc_server::{Config, InjectedFault, TestServer, Tls};
@@ -57,8 +57,9 @@ impl Tls {
         Self(Identity::NewCa)
     }
 
-    /// This certificate, followed by those that lead to its CA, and its key, all in PEM. The key is in PKCS #8, SEC 1 or
-    /// PKCS #1, and not encrypted. Neither the names nor the life of the certificate are looked at.
+    /// Reads this certificate, followed by its intermediate certificates, and its key, all in PEM. The key is
+    /// in PKCS #8, SEC 1 or PKCS #1, unencrypted. The names and the validity of the certificate are not
+    /// checked.
     ///
     /// ```
     /// use sso_oidc_server::{Tls, TlsError};
@@ -68,7 +69,8 @@ impl Tls {
     /// ```
     ///
     /// # Errors
-    /// [`TlsError`] if there is no certificate or no key, if they cannot be read, or if they do not belong together.
+    /// [`TlsError`] if the certificate or the key is missing or not readable, or if they do not belong
+    /// together.
     pub fn from_pem(certificates: &[u8], key: &[u8]) -> Result<Self, TlsError> {
         let chain = CertificateDer::pem_slice_iter(certificates)
             .collect::<Result<Vec<_>, _>>()
@@ -93,14 +95,14 @@ impl Tls {
 }
 
 impl Tls {
-    /// Whether the certificate is a user's own, and not of a new CA.
+    /// Returns whether the certificate is the user's own, and not from a new CA.
     #[cfg(feature = "faults")]
     pub(crate) const fn is_own(&self) -> bool {
         matches!(self.0, Identity::Own(_))
     }
 }
 
-/// The kind, and no key.
+/// Shows the kind, and no key.
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
@@ -110,7 +112,7 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// The same certificates; a certificate has one key.
+/// Compares the certificates only, because a certificate has one key.
 impl PartialEq for Tls {
     fn eq(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
@@ -123,13 +125,14 @@ impl PartialEq for Tls {
 
 impl Eq for Tls {}
 
-/// The one provider of this project. The process's default is neither read nor set: it belongs to the program around us.
+/// Returns this project's only provider. It neither reads nor sets the default of the process, which belongs
+/// to the embedding program.
 fn provider() -> CryptoProvider {
     ring::default_provider()
 }
 
-/// TLS with this certificate. Each has its own memory of sessions, so no session that began with a good certificate is resumed
-/// behind a bad one.
+/// Creates a TLS acceptor for this certificate. Each has its own session cache. So no client resumes a
+/// session of a good certificate behind a wrong one.
 pub(crate) fn acceptor(certificate: Arc<CertifiedKey>) -> Result<TlsAcceptor, TlsError> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
         .with_safe_default_protocol_versions()
@@ -145,7 +148,7 @@ mod tests {
     use super::authority::Authority;
     use super::*;
 
-    /// A certificate and its key, in PEM.
+    /// Returns a certificate and its key, in PEM.
     fn pair() -> (String, String) {
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         (made.cert.pem(), made.signing_key.serialize_pem())
@@ -163,7 +166,7 @@ mod tests {
         assert_ne!(ours, Tls::new_ca());
         let got = error(&other, &key);
         assert!(matches!(got, TlsError::Mismatch), "{got:?}");
-        // The first one is the server's; what follows leads to its CA.
+        // The first certificate is the server's; the rest lead to its CA.
         let chain = certificate + &other;
         assert_ne!(Tls::from_pem(chain.as_bytes(), key.as_bytes()).unwrap(), ours);
     }

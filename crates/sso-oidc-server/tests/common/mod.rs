@@ -1,4 +1,4 @@
-//! A tiny HTTP/1.1 client over a socket, so that the tests see every byte and share nothing with the server.
+//! A small HTTP/1.1 client over a socket. The tests see every byte, and share no code with the server.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -11,7 +11,7 @@ use sso_oidc_server::TestServer;
 pub const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 pub const START_URL: &str = "https://d-1234567890.awsapps.com/start";
 
-/// What bytes go over: a socket, or TLS.
+/// A byte stream: a socket, or TLS.
 pub trait Stream: Read + Write + Send {}
 
 impl<S: Read + Write + Send> Stream for S {}
@@ -38,7 +38,7 @@ impl Response {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
-    /// The exception's name; the body's `error` must belong to it.
+    /// Returns the exception's name, and checks that the body's `error` matches it.
     #[track_caller]
     pub fn fault(&self) -> &str {
         assert!(self.json()["error"].is_string(), "{self:?}");
@@ -57,7 +57,7 @@ impl Http {
         Self::over(connect(host), host)
     }
 
-    /// Over this stream, to whom it calls so.
+    /// Creates a client over this stream, with this `Host`.
     pub fn over(stream: impl Stream + 'static, host: &str) -> Self {
         Self { stream: BufReader::new(Box::new(stream)), host: host.to_owned() }
     }
@@ -92,7 +92,7 @@ impl Http {
         self.send("POST", path, &[("Content-Type", "application/json")], &body.to_string())
     }
 
-    /// A form, with further headers.
+    /// Sends a form, with further headers.
     pub fn form(&mut self, path: &str, headers: &[(&str, &str)], parameters: &[(&str, &str)]) -> Response {
         let mut headers = headers.to_vec();
         headers.push(("Content-Type", "application/x-www-form-urlencoded"));
@@ -125,7 +125,7 @@ impl Http {
         Ok(Response { status, headers, body: String::from_utf8(body).unwrap() })
     }
 
-    /// Whether the server has closed the connection, waiting for it as long as the read timeout.
+    /// Returns whether the server has closed the connection. It waits for the read timeout.
     pub fn is_closed(&mut self) -> bool {
         let mut rest = [0; 256];
         loop {
@@ -139,7 +139,7 @@ impl Http {
     }
 }
 
-/// A connection to this address, on which nothing takes for ever.
+/// Connects to this address, with a read timeout.
 pub fn connect(address: &str) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
@@ -154,7 +154,7 @@ pub struct Client {
     pub secret: String,
 }
 
-/// A device that waits.
+/// A waiting device.
 #[derive(Clone)]
 pub struct Device {
     pub device_code: String,
@@ -195,7 +195,7 @@ pub fn poll_body(client: &Client, device: &Device) -> Value {
     })
 }
 
-/// `application/x-www-form-urlencoded`, with everything escaped that could need it.
+/// Encodes `application/x-www-form-urlencoded`. It escapes every character that might need it.
 pub fn form(parameters: &[(&str, &str)]) -> String {
     let escape = |text: &str| {
         text.bytes()
@@ -207,7 +207,7 @@ pub fn form(parameters: &[(&str, &str)]) -> String {
     pairs.join("&")
 }
 
-/// This member, which is a string.
+/// Returns this member, which is a string.
 pub fn text<'a>(json: &'a Value, name: &str) -> &'a str {
     json[name].as_str().unwrap_or_else(|| panic!("no {name} in {json}"))
 }
