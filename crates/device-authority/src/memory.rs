@@ -1,4 +1,4 @@
-//! A bounded store in memory: pure itself, so that a simulation can use it as well as a server.
+//! A bounded in-memory store. It is pure, so servers and simulations can use it.
 
 mod capacity;
 mod clients;
@@ -24,40 +24,40 @@ use crate::{
     review, revoke_token, start_device_authorization,
 };
 
-/// A bounded store in memory: it loads, decides and commits.
+/// A bounded in-memory store. It loads, decides and commits.
 ///
-/// A new record sweeps away a few old ones that may be forgotten, so that no request pays for a scan. What happens when a
-/// table is full of records that are still good:
+/// Each new record removes a few expired ones, so no request pays for a scan. When a table is full of valid
+/// records, it does this:
 ///
-/// * *Registrations*: one without a sign-in gives way, or else the least recently used one, but none whose
-///   code still lives. Its client hears `InvalidClientException` and registers anew, which every client must be ready
-///   for. Strangers, who register and ask for a code and have never signed in, drive out no client with a sign-in once they are a
-///   quarter of all. If none can give way, a new client is refused with `SlowDownException`.
-/// * *Devices*: one whose code has expired gives way, or else one whose token was collected, which is kept only to notice
-///   a code that turns up again. If there is none, a new device is refused with `SlowDownException`.
-/// * *Refresh families and guess records*: the one that ends first gives way. A refusal would take a granted token away, or
-///   stop the counting.
+/// * *Registrations*: it evicts one without a sign-in, or else the least recently used one, but none with a
+///   live code. The evicted client gets `InvalidClientException` and registers again, which every client must
+///   support. Once clients without a sign-in make up a quarter, they no longer evict clients with a sign-in.
+///   If it can evict none, a new client gets `SlowDownException`.
+/// * *Devices*: it evicts one whose code has expired, or else one whose token was collected. The latter only
+///   serves to detect repeated codes. If there is neither, a new device gets `SlowDownException`.
+/// * *Refresh families and guess records*: it evicts the one that ends first. An error would revoke a granted
+///   token, or stop the counting.
 ///
-/// A clone is a snapshot: what a server that restarts from a copy would know.
+/// A clone is a snapshot, like the copy from which a server restarts.
 #[derive(Clone, Debug)]
 pub struct Memory {
     clients: Table<String, ClientRecord>,
     usage: Usage,
     devices: Table<Selector, DeviceRecord>,
     user_codes: BTreeMap<UserCode, Selector>,
-    /// Devices whose token was collected, by when they may be forgotten.
+    /// The devices whose token was collected, in the order of expiry.
     collected: BTreeSet<(Moment, Selector)>,
     families: Table<Selector, RefreshRecord>,
     guesses: Table<Source, GuessRecord>,
     guesses_of_all: Option<GuessRecord>,
 }
 
-/// How often a user code that is taken is drawn anew. With a million live codes of 2.56e10, five draws all fail once
-/// in 1e22 times.
+/// The number of draws for an unused user code. With a million live codes of 2.56e10, five draws all fail
+/// once in 1e22 times.
 const DRAWS: usize = 5;
 
 impl Memory {
-    /// An empty store.
+    /// Creates an empty store.
     #[must_use]
     pub const fn new(capacity: Capacity) -> Self {
         Self {
@@ -72,7 +72,7 @@ impl Memory {
         }
     }
 
-    /// RegisterClient; see [`register_client`].
+    /// Performs RegisterClient; see [`register_client`].
     ///
     /// ```
     /// # use core::time::Duration;
@@ -90,7 +90,7 @@ impl Memory {
     /// ```
     ///
     /// # Errors
-    /// The fault to answer with; `SlowDownException` if the store is full of registrations that are needed.
+    /// The fault for the response; `SlowDownException` if the store is full of registrations in use.
     pub fn register_client(
         &mut self,
         policy: &ServerPolicy,
@@ -101,7 +101,7 @@ impl Memory {
         self.register(register_client(policy, request, now, entropy), now)
     }
 
-    /// RegisterClient in the OAuth dialect; see [`register_oauth_client`].
+    /// Performs RegisterClient in the OAuth dialect; see [`register_oauth_client`].
     ///
     /// ```
     /// # use core::time::Duration;
@@ -117,7 +117,7 @@ impl Memory {
     /// ```
     ///
     /// # Errors
-    /// As [`Memory::register_client`].
+    /// The same as for [`Memory::register_client`].
     pub fn register_oauth_client(
         &mut self,
         policy: &ServerPolicy,
@@ -128,7 +128,7 @@ impl Memory {
         self.register(register_oauth_client(policy, request, now, entropy), now)
     }
 
-    /// Adds a client that was set up by hand, over one of the same id; see [`ClientRecord::preconfigured`].
+    /// Adds a preconfigured client, and replaces one with the same id; see [`ClientRecord::preconfigured`].
     ///
     /// ```
     /// use device_authority::{Capacity, ClientRecord, Memory};
@@ -143,7 +143,7 @@ impl Memory {
         self.commit([Change::AddClient(client)]);
     }
 
-    /// StartDeviceAuthorization; see [`start_device_authorization`].
+    /// Performs StartDeviceAuthorization; see [`start_device_authorization`].
     ///
     /// ```
     /// # use core::time::Duration;
@@ -166,7 +166,7 @@ impl Memory {
     /// ```
     ///
     /// # Errors
-    /// The fault to answer with; `SlowDownException` if the store is full of devices whose codes are good.
+    /// The fault for the response; `SlowDownException` if the store is full of devices with valid codes.
     pub fn start_device_authorization(
         &mut self,
         policy: &ServerPolicy,
@@ -187,7 +187,7 @@ impl Memory {
                 Some((device.user_code, device.expires_at))
             });
             if let Some((code, until)) = device {
-                // Only for a client that gets a code: a request that is refused anyway drives no other client out.
+                // Evicts only for a client that gets a code. A rejected request evicts no client.
                 self.make_room_for_a_device(now);
                 if self.devices.is_full() {
                     return Err(full("device authorizations"));
@@ -206,7 +206,7 @@ impl Memory {
         Err(full("user codes"))
     }
 
-    /// CreateToken; see [`create_token`].
+    /// Performs CreateToken; see [`create_token`].
     ///
     /// ```
     /// # use core::time::Duration;
@@ -231,7 +231,7 @@ impl Memory {
     /// ```
     ///
     /// # Errors
-    /// The fault to answer with.
+    /// The fault for the response.
     pub fn create_token(
         &mut self,
         policy: &ServerPolicy,
@@ -240,7 +240,7 @@ impl Memory {
         entropy: &mut dyn Entropy,
     ) -> Result<Token, Fault> {
         let known = self.clients.find(request.client.id.as_str());
-        // Not taken in: only a device that waits needs its client's record later.
+        // The store does not keep this record, because only a waiting device needs its client's record later.
         let stranger = if known.is_none() { recognize_client(policy, &request.client, now) } else { None };
         let client = known.or(stranger.as_ref());
         let records = Records::of_client(client);
@@ -258,7 +258,7 @@ impl Memory {
         decision.reply
     }
 
-    /// RevokeToken; see [`revoke_token`].
+    /// Performs RevokeToken; see [`revoke_token`].
     ///
     /// ```
     /// # use core::time::Duration;
@@ -287,7 +287,7 @@ impl Memory {
     /// ```
     ///
     /// # Errors
-    /// The fault to answer with.
+    /// The fault for the response.
     pub fn revoke_token(
         &mut self,
         policy: &ServerPolicy,
@@ -295,7 +295,7 @@ impl Memory {
         now: Moment,
     ) -> Result<(), Fault> {
         let known = self.clients.find(request.client.id.as_str());
-        // Not taken in: only a device that waits needs its client's record later.
+        // The store does not keep this record, because only a waiting device needs its client's record later.
         let stranger = if known.is_none() { recognize_client(policy, &request.client, now) } else { None };
         let client = known.or(stranger.as_ref());
         let mut records = Records::of_client(client);
@@ -305,8 +305,8 @@ impl Memory {
         decision.reply
     }
 
-    /// What a person is to decide on, from what was typed; see [`review`]. With a source, wrong codes are counted and
-    /// limited; `None` is for callers that are trusted.
+    /// Returns the request behind a typed code, for a person's decision; see [`review`]. With a source it
+    /// counts and limits wrong codes. `None` is for trusted callers.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -331,7 +331,7 @@ impl Memory {
     /// ```
     ///
     /// # Errors
-    /// Why there is nothing to decide on.
+    /// The reason why the person cannot decide.
     pub fn review(
         &mut self,
         policy: &ServerPolicy,
@@ -345,7 +345,7 @@ impl Memory {
         review(device, client, now)
     }
 
-    /// Commits a person's decision on the code that was typed; see [`decide`]. Wrong codes count as in
+    /// Commits a person's decision on a typed code; see [`decide`]. Wrong codes count as in
     /// [`Memory::review`].
     ///
     /// ```
@@ -368,7 +368,7 @@ impl Memory {
     /// ```
     ///
     /// # Errors
-    /// Why it cannot be decided on.
+    /// The reason why the person cannot decide.
     pub fn decide(
         &mut self,
         policy: &ServerPolicy,
@@ -383,37 +383,37 @@ impl Memory {
         Ok(())
     }
 
-    /// The client of this id, if it is known.
+    /// Returns the client of this id, if known.
     #[must_use]
     pub fn client(&self, id: &str) -> Option<&ClientRecord> {
         self.clients.find(id)
     }
 
-    /// The family of refresh tokens that this one is or was of, if it is known.
+    /// Returns the current or former family of this refresh token, if known.
     #[must_use]
     pub fn family(&self, selector: Selector) -> Option<&RefreshRecord> {
         self.families.find(&selector)
     }
 
-    /// The wrong codes of this source, or of [`Source::EVERYONE`], if there were any lately.
+    /// Returns the recent wrong codes of this source, or of [`Source::EVERYONE`], if there are any.
     #[must_use]
     pub fn guesses(&self, source: Source) -> Option<&GuessRecord> {
         if source == Source::EVERYONE { self.guesses_of_all.as_ref() } else { self.guesses.find(&source) }
     }
 
-    /// The device of this code, if it is known.
+    /// Returns the device of this code, if known.
     #[must_use]
     pub fn device(&self, selector: Selector) -> Option<&DeviceRecord> {
         self.devices.find(&selector)
     }
 
-    /// The codes that people could decide on now, in no useful order. It looks at every device: for tests and tools,
-    /// not for requests.
+    /// Returns the codes that wait for a decision, in no useful order. It scans every device, so use it in
+    /// tests and tools only.
     pub fn pending(&self, now: Moment) -> impl Iterator<Item = UserCode> {
         self.devices.values().filter(move |device| device.is_pending_at(now)).map(|device| device.user_code)
     }
 
-    /// How much is held.
+    /// Returns the number of records.
     #[must_use]
     pub fn counts(&self) -> Counts {
         Counts {
@@ -424,7 +424,7 @@ impl Memory {
         }
     }
 
-    /// Returns the time until the first code expires: a store that is full may have room then.
+    /// Returns the time until the first code expires. A full store may have room then.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -449,7 +449,7 @@ impl Memory {
         self.devices.first().map_or(Duration::ZERO, |device| device.expires_at.since(now))
     }
 
-    /// Forgets a few devices that may be forgotten.
+    /// Removes a few expired devices.
     fn forget_devices(&mut self, now: Moment) {
         let (user_codes, collected) = (&mut self.user_codes, &mut self.collected);
         self.devices.make_room(now, |selector, device| {
@@ -458,8 +458,8 @@ impl Memory {
         });
     }
 
-    /// In a full store, forgets a device whose code has expired or else one whose token was collected, before another is
-    /// turned away.
+    /// Makes room in a full store: removes a device whose code has expired, or else one whose token was
+    /// collected.
     fn make_room_for_a_device(&mut self, now: Moment) {
         let (user_codes, collected) = (&mut self.user_codes, &mut self.collected);
         if self.devices.is_full() {
@@ -479,7 +479,7 @@ impl Memory {
         }
     }
 
-    /// The device of a typed code. The limit comes before the look-up, and only codes that exist nowhere count.
+    /// Returns the device of a typed code. The limit comes before the look-up, and only unknown codes count.
     fn look_up(
         &mut self,
         policy: &ServerPolicy,
@@ -542,7 +542,7 @@ impl Memory {
     }
 }
 
-/// The answer of a store that has no room, in the one fault that tells every client to come back later.
+/// Returns the fault of a full store. All clients retry later on this fault.
 fn full(what: &str) -> Fault {
     Fault::new(FaultCode::SlowDown)
         .with_description(format!("The server holds as many {what} as it can; try later"))

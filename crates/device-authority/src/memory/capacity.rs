@@ -1,6 +1,6 @@
-//! How much a store in memory may hold, and how much it holds.
+//! The capacity of an in-memory store, and its counts.
 
-/// How much a [`Memory`](super::Memory) may hold.
+/// The capacity of a [`Memory`](super::Memory).
 ///
 /// ```
 /// use device_authority::Capacity;
@@ -10,11 +10,11 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capacity {
-    /// Registrations, at about 5 KiB each at most; one more drives out one that is not needed. Default: 100,000.
+    /// Registrations, each of at most about 5 KiB. One more evicts an unneeded one. Default: 100,000.
     pub clients: usize,
-    /// Devices, from their request until they are forgotten; at about 3 KiB each at most. Default: 100,000.
+    /// Devices, from their request to their removal, each of at most about 3 KiB. Default: 100,000.
     pub devices: usize,
-    /// Chains of refresh tokens. Default: 100,000.
+    /// Families of refresh tokens. Default: 100,000.
     pub families: usize,
     /// Sources of wrong codes. Default: 10,000.
     pub sources: usize,
@@ -27,28 +27,28 @@ impl Default for Capacity {
 }
 
 impl Capacity {
-    /// The same capacity with room for this many registrations.
+    /// Sets the number of registrations.
     #[must_use]
     pub const fn with_clients(mut self, count: usize) -> Self {
         self.clients = count;
         self
     }
 
-    /// The same capacity with room for this many devices.
+    /// Sets the number of devices.
     #[must_use]
     pub const fn with_devices(mut self, count: usize) -> Self {
         self.devices = count;
         self
     }
 
-    /// The same capacity with room for this many families of refresh tokens.
+    /// Sets the number of families of refresh tokens.
     #[must_use]
     pub const fn with_families(mut self, count: usize) -> Self {
         self.families = count;
         self
     }
 
-    /// The same capacity with room for this many sources of wrong codes.
+    /// Sets the number of sources of wrong codes.
     #[must_use]
     pub const fn with_sources(mut self, count: usize) -> Self {
         self.sources = count;
@@ -56,15 +56,15 @@ impl Capacity {
     }
 }
 
-/// How much a [`Memory`](super::Memory) holds.
+/// The counts of a [`Memory`](super::Memory).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Counts {
     /// Registrations.
     pub clients: usize,
-    /// Devices that are not forgotten yet.
+    /// Devices that are not removed yet.
     pub devices: usize,
-    /// Chains of refresh tokens.
+    /// Families of refresh tokens.
     pub families: usize,
     /// Sources of wrong codes.
     pub sources: usize,

@@ -1,4 +1,4 @@
-//! Who takes a place among the registrations, and who gives way.
+//! Admission and eviction of registrations.
 
 use oidc_proto::{Fault, Registration};
 
@@ -6,7 +6,7 @@ use super::{Memory, full};
 use crate::{Change, ClientRecord, Decision, Moment};
 
 impl Memory {
-    /// A client that may register takes a place. A request that is refused anyway drives no client out.
+    /// Registers a client, if it may register. A rejected request evicts no client.
     pub(super) fn register(
         &mut self,
         decision: Decision<Registration>,
@@ -21,7 +21,7 @@ impl Memory {
         Ok(registration)
     }
 
-    /// Takes a client in that was recognized.
+    /// Adds the record of a recognized client.
     pub(super) fn admit(&mut self, record: ClientRecord, now: Moment) -> Result<(), Fault> {
         let usage = &mut self.usage;
         self.clients.make_room(now, |id, _| usage.forget(id));
@@ -32,7 +32,7 @@ impl Memory {
         Ok(())
     }
 
-    /// In a full store, forgets the client that can best be spared.
+    /// Evicts the least needed client of a full store.
     fn make_room_for_a_client(&mut self, now: Moment) -> Result<(), Fault> {
         if self.clients.is_full()
             && let Some(id) = self.usage.eviction_candidate(now)

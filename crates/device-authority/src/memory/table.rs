@@ -1,4 +1,4 @@
-//! A bounded table whose records say when they may be forgotten.
+//! A bounded table of records with expiry times.
 
 #![expect(clippy::disallowed_types, reason = "the default hasher draws randomness; this one has a fixed key")]
 
@@ -9,13 +9,13 @@ use std::hash::DefaultHasher;
 
 use crate::{ClientRecord, DeviceRecord, GuessRecord, Moment, RefreshRecord};
 
-/// How many forgettable records one new record sweeps away: more than it adds, so that the table shrinks to what is
-/// alive, and few, so that no request waits.
+/// The number of expired records that one new record removes. It exceeds one, so the table shrinks to the
+/// live records. It is small, so no request waits.
 const SWEEP: usize = 4;
 
-/// A record that says when it may be forgotten.
+/// A record with an expiry time.
 pub(super) trait Forgettable {
-    /// From when on the record may be dropped. It does not change while the record is in a table, except by a `put`.
+    /// Returns the time from which the record may be removed. Within a table only a `put` changes it.
     fn forget_at(&self) -> Moment;
 }
 
@@ -43,11 +43,11 @@ impl Forgettable for GuessRecord {
     }
 }
 
-/// Records by key. No client can choose keys that collide: the authority draws those of most tables, and the number of the
-/// others is limited before. A record is in a box, so a table that grows moves only its place.
+/// Records by key. Clients cannot choose colliding keys: the authority draws most keys, and limits the number
+/// of the others beforehand. Records are boxed, so a growing table moves only pointers.
 type RecordsByKey<K, V> = HashMap<K, Box<V>, BuildHasherDefault<DefaultHasher>>;
 
-/// Records by key, and the keys in the order in which the records may be forgotten.
+/// Records by key, and their keys in the order of expiry.
 #[derive(Clone, Debug)]
 pub(super) struct Table<K, V> {
     records: RecordsByKey<K, V>,
@@ -67,7 +67,7 @@ impl<K: Ord + Hash + Clone, V: Forgettable> Table<K, V> {
         self.records.get(key).map(AsRef::as_ref)
     }
 
-    /// The record, to change anything but its `forget_at`.
+    /// Returns the record, for changes to all but its `forget_at`.
     pub(super) fn find_mut(&mut self, key: &K) -> Option<&mut V> {
         self.records.get_mut(key).map(AsMut::as_mut)
     }
@@ -76,7 +76,7 @@ impl<K: Ord + Hash + Clone, V: Forgettable> Table<K, V> {
         self.records.values().map(AsRef::as_ref)
     }
 
-    /// The record that may be forgotten first.
+    /// Returns the record that expires first.
     pub(super) fn first(&self) -> Option<&V> {
         self.order.first().and_then(|(_, key)| self.find(key))
     }
@@ -89,7 +89,7 @@ impl<K: Ord + Hash + Clone, V: Forgettable> Table<K, V> {
         self.records.len() >= self.capacity
     }
 
-    /// Sweeps a few records away that may be forgotten, and hands them over.
+    /// Removes a few expired records, and passes them to `forgotten`.
     pub(super) fn make_room(&mut self, now: Moment, mut forgotten: impl FnMut(&K, V)) {
         for _ in 0..SWEEP {
             if self.order.first().is_none_or(|(at, _)| *at > now) {
@@ -99,15 +99,15 @@ impl<K: Ord + Hash + Clone, V: Forgettable> Table<K, V> {
         }
     }
 
-    /// Drops the record that may be forgotten first, if it is one of these.
+    /// Removes the record that expires first, if `which` accepts it.
     pub(super) fn drop_first_if(&mut self, which: impl FnOnce(&V) -> bool, forgotten: impl FnMut(&K, V)) {
         if self.first().is_some_and(which) {
             self.drop_first(forgotten);
         }
     }
 
-    /// Puts a record in; a full table drops the record that may be forgotten first, and hands it over. Tables whose
-    /// records must not be dropped are asked `is_full` before.
+    /// Inserts a record. A full table removes the record that expires first, and returns it. For tables that
+    /// must not lose records, callers check `is_full` first.
     pub(super) fn put_over_first(&mut self, key: K, record: V) -> Option<(K, V)> {
         self.remove(&key);
         let mut dropped = None;

@@ -1,23 +1,24 @@
-//! Which registration gives way when the store is full of live ones.
+//! The choice of the registration to evict from a store full of live ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Moment;
 
-/// How many registrations with a sign-in are looked at for one that is not needed at the moment. The
-/// first in the order is nearly always one: those behind it were used later.
+/// The number of used registrations to check for one that is not needed now. The first is nearly always one,
+/// because those behind it were used later.
 const LOOK: usize = 4;
-/// Once one in so many registrations is a stranger's who waits for a person, unused no longer drive out a client that has
-/// signed in. A sign-in takes minutes and a registration lives for months, so only a flood comes near it.
+/// Once one in this many registrations is unused and still waits for a person, unused ones no longer evict
+/// used ones. A sign-in takes minutes and a registration lives for months, so only a flood reaches this
+/// share.
 const UNUSED_SHARE: usize = 4;
 
-/// Registrations in the order in which they can best be spared: those without a sign-in, so that a flood
-/// of them drives out itself; then the least recently used ones.
+/// Registrations in the order of eviction: first those without a sign-in, so a flood of them evicts itself;
+/// then the least recently used ones.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Usage {
-    /// These have no sign-in: by when they are needed no more, so that behind one that is needed all are.
+    /// Registrations without a sign-in, ordered by `needed_until`. If one is still needed, all after it are.
     unused: BTreeSet<(Moment, String)>,
-    /// Those that were granted a token, by their latest use.
+    /// Registrations with a granted token, in the order of their latest use.
     used: BTreeSet<(Moment, String)>,
     uses: BTreeMap<String, Use>,
 }
@@ -26,8 +27,8 @@ pub(super) struct Usage {
 struct Use {
     has_signed_in: bool,
     at: Moment,
-    /// When the last of its codes dies, or when it registered, if it has had none. Until then a person may be about to
-    /// approve one.
+    /// The expiry of its last code, or the registration time if it has none. Until then a person may approve
+    /// a code.
     needed_until: Moment,
 }
 
@@ -36,13 +37,13 @@ impl Usage {
         Self { unused: BTreeSet::new(), used: BTreeSet::new(), uses: BTreeMap::new() }
     }
 
-    /// A client has registered.
+    /// Adds a new registration.
     pub(super) fn registered(&mut self, id: &str, now: Moment) {
         self.put(id, Use { has_signed_in: false, at: now, needed_until: now });
     }
 
-    /// A client was handed a code that lives until then, as any client is that asks. Clients that were set up by hand are not
-    /// known here and never give way.
+    /// Notes that a client got a code with this expiry, which any client gets on request. Preconfigured
+    /// clients are unknown here, and are never evicted.
     pub(super) fn started(&mut self, id: &str, now: Moment, code_until: Moment) {
         if let Some(known) = self.uses.get(id) {
             let needed_until = known.needed_until.max(code_until);
@@ -50,14 +51,14 @@ impl Usage {
         }
     }
 
-    /// A client was granted a token.
+    /// Notes that a client got a token.
     pub(super) fn signed_in(&mut self, id: &str, now: Moment) {
         if let Some(known) = self.uses.get(id) {
             self.put(id, Use { at: now, has_signed_in: true, ..*known });
         }
     }
 
-    /// A client is gone.
+    /// Removes a client.
     pub(super) fn forget(&mut self, id: &str) {
         if let Some(gone) = self.uses.remove(id) {
             let (order, place) = self.place(gone);
@@ -65,7 +66,7 @@ impl Usage {
         }
     }
 
-    /// The client that can best be spared, if there is one that can be.
+    /// Returns the least needed client, if there is one to evict.
     pub(super) fn eviction_candidate(&self, now: Moment) -> Option<String> {
         let is_needed = |id: &str| self.uses.get(id).is_some_and(|known| now < known.needed_until);
         if let Some((_, id)) = self.unused.first().filter(|(_, id)| !is_needed(id)) {
@@ -84,7 +85,7 @@ impl Usage {
         self.uses.insert(id.to_owned(), latest);
     }
 
-    /// The order that a client is in, and where.
+    /// Returns the set that contains the client, and its time there.
     const fn place(&mut self, known: Use) -> (&mut BTreeSet<(Moment, String)>, Moment) {
         if known.has_signed_in { (&mut self.used, known.at) } else { (&mut self.unused, known.needed_until) }
     }
@@ -100,7 +101,7 @@ mod tests {
         Moment::new(Duration::from_secs(second))
     }
 
-    /// Registers at 1 s, 2 s, and so on.
+    /// Registers these clients at 1 s, 2 s, and so on.
     fn registered(ids: &[&str]) -> Usage {
         let mut usage = Usage::new();
         for (id, second) in ids.iter().zip(1..) {
