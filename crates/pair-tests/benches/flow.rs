@@ -1,4 +1,5 @@
-//! What one answer, one poll and one whole sign-in cost, in time and allocations. `cargo xtask bench` runs it.
+//! The cost of one response, one poll and one whole sign-in, in time and allocations. `cargo xtask bench`
+//! runs it.
 //!
 //! Times are this machine's and vary; allocations do not.
 
@@ -19,7 +20,7 @@ fn main() {
     divan::main();
 }
 
-/// A success of the size of a real one: 1.2 kB.
+/// Returns a success of a realistic size: 1.2 kB.
 fn token_response() -> http::Response<Vec<u8>> {
     let body = format!(
         r#"{{"accessToken":"{}","expiresIn":28800,"idToken":null,"refreshToken":"{}","tokenType":"Bearer"}}"#,
@@ -60,7 +61,7 @@ fn decode_pending(bencher: divan::Bencher<'_, '_>) {
     bencher.bench_local(|| Dialect::Aws.decode::<CreateTokenRequest, _>(black_box(&response)));
 }
 
-/// A flow that waits for its person.
+/// Returns a flow that waits for its person.
 fn waiting() -> (DeviceFlow, Tick) {
     let service = Endpoint::for_region("eu-west-1").expect("a region");
     let policy = Policy::aws("https://example.awsapps.com/start");
@@ -77,7 +78,7 @@ fn waiting() -> (DeviceFlow, Tick) {
     (flow, now)
 }
 
-/// One pending poll in the machine and the wire: request, answer read, decision, wait.
+/// Measures one pending poll with the wire format: request, decoding of the response, decision, wait.
 #[divan::bench]
 fn pending_poll(bencher: divan::Bencher<'_, '_>) {
     let response = pending_response();
@@ -91,7 +92,7 @@ fn pending_poll(bencher: divan::Bencher<'_, '_>) {
     });
 }
 
-/// The machine's part of it: the reply is decoded beforehand.
+/// Measures the machine's part of it, with a response decoded beforehand.
 #[divan::bench]
 fn pending_poll_machine_only(bencher: divan::Bencher<'_, '_>) {
     let (mut flow, mut now) = waiting();
@@ -105,8 +106,8 @@ fn pending_poll_machine_only(bencher: divan::Bencher<'_, '_>) {
     });
 }
 
-/// A whole sign-in, client and server, at virtual time, every message through the wire format: register, authorize,
-/// 12 pending polls, grant.
+/// Measures a whole sign-in of client and server at virtual time, with every message through the wire format.
+/// It has a registration, an authorization, 12 pending polls and a grant.
 #[divan::bench]
 fn whole_flow_both_sides() {
     let mut world = World::new(strict(5)).person(secs(61), UserDecision::Approve);

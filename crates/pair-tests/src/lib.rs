@@ -1,5 +1,6 @@
-//! The client's machine against the server's decisions, in one process at virtual time: no clock, no socket, no sleep. Every
-//! message goes through the wire format, and a network in between loses, delays and repeats.
+//! The client's machine against the server's decisions, in one process at virtual time, without clock, socket
+//! or sleep. Every message goes through the wire format. A simulated network loses, delays and repeats
+//! messages.
 //!
 //! The crate is not published. Its tests and its benchmark share this world.
 

@@ -13,7 +13,7 @@ use oidc_proto::{
 
 const EPOCH: Duration = Duration::from_secs(1_700_000_000);
 
-/// So many seconds.
+/// Returns this many seconds.
 #[must_use]
 pub const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -63,13 +63,14 @@ pub struct World {
 }
 
 impl World {
-    /// A client without a registration, a person who forgets, and a network that carries everything.
+    /// Creates a client without a registration, a person who never decides, and a network that delivers
+    /// everything.
     #[must_use]
     pub fn new(server_policy: ServerPolicy) -> Self {
         Self::with_registration(server_policy, None)
     }
 
-    /// The same, with a client that may have a registration.
+    /// Creates the same world, with a registration for the client if there is one.
     #[must_use]
     pub fn with_registration(server_policy: ServerPolicy, registration: Option<Registration>) -> Self {
         let endpoint = Endpoint::custom("http://127.0.0.1:9").unwrap();
@@ -89,21 +90,21 @@ impl World {
         }
     }
 
-    /// The person does this, so long after the prompt.
+    /// Sets the person's decision, and its delay after the prompt.
     #[must_use]
     pub fn person(mut self, after: Duration, verdict: UserDecision) -> Self {
         self.person = Some((after, verdict));
         self
     }
 
-    /// Sets the fates of the polls, in order. After the last one the network delivers everything.
+    /// Sets the treatment of the polls, in order. After the last one the network delivers everything.
     #[must_use]
     pub fn fates(mut self, fates: &[Fate]) -> Self {
         self.fates = fates.iter().rev().copied().collect();
         self
     }
 
-    /// Does the flow's next action. Returns false when the flow has ended.
+    /// Performs the flow's next action. Returns false when the flow has ended.
     pub fn step(&mut self) -> bool {
         match self.flow.poll(self.now) {
             Action::Send(pending) => self.carry(pending),
@@ -152,7 +153,7 @@ impl World {
         Moment::new(EPOCH + self.now.elapsed() + ahead)
     }
 
-    /// Advances the time; the person acts when due.
+    /// Advances the time. The person acts when due.
     fn pass_time(&mut self, until: Tick) {
         if let (Some(prompted_at), Some((after, verdict))) = (self.prompted_at, self.person)
             && prompted_at + after <= until

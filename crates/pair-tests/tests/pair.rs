@@ -34,7 +34,7 @@ fn a_person_who_forgets_lets_the_code_expire_by_the_clients_clock() {
 
 #[test]
 fn a_code_that_the_server_lets_die_early_is_expired_by_the_service() {
-    // As if the client's monotonic clock stopped while its machine slept.
+    // The client's monotonic clock stopped while its machine slept.
     let mut world = World::new(strict(5));
     world.clock_jump = secs(600);
     let outcome = world.run().unwrap_err();
@@ -52,7 +52,7 @@ fn a_client_that_keeps_the_interval_is_never_told_to_slow_down() {
 
 #[test]
 fn slow_down_makes_the_client_slower_for_good() {
-    // For a duplicated request the server sees two polls at once.
+    // A duplicated request looks like two simultaneous polls to the server.
     let mut world =
         World::new(strict(5)).person(secs(60), UserDecision::Approve).fates(&[Fate::Carry, Fate::Twice]);
     world.run().unwrap();
@@ -85,7 +85,7 @@ fn a_request_that_was_lost_on_the_way_there_costs_only_time() {
 fn a_duplicated_request_for_a_granted_code_is_granted_once() {
     let mut world = World::new(strict(5)).person(secs(3), UserDecision::Approve).fates(&[Fate::Twice]);
     let outcome = world.run().unwrap_err();
-    // The second copy finds the code spent, and its response is the one that arrives.
+    // The second copy finds the code spent, and the client gets its response.
     assert!(
         matches!(&outcome, Outcome::Rejected { fault, .. } if fault.code == FaultCode::InvalidGrant),
         "{outcome:?}"
