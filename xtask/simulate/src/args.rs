@@ -19,16 +19,16 @@ simulate [--seed S] [--seeds COUNT] [--devices N] [--hours H] [--faults none|nor
   --sabotage  break a rule on purpose, `thief` or `crosstalk`, to see that it is noticed and shrunk
   --machine   no world at all: only the speed and size of so many flows at once";
 
-/// What to simulate.
+/// The settings of a simulation.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) seed: u64,
     pub(crate) seeds: u64,
     pub(crate) devices: u32,
-    /// These alone, of all devices.
+    /// The devices to simulate; all if `None`.
     pub(crate) only: Option<Range<u32>>,
     pub(crate) hours: f64,
-    /// What is left of the level of faults without the kinds that are left out.
+    /// The faults of the level, without the kinds in `left_out`.
     pub(crate) faults: Faults,
     pub(crate) left_out: Vec<&'static str>,
     pub(crate) interval: u64,
@@ -92,12 +92,12 @@ impl Config {
         Ok(without.into_iter().fold(config, |config, kind| config.without(kind)))
     }
 
-    /// The devices that take part.
+    /// Returns the ids of the devices that take part.
     pub(crate) fn ids(&self) -> Range<u32> {
         self.only.clone().unwrap_or(0..self.devices)
     }
 
-    /// The same without faults of this kind.
+    /// Returns the same settings without faults of this kind.
     pub(crate) fn without(&self, kind: &Kind) -> Self {
         let mut less = self.clone();
         (kind.leave_out)(&mut less.faults);
@@ -105,7 +105,7 @@ impl Config {
         less
     }
 
-    /// The command that plays the same again.
+    /// Returns the command that repeats this simulation.
     pub(crate) fn command(&self) -> String {
         let Self { seed, devices, hours, faults, interval, .. } = self;
         let mut command = format!(
@@ -132,7 +132,7 @@ impl Config {
     }
 }
 
-/// `17`, or `17..20` for 17, 18 and 19.
+/// Parses `17`, or `17..20` for 17, 18 and 19.
 fn range(text: &str) -> Option<Range<u32>> {
     let Some((start, end)) = text.split_once("..") else {
         let only: u32 = text.parse().ok()?;

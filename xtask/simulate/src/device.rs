@@ -1,4 +1,4 @@
-//! One device: a client machine, its clock, the person beside it, and what was seen of them.
+//! One device: a client machine, its clock, its person, and the records about them.
 
 use device_flow::{DeviceFlow, Granted, Outcome, PendingRequest, Policy};
 use oidc_proto::{
@@ -14,12 +14,12 @@ use crate::rng::Rng;
 use crate::world::tick;
 
 pub(crate) struct Device {
-    /// Gone once it has ended.
+    /// The sign-in; `None` once it has ended.
     pub(crate) flow: Option<DeviceFlow>,
     pub(crate) clock: Clock,
     pub(crate) rng: Rng,
     pub(crate) observer: Observer,
-    /// The request under way, by number.
+    /// The request in flight, with its number.
     pub(crate) pending: Option<(u32, PendingRequest)>,
     pub(crate) requests: u32,
     /// The highest number of a request that has reached the server.
@@ -27,11 +27,11 @@ pub(crate) struct Device {
     pub(crate) prompts: u32,
     pub(crate) user_code: String,
     pub(crate) plan: Option<Plan>,
-    /// Every code that the server gave to it, and the one that the client has.
+    /// Every code that the server gave to the device.
     pub(crate) codes: Vec<Code>,
     pub(crate) current: Option<usize>,
     pub(crate) device_code: Option<Secret>,
-    /// How often the server had forgotten everything when the device appeared.
+    /// The server's generation at the arrival of the device.
     pub(crate) generation: u32,
     pub(crate) cancelled: bool,
 }
@@ -72,7 +72,7 @@ impl Device {
         self.flow.as_ref().and_then(DeviceFlow::outcome)
     }
 
-    /// What the client's request says, for a world without a wire.
+    /// Returns the client's request, for a world without the wire format.
     pub(crate) fn plain(&self, operation: Operation) -> Option<ServerRequest> {
         let flow = self.flow.as_ref()?;
         let client = || flow.registration().map(|registration| registration.client);

@@ -1,37 +1,37 @@
-//! How bad the world is: three levels, each a row of numbers, and the kinds of faults that they are made of.
+//! The three levels of faults, each a row of numbers, and the kinds of faults.
 
 use crate::rng::Rng;
 
-/// How bad the world is. Chances are in ten thousand, times in microseconds.
+/// The faults of a level. Chances are in ten thousand, times in microseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Faults {
     pub(crate) name: &'static str,
-    /// One way, usually.
+    /// The usual delay of a message, one way.
     delay: (u64, u64),
-    /// A message that takes its time: how often, and how long at most. Above the client's patience it comes too late;
-    /// what was sent later overtakes it.
+    /// The chance of a slow message, and its longest delay. Beyond the client's timeout it comes too late,
+    /// and later messages overtake it.
     slow: (u32, u64),
     /// A request that never arrives.
     pub(crate) lost_request: u32,
-    /// An answer that never arrives, although the server has acted.
+    /// A response that never arrives, although the server has acted.
     pub(crate) lost_reply: u32,
     /// A request that arrives twice.
     pub(crate) twice: u32,
-    /// A connection that is not made.
+    /// A refused connection.
     pub(crate) refused: u32,
-    /// A gateway's error page in place of the answer, although the server has acted.
+    /// A gateway's error page instead of the response, although the server has acted.
     pub(crate) gateway: u32,
-    /// A client whose clock jumps during the sign-in, either way.
+    /// A client whose clock jumps during the sign-in, forwards or backwards.
     pub(crate) jumps: u32,
-    /// How far a clock drifts at most, in parts in a million.
+    /// The highest drift of a clock, in parts per million.
     pub(crate) drift: i64,
     /// A device whose code is stolen and presented by another client.
     pub(crate) thefts: u32,
-    /// A sign-in that is given up.
+    /// A cancelled sign-in.
     pub(crate) cancels: u32,
     /// A person who mistypes the code first.
     pub(crate) typos: u32,
-    /// Between two restarts of the server, every second of which forgets everything; never if 0.
+    /// The time between two restarts of the server; never if 0. Every second restart loses all records.
     pub(crate) restart_every: u64,
 }
 
@@ -90,7 +90,7 @@ pub(crate) const LEVELS: [Faults; 3] = [
 ];
 
 impl Faults {
-    /// How long one message takes.
+    /// Returns the delay of one message.
     pub(crate) fn delay(&self, rng: &mut Rng) -> u64 {
         if rng.chance(self.slow.0) {
             return rng.between(self.delay.1, self.slow.1.max(self.delay.1 + 1));
@@ -99,13 +99,14 @@ impl Faults {
     }
 }
 
-/// A kind of faults that can be left out.
+/// A kind of faults that a simulation can leave out.
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
     pub(crate) leave_out: fn(&mut Faults),
 }
 
-/// Every kind. Where one is left out chance is asked all the same, so that the others stay mostly what they were.
+/// All kinds. A simulation draws the random numbers of excluded kinds too, so the others stay mostly the
+/// same.
 pub(crate) const KINDS: [Kind; 12] = [
     Kind { name: "slow", leave_out: |faults| faults.slow.0 = 0 },
     Kind { name: "lost-request", leave_out: |faults| faults.lost_request = 0 },

@@ -1,5 +1,4 @@
-//! Whether a client's outcome is the truth: consistent with what the person did, what the server did, and what the
-//! network did.
+//! Checks a client's outcome against the person's decision, the server's responses and the network's faults.
 
 use device_flow::{Expiry, Granted, Outcome};
 use oidc_proto::FaultCode;
@@ -8,7 +7,7 @@ use crate::device::Device;
 use crate::faults::SECOND;
 use crate::ledger::Fate;
 
-/// How a sign-in ended, for the summary.
+/// The end of a sign-in, for the summary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Ending {
     Granted,
@@ -17,16 +16,16 @@ pub(crate) enum Ending {
     ExpiredByService,
     Rejected,
     Cancelled,
-    /// The code was spent on a token that did not arrive, and the client says so.
+    /// A token for the code did not arrive, and the client reports it.
     GrantLost(Fate),
-    /// The client says that a grant may be lost, and none was given.
+    /// The client reports a possible loss, but the server gave no token.
     FalseAlarm(&'static str),
-    /// The code was spent on a token that did not arrive, and the client says something else.
+    /// A token for the code did not arrive, and the client reports another outcome.
     LossUnnoticed(Fate),
     Unreachable,
 }
 
-/// What judging needs to know of the world.
+/// The facts about the world that a judgement needs.
 pub(crate) struct Circumstances {
     pub(crate) now: u64,
     pub(crate) generation: u32,
@@ -34,16 +33,15 @@ pub(crate) struct Circumstances {
     pub(crate) is_faultless: bool,
 }
 
-/// How long the server remembers a dead code.
+/// The time for which the server remembers an expired code.
 const REMEMBERED: u64 = 600 * SECOND;
 
-/// # Errors
-/// How a sign-in ended, in words.
+/// Returns the outcome of a sign-in in words.
 pub(crate) fn told(outcome: Result<&Granted, &Outcome>) -> String {
     outcome.map_or_else(ToString::to_string, |_| "signed in".to_owned())
 }
 
-/// What is wrong with the outcome.
+/// Returns the end of a sign-in, or the error in its outcome.
 pub(crate) fn judge(
     device: &Device,
     outcome: Result<&Granted, &Outcome>,
@@ -104,8 +102,8 @@ pub(crate) fn judge(
         Err(Outcome::Unreachable { .. }) if !at.is_faultless => Ending::Unreachable,
         _ => return wrong("that cannot be"),
     };
-    // A token went out and did not arrive: the client should say so, unless it has no way to know, the server has
-    // forgotten since that there was one, or it says that it never got an answer at all.
+    // A token went out and did not arrive, so the client should report it. There are three exceptions: it
+    // cannot know, the server has lost its records, or it reports that no response ever came.
     match grant {
         None => Ok(ending),
         Some(grant)

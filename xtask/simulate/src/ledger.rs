@@ -1,14 +1,14 @@
-//! Watches the server from outside: which codes it gave to a device, what the person said to each, and what came of it.
+//! The server's history from outside: its codes for a device, the decisions on them, and the tokens.
 
 use device_authority::{Selector, UserCode, UserDecision};
 use oidc_proto::{DeviceAuthorization, Secret};
 
-/// A code that the server gave to a device; a repeated request can bring several.
+/// A code that the server gave to a device. A repeated request can produce several.
 #[derive(Clone, Debug)]
 pub(crate) struct Code {
     pub(crate) selector: Selector,
     pub(crate) user_code: UserCode,
-    /// Which life of the server it is from.
+    /// The generation of the server that issued it.
     pub(crate) generation: u32,
     pub(crate) dies: u64,
     pub(crate) approved: Option<u64>,
@@ -16,14 +16,14 @@ pub(crate) struct Code {
     pub(crate) grant: Option<Grant>,
 }
 
-/// A token that was given for a code.
+/// A token that the server gave for a code.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Grant {
     pub(crate) fingerprint: u64,
     pub(crate) fate: Fate,
 }
 
-/// What became of the answer with the token.
+/// The fate of the response with the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fate {
     Arrived,
@@ -62,7 +62,7 @@ impl Code {
         })
     }
 
-    /// The server has accepted what the person said.
+    /// Notes that the server has accepted the person's decision.
     pub(crate) fn decided(&mut self, verdict: UserDecision, generation: u32, now: u64) -> Result<(), String> {
         if self.approved.is_some() || self.denied {
             return Err("a decision was taken back".to_owned());
@@ -80,7 +80,7 @@ impl Code {
         Ok(())
     }
 
-    /// The server gives a token for the code.
+    /// Notes that the server gives a token for the code.
     pub(crate) fn granted(&mut self, token: &Secret, generation: u32, now: u64) -> Result<(), String> {
         if self.approved.is_none() {
             return Err("a token without an approval".to_owned());
@@ -101,7 +101,7 @@ impl Code {
         Ok(())
     }
 
-    /// What became of the answer with the token, if that is not settled yet.
+    /// Sets the fate of the response with the token, unless it is final.
     pub(crate) fn settle(&mut self, fate: Fate) {
         if let Some(grant) = &mut self.grant
             && grant.fate == Fate::OnItsWay
@@ -111,7 +111,7 @@ impl Code {
     }
 }
 
-/// Tells tokens apart without keeping them (FNV-1a).
+/// Returns a hash (FNV-1a) that distinguishes tokens without keeping them.
 pub(crate) fn fingerprint(token: &Secret) -> u64 {
     let bytes = token.expose().bytes();
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))

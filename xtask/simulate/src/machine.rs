@@ -1,6 +1,6 @@
-//! The speed and size of the machines themselves: so many flows at once through complete sign-ins, step by step, with
-//! no network and no wire in between. First the client machine alone, with answers made once; then against the
-//! authority.
+//! The speed and size of the machines: many simultaneous flows through complete sign-ins, step by step,
+//! without network and wire format. First the client machine runs alone, with prepared responses, then
+//! against the authority.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use oidc_proto::{
 use crate::measure;
 use crate::rng::Rng;
 
-/// Polls before the person has approved; one more brings the token.
+/// The number of polls before the approval. One more gets the token.
 const PENDING: u64 = 3;
 const INTERVAL: u64 = 5;
 const START_URL: &str = "https://d-1234567890.awsapps.com/start";
@@ -29,7 +29,7 @@ pub(crate) fn run(most: u32) {
         "{:>10}  {:>22}  {:>22}  {:>22}",
         "at once", "client alone", "client and authority", "a pending client"
     );
-    // Once before it counts: the first run pays for memory that later ones reuse.
+    // The first run does not count, because it pays for memory that later runs reuse.
     let mut sizes: Vec<u32> =
         (3..=9).map(|power| 10u32.pow(power)).take_while(|size| *size <= most).collect();
     if sizes.last() != Some(&most) {
@@ -62,7 +62,7 @@ fn at(seconds: u64) -> Tick {
     Tick::since_origin(Duration::from_secs(seconds))
 }
 
-/// The client machine sends this.
+/// Returns the client machine's next request.
 fn sends(flow: &mut DeviceFlow, now: Tick) -> PendingRequest {
     let Action::Send(pending) = flow.poll(now) else { panic!("nothing to send") };
     black_box(pending.request());
@@ -73,7 +73,7 @@ fn waits(flow: &mut DeviceFlow, now: Tick) {
     let Action::Wait(_) = flow.poll(now) else { panic!("no wait") };
 }
 
-/// Each step for all flows before the next step for any, so that all of them are under way at once.
+/// Runs each step for all flows before the next step, so that all flows are active at once.
 fn client_alone(size: u32) -> (Duration, u64) {
     let (service, policy) = (service(), Arc::new(Policy::aws(START_URL)));
     let registration = Registration::new(Client::new("c".repeat(40), Secret::new("s".repeat(64))));
@@ -107,7 +107,7 @@ fn client_alone(size: u32) -> (Duration, u64) {
             waits(flow, at(round * INTERVAL));
         }
     }
-    // Looking at the memory takes no time worth mentioning.
+    // Measuring the memory takes negligible time.
     let grown = measure::memory().saturating_sub(before);
     let end = at((PENDING + 1) * INTERVAL);
     for flow in &mut flows {
@@ -127,7 +127,7 @@ fn with_authority(size: u32) -> Duration {
     let mut store =
         Memory::new(Capacity::default().with_clients(room).with_devices(room).with_families(room));
     let mut rng = Rng::of(1, 1);
-    // One a microsecond: no clock is so coarse that a million come at the same instant.
+    // Flows start one microsecond apart, so no clock makes a million simultaneous.
     let moment = |seconds: u64, at: usize| {
         Moment::new(Duration::from_secs(1_700_000_000 + seconds) + Duration::from_micros(at as u64))
     };

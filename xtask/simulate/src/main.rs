@@ -1,10 +1,10 @@
-//! A simulation: many client machines and one authority at virtual time, through a network that delays, drops,
-//! duplicates and reorders, with people who approve late, deny or forget, clocks that drift and jump, and a server that
-//! restarts. `cargo xtask simulate` runs it.
+//! A simulation of many client machines and one authority at virtual time. The network delays, drops,
+//! duplicates and reorders messages. People approve late, deny or forget. Clocks drift and jump, and the
+//! server restarts. `cargo xtask simulate` runs it.
 //!
-//! It is deterministic: a seed gives the same events and the same summary every time. Invariants are checked at every
-//! step; one that does not hold ends the run with the device, the time and the command that plays it again, and then
-//! with the smallest simulation that breaks the same law, and all that happened to the device in it.
+//! It is deterministic: a seed always gives the same events and the same summary. Every step checks the
+//! invariants. A violation ends the run and prints the device, the time and the command that repeats it. Then
+//! follows the smallest simulation with the same violation, and all events of its device.
 
 mod args;
 mod clock;
@@ -33,7 +33,7 @@ use device_flow::DeviceFlow;
 use shrink::{Shrunk, shrink};
 use world::{InvalidResponse, World};
 
-/// The histories of so many devices can be read side by side.
+/// The highest number of devices whose histories fit side by side.
 const FEW: usize = 4;
 
 fn main() -> ExitCode {
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// `before` is the memory that was in use before the first simulation.
+/// Runs one simulation. `before` is the memory in use before the first one.
 fn simulate(config: &Config, before: u64) -> bool {
     let start = measure::now();
     let mut world = World::new(config);
@@ -72,7 +72,7 @@ fn simulate(config: &Config, before: u64) -> bool {
     let took = (measure::now() - start).as_secs_f64();
     let hours = world.summary.ended_at as f64 / 3.6e9;
     println!("{}", world.summary.text(config));
-    // Apart from the summary, which is the same every time.
+    // Kept apart from the summary, which is always the same.
     let peak = measure::peak_memory();
     let (grown, devices) = (peak.saturating_sub(before), config.ids().len() as u64);
     eprintln!(
@@ -118,8 +118,7 @@ fn tell(config: &Config, InvalidResponse { device, at, law }: &InvalidResponse) 
     println!("  seed {}, device {device}, {:.6} s of virtual time", config.seed, *at as f64 / 1e6);
 }
 
-/// With an eye on those that are left, if they are few, or else on the one that it happened to: nothing is written down
-/// otherwise.
+/// Records the events of the remaining devices if they are few, or else of the failed one.
 fn watching(config: &Config, InvalidResponse { device, .. }: &InvalidResponse) -> Config {
     let few = config.ids().len() <= FEW;
     let watch = if few { config.ids() } else { *device..device.saturating_add(1) };

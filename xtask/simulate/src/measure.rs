@@ -1,6 +1,6 @@
-//! What a simulation must not know and its report may: real time, real memory, and the command line.
+//! The real time, the real memory, and the command line, which only the report uses.
 
-/// Real time.
+/// Returns the real time.
 #[expect(
     clippy::disallowed_methods,
     reason = "the report says how long it took; nothing simulated depends on it"
@@ -14,12 +14,12 @@ pub(crate) fn arguments() -> impl Iterator<Item = String> {
     std::env::args().skip(1)
 }
 
-/// Resident memory in bytes, now; 0 where there is no `/proc`.
+/// Returns the resident memory in bytes; 0 without `/proc`.
 pub(crate) fn memory() -> u64 {
     status("VmRSS:")
 }
 
-/// The most resident memory in bytes so far.
+/// Returns the peak of the resident memory in bytes.
 pub(crate) fn peak_memory() -> u64 {
     status("VmHWM:")
 }

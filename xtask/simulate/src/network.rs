@@ -1,4 +1,4 @@
-//! The way there and back: requests and answers that are late, lost, doubled, overtaken or hidden.
+//! The network: late, lost, duplicated, overtaken or hidden requests and responses.
 
 use device_authority::Selector;
 use device_flow::{Failure, PendingRequest, Reply};
@@ -11,7 +11,7 @@ use crate::queue::{Event, InFlight};
 use crate::server::{Answered, Asked, Served, gateway_page};
 use crate::world::{Law, World, tick};
 
-/// How long a client waits for an answer.
+/// The client's request timeout.
 const CLIENT_PATIENCE: u64 = 10 * SECOND;
 
 impl World<'_> {

@@ -1,43 +1,43 @@
-//! Watches one client from outside, and holds it to the rules of `device-flow` without looking into it. Its times are
-//! those of the client's own clock.
+//! Checks one client against the rules of `device-flow` from outside. Its times are those of the client's
+//! clock.
 
 use device_flow::{Operation, Reply};
 
 use crate::faults::SECOND;
 
-/// What was seen of a client.
+/// The observations of a client.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Observer {
-    /// The latest that its clock has shown: a clock that is put back is read as this.
+    /// The latest reading of its clock. An earlier reading counts as this.
     latest: u64,
-    /// The least time between two polls, as far as the service has said.
+    /// The minimum time between two polls, by the service's responses.
     floor: u64,
-    /// The interval that the code came with.
+    /// The interval in the authorization response.
     announced: u64,
-    /// How long the code lives.
+    /// The lifetime of the code.
     life: u64,
     last_poll: Option<u64>,
-    /// No poll before this.
+    /// The earliest time for the next poll.
     not_before: u64,
-    /// When the code that it has dies.
+    /// The expiry of its code.
     deadline: Option<u64>,
     in_flight: bool,
     over: bool,
     pub(crate) polls: u32,
     pub(crate) slow_downs: u32,
-    /// Answers to polls that it could not know to be lost or not.
+    /// The number of polls with an unknown fate.
     pub(crate) doubtful: u32,
 }
 
-/// What the standard and the documentation give as the interval when there is none (RFC 8628 §3.2).
+/// The default interval of RFC 8628 §3.2 and of the documentation.
 const DEFAULT_INTERVAL: u64 = 5 * SECOND;
-/// What each `slow_down` adds (RFC 8628 §3.5).
+/// The increase after each `slow_down` (RFC 8628 §3.5).
 const STEP: u64 = 5 * SECOND;
-/// How long before the code's end the last poll may come although the floor has not passed.
+/// The time before the code's expiry in which the last poll may come early.
 const LAST_POLL_LEAD: u64 = 2 * SECOND;
 
 impl Observer {
-    /// The clock shows this.
+    /// Notes a reading of the clock.
     pub(crate) fn see(&mut self, shown: u64) {
         self.latest = self.latest.max(shown);
     }
@@ -46,7 +46,7 @@ impl Observer {
         self.latest
     }
 
-    /// The client sends a request.
+    /// Checks a request of the client.
     pub(crate) fn sends(&mut self, operation: Operation) -> Result<(), String> {
         if self.in_flight {
             return Err("a second request while one is under way".to_owned());
@@ -75,7 +75,7 @@ impl Observer {
         Ok(())
     }
 
-    /// The client waits until then.
+    /// Checks a wait of the client.
     pub(crate) fn waits(&self, until: u64) -> Result<(), String> {
         if until <= self.latest {
             return Err("a wait that is over already".to_owned());
@@ -86,7 +86,7 @@ impl Observer {
         Ok(())
     }
 
-    /// The client hears an answer, or that there is none.
+    /// Notes a response, or a failure.
     pub(crate) fn hears(&mut self, operation: Operation, reply: &Reply) {
         self.in_flight = false;
         match reply {
@@ -109,7 +109,8 @@ impl Observer {
                         self.hold_floor();
                     }
                     AuthorizationPending => {}
-                    // A client that is no longer known may register anew: the code is void, and that is no end.
+                    // The client may register again if the service no longer knows it. Its code is void, but
+                    // the sign-in goes on.
                     InvalidClient => self.deadline = None,
                     _ => self.over = true,
                 }
@@ -126,18 +127,19 @@ impl Observer {
         }
     }
 
-    /// The sign-in was given up.
+    /// Notes the cancellation of the sign-in.
     pub(crate) const fn ends(&mut self) {
         self.in_flight = false;
         self.over = true;
     }
 
-    /// Whether the code has died by the client's clock.
+    /// Returns whether the code has expired by the client's clock.
     pub(crate) fn is_past_deadline(&self) -> bool {
         self.deadline.is_some_and(|deadline| self.latest >= deadline)
     }
 
-    /// Whether a poll now is the last one before the code's end, which keeps the announced interval and no longer one.
+    /// Returns whether a poll now is the last one before the expiry. It keeps the announced interval, not a
+    /// longer one.
     fn is_last_poll(&self) -> bool {
         let lead = LAST_POLL_LEAD.min(self.life / 4);
         self.deadline.is_some_and(|deadline| self.latest + lead >= deadline)

@@ -1,4 +1,4 @@
-//! What people do: the one who owns the device, and the thief.
+//! The actions of people: the owner of a device, and a thief.
 
 use device_authority::{PersonError, UserCode, UserDecision};
 use oidc_proto::FaultCode;

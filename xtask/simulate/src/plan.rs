@@ -1,25 +1,25 @@
-//! What a person is going to do with a code.
+//! A person's plan for a code.
 
 use device_authority::UserDecision;
 
 use crate::faults::SECOND;
 use crate::rng::Rng;
 
-/// What the person is going to do, from the prompt on.
+/// The actions of the person after the prompt.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) after: u64,
     pub(crate) verdict: UserDecision,
-    /// How often the code is mistyped first.
+    /// The number of wrong codes before the right one.
     pub(crate) typos: u32,
-    /// How often the page could not be reached so far.
+    /// The number of failed attempts to load the page.
     pub(crate) tries: u32,
 }
 
-/// After so many tries at a page that does not come, people give up.
+/// The number of failed attempts after which people stop.
 pub(crate) const PATIENCE: u32 = 20;
 
-/// An approval later than so many seconds is a late one.
+/// The delay in seconds above which an approval is late.
 const SOON: u64 = 90;
 
 impl Plan {
@@ -27,7 +27,8 @@ impl Plan {
         self.after >= SOON * SECOND
     }
 
-    /// Most approve within a minute and a half; some are late, some too late, some say no, and some forget (`None`).
+    /// Draws a plan. Most people approve within a minute and a half. Some are late or too late, some deny,
+    /// and some forget (`None`).
     pub(crate) fn of(rng: &mut Rng, typos: u32) -> Option<Self> {
         let (verdict, low, high) = match rng.between(0, 100) {
             0..70 => (UserDecision::Approve, 5, SOON),

@@ -1,4 +1,4 @@
-//! What is going to happen, in the order of virtual time; what happens at the same time keeps the order in which it was
+//! The queue of events in the order of virtual time. Simultaneous events keep the order in which they were
 //! planned.
 
 use std::cmp::{Ordering, Reverse};
@@ -6,39 +6,39 @@ use std::collections::BinaryHeap;
 
 use crate::server::{Answered, Asked};
 
-/// One thing that is going to happen to a device.
+/// A future event of a device.
 pub(crate) enum Event {
-    /// A device appears and wants to sign in.
+    /// The device appears and starts to sign in.
     Arrive,
-    /// The client's timer. An old one is harmless: waking early is.
+    /// The client's timer fires. An old timer is harmless, because waking early is.
     Wake,
     /// A copy of a request reaches the server.
     AtServer(Box<InFlight>),
-    /// The answer to the request of this number reaches the client.
+    /// The response to the request of this number reaches the client.
     AtClient(u32, Box<Answered>),
-    /// The client gives this request up: what became of it is unknown.
+    /// The client's timeout ends the request, whose fate is unknown.
     TimedOut(u32),
-    /// No connection was made for this request, so nothing was sent.
+    /// The connection for this request is refused, so it is not sent.
     Refused(u32),
     /// The person acts on the prompt of this number.
     Person(u32),
     /// A thief presents the device's code.
     Theft,
-    /// The person who started the sign-in gives up.
+    /// The person cancels the sign-in.
     Cancel,
     /// The client's clock jumps by so many microseconds.
     ClockJump(i64),
     /// Nothing can reach this device any more.
     Forget,
-    /// The server restarts, and has forgotten everything or nothing.
+    /// The server restarts, with or without its records.
     Restart { forgets: bool },
 }
 
-/// A copy of a request on its way.
+/// A copy of a request in flight.
 pub(crate) struct InFlight {
     pub(crate) number: u32,
     pub(crate) sent: u64,
-    /// A second copy, which some box on the way made. No client waits for its answer.
+    /// Whether a network device made this copy. No client waits for its response.
     pub(crate) is_copy: bool,
     pub(crate) asked: Asked,
 }

@@ -1,16 +1,17 @@
-//! Rules that are broken on purpose, to see that it is noticed, and how small it can be made.
+//! Deliberate violations of rules, to test their detection and the search for a small example.
 
-/// Which rule.
+/// The violated rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sabotage {
-    /// A client that presents a code passes for the client that it was given to. It takes a thief, and one device.
+    /// A client that presents a code passes for its owner. This needs a thief and one device.
     Thief,
-    /// Who approves a code also approves the one that was given out last. It takes no fault, and two devices.
+    /// An approval of a code also approves the code that was issued last. This needs two devices and no
+    /// fault.
     Crosstalk,
 }
 
 impl Sabotage {
-    /// The one of this name.
+    /// Returns the sabotage of this name.
     pub(crate) fn of(name: &str) -> Option<Self> {
         [Self::Thief, Self::Crosstalk].into_iter().find(|sabotage| sabotage.name() == name)
     }

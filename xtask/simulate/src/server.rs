@@ -1,4 +1,4 @@
-//! The server: the authority, the wire before it, and restarts that it survives with or without its memory.
+//! The server: the authority, its wire format, and restarts with or without its memory.
 
 use std::time::Duration;
 
@@ -15,20 +15,20 @@ use crate::args::Config;
 use crate::rng::Rng;
 use crate::sabotage::Sabotage;
 
-/// A request as it travels: in bytes, or as it is.
+/// A request in transit, as bytes or as a value.
 #[derive(Clone)]
 pub(crate) enum Asked {
     Wire(Request),
     Plain(ServerRequest),
 }
 
-/// An answer as it travels.
+/// A response in transit.
 pub(crate) enum Answered {
     Wire(http::Response<Body>),
     Plain(Reply),
 }
 
-/// What the server did, for those who watch it.
+/// The server's action, for the observers.
 pub(crate) enum Served {
     Registered,
     Authorized(DeviceAuthorization),
@@ -45,12 +45,12 @@ pub(crate) struct Server {
     policy: ServerPolicy,
     capacity: Capacity,
     rng: Rng,
-    /// How often it has forgotten everything.
+    /// The number of restarts that lost all records.
     pub(crate) generation: u32,
     pub(crate) down_until: u64,
     thief: Option<Client>,
     sabotage: Option<Sabotage>,
-    /// The user code that was given out last, for the sabotage that mixes codes up.
+    /// The user code that was issued last, for the sabotage that confuses codes.
     latest: Option<String>,
 }
 
@@ -75,7 +75,7 @@ impl Server {
         }
     }
 
-    /// Goes down at once and comes back at `until`.
+    /// Stops at once, and returns at `until`.
     pub(crate) fn restart(&mut self, forgets: bool, until: u64) {
         self.down_until = until;
         if forgets {
@@ -143,7 +143,7 @@ impl Server {
         }
     }
 
-    /// A person types a code.
+    /// Handles a code that a person types.
     pub(crate) fn person(
         &mut self,
         now: u64,
@@ -156,13 +156,13 @@ impl Server {
         if self.sabotage == Some(Sabotage::Crosstalk)
             && let Some(latest) = &self.latest
         {
-            // Wrong, and on purpose.
+            // A deliberate violation.
             let _ = self.memory.decide(&self.policy, None, latest, verdict, moment(now));
         }
         Ok(())
     }
 
-    /// Another client, properly registered, presents a code that is not its own.
+    /// Handles a stolen code from another, properly registered client.
     pub(crate) fn theft(
         &mut self,
         now: u64,
@@ -200,7 +200,7 @@ fn moment(now: u64) -> Moment {
     Moment::new(EPOCH + Duration::from_micros(now))
 }
 
-/// A gateway's page, after the server has answered it; some ask for patience.
+/// Returns a gateway's page, which replaces the server's response. Some pages have `Retry-After`.
 pub(crate) fn gateway_page(retry_after: Option<u64>) -> http::Response<Body> {
     let mut page = http::Response::builder().status(502).header("content-type", "text/html");
     if let Some(seconds) = retry_after {

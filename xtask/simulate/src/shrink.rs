@@ -1,7 +1,7 @@
-//! A failure made small: the same law broken with fewer devices, fewer kinds of faults and in less time.
+//! Shrinks a failure: the same violation with fewer devices, fewer kinds of faults and less time.
 //!
-//! Every candidate is a whole simulation of its own. That is cheap, because the search begins with the smallest: the
-//! device alone, then more and more of its neighbours, which are those that appeared about when it did.
+//! Every candidate is a whole simulation. That is cheap, because the search begins with the smallest: the
+//! device alone. Then it adds neighbours, which are the devices that appeared at about the same time.
 
 use std::ops::Range;
 
@@ -9,31 +9,31 @@ use crate::args::Config;
 use crate::faults::KINDS;
 use crate::world::{InvalidResponse, World};
 
-/// The smallest simulation that was found, and how it fails.
+/// The smallest failing simulation, and its violation.
 pub(crate) struct Shrunk {
     pub(crate) config: Config,
     pub(crate) invalid: InvalidResponse,
-    /// How many simulations it took to find.
+    /// The number of simulations in the search.
     pub(crate) replays: u32,
 }
 
-/// So many attempts are made at fewer hours, and at half as many less each time that one fails.
+/// The number of attempts with fewer hours. After each failure the cut is half as long.
 const CUTS: u32 = 8;
 
-/// Makes a failure small. What it finds breaks the same law, though perhaps at another device.
+/// Shrinks a failure. The result breaks the same invariant, but perhaps at another device.
 pub(crate) fn shrink(config: &Config, invalid: InvalidResponse) -> Shrunk {
     let mut shrunk = Shrunk { config: config.clone(), invalid, replays: 0 };
     shrunk.fewer_devices();
     shrunk.fewer_faults();
     shrunk.fewer_hours();
-    // With so much out of the way, fewer may be enough.
+    // After these cuts, fewer devices may be enough.
     shrunk.fewer_devices();
     shrunk.fewer_faults();
     shrunk
 }
 
 impl Shrunk {
-    /// Whether the same law is broken in this simulation too. If so, it is the smallest so far.
+    /// Returns whether this simulation breaks the same invariant. If so, it becomes the smallest so far.
     fn fails_too(&mut self, candidate: Config) -> bool {
         self.replays += 1;
         match World::new(&candidate).run() {
@@ -64,7 +64,7 @@ impl Shrunk {
         }
         self.trim(|ids, by| ids.start + by..ids.end);
         self.trim(|ids, by| ids.start..ids.end - by);
-        // Those that come after the last one play no part.
+        // Devices after the last one play no part.
         let Range { start, end } = self.config.ids();
         if end < self.config.devices {
             let only = (start > 0).then_some(start..end);
@@ -72,7 +72,7 @@ impl Shrunk {
         }
     }
 
-    /// Cuts as much as it can from one end: half, a quarter, and so on.
+    /// Cuts as much as possible from one end: half, a quarter, and so on.
     fn trim(&mut self, cut: impl Fn(Range<u32>, u32) -> Range<u32>) {
         let mut by = self.config.ids().len() as u32 / 2;
         while by > 0 {
@@ -109,7 +109,7 @@ impl Shrunk {
     }
 }
 
-/// A law without what may differ: its numbers, and the quoted words after a colon.
+/// Returns the invariant's text without its variable parts: numbers, and quoted words after a colon.
 fn shape(law: &str) -> String {
     let law = law.split(':').next().unwrap_or_default();
     law.chars().filter(|letter| !letter.is_ascii_digit()).collect()

@@ -1,4 +1,5 @@
-//! What came of it all. Only virtual time and counts: the same seed gives the same text, byte for byte.
+//! The results of a simulation. They contain only virtual time and counts, so a seed always gives the same
+//! text.
 
 use core::fmt;
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use crate::plan::Plan;
 pub(crate) struct Summary {
     endings: BTreeMap<Ending, u64>,
     polls_per_grant: Vec<u32>,
-    /// From the approval to the token, in milliseconds, and whose was the longest.
+    /// The times between approval and token, in milliseconds.
     waits: Vec<u32>,
     longest_wait: (u32, u32),
     pub(crate) people: People,
@@ -34,7 +35,7 @@ pub(crate) struct Summary {
     pub(crate) ended_at: u64,
 }
 
-/// What those who were prompted were going to do.
+/// The plans of people after a prompt.
 #[derive(Default)]
 pub(crate) struct People {
     approve_soon: u64,
@@ -54,7 +55,7 @@ impl People {
     }
 }
 
-/// What the network did to messages.
+/// The network's faults.
 #[derive(Default)]
 pub(crate) struct Network {
     pub(crate) refused: u64,
@@ -68,7 +69,7 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// An answer that does not arrive as it was sent.
+    /// Counts a response that does not arrive unchanged.
     pub(crate) const fn spoilt(&mut self, fate: Fate) {
         match fate {
             Fate::LostOnTheWay => self.lost_answers += 1,
@@ -157,7 +158,7 @@ impl Told<'_> {
         line("false alarm of a lost grant", summary.sum(|e| matches!(e, Ending::FalseAlarm(_))))
     }
 
-    /// Which were lost, and why.
+    /// Prints the lost grants, by reason.
     fn lost_grants(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (ending, count) in &self.summary.endings {
             match ending {
@@ -232,7 +233,7 @@ impl Told<'_> {
     }
 }
 
-/// The sample below which so many of a hundred lie.
+/// Returns the sample at this percentile.
 fn at(sorted: &[u32], percent: usize) -> u32 {
     let last = sorted.len().saturating_sub(1);
     sorted.get(last * percent / 100).copied().unwrap_or_default()

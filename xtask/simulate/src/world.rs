@@ -1,4 +1,4 @@
-//! The world: what is going to happen, happens, in the order of virtual time.
+//! The world, which processes events in the order of virtual time.
 
 use std::time::Duration;
 
@@ -17,16 +17,16 @@ use crate::rng::Rng;
 use crate::server::Server;
 use crate::summary::Summary;
 
-/// After its end a device is remembered for so long, for what is still on its way.
+/// The time for which a device stays in memory after its end, for messages in transit.
 const MEMORY: u64 = 120 * SECOND;
-/// The world goes on for so long after the last arrival: a code's life, a second one's, and the requests around them.
+/// The time after the last arrival: the lifetimes of two codes, and the requests around them.
 const AFTERMATH: u64 = 1500 * SECOND;
-/// A machine that has nothing new to say after so many calls is in a busy loop.
+/// The number of calls without a new action after which a machine is in a busy loop.
 const CALLS: u32 = 6;
-/// For events of no device.
+/// The id of events without a device.
 const NOBODY: u32 = u32::MAX;
 
-/// An invariant that did not hold.
+/// A violated invariant.
 #[derive(Debug)]
 pub(crate) struct InvalidResponse {
     pub(crate) device: u32,
@@ -47,24 +47,24 @@ pub(crate) struct World<'a> {
     /// The registration that the latest sign-in left in the cache.
     cache: Option<Registration>,
     pub(crate) summary: Summary,
-    /// What happened to the devices that are watched.
+    /// The events of the watched devices.
     pub(crate) story: Vec<String>,
 }
 
-/// A client's time for the machine.
+/// Converts a client's time for the machine.
 pub(crate) const fn tick(shown: u64) -> Tick {
     Tick::since_origin(Duration::from_micros(shown))
 }
 
-/// When a device appears: at some time in its own share of all the hours. So neighbours by number are neighbours in
-/// time, and who else there is makes no difference.
+/// Returns the arrival time of a device, within its own share of the simulated hours. So neighbours by number
+/// are neighbours in time, and other devices do not change it.
 fn arrival(config: &Config, id: u32) -> u64 {
     let share = config.hours * 3.6e9 / f64::from(config.devices);
     let begin = |id: u32| (share * f64::from(id)) as u64;
     Rng::of(!config.seed, u64::from(id)).between(begin(id), begin(id + 1))
 }
 
-/// Whether the invariants hold; if not, which does not.
+/// The result of the invariants; the error names the violated one.
 pub(crate) type Law = Result<(), String>;
 
 impl<'a> World<'a> {
@@ -85,7 +85,7 @@ impl<'a> World<'a> {
             queue,
             devices: std::iter::repeat_with(|| None).take(config.ids().end as usize).collect(),
             server: Server::new(config),
-            // The server's fate, which does not depend on how many devices there are.
+            // The server's stream does not depend on the number of devices.
             rng: Rng::of(config.seed, u64::MAX - 1),
             service: endpoint.into(),
             policies: [policy.clone(), policy.with_scopes(["sso:account:access"])],
@@ -95,10 +95,10 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Lets everything happen.
+    /// Processes all events.
     ///
     /// # Errors
-    /// The first invariant that does not hold.
+    /// The first violated invariant.
     pub(crate) fn run(&mut self) -> Result<(), InvalidResponse> {
         while let Some((at, device, event)) = self.queue.next() {
             self.now = at;
@@ -128,7 +128,8 @@ impl<'a> World<'a> {
                 Ok(())
             }
             event => {
-                // Taken out while it acts, so that it and the rest of the world can be changed at the same time.
+                // The device leaves the list while it acts, so the borrow checker permits changes to it and
+                // the world.
                 let Some(mut device) = self.devices[id as usize].take() else { return Ok(()) };
                 let law = self.act(id, &mut device, event);
                 self.devices[id as usize] = Some(device);
@@ -167,7 +168,7 @@ impl<'a> World<'a> {
     }
 
     fn arrive(&mut self, id: u32) -> Law {
-        // One after the other, so that those to come take no memory.
+        // Each arrival plans the next one, so later devices take no memory.
         if id + 1 < self.config.ids().end {
             self.queue.plan(arrival(self.config, id + 1), id + 1, Event::Arrive);
         }
@@ -185,7 +186,7 @@ impl<'a> World<'a> {
             }
         };
         for _ in 0..2 {
-            // From half an hour back to an hour ahead, most of them small.
+            // The jumps range from half an hour back to an hour ahead, and most are small.
             plan(faults.jumps, &|rng| {
                 let size = 1 << rng.between(10, 32);
                 Event::ClockJump(if rng.chance(3333) { -(size / 2) } else { size })
@@ -215,7 +216,7 @@ impl<'a> World<'a> {
         law
     }
 
-    /// Does what the client's machine says until it waits.
+    /// Performs the client machine's actions until it waits.
     pub(crate) fn drive(&mut self, id: u32, device: &mut Device) -> Law {
         for _ in 0..CALLS {
             let shown = device.clock.shows(self.now);
@@ -289,7 +290,7 @@ impl<'a> World<'a> {
         self.summary.slow_downs += u64::from(device.observer.slow_downs);
         self.summary.renewed += u64::from(device.prompts > 1);
         if let Some(mut flow) = device.flow.take() {
-            // The end is for good: whatever time it is.
+            // The end is final at any later time.
             let later = tick(device.observer.latest() + 3600 * SECOND);
             if !matches!(flow.poll(later), Action::Done) || flow.outcome().is_none() {
                 return Err("an end that was none".to_owned());
