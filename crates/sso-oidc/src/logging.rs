@@ -1,7 +1,7 @@
-//! The log on standard error: `--debug`, and the log of `serve`.
+//! The log on standard error, for `--debug` and `serve`.
 //!
-//! It has only this project's own events. They carry operations, addresses, statuses and times, and no secret by construction.
-//! A library's debug log could quote a request.
+//! It shows only this project's own events. They carry operations, addresses, statuses and times, never a
+//! secret. A library's debug log could quote a request.
 
 use std::io::{self, BufWriter, Write};
 use std::thread;
@@ -16,7 +16,7 @@ use tracing_subscriber::fmt::time::uptime;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// The crates whose events are shown.
+/// The crates whose events the log shows.
 const OURS: [&str; 8] = [
     "sso_oidc",
     "sso_oidc_server",
@@ -27,9 +27,9 @@ const OURS: [&str; 8] = [
     "device_flow_reqwest",
     "device_authority",
 ];
-/// How many lines of the log wait for a slow reader.
+/// The number of lines that wait for a slow reader.
 const QUEUED_LINES: usize = 2048;
-/// How long a standard error that is full and does not block is left alone.
+/// The delay before another attempt to write to a full, non-blocking standard error.
 const TRY_AGAIN: Duration = Duration::from_millis(10);
 
 /// Starts logging on standard error, in order with all other output there.
@@ -37,7 +37,7 @@ pub(crate) fn start(level: LevelFilter, colored: bool) {
     start_to(io::stderr, level, colored);
 }
 
-/// Starts logging on standard error through a queue, so that no reader can hold the program up.
+/// Starts logging on standard error through a queue, so that a slow reader cannot block the program.
 pub(crate) fn start_queued(level: LevelFilter, colored: bool) -> LogEnd {
     let stderr = BufWriter::new(WaitForRoom(io::stderr()));
     let builder = NonBlockingBuilder::default().buffered_lines_limit(QUEUED_LINES).thread_name("log");
@@ -47,12 +47,12 @@ pub(crate) fn start_queued(level: LevelFilter, colored: bool) -> LogEnd {
     end
 }
 
-/// Writes out, on drop, the lines that still wait, as far as they are read within a second.
+/// The end of a queued log. On drop it writes the remaining lines, for at most a second.
 #[must_use = "the log's last lines are lost unless this lives to the end"]
 pub(crate) struct LogEnd {
     lost: ErrorCounter,
     queue: NonBlocking,
-    /// Dropped after the last line.
+    /// The guard of the queue; dropped after the last line.
     _guard: WorkerGuard,
 }
 
@@ -61,14 +61,14 @@ impl Drop for LogEnd {
         let lost = self.lost.dropped_lines();
         if lost > 0 {
             let notice = format!("{lost} lines of the log were not read in time and are lost\n");
-            // It takes a place in the queue, or none if the log is still not read.
+            // The notice takes a place in the queue, or none if the log is still not read.
             let _ = self.queue.write_all(notice.as_bytes());
         }
     }
 }
 
-/// A writer that waits where a non-blocking one fails: a parent that runs on Node makes our standard error non-blocking, and
-/// without this each full pipe loses 8 KiB of the log.
+/// A writer that waits where a non-blocking one fails. A parent process on Node makes our standard error
+/// non-blocking. Without this, each full pipe loses 8 KiB of the log.
 struct WaitForRoom<W>(W);
 
 impl<W: Write> Write for WaitForRoom<W> {
@@ -92,11 +92,11 @@ fn start_to(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static, level: 
         .with_timer(uptime())
         .with_ansi(colored)
         .with_filter(filter_fn(|metadata| is_ours(metadata.target())));
-    // A second start would keep the first.
+    // A second start would keep the first subscriber.
     let _ = tracing_subscriber::registry().with(level).with(to_stderr).try_init();
 }
 
-/// Whether the event's target, a module path, is in one of our crates.
+/// Returns whether the event's target, a module path, is in one of our crates.
 fn is_ours(target: &str) -> bool {
     OURS.contains(&target.split("::").next().unwrap_or_default())
 }
@@ -111,7 +111,7 @@ mod tests {
         assert!(!is_ours("hyper::proto::h1::io") && !is_ours("sso_oidc_other") && !is_ours(""));
     }
 
-    /// A pipe that has no room the first times.
+    /// A pipe that is full for the first attempts.
     struct Full(u32, Vec<u8>);
 
     impl Write for Full {
