@@ -1,4 +1,4 @@
-//! The interface of an adapter as the tests see it. An async adapter blocks on its futures.
+//! The common interface of both adapters for the tests. The async adapter blocks on its futures.
 
 use std::fmt::Debug;
 use std::path::Path;
@@ -14,15 +14,16 @@ use oidc_proto::{
     StartDeviceAuthorizationRequest, Token, UnixSeconds,
 };
 
-/// An adapter: what every test does through it.
+/// An adapter, with the actions that the tests need.
 pub trait Adapter {
-    /// The module of its tests, as [`for_both_adapters`](crate::for_both_adapters) makes it.
+    /// The module of its tests, as named by [`for_both_adapters`](crate::for_both_adapters).
     const NAME: &'static str;
-    /// Whether its HTTP library says which status a proxy gave to CONNECT. Either says 407.
+    /// Whether the error of its HTTP library contains every status of a proxy for CONNECT. Both report 407.
     const TELLS_STATUS_OF_PROXY: bool;
-    /// Kinds of HTTP clients of the program's own, most with settings that would be wrong for a sign-in.
+    /// The kinds of HTTP clients that a program can supply. Most have settings that would be wrong for a
+    /// sign-in.
     const BROUGHT: &'static [&'static str];
-    /// The kinds of which it is known that a failed connection carried nothing.
+    /// The kinds for which a failed connection is known to have sent nothing.
     const KNOWN_NOT_TO_HAVE_SENT: &'static [&'static str];
 
     /// The adapter's client.
@@ -30,11 +31,11 @@ pub trait Adapter {
     /// A handle that ends a driven flow between two exchanges.
     type Stopper: Clone + Default + Send + 'static;
 
-    /// A whole sign-in at virtual time, with requests that time out after this long.
+    /// Signs in at virtual time, with this request timeout.
     ///
     /// # Errors
     ///
-    /// The sign-in's own.
+    /// The error of the sign-in.
     fn sign_in_within(
         timeout: Duration,
         endpoint: &str,
@@ -42,24 +43,24 @@ pub trait Adapter {
         on_prompt: impl FnMut(&UserPrompt) + Send,
     ) -> Result<SignedIn, SignInError>;
 
-    /// A whole sign-in through a client of this kind, one of [`BROUGHT`](Self::BROUGHT).
+    /// Signs in through a client of this kind, one of [`BROUGHT`](Self::BROUGHT).
     ///
     /// # Errors
     ///
-    /// The sign-in's own.
+    /// The error of the sign-in.
     fn sign_in_brought(kind: &str, timeout: Duration, endpoint: &str) -> Result<SignedIn, SignInError>;
 
-    /// The errors of settings that do not go with a client of the program's own, each with the setting's name.
+    /// Returns the errors of settings that contradict a supplied client, each with the setting's name.
     fn build_brought_with_tls_settings() -> Vec<(&'static str, String)>;
 
-    /// A whole sign-in at virtual time, without jitter, with an observer.
+    /// Signs in at virtual time, without jitter, with an observer.
     ///
     /// # Errors
     ///
-    /// The sign-in's own.
+    /// The error of the sign-in.
     fn sign_in_observed(endpoint: &str, observer: impl Observer) -> Result<SignedIn, SignInError>;
 
-    /// A client that a closure answers.
+    /// Creates a client that a closure answers.
     fn client_answered_by(
         endpoint: &str,
         answer: impl FnMut(&http::Request<&[u8]>) -> Result<http::Response<Vec<u8>>, TransportError>
@@ -67,14 +68,14 @@ pub trait Adapter {
         + 'static,
     ) -> Self::HttpClient;
 
-    /// The service that a client was made for.
+    /// Returns the client's service.
     fn service(client: &Self::HttpClient) -> Service;
 
-    /// A whole sign-in of this client at this time, without jitter.
+    /// Signs in with this client at this time, without jitter.
     ///
     /// # Errors
     ///
-    /// The sign-in's own.
+    /// The error of the sign-in.
     fn sign_in_at(
         client: &Self::HttpClient,
         policy: Policy,
@@ -87,17 +88,17 @@ pub trait Adapter {
     ///
     /// # Errors
     ///
-    /// The call's own.
+    /// The error of the call.
     fn refresh_session(
         client: &Self::HttpClient,
         session: &mut Session,
         now: UnixSeconds,
     ) -> Result<(), CallError>;
 
-    /// Tells the flow that this handle was given to that it is to end.
+    /// Signals the handle's flow to end.
     fn stop(stopper: &Self::Stopper);
 
-    /// Drives a flow until it ends, or until it is told to stop.
+    /// Drives a flow until it ends, or until the handle stops it.
     fn drive_until(
         client: &Self::HttpClient,
         flow: &mut DeviceFlow,
@@ -112,76 +113,76 @@ pub trait Adapter {
     /// If the flow is for another service.
     fn drive_in_region(region: &str, flow: &mut DeviceFlow) -> Result<(), ApiMisuse>;
 
-    /// One call: RegisterClient.
+    /// Calls RegisterClient.
     ///
     /// # Errors
     ///
-    /// The call's own.
+    /// The error of the call.
     fn register(endpoint: &str, request: &RegisterClientRequest) -> Result<Registration, CallError>;
 
-    /// A registration at a peer that may be silent for this long, and take that long in all.
+    /// Registers at a peer, with this limit for a silence and for the whole response.
     ///
     /// # Errors
     ///
-    /// The call's own.
+    /// The error of the call.
     fn register_reading_within(
         read_timeout: Duration,
         request_timeout: Duration,
         endpoint: &str,
     ) -> Result<Registration, CallError>;
 
-    /// One call: StartDeviceAuthorization.
+    /// Calls StartDeviceAuthorization.
     ///
     /// # Errors
     ///
-    /// The call's own.
+    /// The error of the call.
     fn start(
         endpoint: &str,
         request: &StartDeviceAuthorizationRequest,
     ) -> Result<DeviceAuthorization, CallError>;
 
-    /// One call: CreateToken.
+    /// Calls CreateToken.
     ///
     /// # Errors
     ///
-    /// The call's own.
+    /// The error of the call.
     fn create_token(endpoint: &str, request: &CreateTokenRequest) -> Result<Token, CallError>;
 
-    /// One call: CreateToken with a refresh token.
+    /// Calls CreateToken with a refresh token.
     ///
     /// # Errors
     ///
-    /// The call's own.
+    /// The error of the call.
     fn refresh(endpoint: &str, who: &Client, refresh_token: &Secret) -> Result<Token, CallError>;
 
-    /// A search for metadata at virtual time, and how long it took. The closure adds what is known already.
+    /// Searches for metadata at virtual time, and returns the duration too. The closure adds known values.
     fn searched(
         issuer: &str,
         known: impl FnOnce(MetadataSearch) -> MetadataSearch,
     ) -> (Result<Metadata, SearchError>, Duration);
 
-    /// Finds a provider by its issuer and signs in to it, at virtual time.
+    /// Discovers a provider by its issuer and signs in to it, at virtual time.
     ///
     /// # Errors
     ///
-    /// The search's or the sign-in's own, as text.
+    /// The error of the search or the sign-in, as text.
     fn oauth_sign_in(issuer: &str, who: Client, scopes: &[&str]) -> Result<SignedIn, String>;
 
-    /// Finds a provider by its issuer, and revokes a token there.
+    /// Discovers a provider by its issuer, and revokes a token there.
     ///
     /// # Errors
     ///
-    /// The call's own.
+    /// The error of the call.
     fn revoke(issuer: &str, request: &RevocationRequest) -> Result<(), CallError>;
 
-    /// A search for metadata at virtual time, by a client that trusts these certificates or the system's.
+    /// Searches for metadata at virtual time, with a client that trusts these certificates or the system's.
     fn searched_over_tls(issuer: &str, bundle: Option<&Path>) -> (Result<Metadata, SearchError>, Duration);
 
-    /// A registration over TLS, by a client that trusts these certificates, the system's, or any.
+    /// Registers over TLS, with a client that trusts these certificates, the system's, or any.
     ///
     /// # Errors
     ///
-    /// The call's own.
+    /// The error of the call.
     fn register_over_tls(
         endpoint: &str,
         bundle: Option<&Path>,
@@ -189,10 +190,10 @@ pub trait Adapter {
         request: &RegisterClientRequest,
     ) -> Result<Registration, CallError>;
 
-    /// A client that trusts these certificates.
+    /// Builds a client that trusts these certificates.
     ///
     /// # Errors
     ///
-    /// The builder's own, as text.
+    /// The error of the builder, as text.
     fn build_with_bundle(bundle: &Path) -> Result<Self::HttpClient, String>;
 }

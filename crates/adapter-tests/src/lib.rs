@@ -1,7 +1,7 @@
-//! What both adapters must do, blocking or async: one [`Adapter`] interface, and the tests below `tests/` that are written
-//! against it. Each test runs once for [`Ureq`] and once for [`Reqwest`], so the two cannot drift apart.
+//! The common tests of both adapters, blocking and async. The tests in `tests/` use one [`Adapter`]
+//! interface. Each test runs once for [`Ureq`] and once for [`Reqwest`], so the two behave alike.
 //!
-//! The crate is not published. The adapters' own `tests/` folders hold what they can test alone.
+//! The crate is not published. Tests of a single adapter's features are in its own `tests/` folder.
 
 mod adapter;
 pub mod over_reqwest;
@@ -12,8 +12,8 @@ pub use adapter::Adapter;
 pub use over_reqwest::Reqwest;
 pub use over_ureq::Ureq;
 
-/// Makes two tests of each function that is generic over its adapter. The compiler warns of a function that is missing here,
-/// because nothing else calls it.
+/// Makes two tests of each function that is generic over its adapter. The compiler reports a missing
+/// function, because no other code calls it.
 #[macro_export]
 macro_rules! for_both_adapters {
     ($($test:ident),* $(,)?) => {

@@ -1,4 +1,4 @@
-//! The async adapter as the tests see it: each call blocks on a runtime of its own.
+//! The async adapter for the tests. Each call blocks on a runtime of its own.
 
 use std::future::Future;
 use std::path::Path;
@@ -23,11 +23,11 @@ use crate::Adapter;
 #[derive(Clone, Copy, Debug)]
 pub enum Reqwest {}
 
-/// The result of a future, which has a runtime of its own.
+/// Runs a future on a runtime of its own.
 ///
 /// # Panics
 ///
-/// If the system has no more room for a runtime.
+/// If the system cannot create a runtime.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
@@ -36,22 +36,23 @@ fn client(endpoint: &str) -> HttpClient {
     client_within(Duration::from_secs(10), endpoint)
 }
 
-/// A client whose requests time out after this long.
+/// Creates a client with this request timeout.
 ///
 /// # Panics
 ///
-/// If the endpoint is none.
+/// If the endpoint is not valid.
 #[must_use]
 pub fn client_within(timeout: Duration, endpoint: &str) -> HttpClient {
     let endpoint = Endpoint::custom(endpoint).unwrap();
     HttpClient::builder(endpoint).connect_timeout(timeout / 2).request_timeout(timeout).build().unwrap()
 }
 
-/// Clients without TLS, which few tests need: reqwest would load the system's certificates for each.
+/// Returns a builder for clients without TLS, because reqwest loads the system's certificates for each TLS
+/// client.
 ///
 /// # Panics
 ///
-/// If ring cannot be used.
+/// If ring is not usable.
 pub fn without_tls() -> reqwest::ClientBuilder {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
@@ -60,7 +61,7 @@ pub fn without_tls() -> reqwest::ClientBuilder {
     reqwest::Client::builder().tls_backend_preconfigured(config)
 }
 
-/// A builder with a client of this kind, one of [`Adapter::BROUGHT`].
+/// Returns a builder with a client of this kind, one of [`Adapter::BROUGHT`].
 fn brought(kind: &str, endpoint: &str) -> HttpClientBuilder {
     let builder = HttpClient::builder(Endpoint::custom(endpoint).unwrap());
     let settings = match kind {
@@ -82,7 +83,7 @@ async fn provider(issuer: &str) -> Result<HttpClient, String> {
 
 impl Adapter for Reqwest {
     const NAME: &'static str = "reqwest";
-    // It says 407 alone.
+    // reqwest reports only 407.
     const TELLS_STATUS_OF_PROXY: bool = false;
     const BROUGHT: &'static [&'static str] =
         &["follows redirects", "no time-out", "own time-outs", "hardened"];

@@ -1,4 +1,4 @@
-//! The blocking adapter as the tests see it.
+//! The blocking adapter for the tests.
 
 use std::path::Path;
 use std::time::Duration;
@@ -24,22 +24,22 @@ fn client(endpoint: &str) -> HttpClient {
     client_within(Duration::from_secs(10), endpoint)
 }
 
-/// A client whose requests time out after this long.
+/// Creates a client with this request timeout.
 ///
 /// # Panics
 ///
-/// If the endpoint is none.
+/// If the endpoint is not valid.
 #[must_use]
 pub fn client_within(timeout: Duration, endpoint: &str) -> HttpClient {
     let endpoint = Endpoint::custom(endpoint).unwrap();
     HttpClient::builder(endpoint).connect_timeout(timeout / 2).request_timeout(timeout).build().unwrap()
 }
 
-/// An agent of this kind, one of [`Adapter::BROUGHT`].
+/// Creates an agent of this kind, one of [`Adapter::BROUGHT`].
 ///
 /// # Panics
 ///
-/// If there is no such kind.
+/// If the kind does not exist.
 #[must_use]
 pub fn brought(kind: &str) -> ureq::Agent {
     let config = ureq::Agent::config_builder();
@@ -56,15 +56,15 @@ pub fn brought(kind: &str) -> ureq::Agent {
     .into()
 }
 
-/// A whole sign-in at virtual time through an agent of the program's own.
+/// Signs in at virtual time through a supplied agent.
 ///
 /// # Errors
 ///
-/// The sign-in's own.
+/// The error of the sign-in.
 ///
 /// # Panics
 ///
-/// If no client can be made of the agent.
+/// If the agent is not usable for a client.
 pub fn sign_in_through(
     agent: ureq::Agent,
     timeout: Duration,

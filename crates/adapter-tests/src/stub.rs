@@ -1,4 +1,4 @@
-//! A server that answers from a script, and misbehaves where the script says so.
+//! A server with scripted responses and faults.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// What the server does with one request.
+/// The server's action on one request.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// Answers properly with this status, these extra header lines and this JSON body.
+    /// Answers with this status, these extra header lines and this JSON body.
     Answer(u16, &'static str, String),
     /// Writes these bytes and closes the connection.
     Raw(Vec<u8>),
@@ -18,26 +18,26 @@ pub enum Step {
     Close,
     /// Grants the token after this long.
     LateToken(Duration),
-    /// Says nothing for this long, then closes.
+    /// Stays silent for this long, then closes the connection.
     Hang(Duration),
-    /// Starts a body that never ends, until the client hangs up.
+    /// Sends a body without an end, until the client hangs up.
     Endless,
 }
 
 impl Step {
-    /// 200 with this body.
+    /// Returns status 200 with this body.
     #[must_use]
     pub fn ok(body: &str) -> Self {
         Self::Answer(200, "", body.to_owned())
     }
 
-    /// 400 with this error.
+    /// Returns status 400 with this error.
     #[must_use]
     pub fn fault(code: &str) -> Self {
         Self::Answer(400, "", format!(r#"{{"error":"{code}"}}"#))
     }
 
-    /// A registered client.
+    /// Returns a registration.
     #[must_use]
     pub fn registration() -> Self {
         Self::ok(
@@ -45,7 +45,7 @@ impl Step {
         )
     }
 
-    /// The codes of a sign-in.
+    /// Returns the codes of a sign-in.
     #[must_use]
     pub fn authorization() -> Self {
         Self::ok(
@@ -53,10 +53,10 @@ impl Step {
         )
     }
 
-    /// The answer that grants a token.
+    /// The response that grants a token.
     pub const TOKEN: &'static str = r#"{"accessToken":"stub-access-token","expiresIn":28800,"refreshToken":"stub-refresh-token","tokenType":"Bearer"}"#;
 
-    /// A token.
+    /// Returns a token.
     #[must_use]
     pub fn token() -> Self {
         Self::ok(Self::TOKEN)
@@ -72,21 +72,21 @@ pub struct Seen {
     pub body: String,
 }
 
-/// A port that refuses connections for as long as this lives. A port that was bound and let go is free for the next test that
-/// asks for one.
+/// A port that refuses connections during its lifetime. After a mere bind and drop, another test could get
+/// the port.
 #[derive(Debug)]
 pub struct ClosedPort {
-    /// The connection that has the port, without listening there.
+    /// The connection that occupies the port, without listening there.
     connection: TcpStream,
     _peer: TcpListener,
 }
 
 impl ClosedPort {
-    /// A new one.
+    /// Creates a refusing port.
     ///
     /// # Panics
     ///
-    /// If the system has no port.
+    /// If the system has no free port.
     #[must_use]
     pub fn bind() -> Self {
         let peer = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -98,14 +98,14 @@ impl ClosedPort {
         Self { connection, _peer: peer }
     }
 
-    /// Its URL.
+    /// Returns its URL.
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.connection.local_addr().unwrap())
     }
 }
 
-/// The server, for as long as this lives.
+/// The server; dropping it stops it.
 #[derive(Debug)]
 pub struct Stub {
     address: SocketAddr,
@@ -116,20 +116,20 @@ pub struct Stub {
 }
 
 impl Stub {
-    /// Answers from this script, one step a request; beyond its end every request is answered with 500.
+    /// Starts a server with this script, one step for each request. After the script, every request gets 500.
     ///
     /// # Panics
     ///
-    /// If the system has no port.
+    /// If the system has no free port.
     pub fn start(script: impl IntoIterator<Item = Step>) -> Self {
         Self::start_with(|_| script.into_iter().collect())
     }
 
-    /// The same with a script that names the server's own endpoint.
+    /// Starts a server with a script that names the server's own endpoint.
     ///
     /// # Panics
     ///
-    /// If the system has no port.
+    /// If the system has no free port.
     pub fn start_with(script: impl FnOnce(&str) -> Vec<Step>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -156,22 +156,22 @@ impl Stub {
         Self { address, stop, seen, connections, accepting: Some(accepting) }
     }
 
-    /// The script of a sign-in whose polls get these steps.
+    /// Starts a server for one sign-in, whose polls get these steps.
     ///
     /// # Panics
     ///
-    /// If the system has no port.
+    /// If the system has no free port.
     pub fn polls(polls: impl IntoIterator<Item = Step>) -> Self {
         Self::start([Step::registration(), Step::authorization()].into_iter().chain(polls))
     }
 
-    /// Its URL.
+    /// Returns its URL.
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The requests so far.
+    /// Returns the requests so far.
     ///
     /// # Panics
     ///
@@ -181,7 +181,7 @@ impl Stub {
         self.seen.lock().unwrap().clone()
     }
 
-    /// How many connections were made so far.
+    /// Returns the number of connections so far.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)

@@ -1,5 +1,5 @@
-//! What is logged, by name and field, and what an observer hears. In a process of its own, because a logger is installed for all
-//! of it.
+//! The logged events, by name and field, and an observer's calls. These tests have their own process, because
+//! the logger is global.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -56,8 +56,8 @@ impl Visit for Fields {
     }
 }
 
-/// What is logged while this runs. The logger is there before the first event of any thread: an event that is met while a logger
-/// is being installed may stay silent.
+/// Returns the events during `run`. The logger is installed before the first event of any thread, because
+/// events during the installation may get lost.
 fn logged<T>(run: impl FnOnce() -> T) -> (T, Vec<Said>) {
     static LOGGER: Once = Once::new();
     LOGGER.call_once(|| tracing::subscriber::set_global_default(registry().with(Collects)).unwrap());
@@ -66,7 +66,7 @@ fn logged<T>(run: impl FnOnce() -> T) -> (T, Vec<Said>) {
     (result, SAID.take())
 }
 
-/// The fields of an event, times left out, in the order of their names.
+/// Returns the fields of an event without times, in the order of their names.
 fn shown((name, fields): &Said) -> String {
     let timeless = fields.iter().filter(|(field, _)| !field.ends_with("_ms") && **field != "uri");
     let fields: Vec<_> = timeless.map(|(field, value)| format!("{field}={value}")).collect();
@@ -90,7 +90,7 @@ fn script() -> Stub {
 
 const AUTHORIZATION: &str = r#"{"deviceCode":"stub-device-code","userCode":"WDJB-MJHT","verificationUri":"https://device.example/","expiresIn":600,"interval":5}"#;
 
-/// Hears everything that an observer can.
+/// Records every call that an observer gets.
 #[derive(Default)]
 struct Heard(Vec<(Operation, u32, Option<u16>, Option<String>)>);
 
@@ -144,7 +144,7 @@ fn every_step_of_a_sign_in_is_an_event_with_a_stable_name_and_stable_fields<A: A
     };
     assert_eq!(time("prompt", "expires_in_ms"), [600_000]);
     assert_eq!(time("waiting", "wait_ms"), [1_000, 5_000, 5_000, 10_000]);
-    // All of it at virtual time.
+    // All times are virtual.
     assert_eq!(time("ended", "elapsed_ms"), [21_000]);
     assert_eq!(time("received", "took_ms").len() + time("failed", "took_ms").len(), 6);
     for (_, fields) in said.iter().filter(|(name, _)| *name == "device_flow.sending") {

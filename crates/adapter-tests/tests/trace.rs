@@ -1,5 +1,5 @@
-//! A whole sign-in with every logger at its most talkative: no secret in any of it. In a process of its own, because a logger is
-//! installed for all of it.
+//! A whole sign-in with every logger at its highest level, and no secret in the log. The test has its own
+//! process, because the logger is global.
 
 use std::io;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -12,17 +12,18 @@ use tracing_subscriber::fmt::MakeWriter;
 
 const GENEROUS: Duration = Duration::from_secs(20);
 
-/// Global, because adapters log from threads of their own; `log` records (ureq, rustls) are caught as well.
+/// The log is global, because adapters log from threads of their own. It includes `log` records of ureq and
+/// rustls.
 static COLLECTED: LazyLock<Redeemed> = LazyLock::new(|| {
     let collected = Redeemed::default();
     tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(collected.clone()).init();
     collected
 });
 
-/// The right to log, so that each test has what its own adapter logged.
+/// The permit to log, so that each test sees only its own adapter's log.
 static LOGGING: Mutex<()> = Mutex::new(());
 
-/// Collects what is logged.
+/// Collects the log.
 #[derive(Clone, Default)]
 struct Redeemed(Arc<Mutex<Vec<u8>>>);
 
@@ -60,7 +61,7 @@ fn no_secret_reaches_a_log_a_debug_or_an_error_at_trace_level<A: Adapter>() {
     ]);
     let signed_in = A::sign_in_within(GENEROUS, &stub.endpoint(), None, on_prompt).unwrap();
     texts.push_str(&format!("{signed_in:?}"));
-    // The ends that carry the service's words and bodies.
+    // These endings carry the service's texts and bodies.
     for last in [
         Step::fault("access_denied"),
         Step::ok(r#"{"refreshToken":"stub-refresh-token","message":5}"#),

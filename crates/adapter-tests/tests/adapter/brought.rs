@@ -1,4 +1,4 @@
-//! HTTP clients that the embedding program brought along, with settings of their own: the rules hold all the same.
+//! HTTP clients with settings of the embedding program, for which the same rules apply.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
-//! A flow of one service and a client of another: nothing is sent, because the client's proxy and certificates are for
-//! its own service. And a search for metadata that is sent elsewhere, which has a client for each place.
+//! A flow of one service with a client of another. It sends nothing, because the client's proxy and
+//! certificates are for its own service. A search for metadata may lead elsewhere, and has a client for each
+//! host.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -13,7 +14,7 @@ use crate::proxied::{self, REGION, TASK};
 const CODES: &str =
     r#"{"deviceCode":"d","userCode":"C","verificationUri":"https://d.example/","expiresIn":600}"#;
 
-/// A sign-in to this machine, with a client secret that is for this machine alone.
+/// Returns a loopback service, with a client secret for this machine only.
 fn loopback() -> (Service, Policy) {
     let service = Service::from(Endpoint::custom("http://127.0.0.1:9").unwrap());
     let policy = Policy::aws("https://d-1234567890.awsapps.com/start")
@@ -29,12 +30,12 @@ fn is_refused<A: Adapter>(mut flow: DeviceFlow) {
     assert!(flow.outcome().is_none() && flow.polls() == 0, "the flow is as it was");
 }
 
-/// Flows that the client's proxy must not hear of.
+/// Drives flows that must not reach the client's proxy.
 fn drive_foreign_flows<A: Adapter>() {
     let (service, policy) = loopback();
     is_refused::<A>(DeviceFlow::new(service.clone(), policy.clone(), None, Tick::ZERO));
 
-    // One that has codes, was saved, and goes on with another client.
+    // This saved flow has codes, and continues with another client.
     let mut flow = DeviceFlow::new(service.clone(), policy.clone(), None, Tick::ZERO);
     let Action::Send(pending) = flow.poll(Tick::ZERO) else { panic!("it asks for codes") };
     flow.on_response(pending, Tick::ZERO, &http::Response::new(CODES)).unwrap();
@@ -48,7 +49,7 @@ fn drive_foreign_flows<A: Adapter>() {
     assert!(matches!(refused, Err(ResumeError::OtherService { .. })), "{refused:?}");
 }
 
-/// The control: a flow of the client's own service does go through the proxy.
+/// Drives a flow of the client's own service, which must reach the proxy.
 fn drive_own_flow<A: Adapter>() {
     let policy =
         Policy::aws("https://d-1234567890.awsapps.com/start").with_setup_retry_window(Duration::ZERO);
@@ -57,7 +58,7 @@ fn drive_own_flow<A: Adapter>() {
     assert!(matches!(flow.outcome(), Some(Err(Outcome::Unreachable { .. }))), "{:?}", flow.outcome());
 }
 
-/// What the proxy hears of a test of this module.
+/// Returns the requests at the proxy during a test of this module.
 fn heard_from<A: Adapter>(test: &str, flows: &str) -> String {
     proxied::heard_from(&format!("foreign::{}::{test}", A::NAME), flows, "200 OK")
 }

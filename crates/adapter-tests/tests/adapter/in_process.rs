@@ -1,4 +1,4 @@
-//! A program's own sign-in in a unit test: the whole service behind a closure, at virtual time.
+//! A program's own sign-in in a unit test: the in-process service behind a closure, at virtual time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -34,7 +34,7 @@ fn a_sign_in_of_ten_minutes_with_an_outage_a_denial_and_a_refresh_is_a_unit_test
         counted.fetch_add(1, Ordering::Relaxed);
         match clock.now().elapsed().as_secs() {
             60..300 => return Err(TransportError::from(Failure::NotSent)),
-            // After nine minutes the person says no.
+            // The person denies after nine minutes.
             540..550 => {
                 answering.handle().pending().iter().for_each(|code| answering.handle().deny(code).unwrap())
             }
@@ -78,11 +78,11 @@ fn polls_through_an_outage_go_on_at_the_services_pace<A: Adapter>() {
     let end = A::sign_in_at(&client, policy(), &time, None, |_| {}).unwrap_err();
     assert!(matches!(end.outcome, Outcome::Expired(_)), "the service was not told to slow down: {end:?}");
     assert_eq!((end.slow_downs, time.now().elapsed()), (0, Duration::from_secs(600)));
-    // A hundred and twenty at the most, and fewer where nothing answered.
+    // At most 120 polls, and fewer during the outage.
     assert!((80..120).contains(&end.polls), "{}", end.polls);
 }
 
-/// Drives a flow that is told to stop while the answer to its request of this number is on its way, counted from 1.
+/// Drives a flow that is stopped during the response to its request of this number, counted from 1.
 fn stopped_during<A: Adapter>(request: u32) -> (DeviceFlow, InProcess, VirtualTime) {
     let time = VirtualTime::default();
     let service = service(&time);
@@ -94,7 +94,7 @@ fn stopped_during<A: Adapter>(request: u32) -> (DeviceFlow, InProcess, VirtualTi
             A::stop(&stopping);
         }
         assert!(requests <= request, "nothing is sent after the stop");
-        // The person approves after the first answer that says that it is pending.
+        // The person approves after the first pending response.
         let answer = answering.answer(asked);
         if requests == 3 {
             answering.handle().pending().iter().for_each(|code| answering.handle().approve(code).unwrap());
@@ -119,7 +119,7 @@ fn a_stopped_flow_goes_on_in_another_process<A: Adapter>() {
         let wall = std::time::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
         let written = serde_json::to_string(&flow.save(time.now(), wall).unwrap()).unwrap();
 
-        // A minute later, by a clock that has just begun.
+        // The program continues a minute later, with a new clock.
         let saved: SavedFlow = serde_json::from_str(&written).unwrap();
         time.pass(Duration::from_secs(60));
         let (answering, clock) = (service.clone(), VirtualTime::default());
@@ -128,7 +128,7 @@ fn a_stopped_flow_goes_on_in_another_process<A: Adapter>() {
         let mut flow = saved.resume(own, policy(), Tick::ZERO, wall + Duration::from_secs(60)).unwrap();
         A::drive_until(&client, &mut flow, &clock, &A::Stopper::default());
         let ended = flow.into_result(clock.now());
-        // The third request is the first poll. Only then is there a person who approves.
+        // The third request is the first poll. The person approves only then.
         assert_eq!(ended.is_ok(), request == 3, "{ended:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Both adapters over real sockets: against the project's server, and against one that misbehaves.
+//! Both adapters over real sockets, against the project's server and against a faulty stub.
 
 mod brought;
 mod foreign;

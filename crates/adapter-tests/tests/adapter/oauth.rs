@@ -1,4 +1,4 @@
-//! Providers of the OAuth dialect, at a stub: discovery, client authentication, revocation.
+//! Providers of the OAuth dialect, played by a stub: discovery, client authentication, revocation.
 
 use std::error::Error;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use device_flow::{CallError, Failure, NotFollowed, SearchError};
 use oidc_proto::oauth::{MetadataError, RevocationRequest};
 use oidc_proto::{Client, FaultCode, Secret, pkce};
 
-/// A stub whose first answers are metadata that names the stub itself.
+/// Returns a stub whose first responses are metadata with its own URLs.
 fn provider(metadata: &str, then: impl IntoIterator<Item = Step>) -> Stub {
     Stub::start_with(|endpoint| {
         let metadata = metadata.replace("SELF", endpoint);
@@ -55,14 +55,15 @@ fn a_confidential_client_shows_its_secret_in_the_header_and_nowhere_else<A: Adap
     let client = Client::new("id", Secret::from("s:e c")).with_basic_authentication();
     A::oauth_sign_in(&stub.endpoint(), client, &[]).unwrap();
     for (request, has_id) in stub.seen()[1..].iter().zip([true, false]) {
-        // id:s%3Ae%20c
+        // The value decodes to id:s%3Ae%20c.
         assert!(request.head.contains("Basic aWQ6cyUzQWUlMjBj"), "{}", request.head);
         assert!(!request.body.contains("client_secret"), "{}", request.body);
         assert_eq!(request.body.contains("client_id=id"), has_id, "{}", request.body);
     }
 }
 
-/// A stub that answers so, one step a request, in which SELF is the stub itself; and its issuer, which has a path.
+/// Returns a stub with these steps, one for each request, and its issuer, which has a path. SELF becomes the
+/// stub's URL.
 fn tenant(steps: impl IntoIterator<Item = Step>) -> (Stub, String) {
     let stub = Stub::start_with(|endpoint| {
         let named = |step| match step {
@@ -78,7 +79,7 @@ fn tenant(steps: impl IntoIterator<Item = Step>) -> (Stub, String) {
     (stub, issuer)
 }
 
-/// The paths that a stub was asked for.
+/// Returns the paths of a stub's requests.
 fn paths(stub: &Stub) -> Vec<String> {
     let path = |head: &str| head.split(' ').nth(1).unwrap_or_default().to_owned();
     stub.seen().iter().map(|request| path(&request.head)).collect()
@@ -88,7 +89,7 @@ fn no(status: u16) -> Step {
     Step::Answer(status, "", "not here".to_owned())
 }
 
-/// The addresses of the issuer of [`tenant`], in the order in which they are asked.
+/// The metadata URLs for the issuer of [`tenant`], in the order of the search.
 const ADDRESSES: [&str; 4] = [
     "/t/.well-known/openid-configuration",
     "/.well-known/oauth-authorization-server/t",
@@ -141,7 +142,7 @@ fn metadata_of_another_issuer_or_without_a_device_endpoint_is_refused<A: Adapter
     assert_eq!(stub.seen().len(), 1);
 }
 
-/// What is wrong with what came.
+/// Returns the reason why the metadata is invalid.
 fn why(error: &SearchError) -> Option<&MetadataError> {
     match error {
         SearchError::Metadata { source, .. } => Some(source),
@@ -245,7 +246,7 @@ fn a_token_is_revoked_and_a_503_leaves_it_alive<A: Adapter>() {
     assert!(error.source().is_none());
 }
 
-/// The value of a parameter that needs no decoding.
+/// Returns the value of a parameter that needs no decoding.
 fn parameter<'a>(body: &'a str, name: &str) -> Option<&'a str> {
     body.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }

@@ -1,4 +1,4 @@
-//! What a proxy in between does to a sign-in.
+//! The effects of a proxy on a sign-in.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -12,20 +12,20 @@ use device_flow::{DeviceFlow, Failure, Operation, Outcome, Policy, Tick, Transie
 use http::StatusCode;
 use oidc_proto::Endpoint;
 
-/// Says to the process that has a proxy what to do there.
+/// The environment variable with the task for the process behind the proxy.
 pub(crate) const TASK: &str = "DEVICE_FLOW_TEST_TASK";
 
-/// A region that is reached through the proxy.
+/// A region whose endpoint is behind the proxy.
 pub(crate) const REGION: &str = "eu-west-1";
 
-/// What a proxy hears that gives this status to CONNECT, while a test with this name runs in a process of its own whose
-/// environment names the proxy.
+/// Returns the requests at a proxy that answers CONNECT with this status. Meanwhile the test of this name
+/// runs in a separate process, whose environment names the proxy.
 pub(crate) fn heard_from(test: &str, task: &str, status: &'static str) -> String {
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", proxy.local_addr().unwrap());
     let heard = Arc::new(Mutex::new(Vec::new()));
     let hearing = Arc::clone(&heard);
-    // It ends with this process.
+    // The thread ends with this process.
     thread::spawn(move || {
         for stream in proxy.incoming() {
             let mut stream = stream.unwrap();
@@ -34,7 +34,7 @@ pub(crate) fn heard_from(test: &str, task: &str, status: &'static str) -> String
             while let Ok(count @ 1..) = stream.read(&mut bytes) {
                 hearing.lock().unwrap_or_else(PoisonError::into_inner).extend(&bytes[..count]);
                 head.extend(&bytes[..count]);
-                // A client that has its answer may close, and what it sends after that may be lost.
+                // A client may close after its response. Bytes that it sends later may get lost.
                 if !head.windows(4).any(|end| end == b"\r\n\r\n") {
                     continue;
                 }
@@ -54,7 +54,7 @@ pub(crate) fn heard_from(test: &str, task: &str, status: &'static str) -> String
     String::from_utf8_lossy(&heard).into_owned()
 }
 
-/// A sign-in through a proxy that gives this status to CONNECT.
+/// Signs in through a proxy that answers CONNECT with this status.
 fn sign_in_behind<A: Adapter>(status: StatusCode) {
     let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
     let mut flow = DeviceFlow::new(Endpoint::for_region(REGION).unwrap(), policy, None, Tick::ZERO);

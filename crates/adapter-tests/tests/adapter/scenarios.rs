@@ -1,4 +1,4 @@
-//! What every adapter must do, blocking or async.
+//! The behaviour that both adapters share.
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -22,7 +22,7 @@ fn sign_in<A: Adapter>(
     A::sign_in_within(GENEROUS, endpoint, None, on_prompt)
 }
 
-/// The outcome of a sign-in at a stub.
+/// Returns the outcome of a sign-in at a stub.
 fn outcome<A: Adapter>(stub: &Stub) -> Outcome {
     match sign_in::<A>(&stub.endpoint(), |_| {}) {
         Ok(signed_in) => panic!("signed in after {} polls", signed_in.polls),
@@ -34,7 +34,7 @@ fn polls_seen(stub: &Stub) -> usize {
     stub.seen().iter().filter(|request| request.head.starts_with("POST /token ")).count()
 }
 
-/// A server at which virtual time may run as fast as it likes.
+/// Returns a server that accepts polls at any speed, for virtual time.
 fn server() -> TestServer {
     TestServer::with(Config::default().with_slow_down(sso_oidc_server::SlowDown::Off)).unwrap()
 }
@@ -182,7 +182,7 @@ fn a_peer_that_falls_silent_is_given_up_after_the_read_timeout_and_never_later_t
 >() {
     const LONG: Duration = Duration::from_secs(20);
     const SHORT: Duration = Duration::from_millis(200);
-    // Before the head of the answer, and in the middle of its body.
+    // The faults act before the head of the response, and in the middle of its body.
     for fault in [InjectedFault::NeverAnswers, InjectedFault::Stall] {
         let config = Config::default().with_fault(FaultRule::new(fault));
         let server = TestServer::with(config).unwrap();
@@ -230,7 +230,7 @@ fn a_service_that_is_not_there_is_unreachable_and_the_cause_is_kept<A: Adapter>(
     assert!(root.to_lowercase().contains("refused"), "{root}");
 }
 
-/// The last error of the chain.
+/// Returns the last error of the chain.
 fn root_cause(error: &dyn Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
@@ -331,7 +331,7 @@ fn a_broken_body_does_not_hide_retry_after_and_a_429_cannot_have_lost_the_grant<
     let stub = Stub::polls([Step::Raw(cut.to_vec()), Step::fault("expired_token")]);
     let end = sign_in::<A>(&stub.endpoint(), |_| {}).unwrap_err();
     assert!(matches!(end.outcome, Outcome::Expired(Expiry::Service(_))), "{end:?}");
-    // What the service asks for, and what is drawn on top of it.
+    // The wait has the service's delay, and jitter on top.
     let least = Duration::from_secs(5 + 60);
     assert!(end.elapsed >= least && end.elapsed <= least + Duration::from_secs(30), "{:?}", end.elapsed);
 }
@@ -341,7 +341,7 @@ fn sign_ins_that_get_no_answer_do_not_try_again_in_step<A: Adapter>() {
     let took: HashSet<_> =
         (0..8).map(|_| sign_in::<A>(&closed.endpoint(), |_| {}).unwrap_err().elapsed).collect();
     assert!(took.len() > 4, "{took:?}");
-    // The retry window, and what is drawn on top of it.
+    // The time is the retry window, and jitter on top.
     assert!(
         took.iter().all(|took| *took <= Duration::from_secs(20 + 10)),
         "longer than the retry window: {took:?}"

@@ -1,4 +1,4 @@
-//! TLS: whose certificates are trusted, and that a handshake which breaks is known not to have carried the request.
+//! TLS: the trusted certificates, and failed handshakes, which are known not to have carried the request.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -16,13 +16,13 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use sso_oidc_server::{Config, TestServer, Tls};
 
-/// An authority of its own, and a server with a certificate from it.
+/// A CA, and a server with a certificate from it.
 struct Secure {
     endpoint: String,
     authority: String,
 }
 
-/// A server whose certificate is for this name, and good or long expired.
+/// Returns a server whose certificate is for this name, and valid or expired.
 fn secure(name: &str, expired: bool) -> Secure {
     let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -51,7 +51,7 @@ fn secure(name: &str, expired: bool) -> Secure {
     let endpoint = listen(move |stream| {
         let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
         let mut tls = StreamOwned::new(connection, stream);
-        // A client that refuses the certificate ends the handshake here.
+        // A client that rejects the certificate ends the handshake here.
         if matches!(tls.read(&mut [0; 4096]), Ok(1..)) {
             let body = r#"{"clientId":"over-tls","clientSecret":"s","clientSecretExpiresAt":0}"#;
             let answer = format!(
@@ -66,7 +66,7 @@ fn secure(name: &str, expired: bool) -> Secure {
     Secure { endpoint, authority: authority_pem }
 }
 
-/// An https endpoint whose connections are handled so.
+/// Returns an https endpoint that passes its connections to this handler.
 fn listen(handle: impl Fn(TcpStream) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("https://localhost:{}", listener.local_addr().unwrap().port());
@@ -94,12 +94,12 @@ fn register<A: Adapter>(
         .map(|registration| registration.client.id)
 }
 
-/// The call failed before the request was sent, and not because of a certificate.
+/// Asserts that the call failed before the request was sent, for another reason than a certificate.
 fn assert_not_sent(result: Result<String, CallError>, what: &str) {
     assert_eq!(transport(result), (Failure::NotSent, false), "{what}");
 }
 
-/// The call failed before the request was sent, because the certificate is not to be trusted.
+/// Asserts that the call failed before the request was sent, because the certificate is not trusted.
 fn assert_distrusted(result: Result<String, CallError>, what: &str) {
     assert_eq!(transport(result), (Failure::NotSent, true), "{what}");
 }
@@ -151,7 +151,7 @@ fn a_handshake_that_breaks_off_or_is_none_has_not_carried_the_request<A: Adapter
     assert_not_sent(register::<A>(&listen(drop), None, false), "closed at once");
     let alert = listen(|mut stream| {
         let _ = stream.read(&mut [0; 4096]);
-        // A fatal handshake_failure (RFC 8446 §6).
+        // The bytes are a fatal handshake_failure (RFC 8446 §6).
         let _ = stream.write_all(&[21, 3, 3, 0, 2, 2, 40]);
     });
     assert_not_sent(register::<A>(&alert, None, false), "alert");
@@ -174,7 +174,7 @@ fn a_redirect_of_the_metadata_to_https_is_followed_and_the_certificate_there_mus
     let location: &'static str = Box::leak(location.into_boxed_str());
     let stub = || Stub::start((0..4).map(|_| Step::Answer(302, location, String::new())));
     let plain = stub();
-    // The document is read over TLS, and is another issuer's.
+    // The document comes over TLS, but names another issuer.
     let (found, took) = A::searched_over_tls(&plain.endpoint(), Some(&right));
     let error = found.unwrap_err();
     assert!(
@@ -182,7 +182,7 @@ fn a_redirect_of_the_metadata_to_https_is_followed_and_the_certificate_there_mus
         "{error:?}"
     );
     assert_eq!(took, Duration::ZERO);
-    // Behind a redirect and in front of none: waiting does not make a certificate better.
+    // This holds behind a redirect and without one: waiting does not fix a certificate.
     let plain = stub();
     for issuer in [&plain.endpoint(), server.endpoint()] {
         let (found, took) = A::searched_over_tls(issuer, None);

@@ -1,4 +1,4 @@
-//! The interface of an adapter as the table of faults sees it.
+//! The interface of an adapter for the table of faults.
 
 use std::sync::mpsc::Receiver;
 
@@ -7,20 +7,20 @@ use crate::case::{End, Setting, Target};
 use crate::ledger::{Ledger, Watch};
 use crate::table::Told;
 
-/// An adapter that every fault is tried on.
+/// An adapter under test with every fault.
 pub(crate) trait Faced {
-    /// The settings in which every fault is met.
+    /// The settings in which the tests inject every fault.
     const SETTINGS: &'static [Setting];
 
-    /// A whole sign-in at virtual time.
+    /// Signs in at virtual time.
     fn sign_in(target: &Target, ledger: &Ledger, watch: Watch<'_>) -> Result<(), End>;
 
-    /// A sign-in at real time that is cancelled at the moment, and how long after that it ended.
+    /// Signs in at real time with a cancellation on the signal. The result has the delay of the end.
     fn sign_in_until(target: &Target, watcher: Watcher, moments: Receiver<()>) -> Cancelled;
 
-    /// A sign-in, and the revocation of its token.
+    /// Signs in, and revokes the token.
     fn revoke(target: &Target) -> Told;
 
-    /// A search for metadata at virtual time.
+    /// Searches for metadata at virtual time.
     fn discover(target: &Target) -> Told;
 }

@@ -1,4 +1,4 @@
-//! The CA of a server that speaks HTTPS, in a file, as clients take it.
+//! The CA of a server that speaks HTTPS, in a file for clients.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use sso_oidc_server::TestServer;
 use tempfile::NamedTempFile;
 
-/// A file that is there as long as this.
+/// A temporary file; dropping it deletes it.
 pub(crate) struct Bundle(NamedTempFile);
 
 impl Bundle {
-    /// The CA of this server; `None` if it speaks plain HTTP.
+    /// Writes the CA of this server; `None` if it speaks plain HTTP.
     pub(crate) fn of(server: &TestServer) -> Option<Self> {
         let certificate = server.ca_certificate()?;
         let mut file = NamedTempFile::new().unwrap();

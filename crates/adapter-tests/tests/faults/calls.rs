@@ -1,4 +1,4 @@
-//! Calls that are no part of a sign-in, against one fault: a search for metadata, and a revocation.
+//! Calls outside a sign-in, against one fault: a search for metadata, and a revocation.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use crate::case::{Setting, Target};
 use crate::table::{Calls, Row, Told, Wrong};
 use crate::turn::Turn;
 
-/// Both kinds of call against the fault of a row, through every client.
+/// Checks both kinds of call against the fault of a row, through every client.
 pub(crate) fn check<A: Faced>(row: &Row) {
     let Wrong::Server(rule) = row.wrong else { return };
     thread::scope(|scope| {
@@ -34,7 +34,7 @@ pub(crate) fn check<A: Faced>(row: &Row) {
     });
 }
 
-/// One call, and everything that must be true of it.
+/// Performs one call, and checks everything that must hold for it.
 fn call(setting: Setting, server: &TestServer, row: &Row, how: fn(&Target) -> Told) -> Told {
     let request_timeout = Duration::from_millis(if row.wrong.hangs() { 400 } else { 10_000 });
     let target = Target { setting, endpoint: server.endpoint().to_owned(), request_timeout, ca_bundle: None };
@@ -59,7 +59,7 @@ fn call(setting: Setting, server: &TestServer, row: &Row, how: fn(&Target) -> To
     told
 }
 
-/// What a revocation says.
+/// Classifies the result of a revocation.
 pub(crate) fn told(result: Result<(), CallError>) -> Told {
     match result {
         Ok(()) => Told::Done,
@@ -73,12 +73,12 @@ pub(crate) fn told(result: Result<(), CallError>) -> Told {
     }
 }
 
-/// A search for metadata at this target.
+/// Returns a search for metadata at this target.
 pub(crate) fn search(target: &Target) -> MetadataSearch {
     MetadataSearch::of(&target.endpoint, Tick::ZERO).unwrap()
 }
 
-/// What a search for metadata says.
+/// Classifies the result of a search for metadata.
 pub(crate) fn found(search: MetadataSearch) -> Told {
     match search.finish() {
         Ok(metadata) => {

@@ -1,5 +1,5 @@
-//! A sign-in that is cancelled in the middle of a fault: while a request hangs, and in the wait after one that failed. At
-//! real time, because that is what must not pass.
+//! Cancellation of a sign-in during a fault: while a request hangs, and in the wait after a failed one. It
+//! runs at real time, to show that no wait runs to its end.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
@@ -16,15 +16,15 @@ use crate::case::{End, Setting, Target};
 use crate::table::{Ending, TABLE, Wrong};
 use crate::turn::Turn;
 
-/// The least that a sign-in waits for of its own accord, and what the service asks for between two polls.
+/// The shortest own wait of a sign-in, and the server's polling interval.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// How long after the moment it is cancelled, so that the wait has begun.
+/// The delay between the signal and the cancellation, so that the wait has begun.
 pub(crate) const SETTLED: Duration = Duration::from_millis(30);
-/// How soon it must have ended: well before any wait would have been over.
+/// The limit for the end of the sign-in, well below the rest of any wait.
 const SOON: Duration = Duration::from_millis(700);
-/// How long nothing more may come: beyond the next request that would have been due.
+/// The time in which no further request may come. It exceeds the time of the next regular request.
 pub(crate) const QUIET: Duration = Duration::from_millis(1_150);
-/// Which requests are affected, and whose.
+/// The affected requests, and the setting of the client.
 #[derive(Clone, Copy, Debug)]
 struct Case {
     setting: Setting,
@@ -32,16 +32,16 @@ struct Case {
     operation: Operation,
 }
 
-/// A sign-in that was cancelled.
+/// A cancelled sign-in.
 pub(crate) struct Cancelled {
     pub(crate) end: End,
-    /// How long after that it ended.
+    /// The delay between the cancellation and the end.
     pub(crate) late: Duration,
-    /// What goes on without it, for a while.
+    /// The work that continues for a while after the end.
     pub(crate) rest: Option<JoinHandle<()>>,
 }
 
-/// Tells when the sign-in waits for something after the affected request was sent.
+/// Signals when the sign-in waits after the affected request.
 pub(crate) struct Watcher {
     injected: Operation,
     sent: bool,
@@ -59,7 +59,7 @@ impl Observer for Watcher {
 
     fn waiting(&mut self, _: &Status<'_>) {
         if self.sent {
-            // The receiver is gone if it was cancelled before.
+            // The receiver is gone after a cancellation.
             let _ = self.moment.send(());
         }
     }
@@ -98,13 +98,13 @@ impl Case {
         assert_eq!(server.handle().stats().redirects_followed, 0, "{self:?}: a redirect was followed");
     }
 
-    /// No approval comes, so that nothing ends before it is cancelled.
+    /// Starts a server without approval, so that no sign-in ends before its cancellation.
     fn server(self) -> TestServer {
         let config = Config::default().with_approval(Approval::Manual).with_interval(INTERVAL);
         TestServer::with(self.wrong.with(self.wrong.rule().at(self.operation), config)).unwrap()
     }
 
-    /// The server has what was asked for, and its answer does not come.
+    /// Signals once the server has the request and withholds the response.
     fn tell_when_it_hangs(self, server: &TestServer, moment: Sender<()>) {
         let began = Instant::now();
         while !server.requests().iter().any(|request| request.operation == Some(self.operation)) {
@@ -115,7 +115,7 @@ impl Case {
     }
 }
 
-/// Waits for the moment, and a little longer. False if the sign-in ended by itself before.
+/// Waits for the signal, and a little longer. Returns false if the sign-in ended by itself before.
 pub(crate) fn wait_for(moments: &Receiver<()>) -> bool {
     let came = moments.recv_timeout(Duration::from_secs(15)).is_ok();
     thread::sleep(SETTLED);
@@ -126,7 +126,7 @@ fn a_sign_in_that_is_cancelled_during_any_fault_ends_at_once_and_sends_nothing_m
     let (ours, others) = A::SETTINGS.split_first().unwrap();
     thread::scope(|scope| {
         for (row, other) in TABLE.iter().zip(others.iter().cycle()) {
-            // Every fault in one setting, and in one of the others by turns.
+            // Each fault runs in one setting, and in one of the others in rotation.
             for (setting, operation) in [ours, other]
                 .into_iter()
                 .flat_map(|setting| Operation::SIGN_IN.iter().map(|operation| (*setting, *operation)))
@@ -134,7 +134,8 @@ fn a_sign_in_that_is_cancelled_during_any_fault_ends_at_once_and_sends_nothing_m
                 let case = Case { setting, wrong: row.wrong, operation };
                 let endings = row.endings(setting.dialect, setting.client);
                 let at_once = operation != Operation::CreateToken && endings.once[0] == Ending::Refused;
-                // A client that is led astray ends the sign-in by itself, and so does a plain refusal before the code.
+                // A client that follows redirects ends the sign-in by itself. So does an error response
+                // before the code.
                 let by_itself = at_once || setting.client.follows_redirects && row.wrong.redirects();
                 if !by_itself {
                     scope.spawn(move || case.run::<A>());

@@ -1,4 +1,4 @@
-//! One sign-in against one fault, and everything that must be true of it.
+//! One sign-in against one fault, with checks of everything that must hold.
 
 use std::path::PathBuf;
 use std::thread;
@@ -16,36 +16,36 @@ use crate::ledger::{Entries, Ledger, Watch};
 use crate::table::{Client, Ending, Row, Wrong};
 use crate::turn::Turn;
 
-/// What the service asks for between two polls.
+/// The server's polling interval.
 const INTERVAL: Duration = Duration::from_secs(5);
-/// How long a code lives: long enough for some polls.
+/// The lifetime of a code, long enough for some polls.
 const LIFE: Duration = Duration::from_secs(100);
-/// What a throttled client is told to wait: with the half that an adapter may add of its own accord, still within its
-/// retry window before the code.
+/// The delay for a throttled client. With an adapter's jitter of up to half, it stays within the retry window
+/// before the code.
 const RETRY_AFTER: Duration = Duration::from_secs(11);
-/// What one request may take of the processor, and a sign-in besides. A client that spins while it waits for an answer
-/// takes all that there is, which is many times as much.
+/// The processor time for one request, and for the rest of a sign-in. A client with a busy loop takes many
+/// times as much.
 const CPU: Duration = Duration::from_millis(30);
 
-/// Who speaks what.
+/// A dialect, and the client that speaks it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setting {
     pub(crate) dialect: Dialect,
     pub(crate) client: &'static Client,
 }
 
-/// Which requests are affected, and whose.
+/// The affected requests, and the setting of the client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Case {
     setting: Setting,
     wrong: Wrong,
     operation: Operation,
-    /// Whether the affected poll is one that finds the person undecided.
+    /// Whether the affected poll finds the person undecided.
     pending: bool,
     once: bool,
 }
 
-/// Where the sign-in goes, and how.
+/// The endpoint of the sign-in, and the settings.
 pub(crate) struct Target {
     pub(crate) setting: Setting,
     pub(crate) endpoint: String,
@@ -70,7 +70,7 @@ impl Target {
 /// A sign-in without a token.
 pub(crate) struct End {
     outcome: Box<Outcome>,
-    /// Whether it was the driver that gave up.
+    /// Whether the driver gave up.
     given_up: bool,
     told: String,
 }
@@ -83,7 +83,7 @@ impl From<Box<NotSignedIn>> for End {
 }
 
 impl End {
-    /// Whether the program that embeds the sign-in cancelled it.
+    /// Returns whether the embedding program cancelled the sign-in.
     pub(crate) fn is_cancelled(&self) -> bool {
         *self.outcome == Outcome::Cancelled && !self.given_up
     }
@@ -93,7 +93,7 @@ impl End {
     }
 }
 
-/// Runs the cases of a row in every setting, all at once.
+/// Runs the cases of a row in every setting, in parallel.
 pub(crate) fn check<A: Faced>(row: &Row) {
     thread::scope(|scope| {
         for (case, ending) in A::SETTINGS.iter().flat_map(|setting| cases(row, *setting)) {
@@ -108,7 +108,7 @@ pub(crate) fn check<A: Faced>(row: &Row) {
     });
 }
 
-/// The cases of a row in one setting, and how they are to end.
+/// Returns the cases of a row in one setting, with their expected endings.
 fn cases(row: &Row, setting: Setting) -> [(Case, Ending); 7] {
     let all = Operation::SIGN_IN;
     let endings = row.endings(setting.dialect, setting.client);
@@ -125,7 +125,7 @@ fn cases(row: &Row, setting: Setting) -> [(Case, Ending); 7] {
 }
 
 impl Case {
-    /// Signs in, and tells how that ended, in one word and in many.
+    /// Signs in, and returns the ending, as a value and as text.
     fn run<A: Faced>(self) -> (Option<Ending>, String) {
         let server = self.server();
         let bundle = Bundle::of(&server);
@@ -162,14 +162,15 @@ impl Case {
             .with_approval(approval)
             .with_interval(INTERVAL)
             .with_device_ttl(LIFE)
-            // The server's time is real, and the client's is not.
+            // The server's time is real, but the client's is virtual.
             .with_slow_down(SlowDown::Off);
         let rule = self.wrong.rule().at(self.operation);
         let rule = if self.once { rule.once() } else { rule };
         TestServer::with(self.wrong.with(rule, config)).unwrap()
     }
 
-    /// Short where every affected request takes all of it, and as long as ever where a slow machine could make the difference.
+    /// Returns a short timeout if every affected request takes all of it, or else a long one for slow
+    /// machines.
     fn request_timeout(self) -> Duration {
         match (self.wrong.hangs(), self.once) {
             (true, false) => Duration::from_millis(200),
@@ -178,7 +179,7 @@ impl Case {
         }
     }
 
-    /// Nothing went elsewhere, nothing was sent twice or before the request before it was done with.
+    /// Checks that no request went elsewhere, was sent twice, or overlapped another.
     fn assert_safe(self, server: &TestServer, entries: &Entries) {
         let redirects_followed = server.handle().stats().redirects_followed;
         if self.setting.client.follows_redirects && self.wrong.redirects() {
@@ -199,7 +200,7 @@ impl Case {
         }
     }
 
-    /// No request came too early or too late, and nothing was done over and over.
+    /// Checks that no request came too early or too late, and that no step repeated in a loop.
     fn assert_paced(self, entries: &Entries) {
         let polls = entries.gaps(Operation::CreateToken);
         assert!(polls.iter().all(|gap| *gap >= INTERVAL), "{self:?}: below the interval: {polls:?}");
@@ -211,9 +212,9 @@ impl Case {
                 | InjectedFault::UnavailableDate
         );
         let injected = entries.gaps(self.operation);
-        // If it applies once, then to the first.
+        // A fault that applies once applies to the first request.
         let asked_to_wait = if self.once { &injected[..injected.len().min(1)] } else { &injected };
-        // The last poll of a code waits for no more than the interval.
+        // The last poll of a code waits at most for the interval.
         let is_last = self.operation == Operation::CreateToken && !self.once;
         let asked_to_wait =
             if is_last { &injected[..injected.len().saturating_sub(1)] } else { asked_to_wait };
@@ -226,7 +227,7 @@ impl Case {
         }
         let steps = entries.sent.len() + entries.waits + entries.prompted.len();
         assert!(entries.waits <= entries.sent.len() + 1, "{self:?}: waited {} times", entries.waits);
-        // Each step is asked for once and takes at most one reading more; the start takes one, the end three.
+        // Each step takes at most two readings of the clock; the start takes one more, and the end three.
         assert!(entries.readings <= 2 * steps + 4, "{self:?}: {} readings, {steps} steps", entries.readings);
         assert!(entries.sent.len() <= 12, "{self:?}: {} requests", entries.sent.len());
     }
@@ -245,7 +246,7 @@ fn ending(result: &Result<(), End>, entries: &Entries) -> Option<Ending> {
     }
 }
 
-/// How a sign-in ends whose token breaks off after this many bytes of its answer.
+/// Returns the ending of a sign-in whose token response breaks off after this many bytes.
 fn cut_after<A: Faced>(bytes: usize) -> Option<Ending> {
     let wrong = Wrong::Server(FaultRule::new(InjectedFault::ResetAnswer).after_bytes(bytes));
     let case = Case {
@@ -274,7 +275,7 @@ for_both_adapters! {
     wherever_the_answer_with_the_token_is_cut_the_grant_is_lost_until_the_token_is_whole,
 }
 
-/// What this thread has had of the processor; nothing where the system does not tell.
+/// Returns the processor time of this thread; zero where the system does not report it.
 fn cpu_of_this_thread() -> Duration {
     #[cfg(unix)]
     {

@@ -1,4 +1,4 @@
-//! Virtual time, and a record of what a sign-in did with it.
+//! Virtual time, with a record of a sign-in's actions.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,22 +7,22 @@ use std::time::Duration;
 use device_flow::{Observer, Status, Stop, UserPrompt};
 use oidc_proto::Operation;
 
-/// What a sign-in did, and when.
+/// The actions of a sign-in, with their times.
 #[derive(Default)]
 pub(crate) struct Ledger(Mutex<Entries>);
 
 #[derive(Default)]
 pub(crate) struct Entries {
     now: Duration,
-    /// How often the time was asked for.
+    /// The number of readings of the clock.
     pub(crate) readings: usize,
-    /// How often it was waited.
+    /// The number of waits.
     pub(crate) waits: usize,
-    /// The requests, and when each was sent.
+    /// The requests, with their times.
     pub(crate) sent: Vec<(Operation, Duration)>,
-    /// When the person was asked.
+    /// The times of the prompts.
     pub(crate) prompted: Vec<Duration>,
-    /// Whether any request had to be sent again.
+    /// Whether any request was repeated.
     pub(crate) had_error: bool,
 }
 
@@ -31,14 +31,14 @@ impl Ledger {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The time, as a clock tells it.
+    /// Returns the time, and counts the reading.
     pub(crate) fn read(&self) -> Duration {
         let mut entries = self.entries();
         entries.readings += 1;
         entries.now
     }
 
-    /// Time passes by waiting, and not otherwise.
+    /// Advances the time, which only waits can do.
     pub(crate) fn wait(&self, duration: Duration) {
         let mut entries = self.entries();
         entries.waits += 1;
@@ -47,7 +47,7 @@ impl Ledger {
 }
 
 impl Entries {
-    /// How many requests of each operation were sent.
+    /// Returns the number of requests of each operation.
     pub(crate) fn counts(&self) -> HashMap<Operation, usize> {
         let mut counts = HashMap::new();
         for (operation, _) in &self.sent {
@@ -56,7 +56,7 @@ impl Entries {
         counts
     }
 
-    /// The times between requests of one operation.
+    /// Returns the times between requests of one operation.
     pub(crate) fn gaps(&self, operation: Operation) -> Vec<Duration> {
         let times: Vec<_> =
             self.sent.iter().filter(|(sent, _)| *sent == operation).map(|(_, at)| *at).collect();
@@ -64,7 +64,7 @@ impl Entries {
     }
 }
 
-/// Writes into the ledger, and tells when there is error.
+/// Records events in the ledger, and notes errors.
 pub(crate) struct Watch<'a> {
     pub(crate) ledger: &'a Ledger,
     pub(crate) on_error: &'a (dyn Fn() + Sync),

@@ -1,4 +1,4 @@
-//! Both adapters against every fault of a server that misbehaves on purpose.
+//! Both adapters against every injected fault.
 
 mod adapter;
 mod bundle;

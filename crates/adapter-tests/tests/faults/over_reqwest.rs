@@ -1,4 +1,4 @@
-//! The async adapter as the table of faults sees it.
+//! The async adapter for the table of faults.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ impl Clock for &Ledger {
 
     async fn wait(&self, duration: Duration) {
         Ledger::wait(self, duration);
-        // Where a sleep would give way to others, this does.
+        // Yields to other tasks, as a real sleep would.
         tokio::task::yield_now().await;
     }
 }
@@ -56,7 +56,7 @@ impl Faced for Reqwest {
         Ok(())
     }
 
-    // Its future is dropped. What is left of it goes on for a while, as in a program that has other things to do.
+    // Drops the future. Its remains run for a while, as in a program with other work.
     fn sign_in_until(target: &Target, mut watcher: Watcher, moments: Receiver<()>) -> Cancelled {
         let client = client(target);
         let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
@@ -121,7 +121,8 @@ fn builder(target: &Target, service: impl Into<Service>) -> HttpClientBuilder {
     }
 }
 
-/// reqwest's defaults, but for whom it trusts. (Of itself it would load the system's certificates for each client.)
+/// Returns reqwest's defaults with these trusted certificates. By default it would load the system's
+/// certificates for each client.
 fn settings(ca_bundle: Option<&Path>) -> reqwest::ClientBuilder {
     let mut roots = rustls::RootCertStore::empty();
     if let Some(bundle) = ca_bundle {

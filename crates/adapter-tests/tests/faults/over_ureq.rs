@@ -1,4 +1,4 @@
-//! The blocking adapter as the table of faults sees it.
+//! The blocking adapter for the table of faults.
 
 use std::path::Path;
 use std::sync::mpsc::Receiver;
@@ -20,9 +20,9 @@ use crate::ledger::{Ledger, Watch};
 use crate::table::{Client, Told};
 
 static OURS: Client = Client { name: "ours", follows_redirects: false };
-/// Each request is sent from a thread of its own.
+/// A client that sends each request from a separate thread.
 static CANCELLABLE: Client = Client { name: "ours, to be cancelled", follows_redirects: false };
-/// Follows redirects and makes errors of statuses by default.
+/// An agent that, by default, follows redirects and turns statuses into errors.
 static AGENT: Client = Client { name: "an agent", follows_redirects: false };
 
 impl Clock for &Ledger {
@@ -107,7 +107,7 @@ fn builder(target: &Target, service: impl Into<Service>) -> HttpClientBuilder {
     builder
 }
 
-/// An agent with ureq's defaults, but for whom it trusts.
+/// Returns an agent with ureq's defaults and these trusted certificates.
 fn agent(ca_bundle: Option<&Path>) -> ureq::Agent {
     let Some(bundle) = ca_bundle else { return ureq::Agent::new_with_defaults() };
     let pem = std::fs::read(bundle).unwrap();

@@ -1,11 +1,11 @@
-//! The page `FAULTS.md`, made from the table.
+//! The page `FAULTS.md`, generated from the table.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::table::{Calls, Ending, Endings, LED_ASTRAY, Row, TABLE, Told, Wrong};
 
-/// Writes the page instead of comparing it.
+/// The environment variable that writes the page instead of comparing it.
 const UPDATE: &str = "UPDATE_FAULTS";
 
 const INTRODUCTION: &str = "\
@@ -126,7 +126,7 @@ fn page() -> String {
     page
 }
 
-/// The head of a table whose last columns are endings.
+/// Writes the head of a table whose last columns are endings.
 fn header(page: &mut String, first: &str) {
     let columns = first.matches('|').count() - 1 + COLUMNS.matches('|').count();
     page.push_str(first);

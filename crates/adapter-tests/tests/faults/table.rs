@@ -1,98 +1,99 @@
-//! Every fault, and how a sign-in ends that meets it. The tests and the page `FAULTS.md` are made from this table.
-//! Both adapters are held against it, so that the outcomes are the same.
+//! The table of all faults and the endings of sign-ins. It is the source of the tests and of the page
+//! `FAULTS.md`. Both adapters must match it, so their outcomes are the same.
 
 use oidc_proto::Dialect;
 use sso_oidc_server::{Config, FaultRule, InjectedFault, Tls};
 
-/// How a sign-in ends.
+/// The ending of a sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// With a token, as if nothing had been wrong.
+    /// With a token, as without the fault.
     Unharmed,
-    /// With a token, after the request was sent again.
+    /// With a token, after a repeated request.
     Retried,
-    /// With a token. Whether a later request has to be sent again is a race between two machines.
+    /// With a token. A race between two machines decides whether a later request repeats.
     SignedIn,
-    /// Without a token: it was granted, and lost on the way.
+    /// Without a token: the response with the grant was lost.
     GrantLost,
-    /// Without a token: something refused plainly, and is believed.
+    /// Without a token, after an error that the client believes.
     Refused,
-    /// Without a verdict, when the retry window or the code's life is over.
+    /// Without a verdict, at the end of the retry window or of the code's lifetime.
     Unreachable,
-    /// Given up by the driver, because the HTTP client went elsewhere by itself.
+    /// Stopped by the driver, because the HTTP client followed a redirect.
     GivenUp,
 }
 
-/// What is wrong.
+/// The kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wrong {
-    /// The server's answers.
+    /// A fault of the server's responses.
     Server(FaultRule),
-    /// The server's certificate, or its answers over TLS, where a redirect leads to plain HTTP.
+    /// A fault of the server's certificate, or of its responses over TLS. A redirect leads to plain HTTP.
     OverTls(FaultRule),
 }
 
-/// How sign-ins end that meet a fault.
+/// The endings of sign-ins with a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Endings {
-    /// If it applies once: RegisterClient, StartDeviceAuthorization, a poll that finds the person undecided, the poll that
-    /// is granted.
+    /// The endings if the fault applies once: to RegisterClient, StartDeviceAuthorization, a pending poll, or
+    /// the granted poll.
     pub(crate) once: [Ending; 4],
-    /// If it applies every time: RegisterClient, StartDeviceAuthorization, CreateToken.
+    /// The endings if it always applies: to RegisterClient, StartDeviceAuthorization or CreateToken.
     pub(crate) always: [Ending; 3],
 }
 
-/// How sign-ins end in each dialect.
+/// The endings in each dialect.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Both {
     pub(crate) aws: Endings,
     pub(crate) oauth: Endings,
 }
 
-/// What a call says that is no part of a sign-in.
+/// The result of a call outside a sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
-    /// It is done, or found.
+    /// The call succeeded.
     Done,
-    /// The response is indeterminate: a revoked token must be taken for alive.
+    /// The response is indeterminate, so the token may still be valid.
     Indeterminate,
     /// The request was not sent.
     NotSent,
-    /// No answer came, and the request may have been seen.
+    /// No response came, and the service may have seen the request.
     Lost,
-    /// What was found is no metadata.
+    /// The document is not valid metadata.
     NoMetadata,
-    /// The provider had no answer until the retry window was over.
+    /// The provider had no response until the retry window was over.
     NotForNow,
-    /// The metadata's addresses lead elsewhere, and there the search does not go.
+    /// The metadata URLs lead to another host, and the search does not follow.
     NotFollowed,
-    /// The HTTP client went elsewhere by itself.
+    /// The HTTP client followed a redirect by itself.
     Astray,
 }
 
-/// What becomes of calls that are no part of a sign-in.
+/// The results of calls outside a sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Calls {
     /// A revocation (RFC 7009), which is sent once.
     pub(crate) revocation: Told,
-    /// A search for metadata (RFC 8414) whose first request is affected, and one of which each is.
+    /// The results of two searches for metadata (RFC 8414): with the first request affected, and with every
+    /// request affected.
     pub(crate) discovery: [Told; 2],
 }
 
-/// An HTTP client that carries the requests.
+/// An HTTP client for the requests.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) name: &'static str,
-    /// Whether it follows redirects, and cannot be kept from it.
+    /// Whether it follows redirects, and cannot be configured otherwise.
     pub(crate) follows_redirects: bool,
 }
 
-/// A fault, and what comes of it.
+/// A fault, and its results.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) wrong: Wrong,
     pub(crate) endings: Both,
-    /// Nothing where the server's own metadata would not name the address that is asked.
+    /// `None` where the server's own metadata would not name the requested URL.
     pub(crate) calls: Option<Calls>,
 }
 
@@ -107,7 +108,7 @@ impl Wrong {
         self.rule().fault()
     }
 
-    /// The configuration of the server that this is wrong with.
+    /// Returns the configuration of a server with this fault.
     pub(crate) fn with(self, rule: FaultRule, config: Config) -> Config {
         let config = config.with_fault(rule);
         match self {
@@ -116,30 +117,30 @@ impl Wrong {
         }
     }
 
-    /// Whether it sends the client elsewhere.
+    /// Returns whether it redirects the client.
     pub(crate) const fn redirects(self) -> bool {
         self.fault().redirects()
     }
 
-    /// Whether no end of the answer comes for a long time.
+    /// Returns whether the response takes a long time to end.
     pub(crate) const fn hangs(self) -> bool {
         matches!(self.fault(), InjectedFault::NeverAnswers | InjectedFault::Stall | InjectedFault::Drip)
     }
 }
 
 impl Row {
-    /// What calls say that are no part of a sign-in, through this client.
+    /// Returns the results of calls outside a sign-in, through this client.
     pub(crate) fn calls(&self, client: &Client) -> Option<Calls> {
         let calls = self.calls?;
         Some(match calls.revocation {
             _ if client.follows_redirects && self.wrong.redirects() => CALLS_LED_ASTRAY,
-            // Where it could not connect to may have been where it was sent.
+            // The refused connection may have been the redirect's target.
             Told::NotSent if client.follows_redirects => Calls { revocation: Told::Lost, ..calls },
             _ => calls,
         })
     }
 
-    /// How sign-ins end in this dialect through this client.
+    /// Returns the endings of sign-ins in this dialect through this client.
     pub(crate) fn endings(&self, dialect: Dialect, client: &Client) -> Endings {
         if client.follows_redirects && self.wrong.redirects() {
             return LED_ASTRAY;
@@ -153,25 +154,25 @@ impl Row {
 
 use Ending::{GivenUp, GrantLost, Refused, Retried, SignedIn, Unharmed, Unreachable};
 
-/// The same in both dialects.
+/// Returns the same endings for both dialects.
 const fn alike(once: [Ending; 4], always: [Ending; 3]) -> Both {
     let endings = Endings { once, always };
     Both { aws: endings, oauth: endings }
 }
 
-/// It does no harm, however often.
+/// A fault without harm, however often.
 const HARMLESS: Both = alike([Unharmed; 4], [Unharmed; 3]);
-/// The service does not see the request, so nothing is lost but time.
+/// The service does not see the request, so only time is lost.
 const UNSEEN: Both = alike([Retried; 4], [Unreachable; 3]);
-/// A plain refusal, which is believed at once before there is a code. A poll is made again, because the person may have
-/// approved.
+/// The service sends an error, which ends a sign-in before the code. The client repeats a poll, because the
+/// person may have approved.
 const REFUSED: Both = alike([Refused, Refused, Retried, Retried], [Refused, Refused, Unreachable]);
-/// The same, and three in a row say that there is no such endpoint.
+/// The same, except that three such errors in a row mean a missing endpoint.
 const MISSING: Both = alike([Refused, Refused, Retried, Retried], [Refused; 3]);
-/// The service does what was asked, and what it says does not arrive. What is granted is granted once.
+/// The service executes the request, but the response does not arrive. A code brings only one grant.
 const UNHEARD: Both = alike([Retried, Retried, Retried, GrantLost], [Unreachable; 3]);
-/// The same, but the head of the answer arrives, and of AWS's refusals that is enough: it names the fault. A token is in the
-/// body alone, and so is all that OAuth has to say.
+/// The same, but the head of the response arrives. In the AWS dialect it names the error, which is enough. A
+/// token, and every error in the OAuth dialect, is only in the body.
 const HALF_HEARD: Both = Both {
     aws: Endings {
         once: [Retried, Retried, Unharmed, GrantLost],
@@ -179,37 +180,39 @@ const HALF_HEARD: Both = Both {
     },
     oauth: UNHEARD.oauth,
 };
-/// The next request may find a connection that is dead.
+/// The next request may use a dead connection.
 const RACE: Both = alike([SignedIn; 4], [SignedIn; 3]);
-/// The client goes where it is sent. That is noticed when it has happened, and nothing more is sent.
+/// The client follows the redirect. The driver detects that afterwards and sends nothing more.
 pub(crate) const LED_ASTRAY: Endings = Endings { once: [GivenUp; 4], always: [GivenUp; 3] };
 
 const fn calls(revocation: Told, once: Told, always: Told) -> Option<Calls> {
     Some(Calls { revocation, discovery: [once, always] })
 }
 
-/// As if nothing had been wrong.
+/// The same results as without a fault.
 const DONE: Option<Calls> = calls(Told::Done, Told::Done, Told::Done);
-/// The connection is refused, also later. (What a search for metadata asks may be asked again in any case, so it does not say more.)
+/// The connection is refused, also later. A search reports no more, because it may repeat its requests in any
+/// case.
 const NOT_SENT: Option<Calls> = calls(Told::NotSent, Told::Lost, Told::Lost);
-/// Whether it was seen is not known. Metadata are asked for again.
+/// The service may have seen the request. A search repeats its request.
 const LOST: Option<Calls> = calls(Told::Lost, Told::Done, Told::Lost);
-/// A status says that there is no answer for now. Metadata are asked for again, or at the other address.
+/// The status reports a temporary error. A search repeats its request, or uses the other URL.
 const STATUS: Option<Calls> = calls(Told::Indeterminate, Told::Done, Told::NotForNow);
-/// A plain no.
+/// The response is a permanent error.
 const NO_METADATA: Option<Calls> = calls(Told::Indeterminate, Told::Done, Told::NoMetadata);
-/// It leads to plain HTTP on another host. Where one address has no metadata, the other one is asked; here and below it has them.
+/// The redirect leads to plain HTTP on another host. If one URL has no metadata, the search uses the other
+/// one, which has them.
 const REDIRECT: Option<Calls> = calls(Told::Indeterminate, Told::Done, Told::NotFollowed);
-/// The status says yes, which is all that a revocation has to say (RFC 7009 §2.2); the body is not what it should be.
+/// The status reports success, which is enough for a revocation (RFC 7009 §2.2). The body is wrong.
 const NO_BODY: Option<Calls> = calls(Told::Done, Told::Done, Told::NoMetadata);
-/// The same, and the body is seen to have broken off, so that the same address is asked again.
+/// The same, but the body is visibly incomplete, so the search repeats the request.
 const CUT_BODY: Option<Calls> = calls(Told::Done, Told::Done, Told::Lost);
-/// The client goes where it is sent.
+/// The client follows the redirect.
 pub(crate) const CALLS_LED_ASTRAY: Calls = Calls { revocation: Told::Astray, discovery: [Told::Astray; 2] };
-/// Not tried: what is asked for is not so long, or is not asked like this.
+/// Not tested: the request is too short for this fault, or these calls are not made over TLS.
 const UNTRIED: Option<Calls> = None;
 
-/// Declares the rows once, and for each a test of either adapter.
+/// Declares each row once, with a test for each adapter.
 macro_rules! rows {
     ($($test:ident $wrong:expr, $endings:ident, $calls:ident;)*) => {
         /// Every row.

@@ -1,18 +1,19 @@
-//! How many sign-ins run at one time, whatever the number of tests that do.
+//! The limit on simultaneous sign-ins, for any number of tests.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// Each has a server and a client, a dozen open files together, and many systems allow a process a thousand.
+/// The limit. Each sign-in has a server and a client, with a dozen open files. Many systems permit a process
+/// a thousand.
 const MOST: usize = 72;
 
 static RUNNING: Mutex<usize> = Mutex::new(0);
 static LEFT: Condvar = Condvar::new();
 
-/// The right to run, until it is dropped.
+/// A permit to run; dropping it returns it.
 pub(crate) struct Turn(());
 
 impl Turn {
-    /// Waits until fewer run than may.
+    /// Waits for a permit.
     pub(crate) fn take() -> Self {
         let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
         let running = LEFT.wait_while(running, |running| *running >= MOST);

@@ -1,4 +1,4 @@
-//! Dropping the driver's future at every await, and driving the same flow again.
+//! Cancellation of the driver's future at every await, and resumption of the same flow.
 
 use std::collections::HashSet;
 use std::future::Future;
@@ -15,19 +15,20 @@ use device_flow_reqwest::{
 use oidc_proto::Operation;
 use sso_oidc_server::{Approval, Config, SlowDown, TestServer};
 
-/// The server grants the poll after this many.
+/// The number of pending polls before the grant.
 const PENDING: u32 = 3;
 /// The server's interval.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// No sign-in here is polled more often than this.
+/// The highest number of times that a test polls a future.
 const BOUND: usize = 2_000;
 
-/// What a flow did, across all the drivers that it had.
+/// The actions of a flow, across all its drivers.
 #[derive(Default)]
 struct Story<'a> {
     sent: Vec<(Operation, Tick)>,
     prompts: usize,
-    /// The latest request, until the driver goes on: between an answer and the next await it always says something.
+    /// The latest request, until the driver continues. The driver always reports between a response and the
+    /// next await.
     under_way: Option<Operation>,
     clock: Option<&'a VirtualTime>,
 }
@@ -60,7 +61,7 @@ impl Story<'_> {
     }
 }
 
-/// A server that grants after some polls, a client of it, and a flow.
+/// A server that grants after some polls, its client, and a flow.
 struct Scene {
     server: TestServer,
     client: HttpClient,
@@ -76,14 +77,14 @@ impl Scene {
                 .unwrap();
         let client = client_within(Duration::from_secs(10), server.endpoint());
         let clock = VirtualTime::default();
-        // A request whose future was dropped counts as error; there will be a lot of that.
+        // A dropped request counts as an error, and the tests drop many.
         let policy = Policy::aws("https://d-1234567890.awsapps.com/start")
             .with_setup_retry_window(Duration::from_secs(3_600));
         let flow = DeviceFlow::new(client.service().clone(), policy, None, clock.now());
         Self { server, client, clock, flow }
     }
 
-    /// What the server granted: whether a token left it.
+    /// Returns the number of granted tokens that left the server.
     fn grants(&self) -> usize {
         let token = |request: &&sso_oidc_server::RecordedRequest| {
             request.operation == Some(Operation::CreateToken) && request.status == 200
@@ -92,7 +93,7 @@ impl Scene {
     }
 }
 
-/// Polls a future at most this often; `None` if it is not ready by then, and dropped.
+/// Polls a future at most this often; then drops it and returns `None` if it is not ready.
 async fn at_most<F: Future>(polls: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut left = polls;
@@ -106,7 +107,7 @@ async fn at_most<F: Future>(polls: usize, future: F) -> Option<F::Output> {
     .await
 }
 
-/// How many requests an undisturbed sign-in takes.
+/// Returns the number of requests of an undisturbed sign-in.
 fn undisturbed() -> usize {
     let Scene { server: _server, client, clock, mut flow } = Scene::new();
     let mut story = Story { clock: Some(&clock), ..Story::default() };
@@ -116,8 +117,8 @@ fn undisturbed() -> usize {
     story.sent.len()
 }
 
-/// Every await of a sign-in is a place where the future can be dropped: it is polled n times, dropped, and the flow is
-/// driven on, for every n up to the one with which it comes to its end.
+/// Drops the future at every await of a sign-in, and then drives the flow to its end. For each n up to
+/// completion, it polls the future n times before the drop.
 #[test]
 fn a_sign_in_that_is_dropped_at_any_await_and_resumed_repeats_at_most_the_request_that_was_under_way() {
     let usual = undisturbed();
@@ -138,7 +139,7 @@ fn a_sign_in_that_is_dropped_at_any_await_and_resumed_repeats_at_most_the_reques
         dropped_with.insert(under_way);
         let (flow, at) = (&scene.flow, format!("dropped after {polls} polls with {under_way:?} under way"));
 
-        // Nothing is lost but the one answer that was on its way.
+        // The drop may lose only the response in transit.
         match flow.outcome() {
             Some(Ok(_)) => {}
             Some(Err(Outcome::GrantLost(_))) => {
@@ -147,7 +148,7 @@ fn a_sign_in_that_is_dropped_at_any_await_and_resumed_repeats_at_most_the_reques
             other => panic!("{at}: {other:?}"),
         }
         assert_eq!(story.prompts, 1, "{at}");
-        // Nothing is repeated but the one request that was under way.
+        // The drop may repeat only the request in flight.
         let repeated = story.sent.len() - usual;
         assert!(repeated <= usize::from(under_way.is_some()), "{at}: {:?}", story.sent);
         let setup = [Operation::RegisterClient, Operation::StartDeviceAuthorization];
@@ -171,7 +172,7 @@ fn a_sign_in_that_is_dropped_at_any_await_and_resumed_repeats_at_most_the_reques
     }
 }
 
-/// Dropped at every await of its life, one after the other: it still comes to its end, and never hurries.
+/// Drops the future at every await in one sign-in. It still ends, and never polls early.
 #[test]
 fn a_sign_in_that_is_dropped_again_and_again_comes_to_its_end_at_its_own_pace() {
     let mut scene = Scene::new();
@@ -179,7 +180,7 @@ fn a_sign_in_that_is_dropped_again_and_again_comes_to_its_end_at_its_own_pace() 
     let (client, clock, flow) = (&scene.client, &scene.clock, &mut scene.flow);
     let mut drops = 0;
     block_on(async {
-        // Every request gets a little further than the one before, so that some get through.
+        // Every request gets further than the one before, so some complete.
         for polls in 0..BOUND {
             if at_most(1 + polls / 4, client.drive(flow, clock, &mut story)).await.is_some() {
                 return;
@@ -206,7 +207,7 @@ fn a_flow_that_is_told_to_stop_takes_the_token_that_is_on_its_way() {
         let policy =
             Policy::aws("https://d-1234567890.awsapps.com/start").with_first_poll(FirstPoll::Immediately);
         let mut flow = client.flow(policy, None, &TokioClock);
-        // The code is shown, the poll is sent, and the program is told to end before the answer is there.
+        // The code is shown and the poll is sent. The program stops before the response.
         let stop = tokio::time::sleep(Duration::from_millis(300));
         client.drive_until(&mut flow, &TokioClock, &mut (), stop).await.unwrap();
         assert!(flow.into_result(TokioClock.now()).is_ok_and(|signed_in| signed_in.polls == 1));

@@ -1,4 +1,4 @@
-//! Clients that the embedding program brought along and that follow redirects.
+//! Supplied clients that follow redirects.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What only the async adapter can do or must bear.
+//! The tests for the async adapter alone.
 
 mod cancel;
 mod hostile;

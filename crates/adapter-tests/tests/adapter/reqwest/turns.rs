@@ -1,4 +1,4 @@
-//! Sign-ins of one client queue for their turn to send, and not for what the answer says.
+//! Sign-ins of one client queue for a permit to send, but not for handling a response.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use tokio::time::timeout;
 
 const GENEROUS: Duration = Duration::from_secs(60);
 
-/// A client with one turn at a time, and a server that grants one sign-in and never answers the next. The second
-/// request thus has the turn for longer than a test waits.
+/// Returns a client with one permit, and a server that grants one sign-in and never answers the next. So the
+/// second request holds the permit for the rest of the test.
 fn scene() -> (TestServer, HttpClient) {
     let silence = FaultRule::new(InjectedFault::NeverAnswers).at(Operation::RegisterClient).requests(2, None);
     let server =
@@ -23,7 +23,7 @@ fn scene() -> (TestServer, HttpClient) {
     (server, client)
 }
 
-/// Another request queues up as soon as this operation's is about to be sent.
+/// Queues another request just before this operation's request is sent.
 struct Crowd<'a> {
     client: HttpClient,
     behind: Operation,

@@ -1,4 +1,4 @@
-//! Cancelling a blocking sign-in from another thread or a signal handler, at real time.
+//! Cancellation of a blocking sign-in from another thread or a signal handler, at real time.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ fn a_cancelled_sign_in_does_not_sleep_through_it() {
         .unwrap_err();
     assert_eq!(end.outcome, Outcome::Cancelled);
     assert_eq!(end.polls, 0);
-    // Far below the interval, far above any scheduling delay.
+    // The limit is far below the interval, and far above any scheduling delay.
     assert!(started.elapsed() < Duration::from_secs(4));
 }
 
@@ -43,7 +43,7 @@ fn a_sign_in_that_was_cancelled_beforehand_sends_nothing() {
     assert_eq!(stub.connections(), 0);
 }
 
-/// Cancels this handle a moment after a poll was sent.
+/// Cancels this handle shortly after a poll was sent.
 struct CancelsThePoll(Cancel);
 
 impl Observer for CancelsThePoll {
@@ -64,7 +64,7 @@ impl Observer for CancelsThePoll {
 
 #[test]
 fn a_sign_in_is_cancelled_while_a_request_hangs() {
-    // The answer would take fifteen seconds.
+    // The response would take fifteen seconds.
     let stub = Stub::polls([Step::Hang(Duration::from_secs(15))]);
     let client = HttpClient::new(Endpoint::custom(&stub.endpoint()).unwrap()).unwrap();
     let cancel = Cancel::new();
@@ -88,7 +88,7 @@ fn a_sign_in_that_can_be_cancelled_and_is_not_ends_like_any_other() {
     assert_eq!(stub.connections(), 1);
 }
 
-/// Raises the signal as soon as the sign-in has come this far.
+/// Raises the signal when the sign-in reaches this step.
 #[cfg(unix)]
 struct Raises(i32, Operation);
 
@@ -116,7 +116,7 @@ impl Observer for Raises {
 #[test]
 fn a_signal_handler_cancels_a_wait_and_a_request_that_hangs() {
     use signal_hook::consts::{SIGUSR1, SIGUSR2};
-    // After the prompt comes a wait of five seconds; the answer to the first poll would take fifteen.
+    // After the prompt comes a wait of five seconds. The response to the first poll would take fifteen.
     let cases = [
         (SIGUSR1, Operation::StartDeviceAuthorization, FirstPoll::AfterInterval, 0),
         (SIGUSR2, Operation::CreateToken, FirstPoll::Immediately, 1),
@@ -163,7 +163,7 @@ fn a_wait_that_is_not_cancelled_lasts_as_long_as_it_was_told_to_also_with_a_flag
     }
 }
 
-/// A server that takes requests and answers none, and a client of it whose calls the handle cancels once one has begun.
+/// Runs a call against a server that never answers, and cancels the handle once a request has begun.
 fn while_an_answer_is_due<T>(call: impl FnOnce(HttpClient) -> T) -> T {
     let stub = Stub::start((0..4).map(|_| Step::Hang(Duration::from_secs(30))));
     let provider = format!("{}/t", stub.endpoint());
@@ -220,7 +220,7 @@ fn the_same_handle_cancels_registration_and_discovery() {
         let found = builder.clone().discover();
         assert!(matches!(found, Err(DiscoveryError::Cancelled)), "{found:?}");
     });
-    // What is cancelled stays so.
+    // A cancelled handle stays cancelled.
     let registered = builder.build().unwrap().register_client(&RegisterClientRequest::new("n"));
     assert!(matches!(registered, Err(CallError::Cancelled)), "{registered:?}");
     assert_eq!(stub.connections(), 1);
@@ -248,7 +248,7 @@ fn a_closure_that_cancels_and_fails_is_a_cancelled_call_and_one_that_answers_is_
 
 #[test]
 fn a_flow_that_is_told_to_stop_takes_the_token_that_is_on_its_way_and_a_cancelled_one_does_not() {
-    // Over a socket and from a worker's thread. The token comes after a second.
+    // The drives run over a socket and from a worker thread. The token comes after a second.
     let drive = |stop: &Cancel, cancel: &Cancel, during: &Cancel| {
         let stub = Stub::polls([Step::LateToken(Duration::from_secs(1))]);
         let client =

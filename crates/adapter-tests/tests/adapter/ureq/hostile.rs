@@ -1,4 +1,4 @@
-//! Agents that the embedding program brought along and that would lead secrets astray.
+//! Supplied agents whose settings would leak secrets.
 
 use std::error::Error;
 use std::time::Duration;

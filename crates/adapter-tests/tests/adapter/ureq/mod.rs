@@ -1,4 +1,4 @@
-//! What only the blocking adapter can do or must bear.
+//! The tests for the blocking adapter alone.
 
 mod cancel;
 mod hostile;
