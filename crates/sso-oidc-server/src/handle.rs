@@ -84,7 +84,7 @@ impl Handle {
     /// ```
     ///
     /// # Errors
-    /// [`PersonError`] if no device waits with this code, it has expired, or it has been decided on.
+    /// [`PersonError`] if the code is unknown, expired or decided.
     pub fn approve(&self, user_code: &str) -> Result<(), PersonError> {
         self.decide(user_code, UserDecision::Approve)
     }
@@ -116,7 +116,7 @@ impl Handle {
     /// ```
     ///
     /// # Errors
-    /// As [`Handle::approve`].
+    /// The same as for [`Handle::approve`].
     pub fn deny(&self, user_code: &str) -> Result<(), PersonError> {
         self.decide(user_code, UserDecision::Deny)
     }
@@ -148,7 +148,7 @@ impl Handle {
     /// ```
     ///
     /// # Errors
-    /// As [`Handle::approve`].
+    /// The same as for [`Handle::approve`].
     pub fn expire(&self, user_code: &str) -> Result<(), PersonError> {
         self.decide(user_code, UserDecision::Expire)
     }

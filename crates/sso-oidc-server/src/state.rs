@@ -52,7 +52,7 @@ pub(crate) struct Context<'a> {
     pub(crate) now: Moment,
 }
 
-/// The other end of a connection.
+/// The peer of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,

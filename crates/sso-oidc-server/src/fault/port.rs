@@ -58,7 +58,7 @@ fn held(address: SocketAddr) -> io::Result<TcpSocket> {
     if alone.bind(address).is_ok() {
         return Ok(alone);
     }
-    // Earlier connections may still be open on the port. Only this option permits to bind beside them.
+    // Earlier connections may still be open on the port. Only this option permits binding beside them.
     let beside = new()?;
     beside.set_reuseaddr(true)?;
     beside.bind(address)?;

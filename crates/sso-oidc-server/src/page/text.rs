@@ -56,13 +56,13 @@ fn problem(error: &PersonError) -> String {
     }
 }
 
-/// Returns the confirmation itself (RFC 8628 §3.3.1 and §5.4).
+/// Returns the confirmation page (RFC 8628 §3.3.1 and §5.4).
 pub(super) fn confirm(review: &Review, token: &Secret) -> String {
     let code = review.user_code;
     let scopes = match (review.scopes.is_empty(), &review.start_url) {
         (false, _) => review.scopes.iter().map(|scope| scope_item(scope)).collect(),
         (true, Some(_)) => "<li>Sign in, and use your AWS accounts and roles</li>".to_owned(),
-        // An OAuth client without scopes only needs the person's identity.
+        // An OAuth client without scopes asks for a bare sign-in.
         (true, None) => "<li>Sign in</li>".to_owned(),
     };
     let place = review
