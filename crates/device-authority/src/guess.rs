@@ -45,7 +45,7 @@ pub struct GuessRecord {
 
 /// Too many wrong codes. No code is checked until the window has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("too many wrong codes; try again in {} s", wait.as_secs().max(1))]
+#[error("too many wrong codes; try again in {} s", (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1))]
 #[non_exhaustive]
 pub struct TooManyGuesses {
     /// The time until the next code is checked.

@@ -14,7 +14,7 @@ use oidc_proto::{
 
 use crate::Approval;
 use crate::entropy::entropy;
-use crate::reply::Reply;
+use crate::reply::{self, Reply};
 use crate::state::{Context, State};
 
 /// Returns the reply to an operation.
@@ -30,7 +30,7 @@ pub(crate) fn answer(context: &Context<'_>, dialect: Dialect, operation: Operati
         Err(Refusal { fault, retry_after }) => {
             let mut reply = Reply::refusal(dialect, fault);
             if let Some(wait) = retry_after {
-                reply.response.headers_mut().insert(RETRY_AFTER, wait.as_secs().max(1).into());
+                reply.response.headers_mut().insert(RETRY_AFTER, reply::retry_after(wait));
             }
             reply
         }

@@ -32,7 +32,9 @@ pub(crate) async fn serve(
 ) {
     #[cfg(feature = "faults")]
     if state.faults.any() {
-        return Box::pin(crate::fault::connection::serve(state, stream, peer)).await;
+        // A server that stops does not wait for injected faults.
+        drop(watcher);
+        return Box::pin(crate::fault::connection::serve(state, stream, peer, activity)).await;
     }
     #[cfg(feature = "tls")]
     if state.tls.is_some() {
@@ -84,10 +86,11 @@ where
         }
     });
     let mut http = http1(&state.limits);
-    http.timer(TokioTimer::new()).header_read_timeout(state.limits.idle_timeout);
+    // A peer that has sent everything may close its side and still wait for the responses.
+    http.timer(TokioTimer::new()).header_read_timeout(state.limits.idle_timeout).half_close(true);
     let mut connection = pin!(watcher.watch(http.serve_connection(TokioIo::new(stream), service)));
     let turns = poll_fn(|cx| {
-        activity.wake();
+        activity.new_poll();
         connection.as_mut().poll(cx)
     });
     if let Err(error) = turns.await {

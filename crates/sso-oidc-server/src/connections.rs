@@ -1,12 +1,13 @@
 //! The limits on connections, in all and for each address, and the choice of the one to close.
 //!
-//! No library closes the connection that has waited longest. With the timeouts of hyper alone, 1,100
-//! incomplete requests delayed an honest one by 75 s.
+//! No library closes the connection that has waited longest. Without that, 1,054 incomplete heads delayed an
+//! honest request by 7 s.
 
 use core::cmp::Reverse;
 use core::convert::Infallible;
 use core::net::IpAddr;
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,14 +23,24 @@ const RESERVE: usize = 16;
 /// The divisor for the share of newest connections that the server never closes. Such a connection may still
 /// be in its handshake.
 const SPARED: usize = 16;
+/// The time for which a lack of descriptors lowers the limit.
+const LOWERED: Duration = Duration::from_secs(60);
 
 /// The open connections.
 #[derive(Debug)]
 pub(crate) struct Connections {
-    total: AtomicUsize,
+    total: usize,
     per_address: usize,
     open: Mutex<BTreeMap<u64, Open>>,
+    lowered: Mutex<Option<Lowered>>,
     began: Instant,
+}
+
+/// A lower limit, after the system had no descriptors left.
+#[derive(Clone, Copy, Debug)]
+struct Lowered {
+    total: usize,
+    until: Instant,
 }
 
 /// The entry of a connection in the table. Dropping it closes the connection.
@@ -53,56 +64,76 @@ pub(crate) struct Slot {
 /// connection whose task does not run waits for its peer: for a request, the rest of one, or room to write.
 #[derive(Debug)]
 pub(crate) struct Activity {
-    /// Milliseconds, times two. The lowest bit is 1 after a response, while no incomplete request is known.
+    /// Milliseconds, times four, and the [`Stage`].
     state: AtomicU64,
     /// Whether the task has answered a request since its last wake-up.
-    had_its_turn: AtomicBool,
+    answered_this_poll: AtomicBool,
     began: Instant,
+}
+
+/// The latest event on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The peer has connected.
+    New = 0,
+    /// A request's head is complete.
+    Request = 1,
+    /// The response is ready.
+    Response = 2,
 }
 
 impl Activity {
     /// Notes that a request's head is complete.
     pub(crate) fn request(&self) {
-        self.state.store(self.millis() << 1, Ordering::Relaxed);
+        self.set(Stage::Request);
     }
 
     /// Notes that the response is ready.
     pub(crate) fn response(&self) {
-        self.state.store(self.millis() << 1 | 1, Ordering::Relaxed);
+        self.set(Stage::Response);
+    }
+
+    fn set(&self, stage: Stage) {
+        self.state.store(self.millis() << 2 | stage as u64, Ordering::Relaxed);
+    }
+
+    fn is(&self, stage: Stage) -> bool {
+        self.state.load(Ordering::Relaxed) & 3 == stage as u64
     }
 
     /// Lets other connections go first if this one has answered a request since its last wake-up. Otherwise a
     /// peer that sends 1,000 requests at once blocks all others. 1,100 such peers delayed an honest client by
     /// 0.8 s.
     pub(crate) async fn take_turn(&self) {
-        if self.had_its_turn.swap(true, Ordering::Relaxed) {
+        if self.answered_this_poll.swap(true, Ordering::Relaxed) {
             tokio::task::yield_now().await;
-            self.had_its_turn.store(true, Ordering::Relaxed);
+            self.answered_this_poll.store(true, Ordering::Relaxed);
         }
     }
 
     /// Notes that the task runs again.
-    pub(crate) fn wake(&self) {
-        self.had_its_turn.store(false, Ordering::Relaxed);
+    pub(crate) fn new_poll(&self) {
+        self.answered_this_poll.store(false, Ordering::Relaxed);
     }
 
     fn millis(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX >> 1)
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX) & (u64::MAX >> 2)
     }
 
     /// Returns the priority for closing: an incomplete request first, then the longest wait.
     fn precedence(&self, now: u64) -> (bool, u64) {
-        let state = self.state.load(Ordering::Relaxed);
-        (state & 1 == 0, now.saturating_sub(state >> 1))
+        let since = self.state.load(Ordering::Relaxed) >> 2;
+        (!self.is(Stage::Response), now.saturating_sub(since))
     }
 }
 
 impl Connections {
     pub(crate) fn new(limits: &Limits) -> Arc<Self> {
         Arc::new(Self {
-            total: limits.connections.max(1).into(),
+            total: limits.connections.max(1),
             per_address: limits.connections_per_address.max(1),
             open: Mutex::default(),
+            lowered: Mutex::default(),
             began: Instant::now(),
         })
     }
@@ -112,34 +143,55 @@ impl Connections {
         let source = Source::of(address);
         let activity = Arc::new(Activity {
             state: AtomicU64::new(0),
-            had_its_turn: AtomicBool::new(false),
+            answered_this_poll: AtomicBool::new(false),
             began: self.began,
         });
-        activity.request();
+        activity.set(Stage::New);
         let (closer, close) = oneshot::channel();
         let mut open = self.open();
         if open.len() >= self.per_address
             && open.values().filter(|open| open.source == source).count() >= self.per_address
         {
             self.close_one(&mut open, |open| open.source == source);
-        } else if open.len() >= self.total.load(Ordering::Relaxed) {
+        } else if open.len() >= self.total() {
             self.close_one(&mut open, |_| true);
         }
         open.insert(number, Open { activity: Arc::clone(&activity), source, _close: closer });
         Slot { activity, close, number, connections: Arc::clone(self) }
     }
 
-    /// Lowers the limit below the current number, because the system can open no more. If only few are open,
-    /// other processes hold the descriptors, and the limit stays.
+    /// Lowers the limit for a minute below the current number, because the system can open no more. If only
+    /// few are open, other parts of the process hold the descriptors. Then only an incomplete request closes.
     pub(crate) fn lower_limit(&self) {
         let mut open = self.open();
         if open.len() > 4 * RESERVE {
-            let total = open.len() - RESERVE;
-            self.total.store(total, Ordering::Relaxed);
-            while open.len() > total {
+            let lowered = Lowered { total: open.len() - RESERVE, until: Instant::now() + LOWERED };
+            *self.lowered.lock().unwrap_or_else(PoisonError::into_inner) = Some(lowered);
+            while open.len() > lowered.total {
                 self.close_one(&mut open, |_| true);
             }
+        } else {
+            self.close_one(&mut open, |open| !open.activity.is(Stage::Response));
         }
+    }
+
+    /// Closes every connection without a complete request. No response is lost with it.
+    pub(crate) fn close_new(&self) {
+        self.open().retain(|_, open| !open.activity.is(Stage::New));
+    }
+
+    /// Returns whether a lack of descriptors has lowered the limit.
+    pub(crate) fn is_lowered(&self) -> bool {
+        self.lowered().is_some()
+    }
+
+    fn total(&self) -> usize {
+        self.lowered().map_or(self.total, |lowered| lowered.total)
+    }
+
+    fn lowered(&self) -> Option<Lowered> {
+        let lowered = *self.lowered.lock().unwrap_or_else(PoisonError::into_inner);
+        lowered.filter(|lowered| Instant::now() < lowered.until)
     }
 
     fn close_one(&self, open: &mut BTreeMap<u64, Open>, which: impl Fn(&Open) -> bool) {
@@ -183,8 +235,6 @@ impl Drop for Slot {
 
 #[cfg(test)]
 mod tests {
-    use core::time::Duration;
-
     use super::*;
 
     const HERE: IpAddr = IpAddr::V4(core::net::Ipv4Addr::LOCALHOST);
@@ -261,6 +311,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_connection_without_a_request_can_be_closed_without_loss() {
+        let connections = connections(4, 4);
+        let slots = [1, 2, 3].map(|number| connections.admit(number, HERE));
+        slots[1].activity.request();
+        slots[2].activity.response();
+        connections.close_new();
+        assert_eq!(open(&connections), [2, 3]);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_connection_that_gives_way_ends_whatever_it_does() {
         let connections = connections(1, 1);
         let slot = connections.admit(1, HERE);
@@ -274,12 +334,18 @@ mod tests {
     async fn the_limit_is_lowered_to_what_the_system_can_hold_and_not_when_others_hold_it() {
         let connections = connections(1000, 1000);
         let mut slots: Vec<_> = (0..60).map(|number| connections.admit(number, HERE)).collect();
+        slots.iter().skip(1).for_each(|slot| slot.activity.response());
         connections.lower_limit();
-        assert_eq!(open(&connections).len(), 60);
-        slots.extend((60..100).map(|number| connections.admit(number, HERE)));
+        assert_eq!(open(&connections).len(), 59, "the incomplete request");
+        connections.lower_limit();
+        assert_eq!(open(&connections).len(), 59);
+        slots.extend((60..101).map(|number| connections.admit(number, HERE)));
         connections.lower_limit();
         assert_eq!(open(&connections).len(), 84);
-        slots.push(connections.admit(100, HERE));
+        slots.push(connections.admit(101, HERE));
         assert_eq!(open(&connections).len(), 84);
+        pass(60_000).await;
+        slots.push(connections.admit(102, HERE));
+        assert_eq!(open(&connections).len(), 85, "a minute later the limit is the configured one");
     }
 }

@@ -1,9 +1,9 @@
 //! Protection against cross-site request forgery: a decision must come from our own page.
 //!
 //! A cookie holds a random value. Scripts cannot read it, and browsers omit it from requests that other sites
-//! start. The form holds a MAC of that value and the user code, under this process's key. So neither a
-//! planted cookie nor the form of another user code works. The `Origin` header counts too: it stops another
-//! port of the same machine, which shares our cookies.
+//! start. The form holds a MAC of that value and the user code, under this process's key. So the
+//! form of another user code does not work. A planted cookie works only with the form of the same code. There the
+//! origin that the browser names decides. It also stops another port of this machine, which shares our cookies.
 
 use device_authority::UserCode;
 use hmac::{Hmac, KeyInit as _, Mac as _};

@@ -51,3 +51,8 @@ pub(crate) fn text(status: StatusCode, text: &'static str) -> Response<Body> {
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }
+
+/// Returns the value of `Retry-After` for this wait: whole seconds, rounded up, and at least one.
+pub(crate) fn retry_after(wait: core::time::Duration) -> HeaderValue {
+    HeaderValue::from((wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1))
+}

@@ -17,8 +17,8 @@ use crate::listen::listen;
 use crate::state::{Peer, State};
 use crate::{Config, Handle, ServeError};
 
-/// The number of connections to accept before other tasks run. It is below the number of newest connections
-/// that stay open, so every connection can be read.
+/// The number of connections to accept before other tasks run. With 256 connections or more it is below the
+/// number of newest ones that stay open, so every connection can be read.
 const BURST: u64 = 16;
 /// The delay after an error of `accept`.
 const AFTER_ERROR: Duration = Duration::from_millis(20);
@@ -165,6 +165,7 @@ impl Server {
             }
         }
         drop(listener);
+        connections.close_new();
         // The remaining connections end with their tasks.
         let _ = tokio::time::timeout(state.limits.drain, graceful.shutdown()).await;
     }
@@ -173,7 +174,9 @@ impl Server {
 /// Makes `accept` possible again after an error.
 async fn recover(error: &io::Error, connections: &Connections) {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    tracing::warn!(%error, "cannot accept a connection");
+    if !connections.is_lowered() {
+        tracing::warn!(%error, "cannot accept a connection");
+    }
     // These errors concern a peer that has gone. The others mean that the system lacks descriptors or memory.
     if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
         connections.lower_limit();

@@ -401,3 +401,15 @@ fn a_server_stops_while_its_faults_go_on() {
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     assert_ne!(listen(&mut stalled).1, End::Silent);
 }
+
+#[test]
+fn a_body_that_no_handler_takes_is_not_the_next_request() {
+    let rule = FaultRule::new(InjectedFault::Html502).at(Operation::CreateToken);
+    let server = TestServer::with(Config::default().with_fault(rule)).unwrap();
+    let mut http = Http::to(&server);
+    let hidden = "GET /style.css HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let response = http.send("POST", "/nowhere", &[], hidden);
+    assert_eq!((response.status, response.header("Connection")), (404, Some("close")));
+    assert!(http.is_closed());
+    assert!(server.requests().iter().all(|request| request.path == "/nowhere"), "{:?}", server.requests());
+}

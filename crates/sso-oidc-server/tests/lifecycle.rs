@@ -193,6 +193,79 @@ fn registrations_stay_at_their_cap_however_many_come() {
 }
 
 #[test]
+fn a_peer_that_has_sent_everything_and_closed_its_side_gets_every_response() {
+    let server = TestServer::start();
+    let requests = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(5);
+    let address = server.endpoint().strip_prefix("http://").unwrap();
+    for _ in 0..20 {
+        let stream = common::connect(address);
+        let mut http = Http::over(stream.try_clone().unwrap(), address);
+        http.raw(requests.as_bytes());
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!([0; 5].map(|_| http.read().unwrap().status), [200; 5]);
+        assert!(http.is_closed());
+    }
+}
+
+/// Opens a connection, and then tells the server to stop. Returns how long that took.
+fn time_to_stop(config: Config, begin: impl FnOnce(&str) -> Box<dyn Send>) -> Duration {
+    let limits = Limits::default().with_drain(Duration::from_secs(60));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let server = runtime.block_on(Server::bind(config.with_limits(limits))).unwrap();
+    let endpoint = server.endpoint();
+    let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
+    let serving = std::thread::spawn(move || {
+        runtime.block_on(server.serve(async {
+            let _ = stopping.await;
+        }));
+    });
+    let connection = begin(endpoint.split_once("://").unwrap().1);
+    std::thread::sleep(Duration::from_millis(100));
+    let began = Instant::now();
+    stop.send(()).unwrap();
+    serving.join().unwrap();
+    drop(connection);
+    began.elapsed()
+}
+
+/// No time to stop is near the time that requests in progress have.
+const AT_ONCE: Duration = Duration::from_secs(10);
+
+fn silent(address: &str) -> Box<dyn Send> {
+    Box::new(common::connect(address))
+}
+
+#[test]
+fn a_connection_without_a_complete_request_does_not_hold_up_a_server_that_is_to_stop() {
+    assert!(time_to_stop(Config::default(), silent) < AT_ONCE);
+    let partial_head = time_to_stop(Config::default(), |address| {
+        let mut stream = common::connect(address);
+        std::io::Write::write_all(&mut stream, b"GET /hea").unwrap();
+        Box::new(stream)
+    });
+    assert!(partial_head < AT_ONCE, "{partial_head:?}");
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_connection_without_a_handshake_does_not_hold_up_a_server_that_is_to_stop() {
+    let time = time_to_stop(Config::default().with_tls(sso_oidc_server::Tls::new_ca()), silent);
+    assert!(time < AT_ONCE, "{time:?}");
+}
+
+#[cfg(feature = "faults")]
+#[test]
+fn an_idle_connection_with_injected_faults_does_not_hold_up_a_server_that_is_to_stop() {
+    let config = Config::default().with_fault(sso_oidc_server::InjectedFault::Drip);
+    let time = time_to_stop(config, |address| {
+        let mut http = Http::over(common::connect(address), address);
+        assert_eq!(http.get("/health").status, 200);
+        Box::new(http)
+    });
+    assert!(time < AT_ONCE, "{time:?}");
+}
+
+#[test]
 fn one_connection_more_than_the_limit_closes_the_oldest_with_an_incomplete_request() {
     let limits = Limits::default().with_connections(2);
     let server = TestServer::with(Config::default().with_limits(limits)).unwrap();

@@ -5,7 +5,7 @@
 
 use std::io::{self, BufWriter, Write};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
@@ -31,6 +31,8 @@ const OURS: [&str; 8] = [
 const QUEUED_LINES: usize = 2048;
 /// The delay before another attempt to write to a full, non-blocking standard error.
 const TRY_AGAIN: Duration = Duration::from_millis(10);
+/// The time that the end of the program gives a slow reader.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Starts logging on standard error, in order with all other output there.
 pub(crate) fn start(level: LevelFilter, colored: bool) {
@@ -42,27 +44,44 @@ pub(crate) fn start_queued(level: LevelFilter, colored: bool) -> LogEnd {
     let stderr = BufWriter::new(WaitForRoom(io::stderr()));
     let builder = NonBlockingBuilder::default().buffered_lines_limit(QUEUED_LINES).thread_name("log");
     let (queue, guard) = builder.finish(stderr);
-    let end = LogEnd { lost: queue.error_counter(), queue: queue.clone(), _guard: guard };
+    let end = LogEnd { lost: queue.error_counter(), queue: queue.clone(), guard: Some(guard) };
     start_to(queue, level, colored);
     end
 }
 
-/// The end of a queued log. On drop it writes the remaining lines, for at most a second.
+/// The end of the log. Dropping it writes the remaining lines, if their reader takes them within a second.
 #[must_use = "the log's last lines are lost unless this lives to the end"]
 pub(crate) struct LogEnd {
     lost: ErrorCounter,
     queue: NonBlocking,
-    /// The guard of the queue; dropped after the last line.
-    _guard: WorkerGuard,
+    guard: Option<WorkerGuard>,
+}
+
+impl LogEnd {
+    /// Queues a line. Returns whether there was room.
+    fn queue(&mut self, line: &str) -> bool {
+        let lost = self.lost.dropped_lines();
+        // A full queue is no error, and the counter shows it.
+        let _ = self.queue.write_all(line.as_bytes());
+        self.lost.dropped_lines() == lost
+    }
 }
 
 impl Drop for LogEnd {
     fn drop(&mut self) {
         let lost = self.lost.dropped_lines();
-        if lost > 0 {
-            let notice = format!("{lost} lines of the log were not read in time and are lost\n");
-            // The notice takes a place in the queue, or none if the log is still not read.
-            let _ = self.queue.write_all(notice.as_bytes());
+        let notice = match lost {
+            0 => String::new(),
+            _ => format!("{lost} lines of the log were not read in time and are lost\n"),
+        };
+        let end = Instant::now() + LAST_LINES;
+        while !self.queue(&notice) {
+            if Instant::now() >= end {
+                // The guard of a full queue prints on standard output, which belongs to the program's data.
+                std::mem::forget(self.guard.take());
+                return;
+            }
+            thread::sleep(TRY_AGAIN);
         }
     }
 }
@@ -76,13 +95,17 @@ impl<W: Write> Write for WaitForRoom<W> {
         loop {
             match self.0.write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(TRY_AGAIN),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // A log without a reader is no error. The queue's thread would wait for another line after one.
+                Err(_) => return Ok(bytes.len()),
                 written => return written,
             }
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        let _ = self.0.flush();
+        Ok(())
     }
 }
 

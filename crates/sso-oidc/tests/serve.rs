@@ -62,6 +62,9 @@ fn a_log_that_nobody_reads_keeps_the_server_neither_from_answering_nor_from_stop
     ask(&serving, MANY).unwrap();
     terminate(&serving);
     assert_eq!(serving.child.wait().unwrap().code(), Some(0));
+    let mut rest = String::new();
+    serving.out.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "", "nothing else on standard output");
 
     let mut serving = Serving::start(&[]);
     ask(&serving, MANY).unwrap();

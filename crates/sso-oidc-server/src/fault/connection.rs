@@ -9,7 +9,7 @@ use http::header::CONNECTION;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use oidc_proto::Operation;
@@ -25,9 +25,10 @@ use super::rule::Target;
 use super::transport::Socket;
 use super::transport::Transport;
 use super::{FaultRule, InjectedFault, inject};
+use crate::connections::Activity;
 use crate::exchange::Exchange;
 use crate::handler::{handle, respond};
-use crate::limits::{http1, read_body};
+use crate::limits::{discard, http1, read_body};
 use crate::reply::Reply;
 use crate::router::{Handler, Route, route};
 use crate::state::{Context, Peer, State};
@@ -50,7 +51,7 @@ struct Answered {
 }
 
 /// Serves one connection until it ends.
-pub(crate) async fn serve(state: Arc<State>, stream: TcpStream, peer: Peer) {
+pub(crate) async fn serve(state: Arc<State>, stream: TcpStream, peer: Peer, activity: Arc<Activity>) {
     let Some(transport) = transport(&state, stream, peer).await else { return };
     let mut connection = PrefixedStream { early: BytesMut::new(), transport };
     loop {
@@ -64,7 +65,9 @@ pub(crate) async fn serve(state: Arc<State>, stream: TcpStream, peer: Peer) {
         }
         let wrapped = exchange(&state, connection, peer, rule, others_in_flight).await;
         let Some((answered, rest)) = wrapped else { return };
+        activity.request();
         let stays = inject::deliver(&state.faults, rest, answered.message, rule).await;
+        activity.response();
         match stays {
             Some(rest) if !answered.close => connection = rest,
             Some(mut rest) => {
@@ -102,13 +105,18 @@ async fn answer(
 ) -> Response<oidc_proto::Body> {
     let (head, mut body) = request.into_parts();
     let operation = route(&head.method, head.uri.path()).ok().and_then(Route::operation);
-    let body = read_body(&state.limits, &mut body);
+    let reading = read_body(&state.limits, &mut body);
     let fault = rule.map(|rule| rule.fault());
-    let (mut response, mut exchange) = respond(state, peer, head, body, |context, route| match fault {
+    let (mut response, mut exchange) = respond(state, peer, head, reading, |context, route| match fault {
         Some(fault) => handle_with(fault, context, route),
         None => handle(context, route),
     })
     .await;
+    if !body.is_end_stream() {
+        // The next request must not begin inside this body.
+        discard(body).await;
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     if let Some(operation) = operation
         && is_last(state, operation, response.status()).await
     {

@@ -101,7 +101,7 @@ fn refused(error: &PersonError, typed: &str) -> Response<Body> {
     };
     let mut response = page(status, text::enter(Some(error), typed));
     if let PersonError::TooManyGuesses(limit) = error {
-        response.headers_mut().insert(RETRY_AFTER, limit.wait.as_secs().max(1).into());
+        response.headers_mut().insert(RETRY_AFTER, reply::retry_after(limit.wait));
     }
     response
 }
