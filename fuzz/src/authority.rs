@@ -352,7 +352,7 @@ impl Run {
 
 fn is_full(fault: &Fault) -> bool {
     fault.code == FaultCode::SlowDown
-        && fault.description.as_ref().is_some_and(|text| text.contains("holds as many"))
+        && fault.description.as_ref().is_some_and(|text| text.contains("reached its limit"))
 }
 
 /// Bytes that are the same in every run.

@@ -36,7 +36,7 @@ class AfterALogin(Scenario):
         (self.cache / f"{self.file.name}.lock").touch()
         (self.cache / f"{self.file.name}.corrupt").write_text("not JSON")
         said = self.login().stderr
-        self.assertIn("is of no use", said)
+        self.assertIn("is invalid", said)
         with mock.patch.dict(os.environ, HOME=self.home):
             token = aws2wrap.retrieve_token_from_cache(START_URL, REGION, "interop")
         self.assertEqual(token, json.loads(self.file.read_text())["accessToken"])

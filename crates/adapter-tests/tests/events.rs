@@ -118,7 +118,7 @@ fn every_step_of_a_sign_in_is_an_event_with_a_stable_name_and_stable_fields<A: A
     let expected = [
         "sending attempt=1 operation=RegisterClient phase=registering",
         &failed,
-        "waiting error=the connection was lost before an answer came phase=registering polls=0",
+        "waiting error=the connection failed or timed out before a response arrived phase=registering polls=0",
         "sending attempt=2 operation=RegisterClient phase=registering",
         "received attempt=2 broken=false operation=RegisterClient phase=registering status=200",
         "sending attempt=1 operation=StartDeviceAuthorization phase=authorizing",
@@ -131,7 +131,7 @@ fn every_step_of_a_sign_in_is_an_event_with_a_stable_name_and_stable_fields<A: A
         "waiting phase=polling polls=1",
         "sending attempt=2 operation=CreateToken phase=polling",
         "received attempt=2 broken=false operation=CreateToken phase=polling request_id=id-of-error status=503",
-        "waiting error=the service did not answer properly: HTTP 503 with an HTML page instead of JSON \
+        "waiting error=unexpected response: HTTP 503 with an HTML page instead of JSON \
          phase=polling polls=2",
         "sending attempt=3 operation=CreateToken phase=polling",
         "received attempt=3 broken=false operation=CreateToken phase=polling request_id=id-of-the-denial status=400",
@@ -188,7 +188,7 @@ fn the_report_of_an_end_has_the_causes_the_requests_id_the_polls_the_time_and_a_
     assert_eq!(
         end.report().to_string(),
         "the sign-in was denied on the approval page (access_denied (request id id-of-the-denial)). If that was a mistake, start again and \
-         approve it\nrequest id: id-of-the-denial\noutcome denied after 3 polls and 21.0 s"
+         approve the request\nrequest id: id-of-the-denial\noutcome denied after 3 polls and 21.0 s"
     );
     let closed = ClosedPort::bind();
     let end = sign_in(&closed.endpoint());
@@ -219,7 +219,7 @@ fn no_word_of_a_broken_servers_body_is_in_an_event<A: Adapter>() {
     assert_eq!(end.unwrap().polls, 3);
     let shown: Vec<_> = said.iter().map(shown).collect();
     assert!(shown.iter().all(|event| !event.contains("stub-device-code")), "{shown:?}");
-    for error in ["HTTP 503 server_error", "HTTP 503 with a fault of another name"] {
+    for error in ["HTTP 503 server_error", "HTTP 503 with an unknown error code"] {
         assert!(shown.iter().any(|event| event.contains(&format!(" error={error} "))), "{shown:?}");
     }
 }

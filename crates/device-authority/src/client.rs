@@ -34,5 +34,5 @@ fn invalid_client() -> Fault {
 /// Returns the error of a client that may not use this grant.
 pub(crate) fn unauthorized() -> Fault {
     Fault::new(FaultCode::UnauthorizedClient)
-        .with_description("The client did not register for this grant type")
+        .with_description("The client is not registered for this grant type")
 }

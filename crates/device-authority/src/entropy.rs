@@ -45,7 +45,7 @@ impl<F: FnMut(&mut [u8]) -> Result<(), NoEntropy>> Entropy for F {
 
 /// The source of entropy failed, or returned bytes that cannot be random.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no entropy to make codes and tokens from")]
+#[error("no entropy available for codes and tokens")]
 #[non_exhaustive]
 pub struct NoEntropy;
 
@@ -65,7 +65,7 @@ impl Default for NoEntropy {
 
 impl From<NoEntropy> for Fault {
     fn from(_: NoEntropy) -> Self {
-        Self::new(FaultCode::InternalServer).with_description("the server cannot make codes at the moment")
+        Self::new(FaultCode::InternalServer).with_description("the server cannot create codes at the moment")
     }
 }
 

@@ -545,7 +545,7 @@ impl Memory {
 /// Returns the fault of a full store. All clients retry later on this fault.
 fn full(what: &str) -> Fault {
     Fault::new(FaultCode::SlowDown)
-        .with_description(format!("The server holds as many {what} as it can; try later"))
+        .with_description(format!("The server has reached its limit of {what}; try again later"))
 }
 
 #[cfg(test)]

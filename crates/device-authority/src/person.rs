@@ -44,13 +44,13 @@ pub enum UserDecision {
 #[non_exhaustive]
 pub enum PersonError {
     /// The code does not exist.
-    #[error("no device is waiting with this code")]
+    #[error("no device is waiting for this code")]
     Unknown,
     /// The code has expired.
     #[error("this code has expired")]
     Expired,
     /// The code was decided before.
-    #[error("this code has been used already")]
+    #[error("this code has already been used")]
     Decided,
     /// Too many wrong codes.
     #[error(transparent)]

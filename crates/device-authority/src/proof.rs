@@ -38,7 +38,7 @@ pub struct RegistrationKey(Secret);
 
 /// The text is too short for a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a registration key has at least {} characters", RegistrationKey::LEAST)]
+#[error("the registration key must have at least {} characters", RegistrationKey::LEAST)]
 #[non_exhaustive]
 pub struct WeakKey;
 

@@ -131,9 +131,7 @@ fn recorded(
                 let len =
                     record.registration.client.secret.as_ref().map_or(0, |secret| secret.expose().len());
                 if len > MOST_CARRIED {
-                    let most = format!(
-                        "the registration is longer than {MOST_CARRIED} characters once it is signed"
-                    );
+                    let most = format!("the signed registration is longer than {MOST_CARRIED} characters");
                     return Decision::refuse(
                         Fault::new(FaultCode::InvalidClientMetadata).with_description(most),
                     );
@@ -171,7 +169,7 @@ fn check(policy: &ServerPolicy, request: &RegisterClientRequest) -> Result<(), F
         return Err(refuse(FaultCode::InvalidClientMetadata, "clientType must be public"));
     }
     if printable(&request.client_name).trim().is_empty() {
-        return Err(refuse(FaultCode::InvalidClientMetadata, "clientName must be readable"));
+        return Err(refuse(FaultCode::InvalidClientMetadata, "clientName must contain printable characters"));
     }
     check_grant_types(&request.grant_types)?;
     check_size(policy, request)
@@ -180,13 +178,16 @@ fn check(policy: &ServerPolicy, request: &RegisterClientRequest) -> Result<(), F
 /// Checks the rules of RFC 7591 §2 that apply here.
 fn check_oauth(policy: &ServerPolicy, request: &RegisterClientRequest) -> Result<(), Fault> {
     if !request.client_name.is_empty() && printable(&request.client_name).trim().is_empty() {
-        return Err(refuse(FaultCode::InvalidClientMetadata, "client_name must be readable"));
+        return Err(refuse(
+            FaultCode::InvalidClientMetadata,
+            "client_name must contain printable characters",
+        ));
     }
     let has_device_code = request.grant_types.iter().any(|grant| grant == grant_type::DEVICE_CODE);
     if !request.grant_types.is_empty() && !has_device_code {
         return Err(refuse(
             FaultCode::InvalidClientMetadata,
-            "grant_types must have urn:ietf:params:oauth:grant-type:device_code, the one grant to begin with here",
+            "grant_types must include urn:ietf:params:oauth:grant-type:device_code",
         ));
     }
     // RFC 7591 §3.2.2 has one code for all errors but redirect URIs.
@@ -201,17 +202,20 @@ fn check_oauth(policy: &ServerPolicy, request: &RegisterClientRequest) -> Result
 /// Checks the rules of both.
 fn check_size(policy: &ServerPolicy, request: &RegisterClientRequest) -> Result<(), Fault> {
     if request.client_name.chars().count() > MAX_NAME {
-        return Err(refuse(FaultCode::InvalidClientMetadata, "the name is longer than 256 characters"));
+        return Err(refuse(
+            FaultCode::InvalidClientMetadata,
+            "the client name is longer than 256 characters",
+        ));
     }
     scope::check_form(&request.scopes)?;
     let needs_redirect = request.grant_types.iter().any(|grant| grant == grant_type::AUTHORIZATION_CODE);
     if needs_redirect && request.redirect_uris.is_empty() {
-        return Err(refuse(FaultCode::InvalidRedirectUri, "authorization_code needs a redirect URI"));
+        return Err(refuse(FaultCode::InvalidRedirectUri, "authorization_code requires a redirect URI"));
     }
     if !request.redirect_uris.iter().all(|uri| is_loopback_redirect(uri)) {
         return Err(refuse(
             FaultCode::InvalidRedirectUri,
-            "a redirect URI must be http://127.0.0.1, with a port and a path if need be",
+            "a redirect URI must be http://127.0.0.1, optionally with a port and a path",
         ));
     }
     let most = if policy.registration_key.is_some() { MAX_CARRIED_METADATA } else { MAX_METADATA };
@@ -226,14 +230,14 @@ fn check_grant_types(grants: &[String]) -> Result<(), Fault> {
     const KNOWN: [&str; 3] =
         [grant_type::DEVICE_CODE, grant_type::AUTHORIZATION_CODE, grant_type::REFRESH_TOKEN];
     if !grants.iter().all(|grant| KNOWN.contains(&grant.as_str())) {
-        return Err(refuse(FaultCode::UnsupportedGrantType, "grantTypes has one that is not supported"));
+        return Err(refuse(FaultCode::UnsupportedGrantType, "grantTypes contains an unsupported grant type"));
     }
     let has = |wanted: &str| grants.iter().any(|grant| grant == wanted);
     if has(grant_type::DEVICE_CODE) && has(grant_type::AUTHORIZATION_CODE) {
         // The real service's unusual code, kept because its clients look for it.
         return Err(refuse(
             FaultCode::InvalidScope,
-            "the device code and authorization code grants cannot be in one registration",
+            "a registration cannot have both the device code and the authorization code grant",
         ));
     }
     Ok(())

@@ -12,14 +12,14 @@ const MAX_BYTES: usize = 4096;
 /// Checks that these are valid scopes.
 pub(crate) fn check_form(scopes: &[String]) -> Result<(), Fault> {
     if scopes.len() > MAX_SCOPES {
-        return Err(invalid("more than 25 scopes"));
+        return Err(invalid("too many scopes; the limit is 25"));
     }
     // RFC 6749 §3.3: printable ASCII without space, quote and backslash.
     let well_formed = |scope: &String| {
         !scope.is_empty() && scope.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
     };
     if !scopes.iter().all(well_formed) {
-        return Err(invalid("a scope is empty or has characters that scopes cannot have"));
+        return Err(invalid("a scope is empty or has an invalid character"));
     }
     Ok(())
 }
@@ -31,7 +31,7 @@ pub(crate) fn check_asked(client: &ClientRecord, asked: &[String]) -> Result<(),
         return Err(invalid("the scopes are longer than 4096 bytes"));
     }
     if !client.any_scope && !are_within(asked, &client.scopes) {
-        return Err(invalid("the client did not register for one of the scopes"));
+        return Err(invalid("the client is not registered for one of the scopes"));
     }
     Ok(())
 }
@@ -47,7 +47,7 @@ pub(crate) fn narrowed<'a>(before: &'a [String], asked: &'a [String]) -> Result<
         return Ok(before);
     }
     if !are_within(asked, before) {
-        return Err(invalid("a refresh cannot bring scopes that were not granted"));
+        return Err(invalid("a refresh cannot add scopes that were not granted"));
     }
     Ok(asked)
 }

@@ -176,10 +176,12 @@ fn prove(device: &DeviceRecord, verifier: Option<&Secret>) -> Result<(), Fault> 
     let why = match (device.code_challenge.as_deref(), verifier) {
         (None, None) => return Ok(()),
         (Some(challenge), Some(verifier)) if pkce::matches(challenge, verifier) => return Ok(()),
-        (Some(_), Some(_)) => "The code_verifier does not belong to the code_challenge",
-        (Some(_), None) => "The code_verifier of the code_challenge is missing",
+        (Some(_), Some(_)) => "The code_verifier does not match the code_challenge",
+        (Some(_), None) => "The code_verifier is missing",
         // Otherwise a challenge lost on its way would go unnoticed (RFC 9700 §4.8.2).
-        (None, Some(_)) => "There is a code_verifier, and there was no code_challenge",
+        (None, Some(_)) => {
+            "The request has a code_verifier, but the authorization request had no code_challenge"
+        }
     };
     Err(Fault::new(FaultCode::InvalidGrant).with_description(why))
 }
@@ -242,7 +244,7 @@ fn poll(
 /// Returns the fault of an early poll. A standard client increases its interval by itself (RFC 8628 §3.5).
 fn slow_down(policy: &ServerPolicy, state: DeviceState) -> Fault {
     let mut fault = Fault::new(FaultCode::SlowDown)
-        .with_description("Polled too early; wait five seconds more from now on");
+        .with_description("Polled too early; increase the interval by five seconds");
     if policy.slow_down == SlowDown::Always {
         fault.interval = Some(whole_seconds(state.interval));
     }

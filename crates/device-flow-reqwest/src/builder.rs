@@ -71,7 +71,7 @@ pub struct HttpClientBuilder {
 #[non_exhaustive]
 pub enum BuildError {
     /// A TLS setting for a caller's own client, which has its own TLS settings.
-    #[error("`{setting}` cannot be set for a client of one's own, which has its own TLS settings")]
+    #[error("`{setting}` cannot be combined with a custom client, which has its own TLS settings")]
     #[non_exhaustive]
     NotOurs {
         /// The setting.
@@ -80,19 +80,19 @@ pub enum BuildError {
     /// reqwest needs cryptography even for plain HTTP, but the feature `ring` is off and the program has not
     /// installed another provider.
     #[error(
-        "there is no cryptography, which reqwest wants even for plain HTTP: install a `rustls::crypto::CryptoProvider`, or switch the feature `ring` on"
+        "no cryptography provider, which reqwest requires even for plain HTTP; install a `rustls::crypto::CryptoProvider`, or enable the feature `ring`"
     )]
     NoCryptoProvider,
     /// HTTPS needs trusted certificates, but the features for them are off and no CA bundle is set.
     #[error(
-        "there are no certificates to trust: set `ca_bundle`, or switch the feature `platform-verifier` or `webpki-roots` on"
+        "no trusted root certificates; set `ca_bundle`, or enable the feature `platform-verifier` or `webpki-roots`"
     )]
     NoRoots,
     /// The `User-Agent` is not a valid header value.
     #[error("the user agent is not a valid header value")]
     UserAgent,
     /// The CA bundle could not be read.
-    #[error("the CA bundle {} could not be read", path.display())]
+    #[error("failed to read the CA bundle {}", path.display())]
     #[non_exhaustive]
     ReadCaBundle {
         /// The file.
@@ -110,17 +110,17 @@ pub enum BuildError {
         source: Box<dyn Error + Send + Sync>,
     },
     /// The CA bundle is PEM, but has no usable certificate.
-    #[error("the CA bundle {} holds no usable certificate", path.display())]
+    #[error("the CA bundle {} contains no usable certificate", path.display())]
     #[non_exhaustive]
     EmptyCaBundle {
         /// The file.
         path: PathBuf,
     },
     /// TLS could not be set up, for example because the system has no root certificates.
-    #[error("TLS could not be set up")]
+    #[error("failed to set up TLS")]
     Tls(#[source] Box<dyn Error + Send + Sync>),
     /// reqwest could not be set up.
-    #[error("the HTTP client could not be set up")]
+    #[error("failed to set up the HTTP client")]
     Client(#[source] Box<dyn Error + Send + Sync>),
 }
 

@@ -74,7 +74,7 @@ pub struct HttpClientBuilder {
 #[non_exhaustive]
 pub enum BuildError {
     /// A TLS setting for a caller's own agent, which has its own TLS settings.
-    #[error("`{setting}` cannot be set for an agent of one's own, which has its own TLS settings")]
+    #[error("`{setting}` cannot be combined with a custom agent, which has its own TLS settings")]
     #[non_exhaustive]
     NotOurs {
         /// The setting.
@@ -83,19 +83,19 @@ pub enum BuildError {
     /// HTTPS or PKCE needs cryptography, but the feature `ring` is off and the program has not installed another
     /// provider.
     #[error(
-        "there is no cryptography for HTTPS and PKCE: install a `rustls::crypto::CryptoProvider`, or switch the feature `ring` on"
+        "no cryptography provider for HTTPS and PKCE; install a `rustls::crypto::CryptoProvider`, or enable the feature `ring`"
     )]
     NoCryptoProvider,
     /// HTTPS needs trusted certificates, but the features for them are off and no CA bundle is set.
     #[error(
-        "there are no certificates to trust: set `ca_bundle`, or switch the feature `platform-verifier` or `webpki-roots` on"
+        "no trusted root certificates; set `ca_bundle`, or enable the feature `platform-verifier` or `webpki-roots`"
     )]
     NoRoots,
     /// The `User-Agent` is not a valid header value.
     #[error("the user agent is not a valid header value")]
     UserAgent,
     /// A proxy variable of the environment is not a proxy URL.
-    #[error("the proxy that {variable} names cannot be used")]
+    #[error("cannot use the proxy in {variable}")]
     #[non_exhaustive]
     Proxy {
         /// The variable.
@@ -104,7 +104,7 @@ pub enum BuildError {
         source: Box<dyn Error + Send + Sync>,
     },
     /// The CA bundle could not be read.
-    #[error("the CA bundle {} could not be read", path.display())]
+    #[error("failed to read the CA bundle {}", path.display())]
     #[non_exhaustive]
     ReadCaBundle {
         /// The file.
@@ -122,7 +122,7 @@ pub enum BuildError {
         source: Box<dyn Error + Send + Sync>,
     },
     /// The CA bundle is PEM, but has no usable certificate.
-    #[error("the CA bundle {} holds no usable certificate", path.display())]
+    #[error("the CA bundle {} contains no usable certificate", path.display())]
     #[non_exhaustive]
     EmptyCaBundle {
         /// The file.

@@ -208,7 +208,7 @@ impl HttpClient {
             // Without a proof, the sign-in would be weaker than the policy requires.
             None => {
                 flow.stop(Stop::because(
-                    "PKCE needs random numbers and SHA-256, and the cryptography in use has not both",
+                    "PKCE requires random numbers and SHA-256, but the cryptography provider lacks one of them",
                 ));
                 flow
             }

@@ -63,7 +63,7 @@ pub(crate) fn choose(
     let speaks_http = matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https);
     if !speaks_http && !cfg!(feature = "socks") {
         // ureq would panic at the first request.
-        let source = "it speaks SOCKS, and the feature `socks` of device-flow-ureq is off";
+        let source = "SOCKS requires the feature `socks` of device-flow-ureq";
         return Err(BuildError::Proxy { variable, source: source.into() });
     }
     Ok(Some(Chosen { proxy, variable }))
@@ -136,19 +136,19 @@ pub(crate) fn status(error: &ureq::Error) -> Option<StatusCode> {
 impl fmt::Display for ProxyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { variable, place, has_password, is_look_up, cause } = self;
-        write!(f, "the proxy {place} that {variable} names ")?;
+        write!(f, "the proxy {place} from {variable} ")?;
         match cause {
             _ if self.wants_credentials() && *has_password => {
-                write!(f, "does not accept the user name and password there (HTTP 407)")
+                write!(f, "rejected the user name and password in that variable (HTTP 407)")
             }
             _ if self.wants_credentials() => write!(
                 f,
-                "wants a user name and a password (HTTP 407); write them there, as in http://USER:PASSWORD@{place}"
+                "requires a user name and a password (HTTP 407); set them in that variable, as in http://USER:PASSWORD@{place}"
             ),
-            _ if *is_look_up => f.write_str("was not found: its name does not resolve"),
+            _ if *is_look_up => f.write_str("was not found: its host name does not resolve"),
             cause => match status(cause) {
-                Some(status) => write!(f, "opens no connection: it answers with HTTP {status}"),
-                None => write!(f, "opens no connection: {cause}"),
+                Some(status) => write!(f, "failed to open a connection: HTTP {status}"),
+                None => write!(f, "failed to open a connection: {cause}"),
             },
         }
     }
@@ -254,7 +254,7 @@ mod tests {
         let service = Endpoint::custom("https://x.example").unwrap().into();
         let find = |name: &str| (name == "https_proxy").then(|| "gopher://u:hunter2@x".to_owned());
         let error = choose(&service, find).unwrap_err();
-        assert_eq!(error.to_string(), "the proxy that https_proxy names cannot be used");
+        assert_eq!(error.to_string(), "cannot use the proxy in https_proxy");
         assert!(!format!("{error:?}").contains("hunter2"));
     }
 
@@ -273,12 +273,12 @@ mod tests {
             (
                 plain,
                 failed(407),
-                "wants a user name and a password (HTTP 407); write them there, as in http://USER:PASSWORD@c:3",
+                "requires a user name and a password (HTTP 407); set them in that variable, as in http://USER:PASSWORD@c:3",
             ),
-            (user, failed(407), "does not accept the user name and password there (HTTP 407)"),
-            (plain, failed(503), "opens no connection: it answers with HTTP 503 Service Unavailable"),
+            (user, failed(407), "rejected the user name and password in that variable (HTTP 407)"),
+            (plain, failed(503), "failed to open a connection: HTTP 503 Service Unavailable"),
         ] {
-            assert_eq!(told(proxy, cause).unwrap(), format!("the proxy c:3 that ALL_PROXY names {expected}"));
+            assert_eq!(told(proxy, cause).unwrap(), format!("the proxy c:3 from ALL_PROXY {expected}"));
         }
         assert!(told(plain, ureq::Error::TlsRequired).is_err(), "that is not the proxy's");
     }

@@ -90,7 +90,7 @@ impl Posted {
 
 impl Drop for Posted {
     fn drop(&mut self) {
-        let error = ureq::Error::Other("the thread of the request ended without an answer".into());
+        let error = ureq::Error::Other("the request thread ended without a result".into());
         self.lock().get_or_insert_with(|| Err(TransportError::new(Failure::Unknown, error)));
         self.bell.ring();
     }

@@ -18,7 +18,7 @@ use crate::{Exchange, ResponseBody, Tick, TransportError, UserPrompt};
     clippy::exhaustive_enums,
     reason = "a driver must handle every action, so a new one has to break its build"
 )]
-#[must_use = "carry the action out, then poll again"]
+#[must_use = "perform the action, then poll again"]
 pub enum Action {
     /// Send this request once, then pass its result to
     /// [`DeviceFlow::on_result`](crate::DeviceFlow::on_result).
@@ -54,7 +54,7 @@ pub enum Action {
 /// assert_eq!(pending.timeout(Duration::from_secs(40)), Duration::from_secs(40));
 /// # Ok::<(), oidc_proto::EndpointError>(())
 /// ```
-#[must_use = "hand it back with what came of it, or the flow waits for it; if it is lost, call `abandon`"]
+#[must_use = "pass it back with its result, or the flow waits for it; if it is lost, call `abandon`"]
 pub struct PendingRequest {
     pub(crate) request: Request,
     /// The identity of its flow.

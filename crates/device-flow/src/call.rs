@@ -29,7 +29,7 @@ use crate::{ResponseBody, SearchError, TransportError};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-#[must_use = "send the request, then hand what came of it to `on_result`"]
+#[must_use = "send the request, then pass its result to `on_result`"]
 pub struct PlainCall(Request);
 
 impl PlainCall {
@@ -102,7 +102,7 @@ impl PlainCall {
 /// let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
 /// let lost = CallError::Transport(TransportError::new(Failure::Unknown, reset));
 /// assert_eq!(lost.request_id(), None);
-/// assert_eq!(lost.to_string(), "the connection was lost before an answer came");
+/// assert_eq!(lost.to_string(), "the connection failed or timed out before a response arrived");
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -111,7 +111,7 @@ pub enum CallError {
     #[error("{0}")]
     Fault(Fault),
     /// A response without the service's verdict.
-    #[error("the service did not answer properly: {0}")]
+    #[error("unexpected response: {0}")]
     Indeterminate(Indeterminate),
     /// A success without a required member.
     #[error("{0}")]
@@ -123,7 +123,7 @@ pub enum CallError {
     #[error("{}", .0.failure())]
     Transport(#[source] TransportError),
     /// The session has no refresh token, or belongs to another service. No request was sent.
-    #[error("the session cannot be refreshed here: it has no refresh token, or came from another service")]
+    #[error("the session cannot be refreshed: it has no refresh token, or belongs to another service")]
     NotRefreshable,
     /// The program cancelled the call. The service may have received the request.
     #[error("the call was cancelled")]
@@ -186,10 +186,10 @@ pub enum DiscoveryError<B: Error + 'static> {
     #[error(transparent)]
     Build(B),
     /// The client's provider has known URLs, so there is no issuer to search at.
-    #[error("the provider's URLs are given already, so there is no issuer to ask for its metadata")]
+    #[error("discovery requires an issuer, but the client was built with the provider's URLs")]
     NoIssuer,
     /// The issuer is not a URL with metadata below it.
-    #[error("the issuer cannot be used")]
+    #[error("invalid issuer URL")]
     Issuer(#[source] oidc_proto::EndpointError),
     /// The search found no metadata of this issuer.
     #[error(transparent)]

@@ -122,7 +122,7 @@ impl fmt::Display for WithoutBody<'_> {
                 TransientError::Indeterminate(bare).fmt(f)
             }
             TransientError::Fault(fault) if matches!(fault.code, FaultCode::Other(_)) => {
-                write!(f, "HTTP {} with a fault of another name", fault.status)
+                write!(f, "HTTP {} with an unknown error code", fault.status)
             }
             TransientError::Fault(fault) => write!(f, "HTTP {} {}", fault.status, fault.code),
         }

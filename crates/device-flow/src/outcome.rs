@@ -34,7 +34,7 @@ pub struct Granted {
 /// fault.request_id = Some("4711".to_owned());
 /// let outcome = Outcome::Denied(fault);
 /// assert_eq!((outcome.name(), outcome.request_id()), ("denied", Some("4711")));
-/// assert_eq!(outcome.hint(), Some("If that was a mistake, start again and approve it"));
+/// assert_eq!(outcome.hint(), Some("If that was a mistake, start again and approve the request"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -96,12 +96,12 @@ impl Outcome {
     #[must_use]
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Denied(_) => Some("If that was a mistake, start again and approve it"),
+            Self::Denied(_) => Some("If that was a mistake, start again and approve the request"),
             Self::Expired(_) | Self::GrantLost(_) => Some("Start again for a new code"),
             Self::Refused { answer, .. } => Some(refusal_hint(answer)),
-            Self::Unreachable { error: TransientError::Failed(Failure::ProxyRefused), .. } => Some(
-                "Check the proxy's address, the user and password in it, and that it allows the service's host",
-            ),
+            Self::Unreachable { error: TransientError::Failed(Failure::ProxyRefused), .. } => {
+                Some("Check the proxy's URL and credentials, and that the proxy allows the service's host")
+            }
             Self::Unreachable { error: TransientError::Failed(_), .. } => {
                 Some("Check the endpoint, the region and the network")
             }
@@ -109,17 +109,21 @@ impl Outcome {
                 Some(refusal_hint(answer))
             }
             Self::Unreachable { error: TransientError::Fault(_), .. } => {
-                Some("The service is overloaded or has a fault; try again later")
+                Some("The service is overloaded or failed; try again later")
             }
-            Self::UnsupportedOperation(_) => Some("Name one, or a client that needs none"),
-            Self::NoStartUrl => Some("Make the policy with `Policy::aws`, or the client for a provider"),
-            Self::NoVerifier => Some("Give the flow one with `DeviceFlow::with_pkce`"),
+            Self::UnsupportedOperation(_) => {
+                Some("Configure that endpoint, or use a client that is already registered")
+            }
+            Self::NoStartUrl => {
+                Some("Create the policy with `Policy::aws`, or build the client for a provider")
+            }
+            Self::NoVerifier => Some("Pass a verifier to the flow with `DeviceFlow::with_pkce`"),
             Self::InvalidResponse(invalid) if matches!(invalid.operation, Operation::CreateToken) => {
                 Some("Start again for a new code")
             }
             Self::Rejected { fault, .. } if fault.is_about_key() => Some(
-                "The KMS key that encrypts the instance's data does not allow it, and no person denied it; an administrator \
-                 can change the key's policy or state",
+                "The KMS key of the Identity Center instance blocked the request (no person denied it); ask an \
+                 administrator to change the key's policy or state",
             ),
             Self::Rejected { .. } | Self::Cancelled | Self::InvalidResponse(_) => None,
         }
@@ -175,15 +179,15 @@ impl Outcome {
 const fn refusal_hint(answer: &Indeterminate) -> &'static str {
     match answer.status {
         401 | 407 => {
-            "Something in front of the service wants a login of its own, or the service wants another kind of client"
+            "A proxy in front of the service may require a login, or the service may not accept this client"
         }
-        403 => "Ask whether this client may sign in here, and whether a proxy in between forbids it",
-        404 | 405 | 410 | 501 => "Check the endpoint: there is nothing of the kind at this URL",
-        300..=399 => "Check the endpoint: a redirect is not followed, because the request carries secrets",
+        403 => "Check that this client may sign in here, and that no proxy blocks the request",
+        404 | 405 | 410 | 501 => "Check the endpoint: the server has no such URL",
+        300..=399 => "Check the endpoint: redirects are not followed, because the request carries secrets",
         429 => "Too many requests; try again in a minute",
-        400..=499 => "Check the endpoint, and whether the device flow is enabled for this client",
-        500..=599 => "The service, or a proxy in front of it, has a fault; try again later",
-        _ => "Check the endpoint, and a proxy in between that answers in its place",
+        400..=499 => "Check the endpoint, and that the device flow is enabled for this client",
+        500..=599 => "The service, or a proxy in front of it, failed; try again later",
+        _ => "Check the endpoint, and whether a proxy responds in its place",
     }
 }
 
@@ -282,12 +286,12 @@ impl fmt::Display for TransientError {
         match self {
             Self::Failed(failure) => failure.fmt(f),
             Self::Indeterminate(indeterminate) => {
-                write!(f, "the service did not answer properly: {indeterminate}")
+                write!(f, "unexpected response: {indeterminate}")
             }
             Self::Fault(fault) if fault.code == FaultCode::SlowDown => {
                 write!(f, "the service asked to slow down ({fault})")
             }
-            Self::Fault(fault) => write!(f, "the service answered that it failed: {fault}"),
+            Self::Fault(fault) => write!(f, "the service returned an error: {fault}"),
         }
     }
 }
@@ -308,23 +312,23 @@ impl Outcome {
     ///
     /// ```
     /// use device_flow::{Expiry, Outcome};
-    /// assert_eq!(Outcome::Expired(Expiry::Clock(None)).summary(), "the code expired, and no approval was seen");
+    /// assert_eq!(Outcome::Expired(Expiry::Clock(None)).summary(), "the code expired, and no approval was received");
     /// ```
     #[must_use]
     pub const fn summary(&self) -> &'static str {
         match self {
             Self::Denied(_) => "the sign-in was denied on the approval page",
             Self::Expired(Expiry::Service(_)) => "the code has expired",
-            Self::Expired(Expiry::Clock(_)) => "the code expired, and no approval was seen",
+            Self::Expired(Expiry::Clock(_)) => "the code expired, and no approval was received",
             Self::Rejected { .. } => "the service refused a request",
             Self::Cancelled => "the sign-in was cancelled",
-            Self::GrantLost(_) => "the answer to a poll was lost on the way",
+            Self::GrantLost(_) => "the response to a poll was lost",
             Self::Refused { .. } => "a request was refused",
             Self::Unreachable { .. } => "a request got no usable response",
-            Self::InvalidResponse(_) => "the service broke its protocol",
+            Self::InvalidResponse(_) => "the service sent an invalid response",
             Self::UnsupportedOperation(_) => "the service has no endpoint for an operation",
-            Self::NoStartUrl => "the policy has no start URL, which this service needs",
-            Self::NoVerifier => "the policy wants PKCE, and the flow has no verifier",
+            Self::NoStartUrl => "the policy has no start URL, which this service requires",
+            Self::NoVerifier => "the policy requires PKCE, but the flow has no verifier",
         }
     }
 
@@ -333,23 +337,23 @@ impl Outcome {
         let summary = self.summary();
         match self {
             Self::Denied(fault) | Self::Expired(Expiry::Service(fault)) => write!(f, "{summary} ({fault})"),
-            Self::Expired(Expiry::Clock(Some(error))) => write!(f, "{summary}; lately {error}"),
+            Self::Expired(Expiry::Clock(Some(error))) => write!(f, "{summary}; last error: {error}"),
             Self::Rejected { operation, fault } => write!(f, "the service refused {operation}: {fault}"),
             Self::GrantLost(expiry) => {
-                write!(f, "{summary}, and the code cannot be used any more (")?;
+                write!(f, "{summary}, and the code is no longer valid (")?;
                 match expiry {
                     Expiry::Service(fault) => write!(f, "{fault}")?,
                     Expiry::Clock(None) => f.write_str("it has expired")?,
-                    Expiry::Clock(Some(error)) => write!(f, "it has expired; lately {error}")?,
+                    Expiry::Clock(Some(error)) => write!(f, "it has expired; last error: {error}")?,
                 }
-                f.write_str("). If you approved, the token was lost with that answer")
+                f.write_str("). If you approved, the token was lost with that response")
             }
             Self::Refused { operation, answer } => write!(f, "{operation} was refused: {answer}"),
             Self::Unreachable { operation, error } => {
                 write!(f, "{operation} got no usable response: {error}")
             }
             Self::InvalidResponse(invalid) if invalid.operation == Operation::CreateToken => {
-                write!(f, "{invalid}; the code is spent with this answer")
+                write!(f, "{invalid}; the code cannot be used again")
             }
             Self::InvalidResponse(invalid) => write!(f, "{invalid}"),
             Self::UnsupportedOperation(operation) => write!(f, "the service has no endpoint for {operation}"),

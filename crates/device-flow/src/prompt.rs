@@ -158,7 +158,7 @@ impl fmt::Debug for UserPrompt {
 impl fmt::Display for UserPrompt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.replaces_earlier {
-            writeln!(f, "The earlier code is void. Please use this new one.\n")?;
+            writeln!(f, "The earlier code is no longer valid. Use this new one.\n")?;
         }
         match self.plain_url().or_else(|| self.complete_url()) {
             Some(url) => {
@@ -168,7 +168,7 @@ impl fmt::Display for UserPrompt {
             None => {
                 writeln!(
                     f,
-                    "The service names an address that is not a web page's; ask it where to enter the code:\n"
+                    "The service sent an address that is not a web page. Ask the service where to enter the code:\n"
                 )?;
                 writeln!(f, "    {}\n", self.address_as_text())?;
             }

@@ -49,9 +49,9 @@ pub enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotSent => "the service could not be reached",
-            Self::ProxyRefused => "a proxy refused to carry the request",
-            Self::Unknown => "the connection was lost before an answer came",
+            Self::NotSent => "failed to connect to the service",
+            Self::ProxyRefused => "a proxy refused to forward the request",
+            Self::Unknown => "the connection failed or timed out before a response arrived",
         })
     }
 }
@@ -123,11 +123,11 @@ impl Reply {
 pub enum ApiMisuse {
     /// The request belongs to another flow, was abandoned, or its flow has ended (for example by
     /// [`cancel`](crate::DeviceFlow::cancel)). Drop its result.
-    #[error("the request is stale: it was abandoned, or its flow has ended or is another one")]
+    #[error("the request is stale: it was abandoned, its flow has ended, or it belongs to another flow")]
     StaleRequest,
     /// The flow is for another service than the HTTP client, which would send its secrets by the wrong rules.
     /// No request was sent.
-    #[error("the flow is for {flow}, and the HTTP client for {client}")]
+    #[error("the flow is for {flow}, but the HTTP client is for {client}")]
     OtherService {
         /// The flow's service.
         flow: String,
@@ -136,7 +136,7 @@ pub enum ApiMisuse {
     },
     /// The reply is a success of another operation. The flow still waits, and the request is consumed:
     /// [`abandon`](crate::DeviceFlow::abandon) it.
-    #[error("the reply is a success of {reply}, but the request was for {request}")]
+    #[error("the reply is for {reply}, but the request was for {request}")]
     WrongOperation {
         /// The request's operation.
         request: Operation,

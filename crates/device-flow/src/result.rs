@@ -252,16 +252,16 @@ impl fmt::Debug for NotSignedIn {
 impl fmt::Display for NotSignedIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.given_up(), self.stop_reason()) {
-            (Some(reason), _) => write!(f, "the sign-in was given up: {reason}"),
+            (Some(reason), _) => write!(f, "the sign-in was aborted: {reason}"),
             (None, Some(reason)) => write!(f, "the sign-in was stopped: {reason}"),
             (None, None) => self.outcome.fmt(f),
         }?;
         match (&self.outcome, self.slow_downs) {
-            (Outcome::Expired(_), 1) => f.write_str(". The service asked once to slow down"),
+            (Outcome::Expired(_), 1) => f.write_str(". The service asked to slow down once"),
             (Outcome::Expired(_), times @ 2..) => write!(
                 f,
-                ". The service asked {times} times to slow down: this machine's clock may be fast, as a virtual \
-                 machine's or WSL's can be, or another program polls with the same code"
+                ". The service asked to slow down {times} times. This machine's clock may run fast (as in WSL or a virtual \
+                 machine), or another program may poll with the same code"
             ),
             _ => Ok(()),
         }

@@ -228,8 +228,8 @@ impl fmt::Display for TransportError {
             Cause::Client(error) => error.fmt(f),
             Cause::Redirected { host } => write!(
                 f,
-                "the HTTP client went on to {host} by itself, and the request's secrets perhaps with it. Give it one that \
-                 follows no redirects"
+                "the HTTP client followed a redirect to {host}, which may have received the request's secrets. Use a client \
+                 that follows no redirects"
             ),
         }
     }

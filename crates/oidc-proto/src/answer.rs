@@ -139,12 +139,12 @@ impl fmt::Display for Indeterminate {
             IndeterminateReason::EmptyBody => "with an empty body",
             IndeterminateReason::Html => "with an HTML page instead of JSON",
             IndeterminateReason::Encoded => {
-                "with a compressed body, although none was asked for (Content-Encoding)"
+                "with a compressed body, which the request does not accept (Content-Encoding)"
             }
-            IndeterminateReason::CutBody => "with a body that ends too early",
+            IndeterminateReason::CutBody => "with a truncated body",
             IndeterminateReason::NotJson => "with a body that is not JSON",
             IndeterminateReason::NotAnObject => "with JSON that is not an object",
-            IndeterminateReason::UnnamedError => "with JSON that names no error",
+            IndeterminateReason::UnnamedError => "with JSON that has no error code",
         })?;
         if let Some(location) = &self.location {
             write!(f, " (to {location})")?;
@@ -153,7 +153,7 @@ impl fmt::Display for Indeterminate {
             write!(f, ": \"{said}\"")?;
         }
         if let Some(wait) = self.retry_after {
-            write!(f, " (asks to wait {} s)", wait.as_secs())?;
+            write!(f, " (retry after {} s)", wait.as_secs())?;
         }
         Ok(())
     }
@@ -199,7 +199,7 @@ impl fmt::Display for InvalidResponseKind {
             Self::Empty => "is empty",
             Self::WrongType => "has the wrong JSON type",
             Self::OutOfRange => "is out of range",
-            Self::Unsupported => "asks for what is not supported here",
+            Self::Unsupported => "has an unsupported value",
         })
     }
 }
@@ -210,7 +210,7 @@ impl InvalidResponse {
     /// ```
     /// use oidc_proto::{Operation, InvalidResponse, InvalidResponseKind};
     /// let broken = InvalidResponse::new(Operation::CreateToken, "accessToken", InvalidResponseKind::Missing);
-    /// assert!(broken.to_string().ends_with("its member `accessToken` is missing"));
+    /// assert!(broken.to_string().ends_with("is invalid: `accessToken` is missing"));
     /// ```
     #[must_use]
     pub const fn new(operation: Operation, member: &'static str, kind: InvalidResponseKind) -> Self {
@@ -221,7 +221,7 @@ impl InvalidResponse {
 impl fmt::Display for InvalidResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { operation, member, kind, .. } = self;
-        write!(f, "the service answered {operation} with success, but its member `{member}` {kind}")?;
+        write!(f, "the response to {operation} is invalid: `{member}` {kind}")?;
         if let Some(id) = &self.request_id {
             write!(f, " (request id {})", crate::printable(id))?;
         }
@@ -261,18 +261,18 @@ mod tests {
             (IndeterminateReason::Html, "with an HTML page instead of JSON"),
             (
                 IndeterminateReason::Encoded,
-                "with a compressed body, although none was asked for (Content-Encoding)",
+                "with a compressed body, which the request does not accept (Content-Encoding)",
             ),
-            (IndeterminateReason::CutBody, "with a body that ends too early"),
+            (IndeterminateReason::CutBody, "with a truncated body"),
             (IndeterminateReason::NotJson, "with a body that is not JSON"),
             (IndeterminateReason::NotAnObject, "with JSON that is not an object"),
-            (IndeterminateReason::UnnamedError, "with JSON that names no error"),
+            (IndeterminateReason::UnnamedError, "with JSON that has no error code"),
         ];
         for (reason, text) in texts {
             let mut none = none(502, reason);
             assert_eq!(none.to_string(), format!("HTTP 502 {text}"));
             none.retry_after = Some(Duration::from_secs(7));
-            assert_eq!(none.to_string(), format!("HTTP 502 {text} (asks to wait 7 s)"));
+            assert_eq!(none.to_string(), format!("HTTP 502 {text} (retry after 7 s)"));
             none.retry_after = None;
             none.said = Some("Bad gateway".to_owned());
             none.location = Some("https://id.example/d".to_owned());
@@ -288,11 +288,11 @@ mod tests {
             (InvalidResponseKind::Empty, "is empty"),
             (InvalidResponseKind::WrongType, "has the wrong JSON type"),
             (InvalidResponseKind::OutOfRange, "is out of range"),
-            (InvalidResponseKind::Unsupported, "asks for what is not supported here"),
+            (InvalidResponseKind::Unsupported, "has an unsupported value"),
         ];
         for (kind, text) in kinds {
             let mut invalid = InvalidResponse::new(Operation::CreateToken, "expiresIn", kind);
-            let start = "the service answered CreateToken with success, but its member `expiresIn`";
+            let start = "the response to CreateToken is invalid: `expiresIn`";
             assert_eq!(invalid.to_string(), format!("{start} {text}"));
             invalid.request_id = Some("1\u{1b}2".to_owned());
             assert_eq!(invalid.to_string(), format!("{start} {text} (request id 12)"));

@@ -175,7 +175,7 @@ impl Dialect {
                 CreateTokenRequest::from_http(self, headers, body).map(ServerRequest::CreateToken)
             }
             Operation::RevokeToken => Err(Fault::new(crate::FaultCode::InvalidRequest)
-                .with_description("not an operation of a sign-in")),
+                .with_description("the operation is not part of a sign-in")),
         }
     }
 

@@ -384,7 +384,7 @@ impl fmt::Display for Fault {
             write!(f, " (reason {})", printable(reason))?;
         }
         if let Some(region) = &self.region {
-            write!(f, " (ask in region {})", printable(region))?;
+            write!(f, " (use region {})", printable(region))?;
         }
         if let Some(id) = &self.request_id {
             write!(f, " (request id {})", printable(id))?;

@@ -42,13 +42,13 @@ pub struct Parameter {
 #[non_exhaustive]
 pub enum ParameterError {
     /// The name is empty.
-    #[error("a parameter needs a name")]
+    #[error("the parameter has no name")]
     NoName,
     /// The value is empty, which counts as absent (RFC 6749 §3.2).
-    #[error("the parameter `{0}` needs a value")]
+    #[error("the parameter `{0}` has no value")]
     NoValue(String),
     /// The messages write this parameter themselves.
-    #[error("the parameter `{0}` belongs to the sign-in itself and cannot be given as a further one")]
+    #[error("the parameter `{0}` is reserved for the sign-in and cannot be added")]
     Reserved(String),
 }
 

@@ -36,22 +36,22 @@ pub struct StartUrl {
 #[non_exhaustive]
 pub enum StartUrlError {
     /// Not an absolute `https` URL.
-    #[error("the start URL `{0}` is not an https address, such as https://d-1234567890.awsapps.com/start")]
+    #[error("the start URL `{0}` is not an https URL, such as https://d-1234567890.awsapps.com/start")]
     NotAUrl(String),
     /// A scheme without a host.
-    #[error("the start URL `{0}` has no host; it looks like https://d-1234567890.awsapps.com/start")]
+    #[error("the start URL `{0}` has no host; expected a URL such as https://d-1234567890.awsapps.com/start")]
     NoHost(String),
     /// A character that no address may have.
-    #[error("the start URL has a character that no address has: {}", named(*.0))]
+    #[error("the start URL has an invalid character: {}", named(*.0))]
     Character(char),
     /// A user name or password before the host.
     #[error("the start URL must not contain a user name or password")]
     UserInfo,
     /// Plain HTTP to a host other than loopback.
-    #[error("the start URL must be https, and not plain http to {0}")]
+    #[error("the start URL must use https, because {0} is not a loopback host")]
     InsecureHttp(String),
     /// A redirect to a host that is not AWS's.
-    #[error("{0} is not an address of AWS's access portals")]
+    #[error("{0} is not an AWS access portal")]
     NotAws(String),
 }
 
@@ -59,7 +59,7 @@ pub enum StartUrlError {
 fn named(character: char) -> String {
     let number = format!("U+{:04X}", u32::from(character));
     match character {
-        ' ' => format!("a blank ({number})"),
+        ' ' => format!("a space ({number})"),
         '\n' | '\r' => format!("a line break ({number})"),
         shown if !shown.is_control() && !shown.is_whitespace() => format!("`{shown}` ({number})"),
         _ => number,

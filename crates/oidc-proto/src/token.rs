@@ -62,8 +62,8 @@ pub struct Token {
 /// assert_eq!((token.token_type.as_str(), token.expires_in), ("Bearer", None));
 /// let texts: Vec<String> = token.warnings.iter().map(ToString::to_string).collect();
 /// assert_eq!(texts, [
-///     "`token_type` is missing, so it counts as Bearer",
-///     "`expires_in` is out of range, so the token's life is not known",
+///     "`token_type` is missing, so Bearer is assumed",
+///     "`expires_in` is out of range, so the token's lifetime is unknown",
 /// ]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,9 +79,9 @@ pub struct TokenWarning {
 impl fmt::Display for TokenWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let consequence = match self.member {
-            "token_type" | "tokenType" => "it counts as Bearer",
-            "expires_in" | "expiresIn" => "the token's life is not known",
-            _ => "it is left out",
+            "token_type" | "tokenType" => "Bearer is assumed",
+            "expires_in" | "expiresIn" => "the token's lifetime is unknown",
+            _ => "it is ignored",
         };
         write!(f, "`{}` {}, so {consequence}", self.member, self.kind)
     }

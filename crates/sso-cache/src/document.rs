@@ -45,7 +45,7 @@ impl fmt::Display for Corruption {
             Self::NotAnObject => f.write_str("it is not a JSON object"),
             Self::Missing(member) => write!(f, "`{member}` is missing"),
             Self::WrongType(member) => write!(f, "`{member}` has the wrong JSON type"),
-            Self::NotATime(member) => write!(f, "`{member}` is not a time"),
+            Self::NotATime(member) => write!(f, "`{member}` is not a valid timestamp"),
             Self::TooLarge => f.write_str("it is too large for a cache file"),
             Self::NotAFile => f.write_str("it is not a regular file"),
         }

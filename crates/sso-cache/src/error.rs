@@ -11,7 +11,7 @@ use crate::{Corruption, Holder};
 #[non_exhaustive]
 pub enum CacheError {
     /// A file is unusable. Treat it as missing; [`Cache::set_aside`](crate::Cache::set_aside) moves it away.
-    #[error("the cache file {} is of no use: {reason}", path.display())]
+    #[error("the cache file {} is invalid: {reason}", path.display())]
     Corrupt {
         /// The file.
         path: PathBuf,
@@ -127,12 +127,12 @@ impl Obstacle {
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Directory => "a directory is in its place",
-            Self::NotAFile => "something else than a regular file of one name is in its place",
+            Self::Directory => "it is a directory",
+            Self::NotAFile => "it is not a regular file, or it has more than one hard link",
             Self::AnotherUser => "the file belongs to another user",
-            Self::Immutable => "the file has the immutable or the append-only attribute",
+            Self::Immutable => "the file is immutable or append-only",
             Self::ReadOnly => "the file system is read-only",
-            Self::Full => "there is no space left",
+            Self::Full => "no space left",
             Self::Permission => "permission denied",
         })
     }

@@ -18,7 +18,7 @@ const MAX_LINE: u64 = 512;
 
 /// The lock on one identity's files, released on drop.
 #[derive(Debug)]
-#[must_use = "the lock is given back as soon as this is dropped"]
+#[must_use = "the lock is released as soon as this is dropped"]
 pub struct Guard {
     /// Closing the file releases the lock.
     file: Option<File>,

@@ -25,7 +25,7 @@ impl Cache {
     /// cache.check_writable(&identity)?;
     /// std::fs::create_dir(cache.token_path(&identity))?;
     /// let error = cache.check_writable(&identity).unwrap_err();
-    /// assert!(error.to_string().ends_with(".json: a directory is in its place"));
+    /// assert!(error.to_string().ends_with(".json: it is a directory"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

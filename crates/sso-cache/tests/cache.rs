@@ -264,11 +264,11 @@ fn what_the_cache_says_names_the_file_and_what_is_wrong_with_it() {
         ("{", "it is not JSON (line 1, column 1)"),
         ("[]", "it is not a JSON object"),
         ("{}", "`accessToken` is missing"),
-        (r#"{"accessToken":"t","expiresAt":"soon"}"#, "`expiresAt` is not a time"),
+        (r#"{"accessToken":"t","expiresAt":"soon"}"#, "`expiresAt` is not a valid timestamp"),
     ] {
         fs::write(&file, content).unwrap();
         let text = cache.token(&identity).unwrap_err().to_string();
-        assert_eq!(text, format!("the cache file {} is of no use: {reason}", file.display()));
+        assert_eq!(text, format!("the cache file {} is invalid: {reason}", file.display()));
     }
     let _guard = cache.lock(&identity, Duration::ZERO).unwrap();
     let text = cache.lock(&identity, Duration::ZERO).unwrap_err().to_string();

@@ -209,7 +209,7 @@ fn warn_of_a_replay(store: &Memory, request: &CreateTokenRequest) {
         let refresh_tokens_end = family.is_some_and(|family| store.family(family).is_none());
         tracing::warn!(
             refresh_tokens_end,
-            "a device code came again after its token was collected; some clients resend a lost request"
+            "device code reused after its token was issued; the client may have retried a lost request"
         );
     }
 }

@@ -204,7 +204,7 @@ impl Connections {
         if let Some((number, _)) = first {
             let number = **number;
             open.remove(&number);
-            tracing::debug!(connection = number, "connection closed to make room for another one");
+            tracing::debug!(connection = number, "closed to make room for another connection");
         }
     }
 

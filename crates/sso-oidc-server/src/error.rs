@@ -19,7 +19,7 @@ pub enum ServeError {
         source: io::Error,
     },
     /// The system cannot listen on the address.
-    #[error("cannot listen on {address}")]
+    #[error("failed to listen on {address}")]
     Listen {
         /// The requested address.
         address: SocketAddr,
@@ -27,21 +27,21 @@ pub enum ServeError {
         source: io::Error,
     },
     /// The public URL is not `http[s]://host[:port]`.
-    #[error("the public URL must be http:// or https:// with a host, and no path: {url}")]
+    #[error("invalid public URL {url}; expected http://HOST or https://HOST without a path")]
     PublicUrl {
         /// The rejected URL.
         url: String,
     },
     /// The certificate is not usable.
     #[cfg(feature = "tls")]
-    #[error("cannot speak HTTPS")]
+    #[error("failed to set up HTTPS")]
     Tls {
         /// The reason.
         source: crate::TlsError,
     },
     /// The configuration has a certificate fault, but the server speaks plain HTTP.
     #[cfg(feature = "faults")]
-    #[error("the fault {fault} is one of the certificate, and the server speaks plain HTTP")]
+    #[error("the fault {fault} requires TLS, but the server uses plain HTTP")]
     FaultNeedsTls {
         /// The fault.
         fault: InjectedFault,
@@ -49,7 +49,7 @@ pub enum ServeError {
     /// The configuration has a certificate fault and the user's own certificate. The server has no CA to sign
     /// a wrong one.
     #[cfg(feature = "faults")]
-    #[error("the fault {fault} needs a CA that is made at start, not a certificate of one's own")]
+    #[error("the fault {fault} requires a CA created at start, not a certificate of your own")]
     FaultNeedsNewCa {
         /// The fault.
         fault: InjectedFault,
@@ -57,14 +57,14 @@ pub enum ServeError {
     /// The configuration has a connection fault, but [`InProcess`](crate::InProcess) has no connections.
     #[cfg(feature = "faults")]
     #[error(
-        "the fault {fault} spoils a connection, and a service in process has none; let the closure fail in its place"
+        "the fault {fault} acts on a connection, which an in-process service lacks; return an error from the closure instead"
     )]
     FaultNeedsConnection {
         /// The fault.
         fault: InjectedFault,
     },
     /// The system has no thread or runtime left.
-    #[error("cannot start a thread for the server")]
+    #[error("failed to start the server thread")]
     Thread {
         /// The system's error.
         source: io::Error,

@@ -85,8 +85,8 @@ where
     match tokio::time::timeout(limits.body_timeout, reading).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long()),
-        Ok(Err(_)) => Err(invalid("the request body cannot be read", 400)),
-        Err(_) => Err(invalid("the request body did not arrive in time", 408)),
+        Ok(Err(_)) => Err(invalid("failed to read the request body", 400)),
+        Err(_) => Err(invalid("the request body timed out", 408)),
     }
 }
 

@@ -175,7 +175,7 @@ impl Server {
 async fn recover(error: &io::Error, connections: &Connections) {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     if !connections.is_lowered() {
-        tracing::warn!(%error, "cannot accept a connection");
+        tracing::warn!(%error, "failed to accept a connection");
     }
     // These errors concern a peer that has gone. The others mean that the system lacks descriptors or memory.
     if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {

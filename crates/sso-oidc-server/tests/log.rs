@@ -91,7 +91,7 @@ fn a_whole_sign_in_at_trace_level_leaves_no_secret_and_no_code_in_the_log() {
     for part in ["CreateToken", "sent=400", "AuthorizationPendingException"] {
         assert!(line.contains(part), "{line}");
     }
-    let replayed = log.lines().filter(|line| line.contains("a device code came again"));
+    let replayed = log.lines().filter(|line| line.contains("device code reused"));
     let replayed: Vec<_> = replayed.collect();
     assert!(matches!(replayed[..], [line] if line.contains("refresh_tokens_end=true")), "{log}");
     assert_eq!(log.lines().filter(|line| line.contains("--use-device-code")).count(), 1);

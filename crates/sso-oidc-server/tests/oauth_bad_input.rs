@@ -48,7 +48,7 @@ fn a_parameter_that_stands_twice_is_refused() {
             "client_id=public&x=1&x=2",
             "scope=a&scope=b&client_id=public",
         ] {
-            assert_invalid_request(&http.send("POST", path, &[FORM], twice), "twice");
+            assert_invalid_request(&http.send("POST", path, &[FORM], twice), "more than once");
         }
     }
 }
@@ -62,8 +62,8 @@ fn two_ways_to_authenticate_in_one_request_are_refused() {
     for path in FORMS {
         let mut body = code.to_vec();
         body.extend([("client_id", "public"), ("client_secret", "x")]);
-        assert_invalid_request(&http.form(path, &[basic], &body), "one way");
-        assert_invalid_request(&http.form(path, &[basic, basic], &code), "one way");
+        assert_invalid_request(&http.form(path, &[basic], &body), "one authentication method");
+        assert_invalid_request(&http.form(path, &[basic, basic], &code), "one authentication method");
         let mut other = code.to_vec();
         other.push(("client_id", "somebody else"));
         assert_invalid_request(&http.form(path, &[basic], &other), "client_id");

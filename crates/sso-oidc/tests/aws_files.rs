@@ -103,7 +103,7 @@ fn a_profile_signs_in_to_the_portal_of_the_profile_whose_credentials_it_uses() {
     assert_eq!(endpoint, EU_WEST_1);
     assert!(stderr.contains("The profile app uses the credentials of work"), "{stderr}");
     let stderr = app.run(&["login", "--profile", "lost"]).fails(253);
-    assert!(stderr.contains("names `gone` as its source_profile"), "{stderr}");
+    assert!(stderr.contains("has source_profile `gone`"), "{stderr}");
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn a_lost_grant_says_that_the_token_may_be_lost_and_does_not_speak_of_denial() {
         fault(400, "InvalidGrantException", "invalid_grant", "Invalid grant provided"),
     ]);
     let stderr = program(&stub.endpoint).run(&LOGIN).fails(255);
-    assert!(stderr.contains("[ERROR]: The answer to a poll was lost on the way"), "{stderr}");
+    assert!(stderr.contains("[ERROR]: The response to a poll was lost"), "{stderr}");
     assert!(stderr.contains("If you approved, the token was lost with that response"), "{stderr}");
     assert!(!stderr.contains("denied"), "{stderr}");
 }
@@ -126,10 +126,7 @@ fn a_lost_grant_says_that_the_token_may_be_lost_and_does_not_speak_of_denial() {
 fn a_success_without_a_token_names_the_member() {
     let stub = Stub::new(&[registration(), codes(), success(r#"{"expiresIn":28800}"#)]);
     let stderr = program(&stub.endpoint).run(&LOGIN).fails(255);
-    assert!(
-        stderr.contains("answered CreateToken with success, but its member `accessToken` is missing"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("the response to CreateToken is invalid: `accessToken` is missing"), "{stderr}");
 }
 
 #[test]

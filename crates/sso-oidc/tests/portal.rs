@@ -165,10 +165,10 @@ fn a_start_url_that_is_no_address_is_refused_before_anything_is_sent() {
     let world = World::new(&[], &[]);
     for (url, expected) in [
         ("https://", "has no host"),
-        ("d-1234567890.awsapps.com/start", "is not an https address"),
-        ("http://d-1234567890.awsapps.com/start", "must be https"),
+        ("d-1234567890.awsapps.com/start", "is not an https URL"),
+        ("http://d-1234567890.awsapps.com/start", "must use https"),
         ("https://ada:hunter2@d-1234567890.awsapps.com/start", "must not contain a user name or password"),
-        ("https://d-1234567890.awsapps.com/ start", "a blank (U+0020)"),
+        ("https://d-1234567890.awsapps.com/ start", "a space (U+0020)"),
     ] {
         let said = login(&world.program(), &["--start-url", url, "--region", "eu-west-1"]).fails(253);
         assert!(said.contains(expected) && !said.contains("hunter2"), "{said}");
@@ -297,15 +297,15 @@ fn an_address_of_a_companys_own_leads_to_the_portal_and_stays_what_the_token_is_
 #[test]
 fn an_address_that_leads_elsewhere_or_nowhere_is_refused_and_no_client_is_registered() {
     for (location, expected) in [
-        ("https://evil.example/start", "it redirects, but evil.example is not an address"),
+        ("https://evil.example/start", "it redirects, but evil.example is not an AWS access portal"),
         ("https://d-1.awsapps.com.evil.example/", "it redirects, but d-1.awsapps.com.evil.example is not"),
-        ("http://d-1.awsapps.com/start", "it redirects, but the start URL must be https"),
+        ("http://d-1.awsapps.com/start", "it redirects, but the start URL must use https"),
         (
             "https://d-1.awsapps.com@evil.example/",
             "it redirects, but the start URL must not contain a user name",
         ),
-        ("/login", "it redirects, but aws.example.com is not an address"),
-        ("https://other.example.com/", "it redirects, but other.example.com is not an address"),
+        ("/login", "it redirects, but aws.example.com is not an AWS access portal"),
+        ("https://other.example.com/", "it redirects, but other.example.com is not an AWS access portal"),
         ("", "it responds with HTTP 200 and no redirect"),
     ] {
         let world = World::new(

@@ -298,7 +298,7 @@ fn a_provider_without_metadata_is_told_apart_from_one_that_does_not_give_them() 
     assert!(moved.contains("redirects to `http://id.example/login`, which is not followed"), "{moved}");
     assert!(!moved.contains("s3cr3t") && moved.contains("pass its https URL with --issuer"), "{moved}");
     let circle = says(302, &[("location", "")], "");
-    assert!(circle.contains("it leads in a circle") && !circle.contains("--issuer"), "{circle}");
+    assert!(circle.contains("it causes a redirect loop") && !circle.contains("--issuer"), "{circle}");
     for said in [&busy, &failed, &page, &packed, &list, &moved] {
         assert!(!said.contains("has no metadata"), "{said}");
     }
@@ -331,7 +331,7 @@ fn another_issuers_name_comes_with_a_hint_that_works_when_it_is_followed() {
 fn an_issuer_that_cannot_be_asked_is_refused_with_what_to_write_instead() {
     let says = |issuer: &str| Program::new().run(&login(issuer, &["--client-id", "c"])).fails(253);
     let placeholder = says("https://login.example/{tenantid}/v2.0");
-    assert!(placeholder.contains("has the placeholder `{tenantid}`"), "{placeholder}");
+    assert!(placeholder.contains("contains the placeholder `{tenantid}`"), "{placeholder}");
     assert!(
         placeholder.contains("your tenant's id") && placeholder.contains("--token-endpoint"),
         "{placeholder}"
@@ -399,7 +399,10 @@ fn a_provider_that_is_down_for_a_moment_or_has_moved_its_metadata_is_signed_in_t
 fn a_provider_that_is_not_there_is_asked_for_as_long_as_at_registration() {
     let began = std::time::Instant::now();
     let stderr = Program::new().run(&login("http://127.0.0.1:1", &["--client-id", "c"])).fails(255);
-    assert!(stderr.contains("No metadata from http://127.0.0.1:1: no answer came from"), "{stderr}");
+    assert!(
+        stderr.contains("No metadata from http://127.0.0.1:1: failed to get a response from"),
+        "{stderr}"
+    );
     assert!(stderr.to_lowercase().contains("refused"), "the cause is named: {stderr}");
     let took = began.elapsed().as_secs();
     assert!((14..32).contains(&took), "{took} s");

@@ -99,7 +99,7 @@ fn no_proxy_is_obeyed() {
 fn a_proxy_that_is_none_is_named_before_anything_is_sent() {
     let program = Program::new().var("HTTP_PROXY", "gopher://x");
     let stderr = register(&program, "http://oidc.example.invalid").fails(253);
-    assert!(stderr.contains("the proxy that HTTP_PROXY names cannot be used"), "{stderr}");
+    assert!(stderr.contains("cannot use the proxy in HTTP_PROXY"), "{stderr}");
 }
 
 #[test]
@@ -117,13 +117,13 @@ fn an_empty_variable_does_not_hide_its_twin_in_lower_case() {
 fn a_proxy_that_wants_credentials_is_named_with_its_variable() {
     let (address, _) = proxy_that_says("407 Proxy Authentication Required");
     for (user, expected) in
-        [("", "wants a user name and a password"), ("u:hunter2@", "does not accept the user name")]
+        [("", "requires a user name and a password"), ("u:hunter2@", "rejected the user name")]
     {
         let program = Program::new()
             .var("HTTPS_PROXY", &format!("http://{user}{address}"))
             .var("AWS_MAX_ATTEMPTS", "1");
         let stderr = register(&program, "https://oidc.example.invalid").fails(255);
-        let named = format!("the proxy {address} that HTTPS_PROXY names {expected}");
+        let named = format!("the proxy {address} from HTTPS_PROXY {expected}");
         assert!(stderr.contains(&named) && !stderr.contains("hunter2"), "{stderr}");
     }
 }
@@ -155,7 +155,7 @@ fn a_sign_in_that_a_proxy_refuses_ends_at_once_and_does_not_blame_the_network() 
             assert!(stderr.contains(hint), "{status}: {stderr}");
             let lies = ["check the network", "CONNECT proxy failed", "hunter2"];
             assert!(!lies.into_iter().any(|lie| stderr.contains(lie)), "{status}: {stderr}");
-            assert!(stderr.contains(&format!("the proxy {address} that https_proxy names")), "{stderr}");
+            assert!(stderr.contains(&format!("the proxy {address} from https_proxy")), "{stderr}");
             assert_eq!(seen.lock().unwrap().len(), asked + 1, "{status}: {stderr}");
         }
     }
@@ -174,10 +174,10 @@ fn a_start_url_that_the_proxy_does_not_find_is_a_matter_of_spelling() {
 fn a_proxy_that_cannot_be_reached_is_said_to_be_it() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     for (proxy, expected) in [
-        (closed.as_str(), format!("the proxy {closed} that HTTPS_PROXY names opens no connection")),
+        (closed.as_str(), format!("the proxy {closed} from HTTPS_PROXY failed to open a connection")),
         (
             "proxy.invalid:3128",
-            "the proxy proxy.invalid:3128 that HTTPS_PROXY names was not found: its name does not resolve"
+            "the proxy proxy.invalid:3128 from HTTPS_PROXY was not found: its host name does not resolve"
                 .to_owned(),
         ),
     ] {

@@ -59,7 +59,7 @@ fn who_trusts_the_ca_signs_in_over_https_and_who_does_not_is_in_the_log() {
         stderr.contains("No metadata") && stderr.contains("Hint: this certificate is not trusted"),
         "{stderr}"
     );
-    let log = logged(&mut serving, "no TLS handshake");
+    let log = logged(&mut serving, "TLS handshake failed");
     assert!(log.contains(&format!("AWS_CA_BUNDLE={ca_file}")), "{log}");
 }
 
@@ -124,9 +124,9 @@ fn a_file_that_will_not_do_is_named_with_what_is_wrong_and_what_to_do() {
     for (certificate, key, wrong) in [
         ("nowhere.pem", key.as_str(), ["cannot read the certificate nowhere.pem", ""]),
         (&certificate, "nowhere.key", ["cannot read the private key nowhere.key", ""]),
-        (&key, &key, ["own.key: there is no certificate in PEM", "openssl x509"]),
-        (&certificate, &certificate, ["own.pem: there is no private key in PEM", "openssl pkey"]),
-        (&certificate, &others, ["others.key: the private key does not belong", "must be the server's own"]),
+        (&key, &key, ["own.key: no PEM certificate found", "openssl x509"]),
+        (&certificate, &certificate, ["own.pem: no PEM private key found", "openssl pkey"]),
+        (&certificate, &others, ["others.key: the private key does not match", "must be the server's own"]),
     ] {
         let run = program.run(&["serve", "--tls-certificate", certificate, "--tls-key", key]);
         let stderr = run.fails(255);
@@ -161,7 +161,7 @@ fn a_sign_in_comes_through_a_wrong_certificate_that_is_shown_once() {
         let run = login(&serving, Some(&ca_file));
         assert_eq!(run.code, Some(0), "{fault}: {run:?}");
         let name = fault.split('@').next().unwrap();
-        let log = logged(&mut serving, "no TLS handshake");
+        let log = logged(&mut serving, "TLS handshake failed");
         assert!(log.contains(&format!("injected=\"{name}\"")), "{log}");
     }
 }
@@ -194,7 +194,7 @@ fn plain_http_is_told_where_the_server_is() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains(&serving.endpoint), "{answer}");
-    logged(&mut serving, "plain HTTP on a port that speaks HTTPS");
+    logged(&mut serving, "plain HTTP on an HTTPS port");
 }
 
 #[test]

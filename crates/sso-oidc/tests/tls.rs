@@ -82,7 +82,7 @@ fn a_bundle_may_be_a_directory_of_certificates() {
         program.run(&[&REGISTER[..], &["--endpoint-url", &endpoint, "--ca-bundle", directory]].concat())
     };
     let said = with(&format!("{directory}/empty")).fails(253);
-    assert!(said.contains("holds no usable certificate"), "{said}");
+    assert!(said.contains("contains no usable certificate"), "{said}");
     program.file("certs/own.pem", &pem);
     program.file("certs/1a2b3c4d.0", &pem);
     assert_eq!(with(directory).json()["clientId"], "cid");

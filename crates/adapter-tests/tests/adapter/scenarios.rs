@@ -210,7 +210,7 @@ fn a_token_answer_without_a_lifetime_is_a_token_with_a_warning<A: Adapter>() {
     let token = sign_in::<A>(&stub.endpoint(), |_| {}).unwrap().token;
     assert_eq!((token.access_token.expose(), token.expires_in), ("t", None));
     let warnings: Vec<_> = token.warnings.iter().map(ToString::to_string).collect();
-    assert_eq!(warnings, ["`expiresIn` is missing, so the token's life is not known"]);
+    assert_eq!(warnings, ["`expiresIn` is missing, so the token's lifetime is unknown"]);
 }
 
 fn a_token_answer_without_a_token_is_an_invalid_response_that_names_it<A: Adapter>() {

@@ -207,7 +207,7 @@ fn a_bundle_that_is_none_is_named_before_anything_is_sent<A: Adapter>() {
         assert!(error.contains("bundle.pem") && error.contains("no usable certificate"), "{what}: {error}");
     }
     let error = A::build_with_bundle(&directory.path().join("nowhere.pem")).unwrap_err();
-    assert!(error.contains("nowhere.pem") && error.contains("could not be read"), "{error}");
+    assert!(error.contains("nowhere.pem") && error.contains("failed to read"), "{error}");
 }
 
 for_both_adapters! {

@@ -143,9 +143,10 @@ fn described(row: &Row) -> (String, &'static str) {
     match row.wrong {
         Wrong::Server(rule) => (rule.to_string(), rule.fault().about()),
         Wrong::OverTls(rule) if rule.fault().needs_tls() => (rule.to_string(), rule.fault().about()),
-        Wrong::OverTls(rule) => {
-            (format!("TLS: {rule}"), "307 from TLS to plain HTTP on another host; nothing was done")
-        }
+        Wrong::OverTls(rule) => (
+            format!("TLS: {rule}"),
+            "307 from TLS to plain HTTP on another host; the request is not processed",
+        ),
     }
 }
 

@@ -27,7 +27,7 @@ use crate::TransportError;
 #[non_exhaustive]
 pub enum SearchError {
     /// The address gave no response within the retry window.
-    #[error("no answer came from {address}")]
+    #[error("failed to get a response from {address}")]
     #[non_exhaustive]
     Transport {
         /// The address.
@@ -36,7 +36,7 @@ pub enum SearchError {
         source: TransportError,
     },
     /// The response of the address has no metadata of this issuer.
-    #[error("nothing of use came from {address}")]
+    #[error("{address} returned no usable metadata")]
     #[non_exhaustive]
     Metadata {
         /// The address.
@@ -56,7 +56,7 @@ pub enum SearchError {
         reason: NotFollowed,
     },
     /// The search was cancelled before its end.
-    #[error("the search for metadata was given up before its end")]
+    #[error("the metadata search was stopped before its end")]
     Unfinished,
 }
 

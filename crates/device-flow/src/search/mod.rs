@@ -92,7 +92,7 @@ pub struct MetadataSearch {
 /// Exhaustive on purpose: a driver must do each of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a driver must handle every action")]
-#[must_use = "a search goes on only if what it asks for is done"]
+#[must_use = "perform the action, or the search does not continue"]
 pub enum SearchAction {
     /// Send a plain `GET` to this address, follow no redirect, and pass the result to
     /// [`MetadataSearch::on_result`]. Every poll returns this until then, and sending it twice is harmless.

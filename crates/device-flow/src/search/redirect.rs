@@ -20,7 +20,7 @@ const LONGEST_SHOWN: usize = 200;
 ///
 /// ```
 /// use device_flow::NotFollowed;
-/// assert_eq!(NotFollowed::PlainHttp.to_string(), "it is plain http");
+/// assert_eq!(NotFollowed::PlainHttp.to_string(), "it uses plain http");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -42,11 +42,11 @@ pub enum NotFollowed {
 impl fmt::Display for NotFollowed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotAUrl => "it is no http or https URL",
-            Self::UserInfo => "it has a user name or a password",
-            Self::PlainHttp => "it is plain http",
-            Self::ThisMachine => "it leads from another machine to this one",
-            Self::Loop => "it leads in a circle",
+            Self::NotAUrl => "it is not an http or https URL",
+            Self::UserInfo => "it contains a user name or a password",
+            Self::PlainHttp => "it uses plain http",
+            Self::ThisMachine => "it is a loopback address, and the redirecting server is not",
+            Self::Loop => "it causes a redirect loop",
             Self::TooMany => "it is the fourth redirect in a row",
         })
     }

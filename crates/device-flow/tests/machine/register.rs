@@ -66,7 +66,7 @@ fn a_proxy_that_refuses_ends_what_has_no_code_yet_and_lets_a_person_log_in_to_it
         let outcome = scenario.outcome_without_sending();
         let Outcome::Unreachable { operation: of, error, .. } = &outcome else { panic!("{outcome:?}") };
         assert_eq!((*of, error), (operation, &TransientError::Failed(Failure::ProxyRefused)));
-        assert!(outcome.to_string().contains("a proxy refused to carry the request"), "{outcome}");
+        assert!(outcome.to_string().contains("a proxy refused to forward the request"), "{outcome}");
     }
     let mut scenario = Scenario::polling(policy(), authorization());
     for _ in 0..4 {

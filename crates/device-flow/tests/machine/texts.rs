@@ -30,53 +30,53 @@ fn every_outcome_says_what_happened_and_what_to_do() {
     let cases = [
         (
             end(&[fault(FaultCode::AccessDenied)]),
-            "the sign-in was denied on the approval page (access_denied). If that was a mistake, start again and approve it",
+            "the sign-in was denied on the approval page (access_denied). If that was a mistake, start again and approve the request",
         ),
         (
             end(&[fault(FaultCode::ExpiredToken)]),
             "the code has expired (expired_token). Start again for a new code",
         ),
-        (end(&[pending()]), "the code expired, and no approval was seen. Start again for a new code"),
+        (end(&[pending()]), "the code expired, and no approval was received. Start again for a new code"),
         (
             end(&[pending(), not_sent()]),
-            "the code expired, and no approval was seen; lately the service could not be reached. \
+            "the code expired, and no approval was received; last error: failed to connect to the service. \
              Start again for a new code",
         ),
         (end(&[fault(FaultCode::InvalidGrant)]), "the service refused CreateToken: invalid_grant"),
         (
             end(&[unknown(), fault(FaultCode::InvalidGrant)]),
-            "the answer to a poll was lost on the way, and the code cannot be used any more (invalid_grant). \
-             If you approved, the token was lost with that answer. Start again for a new code",
+            "the response to a poll was lost, and the code is no longer valid (invalid_grant). \
+             If you approved, the token was lost with that response. Start again for a new code",
         ),
         (
             end(&[pending(), unknown(), fault(FaultCode::SlowDown)]),
-            "the answer to a poll was lost on the way, and the code cannot be used any more (it has expired; lately \
+            "the response to a poll was lost, and the code is no longer valid (it has expired; last error: \
              the service asked to slow down (slow_down)). \
-             If you approved, the token was lost with that answer. Start again for a new code",
+             If you approved, the token was lost with that response. Start again for a new code",
         ),
         (
             end(&[pending(), unknown()]),
-            "the answer to a poll was lost on the way, and the code cannot be used any more (it has expired; lately \
-             the connection was lost before an answer came). If you approved, the token was lost with that answer. \
+            "the response to a poll was lost, and the code is no longer valid (it has expired; last error: \
+             the connection failed or timed out before a response arrived). If you approved, the token was lost with that response. \
              Start again for a new code",
         ),
         (
             end(&[unknown()]),
-            "CreateToken got no usable response: the connection was lost before an answer came. \
+            "CreateToken got no usable response: the connection failed or timed out before a response arrived. \
              Check the endpoint, the region and the network",
         ),
         (
             Outcome::UnsupportedOperation(Operation::RegisterClient),
-            "the service has no endpoint for RegisterClient. Name one, or a client that needs none",
+            "the service has no endpoint for RegisterClient. Configure that endpoint, or use a client that is already registered",
         ),
         (
             Outcome::NoStartUrl,
-            "the policy has no start URL, which this service needs. Make the policy with `Policy::aws`, or the client \
-             for a provider",
+            "the policy has no start URL, which this service requires. Create the policy with `Policy::aws`, or build \
+             the client for a provider",
         ),
         (
             Outcome::NoVerifier,
-            "the policy wants PKCE, and the flow has no verifier. Give the flow one with \
+            "the policy requires PKCE, but the flow has no verifier. Pass a verifier to the flow with \
              `DeviceFlow::with_pkce`",
         ),
         (Outcome::Cancelled, "the sign-in was cancelled"),
@@ -95,26 +95,23 @@ fn a_broken_promise_names_the_member() {
     let error = scenario.flow.into_result(scenario.now).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the service answered CreateToken with success, but its member `accessToken` is missing; the code is spent with \
-         this answer. Start again for a new code"
+        "the response to CreateToken is invalid: `accessToken` is missing; the code cannot be used \
+         again. Start again for a new code"
     );
 }
 
 #[test]
 fn an_error_says_who_failed() {
-    assert_eq!(TransientError::Failed(Failure::NotSent).to_string(), "the service could not be reached");
+    assert_eq!(TransientError::Failed(Failure::NotSent).to_string(), "failed to connect to the service");
     let failed = Fault::new(FaultCode::InternalServer);
-    assert_eq!(
-        TransientError::Fault(failed).to_string(),
-        "the service answered that it failed: server_error"
-    );
+    assert_eq!(TransientError::Fault(failed).to_string(), "the service returned an error: server_error");
     let mut scenario = Scenario::polling(policy(), authorization());
     let asked = scenario.next_send();
     let reply = response(&asked, 502, &[], "<html>");
     scenario.flow.on_reply(asked, scenario.now, reply).unwrap();
     assert_eq!(
         scenario.flow.error().unwrap().to_string(),
-        "the service did not answer properly: HTTP 502 with an HTML page instead of JSON"
+        "unexpected response: HTTP 502 with an HTML page instead of JSON"
     );
 }
 
@@ -122,14 +119,11 @@ fn an_error_says_who_failed() {
 fn a_mistake_says_whose_it_was() {
     assert_eq!(
         ApiMisuse::StaleRequest.to_string(),
-        "the request is stale: it was abandoned, or its flow has ended or is another one"
+        "the request is stale: it was abandoned, its flow has ended, or it belongs to another flow"
     );
     let wrong =
         ApiMisuse::WrongOperation { request: Operation::RegisterClient, reply: Operation::CreateToken };
-    assert_eq!(
-        wrong.to_string(),
-        "the reply is a success of CreateToken, but the request was for RegisterClient"
-    );
+    assert_eq!(wrong.to_string(), "the reply is for CreateToken, but the request was for RegisterClient");
 }
 
 #[test]
@@ -208,7 +202,7 @@ fn no_error_says_again_what_its_own_text_has_said() {
     search.on_result(Tick::ZERO, Err(TransportError::new(Failure::NotSent, io::Error::other("refused"))));
     let lost = Discovery::Search(search.finish().unwrap_err());
     let address = "https://id.example/.well-known/openid-configuration";
-    assert_eq!(chain(&lost), [format!("no answer came from {address}"), "refused".to_owned()]);
+    assert_eq!(chain(&lost), [format!("failed to get a response from {address}"), "refused".to_owned()]);
 
     let mut scenario = Scenario::polling(policy(), authorization());
     let asked = scenario.next_send();

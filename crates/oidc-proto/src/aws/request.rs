@@ -24,7 +24,7 @@ pub(crate) fn operation(method: &Method, path: &str) -> Result<Operation, Fault>
     };
     if method != Method::POST {
         return Err(Fault::new(FaultCode::Other("MethodNotAllowedException".to_owned()))
-            .with_description("the operations take POST")
+            .with_description("operations require POST")
             .with_status(405));
     }
     Ok(operation)
@@ -79,7 +79,7 @@ fn members(body: &[u8]) -> Result<RequestMembers<'_>, Fault> {
     read.map_err(|error| {
         // Invalid JSON or a duplicate member. serde_json's message may quote a secret, so it is dropped.
         invalid(if error.is_eof() {
-            Cow::Borrowed("the body ends too early for a JSON object")
+            Cow::Borrowed("the body ends before its JSON object is complete")
         } else {
             Cow::Owned(format!(
                 "the body is not a valid request (line {}, column {})",

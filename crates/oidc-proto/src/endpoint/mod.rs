@@ -39,12 +39,11 @@ pub enum EndpointError {
     NotAUrl(String),
     /// Non-ASCII letters. A URL encodes them (RFC 3986 §2, RFC 5891 §4.4).
     #[error(
-        "`{0}` has letters that are not ASCII; write a host name in its ASCII form (xn--...) and anything else \
-         percent-encoded"
+        "`{0}` has non-ASCII characters; write a host name in its ASCII form (xn--...) and percent-encode the rest"
     )]
     NotAscii(String),
     /// A placeholder in an issuer, such as `{tenantid}`.
-    #[error("`{url}` has the placeholder `{placeholder}`; put your own value in its place")]
+    #[error("`{url}` contains the placeholder `{placeholder}`; replace it with your own value")]
     #[non_exhaustive]
     Placeholder {
         /// The issuer.

@@ -53,10 +53,10 @@ pub(super) fn read(headers: &HeaderMap, parameters: &Parameters<'_>) -> Result<C
         Fault::new(FaultCode::InvalidClient).with_description("the Authorization header is not valid Basic")
     })?;
     if parameters.get("client_secret").is_some() || shown.next().is_some() {
-        return Err(invalid("a client authenticates in one way, not in two"));
+        return Err(invalid("a client must use only one authentication method"));
     }
     if parameters.get("client_id").is_some_and(|id| id != client.id) {
-        return Err(invalid("client_id is not the authenticated client"));
+        return Err(invalid("client_id does not match the authenticated client"));
     }
     Ok(client)
 }

@@ -81,7 +81,7 @@ impl<'a> Parameters<'a> {
             if REPEATABLE.contains(&&*name) {
                 repeated.push((name, value));
             } else if once.insert(name, value).is_some() {
-                return Err(invalid("a parameter stands twice"));
+                return Err(invalid("a parameter is included more than once"));
             }
         }
         Ok(Self { once, repeated })

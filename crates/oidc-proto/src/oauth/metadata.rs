@@ -401,15 +401,11 @@ mod tests {
         assert_eq!(decode(404, "{}"), MetadataError::Status(404));
         assert_eq!(decode(200, "{}"), MetadataError::Missing("issuer"));
         for (body, reason, said) in [
-            ("<html>", IndeterminateReason::Html, "instead of metadata came an HTML page"),
-            ("", IndeterminateReason::EmptyBody, "instead of metadata came an empty body"),
-            (
-                r#"{"issuer""#,
-                IndeterminateReason::CutBody,
-                "instead of metadata came JSON that ends too early",
-            ),
-            ("[]", IndeterminateReason::NotAnObject, "instead of metadata came JSON that is not an object"),
-            ("nope", IndeterminateReason::NotJson, "instead of metadata came a body that is not JSON"),
+            ("<html>", IndeterminateReason::Html, "expected metadata, got an HTML page"),
+            ("", IndeterminateReason::EmptyBody, "expected metadata, got an empty body"),
+            (r#"{"issuer""#, IndeterminateReason::CutBody, "expected metadata, got truncated JSON"),
+            ("[]", IndeterminateReason::NotAnObject, "expected metadata, got JSON that is not an object"),
+            ("nope", IndeterminateReason::NotJson, "expected metadata, got a body that is not JSON"),
         ] {
             let error = decode(200, body);
             assert_eq!((error.to_string(), error), (said.to_owned(), MetadataError::NotJson(reason)));

@@ -9,10 +9,10 @@ use crate::{EndpointError, IndeterminateReason};
 #[non_exhaustive]
 pub enum MetadataError {
     /// A permanent status: this address has no metadata. Try the next one.
-    #[error("there is no metadata (HTTP {0})")]
+    #[error("no metadata found (HTTP {0})")]
     Status(u16),
     /// A transient status: the provider fails, throttles or times out. Retry later.
-    #[error("the provider could not give its metadata for now (HTTP {status})")]
+    #[error("the provider's metadata is temporarily unavailable (HTTP {status})")]
     #[non_exhaustive]
     Unavailable {
         /// The status.
@@ -22,13 +22,13 @@ pub enum MetadataError {
     },
     /// Not a JSON object, for example a login page or a web application's page for every path. Try the next
     /// address.
-    #[error("instead of metadata came {}", what_came(*.0))]
+    #[error("expected metadata, got {}", what_came(*.0))]
     NotJson(IndeterminateReason),
     /// A compressed document, although the request accepts none. Try the next address.
-    #[error("the metadata is compressed (`{0}`), which was not asked for")]
+    #[error("the metadata is compressed (`{0}`), which the request does not accept")]
     Encoded(String),
     /// Metadata of another issuer, which must not be used (RFC 8414 §3.3).
-    #[error("the metadata is for the issuer `{found}`, not for `{asked}`")]
+    #[error("the metadata is for issuer `{found}`, not `{asked}`")]
     Issuer {
         /// The requested issuer.
         asked: String,
@@ -36,10 +36,10 @@ pub enum MetadataError {
         found: String,
     },
     /// A required member is absent.
-    #[error("the metadata has no `{0}`; give the URL by hand if the provider documents one")]
+    #[error("the metadata has no `{0}`; set the URL explicitly if the provider documents one")]
     Missing(&'static str),
     /// A URL in the metadata is invalid.
-    #[error("the metadata's `{member}` cannot be used")]
+    #[error("the metadata has an invalid `{member}`")]
     Endpoint {
         /// The member.
         member: &'static str,
@@ -47,7 +47,7 @@ pub enum MetadataError {
         source: EndpointError,
     },
     /// The provider supports no authentication method of this client. Holds the supported methods.
-    #[error("the provider takes a client's authentication as {0} alone, and none of these is supported")]
+    #[error("unsupported client authentication: the provider accepts only {0}")]
     ClientAuthentication(String),
 }
 
@@ -56,7 +56,7 @@ const fn what_came(reason: IndeterminateReason) -> &'static str {
     match reason {
         IndeterminateReason::Html => "an HTML page",
         IndeterminateReason::EmptyBody => "an empty body",
-        IndeterminateReason::CutBody => "JSON that ends too early",
+        IndeterminateReason::CutBody => "truncated JSON",
         IndeterminateReason::Encoded => "a compressed body",
         IndeterminateReason::NotAnObject => "JSON that is not an object",
         IndeterminateReason::NotJson | IndeterminateReason::Redirect | IndeterminateReason::UnnamedError => {

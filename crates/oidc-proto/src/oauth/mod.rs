@@ -42,12 +42,12 @@ pub(crate) fn operation(method: &Method, asked: &str) -> Result<Operation, Fault
     let all = Operation::SIGN_IN.iter().copied().chain([Operation::RevokeToken]);
     let Some(operation) = all.into_iter().find(|operation| path(*operation) == asked) else {
         return Err(Fault::new(FaultCode::InvalidRequest)
-            .with_description("there is nothing here")
+            .with_description("the server has no endpoint at this path")
             .with_status(404));
     };
     if method != Method::POST {
         return Err(Fault::new(FaultCode::InvalidRequest)
-            .with_description("this takes POST")
+            .with_description("this endpoint requires POST")
             .with_status(405));
     }
     Ok(operation)

@@ -58,14 +58,14 @@ fn code_challenge(parameters: &Parameters<'_>) -> Result<Option<String>, Fault> 
     let is_base64url = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     match (parameters.get("code_challenge"), parameters.get("code_challenge_method")) {
         (None, None) => Ok(None),
-        (None, Some(_)) => Err(invalid("code_challenge_method needs a code_challenge")),
+        (None, Some(_)) => Err(invalid("code_challenge_method requires code_challenge")),
         (Some(_), method) if method != Some(METHOD) => {
             Err(invalid("transform algorithm not supported; code_challenge_method must be S256"))
         }
         (Some(text), _) if text.len() == CHALLENGE_LEN && text.bytes().all(is_base64url) => {
             Ok(Some(text.to_owned()))
         }
-        (Some(_), _) => Err(invalid("code_challenge must be the 43 characters that S256 makes")),
+        (Some(_), _) => Err(invalid("code_challenge must be the 43-character output of S256")),
     }
 }
 

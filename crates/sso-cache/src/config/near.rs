@@ -10,7 +10,7 @@ use super::syntax::File;
 /// ```
 /// let config = sso_cache::Config::parse("[work]\nregion = eu-west-1\n[sso-session My Corp]\n")?;
 /// let near = config.near_miss_of_profile("work").ok_or("there is one")?;
-/// assert_eq!(near.to_string(), "the AWS config, line 1, has [work], which is no profile; it must be [profile work]");
+/// assert_eq!(near.to_string(), "the AWS config, line 1, has [work], which is not a valid profile header; write [profile work]");
 /// let near = config.near_miss_of_session("My Corp").ok_or("there is one")?;
 /// assert_eq!(near.wanted, "sso-session \"My Corp\"");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -35,9 +35,12 @@ impl fmt::Display for NearMiss {
         let Self { file, line, found, wanted, kind } = self;
         match line {
             Some(line) => {
-                write!(f, "{file}, line {line}, has [{found}], which is no {kind}; it must be [{wanted}]")
+                write!(
+                    f,
+                    "{file}, line {line}, has [{found}], which is not a valid {kind} header; write [{wanted}]"
+                )
             }
-            None => write!(f, "{file} has [{found}]; it would have to be [{wanted}]"),
+            None => write!(f, "{file} has [{found}], not [{wanted}]"),
         }
     }
 }
@@ -152,7 +155,7 @@ mod tests {
             assert_eq!(config().near_miss_of_profile(name), None, "{name}");
         }
         let keys = config().near_miss_of_profile("keys").unwrap().to_string();
-        assert_eq!(keys, "the AWS credentials file has [profile keys]; it would have to be [keys]");
+        assert_eq!(keys, "the AWS credentials file has [profile keys], not [keys]");
     }
 
     #[test]
@@ -160,10 +163,13 @@ mod tests {
         for (name, wanted) in [
             (
                 "My Corp",
-                "has [sso-session My Corp], which is no SSO session; it must be [sso-session \"My Corp\"]",
+                "has [sso-session My Corp], which is not a valid SSO session header; write [sso-session \"My Corp\"]",
             ),
-            ("team", "has [sso-session Team]; it would have to be [sso-session team]"),
-            ("old", "has [sso_session old], which is no SSO session; it must be [sso-session old]"),
+            ("team", "has [sso-session Team], not [sso-session team]"),
+            (
+                "old",
+                "has [sso_session old], which is not a valid SSO session header; write [sso-session old]",
+            ),
         ] {
             let error = config().resolve_session(name).unwrap_err().to_string();
             assert!(error.ends_with(wanted), "{error}");

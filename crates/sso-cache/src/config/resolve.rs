@@ -49,7 +49,7 @@ impl SsoSettings {
 #[non_exhaustive]
 pub enum SettingsError {
     /// The profile does not exist.
-    #[error("there is no profile `{profile}` in {file}{}{}", list("profiles", known), perhaps(near.as_ref()))]
+    #[error("profile `{profile}` not found in {file}{}{}", list("profiles", known), perhaps(near.as_ref()))]
     NoSuchProfile {
         /// The requested name.
         profile: String,
@@ -62,7 +62,7 @@ pub enum SettingsError {
     },
     /// The SSO session does not exist.
     #[error(
-        "there is no section [sso-session {session}] in {file}{}{}{}",
+        "section [sso-session {session}]{} not found in {file}{}{}",
         by(profile.as_deref()), list("sessions", known), perhaps(near.as_ref())
     )]
     NoSuchSession {
@@ -78,7 +78,7 @@ pub enum SettingsError {
         file: String,
     },
     /// A profile's source does not exist.
-    #[error("profile `{profile}` names `{source_profile}` as its source_profile, which is not in {file}")]
+    #[error("profile `{profile}` has source_profile `{source_profile}`, which is not in {file}")]
     NoSuchSource {
         /// The requested name.
         source_profile: String,
@@ -88,7 +88,7 @@ pub enum SettingsError {
         file: String,
     },
     /// A chain of `source_profile` is circular.
-    #[error("the source_profile of profile `{profile}` leads back to `{source_profile}`")]
+    #[error("circular source_profile: profile `{profile}` refers back to `{source_profile}`")]
     CircularSource {
         /// The repeated profile.
         source_profile: String,
@@ -96,7 +96,7 @@ pub enum SettingsError {
         profile: String,
     },
     /// The `[services]` section does not exist.
-    #[error("profile `{profile}` names the section [services {services}], which is not in {file}")]
+    #[error("profile `{profile}` refers to section [services {services}], which is not in {file}")]
     NoSuchServices {
         /// The requested name.
         services: String,
@@ -158,8 +158,8 @@ fn list(what: &str, known: &[String]) -> String {
     let shown = known.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
     match known.len() {
         0 => String::new(),
-        1..=SHOWN => format!(" ({what} there: {shown})"),
-        all => format!(" ({what} there: {shown}, and {} more)", all - SHOWN),
+        1..=SHOWN => format!(" (available {what}: {shown})"),
+        all => format!(" (available {what}: {shown}, and {} more)", all - SHOWN),
     }
 }
 
@@ -177,7 +177,7 @@ fn of(file: Option<&str>) -> String {
 }
 
 fn by(profile: Option<&str>) -> String {
-    profile.map_or_else(String::new, |profile| format!(", which profile `{profile}` names"))
+    profile.map_or_else(String::new, |profile| format!(" (used by profile `{profile}`)"))
 }
 
 fn missing(keys: &[&str]) -> String {
@@ -287,7 +287,7 @@ impl Config {
     /// ```
     /// let config = sso_cache::Config::parse("[work]\nregion = eu-west-1\n")?;
     /// let error = config.no_such_profile("work");
-    /// assert!(error.to_string().ends_with("it must be [profile work]"));
+    /// assert!(error.to_string().ends_with("write [profile work]"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]

@@ -101,14 +101,18 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OutsideSection => {
-                f.write_str("a property stands before the first section, such as [default]")
+                f.write_str("a property precedes the first section header (such as [default])")
             }
             Self::UnclosedHeader => f.write_str("the section header has no closing `]`"),
             Self::EmptyHeader => f.write_str("the section header is empty"),
             Self::NotAProperty => f.write_str("expected `key = value`"),
-            Self::EmptyKey => f.write_str("there is no key before the `=`"),
-            Self::DuplicateSection { first } => write!(f, "this section stands already on line {first}"),
-            Self::DuplicateKey { key, first } => write!(f, "`{key}` stands already on line {first}"),
+            Self::EmptyKey => f.write_str("the key before `=` is missing"),
+            Self::DuplicateSection { first } => {
+                write!(f, "duplicate section; it is first defined on line {first}")
+            }
+            Self::DuplicateKey { key, first } => {
+                write!(f, "duplicate key `{key}`; it is first defined on line {first}")
+            }
         }
     }
 }

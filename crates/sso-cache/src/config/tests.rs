@@ -58,7 +58,7 @@ fn the_services_section_of_a_profile_has_the_endpoint_of_sso_oidc() {
     let error = config.profile("lost").unwrap().service_endpoint("sso_oidc").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "profile `lost` names the section [services none], which is not in the AWS config"
+        "profile `lost` refers to section [services none], which is not in the AWS config"
     );
 }
 
@@ -148,15 +148,15 @@ fn what_is_missing_is_named_with_its_section() {
         ("p", "`sso_start_url` is missing in section [sso-session my] of the AWS config"),
         (
             "lost",
-            "there is no section [sso-session gone] in the AWS config, which profile `lost` names (sessions there: my)",
+            "section [sso-session gone] (used by profile `lost`) not found in the AWS config (available sessions: my)",
         ),
-        ("typo", "there is no profile `typo` in the AWS config (profiles there: default, lost, none, p)"),
+        ("typo", "profile `typo` not found in the AWS config (available profiles: default, lost, none, p)"),
     ] {
         assert_eq!(config.resolve_sso(profile).unwrap_err().to_string(), expected);
     }
     assert_eq!(
         config.resolve_session("gone").unwrap_err().to_string(),
-        "there is no section [sso-session gone] in the AWS config (sessions there: my)"
+        "section [sso-session gone] not found in the AWS config (available sessions: my)"
     );
 }
 
@@ -174,8 +174,8 @@ fn the_portal_of_a_profile_is_its_own_or_that_of_the_profile_whose_credentials_i
         assert_eq!(config.sso_profile(profile), Ok(expected), "{profile}");
     }
     for (profile, expected) in [
-        ("lost", "profile `lost` names `gone` as its source_profile, which is not in the AWS config"),
-        ("x", "the source_profile of profile `y` leads back to `x`"),
+        ("lost", "profile `lost` has source_profile `gone`, which is not in the AWS config"),
+        ("x", "circular source_profile: profile `y` refers back to `x`"),
     ] {
         assert_eq!(config.sso_profile(profile).unwrap_err().to_string(), expected);
     }

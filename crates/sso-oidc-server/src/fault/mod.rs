@@ -33,7 +33,7 @@ macro_rules! faults {
         /// use sso_oidc_server::InjectedFault;
         /// let fault: InjectedFault = "reset-answer".parse()?;
         /// assert_eq!((fault, fault.name()), (InjectedFault::ResetAnswer, "reset-answer"));
-        /// assert_eq!(fault.about(), "the connection is reset in the middle of the answer");
+        /// assert_eq!(fault.about(), "the connection is reset in the middle of the response");
         /// assert!(fault.commits() && fault.has_position() && !fault.redirects());
         /// # Ok::<(), sso_oidc_server::FaultError>(())
         /// ```
@@ -68,51 +68,51 @@ macro_rules! faults {
 
 faults! {
     Refuse "refuse" "the port is closed, so connections are refused"
-    DropRequest "drop-request" "the connection is closed without an answer, and nothing was done"
-    NeverAnswers "never-answers" "the connection is taken and the request read, and no answer ever comes"
+    DropRequest "drop-request" "the connection is closed without a response; the request is not processed"
+    NeverAnswers "never-answers" "the connection is accepted and the request read, but no response is sent"
     ResetRequest "reset-request" "the connection is reset in the middle of the request"
-    ResetAnswer "reset-answer" "the connection is reset in the middle of the answer"
-    DropAfterCommit "drop-after-commit" "what was asked for is done, and the answer dropped"
-    Stall "stall" "the answer stops in the middle, and the connection stays"
-    Drip "drip" "the answer comes at one byte a second"
-    EndlessBody "endless-body" "the answer's body never ends"
-    LengthTooLong "length-too-long" "Content-Length promises more than comes"
-    LengthTooShort "length-too-short" "Content-Length promises half of what comes"
+    ResetAnswer "reset-answer" "the connection is reset in the middle of the response"
+    DropAfterCommit "drop-after-commit" "the request is processed, but the response is dropped"
+    Stall "stall" "the response stops in the middle, and the connection stays open"
+    Drip "drip" "the response arrives at one byte per second"
+    EndlessBody "endless-body" "the response body never ends"
+    LengthTooLong "length-too-long" "Content-Length is larger than the body"
+    LengthTooShort "length-too-short" "Content-Length is half the size of the body"
     TwoLengths "two-lengths" "two Content-Length headers contradict each other"
-    NoLastChunk "no-last-chunk" "a chunked body comes whole, without the chunk that ends it"
-    CutJson "cut-json" "the body is half of the JSON, with a Content-Length that says so"
-    EmptyBody "empty-body" "the answer has no body"
-    NotHttp "not-http" "another protocol answers"
-    Html200 "html-200" "a page with status 200, as from a hotel's network; the service never saw the request"
-    Html502 "html-502" "a gateway's page with status 502; the service has done what was asked"
-    TooManyRequests "too-many-requests" "429, and Retry-After in seconds; nothing was done"
-    TooManyRequestsDate "too-many-requests-date" "429, and Retry-After as a date; nothing was done"
-    Unavailable "unavailable" "503, and Retry-After in seconds; nothing was done"
-    UnavailableDate "unavailable-date" "503, and Retry-After as a date; nothing was done"
-    NotFound "not-found" "404 with a page, as at a wrong address; nothing was done"
-    Forbidden "forbidden" "403 with a page, as from an access proxy; nothing was done"
-    Redirect301 "redirect-301" "301 to another host; nothing was done"
-    Redirect302 "redirect-302" "302 to another host; nothing was done"
-    Redirect303 "redirect-303" "303 to another host; nothing was done"
-    Redirect307 "redirect-307" "307 to another host; nothing was done"
-    Redirect308 "redirect-308" "308 to another host; nothing was done"
-    DuplicateHeaders "duplicate-headers" "every header comes twice"
-    HugeHeaders "huge-headers" "a mebibyte of headers"
-    WrongContentType "wrong-content-type" "the answer calls itself text/html"
-    Gzip "gzip" "the answer is compressed, which was not asked for"
-    ByteOrderMark "byte-order-mark" "the body begins with a byte order mark"
-    OddToken "odd-token" "the token's type is a list, and its life a word"
-    CodeElsewhere "code-elsewhere" "a refusal's code stands in `message` and nowhere else"
-    CodeInCapitals "code-in-capitals" "a refusal's code is written in capitals"
-    EarlyHints "early-hints" "an informational answer (103) comes before the real one"
-    Http10 "http-1.0" "the answer is HTTP/1.0, and the connection is closed after it"
-    UntilClose "until-close" "the body has no length and ends with the connection"
-    Close "close" "the answer says Connection: close, and means it"
-    CloseUnannounced "close-unannounced" "the connection is closed after the answer, without a word"
-    WrongDate "wrong-date" "the answer's Date is decades off"
-    TlsExpired "tls-expired" "the certificate has expired"
-    TlsOtherName "tls-other-name" "the certificate is for another name"
-    TlsUnknownCa "tls-unknown-ca" "the certificate is from an unknown CA"
+    NoLastChunk "no-last-chunk" "the chunked body is complete, but the last chunk is missing"
+    CutJson "cut-json" "the body is half of the JSON, with a matching Content-Length"
+    EmptyBody "empty-body" "the response has no body"
+    NotHttp "not-http" "the server responds in another protocol"
+    Html200 "html-200" "an HTML page with status 200, as from a captive portal; the request is not processed"
+    Html502 "html-502" "a gateway's HTML page with status 502; the request is processed"
+    TooManyRequests "too-many-requests" "429 with Retry-After in seconds; the request is not processed"
+    TooManyRequestsDate "too-many-requests-date" "429 with Retry-After as a date; the request is not processed"
+    Unavailable "unavailable" "503 with Retry-After in seconds; the request is not processed"
+    UnavailableDate "unavailable-date" "503 with Retry-After as a date; the request is not processed"
+    NotFound "not-found" "404 with an HTML page, as at a wrong URL; the request is not processed"
+    Forbidden "forbidden" "403 with an HTML page, as from an access proxy; the request is not processed"
+    Redirect301 "redirect-301" "301 to another host; the request is not processed"
+    Redirect302 "redirect-302" "302 to another host; the request is not processed"
+    Redirect303 "redirect-303" "303 to another host; the request is not processed"
+    Redirect307 "redirect-307" "307 to another host; the request is not processed"
+    Redirect308 "redirect-308" "308 to another host; the request is not processed"
+    DuplicateHeaders "duplicate-headers" "every header is sent twice"
+    HugeHeaders "huge-headers" "the response has 1 MiB of headers"
+    WrongContentType "wrong-content-type" "the Content-Type is text/html"
+    Gzip "gzip" "the response is compressed, which the request does not accept"
+    ByteOrderMark "byte-order-mark" "the body starts with a byte order mark"
+    OddToken "odd-token" "the token type is a list, and the lifetime is not a number"
+    CodeElsewhere "code-elsewhere" "the error code is only in `message`"
+    CodeInCapitals "code-in-capitals" "the error code is in upper case"
+    EarlyHints "early-hints" "an informational response (103) precedes the final one"
+    Http10 "http-1.0" "the response is HTTP/1.0, and the connection is closed after it"
+    UntilClose "until-close" "the body has no length and ends when the connection closes"
+    Close "close" "the response has Connection: close, and the connection is closed"
+    CloseUnannounced "close-unannounced" "the connection is closed after the response without Connection: close"
+    WrongDate "wrong-date" "the response's Date header is wrong by decades"
+    TlsExpired "tls-expired" "the TLS certificate has expired"
+    TlsOtherName "tls-other-name" "the TLS certificate is for another name"
+    TlsUnknownCa "tls-unknown-ca" "the TLS certificate is from an unknown CA"
 }
 
 impl InjectedFault {
@@ -180,7 +180,7 @@ impl fmt::Display for InjectedFault {
 
 /// The error of a text that is no [`InjectedFault`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no such fault")]
+#[error("unknown fault")]
 #[non_exhaustive]
 pub struct FaultError;
 

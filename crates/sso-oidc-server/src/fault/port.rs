@@ -31,7 +31,7 @@ impl Port {
             same => Ok(same),
         };
         switched.unwrap_or_else(|error| {
-            tracing::warn!(%error, "cannot reopen the port");
+            tracing::warn!(%error, "failed to listen on the port again");
             Self::Lost
         })
     }

@@ -180,25 +180,25 @@ impl fmt::Display for FaultRule {
 #[non_exhaustive]
 pub enum FaultRuleError {
     /// No fault has this name.
-    #[error("there is no fault of this name")]
+    #[error("unknown fault name")]
     InjectedFault,
     /// The text after the `@` is no operation.
-    #[error("the operation after the @ is register, authorize, poll, revoke or discover")]
+    #[error("expected register, authorize, poll, revoke or discover after `@`")]
     Operation,
     /// The text after the `:` names no requests.
-    #[error("the requests after the colon are N, N-M or N-, counted from 1")]
+    #[error("expected N, N-M or N- after `:`, counted from 1")]
     Requests,
     /// The text after the `=` is no number of bytes.
-    #[error("the bytes after the = are a whole number")]
+    #[error("expected a whole number of bytes after `=`")]
     Bytes,
     /// The fault does not depend on a number of bytes.
-    #[error("this fault does not rule after a number of bytes")]
+    #[error("this fault does not accept a number of bytes")]
     Position,
     /// Only the operations of a sign-in can have a certificate fault.
-    #[error("a fault of the certificate rules register, authorize or poll")]
+    #[error("a certificate fault applies only to register, authorize or poll")]
     NoCertificate,
     /// A refused connection cannot be counted.
-    #[error("refused connections cannot be counted, so there is no colon after refuse")]
+    #[error("`refuse` does not accept `:`, because refused connections cannot be counted")]
     Uncountable,
 }
 
@@ -300,17 +300,17 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_rule_is_said_with_what_would_be_right() {
         for (text, said) in [
-            ("smoke", "there is no fault of this name"),
-            ("stall@login", "the operation after the @ is register, authorize, poll, revoke or discover"),
-            ("stall:0", "the requests after the colon are N, N-M or N-, counted from 1"),
-            ("stall=few", "the bytes after the = are a whole number"),
-            ("gzip=7", "this fault does not rule after a number of bytes"),
-            ("refuse:1", "refused connections cannot be counted, so there is no colon after refuse"),
-            ("tls-unknown-ca@revoke", "a fault of the certificate rules register, authorize or poll"),
+            ("smoke", "unknown fault name"),
+            ("stall@login", "expected register, authorize, poll, revoke or discover after `@`"),
+            ("stall:0", "expected N, N-M or N- after `:`, counted from 1"),
+            ("stall=few", "expected a whole number of bytes after `=`"),
+            ("gzip=7", "this fault does not accept a number of bytes"),
+            ("refuse:1", "`refuse` does not accept `:`, because refused connections cannot be counted"),
+            ("tls-unknown-ca@revoke", "a certificate fault applies only to register, authorize or poll"),
         ] {
             assert_eq!(text.parse::<FaultRule>().unwrap_err().to_string(), said, "{text}");
         }
-        assert_eq!("smoke".parse::<InjectedFault>().unwrap_err().to_string(), "there is no such fault");
+        assert_eq!("smoke".parse::<InjectedFault>().unwrap_err().to_string(), "unknown fault");
     }
 
     #[test]

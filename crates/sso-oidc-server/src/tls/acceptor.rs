@@ -79,14 +79,14 @@ impl Acceptor {
         let (tls, injected) = wrong.map_or((&self.tls, None), |(tls, fault)| (tls, Some(fault)));
         let shaken = handshake(tls, &self.endpoint, stream, wrap, limit, connection).await;
         let secure = shaken.unwrap_or_else(|error| {
-            tracing::info!(connection, error = one_line(&error), injected, "no TLS handshake");
+            tracing::info!(connection, error = one_line(&error), injected, "TLS handshake failed");
             None
         });
         if secure.is_some() && injected.is_some() {
             tracing::info!(
                 connection,
                 injected,
-                "a handshake with a wrong certificate, which some clients look at only now"
+                "TLS handshake completed with a wrong certificate; some clients check it only afterwards"
             );
         }
         secure

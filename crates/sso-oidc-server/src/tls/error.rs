@@ -7,28 +7,28 @@ use std::error::Error;
 #[non_exhaustive]
 pub enum TlsError {
     /// The PEM contains no certificate.
-    #[error("there is no certificate in PEM (-----BEGIN CERTIFICATE-----)")]
+    #[error("no PEM certificate found (-----BEGIN CERTIFICATE-----)")]
     NoCertificate,
     /// A certificate cannot be read.
-    #[error("the certificate cannot be read")]
+    #[error("failed to parse the certificate")]
     Certificate {
         /// The reason.
         source: Box<dyn Error + Send + Sync>,
     },
     /// The PEM contains no readable key.
-    #[error("there is no private key in PEM (-----BEGIN PRIVATE KEY-----); an encrypted one is not read")]
+    #[error("no PEM private key found (-----BEGIN PRIVATE KEY-----); encrypted keys are not supported")]
     NoKey,
     /// The key is not readable or not supported.
-    #[error("the private key cannot be read")]
+    #[error("invalid or unsupported private key")]
     Key {
         /// The reason.
         source: Box<dyn Error + Send + Sync>,
     },
     /// The key does not belong to the certificate.
-    #[error("the private key does not belong to the certificate")]
+    #[error("the private key does not match the certificate")]
     Mismatch,
     /// No certificate can have this name.
-    #[error("no certificate can be made for the name {name:?}")]
+    #[error("failed to create a certificate for the name {name:?}")]
     Name {
         /// The name.
         name: String,
@@ -36,7 +36,7 @@ pub enum TlsError {
         source: Box<dyn Error + Send + Sync>,
     },
     /// The CA or its certificate cannot be made, for example without entropy.
-    #[error("a certificate cannot be made")]
+    #[error("failed to create a certificate")]
     Make {
         /// The reason.
         source: Box<dyn Error + Send + Sync>,

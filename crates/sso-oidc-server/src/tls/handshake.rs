@@ -41,14 +41,14 @@ where
         match greeting(stream.borrow()).await? {
             Greeting::Tls => tls.accept(wrap(stream)).await.map(Some),
             Greeting::Http => {
-                tracing::info!(connection, "plain HTTP on a port that speaks HTTPS");
+                tracing::info!(connection, "plain HTTP on an HTTPS port");
                 refuse_plain(wrap(stream), endpoint).await?;
                 Ok(None)
             }
             Greeting::Nothing => Ok(None),
         }
     };
-    let late = |_| io::Error::new(io::ErrorKind::TimedOut, "it was not complete in time");
+    let late = |_| io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake timed out");
     tokio::time::timeout(limit, shaking).await.map_err(late).flatten()
 }
 
@@ -68,7 +68,7 @@ async fn refuse_plain<S>(mut stream: S, endpoint: &str) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let why = format!("this port speaks HTTPS: {endpoint}");
+    let why = format!("this port requires HTTPS: {endpoint}");
     let fault = invalid("", 400).with_description(why);
     let (head, body) = Dialect::Aws.encode_fault(&fault).into_parts();
     let mut message = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n".to_vec();

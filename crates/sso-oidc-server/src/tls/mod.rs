@@ -107,7 +107,7 @@ impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
             Identity::NewCa => "Tls(a new CA)",
-            Identity::Own(_) => "Tls(a certificate of one's own)",
+            Identity::Own(_) => "Tls(own certificate)",
         })
     }
 }
@@ -206,6 +206,6 @@ mod tests {
     fn a_key_is_in_no_debug_output() {
         let (certificate, key) = pair();
         let ours = Tls::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap();
-        assert_eq!(format!("{ours:?} {:?}", Tls::new_ca()), "Tls(a certificate of one's own) Tls(a new CA)");
+        assert_eq!(format!("{ours:?} {:?}", Tls::new_ca()), "Tls(own certificate) Tls(a new CA)");
     }
 }

@@ -156,7 +156,7 @@ mod tests {
             let summary = Outcome::Expired(expiry.clone()).summary().to_owned();
             format!("{:?}", expired(summary, &expiry, times))
         };
-        assert!(words(Expiry::Clock(None), 0).contains("no approval was seen"));
+        assert!(words(Expiry::Clock(None), 0).contains("no approval was received"));
         assert!(!words(Expiry::Clock(None), 1).contains("clock may run fast"));
         let slow = TransientError::Fault(Fault::new(FaultCode::SlowDown));
         for said in [

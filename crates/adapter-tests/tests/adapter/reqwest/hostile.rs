@@ -26,7 +26,10 @@ fn a_client_that_followed_a_redirect_is_found_out_its_answer_refused_and_nothing
         let end = Reqwest::sign_in_brought(kind, GENEROUS, &stub.endpoint()).unwrap_err();
         assert_eq!((&end.outcome, end.polls), (&Outcome::Cancelled, 1), "{kind}, {status}");
         assert!(end.transport.as_ref().and_then(TransportError::redirected_to) == Some("127.0.0.1"));
-        assert!(end.to_string().starts_with("the sign-in was given up: the HTTP client went on to"), "{end}");
+        assert!(
+            end.to_string().starts_with("the sign-in was aborted: the HTTP client followed a redirect to"),
+            "{end}"
+        );
         assert!(end.to_string().contains("follows no redirects") && end.given_up().is_some());
         assert_eq!((stub.seen().len(), target.seen().len()), (3, 1), "{kind}, {status}");
     }
