@@ -139,26 +139,9 @@ impl TestServer {
     /// Approves a device; see [`Handle::approve`].
     ///
     /// ```
-    /// use sso_oidc_server::{Client, Config, PersonError, TestServer};
-    ///
-    /// let server = TestServer::with(Config::default().with_client(Client::public("my-tool")))?;
-    /// # use std::io::{Read as _, Write as _};
-    /// # let post = |path: &str, form: &str| -> std::io::Result<String> {
-    /// #     let (host, length) = (server.endpoint().trim_start_matches("http://"), form.len());
-    /// #     let head = format!(
-    /// #         "POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n\
-    /// #          content-type: application/x-www-form-urlencoded\r\n\r\n"
-    /// #     );
-    /// #     let mut stream = std::net::TcpStream::connect(host)?;
-    /// #     stream.write_all((head + form).as_bytes())?;
-    /// #     let mut answer = String::new();
-    /// #     stream.read_to_string(&mut answer).map(|_| answer)
-    /// # };
-    /// post("/oauth/device_authorization", "client_id=my-tool")?; // a device asks
-    /// let user_code = server.pending().remove(0);
-    /// server.approve(&user_code)?;
-    /// assert_eq!(server.approve("BBBB-BBBB"), Err(PersonError::Unknown));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// use sso_oidc_server::{PersonError, TestServer};
+    /// let server = TestServer::start();
+    /// assert_eq!(server.approve("BBBB-BBBB"), Err(PersonError::Unknown)); // no device asks
     /// ```
     ///
     /// # Errors
@@ -170,26 +153,9 @@ impl TestServer {
     /// Denies a device; see [`Handle::deny`].
     ///
     /// ```
-    /// use sso_oidc_server::{Client, Config, PersonError, TestServer};
-    ///
-    /// let server = TestServer::with(Config::default().with_client(Client::public("my-tool")))?;
-    /// # use std::io::{Read as _, Write as _};
-    /// # let post = |path: &str, form: &str| -> std::io::Result<String> {
-    /// #     let (host, length) = (server.endpoint().trim_start_matches("http://"), form.len());
-    /// #     let head = format!(
-    /// #         "POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n\
-    /// #          content-type: application/x-www-form-urlencoded\r\n\r\n"
-    /// #     );
-    /// #     let mut stream = std::net::TcpStream::connect(host)?;
-    /// #     stream.write_all((head + form).as_bytes())?;
-    /// #     let mut answer = String::new();
-    /// #     stream.read_to_string(&mut answer).map(|_| answer)
-    /// # };
-    /// post("/oauth/device_authorization", "client_id=my-tool")?; // a device asks
-    /// let user_code = server.pending().remove(0);
-    /// server.deny(&user_code)?;
-    /// assert_eq!(server.approve(&user_code), Err(PersonError::Decided));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// use sso_oidc_server::{PersonError, TestServer};
+    /// let server = TestServer::start();
+    /// assert_eq!(server.deny("BBBB-BBBB"), Err(PersonError::Unknown)); // no device asks
     /// ```
     ///
     /// # Errors
@@ -201,26 +167,9 @@ impl TestServer {
     /// Expires a device's code now; see [`Handle::expire`].
     ///
     /// ```
-    /// use sso_oidc_server::{Client, Config, PersonError, TestServer};
-    ///
-    /// let server = TestServer::with(Config::default().with_client(Client::public("my-tool")))?;
-    /// # use std::io::{Read as _, Write as _};
-    /// # let post = |path: &str, form: &str| -> std::io::Result<String> {
-    /// #     let (host, length) = (server.endpoint().trim_start_matches("http://"), form.len());
-    /// #     let head = format!(
-    /// #         "POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n\
-    /// #          content-type: application/x-www-form-urlencoded\r\n\r\n"
-    /// #     );
-    /// #     let mut stream = std::net::TcpStream::connect(host)?;
-    /// #     stream.write_all((head + form).as_bytes())?;
-    /// #     let mut answer = String::new();
-    /// #     stream.read_to_string(&mut answer).map(|_| answer)
-    /// # };
-    /// post("/oauth/device_authorization", "client_id=my-tool")?; // a device asks
-    /// let user_code = server.pending().remove(0);
-    /// server.expire(&user_code)?;
-    /// assert_eq!(server.approve(&user_code), Err(PersonError::Expired));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// use sso_oidc_server::{PersonError, TestServer};
+    /// let server = TestServer::start();
+    /// assert_eq!(server.expire("BBBB-BBBB"), Err(PersonError::Unknown)); // no device asks
     /// ```
     ///
     /// # Errors
