@@ -174,7 +174,7 @@ impl Portal {
         loop {
             sleep(interval.max(backoff)).await;
             if Instant::now() >= deadline {
-                return Err("The code expired, and no approval was received. Start again for a new code.".into());
+                return Err("The code expired before an approval. Start again for a new code.".into());
             }
             let asked_at = now();
             let call = self.create_token(registration).set_device_code(device.device_code.clone());
