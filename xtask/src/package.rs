@@ -1,6 +1,6 @@
-//! Each published crate as a registry would have it: packed, unpacked outside of the checkout, and tested there.
+//! Packs each published crate, unpacks it outside of the checkout, and tests it there.
 //!
-//! A test that reads a file of the repository passes here and fails there, and so does a file that is missing in a package.
+//! A test that reads a file of the repository fails there, and so does one whose file is missing in the package.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -16,7 +16,7 @@ use cargo_metadata::Package;
 use crate::shell::Run;
 use crate::workspace;
 
-/// How many crates are built and tested side by side. Cargo builds one at a time, and the tests of the program mostly wait.
+/// The number of crates in work at a time. Cargo builds one at a time, and the tests of the program mostly wait.
 const SIDE_BY_SIDE: usize = 2;
 
 /// The crate whose tests take longest, so they begin first.
@@ -45,7 +45,7 @@ pub(crate) fn step() -> Result<()> {
     })
 }
 
-/// A workspace of unpacked crates. It stays at one place, so that what is built for it can be used again.
+/// A workspace of unpacked crates. Its place is fixed, so that builds are reused.
 struct Place(PathBuf);
 
 impl Place {
@@ -58,10 +58,10 @@ impl Place {
         Ok(Self(place))
     }
 
-    /// Packs the crates, and has what is in the packages and nothing else.
+    /// Packs the crates, and unpacks them here.
     fn fill(&self, crates: &[&Package]) -> Result<()> {
         let packages = crates.iter().flat_map(|package| ["--package", package.name.as_str()]);
-        // Each archive would have a lock file of its own, for which the crates' dependencies would have to be published.
+        // The lock file of an archive needs dependencies that are published.
         let pack = ["package", "--offline", "--allow-dirty", "--no-verify", "--exclude-lockfile"];
         quietly(Run::cargo().args(pack).args(packages))?;
 
@@ -81,10 +81,11 @@ impl Place {
         self.0.join("tree")
     }
 
-    /// All tests of one crate with all its features, as they stand in the package.
+    /// Runs the tests of one crate with all its features. The examples in its documentation run in the workspace only.
     fn test(&self, package: &Package) -> Result<()> {
         let began = Instant::now();
-        let run = Run::cargo().args(["test", "--all-features", "--package", package.name.as_str()]);
+        let run =
+            Run::cargo().args(["test", "--tests", "--all-features", "--package", package.name.as_str()]);
         let target = workspace::target_dir()?.join("package-tests");
         let said = quietly(run.in_dir(&self.tree()).env("CARGO_TARGET_DIR", target))?;
         let passed = passed(&said);
