@@ -18,9 +18,9 @@ pub(crate) fn instructions(program: &Path, arguments: &[&str]) -> Result<u64> {
     }
 }
 
-/// `==1== Redeemed : 12345`
+/// `==1== Collected : 12345`
 fn collected(said: &str) -> Option<u64> {
-    let (_, rest) = said.split_once("Redeemed : ")?;
+    let (_, rest) = said.split_once("Collected : ")?;
     rest.split_whitespace().next()?.parse().ok()
 }
 
@@ -30,8 +30,8 @@ mod tests {
 
     #[test]
     fn the_count_is_read_from_what_valgrind_says() {
-        assert_eq!(collected("==7== Events    : Ir\n==7== Redeemed : 1234567\n==7==\n"), Some(1_234_567));
-        assert_eq!(collected("==7== Redeemed : \n"), None);
+        assert_eq!(collected("==7== Events    : Ir\n==7== Collected : 1234567\n==7==\n"), Some(1_234_567));
+        assert_eq!(collected("==7== Collected : \n"), None);
         assert_eq!(collected(""), None);
     }
 }

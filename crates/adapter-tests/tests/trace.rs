@@ -14,8 +14,8 @@ const GENEROUS: Duration = Duration::from_secs(20);
 
 /// The log is global, because adapters log from threads of their own. It includes `log` records of ureq and
 /// rustls.
-static COLLECTED: LazyLock<Redeemed> = LazyLock::new(|| {
-    let collected = Redeemed::default();
+static COLLECTED: LazyLock<Collected> = LazyLock::new(|| {
+    let collected = Collected::default();
     tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(collected.clone()).init();
     collected
 });
@@ -25,9 +25,9 @@ static LOGGING: Mutex<()> = Mutex::new(());
 
 /// Collects the log.
 #[derive(Clone, Default)]
-struct Redeemed(Arc<Mutex<Vec<u8>>>);
+struct Collected(Arc<Mutex<Vec<u8>>>);
 
-impl io::Write for Redeemed {
+impl io::Write for Collected {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -38,7 +38,7 @@ impl io::Write for Redeemed {
     }
 }
 
-impl<'a> MakeWriter<'a> for Redeemed {
+impl<'a> MakeWriter<'a> for Collected {
     type Writer = Self;
 
     fn make_writer(&'a self) -> Self {

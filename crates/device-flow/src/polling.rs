@@ -184,7 +184,7 @@ impl Polling {
         self
     }
 
-    /// Returns whether every poll had error.
+    /// Returns whether every poll had an error.
     pub(crate) const fn no_poll_got_a_verdict(&self) -> bool {
         self.error.is_some() && !self.heard
     }

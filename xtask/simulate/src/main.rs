@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use args::{Config, USAGE};
 use device_flow::DeviceFlow;
 use shrink::{Shrunk, shrink};
-use world::{InvalidResponse, World};
+use world::{BrokenRule, World};
 
 /// The highest number of devices whose histories fit side by side.
 const FEW: usize = 4;
@@ -89,7 +89,7 @@ fn simulate(config: &Config, before: u64) -> bool {
     true
 }
 
-fn fail(config: &Config, invalid: InvalidResponse) {
+fn fail(config: &Config, invalid: BrokenRule) {
     tell(config, &invalid);
     println!("To play it again: {}", watching(config, &invalid).command());
     eprintln!("Making it small …");
@@ -113,13 +113,13 @@ fn fail(config: &Config, invalid: InvalidResponse) {
     println!("To play it again: {}", small.command());
 }
 
-fn tell(config: &Config, InvalidResponse { device, at, law }: &InvalidResponse) {
+fn tell(config: &Config, BrokenRule { device, at, law }: &BrokenRule) {
     println!("VIOLATION: {law}");
     println!("  seed {}, device {device}, {:.6} s of virtual time", config.seed, *at as f64 / 1e6);
 }
 
 /// Records the events of the remaining devices if they are few, or else of the failed one.
-fn watching(config: &Config, InvalidResponse { device, .. }: &InvalidResponse) -> Config {
+fn watching(config: &Config, BrokenRule { device, .. }: &BrokenRule) -> Config {
     let few = config.ids().len() <= FEW;
     let watch = if few { config.ids() } else { *device..device.saturating_add(1) };
     Config { watch: Some(watch), ..config.clone() }

@@ -7,12 +7,12 @@ use std::ops::Range;
 
 use crate::args::Config;
 use crate::faults::KINDS;
-use crate::world::{InvalidResponse, World};
+use crate::world::{BrokenRule, World};
 
 /// The smallest failing simulation, and its violation.
 pub(crate) struct Shrunk {
     pub(crate) config: Config,
-    pub(crate) invalid: InvalidResponse,
+    pub(crate) invalid: BrokenRule,
     /// The number of simulations in the search.
     pub(crate) replays: u32,
 }
@@ -21,7 +21,7 @@ pub(crate) struct Shrunk {
 const CUTS: u32 = 8;
 
 /// Shrinks a failure. The result breaks the same invariant, but perhaps at another device.
-pub(crate) fn shrink(config: &Config, invalid: InvalidResponse) -> Shrunk {
+pub(crate) fn shrink(config: &Config, invalid: BrokenRule) -> Shrunk {
     let mut shrunk = Shrunk { config: config.clone(), invalid, replays: 0 };
     shrunk.fewer_devices();
     shrunk.fewer_faults();

@@ -28,7 +28,7 @@ const NOBODY: u32 = u32::MAX;
 
 /// A violated invariant.
 #[derive(Debug)]
-pub(crate) struct InvalidResponse {
+pub(crate) struct BrokenRule {
     pub(crate) device: u32,
     pub(crate) at: u64,
     pub(crate) law: String,
@@ -99,22 +99,18 @@ impl<'a> World<'a> {
     ///
     /// # Errors
     /// The first violated invariant.
-    pub(crate) fn run(&mut self) -> Result<(), InvalidResponse> {
+    pub(crate) fn run(&mut self) -> Result<(), BrokenRule> {
         while let Some((at, device, event)) = self.queue.next() {
             self.now = at;
             self.summary.events += 1;
-            self.happen(device, event).map_err(|law| InvalidResponse { device, at, law })?;
+            self.happen(device, event).map_err(|law| BrokenRule { device, at, law })?;
         }
         let missing = self.config.ids().len() as u64 - self.summary.ended();
         if missing > 0 {
             let device =
                 self.devices.iter().position(|device| device.as_ref().is_some_and(|d| d.flow.is_some()));
             let device = device.map_or(NOBODY, |device| device as u32);
-            return Err(InvalidResponse {
-                device,
-                at: self.now,
-                law: format!("{missing} sign-ins never ended"),
-            });
+            return Err(BrokenRule { device, at: self.now, law: format!("{missing} sign-ins never ended") });
         }
         Ok(())
     }
