@@ -46,21 +46,21 @@ pub(crate) struct Pace {
     /// The time of the next request.
     pub(crate) due: Tick,
     /// The number of delays of an overdue request since the last reply.
-    pub(crate) missed: u8,
+    pub(crate) overdue: u8,
 }
 
 impl Pace {
     /// Creates the pace of the setup. The first request is due at once.
     pub(crate) const fn setup(now: Tick) -> Self {
         let interval = Duration::ZERO;
-        Self { interval, announced: interval, slow_downs: 0, errors: 0, due: now, missed: 0 }
+        Self { interval, announced: interval, slow_downs: 0, errors: 0, due: now, overdue: 0 }
     }
 
     /// Creates the pace of the polls, from the device authorization's arrival.
     pub(crate) fn polling(interval: Option<Duration>, first_due_at_once: bool, now: Tick) -> Self {
         let interval = interval.unwrap_or(DeviceAuthorization::DEFAULT_INTERVAL).max(INTERVAL_FLOOR);
         let due = if first_due_at_once { now } else { now + interval };
-        Self { interval, announced: interval, slow_downs: 0, errors: 0, due, missed: 0 }
+        Self { interval, announced: interval, slow_downs: 0, errors: 0, due, overdue: 0 }
     }
 
     /// Defers the next request to this time.
@@ -90,7 +90,7 @@ impl Pace {
     /// Handles a verdict at `now`: the next request is due one interval later, and not before `retry_after`.
     pub(crate) fn after_verdict(&mut self, now: Tick, retry_after: Option<Duration>) {
         self.errors = 0;
-        self.missed = 0;
+        self.overdue = 0;
         let wait = retry_after.map_or(self.interval, |least| self.interval.max(least));
         self.due = now + wait;
     }
@@ -115,13 +115,13 @@ impl Pace {
     /// Something blocked the driver, a queue or a sleeping machine, and perhaps many other flows, which would
     /// all poll now. The range doubles with each miss up to `cap`, as the backoff does.
     pub(crate) fn overdue_by(&self, now: Tick, cap: Duration) -> Option<Duration> {
-        let is_overdue = self.missed < MOST_OVERDUE && now.since(self.due) > self.interval;
-        is_overdue.then(|| self.interval.saturating_mul(1 << self.missed).min(cap).max(self.interval))
+        let is_overdue = self.overdue < MOST_OVERDUE && now.since(self.due) > self.interval;
+        is_overdue.then(|| self.interval.saturating_mul(1 << self.overdue).min(cap).max(self.interval))
     }
 
     /// Delays an overdue request by a draw from this range.
     pub(crate) fn delay_poll(&mut self, now: Tick, time: Duration, draw: Draw) {
-        self.missed = self.missed.saturating_add(1);
+        self.overdue = self.overdue.saturating_add(1);
         self.due = now + draw.of(time);
     }
 
@@ -164,7 +164,7 @@ impl Pace {
     pub(crate) fn back_off(&mut self, now: Tick, retry_after: Option<Duration>, cap: Duration, draw: Draw) {
         let wait = self.backoff(retry_after, cap);
         self.errors = self.errors.saturating_add(1);
-        self.missed = 0;
+        self.overdue = 0;
         self.due = now + wait.saturating_add(draw.of((wait / 2).min(cap)));
     }
 }

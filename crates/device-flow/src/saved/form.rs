@@ -229,7 +229,7 @@ impl PaceForm {
             slow_downs: self.slow_downs,
             errors: self.errors,
             due: now + self.due_in.saturating_sub(passed),
-            missed: 0,
+            overdue: 0,
         }
     }
 }

@@ -33,6 +33,7 @@ fn a_search_that_is_dropped_in_its_wait_or_while_it_asks_goes_on_where_it_was() 
     }
 }
 
+// The builders are of two types, so `ureq` has the same test.
 #[test]
 fn settings_that_make_no_sense_are_refused_or_bounded_and_never_panic() {
     let builder = || HttpClient::builder(Endpoint::custom("http://127.0.0.1:9").unwrap());

@@ -39,6 +39,7 @@ fn a_search_that_is_cancelled_in_its_wait_or_while_it_asks_ends_at_once_and_can_
     }
 }
 
+// The builders are of two types, so `reqwest` has the same test.
 #[test]
 fn settings_that_make_no_sense_are_refused_or_bounded_and_never_panic() {
     let builder = || HttpClient::builder(Endpoint::custom("http://127.0.0.1:9").unwrap());
