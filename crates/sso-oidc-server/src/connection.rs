@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio_io_timeout::TimeoutStream;
 
 use crate::Limits;
-use crate::connections::Activity;
+use crate::activity::Activity;
 use crate::handler::answer;
 use crate::limits::{discard, http1, read_body};
 use crate::state::{Peer, State};

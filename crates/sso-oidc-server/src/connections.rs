@@ -6,7 +6,6 @@
 use core::cmp::Reverse;
 use core::convert::Infallible;
 use core::net::IpAddr;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +15,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::Limits;
+use crate::activity::{Activity, Stage, Wait};
 
 /// The margin below the number of connections at which the system had no descriptors left. Other parts of the
 /// process need some.
@@ -25,15 +25,39 @@ const RESERVE: usize = 16;
 const SPARED: usize = 16;
 /// The time for which a lack of descriptors lowers the limit.
 const LOWERED: Duration = Duration::from_secs(60);
+/// The most connections that one search chooses for closing. A search for each new connection took longer
+/// than `accept`, so a crowd of 12,000 made an honest request wait for up to 253 ms.
+const CHOSEN: usize = 64;
+/// The time for which a choice stands.
+const CHOICE_LIFETIME: Duration = Duration::from_millis(10);
 
 /// The open connections.
 #[derive(Debug)]
 pub(crate) struct Connections {
     total: usize,
     per_address: usize,
-    open: Mutex<BTreeMap<u64, Open>>,
+    table: Mutex<Table>,
     lowered: Mutex<Option<Lowered>>,
     began: Instant,
+}
+
+/// The connections by number, which is the order of arrival.
+#[derive(Debug, Default)]
+struct Table {
+    open: BTreeMap<u64, Open>,
+    /// The number of open connections of each address.
+    counts: BTreeMap<Source, usize>,
+    choice: Option<Choice>,
+}
+
+/// The connections that the latest search chose for closing.
+#[derive(Debug)]
+struct Choice {
+    /// The address that makes room for itself, or `None` for a choice among all.
+    source: Option<Source>,
+    made: Instant,
+    /// The last one closes first.
+    connections: Vec<(u64, Wait)>,
 }
 
 /// A lower limit, after the system had no descriptors left.
@@ -60,79 +84,12 @@ pub(crate) struct Slot {
     connections: Arc<Connections>,
 }
 
-/// The time since which a connection waits for its peer, and the reason. A handler never waits. So a
-/// connection whose task does not run waits for its peer: for a request, the rest of one, or room to write.
-#[derive(Debug)]
-pub(crate) struct Activity {
-    /// Milliseconds, times four, and the [`Stage`].
-    state: AtomicU64,
-    /// Whether the task has answered a request since its last wake-up.
-    answered_this_poll: AtomicBool,
-    began: Instant,
-}
-
-/// The latest event on a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// The peer has connected.
-    New = 0,
-    /// A request's head is complete.
-    Request = 1,
-    /// The response is ready.
-    Response = 2,
-}
-
-impl Activity {
-    /// Notes that a request's head is complete.
-    pub(crate) fn request(&self) {
-        self.set(Stage::Request);
-    }
-
-    /// Notes that the response is ready.
-    pub(crate) fn response(&self) {
-        self.set(Stage::Response);
-    }
-
-    fn set(&self, stage: Stage) {
-        self.state.store(self.millis() << 2 | stage as u64, Ordering::Relaxed);
-    }
-
-    fn is(&self, stage: Stage) -> bool {
-        self.state.load(Ordering::Relaxed) & 3 == stage as u64
-    }
-
-    /// Lets other connections go first if this one has answered a request since its last wake-up. Otherwise a
-    /// peer that sends 1,000 requests at once blocks all others. 1,100 such peers delayed an honest client by
-    /// 0.8 s.
-    pub(crate) async fn take_turn(&self) {
-        if self.answered_this_poll.swap(true, Ordering::Relaxed) {
-            tokio::task::yield_now().await;
-            self.answered_this_poll.store(true, Ordering::Relaxed);
-        }
-    }
-
-    /// Notes that the task runs again.
-    pub(crate) fn new_poll(&self) {
-        self.answered_this_poll.store(false, Ordering::Relaxed);
-    }
-
-    fn millis(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX) & (u64::MAX >> 2)
-    }
-
-    /// Returns the priority for closing: an incomplete request first, then the longest wait.
-    fn precedence(&self, now: u64) -> (bool, u64) {
-        let since = self.state.load(Ordering::Relaxed) >> 2;
-        (!self.is(Stage::Response), now.saturating_sub(since))
-    }
-}
-
 impl Connections {
     pub(crate) fn new(limits: &Limits) -> Arc<Self> {
         Arc::new(Self {
             total: limits.connections.max(1),
             per_address: limits.connections_per_address.max(1),
-            open: Mutex::default(),
+            table: Mutex::default(),
             lowered: Mutex::default(),
             began: Instant::now(),
         })
@@ -141,43 +98,40 @@ impl Connections {
     /// Registers this connection from this address. If there are too many, it closes one of them.
     pub(crate) fn admit(self: &Arc<Self>, number: u64, address: IpAddr) -> Slot {
         let source = Source::of(address);
-        let activity = Arc::new(Activity {
-            state: AtomicU64::new(0),
-            answered_this_poll: AtomicBool::new(false),
-            began: self.began,
-        });
-        activity.set(Stage::New);
+        let activity = Arc::new(Activity::new(self.began));
         let (closer, close) = oneshot::channel();
-        let mut open = self.open();
-        if open.len() >= self.per_address
-            && open.values().filter(|open| open.source == source).count() >= self.per_address
-        {
-            self.close_one(&mut open, |open| open.source == source);
-        } else if open.len() >= self.total() {
-            self.close_one(&mut open, |_| true);
+        let mut table = self.table();
+        if table.count(source) >= self.per_address {
+            table.close_one(Some(source));
+        } else if table.open.len() >= self.total() {
+            table.close_one(None);
         }
-        open.insert(number, Open { activity: Arc::clone(&activity), source, _close: closer });
+        table.insert(number, Open { activity: Arc::clone(&activity), source, _close: closer });
         Slot { activity, close, number, connections: Arc::clone(self) }
     }
 
     /// Lowers the limit for a minute below the current number, because the system can open no more. If only
     /// few are open, other parts of the process hold the descriptors. Then only an incomplete request closes.
     pub(crate) fn lower_limit(&self) {
-        let mut open = self.open();
-        if open.len() > 4 * RESERVE {
-            let lowered = Lowered { total: open.len() - RESERVE, until: Instant::now() + LOWERED };
+        let mut table = self.table();
+        if table.open.len() > 4 * RESERVE {
+            let lowered = Lowered { total: table.open.len() - RESERVE, until: Instant::now() + LOWERED };
             *self.lowered.lock().unwrap_or_else(PoisonError::into_inner) = Some(lowered);
-            while open.len() > lowered.total {
-                self.close_one(&mut open, |_| true);
+            while table.open.len() > lowered.total {
+                table.close_one(None);
             }
         } else {
-            self.close_one(&mut open, |open| !open.activity.is(Stage::Response));
+            table.close_one_incomplete();
         }
     }
 
     /// Closes every connection without a complete request. No response is lost with it.
     pub(crate) fn close_new(&self) {
-        self.open().retain(|_, open| !open.activity.is(Stage::New));
+        let mut table = self.table();
+        let new = |open: &Open| open.activity.wait().is(Stage::New);
+        let numbers: Vec<_> =
+            table.open.iter().filter(|(_, open)| new(open)).map(|(number, _)| *number).collect();
+        numbers.into_iter().for_each(|number| table.remove(number));
     }
 
     /// Returns whether a lack of descriptors has lowered the limit.
@@ -194,22 +148,80 @@ impl Connections {
         lowered.filter(|lowered| Instant::now() < lowered.until)
     }
 
-    fn close_one(&self, open: &mut BTreeMap<u64, Open>, which: impl Fn(&Open) -> bool) {
-        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        // The map keeps the order of arrival.
-        let connections: Vec<_> = open.iter().filter(|(_, open)| which(open)).collect();
-        let older = connections.iter().take(connections.len() - connections.len() / SPARED);
-        // Of two equal waits the older connection goes.
-        let first = older.max_by_key(|(number, open)| (open.activity.precedence(now), Reverse(**number)));
-        if let Some((number, _)) = first {
-            let number = **number;
-            open.remove(&number);
-            tracing::debug!(connection = number, "closed to make room for another connection");
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn count(&self, source: Source) -> usize {
+        self.counts.get(&source).copied().unwrap_or_default()
+    }
+
+    fn insert(&mut self, number: u64, open: Open) {
+        *self.counts.entry(open.source).or_default() += 1;
+        self.open.insert(number, open);
+    }
+
+    fn remove(&mut self, number: u64) {
+        let Some(Open { source, .. }) = self.open.remove(&number) else { return };
+        match self.count(source) {
+            0 | 1 => self.counts.remove(&source),
+            count => self.counts.insert(source, count - 1),
+        };
+    }
+
+    /// Closes one connection, of this address or of all.
+    fn close_one(&mut self, source: Option<Source>) {
+        let stands = |choice: &Choice| choice.source == source && choice.made.elapsed() < CHOICE_LIFETIME;
+        let chosen = self.choice.take().filter(stands).and_then(|choice| self.next_of(choice));
+        let number = chosen.or_else(|| self.next_of(self.choose(source)));
+        if let Some(number) = number {
+            self.close(number);
         }
     }
 
-    fn open(&self) -> MutexGuard<'_, BTreeMap<u64, Open>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Closes the oldest incomplete request, if there is one.
+    fn close_one_incomplete(&mut self) {
+        let choice = self.choose(None);
+        if let Some(&(number, wait)) = choice.connections.last()
+            && !wait.is(Stage::Response)
+        {
+            self.close(number);
+        }
+    }
+
+    fn close(&mut self, number: u64) {
+        self.remove(number);
+        tracing::debug!(connection = number, "closed to make room for another connection");
+    }
+
+    /// Takes the next connection of a choice that has waited ever since. Keeps the rest for the next time.
+    fn next_of(&mut self, mut choice: Choice) -> Option<u64> {
+        let next = core::iter::from_fn(|| choice.connections.pop())
+            .find(|(number, wait)| self.open.get(number).is_some_and(|open| open.activity.wait() == *wait));
+        self.choice = Some(choice);
+        next.map(|(number, _)| number)
+    }
+
+    /// Chooses connections for closing, of this address or of all.
+    fn choose(&self, source: Option<Source>) -> Choice {
+        let count = source.map_or(self.open.len(), |source| self.count(source));
+        let mut connections: Vec<_> = self
+            .open
+            .iter()
+            .filter(|(_, open)| source.is_none_or(|source| open.source == source))
+            .take(count - count / SPARED)
+            .map(|(number, open)| (*number, open.activity.wait()))
+            .collect();
+        // Of two equal waits the older connection goes.
+        connections.sort_unstable_by_key(|(number, wait)| (wait.precedence(), Reverse(*number)));
+        connections.drain(..connections.len().saturating_sub(CHOSEN));
+        // An idle connection goes only if no request is incomplete at that moment.
+        if let Some(&(_, first)) = connections.last() {
+            connections.retain(|(_, wait)| wait.is(Stage::Response) == first.is(Stage::Response));
+        }
+        Choice { source, made: Instant::now(), connections }
     }
 }
 
@@ -229,7 +241,7 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.connections.open().remove(&self.number);
+        self.connections.table().remove(self.number);
     }
 }
 
@@ -247,7 +259,7 @@ mod tests {
 
     /// Returns the numbers of the open connections.
     fn open(connections: &Connections) -> Vec<u64> {
-        connections.open().keys().copied().collect()
+        connections.table().open.keys().copied().collect()
     }
 
     async fn pass(millis: u64) {

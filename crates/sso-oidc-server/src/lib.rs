@@ -75,6 +75,7 @@
 //! fields `user_code`, `csrf` and `action`. `action` is `approve` or `deny`. Status 200 means success.
 #![cfg_attr(feature = "faults", doc = include_str!("fault/about.md"))]
 
+mod activity;
 mod approval;
 mod authority;
 mod clock;

@@ -25,7 +25,7 @@ use super::rule::Target;
 use super::transport::Socket;
 use super::transport::Transport;
 use super::{FaultRule, InjectedFault, inject};
-use crate::connections::Activity;
+use crate::activity::Activity;
 use crate::exchange::Exchange;
 use crate::handler::{handle, respond};
 use crate::limits::{discard, http1, read_body};
