@@ -20,7 +20,9 @@ use crate::workspace;
 const SIDE_BY_SIDE: usize = 2;
 
 /// The crate whose tests take longest, so they begin first.
-const LONGEST: &str = "sso-oidc";
+pub(crate) const LONGEST: &str = "sso-oidc";
+/// The number of its tests that run at a time. They wait for time-outs and intervals of polling.
+const WAITING: &str = "6";
 
 /// `cargo xtask test --only package`
 pub(crate) fn step() -> Result<()> {
@@ -86,6 +88,7 @@ impl Place {
         let began = Instant::now();
         let run =
             Run::cargo().args(["test", "--tests", "--all-features", "--package", package.name.as_str()]);
+        let run = if package.name == LONGEST { run.env("RUST_TEST_THREADS", WAITING) } else { run };
         let target = workspace::target_dir()?.join("package-tests");
         let said = quietly(run.in_dir(&self.tree()).env("CARGO_TARGET_DIR", target))?;
         let passed = passed(&said);

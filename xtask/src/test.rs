@@ -124,7 +124,15 @@ fn choose(args: &[String]) -> Result<Vec<Step>> {
     }
     let wanted =
         |step: &&Step| if only.is_empty() { !(fast && step.slow) } else { only.contains(&step.name) };
-    Ok(STEPS.iter().filter(wanted).copied().collect())
+    let mut steps: Vec<Step> = STEPS.iter().filter(wanted).copied().collect();
+    if steps.iter().any(|step| step.name == "package") {
+        // The step `package` runs the program's tests, which take longest. Once is enough.
+        steps
+            .iter_mut()
+            .filter(|step| step.name == "test")
+            .for_each(|step| step.run = cargo_test_but_program);
+    }
+    Ok(steps)
 }
 
 fn fmt() -> Result<()> {
@@ -149,8 +157,16 @@ fn clippy() -> Result<()> {
 }
 
 fn cargo_test() -> Result<()> {
+    tests_of(&["--workspace"])
+}
+
+fn cargo_test_but_program() -> Result<()> {
+    tests_of(&["--workspace", "--exclude", package::LONGEST])
+}
+
+fn tests_of(packages: &[&str]) -> Result<()> {
     // Without the examples: two of them have one name, and the step `examples` builds them one by one.
-    Run::cargo().args(["test", "--workspace", "--lib", "--bins", "--tests"]).go()?;
+    Run::cargo().arg("test").args(packages).args(["--lib", "--bins", "--tests"]).go()?;
     Run::cargo().args(["test", "--workspace", "--doc"]).go()
 }
 
@@ -174,6 +190,19 @@ mod tests {
     #[test]
     fn no_flag_means_every_step() {
         assert_eq!(chosen(&[]).unwrap().len(), STEPS.len());
+    }
+
+    #[test]
+    fn the_programs_tests_run_once_whatever_is_chosen() {
+        let runs_all = |args: &[&str]| {
+            let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+            let steps = choose(&args).unwrap();
+            steps.iter().any(|step| {
+                step.name == "test" && std::ptr::fn_addr_eq(step.run, cargo_test as fn() -> Result<()>)
+            })
+        };
+        assert!(runs_all(&["--fast"]) && runs_all(&["--only", "test"]));
+        assert!(!runs_all(&[]) && !runs_all(&["--only", "test", "--only", "package"]));
     }
 
     #[test]
