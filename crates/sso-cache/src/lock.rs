@@ -80,7 +80,7 @@ impl fmt::Display for Holder {
 }
 
 impl Cache {
-    /// Takes the lock on this identity's files, across processes. It waits at most `patience` (zero: not at
+    /// Takes the lock on this identity's files, across processes. It waits for `at_most` (zero: not at
     /// all). The lock is advisory and only this crate's: AWS's tools take none. Its file in the [private
     /// directory](Cache::private_dir) persists and names the holder to a waiting process. The lock of a
     /// process that dies is released.
@@ -107,7 +107,7 @@ impl Cache {
     /// Returns [`CacheError::Locked`] if another process still holds it. [`CacheError::Obstructed`]:
     /// something other than a lock file of this user is in its place. Otherwise the system returned an error.
     /// Without support for locks the guard [reports so](Guard::unlocked).
-    pub fn lock(&self, identity: &Identity, patience: Duration) -> Result<Guard, CacheError> {
+    pub fn lock(&self, identity: &Identity, at_most: Duration) -> Result<Guard, CacheError> {
         self.make_dir()?;
         let path = self.lock_path(identity);
         let file = match self.open_lock(&path) {
@@ -126,7 +126,7 @@ impl Cache {
                     return if is_unsupported { Ok(self.without_lock(identity, error)) } else { Err(error) };
                 }
             }
-            let left = patience.saturating_sub(started.elapsed());
+            let left = at_most.saturating_sub(started.elapsed());
             if left.is_zero() {
                 return Err(CacheError::Locked { path, holder: holder_in(&file) });
             }

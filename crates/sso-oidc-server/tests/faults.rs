@@ -51,8 +51,8 @@ fn is_silent(stream: &mut TcpStream) -> bool {
     hear(stream, SILENCE) == (String::new(), End::Silent)
 }
 
-fn hear(stream: &mut TcpStream, patience: Duration) -> (String, End) {
-    stream.set_read_timeout(Some(patience)).unwrap();
+fn hear(stream: &mut TcpStream, at_most: Duration) -> (String, End) {
+    stream.set_read_timeout(Some(at_most)).unwrap();
     let mut bytes = Vec::new();
     let mut chunk = [0; 64 * 1024];
     let end = loop {
@@ -106,8 +106,8 @@ fn a_fault_says_truly_whether_what_was_asked_for_has_been_done() {
         let server = server(fault);
         let mut stream = connect(&server);
         stream.write_all(registration().as_bytes()).unwrap();
-        let patience = if fault == InjectedFault::NeverAnswers { SILENCE } else { DUE };
-        let (answer, end) = hear(&mut stream, patience);
+        let at_most = if fault == InjectedFault::NeverAnswers { SILENCE } else { DUE };
+        let (answer, end) = hear(&mut stream, at_most);
         let clients = server.handle().stats().held.clients;
         assert_eq!(clients, usize::from(fault.commits()), "{fault}: {answer:.200} {end:?}");
         let requests = server.requests();

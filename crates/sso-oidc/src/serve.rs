@@ -187,7 +187,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> 
         .build()
         .map_err(|error| Failure::other(format_args!("cannot start the server: {error}")))?;
     runtime.block_on(async {
-        let signals = Signals::listen()?;
+        let mut signals = Signals::listen()?;
         let server = Server::bind(config).await.map_err(|error| Failure::other(chain(&error)))?;
         let handle = server.handle();
         let ca_file = handle.ca_certificate().map(|pem| CaFile::write(pem, args.tls.ca_file())).transpose()?;
@@ -203,8 +203,18 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> 
             tracing::info!("to trust this server, run its clients with AWS_CA_BUNDLE={}", file.path().display());
         }
         tracing::info!(page = %format_args!("{}/device", server.public_url()), approve = %args.rules.approve, "serving");
-        server.serve(signals.first()).await;
-        tracing::info!("stopped");
+        let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
+        let serving = server.serve(async { drop(stopping.await) });
+        // The second signal ends connections in progress.
+        let twice = async {
+            signals.next().await;
+            drop(stop);
+            signals.next().await;
+        };
+        tokio::select! {
+            () = serving => tracing::info!("stopped"),
+            () = twice => tracing::info!("stopped at the second signal; connections in progress are closed"),
+        }
         Ok(())
     })
 }
@@ -236,15 +246,12 @@ impl Signals {
         Ok(Self {})
     }
 
-    /// Waits for the first signal.
-    async fn first(self) {
+    /// Waits for the next signal.
+    async fn next(&mut self) {
         #[cfg(unix)]
-        {
-            let Self { mut terminate, mut interrupt } = self;
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
         #[cfg(not(unix))]
         drop(tokio::signal::ctrl_c().await);

@@ -49,12 +49,38 @@ fn ask(serving: &Serving, times: usize) -> std::io::Result<()> {
 }
 
 #[cfg(unix)]
+fn terminate(serving: &Serving) {
+    let pid = serving.child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_signal_ends_requests_in_progress() {
+    let mut serving = Serving::start(&[]);
+    let address = serving.address().to_owned();
+    let mut stalled = TcpStream::connect(&address).unwrap();
+    let head = "POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n";
+    stalled.write_all(head.as_bytes()).unwrap();
+    // The server reads the body.
+    let mut line = String::new();
+    BufReader::new(&stalled).read_line(&mut line).unwrap();
+    assert!(line.contains("100 Continue"), "{line}");
+    terminate(&serving);
+    // Two signals at once count as one.
+    while TcpStream::connect(&address).is_ok() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    terminate(&serving);
+    assert_eq!(serving.child.wait().unwrap().code(), Some(0));
+    let mut log = String::new();
+    serving.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert!(log.contains("stopped at the second signal"), "{log}");
+}
+
+#[cfg(unix)]
 #[test]
 fn a_log_that_nobody_reads_keeps_the_server_neither_from_answering_nor_from_stopping() {
-    let terminate = |serving: &Serving| {
-        let pid = serving.child.id().to_string();
-        assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    };
     // Its log is a pipe that this test does not read. These are more lines than the pipe (64 kB at 170 bytes a line) and the
     // queue (2,048 lines) can hold.
     const MANY: usize = 4_000;

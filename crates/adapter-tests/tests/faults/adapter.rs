@@ -5,7 +5,7 @@ use std::sync::mpsc::Receiver;
 use crate::cancelled::{Cancelled, Watcher};
 use crate::case::{End, Setting, Target};
 use crate::ledger::{Ledger, Watch};
-use crate::table::Told;
+use crate::table::CallResult;
 
 /// An adapter under test with every fault.
 pub(crate) trait Faced {
@@ -19,8 +19,8 @@ pub(crate) trait Faced {
     fn sign_in_until(target: &Target, watcher: Watcher, moments: Receiver<()>) -> Cancelled;
 
     /// Signs in, and revokes the token.
-    fn revoke(target: &Target) -> Told;
+    fn revoke(target: &Target) -> CallResult;
 
     /// Searches for metadata at virtual time.
-    fn discover(target: &Target) -> Told;
+    fn discover(target: &Target) -> CallResult;
 }

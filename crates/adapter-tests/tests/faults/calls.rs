@@ -10,7 +10,7 @@ use sso_oidc_server::{Approval, Config, TestServer};
 
 use crate::adapter::Faced;
 use crate::case::{Setting, Target};
-use crate::table::{Calls, Row, Told, Wrong};
+use crate::table::{CallResult, Calls, Row, Wrong};
 use crate::turn::Turn;
 
 /// Checks both kinds of call against the fault of a row, through every client.
@@ -35,7 +35,7 @@ pub(crate) fn check<A: Faced>(row: &Row) {
 }
 
 /// Performs one call, and checks everything that must hold for it.
-fn call(setting: Setting, server: &TestServer, row: &Row, how: fn(&Target) -> Told) -> Told {
+fn call(setting: Setting, server: &TestServer, row: &Row, how: fn(&Target) -> CallResult) -> CallResult {
     let request_timeout = Duration::from_millis(if row.wrong.hangs() { 400 } else { 10_000 });
     let target = Target { setting, endpoint: server.endpoint().to_owned(), request_timeout, ca_bundle: None };
     let began = Instant::now();
@@ -52,7 +52,7 @@ fn call(setting: Setting, server: &TestServer, row: &Row, how: fn(&Target) -> To
     let redirects_followed = server.handle().stats().redirects_followed;
     assert_eq!(
         redirects_followed,
-        u64::from(told == Told::Astray),
+        u64::from(told == CallResult::FollowedRedirect),
         "{:?}: {redirects_followed} redirects were followed",
         row.wrong
     );
@@ -60,14 +60,14 @@ fn call(setting: Setting, server: &TestServer, row: &Row, how: fn(&Target) -> To
 }
 
 /// Classifies the result of a revocation.
-pub(crate) fn told(result: Result<(), CallError>) -> Told {
+pub(crate) fn told(result: Result<(), CallError>) -> CallResult {
     match result {
-        Ok(()) => Told::Done,
-        Err(CallError::Indeterminate(_)) => Told::Indeterminate,
-        Err(CallError::Transport(error)) if error.is_final() => Told::Astray,
+        Ok(()) => CallResult::Done,
+        Err(CallError::Indeterminate(_)) => CallResult::Indeterminate,
+        Err(CallError::Transport(error)) if error.is_final() => CallResult::FollowedRedirect,
         Err(CallError::Transport(error)) => match error.failure() {
-            Failure::NotSent | Failure::ProxyRefused => Told::NotSent,
-            Failure::Unknown => Told::Lost,
+            Failure::NotSent | Failure::ProxyRefused => CallResult::NotSent,
+            Failure::Unknown => CallResult::Lost,
         },
         Err(other) => panic!("{other}"),
     }
@@ -79,17 +79,17 @@ pub(crate) fn search(target: &Target) -> MetadataSearch {
 }
 
 /// Classifies the result of a search for metadata.
-pub(crate) fn found(search: MetadataSearch) -> Told {
+pub(crate) fn found(search: MetadataSearch) -> CallResult {
     match search.finish() {
         Ok(metadata) => {
             assert!(metadata.provider().is_ok());
-            Told::Done
+            CallResult::Done
         }
-        Err(SearchError::Transport { source, .. }) if source.is_final() => Told::Astray,
-        Err(SearchError::Transport { .. }) => Told::Lost,
-        Err(SearchError::Metadata { source: MetadataError::Unavailable { .. }, .. }) => Told::NotForNow,
-        Err(SearchError::Metadata { .. }) => Told::NoMetadata,
-        Err(SearchError::Redirect { .. }) => Told::NotFollowed,
+        Err(SearchError::Transport { source, .. }) if source.is_final() => CallResult::FollowedRedirect,
+        Err(SearchError::Transport { .. }) => CallResult::Lost,
+        Err(SearchError::Metadata { source: MetadataError::Unavailable { .. }, .. }) => CallResult::NotForNow,
+        Err(SearchError::Metadata { .. }) => CallResult::NoMetadata,
+        Err(SearchError::Redirect { .. }) => CallResult::NotFollowed,
         Err(other) => panic!("{other}"),
     }
 }

@@ -21,7 +21,7 @@ use crate::calls;
 use crate::cancelled::{self, Cancelled, Watcher};
 use crate::case::{End, Setting, Target};
 use crate::ledger::{Ledger, Watch};
-use crate::table::{Client, Told};
+use crate::table::{CallResult, Client};
 
 static OURS: Client = Client { name: "ours", follows_redirects: false };
 static HARDENED: Client = Client { name: "a hardened client", follows_redirects: false };
@@ -87,7 +87,7 @@ impl Faced for Reqwest {
         Cancelled { end: end.into(), late, rest: Some(rest) }
     }
 
-    fn revoke(target: &Target) -> Told {
+    fn revoke(target: &Target) -> CallResult {
         let client = client(target);
         block_on(async {
             let login = client.login(Policy::aws("")).clock(&Ledger::default()).run(|_| {}).await.unwrap();
@@ -97,7 +97,7 @@ impl Faced for Reqwest {
         })
     }
 
-    fn discover(target: &Target) -> Told {
+    fn discover(target: &Target) -> CallResult {
         let (mut search, ledger) = (calls::search(target), Ledger::default());
         block_on(builder(target, target.base()).search(&mut search, &&ledger)).unwrap();
         calls::found(search)

@@ -17,7 +17,7 @@ use crate::calls;
 use crate::cancelled::{self, Cancelled, Watcher};
 use crate::case::{End, Setting, Target};
 use crate::ledger::{Ledger, Watch};
-use crate::table::{Client, Told};
+use crate::table::{CallResult, Client};
 
 static OURS: Client = Client { name: "ours", follows_redirects: false };
 /// A client that sends each request from a separate thread.
@@ -77,14 +77,14 @@ impl Faced for Ureq {
         })
     }
 
-    fn revoke(target: &Target) -> Told {
+    fn revoke(target: &Target) -> CallResult {
         let client = client(target);
         let login = client.login(Policy::aws("")).clock(&Ledger::default()).run(|_| {}).unwrap();
         let token = login.token.access_token;
         calls::told(client.revoke(&RevocationRequest::access_token(login.registration.client, token)))
     }
 
-    fn discover(target: &Target) -> Told {
+    fn discover(target: &Target) -> CallResult {
         let (mut search, ledger) = (calls::search(target), Ledger::default());
         builder(target, target.base()).search(&mut search, &&ledger).unwrap();
         calls::found(search)

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::table::{Calls, Ending, Endings, LED_ASTRAY, Row, TABLE, Told, Wrong};
+use crate::table::{CallResult, Calls, Ending, Endings, Row, TABLE, WITH_FOLLOWED_REDIRECT, Wrong};
 
 /// The environment variable that writes the page instead of comparing it.
 const UPDATE: &str = "UPDATE_FAULTS";
@@ -13,11 +13,11 @@ const INTRODUCTION: &str = "\
 
 A correct client does four things:
 
-1. **Nothing was done: try again.** The request was refused, or answered by a gateway. Wait at least the interval, or `Retry-After`.
-2. **It may have been done: try again, and remember.** No answer arrived. If the service then calls the code spent, the token was lost
-   with that answer, and the person starts again.
-3. **Something refuses plainly: stop**, if there is no code yet. A redirect, a 403 or a 404 will be the same a moment later.
-4. **The answer is odd but has what it must have: take it.** A token is spent with the answer that brings it.
+1. **Nothing was done: try again.** The service or a gateway refused the request. Wait at least the interval, or `Retry-After`.
+2. **It may have been done: try again, and remember.** No response arrived. If the service then calls the code spent, the token was lost
+   with that response, and the person starts again.
+3. **The refusal is final: stop**, if there is no code yet. A retry gets the same redirect, 403 or 404.
+4. **The response is unusual but complete: take it.** The service sends each token only once.
 
 The tables say what this project's clients do. The faults are those of `sso-oidc serve --fault`, and of `TestServer` in
 `sso-oidc-server`, so you can hold your own client against them.
@@ -27,7 +27,7 @@ The tables say what this project's clients do. The faults are those of `sso-oidc
 | signed in | as if nothing had been wrong |
 | retried | signed in, after the request was sent again |
 | either | signed in; client and server race, so the request may have to be sent again |
-| grant lost | `GrantLost`: the service granted the token, and the answer did not arrive |
+| grant lost | `GrantLost`: the service granted the token, and the response did not arrive |
 | refused | `Refused`: a plain refusal without a code of the standard |
 | unreachable | `Unreachable`: no usable response until the retry window (before the code) or the code's life was over |
 | given up | `Cancelled`, with the reason: the HTTP client turned out not to be safe |
@@ -42,9 +42,9 @@ Each cell holds for both dialects, both adapters, and HTTP clients of the progra
 Each cell also holds these:
 
 - No redirect is followed, and the other host is never connected to.
-- No request is sent before the last one was answered or given up, and none twice.
+- No request is sent before the last one has its response or has failed, and none twice.
 - No poll comes before its time, and none after the code's life.
-- The processor is idle while an answer is due. Nothing takes longer than its time limits.
+- The processor is idle while a response is due. Nothing takes longer than its time limits.
 - A sign-in that is cancelled during the fault ends at once as `Cancelled`, and sends nothing more.
 
 `crates/adapter-tests/tests/faults/table.rs` is the source of this page and of the tests.
@@ -113,7 +113,7 @@ fn page() -> String {
     header(&mut page, "| fault | ");
     for row in TABLE.iter().filter(|row| row.wrong.redirects()) {
         let (name, _) = described(row);
-        writeln!(page, "| `{name}` | {} |", cells(LED_ASTRAY)).unwrap();
+        writeln!(page, "| `{name}` | {} |", cells(WITH_FOLLOWED_REDIRECT)).unwrap();
     }
     page.push_str(CALLS);
     for (row, Calls { revocation, discovery: [once, always] }) in
@@ -162,16 +162,16 @@ const fn word(ending: Ending) -> &'static str {
     }
 }
 
-const fn said(told: Told) -> &'static str {
+const fn said(told: CallResult) -> &'static str {
     match told {
-        Told::Done => "done",
-        Told::Indeterminate => "indeterminate",
-        Told::NotSent => "not sent",
-        Told::Lost => "lost",
-        Told::NoMetadata => "no metadata",
-        Told::NotForNow => "not for now",
-        Told::NotFollowed => "not followed",
-        Told::Astray => "given up",
+        CallResult::Done => "done",
+        CallResult::Indeterminate => "indeterminate",
+        CallResult::NotSent => "not sent",
+        CallResult::Lost => "lost",
+        CallResult::NoMetadata => "no metadata",
+        CallResult::NotForNow => "not for now",
+        CallResult::NotFollowed => "not followed",
+        CallResult::FollowedRedirect => "given up",
     }
 }
 

@@ -51,7 +51,7 @@ pub(crate) struct Both {
 
 /// The result of a call outside a sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum CallResult {
     /// The call succeeded.
     Done,
     /// The response is indeterminate, so the token may still be valid.
@@ -67,17 +67,17 @@ pub(crate) enum Told {
     /// The metadata URLs lead to another host, and the search does not follow.
     NotFollowed,
     /// The HTTP client followed a redirect by itself.
-    Astray,
+    FollowedRedirect,
 }
 
 /// The results of calls outside a sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Calls {
     /// A revocation (RFC 7009), which is sent once.
-    pub(crate) revocation: Told,
+    pub(crate) revocation: CallResult,
     /// The results of two searches for metadata (RFC 8414): with the first request affected, and with every
     /// request affected.
-    pub(crate) discovery: [Told; 2],
+    pub(crate) discovery: [CallResult; 2],
 }
 
 /// An HTTP client for the requests.
@@ -135,7 +135,9 @@ impl Row {
         Some(match calls.revocation {
             _ if client.follows_redirects && self.wrong.redirects() => CALLS_LED_ASTRAY,
             // The refused connection may have been the redirect's target.
-            Told::NotSent if client.follows_redirects => Calls { revocation: Told::Lost, ..calls },
+            CallResult::NotSent if client.follows_redirects => {
+                Calls { revocation: CallResult::Lost, ..calls }
+            }
             _ => calls,
         })
     }
@@ -143,7 +145,7 @@ impl Row {
     /// Returns the endings of sign-ins in this dialect through this client.
     pub(crate) fn endings(&self, dialect: Dialect, client: &Client) -> Endings {
         if client.follows_redirects && self.wrong.redirects() {
-            return LED_ASTRAY;
+            return WITH_FOLLOWED_REDIRECT;
         }
         match dialect {
             Dialect::OAuth => self.endings.oauth,
@@ -183,32 +185,33 @@ const HALF_HEARD: Both = Both {
 /// The next request may use a dead connection.
 const RACE: Both = alike([SignedIn; 4], [SignedIn; 3]);
 /// The client follows the redirect. The driver detects that afterwards and sends nothing more.
-pub(crate) const LED_ASTRAY: Endings = Endings { once: [GivenUp; 4], always: [GivenUp; 3] };
+pub(crate) const WITH_FOLLOWED_REDIRECT: Endings = Endings { once: [GivenUp; 4], always: [GivenUp; 3] };
 
-const fn calls(revocation: Told, once: Told, always: Told) -> Option<Calls> {
+const fn calls(revocation: CallResult, once: CallResult, always: CallResult) -> Option<Calls> {
     Some(Calls { revocation, discovery: [once, always] })
 }
 
 /// The same results as without a fault.
-const DONE: Option<Calls> = calls(Told::Done, Told::Done, Told::Done);
+const DONE: Option<Calls> = calls(CallResult::Done, CallResult::Done, CallResult::Done);
 /// The connection is refused, also later. A search reports no more, because it may repeat its requests in any
 /// case.
-const NOT_SENT: Option<Calls> = calls(Told::NotSent, Told::Lost, Told::Lost);
+const NOT_SENT: Option<Calls> = calls(CallResult::NotSent, CallResult::Lost, CallResult::Lost);
 /// The service may have seen the request. A search repeats its request.
-const LOST: Option<Calls> = calls(Told::Lost, Told::Done, Told::Lost);
+const LOST: Option<Calls> = calls(CallResult::Lost, CallResult::Done, CallResult::Lost);
 /// The status reports a temporary error. A search repeats its request, or uses the other URL.
-const STATUS: Option<Calls> = calls(Told::Indeterminate, Told::Done, Told::NotForNow);
+const STATUS: Option<Calls> = calls(CallResult::Indeterminate, CallResult::Done, CallResult::NotForNow);
 /// The response is a permanent error.
-const NO_METADATA: Option<Calls> = calls(Told::Indeterminate, Told::Done, Told::NoMetadata);
+const NO_METADATA: Option<Calls> = calls(CallResult::Indeterminate, CallResult::Done, CallResult::NoMetadata);
 /// The redirect leads to plain HTTP on another host. If one URL has no metadata, the search uses the other
 /// one, which has them.
-const REDIRECT: Option<Calls> = calls(Told::Indeterminate, Told::Done, Told::NotFollowed);
+const REDIRECT: Option<Calls> = calls(CallResult::Indeterminate, CallResult::Done, CallResult::NotFollowed);
 /// The status reports success, which is enough for a revocation (RFC 7009 §2.2). The body is wrong.
-const NO_BODY: Option<Calls> = calls(Told::Done, Told::Done, Told::NoMetadata);
+const NO_BODY: Option<Calls> = calls(CallResult::Done, CallResult::Done, CallResult::NoMetadata);
 /// The same, but the body is visibly incomplete, so the search repeats the request.
-const CUT_BODY: Option<Calls> = calls(Told::Done, Told::Done, Told::Lost);
+const CUT_BODY: Option<Calls> = calls(CallResult::Done, CallResult::Done, CallResult::Lost);
 /// The client follows the redirect.
-pub(crate) const CALLS_LED_ASTRAY: Calls = Calls { revocation: Told::Astray, discovery: [Told::Astray; 2] };
+pub(crate) const CALLS_LED_ASTRAY: Calls =
+    Calls { revocation: CallResult::FollowedRedirect, discovery: [CallResult::FollowedRedirect; 2] };
 /// Not tested: the request is too short for this fault, or these calls are not made over TLS.
 const UNTRIED: Option<Calls> = None;
 

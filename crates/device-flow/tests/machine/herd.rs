@@ -135,7 +135,7 @@ fn a_late_poll_goes_at_once_without_a_seed_within_an_interval_and_near_the_end_o
 }
 
 #[test]
-fn what_is_drawn_costs_no_try_that_the_patience_has_room_for() {
+fn what_is_drawn_costs_no_try_that_the_retry_window_has_room_for() {
     let tries = |seed: Option<u64>| {
         let mut flow =
             DeviceFlow::new(service(), policy().with_setup_retry_window(secs(3)), None, Tick::ZERO);

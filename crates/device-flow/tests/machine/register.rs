@@ -118,7 +118,7 @@ fn retry_after_is_respected_while_registering() {
 }
 
 #[test]
-fn a_retry_after_beyond_the_patience_ends_the_flow_instead_of_making_the_person_wait() {
+fn a_retry_after_beyond_the_retry_window_ends_the_flow_instead_of_making_the_person_wait() {
     let mut scenario = Scenario::new(policy().with_setup_retry_window(secs(20)));
     let mut busy = Fault::new(FaultCode::InternalServer);
     busy.retry_after = Some(secs(3600));
@@ -138,7 +138,7 @@ fn a_registration_without_an_id_is_an_invalid_response_that_names_it() {
 }
 
 #[test]
-fn a_try_that_falls_on_the_last_moment_of_the_patience_is_made() {
+fn a_try_that_falls_on_the_last_moment_of_the_retry_window_is_made() {
     let mut scenario = Scenario::new(policy().with_setup_retry_window(secs(1)));
     scenario.answer(Operation::RegisterClient, unknown());
     scenario.answer(Operation::RegisterClient, Reply::Registered(registration("client")));

@@ -140,7 +140,7 @@ fn backoff_goes_on_where_it_was() {
 }
 
 #[test]
-fn a_registration_under_way_is_asked_for_again_within_what_is_left_of_the_patience() {
+fn a_registration_under_way_is_asked_for_again_within_what_is_left_of_the_retry_window() {
     let mut scenario = Scenario::new(policy().with_setup_retry_window(secs(10)));
     drop(scenario.next_send());
     let mut again = restart(&scenario, secs(9));

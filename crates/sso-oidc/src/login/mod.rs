@@ -90,7 +90,7 @@ impl LoginArgs {
         Wish {
             if_needed: self.if_needed,
             force: self.force,
-            patience: Duration::from_secs(self.lock_timeout),
+            lock_timeout: Duration::from_secs(self.lock_timeout),
         }
     }
 }

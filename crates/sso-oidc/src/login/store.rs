@@ -53,7 +53,7 @@ pub(super) struct Wish {
     /// Replace it even if it came from another endpoint.
     pub(super) force: bool,
     /// The longest wait for another sign-in.
-    pub(super) patience: Duration,
+    pub(super) lock_timeout: Duration,
 }
 
 /// The state of the cache before the sign-in.
@@ -122,7 +122,7 @@ impl Store {
         {
             return Ok(Before::Token(Box::new(self.have(token.clone()))));
         }
-        let waited = self.lock(wish.patience, is_cancelled)?;
+        let waited = self.lock(wish.lock_timeout, is_cancelled)?;
         let stored = self.stored();
         // The last holder of the lock may have signed in, so there is a new token. If it gave up, the old token is
         // still there.
@@ -159,11 +159,11 @@ impl Store {
     ///
     /// # Errors
     /// Another process still holds it after this time, or the lock file cannot be used.
-    fn lock(&self, patience: Duration, is_cancelled: impl Fn() -> bool) -> Result<bool, Failure> {
+    fn lock(&self, lock_timeout: Duration, is_cancelled: impl Fn() -> bool) -> Result<bool, Failure> {
         let began = Instant::now();
         let mut waited = false;
         loop {
-            let left = patience.saturating_sub(began.elapsed());
+            let left = lock_timeout.saturating_sub(began.elapsed());
             let error = match self
                 .cache
                 .lock(&self.identity, if waited { LOOK_AGAIN.min(left) } else { Duration::ZERO })
@@ -187,7 +187,7 @@ impl Store {
                         say(format_args!(
                             "Another sign-in to {} is in progress{holder}; waiting for it for up to {}. Ctrl-C cancels.",
                             self.start_url,
-                            life(patience)
+                            life(lock_timeout)
                         ));
                     }
                     waited = true;
