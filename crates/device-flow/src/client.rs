@@ -48,24 +48,25 @@ pub(crate) struct BoundClient {
     /// The registration without the secret.
     registration: Registration,
     secret: Option<Kept>,
-    request: Request,
+    /// `None` if the service lacks the operation.
+    request: Option<Request>,
 }
 
 impl BoundClient {
-    pub(crate) fn new(client: KnownClient, request: Request) -> Self {
+    pub(crate) fn new(client: KnownClient, request: Option<Request>) -> Self {
         let KnownClient { mut registration, origin } = client;
-        let secret = registration.client.secret.take().map(|secret| Kept::new(secret, &request));
+        let secret = registration.client.secret.take().map(|secret| Kept::new(secret, request.as_ref()));
         Self { origin, registration, secret, request }
     }
 
-    pub(crate) const fn request(&self) -> &Request {
-        &self.request
+    pub(crate) const fn request(&self) -> Option<&Request> {
+        self.request.as_ref()
     }
 
     /// Returns the registration, with the secret.
     pub(crate) fn registration(&self) -> Registration {
         let mut registration = self.registration.clone();
-        registration.client.secret = self.secret.as_ref().map(|secret| secret.get(&self.request));
+        registration.client.secret = self.secret.as_ref().map(|secret| secret.get(self.request()));
         registration
     }
 
@@ -87,17 +88,18 @@ pub(crate) enum Kept {
 const LONGEST_SEARCHED: usize = 8192;
 
 impl Kept {
-    pub(crate) fn new(secret: Secret, request: &Request) -> Self {
-        match find(request.body().as_ref(), secret.expose().as_bytes()) {
+    pub(crate) fn new(secret: Secret, request: Option<&Request>) -> Self {
+        match request.and_then(|request| find(request.body().as_ref(), secret.expose().as_bytes())) {
             Some(range) => Self::InBody(range),
             None => Self::Apart(secret),
         }
     }
 
-    pub(crate) fn get(&self, request: &Request) -> Secret {
+    pub(crate) fn get(&self, request: Option<&Request>) -> Secret {
         match self {
             Self::InBody(range) => {
-                let bytes = request.body().as_ref().get(range.start as usize..range.end as usize);
+                let body = request.map(|request| request.body().as_ref()).unwrap_or_default();
+                let bytes = body.get(range.start as usize..range.end as usize);
                 Secret::from(bytes.and_then(|bytes| str::from_utf8(bytes).ok()).unwrap_or_default())
             }
             Self::Apart(secret) => secret.clone(),
@@ -125,16 +127,16 @@ mod tests {
             let client = Client::new("secre", Secret::from(secret));
             let call = StartDeviceAuthorizationRequest::new(client, "https://d.example/start");
             let service = Service::from(Endpoint::for_region("eu-west-1").expect("a region"));
-            service.encode_start_device_authorization(&call)
+            service.encode(&call)
         };
         let long = "x".repeat(LONGEST_SEARCHED);
         let cases = [("secret", true), ("d\"c", false), ("", false), (&*long, false)];
         for (secret, is_shared) in cases {
-            let kept = Kept::new(Secret::from(secret), &request(secret));
+            let kept = Kept::new(Secret::from(secret), request(secret).as_ref());
             assert_eq!(matches!(kept, Kept::InBody(_)), is_shared, "{secret}");
-            assert_eq!(kept.get(&request(secret)).expose(), secret);
+            assert_eq!(kept.get(request(secret).as_ref()).expose(), secret);
         }
-        let got = Kept::new(Secret::from("other"), &request("secret"));
+        let got = Kept::new(Secret::from("other"), request("secret").as_ref());
         assert!(matches!(got, Kept::Apart(_)), "{got:?}");
     }
 }

@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use http::Response;
-use oidc_proto::{Dialect, FaultCode, RegisterClientRequest, Registration, Service};
+use oidc_proto::{Dialect, FaultCode, Operation, RegisterClientRequest, Registration, Service};
 
 use crate::client::{KnownClient, Origin};
 use crate::jitter::Jitter;
@@ -210,8 +210,11 @@ impl DeviceFlow {
         Action::Prompt(prompt)
     }
 
-    /// Returns the event for a missing start URL or verifier.
+    /// Returns the event for a missing operation, start URL or verifier.
     fn lack(&self) -> Option<Event<'static>> {
+        if !self.service.offers(Operation::StartDeviceAuthorization) {
+            return Some(Event::UnsupportedOperation);
+        }
         match self.service.dialect() {
             Dialect::Aws if self.policy.start_url.is_empty() => Some(Event::NoStartUrl),
             // Continuing without PKCE would silently weaken the policy.
@@ -236,11 +239,9 @@ impl DeviceFlow {
                 let call = RegisterClientRequest::new(&policy.client_name).with_scopes(&policy.scopes);
                 (service.encode(&call), &mut setup.attempts, None)
             }
-            State::Authorize(asking) => {
-                (Some(asking.client.request().clone()), &mut asking.setup.attempts, None)
-            }
+            State::Authorize(asking) => (asking.client.request().cloned(), &mut asking.setup.attempts, None),
             State::Poll(session) => {
-                (Some(session.client.request().clone()), &mut self.polls, Some(session.deadline))
+                (session.client.request().cloned(), &mut self.polls, Some(session.deadline))
             }
             State::Prompt(_) | State::Ended(_) => return Action::Done,
         };

@@ -151,6 +151,7 @@
 //! | Authorize | `PlainRefusal` |  | Refused |
 //! | Authorize | `ProxyRefused` |  | Unreachable |
 //! | Authorize | `BrokenSuccess` |  | InvalidResponse |
+//! | Authorize | `UnsupportedOperation` |  | UnsupportedOperation |
 //! | Authorize | `NoStartUrl` |  | NoStartUrl |
 //! | Authorize | `NoVerifier` |  | NoVerifier |
 //! | Authorize | `Cancel` |  | Cancelled |

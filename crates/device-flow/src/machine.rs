@@ -197,7 +197,7 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
         (Register(_), PlainRefusal(answer)) => ended(None, Outcome::refused(RegisterClient, answer)),
         (Register(_), ProxyRefused) => ended(None, Outcome::unreachable(RegisterClient, PROXY_REFUSED)),
         (Register(_), BrokenSuccess(invalid)) => ended(None, Outcome::InvalidResponse(invalid)),
-        (Register(_), UnsupportedOperation) => ended(None, Outcome::UnsupportedOperation(RegisterClient)),
+        (Register(_), UnsupportedOperation) => ended(None, Outcome::UnsupportedOperation(first_missing(cx.service))),
         (Register(_), NoStartUrl) => ended(None, Outcome::NoStartUrl),
         (Register(_), NoVerifier) => ended(None, Outcome::NoVerifier),
         (Register(_), Cancel) => cancelled(None),
@@ -213,6 +213,8 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
         (Authorize(asking), PlainRefusal(answer)) => ended(asking.client.known(), Outcome::refused(StartDeviceAuthorization, answer)),
         (Authorize(asking), ProxyRefused) => ended(asking.client.known(), Outcome::unreachable(StartDeviceAuthorization, PROXY_REFUSED)),
         (Authorize(asking), BrokenSuccess(invalid)) => ended(asking.client.known(), Outcome::InvalidResponse(invalid)),
+        (Authorize(asking), UnsupportedOperation)
+            => ended(asking.client.known(), Outcome::UnsupportedOperation(StartDeviceAuthorization)),
         (Authorize(asking), NoStartUrl) => ended(asking.client.known(), Outcome::NoStartUrl),
         (Authorize(asking), NoVerifier) => ended(asking.client.known(), Outcome::NoVerifier),
         (Authorize(asking), Cancel) => cancelled(asking.client.known()),
@@ -249,7 +251,7 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
         // Nothing else can happen. A success of another operation is rejected earlier, no reply comes without
         // a request, and an end is final. The list makes a new event fail to compile until its arms exist.
         (state @ Register(_), Authorized(_) | TokenGranted(_) | Shown | Overdue | Deadline)
-        | (state @ Authorize(_), Registered(_) | TokenGranted(_) | Shown | Overdue | Deadline | UnsupportedOperation)
+        | (state @ Authorize(_), Registered(_) | TokenGranted(_) | Shown | Overdue | Deadline)
         | (state @ Prompt(_), Registered(_) | Authorized(_) | TokenGranted(_) | BrokenSuccess(_) | Refused(..))
         | (state @ Prompt(_), SlowDown(_) | Retryable(_) | PlainRefusal(_) | ProxyRefused | Overdue | UnsupportedOperation)
         | (state @ Prompt(_), NoStartUrl | NoVerifier)
@@ -272,6 +274,11 @@ fn ended(client: impl Into<Option<KnownClient>>, outcome: Outcome) -> State {
 
 fn cancelled(client: impl Into<Option<KnownClient>>) -> State {
     Ended(End::Cancelled(client.into().map(Box::new)))
+}
+
+/// Returns the operation without which no sign-in is possible. A registration alone is of no use.
+fn first_missing(service: &Service) -> Operation {
+    if service.offers(StartDeviceAuthorization) { RegisterClient } else { StartDeviceAuthorization }
 }
 
 /// Returns the latest error of the polls. A session without any verdict always has one.

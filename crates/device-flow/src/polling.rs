@@ -66,7 +66,7 @@ impl Polling {
         }
         let call = CreateTokenRequest::new(client.registration.client.clone(), grant)
             .with_parameters(policy.parameters.iter().cloned());
-        let client = BoundClient::new(client, service.encode_create_token(&call));
+        let client = BoundClient::new(client, Some(service.encode_create_token(&call)));
         let at_once = policy.first_poll == FirstPoll::Immediately;
         Self {
             #[cfg(feature = "serde")]

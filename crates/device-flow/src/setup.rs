@@ -93,7 +93,7 @@ impl Asking {
                 .with_parameters(policy.parameters.iter().cloned()),
         };
         call.code_challenge = proof.map(|proof| (*proof.challenge).to_owned());
-        let request = service.encode_start_device_authorization(&call);
+        let request = service.encode(&call);
         Self { client: BoundClient::new(client, request), setup }
     }
 

@@ -72,6 +72,7 @@
 
 mod answer;
 mod answer_members;
+mod authorization;
 mod aws;
 mod decode;
 mod dialect;
@@ -99,6 +100,7 @@ mod wire;
 mod words;
 
 pub use answer::{Answer, Indeterminate, IndeterminateReason, InvalidResponse, InvalidResponseKind};
+pub use authorization::{AuthorizationRequest, AuthorizationResponse, InvalidAuthorizationRequest};
 pub use dialect::{Call, Dialect, ServerRequest};
 pub use endpoint::{Api, Endpoint, EndpointError, Partition, Variant, is_loopback_host};
 pub use fault::{Fault, FaultCode};

@@ -3,7 +3,7 @@
 use crate::{Secret, printable};
 
 /// The parameters that the messages write themselves, or that would conflict with those.
-const RESERVED: [&str; 11] = [
+const RESERVED: [&str; 13] = [
     "client_id",
     "client_secret",
     "code",
@@ -14,7 +14,9 @@ const RESERVED: [&str; 11] = [
     "grant_type",
     "redirect_uri",
     "refresh_token",
+    "response_type",
     "scope",
+    "state",
 ];
 
 /// An additional parameter of a device authorization or token request in the OAuth dialect: `audience`,

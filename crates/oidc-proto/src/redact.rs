@@ -42,7 +42,7 @@ impl Request {
     /// let client = Client::new("my-tool", Secret::from("hunter2hunter2"));
     /// let call = StartDeviceAuthorizationRequest::new(client, "https://d-1234567890.awsapps.com/start");
     /// let service = Service::from(Endpoint::for_region("eu-west-1")?);
-    /// let request = service.encode_start_device_authorization(&call);
+    /// let request = service.encode(&call).ok_or("AWS has it")?;
     /// let response = http::Response::builder().status(400).body(r#"{"message":"bad secret hunter2hunter2"}"#)?;
     /// let mut answer = service.decode::<StartDeviceAuthorizationRequest, _>(&response);
     /// request.redact(&mut answer);
@@ -267,7 +267,7 @@ mod tests {
         let client = Client::new("id", Secret::from("abc"));
         let call = StartDeviceAuthorizationRequest::new(client, "https://d-1234567890.awsapps.com/start");
         let service = Service::from(Endpoint::for_region("eu-west-1").unwrap());
-        let request = service.encode_start_device_authorization(&call);
+        let request = service.encode(&call).unwrap();
         let shown = shown(
             Dialect::Aws,
             &request,

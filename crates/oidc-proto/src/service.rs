@@ -7,12 +7,11 @@ use std::sync::Arc;
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Method, Uri};
 
-use crate::endpoint::Url;
+use crate::authorization::with_query;
+use crate::endpoint::{AUTHORIZE, Url};
 use crate::oauth::Provider;
 use crate::wire::{Payload, Wire as _};
-use crate::{
-    Answer, Call, CreateTokenRequest, Dialect, Endpoint, Operation, Request, StartDeviceAuthorizationRequest,
-};
+use crate::{Answer, AuthorizationRequest, Call, CreateTokenRequest, Dialect, Endpoint, Operation, Request};
 
 /// The service that a client signs in to: the URL of each operation, and the dialect.
 ///
@@ -53,9 +52,9 @@ enum Place {
 /// Method, URL and headers of a request.
 type Head = Arc<http::Request<()>>;
 
-/// Every service has the two operations of RFC 8628.
+/// Every service has CreateToken.
 struct ResponseHeaders {
-    start_device_authorization: Head,
+    start_device_authorization: Option<Head>,
     create_token: Head,
     register_client: Option<Head>,
     revoke_token: Option<Head>,
@@ -65,7 +64,7 @@ impl ResponseHeaders {
     const fn of(&self, operation: Operation) -> Option<&Head> {
         match operation {
             Operation::RegisterClient => self.register_client.as_ref(),
-            Operation::StartDeviceAuthorization => Some(&self.start_device_authorization),
+            Operation::StartDeviceAuthorization => self.start_device_authorization.as_ref(),
             Operation::CreateToken => Some(&self.create_token),
             Operation::RevokeToken => self.revoke_token.as_ref(),
         }
@@ -92,7 +91,7 @@ impl From<Endpoint> for Service {
     fn from(endpoint: Endpoint) -> Self {
         let at = |path| head(endpoint.0.uri(path), JSON);
         let heads = ResponseHeaders {
-            start_device_authorization: at("/device_authorization"),
+            start_device_authorization: Some(at("/device_authorization")),
             create_token: at("/token"),
             register_client: Some(at("/client/register")),
             revoke_token: None,
@@ -106,7 +105,7 @@ impl From<Provider> for Service {
     fn from(provider: Provider) -> Self {
         let at = |url: &Url| head(url.uri(""), FORM);
         let heads = ResponseHeaders {
-            start_device_authorization: at(&provider.device_authorization),
+            start_device_authorization: provider.device_authorization.as_ref().map(at),
             create_token: at(&provider.token),
             // RFC 7591 uses JSON; the other requests are form-encoded.
             register_client: provider.registration.as_ref().map(|url| head(url.uri(""), JSON)),
@@ -153,8 +152,7 @@ impl Service {
             .find(|operation| self.0.heads.of(*operation).is_some_and(|head| head.uri() == url))
     }
 
-    /// Returns whether the service has this operation. StartDeviceAuthorization and CreateToken are always
-    /// present.
+    /// Returns whether the service has this operation. CreateToken is always present.
     #[must_use]
     pub fn offers(&self, operation: Operation) -> bool {
         self.0.heads.of(operation).is_some()
@@ -190,25 +188,6 @@ impl Service {
     pub fn encode<C: Call>(&self, call: &C) -> Option<Request> {
         let head = self.0.heads.of(C::OPERATION)?;
         Some(request(C::OPERATION, head, call.payload(self.dialect())))
-    }
-
-    /// Encodes a StartDeviceAuthorization request, which every service supports.
-    ///
-    /// ```
-    /// use oidc_proto::oauth::Provider;
-    /// use oidc_proto::{Client, Service, StartDeviceAuthorizationRequest};
-    ///
-    /// let service = Service::from(Provider::new("https://id.example/device", "https://id.example/token")?);
-    /// let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
-    /// let request = service.encode_start_device_authorization(&ask);
-    /// assert_eq!((request.method().as_str(), request.uri().path()), ("POST", "/device"));
-    /// assert_eq!(request.body().as_ref(), b"scope=openid&client_id=my-tool");
-    /// # Ok::<(), oidc_proto::EndpointError>(())
-    /// ```
-    #[must_use]
-    pub fn encode_start_device_authorization(&self, call: &StartDeviceAuthorizationRequest) -> Request {
-        let head = &self.0.heads.start_device_authorization;
-        request(Operation::StartDeviceAuthorization, head, call.payload(self.dialect()))
     }
 
     /// Encodes a CreateToken request, which every service supports.
@@ -253,6 +232,54 @@ impl Service {
         matches!(&self.0.place, Place::OAuth(provider) if provider.offers_pkce)
     }
 
+    /// Returns the URL that a person opens in a browser (RFC 6749 §4.1.1); `None` if the service has no
+    /// authorization endpoint.
+    ///
+    /// ```
+    /// use oidc_proto::oauth::Provider;
+    /// use oidc_proto::{AuthorizationRequest, Service};
+    /// let service = Service::from(Provider::for_code("https://id.example/authorize", "https://id.example/token")?);
+    /// let request = AuthorizationRequest::new("my-tool", "http://127.0.0.1:49152/").with_scope(["openid"]);
+    /// assert_eq!(
+    ///     service.authorization_url(&request).as_deref(),
+    ///     Some("https://id.example/authorize?response_type=code&client_id=my-tool\
+    ///           &redirect_uri=http%3A%2F%2F127.0.0.1%3A49152%2F&scope=openid")
+    /// );
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    #[must_use]
+    pub fn authorization_url(&self, request: &AuthorizationRequest) -> Option<String> {
+        let page = match &self.0.place {
+            Place::Aws(endpoint) => endpoint.0.join(AUTHORIZE),
+            Place::OAuth(provider) => provider.authorization.clone()?,
+        };
+        Some(with_query(&page.to_string(), &request.query(self.dialect())))
+    }
+
+    /// Returns whether the service has an authorization endpoint, so the authorization code flow is possible.
+    #[must_use]
+    pub fn offers_code(&self) -> bool {
+        match &self.0.place {
+            Place::Aws(_) => true,
+            Place::OAuth(provider) => provider.authorization.is_some(),
+        }
+    }
+
+    /// Returns whether an authorization response with this `iss` may be from this service (RFC 9207 §2.4).
+    #[must_use]
+    pub fn is_issuer(&self, named: Option<&str>) -> bool {
+        let known = match &self.0.place {
+            Place::Aws(_) => None,
+            Place::OAuth(provider) => provider.issuer.as_ref(),
+        };
+        match (known, named) {
+            // A service without metadata has no issuer to compare.
+            (None, _) => true,
+            (Some((issuer, _)), Some(named)) => **issuer == *named,
+            (Some((_, is_always_named)), None) => !is_always_named,
+        }
+    }
+
     /// Resolves a verification address. One that begins with a slash is below the service's own host (RFC
     /// 3986 §4.2). Any other stays unchanged.
     ///
@@ -267,7 +294,8 @@ impl Service {
     #[must_use]
     pub fn page_address<'a>(&self, address: &'a str) -> Cow<'a, str> {
         let address = address.trim();
-        let uri = self.0.heads.start_device_authorization.uri();
+        let heads = &self.0.heads;
+        let uri = heads.start_device_authorization.as_ref().unwrap_or(&heads.create_token).uri();
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return address.into();
         };
@@ -328,9 +356,13 @@ impl Service {
             Place::Aws(endpoint) => format!("AWS {}", endpoint.0.canonical()),
             Place::OAuth(provider) => {
                 let Provider { device_authorization, token, registration, revocation, .. } = provider;
-                let (codes, token) = (device_authorization.canonical(), token.canonical());
-                let mut text = format!("OAuth device_authorization={codes} token={token}");
-                for (name, url) in [("registration", registration), ("revocation", revocation)] {
+                let mut text = "OAuth".to_owned();
+                for (name, url) in [
+                    ("device_authorization", device_authorization),
+                    ("token", &Some(token.clone())),
+                    ("registration", registration),
+                    ("revocation", revocation),
+                ] {
                     if let Some(url) = url {
                         text = format!("{text} {name}={}", url.canonical());
                     }

@@ -259,6 +259,15 @@ fn an_operation_without_an_endpoint_ends_the_flow_at_once_and_sends_nothing() {
     let started = scenario.now;
     assert_eq!(scenario.outcome(), Outcome::UnsupportedOperation(Operation::RegisterClient));
     assert_eq!(scenario.now, started);
+
+    // Without device authorization, a client would be registered for nothing.
+    let code_only = Provider::for_code("https://id.example/a", "https://id.example/t").unwrap();
+    let code_only = code_only.with_registration("https://id.example/r").unwrap();
+    for cached in [None, Some(registration("cached"))] {
+        let mut scenario = Scenario::at(code_only.clone(), Policy::oauth(), cached);
+        assert_eq!(scenario.outcome(), Outcome::UnsupportedOperation(Operation::StartDeviceAuthorization));
+        assert_eq!(scenario.now, started);
+    }
 }
 
 #[test]

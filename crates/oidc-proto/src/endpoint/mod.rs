@@ -10,6 +10,9 @@ pub use self::partition::{Api, Partition, Variant};
 pub use self::url::is_loopback_host;
 pub(crate) use self::url::{Kind, Url};
 
+/// The path of the authorization endpoint below a base URL: AWS's, and this project's own server's.
+pub(crate) const AUTHORIZE: &str = "/authorize";
+
 /// A base URL for requests: AWS's for a region, or a custom one.
 ///
 /// HTTPS is required except for loopback addresses, because every request carries secrets (RFC 8628 §3.1).

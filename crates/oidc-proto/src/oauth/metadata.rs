@@ -7,7 +7,7 @@ use http::{HeaderMap, Response, StatusCode};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::{MetadataError, Provider};
+use super::MetadataError;
 use crate::decode::unreadable;
 use crate::headers::ResponseHeaders;
 use crate::member::{Text, Texts};
@@ -40,8 +40,11 @@ pub struct Metadata {
     /// `code_challenge_methods_supported` (RFC 8414 §2). An absent or empty list means no PKCE. With `S256`
     /// in it, a client may send a challenge with a device authorization request.
     pub code_challenge_methods_supported: Vec<String>,
-    /// `authorization_endpoint`. This crate does not use it; OpenID Connect clients require it.
+    /// `authorization_endpoint`, the page of the authorization code flow. OpenID Connect clients require it.
     pub authorization_endpoint: Option<String>,
+    /// `authorization_response_iss_parameter_supported` (RFC 9207 §3): every authorization response names the
+    /// issuer.
+    pub authorization_response_iss_parameter_supported: bool,
     /// `jwks_uri` (OpenID Connect Discovery §3). OpenID Connect clients require it.
     pub jwks_uri: Option<String>,
     /// `response_types_supported`, required by both standards.
@@ -50,6 +53,16 @@ pub struct Metadata {
     pub subject_types_supported: Vec<String>,
     /// `id_token_signing_alg_values_supported` (OpenID Connect Discovery §3).
     pub id_token_signing_alg_values_supported: Vec<String>,
+}
+
+/// A Boolean member. Any other type counts as false.
+#[derive(Default, Deserialize)]
+#[serde(untagged)]
+enum Flag {
+    #[default]
+    Absent,
+    Value(bool),
+    Other(IgnoredAny),
 }
 
 #[derive(Default)]
@@ -64,6 +77,7 @@ struct Members<'a> {
     scopes_supported: Texts,
     code_challenge_methods_supported: Texts,
     authorization_endpoint: Text<'a>,
+    authorization_response_iss_parameter_supported: Flag,
     jwks_uri: Text<'a>,
     response_types_supported: Texts,
     subject_types_supported: Texts,
@@ -99,6 +113,9 @@ impl<'de> Visitor<'de> for Reader {
                     members.code_challenge_methods_supported = map.next_value()?;
                 }
                 "authorization_endpoint" => members.authorization_endpoint = map.next_value()?,
+                "authorization_response_iss_parameter_supported" => {
+                    members.authorization_response_iss_parameter_supported = map.next_value()?
+                }
                 "jwks_uri" => members.jwks_uri = map.next_value()?,
                 "response_types_supported" => members.response_types_supported = map.next_value()?,
                 "subject_types_supported" => members.subject_types_supported = map.next_value()?,
@@ -142,6 +159,8 @@ struct Document<'a> {
     code_challenge_methods_supported: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     authorization_endpoint: Option<&'a str>,
+    #[serde(skip_serializing_if = "core::ops::Not::not")]
+    authorization_response_iss_parameter_supported: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     jwks_uri: Option<&'a str>,
     /// Required by RFC 8414 §2, even if empty.
@@ -186,6 +205,10 @@ impl Metadata {
             scopes_supported: list(members.scopes_supported),
             code_challenge_methods_supported: list(members.code_challenge_methods_supported),
             authorization_endpoint: members.authorization_endpoint.into_non_empty(),
+            authorization_response_iss_parameter_supported: matches!(
+                members.authorization_response_iss_parameter_supported,
+                Flag::Value(true)
+            ),
             jwks_uri: members.jwks_uri.into_non_empty(),
             response_types_supported: list(members.response_types_supported),
             subject_types_supported: list(members.subject_types_supported),
@@ -197,56 +220,6 @@ impl Metadata {
             return Err(MetadataError::Issuer { asked: shown(issuer), found: shown(&metadata.issuer) });
         }
         Ok(metadata)
-    }
-
-    /// Returns the provider's URLs.
-    ///
-    /// ```
-    /// use oidc_proto::oauth::{Metadata, MetadataError};
-    /// let mut metadata = Metadata::default();
-    /// metadata.token_endpoint = Some("https://id.example/token".to_owned());
-    /// assert_eq!(metadata.provider(), Err(MetadataError::Missing("device_authorization_endpoint")));
-    /// metadata.device_authorization_endpoint = Some("https://id.example/device".to_owned());
-    /// let service = oidc_proto::Service::from(metadata.provider()?);
-    /// assert_eq!(service.token_url(), "https://id.example/token");
-    /// # Ok::<(), MetadataError>(())
-    /// ```
-    ///
-    /// # Errors
-    /// The metadata lacks a required URL, or has an invalid one.
-    pub fn provider(&self) -> Result<Provider, MetadataError> {
-        const DEVICE: &str = "device_authorization_endpoint";
-        let device = self.device_authorization_endpoint.as_deref().ok_or(MetadataError::Missing(DEVICE))?;
-        self.provider_with_device_authorization(device)
-    }
-
-    /// Returns the provider's URLs, with a device authorization endpoint that the metadata lacks and the
-    /// program knows.
-    ///
-    /// ```
-    /// use oidc_proto::oauth::Metadata;
-    /// let mut metadata = Metadata::default();
-    /// metadata.token_endpoint = Some("https://id.example/token".to_owned());
-    /// let provider = metadata.provider_with_device_authorization("https://id.example/device")?;
-    /// assert!(oidc_proto::Service::from(provider).hosts().all(|host| host == "id.example"));
-    /// # Ok::<(), oidc_proto::oauth::MetadataError>(())
-    /// ```
-    ///
-    /// # Errors
-    /// The metadata lacks the token endpoint, or has an invalid URL.
-    pub fn provider_with_device_authorization(&self, device: &str) -> Result<Provider, MetadataError> {
-        let token = self.token_endpoint.as_deref().ok_or(MetadataError::Missing("token_endpoint"))?;
-        let blame = |member: &'static str| move |source| MetadataError::Endpoint { member, source };
-        let mut provider =
-            Provider::new(device, token).map_err(blame("device_authorization_endpoint or token_endpoint"))?;
-        if let Some(url) = &self.registration_endpoint {
-            provider = provider.with_registration(url).map_err(blame("registration_endpoint"))?;
-        }
-        if let Some(url) = &self.revocation_endpoint {
-            provider = provider.with_revocation(url).map_err(blame("revocation_endpoint"))?;
-        }
-        let offers_pkce = self.code_challenge_methods_supported.iter().any(|method| method == "S256");
-        Ok(if offers_pkce { provider.with_pkce() } else { provider })
     }
 
     /// Returns the client with an authentication method that the provider supports. A public client stays
@@ -308,6 +281,8 @@ impl Metadata {
             scopes_supported: &self.scopes_supported,
             code_challenge_methods_supported: &self.code_challenge_methods_supported,
             authorization_endpoint: self.authorization_endpoint.as_deref(),
+            authorization_response_iss_parameter_supported: self
+                .authorization_response_iss_parameter_supported,
             jwks_uri: self.jwks_uri.as_deref(),
             response_types_supported: &self.response_types_supported,
             subject_types_supported: &self.subject_types_supported,
@@ -468,6 +443,7 @@ mod tests {
             scopes_supported: vec!["openid".to_owned()],
             code_challenge_methods_supported: vec!["S256".to_owned()],
             authorization_endpoint: Some("https://id.example/a".to_owned()),
+            authorization_response_iss_parameter_supported: true,
             jwks_uri: Some("https://id.example/j".to_owned()),
             response_types_supported: vec!["code".to_owned()],
             subject_types_supported: vec!["public".to_owned()],

@@ -3,10 +3,11 @@
 use core::fmt;
 
 use super::path;
+use crate::endpoint::AUTHORIZE;
 use crate::endpoint::{Kind, Url};
 use crate::{Endpoint, EndpointError, Operation};
 
-/// The URLs of an RFC 8628 authorization server, one for each operation.
+/// The URLs of an authorization server (RFC 6749, RFC 8628), one for each operation.
 ///
 /// Each must be `https` or loopback (RFC 8628 §3.1); its query is kept (RFC 6749 §3.2).
 /// [`Metadata::provider`](super::Metadata::provider) takes them from the provider's metadata.
@@ -24,19 +25,23 @@ use crate::{Endpoint, EndpointError, Operation};
 /// ```
 #[derive(Clone)]
 pub struct Provider {
-    pub(crate) device_authorization: Url,
+    pub(crate) device_authorization: Option<Url>,
     pub(crate) token: Url,
+    /// The page in the browser. No request goes there, so equality ignores it.
+    pub(crate) authorization: Option<Url>,
     pub(crate) registration: Option<Url>,
     pub(crate) revocation: Option<Url>,
     /// The provider supports PKCE. Not a URL, so equality ignores it.
     pub(crate) offers_pkce: bool,
+    /// The issuer, and whether every authorization response names it (RFC 9207).
+    pub(crate) issuer: Option<(Box<str>, bool)>,
 }
 
 /// Two providers are equal if their requests go to the same URLs.
 impl PartialEq for Provider {
     fn eq(&self, other: &Self) -> bool {
         let places = |of: &Self| {
-            let Self { device_authorization, token, registration, revocation, offers_pkce: _ } = of.clone();
+            let Self { device_authorization, token, registration, revocation, .. } = of.clone();
             (device_authorization, token, registration, revocation)
         };
         places(self) == places(other)
@@ -61,16 +66,75 @@ impl Provider {
     /// # Errors
     /// The error names what is wrong with a URL. Both must be `https` or loopback.
     pub fn new(device_authorization: &str, token: &str) -> Result<Self, EndpointError> {
-        Ok(Self {
-            device_authorization: whole(device_authorization)?,
-            token: whole(token)?,
+        Ok(Self { device_authorization: Some(whole(device_authorization)?), ..Self::at(whole(token)?) })
+    }
+
+    /// Creates a provider with the two URLs that every authorization code flow needs (RFC 6749 §3.1, §3.2).
+    ///
+    /// ```
+    /// use oidc_proto::oauth::Provider;
+    /// use oidc_proto::{Operation, Service};
+    /// let service = Service::from(Provider::for_code("https://id.example/authorize", "https://id.example/token")?);
+    /// assert!(service.offers_code() && !service.offers(Operation::StartDeviceAuthorization));
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The error names what is wrong with a URL. Both must be `https` or loopback.
+    pub fn for_code(authorization: &str, token: &str) -> Result<Self, EndpointError> {
+        Self::at(whole(token)?).with_authorization(authorization)
+    }
+
+    const fn at(token: Url) -> Self {
+        Self {
+            device_authorization: None,
+            token,
+            authorization: None,
             registration: None,
             revocation: None,
             offers_pkce: false,
-        })
+            issuer: None,
+        }
     }
 
-    /// Creates a provider with the four paths of `sso-oidc-server` below this base URL. They are plain HTTP
+    /// Returns the same provider with this authorization URL (RFC 6749 §3.1).
+    ///
+    /// ```
+    /// use oidc_proto::Service;
+    /// use oidc_proto::oauth::Provider;
+    /// let provider = Provider::new("https://id.example/device", "https://id.example/token")?;
+    /// assert!(!Service::from(provider.clone()).offers_code());
+    /// assert!(Service::from(provider.with_authorization("https://id.example/authorize")?).offers_code());
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The error names what is wrong with the URL. It must be `https` or loopback.
+    pub fn with_authorization(mut self, url: &str) -> Result<Self, EndpointError> {
+        self.authorization = Some(whole(url)?);
+        Ok(self)
+    }
+
+    /// Returns the same provider with this issuer. An authorization response of another issuer is refused (RFC
+    /// 9207 §2.4), and so is one without an issuer if the provider promises to name it
+    /// (`authorization_response_iss_parameter_supported`).
+    ///
+    /// ```
+    /// use oidc_proto::Service;
+    /// use oidc_proto::oauth::Provider;
+    /// let provider = Provider::for_code("https://id.example/authorize", "https://id.example/token")?;
+    /// let service = Service::from(provider.with_issuer("https://id.example", true));
+    /// assert!(service.is_issuer(Some("https://id.example")));
+    /// assert!(!service.is_issuer(Some("https://evil.example")) && !service.is_issuer(None));
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    #[must_use]
+    pub fn with_issuer(mut self, issuer: impl Into<String>, is_always_named: bool) -> Self {
+        self.issuer = Some((issuer.into().into(), is_always_named));
+        self
+    }
+
+    /// Creates a provider with the five paths of `sso-oidc-server` below this base URL. They are plain HTTP
     /// to another machine only if the base [allows](Endpoint::allow_insecure_http) it. Other providers
     /// publish theirs in their metadata.
     ///
@@ -85,11 +149,13 @@ impl Provider {
     pub fn at_default_paths(base: &Endpoint) -> Self {
         let at = |operation| base.0.join(path(operation));
         Self {
-            device_authorization: at(Operation::StartDeviceAuthorization),
+            device_authorization: Some(at(Operation::StartDeviceAuthorization)),
             token: at(Operation::CreateToken),
+            authorization: Some(base.0.join(AUTHORIZE)),
             registration: Some(at(Operation::RegisterClient)),
             revocation: Some(at(Operation::RevokeToken)),
             offers_pkce: false,
+            issuer: None,
         }
     }
 
@@ -148,8 +214,9 @@ impl Provider {
     }
 
     pub(crate) fn urls(&self) -> impl Iterator<Item = &Url> {
-        [&self.device_authorization, &self.token]
-            .into_iter()
+        self.device_authorization
+            .iter()
+            .chain([&self.token])
             .chain(&self.registration)
             .chain(&self.revocation)
     }

@@ -34,7 +34,7 @@ fn urls(service: &Service) -> Value {
     let registration = service.encode(&RegisterClientRequest::new("n"));
     let uri = |request: Request| request.uri().to_string();
     object([
-        ("StartDeviceAuthorization", uri(service.encode_start_device_authorization(&start)).into()),
+        ("StartDeviceAuthorization", uri(service.encode(&start).unwrap()).into()),
         ("CreateToken", uri(service.encode_create_token(&poll)).into()),
         ("RegisterClient", registration.map(uri).into()),
         ("RevokeToken", revocation.encode(service).map(uri).into()),

@@ -121,7 +121,7 @@ fn service() -> Service {
 fn encode(service: &Service, request: &ServerRequest) -> Request {
     match request {
         ServerRequest::RegisterClient(call) => service.encode(call).unwrap(),
-        ServerRequest::StartDeviceAuthorization(call) => service.encode_start_device_authorization(call),
+        ServerRequest::StartDeviceAuthorization(call) => service.encode(call).unwrap(),
         ServerRequest::CreateToken(call) => service.encode_create_token(call),
     }
 }

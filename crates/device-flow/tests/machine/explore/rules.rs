@@ -44,7 +44,7 @@ impl Rules {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
             eager: settings.eager,
-            may_replace: settings.cached && settings.registers,
+            may_replace: settings.cached && settings.missing.is_none(),
             earliest: 0,
             floor: 0,
             announced: 0,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::node::{Next, Node};
 use crate::model::changes::{Change, is_end};
-use crate::model::reference::Settings;
+use crate::model::reference::{Ask, Settings};
 
 const CORES: usize = 2;
 
@@ -63,10 +63,10 @@ struct Found {
 /// near. One flow has a cached registration, one has none and may poll at once, and one cannot replace its
 /// own.
 fn roots() -> Vec<Node> {
-    [(true, false, true), (false, true, true), (true, true, false)]
+    [(true, false, None), (false, true, None), (true, true, Some(Ask::Register))]
         .into_iter()
-        .map(|(cached, eager, registers)| {
-            Node::root(Settings { cached, eager, registers, retry_window: 6_000, max_backoff: 8_000 })
+        .map(|(cached, eager, missing)| {
+            Node::root(Settings { cached, eager, missing, retry_window: 6_000, max_backoff: 8_000 })
         })
         .collect()
 }

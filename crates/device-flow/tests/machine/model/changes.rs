@@ -128,7 +128,7 @@ pub(crate) const fn state(step: Step) -> &'static str {
             End::Unreachable(_) => "Unreachable",
             End::Refused(_) => "Refused",
             End::Broken(_) => "InvalidResponse",
-            End::UnsupportedOperation => "UnsupportedOperation",
+            End::UnsupportedOperation(_) => "UnsupportedOperation",
         },
     }
 }

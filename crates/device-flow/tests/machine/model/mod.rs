@@ -15,7 +15,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use self::changes::{Change, changes_of_the_table};
 use self::pair::{Input, Pair};
-use self::reference::{Code, Heard, Settings};
+use self::reference::{Ask, Code, Heard, Settings};
 
 /// The next event. Boundaries have names, because a random number never meets them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,12 +82,13 @@ fn plan() -> impl Strategy<Value = Plan> {
 
 fn settings() -> impl Strategy<Value = Settings> {
     let retry_window = prop_oneof![1 => Just(0_u64), 3 => Just(20_000), 1 => 0_u64..30_000];
-    let registers = prop_oneof![9 => Just(true), 1 => Just(false)];
-    (any::<bool>(), any::<bool>(), registers, retry_window, 0_u64..40_000).prop_map(
-        |(cached, eager, registers, retry_window, max_backoff)| Settings {
+    let missing =
+        prop_oneof![8 => Just(None), 1 => Just(Some(Ask::Register)), 1 => Just(Some(Ask::Authorize))];
+    (any::<bool>(), any::<bool>(), missing, retry_window, 0_u64..40_000).prop_map(
+        |(cached, eager, missing, retry_window, max_backoff)| Settings {
             cached,
             eager,
-            registers,
+            missing,
             retry_window,
             max_backoff,
         },

@@ -63,10 +63,14 @@ pub(crate) const fn tick(time: u64) -> Tick {
 }
 
 pub(crate) fn service(settings: Settings) -> Service {
-    if settings.registers {
-        Endpoint::for_region("eu-west-1").unwrap().into()
-    } else {
-        Provider::new("https://id.example/d", "https://id.example/t").unwrap().into()
+    match settings.missing {
+        None => Endpoint::for_region("eu-west-1").unwrap().into(),
+        Some(Ask::Register) => Provider::new("https://id.example/d", "https://id.example/t").unwrap().into(),
+        Some(Ask::Authorize) => {
+            let provider = Provider::for_code("https://id.example/a", "https://id.example/t").unwrap();
+            provider.with_registration("https://id.example/r").unwrap().into()
+        }
+        Some(Ask::Token) => panic!("every service has it"),
     }
 }
 
@@ -156,8 +160,8 @@ fn same_end(end: End, outcome: Result<&Granted, &Outcome>) -> bool {
         | (End::ExpiredByClock, Outcome::Expired(Expiry::Clock(_)))
         | (End::LostByService, Outcome::GrantLost(Expiry::Service(_)))
         | (End::LostByClock, Outcome::GrantLost(Expiry::Clock(_)))
-        | (End::Cancelled, Outcome::Cancelled)
-        | (End::UnsupportedOperation, Outcome::UnsupportedOperation(Operation::RegisterClient)) => true,
+        | (End::Cancelled, Outcome::Cancelled) => true,
+        (End::UnsupportedOperation(ask), Outcome::UnsupportedOperation(theirs)) => operation(ask) == *theirs,
         (End::Rejected(ask), Outcome::Rejected { operation: theirs, .. })
         | (End::Unreachable(ask), Outcome::Unreachable { operation: theirs, .. })
         | (End::Refused(ask), Outcome::Refused { operation: theirs, .. }) => operation(ask) == *theirs,
@@ -267,7 +271,7 @@ impl Pair {
                 let settings = Settings {
                     cached: false,
                     eager: false,
-                    registers: true,
+                    missing: None,
                     retry_window: 1_000,
                     max_backoff: 1_000,
                 };

@@ -67,7 +67,7 @@ pub(crate) enum End {
     Unreachable(Ask),
     Refused(Ask),
     Broken(Ask),
-    UnsupportedOperation,
+    UnsupportedOperation(Ask),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,8 +86,8 @@ pub(crate) struct Settings {
     pub(crate) cached: bool,
     /// Whether the first poll is sent at once.
     pub(crate) eager: bool,
-    /// Whether the service offers registration.
-    pub(crate) registers: bool,
+    /// The operation that the service lacks.
+    pub(crate) missing: Option<Ask>,
     pub(crate) retry_window: u64,
     pub(crate) max_backoff: u64,
 }
@@ -196,8 +196,10 @@ impl Model {
         if self.now < self.due {
             return Said::Wait(if ask == Ask::Token { self.due.min(self.deadline) } else { self.due });
         }
-        if ask == Ask::Register && !self.settings.registers {
-            self.step = Step::Over(End::UnsupportedOperation);
+        // Without device authorization there is nothing to register for.
+        let missing = self.settings.missing.filter(|missing| *missing == ask || *missing == Ask::Authorize);
+        if let Some(missing) = missing.filter(|_| ask != Ask::Token) {
+            self.step = Step::Over(End::UnsupportedOperation(missing));
             return Said::Done;
         }
         self.under_way = Some((ask, self.now));
@@ -322,7 +324,7 @@ impl Model {
             self.step = Step::Over(End::ExpiredByService);
         } else if ask != Ask::Register && client_rejected {
             self.registered = false;
-            if self.replaceable && self.settings.registers {
+            if self.replaceable && self.settings.missing != Some(Ask::Register) {
                 self.replaceable = false;
                 self.earlier_floor =
                     if ask == Ask::Token { self.now + self.floor.max(retry_after) } else { self.now };
