@@ -19,12 +19,12 @@ use crate::{Exchange, ResponseBody, Tick, TransportError, UserPrompt};
     reason = "a driver must handle every action, so a new one has to break its build"
 )]
 #[must_use = "perform the action, then poll again"]
-pub enum Action {
+pub enum Action<P = UserPrompt> {
     /// Send this request once, then pass its result to
     /// [`DeviceFlow::on_result`](crate::DeviceFlow::on_result).
     Send(PendingRequest),
     /// Show this to the person, then poll again at once.
-    Prompt(UserPrompt),
+    Prompt(P),
     /// Nothing to do before this time, which is after `now` and not after the deadline. Polling earlier is
     /// harmless.
     Wait(Tick),

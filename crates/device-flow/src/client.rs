@@ -2,9 +2,7 @@
 
 use core::ops::Range;
 
-use oidc_proto::{Operation, Registration, Request, Secret};
-
-use crate::machine::Context;
+use oidc_proto::{Operation, Registration, Request, Secret, Service};
 
 /// A registration and its origin.
 #[derive(Debug)]
@@ -33,8 +31,8 @@ impl Origin {
 
     /// Returns whether a new registration may help after a rejection. Only one from a cache can be outdated,
     /// so only that is replaced, and only once. A service without registration has no replacement.
-    pub(crate) fn is_replaceable(self, cx: &Context<'_>) -> bool {
-        self == Self::Cache && cx.service.offers(Operation::RegisterClient)
+    pub(crate) fn is_replaceable(self, service: &Service) -> bool {
+        self == Self::Cache && service.offers(Operation::RegisterClient)
     }
 }
 
@@ -117,7 +115,7 @@ fn find(body: &[u8], needle: &[u8]) -> Option<Range<u32>> {
 
 #[cfg(test)]
 mod tests {
-    use oidc_proto::{Client, Endpoint, Service, StartDeviceAuthorizationRequest};
+    use oidc_proto::{Client, Endpoint, StartDeviceAuthorizationRequest};
 
     use super::*;
 

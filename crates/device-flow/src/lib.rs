@@ -252,6 +252,8 @@ mod answered;
 mod body;
 mod call;
 mod client;
+pub mod code;
+mod driven;
 #[cfg(feature = "tracing")]
 mod events;
 mod flow;
@@ -283,6 +285,8 @@ pub use action::{Action, PendingRequest};
 pub use answered::{AnsweredBy, VirtualTime};
 pub use body::ResponseBody;
 pub use call::{CallError, DiscoveryError, PlainCall};
+pub use code::{BrowserPrompt, Callback, CodeFlow, CodeSecrets, Incoming, RedirectUri, RequestHead};
+pub use driven::Flow;
 pub use flow::DeviceFlow;
 pub use observer::{Exchange, Observer, OnPrompt, OnWait, Status, Stop, TryOnPrompt};
 pub use oidc_proto::{Operation, SSO_ACCOUNT_ACCESS};

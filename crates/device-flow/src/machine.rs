@@ -51,7 +51,17 @@ pub(crate) enum End {
     Cancelled(Option<Box<KnownClient>>),
 }
 
+static CANCELLED: Outcome = Outcome::Cancelled;
+
 impl End {
+    pub(crate) const fn outcome(&self) -> Result<&Granted, &Outcome> {
+        match self {
+            Self::Granted(granted) => Ok(granted),
+            Self::WithoutToken(end) => Err(&end.outcome),
+            Self::Cancelled(_) => Err(&CANCELLED),
+        }
+    }
+
     /// Returns the registration in use, unless the service has rejected it.
     pub(crate) fn registration(&self) -> Option<&Registration> {
         match self {
@@ -189,9 +199,9 @@ pub(crate) struct Context<'a> {
 pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) -> State {
     match state_and_event {
         (Register(setup), Registered(registration)) => Authorize(setup.registered(registration, cx)),
-        (Register(setup), SlowDown(error) | Retryable(error)) if setup.retry_window_is_over(&error, cx)
+        (Register(setup), SlowDown(error) | Retryable(error)) if setup.retry_window_is_over(&error, cx.now, cx.policy)
             => ended(None, Outcome::unreachable(RegisterClient, error)),
-        (Register(setup), SlowDown(error) | Retryable(error)) => Register(setup.again(error, cx)),
+        (Register(setup), SlowDown(error) | Retryable(error)) => Register(setup.again(error, cx.now, cx.policy, cx.jitter)),
         (Register(_), Refused(Pending | Denied | Expired | InvalidGrant | ClientRejected | OtherFault, fault))
             => ended(None, Outcome::rejected(RegisterClient, fault)),
         (Register(_), PlainRefusal(answer)) => ended(None, Outcome::refused(RegisterClient, answer)),

@@ -7,7 +7,7 @@ use core::time::Duration;
 use http::Response;
 use oidc_proto::{Operation, REQUEST_ID};
 
-use crate::{DeviceFlow, Failure, Phase, ResponseBody, Tick, TransientError, TransportError, UserPrompt};
+use crate::{DeviceFlow, Failure, Flow, Phase, ResponseBody, Tick, TransientError, TransportError};
 
 /// Receives the prompt and the events around it. Every adapter takes one, by value or by `&mut`.
 ///
@@ -41,7 +41,7 @@ use crate::{DeviceFlow, Failure, Phase, ResponseBody, Tick, TransientError, Tran
 /// # journal.sending(Operation::CreateToken);
 /// # assert_eq!(journal.0, ["send CreateToken"]);
 /// ```
-pub trait Observer {
+pub trait Observer<F: Flow = DeviceFlow> {
     /// Shows the prompt to the person. Called once, and once more if a rejected cached registration voided
     /// the first codes.
     ///
@@ -63,7 +63,7 @@ pub trait Observer {
     /// # Errors
     /// Returns [`Stop`] to end the sign-in. The flow sends nothing more, and
     /// [`NotSignedIn::stop`](crate::NotSignedIn::stop) has the reason. `?` converts an `Error`.
-    fn prompt(&mut self, prompt: &UserPrompt) -> Result<(), Stop>;
+    fn prompt(&mut self, prompt: &F::Prompt) -> Result<(), Stop>;
 
     /// Reports that a request is about to be sent.
     #[expect(unused_variables, reason = "named for those who write their own")]
@@ -76,14 +76,14 @@ pub trait Observer {
     /// Reports that the driver is about to wait. No request is in flight, so this is the moment to save
     /// [`Status::flow`].
     #[expect(unused_variables, reason = "named for those who write their own")]
-    fn waiting(&mut self, status: &Status<'_>) {}
+    fn waiting(&mut self, status: &Status<'_, F>) {}
 }
 
 /// Forwards the calls to another observer.
 macro_rules! observe_through {
     ($($pointer:ty),*) => {$(
-        impl<O: Observer + ?Sized> Observer for $pointer {
-            fn prompt(&mut self, prompt: &UserPrompt) -> Result<(), Stop> {
+        impl<F: Flow, O: Observer<F> + ?Sized> Observer<F> for $pointer {
+            fn prompt(&mut self, prompt: &F::Prompt) -> Result<(), Stop> {
                 (**self).prompt(prompt)
             }
             fn sending(&mut self, operation: Operation) {
@@ -92,7 +92,7 @@ macro_rules! observe_through {
             fn exchanged(&mut self, exchange: &Exchange<'_>) {
                 (**self).exchanged(exchange);
             }
-            fn waiting(&mut self, status: &Status<'_>) {
+            fn waiting(&mut self, status: &Status<'_, F>) {
                 (**self).waiting(status);
             }
         }
@@ -102,15 +102,15 @@ macro_rules! observe_through {
 observe_through!(&mut O, Box<O>);
 
 /// Ignores everything, for a flow whose prompt the person has already seen.
-impl Observer for () {
-    fn prompt(&mut self, _: &UserPrompt) -> Result<(), Stop> {
+impl<F: Flow> Observer<F> for () {
+    fn prompt(&mut self, _: &F::Prompt) -> Result<(), Stop> {
         Ok(())
     }
 }
 
 /// Forwards everything to both, in order.
-impl<A: Observer, B: Observer> Observer for (A, B) {
-    fn prompt(&mut self, prompt: &UserPrompt) -> Result<(), Stop> {
+impl<F: Flow, A: Observer<F>, B: Observer<F>> Observer<F> for (A, B) {
+    fn prompt(&mut self, prompt: &F::Prompt) -> Result<(), Stop> {
         self.0.prompt(prompt)?;
         self.1.prompt(prompt)
     }
@@ -122,7 +122,7 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         self.0.exchanged(exchange);
         self.1.exchanged(exchange);
     }
-    fn waiting(&mut self, status: &Status<'_>) {
+    fn waiting(&mut self, status: &Status<'_, F>) {
         self.0.waiting(status);
         self.1.waiting(status);
     }
@@ -140,8 +140,8 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
 #[expect(clippy::exhaustive_structs, reason = "it is made by its closure")]
 pub struct OnPrompt<F>(pub F);
 
-impl<F: FnMut(&UserPrompt)> Observer for OnPrompt<F> {
-    fn prompt(&mut self, prompt: &UserPrompt) -> Result<(), Stop> {
+impl<F: Flow, C: FnMut(&F::Prompt)> Observer<F> for OnPrompt<C> {
+    fn prompt(&mut self, prompt: &F::Prompt) -> Result<(), Stop> {
         self.0(prompt);
         Ok(())
     }
@@ -160,8 +160,8 @@ impl<F: FnMut(&UserPrompt)> Observer for OnPrompt<F> {
 #[expect(clippy::exhaustive_structs, reason = "it is made by its closure")]
 pub struct TryOnPrompt<F>(pub F);
 
-impl<F: FnMut(&UserPrompt) -> Result<(), E>, E: Into<Stop>> Observer for TryOnPrompt<F> {
-    fn prompt(&mut self, prompt: &UserPrompt) -> Result<(), Stop> {
+impl<F: Flow, C: FnMut(&F::Prompt) -> Result<(), E>, E: Into<Stop>> Observer<F> for TryOnPrompt<C> {
+    fn prompt(&mut self, prompt: &F::Prompt) -> Result<(), Stop> {
         self.0(prompt).map_err(Into::into)
     }
 }
@@ -194,11 +194,11 @@ macro_rules! debug_by_name {
 
 debug_by_name!(OnPrompt, TryOnPrompt, OnWait);
 
-impl<F: FnMut(&Status<'_>)> Observer for OnWait<F> {
-    fn prompt(&mut self, _: &UserPrompt) -> Result<(), Stop> {
+impl<F: Flow, C: FnMut(&Status<'_, F>)> Observer<F> for OnWait<C> {
+    fn prompt(&mut self, _: &F::Prompt) -> Result<(), Stop> {
         Ok(())
     }
-    fn waiting(&mut self, status: &Status<'_>) {
+    fn waiting(&mut self, status: &Status<'_, F>) {
         self.0(status);
     }
 }
@@ -288,18 +288,18 @@ impl<'a> Exchange<'a> {
 }
 
 /// A waiting flow, for a status line.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 #[non_exhaustive]
-pub struct Status<'a> {
+pub struct Status<'a, F = DeviceFlow> {
     /// The flow itself. It can be saved now, because no request is in flight.
-    pub flow: &'a DeviceFlow,
+    pub flow: &'a F,
     /// The phase: waiting for the person, or for the next attempt before the prompt.
     pub phase: Phase,
     /// The time now.
     pub now: Tick,
     /// The time of the next request.
     pub until: Tick,
-    /// The code's expiry, once there is one.
+    /// The code's expiry, once there is one. In the code flow: the end of the person's time.
     pub deadline: Option<Tick>,
     /// The number of CreateToken requests sent.
     pub polls: u32,
@@ -307,7 +307,16 @@ pub struct Status<'a> {
     pub error: Option<&'a TransientError>,
 }
 
-impl<'a> Status<'a> {
+/// Not derived, because a flow is not `Clone`.
+impl<F> Clone for Status<'_, F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<F> Copy for Status<'_, F> {}
+
+impl<'a, F: Flow> Status<'a, F> {
     /// Creates the status of a flow that returned [`Action::Wait`](crate::Action::Wait) with `until`.
     ///
     /// ```
@@ -327,7 +336,7 @@ impl<'a> Status<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn of(flow: &'a DeviceFlow, now: Tick, until: Tick) -> Self {
+    pub fn of(flow: &'a F, now: Tick, until: Tick) -> Self {
         Self {
             flow,
             phase: flow.phase(),
@@ -338,6 +347,7 @@ impl<'a> Status<'a> {
             error: flow.error(),
         }
     }
+
     /// Returns the length of the wait.
     #[must_use]
     pub fn wait(&self) -> Duration {

@@ -3,7 +3,9 @@
 use core::fmt;
 use core::time::Duration;
 
-use oidc_proto::{Fault, FaultCode, Indeterminate, InvalidResponse, Operation, Registration, Token};
+use oidc_proto::{
+    Fault, FaultCode, Indeterminate, InvalidResponse, Operation, Registration, Token, printable,
+};
 
 use crate::polling::is_missing_endpoint;
 use crate::{Failure, Tick};
@@ -85,6 +87,17 @@ pub enum Outcome {
     UnsupportedOperation(Operation),
     /// The service is AWS's, and the policy has no start URL for its portal. No request was sent.
     NoStartUrl,
+    /// In the code flow: the browser did not come back within
+    /// [`Policy::redirect_timeout`](crate::Policy::redirect_timeout). The person closed the page, say, or the
+    /// page showed an error.
+    NoRedirect,
+    /// In the code flow: the browser came back with an error other than `access_denied` (RFC 6749 §4.1.2.1).
+    AuthorizationFailed(Fault),
+    /// In the code flow: the browser came back with the response of another issuer, or of none although the
+    /// provider promises to name itself (RFC 9207). The code was not sent anywhere.
+    WrongIssuer(Option<String>),
+    /// In the code flow: the service has no authorization endpoint. No request was sent.
+    NoAuthorizationEndpoint,
     /// The policy requires PKCE ([`Pkce::Always`](crate::Pkce::Always)), and the driver gave the flow no
     /// verifier ([`DeviceFlow::with_pkce`](crate::DeviceFlow::with_pkce)). No request was sent.
     NoVerifier,
@@ -121,11 +134,19 @@ impl Outcome {
             Self::InvalidResponse(invalid) if matches!(invalid.operation, Operation::CreateToken) => {
                 Some("Start again for a new code")
             }
+            Self::NoRedirect => {
+                Some("If the page showed an error, start again; otherwise use the device flow")
+            }
+            Self::WrongIssuer(_) => Some("Check the issuer and the page that you signed in on"),
+            Self::NoAuthorizationEndpoint => Some("Use the device flow, or configure the endpoint"),
             Self::Rejected { fault, .. } if fault.is_about_key() => Some(
                 "The KMS key of the Identity Center instance blocked the request (no person denied it); ask an \
                  administrator to change the key's policy or state",
             ),
-            Self::Rejected { .. } | Self::Cancelled | Self::InvalidResponse(_) => None,
+            Self::Rejected { .. }
+            | Self::Cancelled
+            | Self::InvalidResponse(_)
+            | Self::AuthorizationFailed(_) => None,
         }
     }
 
@@ -143,7 +164,13 @@ impl Outcome {
             Self::Refused { answer, .. } => answer.request_id.as_deref(),
             Self::Unreachable { error, .. } => error.request_id(),
             Self::InvalidResponse(invalid) => invalid.request_id.as_deref(),
-            Self::Cancelled | Self::UnsupportedOperation(_) | Self::NoStartUrl | Self::NoVerifier => None,
+            // A browser's request has none.
+            Self::NoRedirect | Self::AuthorizationFailed(_) | Self::WrongIssuer(_) => None,
+            Self::Cancelled
+            | Self::UnsupportedOperation(_)
+            | Self::NoStartUrl
+            | Self::NoAuthorizationEndpoint
+            | Self::NoVerifier => None,
         }
     }
 
@@ -322,12 +349,16 @@ impl Outcome {
             Self::Expired(Expiry::Clock(_)) => "the code expired, and no approval was received",
             Self::Rejected { .. } => "the service refused a request",
             Self::Cancelled => "the sign-in was cancelled",
-            Self::GrantLost(_) => "the response to a poll was lost",
+            Self::GrantLost(_) => "the response to CreateToken was lost",
             Self::Refused { .. } => "a request was refused",
             Self::Unreachable { .. } => "a request got no usable response",
             Self::InvalidResponse(_) => "the service sent an invalid response",
             Self::UnsupportedOperation(_) => "the service has no endpoint for an operation",
             Self::NoStartUrl => "the policy has no start URL, which this service requires",
+            Self::NoRedirect => "the browser did not come back in time",
+            Self::AuthorizationFailed(_) => "the authorization page returned an error",
+            Self::WrongIssuer(_) => "the browser came back with the response of another service",
+            Self::NoAuthorizationEndpoint => "the service has no authorization endpoint",
             Self::NoVerifier => "the policy requires PKCE, but the flow has no verifier",
         }
     }
@@ -357,9 +388,15 @@ impl Outcome {
             }
             Self::InvalidResponse(invalid) => write!(f, "{invalid}"),
             Self::UnsupportedOperation(operation) => write!(f, "the service has no endpoint for {operation}"),
-            Self::Expired(Expiry::Clock(None)) | Self::Cancelled | Self::NoStartUrl | Self::NoVerifier => {
-                f.write_str(summary)
-            }
+            Self::AuthorizationFailed(fault) => write!(f, "{summary} ({fault})"),
+            Self::WrongIssuer(Some(named)) => write!(f, "{summary}, {}", printable(named)),
+            Self::WrongIssuer(None) => write!(f, "{summary}: it names no issuer"),
+            Self::Expired(Expiry::Clock(None))
+            | Self::Cancelled
+            | Self::NoStartUrl
+            | Self::NoRedirect
+            | Self::NoAuthorizationEndpoint
+            | Self::NoVerifier => f.write_str(summary),
         }
     }
 }

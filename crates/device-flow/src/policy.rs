@@ -54,6 +54,9 @@ pub struct Policy {
     /// The longest wait after network errors alone, [jitter](crate::DeviceFlow::with_jitter) included. A
     /// longer interval or `Retry-After` of the service still counts, and jitter adds at most half to it.
     pub max_backoff: Duration,
+    /// In the code flow: the time for the person, from the prompt until the browser comes back. Default: 10
+    /// minutes, as in AWS's tools.
+    pub redirect_timeout: Duration,
 }
 
 /// The time of the first CreateToken request after the device authorization's arrival.
@@ -105,6 +108,7 @@ impl Policy {
             first_poll: FirstPoll::default(),
             setup_retry_window: Duration::from_secs(20),
             max_backoff: Duration::from_secs(30),
+            redirect_timeout: Duration::from_secs(600),
         }
     }
 
@@ -194,6 +198,20 @@ impl Policy {
     #[must_use]
     pub const fn with_setup_retry_window(mut self, retry_window: Duration) -> Self {
         self.setup_retry_window = retry_window;
+        self
+    }
+
+    /// Returns the same policy with this time for the person in the code flow.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use device_flow::Policy;
+    /// let policy = Policy::oauth().with_redirect_timeout(Duration::from_secs(60));
+    /// assert_eq!(policy.redirect_timeout.as_secs(), 60);
+    /// ```
+    #[must_use]
+    pub const fn with_redirect_timeout(mut self, time: Duration) -> Self {
+        self.redirect_timeout = time;
         self
     }
 

@@ -190,7 +190,7 @@ impl Polling {
     }
 
     pub(crate) fn client_is_replaceable(&self, cx: &Context<'_>) -> bool {
-        self.client.origin.is_replaceable(cx)
+        self.client.origin.is_replaceable(cx.service)
     }
 
     /// Registers again, because the service does not know the client. The codes are void; their floor still

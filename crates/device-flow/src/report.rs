@@ -32,7 +32,8 @@ impl fmt::Display for Report<'_> {
 
 impl Outcome {
     /// Returns a stable name for logs: `denied`, `expired`, `rejected`, `cancelled`, `grant_lost`, `refused`,
-    /// `unreachable`, `invalid_response`, `unsupported_operation`, `no_start_url`, `no_verifier`.
+    /// `unreachable`, `invalid_response`, `unsupported_operation`, `no_start_url`, `no_verifier`, and of
+    /// the code flow `no_redirect`, `authorization_failed`, `wrong_issuer`, `no_authorization_endpoint`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -47,6 +48,10 @@ impl Outcome {
             Self::UnsupportedOperation(_) => "unsupported_operation",
             Self::NoStartUrl => "no_start_url",
             Self::NoVerifier => "no_verifier",
+            Self::NoRedirect => "no_redirect",
+            Self::AuthorizationFailed(_) => "authorization_failed",
+            Self::WrongIssuer(_) => "wrong_issuer",
+            Self::NoAuthorizationEndpoint => "no_authorization_endpoint",
         }
     }
 }

@@ -306,23 +306,48 @@ impl DeviceFlow {
     pub fn into_result(mut self, now: Tick) -> Result<SignedIn, SignInError> {
         self.advance(now);
         self.cancel();
-        let transport = self.cause.take().map(|error| *error);
-        let stop = self.stop.take().map(|stop| *stop);
-        let (polls, elapsed, prompted) = (self.polls(), self.running_for(now), self.prompts > 0);
-        let slow_downs = self.slow_downs;
-        let (service, scopes) = (self.service.clone(), self.policy.scopes.clone());
-        let start_url = Some(self.policy.start_url.clone()).filter(|url| !url.is_empty());
-        let (outcome, client) = match self.end() {
+        let finished = Finished {
+            transport: self.cause.take().map(|error| *error),
+            stop: self.stop.take().map(|stop| *stop),
+            prompted: self.prompts > 0,
+            polls: self.polls(),
+            slow_downs: self.slow_downs,
+            elapsed: self.running_for(now),
+            service: self.service.clone(),
+            start_url: self.policy.start_url.clone(),
+            scopes: self.policy.scopes.clone(),
+        };
+        finished.into_result(self.end(), now)
+    }
+}
+
+/// A finished flow, beside its end.
+pub(crate) struct Finished {
+    pub(crate) transport: Option<TransportError>,
+    pub(crate) stop: Option<Stop>,
+    pub(crate) prompted: bool,
+    pub(crate) polls: u32,
+    pub(crate) slow_downs: u32,
+    pub(crate) elapsed: Duration,
+    pub(crate) service: Service,
+    /// Empty without one.
+    pub(crate) start_url: String,
+    pub(crate) scopes: Vec<String>,
+}
+
+impl Finished {
+    pub(crate) fn into_result(self, end: End, now: Tick) -> Result<SignedIn, SignInError> {
+        let Self { transport, stop, prompted, polls, slow_downs, elapsed, service, start_url, scopes } = self;
+        let (outcome, client) = match end {
             End::Granted(granted) => {
                 let Granted { token, requested_at, registration, newly_registered } = *granted;
-                let token_age = now.since(requested_at);
                 return Ok(SignedIn {
                     token,
-                    token_age,
+                    token_age: now.since(requested_at),
                     registration,
                     newly_registered,
                     service,
-                    start_url,
+                    start_url: Some(start_url).filter(|url| !url.is_empty()),
                     scopes,
                     polls,
                     elapsed,

@@ -6,6 +6,7 @@ use core::time::Duration;
 use oidc_proto::{DeviceAuthorization, Dialect, Registration, Service, StartDeviceAuthorizationRequest};
 
 use crate::client::{BoundClient, KnownClient, Origin};
+use crate::jitter::Jitter;
 use crate::machine::Context;
 use crate::pace::Pace;
 use crate::polling::Polling;
@@ -45,23 +46,35 @@ impl Setup {
     }
 
     /// Returns whether the next attempt after this error would exceed the retry window.
-    pub(crate) fn retry_window_is_over(&self, error: &TransientError, cx: &Context<'_>) -> bool {
-        cx.now + self.wait_after(error, cx.policy) > self.give_up_at
+    pub(crate) fn retry_window_is_over(&self, error: &TransientError, now: Tick, policy: &Policy) -> bool {
+        now + self.wait_after(error, policy) > self.give_up_at
     }
 
     /// Retries later, because the response was indeterminate.
-    pub(crate) fn again(mut self: Box<Self>, error: TransientError, cx: &mut Context<'_>) -> Box<Self> {
-        self.schedule_retry(error, cx);
+    pub(crate) fn again(
+        mut self: Box<Self>,
+        error: TransientError,
+        now: Tick,
+        policy: &Policy,
+        jitter: &mut Jitter,
+    ) -> Box<Self> {
+        self.schedule_retry(error, now, policy, jitter);
         self
     }
 
-    fn schedule_retry(&mut self, error: TransientError, cx: &mut Context<'_>) {
-        let least = cx.now + self.wait_after(&error, cx.policy);
+    pub(crate) fn schedule_retry(
+        &mut self,
+        error: TransientError,
+        now: Tick,
+        policy: &Policy,
+        jitter: &mut Jitter,
+    ) {
+        let least = now + self.wait_after(&error, policy);
         if error.is_slow_down() {
-            self.pace.slow_down(cx.now, error.retry_after(), error.interval());
+            self.pace.slow_down(now, error.retry_after(), error.interval());
         } else {
-            let (cap, draw) = (cx.policy.max_backoff, cx.jitter.draw());
-            self.pace.back_off(cx.now, error.retry_after(), cap, draw);
+            let (cap, draw) = (policy.max_backoff, jitter.draw());
+            self.pace.back_off(now, error.retry_after(), cap, draw);
         }
         // The retry window grows by the draw, so that jitter costs no attempt.
         self.give_up_at = self.give_up_at + self.pace.due().since(least);
@@ -105,16 +118,16 @@ impl Asking {
     }
 
     pub(crate) fn retry_window_is_over(&self, error: &TransientError, cx: &Context<'_>) -> bool {
-        self.setup.retry_window_is_over(error, cx)
+        self.setup.retry_window_is_over(error, cx.now, cx.policy)
     }
 
     pub(crate) fn again(mut self: Box<Self>, error: TransientError, cx: &mut Context<'_>) -> Box<Self> {
-        self.setup.schedule_retry(error, cx);
+        self.setup.schedule_retry(error, cx.now, cx.policy, cx.jitter);
         self
     }
 
     pub(crate) fn client_is_replaceable(&self, cx: &Context<'_>) -> bool {
-        self.client.origin.is_replaceable(cx)
+        self.client.origin.is_replaceable(cx.service)
     }
 
     /// Registers again, because the service does not know the client.

@@ -9,8 +9,6 @@ use crate::polling::Polling;
 use crate::{ApiMisuse, DeviceFlow, Granted, Outcome, Policy, Tick, TransientError, UserPrompt};
 
 /// The result of [`DeviceFlow::outcome`] for [`End::Cancelled`].
-static CANCELLED: Outcome = Outcome::Cancelled;
-
 /// The phase of a flow, for a status line.
 ///
 /// ```
@@ -26,18 +24,25 @@ pub enum Phase {
     Authorizing,
     /// Waiting for the person, polling CreateToken.
     Polling,
+    /// In the code flow: waiting for the person in the browser.
+    Listening,
+    /// In the code flow: exchanging the code (CreateToken).
+    Redeeming,
     /// Ended.
     Ended,
 }
 
 impl Phase {
-    /// Returns a stable name for logs: `registering`, `authorizing`, `polling`, `ended`.
+    /// Returns a stable name for logs: `registering`, `authorizing`, `polling`, `listening`,
+    /// `redeeming`, `ended`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Registering => "registering",
             Self::Authorizing => "authorizing",
             Self::Polling => "polling",
+            Self::Listening => "listening",
+            Self::Redeeming => "redeeming",
             Self::Ended => "ended",
         }
     }
@@ -49,9 +54,7 @@ impl DeviceFlow {
     #[must_use]
     pub const fn outcome(&self) -> Option<Result<&Granted, &Outcome>> {
         match &self.state {
-            State::Ended(End::Granted(granted)) => Some(Ok(granted)),
-            State::Ended(End::WithoutToken(end)) => Some(Err(&end.outcome)),
-            State::Ended(End::Cancelled(_)) => Some(Err(&CANCELLED)),
+            State::Ended(end) => Some(end.outcome()),
             State::Register(_) | State::Authorize(_) | State::Prompt(_) | State::Poll(_) => None,
         }
     }

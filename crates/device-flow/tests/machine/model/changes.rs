@@ -1,7 +1,7 @@
 //! The transitions that the documented table allows, and the reference's in the same terms.
 
 use super::reference::{Ask, Code, End, Heard, Step};
-use crate::rows::{Row, rows};
+use crate::rows::{DEVICE_FLOW, Row};
 
 /// A transition as the table has it: the state before, the event, and the state or outcome after.
 pub(crate) type Change = (&'static str, Kind, &'static str);
@@ -73,7 +73,7 @@ const NOT_IN_A_HISTORY: [&str; 3] = ["Overdue", "NoStartUrl", "NoVerifier"];
 /// Returns every transition that the table allows.
 pub(crate) fn changes_of_the_table() -> Vec<Change> {
     let mut changes = Vec::new();
-    for Row { state, events, next, .. } in rows() {
+    for Row { state, events, next, .. } in DEVICE_FLOW.rows() {
         let (state, next): (&str, &str) = (state.leak(), next.leak());
         for event in events.iter().filter(|event| !NOT_IN_A_HISTORY.contains(&event.as_str())) {
             let kinds = Kind::ALL.into_iter().filter(|kind| kind.event() == *event);

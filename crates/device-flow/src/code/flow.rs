@@ -1,0 +1,538 @@
+//! The public calls of a code flow. Its transitions are in `machine`.
+
+use core::fmt;
+use core::mem;
+use core::time::Duration;
+use std::sync::Arc;
+
+use http::Response;
+use oidc_proto::{
+    AuthorizationRequest, AuthorizationResponse, Dialect, FaultCode, Registration, Secret, Service,
+};
+
+use super::machine::{Context, Event, State, register_request, step};
+use super::prompt::BrowserPrompt;
+use super::redirect::RedirectUri;
+use crate::client::{KnownClient, Origin};
+use crate::jitter::Jitter;
+use crate::machine::{Answer, End};
+use crate::proof::Proof;
+use crate::setup::Setup;
+use crate::{
+    Action, ApiMisuse, Failure, Granted, Outcome, PendingRequest, Phase, Policy, Reply, ResponseBody, Stop,
+    Tick, TransientError, TransportError,
+};
+
+/// The random values of one code flow: a verifier with its challenge, and the state.
+///
+/// ```
+/// use device_flow::CodeSecrets;
+/// use oidc_proto::Secret;
+///
+/// // RFC 7636, Appendix B. A driver draws 256 random bits for each flow, and as many for the state.
+/// let verifier = Secret::from("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+/// let secrets = CodeSecrets::new(verifier, "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", Secret::from("state"));
+/// assert_eq!(format!("{secrets:?}"), "CodeSecrets(..)");
+/// ```
+pub struct CodeSecrets {
+    proof: Proof,
+    state: Secret,
+}
+
+impl CodeSecrets {
+    /// Creates the values of one flow. They must be random, and used once (RFC 7636 §4.1, RFC 6749 §10.12).
+    #[must_use]
+    pub fn new(verifier: Secret, challenge: impl Into<String>, state: Secret) -> Self {
+        Self { proof: Proof { verifier, challenge: challenge.into().into() }, state }
+    }
+}
+
+/// None of them belongs in a log.
+impl fmt::Debug for CodeSecrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CodeSecrets(..)")
+    }
+}
+
+/// The meaning of a request at the redirect URI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Callback {
+    /// The response to this flow. The flow goes on or has ended; [`CodeFlow::page`] says how, once it has ended.
+    Accepted,
+    /// Another path, such as `/favicon.ico`. The flow still listens.
+    NotFound,
+    /// The right path without a response to this flow: another `state`, or no code and no error. The flow still
+    /// listens, because another program may have sent it.
+    Unrelated,
+    /// The flow has its response already, has ended, or has not asked yet.
+    Late,
+}
+
+/// One sign-in with the authorization code grant and PKCE (RFC 6749 §4.1, RFC 7636), for a program on the
+/// person's own machine (RFC 8252).
+///
+/// It has the calling contract of [`DeviceFlow`](crate::DeviceFlow), with two differences. The prompt is an
+/// address for the browser. While [`CodeFlow::is_listening`], the driver also passes each request at the
+/// redirect URI to [`CodeFlow::on_callback`]. [The module](self) has the table of transitions.
+///
+/// ```
+/// use core::time::Duration;
+/// use device_flow::{Action, Callback, CodeFlow, CodeSecrets, Policy, RedirectUri, Tick};
+/// use oidc_proto::{Client, Endpoint, Secret};
+///
+/// let policy = Policy::aws("https://d-1234567890.awsapps.com/start")
+///     .with_client(Client::new("id", Secret::from("secret")));
+/// let secrets = CodeSecrets::new(Secret::from("verifier"), "challenge", Secret::from("the-state"));
+/// let redirect = RedirectUri::loopback(49152); // where the driver listens already
+/// let service = Endpoint::for_region("eu-west-1")?;
+/// let mut flow = CodeFlow::new(service, policy, None, redirect, secrets, Tick::ZERO);
+///
+/// let Action::Prompt(prompt) = flow.poll(Tick::ZERO) else { panic!("the person opens the address") };
+/// assert!(prompt.url.starts_with("https://oidc.eu-west-1.amazonaws.com/authorize?response_type=code&client_id=id&"));
+/// let Action::Wait(until) = flow.poll(Tick::ZERO) else { panic!("it listens") };
+/// assert_eq!(until, prompt.deadline);
+///
+/// // What the listener gets:
+/// let now = Tick::ZERO + Duration::from_secs(20);
+/// assert_eq!(flow.on_callback("/favicon.ico", now), Callback::NotFound);
+/// assert_eq!(flow.on_callback("/oauth/callback?code=c&state=another", now), Callback::Unrelated);
+/// assert_eq!(flow.on_callback("/oauth/callback?code=c&state=the-state", now), Callback::Accepted);
+///
+/// let Action::Send(pending) = flow.poll(now) else { panic!("it exchanges the code") };
+/// flow.on_response(pending, now, &http::Response::new(r#"{"accessToken":"t","expiresIn":3600}"#))?;
+/// assert!(matches!(flow.outcome(), Some(Ok(_token))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct CodeFlow {
+    service: Service,
+    policy: Arc<Policy>,
+    redirect: RedirectUri,
+    secrets: CodeSecrets,
+    state: State,
+    /// The time when the request in flight was sent.
+    in_flight: Option<Tick>,
+    /// The latest time seen. An earlier time is read as this.
+    latest: Tick,
+    started: Tick,
+    /// The serial number of the latest request. Earlier ones are stale.
+    serial: u64,
+    /// The identity of this flow on its requests.
+    identity: Arc<()>,
+    prompts: u32,
+    /// The CreateToken requests sent.
+    attempts: u32,
+    /// Spreads the waits after errors.
+    jitter: Jitter,
+    /// The latest transport error, which explains an end by transport.
+    pub(super) cause: Option<Box<TransportError>>,
+    /// The observer's reason to end the flow.
+    pub(super) stop: Option<Box<Stop>>,
+}
+
+impl CodeFlow {
+    /// Creates a flow that starts at `now`. The driver listens at the redirect URI already.
+    ///
+    /// A `registration` from a cache must have been made for this grant: AWS keeps it apart from one of the
+    /// device flow. It is replaced once if the token endpoint rejects it. With [`Policy::client`] set, it is
+    /// ignored. All requests go to `service`, and so does the browser.
+    #[must_use]
+    pub fn new(
+        service: impl Into<Service>,
+        policy: impl Into<Arc<Policy>>,
+        registration: Option<Registration>,
+        redirect: RedirectUri,
+        secrets: CodeSecrets,
+        now: Tick,
+    ) -> Self {
+        let (service, policy) = (service.into(), policy.into());
+        let client = match (&policy.client, registration) {
+            (Some(client), _) => Some((Registration::new(client.clone()), Origin::Own)),
+            (None, Some(registration)) => Some((registration, Origin::Cache)),
+            (None, None) => None,
+        };
+        let state = match client {
+            Some((registration, origin)) => State::Prompt(Box::new(KnownClient { registration, origin })),
+            None => State::Register(Box::new(Setup::new(now, now, &policy))),
+        };
+        Self {
+            service,
+            policy,
+            redirect,
+            secrets,
+            state,
+            in_flight: None,
+            latest: now,
+            started: now,
+            serial: 0,
+            identity: Arc::new(()),
+            prompts: 0,
+            attempts: 0,
+            jitter: Jitter::none(),
+            cause: None,
+            stop: None,
+        }
+    }
+
+    /// Returns the same flow with jitter; see [`DeviceFlow::with_jitter`](crate::DeviceFlow::with_jitter).
+    #[must_use]
+    pub const fn with_jitter(mut self, seed: u64) -> Self {
+        self.jitter = Jitter::seeded(seed);
+        self
+    }
+
+    /// Returns the next action. Calling it early or repeatedly is harmless. A time that goes backwards is read
+    /// as the latest time seen.
+    pub fn poll(&mut self, now: Tick) -> Action<BrowserPrompt> {
+        let now = self.advance(now);
+        if self.in_flight.is_some() {
+            return Action::AwaitReply;
+        }
+        let due = match &self.state {
+            State::Ended(_) => return Action::Done,
+            State::Prompt(_) => return self.show(now),
+            State::Listen(listening) if now >= listening.deadline => {
+                self.apply(Event::Deadline, now, now);
+                return Action::Done;
+            }
+            State::Listen(listening) => return Action::Wait(listening.deadline),
+            State::Register(setup) => setup.pace.due(),
+            State::Redeem(redeeming) => redeeming.setup.pace.due(),
+        };
+        if now >= due { self.send(now) } else { Action::Wait(due) }
+    }
+
+    /// Returns the event for a missing endpoint or start URL.
+    fn lack(&self) -> Option<Event<'static>> {
+        if !self.service.offers_code() {
+            return Some(Event::NoAuthorizationEndpoint);
+        }
+        let needs_start_url = self.service.dialect() == Dialect::Aws;
+        (needs_start_url && self.policy.start_url.is_empty()).then_some(Event::NoStartUrl)
+    }
+
+    fn show(&mut self, now: Tick) -> Action<BrowserPrompt> {
+        if let Some(event) = self.lack() {
+            self.apply(event, now, now);
+            return Action::Done;
+        }
+        let Some(url) = self.url() else { return Action::Done };
+        let prompt = BrowserPrompt {
+            url,
+            redirect_uri: self.redirect,
+            expires_in: self.policy.redirect_timeout,
+            deadline: now + self.policy.redirect_timeout,
+            replaces_earlier: self.prompts > 0,
+        };
+        self.prompts = self.prompts.saturating_add(1);
+        self.apply(Event::Shown, now, now);
+        Action::Prompt(prompt)
+    }
+
+    /// Returns the address for the browser.
+    fn url(&self) -> Option<String> {
+        let State::Prompt(client) = &self.state else { return None };
+        let request = AuthorizationRequest::new(&client.registration.client.id, self.redirect.to_string())
+            .with_scope(&self.policy.scopes)
+            .with_state(self.secrets.state.clone())
+            .with_code_challenge(&*self.secrets.proof.challenge)
+            .with_parameters(self.policy.parameters.iter().cloned());
+        self.service.authorization_url(&request)
+    }
+
+    fn send(&mut self, now: Tick) -> Action<BrowserPrompt> {
+        if matches!(self.state, State::Register(_))
+            && let Some(event) = self.lack()
+        {
+            self.apply(event, now, now);
+            return Action::Done;
+        }
+        let request = match &self.state {
+            State::Register(_) => {
+                let (mut jitter, sent_at) = (Jitter::none(), now);
+                let call = register_request(&self.context(&mut jitter, now, sent_at));
+                self.service.encode(&call)
+            }
+            State::Redeem(redeeming) => redeeming.client.request().cloned(),
+            State::Prompt(_) | State::Listen(_) | State::Ended(_) => return Action::Done,
+        };
+        let Some(request) = request else {
+            self.apply(Event::UnsupportedOperation, now, now);
+            return Action::Done;
+        };
+        let attempts = match &mut self.state {
+            State::Register(setup) => &mut setup.attempts,
+            _ => &mut self.attempts,
+        };
+        *attempts = attempts.saturating_add(1);
+        let attempt = *attempts;
+        self.serial = self.serial.wrapping_add(1);
+        self.in_flight = Some(now);
+        let pending = PendingRequest {
+            request,
+            flow: self.identity.clone(),
+            serial: self.serial,
+            dialect: self.service.dialect(),
+            #[cfg(feature = "tracing")]
+            phase: self.phase(),
+            attempt,
+            sent_at: now,
+            deadline: None,
+        };
+        #[cfg(feature = "tracing")]
+        crate::events::sending(&pending);
+        Action::Send(pending)
+    }
+
+    fn context<'a>(&'a self, jitter: &'a mut Jitter, now: Tick, sent_at: Tick) -> Context<'a> {
+        let Self { service, policy, redirect, secrets, .. } = self;
+        Context { service, policy, redirect, proof: &secrets.proof, jitter, now, sent_at }
+    }
+
+    /// Applies an event. Only this function changes the state.
+    fn apply(&mut self, event: Event<'_>, now: Tick, sent_at: Tick) {
+        let state_and_event = (mem::take(&mut self.state), event);
+        let mut jitter = mem::replace(&mut self.jitter, Jitter::none());
+        self.state = step(state_and_event, &mut self.context(&mut jitter, now, sent_at));
+        self.jitter = jitter;
+    }
+
+    /// Handles a request at the redirect URI: its target, such as `/oauth/callback?code=…`, or the whole address
+    /// as a person pastes it.
+    ///
+    /// Only a response with this flow's `state` counts (RFC 6749 §10.12), and only the first one.
+    pub fn on_callback(&mut self, target: &str, now: Tick) -> Callback {
+        let now = self.advance(now);
+        let Some(query) = self.redirect.query_of(target) else { return Callback::NotFound };
+        if !self.is_listening() {
+            return Callback::Late;
+        }
+        let Some(response) = AuthorizationResponse::decode(query) else { return Callback::Unrelated };
+        if response.state.as_ref() != Some(&self.secrets.state) {
+            return Callback::Unrelated;
+        }
+        let event = match response.result {
+            _ if !self.service.is_issuer(response.issuer.as_deref()) => Event::WrongIssuer(response.issuer),
+            Ok(code) => Event::Code(code),
+            Err(fault) if fault.code == FaultCode::AccessDenied => Event::UserDenied(fault),
+            Err(fault) => Event::AuthorizationFailed(fault),
+        };
+        self.apply(event, now, now);
+        Callback::Accepted
+    }
+
+    /// Handles the result of a request; see [`DeviceFlow::on_result`](crate::DeviceFlow::on_result).
+    ///
+    /// # Errors
+    /// Returns [`ApiMisuse`] for a mistake of the driver. The flow is then unchanged.
+    pub fn on_result(
+        &mut self,
+        pending: PendingRequest,
+        now: Tick,
+        result: Result<Response<ResponseBody>, TransportError>,
+    ) -> Result<(), ApiMisuse> {
+        #[cfg(feature = "tracing")]
+        crate::events::exchanged(&pending.exchange(now, &result), Some(pending.phase), result.as_ref().err());
+        self.awaits(&pending).ok_or(ApiMisuse::StaleRequest)?;
+        let (reply, error) = match result {
+            Ok(mut response) => (Reply::decode(&pending, &response), response.body_mut().take_error()),
+            Err(error) if error.is_final() => {
+                self.advance(now);
+                self.cancel();
+                self.cause = Some(Box::new(error));
+                return Ok(());
+            }
+            Err(error) => {
+                let reply = Reply::Failed(error.failure());
+                (reply, error.is_telling().then(|| Box::new(error)))
+            }
+        };
+        if error.is_some() {
+            self.cause = error;
+        }
+        self.on_reply(pending, now, reply)
+    }
+
+    /// Handles a complete response of an HTTP client with its own body type.
+    ///
+    /// # Errors
+    /// Returns [`ApiMisuse`] for a mistake of the driver. The flow is then unchanged.
+    pub fn on_response<B: AsRef<[u8]>>(
+        &mut self,
+        pending: PendingRequest,
+        now: Tick,
+        response: &Response<B>,
+    ) -> Result<(), ApiMisuse> {
+        let reply = Reply::decode(&pending, response);
+        self.on_reply(pending, now, reply)
+    }
+
+    /// Handles a reply that the driver has decoded.
+    ///
+    /// # Errors
+    /// Returns [`ApiMisuse`] for a mistake of the driver. The flow is then unchanged.
+    pub fn on_reply(&mut self, pending: PendingRequest, now: Tick, reply: Reply) -> Result<(), ApiMisuse> {
+        let sent_at = self.awaits(&pending).ok_or(ApiMisuse::StaleRequest)?;
+        if let Some(operation) = reply.success_of()
+            && operation != pending.operation()
+        {
+            return Err(ApiMisuse::WrongOperation { request: pending.operation(), reply: operation });
+        }
+        self.settle(sent_at, now, reply);
+        Ok(())
+    }
+
+    /// Returns when the request in flight was sent, if this is it.
+    fn awaits(&self, pending: &PendingRequest) -> Option<Tick> {
+        let is_ours = self.serial == pending.serial && Arc::ptr_eq(&pending.flow, &self.identity);
+        self.in_flight.filter(|_| is_ours)
+    }
+
+    fn settle(&mut self, sent_at: Tick, now: Tick, reply: Reply) {
+        let now = self.advance(now);
+        self.in_flight = None;
+        if matches!(reply, Reply::Registered(_) | Reply::Granted(_)) {
+            self.cause = None;
+        }
+        if let Reply::Fault(fault) = &reply
+            && let Some(answer) = Answer::of(fault)
+        {
+            return self.apply(Event::Refused(answer, fault), now, sent_at);
+        }
+        let event = match reply {
+            Reply::Registered(registration) => Event::Registered(registration),
+            Reply::Granted(token) => Event::TokenGranted(token),
+            // No request of this flow has this success.
+            Reply::Authorized(_) => return,
+            Reply::Fault(fault) if fault.code == FaultCode::SlowDown => {
+                Event::SlowDown(TransientError::Fault(fault))
+            }
+            Reply::Fault(fault) => Event::Retryable(TransientError::Fault(fault)),
+            Reply::Indeterminate(answer) if answer.is_plain_refusal() => Event::PlainRefusal(answer),
+            Reply::Indeterminate(answer) => Event::Retryable(TransientError::Indeterminate(answer)),
+            Reply::Failed(Failure::ProxyRefused) => Event::ProxyRefused,
+            Reply::Failed(failure) => Event::Retryable(TransientError::Failed(failure)),
+            Reply::InvalidResponse(invalid) => Event::BrokenSuccess(invalid),
+        };
+        self.apply(event, now, sent_at);
+    }
+
+    /// Gives up the request in flight, whose result is lost. It may have reached the service.
+    pub fn abandon(&mut self, now: Tick) {
+        if let Some(sent_at) = self.in_flight {
+            self.settle(sent_at, now, Reply::Failed(Failure::Unknown));
+        }
+    }
+
+    /// Ends the flow, whatever it does. An ended flow stays as it is.
+    pub fn cancel(&mut self) {
+        if !matches!(self.state, State::Ended(_)) {
+            // A transport error does not explain a cancellation.
+            self.cause = None;
+        }
+        self.in_flight = None;
+        self.apply(Event::Cancel, self.latest, self.latest);
+    }
+
+    /// Ends the flow with the program's reason.
+    pub fn stop(&mut self, stop: Stop) {
+        if !matches!(self.state, State::Ended(_)) {
+            self.stop = Some(Box::new(stop));
+            self.cancel();
+        }
+    }
+
+    pub(super) fn advance(&mut self, now: Tick) -> Tick {
+        self.latest = self.latest.max(now);
+        self.latest
+    }
+
+    /// Returns whether the flow waits for the browser, so that requests at the redirect URI matter.
+    #[must_use]
+    pub const fn is_listening(&self) -> bool {
+        matches!(self.state, State::Listen(_))
+    }
+
+    /// Returns how the flow has ended, once it has.
+    #[must_use]
+    pub const fn outcome(&self) -> Option<Result<&Granted, &Outcome>> {
+        match &self.state {
+            State::Ended(end) => Some(end.outcome()),
+            State::Register(_) | State::Prompt(_) | State::Listen(_) | State::Redeem(_) => None,
+        }
+    }
+
+    /// Returns the phase, for a status line.
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        match &self.state {
+            State::Register(_) => Phase::Registering,
+            State::Prompt(_) | State::Listen(_) => Phase::Listening,
+            State::Redeem(_) => Phase::Redeeming,
+            State::Ended(_) => Phase::Ended,
+        }
+    }
+
+    /// Returns the time until which the flow waits for the browser, while it does.
+    #[must_use]
+    pub const fn deadline(&self) -> Option<Tick> {
+        match &self.state {
+            State::Listen(listening) => Some(listening.deadline),
+            State::Register(_) | State::Prompt(_) | State::Redeem(_) | State::Ended(_) => None,
+        }
+    }
+
+    /// Returns the latest error, while a request is to be repeated.
+    #[must_use]
+    pub fn error(&self) -> Option<&TransientError> {
+        match &self.state {
+            State::Register(setup) => setup.error.as_deref(),
+            State::Redeem(redeeming) => redeeming.setup.error.as_deref(),
+            State::Prompt(_) | State::Listen(_) | State::Ended(_) => None,
+        }
+    }
+
+    /// Returns the number of CreateToken requests sent.
+    #[must_use]
+    pub const fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// Returns whether the person was asked.
+    #[must_use]
+    pub const fn has_prompted(&self) -> bool {
+        self.prompts > 0
+    }
+
+    /// Returns the time since the start.
+    #[must_use]
+    pub fn running_for(&self, now: Tick) -> Duration {
+        self.latest.max(now).since(self.started)
+    }
+
+    /// Returns the service that the flow is for.
+    #[must_use]
+    pub const fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// Returns the program's decisions.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Returns the redirect URI.
+    #[must_use]
+    pub const fn redirect_uri(&self) -> RedirectUri {
+        self.redirect
+    }
+
+    pub(super) fn end(self) -> End {
+        match self.state {
+            State::Ended(end) => end,
+            _ => End::Cancelled(None),
+        }
+    }
+}
