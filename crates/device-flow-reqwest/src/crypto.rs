@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use device_flow::CodeSecrets;
 use oidc_proto::{Secret, pkce};
 use rustls::SupportedCipherSuite;
 use rustls::crypto::CryptoProvider;
@@ -33,6 +34,24 @@ pub(crate) fn proof(provider: &CryptoProvider) -> Option<(Secret, String)> {
     let verifier = pkce::verifier(&entropy);
     let digest = sha256(provider, verifier.expose().as_bytes())?;
     Some((verifier, pkce::challenge_of_digest(&digest)))
+}
+
+/// The reason to stop a sign-in that cannot use PKCE.
+pub(crate) const NO_PKCE: &str =
+    "PKCE requires random numbers and SHA-256, but the cryptography provider lacks one of them";
+
+/// Returns the random values of one code flow; `None` if the provider lacks entropy or SHA-256.
+pub(crate) fn code_secrets(provider: &CryptoProvider) -> Option<CodeSecrets> {
+    let (verifier, challenge) = proof(provider)?;
+    let mut entropy = [0; 32];
+    provider.secure_random.fill(&mut entropy).ok()?;
+    // 256 bits in base64url, as a verifier has them.
+    Some(CodeSecrets::new(verifier, challenge, pkce::verifier(&entropy)))
+}
+
+/// Returns empty values, for a flow that is stopped before it sends anything.
+pub(crate) fn no_secrets() -> CodeSecrets {
+    CodeSecrets::new(Secret::from(""), "", Secret::from(""))
 }
 
 fn sha256(provider: &CryptoProvider, data: &[u8]) -> Option<[u8; 32]> {

@@ -52,10 +52,12 @@ mod backend;
 mod builder;
 mod client;
 mod clock;
+mod code_login;
 mod crypto;
 pub mod embedding {
     #![doc = include_str!("../docs/embedding.md")]
 }
+mod listener;
 mod login;
 mod proxy;
 mod tls;
@@ -66,14 +68,16 @@ pub use backend::{HardenedClient, hardened};
 pub use builder::{BuildError, HttpClientBuilder};
 pub use client::HttpClient;
 pub use clock::{Clock, TokioClock};
+pub use code_login::CodeLogin;
 pub use device_flow::{
-    AnsweredBy, ApiMisuse, CallError, DeviceFlow, Exchange, Expiry, Failure, FirstPoll, MetadataSearch,
-    NotFollowed, NotSignedIn, Observer, OnPrompt, OnWait, Outcome, Phase, Pkce, Policy, Report, ResponseBody,
-    SearchError, Session, SignInError, SignedIn, Status, Stop, Tick, TransientError, TransportError,
-    TryOnPrompt, UserPrompt, VirtualTime,
+    AnsweredBy, ApiMisuse, BrowserPrompt, CallError, Callback, CodeFlow, DeviceFlow, Exchange, Expiry,
+    Failure, FirstPoll, MetadataSearch, NotFollowed, NotSignedIn, Observer, OnPrompt, OnWait, Outcome, Phase,
+    Pkce, Policy, RedirectUri, Report, ResponseBody, SearchError, Session, SignInError, SignedIn, Status,
+    Stop, Tick, TransientError, TransportError, TryOnPrompt, UserPrompt, VirtualTime,
 };
 #[cfg(feature = "serde")]
 pub use device_flow::{ResumeError, SavedFlow};
+pub use listener::{ListenError, Listener, Paste};
 pub use login::Login;
 
 /// An error from fetching or using a provider's metadata.

@@ -6,10 +6,11 @@ use std::future::{self, Future};
 use std::hash::{BuildHasher as _, RandomState};
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use device_flow::{
-    Action, ApiMisuse, DeviceFlow, Observer, OnPrompt, Policy, SignInError, SignedIn, Status, Stop, Tick,
-    TryOnPrompt, UserPrompt,
+    Action, ApiMisuse, DeviceFlow, Flow, Observer, OnPrompt, Policy, SignInError, SignedIn, Status, Stop,
+    Tick, TryOnPrompt, UserPrompt,
 };
 use oidc_proto::Registration;
 
@@ -214,9 +215,7 @@ impl HttpClient {
             Some((verifier, challenge)) => flow.with_pkce(verifier, challenge),
             // Without a proof, the sign-in would be weaker than the policy requires.
             None => {
-                flow.stop(Stop::because(
-                    "PKCE requires random numbers and SHA-256, but the cryptography provider lacks one of them",
-                ));
+                flow.stop(Stop::because(crypto::NO_PKCE));
                 flow
             }
         }
@@ -353,18 +352,30 @@ impl HttpClient {
         observer: &mut impl Observer,
         stop: impl Future<Output = ()>,
     ) {
+        self.drive_by(flow, clock, observer, stop, Sleep(clock)).await;
+    }
+
+    /// Drives a flow to its end, or until `stop`. Between requests it waits with `wait`.
+    pub(crate) async fn drive_by<F: Flow>(
+        &self,
+        flow: &mut F,
+        clock: &impl Clock,
+        observer: &mut impl Observer<F>,
+        stop: impl Future<Output = ()>,
+        mut wait: impl Wait<F>,
+    ) {
         let stop = pin!(stop);
         let mut stop = Until::new(stop);
         let mut held = None;
         loop {
-            if flow.outcome().is_none() && stop.has_come().await {
+            if !flow.has_ended() && stop.has_come().await {
                 return;
             }
             // Take the permit before polling the flow, so that the request is sent at the time that the flow records,
             // and never after the deadline. Keep it after a response, so that handling the response, which may be a
             // token, waits for no other request.
             let permit = match held.take() {
-                None if flow.outcome().is_none() => match stop.or(self.backend.turn()).await {
+                None if !flow.has_ended() => match stop.or(self.backend.turn()).await {
                     Some(permit) => permit,
                     None => continue,
                 },
@@ -390,12 +401,26 @@ impl HttpClient {
                 Action::Wait(until) => {
                     drop(permit);
                     observer.waiting(&Status::of(flow, now, until));
-                    stop.or(clock.wait(until.since(now))).await;
+                    stop.or(wait.wait(flow, until.since(now))).await;
                 }
                 Action::AwaitReply => flow.abandon(now),
                 Action::Done => return,
             }
         }
+    }
+}
+
+/// What a driver does between requests. The future is dropped when the program stops the driver.
+pub(crate) trait Wait<F> {
+    async fn wait(&mut self, flow: &mut F, most: Duration);
+}
+
+/// Waits by the clock.
+struct Sleep<'a, C>(&'a C);
+
+impl<F, C: Clock> Wait<F> for Sleep<'_, C> {
+    async fn wait(&mut self, _: &mut F, most: Duration) {
+        self.0.wait(most).await;
     }
 }
 

@@ -65,11 +65,13 @@ mod builder;
 mod cancel;
 mod client;
 mod clock;
+mod code_login;
 mod crypto;
 pub mod embedding {
     #![doc = include_str!("../docs/embedding.md")]
 }
 mod failure;
+mod listener;
 mod login;
 mod proxy;
 mod redirect;
@@ -80,14 +82,16 @@ pub use builder::{BuildError, HttpClientBuilder};
 pub use cancel::Cancel;
 pub use client::HttpClient;
 pub use clock::{Clock, SystemClock};
+pub use code_login::CodeLogin;
 pub use device_flow::{
-    AnsweredBy, ApiMisuse, CallError, DeviceFlow, Exchange, Expiry, Failure, FirstPoll, MetadataSearch,
-    NotFollowed, NotSignedIn, Observer, OnPrompt, OnWait, Outcome, Phase, Pkce, Policy, Report, ResponseBody,
-    SearchError, Session, SignInError, SignedIn, Status, Stop, Tick, TransientError, TransportError,
-    TryOnPrompt, UserPrompt, VirtualTime,
+    AnsweredBy, ApiMisuse, BrowserPrompt, CallError, Callback, CodeFlow, DeviceFlow, Exchange, Expiry,
+    Failure, FirstPoll, MetadataSearch, NotFollowed, NotSignedIn, Observer, OnPrompt, OnWait, Outcome, Phase,
+    Pkce, Policy, RedirectUri, Report, ResponseBody, SearchError, Session, SignInError, SignedIn, Status,
+    Stop, Tick, TransientError, TransportError, TryOnPrompt, UserPrompt, VirtualTime,
 };
 #[cfg(feature = "serde")]
 pub use device_flow::{ResumeError, SavedFlow};
+pub use listener::{ListenError, Listener, Paste};
 pub use login::Login;
 
 /// An error from fetching or using a provider's metadata.

@@ -4,10 +4,11 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
+use std::time::Duration;
 
 use device_flow::{
-    Action, ApiMisuse, DeviceFlow, Observer, OnPrompt, Policy, SignInError, SignedIn, Status, Stop, Tick,
-    TryOnPrompt, UserPrompt,
+    Action, ApiMisuse, DeviceFlow, Flow, Observer, OnPrompt, Policy, SignInError, SignedIn, Status, Stop,
+    Tick, TryOnPrompt, UserPrompt,
 };
 use oidc_proto::Registration;
 
@@ -207,9 +208,7 @@ impl HttpClient {
             Some((verifier, challenge)) => flow.with_pkce(verifier, challenge),
             // Without a proof, the sign-in would be weaker than the policy requires.
             None => {
-                flow.stop(Stop::because(
-                    "PKCE requires random numbers and SHA-256, but the cryptography provider lacks one of them",
-                ));
+                flow.stop(Stop::because(crypto::NO_PKCE));
                 flow
             }
         }
@@ -287,13 +286,26 @@ impl HttpClient {
         observer: &mut impl Observer,
         stop: Option<&Cancel>,
     ) {
+        self.drive_by(flow, clock, observer, stop, |_, most, interrupt| clock.wait(most, interrupt));
+    }
+
+    /// Drives a flow to its end, or until `stop`. Between requests it waits with `wait`, which ends early at an
+    /// interrupt.
+    pub(crate) fn drive_by<F: Flow>(
+        &self,
+        flow: &mut F,
+        clock: &impl Clock,
+        observer: &mut impl Observer<F>,
+        stop: Option<&Cancel>,
+        mut wait: impl FnMut(&mut F, Duration, &Cancel),
+    ) {
         let interrupt = Cancel::any_of(self.cancel.iter().chain(stop));
         let mut worker = Worker::default();
         loop {
             if self.cancel.as_ref().is_some_and(Cancel::is_cancelled) {
                 flow.cancel();
             }
-            if stop.is_some_and(Cancel::is_cancelled) && flow.outcome().is_none() {
+            if stop.is_some_and(Cancel::is_cancelled) && !flow.has_ended() {
                 return;
             }
             let now = clock.now();
@@ -317,7 +329,7 @@ impl HttpClient {
                 }
                 Action::Wait(until) => {
                     observer.waiting(&Status::of(flow, now, until));
-                    clock.wait(until.since(now), &interrupt);
+                    wait(flow, until.since(now), &interrupt);
                 }
                 Action::AwaitReply => flow.abandon(now),
                 Action::Done => return,

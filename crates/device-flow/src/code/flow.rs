@@ -2,7 +2,6 @@
 
 use core::fmt;
 use core::mem;
-use core::time::Duration;
 use std::sync::Arc;
 
 use http::Response;
@@ -15,12 +14,12 @@ use super::prompt::BrowserPrompt;
 use super::redirect::RedirectUri;
 use crate::client::{KnownClient, Origin};
 use crate::jitter::Jitter;
-use crate::machine::{Answer, End};
+use crate::machine::Answer;
 use crate::proof::Proof;
 use crate::setup::Setup;
 use crate::{
-    Action, ApiMisuse, Failure, Granted, Outcome, PendingRequest, Phase, Policy, Reply, ResponseBody, Stop,
-    Tick, TransientError, TransportError,
+    Action, ApiMisuse, Failure, PendingRequest, Policy, Reply, ResponseBody, Stop, Tick, TransientError,
+    TransportError,
 };
 
 /// The random values of one code flow: a verifier with its challenge, and the state.
@@ -106,23 +105,23 @@ pub enum Callback {
 /// ```
 #[derive(Debug)]
 pub struct CodeFlow {
-    service: Service,
-    policy: Arc<Policy>,
-    redirect: RedirectUri,
+    pub(super) service: Service,
+    pub(super) policy: Arc<Policy>,
+    pub(super) redirect: RedirectUri,
     secrets: CodeSecrets,
-    state: State,
+    pub(super) state: State,
     /// The time when the request in flight was sent.
     in_flight: Option<Tick>,
     /// The latest time seen. An earlier time is read as this.
-    latest: Tick,
-    started: Tick,
+    pub(super) latest: Tick,
+    pub(super) started: Tick,
     /// The serial number of the latest request. Earlier ones are stale.
     serial: u64,
     /// The identity of this flow on its requests.
     identity: Arc<()>,
-    prompts: u32,
+    pub(super) prompts: u32,
     /// The CreateToken requests sent.
-    attempts: u32,
+    pub(super) attempts: u32,
     /// Spreads the waits after errors.
     jitter: Jitter,
     /// The latest transport error, which explains an end by transport.
@@ -263,7 +262,7 @@ impl CodeFlow {
         };
         let attempts = match &mut self.state {
             State::Register(setup) => &mut setup.attempts,
-            _ => &mut self.attempts,
+            State::Prompt(_) | State::Listen(_) | State::Redeem(_) | State::Ended(_) => &mut self.attempts,
         };
         *attempts = attempts.saturating_add(1);
         let attempt = *attempts;
@@ -446,93 +445,5 @@ impl CodeFlow {
     pub(super) fn advance(&mut self, now: Tick) -> Tick {
         self.latest = self.latest.max(now);
         self.latest
-    }
-
-    /// Returns whether the flow waits for the browser, so that requests at the redirect URI matter.
-    #[must_use]
-    pub const fn is_listening(&self) -> bool {
-        matches!(self.state, State::Listen(_))
-    }
-
-    /// Returns how the flow has ended, once it has.
-    #[must_use]
-    pub const fn outcome(&self) -> Option<Result<&Granted, &Outcome>> {
-        match &self.state {
-            State::Ended(end) => Some(end.outcome()),
-            State::Register(_) | State::Prompt(_) | State::Listen(_) | State::Redeem(_) => None,
-        }
-    }
-
-    /// Returns the phase, for a status line.
-    #[must_use]
-    pub const fn phase(&self) -> Phase {
-        match &self.state {
-            State::Register(_) => Phase::Registering,
-            State::Prompt(_) | State::Listen(_) => Phase::Listening,
-            State::Redeem(_) => Phase::Redeeming,
-            State::Ended(_) => Phase::Ended,
-        }
-    }
-
-    /// Returns the time until which the flow waits for the browser, while it does.
-    #[must_use]
-    pub const fn deadline(&self) -> Option<Tick> {
-        match &self.state {
-            State::Listen(listening) => Some(listening.deadline),
-            State::Register(_) | State::Prompt(_) | State::Redeem(_) | State::Ended(_) => None,
-        }
-    }
-
-    /// Returns the latest error, while a request is to be repeated.
-    #[must_use]
-    pub fn error(&self) -> Option<&TransientError> {
-        match &self.state {
-            State::Register(setup) => setup.error.as_deref(),
-            State::Redeem(redeeming) => redeeming.setup.error.as_deref(),
-            State::Prompt(_) | State::Listen(_) | State::Ended(_) => None,
-        }
-    }
-
-    /// Returns the number of CreateToken requests sent.
-    #[must_use]
-    pub const fn attempts(&self) -> u32 {
-        self.attempts
-    }
-
-    /// Returns whether the person was asked.
-    #[must_use]
-    pub const fn has_prompted(&self) -> bool {
-        self.prompts > 0
-    }
-
-    /// Returns the time since the start.
-    #[must_use]
-    pub fn running_for(&self, now: Tick) -> Duration {
-        self.latest.max(now).since(self.started)
-    }
-
-    /// Returns the service that the flow is for.
-    #[must_use]
-    pub const fn service(&self) -> &Service {
-        &self.service
-    }
-
-    /// Returns the program's decisions.
-    #[must_use]
-    pub fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
-    /// Returns the redirect URI.
-    #[must_use]
-    pub const fn redirect_uri(&self) -> RedirectUri {
-        self.redirect
-    }
-
-    pub(super) fn end(self) -> End {
-        match self.state {
-            State::Ended(end) => end,
-            _ => End::Cancelled(None),
-        }
     }
 }

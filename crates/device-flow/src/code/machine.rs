@@ -200,8 +200,8 @@ fn listening(client: KnownClient, cx: &Context<'_>) -> Box<Listening> {
 
 impl Listening {
     /// Exchanges the code, with a fresh retry window.
-    fn redeem(self: Box<Self>, code: Secret, cx: &Context<'_>) -> Box<Redeeming> {
-        let Self { client, .. } = *self;
+    fn redeem(self, code: Secret, cx: &Context<'_>) -> Box<Redeeming> {
+        let Self { client, .. } = self;
         let grant = Grant::AuthorizationCode {
             code,
             redirect_uri: Some(cx.redirect.to_string()),

@@ -99,6 +99,7 @@ mod page;
 mod prompt;
 mod redirect;
 mod result;
+mod view;
 
 pub use self::flow::{Callback, CodeFlow, CodeSecrets};
 pub use self::head::{Incoming, RequestHead};

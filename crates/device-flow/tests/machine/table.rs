@@ -50,7 +50,7 @@ fn the_picture_and_the_list_of_states_name_every_state_and_outcome_of_the_table(
     let docs = DEVICE_FLOW.docs();
     let bullets: Vec<_> =
         docs.iter().filter_map(|line| line.strip_prefix("* **")?.split("**").next()).collect();
-    assert_eq!(bullets, [&DEVICE_FLOW.live[..], &["Ended"]].concat(), "one sentence for each state");
+    assert_eq!(bullets, [DEVICE_FLOW.live, &["Ended"]].concat(), "one sentence for each state");
     assert!(DEVICE_FLOW.live.iter().all(|state| words(&text).contains(state)));
 }
 

@@ -45,18 +45,18 @@ fn every_outcome_says_what_happened_and_what_to_do() {
         (end(&[fault(FaultCode::InvalidGrant)]), "the service refused CreateToken: invalid_grant"),
         (
             end(&[unknown(), fault(FaultCode::InvalidGrant)]),
-            "the response to a poll was lost, and the code is no longer valid (invalid_grant). \
+            "the response to CreateToken was lost, and the code is no longer valid (invalid_grant). \
              If you approved, the token was lost with that response. Start again for a new code",
         ),
         (
             end(&[pending(), unknown(), fault(FaultCode::SlowDown)]),
-            "the response to a poll was lost, and the code is no longer valid (it has expired; last error: \
+            "the response to CreateToken was lost, and the code is no longer valid (it has expired; last error: \
              the service asked to slow down (slow_down)). \
              If you approved, the token was lost with that response. Start again for a new code",
         ),
         (
             end(&[pending(), unknown()]),
-            "the response to a poll was lost, and the code is no longer valid (it has expired; last error: \
+            "the response to CreateToken was lost, and the code is no longer valid (it has expired; last error: \
              the connection failed or timed out before a response arrived). If you approved, the token was lost with that response. \
              Start again for a new code",
         ),

@@ -1,0 +1,117 @@
+//! A sign-in with the authorization code flow, ready to run.
+
+use std::sync::Arc;
+
+use device_flow::{
+    BrowserPrompt, CodeFlow, Observer, OnPrompt, Policy, SignInError, SignedIn, Stop, TryOnPrompt,
+};
+use oidc_proto::Registration;
+
+use crate::login::any_number;
+use crate::{Cancel, Clock as _, HttpClient, Listener, SystemClock, crypto};
+
+/// A whole sign-in in a browser on this machine (RFC 8252), ready to run: [`HttpClient::code_login`] makes it.
+///
+/// It waits at most [`Policy::redirect_timeout`] for the person.
+///
+/// ```
+/// use device_flow_ureq::{Endpoint, HttpClient, Listener, Policy};
+/// # use device_flow_ureq::{AnsweredBy, BrowserPrompt, ResponseBody};
+/// # fn open(prompt: &BrowserPrompt, state: &str) {
+/// #     use std::io::Write as _;
+/// #     let port = prompt.redirect_uri.port();
+/// #     let mut browser = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+/// #     let target = format!("/oauth/callback?code=c&state={state}");
+/// #     write!(browser, "GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").unwrap();
+/// # }
+/// # let bodies = vec![r#"{"accessToken":"t","expiresIn":3600}"#, r#"{"clientId":"c","clientSecret":"s"}"#];
+/// # let bodies = std::sync::Mutex::new(bodies);
+/// # let builder = HttpClient::builder(Endpoint::custom("http://127.0.0.1:9")?);
+/// # let client = builder.answered_by(move |_| Ok(http::Response::new(ResponseBody::from(bodies.lock().unwrap().pop().unwrap())))).build()?;
+/// let listener = Listener::bind()?;
+/// let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client_name("my program");
+/// let signed_in = client.code_login(policy, listener).run(|prompt| {
+///     println!("{prompt}"); // and open `prompt.url` in a browser
+///     # let (_, state) = prompt.url.split_once("state=").unwrap();
+///     # open(prompt, state.split('&').next().unwrap());
+/// })?;
+/// assert!(signed_in.expires_in().is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "call `run` to sign in"]
+pub struct CodeLogin {
+    client: HttpClient,
+    policy: Arc<Policy>,
+    registration: Option<Registration>,
+    listener: Listener,
+}
+
+impl CodeLogin {
+    /// Returns the same sign-in with this registration from a cache, made for this grant. The service may have
+    /// deleted it; the flow then registers again.
+    pub fn registered(mut self, registration: Option<Registration>) -> Self {
+        self.registration = registration;
+        self
+    }
+
+    /// Returns the same sign-in, which this handle cancels from another thread.
+    pub fn cancelled_by(mut self, cancel: &Cancel) -> Self {
+        self.client = self.client.cancelled_by(cancel);
+        self
+    }
+
+    /// Signs in. The closure shows the address, or opens it.
+    ///
+    /// # Errors
+    /// [`SignInError`] for every end without a token.
+    pub fn run(self, on_prompt: impl FnMut(&BrowserPrompt)) -> Result<SignedIn, SignInError> {
+        self.run_with(OnPrompt(on_prompt))
+    }
+
+    /// Signs in. An error of the closure ends the sign-in.
+    ///
+    /// # Errors
+    /// [`SignInError`] for every end without a token.
+    pub fn try_run<E: Into<Stop>>(
+        self,
+        on_prompt: impl FnMut(&BrowserPrompt) -> Result<(), E>,
+    ) -> Result<SignedIn, SignInError> {
+        self.run_with(TryOnPrompt(on_prompt))
+    }
+
+    /// Signs in, with an observer.
+    ///
+    /// # Errors
+    /// [`SignInError`] for every end without a token.
+    pub fn run_with(self, mut observer: impl Observer<CodeFlow>) -> Result<SignedIn, SignInError> {
+        let Self { client, policy, registration, mut listener } = self;
+        let clock = SystemClock;
+        let secrets =
+            crypto::provider(client.crypto.as_ref()).and_then(|provider| crypto::code_secrets(&provider));
+        let has_secrets = secrets.is_some();
+        let (service, redirect) = (client.service.clone(), listener.redirect_uri());
+        let secrets = secrets.unwrap_or_else(crypto::no_secrets);
+        let mut flow = CodeFlow::new(service, policy, registration, redirect, secrets, clock.now())
+            .with_jitter(any_number());
+        if !has_secrets {
+            flow.stop(Stop::because(crypto::NO_PKCE));
+        }
+        client.drive_by(&mut flow, &clock, &mut observer, None, |flow, most, interrupt| {
+            if flow.is_listening() {
+                listener.wait(flow, &clock, most, interrupt);
+            } else {
+                clock.wait(most, interrupt);
+            }
+        });
+        listener.finish(&mut flow, &clock);
+        flow.into_result(clock.now())
+    }
+}
+
+impl HttpClient {
+    /// Returns a complete sign-in with the authorization code flow, ready to run; see [`CodeLogin`].
+    pub fn code_login(&self, policy: impl Into<Arc<Policy>>, listener: Listener) -> CodeLogin {
+        CodeLogin { client: self.clone(), policy: policy.into(), registration: None, listener }
+    }
+}
