@@ -2,6 +2,7 @@
 
 mod authorize;
 mod calls;
+mod code_flow;
 mod contract;
 mod ended;
 mod explore;
