@@ -1,6 +1,6 @@
 //! Every short history of a code flow, beside the reference.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use super::model::{Change, Input, Pair};
 use super::reference::{Heard, Lack, Settings, Target};
@@ -61,7 +61,7 @@ fn every_short_history_agrees_with_the_reference_and_meets_every_row_of_the_tabl
     for lack in [Lack::Nothing, Lack::Registration, Lack::Page, Lack::StartUrl] {
         for cached in [false, true] {
             let settings = Settings { lack, cached, retry_window: 6, redirect_timeout: 2 };
-            let mut seen = HashSet::new();
+            let mut seen = BTreeSet::new();
             let mut queue = VecDeque::from([Vec::new()]);
             while let Some(history) = queue.pop_front() {
                 for input in &inputs {

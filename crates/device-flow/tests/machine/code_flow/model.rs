@@ -11,7 +11,7 @@ use super::reference::{End, Heard, Lack, Model, Said, Settings, Step, Target, Ve
 use super::rig::{BEGIN, CODE, flow, page, policy, registration, secs, token};
 
 /// An input of both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Input {
     Poll,
     Pass(u64),

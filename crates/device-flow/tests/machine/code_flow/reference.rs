@@ -2,7 +2,7 @@
 //! are whole seconds.
 
 /// What a service or a policy lacks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Lack {
     Nothing,
     Registration,
@@ -10,7 +10,7 @@ pub(crate) enum Lack {
     StartUrl,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Settings {
     pub(crate) lack: Lack,
     pub(crate) cached: bool,
@@ -19,7 +19,7 @@ pub(crate) struct Settings {
 }
 
 /// A request at the redirect URI.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Target {
     OtherPath,
     NoResponse,
@@ -30,7 +30,7 @@ pub(crate) enum Target {
     OtherIssuer,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Heard {
     Success,
     SlowDown,
@@ -49,7 +49,7 @@ pub(crate) enum Heard {
     Lost,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum End {
     Granted,
     Denied,
@@ -68,7 +68,7 @@ pub(crate) enum End {
     Cancelled,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Step {
     Register,
     Prompt,
@@ -78,7 +78,7 @@ pub(crate) enum Step {
 }
 
 /// What the flow does next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Said {
     Send,
     Prompt { replaces_earlier: bool },
@@ -88,7 +88,7 @@ pub(crate) enum Said {
 }
 
 /// What the flow says of a request at the redirect URI.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verdict {
     Accepted,
     NotFound,
@@ -97,7 +97,7 @@ pub(crate) enum Verdict {
 }
 
 /// The model. Its times count from now, so that equal situations at different times are equal.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Model {
     settings: Settings,
     pub(crate) step: Step,
