@@ -236,6 +236,21 @@ impl CachedRegistration {
             .is_none_or(|types| !types.iter().any(|t| t == grant_type::AUTHORIZATION_CODE))
     }
 
+    /// Returns whether a sign-in with the authorization code flow may use this registration.
+    ///
+    /// ```
+    /// use oidc_proto::{Client, Registration, Secret, grant_type};
+    /// use sso_cache::CachedRegistration;
+    /// let registration = CachedRegistration::new(Registration::new(Client::new("id", Secret::from("s"))));
+    /// assert!(!registration.suits_code_flow());
+    /// let grants = [grant_type::AUTHORIZATION_CODE, grant_type::REFRESH_TOKEN].map(str::to_owned).to_vec();
+    /// assert!(registration.with_grant_types(Some(grants)).suits_code_flow());
+    /// ```
+    #[must_use]
+    pub fn suits_code_flow(&self) -> bool {
+        !self.suits_device_flow()
+    }
+
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, Corruption> {
         let members = Members::read(bytes)?;
         let client =

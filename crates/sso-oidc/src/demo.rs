@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use device_flow::{NotSignedIn, Observer, Policy, SignedIn, Status, Stop, UserPrompt};
+use device_flow::{DeviceFlow, NotSignedIn, Observer, Policy, SignedIn, Status, Stop, UserPrompt};
 use oidc_proto::Endpoint;
 use sso_oidc_server::{Config, Handle, TestServer, Tls};
 
@@ -138,7 +138,7 @@ struct Witness {
 
 impl Observer for Witness {
     fn prompt(&mut self, prompt: &UserPrompt) -> Result<(), Stop> {
-        self.presenter.prompt(prompt)?;
+        Observer::<DeviceFlow>::prompt(&mut self.presenter, prompt)?;
         let (server, approve, decided) = (self.server.clone(), self.approve, Arc::clone(&self.decided));
         let (code, life) = (prompt.user_code.clone(), prompt.expires_in);
         // The thread ends when the code is decided or expired.

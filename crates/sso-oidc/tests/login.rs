@@ -117,7 +117,7 @@ fn a_lost_grant_says_that_the_token_may_be_lost_and_does_not_speak_of_denial() {
         fault(400, "InvalidGrantException", "invalid_grant", "Invalid grant provided"),
     ]);
     let stderr = program(&stub.endpoint).run(&LOGIN).fails(255);
-    assert!(stderr.contains("[ERROR]: The response to a poll was lost"), "{stderr}");
+    assert!(stderr.contains("[ERROR]: The response to CreateToken was lost"), "{stderr}");
     assert!(stderr.contains("If you approved, the token was lost with that response"), "{stderr}");
     assert!(!stderr.contains("denied"), "{stderr}");
 }

@@ -373,21 +373,8 @@ impl<'a> Profile<'a> {
     }
 
     fn boolean(self, key: &'static str) -> Result<Option<bool>, SettingsError> {
-        match self.text(key) {
-            None => Ok(None),
-            Some(value) if value.eq_ignore_ascii_case("true") => Ok(Some(true)),
-            Some(value) if value.eq_ignore_ascii_case("false") => Ok(Some(false)),
-            Some(value) => Err(SettingsError::NotABoolean {
-                key,
-                profile: self.name.to_owned(),
-                value: value.to_owned(),
-                line: self.section.get(key).map_or(0, |property| property.line),
-                file: self
-                    .section
-                    .get(key)
-                    .map_or_else(String::new, |property| self.config.origin_of(property)),
-            }),
-        }
+        let in_credentials = self.section.get(key).is_some_and(|property| property.file == File::Credentials);
+        boolean(self.config, self.section, &resolve::section(self.name, in_credentials), key)
     }
 }
 
@@ -408,6 +395,27 @@ fn text<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
     match &section.get(key)?.value {
         Value::Text(text) if !text.is_empty() => Some(text),
         Value::Text(_) | Value::Nested(_) => None,
+    }
+}
+
+/// Returns a section's switch. `header` is the section's, for the error.
+fn boolean(
+    config: &Config,
+    section: &Section,
+    header: &str,
+    key: &'static str,
+) -> Result<Option<bool>, SettingsError> {
+    match text(section, key) {
+        None => Ok(None),
+        Some(value) if value.eq_ignore_ascii_case("true") => Ok(Some(true)),
+        Some(value) if value.eq_ignore_ascii_case("false") => Ok(Some(false)),
+        Some(value) => Err(SettingsError::NotABoolean {
+            key,
+            section: header.to_owned(),
+            value: value.to_owned(),
+            line: section.get(key).map_or(0, |property| property.line),
+            file: section.get(key).map_or_else(String::new, |property| config.origin_of(property)),
+        }),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Resolves a profile or session name to the settings of a sign-in.
 
 use super::syntax::{File, Section};
-use super::{Config, NearMiss, scopes, text};
+use super::{Config, NearMiss, boolean, scopes, text};
 use crate::Identity;
 
 /// The settings of a sign-in.
@@ -18,6 +18,9 @@ pub struct SsoSettings {
     /// `sso_registration_scopes` of the session. `None` if the key is absent, which the registration's cache
     /// key distinguishes from an empty list.
     pub scopes: Option<Vec<String>>,
+    /// `sso_use_device_code` of the session: whether to sign in with a device code. The key was proposed to the AWS
+    /// CLI, which ignores it.
+    pub use_device_code: Option<bool>,
     /// The section of the keys, and its file.
     section: String,
     file: String,
@@ -137,12 +140,12 @@ pub enum SettingsError {
         file: String,
     },
     /// A switch that is neither `true` nor `false`.
-    #[error("`{key}` of profile `{profile}` must be true or false, not `{value}` ({file}, line {line})")]
+    #[error("`{key}` in section [{section}] must be true or false, not `{value}` ({file}, line {line})")]
     NotABoolean {
         /// The key.
         key: &'static str,
-        /// The profile.
-        profile: String,
+        /// The section, as in its header.
+        section: String,
         /// The value.
         value: String,
         /// The line, counted from 1.
@@ -168,7 +171,7 @@ fn perhaps(near: Option<&NearMiss>) -> String {
 }
 
 /// Returns a profile's header, in the config file or in the credentials file.
-fn section(profile: &str, in_credentials: bool) -> String {
+pub(super) fn section(profile: &str, in_credentials: bool) -> String {
     if in_credentials || profile == "default" { profile.to_owned() } else { format!("profile {profile}") }
 }
 
@@ -279,7 +282,11 @@ impl Config {
         merged(super::SCOPES)?;
         let scopes = scopes(session).or_else(|| profile.and_then(|(_, section)| scopes(section)));
         let places = Places { section: format!("sso-session {name}"), file: self.origin() };
-        places.settings(|_| Identity::SessionName(name.to_owned()), start_url, region, scopes)
+        let mut settings =
+            places.settings(|_| Identity::SessionName(name.to_owned()), start_url, region, scopes)?;
+        let header = format!("sso-session {name}");
+        settings.use_device_code = boolean(self, session, &header, "sso_use_device_code")?;
+        Ok(settings)
     }
 
     /// Returns the error that this profile does not exist, with a suggestion.
@@ -360,6 +367,14 @@ impl Places {
             return Err(SettingsError::Missing { keys, section, file });
         };
         let identity = identity(start_url.clone());
-        Ok(SsoSettings { identity, start_url, region: region.map(str::to_owned), scopes, section, file })
+        Ok(SsoSettings {
+            identity,
+            start_url,
+            region: region.map(str::to_owned),
+            scopes,
+            use_device_code: None,
+            section,
+            file,
+        })
     }
 }

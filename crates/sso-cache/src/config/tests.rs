@@ -71,7 +71,7 @@ fn a_switch_that_is_neither_true_nor_false_is_named_with_its_line() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`use_fips_endpoint` of profile `default` must be true or false, not `yes` (the AWS config, line 3)"
+        "`use_fips_endpoint` in section [default] must be true or false, not `yes` (the AWS config, line 3)"
     );
 }
 

@@ -8,6 +8,7 @@ use device_flow_ureq::{Clock as _, SystemClock};
 use oidc_proto::oauth::{Metadata, MetadataError, Provider};
 use oidc_proto::{Endpoint, EndpointError, IndeterminateReason, Service};
 
+use super::flow::{Flow, FlowArgs};
 use crate::exit::{Failure, chain};
 use crate::explain;
 use crate::idn::in_ascii;
@@ -26,12 +27,20 @@ pub(super) struct Whereabouts<'a> {
     pub(super) token_endpoint: Option<&'a str>,
 }
 
+/// A provider, and the flow that it is used with.
+pub(super) struct Found {
+    pub(super) service: Service,
+    /// Empty if it was not fetched.
+    pub(super) metadata: Metadata,
+    pub(super) flow: Flow,
+}
+
 impl Whereabouts<'_> {
     /// Returns the provider's endpoints, and its metadata if it was fetched.
     ///
     /// # Errors
     /// The command line is wrong (nothing is sent then), or the metadata cannot be used.
-    pub(super) fn find(self, settings: &Settings) -> Result<(Service, Metadata), Failure> {
+    pub(super) fn find(self, flow: &FlowArgs, settings: &Settings) -> Result<Found, Failure> {
         let [device, token] =
             [self.device_authorization_endpoint, self.token_endpoint].map(|url| url.map(in_ascii));
         for url in [&device, &token].into_iter().flatten() {
@@ -39,7 +48,8 @@ impl Whereabouts<'_> {
         }
         if let (Some(device), Some(token)) = (&device, &token) {
             let provider = Provider::new(device, token).map_err(Failure::config)?;
-            return Ok((provider.into(), Metadata::default()));
+            let (service, flow) = (provider.into(), flow.choose_at_provider(true));
+            return Ok(Found { service, metadata: Metadata::default(), flow });
         }
         let Some(issuer) = self.issuer else {
             return Err(Failure::usage("one endpoint without --issuer is not enough")
@@ -61,8 +71,15 @@ impl Whereabouts<'_> {
             .search(&mut search, &clock)
             .map_err(|error| Failure::config(chain(&error)))?;
         let metadata = search.finish().map_err(|error| undiscovered(issuer, &error))?;
-        let provider = metadata.provider().map_err(|error| incomplete(&metadata, &error))?;
-        Ok((provider.into(), metadata))
+        let flow = flow.choose_at_provider(
+            metadata.device_authorization_endpoint.is_some() || metadata.authorization_endpoint.is_none(),
+        );
+        let provider = match flow {
+            Flow::Device(_) => metadata.provider(),
+            Flow::Code => metadata.code_provider(),
+        };
+        let service = provider.map_err(|error| incomplete(&metadata, &error))?.into();
+        Ok(Found { service, metadata, flow })
     }
 }
 
@@ -82,6 +99,7 @@ fn not_an_issuer(error: &EndpointError) -> Failure {
 fn incomplete(metadata: &Metadata, error: &MetadataError) -> Failure {
     let failure = Failure::config(chain(error));
     let flags = match error {
+        MetadataError::Missing("authorization_endpoint") => "pass --flow device",
         MetadataError::Missing(_) => {
             match (&metadata.device_authorization_endpoint, &metadata.token_endpoint) {
                 (None, Some(_)) => "pass it with --device-authorization-endpoint",

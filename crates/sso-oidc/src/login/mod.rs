@@ -1,8 +1,9 @@
-//! `login`: the device flow from a terminal. The token goes into the cache of AWS's tools, or, for another provider,
+//! `login`: a sign-in from a terminal, in a browser or with a device code. The token goes into the cache of AWS's tools, or, for another provider,
 //! to standard output.
 
 mod discovery;
 mod fitness;
+mod flow;
 mod portal;
 mod provider;
 mod refresh;
@@ -11,18 +12,20 @@ mod store;
 mod token;
 mod vanity;
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
-use device_flow_ureq::{Cancel, Outcome, Policy, SignedIn};
+use device_flow_ureq::{Cancel, HttpClient, Listener, Outcome, Policy, Registration, SignInError, SignedIn};
 use oidc_proto::{Endpoint, Operation, Token};
 
+use self::flow::{Circumstances, Flow, FlowArgs, Reason};
 use self::portal::{Named, Portal};
 use self::provider::ProviderArgs;
 use self::store::{Before, Store, Wish};
-use crate::exit::{Exit, Failure, warn};
+use crate::exit::{Exit, Failure, chain, warn};
 use crate::interrupt;
 use crate::operations::{rehearsed_printer, token_document};
 use crate::service;
@@ -74,9 +77,8 @@ pub(crate) struct LoginArgs {
     #[arg(long, requires = "show_token")]
     no_cache: bool,
 
-    /// Accepted for scripts written for the AWS CLI. `login` always uses a device code.
-    #[arg(long, hide = true)]
-    use_device_code: bool,
+    #[command(flatten)]
+    flow: FlowArgs,
 
     #[command(flatten)]
     prompt: PromptArgs,
@@ -86,8 +88,9 @@ pub(crate) struct LoginArgs {
 }
 
 impl LoginArgs {
-    const fn wish(&self) -> Wish {
+    fn wish(&self, flow: Flow) -> Wish {
         Wish {
+            code_flow: flow == Flow::Code,
             if_needed: self.if_needed,
             force: self.force,
             lock_timeout: Duration::from_secs(self.lock_timeout),
@@ -114,12 +117,19 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
     let endpoint = place.endpoint;
     let client = service::client_of(settings, endpoint.clone())?;
 
+    let flow = args.flow.choose(&Circumstances {
+        environment: settings.environment(),
+        no_browser: args.prompt.no_browser,
+        configured: portal.use_device_code,
+        // As in AWS's tools: without scopes there is no session to refresh, and the device flow is older.
+        against: portal.scopes.is_empty().then_some(Reason::NoSession),
+    });
     let cancel = cancelled_by_ctrl_c();
     let before = match &store {
         Some(store) => {
             let caller = service::Caller::with_client(client.clone(), settings);
             let refresh = |client: &_, token: &_| caller.refresh(client, token);
-            store.before_sign_in(&args.wish(), || cancel.handle.is_cancelled(), refresh)?
+            store.before_sign_in(&args.wish(flow), || cancel.handle.is_cancelled(), refresh)?
         }
         None => Before::SignIn(None),
     };
@@ -137,20 +147,23 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
         }
     };
 
-    let screen = Screen::of(settings);
-    let presenter = Presenter::new(&args.prompt, settings.environment(), screen, &endpoint);
     let policy =
         Policy::aws(portal.known_as.as_str()).with_client_name(&args.client_name).with_scopes(&portal.scopes);
     cancel.signing_in.store(true, Ordering::SeqCst);
-    let signed_in =
-        client.login(policy).registered(registration).cancelled_by(&cancel.handle).run_with(presenter);
-    let signed_in = match signed_in {
+    let is_cached = registration.is_some();
+    let signing_in = SigningIn { args, settings, client: &client, cancel: &cancel.handle };
+    let signed_in = match signing_in.run(flow, policy, registration, &endpoint)? {
         Ok(signed_in) => signed_in,
         Err(end) => {
-            // The next sign-in can use the new registration.
-            if let (Some(store), Some(registration), true) = (&store, &end.registration, end.newly_registered)
-            {
-                store.keep_registration(registration);
+            match (&store, &end.registration, end.newly_registered) {
+                // The next sign-in can use the new registration.
+                (Some(store), Some(registration), true) => {
+                    store.keep_registration(registration, flow == Flow::Code);
+                }
+                (Some(store), _, _) if is_cached && end.outcome == Outcome::NoRedirect => {
+                    store.forget_registration()
+                }
+                _ => {}
             }
             let failure = failure_of(&end, &endpoint);
             let is_about_place = matches!(end.outcome, Outcome::Unreachable { .. } | Outcome::Refused { .. });
@@ -163,12 +176,63 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
         }
     };
     // The token is printed even if it cannot be stored: the service gives it only once.
-    let stored = finish(&signed_in, &portal, store.as_ref(), &endpoint);
+    let stored = finish(&signed_in, &portal, store.as_ref(), &endpoint, flow == Flow::Code);
     let printed = match printer {
         Some(printer) => printer.print("CreateToken", &token_document(&signed_in.token)),
         None => Ok(()),
     };
     stored.and(printed)
+}
+
+/// A sign-in by either flow.
+struct SigningIn<'a> {
+    args: &'a LoginArgs,
+    settings: &'a Settings,
+    client: &'a HttpClient,
+    cancel: &'a Cancel,
+}
+
+impl SigningIn<'_> {
+    /// Signs in.
+    ///
+    /// # Errors
+    /// The port for the browser cannot be used. The inner error is the end of the sign-in.
+    fn run(
+        &self,
+        flow: Flow,
+        policy: Policy,
+        registration: Option<Registration>,
+        whom: &dyn fmt::Display,
+    ) -> Result<Result<SignedIn, SignInError>, Failure> {
+        let Self { args, settings, client, cancel } = self;
+        let presenter = Presenter::new(&args.prompt, settings.environment(), Screen::of(settings), whom);
+        Ok(match flow {
+            Flow::Device(reason) => {
+                if let Some(reason) = reason {
+                    say(format_args!(
+                        "Signing in with a device code, because {reason} (--flow code overrides)."
+                    ));
+                }
+                client.login(policy).registered(registration).cancelled_by(cancel).run_with(presenter)
+            }
+            Flow::Code => {
+                let listener = listen(args.flow.redirect_port)?;
+                let presenter = presenter.with_paste(listener.paste());
+                let login = client.code_login(policy, listener).registered(registration);
+                login.cancelled_by(cancel).run_with(presenter)
+            }
+        })
+    }
+}
+
+/// Listens for the browser's redirect.
+fn listen(port: Option<u16>) -> Result<Listener, Failure> {
+    Listener::on_port(port.unwrap_or_default()).map_err(|error| {
+        Failure::other(chain(&error)).with_hint(match port {
+            Some(_) => "choose another --redirect-port, or end the program that uses it",
+            None => "pass --flow device to sign in without a browser on this machine",
+        })
+    })
 }
 
 /// Stores the token, and reports where.
@@ -177,6 +241,7 @@ fn finish(
     portal: &Portal,
     store: Option<&Store>,
     endpoint: &Endpoint,
+    code_flow: bool,
 ) -> Result<(), Failure> {
     warn_of_oddities(&signed_in.token);
     let good_for = match signed_in.expires_in() {
@@ -186,7 +251,7 @@ fn finish(
     match store {
         None => say(format_args!("Signed in to {}; the token is valid for {good_for}.", portal.start_url)),
         Some(store) => {
-            let file = store.keep(signed_in)?;
+            let file = store.keep(signed_in, code_flow)?;
             say(format_args!(
                 "Signed in to {}; the token is valid for {good_for} and is stored in {}.",
                 portal.start_url,
@@ -226,7 +291,7 @@ fn cancelled_by_ctrl_c() -> CtrlC {
 }
 
 /// Prints a message on standard error.
-fn say(words: impl std::fmt::Display) {
+fn say(words: impl fmt::Display) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stderr().lock(), "{}", oidc_proto::printable(&words.to_string()));
 }

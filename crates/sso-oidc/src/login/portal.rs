@@ -35,6 +35,8 @@ pub(super) struct Portal {
     pub(super) configured_scopes: Option<Vec<String>>,
     /// The scopes that a stored token must have: those of the flags or the config file.
     pub(super) needed_scopes: Vec<String>,
+    /// `sso_use_device_code` of its session.
+    pub(super) use_device_code: Option<bool>,
 }
 
 /// The endpoint of a portal's service.
@@ -168,6 +170,7 @@ impl Named {
             scopes: self.scopes,
             configured_scopes: self.configured_scopes,
             needed_scopes: self.needed_scopes,
+            use_device_code: self.configured.and_then(|found| found.use_device_code),
         })
     }
 

@@ -8,14 +8,14 @@ use device_flow_ureq::{HttpClient, Pkce, Policy, SignedIn};
 use oidc_proto::oauth::Metadata;
 use oidc_proto::{Client, Operation};
 
-use super::discovery::Whereabouts;
+use super::discovery::{Found, Whereabouts};
 use super::refused::unsigned;
 use super::token::{document, rehearsal};
-use super::{LoginArgs, cancelled_by_ctrl_c, say, store};
+use super::{LoginArgs, SigningIn, cancelled_by_ctrl_c, say, store};
 use crate::exit::{Failure, chain, warn};
 use crate::service;
 use crate::settings::Settings;
-use crate::signin::{Presenter, Screen, StatusLine};
+use crate::signin::{Screen, StatusLine};
 use crate::sources::Sources;
 
 /// The flags for a provider other than AWS.
@@ -181,9 +181,9 @@ pub(super) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
     let screen = Screen::of(settings);
     let line = StatusLine::new(screen);
     line.contacting(provider.name());
-    let found = provider.whereabouts().find(settings);
+    let found = provider.whereabouts().find(&args.flow, settings);
     drop(line);
-    let (service, metadata) = found?;
+    let Found { service, metadata, flow } = found?;
     let client = provider.client(&metadata, settings)?;
     if client.is_none() && !service.offers(Operation::RegisterClient) {
         return Err(Failure::config(format_args!(
@@ -196,12 +196,10 @@ pub(super) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
     let http: HttpClient = http.map_err(|error| Failure::config(chain(&error)))?;
 
     policy.client = client;
-    let presenter = Presenter::new(&args.prompt, settings.environment(), screen, provider.name());
     cancel.signing_in.store(true, Ordering::SeqCst);
-    let signed_in = http
-        .login(policy)
-        .cancelled_by(&cancel.handle)
-        .run_with(presenter)
+    let signing_in = SigningIn { args, settings, client: &http, cancel: &cancel.handle };
+    let signed_in = signing_in
+        .run(flow, policy, None, &provider.name())?
         .map_err(|end| unsigned(&end, http.service(), provider.name()))?;
     say_what_was_won(&signed_in, provider.name(), &asked);
     printer.print("Token", &document(&signed_in))

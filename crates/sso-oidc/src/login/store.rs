@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use device_flow::CallError;
 use device_flow_ureq::SignedIn;
-use oidc_proto::{Client, Endpoint, Registration, Secret, Token, UnixSeconds};
+use oidc_proto::{Client, Endpoint, Registration, Secret, Token, UnixSeconds, grant_type};
 use sso_cache::{
     Cache, CacheError, CachedRegistration, CachedToken, Guard, Identity, Obstacle, RegistrationKey,
 };
@@ -52,6 +52,8 @@ pub(super) struct Wish {
     pub(super) if_needed: bool,
     /// Replace it even if it came from another endpoint.
     pub(super) force: bool,
+    /// Whether the sign-in uses the authorization code flow, whose registrations are kept apart.
+    pub(super) code_flow: bool,
     /// The longest wait for another sign-in.
     pub(super) lock_timeout: Duration,
 }
@@ -149,7 +151,7 @@ impl Store {
         let registration = self
             .ignoring_corrupt(self.cache.registration(&self.key))
             // The file's name depends on the configured scopes, and this sign-in may request more.
-            .filter(|stored| stored.suits_device_flow() && stored.has_scopes(&self.scopes))
+            .filter(|stored| stored.suits_code_flow() == wish.code_flow && stored.has_scopes(&self.scopes))
             .map(|stored| stored.registration)
             .filter(|registration| registration.usable_at(now(), MARGIN));
         Ok(Before::SignIn(registration))
@@ -269,9 +271,9 @@ impl Store {
     ///
     /// # Errors
     /// The token cannot be written.
-    pub(super) fn keep(&self, signed_in: &SignedIn) -> Result<PathBuf, Failure> {
+    pub(super) fn keep(&self, signed_in: &SignedIn, code_flow: bool) -> Result<PathBuf, Failure> {
         if signed_in.newly_registered {
-            self.keep_registration(&signed_in.registration);
+            self.keep_registration(&signed_in.registration, code_flow);
         }
         let age = i64::try_from(signed_in.token_age.as_secs() + 1).unwrap_or(i64::MAX);
         let asked_at = UnixSeconds::new(now().get().saturating_sub(age));
@@ -293,13 +295,23 @@ impl Store {
     }
 
     /// Stores a registration for the next sign-in.
-    pub(super) fn keep_registration(&self, registration: &Registration) {
+    pub(super) fn keep_registration(&self, registration: &Registration, code_flow: bool) {
+        // As AWS's tools mark it.
+        let grants = [grant_type::AUTHORIZATION_CODE, grant_type::REFRESH_TOKEN].map(str::to_owned).to_vec();
         let scopes = Some(self.scopes.clone()).filter(|scopes| !scopes.is_empty());
         let kept = CachedRegistration::new(registration.clone())
             .with_scopes(scopes)
+            .with_grant_types(code_flow.then_some(grants))
             .with_endpoint_url(self.endpoint_url.clone());
         if let Err(error) = self.cache.save_registration(&self.key, &kept) {
             warn(format_args!("the registration could not be stored: {}", chain(&error)));
+        }
+    }
+
+    /// Removes the registration. The authorization page may have refused its client, which this program cannot see.
+    pub(super) fn forget_registration(&self) {
+        if let Err(error) = self.cache.remove_registration(&self.key) {
+            warn(format_args!("the registration could not be removed: {}", chain(&error)));
         }
     }
 

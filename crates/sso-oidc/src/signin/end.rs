@@ -52,6 +52,13 @@ pub(crate) fn failure_of(end: &NotSignedIn, service: &dyn Display) -> Failure {
                 .with_detail("The code cannot be used again after this response.")
                 .with_hint("run the same command again for a new code")
         }
+        Outcome::AuthorizationFailed(fault) => Failure::service(summary)
+            .with_detail(format_args!("The page says: {fault}"))
+            .with_hint("run the same command again, or pass --flow device"),
+        Outcome::NoRedirect => Failure::other(summary).with_hint(
+            "run the same command again; if the page showed an error, or the browser is on another machine, pass \
+             --flow device",
+        ),
         Outcome::NoVerifier => Failure::other("PKCE needs random numbers, but the system provides none"),
         other => Failure::other(other),
     };

@@ -1,9 +1,10 @@
 //! The prompt: QR code, URLs and, last, the code, so that it stays visible.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::{Args, ValueEnum};
-use device_flow::{Observer, Status, Stop, UserPrompt};
+use device_flow::{BrowserPrompt, Callback, Flow, Observer, Status, Stop, UserPrompt};
+use device_flow_ureq::Paste;
 use oidc_proto::{Endpoint, Operation, printable};
 
 use super::status::StatusLine;
@@ -47,6 +48,8 @@ pub(crate) struct Presenter {
     /// The service's name for messages.
     whom: String,
     status: StatusLine,
+    /// The way in for a pasted address.
+    paste: Option<Paste>,
 }
 
 impl Presenter {
@@ -63,11 +66,18 @@ impl Presenter {
             browser: BrowserChoice::of(environment, args.no_browser),
             whom: whom.to_string(),
             status: StatusLine::new(screen),
+            paste: None,
         }
     }
 
-    /// Returns the text of the prompt. `note` is the reason why no browser was opened.
-    fn text(&self, prompt: &UserPrompt, note: Option<&str>) -> String {
+    /// Returns the same presenter, which takes a pasted address from a terminal.
+    pub(crate) fn with_paste(mut self, paste: Paste) -> Self {
+        self.paste = Some(paste);
+        self
+    }
+
+    /// Returns the text for a device code. `note` is the reason why no browser was opened.
+    fn device_text(&self, prompt: &UserPrompt, note: Option<&str>) -> String {
         let complete = prompt.complete_url();
         let mut words = Vec::new();
         if prompt.replaces_earlier {
@@ -111,6 +121,36 @@ impl Presenter {
         }
     }
 
+    /// Returns the text for a browser on this machine.
+    fn browser_text(&mut self, prompt: &BrowserPrompt, note: Option<&str>) -> String {
+        let mut words = Vec::new();
+        if prompt.replaces_earlier {
+            words.push("The earlier address is void. This is a new one.".to_owned());
+        }
+        match (&self.browser, note) {
+            (_, Some(note)) => {
+                words.push(format!(
+                    "No browser was opened: {}. Open this address on this machine:",
+                    printable(note)
+                ));
+            }
+            (BrowserChoice::None(_), None) => words.push("Open this address on this machine:".to_owned()),
+            (_, None) => words
+                .push("Your browser opens the sign-in page. If it does not, open this address:".to_owned()),
+        }
+        words.push(format!("\n{}\n", prompt.url));
+        if is_unencrypted(&prompt.url) {
+            words.push("Careful: the page is not encrypted, so others can read and change it.".to_owned());
+        }
+        if let Some(paste) = self.paste.take().filter(|_| self.screen.is_live && io::stdin().is_terminal()) {
+            words.push(
+                "If the browser is on another machine, paste the address that it ends at here.".to_owned(),
+            );
+            take_pasted(paste);
+        }
+        format!("\n{}\n", words.join("\n"))
+    }
+
     /// Returns the QR code of a URL, to show above this many lines of text.
     fn qr_lines(&self, url: &str, below: usize) -> Vec<String> {
         let (columns, rows) = match self.qr {
@@ -125,6 +165,35 @@ impl Presenter {
     }
 }
 
+/// A prompt of either flow, on this screen.
+pub(crate) trait Shown {
+    /// Returns the address to open, if it is a web page's.
+    fn url(&self) -> Option<&str>;
+
+    /// Returns the text. `note` is the reason why no browser was opened.
+    fn text(&self, presenter: &mut Presenter, note: Option<&str>) -> String;
+}
+
+impl Shown for UserPrompt {
+    fn url(&self) -> Option<&str> {
+        self.browser_url()
+    }
+
+    fn text(&self, presenter: &mut Presenter, note: Option<&str>) -> String {
+        presenter.device_text(self, note)
+    }
+}
+
+impl Shown for BrowserPrompt {
+    fn url(&self) -> Option<&str> {
+        Some(&self.url)
+    }
+
+    fn text(&self, presenter: &mut Presenter, note: Option<&str>) -> String {
+        presenter.browser_text(self, note)
+    }
+}
+
 /// Returns whether the page comes unencrypted from another machine.
 fn is_unencrypted(url: &str) -> bool {
     let is_http = url.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"));
@@ -133,7 +202,7 @@ fn is_unencrypted(url: &str) -> bool {
             .is_ok_and(|page| page.is_loopback())
 }
 
-impl Observer for Presenter {
+impl<F: Flow<Prompt: Shown>> Observer<F> for Presenter {
     fn sending(&mut self, operation: Operation) {
         // Before the code, this is the only message. Polls have the status line of `waiting`.
         if operation != Operation::CreateToken {
@@ -141,17 +210,34 @@ impl Observer for Presenter {
         }
     }
 
-    fn prompt(&mut self, prompt: &UserPrompt) -> Result<(), Stop> {
+    fn prompt(&mut self, prompt: &F::Prompt) -> Result<(), Stop> {
         self.status.clear();
-        let opened = self.browser.open(prompt.browser_url());
-        let text = self.text(prompt, opened.err().as_deref());
+        let opened = self.browser.open(prompt.url());
+        let text = prompt.text(self, opened.err().as_deref());
         let _ = io::stderr().lock().write_all(text.as_bytes());
         Ok(())
     }
 
-    fn waiting(&mut self, status: &Status<'_>) {
+    fn waiting(&mut self, status: &Status<'_, F>) {
         self.status.waiting(status);
     }
+}
+
+/// Takes pasted addresses from the terminal, until one is accepted. The thread ends with the program.
+fn take_pasted(paste: Paste) {
+    let reading = move || {
+        for line in io::stdin().lines().map_while(Result::ok).filter(|line| !line.trim().is_empty()) {
+            let answer = match paste.address(&line) {
+                Callback::Accepted | Callback::Late => return,
+                Callback::NotFound => {
+                    "That is not the address that the browser ends at; it begins with http://127.0.0.1:"
+                }
+                _ => "That address belongs to another sign-in.",
+            };
+            let _ = writeln!(io::stderr().lock(), "\r\x1b[K{answer}");
+        }
+    };
+    drop(std::thread::Builder::new().name("paste".to_owned()).spawn(reading));
 }
 
 #[cfg(test)]
@@ -176,7 +262,7 @@ mod tests {
 
     #[test]
     fn the_prompt_with_its_qr_code_and_status_fits_80_by_24_with_the_code_last() {
-        let text = presenter(LIVE, QrChoice::Auto).text(&prompt(), None);
+        let text = presenter(LIVE, QrChoice::Auto).device_text(&prompt(), None);
         assert!(text.contains('█'), "{text}");
         // The status line is one more.
         assert!(text.lines().count() < 24, "{} lines", text.lines().count());
@@ -191,7 +277,7 @@ mod tests {
             let mut prompt = prompt();
             prompt.verification_uri_complete = None;
             prompt.verification_uri = address.to_owned();
-            presenter(LIVE, QrChoice::Always).text(&prompt, None)
+            presenter(LIVE, QrChoice::Always).device_text(&prompt, None)
         };
         for address in ["javascript:alert(1)", "https://login.example@evil.example/x", "file:///etc/passwd"] {
             let text = shown(address);
@@ -211,7 +297,8 @@ mod tests {
             Screen { has_unicode: false, ..LIVE },
             Screen { is_live: false, ..LIVE },
         ] {
-            let text = presenter(screen, QrChoice::Auto).text(&prompt(), Some("this is a remote shell"));
+            let text =
+                presenter(screen, QrChoice::Auto).device_text(&prompt(), Some("this is a remote shell"));
             assert!(!text.contains('█'));
             assert!(text.contains("https://device.sso.eu-west-1.amazonaws.com/  and"));
             assert!(text.contains("?user_code=PMPJ-VZCJ") && text.contains("remote shell"));
@@ -219,14 +306,14 @@ mod tests {
         }
         assert!(
             presenter(Screen { is_live: false, ..LIVE }, QrChoice::Always)
-                .text(&prompt(), None)
+                .device_text(&prompt(), None)
                 .contains('█')
         );
     }
 
     #[test]
     fn the_prompt_prints_no_escape_sequence_of_the_servers() {
-        let text = presenter(LIVE, QrChoice::Never).text(&prompt(), Some("this is a remote shell"));
+        let text = presenter(LIVE, QrChoice::Never).device_text(&prompt(), Some("this is a remote shell"));
         assert!(!text.contains('\u{1b}'), "{text:?}");
     }
 }

@@ -57,7 +57,7 @@ impl StatusLine {
     }
 
     /// Shows the phase of the flow.
-    pub(crate) fn waiting(&mut self, status: &Status<'_>) {
+    pub(crate) fn waiting<F>(&mut self, status: &Status<'_, F>) {
         let what = words(status);
         let left = status.deadline.map(|deadline| deadline.since(status.now));
         if self.drawing.is_some() {
@@ -167,10 +167,12 @@ fn columns_of(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
 }
 
-fn words(status: &Status<'_>) -> String {
+fn words<F>(status: &Status<'_, F>) -> String {
     let what = match status.phase {
         Phase::Registering => "Registering with the service",
         Phase::Authorizing => "Requesting a code from the service",
+        Phase::Listening => "Waiting for your browser",
+        Phase::Redeeming => "Fetching the token",
         _ => "Waiting for your approval",
     };
     match status.error {
