@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use device_flow::{Callback, CodeFlow, Incoming, RedirectUri, RequestHead};
@@ -55,6 +55,7 @@ pub struct Listener {
     sender: Sender<Request>,
     bell: Arc<Bell>,
     closing: Arc<AtomicBool>,
+    acceptor: Option<JoinHandle<()>>,
     /// The browser's connection, which waits for the result.
     accepted: Option<TcpStream>,
 }
@@ -141,9 +142,10 @@ impl Listener {
             closing: Arc::clone(&closing),
             waiting: Arc::default(),
         };
-        thread::Builder::new().name("redirect".to_owned()).spawn(move || acceptor.run()).map_err(failed)?;
+        let acceptor = thread::Builder::new().name("redirect".to_owned()).spawn(move || acceptor.run());
+        let acceptor = Some(acceptor.map_err(failed)?);
         let redirect = RedirectUri::loopback(address.port());
-        Ok(Self { redirect, requests, sender, bell, closing, accepted: None })
+        Ok(Self { redirect, requests, sender, bell, closing, acceptor, accepted: None })
     }
 
     /// Returns the redirect URI.
@@ -197,7 +199,13 @@ impl Drop for Listener {
         self.closing.store(true, Ordering::SeqCst);
         // The acceptor notices it with the next connection.
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.redirect.port()));
-        drop(TcpStream::connect_timeout(&address, PAGE_TIME));
+        let connected = TcpStream::connect_timeout(&address, PAGE_TIME);
+        if connected.is_ok()
+            && let Some(acceptor) = self.acceptor.take()
+        {
+            // The port is closed when the thread has ended.
+            drop(acceptor.join());
+        }
     }
 }
 
