@@ -2,7 +2,7 @@
 
 use oidc_proto::Fault;
 
-use crate::{ClientRecord, DeviceRecord, DeviceState, RefreshRecord, Selector};
+use crate::{ClientRecord, CodeRecord, CodeStatus, DeviceRecord, DeviceState, RefreshRecord, Selector};
 
 /// The result of an operation: the reply, and the changes. The changes apply even if the reply is a fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +46,15 @@ pub enum Change {
         device: Selector,
         /// The new state.
         state: DeviceState,
+    },
+    /// A new authorization code.
+    AddCode(CodeRecord),
+    /// A new status of an authorization code.
+    SetCode {
+        /// The code.
+        code: Selector,
+        /// The new status.
+        status: CodeStatus,
     },
     /// A new token family, or a new valid token of one.
     PutRefresh(RefreshRecord),

@@ -1,4 +1,5 @@
-//! The server side of the device authorization grant (RFC 8628) as pure decisions over loaded records.
+//! The server side of two sign-ins as pure decisions over loaded records: the device authorization grant (RFC
+//! 8628), and the authorization code grant with PKCE (RFC 6749 §4.1, RFC 7636).
 //!
 //! Every operation is a function of a [`ServerPolicy`], the records that the request names, the request, the
 //! time and some entropy. It returns a [`Decision`]: the response, and the records to change. This crate
@@ -11,6 +12,8 @@
 //! | StartDeviceAuthorization | the client | [`start_device_authorization`] |
 //! | CreateToken | the client, and what [`GrantKey`] names | [`create_token`] |
 //! | RevokeToken | the client, and the family of the token's [`Selector`] | [`revoke_token`] |
+//! | an authorization request | the client, or [`presume_client`] | [`review_authorization`], [`refuse_authorization`] |
+//! | the decision on it | the client, or [`presume_client`] | [`authorize`] |
 //! | the person looks at a code | the device, its client | [`review`] |
 //! | the person decides | the device | [`decide`] |
 //! | the person typed a wrong code | the guess records | [`may_guess`], [`count_guess`] |
@@ -18,7 +21,7 @@
 //! # The contract of a store
 //!
 //! Load, decide and commit, and let nothing change the loaded records in between (a lock, or
-//! compare-and-set). That makes a device code single-use when two polls arrive together. Commit all changes
+//! compare-and-set). That makes a code single-use when two requests arrive together. Commit all changes
 //! or none, *also when the reply is a fault*: a `slow_down` lengthens the interval. A record may be dropped
 //! after its `forget_at`. [`Memory`] is such a store, bounded and pure.
 //!
@@ -60,10 +63,14 @@
     allow(clippy::wildcard_enum_match_arm, reason = "a test names what it expects, and fails on all else")
 )]
 
+mod authorize;
 mod client;
+mod code;
 mod decision;
 mod device;
 mod entropy;
+mod first_token;
+mod grant_key;
 mod guess;
 mod memory;
 mod moment;
@@ -72,6 +79,7 @@ mod person;
 mod policy;
 mod proof;
 mod record;
+mod redirect;
 mod refresh;
 mod register;
 mod revoke;
@@ -80,18 +88,26 @@ mod selector;
 mod token;
 mod user_code;
 
+pub use authorize::{
+    AuthorizationRefusal, AuthorizationReview, authorize, presume_client, refuse_authorization,
+    review_authorization,
+};
 pub use decision::{Change, Decision};
 pub use device::start_device_authorization;
 pub use entropy::{Entropy, NoEntropy};
+pub use grant_key::{GrantKey, Records};
 pub use guess::{GuessRecord, Source, TooManyGuesses, count_guess, may_guess};
 pub use memory::{Capacity, Counts, Memory};
 pub use moment::Moment;
 pub use person::{PersonError, Review, UserDecision, decide, review};
 pub use policy::{GuessLimit, Rotation, ServerPolicy, SlowDown};
 pub use proof::{RegistrationKey, WeakKey, recognize_client};
-pub use record::{AuthorizationStatus, ClientRecord, DeviceRecord, DeviceState, RefreshRecord, UsedToken};
+pub use record::{
+    AuthorizationStatus, ClientRecord, CodeRecord, CodeStatus, DeviceRecord, DeviceState, RefreshRecord,
+    UsedToken,
+};
 pub use register::{register_client, register_oauth_client};
 pub use revoke::revoke_token;
 pub use selector::Selector;
-pub use token::{GrantKey, Records, create_token};
+pub use token::create_token;
 pub use user_code::UserCode;

@@ -98,6 +98,7 @@ impl GuessLimit {
 ///     .with_interval(Duration::from_secs(5))
 ///     .with_slow_down(SlowDown::Strict)
 ///     .with_device_ttl(minutes(15))
+///     .with_code_ttl(minutes(5))
 ///     .with_remember_expired(minutes(1))
 ///     .with_registration_ttl(minutes(60))
 ///     .with_registration_key(RegistrationKey::new(Secret::new("k".repeat(43)))?)
@@ -119,6 +120,9 @@ pub struct ServerPolicy {
     pub interval: Duration,
     /// The life of a device code and its user code. Default: 600 s.
     pub device_ttl: Duration,
+    /// The life of an authorization code. Default: 60 s. RFC 6749 §4.1.2 recommends at most ten minutes. A
+    /// program redeems its code at once, so a longer life helps only a thief.
+    pub code_ttl: Duration,
     /// The life of a registration. Default: 90 days (7,776,000 s).
     pub registration_ttl: Duration,
     /// The key that authenticates registrations. With one, a client's secret carries its registration, so a
@@ -142,8 +146,9 @@ pub struct ServerPolicy {
     /// The time for which [`Rotation::Grace`] accepts a used refresh token, counted from its first use.
     /// Default: 60 s.
     pub rotation_grace: Duration,
-    /// The time for which an expired device code is remembered, so its device gets `expired_token` and not
-    /// `invalid_grant`. Default: 10 minutes. A full store may forget it sooner.
+    /// The time for which an expired code is remembered. So its device gets `expired_token` and not
+    /// `invalid_grant`, and a replay of a redeemed code is noticed. Default: 10 minutes. A full store may forget
+    /// it sooner.
     pub remember_expired: Duration,
     /// The response to early polls. Default: [`SlowDown::Grace`].
     pub slow_down: SlowDown,
@@ -163,6 +168,7 @@ impl Default for ServerPolicy {
         Self {
             interval: Duration::from_secs(1),
             device_ttl: Duration::from_secs(600),
+            code_ttl: Duration::from_secs(60),
             registration_ttl: DAYS_90,
             registration_key: None,
             accept_unknown_clients: false,
@@ -192,6 +198,13 @@ impl ServerPolicy {
     #[must_use]
     pub const fn with_device_ttl(mut self, ttl: Duration) -> Self {
         self.device_ttl = ttl;
+        self
+    }
+
+    /// Returns the same policy with this life of authorization codes.
+    #[must_use]
+    pub const fn with_code_ttl(mut self, ttl: Duration) -> Self {
+        self.code_ttl = ttl;
         self
     }
 
@@ -250,7 +263,7 @@ impl ServerPolicy {
         self
     }
 
-    /// Returns the same policy with this time for which expired device codes are remembered.
+    /// Returns the same policy with this time for which expired codes are remembered.
     #[must_use]
     pub const fn with_remember_expired(mut self, time: Duration) -> Self {
         self.remember_expired = time;

@@ -101,6 +101,7 @@ impl RegistrationKey {
             any_scope: false,
             grant_types: carried.grants,
             redirect_uris: carried.redirects,
+            any_loopback_redirect: false,
             issuer_url: carried.issuer,
             forget_at: Moment::new(Duration::from_secs(until)),
         })
@@ -165,12 +166,18 @@ pub fn recognize_client(policy: &ServerPolicy, client: &Client, now: Moment) -> 
 /// Returns the assumed record of a client that registered elsewhere.
 fn believed(policy: &ServerPolicy, client: &Client, now: Moment) -> Option<ClientRecord> {
     let secret = client.secret.as_ref().filter(|_| policy.accept_unknown_clients)?;
-    let is_plausible = |text: &str, most: usize| {
-        !text.is_empty() && text.len() <= most && text.bytes().all(|b| b.is_ascii_graphic())
-    };
-    if !is_plausible(&client.id, MAX_ID) || !is_plausible(secret.expose(), MAX_SECRET) {
+    if !is_plausible_id(&client.id) || !is_plausible(secret.expose(), MAX_SECRET) {
         return None;
     }
     let record = ClientRecord::preconfigured(client.clone(), Some(vec![PORTAL_SCOPE.to_owned()]));
     Some(ClientRecord { forget_at: now.after(policy.registration_ttl), ..record })
+}
+
+/// Returns whether this can be the id of a client that registered elsewhere.
+pub(crate) fn is_plausible_id(id: &str) -> bool {
+    is_plausible(id, MAX_ID)
+}
+
+fn is_plausible(text: &str, most: usize) -> bool {
+    !text.is_empty() && text.len() <= most && text.bytes().all(|b| b.is_ascii_graphic())
 }

@@ -18,10 +18,13 @@ pub struct ClientRecord {
     pub scopes: Vec<String>,
     /// Whether it may also request scopes that it did not register.
     pub any_scope: bool,
-    /// The registered grants; an empty list means the device flow and refresh.
+    /// The registered grants. An empty list means the device flow and refresh, and the authorization code with
+    /// `any_loopback_redirect`.
     pub grant_types: Vec<String>,
     /// The redirect URIs for an authorization code.
     pub redirect_uris: Vec<String>,
+    /// Whether it may get an authorization code at any redirect URI of this machine.
+    pub any_loopback_redirect: bool,
     /// The start URL of its registration.
     pub issuer_url: Option<String>,
     /// The expiry of the registration, when the record may be forgotten.
@@ -29,7 +32,8 @@ pub struct ClientRecord {
 }
 
 impl ClientRecord {
-    /// Creates a client of the operator, which does not expire. Without scopes it may request any.
+    /// Creates a client of the operator, which does not expire. Without scopes it may request any. It may use
+    /// every grant, and any redirect URI of this machine.
     ///
     /// ```
     /// use device_authority::ClientRecord;
@@ -47,6 +51,7 @@ impl ClientRecord {
             scopes: scopes.unwrap_or_default(),
             grant_types: Vec::new(),
             redirect_uris: Vec::new(),
+            any_loopback_redirect: true,
             issuer_url: None,
             forget_at: Moment::new(Duration::MAX),
         }
@@ -54,7 +59,8 @@ impl ClientRecord {
 
     /// Returns whether the client may use this grant type.
     pub(crate) fn may_use(&self, grant: &str) -> bool {
-        let any = self.grant_types.is_empty() && grant != grant_type::AUTHORIZATION_CODE;
+        let may_by_default = grant != grant_type::AUTHORIZATION_CODE || self.any_loopback_redirect;
+        let any = self.grant_types.is_empty() && may_by_default;
         any || self.grant_types.iter().any(|registered| registered == grant)
     }
 }
@@ -163,6 +169,60 @@ impl DeviceRecord {
     pub fn is_pending_at(&self, now: Moment) -> bool {
         self.state.status == AuthorizationStatus::Pending && !self.is_expired_at(now)
     }
+}
+
+/// An authorization code, stored under the [`Selector`] of its code.
+///
+/// ```
+/// # use core::time::Duration;
+/// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
+/// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+/// # let mut rng = fastrand::Rng::with_seed(1);
+/// # let mut entropy = |bytes: &mut [u8]| Ok::<(), NoEntropy>(rng.fill(bytes));
+/// # use device_authority::{ClientRecord, CodeStatus, Selector, UserDecision};
+/// # use oidc_proto::{AuthorizationRequest, Client, pkce};
+/// # let mut store = Memory::new(Capacity::default());
+/// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
+/// # let request = AuthorizationRequest::new("my-tool", "http://127.0.0.1:49152/")
+/// #     .with_code_challenge(pkce::challenge(&pkce::verifier(&[7; 32])));
+/// let response = store.authorize(&policy, &request, UserDecision::Approve, now, &mut entropy)?;
+/// let selector = Selector::of(&response.result?).ok_or("it is one of ours")?;
+/// let code = store.code(selector).ok_or("it was just issued")?;
+/// assert_eq!((code.status, code.expires_at), (CodeStatus::Unused, now.after(policy.code_ttl)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CodeRecord {
+    /// The code.
+    pub code: Secret,
+    /// The client that requested the authorization. It alone may redeem the code.
+    pub client_id: String,
+    /// The redirect URI of the request, port included.
+    pub redirect_uri: String,
+    /// The requested scopes; an empty list means those of its client.
+    pub scope: Vec<String>,
+    /// The challenge (RFC 7636 §4.2, S256) that the token request's verifier must match.
+    pub code_challenge: Box<str>,
+    /// The time of the approval.
+    pub issued_at: Moment,
+    /// The expiry.
+    pub expires_at: Moment,
+    /// The time when the record may be forgotten.
+    pub forget_at: Moment,
+    /// Whether it was redeemed.
+    pub status: CodeStatus,
+}
+
+/// The status of an authorization code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CodeStatus {
+    /// No token was issued for it.
+    Unused,
+    /// The token was issued; a code is valid once. Holds the token family issued for it, which a second use
+    /// of the code revokes.
+    Redeemed(Option<Selector>),
 }
 
 /// A token family: one sign-in, and its one valid refresh token. Stored under the [`Selector`], which all its

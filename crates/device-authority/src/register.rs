@@ -3,7 +3,7 @@
 use oidc_proto::{Client, Fault, FaultCode, RegisterClientRequest, Registration, grant_type, printable};
 
 use crate::entropy::{base64url, random, secret};
-use crate::{Change, ClientRecord, Decision, Entropy, Moment, ServerPolicy, scope};
+use crate::{Change, ClientRecord, Decision, Entropy, Moment, ServerPolicy, redirect, scope};
 
 /// Our limit: a name must fit on the approval page.
 const MAX_NAME: usize = 256;
@@ -16,8 +16,8 @@ const PUBLIC: &str = "public";
 
 /// Registers a client.
 ///
-/// The response omits `authorizationEndpoint` and `tokenEndpoint`, as the real service does, because there is
-/// no authorization endpoint.
+/// The response omits `authorizationEndpoint` and `tokenEndpoint`, because this authority knows no address. A
+/// server adds them.
 ///
 /// Returns `InvalidClientMetadataException` for a client type other than `public`, for a name that is blank
 /// or too long, and for too much metadata. `UnsupportedGrantTypeException`: a grant type that the service
@@ -47,18 +47,21 @@ pub fn register_client(
     entropy: &mut dyn Entropy,
 ) -> Decision<Registration> {
     // The real service issues a secret to every client, although it calls them public.
-    let made = check(policy, request).and_then(|()| issue(policy, now, true, entropy));
+    let made = check_aws(policy, request).and_then(|()| issue(policy, now, true, entropy));
     recorded(made, policy, request, now)
 }
 
 /// Registers a client of the OAuth dialect (RFC 7591 §3): `public` (`none`) without a secret, any other with one.
 ///
-/// A client without grant types gets the two supported ones, device code and refresh, instead of the
-/// standard's default, which this authority lacks. Unsupported grant types are dropped, and redirect URIs
-/// with their grant. The record has what was registered (§2 and §3.2.1 permit that, and require the response
-/// to say so). A client without a name gets its id as name (§2).
+/// A client without grant types gets refresh, and the grant that its redirect URIs tell: with one the
+/// authorization code, the standard's default, and without one the device code. It may register both.
+/// Unsupported grant types are dropped, and redirect URIs without the grant that needs them. The record has
+/// what was registered (§2 and §3.2.1 permit that, and require the response to say so). A client without a name
+/// gets its id as name (§2).
 ///
-/// Returns `invalid_client_metadata` for unsupported metadata, also if no grant type remains.
+/// Returns `invalid_client_metadata` for unsupported metadata, also if no grant for a first token remains.
+/// `invalid_redirect_uri`: the authorization code grant without a redirect URI, or with one that is neither
+/// https nor a loopback address over http (`127.0.0.1`, `[::1]` or `localhost`).
 ///
 /// ```
 /// # use core::time::Duration;
@@ -88,20 +91,30 @@ pub fn register_oauth_client(
     recorded(made, policy, &request, now)
 }
 
-/// Returns the supported part of a request. A list without any supported grant type stays unchanged, to be
-/// refused: an empty one would mean the device flow.
+/// Returns the supported part of a request, with the default of its grant types. A list without a grant for a
+/// first token stays unchanged, to be refused: an empty one would mean the device flow.
 fn narrowed(request: &RegisterClientRequest) -> RegisterClientRequest {
     let mut request = request.clone();
-    // Only a device code leads to a refresh token, so without that grant none would be usable.
-    if request.grant_types.iter().any(|grant| grant == grant_type::DEVICE_CODE) {
-        request.grant_types.retain(|grant| is_offered(grant));
+    if request.grant_types.is_empty() && !request.redirect_uris.is_empty() {
+        request.grant_types =
+            [grant_type::AUTHORIZATION_CODE, grant_type::REFRESH_TOKEN].map(str::to_owned).to_vec();
     }
-    request.redirect_uris.clear();
+    if signs_in(&request) {
+        request.grant_types.retain(|grant| KNOWN.contains(&grant.as_str()));
+    }
+    if !has(&request, grant_type::AUTHORIZATION_CODE) {
+        request.redirect_uris.clear();
+    }
     request
 }
 
-fn is_offered(grant: &str) -> bool {
-    [grant_type::DEVICE_CODE, grant_type::REFRESH_TOKEN].contains(&grant)
+/// Returns whether one of the grants leads to a first token. Without one, no refresh token would exist.
+fn signs_in(request: &RegisterClientRequest) -> bool {
+    has(request, grant_type::DEVICE_CODE) || has(request, grant_type::AUTHORIZATION_CODE)
+}
+
+fn has(request: &RegisterClientRequest, wanted: &str) -> bool {
+    request.grant_types.iter().any(|grant| grant == wanted)
 }
 
 fn recorded(
@@ -120,6 +133,7 @@ fn recorded(
                 any_scope: false,
                 grant_types: request.grant_types.clone(),
                 redirect_uris: request.redirect_uris.clone(),
+                any_loopback_redirect: false,
                 issuer_url: request.issuer_url.clone(),
                 forget_at: now.after(policy.registration_ttl),
             };
@@ -164,14 +178,15 @@ fn issue(
 }
 
 /// Checks the real service's rules.
-fn check(policy: &ServerPolicy, request: &RegisterClientRequest) -> Result<(), Fault> {
+fn check_aws(policy: &ServerPolicy, request: &RegisterClientRequest) -> Result<(), Fault> {
     if request.client_type != PUBLIC {
         return Err(refuse(FaultCode::InvalidClientMetadata, "clientType must be public"));
     }
     if printable(&request.client_name).trim().is_empty() {
         return Err(refuse(FaultCode::InvalidClientMetadata, "clientName must contain printable characters"));
     }
-    check_grant_types(&request.grant_types)?;
+    check_grant_types(request)?;
+    check_redirects(request, redirect::is_aws, "http://127.0.0.1, optionally with a port and a path")?;
     check_size(policy, request)
 }
 
@@ -183,13 +198,13 @@ fn check_oauth(policy: &ServerPolicy, request: &RegisterClientRequest) -> Result
             "client_name must contain printable characters",
         ));
     }
-    let has_device_code = request.grant_types.iter().any(|grant| grant == grant_type::DEVICE_CODE);
-    if !request.grant_types.is_empty() && !has_device_code {
+    if !request.grant_types.is_empty() && !signs_in(request) {
         return Err(refuse(
             FaultCode::InvalidClientMetadata,
-            "grant_types must include urn:ietf:params:oauth:grant-type:device_code",
+            "grant_types must include authorization_code or urn:ietf:params:oauth:grant-type:device_code",
         ));
     }
+    check_redirects(request, redirect::is_oauth, "https, or http with 127.0.0.1, [::1] or localhost")?;
     // RFC 7591 §3.2.2 has one code for all errors but redirect URIs.
     check_size(policy, request).map_err(|mut fault| {
         if fault.code == FaultCode::InvalidScope {
@@ -197,6 +212,22 @@ fn check_oauth(policy: &ServerPolicy, request: &RegisterClientRequest) -> Result
         }
         fault
     })
+}
+
+/// Checks the redirect URIs. `rule` says in words which ones are valid.
+fn check_redirects(
+    request: &RegisterClientRequest,
+    is_valid: fn(&str) -> bool,
+    rule: &str,
+) -> Result<(), Fault> {
+    if has(request, grant_type::AUTHORIZATION_CODE) && request.redirect_uris.is_empty() {
+        return Err(refuse(FaultCode::InvalidRedirectUri, "authorization_code requires a redirect URI"));
+    }
+    if !request.redirect_uris.iter().all(|uri| is_valid(uri)) {
+        return Err(Fault::new(FaultCode::InvalidRedirectUri)
+            .with_description(format!("a redirect URI must be {rule}")));
+    }
+    Ok(())
 }
 
 /// Checks the rules of both.
@@ -208,16 +239,6 @@ fn check_size(policy: &ServerPolicy, request: &RegisterClientRequest) -> Result<
         ));
     }
     scope::check_form(&request.scopes)?;
-    let needs_redirect = request.grant_types.iter().any(|grant| grant == grant_type::AUTHORIZATION_CODE);
-    if needs_redirect && request.redirect_uris.is_empty() {
-        return Err(refuse(FaultCode::InvalidRedirectUri, "authorization_code requires a redirect URI"));
-    }
-    if !request.redirect_uris.iter().all(|uri| is_loopback_redirect(uri)) {
-        return Err(refuse(
-            FaultCode::InvalidRedirectUri,
-            "a redirect URI must be http://127.0.0.1, optionally with a port and a path",
-        ));
-    }
     let most = if policy.registration_key.is_some() { MAX_CARRIED_METADATA } else { MAX_METADATA };
     if metadata_len(request) > most {
         return Err(Fault::new(FaultCode::InvalidClientMetadata)
@@ -226,14 +247,14 @@ fn check_size(policy: &ServerPolicy, request: &RegisterClientRequest) -> Result<
     Ok(())
 }
 
-fn check_grant_types(grants: &[String]) -> Result<(), Fault> {
-    const KNOWN: [&str; 3] =
-        [grant_type::DEVICE_CODE, grant_type::AUTHORIZATION_CODE, grant_type::REFRESH_TOKEN];
-    if !grants.iter().all(|grant| KNOWN.contains(&grant.as_str())) {
+/// The supported grants.
+const KNOWN: [&str; 3] = [grant_type::DEVICE_CODE, grant_type::AUTHORIZATION_CODE, grant_type::REFRESH_TOKEN];
+
+fn check_grant_types(request: &RegisterClientRequest) -> Result<(), Fault> {
+    if !request.grant_types.iter().all(|grant| KNOWN.contains(&grant.as_str())) {
         return Err(refuse(FaultCode::UnsupportedGrantType, "grantTypes contains an unsupported grant type"));
     }
-    let has = |wanted: &str| grants.iter().any(|grant| grant == wanted);
-    if has(grant_type::DEVICE_CODE) && has(grant_type::AUTHORIZATION_CODE) {
+    if has(request, grant_type::DEVICE_CODE) && has(request, grant_type::AUTHORIZATION_CODE) {
         // The real service's unusual code, kept because its clients look for it.
         return Err(refuse(
             FaultCode::InvalidScope,
@@ -241,25 +262,6 @@ fn check_grant_types(grants: &[String]) -> Result<(), Fault> {
         ));
     }
     Ok(())
-}
-
-/// Returns whether this is `http://127.0.0.1` with an optional port and path, the only redirect that the
-/// service accepts (RFC 8252 §7.3). It has no user information, query or fragment, and no other spelling of
-/// the host.
-fn is_loopback_redirect(uri: &str) -> bool {
-    let Some(rest) = uri.strip_prefix("http://127.0.0.1") else { return false };
-    let (port, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let port_is_fine = match port.strip_prefix(':') {
-        Some(digits) => {
-            !digits.is_empty()
-                && digits.bytes().all(|b| b.is_ascii_digit())
-                && digits.parse::<u16>().is_ok_and(|port| port != 0)
-        }
-        None => port.is_empty(),
-    };
-    // RFC 3986 §3.3: the characters of a path.
-    let path_is_fine = path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%".contains(&b));
-    port_is_fine && path_is_fine
 }
 
 /// The longest secret with a registration: 2048 bytes of plain text in base64, and overhead.

@@ -1,123 +1,58 @@
-//! CreateToken (RFC 8628 §3.4 and §3.5), and the records that it reads.
+//! CreateToken (RFC 6749 §4.1.3 and §6, RFC 8628 §3.4 and §3.5).
 
-use oidc_proto::{CreateTokenRequest, Fault, FaultCode, Grant, Secret, Token, grant_type, pkce};
+use oidc_proto::{CreateTokenRequest, Fault, FaultCode, Grant, Secret, Token, pkce};
 
 use crate::client::{authenticate, unauthorized};
-use crate::entropy::secret;
+use crate::first_token::first_token;
 use crate::moment::whole_seconds;
 use crate::{
-    AuthorizationStatus, Change, ClientRecord, Decision, DeviceRecord, DeviceState, Entropy, Moment,
-    RefreshRecord, Selector, ServerPolicy, SlowDown, pace, refresh, scope,
+    AuthorizationStatus, Change, ClientRecord, Decision, DeviceRecord, DeviceState, Entropy, Moment, Records,
+    Selector, ServerPolicy, SlowDown, code, pace, refresh,
 };
-
-/// The key of the record that a grant names, besides the client's.
-///
-/// ```
-/// use device_authority::{GrantKey, Selector};
-/// use oidc_proto::{Grant, Secret};
-/// let device_code = Secret::new("x".repeat(86));
-/// let selector = Selector::of(&device_code).ok_or("it is long enough")?;
-/// assert_eq!(GrantKey::of(&Grant::device_code(device_code)), GrantKey::Device(selector));
-/// let made_up = Grant::RefreshToken { refresh_token: Secret::from("no") };
-/// assert_eq!(GrantKey::of(&made_up), GrantKey::Nothing);
-/// # Ok::<(), &str>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum GrantKey {
-    /// A [`DeviceRecord`].
-    Device(Selector),
-    /// A [`RefreshRecord`].
-    Refresh(Selector),
-    /// No record can exist.
-    Nothing,
-}
-
-impl GrantKey {
-    /// Returns the key of this grant's record.
-    #[must_use]
-    pub fn of(grant: &Grant) -> Self {
-        match grant {
-            Grant::DeviceCode { device_code, .. } => {
-                Selector::of(device_code).map_or(Self::Nothing, Self::Device)
-            }
-            Grant::RefreshToken { refresh_token } => {
-                Selector::of(refresh_token).map_or(Self::Nothing, Self::Refresh)
-            }
-            // No authorization code is ever issued.
-            Grant::AuthorizationCode { .. } => Self::Nothing,
-            _ => Self::Nothing,
-        }
-    }
-}
-
-/// The existing records that a CreateToken request names.
-///
-/// ```
-/// use device_authority::{ClientRecord, Records};
-/// use oidc_proto::Client;
-/// let client = ClientRecord::preconfigured(Client::public("my-tool"), None);
-/// // Of the two the grant names at most one; none is found for an unknown code.
-/// let records = Records::of_client(Some(&client)).with_device(None).with_refresh(None);
-/// assert!(records.client.is_some() && records.device.is_none() && records.refresh.is_none());
-/// ```
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub struct Records<'a> {
-    /// The client of the request's client id.
-    pub client: Option<&'a ClientRecord>,
-    /// The device of [`GrantKey::Device`].
-    pub device: Option<&'a DeviceRecord>,
-    /// The token family of [`GrantKey::Refresh`].
-    pub refresh: Option<&'a RefreshRecord>,
-}
-
-impl<'a> Records<'a> {
-    /// Creates records with the client alone.
-    #[must_use]
-    pub const fn of_client(client: Option<&'a ClientRecord>) -> Self {
-        Self { client, device: None, refresh: None }
-    }
-
-    /// Returns the same records with this device's.
-    #[must_use]
-    pub const fn with_device(mut self, device: Option<&'a DeviceRecord>) -> Self {
-        self.device = device;
-        self
-    }
-
-    /// Returns the same records with this token family's.
-    #[must_use]
-    pub const fn with_refresh(mut self, refresh: Option<&'a RefreshRecord>) -> Self {
-        self.refresh = refresh;
-        self
-    }
-}
 
 /// Exchanges a grant for tokens, or returns the fault.
 ///
-/// The checks, in order, and their faults:
+/// The first check is that of the client: `InvalidClientException` if it is unknown, expired, or has the wrong
+/// secret. `UnauthorizedClientException` if it registered for other grants only.
 ///
-/// 1. The client: `InvalidClientException` if it is unknown, expired, or has the wrong secret.
-///    `UnauthorizedClientException` if it registered for other grants only.
-/// 2. The code exists and belongs to this client: `InvalidGrantException`, the same for both.
-/// 3. The verifier matches the device's challenge, or there is neither: `InvalidGrantException` (RFC 7636
+/// # A device code
+///
+/// The further checks, in order, and their faults:
+///
+/// 1. The code exists and belongs to this client: `InvalidGrantException`, the same for both.
+/// 2. The verifier matches the device's challenge, or there is neither: `InvalidGrantException` (RFC 7636
 ///    §4.6, RFC 9700 §4.8.2). This check comes early, so a client with a PKCE bug gets the error at its first
 ///    poll. It changes nothing: the code stays valid for the client with the verifier. An attacker with only
 ///    the code can neither use it nor revoke its tokens.
-/// 4. The code is unused: `InvalidGrantException`. Its refresh tokens are revoked, since one of the two users
+/// 3. The code is unused: `InvalidGrantException`. Its refresh tokens are revoked, since one of the two users
 ///    is a thief (RFC 6749 §4.1.2 requires that for authorization codes).
-/// 5. The code has not expired: `ExpiredTokenException`.
-/// 6. It was not denied: `AccessDeniedException`.
-/// 7. It was approved: the token, and the code is spent. An approved device gets no `slow_down` for an early
+/// 4. The code has not expired: `ExpiredTokenException`.
+/// 5. It was not denied: `AccessDeniedException`.
+/// 6. It was approved: the token, and the code is spent. An approved device gets no `slow_down` for an early
 ///    poll, except with [`SlowDown::Always`]: the interval protects a server that has no decision yet.
-/// 8. It is pending: `SlowDownException` if the device polls too early, else `AuthorizationPendingException`.
+/// 7. It is pending: `SlowDownException` if the device polls too early, else `AuthorizationPendingException`.
 ///
-/// A refresh token is valid once, or as [`ServerPolicy::rotation`] says (RFC 9700 §4.14.2). The response has
-/// its successor, and reuse of an old one ends the token family. The request's scope narrows this one token;
-/// a scope that was not granted is `InvalidScopeException`, and spends nothing. (AWS documents scope as
-/// ignored, so a server of its dialect omits it.) No authorization code exists, so that grant is always
-/// `InvalidGrantException`.
+/// # An authorization code
+///
+/// The further checks, in order. Each of their faults is `InvalidGrantException` (RFC 6749 §5.2).
+///
+/// 1. The code exists and belongs to this client.
+/// 2. The redirect URI is the one of the authorization request, port included (RFC 6749 §4.1.3).
+/// 3. The verifier matches the challenge (RFC 7636 §4.6). Until here nothing changes. The code travels through
+///    the browser, so others may learn it. The verifier does not. Without it an attacker can neither use the
+///    code, nor spend it, nor revoke its tokens (RFC 9700 §4.5.3).
+/// 4. The code is unused. A replay revokes its refresh tokens (RFC 6749 §4.1.2).
+/// 5. The code has not expired.
+/// 6. The client may request the code's scopes at this redirect URI. Only a client that was unknown at the
+///    authorization can fail here; see [`presume_client`](crate::presume_client). The fault for a scope is
+///    `InvalidScopeException`.
+///
+/// # A refresh token
+///
+/// It is valid once, or as [`ServerPolicy::rotation`] says (RFC 9700 §4.14.2). The response has its successor,
+/// and reuse of an old one ends the token family. The request's scope narrows this one token; a scope that was
+/// not granted is `InvalidScopeException`, and spends nothing. (AWS documents scope as ignored, so a server of
+/// its dialect omits it.)
 ///
 /// ```
 /// # use core::time::Duration;
@@ -158,7 +93,7 @@ pub fn create_token(
                 .device
                 .filter(|device| device.device_code == *device_code && device.client_id == request.client.id);
             let Some(device) = device else { return Decision::refuse(invalid_grant()) };
-            match prove(device, code_verifier.as_ref()) {
+            match prove(device.code_challenge.as_deref(), code_verifier.as_ref()) {
                 Ok(()) => poll(policy, client, device, device_code, now, entropy),
                 Err(fault) => Decision::refuse(fault),
             }
@@ -166,14 +101,21 @@ pub fn create_token(
         Grant::RefreshToken { refresh_token } => {
             refresh::rotate(policy, client, records.refresh, refresh_token, &request.scope, now, entropy)
         }
-        Grant::AuthorizationCode { .. } => Decision::refuse(invalid_grant()),
+        Grant::AuthorizationCode { code, redirect_uri, code_verifier } => {
+            let record =
+                records.code.filter(|record| record.code == *code && record.client_id == request.client.id);
+            let Some(record) = record else { return Decision::refuse(invalid_grant()) };
+            let proof =
+                code::Proof { redirect_uri: redirect_uri.as_deref(), verifier: code_verifier.as_ref() };
+            code::redeem(policy, client, record, proof, now, entropy)
+        }
         _ => Decision::refuse(invalid_grant()),
     }
 }
 
-/// Checks that the device sends the verifier of its challenge, and none without a challenge.
-fn prove(device: &DeviceRecord, verifier: Option<&Secret>) -> Result<(), Fault> {
-    let why = match (device.code_challenge.as_deref(), verifier) {
+/// Checks that the client sends the verifier of its challenge, and none without a challenge.
+pub(crate) fn prove(challenge: Option<&str>, verifier: Option<&Secret>) -> Result<(), Fault> {
+    let why = match (challenge, verifier) {
         (None, None) => return Ok(()),
         (Some(challenge), Some(verifier)) if pkce::matches(challenge, verifier) => return Ok(()),
         (Some(_), Some(_)) => "The code_verifier does not match the code_challenge",
@@ -218,7 +160,7 @@ fn poll(
         AuthorizationStatus::Denied => {
             Decision::refuse(Fault::new(FaultCode::AccessDenied).with_description("The request was denied"))
         }
-        AuthorizationStatus::Approved => match first_token(policy, client, device, now, entropy) {
+        AuthorizationStatus::Approved => match first_token(policy, client, &device.scope, now, entropy) {
             Err(fault) => Decision::refuse(fault),
             Ok((token, family)) => {
                 let state = device.state.with_status(AuthorizationStatus::Redeemed(
@@ -249,35 +191,6 @@ fn slow_down(policy: &ServerPolicy, state: DeviceState) -> Fault {
         fault.interval = Some(whole_seconds(state.interval));
     }
     fault
-}
-
-/// Issues the first token of a sign-in. With scopes it starts a token family, without scopes it does not, as
-/// the real service.
-fn first_token(
-    policy: &ServerPolicy,
-    client: &ClientRecord,
-    device: &DeviceRecord,
-    now: Moment,
-    entropy: &mut dyn Entropy,
-) -> Result<(Token, Option<RefreshRecord>), Fault> {
-    let granted = scope::granted(client, &device.scope);
-    let is_refreshable = !granted.is_empty() && client.may_use(grant_type::REFRESH_TOKEN);
-    if !is_refreshable {
-        let mut token = Token::bearer(secret::<64>(entropy)?, whole_seconds(policy.long_access_ttl));
-        token.scope = scope::named(granted);
-        return Ok((token, None));
-    }
-    let family = RefreshRecord {
-        token: secret::<64>(entropy)?,
-        client_id: client.registration.client.id.clone(),
-        scope: device.scope.clone(),
-        used: None,
-        forget_at: now.after(policy.refresh_ttl),
-    };
-    let mut token = Token::bearer(secret::<64>(entropy)?, whole_seconds(policy.short_access_ttl))
-        .with_refresh_token(family.token.clone());
-    token.scope = scope::named(granted);
-    Ok((token, Some(family)))
 }
 
 /// Returns the error for every code and token that is unknown, spent, or another client's.

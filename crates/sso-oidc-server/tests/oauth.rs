@@ -313,8 +313,9 @@ fn a_client_registers_itself_and_is_told_what_was_registered() {
     let narrowed = http.post("/oauth/register", &ask);
     assert_eq!(narrowed.status, 201, "{narrowed:?}");
     let narrowed = narrowed.json();
-    assert_eq!(narrowed["grant_types"], json!([DEVICE_GRANT, "refresh_token"]));
-    assert_eq!((&narrowed["response_types"], narrowed.get("redirect_uris")), (&json!([]), None));
+    assert_eq!(narrowed["grant_types"], json!(["authorization_code", DEVICE_GRANT, "refresh_token"]));
+    assert_eq!(narrowed["response_types"], json!(["code"]));
+    assert_eq!(narrowed["redirect_uris"], json!(["http://localhost:8400/cb"]));
 }
 
 #[test]

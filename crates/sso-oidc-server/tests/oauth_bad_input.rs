@@ -110,7 +110,7 @@ fn a_grant_type_that_nobody_knows_is_unsupported_and_one_without_codes_finds_non
         let form = [("grant_type", grant), ("client_id", "public"), ("code", "c")];
         http.form("/oauth/token", &[], &form).json()["error"].as_str().unwrap().to_owned()
     };
-    assert_eq!(grant("authorization_code"), "unauthorized_client", "it exists, and was not registered for");
+    assert_eq!(grant("authorization_code"), "invalid_grant", "it exists, and the code does not");
 }
 
 #[test]
@@ -118,7 +118,8 @@ fn a_registration_that_cannot_be_had_says_why() {
     let server = server();
     let mut http = Http::to(&server);
     for (body, error) in [
-        (json!({"client_name": "x", "grant_types": ["authorization_code"]}), "invalid_client_metadata"),
+        (json!({"client_name": "x", "grant_types": ["authorization_code"]}), "invalid_redirect_uri"),
+        (json!({"client_name": "x", "redirect_uris": ["http://app.example/"]}), "invalid_redirect_uri"),
         (json!({"client_name": "x", "grant_types": ["password"]}), "invalid_client_metadata"),
         (json!({"client_name": "x", "scope": "a\"b"}), "invalid_client_metadata"),
         (json!({"client_name": "x".repeat(300)}), "invalid_client_metadata"),

@@ -4,8 +4,10 @@
 ///
 /// ```
 /// use device_authority::Capacity;
-/// let small = Capacity::default().with_clients(10).with_devices(20).with_families(20).with_sources(5);
-/// assert_eq!((small.clients, small.devices, small.families, small.sources), (10, 20, 20, 5));
+/// let small =
+///     Capacity::default().with_clients(10).with_devices(20).with_codes(15).with_families(20).with_sources(5);
+/// assert_eq!((small.clients, small.devices, small.codes), (10, 20, 15));
+/// assert_eq!((small.families, small.sources), (20, 5));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -14,6 +16,8 @@ pub struct Capacity {
     pub clients: usize,
     /// Devices, from their request to their removal, each of at most about 3 KiB. Default: 100,000.
     pub devices: usize,
+    /// Authorization codes, from their approval to their removal, each of at most about 7 KiB. Default: 10,000.
+    pub codes: usize,
     /// Families of refresh tokens. Default: 100,000.
     pub families: usize,
     /// Sources of wrong codes. Default: 10,000.
@@ -22,7 +26,7 @@ pub struct Capacity {
 
 impl Default for Capacity {
     fn default() -> Self {
-        Self { clients: 100_000, devices: 100_000, families: 100_000, sources: 10_000 }
+        Self { clients: 100_000, devices: 100_000, codes: 10_000, families: 100_000, sources: 10_000 }
     }
 }
 
@@ -38,6 +42,13 @@ impl Capacity {
     #[must_use]
     pub const fn with_devices(mut self, count: usize) -> Self {
         self.devices = count;
+        self
+    }
+
+    /// Sets the number of authorization codes.
+    #[must_use]
+    pub const fn with_codes(mut self, count: usize) -> Self {
+        self.codes = count;
         self
     }
 
@@ -64,6 +75,8 @@ pub struct Counts {
     pub clients: usize,
     /// Devices that are not removed yet.
     pub devices: usize,
+    /// Authorization codes that are not removed yet.
+    pub codes: usize,
     /// Families of refresh tokens.
     pub families: usize,
     /// Sources of wrong codes.

@@ -7,7 +7,7 @@ use core::hash::{BuildHasherDefault, Hash};
 use std::collections::{BTreeSet, HashMap};
 use std::hash::DefaultHasher;
 
-use crate::{ClientRecord, DeviceRecord, GuessRecord, Moment, RefreshRecord};
+use crate::{ClientRecord, CodeRecord, DeviceRecord, GuessRecord, Moment, RefreshRecord};
 
 /// The number of expired records that one new record removes. It exceeds one, so the table shrinks to the
 /// live records. It is small, so no request waits.
@@ -26,6 +26,12 @@ impl Forgettable for ClientRecord {
 }
 
 impl Forgettable for DeviceRecord {
+    fn forget_at(&self) -> Moment {
+        self.forget_at
+    }
+}
+
+impl Forgettable for CodeRecord {
     fn forget_at(&self) -> Moment {
         self.forget_at
     }

@@ -2,12 +2,17 @@
 
 use core::time::Duration;
 
-use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy, UserDecision};
+use device_authority::{
+    AuthorizationRefusal, Capacity, Memory, Moment, NoEntropy, ServerPolicy, UserDecision,
+};
 use oidc_proto::{
-    Client, CreateTokenRequest, DeviceAuthorization, Fault, FaultCode, Grant, RegisterClientRequest,
-    Registration, Secret, StartDeviceAuthorizationRequest, Token,
+    AuthorizationRequest, Client, CreateTokenRequest, DeviceAuthorization, Fault, FaultCode, Grant,
+    RegisterClientRequest, Registration, Secret, StartDeviceAuthorizationRequest, Token, grant_type, pkce,
 };
 
+/// The redirect URI of the code clients, without and with a port.
+pub(crate) const REDIRECT: &str = "http://127.0.0.1/oauth/callback";
+pub(crate) const CALLBACK: &str = "http://127.0.0.1:49152/oauth/callback";
 pub(crate) const START_URL: &str = "https://d-1234567890.awsapps.com/start";
 
 #[derive(Clone)]
@@ -59,6 +64,33 @@ impl Bench {
         self.register(&request).unwrap().client
     }
 
+    /// Registers a client of the authorization code flow, as the AWS CLI does.
+    pub(crate) fn code_client(&mut self) -> Client {
+        self.register(&code_registration().with_scopes(["sso:account:access"])).unwrap().client
+    }
+
+    /// Decides on an authorization request.
+    pub(crate) fn authorize(
+        &mut self,
+        request: &AuthorizationRequest,
+        decision: UserDecision,
+    ) -> Result<Secret, AuthorizationRefusal> {
+        let (policy, entropy) = (&self.policy, &mut entropy(&mut self.rng));
+        let response = self.store.authorize(policy, request, decision, self.now, entropy)?;
+        assert_eq!(response.state, request.state);
+        Ok(response.result.unwrap())
+    }
+
+    /// Approves a code for this client, with the challenge of [`verifier`].
+    pub(crate) fn code(&mut self, client: &Client) -> Secret {
+        self.authorize(&code_request(client), UserDecision::Approve).unwrap()
+    }
+
+    /// Redeems a code at [`CALLBACK`] with [`verifier`].
+    pub(crate) fn redeem(&mut self, client: &Client, code: &Secret) -> Result<Token, Fault> {
+        self.token(client, code_grant(code, Some(CALLBACK), Some(verifier())))
+    }
+
     pub(crate) fn start(&mut self, client: &Client) -> Result<DeviceAuthorization, Fault> {
         self.start_at(client, START_URL)
     }
@@ -107,4 +139,29 @@ impl Bench {
 #[track_caller]
 pub(crate) fn fault<T: core::fmt::Debug>(result: Result<T, Fault>) -> FaultCode {
     result.unwrap_err().code
+}
+
+/// Returns the registration request of the authorization code flow without scopes.
+pub(crate) fn code_registration() -> RegisterClientRequest {
+    let mut request = RegisterClientRequest::new("tool");
+    request.grant_types =
+        [grant_type::AUTHORIZATION_CODE, grant_type::REFRESH_TOKEN].map(str::to_owned).to_vec();
+    request.redirect_uris = vec![REDIRECT.to_owned()];
+    request
+}
+
+/// Returns the authorization request of a client, for the response at [`CALLBACK`].
+pub(crate) fn code_request(client: &Client) -> AuthorizationRequest {
+    AuthorizationRequest::new(client.id.clone(), CALLBACK)
+        .with_state(Secret::from("state"))
+        .with_code_challenge(pkce::challenge(&verifier()))
+}
+
+pub(crate) fn verifier() -> Secret {
+    pkce::verifier(&[7; 32])
+}
+
+pub(crate) fn code_grant(code: &Secret, redirect_uri: Option<&str>, verifier: Option<Secret>) -> Grant {
+    let redirect_uri = redirect_uri.map(str::to_owned);
+    Grant::AuthorizationCode { code: code.clone(), redirect_uri, code_verifier: verifier }
 }

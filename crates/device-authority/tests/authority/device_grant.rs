@@ -172,19 +172,6 @@ fn without_entropy_an_approved_code_stays_good() {
 }
 
 #[test]
-fn an_authorization_code_is_never_known_here() {
-    let mut bench = Bench::new(off());
-    let mut ask = RegisterClientRequest::new("tool");
-    ask.grant_types = vec![grant_type::AUTHORIZATION_CODE.to_owned()];
-    ask.redirect_uris = vec!["http://127.0.0.1".to_owned()];
-    let client = bench.register(&ask).unwrap().client;
-    let code = Grant::AuthorizationCode { code: Secret::from("c"), redirect_uri: None, code_verifier: None };
-    assert_eq!(fault(bench.token(&client, code.clone())), FaultCode::InvalidGrant);
-    let device_client = bench.client();
-    assert_eq!(fault(bench.token(&device_client, code)), FaultCode::UnauthorizedClient);
-}
-
-#[test]
 fn a_request_whose_records_do_not_exist_is_refused_and_changes_nothing() {
     let grant = Grant::device_code(Secret::new("x".repeat(86)));
     let request = CreateTokenRequest::new(Client::new("nobody", Secret::from("s")), grant);

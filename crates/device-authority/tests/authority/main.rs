@@ -1,6 +1,8 @@
 //! The authority's decisions at virtual time, operation by operation; against a reference, in random histories and in every
 //! short one.
 
+mod authorize;
+mod code_grant;
 mod common;
 mod device_grant;
 mod explore;

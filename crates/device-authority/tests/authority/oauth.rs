@@ -93,38 +93,99 @@ fn a_public_client_lapses_like_any_other() {
     assert_eq!(fault(start(&mut bench, &client, &[])), FaultCode::InvalidClient);
 }
 
+/// Registers with these grants and redirect URIs, and returns what was registered.
+fn registered(grants: &[&str], redirects: &[&str]) -> Result<(Vec<String>, Vec<String>), FaultCode> {
+    let mut bench = bench();
+    let mut ask = RegisterClientRequest::new("tool");
+    ask.grant_types = grants.iter().map(|grant| (*grant).to_owned()).collect();
+    ask.redirect_uris = redirects.iter().map(|uri| (*uri).to_owned()).collect();
+    let id = register(&mut bench, &ask).map_err(|fault| fault.code)?.client.id;
+    let record = bench.store.client(&id).unwrap();
+    assert!(!record.any_loopback_redirect);
+    Ok((record.grant_types.clone(), record.redirect_uris.clone()))
+}
+
+const DEVICE: &str = grant_type::DEVICE_CODE;
+const CODE: &str = grant_type::AUTHORIZATION_CODE;
+const REFRESH: &str = grant_type::REFRESH_TOKEN;
+
 #[test]
 fn a_registration_is_narrowed_to_the_grants_that_there_are() {
-    let mut bench = bench();
-    let (device, refresh) = (grant_type::DEVICE_CODE, grant_type::REFRESH_TOKEN);
+    let uri = "http://localhost:8400/cb";
     for (asked, granted) in [
-        (&[device, grant_type::AUTHORIZATION_CODE, refresh][..], &[device, refresh][..]),
-        (&["password", device], &[device]),
-        (&["implicit", "client_credentials", device, "urn:x", refresh], &[device, refresh]),
+        (&[DEVICE, CODE, REFRESH][..], &[DEVICE, CODE, REFRESH][..]),
+        (&[CODE], &[CODE]),
+        (&["password", CODE, REFRESH], &[CODE, REFRESH]),
+        (&["implicit", "client_credentials", CODE, "urn:x", DEVICE], &[CODE, DEVICE]),
     ] {
-        let mut ask = RegisterClientRequest::new("tool");
-        ask.grant_types = asked.iter().map(|grant| (*grant).to_owned()).collect();
-        ask.redirect_uris = vec!["http://localhost:8400/cb".to_owned(), "com.example.app:/cb".to_owned()];
-        let id = register(&mut bench, &ask).unwrap().client.id;
-        let record = bench.store.client(&id).unwrap();
-        assert_eq!(
-            (&record.grant_types[..], record.redirect_uris.len()),
-            (&granted.iter().map(|g| (*g).to_owned()).collect::<Vec<_>>()[..], 0),
-            "{asked:?}"
-        );
+        let (grants, redirects) = registered(asked, &[uri]).unwrap();
+        assert_eq!((grants, redirects), (scopes(granted).unwrap(), vec![uri.to_owned()]), "{asked:?}");
     }
+    for (asked, granted) in
+        [(&["password", DEVICE][..], &[DEVICE][..]), (&[DEVICE, REFRESH], &[DEVICE, REFRESH])]
+    {
+        // Without the grant that needs them, redirect URIs are dropped, whatever they are.
+        let (grants, redirects) = registered(asked, &[uri, "com.example.app:/cb"]).unwrap();
+        assert_eq!((grants, redirects.len()), (scopes(granted).unwrap(), 0), "{asked:?}");
+    }
+}
+
+#[test]
+fn without_grant_types_the_redirect_uris_tell_which_flow_is_meant() {
+    let uri = "http://127.0.0.1/";
+    assert_eq!(registered(&[], &[uri]).unwrap(), (scopes(&[CODE, REFRESH]).unwrap(), vec![uri.to_owned()]));
+    assert_eq!(registered(&[], &[]).unwrap(), (Vec::new(), Vec::new()), "the device flow and refresh");
+}
+
+#[test]
+fn a_redirect_uri_is_https_or_http_to_this_machine() {
+    for uri in [
+        "https://app.example/cb?tenant=a",
+        "https://app.example:8443",
+        "http://127.0.0.1",
+        "http://127.0.0.1:8400/cb?x=1",
+        "http://[::1]:8400/cb",
+        "http://localhost/cb",
+    ] {
+        assert!(registered(&[CODE], &[uri]).is_ok(), "{uri}");
+    }
+    let long = format!("https://app.example/{}", "x".repeat(2048));
+    for uri in [
+        "",
+        "http://app.example/cb",
+        "https://",
+        "https:///cb",
+        "https://app.example/cb#x",
+        "https://user@app.example/cb",
+        "https://app.example\\.evil.example/",
+        "https://app.example/a b",
+        "https://app.example/\r\nSet-Cookie:x",
+        "https://app.example:0/",
+        "https://app.example:/",
+        "com.example.app:/cb",
+        "javascript://127.0.0.1/%0aalert(1)",
+        "urn:ietf:wg:oauth:2.0:oob",
+        "http://127.0.0.1.evil.example/",
+        "http://127.0.0.1@evil.example/",
+        "http://localhost.evil.example/",
+        "http://[::2]/",
+        "http://[::1/",
+        "http://127.0.0.2/",
+        &long,
+    ] {
+        assert_eq!(registered(&[CODE, DEVICE], &[uri]), Err(FaultCode::InvalidRedirectUri), "{uri}");
+    }
+    assert_eq!(registered(&[CODE, DEVICE], &[]), Err(FaultCode::InvalidRedirectUri), "there must be one");
 }
 
 #[test]
 fn a_registration_for_nothing_that_there_is_is_invalid_client_metadata() {
     let mut bench = bench();
-    let (code, refresh) = (grant_type::AUTHORIZATION_CODE, grant_type::REFRESH_TOKEN);
-    // Only a device code leads to a refresh token.
-    for grants in [&[code][..], &["password"], &[""], &["implicit", "password"], &[refresh], &[code, refresh]]
-    {
-        let mut ask = RegisterClientRequest::new("tool");
-        ask.grant_types = grants.iter().map(|grant| (*grant).to_owned()).collect();
-        assert_eq!(fault(register(&mut bench, &ask)), FaultCode::InvalidClientMetadata, "{grants:?}");
+    // Only another grant leads to a refresh token.
+    for grants in [&["password"][..], &[""], &["implicit", "password"], &[REFRESH]] {
+        for uris in [&["http://127.0.0.1/"][..], &[]] {
+            assert_eq!(registered(grants, uris), Err(FaultCode::InvalidClientMetadata), "{grants:?}");
+        }
     }
     let ask = RegisterClientRequest::new("tool").with_scopes(["a\"b"]);
     assert_eq!(fault(register(&mut bench, &ask)), FaultCode::InvalidClientMetadata);

@@ -1,0 +1,238 @@
+//! The authorization request in the person's browser (RFC 6749 §4.1.1): its review, and the decision on it.
+
+use core::time::Duration;
+
+use oidc_proto::{
+    AuthorizationRequest, AuthorizationResponse, Client, Fault, FaultCode, InvalidAuthorizationRequest,
+    grant_type,
+};
+
+use crate::entropy::secret;
+use crate::{
+    Change, ClientRecord, CodeRecord, CodeStatus, Entropy, Moment, ServerPolicy, UserDecision, client, proof,
+    redirect, scope,
+};
+
+/// The information for the person's decision on an authorization request.
+///
+/// The texts are the client's own: escape them, and never trust them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AuthorizationReview {
+    /// The client's name, as it registered.
+    pub client_name: String,
+    /// The requested scopes.
+    pub scopes: Vec<String>,
+    /// The host and the port of the redirect URI, where the response goes.
+    pub destination: String,
+}
+
+/// The reason why an authorization request gets no code.
+///
+/// Only [`AuthorizationRefusal::Redirect`] goes to the redirect URI. For the others no registration confirms
+/// that URI, so the browser must stay here (RFC 6749 §4.1.2.1, RFC 9700 §4.11.2).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthorizationRefusal {
+    /// The client's id or the redirect URI is missing, or included twice.
+    #[error("invalid authorization request: {0}")]
+    Incomplete(Fault),
+    /// The client is not registered, or its registration has expired.
+    #[error("the client is not registered, or its registration has expired")]
+    UnknownClient,
+    /// The client is not registered for the redirect URI.
+    #[error("the client is not registered for this redirect URI")]
+    UnknownRedirectUri,
+    /// The fault for the client, in a redirect to its redirect URI.
+    #[error("the client gets {0}")]
+    Redirect(Fault),
+}
+
+/// Returns the review of a request. `client` is the record of the request's client id.
+///
+/// The checks, in order:
+///
+/// 1. The client is known and has not expired: [`AuthorizationRefusal::UnknownClient`].
+/// 2. The redirect URI is a registered one, character by character: [`AuthorizationRefusal::UnknownRedirectUri`]
+///    (RFC 9700 §2.1). On a loopback address any port matches (RFC 8252 §7.3). A preconfigured client may use
+///    any loopback address.
+/// 3. The client is registered for the authorization code grant: `unauthorized_client`. From here on the fault
+///    goes to the client.
+/// 4. The request has a challenge: `invalid_request`. Every client must use PKCE (RFC 9700 §2.1.1).
+/// 5. The client may request the scopes: `invalid_scope`.
+///
+/// ```
+/// use core::time::Duration;
+/// use device_authority::{AuthorizationRefusal, ClientRecord, Moment, review_authorization};
+/// use oidc_proto::{AuthorizationRequest, Client, pkce};
+///
+/// let now = Moment::new(Duration::from_secs(1_700_000_000));
+/// let client = ClientRecord::preconfigured(Client::public("my-tool"), None);
+/// let request = AuthorizationRequest::new("my-tool", "http://127.0.0.1:49152/callback")
+///     .with_scope(["openid"])
+///     .with_code_challenge(pkce::challenge(&pkce::verifier(&[7; 32])));
+/// let review = review_authorization(Some(&client), &request, now)?;
+/// assert_eq!((review.client_name.as_str(), review.destination.as_str()), ("my-tool", "127.0.0.1:49152"));
+///
+/// let elsewhere = AuthorizationRequest::new("my-tool", "https://evil.example/");
+/// let refused = review_authorization(Some(&client), &elsewhere, now);
+/// assert_eq!(refused, Err(AuthorizationRefusal::UnknownRedirectUri));
+/// # Ok::<(), AuthorizationRefusal>(())
+/// ```
+///
+/// # Errors
+/// Returns the reason against a code.
+pub fn review_authorization(
+    client: Option<&ClientRecord>,
+    request: &AuthorizationRequest,
+    now: Moment,
+) -> Result<AuthorizationReview, AuthorizationRefusal> {
+    let client = addressee(client, &request.redirect_uri, now)?;
+    if !client.may_use(grant_type::AUTHORIZATION_CODE) {
+        return Err(AuthorizationRefusal::Redirect(client::unauthorized()));
+    }
+    if request.code_challenge.is_none() {
+        let why = "PKCE is required: a code_challenge with the code_challenge_method S256";
+        let fault = Fault::new(FaultCode::InvalidRequest).with_description(why);
+        return Err(AuthorizationRefusal::Redirect(fault));
+    }
+    scope::check_asked(client, &request.scope).map_err(AuthorizationRefusal::Redirect)?;
+    Ok(AuthorizationReview {
+        client_name: client.name.clone(),
+        scopes: scope::granted(client, &request.scope).to_vec(),
+        destination: redirect::destination(&request.redirect_uri).to_owned(),
+    })
+}
+
+/// Returns the response to a decision, and the change that makes its code valid. The checks are those of
+/// [`review_authorization`].
+///
+/// An approval issues a code for [`ServerPolicy::code_ttl`]. [`UserDecision::Expire`] issues one that has
+/// expired.
+///
+/// ```
+/// use core::time::Duration;
+/// use device_authority::{
+///     AuthorizationRefusal, Change, ClientRecord, Moment, NoEntropy, ServerPolicy, UserDecision, authorize,
+/// };
+/// use oidc_proto::{AuthorizationRequest, Client, Secret, pkce};
+///
+/// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+/// # let mut rng = fastrand::Rng::with_seed(1);
+/// # let mut entropy = |bytes: &mut [u8]| Ok::<(), NoEntropy>(rng.fill(bytes));
+/// let client = ClientRecord::preconfigured(Client::public("my-tool"), None);
+/// let request = AuthorizationRequest::new("my-tool", "http://127.0.0.1:49152/callback")
+///     .with_state(Secret::from("state"))
+///     .with_code_challenge(pkce::challenge(&pkce::verifier(&[7; 32])));
+/// let (response, change) =
+///     authorize(&policy, Some(&client), &request, UserDecision::Approve, now, &mut entropy)?;
+/// assert!(matches!(change, Change::AddCode(_)) && response.state == request.state);
+///
+/// let denied = authorize(&policy, Some(&client), &request, UserDecision::Deny, now, &mut entropy);
+/// let Err(AuthorizationRefusal::Redirect(fault)) = denied else { panic!("a denial is for the client") };
+/// assert_eq!(fault.code.error(), "access_denied");
+/// # Ok::<(), AuthorizationRefusal>(())
+/// ```
+///
+/// # Errors
+/// Returns the reason against a code. A denial is `access_denied` for the client, and missing entropy
+/// `server_error`.
+pub fn authorize(
+    policy: &ServerPolicy,
+    client: Option<&ClientRecord>,
+    request: &AuthorizationRequest,
+    decision: UserDecision,
+    now: Moment,
+    entropy: &mut dyn Entropy,
+) -> Result<(AuthorizationResponse, Change), AuthorizationRefusal> {
+    review_authorization(client, request, now)?;
+    let life = match decision {
+        UserDecision::Approve => policy.code_ttl,
+        UserDecision::Expire => Duration::ZERO,
+        UserDecision::Deny => {
+            let fault = Fault::new(FaultCode::AccessDenied).with_description("The request was denied");
+            return Err(AuthorizationRefusal::Redirect(fault));
+        }
+    };
+    let code = secret::<64>(entropy).map_err(|error| AuthorizationRefusal::Redirect(error.into()))?;
+    let expires_at = now.after(life);
+    let record = CodeRecord {
+        code: code.clone(),
+        client_id: request.client_id.clone(),
+        redirect_uri: request.redirect_uri.clone(),
+        scope: request.scope.clone(),
+        code_challenge: request.code_challenge.as_deref().unwrap_or_default().into(),
+        issued_at: now,
+        expires_at,
+        forget_at: expires_at.after(policy.remember_expired),
+        status: CodeStatus::Unused,
+    };
+    Ok((AuthorizationResponse::code(code).with_state(request.state.clone()), Change::AddCode(record)))
+}
+
+/// Returns the place of the fault of an invalid request: at the client, if the request names a known client
+/// and one of its redirect URIs.
+///
+/// ```
+/// use core::time::Duration;
+/// use device_authority::{AuthorizationRefusal, ClientRecord, Moment, refuse_authorization};
+/// use oidc_proto::{AuthorizationRequest, Client};
+///
+/// let now = Moment::new(Duration::from_secs(1_700_000_000));
+/// let client = ClientRecord::preconfigured(Client::public("my-tool"), None);
+/// let query = "response_type=token&client_id=my-tool&redirect_uri=http://127.0.0.1:1/";
+/// let Err(invalid) = AuthorizationRequest::decode(query) else { panic!("there is no such flow") };
+/// let refusal = refuse_authorization(Some(&client), &invalid, now);
+/// assert_eq!(refusal, AuthorizationRefusal::Redirect(invalid.fault.clone()));
+/// assert_eq!(refuse_authorization(None, &invalid, now), AuthorizationRefusal::UnknownClient);
+/// ```
+#[must_use]
+pub fn refuse_authorization(
+    client: Option<&ClientRecord>,
+    invalid: &InvalidAuthorizationRequest,
+    now: Moment,
+) -> AuthorizationRefusal {
+    let fault = invalid.fault.clone();
+    let (Some(_), Some(redirect_uri)) = (&invalid.client_id, &invalid.redirect_uri) else {
+        return AuthorizationRefusal::Incomplete(fault);
+    };
+    addressee(client, redirect_uri, now).err().unwrap_or(AuthorizationRefusal::Redirect(fault))
+}
+
+/// Returns the assumed record of an unknown client, for its authorization request.
+///
+/// That request carries no secret. So a client that [`recognize_client`](crate::recognize_client) knows by its
+/// secret cannot prove itself here. If the policy can recognize clients, this one may ask for any scope and any
+/// redirect URI of this machine. It must prove itself to redeem the code, which is checked against its own
+/// registration. Anyone may register, so this gives an attacker nothing.
+///
+/// ```
+/// use core::time::Duration;
+/// use device_authority::{Moment, ServerPolicy, RegistrationKey, presume_client};
+/// use oidc_proto::Secret;
+///
+/// assert_eq!(presume_client(&ServerPolicy::default(), "of-another-server"), None);
+/// let policy = ServerPolicy::default().with_registration_key(RegistrationKey::new(Secret::new("k".repeat(43)))?);
+/// assert!(presume_client(&policy, "of-another-server").is_some_and(|client| client.any_loopback_redirect));
+/// # Ok::<(), device_authority::WeakKey>(())
+/// ```
+#[must_use]
+pub fn presume_client(policy: &ServerPolicy, client_id: &str) -> Option<ClientRecord> {
+    let recognizes = policy.registration_key.is_some() || policy.accept_unknown_clients;
+    (recognizes && proof::is_plausible_id(client_id))
+        .then(|| ClientRecord::preconfigured(Client::public(client_id), None))
+}
+
+/// Returns the known client whose redirect URI this is.
+fn addressee<'a>(
+    client: Option<&'a ClientRecord>,
+    redirect_uri: &str,
+    now: Moment,
+) -> Result<&'a ClientRecord, AuthorizationRefusal> {
+    let client = client.filter(|client| now < client.forget_at).ok_or(AuthorizationRefusal::UnknownClient)?;
+    if redirect::is_allowed(client, redirect_uri) {
+        Ok(client)
+    } else {
+        Err(AuthorizationRefusal::UnknownRedirectUri)
+    }
+}

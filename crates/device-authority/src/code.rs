@@ -1,0 +1,76 @@
+//! The authorization code grant (RFC 6749 §4.1.3, RFC 7636 §4.6).
+
+use oidc_proto::{Fault, FaultCode, Secret, Token};
+
+use crate::first_token::first_token;
+use crate::token::{invalid_grant, prove};
+use crate::{
+    Change, ClientRecord, CodeRecord, CodeStatus, Decision, Entropy, Moment, Selector, ServerPolicy,
+    redirect, scope,
+};
+
+/// The parts of a token request that prove a code to be the client's own.
+pub(crate) struct Proof<'a> {
+    pub(crate) redirect_uri: Option<&'a str>,
+    pub(crate) verifier: Option<&'a Secret>,
+}
+
+/// Redeems a client's own code. [`crate::create_token`] documents the checks.
+pub(crate) fn redeem(
+    policy: &ServerPolicy,
+    client: &ClientRecord,
+    code: &CodeRecord,
+    proof: Proof<'_>,
+    now: Moment,
+    entropy: &mut dyn Entropy,
+) -> Decision<Token> {
+    if let Err(fault) = is_the_askers(code, proof) {
+        return Decision::refuse(fault);
+    }
+    let Some(selector) = Selector::of(&code.code) else { return Decision::refuse(invalid_grant()) };
+    if let CodeStatus::Redeemed(family) = code.status {
+        return Decision::new(Err(invalid_grant()), family.map(Change::RevokeRefresh).into_iter().collect());
+    }
+    match token(policy, client, code, now, entropy) {
+        Err(fault) => Decision::refuse(fault),
+        Ok((token, family)) => {
+            let selector_of_family = family.as_ref().and_then(|family| Selector::of(&family.token));
+            let status = CodeStatus::Redeemed(selector_of_family);
+            let mut changes = vec![Change::SetCode { code: selector, status }];
+            changes.extend(family.map(Change::PutRefresh));
+            Decision::new(Ok(token), changes)
+        }
+    }
+}
+
+/// Checks that the client is the one that asked for the authorization.
+fn is_the_askers(code: &CodeRecord, proof: Proof<'_>) -> Result<(), Fault> {
+    if proof.redirect_uri != Some(&*code.redirect_uri) {
+        return Err(refusal("The redirect_uri is not the one of the authorization request"));
+    }
+    prove(Some(&*code.code_challenge), proof.verifier)
+}
+
+/// Returns the token for an unused code.
+fn token(
+    policy: &ServerPolicy,
+    client: &ClientRecord,
+    code: &CodeRecord,
+    now: Moment,
+    entropy: &mut dyn Entropy,
+) -> Result<(Token, Option<crate::RefreshRecord>), Fault> {
+    if now >= code.expires_at {
+        return Err(refusal("The authorization code has expired"));
+    }
+    if !redirect::is_allowed(client, &code.redirect_uri) {
+        return Err(refusal(
+            "The client is not registered for the redirect_uri of the authorization request",
+        ));
+    }
+    scope::check_asked(client, &code.scope)?;
+    first_token(policy, client, &code.scope, now, entropy)
+}
+
+fn refusal(why: &'static str) -> Fault {
+    Fault::new(FaultCode::InvalidGrant).with_description(why)
+}

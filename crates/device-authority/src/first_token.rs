@@ -1,0 +1,36 @@
+//! The first token of a sign-in, and the token family that it starts.
+
+use oidc_proto::{Fault, Token, grant_type};
+
+use crate::entropy::secret;
+use crate::moment::whole_seconds;
+use crate::{ClientRecord, Entropy, Moment, RefreshRecord, ServerPolicy, scope};
+
+/// Issues the first token of a sign-in. With scopes it starts a token family, without scopes it does not, as
+/// the real service.
+pub(crate) fn first_token(
+    policy: &ServerPolicy,
+    client: &ClientRecord,
+    asked: &[String],
+    now: Moment,
+    entropy: &mut dyn Entropy,
+) -> Result<(Token, Option<RefreshRecord>), Fault> {
+    let granted = scope::granted(client, asked);
+    let is_refreshable = !granted.is_empty() && client.may_use(grant_type::REFRESH_TOKEN);
+    if !is_refreshable {
+        let mut token = Token::bearer(secret::<64>(entropy)?, whole_seconds(policy.long_access_ttl));
+        token.scope = scope::named(granted);
+        return Ok((token, None));
+    }
+    let family = RefreshRecord {
+        token: secret::<64>(entropy)?,
+        client_id: client.registration.client.id.clone(),
+        scope: asked.to_vec(),
+        used: None,
+        forget_at: now.after(policy.refresh_ttl),
+    };
+    let mut token = Token::bearer(secret::<64>(entropy)?, whole_seconds(policy.short_access_ttl))
+        .with_refresh_token(family.token.clone());
+    token.scope = scope::named(granted);
+    Ok((token, Some(family)))
+}

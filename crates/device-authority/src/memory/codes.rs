@@ -1,0 +1,138 @@
+//! Authorization codes: their operations, and their eviction.
+
+use oidc_proto::{
+    AuthorizationRequest, AuthorizationResponse, Fault, FaultCode, InvalidAuthorizationRequest,
+};
+
+use super::{Memory, full};
+use crate::{
+    AuthorizationRefusal, AuthorizationReview, Change, ClientRecord, CodeStatus, Entropy, Moment,
+    ServerPolicy, UserDecision, authorize, presume_client, refuse_authorization, review_authorization,
+};
+
+impl Memory {
+    /// Returns the review of an authorization request; see [`review_authorization`].
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_authority::{AuthorizationRefusal, Capacity, ClientRecord, Memory, Moment, ServerPolicy};
+    /// # use oidc_proto::{AuthorizationRequest, Client, pkce};
+    /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+    /// let mut store = Memory::new(Capacity::default());
+    /// let request = AuthorizationRequest::new("my-tool", "http://127.0.0.1:49152/")
+    ///     .with_code_challenge(pkce::challenge(&pkce::verifier(&[7; 32])));
+    /// let unknown = store.review_authorization(&policy, &request, now);
+    /// assert_eq!(unknown, Err(AuthorizationRefusal::UnknownClient));
+    /// store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
+    /// assert_eq!(store.review_authorization(&policy, &request, now)?.client_name, "my-tool");
+    /// # Ok::<(), AuthorizationRefusal>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the reason against a code.
+    pub fn review_authorization(
+        &self,
+        policy: &ServerPolicy,
+        request: &AuthorizationRequest,
+        now: Moment,
+    ) -> Result<AuthorizationReview, AuthorizationRefusal> {
+        let presumed = self.presumed(policy, &request.client_id);
+        review_authorization(self.client(&request.client_id).or(presumed.as_ref()), request, now)
+    }
+
+    /// Returns the place of the fault of an invalid request; see [`refuse_authorization`].
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_authority::{AuthorizationRefusal, Capacity, Memory, Moment, ServerPolicy};
+    /// # use oidc_proto::AuthorizationRequest;
+    /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+    /// let store = Memory::new(Capacity::default());
+    /// let Err(invalid) = AuthorizationRequest::decode("response_type=code") else { panic!("it has no client") };
+    /// let refusal = store.refuse_authorization(&policy, &invalid, now);
+    /// assert!(matches!(refusal, AuthorizationRefusal::Incomplete(_)));
+    /// ```
+    #[must_use]
+    pub fn refuse_authorization(
+        &self,
+        policy: &ServerPolicy,
+        invalid: &InvalidAuthorizationRequest,
+        now: Moment,
+    ) -> AuthorizationRefusal {
+        let id = invalid.client_id.as_deref().unwrap_or_default();
+        let presumed = self.presumed(policy, id);
+        refuse_authorization(self.client(id).or(presumed.as_ref()), invalid, now)
+    }
+
+    /// Commits a decision on an authorization request, and returns the response; see [`authorize`].
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
+    /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+    /// # let mut rng = fastrand::Rng::with_seed(1);
+    /// # let mut entropy = |bytes: &mut [u8]| Ok::<(), NoEntropy>(rng.fill(bytes));
+    /// # use device_authority::{ClientRecord, UserDecision};
+    /// # use oidc_proto::{AuthorizationRequest, Client, CreateTokenRequest, Grant, pkce};
+    /// # let mut store = Memory::new(Capacity::default());
+    /// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
+    /// let (redirect_uri, verifier) = ("http://127.0.0.1:49152/", pkce::verifier(&[7; 32]));
+    /// let request = AuthorizationRequest::new("my-tool", redirect_uri)
+    ///     .with_scope(["openid"])
+    ///     .with_code_challenge(pkce::challenge(&verifier));
+    /// let response = store.authorize(&policy, &request, UserDecision::Approve, now, &mut entropy)?;
+    ///
+    /// let grant = Grant::AuthorizationCode {
+    ///     code: response.result?,
+    ///     redirect_uri: Some(redirect_uri.to_owned()),
+    ///     code_verifier: Some(verifier),
+    /// };
+    /// let request = CreateTokenRequest::new(Client::public("my-tool"), grant);
+    /// let token = store.create_token(&policy, &request, now, &mut entropy)?;
+    /// assert_eq!(token.scope, Some(vec!["openid".to_owned()]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the reason against a code. The fault for the client is `temporarily_unavailable` if the store is
+    /// full of codes.
+    pub fn authorize(
+        &mut self,
+        policy: &ServerPolicy,
+        request: &AuthorizationRequest,
+        decision: UserDecision,
+        now: Moment,
+        entropy: &mut dyn Entropy,
+    ) -> Result<AuthorizationResponse, AuthorizationRefusal> {
+        let presumed = self.presumed(policy, &request.client_id);
+        let client = self.client(&request.client_id).or(presumed.as_ref());
+        let (response, change) = authorize(policy, client, request, decision, now, entropy)?;
+        self.make_room_for_a_code(now)?;
+        if let Change::AddCode(code) = &change {
+            self.usage.started(&request.client_id, now, code.expires_at);
+        }
+        self.commit([change]);
+        Ok(response)
+    }
+
+    /// Returns the assumed record of a client that this store does not know.
+    fn presumed(&self, policy: &ServerPolicy, id: &str) -> Option<ClientRecord> {
+        if self.client(id).is_none() { presume_client(policy, id) } else { None }
+    }
+
+    fn make_room_for_a_code(&mut self, now: Moment) -> Result<(), AuthorizationRefusal> {
+        self.codes.make_room(now, |_, _| {});
+        if self.codes.is_full() {
+            let is_over = |status| matches!(status, CodeStatus::Redeemed(_));
+            self.codes.drop_first_if(|code| code.expires_at <= now || is_over(code.status), |_, _| {});
+        }
+        if self.codes.is_full() {
+            // The browser's response has another code for a full store than the other operations.
+            let Fault { description, .. } = full("authorization codes");
+            let mut fault = Fault::new(FaultCode::Other("temporarily_unavailable".to_owned()));
+            fault.description = description;
+            return Err(AuthorizationRefusal::Redirect(fault));
+        }
+        Ok(())
+    }
+}
