@@ -6,8 +6,8 @@ use oidc_proto::{
 
 use super::{Memory, full};
 use crate::{
-    AuthorizationRefusal, AuthorizationReview, Change, ClientRecord, CodeStatus, Entropy, Moment,
-    ServerPolicy, UserDecision, authorize, presume_client, refuse_authorization, review_authorization,
+    AuthorizationRefusal, AuthorizationReview, Change, CodeStatus, Entropy, Moment, ServerPolicy,
+    UserDecision, authorize, presume_client, refuse_authorization, review_authorization,
 };
 
 impl Memory {
@@ -36,7 +36,7 @@ impl Memory {
         request: &AuthorizationRequest,
         now: Moment,
     ) -> Result<AuthorizationReview, AuthorizationRefusal> {
-        let presumed = self.presumed(policy, &request.client_id);
+        let presumed = presume_client(policy, &request.client_id);
         review_authorization(self.client(&request.client_id).or(presumed.as_ref()), request, now)
     }
 
@@ -60,7 +60,7 @@ impl Memory {
         now: Moment,
     ) -> AuthorizationRefusal {
         let id = invalid.client_id.as_deref().unwrap_or_default();
-        let presumed = self.presumed(policy, id);
+        let presumed = presume_client(policy, id);
         refuse_authorization(self.client(id).or(presumed.as_ref()), invalid, now)
     }
 
@@ -104,7 +104,7 @@ impl Memory {
         now: Moment,
         entropy: &mut dyn Entropy,
     ) -> Result<AuthorizationResponse, AuthorizationRefusal> {
-        let presumed = self.presumed(policy, &request.client_id);
+        let presumed = presume_client(policy, &request.client_id);
         let client = self.client(&request.client_id).or(presumed.as_ref());
         let (response, change) = authorize(policy, client, request, decision, now, entropy)?;
         self.make_room_for_a_code(now)?;
@@ -113,11 +113,6 @@ impl Memory {
         }
         self.commit([change]);
         Ok(response)
-    }
-
-    /// Returns the assumed record of a client that this store does not know.
-    fn presumed(&self, policy: &ServerPolicy, id: &str) -> Option<ClientRecord> {
-        if self.client(id).is_none() { presume_client(policy, id) } else { None }
     }
 
     fn make_room_for_a_code(&mut self, now: Moment) -> Result<(), AuthorizationRefusal> {

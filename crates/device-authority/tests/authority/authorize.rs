@@ -93,6 +93,7 @@ fn on_this_machine_any_port_matches_and_nothing_else_may_differ() {
         ("https://app.example/cb", "https://sub.app.example/cb"),
         ("https://app.example/cb", "http://app.example/cb"),
         ("https://127.0.0.1:8443/cb", "https://127.0.0.1:1/cb"),
+        ("https://127.0.0.1/cb", "http://127.0.0.1:1/cb"),
         // A record of a later version, or made by hand, is not trusted further than its form.
         ("javascript:alert(1)", "javascript:alert(1)"),
         ("http://app.example/cb#x", "http://app.example/cb#x"),
@@ -145,9 +146,8 @@ fn the_checks_come_in_their_order_and_only_the_last_three_reach_the_client() {
 fn a_decision_makes_the_same_checks_as_the_review() {
     let mut bench = bench();
     let client = bench.code_client();
-    let good = code_request(&client);
     let elsewhere = at("https://evil.example/", &client);
-    let mut unproven = good.clone();
+    let mut unproven = code_request(&client);
     unproven.code_challenge = None;
     let unknown = code_request(&Client::public("x"));
     for decision in [UserDecision::Approve, UserDecision::Deny, UserDecision::Expire] {

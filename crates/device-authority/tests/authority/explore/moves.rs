@@ -1,12 +1,14 @@
 //! The possible moves: the person's, the clients' and the attacker's, and the relevant steps of time.
 
+use super::search::Explored;
 use crate::history::World;
 use crate::history::op::{By, Decision, Op, Which};
+use crate::history::reference::Rules;
 
 /// The sources of the person's and the attacker's codes.
 const PERSON: usize = 0;
 const ATTACKER: usize = 1;
-pub(crate) const SOURCES: usize = 2;
+const SOURCES: usize = 2;
 
 /// The participants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,11 +20,40 @@ pub(crate) enum Cast {
 }
 
 impl Cast {
-    pub(crate) const fn devices(self) -> usize {
+    const fn devices(self) -> usize {
         match self {
             Self::Full => 2,
             Self::Small => 1,
         }
+    }
+}
+
+/// A history of devices, and its participants.
+#[derive(Clone)]
+pub(crate) struct Devices {
+    world: World,
+    cast: Cast,
+}
+
+impl Devices {
+    pub(crate) fn new(rules: Rules, cast: Cast) -> Self {
+        Self { world: World::new(rules, cast.devices(), SOURCES), cast }
+    }
+}
+
+impl Explored for Devices {
+    type Op = Op;
+
+    fn moves(&self) -> Vec<Op> {
+        moves(&self.world, self.cast)
+    }
+
+    fn play(&mut self, op: Op) -> Result<(), String> {
+        self.world.play(op).map(|_| ())
+    }
+
+    fn key(&self) -> u128 {
+        self.world.reference.key()
     }
 }
 
@@ -31,7 +62,7 @@ const STEPS_BACK: [i64; 2] = [1, 40_000];
 
 /// Returns every useful move. Impossible moves, such as polls without a code, are omitted. Moves without
 /// effect are made, for their response.
-pub(crate) fn moves(world: &World, cast: Cast) -> Vec<Op> {
+fn moves(world: &World, cast: Cast) -> Vec<Op> {
     let told = &world.reference;
     let mut moves = Vec::with_capacity(48);
     for device in 0..told.slots.len() {
@@ -65,7 +96,7 @@ pub(crate) fn moves(world: &World, cast: Cast) -> Vec<Op> {
             moves.push(Op::Register { client });
         }
     }
-    moves.extend(time(told.now, told.boundaries()));
+    moves.extend(time(told.now, told.boundaries(), Op::Wait));
     if cast == Cast::Full {
         moves.extend([PERSON, ATTACKER].map(|from| Op::Guess { from }));
         moves.extend(STEPS_BACK.map(Op::Back));
@@ -75,8 +106,8 @@ pub(crate) fn moves(world: &World, cast: Cast) -> Vec<Op> {
 
 /// Returns the steps to just before the next boundary, to it, and just past it. Between two boundaries
 /// nothing changes.
-fn time(now: i64, boundaries: impl Iterator<Item = i64>) -> Vec<Op> {
+pub(crate) fn time<O>(now: i64, boundaries: impl Iterator<Item = i64>, wait: fn(i64) -> O) -> Vec<O> {
     let next = boundaries.filter(|boundary| *boundary > now).min();
     let ahead = next.map_or_else(Vec::new, |next| vec![next - 1 - now, next - now, next + 1 - now]);
-    ahead.into_iter().filter(|step| *step > 0).map(Op::Wait).collect()
+    ahead.into_iter().filter(|step| *step > 0).map(wait).collect()
 }

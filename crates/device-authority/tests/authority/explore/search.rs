@@ -3,19 +3,30 @@
 //! A queued state is its list of moves, which is small and repeatable, because the entropy is seeded. A hash
 //! of 128 bits identifies known states.
 
+use core::fmt::Debug;
 use core::time::Duration;
 use std::thread;
 
-use super::moves::{Cast, SOURCES, moves};
-use crate::history::World;
-use crate::history::op::Op;
-use crate::history::reference::Rules;
+/// A state with its possible moves.
+pub(crate) trait Explored: Clone + Send + Sync {
+    type Op: Copy + Debug;
+
+    /// Returns every useful move, in the same order each time.
+    fn moves(&self) -> Vec<Self::Op>;
+
+    /// Makes a move.
+    ///
+    /// # Errors
+    /// Returns the disagreement or the broken law.
+    fn play(&mut self, op: Self::Op) -> Result<(), String>;
+
+    /// Returns a key of everything that a response can depend on.
+    fn key(&self) -> u128;
+}
 
 /// One search.
 pub(crate) struct Search {
     pub(crate) name: &'static str,
-    pub(crate) rules: Rules,
-    pub(crate) cast: Cast,
     /// The depth in every test run, about a second without optimisation.
     pub(crate) depth: usize,
     /// The share of `EXPLORE_SECONDS` for this search.
@@ -40,19 +51,18 @@ struct Found {
 }
 
 /// Searches, prints the counts, and panics with the first history that breaks a law.
-pub(crate) fn explore(search: &Search) {
-    let Search { name, rules, cast, .. } = *search;
+pub(crate) fn explore<W: Explored>(root: &W, search: &Search) {
+    let name = search.name;
     let limit = limit(search);
     let start = clock();
-    let root = World::new(rules, cast.devices(), SOURCES);
-    let mut seen = vec![root.reference.key()];
+    let mut seen = vec![root.key()];
     let mut level = vec![Path::new()];
     let (mut transitions, mut depth, mut growth) = (0u64, 0usize, 1.0f64);
     let mut last_took = Duration::ZERO;
     while !level.is_empty() && goes_on(&limit, depth, clock() - start, last_took.mul_f64(growth)) {
         let begun = clock();
         let before = level.len();
-        let (found, count) = expand(&root, cast, &level, &seen);
+        let (found, count) = expand(root, &level, &seen);
         transitions += count;
         seen = merge(seen, found.iter().map(|found| found.key));
         level = found.into_iter().map(|found| found.path).collect();
@@ -80,14 +90,14 @@ fn goes_on(limit: &Limit, depth: usize, passed: Duration, next: Duration) -> boo
 
 /// Returns the new states one move further, each once, with the first path to it, and the number of moves
 /// made.
-fn expand(root: &World, cast: Cast, level: &[Path], seen: &[u128]) -> (Vec<Found>, u64) {
+fn expand<W: Explored>(root: &W, level: &[Path], seen: &[u128]) -> (Vec<Found>, u64) {
     let threads = thread::available_parallelism().map_or(1, usize::from);
     // Dealt out in turn, so that no thread gets all expensive states.
     let work = |first: usize| {
         let mut found = Vec::new();
         let (mut count, mut full) = (0u64, FULL);
         for path in level.iter().skip(first).step_by(threads) {
-            count += expand_one(root, cast, path, seen, &mut found);
+            count += expand_one(root, path, seen, &mut found);
             // Most new states are found repeatedly.
             if found.len() > full {
                 settle(&mut found);
@@ -117,15 +127,15 @@ fn settle(found: &mut Vec<Found>) {
     found.dedup_by_key(|found| found.key);
 }
 
-fn expand_one(root: &World, cast: Cast, path: &[u8], seen: &[u128], found: &mut Vec<Found>) -> u64 {
-    let (world, history) = replay(root, cast, path);
-    let moves = moves(&world, cast);
+fn expand_one<W: Explored>(root: &W, path: &[u8], seen: &[u128], found: &mut Vec<Found>) -> u64 {
+    let (world, history) = replay(root, path);
+    let moves = world.moves();
     for (at, op) in moves.iter().enumerate() {
         let mut next = world.clone();
         if let Err(what) = next.play(*op) {
             panic!("{what}\nThe history: {history:?}, then {op:?}");
         }
-        let key = next.reference.key();
+        let key = next.key();
         if seen.binary_search(&key).is_err() {
             let mut path = path.to_vec();
             path.push(u8::try_from(at).expect("fewer than 256 moves"));
@@ -135,12 +145,12 @@ fn expand_one(root: &World, cast: Cast, path: &[u8], seen: &[u128], found: &mut 
     moves.len() as u64
 }
 
-fn replay(root: &World, cast: Cast, path: &[u8]) -> (World, Vec<Op>) {
+fn replay<W: Explored>(root: &W, path: &[u8]) -> (W, Vec<W::Op>) {
     let mut world = root.clone();
     let history = path
         .iter()
         .map(|at| {
-            let op = moves(&world, cast)[usize::from(*at)];
+            let op = world.moves()[usize::from(*at)];
             world.play(op).expect("it went well the first time");
             op
         })

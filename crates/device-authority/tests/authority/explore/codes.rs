@@ -1,0 +1,355 @@
+//! Histories of authorization codes, with an attacker.
+//!
+//! The client belongs to everybody, as every public client does: the victim and the attacker both sign in with
+//! it, each with a verifier and a port of their own. The attacker learns every code, also from a client with
+//! another registration. A reference predicts each response, and the laws forbid some from the requests alone.
+
+use core::time::Duration;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use device_authority::{
+    AuthorizationRefusal, CodeStatus, Moment, Rotation, Selector, ServerPolicy, UserDecision,
+};
+use oidc_proto::{AuthorizationRequest, Client, Fault, Secret, Token, pkce};
+
+use super::moves::time;
+use super::search::Explored;
+use crate::common::{Bench, code_grant};
+use crate::history::op::{By, Which};
+
+const CODE_TTL: i64 = 7_000;
+const REMEMBER: i64 = 9_000;
+const FAMILY_TTL: i64 = 13_000;
+const REGISTRATION_TTL: i64 = 31_000;
+
+/// The one whose verifier and whose port a request has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Whose {
+    Victim,
+    Attacker,
+}
+
+/// A move. The codes are counted back from the latest one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Op {
+    /// Signs in with a browser, and the person decides.
+    Authorize {
+        whose: Whose,
+        decision: UserDecision,
+    },
+    /// Sends a code with the redirect URI and the verifier of these, or without.
+    Redeem {
+        back: usize,
+        by: By,
+        at: Option<Whose>,
+        proof: Option<Whose>,
+    },
+    /// Uses a refresh token of the code's sign-in.
+    Refresh {
+        back: usize,
+        by: By,
+        which: Which,
+    },
+    Wait(i64),
+}
+
+#[derive(Clone)]
+struct Code {
+    text: Secret,
+    whose: Whose,
+    approved: bool,
+    dies: i64,
+    forgotten_from: i64,
+    known: bool,
+    family: Option<usize>,
+    /// For the laws: the number of tokens, and whether its owner sent it again.
+    tokens: u32,
+    replayed: bool,
+}
+
+#[derive(Clone)]
+struct Family {
+    tokens: Vec<Secret>,
+    ends: i64,
+    alive: bool,
+}
+
+/// A store and what must be true of it.
+#[derive(Clone)]
+pub(crate) struct Codes {
+    bench: Bench,
+    began: Moment,
+    now: i64,
+    client: Client,
+    stranger: Client,
+    codes: Vec<Code>,
+    families: Vec<Family>,
+}
+
+fn span(millis: i64) -> Duration {
+    Duration::from_millis(millis.unsigned_abs())
+}
+
+fn uri(whose: Whose) -> String {
+    format!("http://127.0.0.1:{}/oauth/callback", 1 + whose as u16)
+}
+
+fn verifier(whose: Whose) -> Secret {
+    pkce::verifier(&[whose as u8; 32])
+}
+
+impl Codes {
+    pub(crate) fn new() -> Self {
+        let policy = ServerPolicy::default()
+            .with_code_ttl(span(CODE_TTL))
+            .with_remember_expired(span(REMEMBER))
+            .with_refresh_ttl(span(FAMILY_TTL))
+            .with_registration_ttl(span(REGISTRATION_TTL))
+            .with_rotation(Rotation::Strict);
+        let mut bench = Bench::new(policy);
+        let (client, stranger) = (bench.code_client(), bench.code_client());
+        let (codes, families) = (Vec::new(), Vec::new());
+        Self { began: bench.now, now: 0, bench, client, stranger, codes, families }
+    }
+
+    fn latest(&self, back: usize) -> Option<usize> {
+        self.codes.len().checked_sub(back + 1)
+    }
+
+    fn is_client(&self) -> bool {
+        self.now < REGISTRATION_TTL
+    }
+
+    fn authorize(&mut self, whose: Whose, decision: UserDecision) -> (String, String) {
+        let request = AuthorizationRequest::new(self.client.id.clone(), uri(whose))
+            .with_code_challenge(pkce::challenge(&verifier(whose)));
+        let told = match decision {
+            _ if !self.is_client() => "unknown client",
+            UserDecision::Deny => "access_denied",
+            _ => "code",
+        };
+        let seen = match self.bench.authorize(&request, decision) {
+            Ok(text) => {
+                let approved = decision == UserDecision::Approve;
+                let dies = if approved { self.now + CODE_TTL } else { self.now };
+                let forgotten_from = dies + REMEMBER;
+                self.codes.push(Code {
+                    text,
+                    whose,
+                    approved,
+                    dies,
+                    forgotten_from,
+                    known: true,
+                    family: None,
+                    tokens: 0,
+                    replayed: false,
+                });
+                "code".to_owned()
+            }
+            Err(AuthorizationRefusal::UnknownClient) => "unknown client".to_owned(),
+            Err(AuthorizationRefusal::Redirect(fault)) => fault.code.error().to_owned(),
+            Err(other) => format!("{other:?}"),
+        };
+        (seen, told.to_owned())
+    }
+
+    fn redeem(
+        &mut self,
+        at: usize,
+        by: By,
+        uri_of: Option<Whose>,
+        proof: Option<Whose>,
+    ) -> Result<(String, String), String> {
+        let code = self.codes[at].clone();
+        let grant = code_grant(&code.text, uri_of.map(uri).as_deref(), proof.map(verifier));
+        let seen = self.bench.token(&self.credentials(by), grant);
+        let is_owners = uri_of == Some(code.whose) && proof == Some(code.whose) && by == By::Owner;
+        if seen.is_ok() {
+            match () {
+                () if by != By::Owner => return Err("a code was accepted from another client".to_owned()),
+                () if !code.approved => return Err("a token without an approval".to_owned()),
+                () if uri_of != Some(code.whose) => {
+                    return Err("a code was accepted with another redirect URI".to_owned());
+                }
+                () if proof != Some(code.whose) => {
+                    return Err("a code was accepted without its verifier".to_owned());
+                }
+                () if code.tokens > 0 => return Err("a second token for one code".to_owned()),
+                () if self.now >= code.dies => return Err("a code was accepted after its end".to_owned()),
+                () => {}
+            }
+        }
+        let told = match by {
+            _ if !self.is_client() => "invalid_client",
+            By::Forger => "invalid_client",
+            By::Owner if is_owners && code.known => match code.family {
+                Some(family) => {
+                    self.families[family].alive = false;
+                    "invalid_grant"
+                }
+                None if self.now >= code.dies => "invalid_grant",
+                None => "token",
+            },
+            _ => "invalid_grant",
+        };
+        let code = &mut self.codes[at];
+        if let Ok(token) = &seen {
+            code.tokens += 1;
+            code.family = Some(self.families.len());
+            let tokens = token.refresh_token.iter().cloned().collect();
+            self.families.push(Family { tokens, ends: self.now + FAMILY_TTL, alive: true });
+        } else if is_owners && code.tokens > 0 && code.known && told != "invalid_client" {
+            code.replayed = true;
+        }
+        Ok((word(seen), told.to_owned()))
+    }
+
+    fn refresh(
+        &mut self,
+        at: usize,
+        family: usize,
+        by: By,
+        which: Which,
+    ) -> Result<(String, String), String> {
+        let back = usize::from(which == Which::Rotated);
+        let token = self.families[family].tokens.iter().rev().nth(back).cloned();
+        let token = token.ok_or("a move without a token")?;
+        let seen = self.bench.refresh(&self.credentials(by), &token);
+        if seen.is_ok() && self.codes[at].replayed {
+            return Err("a refresh token was accepted after a replay of its code".to_owned());
+        }
+        if seen.is_ok() && by != By::Owner {
+            return Err("a refresh token was accepted from another client".to_owned());
+        }
+        let (now, is_client, told) = (self.now, self.is_client(), &mut self.families[family]);
+        let says = if by == By::Forger || !is_client {
+            "invalid_client"
+        } else if by == By::Owner && told.alive && now < told.ends {
+            // Without grace a rotated token ends the family.
+            told.alive = which == Which::Current;
+            if told.alive { "token" } else { "invalid_grant" }
+        } else {
+            "invalid_grant"
+        };
+        if let Ok(Token { refresh_token: Some(next), .. }) = &seen {
+            told.tokens.push(next.clone());
+        }
+        Ok((word(seen), says.to_owned()))
+    }
+
+    fn credentials(&self, by: By) -> Client {
+        match by {
+            By::Owner => self.client.clone(),
+            By::Stranger => self.stranger.clone(),
+            By::Forger => Client::new(self.client.id.clone(), Secret::from("forged")),
+        }
+    }
+
+    /// Follows the store in what it forgot, and checks everything that it still has.
+    fn agrees(&mut self) -> Result<(), String> {
+        let store = &self.bench.store;
+        for code in &mut self.codes {
+            let record = Selector::of(&code.text).and_then(|selector| store.code(selector));
+            code.known &= code.forgotten_from > self.now || record.is_some();
+            let family = code.family.map(|family| Selector::of(&self.families[family].tokens[0]));
+            let told = match family {
+                None => CodeStatus::Unused,
+                Some(family) => CodeStatus::Redeemed(family),
+            };
+            let is_as_told = record.map_or(!code.known, |record| code.known && record.status == told);
+            if !is_as_told {
+                return Err(format!("the store has {record:?}, and the rules say {told:?}"));
+            }
+        }
+        for family in &mut self.families {
+            let record = Selector::of(&family.tokens[0]).and_then(|selector| store.family(selector));
+            family.alive &= family.ends > self.now || record.is_some();
+            let is_as_told = record
+                .map_or(!family.alive, |record| family.alive && Some(&record.token) == family.tokens.last());
+            if !is_as_told {
+                return Err(format!("the store has {record:?}, and a family is alive: {}", family.alive));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn word(seen: Result<Token, Fault>) -> String {
+    seen.map_or_else(|fault| fault.code.error().to_owned(), |_| "token".to_owned())
+}
+
+impl Explored for Codes {
+    type Op = Op;
+
+    fn moves(&self) -> Vec<Op> {
+        let everybody = [Whose::Victim, Whose::Attacker];
+        let mut moves = Vec::new();
+        for whose in everybody {
+            let decisions = [UserDecision::Approve, UserDecision::Deny, UserDecision::Expire];
+            moves.extend(decisions.map(|decision| Op::Authorize { whose, decision }));
+        }
+        for (back, at) in (0..2).filter_map(|back| Some((back, self.latest(back)?))) {
+            for by in [By::Owner, By::Stranger, By::Forger] {
+                for at in [Some(Whose::Victim), Some(Whose::Attacker), None] {
+                    let proofs = [Some(Whose::Victim), Some(Whose::Attacker), None];
+                    moves.extend(proofs.map(|proof| Op::Redeem { back, by, at, proof }));
+                }
+            }
+            let Some(family) = self.codes[at].family else { continue };
+            for by in [By::Owner, By::Stranger] {
+                moves.push(Op::Refresh { back, by, which: Which::Current });
+                if self.families[family].tokens.len() > 1 {
+                    moves.push(Op::Refresh { back, by, which: Which::Rotated });
+                }
+            }
+        }
+        let codes = self.codes.iter().flat_map(|code| [code.dies, code.forgotten_from]);
+        let families = self.families.iter().map(|family| family.ends);
+        moves.extend(time(self.now, codes.chain(families).chain([REGISTRATION_TTL]), Op::Wait));
+        moves
+    }
+
+    fn play(&mut self, op: Op) -> Result<(), String> {
+        let (seen, told) = match op {
+            Op::Authorize { whose, decision } => self.authorize(whose, decision),
+            Op::Redeem { back, by, at, proof } => {
+                let code = self.latest(back).ok_or("a move without a code")?;
+                self.redeem(code, by, at, proof)?
+            }
+            Op::Refresh { back, by, which } => {
+                let code = self.latest(back).ok_or("a move without a code")?;
+                let family = self.codes[code].family.ok_or("a move without a sign-in")?;
+                self.refresh(code, family, by, which)?
+            }
+            Op::Wait(millis) => {
+                self.now += millis;
+                self.bench.now = self.began.after(span(self.now));
+                (String::new(), String::new())
+            }
+        };
+        if seen != told {
+            return Err(format!("{op:?} was answered with {seen}, and the rules say {told}"));
+        }
+        self.agrees().map_err(|what| format!("after {op:?}: {what}"))
+    }
+
+    fn key(&self) -> u128 {
+        let half = |salt: u64| {
+            let mut hasher = DefaultHasher::new();
+            (salt, self.now - REGISTRATION_TTL).hash(&mut hasher);
+            for (at, code) in self.codes.iter().enumerate() {
+                let place = (self.codes.len() - at).min(3);
+                if place == 3 && !code.known {
+                    continue;
+                }
+                let (dies, forgotten) = (code.dies - self.now, code.forgotten_from - self.now);
+                (place, code.whose, code.approved, dies, forgotten, code.known).hash(&mut hasher);
+                (code.tokens, code.replayed).hash(&mut hasher);
+                let family = code.family.map(|family| &self.families[family]);
+                family.map(|f| (f.alive.then(|| f.ends - self.now), f.tokens.len().min(2))).hash(&mut hasher);
+            }
+            u128::from(hasher.finish())
+        };
+        half(1) << 64 | half(2)
+    }
+}
