@@ -3,22 +3,24 @@
 use core::fmt;
 use core::str::FromStr;
 
-/// The source of the decision on each device.
+/// The source of the decision on each device, and on each authorization request.
 ///
 /// A simulated person decides through the same rules as a real one, so a device cannot tell the difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Approval {
-    /// A real person decides, on the page or through a [`crate::Handle`].
+    /// A real person decides, on the page. On a device also through a [`crate::Handle`].
     #[default]
     Manual,
-    /// The server approves every device when it asks.
+    /// The server approves every device when it asks. `/authorize` redirects with a code at once.
     Auto,
-    /// The server approves every device after this many polls that found it pending.
+    /// The server approves every device after this many polls that found it pending. Nothing polls in the
+    /// authorization code flow, so there it is the same as [`Approval::Auto`].
     AfterPolls(u32),
-    /// The server denies every device when it asks.
+    /// The server denies every device when it asks. `/authorize` redirects with `access_denied` at once.
     Deny,
-    /// The code of every device expires after its first poll.
+    /// The code of every device expires after its first poll. `/authorize` redirects with a code that has
+    /// expired.
     Expire,
 }
 

@@ -3,13 +3,15 @@
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 
-use device_authority::{AuthorizationStatus, GrantKey, Memory, Moment, ServerPolicy, UserDecision};
+use device_authority::{
+    AuthorizationStatus, CodeStatus, GrantKey, Memory, Moment, Selector, ServerPolicy, UserDecision,
+};
 use http::header::{AUTHORIZATION, RETRY_AFTER};
 use http::{HeaderMap, Response};
 use oidc_proto::oauth::{self, RevocationRequest};
 use oidc_proto::{
     Body, CreateTokenRequest, DeviceAuthorization, Dialect, Fault, FaultCode, Grant, Operation,
-    RegisterClientRequest, ServerRequest, StartDeviceAuthorizationRequest, Token,
+    RegisterClientRequest, ServerRequest, StartDeviceAuthorizationRequest, Token, grant_type,
 };
 
 use crate::Approval;
@@ -23,7 +25,11 @@ pub(crate) fn answer(context: &Context<'_>, dialect: Dialect, operation: Operati
         let headers = &context.head.headers;
         oauth(context, operation).map_err(|fault| in_the_clients_way(fault, headers))
     } else {
-        aws(context, operation).inspect_err(|fault| advise_on_unknown_clients(context.state, fault))
+        aws(context, operation).inspect_err(|refusal| {
+            if refusal.fault.code == FaultCode::InvalidClient {
+                advise_on_unknown_clients(context.state);
+            }
+        })
     };
     match answered {
         Ok(response) => response.into(),
@@ -60,10 +66,8 @@ fn in_the_clients_way(mut refusal: Refusal, headers: &HeaderMap) -> Refusal {
 
 /// Advises the owner, once, of a tool with a registration that this server does not know. Some tools never
 /// register again.
-fn advise_on_unknown_clients(state: &State, refusal: &Refusal) {
-    if refusal.fault.code == FaultCode::InvalidClient
-        && !state.has_advised_on_unknown_clients.swap(true, Ordering::Relaxed)
-    {
+pub(crate) fn advise_on_unknown_clients(state: &State) {
+    if !state.has_advised_on_unknown_clients.swap(true, Ordering::Relaxed) {
         tracing::warn!(
             "unknown client; its tool may keep the registration of an earlier server for 90 days. sso-oidc serve \
              --registration-key FILE keeps registrations across restarts, --accept-unknown-clients accepts any"
@@ -85,7 +89,13 @@ fn aws(context: &Context<'_>, operation: Operation) -> Result<Response<Body>, Re
     match request {
         ServerRequest::RegisterClient(request) => {
             let made = store.register_client(policy, &request, now, &mut entropy);
-            let registration = made.map_err(|fault| with_retry_after(fault, &store, now))?;
+            let mut registration = made.map_err(|fault| with_retry_after(fault, &store, now))?;
+            // A tool with these does not compute the real service's addresses from its region.
+            if request.grant_types.iter().any(|grant| grant == grant_type::AUTHORIZATION_CODE) {
+                let url = |path| Some(format!("{}{path}", state.hosts.public_url));
+                registration.authorization_endpoint = url("/authorize");
+                registration.token_endpoint = url("/token");
+            }
             Ok(Dialect::Aws.encode_success::<RegisterClientRequest>(&registration))
         }
         ServerRequest::StartDeviceAuthorization(request) => {
@@ -186,13 +196,26 @@ fn create_token(
     now: Moment,
 ) -> Result<Token, Fault> {
     simulated_person(state, store, &request.grant, now);
+    let live = family_of_a_code(store, &request.grant).filter(|family| store.family(*family).is_some());
     let made = store.create_token(policy, request, now, &mut entropy);
+    if live.is_some_and(|family| store.family(family).is_none()) {
+        tracing::warn!("authorization code reused after its token was issued; its refresh tokens end");
+    }
     if let Err(fault) = &made
         && fault.code == FaultCode::InvalidGrant
     {
         warn_of_a_replay(store, request);
     }
     made
+}
+
+/// Returns the token family of a redeemed authorization code.
+fn family_of_a_code(store: &Memory, grant: &Grant) -> Option<Selector> {
+    let GrantKey::Code(selector) = GrantKey::of(grant) else { return None };
+    match store.code(selector)?.status {
+        CodeStatus::Redeemed(family) => family,
+        _ => None,
+    }
 }
 
 /// Warns that a repeated device code has revoked its tokens. Otherwise a client whose HTTP library repeats a

@@ -176,7 +176,7 @@ impl Limits {
 pub struct Config {
     /// The address to listen on. With port 0 the system chooses the port. Default: `127.0.0.1:0`.
     pub listen: SocketAddr,
-    /// The source of the decision on each device. Default: a person.
+    /// The source of the decision on each device and each authorization request. Default: a person.
     pub approval: Approval,
     /// The authority's rules. The server ignores `verification_uri`: the page's address follows from
     /// `public_url`.
@@ -332,8 +332,9 @@ impl Config {
         self
     }
 
-    /// Adds a client that needs no registration, never expires and may ask for any scope. It serves tools
-    /// with a fixed client id. With a secret it can use the AWS dialect too.
+    /// Adds a client that needs no registration, never expires and may ask for any scope. It may get an
+    /// authorization code at any loopback address. It serves tools with a fixed client id. With a secret it can
+    /// use the AWS dialect too.
     #[must_use]
     pub fn with_client(mut self, client: Client) -> Self {
         self.clients.push(ClientRecord::preconfigured(client, None));

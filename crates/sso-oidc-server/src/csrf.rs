@@ -1,11 +1,11 @@
 //! Protection against cross-site request forgery: a decision must come from our own page.
 //!
-//! A cookie holds a random value. Scripts cannot read it, and browsers omit it from requests that other sites
-//! start. The form holds a MAC of that value and the user code, under this process's key. So the
-//! form of another user code does not work. A planted cookie works only with the form of the same code. There the
-//! origin that the browser names decides. It also stops another port of this machine, which shares our cookies.
+//! A cookie holds a random value. Scripts cannot read it, and browsers omit it from the POST of another site. The
+//! form holds a MAC of that value and its subject, under this process's key. The subject is the user code, or the
+//! whole query of an authorization request. So the form of another subject does not work. A planted cookie works
+//! only with the form of the same subject. There the origin that the browser names decides. It also stops another
+//! port of this machine, which shares our cookies.
 
-use device_authority::UserCode;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::header::{COOKIE, ORIGIN, REFERER};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -15,15 +15,28 @@ use sha2::Sha256;
 use crate::entropy::entropy;
 use crate::hosts::Hosts;
 
-const NAME: &str = "device_csrf";
+/// A page with a form that decides.
+pub(crate) struct Page {
+    cookie: &'static str,
+    path: &'static str,
+    same_site: &'static str,
+}
+
+/// The page for a user code.
+pub(crate) const DEVICE: Page = Page { cookie: "device_csrf", path: "/device", same_site: "Strict" };
+/// The page for an authorization request. The links of other sites lead to it. With `Strict` each such visit
+/// would lack the cookie and get another one, which would invalidate the forms in other tabs.
+pub(crate) const AUTHORIZE: Page = Page { cookie: "authorize_csrf", path: "/authorize", same_site: "Lax" };
+
 /// The length of 256 bits in hexadecimal.
 const LEN: usize = 64;
 
 /// The key for the forms of this process.
 pub(crate) struct CsrfKey(Hmac<Sha256>);
 
-/// The cookie of one browser, and the token in its form for one user code.
+/// The cookie of one browser, and the token in its form for one subject.
 pub(crate) struct Form {
+    page: &'static Page,
     cookie: Secret,
     pub(crate) token: Secret,
 }
@@ -36,10 +49,10 @@ impl CsrfKey {
         Hmac::new_from_slice(&key).ok().map(Self)
     }
 
-    /// Returns the form of this browser for this user code; `None` without entropy. A browser keeps its
-    /// cookie, so two open tabs do not invalidate each other.
-    pub(crate) fn form(&self, headers: &HeaderMap, code: UserCode) -> Option<Form> {
-        let cookie = match from_cookie(headers) {
+    /// Returns the form of this browser for this subject; `None` without entropy. A browser keeps its cookie,
+    /// so two open tabs do not invalidate each other.
+    pub(crate) fn form(&self, page: &'static Page, headers: &HeaderMap, subject: &str) -> Option<Form> {
+        let cookie = match from_cookie(page, headers) {
             Some(cookie) => cookie,
             None => {
                 let mut bytes = [0; LEN / 2];
@@ -47,16 +60,19 @@ impl CsrfKey {
                 hex(&bytes)
             }
         };
-        Some(Form { token: self.token(&cookie, code), cookie })
+        Some(Form { page, token: self.token(page, &cookie, subject), cookie })
     }
 
-    /// Returns whether we issued this token for this user code.
-    pub(crate) fn is_ours(&self, headers: &HeaderMap, code: UserCode, token: &str) -> bool {
-        from_cookie(headers).is_some_and(|cookie| self.token(&cookie, code) == Secret::from(token))
+    /// Returns whether we issued this token for this subject.
+    pub(crate) fn is_ours(&self, page: &Page, headers: &HeaderMap, subject: &str, token: &str) -> bool {
+        from_cookie(page, headers)
+            .is_some_and(|cookie| self.token(page, &cookie, subject) == Secret::from(token))
     }
 
-    fn token(&self, cookie: &Secret, code: UserCode) -> Secret {
-        let mac = self.0.clone().chain_update(cookie.expose()).chain_update(code.to_string());
+    fn token(&self, page: &Page, cookie: &Secret, subject: &str) -> Secret {
+        // The cookie has a fixed length, and no path contains a line break.
+        let mac = self.0.clone().chain_update(cookie.expose()).chain_update(page.path);
+        let mac = mac.chain_update("\n").chain_update(subject);
         hex(&mac.finalize().into_bytes())
     }
 }
@@ -65,8 +81,9 @@ impl Form {
     /// Returns the header that sets the cookie. It lives as long as the browser's session.
     pub(crate) fn set_cookie(&self, hosts: &Hosts) -> Option<HeaderValue> {
         let secure = if hosts.is_https() { "; Secure" } else { "" };
-        let text =
-            format!("{NAME}={}; Path=/device; HttpOnly; SameSite=Strict{secure}", self.cookie.expose());
+        let Page { cookie: name, path, same_site } = self.page;
+        let value = self.cookie.expose();
+        let text = format!("{name}={value}; Path={path}; HttpOnly; SameSite={same_site}{secure}");
         let mut value = HeaderValue::from_str(&text).ok()?;
         value.set_sensitive(true);
         Some(value)
@@ -109,13 +126,13 @@ fn origin_of(url: &str) -> &str {
     end.and_then(|end| url.get(..authority + end)).unwrap_or(url)
 }
 
-fn from_cookie(headers: &HeaderMap) -> Option<Secret> {
+fn from_cookie(page: &Page, headers: &HeaderMap) -> Option<Secret> {
     headers
         .get_all(COOKIE)
         .iter()
         .filter_map(|cookies| cookies.to_str().ok())
         .flat_map(|cookies| cookies.split(';'))
-        .filter_map(|cookie| cookie.trim().strip_prefix(NAME)?.strip_prefix('='))
+        .filter_map(|cookie| cookie.trim().strip_prefix(page.cookie)?.strip_prefix('='))
         .find(|token| token.len() == LEN && token.bytes().all(|b| b.is_ascii_hexdigit()))
         .map(Secret::from)
 }

@@ -29,8 +29,6 @@ pub(crate) fn openid(context: &Context<'_>) -> Response<Body> {
 
 /// Returns the members of both standards. They name no scopes, because a client registers any scope it likes.
 ///
-/// Both standards require an authorization endpoint and a response type, and clients reject a document
-/// without them. Our endpoint returns an error with advice. `grant_types_supported` lists the real grants.
 fn metadata(state: &State) -> Metadata {
     let public_url = &state.hosts.public_url;
     let url = |path: &str| Some(format!("{public_url}{path}"));
@@ -43,7 +41,9 @@ fn metadata(state: &State) -> Metadata {
     metadata.token_endpoint = url("/oauth/token");
     metadata.registration_endpoint = url("/oauth/register");
     metadata.revocation_endpoint = url("/oauth/revoke");
-    metadata.grant_types_supported = list(&[grant_type::DEVICE_CODE, grant_type::REFRESH_TOKEN]);
+    metadata.grant_types_supported =
+        list(&[grant_type::AUTHORIZATION_CODE, grant_type::DEVICE_CODE, grant_type::REFRESH_TOKEN]);
+    metadata.authorization_response_iss_parameter_supported = true;
     metadata.token_endpoint_auth_methods_supported =
         list(&["none", "client_secret_basic", "client_secret_post"]);
     metadata.code_challenge_methods_supported = list(&["S256"]);

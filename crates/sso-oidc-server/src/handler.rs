@@ -76,6 +76,7 @@ pub(crate) fn handle(context: &Context<'_>, route: &Route) -> Reply {
     match route.handler {
         Handler::Operation(dialect, operation) => authority::answer(context, dialect, operation),
         Handler::Metadata(page) | Handler::Page(page) => page(context).into(),
+        Handler::Authorization(page) => page(context),
     }
 }
 

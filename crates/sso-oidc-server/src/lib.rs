@@ -44,7 +44,8 @@
 //! | `/client/register`, `/device_authorization`, `/token` | POST | RegisterClient, StartDeviceAuthorization, CreateToken |
 //! | `/oauth/register`, `/oauth/device_authorization`, `/oauth/token`, `/oauth/revoke` | POST | the same for every RFC 8628 client: RFC 7591, RFC 8628, RFC 6749, RFC 7009 |
 //! | `/.well-known/openid-configuration`, `/.well-known/oauth-authorization-server` | GET | the metadata of the OAuth endpoints (RFC 8414) |
-//! | `/authorize` | GET, POST | an error, because there is no authorization code flow; it goes to a loopback `redirect_uri` of the query |
+//! | `/authorize` | GET | the authorization request of both dialects (RFC 6749 §4.1, RFC 7636): the page for the decision |
+//! | `/authorize` | POST | the person's decision on the request in the query |
 //! | `/jwks.json` | GET | an empty key set |
 //! | `/device` | GET | the form for the code, or the confirmation of `?user_code=` |
 //! | `/device` | POST | the person's decision; see below |
@@ -68,11 +69,18 @@
 //! names none. A token with scopes comes with a refresh token. Revoking a refresh token ends its sign-in.
 //! Access tokens are opaque and no endpoint here accepts them, so revoking one succeeds and changes nothing.
 //!
+//! A sign-in in the browser (the authorization code flow) needs PKCE with S256, for every client. A registered
+//! client gets its answer at a registered redirect URI only; on a loopback address any port matches. A client of
+//! [`Config::with_client`] may use any loopback address. Every answer has `iss` (RFC 9207).
+//!
 //! # Approving from a script
 //!
 //! The page's form is a stable interface. GET `/device?user_code=CODE` sets the cookie `device_csrf` and has
 //! a hidden field `csrf`. POST `/device` as `application/x-www-form-urlencoded` needs that cookie and the
 //! fields `user_code`, `csrf` and `action`. `action` is `approve` or `deny`. Status 200 means success.
+//!
+//! For `/authorize`, [`Approval::Auto`] and [`Approval::Deny`] decide without a page: the response to the GET is
+//! the redirect.
 #![cfg_attr(feature = "faults", doc = include_str!("fault/about.md"))]
 
 mod activity;

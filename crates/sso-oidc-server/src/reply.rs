@@ -14,6 +14,11 @@ pub(crate) struct Reply {
 pub(crate) struct ErrorName(Dialect, FaultCode);
 
 impl ErrorName {
+    /// Returns the name of an error that a browser brings to a client.
+    pub(crate) const fn of_authorization(code: FaultCode) -> Self {
+        Self(Dialect::OAuth, code)
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         let Self(dialect, code) = self;
         if *dialect == Dialect::OAuth { code.error() } else { code.exception() }

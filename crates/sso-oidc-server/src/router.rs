@@ -4,6 +4,7 @@ use http::Method;
 use http::Response;
 use oidc_proto::{Body, Dialect, Fault, FaultCode, Operation};
 
+use crate::reply::Reply;
 use crate::state::Context;
 use crate::{discovery, page};
 
@@ -23,11 +24,12 @@ pub(crate) enum Handler {
     Metadata(fn(&Context<'_>) -> Response<Body>),
     /// A function returns a page.
     Page(fn(&Context<'_>) -> Response<Body>),
+    /// A function returns a page or a redirect, with the error for the log.
+    Authorization(fn(&Context<'_>) -> Reply),
 }
 
 const GET: &[Method] = &[Method::GET, Method::HEAD];
 const POST: &[Method] = &[Method::POST];
-const GET_AND_POST: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
 
 /// All routes. The crate documentation has the same table, and a test compares the two.
 pub(crate) static ROUTES: &[Route] = &[
@@ -40,7 +42,8 @@ pub(crate) static ROUTES: &[Route] = &[
     operation("/oauth/revoke", Dialect::OAuth, Operation::RevokeToken),
     Route { path: discovery::OPENID, methods: GET, handler: Handler::Metadata(discovery::openid) },
     Route { path: discovery::OAUTH, methods: GET, handler: Handler::Metadata(discovery::oauth) },
-    Route { path: "/authorize", methods: GET_AND_POST, handler: Handler::Page(page::authorize) },
+    Route { path: "/authorize", methods: GET, handler: Handler::Authorization(page::authorize) },
+    Route { path: "/authorize", methods: POST, handler: Handler::Authorization(page::decide_authorization) },
     Route { path: "/jwks.json", methods: GET, handler: Handler::Page(discovery::keys) },
     Route { path: "/device", methods: GET, handler: Handler::Page(page::look) },
     Route { path: "/device", methods: POST, handler: Handler::Page(page::decide) },
@@ -69,7 +72,7 @@ impl Route {
     pub(crate) const fn operation(&self) -> Option<Operation> {
         match self.handler {
             Handler::Operation(_, operation) => Some(operation),
-            Handler::Metadata(_) | Handler::Page(_) => None,
+            Handler::Metadata(_) | Handler::Page(_) | Handler::Authorization(_) => None,
         }
     }
 
@@ -77,7 +80,7 @@ impl Route {
     pub(crate) const fn dialect(&self) -> Option<Dialect> {
         match self.handler {
             Handler::Operation(dialect, _) => Some(dialect),
-            Handler::Metadata(_) | Handler::Page(_) => None,
+            Handler::Metadata(_) | Handler::Page(_) | Handler::Authorization(_) => None,
         }
     }
 }

@@ -1,81 +1,225 @@
-//! `/authorize`, which tells the client at once that there is no authorization code flow.
+//! `/authorize`: where the answer goes, and the code that it brings.
 
 mod common;
 
-use common::Http;
-use sso_oidc_server::TestServer;
-
-fn authorize(query: &str) -> common::Response {
-    let server = TestServer::start();
-    Http::to(&server).get(&format!("/authorize?{query}"))
-}
-
-#[test]
-fn a_program_that_waits_on_this_machine_is_told_at_once_and_gets_its_state_back() {
-    // The AWS CLI sends these parameters.
-    let response = authorize(
-        "response_type=code&client_id=x&redirect_uri=http%3A%2F%2F127.0.0.1%3A49152%2Foauth%2Fcallback\
-         &state=a%20b%26error%3Dx%0D%0A%C3%A9&code_challenge_method=S256&scopes=sso%3Aaccount%3Aaccess&code_challenge=c",
-    );
-    assert_eq!(response.status, 302);
-    let location = response.header("Location").unwrap();
-    let (target, query) = location.split_once('?').unwrap();
-    assert_eq!(target, "http://127.0.0.1:49152/oauth/callback");
-    let mut parameters = query.split('&');
-    assert_eq!(parameters.next(), Some("error=unsupported_response_type"));
-    let description = parameters.next().unwrap();
-    assert!(description.starts_with("error_description=") && description.contains("use-device-code"));
-    assert_eq!(parameters.next(), Some("state=a+b%26error%3Dx%0D%0A%C3%A9"), "RFC 6749, appendix B");
-    assert_eq!(parameters.next(), None);
-}
+use common::code::{
+    CALLBACK, CHALLENGE, aws_grant, aws_query, between, code, error, oauth_grant, query, redirected,
+    registration, server,
+};
+use common::{Http, text};
+use serde_json::json;
+use sso_oidc_server::{Approval, Capacity, Config, RegistrationKey, Secret, TestServer};
 
 #[test]
-fn a_redirect_keeps_the_query_that_its_address_has_and_invents_no_state() {
-    for (uri, begin) in [
-        ("http://[::1]:1/cb?a=b", "http://[::1]:1/cb?a=b&error="),
-        ("http://localhost:1/cb?", "http://localhost:1/cb?error="),
-        ("http://127.0.0.1:1/?a&", "http://127.0.0.1:1/?a&error="),
-        ("http://127.0.0.1", "http://127.0.0.1?error="),
-    ] {
-        let response = authorize(&format!("redirect_uri={}", uri.replace('&', "%26")));
-        let location = response.header("Location").unwrap();
-        assert!(location.starts_with(begin) && !location.contains("state"), "{location}");
+fn every_simulated_person_answers_at_once() {
+    for approval in [Approval::Auto, Approval::AfterPolls(3)] {
+        let server = server(approval);
+        let mut http = Http::to(&server);
+        let code = code(&http.get(&format!("/authorize?{}", query(&[]))));
+        let token = http.form("/oauth/token", &[], &oauth_grant(&code, "public"));
+        assert_eq!(token.status, 200, "{approval}: {token:?}");
+        assert_eq!(text(&token.json(), "scope"), "openid");
     }
+    let denying = server(Approval::Deny);
+    let mut http = Http::to(&denying);
+    assert_eq!(error(&http.get(&format!("/authorize?{}", query(&[])))), "access_denied");
+    let expiring = server(Approval::Expire);
+    let mut http = Http::to(&expiring);
+    let code = code(&http.get(&format!("/authorize?{}", query(&[]))));
+    let expired = http.form("/oauth/token", &[], &oauth_grant(&code, "public"));
+    assert_eq!((expired.status, &expired.json()["error"]), (400, &json!("invalid_grant")));
 }
 
 #[test]
-fn nothing_but_this_machine_is_redirected_to() {
-    for uri in [
-        "https%3A%2F%2Fevil.example%2F",
-        "http%3A%2F%2Fevil.example%2F",
-        "http%3A%2F%2F127.0.0.1%40evil.example%2F",
-        "http%3A%2F%2F127.0.0.1.evil.example%2F",
-        "http%3A%2F%2F127.0.0.1%3A80%5C%40evil.example%2F",
-        "%2F%2Fevil.example%2F",
-        "javascript%3Aalert(1)",
-        "http%3A%2F%2F127.0.0.1%2F%0D%0ASet-Cookie%3A%20x",
-        "http%3A%2F%2F127.0.0.1%2F&redirect_uri=http%3A%2F%2F127.0.0.1%2F",
-        "",
-    ] {
-        let response = authorize(&format!("response_type=code&state=s&redirect_uri={uri}"));
-        assert_eq!((response.status, response.header("Location")), (501, None), "{uri}");
-        assert_eq!(response.header("Set-Cookie"), None);
-        assert!(response.body.contains("--use-device-code"), "{uri}");
+fn a_fault_of_a_known_client_goes_to_its_redirect_uri() {
+    for approval in [Approval::Manual, Approval::Auto, Approval::Deny] {
+        let config = Config::default().with_approval(approval);
+        let config = config.with_client_for(sso_oidc_server::Client::public("public"), ["openid"]);
+        let server = TestServer::with(config).unwrap();
+        let mut http = Http::to(&server);
+        let mut ask = |changes: &[(&str, &str)]| error(&http.get(&format!("/authorize?{}", query(changes))));
+        assert_eq!(ask(&[("code_challenge", ""), ("code_challenge_method", "")]), "invalid_request");
+        assert_eq!(ask(&[("code_challenge_method", "plain")]), "invalid_request");
+        assert_eq!(ask(&[("code_challenge_method", "")]), "invalid_request", "the default is plain");
+        assert_eq!(ask(&[("code_challenge", "short")]), "invalid_request");
+        assert_eq!(ask(&[("response_type", "")]), "invalid_request");
+        assert_eq!(ask(&[("response_type", "token")]), "unsupported_response_type");
+        assert_eq!(ask(&[("scope", "admin")]), "invalid_scope");
+        let twice = http.get(&format!("/authorize?{}&scope=a", query(&[])));
+        assert_eq!(error(&twice), "invalid_request");
+        assert_eq!(server.handle().stats().held.codes, 0);
+        assert_eq!(server.requests().pop().unwrap().error.as_deref(), Some("invalid_request"));
     }
-}
-
-#[test]
-fn a_person_reads_what_to_do_instead_and_no_word_of_the_request() {
-    let server = TestServer::start();
+    let server = server(Approval::Auto);
     let mut http = Http::to(&server);
-    for (method, query) in [("GET", ""), ("GET", "?state=%3Cscript%3E"), ("POST", ""), ("HEAD", "")] {
-        let response = http.send(method, &format!("/authorize{query}"), &[], "");
-        assert_eq!(response.status, 501, "{method}");
-        assert_eq!(response.header("Content-Type"), Some("text/html; charset=utf-8"));
-        assert!(response.header("Content-Security-Policy").unwrap().contains("default-src 'none'"));
-        assert!(method == "HEAD" || response.body.contains("no authorization code flow"));
-        assert!(!response.body.contains("script"));
+    let mut ask = registration();
+    ask["grantTypes"] = json!(["refresh_token"]);
+    let client = http.register(&ask);
+    let refused = http.get(&format!("/authorize?{}", aws_query(&client)));
+    assert_eq!(error(&refused), "unauthorized_client");
+}
+
+#[test]
+fn without_a_confirmed_redirect_uri_the_browser_stays_and_the_person_reads_why() {
+    let server = server(Approval::Auto);
+    let mut http = Http::to(&server);
+    let client = http.register(&registration());
+    let devices = http.client();
+    let elsewhere = |uri: &str| query(&[("client_id", &client.id), ("redirect_uri", uri)]);
+    for (query, problem, error) in [
+        (query(&[("client_id", "unknown")]), "is not registered here", "invalid_client"),
+        (query(&[("client_id", &devices.id)]), "has not registered", "invalid_redirect_uri"),
+        (query(&[("client_id", "")]), "lacks its client id", "invalid_request"),
+        (query(&[("redirect_uri", "")]), "lacks its client id or the address", "invalid_request"),
+        (format!("{}&redirect_uri=x", query(&[])), "has one twice", "invalid_request"),
+        (format!("{}&client_id=x", query(&[])), "has one twice", "invalid_request"),
+        (String::new(), "lacks its client id", "invalid_request"),
+        (elsewhere("https://evil.example/"), "has not registered", "invalid_redirect_uri"),
+        (elsewhere("http://127.0.0.1:49152/other"), "has not registered", "invalid_redirect_uri"),
+        (elsewhere("http://localhost:49152/oauth/callback"), "has not registered", "invalid_redirect_uri"),
+        (
+            elsewhere("http://127.0.0.1:1@evil.example/oauth/callback"),
+            "not registered",
+            "invalid_redirect_uri",
+        ),
+        (elsewhere("http://127.0.0.1:1/\r\nSet-Cookie: x"), "has not registered", "invalid_redirect_uri"),
+        (elsewhere("javascript:alert(1)"), "has not registered", "invalid_redirect_uri"),
+        (query(&[("redirect_uri", "https://evil.example/")]), "has not registered", "invalid_redirect_uri"),
+        (query(&[("client_id", "<script>"), ("state", "<script>")]), "not registered", "invalid_client"),
+        (query(&[("client_id", "unknown"), ("response_type", "token")]), "not registered", "invalid_client"),
+    ] {
+        let page = http.get(&format!("/authorize?{query}"));
+        assert_eq!((page.status, page.header("Location")), (400, None), "{query}");
+        assert!(
+            page.body.contains("role=\"alert\"") && page.body.contains(problem),
+            "{query}: {}",
+            page.body
+        );
+        assert!(!page.body.contains("refresh\"") && !page.body.contains("<script"), "{}", page.body);
+        assert!(!page.body.contains("evil.example"));
+        assert_eq!(server.requests().pop().unwrap().error.as_deref(), Some(error), "{query}");
     }
-    let response = http.send("DELETE", "/authorize", &[], "");
-    assert_eq!((response.status, response.header("Allow")), (405, Some("GET, HEAD, POST")));
+    assert!(
+        http.get(&format!("/authorize?{}", query(&[("client_id", "x")]))).body.contains("--registration-key")
+    );
+    assert_eq!(server.handle().stats().held.codes, 0);
+}
+
+#[test]
+fn a_code_is_for_its_client_its_redirect_uri_and_its_verifier() {
+    let config = Config::default().with_approval(Approval::Auto);
+    let config = config.with_client(sso_oidc_server::Client::public("public"));
+    let server = TestServer::with(config.with_client(sso_oidc_server::Client::public("other"))).unwrap();
+    let mut http = Http::to(&server);
+    let code = code(&http.get(&format!("/authorize?{}", query(&[]))));
+    for change in [
+        ("client_id", "other"),
+        ("redirect_uri", "http://127.0.0.1:49153/oauth/callback"),
+        ("redirect_uri", ""),
+        ("code_verifier", CHALLENGE),
+        ("code_verifier", ""),
+        ("code", "unknown"),
+    ] {
+        let mut grant = oauth_grant(&code, "public");
+        grant.iter_mut().filter(|(name, _)| *name == change.0).for_each(|parameter| *parameter = change);
+        grant.retain(|(_, value)| !value.is_empty());
+        let refused = http.form("/oauth/token", &[], &grant);
+        assert_eq!((refused.status, &refused.json()["error"]), (400, &json!("invalid_grant")), "{change:?}");
+    }
+    let good = http.form("/oauth/token", &[], &oauth_grant(&code, "public"));
+    assert_eq!(good.status, 200, "{good:?}");
+    let refresh_token = text(&good.json(), "refresh_token").to_owned();
+    let refresh =
+        [("grant_type", "refresh_token"), ("refresh_token", &*refresh_token), ("client_id", "public")];
+    assert_eq!(http.form("/oauth/token", &[], &oauth_grant(&code, "public")).status, 400, "a replay");
+    assert_eq!(http.form("/oauth/token", &[], &refresh).status, 400);
+}
+
+#[test]
+fn a_client_of_rfc_7591_registers_its_redirect_uris_and_signs_in() {
+    let server = server(Approval::Auto);
+    let mut http = Http::to(&server);
+    let callback = "https://app.example/cb?tenant=a";
+    let ask = json!({"client_name": "web", "redirect_uris": [callback, CALLBACK], "scope": "openid email"});
+    let client = http.post("/oauth/register", &ask);
+    assert_eq!(client.status, 201, "{client:?}");
+    let client = client.json();
+    assert_eq!(client["grant_types"], json!(["authorization_code", "refresh_token"]));
+    assert_eq!(client["response_types"], json!(["code"]));
+    assert_eq!(client["redirect_uris"], json!([callback, CALLBACK]));
+    let (id, secret) = (text(&client, "client_id"), text(&client, "client_secret"));
+
+    let asked = query(&[("client_id", id), ("redirect_uri", callback), ("scope", "")]);
+    let response = http.get(&format!("/authorize?{asked}"));
+    let location = response.header("Location").unwrap();
+    assert!(location.starts_with("https://app.example/cb?tenant=a&code="), "{location}");
+    let code = between(location, "&code=", "&").to_owned();
+    let mut grant = oauth_grant(&code, id);
+    grant[2].1 = callback;
+    let without = http.form("/oauth/token", &[], &grant);
+    assert_eq!(without.json()["error"], "invalid_client", "it is confidential");
+    grant.push(("client_secret", secret));
+    let token = http.form("/oauth/token", &[], &grant);
+    assert_eq!(token.status, 200, "{token:?}");
+    assert_eq!(text(&token.json(), "scope"), "openid email");
+}
+
+#[test]
+fn both_discovery_documents_name_the_flow_and_the_issuer_of_every_answer() {
+    for public_url in [None, Some("https://sso.example")] {
+        let mut config = Config::default().with_approval(Approval::Deny);
+        config.public_url = public_url.map(str::to_owned);
+        let server = TestServer::with(config.with_client(sso_oidc_server::Client::public("public"))).unwrap();
+        let mut http = Http::to(&server);
+        let answer = redirected(&http.get(&format!("/authorize?{}", query(&[]))));
+        let (_, issuer) = answer.last().unwrap();
+        for path in ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"] {
+            let metadata = http.get(path).json();
+            assert_eq!(text(&metadata, "issuer"), issuer);
+            assert_eq!(metadata["authorization_endpoint"], format!("{issuer}/authorize"));
+            assert_eq!(metadata["response_types_supported"], json!(["code"]));
+            assert_eq!(metadata["code_challenge_methods_supported"], json!(["S256"]));
+            assert_eq!(metadata["authorization_response_iss_parameter_supported"], true);
+            assert_eq!(
+                metadata["grant_types_supported"],
+                json!(["authorization_code", common::DEVICE_GRANT, "refresh_token"])
+            );
+        }
+    }
+}
+
+#[test]
+fn a_registration_for_the_code_grant_names_both_endpoints() {
+    let server = server(Approval::Manual);
+    let mut http = Http::to(&server);
+    let answer = http.post("/client/register", &registration()).json();
+    assert_eq!(answer["authorizationEndpoint"], format!("{}/authorize", server.endpoint()));
+    assert_eq!(answer["tokenEndpoint"], format!("{}/token", server.endpoint()));
+    let answer = http.post("/client/register", &json!({"clientName": "t", "clientType": "public"})).json();
+    assert_eq!((answer.get("authorizationEndpoint"), answer.get("tokenEndpoint")), (None, None));
+}
+
+#[test]
+fn a_full_store_says_so_to_the_client() {
+    let config = Config::default().with_approval(Approval::Auto);
+    let config = config.with_capacity(Capacity::default().with_codes(1));
+    let server = TestServer::with(config.with_client(sso_oidc_server::Client::public("public"))).unwrap();
+    let mut http = Http::to(&server);
+    let path = format!("/authorize?{}", query(&[]));
+    code(&http.get(&path));
+    assert_eq!(error(&http.get(&path)), "temporarily_unavailable");
+    assert_eq!(server.handle().stats().held.codes, 1);
+}
+
+#[test]
+fn a_kept_registration_signs_in_at_a_restarted_server() {
+    let key = || RegistrationKey::new(Secret::new("k".repeat(43))).unwrap();
+    let config = || Config::default().with_approval(Approval::Auto).with_registration_key(key());
+    let client = Http::to(&TestServer::with(config()).unwrap()).register(&registration());
+    let server = TestServer::with(config()).unwrap();
+    let mut http = Http::to(&server);
+    let code = code(&http.get(&format!("/authorize?{}", aws_query(&client))));
+    assert_eq!(http.post("/token", &aws_grant(&client, &code)).status, 200);
+    let bare = TestServer::with(Config::default().with_approval(Approval::Auto)).unwrap();
+    assert_eq!(Http::to(&bare).get(&format!("/authorize?{}", aws_query(&client))).status, 400);
 }

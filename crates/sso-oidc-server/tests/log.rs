@@ -34,6 +34,39 @@ impl MakeWriter<'_> for Log {
     }
 }
 
+/// RFC 7636, Appendix B.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
+
+/// Signs in with an authorization code, repeats it, and returns the secrets.
+fn sign_in_with_a_code(http: &mut Http) -> Vec<String> {
+    const CALLBACK: &str = "http://127.0.0.1:1/sentinel";
+    let client = http.register(&json!({
+        "clientName": "t", "clientType": "public", "scopes": ["s"],
+        "grantTypes": ["authorization_code", "refresh_token"], "redirectUris": [CALLBACK],
+    }));
+    let path = format!(
+        "/authorize?response_type=code&client_id={}&redirect_uri={CALLBACK}&state=sentinel\
+         &code_challenge={CHALLENGE}&code_challenge_method=S256",
+        client.id
+    );
+    let page = http.get(&path);
+    let cookie = page.header("Set-Cookie").unwrap().to_owned();
+    let csrf = page.body.split_once("name=\"csrf\" value=\"").unwrap().1[..64].to_owned();
+    let form = format!("csrf={csrf}&action=approve");
+    let done = http.send("POST", &path, &[("Cookie", &cookie), FORM], &form);
+    let code = done.body.split_once("?code=").unwrap().1.split('&').next().unwrap().to_owned();
+    let grant = json!({
+        "clientId": client.id, "clientSecret": client.secret, "grantType": "authorization_code",
+        "code": code, "redirectUri": CALLBACK, "codeVerifier": VERIFIER,
+    });
+    let token = http.post("/token", &grant).json();
+    assert_eq!(http.post("/token", &grant).status, 400);
+    let text = |name: &str| token[name].as_str().unwrap().to_owned();
+    vec![client.secret, code, csrf, text("accessToken"), text("refreshToken")]
+}
+
 #[test]
 fn a_whole_sign_in_at_trace_level_leaves_no_secret_and_no_code_in_the_log() {
     let log = Log::default();
@@ -51,7 +84,6 @@ fn a_whole_sign_in_at_trace_level_leaves_no_secret_and_no_code_in_the_log() {
     let cookie = page.header("Set-Cookie").unwrap().to_owned();
     let after = |text: &str, mark: &str| text.split_once(mark).unwrap().1[..64].to_owned();
     let csrf = after(&page.body, "name=\"csrf\" value=\"");
-    const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
     let form = format!("user_code={}&csrf={csrf}&action=approve", device.user_code);
     assert_eq!(http.send("POST", "/device", &[("Cookie", &cookie), FORM], &form).status, 200);
     let token = http.post("/token", &poll_body(&client, &device)).json();
@@ -62,7 +94,8 @@ fn a_whole_sign_in_at_trace_level_leaves_no_secret_and_no_code_in_the_log() {
     let fresh = http.post("/token", &refresh).json();
     let replay = http.post("/token", &poll_body(&client, &device));
     assert_eq!((replay.status, replay.fault()), (400, "InvalidGrantException"));
-    assert_eq!(http.get("/authorize?state=sentinel&redirect_uri=http://127.0.0.1:1/sentinel").status, 302);
+    let code = sign_in_with_a_code(&mut http);
+    assert_eq!(http.get("/authorize?state=sentinel&redirect_uri=http://127.0.0.1:1/sentinel").status, 400);
     assert_eq!(http.get("/sentinel-path?sentinel-query").status, 404);
     let handle = format!("{:?}", server.handle());
     drop(server);
@@ -81,7 +114,10 @@ fn a_whole_sign_in_at_trace_level_leaves_no_secret_and_no_code_in_the_log() {
         text(&fresh, "accessToken"),
         text(&fresh, "refreshToken"),
         "sentinel".to_owned(),
+        CHALLENGE.to_owned(),
+        VERIFIER.to_owned(),
     ];
+    let secrets = secrets.into_iter().chain(code);
     for secret in secrets {
         assert!(!log.contains(&secret), "{secret} in the log:\n{log}");
         assert!(!handle.contains(&secret), "{secret} in the handle's Debug output");
@@ -94,10 +130,14 @@ fn a_whole_sign_in_at_trace_level_leaves_no_secret_and_no_code_in_the_log() {
     let replayed = log.lines().filter(|line| line.contains("device code reused"));
     let replayed: Vec<_> = replayed.collect();
     assert!(matches!(replayed[..], [line] if line.contains("refresh_tokens_end=true")), "{log}");
-    assert_eq!(log.lines().filter(|line| line.contains("--use-device-code")).count(), 1);
+    assert_eq!(log.lines().filter(|line| line.contains("authorization code reused")).count(), 1, "{log}");
+    let authorized = log.lines().filter(|line| line.contains("route=\"/authorize\""));
+    let [page, done, refused] = authorized.collect::<Vec<_>>()[..] else { panic!("{log}") };
+    assert!(page.contains("sent=200") && done.contains("sent=200"), "{log}");
+    assert!(refused.contains("sent=400") && refused.contains("error=\"invalid_request\""), "{log}");
     assert_eq!(
         log.lines().filter(|line| line.contains("answered")).count(),
-        10,
+        15,
         "one line a request:\n{log}"
     );
 }

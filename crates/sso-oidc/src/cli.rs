@@ -38,8 +38,7 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Run a local test server in place of the real service, with an approval page
     ///
-    /// Set AWS_ENDPOINT_URL_SSO_OIDC to its URL to use it from an AWS tool. The AWS CLI also needs --use-device-code,
-    /// because this server has no authorization code flow.
+    /// Set AWS_ENDPOINT_URL_SSO_OIDC to its URL to use it from an AWS tool.
     Serve(ServeArgs),
     /// Register a client with the service, and print its id and secret
     RegisterClient(RegisterClientArgs),

@@ -193,7 +193,7 @@ fn a_registration_is_good_at_the_next_server_with_the_same_key_and_the_log_says_
     assert!(start(&other, &client).starts_with("HTTP/1.1 401"));
     post(&other, "/authorize", "application/x-www-form-urlencoded", "");
     let mut log = BufReader::new(other.child.stderr.take().unwrap());
-    let said = log_until(&mut log, "--use-device-code");
+    let said = log_until(&mut log, "/authorize");
     assert_eq!(said.matches("--registration-key").count(), 1, "said once: {said}");
     assert!(said.contains("--accept-unknown-clients") && !said.contains(&client.1), "{said}");
 }

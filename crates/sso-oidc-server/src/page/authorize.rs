@@ -1,129 +1,167 @@
-//! `/authorize` (RFC 6749 §3.1), which reports that there is no authorization code flow. The report goes to
-//! the person in the browser, and to the waiting program on this machine.
+//! `/authorize`: the authorization request in the person's browser (RFC 6749 §4.1, RFC 7636, RFC 9207).
+//!
+//! A GET shows who asks and where the answer goes. Only a POST with the page's own token decides, except with a
+//! simulated person. The form's token is bound to the whole query, so the page of one request cannot decide on
+//! another.
+//!
+//! The answer to the POST is a page that refreshes to the client, and no redirect. Chromium applies `form-action`
+//! to every redirect after a form, also to those of the client. Our policy would block them, and cannot list
+//! their targets.
 
-use http::header::LOCATION;
-use http::{HeaderValue, Response, StatusCode};
-use oidc_proto::Body;
+use device_authority::{AuthorizationRefusal, AuthorizationReview, UserDecision};
+use http::header::{LOCATION, SET_COOKIE};
+use http::{HeaderValue, Method, StatusCode};
+use oidc_proto::{AuthorizationRequest, AuthorizationResponse, FaultCode, Secret};
 
-use super::{form, page, text};
+use super::{authorize_text as text, form, is_form, page};
+use crate::authority::advise_on_unknown_clients;
+use crate::entropy::entropy;
+use crate::reply::{ErrorName, Reply};
 use crate::state::Context;
+use crate::{Approval, csrf};
 
-/// The error code of RFC 6749 §4.1.2.1.
-const ERROR: &str = "unsupported_response_type";
-const WHY: &str = "this server has no authorization code flow yet; sign in with a device code (aws sso login --use-device-code)";
-
-/// Handles GET and POST `/authorize`. A client that listens on this machine gets the error at once, instead
-/// of waiting for its timeout. A redirect elsewhere could serve an attacker, because no registration here
-/// confirms the target.
-pub(crate) fn authorize(context: &Context<'_>) -> Response<Body> {
-    tracing::warn!(
-        "a client asked for the authorization code flow, which this server does not support; for the AWS CLI: aws sso \
-         login --use-device-code"
-    );
-    let query = context.head.uri.query().unwrap_or_default().as_bytes();
-    let target = form::only(query, "redirect_uri").filter(|uri| is_loopback(uri));
-    let Some(target) = target else { return page(StatusCode::NOT_IMPLEMENTED, text::no_authorization()) };
-    let (before, query_of_target) = target.split_once('?').unwrap_or((&target, ""));
-    let mut parameters = form_urlencoded::Serializer::new(query_of_target.trim_end_matches('&').to_owned());
-    parameters.append_pair("error", ERROR).append_pair("error_description", WHY);
-    if let Some(state) = form::only(query, "state") {
-        parameters.append_pair("state", &state);
-    }
-    let location = format!("{before}?{}", parameters.finish());
-    let Ok(location) = HeaderValue::from_str(&location) else {
-        return page(StatusCode::NOT_IMPLEMENTED, text::no_authorization());
+/// Handles GET `/authorize`: returns the page for the decision, or redirects with the simulated person's.
+pub(crate) fn authorize(context: &Context<'_>) -> Reply {
+    let Context { state, head, now, .. } = *context;
+    let request = match AuthorizationRequest::decode(query(context)) {
+        Ok(request) => request,
+        Err(invalid) => {
+            let refusal = state.store().refuse_authorization(&state.policy, &invalid, now);
+            let uri = invalid.redirect_uri.as_deref().unwrap_or_default();
+            return redirect(sent(context, uri, invalid.state.as_ref(), Err(refusal)));
+        }
     };
-    let mut response = page(StatusCode::FOUND, text::no_authorization());
-    response.headers_mut().insert(LOCATION, location);
-    response
+    let verdict = match state.approval {
+        Approval::Manual => None,
+        // Nothing polls here.
+        Approval::Auto | Approval::AfterPolls(_) => Some(UserDecision::Approve),
+        Approval::Deny => Some(UserDecision::Deny),
+        Approval::Expire => Some(UserDecision::Expire),
+    };
+    // A HEAD asks about the page.
+    match verdict.filter(|_| head.method != Method::HEAD) {
+        Some(verdict) => redirect(decided(context, &request, verdict)),
+        None => {
+            let review = state.store().review_authorization(&state.policy, &request, now);
+            match review {
+                Ok(review) => confirm(context, &review),
+                Err(refusal) => {
+                    redirect(sent(context, &request.redirect_uri, request.state.as_ref(), Err(refusal)))
+                }
+            }
+        }
+    }
 }
 
-/// Returns whether this is an absolute http URL of this machine that every browser reads alike. It has a
-/// known host and a port, no user information, no fragment, and only a URL's own characters (RFC 8252 §7.3,
-/// RFC 6749 §3.1.2).
-fn is_loopback(uri: &str) -> bool {
-    const SCHEME: &str = "http://";
-    let Some(rest) = uri.get(SCHEME.len()..).filter(|_| uri.is_char_boundary(SCHEME.len())) else {
-        return false;
-    };
-    let scheme_is_http = uri.get(..SCHEME.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME));
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    let (host, port) = match authority.rsplit_once(':') {
-        // The colons of an IPv6 address are inside its brackets.
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (authority, None),
-    };
-    let host_is_here = ["127.0.0.1", "[::1]", "localhost"].iter().any(|name| host.eq_ignore_ascii_case(name));
-    let port_is_fine = port.is_none_or(|port| {
-        port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port != 0)
+/// Handles POST `/authorize`, the person's decision on the request of the query.
+pub(crate) fn decide_authorization(context: &Context<'_>) -> Reply {
+    let Context { state, head, body, .. } = *context;
+    if !is_form(&head.headers) {
+        return page(StatusCode::UNSUPPORTED_MEDIA_TYPE, text::not_a_form()).into();
+    }
+    let query = query(context);
+    let token = form::field(body, "csrf").unwrap_or_default();
+    let is_ours = state.csrf.as_ref().is_some_and(|key| {
+        csrf::may_be_our_page(&state.hosts, &head.headers)
+            && key.is_ours(&csrf::AUTHORIZE, &head.headers, query, &token)
     });
-    // The characters of RFC 3986 §2, without the start of a fragment.
-    let characters_are_fine =
-        uri.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()*+,;=%".contains(&b));
-    scheme_is_http && host_is_here && port_is_fine && characters_are_fine
+    // A valid token is for a valid query.
+    let request = AuthorizationRequest::decode(query).ok().filter(|_| is_ours);
+    let Some(request) = request else { return page(StatusCode::FORBIDDEN, text::forged(query)).into() };
+    let verdict = match form::field(body, "action").as_deref() {
+        Some("approve") => UserDecision::Approve,
+        Some("deny") => UserDecision::Deny,
+        _ => return page(StatusCode::BAD_REQUEST, text::undecided(query)).into(),
+    };
+    match decided(context, &request, verdict) {
+        Ok(Sent { url, error }) => {
+            Reply { response: page(StatusCode::OK, text::sent(&url, error.as_ref())), error }
+        }
+        Err(reply) => reply,
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The response, on its way to the client.
+struct Sent {
+    url: String,
+    error: Option<ErrorName>,
+}
 
-    #[test]
-    fn only_an_http_url_of_this_machine_is_redirected_to() {
-        for uri in [
-            "http://127.0.0.1:49152/oauth/callback",
-            "http://127.0.0.1/oauth/callback?x=1",
-            "http://127.0.0.1",
-            "http://127.0.0.1:1?",
-            "http://[::1]:65535/",
-            "http://[::1]/",
-            "HTTP://LocalHost:8400/",
-            "http://localhost:8400/a%20b/@/:x",
-        ] {
-            assert!(is_loopback(uri), "{uri}");
+fn query<'a>(context: &Context<'a>) -> &'a str {
+    context.head.uri.query().unwrap_or_default()
+}
+
+/// Commits a decision.
+fn decided(
+    context: &Context<'_>,
+    request: &AuthorizationRequest,
+    verdict: UserDecision,
+) -> Result<Sent, Reply> {
+    let Context { state, now, .. } = *context;
+    let result = state.store().authorize(&state.policy, request, verdict, now, &mut entropy);
+    sent(context, &request.redirect_uri, request.state.as_ref(), result)
+}
+
+/// Returns the response for the client, with our issuer; or the error page, if no registration confirms the
+/// redirect URI.
+fn sent(
+    context: &Context<'_>,
+    redirect_uri: &str,
+    state: Option<&Secret>,
+    result: Result<AuthorizationResponse, AuthorizationRefusal>,
+) -> Result<Sent, Reply> {
+    let response = match result {
+        Ok(response) => response,
+        Err(AuthorizationRefusal::Redirect(fault)) => {
+            AuthorizationResponse::fault(fault).with_state(state.cloned())
         }
-        for uri in [
-            "",
-            "http:",
-            "http://",
-            "127.0.0.1",
-            "/device",
-            "//127.0.0.1/",
-            "https://127.0.0.1/",
-            "ftp://127.0.0.1/",
-            "javascript://127.0.0.1/%0aalert(1)",
-            "http://evil.example/",
-            "http://127.0.0.1.evil.example/",
-            "http://127.0.0.1@evil.example/",
-            "http://127.0.0.1:80@evil.example/",
-            "http://user@127.0.0.1/",
-            "http://evil.example/@127.0.0.1/",
-            "http://evil.example\\@127.0.0.1/",
-            "http://127.0.0.1\\.evil.example/",
-            "http://127.0.0.1#@evil.example/",
-            "http://127.0.0.1/#x",
-            "http://127.0.0.1:/",
-            "http://127.0.0.1:0/",
-            "http://127.0.0.1:65536/",
-            "http://127.0.0.1:80:80/",
-            "http://127.0.0.1:+80/",
-            "http://127.1/",
-            "http://2130706433/",
-            "http://0x7f000001/",
-            "http://0.0.0.0/",
-            "http://[::ffff:127.0.0.1]/",
-            "http://[::1",
-            "http://::1/",
-            "http://localhost./",
-            "http://localhost.evil.example/",
-            "http://localhóst/",
-            "http://127.0.0.1/\r\nSet-Cookie: x",
-            "http://127.0.0.1/ x",
-            "http://127.0.0.1/é",
-            " http://127.0.0.1/",
-            "http://127.0.0.1\t/",
-            "héttp://127.0.0.1/",
-        ] {
-            assert!(!is_loopback(uri), "{uri}");
+        Err(refusal) => return Err(refused(context, &refusal)),
+    };
+    let error = response.result.as_ref().err().map(|fault| fault.code.clone());
+    let response = response.with_issuer(context.state.hosts.public_url.as_str());
+    Ok(Sent { url: response.redirect(redirect_uri), error: error.map(ErrorName::of_authorization) })
+}
+
+/// Returns the redirect to the client.
+fn redirect(sent: Result<Sent, Reply>) -> Reply {
+    let Sent { url, error } = match sent {
+        Ok(sent) => sent,
+        Err(reply) => return reply,
+    };
+    // A redirect URI of a registration has a URL's characters only.
+    let Ok(location) = HeaderValue::from_str(&url) else {
+        return page(StatusCode::INTERNAL_SERVER_ERROR, text::broken()).into();
+    };
+    let mut response = page(StatusCode::FOUND, text::sent(&url, error.as_ref()));
+    response.headers_mut().insert(LOCATION, location);
+    Reply { response, error }
+}
+
+/// Returns the error page of a request whose answer may go nowhere.
+fn refused(context: &Context<'_>, refusal: &AuthorizationRefusal) -> Reply {
+    let code = match refusal {
+        AuthorizationRefusal::UnknownClient => {
+            advise_on_unknown_clients(context.state);
+            FaultCode::InvalidClient
         }
+        AuthorizationRefusal::UnknownRedirectUri => FaultCode::InvalidRedirectUri,
+        _ => FaultCode::InvalidRequest,
+    };
+    let response = page(StatusCode::BAD_REQUEST, text::refused(refusal));
+    Reply { response, error: Some(ErrorName::of_authorization(code)) }
+}
+
+/// Returns the page for the decision, with the token that the decision must carry.
+fn confirm(context: &Context<'_>, review: &AuthorizationReview) -> Reply {
+    let Context { state, head, .. } = *context;
+    let query = query(context);
+    let form = state.csrf.as_ref().and_then(|key| key.form(&csrf::AUTHORIZE, &head.headers, query));
+    let Some(form) = form else {
+        return page(StatusCode::INTERNAL_SERVER_ERROR, text::broken()).into();
+    };
+    let mut response = page(StatusCode::OK, text::confirm(review, query, &form.token));
+    if let Some(cookie) = form.set_cookie(&state.hosts) {
+        response.headers_mut().insert(SET_COOKIE, cookie);
     }
+    response.into()
 }

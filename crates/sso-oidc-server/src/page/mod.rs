@@ -1,9 +1,10 @@
-//! The page for a person's approval (RFC 8628 §3.3), without JavaScript.
+//! The pages for a person's approval (RFC 8628 §3.3, RFC 6749 §4.1.1), without JavaScript.
 //!
 //! Only a POST with the page's own token decides; a GET never does. The page escapes a client's own texts and
 //! removes their control characters.
 
 mod authorize;
+mod authorize_text;
 mod form;
 mod html;
 mod text;
@@ -13,7 +14,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKI
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use oidc_proto::Body;
 
-pub(crate) use self::authorize::authorize;
+pub(crate) use self::authorize::{authorize, decide_authorization};
 use crate::csrf;
 use crate::reply;
 use crate::state::Context;
@@ -51,7 +52,8 @@ pub(crate) fn decide(context: &Context<'_>) -> Response<Body> {
     let typed = form::field(body, "user_code").unwrap_or_default();
     let token = form::field(body, "csrf").unwrap_or_default();
     let is_ours = state.csrf.as_ref().zip(UserCode::typed(&typed)).is_some_and(|(key, code)| {
-        csrf::may_be_our_page(&state.hosts, &head.headers) && key.is_ours(&head.headers, code, &token)
+        csrf::may_be_our_page(&state.hosts, &head.headers)
+            && key.is_ours(&csrf::DEVICE, &head.headers, &code.to_string(), &token)
     });
     if !is_ours {
         return page(StatusCode::FORBIDDEN, text::forged(&typed));
@@ -80,7 +82,8 @@ fn is_form(headers: &HeaderMap) -> bool {
 /// Returns the confirmation page, with the token that the decision must carry.
 fn confirm(context: &Context<'_>, review: &Review) -> Response<Body> {
     let Context { state, head, .. } = *context;
-    let form = state.csrf.as_ref().and_then(|key| key.form(&head.headers, review.user_code));
+    let code = review.user_code.to_string();
+    let form = state.csrf.as_ref().and_then(|key| key.form(&csrf::DEVICE, &head.headers, &code));
     let Some(form) = form else {
         return page(StatusCode::INTERNAL_SERVER_ERROR, text::broken());
     };

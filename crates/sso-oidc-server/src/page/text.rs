@@ -60,10 +60,8 @@ fn problem(error: &PersonError) -> String {
 pub(super) fn confirm(review: &Review, token: &Secret) -> String {
     let code = review.user_code;
     let scopes = match (review.scopes.is_empty(), &review.start_url) {
-        (false, _) => review.scopes.iter().map(|scope| scope_item(scope)).collect(),
         (true, Some(_)) => "<li>Sign in, and use your AWS accounts and roles</li>".to_owned(),
-        // An OAuth client without scopes asks for a bare sign-in.
-        (true, None) => "<li>Sign in</li>".to_owned(),
+        _ => scope_items(&review.scopes),
     };
     let place = review
         .start_url
@@ -100,6 +98,14 @@ pub(super) fn confirm(review: &Review, token: &Secret) -> String {
             csrf = Text(token.expose()),
         ),
     )
+}
+
+/// Returns the items of a list of scopes. A client without scopes asks for a bare sign-in.
+pub(super) fn scope_items(scopes: &[String]) -> String {
+    match scopes {
+        [] => "<li>Sign in</li>".to_owned(),
+        scopes => scopes.iter().map(|scope| scope_item(scope)).collect(),
+    }
 }
 
 /// Returns a scope as written, with a description if there is one.
@@ -187,19 +193,6 @@ pub(super) fn start(region: &str) -> String {
         &format!("<meta name=\"region\" content=\"{}\"/>\n", Text(region)),
         "<h1>Start page</h1>\n\
          <p>This address stands in for an AWS access portal. Start a sign-in on your device, then enter its code.</p>\n\
-         <p><a href=\"/device\">Enter a code</a></p>\n",
-    )
-}
-
-/// Returns the page about the missing authorization code flow, with the alternative.
-pub(super) fn no_authorization() -> String {
-    document(
-        "Sign in with a device code",
-        "",
-        "<h1>Sign in with a device code</h1>\n\
-         <p class=\"alert\" role=\"alert\">This server has no authorization code flow yet. Nothing was signed in.</p>\n\
-         <p>Start again on your device or terminal, and ask for a device code:</p>\n\
-         <p><code>aws sso login --use-device-code</code></p>\n\
          <p><a href=\"/device\">Enter a code</a></p>\n",
     )
 }
