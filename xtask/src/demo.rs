@@ -14,6 +14,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub(crate) const STEPS: &[Step] = &[
     Step { name: "demo", about: "a whole sign-in, blocking", slow: true, run: blocking },
     Step { name: "demo-async", about: "a whole sign-in, async", slow: true, run: asynchronous },
+    Step { name: "demo-code", about: "a whole sign-in with the code flow", slow: true, run: code_flow },
 ];
 
 /// `cargo xtask demo`
@@ -29,6 +30,11 @@ fn blocking() -> Result<()> {
 fn asynchronous() -> Result<()> {
     build()?;
     run(&["--approve", "--async"])
+}
+
+fn code_flow() -> Result<()> {
+    build()?;
+    run(&["--approve", "--flow", "code"])
 }
 
 /// Builds the demo before its run, so that the time limit excludes the compiler.

@@ -324,6 +324,19 @@ fn the_demo_shows_a_whole_sign_in_through_either_adapter() {
 }
 
 #[test]
+fn the_demo_shows_the_flow_with_a_browser_through_either_adapter() {
+    for flags in [&[][..], &["--async"], &["--tls"]] {
+        let run = Program::new().run(&[&["demo", "--approve", "--flow", "code"], flags].concat());
+        assert_eq!(run.code, Some(0), "{run:?}");
+        assert!(run.stderr.contains("/authorize?response_type=code&"), "{run:?}");
+        for row in ["Outcome                 signed in", "Approval to token ", "Whole sign-in           1."] {
+            assert!(run.stdout.contains(row), "{row} is missing in {run:?}");
+        }
+        assert!(!run.stdout.contains("Polls"), "{run:?}");
+    }
+}
+
+#[test]
 fn a_client_of_a_fixed_id_needs_no_registration() {
     let serving =
         Serving::start(&["--approve", "auto", "--oauth-client", "tool", "--oauth-client", "other:s:ecret"]);
