@@ -1,13 +1,10 @@
 """Clients that read our server's discovery documents and believe nothing that is incomplete: Authlib and the
-`openidconnect` crate; and a program that waits for a browser as the AWS CLI does."""
+`openidconnect` crate."""
 
 import json
 import os
-import threading
 import unittest
-import urllib.parse
 import urllib.request
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from authlib.oidc.discovery import OpenIDProviderMetadata
@@ -40,39 +37,6 @@ class Discovery(Scenario):
         self.assertEqual(said["issuer"].rstrip("/"), server.url)
         self.assertEqual(said["token_endpoint"], f"{server.url}/oauth/token")
         self.assertEqual(said["keys"], "0")
-
-
-class Waiting(BaseHTTPRequestHandler):
-    """The page at which a command line waits for its browser to come back."""
-
-    def do_GET(self):
-        self.server.arrived = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
-class Authorize(Scenario):
-    def test_a_program_that_waits_for_its_browser_is_told_at_once(self):
-        server = self.serve()
-        waiting = HTTPServer(("127.0.0.1", 0), Waiting)
-        self.addCleanup(waiting.server_close)
-        waiting.timeout = 20
-        thread = threading.Thread(target=waiting.handle_request)
-        thread.start()
-        # The members and the spelling of `aws sso login`.
-        query = urllib.parse.urlencode({
-            "response_type": "code", "client_id": "x", "state": "a state", "code_challenge_method": "S256",
-            "redirect_uri": f"http://127.0.0.1:{waiting.server_port}/oauth/callback",
-            "scopes": "sso:account:access", "code_challenge": "x",
-        })
-        with urllib.request.urlopen(f"{server.url}/authorize?{query}", timeout=20) as page:
-            self.assertEqual(page.status, 200)
-        thread.join(20)
-        self.assertEqual(waiting.arrived["error"], ["unsupported_response_type"])
-        self.assertEqual(waiting.arrived["state"], ["a state"])
 
 
 if __name__ == "__main__":
