@@ -1,4 +1,4 @@
-//! Blocking device sign-in: the [`device_flow`] machine over [`ureq`].
+//! Blocking sign-in: the [`device_flow`] machines over [`ureq`].
 //!
 //! ```no_run
 //! use device_flow_ureq::{Endpoint, HttpClient, Policy};
@@ -12,6 +12,26 @@
 //!     Ok(())
 //! }
 //! # fn use_token(_: &str) {}
+//! ```
+//!
+//! # In a browser on this machine
+//!
+//! [`Listener`] takes the redirect of the authorization code flow (RFC 8252).
+//!
+//! ```no_run
+//! use device_flow_ureq::{Endpoint, HttpClient, Listener, Policy};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let client = HttpClient::new(Endpoint::for_region("eu-west-1")?)?;
+//!     let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client_name("my program");
+//!     // It listens before the address is shown.
+//!     let login = client.code_login(policy, Listener::bind()?);
+//!     let signed_in = login.run(|prompt| open_in_browser(&prompt.url))?;
+//!     use_token(signed_in.token.access_token.expose());
+//!     Ok(())
+//! }
+//! # fn use_token(_: &str) {}
+//! # fn open_in_browser(_: &str) {}
 //! ```
 //!
 //! # In a test

@@ -49,7 +49,7 @@ fn every_rust_block_is_a_doc_test_of_its_crate() {
     ]
     .map(shown);
     let blocks = blocks("rust");
-    assert_eq!(blocks.len(), 3);
+    assert_eq!(blocks.len(), 4);
     for block in blocks {
         assert!(
             documents.iter().any(|document| document.contains(&block)),
