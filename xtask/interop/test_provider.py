@@ -45,6 +45,18 @@ class Holder(Person):
         return url, page
 
 
+class InBrowser(Holder):
+    """The same person in a browser on the machine of the program."""
+
+    def sign_in(self, url, approve):
+        url, _ = self.open(url)
+        if not approve:
+            # The first page has a link that ends the matter (RFC 6749 §4.1.2.1).
+            return self.open(f"{url}/abort")
+        url, _ = self.open(url, {"prompt": "login", "login": "someone", "password": "anything"})
+        return self.open(url, {"prompt": "consent"})
+
+
 class Device:
     """One sign-in by one of our programs, with the person at its side."""
 
@@ -133,6 +145,32 @@ class Provider(unittest.TestCase):
     def refresh(self, provider, token):
         fields = {"grant_type": "refresh_token", "refresh_token": token, "client_id": "public-tool"}
         return self.post(f"{provider.url}/token", fields)
+
+    def in_browser(self, provider, approve):
+        """A sign-in of our program with the code flow; it registers its client by itself. Returns its end and the page."""
+        command = [PROGRAM, "login", "--issuer", provider.url, "--scope", "openid email", "--show-token", "--flow", "code"]
+        child = subprocess.Popen(
+            command, env={**os.environ, "HOME": HOME}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
+        )
+        with child:
+            url = next(line.strip() for line in child.stderr if line.startswith("http"))
+            _, page = InBrowser().sign_in(url, approve)
+            printed, said = child.communicate(timeout=LIMIT)
+        return child.returncode, printed, said, page
+
+    def test_a_browser_brings_the_code_of_a_client_that_registered_itself(self):
+        code, printed, said, page = self.in_browser(self.provider(), True)
+        self.assertEqual(code, 0, said)
+        token = json.loads(printed)
+        self.assertEqual((token["token_type"], token["scope"]), ("Bearer", "openid email"), token)
+        self.assertIn("You are signed in", page)
+
+    def test_a_person_who_wants_no_sign_in_is_told_so_on_both_sides(self):
+        code, printed, said, page = self.in_browser(self.provider(), False)
+        self.assertEqual((code, printed), (254, ""), said)
+        self.assertIn("The sign-in was denied on the approval page", said)
+        self.assertIn("You are not signed in", page)
 
     def test_granted_refreshed_with_rotation_and_revoked(self):
         provider = self.provider()

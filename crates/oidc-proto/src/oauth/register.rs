@@ -28,6 +28,10 @@ struct RegistrationRequestBody<'a> {
     response_types: &'a [&'a str],
     #[serde(skip_serializing_if = "is_empty")]
     redirect_uris: &'a [String],
+    /// OpenID Connect Dynamic Client Registration §2. Without it a provider assumes `web`, which may have no plain
+    /// HTTP redirect.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    application_type: Option<&'static str>,
     #[serde(skip_serializing_if = "str::is_empty")]
     scope: String,
 }
@@ -58,6 +62,11 @@ fn metadata(request: &RegisterClientRequest) -> RegistrationRequestBody<'_> {
         grant_types,
         response_types,
         redirect_uris: &request.redirect_uris,
+        application_type: request
+            .redirect_uris
+            .iter()
+            .any(|uri| uri.starts_with("http://"))
+            .then_some("native"),
         scope: request.scopes.join(" "),
     }
 }
