@@ -1,10 +1,12 @@
-"""Clients that sign in with an authorization code and PKCE: the AWS CLI's requests by boto3, Authlib, and the `oauth2`
-crate. Each waits for its browser at a port of its own."""
+"""Clients that sign in with an authorization code and PKCE: the AWS CLI's requests by boto3, Authlib, the `oauth2` crate,
+and npm's `openid-client`. Each waits for its browser at a port of its own."""
 
 import base64
 import hashlib
+import json
 import os
 import secrets
+import subprocess
 import threading
 import unittest
 import urllib.parse
@@ -16,6 +18,7 @@ from harness import START_URL, Form, Person, Scenario, run
 from authlib.integrations.requests_client import OAuth2Session
 
 PEER = os.environ["INTEROP_OAUTH2"]
+NODE, CLIENT = os.environ["INTEROP_NODE"], os.environ["INTEROP_OPENID_CLIENT"]
 
 
 class Callback(BaseHTTPRequestHandler):
@@ -197,6 +200,34 @@ class OAuth2Crate(Scenario):
                 code, said, _ = self.signs_in(self.serve("--approve", how, *self.CLIENTS))
                 self.assertNotEqual(code, 0)
                 self.assertTrue(said["error"].startswith(error), said)
+
+
+class OpenidClient(Scenario):
+    def signs_in(self, server, **settings):
+        """The client's last words. It reads the address that the browser ends at from standard input."""
+        waiting = Waiting(self)
+        child = subprocess.Popen(
+            [NODE, CLIENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, "ISSUER": server.url, "REDIRECT_URI": waiting.redirect_uri, **settings},
+        )
+        with child:
+            Person().open(child.stdout.readline().strip())
+            said, _ = child.communicate(waiting.answer() + "\n", timeout=20)
+        return json.loads(said)
+
+    def test_it_signs_in_and_refreshes_with_a_client_of_its_own_or_a_new_one(self):
+        server = self.serve("--approve", "auto", "--oauth-client", "public-tool")
+        for settings in [{"CLIENT_ID": "public-tool"}, {}]:
+            with self.subTest(settings):
+                said = self.signs_in(server, **settings)
+                self.assertEqual(said.get("token", said).get("scope"), "openid email", said)
+                self.assertNotEqual(said["refreshed"]["access_token"], said["token"]["access_token"])
+                # It checks `iss` against this by itself (RFC 9207).
+                self.assertEqual(said["issuer"], server.url)
+
+    def test_a_denial_reaches_it(self):
+        server = self.serve("--approve", "deny", "--oauth-client", "public-tool")
+        self.assertEqual(self.signs_in(server, CLIENT_ID="public-tool")["error"], "access_denied")
 
 
 if __name__ == "__main__":

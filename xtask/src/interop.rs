@@ -1,7 +1,8 @@
 //! Interoperability tests with third-party peers.
 //!
 //! boto3, the AWS CLI, aws-sso-lib and Authlib (from PyPI) and the `oauth2` and `openidconnect` crates run against
-//! our server and our program. Our program and adapters run against npm's `oidc-provider`.
+//! our server and our program, and so do npm's `openid-client` and a headless Chromium. Our program and adapters run
+//! against npm's `oidc-provider`.
 //!
 //! The scenarios are in Python, like most of the peers. This module creates the virtual environment, builds the
 //! programs and runs the scenarios.
@@ -16,7 +17,7 @@ use crate::shell::Run;
 use crate::{peers, workspace};
 
 /// The time limit. Each scenario waits a few seconds for real intervals and expiries.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(420);
 /// The time limit of a first install on a slow network.
 const INSTALL_LIMIT: Duration = Duration::from_secs(600);
 

@@ -1,5 +1,5 @@
-//! The peers of the interop scenarios: a provider from npm, programs with the `oauth2` and `openidconnect` crates,
-//! and the adapters' examples.
+//! The peers of the interop scenarios: a provider, a client and what drives Chromium from npm, programs with the
+//! `oauth2` and `openidconnect` crates, and the adapters' examples.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,10 +15,13 @@ const INSTALL_LIMIT: Duration = Duration::from_secs(600);
 
 /// Returns all peers, each with the environment variable that the scenarios read.
 pub(crate) fn all() -> Result<Vec<(&'static str, PathBuf)>> {
-    let provider = provider()?;
+    let npm = npm()?;
     let mut found = vec![
-        ("INTEROP_NODE", node(&provider)),
-        ("INTEROP_PROVIDER", provider.join("serve.mjs")),
+        ("INTEROP_NODE", node(&npm)),
+        ("INTEROP_PROVIDER", npm.join("serve.mjs")),
+        ("INTEROP_OPENID_CLIENT", npm.join("client.mjs")),
+        ("INTEROP_CLICK", npm.join("click.mjs")),
+        ("INTEROP_CHROMIUM", chromium()?),
         ("INTEROP_OAUTH2", peer("oauth2")?),
         ("INTEROP_OPENIDCONNECT", peer("openidconnect")?),
     ];
@@ -30,16 +33,27 @@ pub(crate) fn all() -> Result<Vec<(&'static str, PathBuf)>> {
     Ok(found)
 }
 
-/// Returns a directory with the provider's script and packages. They are reinstalled when the lock file changes.
-fn provider() -> Result<PathBuf> {
+/// Returns the browser, which no registry of packages has.
+fn chromium() -> Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let places = std::env::split_paths(&path).flat_map(|dir| names.map(|name| dir.join(name)));
+    places
+        .into_iter()
+        .find(|place| place.exists())
+        .context("Chromium is needed (Debian: apt-get install chromium)")
+}
+
+/// Returns a directory with the scripts and packages of npm. They are reinstalled when the lock file changes.
+fn npm() -> Result<PathBuf> {
     const LOCK: &str = "package-lock.json";
-    let source = workspace::root().join("xtask/interop/provider");
-    let dir = workspace::target_dir()?.join("interop-provider");
+    let source = workspace::root().join("xtask/interop/npm");
+    let dir = workspace::target_dir()?.join("interop-npm");
     fs::create_dir_all(&dir)?;
     let wanted = fs::read_to_string(source.join(LOCK))?;
     // Written last, so that an interrupted install does not count as complete.
     let stamp = dir.join("installed.json");
-    for name in ["package.json", LOCK, ".npmrc", "serve.mjs"] {
+    for name in ["package.json", LOCK, ".npmrc", "serve.mjs", "client.mjs", "click.mjs"] {
         fs::copy(source.join(name), dir.join(name)).with_context(|| name.to_owned())?;
     }
     if !fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
@@ -57,9 +71,9 @@ fn provider() -> Result<PathBuf> {
 
 /// Returns the Node of the npm packages, else the system's. Distributions often have one that is too old for the
 /// provider, but sufficient to install packages.
-fn node(provider: &Path) -> PathBuf {
+fn node(npm: &Path) -> PathBuf {
     let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
-    let packed = provider.join(format!("node_modules/node-linux-{arch}/bin/node"));
+    let packed = npm.join(format!("node_modules/node-linux-{arch}/bin/node"));
     if packed.exists() { packed } else { "node".into() }
 }
 
