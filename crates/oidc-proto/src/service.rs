@@ -257,6 +257,15 @@ impl Service {
     }
 
     /// Returns whether the service has an authorization endpoint, so the authorization code flow is possible.
+    ///
+    /// ```
+    /// use oidc_proto::oauth::Provider;
+    /// use oidc_proto::{Endpoint, Service};
+    /// assert!(Service::from(Endpoint::for_region("eu-west-1")?).offers_code());
+    /// let for_devices = Provider::new("https://id.example/device", "https://id.example/token")?;
+    /// assert!(!Service::from(for_devices).offers_code());
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
     #[must_use]
     pub fn offers_code(&self) -> bool {
         match &self.0.place {
@@ -266,6 +275,20 @@ impl Service {
     }
 
     /// Returns whether an authorization response with this `iss` may be from this service (RFC 9207 §2.4).
+    ///
+    /// ```
+    /// use oidc_proto::Service;
+    /// use oidc_proto::oauth::Metadata;
+    /// let mut metadata = Metadata::default();
+    /// metadata.issuer = "https://id.example".to_owned();
+    /// metadata.authorization_endpoint = Some("https://id.example/authorize".to_owned());
+    /// metadata.token_endpoint = Some("https://id.example/token".to_owned());
+    /// metadata.authorization_response_iss_parameter_supported = true;
+    /// let service = Service::from(metadata.code_provider()?);
+    /// assert!(service.is_issuer(Some("https://id.example")));
+    /// assert!(!service.is_issuer(Some("https://evil.example")) && !service.is_issuer(None));
+    /// # Ok::<(), oidc_proto::oauth::MetadataError>(())
+    /// ```
     #[must_use]
     pub fn is_issuer(&self, named: Option<&str>) -> bool {
         let known = match &self.0.place {

@@ -132,6 +132,16 @@ impl AuthorizationRequest {
 
     /// Server side: decodes the query, in either dialect.
     ///
+    /// ```
+    /// use oidc_proto::AuthorizationRequest;
+    /// let query = "response_type=code&client_id=my-tool&redirect_uri=http%3A%2F%2F127.0.0.1%3A8400%2F&scopes=a%20b";
+    /// let request = AuthorizationRequest::decode(query)?;
+    /// assert_eq!((request.redirect_uri.as_str(), request.scope.len()), ("http://127.0.0.1:8400/", 2));
+    /// let refused = AuthorizationRequest::decode("response_type=token&client_id=my-tool");
+    /// assert_eq!(refused.unwrap_err().fault.code.error(), "unsupported_response_type");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// Returns the fault (RFC 6749 §4.1.2.1), with the parameters that decide where it is reported. A server
     /// checks client and redirect URI before it redirects with a fault.

@@ -60,6 +60,13 @@ impl AuthorizationResponse {
     }
 
     /// Returns the same response with this issuer (RFC 9207 §2).
+    ///
+    /// ```
+    /// use oidc_proto::{AuthorizationResponse, Secret};
+    /// let response = AuthorizationResponse::code(Secret::from("c")).with_issuer("https://id.example");
+    /// let url = response.redirect("http://127.0.0.1:8400/");
+    /// assert_eq!(url, "http://127.0.0.1:8400/?code=c&iss=https%3A%2F%2Fid.example");
+    /// ```
     #[must_use]
     pub fn with_issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = Some(issuer.into());
