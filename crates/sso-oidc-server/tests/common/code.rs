@@ -150,7 +150,9 @@ pub fn code(response: &Response) -> String {
 
 /// Returns the URL that the page after the decision goes to.
 pub fn refreshed(page: &Response) -> String {
-    let url = between(&page.body, "http-equiv=\"refresh\" content=\"0;url=", "\"").replace("&amp;", "&");
+    let url = between(&page.body, "http-equiv=\"refresh\" content=\"0;url=", "\"");
+    assert!(!url.replace("&amp;", "").contains('&'), "it is escaped: {url}");
+    let url = url.replace("&amp;", "&");
     assert_eq!(between(&page.body, "<a href=\"", "\"").replace("&amp;", "&"), url, "without a refresh too");
     url
 }
