@@ -62,8 +62,9 @@ pub struct PendingRequest {
     /// Its serial number in the flow.
     pub(crate) serial: u64,
     pub(crate) dialect: Dialect,
+    /// The phase of its flow; a renewal has none.
     #[cfg(feature = "tracing")]
-    pub(crate) phase: crate::Phase,
+    pub(crate) phase: Option<crate::Phase>,
     pub(crate) attempt: u32,
     pub(crate) sent_at: Tick,
     /// The device code's expiry, if there is a code.

@@ -17,7 +17,7 @@ const TARGET: &str = "device_flow";
 
 /// Logs that a request of a flow is about to be sent.
 pub(crate) fn sending(pending: &PendingRequest) {
-    send(&pending.request, Some(pending.phase), pending.attempt);
+    send(&pending.request, pending.phase, pending.attempt);
 }
 
 /// Logs that a plain call is about to be sent.

@@ -259,7 +259,7 @@ impl DeviceFlow {
             serial: self.serial,
             dialect: self.service.dialect(),
             #[cfg(feature = "tracing")]
-            phase: self.phase(),
+            phase: Some(self.phase()),
             attempt,
             sent_at: now,
             deadline,
@@ -318,7 +318,7 @@ impl DeviceFlow {
     ) -> Result<(), ApiMisuse> {
         // Logged even if it comes too late.
         #[cfg(feature = "tracing")]
-        crate::events::exchanged(&pending.exchange(now, &result), Some(pending.phase), result.as_ref().err());
+        crate::events::exchanged(&pending.exchange(now, &result), pending.phase, result.as_ref().err());
         self.awaits(&pending).ok_or(ApiMisuse::StaleRequest)?;
         let (reply, error) = match result {
             Ok(mut response) => (Reply::decode(&pending, &response), response.body_mut().take_error()),

@@ -267,6 +267,7 @@ mod polling;
 mod prompt;
 mod proof;
 mod refresh;
+pub mod renewal;
 mod reply;
 mod report;
 mod result;

@@ -125,6 +125,9 @@ pub enum ApiMisuse {
     /// [`cancel`](crate::DeviceFlow::cancel)). Drop its result.
     #[error("the request is stale: it was abandoned, its flow has ended, or it belongs to another flow")]
     StaleRequest,
+    /// A [`Renewal`](crate::renewal::Renewal) did not ask for this.
+    #[error("the renewal did not ask for this")]
+    NotAsked,
     /// The flow is for another service than the HTTP client, which would send its secrets by the wrong rules.
     /// No request was sent.
     #[error("the flow is for {flow}, but the HTTP client is for {client}")]

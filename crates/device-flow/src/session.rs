@@ -84,6 +84,39 @@ impl Session {
         Self { service: service.identity(), start_url, registration, token, expires_at, scopes }
     }
 
+    /// Creates a session of this service from what a program has kept in a form of its own. Start URL and scopes
+    /// are fields to set.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use device_flow::Session;
+    /// use oidc_proto::{Client, Endpoint, Registration, Service, Token, UnixSeconds};
+    ///
+    /// let service = Service::from(Endpoint::for_region("eu-west-1")?);
+    /// let token = Token::bearer("access".into(), Duration::ZERO).with_refresh_token("refresh".into());
+    /// let registration = Registration::new(Client::public("id")).with_expiry(UnixSeconds::new(1_800_000_000));
+    /// let session = Session::restored(&service, registration, token, Some(UnixSeconds::new(1_700_000_000)));
+    /// assert!(session.is_from(&service) && session.is_refreshable(UnixSeconds::new(1_799_999_999)));
+    /// assert!(!session.is_refreshable(UnixSeconds::new(1_800_000_000)));
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    #[must_use]
+    pub fn restored(
+        service: &Service,
+        registration: Registration,
+        token: Token,
+        expires_at: Option<UnixSeconds>,
+    ) -> Self {
+        let scopes = token.scope.clone().unwrap_or_default();
+        Self { service: service.identity(), start_url: None, registration, token, expires_at, scopes }
+    }
+
+    /// Returns whether the session can be refreshed: it has a refresh token, and its registration is valid.
+    #[must_use]
+    pub fn is_refreshable(&self, now: UnixSeconds) -> bool {
+        self.token.refresh_token.is_some() && self.registration.usable_at(now, Duration::ZERO)
+    }
+
     /// Returns whether the session belongs to this service. Never send it to another.
     #[must_use]
     pub fn is_from(&self, service: &Service) -> bool {

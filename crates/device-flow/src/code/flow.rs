@@ -274,7 +274,7 @@ impl CodeFlow {
             serial: self.serial,
             dialect: self.service.dialect(),
             #[cfg(feature = "tracing")]
-            phase: self.phase(),
+            phase: Some(self.phase()),
             attempt,
             sent_at: now,
             deadline: None,
@@ -332,7 +332,7 @@ impl CodeFlow {
         result: Result<Response<ResponseBody>, TransportError>,
     ) -> Result<(), ApiMisuse> {
         #[cfg(feature = "tracing")]
-        crate::events::exchanged(&pending.exchange(now, &result), Some(pending.phase), result.as_ref().err());
+        crate::events::exchanged(&pending.exchange(now, &result), pending.phase, result.as_ref().err());
         self.awaits(&pending).ok_or(ApiMisuse::StaleRequest)?;
         let (reply, error) = match result {
             Ok(mut response) => (Reply::decode(&pending, &response), response.body_mut().take_error()),

@@ -14,6 +14,7 @@ mod poll;
 mod redirects;
 mod refusal;
 mod register;
+mod renewal;
 mod rows;
 mod rules;
 mod saved;

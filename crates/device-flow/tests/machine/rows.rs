@@ -18,22 +18,39 @@ pub(crate) struct Source {
     /// The file with the documentation, and its path below the crate.
     documentation: &'static str,
     path: &'static str,
+    /// The first event in the documentation.
+    first_event: &'static str,
     /// The states before the end, in the order of a sign-in.
     pub(crate) live: &'static [&'static str],
+    /// The file with the outcomes.
+    pub(crate) outcomes: &'static str,
 }
 
 pub(crate) static DEVICE_FLOW: Source = Source {
     code: include_str!("../../src/machine.rs"),
     documentation: include_str!("../../src/lib.rs"),
     path: "src/lib.rs",
+    first_event: "Registered",
     live: &["Register", "Authorize", "Prompt", "Poll"],
+    outcomes: include_str!("../../src/outcome.rs"),
 };
 
 pub(crate) static CODE_FLOW: Source = Source {
     code: include_str!("../../src/code/machine.rs"),
     documentation: include_str!("../../src/code/mod.rs"),
     path: "src/code/mod.rs",
+    first_event: "Registered",
     live: &["Register", "Prompt", "Listen", "Redeem"],
+    outcomes: include_str!("../../src/outcome.rs"),
+};
+
+pub(crate) static RENEWAL: Source = Source {
+    code: include_str!("../../src/renewal/machine.rs"),
+    documentation: include_str!("../../src/renewal/mod.rs"),
+    path: "src/renewal/mod.rs",
+    first_event: "Nothing",
+    live: &["Look", "Lock", "Check", "Ask", "Recheck", "Compare", "Save"],
+    outcomes: include_str!("../../src/renewal/outcome.rs"),
 };
 
 /// The variable that makes the test write the documentation.
@@ -106,7 +123,7 @@ impl Source {
     pub(crate) fn compare(&self) {
         let docs = self.docs();
         let at = |what: &str| docs.iter().position(|line| line.starts_with(what)).expect("it is there");
-        let begin = at("* `Registered`");
+        let begin = at(&format!("* `{}`", self.first_event));
         let table = at("| state |");
         let end = table + docs[table..].iter().take_while(|line| line.starts_with('|')).count();
         let shown = docs[begin..end].join("\n") + "\n";
