@@ -1,9 +1,11 @@
 //! The common interface of both adapters for the tests. The async adapter blocks on its futures.
 
+use std::convert::Infallible;
 use std::fmt::Debug;
 use std::path::Path;
 use std::time::Duration;
 
+use device_flow::renewal::{EnsureError, MemoryStore, RenewError, RenewalPolicy, Usable};
 use device_flow::{
     ApiMisuse, CallError, DeviceFlow, MetadataSearch, Observer, Policy, SearchError, Session, SignInError,
     SignedIn, TransportError, UserPrompt, VirtualTime,
@@ -27,7 +29,7 @@ pub trait Adapter {
     const KNOWN_NOT_TO_HAVE_SENT: &'static [&'static str];
 
     /// The adapter's client.
-    type HttpClient: Debug;
+    type HttpClient: Debug + Sync;
     /// A handle that ends a driven flow between two exchanges.
     type Stopper: Clone + Default + Send + 'static;
 
@@ -94,6 +96,31 @@ pub trait Adapter {
         session: &mut Session,
         now: UnixSeconds,
     ) -> Result<(), CallError>;
+
+    /// Renews the session of a store at this time, as of this wall clock.
+    ///
+    /// # Errors
+    ///
+    /// The error of the renewal.
+    fn renew(
+        client: &Self::HttpClient,
+        store: &MemoryStore,
+        policy: RenewalPolicy,
+        time: &VirtualTime,
+        wall: impl Fn() -> UnixSeconds,
+    ) -> Result<Usable, RenewError<Infallible>>;
+
+    /// Renews the session of a store, or signs in.
+    ///
+    /// # Errors
+    ///
+    /// The error of the renewal or the sign-in.
+    fn ensure(
+        client: &Self::HttpClient,
+        store: &MemoryStore,
+        policy: RenewalPolicy,
+        sign_in: impl FnOnce() -> Result<Session, std::io::Error>,
+    ) -> Result<Usable, EnsureError<Infallible, std::io::Error>>;
 
     /// Signals the handle's flow to end.
     fn stop(stopper: &Self::Stopper);

@@ -1,10 +1,12 @@
 //! The async adapter for the tests. Each call blocks on a runtime of its own.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use device_flow_reqwest::renewal::{EnsureError, MemoryStore, RenewError, RenewalPolicy, Usable};
 use device_flow_reqwest::{
     ApiMisuse, CallError, DeviceFlow, Endpoint, HttpClient, HttpClientBuilder, Metadata, MetadataSearch,
     Observer, Policy, Registration, SearchError, Session, SignInError, SignedIn, TransportError, UserPrompt,
@@ -159,6 +161,25 @@ impl Adapter for Reqwest {
         now: UnixSeconds,
     ) -> Result<(), CallError> {
         block_on(client.refresh_session(session, now))
+    }
+
+    fn renew(
+        client: &HttpClient,
+        store: &MemoryStore,
+        policy: RenewalPolicy,
+        time: &VirtualTime,
+        wall: impl Fn() -> UnixSeconds,
+    ) -> Result<Usable, RenewError<Infallible>> {
+        block_on(client.renew_at(store, policy, time, wall))
+    }
+
+    fn ensure(
+        client: &HttpClient,
+        store: &MemoryStore,
+        policy: RenewalPolicy,
+        sign_in: impl FnOnce() -> Result<Session, std::io::Error>,
+    ) -> Result<Usable, EnsureError<Infallible, std::io::Error>> {
+        block_on(client.ensure(store, policy, async |_| sign_in()))
     }
 
     fn stop(stopper: &Self::Stopper) {

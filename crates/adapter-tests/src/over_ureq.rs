@@ -1,8 +1,10 @@
 //! The blocking adapter for the tests.
 
+use std::convert::Infallible;
 use std::path::Path;
 use std::time::Duration;
 
+use device_flow_ureq::renewal::{EnsureError, MemoryStore, RenewError, RenewalPolicy, Usable};
 use device_flow_ureq::{
     ApiMisuse, CallError, Cancel, DeviceFlow, Endpoint, HttpClient, Metadata, MetadataSearch, Observer,
     Policy, Registration, SearchError, Session, SignInError, SignedIn, TransportError, UserPrompt,
@@ -156,6 +158,25 @@ impl Adapter for Ureq {
         now: UnixSeconds,
     ) -> Result<(), CallError> {
         client.refresh_session(session, now)
+    }
+
+    fn renew(
+        client: &HttpClient,
+        store: &MemoryStore,
+        policy: RenewalPolicy,
+        time: &VirtualTime,
+        wall: impl Fn() -> UnixSeconds,
+    ) -> Result<Usable, RenewError<Infallible>> {
+        client.renew_at(store, policy, time, wall)
+    }
+
+    fn ensure(
+        client: &HttpClient,
+        store: &MemoryStore,
+        policy: RenewalPolicy,
+        sign_in: impl FnOnce() -> Result<Session, std::io::Error>,
+    ) -> Result<Usable, EnsureError<Infallible, std::io::Error>> {
+        client.ensure(store, policy, |_| sign_in())
     }
 
     fn stop(stopper: &Self::Stopper) {

@@ -60,6 +60,7 @@ pub mod embedding {
 mod listener;
 mod login;
 mod proxy;
+mod renew;
 mod tls;
 mod transport;
 mod until;
@@ -90,6 +91,8 @@ pub use oidc_proto::{
     SSO_ACCOUNT_ACCESS, Secret, Service, StartDeviceAuthorizationRequest, Token, UnixSeconds,
 };
 
+/// The renewal of a stored session: see [`HttpClient::renew`] and [`HttpClient::ensure`].
+pub use device_flow::renewal;
 /// The crates whose types are in this crate's API.
 pub use {device_flow, oidc_proto, reqwest, rustls};
 

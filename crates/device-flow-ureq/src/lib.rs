@@ -95,6 +95,7 @@ mod listener;
 mod login;
 mod proxy;
 mod redirect;
+mod renew;
 mod transport;
 mod worker;
 
@@ -125,6 +126,8 @@ pub use oidc_proto::{
 };
 pub use redirect::Redirect;
 
+/// The renewal of a stored session: see [`HttpClient::renew`] and [`HttpClient::ensure`].
+pub use device_flow::renewal;
 /// The crates whose types are in this crate's API.
 pub use {device_flow, oidc_proto, rustls, ureq};
 

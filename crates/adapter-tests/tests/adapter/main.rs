@@ -5,6 +5,7 @@ mod foreign;
 mod in_process;
 mod oauth;
 mod proxied;
+mod renewed;
 mod reqwest;
 mod scenarios;
 mod tls;

@@ -165,6 +165,7 @@
 //! * All arithmetic saturates. A time that goes backwards is read as the latest seen.
 
 mod calls;
+mod error;
 mod machine;
 mod outcome;
 mod policy;
@@ -177,6 +178,7 @@ mod explore;
 use crate::{PendingRequest, Session, Tick};
 
 pub use calls::Renewal;
+pub use error::{EnsureError, RenewError};
 pub use outcome::{NotUsable, RenewalOutcome, Trouble, Usable};
 pub use policy::RenewalPolicy;
 pub use store::{MemoryGuard, MemoryStore, SessionStore};

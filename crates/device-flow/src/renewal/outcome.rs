@@ -62,6 +62,26 @@ pub struct Usable {
     pub cause: Option<Box<TransportError>>,
 }
 
+impl Usable {
+    /// Creates the result of a sign-in that has just been stored. Only a driver makes one.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_flow::Session;
+    /// # use oidc_proto::{Client, Endpoint, Registration, Service, Token};
+    /// # let service = Service::from(Endpoint::for_region("eu-west-1")?);
+    /// # let token = Token::bearer("access".into(), Duration::from_secs(3600));
+    /// # let session = Session::restored(&service, Registration::new(Client::public("id")), token, None);
+    /// use device_flow::renewal::Usable;
+    /// assert!(!Usable::signed_in(session).refreshed);
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    #[must_use]
+    pub const fn signed_in(session: Session) -> Self {
+        Self { session, refreshed: false, warning: None, cause: None }
+    }
+}
+
 /// The reason why a renewal brought no token to use.
 ///
 /// ```

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod hostile;
+mod renewal;
 mod turns;
 
 use std::time::Duration;
