@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::demo::DemoArgs;
 use crate::globals::Globals;
-use crate::login::LoginArgs;
+use crate::login::{LoginArgs, RefreshArgs, TokenArgs};
 use crate::operations::{CreateTokenArgs, RegisterClientArgs, StartDeviceAuthorizationArgs};
 use crate::serve::ServeArgs;
 
@@ -34,6 +34,10 @@ any other error, 130 Ctrl-C.";
 pub(crate) enum Command {
     /// Sign in with a code that you approve in a browser, and store the token for AWS's tools
     Login(LoginArgs),
+    /// Print the stored access token, refreshed first if it expires within 15 minutes
+    Token(TokenArgs),
+    /// Refresh the stored token if it expires within 15 minutes, or now with --force
+    Refresh(RefreshArgs),
     /// Run a complete sign-in against a local server; needs no configuration and no AWS account
     Demo(DemoArgs),
     /// Run a local test server in place of the real service, with an approval page

@@ -110,6 +110,8 @@ fn arguments() -> Vec<OsString> {
 fn run(command: &Command, settings: &Settings) -> Result<(), Failure> {
     match command {
         Command::Login(args) => login::run(args, settings),
+        Command::Token(args) => login::token(args, settings),
+        Command::Refresh(args) => login::refresh(args, settings),
         Command::Serve(args) => serve::run(args, settings),
         Command::Demo(args) => demo::run(args, settings),
         Command::RegisterClient(args) => {

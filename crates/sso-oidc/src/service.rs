@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use device_flow::{CallError as Error, Failure as Sent};
 use device_flow_ureq::{HttpClient, HttpClientBuilder};
-use oidc_proto::{Client, FaultCode, Operation, Secret, Service, Token};
+use oidc_proto::{FaultCode, Operation, Service};
 
 use crate::exit::Failure;
 use crate::explain;
@@ -97,16 +97,6 @@ impl Caller {
                 failure
             }
         })
-    }
-
-    /// Refreshes a token. The refresh token is sent again only if the service cannot have seen it.
-    ///
-    /// # Errors
-    /// The error of the last attempt.
-    pub(crate) fn refresh(&self, client: &Client, refresh_token: &Secret) -> Result<Token, Error> {
-        let refreshed =
-            self.attempts(Operation::CreateToken, false, |http| http.refresh(client, refresh_token));
-        refreshed.map_err(|(error, _)| error)
     }
 
     /// Runs the attempts. An error comes with whether any attempt may have used up the grant.

@@ -57,6 +57,14 @@ impl Store {
         }
     }
 
+    /// Returns why the token is for another portal, region, endpoint or scope, if it is.
+    pub(super) fn foreign(&self, token: &CachedToken) -> Option<String> {
+        match self.judge(token) {
+            Err(Unfit::Foreign(why)) => Some(why),
+            Ok(()) | Err(Unfit::Ending(_)) => None,
+        }
+    }
+
     /// Checks the scopes. A token has the scopes that its client registered.
     fn judge_scopes(&self, token: &CachedToken) -> Result<(), String> {
         if self.needed_scopes.is_empty() {

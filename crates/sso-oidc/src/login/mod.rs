@@ -8,6 +8,7 @@ mod portal;
 mod provider;
 mod refresh;
 mod refused;
+mod stay;
 mod store;
 mod token;
 mod vanity;
@@ -22,8 +23,10 @@ use device_flow_ureq::{Cancel, HttpClient, Listener, Outcome, Policy, Registrati
 use oidc_proto::{Endpoint, Operation, Token};
 
 use self::flow::{Circumstances, Flow, FlowArgs, Reason};
-use self::portal::{Named, Portal};
+use self::portal::{Named, Portal, Which};
 use self::provider::ProviderArgs;
+use self::refresh::Renewer;
+pub(crate) use self::stay::{RefreshArgs, TokenArgs, refresh, token};
 use self::store::{Before, Store, Wish};
 use crate::exit::{Exit, Failure, chain, warn};
 use crate::interrupt;
@@ -88,6 +91,11 @@ pub(crate) struct LoginArgs {
 }
 
 impl LoginArgs {
+    fn which(&self) -> Which<'_> {
+        let (start_url, sso_session) = (self.start_url.as_deref(), self.sso_session.as_deref());
+        Which { start_url, sso_session, scopes: &self.scopes }
+    }
+
     fn wish(&self, flow: Flow) -> Wish {
         Wish {
             code_flow: flow == Flow::Code,
@@ -106,7 +114,7 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
     if args.provider.is_asked_for()? {
         return provider::run(args, settings);
     }
-    let named = Named::of(args, settings)?;
+    let named = Named::of(&args.which(), settings)?;
     let printer = match args.show_token {
         true => Some(rehearsed_printer(Operation::CreateToken, settings)?),
         false => None,
@@ -127,9 +135,8 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
     let cancel = cancelled_by_ctrl_c();
     let before = match &store {
         Some(store) => {
-            let caller = service::Caller::with_client(client.clone(), settings);
-            let refresh = |client: &_, token: &_| caller.refresh(client, token);
-            store.before_sign_in(&args.wish(flow), || cancel.handle.is_cancelled(), refresh)?
+            let renewer = Renewer { client: &client, settings, ctrl_c: &cancel };
+            store.before_sign_in(&args.wish(flow), &renewer, || cancel.handle.is_cancelled())?
         }
         None => Before::SignIn(None),
     };
@@ -276,14 +283,19 @@ fn warn_of_oddities(token: &Token) {
 struct CtrlC {
     handle: Cancel,
     signing_in: Arc<AtomicBool>,
+    /// Whether a refresh is in flight. Its response would be lost, and the session with it.
+    refreshing: Arc<AtomicBool>,
 }
 
 fn cancelled_by_ctrl_c() -> CtrlC {
-    let ctrl_c = CtrlC { handle: Cancel::new(), signing_in: Arc::new(AtomicBool::new(false)) };
+    let ctrl_c = CtrlC { handle: Cancel::new(), signing_in: Arc::default(), refreshing: Arc::default() };
     let (handle, signing_in) = (ctrl_c.handle.clone(), Arc::clone(&ctrl_c.signing_in));
+    let refreshing = Arc::clone(&ctrl_c.refreshing);
     interrupt::on_ctrl_c(move || {
         handle.cancel();
-        if !signing_in.load(Ordering::SeqCst) {
+        if refreshing.load(Ordering::SeqCst) {
+            say("Finishing the refresh, whose response must not be lost. Ctrl-C again ends at once.");
+        } else if !signing_in.load(Ordering::SeqCst) {
             std::process::exit(i32::from(Exit::Interrupted as u8));
         }
     });

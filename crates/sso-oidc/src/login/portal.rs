@@ -3,10 +3,17 @@
 use oidc_proto::{Api, Endpoint, Partition, StartUrl, Variant};
 use sso_cache::{Identity, SettingsError, SsoSettings};
 
+use super::say;
 use super::vanity;
-use super::{LoginArgs, say};
 use crate::exit::{Failure, chain, warn};
 use crate::settings::Settings;
+
+/// The flags that name a portal.
+pub(super) struct Which<'a> {
+    pub(super) start_url: Option<&'a str>,
+    pub(super) sso_session: Option<&'a str>,
+    pub(super) scopes: &'a [String],
+}
 
 /// A portal as the flags or the config file name it.
 #[derive(Debug)]
@@ -76,8 +83,8 @@ impl Named {
     ///
     /// # Errors
     /// A setting is missing or invalid.
-    pub(super) fn of(args: &LoginArgs, settings: &Settings) -> Result<Self, Failure> {
-        let mut named = match (&args.start_url, &args.sso_session) {
+    pub(super) fn of(which: &Which<'_>, settings: &Settings) -> Result<Self, Failure> {
+        let mut named = match (which.start_url, which.sso_session) {
             (Some(url), _) => Self {
                 start_url: StartUrl::parse(url).map_err(Failure::config)?,
                 session: None,
@@ -92,10 +99,10 @@ impl Named {
             }
             (None, None) => Self::of_profile(settings)?,
         };
-        if !args.scopes.is_empty() {
-            named.scopes.clone_from(&args.scopes);
-            named.configured_scopes = Some(args.scopes.clone());
-            named.needed_scopes.clone_from(&args.scopes);
+        if !which.scopes.is_empty() {
+            named.scopes = which.scopes.to_vec();
+            named.configured_scopes = Some(named.scopes.clone());
+            named.needed_scopes.clone_from(&named.scopes);
         }
         Ok(named)
     }

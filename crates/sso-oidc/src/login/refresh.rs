@@ -1,102 +1,355 @@
-//! The refresh of a stored token, which saves a sign-in.
+//! The refresh of a stored token, which saves a sign-in: the token files as the store of a renewal.
 
-use std::time::Duration;
+use std::cell::RefCell;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
-use device_flow::CallError;
-use oidc_proto::{Client, FaultCode, Operation, Secret, Token, UnixSeconds};
-use sso_cache::CachedToken;
+use device_flow::renewal::{
+    NotUsable, RenewError, RenewalOutcome, RenewalPolicy, SessionStore, Trouble, Usable,
+};
+use device_flow::{CallError, Session, Tick, TransportError};
+use device_flow_ureq::HttpClient;
+use oidc_proto::{Client, Fault, Operation, Registration, Token};
+use sso_cache::{CacheError, CachedToken, Identity};
 
-use super::store::{Kept, Store, now};
-use super::warn_of_oddities;
-use crate::exit::{Failure, chain, warn};
+use super::fitness::Unfit;
+use super::store::{Kept, MARGIN, NOT_REQUESTED, Store, now};
+use super::{CtrlC, warn_of_oddities};
+use crate::exit::{Exit, Failure, chain, warn};
 use crate::explain;
+use crate::settings::Settings;
+use crate::signin::{Screen, StatusLine};
 
-/// The shortest remaining lifetime of a token that is used although its refresh failed for lack of a response. The
-/// next command can start with it, and AWS's tools refresh it themselves.
+/// The shortest remaining lifetime of a token that is used although its refresh failed. The next command can start
+/// with it, and AWS's tools refresh it themselves.
 const LAST_RESORT: Duration = Duration::from_secs(60);
 
-/// The result of a refresh.
-pub(super) enum Refreshed {
-    /// A token.
-    Token(Box<Kept>),
-    /// No token, with the reason; a new sign-in is needed.
-    No(String),
+/// The wait before the second attempt of a refresh, as for other calls.
+const FIRST_BACKOFF: Duration = Duration::from_millis(500);
+
+/// The time in which an expired token's refresh is retried.
+const RETRY_WINDOW: Duration = Duration::from_secs(60);
+
+/// The life of a token of unknown life, as in AWS's tools.
+const UNKNOWN_LIFE: Duration = Duration::from_secs(3600);
+
+/// What a renewal needs beside the files.
+pub(super) struct Renewer<'a> {
+    pub(super) client: &'a HttpClient,
+    pub(super) settings: &'a Settings,
+    pub(super) ctrl_c: &'a CtrlC,
 }
 
-impl Store {
-    /// Refreshes the token, under the lock, and stores the result.
-    ///
-    /// # Errors
-    /// The result cannot be stored and the old token cannot be used, or the fault is about the KMS key.
-    pub(super) fn refresh(
-        &self,
-        token: &CachedToken,
-        ask: impl FnOnce(&Client, &Secret) -> Result<Token, CallError>,
-    ) -> Result<Refreshed, Failure> {
-        let Some(refresh_token) = &token.refresh_token else {
-            return Ok(Refreshed::No("there is no refresh token".to_owned()));
-        };
-        let Some(registration) = token.registration.as_ref().filter(|_| token.refreshable_at(now())) else {
-            return Ok(Refreshed::No("the registration of its client is missing or has expired".to_owned()));
-        };
-        // The refresh may invalidate the old refresh token, so the new one must be storable.
-        if let Err(failure) = self.check_writable() {
-            return self.last_resort(token, "the cache is not writable").ok_or(failure);
-        }
-        let asked_at = now();
-        let error = match ask(&registration.client, refresh_token) {
-            Ok(answer) => {
-                return Ok(Refreshed::Token(Box::new(self.keep_refreshed(token, &answer, asked_at))));
+/// The token file of a portal, as the store of one renewal.
+pub(super) struct Files<'a> {
+    store: &'a Store,
+    renewer: &'a Renewer<'a>,
+    lock_timeout: Duration,
+    seen: RefCell<Seen>,
+}
+
+/// What a renewal has seen of the files.
+#[derive(Default)]
+struct Seen {
+    /// The latest token.
+    token: Option<CachedToken>,
+    /// Why the stored token is for something else.
+    foreign: Option<String>,
+    /// When the wait for the lock began.
+    waits_since: Option<Instant>,
+    /// The latest failure.
+    failure: Option<Failure>,
+    /// Disappears when the renewal is over.
+    line: Option<StatusLine>,
+}
+
+impl SessionStore for Files<'_> {
+    /// The lock itself stays with [`Store`], for the sign-in that may follow.
+    type Guard = ();
+    type Error = CacheError;
+
+    fn try_lock(&self) -> Result<Option<()>, CacheError> {
+        let store = self.store;
+        match store.cache.lock(&store.identity, Duration::ZERO) {
+            Ok(guard) => store.hold(guard),
+            Err(error) => {
+                let is_held = matches!(error, CacheError::Locked { .. });
+                let mut seen = self.seen.borrow_mut();
+                let waited = match seen.waits_since {
+                    Some(since) => since.elapsed(),
+                    None => {
+                        if let CacheError::Locked { holder, .. } = &error {
+                            store.say_waiting(holder.as_ref(), self.lock_timeout);
+                        }
+                        seen.waits_since = Some(Instant::now());
+                        Duration::ZERO
+                    }
+                };
+                seen.failure = Some(match is_held {
+                    true => store.still_locked(waited, &error),
+                    false => store.unwritable("The cache cannot be locked", &error),
+                });
+                return if is_held { Ok(None) } else { Err(error) };
             }
-            Err(error) => error,
-        };
-        // AWS's tools take no lock, so one of them may have used the refresh token meanwhile.
-        if let Some(newer) = self.stored()
-            && newer.access_token != token.access_token
-            && self.judge(&newer).is_ok()
-        {
-            return Ok(Refreshed::Token(Box::new(self.have(newer))));
         }
-        if let CallError::Fault(fault) = &error
-            && fault.is_about_key()
-        {
-            // A new sign-in would end with the same fault, after the approval.
-            return Err(explain::fault_failure(Operation::CreateToken, fault));
-        }
-        // `slow_down` is not a rejection: many programs may refresh at the same time.
-        if let CallError::Fault(fault) = &error
-            && !fault.is_transient()
-            && fault.code != FaultCode::SlowDown
-        {
-            return Ok(Refreshed::No(format!("the service rejected the refresh ({fault})")));
-        }
-        let cause = chain(&error);
-        Ok(self
-            .last_resort(token, &cause)
-            .unwrap_or_else(|| Refreshed::No(format!("it could not be refreshed ({cause})"))))
+        // The refresh may invalidate the old refresh token, so the new one must be storable.
+        store.cache.check_writable(&store.identity).inspect_err(|error| {
+            self.seen.borrow_mut().failure = Some(store.unwritable(NOT_REQUESTED, error));
+        })?;
+        Ok(Some(()))
     }
 
-    fn last_resort(&self, token: &CachedToken, cause: &str) -> Option<Refreshed> {
-        token.usable_at(now(), LAST_RESORT).then(|| {
-            warn(format_args!("the token could not be refreshed: {cause}"));
-            Refreshed::Token(Box::new(self.have(token.clone())))
+    fn read(&self) -> Result<Option<Session>, CacheError> {
+        let mut seen = self.seen.borrow_mut();
+        let found = match self.store.settled() {
+            // A file that was whole before is not moved away: it may be half written, and is replaced soon.
+            Err(error) if seen.token.is_some() => {
+                seen.failure = Some(self.store.unwritable("The token cannot be read again", &error));
+                return Err(error);
+            }
+            loaded => self.store.ignoring_corrupt(loaded),
+        };
+        seen.foreign = found.as_ref().and_then(|token| self.store.foreign(token));
+        seen.token = found.filter(|_| seen.foreign.is_none());
+        Ok(seen.token.as_ref().map(|token| self.session_of(token)))
+    }
+
+    fn write(&self, (): &mut (), session: &Session) -> Result<(), CacheError> {
+        let token = self.merged(session);
+        let store = self.store;
+        store.cache.save_token(&store.identity, &token).inspect_err(|error| {
+            let what = "Refreshed the token, but the token could not be stored";
+            self.seen.borrow_mut().failure = Some(store.unwritable(what, error));
         })
     }
 
-    fn keep_refreshed(&self, old: &CachedToken, answer: &Token, asked_at: UnixSeconds) -> Kept {
-        warn_of_oddities(answer);
-        let mut token = old.refreshed(answer, asked_at).with_endpoint_url(self.endpoint_url.clone());
-        token.start_url.get_or_insert_with(|| self.start_url.clone());
-        token.region.get_or_insert_with(|| self.region.clone());
-        let stored = self.save(&token, "Refreshed the token");
-        let mut kept = self.have(token);
-        kept.words = format!(
-            "Refreshed the token for {}; it is valid for {} and is stored in {}.",
-            self.start_url,
-            kept.good_for,
-            self.cache.token_path(&self.identity).display()
-        );
-        kept.stored = stored;
+    /// Called before each request.
+    fn set_last_try(&self, _: Option<Tick>) {
+        self.renewer.ctrl_c.refreshing.store(true, Ordering::SeqCst);
+        let line = StatusLine::new(Screen::of(self.renewer.settings));
+        line.contacting(self.renewer.client.service());
+        self.seen.borrow_mut().line = Some(line);
+    }
+}
+
+impl<'a> Files<'a> {
+    pub(super) fn of(store: &'a Store, renewer: &'a Renewer<'a>, lock_timeout: Duration) -> Self {
+        Self { store, renewer, lock_timeout, seen: RefCell::default() }
+    }
+
+    /// Returns the policy of all commands.
+    pub(super) fn policy(&self) -> RenewalPolicy {
+        RenewalPolicy::default()
+            .with_margin(MARGIN)
+            .with_least_life(LAST_RESORT)
+            .with_lock_wait(self.lock_timeout)
+            .with_max_requests(self.renewer.settings.max_attempts())
+            .with_first_backoff(FIRST_BACKOFF)
+            .with_retry_window(RETRY_WINDOW)
+    }
+
+    /// Renews the token.
+    ///
+    /// # Errors
+    /// Ctrl-C was pressed. The inner error has the reason why there is no token.
+    pub(super) fn renew(&self, policy: RenewalPolicy) -> Result<Result<Usable, Box<NotUsable>>, Failure> {
+        let renewed = self.renewer.client.renew(self, policy);
+        self.seen.borrow_mut().line = None;
+        self.renewer.ctrl_c.refreshing.store(false, Ordering::SeqCst);
+        if let Ok(usable) = &renewed
+            && usable.refreshed
+        {
+            warn_of_oddities(&usable.session.token);
+        }
+        if self.renewer.ctrl_c.handle.is_cancelled() {
+            return Err(Failure::new(
+                Exit::Interrupted,
+                "Interrupted; a new token is stored if one has come",
+            ));
+        }
+        Ok(renewed.map_err(|RenewError { end, .. }| end))
+    }
+
+    /// Renews the token for a sign-in, and returns it, or the reason why the stored one cannot be used.
+    ///
+    /// # Errors
+    /// A sign-in would not help.
+    pub(super) fn kept_or_why(&self) -> Result<Result<Kept, Option<String>>, Failure> {
+        let mut end = match self.renew(self.policy().with_signs_in(true))? {
+            Ok(usable) => return Ok(Ok(self.kept(usable))),
+            Err(end) => end,
+        };
+        match end.outcome {
+            RenewalOutcome::NotStored => {
+                let session = end.session.take();
+                let failure = self.failure(*end);
+                match session {
+                    Some(session) => Ok(Ok(Kept { stored: Err(failure), ..self.have(&session) })),
+                    None => Err(failure),
+                }
+            }
+            RenewalOutcome::Busy | RenewalOutcome::StoreFailed | RenewalOutcome::Cancelled => {
+                Err(self.failure(*end))
+            }
+            _ if is_about_key(&end) => Err(self.failure(*end)),
+            _ => Ok(Err(self.why_not(*end))),
+        }
+    }
+
+    /// Describes a token to use, and warns if a refresh has failed.
+    fn kept(&self, usable: Usable) -> Kept {
+        let mut kept = self.have(&usable.session);
+        if usable.refreshed {
+            kept.words = format!(
+                "Refreshed the token for {}; it is valid for {} and is stored in {}.",
+                self.store.start_url,
+                kept.good_for,
+                self.path()
+            );
+        }
+        self.warn_of(usable.warning, usable.cause);
         kept
     }
+
+    /// Warns that a token could not be refreshed.
+    pub(super) fn warn_of(&self, warning: Option<Trouble>, cause: Option<Box<TransportError>>) {
+        if let Some(trouble) = warning {
+            warn(format_args!("the token could not be refreshed: {}", told(trouble, cause)));
+        }
+    }
+
+    /// Describes the token of a session.
+    pub(super) fn have(&self, session: &Session) -> Kept {
+        self.store.have(self.merged(session))
+    }
+
+    /// Returns the name of the portal, for messages.
+    pub(super) fn whose(&self) -> &str {
+        &self.store.start_url
+    }
+
+    /// Returns the path of the token, for messages.
+    pub(super) fn path(&self) -> String {
+        self.store.cache.token_path(&self.store.identity).display().to_string()
+    }
+
+    /// Returns why the stored token cannot be used; `None` without a token.
+    pub(super) fn why_not(&self, end: NotUsable) -> Option<String> {
+        let seen = self.seen.borrow();
+        if let Some(foreign) = &seen.foreign {
+            return Some(foreign.clone());
+        }
+        let session = end.session.as_ref()?;
+        let left = session.expires_at.map_or(UNKNOWN_LIFE, |end| end.remaining_at(now()));
+        let why = match (end.outcome, end.trouble) {
+            (RenewalOutcome::SessionLost, _) => {
+                "the response to its refresh was lost, and with it the new refresh token".to_owned()
+            }
+            (RenewalOutcome::SignInNeeded, Some(Trouble::Refused(fault))) => {
+                format!("the service rejected the refresh ({fault})")
+            }
+            (_, Some(trouble)) => format!("it could not be refreshed ({})", told(trouble, end.cause)),
+            (_, None) if seen.token.as_ref().is_some_and(|token| token.refresh_token.is_some()) => {
+                "the registration of its client is missing or has expired".to_owned()
+            }
+            (_, None) => "there is no refresh token".to_owned(),
+        };
+        Some(format!("{}, and {why}", Unfit::Ending(left)))
+    }
+
+    /// Returns the failure for a token that cannot be used.
+    pub(super) fn failure(&self, end: NotUsable) -> Failure {
+        let whose = self.store.identity.as_str();
+        match (end.outcome, end.fault()) {
+            (RenewalOutcome::Unreachable, _) => return self.call_failure(end.trouble, end.cause),
+            (RenewalOutcome::SignInNeeded, Some(fault)) => Failure::service(format_args!(
+                "The session for {whose} has ended, or was revoked: the service rejected the refresh ({fault})"
+            )),
+            (RenewalOutcome::SessionLost, _) => Failure::service(format_args!(
+                "The session for {whose} is lost: the response to its refresh did not arrive, and the service rejects the \
+                 old refresh token"
+            )),
+            (RenewalOutcome::SignInNeeded, None) => match self.why_not(end) {
+                Some(why) => {
+                    Failure::other(format_args!("The stored token for {whose} cannot be used: {why}"))
+                }
+                None => Failure::other(format_args!("There is no stored token for {whose}")),
+            },
+            _ => {
+                let own = self.seen.borrow_mut().failure.take();
+                return own.unwrap_or_else(|| Failure::other(chain(&end)));
+            }
+        }
+        .with_hint(format_args!("sign in with `{}`", self.sign_in_command()))
+    }
+
+    /// Returns the failure of a refresh whose old token may still be good.
+    pub(super) fn call_failure(
+        &self,
+        trouble: Option<Trouble>,
+        cause: Option<Box<TransportError>>,
+    ) -> Failure {
+        let service = self.renewer.client.service();
+        let error = trouble.and_then(|trouble| trouble.into_call_error(cause));
+        let Some(error) = error else {
+            let own = self.seen.borrow_mut().failure.take();
+            return own.unwrap_or_else(|| Failure::other("The token could not be refreshed"));
+        };
+        let failure = explain::call_failure(Operation::CreateToken, service, &error);
+        match self.renewer.settings.endpoint_named_by() {
+            Some(name) if matches!(error, CallError::Indeterminate(_) | CallError::Transport(_)) => {
+                failure.with_detail(format_args!("{service} comes from {name}."))
+            }
+            _ => failure,
+        }
+    }
+
+    /// Returns the command line of a sign-in to this portal.
+    pub(super) fn sign_in_command(&self) -> String {
+        match &self.store.identity {
+            Identity::SessionName(name) => format!("sso-oidc login --sso-session {name}"),
+            _ => {
+                format!("sso-oidc login --start-url {} --region {}", self.store.start_url, self.store.region)
+            }
+        }
+    }
+
+    fn session_of(&self, token: &CachedToken) -> Session {
+        let left = token.expires_at.remaining_at(now());
+        let mut kept = Token::bearer(token.access_token.clone(), left);
+        // Without its client a refresh token is of no use.
+        kept.refresh_token = token.refresh_token.clone().filter(|_| token.registration.is_some());
+        let registration = token.registration.clone();
+        let registration = registration.unwrap_or_else(|| Registration::new(Client::public("")));
+        Session::restored(self.renewer.client.service(), registration, kept, Some(token.expires_at))
+    }
+
+    /// Returns the token file of a session: the one that was read, with the new token.
+    fn merged(&self, session: &Session) -> CachedToken {
+        let expires_at = session.expires_at.unwrap_or_else(|| now().saturating_add(UNKNOWN_LIFE));
+        let registration = Some(session.registration.clone());
+        let new = || CachedToken::new(&session.token, now(), registration);
+        let mut token = self.seen.borrow().token.clone().unwrap_or_else(new);
+        token.access_token = session.token.access_token.clone();
+        token.refresh_token.clone_from(&session.token.refresh_token);
+        token.expires_at = expires_at;
+        token.endpoint_url.clone_from(&self.store.endpoint_url);
+        token.start_url.get_or_insert_with(|| self.store.start_url.clone());
+        token.region.get_or_insert_with(|| self.store.region.clone());
+        token
+    }
+}
+
+/// Returns whether the KMS key is the reason. A new sign-in would end with the same fault, after the approval.
+fn is_about_key(end: &NotUsable) -> bool {
+    end.fault().is_some_and(Fault::is_about_key)
+}
+
+/// Tells what prevented a refresh.
+fn told(trouble: Trouble, cause: Option<Box<TransportError>>) -> String {
+    if trouble == Trouble::Store {
+        return "the cache is not writable".to_owned();
+    }
+    let words = trouble.to_string();
+    trouble.into_call_error(cause).map_or(words, |error| chain(&error))
 }

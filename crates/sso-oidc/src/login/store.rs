@@ -4,16 +4,14 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
-use device_flow::CallError;
 use device_flow_ureq::SignedIn;
-use oidc_proto::{Client, Endpoint, Registration, Secret, Token, UnixSeconds, grant_type};
+use oidc_proto::{Endpoint, Registration, Token, UnixSeconds, grant_type};
 use sso_cache::{
-    Cache, CacheError, CachedRegistration, CachedToken, Guard, Identity, Obstacle, RegistrationKey,
+    Cache, CacheError, CachedRegistration, CachedToken, Guard, Holder, Identity, Obstacle, RegistrationKey,
 };
 
-use super::fitness::Unfit;
 use super::portal::{Place, Portal};
-use super::refresh::Refreshed;
+use super::refresh::{Files, Renewer};
 use super::say;
 use crate::exit::{Failure, chain, warn};
 use crate::operations::token_document;
@@ -25,6 +23,12 @@ pub(super) const MARGIN: Duration = Duration::from_secs(15 * 60);
 
 /// The interval between two checks of another process's lock.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// The pause before a torn file is read again, and the number of times.
+const TORN: Duration = Duration::from_millis(20);
+const READS_OF_A_TORN_FILE: u32 = 5;
+
+pub(super) const NOT_REQUESTED: &str = "A new token could not be stored, so none was requested";
 
 const WITHOUT_CACHE: &str = "pass --no-cache --show-token to sign in without the cache";
 
@@ -113,38 +117,23 @@ impl Store {
     pub(super) fn before_sign_in(
         &self,
         wish: &Wish,
+        renewer: &Renewer<'_>,
         is_cancelled: impl Fn() -> bool,
-        refresh: impl FnOnce(&Client, &Secret) -> Result<Token, CallError>,
     ) -> Result<Before, Failure> {
         self.warn_of_others();
-        let earlier = self.stored();
-        if wish.if_needed
-            && let Some(token) = &earlier
-            && self.judge(token).is_ok()
-        {
-            return Ok(Before::Token(Box::new(self.have(token.clone()))));
-        }
-        let waited = self.lock(wish.lock_timeout, is_cancelled)?;
-        let stored = self.stored();
-        // The last holder of the lock may have signed in, so there is a new token. If it gave up, the old token is
-        // still there.
-        let is_new = stored.as_ref().map(|token| &token.access_token)
-            != earlier.as_ref().map(|token| &token.access_token);
-        let is_welcome = wish.if_needed || (waited && is_new);
-        if let Some(token) = stored.as_ref().filter(|_| is_welcome) {
-            let mut why = match self.judge(token) {
-                Ok(()) => return Ok(Before::Token(Box::new(self.have(token.clone())))),
-                Err(unfit) => unfit.to_string(),
-            };
-            if wish.if_needed && matches!(self.judge(token), Err(Unfit::Ending(_))) {
-                match self.refresh(token, refresh)? {
-                    Refreshed::Token(kept) => return Ok(Before::Token(kept)),
-                    Refreshed::No(reason) => why = format!("{why}, and {reason}"),
-                }
+        let kept = if wish.if_needed {
+            Files::of(self, renewer, wish.lock_timeout).kept_or_why()?
+        } else {
+            self.stored_meanwhile(wish.lock_timeout, is_cancelled)?
+        };
+        match kept {
+            Ok(kept) => return Ok(Before::Token(Box::new(kept))),
+            Err(Some(why)) => {
+                say(format_args!("The stored token for {} cannot be used: {why}.", self.identity.as_str()));
             }
-            say(format_args!("The stored token for {} cannot be used: {why}.", self.identity.as_str()));
+            Err(None) => {}
         }
-        if let Some(token) = stored.filter(|_| !wish.force) {
+        if let Some(token) = self.stored().filter(|_| !wish.force) {
             self.spare_another_endpoints_token(&token)?;
         }
         self.check_writable()?;
@@ -155,6 +144,33 @@ impl Store {
             .map(|stored| stored.registration)
             .filter(|registration| registration.usable_at(now(), MARGIN));
         Ok(Before::SignIn(registration))
+    }
+
+    /// Takes the lock, and returns the token that another sign-in has stored meanwhile, or the reason why that cannot
+    /// be used.
+    ///
+    /// # Errors
+    /// The cache cannot be locked.
+    fn stored_meanwhile(
+        &self,
+        lock_timeout: Duration,
+        is_cancelled: impl Fn() -> bool,
+    ) -> Result<Result<Kept, Option<String>>, Failure> {
+        let earlier = self.stored();
+        let waited = self.lock(lock_timeout, is_cancelled)?;
+        // The last holder of the lock may have signed in, so there is a new token. If it gave up, the old token is
+        // still there.
+        let access_token =
+            |token: &Option<CachedToken>| token.as_ref().map(|token| token.access_token.clone());
+        let stored = self.stored();
+        let is_new = access_token(&stored) != access_token(&earlier);
+        Ok(match stored.filter(|_| waited && is_new) {
+            None => Err(None),
+            Some(token) => match self.judge(&token) {
+                Ok(()) => Ok(self.have(token)),
+                Err(unfit) => Err(Some(unfit.to_string())),
+            },
+        })
     }
 
     /// Takes the lock, and returns whether another process held it.
@@ -171,13 +187,7 @@ impl Store {
                 .lock(&self.identity, if waited { LOOK_AGAIN.min(left) } else { Duration::ZERO })
             {
                 Ok(guard) => {
-                    if let Some(why) = guard.unlocked() {
-                        warn(format_args!(
-                            "{}; going on without a lock, so parallel sign-ins may each open a page",
-                            chain(why)
-                        ));
-                    }
-                    *self.guard.borrow_mut() = Some(guard);
+                    self.hold(guard);
                     return Ok(waited);
                 }
                 Err(error) => error,
@@ -185,29 +195,46 @@ impl Store {
             match &error {
                 CacheError::Locked { holder, .. } if !is_cancelled() && !left.is_zero() => {
                     if !waited {
-                        let holder = holder.as_ref().map_or(String::new(), |holder| format!(", by {holder}"));
-                        say(format_args!(
-                            "Another sign-in to {} is in progress{holder}; waiting for it for up to {}. Ctrl-C cancels.",
-                            self.start_url,
-                            life(lock_timeout)
-                        ));
+                        self.say_waiting(holder.as_ref(), lock_timeout);
                     }
                     waited = true;
                 }
-                CacheError::Locked { .. } => {
-                    return Err(Failure::other(format_args!(
-                        "Another sign-in to {} did not end within {}: {}",
-                        self.start_url,
-                        life(began.elapsed()),
-                        chain(&error)
-                    ))
-                    .with_hint(format_args!(
-                        "end that process if it hangs, wait longer with --lock-timeout, or {WITHOUT_CACHE}"
-                    )));
-                }
+                CacheError::Locked { .. } => return Err(self.still_locked(began.elapsed(), &error)),
                 _ => return Err(self.unwritable("The cache cannot be locked", &error)),
             }
         }
+    }
+
+    /// Keeps the lock to the end of the program.
+    pub(super) fn hold(&self, guard: Guard) {
+        if let Some(why) = guard.unlocked() {
+            warn(format_args!(
+                "{}; going on without a lock, so parallel sign-ins may each open a page",
+                chain(why)
+            ));
+        }
+        *self.guard.borrow_mut() = Some(guard);
+    }
+
+    pub(super) fn say_waiting(&self, holder: Option<&Holder>, lock_timeout: Duration) {
+        let holder = holder.map_or(String::new(), |holder| format!(", by {holder}"));
+        say(format_args!(
+            "Another sign-in to {} is in progress{holder}; waiting for it for up to {}. Ctrl-C cancels.",
+            self.start_url,
+            life(lock_timeout)
+        ));
+    }
+
+    pub(super) fn still_locked(&self, waited: Duration, error: &CacheError) -> Failure {
+        Failure::other(format_args!(
+            "Another sign-in to {} did not end within {}: {}",
+            self.start_url,
+            life(waited),
+            chain(error)
+        ))
+        .with_hint(format_args!(
+            "end that process if it hangs, wait longer with --lock-timeout, or {WITHOUT_CACHE}"
+        ))
     }
 
     /// Protects the real service's token from a sign-in at a test server. AWS's tools file a token by start URL or
@@ -243,7 +270,23 @@ impl Store {
 
     /// Returns the stored token.
     pub(super) fn stored(&self) -> Option<CachedToken> {
-        self.ignoring_corrupt(self.cache.token(&self.identity))
+        self.ignoring_corrupt(self.settled())
+    }
+
+    /// Reads the token. AWS's tools write in place, so a torn file is read again for a moment: moving it away would
+    /// lose the token that is being written.
+    ///
+    /// # Errors
+    /// The file is corrupt, or cannot be read.
+    pub(super) fn settled(&self) -> Result<Option<CachedToken>, CacheError> {
+        let mut left = READS_OF_A_TORN_FILE;
+        loop {
+            match self.cache.token(&self.identity) {
+                Err(CacheError::Corrupt { .. }) if left > 0 => std::thread::sleep(TORN),
+                settled => return settled,
+            }
+            left -= 1;
+        }
     }
 
     /// Describes a token that makes a sign-in unnecessary.
@@ -320,12 +363,10 @@ impl Store {
     /// # Errors
     /// The cache is not writable.
     pub(super) fn check_writable(&self) -> Result<(), Failure> {
-        self.cache.check_writable(&self.identity).map_err(|error| {
-            self.unwritable("A new token could not be stored, so none was requested", &error)
-        })
+        self.cache.check_writable(&self.identity).map_err(|error| self.unwritable(NOT_REQUESTED, &error))
     }
 
-    fn unwritable(&self, what: &str, error: &CacheError) -> Failure {
+    pub(super) fn unwritable(&self, what: &str, error: &CacheError) -> Failure {
         let file = match error {
             CacheError::Obstructed { path, .. } => path.clone(),
             _ => self.cache.token_path(&self.identity),
@@ -353,7 +394,7 @@ impl Store {
             .with_hint(format_args!("{hint}{WITHOUT_CACHE}"))
     }
 
-    fn warn_of_others(&self) {
+    pub(super) fn warn_of_others(&self) {
         if let Some(dir) = self.cache.open_to_others() {
             warn(format_args!(
                 "other users can write to {0} and replace your token; run `chmod go-w {0}`",
