@@ -26,7 +26,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// The pause before a torn file is read again, and the number of times.
 const TORN: Duration = Duration::from_millis(20);
-const READS_OF_A_TORN_FILE: u32 = 5;
+const READS_OF_A_TORN_FILE: u32 = 25;
 
 pub(super) const NOT_REQUESTED: &str = "A new token could not be stored, so none was requested";
 

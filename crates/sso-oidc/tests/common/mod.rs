@@ -220,7 +220,8 @@ impl Stub {
         Self::serving(answers, || {})
     }
 
-    fn serving(answers: impl FnOnce(&str) -> Vec<String>, happens: impl Fn() + Send + 'static) -> Self {
+    /// Starts a server that performs an action before each of its responses.
+    pub fn serving(answers: impl FnOnce(&str) -> Vec<String>, happens: impl Fn() + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
