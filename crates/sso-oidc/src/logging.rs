@@ -32,7 +32,7 @@ const QUEUED_LINES: usize = 2048;
 /// The delay before another attempt to write to a full, non-blocking standard error.
 const TRY_AGAIN: Duration = Duration::from_millis(10);
 /// The time that the end of the program gives a slow reader.
-const LAST_LINES: Duration = Duration::from_secs(1);
+const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// Starts logging on standard error, in order with all other output there.
 pub(crate) fn start(level: LevelFilter, colored: bool) {
@@ -49,7 +49,7 @@ pub(crate) fn start_queued(level: LevelFilter, colored: bool) -> LogEnd {
     end
 }
 
-/// The end of the log. Dropping it writes the remaining lines, if their reader takes them within a second.
+/// The end of the log. Dropping it writes the remaining lines, if their reader takes them within two seconds.
 #[must_use = "the log's last lines are lost unless this lives to the end"]
 pub(crate) struct LogEnd {
     lost: ErrorCounter,
