@@ -51,6 +51,7 @@ pub(crate) enum End {
     Cancelled(Option<Box<KnownClient>>),
 }
 
+/// The outcome of [`End::Cancelled`].
 static CANCELLED: Outcome = Outcome::Cancelled;
 
 impl End {

@@ -8,7 +8,6 @@ use crate::machine::{End, State};
 use crate::polling::Polling;
 use crate::{ApiMisuse, DeviceFlow, Granted, Outcome, Policy, Tick, TransientError, UserPrompt};
 
-/// The result of [`DeviceFlow::outcome`] for [`End::Cancelled`].
 /// The phase of a flow, for a status line.
 ///
 /// ```

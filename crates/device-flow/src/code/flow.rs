@@ -73,7 +73,8 @@ pub enum Callback {
 ///
 /// It has the calling contract of [`DeviceFlow`](crate::DeviceFlow), with two differences. The prompt is an
 /// address for the browser. While [`CodeFlow::is_listening`], the driver also passes each request at the
-/// redirect URI to [`CodeFlow::on_callback`]. [The module](self) has the table of transitions.
+/// redirect URI to [`CodeFlow::on_callback`]. [The module](crate::code) has the table of
+/// transitions.
 ///
 /// ```
 /// use core::time::Duration;

@@ -4,6 +4,7 @@
 mod discovery;
 mod fitness;
 mod flow;
+mod keep;
 mod portal;
 mod provider;
 mod refresh;

@@ -1,13 +1,11 @@
 //! The cache around a sign-in: reusing stored tokens and registrations, the lock, and storing new ones.
 
 use std::cell::RefCell;
-use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
-use device_flow_ureq::SignedIn;
-use oidc_proto::{Endpoint, Registration, Token, UnixSeconds, grant_type};
+use oidc_proto::{Endpoint, Registration, Token, UnixSeconds};
 use sso_cache::{
-    Cache, CacheError, CachedRegistration, CachedToken, Guard, Holder, Identity, Obstacle, RegistrationKey,
+    Cache, CacheError, CachedRegistration, CachedToken, Guard, Holder, Identity, RegistrationKey,
 };
 
 use super::portal::{Place, Portal};
@@ -30,7 +28,7 @@ const READS_OF_A_TORN_FILE: u32 = 25;
 
 pub(super) const NOT_REQUESTED: &str = "A new token could not be stored, so none was requested";
 
-const WITHOUT_CACHE: &str = "pass --no-cache --show-token to sign in without the cache";
+pub(super) const WITHOUT_CACHE: &str = "pass --no-cache --show-token to sign in without the cache";
 
 /// The files of one portal in `~/.aws/sso/cache`.
 pub(super) struct Store {
@@ -39,7 +37,7 @@ pub(super) struct Store {
     pub(super) key: RegistrationKey,
     pub(super) start_url: String,
     pub(super) region: String,
-    scopes: Vec<String>,
+    pub(super) scopes: Vec<String>,
     pub(super) needed_scopes: Vec<String>,
     pub(super) endpoint: Endpoint,
     /// The endpoint, if it is not the region's own.
@@ -307,91 +305,6 @@ impl Store {
     pub(super) fn registration_of(&self, token: &CachedToken) -> Option<CachedRegistration> {
         let client = &token.registration.as_ref()?.client;
         self.ignoring_corrupt(self.cache.registration_of(&client.id))
-    }
-
-    /// Stores the token and a new registration, and returns the token's file. If only the registration fails, it
-    /// warns: a client can register again.
-    ///
-    /// # Errors
-    /// The token cannot be written.
-    pub(super) fn keep(&self, signed_in: &SignedIn, code_flow: bool) -> Result<PathBuf, Failure> {
-        if signed_in.newly_registered {
-            self.keep_registration(&signed_in.registration, code_flow);
-        }
-        let age = i64::try_from(signed_in.token_age.as_secs() + 1).unwrap_or(i64::MAX);
-        let asked_at = UnixSeconds::new(now().get().saturating_sub(age));
-        let token = CachedToken::new(&signed_in.token, asked_at, Some(signed_in.registration.clone()))
-            .for_portal(&self.start_url, &self.region)
-            .with_endpoint_url(self.endpoint_url.clone());
-        self.save(&token, "Signed in")?;
-        Ok(self.cache.token_path(&self.identity))
-    }
-
-    /// Writes the token. `won` begins the error message.
-    ///
-    /// # Errors
-    /// The token cannot be written.
-    pub(super) fn save(&self, token: &CachedToken, won: &str) -> Result<(), Failure> {
-        self.cache
-            .save_token(&self.identity, token)
-            .map_err(|error| self.unwritable(&format!("{won}, but the token could not be stored"), &error))
-    }
-
-    /// Stores a registration for the next sign-in.
-    pub(super) fn keep_registration(&self, registration: &Registration, code_flow: bool) {
-        // As AWS's tools mark it.
-        let grants = [grant_type::AUTHORIZATION_CODE, grant_type::REFRESH_TOKEN].map(str::to_owned).to_vec();
-        let scopes = Some(self.scopes.clone()).filter(|scopes| !scopes.is_empty());
-        let kept = CachedRegistration::new(registration.clone())
-            .with_scopes(scopes)
-            .with_grant_types(code_flow.then_some(grants))
-            .with_endpoint_url(self.endpoint_url.clone());
-        if let Err(error) = self.cache.save_registration(&self.key, &kept) {
-            warn(format_args!("the registration could not be stored: {}", chain(&error)));
-        }
-    }
-
-    /// Removes the registration. The authorization page may have refused its client, which this program cannot see.
-    pub(super) fn forget_registration(&self) {
-        if let Err(error) = self.cache.remove_registration(&self.key) {
-            warn(format_args!("the registration could not be removed: {}", chain(&error)));
-        }
-    }
-
-    /// Checks that a token could be stored.
-    ///
-    /// # Errors
-    /// The cache is not writable.
-    pub(super) fn check_writable(&self) -> Result<(), Failure> {
-        self.cache.check_writable(&self.identity).map_err(|error| self.unwritable(NOT_REQUESTED, &error))
-    }
-
-    pub(super) fn unwritable(&self, what: &str, error: &CacheError) -> Failure {
-        let file = match error {
-            CacheError::Obstructed { path, .. } => path.clone(),
-            _ => self.cache.token_path(&self.identity),
-        };
-        let (file, dir) = (file.display(), self.cache.dir().display());
-        let hint = match error.obstacle() {
-            Some(Obstacle::Directory) => format!(
-                "remove the directory {file} (container tools create one in place of a missing file to mount), or "
-            ),
-            Some(Obstacle::NotAFile) => format!("remove {file}, or "),
-            Some(Obstacle::AnotherUser) => {
-                format!("ask its owner to remove {file}, or take it over with chown, or ")
-            }
-            Some(Obstacle::Immutable) => {
-                format!("remove the immutable attribute, on Linux with `chattr -i -a {file}`, or ")
-            }
-            Some(Obstacle::ReadOnly) => "mount the file system writable, or ".to_owned(),
-            Some(Obstacle::Full) => "free space on the file system, or ".to_owned(),
-            Some(Obstacle::Permission) => {
-                format!("make {dir} and the files in it writable for this user, or ")
-            }
-            _ => String::new(),
-        };
-        Failure::other(format_args!("{what}: {}", chain(error)))
-            .with_hint(format_args!("{hint}{WITHOUT_CACHE}"))
     }
 
     pub(super) fn warn_of_others(&self) {

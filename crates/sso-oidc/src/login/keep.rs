@@ -1,0 +1,97 @@
+//! Storing tokens and registrations, and the errors of a cache that cannot be written.
+
+use std::path::PathBuf;
+
+use device_flow_ureq::SignedIn;
+use oidc_proto::{Registration, UnixSeconds, grant_type};
+use sso_cache::{CacheError, CachedRegistration, CachedToken, Obstacle};
+
+use super::store::{NOT_REQUESTED, Store, WITHOUT_CACHE, now};
+use crate::exit::{Failure, chain, warn};
+
+impl Store {
+    /// Stores the token and a new registration, and returns the token's file. If only the registration fails, it
+    /// warns: a client can register again.
+    ///
+    /// # Errors
+    /// The token cannot be written.
+    pub(super) fn keep(&self, signed_in: &SignedIn, code_flow: bool) -> Result<PathBuf, Failure> {
+        if signed_in.newly_registered {
+            self.keep_registration(&signed_in.registration, code_flow);
+        }
+        let age = i64::try_from(signed_in.token_age.as_secs() + 1).unwrap_or(i64::MAX);
+        let asked_at = UnixSeconds::new(now().get().saturating_sub(age));
+        let token = CachedToken::new(&signed_in.token, asked_at, Some(signed_in.registration.clone()))
+            .for_portal(&self.start_url, &self.region)
+            .with_endpoint_url(self.endpoint_url.clone());
+        self.save(&token, "Signed in")?;
+        Ok(self.cache.token_path(&self.identity))
+    }
+
+    /// Writes the token. `won` begins the error message.
+    ///
+    /// # Errors
+    /// The token cannot be written.
+    pub(super) fn save(&self, token: &CachedToken, won: &str) -> Result<(), Failure> {
+        self.cache
+            .save_token(&self.identity, token)
+            .map_err(|error| self.unwritable(&format!("{won}, but the token could not be stored"), &error))
+    }
+
+    /// Stores a registration for the next sign-in.
+    pub(super) fn keep_registration(&self, registration: &Registration, code_flow: bool) {
+        // As AWS's tools mark it.
+        let grants = [grant_type::AUTHORIZATION_CODE, grant_type::REFRESH_TOKEN].map(str::to_owned).to_vec();
+        let scopes = Some(self.scopes.clone()).filter(|scopes| !scopes.is_empty());
+        let kept = CachedRegistration::new(registration.clone())
+            .with_scopes(scopes)
+            .with_grant_types(code_flow.then_some(grants))
+            .with_endpoint_url(self.endpoint_url.clone());
+        if let Err(error) = self.cache.save_registration(&self.key, &kept) {
+            warn(format_args!("the registration could not be stored: {}", chain(&error)));
+        }
+    }
+
+    /// Removes the registration. The authorization page may have refused its client, which this program cannot see.
+    pub(super) fn forget_registration(&self) {
+        if let Err(error) = self.cache.remove_registration(&self.key) {
+            warn(format_args!("the registration could not be removed: {}", chain(&error)));
+        }
+    }
+
+    /// Checks that a token could be stored.
+    ///
+    /// # Errors
+    /// The cache is not writable.
+    pub(super) fn check_writable(&self) -> Result<(), Failure> {
+        self.cache.check_writable(&self.identity).map_err(|error| self.unwritable(NOT_REQUESTED, &error))
+    }
+
+    pub(super) fn unwritable(&self, what: &str, error: &CacheError) -> Failure {
+        let file = match error {
+            CacheError::Obstructed { path, .. } => path.clone(),
+            _ => self.cache.token_path(&self.identity),
+        };
+        let (file, dir) = (file.display(), self.cache.dir().display());
+        let hint = match error.obstacle() {
+            Some(Obstacle::Directory) => format!(
+                "remove the directory {file} (container tools create one in place of a missing file to mount), or "
+            ),
+            Some(Obstacle::NotAFile) => format!("remove {file}, or "),
+            Some(Obstacle::AnotherUser) => {
+                format!("ask its owner to remove {file}, or take it over with chown, or ")
+            }
+            Some(Obstacle::Immutable) => {
+                format!("remove the immutable attribute, on Linux with `chattr -i -a {file}`, or ")
+            }
+            Some(Obstacle::ReadOnly) => "mount the file system writable, or ".to_owned(),
+            Some(Obstacle::Full) => "free space on the file system, or ".to_owned(),
+            Some(Obstacle::Permission) => {
+                format!("make {dir} and the files in it writable for this user, or ")
+            }
+            _ => String::new(),
+        };
+        Failure::other(format_args!("{what}: {}", chain(error)))
+            .with_hint(format_args!("{hint}{WITHOUT_CACHE}"))
+    }
+}
