@@ -97,6 +97,17 @@ pub struct Paste(mpsc::Sender<Request>);
 impl Paste {
     /// Passes the address that the browser was sent to, and waits for the flow's answer.
     ///
+    /// ```
+    /// use device_flow_reqwest::{Callback, Listener};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let paste = Listener::bind().await?.paste();
+    /// let answer = paste.address("http://127.0.0.1:8400/oauth/callback?code=c&state=s").await;
+    /// assert_eq!(answer, Callback::Late); // no flow listens
+    /// # Ok::<(), device_flow_reqwest::ListenError>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Cancel safety
     /// If the future is dropped, the flow may have taken the address.
     pub async fn address(&self, address: &str) -> Callback {
@@ -118,6 +129,18 @@ impl fmt::Debug for Paste {
 impl Listener {
     /// Listens on a free port.
     ///
+    /// ```
+    /// use device_flow_reqwest::{Callback, Listener};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let listener = Listener::bind().await?;
+    /// let paste = listener.paste();
+    /// drop(listener);
+    /// assert_eq!(paste.address("anything").await, Callback::Late);
+    /// # Ok::<(), device_flow_reqwest::ListenError>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ListenError`], for example without a loopback interface.
     ///
@@ -128,6 +151,18 @@ impl Listener {
     }
 
     /// Listens on this port, for a browser behind a port forwarding; 0 means any.
+    ///
+    /// ```
+    /// use device_flow_reqwest::{Callback, Listener};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let taken = Listener::bind().await?.redirect_uri().port();
+    /// let listener = Listener::on_port(taken).await?; // it is free again
+    /// assert_eq!(listener.redirect_uri().port(), taken);
+    /// # let _ = Callback::Late;
+    /// # Ok::<(), device_flow_reqwest::ListenError>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`ListenError`]: the port is taken, say.

@@ -63,6 +63,28 @@ impl CodeLogin {
 
     /// Signs in. The closure shows the address, or opens it.
     ///
+    /// ```
+    /// # use std::io::Write as _;
+    /// # use device_flow_ureq::{BrowserPrompt, Endpoint, HttpClient, Listener, Policy, ResponseBody};
+    /// # fn act(prompt: &BrowserPrompt) {
+    /// #     let (_, state) = prompt.url.split_once("state=").unwrap();
+    /// #     let target = format!("/oauth/callback?code=c&state={}", state.split('&').next().unwrap());
+    /// #     let mut browser = std::net::TcpStream::connect(("127.0.0.1", prompt.redirect_uri.port())).unwrap();
+    /// #     write!(browser, "GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").unwrap();
+    /// # }
+    /// # let answer = |_: &http::Request<&[u8]>| Ok(http::Response::new(ResponseBody::from(r#"{"accessToken":"t"}"#)));
+    /// # let client = HttpClient::builder(Endpoint::custom("http://127.0.0.1:9")?).answered_by(answer).build()?;
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start")
+    /// #     .with_client(device_flow_ureq::Client::public("id"));
+    /// let login = client.code_login(policy, Listener::bind()?).registered(None);
+    /// let signed_in = login.run(|prompt| {
+    ///     eprintln!("{prompt}");
+    ///     # act(prompt);
+    /// })?;
+    /// assert_eq!(signed_in.token.access_token.expose(), "t");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`SignInError`] for every end without a token.
     pub fn run(self, on_prompt: impl FnMut(&BrowserPrompt)) -> Result<SignedIn, SignInError> {
@@ -70,6 +92,25 @@ impl CodeLogin {
     }
 
     /// Signs in. An error of the closure ends the sign-in.
+    ///
+    /// ```
+    /// # use std::io::Write as _;
+    /// # use device_flow_ureq::{BrowserPrompt, Endpoint, HttpClient, Listener, Policy, ResponseBody};
+    /// # fn act(prompt: &BrowserPrompt) {
+    /// #     let (_, state) = prompt.url.split_once("state=").unwrap();
+    /// #     let target = format!("/oauth/callback?code=c&state={}", state.split('&').next().unwrap());
+    /// #     let mut browser = std::net::TcpStream::connect(("127.0.0.1", prompt.redirect_uri.port())).unwrap();
+    /// #     write!(browser, "GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").unwrap();
+    /// # }
+    /// # let answer = |_: &http::Request<&[u8]>| Ok(http::Response::new(ResponseBody::from(r#"{"accessToken":"t"}"#)));
+    /// # let client = HttpClient::builder(Endpoint::custom("http://127.0.0.1:9")?).answered_by(answer).build()?;
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start")
+    /// #     .with_client(device_flow_ureq::Client::public("id"));
+    /// let login = client.code_login(policy, Listener::bind()?);
+    /// let end = login.try_run(|_| Err(std::io::Error::other("no browser"))).unwrap_err();
+    /// assert!(end.to_string().contains("no browser"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`SignInError`] for every end without a token.
@@ -81,6 +122,30 @@ impl CodeLogin {
     }
 
     /// Signs in, with an observer.
+    ///
+    /// ```
+    /// # use std::io::Write as _;
+    /// # use device_flow_ureq::{BrowserPrompt, Endpoint, HttpClient, Listener, Policy, ResponseBody};
+    /// # fn act(prompt: &BrowserPrompt) {
+    /// #     let (_, state) = prompt.url.split_once("state=").unwrap();
+    /// #     let target = format!("/oauth/callback?code=c&state={}", state.split('&').next().unwrap());
+    /// #     let mut browser = std::net::TcpStream::connect(("127.0.0.1", prompt.redirect_uri.port())).unwrap();
+    /// #     write!(browser, "GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").unwrap();
+    /// # }
+    /// # let answer = |_: &http::Request<&[u8]>| Ok(http::Response::new(ResponseBody::from(r#"{"accessToken":"t"}"#)));
+    /// # let client = HttpClient::builder(Endpoint::custom("http://127.0.0.1:9")?).answered_by(answer).build()?;
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start")
+    /// #     .with_client(device_flow_ureq::Client::public("id"));
+    /// use device_flow_ureq::{Cancel, OnPrompt};
+    /// let cancel = Cancel::new();
+    /// let login = client.code_login(policy, Listener::bind()?).cancelled_by(&cancel);
+    /// let signed_in = login.run_with(OnPrompt(|prompt: &BrowserPrompt| {
+    ///     eprintln!("{prompt}");
+    ///     # act(prompt);
+    /// }))?;
+    /// assert_eq!(signed_in.polls, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`SignInError`] for every end without a token.
@@ -111,6 +176,16 @@ impl CodeLogin {
 
 impl HttpClient {
     /// Returns a complete sign-in with the authorization code flow, ready to run; see [`CodeLogin`].
+    ///
+    /// ```
+    /// use device_flow_ureq::{Endpoint, HttpClient, Listener, Policy};
+    /// let client = HttpClient::new(Endpoint::custom("http://127.0.0.1:8080")?)?;
+    /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// let listener = Listener::bind()?;
+    /// let login = client.code_login(policy, listener); // and `run` it
+    /// # drop(login);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn code_login(&self, policy: impl Into<Arc<Policy>>, listener: Listener) -> CodeLogin {
         CodeLogin { client: self.clone(), policy: policy.into(), registration: None, listener }
     }

@@ -112,6 +112,15 @@ impl fmt::Debug for Paste {
 impl Listener {
     /// Listens on a free port.
     ///
+    /// ```
+    /// use device_flow_ureq::{Callback, Listener};
+    /// let listener = Listener::bind()?;
+    /// let paste = listener.paste();
+    /// drop(listener);
+    /// assert_eq!(paste.address("anything"), Callback::Late);
+    /// # Ok::<(), device_flow_ureq::ListenError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ListenError`], for example without a loopback interface.
     pub fn bind() -> Result<Self, ListenError> {

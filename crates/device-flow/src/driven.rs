@@ -19,7 +19,7 @@ mod sealed {
 /// A flow as its driver sees it: [`DeviceFlow`] or [`CodeFlow`]. Each method is the flow's own of the same name.
 ///
 /// ```
-/// use device_flow::{Action, Flow, Tick};
+/// use device_flow::{Action, Flow, Stop, Tick};
 ///
 /// /// Returns when the flow has something to do.
 /// fn due<F: Flow>(flow: &mut F, now: Tick) -> Option<Tick> {
@@ -28,10 +28,27 @@ mod sealed {
 ///         _ => None,
 ///     }
 /// }
+///
+/// /// Returns a line for a log.
+/// fn line<F: Flow>(flow: &F) -> String {
+///     let (phase, polls, deadline) = (flow.phase().name(), flow.polls(), flow.deadline());
+///     format!("{phase} at {}, {polls} polls, {deadline:?}, {:?}", flow.service(), flow.error())
+/// }
+///
+/// /// Ends the flow, with a reason or without.
+/// fn end<F: Flow>(flow: &mut F, reason: Option<&'static str>) {
+///     match reason {
+///         Some(reason) => flow.stop(Stop::because(reason)),
+///         None => flow.cancel(),
+///     }
+///     assert!(flow.has_ended());
+/// }
 /// # let policy = device_flow::Policy::aws("https://d-1234567890.awsapps.com/start");
 /// # let service = oidc_proto::Endpoint::for_region("eu-west-1")?;
 /// # let mut flow = device_flow::DeviceFlow::new(service, policy, None, Tick::ZERO);
 /// # assert_eq!(due(&mut flow, Tick::ZERO), None);
+/// # assert_eq!(line(&flow), "registering at https://oidc.eu-west-1.amazonaws.com, 0 polls, None, None");
+/// # end(&mut flow, None);
 /// # Ok::<(), oidc_proto::EndpointError>(())
 /// ```
 #[expect(missing_docs, reason = "each method is the flow's own of the same name")]
@@ -40,7 +57,28 @@ pub trait Flow: sealed::Sealed + Sized {
     type Prompt;
 
     fn poll(&mut self, now: Tick) -> Action<Self::Prompt>;
-    #[expect(clippy::missing_errors_doc, reason = "the flow's own method has it")]
+    /// Handles the result of a request.
+    ///
+    /// ```
+    /// use device_flow::{Action, ApiMisuse, Failure, Flow, Tick};
+    ///
+    /// /// Acts as a network that is down.
+    /// fn fail<F: Flow>(flow: &mut F, now: Tick) -> Result<(), ApiMisuse> {
+    ///     match flow.poll(now) {
+    ///         Action::Send(pending) => flow.on_result(pending, now, Err(Failure::NotSent.into())),
+    ///         _ => Ok(()),
+    ///     }
+    /// }
+    /// # let policy = device_flow::Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// # let service = oidc_proto::Endpoint::for_region("eu-west-1")?;
+    /// # let mut flow = device_flow::DeviceFlow::new(service, policy, None, Tick::ZERO);
+    /// # fail(&mut flow, Tick::ZERO)?;
+    /// # assert!(flow.error().is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ApiMisuse`] for a mistake of the driver.
     fn on_result(
         &mut self,
         pending: PendingRequest,

@@ -104,6 +104,27 @@ pub enum Callback {
 /// assert!(matches!(flow.outcome(), Some(Ok(_token))));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// The state of a flow, readable at any time:
+///
+/// ```
+/// # use device_flow::{Action, CodeFlow, CodeSecrets, Phase, Policy, RedirectUri, Stop, Tick};
+/// # use oidc_proto::{Client, Endpoint, Secret};
+/// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start")
+/// #     .with_client(Client::new("id", Secret::from("secret")));
+/// # let secrets = CodeSecrets::new(Secret::from("verifier"), "challenge", Secret::from("state"));
+/// # let (service, redirect, now) = (Endpoint::for_region("eu-west-1")?, RedirectUri::loopback(8400), Tick::ZERO);
+/// let mut flow = CodeFlow::new(service, policy, None, redirect, secrets, now).with_jitter(7);
+/// assert_eq!((flow.redirect_uri().port(), flow.policy().client_name.as_str()), (8400, "sso-oidc"));
+/// assert_eq!(flow.service().token_url(), "https://oidc.eu-west-1.amazonaws.com/token");
+/// let Action::Prompt(prompt) = flow.poll(now) else { panic!("the person opens the address") };
+/// assert!(flow.is_listening() && flow.has_prompted());
+/// assert_eq!((flow.phase(), flow.deadline()), (Phase::Listening, Some(prompt.deadline)));
+/// assert_eq!((flow.attempts(), flow.error(), flow.running_for(prompt.deadline)), (0, None, prompt.expires_in));
+/// flow.stop(Stop::because("the window is closed"));
+/// assert!(flow.outcome().is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct CodeFlow {
     pub(super) service: Service,
@@ -324,6 +345,27 @@ impl CodeFlow {
 
     /// Handles the result of a request; see [`DeviceFlow::on_result`](crate::DeviceFlow::on_result).
     ///
+    /// ```
+    /// # use device_flow::{Action, Callback, CodeFlow, CodeSecrets, Policy, RedirectUri, Tick};
+    /// # use oidc_proto::{Client, Endpoint, Secret};
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client(Client::new("id", Secret::from("s")));
+    /// # let secrets = CodeSecrets::new(Secret::from("verifier"), "challenge", Secret::from("state"));
+    /// # let (service, redirect, now) = (Endpoint::for_region("eu-west-1")?, RedirectUri::loopback(8400), Tick::ZERO);
+    /// # let mut flow = CodeFlow::new(service, policy, None, redirect, secrets, now);
+    /// # let Action::Prompt(_) = flow.poll(now) else { panic!("it has a client") };
+    /// # assert_eq!(flow.on_callback("/oauth/callback?code=c&state=state", now), Callback::Accepted);
+    /// # use device_flow::{Failure, ResponseBody, TransportError};
+    /// let Action::Send(pending) = flow.poll(now) else { panic!("it exchanges the code") };
+    /// let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+    /// flow.on_result(pending, now, Err(TransportError::new(Failure::Unknown, reset)))?;
+    /// let Action::Wait(until) = flow.poll(now) else { panic!("it tries again later") };
+    /// let Action::Send(pending) = flow.poll(until) else { panic!("it exchanges the code") };
+    /// let body = ResponseBody::from(r#"{"accessToken":"t","expiresIn":3600}"#);
+    /// flow.on_result(pending, until, Ok(http::Response::new(body)))?;
+    /// assert!(flow.outcome().is_some_and(|outcome| outcome.is_ok()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// Returns [`ApiMisuse`] for a mistake of the driver. The flow is then unchanged.
     pub fn on_result(
@@ -356,6 +398,22 @@ impl CodeFlow {
 
     /// Handles a complete response of an HTTP client with its own body type.
     ///
+    /// ```
+    /// # use device_flow::{Action, Callback, CodeFlow, CodeSecrets, Policy, RedirectUri, Tick};
+    /// # use oidc_proto::{Client, Endpoint, Secret};
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client(Client::new("id", Secret::from("s")));
+    /// # let secrets = CodeSecrets::new(Secret::from("verifier"), "challenge", Secret::from("state"));
+    /// # let (service, redirect, now) = (Endpoint::for_region("eu-west-1")?, RedirectUri::loopback(8400), Tick::ZERO);
+    /// # let mut flow = CodeFlow::new(service, policy, None, redirect, secrets, now);
+    /// # let Action::Prompt(_) = flow.poll(now) else { panic!("it has a client") };
+    /// # assert_eq!(flow.on_callback("/oauth/callback?code=c&state=state", now), Callback::Accepted);
+    /// let Action::Send(pending) = flow.poll(now) else { panic!("it exchanges the code") };
+    /// let response = http::Response::builder().status(400).body(r#"{"error":"invalid_grant"}"#)?;
+    /// flow.on_response(pending, now, &response)?;
+    /// assert!(flow.outcome().is_some_and(|outcome| outcome.is_err()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// Returns [`ApiMisuse`] for a mistake of the driver. The flow is then unchanged.
     pub fn on_response<B: AsRef<[u8]>>(
@@ -369,6 +427,23 @@ impl CodeFlow {
     }
 
     /// Handles a reply that the driver has decoded.
+    ///
+    /// ```
+    /// # use device_flow::{Action, Callback, CodeFlow, CodeSecrets, Policy, RedirectUri, Tick};
+    /// # use oidc_proto::{Client, Endpoint, Secret};
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client(Client::new("id", Secret::from("s")));
+    /// # let secrets = CodeSecrets::new(Secret::from("verifier"), "challenge", Secret::from("state"));
+    /// # let (service, redirect, now) = (Endpoint::for_region("eu-west-1")?, RedirectUri::loopback(8400), Tick::ZERO);
+    /// # let mut flow = CodeFlow::new(service, policy, None, redirect, secrets, now);
+    /// # let Action::Prompt(_) = flow.poll(now) else { panic!("it has a client") };
+    /// # assert_eq!(flow.on_callback("/oauth/callback?code=c&state=state", now), Callback::Accepted);
+    /// # use device_flow::{Outcome, Reply};
+    /// # use oidc_proto::{Fault, FaultCode};
+    /// let Action::Send(pending) = flow.poll(now) else { panic!("it exchanges the code") };
+    /// flow.on_reply(pending, now, Reply::Fault(Fault::new(FaultCode::InvalidGrant)))?;
+    /// assert!(matches!(flow.outcome(), Some(Err(Outcome::Rejected { .. }))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// Returns [`ApiMisuse`] for a mistake of the driver. The flow is then unchanged.
