@@ -10,7 +10,7 @@ use device_flow::{
 use oidc_proto::Registration;
 
 use crate::login::{Wait, any_number};
-use crate::{Clock as _, HttpClient, Listener, TokioClock, crypto};
+use crate::{Clock, HttpClient, Listener, TokioClock, crypto};
 
 /// A whole sign-in in a browser on this machine (RFC 8252), ready to run: [`HttpClient::code_login`] makes it.
 ///
@@ -45,14 +45,15 @@ use crate::{Clock as _, HttpClient, Listener, TokioClock, crypto};
 /// ```
 #[derive(Debug)]
 #[must_use = "call `run` to sign in"]
-pub struct CodeLogin {
+pub struct CodeLogin<C = TokioClock> {
     client: HttpClient,
     policy: Arc<Policy>,
     registration: Option<Registration>,
     listener: Listener,
+    clock: C,
 }
 
-impl CodeLogin {
+impl<C> CodeLogin<C> {
     /// Returns the same sign-in with this registration from a cache, made for this grant. The service may have
     /// deleted it; the flow then registers again.
     pub fn registered(mut self, registration: Option<Registration>) -> Self {
@@ -60,6 +61,15 @@ impl CodeLogin {
         self
     }
 
+    /// Uses this clock, so that a test waits for no retry. A browser has no such clock: the wait for it takes tokio's
+    /// time, and only if that ends in vain, this clock passes it too.
+    pub fn clock<D: Clock>(self, clock: D) -> CodeLogin<D> {
+        let Self { client, policy, registration, listener, clock: _ } = self;
+        CodeLogin { client, policy, registration, listener, clock }
+    }
+}
+
+impl<C: Clock> CodeLogin<C> {
     /// Signs in. The closure shows the address, or opens it.
     ///
     /// ```
@@ -166,8 +176,7 @@ impl CodeLogin {
     /// # Cancel safety
     /// Dropping the future ends the sign-in and closes the port. A token on its way is lost.
     pub async fn run_with(self, mut observer: impl Observer<CodeFlow>) -> Result<SignedIn, SignInError> {
-        let Self { client, policy, registration, mut listener } = self;
-        let clock = TokioClock;
+        let Self { client, policy, registration, mut listener, clock } = self;
         let secrets =
             crypto::provider(client.crypto.as_ref()).and_then(|provider| crypto::code_secrets(&provider));
         let has_secrets = secrets.is_some();
@@ -178,7 +187,7 @@ impl CodeLogin {
         if !has_secrets {
             flow.stop(Stop::because(crypto::NO_PKCE));
         }
-        let waiting = Waiting { listener: &mut listener, clock };
+        let waiting = Waiting { listener: &mut listener, clock: &clock };
         client.drive_by(&mut flow, &clock, &mut observer, future::pending(), waiting).await;
         listener.finish(&flow).await;
         flow.into_result(clock.now())
@@ -186,15 +195,15 @@ impl CodeLogin {
 }
 
 /// Waits for the browser while the flow listens.
-struct Waiting<'a> {
+struct Waiting<'a, C> {
     listener: &'a mut Listener,
-    clock: TokioClock,
+    clock: &'a C,
 }
 
-impl Wait<CodeFlow> for Waiting<'_> {
+impl<C: Clock> Wait<CodeFlow> for Waiting<'_, C> {
     async fn wait(&mut self, flow: &mut CodeFlow, most: Duration) {
         if flow.is_listening() {
-            self.listener.wait(flow, &self.clock, most).await;
+            self.listener.wait(flow, self.clock, most).await;
         } else {
             self.clock.wait(most).await;
         }
@@ -217,6 +226,7 @@ impl HttpClient {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn code_login(&self, policy: impl Into<Arc<Policy>>, listener: Listener) -> CodeLogin {
-        CodeLogin { client: self.clone(), policy: policy.into(), registration: None, listener }
+        let (client, policy) = (self.clone(), policy.into());
+        CodeLogin { client, policy, registration: None, listener, clock: TokioClock }
     }
 }

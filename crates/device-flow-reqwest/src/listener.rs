@@ -190,13 +190,17 @@ impl Listener {
         Paste(self.paste.clone())
     }
 
-    /// Waits for the next request and passes it to the flow, for at most this long.
+    /// Waits for the next request and passes it to the flow, for at most this long. The time is tokio's. A clock
+    /// with another time then passes the rest.
     ///
     /// Dropping the future loses no request: readers and queue stay.
     pub(crate) async fn wait(&mut self, flow: &mut CodeFlow, clock: &impl Clock, most: Duration) {
-        let request = tokio::select! {
-            request = next(&self.listener, &mut self.readers, &mut self.waiting, &mut self.pasted) => request,
-            () = clock.wait(most) => return,
+        let next = next(&self.listener, &mut self.readers, &mut self.waiting, &mut self.pasted);
+        let Ok(request) = timeout(most, next).await else {
+            if let Some(deadline) = flow.deadline() {
+                clock.wait(deadline.since(clock.now())).await;
+            }
+            return;
         };
         let callback = flow.on_callback(&request.target, clock.now());
         match request.answer {

@@ -8,7 +8,7 @@ use device_flow::{
 use oidc_proto::Registration;
 
 use crate::login::any_number;
-use crate::{Cancel, Clock as _, HttpClient, Listener, SystemClock, crypto};
+use crate::{Cancel, Clock, HttpClient, Listener, SystemClock, crypto};
 
 /// A whole sign-in in a browser on this machine (RFC 8252), ready to run: [`HttpClient::code_login`] makes it.
 ///
@@ -40,14 +40,15 @@ use crate::{Cancel, Clock as _, HttpClient, Listener, SystemClock, crypto};
 /// ```
 #[derive(Debug)]
 #[must_use = "call `run` to sign in"]
-pub struct CodeLogin {
+pub struct CodeLogin<C = SystemClock> {
     client: HttpClient,
     policy: Arc<Policy>,
     registration: Option<Registration>,
     listener: Listener,
+    clock: C,
 }
 
-impl CodeLogin {
+impl<C> CodeLogin<C> {
     /// Returns the same sign-in with this registration from a cache, made for this grant. The service may have
     /// deleted it; the flow then registers again.
     pub fn registered(mut self, registration: Option<Registration>) -> Self {
@@ -61,6 +62,15 @@ impl CodeLogin {
         self
     }
 
+    /// Uses this clock, so that a test waits for no retry. A browser has no such clock: the wait for it takes real
+    /// time, and only if that ends in vain, this clock passes it too.
+    pub fn clock<D: Clock>(self, clock: D) -> CodeLogin<D> {
+        let Self { client, policy, registration, listener, clock: _ } = self;
+        CodeLogin { client, policy, registration, listener, clock }
+    }
+}
+
+impl<C: Clock> CodeLogin<C> {
     /// Signs in. The closure shows the address, or opens it.
     ///
     /// ```
@@ -150,8 +160,7 @@ impl CodeLogin {
     /// # Errors
     /// [`SignInError`] for every end without a token.
     pub fn run_with(self, mut observer: impl Observer<CodeFlow>) -> Result<SignedIn, SignInError> {
-        let Self { client, policy, registration, mut listener } = self;
-        let clock = SystemClock;
+        let Self { client, policy, registration, mut listener, clock } = self;
         let secrets =
             crypto::provider(client.crypto.as_ref()).and_then(|provider| crypto::code_secrets(&provider));
         let has_secrets = secrets.is_some();
@@ -187,6 +196,7 @@ impl HttpClient {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn code_login(&self, policy: impl Into<Arc<Policy>>, listener: Listener) -> CodeLogin {
-        CodeLogin { client: self.clone(), policy: policy.into(), registration: None, listener }
+        let (client, policy) = (self.clone(), policy.into());
+        CodeLogin { client, policy, registration: None, listener, clock: SystemClock }
     }
 }

@@ -169,11 +169,14 @@ impl Listener {
         Paste { sender: self.sender.clone(), bell: Arc::clone(&self.bell) }
     }
 
-    /// Waits for the next request and passes it to the flow, for at most this long or until the cancellation.
+    /// Waits for the next request and passes it to the flow, for at most this long or until the cancellation. The
+    /// time is real. A clock with another time then passes the rest.
     pub(crate) fn wait(&mut self, flow: &mut CodeFlow, clock: &impl Clock, most: Duration, cancel: &Cancel) {
         let next = || self.requests.try_recv().ok();
         if let Some(request) = cancel.wait_for(&self.bell, most, next) {
             self.answer(flow, clock, request);
+        } else if let Some(deadline) = flow.deadline() {
+            clock.wait(deadline.since(clock.now()), cancel);
         }
     }
 

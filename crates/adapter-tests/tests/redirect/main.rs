@@ -3,10 +3,11 @@
 mod browser;
 
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use device_flow::{
     BrowserPrompt, Callback, Outcome, Policy, ResponseBody, SignInError, SignedIn, TransportError,
+    VirtualTime,
 };
 use http::Response;
 use oidc_proto::{Client, Endpoint, Secret};
@@ -199,6 +200,34 @@ fn a_browser_that_never_comes_back_ends_the_sign_in_after_the_policys_time() {
         assert_eq!(ended.result.unwrap_err().outcome, Outcome::NoRedirect);
         assert!(Connection::open(ended.port).is_none(), "the port is closed");
     }
+}
+
+#[test]
+fn with_virtual_time_the_wait_for_a_browser_is_real_and_ends_at_the_deadline_all_the_same() {
+    let policy = || policy().with_redirect_timeout(Duration::from_millis(100));
+    let blocking = |time: &VirtualTime| {
+        let client = device_flow_ureq::HttpClient::builder(service()).answered_by(answers(&[]));
+        let listener = device_flow_ureq::Listener::bind().unwrap();
+        client.build().unwrap().code_login(policy(), listener).clock(time.clone()).run(|_| ())
+    };
+    let r#async = |time: &VirtualTime| {
+        let client = device_flow_reqwest::HttpClient::builder(service()).answered_by(answers(&[]));
+        runtime().block_on(async {
+            let listener = device_flow_reqwest::Listener::bind().await.unwrap();
+            client.build().unwrap().code_login(policy(), listener).clock(time.clone()).run(|_| ()).await
+        })
+    };
+    ends_at_the_deadline(blocking);
+    ends_at_the_deadline(r#async);
+}
+
+/// Checks a sign-in whose browser has 100 ms, and does not come back.
+fn ends_at_the_deadline(run: impl FnOnce(&VirtualTime) -> Result<SignedIn, SignInError>) {
+    let (began, time) = (Instant::now(), VirtualTime::default());
+    let before = time.now();
+    assert_eq!(run(&time).unwrap_err().outcome, Outcome::NoRedirect);
+    assert!(began.elapsed() >= Duration::from_millis(100));
+    assert_eq!(time.now().since(before), Duration::from_millis(100));
 }
 
 #[test]
