@@ -7,8 +7,9 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use common::Http;
+use common::code::{self, Browser};
 use serde_json::json;
-use sso_oidc_server::{Config, FaultRule, InjectedFault, Operation, Server, TestServer};
+use sso_oidc_server::{Approval, Config, FaultRule, InjectedFault, Operation, Server, TestServer};
 
 /// The end of a conversation.
 #[derive(Debug, PartialEq, Eq)]
@@ -158,13 +159,40 @@ fn a_port_that_is_refused_for_one_operation_closes_when_the_one_before_it_is_ans
     let server = server(FaultRule::new(InjectedFault::Refuse).at(Operation::CreateToken));
     let mut http = Http::to(&server);
     let client = http.client();
+    assert!(http.is_closed(), "an earlier connection would be a way around the port");
+    let mut http = Http::to(&server);
     let device = http.start(&client);
-    assert!(http.is_closed());
-    let address = server.endpoint().strip_prefix("http://").unwrap();
-    assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    assert!(http.is_closed() && is_refused(&server));
     server.stop_faults();
     server.approve(&device.user_code).unwrap();
     assert_eq!(Http::to(&server).poll(&client, &device).status, 200);
+}
+
+#[test]
+fn a_port_that_is_refused_for_the_exchange_closes_once_the_browser_has_the_code() {
+    for approval in [Approval::Auto, Approval::Manual] {
+        let rule = FaultRule::new(InjectedFault::Refuse).at(Operation::CreateToken);
+        let server = TestServer::with(Config::default().with_approval(approval).with_fault(rule)).unwrap();
+        let client = Http::to(&server).register(&code::registration());
+        let query = code::aws_query(&client);
+        let refused = Http::to(&server).get(&format!("/authorize?{query}&state=twice"));
+        assert!(refused.status == 302 && !is_refused(&server), "there is no code yet");
+        if approval == Approval::Auto {
+            Http::to(&server).get(&format!("/authorize?{query}"));
+        } else {
+            let mut browser = Browser::at(&server);
+            let (_, csrf) = browser.look(&query);
+            assert!(!is_refused(&server), "there is no code yet");
+            browser.http = Http::to(&server);
+            browser.press(&query, &csrf, "approve", &[]);
+        }
+        assert!(is_refused(&server));
+    }
+}
+
+fn is_refused(server: &TestServer) -> bool {
+    let address = server.endpoint().strip_prefix("http://").unwrap();
+    TcpStream::connect(address).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }
 
 #[test]

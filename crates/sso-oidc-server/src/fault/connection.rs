@@ -104,7 +104,8 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Response<oidc_proto::Body> {
     let (head, mut body) = request.into_parts();
-    let operation = route(&head.method, head.uri.path()).ok().and_then(Route::operation);
+    let route_of_head = route(&head.method, head.uri.path()).ok();
+    let is_form = head.method == Method::POST;
     let reading = read_body(&state.limits, &mut body);
     let fault = rule.map(|rule| rule.fault());
     let (mut response, mut exchange) = respond(state, peer, head, reading, |context, route| match fault {
@@ -117,9 +118,8 @@ async fn answer(
         discard(body).await;
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    if let Some(operation) = operation
-        && is_last(state, operation, response.status()).await
-    {
+    let succeeded = route_of_head.filter(|_| exchange.error.is_none());
+    if is_last(state, succeeded.and_then(|route| step(route, is_form, response.status()))).await {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     if fault.is_some_and(InjectedFault::says_nothing) {
@@ -131,17 +131,30 @@ async fn answer(
     response
 }
 
+/// Returns the step of a sign-in that a response without an error completes. The code of `/authorize` is the
+/// authorization code flow's counterpart of a device's codes.
+fn step(route: &Route, is_form: bool, status: StatusCode) -> Option<Operation> {
+    match route.handler {
+        Handler::Operation(_, operation) => Some(operation).filter(|_| status.is_success()),
+        Handler::Authorization(_) => {
+            // A simulated person's code comes with a redirect, and a person's with the page after the form.
+            let has_code = status == StatusCode::FOUND || (is_form && status == StatusCode::OK);
+            Some(Operation::StartDeviceAuthorization).filter(|_| has_code)
+        }
+        Handler::Metadata(_) | Handler::Page(_) => None,
+    }
+}
+
 /// Returns whether the connection must close, so that a fault can apply to the next one. Closes the port if a
-/// fault requires it after this response.
-async fn is_last(state: &State, operation: Operation, status: StatusCode) -> bool {
-    if status.is_success() {
+/// fault requires it after this step.
+async fn is_last(state: &State, succeeded: Option<Operation>) -> bool {
+    if let Some(operation) = succeeded {
         state.faults.succeeded(operation);
         if state.faults.refuse_after(operation) {
             state.faults.close_port().await;
-            return true;
         }
     }
-    state.faults.has_handshake_faults()
+    state.faults.has_connection_faults()
 }
 
 /// Returns the transport for the responses.

@@ -73,8 +73,10 @@ impl Faults {
     }
 
     /// Returns whether each request needs a connection of its own, so that a fault can apply to the next one.
-    pub(crate) fn has_handshake_faults(&self) -> bool {
-        !self.stopped.load(Ordering::Relaxed) && self.armed.iter().any(|armed| armed.rule.fault().needs_tls())
+    pub(crate) fn has_connection_faults(&self) -> bool {
+        let concerns_connections = |fault: InjectedFault| fault == InjectedFault::Refuse || fault.needs_tls();
+        !self.stopped.load(Ordering::Relaxed)
+            && self.armed.iter().any(|armed| concerns_connections(armed.rule.fault()))
     }
 
     /// Notes the success of an operation, so the next one is due. The first follows the last.
