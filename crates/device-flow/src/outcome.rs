@@ -212,7 +212,7 @@ const fn refusal_hint(answer: &Indeterminate) -> &'static str {
         404 | 405 | 410 | 501 => "Check the endpoint: the server has no such URL",
         300..=399 => "Check the endpoint: redirects are not followed, because the request carries secrets",
         429 => "Too many requests; try again in a minute",
-        400..=499 => "Check the endpoint, and that the device flow is enabled for this client",
+        400..=499 => "Check the endpoint, and that this way to sign in is enabled for this client",
         500..=599 => "The service, or a proxy in front of it, failed; try again later",
         _ => "Check the endpoint, and whether a proxy responds in its place",
     }

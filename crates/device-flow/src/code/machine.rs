@@ -161,7 +161,10 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
         (Redeem(redeeming), Refused(Denied, fault)) => ended(redeeming.client.known(), Outcome::Denied(fault.clone())),
         (Redeem(redeeming), Refused(Pending | InvalidGrant | OtherFault, fault))
             => ended(redeeming.client.known(), Outcome::rejected(CreateToken, fault)),
-        (Redeem(redeeming), PlainRefusal(answer)) => ended(redeeming.client.known(), Outcome::refused(CreateToken, answer)),
+        (Redeem(redeeming), PlainRefusal(answer)) if redeeming.code_is_unspent() => ended(redeeming.client.known(), Outcome::refused(CreateToken, answer)),
+        (Redeem(redeeming), PlainRefusal(answer)) if redeeming.retry_window_is_over(&unread(&answer), cx)
+            => ended(redeeming.client.known(), Outcome::unreachable(CreateToken, unread(&answer))),
+        (Redeem(redeeming), PlainRefusal(answer)) => Redeem(redeeming.again(unread(&answer), cx)),
         (Redeem(redeeming), ProxyRefused) => ended(redeeming.client.known(), Outcome::unreachable(CreateToken, PROXY_REFUSED)),
         (Redeem(redeeming), BrokenSuccess(invalid)) => ended(redeeming.client.known(), Outcome::InvalidResponse(invalid)),
         (Redeem(redeeming), Cancel) => cancelled(redeeming.client.known()),
@@ -220,6 +223,10 @@ impl Redeeming {
         self.setup.retry_window_is_over(error, cx.now, cx.policy)
     }
 
+    const fn code_is_unspent(&self) -> bool {
+        !self.code_may_be_spent
+    }
+
     /// Sends the code again later. If the lost request has spent it, the tokens of that request are lost anyway.
     fn again(mut self: Box<Self>, error: TransientError, cx: &mut Context<'_>) -> Box<Self> {
         self.code_may_be_spent |= error.may_have_acted();
@@ -235,6 +242,12 @@ impl Redeeming {
     fn start_over(&self, cx: &Context<'_>) -> Box<Setup> {
         Box::new(Setup::new(cx.now, cx.now, cx.policy))
     }
+}
+
+/// Returns a refusal as an error. After a lost exchange it may be the service's word on the spent code, cut off on
+/// its way.
+fn unread(answer: &Indeterminate) -> TransientError {
+    TransientError::Indeterminate(answer.clone())
 }
 
 /// Ends with a token.

@@ -74,7 +74,9 @@
 //! | Redeem | `ClientRejected` |  | Rejected |
 //! | Redeem | `Denied` |  | Denied |
 //! | Redeem | `Pending`, `InvalidGrant`, `OtherFault` |  | Rejected |
-//! | Redeem | `PlainRefusal` |  | Refused |
+//! | Redeem | `PlainRefusal` | code is unspent | Refused |
+//! | Redeem | `PlainRefusal` | retry window is over | Unreachable |
+//! | Redeem | `PlainRefusal` |  | Redeem |
 //! | Redeem | `ProxyRefused` |  | Unreachable |
 //! | Redeem | `BrokenSuccess` |  | InvalidResponse |
 //! | Redeem | `Cancel` |  | Cancelled |
@@ -89,7 +91,7 @@
 //!   verifier. A response of another issuer ends the flow before that (RFC 9207 §2.4).
 //! * A code is single-use. A lost exchange is repeated, because the tokens of a lost response are lost anyway. If
 //!   the service then calls the code invalid, the outcome is [`Outcome::GrantLost`](crate::Outcome::GrantLost)
-//!   and not a refusal.
+//!   and not a refusal. A plain refusal is then no end either: it may be that word, cut off on its way.
 //! * An exchange without a verdict is repeated within [`Policy::setup_retry_window`](crate::Policy).
 
 mod flow;

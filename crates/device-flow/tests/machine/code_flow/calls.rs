@@ -197,6 +197,27 @@ fn a_lost_exchange_is_repeated_and_a_spent_code_is_then_told_from_a_refusal() {
 }
 
 #[test]
+fn a_plain_refusal_ends_an_exchange_unless_an_earlier_one_was_lost() {
+    let mut rig = Rig::redeeming();
+    rig.answer(page(404));
+    assert!(matches!(rig.outcome(), Outcome::Refused { operation: Operation::CreateToken, .. }));
+
+    // It may be the words on the spent code, cut off.
+    let mut rig = Rig::redeeming();
+    rig.answer(Reply::Failed(Failure::Unknown));
+    rig.answer(page(400));
+    rig.answer(fault(FaultCode::InvalidGrant));
+    assert!(matches!(rig.outcome(), Outcome::GrantLost(_)));
+
+    let mut rig = Rig::redeeming();
+    rig.answer(Reply::Failed(Failure::Unknown));
+    while rig.flow.outcome().is_none() {
+        rig.answer(page(400));
+    }
+    assert!(matches!(rig.outcome(), Outcome::Unreachable { operation: Operation::CreateToken, .. }));
+}
+
+#[test]
 fn an_exchange_without_a_verdict_is_given_up_after_the_retry_window() {
     let mut rig = Rig::redeeming();
     let began = rig.now;

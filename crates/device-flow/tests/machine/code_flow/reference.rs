@@ -226,7 +226,8 @@ impl Model {
                 self.retry(grown, false);
                 (self.floor, self.slow_downs, self.errors) = (grown, self.slow_downs + 1, 0);
             }
-            Heard::ServerError | Heard::BadGateway | Heard::NotSent | Heard::Lost => {
+            Heard::NotFound if !self.maybe_spent => _ = self.end(End::Refused),
+            Heard::ServerError | Heard::BadGateway | Heard::NotSent | Heard::Lost | Heard::NotFound => {
                 let first = if self.floor == 0 { 1 } else { 2 * self.floor };
                 let wait = (first << self.errors).min(30).max(self.floor);
                 self.retry(wait, heard != Heard::NotSent);
@@ -250,7 +251,6 @@ impl Model {
             | Heard::Other => {
                 _ = self.end(End::Rejected);
             }
-            Heard::NotFound => _ = self.end(End::Refused),
             Heard::Broken => _ = self.end(End::InvalidResponse),
             Heard::ProxyRefused => _ = self.end(End::Unreachable),
         }
