@@ -15,6 +15,9 @@ pub(crate) trait Faced {
     /// Signs in at virtual time.
     fn sign_in(target: &Target, ledger: &Ledger, watch: Watch<'_>) -> Result<(), End>;
 
+    /// Signs in with the authorization code flow. Only the browser takes real time.
+    fn sign_in_by_code(target: &Target, ledger: &Ledger, watch: Watch<'_>) -> Result<(), End>;
+
     /// Signs in at real time with a cancellation on the signal. The result has the delay of the end.
     fn sign_in_until(target: &Target, watcher: Watcher, moments: Receiver<()>) -> Cancelled;
 

@@ -5,19 +5,22 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use adapter_tests::for_both_adapters;
-use device_flow::{NotSignedIn, Outcome};
+use device_flow::{BrowserPrompt, NotSignedIn, Outcome};
 use oidc_proto::oauth::Provider;
 use oidc_proto::{Dialect, Endpoint, Operation, Service};
 use sso_oidc_server::{Approval, Config, FaultRule, InjectedFault, SlowDown, TestServer};
 
 use crate::adapter::Faced;
+use crate::browser::Browser;
 use crate::bundle::Bundle;
 use crate::ledger::{Entries, Ledger, Watch};
-use crate::table::{Client, Ending, Row, Wrong};
+use crate::table::{Client, Ending, Endings, Row, Wrong};
 use crate::turn::Turn;
 
 /// The server's polling interval.
 const INTERVAL: Duration = Duration::from_secs(5);
+/// The first wait after an error without an interval.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// The lifetime of a code, long enough for some polls.
 const LIFE: Duration = Duration::from_secs(100);
 /// The delay for a throttled client. With an adapter's jitter of up to half, it stays within the retry window
@@ -34,9 +37,17 @@ pub(crate) struct Setting {
     pub(crate) client: &'static Client,
 }
 
+/// The kind of sign-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    Device,
+    Code,
+}
+
 /// The affected requests, and the setting of the client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Case {
+    flow: Flow,
     setting: Setting,
     wrong: Wrong,
     operation: Operation,
@@ -109,18 +120,30 @@ pub(crate) fn check<A: Faced>(row: &Row) {
 }
 
 /// Returns the cases of a row in one setting, with their expected endings.
-fn cases(row: &Row, setting: Setting) -> [(Case, Ending); 7] {
-    let all = Operation::SIGN_IN;
-    let endings = row.endings(setting.dialect, setting.client);
-    let case = |operation, pending, once| Case { setting, wrong: row.wrong, operation, pending, once };
+fn cases(row: &Row, setting: Setting) -> [(Case, Ending); 11] {
+    let [register, authorize, create_token] = [0, 1, 2].map(|place| Operation::SIGN_IN[place]);
+    let Endings { once, always, exchange } = row.endings(setting.dialect, setting.client);
+    let device = |operation, pending, once| Case {
+        flow: Flow::Device,
+        setting,
+        wrong: row.wrong,
+        operation,
+        pending,
+        once,
+    };
+    let code = |operation, once| Case { flow: Flow::Code, ..device(operation, false, once) };
     [
-        (case(all[0], false, true), endings.once[0]),
-        (case(all[1], false, true), endings.once[1]),
-        (case(all[2], true, true), endings.once[2]),
-        (case(all[2], false, true), endings.once[3]),
-        (case(all[0], false, false), endings.always[0]),
-        (case(all[1], false, false), endings.always[1]),
-        (case(all[2], false, false), endings.always[2]),
+        (device(register, false, true), once[0]),
+        (device(authorize, false, true), once[1]),
+        (device(create_token, true, true), once[2]),
+        (device(create_token, false, true), once[3]),
+        (device(register, false, false), always[0]),
+        (device(authorize, false, false), always[1]),
+        (device(create_token, false, false), always[2]),
+        (code(register, true), once[0]),
+        (code(create_token, true), exchange[0]),
+        (code(register, false), always[0]),
+        (code(create_token, false), exchange[1]),
     ]
 }
 
@@ -142,13 +165,20 @@ impl Case {
                 server.stop_faults();
             }
         };
+        let browser = Browser::trusting(bundle.as_ref());
+        let open = |prompt: &BrowserPrompt| browser.open(prompt);
+        let watch = Watch { ledger: &ledger, on_error: &on_error, open: &open };
         let (began, cpu) = (Instant::now(), cpu_of_this_thread());
-        let result = A::sign_in(&target, &ledger, Watch { ledger: &ledger, on_error: &on_error });
+        let result = match self.flow {
+            Flow::Device => A::sign_in(&target, &ledger, watch),
+            Flow::Code => A::sign_in_by_code(&target, &ledger, watch),
+        };
         let (took, cpu) = (began.elapsed(), cpu_of_this_thread().saturating_sub(cpu));
 
         let entries = ledger.entries();
         self.assert_safe(&server, &entries);
         self.assert_paced(&entries);
+        self.assert_shown(&browser, &entries, result.is_ok());
         let requests = u32::try_from(entries.sent.len()).unwrap();
         assert!(took < target.request_timeout * requests + Duration::from_secs(10), "{self:?} took {took:?}");
         assert!(cpu < CPU * (requests + 1), "{self:?} took {cpu:?} of the processor for {requests} requests");
@@ -194,16 +224,34 @@ impl Case {
             let sent = counts.get(&operation).copied().unwrap_or_default();
             assert!(arrived <= sent, "{self:?}: {operation} was sent {sent} times and came {arrived} times");
         }
+        let of_browser = arrived.iter().filter(|request| request.operation.is_none());
+        let expected = if self.flow == Flow::Code { entries.prompted.len() } else { 0 };
+        assert_eq!(of_browser.count(), expected, "{self:?}: no client of ours asks for this: {arrived:?}");
         for request in arrived {
             assert_eq!(request.others_in_flight, 0, "{self:?}: two requests at once: {request:?}");
-            assert!(request.operation.is_some(), "{self:?}: no client of ours asks for this: {request:?}");
+            assert!(request.operation.is_some() || request.path == "/authorize", "{self:?}: {request:?}");
         }
+    }
+
+    /// Checks that the browser's last page tells how the sign-in ended.
+    fn assert_shown(self, browser: &Browser, entries: &Entries, signed_in: bool) {
+        let pages = browser.pages();
+        let expected = if self.flow == Flow::Code { entries.prompted.len() } else { 0 };
+        assert_eq!(pages.len(), expected, "{self:?}: {pages:?}");
+        let text = if signed_in { "You are signed in" } else { "You are not signed in" };
+        assert!(pages.iter().all(|page| page.contains(text)), "{self:?}: {pages:?}");
     }
 
     /// Checks that no request came too early or too late, and that no step repeated in a loop.
     fn assert_paced(self, entries: &Entries) {
         let polls = entries.gaps(Operation::CreateToken);
-        assert!(polls.iter().all(|gap| *gap >= INTERVAL), "{self:?}: below the interval: {polls:?}");
+        let least = |place: u32| match self.flow {
+            Flow::Device => INTERVAL,
+            // The service names no interval for a code of the browser. The waits double.
+            Flow::Code => FIRST_RETRY * 2_u32.pow(place),
+        };
+        let are_late = polls.iter().zip(0..).all(|(gap, place)| *gap >= least(place));
+        assert!(are_late, "{self:?}: below the interval: {polls:?}");
         let throttles = matches!(
             self.wrong.fault(),
             InjectedFault::TooManyRequests
@@ -215,7 +263,7 @@ impl Case {
         // A fault that applies once applies to the first request.
         let asked_to_wait = if self.once { &injected[..injected.len().min(1)] } else { &injected };
         // The last poll of a code waits at most for the interval.
-        let is_last = self.operation == Operation::CreateToken && !self.once;
+        let is_last = self.flow == Flow::Device && self.operation == Operation::CreateToken && !self.once;
         let asked_to_wait =
             if is_last { &injected[..injected.len().saturating_sub(1)] } else { asked_to_wait };
         if throttles {
@@ -225,7 +273,9 @@ impl Case {
             let late = entries.sent.iter().filter(|(_, at)| *at >= *prompted + LIFE);
             assert_eq!(late.count(), 0, "{self:?}: sent after the code's life");
         }
-        let steps = entries.sent.len() + entries.waits + entries.prompted.len();
+        // The wait for the browser is not by the clock.
+        let listened = if self.flow == Flow::Code { entries.prompted.len() } else { 0 };
+        let steps = entries.sent.len() + entries.waits + entries.prompted.len() + listened;
         assert!(entries.waits <= entries.sent.len() + 1, "{self:?}: waited {} times", entries.waits);
         // Each step takes at most two readings of the clock; the start takes one more, and the end three.
         assert!(entries.readings <= 2 * steps + 4, "{self:?}: {} readings, {steps} steps", entries.readings);
@@ -250,6 +300,7 @@ fn ending(result: &Result<(), End>, entries: &Entries) -> Option<Ending> {
 fn cut_after<A: Faced>(bytes: usize) -> Option<Ending> {
     let wrong = Wrong::Server(FaultRule::new(InjectedFault::ResetAnswer).after_bytes(bytes));
     let case = Case {
+        flow: Flow::Device,
         setting: A::SETTINGS[0],
         wrong,
         operation: Operation::CreateToken,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use device_flow::{Observer, Status, Stop, UserPrompt};
+use device_flow::{BrowserPrompt, Flow, Observer, Status, Stop, UserPrompt};
 use oidc_proto::Operation;
 
 /// The actions of a sign-in, with their times.
@@ -64,17 +64,36 @@ impl Entries {
     }
 }
 
-/// Records events in the ledger, and notes errors.
+/// Records events in the ledger, notes errors, and opens the browser.
 pub(crate) struct Watch<'a> {
     pub(crate) ledger: &'a Ledger,
     pub(crate) on_error: &'a (dyn Fn() + Sync),
+    pub(crate) open: &'a (dyn Fn(&BrowserPrompt) + Sync),
 }
 
-impl Observer for Watch<'_> {
-    fn prompt(&mut self, _: &UserPrompt) -> Result<(), Stop> {
+/// What a person is shown.
+pub(crate) trait Shown {
+    fn open(&self, watch: &Watch<'_>);
+}
+
+/// The simulated person approves by itself.
+impl Shown for UserPrompt {
+    fn open(&self, _: &Watch<'_>) {}
+}
+
+impl Shown for BrowserPrompt {
+    fn open(&self, watch: &Watch<'_>) {
+        (watch.open)(self);
+    }
+}
+
+impl<F: Flow<Prompt: Shown>> Observer<F> for Watch<'_> {
+    fn prompt(&mut self, prompt: &F::Prompt) -> Result<(), Stop> {
         let mut entries = self.ledger.entries();
         let now = entries.now;
         entries.prompted.push(now);
+        drop(entries);
+        prompt.open(self);
         Ok(())
     }
 
@@ -84,7 +103,7 @@ impl Observer for Watch<'_> {
         entries.sent.push((operation, now));
     }
 
-    fn waiting(&mut self, status: &Status<'_>) {
+    fn waiting(&mut self, status: &Status<'_, F>) {
         if status.error.is_some() {
             self.ledger.entries().had_error = true;
             (self.on_error)();

@@ -1,6 +1,7 @@
 //! Both adapters against every injected fault.
 
 mod adapter;
+mod browser;
 mod bundle;
 mod calls;
 mod cancelled;

@@ -9,14 +9,15 @@ use std::time::{Duration, Instant};
 use adapter_tests::Reqwest;
 use adapter_tests::over_reqwest::block_on;
 use device_flow_reqwest::{
-    Clock, DeviceFlow, FirstPoll, HttpClient, HttpClientBuilder, Policy, RevocationRequest, Tick, TokioClock,
-    hardened,
+    Clock, DeviceFlow, FirstPoll, HttpClient, HttpClientBuilder, Listener, Policy, RevocationRequest, Tick,
+    TokioClock, hardened,
 };
 use oidc_proto::{Dialect, Service};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use crate::adapter::Faced;
+use crate::browser::code_policy;
 use crate::calls;
 use crate::cancelled::{self, Cancelled, Watcher};
 use crate::case::{End, Setting, Target};
@@ -52,6 +53,16 @@ impl Faced for Reqwest {
         let client = client(target);
         let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client_name("fault matrix");
         let signed_in = block_on(client.login(policy).clock(ledger).run_with(watch))?;
+        assert!(!signed_in.token.access_token.is_empty());
+        Ok(())
+    }
+
+    fn sign_in_by_code(target: &Target, ledger: &Ledger, watch: Watch<'_>) -> Result<(), End> {
+        let client = client(target);
+        let signed_in = block_on(async {
+            let listener = Listener::bind().await.unwrap();
+            client.code_login(code_policy(), listener).clock(ledger).run_with(watch).await
+        })?;
         assert!(!signed_in.token.access_token.is_empty());
         Ok(())
     }

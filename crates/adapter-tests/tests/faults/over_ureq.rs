@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use adapter_tests::Ureq;
 use device_flow_ureq::{
-    Cancel, Clock, FirstPoll, HttpClient, HttpClientBuilder, Policy, RevocationRequest, Tick, ureq,
+    Cancel, Clock, FirstPoll, HttpClient, HttpClientBuilder, Listener, Policy, RevocationRequest, Tick, ureq,
 };
 use oidc_proto::{Dialect, Service};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::adapter::Faced;
+use crate::browser::code_policy;
 use crate::calls;
 use crate::cancelled::{self, Cancelled, Watcher};
 use crate::case::{End, Setting, Target};
@@ -48,6 +49,16 @@ impl Faced for Ureq {
         let client = client(target);
         let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client_name("fault matrix");
         let mut login = client.login(policy).clock(ledger);
+        if target.setting.client.name == CANCELLABLE.name {
+            login = login.cancelled_by(&Cancel::new());
+        }
+        let signed_in = login.run_with(watch)?;
+        assert!(!signed_in.token.access_token.is_empty());
+        Ok(())
+    }
+
+    fn sign_in_by_code(target: &Target, ledger: &Ledger, watch: Watch<'_>) -> Result<(), End> {
+        let mut login = client(target).code_login(code_policy(), Listener::bind().unwrap()).clock(ledger);
         if target.setting.client.name == CANCELLABLE.name {
             login = login.cancelled_by(&Cancel::new());
         }

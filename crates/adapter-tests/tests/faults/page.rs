@@ -16,7 +16,7 @@ A correct client does four things:
 1. **Nothing was done: try again.** The service or a gateway refused the request. Wait at least the interval, or `Retry-After`.
 2. **It may have been done: try again, and remember.** No response arrived. If the service then calls the code spent, the token was lost
    with that response, and the person starts again.
-3. **The refusal is final: stop**, if there is no code yet. A retry gets the same redirect, 403 or 404.
+3. **The refusal is final: stop**, if there is no device code yet. A retry gets the same redirect, 403 or 404.
 4. **The response is unusual but complete: take it.** The service sends each token only once.
 
 The tables say what this project's clients do. The faults are those of `sso-oidc serve --fault`, and of `TestServer` in
@@ -29,14 +29,16 @@ The tables say what this project's clients do. The faults are those of `sso-oidc
 | either | signed in; client and server race, so the request may have to be sent again |
 | grant lost | `GrantLost`: the service granted the token, and the response did not arrive |
 | refused | `Refused`: a plain refusal without a code of the standard |
-| unreachable | `Unreachable`: no usable response until the retry window (before the code) or the code's life was over |
+| unreachable | `Unreachable`: no usable response until the device code's life, or else the retry window, was over |
 | given up | `Cancelled`, with the reason: the HTTP client turned out not to be safe |
 
 The columns:
 
 - *Once* is the first request of the operation, *always* every one.
-- Register is RegisterClient or RFC 7591 registration. Authorize is StartDeviceAuthorization or RFC 8628 §3.1.
+- Register is RegisterClient or RFC 7591 registration, in the device flow and in the authorization code flow.
+- Authorize is StartDeviceAuthorization or RFC 8628 §3.1.
 - A poll is CreateToken or RFC 8628 §3.4 before the person has decided. The grant is the poll that would bring the token.
+- The exchange is CreateToken or RFC 6749 §4.1.3 with an authorization code.
 
 Each cell holds for both dialects, both adapters, and HTTP clients of the program's own. [Exceptions](#exceptions) are listed apart.
 Each cell also holds these:
@@ -44,6 +46,7 @@ Each cell also holds these:
 - No redirect is followed, and the other host is never connected to.
 - No request is sent before the last one has its response or has failed, and none twice.
 - No poll comes before its time, and none after the code's life.
+- No authorization request is sent by the program. The browser sends one, and its last page tells how the sign-in ended.
 - The processor is idle while a response is due. Nothing takes longer than its time limits.
 - A sign-in that is cancelled during the fault ends at once as `Cancelled`, and sends nothing more.
 
@@ -53,8 +56,8 @@ Each cell also holds these:
 ";
 
 /// The columns of endings.
-const COLUMNS: &str = "once: register | once: authorize | once: a poll | once: the grant | always: register | \
-                       always: authorize | always: poll |\n";
+const COLUMNS: &str = "once: register | once: authorize | once: a poll | once: the grant | once: the exchange | \
+                       always: register | always: authorize | always: poll | always: exchange |\n";
 
 const DIFFERENCES: &str = "
 ## Exceptions
@@ -135,7 +138,9 @@ fn header(page: &mut String, first: &str) {
 }
 
 fn cells(endings: Endings) -> String {
-    let words: Vec<_> = endings.once.into_iter().chain(endings.always).map(word).collect();
+    let Endings { once, always, exchange: [exchanged_once, exchanged_always] } = endings;
+    let all = once.into_iter().chain([exchanged_once]).chain(always).chain([exchanged_always]);
+    let words: Vec<_> = all.map(word).collect();
     words.join(" | ")
 }
 

@@ -40,6 +40,9 @@ pub(crate) struct Endings {
     pub(crate) once: [Ending; 4],
     /// The endings if it always applies: to RegisterClient, StartDeviceAuthorization or CreateToken.
     pub(crate) always: [Ending; 3],
+    /// The endings if it applies to the exchange of an authorization code: once, and always. RegisterClient ends
+    /// alike in both flows.
+    pub(crate) exchange: [Ending; 2],
 }
 
 /// The endings in each dialect.
@@ -157,35 +160,39 @@ impl Row {
 use Ending::{GivenUp, GrantLost, Refused, Retried, SignedIn, Unharmed, Unreachable};
 
 /// Returns the same endings for both dialects.
-const fn alike(once: [Ending; 4], always: [Ending; 3]) -> Both {
-    let endings = Endings { once, always };
+const fn alike(once: [Ending; 4], always: [Ending; 3], exchange: [Ending; 2]) -> Both {
+    let endings = Endings { once, always, exchange };
     Both { aws: endings, oauth: endings }
 }
 
 /// A fault without harm, however often.
-const HARMLESS: Both = alike([Unharmed; 4], [Unharmed; 3]);
+const HARMLESS: Both = alike([Unharmed; 4], [Unharmed; 3], [Unharmed; 2]);
 /// The service does not see the request, so only time is lost.
-const UNSEEN: Both = alike([Retried; 4], [Unreachable; 3]);
-/// The service sends an error, which ends a sign-in before the code. The client repeats a poll, because the
-/// person may have approved.
-const REFUSED: Both = alike([Refused, Refused, Retried, Retried], [Refused, Refused, Unreachable]);
+const UNSEEN: Both = alike([Retried; 4], [Unreachable; 3], [Retried, Unreachable]);
+/// The service sends an error, which ends a sign-in before the code, and the exchange of an authorization code. The
+/// client repeats a poll, because the person may have approved.
+const REFUSED: Both =
+    alike([Refused, Refused, Retried, Retried], [Refused, Refused, Unreachable], [Refused; 2]);
 /// The same, except that three such errors in a row mean a missing endpoint.
-const MISSING: Both = alike([Refused, Refused, Retried, Retried], [Refused; 3]);
+const MISSING: Both = alike([Refused, Refused, Retried, Retried], [Refused; 3], [Refused; 2]);
 /// The service executes the request, but the response does not arrive. A code brings only one grant.
-const UNHEARD: Both = alike([Retried, Retried, Retried, GrantLost], [Unreachable; 3]);
+const UNHEARD: Both =
+    alike([Retried, Retried, Retried, GrantLost], [Unreachable; 3], [GrantLost, Unreachable]);
 /// The same, but the head of the response arrives. In the AWS dialect it names the error, which is enough. A
 /// token, and every error in the OAuth dialect, is only in the body.
 const HALF_HEARD: Both = Both {
     aws: Endings {
         once: [Retried, Retried, Unharmed, GrantLost],
         always: [Unreachable, Unreachable, GrantLost],
+        exchange: [GrantLost; 2],
     },
     oauth: UNHEARD.oauth,
 };
 /// The next request may use a dead connection.
-const RACE: Both = alike([SignedIn; 4], [SignedIn; 3]);
+const RACE: Both = alike([SignedIn; 4], [SignedIn; 3], [SignedIn; 2]);
 /// The client follows the redirect. The driver detects that afterwards and sends nothing more.
-pub(crate) const WITH_FOLLOWED_REDIRECT: Endings = Endings { once: [GivenUp; 4], always: [GivenUp; 3] };
+pub(crate) const WITH_FOLLOWED_REDIRECT: Endings =
+    Endings { once: [GivenUp; 4], always: [GivenUp; 3], exchange: [GivenUp; 2] };
 
 const fn calls(revocation: CallResult, once: CallResult, always: CallResult) -> Option<Calls> {
     Some(Calls { revocation, discovery: [once, always] })
