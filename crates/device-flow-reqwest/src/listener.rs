@@ -18,7 +18,7 @@ use crate::Clock;
 
 /// The most connections without a complete request. Browsers open some that they never use. One more closes the
 /// oldest.
-const MOST_WAITING: usize = 32;
+const MOST_WAITING: usize = 128;
 /// The most pasted addresses that wait for the flow.
 const MOST_PASTED: usize = 8;
 /// The time for a request to arrive.
@@ -43,7 +43,7 @@ pub struct ListenError {
 /// faster. Dropping it closes the port.
 ///
 /// Only this machine reaches it. It reads each request in a task of its own, with limits on time, size and
-/// number, so no other caller can hold up the browser.
+/// number, so other callers cannot easily hold up the browser.
 ///
 /// ```
 /// use device_flow_reqwest::Listener;
@@ -195,6 +195,10 @@ impl Listener {
     ///
     /// Dropping the future loses no request: readers and queue stay.
     pub(crate) async fn wait(&mut self, flow: &mut CodeFlow, clock: &impl Clock, most: Duration) {
+        // The flow listens once more, because the service rejected a cached registration.
+        if let Some(earlier) = self.accepted.take() {
+            write(earlier, flow.page(Callback::Unrelated)).await;
+        }
         let next = next(&self.listener, &mut self.readers, &mut self.waiting, &mut self.pasted);
         let Ok(request) = timeout(most, next).await else {
             if let Some(deadline) = flow.deadline() {
@@ -217,11 +221,22 @@ impl Listener {
         }
     }
 
-    /// Tells the browser the result.
-    pub(crate) async fn finish(mut self, flow: &CodeFlow) {
+    /// Tells the browser the result, and all others that there is nothing to do. Pages in writing are finished.
+    pub(crate) async fn finish(mut self, flow: &mut CodeFlow, clock: &impl Clock) {
         if let Some(browser) = self.accepted.take() {
             write(browser, flow.page(Callback::Accepted)).await;
         }
+        // The readers of incomplete requests end here.
+        self.waiting.iter().for_each(AbortHandle::abort);
+        let rest = async {
+            while let Some(read) = self.readers.join_next().await {
+                if let Ok(Some(Request { target, answer: Answer::Browser(stream) })) = read {
+                    let callback = flow.on_callback(&target, clock.now());
+                    write(stream, flow.page(callback)).await;
+                }
+            }
+        };
+        let _ = timeout(PAGE_TIME, rest).await;
     }
 }
 

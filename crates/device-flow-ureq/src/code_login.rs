@@ -161,13 +161,17 @@ impl<C: Clock> CodeLogin<C> {
     /// [`SignInError`] for every end without a token.
     pub fn run_with(self, mut observer: impl Observer<CodeFlow>) -> Result<SignedIn, SignInError> {
         let Self { client, policy, registration, mut listener, clock } = self;
-        let secrets =
-            crypto::provider(client.crypto.as_ref()).and_then(|provider| crypto::code_secrets(&provider));
+        let provider = crypto::provider(client.crypto.as_ref());
+        let draw = || provider.as_ref().and_then(|provider| crypto::code_secrets(provider));
+        let (secrets, spare) = (draw(), draw());
         let has_secrets = secrets.is_some();
         let (service, redirect) = (client.service.clone(), listener.redirect_uri());
         let secrets = secrets.unwrap_or_else(crypto::no_secrets);
         let mut flow = CodeFlow::new(service, policy, registration, redirect, secrets, clock.now())
             .with_jitter(any_number());
+        if let Some(spare) = spare {
+            flow = flow.with_spare_secrets(spare);
+        }
         if !has_secrets {
             flow.stop(Stop::because(crypto::NO_PKCE));
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -17,7 +17,9 @@ use crate::{Cancel, Clock};
 
 /// The most connections without a complete request. Browsers open some that they never use. One more closes the
 /// oldest.
-const MOST_WAITING: usize = 32;
+const MOST_WAITING: usize = 128;
+/// The most complete requests that wait for the flow, for example during an exchange.
+const MOST_QUEUED: usize = 32;
 /// The time for a request to arrive.
 const REQUEST_TIME: Duration = Duration::from_secs(10);
 /// The time for a page to be taken.
@@ -40,7 +42,7 @@ pub struct ListenError {
 /// faster. Dropping it closes the port.
 ///
 /// Only this machine reaches it. It reads each request in a thread of its own, with limits on time, size and
-/// number, so no other caller can hold up the browser.
+/// number, so other callers cannot easily hold up the browser.
 ///
 /// ```
 /// use device_flow_ureq::Listener;
@@ -52,7 +54,7 @@ pub struct ListenError {
 pub struct Listener {
     redirect: RedirectUri,
     requests: Receiver<Request>,
-    sender: Sender<Request>,
+    sender: SyncSender<Request>,
     bell: Arc<Bell>,
     closing: Arc<AtomicBool>,
     acceptor: Option<JoinHandle<()>>,
@@ -85,7 +87,7 @@ enum Answer {
 /// ```
 #[derive(Clone)]
 pub struct Paste {
-    sender: Sender<Request>,
+    sender: SyncSender<Request>,
     bell: Arc<Bell>,
 }
 
@@ -142,7 +144,7 @@ impl Listener {
         let failed = |source| ListenError { port, source };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let (sender, requests) = mpsc::channel();
+        let (sender, requests) = mpsc::sync_channel(MOST_QUEUED);
         let (bell, closing) = (Arc::new(Bell::default()), Arc::new(AtomicBool::new(false)));
         let acceptor = Acceptor {
             listener,
@@ -172,6 +174,10 @@ impl Listener {
     /// Waits for the next request and passes it to the flow, for at most this long or until the cancellation. The
     /// time is real. A clock with another time then passes the rest.
     pub(crate) fn wait(&mut self, flow: &mut CodeFlow, clock: &impl Clock, most: Duration, cancel: &Cancel) {
+        // The flow listens once more, because the service rejected a cached registration.
+        if let Some(earlier) = self.accepted.take() {
+            write(earlier, &flow.page(Callback::Unrelated));
+        }
         let next = || self.requests.try_recv().ok();
         if let Some(request) = cancel.wait_for(&self.bell, most, next) {
             self.answer(flow, clock, request);
@@ -224,7 +230,7 @@ impl Drop for Listener {
 /// The thread that accepts connections.
 struct Acceptor {
     listener: TcpListener,
-    sender: Sender<Request>,
+    sender: SyncSender<Request>,
     bell: Arc<Bell>,
     closing: Arc<AtomicBool>,
     /// The connections without a complete request, the oldest first.
@@ -242,7 +248,6 @@ impl Acceptor {
             match accepted {
                 Ok((stream, _)) => {
                     number += 1;
-                    // A connection without a thread closes.
                     let _ = self.read(stream, number);
                 }
                 Err(_) => thread::sleep(AFTER_ERROR),
@@ -268,12 +273,18 @@ impl Acceptor {
             waiting.retain(|(other, _)| *other != number);
             drop(waiting);
             if let Some(request) = request
-                && sender.send(request).is_ok()
+                // A full queue closes the connection.
+                && sender.try_send(request).is_ok()
             {
                 bell.ring();
             }
         };
-        thread::Builder::new().name("redirect".to_owned()).spawn(reader).map(drop)
+        let started = thread::Builder::new().name("redirect".to_owned()).spawn(reader);
+        if started.is_err() {
+            // The connection closes with its last copy.
+            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).retain(|(other, _)| *other != number);
+        }
+        started.map(drop)
     }
 }
 

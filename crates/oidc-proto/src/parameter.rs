@@ -3,7 +3,7 @@
 use crate::{Secret, printable};
 
 /// The parameters that the messages write themselves, or that would conflict with those.
-const RESERVED: [&str; 13] = [
+const RESERVED: [&str; 16] = [
     "client_id",
     "client_secret",
     "code",
@@ -14,6 +14,11 @@ const RESERVED: [&str; 13] = [
     "grant_type",
     "redirect_uri",
     "refresh_token",
+    // RFC 9101 §5 lets these two replace all others.
+    "request",
+    "request_uri",
+    // A listener takes the response in the query only.
+    "response_mode",
     "response_type",
     "scope",
     "state",

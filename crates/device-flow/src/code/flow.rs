@@ -64,7 +64,7 @@ pub enum Callback {
     /// The right path without a response to this flow: another `state`, or no code and no error. The flow still
     /// listens, because another program may have sent it.
     Unrelated,
-    /// The flow has its response already, has ended, or has not asked yet.
+    /// The flow has its response already, has ended, or has not asked yet, so it takes none.
     Late,
 }
 
@@ -131,6 +131,8 @@ pub struct CodeFlow {
     pub(super) policy: Arc<Policy>,
     pub(super) redirect: RedirectUri,
     secrets: CodeSecrets,
+    /// The values of a second request, if the client is replaced.
+    spare: Option<CodeSecrets>,
     pub(super) state: State,
     /// The time when the request in flight was sent.
     in_flight: Option<Tick>,
@@ -156,7 +158,7 @@ impl CodeFlow {
     /// Creates a flow that starts at `now`. The driver listens at the redirect URI already.
     ///
     /// A `registration` from a cache must have been made for this grant: AWS keeps it apart from one of the
-    /// device flow. It is replaced once if the token endpoint rejects it. With [`Policy::client`] set, it is
+    /// device flow. It is replaced once if the token endpoint rejects it, with [`CodeFlow::with_spare_secrets`]. With [`Policy::client`] set, it is
     /// ignored. All requests go to `service`, and so does the browser.
     #[must_use]
     pub fn new(
@@ -182,6 +184,7 @@ impl CodeFlow {
             policy,
             redirect,
             secrets,
+            spare: None,
             state,
             in_flight: None,
             latest: now,
@@ -194,6 +197,27 @@ impl CodeFlow {
             cause: None,
             stop: None,
         }
+    }
+
+    /// Returns the same flow with the random values of a second authorization request. The flow makes one if the
+    /// token endpoint rejects a cached registration; without these values it ends then.
+    ///
+    /// ```
+    /// # use device_flow::{CodeFlow, CodeSecrets, Policy, RedirectUri, Tick};
+    /// # use oidc_proto::{Client, Endpoint, Registration, Secret};
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// # let (service, redirect) = (Endpoint::for_region("eu-west-1")?, RedirectUri::loopback(8400));
+    /// # let cached = Registration::new(Client::new("id", Secret::from("secret")));
+    /// # let draw = |text: &str| CodeSecrets::new(Secret::from(text), text, Secret::from(text));
+    /// let flow = CodeFlow::new(service, policy, Some(cached), redirect, draw("first"), Tick::ZERO)
+    ///     .with_spare_secrets(draw("second"));
+    /// # assert!(flow.outcome().is_none());
+    /// # Ok::<(), oidc_proto::EndpointError>(())
+    /// ```
+    #[must_use]
+    pub fn with_spare_secrets(mut self, secrets: CodeSecrets) -> Self {
+        self.spare = Some(secrets);
+        self
     }
 
     /// Returns the same flow with jitter; see [`DeviceFlow::with_jitter`](crate::DeviceFlow::with_jitter).
@@ -308,15 +332,24 @@ impl CodeFlow {
 
     fn context<'a>(&'a self, jitter: &'a mut Jitter, now: Tick, sent_at: Tick) -> Context<'a> {
         let Self { service, policy, redirect, secrets, .. } = self;
-        Context { service, policy, redirect, proof: &secrets.proof, jitter, now, sent_at }
+        let may_ask_again = self.spare.is_some();
+        Context { service, policy, redirect, proof: &secrets.proof, may_ask_again, jitter, now, sent_at }
     }
 
     /// Applies an event. Only this function changes the state.
     fn apply(&mut self, event: Event<'_>, now: Tick, sent_at: Tick) {
+        let had_code = matches!(self.state, State::Redeem(_));
         let state_and_event = (mem::take(&mut self.state), event);
         let mut jitter = mem::replace(&mut self.jitter, Jitter::none());
         self.state = step(state_and_event, &mut self.context(&mut jitter, now, sent_at));
         self.jitter = jitter;
+        if had_code
+            && matches!(self.state, State::Register(_))
+            && let Some(spare) = self.spare.take()
+        {
+            // The verifier was sent, and the old address must not answer the new request.
+            self.secrets = spare;
+        }
     }
 
     /// Handles a request at the redirect URI: its target, such as `/oauth/callback?code=…`, or the whole address

@@ -1,9 +1,11 @@
 //! The head of a browser's request, read byte by byte by a listener.
 
-/// The longest head that is read, in bytes. A browser's cookies for `127.0.0.1` come with it.
-const MAX_BYTES: usize = 16 * 1024;
-/// The most header fields.
-const MAX_FIELDS: usize = 100;
+/// The longest request line, in bytes.
+const MAX_LINE: usize = 16 * 1024;
+/// The longest head, in bytes. A browser's cookies for `127.0.0.1` are in it, of every program on the machine.
+const MAX_BYTES: usize = 256 * 1024;
+/// The end of a head.
+const END: &[u8] = b"\r\n\r\n";
 
 /// The head of one request at the redirect URI, while it arrives. It holds an authorization code, so `Debug`
 /// omits it.
@@ -17,7 +19,15 @@ const MAX_FIELDS: usize = 100;
 /// assert_eq!(head.push(b"st: 127.0.0.1:8400\r\n\r\n"), Incoming::Get(target));
 /// ```
 #[derive(Default)]
-pub struct RequestHead(zeroize::Zeroizing<Vec<u8>>);
+pub struct RequestHead {
+    /// The request line, and until it is complete no more.
+    line: zeroize::Zeroizing<Vec<u8>>,
+    is_line_complete: bool,
+    /// The number of bytes so far.
+    length: usize,
+    /// The number of bytes of [`END`] that the head ends with so far.
+    end: usize,
+}
 
 /// The result of more bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,19 +50,39 @@ impl RequestHead {
         Self::default()
     }
 
-    /// Adds bytes from the connection. What follows the head is ignored.
+    /// Adds bytes from the connection. What follows the head is ignored, and header fields are not kept.
     pub fn push(&mut self, bytes: &[u8]) -> Incoming {
-        let room = MAX_BYTES.saturating_sub(self.0.len());
-        self.0.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
-        let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
-        let mut request = httparse::Request::new(&mut fields);
-        match request.parse(&self.0) {
+        for byte in bytes {
+            self.length += 1;
+            let is_next = END.get(self.end) == Some(byte);
+            self.end = if is_next { self.end + 1 } else { usize::from(*byte == b'\r') };
+            if !self.is_line_complete {
+                self.line.push(*byte);
+                self.is_line_complete = self.line.ends_with(b"\r\n");
+                if self.is_line_complete && self.request() == Incoming::Invalid {
+                    return Incoming::Invalid;
+                }
+            }
+            if self.end == END.len() {
+                return self.request();
+            }
+        }
+        let is_too_long = self.length > MAX_BYTES || (!self.is_line_complete && self.line.len() > MAX_LINE);
+        // Whatever speaks another protocol should not wait for the time limit.
+        let is_text = self.line.iter().all(|byte| matches!(byte, b'\r' | b'\n' | b' '..=b'~'));
+        if is_too_long || !is_text { Incoming::Invalid } else { Incoming::Incomplete }
+    }
+
+    /// Returns the request of the complete line.
+    fn request(&self) -> Incoming {
+        let mut request = httparse::Request::new(&mut []);
+        let head = zeroize::Zeroizing::new([&self.line, &b"\r\n"[..]].concat());
+        match request.parse(&head) {
             Ok(httparse::Status::Complete(_)) => match (request.method, request.path) {
                 (Some("GET"), Some(target)) => Incoming::Get(target.to_owned()),
                 (Some(_), Some(_)) => Incoming::OtherMethod,
                 _ => Incoming::Invalid,
             },
-            Ok(httparse::Status::Partial) if self.0.len() < MAX_BYTES => Incoming::Incomplete,
             Ok(httparse::Status::Partial) | Err(_) => Incoming::Invalid,
         }
     }
@@ -60,7 +90,7 @@ impl RequestHead {
 
 impl core::fmt::Debug for RequestHead {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "RequestHead({} bytes)", self.0.len())
+        write!(f, "RequestHead({} bytes)", self.length)
     }
 }
 
@@ -91,7 +121,8 @@ mod tests {
             (b"HEAD / HTTP/1.1\r\n\r\n", Incoming::OtherMethod),
             (b"\x16\x03\x01\x02\x00\x01", Incoming::Invalid),
             (b"GET / HTTP/9\r\n\r\n", Incoming::Invalid),
-            (b"GET  / HTTP/1.1\r\nno colon\r\n\r\n", Incoming::Invalid),
+            (b"GET /\r\n\r\n", Incoming::Invalid),
+            (b"GET / HTTP/1.1\r\n", Incoming::Incomplete),
             (b"", Incoming::Incomplete),
             (b"GET", Incoming::Incomplete),
         ] {
@@ -104,11 +135,20 @@ mod tests {
         let mut head = RequestHead::new();
         assert_eq!(head.push(b"GET /"), Incoming::Incomplete);
         let pushes = (0..1_000).take_while(|_| head.push(&[b'a'; 1_000]) == Incoming::Incomplete).count();
-        assert_eq!((pushes, head.0.len()), (16, MAX_BYTES));
+        assert_eq!(pushes, MAX_LINE / 1_000);
         let mut head = RequestHead::new();
         assert_eq!(head.push(b"GET / HTTP/1.1\r\n"), Incoming::Incomplete);
-        let fields = "a: b\r\n".repeat(MAX_FIELDS + 1);
-        assert_eq!(head.push(fields.as_bytes()), Incoming::Invalid);
+        let pushes = (0..1_000).take_while(|_| head.push(&[b'a'; 1_000]) == Incoming::Incomplete).count();
+        assert_eq!((pushes, head.line.len()), (MAX_BYTES / 1_000, 16));
+    }
+
+    #[test]
+    fn the_cookies_of_every_program_on_the_machine_are_no_trouble() {
+        let cookie = format!("Cookie: {}\r\n", "a=\u{e9}; ".repeat(10_000));
+        let request =
+            format!("GET /oauth/callback?code=c HTTP/1.1\r\n{}{cookie}\r\n", "X: y\r\n".repeat(500));
+        let expected = Incoming::Get("/oauth/callback?code=c".to_owned());
+        assert_eq!(RequestHead::new().push(request.as_bytes()), expected);
     }
 
     #[test]

@@ -112,6 +112,8 @@ pub(crate) struct Context<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) redirect: &'a RedirectUri,
     pub(crate) proof: &'a Proof,
+    /// Whether there are random values for another authorization request.
+    pub(crate) may_ask_again: bool,
     /// Spreads the waits after errors.
     pub(crate) jitter: &'a mut Jitter,
     pub(crate) now: Tick,
@@ -235,7 +237,7 @@ impl Redeeming {
     }
 
     fn client_is_replaceable(&self, cx: &Context<'_>) -> bool {
-        self.client.origin.is_replaceable(cx.service)
+        cx.may_ask_again && self.client.origin.is_replaceable(cx.service)
     }
 
     /// Registers again, because the service does not know the client. The code is void.

@@ -6,7 +6,7 @@ use super::flow::{Callback, CodeFlow};
 use super::head::Incoming;
 use crate::Outcome;
 
-/// The status line and headers of every page: no script, no foreign resource, no copy in a cache, and no address
+/// The headers of every page: no script, no foreign resource, no copy in a cache, and no address
 /// with a code in a `Referer`.
 const HEADERS: &str = "content-type: text/html; charset=utf-8\r\n\
     content-security-policy: default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'\r\n\
@@ -62,8 +62,8 @@ impl CodeFlow {
             ),
             Callback::Late => page(
                 "410 Gone",
-                "This sign-in is over",
-                "Start again in the program if you are not signed in.",
+                "There is nothing to do here",
+                "The sign-in has its response already, or waits for none. The program shows more.",
             ),
         }
     }

@@ -8,8 +8,8 @@ use crate::Tick;
 
 /// The address that the person opens, in a browser on this machine. `Display` writes a complete instruction.
 ///
-/// The address has no secret: the challenge and the state are of no use to a thief of the address. `Debug` omits
-/// it anyway.
+/// Only the person should see the address. Its thief cannot get the token, but could answer with an account of their
+/// own (RFC 9700 §4.7), because it has the `state`. `Debug` omits it.
 ///
 /// ```
 /// use core::time::Duration;

@@ -46,7 +46,14 @@ impl RedirectUri {
 
     /// Returns the query of a request with this target, if its path is ours.
     pub(crate) fn query_of<'a>(&self, target: &'a str) -> Option<&'a str> {
-        let rest = target.strip_prefix(&self.to_string()).or_else(|| target.strip_prefix(PATH))?;
+        let target = target.strip_prefix("http://").unwrap_or(target);
+        let target = match target.strip_prefix("127.0.0.1") {
+            // A browser leaves out the usual port.
+            Some(rest) if self.port == 80 && !rest.starts_with(':') => rest,
+            Some(rest) => rest.strip_prefix(&format!(":{}", self.port))?,
+            None => target,
+        };
+        let rest = target.strip_prefix(PATH)?;
         let query = if rest.is_empty() { "" } else { rest.strip_prefix('?')? };
         // A pasted address may have a fragment.
         Some(query.split('#').next().unwrap_or_default())
@@ -71,6 +78,9 @@ mod tests {
             ("/oauth/callback", Some("")),
             ("/oauth/callback?", Some("")),
             ("http://127.0.0.1:8400/oauth/callback?code=c#x", Some("code=c")),
+            ("127.0.0.1:8400/oauth/callback?code=c", Some("code=c")),
+            ("http://127.0.0.1/oauth/callback?code=c", None),
+            ("http://127.0.0.1:84001/oauth/callback?code=c", None),
             ("http://127.0.0.1:8401/oauth/callback?code=c", None),
             ("https://127.0.0.1:8400/oauth/callback?code=c", None),
             ("/oauth/callback/?code=c", None),
@@ -83,5 +93,9 @@ mod tests {
         ] {
             assert_eq!(uri.query_of(target), query, "{target}");
         }
+        let usual = RedirectUri::loopback(80);
+        assert_eq!(usual.query_of("http://127.0.0.1/oauth/callback?code=c"), Some("code=c"));
+        assert_eq!(usual.query_of("http://127.0.0.1:80/oauth/callback?code=c"), Some("code=c"));
+        assert_eq!(usual.query_of("http://127.0.0.1:8400/oauth/callback?code=c"), None);
     }
 }

@@ -70,16 +70,14 @@ impl Metadata {
         const PAGE: &str = "authorization_endpoint";
         let page = self.authorization_endpoint.as_deref().ok_or(MetadataError::Missing(PAGE))?;
         let token = self.token_endpoint()?;
-        let provider = match &self.device_authorization_endpoint {
-            Some(device) => {
-                Provider::new(device, token).and_then(|provider| provider.with_authorization(page))
-            }
-            None => Provider::for_code(page, token),
-        };
-        self.completed(
-            provider
-                .map_err(blame("authorization_endpoint, device_authorization_endpoint or token_endpoint"))?,
-        )
+        Provider::for_code(page, page).map_err(blame(PAGE))?;
+        let provider = Provider::for_code(page, token).map_err(blame("token_endpoint"))?;
+        // No device code is wanted here, so an invalid URL is no error.
+        let device = self.device_authorization_endpoint.as_deref();
+        let with_device = device.and_then(|device| Provider::new(device, token).ok());
+        let provider =
+            with_device.and_then(|provider| provider.with_authorization(page).ok()).unwrap_or(provider);
+        self.completed(provider)
     }
 
     fn token_endpoint(&self) -> Result<&str, MetadataError> {

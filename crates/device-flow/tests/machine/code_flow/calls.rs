@@ -8,7 +8,8 @@ use oidc_proto::{Client, FaultCode, Service};
 use serde_json::{Value, json};
 
 use super::rig::{
-    CHALLENGE, CODE, Rig, STATE, VERIFIER, aws, body, fault, flow, page, policy, registration, secs, token,
+    CHALLENGE, CODE, Rig, SPARE, STATE, VERIFIER, aws, body, fault, flow, page, policy, registration, secs,
+    token,
 };
 
 fn provider() -> Provider {
@@ -239,7 +240,13 @@ fn a_rejected_cached_client_is_replaced_once_with_another_address() {
     rig.answer(Reply::Registered(registration("new")));
     let prompt = rig.prompt();
     assert!(prompt.replaces_earlier && prompt.url.contains("client_id=new&"), "{}", prompt.url);
-    assert_eq!(rig.callback(CODE), Callback::Accepted);
+    // The first verifier was sent, and its page must not answer for the second (RFC 7636 §4.1).
+    assert!(prompt.url.contains(SPARE) && !prompt.url.contains(STATE) && !prompt.url.contains(CHALLENGE));
+    assert_eq!(rig.callback(CODE), Callback::Unrelated);
+    assert_eq!(rig.callback(&CODE.replace(STATE, SPARE)), Callback::Accepted);
+    let pending = rig.send();
+    assert!(body(&pending).contains(SPARE) && !body(&pending).contains(VERIFIER));
+    rig.flow.abandon(rig.now);
     rig.answer(fault(FaultCode::InvalidClient));
     let end = rig.flow.into_result(rig.now).unwrap_err();
     assert!(matches!(end.outcome, Outcome::Rejected { .. }) && end.registration.is_none() && end.prompted);
@@ -328,7 +335,7 @@ fn the_page_tells_the_result_without_script_and_without_the_services_text() {
     for (page, title) in [
         (rig.flow.page(Callback::Accepted), "You are signed in"),
         (denied.flow.page(Callback::Accepted), "You are not signed in"),
-        (rig.flow.page(Callback::Late), "This sign-in is over"),
+        (rig.flow.page(Callback::Late), "There is nothing to do here"),
         (rig.flow.page(Callback::Unrelated), "This is not the response to the current sign-in"),
         (rig.flow.page(Callback::NotFound), "Not found"),
     ] {

@@ -8,7 +8,7 @@ use oidc_proto::{Endpoint, Fault, FaultCode, InvalidResponse, InvalidResponseKin
 use proptest::prelude::*;
 
 use super::reference::{End, Heard, Lack, Model, Said, Settings, Step, Target, Verdict};
-use super::rig::{BEGIN, CODE, flow, page, policy, registration, secs, token};
+use super::rig::{BEGIN, CODE, SPARE, STATE, flow, page, policy, registration, secs, token};
 
 /// An input of both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub(crate) struct Pair {
     pub(crate) model: Model,
     now: Tick,
     pending: Option<PendingRequest>,
+    /// The `state` of the latest prompt.
+    state: &'static str,
     pub(crate) changes: BTreeSet<Change>,
 }
 
@@ -48,8 +50,8 @@ fn service(lack: Lack) -> Service {
     }
 }
 
-fn target(target: Target) -> String {
-    match target {
+fn target(target: Target, state: &str) -> String {
+    let text = match target {
         Target::OtherPath => "/favicon.ico".to_owned(),
         Target::NoResponse => "/oauth/callback?x=1&state=the-state".to_owned(),
         Target::OtherState => "/oauth/callback?code=c&state=other".to_owned(),
@@ -57,7 +59,8 @@ fn target(target: Target) -> String {
         Target::Denied => "/oauth/callback?error=access_denied&state=the-state".to_owned(),
         Target::Error => "/oauth/callback?error=server_error&state=the-state".to_owned(),
         Target::OtherIssuer => format!("{CODE}&iss=https%3A%2F%2Fevil.example"),
-    }
+    };
+    text.replace(STATE, state)
 }
 
 fn reply(pending: &PendingRequest, heard: Heard) -> Reply {
@@ -143,6 +146,7 @@ impl Pair {
             model: Model::new(settings),
             now: BEGIN,
             pending: None,
+            state: STATE,
             changes: BTreeSet::new(),
         }
     }
@@ -191,6 +195,7 @@ impl Pair {
             (Action::Send(pending), Said::Send) => self.pending = Some(pending),
             (Action::Prompt(prompt), Said::Prompt { replaces_earlier }) => {
                 assert_eq!(prompt.replaces_earlier, replaces_earlier);
+                self.state = if replaces_earlier { SPARE } else { STATE };
                 self.note(before, "Shown");
             }
             (Action::Wait(until), Said::Wait(seconds)) => assert_eq!(until, self.now + secs(seconds)),
@@ -217,7 +222,7 @@ impl Pair {
             Verdict::Unrelated => Callback::Unrelated,
             Verdict::Late => Callback::Late,
         };
-        assert_eq!(self.flow.on_callback(&target(what), self.now), expected);
+        assert_eq!(self.flow.on_callback(&target(what, self.state), self.now), expected);
         if expected == Callback::Accepted {
             let event = match what {
                 Target::Code => "Code",

@@ -16,6 +16,8 @@ pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 pub(crate) const STATE: &str = "the-state";
 pub(crate) const CODE: &str = "/oauth/callback?code=the-code&state=the-state";
+/// The verifier, the challenge and the state of a second authorization request.
+pub(crate) const SPARE: &str = "the-second-values";
 pub(crate) const BEGIN: Tick = Tick::since_origin(secs(1_000));
 
 pub(crate) const fn secs(seconds: u64) -> Duration {
@@ -48,7 +50,9 @@ pub(crate) const fn page(status: u16) -> Reply {
 
 pub(crate) fn flow(service: impl Into<Service>, policy: Policy, cached: Option<Registration>) -> CodeFlow {
     let secrets = CodeSecrets::new(Secret::from(VERIFIER), CHALLENGE, Secret::from(STATE));
+    let spare = CodeSecrets::new(Secret::from(SPARE), SPARE, Secret::from(SPARE));
     CodeFlow::new(service, policy, cached, RedirectUri::loopback(8400), secrets, BEGIN)
+        .with_spare_secrets(spare)
 }
 
 pub(crate) struct Rig {
