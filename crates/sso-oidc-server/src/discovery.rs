@@ -28,7 +28,6 @@ pub(crate) fn openid(context: &Context<'_>) -> Response<Body> {
 }
 
 /// Returns the members of both standards. They name no scopes, because a client registers any scope it likes.
-///
 fn metadata(state: &State) -> Metadata {
     let public_url = &state.hosts.public_url;
     let url = |path: &str| Some(format!("{public_url}{path}"));

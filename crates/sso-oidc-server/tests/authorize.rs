@@ -106,6 +106,25 @@ fn without_a_confirmed_redirect_uri_the_browser_stays_and_the_person_reads_why()
 }
 
 #[test]
+fn a_refusal_leads_to_another_machine_only_by_a_click() {
+    let server = server(Approval::Manual);
+    let mut http = Http::to(&server);
+    let uri = "https://program.example/cb";
+    let ask = json!({"client_name": "x", "redirect_uris": [uri], "token_endpoint_auth_method": "none"});
+    let registered = http.post("/oauth/register", &ask).json();
+    let changes =
+        [("client_id", text(&registered, "client_id")), ("redirect_uri", uri), ("response_type", "token")];
+    let page = http.get(&format!("/authorize?{}", query(&changes)));
+    assert_eq!((page.status, page.header("Location")), (400, None), "{page:?}");
+    assert!(
+        page.body.contains("unsupported_response_type") && !page.body.contains("refresh\""),
+        "{}",
+        page.body
+    );
+    assert!(page.body.contains("<a href=\"https://program.example/cb?error="), "{}", page.body);
+}
+
+#[test]
 fn a_code_is_for_its_client_its_redirect_uri_and_its_verifier() {
     let config = Config::default().with_approval(Approval::Auto);
     let config = config.with_client(sso_oidc_server::Client::public("public"));

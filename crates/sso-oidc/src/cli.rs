@@ -32,7 +32,7 @@ any other error, 130 Ctrl-C.";
 /// The commands. Each is a module with a `clap::Args` type and a `run` function; see `main.rs`.
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Sign in with a code that you approve in a browser, and store the token for AWS's tools
+    /// Sign in with a browser, here or on another device, and store the token for AWS's tools
     Login(LoginArgs),
     /// Print the stored access token, refreshed first if it expires within 15 minutes
     Token(TokenArgs),

@@ -72,7 +72,7 @@ fn oauth_client(text: &str) -> Result<Client, &'static str> {
 /// The rules for approval, polling and token lifetimes.
 #[derive(Args, Debug)]
 pub(crate) struct RulesArgs {
-    /// How a code is decided: on the approval page (manual), or by the server
+    /// How a request is decided: on the page (manual), or by the server. after-polls counts for device codes only
     #[arg(long, value_name = "manual|auto|after-polls=N|deny|expire", default_value = "manual")]
     approve: Approval,
 

@@ -135,6 +135,33 @@ fn a_registration_of_one_flow_is_not_used_for_the_other() {
     assert_ne!(registration(&program)["clientId"], code["clientId"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_registration_that_the_page_refuses_is_gone_after_the_attempt_and_force_uses_none() {
+    let old = Serving::start(&["--approve", "auto"]);
+    let registered = program(&old);
+    let waiting = Waiting::start(&registered, &["login", "--flow", "code"]);
+    browse(&waiting.url);
+    assert_eq!(waiting.end().0, Some(0));
+    // Another server in its place does not know the client.
+    let directory = registered.home.path().join(".aws/sso/cache");
+    let count = || std::fs::read_dir(&directory).unwrap().count();
+    assert_eq!(count(), 2);
+    let dead = "client_id=".to_owned() + registration(&registered)["clientId"].as_str().unwrap();
+    let waiting = Waiting::start(&registered, &["login", "--flow", "code", "--force"]);
+    assert!(!waiting.url.contains(&dead), "{}", waiting.url);
+    drop(waiting);
+
+    let waiting = Waiting::start(&registered, &["login", "--flow", "code"]);
+    assert!(waiting.url.contains(&dead), "{}", waiting.url);
+    let pid = waiting.child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let (code, _, said) = waiting.end();
+    assert_eq!(code, Some(130), "{said}");
+    assert!(said.contains("if it refused the program, run the same command again"), "{said}");
+    assert_eq!(count(), 1, "the token's file");
+}
+
 #[test]
 fn a_denial_in_the_browser_ends_with_254_and_the_page_says_so() {
     let serving = Serving::start(&["--approve", "deny"]);

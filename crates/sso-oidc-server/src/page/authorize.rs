@@ -28,7 +28,7 @@ pub(crate) fn authorize(context: &Context<'_>) -> Reply {
         Err(invalid) => {
             let refusal = state.store().refuse_authorization(&state.policy, &invalid, now);
             let uri = invalid.redirect_uri.as_deref().unwrap_or_default();
-            return redirect(sent(context, uri, invalid.state.as_ref(), Err(refusal)));
+            return redirect(context, uri, sent(context, uri, invalid.state.as_ref(), Err(refusal)));
         }
     };
     let verdict = match state.approval {
@@ -40,13 +40,14 @@ pub(crate) fn authorize(context: &Context<'_>) -> Reply {
     };
     // A HEAD asks about the page.
     match verdict.filter(|_| head.method != Method::HEAD) {
-        Some(verdict) => redirect(decided(context, &request, verdict)),
+        Some(verdict) => redirect(context, &request.redirect_uri, decided(context, &request, verdict)),
         None => {
             let review = state.store().review_authorization(&state.policy, &request, now);
             match review {
                 Ok(review) => confirm(context, &review),
                 Err(refusal) => {
-                    redirect(sent(context, &request.redirect_uri, request.state.as_ref(), Err(refusal)))
+                    let uri = &request.redirect_uri;
+                    redirect(context, uri, sent(context, uri, request.state.as_ref(), Err(refusal)))
                 }
             }
         }
@@ -122,12 +123,24 @@ fn sent(
     Ok(Sent { url: response.redirect(redirect_uri), error: error.map(ErrorName::of_authorization) })
 }
 
-/// Returns the redirect to the client.
-fn redirect(sent: Result<Sent, Reply>) -> Reply {
+/// Returns whether a confirmed redirect URI is an address of this machine.
+fn is_loopback_redirect(uri: &str) -> bool {
+    let uri = uri.parse::<http::Uri>();
+    uri.is_ok_and(|uri| {
+        uri.scheme_str() == Some("http") && uri.host().is_some_and(oidc_proto::is_loopback_host)
+    })
+}
+
+/// Returns the redirect to the client. Before a person has decided, a refusal leads elsewhere only by a click: any
+/// program may register an address, so a link to this server would be an open redirect (RFC 9700 §4.11.2).
+fn redirect(context: &Context<'_>, uri: &str, sent: Result<Sent, Reply>) -> Reply {
     let Sent { url, error } = match sent {
         Ok(sent) => sent,
         Err(reply) => return reply,
     };
+    if context.state.approval == Approval::Manual && !is_loopback_redirect(uri) {
+        return Reply { response: page(StatusCode::BAD_REQUEST, text::stopped(&url, error.as_ref())), error };
+    }
     // A redirect URI of a registration has a URL's characters only.
     let Ok(location) = HeaderValue::from_str(&url) else {
         return page(StatusCode::INTERNAL_SERVER_ERROR, text::broken()).into();

@@ -44,6 +44,20 @@ pub(super) fn confirm(review: &AuthorizationReview, query: &str, token: &Secret)
     )
 }
 
+/// Returns the page that offers to bring a refusal to the client.
+pub(super) fn stopped(url: &str, error: Option<&ErrorName>) -> String {
+    let (url, error) = (Text(url), Text(error.map_or("", ErrorName::as_str)));
+    document(
+        "Not signed in",
+        "",
+        &format!(
+            "<h1 class=\"no\">Not signed in</h1>\n\
+             <p role=\"status\">The request cannot be granted ({error}).</p>\n\
+             <p class=\"hint\"><a href=\"{url}\">Go back to the program that asked</a></p>\n"
+        ),
+    )
+}
+
 /// Returns the page that brings the answer to the client.
 pub(super) fn sent(url: &str, error: Option<&ErrorName>) -> String {
     let (title, mark, words) = match error.map(ErrorName::as_str) {

@@ -20,7 +20,8 @@ pub(crate) struct FlowArgs {
     #[arg(long, conflicts_with = "flow")]
     use_device_code: bool,
 
-    /// Listen for the browser on this port instead of a free one, for a browser behind a port forwarding
+    /// Listen for the browser on this port instead of a free one, for a browser behind a port forwarding (docker -p does not reach
+    /// 127.0.0.1 inside a container)
     #[arg(long, value_name = "PORT")]
     pub(super) redirect_port: Option<u16>,
 }

@@ -168,12 +168,21 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
                 (Some(store), Some(registration), true) => {
                     store.keep_registration(registration, flow == Flow::Code);
                 }
-                (Some(store), _, _) if is_cached && end.outcome == Outcome::NoRedirect => {
+                // The page may have refused the client, which only the person has seen.
+                (Some(store), _, _)
+                    if is_cached
+                        && flow == Flow::Code
+                        && end.prompted
+                        && matches!(end.outcome, Outcome::NoRedirect | Outcome::Cancelled) =>
+                {
                     store.forget_registration()
                 }
                 _ => {}
             }
-            let failure = failure_of(&end, &endpoint);
+            let failure = match (&end.outcome, flow) {
+                (Outcome::Cancelled, Flow::Code) => cancelled_in_browser(),
+                _ => failure_of(&end, &endpoint),
+            };
             let is_about_place = matches!(end.outcome, Outcome::Unreachable { .. } | Outcome::Refused { .. });
             return Err(match settings.endpoint_named_by() {
                 Some(name) if is_about_place => {
@@ -190,6 +199,13 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
         None => Ok(()),
     };
     stored.and(printed)
+}
+
+/// Returns the failure of a sign-in that was cancelled while its page may be open.
+fn cancelled_in_browser() -> Failure {
+    Failure::new(Exit::Interrupted, "The sign-in was cancelled; no token was stored").with_hint(
+        "the page in the browser is void now; if it refused the program, run the same command again",
+    )
 }
 
 /// A sign-in by either flow.

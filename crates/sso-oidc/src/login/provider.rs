@@ -1,4 +1,4 @@
-//! `login --issuer`: the device flow at any provider (RFC 8628). The token goes to standard output.
+//! `login --issuer`: a sign-in at any provider. The token goes to standard output.
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -20,7 +20,7 @@ use crate::sources::Sources;
 
 /// The flags for a provider other than AWS.
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Other providers (RFC 8628)")]
+#[command(next_help_heading = "Other providers")]
 pub(crate) struct ProviderArgs {
     /// Sign in to this provider instead of a portal. Takes the issuer or the URL of its metadata, which lists the
     /// endpoints. Needs --show-token: the token is printed, not stored

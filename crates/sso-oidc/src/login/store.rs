@@ -139,6 +139,8 @@ impl Store {
             .ignoring_corrupt(self.cache.registration(&self.key))
             // The file's name depends on the configured scopes, and this sign-in may request more.
             .filter(|stored| stored.suits_code_flow() == wish.code_flow && stored.has_scopes(&self.scopes))
+            // A page that refuses the client tells only the person, who then wants a new one.
+            .filter(|_| !(wish.force && wish.code_flow))
             .map(|stored| stored.registration)
             .filter(|registration| registration.usable_at(now(), MARGIN));
         Ok(Before::SignIn(registration))

@@ -59,6 +59,10 @@ pub(crate) fn failure_of(end: &NotSignedIn, service: &dyn Display) -> Failure {
             "run the same command again; if the page showed an error, or the browser is on another machine, pass \
              --flow device",
         ),
+        Outcome::WrongIssuer(_) => Failure::other(summary)
+            .with_detail(&end.outcome)
+            .with_hint("check --issuer, and the page that you signed in on"),
+        Outcome::NoAuthorizationEndpoint => Failure::other(summary).with_hint("pass --flow device"),
         Outcome::NoVerifier => Failure::other("PKCE needs random numbers, but the system provides none"),
         other => Failure::other(other),
     };

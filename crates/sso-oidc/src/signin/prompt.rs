@@ -142,7 +142,8 @@ impl Presenter {
         if is_unencrypted(&prompt.url) {
             words.push("Careful: the page is not encrypted, so others can read and change it.".to_owned());
         }
-        if let Some(paste) = self.paste.take().filter(|_| self.screen.is_live && io::stdin().is_terminal()) {
+        let may_read = self.screen.is_live && io::stdin().is_terminal() && is_in_foreground();
+        if let Some(paste) = self.paste.take().filter(|_| may_read) {
             words.push(
                 "If the browser is on another machine, paste the address that it ends at here.".to_owned(),
             );
@@ -223,10 +224,23 @@ impl<F: Flow<Prompt: Shown>> Observer<F> for Presenter {
     }
 }
 
+/// Returns whether this process is in the foreground of its terminal. Otherwise a read would stop all of it.
+#[cfg(unix)]
+fn is_in_foreground() -> bool {
+    rustix::termios::tcgetpgrp(rustix::stdio::stdin()).is_ok_and(|group| group == rustix::process::getpgrp())
+}
+
+#[cfg(not(unix))]
+const fn is_in_foreground() -> bool {
+    true
+}
+
 /// Takes pasted addresses from the terminal, until one is accepted. The thread ends with the program.
 fn take_pasted(paste: Paste) {
     let reading = move || {
-        for line in io::stdin().lines().map_while(Result::ok).filter(|line| !line.trim().is_empty()) {
+        // What is typed ahead for the shell is no address.
+        let is_address = |line: &String| line.contains("code=") || line.contains("error=");
+        for line in io::stdin().lines().map_while(Result::ok).filter(is_address) {
             let answer = match paste.address(&line) {
                 Callback::Accepted | Callback::Late => return,
                 Callback::NotFound => {
@@ -235,6 +249,9 @@ fn take_pasted(paste: Paste) {
                 _ => "That address belongs to another sign-in.",
             };
             let _ = writeln!(io::stderr().lock(), "\r\x1b[K{answer}");
+            if !is_in_foreground() {
+                return;
+            }
         }
     };
     drop(std::thread::Builder::new().name("paste".to_owned()).spawn(reading));
