@@ -38,3 +38,15 @@ pub(crate) fn with_query(url: &str, query: &str) -> String {
     };
     format!("{url}{separator}{query}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::with_query;
+
+    #[test]
+    fn parameters_come_after_a_urls_own_with_one_separator() {
+        for (url, expected) in [("u", "u?a=1"), ("u?", "u?a=1"), ("u?x", "u?x&a=1"), ("u?x&", "u?x&a=1")] {
+            assert_eq!(with_query(url, "a=1"), expected);
+        }
+    }
+}

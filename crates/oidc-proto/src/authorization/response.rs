@@ -136,7 +136,15 @@ mod tests {
         }
         let both = AuthorizationResponse::decode("code=c&error=access_denied").unwrap();
         assert_eq!(both.result.unwrap_err().code, FaultCode::AccessDenied);
-        for query in ["", "state=s", "code=", "code=1&code=2", "error=a&error=b", "error=&code"] {
+        for query in [
+            "",
+            "state=s",
+            "code=",
+            "code=1&code=2",
+            "error=a&error=b",
+            "error=a&error=b&code=c",
+            "error=&code",
+        ] {
             assert_eq!(AuthorizationResponse::decode(query), None, "{query}");
         }
         let twice = AuthorizationResponse::decode("code=c&state=1&state=2").unwrap();
