@@ -1,5 +1,6 @@
 //! The renewal of a stored session, rule by rule.
 
+mod model;
 mod rules;
 mod trouble;
 
