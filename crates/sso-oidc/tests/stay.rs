@@ -159,6 +159,8 @@ fn without_a_session_both_commands_say_how_to_sign_in() {
     }
     // A token that cannot be refreshed.
     program.run(&LOGIN).ok();
+    let stderr = program.run(&[&REFRESH[..], &["--force"]].concat()).fails(255);
+    assert!(stderr.contains("cannot be refreshed: there is no refresh token"), "{stderr}");
     expire_in(&program, -1);
     let stderr = program.run(&TOKEN).fails(255);
     assert!(stderr.contains("cannot be used: it has expired, and there is no refresh token"), "{stderr}");

@@ -254,12 +254,16 @@ impl<'a> Files<'a> {
             }
             (_, None) => "there is no refresh token".to_owned(),
         };
-        Some(format!("{}, and {why}", Unfit::Ending(left)))
+        // A good token is here only if its refresh was forced.
+        Some(if left > MARGIN { why } else { format!("{}, and {why}", Unfit::Ending(left)) })
     }
 
     /// Returns the failure for a token that cannot be used.
     pub(super) fn failure(&self, end: NotUsable) -> Failure {
         let whose = self.store.identity.as_str();
+        let is_good =
+            |session: &Session| session.expires_at.is_none_or(|end| end.remaining_at(now()) > MARGIN);
+        let what = if end.session.as_deref().is_some_and(is_good) { "refreshed" } else { "used" };
         match (end.outcome, end.fault()) {
             (RenewalOutcome::Unreachable, _) => return self.call_failure(end.trouble, end.cause),
             (RenewalOutcome::SignInNeeded, Some(fault)) => Failure::service(format_args!(
@@ -270,9 +274,7 @@ impl<'a> Files<'a> {
                  old refresh token"
             )),
             (RenewalOutcome::SignInNeeded, None) => match self.why_not(end) {
-                Some(why) => {
-                    Failure::other(format_args!("The stored token for {whose} cannot be used: {why}"))
-                }
+                Some(why) => Failure::other(format_args!("The stored token for {whose} cannot be {what}: {why}")),
                 None => Failure::other(format_args!("There is no stored token for {whose}")),
             },
             _ => {
