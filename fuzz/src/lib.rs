@@ -17,9 +17,13 @@
 //! | [`config`] | the AWS config file | errors name a line of the file; cache files stay in their folder |
 //! | [`flow`] | the client's state machine under any sequence of calls | the rules of its documentation, compared with a model |
 //! | [`history`] | whole sign-ins, from histories and scripts made from bytes | the same rules; responses on the wire have the effect of the same replies |
+//! | [`callback`] | requests at a redirect URI, byte by byte, and pasted addresses | only a response with the right state is accepted, and only the first; no page has a text of the request; a head is bounded |
+//! | [`authorize`] | authorization requests, and the authority's decision | a request survives a round trip; a response goes to a registered redirect URI only, and survives a round trip; a record is bounded |
 //! | [`authority`] | the authority's store under any sequence of operations | no token without an approval, one token per code, no guess beyond the limit, nothing beyond its expiry or the capacity |
 
 mod authority;
+mod authorize;
+mod callback;
 mod config;
 mod differential;
 mod endpoint;
@@ -38,6 +42,8 @@ mod vectors;
 mod wire;
 
 pub use authority::authority;
+pub use authorize::authorize;
+pub use callback::callback;
 pub use config::config;
 pub use differential::differential;
 pub use endpoint::endpoint;
@@ -93,6 +99,8 @@ mod tests {
 
     targets! {
         authority
+        authorize
+        callback
         config
         differential
         endpoint
@@ -150,6 +158,63 @@ mod tests {
                 Err(outcome) => format!("{outcome:?}"),
             };
             assert!(outcome.starts_with(end), "{}: {outcome}", String::from_utf8_lossy(&seed));
+        }
+    }
+
+    fn seed(path: &str) -> Vec<u8> {
+        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(path)).unwrap()
+    }
+
+    #[test]
+    fn authorize_seeds_are_answered_as_they_are_named() {
+        use crate::authorize::Answer::{Code, Fault, Page};
+        for (name, answer) in [
+            ("any-loopback", Code),
+            ("any-scope", Code),
+            ("approved", Code),
+            ("aws", Code),
+            ("expired", Code),
+            ("https", Code),
+            ("ipv6", Code),
+            ("parameters", Code),
+            ("denied", Fault),
+            ("implicit", Fault),
+            ("no-challenge", Fault),
+            ("no-entropy", Fault),
+            ("no-grant", Fault),
+            ("plain", Fault),
+            ("elsewhere", Page),
+            ("twice", Page),
+            ("unknown-client", Page),
+            ("user-info", Page),
+        ] {
+            assert_eq!(crate::authorize::drive(&seed(&format!("authorize/{name}.seed"))), answer, "{name}");
+        }
+    }
+
+    #[test]
+    fn callback_seeds_are_answered_as_they_are_named() {
+        use device_flow::Callback::{Accepted, Late, NotFound, Unrelated};
+        for (name, answers) in [
+            ("absolute", &[Accepted][..]),
+            ("both", &[Unrelated]),
+            ("code", &[Accepted]),
+            ("code-twice", &[Unrelated]),
+            ("code-with-issuer", &[Accepted]),
+            ("denied", &[Accepted]),
+            ("encoded", &[Accepted]),
+            ("failed", &[Accepted]),
+            ("guess-first", &[Unrelated, NotFound, Accepted]),
+            ("many-fields", &[]),
+            ("pasted", &[Accepted]),
+            ("pasted-elsewhere", &[NotFound, Accepted]),
+            ("post", &[]),
+            ("second", &[Accepted, Late]),
+            ("state-twice", &[Unrelated]),
+            ("tls", &[]),
+            ("wrong-issuer", &[Accepted]),
+        ] {
+            assert_eq!(crate::callback::drive(&seed(&format!("callback/{name}.seed"))), answers, "{name}");
         }
     }
 }
