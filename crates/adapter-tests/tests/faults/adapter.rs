@@ -21,6 +21,9 @@ pub(crate) trait Faced {
     /// Signs in at real time with a cancellation on the signal. The result has the delay of the end.
     fn sign_in_until(target: &Target, watcher: Watcher, moments: Receiver<()>) -> Cancelled;
 
+    /// The same with the authorization code flow.
+    fn sign_in_by_code_until(target: &Target, watcher: Watcher, moments: Receiver<()>) -> Cancelled;
+
     /// Signs in, and revokes the token.
     fn revoke(target: &Target) -> CallResult;
 

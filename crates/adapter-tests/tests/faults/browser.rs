@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use device_flow::{BrowserPrompt, Policy};
+use device_flow::{BrowserPrompt, Policy, UserPrompt};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::bundle::Bundle;
@@ -16,6 +16,25 @@ const LONG: Duration = Duration::from_secs(20);
 pub(crate) fn code_policy() -> Policy {
     let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client_name("fault matrix");
     policy.with_redirect_timeout(LONG)
+}
+
+/// What a person is shown.
+pub(crate) trait Shown {
+    /// Returns the prompt, if it is one for the browser.
+    fn in_browser(&self) -> Option<&BrowserPrompt>;
+}
+
+/// The simulated person approves without a browser.
+impl Shown for UserPrompt {
+    fn in_browser(&self) -> Option<&BrowserPrompt> {
+        None
+    }
+}
+
+impl Shown for BrowserPrompt {
+    fn in_browser(&self) -> Option<&BrowserPrompt> {
+        Some(self)
+    }
 }
 
 /// A browser that trusts a server's CA.
@@ -46,7 +65,9 @@ impl Browser {
             let redirect = agent.get(url).call().unwrap();
             assert_eq!(redirect.status(), 302, "{redirect:?}");
             let url = redirect.headers()["location"].to_str().unwrap();
-            agent.get(url).call().unwrap().body_mut().read_to_string().unwrap()
+            // A cancelled sign-in may have closed its port.
+            let page = agent.get(url).call().and_then(|mut page| page.body_mut().read_to_string());
+            page.unwrap_or_default()
         };
         self.pages.lock().unwrap().push(thread::spawn(visit));
     }

@@ -6,14 +6,15 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use adapter_tests::for_both_adapters;
-use device_flow::{Observer, Status, Stop, UserPrompt};
+use device_flow::{Flow, Observer, Status, Stop};
 use oidc_proto::Operation;
 use sso_oidc_server::{Approval, Config, TestServer};
 
 use crate::adapter::Faced;
+use crate::browser::{Browser, Shown};
 use crate::bundle::Bundle;
-use crate::case::{End, Setting, Target};
-use crate::table::{Ending, TABLE, Wrong};
+use crate::case::{End, Kind, Setting, Target};
+use crate::table::{Ending, Row, TABLE, Wrong};
 use crate::turn::Turn;
 
 /// The shortest own wait of a sign-in, and the server's polling interval.
@@ -27,6 +28,7 @@ pub(crate) const QUIET: Duration = Duration::from_millis(1_150);
 /// The affected requests, and the setting of the client.
 #[derive(Clone, Copy, Debug)]
 struct Case {
+    flow: Kind,
     setting: Setting,
     wrong: Wrong,
     operation: Operation,
@@ -34,7 +36,8 @@ struct Case {
 
 /// A cancelled sign-in.
 pub(crate) struct Cancelled {
-    pub(crate) end: End,
+    /// `None` for a sign-in that was dropped and cannot tell.
+    pub(crate) end: Option<End>,
     /// The delay between the cancellation and the end.
     pub(crate) late: Duration,
     /// The work that continues for a while after the end.
@@ -46,10 +49,15 @@ pub(crate) struct Watcher {
     injected: Operation,
     sent: bool,
     moment: Sender<()>,
+    /// For an affected exchange, which needs a code.
+    browser: Option<Browser>,
 }
 
-impl Observer for Watcher {
-    fn prompt(&mut self, _: &UserPrompt) -> Result<(), Stop> {
+impl<F: Flow<Prompt: Shown>> Observer<F> for Watcher {
+    fn prompt(&mut self, prompt: &F::Prompt) -> Result<(), Stop> {
+        if let (Some(browser), Some(prompt)) = (&self.browser, prompt.in_browser()) {
+            browser.open(prompt);
+        }
         Ok(())
     }
 
@@ -57,7 +65,7 @@ impl Observer for Watcher {
         self.sent |= operation == self.injected;
     }
 
-    fn waiting(&mut self, _: &Status<'_>) {
+    fn waiting(&mut self, _: &Status<'_, F>) {
         if self.sent {
             // The receiver is gone after a cancellation.
             let _ = self.moment.send(());
@@ -77,16 +85,22 @@ impl Case {
             ca_bundle: bundle.as_ref().map(Bundle::path),
         };
         let (moment, moments) = mpsc::channel();
-        let watcher = Watcher { injected: self.operation, sent: false, moment: moment.clone() };
+        let browser = (self.operation == Operation::CreateToken).then(|| Browser::trusting(bundle.as_ref()));
+        let watcher = Watcher { injected: self.operation, sent: false, moment: moment.clone(), browser };
         let Cancelled { end, late, rest } = thread::scope(|scope| {
             if self.wrong.hangs() {
                 scope.spawn(|| self.tell_when_it_hangs(&server, moment));
             } else {
                 drop(moment);
             }
-            A::sign_in_until(&target, watcher, moments)
+            match self.flow {
+                Kind::Device => A::sign_in_until(&target, watcher, moments),
+                Kind::Code => A::sign_in_by_code_until(&target, watcher, moments),
+            }
         });
-        assert!(end.is_cancelled(), "{self:?}: it was cancelled, and ended {}", end.told());
+        if let Some(end) = end {
+            assert!(end.is_cancelled(), "{self:?}: it was cancelled, and ended {}", end.told());
+        }
         assert!(late < SOON, "{self:?}: it ended {late:?} after it was cancelled");
         let sent = server.requests().len();
         thread::sleep(QUIET);
@@ -98,9 +112,10 @@ impl Case {
         assert_eq!(server.handle().stats().redirects_followed, 0, "{self:?}: a redirect was followed");
     }
 
-    /// Starts a server without approval, so that no sign-in ends before its cancellation.
+    /// Starts a server without approval for a device, so that no sign-in ends before its cancellation.
     fn server(self) -> TestServer {
-        let config = Config::default().with_approval(Approval::Manual).with_interval(INTERVAL);
+        let approval = if self.flow == Kind::Code { Approval::Auto } else { Approval::Manual };
+        let config = Config::default().with_approval(approval).with_interval(INTERVAL);
         TestServer::with(self.wrong.with(self.wrong.rule().at(self.operation), config)).unwrap()
     }
 
@@ -127,22 +142,35 @@ fn a_sign_in_that_is_cancelled_during_any_fault_ends_at_once_and_sends_nothing_m
     thread::scope(|scope| {
         for (row, other) in TABLE.iter().zip(others.iter().cycle()) {
             // Each fault runs in one setting, and in one of the others in rotation.
-            for (setting, operation) in [ours, other]
-                .into_iter()
-                .flat_map(|setting| Operation::SIGN_IN.iter().map(|operation| (*setting, *operation)))
-            {
-                let case = Case { setting, wrong: row.wrong, operation };
-                let endings = row.endings(setting.dialect, setting.client);
-                let at_once = operation != Operation::CreateToken && endings.once[0] == Ending::Refused;
-                // A client that follows redirects ends the sign-in by itself. So does an error response
-                // before the code.
-                let by_itself = at_once || setting.client.follows_redirects && row.wrong.redirects();
-                if !by_itself {
+            for setting in [*ours, *other] {
+                for case in cases(row, setting) {
                     scope.spawn(move || case.run::<A>());
                 }
             }
         }
     });
+}
+
+/// Returns the cases whose sign-in does not end by itself before its cancellation.
+fn cases(row: &Row, setting: Setting) -> Vec<Case> {
+    let case = |flow, operation| Case { flow, setting, wrong: row.wrong, operation };
+    let endings = row.endings(setting.dialect, setting.client);
+    // A client that follows redirects ends the sign-in by itself.
+    if setting.client.follows_redirects && row.wrong.redirects() {
+        return Vec::new();
+    }
+    let mut cases = vec![case(Kind::Device, Operation::CreateToken)];
+    // So does an error response before the code.
+    if endings.once[0] != Ending::Refused {
+        cases.push(case(Kind::Device, Operation::RegisterClient));
+        cases.push(case(Kind::Device, Operation::StartDeviceAuthorization));
+        cases.push(case(Kind::Code, Operation::RegisterClient));
+    }
+    // An exchange that succeeds or is refused is the end.
+    if !matches!(endings.exchange[1], Ending::Unharmed | Ending::SignedIn | Ending::Refused) {
+        cases.push(case(Kind::Code, Operation::CreateToken));
+    }
+    cases
 }
 
 for_both_adapters! {

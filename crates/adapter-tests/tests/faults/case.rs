@@ -39,7 +39,7 @@ pub(crate) struct Setting {
 
 /// The kind of sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Flow {
+pub(crate) enum Kind {
     Device,
     Code,
 }
@@ -47,7 +47,7 @@ enum Flow {
 /// The affected requests, and the setting of the client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Case {
-    flow: Flow,
+    flow: Kind,
     setting: Setting,
     wrong: Wrong,
     operation: Operation,
@@ -124,14 +124,14 @@ fn cases(row: &Row, setting: Setting) -> [(Case, Ending); 11] {
     let [register, authorize, create_token] = [0, 1, 2].map(|place| Operation::SIGN_IN[place]);
     let Endings { once, always, exchange } = row.endings(setting.dialect, setting.client);
     let device = |operation, pending, once| Case {
-        flow: Flow::Device,
+        flow: Kind::Device,
         setting,
         wrong: row.wrong,
         operation,
         pending,
         once,
     };
-    let code = |operation, once| Case { flow: Flow::Code, ..device(operation, false, once) };
+    let code = |operation, once| Case { flow: Kind::Code, ..device(operation, false, once) };
     [
         (device(register, false, true), once[0]),
         (device(authorize, false, true), once[1]),
@@ -170,8 +170,8 @@ impl Case {
         let watch = Watch { ledger: &ledger, on_error: &on_error, open: &open };
         let (began, cpu) = (Instant::now(), cpu_of_this_thread());
         let result = match self.flow {
-            Flow::Device => A::sign_in(&target, &ledger, watch),
-            Flow::Code => A::sign_in_by_code(&target, &ledger, watch),
+            Kind::Device => A::sign_in(&target, &ledger, watch),
+            Kind::Code => A::sign_in_by_code(&target, &ledger, watch),
         };
         let (took, cpu) = (began.elapsed(), cpu_of_this_thread().saturating_sub(cpu));
 
@@ -225,7 +225,7 @@ impl Case {
             assert!(arrived <= sent, "{self:?}: {operation} was sent {sent} times and came {arrived} times");
         }
         let of_browser = arrived.iter().filter(|request| request.operation.is_none());
-        let expected = if self.flow == Flow::Code { entries.prompted.len() } else { 0 };
+        let expected = if self.flow == Kind::Code { entries.prompted.len() } else { 0 };
         assert_eq!(of_browser.count(), expected, "{self:?}: no client of ours asks for this: {arrived:?}");
         for request in arrived {
             assert_eq!(request.others_in_flight, 0, "{self:?}: two requests at once: {request:?}");
@@ -236,7 +236,7 @@ impl Case {
     /// Checks that the browser's last page tells how the sign-in ended.
     fn assert_shown(self, browser: &Browser, entries: &Entries, signed_in: bool) {
         let pages = browser.pages();
-        let expected = if self.flow == Flow::Code { entries.prompted.len() } else { 0 };
+        let expected = if self.flow == Kind::Code { entries.prompted.len() } else { 0 };
         assert_eq!(pages.len(), expected, "{self:?}: {pages:?}");
         let text = if signed_in { "You are signed in" } else { "You are not signed in" };
         assert!(pages.iter().all(|page| page.contains(text)), "{self:?}: {pages:?}");
@@ -246,9 +246,9 @@ impl Case {
     fn assert_paced(self, entries: &Entries) {
         let polls = entries.gaps(Operation::CreateToken);
         let least = |place: u32| match self.flow {
-            Flow::Device => INTERVAL,
+            Kind::Device => INTERVAL,
             // The service names no interval for a code of the browser. The waits double.
-            Flow::Code => FIRST_RETRY * 2_u32.pow(place),
+            Kind::Code => FIRST_RETRY * 2_u32.pow(place),
         };
         let are_late = polls.iter().zip(0..).all(|(gap, place)| *gap >= least(place));
         assert!(are_late, "{self:?}: below the interval: {polls:?}");
@@ -263,7 +263,7 @@ impl Case {
         // A fault that applies once applies to the first request.
         let asked_to_wait = if self.once { &injected[..injected.len().min(1)] } else { &injected };
         // The last poll of a code waits at most for the interval.
-        let is_last = self.flow == Flow::Device && self.operation == Operation::CreateToken && !self.once;
+        let is_last = self.flow == Kind::Device && self.operation == Operation::CreateToken && !self.once;
         let asked_to_wait =
             if is_last { &injected[..injected.len().saturating_sub(1)] } else { asked_to_wait };
         if throttles {
@@ -274,7 +274,7 @@ impl Case {
             assert_eq!(late.count(), 0, "{self:?}: sent after the code's life");
         }
         // The wait for the browser is not by the clock.
-        let listened = if self.flow == Flow::Code { entries.prompted.len() } else { 0 };
+        let listened = if self.flow == Kind::Code { entries.prompted.len() } else { 0 };
         let steps = entries.sent.len() + entries.waits + entries.prompted.len() + listened;
         assert!(entries.waits <= entries.sent.len() + 1, "{self:?}: waited {} times", entries.waits);
         // Each step takes at most two readings of the clock; the start takes one more, and the end three.
@@ -300,7 +300,7 @@ fn ending(result: &Result<(), End>, entries: &Entries) -> Option<Ending> {
 fn cut_after<A: Faced>(bytes: usize) -> Option<Ending> {
     let wrong = Wrong::Server(FaultRule::new(InjectedFault::ResetAnswer).after_bytes(bytes));
     let case = Case {
-        flow: Flow::Device,
+        flow: Kind::Device,
         setting: A::SETTINGS[0],
         wrong,
         operation: Operation::CreateToken,

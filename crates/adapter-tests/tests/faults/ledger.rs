@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use device_flow::{BrowserPrompt, Flow, Observer, Status, Stop, UserPrompt};
+use device_flow::{BrowserPrompt, Flow, Observer, Status, Stop};
 use oidc_proto::Operation;
+
+use crate::browser::Shown;
 
 /// The actions of a sign-in, with their times.
 #[derive(Default)]
@@ -71,29 +73,15 @@ pub(crate) struct Watch<'a> {
     pub(crate) open: &'a (dyn Fn(&BrowserPrompt) + Sync),
 }
 
-/// What a person is shown.
-pub(crate) trait Shown {
-    fn open(&self, watch: &Watch<'_>);
-}
-
-/// The simulated person approves by itself.
-impl Shown for UserPrompt {
-    fn open(&self, _: &Watch<'_>) {}
-}
-
-impl Shown for BrowserPrompt {
-    fn open(&self, watch: &Watch<'_>) {
-        (watch.open)(self);
-    }
-}
-
 impl<F: Flow<Prompt: Shown>> Observer<F> for Watch<'_> {
     fn prompt(&mut self, prompt: &F::Prompt) -> Result<(), Stop> {
         let mut entries = self.ledger.entries();
         let now = entries.now;
         entries.prompted.push(now);
         drop(entries);
-        prompt.open(self);
+        if let Some(prompt) = prompt.in_browser() {
+            (self.open)(prompt);
+        }
         Ok(())
     }
 

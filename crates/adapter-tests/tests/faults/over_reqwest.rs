@@ -15,6 +15,7 @@ use device_flow_reqwest::{
 use oidc_proto::{Dialect, Service};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use tokio::sync::oneshot;
 
 use crate::adapter::Faced;
 use crate::browser::code_policy;
@@ -67,18 +68,11 @@ impl Faced for Reqwest {
         Ok(())
     }
 
-    // Drops the future. Its remains run for a while, as in a program with other work.
     fn sign_in_until(target: &Target, mut watcher: Watcher, moments: Receiver<()>) -> Cancelled {
         let client = client(target);
         let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
         let policy = policy.with_first_poll(FirstPoll::Immediately);
-        let (tell, told) = tokio::sync::oneshot::channel();
-        let waiting = thread::spawn(move || {
-            assert!(cancelled::wait_for(&moments), "it never waited");
-            tell.send(Instant::now()).unwrap();
-        });
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let (end, late) = runtime.block_on(async {
+        until(moments, async move |told| {
             let clock = TokioClock;
             let mut flow = DeviceFlow::new(client.service().clone(), policy, None, clock.now());
             let at = tokio::select! {
@@ -88,14 +82,22 @@ impl Faced for Reqwest {
                 }
                 at = told => at.ok(),
             };
-            let late = at.map_or(Duration::MAX, |at| at.elapsed());
+            let late = at.map(|at| at.elapsed());
             let end = flow.into_result(clock.now()).map(|_| "there was no approval").unwrap_err();
-            (end, late)
-        });
-        waiting.join().unwrap();
-        let rest =
-            thread::spawn(move || runtime.block_on(async { tokio::time::sleep(cancelled::QUIET).await }));
-        Cancelled { end: end.into(), late, rest: Some(rest) }
+            (Some(end.into()), late)
+        })
+    }
+
+    fn sign_in_by_code_until(target: &Target, watcher: Watcher, moments: Receiver<()>) -> Cancelled {
+        let client = client(target);
+        until(moments, async move |told| {
+            let listener = Listener::bind().await.unwrap();
+            let signing_in = client.code_login(code_policy(), listener).run_with(watcher);
+            tokio::select! {
+                ended = signing_in => (Some(ended.map(|_| "it was signed in").unwrap_err().into()), None),
+                at = told => (None, at.ok().map(|at| at.elapsed())),
+            }
+        })
     }
 
     fn revoke(target: &Target) -> CallResult {
@@ -113,6 +115,24 @@ impl Faced for Reqwest {
         block_on(builder(target, target.base()).search(&mut search, &&ledger)).unwrap();
         calls::found(search)
     }
+}
+
+/// Runs a sign-in, whose future is dropped on the signal. Its remains run for a while, as in a program with other
+/// work.
+fn until(
+    moments: Receiver<()>,
+    run: impl AsyncFnOnce(oneshot::Receiver<Instant>) -> (Option<End>, Option<Duration>),
+) -> Cancelled {
+    let (tell, told) = oneshot::channel();
+    let waiting = thread::spawn(move || {
+        assert!(cancelled::wait_for(&moments), "it never waited");
+        tell.send(Instant::now()).unwrap();
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (end, late) = runtime.block_on(run(told));
+    waiting.join().unwrap();
+    let rest = thread::spawn(move || runtime.block_on(async { tokio::time::sleep(cancelled::QUIET).await }));
+    Cancelled { end, late: late.unwrap_or(Duration::MAX), rest: Some(rest) }
 }
 
 fn client(target: &Target) -> HttpClient {

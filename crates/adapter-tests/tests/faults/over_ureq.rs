@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use adapter_tests::Ureq;
 use device_flow_ureq::{
-    Cancel, Clock, FirstPoll, HttpClient, HttpClientBuilder, Listener, Policy, RevocationRequest, Tick, ureq,
+    Cancel, Clock, FirstPoll, HttpClient, HttpClientBuilder, Listener, Policy, RevocationRequest,
+    SignInError, SignedIn, Tick, ureq,
 };
 use oidc_proto::{Dialect, Service};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
@@ -71,21 +72,12 @@ impl Faced for Ureq {
         let client = client(target);
         let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
         let policy = policy.with_first_poll(FirstPoll::Immediately);
-        let cancel = Cancel::new();
-        thread::scope(|scope| {
-            let handle = cancel.clone();
-            let cancelled_at = scope.spawn(move || {
-                assert!(cancelled::wait_for(&moments), "it never waited");
-                let now = Instant::now();
-                handle.cancel();
-                now
-            });
-            let result = client.login(policy).cancelled_by(&cancel).run_with(watcher);
-            let ended = Instant::now();
-            let end = result.map(|_| "there was no approval").unwrap_err();
-            let late = ended.saturating_duration_since(cancelled_at.join().unwrap());
-            Cancelled { end: end.into(), late, rest: None }
-        })
+        until(moments, |cancel| client.login(policy).cancelled_by(cancel).run_with(watcher))
+    }
+
+    fn sign_in_by_code_until(target: &Target, watcher: Watcher, moments: Receiver<()>) -> Cancelled {
+        let login = client(target).code_login(code_policy(), Listener::bind().unwrap());
+        until(moments, |cancel| login.cancelled_by(cancel).run_with(watcher))
     }
 
     fn revoke(target: &Target) -> CallResult {
@@ -100,6 +92,25 @@ impl Faced for Ureq {
         builder(target, target.base()).search(&mut search, &&ledger).unwrap();
         calls::found(search)
     }
+}
+
+/// Runs a sign-in, and cancels it on the signal.
+fn until(moments: Receiver<()>, run: impl FnOnce(&Cancel) -> Result<SignedIn, SignInError>) -> Cancelled {
+    let cancel = Cancel::new();
+    thread::scope(|scope| {
+        let handle = cancel.clone();
+        let cancelled_at = scope.spawn(move || {
+            assert!(cancelled::wait_for(&moments), "it never waited");
+            let now = Instant::now();
+            handle.cancel();
+            now
+        });
+        let result = run(&cancel);
+        let ended = Instant::now();
+        let end = result.map(|_| "there was no approval").unwrap_err();
+        let late = ended.saturating_duration_since(cancelled_at.join().unwrap());
+        Cancelled { end: Some(end.into()), late, rest: None }
+    })
 }
 
 fn client(target: &Target) -> HttpClient {
