@@ -59,12 +59,14 @@ fn requested(input: &[u8], size: usize) -> Option<String> {
     let mut incoming = Incoming::Incomplete;
     for piece in input.chunks(size) {
         incoming = head.push(piece);
-        let kept = format!("{head:?}");
-        let kept = kept.trim_start_matches("RequestHead(").trim_end_matches(" bytes)");
-        assert!(kept.parse::<usize>().unwrap() <= MOST.min(input.len()));
         if incoming != Incoming::Incomplete {
             break;
         }
+    }
+    assert!(kept(&head) <= MOST.min(input.len()));
+    if incoming == Incoming::Incomplete {
+        assert_ne!(head.push(&[b'a'; MOST + 1]), Incoming::Incomplete, "a head without an end is given up");
+        assert!(kept(&head) <= MOST);
     }
     if !input.is_empty() {
         assert_eq!(RequestHead::new().push(input), incoming, "the pieces do not matter");
@@ -82,6 +84,12 @@ fn requested(input: &[u8], size: usize) -> Option<String> {
             None
         }
     }
+}
+
+/// Returns the bytes that are kept of a head, as its `Debug` tells.
+fn kept(head: &RequestHead) -> usize {
+    let kept = format!("{head:?}");
+    kept.trim_start_matches("RequestHead(").trim_end_matches(" bytes)").parse().unwrap()
 }
 
 fn pasted(input: &[u8]) -> Option<String> {
