@@ -285,6 +285,20 @@ fn a_cancelled_flow_sends_nothing_more_and_keeps_its_registration() {
 }
 
 #[test]
+fn a_transports_error_is_an_input_unless_it_is_final() {
+    let mut rig = Rig::redeeming();
+    let pending = rig.send();
+    let reset = TransportError::new(Failure::Unknown, std::io::Error::other("reset"));
+    rig.flow.on_result(pending, rig.now, Err(reset)).unwrap();
+    assert!(rig.flow.error().is_some() && rig.flow.outcome().is_none());
+    let pending = rig.send();
+    let elsewhere = TransportError::redirected(Some("evil.example"));
+    rig.flow.on_result(pending, rig.now, Err(elsewhere)).unwrap();
+    let end = rig.flow.into_result(rig.now).unwrap_err();
+    assert!(end.outcome == Outcome::Cancelled && end.given_up().is_some(), "{end}");
+}
+
+#[test]
 fn a_request_of_another_flow_or_with_another_operations_reply_is_refused() {
     let mut rig = Rig::redeeming();
     let mut other = Rig::redeeming();
