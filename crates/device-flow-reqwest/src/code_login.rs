@@ -63,6 +63,18 @@ impl<C> CodeLogin<C> {
 
     /// Uses this clock, so that a test waits for no retry. A browser has no such clock: the wait for it takes tokio's
     /// time, and only if that ends in vain, this clock passes it too.
+    ///
+    /// ```
+    /// use device_flow_reqwest::{Endpoint, HttpClient, Listener, Policy, VirtualTime};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let client = HttpClient::new(Endpoint::custom("http://127.0.0.1:8080")?)?;
+    /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// let login = client.code_login(policy, Listener::bind().await?).clock(VirtualTime::default());
+    /// # drop(login);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn clock<D: Clock>(self, clock: D) -> CodeLogin<D> {
         let Self { client, policy, registration, listener, clock: _ } = self;
         CodeLogin { client, policy, registration, listener, clock }

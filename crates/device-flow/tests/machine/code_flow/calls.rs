@@ -2,6 +2,7 @@
 
 use device_flow::{
     Action, ApiMisuse, Callback, Failure, Operation, Outcome, Policy, Reply, Stop, TransientError,
+    TransportError,
 };
 use oidc_proto::oauth::Provider;
 use oidc_proto::{Client, FaultCode, Service};
