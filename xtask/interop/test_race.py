@@ -1,5 +1,5 @@
-"""Our `token` and botocore's token provider race on one expired session, whose file they share. Botocore takes no lock
-and reads nothing again, so it may lose. Ours never loses.
+"""Our `token` and the token providers of botocore and of the JavaScript SDK race on one expired session, whose file they
+share. The others take no lock and read nothing again, so they may lose. Ours never loses.
 """
 
 import datetime
@@ -14,10 +14,11 @@ from pathlib import Path
 
 from harness import COMMAND_LIMIT, HOME, PROGRAM, REGION, START_URL, Scenario  # first: it moves HOME
 
+NODE, JAVASCRIPT = os.environ["INTEROP_NODE"], os.environ["INTEROP_JS_TOKEN"]
 SESSION = "race"
 ROUNDS = 3
 # As many processes of each.
-EACH = 4
+EACH = 3
 
 # One process of botocore. It says when it is ready, and waits for its standard input to close, so that all begin together.
 BOTOCORE = """
@@ -31,6 +32,9 @@ print("ready", flush=True)
 sys.stdin.read()
 print(provider.load_token().get_frozen_token().token)
 """
+
+
+OTHERS = {"botocore": [sys.executable, "-c", BOTOCORE], "the JavaScript SDK": [NODE, JAVASCRIPT]}
 
 
 class Race(Scenario):
@@ -50,7 +54,7 @@ class Race(Scenario):
         settings = {**os.environ, "HOME": self.home, "AWS_ENDPOINT_URL_SSO_OIDC": server.url}
         settings.pop("AWS_CONFIG_FILE", None)
         login = [PROGRAM, "login", "--sso-session", SESSION, "--no-browser", "--force"]
-        lost = lost_by_us = 0
+        lost = dict.fromkeys([*OTHERS, "ours"], 0)
         for _ in range(ROUNDS):
             subprocess.run(login, env=settings, timeout=COMMAND_LIMIT, check=True, capture_output=True)
             token = json.loads(self.file.read_text())
@@ -60,21 +64,44 @@ class Race(Scenario):
             start = lambda *command: subprocess.Popen(  # noqa: E731
                 command, env=settings, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
             )
-            theirs = [start(sys.executable, "-c", BOTOCORE) for _ in range(EACH)]
-            for child in theirs:
-                self.assertEqual(child.stdout.readline(), "ready\n")
+            theirs = [(name, start(*command)) for name, command in OTHERS.items() for _ in range(EACH)]
+            for name, child in theirs:
+                self.assertEqual(child.stdout.readline(), "ready\n", name)
             ours = []
-            for child in theirs:
+            for _, child in theirs:
                 child.stdin.close()
                 child.stdin = None
                 ours.append(start(PROGRAM, "token", "--sso-session", SESSION))
             said = [child.communicate(timeout=COMMAND_LIMIT) for child in ours]
-            lost += sum(bool(child.communicate(timeout=COMMAND_LIMIT)) and child.returncode != 0 for child in theirs)
-            lost_by_us += sum(child.returncode != 0 for child in ours)
+            for name, child in theirs + [("ours", child) for child in ours]:
+                if name != "ours":
+                    child.communicate(timeout=COMMAND_LIMIT)
+                lost[name] += child.returncode != 0
             yield [(child.returncode, *words) for child, words in zip(ours, said)]
             json.loads(self.file.read_text())
-        of = ROUNDS * EACH
-        print(f"{rotation}: botocore lost {lost} of {of}, ours {lost_by_us} of {of}", file=sys.stderr)
+        each, ours = ROUNDS * EACH, ROUNDS * EACH * len(OTHERS)
+        print(f"{rotation}: lost {lost}, of {each} each and {ours} of ours", file=sys.stderr)
+
+    def test_each_reads_what_another_has_stored(self):
+        """A refresh by one tool is a token for the others, without another refresh."""
+        server = self.serve("--approve", "auto")
+        settings = {**os.environ, "HOME": self.home, "AWS_ENDPOINT_URL_SSO_OIDC": server.url}
+        settings.pop("AWS_CONFIG_FILE", None)
+        run = lambda *command: subprocess.run(  # noqa: E731
+            command, env=settings, input="", timeout=COMMAND_LIMIT, check=True, capture_output=True, text=True
+        ).stdout.split()[-1]
+        login = [PROGRAM, "login", "--sso-session", SESSION, "--no-browser", "--show-token", "--query", "accessToken"]
+        token = json.loads(run(*login))
+        ours = [PROGRAM, "token", "--sso-session", SESSION]
+        for refreshes in [*OTHERS.values(), ours]:
+            stored = json.loads(self.file.read_text())
+            stored["expiresAt"] = "2020-01-01T00:00:00Z"
+            self.file.write_text(json.dumps(stored))
+            fresh = run(*refreshes)
+            self.assertNotEqual(fresh, token)
+            for reads in [*OTHERS.values(), ours]:
+                self.assertEqual(run(*reads), fresh, (refreshes, reads))
+            token = fresh
 
     def test_ours_never_lose_at_a_service_with_a_grace(self):
         for ours in self.race("grace"):

@@ -21,6 +21,7 @@ pub(crate) fn all() -> Result<Vec<(&'static str, PathBuf)>> {
         ("INTEROP_PROVIDER", npm.join("serve.mjs")),
         ("INTEROP_OPENID_CLIENT", npm.join("client.mjs")),
         ("INTEROP_CLICK", npm.join("click.mjs")),
+        ("INTEROP_JS_TOKEN", npm.join("token.mjs")),
         ("INTEROP_CHROMIUM", chromium()?),
         ("INTEROP_OAUTH2", peer("oauth2")?),
         ("INTEROP_OPENIDCONNECT", peer("openidconnect")?),
@@ -53,7 +54,7 @@ fn npm() -> Result<PathBuf> {
     let wanted = fs::read_to_string(source.join(LOCK))?;
     // Written last, so that an interrupted install does not count as complete.
     let stamp = dir.join("installed.json");
-    for name in ["package.json", LOCK, ".npmrc", "serve.mjs", "client.mjs", "click.mjs"] {
+    for name in ["package.json", LOCK, ".npmrc", "serve.mjs", "client.mjs", "click.mjs", "token.mjs"] {
         fs::copy(source.join(name), dir.join(name)).with_context(|| name.to_owned())?;
     }
     if !fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
