@@ -204,6 +204,7 @@ mod tests {
             ("denied", &[Accepted]),
             ("encoded", &[Accepted]),
             ("failed", &[Accepted]),
+            ("flood", &[]),
             ("guess-first", &[Unrelated, NotFound, Accepted]),
             ("many-fields", &[]),
             ("pasted", &[Accepted]),
