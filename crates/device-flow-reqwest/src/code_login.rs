@@ -193,7 +193,7 @@ impl<C: Clock> CodeLogin<C> {
         let draw = || provider.as_ref().and_then(|provider| crypto::code_secrets(provider));
         let (secrets, spare) = (draw(), draw());
         let has_secrets = secrets.is_some();
-        let (service, redirect) = (client.service.clone(), listener.redirect_uri());
+        let (service, redirect) = (client.service.clone(), listener.redirect_uri().clone());
         let secrets = secrets.unwrap_or_else(crypto::no_secrets);
         let mut flow = CodeFlow::new(service, policy, registration, redirect, secrets, clock.now())
             .with_jitter(any_number());

@@ -73,8 +73,8 @@ pub use code_login::CodeLogin;
 pub use device_flow::{
     AnsweredBy, ApiMisuse, BrowserPrompt, CallError, Callback, CodeFlow, DeviceFlow, Exchange, Expiry,
     Failure, FirstPoll, MetadataSearch, NotFollowed, NotSignedIn, Observer, OnPrompt, OnWait, Outcome, Phase,
-    Pkce, Policy, RedirectUri, Report, ResponseBody, SearchError, Session, SignInError, SignedIn, Status,
-    Stop, Tick, TransientError, TransportError, TryOnPrompt, UserPrompt, VirtualTime,
+    Pkce, Policy, RedirectUri, RedirectUriError, Report, ResponseBody, SearchError, Session, SignInError,
+    SignedIn, Status, Stop, Tick, TransientError, TransportError, TryOnPrompt, UserPrompt, VirtualTime,
 };
 #[cfg(feature = "serde")]
 pub use device_flow::{ResumeError, SavedFlow};

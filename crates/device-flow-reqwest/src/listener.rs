@@ -170,9 +170,31 @@ impl Listener {
     /// # Cancel safety
     /// Dropping the future closes the port.
     pub async fn on_port(port: u16) -> Result<Self, ListenError> {
+        Self::at(RedirectUri::loopback(port)).await
+    }
+
+    /// Listens for a client that was registered with this redirect URI. Its port may be 0, for any.
+    ///
+    /// ```
+    /// use device_flow_reqwest::{Listener, RedirectUri};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let listener = Listener::at(RedirectUri::parse("http://localhost/signed-in")?).await?;
+    /// assert!(listener.redirect_uri().to_string().starts_with("http://localhost:"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ListenError`]: the port is taken, say.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the port.
+    pub async fn at(redirect: RedirectUri) -> Result<Self, ListenError> {
+        let port = redirect.port();
         let failed = |source| ListenError { port, source };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(failed)?;
-        let redirect = RedirectUri::loopback(listener.local_addr().map_err(failed)?.port());
+        let redirect = redirect.with_port(listener.local_addr().map_err(failed)?.port());
         let (paste, pasted) = mpsc::channel(MOST_PASTED);
         let (readers, waiting) = (JoinSet::new(), VecDeque::new());
         Ok(Self { redirect, listener, readers, waiting, pasted, paste, accepted: None })
@@ -180,8 +202,8 @@ impl Listener {
 
     /// Returns the redirect URI.
     #[must_use]
-    pub const fn redirect_uri(&self) -> RedirectUri {
-        self.redirect
+    pub const fn redirect_uri(&self) -> &RedirectUri {
+        &self.redirect
     }
 
     /// Returns the way in for a pasted address.

@@ -141,6 +141,22 @@ impl Listener {
     /// # Errors
     /// [`ListenError`]: the port is taken, say.
     pub fn on_port(port: u16) -> Result<Self, ListenError> {
+        Self::at(RedirectUri::loopback(port))
+    }
+
+    /// Listens for a client that was registered with this redirect URI. Its port may be 0, for any.
+    ///
+    /// ```
+    /// use device_flow_ureq::{Listener, RedirectUri};
+    /// let listener = Listener::at(RedirectUri::parse("http://localhost/signed-in")?)?;
+    /// assert!(listener.redirect_uri().to_string().starts_with("http://localhost:"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ListenError`]: the port is taken, say.
+    pub fn at(redirect: RedirectUri) -> Result<Self, ListenError> {
+        let port = redirect.port();
         let failed = |source| ListenError { port, source };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
@@ -155,14 +171,14 @@ impl Listener {
         };
         let acceptor = thread::Builder::new().name("redirect".to_owned()).spawn(move || acceptor.run());
         let acceptor = Some(acceptor.map_err(failed)?);
-        let redirect = RedirectUri::loopback(address.port());
+        let redirect = redirect.with_port(address.port());
         Ok(Self { redirect, requests, sender, bell, closing, acceptor, accepted: None })
     }
 
     /// Returns the redirect URI.
     #[must_use]
-    pub const fn redirect_uri(&self) -> RedirectUri {
-        self.redirect
+    pub const fn redirect_uri(&self) -> &RedirectUri {
+        &self.redirect
     }
 
     /// Returns the way in for a pasted address.

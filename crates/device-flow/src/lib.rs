@@ -286,7 +286,9 @@ pub use action::{Action, PendingRequest};
 pub use answered::{AnsweredBy, VirtualTime};
 pub use body::ResponseBody;
 pub use call::{CallError, DiscoveryError, PlainCall};
-pub use code::{BrowserPrompt, Callback, CodeFlow, CodeSecrets, Incoming, RedirectUri, RequestHead};
+pub use code::{
+    BrowserPrompt, Callback, CodeFlow, CodeSecrets, Incoming, RedirectUri, RedirectUriError, RequestHead,
+};
 pub use driven::Flow;
 pub use flow::DeviceFlow;
 pub use observer::{Exchange, Observer, OnPrompt, OnWait, Status, Stop, TryOnPrompt};

@@ -182,7 +182,7 @@ fn a_port_that_is_taken_is_told_before_anything_is_sent() {
     let program = program.var("AWS_ENDPOINT_URL_SSO_OIDC", "http://127.0.0.1:9");
     let said = program.run(&["login", "--redirect-port", &port]).fails(255);
     assert!(said.contains(&format!("cannot listen on 127.0.0.1:{port}")), "{said}");
-    assert!(said.contains("choose another --redirect-port"), "{said}");
+    assert!(said.contains("choose another port"), "{said}");
 }
 
 #[test]
@@ -225,6 +225,21 @@ fn auto_says_why_it_takes_a_device_code_and_a_choice_is_silent() {
         odd.contains("`sso_use_device_code` in section [sso-session corp] must be true or false, not `1`"),
         "{odd}"
     );
+}
+
+#[test]
+fn a_client_that_was_registered_with_a_redirect_uri_of_its_own_uses_that() {
+    let serving = Serving::start(&["--approve", "auto", "--oauth-client", "tool"]);
+    let login =
+        ["login", "--issuer", &serving.endpoint, "--show-token", "--client-id", "tool", "--redirect-uri"];
+    let program = Program::new();
+    let waiting = Waiting::start(&program, &[&login[..], &["http://localhost/signed-in"]].concat());
+    assert!(waiting.url.contains("redirect_uri=http%3A%2F%2Flocalhost%3A"), "{}", waiting.url);
+    assert!(waiting.url.contains("%2Fsigned-in&"), "{}", waiting.url);
+    assert!(browse(&waiting.url).contains("You are signed in"));
+    assert_eq!(waiting.end().0, Some(0));
+    let refused = program.run(&[&login[..], &["https://program.example/cb"]].concat()).fails(252);
+    assert!(refused.contains("is not http://127.0.0.1 or http://localhost"), "{refused}");
 }
 
 #[test]

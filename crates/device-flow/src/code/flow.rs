@@ -265,7 +265,7 @@ impl CodeFlow {
         let Some(url) = self.url() else { return Action::Done };
         let prompt = BrowserPrompt {
             url,
-            redirect_uri: self.redirect,
+            redirect_uri: self.redirect.clone(),
             expires_in: self.policy.redirect_timeout,
             deadline: now + self.policy.redirect_timeout,
             replaces_earlier: self.prompts > 0,

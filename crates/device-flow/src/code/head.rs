@@ -90,7 +90,7 @@ impl RequestHead {
 
 impl core::fmt::Debug for RequestHead {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "RequestHead({} bytes)", self.length)
+        write!(f, "RequestHead({} bytes)", self.line.len())
     }
 }
 

@@ -106,4 +106,4 @@ mod view;
 pub use self::flow::{Callback, CodeFlow, CodeSecrets};
 pub use self::head::{Incoming, RequestHead};
 pub use self::prompt::BrowserPrompt;
-pub use self::redirect::RedirectUri;
+pub use self::redirect::{RedirectUri, RedirectUriError};

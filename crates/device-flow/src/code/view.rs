@@ -88,8 +88,8 @@ impl CodeFlow {
 
     /// Returns the redirect URI.
     #[must_use]
-    pub const fn redirect_uri(&self) -> RedirectUri {
-        self.redirect
+    pub const fn redirect_uri(&self) -> &RedirectUri {
+        &self.redirect
     }
 
     pub(super) fn end(self) -> End {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
+use device_flow::RedirectUri;
 
 use crate::environment::Environment;
 use crate::signin::BrowserChoice;
@@ -23,7 +24,12 @@ pub(crate) struct FlowArgs {
     /// Listen for the browser on this port instead of a free one, for a browser behind a port forwarding (docker -p does not reach
     /// 127.0.0.1 inside a container)
     #[arg(long, value_name = "PORT")]
-    pub(super) redirect_port: Option<u16>,
+    redirect_port: Option<u16>,
+
+    /// The redirect URI that the client of --client-id is registered with: http://127.0.0.1 or http://localhost, with an
+    /// optional port and path
+    #[arg(long, value_name = "URI", requires = "client_id", conflicts_with = "redirect_port", value_parser = RedirectUri::parse)]
+    redirect_uri: Option<RedirectUri>,
 }
 
 /// The values of `--flow`.
@@ -81,11 +87,24 @@ impl FlowArgs {
         match (self.flow, self.use_device_code) {
             (Some(FlowArg::Device), _) | (_, true) => Flow::Device(None),
             (Some(FlowArg::Code), _) => Flow::Code,
-            (Some(FlowArg::Auto) | None, _) if has_devices && self.redirect_port.is_none() => {
-                Flow::Device(None)
-            }
+            (Some(FlowArg::Auto) | None, _) if has_devices && !self.wants_listener() => Flow::Device(None),
             (Some(FlowArg::Auto) | None, _) => Flow::Code,
         }
+    }
+
+    const fn wants_listener(&self) -> bool {
+        self.redirect_port.is_some() || self.redirect_uri.is_some()
+    }
+
+    /// Returns whether the port is the user's choice.
+    pub(super) fn has_port(&self) -> bool {
+        self.redirect_uri().port() != 0
+    }
+
+    /// Returns where to listen. Port 0 means any.
+    pub(super) fn redirect_uri(&self) -> RedirectUri {
+        let port = self.redirect_port.unwrap_or_default();
+        self.redirect_uri.clone().unwrap_or_else(|| RedirectUri::loopback(port))
     }
 
     /// Chooses the flow. The flags win over the configuration, and the configuration over the environment.
@@ -94,7 +113,7 @@ impl FlowArgs {
             (Some(FlowArg::Device), _, _) | (_, true, _) => Flow::Device(None),
             (Some(FlowArg::Code), _, _) => Flow::Code,
             // A port is of use to the code flow only.
-            (None, _, _) if self.redirect_port.is_some() => Flow::Code,
+            (None, _, _) if self.wants_listener() => Flow::Code,
             (None, _, Some(true)) => Flow::Device(None),
             (None, _, Some(false)) => Flow::Code,
             (Some(FlowArg::Auto) | None, _, _) => automatic(circumstances, &is_container),
@@ -133,7 +152,7 @@ mod tests {
     const DESKTOP: [(&str, &str); 2] = [("BROWSER", "firefox"), ("DISPLAY", ":0")];
 
     fn args(flow: Option<FlowArg>, use_device_code: bool, redirect_port: Option<u16>) -> FlowArgs {
-        FlowArgs { flow, use_device_code, redirect_port }
+        FlowArgs { flow, use_device_code, redirect_port, redirect_uri: None }
     }
 
     fn auto(variables: [(&str, &str); 2], no_browser: bool, is_container: bool) -> Flow {

@@ -240,7 +240,7 @@ impl SigningIn<'_> {
                 client.login(policy).registered(registration).cancelled_by(cancel).run_with(presenter)
             }
             Flow::Code => {
-                let listener = listen(args.flow.redirect_port)?;
+                let listener = listen(&args.flow)?;
                 let presenter = presenter.with_paste(listener.paste());
                 let login = client.code_login(policy, listener).registered(registration);
                 login.cancelled_by(cancel).run_with(presenter)
@@ -250,11 +250,11 @@ impl SigningIn<'_> {
 }
 
 /// Listens for the browser's redirect.
-fn listen(port: Option<u16>) -> Result<Listener, Failure> {
-    Listener::on_port(port.unwrap_or_default()).map_err(|error| {
-        Failure::other(chain(&error)).with_hint(match port {
-            Some(_) => "choose another --redirect-port, or end the program that uses it",
-            None => "pass --flow device to sign in without a browser on this machine",
+fn listen(flow: &FlowArgs) -> Result<Listener, Failure> {
+    Listener::at(flow.redirect_uri()).map_err(|error| {
+        Failure::other(chain(&error)).with_hint(match flow.has_port() {
+            true => "choose another port, or end the program that uses it",
+            false => "pass --flow device to sign in without a browser on this machine",
         })
     })
 }
