@@ -206,7 +206,7 @@ mod tests {
             ("failed", &[Accepted]),
             ("flood", &[]),
             ("guess-first", &[Unrelated, NotFound, Accepted]),
-            ("many-fields", &[]),
+            ("many-fields", &[Unrelated]),
             ("pasted", &[Accepted]),
             ("pasted-elsewhere", &[NotFound, Accepted]),
             ("post", &[]),

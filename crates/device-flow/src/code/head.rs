@@ -18,7 +18,6 @@ const END: &[u8] = b"\r\n\r\n";
 /// let target = "/oauth/callback?code=c".to_owned();
 /// assert_eq!(head.push(b"st: 127.0.0.1:8400\r\n\r\n"), Incoming::Get(target));
 /// ```
-#[derive(Default)]
 pub struct RequestHead {
     /// The request line, and until it is complete no more.
     line: zeroize::Zeroizing<Vec<u8>>,
@@ -47,7 +46,9 @@ impl RequestHead {
     /// Creates an empty head.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        // Growing would leave copies of the code.
+        let line = zeroize::Zeroizing::new(Vec::with_capacity(MAX_LINE));
+        Self { line, is_line_complete: false, length: 0, end: 0 }
     }
 
     /// Adds bytes from the connection. What follows the head is ignored, and header fields are not kept.
@@ -56,6 +57,9 @@ impl RequestHead {
             self.length += 1;
             let is_next = END.get(self.end) == Some(byte);
             self.end = if is_next { self.end + 1 } else { usize::from(*byte == b'\r') };
+            if self.length > MAX_BYTES || (!self.is_line_complete && self.line.len() >= MAX_LINE) {
+                return Incoming::Invalid;
+            }
             if !self.is_line_complete {
                 self.line.push(*byte);
                 self.is_line_complete = self.line.ends_with(b"\r\n");
@@ -67,10 +71,9 @@ impl RequestHead {
                 return self.request();
             }
         }
-        let is_too_long = self.length > MAX_BYTES || (!self.is_line_complete && self.line.len() > MAX_LINE);
         // Whatever speaks another protocol should not wait for the time limit.
         let is_text = self.line.iter().all(|byte| matches!(byte, b'\r' | b'\n' | b' '..=b'~'));
-        if is_too_long || !is_text { Incoming::Invalid } else { Incoming::Incomplete }
+        if is_text { Incoming::Incomplete } else { Incoming::Invalid }
     }
 
     /// Returns the request of the complete line.
@@ -85,6 +88,12 @@ impl RequestHead {
             },
             Ok(httparse::Status::Partial) | Err(_) => Incoming::Invalid,
         }
+    }
+}
+
+impl Default for RequestHead {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
