@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::task::Poll;
 use std::time::Duration;
 
 use device_flow::{Callback, CodeFlow, Incoming, RedirectUri, RequestHead};
@@ -268,7 +269,13 @@ impl fmt::Debug for Listener {
     }
 }
 
-/// Returns the next complete request.
+/// A complete request, or a connection without one.
+enum Event {
+    Request(Request),
+    Connection(io::Result<(TcpStream, SocketAddr)>),
+}
+
+/// Returns the next complete request. It needs no macro of tokio, so embedders need not build the macros.
 async fn next(
     listener: &TcpListener,
     readers: &mut JoinSet<Option<Request>>,
@@ -276,25 +283,29 @@ async fn next(
     pasted: &mut mpsc::Receiver<Request>,
 ) -> Request {
     loop {
-        tokio::select! {
-            biased;
-            Some(request) = pasted.recv() => return request,
-            Some(read) = readers.join_next() => {
+        let event = future::poll_fn(|cx| {
+            if let Poll::Ready(Some(request)) = pasted.poll_recv(cx) {
+                return Poll::Ready(Event::Request(request));
+            }
+            while let Poll::Ready(Some(read)) = readers.poll_join_next(cx) {
                 if let Ok(Some(request)) = read {
-                    return request;
+                    return Poll::Ready(Event::Request(request));
                 }
             }
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    waiting.retain(|reader| !reader.is_finished());
-                    if waiting.len() >= MOST_WAITING && let Some(oldest) = waiting.pop_front() {
-                        oldest.abort();
-                    }
-                    waiting.push_back(readers.spawn(read(stream)));
+            listener.poll_accept(cx).map(Event::Connection)
+        });
+        match event.await {
+            Event::Request(request) => return request,
+            Event::Connection(Ok((stream, _))) => {
+                waiting.retain(|reader| !reader.is_finished());
+                if waiting.len() >= MOST_WAITING
+                    && let Some(oldest) = waiting.pop_front()
+                {
+                    oldest.abort();
                 }
-                Err(_) => tokio::time::sleep(AFTER_ERROR).await,
-            },
-            else => future::pending().await,
+                waiting.push_back(readers.spawn(read(stream)));
+            }
+            Event::Connection(Err(_)) => tokio::time::sleep(AFTER_ERROR).await,
         }
     }
 }
