@@ -1,8 +1,8 @@
 //! Histories of authorization codes, with an attacker.
 //!
-//! The client belongs to everybody, as every public client does: the victim and the attacker both sign in with
-//! it, each with a verifier and a port of their own. The attacker learns every code, also from a client with
-//! another registration. A reference predicts each response, and the laws forbid some from the requests alone.
+//! The client is public: the victim and the attacker both sign in with it, each with a verifier and a port of
+//! their own. The attacker learns every code, also from a client with another registration. A
+//! reference predicts each response, and the laws forbid some from the requests alone.
 
 use core::time::Duration;
 use std::hash::{DefaultHasher, Hash, Hasher};
