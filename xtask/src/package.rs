@@ -20,7 +20,7 @@ use crate::workspace;
 const SIDE_BY_SIDE: usize = 2;
 
 /// The crate whose tests take longest, so they begin first.
-pub(crate) const LONGEST: &str = "sso-oidc";
+const LONGEST: &str = "sso-oidc";
 /// The number of its tests that run at a time. They wait for time-outs and intervals of polling.
 const WAITING: &str = "6";
 

@@ -126,11 +126,11 @@ fn choose(args: &[String]) -> Result<Vec<Step>> {
         |step: &&Step| if only.is_empty() { !(fast && step.slow) } else { only.contains(&step.name) };
     let mut steps: Vec<Step> = STEPS.iter().filter(wanted).copied().collect();
     if steps.iter().any(|step| step.name == "package") {
-        // The step `package` runs the program's tests, which take longest. Once is enough.
+        // The step `package` runs the tests of the published crates. Once is enough.
         steps
             .iter_mut()
             .filter(|step| step.name == "test")
-            .for_each(|step| step.run = cargo_test_but_program);
+            .for_each(|step| step.run = cargo_test_of_unpublished);
     }
     Ok(steps)
 }
@@ -160,8 +160,11 @@ fn cargo_test() -> Result<()> {
     tests_of(&["--workspace"])
 }
 
-fn cargo_test_but_program() -> Result<()> {
-    tests_of(&["--workspace", "--exclude", package::LONGEST])
+fn cargo_test_of_unpublished() -> Result<()> {
+    let published = workspace::published()?;
+    let mut packages = vec!["--workspace"];
+    packages.extend(published.iter().flat_map(|package| ["--exclude", package.name.as_str()]));
+    tests_of(&packages)
 }
 
 fn tests_of(packages: &[&str]) -> Result<()> {
@@ -193,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_programs_tests_run_once_whatever_is_chosen() {
+    fn the_tests_of_a_published_crate_run_once_whatever_is_chosen() {
         let runs_all = |args: &[&str]| {
             let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
             let steps = choose(&args).unwrap();
