@@ -19,7 +19,7 @@
 //! | [`history`] | whole sign-ins, from histories and scripts made from bytes | the same rules; responses on the wire have the effect of the same replies |
 //! | [`callback`] | requests at a redirect URI, byte by byte, and pasted addresses | only a response with the right state is accepted, and only the first; no page has a text of the request; a head is bounded |
 //! | [`authorize`] | authorization requests, and the authority's decision | a request survives a round trip; a response goes to a registered redirect URI only, and survives a round trip; a record is bounded |
-//! | [`authority`] | the authority's store under any sequence of operations | no token without an approval, one token per code, no guess beyond the limit, nothing beyond its expiry or the capacity |
+//! | [`authority`] | the authority's store under any sequence of operations of both grants | no token without an approval, one token per code, no use of a code by another client, at another address or without its verifier, no guess beyond the limit, nothing beyond its expiry or the capacity |
 
 mod authority;
 mod authorize;

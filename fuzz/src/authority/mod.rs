@@ -1,5 +1,7 @@
 //! The authority's store under any sequence of operations, compared with a model of the permissions.
 
+mod codes;
+
 use core::time::Duration;
 use std::collections::BTreeSet;
 
@@ -12,10 +14,11 @@ use oidc_proto::{
     StartDeviceAuthorizationRequest, Token,
 };
 
+use self::codes::Codes;
 use crate::script::Bytes;
 
 /// The operations, by their letter in a seed. Any other byte also selects one of them.
-const CALLS: &[u8] = b"rspadlgftjbx";
+const CALLS: &[u8] = b"rspadlgftjbxconew";
 
 /// Drives a store. The first byte is the policy, the others are operations with arguments; see the seeds.
 pub fn authority(data: &[u8]) {
@@ -50,7 +53,7 @@ impl Device {
 
 /// A token family: the valid refresh token, the earlier ones, and their client.
 struct Chain {
-    client: usize,
+    client: Client,
     current: Option<Secret>,
     spent: Vec<Secret>,
 }
@@ -66,6 +69,7 @@ struct Run {
     /// The expiry of each client's registration.
     lapses: Vec<Moment>,
     devices: Vec<Device>,
+    codes: Codes,
     families: Vec<Chain>,
     /// Every issued code and token.
     given: BTreeSet<String>,
@@ -75,7 +79,8 @@ struct Run {
 
 impl Run {
     fn new(flags: u8) -> Self {
-        let small = Capacity::default().with_clients(3).with_devices(4).with_families(2).with_sources(2);
+        let small = Capacity::default().with_clients(3).with_devices(4).with_codes(2);
+        let small = small.with_families(2).with_sources(2);
         let capacity = if flags & 1 == 0 { Capacity::default() } else { small };
         let slow_down = match flags >> 1 & 3 {
             0 => SlowDown::Grace,
@@ -99,6 +104,7 @@ impl Run {
             clients: Vec::new(),
             lapses: Vec::new(),
             devices: Vec::new(),
+            codes: Codes::default(),
             families: Vec::new(),
             given: BTreeSet::new(),
             wrong: 0,
@@ -116,6 +122,11 @@ impl Run {
             b'g' => self.guess(bytes),
             b'f' => self.refresh(bytes),
             b't' => self.sleep(Duration::from_secs(bytes.seconds())),
+            b'c' => self.register_for_codes(),
+            b'o' => self.authorize(bytes, UserDecision::Approve),
+            b'n' => self.authorize(bytes, UserDecision::Deny),
+            b'e' => self.redeem(bytes),
+            b'w' => self.misuse(bytes),
             b'j' => self.sleep(Duration::from_secs(bytes.seconds() * 86_400)),
             b'b' => {
                 self.now =
@@ -126,6 +137,7 @@ impl Run {
         }
         let counts = self.store.counts();
         assert!(counts.clients <= self.capacity.clients && counts.devices <= self.capacity.devices);
+        assert!(counts.codes <= self.capacity.codes);
         assert!(counts.families <= self.capacity.families && counts.sources <= self.capacity.sources);
         let pending: BTreeSet<_> = self.store.pending(self.now).map(|code| code.to_string()).collect();
         for device in &self.devices {
@@ -212,8 +224,9 @@ impl Run {
     fn poll(&mut self, bytes: &mut Bytes<'_>) {
         let Some(at) = self.device(bytes) else { return };
         let client = self.devices[at].client;
+        let owner = self.clients[client].clone();
         let grant = Grant::device_code(self.devices[at].answer.device_code.clone());
-        let answer = self.ask(&self.clients[client].clone(), grant);
+        let answer = self.ask(&owner, grant);
         let (now, latest) = (self.now, self.latest);
         let device = &mut self.devices[at];
         match answer {
@@ -221,7 +234,11 @@ impl Run {
                 assert!(device.approved && !device.denied && !device.collected && !device.is_over(now));
                 device.collected = true;
                 if token.refresh_token.is_some() {
-                    self.families.push(Chain { client, current: token.refresh_token, spent: Vec::new() });
+                    self.families.push(Chain {
+                        client: owner,
+                        current: token.refresh_token,
+                        spent: Vec::new(),
+                    });
                 }
             }
             Err(fault) => match fault.code {
@@ -248,8 +265,12 @@ impl Run {
     /// Returns whether a full store may have evicted the client. It evicts only clients without a live code.
     fn may_be_driven_out(&self, client: usize) -> bool {
         let has_lived = |device: &Device| device.collected || device.lapsed || self.latest >= device.ends;
-        self.clients.len() > self.capacity.clients
-            && self.devices.iter().filter(|device| device.client == client).all(has_lived)
+        self.is_crowded() && self.devices.iter().filter(|device| device.client == client).all(has_lived)
+    }
+
+    /// Returns whether the store has had more clients than it has room for.
+    fn is_crowded(&self) -> bool {
+        self.clients.len() + self.codes.clients.len() > self.capacity.clients
     }
 
     /// Polls with the device's code as another client.
@@ -258,17 +279,15 @@ impl Run {
         if thief == self.devices[at].client {
             return;
         }
+        let thief = self.clients[thief].clone();
         let grant = Grant::device_code(self.devices[at].answer.device_code.clone());
-        let fault = self.ask(&self.clients[thief].clone(), grant).expect_err("another client's code");
+        let fault = self.ask(&thief, grant).expect_err("another client's code");
         assert!(matches!(fault.code, FaultCode::InvalidGrant | FaultCode::InvalidClient), "{fault}");
         for family in 0..self.families.len() {
             let Some(token) = self.families[family].current.clone() else { continue };
-            if self.families[family].client != thief {
+            if self.families[family].client.id != thief.id {
                 let grant = Grant::RefreshToken { refresh_token: token };
-                assert!(
-                    self.ask(&self.clients[thief].clone(), grant).is_err(),
-                    "another client's refresh token"
-                );
+                assert!(self.ask(&thief, grant).is_err(), "another client's refresh token");
             }
         }
     }
@@ -321,7 +340,7 @@ impl Run {
         let reuse = choice & 1 != 0;
         let token = if reuse { family.spent.last() } else { family.current.as_ref() };
         let Some(token) = token.cloned() else { return };
-        let client = self.clients[family.client].clone();
+        let client = family.client.clone();
         let answer = self.ask(&client, Grant::RefreshToken { refresh_token: token.clone() });
         let family = &mut self.families[at];
         match answer {
