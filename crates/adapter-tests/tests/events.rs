@@ -10,8 +10,14 @@ use std::time::Duration;
 
 use adapter_tests::stub::{ClosedPort, Step, Stub};
 use adapter_tests::{Adapter, for_both_adapters};
-use device_flow::{Exchange, Observer, Operation, Stop, UserPrompt};
-use oidc_proto::RegisterClientRequest;
+use device_flow::renewal::{Renewal, RenewalAction, RenewalPolicy};
+use device_flow::{
+    Action, BrowserPrompt, CodeFlow, CodeSecrets, Exchange, Observer, Operation, Policy, RedirectUri,
+    ResponseBody, Session, Stop, Tick, UserPrompt,
+};
+use oidc_proto::{
+    Client, Endpoint, RegisterClientRequest, Registration, Secret, Service, Token, UnixSeconds,
+};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
@@ -222,6 +228,77 @@ fn no_word_of_a_broken_servers_body_is_in_an_event<A: Adapter>() {
     for error in ["HTTP 503 server_error", "HTTP 503 with an unknown error code"] {
         assert!(shown.iter().any(|event| event.contains(&format!(" error={error} "))), "{shown:?}");
     }
+}
+
+/// Answers the machine's request with this body.
+fn answer(action: Action<BrowserPrompt>, flow: &mut CodeFlow, body: &'static str) {
+    let Action::Send(pending) = action else { panic!("{action:?} is no request") };
+    flow.on_result(pending, Tick::ZERO, Ok(http::Response::new(ResponseBody::from(body)))).unwrap();
+}
+
+#[test]
+fn a_code_flow_logs_its_prompt_each_callback_and_its_end_without_a_secret() {
+    let ((), said) = logged(|| {
+        let now = Tick::ZERO;
+        let secrets = CodeSecrets::new(Secret::from("the-verifier"), "challenge", Secret::from("the-state"));
+        let service = Endpoint::custom("http://127.0.0.1:9").unwrap();
+        let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+        let mut flow = CodeFlow::new(service, policy, None, RedirectUri::loopback(8400), secrets, now);
+        let action = flow.poll(now);
+        answer(action, &mut flow, r#"{"clientId":"id","clientSecret":"the-secret"}"#);
+        assert!(matches!(flow.poll(now), Action::Prompt(_)));
+        assert!(matches!(flow.poll(now), Action::Wait(_)));
+        let _ = flow.on_callback("/favicon.ico", now);
+        let _ = flow.on_callback("/oauth/callback?code=the-code&state=another", now);
+        let _ = flow.on_callback("/oauth/callback?code=the-code&state=the-state", now);
+        let action = flow.poll(now);
+        answer(action, &mut flow, r#"{"accessToken":"the-token","expiresIn":60}"#);
+        let _ = flow.on_callback("/oauth/callback?code=the-code&state=the-state", now);
+    });
+    let shown: Vec<_> = said.iter().map(shown).collect();
+    let expected = [
+        "sending attempt=1 operation=RegisterClient phase=registering",
+        "received attempt=1 broken=false operation=RegisterClient phase=registering status=200",
+        "prompt phase=listening replaces_earlier=false",
+        "waiting phase=listening polls=0",
+        "callback result=not_found",
+        "callback result=unrelated",
+        "callback result=accepted",
+        "sending attempt=1 operation=CreateToken phase=redeeming",
+        "received attempt=1 broken=false operation=CreateToken phase=redeeming status=200",
+        "ended outcome=granted polls=1",
+        "callback result=late",
+    ];
+    assert_eq!(shown, expected);
+    let all = format!("{said:?}");
+    for secret in ["the-verifier", "the-state", "the-secret", "the-code", "the-token"] {
+        assert!(!all.contains(secret), "{secret} in {all}");
+    }
+}
+
+#[test]
+fn a_renewal_logs_its_end_once() {
+    let ((), said) = logged(|| {
+        let (now, wall) = (Tick::ZERO, UnixSeconds::new(1_800_000_000));
+        let service = Service::from(Endpoint::custom("http://127.0.0.1:9").unwrap());
+        let token = Token::bearer("the-token".into(), Duration::from_secs(3600));
+        let registration = Registration::new(Client::public("id"));
+        let stored = Session::restored(
+            &service,
+            registration,
+            token,
+            Some(wall.saturating_add(Duration::from_secs(3600))),
+        );
+        let mut renewal = Renewal::new(service, RenewalPolicy::default(), now);
+        assert!(matches!(renewal.poll(now), RenewalAction::Read));
+        renewal.on_read(now, wall, Some(stored)).unwrap();
+        assert!(matches!(renewal.poll(now), RenewalAction::Done));
+        renewal.cancel();
+    });
+    assert_eq!(
+        said.iter().map(shown).collect::<Vec<_>>(),
+        ["renewed outcome=usable refreshed=false requests=0"]
+    );
 }
 
 for_both_adapters! {

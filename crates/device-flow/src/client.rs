@@ -4,11 +4,25 @@ use core::ops::Range;
 
 use oidc_proto::{Operation, Registration, Request, Secret, Service};
 
+use crate::Policy;
+
 /// A registration and its origin.
 #[derive(Debug)]
 pub(crate) struct KnownClient {
     pub(crate) registration: Registration,
     pub(crate) origin: Origin,
+}
+
+impl KnownClient {
+    /// Returns the client of a new flow: the policy's own, or the registration of a cache.
+    pub(crate) fn choose(policy: &Policy, cached: Option<Registration>) -> Option<Self> {
+        match &policy.client {
+            Some(client) => {
+                Some(Self { registration: Registration::new(client.clone()), origin: Origin::Own })
+            }
+            None => cached.map(|registration| Self { registration, origin: Origin::Cache }),
+        }
+    }
 }
 
 /// The origin of a registration, which decides the effect of a rejection.

@@ -7,9 +7,10 @@ use core::time::Duration;
 use oidc_proto::{FaultCode, Request};
 use tracing::debug;
 
+use crate::renewal::{RenewalOutcome, Trouble};
 use crate::{
-    DeviceFlow, Exchange, Failure, PendingRequest, Phase, ResponseBody, Status, Tick, TransientError,
-    TransportError, UserPrompt,
+    Callback, Exchange, Failure, Flow, Granted, Outcome, PendingRequest, Phase, ResponseBody, Status,
+    TransientError, TransportError,
 };
 
 /// The target of all events.
@@ -57,28 +58,42 @@ pub(crate) fn exchanged(exchange: &Exchange<'_>, phase: Option<Phase>, error: Op
 }
 
 /// Logs that the prompt is about to be shown.
-pub(crate) fn prompting(prompt: &UserPrompt, phase: Phase) {
-    let (expires_in_ms, replaces_earlier) = (millis(prompt.expires_in), prompt.replaces_earlier);
-    let phase = phase.name();
+pub(crate) fn prompting(phase: Phase, expires_in: Duration, replaces_earlier: bool) {
+    let (phase, expires_in_ms) = (phase.name(), millis(expires_in));
     debug!(name: "device_flow.prompt", target: TARGET, phase, expires_in_ms, replaces_earlier, "prompt");
 }
 
+/// Logs a request at the redirect URI. Its target is not logged, because it may contain the code.
+pub(crate) fn called_back(callback: Callback) {
+    let result = callback.name();
+    debug!(name: "device_flow.callback", target: TARGET, result, "callback");
+}
+
 /// Logs that the driver is about to wait.
-pub(crate) fn waiting(status: &Status<'_>) {
+pub(crate) fn waiting<F: Flow>(status: &Status<'_, F>) {
     let (phase, polls, wait_ms) = (status.phase.name(), status.polls, millis(status.until.since(status.now)));
     let error = status.error.map(|error| tracing::field::display(WithoutBody(error)));
     debug!(name: "device_flow.waiting", target: TARGET, phase, polls, wait_ms, error, "waiting");
 }
 
-/// Logs the end of the flow, if it has ended.
-pub(crate) fn ended(flow: &DeviceFlow, now: Tick) {
-    let Some(outcome) = flow.outcome() else { return };
-    let (polls, elapsed_ms) = (flow.polls(), millis(flow.running_for(now)));
+/// Logs the end of a flow after this many CreateToken requests, if it has ended.
+pub(crate) fn ended(outcome: Option<Result<&Granted, &Outcome>>, polls: u32, elapsed: Duration) {
+    let Some(outcome) = outcome else { return };
+    let elapsed_ms = millis(elapsed);
     let (outcome, request_id) = match outcome {
         Ok(_) => ("granted", None),
         Err(outcome) => (outcome.name(), outcome.request_id()),
     };
     debug!(name: "device_flow.ended", target: TARGET, outcome, polls, elapsed_ms, request_id, "ended");
+}
+
+/// Logs the end of a renewal after this many requests.
+pub(crate) fn renewed(outcome: RenewalOutcome, is_refreshed: bool, requests: u32, trouble: Option<&Trouble>) {
+    let (outcome, trouble) = (outcome.name(), trouble.map(Trouble::name));
+    debug!(
+        name: "device_flow.renewed", target: TARGET,
+        outcome, refreshed = is_refreshed, requests, trouble, "renewed"
+    );
 }
 
 /// Logs that a public document is requested.

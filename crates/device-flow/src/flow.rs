@@ -7,10 +7,11 @@ use std::sync::Arc;
 use http::Response;
 use oidc_proto::{Dialect, FaultCode, Operation, RegisterClientRequest, Registration, Service};
 
-use crate::client::{KnownClient, Origin};
+use crate::client::KnownClient;
 use crate::jitter::Jitter;
 use crate::machine::{Answer, Context, Event, State, step};
 use crate::proof::Proof;
+use crate::requests::{Received, Requests};
 use crate::setup::{Asking, Setup};
 use crate::{
     Action, ApiMisuse, Failure, PendingRequest, Phase, Pkce, Policy, Reply, ResponseBody, Stop, Tick,
@@ -57,17 +58,10 @@ pub struct DeviceFlow {
     /// The PKCE verifier and challenge.
     pub(crate) proof: Option<Box<Proof>>,
     pub(crate) state: State,
-    /// The time when the request in flight was sent.
-    pub(crate) in_flight: Option<Tick>,
-    /// The latest time seen. An earlier time is read as this.
-    pub(crate) latest: Tick,
+    pub(crate) requests: Requests,
     pub(crate) started: Tick,
     /// The running time before the flow was resumed.
     pub(crate) ran_before: Duration,
-    /// The serial number of the latest request. Earlier ones are stale.
-    serial: u64,
-    /// The identity of this flow on its requests.
-    identity: Arc<()>,
     pub(crate) polls: u32,
     pub(crate) slow_downs: u32,
     pub(crate) prompts: u32,
@@ -97,13 +91,7 @@ impl DeviceFlow {
         now: Tick,
     ) -> Self {
         let (service, policy) = (service.into(), policy.into());
-        let client = match (&policy.client, registration) {
-            (Some(client), _) => {
-                Some(KnownClient { registration: Registration::new(client.clone()), origin: Origin::Own })
-            }
-            (None, Some(registration)) => Some(KnownClient { registration, origin: Origin::Cache }),
-            (None, None) => None,
-        };
+        let client = KnownClient::choose(&policy, registration);
         let setup = Setup::new(now, now, &policy);
         let state = match client {
             Some(client) => State::Authorize(Box::new(Asking::new(&service, &policy, None, client, setup))),
@@ -114,12 +102,9 @@ impl DeviceFlow {
             service,
             policy,
             proof: None,
-            in_flight: None,
-            latest: now,
+            requests: Requests::starting(now),
             started: now,
             ran_before: Duration::ZERO,
-            serial: 0,
-            identity: Arc::new(()),
             polls: 0,
             slow_downs: 0,
             prompts: 0,
@@ -166,8 +151,8 @@ impl DeviceFlow {
     /// Returns the next action. Calling it early or repeatedly is harmless. A time that goes backwards is
     /// read as the latest time seen.
     pub fn poll(&mut self, now: Tick) -> Action {
-        let now = self.advance(now);
-        if self.in_flight.is_some() {
+        let now = self.requests.advance(now);
+        if self.requests.in_flight().is_some() {
             return Action::AwaitReply;
         }
         let due = match &self.state {
@@ -204,7 +189,7 @@ impl DeviceFlow {
     fn show(&mut self, now: Tick) -> Action {
         let Some(prompt) = self.prompt() else { return Action::Done };
         #[cfg(feature = "tracing")]
-        crate::events::prompting(&prompt, self.phase());
+        crate::events::prompting(self.phase(), prompt.expires_in, prompt.replaces_earlier);
         self.prompts = self.prompts.saturating_add(1);
         self.apply(Event::Shown, now, now);
         Action::Prompt(prompt)
@@ -251,18 +236,12 @@ impl DeviceFlow {
         };
         *attempts = attempts.saturating_add(1);
         let attempt = *attempts;
-        self.serial = self.serial.wrapping_add(1);
-        self.in_flight = Some(now);
         let pending = PendingRequest {
-            request,
-            flow: self.identity.clone(),
-            serial: self.serial,
-            dialect: self.service.dialect(),
             #[cfg(feature = "tracing")]
             phase: Some(self.phase()),
             attempt,
-            sent_at: now,
             deadline,
+            ..self.requests.begin(request, self.service.dialect(), now)
         };
         #[cfg(feature = "tracing")]
         crate::events::sending(&pending);
@@ -279,7 +258,7 @@ impl DeviceFlow {
         self.state = step(state_and_event, &mut cx);
         #[cfg(feature = "tracing")]
         if !has_ended {
-            crate::events::ended(self, now);
+            crate::events::ended(self.outcome(), self.polls(), self.running_for(now));
         }
     }
 
@@ -316,28 +295,21 @@ impl DeviceFlow {
         now: Tick,
         result: Result<Response<ResponseBody>, TransportError>,
     ) -> Result<(), ApiMisuse> {
-        // Logged even if it comes too late.
-        #[cfg(feature = "tracing")]
-        crate::events::exchanged(&pending.exchange(now, &result), pending.phase, result.as_ref().err());
-        self.awaits(&pending).ok_or(ApiMisuse::StaleRequest)?;
-        let (reply, error) = match result {
-            Ok(mut response) => (Reply::decode(&pending, &response), response.body_mut().take_error()),
-            Err(error) if error.is_final() => {
-                self.advance(now);
+        match self.requests.receive(&pending, now, result)? {
+            Received::Reply(reply, error) => {
+                // Not cleared without an error: the reply that proves a loss comes after the error.
+                if error.is_some() {
+                    self.cause = error;
+                }
+                self.on_reply(pending, now, reply)
+            }
+            Received::Final(error) => {
+                self.requests.advance(now);
                 self.cancel();
-                self.cause = Some(Box::new(error));
-                return Ok(());
+                self.cause = Some(error);
+                Ok(())
             }
-            Err(error) => {
-                let reply = Reply::Failed(error.failure());
-                (reply, error.is_telling().then(|| Box::new(error)))
-            }
-        };
-        // Not cleared without an error: the reply that proves a loss comes after the error.
-        if error.is_some() {
-            self.cause = error;
         }
-        self.on_reply(pending, now, reply)
     }
 
     /// Handles a complete response of an HTTP client with its own body type; see [`DeviceFlow::on_result`].
@@ -389,20 +361,9 @@ impl DeviceFlow {
     /// # Errors
     /// Returns [`ApiMisuse`] for a mistake of the driver. The flow is then unchanged.
     pub fn on_reply(&mut self, pending: PendingRequest, now: Tick, reply: Reply) -> Result<(), ApiMisuse> {
-        let sent_at = self.awaits(&pending).ok_or(ApiMisuse::StaleRequest)?;
-        if let Some(operation) = reply.success_of()
-            && operation != pending.operation()
-        {
-            return Err(ApiMisuse::WrongOperation { request: pending.operation(), reply: operation });
-        }
+        let sent_at = self.requests.answered_by(&pending, &reply)?;
         self.settle(sent_at, now, reply);
         Ok(())
-    }
-
-    /// Returns when this request was sent, if it is the one in flight.
-    fn awaits(&self, pending: &PendingRequest) -> Option<Tick> {
-        let is_ours = self.serial == pending.serial && Arc::ptr_eq(&pending.flow, &self.identity);
-        self.in_flight.filter(|_| is_ours)
     }
 
     /// Abandons the request in flight, for example after a cancelled future. The service may have received
@@ -423,7 +384,7 @@ impl DeviceFlow {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn abandon(&mut self, now: Tick) {
-        if let Some(sent_at) = self.in_flight {
+        if let Some(sent_at) = self.requests.in_flight() {
             self.settle(sent_at, now, Reply::Failed(Failure::Unknown));
         }
     }
@@ -453,8 +414,9 @@ impl DeviceFlow {
             // A transport error does not explain a cancellation.
             self.cause = None;
         }
-        self.in_flight = None;
-        self.apply(Event::Cancel, self.latest, self.latest);
+        self.requests.end();
+        let now = self.requests.latest();
+        self.apply(Event::Cancel, now, now);
     }
 
     /// Cancels the flow for an observer. [`NotSignedIn::stop`](crate::NotSignedIn::stop) then has the reason.
@@ -480,8 +442,8 @@ impl DeviceFlow {
 
     /// Applies a reply to the state.
     fn settle(&mut self, sent_at: Tick, now: Tick, reply: Reply) {
-        let now = self.advance(now);
-        self.in_flight = None;
+        let now = self.requests.advance(now);
+        self.requests.end();
         // Most replies are faults, which are borrowed and not moved.
         if let Reply::Fault(fault) = &reply
             && let Some(answer) = Answer::of(fault)
@@ -517,11 +479,5 @@ impl DeviceFlow {
             Reply::InvalidResponse(invalid) => Event::BrokenSuccess(invalid),
         };
         self.apply(event, now, sent_at);
-    }
-
-    /// Records `now` and returns the latest time seen.
-    pub(crate) fn advance(&mut self, now: Tick) -> Tick {
-        self.latest = self.latest.max(now);
-        self.latest
     }
 }

@@ -222,12 +222,15 @@
 //! | `device_flow.received` | a response came | `operation`, `phase`, `attempt`, `status`, `request_id`, `broken`, `took_ms` |
 //! | `device_flow.failed` | no response came | `operation`, `phase`, `attempt`, `failure`, `cause`, `took_ms` |
 //! | `device_flow.prompt` | the person is about to be asked | `phase`, `expires_in_ms`, `replaces_earlier` |
+//! | `device_flow.callback` | a request came at the redirect URI | `result` |
 //! | `device_flow.waiting` | the flow asks to wait | `phase`, `polls`, `wait_ms`, `error` |
 //! | `device_flow.ended` | the flow is over | `outcome`, `polls`, `elapsed_ms`, `request_id` |
+//! | `device_flow.renewed` | a renewal is over | `outcome`, `refreshed`, `requests`, `trouble` |
 //! | `device_flow.fetching` | a provider's metadata is asked for | `uri` |
 //! | `device_flow.fetched` | something came of that, or nothing | `uri`, `status`, `failure`, `cause` |
 //!
-//! `phase` is [`Phase::name`]. `outcome` is [`Outcome::name`], or `granted`. `attempt` counts the requests of
+//! `phase` is [`Phase::name`]. `outcome` is [`Outcome::name`], or `granted`; of a renewal it is
+//! [`RenewalOutcome::name`](renewal::RenewalOutcome::name). `result` is [`Callback::name`]. `attempt` counts the requests of
 //! one operation from 1. `failure` is `not_sent` or `unknown`. `broken` is whether the body broke off. A
 //! field without a value is omitted: `request_id` if the service sends none, `phase` in a [`PlainCall`],
 //! `error` if there is none. `received` and `failed` report the results passed to [`DeviceFlow::on_result`]
@@ -270,6 +273,7 @@ mod refresh;
 pub mod renewal;
 mod reply;
 mod report;
+mod requests;
 mod result;
 #[cfg(feature = "serde")]
 mod saved;

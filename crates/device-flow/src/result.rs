@@ -304,7 +304,7 @@ impl DeviceFlow {
     /// # Errors
     /// Returns [`NotSignedIn`] for every [`Outcome`].
     pub fn into_result(mut self, now: Tick) -> Result<SignedIn, SignInError> {
-        self.advance(now);
+        self.requests.advance(now);
         self.cancel();
         let finished = Finished {
             transport: self.cause.take().map(|error| *error),

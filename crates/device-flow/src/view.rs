@@ -149,7 +149,7 @@ impl DeviceFlow {
     /// seen is read as that.
     #[must_use]
     pub fn running_for(&self, now: Tick) -> Duration {
-        self.ran_before.saturating_add(self.latest.max(now).since(self.started))
+        self.ran_before.saturating_add(self.requests.latest().max(now).since(self.started))
     }
 
     /// Returns the prompt of the codes in use, to show it again, for example after a resume.

@@ -12,10 +12,11 @@ use oidc_proto::{
 use super::machine::{Context, Event, State, register_request, step};
 use super::prompt::BrowserPrompt;
 use super::redirect::RedirectUri;
-use crate::client::{KnownClient, Origin};
+use crate::client::KnownClient;
 use crate::jitter::Jitter;
 use crate::machine::Answer;
 use crate::proof::Proof;
+use crate::requests::{Received, Requests};
 use crate::setup::Setup;
 use crate::{
     Action, ApiMisuse, Failure, PendingRequest, Policy, Reply, ResponseBody, Stop, Tick, TransientError,
@@ -66,6 +67,23 @@ pub enum Callback {
     Unrelated,
     /// The flow has its response already, has ended, or has not asked yet, so it takes none.
     Late,
+}
+
+impl Callback {
+    /// Returns a stable name, for logs.
+    ///
+    /// ```
+    /// assert_eq!(device_flow::Callback::Unrelated.name(), "unrelated");
+    /// ```
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::NotFound => "not_found",
+            Self::Unrelated => "unrelated",
+            Self::Late => "late",
+        }
+    }
 }
 
 /// One sign-in with the authorization code grant and PKCE (RFC 6749 §4.1, RFC 7636), for a program on the
@@ -134,15 +152,8 @@ pub struct CodeFlow {
     /// The values of a second request, if the client is replaced.
     spare: Option<CodeSecrets>,
     pub(super) state: State,
-    /// The time when the request in flight was sent.
-    in_flight: Option<Tick>,
-    /// The latest time seen. An earlier time is read as this.
-    pub(super) latest: Tick,
+    pub(super) requests: Requests,
     pub(super) started: Tick,
-    /// The serial number of the latest request. Earlier ones are stale.
-    serial: u64,
-    /// The identity of this flow on its requests.
-    identity: Arc<()>,
     pub(super) prompts: u32,
     /// The CreateToken requests sent.
     pub(super) attempts: u32,
@@ -158,8 +169,9 @@ impl CodeFlow {
     /// Creates a flow that starts at `now`. The driver listens at the redirect URI already.
     ///
     /// A `registration` from a cache must have been made for this grant: AWS keeps it apart from one of the
-    /// device flow. It is replaced once if the token endpoint rejects it, with [`CodeFlow::with_spare_secrets`]. With [`Policy::client`] set, it is
-    /// ignored. All requests go to `service`, and so does the browser.
+    /// device flow. It is replaced once if the token endpoint rejects it, with
+    /// [`CodeFlow::with_spare_secrets`]. With [`Policy::client`] set, it is ignored. All requests go to
+    /// `service`, and so does the browser.
     #[must_use]
     pub fn new(
         service: impl Into<Service>,
@@ -170,13 +182,8 @@ impl CodeFlow {
         now: Tick,
     ) -> Self {
         let (service, policy) = (service.into(), policy.into());
-        let client = match (&policy.client, registration) {
-            (Some(client), _) => Some((Registration::new(client.clone()), Origin::Own)),
-            (None, Some(registration)) => Some((registration, Origin::Cache)),
-            (None, None) => None,
-        };
-        let state = match client {
-            Some((registration, origin)) => State::Prompt(Box::new(KnownClient { registration, origin })),
+        let state = match KnownClient::choose(&policy, registration) {
+            Some(client) => State::Prompt(Box::new(client)),
             None => State::Register(Box::new(Setup::new(now, now, &policy))),
         };
         Self {
@@ -186,11 +193,8 @@ impl CodeFlow {
             secrets,
             spare: None,
             state,
-            in_flight: None,
-            latest: now,
+            requests: Requests::starting(now),
             started: now,
-            serial: 0,
-            identity: Arc::new(()),
             prompts: 0,
             attempts: 0,
             jitter: Jitter::none(),
@@ -230,8 +234,8 @@ impl CodeFlow {
     /// Returns the next action. Calling it early or repeatedly is harmless. A time that goes backwards is read
     /// as the latest time seen.
     pub fn poll(&mut self, now: Tick) -> Action<BrowserPrompt> {
-        let now = self.advance(now);
-        if self.in_flight.is_some() {
+        let now = self.requests.advance(now);
+        if self.requests.in_flight().is_some() {
             return Action::AwaitReply;
         }
         let due = match &self.state {
@@ -241,11 +245,16 @@ impl CodeFlow {
                 self.apply(Event::Deadline, now, now);
                 return Action::Done;
             }
-            State::Listen(listening) => return Action::Wait(listening.deadline),
+            State::Listen(listening) => listening.deadline,
             State::Register(setup) => setup.pace.due(),
             State::Redeem(redeeming) => redeeming.setup.pace.due(),
         };
-        if now >= due { self.send(now) } else { Action::Wait(due) }
+        if now >= due {
+            return self.send(now);
+        }
+        #[cfg(feature = "tracing")]
+        crate::events::waiting(&crate::Status::of(self, now, due));
+        Action::Wait(due)
     }
 
     /// Returns the event for a missing endpoint or start URL.
@@ -270,6 +279,8 @@ impl CodeFlow {
             deadline: now + self.policy.redirect_timeout,
             replaces_earlier: self.prompts > 0,
         };
+        #[cfg(feature = "tracing")]
+        crate::events::prompting(self.phase(), prompt.expires_in, prompt.replaces_earlier);
         self.prompts = self.prompts.saturating_add(1);
         self.apply(Event::Shown, now, now);
         Action::Prompt(prompt)
@@ -312,18 +323,11 @@ impl CodeFlow {
         };
         *attempts = attempts.saturating_add(1);
         let attempt = *attempts;
-        self.serial = self.serial.wrapping_add(1);
-        self.in_flight = Some(now);
         let pending = PendingRequest {
-            request,
-            flow: self.identity.clone(),
-            serial: self.serial,
-            dialect: self.service.dialect(),
             #[cfg(feature = "tracing")]
             phase: Some(self.phase()),
             attempt,
-            sent_at: now,
-            deadline: None,
+            ..self.requests.begin(request, self.service.dialect(), now)
         };
         #[cfg(feature = "tracing")]
         crate::events::sending(&pending);
@@ -339,6 +343,8 @@ impl CodeFlow {
     /// Applies an event. Only this function changes the state.
     fn apply(&mut self, event: Event<'_>, now: Tick, sent_at: Tick) {
         let had_code = matches!(self.state, State::Redeem(_));
+        #[cfg(feature = "tracing")]
+        let has_ended = matches!(self.state, State::Ended(_));
         let state_and_event = (mem::take(&mut self.state), event);
         let mut jitter = mem::replace(&mut self.jitter, Jitter::none());
         self.state = step(state_and_event, &mut self.context(&mut jitter, now, sent_at));
@@ -350,6 +356,10 @@ impl CodeFlow {
             // The verifier was sent, and the old address must not answer the new request.
             self.secrets = spare;
         }
+        #[cfg(feature = "tracing")]
+        if !has_ended {
+            crate::events::ended(self.outcome(), self.attempts(), self.running_for(now));
+        }
     }
 
     /// Handles a request at the redirect URI: its target, such as `/oauth/callback?code=…`, or the whole address
@@ -357,7 +367,14 @@ impl CodeFlow {
     ///
     /// Only a response with this flow's `state` counts (RFC 6749 §10.12), and only the first one.
     pub fn on_callback(&mut self, target: &str, now: Tick) -> Callback {
-        let now = self.advance(now);
+        let callback = self.judge_callback(target, now);
+        #[cfg(feature = "tracing")]
+        crate::events::called_back(callback);
+        callback
+    }
+
+    fn judge_callback(&mut self, target: &str, now: Tick) -> Callback {
+        let now = self.requests.advance(now);
         let Some(query) = self.redirect.query_of(target) else { return Callback::NotFound };
         if !self.is_listening() {
             return Callback::Late;
@@ -407,26 +424,20 @@ impl CodeFlow {
         now: Tick,
         result: Result<Response<ResponseBody>, TransportError>,
     ) -> Result<(), ApiMisuse> {
-        #[cfg(feature = "tracing")]
-        crate::events::exchanged(&pending.exchange(now, &result), pending.phase, result.as_ref().err());
-        self.awaits(&pending).ok_or(ApiMisuse::StaleRequest)?;
-        let (reply, error) = match result {
-            Ok(mut response) => (Reply::decode(&pending, &response), response.body_mut().take_error()),
-            Err(error) if error.is_final() => {
-                self.advance(now);
+        match self.requests.receive(&pending, now, result)? {
+            Received::Reply(reply, error) => {
+                if error.is_some() {
+                    self.cause = error;
+                }
+                self.on_reply(pending, now, reply)
+            }
+            Received::Final(error) => {
+                self.requests.advance(now);
                 self.cancel();
-                self.cause = Some(Box::new(error));
-                return Ok(());
+                self.cause = Some(error);
+                Ok(())
             }
-            Err(error) => {
-                let reply = Reply::Failed(error.failure());
-                (reply, error.is_telling().then(|| Box::new(error)))
-            }
-        };
-        if error.is_some() {
-            self.cause = error;
         }
-        self.on_reply(pending, now, reply)
     }
 
     /// Handles a complete response of an HTTP client with its own body type.
@@ -481,25 +492,14 @@ impl CodeFlow {
     /// # Errors
     /// Returns [`ApiMisuse`] for a mistake of the driver. The flow is then unchanged.
     pub fn on_reply(&mut self, pending: PendingRequest, now: Tick, reply: Reply) -> Result<(), ApiMisuse> {
-        let sent_at = self.awaits(&pending).ok_or(ApiMisuse::StaleRequest)?;
-        if let Some(operation) = reply.success_of()
-            && operation != pending.operation()
-        {
-            return Err(ApiMisuse::WrongOperation { request: pending.operation(), reply: operation });
-        }
+        let sent_at = self.requests.answered_by(&pending, &reply)?;
         self.settle(sent_at, now, reply);
         Ok(())
     }
 
-    /// Returns when the request in flight was sent, if this is it.
-    fn awaits(&self, pending: &PendingRequest) -> Option<Tick> {
-        let is_ours = self.serial == pending.serial && Arc::ptr_eq(&pending.flow, &self.identity);
-        self.in_flight.filter(|_| is_ours)
-    }
-
     fn settle(&mut self, sent_at: Tick, now: Tick, reply: Reply) {
-        let now = self.advance(now);
-        self.in_flight = None;
+        let now = self.requests.advance(now);
+        self.requests.end();
         if matches!(reply, Reply::Registered(_) | Reply::Granted(_)) {
             self.cause = None;
         }
@@ -528,7 +528,7 @@ impl CodeFlow {
 
     /// Gives up the request in flight, whose result is lost. It may have reached the service.
     pub fn abandon(&mut self, now: Tick) {
-        if let Some(sent_at) = self.in_flight {
+        if let Some(sent_at) = self.requests.in_flight() {
             self.settle(sent_at, now, Reply::Failed(Failure::Unknown));
         }
     }
@@ -539,8 +539,9 @@ impl CodeFlow {
             // A transport error does not explain a cancellation.
             self.cause = None;
         }
-        self.in_flight = None;
-        self.apply(Event::Cancel, self.latest, self.latest);
+        self.requests.end();
+        let now = self.requests.latest();
+        self.apply(Event::Cancel, now, now);
     }
 
     /// Ends the flow with the program's reason.
@@ -549,10 +550,5 @@ impl CodeFlow {
             self.stop = Some(Box::new(stop));
             self.cancel();
         }
-    }
-
-    pub(super) fn advance(&mut self, now: Tick) -> Tick {
-        self.latest = self.latest.max(now);
-        self.latest
     }
 }

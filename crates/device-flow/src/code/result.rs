@@ -25,7 +25,7 @@ impl CodeFlow {
     /// # Errors
     /// Returns a [`NotSignedIn`](crate::NotSignedIn), boxed.
     pub fn into_result(mut self, now: Tick) -> Result<SignedIn, SignInError> {
-        self.advance(now);
+        self.requests.advance(now);
         self.cancel();
         let finished = Finished {
             transport: self.cause.take().map(|error| *error),

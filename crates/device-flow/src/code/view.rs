@@ -71,7 +71,7 @@ impl CodeFlow {
     /// Returns the time since the start.
     #[must_use]
     pub fn running_for(&self, now: Tick) -> Duration {
-        self.latest.max(now).since(self.started)
+        self.requests.latest().max(now).since(self.started)
     }
 
     /// Returns the service that the flow is for.

@@ -11,6 +11,7 @@ use super::machine::{Context, Event, State, step};
 use super::work::Work;
 use super::{NotUsable, RenewalAction, RenewalOutcome, RenewalPolicy, Usable};
 use crate::machine::Answer;
+use crate::requests::{Received, Requests};
 use crate::{
     ApiMisuse, Failure, PendingRequest, Reply, ResponseBody, Session, Tick, TransientError, TransportError,
 };
@@ -32,14 +33,7 @@ pub struct Renewal {
     pub(crate) policy: RenewalPolicy,
     pub(crate) state: State,
     pub(crate) asked: Asked,
-    /// The time when the request in flight was sent.
-    pub(crate) in_flight: Option<Tick>,
-    /// The latest time seen. An earlier time is read as this.
-    latest: Tick,
-    /// The serial number of the latest request. Earlier ones are stale.
-    serial: u64,
-    /// The identity of this renewal on its requests.
-    identity: Arc<()>,
+    pub(crate) requests: Requests,
     cause: Option<Arc<TransportError>>,
     /// The transitions so far.
     #[cfg(test)]
@@ -56,10 +50,7 @@ impl Renewal {
             policy,
             state: State::Look(Box::new(Work::starting(now))),
             asked: Asked::Nothing,
-            in_flight: None,
-            latest: now,
-            serial: 0,
-            identity: Arc::new(()),
+            requests: Requests::starting(now),
             cause: None,
             #[cfg(test)]
             changes: Vec::new(),
@@ -173,8 +164,8 @@ impl Renewal {
     /// Returns the next action. Calling it early or repeatedly is harmless. A time that goes backwards is read
     /// as the latest time seen.
     pub fn poll(&mut self, now: Tick) -> RenewalAction {
-        let now = self.advance(now);
-        if self.in_flight.is_some() {
+        let now = self.requests.advance(now);
+        if self.requests.in_flight().is_some() {
             return RenewalAction::AwaitReply;
         }
         let due = self.state.work().due;
@@ -204,18 +195,9 @@ impl Renewal {
         };
         work.requests = work.requests.saturating_add(1);
         work.tried_at = Some(now);
-        self.serial = self.serial.wrapping_add(1);
-        self.in_flight = Some(now);
         let pending = PendingRequest {
-            request,
-            flow: self.identity.clone(),
-            serial: self.serial,
-            dialect: self.service.dialect(),
-            #[cfg(feature = "tracing")]
-            phase: None,
             attempt: work.requests,
-            sent_at: now,
-            deadline: None,
+            ..self.requests.begin(request, self.service.dialect(), now)
         };
         #[cfg(feature = "tracing")]
         crate::events::sending(&pending);
@@ -403,27 +385,20 @@ impl Renewal {
         wall: UnixSeconds,
         result: Result<Response<ResponseBody>, TransportError>,
     ) -> Result<(), ApiMisuse> {
-        #[cfg(feature = "tracing")]
-        crate::events::exchanged(&pending.exchange(now, &result), pending.phase, result.as_ref().err());
-        let sent_at = self.awaits(&pending).ok_or(ApiMisuse::StaleRequest)?;
-        let (reply, error) = match result {
-            Ok(mut response) => (Reply::decode(&pending, &response), response.body_mut().take_error()),
-            Err(error) if error.is_final() => {
-                self.in_flight = None;
-                self.cause = Some(Arc::new(error));
+        match self.requests.receive(&pending, now, result)? {
+            Received::Reply(reply, error) => {
+                if let Some(error) = error {
+                    self.cause = Some(Arc::from(error));
+                }
+                self.on_reply(pending, now, wall, reply)
+            }
+            Received::Final(error) => {
+                self.requests.end();
+                self.cause = Some(Arc::from(error));
                 self.apply(Event::Cancel, now, wall, Duration::ZERO);
-                return Ok(());
+                Ok(())
             }
-            Err(error) => {
-                let reply = Reply::Failed(error.failure());
-                (reply, error.is_telling().then(|| Box::new(error)))
-            }
-        };
-        if let Some(error) = error {
-            self.cause = Some(Arc::from(error));
         }
-        self.settle(sent_at, now, wall, reply);
-        Ok(())
     }
 
     /// Handles a decoded reply, for a test or a simulation without a wire.
@@ -459,12 +434,7 @@ impl Renewal {
         wall: UnixSeconds,
         reply: Reply,
     ) -> Result<(), ApiMisuse> {
-        let sent_at = self.awaits(&pending).ok_or(ApiMisuse::StaleRequest)?;
-        if let Some(operation) = reply.success_of()
-            && operation != pending.operation()
-        {
-            return Err(ApiMisuse::WrongOperation { request: pending.operation(), reply: operation });
-        }
+        let sent_at = self.requests.answered_by(&pending, &reply)?;
         self.settle(sent_at, now, wall, reply);
         Ok(())
     }
@@ -472,7 +442,7 @@ impl Renewal {
     /// Abandons the request in flight, for example after a cancelled future. The service may have received it.
     /// Its result is stale from now on. Without a request in flight, nothing happens.
     pub fn abandon(&mut self, now: Tick, wall: UnixSeconds) {
-        if let Some(sent_at) = self.in_flight {
+        if let Some(sent_at) = self.requests.in_flight() {
             self.settle(sent_at, now, wall, Reply::Failed(Failure::Unknown));
         }
     }
@@ -491,24 +461,18 @@ impl Renewal {
     /// # Ok::<(), oidc_proto::EndpointError>(())
     /// ```
     pub fn cancel(&mut self) {
-        self.in_flight = None;
+        self.requests.end();
         let asked = self.asked;
-        self.apply(Event::Cancel, self.latest, UnixSeconds::new(0), Duration::ZERO);
+        self.apply(Event::Cancel, self.requests.latest(), UnixSeconds::new(0), Duration::ZERO);
         if self.outcome().is_none() {
             // The state is unchanged, and what it has asked for is still awaited.
             self.asked = asked;
         }
     }
 
-    /// Returns when this request was sent, if it is the one in flight.
-    fn awaits(&self, pending: &PendingRequest) -> Option<Tick> {
-        let is_ours = self.serial == pending.serial && Arc::ptr_eq(&pending.flow, &self.identity);
-        self.in_flight.filter(|_| is_ours)
-    }
-
     fn settle(&mut self, sent_at: Tick, now: Tick, wall: UnixSeconds, reply: Reply) {
-        let now = self.advance(now);
-        self.in_flight = None;
+        let now = self.requests.advance(now);
+        self.requests.end();
         let event = match reply {
             Reply::Granted(token) => Event::Refreshed(token),
             Reply::Fault(fault) if fault.code == FaultCode::SlowDown => {
@@ -541,8 +505,10 @@ impl Renewal {
 
     /// Applies an event. Only this function changes the state.
     fn apply(&mut self, event: Event, now: Tick, wall: UnixSeconds, took: Duration) {
-        let now = self.advance(now);
+        let now = self.requests.advance(now);
         self.asked = Asked::Nothing;
+        #[cfg(feature = "tracing")]
+        let had_ended = self.outcome().is_some();
         #[cfg(test)]
         let (from, name) = (self.state.name(), event.name());
         // A token's life is counted from the request, to be on the safe side.
@@ -552,13 +518,12 @@ impl Renewal {
         let asked_at = UnixSeconds::new(wall.get().saturating_sub(took));
         let cx = Context { policy: &self.policy, now, wall, asked_at };
         self.state = step((mem::take(&mut self.state), event), &cx);
+        #[cfg(feature = "tracing")]
+        if let Some(outcome) = self.outcome().filter(|_| !had_ended) {
+            let work = self.state.work();
+            crate::events::renewed(outcome, work.is_refreshed, work.requests, work.trouble.as_ref());
+        }
         #[cfg(test)]
         self.changes.push((from, name, self.state.name()));
-    }
-
-    /// Records `now` and returns the latest time seen.
-    fn advance(&mut self, now: Tick) -> Tick {
-        self.latest = self.latest.max(now);
-        self.latest
     }
 }

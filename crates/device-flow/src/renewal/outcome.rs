@@ -30,6 +30,27 @@ pub enum RenewalOutcome {
     Cancelled,
 }
 
+impl RenewalOutcome {
+    /// Returns a stable name, for logs and metrics.
+    ///
+    /// ```
+    /// assert_eq!(device_flow::renewal::RenewalOutcome::SignInNeeded.name(), "sign_in_needed");
+    /// ```
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Usable => "usable",
+            Self::SignInNeeded => "sign_in_needed",
+            Self::SessionLost => "session_lost",
+            Self::Unreachable => "unreachable",
+            Self::Busy => "busy",
+            Self::StoreFailed => "store_failed",
+            Self::NotStored => "not_stored",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// A session whose access token can be used.
 ///
 /// ```
@@ -196,6 +217,23 @@ fn untold(error: &TransientError) -> String {
 }
 
 impl Trouble {
+    /// Returns a stable name, for logs and metrics.
+    ///
+    /// ```
+    /// assert_eq!(device_flow::renewal::Trouble::Throttled.name(), "throttled");
+    /// ```
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::Busy => "busy",
+            Self::Store => "store",
+            Self::NoVerdict(_) => "no_verdict",
+            Self::InvalidResponse(_) => "invalid_response",
+            Self::Refused(_) => "refused",
+        }
+    }
+
     /// Returns the same trouble as the error of a single call; `None` if no request was the reason. `cause` is
     /// the transport's error.
     ///

@@ -89,12 +89,12 @@ impl DeviceFlow {
     /// ```
     #[must_use]
     pub fn save(&self, now: Tick, wall: SystemTime) -> Option<SavedFlow> {
-        let now = self.latest.max(now);
+        let now = self.requests.latest().max(now);
         let state = StateForm::of(&self.state, now)?;
         Some(SavedFlow(Form::V1(Box::new(FlowForm {
             service: self.service.identity(),
             state,
-            in_flight: self.in_flight.is_some(),
+            in_flight: self.requests.in_flight().is_some(),
             prompts: self.prompts,
             proof: self.proof.as_ref().map(|proof| (proof.verifier.clone(), proof.challenge.to_string())),
             jitter: self.jitter.clone(),

@@ -73,7 +73,7 @@ fn key(renewal: &Renewal, now: Tick) -> String {
         "{} {:?} {} {:?} {:?} {} {} {:?} {:?} {} {} {:?} {} {} {} {} {:?} {:?}",
         renewal.state.name(),
         renewal.asked,
-        renewal.in_flight.is_some(),
+        renewal.requests.in_flight().is_some(),
         of(&work.session),
         of(&work.new),
         work.is_alive,
