@@ -1,4 +1,4 @@
-"""Our `token` and the token providers of botocore and of the JavaScript SDK race on one expired session, whose file they
+"""Our `token` and the token providers of botocore and of the SDKs for JavaScript and Rust race on one expired session, whose file they
 share. The others take no lock and read nothing again, so they may lose. Ours never loses.
 """
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from harness import COMMAND_LIMIT, HOME, PROGRAM, REGION, START_URL, Scenario  # first: it moves HOME
 
 NODE, JAVASCRIPT = os.environ["INTEROP_NODE"], os.environ["INTEROP_JS_TOKEN"]
+RUST = os.environ["INTEROP_AWS_CONFIG"]
 SESSION = "race"
 ROUNDS = 3
 # As many processes of each.
@@ -34,7 +35,11 @@ print(provider.load_token().get_frozen_token().token)
 """
 
 
-OTHERS = {"botocore": [sys.executable, "-c", BOTOCORE], "the JavaScript SDK": [NODE, JAVASCRIPT]}
+OTHERS = {
+    "botocore": [sys.executable, "-c", BOTOCORE],
+    "the JavaScript SDK": [NODE, JAVASCRIPT],
+    "the Rust SDK": [RUST, SESSION, START_URL, REGION],
+}
 
 
 class Race(Scenario):

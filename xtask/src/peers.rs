@@ -1,5 +1,5 @@
 //! The peers of the interop scenarios: a provider, a client and what drives Chromium from npm, programs with the
-//! `oauth2` and `openidconnect` crates, and the adapters' examples.
+//! `oauth2`, `openidconnect` and `aws-config` crates, and the adapters' examples.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,7 @@ pub(crate) fn all() -> Result<Vec<(&'static str, PathBuf)>> {
         ("INTEROP_CHROMIUM", chromium()?),
         ("INTEROP_OAUTH2", peer("oauth2")?),
         ("INTEROP_OPENIDCONNECT", peer("openidconnect")?),
+        ("INTEROP_AWS_CONFIG", peer("aws-config")?),
     ];
     for (variable, adapter) in
         [("INTEROP_UREQ", "device-flow-ureq"), ("INTEROP_REQWEST", "device-flow-reqwest")]
