@@ -1,4 +1,6 @@
 //! The client: the operations as single calls, and the sign-in.
+//!
+//! `device-flow-ureq` has its like on purpose: each adapter reads on its own.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,7 @@
 //! A sign-in with the authorization code flow, ready to run.
+//!
+//! Its setters look like those of `Login` and of `device-flow-ureq` on purpose: a reader of one type needs
+//! one file.
 
 use std::future;
 use std::sync::Arc;

@@ -1,4 +1,6 @@
 //! The listener for the browser's redirect (RFC 8252 §7.3).
+//!
+//! `device-flow-ureq` has its like on purpose: each adapter reads on its own.
 
 use std::collections::VecDeque;
 use std::fmt;

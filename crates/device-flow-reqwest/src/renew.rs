@@ -1,4 +1,6 @@
 //! The driver of a renewal, and the session that is always signed in.
+//!
+//! `device-flow-ureq` has its like on purpose: each adapter reads on its own.
 
 use std::future::Future;
 use std::time::SystemTime;

@@ -11,7 +11,7 @@ use crate::client::KnownClient;
 use crate::jitter::Jitter;
 use crate::machine::{Answer, Context, Event, State, step};
 use crate::proof::Proof;
-use crate::requests::{Received, Requests};
+use crate::requests::Requests;
 use crate::setup::{Asking, Setup};
 use crate::{
     Action, ApiMisuse, Failure, PendingRequest, Phase, Pkce, Policy, Reply, ResponseBody, Stop, Tick,
@@ -67,8 +67,6 @@ pub struct DeviceFlow {
     pub(crate) prompts: u32,
     /// Spreads the waits after errors.
     pub(crate) jitter: Jitter,
-    /// The latest transport error, which explains an end by transport.
-    pub(crate) cause: Option<Box<TransportError>>,
     /// The observer's reason to end the flow.
     pub(crate) stop: Option<Box<Stop>>,
 }
@@ -109,7 +107,6 @@ impl DeviceFlow {
             slow_downs: 0,
             prompts: 0,
             jitter: Jitter::none(),
-            cause: None,
             stop: None,
         }
     }
@@ -296,17 +293,10 @@ impl DeviceFlow {
         result: Result<Response<ResponseBody>, TransportError>,
     ) -> Result<(), ApiMisuse> {
         match self.requests.receive(&pending, now, result)? {
-            Received::Reply(reply, error) => {
-                // Not cleared without an error: the reply that proves a loss comes after the error.
-                if error.is_some() {
-                    self.cause = error;
-                }
-                self.on_reply(pending, now, reply)
-            }
-            Received::Final(error) => {
+            Some(reply) => self.on_reply(pending, now, reply),
+            None => {
                 self.requests.advance(now);
-                self.cancel();
-                self.cause = Some(error);
+                self.end_early();
                 Ok(())
             }
         }
@@ -412,8 +402,12 @@ impl DeviceFlow {
     pub fn cancel(&mut self) {
         if !matches!(self.state, State::Ended(_)) {
             // A transport error does not explain a cancellation.
-            self.cause = None;
+            self.requests.forget_cause();
         }
+        self.end_early();
+    }
+
+    fn end_early(&mut self) {
         self.requests.end();
         let now = self.requests.latest();
         self.apply(Event::Cancel, now, now);
@@ -449,13 +443,13 @@ impl DeviceFlow {
             && let Some(answer) = Answer::of(fault)
         {
             if matches!(answer, Answer::Pending) {
-                self.cause = None;
+                self.requests.forget_cause();
             }
             return self.apply(Event::Refused(answer, fault), now, sent_at);
         }
         // Earlier transport errors do not explain later events.
         if matches!(reply, Reply::Registered(_) | Reply::Authorized(_)) {
-            self.cause = None;
+            self.requests.forget_cause();
         }
         let event = match reply {
             Reply::Registered(registration) => Event::Registered(registration),

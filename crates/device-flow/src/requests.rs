@@ -19,23 +19,14 @@ pub(crate) struct Requests {
     in_flight: Option<Tick>,
     /// The latest time seen. An earlier time is read as this.
     latest: Tick,
-}
-
-/// The result of a request, as a machine handles it.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is taken apart at once, so a box would cost more than it saves"
-)]
-pub(crate) enum Received {
-    /// A reply, and the transport error that explains it.
-    Reply(Reply, Option<Box<TransportError>>),
-    /// The HTTP client turned out to be unsafe, so nothing more may be sent.
-    Final(Box<TransportError>),
+    /// The latest transport error, until it no longer explains the machine's state. It is shared, so that a test
+    /// can copy a machine.
+    cause: Option<Arc<TransportError>>,
 }
 
 impl Requests {
     pub(crate) fn starting(now: Tick) -> Self {
-        Self { identity: Arc::new(()), serial: 0, in_flight: None, latest: now }
+        Self { identity: Arc::new(()), serial: 0, in_flight: None, latest: now, cause: None }
     }
 
     /// Records `now` and returns the latest time seen.
@@ -93,29 +84,45 @@ impl Requests {
         }
     }
 
+    /// Forgets the transport error, because it does not explain what follows.
+    pub(crate) fn forget_cause(&mut self) {
+        self.cause = None;
+    }
+
+    /// Takes the transport error that explains the machine's state.
+    pub(crate) fn take_cause(&mut self) -> Option<TransportError> {
+        self.cause.take().and_then(Arc::into_inner)
+    }
+
     /// Decodes the result of this request, if it is the one in flight.
+    ///
+    /// `None` means that the HTTP client turned out to be unsafe: the machine has to end.
     pub(crate) fn receive(
-        &self,
+        &mut self,
         pending: &PendingRequest,
         now: Tick,
         result: Result<Response<ResponseBody>, TransportError>,
-    ) -> Result<Received, ApiMisuse> {
+    ) -> Result<Option<Reply>, ApiMisuse> {
         // Logged even if it comes too late.
         #[cfg(feature = "tracing")]
         crate::events::exchanged(&pending.exchange(now, &result), pending.phase, result.as_ref().err());
         #[cfg(not(feature = "tracing"))]
         let _ = now;
         self.sent_at(pending)?;
-        Ok(match result {
-            Ok(mut response) => {
-                let reply = Reply::decode(pending, &response);
-                Received::Reply(reply, response.body_mut().take_error())
-            }
-            Err(error) if error.is_final() => Received::Final(Box::new(error)),
+        let (reply, error) = match result {
+            Ok(mut response) => (
+                Some(Reply::decode(pending, &response)),
+                response.body_mut().take_error().map(|error| *error),
+            ),
+            Err(error) if error.is_final() => (None, Some(error)),
             Err(error) => {
-                let reply = Reply::Failed(error.failure());
-                Received::Reply(reply, error.is_telling().then(|| Box::new(error)))
+                (Some(Reply::Failed(error.failure())), Some(error).filter(TransportError::is_telling))
             }
-        })
+        };
+        // Not cleared without an error: the reply that proves a loss comes after the error.
+        if let Some(error) = error {
+            self.cause = Some(Arc::new(error));
+        }
+        Ok(reply)
     }
 }

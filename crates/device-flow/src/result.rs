@@ -307,7 +307,7 @@ impl DeviceFlow {
         self.requests.advance(now);
         self.cancel();
         let finished = Finished {
-            transport: self.cause.take().map(|error| *error),
+            transport: self.requests.take_cause(),
             stop: self.stop.take().map(|stop| *stop),
             prompted: self.prompts > 0,
             polls: self.polls(),

@@ -1,90 +1,25 @@
 //! The public calls of a code flow. Its transitions are in `machine`.
 
-use core::fmt;
 use core::mem;
 use std::sync::Arc;
 
 use http::Response;
-use oidc_proto::{
-    AuthorizationRequest, AuthorizationResponse, Dialect, FaultCode, Registration, Secret, Service,
-};
+use oidc_proto::{AuthorizationRequest, AuthorizationResponse, Dialect, FaultCode, Registration, Service};
 
+use super::callback::Callback;
 use super::machine::{Context, Event, State, register_request, step};
 use super::prompt::BrowserPrompt;
 use super::redirect::RedirectUri;
+use super::secrets::CodeSecrets;
 use crate::client::KnownClient;
 use crate::jitter::Jitter;
 use crate::machine::Answer;
-use crate::proof::Proof;
-use crate::requests::{Received, Requests};
+use crate::requests::Requests;
 use crate::setup::Setup;
 use crate::{
     Action, ApiMisuse, Failure, PendingRequest, Policy, Reply, ResponseBody, Stop, Tick, TransientError,
     TransportError,
 };
-
-/// The random values of one code flow: a verifier with its challenge, and the state.
-///
-/// ```
-/// use device_flow::CodeSecrets;
-/// use oidc_proto::Secret;
-///
-/// // RFC 7636, Appendix B. A driver draws 256 random bits for each flow, and as many for the state.
-/// let verifier = Secret::from("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
-/// let secrets = CodeSecrets::new(verifier, "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", Secret::from("state"));
-/// assert_eq!(format!("{secrets:?}"), "CodeSecrets(..)");
-/// ```
-pub struct CodeSecrets {
-    proof: Proof,
-    state: Secret,
-}
-
-impl CodeSecrets {
-    /// Creates the values of one flow. They must be random, and used once (RFC 7636 §4.1, RFC 6749 §10.12).
-    #[must_use]
-    pub fn new(verifier: Secret, challenge: impl Into<String>, state: Secret) -> Self {
-        Self { proof: Proof { verifier, challenge: challenge.into().into() }, state }
-    }
-}
-
-/// None of them belongs in a log.
-impl fmt::Debug for CodeSecrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CodeSecrets(..)")
-    }
-}
-
-/// The meaning of a request at the redirect URI.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Callback {
-    /// The response to this flow. The flow goes on or has ended; [`CodeFlow::page`] says how, once it has ended.
-    Accepted,
-    /// Another path, such as `/favicon.ico`. The flow still listens.
-    NotFound,
-    /// The right path without a response to this flow: another `state`, or no code and no error. The flow still
-    /// listens, because another program may have sent it.
-    Unrelated,
-    /// The flow has its response already, has ended, or has not asked yet, so it takes none.
-    Late,
-}
-
-impl Callback {
-    /// Returns a stable name, for logs.
-    ///
-    /// ```
-    /// assert_eq!(device_flow::Callback::Unrelated.name(), "unrelated");
-    /// ```
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::NotFound => "not_found",
-            Self::Unrelated => "unrelated",
-            Self::Late => "late",
-        }
-    }
-}
 
 /// One sign-in with the authorization code grant and PKCE (RFC 6749 §4.1, RFC 7636), for a program on the
 /// person's own machine (RFC 8252).
@@ -159,8 +94,6 @@ pub struct CodeFlow {
     pub(super) attempts: u32,
     /// Spreads the waits after errors.
     jitter: Jitter,
-    /// The latest transport error, which explains an end by transport.
-    pub(super) cause: Option<Box<TransportError>>,
     /// The observer's reason to end the flow.
     pub(super) stop: Option<Box<Stop>>,
 }
@@ -198,7 +131,6 @@ impl CodeFlow {
             prompts: 0,
             attempts: 0,
             jitter: Jitter::none(),
-            cause: None,
             stop: None,
         }
     }
@@ -425,16 +357,10 @@ impl CodeFlow {
         result: Result<Response<ResponseBody>, TransportError>,
     ) -> Result<(), ApiMisuse> {
         match self.requests.receive(&pending, now, result)? {
-            Received::Reply(reply, error) => {
-                if error.is_some() {
-                    self.cause = error;
-                }
-                self.on_reply(pending, now, reply)
-            }
-            Received::Final(error) => {
+            Some(reply) => self.on_reply(pending, now, reply),
+            None => {
                 self.requests.advance(now);
-                self.cancel();
-                self.cause = Some(error);
+                self.end_early();
                 Ok(())
             }
         }
@@ -501,7 +427,7 @@ impl CodeFlow {
         let now = self.requests.advance(now);
         self.requests.end();
         if matches!(reply, Reply::Registered(_) | Reply::Granted(_)) {
-            self.cause = None;
+            self.requests.forget_cause();
         }
         if let Reply::Fault(fault) = &reply
             && let Some(answer) = Answer::of(fault)
@@ -537,8 +463,12 @@ impl CodeFlow {
     pub fn cancel(&mut self) {
         if !matches!(self.state, State::Ended(_)) {
             // A transport error does not explain a cancellation.
-            self.cause = None;
+            self.requests.forget_cause();
         }
+        self.end_early();
+    }
+
+    fn end_early(&mut self) {
         self.requests.end();
         let now = self.requests.latest();
         self.apply(Event::Cancel, now, now);

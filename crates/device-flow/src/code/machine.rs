@@ -1,5 +1,8 @@
 //! The transitions of the code flow: one `match`, whose arms are the rows of the table in the module's
 //! documentation.
+//!
+//! Some events have the names of the device flow's. Each machine has its own list, so that a table has no event
+//! that its machine never sees.
 
 use oidc_proto::{
     CreateTokenRequest, Fault, Grant, Indeterminate, InvalidResponse, Operation, RegisterClientRequest,

@@ -94,6 +94,7 @@
 //!   and not a refusal. A plain refusal is then no end either: it may be that word, cut off on its way.
 //! * An exchange without a verdict is repeated within [`Policy::setup_retry_window`](crate::Policy).
 
+mod callback;
 mod flow;
 mod head;
 pub(crate) mod machine;
@@ -101,9 +102,12 @@ mod page;
 mod prompt;
 mod redirect;
 mod result;
+mod secrets;
 mod view;
 
-pub use self::flow::{Callback, CodeFlow, CodeSecrets};
+pub use self::callback::Callback;
+pub use self::flow::CodeFlow;
 pub use self::head::{Incoming, RequestHead};
 pub use self::prompt::BrowserPrompt;
 pub use self::redirect::{RedirectUri, RedirectUriError};
+pub use self::secrets::CodeSecrets;

@@ -2,7 +2,8 @@
 
 use core::fmt::Write as _;
 
-use super::flow::{Callback, CodeFlow};
+use super::callback::Callback;
+use super::flow::CodeFlow;
 use super::head::Incoming;
 use crate::Outcome;
 

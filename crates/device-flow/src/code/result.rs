@@ -28,7 +28,7 @@ impl CodeFlow {
         self.requests.advance(now);
         self.cancel();
         let finished = Finished {
-            transport: self.cause.take().map(|error| *error),
+            transport: self.requests.take_cause(),
             stop: self.stop.take().map(|stop| *stop),
             prompted: self.has_prompted(),
             polls: self.attempts(),

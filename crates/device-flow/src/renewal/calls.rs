@@ -2,7 +2,6 @@
 
 use core::mem;
 use core::time::Duration;
-use std::sync::Arc;
 
 use http::Response;
 use oidc_proto::{FaultCode, Operation, Service, UnixSeconds};
@@ -11,7 +10,7 @@ use super::machine::{Context, Event, State, step};
 use super::work::Work;
 use super::{NotUsable, RenewalAction, RenewalOutcome, RenewalPolicy, Usable};
 use crate::machine::Answer;
-use crate::requests::{Received, Requests};
+use crate::requests::Requests;
 use crate::{
     ApiMisuse, Failure, PendingRequest, Reply, ResponseBody, Session, Tick, TransientError, TransportError,
 };
@@ -34,7 +33,6 @@ pub struct Renewal {
     pub(crate) state: State,
     pub(crate) asked: Asked,
     pub(crate) requests: Requests,
-    cause: Option<Arc<TransportError>>,
     /// The transitions so far.
     #[cfg(test)]
     pub(crate) changes: Vec<(&'static str, &'static str, &'static str)>,
@@ -51,7 +49,6 @@ impl Renewal {
             state: State::Look(Box::new(Work::starting(now))),
             asked: Asked::Nothing,
             requests: Requests::starting(now),
-            cause: None,
             #[cfg(test)]
             changes: Vec::new(),
         }
@@ -146,9 +143,9 @@ impl Renewal {
     ///
     /// # Errors
     /// The reason why there is none. A renewal that has not ended counts as cancelled.
-    pub fn into_result(self) -> Result<Usable, NotUsable> {
+    pub fn into_result(mut self) -> Result<Usable, NotUsable> {
         let outcome = self.outcome().unwrap_or(RenewalOutcome::Cancelled);
-        let cause = self.cause.and_then(Arc::into_inner).map(Box::new);
+        let cause = self.requests.take_cause().map(Box::new);
         let Work { session, is_alive, is_refreshed: refreshed, trouble, .. } = *self.state.into_work();
         let cause = cause.filter(|_| trouble.is_some() || outcome == RenewalOutcome::Cancelled);
         match (outcome, session) {
@@ -386,15 +383,9 @@ impl Renewal {
         result: Result<Response<ResponseBody>, TransportError>,
     ) -> Result<(), ApiMisuse> {
         match self.requests.receive(&pending, now, result)? {
-            Received::Reply(reply, error) => {
-                if let Some(error) = error {
-                    self.cause = Some(Arc::from(error));
-                }
-                self.on_reply(pending, now, wall, reply)
-            }
-            Received::Final(error) => {
+            Some(reply) => self.on_reply(pending, now, wall, reply),
+            None => {
                 self.requests.end();
-                self.cause = Some(Arc::from(error));
                 self.apply(Event::Cancel, now, wall, Duration::ZERO);
                 Ok(())
             }
