@@ -257,3 +257,61 @@ fn a_provider_with_an_authorization_endpoint_signs_in_with_a_browser() {
         assert_eq!(serde_json::from_str::<Value>(&out).unwrap()["scope"], scope, "{out}");
     }
 }
+
+#[test]
+fn the_endpoints_of_the_code_flow_can_be_given_by_hand_with_or_without_metadata() {
+    let serving = Serving::start(&["--approve", "auto", "--oauth-client", "tool"]);
+    let (authorization, token) =
+        (format!("{}/authorize", serving.endpoint), format!("{}/oauth/token", serving.endpoint));
+    let by_hand = [
+        "login",
+        "--show-token",
+        "--client-id",
+        "tool",
+        "--authorization-endpoint",
+        &authorization,
+        "--token-endpoint",
+        &token,
+    ];
+    for more in [&[][..], &["--flow", "code"], &["--issuer", &serving.endpoint]] {
+        let program = Program::new();
+        let waiting = Waiting::start(&program, &[&by_hand, more].concat());
+        assert!(waiting.url.starts_with(&authorization), "{}", waiting.url);
+        assert!(browse(&waiting.url).contains("You are signed in"));
+        let (code, out, said) = waiting.end();
+        assert_eq!(code, Some(0), "{said}");
+        assert!(serde_json::from_str::<Value>(&out).unwrap()["access_token"].is_string(), "{out}");
+    }
+    let another = [&by_hand[..], &["--issuer", "https://evil.example"]].concat();
+    let program = Program::new();
+    let waiting = Waiting::start(&program, &another);
+    assert!(!browse(&waiting.url).contains("You are signed in"));
+    let (code, _, said) = waiting.end();
+    assert!(code == Some(255) && said.contains("response of another service"), "{code:?} {said}");
+
+    let lacking = Program::new().run(&[&by_hand[..], &["--flow", "device"]].concat()).fails(252);
+    assert!(lacking.contains("--device-authorization-endpoint for the device flow"), "{lacking}");
+}
+
+#[test]
+fn metadata_without_an_authorization_endpoint_is_completed_by_the_flag_or_its_hint_names_it() {
+    let serving = Serving::start(&["--approve", "auto", "--oauth-client", "tool"]);
+    let stub = common::Stub::naming_itself(|endpoint| {
+        let (device, token) = (format!("{endpoint}/d"), format!("{}/oauth/token", serving.endpoint));
+        vec![common::success(&format!(
+            r#"{{"issuer":"{endpoint}","device_authorization_endpoint":"{device}","token_endpoint":"{token}"}}"#
+        ))]
+    });
+    let login =
+        ["login", "--show-token", "--client-id", "tool", "--flow", "code", "--issuer", &stub.endpoint];
+    let lacking = Program::new().run(&login).fails(253);
+    assert!(
+        lacking.contains("Hint: pass it with --authorization-endpoint, or pass --flow device"),
+        "{lacking}"
+    );
+    let authorization = format!("{}/authorize", serving.endpoint);
+    let program = Program::new();
+    let waiting =
+        Waiting::start(&program, &[&login[..], &["--authorization-endpoint", &authorization]].concat());
+    assert!(waiting.url.starts_with(&authorization), "{}", waiting.url);
+}

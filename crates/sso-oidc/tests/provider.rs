@@ -276,7 +276,7 @@ fn a_provider_without_metadata_is_told_apart_from_one_that_does_not_give_them() 
     for status in [404, 410, 400] {
         let none = says(status, &[], "nothing");
         assert!(none.contains(&format!("has no metadata (HTTP {status})")), "{none}");
-        assert!(none.contains("--device-authorization-endpoint and --token-endpoint"), "{none}");
+        assert!(none.contains("--token-endpoint, and --device-authorization-endpoint or"), "{none}");
     }
     let not_allowed = says(403, &[], "<html>");
     assert!(not_allowed.contains("does not allow access to its metadata (HTTP 403)"), "{not_allowed}");
@@ -323,7 +323,7 @@ fn another_issuers_name_comes_with_a_hint_that_works_when_it_is_followed() {
     for unusable in ["http://id.example", "https://b\u{fc}cher.example", "id.example"] {
         let other = says(unusable);
         assert!(!other.contains(&format!("--issuer {unusable}")), "{other}");
-        assert!(other.contains("--device-authorization-endpoint and --token-endpoint"), "{other}");
+        assert!(other.contains("--token-endpoint, and --device-authorization-endpoint or"), "{other}");
     }
 }
 

@@ -62,6 +62,7 @@ pub struct MetadataSearch {
     issuer: String,
     /// The program's endpoints, which override the document's.
     device_authorization_endpoint: Option<String>,
+    authorization_endpoint: Option<String>,
     token_endpoint: Option<String>,
     /// The addresses of this round, the next one last.
     queue: Vec<Place>,
@@ -156,6 +157,7 @@ impl MetadataSearch {
         Ok(Self {
             issuer: Metadata::issuer_of(issuer),
             device_authorization_endpoint: None,
+            authorization_endpoint: None,
             token_endpoint: None,
             queue: addresses.into_iter().rev().filter_map(Place::first).collect(),
             later: Vec::new(),
@@ -190,6 +192,28 @@ impl MetadataSearch {
     #[must_use]
     pub fn with_device_authorization_endpoint(mut self, url: impl Into<String>) -> Self {
         self.device_authorization_endpoint = Some(url.into());
+        self
+    }
+
+    /// Returns the same search with an authorization endpoint that the program knows, for the authorization
+    /// code flow.
+    ///
+    /// ```
+    /// # use device_flow::{MetadataSearch, ResponseBody, SearchAction, Tick};
+    /// let search = MetadataSearch::of("https://id.example", Tick::ZERO)?;
+    /// let mut search = search.with_authorization_endpoint("https://login.example/authorize");
+    /// # let SearchAction::Get { .. } = search.poll(Tick::ZERO) else { panic!("it asks") };
+    /// let document = r#"{"issuer":"https://id.example","token_endpoint":"https://id.example/t"}"#;
+    /// search.on_result(Tick::ZERO, Ok(http::Response::new(ResponseBody::from(document))));
+    /// # while let SearchAction::Get { .. } = search.poll(Tick::ZERO) {
+    /// #     search.on_result(Tick::ZERO, Ok(http::Response::builder().status(404).body(ResponseBody::from(""))?));
+    /// # }
+    /// assert!(search.finish()?.code_provider().is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_authorization_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.authorization_endpoint = Some(url.into());
         self
     }
 
@@ -389,6 +413,7 @@ impl MetadataSearch {
     fn keep(&mut self, mut metadata: Metadata) {
         let by_hand = [
             (&self.device_authorization_endpoint, &mut metadata.device_authorization_endpoint),
+            (&self.authorization_endpoint, &mut metadata.authorization_endpoint),
             (&self.token_endpoint, &mut metadata.token_endpoint),
         ];
         for (known, found) in by_hand {
@@ -482,8 +507,9 @@ fn no_answer(place: &Place, address: Uri, source: TransportError) -> Finding {
     }
 }
 
-/// Returns how many of the required endpoints the metadata names.
+/// Returns how many of the endpoints of a sign-in the metadata names.
 fn endpoints(metadata: &Metadata) -> usize {
-    let needed = [&metadata.device_authorization_endpoint, &metadata.token_endpoint];
-    needed.into_iter().filter(|endpoint| endpoint.is_some()).count()
+    let of_sign_in =
+        [&metadata.device_authorization_endpoint, &metadata.authorization_endpoint, &metadata.token_endpoint];
+    of_sign_in.into_iter().filter(|endpoint| endpoint.is_some()).count()
 }

@@ -146,6 +146,24 @@ fn the_best_document_is_the_result_if_none_has_the_device_endpoint() {
 }
 
 #[test]
+fn a_document_with_the_code_flow_is_better_than_one_with_a_token_endpoint_alone() {
+    let code = NO_DEVICE
+        .replace("first", "code")
+        .replace('{', r#"{"authorization_endpoint":"https://id.example/authorize","#);
+    for (first, second) in [(NO_DEVICE, code.as_str()), (&code, NO_DEVICE)] {
+        let (_, found) = run(search(), |url, _| match url {
+            OPENID => answer(200, first),
+            OAUTH_INSERTED => answer(200, second),
+            _ => answer(404, ""),
+        });
+        assert_eq!(found.unwrap().scopes_supported, ["code"]);
+    }
+    let known = search().with_authorization_endpoint("https://id.example/own");
+    let (_, found) = run(known, |_, _| answer(200, &code));
+    assert_eq!(found.unwrap().authorization_endpoint.as_deref(), Some("https://id.example/own"));
+}
+
+#[test]
 fn what_the_program_knows_completes_a_document_and_counts_more_than_it() {
     let known = search().with_device_authorization_endpoint("https://id.example/own");
     let (asked, found) = run(known, |_, _| answer(200, NO_DEVICE));

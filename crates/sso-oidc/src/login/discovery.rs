@@ -1,5 +1,6 @@
 //! Provider discovery: endpoints from flags or from metadata (RFC 8414), and the errors of both.
 
+use std::borrow::Cow;
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
@@ -16,14 +17,15 @@ use crate::service;
 use crate::settings::Settings;
 
 /// The hint for a provider without usable metadata.
-const BY_HAND: &str =
-    "for a provider without metadata, pass --device-authorization-endpoint and --token-endpoint";
+const BY_HAND: &str = "for a provider without metadata, pass --token-endpoint, and --device-authorization-endpoint or \
+     --authorization-endpoint";
 
 /// The flags that locate the provider.
 #[derive(Clone, Copy)]
 pub(super) struct Whereabouts<'a> {
     pub(super) issuer: Option<&'a str>,
     pub(super) device_authorization_endpoint: Option<&'a str>,
+    pub(super) authorization_endpoint: Option<&'a str>,
     pub(super) token_endpoint: Option<&'a str>,
 }
 
@@ -41,20 +43,23 @@ impl Whereabouts<'_> {
     /// # Errors
     /// The command line is wrong (nothing is sent then), or the metadata cannot be used.
     pub(super) fn find(self, flow: &FlowArgs, settings: &Settings) -> Result<Found, Failure> {
-        let [device, token] =
-            [self.device_authorization_endpoint, self.token_endpoint].map(|url| url.map(in_ascii));
-        for url in [&device, &token].into_iter().flatten() {
-            Provider::new(url, url).map_err(Failure::config)?;
-        }
-        if let (Some(device), Some(token)) = (&device, &token) {
-            let provider = Provider::new(device, token).map_err(Failure::config)?;
-            let (service, flow) = (provider.into(), flow.choose_at_provider(true));
-            return Ok(Found { service, metadata: Metadata::default(), flow });
+        let by_hand = ByHand::of(self)?;
+        if let Some((provider, flow)) = by_hand.provider(flow)? {
+            // Without metadata, an issuer serves to reject the response of another one (RFC 9207).
+            let provider = match self.issuer {
+                Some(issuer) => provider.with_issuer(Metadata::issuer_of(&in_ascii(issuer)), false),
+                None => provider,
+            };
+            return Ok(Found { service: provider.into(), metadata: Metadata::default(), flow });
         }
         let Some(issuer) = self.issuer else {
-            return Err(Failure::usage("one endpoint without --issuer is not enough")
-                .with_hint("pass --issuer, or both --device-authorization-endpoint and --token-endpoint"));
+            return Err(Failure::usage("these endpoints are not enough for the flow without --issuer")
+                .with_hint(
+                    "pass --issuer, or --token-endpoint, and --device-authorization-endpoint for the device flow \
+                     or --authorization-endpoint for the code flow",
+                ));
         };
+        let ByHand { device, authorization, token } = by_hand;
         let clock = SystemClock;
         let url = in_ascii(issuer);
         let mut search = MetadataSearch::of(&url, clock.now())
@@ -62,6 +67,9 @@ impl Whereabouts<'_> {
             .with_jitter(RandomState::new().hash_one(()));
         if let Some(device) = device {
             search = search.with_device_authorization_endpoint(device);
+        }
+        if let Some(authorization) = authorization {
+            search = search.with_authorization_endpoint(authorization);
         }
         if let Some(token) = token {
             search = search.with_token_endpoint(token);
@@ -78,8 +86,44 @@ impl Whereabouts<'_> {
             Flow::Device(_) => metadata.provider(),
             Flow::Code => metadata.code_provider(),
         };
-        let service = provider.map_err(|error| incomplete(&metadata, &error))?.into();
+        let service = provider.map_err(|error| incomplete(&metadata, flow, &error))?.into();
         Ok(Found { service, metadata, flow })
+    }
+}
+
+/// The endpoints from flags.
+struct ByHand<'a> {
+    device: Option<Cow<'a, str>>,
+    authorization: Option<Cow<'a, str>>,
+    token: Option<Cow<'a, str>>,
+}
+
+impl<'a> ByHand<'a> {
+    /// # Errors
+    /// A flag is not a usable URL.
+    fn of(whereabouts: Whereabouts<'a>) -> Result<Self, Failure> {
+        let Whereabouts { device_authorization_endpoint, authorization_endpoint, token_endpoint, .. } =
+            whereabouts;
+        let [device, authorization, token] =
+            [device_authorization_endpoint, authorization_endpoint, token_endpoint]
+                .map(|url| url.map(in_ascii));
+        for url in [&device, &authorization, &token].into_iter().flatten() {
+            Provider::new(url, url).map_err(Failure::config)?;
+        }
+        Ok(Self { device, authorization, token })
+    }
+
+    /// Returns the provider and its flow, if the endpoints are enough for the flow.
+    fn provider(&self, flow: &FlowArgs) -> Result<Option<(Provider, Flow)>, Failure> {
+        let Self { device, authorization, token } = self;
+        let Some(token) = token else { return Ok(None) };
+        let flow = flow.choose_at_provider(device.is_some() || authorization.is_none());
+        let provider = match (flow, device, authorization) {
+            (Flow::Device(_), Some(device), _) => Provider::new(device, token),
+            (Flow::Code, _, Some(authorization)) => Provider::for_code(authorization, token),
+            (Flow::Device(_), None, _) | (Flow::Code, _, None) => return Ok(None),
+        };
+        Ok(Some((provider.map_err(Failure::config)?, flow)))
     }
 }
 
@@ -87,29 +131,33 @@ impl Whereabouts<'_> {
 fn not_an_issuer(error: &EndpointError) -> Failure {
     let failure = Failure::config(error);
     match error {
-        EndpointError::Placeholder { .. } => failure.with_hint(
-            "put your tenant's id or domain in its place, or pass \
-             --device-authorization-endpoint and --token-endpoint",
-        ),
+        EndpointError::Placeholder { .. } => {
+            failure.with_hint(format_args!("put your tenant's id or domain in its place; {BY_HAND}"))
+        }
         _ => failure,
     }
 }
 
 /// Returns the failure for metadata that lacks an endpoint or has an invalid one.
-fn incomplete(metadata: &Metadata, error: &MetadataError) -> Failure {
+fn incomplete(metadata: &Metadata, flow: Flow, error: &MetadataError) -> Failure {
     let failure = Failure::config(chain(error));
-    let flags = match error {
-        MetadataError::Missing("authorization_endpoint") => "pass --flow device",
-        MetadataError::Missing(_) => {
-            match (&metadata.device_authorization_endpoint, &metadata.token_endpoint) {
-                (None, Some(_)) => "pass it with --device-authorization-endpoint",
-                (Some(_), None) => "pass it with --token-endpoint",
-                _ => "pass both with --device-authorization-endpoint and --token-endpoint",
-            }
+    let (page, flag, instead) = match flow {
+        Flow::Device(_) => (&metadata.device_authorization_endpoint, "--device-authorization-endpoint", ""),
+        Flow::Code if metadata.device_authorization_endpoint.is_some() => {
+            (&metadata.authorization_endpoint, "--authorization-endpoint", ", or pass --flow device")
         }
-        _ => "pass the endpoints with --device-authorization-endpoint and --token-endpoint",
+        Flow::Code => (&metadata.authorization_endpoint, "--authorization-endpoint", ""),
     };
-    failure.with_hint(flags)
+    match (error, page, &metadata.token_endpoint) {
+        (MetadataError::Missing(_), None, Some(_)) => {
+            failure.with_hint(format_args!("pass it with {flag}{instead}"))
+        }
+        (MetadataError::Missing(_), Some(_), None) => failure.with_hint("pass it with --token-endpoint"),
+        (MetadataError::Missing(_), ..) => {
+            failure.with_hint(format_args!("pass both with {flag} and --token-endpoint"))
+        }
+        _ => failure.with_hint(format_args!("pass the endpoints with {flag} and --token-endpoint")),
+    }
 }
 
 /// Returns the failure of a search for metadata.
@@ -173,15 +221,11 @@ fn another(issuer: &str, found: &str) -> Failure {
     let failure = Failure::other(format_args!("the metadata of {issuer} is for another issuer, {found}"));
     if let Some(placeholder) = Metadata::placeholder(found) {
         return failure.with_hint(format_args!(
-            "pass --issuer {found} with your tenant's id in place of {placeholder}, or pass \
-             --device-authorization-endpoint and --token-endpoint"
+            "pass --issuer {found} with your tenant's id in place of {placeholder}; {BY_HAND}"
         ));
     }
     if Endpoint::custom(found).is_ok() {
         return failure.with_hint(format_args!("if that is the provider you mean, pass --issuer {found}"));
     }
-    failure.with_hint(
-        "that issuer is not a usable URL; pass --device-authorization-endpoint and \
-         --token-endpoint",
-    )
+    failure.with_hint(format_args!("that issuer is not a usable URL; {BY_HAND}"))
 }

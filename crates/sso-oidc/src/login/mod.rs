@@ -65,7 +65,9 @@ pub(crate) struct LoginArgs {
         long,
         value_name = "SECONDS",
         default_value_t = 720,
-        conflicts_with_all = ["no_cache", "issuer", "device_authorization_endpoint", "token_endpoint"]
+        conflicts_with_all = [
+            "no_cache", "issuer", "device_authorization_endpoint", "authorization_endpoint", "token_endpoint",
+        ]
     )]
     lock_timeout: u64,
 

@@ -65,8 +65,12 @@ pub(crate) struct ProviderArgs {
     #[arg(long, value_name = "URL", conflicts_with_all = ["start_url", "sso_session", "if_needed", "force"])]
     device_authorization_endpoint: Option<String>,
 
-    /// The URL to request the token from, if the provider's metadata does not have it. With both endpoints, no
-    /// metadata is fetched
+    /// The URL of the page that asks for approval, for --flow code, if the provider's metadata does not have it
+    #[arg(long, value_name = "URL", conflicts_with_all = ["start_url", "sso_session", "if_needed", "force"])]
+    authorization_endpoint: Option<String>,
+
+    /// The URL to request the token from, if the provider's metadata does not have it. With this and the endpoint of
+    /// the flow, no metadata is fetched
     #[arg(long, value_name = "URL", conflicts_with_all = ["start_url", "sso_session", "if_needed", "force"])]
     token_endpoint: Option<String>,
 }
@@ -86,9 +90,7 @@ impl ProviderArgs {
     /// # Errors
     /// The flags need a provider, but name none.
     pub(super) fn is_asked_for(&self) -> Result<bool, Failure> {
-        let asked = [&self.issuer, &self.device_authorization_endpoint, &self.token_endpoint]
-            .iter()
-            .any(|x| x.is_some());
+        let asked = self.places().into_iter().flatten().next().is_some();
         if !asked && (self.client_id.is_some() || self.client_auth.is_some()) {
             return Err(Failure::usage("--client-id and --client-auth need --issuer")
                 .with_hint("remove them; a sign-in to AWS registers its own client"));
@@ -103,8 +105,17 @@ impl ProviderArgs {
 
     /// Returns the provider's name for messages.
     fn name(&self) -> &str {
-        let names = [&self.issuer, &self.token_endpoint, &self.device_authorization_endpoint];
-        names.into_iter().flatten().next().map_or("the provider", String::as_str)
+        self.places().into_iter().flatten().next().map_or("the provider", String::as_str)
+    }
+
+    /// Returns the flags that name a place of the provider, the best name first.
+    const fn places(&self) -> [&Option<String>; 4] {
+        [
+            &self.issuer,
+            &self.token_endpoint,
+            &self.device_authorization_endpoint,
+            &self.authorization_endpoint,
+        ]
     }
 
     /// Returns the flags that locate the provider.
@@ -112,6 +123,7 @@ impl ProviderArgs {
         Whereabouts {
             issuer: self.issuer.as_deref(),
             device_authorization_endpoint: self.device_authorization_endpoint.as_deref(),
+            authorization_endpoint: self.authorization_endpoint.as_deref(),
             token_endpoint: self.token_endpoint.as_deref(),
         }
     }

@@ -21,7 +21,7 @@ impl Whom {
     const fn address(self) -> &'static str {
         match self {
             Self::Portal => "--region and --endpoint-url",
-            Self::Provider => "--issuer, or --device-authorization-endpoint and --token-endpoint",
+            Self::Provider => "--issuer, or the flags of the endpoints",
         }
     }
 }
