@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use device_flow::renewal::{Renewal, RenewalPolicy};
 use device_flow::{
     Action, DeviceFlow, Failure, MetadataSearch, Policy, Reply, ResponseBody, SearchAction, Tick,
     TransportError,
@@ -104,6 +105,14 @@ fn a_sign_in_is_told_of_step_by_step_and_its_end_once_with_the_time_that_it_took
 
     let events = heard(|| drop(new_flow().into_result(Tick::ZERO + Duration::from_secs(3))));
     assert_eq!(events, ["ended \"cancelled\" 3000"]);
+
+    let events = heard(|| {
+        let service = Endpoint::for_region("eu-west-1").unwrap();
+        let mut renewal = Renewal::new(service, RenewalPolicy::default(), Tick::ZERO);
+        renewal.cancel();
+        renewal.cancel();
+    });
+    assert_eq!(events, ["renewed \"cancelled\""], "its end is told once");
 
     let events = heard(|| {
         let mut answers = vec![

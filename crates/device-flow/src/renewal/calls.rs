@@ -4,7 +4,7 @@ use core::mem;
 use core::time::Duration;
 
 use http::Response;
-use oidc_proto::{FaultCode, Operation, Service, UnixSeconds};
+use oidc_proto::{Operation, Service, UnixSeconds};
 
 use super::machine::{Context, Event, State, step};
 use super::work::Work;
@@ -466,9 +466,6 @@ impl Renewal {
         self.requests.end();
         let event = match reply {
             Reply::Granted(token) => Event::Refreshed(token),
-            Reply::Fault(fault) if fault.code == FaultCode::SlowDown => {
-                Event::NoVerdict(TransientError::Fault(fault))
-            }
             Reply::Fault(fault) => match Answer::of(&fault) {
                 None => Event::NoVerdict(TransientError::Fault(fault)),
                 Some(Answer::InvalidGrant) => Event::InvalidGrant(fault),

@@ -74,3 +74,32 @@ pub enum EnsureError<S: Error + 'static, E: Error + 'static> {
         error: S,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use oidc_proto::Endpoint;
+
+    use super::*;
+    use crate::Tick;
+    use crate::renewal::{Renewal, RenewalPolicy};
+
+    #[test]
+    fn the_stores_error_is_the_source_only_of_an_end_that_the_store_caused() {
+        for (outcome, source) in [
+            (RenewalOutcome::StoreFailed, Some("disk full")),
+            (RenewalOutcome::NotStored, Some("disk full")),
+            (RenewalOutcome::Cancelled, None),
+        ] {
+            let service = Endpoint::for_region("eu-west-1").unwrap();
+            let mut end =
+                Renewal::new(service, RenewalPolicy::default(), Tick::ZERO).into_result().unwrap_err();
+            end.outcome = outcome;
+            let text = end.to_string();
+            let error = RenewError::new(end, Some(io::Error::other("disk full")));
+            assert_eq!(error.source().map(ToString::to_string).as_deref(), source, "{outcome:?}");
+            assert_eq!(error.to_string(), text);
+        }
+    }
+}
