@@ -2,6 +2,7 @@
 
 mod model;
 mod rules;
+mod texts;
 mod trouble;
 
 use std::time::Duration;
