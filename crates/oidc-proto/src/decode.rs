@@ -1,7 +1,5 @@
 //! Decodes a response in any dialect: body first, status second.
 
-use std::borrow::Cow;
-
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response};
 
@@ -296,19 +294,18 @@ fn fault<B>(
     heads: &ResponseHeaders<'_>,
     members: &FaultMembers<'_>,
 ) -> Fault {
-    let own = |text: Option<&str>| text.map(str::to_owned);
     Fault {
         code,
         description,
         uri: members.error_uri.non_empty().map(words::cut),
-        reason: own(members.reason.non_empty()),
-        endpoint: own(members.endpoint.non_empty()),
+        reason: members.reason.non_empty().map(words::cut),
+        endpoint: members.endpoint.non_empty().map(words::cut),
         region: members
             .region
             .non_empty()
             .map(printable)
             .filter(|text| !text.is_empty())
-            .map(Cow::into_owned),
+            .map(|text| words::cut(&text)),
         status: response.status().as_u16(),
         request_id: heads.request_id(),
         retry_after: heads.retry_after(),
@@ -377,6 +374,30 @@ mod tests {
                 panic!("{status} {body:?} is a verdict")
             };
             assert_eq!(none.reason, IndeterminateReason::EmptyBody, "{status} {body:?}");
+        }
+    }
+
+    #[test]
+    fn each_text_of_a_fault_is_cut_to_the_length_of_a_message() {
+        let long = "t".repeat(9_000);
+        let body = format!(
+            r#"{{"error":"{long}","error_description":"{long}","error_uri":"{long}","reason":"{long}","region":"{long}","endpoint":"{long}"}}"#
+        );
+        for error in ["", "InvalidGrantException"] {
+            let response = Response::builder().status(400).header("x-amzn-requestid", &long);
+            let response = match error {
+                "" => response,
+                error => response.header("x-amzn-errortype", error),
+            };
+            let response = response.body(body.as_str()).unwrap();
+            let Answer::Fault(fault) = answer::<CreateTokenRequest, _>(Dialect::Aws, &response) else {
+                panic!("no fault")
+            };
+            let cut = Some(format!("{}…", "t".repeat(600)));
+            let Fault { description, uri, reason, region, endpoint, request_id, .. } = fault;
+            for text in [description, uri, reason, region, endpoint, request_id] {
+                assert_eq!(text, cut);
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use core::fmt;
 use core::time::Duration;
 use std::borrow::Cow;
 
+use crate::words::cut;
 use crate::{Operation, printable};
 
 /// The code of a fault. The known ones are the exceptions of AWS's API model. Their `error` codes are those
@@ -166,9 +167,9 @@ impl FaultCode {
         Self::of_exception(text).or_else(|| Self::from_exception(core::str::from_utf8(text).ok()?))
     }
 
-    /// Creates a fault code that the model does not have.
+    /// Creates a fault code that the model does not have, cut to length.
     pub(crate) fn other(text: &str) -> Self {
-        Self::Other(printable(shape_name(text)).into_owned())
+        Self::Other(cut(&printable(shape_name(text))))
     }
 }
 

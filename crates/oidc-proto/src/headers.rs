@@ -50,7 +50,7 @@ impl<'a> ResponseHeaders<'a> {
     /// Returns the request id, for error texts.
     pub(crate) fn request_id(&self) -> Option<String> {
         let id = core::str::from_utf8(self.request_id?.as_bytes()).ok()?;
-        (!id.is_empty()).then(|| id.to_owned())
+        (!id.is_empty()).then(|| crate::words::cut(id))
     }
 
     /// Returns `Retry-After` (RFC 9110 §10.2.3): seconds, or a date. A date counts from the response's own

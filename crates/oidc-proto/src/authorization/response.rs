@@ -3,6 +3,7 @@
 use form_urlencoded::Serializer;
 
 use super::{Query, with_query};
+use crate::words::cut;
 use crate::{Fault, FaultCode, Secret, printable};
 
 /// The authorization response (RFC 6749 §4.1.2): a code, or a fault.
@@ -109,7 +110,7 @@ impl AuthorizationResponse {
 fn fault(error: &str, description: Option<String>) -> Fault {
     let fault = Fault::new(FaultCode::from_error(error).unwrap_or_else(|| FaultCode::other(error)));
     match description {
-        Some(description) => fault.with_description(printable(&description).into_owned()),
+        Some(description) => fault.with_description(cut(&printable(&description))),
         None => fault,
     }
 }
@@ -155,5 +156,15 @@ mod tests {
     fn the_texts_of_a_response_cannot_control_a_terminal() {
         let response = AuthorizationResponse::decode("error=x%1b[2J&error_description=%1b]0;y%07z").unwrap();
         assert!(!response.result.unwrap_err().to_string().contains(|c: char| c.is_control()));
+    }
+
+    #[test]
+    fn the_texts_of_a_response_are_cut_to_the_length_of_a_message() {
+        let long = "e".repeat(8_000);
+        let response =
+            AuthorizationResponse::decode(&format!("error={long}&error_description={long}")).unwrap();
+        let fault = response.result.unwrap_err();
+        let cut = format!("{}…", "e".repeat(600));
+        assert_eq!((fault.code, fault.description), (FaultCode::Other(cut.clone()), Some(cut)));
     }
 }
