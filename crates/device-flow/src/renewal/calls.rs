@@ -46,7 +46,7 @@ impl Renewal {
         Self {
             service: service.into(),
             policy,
-            state: State::Look(Box::new(Work::starting(now))),
+            state: State::Look(Box::default()),
             asked: Asked::Nothing,
             requests: Requests::starting(now),
             #[cfg(test)]

@@ -47,10 +47,6 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    pub(crate) fn starting(now: Tick) -> Self {
-        Self { due: now, ..Self::default() }
-    }
-
     /// Returns whether the session's token must be replaced now.
     pub(crate) fn is_due(&self, session: &Session, policy: &RenewalPolicy, wall: UnixSeconds) -> bool {
         session.is_due(wall, policy.margin) || self.is_unwanted(session)
