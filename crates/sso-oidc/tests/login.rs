@@ -211,7 +211,7 @@ fn ctrl_c_cancels_with_130_and_stores_no_token() {
     let rest: Vec<String> = lines.map(Result::unwrap).collect();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
     assert!(rest.iter().any(|line| line.contains("cancelled; no token was stored")), "{rest:?}");
-    assert!(rest.iter().any(|line| line.contains("the code on the approval page is void now")), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("what the browser shows is void now")), "{rest:?}");
 }
 
 #[cfg(unix)]

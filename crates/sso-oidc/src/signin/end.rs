@@ -23,7 +23,7 @@ pub(crate) fn failure_of(end: &NotSignedIn, service: &dyn Display) -> Failure {
             let failure = Failure::new(Exit::Interrupted, format_args!("{summary}; no token was stored"));
             match end.prompted {
                 true => failure.with_hint(
-                    "the code on the approval page is void now; run the same command again for a new one",
+                    "what the browser shows is void now; run the same command again for a new sign-in",
                 ),
                 false => failure,
             }

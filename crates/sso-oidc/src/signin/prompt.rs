@@ -235,19 +235,30 @@ const fn is_in_foreground() -> bool {
     true
 }
 
+/// The longest line that a terminal passes on, without its end. macOS takes 1,024 bytes, Linux 4,096.
+const LONGEST_LINE: usize = if cfg!(any(target_os = "linux", target_os = "android")) { 4095 } else { 1023 };
+
+/// Returns what to say about a pasted line of this length, if it is not the end of the sign-in.
+const fn objection(callback: Callback, length: usize) -> Option<&'static str> {
+    match callback {
+        Callback::Accepted | Callback::Late => None,
+        _ if length >= LONGEST_LINE => Some(
+            "The terminal has cut that address, which is longer than its lines. Use --flow device instead.",
+        ),
+        Callback::NotFound => {
+            Some("That is not the address that the browser ends at; it begins with http://127.0.0.1:")
+        }
+        _ => Some("That address belongs to another sign-in."),
+    }
+}
+
 /// Takes pasted addresses from the terminal, until one is accepted. The thread ends with the program.
 fn take_pasted(paste: Paste) {
     let reading = move || {
         // What is typed ahead for the shell is no address.
         let is_address = |line: &String| line.contains("code=") || line.contains("error=");
         for line in io::stdin().lines().map_while(Result::ok).filter(is_address) {
-            let answer = match paste.address(&line) {
-                Callback::Accepted | Callback::Late => return,
-                Callback::NotFound => {
-                    "That is not the address that the browser ends at; it begins with http://127.0.0.1:"
-                }
-                _ => "That address belongs to another sign-in.",
-            };
+            let Some(answer) = objection(paste.address(&line), line.len()) else { return };
             let _ = writeln!(io::stderr().lock(), "\r\x1b[K{answer}");
             if !is_in_foreground() {
                 return;
@@ -267,6 +278,17 @@ mod tests {
             Presenter::new(&args, &Environment::from([]), Screen { is_live: false, ..screen }, "");
         presenter.screen = screen;
         presenter
+    }
+
+    #[test]
+    fn a_pasted_address_that_the_terminal_has_cut_is_told_from_one_of_another_sign_in() {
+        for callback in [Callback::NotFound, Callback::Unrelated] {
+            let [short, cut] = [100, LONGEST_LINE].map(|length| objection(callback, length).unwrap());
+            assert!(!short.contains("cut") && cut.contains("--flow device"), "{short} {cut}");
+        }
+        for callback in [Callback::Accepted, Callback::Late] {
+            assert_eq!(objection(callback, LONGEST_LINE), None);
+        }
     }
 
     fn prompt() -> UserPrompt {
