@@ -100,6 +100,29 @@ pub(crate) fn bare_answer<B: AsRef<[u8]>>(dialect: Dialect, response: &Response<
     named(dialect, response, &heads, &faults).map_or(Answer::Success(()), Answer::Fault)
 }
 
+/// Decodes the response of a portal operation, whose successes have types of their own.
+pub(crate) fn portal_answer<T, B: AsRef<[u8]>>(
+    response: &Response<B>,
+    read: impl FnOnce(&[u8]) -> serde_json::Result<Result<T, crate::InvalidResponse>>,
+) -> Answer<T> {
+    let heads = ResponseHeaders::of(response.headers());
+    if !response.status().is_success() {
+        return refusal(Dialect::Aws, response, &heads);
+    }
+    let body = response.body().as_ref();
+    match read(body) {
+        Ok(Ok(success)) => Answer::Success(success),
+        Ok(Err(mut invalid)) => {
+            invalid.request_id = heads.request_id();
+            Answer::InvalidResponse(invalid)
+        }
+        Err(_) if is_encoded(response.headers()) => {
+            indeterminate(IndeterminateReason::Encoded, response, &heads)
+        }
+        Err(error) => indeterminate(unreadable(body, &error), response, &heads),
+    }
+}
+
 /// Decodes a response without a success status.
 fn refusal<T, B: AsRef<[u8]>>(
     dialect: Dialect,

@@ -174,7 +174,11 @@ impl Dialect {
             Operation::CreateToken => {
                 CreateTokenRequest::from_http(self, headers, body).map(ServerRequest::CreateToken)
             }
-            Operation::RevokeToken => Err(Fault::new(crate::FaultCode::InvalidRequest)
+            Operation::RevokeToken
+            | Operation::GetRoleCredentials
+            | Operation::ListAccountRoles
+            | Operation::ListAccounts
+            | Operation::Logout => Err(Fault::new(crate::FaultCode::InvalidRequest)
                 .with_description("the operation is not part of a sign-in")),
         }
     }

@@ -4,8 +4,8 @@ use core::fmt;
 use core::time::Duration;
 use std::borrow::Cow;
 
+use crate::printable;
 use crate::words::cut;
-use crate::{Operation, printable};
 
 /// The code of a fault. The known ones are the exceptions of AWS's API model. Their `error` codes are those
 /// of RFC 6749 §5.2, RFC 7591 §3.2.2 and RFC 8628 §3.5. Any other keeps its text.
@@ -196,52 +196,6 @@ pub(crate) fn shape_name(text: &str) -> &str {
 impl fmt::Display for FaultCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.error())
-    }
-}
-
-impl Operation {
-    /// Returns the faults that AWS's API model declares for this operation; none for an operation that AWS
-    /// lacks.
-    ///
-    /// ```
-    /// use oidc_proto::{FaultCode, Operation};
-    /// assert!(Operation::CreateToken.faults().contains(&FaultCode::AuthorizationPending));
-    /// assert!(!Operation::RegisterClient.faults().contains(&FaultCode::AuthorizationPending));
-    /// ```
-    #[must_use]
-    pub const fn faults(self) -> &'static [FaultCode] {
-        match self {
-            Self::RegisterClient => &[
-                FaultCode::InternalServer,
-                FaultCode::InvalidClientMetadata,
-                FaultCode::InvalidRedirectUri,
-                FaultCode::InvalidRequest,
-                FaultCode::InvalidScope,
-                FaultCode::SlowDown,
-                FaultCode::UnsupportedGrantType,
-            ],
-            Self::StartDeviceAuthorization => &[
-                FaultCode::InternalServer,
-                FaultCode::InvalidClient,
-                FaultCode::InvalidRequest,
-                FaultCode::SlowDown,
-                FaultCode::UnauthorizedClient,
-            ],
-            Self::CreateToken => &[
-                FaultCode::AccessDenied,
-                FaultCode::AuthorizationPending,
-                FaultCode::ExpiredToken,
-                FaultCode::InternalServer,
-                FaultCode::InvalidClient,
-                FaultCode::InvalidGrant,
-                FaultCode::InvalidRequest,
-                FaultCode::InvalidScope,
-                FaultCode::SlowDown,
-                FaultCode::UnauthorizedClient,
-                FaultCode::UnsupportedGrantType,
-            ],
-            Self::RevokeToken => &[],
-        }
     }
 }
 

@@ -31,7 +31,8 @@ impl<'a> ResponseHeaders<'a> {
             // The first value of each counts, as with a look-up.
             match name.as_str() {
                 ERROR_TYPE_TEXT => _ = heads.error_type.get_or_insert(value.as_bytes()),
-                REQUEST_ID_TEXT => _ = heads.request_id.get_or_insert(value),
+                // The portal's own spelling is the second.
+                REQUEST_ID_TEXT | "requestid" => _ = heads.request_id.get_or_insert(value),
                 "retry-after" => _ = heads.retry_after.get_or_insert(value),
                 "date" => _ = heads.date.get_or_insert(value),
                 _ => {}

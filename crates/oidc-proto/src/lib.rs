@@ -9,6 +9,8 @@
 //! | StartDeviceAuthorization, `POST /device_authorization` | [`StartDeviceAuthorizationRequest`] | [`DeviceAuthorization`] |
 //! | CreateToken, `POST /token` | [`CreateTokenRequest`] with a [`Grant`] | [`Token`] |
 //!
+//! The accounts, roles and credentials of a signed-in person are the [`portal`]'s.
+//!
 //! A client encodes a request and decodes an [`Answer`]; a server decodes a [`ServerRequest`] and encodes a
 //! success or a [`Fault`]. A [`Service`] has the URLs and the [`Dialect`] of its messages. All dialects share
 //! the domain types.
@@ -88,6 +90,7 @@ pub mod oauth;
 mod operation;
 mod parameter;
 pub mod pkce;
+pub mod portal;
 mod printable;
 mod redact;
 mod request;

@@ -2,7 +2,9 @@
 
 use core::fmt;
 
-/// An operation of the sign-in service. The first three are the SSO OIDC operations that need no AWS
+use crate::FaultCode;
+
+/// An operation of the sign-in service or of the portal. The first three are the SSO OIDC operations that need no AWS
 /// credentials. The OAuth dialect shares their names.
 ///
 /// ```
@@ -23,6 +25,14 @@ pub enum Operation {
     CreateToken,
     /// Revocation of a token (RFC 7009); in the OAuth dialect only.
     RevokeToken,
+    /// GetRoleCredentials of the [portal](crate::portal): returns the short-term credentials of a role.
+    GetRoleCredentials,
+    /// ListAccountRoles of the portal: returns a page of the person's roles in an account.
+    ListAccountRoles,
+    /// ListAccounts of the portal: returns a page of the person's accounts.
+    ListAccounts,
+    /// Logout of the portal: ends the sign-in there.
+    Logout,
 }
 
 impl Operation {
@@ -38,18 +48,78 @@ impl Operation {
             Self::StartDeviceAuthorization => "StartDeviceAuthorization",
             Self::CreateToken => "CreateToken",
             Self::RevokeToken => "RevokeToken",
+            Self::GetRoleCredentials => "GetRoleCredentials",
+            Self::ListAccountRoles => "ListAccountRoles",
+            Self::ListAccounts => "ListAccounts",
+            Self::Logout => "Logout",
         }
     }
 
-    /// Returns the operation's path below the endpoint in AWS's dialect, if AWS has it. The method is always
-    /// POST.
+    /// The operations of the [portal](crate::portal).
+    pub const PORTAL: &[Self] =
+        &[Self::ListAccounts, Self::ListAccountRoles, Self::GetRoleCredentials, Self::Logout];
+
+    /// Returns the operation's path below the endpoint of SSO OIDC, if it has the operation. The method is
+    /// always POST.
     #[must_use]
     pub const fn aws_path(self) -> Option<&'static str> {
         match self {
             Self::RegisterClient => Some("/client/register"),
             Self::StartDeviceAuthorization => Some("/device_authorization"),
             Self::CreateToken => Some("/token"),
-            Self::RevokeToken => None,
+            Self::RevokeToken
+            | Self::GetRoleCredentials
+            | Self::ListAccountRoles
+            | Self::ListAccounts
+            | Self::Logout => None,
+        }
+    }
+
+    /// Returns the faults that AWS's API model declares for this operation; none for an operation that AWS
+    /// lacks.
+    ///
+    /// ```
+    /// use oidc_proto::{FaultCode, Operation};
+    /// assert!(Operation::CreateToken.faults().contains(&FaultCode::AuthorizationPending));
+    /// assert!(!Operation::RegisterClient.faults().contains(&FaultCode::AuthorizationPending));
+    /// ```
+    #[must_use]
+    pub const fn faults(self) -> &'static [FaultCode] {
+        match self {
+            Self::RegisterClient => &[
+                FaultCode::InternalServer,
+                FaultCode::InvalidClientMetadata,
+                FaultCode::InvalidRedirectUri,
+                FaultCode::InvalidRequest,
+                FaultCode::InvalidScope,
+                FaultCode::SlowDown,
+                FaultCode::UnsupportedGrantType,
+            ],
+            Self::StartDeviceAuthorization => &[
+                FaultCode::InternalServer,
+                FaultCode::InvalidClient,
+                FaultCode::InvalidRequest,
+                FaultCode::SlowDown,
+                FaultCode::UnauthorizedClient,
+            ],
+            Self::CreateToken => &[
+                FaultCode::AccessDenied,
+                FaultCode::AuthorizationPending,
+                FaultCode::ExpiredToken,
+                FaultCode::InternalServer,
+                FaultCode::InvalidClient,
+                FaultCode::InvalidGrant,
+                FaultCode::InvalidRequest,
+                FaultCode::InvalidScope,
+                FaultCode::SlowDown,
+                FaultCode::UnauthorizedClient,
+                FaultCode::UnsupportedGrantType,
+            ],
+            Self::RevokeToken
+            | Self::GetRoleCredentials
+            | Self::ListAccountRoles
+            | Self::ListAccounts
+            | Self::Logout => &[],
         }
     }
 }

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 use serde_json::{Map, Value};
 
+use crate::portal::BEARER_TOKEN;
 use crate::{Answer, Fault, FaultCode, Indeterminate, Request};
 
 /// The form parameters that are not secret. A program may add others, so any other counts as secret.
@@ -103,6 +104,8 @@ impl Request {
             Err(_) => parameters_of(body),
         };
         secrets.extend(self.basic_secret());
+        let token = self.headers().get(&BEARER_TOKEN).and_then(|value| value.to_str().ok());
+        secrets.extend(token.map(str::to_owned));
         secrets.retain(|secret| secret.len() >= SHORTEST);
         secrets.sort_by_key(|secret| core::cmp::Reverse(secret.len()));
         secrets

@@ -67,6 +67,11 @@ impl ResponseHeaders {
             Operation::StartDeviceAuthorization => self.start_device_authorization.as_ref(),
             Operation::CreateToken => Some(&self.create_token),
             Operation::RevokeToken => self.revoke_token.as_ref(),
+            // Their URLs have a query of their own: see `PortalCall::encode`.
+            Operation::GetRoleCredentials
+            | Operation::ListAccountRoles
+            | Operation::ListAccounts
+            | Operation::Logout => None,
         }
     }
 }

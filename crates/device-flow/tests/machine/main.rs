@@ -4,6 +4,7 @@ mod authorize;
 mod calls;
 mod code_flow;
 mod contract;
+mod documents;
 mod ended;
 mod explore;
 mod herd;

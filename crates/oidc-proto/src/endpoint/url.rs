@@ -105,6 +105,17 @@ impl Url {
         Self { path: format!("{}{path}", self.path), ..self.clone() }
     }
 
+    /// Returns the URI of a path below this URL with this query, unless it is too long.
+    pub(crate) fn uri_with_query(&self, path: &str, query: &str) -> Option<Uri> {
+        let separator = if query.is_empty() { "" } else { "?" };
+        let mut parts = Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query =
+            Some(PathAndQuery::try_from(format!("{}{path}{separator}{query}", self.path)).ok()?);
+        Uri::from_parts(parts).ok()
+    }
+
     /// Returns the URI of a path below this URL. `path` is empty or starts with a slash.
     pub(crate) fn uri(&self, path: &'static str) -> Uri {
         let path = if self.path.is_empty() {

@@ -29,19 +29,23 @@ use crate::{Body, Fault, FaultCode, Operation, json};
 
 /// Returns the path of an operation below a plain base URL, as this project's own server has it. Other
 /// providers publish theirs in their metadata.
-pub(crate) const fn path(operation: Operation) -> &'static str {
-    match operation {
+pub(crate) const fn path(operation: Operation) -> Option<&'static str> {
+    Some(match operation {
         Operation::RegisterClient => "/oauth/register",
         Operation::StartDeviceAuthorization => "/oauth/device_authorization",
         Operation::CreateToken => "/oauth/token",
         Operation::RevokeToken => "/oauth/revoke",
-    }
+        Operation::GetRoleCredentials
+        | Operation::ListAccountRoles
+        | Operation::ListAccounts
+        | Operation::Logout => return None,
+    })
 }
 
 /// Returns the operation that a request is for.
 pub(crate) fn operation(method: &Method, asked: &str) -> Result<Operation, Fault> {
     let all = Operation::SIGN_IN.iter().copied().chain([Operation::RevokeToken]);
-    let Some(operation) = all.into_iter().find(|operation| path(*operation) == asked) else {
+    let Some(operation) = all.into_iter().find(|operation| path(*operation) == Some(asked)) else {
         return Err(Fault::new(FaultCode::InvalidRequest)
             .with_description("the server has no endpoint at this path")
             .with_status(404));

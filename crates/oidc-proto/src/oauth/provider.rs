@@ -147,7 +147,7 @@ impl Provider {
     /// ```
     #[must_use]
     pub fn at_default_paths(base: &Endpoint) -> Self {
-        let at = |operation| base.0.join(path(operation));
+        let at = |operation| base.0.join(path(operation).unwrap_or_default());
         Self {
             device_authorization: Some(at(Operation::StartDeviceAuthorization)),
             token: at(Operation::CreateToken),

@@ -1,0 +1,169 @@
+//! The portal API of IAM Identity Center (AWS's service "SSO", API version 2019-06-10): the accounts and roles
+//! of a signed-in person, and the credentials of a role.
+//!
+//! | operation | request | what a success becomes |
+//! |---|---|---|
+//! | ListAccounts, `GET /assignment/accounts` | [`ListAccountsRequest`] | a [`Page`] of [`AccountInfo`] |
+//! | ListAccountRoles, `GET /assignment/roles` | [`ListAccountRolesRequest`] | a [`Page`] of [`RoleInfo`] |
+//! | GetRoleCredentials, `GET /federation/credentials` | [`GetRoleCredentialsRequest`] | [`RoleCredentials`] |
+//! | Logout, `POST /logout` | [`LogoutRequest`] | nothing |
+//!
+//! Every request carries the access token of the sign-in, in the header `x-amz-sso_bearer_token`. The portal
+//! is at another host than the sign-in: [`Endpoint::regional`](crate::Endpoint::regional) with
+//! [`Api::Portal`](crate::Api::Portal).
+//!
+//! ```
+//! use oidc_proto::portal::{ListAccountsRequest, PortalCall, Refusal};
+//! use oidc_proto::{Answer, Api, Endpoint, Secret, Service, Variant};
+//!
+//! let portal = Service::from(Endpoint::regional(Api::Portal, "eu-west-1", Variant::default())?);
+//! let call = ListAccountsRequest::default();
+//! let request = call.encode(&portal, &Secret::from("access-token")).ok_or("AWS has it")?;
+//! assert_eq!(request.uri(), "https://portal.sso.eu-west-1.amazonaws.com/assignment/accounts");
+//!
+//! // What came back, from any HTTP client:
+//! let body = r#"{"accountList":[{"accountId":"012345678901","accountName":"Sandbox"}],"nextToken":null}"#;
+//! let Answer::Success(page) = ListAccountsRequest::decode(&http::Response::new(body)) else { panic!("a page") };
+//! assert_eq!((page.items[0].account_id.as_str(), page.next_token), ("012345678901", None));
+//!
+//! let body = r#"{"message":"Session token not found or invalid","__type":"com.amazonaws.switchboard.portal#UnauthorizedException"}"#;
+//! let ended = http::Response::builder().status(401).body(body)?;
+//! let Answer::Fault(fault) = ListAccountsRequest::decode(&ended) else { panic!("a fault") };
+//! assert_eq!(Refusal::of(&fault), Refusal::Unauthorized); // sign in again
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod refusal;
+mod request;
+mod response;
+
+use std::sync::Arc;
+
+use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Response};
+
+pub use self::refusal::Refusal;
+use self::request::Query;
+pub use self::request::{
+    GetRoleCredentialsRequest, ListAccountRolesRequest, ListAccountsRequest, LogoutRequest,
+};
+use self::response::Success;
+pub use self::response::{AccountInfo, Page, RoleCredentials, RoleInfo};
+use crate::{Answer, Body, Fault, InvalidResponse, Operation, Request, Secret, Service};
+
+/// The header with the access token of a portal request.
+pub static BEARER_TOKEN: HeaderName = HeaderName::from_static("x-amz-sso_bearer_token");
+
+/// A request of the portal API, with the type of its success. Sealed: the four request types implement it.
+pub trait PortalCall: Query<Success: Success> {
+    /// The operation.
+    const OPERATION: Operation;
+
+    /// Client side: encodes the request with this access token; `None` if the service has no portal API, or
+    /// if the parameters are too long for a URL.
+    ///
+    /// A token that cannot be a header's value is sent as an empty one, because no service issued it.
+    ///
+    /// ```
+    /// use oidc_proto::portal::{GetRoleCredentialsRequest, PortalCall as _};
+    /// use oidc_proto::{Endpoint, Secret, Service};
+    /// let portal = Service::from(Endpoint::custom("http://127.0.0.1:8080")?);
+    /// let call = GetRoleCredentialsRequest::new("012345678901", "Power User");
+    /// let request = call.encode(&portal, &Secret::from("access-token")).ok_or("AWS has it")?;
+    /// assert_eq!(request.uri().query(), Some("role_name=Power%20User&account_id=012345678901"));
+    /// assert!(request.headers()["x-amz-sso_bearer_token"].is_sensitive());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    fn encode(&self, service: &Service, access_token: &Secret) -> Option<Request> {
+        let (path, method) = route(Self::OPERATION)?;
+        let mut head = http::Request::new(());
+        *head.uri_mut() = service.endpoint()?.0.uri_with_query(path, &self.query())?;
+        *head.method_mut() = method;
+        let headers = head.headers_mut();
+        let mut token = HeaderValue::from_str(access_token.expose()).unwrap_or(HeaderValue::from_static(""));
+        token.set_sensitive(true);
+        headers.insert(&BEARER_TOKEN, token);
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        Some(Request::new(Self::OPERATION, Arc::new(head), Vec::new()))
+    }
+
+    /// Client side: decodes the response. A status that the API uses for an error is a fault, even if the body
+    /// does not name it.
+    fn decode<B: AsRef<[u8]>>(response: &Response<B>) -> Answer<Self::Success> {
+        refusal::or_fault(crate::decode::portal_answer(response, Self::Success::read))
+    }
+
+    /// Server side: decodes the query of a request.
+    ///
+    /// ```
+    /// use oidc_proto::portal::{ListAccountsRequest, PortalCall as _};
+    /// let request = ListAccountsRequest::decode_query("max_result=5&next_token=5")?;
+    /// assert_eq!((request.max_results, request.next_token.as_deref()), (Some(5), Some("5")));
+    /// assert_eq!(ListAccountsRequest::decode_query("max_result=101").unwrap_err().status, 400);
+    /// # Ok::<(), oidc_proto::Fault>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the fault to send, which names the missing or malformed parameter.
+    fn decode_query(query: &str) -> Result<Self, Fault> {
+        Self::from_query(query)
+    }
+
+    /// Server side: encodes the success.
+    fn encode_success(success: &Self::Success) -> Response<Body> {
+        crate::json::response(http::StatusCode::OK, success.write())
+    }
+}
+
+/// The response type's reader, which decodes a body, or names the member that violates the API.
+pub(crate) type Decoded<T> = serde_json::Result<Result<T, InvalidResponse>>;
+
+/// Server side: returns the access token of a request.
+///
+/// ```
+/// use oidc_proto::portal::bearer_token;
+/// assert_eq!(bearer_token(&http::HeaderMap::new()).unwrap_err().status, 401);
+/// ```
+///
+/// # Errors
+/// Returns the fault to send, if the request has no token.
+pub fn bearer_token(headers: &HeaderMap) -> Result<Secret, Fault> {
+    let token = headers.get(&BEARER_TOKEN).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match token {
+        "" => Err(Refusal::Unauthorized.fault("Session token not found or invalid")),
+        token => Ok(Secret::from(token)),
+    }
+}
+
+/// Server side: encodes a fault, in the portal's spelling.
+///
+/// ```
+/// use oidc_proto::portal::{Refusal, encode_fault};
+/// let response = encode_fault(&Refusal::Forbidden.fault("No access"));
+/// assert_eq!((response.status().as_u16(), &response.headers()["x-amzn-errortype"]), (403, &"ForbiddenException".parse()?));
+/// assert_eq!(response.body().bytes(), r#"{"message":"No access","__type":"com.amazonaws.switchboard.portal#ForbiddenException"}"#);
+/// # Ok::<(), http::header::InvalidHeaderValue>(())
+/// ```
+#[must_use]
+pub fn encode_fault(fault: &Fault) -> Response<Body> {
+    refusal::encode(fault)
+}
+
+/// Returns the path and the method of an operation of the portal.
+fn route(operation: Operation) -> Option<(&'static str, Method)> {
+    Some(match operation {
+        Operation::GetRoleCredentials => ("/federation/credentials", Method::GET),
+        Operation::ListAccountRoles => ("/assignment/roles", Method::GET),
+        Operation::ListAccounts => ("/assignment/accounts", Method::GET),
+        Operation::Logout => ("/logout", Method::POST),
+        Operation::RegisterClient
+        | Operation::StartDeviceAuthorization
+        | Operation::CreateToken
+        | Operation::RevokeToken => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests;
