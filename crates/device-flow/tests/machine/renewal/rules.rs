@@ -102,6 +102,12 @@ fn a_session_that_was_stored_during_the_request_is_not_replaced_and_a_removed_on
     let mut scenario = Scenario::new(Some(session("old", 0)));
     scenario.answer(Reply::Granted(new_token()));
     scenario.stored = None;
+    assert!(scenario.act().is_none()); // it compares
+    assert_eq!(
+        scenario.renewal.last_try(),
+        scenario.sent.first().copied(),
+        "the throttle remembers the request"
+    );
     let (end, done) = scenario.failed();
     assert_eq!((end.outcome, done.writes), (RenewalOutcome::SignInNeeded, 0));
 }
