@@ -68,7 +68,7 @@ fn token(
         ));
     }
     scope::check_asked(client, &code.scope)?;
-    first_token(policy, client, &code.scope, now, entropy)
+    first_token(policy, client, &code.scope, client.issuer_url.as_deref(), now, entropy)
 }
 
 fn refusal(why: &'static str) -> Fault {

@@ -2,7 +2,9 @@
 
 use oidc_proto::Fault;
 
-use crate::{ClientRecord, CodeRecord, CodeStatus, DeviceRecord, DeviceState, RefreshRecord, Selector};
+use crate::{
+    AccessRecord, ClientRecord, CodeRecord, CodeStatus, DeviceRecord, DeviceState, RefreshRecord, Selector,
+};
 
 /// The result of an operation: the reply, and the changes. The changes apply even if the reply is a fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,4 +62,8 @@ pub enum Change {
     PutRefresh(RefreshRecord),
     /// The end of a token family.
     RevokeRefresh(Selector),
+    /// A new access token.
+    AddAccess(AccessRecord),
+    /// The end of an access token.
+    RevokeAccess(Selector),
 }

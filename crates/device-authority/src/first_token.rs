@@ -12,6 +12,7 @@ pub(crate) fn first_token(
     policy: &ServerPolicy,
     client: &ClientRecord,
     asked: &[String],
+    start_url: Option<&str>,
     now: Moment,
     entropy: &mut dyn Entropy,
 ) -> Result<(Token, Option<RefreshRecord>), Fault> {
@@ -26,6 +27,7 @@ pub(crate) fn first_token(
         token: secret::<64>(entropy)?,
         client_id: client.registration.client.id.clone(),
         scope: asked.to_vec(),
+        start_url: start_url.map(Into::into),
         used: None,
         forget_at: now.after(policy.refresh_ttl),
     };

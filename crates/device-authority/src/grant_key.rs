@@ -2,7 +2,7 @@
 
 use oidc_proto::Grant;
 
-use crate::{ClientRecord, CodeRecord, DeviceRecord, RefreshRecord, Selector};
+use crate::{AccessRecord, ClientRecord, CodeRecord, DeviceRecord, RefreshRecord, Selector};
 
 /// The key of the record that a grant names, besides the client's.
 ///
@@ -52,8 +52,8 @@ impl GrantKey {
 /// use device_authority::{ClientRecord, Records};
 /// use oidc_proto::Client;
 /// let client = ClientRecord::preconfigured(Client::public("my-tool"), None);
-/// // Of the three the grant names at most one; none is found for an unknown code.
-/// let records = Records::of_client(Some(&client)).with_device(None).with_code(None).with_refresh(None);
+/// // A request names at most one of the others; none is found for an unknown code.
+/// let records = Records::of_client(Some(&client)).with_device(None).with_code(None).with_refresh(None).with_access(None);
 /// assert!(records.client.is_some() && records.device.is_none() && records.code.is_none());
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,13 +67,15 @@ pub struct Records<'a> {
     pub code: Option<&'a CodeRecord>,
     /// The token family of [`GrantKey::Refresh`].
     pub refresh: Option<&'a RefreshRecord>,
+    /// The access token of a revocation.
+    pub access: Option<&'a AccessRecord>,
 }
 
 impl<'a> Records<'a> {
     /// Creates records with the client alone.
     #[must_use]
     pub const fn of_client(client: Option<&'a ClientRecord>) -> Self {
-        Self { client, device: None, code: None, refresh: None }
+        Self { client, device: None, code: None, refresh: None, access: None }
     }
 
     /// Returns the same records with this device's.
@@ -87,6 +89,13 @@ impl<'a> Records<'a> {
     #[must_use]
     pub const fn with_code(mut self, code: Option<&'a CodeRecord>) -> Self {
         self.code = code;
+        self
+    }
+
+    /// Returns the same records with this access token's.
+    #[must_use]
+    pub const fn with_access(mut self, access: Option<&'a AccessRecord>) -> Self {
+        self.access = access;
         self
     }
 

@@ -11,7 +11,8 @@
 //! | RegisterClient | none | [`register_client`], [`register_oauth_client`] |
 //! | StartDeviceAuthorization | the client | [`start_device_authorization`] |
 //! | CreateToken | the client, and what [`GrantKey`] names | [`create_token`] |
-//! | RevokeToken | the client, and the family of the token's [`Selector`] | [`revoke_token`] |
+//! | RevokeToken | the client, and what the token's [`Selector`] names | [`revoke_token`] |
+//! | Logout, and any other portal operation | the access token, its family | [`logout`], [`recognize_token`] |
 //! | an authorization request | the client, or [`presume_client`] | [`review_authorization`], [`refuse_authorization`] |
 //! | the decision on it | the client, or [`presume_client`] | [`authorize`] |
 //! | the person looks at a code | the device, its client | [`review`] |
@@ -63,6 +64,7 @@
     allow(clippy::wildcard_enum_match_arm, reason = "a test names what it expects, and fails on all else")
 )]
 
+mod access;
 mod authorize;
 mod client;
 mod code;
@@ -88,6 +90,7 @@ mod selector;
 mod token;
 mod user_code;
 
+pub use access::{logout, recognize_token};
 pub use authorize::{
     AuthorizationRefusal, AuthorizationReview, authorize, presume_client, refuse_authorization,
     review_authorization,
@@ -103,8 +106,8 @@ pub use person::{PersonError, Review, UserDecision, decide, review};
 pub use policy::{GuessLimit, Rotation, ServerPolicy, SlowDown};
 pub use proof::{RegistrationKey, WeakKey, recognize_client};
 pub use record::{
-    AuthorizationStatus, ClientRecord, CodeRecord, CodeStatus, DeviceRecord, DeviceState, RefreshRecord,
-    UsedToken,
+    AccessRecord, AuthorizationStatus, ClientRecord, CodeRecord, CodeStatus, DeviceRecord, DeviceState,
+    RefreshRecord, UsedToken,
 };
 pub use register::{register_client, register_oauth_client};
 pub use revoke::revoke_token;

@@ -17,8 +17,8 @@ pub use self::capacity::{Capacity, Counts};
 use self::table::Table;
 use self::usage::Usage;
 use crate::{
-    AuthorizationStatus, Change, ClientRecord, CodeRecord, DeviceRecord, GuessRecord, Moment, RefreshRecord,
-    Selector, Source, UserCode,
+    AccessRecord, AuthorizationStatus, Change, ClientRecord, CodeRecord, DeviceRecord, GuessRecord, Moment,
+    RefreshRecord, Selector, Source, UserCode,
 };
 
 /// A bounded in-memory store. It loads, decides and commits.
@@ -34,7 +34,7 @@ use crate::{
 ///   serves to detect repeated codes. If there is neither, a new device gets `SlowDownException`.
 /// * *Authorization codes*: it evicts the oldest one, if that has expired or was redeemed. Otherwise a new
 ///   authorization gets `temporarily_unavailable`.
-/// * *Refresh families and guess records*: it evicts the one that ends first. An error would revoke a granted
+/// * *Refresh families, access tokens and guess records*: it evicts the one that ends first. An error would revoke a granted
 ///   token, or stop the counting.
 ///
 /// A clone is a snapshot, like the copy from which a server restarts.
@@ -48,6 +48,7 @@ pub struct Memory {
     collected: BTreeSet<(Moment, Selector)>,
     codes: Table<Selector, CodeRecord>,
     families: Table<Selector, RefreshRecord>,
+    access: Table<Selector, AccessRecord>,
     guesses: Table<Source, GuessRecord>,
     guesses_of_all: Option<GuessRecord>,
 }
@@ -64,6 +65,7 @@ impl Memory {
             collected: BTreeSet::new(),
             codes: Table::new(capacity.codes),
             families: Table::new(capacity.families),
+            access: Table::new(capacity.access),
             guesses: Table::new(capacity.sources),
             guesses_of_all: None,
         }
@@ -113,6 +115,7 @@ impl Memory {
             devices: self.devices.len(),
             codes: self.codes.len(),
             families: self.families.len(),
+            access: self.access.len(),
             sources: self.guesses.len(),
         }
     }
@@ -158,6 +161,14 @@ impl Memory {
                 }
                 Change::RevokeRefresh(selector) => {
                     self.families.remove(&selector);
+                }
+                Change::AddAccess(record) => {
+                    if let Some(selector) = Selector::of(&record.token) {
+                        self.access.put_over_first(selector, record);
+                    }
+                }
+                Change::RevokeAccess(selector) => {
+                    self.access.remove(&selector);
                 }
             }
         }

@@ -236,10 +236,28 @@ pub struct RefreshRecord {
     pub client_id: String,
     /// The granted scopes; an empty list means those of its client.
     pub scope: Vec<String>,
+    /// The portal of the sign-in. Only AWS's dialect has one.
+    pub start_url: Option<Box<str>>,
     /// The previous token, while [`crate::Rotation::Grace`] accepts it.
     pub used: Option<Box<UsedToken>>,
     /// The end of the family, unaffected by refreshes, when the record may be forgotten.
     pub forget_at: Moment,
+}
+
+/// An access token, stored under its [`Selector`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AccessRecord {
+    /// The token.
+    pub token: Secret,
+    /// The client that it was issued to.
+    pub client_id: String,
+    /// The token family of the sign-in, if it has one. Its end is the end of this token too.
+    pub family: Option<Selector>,
+    /// The portal of the sign-in. Only AWS's dialect has one.
+    pub start_url: Option<Box<str>>,
+    /// The expiry, when the record may be forgotten.
+    pub expires_at: Moment,
 }
 
 /// A refresh token that was used and has a successor.

@@ -82,6 +82,7 @@ fn answer(
         token: Secret::new([kept, new].concat()),
         client_id: family.client_id.clone(),
         scope: family.scope.clone(),
+        start_url: family.start_url.clone(),
         used,
         forget_at: family.forget_at,
     };

@@ -1,17 +1,17 @@
 //! Revocation (RFC 7009).
 
-use oidc_proto::Fault;
 use oidc_proto::oauth::RevocationRequest;
 
 use crate::client::authenticate;
 use crate::token::invalid_grant;
 use crate::{Change, Decision, Moment, Records, Selector};
 
-/// Revokes a token. `records` has the client, and the token family of the token's [`Selector`].
+/// Revokes a token. `records` has the client, and the token family and the access token of the token's
+/// [`Selector`].
 ///
 /// A refresh token revokes its family, even if it was rotated out: the client means the sign-in, not one
-/// token of it. An unknown token is a success, because it is invalid already (RFC 7009 §2.2). That includes
-/// access tokens, of which there is no record.
+/// token of it. That ends its access tokens too. An access token revokes itself alone. An unknown token is a
+/// success, because it is invalid already (RFC 7009 §2.2).
 ///
 /// Returns `invalid_client` as elsewhere, and `invalid_grant` for another client's token, which stays valid
 /// (§2.1).
@@ -35,11 +35,15 @@ pub fn revoke_token(records: Records<'_>, request: &RevocationRequest, now: Mome
         Ok(client) => client,
         Err(fault) => return Decision::refuse(fault),
     };
-    let (Some(family), Some(selector)) = (records.refresh, Selector::of(&request.token)) else {
-        return Decision::new(Ok::<(), Fault>(()), Vec::new());
+    let Some(selector) = Selector::of(&request.token) else { return Decision::new(Ok(()), Vec::new()) };
+    let access = records.access.filter(|access| access.token == request.token);
+    let (owner, change) = match (records.refresh, access) {
+        (Some(family), _) => (&family.client_id, Change::RevokeRefresh(selector)),
+        (None, Some(access)) => (&access.client_id, Change::RevokeAccess(selector)),
+        (None, None) => return Decision::new(Ok(()), Vec::new()),
     };
-    if family.client_id != client.registration.client.id {
+    if *owner != client.registration.client.id {
         return Decision::refuse(invalid_grant());
     }
-    Decision::new(Ok(()), vec![Change::RevokeRefresh(selector)])
+    Decision::new(Ok(()), vec![change])
 }

@@ -6,8 +6,8 @@ use crate::client::{authenticate, unauthorized};
 use crate::first_token::first_token;
 use crate::moment::whole_seconds;
 use crate::{
-    AuthorizationStatus, Change, ClientRecord, Decision, DeviceRecord, DeviceState, Entropy, Moment, Records,
-    Selector, ServerPolicy, SlowDown, code, pace, refresh,
+    AccessRecord, AuthorizationStatus, Change, ClientRecord, Decision, DeviceRecord, DeviceState, Entropy,
+    Moment, Records, Selector, ServerPolicy, SlowDown, code, pace, refresh,
 };
 
 /// Exchanges a grant for tokens, or returns the fault.
@@ -76,6 +76,31 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn create_token(
+    policy: &ServerPolicy,
+    records: Records<'_>,
+    request: &CreateTokenRequest,
+    now: Moment,
+    entropy: &mut dyn Entropy,
+) -> Decision<Token> {
+    let mut decision = exchange(policy, records, request, now, entropy);
+    if let Ok(token) = &decision.reply {
+        let start_url = match (records.device, records.refresh) {
+            (Some(device), _) => device.start_url.as_deref(),
+            (None, Some(family)) => family.start_url.as_deref(),
+            (None, None) => records.client.and_then(|client| client.issuer_url.as_deref()),
+        };
+        decision.changes.push(Change::AddAccess(AccessRecord {
+            token: token.access_token.clone(),
+            client_id: request.client.id.clone(),
+            family: token.refresh_token.as_ref().and_then(Selector::of),
+            start_url: start_url.map(Into::into),
+            expires_at: now.after(token.expires_in.unwrap_or_default()),
+        }));
+    }
+    decision
+}
+
+fn exchange(
     policy: &ServerPolicy,
     records: Records<'_>,
     request: &CreateTokenRequest,
@@ -160,17 +185,19 @@ fn poll(
         AuthorizationStatus::Denied => {
             Decision::refuse(Fault::new(FaultCode::AccessDenied).with_description("The request was denied"))
         }
-        AuthorizationStatus::Approved => match first_token(policy, client, &device.scope, now, entropy) {
-            Err(fault) => Decision::refuse(fault),
-            Ok((token, family)) => {
-                let state = device.state.with_status(AuthorizationStatus::Redeemed(
-                    family.as_ref().and_then(|family| Selector::of(&family.token)),
-                ));
-                let mut changes = vec![Change::SetDevice { device: selector, state }];
-                changes.extend(family.map(Change::PutRefresh));
-                Decision::new(Ok(token), changes)
+        AuthorizationStatus::Approved => {
+            match first_token(policy, client, &device.scope, device.start_url.as_deref(), now, entropy) {
+                Err(fault) => Decision::refuse(fault),
+                Ok((token, family)) => {
+                    let state = device.state.with_status(AuthorizationStatus::Redeemed(
+                        family.as_ref().and_then(|family| Selector::of(&family.token)),
+                    ));
+                    let mut changes = vec![Change::SetDevice { device: selector, state }];
+                    changes.extend(family.map(Change::PutRefresh));
+                    Decision::new(Ok(token), changes)
+                }
             }
-        },
+        }
         AuthorizationStatus::Pending | AuthorizationStatus::Expired => {
             let (too_early, state) = pace::polled(device.state, policy.slow_down, now);
             let fault = if too_early {

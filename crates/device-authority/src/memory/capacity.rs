@@ -5,9 +5,9 @@
 /// ```
 /// use device_authority::Capacity;
 /// let small =
-///     Capacity::default().with_clients(10).with_devices(20).with_codes(15).with_families(20).with_sources(5);
+///     Capacity::default().with_clients(10).with_devices(20).with_codes(15).with_families(20).with_access(30).with_sources(5);
 /// assert_eq!((small.clients, small.devices, small.codes), (10, 20, 15));
-/// assert_eq!((small.families, small.sources), (20, 5));
+/// assert_eq!((small.families, small.access, small.sources), (20, 30, 5));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -20,13 +20,22 @@ pub struct Capacity {
     pub codes: usize,
     /// Families of refresh tokens. Default: 100,000.
     pub families: usize,
+    /// Access tokens. Default: 100,000.
+    pub access: usize,
     /// Sources of wrong codes. Default: 10,000.
     pub sources: usize,
 }
 
 impl Default for Capacity {
     fn default() -> Self {
-        Self { clients: 100_000, devices: 100_000, codes: 10_000, families: 100_000, sources: 10_000 }
+        Self {
+            clients: 100_000,
+            devices: 100_000,
+            codes: 10_000,
+            families: 100_000,
+            access: 100_000,
+            sources: 10_000,
+        }
     }
 }
 
@@ -59,6 +68,13 @@ impl Capacity {
         self
     }
 
+    /// Sets the number of access tokens.
+    #[must_use]
+    pub const fn with_access(mut self, count: usize) -> Self {
+        self.access = count;
+        self
+    }
+
     /// Sets the number of sources of wrong codes.
     #[must_use]
     pub const fn with_sources(mut self, count: usize) -> Self {
@@ -79,6 +95,8 @@ pub struct Counts {
     pub codes: usize,
     /// Families of refresh tokens.
     pub families: usize,
+    /// Access tokens.
+    pub access: usize,
     /// Sources of wrong codes.
     pub sources: usize,
 }

@@ -7,7 +7,7 @@ use core::hash::{BuildHasherDefault, Hash};
 use std::collections::{BTreeSet, HashMap};
 use std::hash::DefaultHasher;
 
-use crate::{ClientRecord, CodeRecord, DeviceRecord, GuessRecord, Moment, RefreshRecord};
+use crate::{AccessRecord, ClientRecord, CodeRecord, DeviceRecord, GuessRecord, Moment, RefreshRecord};
 
 /// The number of expired records that one new record removes. It exceeds one, so the table shrinks to the
 /// live records. It is small, so no request waits.
@@ -40,6 +40,12 @@ impl Forgettable for CodeRecord {
 impl Forgettable for RefreshRecord {
     fn forget_at(&self) -> Moment {
         self.forget_at
+    }
+}
+
+impl Forgettable for AccessRecord {
+    fn forget_at(&self) -> Moment {
+        self.expires_at
     }
 }
 

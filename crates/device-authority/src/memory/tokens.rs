@@ -1,11 +1,12 @@
-//! Tokens: CreateToken and RevokeToken.
+//! Tokens: CreateToken, RevokeToken and Logout.
 
 use oidc_proto::oauth::RevocationRequest;
-use oidc_proto::{CreateTokenRequest, Fault, Token};
+use oidc_proto::{CreateTokenRequest, Fault, Secret, Token};
 
 use super::Memory;
 use crate::{
-    Entropy, GrantKey, Moment, Records, Selector, ServerPolicy, create_token, recognize_client, revoke_token,
+    AccessRecord, Entropy, GrantKey, Moment, Records, RefreshRecord, Selector, ServerPolicy, create_token,
+    logout, recognize_client, recognize_token, revoke_token,
 };
 
 impl Memory {
@@ -58,6 +59,7 @@ impl Memory {
             self.usage.signed_in(&request.client.id, now);
         }
         self.families.make_room(now, |_, _| {});
+        self.access.make_room(now, |_, _| {});
         self.commit(decision.changes);
         decision.reply
     }
@@ -102,10 +104,38 @@ impl Memory {
         // The store does not keep this record, because only a waiting device needs its client's record later.
         let stranger = if known.is_none() { recognize_client(policy, &request.client, now) } else { None };
         let client = known.or(stranger.as_ref());
-        let mut records = Records::of_client(client);
-        records.refresh = Selector::of(&request.token).and_then(|selector| self.families.find(&selector));
+        let selector = Selector::of(&request.token);
+        let records = Records::of_client(client)
+            .with_refresh(selector.and_then(|selector| self.families.find(&selector)))
+            .with_access(selector.and_then(|selector| self.access.find(&selector)));
         let decision = revoke_token(records, request, now);
         self.commit(decision.changes);
         decision.reply
+    }
+
+    /// Returns the record of a valid access token; see [`recognize_token`].
+    ///
+    /// # Errors
+    /// `UnauthorizedException`.
+    pub fn recognize_token(&self, token: &Secret, now: Moment) -> Result<&AccessRecord, Fault> {
+        let (access, family) = self.of_access(token);
+        recognize_token(access, family, token, now)
+    }
+
+    /// Performs Logout; see [`logout`].
+    ///
+    /// # Errors
+    /// `UnauthorizedException`.
+    pub fn logout(&mut self, token: &Secret, now: Moment) -> Result<(), Fault> {
+        let (access, family) = self.of_access(token);
+        let decision = logout(access, family, token, now);
+        self.commit(decision.changes);
+        decision.reply
+    }
+
+    fn of_access(&self, token: &Secret) -> (Option<&AccessRecord>, Option<&RefreshRecord>) {
+        let access = Selector::of(token).and_then(|selector| self.access.find(&selector));
+        let family = access.and_then(|access| access.family);
+        (access, family.and_then(|family| self.families.find(&family)))
     }
 }

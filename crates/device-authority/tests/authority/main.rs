@@ -1,6 +1,7 @@
 //! The authority's decisions at virtual time, operation by operation; against a reference, in random histories and in every
 //! short one.
 
+mod access;
 mod authorize;
 mod code_grant;
 mod common;
