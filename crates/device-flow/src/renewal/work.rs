@@ -217,13 +217,11 @@ impl Work {
         self
     }
 
-    pub(crate) fn no_verdict(mut self: Box<Self>, error: TransientError, cx: &Context<'_>) -> Box<Self> {
-        self.may_be_spent |= error.may_have_acted();
+    pub(crate) fn no_verdict(self: Box<Self>, error: TransientError, cx: &Context<'_>) -> Box<Self> {
         self.failed(Trouble::NoVerdict(error), cx)
     }
 
-    pub(crate) fn broken(mut self: Box<Self>, invalid: InvalidResponse, cx: &Context<'_>) -> Box<Self> {
-        self.may_be_spent = true;
+    pub(crate) fn broken(self: Box<Self>, invalid: InvalidResponse, cx: &Context<'_>) -> Box<Self> {
         self.failed(Trouble::InvalidResponse(invalid), cx)
     }
 

@@ -210,6 +210,28 @@ fn invalid_grant_after_a_lost_response_is_told_from_the_end_of_the_session() {
 }
 
 #[test]
+fn a_success_without_a_token_is_told_and_keeps_the_session_that_was_read() {
+    for left in [200, 0] {
+        let mut scenario = Scenario::new(Some(session("old", left)));
+        let pending = scenario.next_send();
+        let body = ResponseBody::from(r#"{"expiresIn":3600}"#);
+        let response = Ok(http::Response::new(body));
+        scenario.renewal.on_result(pending, scenario.now, scenario.wall, response).unwrap();
+        match scenario.end().0 {
+            Ok(usable) => {
+                assert!(matches!(usable.warning, Some(Trouble::InvalidResponse(_))), "{usable:?}");
+                assert_eq!((access(&usable.session), left), ("access-old", 200));
+            }
+            Err(end) => {
+                assert!(matches!(end.trouble, Some(Trouble::InvalidResponse(_))), "{end:?}");
+                assert_eq!((end.outcome, left), (RenewalOutcome::Unreachable, 0));
+                assert_eq!(end.session.as_deref().map(access), Some("access-old"));
+            }
+        }
+    }
+}
+
+#[test]
 fn an_abandoned_request_counts_as_lost() {
     let mut scenario = Scenario::new(Some(session("old", 0)));
     let pending = scenario.next_send();
