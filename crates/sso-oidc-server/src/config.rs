@@ -6,11 +6,11 @@ use core::time::Duration;
 use device_authority::{Capacity, ClientRecord, RegistrationKey, Rotation, ServerPolicy, SlowDown};
 use oidc_proto::Client;
 
-use crate::Approval;
 #[cfg(feature = "faults")]
 use crate::FaultRule;
 #[cfg(feature = "tls")]
 use crate::Tls;
+use crate::{Account, Approval, accounts};
 
 /// Limits on a peer's use of bytes, time and connections.
 ///
@@ -200,6 +200,8 @@ pub struct Config {
     pub allowed_hosts: Vec<String>,
     /// Clients that need no registration.
     pub clients: Vec<ClientRecord>,
+    /// The accounts and roles at the portal. Default: two accounts as examples.
+    pub accounts: Vec<Account>,
     /// The number of latest requests that [`crate::Handle::requests`] returns. Default: none.
     pub remember_requests: usize,
     /// The injected faults. The first rule that applies to a request wins. Default: none.
@@ -222,6 +224,7 @@ impl Default for Config {
             public_url: None,
             allowed_hosts: Vec::new(),
             clients: Vec::new(),
+            accounts: accounts::example(),
             remember_requests: 0,
             #[cfg(feature = "faults")]
             faults: Vec::new(),
@@ -329,6 +332,13 @@ impl Config {
     #[must_use]
     pub fn with_allowed_host(mut self, host: impl Into<String>) -> Self {
         self.allowed_hosts.push(host.into());
+        self
+    }
+
+    /// Sets the accounts and roles at the portal, in place of the examples.
+    #[must_use]
+    pub fn with_accounts(mut self, accounts: impl IntoIterator<Item = Account>) -> Self {
+        self.accounts = accounts.into_iter().collect();
         self
     }
 

@@ -4,13 +4,13 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
-use oidc_proto::{Body, Dialect, Fault, REQUEST_ID};
+use oidc_proto::{Body, Fault, REQUEST_ID};
 
 use crate::exchange::Exchange;
 use crate::reply::{Reply, text};
 use crate::router::{Handler, NoRoute, Route, allowed, route};
 use crate::state::{Context, Peer, State};
-use crate::{authority, limits};
+use crate::{authority, limits, portal};
 
 /// Returns the response to a request with this head. It never fails: every error becomes a response.
 pub(crate) async fn answer(
@@ -38,9 +38,9 @@ pub(crate) async fn respond(
     let route = route(&head.method, path);
     let known = route.as_ref().ok();
     let operation = known.and_then(|route| route.operation());
-    let dialect = known.and_then(|route| route.dialect());
+    let spelling = known.and_then(|route| route.spelling());
     let mut arrived = None;
-    let Reply { mut response, error } = match (limits::refusal_of_head(state, &head, dialect), route) {
+    let Reply { mut response, error } = match (limits::refusal_of_head(state, &head, spelling), route) {
         (Some(refusal), _) => refusal,
         (None, Err(no_route)) => refuse(no_route, path),
         (None, Ok(route)) => {
@@ -53,7 +53,7 @@ pub(crate) async fn respond(
                     handle(&Context { state, peer, head: &head, body: &body, now }, route)
                 }
                 // The server does not wait for the rest of the body, so the connection cannot be reused.
-                Err(fault) => Reply::refusal(dialect.unwrap_or(Dialect::Aws), fault).closing(),
+                Err(fault) => Reply::refusal(spelling.unwrap_or_default(), fault).closing(),
             }
         }
     };
@@ -75,6 +75,7 @@ pub(crate) async fn respond(
 pub(crate) fn handle(context: &Context<'_>, route: &Route) -> Reply {
     match route.handler {
         Handler::Operation(dialect, operation) => authority::answer(context, dialect, operation),
+        Handler::Portal(operation) => portal::answer(context, operation),
         Handler::Metadata(page) | Handler::Page(page) => page(context).into(),
         Handler::Authorization(page) => page(context),
     }
@@ -83,7 +84,7 @@ pub(crate) fn handle(context: &Context<'_>, route: &Route) -> Reply {
 /// Returns the reply to an unknown path or an unsupported method.
 fn refuse(no_route: NoRoute, path: &str) -> Reply {
     let mut reply = match no_route {
-        NoRoute::Operation(dialect, fault) => Reply::refusal(dialect, *fault),
+        NoRoute::Operation(spelling, fault) => Reply::refusal(spelling, *fault),
         NoRoute::Page => {
             text(StatusCode::METHOD_NOT_ALLOWED, "This page does not take this method.\n").into()
         }

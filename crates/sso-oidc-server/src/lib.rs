@@ -43,6 +43,8 @@
 //! |---|---|---|
 //! | `/client/register`, `/device_authorization`, `/token` | POST | RegisterClient, StartDeviceAuthorization, CreateToken |
 //! | `/oauth/register`, `/oauth/device_authorization`, `/oauth/token`, `/oauth/revoke` | POST | the same for every RFC 8628 client: RFC 7591, RFC 8628, RFC 6749, RFC 7009 |
+//! | `/assignment/accounts`, `/assignment/roles`, `/federation/credentials` | GET | the portal: ListAccounts, ListAccountRoles, GetRoleCredentials |
+//! | `/logout` | POST | the portal's Logout |
 //! | `/.well-known/openid-configuration`, `/.well-known/oauth-authorization-server` | GET | the metadata of the OAuth endpoints (RFC 8414) |
 //! | `/authorize` | GET | the authorization request of both dialects (RFC 6749 §4.1, RFC 7636): the page for the decision |
 //! | `/authorize` | POST | the person's decision on the request in the query |
@@ -67,7 +69,10 @@
 //!
 //! A device authorization request gets the registered ones among its scopes, or all registered scopes if it
 //! names none. A token with scopes comes with a refresh token. Revoking a refresh token ends its sign-in.
-//! Access tokens are opaque and no endpoint here accepts them, so revoking one succeeds and changes nothing.
+//! Access tokens are opaque. The portal accepts them until they expire, are revoked, or their sign-in ends.
+//!
+//! [`Config::with_accounts`] sets the portal's accounts and roles. Role credentials are random, and no service
+//! accepts them.
 //!
 //! A sign-in in the browser (the authorization code flow) needs PKCE with S256, for every client. A registered
 //! client gets its answer at a registered redirect URI only; on a loopback address any port matches. A client of
@@ -83,6 +88,7 @@
 //! the redirect.
 #![cfg_attr(feature = "faults", doc = include_str!("fault/about.md"))]
 
+mod accounts;
 mod activity;
 mod approval;
 mod authority;
@@ -104,6 +110,7 @@ mod in_process;
 mod limits;
 mod listen;
 mod page;
+mod portal;
 mod record;
 mod reply;
 mod request_id;
@@ -114,6 +121,7 @@ mod test_server;
 #[cfg(feature = "tls")]
 mod tls;
 
+pub use accounts::{Account, Role};
 pub use approval::{Approval, ApprovalError};
 pub use config::{Config, Limits};
 pub use device_authority::{

@@ -10,10 +10,10 @@ use http::{StatusCode, Version};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1::Builder;
-use oidc_proto::{Dialect, Fault};
+use oidc_proto::Fault;
 
 use crate::Limits;
-use crate::reply::{Reply, invalid, text};
+use crate::reply::{Reply, Spelling, invalid, text};
 use crate::state::State;
 
 /// The longest part of a rejected body that is still read, so that the client gets the response instead of a
@@ -36,9 +36,9 @@ pub(crate) fn http1(limits: &Limits) -> Builder {
     http
 }
 
-/// Returns the error response to a request whose head alone is invalid, in its dialect if it has one.
-pub(crate) fn refusal_of_head(state: &State, head: &Parts, dialect: Option<Dialect>) -> Option<Reply> {
-    let refusal = |why, status| Reply::refusal(dialect.unwrap_or(Dialect::Aws), invalid(why, status));
+/// Returns the error response to a request whose head alone is invalid, in its spelling if it has one.
+pub(crate) fn refusal_of_head(state: &State, head: &Parts, spelling: Option<Spelling>) -> Option<Reply> {
+    let refusal = |why, status| Reply::refusal(spelling.unwrap_or_default(), invalid(why, status));
     if head.headers.len() > state.limits.headers {
         return Some(refusal("the request has too many headers", 431).closing());
     }
@@ -54,7 +54,7 @@ pub(crate) fn refusal_of_head(state: &State, head: &Parts, dialect: Option<Diale
                        with sso-oidc serve --allow-host NAME";
     const PAGE: &str = "This server does not answer to this host name. Its owner can add the name, with\n\
                         sso-oidc serve --allow-host NAME\n";
-    Some(match dialect {
+    Some(match spelling {
         Some(_) => refusal(WHY, 421),
         None => text(StatusCode::MISDIRECTED_REQUEST, PAGE).into(),
     })

@@ -2,7 +2,7 @@
 
 use http::header::{CONNECTION, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
-use oidc_proto::{Body, Dialect, Fault, FaultCode};
+use oidc_proto::{Body, Dialect, Fault, FaultCode, portal};
 
 /// A response, and its error code for the log, because not every dialect has a header for it.
 pub(crate) struct Reply {
@@ -10,18 +10,49 @@ pub(crate) struct Reply {
     pub(crate) error: Option<ErrorName>,
 }
 
-/// An error code in its dialect's spelling.
-pub(crate) struct ErrorName(Dialect, FaultCode);
+/// The spelling of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spelling {
+    /// A dialect of the sign-in.
+    Dialect(Dialect),
+    /// The portal API.
+    Portal,
+}
+
+/// AWS's, for a request that belongs to nothing.
+impl Default for Spelling {
+    fn default() -> Self {
+        Self::Dialect(Dialect::Aws)
+    }
+}
+
+impl From<Dialect> for Spelling {
+    fn from(dialect: Dialect) -> Self {
+        Self::Dialect(dialect)
+    }
+}
+
+impl Spelling {
+    fn encode(self, fault: &Fault) -> Response<Body> {
+        match self {
+            Self::Dialect(dialect) => dialect.encode_fault(fault),
+            Self::Portal => portal::encode_fault(fault),
+        }
+    }
+}
+
+/// An error code in its spelling.
+pub(crate) struct ErrorName(Spelling, FaultCode);
 
 impl ErrorName {
     /// Returns the name of an error that a browser brings to a client.
     pub(crate) const fn of_authorization(code: FaultCode) -> Self {
-        Self(Dialect::OAuth, code)
+        Self(Spelling::Dialect(Dialect::OAuth), code)
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        let Self(dialect, code) = self;
-        if *dialect == Dialect::OAuth { code.error() } else { code.exception() }
+        let Self(spelling, code) = self;
+        if *spelling == Spelling::Dialect(Dialect::OAuth) { code.error() } else { code.exception() }
     }
 }
 
@@ -33,8 +64,9 @@ impl From<Response<Body>> for Reply {
 
 impl Reply {
     /// Returns the response for this error.
-    pub(crate) fn refusal(dialect: Dialect, fault: Fault) -> Self {
-        Self { response: dialect.encode_fault(&fault), error: Some(ErrorName(dialect, fault.code)) }
+    pub(crate) fn refusal(spelling: impl Into<Spelling>, fault: Fault) -> Self {
+        let spelling = spelling.into();
+        Self { response: spelling.encode(&fault), error: Some(ErrorName(spelling, fault.code)) }
     }
 
     /// Marks the response as the last one on its connection.

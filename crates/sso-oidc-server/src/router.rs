@@ -4,7 +4,7 @@ use http::Method;
 use http::Response;
 use oidc_proto::{Body, Dialect, Fault, FaultCode, Operation};
 
-use crate::reply::Reply;
+use crate::reply::{Reply, Spelling};
 use crate::state::Context;
 use crate::{discovery, page};
 
@@ -20,6 +20,8 @@ pub(crate) struct Route {
 pub(crate) enum Handler {
     /// The authority handles it, in one of its dialects.
     Operation(Dialect, Operation),
+    /// The portal handles it.
+    Portal(Operation),
     /// A function returns a document with the endpoints.
     Metadata(fn(&Context<'_>) -> Response<Body>),
     /// A function returns a page.
@@ -29,6 +31,7 @@ pub(crate) enum Handler {
 }
 
 const GET: &[Method] = &[Method::GET, Method::HEAD];
+const GET_ONLY: &[Method] = &[Method::GET];
 const POST: &[Method] = &[Method::POST];
 
 /// All routes. The crate documentation has the same table, and a test compares the two.
@@ -40,6 +43,10 @@ pub(crate) static ROUTES: &[Route] = &[
     operation("/oauth/device_authorization", Dialect::OAuth, Operation::StartDeviceAuthorization),
     operation("/oauth/token", Dialect::OAuth, Operation::CreateToken),
     operation("/oauth/revoke", Dialect::OAuth, Operation::RevokeToken),
+    portal("/assignment/accounts", GET_ONLY, Operation::ListAccounts),
+    portal("/assignment/roles", GET_ONLY, Operation::ListAccountRoles),
+    portal("/federation/credentials", GET_ONLY, Operation::GetRoleCredentials),
+    portal("/logout", POST, Operation::Logout),
     Route { path: discovery::OPENID, methods: GET, handler: Handler::Metadata(discovery::openid) },
     Route { path: discovery::OAUTH, methods: GET, handler: Handler::Metadata(discovery::oauth) },
     Route { path: "/authorize", methods: GET, handler: Handler::Authorization(page::authorize) },
@@ -58,11 +65,15 @@ const fn operation(path: &'static str, dialect: Dialect, operation: Operation) -
     Route { path, methods: POST, handler: Handler::Operation(dialect, operation) }
 }
 
+const fn portal(path: &'static str, methods: &'static [Method], operation: Operation) -> Route {
+    Route { path, methods, handler: Handler::Portal(operation) }
+}
+
 /// The reason why no route matches a request.
 #[derive(Debug)]
 pub(crate) enum NoRoute {
-    /// No operation matches; the fault is in its dialect.
-    Operation(Dialect, Box<Fault>),
+    /// No operation matches; the fault is in its spelling.
+    Operation(Spelling, Box<Fault>),
     /// The page does not support the method.
     Page,
 }
@@ -71,15 +82,16 @@ impl Route {
     /// Returns the operation, if the route has one.
     pub(crate) const fn operation(&self) -> Option<Operation> {
         match self.handler {
-            Handler::Operation(_, operation) => Some(operation),
+            Handler::Operation(_, operation) | Handler::Portal(operation) => Some(operation),
             Handler::Metadata(_) | Handler::Page(_) | Handler::Authorization(_) => None,
         }
     }
 
-    /// Returns the dialect of the operation, if the route has one.
-    pub(crate) const fn dialect(&self) -> Option<Dialect> {
+    /// Returns the spelling of its errors, if the route is an operation.
+    pub(crate) const fn spelling(&self) -> Option<Spelling> {
         match self.handler {
-            Handler::Operation(dialect, _) => Some(dialect),
+            Handler::Operation(dialect, _) => Some(Spelling::Dialect(dialect)),
+            Handler::Portal(_) => Some(Spelling::Portal),
             Handler::Metadata(_) | Handler::Page(_) | Handler::Authorization(_) => None,
         }
     }
@@ -90,14 +102,18 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<&'static Route, NoRou
     if let Some(route) = of_path(path).find(|route| route.methods.contains(method)) {
         return Ok(route);
     }
-    if of_path(path).any(|route| route.dialect().is_none()) {
+    if of_path(path).any(|route| route.spelling().is_none()) {
         return Err(NoRoute::Page);
+    }
+    if of_path(path).next().is_some_and(|route| route.spelling() == Some(Spelling::Portal)) {
+        let fault = Fault::new(FaultCode::Other("MethodNotAllowedException".to_owned())).with_status(405);
+        return Err(NoRoute::Operation(Spelling::Portal, Box::new(fault)));
     }
     // AWS's paths have no common prefix, so an unknown path gets AWS's error.
     let dialect = if path.starts_with("/oauth/") { Dialect::OAuth } else { Dialect::Aws };
     let refusal = dialect.operation(method, path).err();
     let refusal = refusal.unwrap_or_else(|| Fault::new(FaultCode::InvalidRequest).with_status(404));
-    Err(NoRoute::Operation(dialect, Box::new(refusal)))
+    Err(NoRoute::Operation(dialect.into(), Box::new(refusal)))
 }
 
 /// Returns the methods of the path, for the `Allow` header (RFC 9110 §10.2.1).
@@ -146,9 +162,15 @@ mod tests {
                 assert_eq!(dialect.operation(&Method::POST, route.path), Ok(operation), "{}", route.path);
             }
         }
-        let count = |dialect| ROUTES.iter().filter(|route| route.dialect() == Some(dialect)).count();
+        let count = |dialect| {
+            ROUTES.iter().filter(|route| route.spelling() == Some(Spelling::Dialect(dialect))).count()
+        };
         assert_eq!(count(Dialect::Aws), Operation::SIGN_IN.len());
         assert_eq!(count(Dialect::OAuth), Operation::SIGN_IN.len() + 1, "with revocation");
+        let is_there = |operation| {
+            ROUTES.iter().any(|route| matches!(route.handler, Handler::Portal(known) if known == operation))
+        };
+        assert!(Operation::PORTAL.iter().all(|operation| is_there(*operation)));
     }
 
     #[test]

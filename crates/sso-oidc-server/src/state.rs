@@ -13,7 +13,7 @@ use crate::csrf::CsrfKey;
 use crate::hosts::Hosts;
 use crate::record::Records;
 use crate::request_id::RequestIds;
-use crate::{Approval, Config, Limits, ServeError};
+use crate::{Account, Approval, Config, Limits, ServeError};
 
 /// The state that all connections share.
 pub(crate) struct State {
@@ -25,6 +25,8 @@ pub(crate) struct State {
     /// Whether the log has warned about an unknown client.
     pub(crate) has_advised_on_unknown_clients: AtomicBool,
     pub(crate) limits: Limits,
+    /// The accounts of the portal.
+    pub(crate) accounts: Vec<Account>,
     pub(crate) clock: Clock,
     pub(crate) hosts: Hosts,
     /// The key of the page's forms; `None` without entropy.
@@ -89,6 +91,7 @@ impl State {
             oauth_policy,
             has_advised_on_unknown_clients: AtomicBool::new(false),
             limits: config.limits,
+            accounts: config.accounts,
             clock,
             hosts,
             csrf: CsrfKey::new(),

@@ -70,13 +70,13 @@ pub(crate) fn list() -> String {
     text.push_str(&format!(
         "
 OPERATION is register, authorize or poll; the default is all three. It may also be revoke (RFC 7009) or discover
-(RFC 8414), which only OAuth clients call.
+(RFC 8414), which only OAuth clients call, or one of the portal's: accounts, roles, credentials, logout.
 REQUESTS is N, N-M or N-, counted from 1 for each operation; the default is every request.
 BYTES applies to {}: the fault acts after this many bytes of the request or of the
 response, headers included.
 
-refuse@authorize, @poll and @revoke close the port after the response to the operation before. Refused requests cannot
-be counted, so refuse takes no REQUESTS.
+refuse@authorize, @poll and @revoke close the port after the response to the operation before, and the portal's
+after the token. Refused requests cannot be counted, so refuse takes no REQUESTS.
 
 {} are certificate faults, and need --tls.
 They act on connections, before the request is known, and each connection then carries one request. With OPERATION

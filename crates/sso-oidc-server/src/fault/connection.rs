@@ -82,7 +82,8 @@ pub(crate) async fn serve(state: Arc<State>, stream: TcpStream, peer: Peer, acti
 
 /// Runs the handler and applies this fault, which may replace the response.
 fn handle_with(fault: InjectedFault, context: &Context<'_>, route: &Route) -> Reply {
-    let takes_faults = matches!(route.handler, Handler::Operation(..) | Handler::Metadata(_));
+    let takes_faults =
+        matches!(route.handler, Handler::Operation(..) | Handler::Portal(_) | Handler::Metadata(_));
     let canned = takes_faults.then(|| canned_response(fault, &context.state.faults, route.path)).flatten();
     match canned {
         Some(response) => {
@@ -141,7 +142,7 @@ fn step(route: &Route, is_form: bool, status: StatusCode) -> Option<Operation> {
             let has_code = status == StatusCode::FOUND || (is_form && status == StatusCode::OK);
             Some(Operation::StartDeviceAuthorization).filter(|_| has_code)
         }
-        Handler::Metadata(_) | Handler::Page(_) => None,
+        Handler::Portal(_) | Handler::Metadata(_) | Handler::Page(_) => None,
     }
 }
 
@@ -192,7 +193,9 @@ async fn request_line(connection: &mut PrefixedStream) -> Option<RequestLine> {
     let target: http::Uri = parts.next().unwrap_or_default().parse().unwrap_or_default();
     let path = target.path().to_owned();
     let target = match route(&method, &path) {
-        Ok(Route { handler: Handler::Operation(_, operation), .. }) => Some(Target::Operation(*operation)),
+        Ok(Route { handler: Handler::Operation(_, operation) | Handler::Portal(operation), .. }) => {
+            Some(Target::Operation(*operation))
+        }
         Ok(Route { handler: Handler::Metadata(_), .. }) => Some(Target::Discovery),
         _ => None,
     };

@@ -102,14 +102,15 @@ impl Faults {
 
     /// Returns whether to close the port before the operation after this one.
     pub(crate) fn refuse_after(&self, operation: Operation) -> bool {
-        let next = match operation {
-            Operation::RegisterClient => Operation::StartDeviceAuthorization,
-            Operation::StartDeviceAuthorization => Operation::CreateToken,
-            Operation::CreateToken => Operation::RevokeToken,
-            _ => return false,
+        let is_next = |target: Operation| match operation {
+            Operation::RegisterClient => target == Operation::StartDeviceAuthorization,
+            Operation::StartDeviceAuthorization => target == Operation::CreateToken,
+            Operation::CreateToken => target == Operation::RevokeToken || Operation::PORTAL.contains(&target),
+            _ => false,
         };
         let refuses = |rule: &FaultRule| {
-            rule.fault() == InjectedFault::Refuse && rule.target() == Some(Target::Operation(next))
+            rule.fault() == InjectedFault::Refuse
+                && rule.target().and_then(Target::operation).is_some_and(is_next)
         };
         !self.stopped.load(Ordering::Relaxed) && self.armed.iter().any(|armed| refuses(&armed.rule))
     }

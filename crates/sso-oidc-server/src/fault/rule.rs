@@ -11,8 +11,8 @@ use super::InjectedFault;
 /// operations.
 ///
 /// The notation is `NAME[=BYTES][@OPERATION][:REQUESTS]`. The operation is `register`, `authorize` or `poll`
-/// in either dialect, or `revoke` or `discover` in OAuth only. The requests are `N`, `N-M` or `N-`, counted
-/// from 1 for each operation:
+/// in either dialect, or `revoke` or `discover` in OAuth only, or `accounts`, `roles`, `credentials` or
+/// `logout` of the portal. The requests are `N`, `N-M` or `N-`, counted from 1 for each operation:
 ///
 /// ```
 /// use sso_oidc_server::{InjectedFault, Operation, FaultRule};
@@ -149,12 +149,16 @@ impl From<InjectedFault> for FaultRule {
 }
 
 /// The names of the targets.
-const TARGETS: [(&str, Target); 5] = [
+const TARGETS: [(&str, Target); 9] = [
     ("register", Target::Operation(Operation::RegisterClient)),
     ("authorize", Target::Operation(Operation::StartDeviceAuthorization)),
     ("poll", Target::Operation(Operation::CreateToken)),
     ("revoke", Target::Operation(Operation::RevokeToken)),
     ("discover", Target::Discovery),
+    ("accounts", Target::Operation(Operation::ListAccounts)),
+    ("roles", Target::Operation(Operation::ListAccountRoles)),
+    ("credentials", Target::Operation(Operation::GetRoleCredentials)),
+    ("logout", Target::Operation(Operation::Logout)),
 ];
 
 impl fmt::Display for FaultRule {
@@ -183,7 +187,9 @@ pub enum FaultRuleError {
     #[error("unknown fault name")]
     InjectedFault,
     /// The text after the `@` is no operation.
-    #[error("expected register, authorize, poll, revoke or discover after `@`")]
+    #[error(
+        "expected register, authorize, poll, revoke, discover, accounts, roles, credentials or logout after `@`"
+    )]
     Operation,
     /// The text after the `:` names no requests.
     #[error("expected N, N-M or N- after `:`, counted from 1")]
@@ -268,6 +274,10 @@ mod tests {
             "html-200@revoke",
             "redirect-307@discover:1",
             "tls-expired@poll:2",
+            "html-502@accounts",
+            "stall@roles:2",
+            "drip@credentials",
+            "cut-json@logout:4-",
         ] {
             assert_eq!(text.parse::<FaultRule>().unwrap().to_string(), text);
         }
@@ -301,7 +311,10 @@ mod tests {
     fn what_is_wrong_with_a_rule_is_said_with_what_would_be_right() {
         for (text, said) in [
             ("smoke", "unknown fault name"),
-            ("stall@login", "expected register, authorize, poll, revoke or discover after `@`"),
+            (
+                "stall@login",
+                "expected register, authorize, poll, revoke, discover, accounts, roles, credentials or logout after `@`",
+            ),
             ("stall:0", "expected N, N-M or N- after `:`, counted from 1"),
             ("stall=few", "expected a whole number of bytes after `=`"),
             ("gzip=7", "this fault does not accept a number of bytes"),
