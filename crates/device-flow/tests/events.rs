@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use device_flow::renewal::{Renewal, RenewalPolicy};
 use device_flow::{
-    Action, DeviceFlow, Failure, MetadataSearch, Policy, Reply, ResponseBody, SearchAction, Tick,
-    TransportError,
+    Action, CodeFlow, CodeSecrets, DeviceFlow, Failure, MetadataSearch, Policy, RedirectUri, Reply,
+    ResponseBody, SearchAction, Tick, TransportError,
 };
 use oidc_proto::{Client, DeviceAuthorization, Endpoint, Fault, FaultCode, Registration, Secret, Token};
 use tracing::field::{Field, Visit};
@@ -113,6 +113,17 @@ fn a_sign_in_is_told_of_step_by_step_and_its_end_once_with_the_time_that_it_took
         renewal.cancel();
     });
     assert_eq!(events, ["renewed \"cancelled\""], "its end is told once");
+
+    let events = heard(|| {
+        let secrets = CodeSecrets::new(Secret::from("SECRET"), "challenge", Secret::from("SECRET"));
+        let service = Endpoint::for_region("eu-west-1").unwrap();
+        let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+        let redirect = RedirectUri::loopback(49_152);
+        let mut flow = CodeFlow::new(service, policy, None, redirect, secrets, Tick::ZERO);
+        flow.cancel();
+        flow.cancel();
+    });
+    assert_eq!(events, ["ended \"cancelled\" 0"], "its end is told once");
 
     let events = heard(|| {
         let mut answers = vec![

@@ -439,9 +439,6 @@ impl CodeFlow {
             Reply::Granted(token) => Event::TokenGranted(token),
             // No request of this flow has this success.
             Reply::Authorized(_) => return,
-            Reply::Fault(fault) if fault.code == FaultCode::SlowDown => {
-                Event::SlowDown(TransientError::Fault(fault))
-            }
             Reply::Fault(fault) => Event::Retryable(TransientError::Fault(fault)),
             Reply::Indeterminate(answer) if answer.is_plain_refusal() => Event::PlainRefusal(answer),
             Reply::Indeterminate(answer) => Event::Retryable(TransientError::Indeterminate(answer)),

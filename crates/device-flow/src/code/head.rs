@@ -152,6 +152,24 @@ mod tests {
     }
 
     #[test]
+    fn a_line_of_sixteen_kibibytes_and_a_head_of_256_are_not_too_long() {
+        let line = |length: usize| {
+            let (before, after) = ("GET /?code=", " HTTP/1.1\r\n\r\n");
+            let code = "c".repeat(length + 2 - before.len() - after.len());
+            RequestHead::new().push(format!("{before}{code}{after}").as_bytes())
+        };
+        assert!(matches!(line(16_384), Incoming::Get(_)));
+        assert_eq!(line(16_385), Incoming::Invalid);
+        let head = |length: usize| {
+            let (before, after) = ("GET / HTTP/1.1\r\nX: ", "\r\n\r\n");
+            let value = "v".repeat(length - before.len() - after.len());
+            RequestHead::new().push(format!("{before}{value}{after}").as_bytes())
+        };
+        assert!(matches!(head(262_144), Incoming::Get(_)));
+        assert_eq!(head(262_145), Incoming::Invalid);
+    }
+
+    #[test]
     fn the_cookies_of_every_program_on_the_machine_are_no_trouble() {
         let cookie = format!("Cookie: {}\r\n", "a=\u{e9}; ".repeat(10_000));
         let request =

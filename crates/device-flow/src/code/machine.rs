@@ -20,8 +20,8 @@ use crate::{Expiry, Failure, Granted, Outcome, Policy, Tick, TransientError};
 use Answer::{ClientRejected, Denied, Expired, InvalidGrant, OtherFault, Pending};
 use Event::{
     AuthorizationFailed, BrokenSuccess, Cancel, Code, Deadline, NoAuthorizationEndpoint, NoStartUrl,
-    PlainRefusal, ProxyRefused, Refused, Registered, Retryable, Shown, SlowDown, TokenGranted,
-    UnsupportedOperation, UserDenied, WrongIssuer,
+    PlainRefusal, ProxyRefused, Refused, Registered, Retryable, Shown, TokenGranted, UnsupportedOperation,
+    UserDenied, WrongIssuer,
 };
 use Operation::{CreateToken, RegisterClient};
 use State::{Ended, Listen, Prompt, Redeem, Register};
@@ -84,10 +84,8 @@ pub(crate) enum Event<'a> {
     Deadline,
     /// CreateToken succeeded.
     TokenGranted(Token),
-    /// A final fault other than `slow_down`.
+    /// A final fault.
     Refused(Answer, &'a Fault),
-    /// The service's `slow_down`.
-    SlowDown(TransientError),
     /// No verdict: no response, a response without the service's verdict, or a transient fault.
     Retryable(TransientError),
     /// A response without the service's verdict that a retry would get again.
@@ -129,9 +127,9 @@ pub(crate) struct Context<'a> {
 pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) -> State {
     match state_and_event {
         (Register(_), Registered(registration)) => Prompt(new_client(registration)),
-        (Register(setup), SlowDown(error) | Retryable(error)) if setup.retry_window_is_over(&error, cx.now, cx.policy)
+        (Register(setup), Retryable(error)) if setup.retry_window_is_over(&error, cx.now, cx.policy)
             => ended(None, Outcome::unreachable(RegisterClient, error)),
-        (Register(setup), SlowDown(error) | Retryable(error)) => Register(setup.again(error, cx.now, cx.policy, cx.jitter)),
+        (Register(setup), Retryable(error)) => Register(setup.again(error, cx.now, cx.policy, cx.jitter)),
         (Register(_), Refused(Pending | Denied | Expired | InvalidGrant | ClientRejected | OtherFault, fault))
             => ended(None, Outcome::rejected(RegisterClient, fault)),
         (Register(_), PlainRefusal(answer)) => ended(None, Outcome::refused(RegisterClient, answer)),
@@ -155,9 +153,9 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
         (Listen(listening), Cancel) => cancelled(listening.client),
 
         (Redeem(redeeming), TokenGranted(token)) => granted(redeeming.client.known(), token, cx),
-        (Redeem(redeeming), SlowDown(error) | Retryable(error)) if redeeming.retry_window_is_over(&error, cx)
+        (Redeem(redeeming), Retryable(error)) if redeeming.retry_window_is_over(&error, cx)
             => ended(redeeming.client.known(), Outcome::unreachable(CreateToken, error)),
-        (Redeem(redeeming), SlowDown(error) | Retryable(error)) => Redeem(redeeming.again(error, cx)),
+        (Redeem(redeeming), Retryable(error)) => Redeem(redeeming.again(error, cx)),
         (Redeem(redeeming), Refused(Expired | InvalidGrant, fault)) if redeeming.code_may_be_spent
             => ended(redeeming.client.known(), Outcome::GrantLost(Expiry::Service(fault.clone()))),
         (Redeem(redeeming), Refused(Expired, fault)) => ended(redeeming.client.known(), Outcome::Expired(Expiry::Service(fault.clone()))),
@@ -177,9 +175,9 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
         // Nothing else can happen. The list makes a new event fail to compile until its arms exist.
         (state @ Register(_), Shown | Code(_) | UserDenied(_) | AuthorizationFailed(_) | WrongIssuer(_) | Deadline | TokenGranted(_))
         | (state @ Prompt(_), Registered(_) | Code(_) | UserDenied(_) | AuthorizationFailed(_) | WrongIssuer(_) | Deadline)
-        | (state @ Prompt(_), TokenGranted(_) | Refused(..) | SlowDown(_) | Retryable(_) | PlainRefusal(_) | ProxyRefused)
+        | (state @ Prompt(_), TokenGranted(_) | Refused(..) | Retryable(_) | PlainRefusal(_) | ProxyRefused)
         | (state @ Prompt(_), BrokenSuccess(_) | UnsupportedOperation)
-        | (state @ Listen(_), Registered(_) | Shown | TokenGranted(_) | Refused(..) | SlowDown(_) | Retryable(_) | PlainRefusal(_))
+        | (state @ Listen(_), Registered(_) | Shown | TokenGranted(_) | Refused(..) | Retryable(_) | PlainRefusal(_))
         | (state @ Listen(_), ProxyRefused | BrokenSuccess(_) | UnsupportedOperation | NoAuthorizationEndpoint | NoStartUrl)
         | (state @ Redeem(_), Registered(_) | Shown | Code(_) | UserDenied(_) | AuthorizationFailed(_) | WrongIssuer(_))
         | (state @ Redeem(_), Deadline | UnsupportedOperation | NoAuthorizationEndpoint | NoStartUrl)

@@ -32,7 +32,6 @@
 //! * `InvalidGrant`: `invalid_grant`: the code is unknown or spent.
 //! * `ClientRejected`: `invalid_client` or `unauthorized_client`.
 //! * `OtherFault`: Any other final fault.
-//! * `SlowDown`: The service's `slow_down`.
 //! * `Retryable`: No verdict: no response, a response without the service's verdict, or a transient fault.
 //! * `PlainRefusal`: A response without the service's verdict that a retry would get again.
 //! * `ProxyRefused`: No response: a proxy refuses the request, and would refuse it again.
@@ -45,8 +44,8 @@
 //! | state | event | when | next |
 //! |---|---|---|---|
 //! | Register | `Registered` |  | Prompt |
-//! | Register | `SlowDown`, `Retryable` | retry window is over | Unreachable |
-//! | Register | `SlowDown`, `Retryable` |  | Register |
+//! | Register | `Retryable` | retry window is over | Unreachable |
+//! | Register | `Retryable` |  | Register |
 //! | Register | `Pending`, `Denied`, `Expired`, `InvalidGrant`, `ClientRejected`, `OtherFault` |  | Rejected |
 //! | Register | `PlainRefusal` |  | Refused |
 //! | Register | `ProxyRefused` |  | Unreachable |
@@ -66,8 +65,8 @@
 //! | Listen | `Deadline` |  | NoRedirect |
 //! | Listen | `Cancel` |  | Cancelled |
 //! | Redeem | `TokenGranted` |  | Granted |
-//! | Redeem | `SlowDown`, `Retryable` | retry window is over | Unreachable |
-//! | Redeem | `SlowDown`, `Retryable` |  | Redeem |
+//! | Redeem | `Retryable` | retry window is over | Unreachable |
+//! | Redeem | `Retryable` |  | Redeem |
 //! | Redeem | `Expired`, `InvalidGrant` | code may be spent | GrantLost |
 //! | Redeem | `Expired` |  | Expired |
 //! | Redeem | `ClientRejected` | client is replaceable | Register |

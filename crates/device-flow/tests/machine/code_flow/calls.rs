@@ -361,3 +361,20 @@ fn the_page_tells_the_result_without_script_and_without_the_services_text() {
         assert!(head.ends_with(&format!("content-length: {}", body.len())), "{head}");
     }
 }
+
+#[test]
+fn each_request_knows_its_attempt_of_its_operation() {
+    let mut rig = Rig::new(aws(), policy(), None);
+    for attempt in 1..=3 {
+        let pending = rig.send();
+        assert_eq!((pending.operation(), pending.attempt()), (Operation::RegisterClient, attempt));
+        rig.flow.on_reply(pending, rig.now, fault(FaultCode::SlowDown)).unwrap();
+    }
+    let mut rig = Rig::redeeming();
+    for attempt in 1..=3 {
+        let pending = rig.send();
+        assert_eq!((pending.operation(), pending.attempt()), (Operation::CreateToken, attempt));
+        rig.flow.on_reply(pending, rig.now, Reply::Failed(Failure::NotSent)).unwrap();
+    }
+    assert_eq!(rig.flow.attempts(), 3);
+}

@@ -94,8 +94,9 @@ const fn event(heard: Heard, redeems: bool) -> &'static str {
     match heard {
         Heard::Success if redeems => "TokenGranted",
         Heard::Success => "Registered",
-        Heard::SlowDown => "SlowDown",
-        Heard::ServerError | Heard::BadGateway | Heard::NotSent | Heard::Lost => "Retryable",
+        Heard::SlowDown | Heard::ServerError | Heard::BadGateway | Heard::NotSent | Heard::Lost => {
+            "Retryable"
+        }
         Heard::Pending => "Pending",
         Heard::Denied => "Denied",
         Heard::Expired => "Expired",
