@@ -11,6 +11,7 @@ use device_flow::{
     SignedIn, TransportError, UserPrompt, VirtualTime,
 };
 use oidc_proto::oauth::{Metadata, RevocationRequest};
+use oidc_proto::portal::{AccountInfo, GetRoleCredentialsRequest, RoleCredentials, RoleInfo};
 use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, RegisterClientRequest, Registration, Secret, Service,
     StartDeviceAuthorizationRequest, Token, UnixSeconds,
@@ -201,6 +202,38 @@ pub trait Adapter {
     ///
     /// The error of the call.
     fn revoke(issuer: &str, request: &RevocationRequest) -> Result<(), CallError>;
+
+    /// Lists all accounts of this token at a portal.
+    ///
+    /// # Errors
+    ///
+    /// The error of the call.
+    fn accounts(portal: &str, token: &Secret) -> Result<Vec<AccountInfo>, CallError>;
+
+    /// Lists all roles of this token in an account.
+    ///
+    /// # Errors
+    ///
+    /// The error of the call.
+    fn roles(portal: &str, token: &Secret, account_id: &str) -> Result<Vec<RoleInfo>, CallError>;
+
+    /// Requests the credentials of a role.
+    ///
+    /// # Errors
+    ///
+    /// The error of the call.
+    fn credentials(
+        portal: &str,
+        token: &Secret,
+        request: &GetRoleCredentialsRequest,
+    ) -> Result<RoleCredentials, CallError>;
+
+    /// Ends the sign-in of this token at a portal.
+    ///
+    /// # Errors
+    ///
+    /// The error of the call.
+    fn logout(portal: &str, token: &Secret) -> Result<(), CallError>;
 
     /// Searches for metadata at virtual time, with a client that trusts these certificates or the system's.
     fn searched_over_tls(issuer: &str, bundle: Option<&Path>) -> (Result<Metadata, SearchError>, Duration);

@@ -13,6 +13,7 @@ use device_flow_reqwest::{
     VirtualTime, hardened,
 };
 use oidc_proto::oauth::RevocationRequest;
+use oidc_proto::portal::{AccountInfo, GetRoleCredentialsRequest, RoleCredentials, RoleInfo};
 use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, RegisterClientRequest, Secret, Service,
     StartDeviceAuthorizationRequest, Token, UnixSeconds,
@@ -247,6 +248,26 @@ impl Adapter for Reqwest {
                 .await
                 .map_err(|end| end.to_string())
         })
+    }
+
+    fn accounts(portal: &str, token: &Secret) -> Result<Vec<AccountInfo>, CallError> {
+        block_on(client(portal).all_accounts(token))
+    }
+
+    fn roles(portal: &str, token: &Secret, account_id: &str) -> Result<Vec<RoleInfo>, CallError> {
+        block_on(client(portal).all_account_roles(token, account_id))
+    }
+
+    fn credentials(
+        portal: &str,
+        token: &Secret,
+        request: &GetRoleCredentialsRequest,
+    ) -> Result<RoleCredentials, CallError> {
+        block_on(client(portal).get_role_credentials(token, request))
+    }
+
+    fn logout(portal: &str, token: &Secret) -> Result<(), CallError> {
+        block_on(client(portal).logout(token))
     }
 
     fn revoke(issuer: &str, request: &RevocationRequest) -> Result<(), CallError> {

@@ -11,6 +11,7 @@ use device_flow_ureq::{
     VirtualTime,
 };
 use oidc_proto::oauth::RevocationRequest;
+use oidc_proto::portal::{AccountInfo, GetRoleCredentialsRequest, RoleCredentials, RoleInfo};
 use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, RegisterClientRequest, Secret, Service,
     StartDeviceAuthorizationRequest, Token, UnixSeconds,
@@ -237,6 +238,26 @@ impl Adapter for Ureq {
         let client = provider(issuer)?;
         let policy = Policy::oauth().with_client(who).with_scopes(scopes.iter().copied());
         client.login(policy).clock(VirtualTime::default()).run(|_| {}).map_err(|end| end.to_string())
+    }
+
+    fn accounts(portal: &str, token: &Secret) -> Result<Vec<AccountInfo>, CallError> {
+        client(portal).all_accounts(token)
+    }
+
+    fn roles(portal: &str, token: &Secret, account_id: &str) -> Result<Vec<RoleInfo>, CallError> {
+        client(portal).all_account_roles(token, account_id)
+    }
+
+    fn credentials(
+        portal: &str,
+        token: &Secret,
+        request: &GetRoleCredentialsRequest,
+    ) -> Result<RoleCredentials, CallError> {
+        client(portal).get_role_credentials(token, request)
+    }
+
+    fn logout(portal: &str, token: &Secret) -> Result<(), CallError> {
+        client(portal).logout(token)
     }
 
     fn revoke(issuer: &str, request: &RevocationRequest) -> Result<(), CallError> {

@@ -59,6 +59,7 @@ pub mod embedding {
 }
 mod listener;
 mod login;
+mod portal;
 mod proxy;
 mod renew;
 mod tls;

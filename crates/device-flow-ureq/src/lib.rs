@@ -93,6 +93,7 @@ pub mod embedding {
 mod failure;
 mod listener;
 mod login;
+mod portal;
 mod proxy;
 mod redirect;
 mod renew;

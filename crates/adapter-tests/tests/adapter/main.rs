@@ -4,6 +4,7 @@ mod brought;
 mod foreign;
 mod in_process;
 mod oauth;
+mod portal;
 mod proxied;
 mod renewed;
 mod reqwest;

@@ -39,7 +39,7 @@ mod response;
 
 use std::sync::Arc;
 
-use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response};
 
 pub use self::refusal::Refusal;
@@ -48,7 +48,7 @@ pub use self::request::{
     GetRoleCredentialsRequest, ListAccountRolesRequest, ListAccountsRequest, LogoutRequest,
 };
 use self::response::Success;
-pub use self::response::{AccountInfo, Page, RoleCredentials, RoleInfo};
+pub use self::response::{AccountInfo, Page, Pages, RoleCredentials, RoleInfo};
 use crate::{Answer, Body, Fault, InvalidResponse, Operation, Request, Secret, Service};
 
 /// The header with the access token of a portal request.
@@ -86,6 +86,10 @@ pub trait PortalCall: Query<Success: Success> {
         headers.insert(&BEARER_TOKEN, token);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if head.method() == Method::POST {
+            // Without it an HTTP client may send a chunked body, or no length (RFC 9110 §8.6).
+            head.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         Some(Request::new(Self::OPERATION, Arc::new(head), Vec::new()))
     }
 

@@ -1,5 +1,7 @@
 //! The successes of the portal API.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::Decoded;
@@ -32,6 +34,42 @@ impl<T> Page<T> {
     #[must_use]
     pub const fn new(items: Vec<T>, next_token: Option<String>) -> Self {
         Self { items, next_token }
+    }
+}
+
+/// All pages of a list, one after the other.
+///
+/// ```
+/// use oidc_proto::portal::{Page, Pages};
+/// let mut pages = Pages::default();
+/// assert_eq!(pages.add(Page::new(vec!["a", "b"], Some("2".to_owned()))).as_deref(), Some("2"));
+/// assert_eq!(pages.add(Page::new(vec!["c"], None)), None);
+/// assert_eq!(pages.into_items(), ["a", "b", "c"]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Pages<T> {
+    items: Vec<T>,
+    tokens: BTreeSet<String>,
+}
+
+impl<T> Default for Pages<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), tokens: BTreeSet::new() }
+    }
+}
+
+impl<T> Pages<T> {
+    /// Adds a page, and returns the token of the next one. A token that occurs twice ends the list, because
+    /// following it would never end.
+    pub fn add(&mut self, page: Page<T>) -> Option<String> {
+        self.items.extend(page.items);
+        page.next_token.filter(|token| self.tokens.insert(token.clone()))
+    }
+
+    /// Returns the items of all pages.
+    #[must_use]
+    pub fn into_items(self) -> Vec<T> {
+        self.items
     }
 }
 

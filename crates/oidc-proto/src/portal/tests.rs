@@ -85,6 +85,16 @@ fn nulls_and_absent_members_of_accounts_and_roles_are_none() {
 }
 
 #[test]
+fn a_token_that_returns_ends_a_list() {
+    let mut pages = Pages::default();
+    let page = |token: &str| Page::new(vec![token.to_owned()], Some(token.to_owned()));
+    for (token, next) in [("1", true), ("2", true), ("1", false)] {
+        assert_eq!(pages.add(page(token)).is_some(), next, "{token}");
+    }
+    assert_eq!(pages.into_items(), ["1", "2", "1"]);
+}
+
+#[test]
 fn a_success_without_a_required_member_names_it() {
     let member = |body: &str| match GetRoleCredentialsRequest::decode(&Response::new(body)) {
         Answer::InvalidResponse(invalid) => (invalid.operation, invalid.member, invalid.kind),
