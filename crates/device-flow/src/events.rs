@@ -7,7 +7,7 @@ use core::time::Duration;
 use oidc_proto::{FaultCode, Request};
 use tracing::debug;
 
-use crate::renewal::{RenewalOutcome, Trouble};
+use crate::renewal::{RefreshError, RenewalOutcome};
 use crate::{
     Callback, Exchange, Failure, Flow, Granted, Outcome, PendingRequest, Phase, ResponseBody, Status,
     TransientError, TransportError,
@@ -88,11 +88,16 @@ pub(crate) fn ended(outcome: Option<Result<&Granted, &Outcome>>, polls: u32, ela
 }
 
 /// Logs the end of a renewal after this many requests.
-pub(crate) fn renewed(outcome: RenewalOutcome, is_refreshed: bool, requests: u32, trouble: Option<&Trouble>) {
-    let (outcome, trouble) = (outcome.name(), trouble.map(Trouble::name));
+pub(crate) fn renewed(
+    outcome: RenewalOutcome,
+    is_refreshed: bool,
+    requests: u32,
+    error: Option<&RefreshError>,
+) {
+    let (outcome, error) = (outcome.name(), error.map(RefreshError::name));
     debug!(
         name: "device_flow.renewed", target: TARGET,
-        outcome, refreshed = is_refreshed, requests, trouble, "renewed"
+        outcome, refreshed = is_refreshed, requests, error, "renewed"
     );
 }
 

@@ -225,7 +225,7 @@
 //! | `device_flow.callback` | a request came at the redirect URI | `result` |
 //! | `device_flow.waiting` | the flow asks to wait | `phase`, `polls`, `wait_ms`, `error` |
 //! | `device_flow.ended` | the flow is over | `outcome`, `polls`, `elapsed_ms`, `request_id` |
-//! | `device_flow.renewed` | a renewal is over | `outcome`, `refreshed`, `requests`, `trouble` |
+//! | `device_flow.renewed` | a renewal is over | `outcome`, `refreshed`, `requests`, `error` |
 //! | `device_flow.fetching` | a provider's metadata is asked for | `uri` |
 //! | `device_flow.fetched` | something came of that, or nothing | `uri`, `status`, `failure`, `cause` |
 //!

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use adapter_tests::{Adapter, for_both_adapters};
-use device_flow::renewal::{EnsureError, MemoryStore, RenewalOutcome, RenewalPolicy, Trouble};
+use device_flow::renewal::{EnsureError, MemoryStore, RefreshError, RenewalOutcome, RenewalPolicy};
 use device_flow::{Failure, FirstPoll, Policy, Session, TransportError, VirtualTime};
 use oidc_proto::{FaultCode, UnixSeconds};
 use sso_oidc_server::{Config, InProcess, Rotation};
@@ -104,9 +104,9 @@ fn an_outage_is_a_warning_while_the_token_lives_and_an_error_after_that<A: Adapt
     world.time.pass(Duration::from_secs(56 * 60));
     world.trouble.store(1, Ordering::SeqCst);
     let usable = world.renew().unwrap();
-    assert!(matches!(usable.warning, Some(Trouble::NoVerdict(_))) && world.requests() == 1);
+    assert!(matches!(usable.warning, Some(RefreshError::NoVerdict(_))) && world.requests() == 1);
     // The throttle, for this session only.
-    assert_eq!(world.renew().unwrap().warning, Some(Trouble::Throttled));
+    assert_eq!(world.renew().unwrap().warning, Some(RefreshError::Throttled));
     assert_eq!(world.requests(), 0);
     world.time.pass(Duration::from_secs(31));
     assert!(world.renew().unwrap().warning.is_some() && world.requests() == 1);

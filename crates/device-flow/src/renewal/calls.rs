@@ -59,7 +59,7 @@ impl Renewal {
     ///
     /// ```
     /// # use core::time::Duration;
-    /// # use device_flow::renewal::{Renewal, RenewalAction, RenewalPolicy, Trouble};
+    /// # use device_flow::renewal::{Renewal, RenewalAction, RenewalPolicy, RefreshError};
     /// # use device_flow::{Session, Tick};
     /// # use oidc_proto::{Client, Endpoint, Registration, Service, Token, UnixSeconds};
     /// # let service = Service::from(Endpoint::for_region("eu-west-1")?);
@@ -71,7 +71,7 @@ impl Renewal {
     /// let mut renewal = Renewal::new(service, RenewalPolicy::default(), now).with_last_try(Some(tried));
     /// let RenewalAction::Read = renewal.poll(now) else { panic!("it reads first") };
     /// renewal.on_read(now, wall, Some(stored))?; // a token with 100 s left
-    /// assert_eq!(renewal.into_result()?.warning, Some(Trouble::Throttled));
+    /// assert_eq!(renewal.into_result()?.warning, Some(RefreshError::Throttled));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -146,14 +146,14 @@ impl Renewal {
     pub fn into_result(mut self) -> Result<Usable, NotUsable> {
         let outcome = self.outcome().unwrap_or(RenewalOutcome::Cancelled);
         let cause = self.requests.take_cause().map(Box::new);
-        let Work { session, is_alive, is_refreshed: refreshed, trouble, .. } = *self.state.into_work();
-        let cause = cause.filter(|_| trouble.is_some() || outcome == RenewalOutcome::Cancelled);
+        let Work { session, is_alive, is_refreshed: refreshed, error, .. } = *self.state.into_work();
+        let cause = cause.filter(|_| error.is_some() || outcome == RenewalOutcome::Cancelled);
         match (outcome, session) {
             (RenewalOutcome::Usable, Some(session)) => {
-                Ok(Usable { session, refreshed, warning: trouble, cause })
+                Ok(Usable { session, refreshed, warning: error, cause })
             }
             (outcome, session) => {
-                Err(NotUsable { outcome, trouble, session: session.map(Box::new), is_alive, cause })
+                Err(NotUsable { outcome, error, session: session.map(Box::new), is_alive, cause })
             }
         }
     }
@@ -509,7 +509,7 @@ impl Renewal {
         #[cfg(feature = "tracing")]
         if let Some(outcome) = self.outcome().filter(|_| !had_ended) {
             let work = self.state.work();
-            crate::events::renewed(outcome, work.is_refreshed, work.requests, work.trouble.as_ref());
+            crate::events::renewed(outcome, work.is_refreshed, work.requests, work.error.as_ref());
         }
         #[cfg(test)]
         self.changes.push((from, name, self.state.name()));

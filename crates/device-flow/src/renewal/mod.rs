@@ -153,12 +153,12 @@
 //! * A session that another tool has stored meanwhile is never replaced by an older one. A session that was
 //!   removed meanwhile does not come back.
 //! * A response keeps what it lacks: refresh token and scopes stay (RFC 6749 §6).
-//! * While the token is good, trouble is a [warning](Usable::warning), and the next attempt waits for
+//! * While the token is good, an error is a [warning](Usable::warning), and the next attempt waits for
 //!   [`RenewalPolicy::throttle`]. The time is monotonic, so a wall clock that jumps causes no storm of requests.
 //! * After a lost response the request is repeated once, also while the token is good. A service that rotates
 //!   refresh tokens often accepts the old one for a moment.
 //! * `invalid_grant` does not mean that the session has ended. Tools without a lock may have used the refresh
-//!   token, so the store is read again for [`RenewalPolicy::patience`]. Their token is used, or their refresh
+//!   token, so the store is read again for [`RenewalPolicy::reread_window`]. Their token is used, or their refresh
 //!   token, once.
 //! * If the response to a request was lost and `invalid_grant` follows, the end is
 //!   [`RenewalOutcome::SessionLost`].
@@ -179,7 +179,7 @@ use crate::{PendingRequest, Session, Tick};
 
 pub use calls::Renewal;
 pub use error::{EnsureError, RenewError};
-pub use outcome::{NotUsable, RenewalOutcome, Trouble, Usable};
+pub use outcome::{NotUsable, RefreshError, RenewalOutcome, Usable};
 pub use policy::RenewalPolicy;
 pub use store::{MemoryGuard, MemoryStore, SessionStore};
 

@@ -78,7 +78,7 @@ pub struct Usable {
     /// Whether this renewal has refreshed it.
     pub refreshed: bool,
     /// Why the token is not a new one although a refresh is due.
-    pub warning: Option<Trouble>,
+    pub warning: Option<RefreshError>,
     /// The transport's error behind the warning.
     pub cause: Option<Box<TransportError>>,
 }
@@ -124,7 +124,7 @@ pub struct NotUsable {
     /// The kind of end. It is never [`RenewalOutcome::Usable`].
     pub outcome: RenewalOutcome,
     /// What went wrong, if anything did.
-    pub trouble: Option<Trouble>,
+    pub error: Option<RefreshError>,
     /// The session that was read last. With [`RenewalOutcome::NotStored`] it is the refreshed one, which exists
     /// nowhere else.
     pub session: Option<Box<Session>>,
@@ -144,8 +144,8 @@ impl NotUsable {
     /// Returns the service's refusal, if it has refused the refresh.
     #[must_use]
     pub const fn fault(&self) -> Option<&Fault> {
-        match &self.trouble {
-            Some(Trouble::Refused(fault)) => Some(fault),
+        match &self.error {
+            Some(RefreshError::Refused(fault)) => Some(fault),
             _ => None,
         }
     }
@@ -153,9 +153,9 @@ impl NotUsable {
 
 impl fmt::Display for NotUsable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let trouble = self.trouble.as_ref();
-        match (self.outcome, trouble) {
-            (RenewalOutcome::SignInNeeded, Some(Trouble::Refused(fault))) => {
+        let error = self.error.as_ref();
+        match (self.outcome, error) {
+            (RenewalOutcome::SignInNeeded, Some(RefreshError::Refused(fault))) => {
                 write!(f, "sign in: the service has refused to refresh the session ({fault})")
             }
             (RenewalOutcome::SignInNeeded, _) if self.session.is_none() => {
@@ -172,7 +172,7 @@ impl fmt::Display for NotUsable {
             (RenewalOutcome::StoreFailed, _) => f.write_str("the stored session could not be read or locked"),
             (RenewalOutcome::Busy, _) => f.write_str("another process holds the lock of the stored session"),
             (RenewalOutcome::Cancelled, _) => f.write_str("the renewal was cancelled"),
-            (_, Some(trouble)) => write!(f, "the session could not be refreshed: {trouble}"),
+            (_, Some(error)) => write!(f, "the session could not be refreshed: {error}"),
             (_, None) => f.write_str("the session could not be refreshed"),
         }
     }
@@ -187,7 +187,7 @@ impl core::error::Error for NotUsable {
 /// What prevented a refresh.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Trouble {
+pub enum RefreshError {
     /// The last refresh was attempted a moment ago.
     #[error("the last attempt was a moment ago")]
     Throttled,
@@ -216,11 +216,11 @@ fn untold(error: &TransientError) -> String {
     }
 }
 
-impl Trouble {
+impl RefreshError {
     /// Returns a stable name, for logs and metrics.
     ///
     /// ```
-    /// assert_eq!(device_flow::renewal::Trouble::Throttled.name(), "throttled");
+    /// assert_eq!(device_flow::renewal::RefreshError::Throttled.name(), "throttled");
     /// ```
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -234,16 +234,16 @@ impl Trouble {
         }
     }
 
-    /// Returns the same trouble as the error of a single call; `None` if no request was the reason. `cause` is
+    /// Returns the same error as the error of a single call; `None` if no request was the reason. `cause` is
     /// the transport's error.
     ///
     /// ```
-    /// use device_flow::renewal::Trouble;
+    /// use device_flow::renewal::RefreshError;
     /// use device_flow::{CallError, Failure, TransientError};
     ///
-    /// let trouble = Trouble::NoVerdict(TransientError::Failed(Failure::NotSent));
-    /// assert!(trouble.into_call_error(None).is_some_and(|error| error.is_offline()));
-    /// assert!(Trouble::Busy.into_call_error(None).is_none());
+    /// let error = RefreshError::NoVerdict(TransientError::Failed(Failure::NotSent));
+    /// assert!(error.into_call_error(None).is_some_and(|error| error.is_offline()));
+    /// assert!(RefreshError::Busy.into_call_error(None).is_none());
     /// ```
     #[must_use]
     pub fn into_call_error(self, cause: Option<Box<TransportError>>) -> Option<CallError> {

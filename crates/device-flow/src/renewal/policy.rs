@@ -12,7 +12,7 @@ use core::time::Duration;
 /// let policy = RenewalPolicy::default().with_margin(seconds(900)).with_max_requests(3);
 /// assert_eq!((policy.margin, policy.max_requests), (seconds(900), 3));
 /// // A program that must answer soon:
-/// let hasty = RenewalPolicy::default().with_lock_wait(seconds(2)).with_retry_window(seconds(0)).with_patience(seconds(0));
+/// let hasty = RenewalPolicy::default().with_lock_wait(seconds(2)).with_retry_window(seconds(0)).with_reread_window(seconds(0));
 /// let hasty = hasty.with_first_backoff(seconds(1)).with_max_backoff(seconds(1));
 /// // `refresh --force`, by a program that signs in if need be:
 /// let forced = RenewalPolicy::default().with_forced(true).with_signs_in(true);
@@ -43,7 +43,7 @@ pub struct RenewalPolicy {
     pub max_requests: u32,
     /// After an `invalid_grant`, the time in which the store is read again. A tool that takes no lock may have
     /// used the refresh token, and not have written its new one. Default: 2 s.
-    pub patience: Duration,
+    pub reread_window: Duration,
     /// Whether the stored token is refreshed even if it is good. A token that another process stores
     /// meanwhile is then new enough. Default: no.
     pub forced: bool,
@@ -63,7 +63,7 @@ impl Default for RenewalPolicy {
             first_backoff: Duration::from_secs(1),
             max_backoff: Duration::from_secs(20),
             max_requests: 5,
-            patience: Duration::from_secs(2),
+            reread_window: Duration::from_secs(2),
             forced: false,
             signs_in: false,
         }
@@ -99,8 +99,8 @@ impl RenewalPolicy {
         with_max_backoff => max_backoff: Duration,
         /// Sets [`Self::max_requests`].
         with_max_requests => max_requests: u32,
-        /// Sets [`Self::patience`].
-        with_patience => patience: Duration,
+        /// Sets [`Self::reread_window`].
+        with_reread_window => reread_window: Duration,
         /// Sets [`Self::forced`].
         with_forced => forced: bool,
         /// Sets [`Self::signs_in`].

@@ -5,14 +5,14 @@ use core::time::Duration;
 use oidc_proto::{Fault, InvalidResponse, Secret, Token, UnixSeconds};
 
 use super::machine::Context;
-use super::{RenewalPolicy, Trouble};
+use super::{RefreshError, RenewalPolicy};
 use crate::{Session, Tick, TransientError};
 
 /// The interval between two attempts to take the lock.
 const LOCK_RETRY: Duration = Duration::from_millis(25);
 
 /// The longest wait for the lock while the token is good: the other holder may be waiting for a person.
-const PATIENCE_WITH_A_GOOD_TOKEN: Duration = Duration::from_secs(10);
+const LOCK_WAIT_WITH_A_GOOD_TOKEN: Duration = Duration::from_secs(10);
 
 /// The interval between two reads after an `invalid_grant`.
 const READ_AGAIN: Duration = Duration::from_millis(250);
@@ -43,7 +43,7 @@ pub(crate) struct Work {
     /// Whether the refresh token of another tool was tried.
     pub(crate) tried_another: bool,
     pub(crate) was_invalid_grant: bool,
-    pub(crate) trouble: Option<Trouble>,
+    pub(crate) error: Option<RefreshError>,
 }
 
 impl Work {
@@ -82,13 +82,13 @@ impl Work {
     }
 
     pub(crate) const fn lock_is_held(&self) -> bool {
-        matches!(self.trouble, Some(Trouble::Busy))
+        matches!(self.error, Some(RefreshError::Busy))
     }
 
     pub(crate) const fn service_has_refused(&self) -> bool {
-        match &self.trouble {
+        match &self.error {
             // A new sign-in would end with the same fault, after the approval.
-            Some(Trouble::Refused(fault)) => !fault.is_about_key(),
+            Some(RefreshError::Refused(fault)) => !fault.is_about_key(),
             _ => false,
         }
     }
@@ -136,7 +136,7 @@ impl Work {
     pub(crate) fn found(mut self: Box<Self>, session: Session, cx: &Context<'_>) -> Box<Self> {
         self.is_alive = self.lives(&session, cx);
         if !self.is_due(&session, cx.policy, cx.wall) {
-            self.trouble = None;
+            self.error = None;
         }
         self.session = Some(session);
         self
@@ -146,25 +146,25 @@ impl Work {
     pub(crate) fn gone(mut self: Box<Self>) -> Box<Self> {
         self.session = None;
         self.is_alive = false;
-        self.trouble = None;
+        self.error = None;
         self
     }
 
     pub(crate) fn throttled(self: Box<Self>, session: Session, cx: &Context<'_>) -> Box<Self> {
         let mut work = self.found(session, cx);
-        work.trouble = Some(Trouble::Throttled);
+        work.error = Some(RefreshError::Throttled);
         work
     }
 
     pub(crate) fn store_failed(mut self: Box<Self>, cx: &Context<'_>) -> Box<Self> {
         self.is_alive = self.token_is_alive(cx);
-        self.trouble = Some(Trouble::Store);
+        self.error = Some(RefreshError::Store);
         self
     }
 
     pub(crate) fn to_lock(mut self: Box<Self>, cx: &Context<'_>) -> Box<Self> {
         let wait = if self.is_alive {
-            cx.policy.lock_wait.min(PATIENCE_WITH_A_GOOD_TOKEN)
+            cx.policy.lock_wait.min(LOCK_WAIT_WITH_A_GOOD_TOKEN)
         } else {
             cx.policy.lock_wait
         };
@@ -184,7 +184,7 @@ impl Work {
     }
 
     pub(crate) fn busy(mut self: Box<Self>, cx: &Context<'_>) -> Box<Self> {
-        self.trouble = Some(Trouble::Busy);
+        self.error = Some(RefreshError::Busy);
         self.due = cx.now;
         self
     }
@@ -202,7 +202,7 @@ impl Work {
         self.tried_another = true;
         self.was_invalid_grant = false;
         self.may_be_spent = false;
-        self.trouble = None;
+        self.error = None;
         self.errors = 0;
         self.due = cx.now;
         self.until = cx.now + cx.policy.retry_window;
@@ -213,31 +213,31 @@ impl Work {
         self.due = cx.now + self.backoff(&error, cx.policy);
         self.may_be_spent |= error.may_have_acted();
         self.errors = self.errors.saturating_add(1);
-        self.trouble = Some(Trouble::NoVerdict(error));
+        self.error = Some(RefreshError::NoVerdict(error));
         self
     }
 
     pub(crate) fn no_verdict(self: Box<Self>, error: TransientError, cx: &Context<'_>) -> Box<Self> {
-        self.failed(Trouble::NoVerdict(error), cx)
+        self.failed(RefreshError::NoVerdict(error), cx)
     }
 
     pub(crate) fn broken(self: Box<Self>, invalid: InvalidResponse, cx: &Context<'_>) -> Box<Self> {
-        self.failed(Trouble::InvalidResponse(invalid), cx)
+        self.failed(RefreshError::InvalidResponse(invalid), cx)
     }
 
     pub(crate) fn refused(self: Box<Self>, fault: Fault, cx: &Context<'_>) -> Box<Self> {
-        self.failed(Trouble::Refused(fault), cx)
+        self.failed(RefreshError::Refused(fault), cx)
     }
 
     pub(crate) fn invalid_grant(mut self: Box<Self>, fault: Fault, cx: &Context<'_>) -> Box<Self> {
         self.was_invalid_grant = true;
-        self.until = cx.now + cx.policy.patience;
+        self.until = cx.now + cx.policy.reread_window;
         self.refused(fault, cx)
     }
 
-    fn failed(mut self: Box<Self>, trouble: Trouble, cx: &Context<'_>) -> Box<Self> {
+    fn failed(mut self: Box<Self>, error: RefreshError, cx: &Context<'_>) -> Box<Self> {
         self.is_alive = self.token_is_alive(cx);
-        self.trouble = Some(trouble);
+        self.error = Some(error);
         self.due = cx.now;
         self
     }
@@ -260,7 +260,7 @@ impl Work {
         self.session = self.new.take();
         self.is_refreshed = true;
         self.is_alive = self.token_is_alive(cx);
-        self.trouble = None;
+        self.error = None;
         self
     }
 }

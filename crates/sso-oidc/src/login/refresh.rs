@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use device_flow::renewal::{
-    NotUsable, RenewError, RenewalOutcome, RenewalPolicy, SessionStore, Trouble, Usable,
+    NotUsable, RefreshError, RenewError, RenewalOutcome, RenewalPolicy, SessionStore, Usable,
 };
 use device_flow::{CallError, Session, Tick, TransportError};
 use device_flow_ureq::HttpClient;
@@ -212,9 +212,9 @@ impl<'a> Files<'a> {
     }
 
     /// Warns that a token could not be refreshed.
-    pub(super) fn warn_of(&self, warning: Option<Trouble>, cause: Option<Box<TransportError>>) {
-        if let Some(trouble) = warning {
-            warn(format_args!("the token could not be refreshed: {}", told(trouble, cause)));
+    pub(super) fn warn_of(&self, warning: Option<RefreshError>, cause: Option<Box<TransportError>>) {
+        if let Some(error) = warning {
+            warn(format_args!("the token could not be refreshed: {}", told(error, cause)));
         }
     }
 
@@ -241,14 +241,14 @@ impl<'a> Files<'a> {
         }
         let session = end.session.as_ref()?;
         let left = session.expires_at.map_or(UNKNOWN_LIFE, |end| end.remaining_at(now()));
-        let why = match (end.outcome, end.trouble) {
+        let why = match (end.outcome, end.error) {
             (RenewalOutcome::SessionLost, _) => {
                 "the response to its refresh was lost, and with it the new refresh token".to_owned()
             }
-            (RenewalOutcome::SignInNeeded, Some(Trouble::Refused(fault))) => {
+            (RenewalOutcome::SignInNeeded, Some(RefreshError::Refused(fault))) => {
                 format!("the service rejected the refresh ({fault})")
             }
-            (_, Some(trouble)) => format!("it could not be refreshed ({})", told(trouble, end.cause)),
+            (_, Some(error)) => format!("it could not be refreshed ({})", told(error, end.cause)),
             (_, None) if seen.token.as_ref().is_some_and(|token| token.refresh_token.is_some()) => {
                 "the registration of its client is missing or has expired".to_owned()
             }
@@ -265,7 +265,7 @@ impl<'a> Files<'a> {
             |session: &Session| session.expires_at.is_none_or(|end| end.remaining_at(now()) > MARGIN);
         let what = if end.session.as_deref().is_some_and(is_good) { "refreshed" } else { "used" };
         match (end.outcome, end.fault()) {
-            (RenewalOutcome::Unreachable, _) => return self.call_failure(end.trouble, end.cause),
+            (RenewalOutcome::Unreachable, _) => return self.call_failure(end.error, end.cause),
             (RenewalOutcome::SignInNeeded, Some(fault)) => Failure::service(format_args!(
                 "The session for {whose} has ended, or was revoked: the service rejected the refresh ({fault})"
             )),
@@ -288,11 +288,11 @@ impl<'a> Files<'a> {
     /// Returns the failure of a refresh whose old token may still be good.
     pub(super) fn call_failure(
         &self,
-        trouble: Option<Trouble>,
+        error: Option<RefreshError>,
         cause: Option<Box<TransportError>>,
     ) -> Failure {
         let service = self.renewer.client.service();
-        let error = trouble.and_then(|trouble| trouble.into_call_error(cause));
+        let error = error.and_then(|error| error.into_call_error(cause));
         let Some(error) = error else {
             let own = self.seen.borrow_mut().failure.take();
             return own.unwrap_or_else(|| Failure::other("The token could not be refreshed"));
@@ -348,10 +348,10 @@ fn is_about_key(end: &NotUsable) -> bool {
 }
 
 /// Tells what prevented a refresh.
-fn told(trouble: Trouble, cause: Option<Box<TransportError>>) -> String {
-    if trouble == Trouble::Store {
+fn told(error: RefreshError, cause: Option<Box<TransportError>>) -> String {
+    if error == RefreshError::Store {
         return "the cache is not writable".to_owned();
     }
-    let words = trouble.to_string();
-    trouble.into_call_error(cause).map_or(words, |error| chain(&error))
+    let words = error.to_string();
+    error.into_call_error(cause).map_or(words, |error| chain(&error))
 }

@@ -88,7 +88,7 @@ fn key(renewal: &Renewal, now: Tick) -> String {
         work.was_invalid_grant,
         renewal.policy.signs_in,
         work.unwanted.as_ref().map(Secret::expose),
-        work.trouble,
+        work.error,
     )
 }
 

@@ -36,7 +36,7 @@ fn policy() -> RenewalPolicy {
         .with_lock_wait(Duration::from_millis(60))
         .with_retry_window(Duration::from_secs(4))
         .with_max_requests(4)
-        .with_patience(Duration::from_millis(300))
+        .with_reread_window(Duration::from_millis(300))
 }
 
 fn node(policy: RenewalPolicy, tried_at: Option<Tick>) -> Node {

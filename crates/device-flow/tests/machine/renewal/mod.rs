@@ -1,14 +1,14 @@
 //! The renewal of a stored session, rule by rule.
 
+mod errors;
 mod model;
 mod rules;
 mod texts;
-mod trouble;
 
 use std::time::Duration;
 
 use device_flow::renewal::{
-    NotUsable, Renewal, RenewalAction, RenewalOutcome, RenewalPolicy, Trouble, Usable,
+    NotUsable, RefreshError, Renewal, RenewalAction, RenewalOutcome, RenewalPolicy, Usable,
 };
 use device_flow::{
     ApiMisuse, Failure, PendingRequest, Reply, ResponseBody, Session, Tick, TransientError, TransportError,

@@ -76,7 +76,7 @@ impl World {
             .with_lock_wait(Duration::from_millis(50))
             .with_retry_window(Duration::from_secs(2))
             .with_max_requests(3)
-            .with_patience(Duration::from_millis(250));
+            .with_reread_window(Duration::from_millis(250));
         let process = || Process::Runs {
             renewal: Box::new(Renewal::new(service(), policy.clone(), now)),
             flight: None,

@@ -68,19 +68,19 @@ fn a_fault_about_the_key_is_no_reason_to_sign_in() {
         let mut scenario = Scenario::new(Some(session("old", left)));
         scenario.answer(Reply::Fault(fault.clone()));
         match scenario.end().0 {
-            Ok(usable) => assert!(is_usable && matches!(usable.warning, Some(Trouble::Refused(_)))),
+            Ok(usable) => assert!(is_usable && matches!(usable.warning, Some(RefreshError::Refused(_)))),
             Err(end) => assert!(!is_usable && end.outcome == RenewalOutcome::Unreachable, "{end:?}"),
         }
     }
 }
 
 #[test]
-fn while_the_token_is_good_trouble_is_a_warning_after_one_request() {
+fn while_the_token_is_good_an_error_is_a_warning_after_one_request() {
     for reply in [Reply::Failed(Failure::NotSent), page(429), page(404), fault(FaultCode::SlowDown)] {
         let mut scenario = Scenario::new(Some(session("old", 200)));
         scenario.answer(reply);
         let (usable, done) = scenario.usable();
-        assert!(matches!(usable.warning, Some(Trouble::NoVerdict(_))), "{usable:?}");
+        assert!(matches!(usable.warning, Some(RefreshError::NoVerdict(_))), "{usable:?}");
         assert_eq!((access(&usable.session), done.sent.len(), done.writes), ("access-old", 1, 0));
     }
     // A token with less life than a request needs is not good.
@@ -109,7 +109,7 @@ fn the_next_attempt_waits_for_the_throttle_whatever_the_wall_clock_does() {
             Some(RenewalOutcome::Usable) => next.into_result().unwrap().warning,
             _ => None,
         };
-        assert_eq!(warned == Some(Trouble::Throttled), is_throttled, "{later} {jump}");
+        assert_eq!(warned == Some(RefreshError::Throttled), is_throttled, "{later} {jump}");
     }
 }
 
@@ -157,7 +157,7 @@ fn an_expired_token_is_retried_with_backoff_within_the_window_and_then_the_servi
     }
     let (end, done) = scenario.failed();
     assert_eq!(end.outcome, RenewalOutcome::Unreachable);
-    assert_eq!(end.trouble, Some(Trouble::NoVerdict(TransientError::Failed(Failure::NotSent))));
+    assert_eq!(end.error, Some(RefreshError::NoVerdict(TransientError::Failed(Failure::NotSent))));
     let times: Vec<u64> = done.sent.iter().map(|sent| sent.since(start).as_secs()).collect();
     assert_eq!(times, [0, 1, 3, 7, 15]);
     assert!(!end.needs_sign_in());
@@ -219,11 +219,11 @@ fn a_success_without_a_token_is_told_and_keeps_the_session_that_was_read() {
         scenario.renewal.on_result(pending, scenario.now, scenario.wall, response).unwrap();
         match scenario.end().0 {
             Ok(usable) => {
-                assert!(matches!(usable.warning, Some(Trouble::InvalidResponse(_))), "{usable:?}");
+                assert!(matches!(usable.warning, Some(RefreshError::InvalidResponse(_))), "{usable:?}");
                 assert_eq!((access(&usable.session), left), ("access-old", 200));
             }
             Err(end) => {
-                assert!(matches!(end.trouble, Some(Trouble::InvalidResponse(_))), "{end:?}");
+                assert!(matches!(end.error, Some(RefreshError::InvalidResponse(_))), "{end:?}");
                 assert_eq!((end.outcome, left), (RenewalOutcome::Unreachable, 0));
                 assert_eq!(end.session.as_deref().map(access), Some("access-old"));
             }
@@ -257,7 +257,7 @@ fn a_held_lock_is_waited_for_but_not_long_while_the_token_is_good() {
         }
         assert_eq!(scenario.now.since(start), secs(wait));
         match scenario.end().0 {
-            Ok(usable) => assert_eq!((usable.warning, left), (Some(Trouble::Busy), 200)),
+            Ok(usable) => assert_eq!((usable.warning, left), (Some(RefreshError::Busy), 200)),
             Err(end) => assert_eq!((end.outcome, left), (RenewalOutcome::Busy, 0)),
         }
     }
@@ -271,7 +271,7 @@ fn a_store_that_cannot_be_locked_matters_only_without_a_good_token() {
         let RenewalAction::Lock = scenario.renewal.poll(scenario.now) else { panic!("it locks") };
         scenario.renewal.on_store_error(scenario.now, scenario.wall).unwrap();
         match scenario.end().0 {
-            Ok(usable) => assert_eq!((usable.warning, left), (Some(Trouble::Store), 200)),
+            Ok(usable) => assert_eq!((usable.warning, left), (Some(RefreshError::Store), 200)),
             Err(end) => assert_eq!((end.outcome, left), (RenewalOutcome::StoreFailed, 0)),
         }
     }
