@@ -80,7 +80,7 @@
 //!    │                                 │
 //!    ▼          registration           ▼           codes
 //! Register ─────────────────────► Authorize ─────────────────► Prompt
-//!    ▲ ⟲ error                       │ ⟲ error               │ shown
+//!    ▲ ⟲ error                         │ ⟲ error                 │ shown
 //!    │                                 │                         ▼
 //!    └─────────────────────────────────┴─────────────────────── Poll ⟲ pending, slow_down, error
 //!       cached client rejected, once                             │
@@ -114,7 +114,7 @@
 //! * `InvalidGrant`: `invalid_grant`: the code is unknown or spent.
 //! * `ClientRejected`: `invalid_client` or `unauthorized_client`.
 //! * `OtherFault`: Any other final fault.
-//! * `SlowDown`: The service's `slow_down`. Before there are codes it counts as an indeterminate response.
+//! * `SlowDown`: The service's `slow_down`. Before there are codes it is retried as a transient error.
 //! * `Retryable`: No verdict: no response, a response without the service's verdict, or a transient fault. A
 //!   transient fault is `server_error`, throttling, or any with such a status.
 //! * `PlainRefusal`: A response without the service's verdict that a retry would get again. It is a redirect, a
@@ -230,8 +230,9 @@
 //! | `device_flow.fetched` | something came of that, or nothing | `uri`, `status`, `failure`, `cause` |
 //!
 //! `phase` is [`Phase::name`]. `outcome` is [`Outcome::name`], or `granted`; of a renewal it is
-//! [`RenewalOutcome::name`](renewal::RenewalOutcome::name). `result` is [`Callback::name`]. `attempt` counts the requests of
-//! one operation from 1. `failure` is `not_sent` or `unknown`. `broken` is whether the body broke off. A
+//! [`RenewalOutcome::name`](renewal::RenewalOutcome::name). `result` is [`Callback::name`]. `attempt` counts the
+//! requests of
+//! one operation from 1. `failure` is `not_sent`, `proxy_refused` or `unknown`. `broken` is whether the body broke off. A
 //! field without a value is omitted: `request_id` if the service sends none, `phase` in a [`PlainCall`],
 //! `error` if there is none. `received` and `failed` report the results passed to [`DeviceFlow::on_result`]
 //! and [`PlainCall::on_result`]. No event contains a secret, a user code or a body.
@@ -257,6 +258,7 @@ mod call;
 mod client;
 pub mod code;
 mod driven;
+mod end;
 #[cfg(feature = "tracing")]
 mod events;
 mod flow;

@@ -11,11 +11,12 @@ use oidc_proto::{
 };
 
 use crate::client::KnownClient;
+use crate::end::End;
 use crate::jitter::Jitter;
 use crate::polling::Polling;
 use crate::proof::Proof;
 use crate::setup::{Asking, Setup};
-use crate::{Expiry, Failure, Granted, Outcome, Policy, Tick, TransientError};
+use crate::{Expiry, Failure, Outcome, Policy, Tick, TransientError};
 
 use Answer::{ClientRejected, Denied, Expired, InvalidGrant, OtherFault, Pending};
 use Event::{
@@ -40,54 +41,6 @@ pub(crate) enum State {
     Ended(End),
 }
 
-/// How a flow has ended.
-#[derive(Debug)]
-pub(crate) enum End {
-    /// With a token.
-    Granted(Box<Granted>),
-    /// Without a token.
-    WithoutToken(Box<WithoutToken>),
-    /// [`Outcome::Cancelled`], a state that needs no allocation.
-    Cancelled(Option<Box<KnownClient>>),
-}
-
-/// The outcome of [`End::Cancelled`].
-static CANCELLED: Outcome = Outcome::Cancelled;
-
-impl End {
-    pub(crate) const fn outcome(&self) -> Result<&Granted, &Outcome> {
-        match self {
-            Self::Granted(granted) => Ok(granted),
-            Self::WithoutToken(end) => Err(&end.outcome),
-            Self::Cancelled(_) => Err(&CANCELLED),
-        }
-    }
-
-    /// Returns the registration in use, unless the service has rejected it.
-    pub(crate) fn registration(&self) -> Option<&Registration> {
-        match self {
-            Self::Granted(granted) => Some(&granted.registration),
-            Self::WithoutToken(end) => end.client.as_ref().map(|client| &client.registration),
-            Self::Cancelled(client) => client.as_ref().map(|client| &client.registration),
-        }
-    }
-
-    pub(crate) fn is_newly_registered(&self) -> bool {
-        match self {
-            Self::Granted(granted) => granted.newly_registered,
-            Self::WithoutToken(end) => end.client.as_ref().is_some_and(|client| client.origin.is_new()),
-            Self::Cancelled(client) => client.as_ref().is_some_and(|client| client.origin.is_new()),
-        }
-    }
-}
-
-/// An end without a token, and the client unless the service has rejected it.
-#[derive(Debug)]
-pub(crate) struct WithoutToken {
-    pub(crate) outcome: Outcome,
-    pub(crate) client: Option<KnownClient>,
-}
-
 /// The state during a transition. If the transition never finished, it would send nothing.
 impl Default for State {
     fn default() -> Self {
@@ -107,7 +60,7 @@ pub(crate) enum Event<'a> {
     TokenGranted(Token),
     /// A final fault other than `slow_down`.
     Refused(Answer, &'a Fault),
-    /// The service's `slow_down`. Before there are codes it counts as an indeterminate response.
+    /// The service's `slow_down`. Before there are codes it is retried as a transient error.
     SlowDown(TransientError),
     /// No verdict: no response, a response without the service's verdict, or a transient fault. A transient
     /// fault is `server_error`, throttling, or any with such a status.
@@ -271,20 +224,16 @@ pub(crate) fn step(state_and_event: (State, Event<'_>), cx: &mut Context<'_>) ->
     }
 }
 
-/// Ends with a token.
 fn granted(client: KnownClient, token: Token, cx: &Context<'_>) -> State {
-    let KnownClient { registration, origin } = client;
-    let newly_registered = origin.is_new();
-    Ended(End::Granted(Box::new(Granted { token, requested_at: cx.sent_at, registration, newly_registered })))
+    Ended(End::granted(client, token, cx.sent_at))
 }
 
-/// Ends without a token. A rejected client is not kept.
 fn ended(client: impl Into<Option<KnownClient>>, outcome: Outcome) -> State {
-    Ended(End::WithoutToken(Box::new(WithoutToken { outcome, client: client.into() })))
+    Ended(End::without_token(client.into(), outcome))
 }
 
 fn cancelled(client: impl Into<Option<KnownClient>>) -> State {
-    Ended(End::Cancelled(client.into().map(Box::new)))
+    Ended(End::cancelled(client.into()))
 }
 
 /// Returns the operation without which no sign-in is possible. A registration alone is of no use.

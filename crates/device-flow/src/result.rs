@@ -6,7 +6,7 @@ use std::error::Error;
 
 use oidc_proto::{Registration, Service, Token};
 
-use crate::machine::End;
+use crate::end::End;
 use crate::{
     DeviceFlow, Expiry, Failure, Granted, Outcome, Report, Stop, Tick, TransientError, TransportError,
 };

@@ -4,7 +4,8 @@ use core::time::Duration;
 
 use oidc_proto::{Registration, Service};
 
-use crate::machine::{End, State};
+use crate::end::End;
+use crate::machine::State;
 use crate::polling::Polling;
 use crate::{ApiMisuse, DeviceFlow, Granted, Outcome, Policy, Tick, TransientError, UserPrompt};
 

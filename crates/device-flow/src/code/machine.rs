@@ -11,11 +11,12 @@ use oidc_proto::{
 
 use super::redirect::RedirectUri;
 use crate::client::{BoundClient, KnownClient, Origin};
+use crate::end::End;
 use crate::jitter::Jitter;
-use crate::machine::{Answer, End, WithoutToken};
+use crate::machine::Answer;
 use crate::proof::Proof;
 use crate::setup::Setup;
-use crate::{Expiry, Failure, Granted, Outcome, Policy, Tick, TransientError};
+use crate::{Expiry, Failure, Outcome, Policy, Tick, TransientError};
 
 use Answer::{ClientRejected, Denied, Expired, InvalidGrant, OtherFault, Pending};
 use Event::{
@@ -253,18 +254,14 @@ fn unread(answer: &Indeterminate) -> TransientError {
     TransientError::Indeterminate(answer.clone())
 }
 
-/// Ends with a token.
 fn granted(client: KnownClient, token: Token, cx: &Context<'_>) -> State {
-    let KnownClient { registration, origin } = client;
-    let newly_registered = origin.is_new();
-    Ended(End::Granted(Box::new(Granted { token, requested_at: cx.sent_at, registration, newly_registered })))
+    Ended(End::granted(client, token, cx.sent_at))
 }
 
-/// Ends without a token. A rejected client is not kept.
 fn ended(client: impl Into<Option<KnownClient>>, outcome: Outcome) -> State {
-    Ended(End::WithoutToken(Box::new(WithoutToken { outcome, client: client.into() })))
+    Ended(End::without_token(client.into(), outcome))
 }
 
 fn cancelled(client: impl Into<Option<KnownClient>>) -> State {
-    Ended(End::Cancelled(client.into().map(Box::new)))
+    Ended(End::cancelled(client.into()))
 }

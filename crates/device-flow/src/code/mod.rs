@@ -8,8 +8,8 @@
 //!   new ──────────────────────┐ known client
 //!    ▼       registration     ▼     shown              code            token
 //! Register ───────────────► Prompt ───────► Listen ───────────► Redeem ──────► Ended
-//!    ▲ ⟲ error                                ⟲ foreign request    │ ⟲ error
-//!    └─────────────────────────────────────────────────────────────┘
+//!    ▲ ⟲ error                              ⟲ foreign request     │ ⟲ error
+//!    └────────────────────────────────────────────────────────────┘
 //!       cached client rejected, once
 //! ```
 //!

@@ -7,7 +7,7 @@ use oidc_proto::Service;
 use super::flow::CodeFlow;
 use super::machine::State;
 use super::redirect::RedirectUri;
-use crate::machine::End;
+use crate::end::End;
 use crate::{Granted, Outcome, Phase, Policy, Tick, TransientError};
 
 impl CodeFlow {
