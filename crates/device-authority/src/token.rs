@@ -24,8 +24,9 @@ use crate::{
 ///    §4.6, RFC 9700 §4.8.2). This check comes early, so a client with a PKCE bug gets the error at its first
 ///    poll. It changes nothing: the code stays valid for the client with the verifier. An attacker with only
 ///    the code can neither use it nor revoke its tokens.
-/// 3. The code is unused: `InvalidGrantException`. Its refresh tokens are revoked, since one of the two users
-///    is a thief (RFC 6749 §4.1.2 requires that for authorization codes).
+/// 3. The code is unused: `InvalidGrantException`. The family of its sign-in is revoked, with all its tokens,
+///    since one of the two users is a thief (RFC 6749 §4.1.2 requires that for authorization codes). An access
+///    token without a family stays valid until it expires.
 /// 4. The code has not expired: `ExpiredTokenException`.
 /// 5. It was not denied: `AccessDeniedException`.
 /// 6. It was approved: the token, and the code is spent. An approved device gets no `slow_down` for an early
@@ -41,7 +42,7 @@ use crate::{
 /// 3. The verifier matches the challenge (RFC 7636 §4.6). Until here nothing changes. The code travels through
 ///    the browser, so others may learn it. The verifier does not. Without it an attacker can neither use the
 ///    code, nor spend it, nor revoke its tokens (RFC 9700 §4.5.3).
-/// 4. The code is unused. A replay revokes its refresh tokens (RFC 6749 §4.1.2).
+/// 4. The code is unused. A replay revokes the family of its sign-in, as above (RFC 6749 §4.1.2).
 /// 5. The code has not expired.
 /// 6. The client may request the code's scopes at this redirect URI. Only a client that was unknown at the
 ///    authorization can fail here; see [`presume_client`](crate::presume_client). The fault for a scope is

@@ -10,7 +10,6 @@ use device_flow::renewal::{
 };
 use oidc_proto::UnixSeconds;
 
-use crate::worker::Worker;
 use crate::{Cancel, Clock, HttpClient, SystemClock};
 
 /// The result of a renewal.
@@ -134,7 +133,6 @@ impl HttpClient {
         guard: &mut Option<S::Guard>,
     ) -> Renewed<S> {
         let interrupt = Cancel::any_of(self.cancel.iter());
-        let mut worker = Worker::default();
         let mut store_error = None;
         let mut renewal =
             Renewal::new(self.service.clone(), policy, clock.now()).with_last_try(store.last_try());
@@ -159,13 +157,9 @@ impl HttpClient {
                 RenewalAction::Send(pending) => {
                     store.set_last_try(renewal.last_try());
                     let timeout = pending.timeout(self.request_timeout);
-                    match self.send_unless(&mut worker, pending.request(), timeout) {
-                        Some(result) => Ok(renewal.on_result(pending, clock.now(), wall(), result)),
-                        None => {
-                            renewal.cancel();
-                            continue;
-                        }
-                    }
+                    // Not cancelled: a response that is not awaited is lost, and the new refresh token with it.
+                    let result = self.send(pending.request(), timeout);
+                    Ok(renewal.on_result(pending, clock.now(), wall(), result))
                 }
                 RenewalAction::Store(new) => match guard.as_mut().map(|guard| store.write(guard, &new)) {
                     Some(Ok(())) | None => Ok(renewal.on_stored(clock.now(), wall())),

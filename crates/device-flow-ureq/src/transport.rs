@@ -66,9 +66,12 @@ impl HttpClient {
         timeout: Duration,
     ) -> Option<Result> {
         let (client, request) = (self.clone(), request.clone());
-        self.run_unless(worker, move || {
-            client.exchange(request.head().clone().map(|()| request.body().as_ref()), timeout)
-        })
+        self.run_unless(worker, move || client.send(&request, timeout))
+    }
+
+    /// Sends a request once, whatever cancels the client.
+    pub(crate) fn send(&self, request: &Request, timeout: Duration) -> Result {
+        self.exchange(request.head().clone().map(|()| request.body().as_ref()), timeout)
     }
 
     /// Runs a request, on the worker's thread if it can be cancelled.

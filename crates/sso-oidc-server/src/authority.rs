@@ -199,7 +199,7 @@ fn create_token(
     let live = family_of_a_code(store, &request.grant).filter(|family| store.family(*family).is_some());
     let made = store.create_token(policy, request, now, &mut entropy);
     if live.is_some_and(|family| store.family(family).is_none()) {
-        tracing::warn!("authorization code reused after its token was issued; its refresh tokens end");
+        tracing::warn!("authorization code reused after its token was issued; its tokens end");
     }
     if let Err(fault) = &made
         && fault.code == FaultCode::InvalidGrant
@@ -219,7 +219,7 @@ fn family_of_a_code(store: &Memory, grant: &Grant) -> Option<Selector> {
 }
 
 /// Warns that a repeated device code has revoked its tokens. Otherwise a client whose HTTP library repeats a
-/// lost request sees only a dead refresh token.
+/// lost request sees only a revoked session.
 fn warn_of_a_replay(store: &Memory, request: &CreateTokenRequest) {
     let (Grant::DeviceCode { device_code, .. }, GrantKey::Device(selector)) =
         (&request.grant, GrantKey::of(&request.grant))
@@ -229,9 +229,9 @@ fn warn_of_a_replay(store: &Memory, request: &CreateTokenRequest) {
     let Some(device) = store.device(selector) else { return };
     let AuthorizationStatus::Redeemed(family) = device.state.status else { return };
     if device.device_code == *device_code && device.client_id == request.client.id {
-        let refresh_tokens_end = family.is_some_and(|family| store.family(family).is_none());
+        let tokens_end = family.is_some_and(|family| store.family(family).is_none());
         tracing::warn!(
-            refresh_tokens_end,
+            tokens_end,
             "device code reused after its token was issued; the client may have retried a lost request"
         );
     }

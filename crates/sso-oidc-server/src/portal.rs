@@ -48,7 +48,7 @@ fn perform(context: &Context<'_>, operation: Operation) -> Result<Response<Body>
             let page = page(all, request.max_results, request.next_token.as_deref())?;
             Ok(ListAccountRolesRequest::encode_success(&page))
         }
-        _ => {
+        Operation::GetRoleCredentials => {
             let request = GetRoleCredentialsRequest::decode_query(query)?;
             let account = accounts.find(|account| account.id == request.account_id);
             let role =
@@ -56,6 +56,7 @@ fn perform(context: &Context<'_>, operation: Operation) -> Result<Response<Body>
             let credentials = credentials(role.ok_or_else(no_access)?, context)?;
             Ok(GetRoleCredentialsRequest::encode_success(&credentials))
         }
+        _ => Err(Refusal::NotFound.fault("The portal does not have this operation")),
     }
 }
 

@@ -1,9 +1,20 @@
 //! Error messages for failed calls: the AWS CLI's sentence, then details and a hint.
 
+use std::borrow::Cow;
+
 use device_flow::{CallError as Error, Failure as Sent, TransportError};
 use oidc_proto::{Fault, FaultCode, Operation, Service};
 
 use crate::exit::{Failure, chain};
+
+/// Returns a text as one word of a shell's command line, in quotes if it needs them.
+pub(crate) fn shell_word(text: &str) -> Cow<'_, str> {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"_./:=@%+-".contains(&b);
+    if !text.is_empty() && text.bytes().all(is_plain) {
+        return text.into();
+    }
+    format!("'{}'", text.replace('\'', r"'\''")).into()
+}
 
 /// Returns the kind of error, for logs.
 pub(crate) const fn kind(error: &Error) -> &'static str {
@@ -181,4 +192,24 @@ const fn hint(operation: Operation, code: &FaultCode) -> Option<&'static str> {
         (FaultCode::InternalServer, _) => "the service failed; try again later",
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shell_word;
+
+    #[test]
+    fn a_word_of_a_command_line_is_quoted_if_the_shell_would_split_or_expand_it() {
+        for (text, word) in [
+            ("corp", "corp"),
+            ("https://d-1.awsapps.com/start", "https://d-1.awsapps.com/start"),
+            ("my company", "'my company'"),
+            ("it's", r"'it'\''s'"),
+            ("$(id)", "'$(id)'"),
+            ("https://x.example/start#/", "'https://x.example/start#/'"),
+            ("", "''"),
+        ] {
+            assert_eq!(shell_word(text), word);
+        }
+    }
 }

@@ -10,6 +10,7 @@ use sso_cache::{Config, Profile};
 use crate::aws_files::AwsFiles;
 use crate::environment::Environment;
 use crate::exit::{Failure, print_data};
+use crate::explain::shell_word;
 use crate::globals::{ColorChoice, Globals};
 use crate::output::{Document, Format, Query, Rehearsal, Surroundings};
 
@@ -391,7 +392,8 @@ fn no_such_profile(name: &str, config: &Config) -> Failure {
         .with_detail(config.no_such_profile(name));
     match config.session_names().find(|session| *session == name) {
         Some(session) => failure.with_hint(format_args!(
-            "an SSO session has this name; sign in to it with login --sso-session '{session}'"
+            "an SSO session has this name; sign in to it with login --sso-session {}",
+            shell_word(session)
         )),
         None => failure,
     }

@@ -162,6 +162,33 @@ fn a_registration_that_the_page_refuses_is_gone_after_the_attempt_and_force_uses
     assert_eq!(count(), 1, "the token's file");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_sign_in_that_is_cancelled_leaves_the_earlier_one_usable() {
+    let serving = Serving::start(&["--approve", "auto"]);
+    let scoped = CONFIG.to_owned() + "sso_registration_scopes = sso:account:access\n";
+    let program = program(&serving).config(&scoped);
+    let waiting = Waiting::start(&program, &["login", "--flow", "code"]);
+    browse(&waiting.url);
+    assert_eq!(waiting.end().0, Some(0));
+    let waiting = Waiting::start(&program, &["login", "--flow", "code"]);
+    let pid = waiting.child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert_eq!(waiting.end().0, Some(130));
+    program.run(&["token"]).ok();
+    program.run(&["refresh", "--force"]).ok();
+}
+
+#[test]
+fn a_port_is_of_use_to_the_code_flow_only() {
+    for line in [
+        &["login", "--use-device-code", "--redirect-port", "8400"][..],
+        &["login", "--flow", "code", "--redirect-port", "0"],
+    ] {
+        Program::new().run(line).fails(252);
+    }
+}
+
 #[test]
 fn a_denial_in_the_browser_ends_with_254_and_the_page_says_so() {
     let serving = Serving::start(&["--approve", "deny"]);

@@ -339,6 +339,32 @@ fn a_lock_that_is_held_for_too_long_is_told_with_its_holder() {
     assert_eq!(program.run(&in_haste).ok(), "access-new\n");
 }
 
+#[test]
+fn login_if_needed_during_an_outage_opens_no_sign_in_page() {
+    let stub = Stub::always(response(503, &[], "<html>down</html>"));
+    let program = expired_at(&stub);
+    let run = program.run(&with(&["--if-needed"]));
+    assert!(run.code == Some(255) && run.stderr.contains("503"), "{run:?}");
+    assert!(stub.bodies().iter().all(|body| body.contains("refresh_token")), "{:?}", stub.bodies());
+    assert_eq!(stored(&program)["refreshToken"], "refresh-old");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_between_two_tries_of_a_refresh_ends_it() {
+    let stub = Stub::always(response(503, &[("retry-after", "20")], "<html>down</html>"));
+    let program = expired_at(&stub).var("AWS_MAX_ATTEMPTS", "3");
+    let mut child = program.command(&TOKEN).spawn().unwrap();
+    while stub.bodies().is_empty() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(stub.bodies().len(), 1, "the second try, after 20 s, does not come");
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_during_a_refresh_waits_for_its_response_and_stores_it() {

@@ -28,8 +28,8 @@ pub struct RequestHead {
     end: usize,
 }
 
-/// The result of more bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The result of more bytes. A target may hold an authorization code, so `Debug` omits it.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Incoming {
     /// The head is not complete.
@@ -40,6 +40,17 @@ pub enum Incoming {
     OtherMethod,
     /// No HTTP, or too long. Its response is 400.
     Invalid,
+}
+
+impl core::fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Incomplete => "Incomplete",
+            Self::Get(_) => "Get(..)",
+            Self::OtherMethod => "OtherMethod",
+            Self::Invalid => "Invalid",
+        })
+    }
 }
 
 impl RequestHead {
@@ -183,5 +194,10 @@ mod tests {
         let mut head = RequestHead::new();
         _ = head.push(b"GET /?code=sentinel");
         assert_eq!(format!("{head:?}"), "RequestHead(19 bytes)");
+        let whole = head.push(b" HTTP/1.1\r\n\r\n");
+        assert_eq!(
+            (format!("{whole:?}"), whole),
+            ("Get(..)".to_owned(), Incoming::Get("/?code=sentinel".to_owned()))
+        );
     }
 }

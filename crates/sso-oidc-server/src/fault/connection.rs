@@ -33,10 +33,7 @@ use crate::reply::Reply;
 use crate::router::{Handler, Route, route};
 use crate::state::{Context, Peer, State};
 
-/// The longest request line. A reset comes after the line, because the operation must be known.
-const LONGEST_LINE: usize = 8 * 1024;
-
-/// The parsed request line.
+/// The parsed request line. A fault applies after the line, because the operation must be known.
 struct RequestLine {
     method: Method,
     path: String,
@@ -55,7 +52,10 @@ pub(crate) async fn serve(state: Arc<State>, stream: TcpStream, peer: Peer, acti
     let Some(transport) = transport(&state, stream, peer).await else { return };
     let mut connection = PrefixedStream { early: BytesMut::new(), transport };
     loop {
-        let line = tokio::time::timeout(state.limits.idle_timeout, request_line(&mut connection));
+        let line = tokio::time::timeout(
+            state.limits.idle_timeout,
+            request_line(&mut connection, state.limits.head_bytes),
+        );
         let Ok(Some(line)) = line.await else { return };
         let rule = line.target.and_then(|target| state.faults.rule(target));
         let others_in_flight = state.faults.in_flight();
@@ -177,13 +177,17 @@ async fn transport(state: &State, stream: TcpStream, peer: Peer) -> Option<Trans
     Some(Transport { socket, stream: Box::new(secure) })
 }
 
-/// Reads the first line of a request, and puts it back.
-async fn request_line(connection: &mut PrefixedStream) -> Option<RequestLine> {
+/// Reads the first line of a request, and puts it back. A line above the limit names nothing, and gets its
+/// response as usual.
+async fn request_line(connection: &mut PrefixedStream, limit: usize) -> Option<RequestLine> {
     let end = loop {
         if let Some(end) = connection.early.iter().position(|byte| *byte == b'\n') {
             break end;
         }
-        if connection.early.len() > LONGEST_LINE || connection.read_more().await.ok()? == 0 {
+        if connection.early.len() > limit {
+            return Some(RequestLine { method: Method::GET, path: String::new(), target: None });
+        }
+        if connection.read_more().await.ok()? == 0 {
             return None;
         }
     };

@@ -71,6 +71,10 @@ impl Store {
             return Ok(());
         }
         let Some(registered) = self.registration_of(token) else {
+            // Another sign-in, or another tool, may have replaced or removed the registration.
+            if self.takes_unknown_scopes {
+                return Ok(());
+            }
             return Err("its scopes are unknown, because the registration of its client is not in the cache"
                 .to_owned());
         };

@@ -23,7 +23,7 @@ pub(crate) struct FlowArgs {
 
     /// Listen for the browser on this port instead of a free one, for a browser behind a port forwarding (docker -p does not reach
     /// 127.0.0.1 inside a container)
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", conflicts_with = "use_device_code", value_parser = clap::value_parser!(u16).range(1..))]
     redirect_port: Option<u16>,
 
     /// The redirect URI that the client of --client-id is registered with: http://127.0.0.1 or http://localhost, with an

@@ -6,6 +6,7 @@ use sso_cache::{Identity, SettingsError, SsoSettings};
 use super::say;
 use super::vanity;
 use crate::exit::{Failure, chain, warn};
+use crate::explain::shell_word;
 use crate::settings::Settings;
 
 /// The flags that name a portal.
@@ -70,7 +71,7 @@ fn unresolved(error: &SettingsError, settings: &Settings) -> Failure {
         SettingsError::NoSuchSession { session, profile: None, .. }
             if settings.config().profile(session).is_some() =>
         {
-            failure.with_hint(format_args!("a profile has this name; pass --profile '{session}'"))
+            failure.with_hint(format_args!("a profile has this name; pass --profile {}", shell_word(session)))
         }
         _ => failure,
     };

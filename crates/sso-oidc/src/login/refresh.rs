@@ -17,6 +17,7 @@ use super::store::{Kept, MARGIN, NOT_REQUESTED, Store, now};
 use super::{CtrlC, warn_of_oddities};
 use crate::exit::{Exit, Failure, chain, warn};
 use crate::explain;
+use crate::explain::shell_word;
 use crate::settings::Settings;
 use crate::signin::{Screen, StatusLine};
 
@@ -153,7 +154,8 @@ impl<'a> Files<'a> {
     /// # Errors
     /// Ctrl-C was pressed. The inner error has the reason why there is no token.
     pub(super) fn renew(&self, policy: RenewalPolicy) -> Result<Result<Usable, Box<NotUsable>>, Failure> {
-        let renewed = self.renewer.client.renew(self, policy);
+        let cancelled = &self.renewer.ctrl_c.handle;
+        let renewed = self.renewer.client.cancelled_by(cancelled).renew(self, policy);
         self.seen.borrow_mut().line = None;
         self.renewer.ctrl_c.refreshing.store(false, Ordering::SeqCst);
         if let Ok(usable) = &renewed
@@ -191,7 +193,7 @@ impl<'a> Files<'a> {
             RenewalOutcome::Busy | RenewalOutcome::StoreFailed | RenewalOutcome::Cancelled => {
                 Err(self.failure(*end))
             }
-            _ if is_about_key(&end) => Err(self.failure(*end)),
+            _ if is_about_key(&end) || !end.needs_sign_in() => Err(self.failure(*end)),
             _ => Ok(Err(self.why_not(*end))),
         }
     }
@@ -309,10 +311,12 @@ impl<'a> Files<'a> {
     /// Returns the command line of a sign-in to this portal.
     pub(super) fn sign_in_command(&self) -> String {
         match &self.store.identity {
-            Identity::SessionName(name) => format!("sso-oidc login --sso-session {name}"),
-            _ => {
-                format!("sso-oidc login --start-url {} --region {}", self.store.start_url, self.store.region)
-            }
+            Identity::SessionName(name) => format!("sso-oidc login --sso-session {}", shell_word(name)),
+            _ => format!(
+                "sso-oidc login --start-url {} --region {}",
+                shell_word(&self.store.start_url),
+                shell_word(&self.store.region)
+            ),
         }
     }
 

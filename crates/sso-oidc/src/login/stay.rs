@@ -67,7 +67,8 @@ impl StoredArgs {
         let named = Named::of(&Which { start_url, sso_session, scopes: &[] }, settings)?;
         let portal = named.resolve(settings)?;
         let place = portal.place(settings)?;
-        let store = Store::of(&portal, &place, settings)?;
+        let mut store = Store::of(&portal, &place, settings)?;
+        store.takes_unknown_scopes = true;
         let client = service::client_of(settings, place.endpoint)?;
         let ctrl_c = cancelled_by_ctrl_c();
         let renewer = Renewer { client: &client, settings, ctrl_c: &ctrl_c };

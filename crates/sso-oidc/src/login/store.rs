@@ -39,6 +39,8 @@ pub(super) struct Store {
     pub(super) region: String,
     pub(super) scopes: Vec<String>,
     pub(super) needed_scopes: Vec<String>,
+    /// Whether a token with unknown scopes is good enough.
+    pub(super) takes_unknown_scopes: bool,
     pub(super) endpoint: Endpoint,
     /// The endpoint, if it is not the region's own.
     pub(super) endpoint_url: Option<String>,
@@ -102,6 +104,7 @@ impl Store {
             region: portal.region.clone(),
             scopes: portal.scopes.clone(),
             needed_scopes: portal.needed_scopes.clone(),
+            takes_unknown_scopes: false,
             guard: RefCell::default(),
             warned_of: RefCell::default(),
         })

@@ -147,7 +147,7 @@ impl Presenter {
             words.push(
                 "If the browser is on another machine, paste the address that it ends at here.".to_owned(),
             );
-            take_pasted(paste);
+            take_pasted(paste, prompt.redirect_uri.to_string());
         }
         format!("\n{}\n", words.join("\n"))
     }
@@ -238,27 +238,42 @@ const fn is_in_foreground() -> bool {
 /// The longest line that a terminal passes on, without its end. macOS takes 1,024 bytes, Linux 4,096.
 const LONGEST_LINE: usize = if cfg!(any(target_os = "linux", target_os = "android")) { 4095 } else { 1023 };
 
-/// Returns what to say about a pasted line of this length, if it is not the end of the sign-in.
-const fn objection(callback: Callback, length: usize) -> Option<&'static str> {
+/// What to say about a line of that length. Its end is missing, so the flow must not see it.
+const CUT: &str =
+    "The terminal has cut that address, which is longer than its lines. Use --flow device instead.";
+
+/// Returns what to say about a pasted address, if it is not the end of the sign-in.
+fn objection(callback: Callback, redirect_uri: &str) -> Option<String> {
     match callback {
         Callback::Accepted | Callback::Late => None,
-        _ if length >= LONGEST_LINE => Some(
-            "The terminal has cut that address, which is longer than its lines. Use --flow device instead.",
-        ),
-        Callback::NotFound => {
-            Some("That is not the address that the browser ends at; it begins with http://127.0.0.1:")
-        }
-        _ => Some("That address belongs to another sign-in."),
+        Callback::NotFound => Some(format!(
+            "That is not the address that the browser ends at; it begins with {}",
+            printable(redirect_uri)
+        )),
+        _ => Some("That address belongs to another sign-in.".to_owned()),
     }
 }
 
+/// Returns a pasted text without the quotes around it, and without the marks of a bracketed paste.
+fn unquoted(line: &str) -> &str {
+    let line = line.trim().trim_start_matches("\u{1b}[200~").trim_end_matches("\u{1b}[201~");
+    line.trim().trim_matches(['"', '\'', '<', '>'])
+}
+
 /// Takes pasted addresses from the terminal, until one is accepted. The thread ends with the program.
-fn take_pasted(paste: Paste) {
+fn take_pasted(paste: Paste, redirect_uri: String) {
     let reading = move || {
         // What is typed ahead for the shell is no address.
         let is_address = |line: &String| line.contains("code=") || line.contains("error=");
         for line in io::stdin().lines().map_while(Result::ok).filter(is_address) {
-            let Some(answer) = objection(paste.address(&line), line.len()) else { return };
+            let answer = if line.len() >= LONGEST_LINE {
+                CUT.to_owned()
+            } else {
+                match objection(paste.address(unquoted(&line)), &redirect_uri) {
+                    Some(answer) => answer,
+                    None => return,
+                }
+            };
             let _ = writeln!(io::stderr().lock(), "\r\x1b[K{answer}");
             if !is_in_foreground() {
                 return;
@@ -281,13 +296,26 @@ mod tests {
     }
 
     #[test]
-    fn a_pasted_address_that_the_terminal_has_cut_is_told_from_one_of_another_sign_in() {
-        for callback in [Callback::NotFound, Callback::Unrelated] {
-            let [short, cut] = [100, LONGEST_LINE].map(|length| objection(callback, length).unwrap());
-            assert!(!short.contains("cut") && cut.contains("--flow device"), "{short} {cut}");
-        }
+    fn what_is_wrong_with_a_pasted_address_is_told_with_the_right_one() {
+        let said = |callback| objection(callback, "http://localhost:8400/cb");
+        assert!(said(Callback::NotFound).unwrap().ends_with("begins with http://localhost:8400/cb"));
+        assert!(said(Callback::Unrelated).unwrap().contains("another sign-in"));
         for callback in [Callback::Accepted, Callback::Late] {
-            assert_eq!(objection(callback, LONGEST_LINE), None);
+            assert_eq!(said(callback), None);
+        }
+    }
+
+    #[test]
+    fn a_pasted_address_may_be_quoted() {
+        let address = "http://127.0.0.1:8400/cb?code=c&state=s";
+        for pasted in [
+            address.to_owned(),
+            format!(" \"{address}\" "),
+            format!("'{address}'"),
+            format!("<{address}>"),
+            format!("\u{1b}[200~{address}\u{1b}[201~"),
+        ] {
+            assert_eq!(unquoted(&pasted), address, "{pasted:?}");
         }
     }
 
