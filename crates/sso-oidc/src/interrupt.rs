@@ -1,29 +1,30 @@
-//! The handler of Ctrl-C, which exits with 130.
+//! The handler of Ctrl-C, which exits with 130, and of SIGTERM.
 
 use std::future::poll_fn;
+use std::io;
 use std::pin::pin;
 use std::sync::mpsc;
 use std::task::Poll;
 
 use crate::exit::Exit;
 
-/// Makes Ctrl-C exit with 130 and no message, as in the AWS CLI. By default the signal would end the program, which
-/// only shells show as 130.
+/// Makes Ctrl-C and SIGTERM exit with 130 and no message, as Ctrl-C does in the AWS CLI. By default a signal would end
+/// the program, which only shells show as 130.
 ///
 /// Commands that must clean up (a lock, a server) use [`on_ctrl_c`] instead.
 pub(crate) fn exit_on_ctrl_c() {
     on_ctrl_c(exit);
 }
 
-/// Calls `first` on the first Ctrl-C, from a separate thread, and exits with 130 on the second.
+/// Calls `first` on the first Ctrl-C or SIGTERM, from a separate thread, and exits with 130 on the second.
 pub(crate) fn on_ctrl_c(mut first: impl FnMut() + Send + 'static) {
     let (ready, registered) = mpsc::channel();
     // Without a thread or a handler, the signal keeps its default effect, which is good enough.
     let thread = std::thread::Builder::new().name("ctrl-c".to_owned()).spawn(move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return };
         let signal = runtime.block_on(async {
-            let mut signal = pin!(tokio::signal::ctrl_c());
-            // The first poll registers the handler.
+            let mut signal = pin!(interrupted());
+            // The first poll registers the handlers.
             let early = poll_fn(|context| Poll::Ready(signal.as_mut().poll(context))).await;
             let _ = ready.send(());
             match early {
@@ -33,7 +34,7 @@ pub(crate) fn on_ctrl_c(mut first: impl FnMut() + Send + 'static) {
         });
         if signal.is_ok() {
             first();
-            if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+            if runtime.block_on(interrupted()).is_ok() {
                 exit();
             }
         }
@@ -42,6 +43,25 @@ pub(crate) fn on_ctrl_c(mut first: impl FnMut() + Send + 'static) {
         // An error means that the thread has ended.
         let _ = registered.recv();
     }
+}
+
+/// Waits for Ctrl-C or SIGTERM, with which `timeout`, service managers and containers end a program.
+#[cfg(unix)]
+async fn interrupted() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+/// Waits for Ctrl-C.
+#[cfg(not(unix))]
+async fn interrupted() -> io::Result<()> {
+    tokio::signal::ctrl_c().await
 }
 
 fn exit() {

@@ -367,7 +367,14 @@ fn ctrl_c_between_two_tries_of_a_refresh_ends_it() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_during_a_refresh_waits_for_its_response_and_stores_it() {
+fn a_signal_during_a_refresh_waits_for_its_response_and_stores_it() {
+    for signal in ["-INT", "-TERM"] {
+        stores_the_response_that_comes_after(signal);
+    }
+}
+
+#[cfg(unix)]
+fn stores_the_response_that_comes_after(signal: &'static str) {
     let pid = Arc::new(AtomicU32::new(0));
     let of_child = Arc::clone(&pid);
     let stub = Stub::meanwhile(success(NEW), move || {
@@ -379,7 +386,7 @@ fn ctrl_c_during_a_refresh_waits_for_its_response_and_stores_it() {
             std::thread::sleep(Duration::from_millis(1));
         }
         let pid = of_child.load(Ordering::SeqCst).to_string();
-        assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        assert!(std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success());
         std::thread::sleep(Duration::from_millis(100));
     });
     let program = expired_at(&stub);
