@@ -6,7 +6,8 @@ use crate::shell::Run;
 
 /// The default time for each machine.
 const SECONDS: u64 = 120;
-/// The crates with an explorer, and the test target of each that has it as a module. In an ordinary test run its depth is small.
+/// The crates with an explorer, and the test target of each that has it as a module. In an ordinary test run
+/// its depth is small.
 const EXPLORERS: [(&str, &str); 2] = [("device-authority", "authority"), ("device-flow", "machine")];
 /// The module.
 const MODULE: &str = "explore::";

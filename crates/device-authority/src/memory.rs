@@ -30,12 +30,12 @@ use crate::{
 ///   live code. The evicted client gets `InvalidClientException` and registers again, which every client must
 ///   support. Once clients without a sign-in make up a quarter, they no longer evict clients with a sign-in.
 ///   If it can evict none, a new client gets `SlowDownException`.
-/// * *Devices*: it evicts one whose code has expired, or else one whose token was collected. The latter only
+/// * *Devices*: it evicts one whose code has expired, or else one whose code was redeemed. The latter only
 ///   serves to detect repeated codes. If there is neither, a new device gets `SlowDownException`.
 /// * *Authorization codes*: it evicts the oldest one, if that has expired or was redeemed. Otherwise a new
 ///   authorization gets `temporarily_unavailable`.
-/// * *Refresh families, access tokens and guess records*: it evicts the one that ends first. An error would revoke a granted
-///   token, or stop the counting.
+/// * *Refresh families, access tokens and guess records*: it evicts the one that ends first. An error would
+///   revoke a granted token, or stop the counting.
 ///
 /// A clone is a snapshot, like the copy from which a server restarts.
 #[derive(Clone, Debug)]
@@ -44,8 +44,8 @@ pub struct Memory {
     usage: Usage,
     devices: Table<Selector, DeviceRecord>,
     user_codes: BTreeMap<UserCode, Selector>,
-    /// The devices whose token was collected, in the order of expiry.
-    collected: BTreeSet<(Moment, Selector)>,
+    /// The devices whose code was redeemed, in the order of expiry.
+    redeemed: BTreeSet<(Moment, Selector)>,
     codes: Table<Selector, CodeRecord>,
     families: Table<Selector, RefreshRecord>,
     access: Table<Selector, AccessRecord>,
@@ -62,7 +62,7 @@ impl Memory {
             usage: Usage::new(),
             devices: Table::new(capacity.devices),
             user_codes: BTreeMap::new(),
-            collected: BTreeSet::new(),
+            redeemed: BTreeSet::new(),
             codes: Table::new(capacity.codes),
             families: Table::new(capacity.families),
             access: Table::new(capacity.access),
@@ -126,8 +126,8 @@ impl Memory {
             match change {
                 Change::AddClient(record) => {
                     let id = record.registration.client.id.clone();
-                    if let Some((driven_out, _)) = self.clients.put_over_first(id, record) {
-                        self.usage.forget(&driven_out);
+                    if let Some((evicted, _)) = self.clients.put_over_first(id, record) {
+                        self.usage.forget(&evicted);
                     }
                 }
                 Change::AddDevice(record) => {
@@ -140,7 +140,7 @@ impl Memory {
                     if let Some(record) = self.devices.find_mut(&device) {
                         record.state = state;
                         if matches!(state.status, AuthorizationStatus::Redeemed(_)) {
-                            self.collected.insert((record.forget_at, device));
+                            self.redeemed.insert((record.forget_at, device));
                         }
                     }
                 }
@@ -211,7 +211,7 @@ mod tests {
             let poll = CreateTokenRequest::new(ask.client.clone(), grant);
             store.create_token(&policy, &poll, now, &mut entropy).unwrap();
             assert_eq!(store.user_codes.len(), store.devices.len());
-            assert!(store.collected.len() <= store.devices.len());
+            assert!(store.redeemed.len() <= store.devices.len());
         }
         assert_eq!(store.devices.len(), 20, "ten minutes of life and ten of memory");
     }

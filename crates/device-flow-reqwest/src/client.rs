@@ -82,8 +82,8 @@ impl HttpClient {
         &self.service
     }
 
-    /// Returns a complete sign-in to this client's service, ready to run; see [`Login`]. For many sign-ins, pass clones of one
-    /// `Arc<Policy>`.
+    /// Returns a complete sign-in to this client's service, ready to run; see [`Login`]. For many sign-ins,
+    /// pass clones of one `Arc<Policy>`.
     pub fn login(&self, policy: impl Into<Arc<Policy>>) -> Login {
         Login::new(self.clone(), policy.into())
     }
@@ -257,8 +257,9 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// As [`Self::register_client`], or [`CallError::UnsupportedOperation`] if the provider has no revocation endpoint. After
-    /// an indeterminate response, assume that the token is still valid (RFC 7009 §2.2.1).
+    /// As [`Self::register_client`], or [`CallError::UnsupportedOperation`] if the provider has no
+    /// revocation endpoint. After an indeterminate response, assume that the token is still valid (RFC 7009
+    /// §2.2.1).
     ///
     /// # Cancel safety
     /// If the future is dropped, the token may or may not be revoked. Calling it again is harmless.

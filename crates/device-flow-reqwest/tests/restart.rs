@@ -143,8 +143,8 @@ impl Restart {
     }
 }
 
-/// Everything that a process wrote before it ended, and the tokens that it got. The answers that are held back leave when all flows
-/// that wait have ended.
+/// Everything that a process wrote before it ended, and the tokens that it got. The answers that are held
+/// back leave when all flows that wait have ended.
 async fn end(restart: &mut Restart, waiting: usize) -> (Vec<String>, BTreeSet<String>) {
     restart.stop.send(true).unwrap();
     let (mut files, mut tokens) = (Vec::new(), BTreeSet::new());

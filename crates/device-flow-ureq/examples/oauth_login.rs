@@ -1,7 +1,9 @@
 //! A whole life of a token at any RFC 8628 provider, blocking: found by its issuer, signed in to, refreshed, revoked.
 //!
-//! `ISSUER` and `CLIENT_ID` say where and as whom; `CLIENT_SECRET` and `SCOPE` are as the client needs them. With `REFRESH`
-//! the token is refreshed once, with `REVOKE` it is revoked in the end. The prompt is on stderr, access tokens on stdout.
+//! `ISSUER` and `CLIENT_ID` say where and as whom; `CLIENT_SECRET` and `SCOPE` are as the client needs them.
+//! With `REFRESH` the token is refreshed once, with `REVOKE` it is revoked in the end. The prompt is on stderr,
+//! access
+//! tokens on stdout.
 //!
 //! ```console
 //! $ ISSUER=http://127.0.0.1:8400 CLIENT_ID=my-tool SCOPE=openid cargo run --example oauth_login

@@ -102,8 +102,8 @@ impl HttpClient {
         &self.service
     }
 
-    /// Returns a complete sign-in to this client's service, ready to run; see [`Login`]. For many sign-ins, pass clones of one
-    /// `Arc<Policy>`.
+    /// Returns a complete sign-in to this client's service, ready to run; see [`Login`]. For many sign-ins,
+    /// pass clones of one `Arc<Policy>`.
     pub fn login(&self, policy: impl Into<Arc<Policy>>) -> Login {
         Login::new(self.clone(), policy.into())
     }
@@ -250,8 +250,9 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// As [`Self::register_client`], or [`CallError::UnsupportedOperation`] if the provider has no revocation endpoint. After
-    /// an indeterminate response, assume that the token is still valid (RFC 7009 §2.2.1).
+    /// As [`Self::register_client`], or [`CallError::UnsupportedOperation`] if the provider has no
+    /// revocation endpoint. After an indeterminate response, assume that the token is still valid (RFC 7009
+    /// §2.2.1).
     pub fn revoke(&self, request: &RevocationRequest) -> Result<(), CallError> {
         let request = request.encode(&self.service);
         self.answer(Operation::RevokeToken, request, RevocationRequest::decode)

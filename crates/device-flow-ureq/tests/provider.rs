@@ -1,5 +1,5 @@
-//! Cryptography of the program's choice, with the feature `ring` and without it. In a process of its own, because a provider is
-//! installed for all of it.
+//! Cryptography of the program's choice, with the feature `ring` and without it. In a process of its own,
+//! because a provider is installed for all of it.
 
 use device_flow_ureq::{BuildError, Endpoint, FirstPoll, HttpClient, Policy};
 use sso_oidc_server::{Config, TestServer, Tls};

@@ -232,8 +232,9 @@
 //! `phase` is [`Phase::name`]. `outcome` is [`Outcome::name`], or `granted`; of a renewal it is
 //! [`RenewalOutcome::name`](renewal::RenewalOutcome::name). `result` is [`Callback::name`]. `attempt` counts the
 //! requests of
-//! one operation from 1. `failure` is `not_sent`, `proxy_refused` or `unknown`. `broken` is whether the body broke off. A
-//! field without a value is omitted: `request_id` if the service sends none, `phase` in a [`PlainCall`],
+//! one operation from 1. `failure` is `not_sent`, `proxy_refused` or `unknown`. `broken` is whether the body
+//! broke off. A field without a value is omitted: `request_id` if the service sends none, `phase` in a
+//! [`PlainCall`],
 //! `error` if there is none. `received` and `failed` report the results passed to [`DeviceFlow::on_result`]
 //! and [`PlainCall::on_result`]. No event contains a secret, a user code or a body.
 #![warn(

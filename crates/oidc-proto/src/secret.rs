@@ -8,11 +8,12 @@ use zeroize::Zeroize as _;
 /// A secret string.
 ///
 /// `Debug` prints `[redacted]`, and there is no `Display`. The memory is zeroized on drop. Equality takes the same time
-/// wherever the first difference is; it does not hide the length. [`Secret::expose`] is the only access, so a search for
-/// that word finds every use.
+/// wherever the first difference is; it does not hide the length. [`Secret::expose`] is the only access, so
+/// a search for that word finds every use.
 ///
-/// The feature `serde` is the exception: it writes a secret **in the clear**, so that a program can store it. Write it only to
-/// a file that its owner alone can read, or encrypt it. Do not log such a value by way of `serde`.
+/// The feature `serde` is the exception: it writes a secret **in the clear**, so that a program can store
+/// it. Write it only to a file that its owner alone can read, or encrypt it. Do not log such a value by way of
+/// `serde`.
 ///
 /// ```
 /// use oidc_proto::Secret;

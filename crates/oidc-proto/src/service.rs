@@ -39,7 +39,7 @@ pub struct Service(Arc<Inner>);
 struct Inner {
     place: Place,
     /// The parts that the requests of each operation share.
-    heads: ResponseHeaders,
+    heads: RequestHeads,
 }
 
 #[derive(PartialEq, Eq)]
@@ -53,14 +53,14 @@ enum Place {
 type Head = Arc<http::Request<()>>;
 
 /// Every service has CreateToken.
-struct ResponseHeaders {
+struct RequestHeads {
     start_device_authorization: Option<Head>,
     create_token: Head,
     register_client: Option<Head>,
     revoke_token: Option<Head>,
 }
 
-impl ResponseHeaders {
+impl RequestHeads {
     const fn of(&self, operation: Operation) -> Option<&Head> {
         match operation {
             Operation::RegisterClient => self.register_client.as_ref(),
@@ -95,7 +95,7 @@ impl From<Endpoint> for Service {
     /// Creates SSO OIDC at this endpoint, in AWS's dialect.
     fn from(endpoint: Endpoint) -> Self {
         let at = |path| head(endpoint.0.uri(path), JSON);
-        let heads = ResponseHeaders {
+        let heads = RequestHeads {
             start_device_authorization: Some(at("/device_authorization")),
             create_token: at("/token"),
             register_client: Some(at("/client/register")),
@@ -109,7 +109,7 @@ impl From<Provider> for Service {
     /// Creates this provider, in the OAuth dialect.
     fn from(provider: Provider) -> Self {
         let at = |url: &Url| head(url.uri(""), FORM);
-        let heads = ResponseHeaders {
+        let heads = RequestHeads {
             start_device_authorization: provider.device_authorization.as_ref().map(at),
             create_token: at(&provider.token),
             // RFC 7591 uses JSON; the other requests are form-encoded.

@@ -177,13 +177,13 @@ fn start(
     now: Moment,
 ) -> Result<DeviceAuthorization, Fault> {
     let device = store.start_device_authorization(policy, request, now, &mut entropy)?;
-    let verdict = match state.approval {
+    let decision = match state.approval {
         Approval::Auto => Some(UserDecision::Approve),
         Approval::Deny => Some(UserDecision::Deny),
         Approval::Manual | Approval::AfterPolls(_) | Approval::Expire => None,
     };
-    if let Some(verdict) = verdict {
-        simulate(state, store, &device.user_code, verdict, now);
+    if let Some(decision) = decision {
+        simulate(state, store, &device.user_code, decision, now);
     }
     Ok(device)
 }
@@ -239,7 +239,7 @@ fn warn_of_a_replay(store: &Memory, request: &CreateTokenRequest) {
 
 /// Lets the simulated person decide, if the decision depends on the number of polls.
 fn simulated_person(state: &State, store: &mut Memory, grant: &Grant, now: Moment) {
-    let (polls_before, verdict) = match state.approval {
+    let (polls_before, decision) = match state.approval {
         Approval::AfterPolls(polls) => (polls, UserDecision::Approve),
         Approval::Expire => (1, UserDecision::Expire),
         Approval::Manual | Approval::Auto | Approval::Deny => return,
@@ -252,11 +252,11 @@ fn simulated_person(state: &State, store: &mut Memory, grant: &Grant, now: Momen
         })
         .map(|device| device.user_code.to_string());
     if let Some(code) = code {
-        simulate(state, store, &code, verdict, now);
+        simulate(state, store, &code, decision, now);
     }
 }
 
-fn simulate(state: &State, store: &mut Memory, user_code: &str, verdict: UserDecision, now: Moment) {
+fn simulate(state: &State, store: &mut Memory, user_code: &str, decision: UserDecision, now: Moment) {
     // Fails if a real person was faster or the code has expired. Neither needs another decision.
-    let _ = store.decide(&state.policy, None, user_code, verdict, now);
+    let _ = store.decide(&state.policy, None, user_code, decision, now);
 }

@@ -47,8 +47,8 @@ pub struct Limits {
     /// Default: 10 s.
     pub write_timeout: Duration,
     /// The time between a response and the end of the next request's head. Then the server closes the
-    /// connection. A TLS handshake has the same time before its first request. The default of 75 s exceeds the longest polling interval, so a device can keep its
-    /// connection.
+    /// connection. A TLS handshake has the same time before its first request. The default of 75 s exceeds
+    /// the longest polling interval, so a device can keep its connection.
     pub idle_timeout: Duration,
     /// The highest number of connections. For one more, the server closes the oldest one with an incomplete
     /// request, or else the one that is idle for the longest time. Default: 1024.

@@ -13,6 +13,8 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::connection;
 use crate::connections::Connections;
+#[cfg(feature = "faults")]
+use crate::fault::listener::Listener;
 use crate::listen::listen;
 use crate::state::{Peer, State};
 use crate::{Config, Handle, ServeError};
@@ -23,8 +25,6 @@ const BURST: u64 = 16;
 /// The delay after an error of `accept`.
 const AFTER_ERROR: Duration = Duration::from_millis(20);
 
-#[cfg(feature = "faults")]
-use crate::fault::listener::Listener;
 /// A server that listens. [`Server::serve`] starts to answer; earlier connections wait.
 ///
 /// ```

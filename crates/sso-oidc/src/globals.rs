@@ -10,8 +10,8 @@ use crate::output::Format;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Globals {
-    /// The region of the Identity Center instance [env: AWS_REGION, AWS_DEFAULT_REGION; profile: region, sso_region; or in
-    /// the start URL]
+    /// The region of the Identity Center instance [env: AWS_REGION, AWS_DEFAULT_REGION; profile: region,
+    /// sso_region; or in the start URL]
     #[arg(long, global = true, value_name = "REGION")]
     pub(crate) region: Option<String>,
 
@@ -20,7 +20,8 @@ pub(crate) struct Globals {
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) endpoint_url: Option<String>,
 
-    /// The profile of ~/.aws/config and ~/.aws/credentials to read settings from [env: AWS_PROFILE, AWS_DEFAULT_PROFILE]
+    /// The profile of ~/.aws/config and ~/.aws/credentials to read settings from [env: AWS_PROFILE,
+    /// AWS_DEFAULT_PROFILE]
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
 

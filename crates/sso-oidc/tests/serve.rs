@@ -81,8 +81,8 @@ fn a_second_signal_ends_requests_in_progress() {
 #[cfg(unix)]
 #[test]
 fn a_log_without_a_reader_keeps_the_server_neither_from_answering_nor_from_stopping() {
-    // Its log is a pipe that this test does not read. These are more lines than the pipe (64 kB at 170 bytes a line) and the
-    // queue (2,048 lines) can hold.
+    // Its log is a pipe that this test does not read. These are more lines than the pipe (64 kB at 170 bytes
+    // a line) and the queue (2,048 lines) can hold.
     const MANY: usize = 4_000;
     let mut serving = Serving::start(&[]);
     ask(&serving, MANY).unwrap();

@@ -44,12 +44,12 @@ impl Memory {
         entropy: &mut dyn Entropy,
     ) -> Result<DeviceAuthorization, Fault> {
         self.forget_devices(now);
-        let mut stranger = match self.clients.find(request.client.id.as_str()) {
+        let mut recognized = match self.clients.find(request.client.id.as_str()) {
             Some(_) => None,
             None => recognize_client(policy, &request.client, now),
         };
         for _ in 0..DRAWS {
-            let client = self.clients.find(request.client.id.as_str()).or(stranger.as_ref());
+            let client = self.clients.find(request.client.id.as_str()).or(recognized.as_ref());
             let decision = start_device_authorization(policy, client, request, now, entropy);
             let device = decision.changes.iter().find_map(|change| {
                 let Change::AddDevice(device) = change else { return None };
@@ -64,7 +64,7 @@ impl Memory {
                 if self.user_codes.contains_key(&code) {
                     continue;
                 }
-                if let Some(record) = stranger.take() {
+                if let Some(record) = recognized.take() {
                     self.admit(record, now)?;
                 }
                 self.usage.started(&request.client.id, now, until);
@@ -102,28 +102,28 @@ impl Memory {
 
     /// Removes a few expired devices.
     fn forget_devices(&mut self, now: Moment) {
-        let (user_codes, collected) = (&mut self.user_codes, &mut self.collected);
+        let (user_codes, redeemed) = (&mut self.user_codes, &mut self.redeemed);
         self.devices.make_room(now, |selector, device| {
             user_codes.remove(&device.user_code);
-            collected.remove(&(device.forget_at, *selector));
+            redeemed.remove(&(device.forget_at, *selector));
         });
     }
 
     /// Makes room in a full store: removes a device whose code has expired, or else one whose token was
-    /// collected.
+    /// redeemed.
     fn make_room_for_a_device(&mut self, now: Moment) {
-        let (user_codes, collected) = (&mut self.user_codes, &mut self.collected);
+        let (user_codes, redeemed) = (&mut self.user_codes, &mut self.redeemed);
         if self.devices.is_full() {
             self.devices.drop_first_if(
                 |device| device.expires_at <= now,
                 |selector, device| {
                     user_codes.remove(&device.user_code);
-                    collected.remove(&(device.forget_at, *selector));
+                    redeemed.remove(&(device.forget_at, *selector));
                 },
             );
         }
         if self.devices.is_full()
-            && let Some((_, selector)) = self.collected.pop_first()
+            && let Some((_, selector)) = self.redeemed.pop_first()
             && let Some(device) = self.devices.remove(&selector)
         {
             self.user_codes.remove(&device.user_code);

@@ -45,8 +45,8 @@ impl Memory {
     ) -> Result<Token, Fault> {
         let known = self.clients.find(request.client.id.as_str());
         // The store does not keep this record, because only a waiting device needs its client's record later.
-        let stranger = if known.is_none() { recognize_client(policy, &request.client, now) } else { None };
-        let client = known.or(stranger.as_ref());
+        let recognized = if known.is_none() { recognize_client(policy, &request.client, now) } else { None };
+        let client = known.or(recognized.as_ref());
         let records = Records::of_client(client);
         let records = match GrantKey::of(&request.grant) {
             GrantKey::Device(selector) => records.with_device(self.devices.find(&selector)),
@@ -102,8 +102,8 @@ impl Memory {
     ) -> Result<(), Fault> {
         let known = self.clients.find(request.client.id.as_str());
         // The store does not keep this record, because only a waiting device needs its client's record later.
-        let stranger = if known.is_none() { recognize_client(policy, &request.client, now) } else { None };
-        let client = known.or(stranger.as_ref());
+        let recognized = if known.is_none() { recognize_client(policy, &request.client, now) } else { None };
+        let client = known.or(recognized.as_ref());
         let selector = Selector::of(&request.token);
         let records = Records::of_client(client)
             .with_refresh(selector.and_then(|selector| self.families.find(&selector)))

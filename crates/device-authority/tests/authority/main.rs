@@ -1,5 +1,5 @@
-//! The authority's decisions at virtual time, operation by operation; against a reference, in random histories and in every
-//! short one.
+//! The authority's decisions at virtual time, operation by operation; against a reference, in random
+//! histories and in every short one.
 
 mod access;
 mod authorize;

@@ -4,7 +4,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Callback {
-    /// The response to this flow. The flow goes on or has ended; [`CodeFlow::page`](super::CodeFlow::page) says how, once it has ended.
+    /// The response to this flow. The flow goes on or has ended; [`CodeFlow::page`](super::CodeFlow::page)
+    /// says how, once it has ended.
     Accepted,
     /// Another path, such as `/favicon.ico`. The flow still listens.
     NotFound,

@@ -62,7 +62,7 @@ impl RequestHead {
         Self { line, is_line_complete: false, length: 0, end: 0 }
     }
 
-    /// Adds bytes from the connection. What follows the head is ignored, and header fields are not kept.
+    /// Adds bytes from the connection. Bytes after the head are ignored, and header fields are not kept.
     pub fn push(&mut self, bytes: &[u8]) -> Incoming {
         for byte in bytes {
             self.length += 1;
@@ -82,7 +82,7 @@ impl RequestHead {
                 return self.request();
             }
         }
-        // Whatever speaks another protocol should not wait for the time limit.
+        // A client of another protocol need not wait for the time limit.
         let is_text = self.line.iter().all(|byte| matches!(byte, b'\r' | b'\n' | b' '..=b'~'));
         if is_text { Incoming::Incomplete } else { Incoming::Invalid }
     }

@@ -345,7 +345,7 @@ mod tests {
         assert_eq!(token.fault.code.error(), "unsupported_response_type");
         assert_eq!((token.client_id.as_deref(), token.state), (Some("c"), Some(Secret::from("s"))));
         assert_eq!(refused("client_id=c").fault.code, FaultCode::InvalidRequest);
-        // What is there is told, so that the other half can be looked up.
+        // It reports the part that is present, so that the other half can be looked up.
         let half = refused("response_type=code&client_id=c");
         assert_eq!((half.client_id.as_deref(), half.redirect_uri), (Some("c"), None));
         let half = refused("response_type=code&redirect_uri=u");

@@ -31,7 +31,7 @@ pub(crate) fn authorize(context: &Context<'_>) -> Reply {
             return redirect(context, uri, sent(context, uri, invalid.state.as_ref(), Err(refusal)));
         }
     };
-    let verdict = match state.approval {
+    let decision = match state.approval {
         Approval::Manual => None,
         // Nothing polls here.
         Approval::Auto | Approval::AfterPolls(_) => Some(UserDecision::Approve),
@@ -39,8 +39,8 @@ pub(crate) fn authorize(context: &Context<'_>) -> Reply {
         Approval::Expire => Some(UserDecision::Expire),
     };
     // A HEAD asks about the page.
-    match verdict.filter(|_| head.method != Method::HEAD) {
-        Some(verdict) => redirect(context, &request.redirect_uri, decided(context, &request, verdict)),
+    match decision.filter(|_| head.method != Method::HEAD) {
+        Some(decision) => redirect(context, &request.redirect_uri, decided(context, &request, decision)),
         None => {
             let review = state.store().review_authorization(&state.policy, &request, now);
             match review {
@@ -69,12 +69,12 @@ pub(crate) fn decide_authorization(context: &Context<'_>) -> Reply {
     // A valid token is for a valid query.
     let request = AuthorizationRequest::decode(query).ok().filter(|_| is_ours);
     let Some(request) = request else { return page(StatusCode::FORBIDDEN, text::forged(query)).into() };
-    let verdict = match form::field(body, "action").as_deref() {
+    let decision = match form::field(body, "action").as_deref() {
         Some("approve") => UserDecision::Approve,
         Some("deny") => UserDecision::Deny,
         _ => return page(StatusCode::BAD_REQUEST, text::undecided(query)).into(),
     };
-    match decided(context, &request, verdict) {
+    match decided(context, &request, decision) {
         Ok(Sent { url, error }) => {
             Reply { response: page(StatusCode::OK, text::sent(&url, error.as_ref())), error }
         }
@@ -96,10 +96,10 @@ fn query<'a>(context: &Context<'a>) -> &'a str {
 fn decided(
     context: &Context<'_>,
     request: &AuthorizationRequest,
-    verdict: UserDecision,
+    decision: UserDecision,
 ) -> Result<Sent, Reply> {
     let Context { state, now, .. } = *context;
-    let result = state.store().authorize(&state.policy, request, verdict, now, &mut entropy);
+    let result = state.store().authorize(&state.policy, request, decision, now, &mut entropy);
     sent(context, &request.redirect_uri, request.state.as_ref(), result)
 }
 

@@ -58,15 +58,15 @@ pub(crate) fn decide(context: &Context<'_>) -> Response<Body> {
     if !is_ours {
         return page(StatusCode::FORBIDDEN, text::forged(&typed));
     }
-    let verdict = match form::field(body, "action").as_deref() {
+    let decision = match form::field(body, "action").as_deref() {
         Some("approve") => UserDecision::Approve,
         Some("deny") => UserDecision::Deny,
         _ => return page(StatusCode::BAD_REQUEST, text::undecided(&typed)),
     };
     // The page has shown this code, so it is no guess.
-    let decided = state.store().decide(&state.policy, None, &typed, verdict, now);
+    let decided = state.store().decide(&state.policy, None, &typed, decision, now);
     match decided {
-        Ok(()) => page(StatusCode::OK, text::done(verdict == UserDecision::Approve)),
+        Ok(()) => page(StatusCode::OK, text::done(decision == UserDecision::Approve)),
         Err(error) => refused(&error, &typed),
     }
 }

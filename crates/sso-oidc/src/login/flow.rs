@@ -21,8 +21,8 @@ pub(crate) struct FlowArgs {
     #[arg(long, conflicts_with = "flow")]
     use_device_code: bool,
 
-    /// Listen for the browser on this port instead of a free one, for a browser behind a port forwarding (docker -p does not reach
-    /// 127.0.0.1 inside a container)
+    /// Listen for the browser on this port instead of a free one, for a browser behind a port forwarding
+    /// (docker -p does not reach 127.0.0.1 inside a container)
     #[arg(long, value_name = "PORT", conflicts_with = "use_device_code", value_parser = clap::value_parser!(u16).range(1..))]
     redirect_port: Option<u16>,
 

@@ -1,5 +1,5 @@
-//! `login`: a sign-in from a terminal, in a browser or with a device code. The token goes into the cache of AWS's tools, or, for another provider,
-//! to standard output.
+//! `login`: a sign-in from a terminal, in a browser or with a device code. The token goes into the cache of
+//! AWS's tools, or, for another provider, to standard output.
 
 mod discovery;
 mod fitness;

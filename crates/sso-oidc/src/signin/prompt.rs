@@ -263,7 +263,7 @@ fn unquoted(line: &str) -> &str {
 /// Takes pasted addresses from the terminal, until one is accepted. The thread ends with the program.
 fn take_pasted(paste: Paste, redirect_uri: String) {
     let reading = move || {
-        // What is typed ahead for the shell is no address.
+        // Text that was typed ahead for the shell is no address.
         let is_address = |line: &String| line.contains("code=") || line.contains("error=");
         for line in io::stdin().lines().map_while(Result::ok).filter(is_address) {
             let answer = if line.len() >= LONGEST_LINE {

@@ -203,8 +203,8 @@ pub fn fault(status: u16, exception: &str, error: &str, description: &str) -> St
     response(status, &[("x-amzn-errortype", &exception), ("x-amzn-requestid", "request-2")], &body)
 }
 
-/// A server with prepared responses, one per connection. It repeats the last one. `adapter-tests` has a larger one, which is not
-/// published, so these tests could not use it when the crate is packaged.
+/// A server with prepared responses, one per connection. It repeats the last one. `adapter-tests` has a
+/// larger one, which is not published, so these tests could not use it when the crate is packaged.
 pub struct Stub {
     pub endpoint: String,
     requests: Arc<Mutex<Vec<String>>>,

@@ -1,5 +1,5 @@
-//! One process of the AWS SDK for Rust: its token provider, for the sso-session, the start URL and the region that are the
-//! arguments.
+//! One process of the AWS SDK for Rust: its token provider, for the sso-session, the start URL and the
+//! region that are the arguments.
 //!
 //! It says when it is ready, and waits for its standard input to close, so that all begin together.
 

@@ -1,7 +1,7 @@
 //! `peers-aws-instructions CASE COUNT` makes so many calls; without arguments it counts the allocations of each.
 //!
-//! A call is what a poll loop over the SDK does in one round: build the input, send it, look at the answer. The HTTP client
-//! answers at once from memory.
+//! A call is what a poll loop over the SDK does in one round: build the input, send it, look at the answer.
+//! The HTTP client answers at once from memory.
 
 use aws_sdk_ssooidc::config::{BehaviorVersion, Region, RuntimeComponents};
 use aws_sdk_ssooidc::{Client, Config};

@@ -1,5 +1,5 @@
-//! Load on one thread: a request on every connection, then an answer from every connection, so that the server always has a
-//! batch to work on and is what limits the rate.
+//! Load on one thread: a request on every connection, then an answer from every connection, so that the
+//! server always has a batch to work on and is what limits the rate.
 
 use crate::wire::{Line, member, request, split};
 
@@ -87,8 +87,8 @@ impl Target {
         }
     }
 
-    /// Polls until so many answers are there; a turn of all connections is finished first. The server's microseconds for
-    /// each answer.
+    /// Polls until so many answers are there; a turn of all connections is finished first. The server's
+    /// microseconds for each answer.
     pub fn polls(&mut self, enough: usize) -> f64 {
         let mut lines = lines(&self.address, self.connections);
         let before = processor_time(self.process);

@@ -93,8 +93,8 @@ impl World {
         Ok(Some(seen))
     }
 
-    /// Returns the reference, after it has followed the store in what it forgot. The rules say from when a record may be
-    /// forgotten, and not when it is.
+    /// Returns the reference, after it has followed the store in what it forgot. The rules say from when a
+    /// record may be forgotten, and not when it is.
     fn told(&mut self) -> &mut Reference {
         let (store, reference) = (&self.bench.store, &mut self.reference);
         let now = reference.now;

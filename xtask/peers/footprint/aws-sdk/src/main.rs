@@ -1,5 +1,5 @@
-//! A sign-in through the AWS SDK: `ENDPOINT [CLIENT_ID CLIENT_SECRET]`. It has the three calls and no loop, so the loop is
-//! here, without a sleep.
+//! A sign-in through the AWS SDK: `ENDPOINT [CLIENT_ID CLIENT_SECRET]`. It has the three calls and no loop,
+//! so the loop is here, without a sleep.
 
 use aws_sdk_ssooidc::config::{BehaviorVersion, Region};
 use aws_sdk_ssooidc::{Client, Config};

@@ -1,6 +1,6 @@
 //! A sign-in by hand over reqwest: `ENDPOINT [CLIENT_ID CLIENT_SECRET]`. No deadline, no retry, no second look at an
-//! answer, and no sleep between polls. The root certificates are compiled in; with `SYSTEM_ROOTS` in the environment they are
-//! the system's, which reqwest loads when a client is made.
+//! answer, and no sleep between polls. The root certificates are compiled in; with `SYSTEM_ROOTS` in the
+//! environment they are the system's, which reqwest loads when a client is made.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! A sign-in by hand over ureq: `ENDPOINT [CLIENT_ID CLIENT_SECRET]`. No deadline, no retry, no second look at an answer,
-//! and no sleep between polls.
+//! A sign-in by hand over ureq: `ENDPOINT [CLIENT_ID CLIENT_SECRET]`. No deadline, no retry, no second look
+//! at an answer, and no sleep between polls.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! A sign-in through the `oauth2` crate over its reqwest: `ENDPOINT [CLIENT_ID CLIENT_SECRET]`. The crate does not register
-//! clients, so that is by hand.
+//! A sign-in through the `oauth2` crate over its reqwest: `ENDPOINT [CLIENT_ID CLIENT_SECRET]`. The crate
+//! does not register clients, so that is by hand.
 
 use oauth2::basic::BasicClient;
 use oauth2::{

@@ -1,5 +1,5 @@
-//! A sign-in through `device-flow-ureq`: `ENDPOINT [CLIENT_ID CLIENT_SECRET]`. As in the programs that it is measured beside,
-//! there is no sleep between polls: its clock jumps to where the next one is due.
+//! A sign-in through `device-flow-ureq`: `ENDPOINT [CLIENT_ID CLIENT_SECRET]`. As in the programs that it is
+//! measured beside, there is no sleep between polls: its clock jumps to where the next one is due.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

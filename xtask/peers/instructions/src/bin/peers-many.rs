@@ -1,8 +1,8 @@
 //! `peers-many MOST` takes a thousand, ten thousand, … up to so many flows side by side through whole sign-ins, from
 //! registration to token, and prints what one costs.
 //!
-//! Every count is run several times. The fastest run is compared with the fastest of the other counts: it finds its memory
-//! at hand. The first run has to ask the system for it, page by page, and is shown beside it.
+//! Every count is run several times. The fastest run is compared with the fastest of the other counts: it
+//! finds its memory at hand. The first run has to ask the system for it, page by page, and is shown beside it.
 
 use std::fs;
 use std::sync::Arc;
