@@ -10,6 +10,16 @@ use crate::{AccessRecord, Change, Decision, Moment, RefreshRecord, Selector};
 ///
 /// A token ends with its life, with its family (a revocation, a replay, Logout), or with its own revocation.
 ///
+/// ```
+/// use core::time::Duration;
+/// use device_authority::{Moment, recognize_token};
+/// use oidc_proto::Secret;
+///
+/// let now = Moment::new(Duration::from_secs(1_700_000_000));
+/// let unknown = recognize_token(None, None, &Secret::from("unknown"), now);
+/// assert_eq!(unknown.unwrap_err().status, 401);
+/// ```
+///
 /// # Errors
 /// `UnauthorizedException`, the same for every reason.
 pub fn recognize_token<'a>(

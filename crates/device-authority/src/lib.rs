@@ -1,5 +1,5 @@
-//! The server side of two sign-ins as pure decisions over loaded records: the device authorization grant (RFC
-//! 8628), and the authorization code grant with PKCE (RFC 6749 §4.1, RFC 7636).
+//! The server side of two sign-ins, as pure decisions over loaded records. They are the device authorization
+//! grant (RFC 8628), and the authorization code grant with PKCE (RFC 6749 §4.1, RFC 7636).
 //!
 //! Every operation is a function of a [`ServerPolicy`], the records that the request names, the request, the
 //! time and some entropy. It returns a [`Decision`]: the response, and the records to change. This crate

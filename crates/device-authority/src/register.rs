@@ -53,7 +53,7 @@ pub fn register_client(
 
 /// Registers a client of the OAuth dialect (RFC 7591 §3): `public` (`none`) without a secret, any other with one.
 ///
-/// A client without grant types gets refresh, and the grant that its redirect URIs tell: with one the
+/// A client without grant types gets refresh, and the grant that its redirect URIs tell. With one that is the
 /// authorization code, the standard's default, and without one the device code. It may register both.
 /// Unsupported grant types are dropped, and redirect URIs without the grant that needs them. The record has
 /// what was registered (§2 and §3.2.1 permit that, and require the response to say so). A client without a name

@@ -156,13 +156,15 @@ impl Listener {
     /// Listens on this port, for a browser behind a port forwarding; 0 means any.
     ///
     /// ```
-    /// use device_flow_reqwest::{Callback, Listener};
+    /// use device_flow_reqwest::Listener;
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-    /// let taken = Listener::bind().await?.redirect_uri().port();
-    /// let listener = Listener::on_port(taken).await?; // it is free again
-    /// assert_eq!(listener.redirect_uri().port(), taken);
-    /// # let _ = Callback::Late;
-    /// # Ok::<(), device_flow_reqwest::ListenError>(())
+    /// let first = Listener::bind().await?;
+    /// let port = first.redirect_uri().port();
+    /// let error = Listener::on_port(port).await.err().ok_or("the port is taken")?;
+    /// let expected = format!("cannot listen on 127.0.0.1:{port} for the browser's redirect");
+    /// assert_eq!(error.to_string(), expected);
+    /// # drop(first);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

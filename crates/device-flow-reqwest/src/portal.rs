@@ -17,6 +17,25 @@ use crate::HttpClient;
 impl HttpClient {
     /// Calls ListAccounts, once: a page of the accounts that the person has a role in.
     ///
+    /// ```
+    /// use device_flow_reqwest::oidc_proto::portal::ListAccountsRequest;
+    /// # use device_flow_reqwest::{Endpoint, HttpClient, Policy};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// # let policy = policy.with_first_poll(device_flow_reqwest::FirstPoll::Immediately);
+    /// # let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap()).await?;
+    /// # let token = signed_in.token.access_token;
+    /// let request = ListAccountsRequest::default().with_max_results(1);
+    /// let page = client.list_accounts(&token, &request).await?;
+    /// let next = page.next_token.ok_or("there are two accounts")?;
+    /// let page = client.list_accounts(&token, &request.with_next_token(next)).await?;
+    /// assert_eq!((page.items.len(), page.next_token), (1, None));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`CallError`]. [`Refusal::of`](oidc_proto::portal::Refusal::of) tells what a fault means.
     ///
@@ -64,6 +83,23 @@ impl HttpClient {
 
     /// Calls ListAccountRoles, once: a page of the person's roles in an account.
     ///
+    /// ```
+    /// use device_flow_reqwest::oidc_proto::portal::ListAccountRolesRequest;
+    /// # use device_flow_reqwest::{Endpoint, HttpClient, Policy};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// # let policy = policy.with_first_poll(device_flow_reqwest::FirstPoll::Immediately);
+    /// # let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap()).await?;
+    /// # let token = signed_in.token.access_token;
+    /// let request = ListAccountRolesRequest::new("012345678901");
+    /// let page = client.list_account_roles(&token, &request).await?;
+    /// assert_eq!(page.items[0].role_name, "AdministratorAccess");
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Self::list_accounts`]. An account that the person lacks is
     /// [`Refusal::Forbidden`](oidc_proto::portal::Refusal::Forbidden).
@@ -79,6 +115,21 @@ impl HttpClient {
     }
 
     /// Calls ListAccountRoles for all pages.
+    ///
+    /// ```
+    /// # use device_flow_reqwest::{Endpoint, HttpClient, Policy};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// # let policy = policy.with_first_poll(device_flow_reqwest::FirstPoll::Immediately);
+    /// # let signed_in = client.login(policy).run(|prompt| server.approve(&prompt.user_code).unwrap()).await?;
+    /// # let token = signed_in.token.access_token;
+    /// let roles = client.all_account_roles(&token, "012345678901").await?;
+    /// assert_eq!(roles.len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Self::list_account_roles`], if any page fails.

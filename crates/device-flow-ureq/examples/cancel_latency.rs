@@ -1,8 +1,8 @@
-//! How long a cancelled blocking sign-in takes to return: while it waits, while a request hangs, while a TLS handshake
-//! hangs; cancelled from another thread, and by the flag that a signal handler sets. And how long any other call takes.
-//! `cargo xtask bench --cancel` runs it.
+//! Measures how long a cancelled blocking sign-in takes to return: in a wait, in a request that hangs, and in a TLS
+//! handshake that hangs. Another thread cancels it, or the flag that a signal handler sets. Other calls are
+//! measured too. `cargo xtask bench --cancel` runs it.
 //!
-//! It fails if any single one takes longer than 50 ms.
+//! It fails if any of them takes longer than 50 ms.
 
 use std::error::Error;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

@@ -135,9 +135,13 @@ impl Listener {
     ///
     /// ```
     /// use device_flow_ureq::Listener;
-    /// let error = Listener::on_port(1).err().map(|error| error.to_string());
-    /// # let error = error.or(Some("cannot listen on 127.0.0.1:1 for the browser's redirect".to_owned())); // for root
-    /// assert_eq!(error.as_deref(), Some("cannot listen on 127.0.0.1:1 for the browser's redirect"));
+    /// let first = Listener::bind()?;
+    /// let port = first.redirect_uri().port();
+    /// let error = Listener::on_port(port).err().ok_or("the port is taken")?;
+    /// let expected = format!("cannot listen on 127.0.0.1:{port} for the browser's redirect");
+    /// assert_eq!(error.to_string(), expected);
+    /// # drop(first);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
@@ -308,11 +312,13 @@ impl Acceptor {
 
 /// Reads one request. Returns `None` for one that is no GET, which gets its page here.
 fn read(mut stream: TcpStream) -> Option<Request> {
-    stream.set_read_timeout(Some(REQUEST_TIME)).ok()?;
     let mut head = RequestHead::new();
     let mut bytes = [0; 4096];
     let deadline = std::time::Instant::now() + REQUEST_TIME;
-    while std::time::Instant::now() < deadline {
+    loop {
+        let left = deadline.saturating_duration_since(std::time::Instant::now());
+        // A time-out of zero is an error, which ends the reading too.
+        stream.set_read_timeout(Some(left)).ok()?;
         let count = stream.read(&mut bytes).ok().filter(|count| *count > 0)?;
         let incoming = head.push(bytes.get(..count)?);
         match incoming {
@@ -324,7 +330,6 @@ fn read(mut stream: TcpStream) -> Option<Request> {
             }
         }
     }
-    None
 }
 
 /// Sends a page and closes the connection.

@@ -181,8 +181,8 @@
 //! # Rules
 //!
 //! * [`Action::Wait`] lies after `now` and never after the deadline; nothing is sent at or after the deadline.
-//! * Two CreateToken requests are at least the service's interval apart (5 s if it sends none, never under
-//!   1 s), plus 5 s for each `slow_down` so far, and any `Retry-After`. A longer interval in a `slow_down` or
+//! * Two CreateToken requests are at least the service's interval apart: 5 s if it sends none, and never under
+//!   1 s. Each `slow_down` adds 5 s. A `Retry-After` counts too. A longer interval in a `slow_down` or
 //!   `authorization_pending` counts. From the second `slow_down` in a row the interval grows by another
 //!   tenth, because the clock of a virtual machine may run fast. Backoff after network errors is separate:
 //!   any verdict resets it, and it is never below the interval.

@@ -1,11 +1,10 @@
 //! Prints what this crate makes of AWS's API model, as JSON: operations, members, which of them must be
 //! there, which are secret, and the faults.
 //!
-//! Nothing in it is a list of names. Members are those of a message with everything in it as it is written;
-//! a member must be there if the message is refused without it; it is secret if its value cannot be found in
-//! what `Debug` prints; a
-//! fault's members are those that are read again. `xtask/interop/test_model.py` compares the print with the
-//! model inside botocore.
+//! No name is listed by hand. The members are those of a complete message as it is written. A member is
+//! required if the message is refused without it. It is secret if `Debug` does not print its value. The members
+//! of a fault are those that are read again. `xtask/interop/test_model.py` compares the output with the model
+//! inside botocore.
 
 use core::fmt::Debug;
 use core::time::Duration;

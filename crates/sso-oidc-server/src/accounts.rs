@@ -33,6 +33,14 @@ pub struct Account {
 }
 
 /// A role in an account: the name of a permission set.
+///
+/// ```
+/// use core::time::Duration;
+/// use sso_oidc_server::Role;
+/// let role = Role::new("ReadOnly");
+/// assert_eq!(role.lifetime, Duration::from_secs(3600));
+/// assert_eq!(role.with_lifetime(Duration::from_secs(900)).lifetime, Duration::from_secs(900));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Role {

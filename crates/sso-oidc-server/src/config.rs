@@ -146,7 +146,7 @@ impl Limits {
 /// ```
 /// use core::time::Duration;
 /// use sso_oidc_server::{
-///     Approval, Capacity, Client, Config, Limits, ServerPolicy, RegistrationKey, Rotation, Secret, SlowDown, TestServer,
+///     Account, Approval, Capacity, Client, Config, Role, Limits, ServerPolicy, RegistrationKey, Rotation, Secret, SlowDown, TestServer,
 /// };
 ///
 /// let config = Config::default()
@@ -165,6 +165,7 @@ impl Limits {
 ///     .with_public_url("https://sso.example")
 ///     .with_allowed_host("sso.internal")
 ///     .with_client(Client::public("my-tool"))
+///     .with_accounts([Account::new("012345678901", "Sandbox").with_role(Role::new("ReadOnly"))])
 ///     .with_client_for(Client::new("my-service", Secret::from("secret")), ["openid"])
 ///     .with_remembered_requests(10);
 /// assert_eq!((config.clients.len(), config.policy.interval.as_secs()), (2, 5));

@@ -29,6 +29,7 @@
     reason = "the flags' comments are the help text, and help text has no link markup"
 )]
 
+mod accounts_file;
 mod aws_files;
 mod cli;
 mod demo;

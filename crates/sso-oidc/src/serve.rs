@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use sso_oidc_server::{Approval, Client, Config, Rotation, Secret, Server, SlowDown};
 use tracing::level_filters::LevelFilter;
 
+use crate::accounts_file;
 use crate::exit::{Failure, chain, print_data};
 use crate::faults::{self, FaultArgs};
 use crate::logging;
@@ -44,6 +45,11 @@ pub(crate) struct ServeArgs {
     /// created if it is missing. Servers with the same key accept each other's registrations
     #[arg(long, value_name = "FILE")]
     registration_key: Option<PathBuf>,
+
+    /// A file with the accounts and roles at the portal, in TOML, or in JSON if its name ends with .json. The default
+    /// is two accounts as examples
+    #[arg(long, value_name = "FILE")]
+    accounts: Option<PathBuf>,
 
     /// Accept unknown clients of AWS's API as if they had registered for the scope sso:account:access
     #[arg(long)]
@@ -178,6 +184,9 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> 
     }
     if let Some(file) = &args.registration_key {
         config = config.with_registration_key(registration_key::of(file)?);
+    }
+    if let Some(file) = &args.accounts {
+        config = config.with_accounts(accounts_file::of(file)?);
     }
     let config = if args.accept_unknown_clients { config.with_unknown_clients_accepted() } else { config };
     let config = args.faults.apply(args.tls.apply(config)?, args.tls.makes_ca())?;

@@ -115,6 +115,27 @@ impl Memory {
 
     /// Returns the record of a valid access token; see [`recognize_token`].
     ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
+    /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+    /// # let mut rng = fastrand::Rng::with_seed(1);
+    /// # let mut entropy = |bytes: &mut [u8]| Ok::<(), NoEntropy>(rng.fill(bytes));
+    /// # use device_authority::{ClientRecord, UserDecision};
+    /// # use oidc_proto::{Client, CreateTokenRequest, Grant, StartDeviceAuthorizationRequest};
+    /// # let mut store = Memory::new(Capacity::default());
+    /// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
+    /// # let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
+    /// # let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
+    /// # store.decide(&policy, None, &codes.user_code, UserDecision::Approve, now)?;
+    /// # let poll = CreateTokenRequest::new(Client::public("my-tool"), Grant::device_code(codes.device_code));
+    /// let token = store.create_token(&policy, &poll, now, &mut entropy)?;
+    /// assert_eq!(store.recognize_token(&token.access_token, now)?.client_id, "my-tool");
+    /// let later = now.after(Duration::from_secs(3600));
+    /// assert!(store.recognize_token(&token.access_token, later).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// `UnauthorizedException`.
     pub fn recognize_token(&self, token: &Secret, now: Moment) -> Result<&AccessRecord, Fault> {
@@ -123,6 +144,26 @@ impl Memory {
     }
 
     /// Performs Logout; see [`logout`].
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
+    /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+    /// # let mut rng = fastrand::Rng::with_seed(1);
+    /// # let mut entropy = |bytes: &mut [u8]| Ok::<(), NoEntropy>(rng.fill(bytes));
+    /// # use device_authority::{ClientRecord, UserDecision};
+    /// # use oidc_proto::{Client, CreateTokenRequest, Grant, StartDeviceAuthorizationRequest};
+    /// # let mut store = Memory::new(Capacity::default());
+    /// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
+    /// # let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
+    /// # let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
+    /// # store.decide(&policy, None, &codes.user_code, UserDecision::Approve, now)?;
+    /// # let poll = CreateTokenRequest::new(Client::public("my-tool"), Grant::device_code(codes.device_code));
+    /// let token = store.create_token(&policy, &poll, now, &mut entropy)?;
+    /// store.logout(&token.access_token, now)?;
+    /// assert!(store.recognize_token(&token.access_token, now).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// `UnauthorizedException`.

@@ -116,6 +116,14 @@ pub trait PortalCall: Query<Success: Success> {
     }
 
     /// Server side: encodes the success.
+    ///
+    /// ```
+    /// use oidc_proto::portal::{ListAccountRolesRequest, Page, PortalCall as _, RoleInfo};
+    /// let page = Page::new(vec![RoleInfo::new("012345678901", "ReadOnly")], None);
+    /// let response = ListAccountRolesRequest::encode_success(&page);
+    /// let expected = r#"{"roleList":[{"roleName":"ReadOnly","accountId":"012345678901"}],"nextToken":null}"#;
+    /// assert_eq!(response.body().bytes(), expected);
+    /// ```
     fn encode_success(success: &Self::Success) -> Response<Body> {
         crate::json::response(http::StatusCode::OK, success.write())
     }
