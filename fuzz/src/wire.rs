@@ -124,18 +124,31 @@ where
         // AWS has no such error.
         let mut written = fault.clone();
         written.uri = None;
-        written.description = written.description.map(shortened);
+        for text in [
+            &mut written.description,
+            &mut written.reason,
+            &mut written.endpoint,
+            &mut written.region,
+            &mut written.request_id,
+        ] {
+            *text = text.take().map(shortened);
+        }
         assert_eq!(again, Answer::Fault(written), "a fault must read again the same");
         return;
     }
     let Answer::Fault(again) = again else { panic!("{fault:?} reads again as {again:?}") };
     let kept = |fault: &Fault| {
-        (fault.code.error().to_owned(), fault.status, fault.retry_after, fault.request_id.clone())
+        (
+            fault.code.error().to_owned(),
+            fault.status,
+            fault.retry_after,
+            fault.request_id.clone().map(shortened),
+        )
     };
     assert_eq!(kept(&again), kept(fault), "a fault must read again the same");
 }
 
-/// Shortens a description as the parser does.
+/// Shortens a text as the parser does.
 fn shortened(text: String) -> String {
     match text.char_indices().nth(600) {
         Some((end, _)) => format!("{}…", &text[..end]),
