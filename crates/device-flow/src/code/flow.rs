@@ -1,4 +1,6 @@
 //! The public calls of a code flow. Its transitions are in `machine`.
+//!
+//! The calls look like those of the device flow on purpose: the contract of each type is in one file.
 
 use core::mem;
 use std::sync::Arc;
