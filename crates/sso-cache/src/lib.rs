@@ -5,13 +5,14 @@
 //! | `~/.aws/config`, and the profiles of `~/.aws/credentials` | [`Config`] | profile or SSO session |
 //! | `~/.aws/sso/cache/SHA1.json`, a token | [`CachedToken`] | [`Identity`]: session name or start URL |
 //! | `~/.aws/sso/cache/SHA1.json`, a registration | [`CachedRegistration`] | [`RegistrationKey`] |
-//! | `~/.aws/sso/sso-oidc/SHA1.json.lock` | [`Guard`] | [`Identity`] |
+//! | `~/.aws/sso/sso-oidc/SHA1.json.lock`, of a refresh | [`Guard`] | [`Identity`] |
+//! | `~/.aws/sso/sso-oidc/SHA1.json.sign-in.lock`, of a sign-in | [`Guard`] | [`Identity`] |
 //! | `~/.aws/sso/sso-oidc/SHA1.json.corrupt`, set aside | – | |
 //!
 //! The files match those of the AWS command line and the AWS SDKs: they find a token that is saved here, and
 //! vice versa. This crate also replaces files whole, makes them readable by the owner only, and keeps members
 //! of other tools. It names corrupt files and can set them aside. A lock keeps two processes from refreshing
-//! one token at once. Other files are beside the cache ([`Cache::private_dir`]), because some tools read
+//! one token at once, another from asking a person twice. Other files are beside the cache ([`Cache::private_dir`]), because some tools read
 //! every file in it.
 //!
 //! ```

@@ -1,9 +1,11 @@
-//! The lock: one process at a time refreshes an identity's token.
+//! Two locks: one process at a time refreshes an identity's token, and one asks its person to sign in.
+//!
+//! They are two, because a sign-in takes minutes. A token that can be refreshed must not wait for it.
 
 use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use oidc_proto::UnixSeconds;
@@ -23,9 +25,14 @@ pub struct Guard {
     /// Closing the file releases the lock.
     file: Option<File>,
     unlocked: Option<CacheError>,
+    abandoned_by: Option<Holder>,
 }
 
 impl Guard {
+    const fn without_lock(error: CacheError) -> Self {
+        Self { file: None, unlocked: Some(error), abandoned_by: None }
+    }
+
     /// Returns why this guard has no lock: the file system has none, or the lock file could not be created. A
     /// sign-in may continue, but another process may do the same at the same time.
     ///
@@ -40,6 +47,22 @@ impl Guard {
     #[must_use]
     pub const fn unlocked(&self) -> Option<&CacheError> {
         self.unlocked.as_ref()
+    }
+
+    /// Returns the last holder if it ended without releasing the lock: it was killed, or the power failed. It may
+    /// have lost the response to its refresh, and with it the new refresh token.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # let home = tempfile::tempdir()?;
+    /// let cache = sso_cache::Cache::at(sso_cache::Cache::default_dir(home.path()));
+    /// let guard = cache.lock(&sso_cache::Identity::SessionName("corp".to_owned()), Duration::ZERO)?;
+    /// assert!(guard.abandoned_by().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn abandoned_by(&self) -> Option<&Holder> {
+        self.abandoned_by.as_ref()
     }
 }
 
@@ -80,7 +103,7 @@ impl fmt::Display for Holder {
 }
 
 impl Cache {
-    /// Takes the lock on this identity's files, across processes. It waits for `at_most` (zero: not at
+    /// Takes the lock on this identity's files, across processes, to refresh its token or to write it. It waits for `at_most` (zero: not at
     /// all). The lock is advisory and only this crate's: AWS's tools take none. Its file in the [private
     /// directory](Cache::private_dir) persists and names the holder to a waiting process. The lock of a
     /// process that dies is released.
@@ -108,11 +131,39 @@ impl Cache {
     /// something other than a lock file of this user is in its place. Otherwise the system returned an error.
     /// Without support for locks the guard [reports so](Guard::unlocked).
     pub fn lock(&self, identity: &Identity, at_most: Duration) -> Result<Guard, CacheError> {
+        let guard = self.take("lock", identity, at_most)?;
+        self.sweep(&identity.file_name());
+        Ok(guard)
+    }
+
+    /// Takes the lock on this identity's sign-in, as [`Self::lock`] does. Its holder asks a person to sign in, so that
+    /// ten programs that start together open one page. [`Self::lock`] stays free, except while the new token is
+    /// written: a sign-in takes minutes, and a refresh must not wait for it.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # let home = tempfile::tempdir()?;
+    /// # let cache = sso_cache::Cache::at(sso_cache::Cache::default_dir(home.path()));
+    /// let identity = sso_cache::Identity::SessionName("corp".to_owned());
+    /// let _signing_in = cache.lock_sign_in(&identity, Duration::ZERO)?;
+    /// assert!(cache.lock_sign_in(&identity, Duration::ZERO).is_err());
+    /// let _refreshing = cache.lock(&identity, Duration::ZERO)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::lock`].
+    pub fn lock_sign_in(&self, identity: &Identity, at_most: Duration) -> Result<Guard, CacheError> {
+        self.take("sign-in.lock", identity, at_most)
+    }
+
+    /// Takes the lock whose file has this ending.
+    fn take(&self, ending: &str, identity: &Identity, at_most: Duration) -> Result<Guard, CacheError> {
         self.make_dir()?;
-        let path = self.lock_path(identity);
+        let path = self.private_dir().join(format!("{}.{ending}", identity.file_name()));
         let file = match self.open_lock(&path) {
             Ok(file) => file,
-            Err(error @ CacheError::Io { .. }) => return Ok(self.without_lock(identity, error)),
+            Err(error @ CacheError::Io { .. }) => return Ok(Guard::without_lock(error)),
             Err(error) => return Err(error),
         };
         let started = Instant::now();
@@ -123,7 +174,7 @@ impl Cache {
                 Err(TryLockError::Error(source)) => {
                     let is_unsupported = platform::has_no_locks(&source);
                     let error = CacheError::Io { action: "lock", path, source };
-                    return if is_unsupported { Ok(self.without_lock(identity, error)) } else { Err(error) };
+                    return if is_unsupported { Ok(Guard::without_lock(error)) } else { Err(error) };
                 }
             }
             let left = at_most.saturating_sub(started.elapsed());
@@ -132,14 +183,10 @@ impl Cache {
             }
             std::thread::sleep(left.min(LOCK_RETRY));
         }
+        // A release empties the file.
+        let abandoned_by = holder_in(&file);
         sign(&file);
-        self.sweep(&identity.file_name());
-        Ok(Guard { file: Some(file), unlocked: None })
-    }
-
-    fn without_lock(&self, identity: &Identity, error: CacheError) -> Guard {
-        self.sweep(&identity.file_name());
-        Guard { file: None, unlocked: Some(error) }
+        Ok(Guard { file: Some(file), unlocked: None, abandoned_by })
     }
 
     /// Opens the lock's file, creating it if necessary.
@@ -163,10 +210,6 @@ impl Cache {
             return open_own(path);
         }
         Err(refused)
-    }
-
-    fn lock_path(&self, identity: &Identity) -> PathBuf {
-        self.private_dir().join(format!("{}.lock", identity.file_name()))
     }
 }
 

@@ -220,6 +220,29 @@ fn a_lock_names_its_holder_while_it_is_held() {
 }
 
 #[test]
+fn a_lock_tells_that_its_last_holder_was_killed_and_tells_it_once() {
+    let (_dir, cache) = cache();
+    let guard = cache.lock(&admin(), Duration::ZERO).unwrap();
+    let line = fs::read(lock_file(&cache)).unwrap();
+    drop(guard);
+    fs::write(lock_file(&cache), line).unwrap();
+    let guard = cache.lock(&admin(), Duration::ZERO).unwrap();
+    assert_eq!(guard.abandoned_by().map(|holder| holder.process), Some(std::process::id()));
+    drop(guard);
+    assert_eq!(cache.lock(&admin(), Duration::ZERO).unwrap().abandoned_by(), None);
+}
+
+#[test]
+fn a_sign_in_and_a_refresh_have_a_lock_each() {
+    let (_dir, cache) = cache();
+    let _held = cache.lock_sign_in(&admin(), Duration::ZERO).unwrap();
+    let error = cache.lock_sign_in(&admin(), Duration::ZERO).unwrap_err();
+    let file = cache.private_dir().join(format!("{TOKEN}.sign-in.lock"));
+    assert!(matches!(&error, CacheError::Locked { path, .. } if *path == file), "{error}");
+    let _refreshing = cache.lock(&admin(), Duration::ZERO).unwrap();
+}
+
+#[test]
 fn a_lock_is_opened_through_no_link_and_what_is_in_its_place_is_no_trap() {
     let (dir, cache) = cache();
     drop(cache.lock(&admin(), Duration::ZERO).unwrap());

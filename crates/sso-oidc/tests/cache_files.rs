@@ -101,7 +101,7 @@ fn after_a_sign_in_every_file_of_the_cache_is_a_token_or_a_registration() {
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert!(json["clientId"].is_string(), "{name}: {text}");
     }
-    assert_eq!(files(cache.private_dir()).len(), 2, "the lock, and the corrupt file");
+    assert_eq!(files(cache.private_dir()).len(), 3, "two locks, and the corrupt file");
 }
 
 #[test]
@@ -117,7 +117,10 @@ fn a_directory_in_the_tokens_place_is_told_before_anything_is_asked() {
             "{said}"
         );
         assert!(said.contains(&format!("Hint: remove the directory {}", file.display())), "{said}");
-        assert!(said.contains("pass --no-cache --show-token to sign in without the cache"), "{said}");
+        assert!(
+            said.contains("sign in without the cache with `sso-oidc login --no-cache --show-token`"),
+            "{said}"
+        );
         assert_eq!(said.matches("[WARNING]").count(), 1, "once is enough: {said}");
     }
     assert!(server.requests().is_empty());
@@ -129,7 +132,7 @@ fn waiting_for_another_sign_in_ends_and_names_who_has_the_lock() {
     let server = server(Approval::Auto);
     let program = program(server.endpoint());
     let cache = cache(&program);
-    let _held = cache.lock(&identity(), Duration::ZERO).unwrap();
+    let _held = cache.lock_sign_in(&identity(), Duration::ZERO).unwrap();
     let holder = format!("process {} (for ", std::process::id());
     for (seconds, waits) in [("1", true), ("0", false)] {
         let began = Instant::now();

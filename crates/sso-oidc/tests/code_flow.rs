@@ -43,6 +43,14 @@ impl Waiting {
         waiting
     }
 
+    /// Presses Ctrl-C. Returns as [`Self::end`] does.
+    #[cfg(unix)]
+    fn interrupt(self) -> (Option<i32>, String, String) {
+        let pid = self.child.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        self.end()
+    }
+
     /// Returns the exit code, and standard output and error after the address.
     fn end(mut self) -> (Option<i32>, String, String) {
         let (mut out, mut err) = (String::new(), String::new());
@@ -137,7 +145,7 @@ fn a_registration_of_one_flow_is_not_used_for_the_other() {
 
 #[cfg(unix)]
 #[test]
-fn a_registration_that_the_page_refuses_is_gone_after_the_attempt_and_force_uses_none() {
+fn a_registration_that_the_page_refuses_is_gone_unless_a_token_needs_it_and_force_uses_none() {
     let old = Serving::start(&["--approve", "auto"]);
     let registered = program(&old);
     let waiting = Waiting::start(&registered, &["login", "--flow", "code"]);
@@ -147,19 +155,22 @@ fn a_registration_that_the_page_refuses_is_gone_after_the_attempt_and_force_uses
     let directory = registered.home.path().join(".aws/sso/cache");
     let count = || std::fs::read_dir(&directory).unwrap().count();
     assert_eq!(count(), 2);
-    let dead = "client_id=".to_owned() + registration(&registered)["clientId"].as_str().unwrap();
+    let rejected = "client_id=".to_owned() + registration(&registered)["clientId"].as_str().unwrap();
     let waiting = Waiting::start(&registered, &["login", "--flow", "code", "--force"]);
-    assert!(!waiting.url.contains(&dead), "{}", waiting.url);
+    assert!(!waiting.url.contains(&rejected), "{}", waiting.url);
     drop(waiting);
 
-    let waiting = Waiting::start(&registered, &["login", "--flow", "code"]);
-    assert!(waiting.url.contains(&dead), "{}", waiting.url);
-    let pid = waiting.child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    let (code, _, said) = waiting.end();
-    assert_eq!(code, Some(130), "{said}");
-    assert!(said.contains("if it refused the program, run the same command again"), "{said}");
-    assert_eq!(count(), 1, "the token's file");
+    let interrupted = |files| {
+        let waiting = Waiting::start(&registered, &["login", "--flow", "code"]);
+        assert!(waiting.url.contains(&rejected), "{}", waiting.url);
+        let (code, _, said) = waiting.interrupt();
+        assert_eq!(code, Some(130), "{said}");
+        assert!(said.contains("if it refused the program, run the same command with --force"), "{said}");
+        assert_eq!(count(), files, "{said}");
+    };
+    interrupted(2);
+    std::fs::remove_file(common::token_file(&registered)).unwrap();
+    interrupted(0);
 }
 
 #[cfg(unix)]
@@ -172,11 +183,14 @@ fn a_sign_in_that_is_cancelled_leaves_the_earlier_one_usable() {
     browse(&waiting.url);
     assert_eq!(waiting.end().0, Some(0));
     let waiting = Waiting::start(&program, &["login", "--flow", "code"]);
-    let pid = waiting.child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    assert_eq!(waiting.end().0, Some(130));
+    // Also while it waits for its person.
+    program.run(&["refresh", "--force"]).ok();
+    program.run(&["token"]).ok();
+    assert_eq!(waiting.interrupt().0, Some(130));
     program.run(&["token"]).ok();
     program.run(&["refresh", "--force"]).ok();
+    let kept = program.run(&["login", "--if-needed"]);
+    assert!(kept.code == Some(0) && kept.stderr.contains("Already signed in"), "{kept:?}");
 }
 
 #[test]

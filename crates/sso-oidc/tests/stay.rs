@@ -4,84 +4,15 @@ mod common;
 
 use std::process::Child;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use common::session::{
+    NEW, REFRESH, TOKEN, asked, cache, expire_in, expired_at, identity, invalid_grant, server, signed_in,
+};
 use common::{LOGIN, Program, START_URL, Stub, edit, fault, response, stored, success, token_file, with};
-use oidc_proto::Operation;
-use sso_cache::{Cache, Identity};
-use sso_oidc_server::{Approval, Config, Rotation, TestServer};
-
-const TOKEN: [&str; 5] = ["token", "--start-url", START_URL, "--region", "eu-west-1"];
-const REFRESH: [&str; 5] = ["refresh", "--start-url", START_URL, "--region", "eu-west-1"];
+use sso_oidc_server::Rotation;
 
 const SIGN_IN: &str = "Hint: sign in with `sso-oidc login --start-url https://d-1234567890.awsapps.com/start --region eu-west-1`";
-
-fn server(rotation: Rotation) -> TestServer {
-    let config = Config::default().with_approval(Approval::Auto).with_remembered_requests(100_000);
-    TestServer::with(config.with_rotation(rotation)).unwrap()
-}
-
-/// Returns the number of requests for a token.
-fn asked(server: &TestServer) -> usize {
-    server.requests().iter().filter(|request| request.operation == Some(Operation::CreateToken)).count()
-}
-
-/// Returns a program that is signed in.
-fn signed_in(server: &TestServer) -> Program {
-    let program = Program::new().var("AWS_ENDPOINT_URL_SSO_OIDC", server.endpoint());
-    program.run(&with(&["--scopes", "sso:account:access"])).ok();
-    program
-}
-
-/// Sets the expiry of the stored token to this many seconds from now.
-fn expire_in(program: &Program, seconds: i64) {
-    let cache = cache(program);
-    let mut token = cache.token(&identity()).unwrap().unwrap();
-    let now = oidc_proto::UnixSeconds::from(std::time::SystemTime::now());
-    token.expires_at = oidc_proto::UnixSeconds::new(now.get() + seconds);
-    cache.save_token(&identity(), &token).unwrap();
-}
-
-fn cache(program: &Program) -> Cache {
-    Cache::at(Cache::default_dir(program.home.path()))
-}
-
-fn identity() -> Identity {
-    Identity::StartUrl(START_URL.to_owned())
-}
-
-/// Returns a program with an expired token of this server of prepared responses.
-fn expired_at(stub: &Stub) -> Program {
-    let program =
-        Program::new().var("AWS_ENDPOINT_URL_SSO_OIDC", &stub.endpoint).var("AWS_MAX_ATTEMPTS", "1");
-    let directory = program.home.path().join(".aws/sso/cache");
-    std::fs::create_dir_all(&directory).unwrap();
-    std::fs::write(
-        cache(&program).token_path(&identity()),
-        token("old", "2020-01-01T00:00:00Z", &stub.endpoint),
-    )
-    .unwrap();
-    program
-}
-
-/// Returns the text of a token file, with a member that another tool has added.
-fn token(name: &str, expires_at: &str, endpoint: &str) -> String {
-    serde_json::json!({
-        "startUrl": START_URL, "region": "eu-west-1", "accessToken": format!("access-{name}"),
-        "expiresAt": expires_at, "clientId": "id", "clientSecret": "secret",
-        "registrationExpiresAt": "2999-01-01T00:00:00Z", "refreshToken": format!("refresh-{name}"),
-        "endpointUrl": endpoint, "theirs": "kept",
-    })
-    .to_string()
-}
-
-const NEW: &str =
-    r#"{"accessToken":"access-new","expiresIn":3600,"refreshToken":"refresh-new","tokenType":"Bearer"}"#;
-
-fn invalid_grant() -> String {
-    fault(400, "InvalidGrantException", "invalid_grant", "Invalid refresh token provided")
-}
 
 #[test]
 fn token_prints_the_bare_token_or_a_document_without_the_refresh_token_and_sends_nothing() {
@@ -284,6 +215,20 @@ fn a_file_that_a_tool_is_writing_is_waited_for_and_not_moved_away() {
 }
 
 #[test]
+fn a_registration_file_that_is_removed_during_a_refresh_is_not_missed() {
+    let (run, program) = while_refreshing(success(NEW), |path| {
+        for entry in std::fs::read_dir(path.parent().unwrap()).unwrap() {
+            let file = entry.unwrap().path();
+            if file != path {
+                std::fs::remove_file(file).unwrap();
+            }
+        }
+    });
+    assert_eq!(run.ok(), "access-new\n", "the token file has the client too");
+    assert_eq!(stored(&program)["refreshToken"], "refresh-new");
+}
+
+#[test]
 fn a_response_without_refresh_token_keeps_the_old_one_and_the_members_of_other_tools() {
     let answer = r#"{"accessToken":"access-new","expiresIn":3600}"#;
     let (run, program) = while_refreshing(success(answer), |_| {});
@@ -323,23 +268,6 @@ fn an_outage_is_a_warning_for_token_and_an_error_for_refresh_while_the_token_is_
 }
 
 #[test]
-fn a_lock_that_is_held_for_too_long_is_told_with_its_holder() {
-    let stub = Stub::always(success(NEW));
-    let program = expired_at(&stub);
-    let guard = cache(&program).lock(&identity(), Duration::ZERO).unwrap();
-    let in_haste = [&TOKEN[..], &["--lock-timeout", "0"]].concat();
-    let stderr = program.run(&in_haste).fails(255);
-    assert!(stderr.contains("did not end within") && stderr.contains("--lock-timeout"), "{stderr}");
-    assert!(stderr.contains(&format!("process {}", std::process::id())), "{stderr}");
-    expire_in(&program, 600);
-    let run = program.run(&in_haste);
-    assert_eq!((run.code, run.stdout.as_str()), (Some(0), "access-old\n"), "{run:?}");
-    assert_eq!(stub.bodies().len(), 0);
-    drop(guard);
-    assert_eq!(program.run(&in_haste).ok(), "access-new\n");
-}
-
-#[test]
 fn login_if_needed_during_an_outage_opens_no_sign_in_page() {
     let stub = Stub::always(response(503, &[], "<html>down</html>"));
     let program = expired_at(&stub);
@@ -347,102 +275,4 @@ fn login_if_needed_during_an_outage_opens_no_sign_in_page() {
     assert!(run.code == Some(255) && run.stderr.contains("503"), "{run:?}");
     assert!(stub.bodies().iter().all(|body| body.contains("refresh_token")), "{:?}", stub.bodies());
     assert_eq!(stored(&program)["refreshToken"], "refresh-old");
-}
-
-#[cfg(unix)]
-#[test]
-fn ctrl_c_between_two_tries_of_a_refresh_ends_it() {
-    let stub = Stub::always(response(503, &[("retry-after", "20")], "<html>down</html>"));
-    let program = expired_at(&stub).var("AWS_MAX_ATTEMPTS", "3");
-    let mut child = program.command(&TOKEN).spawn().unwrap();
-    while stub.bodies().is_empty() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    std::thread::sleep(Duration::from_millis(200));
-    let pid = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    assert_eq!(stub.bodies().len(), 1, "the second try, after 20 s, does not come");
-}
-
-#[cfg(unix)]
-#[test]
-fn a_signal_during_a_refresh_waits_for_its_response_and_stores_it() {
-    for signal in ["-INT", "-TERM"] {
-        stores_the_response_that_comes_after(signal);
-    }
-}
-
-#[cfg(unix)]
-fn stores_the_response_that_comes_after(signal: &'static str) {
-    let pid = Arc::new(AtomicU32::new(0));
-    let of_child = Arc::clone(&pid);
-    let stub = Stub::meanwhile(success(NEW), move || {
-        // The child has been started, so its number is here soon.
-        for _ in 0..1_000 {
-            if of_child.load(Ordering::SeqCst) != 0 {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        let pid = of_child.load(Ordering::SeqCst).to_string();
-        assert!(std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success());
-        std::thread::sleep(Duration::from_millis(100));
-    });
-    let program = expired_at(&stub);
-    let child = program.command(&TOKEN).spawn().unwrap();
-    pid.store(child.id(), Ordering::SeqCst);
-    let output = child.wait_with_output().unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(130), &b""[..]), "{stderr}");
-    assert!(stderr.contains("Finishing the refresh"), "{stderr}");
-    assert_eq!(stored(&program)["accessToken"], "access-new");
-}
-
-/// The number of processes to kill: `STAY_KILLS`, or a hundred.
-fn kills() -> u32 {
-    std::env::var("STAY_KILLS").map_or(100, |text| text.parse().expect("a whole number"))
-}
-
-/// Kills processes that refresh, at any moment.
-fn kill_many(rotation: Rotation) {
-    let server = server(rotation);
-    let program = signed_in(&server);
-    let (mut lost, mut refreshed) = (0_u32, 0_u32);
-    for round in 0..kills() / 2 {
-        // A moment in the life of a process, which lasts some 10 ms here.
-        let moment = Duration::from_micros(u64::from(round.wrapping_mul(2_654_435_761) % 30_000));
-        expire_in(&program, -60);
-        let before = stored(&program);
-        let mut child = program.command(&TOKEN).spawn().unwrap();
-        std::thread::sleep(moment);
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let after = stored(&program);
-        assert!(after["refreshToken"].is_string() && after["accessToken"].is_string(), "{after}");
-        refreshed += u32::from(after["accessToken"] != before["accessToken"]);
-        let run = program.run(&TOKEN);
-        if run.code == Some(0) {
-            continue;
-        }
-        // The service has answered the killed process, which had not stored the answer.
-        assert_eq!((run.code, rotation), (Some(254), Rotation::Strict), "{run:?}");
-        assert_eq!(after, before, "what was stored is not lost");
-        lost += 1;
-        program.run(&with(&["--scopes", "sso:account:access", "--force"])).ok();
-    }
-    println!("{rotation:?}: {refreshed} of {} refreshed before the kill, {lost} lost", kills() / 2);
-    let cache = cache(&program);
-    let files = std::fs::read_dir(cache.dir()).unwrap().count();
-    assert!(files <= 4, "{files} files: the token, the registration, and what a killed process was writing");
-}
-
-#[test]
-fn processes_that_are_killed_at_any_moment_leave_a_whole_file_and_lose_only_an_answer_on_its_way() {
-    kill_many(Rotation::Strict);
-}
-
-#[test]
-fn at_a_service_with_a_grace_a_killed_process_loses_nothing() {
-    kill_many(Rotation::Grace);
 }

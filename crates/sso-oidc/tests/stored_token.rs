@@ -103,7 +103,7 @@ fn after_waiting(program: &Program, meanwhile: impl FnOnce(&PathBuf)) -> String 
     let file = token_file(program);
     let cache = sso_cache::Cache::at(file.parent().unwrap());
     let identity = sso_cache::Identity::StartUrl(START_URL.to_owned());
-    let other = cache.lock(&identity, std::time::Duration::ZERO).unwrap();
+    let other = cache.lock_sign_in(&identity, std::time::Duration::ZERO).unwrap();
     let mut child = program.command(&LOGIN).spawn().unwrap();
     let mut stderr = std::io::BufReader::new(child.stderr.take().unwrap());
     let mut said = String::new();

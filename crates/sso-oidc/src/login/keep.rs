@@ -24,22 +24,32 @@ impl Store {
         let token = CachedToken::new(&signed_in.token, asked_at, Some(signed_in.registration.clone()))
             .for_portal(&self.start_url, &self.region)
             .with_endpoint_url(self.endpoint_url.clone());
-        self.save(&token, "Signed in")?;
+        let _guard = self.lock_to_write();
+        self.cache
+            .save_token(&self.identity, &token)
+            .map_err(|error| self.unwritable("Signed in, but the token could not be stored", &error))?;
         Ok(self.cache.token_path(&self.identity))
     }
 
-    /// Writes the token. `won` begins the error message.
+    /// Deals with the registration of a sign-in that ended without a token. `keeps` is whether a new one may serve the
+    /// next sign-in; `suspect`, whether the authorization page may have refused the client of a stored one, which this
+    /// program cannot see.
     ///
-    /// # Errors
-    /// The token cannot be written.
-    pub(super) fn save(&self, token: &CachedToken, won: &str) -> Result<(), Failure> {
-        self.cache
-            .save_token(&self.identity, token)
-            .map_err(|error| self.unwritable(&format!("{won}, but the token could not be stored"), &error))
+    /// The registration of the stored token stays, because it alone has the token's scopes.
+    pub(super) fn after_no_token(&self, keeps: Option<&Registration>, suspect: bool, code_flow: bool) {
+        let stored = self.ignoring_corrupt(self.cache.registration(&self.key));
+        let client = self.stored().and_then(|token| token.registration).map(|found| found.client.id);
+        let is_of_token = stored.is_some_and(|stored| Some(stored.registration.client.id) == client);
+        match keeps {
+            _ if is_of_token => {}
+            Some(registration) => self.keep_registration(registration, code_flow),
+            None if suspect => self.forget_registration(),
+            None => {}
+        }
     }
 
     /// Stores a registration for the next sign-in.
-    pub(super) fn keep_registration(&self, registration: &Registration, code_flow: bool) {
+    fn keep_registration(&self, registration: &Registration, code_flow: bool) {
         // As AWS's tools mark it.
         let grants = [grant_type::AUTHORIZATION_CODE, grant_type::REFRESH_TOKEN].map(str::to_owned).to_vec();
         let scopes = Some(self.scopes.clone()).filter(|scopes| !scopes.is_empty());
@@ -52,8 +62,8 @@ impl Store {
         }
     }
 
-    /// Removes the registration. The authorization page may have refused its client, which this program cannot see.
-    pub(super) fn forget_registration(&self) {
+    /// Removes the registration.
+    fn forget_registration(&self) {
         if let Err(error) = self.cache.remove_registration(&self.key) {
             warn(format_args!("the registration could not be removed: {}", chain(&error)));
         }

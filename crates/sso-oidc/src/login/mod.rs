@@ -165,21 +165,11 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
     let signed_in = match signing_in.run(flow, policy, registration, &endpoint)? {
         Ok(signed_in) => signed_in,
         Err(end) => {
-            match (&store, &end.registration, end.newly_registered) {
-                // The next sign-in can use the new registration.
-                (Some(store), Some(registration), true) => {
-                    store.keep_registration(registration, flow == Flow::Code);
-                }
-                // The page may have refused the client, which only the person has seen.
-                (Some(store), _, _)
-                    if is_cached
-                        && flow == Flow::Code
-                        && end.prompted
-                        && matches!(end.outcome, Outcome::NoRedirect | Outcome::Cancelled) =>
-                {
-                    store.forget_registration()
-                }
-                _ => {}
+            if let Some(store) = &store {
+                let is_unanswered = matches!(end.outcome, Outcome::NoRedirect | Outcome::Cancelled);
+                let suspect = is_cached && flow == Flow::Code && end.prompted && is_unanswered;
+                let new = end.registration.as_ref().filter(|_| end.newly_registered);
+                store.after_no_token(new, suspect, flow == Flow::Code);
             }
             let failure = match (&end.outcome, flow) {
                 (Outcome::Cancelled, Flow::Code) => cancelled_in_browser(),
@@ -206,7 +196,7 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
 /// Returns the failure of a sign-in that was cancelled while its page may be open.
 fn cancelled_in_browser() -> Failure {
     Failure::new(Exit::Interrupted, "The sign-in was cancelled; no token was stored").with_hint(
-        "the page in the browser is void now; if it refused the program, run the same command again",
+        "the page in the browser is void now; if it refused the program, run the same command with --force",
     )
 }
 

@@ -9,8 +9,8 @@ use device_flow::renewal::{
 };
 use device_flow::{CallError, Session, Tick, TransportError};
 use device_flow_ureq::HttpClient;
-use oidc_proto::{Client, Fault, Operation, Registration, Token};
-use sso_cache::{CacheError, CachedToken, Identity};
+use oidc_proto::{Client, Fault, FaultCode, Operation, Registration, Token};
+use sso_cache::{CacheError, CachedToken, Guard, Holder, Identity};
 
 use super::fitness::Unfit;
 use super::store::{Kept, MARGIN, NOT_REQUESTED, Store, now};
@@ -33,6 +33,12 @@ const RETRY_WINDOW: Duration = Duration::from_secs(60);
 
 /// The life of a token of unknown life, as in AWS's tools.
 const UNKNOWN_LIFE: Duration = Duration::from_secs(3600);
+
+/// What another process does while it holds the lock on the files.
+const REFRESH: &str = "refresh of the token for";
+
+/// The wait for another refresh that is not worth a word. Most take less.
+const SILENT_WAIT: Duration = Duration::from_secs(1);
 
 /// What a renewal needs beside the files.
 pub(super) struct Renewer<'a> {
@@ -58,6 +64,10 @@ struct Seen {
     foreign: Option<String>,
     /// When the wait for the lock began.
     waits_since: Option<Instant>,
+    /// Whether the user knows of the wait.
+    has_said: bool,
+    /// The process that was killed while it held the lock.
+    abandoned_by: Option<Holder>,
     /// The latest failure.
     failure: Option<Failure>,
     /// Disappears when the renewal is over.
@@ -65,39 +75,27 @@ struct Seen {
 }
 
 impl SessionStore for Files<'_> {
-    /// The lock itself stays with [`Store`], for the sign-in that may follow.
-    type Guard = ();
+    type Guard = Guard;
     type Error = CacheError;
 
-    fn try_lock(&self) -> Result<Option<()>, CacheError> {
+    fn try_lock(&self) -> Result<Option<Guard>, CacheError> {
         let store = self.store;
-        match store.cache.lock(&store.identity, Duration::ZERO) {
-            Ok(guard) => store.hold(guard),
-            Err(error) => {
-                let is_held = matches!(error, CacheError::Locked { .. });
-                let mut seen = self.seen.borrow_mut();
-                let waited = match seen.waits_since {
-                    Some(since) => since.elapsed(),
-                    None => {
-                        if let CacheError::Locked { holder, .. } = &error {
-                            store.say_waiting(holder.as_ref(), self.lock_timeout);
-                        }
-                        seen.waits_since = Some(Instant::now());
-                        Duration::ZERO
-                    }
-                };
-                seen.failure = Some(match is_held {
-                    true => store.still_locked(waited, &error),
-                    false => store.unwritable("The cache cannot be locked", &error),
-                });
-                return if is_held { Ok(None) } else { Err(error) };
-            }
+        let guard = match store.cache.lock(&store.identity, Duration::ZERO) {
+            Ok(guard) => guard,
+            Err(error) => return self.not_locked(error),
+        };
+        if let Some(why) = guard.unlocked() {
+            warn(format_args!(
+                "{}; going on without a lock, so parallel refreshes may end the session",
+                chain(why)
+            ));
         }
+        self.seen.borrow_mut().abandoned_by = guard.abandoned_by().cloned();
         // The refresh may invalidate the old refresh token, so the new one must be storable.
         store.cache.check_writable(&store.identity).inspect_err(|error| {
             self.seen.borrow_mut().failure = Some(store.unwritable(NOT_REQUESTED, error));
         })?;
-        Ok(Some(()))
+        Ok(Some(guard))
     }
 
     fn read(&self) -> Result<Option<Session>, CacheError> {
@@ -115,7 +113,7 @@ impl SessionStore for Files<'_> {
         Ok(seen.token.as_ref().map(|token| self.session_of(token)))
     }
 
-    fn write(&self, (): &mut (), session: &Session) -> Result<(), CacheError> {
+    fn write(&self, _: &mut Guard, session: &Session) -> Result<(), CacheError> {
         let token = self.merged(session);
         let store = self.store;
         store.cache.save_token(&store.identity, &token).inspect_err(|error| {
@@ -133,9 +131,43 @@ impl SessionStore for Files<'_> {
     }
 }
 
+impl Seen {
+    /// Returns the process that was killed during the last refresh, if that explains this fault.
+    fn loser(&self, fault: &Fault) -> Option<String> {
+        let by = self.abandoned_by.as_ref().filter(|_| fault.code == FaultCode::InvalidGrant)?;
+        let host = by.host.as_ref().map_or_else(String::new, |host| format!(" on {host}"));
+        Some(format!("process {}{host}", by.process))
+    }
+}
+
 impl<'a> Files<'a> {
     pub(super) fn of(store: &'a Store, renewer: &'a Renewer<'a>, lock_timeout: Duration) -> Self {
         Self { store, renewer, lock_timeout, seen: RefCell::default() }
+    }
+
+    /// Notes that another process holds the lock, or that there is no lock to be had.
+    fn not_locked(&self, error: CacheError) -> Result<Option<Guard>, CacheError> {
+        let (store, mut seen) = (self.store, self.seen.borrow_mut());
+        let CacheError::Locked { holder, .. } = &error else {
+            seen.failure = Some(store.unwritable("The cache cannot be locked", &error));
+            return Err(error);
+        };
+        let waited = seen.waits_since.get_or_insert_with(Instant::now).elapsed();
+        if waited > SILENT_WAIT && !seen.has_said {
+            store.say_waiting(REFRESH, holder.as_ref(), self.lock_timeout);
+            seen.has_said = true;
+        }
+        seen.failure = Some(
+            store
+                .still_locked(REFRESH, waited, &error)
+                .with_hint("end that process if it hangs, or wait longer with --lock-timeout"),
+        );
+        Ok(None)
+    }
+
+    /// Returns the token that was read last.
+    pub(super) fn last_read(&self) -> Option<CachedToken> {
+        self.seen.borrow().token.clone()
     }
 
     /// Returns the policy of all commands.
@@ -177,7 +209,7 @@ impl<'a> Files<'a> {
     /// # Errors
     /// A sign-in would not help.
     pub(super) fn kept_or_why(&self) -> Result<Result<Kept, Option<String>>, Failure> {
-        let mut end = match self.renew(self.policy().with_signs_in(true))? {
+        let mut end = match self.renew(self.policy())? {
             Ok(usable) => return Ok(Ok(self.kept(usable))),
             Err(end) => end,
         };
@@ -247,9 +279,12 @@ impl<'a> Files<'a> {
             (RenewalOutcome::SessionLost, _) => {
                 "the response to its refresh was lost, and with it the new refresh token".to_owned()
             }
-            (RenewalOutcome::SignInNeeded, Some(RefreshError::Refused(fault))) => {
-                format!("the service rejected the refresh ({fault})")
-            }
+            (RenewalOutcome::SignInNeeded, Some(RefreshError::Refused(fault))) => match seen.loser(&fault) {
+                Some(by) => {
+                    format!("{by} was killed during a refresh, and the new refresh token is lost ({fault})")
+                }
+                None => format!("the service rejected the refresh ({fault})"),
+            },
             (_, Some(error)) => format!("it could not be refreshed ({})", told(error, end.cause)),
             (_, None) if seen.token.as_ref().is_some_and(|token| token.refresh_token.is_some()) => {
                 "the registration of its client is missing or has expired".to_owned()
@@ -268,9 +303,17 @@ impl<'a> Files<'a> {
         let what = if end.session.as_deref().is_some_and(is_good) { "refreshed" } else { "used" };
         match (end.outcome, end.fault()) {
             (RenewalOutcome::Unreachable, _) => return self.call_failure(end.error, end.cause),
-            (RenewalOutcome::SignInNeeded, Some(fault)) => Failure::service(format_args!(
-                "The session for {whose} has ended, or was revoked: the service rejected the refresh ({fault})"
-            )),
+            (RenewalOutcome::SignInNeeded, Some(fault)) => {
+                Failure::service(match self.seen.borrow().loser(fault) {
+                    Some(by) => format!(
+                        "The session for {whose} is lost: {by} was killed during a refresh, and the service rejects the \
+                         old refresh token ({fault})"
+                    ),
+                    None => format!(
+                        "The session for {whose} has ended, or was revoked: the service rejected the refresh ({fault})"
+                    ),
+                })
+            }
             (RenewalOutcome::SessionLost, _) => Failure::service(format_args!(
                 "The session for {whose} is lost: the response to its refresh did not arrive, and the service rejects the \
                  old refresh token"

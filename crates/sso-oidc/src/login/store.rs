@@ -8,6 +8,7 @@ use sso_cache::{
     Cache, CacheError, CachedRegistration, CachedToken, Guard, Holder, Identity, RegistrationKey,
 };
 
+use super::fitness::Unfit;
 use super::portal::{Place, Portal};
 use super::refresh::{Files, Renewer};
 use super::say;
@@ -28,7 +29,12 @@ const READS_OF_A_TORN_FILE: u32 = 25;
 
 pub(super) const NOT_REQUESTED: &str = "A new token could not be stored, so none was requested";
 
-pub(super) const WITHOUT_CACHE: &str = "pass --no-cache --show-token to sign in without the cache";
+pub(super) const WITHOUT_CACHE: &str =
+    "sign in without the cache with `sso-oidc login --no-cache --show-token`";
+
+/// The longest wait for a refresh by another process before the token of a sign-in is written. The renewal there sees
+/// a token that is written meanwhile, and keeps it.
+const WAIT_FOR_A_REFRESH: Duration = Duration::from_secs(5);
 
 /// The files of one portal in `~/.aws/sso/cache`.
 pub(super) struct Store {
@@ -44,8 +50,8 @@ pub(super) struct Store {
     pub(super) endpoint: Endpoint,
     /// The endpoint, if it is not the region's own.
     pub(super) endpoint_url: Option<String>,
-    /// Held from before the sign-in to after the token is stored.
-    guard: RefCell<Option<Guard>>,
+    /// The lock on the sign-in, held to the end of the program.
+    signing_in: RefCell<Option<Guard>>,
     /// The warnings so far. A file is read more than once, but warned of once.
     warned_of: RefCell<Vec<String>>,
 }
@@ -105,13 +111,13 @@ impl Store {
             scopes: portal.scopes.clone(),
             needed_scopes: portal.needed_scopes.clone(),
             takes_unknown_scopes: false,
-            guard: RefCell::default(),
+            signing_in: RefCell::default(),
             warned_of: RefCell::default(),
         })
     }
 
-    /// Waits for other sign-ins to the same portal, so that ten programs that start together open one page. Then it
-    /// checks the stored token, refreshes it if asked to, and checks that a new token could be stored.
+    /// Uses or refreshes the stored token if asked to. Else it waits for other sign-ins to the same portal, so that ten
+    /// programs that start together open one page. Then it checks that a new token could be stored.
     ///
     /// # Errors
     /// The cache cannot be used, or its token must not be replaced.
@@ -122,17 +128,23 @@ impl Store {
         is_cancelled: impl Fn() -> bool,
     ) -> Result<Before, Failure> {
         self.warn_of_others();
-        let kept = if wish.if_needed {
-            Files::of(self, renewer, wish.lock_timeout).kept_or_why()?
-        } else {
-            self.stored_meanwhile(wish.lock_timeout, is_cancelled)?
-        };
-        match kept {
-            Ok(kept) => return Ok(Before::Token(Box::new(kept))),
-            Err(Some(why)) => {
-                say(format_args!("The stored token for {} cannot be used: {why}.", self.identity.as_str()));
+        let mut why_not = None;
+        let mut earlier = None;
+        if wish.if_needed {
+            let files = Files::of(self, renewer, wish.lock_timeout);
+            match files.kept_or_why()? {
+                Ok(kept) => return Ok(Before::Token(Box::new(kept))),
+                Err(why) => why_not = why,
             }
-            Err(None) => {}
+            earlier = Some(files.last_read());
+        }
+        match self.stored_meanwhile(earlier, wish.lock_timeout, is_cancelled)? {
+            Some(Ok(kept)) => return Ok(Before::Token(Box::new(kept))),
+            Some(Err(unfit)) => why_not = Some(unfit.to_string()),
+            None => {}
+        }
+        if let Some(why) = why_not {
+            say(format_args!("The stored token for {} cannot be used: {why}.", self.identity.as_str()));
         }
         if let Some(token) = self.stored().filter(|_| !wish.force) {
             self.spare_another_endpoints_token(&token)?;
@@ -149,48 +161,50 @@ impl Store {
         Ok(Before::SignIn(registration))
     }
 
-    /// Takes the lock, and returns the token that another sign-in has stored meanwhile, or the reason why that cannot
-    /// be used.
+    /// Takes the lock on the sign-in, and judges the token that another sign-in has stored meanwhile. `earlier` is the
+    /// token that was found of no use. Without it, a new token counts only if another sign-in was waited for.
     ///
     /// # Errors
     /// The cache cannot be locked.
     fn stored_meanwhile(
         &self,
+        earlier: Option<Option<CachedToken>>,
         lock_timeout: Duration,
         is_cancelled: impl Fn() -> bool,
-    ) -> Result<Result<Kept, Option<String>>, Failure> {
-        let earlier = self.stored();
-        let waited = self.lock(lock_timeout, is_cancelled)?;
-        // The last holder of the lock may have signed in, so there is a new token. If it gave up, the old token is
-        // still there.
+    ) -> Result<Option<Result<Kept, Unfit>>, Failure> {
+        let is_judged = earlier.is_some();
+        let earlier = earlier.unwrap_or_else(|| self.stored());
+        let waited = self.lock_sign_in(lock_timeout, is_cancelled)?;
+        // If the other sign-in gave up, the old token is still there.
         let access_token =
             |token: &Option<CachedToken>| token.as_ref().map(|token| token.access_token.clone());
         let stored = self.stored();
         let is_new = access_token(&stored) != access_token(&earlier);
-        Ok(match stored.filter(|_| waited && is_new) {
-            None => Err(None),
-            Some(token) => match self.judge(&token) {
-                Ok(()) => Ok(self.have(token)),
-                Err(unfit) => Err(Some(unfit.to_string())),
-            },
-        })
+        let counts = |_: &CachedToken| is_new && (waited || is_judged);
+        Ok(stored.filter(counts).map(|token| self.judge(&token).map(|()| self.have(token))))
     }
 
-    /// Takes the lock, and returns whether another process held it.
+    /// Takes the lock on the sign-in, and returns whether another process held it.
     ///
     /// # Errors
     /// Another process still holds it after this time, or the lock file cannot be used.
-    fn lock(&self, lock_timeout: Duration, is_cancelled: impl Fn() -> bool) -> Result<bool, Failure> {
+    fn lock_sign_in(&self, lock_timeout: Duration, is_cancelled: impl Fn() -> bool) -> Result<bool, Failure> {
         let began = Instant::now();
         let mut waited = false;
         loop {
             let left = lock_timeout.saturating_sub(began.elapsed());
             let error = match self
                 .cache
-                .lock(&self.identity, if waited { LOOK_AGAIN.min(left) } else { Duration::ZERO })
+                .lock_sign_in(&self.identity, if waited { LOOK_AGAIN.min(left) } else { Duration::ZERO })
             {
                 Ok(guard) => {
-                    self.hold(guard);
+                    if let Some(why) = guard.unlocked() {
+                        warn(format_args!(
+                            "{}; going on without a lock, so parallel sign-ins may each open a page",
+                            chain(why)
+                        ));
+                    }
+                    *self.signing_in.borrow_mut() = Some(guard);
                     return Ok(waited);
                 }
                 Err(error) => error,
@@ -198,45 +212,44 @@ impl Store {
             match &error {
                 CacheError::Locked { holder, .. } if !is_cancelled() && !left.is_zero() => {
                     if !waited {
-                        self.say_waiting(holder.as_ref(), lock_timeout);
+                        self.say_waiting("sign-in to", holder.as_ref(), lock_timeout);
                     }
                     waited = true;
                 }
-                CacheError::Locked { .. } => return Err(self.still_locked(began.elapsed(), &error)),
+                CacheError::Locked { .. } => {
+                    let failure = self.still_locked("sign-in to", began.elapsed(), &error);
+                    return Err(failure.with_hint(format_args!(
+                        "end that process if it hangs, wait longer with --lock-timeout, or {WITHOUT_CACHE}"
+                    )));
+                }
                 _ => return Err(self.unwritable("The cache cannot be locked", &error)),
             }
         }
     }
 
-    /// Keeps the lock to the end of the program.
-    pub(super) fn hold(&self, guard: Guard) {
-        if let Some(why) = guard.unlocked() {
-            warn(format_args!(
-                "{}; going on without a lock, so parallel sign-ins may each open a page",
-                chain(why)
-            ));
-        }
-        *self.guard.borrow_mut() = Some(guard);
+    /// Takes the lock on the token file, to write it after a sign-in.
+    pub(super) fn lock_to_write(&self) -> Option<Guard> {
+        // Without the lock the token is written all the same, because the service gives it only once.
+        self.cache.lock(&self.identity, WAIT_FOR_A_REFRESH).ok()
     }
 
-    pub(super) fn say_waiting(&self, holder: Option<&Holder>, lock_timeout: Duration) {
+    /// Says that another process does `what` with this portal, and is waited for.
+    pub(super) fn say_waiting(&self, what: &str, holder: Option<&Holder>, lock_timeout: Duration) {
         let holder = holder.map_or(String::new(), |holder| format!(", by {holder}"));
         say(format_args!(
-            "Another sign-in to {} is in progress{holder}; waiting for it for up to {}. Ctrl-C cancels.",
+            "Another {what} {} is in progress{holder}; waiting for it for up to {}. Ctrl-C cancels.",
             self.start_url,
             life(lock_timeout)
         ));
     }
 
-    pub(super) fn still_locked(&self, waited: Duration, error: &CacheError) -> Failure {
+    /// Returns the failure of a wait for another process that does `what` with this portal.
+    pub(super) fn still_locked(&self, what: &str, waited: Duration, error: &CacheError) -> Failure {
         Failure::other(format_args!(
-            "Another sign-in to {} did not end within {}: {}",
+            "Another {what} {} did not end within {}: {}",
             self.start_url,
             life(waited),
             chain(error)
-        ))
-        .with_hint(format_args!(
-            "end that process if it hangs, wait longer with --lock-timeout, or {WITHOUT_CACHE}"
         ))
     }
 

@@ -1,6 +1,8 @@
 //! A runner of the real binary, and a stub server with prepared responses.
 #![allow(dead_code, unreachable_pub, reason = "every test file uses another part of this module")]
 
+pub mod session;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
