@@ -319,7 +319,7 @@ impl Cache {
         self.write(file_name, &bytes).map_err(|source| CacheError::Io { action: "write", path, source })
     }
 
-    fn remove(&self, file_name: &str) -> Result<bool, CacheError> {
+    pub(crate) fn remove(&self, file_name: &str) -> Result<bool, CacheError> {
         let path = self.dir.join(file_name);
         match std::fs::remove_file(&path) {
             Ok(()) => Ok(true),

@@ -5,6 +5,7 @@
 //! | `~/.aws/config`, and the profiles of `~/.aws/credentials` | [`Config`] | profile or SSO session |
 //! | `~/.aws/sso/cache/SHA1.json`, a token | [`CachedToken`] | [`Identity`]: session name or start URL |
 //! | `~/.aws/sso/cache/SHA1.json`, a registration | [`CachedRegistration`] | [`RegistrationKey`] |
+//! | `~/.aws/cli/cache/SHA1.json`, the credentials of a role | [`RoleCredentialsCache`] | [`RoleKey`] |
 //! | `~/.aws/sso/sso-oidc/SHA1.json.lock`, of a refresh | [`Guard`] | [`Identity`] |
 //! | `~/.aws/sso/sso-oidc/SHA1.json.sign-in.lock`, of a sign-in | [`Guard`] | [`Identity`] |
 //! | `~/.aws/sso/sso-oidc/SHA1.json.corrupt`, set aside | – | |
@@ -59,7 +60,9 @@ mod files;
 mod identity;
 mod lock;
 mod platform;
+mod python;
 mod registration;
+mod role_credentials;
 mod time;
 mod token;
 mod write;
@@ -71,4 +74,5 @@ pub use error::{CacheError, Obstacle};
 pub use identity::Identity;
 pub use lock::{Guard, Holder};
 pub use registration::{CachedRegistration, RegistrationKey};
+pub use role_credentials::{RoleCredentialsCache, RoleKey};
 pub use token::CachedToken;

@@ -131,8 +131,13 @@ impl Cache {
     /// something other than a lock file of this user is in its place. Otherwise the system returned an error.
     /// Without support for locks the guard [reports so](Guard::unlocked).
     pub fn lock(&self, identity: &Identity, at_most: Duration) -> Result<Guard, CacheError> {
-        let guard = self.take("lock", identity, at_most)?;
-        self.sweep(&identity.file_name());
+        self.lock_file(&identity.file_name(), at_most)
+    }
+
+    /// Takes the lock on a file of the cache, and removes the leftovers of killed processes.
+    pub(crate) fn lock_file(&self, file_name: &str, at_most: Duration) -> Result<Guard, CacheError> {
+        let guard = self.take("lock", file_name, at_most)?;
+        self.sweep(file_name);
         Ok(guard)
     }
 
@@ -154,13 +159,13 @@ impl Cache {
     /// # Errors
     /// As [`Self::lock`].
     pub fn lock_sign_in(&self, identity: &Identity, at_most: Duration) -> Result<Guard, CacheError> {
-        self.take("sign-in.lock", identity, at_most)
+        self.take("sign-in.lock", &identity.file_name(), at_most)
     }
 
     /// Takes the lock whose file has this ending.
-    fn take(&self, ending: &str, identity: &Identity, at_most: Duration) -> Result<Guard, CacheError> {
+    fn take(&self, ending: &str, file_name: &str, at_most: Duration) -> Result<Guard, CacheError> {
         self.make_dir()?;
-        let path = self.private_dir().join(format!("{}.{ending}", identity.file_name()));
+        let path = self.private_dir().join(format!("{file_name}.{ending}"));
         let file = match self.open_lock(&path) {
             Ok(file) => file,
             Err(error @ CacheError::Io { .. }) => return Ok(Guard::without_lock(error)),

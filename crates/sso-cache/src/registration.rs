@@ -1,11 +1,10 @@
 //! The registration file: a client to reuse, so that not every sign-in registers a new one.
 
-use core::fmt::Write as _;
-
 use oidc_proto::{Client, Registration, Secret, UnixSeconds, grant_type};
 
 use crate::document::{Corruption, Known, Members};
 use crate::identity::file_name;
+use crate::python::push_text;
 use crate::{Identity, SettingsError, SsoSettings};
 
 /// The key of a registration's file. AWS's tools have the same keys, so registrations are shared.
@@ -14,7 +13,7 @@ use crate::{Identity, SettingsError, SsoSettings};
 pub struct RegistrationKey {
     /// The region of the service that registered the client.
     pub region: String,
-    /// The SSO session's name, if any.
+    /// The start URL, as it is configured.
     pub start_url: String,
     /// The SSO session's name, if there is one.
     pub session_name: Option<String>,
@@ -113,30 +112,6 @@ impl TryFrom<&SsoSettings> for RegistrationKey {
             endpoint_url: None,
         })
     }
-}
-
-/// Writes a JSON string as Python does: it escapes everything but printable ASCII, beyond the first plane as
-/// two surrogates.
-fn push_text(json: &mut String, text: &str) {
-    json.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => json.push_str("\\\""),
-            '\\' => json.push_str("\\\\"),
-            '\n' => json.push_str("\\n"),
-            '\r' => json.push_str("\\r"),
-            '\t' => json.push_str("\\t"),
-            '\u{8}' => json.push_str("\\b"),
-            '\u{c}' => json.push_str("\\f"),
-            ' '..='~' => json.push(c),
-            _ => {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    let _infallible = write!(json, "\\u{unit:04x}");
-                }
-            }
-        }
-    }
-    json.push('"');
 }
 
 /// A registration in the cache.

@@ -1,0 +1,278 @@
+//! The credentials of roles that the AWS CLI keeps in `~/.aws/cli/cache`.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use oidc_proto::portal::RoleCredentials;
+use oidc_proto::{Secret, UnixSeconds};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::files::{self, Found, MAX_FILE};
+use crate::{Cache, CacheError, Guard, Identity, identity, python, time};
+
+/// The kind of credentials that a sign-in gives.
+const SSO: &str = "sso";
+
+/// The key of a role's credentials: the session or start URL, the account and the role.
+///
+/// ```
+/// use sso_cache::{Identity, RoleKey};
+/// let key = RoleKey::new(&Identity::SessionName("corp".to_owned()), "012345678901", "ReadOnly");
+/// assert_eq!(key.file_name(), "5ecc9e71a9fa791801fc4f42a0630ff7ffa1963d.json");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RoleKey {
+    identity: Identity,
+    account_id: String,
+    role_name: String,
+}
+
+impl RoleKey {
+    /// Creates a key. The account's id has twelve digits.
+    #[must_use]
+    pub fn new(identity: &Identity, account_id: impl Into<String>, role_name: impl Into<String>) -> Self {
+        Self { identity: identity.clone(), account_id: account_id.into(), role_name: role_name.into() }
+    }
+
+    /// Returns the file's name: the SHA-1 of the key as minified JSON with sorted members, and `.json`, as in the AWS
+    /// CLI.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        let mut json = "{\"accountId\":".to_owned();
+        python::push_text(&mut json, &self.account_id);
+        json.push_str(",\"roleName\":");
+        python::push_text(&mut json, &self.role_name);
+        json.push_str(match &self.identity {
+            Identity::SessionName(_) => ",\"sessionName\":",
+            Identity::StartUrl(_) => ",\"startUrl\":",
+        });
+        python::push_text(&mut json, self.identity.as_str());
+        json.push('}');
+        identity::file_name(&json)
+    }
+}
+
+/// The directory of role credentials, which the AWS CLI shares. They outlive a sign-out: the service keeps them valid to
+/// their expiry.
+///
+/// ```
+/// use core::time::Duration;
+/// use oidc_proto::portal::RoleCredentials;
+/// use oidc_proto::{Secret, UnixSeconds};
+/// use sso_cache::{Identity, RoleCredentialsCache, RoleKey};
+///
+/// # let home = tempfile::tempdir()?;
+/// # let home = home.path();
+/// let cache = RoleCredentialsCache::at(RoleCredentialsCache::default_dir(home));
+/// let key = RoleKey::new(&Identity::SessionName("corp".to_owned()), "012345678901", "ReadOnly");
+/// assert_eq!(cache.load(&key), None);
+/// let _guard = cache.lock(&key, Duration::from_secs(10))?; // one of many processes asks the portal
+/// let end = UnixSeconds::new(1_900_000_000);
+/// let credentials = RoleCredentials::new("ASIAEXAMPLE", Secret::from("key"), Secret::from("token"), end);
+/// cache.save(&key, &credentials)?;
+/// assert_eq!(cache.load(&key), Some(credentials));
+/// assert_eq!(cache.remove_all()?, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleCredentialsCache {
+    files: Cache,
+}
+
+impl RoleCredentialsCache {
+    /// Creates a cache in this directory, which need not exist yet.
+    #[must_use]
+    pub fn at(dir: impl Into<PathBuf>) -> Self {
+        Self { files: Cache::at(dir) }
+    }
+
+    /// Returns the directory of the AWS CLI: `.aws/cli/cache` in the home directory.
+    #[must_use]
+    pub fn default_dir(home: &Path) -> PathBuf {
+        home.join(".aws").join("cli").join("cache")
+    }
+
+    /// Returns the directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.files.dir()
+    }
+
+    /// Reads the credentials under this key. A file that cannot be read counts as absent, because the portal gives
+    /// other credentials at any time.
+    #[must_use]
+    pub fn load(&self, key: &RoleKey) -> Option<RoleCredentials> {
+        read(&read_file(&self.dir().join(key.file_name()))?)
+    }
+
+    /// Writes the credentials, whole or not at all, readable by their owner only.
+    ///
+    /// # Errors
+    /// The directory cannot be created, or the file cannot be written.
+    pub fn save(&self, key: &RoleKey, credentials: &RoleCredentials) -> Result<(), CacheError> {
+        self.files.make_dir()?;
+        let name = key.file_name();
+        self.files.write(&name, &write(key, credentials)).map_err(|source| CacheError::Io {
+            action: "write",
+            path: self.dir().join(&name),
+            source,
+        })
+    }
+
+    /// Takes the lock on this key, as [`Cache::lock`] does. Its holder asks the portal, and the others wait for what it
+    /// stores.
+    ///
+    /// # Errors
+    /// As [`Cache::lock`].
+    pub fn lock(&self, key: &RoleKey, at_most: Duration) -> Result<Guard, CacheError> {
+        self.files.lock_file(&key.file_name(), at_most)
+    }
+
+    /// Deletes the credentials under this key. Returns whether there were any.
+    ///
+    /// ```
+    /// # let home = tempfile::tempdir()?;
+    /// # use sso_cache::{Identity, RoleCredentialsCache, RoleKey};
+    /// let cache = RoleCredentialsCache::at(home.path());
+    /// let key = RoleKey::new(&Identity::SessionName("corp".to_owned()), "012345678901", "ReadOnly");
+    /// assert!(!cache.remove(&key)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The file cannot be deleted.
+    pub fn remove(&self, key: &RoleKey) -> Result<bool, CacheError> {
+        self.files.remove(&key.file_name())
+    }
+
+    /// Deletes the credentials of all sign-ins, and returns their number. Those of an assumed role stay, as in the AWS
+    /// CLI.
+    ///
+    /// # Errors
+    /// The directory cannot be read, or a file cannot be deleted.
+    pub fn remove_all(&self) -> Result<usize, CacheError> {
+        let entries = match std::fs::read_dir(self.dir()) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+            Err(source) => {
+                return Err(CacheError::Io { action: "list", path: self.dir().to_owned(), source });
+            }
+        };
+        let mut removed = 0;
+        for entry in entries.flatten() {
+            let (path, name) = (entry.path(), entry.file_name());
+            let Some(name) = name.to_str().filter(|name| name.ends_with(".json")) else { continue };
+            let is_ours = read_file(&path).is_some_and(|bytes| {
+                serde_json::from_slice::<Kind<'_>>(&bytes).is_ok_and(|kind| kind.provider_type == SSO)
+            });
+            if is_ours {
+                removed += usize::from(self.files.remove(name)?);
+            }
+        }
+        Ok(removed)
+    }
+}
+
+/// Returns the contents of a regular file of a sensible size.
+fn read_file(path: &Path) -> Option<Zeroizing<Vec<u8>>> {
+    match files::read(path) {
+        Ok(Found::Bytes(bytes)) if bytes.len() as u64 <= MAX_FILE => Some(bytes),
+        _ => None,
+    }
+}
+
+#[derive(Deserialize)]
+struct Kind<'a> {
+    #[serde(rename = "ProviderType", borrow)]
+    provider_type: Cow<'a, str>,
+}
+
+/// The contents of a file.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Contents<'a> {
+    #[serde(borrow)]
+    provider_type: Cow<'a, str>,
+    credentials: Members<'a>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Members<'a> {
+    #[serde(borrow)]
+    access_key_id: Cow<'a, str>,
+    #[serde(borrow)]
+    secret_access_key: Cow<'a, str>,
+    #[serde(borrow)]
+    session_token: Cow<'a, str>,
+    #[serde(borrow)]
+    expiration: Cow<'a, str>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    account_id: Option<Cow<'a, str>>,
+}
+
+fn read(bytes: &[u8]) -> Option<RoleCredentials> {
+    let Contents { provider_type, credentials } = serde_json::from_slice(bytes).ok()?;
+    let end: UnixSeconds = time::parse(&credentials.expiration)?;
+    let [key, token] = [credentials.secret_access_key, credentials.session_token];
+    (provider_type == SSO).then(|| {
+        RoleCredentials::new(credentials.access_key_id, Secret::from(&*key), Secret::from(&*token), end)
+    })
+}
+
+fn write(key: &RoleKey, credentials: &RoleCredentials) -> Zeroizing<Vec<u8>> {
+    let contents = Contents {
+        provider_type: SSO.into(),
+        credentials: Members {
+            access_key_id: credentials.access_key_id.as_str().into(),
+            secret_access_key: credentials.secret_access_key.expose().into(),
+            session_token: credentials.session_token.expose().into(),
+            expiration: time::format(credentials.expiration).into(),
+            account_id: Some(key.account_id.as_str().into()),
+        },
+    };
+    // Large enough not to grow, which would leave copies of secrets.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(16_384));
+    let done = serde_json::to_writer(&mut *bytes, &contents);
+    debug_assert!(done.is_ok(), "texts always serialize");
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_named_as_by_botocore() {
+        // hashlib.sha1(json.dumps({...}, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        for (identity, hash) in [
+            (Identity::SessionName("équipe \"a\"".to_owned()), "ac90ea5a954061088c7aa75d11ed7c678eca2d2e"),
+            (
+                Identity::StartUrl("https://d-92671207e4.awsapps.com/start".to_owned()),
+                "d70c38ce53ed4bc282143d5a94b598aa7ecb75aa",
+            ),
+        ] {
+            let key = RoleKey::new(&identity, "012345678901", "Power/User");
+            assert_eq!(key.file_name(), format!("{hash}.json"), "{identity:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_the_aws_cli_is_read_and_any_other_counts_as_absent() {
+        let text = r#"{"ProviderType": "sso", "Credentials": {"AccessKeyId": "A", "SecretAccessKey": "s\u00e9", "SessionToken": "t", "Expiration": "2008-09-23T12:43:20UTC", "AccountId": "012345678901"}}"#;
+        let found = read(text.as_bytes()).unwrap();
+        assert_eq!((found.access_key_id.as_str(), found.secret_access_key.expose()), ("A", "sé"));
+        assert_eq!(found.expiration, UnixSeconds::new(1_222_173_800));
+        for other in [
+            text.replace("\"sso\"", "\"assume-role\""),
+            text.replace("SessionToken", "Other"),
+            text.replace("2008-09-23T12:43:20UTC", "soon"),
+            text.replace("}}", "}"),
+            String::new(),
+        ] {
+            assert_eq!(read(other.as_bytes()), None, "{other}");
+        }
+    }
+}
