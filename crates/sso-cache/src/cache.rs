@@ -91,6 +91,44 @@ impl Cache {
         self.load(&identity.file_name(), CachedToken::read)
     }
 
+    /// Returns the tokens of all portals, with their paths. A file counts if it has the name of a token file, a start
+    /// URL and a region; some tools keep other tokens in this directory. Unreadable files are skipped.
+    ///
+    /// ```
+    /// # let home = tempfile::tempdir()?;
+    /// # let dir = home.path().join("cache");
+    /// # std::fs::create_dir(&dir)?;
+    /// # let identity = sso_cache::Identity::SessionName("corp".to_owned());
+    /// let cache = sso_cache::Cache::at(&dir);
+    /// let text = r#"{"accessToken":"t","expiresAt":"2030-01-01T00:00:00Z","startUrl":"https://d-1.awsapps.com/start","region":"eu-west-1"}"#;
+    /// std::fs::write(cache.token_path(&identity), text)?;
+    /// std::fs::write(dir.join("another-tool.json"), text)?;
+    /// let found = cache.tokens()?;
+    /// assert_eq!(found.len(), 1);
+    /// assert_eq!(found[0].0, cache.token_path(&identity));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The directory is unreadable.
+    pub fn tokens(&self) -> Result<Vec<(PathBuf, CachedToken)>, CacheError> {
+        let entries = match std::fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => {
+                return Err(CacheError::Io { action: "list", path: self.dir.clone(), source });
+            }
+        };
+        let of_entry = |entry: std::fs::DirEntry| {
+            let name = entry.file_name().to_str().filter(|name| files::is_file_name(name))?.to_owned();
+            let token = self.load(&name, CachedToken::read).ok()??;
+            (token.start_url.is_some() && token.region.is_some()).then(|| (entry.path(), token))
+        };
+        let mut found: Vec<_> = entries.flatten().filter_map(of_entry).collect();
+        found.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(found)
+    }
+
     /// Reads the registration under this key; `None` if there is none.
     ///
     /// ```

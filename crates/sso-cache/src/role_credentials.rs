@@ -73,7 +73,7 @@ impl RoleKey {
 /// let credentials = RoleCredentials::new("ASIAEXAMPLE", Secret::from("key"), Secret::from("token"), end);
 /// cache.save(&key, &credentials)?;
 /// assert_eq!(cache.load(&key), Some(credentials));
-/// assert_eq!(cache.remove_all()?, 1);
+/// assert!(cache.remove(&key)?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +109,20 @@ impl RoleCredentialsCache {
 
     /// Writes the credentials, whole or not at all, readable by their owner only.
     ///
+    /// ```
+    /// # use oidc_proto::portal::RoleCredentials;
+    /// # use oidc_proto::{Secret, UnixSeconds};
+    /// # use sso_cache::{Identity, RoleCredentialsCache, RoleKey};
+    /// # let home = tempfile::tempdir()?;
+    /// # let cache = RoleCredentialsCache::at(home.path().join("cache"));
+    /// # let key = RoleKey::new(&Identity::SessionName("corp".to_owned()), "012345678901", "ReadOnly");
+    /// # let end = UnixSeconds::new(1_900_000_000);
+    /// # let credentials = RoleCredentials::new("ASIAEXAMPLE", Secret::from("key"), Secret::from("token"), end);
+    /// cache.save(&key, &credentials)?;
+    /// assert!(cache.dir().join(key.file_name()).exists());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The directory cannot be created, or the file cannot be written.
     pub fn save(&self, key: &RoleKey, credentials: &RoleCredentials) -> Result<(), CacheError> {
@@ -123,6 +137,17 @@ impl RoleCredentialsCache {
 
     /// Takes the lock on this key, as [`Cache::lock`] does. Its holder asks the portal, and the others wait for what it
     /// stores.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use sso_cache::{Identity, RoleCredentialsCache, RoleKey};
+    /// # let home = tempfile::tempdir()?;
+    /// # let cache = RoleCredentialsCache::at(home.path().join("cache"));
+    /// # let key = RoleKey::new(&Identity::SessionName("corp".to_owned()), "012345678901", "ReadOnly");
+    /// let _guard = cache.lock(&key, Duration::ZERO)?;
+    /// assert!(cache.lock(&key, Duration::ZERO).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Cache::lock`].
@@ -147,12 +172,44 @@ impl RoleCredentialsCache {
         self.files.remove(&key.file_name())
     }
 
+    /// Deletes the credentials that this crate has stored for a session or start URL, and returns their number. The AWS
+    /// CLI does not write whose its files are.
+    ///
+    /// ```
+    /// # let home = tempfile::tempdir()?;
+    /// # use sso_cache::{Identity, RoleCredentialsCache};
+    /// let cache = RoleCredentialsCache::at(home.path());
+    /// assert_eq!(cache.remove_of(&Identity::SessionName("corp".to_owned()))?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::remove_all`].
+    pub fn remove_of(&self, identity: &Identity) -> Result<usize, CacheError> {
+        self.remove_if(|contents| contents.identity.as_deref() == Some(identity.as_str()))
+    }
+
     /// Deletes the credentials of all sign-ins, and returns their number. Those of an assumed role stay, as in the AWS
     /// CLI.
+    ///
+    /// ```
+    /// # use sso_cache::RoleCredentialsCache;
+    /// # let home = tempfile::tempdir()?;
+    /// # let cache = RoleCredentialsCache::at(home.path().join("cache"));
+    /// std::fs::create_dir(cache.dir())?;
+    /// std::fs::write(cache.dir().join("a.json"), r#"{"ProviderType":"sso"}"#)?;
+    /// std::fs::write(cache.dir().join("b.json"), r#"{"ProviderType":"assume-role"}"#)?;
+    /// assert_eq!(cache.remove_all()?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The directory cannot be read, or a file cannot be deleted.
     pub fn remove_all(&self) -> Result<usize, CacheError> {
+        self.remove_if(|_| true)
+    }
+
+    fn remove_if(&self, is_meant: impl Fn(&Kind<'_>) -> bool) -> Result<usize, CacheError> {
         let entries = match std::fs::read_dir(self.dir()) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
@@ -165,7 +222,8 @@ impl RoleCredentialsCache {
             let (path, name) = (entry.path(), entry.file_name());
             let Some(name) = name.to_str().filter(|name| name.ends_with(".json")) else { continue };
             let is_ours = read_file(&path).is_some_and(|bytes| {
-                serde_json::from_slice::<Kind<'_>>(&bytes).is_ok_and(|kind| kind.provider_type == SSO)
+                serde_json::from_slice::<Kind<'_>>(&bytes)
+                    .is_ok_and(|kind| kind.provider_type == SSO && is_meant(&kind))
             });
             if is_ours {
                 removed += usize::from(self.files.remove(name)?);
@@ -184,9 +242,12 @@ fn read_file(path: &Path) -> Option<Zeroizing<Vec<u8>>> {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 struct Kind<'a> {
-    #[serde(rename = "ProviderType", borrow)]
+    #[serde(borrow)]
     provider_type: Cow<'a, str>,
+    #[serde(borrow, default)]
+    identity: Option<Cow<'a, str>>,
 }
 
 /// The contents of a file.
@@ -196,6 +257,9 @@ struct Contents<'a> {
     #[serde(borrow)]
     provider_type: Cow<'a, str>,
     credentials: Members<'a>,
+    /// The session or start URL, which the AWS CLI neither writes nor reads.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    identity: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -214,7 +278,7 @@ struct Members<'a> {
 }
 
 fn read(bytes: &[u8]) -> Option<RoleCredentials> {
-    let Contents { provider_type, credentials } = serde_json::from_slice(bytes).ok()?;
+    let Contents { provider_type, credentials, .. } = serde_json::from_slice(bytes).ok()?;
     let end: UnixSeconds = time::parse(&credentials.expiration)?;
     let [key, token] = [credentials.secret_access_key, credentials.session_token];
     (provider_type == SSO).then(|| {
@@ -232,6 +296,7 @@ fn write(key: &RoleKey, credentials: &RoleCredentials) -> Zeroizing<Vec<u8>> {
             expiration: time::format(credentials.expiration).into(),
             account_id: Some(key.account_id.as_str().into()),
         },
+        identity: Some(key.identity.as_str().into()),
     };
     // Large enough not to grow, which would leave copies of secrets.
     let mut bytes = Zeroizing::new(Vec::with_capacity(16_384));

@@ -7,9 +7,15 @@ use time::{Date, Month, OffsetDateTime};
 const FIRST: i64 = -62_135_596_800;
 const LAST: i64 = 253_402_300_799;
 
-/// Formats as `YYYY-MM-DDTHH:MM:SSZ`, the one form that every AWS tool reads. Times outside the years 1 to
-/// 9999 become the nearest end.
-pub(crate) fn format(time: UnixSeconds) -> String {
+/// Formats a time as `YYYY-MM-DDTHH:MM:SSZ` (RFC 3339), the one form that every AWS tool reads. Times outside the years 1
+/// to 9999 become the nearest end.
+///
+/// ```
+/// use oidc_proto::UnixSeconds;
+/// assert_eq!(sso_cache::format_time(UnixSeconds::new(1_640_467_800)), "2021-12-25T21:30:00Z");
+/// ```
+#[must_use]
+pub fn format(time: UnixSeconds) -> String {
     let time = OffsetDateTime::from_unix_timestamp(time.get().clamp(FIRST, LAST));
     let time = time.unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let (date, month) = (time.date(), u8::from(time.month()));

@@ -6,6 +6,10 @@ use crate::demo::DemoArgs;
 use crate::globals::Globals;
 use crate::login::{LoginArgs, RefreshArgs, TokenArgs};
 use crate::operations::{CreateTokenArgs, RegisterClientArgs, StartDeviceAuthorizationArgs};
+use crate::portal::{
+    AccountsArgs, CredentialProcessArgs, CredentialsArgs, ExecArgs, GetRoleCredentialsArgs,
+    ListAccountRolesArgs, ListAccountsArgs, LogoutArgs, RolesArgs,
+};
 use crate::serve::ServeArgs;
 
 /// Sign in to AWS IAM Identity Center from a terminal.
@@ -38,6 +42,18 @@ pub(crate) enum Command {
     Token(TokenArgs),
     /// Refresh the stored token if it expires within 15 minutes, or now with --force
     Refresh(RefreshArgs),
+    /// Sign out: end the sign-in at the portal, and remove the stored token
+    Logout(LogoutArgs),
+    /// List your accounts
+    Accounts(AccountsArgs),
+    /// List your roles, of one account or of all
+    Roles(RolesArgs),
+    /// Print the credentials of a role, for a shell, a file or another program
+    Credentials(CredentialsArgs),
+    /// Print the credentials of a role as a credential_process of AWS's config file
+    CredentialProcess(CredentialProcessArgs),
+    /// Run a command with the credentials of a role
+    Exec(ExecArgs),
     /// Run a complete sign-in against a local server; needs no configuration and no AWS account
     Demo(DemoArgs),
     /// Run a local test server in place of the real service, with an approval page
@@ -50,4 +66,10 @@ pub(crate) enum Command {
     StartDeviceAuthorization(StartDeviceAuthorizationArgs),
     /// Exchange a device code, an authorization code or a refresh token for an access token
     CreateToken(CreateTokenArgs),
+    /// List your accounts as `aws sso list-accounts` does
+    ListAccounts(ListAccountsArgs),
+    /// List your roles in an account as `aws sso list-account-roles` does
+    ListAccountRoles(ListAccountRolesArgs),
+    /// Print the credentials of a role as `aws sso get-role-credentials` does
+    GetRoleCredentials(GetRoleCredentialsArgs),
 }

@@ -86,6 +86,11 @@ impl Failure {
         Self { exit: Exit::Config, message: cause.to_string(), details }
     }
 
+    /// Returns the message, without the details.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Returns the exit code.
     pub(crate) const fn exit(&self) -> Exit {
         self.exit

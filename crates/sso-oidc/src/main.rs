@@ -44,6 +44,7 @@ mod logging;
 mod login;
 mod operations;
 mod output;
+mod portal;
 mod registration_key;
 mod serve;
 mod service;
@@ -113,6 +114,15 @@ fn run(command: &Command, settings: &Settings) -> Result<(), Failure> {
         Command::Login(args) => login::run(args, settings),
         Command::Token(args) => login::token(args, settings),
         Command::Refresh(args) => login::refresh(args, settings),
+        Command::Logout(args) => portal::logout(args, settings),
+        Command::Accounts(args) => portal::accounts(args, settings),
+        Command::Roles(args) => portal::roles(args, settings),
+        Command::Credentials(args) => portal::credentials(args, settings),
+        Command::CredentialProcess(args) => portal::credential_process(args, settings),
+        Command::Exec(args) => portal::exec(args, settings),
+        Command::ListAccounts(args) => portal::list_accounts(args, settings),
+        Command::ListAccountRoles(args) => portal::list_account_roles(args, settings),
+        Command::GetRoleCredentials(args) => portal::get_role_credentials(args, settings),
         Command::Serve(args) => serve::run(args, settings),
         Command::Demo(args) => demo::run(args, settings),
         Command::RegisterClient(args) => {

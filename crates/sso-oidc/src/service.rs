@@ -48,6 +48,36 @@ impl Caller {
         }
     }
 
+    /// Names the variable or setting of the endpoint, if that is not the sign-in's.
+    pub(crate) fn with_named_by(mut self, named_by: Option<String>) -> Self {
+        self.named_by = named_by;
+        self
+    }
+
+    /// Calls an operation as [`Self::call`] does, for a caller that looks at the error.
+    ///
+    /// # Errors
+    /// The error of the last attempt.
+    pub(crate) fn call_or_error<T>(
+        &self,
+        operation: Operation,
+        send: impl FnMut(&HttpClient) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.attempts(operation, true, send).map_err(|(error, _)| error)
+    }
+
+    /// Returns the failure for a call's error.
+    pub(crate) fn failure(&self, operation: Operation, error: &Error) -> Failure {
+        let service = self.client.service();
+        let failure = explain::call_failure(operation, service, error);
+        match &self.named_by {
+            Some(name) if matches!(error, Error::Indeterminate(_) | Error::Transport(_)) => {
+                failure.with_detail(format_args!("{service} comes from {name}."))
+            }
+            _ => failure,
+        }
+    }
+
     /// Calls an operation, and repeats it if no response came or the service failed.
     ///
     /// # Errors
@@ -80,14 +110,7 @@ impl Caller {
         send: impl FnMut(&HttpClient) -> Result<T, Error>,
     ) -> Result<T, Failure> {
         self.attempts(operation, repeatable, send).map_err(|(error, maybe_spent)| {
-            let service = self.client.service();
-            let failure = explain::call_failure(operation, service, &error);
-            let failure = match &self.named_by {
-                Some(name) if matches!(error, Error::Indeterminate(_) | Error::Transport(_)) => {
-                    failure.with_detail(format_args!("{service} comes from {name}."))
-                }
-                _ => failure,
-            };
+            let failure = self.failure(operation, &error);
             let spent = matches!(&error, Error::Fault(fault) if fault.code == FaultCode::InvalidGrant);
             if maybe_spent && (spent || !repeatable) {
                 failure.with_hint(

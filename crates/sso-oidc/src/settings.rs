@@ -9,10 +9,10 @@ use sso_cache::{Config, Profile};
 
 use crate::aws_files::AwsFiles;
 use crate::environment::Environment;
-use crate::exit::{Failure, print_data};
+use crate::exit::Failure;
 use crate::explain::shell_word;
 use crate::globals::{ColorChoice, Globals};
-use crate::output::{Document, Format, Query, Rehearsal, Surroundings};
+use crate::output::{Format, Printer, Query, Surroundings};
 
 /// The default timeout for a connection and for a response, as in AWS's tools.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -101,6 +101,12 @@ impl Settings {
             .or_else(|| self.sso_region())
     }
 
+    /// Returns the region of the user's own requests: `AWS_REGION`, `AWS_DEFAULT_REGION`, or the profile's `region`.
+    pub(crate) fn workload_region(&self) -> Option<String> {
+        let set = self.environment.first(&["AWS_REGION", "AWS_DEFAULT_REGION"]);
+        set.or_else(|| self.profile().and_then(Profile::region)).map(str::to_owned)
+    }
+
     /// Returns the region of the portal of the profile, or of its source profile.
     fn sso_region(&self) -> Option<String> {
         let profile = self.config().sso_profile(&self.profile).ok()??;
@@ -122,12 +128,16 @@ impl Settings {
         })
     }
 
-    /// Returns the custom endpoint: `--endpoint-url`, then, unless configured endpoints are ignored,
+    /// Returns the custom endpoint of the sign-in: `--endpoint-url`, then, unless configured endpoints are ignored,
     /// `AWS_ENDPOINT_URL_SSO_OIDC`, `AWS_ENDPOINT_URL`, the profile's `services` section, its `endpoint_url`.
     ///
     /// # Errors
     /// The profile's `services` section does not exist, or a boolean is neither `true` nor `false`.
     pub(crate) fn endpoint_url(&self) -> Result<Option<String>, Failure> {
+        self.endpoint_url_of(Api::SsoOidc)
+    }
+
+    fn endpoint_url_of(&self, api: Api) -> Result<Option<String>, Failure> {
         if let Some(url) = &self.globals.endpoint_url {
             return Ok(Some(url.clone()));
         }
@@ -144,12 +154,12 @@ impl Settings {
         if ignore == Some(true) {
             return Ok(None);
         }
-        let from_environment = self.environment.first(&["AWS_ENDPOINT_URL_SSO_OIDC", "AWS_ENDPOINT_URL"]);
-        if let Some(url) = from_environment {
+        let (variables, service) = named(api);
+        if let Some(url) = self.environment.first(&variables) {
             return Ok(Some(url.to_owned()));
         }
         let Some(profile) = profile else { return Ok(None) };
-        let own = profile.service_endpoint("sso_oidc").map_err(|error| config_failure(&error))?;
+        let own = profile.service_endpoint(service).map_err(|error| config_failure(&error))?;
         Ok(own.or_else(|| profile.endpoint_url()).map(str::to_owned))
     }
 
@@ -158,33 +168,58 @@ impl Settings {
     /// # Errors
     /// Neither is set, or the one that is set is invalid.
     pub(crate) fn endpoint(&self) -> Result<Endpoint, Failure> {
-        if let Some(url) = self.endpoint_url()? {
-            let endpoint = if self.globals.allow_insecure_http {
-                Endpoint::allow_insecure_http(&url)
-            } else {
-                Endpoint::custom(&url)
-            };
-            return endpoint.map_err(|error| {
-                let failure = Failure::config(&error);
-                match error {
-                    EndpointError::InsecureHttp(_) => {
-                        failure.with_hint("pass --allow-insecure-http to allow it in a test network")
-                    }
-                    _ => failure,
-                }
-            });
+        match self.endpoint_url()? {
+            Some(url) => self.custom(&url),
+            None => Endpoint::regional(Api::SsoOidc, &self.required_region()?, self.variant()?)
+                .map_err(Failure::config),
         }
-        Endpoint::regional(Api::SsoOidc, &self.required_region()?, self.variant()?).map_err(Failure::config)
+    }
+
+    /// Returns the endpoint of the portal API, and whether it is a custom one: `--endpoint-url`, `AWS_ENDPOINT_URL_SSO`
+    /// and so on, else that of this region.
+    ///
+    /// # Errors
+    /// The endpoint that is set is invalid, or the region is.
+    pub(crate) fn portal_endpoint(
+        &self,
+        region: &str,
+        variant: Variant,
+    ) -> Result<(Endpoint, bool), Failure> {
+        Ok(match self.endpoint_url_of(Api::Portal)? {
+            Some(url) => (self.custom(&url)?, true),
+            None => (Endpoint::regional(Api::Portal, region, variant).map_err(Failure::config)?, false),
+        })
+    }
+
+    fn custom(&self, url: &str) -> Result<Endpoint, Failure> {
+        let endpoint = match self.globals.allow_insecure_http {
+            true => Endpoint::allow_insecure_http(url),
+            false => Endpoint::custom(url),
+        };
+        endpoint.map_err(|error| {
+            let failure = Failure::config(&error);
+            match error {
+                EndpointError::InsecureHttp(_) => {
+                    failure.with_hint("pass --allow-insecure-http to allow it in a test network")
+                }
+                _ => failure,
+            }
+        })
     }
 
     /// Returns the variable or setting that names the endpoint or its variant, if it is not a flag. The user may have
     /// meant it for another service.
     pub(crate) fn endpoint_named_by(&self) -> Option<String> {
+        self.named_by(Api::SsoOidc)
+    }
+
+    /// Returns the same for the endpoint of this API.
+    pub(crate) fn named_by(&self, api: Api) -> Option<String> {
         if self.globals.endpoint_url.is_some() {
             return None;
         }
-        if self.endpoint_url().ok().flatten().is_some() {
-            let variables = ["AWS_ENDPOINT_URL_SSO_OIDC", "AWS_ENDPOINT_URL"];
+        if self.endpoint_url_of(api).ok().flatten().is_some() {
+            let variables = named(api).0;
             let variable = variables.into_iter().find(|name| self.environment.first(&[*name]).is_some());
             return Some(variable.unwrap_or("`endpoint_url` in the AWS config file").to_owned());
         }
@@ -197,11 +232,11 @@ impl Settings {
                 "`use_dualstack_endpoint` in the AWS config file",
             ),
         ];
-        let named = kinds.into_iter().filter(|(is_on, ..)| *is_on).map(|(_, variable, setting)| {
+        let settings = kinds.into_iter().filter(|(is_on, ..)| *is_on).map(|(_, variable, setting)| {
             if self.environment.flag(variable).is_some() { variable } else { setting }
         });
-        let named: Vec<_> = named.collect();
-        (!named.is_empty()).then(|| named.join(" and "))
+        let settings: Vec<_> = settings.collect();
+        (!settings.is_empty()).then(|| settings.join(" and "))
     }
 
     /// Returns the endpoint variant (FIPS, dual-stack): `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`, or the
@@ -300,16 +335,22 @@ impl Settings {
     /// # Errors
     /// See [`Settings::format`] and [`Settings::query`].
     pub(crate) fn printer(&self) -> Result<Printer, Failure> {
-        let width = terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
         Ok(Printer {
             format: self.format()?,
             query: self.query()?,
             surroundings: Surroundings {
                 // The AWS CLI uses 80 columns without a terminal.
-                width: width.filter(|width| *width > 0).unwrap_or(80),
+                width: self.stdout_width().unwrap_or(80),
                 colored: self.colored(std::io::stdout().is_terminal()),
             },
         })
+    }
+
+    /// Returns the columns of the terminal on standard output, if it is one.
+    #[expect(clippy::unused_self, reason = "all that output depends on comes from the settings")]
+    pub(crate) fn stdout_width(&self) -> Option<usize> {
+        let size = terminal_size::terminal_size_of(std::io::stdout());
+        size.map(|(width, _)| usize::from(width.0)).filter(|width| *width > 0)
     }
 
     /// Returns whether to use colour on a stream.
@@ -329,46 +370,11 @@ pub(crate) fn colored(choice: ColorChoice, environment: &Environment, is_termina
     }
 }
 
-/// Prints results on standard output.
-pub(crate) struct Printer {
-    format: Format,
-    query: Option<Query>,
-    surroundings: Surroundings,
-}
-
-impl Printer {
-    /// Applies the query to sample results with every combination of the optional members, before the first request.
-    ///
-    /// # Errors
-    /// The query fails on one of the samples.
-    pub(crate) fn rehearse(&self, made_up: &Rehearsal) -> Result<(), Failure> {
-        let Some(query) = &self.query else { return Ok(()) };
-        query.search(&made_up.full)?;
-        made_up.lesser.iter().try_for_each(|form| query.search(form).map(drop)).map_err(|failure| {
-            failure.with_hint(
-                "some members of the result are optional; give them a default in the query, as in refreshToken || ''",
-            )
-        })
-    }
-
-    /// Prints the result, or the parts that `--query` selects. `title` is the heading of a table.
-    ///
-    /// # Errors
-    /// The query fails on this result, or standard output cannot be written. After a failed query the whole result is
-    /// printed, because it may hold a token that the service gives only once.
-    pub(crate) fn print(&self, title: &str, result: &Document) -> Result<(), Failure> {
-        let picked = self.query.as_ref().map(|query| query.search(result)).transpose();
-        let shown = picked.as_ref().ok().and_then(Option::as_ref).unwrap_or(result);
-        let printed = print_data(&self.format.render(shown, title, self.surroundings));
-        match picked {
-            Ok(_) => printed,
-            Err(failure) => {
-                printed?;
-                Err(failure.with_detail(
-                    "The whole result was printed instead, because the service gives it only once.",
-                ))
-            }
-        }
+/// Returns the variables with the endpoint of this API, and its name in a `services` section.
+const fn named(api: Api) -> ([&'static str; 2], &'static str) {
+    match api {
+        Api::Portal => (["AWS_ENDPOINT_URL_SSO", "AWS_ENDPOINT_URL"], "sso"),
+        _ => (["AWS_ENDPOINT_URL_SSO_OIDC", "AWS_ENDPOINT_URL"], "sso_oidc"),
     }
 }
 

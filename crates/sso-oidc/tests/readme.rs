@@ -98,7 +98,13 @@ fn the_transcript_is_what_the_demo_prints() {
 fn every_command_line_of_the_program_runs() {
     let config = Config::default().with_approval(Approval::Auto).with_client(Client::public("my-tool"));
     let server = TestServer::with(config).unwrap();
-    let program = Program::new().var("AWS_ENDPOINT_URL_SSO_OIDC", server.endpoint()).var("CI", "true");
+    let program = Program::new()
+        .config(
+            "[profile work]\nsso_start_url = https://d-1234567890.awsapps.com/start\nsso_region = eu-west-1\n",
+        )
+        .var("AWS_ENDPOINT_URL_SSO_OIDC", server.endpoint())
+        .var("AWS_ENDPOINT_URL_SSO", server.endpoint())
+        .var("CI", "true");
     let (mut id, mut code, mut secret) = (String::new(), String::new(), String::new());
     let mut ran = 0;
     for line in commands("sso-oidc").iter().filter(|line| !line.starts_with("serve")) {
@@ -107,6 +113,10 @@ fn every_command_line_of_the_program_runs() {
             .map(|word| match word {
                 "ID" => id.clone(),
                 "CODE" => code.clone(),
+                // Any program will do.
+                "aws" => env!("CARGO_BIN_EXE_sso-oidc").to_owned(),
+                "s3" => "demo".to_owned(),
+                "ls" => "--help".to_owned(),
                 "https://id.example" => server.endpoint().to_owned(),
                 "file://secret" => format!("file://{secret}"),
                 word => word.to_owned(),
@@ -128,7 +138,7 @@ fn every_command_line_of_the_program_runs() {
             _ => assert_eq!(json, 28_800, "--query expiresIn"),
         }
     }
-    assert_eq!(ran, 9);
+    assert_eq!(ran, 13);
 }
 
 #[test]

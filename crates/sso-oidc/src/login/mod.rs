@@ -11,6 +11,7 @@ mod refresh;
 mod refused;
 mod stay;
 mod store;
+mod stored;
 mod token;
 mod vanity;
 
@@ -28,7 +29,9 @@ use self::portal::{Named, Portal, Which};
 use self::provider::ProviderArgs;
 use self::refresh::Renewer;
 pub(crate) use self::stay::{RefreshArgs, TokenArgs, refresh, token};
+pub(crate) use self::store::now;
 use self::store::{Before, Store, Wish};
+pub(crate) use self::stored::{StoredArgs, StoredSession};
 use crate::exit::{Exit, Failure, chain, warn};
 use crate::interrupt;
 use crate::operations::{rehearsed_printer, token_document};
@@ -312,7 +315,7 @@ fn cancelled_by_ctrl_c() -> CtrlC {
 }
 
 /// Prints a message on standard error.
-fn say(words: impl fmt::Display) {
+pub(crate) fn say(words: impl fmt::Display) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stderr().lock(), "{}", oidc_proto::printable(&words.to_string()));
 }

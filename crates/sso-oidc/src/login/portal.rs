@@ -154,6 +154,14 @@ impl Named {
         })
     }
 
+    /// Returns the identity of the portal's token.
+    pub(super) fn identity(&self) -> Identity {
+        match &self.session {
+            Some(session) => Identity::SessionName(session.clone()),
+            None => Identity::StartUrl(self.start_url.to_string()),
+        }
+    }
+
     /// Resolves the portal's URL at AWS and its region. A company's own URL is requested once, for its redirect.
     ///
     /// # Errors
@@ -166,13 +174,9 @@ impl Named {
         // The token is stored with the region, even if the endpoint does not depend on it.
         Endpoint::for_region(&region).map_err(Failure::config)?;
         warn_of_another_partition(&known_as, &region);
-        let start_url = self.start_url.to_string();
         Ok(Portal {
-            identity: match self.session {
-                Some(session) => Identity::SessionName(session),
-                None => Identity::StartUrl(start_url.clone()),
-            },
-            start_url,
+            identity: self.identity(),
+            start_url: self.start_url.to_string(),
             known_as,
             region,
             scopes: self.scopes,
@@ -244,7 +248,7 @@ impl Portal {
     }
 
     /// Returns the endpoint variant of the portal's URL. With the other variant, the approval page fails.
-    fn variant(&self, settings: &Settings) -> Result<Variant, Failure> {
+    pub(super) fn variant(&self, settings: &Settings) -> Result<Variant, Failure> {
         let variant = settings.variant()?;
         if !self.known_as.is_dual_stack() || variant.dual_stack {
             return Ok(variant);

@@ -355,12 +355,12 @@ impl Store {
 }
 
 /// The wall clock.
-pub(super) fn now() -> UnixSeconds {
+pub(crate) fn now() -> UnixSeconds {
     UnixSeconds::from(SystemTime::now())
 }
 
 /// `7 h 59 min`
-pub(super) fn life(left: Duration) -> String {
+pub(crate) fn life(left: Duration) -> String {
     // Rounded to the nearest minute, so that an hour does not print as 59 minutes.
     let seconds = left.as_secs().saturating_add(u64::from(left.subsec_millis() >= 500));
     let minutes = seconds.saturating_add(30) / 60;

@@ -18,7 +18,8 @@ pub(crate) use start_device_authorization::{
 };
 
 use crate::exit::Failure;
-use crate::settings::{Printer, Settings};
+use crate::output::Printer;
+use crate::settings::Settings;
 
 /// The flags of every operation.
 #[derive(Args)]

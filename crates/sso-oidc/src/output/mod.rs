@@ -1,7 +1,9 @@
 //! Results on standard output: the document, `--query`, and the formats of `--output`.
 
+mod columns;
 mod document;
 mod json;
+mod printer;
 mod query;
 mod section;
 mod table;
@@ -10,7 +12,9 @@ mod yaml;
 
 use clap::ValueEnum;
 
+pub(crate) use columns::columns;
 pub(crate) use document::Document;
+pub(crate) use printer::Printer;
 pub(crate) use query::Query;
 
 /// The format of results.

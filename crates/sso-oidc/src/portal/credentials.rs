@@ -1,0 +1,161 @@
+//! `credentials`: the credentials of a role, for a shell, a file or another program.
+
+use std::time::Duration;
+
+use clap::Args;
+use oidc_proto::Operation;
+use oidc_proto::portal::{GetRoleCredentialsRequest, RoleCredentials};
+use sso_cache::{CacheError, RoleCredentialsCache, RoleKey};
+
+use super::format::{CredentialsFormat, render};
+use super::role::{Role, RoleArgs};
+use super::{Denied, Portal};
+use crate::exit::{Failure, chain, print_data, warn};
+use crate::login::{StoredArgs, now};
+use crate::settings::Settings;
+
+/// The shortest remaining life of cached credentials, as in botocore, which renews them then.
+const MARGIN: Duration = Duration::from_secs(15 * 60);
+
+/// The flags of `credentials`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Without --account and --role it takes those of the profile, or the only ones. The credentials are cached where the AWS \
+CLI caches its own.
+
+Examples:
+  eval \"$(sso-oidc credentials --account sandbox --role reader --format env)\"
+  sso-oidc credentials --profile work --format ini >> ~/.aws/credentials")]
+pub(crate) struct CredentialsArgs {
+    #[command(flatten)]
+    role: RoleArgs,
+
+    /// The form of the output
+    #[arg(
+        long,
+        value_name = "process|env|env-no-export|fish|powershell|windows-cmd|json|ini",
+        default_value = "process",
+        hide_possible_values = true
+    )]
+    format: CredentialsFormat,
+
+    /// Ask the portal even if the cached credentials are good for another 15 minutes
+    #[arg(long)]
+    no_cache: bool,
+
+    #[command(flatten)]
+    stored: StoredArgs,
+}
+
+/// Runs `credentials`.
+///
+/// # Errors
+/// No role is meant, there is no session to use, or the portal refuses.
+pub(crate) fn run(args: &CredentialsArgs, settings: &Settings) -> Result<(), Failure> {
+    without_output(settings, "--format")?;
+    let (role, credentials) = get(&args.role, &args.stored, args.no_cache, settings)?;
+    print_data(&render(args.format, &credentials, &role, settings.profile_name())?)
+}
+
+/// Refuses `--output` and `--query`, which could do nothing.
+///
+/// # Errors
+/// One of them is given.
+pub(super) fn without_output(settings: &Settings, instead: &str) -> Result<(), Failure> {
+    let globals = settings.globals();
+    let given = [("--output", globals.output.is_some()), ("--query", globals.query.is_some())];
+    match given.into_iter().find(|(_, is_given)| *is_given) {
+        Some((flag, _)) => Err(Failure::usage(format_args!("{flag} has no effect here")).with_hint(instead)),
+        None => Ok(()),
+    }
+}
+
+/// Returns the credentials of the role that is meant: cached ones, or else the portal's.
+///
+/// # Errors
+/// No role is meant, there is no session to use, or the portal refuses.
+pub(super) fn get(
+    args: &RoleArgs,
+    stored: &StoredArgs,
+    no_cache: bool,
+    settings: &Settings,
+) -> Result<(Role, RoleCredentials), Failure> {
+    let wanted = args.wanted(settings);
+    let home = settings.environment().home();
+    let cache = home.map(|home| RoleCredentialsCache::at(RoleCredentialsCache::default_dir(&home)));
+    let identity = stored.identity(settings)?;
+    if let (Some(role), Some(cache)) = (wanted.exact(), &cache) {
+        let key = RoleKey::new(&identity, &role.account_id, &role.role_name);
+        // Without a lock first: good credentials need none.
+        if let Some(found) = good(cache, &key).filter(|_| !no_cache) {
+            return Ok((role, found));
+        }
+        let guard = lock(cache, &key, stored.lock_timeout());
+        if let Some(found) = good(cache, &key).filter(|_| !no_cache) {
+            return Ok((role, found));
+        }
+        let mut portal = Portal::open(stored, settings)?;
+        match ask(&mut portal, &role) {
+            Ok(credentials) => {
+                save(cache, &key, &credentials);
+                return Ok((role, credentials));
+            }
+            // The names may be parts of names.
+            Err(denied) if denied.lacks_role && args.role.is_some() => {
+                drop(guard);
+                let found = wanted.find(&mut portal)?;
+                if found == role {
+                    return Err(portal.without_role(denied.failure, &role));
+                }
+                return asked(&mut portal, found, Some(cache), &identity);
+            }
+            Err(denied) if denied.lacks_role => return Err(portal.without_role(denied.failure, &role)),
+            Err(denied) => return Err(denied.failure),
+        }
+    }
+    let mut portal = Portal::open(stored, settings)?;
+    let role = wanted.find(&mut portal)?;
+    asked(&mut portal, role, cache.as_ref(), &identity)
+}
+
+/// Asks the portal for a role that it has listed, and stores the credentials.
+fn asked(
+    portal: &mut Portal<'_>,
+    role: Role,
+    cache: Option<&RoleCredentialsCache>,
+    identity: &sso_cache::Identity,
+) -> Result<(Role, RoleCredentials), Failure> {
+    let credentials = ask(portal, &role).map_err(Denied::into_failure)?;
+    if let Some(cache) = cache {
+        save(cache, &RoleKey::new(identity, &role.account_id, &role.role_name), &credentials);
+    }
+    Ok((role, credentials))
+}
+
+fn ask(portal: &mut Portal<'_>, role: &Role) -> Result<RoleCredentials, Denied> {
+    let request = GetRoleCredentialsRequest::new(&role.account_id, &role.role_name);
+    portal.call(Operation::GetRoleCredentials, |client, token| client.get_role_credentials(token, &request))
+}
+
+fn good(cache: &RoleCredentialsCache, key: &RoleKey) -> Option<RoleCredentials> {
+    cache.load(key).filter(|found| found.expiration.remaining_at(now()) > MARGIN)
+}
+
+/// Takes the lock, so that one of many processes asks the portal. Without it each asks.
+fn lock(cache: &RoleCredentialsCache, key: &RoleKey, at_most: Duration) -> Option<sso_cache::Guard> {
+    match cache.lock(key, at_most) {
+        Ok(guard) => Some(guard),
+        Err(error @ CacheError::Locked { .. }) => {
+            warn(format_args!("{}; asking the portal too", chain(&error)));
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+/// Stores the credentials. A failure costs a request the next time, and nothing else.
+fn save(cache: &RoleCredentialsCache, key: &RoleKey, credentials: &RoleCredentials) {
+    if let Err(error) = cache.save(key, credentials) {
+        tracing::debug!(error = chain(&error), "the credentials are not cached");
+    }
+}

@@ -1,0 +1,76 @@
+//! `exec`: a command with the credentials of a role in its environment.
+
+use std::ffi::OsString;
+use std::process::Command;
+
+use clap::Args;
+
+use super::credentials::{get, without_output};
+use super::format::variables;
+use super::role::RoleArgs;
+use crate::exit::{Exit, Failure};
+use crate::login::StoredArgs;
+use crate::settings::Settings;
+
+/// The variables that would win over the credentials, or that name others.
+const REMOVED: [&str; 4] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN", "AWS_ACCOUNT_ID"];
+
+/// The flags of `exec`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+The command gets AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_CREDENTIAL_EXPIRATION, and AWS_REGION \
+and AWS_DEFAULT_REGION if the profile has a region. Its exit code is that of the command.
+
+Examples:
+  sso-oidc exec --profile work -- terraform plan
+  sso-oidc exec --account sandbox --role admin -- aws s3 ls")]
+pub(crate) struct ExecArgs {
+    #[command(flatten)]
+    role: RoleArgs,
+
+    #[command(flatten)]
+    stored: StoredArgs,
+
+    /// The command and its arguments
+    #[arg(required = true, last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+/// Runs `exec`.
+///
+/// # Errors
+/// No role is meant, there is no session to use, the portal refuses, or the command cannot be started.
+pub(crate) fn run(args: &ExecArgs, settings: &Settings) -> Result<(), Failure> {
+    without_output(settings, "pass flags of the command after --")?;
+    let Some((program, arguments)) = args.command.split_first() else {
+        return Err(Failure::usage("there is no command after --"));
+    };
+    let (_, credentials) = get(&args.role, &args.stored, false, settings)?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    for name in REMOVED {
+        command.env_remove(name);
+    }
+    command.envs(variables(&credentials));
+    if let Some(region) = settings.workload_region() {
+        command.env("AWS_REGION", &region).env("AWS_DEFAULT_REGION", &region);
+    }
+    start(command).map_err(|error| {
+        let shown = program.to_string_lossy();
+        Failure::new(Exit::Other, format_args!("cannot start {shown}: {error}"))
+    })
+}
+
+/// Replaces this process by the command, so that signals and the exit code are the command's.
+#[cfg(unix)]
+fn start(mut command: Command) -> std::io::Result<()> {
+    use std::os::unix::process::CommandExt as _;
+    Err(command.exec())
+}
+
+/// Runs the command, and exits with its code.
+#[cfg(not(unix))]
+fn start(mut command: Command) -> std::io::Result<()> {
+    let status = command.status()?;
+    std::process::exit(status.code().unwrap_or(1));
+}

@@ -1,0 +1,231 @@
+//! `credentials`, `credential-process` and `exec`: the credentials of a role, once for many processes.
+
+mod common;
+
+use std::process::Child;
+use std::time::Duration;
+
+use common::session::{asked, cache, identity, server, signed_in};
+use common::{Program, START_URL, Stub, response, success};
+use oidc_proto::portal::RoleCredentials;
+use oidc_proto::{Operation, Secret, UnixSeconds};
+use sso_cache::{RoleCredentialsCache, RoleKey};
+use sso_oidc_server::{Rotation, TestServer};
+
+/// The flags of a role that the server has by default.
+const READER: [&str; 8] = [
+    "--start-url",
+    START_URL,
+    "--region",
+    "eu-west-1",
+    "--account",
+    "012345678901",
+    "--role",
+    "ReadOnlyAccess",
+];
+
+fn with(command: &'static str, more: &[&'static str]) -> Vec<&'static str> {
+    [&[command], &READER[..], more].concat()
+}
+
+/// Returns a program that is signed in at this server, which is its portal too.
+fn at_portal(server: &TestServer) -> Program {
+    signed_in(server).var("AWS_ENDPOINT_URL_SSO", server.endpoint())
+}
+
+/// Returns the number of calls of GetRoleCredentials.
+fn calls(server: &TestServer) -> usize {
+    let is_one = |operation| operation == Some(Operation::GetRoleCredentials);
+    server.requests().iter().filter(|request| is_one(request.operation)).count()
+}
+
+fn roles(program: &Program) -> RoleCredentialsCache {
+    RoleCredentialsCache::at(RoleCredentialsCache::default_dir(program.home.path()))
+}
+
+fn key() -> RoleKey {
+    RoleKey::new(&identity(), "012345678901", "ReadOnlyAccess")
+}
+
+/// Stores credentials that are valid for this time.
+fn store(program: &Program, seconds: i64) {
+    let now = UnixSeconds::from(std::time::SystemTime::now()).get();
+    let end = UnixSeconds::new(now + seconds);
+    let credentials = RoleCredentials::new("ASIACACHED", Secret::from("key"), Secret::from("token"), end);
+    roles(program).save(&key(), &credentials).unwrap();
+}
+
+#[test]
+fn sixty_four_processes_get_credentials_by_one_call_of_the_portal() {
+    let server = server(Rotation::Strict);
+    let program = at_portal(&server);
+    let children: Vec<Child> =
+        (0..64).map(|_| program.command(&with("credential-process", &[])).spawn().unwrap()).collect();
+    let mut answers: Vec<String> = children
+        .into_iter()
+        .map(|child| {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+            String::from_utf8(output.stdout).unwrap()
+        })
+        .collect();
+    answers.dedup();
+    assert_eq!((answers.len(), calls(&server)), (1, 1));
+    let answer: serde_json::Value = serde_json::from_str(&answers[0]).unwrap();
+    assert_eq!((&answer["Version"], &answer["AccountId"]), (&1.into(), &"012345678901".into()));
+    assert!(answer["Expiration"].as_str().is_some_and(|end| end.ends_with('Z')), "{answer}");
+}
+
+#[test]
+fn cached_credentials_need_no_server_and_no_session_until_their_last_quarter_of_an_hour() {
+    let server = server(Rotation::Strict);
+    let program = at_portal(&server);
+    let nowhere = Program::new();
+    for (seconds, is_used) in [(16 * 60, true), (14 * 60, false), (-1, false)] {
+        store(&nowhere, seconds);
+        let run = nowhere.run(&with("credential-process", &[]));
+        assert_eq!(run.code, Some(if is_used { 0 } else { 255 }), "{run:?}");
+        assert_eq!(run.stdout.contains("ASIACACHED"), is_used, "{run:?}");
+    }
+    store(&program, 3_600);
+    assert!(program.run(&with("credentials", &[])).ok().contains("ASIACACHED"));
+    assert_eq!(calls(&server), 0);
+    assert!(!program.run(&with("credentials", &["--no-cache"])).ok().contains("ASIACACHED"));
+    assert_eq!(calls(&server), 1);
+    std::fs::write(roles(&program).dir().join(key().file_name()), "{").unwrap();
+    program.run(&with("credential-process", &[])).ok();
+    assert_eq!(calls(&server), 2, "a torn file counts as absent");
+}
+
+#[test]
+fn a_role_is_found_by_a_part_of_its_names_and_one_that_is_lacking_lists_the_others() {
+    let server = server(Rotation::Strict);
+    let program = at_portal(&server);
+    let run = |flags: &[&str]| {
+        program.run(&[&["credentials", "--start-url", START_URL, "--region", "eu-west-1"], flags].concat())
+    };
+    // The account's number has lost its leading zero, as in a spreadsheet.
+    for flags in [
+        ["--account", "sand", "--role", "read"],
+        ["--account", "12345678901", "--role", "ReadOnlyAccess"],
+        ["--account-id", "012345678901", "--role-name", "adm"],
+    ] {
+        assert!(run(&flags).ok().contains("\"AccountId\": \"012345678901\""));
+    }
+    // The only role of an account needs no name.
+    assert!(run(&["--account", "prod"]).ok().contains("\"AccountId\": \"123456789012\""));
+
+    let said = run(&["--account", "012345678901", "--role", "Owner"]).fails(255);
+    assert!(said.contains("You have no role Owner") && said.contains("  AdministratorAccess\n"), "{said}");
+    let said = run(&["--account", "sandbox"]).fails(252);
+    assert!(said.contains("Choose one with --role\n  AdministratorAccess\n  ReadOnlyAccess\n"), "{said}");
+    let said = run(&["--account", "o"]).fails(252);
+    assert!(said.contains("--account o means several of them\n") && said.contains("Production"), "{said}");
+    let said = run(&["--account", "999999999999", "--role", "x"]).fails(254);
+    assert!(said.contains("(ForbiddenException)") && said.contains("Your accounts:\n"), "{said}");
+    assert!(said.contains("012345678901  Sandbox"), "{said}");
+}
+
+#[test]
+fn a_profile_names_its_role_and_the_aws_cli_finds_the_cached_credentials() {
+    let server = server(Rotation::Strict);
+    let config = "[profile work]\nsso_session = corp\nsso_account_id = 12345678901\nsso_role_name = ReadOnlyAccess\n\
+        [profile other]\nsso_session = corp\nsso_account_id = 012345678901\nsso_role_name = Owner\n\
+        [sso-session corp]\nsso_start_url = https://d-1234567890.awsapps.com/start\nsso_region = eu-west-1\n\
+        sso_registration_scopes = sso:account:access\n";
+    let program = Program::new()
+        .config(config)
+        .var("AWS_ENDPOINT_URL_SSO_OIDC", server.endpoint())
+        .var("AWS_ENDPOINT_URL_SSO", server.endpoint());
+    program.run(&["login", "--profile", "work", "--flow", "device", "--no-browser"]).ok();
+    let answer: serde_json::Value =
+        serde_json::from_str(&program.run(&["credential-process", "--profile", "work"]).ok()).unwrap();
+    // The name is the AWS CLI's: the SHA-1 of {"accountId":"012345678901","roleName":"ReadOnlyAccess","sessionName":"corp"}.
+    let file = roles(&program).dir().join("ad7f49bb89cc1181093aec270acde9ac5787cdf1.json");
+    let cached: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(cached["ProviderType"], "sso");
+    for member in ["AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration", "AccountId"] {
+        assert_eq!(cached["Credentials"][member], answer[member], "{member}");
+    }
+    let said = program.run(&["credential-process", "--profile", "other"]).fails(254);
+    assert!(said.contains("You do not have the role Owner in the account 012345678901"), "{said}");
+    assert!(said.contains("Your roles there:\n  AdministratorAccess\n  ReadOnlyAccess\n"), "{said}");
+    // A flag for another account does not take the profile's role.
+    let said = program.run(&["credentials", "--profile", "work", "--account", "sandbox"]).fails(252);
+    assert!(said.contains("Choose one with --role"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn exec_gives_the_credentials_to_the_command_and_takes_its_exit_code() {
+    let server = server(Rotation::Strict);
+    let program = at_portal(&server).var("AWS_SESSION_TOKEN", "old").var("AWS_REGION", "eu-north-1");
+    let script =
+        "echo $AWS_ACCESS_KEY_ID $AWS_REGION $AWS_DEFAULT_REGION; test $AWS_SESSION_TOKEN != old; exit 7";
+    let run = program.run(&with("exec", &["--", "/bin/sh", "-c", script]));
+    assert_eq!((run.code, run.stderr.as_str()), (Some(7), ""), "{run:?}");
+    assert!(run.stdout.starts_with("ASIA") && run.stdout.ends_with(" eu-north-1 eu-north-1\n"), "{run:?}");
+    let said = program.run(&with("exec", &["--", "/nowhere/at/all"])).fails(255);
+    assert!(said.contains("cannot start /nowhere/at/all"), "{said}");
+    program.run(&with("exec", &[])).fails(252);
+}
+
+#[test]
+fn output_and_query_are_refused_where_they_could_do_nothing() {
+    for command in ["credentials", "credential-process", "exec"] {
+        for flag in [["--output", "json"], ["--query", "a"]] {
+            let line = with(command, if command == "exec" { &["--", "true"] } else { &[] });
+            let line = [&line[..1], &flag, &line[1..]].concat();
+            let said = Program::new().run(&line).fails(252);
+            assert!(said.contains("has no effect here\nHint: "), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_token_that_the_portal_rejects_is_refreshed_once() {
+    let server = server(Rotation::Strict);
+    let unauthorized = response(
+        401,
+        &[("content-type", "application/json")],
+        r#"{"message":"Session token not found or invalid","__type":"com.amazonaws.switchboard.portal#UnauthorizedException"}"#,
+    );
+    let granted = success(
+        r#"{"roleCredentials":{"accessKeyId":"ASIA1","secretAccessKey":"s","sessionToken":"t","expiration":4000000000000}}"#,
+    );
+    let stub = Stub::new(&[unauthorized.clone(), granted]);
+    let program = signed_in(&server).var("AWS_ENDPOINT_URL_SSO", &stub.endpoint);
+    let before = asked(&server);
+    assert!(program.run(&with("credential-process", &[])).ok().contains("ASIA1"));
+    assert_eq!(asked(&server), before + 1);
+
+    let stub = Stub::always(unauthorized);
+    let program = signed_in(&server).var("AWS_ENDPOINT_URL_SSO", &stub.endpoint);
+    let said = program.run(&with("credential-process", &[])).fails(254);
+    assert_eq!(stub.bodies().len(), 2, "{said}");
+    assert!(
+        said.contains("(UnauthorizedException)") && said.contains("sign in with `sso-oidc login"),
+        "{said}"
+    );
+}
+
+#[test]
+fn without_a_session_credential_process_asks_no_person() {
+    let server = server(Rotation::Strict);
+    let program = Program::new()
+        .var("AWS_ENDPOINT_URL_SSO_OIDC", server.endpoint())
+        .var("AWS_ENDPOINT_URL_SSO", server.endpoint());
+    let said = program.run(&with("credential-process", &[])).fails(255);
+    assert!(said.contains("There is no stored token") && said.contains("sso-oidc login"), "{said}");
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn a_token_of_a_server_on_this_machine_is_not_sent_to_aws() {
+    let server = server(Rotation::Strict);
+    let program = signed_in(&server);
+    let said = program.run(&with("credentials", &[])).fails(253);
+    assert!(said.contains("set AWS_ENDPOINT_URL_SSO to the same server"), "{said}");
+    let _held = cache(&program).lock(&identity(), Duration::ZERO).unwrap();
+}
