@@ -32,7 +32,8 @@ mod sealed {
 /// /// Returns a line for a log.
 /// fn line<F: Flow>(flow: &F) -> String {
 ///     let (phase, polls, deadline) = (flow.phase().name(), flow.polls(), flow.deadline());
-///     format!("{phase} at {}, {polls} polls, {deadline:?}, {:?}", flow.service(), flow.error())
+///     let error = flow.cause().map(ToString::to_string).or_else(|| Some(flow.error()?.to_string()));
+///     format!("{phase} at {}, {polls} polls, {deadline:?}, {error:?}", flow.service())
 /// }
 ///
 /// /// Ends the flow, with a reason or without.
@@ -94,6 +95,7 @@ pub trait Flow: sealed::Sealed + Sized {
     fn deadline(&self) -> Option<Tick>;
     fn polls(&self) -> u32;
     fn error(&self) -> Option<&TransientError>;
+    fn cause(&self) -> Option<&TransportError>;
 }
 
 macro_rules! flow {
@@ -138,6 +140,9 @@ macro_rules! flow {
             }
             fn error(&self) -> Option<&TransientError> {
                 self.error()
+            }
+            fn cause(&self) -> Option<&TransportError> {
+                self.cause()
             }
         }
     };

@@ -305,6 +305,8 @@ pub struct Status<'a, F = DeviceFlow> {
     pub polls: u32,
     /// The latest error since the last verdict.
     pub error: Option<&'a TransientError>,
+    /// Its transport error, if no response came and the driver told why.
+    pub cause: Option<&'a TransportError>,
 }
 
 /// Not derived, because a flow is not `Clone`.
@@ -345,6 +347,7 @@ impl<'a, F: Flow> Status<'a, F> {
             deadline: flow.deadline(),
             polls: flow.polls(),
             error: flow.error(),
+            cause: flow.cause(),
         }
     }
 

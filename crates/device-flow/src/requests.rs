@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::Response;
 use oidc_proto::{Dialect, Request};
 
-use crate::{ApiMisuse, PendingRequest, Reply, ResponseBody, Tick, TransportError};
+use crate::{ApiMisuse, PendingRequest, Reply, ResponseBody, Tick, TransientError, TransportError};
 
 /// The requests of a flow or of a renewal.
 #[derive(Debug)]
@@ -87,6 +87,11 @@ impl Requests {
     /// Forgets the transport error, because it does not explain what follows.
     pub(crate) fn forget_cause(&mut self) {
         self.cause = None;
+    }
+
+    /// Returns the latest transport error, if this error of the machine is one.
+    pub(crate) fn cause_of(&self, error: Option<&TransientError>) -> Option<&TransportError> {
+        error.filter(|error| matches!(error, TransientError::Failed(_))).and(self.cause.as_deref())
     }
 
     /// Takes the transport error that explains the machine's state.

@@ -7,7 +7,9 @@ use oidc_proto::{Registration, Service};
 use crate::end::End;
 use crate::machine::State;
 use crate::polling::Polling;
-use crate::{ApiMisuse, DeviceFlow, Granted, Outcome, Policy, Tick, TransientError, UserPrompt};
+use crate::{
+    ApiMisuse, DeviceFlow, Granted, Outcome, Policy, Tick, TransientError, TransportError, UserPrompt,
+};
 
 /// The phase of a flow, for a status line.
 ///
@@ -115,6 +117,25 @@ impl DeviceFlow {
             State::Prompt(session) | State::Poll(session) => session.error.as_deref(),
             State::Ended(_) => None,
         }
+    }
+
+    /// Returns the transport error of [`Self::error`], if no response came and the driver told why. It is for a
+    /// person's eyes.
+    ///
+    /// ```
+    /// # use device_flow::{Action, DeviceFlow, Failure, Policy, Tick, TransportError};
+    /// # use oidc_proto::Endpoint;
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// # let mut flow = DeviceFlow::new(Endpoint::for_region("eu-west-1")?, policy, None, Tick::ZERO);
+    /// # let Action::Send(pending) = flow.poll(Tick::ZERO) else { panic!("it registers") };
+    /// let error = TransportError::new(Failure::NotSent, std::io::Error::other("no such host"));
+    /// flow.on_result(pending, Tick::ZERO, Err(error))?;
+    /// assert!(flow.cause().is_some_and(|cause| format!("{cause:?}").contains("no such host")));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn cause(&self) -> Option<&TransportError> {
+        self.requests.cause_of(self.error())
     }
 
     /// Returns the number of CreateToken requests sent.

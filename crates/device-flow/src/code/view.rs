@@ -8,7 +8,7 @@ use super::flow::CodeFlow;
 use super::machine::State;
 use super::redirect::RedirectUri;
 use crate::end::End;
-use crate::{Granted, Outcome, Phase, Policy, Tick, TransientError};
+use crate::{Granted, Outcome, Phase, Policy, Tick, TransientError, TransportError};
 
 impl CodeFlow {
     /// Returns whether the flow waits for the browser, so that requests at the redirect URI matter.
@@ -54,6 +54,27 @@ impl CodeFlow {
             State::Redeem(redeeming) => redeeming.setup.error.as_deref(),
             State::Prompt(_) | State::Listen(_) | State::Ended(_) => None,
         }
+    }
+
+    /// Returns the transport error of [`Self::error`], if no response came and the driver told why. It is for a
+    /// person's eyes.
+    ///
+    /// ```
+    /// # use device_flow::{Action, CodeFlow, CodeSecrets, Failure, Policy, RedirectUri, Tick, TransportError};
+    /// # use oidc_proto::{Endpoint, Secret};
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start");
+    /// # let (service, redirect) = (Endpoint::for_region("eu-west-1")?, RedirectUri::loopback(8400));
+    /// # let secrets = CodeSecrets::new(Secret::from("state"), "challenge", Secret::from("verifier"));
+    /// # let mut flow = CodeFlow::new(service, policy, None, redirect, secrets, Tick::ZERO);
+    /// # let Action::Send(pending) = flow.poll(Tick::ZERO) else { panic!("it registers") };
+    /// let error = TransportError::new(Failure::NotSent, std::io::Error::other("no such host"));
+    /// flow.on_result(pending, Tick::ZERO, Err(error))?;
+    /// assert!(flow.cause().is_some_and(|cause| format!("{cause:?}").contains("no such host")));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn cause(&self) -> Option<&TransportError> {
+        self.requests.cause_of(self.error())
     }
 
     /// Returns the number of CreateToken requests sent.
