@@ -38,6 +38,7 @@ mod exit;
 mod explain;
 mod faults;
 mod globals;
+mod help;
 mod idn;
 mod interrupt;
 mod logging;
@@ -57,8 +58,8 @@ use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
+use clap::CommandFactory as _;
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser as _};
 use tracing::level_filters::LevelFilter;
 
 use cli::{Cli, Command};
@@ -70,7 +71,7 @@ use settings::Settings;
 fn main() -> ExitCode {
     let environment = Environment::of_process();
     let stderr_is_terminal = std::io::stderr().is_terminal();
-    let Cli { globals, command } = match Cli::try_parse_from(arguments()) {
+    let Cli { globals, command } = match help::parse(arguments()) {
         Ok(cli) => cli,
         Err(error) => {
             return not_a_command(
@@ -97,9 +98,16 @@ fn main() -> ExitCode {
     }
 }
 
-/// Returns the command line, with `COMMAND help` replaced by `COMMAND --help`, as in the AWS CLI.
+/// Returns the command line, with `COMMAND help` replaced by `COMMAND --help`, as in the AWS CLI, and `help --help` by
+/// `--help`.
 fn arguments() -> Vec<OsString> {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    if let [_, help, flag] = arguments.as_slice()
+        && *help == "help"
+        && (*flag == "--help" || *flag == "-h")
+    {
+        arguments.remove(1);
+    }
     if let [_, .., command, last] = arguments.as_mut_slice()
         && *last == "help"
         && command.to_str().is_some_and(|name| Cli::command().find_subcommand(name).is_some())

@@ -29,6 +29,7 @@ fn once() -> Program {
 fn help_and_the_version_are_a_success_on_standard_output() {
     assert!(run(&["help"]).ok().contains("register-client"));
     assert!(run(&["--help"]).ok().contains("Exit codes"));
+    assert_eq!(run(&["help", "--help"]).ok(), run(&["--help"]).ok());
     assert!(run(&["help", "create-token"]).ok().contains("--device-code"));
     assert!(run(&["create-token", "help"]).ok().contains("--device-code"), "as the AWS CLI has it");
     assert!(run(&["--region", "eu-west-1", "login", "help"]).ok().contains("--start-url"));
@@ -42,6 +43,11 @@ fn wrong_arguments_are_252() {
     let said = run(&["register-client", "--nope"]).fails(252);
     assert!(said.starts_with("sso-oidc: [ERROR]: unexpected argument '--nope'"), "{said}");
     assert!(run(&["nope"]).fails(252).contains("nope"));
+    let said = run(&["serve", "--region", "eu-west-1"]).fails(252);
+    assert_eq!(said, "sso-oidc: [ERROR]: --region has no effect on `serve`\n");
+    let said =
+        run(&["login", "--start-url", "https://d-1234567890.awsapps.com/start", "--query", "a"]).fails(252);
+    assert!(said.contains("printed with --show-token only"), "{said}");
     assert!(run(&[]).fails(252).contains("Usage"));
     assert!(run(&["register-client", "--output", "xml"]).fails(252).contains("xml"));
     assert!(

@@ -88,6 +88,10 @@ fn without_a_session_both_commands_say_how_to_sign_in() {
         assert!(stderr.contains(SIGN_IN), "{stderr}");
         program.run(&command[..1]).fails(253);
     }
+    let stderr = program.run(&["token", "--start-url", START_URL, "--region", "narnia"]).fails(255);
+    assert!(!stderr.contains("no known AWS region"), "the endpoint is a custom one: {stderr}");
+    let stderr = Program::new().run(&["token", "--start-url", START_URL, "--region", "narnia"]).fails(255);
+    assert!(stderr.contains("[WARNING]: no known AWS region has a name like narnia"), "{stderr}");
     // A token that cannot be refreshed.
     program.run(&LOGIN).ok();
     let stderr = program.run(&[&REFRESH[..], &["--force"]].concat()).fails(255);

@@ -116,8 +116,20 @@ impl Partition {
     /// new regions work.
     #[must_use]
     pub fn for_region(region: &str) -> Self {
+        Self::matching(region).unwrap_or(Self::Aws)
+    }
+
+    /// Returns the partition whose pattern this region has; `None` for a region that is new, or mistyped.
+    ///
+    /// ```
+    /// use oidc_proto::Partition;
+    /// assert_eq!(Partition::matching("us-gov-west-1"), Some(Partition::AwsUsGov));
+    /// assert_eq!(Partition::matching("narnia"), None);
+    /// ```
+    #[must_use]
+    pub fn matching(region: &str) -> Option<Self> {
         let fits = |partition: &Self| partition.row().1.iter().any(|prefix| has_form(region, prefix));
-        Self::ALL.iter().copied().find(fits).unwrap_or(Self::Aws)
+        Self::ALL.iter().copied().find(fits)
     }
 
     /// Returns id, region prefixes, suffix and dual-stack suffix.

@@ -47,7 +47,7 @@ pub(crate) struct LoginArgs {
     #[arg(long, value_name = "URL")]
     start_url: Option<String>,
 
-    /// Take start URL, region and scopes from this [sso-session NAME] section of the config file
+    /// Take start URL, region and scopes from [sso-session NAME] of the config file
     #[arg(long, value_name = "NAME", conflicts_with = "start_url")]
     sso_session: Option<String>,
 
@@ -117,6 +117,12 @@ impl LoginArgs {
 /// # Errors
 /// The flags or the configuration are wrong (nothing is sent then), or the sign-in fails.
 pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> {
+    let globals = settings.globals();
+    if !args.show_token && (globals.output.is_some() || globals.query.is_some()) {
+        return Err(Failure::usage(
+            "--output and --query apply to the token, which is printed with --show-token only",
+        ));
+    }
     if args.provider.is_asked_for()? {
         return provider::run(args, settings);
     }

@@ -243,6 +243,13 @@ impl Portal {
         if settings.endpoint_url()?.is_some() {
             return Ok(Place::named(settings.endpoint()?, &self.region));
         }
+        // Not an error: AWS may add a partition.
+        if Partition::matching(&self.region).is_none() {
+            warn(format_args!(
+                "no known AWS region has a name like {}; check --region and `sso_region`",
+                self.region
+            ));
+        }
         let endpoint = Endpoint::regional(Api::SsoOidc, &self.region, self.variant(settings)?);
         Ok(Place { endpoint: endpoint.map_err(Failure::config)?, is_custom: false })
     }

@@ -13,7 +13,7 @@ use crate::settings::Settings;
 
 /// The flags of `token`.
 #[derive(Args, Debug)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Without --output and --query it prints the bare token, for a shell: TOKEN=$(sso-oidc token). A token that is still \
 valid is printed with a warning if it cannot be refreshed.")]
 pub(crate) struct TokenArgs {

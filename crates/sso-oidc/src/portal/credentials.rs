@@ -19,13 +19,9 @@ const MARGIN: Duration = Duration::from_secs(15 * 60);
 
 /// The flags of `credentials`.
 #[derive(Args, Debug)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Without --account and --role it takes those of the profile, or the only ones. The credentials are cached where the AWS \
-CLI caches its own.
-
-Examples:
-  eval \"$(sso-oidc credentials --account sandbox --role reader --format env)\"
-  sso-oidc credentials --profile work --format ini >> ~/.aws/credentials")]
+CLI caches its own.")]
 pub(crate) struct CredentialsArgs {
     #[command(flatten)]
     role: RoleArgs,
@@ -52,22 +48,8 @@ pub(crate) struct CredentialsArgs {
 /// # Errors
 /// No role is meant, there is no session to use, or the portal refuses.
 pub(crate) fn run(args: &CredentialsArgs, settings: &Settings) -> Result<(), Failure> {
-    without_output(settings, "--format")?;
     let (role, credentials) = get(&args.role, &args.stored, args.no_cache, settings)?;
     print_data(&render(args.format, &credentials, &role, settings.profile_name())?)
-}
-
-/// Refuses `--output` and `--query`, which could do nothing.
-///
-/// # Errors
-/// One of them is given.
-pub(super) fn without_output(settings: &Settings, instead: &str) -> Result<(), Failure> {
-    let globals = settings.globals();
-    let given = [("--output", globals.output.is_some()), ("--query", globals.query.is_some())];
-    match given.into_iter().find(|(_, is_given)| *is_given) {
-        Some((flag, _)) => Err(Failure::usage(format_args!("{flag} has no effect here")).with_hint(instead)),
-        None => Ok(()),
-    }
 }
 
 /// Returns the credentials of the role that is meant: cached ones, or else the portal's.

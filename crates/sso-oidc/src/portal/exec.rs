@@ -5,7 +5,7 @@ use std::process::Command;
 
 use clap::Args;
 
-use super::credentials::{get, without_output};
+use super::credentials::get;
 use super::format::variables;
 use super::role::RoleArgs;
 use crate::exit::{Exit, Failure};
@@ -17,13 +17,9 @@ const REMOVED: [&str; 4] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_
 
 /// The flags of `exec`.
 #[derive(Args, Debug)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 The command gets AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_CREDENTIAL_EXPIRATION, and AWS_REGION \
-and AWS_DEFAULT_REGION if the profile has a region. Its exit code is that of the command.
-
-Examples:
-  sso-oidc exec --profile work -- terraform plan
-  sso-oidc exec --account sandbox --role admin -- aws s3 ls")]
+and AWS_DEFAULT_REGION if the profile has a region. Its exit code is that of the command.")]
 pub(crate) struct ExecArgs {
     #[command(flatten)]
     role: RoleArgs,
@@ -41,7 +37,6 @@ pub(crate) struct ExecArgs {
 /// # Errors
 /// No role is meant, there is no session to use, the portal refuses, or the command cannot be started.
 pub(crate) fn run(args: &ExecArgs, settings: &Settings) -> Result<(), Failure> {
-    without_output(settings, "pass flags of the command after --")?;
     let Some((program, arguments)) = args.command.split_first() else {
         return Err(Failure::usage("there is no command after --"));
     };

@@ -12,12 +12,8 @@ use crate::settings::Settings;
 
 /// The flags of `accounts`.
 #[derive(Args, Debug)]
-#[command(after_help = "\
-Without --output it prints columns: aligned on a terminal, separated by tabs in a pipe.
-
-Examples:
-  sso-oidc accounts
-  sso-oidc accounts prod --query 'accountList[].accountId' --output text")]
+#[command(after_long_help = "\
+Without --output it prints columns: aligned on a terminal, separated by tabs in a pipe.")]
 pub(crate) struct AccountsArgs {
     /// Show only accounts with these parts in id, name or email address
     filter: Vec<String>,
@@ -28,13 +24,9 @@ pub(crate) struct AccountsArgs {
 
 /// The flags of `roles`.
 #[derive(Args, Debug)]
-#[command(after_help = "\
-Without --account it lists the roles of all accounts. Without --output it prints columns: aligned on a terminal,
-separated by tabs in a pipe.
-
-Examples:
-  sso-oidc roles --account sandbox
-  sso-oidc roles admin")]
+#[command(after_long_help = "\
+Without --account it lists the roles of all accounts. Without --output it prints columns: aligned on a terminal, \
+separated by tabs in a pipe.")]
 pub(crate) struct RolesArgs {
     /// Show only roles with these parts in account or name
     filter: Vec<String>,

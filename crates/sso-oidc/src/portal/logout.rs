@@ -15,13 +15,9 @@ use crate::settings::Settings;
 
 /// The flags of `logout`.
 #[derive(Args, Debug)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 It removes the token even if the portal cannot be reached. Registrations stay. Credentials of roles that were given out \
-stay valid until they expire.
-
-Examples:
-  sso-oidc logout --sso-session corp
-  sso-oidc logout --all")]
+stay valid until they expire.")]
 pub(crate) struct LogoutArgs {
     /// Sign out of all portals that have a token in the cache
     #[arg(long, conflicts_with_all = ["start_url", "sso_session"])]

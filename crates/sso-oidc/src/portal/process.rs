@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::credentials::{get, without_output};
+use super::credentials::get;
 use super::format;
 use super::role::RoleArgs;
 use crate::exit::{Failure, print_data};
@@ -11,7 +11,7 @@ use crate::settings::Settings;
 
 /// The flags of `credential-process`.
 #[derive(Args, Debug)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 It prints JSON and asks no person. The credentials are cached; of many processes at a time one asks the portal.
 
 In ~/.aws/config:
@@ -30,10 +30,6 @@ pub(crate) struct CredentialProcessArgs {
 /// # Errors
 /// No role is meant, there is no session to use, or the portal refuses.
 pub(crate) fn run(args: &CredentialProcessArgs, settings: &Settings) -> Result<(), Failure> {
-    without_output(
-        settings,
-        "the output is the JSON of a credential_process; `credentials` has other formats",
-    )?;
     let (role, credentials) = get(&args.role, &args.stored, false, settings)?;
     print_data(&format::process(&credentials, &role.account_id))
 }

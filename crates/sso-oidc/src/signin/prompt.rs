@@ -220,7 +220,7 @@ impl<F: Flow<Prompt: Shown>> Observer<F> for Presenter {
     }
 
     fn waiting(&mut self, status: &Status<'_, F>) {
-        self.status.waiting(status);
+        self.status.waiting(status, &self.whom);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use device_flow::{Phase, Status};
+use device_flow::{Phase, Status, TransportError};
 use oidc_proto::printable;
 
 use unicode_width::UnicodeWidthChar as _;
@@ -57,8 +57,8 @@ impl StatusLine {
     }
 
     /// Shows the phase of the flow.
-    pub(crate) fn waiting<F>(&mut self, status: &Status<'_, F>) {
-        let what = words(status);
+    pub(crate) fn waiting<F>(&mut self, status: &Status<'_, F>, whom: &str) {
+        let what = words(status, whom);
         let left = status.deadline.map(|deadline| deadline.since(status.now));
         if self.drawing.is_some() {
             let deadline = left.and_then(|left| Instant::now().checked_add(left));
@@ -167,7 +167,7 @@ fn columns_of(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
 }
 
-fn words<F>(status: &Status<'_, F>) -> String {
+fn words<F>(status: &Status<'_, F>, whom: &str) -> String {
     let what = match status.phase {
         Phase::Registering => "Registering with the service",
         Phase::Authorizing => "Requesting a code from the service",
@@ -175,10 +175,23 @@ fn words<F>(status: &Status<'_, F>) -> String {
         Phase::Redeeming => "Fetching the token",
         _ => "Waiting for your approval",
     };
-    match status.error {
-        Some(error) => format!("{what} (last error: {}; trying again)", printable(&error.to_string())),
-        None => what.to_owned(),
+    match (status.error, status.cause) {
+        (_, Some(cause)) => format!("{what} ({}; trying again)", printable(&cause_words(cause, whom))),
+        (Some(error), None) => {
+            format!("{what} (last error: {}; trying again)", printable(&error.to_string()))
+        }
+        (None, None) => what.to_owned(),
     }
+}
+
+/// Names the host and the cause, which is the last error of the chain.
+fn cause_words(cause: &TransportError, whom: &str) -> String {
+    let mut innermost: &dyn std::error::Error = cause;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    let host = whom.split_once("://").map_or(whom, |(_, rest)| rest);
+    format!("{}: {innermost}", host.split('/').next().unwrap_or(host))
 }
 
 /// The longest displayed lifetime of a code. A longer one is an error of the service.
@@ -216,6 +229,16 @@ mod tests {
         assert_eq!(fitted("証明書が無効です", "", 8, true), "証明書…");
         assert_eq!(fitted("証明書が無効です", "", 9, true), "証明書…");
         assert_eq!(fitted("証明書が無効です", "", 10, false), "証明書...");
+    }
+
+    #[test]
+    fn an_error_is_told_with_the_host_and_the_innermost_cause() {
+        let lookup = io::Error::other("Name or service not known");
+        let cause = TransportError::new(device_flow::Failure::NotSent, lookup);
+        assert_eq!(
+            cause_words(&cause, "https://oidc.eu-wets-1.amazonaws.com/path"),
+            "oidc.eu-wets-1.amazonaws.com: Name or service not known"
+        );
     }
 
     #[test]

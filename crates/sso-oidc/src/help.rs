@@ -1,0 +1,265 @@
+//! The definition of the command line for `-h`, `--help` and errors: short texts, examples, and flags that mean nothing.
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _};
+
+use crate::cli::Cli;
+
+/// The global flags of requests, which mean nothing to the commands with a server of their own.
+const OF_REQUESTS: [&str; 10] = [
+    "region",
+    "endpoint_url",
+    "profile",
+    "output",
+    "query",
+    "no_verify_ssl",
+    "ca_bundle",
+    "cli_connect_timeout",
+    "cli_read_timeout",
+    "allow_insecure_http",
+];
+
+/// The global flags of results.
+const OF_RESULTS: [&str; 2] = ["output", "query"];
+
+/// The global flags that the short help leaves out.
+const RARE: [&str; 7] = [
+    "no_verify_ssl",
+    "ca_bundle",
+    "cli_connect_timeout",
+    "cli_read_timeout",
+    "debug",
+    "allow_insecure_http",
+    "color",
+];
+
+/// The examples of each command.
+const EXAMPLES: [(&str, &[&str]); 17] = [
+    (
+        "login",
+        &[
+            "sso-oidc login --start-url https://d-1234567890.awsapps.com/start --region eu-west-1",
+            "sso-oidc login --sso-session corp --if-needed",
+            "sso-oidc login --profile work --use-device-code",
+            "sso-oidc login --issuer https://id.example --client-id my-tool --show-token",
+        ],
+    ),
+    ("token", &["TOKEN=$(sso-oidc token --sso-session corp)"]),
+    ("refresh", &["sso-oidc refresh --sso-session corp --force"]),
+    ("logout", &["sso-oidc logout --sso-session corp", "sso-oidc logout --all"]),
+    (
+        "accounts",
+        &[
+            "sso-oidc accounts --profile work",
+            "sso-oidc accounts prod --query 'accountList[].accountId' --output text",
+        ],
+    ),
+    ("roles", &["sso-oidc roles --account sandbox", "sso-oidc roles admin"]),
+    (
+        "credentials",
+        &[
+            "eval \"$(sso-oidc credentials --account sandbox --role reader --format env)\"",
+            "sso-oidc credentials --profile work --format ini >> ~/.aws/credentials",
+        ],
+    ),
+    (
+        "credential-process",
+        &["sso-oidc credential-process --sso-session corp --account 012345678901 --role Reader"],
+    ),
+    (
+        "exec",
+        &[
+            "sso-oidc exec --profile work -- terraform plan",
+            "sso-oidc exec --account sandbox --role admin -- aws s3 ls",
+        ],
+    ),
+    (
+        "demo",
+        &["sso-oidc demo", "sso-oidc demo --flow code", "sso-oidc demo --approve --fault unavailable@poll:1"],
+    ),
+    (
+        "serve",
+        &[
+            "sso-oidc serve --listen 127.0.0.1:8765 --approve auto",
+            "sso-oidc serve --fault unavailable@poll:1",
+        ],
+    ),
+    (
+        "register-client",
+        &["sso-oidc register-client --client-name my-tool --client-type public --region eu-west-1"],
+    ),
+    (
+        "start-device-authorization",
+        &[
+            "sso-oidc start-device-authorization --client-id ID --client-secret file://secret --start-url https://d-1234567890.awsapps.com/start",
+        ],
+    ),
+    (
+        "create-token",
+        &[
+            "sso-oidc create-token --client-id ID --client-secret file://secret --grant-type refresh_token --refresh-token file://token",
+        ],
+    ),
+    ("list-accounts", &["sso-oidc list-accounts --access-token file://token --region eu-west-1"]),
+    ("list-account-roles", &["sso-oidc list-account-roles --account-id 012345678901 --profile work"]),
+    (
+        "get-role-credentials",
+        &["sso-oidc get-role-credentials --account-id 012345678901 --role-name Reader --profile work"],
+    ),
+];
+
+/// Returns the global flags that mean nothing to a command.
+fn meaningless(command: &str) -> &'static [&'static str] {
+    match command {
+        "serve" | "demo" => &OF_REQUESTS,
+        "refresh" | "logout" | "credentials" | "credential-process" | "exec" => &OF_RESULTS,
+        _ => &[],
+    }
+}
+
+/// Returns the command line's definition. Each command lists only the global flags that mean something to it. `-h` has a
+/// short text for each flag, and `--help` has examples.
+pub(crate) fn definition() -> clap::Command {
+    let mut all = Cli::command();
+    // The global flags become flags of the commands.
+    all.build();
+    let names: Vec<String> = all.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    for name in names.iter().filter(|name| *name != "help") {
+        all = all.mut_subcommand(name, |command| {
+            let after = [
+                command.get_after_long_help().or_else(|| command.get_after_help()).map(ToString::to_string),
+                examples(name),
+            ];
+            let after = after.into_iter().flatten().collect::<Vec<_>>().join("\n\n");
+            command.after_long_help(after).mut_args(|arg| {
+                let is_meaningless = meaningless(name).contains(&arg.get_id().as_str());
+                let arg = with_short_help(arg);
+                if is_meaningless { arg.hide(true) } else { arg }
+            })
+        });
+    }
+    all.mut_args(with_short_help)
+}
+
+/// Returns the examples of a command.
+fn examples(command: &str) -> Option<String> {
+    let (_, lines) = EXAMPLES.iter().find(|(name, _)| *name == command)?;
+    Some(lines.iter().fold("Examples:".to_owned(), |text, line| text + "\n  " + line))
+}
+
+/// Gives a flag a short help: the beginning of its text.
+fn with_short_help(arg: Arg) -> Arg {
+    let is_rare = RARE.contains(&arg.get_id().as_str()) || arg.get_help_heading() == Some("Other providers");
+    let Some(help) = arg.get_help().map(ToString::to_string) else { return arg };
+    let long = arg.get_long_help().map_or_else(|| help.clone(), ToString::to_string);
+    arg.help(beginning(&help).to_owned()).long_help(long).hide_short_help(is_rare)
+}
+
+/// Returns a text up to its first detail.
+fn beginning(help: &str) -> &str {
+    let ends = [
+        "; ",
+        ". ",
+        ": ",
+        " (",
+        " [env",
+        " [profile",
+        " [session",
+        " [default",
+        ", such as ",
+        ", or ",
+        ", if ",
+        ", for ",
+        ", so that ",
+        ", even ",
+        " as if ",
+    ];
+    let end = ends.iter().filter_map(|end| help.find(end)).min().unwrap_or(help.len());
+    help.get(..end).unwrap_or(help)
+}
+
+/// Parses a command line.
+///
+/// # Errors
+/// The command line is wrong, or asks for help.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Cli, clap::Error> {
+    let matches = definition().try_get_matches_from(arguments)?;
+    Cli::from_arg_matches(&matches).and_then(|cli| refuse_meaningless(&matches).map(|()| cli))
+}
+
+/// Refuses a global flag that could do nothing.
+fn refuse_meaningless(matches: &ArgMatches) -> Result<(), clap::Error> {
+    let Some((command, flags)) = matches.subcommand() else { return Ok(()) };
+    let is_given = |flag: &&&str| flags.value_source(flag) == Some(ValueSource::CommandLine);
+    match meaningless(command).iter().find(is_given) {
+        None => Ok(()),
+        Some(flag) => Err(clap::Error::raw(
+            clap::error::ErrorKind::ArgumentConflict,
+            format_args!("--{} has no effect on `{command}`", flag.replace('_', "-")),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_short_help_of_each_command_has_one_line_for_each_flag() {
+        let all = definition();
+        for command in all.get_subcommands().filter(|command| command.get_name() != "help") {
+            for arg in command.get_arguments().filter(|arg| !arg.is_hide_set()) {
+                let short = arg.get_help().map(ToString::to_string).unwrap_or_default();
+                let name = format!("{} {}", command.get_name(), arg.get_id());
+                assert!((1..=90).contains(&short.len()), "{name}: {short}");
+                assert!(
+                    arg.get_long_help().is_none_or(|long| long.to_string().starts_with(&short)),
+                    "{name}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn each_command_has_examples_and_each_example_is_a_command_line() {
+        let all = definition();
+        for command in all.get_subcommands().filter(|command| command.get_name() != "help") {
+            let name = command.get_name();
+            let (_, lines) = EXAMPLES.iter().find(|(named, _)| *named == name).expect(name);
+            assert!(!lines.is_empty(), "{name}");
+            for line in *lines {
+                let (_, words) = line.split_once("sso-oidc ").unwrap();
+                let words = words.split([')', '>']).next().unwrap();
+                let words = shlex::split(words).unwrap().into_iter();
+                let parsed = parse(std::iter::once("sso-oidc".to_owned()).chain(words).map(Into::into));
+                assert!(parsed.is_ok(), "{line}: {}", parsed.err().unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn a_flag_without_a_meaning_is_neither_listed_nor_taken() {
+        let mut all = definition();
+        for (command, flag) in
+            [("serve", "--region"), ("demo", "--output"), ("exec", "--query"), ("logout", "--query")]
+        {
+            let help = all.find_subcommand_mut(command).unwrap().render_long_help().to_string();
+            assert!(!help.contains(&format!("{flag} ")), "{command}: {help}");
+            assert!(help.contains("--debug"), "{command}: {help}");
+            let line = ["sso-oidc", flag, "json", command].map(Into::into);
+            let error = parse(line).err().unwrap().to_string();
+            assert!(error.contains("has no effect on") || command == "exec", "{command}: {error}");
+        }
+        assert!(parse(["sso-oidc", "accounts", "--region", "eu-west-1"].map(Into::into)).is_ok());
+    }
+
+    #[test]
+    fn a_text_is_cut_before_its_details() {
+        assert_eq!(
+            beginning("The address to listen on; port 0 means a free one"),
+            "The address to listen on"
+        );
+        assert_eq!(beginning("How it is decided: on the page"), "How it is decided");
+        assert_eq!(beginning("Print help"), "Print help");
+    }
+}
