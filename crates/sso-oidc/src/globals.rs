@@ -29,7 +29,7 @@ pub(crate) struct Globals {
     #[arg(
         long,
         global = true,
-        value_name = "json|text|table|yaml|yaml-stream|off",
+        value_name = "json|text|table|yaml|yaml-stream|ndjson|off",
         hide_possible_values = true
     )]
     pub(crate) output: Option<Format>,

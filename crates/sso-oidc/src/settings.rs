@@ -316,7 +316,7 @@ impl Settings {
         };
         <Format as clap::ValueEnum>::from_str(name, true).map_err(|_| {
             Failure::config(format_args!(
-                "unknown output format {name} in {origin}; use json, text, table, yaml, yaml-stream or off"
+                "unknown output format {name} in {origin}; use json, text, table, yaml, yaml-stream, ndjson or off"
             ))
         })
     }

@@ -22,7 +22,8 @@ use std::time::Duration;
 
 use clap::Args;
 use device_flow_ureq::{Cancel, HttpClient, Listener, Outcome, Policy, Registration, SignInError, SignedIn};
-use oidc_proto::{Endpoint, Operation, Token};
+use oidc_proto::{Endpoint, Operation, Secret, Token};
+use sso_cache::Identity;
 
 use self::flow::{Circumstances, Flow, FlowArgs, Reason};
 use self::portal::{Named, Portal, Which};
@@ -33,11 +34,12 @@ pub(crate) use self::store::now;
 use self::store::{Before, Store, Wish};
 pub(crate) use self::stored::{StoredArgs, StoredSession};
 use crate::exit::{Exit, Failure, chain, warn};
+use crate::explain::shell_word;
 use crate::interrupt;
 use crate::operations::{rehearsed_printer, token_document};
 use crate::service;
 use crate::settings::Settings;
-use crate::signin::{Presenter, PromptArgs, Screen, failure_of};
+use crate::signin::{Events, Presenter, PromptArgs, Screen, failure_of};
 
 /// The flags of `login`.
 #[derive(Args, Debug)]
@@ -117,8 +119,14 @@ impl LoginArgs {
 /// # Errors
 /// The flags or the configuration are wrong (nothing is sent then), or the sign-in fails.
 pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> {
+    let events = Events::of(settings.globals().output);
+    sign_in(args, settings, events).inspect_err(|failure| events.failed(failure))
+}
+
+fn sign_in(args: &LoginArgs, settings: &Settings, events: Events) -> Result<(), Failure> {
     let globals = settings.globals();
-    if !args.show_token && (globals.output.is_some() || globals.query.is_some()) {
+    let has_no_use = (globals.output.is_some() && !events.is_on()) || globals.query.is_some();
+    if !args.show_token && has_no_use {
         return Err(Failure::usage(
             "--output and --query apply to the token, which is printed with --show-token only",
         ));
@@ -127,7 +135,7 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
         return provider::run(args, settings);
     }
     let named = Named::of(&args.which(), settings)?;
-    let printer = match args.show_token {
+    let printer = match args.show_token && !events.is_on() {
         true => Some(rehearsed_printer(Operation::CreateToken, settings)?),
         false => None,
     };
@@ -158,6 +166,11 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
             if kept.stored.is_ok() {
                 say(&kept.words);
             }
+            if kept.refreshed {
+                events.write("refreshed", []);
+            }
+            let shown = args.show_token.then_some(&kept.access_token);
+            token_event(events, &portal, store.as_ref(), Some(kept.left), shown);
             let printed = match printer {
                 Some(printer) => printer.print("CreateToken", &kept.document),
                 None => Ok(()),
@@ -170,7 +183,7 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
         Policy::aws(portal.known_as.as_str()).with_client_name(&args.client_name).with_scopes(&portal.scopes);
     cancel.signing_in.store(true, Ordering::SeqCst);
     let is_cached = registration.is_some();
-    let signing_in = SigningIn { args, settings, client: &client, cancel: &cancel.handle };
+    let signing_in = SigningIn { args, settings, client: &client, cancel: &cancel.handle, events };
     let signed_in = match signing_in.run(flow, policy, registration, &endpoint)? {
         Ok(signed_in) => signed_in,
         Err(end) => {
@@ -195,11 +208,54 @@ pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
     };
     // The token is printed even if it cannot be stored: the service gives it only once.
     let stored = finish(&signed_in, &portal, store.as_ref(), &endpoint, flow == Flow::Code);
+    let shown = args.show_token.then_some(&signed_in.token.access_token);
+    token_event(events, &portal, store.as_ref(), signed_in.expires_in(), shown);
+    if stored.is_ok() && store.is_some() && Screen::of(settings).is_live {
+        say(next_step(&portal.identity, settings));
+    }
     let printed = match printer {
         Some(printer) => printer.print("CreateToken", &token_document(&signed_in.token)),
         None => Ok(()),
     };
     stored.and(printed)
+}
+
+/// Returns what a person can do after the sign-in.
+fn next_step(identity: &Identity, settings: &Settings) -> String {
+    let (name, has_role) =
+        (settings.profile_name(), settings.profile().and_then(|found| found.text("sso_role_name")));
+    let of_profile = || settings.config().resolve_sso(name).is_ok_and(|sso| sso.identity == *identity);
+    if has_role.is_some() && of_profile() {
+        return format!("AWS's tools use it with the profile {name}.");
+    }
+    let which = match identity {
+        Identity::SessionName(session) => format!("--sso-session {}", shell_word(session)),
+        Identity::StartUrl(url) => format!("--start-url {}", shell_word(url)),
+    };
+    format!("Next: `sso-oidc accounts {which}`, or `sso-oidc exec {which} -- COMMAND`.")
+}
+
+/// Writes the event of a token.
+fn token_event(
+    events: Events,
+    portal: &Portal,
+    store: Option<&Store>,
+    left: Option<Duration>,
+    shown: Option<&Secret>,
+) {
+    let end = left.map(|left| sso_cache::format_time(now().saturating_add(left)));
+    let file = store.map(|store| store.cache.token_path(&store.identity).display().to_string());
+    events.write(
+        "token",
+        [
+            ("startUrl", portal.start_url.as_str().into()),
+            ("region", portal.region.as_str().into()),
+            ("expiresIn", left.into()),
+            ("expiresAt", end.as_deref().into()),
+            ("file", file.as_deref().into()),
+            ("accessToken", shown.into()),
+        ],
+    );
 }
 
 /// Returns the failure of a sign-in that was cancelled while its page may be open.
@@ -215,6 +271,7 @@ struct SigningIn<'a> {
     settings: &'a Settings,
     client: &'a HttpClient,
     cancel: &'a Cancel,
+    events: Events,
 }
 
 impl SigningIn<'_> {
@@ -229,7 +286,7 @@ impl SigningIn<'_> {
         registration: Option<Registration>,
         whom: &dyn fmt::Display,
     ) -> Result<Result<SignedIn, SignInError>, Failure> {
-        let Self { args, settings, client, cancel } = self;
+        let Self { args, settings, client, cancel, events } = self;
         let presenter = Presenter::new(&args.prompt, settings.environment(), Screen::of(settings), whom);
         Ok(match flow {
             Flow::Device(reason) => {
@@ -238,13 +295,17 @@ impl SigningIn<'_> {
                         "Signing in with a device code, because {reason} (--flow code overrides)."
                     ));
                 }
-                client.login(policy).registered(registration).cancelled_by(cancel).run_with(presenter)
+                client
+                    .login(policy)
+                    .registered(registration)
+                    .cancelled_by(cancel)
+                    .run_with((presenter, *events))
             }
             Flow::Code => {
                 let listener = listen(&args.flow)?;
                 let presenter = presenter.with_paste(listener.paste());
                 let login = client.code_login(policy, listener).registered(registration);
-                login.cancelled_by(cancel).run_with(presenter)
+                login.cancelled_by(cancel).run_with((presenter, *events))
             }
         })
     }

@@ -15,7 +15,7 @@ use super::{LoginArgs, SigningIn, cancelled_by_ctrl_c, say, store};
 use crate::exit::{Failure, chain, warn};
 use crate::service;
 use crate::settings::Settings;
-use crate::signin::{Screen, StatusLine};
+use crate::signin::{Events, Screen, StatusLine};
 use crate::sources::Sources;
 
 /// The flags for a provider other than AWS.
@@ -209,12 +209,14 @@ pub(super) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> 
 
     policy.client = client;
     cancel.signing_in.store(true, Ordering::SeqCst);
-    let signing_in = SigningIn { args, settings, client: &http, cancel: &cancel.handle };
+    let events = Events::of(settings.globals().output);
+    let signing_in = SigningIn { args, settings, client: &http, cancel: &cancel.handle, events };
     let signed_in = signing_in
         .run(flow, policy, None, &provider.name())?
         .map_err(|end| unsigned(&end, http.service(), provider.name()))?;
     say_what_was_won(&signed_in, provider.name(), &asked);
-    printer.print("Token", &document(&signed_in))
+    let document = document(&signed_in);
+    printer.print("Token", &if events.is_on() { Events::token(document) } else { document })
 }
 
 fn say_what_was_won(signed_in: &SignedIn, provider: &str, asked: &[&str]) {

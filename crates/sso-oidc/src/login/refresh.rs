@@ -233,6 +233,7 @@ impl<'a> Files<'a> {
     /// Describes a token to use, and warns if a refresh has failed.
     fn kept(&self, usable: Usable) -> Kept {
         let mut kept = self.have(&usable.session);
+        kept.refreshed = usable.refreshed;
         if usable.refreshed {
             kept.words = format!(
                 "Refreshed the token for {}; it is valid for {} and is stored in {}.",

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant, SystemTime};
 
-use oidc_proto::{Endpoint, Registration, Token, UnixSeconds};
+use oidc_proto::{Endpoint, Registration, Secret, Token, UnixSeconds};
 use sso_cache::{
     Cache, CacheError, CachedRegistration, CachedToken, Guard, Holder, Identity, RegistrationKey,
 };
@@ -83,6 +83,10 @@ pub(super) struct Kept {
     pub(super) good_for: String,
     /// The output of `--show-token`.
     pub(super) document: Document,
+    pub(super) access_token: Secret,
+    pub(super) left: Duration,
+    /// Whether it has just been refreshed.
+    pub(super) refreshed: bool,
     /// The result of storing it, if it is new.
     pub(super) stored: Result<(), Failure>,
 }
@@ -309,12 +313,15 @@ impl Store {
     pub(super) fn have(&self, token: CachedToken) -> Kept {
         let left = token.expires_at.remaining_at(now());
         let good_for = life(left);
-        let mut answer = Token::bearer(token.access_token, left);
+        let mut answer = Token::bearer(token.access_token.clone(), left);
         answer.refresh_token = token.refresh_token;
         Kept {
             words: format!("Already signed in to {}; the token is valid for {good_for}.", self.start_url),
             good_for,
             document: token_document(&answer),
+            access_token: token.access_token,
+            left,
+            refreshed: false,
             stored: Ok(()),
         }
     }

@@ -19,6 +19,13 @@ pub(super) fn render(document: &Document) -> String {
     escape_unprintable(&json)
 }
 
+/// Formats the document as JSON on one line.
+pub(super) fn line(document: &Document) -> String {
+    let mut json = serde_json::to_string(document).unwrap_or_default();
+    json.push('\n');
+    escape_unprintable(&json)
+}
+
 /// Escapes characters that could control a terminal or hide text. JSON itself escapes only C0 controls. Such
 /// characters occur only inside strings, where an escape has the same meaning.
 fn escape_unprintable(json: &str) -> String {

@@ -30,6 +30,8 @@ pub(crate) enum Format {
     Yaml,
     /// YAML as a list of results, one for each response. There is always one.
     YamlStream,
+    /// JSON on one line; the events of `login`, one a line.
+    Ndjson,
     /// No output.
     Off,
 }
@@ -76,6 +78,7 @@ impl Format {
             Self::Table => table::render(document, title, surroundings),
             Self::Yaml => yaml::render(document),
             Self::YamlStream => yaml::render(&Document::List(vec![document.clone()])),
+            Self::Ndjson => json::line(document),
             Self::Off => String::new(),
         }
     }

@@ -2,6 +2,7 @@
 
 mod browser;
 mod end;
+mod events;
 mod hint;
 mod prompt;
 mod qr;
@@ -10,6 +11,7 @@ mod status;
 
 pub(crate) use browser::BrowserChoice;
 pub(crate) use end::failure_of;
+pub(crate) use events::Events;
 pub(crate) use hint::Whom;
 pub(crate) use hint::{of_answer, of_error};
 pub(crate) use prompt::{Presenter, PromptArgs};

@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as STANDARD;
 use clap::{Args, ValueEnum};
 use device_flow::{BrowserPrompt, Callback, Flow, Observer, Status, Stop, UserPrompt};
 use device_flow_ureq::Paste;
@@ -27,6 +29,10 @@ pub(crate) struct PromptArgs {
         hide_possible_values = true
     )]
     pub(crate) qr: QrChoice,
+
+    /// Copy the code, or the address of the page, to the terminal's clipboard (OSC 52)
+    #[arg(long)]
+    pub(crate) copy: bool,
 }
 
 /// When to show a QR code.
@@ -44,6 +50,7 @@ pub(crate) enum QrChoice {
 pub(crate) struct Presenter {
     screen: Screen,
     qr: QrChoice,
+    copies: bool,
     browser: BrowserChoice,
     /// The service's name for messages.
     whom: String,
@@ -63,6 +70,7 @@ impl Presenter {
         Self {
             screen,
             qr: args.qr,
+            copies: args.copy && screen.is_live,
             browser: BrowserChoice::of(environment, args.no_browser),
             whom: whom.to_string(),
             status: StatusLine::new(screen),
@@ -173,6 +181,9 @@ pub(crate) trait Shown {
 
     /// Returns the text. `note` is the reason why no browser was opened.
     fn text(&self, presenter: &mut Presenter, note: Option<&str>) -> String;
+
+    /// Returns what a person types or opens.
+    fn to_copy(&self) -> &str;
 }
 
 impl Shown for UserPrompt {
@@ -182,6 +193,10 @@ impl Shown for UserPrompt {
 
     fn text(&self, presenter: &mut Presenter, note: Option<&str>) -> String {
         presenter.device_text(self, note)
+    }
+
+    fn to_copy(&self) -> &str {
+        &self.user_code
     }
 }
 
@@ -193,6 +208,15 @@ impl Shown for BrowserPrompt {
     fn text(&self, presenter: &mut Presenter, note: Option<&str>) -> String {
         presenter.browser_text(self, note)
     }
+
+    fn to_copy(&self) -> &str {
+        &self.url
+    }
+}
+
+/// Returns the control sequence that copies a text to the clipboard, also over SSH (xterm's OSC 52).
+fn clipboard(text: &str) -> String {
+    format!("\x1b]52;c;{}\x07", STANDARD.encode(printable(text).as_bytes()))
 }
 
 /// Returns whether the page comes unencrypted from another machine.
@@ -214,7 +238,10 @@ impl<F: Flow<Prompt: Shown>> Observer<F> for Presenter {
     fn prompt(&mut self, prompt: &F::Prompt) -> Result<(), Stop> {
         self.status.clear();
         let opened = self.browser.open(prompt.url());
-        let text = prompt.text(self, opened.err().as_deref());
+        let mut text = prompt.text(self, opened.err().as_deref());
+        if self.copies {
+            text.push_str(&clipboard(prompt.to_copy()));
+        }
         let _ = io::stderr().lock().write_all(text.as_bytes());
         Ok(())
     }
@@ -288,7 +315,7 @@ mod tests {
     use super::*;
 
     fn presenter(screen: Screen, qr: QrChoice) -> Presenter {
-        let args = PromptArgs { no_browser: true, qr };
+        let args = PromptArgs { no_browser: true, qr, copy: false };
         let mut presenter =
             Presenter::new(&args, &Environment::from([]), Screen { is_live: false, ..screen }, "");
         presenter.screen = screen;
@@ -303,6 +330,11 @@ mod tests {
         for callback in [Callback::Accepted, Callback::Late] {
             assert_eq!(said(callback), None);
         }
+    }
+
+    #[test]
+    fn the_code_is_copied_with_oscs_52_and_without_control_characters() {
+        assert_eq!(clipboard("PMPJ-\u{7}VZCJ"), "\x1b]52;c;UE1QSi1WWkNK\x07");
     }
 
     #[test]
