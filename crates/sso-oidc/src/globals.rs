@@ -39,6 +39,10 @@ pub(crate) struct Globals {
     #[arg(long, global = true, value_name = "JMESPATH", allow_hyphen_values = true)]
     pub(crate) query: Option<String>,
 
+    /// Ask for no choice on a terminal
+    #[arg(long, global = true)]
+    pub(crate) no_input: bool,
+
     /// Accept any TLS certificate. Machines on the network path can then read the secrets
     #[arg(long, global = true)]
     pub(crate) no_verify_ssl: bool,

@@ -6,12 +6,13 @@ use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _};
 use crate::cli::Cli;
 
 /// The global flags of requests, which mean nothing to the commands with a server of their own.
-const OF_REQUESTS: [&str; 10] = [
+const OF_REQUESTS: [&str; 11] = [
     "region",
     "endpoint_url",
     "profile",
     "output",
     "query",
+    "no_input",
     "no_verify_ssl",
     "ca_bundle",
     "cli_connect_timeout",
@@ -23,7 +24,8 @@ const OF_REQUESTS: [&str; 10] = [
 const OF_RESULTS: [&str; 2] = ["output", "query"];
 
 /// The global flags that the short help leaves out.
-const RARE: [&str; 7] = [
+const RARE: [&str; 8] = [
+    "no_input",
     "no_verify_ssl",
     "ca_bundle",
     "cli_connect_timeout",

@@ -19,6 +19,7 @@
 //! | a warning, raw data on standard output, an error's causes | [`exit::warn`], [`exit::print_data`], [`exit::chain`] |
 //! | a secret from a file or standard input | [`sources::Sources`] |
 //! | Ctrl-C as exit 130, with or without cleaning up | [`interrupt`] |
+//! | a choice by the person | [`picker::pick`] |
 //! | prompt, QR code, browser, status line, the message for each outcome | [`signin`] |
 //!
 //! Only results go to standard output; all messages go to standard error. A command that handles Ctrl-C itself
@@ -45,6 +46,7 @@ mod logging;
 mod login;
 mod operations;
 mod output;
+mod picker;
 mod portal;
 mod registration_key;
 mod serve;
@@ -71,7 +73,7 @@ use settings::Settings;
 fn main() -> ExitCode {
     let environment = Environment::of_process();
     let stderr_is_terminal = std::io::stderr().is_terminal();
-    let Cli { globals, command } = match help::parse(arguments()) {
+    let Cli { mut globals, command } = match help::parse(arguments()) {
         Ok(cli) => cli,
         Err(error) => {
             return not_a_command(
@@ -85,6 +87,8 @@ fn main() -> ExitCode {
     if globals.debug && !matches!(command, Command::Serve(_)) {
         logging::start(LevelFilter::DEBUG, colored);
     }
+    // AWS's tools run it without a terminal of its own, or on that of another program.
+    globals.no_input |= matches!(command, Command::CredentialProcess(_));
     let settings = match command {
         Command::Serve(_) | Command::Demo(_) => Ok(Settings::without_config(globals, environment)),
         _ => Settings::load(globals, environment),

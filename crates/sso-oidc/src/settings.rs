@@ -1,5 +1,6 @@
 //! The settings of this run. Flags win over the environment, the environment over the profile, as in the AWS CLI.
 
+use std::cell::OnceCell;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::exit::Failure;
 use crate::explain::shell_word;
 use crate::globals::{ColorChoice, Globals};
 use crate::output::{Format, Printer, Query, Surroundings};
+use crate::picker::pick;
 
 /// The default timeout for a connection and for a response, as in AWS's tools.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -28,6 +30,8 @@ pub(crate) struct Settings {
     environment: Environment,
     files: AwsFiles,
     profile: String,
+    /// The session that a person has chosen in this run.
+    chosen_session: OnceCell<String>,
 }
 
 impl Settings {
@@ -49,13 +53,34 @@ impl Settings {
             return Err(files.lacking(no_such_profile(name, files.config())));
         }
         let profile = asked.unwrap_or_else(|| "default".to_owned());
-        Ok(Self { globals, environment, files, profile })
+        Ok(Self { globals, environment, files, profile, chosen_session: OnceCell::new() })
     }
 
     /// Creates the settings from flags and environment only, for a command that does not need AWS's config file and
     /// must not fail because of it.
     pub(crate) fn without_config(globals: Globals, environment: Environment) -> Self {
-        Self { globals, environment, files: AwsFiles::default(), profile: "default".to_owned() }
+        Self {
+            globals,
+            environment,
+            files: AwsFiles::default(),
+            profile: "default".to_owned(),
+            chosen_session: OnceCell::new(),
+        }
+    }
+
+    /// Returns the session that a person chooses, who is asked once a run; `None` without a person or a session.
+    ///
+    /// # Errors
+    /// The person gave up.
+    pub(crate) fn choose_session(&self) -> Result<Option<&str>, Failure> {
+        if self.chosen_session.get().is_none() {
+            let sessions: Vec<String> = self.config().session_names().map(str::to_owned).collect();
+            let picked = pick("Which session?", &sessions, self)?;
+            if let Some(session) = picked.and_then(|picked| sessions.into_iter().nth(picked)) {
+                let _ = self.chosen_session.set(session);
+            }
+        }
+        Ok(self.chosen_session.get().map(String::as_str))
     }
 
     /// Returns the global flags.

@@ -48,7 +48,13 @@ fn settings<const N: usize>(flags: &str, variables: [(&str, &str); N]) -> Settin
     let globals = Flags::parse_from(arguments).globals;
     let environment = Environment::from(variables);
     let profile = globals.profile.clone().unwrap_or_else(|| "default".to_owned());
-    Settings { globals, environment, files: Config::parse(CONFIG).unwrap().into(), profile }
+    Settings {
+        globals,
+        environment,
+        files: Config::parse(CONFIG).unwrap().into(),
+        profile,
+        chosen_session: OnceCell::new(),
+    }
 }
 
 #[test]

@@ -116,10 +116,19 @@ impl Named {
             None => None,
         };
         let Some(source) = source else {
+            if let Some(session) = settings.choose_session()? {
+                let found = config.resolve_session(session);
+                return Self::configured(found.map_err(|error| unresolved(&error, settings))?);
+            }
             let failure = Failure::config("You must specify a start URL").with_hint(
                 "pass --start-url, or --sso-session, or add `sso_start_url` or `sso_session` to the profile in \
                  ~/.aws/config",
             );
+            let failure = match config.session_names().collect::<Vec<_>>().as_slice() {
+                [] => failure,
+                sessions => failure
+                    .with_detail(format_args!("The sessions in the config file: {}", sessions.join(", "))),
+            };
             return Err(settings.files().lacking(failure));
         };
         if source != name {

@@ -8,6 +8,7 @@ use super::choice::{Named, meant};
 use super::{Denied, Portal};
 use crate::exit::Failure;
 use crate::explain::shell_word;
+use crate::picker::pick;
 use crate::settings::Settings;
 
 /// The most items that a message lists.
@@ -90,11 +91,11 @@ impl Wanted {
             Some(named) if account_id(named).is_some() => account_id(named).unwrap_or_default(),
             named => {
                 let accounts = portal.accounts()?;
-                one("account", "--account", &accounts, named)?.account_id.clone()
+                one("account", &accounts, named, portal.settings)?.account_id.clone()
             }
         };
         let roles = portal.roles(&account_id)?;
-        let role = one("role", "--role", &roles, self.role.as_deref())
+        let role = one("role", &roles, self.role.as_deref(), portal.settings)
             .map_err(|failure| failure.with_detail(format_args!("The account is {account_id}.")))?;
         Ok(Role { role_name: role.role_name.clone(), account_id })
     }
@@ -107,8 +108,30 @@ pub(super) fn account_id(text: &str) -> Option<String> {
     is_number.then(|| format!("{text:0>DIGITS$}"))
 }
 
+/// Returns the one item that is meant, by its name or by the choice of a person.
+fn one<'a, T: Named>(
+    what: &str,
+    items: &'a [T],
+    named: Option<&str>,
+    settings: &Settings,
+) -> Result<&'a T, Failure> {
+    let failure = match meant_one(what, items, named) {
+        Ok(item) => return Ok(item),
+        Err(failure) => failure,
+    };
+    let candidates = named.map_or_else(|| items.iter().collect(), |named| meant(items, named));
+    let lines: Vec<String> = candidates.iter().map(|item| item.names().join("  ")).collect();
+    match pick(&format!("Which {what}?"), &lines, settings)? {
+        Some(picked) => candidates.into_iter().nth(picked).ok_or(failure),
+        None => Err(failure),
+    }
+}
+
 /// Returns the one item that is meant.
-fn one<'a, T: Named>(what: &str, flag: &str, items: &'a [T], named: Option<&str>) -> Result<&'a T, Failure> {
+///
+/// # Errors
+/// None or several are. The message lists them.
+fn meant_one<'a, T: Named>(what: &str, items: &'a [T], named: Option<&str>) -> Result<&'a T, Failure> {
     let found = named.map_or_else(|| items.iter().collect(), |named| meant(items, named));
     match (found.as_slice(), named) {
         ([item], _) => Ok(item),
@@ -118,10 +141,10 @@ fn one<'a, T: Named>(what: &str, flag: &str, items: &'a [T], named: Option<&str>
         )),
         ([], None) => Err(Failure::other(format_args!("You have no {what} at this portal"))),
         (several, Some(named)) => Err(listed(
-            Failure::usage(format_args!("{flag} {} means several of them", shell_word(named))),
+            Failure::usage(format_args!("--{what} {} means several of them", shell_word(named))),
             several,
         )),
-        (several, None) => Err(listed(Failure::usage(format_args!("Choose one with {flag}")), several)),
+        (several, None) => Err(listed(Failure::usage(format_args!("Choose one with --{what}")), several)),
     }
 }
 
@@ -208,8 +231,7 @@ mod tests {
     fn an_item_that_is_none_or_several_is_listed() {
         let account = |id: &str, name: &str| AccountInfo::new(id, name);
         let accounts = [account("000000000001", "Sandbox"), account("000000000002", "Sandbox EU")];
-        let one =
-            |named| one("account", "--account", &accounts, named).map(|found| found.account_id.as_str());
+        let one = |named| meant_one("account", &accounts, named).map(|found| found.account_id.as_str());
         assert_eq!(one(Some("eu")).ok(), Some("000000000002"));
         assert_eq!(one(Some("box")).unwrap_err().message(), "--account box means several of them");
         assert_eq!(one(Some("x y")).unwrap_err().message(), "You have no account 'x y'");
