@@ -222,6 +222,18 @@ class Pasted(Scenario):
         self.assertEqual(refreshed.returncode, 0, refreshed.stderr)
         self.assertNotEqual(self.assert_signed_in(server), earlier)
 
+    def test_a_browser_that_cannot_be_opened_is_told_and_the_right_address_still_counts(self):
+        server = self.serve("--approve", "auto")
+        login = [PROGRAM, "login", "--flow", "code"]
+        terminal = Terminal(*login, **{**self.settings(server), "BROWSER": "false"})
+        self.addCleanup(terminal.close)
+        url = terminal.until(r"(?m)^(http\S+)\r\n")[1]
+        terminal.until(r"\x1b\[KCould not open a browser: false: exit status: 1; open the address yourself\.\r\n")
+        # The status line comes back at once.
+        terminal.until("Waiting for your browser")
+        terminal.enter(end_of(url))
+        self.ends(terminal, 0, f"Signed in to {START_URL}")
+
     def test_in_the_background_it_leaves_the_keys_to_the_shell(self):
         server = self.serve("--approve", "auto")
         login = [PROGRAM, "login", "--flow", "code", "--no-browser"]

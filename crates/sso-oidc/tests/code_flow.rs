@@ -193,6 +193,20 @@ fn a_sign_in_that_is_cancelled_leaves_the_earlier_one_usable() {
     assert!(kept.code == Some(0) && kept.stderr.contains("Already signed in"), "{kept:?}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_browser_that_fails_at_once_is_told_below_the_address_and_the_sign_in_goes_on() {
+    let serving = Serving::start(&["--approve", "auto"]);
+    let program = program(&serving).var("BROWSER", "no-such-browser:false");
+    let mut waiting = Waiting::start(&program, &["login", "--flow", "code"]);
+    let told = "Could not open a browser: no-such-browser: No such file or directory (os error 2); \
+                false: exit status: 1; open the address yourself.";
+    let lines = waiting.stderr.by_ref().lines().map(Result::unwrap).take(10);
+    assert!(lines.into_iter().any(|line| line == told), "not told");
+    browse(&waiting.url);
+    assert_eq!(waiting.end().0, Some(0));
+}
+
 #[test]
 fn a_port_is_of_use_to_the_code_flow_only() {
     for line in [

@@ -1,9 +1,14 @@
 //! The opening of the approval page in the user's browser.
 
+use std::collections::VecDeque;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::environment::Environment;
+
+/// The time in which an opener's failure means that there is no page. A browser that fails later has shown it.
+const MOMENT: Duration = Duration::from_secs(5);
 
 /// The way to open a browser, or the reason not to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,24 +48,58 @@ impl BrowserChoice {
         Self::Desktop
     }
 
-    /// Opens the page, and returns at once. `url` is `UserPrompt::browser_url`, which is only ever a web page,
+    /// Starts to open the page, and returns at once. `url` is `UserPrompt::browser_url`, which is only ever a web page,
     /// because the address comes from a server.
     ///
     /// # Errors
     /// The reason why it was not opened, for the user.
-    pub(crate) fn open(&self, url: Option<&str>) -> Result<(), String> {
+    pub(crate) fn open(&self, url: Option<&str>) -> Result<Opening, String> {
         let Some(url) = url else { return Err("the address is not a web page's".to_owned()) };
         match self {
-            Self::None(None) => Ok(()),
+            Self::None(None) => Ok(Opening::NotWanted),
             Self::None(Some(reason)) => Err((*reason).to_owned()),
-            Self::Desktop => open::that_detached(url).map_err(|error| match error.raw_os_error() {
-                Some(_) => error.to_string(),
-                // The crate's message is for developers.
-                None => "the desktop could not open it".to_owned(),
-            }),
-            Self::Commands(commands) => first_that_starts(commands, url),
+            Self::Desktop => Ok(Opening::Desktop(url.to_owned())),
+            Self::Commands(commands) => Commands::new(commands, url).first().map(Opening::Command),
         }
     }
+}
+
+/// An opener that works on its own. It may still fail.
+#[must_use = "a failure is seen only if it is watched for"]
+pub(crate) enum Opening {
+    /// The user wants none.
+    NotWanted,
+    /// The desktop's opener for this address, which is started by the watch.
+    Desktop(String),
+    /// A command of `BROWSER`.
+    Command(Running),
+}
+
+impl Opening {
+    /// Watches the opener in a thread of its own, which ends with the program. `failed` gets the reason of a failure
+    /// within a moment.
+    pub(crate) fn watch(self, failed: impl FnOnce(&str) + Send + 'static) {
+        let watching = move || {
+            let error = match self {
+                Self::NotWanted => return,
+                Self::Desktop(url) => by_desktop(&url).err(),
+                Self::Command(running) => running.error(),
+            };
+            if let Some(error) = error {
+                failed(&error);
+            }
+        };
+        drop(std::thread::Builder::new().name("browser".to_owned()).spawn(watching));
+    }
+}
+
+/// Opens the page with the desktop's opener, and waits for a moment.
+fn by_desktop(url: &str) -> Result<(), String> {
+    open::that_detached_with_timeout(url, MOMENT).map_err(|error| match error.raw_os_error() {
+        Some(_) => error.to_string(),
+        // The crate's message is for developers.
+        None => "the desktop could not open it".to_owned(),
+    })
 }
 
 /// Returns the entries of `BROWSER`, a list like `PATH`.
@@ -74,16 +113,70 @@ fn is_yes(value: &str) -> bool {
     !["false", "0", "no", "off"].iter().any(|no| value.trim().eq_ignore_ascii_case(no))
 }
 
-/// Runs the first of the commands that can be started.
-fn first_that_starts(commands: &[String], url: &str) -> Result<(), String> {
-    let mut errors = Vec::new();
-    for command in commands {
-        match words(command, url).and_then(|words| spawn(&words)) {
-            Ok(()) => return Ok(()),
-            Err(error) => errors.push(error),
+/// The commands of `BROWSER` that were not tried yet, and the errors of the others.
+struct Commands {
+    rest: VecDeque<String>,
+    url: String,
+    errors: Vec<String>,
+}
+
+impl Commands {
+    fn new(commands: &[String], url: &str) -> Self {
+        Self { rest: commands.iter().cloned().collect(), url: url.to_owned(), errors: Vec::new() }
+    }
+
+    /// Runs the first of the commands that can be started.
+    ///
+    /// # Errors
+    /// The errors of all, for the user.
+    fn first(mut self) -> Result<Running, String> {
+        while let Some(command) = self.rest.pop_front() {
+            match words(&command, &self.url).and_then(|words| spawn(&words)) {
+                Ok((program, child)) => {
+                    return Ok(Running { program, child, started: Instant::now(), others: self });
+                }
+                Err(error) => self.errors.push(error),
+            }
+        }
+        Err(self.errors.join("; "))
+    }
+}
+
+/// A command that was started.
+pub(crate) struct Running {
+    program: String,
+    child: Child,
+    started: Instant,
+    others: Commands,
+}
+
+impl Running {
+    /// Waits for the command's end. If it fails within a moment, the next one is tried, as Python's `webbrowser` does
+    /// for AWS's tools. Returns the errors if all have failed.
+    fn error(mut self) -> Option<String> {
+        loop {
+            // Without a wait, the child would stay a zombie while this program runs.
+            let error = match self.child.wait() {
+                Ok(status) if status.success() || is_explorer(&self.program) => return None,
+                Ok(status) => status.to_string(),
+                Err(_) => return None,
+            };
+            if self.started.elapsed() > MOMENT {
+                return None;
+            }
+            self.others.errors.push(format!("{}: {error}", self.program));
+            match self.others.first() {
+                Ok(next) => self = next,
+                Err(errors) => return Some(errors),
+            }
         }
     }
-    Err(errors.join("; "))
+}
+
+/// Returns whether the program is Windows' Explorer, which WSL can run too. Its exit status is 1 after a success.
+fn is_explorer(program: &str) -> bool {
+    let name = program.rsplit(['/', '\\']).next().unwrap_or_default();
+    ["explorer", "explorer.exe"].iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// Splits a command as a shell does, and puts the address in place of `%s`, or at the end. A trailing `&` is dropped,
@@ -109,22 +202,12 @@ fn words(command: &str, url: &str) -> Result<Vec<String>, String> {
 }
 
 /// Runs a command. No shell is involved, so nothing in the address can be a command.
-fn spawn(words: &[String]) -> Result<(), String> {
+fn spawn(words: &[String]) -> Result<(String, Child), String> {
     let Some((program, arguments)) = words.split_first() else { return Err("BROWSER is empty".to_owned()) };
-    let child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|error| format!("{program}: {error}"))?;
-    // Without a wait, the child would stay a zombie while this program runs.
-    let waiting = std::thread::Builder::new().name("browser".to_owned()).spawn(move || {
-        let mut child = child;
-        drop(child.wait());
-    });
-    drop(waiting);
-    Ok(())
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let child = command.spawn().map_err(|error| format!("{program}: {error}"))?;
+    Ok((program.clone(), child))
 }
 
 #[cfg(test)]
@@ -158,7 +241,7 @@ mod tests {
     #[test]
     fn what_is_no_web_page_is_not_opened_and_the_person_hears_why() {
         let told = BrowserChoice::Commands(vec!["/bin/false".to_owned()]).open(None);
-        assert_eq!(told, Err("the address is not a web page's".to_owned()));
+        assert_eq!(told.err().as_deref(), Some("the address is not a web page's"));
     }
 
     #[test]
@@ -205,7 +288,7 @@ mod tests {
     #[cfg(unix)]
     fn appears(file: &Path) -> bool {
         (0..200).any(|_| {
-            std::thread::sleep(std::time::Duration::from_millis(10));
+            std::thread::sleep(Duration::from_millis(10));
             file.exists()
         })
     }
@@ -216,7 +299,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let command = format!("cp /dev/null {}/%s", dir.path().display());
         // The text is not a URL, so that the test can see its effect. The check for a web page is in `open`.
-        first_that_starts(&[command], "a;touch${IFS}b").unwrap();
+        Commands::new(&[command], "a;touch${IFS}b").first().unwrap();
         assert!(appears(&dir.path().join("a;touch${IFS}b")));
         assert!(!dir.path().join("b").exists());
     }
@@ -227,9 +310,46 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let touch = format!("touch '{}/%s' &", dir.path().display());
         let commands = ["no-such-browser".to_owned(), "open 'quote".to_owned(), touch];
-        first_that_starts(&commands, "opened").unwrap();
+        Commands::new(&commands, "opened").first().unwrap();
         assert!(appears(&dir.path().join("opened")));
-        let error = first_that_starts(&commands[..2], "x").unwrap_err();
+        let error = Commands::new(&commands[..2], "x").first().err().unwrap();
         assert!(error.contains("no-such-browser: ") && error.contains("not closed"), "{error}");
+    }
+    /// Returns the error of an opener with these commands, if it fails within a moment.
+    #[cfg(unix)]
+    fn failure(commands: &[&str]) -> Option<String> {
+        let commands: Vec<String> = commands.iter().map(|&command| command.to_owned()).collect();
+        Commands::new(&commands, "http://127.0.0.1/").first().unwrap().error()
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_command_that_fails_at_once_is_told_after_the_next_ones_have_failed_too() {
+        assert_eq!(failure(&["true"]), None);
+        assert_eq!(failure(&["false"]).as_deref(), Some("false: exit status: 1"));
+        assert_eq!(failure(&["false", "true", "false"]), None);
+        let all = failure(&["false", "no-such-browser", "sh -c 'exit 3'"]).unwrap();
+        assert!(all.starts_with("false: exit status: 1; no-such-browser: "), "{all}");
+        assert!(all.ends_with("; sh: exit status: 3"), "{all}");
+        let killed = failure(&["sh -c 'kill -9 $$'"]).unwrap();
+        assert!(killed.contains("signal: 9"), "{killed}");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_browser_that_fails_later_has_shown_the_page() {
+        let mut running = Commands::new(&["false".to_owned(), "false".to_owned()], "x").first().unwrap();
+        running.started = Instant::now().checked_sub(MOMENT).unwrap();
+        assert_eq!(running.error(), None);
+    }
+
+    #[test]
+    fn explorer_has_no_exit_status_to_go_by() {
+        for program in ["explorer.exe", "/mnt/c/Windows/Explorer.EXE", "C:\\Windows\\explorer"] {
+            assert!(is_explorer(program), "{program}");
+        }
+        for program in ["false", "/opt/explorer/run", "iexplore.exe", ""] {
+            assert!(!is_explorer(program), "{program}");
+        }
     }
 }

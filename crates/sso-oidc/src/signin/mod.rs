@@ -9,7 +9,7 @@ mod qr;
 mod screen;
 mod status;
 
-pub(crate) use browser::BrowserChoice;
+pub(crate) use browser::{BrowserChoice, Opening};
 pub(crate) use end::failure_of;
 pub(crate) use events::Events;
 pub(crate) use hint::Whom;

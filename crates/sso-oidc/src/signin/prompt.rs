@@ -10,7 +10,7 @@ use device_flow_ureq::Paste;
 use oidc_proto::{Endpoint, Operation, printable};
 
 use super::status::StatusLine;
-use super::{BrowserChoice, Screen, qr};
+use super::{BrowserChoice, Opening, Screen, qr};
 use crate::environment::Environment;
 
 /// The flags of the prompt.
@@ -143,8 +143,10 @@ impl Presenter {
                 ));
             }
             (BrowserChoice::None(_), None) => words.push("Open this address on this machine:".to_owned()),
-            (_, None) => words
-                .push("Your browser opens the sign-in page. If it does not, open this address:".to_owned()),
+            (_, None) => words.push(
+                "Opening the sign-in page in your browser. If it does not appear, open this address:"
+                    .to_owned(),
+            ),
         }
         words.push(format!("\n{}\n", prompt.url));
         if is_unencrypted(&prompt.url) {
@@ -237,12 +239,19 @@ impl<F: Flow<Prompt: Shown>> Observer<F> for Presenter {
 
     fn prompt(&mut self, prompt: &F::Prompt) -> Result<(), Stop> {
         self.status.clear();
-        let opened = self.browser.open(prompt.url());
-        let mut text = prompt.text(self, opened.err().as_deref());
+        let (opening, note) = match self.browser.open(prompt.url()) {
+            Ok(opening) => (opening, None),
+            Err(reason) => (Opening::NotWanted, Some(reason)),
+        };
+        let mut text = prompt.text(self, note.as_deref());
         if self.copies {
             text.push_str(&clipboard(prompt.to_copy()));
         }
         let _ = io::stderr().lock().write_all(text.as_bytes());
+        let aside = self.status.aside();
+        opening.watch(move |reason| {
+            aside.say(format_args!("Could not open a browser: {reason}; open the address yourself."));
+        });
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! The status line, which is updated while the sign-in waits.
 
 use std::io::{self, Write as _};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -83,6 +83,11 @@ impl StatusLine {
         self.shared.changed.notify_all();
     }
 
+    /// Returns the way for another thread to print a message, until the line is gone.
+    pub(crate) fn aside(&self) -> Aside {
+        Aside { shared: Arc::downgrade(&self.shared), is_live: self.drawing.is_some() }
+    }
+
     /// Removes the line, before other output.
     pub(crate) fn clear(&self) {
         if self.drawing.is_some() {
@@ -105,6 +110,26 @@ impl Drop for StatusLine {
         self.shared.changed.notify_all();
         if let Some(drawing) = self.drawing.take() {
             drop(drawing.join());
+        }
+    }
+}
+
+/// The way for another thread to print a message above the status line.
+pub(crate) struct Aside {
+    shared: Weak<Shared>,
+    is_live: bool,
+}
+
+impl Aside {
+    /// Prints a message, unless the sign-in is over.
+    pub(crate) fn say(&self, words: impl std::fmt::Display) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        let state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if !state.stop {
+            let erase = if self.is_live { "\r\x1b[K" } else { "" };
+            let _ = writeln!(io::stderr().lock(), "{erase}{}", printable(&words.to_string()));
+            drop(state);
+            shared.changed.notify_all();
         }
     }
 }
