@@ -5,7 +5,7 @@ use oidc_proto::{Fault, FaultCode, Secret, Token};
 use crate::first_token::first_token;
 use crate::token::{invalid_grant, prove};
 use crate::{
-    Change, ClientRecord, CodeRecord, CodeStatus, Decision, Entropy, Moment, Selector, ServerPolicy,
+    Change, ClientRecord, CodeRecord, CodeStatus, Decision, Entropy, Issued, Moment, Selector, ServerPolicy,
     redirect, scope,
 };
 
@@ -28,14 +28,13 @@ pub(crate) fn redeem(
         return Decision::refuse(fault);
     }
     let Some(selector) = Selector::of(&code.code) else { return Decision::refuse(invalid_grant()) };
-    if let CodeStatus::Redeemed(family) = code.status {
-        return Decision::new(Err(invalid_grant()), family.map(Change::RevokeRefresh).into_iter().collect());
+    if let CodeStatus::Redeemed(issued) = code.status {
+        return Decision::new(Err(invalid_grant()), issued.map(Issued::revocation).into_iter().collect());
     }
     match token(policy, client, code, now, entropy) {
         Err(fault) => Decision::refuse(fault),
         Ok((token, family)) => {
-            let selector_of_family = family.as_ref().and_then(|family| Selector::of(&family.token));
-            let status = CodeStatus::Redeemed(selector_of_family);
+            let status = CodeStatus::Redeemed(Issued::of(&token));
             let mut changes = vec![Change::SetCode { code: selector, status }];
             changes.extend(family.map(Change::PutRefresh));
             Decision::new(Ok(token), changes)

@@ -17,8 +17,8 @@ pub use self::capacity::{Capacity, Counts};
 use self::table::Table;
 use self::usage::Usage;
 use crate::{
-    AccessRecord, AuthorizationStatus, Change, ClientRecord, CodeRecord, DeviceRecord, GuessRecord, Moment,
-    RefreshRecord, Selector, Source, UserCode,
+    AccessRecord, AuthorizationStatus, Change, ClientRecord, CodeRecord, DeviceRecord, GuessRecord, Issued,
+    Moment, RefreshRecord, Selector, Source, UserCode,
 };
 
 /// A bounded in-memory store. It loads, decides and commits.
@@ -81,6 +81,37 @@ impl Memory {
     #[must_use]
     pub fn family(&self, selector: Selector) -> Option<&RefreshRecord> {
         self.families.find(&selector)
+    }
+
+    /// Returns whether the tokens of a redeemed code are stored: neither revoked, nor removed since their expiry.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
+    /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+    /// # let mut rng = fastrand::Rng::with_seed(1);
+    /// # let mut entropy = |bytes: &mut [u8]| Ok::<(), NoEntropy>(rng.fill(bytes));
+    /// # use device_authority::{ClientRecord, Issued, UserDecision};
+    /// # use oidc_proto::{Client, CreateTokenRequest, Grant, StartDeviceAuthorizationRequest};
+    /// # let mut store = Memory::new(Capacity::default());
+    /// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
+    /// # let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
+    /// # let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
+    /// # store.decide(&policy, None, &codes.user_code, UserDecision::Approve, now)?;
+    /// # let poll = CreateTokenRequest::new(Client::public("my-tool"), Grant::device_code(codes.device_code));
+    /// let token = store.create_token(&policy, &poll, now, &mut entropy)?;
+    /// let issued = Issued::of(&token).ok_or("it is one of ours")?;
+    /// assert!(store.holds(issued));
+    /// assert!(store.create_token(&policy, &poll, now, &mut entropy).is_err()); // a replay
+    /// assert!(!store.holds(issued));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn holds(&self, issued: Issued) -> bool {
+        match issued {
+            Issued::Family(selector) => self.families.find(&selector).is_some(),
+            Issued::Access(selector) => self.access.find(&selector).is_some(),
+        }
     }
 
     /// Returns the recent wrong codes of this source, or of [`Source::EVERYONE`], if there are any.

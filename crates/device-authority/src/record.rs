@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
-use oidc_proto::{Client, Registration, Secret, grant_type};
+use oidc_proto::{Client, Registration, Secret, Token, grant_type};
 
-use crate::{Moment, Selector, UserCode};
+use crate::{Change, Moment, Selector, UserCode};
 
 /// A registered client, stored under its id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,9 +152,8 @@ pub enum AuthorizationStatus {
     Denied,
     /// The code was made to expire early.
     Expired,
-    /// The token was issued; a code is valid once. Holds the token family issued for it, which a second use
-    /// of the code revokes.
-    Redeemed(Option<Selector>),
+    /// The token was issued; a code is valid once. Holds what a second use of the code revokes.
+    Redeemed(Option<Issued>),
 }
 
 impl DeviceRecord {
@@ -220,9 +219,49 @@ pub struct CodeRecord {
 pub enum CodeStatus {
     /// No token was issued for it.
     Unused,
-    /// The token was issued; a code is valid once. Holds the token family issued for it, which a second use
-    /// of the code revokes.
-    Redeemed(Option<Selector>),
+    /// The token was issued; a code is valid once. Holds what a second use of the code revokes.
+    Redeemed(Option<Issued>),
+}
+
+/// The tokens of a redeemed code, by the record whose end is the end of all of them.
+///
+/// ```
+/// use device_authority::{Issued, Selector};
+/// use oidc_proto::{Secret, Token};
+///
+/// let mut token = Token::bearer(Secret::new("a".repeat(86)), core::time::Duration::from_secs(3600));
+/// assert_eq!(Issued::of(&token), Selector::of(&token.access_token).map(Issued::Access));
+/// let refresh_token = Secret::new("r".repeat(86));
+/// token = token.with_refresh_token(refresh_token.clone());
+/// assert_eq!(Issued::of(&token), Selector::of(&refresh_token).map(Issued::Family));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a store keeps every kind, so a new one has to break its build")]
+pub enum Issued {
+    /// A token family, with all its tokens.
+    Family(Selector),
+    /// An access token without a family.
+    Access(Selector),
+}
+
+impl Issued {
+    /// Returns the record to end for the first token of a sign-in; `None` if the token is too short to be one
+    /// of ours.
+    #[must_use]
+    pub fn of(token: &Token) -> Option<Self> {
+        match &token.refresh_token {
+            Some(refresh_token) => Selector::of(refresh_token).map(Self::Family),
+            None => Selector::of(&token.access_token).map(Self::Access),
+        }
+    }
+
+    /// Returns the change that ends it.
+    pub(crate) const fn revocation(self) -> Change {
+        match self {
+            Self::Family(selector) => Change::RevokeRefresh(selector),
+            Self::Access(selector) => Change::RevokeAccess(selector),
+        }
+    }
 }
 
 /// A token family: one sign-in, and its one valid refresh token. Stored under the [`Selector`], which all its

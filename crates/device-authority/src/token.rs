@@ -7,7 +7,7 @@ use crate::first_token::first_token;
 use crate::moment::whole_seconds;
 use crate::{
     AccessRecord, AuthorizationStatus, Change, ClientRecord, Decision, DeviceRecord, DeviceState, Entropy,
-    Moment, Records, Selector, ServerPolicy, SlowDown, code, pace, refresh,
+    Issued, Moment, Records, Selector, ServerPolicy, SlowDown, code, pace, refresh,
 };
 
 /// Exchanges a grant for tokens, or returns the fault.
@@ -24,9 +24,9 @@ use crate::{
 ///    §4.6, RFC 9700 §4.8.2). This check comes early, so a client with a PKCE bug gets the error at its first
 ///    poll. It changes nothing: the code stays valid for the client with the verifier. An attacker with only
 ///    the code can neither use it nor revoke its tokens.
-/// 3. The code is unused: `InvalidGrantException`. The family of its sign-in is revoked, with all its tokens,
-///    since one of the two users is a thief (RFC 6749 §4.1.2 requires that for authorization codes). An access
-///    token without a family stays valid until it expires.
+/// 3. The code is unused: `InvalidGrantException`. All tokens of its sign-in are revoked, since one of the two
+///    users is a thief (RFC 6749 §4.1.2 asks for that with authorization codes). It needs the
+///    code's record, which is kept for [`ServerPolicy::remember_expired`] after the code's expiry.
 /// 4. The code has not expired: `ExpiredTokenException`.
 /// 5. It was not denied: `AccessDeniedException`.
 /// 6. It was approved: the token, and the code is spent. An approved device gets no `slow_down` for an early
@@ -42,7 +42,7 @@ use crate::{
 /// 3. The verifier matches the challenge (RFC 7636 §4.6). Until here nothing changes. The code travels through
 ///    the browser, so others may learn it. The verifier does not. Without it an attacker can neither use the
 ///    code, nor spend it, nor revoke its tokens (RFC 9700 §4.5.3).
-/// 4. The code is unused. A replay revokes the family of its sign-in, as above (RFC 6749 §4.1.2).
+/// 4. The code is unused. A replay revokes all tokens of its sign-in, as above (RFC 6749 §4.1.2).
 /// 5. The code has not expired.
 /// 6. The client may request the code's scopes at this redirect URI. Only a client that was unknown at the
 ///    authorization can fail here; see [`presume_client`](crate::presume_client). The fault for a scope is
@@ -177,8 +177,8 @@ fn poll(
         );
     }
     match status {
-        AuthorizationStatus::Redeemed(family) => {
-            Decision::new(Err(invalid_grant()), family.map(Change::RevokeRefresh).into_iter().collect())
+        AuthorizationStatus::Redeemed(issued) => {
+            Decision::new(Err(invalid_grant()), issued.map(Issued::revocation).into_iter().collect())
         }
         _ if device.is_expired_at(now) => Decision::refuse(
             Fault::new(FaultCode::ExpiredToken).with_description("The device code has expired"),
@@ -190,9 +190,8 @@ fn poll(
             match first_token(policy, client, &device.scope, device.start_url.as_deref(), now, entropy) {
                 Err(fault) => Decision::refuse(fault),
                 Ok((token, family)) => {
-                    let state = device.state.with_status(AuthorizationStatus::Redeemed(
-                        family.as_ref().and_then(|family| Selector::of(&family.token)),
-                    ));
+                    let status = AuthorizationStatus::Redeemed(Issued::of(&token));
+                    let state = device.state.with_status(status);
                     let mut changes = vec![Change::SetDevice { device: selector, state }];
                     changes.extend(family.map(Change::PutRefresh));
                     Decision::new(Ok(token), changes)

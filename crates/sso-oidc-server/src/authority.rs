@@ -4,7 +4,7 @@ use core::sync::atomic::Ordering;
 use core::time::Duration;
 
 use device_authority::{
-    AuthorizationStatus, CodeStatus, GrantKey, Memory, Moment, Selector, ServerPolicy, UserDecision,
+    AuthorizationStatus, CodeStatus, GrantKey, Issued, Memory, Moment, ServerPolicy, UserDecision,
 };
 use http::header::{AUTHORIZATION, RETRY_AFTER};
 use http::{HeaderMap, Response};
@@ -196,9 +196,9 @@ fn create_token(
     now: Moment,
 ) -> Result<Token, Fault> {
     simulated_person(state, store, &request.grant, now);
-    let live = family_of_a_code(store, &request.grant).filter(|family| store.family(*family).is_some());
+    let live = issued_for_a_code(store, &request.grant).filter(|issued| store.holds(*issued));
     let made = store.create_token(policy, request, now, &mut entropy);
-    if live.is_some_and(|family| store.family(family).is_none()) {
+    if live.is_some_and(|issued| !store.holds(issued)) {
         tracing::warn!("authorization code reused after its token was issued; its tokens end");
     }
     if let Err(fault) = &made
@@ -209,11 +209,11 @@ fn create_token(
     made
 }
 
-/// Returns the token family of a redeemed authorization code.
-fn family_of_a_code(store: &Memory, grant: &Grant) -> Option<Selector> {
+/// Returns the tokens of a redeemed authorization code.
+fn issued_for_a_code(store: &Memory, grant: &Grant) -> Option<Issued> {
     let GrantKey::Code(selector) = GrantKey::of(grant) else { return None };
     match store.code(selector)?.status {
-        CodeStatus::Redeemed(family) => family,
+        CodeStatus::Redeemed(issued) => issued,
         _ => None,
     }
 }
@@ -227,9 +227,9 @@ fn warn_of_a_replay(store: &Memory, request: &CreateTokenRequest) {
         return;
     };
     let Some(device) = store.device(selector) else { return };
-    let AuthorizationStatus::Redeemed(family) = device.state.status else { return };
+    let AuthorizationStatus::Redeemed(issued) = device.state.status else { return };
     if device.device_code == *device_code && device.client_id == request.client.id {
-        let tokens_end = family.is_some_and(|family| store.family(family).is_none());
+        let tokens_end = issued.is_some_and(|issued| !store.holds(issued));
         tracing::warn!(
             tokens_end,
             "device code reused after its token was issued; the client may have retried a lost request"

@@ -30,6 +30,8 @@ struct Issued {
     ends: Moment,
     /// The place of its token family among the run's, once it is redeemed.
     family: Option<usize>,
+    /// The access token of its exchange, until a replay.
+    access: Option<Secret>,
 }
 
 impl Issued {
@@ -71,7 +73,7 @@ impl Run {
                 let code = response.result.expect("a code");
                 self.gives(&code);
                 let ends = self.now.after(self.policy.code_ttl);
-                self.codes.issued.push(Issued { client, code, verifier, ends, family: None });
+                self.codes.issued.push(Issued { client, code, verifier, ends, family: None, access: None });
             }
             Err(refusal) => {
                 assert!(self.store.counts().codes <= before, "a refusal leaves no code");
@@ -119,6 +121,7 @@ impl Run {
                     "a code is good once, and in time"
                 );
                 issued.family = Some(self.families.len());
+                issued.access = Some(token.access_token);
                 let current = token.refresh_token;
                 assert!(current.is_some(), "these clients get refresh tokens");
                 self.families.push(Chain { client: owner, current, spent: Vec::new() });
@@ -128,6 +131,10 @@ impl Run {
                     assert!(self.latest >= issued.ends, "{fault}");
                     return;
                 };
+                if let Some(access) = issued.access.take_if(|_| is_remembered) {
+                    let seen = self.store.recognize_token(&access, self.now);
+                    assert!(seen.is_err(), "a replay ends the access token");
+                }
                 if is_remembered && let Some(current) = self.families[family].current.take() {
                     let again = self.ask(&owner, Grant::RefreshToken { refresh_token: current });
                     assert!(again.is_err(), "a replay ends the sign-in");

@@ -128,6 +128,24 @@ fn a_code_is_good_once_and_its_replay_ends_the_sign_in() {
 }
 
 #[test]
+fn a_replay_ends_a_sign_in_without_refresh_tokens_too() {
+    let mut bench = Bench::new(ServerPolicy::default());
+    let bare = bench.register(&code_registration()).unwrap().client;
+    let (code, other) = (bench.code(&bare), bench.code(&bare));
+    let (token, untouched) = (bench.redeem(&bare, &code).unwrap(), bench.redeem(&bare, &other).unwrap());
+    assert_eq!(token.refresh_token, None);
+    // A thief of the code alone ends nothing.
+    let stolen = code_grant(&code, Some(CALLBACK), Some(pkce::verifier(&[8; 32])));
+    assert_eq!(fault(bench.token(&bare, stolen)), FaultCode::InvalidGrant);
+    assert!(bench.store.recognize_token(&token.access_token, bench.now).is_ok());
+
+    assert_eq!(fault(bench.redeem(&bare, &code)), FaultCode::InvalidGrant);
+    assert!(bench.store.recognize_token(&token.access_token, bench.now).is_err());
+    assert!(bench.store.recognize_token(&untouched.access_token, bench.now).is_ok());
+    assert_eq!(fault(bench.redeem(&bare, &code)), FaultCode::InvalidGrant, "a third use finds nothing");
+}
+
+#[test]
 fn a_code_of_another_client_is_as_good_as_none() {
     let (mut bench, owner) = bench();
     let thief = bench.code_client();

@@ -74,6 +74,20 @@ fn a_device_code_that_turns_up_again_revokes_the_refresh_tokens_that_came_of_it(
 }
 
 #[test]
+fn a_device_code_that_turns_up_again_revokes_an_access_token_without_a_family() {
+    let mut bench = Bench::new(off());
+    let client = bench.client();
+    let device = bench.start(&client).unwrap();
+    bench.person(&device.user_code, UserDecision::Approve);
+    let token = bench.poll(&client, &device.device_code).unwrap();
+    let other = bench.sign_in(&client);
+    assert_eq!(token.refresh_token, None);
+    assert_eq!(fault(bench.poll(&client, &device.device_code)), FaultCode::InvalidGrant);
+    assert!(bench.store.recognize_token(&token.access_token, bench.now).is_err());
+    assert!(bench.store.recognize_token(&other.access_token, bench.now).is_ok());
+}
+
+#[test]
 fn a_device_code_of_another_client_is_as_good_as_none() {
     let mut bench = Bench::new(off());
     let (owner, thief) = (bench.client(), bench.client());

@@ -8,18 +8,19 @@ use core::time::Duration;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use device_authority::{
-    AuthorizationRefusal, CodeStatus, Moment, Rotation, Selector, ServerPolicy, UserDecision,
+    AuthorizationRefusal, CodeStatus, Issued, Moment, Rotation, Selector, ServerPolicy, UserDecision,
 };
 use oidc_proto::{AuthorizationRequest, Client, Fault, Secret, Token, pkce};
 
 use super::moves::time;
 use super::search::Explored;
-use crate::common::{Bench, code_grant};
+use crate::common::{Bench, code_grant, code_registration};
 use crate::history::op::{By, Which};
 
 const CODE_TTL: i64 = 7_000;
 const REMEMBER: i64 = 9_000;
-const FAMILY_TTL: i64 = 13_000;
+/// The life of a token family, or of an access token without one.
+const SIGN_IN_TTL: i64 = 13_000;
 const REGISTRATION_TTL: i64 = 31_000;
 
 /// The one whose verifier and whose port a request has.
@@ -27,6 +28,15 @@ const REGISTRATION_TTL: i64 = 31_000;
 pub(crate) enum Whose {
     Victim,
     Attacker,
+}
+
+/// What a code brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SignIns {
+    /// A refresh token, and an access token that outlives it.
+    Refreshable,
+    /// An access token alone.
+    Short,
 }
 
 /// A move. The codes are counted back from the latest one.
@@ -61,17 +71,28 @@ struct Code {
     dies: i64,
     forgotten_from: i64,
     known: bool,
-    family: Option<usize>,
+    sign_in: Option<usize>,
     /// For the laws: the number of tokens, and whether its owner sent it again.
     tokens: u32,
     replayed: bool,
 }
 
 #[derive(Clone)]
-struct Family {
-    tokens: Vec<Secret>,
+struct SignIn {
+    /// The refresh tokens, the present one last.
+    refresh: Vec<Secret>,
+    access: Vec<Secret>,
     ends: i64,
     alive: bool,
+}
+
+impl SignIn {
+    fn issued(&self) -> Option<Issued> {
+        match self.refresh.first() {
+            Some(token) => Selector::of(token).map(Issued::Family),
+            None => Selector::of(&self.access[0]).map(Issued::Access),
+        }
+    }
 }
 
 /// A store and what must be true of it.
@@ -83,7 +104,7 @@ pub(crate) struct Codes {
     client: Client,
     stranger: Client,
     codes: Vec<Code>,
-    families: Vec<Family>,
+    sign_ins: Vec<SignIn>,
 }
 
 fn span(millis: i64) -> Duration {
@@ -99,17 +120,20 @@ fn verifier(whose: Whose) -> Secret {
 }
 
 impl Codes {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(what: SignIns) -> Self {
         let policy = ServerPolicy::default()
             .with_code_ttl(span(CODE_TTL))
             .with_remember_expired(span(REMEMBER))
-            .with_refresh_ttl(span(FAMILY_TTL))
+            .with_refresh_ttl(span(SIGN_IN_TTL))
+            .with_access_ttl(span(if what == SignIns::Short { SIGN_IN_TTL } else { REGISTRATION_TTL }))
             .with_registration_ttl(span(REGISTRATION_TTL))
             .with_rotation(Rotation::Strict);
         let mut bench = Bench::new(policy);
-        let (client, stranger) = (bench.code_client(), bench.code_client());
-        let (codes, families) = (Vec::new(), Vec::new());
-        Self { began: bench.now, now: 0, bench, client, stranger, codes, families }
+        let scopes = (what == SignIns::Refreshable).then_some("sso:account:access");
+        let ask = code_registration().with_scopes(scopes);
+        let [client, stranger] = [(); 2].map(|()| bench.register(&ask).unwrap().client);
+        let (codes, sign_ins) = (Vec::new(), Vec::new());
+        Self { began: bench.now, now: 0, bench, client, stranger, codes, sign_ins }
     }
 
     fn latest(&self, back: usize) -> Option<usize> {
@@ -140,7 +164,7 @@ impl Codes {
                     dies,
                     forgotten_from,
                     known: true,
-                    family: None,
+                    sign_in: None,
                     tokens: 0,
                     replayed: false,
                 });
@@ -182,9 +206,9 @@ impl Codes {
         let told = match by {
             _ if !self.is_client() => "invalid_client",
             By::Forger => "invalid_client",
-            By::Owner if is_owners && code.known => match code.family {
-                Some(family) => {
-                    self.families[family].alive = false;
+            By::Owner if is_owners && code.known => match code.sign_in {
+                Some(sign_in) => {
+                    self.sign_ins[sign_in].alive = false;
                     "invalid_grant"
                 }
                 None if self.now >= code.dies => "invalid_grant",
@@ -195,9 +219,13 @@ impl Codes {
         let code = &mut self.codes[at];
         if let Ok(token) = &seen {
             code.tokens += 1;
-            code.family = Some(self.families.len());
-            let tokens = token.refresh_token.iter().cloned().collect();
-            self.families.push(Family { tokens, ends: self.now + FAMILY_TTL, alive: true });
+            code.sign_in = Some(self.sign_ins.len());
+            self.sign_ins.push(SignIn {
+                refresh: token.refresh_token.iter().cloned().collect(),
+                access: vec![token.access_token.clone()],
+                ends: self.now + SIGN_IN_TTL,
+                alive: true,
+            });
         } else if is_owners && code.tokens > 0 && code.known && told != "invalid_client" {
             code.replayed = true;
         }
@@ -207,12 +235,12 @@ impl Codes {
     fn refresh(
         &mut self,
         at: usize,
-        family: usize,
+        sign_in: usize,
         by: By,
         which: Which,
     ) -> Result<(String, String), String> {
         let back = usize::from(which == Which::Rotated);
-        let token = self.families[family].tokens.iter().rev().nth(back).cloned();
+        let token = self.sign_ins[sign_in].refresh.iter().rev().nth(back).cloned();
         let token = token.ok_or("a move without a token")?;
         let seen = self.bench.refresh(&self.credentials(by), &token);
         if seen.is_ok() && self.codes[at].replayed {
@@ -221,18 +249,19 @@ impl Codes {
         if seen.is_ok() && by != By::Owner {
             return Err("a refresh token was accepted from another client".to_owned());
         }
-        let (now, is_client, told) = (self.now, self.is_client(), &mut self.families[family]);
+        let (now, is_client, told) = (self.now, self.is_client(), &mut self.sign_ins[sign_in]);
         let says = if by == By::Forger || !is_client {
             "invalid_client"
         } else if by == By::Owner && told.alive && now < told.ends {
-            // Without grace a rotated token ends the family.
+            // Without grace a rotated token ends the sign-in.
             told.alive = which == Which::Current;
             if told.alive { "token" } else { "invalid_grant" }
         } else {
             "invalid_grant"
         };
-        if let Ok(Token { refresh_token: Some(next), .. }) = &seen {
-            told.tokens.push(next.clone());
+        if let Ok(Token { refresh_token: Some(next), access_token, .. }) = &seen {
+            told.refresh.push(next.clone());
+            told.access.push(access_token.clone());
         }
         Ok((word(seen), says.to_owned()))
     }
@@ -251,23 +280,47 @@ impl Codes {
         for code in &mut self.codes {
             let record = Selector::of(&code.text).and_then(|selector| store.code(selector));
             code.known &= code.forgotten_from > self.now || record.is_some();
-            let family = code.family.map(|family| Selector::of(&self.families[family].tokens[0]));
-            let told = match family {
+            let told = match code.sign_in {
                 None => CodeStatus::Unused,
-                Some(family) => CodeStatus::Redeemed(family),
+                Some(sign_in) => CodeStatus::Redeemed(self.sign_ins[sign_in].issued()),
             };
             let is_as_told = record.map_or(!code.known, |record| code.known && record.status == told);
             if !is_as_told {
                 return Err(format!("the store has {record:?}, and the rules say {told:?}"));
             }
         }
-        for family in &mut self.families {
-            let record = Selector::of(&family.tokens[0]).and_then(|selector| store.family(selector));
-            family.alive &= family.ends > self.now || record.is_some();
-            let is_as_told = record
-                .map_or(!family.alive, |record| family.alive && Some(&record.token) == family.tokens.last());
-            if !is_as_told {
-                return Err(format!("the store has {record:?}, and a family is alive: {}", family.alive));
+        for sign_in in &mut self.sign_ins {
+            let issued = sign_in.issued().ok_or("a token without a selector")?;
+            let is_held = store.holds(issued);
+            sign_in.alive &= sign_in.ends > self.now || is_held;
+            let is_latest = match issued {
+                Issued::Family(family) => {
+                    store.family(family).is_none_or(|record| Some(&record.token) == sign_in.refresh.last())
+                }
+                Issued::Access(_) => true,
+            };
+            if is_held != sign_in.alive || !is_latest {
+                return Err(format!(
+                    "the store holds a sign-in: {is_held}, and it is alive: {}",
+                    sign_in.alive
+                ));
+            }
+        }
+        self.recognises()
+    }
+
+    /// Checks the portal's view of every access token.
+    fn recognises(&self) -> Result<(), String> {
+        for code in &self.codes {
+            let Some(sign_in) = code.sign_in.map(|sign_in| &self.sign_ins[sign_in]) else { continue };
+            for token in &sign_in.access {
+                let is_recognised = self.bench.store.recognize_token(token, self.bench.now).is_ok();
+                if is_recognised && code.replayed {
+                    return Err("a token was recognised after a replay of its code".to_owned());
+                }
+                if is_recognised != (sign_in.alive && self.now < sign_in.ends) {
+                    return Err(format!("the portal recognises a token: {is_recognised}"));
+                }
             }
         }
         Ok(())
@@ -295,17 +348,20 @@ impl Explored for Codes {
                     moves.extend(proofs.map(|proof| Op::Redeem { back, by, at, proof }));
                 }
             }
-            let Some(family) = self.codes[at].family else { continue };
+            let Some(sign_in) = self.codes[at].sign_in.map(|at| &self.sign_ins[at]) else { continue };
+            if sign_in.refresh.is_empty() {
+                continue;
+            }
             for by in [By::Owner, By::Stranger] {
                 moves.push(Op::Refresh { back, by, which: Which::Current });
-                if self.families[family].tokens.len() > 1 {
+                if sign_in.refresh.len() > 1 {
                     moves.push(Op::Refresh { back, by, which: Which::Rotated });
                 }
             }
         }
         let codes = self.codes.iter().flat_map(|code| [code.dies, code.forgotten_from]);
-        let families = self.families.iter().map(|family| family.ends);
-        moves.extend(time(self.now, codes.chain(families).chain([REGISTRATION_TTL]), Op::Wait));
+        let sign_ins = self.sign_ins.iter().map(|sign_in| sign_in.ends);
+        moves.extend(time(self.now, codes.chain(sign_ins).chain([REGISTRATION_TTL]), Op::Wait));
         moves
     }
 
@@ -318,8 +374,8 @@ impl Explored for Codes {
             }
             Op::Refresh { back, by, which } => {
                 let code = self.latest(back).ok_or("a move without a code")?;
-                let family = self.codes[code].family.ok_or("a move without a sign-in")?;
-                self.refresh(code, family, by, which)?
+                let sign_in = self.codes[code].sign_in.ok_or("a move without a sign-in")?;
+                self.refresh(code, sign_in, by, which)?
             }
             Op::Wait(millis) => {
                 self.now += millis;
@@ -345,8 +401,10 @@ impl Explored for Codes {
                 let (dies, forgotten) = (code.dies - self.now, code.forgotten_from - self.now);
                 (place, code.whose, code.approved, dies, forgotten, code.known).hash(&mut hasher);
                 (code.tokens, code.replayed).hash(&mut hasher);
-                let family = code.family.map(|family| &self.families[family]);
-                family.map(|f| (f.alive.then(|| f.ends - self.now), f.tokens.len().min(2))).hash(&mut hasher);
+                let sign_in = code.sign_in.map(|sign_in| &self.sign_ins[sign_in]);
+                sign_in
+                    .map(|s| (s.alive.then(|| s.ends - self.now), s.refresh.len().min(2)))
+                    .hash(&mut hasher);
             }
             u128::from(hasher.finish())
         };

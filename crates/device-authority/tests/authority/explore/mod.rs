@@ -11,7 +11,7 @@ mod search;
 
 use device_authority::{Rotation, SlowDown};
 
-use self::codes::Codes;
+use self::codes::{Codes, SignIns};
 use self::moves::{Cast, Devices};
 use self::search::{Search, explore};
 use crate::history::reference::Rules;
@@ -27,6 +27,7 @@ const fn rules(slow_down: SlowDown, rotation: Rotation) -> Rules {
         remember: 9_000,
         registration_ttl: 31_000,
         chain_ttl: 17_000,
+        access_ttl: 19_000,
         window: 7_000,
         per_source: 2,
         everyone: 3,
@@ -69,5 +70,10 @@ fn no_longer_history_of_one_device_breaks_a_law_where_a_used_refresh_token_may_p
 
 #[test]
 fn no_short_history_of_authorization_codes_breaks_a_law() {
-    explore(&Codes::new(), &Search { name: "codes", depth: 5, share: 0.10 });
+    explore(&Codes::new(SignIns::Refreshable), &Search { name: "codes", depth: 5, share: 0.06 });
+}
+
+#[test]
+fn no_short_history_of_authorization_codes_without_refresh_tokens_breaks_a_law() {
+    explore(&Codes::new(SignIns::Short), &Search { name: "codes, short", depth: 5, share: 0.04 });
 }

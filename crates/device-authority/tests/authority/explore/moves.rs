@@ -93,7 +93,7 @@ fn moves(world: &World, cast: Cast) -> Vec<Op> {
     }
     for client in 0..2 {
         if told.now >= told.clients[told.registered[client]].ends {
-            moves.push(Op::Register { client });
+            moves.extend([true, false].map(|scoped| Op::Register { client, scoped }));
         }
     }
     moves.extend(time(told.now, told.boundaries(), Op::Wait));

@@ -23,6 +23,8 @@ struct Seen {
     approved: bool,
     denied: bool,
     tokens: u32,
+    /// Its owner sent it again after its token.
+    replayed: bool,
     /// The longest interval that the store has shown.
     interval: Duration,
 }
@@ -75,6 +77,11 @@ impl Ledger {
                 }
             }
             _ => {}
+        }
+        for (at, access) in told.access.iter().enumerate() {
+            if self.codes.get(access.code).is_some_and(|code| code.replayed) && world.is_recognised(at) {
+                return Err("a token was recognised after a replay of its code");
+            }
         }
         for (at, seen) in self.codes.iter().enumerate() {
             let record = world.bench.store.device(world.selector(at));
@@ -129,6 +136,14 @@ impl Ledger {
                 self.codes[code].denied = true;
             }
             (Op::Poll { .. } | Op::Replay { .. }, Answer::Token, Some(code)) => self.codes[code].tokens += 1,
+            (
+                Op::Poll { by: By::Owner, .. } | Op::Replay { .. },
+                Answer::Refused("invalid_grant"),
+                Some(code),
+            ) => {
+                // A code that is forgotten has no tokens to end.
+                self.codes[code].replayed |= self.codes[code].tokens > 0 && told.codes[code].known;
+            }
             (Op::Refresh { device, token: Which::Rotated, by: By::Owner }, Answer::Refused(why), _)
                 if *why == "invalid_grant" =>
             {

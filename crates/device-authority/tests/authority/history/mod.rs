@@ -9,15 +9,15 @@ pub(crate) mod transitions;
 use core::time::Duration;
 
 use device_authority::{
-    AuthorizationStatus, Capacity, GuessLimit, Moment, NoEntropy, PersonError, Selector, ServerPolicy,
-    Source, UserDecision,
+    AuthorizationStatus, Capacity, GuessLimit, Issued, Moment, NoEntropy, PersonError, Selector,
+    ServerPolicy, Source, UserDecision,
 };
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{Client, Fault, FaultCode, Grant, RegisterClientRequest, Secret, Token, grant_type};
 
 use self::laws::Ledger;
 use self::op::{Answer, By, Decision, Odd, Op, Which};
-use self::reference::{Reference, Rules, Window};
+use self::reference::{Reference, Rules, Spent, Window};
 use crate::common::Bench;
 
 /// An authority, its reference, and the secrets that its clients hold.
@@ -29,11 +29,13 @@ pub(crate) struct World {
     clients: Vec<Client>,
     codes: Vec<(Secret, String)>,
     families: Vec<Vec<Secret>>,
+    /// The access tokens, and whether the store may have removed each after its expiry.
+    access: Vec<(Secret, bool)>,
     ledger: Ledger,
 }
 
 impl World {
-    /// Creates two registered clients, and slots for this many devices and sources.
+    /// Creates two registered clients, the first with scopes, and slots for this many devices and sources.
     pub(crate) fn new(rules: Rules, devices: usize, sources: usize) -> Self {
         let time = |millis: i64| Duration::from_millis(millis.unsigned_abs());
         let guesses = GuessLimit::default()
@@ -46,6 +48,7 @@ impl World {
             .with_remember_expired(time(rules.remember))
             .with_registration_ttl(time(rules.registration_ttl))
             .with_refresh_ttl(time(rules.chain_ttl))
+            .with_access_ttl(time(rules.access_ttl))
             .with_rotation(rules.rotation)
             .with_rotation_grace(time(rules.rotation_grace))
             .with_slow_down(rules.slow_down)
@@ -58,10 +61,13 @@ impl World {
             clients: Vec::new(),
             codes: Vec::new(),
             families: Vec::new(),
+            access: Vec::new(),
             ledger: Ledger::default(),
         };
         for client in 0..2 {
-            world.play(Op::Register { client }).expect("a registration has no state to disagree on");
+            world
+                .play(Op::Register { client, scoped: client == 0 })
+                .expect("a registration has no state to disagree on");
         }
         world
     }
@@ -84,6 +90,9 @@ impl World {
         }
         if seen != told {
             return Err(format!("{op:?} was answered with {seen:?}, and the rules say {told:?}"));
+        }
+        for (access, told) in self.access.iter_mut().zip(&self.reference.access) {
+            access.1 |= self.reference.now >= told.ends;
         }
         self.agrees().map_err(|what| format!("after {op:?}: {what}"))?;
         self.ledger
@@ -127,8 +136,9 @@ impl World {
                 self.set_clock(self.reference.now - millis);
                 (Answer::Nothing, Answer::Nothing)
             }
-            Op::Register { client } => {
-                let ask = RegisterClientRequest::new("tool").with_scopes(["sso:account:access"]);
+            Op::Register { client, scoped } => {
+                let scopes = scoped.then_some("sso:account:access");
+                let ask = RegisterClientRequest::new("tool").with_scopes(scopes);
                 let seen = match self.bench.register(&ask) {
                     Ok(registration) => {
                         self.clients.push(registration.client);
@@ -136,7 +146,7 @@ impl World {
                     }
                     Err(fault) => Answer::fault(&fault.code),
                 };
-                (seen, self.told().register(client))
+                (seen, self.told().register(client, scoped))
             }
             Op::Start { device } => {
                 let client = self.clients[self.reference.client_of(device)].clone();
@@ -188,6 +198,7 @@ impl World {
         if let Ok(Token { refresh_token: Some(refresh), .. }) = &seen {
             self.families.push(vec![refresh.clone()]);
         }
+        self.keep_access(&seen);
         (token(seen), self.told().poll(code, client, by))
     }
 
@@ -200,7 +211,17 @@ impl World {
         {
             self.families[family].push(next.clone());
         }
+        self.keep_access(&seen);
         Some((token(seen), self.told().refresh(family, which, client, by)))
+    }
+
+    fn keep_access(&mut self, seen: &Result<Token, Fault>) {
+        self.access.extend(seen.iter().map(|token| (token.access_token.clone(), false)));
+    }
+
+    /// Returns whether the portal recognises this access token.
+    pub(crate) fn is_recognised(&self, access: usize) -> bool {
+        self.bench.store.recognize_token(&self.access[access].0, self.bench.now).is_ok()
     }
 
     fn revoke(&mut self, device: usize, which: Which, by: By) -> Option<(Answer, Answer)> {
@@ -319,9 +340,12 @@ impl World {
                 Some(record) => {
                     let state = record.state;
                     let status = match (told.spent, told.decision) {
-                        (Some(family), _) => {
-                            AuthorizationStatus::Redeemed(Selector::of(&self.families[family][0]))
-                        }
+                        (Some(Spent::Family(family)), _) => AuthorizationStatus::Redeemed(
+                            Selector::of(&self.families[family][0]).map(Issued::Family),
+                        ),
+                        (Some(Spent::Access(access)), _) => AuthorizationStatus::Redeemed(
+                            Selector::of(&self.access[access].0).map(Issued::Access),
+                        ),
                         (None, None) => AuthorizationStatus::Pending,
                         (None, Some(Decision::Approve)) => AuthorizationStatus::Approved,
                         (None, Some(Decision::Deny)) => AuthorizationStatus::Denied,
@@ -352,6 +376,16 @@ impl World {
             });
             if !same {
                 return Err(format!("the store has {record:?}, and the rules say {told:?}"));
+            }
+        }
+        for (at, (_, may_be_gone)) in self.access.iter().enumerate() {
+            let (seen, told) = (self.is_recognised(at), reference.is_recognised(at));
+            // A clock that steps back does not bring back a removed token.
+            if seen != told && (seen || !may_be_gone) {
+                return Err(format!(
+                    "the portal recognises {seen}, the rules say {:?}",
+                    reference.access[at]
+                ));
             }
         }
         let windows = reference.guesses.iter().enumerate().map(|(from, window)| (source(from), window));

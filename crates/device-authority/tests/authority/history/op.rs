@@ -5,8 +5,8 @@ use oidc_proto::FaultCode;
 /// One operation. A slot names a client or a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Op {
-    /// A new registration replaces the slot's old one.
-    Register { client: usize },
+    /// A new registration replaces the slot's old one. Only one with scopes gets refresh tokens.
+    Register { client: usize, scoped: bool },
     /// A device requests codes; the slot's old code is kept for a replay.
     Start { device: usize },
     /// CreateToken with the slot's code.

@@ -1,4 +1,4 @@
-//! The reference: the rules in their simplest form, with a list of codes and a list of token families.
+//! The reference: the rules in their simplest form, with lists of codes, token families and access tokens.
 //!
 //! It is written from RFC 8628, RFC 9700 §4.14.2 and the crate's documentation, and shares no code with it.
 //! Time is in milliseconds.
@@ -19,6 +19,7 @@ pub(crate) struct Rules {
     pub(crate) remember: i64,
     pub(crate) registration_ttl: i64,
     pub(crate) chain_ttl: i64,
+    pub(crate) access_ttl: i64,
     pub(crate) rotation: Rotation,
     pub(crate) rotation_grace: i64,
     pub(crate) window: i64,
@@ -30,6 +31,24 @@ pub(crate) struct Rules {
 pub(crate) struct Client {
     pub(crate) ends: i64,
     pub(crate) known: bool,
+    /// Its sign-ins have refresh tokens.
+    pub(crate) scoped: bool,
+}
+
+/// What a code brought, and what a second use of it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spent {
+    Family(usize),
+    Access(usize),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Access {
+    pub(crate) code: usize,
+    pub(crate) family: Option<usize>,
+    pub(crate) ends: i64,
+    /// It was not revoked by itself.
+    pub(crate) alive: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +58,8 @@ pub(crate) struct Code {
     pub(crate) forgotten_from: i64,
     pub(crate) known: bool,
     pub(crate) decision: Option<Decision>,
-    /// The token was issued; with its family.
-    pub(crate) spent: Option<usize>,
+    /// The token was issued.
+    pub(crate) spent: Option<Spent>,
     pub(crate) interval: i64,
     pub(crate) last_poll: Option<i64>,
     pub(crate) forgiven: bool,
@@ -76,6 +95,7 @@ pub(crate) struct Reference {
     /// The codes of each device's slot, the present one last.
     pub(crate) slots: Vec<Vec<usize>>,
     pub(crate) families: Vec<Chain>,
+    pub(crate) access: Vec<Access>,
     pub(crate) guesses: Vec<Option<Window>>,
     pub(crate) all_guesses: Option<Window>,
 }
@@ -90,6 +110,7 @@ impl Reference {
             codes: Vec::new(),
             slots: vec![Vec::new(); devices],
             families: Vec::new(),
+            access: Vec::new(),
             guesses: vec![None; sources],
             all_guesses: None,
         }
@@ -103,7 +124,17 @@ impl Reference {
     /// Returns the family whose tokens a slot presents: that of its present code, or of the previous one.
     pub(crate) fn chain_of(&self, device: usize) -> Option<usize> {
         let codes = [self.code(device, 0), self.code(device, 1)];
-        codes.into_iter().flatten().find_map(|code| self.codes[code].spent)
+        codes.into_iter().flatten().find_map(|code| match self.codes[code].spent {
+            Some(Spent::Family(family)) => Some(family),
+            Some(Spent::Access(_)) | None => None,
+        })
+    }
+
+    /// Returns whether the portal recognises this access token.
+    pub(crate) fn is_recognised(&self, access: usize) -> bool {
+        let access = &self.access[access];
+        let family = access.family.map(|family| &self.families[family]);
+        access.alive && self.now < access.ends && family.is_none_or(|f| f.alive && self.now < f.ends)
     }
 
     /// Returns the client of a device; the two clients alternate.
@@ -116,9 +147,9 @@ impl Reference {
         if by == By::Stranger { self.registered[(device + 1) % 2] } else { owner }
     }
 
-    pub(crate) fn register(&mut self, slot: usize) -> Answer {
+    pub(crate) fn register(&mut self, slot: usize, scoped: bool) -> Answer {
         self.registered[slot] = self.clients.len();
-        self.clients.push(Client { ends: self.now + self.rules.registration_ttl, known: true });
+        self.clients.push(Client { ends: self.now + self.rules.registration_ttl, known: true, scoped });
         Answer::Registered
     }
 
@@ -171,8 +202,11 @@ impl Reference {
         if !code.known || code.client != client {
             return Err(FaultCode::InvalidGrant);
         }
-        if let Some(family) = code.spent {
-            self.families[family].alive = false;
+        if let Some(spent) = code.spent {
+            match spent {
+                Spent::Family(family) => self.families[family].alive = false,
+                Spent::Access(access) => self.access[access].alive = false,
+            }
             return Err(FaultCode::InvalidGrant);
         }
         if now >= code.dies || code.decision == Some(Decision::Expire) {
@@ -188,9 +222,13 @@ impl Reference {
         match code.decision {
             Some(Decision::Deny) => return Err(FaultCode::AccessDenied),
             Some(_) => {
-                code.spent = Some(self.families.len());
-                let ends = now + self.rules.chain_ttl;
-                self.families.push(Chain { code: at, client, ends, alive: true, tokens: 1, moved: None });
+                let family = self.clients[client].scoped.then_some(self.families.len());
+                code.spent = Some(family.map_or(Spent::Access(self.access.len()), Spent::Family));
+                if family.is_some() {
+                    let ends = now + self.rules.chain_ttl;
+                    self.families.push(Chain { code: at, client, ends, alive: true, tokens: 1, moved: None });
+                }
+                self.add_access(at, family);
                 return Ok(());
             }
             None => {}
@@ -205,12 +243,16 @@ impl Reference {
         Err(FaultCode::AuthorizationPending)
     }
 
-    pub(crate) fn refresh(&mut self, family: usize, which: Which, client: usize, by: By) -> Answer {
+    fn add_access(&mut self, code: usize, family: Option<usize>) {
+        self.access.push(Access { code, family, ends: self.now + self.rules.access_ttl, alive: true });
+    }
+
+    pub(crate) fn refresh(&mut self, at: usize, which: Which, client: usize, by: By) -> Answer {
         let answer = if by == By::Forger || !self.is_client(client) {
             Err(FaultCode::InvalidClient)
         } else {
             let (now, rules) = (self.now, self.rules);
-            let family = &mut self.families[family];
+            let family = &mut self.families[at];
             let rests = family.moved.is_some_and(|moved| now < moved + rules.rotation_grace);
             if !family.alive || family.client != client || now >= family.ends {
                 Err(FaultCode::InvalidGrant)
@@ -222,6 +264,8 @@ impl Reference {
                     family.tokens += 1;
                     family.moved = (rules.rotation == Rotation::Grace).then_some(now);
                 }
+                let code = family.code;
+                self.add_access(code, Some(at));
                 Ok(())
             }
         };
@@ -324,6 +368,9 @@ impl Reference {
             let rested = family.moved.map(|moved| moved + self.rules.rotation_grace);
             [Some(family.ends), rested].into_iter().flatten()
         });
+        // Within a family it lives as long.
+        let access = self.access.iter().filter(|access| access.alive && access.family.is_none());
+        let families = families.chain(access.map(|access| access.ends));
         let windows = self.guesses.iter().chain([&self.all_guesses]).flatten();
         clients.chain(codes).chain(families).chain(windows.flat_map(|window| [window.began, window.ends]))
     }
@@ -345,7 +392,7 @@ impl Reference {
         for (at, client) in self.clients.iter().enumerate() {
             let slot = self.registered.iter().position(|registered| *registered == at);
             if client.known || slot.is_some() {
-                (slot, client.known, from_now(client.ends)).hash(hasher);
+                (slot, client.known, client.scoped, from_now(client.ends)).hash(hasher);
             }
         }
         for (at, code) in self.codes.iter().enumerate() {
@@ -358,9 +405,19 @@ impl Reference {
             (code.decision.map(|d| d as u8), code.interval, last_poll, code.forgiven).hash(hasher);
             let mine = self.registered.iter().position(|client| *client == code.client);
             (mine, self.clients[code.client].known, from_now(self.clients[code.client].ends)).hash(hasher);
-            let family = code.spent.map(|family| &self.families[family]);
-            let moved = family.and_then(|c| c.moved.map(from_now));
-            family.map(|c| (c.alive.then(|| from_now(c.ends)), c.tokens.min(2), moved)).hash(hasher);
+            self.clients[code.client].scoped.hash(hasher);
+            match code.spent {
+                Some(Spent::Family(family)) => {
+                    let family = &self.families[family];
+                    let moved = family.moved.map(from_now);
+                    (family.alive.then(|| from_now(family.ends)), family.tokens.min(2), moved).hash(hasher);
+                }
+                Some(Spent::Access(access)) => {
+                    let access = &self.access[access];
+                    access.alive.then(|| from_now(access.ends)).hash(hasher);
+                }
+                None => {}
+            }
         }
         for window in self.guesses.iter().chain([&self.all_guesses]) {
             window.map(|w| (from_now(w.began), from_now(w.ends), w.count)).hash(hasher);
