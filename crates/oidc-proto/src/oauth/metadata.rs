@@ -1,16 +1,13 @@
 //! Authorization server metadata (RFC 8414) and OpenID Connect Discovery.
 
-use core::fmt;
-
 use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, Response, StatusCode};
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Serialize};
 
 use super::MetadataError;
+use super::metadata_members::{Document, Flag, Members};
 use crate::decode::unreadable;
 use crate::headers::ResponseHeaders;
-use crate::member::{Text, Texts};
+use crate::member::Texts;
 use crate::words::without_mark;
 use crate::{Body, Client, ClientAuthentication, json, printable};
 
@@ -53,122 +50,6 @@ pub struct Metadata {
     pub subject_types_supported: Vec<String>,
     /// `id_token_signing_alg_values_supported` (OpenID Connect Discovery §3).
     pub id_token_signing_alg_values_supported: Vec<String>,
-}
-
-/// A Boolean member. Any other type counts as false.
-#[derive(Default, Deserialize)]
-#[serde(untagged)]
-enum Flag {
-    #[default]
-    Absent,
-    Value(bool),
-    Other(IgnoredAny),
-}
-
-#[derive(Default)]
-struct Members<'a> {
-    issuer: Text<'a>,
-    device_authorization_endpoint: Text<'a>,
-    token_endpoint: Text<'a>,
-    registration_endpoint: Text<'a>,
-    revocation_endpoint: Text<'a>,
-    grant_types_supported: Texts,
-    token_endpoint_auth_methods_supported: Texts,
-    scopes_supported: Texts,
-    code_challenge_methods_supported: Texts,
-    authorization_endpoint: Text<'a>,
-    authorization_response_iss_parameter_supported: Flag,
-    jwks_uri: Text<'a>,
-    response_types_supported: Texts,
-    subject_types_supported: Texts,
-    id_token_signing_alg_values_supported: Texts,
-}
-
-/// Reads an object. The last value of a duplicate member counts, as in responses.
-struct Reader;
-
-impl<'de> Visitor<'de> for Reader {
-    type Value = Members<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Members::default();
-        while let Some(Text::Value(key)) = map.next_key::<Text<'de>>()? {
-            match &*key {
-                "issuer" => members.issuer = map.next_value()?,
-                "device_authorization_endpoint" => {
-                    members.device_authorization_endpoint = map.next_value()?
-                }
-                "token_endpoint" => members.token_endpoint = map.next_value()?,
-                "registration_endpoint" => members.registration_endpoint = map.next_value()?,
-                "revocation_endpoint" => members.revocation_endpoint = map.next_value()?,
-                "grant_types_supported" => members.grant_types_supported = map.next_value()?,
-                "token_endpoint_auth_methods_supported" => {
-                    members.token_endpoint_auth_methods_supported = map.next_value()?;
-                }
-                "scopes_supported" => members.scopes_supported = map.next_value()?,
-                "code_challenge_methods_supported" => {
-                    members.code_challenge_methods_supported = map.next_value()?;
-                }
-                "authorization_endpoint" => members.authorization_endpoint = map.next_value()?,
-                "authorization_response_iss_parameter_supported" => {
-                    members.authorization_response_iss_parameter_supported = map.next_value()?
-                }
-                "jwks_uri" => members.jwks_uri = map.next_value()?,
-                "response_types_supported" => members.response_types_supported = map.next_value()?,
-                "subject_types_supported" => members.subject_types_supported = map.next_value()?,
-                "id_token_signing_alg_values_supported" => {
-                    members.id_token_signing_alg_values_supported = map.next_value()?
-                }
-                _ => _ = map.next_value::<IgnoredAny>()?,
-            }
-        }
-        Ok(members)
-    }
-}
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Reader)
-    }
-}
-
-#[derive(Serialize)]
-struct Document<'a> {
-    issuer: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    device_authorization_endpoint: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token_endpoint: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    registration_endpoint: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    revocation_endpoint: Option<&'a str>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    grant_types_supported: &'a [String],
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    token_endpoint_auth_methods_supported: &'a [String],
-    /// Repeats the token endpoint's methods. If absent, a client may assume Basic alone (RFC 8414 §2).
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    revocation_endpoint_auth_methods_supported: &'a [String],
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    scopes_supported: &'a [String],
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    code_challenge_methods_supported: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    authorization_endpoint: Option<&'a str>,
-    #[serde(skip_serializing_if = "core::ops::Not::not")]
-    authorization_response_iss_parameter_supported: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    jwks_uri: Option<&'a str>,
-    /// Required by RFC 8414 §2, even if empty.
-    response_types_supported: &'a [String],
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    subject_types_supported: &'a [String],
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    id_token_signing_alg_values_supported: &'a [String],
 }
 
 impl Metadata {

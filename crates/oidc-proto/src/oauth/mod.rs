@@ -8,6 +8,7 @@ mod client;
 mod form;
 mod metadata;
 mod metadata_error;
+mod metadata_members;
 mod metadata_provider;
 mod provider;
 pub(crate) mod register;
