@@ -27,7 +27,9 @@ pub(crate) fn openid(context: &Context<'_>) -> Response<Body> {
     metadata.encode()
 }
 
-/// Returns the members of both standards. They name no scopes, because a client registers any scope it likes.
+/// Returns the members of both standards. They name no scopes, because a client registers any scope it likes. They
+/// name no `prompt_values_supported` either. That member obliges a server to refuse every other prompt with a 400,
+/// and OpenID Connect Core §3.1.2.1 prefers to ignore those.
 fn metadata(state: &State) -> Metadata {
     let public_url = &state.hosts.public_url;
     let url = |path: &str| Some(format!("{public_url}{path}"));
@@ -36,6 +38,9 @@ fn metadata(state: &State) -> Metadata {
     metadata.issuer.clone_from(public_url);
     metadata.authorization_endpoint = url("/authorize");
     metadata.response_types_supported = list(&["code"]);
+    metadata.response_modes_supported = list(&["query"]);
+    metadata.request_parameter_supported = Some(false);
+    metadata.request_uri_parameter_supported = Some(false);
     metadata.device_authorization_endpoint = url("/oauth/device_authorization");
     metadata.token_endpoint = url("/oauth/token");
     metadata.registration_endpoint = url("/oauth/register");

@@ -68,6 +68,9 @@ fn both_discovery_documents_say_where_everything_is() {
                 "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
                 "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
                 "response_types_supported": ["code"],
+                "response_modes_supported": ["query"],
+                "request_parameter_supported": false,
+                "request_uri_parameter_supported": false,
                 "code_challenge_methods_supported": ["S256"],
             })
         );

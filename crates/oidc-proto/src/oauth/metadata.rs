@@ -4,7 +4,7 @@ use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, Response, StatusCode};
 
 use super::MetadataError;
-use super::metadata_members::{Document, Flag, Members};
+use super::metadata_members::{Document, Members};
 use crate::decode::unreadable;
 use crate::headers::ResponseHeaders;
 use crate::member::Texts;
@@ -46,6 +46,12 @@ pub struct Metadata {
     pub jwks_uri: Option<String>,
     /// `response_types_supported`, required by both standards.
     pub response_types_supported: Vec<String>,
+    /// `response_modes_supported`. An absent or empty list means `query` and `fragment` (RFC 8414 §2).
+    pub response_modes_supported: Vec<String>,
+    /// `request_parameter_supported` (OpenID Connect Discovery §3). Absent means no.
+    pub request_parameter_supported: Option<bool>,
+    /// `request_uri_parameter_supported` (OpenID Connect Discovery §3). Absent means yes.
+    pub request_uri_parameter_supported: Option<bool>,
     /// `subject_types_supported` (OpenID Connect Discovery §3).
     pub subject_types_supported: Vec<String>,
     /// `id_token_signing_alg_values_supported` (OpenID Connect Discovery §3).
@@ -86,12 +92,15 @@ impl Metadata {
             scopes_supported: list(members.scopes_supported),
             code_challenge_methods_supported: list(members.code_challenge_methods_supported),
             authorization_endpoint: members.authorization_endpoint.into_non_empty(),
-            authorization_response_iss_parameter_supported: matches!(
-                members.authorization_response_iss_parameter_supported,
-                Flag::Value(true)
-            ),
+            authorization_response_iss_parameter_supported: members
+                .authorization_response_iss_parameter_supported
+                .value()
+                .unwrap_or_default(),
             jwks_uri: members.jwks_uri.into_non_empty(),
             response_types_supported: list(members.response_types_supported),
+            response_modes_supported: list(members.response_modes_supported),
+            request_parameter_supported: members.request_parameter_supported.value(),
+            request_uri_parameter_supported: members.request_uri_parameter_supported.value(),
             subject_types_supported: list(members.subject_types_supported),
             id_token_signing_alg_values_supported: list(members.id_token_signing_alg_values_supported),
         };
@@ -166,6 +175,9 @@ impl Metadata {
                 .authorization_response_iss_parameter_supported,
             jwks_uri: self.jwks_uri.as_deref(),
             response_types_supported: &self.response_types_supported,
+            response_modes_supported: &self.response_modes_supported,
+            request_parameter_supported: self.request_parameter_supported,
+            request_uri_parameter_supported: self.request_uri_parameter_supported,
             subject_types_supported: &self.subject_types_supported,
             id_token_signing_alg_values_supported: &self.id_token_signing_alg_values_supported,
         };
@@ -327,6 +339,9 @@ mod tests {
             authorization_response_iss_parameter_supported: true,
             jwks_uri: Some("https://id.example/j".to_owned()),
             response_types_supported: vec!["code".to_owned()],
+            response_modes_supported: vec!["query".to_owned()],
+            request_parameter_supported: Some(true),
+            request_uri_parameter_supported: Some(false),
             subject_types_supported: vec!["public".to_owned()],
             id_token_signing_alg_values_supported: vec!["RS256".to_owned()],
         };

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::member::{Text, Texts};
 
-/// A Boolean member. Any other type counts as false.
+/// A Boolean member. Any other type counts as absent.
 #[derive(Default, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Flag {
@@ -15,6 +15,15 @@ pub(super) enum Flag {
     Absent,
     Value(bool),
     Other(IgnoredAny),
+}
+
+impl Flag {
+    pub(super) const fn value(&self) -> Option<bool> {
+        match self {
+            Self::Value(value) => Some(*value),
+            Self::Absent | Self::Other(_) => None,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -32,6 +41,9 @@ pub(super) struct Members<'a> {
     pub(super) authorization_response_iss_parameter_supported: Flag,
     pub(super) jwks_uri: Text<'a>,
     pub(super) response_types_supported: Texts,
+    pub(super) response_modes_supported: Texts,
+    pub(super) request_parameter_supported: Flag,
+    pub(super) request_uri_parameter_supported: Flag,
     pub(super) subject_types_supported: Texts,
     pub(super) id_token_signing_alg_values_supported: Texts,
 }
@@ -70,6 +82,11 @@ impl<'de> Visitor<'de> for Reader {
                 }
                 "jwks_uri" => members.jwks_uri = map.next_value()?,
                 "response_types_supported" => members.response_types_supported = map.next_value()?,
+                "response_modes_supported" => members.response_modes_supported = map.next_value()?,
+                "request_parameter_supported" => members.request_parameter_supported = map.next_value()?,
+                "request_uri_parameter_supported" => {
+                    members.request_uri_parameter_supported = map.next_value()?
+                }
                 "subject_types_supported" => members.subject_types_supported = map.next_value()?,
                 "id_token_signing_alg_values_supported" => {
                     members.id_token_signing_alg_values_supported = map.next_value()?
@@ -117,6 +134,12 @@ pub(super) struct Document<'a> {
     pub(super) jwks_uri: Option<&'a str>,
     /// Required by RFC 8414 §2, even if empty.
     pub(super) response_types_supported: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub(super) response_modes_supported: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) request_parameter_supported: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) request_uri_parameter_supported: Option<bool>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub(super) subject_types_supported: &'a [String],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
