@@ -65,6 +65,7 @@ pub(crate) fn drive(data: &[u8]) -> Answer {
         }
     };
     survives(&request);
+    only_what_is_supported(&query);
     let decision = match flags >> 4 & 3 {
         0 => UserDecision::Deny,
         1 => UserDecision::Expire,
@@ -79,6 +80,7 @@ pub(crate) fn drive(data: &[u8]) -> Answer {
     let decided = decide(&ServerPolicy::default(), known, &request, decision, NOW, &mut entropy);
     match (reviewed, decided) {
         (Ok(review), Ok((response, Change::AddCode(record)))) => {
+            assert!(values(&query, "prompt").all(|prompt| prompt != "none"), "no code without a page");
             assert!(decision != UserDecision::Deny && response.state == request.state);
             assert_eq!(response.result.as_ref().ok(), Some(&record.code));
             assert_eq!(
@@ -149,6 +151,23 @@ fn survives(request: &AuthorizationRequest) {
     assert_eq!(read(provider.into(), request).as_ref(), Ok(request));
     let aws = read(Endpoint::for_region("eu-west-1").unwrap().into(), request);
     assert_eq!(aws, Ok(request.clone().with_parameters([])), "AWS has no more parameters");
+}
+
+/// Returns the values of a parameter that needs no decoding and is not empty.
+fn values<'a>(query: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
+    let pairs = query.split('&').filter_map(move |pair| pair.strip_prefix(name)?.strip_prefix('='));
+    pairs.filter(|value| !value.is_empty())
+}
+
+/// Checks that a request with this query may be read at all.
+fn only_what_is_supported(query: &str) {
+    assert!(values(query, "response_mode").all(|mode| mode.contains(['%', '+']) || mode == "query"));
+    for name in ["request", "request_uri"] {
+        assert_eq!(values(query, name).next(), None, "{name} replaces the other parameters");
+    }
+    for name in ["client_id", "state", "scopes", "nonce", "prompt", "response_mode"] {
+        assert!(values(query, name).nth(1).is_none(), "{name} is there twice");
+    }
 }
 
 /// Checks that a response goes to a registered place, as a header, and is read as it was written.

@@ -60,6 +60,9 @@ pub enum AuthorizationRefusal {
 ///    goes to the client.
 /// 4. The request has a challenge: `invalid_request`. Every client must use PKCE (RFC 9700 §2.1.1).
 /// 5. The client may request the scopes: `invalid_scope`.
+/// 6. The request permits a page: `login_required` for `prompt=none` (OpenID Connect Core §3.1.2.1). No person has
+///    a session here, so only a page can tell who decides. A simulated person changes nothing about that. Any
+///    other prompt gets the page, which every request gets.
 ///
 /// ```
 /// use core::time::Duration;
@@ -97,6 +100,11 @@ pub fn review_authorization(
         return Err(AuthorizationRefusal::Redirect(fault));
     }
     scope::check_asked(client, &request.scope).map_err(AuthorizationRefusal::Redirect)?;
+    if forbids_a_page(request) {
+        let why = "prompt=none needs a session of the person, and this server keeps none";
+        let fault = Fault::new(FaultCode::Other("login_required".to_owned())).with_description(why);
+        return Err(AuthorizationRefusal::Redirect(fault));
+    }
     Ok(AuthorizationReview {
         client_name: client.name.clone(),
         scopes: scope::granted(client, &request.scope).to_vec(),
@@ -221,6 +229,12 @@ pub fn presume_client(policy: &ServerPolicy, client_id: &str) -> Option<ClientRe
     let recognizes = policy.registration_key.is_some() || policy.accept_unknown_clients;
     (recognizes && proof::is_plausible_id(client_id))
         .then(|| ClientRecord::preconfigured(Client::public(client_id), None))
+}
+
+/// Returns whether the request has `prompt=none`.
+fn forbids_a_page(request: &AuthorizationRequest) -> bool {
+    let mut prompts = request.parameters.iter().filter(|parameter| parameter.name() == "prompt");
+    prompts.any(|prompt| prompt.value().split_ascii_whitespace().any(|value| value == "none"))
 }
 
 /// Returns the known client whose redirect URI this is.

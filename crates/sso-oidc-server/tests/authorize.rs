@@ -45,10 +45,21 @@ fn a_fault_of_a_known_client_goes_to_its_redirect_uri() {
         assert_eq!(ask(&[("response_type", "")]), "invalid_request");
         assert_eq!(ask(&[("response_type", "token")]), "unsupported_response_type");
         assert_eq!(ask(&[("scope", "admin")]), "invalid_scope");
-        let twice = http.get(&format!("/authorize?{}&scope=a", query(&[])));
-        assert_eq!(error(&twice), "invalid_request");
+        assert_eq!(ask(&[("response_mode", "fragment")]), "invalid_request");
+        assert_eq!(ask(&[("response_mode", "form_post")]), "invalid_request");
+        assert_eq!(ask(&[("request", "e30.e30.")]), "request_not_supported");
+        assert_eq!(ask(&[("request_uri", "https://x.example/r")]), "request_uri_not_supported");
+        assert_eq!(ask(&[("prompt", "none")]), "login_required", "it forbids the page");
+        assert_eq!(ask(&[("prompt", "none login")]), "invalid_request");
+        for again in ["scope=a", "response_mode=query&response_mode=query", "x=1&x=2"] {
+            let twice = http.get(&format!("/authorize?{}&{again}", query(&[])));
+            assert_eq!(error(&twice), "invalid_request", "{again}");
+        }
+        let none = http.get(&format!("/authorize?{}", query(&[("prompt", "none")])));
+        let head = http.send("HEAD", &format!("/authorize?{}", query(&[("prompt", "none")])), &[], "");
+        assert_eq!((error(&none), head.status), ("login_required".to_owned(), 302));
         assert_eq!(server.handle().stats().held.codes, 0);
-        assert_eq!(server.requests().pop().unwrap().error.as_deref(), Some("invalid_request"));
+        assert_eq!(server.requests().pop().unwrap().error.as_deref(), Some("login_required"));
     }
     let server = server(Approval::Auto);
     let mut http = Http::to(&server);
@@ -57,6 +68,17 @@ fn a_fault_of_a_known_client_goes_to_its_redirect_uri() {
     let client = http.register(&ask);
     let refused = http.get(&format!("/authorize?{}", aws_query(&client)));
     assert_eq!(error(&refused), "unauthorized_client");
+}
+
+#[test]
+fn what_the_server_does_by_itself_may_be_asked_for_and_what_it_does_not_know_is_ignored() {
+    let server = server(Approval::Auto);
+    let mut http = Http::to(&server);
+    for more in
+        ["response_mode=query", "response_mode=&response_mode=", "nonce=n&x=1", "prompt=login%20consent"]
+    {
+        code(&http.get(&format!("/authorize?{}&{more}", query(&[]))));
+    }
 }
 
 #[test]

@@ -5,7 +5,9 @@ use device_authority::{
     AuthorizationRefusal, Capacity, ClientRecord, CodeStatus, Memory, NoEntropy, RegistrationKey, Selector,
     ServerPolicy, UserDecision,
 };
-use oidc_proto::{AuthorizationRequest, Client, FaultCode, RegisterClientRequest, Secret, grant_type};
+use oidc_proto::{
+    AuthorizationRequest, Client, FaultCode, Parameter, RegisterClientRequest, Secret, grant_type,
+};
 
 use crate::common::{Bench, CALLBACK, code_registration, code_request, fault};
 
@@ -182,6 +184,28 @@ fn a_denial_reaches_the_client_and_leaves_no_code() {
     let client = bench.code_client();
     assert_eq!(redirected(bench.authorize(&code_request(&client), UserDecision::Deny)), "access_denied");
     assert_eq!(bench.store.counts().codes, 0);
+}
+
+#[test]
+fn a_request_that_forbids_a_page_hears_login_required_after_every_other_fault() {
+    let mut bench = bench();
+    let client = bench.code_client();
+    let prompt = |value: &str| {
+        let parameter = Parameter::new("prompt", value).unwrap();
+        code_request(&client).with_parameters([parameter])
+    };
+    assert_eq!(redirected(review(&bench, &prompt("none"))), "login_required");
+    for decision in [UserDecision::Approve, UserDecision::Deny, UserDecision::Expire] {
+        assert_eq!(redirected(bench.authorize(&prompt("none"), decision)), "login_required");
+    }
+    assert_eq!(bench.store.counts().codes, 0);
+    for other in ["login", "consent", "select_account login", "None", "nonesuch"] {
+        assert_eq!(review(&bench, &prompt(other)), Ok(()), "{other}");
+    }
+    assert_eq!(redirected(review(&bench, &prompt("none").with_scope(["admin"]))), "invalid_scope");
+    let mut elsewhere = prompt("none");
+    "https://evil.example/".clone_into(&mut elsewhere.redirect_uri);
+    assert_eq!(review(&bench, &elsewhere), Err(AuthorizationRefusal::UnknownRedirectUri));
 }
 
 #[test]

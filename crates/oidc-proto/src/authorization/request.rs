@@ -2,12 +2,33 @@
 
 use core::fmt;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use form_urlencoded::Serializer;
 
 use super::Query;
 use crate::{Dialect, Fault, FaultCode, Parameter, Secret};
 
+/// The parameters that a fault names. Those that are ignored have names of the client's choice.
+const KNOWN: [&str; 12] = [
+    "client_id",
+    "code_challenge",
+    "code_challenge_method",
+    "prompt",
+    "redirect_uri",
+    "request",
+    "request_uri",
+    "response_mode",
+    "response_type",
+    "scope",
+    "scopes",
+    "state",
+];
+/// The parameters that may occur more than once.
+const REPEATABLE: [&str; 2] = ["resource", "audience"];
+/// The only supported response mode, the default of a code (OAuth 2.0 Multiple Response Type Encoding Practices
+/// §2.1).
+const QUERY: &str = "query";
 /// The only supported transform (RFC 7636 §4.2).
 const S256: &str = "S256";
 /// The length of a challenge: 256 bits in base64url.
@@ -46,8 +67,8 @@ pub struct AuthorizationRequest {
     pub state: Option<Secret>,
     /// `code_challenge`, always with method S256.
     pub code_challenge: Option<String>,
-    /// Additional parameters, in order. A server reads `resource` and `audience`, and ignores all others (RFC
-    /// 6749 §3.1). AWS's dialect has none.
+    /// Additional parameters, in order. A server reads `resource`, `audience` and `prompt`, and ignores all
+    /// others (RFC 6749 §3.1). AWS's dialect has none.
     pub parameters: Vec<Parameter>,
 }
 
@@ -130,7 +151,17 @@ impl AuthorizationRequest {
         query.finish().replace('+', "%20")
     }
 
-    /// Server side: decodes the query, in either dialect.
+    /// Server side: decodes the query, in either dialect. The faults, in order:
+    ///
+    /// 1. A parameter occurs more than once: `invalid_request` (RFC 6749 §3.1). Only `resource` (RFC 8707 §2) and
+    ///    `audience` may.
+    /// 2. `request` and `request_uri` (RFC 9101 §7): `request_not_supported`, `request_uri_not_supported`. Both
+    ///    would replace the other parameters, so those are not read.
+    /// 3. A `response_type` other than `code`: `unsupported_response_type`.
+    /// 4. A `response_mode` other than `query`: `invalid_request`. No registered error is nearer.
+    /// 5. PKCE with another method than S256: `invalid_request`.
+    /// 6. `prompt=none` with another prompt: `invalid_request` (OpenID Connect Core §3.1.2.1).
+    /// 7. No client id or redirect URI: `invalid_request`.
     ///
     /// ```
     /// use oidc_proto::AuthorizationRequest;
@@ -221,17 +252,11 @@ struct Rest {
 impl Query<'_> {
     /// Returns the other parameters of a request.
     fn rest(&self) -> Result<Rest, Fault> {
-        for name in [
-            "client_id",
-            "redirect_uri",
-            "state",
-            "response_type",
-            "scope",
-            "code_challenge",
-            "code_challenge_method",
-        ] {
-            if self.values(name).nth(1).is_some() {
-                return Err(invalid(format!("{name} is included more than once")));
+        self.has_no_repetition()?;
+        for name in ["request", "request_uri"] {
+            if self.once(name).is_some() {
+                return Err(Fault::new(FaultCode::other(&format!("{name}_not_supported")))
+                    .with_description(format!("the parameter {name} is not supported")));
             }
         }
         match self.once("response_type").as_deref() {
@@ -241,6 +266,9 @@ impl Query<'_> {
                     .with_description("the response_type must be code"));
             }
             None => return Err(invalid("response_type is required")),
+        }
+        if self.once("response_mode").is_some_and(|mode| mode != QUERY) {
+            return Err(invalid("the response_mode must be query"));
         }
         let is_base64url = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         let code_challenge = self.once("code_challenge");
@@ -255,13 +283,31 @@ impl Query<'_> {
                 return Err(invalid("code_challenge is required with a code_challenge_method"));
             }
         }
+        let prompt = self.once("prompt").unwrap_or_default();
+        let prompts = || prompt.split_ascii_whitespace();
+        if prompts().any(|value| value == "none") && prompts().nth(1).is_some() {
+            return Err(invalid("the prompt none excludes all others"));
+        }
         let scope = self.once("scope").or_else(|| self.once("scopes")).unwrap_or_default();
         let scope = scope.split_ascii_whitespace().map(str::to_owned).collect();
-        let parameters = ["resource", "audience"]
+        let parameters = [REPEATABLE.as_slice(), &["prompt"]]
+            .concat()
             .into_iter()
             .flat_map(|name| self.values(name).filter_map(move |value| Parameter::new(name, value).ok()))
             .collect();
         Ok(Rest { scope, code_challenge, parameters })
+    }
+
+    /// Checks that no parameter occurs more than once, also one that is ignored (RFC 6749 §3.1).
+    fn has_no_repetition(&self) -> Result<(), Fault> {
+        let mut names = BTreeSet::new();
+        for (name, _) in self.0.iter().filter(|(name, _)| !REPEATABLE.contains(&&**name)) {
+            if !names.insert(&**name) {
+                let known = KNOWN.iter().find(|known| *known == name).unwrap_or(&"a parameter");
+                return Err(invalid(format!("{known} is included more than once")));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -311,7 +357,7 @@ mod tests {
 
     #[test]
     fn a_request_is_read_as_it_was_written_in_both_dialects() {
-        let parameters = [("resource", "r"), ("resource", "q"), ("audience", "a")];
+        let parameters = [("resource", "r"), ("resource", "q"), ("audience", "a"), ("prompt", "none")];
         let parameters = parameters.map(|(name, value)| Parameter::new(name, value).unwrap());
         let request = request().with_parameters(parameters);
         assert_eq!(AuthorizationRequest::decode(&request.query(Dialect::OAuth)).unwrap(), request);
@@ -327,6 +373,12 @@ mod tests {
             ("&client_id=d", "invalid_request", "client_id is included more than once"),
             ("&state=t", "invalid_request", "state is included more than once"),
             ("&scope=a&scope=b", "invalid_request", "scope is included more than once"),
+            ("&nonce=a&nonce=%3Cb%3E", "invalid_request", "a parameter is included more than once"),
+            ("&request=a.b.c", "request_not_supported", "request is not supported"),
+            ("&request_uri=urn:x", "request_uri_not_supported", "request_uri is not supported"),
+            ("&response_mode=fragment", "invalid_request", "the response_mode must be query"),
+            ("&response_mode=form_post", "invalid_request", "the response_mode must be query"),
+            ("&prompt=none%20login", "invalid_request", "none excludes all others"),
             ("&code_challenge=x&code_challenge_method=S256", "invalid_request", "not the result of S256"),
             (&format!("&code_challenge={CHALLENGE}"), "invalid_request", "must be S256"),
             (
@@ -341,7 +393,15 @@ mod tests {
             assert!(refused.to_string().contains(why), "{refused}");
             assert_eq!(refused.redirect_uri.as_deref(), Some("http://127.0.0.1/"), "{more}");
         }
+        for fine in
+            ["&response_mode=query", "&response_mode=", "&nonce=a", "&state=", "&prompt=login%20consent"]
+        {
+            assert!(AuthorizationRequest::decode(&format!("{good}{fine}")).is_ok(), "{fine}");
+        }
         let token = refused(&good.replace("=code", "=token"));
+        // A request object may have the response type.
+        let object = refused(&format!("{}&request=x", good.replace("response_type=code&", "")));
+        assert_eq!(object.fault.code.error(), "request_not_supported");
         assert_eq!(token.fault.code.error(), "unsupported_response_type");
         assert_eq!((token.client_id.as_deref(), token.state), (Some("c"), Some(Secret::from("s"))));
         assert_eq!(refused("client_id=c").fault.code, FaultCode::InvalidRequest);
