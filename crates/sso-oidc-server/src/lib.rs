@@ -103,6 +103,7 @@ mod error;
 mod exchange;
 #[cfg(feature = "faults")]
 mod fault;
+mod forms;
 mod handle;
 mod handler;
 mod hosts;

@@ -10,6 +10,7 @@ use http::request::Parts;
 
 use crate::clock::Clock;
 use crate::csrf::CsrfKey;
+use crate::forms::Forms;
 use crate::hosts::Hosts;
 use crate::record::Records;
 use crate::request_id::RequestIds;
@@ -29,8 +30,9 @@ pub(crate) struct State {
     pub(crate) accounts: Vec<Account>,
     pub(crate) clock: Clock,
     pub(crate) hosts: Hosts,
-    /// The key of the page's forms; `None` without entropy.
+    /// The key of the pages' forms; `None` without entropy.
     pub(crate) csrf: Option<CsrfKey>,
+    forms: Mutex<Forms>,
     pub(crate) connections: AtomicU64,
     pub(crate) requests: AtomicU64,
     pub(crate) request_ids: RequestIds,
@@ -95,6 +97,7 @@ impl State {
             clock,
             hosts,
             csrf: CsrfKey::new(),
+            forms: Mutex::default(),
             connections: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             request_ids: RequestIds::new(),
@@ -121,6 +124,11 @@ impl State {
     /// every request.
     pub(crate) fn store(&self) -> MutexGuard<'_, Memory> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Locks the decisions of the forms. A holder may lock the store, and never the other way round.
+    pub(crate) fn forms(&self) -> MutexGuard<'_, Forms> {
+        self.forms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Locks the latest requests; `None` if the server remembers none.

@@ -3,12 +3,12 @@
 mod common;
 
 use common::code::{
-    Browser, CALLBACK, aws_grant, aws_query, between, names, parameters, query, refreshed, registration,
-    server,
+    Browser, CALLBACK, aws_grant, aws_query, between, names, oauth_grant, parameters, query, refreshed,
+    registration, server,
 };
 use common::{Http, text};
 use serde_json::json;
-use sso_oidc_server::{Approval, Config, TestServer};
+use sso_oidc_server::{Approval, Capacity, Config, TestServer};
 
 #[test]
 fn a_person_sees_who_asks_and_approves_and_the_aws_cli_gets_its_token() {
@@ -132,6 +132,98 @@ fn the_page_of_one_request_cannot_decide_on_another() {
     // Nor can the page of a device, whose cookie has another name.
     assert_eq!(server.handle().stats().held.codes, 0);
     assert_eq!(browser.press(&seen, &token, "approve", &[]).status, 200, "two tabs do not spoil each other");
+}
+
+#[test]
+fn a_form_is_for_one_decision_and_pressed_twice_it_brings_the_same_code() {
+    let server = server(Approval::Manual);
+    let mut browser = Browser::at(&server);
+    let query = query(&[]);
+    let (_, csrf) = browser.look(&query);
+    assert_eq!(browser.press(&query, &csrf, "perhaps", &[]).status, 400, "this spends nothing");
+    let once = refreshed(&browser.press(&query, &csrf, "approve", &[]));
+    let twice = refreshed(&browser.press(&query, &csrf, "approve", &[]));
+    assert_eq!(once, twice, "a browser shows the answer to the second click only");
+    assert_eq!(server.handle().stats().held.codes, 1);
+    let changed = browser.press(&query, &csrf, "deny", &[]);
+    assert_eq!((changed.status, changed.body.contains("has decided before")), (410, true), "{changed:?}");
+
+    let code = parameters(&once, CALLBACK)[0].1.clone();
+    let mut http = Http::to(&server);
+    let token = http.form("/oauth/token", &[], &oauth_grant(&code, "public"));
+    assert_eq!(token.status, 200, "{token:?}");
+    let late = browser.press(&query, &csrf, "approve", &[]);
+    assert_eq!(late.status, 410, "a code that was redeemed is of no use");
+    assert!(late.body.contains("href=\"/authorize?response%5Ftype"), "{}", late.body);
+    assert_eq!(server.handle().stats().held.codes, 1);
+
+    let (_, next) = browser.look(&query);
+    assert_ne!(csrf, next, "each page has a form of its own");
+    let again = refreshed(&browser.press(&query, &next, "approve", &[]));
+    assert_ne!(parameters(&again, CALLBACK)[0].1, code);
+}
+
+#[test]
+fn a_denied_form_stays_denied() {
+    let server = server(Approval::Manual);
+    let mut browser = Browser::at(&server);
+    let query = query(&[]);
+    let (_, csrf) = browser.look(&query);
+    let [once, twice] = [(); 2].map(|()| refreshed(&browser.press(&query, &csrf, "deny", &[])));
+    assert!(once.contains("error=access_denied") && once == twice, "{once}, {twice}");
+    assert_eq!(browser.press(&query, &csrf, "approve", &[]).status, 410);
+    assert_eq!(server.handle().stats().held.codes, 0);
+}
+
+#[test]
+fn a_form_whose_decision_the_store_could_not_keep_may_be_pressed_again() {
+    let config = Config::default().with_capacity(Capacity::default().with_codes(1));
+    let server = TestServer::with(config.with_client(sso_oidc_server::Client::public("public"))).unwrap();
+    let mut browser = Browser::at(&server);
+    let query = query(&[]);
+    let ((_, first), (_, second)) = (browser.look(&query), browser.look(&query));
+    let sent = refreshed(&browser.press(&query, &first, "approve", &[]));
+    let full = refreshed(&browser.press(&query, &second, "approve", &[]));
+    assert!(full.contains("error=temporarily_unavailable"), "{full}");
+    let code = parameters(&sent, CALLBACK)[0].1.clone();
+    Http::to(&server).form("/oauth/token", &[], &oauth_grant(&code, "public"));
+    let sent = refreshed(&browser.press(&query, &second, "approve", &[]));
+    assert_eq!(names(&parameters(&sent, CALLBACK)), ["code", "state", "iss"]);
+}
+
+#[test]
+fn the_number_of_a_form_is_part_of_what_its_token_proves() {
+    let server = server(Approval::Manual);
+    let mut browser = Browser::at(&server);
+    let query = query(&[]);
+    let ((_, first), (_, second)) = (browser.look(&query), browser.look(&query));
+    let mac = |token: &str| token.split_once('.').unwrap().1.to_owned();
+    let number = |token: &str| token.split_once('.').unwrap().0.to_owned();
+    for forged in [
+        format!("{}.{}", number(&first), mac(&second)),
+        format!("99.{}", mac(&first)),
+        format!(".{}", mac(&first)),
+        format!("-1.{}", mac(&first)),
+        mac(&first),
+        number(&first),
+    ] {
+        assert_eq!(browser.press(&query, &forged, "approve", &[]).status, 403, "{forged}");
+    }
+    assert_eq!(server.handle().stats().held.codes, 0);
+}
+
+#[test]
+fn a_form_with_ten_thousand_newer_ones_is_too_old() {
+    let server = server(Approval::Manual);
+    let mut browser = Browser::at(&server);
+    let query = query(&[]);
+    let (_, csrf) = browser.look(&query);
+    for _ in 0..10_000 {
+        browser.http.send("HEAD", &format!("/authorize?{query}"), &[], "");
+    }
+    let late = browser.press(&query, &csrf, "approve", &[]);
+    assert_eq!((late.status, late.body.contains("too old to decide")), (410, true), "{late:?}");
+    assert_eq!(server.handle().stats().held.codes, 0);
 }
 
 #[test]

@@ -53,8 +53,10 @@ fn sign_in_with_a_code(http: &mut Http) -> Vec<String> {
     );
     let page = http.get(&path);
     let cookie = page.header("Set-Cookie").unwrap().to_owned();
-    let csrf = page.body.split_once("name=\"csrf\" value=\"").unwrap().1[..64].to_owned();
-    let form = format!("csrf={csrf}&action=approve");
+    let csrf = page.body.split_once("name=\"csrf\" value=\"").unwrap().1;
+    let (number, csrf) = csrf.split_once('.').unwrap();
+    let csrf = csrf[..64].to_owned();
+    let form = format!("csrf={number}.{csrf}&action=approve");
     let done = http.send("POST", &path, &[("Cookie", &cookie), FORM], &form);
     let code = done.body.split_once("?code=").unwrap().1.split('&').next().unwrap().to_owned();
     let grant = json!({

@@ -2,13 +2,14 @@
 //!
 //! A GET shows who asks and where the answer goes. Only a POST with the page's own token decides, except with a
 //! simulated person. The form's token is bound to the whole query, so the page of one request cannot decide on
-//! another.
+//! another. It also has the number of the form, which is for one decision. Pressed again, the form brings the same
+//! answer again, as long as that is of use.
 //!
 //! The answer to the POST is a page that refreshes to the client, and no redirect. Chromium applies `form-action`
 //! to every redirect after a form, also to those of the client. Our policy would block them, and cannot list
 //! their targets.
 
-use device_authority::{AuthorizationRefusal, AuthorizationReview, UserDecision};
+use device_authority::{AuthorizationRefusal, AuthorizationReview, CodeStatus, Selector, UserDecision};
 use http::header::{LOCATION, SET_COOKIE};
 use http::{HeaderValue, Method, StatusCode};
 use oidc_proto::{AuthorizationRequest, AuthorizationResponse, FaultCode, Secret};
@@ -16,6 +17,7 @@ use oidc_proto::{AuthorizationRequest, AuthorizationResponse, FaultCode, Secret}
 use super::{authorize_text as text, form, is_form, page};
 use crate::authority::advise_on_unknown_clients;
 use crate::entropy::entropy;
+use crate::forms::Decided;
 use crate::reply::{ErrorName, Reply};
 use crate::state::Context;
 use crate::{Approval, csrf};
@@ -40,7 +42,11 @@ pub(crate) fn authorize(context: &Context<'_>) -> Reply {
     };
     // A HEAD asks about the page.
     match decision.filter(|_| head.method != Method::HEAD) {
-        Some(decision) => redirect(context, &request.redirect_uri, decided(context, &request, decision)),
+        Some(decision) => {
+            let result = decide(context, &request, decision);
+            let sent = sent(context, &request.redirect_uri, request.state.as_ref(), result);
+            redirect(context, &request.redirect_uri, sent)
+        }
         None => {
             let review = state.store().review_authorization(&state.policy, &request, now);
             match review {
@@ -61,20 +67,30 @@ pub(crate) fn decide_authorization(context: &Context<'_>) -> Reply {
         return page(StatusCode::UNSUPPORTED_MEDIA_TYPE, text::not_a_form()).into();
     }
     let query = query(context);
-    let token = form::field(body, "csrf").unwrap_or_default();
-    let is_ours = state.csrf.as_ref().is_some_and(|key| {
-        csrf::may_be_our_page(&state.hosts, &head.headers)
-            && key.is_ours(&csrf::AUTHORIZE, &head.headers, query, &token)
-    });
     // A valid token is for a valid query.
-    let request = AuthorizationRequest::decode(query).ok().filter(|_| is_ours);
-    let Some(request) = request else { return page(StatusCode::FORBIDDEN, text::forged(query)).into() };
+    let ours = own_form(context).zip(AuthorizationRequest::decode(query).ok());
+    let Some((number, request)) = ours else {
+        return page(StatusCode::FORBIDDEN, text::forged(query)).into();
+    };
     let decision = match form::field(body, "action").as_deref() {
         Some("approve") => UserDecision::Approve,
         Some("deny") => UserDecision::Deny,
         _ => return page(StatusCode::BAD_REQUEST, text::undecided(query)).into(),
     };
-    match decided(context, &request, decision) {
+    let mut forms = state.forms();
+    let Some(before) = forms.find(number) else {
+        return page(StatusCode::GONE, text::outdated(query)).into();
+    };
+    let result = match *before {
+        None => decide(context, &request, decision),
+        Some(before) => match decide_again(context, &request, before, decision) {
+            Some(result) => result,
+            None => return page(StatusCode::GONE, text::decided(query)).into(),
+        },
+    };
+    *before = before.or_else(|| decided(&result));
+    drop(forms);
+    match sent(context, &request.redirect_uri, request.state.as_ref(), result) {
         Ok(Sent { url, error }) => {
             Reply { response: page(StatusCode::OK, text::sent(&url, error.as_ref())), error }
         }
@@ -92,15 +108,63 @@ fn query<'a>(context: &Context<'a>) -> &'a str {
     context.head.uri.query().unwrap_or_default()
 }
 
+/// The number of the form, and the request that it is for.
+fn subject(number: u64, query: &str) -> String {
+    format!("{number} {query}")
+}
+
+/// Returns the number of the form that this decision came from, if it is one of ours for this query.
+fn own_form(context: &Context<'_>) -> Option<u64> {
+    let Context { state, head, body, .. } = *context;
+    let token = form::field(body, "csrf")?;
+    let (number, token) = token.split_once('.')?;
+    let number = number.parse().ok()?;
+    let subject = subject(number, query(context));
+    let is_ours = csrf::may_be_our_page(&state.hosts, &head.headers)
+        && state.csrf.as_ref()?.is_ours(&csrf::AUTHORIZE, &head.headers, &subject, token);
+    is_ours.then_some(number)
+}
+
 /// Commits a decision.
-fn decided(
+fn decide(
     context: &Context<'_>,
     request: &AuthorizationRequest,
     decision: UserDecision,
-) -> Result<Sent, Reply> {
+) -> Result<AuthorizationResponse, AuthorizationRefusal> {
     let Context { state, now, .. } = *context;
-    let result = state.store().authorize(&state.policy, request, decision, now, &mut entropy);
-    sent(context, &request.redirect_uri, request.state.as_ref(), result)
+    state.store().authorize(&state.policy, request, decision, now, &mut entropy)
+}
+
+/// Returns the answer to a decision that was made before; `None` if it was another, or if its code is of no use
+/// any more.
+fn decide_again(
+    context: &Context<'_>,
+    request: &AuthorizationRequest,
+    before: Decided,
+    decision: UserDecision,
+) -> Option<Result<AuthorizationResponse, AuthorizationRefusal>> {
+    match (before, decision) {
+        (Decided::Approved(selector), UserDecision::Approve) => {
+            let store = context.state.store();
+            let code = store.code(selector).filter(|code| code.status == CodeStatus::Unused)?;
+            let response = AuthorizationResponse::code(code.code.clone()).with_state(request.state.clone());
+            (context.now < code.expires_at).then_some(Ok(response))
+        }
+        // A denial leaves nothing that a second one could repeat.
+        (Decided::Denied, UserDecision::Deny) => Some(decide(context, request, decision)),
+        _ => None,
+    }
+}
+
+/// Returns the decision that this response tells; `None` if nothing was decided, so the form may be used again.
+fn decided(result: &Result<AuthorizationResponse, AuthorizationRefusal>) -> Option<Decided> {
+    match result {
+        Ok(response) => response.result.as_ref().ok().and_then(Selector::of).map(Decided::Approved),
+        Err(AuthorizationRefusal::Redirect(fault)) if fault.code == FaultCode::AccessDenied => {
+            Some(Decided::Denied)
+        }
+        Err(_) => None,
+    }
 }
 
 /// Returns the response for the client, with our issuer; or the error page, if no registration confirms the
@@ -168,11 +232,13 @@ fn refused(context: &Context<'_>, refusal: &AuthorizationRefusal) -> Reply {
 fn confirm(context: &Context<'_>, review: &AuthorizationReview) -> Reply {
     let Context { state, head, .. } = *context;
     let query = query(context);
-    let form = state.csrf.as_ref().and_then(|key| key.form(&csrf::AUTHORIZE, &head.headers, query));
+    let number = state.forms().add();
+    let subject = subject(number, query);
+    let form = state.csrf.as_ref().and_then(|key| key.form(&csrf::AUTHORIZE, &head.headers, &subject));
     let Some(form) = form else {
         return page(StatusCode::INTERNAL_SERVER_ERROR, text::broken()).into();
     };
-    let mut response = page(StatusCode::OK, text::confirm(review, query, &form.token));
+    let mut response = page(StatusCode::OK, text::confirm(review, query, number, &form.token));
     if let Some(cookie) = form.set_cookie(&state.hosts) {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }

@@ -8,7 +8,7 @@ use super::text::scope_items;
 use crate::reply::ErrorName;
 
 /// Returns the page for the decision.
-pub(super) fn confirm(review: &AuthorizationReview, query: &str, token: &Secret) -> String {
+pub(super) fn confirm(review: &AuthorizationReview, query: &str, number: u64, token: &Secret) -> String {
     let destination = &review.destination;
     let host = match destination.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => host,
@@ -29,7 +29,7 @@ pub(super) fn confirm(review: &AuthorizationReview, query: &str, token: &Secret)
              <p class=\"warning\" role=\"note\"><strong>Only continue if you started this yourself.</strong> \
              If another person sent you this link, deny it: approving would sign <em>them</em> in as you.</p>\n\
              <form method=\"post\" action=\"/authorize?{query}\">\n\
-             <input type=\"hidden\" name=\"csrf\" value=\"{csrf}\">\n\
+             <input type=\"hidden\" name=\"csrf\" value=\"{number}.{csrf}\">\n\
              <div class=\"actions\">\n\
              <button class=\"primary\" name=\"action\" value=\"approve\" aria-describedby=\"destination\">Approve</button>\n\
              <button class=\"secondary\" name=\"action\" value=\"deny\" aria-describedby=\"destination\">Deny</button>\n\
@@ -106,6 +106,16 @@ pub(super) fn forged(query: &str) -> String {
          neither approved nor denied.",
         &way_on(query),
     )
+}
+
+/// Returns the error page for a form that has decided.
+pub(super) fn decided(query: &str) -> String {
+    nothing("This page has decided before, and its answer is on its way or was used.", &way_on(query))
+}
+
+/// Returns the error page for a form whose decision is not kept any more.
+pub(super) fn outdated(query: &str) -> String {
+    nothing("This page is too old to decide.", &way_on(query))
 }
 
 /// Returns the error page for a form without a decision.
