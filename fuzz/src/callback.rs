@@ -77,6 +77,9 @@ fn requested(input: &[u8], size: usize, floods: bool) -> Option<String> {
     if !input.is_empty() {
         assert_eq!(RequestHead::new().push(input), incoming, "the pieces do not matter");
     }
+    let is_short = 2 * input.len() <= MOST;
+    assert!(!is_short || RequestHead::new().push(&with_returns(input)) == incoming, "a bare LF ends a line");
+    assert!(input.contains(&b'\n') || !matches!(incoming, Incoming::Get(_)), "a bare CR ends no line");
     match incoming {
         Incoming::Get(target) => {
             let has_target = input.windows(target.len().max(1)).any(|part| part == target.as_bytes());
@@ -90,6 +93,18 @@ fn requested(input: &[u8], size: usize, floods: bool) -> Option<String> {
             None
         }
     }
+}
+
+/// Returns the input with a CR before every bare LF.
+fn with_returns(input: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(2 * input.len());
+    for byte in input {
+        if *byte == b'\n' && text.last() != Some(&b'\r') {
+            text.push(b'\r');
+        }
+        text.push(*byte);
+    }
+    text
 }
 
 /// Returns the bytes that are kept of a head, as its `Debug` tells.

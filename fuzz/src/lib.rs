@@ -204,6 +204,7 @@ mod tests {
         for (name, answers) in [
             ("absolute", &[Accepted][..]),
             ("both", &[Unrelated]),
+            ("carriage-returns", &[]),
             ("code", &[Accepted]),
             ("code-twice", &[Unrelated]),
             ("code-with-issuer", &[Accepted]),
@@ -212,6 +213,7 @@ mod tests {
             ("failed", &[Accepted]),
             ("flood", &[]),
             ("guess-first", &[Unrelated, NotFound, Accepted]),
+            ("line-feeds", &[Accepted]),
             ("many-fields", &[Unrelated]),
             ("pasted", &[Accepted]),
             ("pasted-elsewhere", &[NotFound, Accepted]),

@@ -126,6 +126,18 @@ fn the_browser_that_brings_the_code_is_told_that_the_person_is_signed_in() {
 }
 
 #[test]
+fn a_request_whose_lines_end_with_a_bare_line_feed_is_answered_like_any_other() {
+    for run in BOTH {
+        let (person, page) = told(|prompt, _| {
+            let request = format!("GET {} HTTP/1.1\nHost: 127.0.0.1\n\n", target(&prompt, "code=c"));
+            browser::exchange(prompt.redirect_uri.port(), &request)
+        });
+        assert!(run(policy(), &[(200, TOKEN)], person).result.is_ok());
+        assert!(page.recv().unwrap().contains("You are signed in"));
+    }
+}
+
+#[test]
 fn a_refused_exchange_and_a_denial_are_told_to_the_browser_too() {
     for run in BOTH {
         let refusal = r#"{"error":"invalid_grant","error_description":"<b>evil</b>"}"#;

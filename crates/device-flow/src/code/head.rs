@@ -4,11 +4,11 @@
 const MAX_LINE: usize = 16 * 1024;
 /// The longest head, in bytes. A browser's cookies for `127.0.0.1` are in it, of every program on the machine.
 const MAX_BYTES: usize = 256 * 1024;
-/// The end of a head.
-const END: &[u8] = b"\r\n\r\n";
 
 /// The head of one request at the redirect URI, while it arrives. It holds an authorization code, so `Debug`
 /// omits it.
+///
+/// A line ends with CRLF, or with a bare LF (RFC 9112 §2.2). A bare CR ends none.
 ///
 /// ```
 /// use device_flow::{Incoming, RequestHead};
@@ -24,8 +24,16 @@ pub struct RequestHead {
     is_line_complete: bool,
     /// The number of bytes so far.
     length: usize,
-    /// The number of bytes of [`END`] that the head ends with so far.
-    end: usize,
+    place: Place,
+}
+
+/// The place of the next byte in its line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Start,
+    /// Behind a CR at the start.
+    AfterReturn,
+    Later,
 }
 
 /// The result of more bytes. A target may hold an authorization code, so `Debug` omits it.
@@ -59,26 +67,30 @@ impl RequestHead {
     pub fn new() -> Self {
         // Growing would leave copies of the code.
         let line = zeroize::Zeroizing::new(Vec::with_capacity(MAX_LINE));
-        Self { line, is_line_complete: false, length: 0, end: 0 }
+        Self { line, is_line_complete: false, length: 0, place: Place::Start }
     }
 
     /// Adds bytes from the connection. Bytes after the head are ignored, and header fields are not kept.
     pub fn push(&mut self, bytes: &[u8]) -> Incoming {
         for byte in bytes {
             self.length += 1;
-            let is_next = END.get(self.end) == Some(byte);
-            self.end = if is_next { self.end + 1 } else { usize::from(*byte == b'\r') };
+            let is_empty_line = *byte == b'\n' && self.place != Place::Later;
+            self.place = match (byte, self.place) {
+                (b'\n', _) => Place::Start,
+                (b'\r', Place::Start) => Place::AfterReturn,
+                _ => Place::Later,
+            };
             if self.length > MAX_BYTES || (!self.is_line_complete && self.line.len() >= MAX_LINE) {
                 return Incoming::Invalid;
             }
             if !self.is_line_complete {
                 self.line.push(*byte);
-                self.is_line_complete = self.line.ends_with(b"\r\n");
+                self.is_line_complete = *byte == b'\n';
                 if self.is_line_complete && self.request() == Incoming::Invalid {
                     return Incoming::Invalid;
                 }
             }
-            if self.end == END.len() {
+            if is_empty_line {
                 return self.request();
             }
         }
@@ -131,6 +143,38 @@ mod tests {
                 }
             }
             assert_eq!(last, Incoming::Get("/oauth/callback?code=c&state=s".to_owned()), "{size}");
+        }
+    }
+
+    #[test]
+    fn a_bare_line_feed_ends_a_line_and_a_bare_carriage_return_does_not() {
+        let get = |target: &str| Incoming::Get(target.to_owned());
+        for (text, expected) in [
+            ("GET /a HTTP/1.1\nHost: x\n\n", get("/a")),
+            ("GET /a HTTP/1.1\n\n", get("/a")),
+            ("GET /a HTTP/1.1\r\nHost: x\n\r\n", get("/a")),
+            ("GET /a HTTP/1.1\nHost: x\r\n\n", get("/a")),
+            ("POST /a HTTP/1.1\n\n", Incoming::OtherMethod),
+            ("GET /a HTTP/1.1\nHost: x\n", Incoming::Incomplete),
+            ("GET /a HTTP/1.1\nHost: x\n \n", Incoming::Incomplete),
+            ("GET /a HTTP/1.1\r\rHost: x\r\r", Incoming::Incomplete),
+            ("GET /a HTTP/1.1\rHost: x\n\n", Incoming::Invalid),
+            ("GET /a HTTP/1.1\r\r\n\r\n", Incoming::Invalid),
+            ("GET /a\rb HTTP/1.1\n\n", Incoming::Invalid),
+            ("GET /a HTTP/1.1\r\nHost: x\r\r\n\r", Incoming::Incomplete),
+            ("GET /a HTTP/1.1\r\nHost: x\r\n\r\r\n", Incoming::Incomplete),
+            ("GET /a\nb HTTP/1.1\r\n\r\n", Incoming::Invalid),
+        ] {
+            for size in [1, 2, 3, text.len()] {
+                let mut head = RequestHead::new();
+                let mut last = Incoming::Incomplete;
+                for piece in text.as_bytes().chunks(size) {
+                    if last == Incoming::Incomplete {
+                        last = head.push(piece);
+                    }
+                }
+                assert_eq!(last, expected, "{} by {size}", text.escape_debug());
+            }
         }
     }
 
