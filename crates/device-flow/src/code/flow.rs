@@ -60,6 +60,67 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
+/// One driver of both flows knows them as a [`Flow`](crate::Flow). Two of its functions differ: one shows the prompt,
+/// and one waits. While the flow listens, the latter takes requests at the redirect URI and answers each with
+/// [`CodeFlow::page`]. The accepted one is answered last, so that its page tells the end.
+///
+/// ```
+/// use device_flow::{
+///     Action, ApiMisuse, Callback, CodeFlow, CodeSecrets, Flow, PendingRequest, Policy, RedirectUri, ResponseBody, Tick,
+///     TransportError,
+/// };
+/// use http::Response;
+/// use oidc_proto::{Client, Endpoint, Secret};
+///
+/// /// Drives a flow to its end, and returns the time.
+/// fn drive<F: Flow>(
+///     flow: &mut F,
+///     mut now: Tick, // a real driver asks its clock
+///     send: impl Fn(&PendingRequest) -> Result<Response<ResponseBody>, TransportError>,
+///     mut show: impl FnMut(F::Prompt),
+///     mut wait: impl FnMut(&mut F, Tick) -> Tick,
+/// ) -> Result<Tick, ApiMisuse> {
+///     loop {
+///         match flow.poll(now) {
+///             Action::Send(pending) => {
+///                 let result = send(&pending);
+///                 flow.on_result(pending, now, result)?;
+///             }
+///             Action::Prompt(prompt) => show(prompt),
+///             Action::Wait(until) => now = wait(flow, until),
+///             Action::AwaitReply => flow.abandon(now),
+///             Action::Done => return Ok(now),
+///         }
+///     }
+/// }
+///
+/// let policy = Policy::aws("https://d-1234567890.awsapps.com/start")
+///     .with_client(Client::new("id", Secret::from("secret")));
+/// let secrets = CodeSecrets::new(Secret::from("verifier"), "challenge", Secret::from("the-state"));
+/// let (service, redirect) = (Endpoint::for_region("eu-west-1")?, RedirectUri::loopback(49152));
+/// let mut flow = CodeFlow::new(service, policy, None, redirect, secrets, Tick::ZERO);
+///
+/// // In place of a network, a browser and a listener:
+/// let send = |_: &PendingRequest| Ok(Response::new(ResponseBody::from(r#"{"accessToken":"t","expiresIn":3600}"#)));
+/// let mut requests = ["/favicon.ico", "/oauth/callback?code=c&state=the-state"].into_iter();
+/// let mut accepted = None;
+/// let mut pages = Vec::new();
+/// let wait = |flow: &mut CodeFlow, until: Tick| {
+///     let Some(target) = requests.next().filter(|_| flow.is_listening()) else { return until };
+///     let now = Tick::ZERO;
+///     match flow.on_callback(target, now) {
+///         Callback::Accepted => accepted = Some(Callback::Accepted),
+///         callback => pages.push(flow.page(callback)),
+///     }
+///     now
+/// };
+/// let now = drive(&mut flow, Tick::ZERO, send, |prompt| println!("{prompt}"), wait)?;
+/// pages.extend(accepted.map(|callback| flow.page(callback)));
+/// assert!(pages[0].starts_with("HTTP/1.1 404") && pages[1].contains("You are signed in"));
+/// assert_eq!(flow.into_result(now)?.token.access_token.expose(), "t");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// The state of a flow, readable at any time:
 ///
 /// ```

@@ -62,6 +62,27 @@ fn the_address_has_the_client_the_challenge_and_the_state_and_no_verifier() {
 }
 
 #[test]
+fn a_flow_has_prompted_from_its_first_prompt_to_its_end_and_says_so_without_a_token() {
+    let mut rig = Rig::new(aws(), policy(), None);
+    assert!(!rig.flow.has_prompted());
+    let pending = rig.send();
+    assert!(!rig.flow.has_prompted(), "it registers first");
+    rig.flow.on_reply(pending, rig.now, Reply::Registered(registration("new"))).unwrap();
+    assert!(!rig.flow.has_prompted(), "the prompt is due, and the driver does not have it");
+    rig.prompt();
+    assert!(rig.flow.has_prompted());
+    assert_eq!(rig.callback(CODE), Callback::Accepted);
+    rig.answer(fault(FaultCode::InvalidClient));
+    assert!(rig.flow.has_prompted(), "a second registration does not undo it");
+    rig.flow.cancel();
+    assert!(rig.flow.has_prompted() && rig.flow.into_result(rig.now).unwrap_err().prompted);
+
+    let mut unseen = Rig::new(aws(), policy(), Some(registration("cached")));
+    unseen.flow.cancel();
+    assert!(!unseen.flow.has_prompted() && !unseen.flow.into_result(unseen.now).unwrap_err().prompted);
+}
+
+#[test]
 fn the_code_is_exchanged_with_the_verifier_and_the_redirect_uri_with_its_port() {
     let mut rig = Rig::redeeming();
     let pending = rig.send();
