@@ -4,22 +4,30 @@
 //! with the committed seeds in `corpus/TARGET/*.seed`, with every prefix and many single-byte changes of these, and
 //! with the golden vectors of oidc-proto.
 //!
-//! | target | input or subject | invariants |
-//! |---|---|---|
-//! | [`response`], [`oauth_response`] | the client's parsers of responses | no panic; a parsed value survives a round trip; no printed text depends on a secret |
-//! | [`request`], [`oauth_request`] | the server's parsers of requests | the same |
-//! | [`messages`] | messages of both sides, made from bytes | each side reads the messages of the other |
-//! | [`differential`] | both sides' JSON parsers | they agree with serde_json's values on every member |
-//! | [`metadata`] | a provider's metadata, and the search for it | it is for the right issuer, survives a round trip, and has no unsafe URL; a search ends in time, and requests no unsafe URL |
-//! | [`endpoint`] | base URLs, regions, start URLs | requests go to the named host, encrypted or within this machine |
-//! | [`pkce`] | verifiers and challenges | only a well-formed verifier matches, and only its own challenge |
-//! | [`retry_after`] | seconds and dates | the wait is that of the two headers |
-//! | [`config`] | the AWS config file | errors name a line of the file; cache files stay in their folder |
-//! | [`flow`] | the client's state machine under any sequence of calls | the rules of its documentation, compared with a model |
-//! | [`history`] | whole sign-ins, from histories and scripts made from bytes | the same rules; responses on the wire have the effect of the same replies |
-//! | [`callback`] | requests at a redirect URI, byte by byte, and pasted addresses | only a response with the right state is accepted, and only the first; no page has a text of the request; a head is bounded |
-//! | [`authorize`] | authorization requests, and the authority's decision | a request survives a round trip; a response goes to a registered redirect URI only, and survives a round trip; a record is bounded |
-//! | [`authority`] | the authority's store under any sequence of operations of both grants | no token without an approval, one token per code, no use of a code by another client, at another address or without its verifier, no guess beyond the limit, nothing beyond its expiry or the capacity |
+//! Each target, its input or subject, and the invariants:
+//!
+//! - [`response`], [`oauth_response`]: the client's parsers of responses. A parsed value survives a round trip, and
+//!   no printed text depends on a secret.
+//! - [`request`], [`oauth_request`]: the server's parsers of requests. The same.
+//! - [`messages`]: messages of both sides, made from bytes. Each side reads the messages of the other.
+//! - [`differential`]: both sides' JSON parsers. They agree with serde_json's values on every member.
+//! - [`metadata`]: a provider's metadata, and the search for it. The metadata is for the right issuer, survives a
+//!   round trip, and has no unsafe URL. The search ends in time, and requests no unsafe URL.
+//! - [`endpoint`]: base URLs, regions, start URLs. Requests go to the named host, encrypted or within this machine.
+//! - [`pkce`]: verifiers and challenges. Only a well-formed verifier matches, and only its own challenge.
+//! - [`retry_after`]: seconds and dates. The wait is that of the two headers.
+//! - [`config`]: the AWS config file. Errors name a line of the file, and cache files stay in their folder.
+//! - [`flow`]: the client's state machine under any sequence of calls. It keeps the rules of its documentation, and
+//!   is compared with a model.
+//! - [`history`]: whole sign-ins, from histories and scripts made from bytes. The same rules. Responses on the wire
+//!   have the effect of the same replies.
+//! - [`callback`]: requests at a redirect URI, byte by byte, and pasted addresses. Only the first response with the
+//!   right state is accepted. No page has a text of the request, and a head is bounded.
+//! - [`authorize`]: authorization requests, and the authority's decision. A request and its response survive a round
+//!   trip. The response goes to a registered redirect URI only. A record is bounded.
+//! - [`authority`]: the authority's store under any sequence of operations of both grants. There is no token without
+//!   an approval, and one token per code. No code is used by another client, at another address or without its
+//!   verifier. There is no guess beyond the limit, and nothing beyond its expiry or the capacity.
 
 mod authority;
 mod authorize;

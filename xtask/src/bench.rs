@@ -5,7 +5,8 @@ use anyhow::{Result, bail};
 use crate::shell::Run;
 use crate::{footprint, instructions, many, serving, workspace};
 
-/// `cargo xtask bench [--instructions | --flows [MOST] | --cancel | --many [N] … | --footprint [--build] | --server | CRATE…]`
+/// `cargo xtask bench`, with the names of crates, or with one of `--instructions`, `--flows [MOST]`, `--cancel`,
+/// `--many [N] …`, `--footprint [--build]` and `--server`.
 pub(crate) fn task(wanted: &[String]) -> Result<()> {
     match wanted {
         [flag] if flag == "--instructions" => return instructions::task(),

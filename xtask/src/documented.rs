@@ -4,8 +4,8 @@
 //!
 //! - A function that returns a `Result` has a section `# Errors`, an async one a section `# Cancel safety`. Both
 //!   kinds have their own example.
-//! - Any other function is called in an example: its own, or one of its type, trait, module or crate, or of another
-//!   function of that type.
+//! - Any other function is called in an example. That is its own, one of its type, trait, module or crate, or
+//!   one of another function of that type.
 //!
 //! An example is a code block that the tests run, without `no_run` or `ignore`. Only its visible lines count.
 

@@ -1,8 +1,8 @@
 //! Interoperability tests with third-party peers.
 //!
-//! boto3, the AWS CLI, aws-sso-lib and Authlib (from PyPI) and the `oauth2` and `openidconnect` crates run against
-//! our server and our program, and so do npm's `openid-client` and a headless Chromium. Our program and adapters run
-//! against npm's `oidc-provider`.
+//! These run against our server and our program: boto3, the AWS CLI, aws-sso-lib and Authlib from PyPI, the
+//! crates `oauth2` and `openidconnect`, npm's `openid-client`, and a headless Chromium. Our program and
+//! adapters run against npm's `oidc-provider`.
 //!
 //! The scenarios are in Python, like most of the peers. This module creates the virtual environment, builds the
 //! programs and runs the scenarios.

@@ -136,8 +136,8 @@ fn quietly(run: Run) -> Result<String> {
     Ok(out)
 }
 
-/// Makes a directory like another one. A file that is the same stays untouched: cargo goes by the time of a
-/// change, and all files of an archive have one from long ago.
+/// Makes a directory like another one. A file that is the same stays untouched, because cargo goes by the
+/// time of a change. All files of an archive have one from long ago.
 fn sync(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(to)? {

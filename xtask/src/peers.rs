@@ -1,5 +1,5 @@
-//! The peers of the interop scenarios: a provider, a client and what drives Chromium from npm, programs with the
-//! `oauth2`, `openidconnect` and `aws-config` crates, and the adapters' examples.
+//! The peers of the interop scenarios: programs with the crates `oauth2`, `openidconnect` and `aws-config`,
+//! and the adapters' examples. From npm come a provider, a client and what drives Chromium.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,8 @@
 //! `cargo xtask bench --server`: the cost of polls and of waiting devices at the server.
 //!
-//! It measures a pending poll of `serve` and of a bare hyper handler with the same response, memory and time for a
-//! million waiting devices, the time to the first response, and idle memory.
+//! It measures a pending poll of `serve`, and of a bare hyper handler with the same response. It also
+//! measures the memory and time of a million waiting devices, the time to the first response, and idle
+//! memory.
 //!
 //! Servers run on one processor, the load on another. The measure is the processor time of a response, which only
 //! Linux provides. The servers take turns, and the times of one round are compared, so that other load affects both.

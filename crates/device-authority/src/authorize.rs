@@ -178,7 +178,7 @@ pub fn authorize(
     Ok((AuthorizationResponse::code(code).with_state(request.state.clone()), Change::AddCode(record)))
 }
 
-/// Returns the place of the fault of an invalid request: at the client, if the request names a known client
+/// Returns the place for the fault of an invalid request. It is the client, if the request names a known one
 /// and one of its redirect URIs.
 ///
 /// ```

@@ -53,7 +53,8 @@ impl GrantKey {
 /// use oidc_proto::Client;
 /// let client = ClientRecord::preconfigured(Client::public("my-tool"), None);
 /// // A request names at most one of the others; none is found for an unknown code.
-/// let records = Records::of_client(Some(&client)).with_device(None).with_code(None).with_refresh(None).with_access(None);
+/// let records = Records::of_client(Some(&client)).with_device(None).with_code(None);
+/// let records = records.with_refresh(None).with_access(None);
 /// assert!(records.client.is_some() && records.device.is_none() && records.code.is_none());
 /// ```
 #[derive(Clone, Copy, Debug, Default)]

@@ -13,7 +13,8 @@
 //! | CreateToken | the client, and what [`GrantKey`] names | [`create_token`] |
 //! | RevokeToken | the client, and what the token's [`Selector`] names | [`revoke_token`] |
 //! | Logout, and any other portal operation | the access token, its family | [`logout`], [`recognize_token`] |
-//! | an authorization request | the client, or [`presume_client`] | [`review_authorization`], [`refuse_authorization`] |
+//! | an authorization request | the client, or [`presume_client`] | [`review_authorization`] |
+//! | an invalid authorization request | the client, or [`presume_client`] | [`refuse_authorization`] |
 //! | the decision on it | the client, or [`presume_client`] | [`authorize`] |
 //! | the person looks at a code | the device, its client | [`review`] |
 //! | the person decides | the device | [`decide`] |

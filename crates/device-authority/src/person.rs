@@ -116,7 +116,8 @@ pub fn review(
 /// let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
 /// # use device_authority::{Change, PersonError, Selector, AuthorizationStatus, decide};
 /// let device = Selector::of(&codes.device_code).and_then(|selector| store.device(selector));
-/// let Change::SetDevice { state, .. } = decide(device, UserDecision::Approve, now)? else { panic!("it sets the device") };
+/// let change = decide(device, UserDecision::Approve, now)?;
+/// let Change::SetDevice { state, .. } = change else { panic!("it sets the device") };
 /// assert_eq!(state.status, AuthorizationStatus::Approved);
 /// assert_eq!(decide(None, UserDecision::Approve, now), Err(PersonError::Unknown));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -60,8 +60,9 @@ pub fn register_client(
 /// gets its id as name (§2).
 ///
 /// Returns `invalid_client_metadata` for unsupported metadata, also if no grant for a first token remains.
-/// `invalid_redirect_uri`: the authorization code grant without a redirect URI, or with one that is neither
-/// https nor a loopback address over http (`127.0.0.1`, `[::1]` or `localhost`).
+/// Returns `invalid_redirect_uri` for the authorization code grant without a redirect URI, or with one that
+/// has another scheme than https. Over http, a loopback address is valid too (`127.0.0.1`, `[::1]` or
+/// `localhost`).
 ///
 /// ```
 /// # use core::time::Duration;

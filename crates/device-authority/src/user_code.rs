@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn every_letter_is_equally_likely_when_every_byte_is() {
         // 15 rounds of 256 bytes yield exactly 240 fair bytes each. A code takes 16 bytes and uses the first
-        // 8 fair ones, so count over a full cycle: 256 codes with offsets 0, 16, 32, …
+        // 8 fair ones. So the test counts over a full cycle: 256 codes with offsets 0, 16, 32, …
         let mut counts = [0u32; 256];
         for start in 0..=255u8 {
             let mut next = start;

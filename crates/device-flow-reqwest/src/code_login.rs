@@ -32,7 +32,8 @@ use crate::{Clock, HttpClient, Listener, TokioClock, crypto};
 /// # let bodies = vec![r#"{"accessToken":"t","expiresIn":3600}"#, r#"{"clientId":"c","clientSecret":"s"}"#];
 /// # let bodies = std::sync::Mutex::new(bodies);
 /// # let builder = HttpClient::builder(Endpoint::custom("http://127.0.0.1:9")?);
-/// # let client = builder.answered_by(move |_| Ok(http::Response::new(ResponseBody::from(bodies.lock().unwrap().pop().unwrap())))).build()?;
+/// # let next = move || ResponseBody::from(bodies.lock().unwrap().pop().unwrap());
+/// # let client = builder.answered_by(move |_| Ok(http::Response::new(next()))).build()?;
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 /// let listener = Listener::bind().await?;
 /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client_name("my program");

@@ -193,9 +193,9 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// As [`Self::register_client`]. The old refresh token may be used up after a transport error of kind `Unknown`,
-    /// after an indeterminate response that [may have acted](oidc_proto::Indeterminate::may_have_acted), and after
-    /// [`CallError::Cancelled`].
+    /// As [`Self::register_client`]. Three errors leave open whether the old refresh token is used up: a
+    /// transport error of kind `Unknown`, [`CallError::Cancelled`], and an indeterminate response that [may
+    /// have acted](oidc_proto::Indeterminate::may_have_acted).
     pub fn refresh(&self, client: &Client, refresh_token: &Secret) -> Result<Token, CallError> {
         let token = self.call(&refresh_request(client.clone(), refresh_token.clone()))?;
         Ok(token.keeping_refresh_token(refresh_token))

@@ -30,7 +30,8 @@ use crate::{Cancel, Clock, HttpClient, Listener, SystemClock, crypto};
 /// # let bodies = vec![r#"{"accessToken":"t","expiresIn":3600}"#, r#"{"clientId":"c","clientSecret":"s"}"#];
 /// # let bodies = std::sync::Mutex::new(bodies);
 /// # let builder = HttpClient::builder(Endpoint::custom("http://127.0.0.1:9")?);
-/// # let client = builder.answered_by(move |_| Ok(http::Response::new(ResponseBody::from(bodies.lock().unwrap().pop().unwrap())))).build()?;
+/// # let next = move || ResponseBody::from(bodies.lock().unwrap().pop().unwrap());
+/// # let client = builder.answered_by(move |_| Ok(http::Response::new(next()))).build()?;
 /// let listener = Listener::bind()?;
 /// let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client_name("my program");
 /// let signed_in = client.code_login(policy, listener).run(|prompt| {

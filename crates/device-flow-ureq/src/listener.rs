@@ -44,7 +44,7 @@ pub struct ListenError {
 /// faster. Dropping it closes the port.
 ///
 /// Only this machine reaches it. It reads each request in a thread of its own, with limits on time, size and
-/// number, so other callers cannot easily hold up the browser.
+/// number. So other callers cannot easily hold up the browser.
 ///
 /// ```
 /// use device_flow_ureq::Listener;

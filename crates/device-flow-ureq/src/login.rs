@@ -248,7 +248,8 @@ impl HttpClient {
     /// is for a program that must end, and takes at most one request timeout.
     ///
     /// ```
-    /// use device_flow_ureq::{Cancel, Clock as _, Endpoint, HttpClient, OnPrompt, Phase, Policy, SystemClock, UserPrompt};
+    /// use device_flow_ureq::{Cancel, Clock as _, Endpoint, HttpClient};
+    /// use device_flow_ureq::{OnPrompt, Phase, Policy, SystemClock, UserPrompt};
     /// # let server = sso_oidc_server::TestServer::start();
     /// let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
     /// let mut flow = client.flow(Policy::aws("https://d-1234567890.awsapps.com/start"), None, &SystemClock);

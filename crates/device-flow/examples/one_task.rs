@@ -1,10 +1,11 @@
-//! Many sign-ins in one task: a heap says which is due next, and nothing else is needed, neither threads nor a runtime.
+//! Many sign-ins in one task: a heap says which is due next. It needs neither threads nor a runtime.
 //!
-//! The requests go out one after the other, so this is for as many sign-ins as one connection can serve;
+//! The requests go out one after the other, so this is for as many sign-ins as one connection can serve.
 //! `device-flow-reqwest` has an example with ten thousand at a time.
 //!
 //! ```console
-//! $ ENDPOINT=http://127.0.0.1:8400 START_URL=https://d-1234567890.awsapps.com/start COUNT=20 cargo run --example one_task
+//! $ export ENDPOINT=http://127.0.0.1:8400 START_URL=https://d-1234567890.awsapps.com/start
+//! $ COUNT=20 cargo run --example one_task
 //! ```
 #![expect(
     clippy::disallowed_methods,

@@ -43,7 +43,8 @@ impl AnsweredBy {
     /// });
     /// let request = http::Request::get("https://id.example/").body(&[][..])?;
     /// assert!(client.answer(&request).is_err());
-    /// assert_eq!(client.answer(&request).map_err(|error| error.failure()).unwrap().body().as_ref(), b"GET https://id.example/");
+    /// let response = client.answer(&request).map_err(|error| error.failure()).unwrap();
+    /// assert_eq!(response.body().as_ref(), b"GET https://id.example/");
     /// # Ok::<(), http::Error>(())
     /// ```
     ///

@@ -57,7 +57,8 @@ impl PlainCall {
     /// # let call = PlainCall::new(service.encode(&RegisterClientRequest::new("my-tool")).ok_or("AWS has it")?);
     /// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
     /// let result = Err(TransportError::new(Failure::NotSent, refused));
-    /// let answer = call.on_result(Duration::ZERO, result, |response| service.decode::<RegisterClientRequest, _>(response));
+    /// let decode = |response: &_| service.decode::<RegisterClientRequest, _>(response);
+    /// let answer = call.on_result(Duration::ZERO, result, decode);
     /// assert!(matches!(answer, Err(CallError::Transport(error)) if error.failure() == Failure::NotSent));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

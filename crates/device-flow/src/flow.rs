@@ -40,7 +40,7 @@ use crate::{
 /// assert_eq!(flow.service().token_url(), "https://oidc.eu-west-1.amazonaws.com/token");
 ///
 /// let Action::Send(pending) = flow.poll(start) else { panic!("it asks for the codes") };
-/// let codes = r#"{"deviceCode":"d","userCode":"WDJB-MJHT","verificationUri":"https://device.example/","expiresIn":600}"#;
+/// let codes = r#"{"deviceCode":"d","userCode":"WDJB-MJHT","verificationUri":"https://d.example/","expiresIn":600}"#;
 /// let now = start + Duration::from_secs(1);
 /// flow.on_response(pending, now, &http::Response::new(codes))?;
 /// assert_eq!(flow.phase(), Phase::Polling);

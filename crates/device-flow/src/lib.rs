@@ -219,8 +219,8 @@
 //! | name | when | fields |
 //! |---|---|---|
 //! | `device_flow.sending` | a request is about to be sent | `operation`, `phase`, `attempt`, `uri` |
-//! | `device_flow.received` | a response came | `operation`, `phase`, `attempt`, `status`, `request_id`, `broken`, `took_ms` |
-//! | `device_flow.failed` | no response came | `operation`, `phase`, `attempt`, `failure`, `cause`, `took_ms` |
+//! | `device_flow.received` | a response came | `operation`, `phase`, `attempt`, `status`, `request_id`, `broken` |
+//! | `device_flow.failed` | no response came | `operation`, `phase`, `attempt`, `failure`, `cause` |
 //! | `device_flow.prompt` | the person is about to be asked | `phase`, `expires_in_ms`, `replaces_earlier` |
 //! | `device_flow.callback` | a request came at the redirect URI | `result` |
 //! | `device_flow.waiting` | the flow asks to wait | `phase`, `polls`, `wait_ms`, `error` |
@@ -230,13 +230,12 @@
 //! | `device_flow.fetched` | something came of that, or nothing | `uri`, `status`, `failure`, `cause` |
 //!
 //! `phase` is [`Phase::name`]. `outcome` is [`Outcome::name`], or `granted`; of a renewal it is
-//! [`RenewalOutcome::name`](renewal::RenewalOutcome::name). `result` is [`Callback::name`]. `attempt` counts the
-//! requests of
-//! one operation from 1. `failure` is `not_sent`, `proxy_refused` or `unknown`. `broken` is whether the body
-//! broke off. A field without a value is omitted: `request_id` if the service sends none, `phase` in a
-//! [`PlainCall`],
-//! `error` if there is none. `received` and `failed` report the results passed to [`DeviceFlow::on_result`]
-//! and [`PlainCall::on_result`]. No event contains a secret, a user code or a body.
+//! [`RenewalOutcome::name`](renewal::RenewalOutcome::name). `result` is [`Callback::name`]. `attempt` counts
+//! the requests of one operation from 1. `failure` is `not_sent`, `proxy_refused` or `unknown`. `broken` is
+//! whether the body broke off. A field without a value is omitted: `request_id` if the service sends none,
+//! `phase` in a [`PlainCall`], `error` if there is none. `received` and `failed` also have `took_ms`, the
+//! time since the request. They report the results passed to [`DeviceFlow::on_result`] and
+//! [`PlainCall::on_result`]. No event contains a secret, a user code or a body.
 #![warn(
     clippy::exhaustive_enums,
     clippy::exhaustive_structs,

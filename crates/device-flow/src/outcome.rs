@@ -93,8 +93,9 @@ pub enum Outcome {
     NoRedirect,
     /// In the code flow: the browser came back with an error other than `access_denied` (RFC 6749 §4.1.2.1).
     AuthorizationFailed(Fault),
-    /// In the code flow: the browser came back with the response of another issuer, or of none although the
-    /// provider promises to name itself (RFC 9207). The code was not sent anywhere.
+    /// In the code flow: the browser came back with the response of another issuer (RFC 9207). `None` is a
+    /// response without an issuer, of a provider that promises to name itself. The code was not sent
+    /// anywhere.
     WrongIssuer(Option<String>),
     /// In the code flow: the service has no authorization endpoint. No request was sent.
     NoAuthorizationEndpoint,

@@ -32,8 +32,8 @@ impl fmt::Display for Report<'_> {
 
 impl Outcome {
     /// Returns a stable name for logs: `denied`, `expired`, `rejected`, `cancelled`, `grant_lost`, `refused`,
-    /// `unreachable`, `invalid_response`, `unsupported_operation`, `no_start_url`, `no_verifier`, and of
-    /// the code flow `no_redirect`, `authorization_failed`, `wrong_issuer`, `no_authorization_endpoint`.
+    /// `unreachable`, `invalid_response`, `unsupported_operation`, `no_start_url`, `no_verifier`. The code
+    /// flow adds `no_redirect`, `authorization_failed`, `wrong_issuer`, `no_authorization_endpoint`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {

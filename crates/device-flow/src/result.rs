@@ -82,7 +82,10 @@ impl SignedIn {
     /// # ].into_iter();
     /// # loop {
     /// #     match flow.poll(now) {
-    /// #         Action::Send(pending) => flow.on_response(pending, now, &http::Response::new(answers.next().unwrap()))?,
+    /// #         Action::Send(pending) => {
+    /// #             let response = http::Response::new(answers.next().unwrap());
+    /// #             flow.on_response(pending, now, &response)?;
+    /// #         }
     /// #         Action::Wait(until) => now = until,
     /// #         Action::Prompt(_) => {}
     /// #         Action::AwaitReply | Action::Done => break,

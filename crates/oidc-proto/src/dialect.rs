@@ -86,7 +86,9 @@ impl Dialect {
     /// let response = http::Response::builder().status(200).body(r#"{"error":"authorization_pending"}"#)?;
     /// match Dialect::OAuth.decode::<CreateTokenRequest, _>(&response) {
     ///     Answer::Fault(fault) => assert_eq!(fault.code, FaultCode::AuthorizationPending),
-    ///     Answer::Success(_) | Answer::Indeterminate(_) | Answer::InvalidResponse(_) => panic!("an error is a fault whatever the status"),
+    ///     Answer::Success(_) | Answer::Indeterminate(_) | Answer::InvalidResponse(_) => {
+    ///         panic!("an error is a fault whatever the status")
+    ///     }
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -148,7 +150,8 @@ impl Dialect {
     /// let sent = CreateTokenRequest::new(client, Grant::device_code(Secret::from("dc")));
     /// let service = Service::from(Provider::new("https://id.example/device", "https://id.example/token")?);
     /// let request = service.encode_create_token(&sent);
-    /// let read = Dialect::OAuth.decode_http_request(Operation::CreateToken, request.headers(), request.body().as_ref())?;
+    /// let (headers, body) = (request.headers(), request.body().as_ref());
+    /// let read = Dialect::OAuth.decode_http_request(Operation::CreateToken, headers, body)?;
     /// assert_eq!(read, ServerRequest::CreateToken(sent));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -5,9 +5,11 @@
 //!
 //! | operation | request | what a success becomes |
 //! |---|---|---|
-//! | RegisterClient, `POST /client/register` | [`RegisterClientRequest`] | [`Registration`] |
-//! | StartDeviceAuthorization, `POST /device_authorization` | [`StartDeviceAuthorizationRequest`] | [`DeviceAuthorization`] |
-//! | CreateToken, `POST /token` | [`CreateTokenRequest`] with a [`Grant`] | [`Token`] |
+//! | RegisterClient | [`RegisterClientRequest`] | [`Registration`] |
+//! | StartDeviceAuthorization | [`StartDeviceAuthorizationRequest`] | [`DeviceAuthorization`] |
+//! | CreateToken | [`CreateTokenRequest`] with a [`Grant`] | [`Token`] |
+//!
+//! AWS has them at `POST /client/register`, `POST /device_authorization` and `POST /token`.
 //!
 //! The accounts, roles and credentials of a signed-in person are the [`portal`]'s.
 //!

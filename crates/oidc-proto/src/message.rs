@@ -150,7 +150,8 @@ impl Registration {
     /// ```
     /// use core::time::Duration;
     /// use oidc_proto::{Client, Registration, Secret, UnixSeconds};
-    /// let registration = Registration::new(Client::new("id", Secret::from("s"))).with_expiry(UnixSeconds::new(10_000));
+    /// let client = Client::new("id", Secret::from("s"));
+    /// let registration = Registration::new(client).with_expiry(UnixSeconds::new(10_000));
     /// assert!(registration.usable_at(UnixSeconds::new(9_000), Duration::from_secs(900)));
     /// assert!(!registration.usable_at(UnixSeconds::new(9_500), Duration::from_secs(900)));
     /// ```

@@ -110,8 +110,8 @@ impl Token {
         self
     }
 
-    /// Applies the rule of a refresh (RFC 6749 §6): a new refresh token replaces the old one, and without a
-    /// new one the old one stays valid.
+    /// Applies the rule of a refresh (RFC 6749 §6): a new refresh token replaces the old one. Without a new
+    /// one the old one stays valid.
     #[must_use]
     pub fn keeping_refresh_token(mut self, old: &Secret) -> Self {
         if self.refresh_token.is_none() {

@@ -11,7 +11,7 @@ use crate::{CacheError, CachedRegistration, CachedToken, Identity, RegistrationK
 /// A cache directory.
 ///
 /// Reading needs no lock, because files are replaced whole. A program that reads in order to write (to
-/// refresh a token or to sign in) must take the [`Cache::lock`] and then read again: another process may have
+/// refresh a token or to sign in) must take the [`Cache::lock`] and then read again. Another process may have
 /// done the work.
 ///
 /// ```
@@ -139,7 +139,8 @@ impl Cache {
     /// # std::fs::create_dir(&dir)?;
     /// # let cache = Cache::at(&dir);
     /// # let client = Client::new("id", Secret::from("secret"));
-    /// # let registered = CachedRegistration::new(Registration::new(client).with_expiry(UnixSeconds::new(1_900_000_000)));
+    /// # let registration = Registration::new(client).with_expiry(UnixSeconds::new(1_900_000_000));
+    /// # let registered = CachedRegistration::new(registration);
     /// let key = RegistrationKey::new("https://d-1.awsapps.com/start", "eu-west-1");
     /// assert_eq!(cache.registration(&key)?, None);
     /// cache.save_registration(&key, &registered)?;

@@ -25,7 +25,8 @@
 //! # let home = home.path();
 //! # std::fs::create_dir(home.join(".aws"))?;
 //! # std::fs::write(home.join(".aws/config"),
-//! #     "[profile work]\nsso_session = corp\n[sso-session corp]\nsso_region = eu-west-1\nsso_start_url = https://d-1.awsapps.com/start\n")?;
+//! #     "[profile work]\nsso_session = corp\n[sso-session corp]\nsso_region = eu-west-1\n\
+//! #      sso_start_url = https://d-1.awsapps.com/start\n")?;
 //! let config = Config::load(Config::default_path(Some(home), |_| None).ok_or("no home directory")?)?;
 //! let sso = config.resolve_sso("work")?;
 //! let cache = Cache::at(Cache::default_dir(home));

@@ -175,7 +175,8 @@ impl CachedRegistration {
     /// let test = Some("http://127.0.0.1:8080".to_owned());
     /// let key = RegistrationKey::new("https://d-1.awsapps.com/start", "eu-west-1").with_endpoint_url(test.clone());
     /// let client = Client::new("id", Secret::from("secret"));
-    /// cache.save_registration(&key, &CachedRegistration::new(Registration::new(client)).with_endpoint_url(test.clone()))?;
+    /// let registration = CachedRegistration::new(Registration::new(client));
+    /// cache.save_registration(&key, &registration.with_endpoint_url(test.clone()))?;
     /// assert_eq!(cache.registration_of("id")?.and_then(|found| found.endpoint_url), test);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -24,7 +24,8 @@ const UNKNOWN_LIFE: Duration = Duration::from_secs(60 * 60);
 /// let answer = Token::bearer(Secret::from("access"), Duration::from_secs(3600));
 ///
 /// let now = UnixSeconds::new(1_640_467_800);
-/// let token = CachedToken::new(&answer, now, Some(registration)).for_portal("https://d-1.awsapps.com/start", "eu-west-1");
+/// let token = CachedToken::new(&answer, now, Some(registration));
+/// let token = token.for_portal("https://d-1.awsapps.com/start", "eu-west-1");
 /// cache.save_token(&identity, &token)?;
 /// assert_eq!(cache.token(&identity)?, Some(token));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

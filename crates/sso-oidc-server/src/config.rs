@@ -146,7 +146,8 @@ impl Limits {
 /// ```
 /// use core::time::Duration;
 /// use sso_oidc_server::{
-///     Account, Approval, Capacity, Client, Config, Role, Limits, ServerPolicy, RegistrationKey, Rotation, Secret, SlowDown, TestServer,
+///     Account, Approval, Capacity, Client, Config, Limits, RegistrationKey, Role, Rotation, Secret,
+///     ServerPolicy, SlowDown, TestServer,
 /// };
 ///
 /// let config = Config::default()

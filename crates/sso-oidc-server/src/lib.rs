@@ -41,12 +41,18 @@
 //!
 //! | path | method | what |
 //! |---|---|---|
-//! | `/client/register`, `/device_authorization`, `/token` | POST | RegisterClient, StartDeviceAuthorization, CreateToken |
-//! | `/oauth/register`, `/oauth/device_authorization`, `/oauth/token`, `/oauth/revoke` | POST | the same for every RFC 8628 client: RFC 7591, RFC 8628, RFC 6749, RFC 7009 |
-//! | `/assignment/accounts`, `/assignment/roles`, `/federation/credentials` | GET | the portal: ListAccounts, ListAccountRoles, GetRoleCredentials |
+//! | `/client/register` | POST | RegisterClient |
+//! | `/device_authorization` | POST | StartDeviceAuthorization |
+//! | `/token` | POST | CreateToken |
+//! | `/oauth/register` | POST | registration, for every RFC 8628 client (RFC 7591) |
+//! | `/oauth/device_authorization` | POST | the start of a device authorization (RFC 8628) |
+//! | `/oauth/token`, `/oauth/revoke` | POST | the token (RFC 6749) and its revocation (RFC 7009) |
+//! | `/assignment/accounts`, `/assignment/roles` | GET | the portal's ListAccounts and ListAccountRoles |
+//! | `/federation/credentials` | GET | the portal's GetRoleCredentials |
 //! | `/logout` | POST | the portal's Logout |
-//! | `/.well-known/openid-configuration`, `/.well-known/oauth-authorization-server` | GET | the metadata of the OAuth endpoints (RFC 8414) |
-//! | `/authorize` | GET | the authorization request of both dialects (RFC 6749 §4.1, RFC 7636): the page for the decision |
+//! | `/.well-known/openid-configuration` | GET | the metadata of the OAuth endpoints |
+//! | `/.well-known/oauth-authorization-server` | GET | the same (RFC 8414) |
+//! | `/authorize` | GET | the authorization request of both dialects (RFC 6749 §4.1): the page for the decision |
 //! | `/authorize` | POST | the person's decision on the request in the query |
 //! | `/jwks.json` | GET | an empty key set |
 //! | `/device` | GET | the form for the code, or the confirmation of `?user_code=` |

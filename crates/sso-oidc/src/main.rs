@@ -16,7 +16,8 @@
 //! | single calls with retries | [`service::Caller`] |
 //! | a result in the `--output` format, after `--query` | [`settings::Settings::printer`], [`output::Document`] |
 //! | an error with its exit code, hints and request id | [`exit::Failure`], [`explain`] |
-//! | a warning, raw data on standard output, an error's causes | [`exit::warn`], [`exit::print_data`], [`exit::chain`] |
+//! | a warning, an error's causes | [`exit::warn`], [`exit::chain`] |
+//! | raw data on standard output | [`exit::print_data`] |
 //! | a secret from a file or standard input | [`sources::Sources`] |
 //! | Ctrl-C as exit 130, with or without cleaning up | [`interrupt`] |
 //! | a choice by the person | [`picker::pick`] |

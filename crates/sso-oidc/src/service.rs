@@ -90,8 +90,8 @@ impl Caller {
         self.attempt(operation, true, send)
     }
 
-    /// Calls an operation whose grant can be used only once. It is not repeated once the service may have acted on
-    /// it: a refresh token that is used twice may revoke its token family (RFC 9700 §4.14.2).
+    /// Calls an operation whose grant can be used only once. It is not repeated once the service may have
+    /// acted on it. A refresh token that is used twice may revoke its token family (RFC 9700 §4.14.2).
     ///
     /// # Errors
     /// The error of the last attempt.

@@ -1,5 +1,5 @@
-//! The exact output of every format and operation, equal to the AWS CLI's for the same response (version 1.46 for
-//! json, text and table; version 2 for yaml).
+//! The exact output of every format and operation, equal to the AWS CLI's for the same response. The yaml is
+//! that of version 2, the others are of version 1.46.
 
 mod common;
 

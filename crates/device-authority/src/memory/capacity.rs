@@ -4,8 +4,8 @@
 ///
 /// ```
 /// use device_authority::Capacity;
-/// let small =
-///     Capacity::default().with_clients(10).with_devices(20).with_codes(15).with_families(20).with_access(30).with_sources(5);
+/// let small = Capacity::default().with_clients(10).with_devices(20).with_codes(15);
+/// let small = small.with_families(20).with_access(30).with_sources(5);
 /// assert_eq!((small.clients, small.devices, small.codes), (10, 20, 15));
 /// assert_eq!((small.families, small.access, small.sources), (20, 30, 5));
 /// ```

@@ -47,7 +47,8 @@ impl Memory {
     /// # let mut entropy = |bytes: &mut [u8]| Ok::<(), NoEntropy>(rng.fill(bytes));
     /// use oidc_proto::RegisterClientRequest;
     /// let mut store = Memory::new(Capacity::default());
-    /// let registration = store.register_oauth_client(&policy, &RegisterClientRequest::new("my-tool"), now, &mut entropy)?;
+    /// let request = RegisterClientRequest::new("my-tool");
+    /// let registration = store.register_oauth_client(&policy, &request, now, &mut entropy)?;
     /// assert_eq!(registration.client.secret, None); // a public client has none here
     /// # Ok::<(), oidc_proto::Fault>(())
     /// ```

@@ -393,7 +393,8 @@ impl CodeFlow {
     /// ```
     /// # use device_flow::{Action, Callback, CodeFlow, CodeSecrets, Policy, RedirectUri, Tick};
     /// # use oidc_proto::{Client, Endpoint, Secret};
-    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client(Client::new("id", Secret::from("s")));
+    /// # let client = Client::new("id", Secret::from("s"));
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client(client);
     /// # let secrets = CodeSecrets::new(Secret::from("verifier"), "challenge", Secret::from("state"));
     /// # let (service, redirect, now) = (Endpoint::for_region("eu-west-1")?, RedirectUri::loopback(8400), Tick::ZERO);
     /// # let mut flow = CodeFlow::new(service, policy, None, redirect, secrets, now);
@@ -434,7 +435,8 @@ impl CodeFlow {
     /// ```
     /// # use device_flow::{Action, Callback, CodeFlow, CodeSecrets, Policy, RedirectUri, Tick};
     /// # use oidc_proto::{Client, Endpoint, Secret};
-    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client(Client::new("id", Secret::from("s")));
+    /// # let client = Client::new("id", Secret::from("s"));
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client(client);
     /// # let secrets = CodeSecrets::new(Secret::from("verifier"), "challenge", Secret::from("state"));
     /// # let (service, redirect, now) = (Endpoint::for_region("eu-west-1")?, RedirectUri::loopback(8400), Tick::ZERO);
     /// # let mut flow = CodeFlow::new(service, policy, None, redirect, secrets, now);
@@ -464,7 +466,8 @@ impl CodeFlow {
     /// ```
     /// # use device_flow::{Action, Callback, CodeFlow, CodeSecrets, Policy, RedirectUri, Tick};
     /// # use oidc_proto::{Client, Endpoint, Secret};
-    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client(Client::new("id", Secret::from("s")));
+    /// # let client = Client::new("id", Secret::from("s"));
+    /// # let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client(client);
     /// # let secrets = CodeSecrets::new(Secret::from("verifier"), "challenge", Secret::from("state"));
     /// # let (service, redirect, now) = (Endpoint::for_region("eu-west-1")?, RedirectUri::loopback(8400), Tick::ZERO);
     /// # let mut flow = CodeFlow::new(service, policy, None, redirect, secrets, now);

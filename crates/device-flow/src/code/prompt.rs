@@ -15,7 +15,8 @@ use crate::Tick;
 /// use core::time::Duration;
 /// use device_flow::{BrowserPrompt, RedirectUri};
 ///
-/// let prompt = BrowserPrompt::new("https://id.example/authorize?x=1", RedirectUri::loopback(8400), Duration::from_secs(600));
+/// let (redirect, lifetime) = (RedirectUri::loopback(8400), Duration::from_secs(600));
+/// let prompt = BrowserPrompt::new("https://id.example/authorize?x=1", redirect, lifetime);
 /// assert!(prompt.to_string().contains("https://id.example/authorize?x=1"));
 /// ```
 #[derive(Clone, PartialEq, Eq)]

@@ -61,7 +61,8 @@ impl RenewalOutcome {
 /// # let service = Service::from(Endpoint::for_region("eu-west-1")?);
 /// # let wall = UnixSeconds::new(1_800_000_000);
 /// # let token = Token::bearer("access".into(), Duration::from_secs(3600));
-/// # let session = Session::restored(&service, Registration::new(Client::public("id")), token, Some(UnixSeconds::new(1_800_003_600)));
+/// # let (registration, expiry) = (Registration::new(Client::public("id")), UnixSeconds::new(1_800_003_600));
+/// # let session = Session::restored(&service, registration, token, Some(expiry));
 /// # let mut renewal = Renewal::new(service, RenewalPolicy::default(), Tick::ZERO);
 /// # let _ = renewal.poll(Tick::ZERO);
 /// # renewal.on_read(Tick::ZERO, wall, Some(session))?;

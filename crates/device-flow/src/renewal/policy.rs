@@ -12,7 +12,8 @@ use core::time::Duration;
 /// let policy = RenewalPolicy::default().with_margin(seconds(900)).with_max_requests(3);
 /// assert_eq!((policy.margin, policy.max_requests), (seconds(900), 3));
 /// // A program that must answer soon:
-/// let hasty = RenewalPolicy::default().with_lock_wait(seconds(2)).with_retry_window(seconds(0)).with_reread_window(seconds(0));
+/// let hasty = RenewalPolicy::default().with_lock_wait(seconds(2));
+/// let hasty = hasty.with_retry_window(seconds(0)).with_reread_window(seconds(0));
 /// let hasty = hasty.with_first_backoff(seconds(1)).with_max_backoff(seconds(1));
 /// // `refresh --force`, by a program that signs in if need be:
 /// let forced = RenewalPolicy::default().with_forced(true).with_signs_in(true);

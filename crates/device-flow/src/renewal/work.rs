@@ -117,8 +117,8 @@ impl Work {
         self.session.as_ref().map(|old| &old.token.access_token) != Some(&session.token.access_token)
     }
 
-    /// Returns whether the request is repeated. While the token is good, that is so after a lost response only,
-    /// once: a service with a grace accepts the refresh token again for a moment.
+    /// Returns whether the request is repeated. While the token is good, it is repeated once, and only after
+    /// a lost response. A service with a grace accepts the refresh token again for a moment.
     pub(crate) fn retry_is_due(&self, error: &TransientError, cx: &Context<'_>) -> bool {
         let is_in_time = cx.now + self.backoff(error, cx.policy) <= self.until;
         let is_rescue = error.may_have_acted() && !self.may_be_spent;

@@ -63,7 +63,8 @@ impl Metadata {
     ///
     /// ```
     /// use oidc_proto::oauth::{Metadata, MetadataError};
-    /// let response = http::Response::new(r#"{"issuer":"https://id.example","token_endpoint":"https://id.example/token"}"#);
+    /// let document = r#"{"issuer":"https://id.example","token_endpoint":"https://id.example/token"}"#;
+    /// let response = http::Response::new(document);
     /// let metadata = Metadata::decode("https://id.example", &response)?;
     /// assert_eq!(metadata.token_endpoint.as_deref(), Some("https://id.example/token"));
     /// assert!(matches!(Metadata::decode("https://other.example", &response), Err(MetadataError::Issuer { .. })));

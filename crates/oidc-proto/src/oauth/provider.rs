@@ -115,8 +115,8 @@ impl Provider {
         Ok(self)
     }
 
-    /// Returns the same provider with this issuer. An authorization response of another issuer is refused (RFC
-    /// 9207 §2.4), and so is one without an issuer if the provider promises to name it
+    /// Returns the same provider with this issuer. An authorization response of another issuer is refused
+    /// (RFC 9207 §2.4). So is one without an issuer if the provider promises to name it
     /// (`authorization_response_iss_parameter_supported`).
     ///
     /// ```

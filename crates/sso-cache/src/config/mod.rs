@@ -208,7 +208,8 @@ impl fmt::Debug for Config {
 ///
 /// ```
 /// let config = sso_cache::Config::parse(
-///     "[profile work]\nregion = eu-west-1\noutput = json\nca_bundle = /etc/ca.pem\nendpoint_url = http://127.0.0.1:8080\n\
+///     "[profile work]\nregion = eu-west-1\noutput = json\nca_bundle = /etc/ca.pem\n\
+///      endpoint_url = http://127.0.0.1:8080\n\
 ///      sso_start_url = https://d-1.awsapps.com/start\nsso_region = us-east-1\nsso_registration_scopes = a, b\n\
 ///      source_profile = keys\n",
 /// )?;
@@ -331,7 +332,8 @@ impl<'a> Profile<'a> {
     /// Returns `use_fips_endpoint`.
     ///
     /// ```
-    /// let config = sso_cache::Config::parse("[profile a]\nuse_fips_endpoint = true\n[profile b]\nuse_fips_endpoint = yes\n")?;
+    /// let file = "[profile a]\nuse_fips_endpoint = true\n[profile b]\nuse_fips_endpoint = yes\n";
+    /// let config = sso_cache::Config::parse(file)?;
     /// assert_eq!(config.profile("a").ok_or("there")?.use_fips_endpoint()?, Some(true));
     /// assert!(config.profile("b").ok_or("there")?.use_fips_endpoint().is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())

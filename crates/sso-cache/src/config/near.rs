@@ -10,7 +10,8 @@ use super::syntax::File;
 /// ```
 /// let config = sso_cache::Config::parse("[work]\nregion = eu-west-1\n[sso-session My Corp]\n")?;
 /// let near = config.near_miss_of_profile("work").ok_or("there is one")?;
-/// assert_eq!(near.to_string(), "the AWS config, line 1, has [work], which is not a valid profile header; write [profile work]");
+/// let advice = "the AWS config, line 1, has [work], which is not a valid profile header; write [profile work]";
+/// assert_eq!(near.to_string(), advice);
 /// let near = config.near_miss_of_session("My Corp").ok_or("there is one")?;
 /// assert_eq!(near.wanted, "sso-session \"My Corp\"");
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -11,15 +11,15 @@ use super::InjectedFault;
 /// operations.
 ///
 /// The notation is `NAME[=BYTES][@OPERATION][:REQUESTS]`. The operation is `register`, `authorize` or `poll`
-/// in either dialect, or `revoke` or `discover` in OAuth only, or `accounts`, `roles`, `credentials` or
-/// `logout` of the portal. The requests are `N`, `N-M` or `N-`, counted from 1 for each operation:
+/// in either dialect. OAuth also has `revoke` and `discover`, the portal `accounts`, `roles`, `credentials`
+/// and `logout`. The requests are `N`, `N-M` or `N-`, counted from 1 for each operation:
 ///
 /// ```
 /// use sso_oidc_server::{InjectedFault, Operation, FaultRule};
 ///
 /// let rule: FaultRule = "reset-answer=40@poll:2-3".parse()?;
-/// let same = FaultRule::new(InjectedFault::ResetAnswer).after_bytes(40).at(Operation::CreateToken).requests(2, Some(3));
-/// assert_eq!(rule, same);
+/// let same = FaultRule::new(InjectedFault::ResetAnswer).after_bytes(40).at(Operation::CreateToken);
+/// assert_eq!(rule, same.requests(2, Some(3)));
 /// # Ok::<(), sso_oidc_server::FaultRuleError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -195,8 +195,9 @@ fn is_loopback_redirect(uri: &str) -> bool {
     })
 }
 
-/// Returns the redirect to the client. Before a person has decided, a refusal leads elsewhere only by a click: any
-/// program may register an address, so a link to this server would be an open redirect (RFC 9700 §4.11.2).
+/// Returns the redirect to the client. Before a person has decided, an error leads elsewhere only by a click.
+/// Any program may register an address, so a link to this server would be an open redirect (RFC 9700
+/// §4.11.2).
 fn redirect(context: &Context<'_>, uri: &str, sent: Result<Sent, Reply>) -> Reply {
     let Sent { url, error } = match sent {
         Ok(sent) => sent,

@@ -21,13 +21,13 @@ pub(crate) struct FlowArgs {
     #[arg(long, conflicts_with = "flow")]
     use_device_code: bool,
 
-    /// Listen for the browser on this port instead of a free one, for a browser behind a port forwarding
-    /// (docker -p does not reach 127.0.0.1 inside a container)
+    /// Listen for the browser on this port, for a browser behind a port forwarding (docker -p does not reach
+    /// 127.0.0.1 inside a container)
     #[arg(long, value_name = "PORT", conflicts_with = "use_device_code", value_parser = clap::value_parser!(u16).range(1..))]
     redirect_port: Option<u16>,
 
-    /// The redirect URI that the client of --client-id is registered with: http://127.0.0.1 or http://localhost, with an
-    /// optional port and path
+    /// The redirect URI that the client of --client-id is registered with: http://127.0.0.1 or
+    /// http://localhost, with an optional port and path
     #[arg(long, value_name = "URI", requires = "client_id", conflicts_with = "redirect_port", value_parser = RedirectUri::parse)]
     redirect_uri: Option<RedirectUri>,
 }

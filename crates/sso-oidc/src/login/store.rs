@@ -293,8 +293,8 @@ impl Store {
         self.ignoring_corrupt(self.settled())
     }
 
-    /// Reads the token. AWS's tools write in place, so a torn file is read again for a moment: moving it away would
-    /// lose the token that is being written.
+    /// Reads the token. AWS's tools write in place, so a torn file is read again for a moment. Moving it away
+    /// would lose the token that is being written.
     ///
     /// # Errors
     /// The file is corrupt, or cannot be read.

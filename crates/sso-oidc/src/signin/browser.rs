@@ -24,8 +24,8 @@ pub(crate) enum BrowserChoice {
 impl BrowserChoice {
     /// Chooses from the environment.
     ///
-    /// `BROWSER` always counts, as in AWS's tools. Without it, a remote shell or a machine without a display opens no
-    /// browser: a text browser would take over the terminal, and a remote screen is out of sight.
+    /// `BROWSER` always counts, as in AWS's tools. Without it, a remote shell or a machine without a display
+    /// opens no browser. A text browser would take over the terminal, and a remote screen is out of sight.
     pub(crate) fn of(environment: &Environment, no_browser: bool) -> Self {
         if no_browser {
             return Self::None(None);

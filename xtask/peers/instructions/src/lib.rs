@@ -1,5 +1,6 @@
-//! The cases that are measured. Two programs run them, because an allocator that counts has instructions of its own:
-//! `peers-instructions CASE COUNT` does one thing so often, `peers-allocations` counts the allocations of each.
+//! The cases that are measured. Two programs run them, because an allocator that counts has instructions of
+//! its own. `peers-instructions CASE COUNT` does one thing so often, `peers-allocations` counts the
+//! allocations of each.
 
 use std::hint::black_box;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! A program that signs in with the `oauth2` crate, for our server to be held against: what it shows goes to standard
-//! error, what it does and gets to standard output, a word and its value a line.
+//! A program that signs in with the `oauth2` crate, as a test of our server. What it shows goes to standard
+//! error. What it does and gets goes to standard output, a word and its value a line.
 //!
 //! `ISSUER` and `CLIENT_ID` say where and as whom; `CLIENT_SECRET` and `SCOPE` are as one likes; with
 //! `IMPATIENT` it does not sleep between its polls. `FLOW=code` is the authorization code flow at a server that

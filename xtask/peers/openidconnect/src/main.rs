@@ -1,5 +1,5 @@
-//! What the `openidconnect` crate makes of a server's discovery: `ISSUER` says where, and what it read goes to standard
-//! output, a word and its value a line. It fetches the keys, too, as it always does.
+//! What the `openidconnect` crate makes of a server's discovery. `ISSUER` says where. What it read goes to
+//! standard output, a word and its value a line. It fetches the keys, too, as it always does.
 
 use std::env;
 use std::error::Error;

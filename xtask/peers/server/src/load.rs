@@ -1,5 +1,5 @@
-//! Load on one thread: a request on every connection, then an answer from every connection, so that the
-//! server always has a batch to work on and is what limits the rate.
+//! Load on one thread: a request on every connection, then an answer from every connection. So the server
+//! always has a batch to work on, and limits the rate.
 
 use crate::wire::{Line, member, request, split};
 

@@ -1,12 +1,12 @@
-//! `peers-server bare ANSWER-FILE`: a hyper handler that reads each request and answers what the file says.
-//! `peers-server room DEVICES`: our server with room for so many devices.
-//! `peers-server answer ADDRESS`: the bytes of our server's answer to a poll of a device that waits.
-//! `peers-server load CONNECTIONS ANSWERS ROUNDS [ADDRESS PROCESS DEVICES]…`: registers at each server and
-//! starts so many devices there, then polls them in no order, each server in turn for so many answers, in so
-//! many rounds. Prints a
-//! line for each round: the
-//! microseconds that each server's process ran for one answer. With no device the same is sent to a server
-//! that does not look.
+//! Servers to compare, and their load.
+//!
+//! - `peers-server bare ANSWER-FILE`: a hyper handler that reads each request and answers what the file says.
+//! - `peers-server room DEVICES`: our server with room for so many devices.
+//! - `peers-server answer ADDRESS`: the bytes of our server's answer to a poll of a device that waits.
+//! - `peers-server load CONNECTIONS ANSWERS ROUNDS [ADDRESS PROCESS DEVICES]…`: registers at each server, starts
+//!   so many devices there, and polls them in no order. In each round, each server in turn gives so many answers.
+//!   A line for each round has the microseconds that each server's process ran for one answer. With no device,
+//!   the same request goes to a server that does not read it.
 //!
 //! The servers print `listening on http://ADDRESS`.
 

@@ -1,5 +1,5 @@
-//! `peers-many MOST` takes a thousand, ten thousand, … up to so many flows side by side through whole sign-ins, from
-//! registration to token, and prints what one costs.
+//! `peers-many MOST` runs whole sign-ins side by side, from registration to token, and prints what one costs.
+//! It begins with a thousand and takes ten times as many up to `MOST`.
 //!
 //! Every count is run several times. The fastest run is compared with the fastest of the other counts: it
 //! finds its memory at hand. The first run has to ask the system for it, page by page, and is shown beside it.
