@@ -4,6 +4,7 @@
 //! test in `cargo test`.
 
 mod arrows;
+mod comments;
 mod docs;
 mod manifests;
 mod pure;
@@ -36,6 +37,12 @@ struct Problem {
 impl Problem {
     fn new(file: &str, line: usize, what: impl Into<String>) -> Self {
         Self { file: file.to_owned(), line, what: what.into() }
+    }
+
+    /// Moves the problem down, where its text begins after so many lines of the file.
+    fn after(mut self, lines: usize) -> Self {
+        self.line += lines;
+        self
     }
 }
 
@@ -80,6 +87,7 @@ fn check() -> Result<(Tree, Vec<Problem>)> {
     problems.extend(manifests::check(&tree));
     problems.extend(docs::check(&tree, &graph.members(), &tasks));
     problems.extend(sentences::check(&tree));
+    problems.extend(comments::check(&tree));
     problems.sort();
     problems.dedup();
     Ok((tree, problems))

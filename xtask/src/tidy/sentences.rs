@@ -1,4 +1,4 @@
-//! A word limit for the sentences of the documents.
+//! A word limit for the sentences of the documents, which comments have too.
 
 use super::Problem;
 use super::tree::Tree;
@@ -19,7 +19,8 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     documents.flat_map(|(path, text)| long(path, text)).collect()
 }
 
-fn long(path: &str, markdown: &str) -> Vec<Problem> {
+/// Returns every sentence of the text that is too long.
+pub(super) fn long(path: &str, markdown: &str) -> Vec<Problem> {
     let sentences = sentences(markdown).into_iter();
     let counted = sentences.map(|(line, sentence)| (line, sentence.split_whitespace().count(), sentence));
     counted
@@ -48,7 +49,7 @@ fn sentences(markdown: &str) -> Vec<(usize, String)> {
     for (at, line) in markdown.lines().enumerate() {
         let text = line.trim();
         let is_fence = text.starts_with("```");
-        let item = text.strip_prefix("- ").or_else(|| text.strip_prefix("* "));
+        let item = item(text);
         if is_fence || fenced || text.is_empty() || text.starts_with(['|', '#']) || item.is_some() {
             end(&mut paragraph, begins);
         }
@@ -66,6 +67,13 @@ fn sentences(markdown: &str) -> Vec<(usize, String)> {
     found
 }
 
+/// Returns the text of a line that begins an item of a list: `- `, `* `, or a number with a point.
+fn item(line: &str) -> Option<&str> {
+    let numbered = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    let numbered = if numbered.len() < line.len() { numbered.strip_prefix(". ") } else { None };
+    line.strip_prefix("- ").or_else(|| line.strip_prefix("* ")).or(numbered)
+}
+
 /// Replaces each code span and link target by one word, because their points do not end a sentence.
 fn without_names(paragraph: &str) -> String {
     let spans = paragraph.split('`').enumerate();
@@ -75,8 +83,7 @@ fn without_names(paragraph: &str) -> String {
     parts.fold(first, |text, rest| text + rest.split_once(')').map_or(rest, |(_, after)| after))
 }
 
-/// Splits a text into sentences. A point, question mark, exclamation mark, colon or semicolon before a space ends
-/// one.
+/// Splits a text into sentences. A point, question mark, exclamation mark or colon before a space ends one.
 fn split(text: &str) -> Vec<String> {
     let mut sentences = vec![String::new()];
     for word in text.split_whitespace() {
@@ -122,6 +129,7 @@ mod tests {
     fn each_item_of_a_list_is_by_itself() {
         let text = format!("- {0}\n- {0}\n  and more\n", "word ".repeat(14).trim());
         assert_eq!(sentences(&text).len(), 2);
+        assert_eq!(sentences("1. One\n2. two\n10. three, with 4.\n5 words\n").len(), 4);
         assert_eq!(sentences("One. Two? \"Three!\" Four: five; six.").len(), 5);
     }
 }
