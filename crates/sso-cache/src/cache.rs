@@ -92,7 +92,7 @@ impl Cache {
     }
 
     /// Returns the tokens of all portals, with their paths. A file counts if it has the name of a token file, a start
-    /// URL and a region; some tools keep other tokens in this directory. Unreadable files are skipped.
+    /// URL and a region. Some tools keep other tokens in this directory. Unreadable files are skipped.
     ///
     /// ```
     /// # let home = tempfile::tempdir()?;
@@ -100,7 +100,8 @@ impl Cache {
     /// # std::fs::create_dir(&dir)?;
     /// # let identity = sso_cache::Identity::SessionName("corp".to_owned());
     /// let cache = sso_cache::Cache::at(&dir);
-    /// let text = r#"{"accessToken":"t","expiresAt":"2030-01-01T00:00:00Z","startUrl":"https://d-1.awsapps.com/start","region":"eu-west-1"}"#;
+    /// let text = r#"{"accessToken":"t","expiresAt":"2030-01-01T00:00:00Z","region":"eu-west-1",
+    ///     "startUrl":"https://d-1.awsapps.com/start"}"#;
     /// std::fs::write(cache.token_path(&identity), text)?;
     /// std::fs::write(dir.join("another-tool.json"), text)?;
     /// let found = cache.tokens()?;

@@ -13,8 +13,8 @@
 //! The files match those of the AWS command line and the AWS SDKs: they find a token that is saved here, and
 //! vice versa. This crate also replaces files whole, makes them readable by the owner only, and keeps members
 //! of other tools. It names corrupt files and can set them aside. A lock keeps two processes from refreshing
-//! one token at once, another from asking a person twice. Other files are beside the cache ([`Cache::private_dir`]), because some tools read
-//! every file in it.
+//! one token at once, another from asking a person twice. Other files are beside the cache
+//! ([`Cache::private_dir`]), because some tools read every file in it.
 //!
 //! ```
 //! use core::time::Duration;

@@ -103,10 +103,10 @@ impl fmt::Display for Holder {
 }
 
 impl Cache {
-    /// Takes the lock on this identity's files, across processes, to refresh its token or to write it. It waits for `at_most` (zero: not at
-    /// all). The lock is advisory and only this crate's: AWS's tools take none. Its file in the [private
-    /// directory](Cache::private_dir) persists and names the holder to a waiting process. The lock of a
-    /// process that dies is released.
+    /// Takes the lock on this identity's files, across processes, to refresh its token or to write it. It waits
+    /// for `at_most` (zero: not at all). The lock is advisory and only this crate's: AWS's tools take none. Its
+    /// file in the [private directory](Cache::private_dir) persists and names the holder to a waiting process.
+    /// The lock of a process that dies is released.
     ///
     /// The new holder also removes the leftovers of killed processes from the cache.
     ///

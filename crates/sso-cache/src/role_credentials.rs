@@ -54,8 +54,8 @@ impl RoleKey {
     }
 }
 
-/// The directory of role credentials, which the AWS CLI shares. They outlive a sign-out: the service keeps them valid to
-/// their expiry.
+/// The directory of role credentials, which the AWS CLI shares. They outlive a sign-out: the service keeps them valid
+/// to their expiry.
 ///
 /// ```
 /// use core::time::Duration;

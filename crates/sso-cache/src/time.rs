@@ -7,8 +7,8 @@ use time::{Date, Month, OffsetDateTime};
 const FIRST: i64 = -62_135_596_800;
 const LAST: i64 = 253_402_300_799;
 
-/// Formats a time as `YYYY-MM-DDTHH:MM:SSZ` (RFC 3339), the one form that every AWS tool reads. Times outside the years 1
-/// to 9999 become the nearest end.
+/// Formats a time as `YYYY-MM-DDTHH:MM:SSZ` (RFC 3339), the one form that every AWS tool reads. Times outside the
+/// years 1 to 9999 become the nearest end.
 ///
 /// ```
 /// use oidc_proto::UnixSeconds;

@@ -2,9 +2,9 @@
 //!
 //! A cookie holds a random value. Scripts cannot read it, and browsers omit it from the POST of another site. The
 //! form holds a MAC of that value and its subject, under this process's key. The subject is the user code, or the
-//! number of the form and the whole query of an authorization request. So the form of another subject does not work. A planted cookie works
-//! only with the form of the same subject. There the origin that the browser names decides. It also stops another
-//! port of this machine, which shares our cookies.
+//! number of the form and the whole query of an authorization request. So the form of another subject does not work.
+//! A planted cookie works only with the form of the same subject. There the origin that the browser names decides. It
+//! also stops another port of this machine, which shares our cookies.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::header::{COOKIE, ORIGIN, REFERER};

@@ -10,8 +10,8 @@ use std::collections::VecDeque;
 
 use device_authority::Selector;
 
-/// The number of forms whose decisions are kept, in less than 400 KB. As many approvals fill a store of codes, so a flood
-/// of forms does no more harm than a flood of approvals.
+/// The number of forms whose decisions are kept, in less than 400 KB. As many approvals fill a store of codes, so a
+/// flood of forms does no more harm than a flood of approvals.
 const KEPT: usize = 10_000;
 
 /// The decision by a form.

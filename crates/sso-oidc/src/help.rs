@@ -1,4 +1,4 @@
-//! The definition of the command line for `-h`, `--help` and errors: short texts, examples, and flags that mean nothing.
+//! The definition of the command line for `-h`, `--help` and errors: short texts, examples, and refused flags.
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _};
@@ -119,8 +119,8 @@ fn meaningless(command: &str) -> &'static [&'static str] {
     }
 }
 
-/// Returns the command line's definition. Each command lists only the global flags that mean something to it. `-h` has a
-/// short text for each flag, and `--help` has examples.
+/// Returns the command line's definition. Each command lists only the global flags that mean something to it. `-h`
+/// has a short text for each flag, and `--help` has examples.
 pub(crate) fn definition() -> clap::Command {
     let mut all = Cli::command();
     // The global flags become flags of the commands.

@@ -11,8 +11,8 @@ use crate::exit::{Exit, Failure};
 use crate::settings::Settings;
 use crate::signin::Screen;
 
-/// Asks a person to choose one of the items, and returns its position. `None` if there is no person: without a terminal,
-/// in CI, or with `--no-input`.
+/// Asks a person to choose one of the items, and returns its position. `None` if there is no person: without a
+/// terminal, in CI, or with `--no-input`.
 ///
 /// # Errors
 /// The person gave up.

@@ -141,7 +141,7 @@ fn a_profile_names_its_role_and_the_aws_cli_finds_the_cached_credentials() {
     program.run(&["login", "--profile", "work", "--flow", "device", "--no-browser"]).ok();
     let answer: serde_json::Value =
         serde_json::from_str(&program.run(&["credential-process", "--profile", "work"]).ok()).unwrap();
-    // The name is the AWS CLI's: the SHA-1 of {"accountId":"012345678901","roleName":"ReadOnlyAccess","sessionName":"corp"}.
+    // The name is the AWS CLI's: the SHA-1 of account, role and session as JSON.
     let file = roles(&program).dir().join("ad7f49bb89cc1181093aec270acde9ac5787cdf1.json");
     let cached: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     assert_eq!(cached["ProviderType"], "sso");

@@ -66,8 +66,8 @@ use crate::{
 ///
 /// ```
 /// use device_flow::{
-///     Action, ApiMisuse, Callback, CodeFlow, CodeSecrets, Flow, PendingRequest, Policy, RedirectUri, ResponseBody, Tick,
-///     TransportError,
+///     Action, ApiMisuse, Callback, CodeFlow, CodeSecrets, Flow, PendingRequest, Policy, RedirectUri, ResponseBody,
+///     Tick, TransportError,
 /// };
 /// use http::Response;
 /// use oidc_proto::{Client, Endpoint, Secret};

@@ -31,9 +31,9 @@ impl Store {
         Ok(self.cache.token_path(&self.identity))
     }
 
-    /// Deals with the registration of a sign-in that ended without a token. `keeps` is whether a new one may serve the
-    /// next sign-in; `suspect`, whether the authorization page may have refused the client of a stored one, which this
-    /// program cannot see.
+    /// Deals with the registration of a sign-in that ended without a token. `keeps` is a new one, which may serve the
+    /// next sign-in. `suspect` says that the authorization page may have refused the client of a stored one. This
+    /// program cannot see that.
     ///
     /// The registration of the stored token stays, because it alone has the token's scopes.
     pub(super) fn after_no_token(&self, keeps: Option<&Registration>, suspect: bool, code_flow: bool) {

@@ -9,8 +9,8 @@ const GAP: usize = 2;
 /// The narrowest width to which a column is cut.
 const NARROWEST: usize = 8;
 
-/// Formats rows. With the width of a terminal the columns have headers, and the widest one is cut to fit. Without it the
-/// cells are separated by tabs, and nothing is cut.
+/// Formats rows. With the width of a terminal the columns have headers, and the widest one is cut to fit. Without it
+/// the cells are separated by tabs, and nothing is cut.
 pub(crate) fn columns<const N: usize>(
     headers: [&str; N],
     rows: impl Iterator<Item = [String; N]>,

@@ -2,11 +2,13 @@
 //!
 //! | event | members |
 //! |---|---|
-//! | `prompt` | device: `userCode`, `verificationUri`, `verificationUriComplete`, `expiresIn`; browser: `authorizationUrl`, `redirectUri`, `expiresIn` |
+//! | `prompt` of a device | `userCode`, `verificationUri`, `verificationUriComplete`, `expiresIn` |
+//! | `prompt` of a browser | `authorizationUrl`, `redirectUri`, `expiresIn` |
 //! | `waiting` | `phase`, `nextRequestIn` and `expiresIn` in seconds, `error` if the last request failed |
 //! | `slow_down` | `nextRequestIn` |
 //! | `refreshed` | the stored token was refreshed |
-//! | `token` | of a provider: the members of its response; else `startUrl`, `region`, `expiresIn`, `expiresAt`, `file`, and `accessToken` with `--show-token` |
+//! | `token` | `startUrl`, `region`, `expiresIn`, `expiresAt`, `file`, and `accessToken` with `--show-token` |
+//! | `token` of a provider | the members of its response |
 //! | `error` | `exitCode`, `message` |
 
 use std::time::Duration;
