@@ -4,6 +4,7 @@ use std::io;
 
 use device_flow::{Failure, TransportError};
 use http::{StatusCode, Uri, header};
+use oidc_proto::UnixSeconds;
 
 use crate::HttpClient;
 use crate::worker::Worker;
@@ -16,6 +17,8 @@ pub struct Redirect {
     pub status: u16,
     /// The `Location` header as written, if the status is a redirect (RFC 9110 §15.4).
     pub location: Option<String>,
+    /// The `Date` header: the server's clock.
+    pub date: Option<UnixSeconds>,
 }
 
 impl HttpClient {
@@ -29,6 +32,7 @@ impl HttpClient {
     /// let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
     /// let redirect = client.look_at(server.endpoint())?;
     /// assert_eq!((redirect.status, redirect.location.as_deref()), (303, Some("/device")));
+    /// assert!(redirect.date.is_some());
     /// assert!(client.look_at("https://elsewhere.example/").is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -56,6 +60,7 @@ impl HttpClient {
         );
         let location = response.headers().get(header::LOCATION).filter(|_| is_redirect);
         let location = location.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-        Ok(Redirect { status: response.status().as_u16(), location })
+        let date = oidc_proto::date(response.headers());
+        Ok(Redirect { status: response.status().as_u16(), location, date })
     }
 }

@@ -6,6 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use http::header::{CONTENT_ENCODING, DATE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::UnixSeconds;
+
 /// The exception's name, with a suffix of the service.
 pub(crate) static ERROR_TYPE: HeaderName = HeaderName::from_static(ERROR_TYPE_TEXT);
 const ERROR_TYPE_TEXT: &str = "x-amzn-errortype";
@@ -90,6 +92,20 @@ pub(crate) fn location(headers: &HeaderMap) -> Option<String> {
     }
     let slashes = if text.contains("//") { "//" } else { "" };
     crate::words::excerpt(&format!("{scheme}{slashes}{host}{path}"))
+}
+
+/// Returns the `Date` of a response (RFC 9110 §6.6.1): the server's clock when it answered, or a cache's origin's. It
+/// tells whether this machine's clock is wrong.
+///
+/// ```
+/// let response = http::Response::builder().header("date", "Sun, 06 Nov 1994 08:49:37 GMT").body("")?;
+/// assert_eq!(oidc_proto::date(response.headers()), Some(oidc_proto::UnixSeconds::new(784_111_777)));
+/// # Ok::<(), http::Error>(())
+/// ```
+#[must_use]
+pub fn date(headers: &HeaderMap) -> Option<UnixSeconds> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    httpdate::parse_http_date(text.trim()).ok().map(UnixSeconds::from)
 }
 
 /// Adds the `Date` that a response lacks, if its `Retry-After` is a date. RFC 9110 §6.6.1 asks that of a

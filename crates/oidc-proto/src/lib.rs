@@ -110,7 +110,7 @@ pub use dialect::{Call, Dialect, ServerRequest};
 pub use endpoint::{Api, Endpoint, EndpointError, Partition, Variant, is_loopback_host};
 pub use fault::{Fault, FaultCode};
 pub use grant::{Grant, SSO_ACCOUNT_ACCESS, grant_type};
-pub use headers::{REQUEST_ID, supply_date};
+pub use headers::{REQUEST_ID, date, supply_date};
 pub use message::{
     Client, ClientAuthentication, CreateTokenRequest, DeviceAuthorization, RegisterClientRequest,
     Registration, StartDeviceAuthorizationRequest,

@@ -15,6 +15,10 @@ use crate::{Cache, CacheError, Identity, Obstacle, platform};
 /// The time between two attempts to take a lock.
 const LOCK_RETRY: Duration = Duration::from_millis(25);
 
+/// The endings of the lock files.
+const REFRESH: &str = "lock";
+const SIGN_IN: &str = "sign-in.lock";
+
 /// The longest line of ours in a lock file.
 const MAX_LINE: u64 = 512;
 
@@ -137,7 +141,7 @@ impl Cache {
 
     /// Takes the lock on a file of the cache, and removes the leftovers of killed processes.
     pub(crate) fn lock_file(&self, file_name: &str, at_most: Duration) -> Result<Guard, CacheError> {
-        let guard = self.take("lock", file_name, at_most)?;
+        let guard = self.take(REFRESH, file_name, at_most)?;
         self.sweep(file_name);
         Ok(guard)
     }
@@ -160,7 +164,38 @@ impl Cache {
     /// # Errors
     /// As [`Self::lock`].
     pub fn lock_sign_in(&self, identity: &Identity, at_most: Duration) -> Result<Guard, CacheError> {
-        self.take("sign-in.lock", &identity.file_name(), at_most)
+        self.take(SIGN_IN, &identity.file_name(), at_most)
+    }
+
+    /// Looks which of the two locks another process holds, without taking one. Each is a [`CacheError::Locked`].
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use sso_cache::{Cache, CacheError, Identity};
+    /// # let home = tempfile::tempdir()?;
+    /// # let cache = Cache::at(Cache::default_dir(home.path()));
+    /// let identity = Identity::SessionName("corp".to_owned());
+    /// assert!(cache.held_locks(&identity).is_empty());
+    /// let _signing_in = cache.lock_sign_in(&identity, Duration::ZERO)?;
+    /// assert!(matches!(cache.held_locks(&identity)[..], [CacheError::Locked { .. }]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn held_locks(&self, identity: &Identity) -> Vec<CacheError> {
+        let held = |ending| {
+            let path = self.private_dir().join(format!("{}.{ending}", identity.file_name()));
+            // Closing the file releases the lock. Its line stays, which may name a killed holder.
+            let file =
+                platform::without_following(File::options().read(true).write(true)).open(&path).ok()?;
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) => {
+                    let holder = holder_in(&file);
+                    Some(CacheError::Locked { path, holder })
+                }
+                Ok(()) | Err(TryLockError::Error(_)) => None,
+            }
+        };
+        [REFRESH, SIGN_IN].into_iter().filter_map(held).collect()
     }
 
     /// Takes the lock whose file has this ending.

@@ -38,6 +38,11 @@ impl AwsFiles {
         &self.config
     }
 
+    /// Returns the read errors, each with its file name.
+    pub(crate) fn unread(&self) -> &[String] {
+        &self.unread
+    }
+
     /// Adds the read errors as causes to a failure about a missing setting.
     pub(crate) fn lacking(&self, failure: Failure) -> Failure {
         self.unread.iter().rev().fold(failure, Failure::because)

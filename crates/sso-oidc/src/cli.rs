@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::demo::DemoArgs;
 use crate::globals::Globals;
-use crate::login::{LoginArgs, RefreshArgs, TokenArgs};
+use crate::login::{DoctorArgs, LoginArgs, RefreshArgs, TokenArgs};
 use crate::operations::{CreateTokenArgs, RegisterClientArgs, StartDeviceAuthorizationArgs};
 use crate::portal::{
     AccountsArgs, CredentialProcessArgs, CredentialsArgs, ExecArgs, GetRoleCredentialsArgs,
@@ -54,6 +54,8 @@ pub(crate) enum Command {
     CredentialProcess(CredentialProcessArgs),
     /// Run a command with the credentials of a role
     Exec(ExecArgs),
+    /// Look for what may be wrong: settings, clock, endpoints, proxy, certificates, files, locks, browser
+    Doctor(DoctorArgs),
     /// Run a complete sign-in against a local server; needs no configuration and no AWS account
     Demo(DemoArgs),
     /// Run a local test server in place of the real service, with an approval page

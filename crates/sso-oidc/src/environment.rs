@@ -28,6 +28,11 @@ impl Environment {
         names.iter().find_map(|name| self.get(name))
     }
 
+    /// Returns the name of the first of these variables that is set.
+    pub(crate) fn which<'a>(&self, names: &[&'a str]) -> Option<&'a str> {
+        names.iter().copied().find(|name| self.get(name).is_some())
+    }
+
     /// Returns the variable as a boolean. Only `true`, in any letter case, is true, as in AWS's tools.
     pub(crate) fn flag(&self, name: &str) -> Option<bool> {
         self.get(name).map(|value| value.eq_ignore_ascii_case("true"))

@@ -91,6 +91,11 @@ impl Failure {
         &self.message
     }
 
+    /// Returns the lines below the message.
+    pub(crate) fn details(&self) -> &[String] {
+        &self.details
+    }
+
     /// Returns the exit code.
     pub(crate) const fn exit(&self) -> Exit {
         self.exit

@@ -36,7 +36,7 @@ const RARE: [&str; 8] = [
 ];
 
 /// The examples of each command.
-const EXAMPLES: [(&str, &[&str]); 17] = [
+const EXAMPLES: [(&str, &[&str]); 18] = [
     (
         "login",
         &[
@@ -75,6 +75,7 @@ const EXAMPLES: [(&str, &[&str]); 17] = [
             "sso-oidc exec --account sandbox --role admin -- aws s3 ls",
         ],
     ),
+    ("doctor", &["sso-oidc doctor --profile work"]),
     (
         "demo",
         &["sso-oidc demo", "sso-oidc demo --flow code", "sso-oidc demo --approve --fault unavailable@poll:1"],

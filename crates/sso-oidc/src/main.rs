@@ -127,6 +127,7 @@ fn run(command: &Command, settings: &Settings) -> Result<(), Failure> {
         Command::Login(args) => login::run(args, settings),
         Command::Token(args) => login::token(args, settings),
         Command::Refresh(args) => login::refresh(args, settings),
+        Command::Doctor(args) => login::doctor(args, settings),
         Command::Logout(args) => portal::logout(args, settings),
         Command::Accounts(args) => portal::accounts(args, settings),
         Command::Roles(args) => portal::roles(args, settings),

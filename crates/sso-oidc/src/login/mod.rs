@@ -2,6 +2,7 @@
 //! AWS's tools, or, for another provider, to standard output.
 
 mod discovery;
+mod doctor;
 mod fitness;
 mod flow;
 mod keep;
@@ -25,6 +26,7 @@ use device_flow_ureq::{Cancel, HttpClient, Listener, Outcome, Policy, Registrati
 use oidc_proto::{Endpoint, Operation, Secret, Token};
 use sso_cache::Identity;
 
+pub(crate) use self::doctor::{DoctorArgs, doctor};
 use self::flow::{Circumstances, Flow, FlowArgs, Reason};
 use self::portal::{Named, Portal, Which};
 use self::provider::ProviderArgs;

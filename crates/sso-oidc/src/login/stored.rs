@@ -58,7 +58,7 @@ impl StoredArgs {
         Ok(self.named(settings)?.identity())
     }
 
-    fn named(&self, settings: &Settings) -> Result<Named, Failure> {
+    pub(super) fn named(&self, settings: &Settings) -> Result<Named, Failure> {
         let (start_url, sso_session) = (self.start_url.as_deref(), self.sso_session.as_deref());
         Named::of(&Which { start_url, sso_session, scopes: &[] }, settings)
     }
