@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import tempfile
 import termios
@@ -233,6 +234,24 @@ class Pasted(Scenario):
         terminal.until("Waiting for your browser")
         terminal.enter(end_of(url))
         self.ends(terminal, 0, f"Signed in to {START_URL}")
+
+    def test_ctrl_c_does_not_end_the_browser(self):
+        server = self.serve()
+        started = Path(self.home) / "browser"
+        browser = f"sh -c 'echo $$ > {started}.new; mv {started}.new {started}; exec sleep {COMMAND_LIMIT}'"
+        login = [PROGRAM, "login", "--flow", "code"]
+        terminal = Terminal(*login, **{**self.settings(server), "BROWSER": browser})
+        self.addCleanup(terminal.close)
+        deadline = time.monotonic() + COMMAND_LIMIT
+        while not started.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process = int(started.read_text())
+        self.addCleanup(os.kill, process, signal.SIGKILL)
+        terminal.until("Waiting for your browser")
+        terminal.type(CTRL_C)
+        self.ends(terminal, 130)
+        # It sleeps, and is not the rest of an ended process.
+        self.assertIn("State:\tS", Path(f"/proc/{process}/status").read_text())
 
     def test_in_the_background_it_leaves_the_keys_to_the_shell(self):
         server = self.serve("--approve", "auto")

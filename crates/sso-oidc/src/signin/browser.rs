@@ -206,6 +206,9 @@ fn spawn(words: &[String]) -> Result<(String, Child), String> {
     let Some((program, arguments)) = words.split_first() else { return Err("BROWSER is empty".to_owned()) };
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // Ctrl-C on the terminal cancels the sign-in, and must not end the browser with its other pages.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let child = command.spawn().map_err(|error| format!("{program}: {error}"))?;
     Ok((program.clone(), child))
 }
