@@ -10,6 +10,9 @@ use crate::footprint::TABLE;
 const DOCUMENTS: &[(&str, bool)] =
     &[("README.md", true), ("ARCHITECTURE.md", true), ("CONTRIBUTING.md", true), ("CHANGELOG.md", false)];
 
+/// The page that a newcomer reads in one sitting: its limits in lines, and in characters of a line.
+const ARCHITECTURE: (&str, usize, usize) = ("ARCHITECTURE.md", 155, 140);
+
 /// The suffixes of names in backticks that must be files of this repository.
 const FILE_ENDS: &[&str] = &[".rs", ".toml", ".md", ".py", ".lock", ".html", ".css"];
 
@@ -26,6 +29,7 @@ pub(super) fn check(tree: &Tree, members: &[&str], tasks: &[&str]) -> Vec<Proble
         }
     }
     tasks_in_comments(tree, tasks, &mut problems);
+    architecture_is_short(tree, &mut problems);
     every_crate_is_told_of(tree, members, &mut problems);
     rust_versions(tree, &mut problems);
     measured(tree, &mut problems);
@@ -130,6 +134,23 @@ fn tasks_in_comments(tree: &Tree, tasks: &[&str], problems: &mut Vec<Problem>) {
     }
 }
 
+/// Checks the length, and the width too: longer lines would be no shorter page.
+fn architecture_is_short(tree: &Tree, problems: &mut Vec<Problem>) {
+    let (page, most, widest) = ARCHITECTURE;
+    let Some(text) = tree.text(page) else { return };
+    let lines = text.lines().count();
+    if lines > most {
+        let what = format!("{lines} lines, more than {most}: take out what the code's documentation says");
+        problems.push(Problem::new(page, 0, what));
+    }
+    for (at, width) in text.lines().map(|line| line.chars().count()).enumerate() {
+        if width > widest {
+            let what = format!("{width} characters, more than {widest}: break the line");
+            problems.push(Problem::new(page, at + 1, what));
+        }
+    }
+}
+
 fn every_crate_is_told_of(tree: &Tree, members: &[&str], problems: &mut Vec<Problem>) {
     let Some(text) = tree.text("ARCHITECTURE.md") else { return };
     let spans = mentions(text);
@@ -227,6 +248,20 @@ mod tests {
     fn a_crate_that_the_architecture_leaves_out_is_a_problem() {
         let tree = Tree::of(&[("README.md", ""), ("CONTRIBUTING.md", ""), ("ARCHITECTURE.md", "`ab`")]);
         assert!(check(&tree, &["a"], &[])[0].what.contains("says nothing of `a`"));
+    }
+
+    #[test]
+    fn a_long_or_wide_architecture_is_a_problem() {
+        let (page, most, widest) = ARCHITECTURE;
+        let found = |text: &str| {
+            let mut problems = Vec::new();
+            architecture_is_short(&Tree::of(&[(page, text)]), &mut problems);
+            problems.iter().map(|problem| problem.line).collect::<Vec<_>>()
+        };
+        let wide = "ü".repeat(widest);
+        assert_eq!(found(&format!("{wide}\n").repeat(most)), [0; 0]);
+        assert_eq!(found(&"\n".repeat(most + 1)), [0]);
+        assert_eq!(found(&format!("short\n{wide}ü\n")), [2]);
     }
 
     #[test]
