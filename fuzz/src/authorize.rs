@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use device_authority::{
-    AuthorizationRefusal, Change, ClientRecord, Moment, NoEntropy, ServerPolicy, UserDecision,
+    AuthorizationError, Change, ClientRecord, Moment, NoEntropy, ServerPolicy, UserDecision,
     authorize as decide, refuse_authorization, review_authorization,
 };
 use http::{HeaderValue, Uri};
@@ -50,12 +50,12 @@ pub(crate) fn drive(data: &[u8]) -> Answer {
         Ok(request) => request,
         Err(invalid) => {
             let known = invalid.client_id.as_deref() == Some("c");
-            let refusal = refuse_authorization(known.then_some(&client), &invalid, NOW);
+            let error = refuse_authorization(known.then_some(&client), &invalid, NOW);
             let uri = invalid.redirect_uri.as_deref();
-            assert_eq!(refusal == AuthorizationRefusal::Incomplete(invalid.fault.clone()), {
+            assert_eq!(error == AuthorizationError::Incomplete(invalid.fault.clone()), {
                 invalid.client_id.is_none() || uri.is_none()
             });
-            if let AuthorizationRefusal::Redirect(fault) = refusal {
+            if let AuthorizationError::Redirect(fault) = error {
                 assert!(known);
                 let response = AuthorizationResponse::fault(fault).with_state(invalid.state.clone());
                 arrives(&client, uri.expect("a redirect has a target"), &response);
@@ -100,7 +100,7 @@ pub(crate) fn drive(data: &[u8]) -> Answer {
             Answer::Code
         }
         (Ok(_), Ok(_)) => panic!("an approval adds a code"),
-        (Ok(_), Err(AuthorizationRefusal::Redirect(fault))) => {
+        (Ok(_), Err(AuthorizationError::Redirect(fault))) => {
             assert!(decision == UserDecision::Deny || flags & 0x80 != 0, "the review said yes");
             let response = AuthorizationResponse::fault(fault).with_state(request.state.clone());
             arrives(&client, &request.redirect_uri, &response);
@@ -109,19 +109,19 @@ pub(crate) fn drive(data: &[u8]) -> Answer {
         (Err(reviewed), Err(decided)) => {
             assert_eq!(reviewed, decided);
             match reviewed {
-                AuthorizationRefusal::Redirect(fault) => {
+                AuthorizationError::Redirect(fault) => {
                     let response = AuthorizationResponse::fault(fault).with_state(request.state.clone());
                     arrives(&client, &request.redirect_uri, &response);
                     Answer::Fault
                 }
-                AuthorizationRefusal::UnknownRedirectUri => {
+                AuthorizationError::UnknownRedirectUri => {
                     let is_ours = is_registered(&client, &request.redirect_uri);
                     // The loopback rule has more conditions than that of this file.
                     assert!(!is_ours || client.any_loopback_redirect, "{}", request.redirect_uri);
                     Answer::Page
                 }
                 other => {
-                    assert_eq!((other, known), (AuthorizationRefusal::UnknownClient, None));
+                    assert_eq!((other, known), (AuthorizationError::UnknownClient, None));
                     Answer::Page
                 }
             }

@@ -1,6 +1,6 @@
 //! Access tokens: the portal's sign-in check, and its Logout.
 
-use oidc_proto::portal::Refusal;
+use oidc_proto::portal::PortalFault;
 use oidc_proto::{Fault, Secret};
 
 use crate::{AccessRecord, Change, Decision, Moment, RefreshRecord, Selector};
@@ -31,7 +31,7 @@ pub fn recognize_token<'a>(
     access
         .filter(|access| access.token == *token && now < access.expires_at)
         .filter(|access| access.family.is_none() || family.is_some_and(|family| now < family.forget_at))
-        .ok_or_else(|| Refusal::Unauthorized.fault("Session token not found or invalid"))
+        .ok_or_else(|| PortalFault::Unauthorized.fault("Session token not found or invalid"))
 }
 
 /// Ends the sign-in of an access token: its family with all tokens, or the token itself without a family.

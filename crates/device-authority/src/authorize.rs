@@ -29,11 +29,11 @@ pub struct AuthorizationReview {
 
 /// The reason why an authorization request gets no code.
 ///
-/// Only [`AuthorizationRefusal::Redirect`] goes to the redirect URI. For the others no registration confirms
+/// Only [`AuthorizationError::Redirect`] goes to the redirect URI. For the others no registration confirms
 /// that URI, so the browser must stay here (RFC 6749 §4.1.2.1, RFC 9700 §4.11.2).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum AuthorizationRefusal {
+pub enum AuthorizationError {
     /// The client's id or the redirect URI is missing, or included twice.
     #[error("invalid authorization request: {0}")]
     Incomplete(Fault),
@@ -52,8 +52,8 @@ pub enum AuthorizationRefusal {
 ///
 /// The checks, in order:
 ///
-/// 1. The client is known and has not expired: [`AuthorizationRefusal::UnknownClient`].
-/// 2. The redirect URI is a registered one, character by character: [`AuthorizationRefusal::UnknownRedirectUri`]
+/// 1. The client is known and has not expired: [`AuthorizationError::UnknownClient`].
+/// 2. The redirect URI is a registered one, character by character: [`AuthorizationError::UnknownRedirectUri`]
 ///    (RFC 9700 §2.1). On a loopback address any port matches (RFC 8252 §7.3). A preconfigured client may use
 ///    any loopback address.
 /// 3. The client is registered for the authorization code grant: `unauthorized_client`. From here on the fault
@@ -66,7 +66,7 @@ pub enum AuthorizationRefusal {
 ///
 /// ```
 /// use core::time::Duration;
-/// use device_authority::{AuthorizationRefusal, ClientRecord, Moment, review_authorization};
+/// use device_authority::{AuthorizationError, ClientRecord, Moment, review_authorization};
 /// use oidc_proto::{AuthorizationRequest, Client, pkce};
 ///
 /// let now = Moment::new(Duration::from_secs(1_700_000_000));
@@ -79,8 +79,8 @@ pub enum AuthorizationRefusal {
 ///
 /// let elsewhere = AuthorizationRequest::new("my-tool", "https://evil.example/");
 /// let refused = review_authorization(Some(&client), &elsewhere, now);
-/// assert_eq!(refused, Err(AuthorizationRefusal::UnknownRedirectUri));
-/// # Ok::<(), AuthorizationRefusal>(())
+/// assert_eq!(refused, Err(AuthorizationError::UnknownRedirectUri));
+/// # Ok::<(), AuthorizationError>(())
 /// ```
 ///
 /// # Errors
@@ -89,21 +89,21 @@ pub fn review_authorization(
     client: Option<&ClientRecord>,
     request: &AuthorizationRequest,
     now: Moment,
-) -> Result<AuthorizationReview, AuthorizationRefusal> {
+) -> Result<AuthorizationReview, AuthorizationError> {
     let client = addressee(client, &request.redirect_uri, now)?;
     if !client.may_use(grant_type::AUTHORIZATION_CODE) {
-        return Err(AuthorizationRefusal::Redirect(client::unauthorized()));
+        return Err(AuthorizationError::Redirect(client::unauthorized()));
     }
     if request.code_challenge.is_none() {
         let why = "PKCE is required: a code_challenge with the code_challenge_method S256";
         let fault = Fault::new(FaultCode::InvalidRequest).with_description(why);
-        return Err(AuthorizationRefusal::Redirect(fault));
+        return Err(AuthorizationError::Redirect(fault));
     }
-    scope::check_asked(client, &request.scope).map_err(AuthorizationRefusal::Redirect)?;
+    scope::check_asked(client, &request.scope).map_err(AuthorizationError::Redirect)?;
     if forbids_a_page(request) {
         let why = "prompt=none needs a session of the person, and this server keeps none";
         let fault = Fault::new(FaultCode::Other("login_required".to_owned())).with_description(why);
-        return Err(AuthorizationRefusal::Redirect(fault));
+        return Err(AuthorizationError::Redirect(fault));
     }
     Ok(AuthorizationReview {
         client_name: client.name.clone(),
@@ -121,7 +121,7 @@ pub fn review_authorization(
 /// ```
 /// use core::time::Duration;
 /// use device_authority::{
-///     AuthorizationRefusal, Change, ClientRecord, Moment, NoEntropy, ServerPolicy, UserDecision, authorize,
+///     AuthorizationError, Change, ClientRecord, Moment, NoEntropy, ServerPolicy, UserDecision, authorize,
 /// };
 /// use oidc_proto::{AuthorizationRequest, Client, Secret, pkce};
 ///
@@ -137,9 +137,9 @@ pub fn review_authorization(
 /// assert!(matches!(change, Change::AddCode(_)) && response.state == request.state);
 ///
 /// let denied = authorize(&policy, Some(&client), &request, UserDecision::Deny, now, &mut entropy);
-/// let Err(AuthorizationRefusal::Redirect(fault)) = denied else { panic!("a denial is for the client") };
+/// let Err(AuthorizationError::Redirect(fault)) = denied else { panic!("a denial is for the client") };
 /// assert_eq!(fault.code.error(), "access_denied");
-/// # Ok::<(), AuthorizationRefusal>(())
+/// # Ok::<(), AuthorizationError>(())
 /// ```
 ///
 /// # Errors
@@ -152,17 +152,17 @@ pub fn authorize(
     decision: UserDecision,
     now: Moment,
     entropy: &mut dyn Entropy,
-) -> Result<(AuthorizationResponse, Change), AuthorizationRefusal> {
+) -> Result<(AuthorizationResponse, Change), AuthorizationError> {
     review_authorization(client, request, now)?;
     let life = match decision {
         UserDecision::Approve => policy.code_ttl,
         UserDecision::Expire => Duration::ZERO,
         UserDecision::Deny => {
             let fault = Fault::new(FaultCode::AccessDenied).with_description("The request was denied");
-            return Err(AuthorizationRefusal::Redirect(fault));
+            return Err(AuthorizationError::Redirect(fault));
         }
     };
-    let code = secret::<64>(entropy).map_err(|error| AuthorizationRefusal::Redirect(error.into()))?;
+    let code = secret::<64>(entropy).map_err(|error| AuthorizationError::Redirect(error.into()))?;
     let expires_at = now.after(life);
     let record = CodeRecord {
         code: code.clone(),
@@ -183,28 +183,28 @@ pub fn authorize(
 ///
 /// ```
 /// use core::time::Duration;
-/// use device_authority::{AuthorizationRefusal, ClientRecord, Moment, refuse_authorization};
+/// use device_authority::{AuthorizationError, ClientRecord, Moment, refuse_authorization};
 /// use oidc_proto::{AuthorizationRequest, Client};
 ///
 /// let now = Moment::new(Duration::from_secs(1_700_000_000));
 /// let client = ClientRecord::preconfigured(Client::public("my-tool"), None);
 /// let query = "response_type=token&client_id=my-tool&redirect_uri=http://127.0.0.1:1/";
 /// let Err(invalid) = AuthorizationRequest::decode(query) else { panic!("there is no such flow") };
-/// let refusal = refuse_authorization(Some(&client), &invalid, now);
-/// assert_eq!(refusal, AuthorizationRefusal::Redirect(invalid.fault.clone()));
-/// assert_eq!(refuse_authorization(None, &invalid, now), AuthorizationRefusal::UnknownClient);
+/// let error = refuse_authorization(Some(&client), &invalid, now);
+/// assert_eq!(error, AuthorizationError::Redirect(invalid.fault.clone()));
+/// assert_eq!(refuse_authorization(None, &invalid, now), AuthorizationError::UnknownClient);
 /// ```
 #[must_use]
 pub fn refuse_authorization(
     client: Option<&ClientRecord>,
     invalid: &InvalidAuthorizationRequest,
     now: Moment,
-) -> AuthorizationRefusal {
+) -> AuthorizationError {
     let fault = invalid.fault.clone();
     let (Some(_), Some(redirect_uri)) = (&invalid.client_id, &invalid.redirect_uri) else {
-        return AuthorizationRefusal::Incomplete(fault);
+        return AuthorizationError::Incomplete(fault);
     };
-    addressee(client, redirect_uri, now).err().unwrap_or(AuthorizationRefusal::Redirect(fault))
+    addressee(client, redirect_uri, now).err().unwrap_or(AuthorizationError::Redirect(fault))
 }
 
 /// Returns the assumed record of an unknown client, for its authorization request.
@@ -242,11 +242,11 @@ fn addressee<'a>(
     client: Option<&'a ClientRecord>,
     redirect_uri: &str,
     now: Moment,
-) -> Result<&'a ClientRecord, AuthorizationRefusal> {
-    let client = client.filter(|client| now < client.forget_at).ok_or(AuthorizationRefusal::UnknownClient)?;
+) -> Result<&'a ClientRecord, AuthorizationError> {
+    let client = client.filter(|client| now < client.forget_at).ok_or(AuthorizationError::UnknownClient)?;
     if redirect::is_allowed(client, redirect_uri) {
         Ok(client)
     } else {
-        Err(AuthorizationRefusal::UnknownRedirectUri)
+        Err(AuthorizationError::UnknownRedirectUri)
     }
 }

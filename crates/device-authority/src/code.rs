@@ -45,7 +45,7 @@ pub(crate) fn redeem(
 /// Checks that the client is the one that asked for the authorization.
 fn is_the_askers(code: &CodeRecord, proof: Proof<'_>) -> Result<(), Fault> {
     if proof.redirect_uri != Some(&*code.redirect_uri) {
-        return Err(refusal("The redirect_uri is not the one of the authorization request"));
+        return Err(invalid_grant_because("The redirect_uri is not the one of the authorization request"));
     }
     prove(Some(&*code.code_challenge), proof.verifier)
 }
@@ -59,10 +59,10 @@ fn token(
     entropy: &mut dyn Entropy,
 ) -> Result<(Token, Option<crate::RefreshRecord>), Fault> {
     if now >= code.expires_at {
-        return Err(refusal("The authorization code has expired"));
+        return Err(invalid_grant_because("The authorization code has expired"));
     }
     if !redirect::is_allowed(client, &code.redirect_uri) {
-        return Err(refusal(
+        return Err(invalid_grant_because(
             "The client is not registered for the redirect_uri of the authorization request",
         ));
     }
@@ -70,6 +70,6 @@ fn token(
     first_token(policy, client, &code.scope, client.issuer_url.as_deref(), now, entropy)
 }
 
-fn refusal(why: &'static str) -> Fault {
+fn invalid_grant_because(why: &'static str) -> Fault {
     Fault::new(FaultCode::InvalidGrant).with_description(why)
 }

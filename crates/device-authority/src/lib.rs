@@ -93,7 +93,7 @@ mod user_code;
 
 pub use access::{logout, recognize_token};
 pub use authorize::{
-    AuthorizationRefusal, AuthorizationReview, authorize, presume_client, refuse_authorization,
+    AuthorizationError, AuthorizationReview, authorize, presume_client, refuse_authorization,
     review_authorization,
 };
 pub use decision::{Change, Decision};

@@ -37,7 +37,7 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// [`CallError`]. [`Refusal::of`](oidc_proto::portal::Refusal::of) tells what a fault means.
+    /// [`CallError`]. [`PortalFault::of`](oidc_proto::portal::PortalFault::of) tells what a fault means.
     ///
     /// # Cancel safety
     /// If the future is dropped, nothing has changed at the portal.
@@ -102,7 +102,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// As [`Self::list_accounts`]. An account that the person lacks is
-    /// [`Refusal::Forbidden`](oidc_proto::portal::Refusal::Forbidden).
+    /// [`PortalFault::Forbidden`](oidc_proto::portal::PortalFault::Forbidden).
     ///
     /// # Cancel safety
     /// If the future is dropped, nothing has changed at the portal.
@@ -151,7 +151,7 @@ impl HttpClient {
     /// Calls GetRoleCredentials, once: the short-term credentials of a role.
     ///
     /// ```
-    /// use device_flow_reqwest::oidc_proto::portal::{GetRoleCredentialsRequest, Refusal};
+    /// use device_flow_reqwest::oidc_proto::portal::{GetRoleCredentialsRequest, PortalFault};
     /// use device_flow_reqwest::{CallError, Endpoint, HttpClient, Policy};
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let server = sso_oidc_server::TestServer::start();
@@ -165,14 +165,14 @@ impl HttpClient {
     /// assert!(credentials.access_key_id.starts_with("ASIA"));
     /// let lacking = GetRoleCredentialsRequest::new("012345678901", "Owner");
     /// let error = client.get_role_credentials(&token, &lacking).await.unwrap_err();
-    /// assert!(matches!(error, CallError::Fault(fault) if Refusal::of(&fault) == Refusal::Forbidden));
+    /// assert!(matches!(error, CallError::Fault(fault) if PortalFault::of(&fault) == PortalFault::Forbidden));
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     /// As [`Self::list_accounts`]. A role that the person lacks, and one that does not exist, are
-    /// [`Refusal::Forbidden`](oidc_proto::portal::Refusal::Forbidden).
+    /// [`PortalFault::Forbidden`](oidc_proto::portal::PortalFault::Forbidden).
     ///
     /// # Cancel safety
     /// If the future is dropped, nothing has changed at the portal.
@@ -203,7 +203,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// As [`Self::list_accounts`]. A sign-in that has ended already is
-    /// [`Refusal::Unauthorized`](oidc_proto::portal::Refusal::Unauthorized).
+    /// [`PortalFault::Unauthorized`](oidc_proto::portal::PortalFault::Unauthorized).
     ///
     /// # Cancel safety
     /// If the future is dropped, the sign-in may or may not have ended. Calling it again is harmless.

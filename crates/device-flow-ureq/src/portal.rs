@@ -35,7 +35,7 @@ impl HttpClient {
     /// ```
     ///
     /// # Errors
-    /// [`CallError`]. [`Refusal::of`](oidc_proto::portal::Refusal::of) tells what a fault means.
+    /// [`CallError`]. [`PortalFault::of`](oidc_proto::portal::PortalFault::of) tells what a fault means.
     pub fn list_accounts(
         &self,
         access_token: &Secret,
@@ -90,7 +90,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// As [`Self::list_accounts`]. An account that the person lacks is
-    /// [`Refusal::Forbidden`](oidc_proto::portal::Refusal::Forbidden).
+    /// [`PortalFault::Forbidden`](oidc_proto::portal::PortalFault::Forbidden).
     pub fn list_account_roles(
         &self,
         access_token: &Secret,
@@ -131,7 +131,7 @@ impl HttpClient {
     /// Calls GetRoleCredentials, once: the short-term credentials of a role.
     ///
     /// ```
-    /// use device_flow_ureq::oidc_proto::portal::{GetRoleCredentialsRequest, Refusal};
+    /// use device_flow_ureq::oidc_proto::portal::{GetRoleCredentialsRequest, PortalFault};
     /// use device_flow_ureq::{CallError, Endpoint, HttpClient, Policy};
     /// # let server = sso_oidc_server::TestServer::start();
     /// # let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
@@ -144,13 +144,13 @@ impl HttpClient {
     /// assert!(credentials.access_key_id.starts_with("ASIA"));
     /// let lacking = GetRoleCredentialsRequest::new("012345678901", "Owner");
     /// let error = client.get_role_credentials(&token, &lacking).unwrap_err();
-    /// assert!(matches!(error, CallError::Fault(fault) if Refusal::of(&fault) == Refusal::Forbidden));
+    /// assert!(matches!(error, CallError::Fault(fault) if PortalFault::of(&fault) == PortalFault::Forbidden));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     /// As [`Self::list_accounts`]. A role that the person lacks, and one that does not exist, are
-    /// [`Refusal::Forbidden`](oidc_proto::portal::Refusal::Forbidden).
+    /// [`PortalFault::Forbidden`](oidc_proto::portal::PortalFault::Forbidden).
     pub fn get_role_credentials(
         &self,
         access_token: &Secret,
@@ -176,7 +176,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// As [`Self::list_accounts`]. A sign-in that has ended already is
-    /// [`Refusal::Unauthorized`](oidc_proto::portal::Refusal::Unauthorized).
+    /// [`PortalFault::Unauthorized`](oidc_proto::portal::PortalFault::Unauthorized).
     pub fn logout(&self, access_token: &Secret) -> Result<(), CallError> {
         self.portal(access_token, &LogoutRequest::new())
     }

@@ -8,7 +8,7 @@ use crate::headers::{ResponseHeaders, is_encoded, location};
 use crate::json::starts_with;
 use crate::member::Number;
 use crate::wire::Wire;
-use crate::words::{self, Refusal, without_mark};
+use crate::words::{self, ErrorBody, without_mark};
 use crate::{Answer, Dialect, Fault, FaultCode, Indeterminate, IndeterminateReason, printable};
 
 /// Decodes the response to a `C`.
@@ -161,7 +161,7 @@ fn indeterminate<T, B: AsRef<[u8]>>(
     let said = match reason {
         _ if response.status().is_success() => None,
         IndeterminateReason::Html => words::of_page(body),
-        IndeterminateReason::UnnamedError => Refusal::read(body).and_then(|refusal| refusal.words()),
+        IndeterminateReason::UnnamedError => ErrorBody::read(body).and_then(|body| body.words()),
         IndeterminateReason::NotJson => words::of_text(body),
         IndeterminateReason::Redirect
         | IndeterminateReason::EmptyBody
@@ -267,7 +267,7 @@ fn unusual<B: AsRef<[u8]>>(
     let code = flat
         .into_iter()
         .find_map(|text| FaultCode::from_spelling(text.non_empty()?))
-        .or_else(|| Refusal::read(response.body().as_ref())?.code())
+        .or_else(|| ErrorBody::read(response.body().as_ref())?.code())
         .filter(|code| *code != FaultCode::AccessDenied || !is_a_gateways(response))
         .or_else(|| unknown_in_body(dialect, success, heads.error_type(), members))?;
     let description = members
@@ -296,7 +296,7 @@ fn hidden<B: AsRef<[u8]>>(
     heads: &ResponseHeaders<'_>,
     interval: Number,
 ) -> Option<Fault> {
-    let code = Refusal::read(response.body().as_ref())?.code()?;
+    let code = ErrorBody::read(response.body().as_ref())?.code()?;
     let description = words(response, &code);
     let members = FaultMembers { interval, ..FaultMembers::default() };
     Some(fault(code, description, response, heads, &members))
@@ -305,7 +305,7 @@ fn hidden<B: AsRef<[u8]>>(
 /// Returns the text in the body of a refusal, beside the code.
 #[cold]
 fn words<B: AsRef<[u8]>>(response: &Response<B>, code: &FaultCode) -> Option<String> {
-    let words = Refusal::read(response.body().as_ref())?.words()?;
+    let words = ErrorBody::read(response.body().as_ref())?.words()?;
     (words != code.error()).then_some(words)
 }
 

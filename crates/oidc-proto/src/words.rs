@@ -57,10 +57,10 @@ const WORD_MEMBERS: [&str; 15] = [
     "errorCauses",
 ];
 
-/// The JSON object of a refusal, for a second look.
-pub(crate) struct Refusal(Map<String, Value>);
+/// The JSON object in the body of an error, for a second look.
+pub(crate) struct ErrorBody(Map<String, Value>);
 
-impl Refusal {
+impl ErrorBody {
     /// Reads the body; `None` if it is not a JSON object.
     pub(crate) fn read(body: &[u8]) -> Option<Self> {
         serde_json::from_slice(without_mark(body)).ok().map(Self)
@@ -233,8 +233,8 @@ mod tests {
     use super::*;
 
     fn read(json: &str) -> (Option<FaultCode>, Option<String>) {
-        let refusal = Refusal::read(json.as_bytes()).unwrap();
-        (refusal.code(), refusal.words())
+        let body = ErrorBody::read(json.as_bytes()).unwrap();
+        (body.code(), body.words())
     }
 
     #[test]

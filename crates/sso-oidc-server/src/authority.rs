@@ -25,16 +25,16 @@ pub(crate) fn answer(context: &Context<'_>, dialect: Dialect, operation: Operati
         let headers = &context.head.headers;
         oauth(context, operation).map_err(|fault| in_the_clients_way(fault, headers))
     } else {
-        aws(context, operation).inspect_err(|refusal| {
-            if refusal.fault.code == FaultCode::InvalidClient {
+        aws(context, operation).inspect_err(|error| {
+            if error.fault.code == FaultCode::InvalidClient {
                 advise_on_unknown_clients(context.state);
             }
         })
     };
     match answered {
         Ok(response) => response.into(),
-        Err(Refusal { fault, retry_after }) => {
-            let mut reply = Reply::refusal(dialect, fault);
+        Err(ErrorResponse { fault, retry_after }) => {
+            let mut reply = Reply::fault(dialect, fault);
             if let Some(wait) = retry_after {
                 reply.response.headers_mut().insert(RETRY_AFTER, reply::retry_after(wait));
             }
@@ -43,13 +43,13 @@ pub(crate) fn answer(context: &Context<'_>, dialect: Dialect, operation: Operati
     }
 }
 
-/// An error, with the delay after which the client may retry.
-struct Refusal {
+/// An error response (RFC 6749 §5.2), with the delay after which the client may retry.
+struct ErrorResponse {
     fault: Fault,
     retry_after: Option<Duration>,
 }
 
-impl From<Fault> for Refusal {
+impl From<Fault> for ErrorResponse {
     fn from(fault: Fault) -> Self {
         Self { fault, retry_after: None }
     }
@@ -57,11 +57,11 @@ impl From<Fault> for Refusal {
 
 /// Returns 400 to a client that sent no `Authorization` header, without a challenge. Clients read a challenge
 /// as an order and ignore the error. RFC 6749 §5.2 requires 401 only after a header.
-fn in_the_clients_way(mut refusal: Refusal, headers: &HeaderMap) -> Refusal {
-    if refusal.fault.code == FaultCode::InvalidClient && !headers.contains_key(AUTHORIZATION) {
-        refusal.fault = refusal.fault.with_status(400);
+fn in_the_clients_way(mut error: ErrorResponse, headers: &HeaderMap) -> ErrorResponse {
+    if error.fault.code == FaultCode::InvalidClient && !headers.contains_key(AUTHORIZATION) {
+        error.fault = error.fault.with_status(400);
     }
-    refusal
+    error
 }
 
 /// Advises the owner, once, of a tool with a registration that this server does not know. Some tools never
@@ -75,7 +75,7 @@ pub(crate) fn advise_on_unknown_clients(state: &State) {
     }
 }
 
-fn aws(context: &Context<'_>, operation: Operation) -> Result<Response<Body>, Refusal> {
+fn aws(context: &Context<'_>, operation: Operation) -> Result<Response<Body>, ErrorResponse> {
     let Context { state, now, .. } = *context;
     // Only this query distinguishes CreateTokenWithIAM from CreateToken.
     let mut pairs = context.head.uri.query().unwrap_or_default().split('&');
@@ -112,7 +112,7 @@ fn aws(context: &Context<'_>, operation: Operation) -> Result<Response<Body>, Re
     }
 }
 
-fn oauth(context: &Context<'_>, operation: Operation) -> Result<Response<Body>, Refusal> {
+fn oauth(context: &Context<'_>, operation: Operation) -> Result<Response<Body>, ErrorResponse> {
     let Context { state, now, body, .. } = *context;
     let headers = &context.head.headers;
     let policy = &state.oauth_policy;
@@ -148,9 +148,9 @@ fn oauth(context: &Context<'_>, operation: Operation) -> Result<Response<Body>, 
 }
 
 /// Adds the time until a place is free to the error of a full store. Other errors get none.
-fn with_retry_after(fault: Fault, store: &Memory, now: Moment) -> Refusal {
+fn with_retry_after(fault: Fault, store: &Memory, now: Moment) -> ErrorResponse {
     let is_full = matches!(&fault.code, FaultCode::SlowDown) || fault.code.error() == BUSY;
-    Refusal { retry_after: is_full.then(|| store.room_after(now)), fault }
+    ErrorResponse { retry_after: is_full.then(|| store.room_after(now)), fault }
 }
 
 /// The error code of RFC 6749 §4.1.2.1.

@@ -40,8 +40,8 @@ pub(crate) async fn respond(
     let operation = known.and_then(|route| route.operation());
     let spelling = known.and_then(|route| route.spelling());
     let mut arrived = None;
-    let Reply { mut response, error } = match (limits::refusal_of_head(state, &head, spelling), route) {
-        (Some(refusal), _) => refusal,
+    let Reply { mut response, error } = match (limits::error_of_head(state, &head, spelling), route) {
+        (Some(reply), _) => reply,
         (None, Err(no_route)) => refuse(no_route, path),
         (None, Ok(route)) => {
             let takes_body = head.method == http::Method::POST;
@@ -53,7 +53,7 @@ pub(crate) async fn respond(
                     handle(&Context { state, peer, head: &head, body: &body, now }, route)
                 }
                 // The server does not wait for the rest of the body, so the connection cannot be reused.
-                Err(fault) => Reply::refusal(spelling.unwrap_or_default(), fault).closing(),
+                Err(fault) => Reply::fault(spelling.unwrap_or_default(), fault).closing(),
             }
         }
     };
@@ -84,7 +84,7 @@ pub(crate) fn handle(context: &Context<'_>, route: &Route) -> Reply {
 /// Returns the reply to an unknown path or an unsupported method.
 fn refuse(no_route: NoRoute, path: &str) -> Reply {
     let mut reply = match no_route {
-        NoRoute::Operation(spelling, fault) => Reply::refusal(spelling, *fault),
+        NoRoute::Operation(spelling, fault) => Reply::fault(spelling, *fault),
         NoRoute::Page => {
             text(StatusCode::METHOD_NOT_ALLOWED, "This page does not take this method.\n").into()
         }

@@ -37,13 +37,13 @@ pub(crate) fn http1(limits: &Limits) -> Builder {
 }
 
 /// Returns the error response to a request whose head alone is invalid, in its spelling if it has one.
-pub(crate) fn refusal_of_head(state: &State, head: &Parts, spelling: Option<Spelling>) -> Option<Reply> {
-    let refusal = |why, status| Reply::refusal(spelling.unwrap_or_default(), invalid(why, status));
+pub(crate) fn error_of_head(state: &State, head: &Parts, spelling: Option<Spelling>) -> Option<Reply> {
+    let error = |why, status| Reply::fault(spelling.unwrap_or_default(), invalid(why, status));
     if head.headers.len() > state.limits.headers {
-        return Some(refusal("the request has too many headers", 431).closing());
+        return Some(error("the request has too many headers", 431).closing());
     }
     let Ok(host) = the_host(head) else {
-        return Some(refusal("the request must name one host", 400).closing());
+        return Some(error("the request must name one host", 400).closing());
     };
     let authority = head.uri.authority().map(http::uri::Authority::as_str);
     if host.into_iter().chain(authority).all(|host| state.hosts.allow(host)) {
@@ -55,7 +55,7 @@ pub(crate) fn refusal_of_head(state: &State, head: &Parts, spelling: Option<Spel
     const PAGE: &str = "This server does not answer to this host name. Its owner can add the name, with\n\
                         sso-oidc serve --allow-host NAME\n";
     Some(match spelling {
-        Some(_) => refusal(WHY, 421),
+        Some(_) => error(WHY, 421),
         None => text(StatusCode::MISDIRECTED_REQUEST, PAGE).into(),
     })
 }

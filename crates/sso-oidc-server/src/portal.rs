@@ -3,7 +3,7 @@
 use http::Response;
 use oidc_proto::portal::{
     GetRoleCredentialsRequest, ListAccountRolesRequest, ListAccountsRequest, LogoutRequest, Page, PortalCall,
-    Refusal, RoleCredentials, RoleInfo, bearer_token,
+    PortalFault, RoleCredentials, RoleInfo, bearer_token,
 };
 use oidc_proto::{Body, Fault, Operation, Secret, UnixSeconds};
 
@@ -19,7 +19,7 @@ const PAGE: u32 = 20;
 pub(crate) fn answer(context: &Context<'_>, operation: Operation) -> Reply {
     match perform(context, operation) {
         Ok(response) => response.into(),
-        Err(fault) => Reply::refusal(Spelling::Portal, fault),
+        Err(fault) => Reply::fault(Spelling::Portal, fault),
     }
 }
 
@@ -56,13 +56,13 @@ fn perform(context: &Context<'_>, operation: Operation) -> Result<Response<Body>
             let credentials = credentials(role.ok_or_else(no_access)?, context)?;
             Ok(GetRoleCredentialsRequest::encode_success(&credentials))
         }
-        _ => Err(Refusal::NotFound.fault("The portal does not have this operation")),
+        _ => Err(PortalFault::NotFound.fault("The portal does not have this operation")),
     }
 }
 
 /// The service's fault for an account or a role that the person lacks, or that does not exist.
 fn no_access() -> Fault {
-    Refusal::Forbidden.fault("No access")
+    PortalFault::Forbidden.fault("No access")
 }
 
 /// Returns a page of these items. Its token is the number of items before the next page.
@@ -70,7 +70,7 @@ fn page<T>(all: Vec<T>, most: Option<u32>, token: Option<&str>) -> Result<Page<T
     let start = match token.map(str::parse::<usize>) {
         None => 0,
         Some(Ok(start)) if start > 0 && start < all.len() => start,
-        Some(_) => return Err(Refusal::InvalidRequest.fault("next_token is not of this list")),
+        Some(_) => return Err(PortalFault::InvalidRequest.fault("next_token is not of this list")),
     };
     let end = start.saturating_add(most.unwrap_or(PAGE) as usize);
     let next_token = (end < all.len()).then(|| end.to_string());
@@ -93,7 +93,7 @@ fn credentials(role: &Role, context: &Context<'_>) -> Result<RoleCredentials, Fa
 /// Returns a random text of these letters, whose number is a power of two.
 fn random<const N: usize>(letters: &[u8]) -> Result<String, Fault> {
     let mut bytes = [0; N];
-    entropy(&mut bytes).map_err(|_| Refusal::Other.fault("The system provides no random numbers"))?;
+    entropy(&mut bytes).map_err(|_| PortalFault::Other.fault("The system provides no random numbers"))?;
     Ok(bytes.iter().map(|byte| char::from(letters[usize::from(*byte) % letters.len()])).collect())
 }
 
@@ -124,7 +124,7 @@ mod tests {
     fn a_token_of_another_list_is_an_invalid_request() {
         for token in ["0", "3", "x", "-1", "99999999999999999999"] {
             let fault = page(vec![1, 2, 3], None, Some(token)).unwrap_err();
-            assert_eq!(Refusal::of(&fault), Refusal::InvalidRequest, "{token}");
+            assert_eq!(PortalFault::of(&fault), PortalFault::InvalidRequest, "{token}");
         }
     }
 }

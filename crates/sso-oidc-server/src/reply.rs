@@ -64,7 +64,7 @@ impl From<Response<Body>> for Reply {
 
 impl Reply {
     /// Returns the response for this error.
-    pub(crate) fn refusal(spelling: impl Into<Spelling>, fault: Fault) -> Self {
+    pub(crate) fn fault(spelling: impl Into<Spelling>, fault: Fault) -> Self {
         let spelling = spelling.into();
         Self { response: spelling.encode(&fault), error: Some(ErrorName(spelling, fault.code)) }
     }

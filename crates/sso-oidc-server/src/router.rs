@@ -111,9 +111,9 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<&'static Route, NoRou
     }
     // AWS's paths have no common prefix, so an unknown path gets AWS's error.
     let dialect = if path.starts_with("/oauth/") { Dialect::OAuth } else { Dialect::Aws };
-    let refusal = dialect.operation(method, path).err();
-    let refusal = refusal.unwrap_or_else(|| Fault::new(FaultCode::InvalidRequest).with_status(404));
-    Err(NoRoute::Operation(dialect.into(), Box::new(refusal)))
+    let error = dialect.operation(method, path).err();
+    let error = error.unwrap_or_else(|| Fault::new(FaultCode::InvalidRequest).with_status(404));
+    Err(NoRoute::Operation(dialect.into(), Box::new(error)))
 }
 
 /// Returns the methods of the path, for the `Allow` header (RFC 9110 §10.2.1).

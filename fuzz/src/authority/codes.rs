@@ -1,6 +1,6 @@
 //! The authorization code grant in the authority's histories: codes, their exchange, and their misuse.
 
-use device_authority::{AuthorizationRefusal, CodeStatus, Moment, Selector, UserDecision};
+use device_authority::{AuthorizationError, CodeStatus, Moment, Selector, UserDecision};
 use oidc_proto::{
     AuthorizationRequest, Client, FaultCode, Grant, RegisterClientRequest, Secret, grant_type, pkce,
 };
@@ -75,15 +75,15 @@ impl Run {
                 let ends = self.now.after(self.policy.code_ttl);
                 self.codes.issued.push(Issued { client, code, verifier, ends, family: None, access: None });
             }
-            Err(refusal) => {
-                assert!(self.store.counts().codes <= before, "a refusal leaves no code");
-                match refusal {
-                    AuthorizationRefusal::Redirect(fault) => {
+            Err(error) => {
+                assert!(self.store.counts().codes <= before, "an error leaves no code");
+                match error {
+                    AuthorizationError::Redirect(fault) => {
                         let is_denied =
                             decision == UserDecision::Deny && fault.code == FaultCode::AccessDenied;
                         assert!(is_denied || self.capacity.codes == 2, "{fault}");
                     }
-                    AuthorizationRefusal::UnknownClient => {
+                    AuthorizationError::UnknownClient => {
                         assert!(self.client_may_be_gone(client), "the client is known");
                     }
                     other => panic!("{other}"),

@@ -4,7 +4,7 @@ use adapter_tests::stub::{Step, Stub};
 use adapter_tests::{Adapter, for_both_adapters};
 use device_flow::CallError;
 use oidc_proto::Secret;
-use oidc_proto::portal::{GetRoleCredentialsRequest, Refusal};
+use oidc_proto::portal::{GetRoleCredentialsRequest, PortalFault};
 
 fn token() -> Secret {
     Secret::from("stub-access-token")
@@ -56,22 +56,22 @@ fn a_page_that_fails_fails_the_list_and_nothing_is_retried<A: Adapter>() {
     assert_eq!(stub.seen().len(), 2);
 }
 
-fn a_refusal_says_what_it_means_and_keeps_no_secret<A: Adapter>() {
+fn a_fault_says_what_it_means_and_keeps_no_secret<A: Adapter>() {
     let reader = GetRoleCredentialsRequest::new("000000000001", "reader");
-    for (status, body, refusal) in [
-        (401, r#"{"message":"token stub-access-token not found"}"#, Refusal::Unauthorized),
+    for (status, body, expected) in [
+        (401, r#"{"message":"token stub-access-token not found"}"#, PortalFault::Unauthorized),
         (
             403,
             r#"{"message":"No access","__type":"com.amazonaws.switchboard.portal#ForbiddenException"}"#,
-            Refusal::Forbidden,
+            PortalFault::Forbidden,
         ),
-        (429, r#"{"message":"HTTP 429 Unknown Code"}"#, Refusal::TooManyRequests),
+        (429, r#"{"message":"HTTP 429 Unknown Code"}"#, PortalFault::TooManyRequests),
     ] {
         let stub = Stub::start([Step::Answer(status, "", body.to_owned())]);
         let error = A::credentials(&stub.endpoint(), &token(), &reader).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("stub-access-token"), "{error:?}");
         let CallError::Fault(fault) = error else { panic!("{error:?}") };
-        assert_eq!((Refusal::of(&fault), fault.is_transient()), (refusal, status == 429));
+        assert_eq!((PortalFault::of(&fault), fault.is_transient()), (expected, status == 429));
     }
 }
 
@@ -86,6 +86,6 @@ fn logout_is_a_post_without_body_whose_answer_may_be_empty<A: Adapter>() {
 for_both_adapters!(
     all_pages_of_a_list_are_requested_with_the_token_of_the_page_before,
     a_page_that_fails_fails_the_list_and_nothing_is_retried,
-    a_refusal_says_what_it_means_and_keeps_no_secret,
+    a_fault_says_what_it_means_and_keeps_no_secret,
     logout_is_a_post_without_body_whose_answer_may_be_empty,
 );

@@ -6,8 +6,8 @@ use oidc_proto::{
 
 use super::{Memory, full};
 use crate::{
-    AuthorizationRefusal, AuthorizationReview, Change, CodeStatus, Entropy, Moment, ServerPolicy,
-    UserDecision, authorize, presume_client, refuse_authorization, review_authorization,
+    AuthorizationError, AuthorizationReview, Change, CodeStatus, Entropy, Moment, ServerPolicy, UserDecision,
+    authorize, presume_client, refuse_authorization, review_authorization,
 };
 
 impl Memory {
@@ -15,17 +15,17 @@ impl Memory {
     ///
     /// ```
     /// # use core::time::Duration;
-    /// # use device_authority::{AuthorizationRefusal, Capacity, ClientRecord, Memory, Moment, ServerPolicy};
+    /// # use device_authority::{AuthorizationError, Capacity, ClientRecord, Memory, Moment, ServerPolicy};
     /// # use oidc_proto::{AuthorizationRequest, Client, pkce};
     /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
     /// let mut store = Memory::new(Capacity::default());
     /// let request = AuthorizationRequest::new("my-tool", "http://127.0.0.1:49152/")
     ///     .with_code_challenge(pkce::challenge(&pkce::verifier(&[7; 32])));
     /// let unknown = store.review_authorization(&policy, &request, now);
-    /// assert_eq!(unknown, Err(AuthorizationRefusal::UnknownClient));
+    /// assert_eq!(unknown, Err(AuthorizationError::UnknownClient));
     /// store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
     /// assert_eq!(store.review_authorization(&policy, &request, now)?.client_name, "my-tool");
-    /// # Ok::<(), AuthorizationRefusal>(())
+    /// # Ok::<(), AuthorizationError>(())
     /// ```
     ///
     /// # Errors
@@ -35,7 +35,7 @@ impl Memory {
         policy: &ServerPolicy,
         request: &AuthorizationRequest,
         now: Moment,
-    ) -> Result<AuthorizationReview, AuthorizationRefusal> {
+    ) -> Result<AuthorizationReview, AuthorizationError> {
         let presumed = presume_client(policy, &request.client_id);
         review_authorization(self.client(&request.client_id).or(presumed.as_ref()), request, now)
     }
@@ -44,13 +44,13 @@ impl Memory {
     ///
     /// ```
     /// # use core::time::Duration;
-    /// # use device_authority::{AuthorizationRefusal, Capacity, Memory, Moment, ServerPolicy};
+    /// # use device_authority::{AuthorizationError, Capacity, Memory, Moment, ServerPolicy};
     /// # use oidc_proto::AuthorizationRequest;
     /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
     /// let store = Memory::new(Capacity::default());
     /// let Err(invalid) = AuthorizationRequest::decode("response_type=code") else { panic!("it has no client") };
-    /// let refusal = store.refuse_authorization(&policy, &invalid, now);
-    /// assert!(matches!(refusal, AuthorizationRefusal::Incomplete(_)));
+    /// let error = store.refuse_authorization(&policy, &invalid, now);
+    /// assert!(matches!(error, AuthorizationError::Incomplete(_)));
     /// ```
     #[must_use]
     pub fn refuse_authorization(
@@ -58,7 +58,7 @@ impl Memory {
         policy: &ServerPolicy,
         invalid: &InvalidAuthorizationRequest,
         now: Moment,
-    ) -> AuthorizationRefusal {
+    ) -> AuthorizationError {
         let id = invalid.client_id.as_deref().unwrap_or_default();
         let presumed = presume_client(policy, id);
         refuse_authorization(self.client(id).or(presumed.as_ref()), invalid, now)
@@ -103,7 +103,7 @@ impl Memory {
         decision: UserDecision,
         now: Moment,
         entropy: &mut dyn Entropy,
-    ) -> Result<AuthorizationResponse, AuthorizationRefusal> {
+    ) -> Result<AuthorizationResponse, AuthorizationError> {
         let presumed = presume_client(policy, &request.client_id);
         let client = self.client(&request.client_id).or(presumed.as_ref());
         let (response, change) = authorize(policy, client, request, decision, now, entropy)?;
@@ -115,7 +115,7 @@ impl Memory {
         Ok(response)
     }
 
-    fn make_room_for_a_code(&mut self, now: Moment) -> Result<(), AuthorizationRefusal> {
+    fn make_room_for_a_code(&mut self, now: Moment) -> Result<(), AuthorizationError> {
         self.codes.make_room(now, |_, _| {});
         if self.codes.is_full() {
             let is_over = |status| matches!(status, CodeStatus::Redeemed(_));
@@ -126,7 +126,7 @@ impl Memory {
             let Fault { description, .. } = full("authorization codes");
             let mut fault = Fault::new(FaultCode::Other("temporarily_unavailable".to_owned()));
             fault.description = description;
-            return Err(AuthorizationRefusal::Redirect(fault));
+            return Err(AuthorizationError::Redirect(fault));
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use device_authority::{AccessRecord, Capacity, Rotation, ServerPolicy};
 use oidc_proto::oauth::RevocationRequest;
-use oidc_proto::portal::Refusal;
+use oidc_proto::portal::PortalFault;
 use oidc_proto::{Client, Fault, FaultCode, Secret, Token};
 
 use crate::common::{Bench, START_URL, fault};
@@ -13,7 +13,9 @@ fn at_portal(bench: &Bench, token: &Secret) -> Result<AccessRecord, Fault> {
 
 #[track_caller]
 fn is_valid(bench: &Bench, token: &Secret) -> bool {
-    at_portal(bench, token).inspect_err(|fault| assert_eq!(Refusal::of(fault), Refusal::Unauthorized)).is_ok()
+    at_portal(bench, token)
+        .inspect_err(|fault| assert_eq!(PortalFault::of(fault), PortalFault::Unauthorized))
+        .is_ok()
 }
 
 fn revoke(bench: &mut Bench, client: &Client, token: &Secret) -> Result<(), Fault> {
@@ -62,7 +64,7 @@ fn logout_ends_every_token_of_the_sign_in_and_no_other() {
     }
     assert!(is_valid(&bench, &other.access_token));
     let again = bench.store.logout(&one.access_token, bench.now).unwrap_err();
-    assert_eq!(Refusal::of(&again), Refusal::Unauthorized);
+    assert_eq!(PortalFault::of(&again), PortalFault::Unauthorized);
 
     let plain = bench.client();
     let token = bench.sign_in(&plain).access_token;

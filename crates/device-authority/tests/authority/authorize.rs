@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use device_authority::{
-    AuthorizationRefusal, Capacity, ClientRecord, CodeStatus, Memory, NoEntropy, RegistrationKey, Selector,
+    AuthorizationError, Capacity, ClientRecord, CodeStatus, Memory, NoEntropy, RegistrationKey, Selector,
     ServerPolicy, UserDecision,
 };
 use oidc_proto::{
@@ -17,14 +17,14 @@ fn bench() -> Bench {
 
 /// Returns the error code of the redirect.
 #[track_caller]
-fn redirected<T: core::fmt::Debug>(result: Result<T, AuthorizationRefusal>) -> String {
+fn redirected<T: core::fmt::Debug>(result: Result<T, AuthorizationError>) -> String {
     match result.unwrap_err() {
-        AuthorizationRefusal::Redirect(fault) => fault.code.error().to_owned(),
+        AuthorizationError::Redirect(fault) => fault.code.error().to_owned(),
         other => panic!("no redirect: {other}"),
     }
 }
 
-fn review(bench: &Bench, request: &AuthorizationRequest) -> Result<(), AuthorizationRefusal> {
+fn review(bench: &Bench, request: &AuthorizationRequest) -> Result<(), AuthorizationError> {
     bench.store.review_authorization(&bench.policy, request, bench.now).map(|_| ())
 }
 
@@ -46,7 +46,7 @@ fn is_allowed(registered: &str, asked: &str) -> bool {
     let request = at(asked, &Client::public("c"));
     match review(&bench, &request) {
         Ok(()) => true,
-        Err(AuthorizationRefusal::UnknownRedirectUri) => false,
+        Err(AuthorizationError::UnknownRedirectUri) => false,
         Err(other) => panic!("{other}"),
     }
 }
@@ -113,7 +113,7 @@ fn a_preconfigured_client_may_use_any_address_of_this_machine_and_no_other() {
         assert_eq!(review(&bench, &at(uri, &client)), Ok(()), "{uri}");
     }
     for uri in ["https://app.example/", "http://app.example/", "https://127.0.0.1/", "http://127.0.0.1.x/"] {
-        assert_eq!(review(&bench, &at(uri, &client)), Err(AuthorizationRefusal::UnknownRedirectUri), "{uri}");
+        assert_eq!(review(&bench, &at(uri, &client)), Err(AuthorizationError::UnknownRedirectUri), "{uri}");
     }
 }
 
@@ -127,9 +127,9 @@ fn the_checks_come_in_their_order_and_only_the_last_three_reach_the_client() {
     // Everything about it is wrong; each step puts one thing right.
     let mut request =
         AuthorizationRequest::new("unknown", "http://127.0.0.1:1/elsewhere").with_scope(["write"]);
-    assert_eq!(review(&bench, &request), Err(AuthorizationRefusal::UnknownClient));
+    assert_eq!(review(&bench, &request), Err(AuthorizationError::UnknownClient));
     request.client_id.clone_from(&wrong_grant.id);
-    assert_eq!(review(&bench, &request), Err(AuthorizationRefusal::UnknownRedirectUri));
+    assert_eq!(review(&bench, &request), Err(AuthorizationError::UnknownRedirectUri));
     CALLBACK.clone_into(&mut request.redirect_uri);
     assert_eq!(redirected(review(&bench, &request)), "unauthorized_client");
     request.client_id.clone_from(&right.id);
@@ -153,9 +153,9 @@ fn a_decision_makes_the_same_checks_as_the_review() {
     unproven.code_challenge = None;
     let unknown = code_request(&Client::public("x"));
     for decision in [UserDecision::Approve, UserDecision::Deny, UserDecision::Expire] {
-        assert_eq!(bench.authorize(&elsewhere, decision), Err(AuthorizationRefusal::UnknownRedirectUri));
+        assert_eq!(bench.authorize(&elsewhere, decision), Err(AuthorizationError::UnknownRedirectUri));
         assert_eq!(redirected(bench.authorize(&unproven, decision)), "invalid_request");
-        assert_eq!(bench.authorize(&unknown, decision), Err(AuthorizationRefusal::UnknownClient));
+        assert_eq!(bench.authorize(&unknown, decision), Err(AuthorizationError::UnknownClient));
     }
     assert_eq!(bench.store.counts().codes, 0);
 }
@@ -205,7 +205,7 @@ fn a_request_that_forbids_a_page_hears_login_required_after_every_other_fault() 
     assert_eq!(redirected(review(&bench, &prompt("none").with_scope(["admin"]))), "invalid_scope");
     let mut elsewhere = prompt("none");
     "https://evil.example/".clone_into(&mut elsewhere.redirect_uri);
-    assert_eq!(review(&bench, &elsewhere), Err(AuthorizationRefusal::UnknownRedirectUri));
+    assert_eq!(review(&bench, &elsewhere), Err(AuthorizationError::UnknownRedirectUri));
 }
 
 #[test]
@@ -225,14 +225,14 @@ fn a_client_whose_registration_has_expired_is_not_redirected_to() {
     bench.wait(7_775_999.0);
     assert_eq!(review(&bench, &request), Ok(()));
     bench.wait(1.0);
-    assert_eq!(review(&bench, &request), Err(AuthorizationRefusal::UnknownClient));
+    assert_eq!(review(&bench, &request), Err(AuthorizationError::UnknownClient));
 }
 
 #[test]
 fn a_client_that_registered_for_devices_gets_no_code() {
     let mut bench = bench();
     let client = bench.scoped_client();
-    assert_eq!(review(&bench, &code_request(&client)), Err(AuthorizationRefusal::UnknownRedirectUri));
+    assert_eq!(review(&bench, &code_request(&client)), Err(AuthorizationError::UnknownRedirectUri));
 }
 
 #[test]
@@ -244,21 +244,21 @@ fn an_invalid_request_is_reported_to_the_client_only_if_it_names_one_of_its_addr
         (bench.store.refuse_authorization(&bench.policy, &invalid, bench.now), invalid.fault)
     };
     let (id, good) = (&client.id, "redirect_uri=http://127.0.0.1:49152/oauth/callback");
-    let (refusal, fault) = refused(&format!("response_type=token&client_id={id}&{good}"));
-    assert_eq!(refusal, AuthorizationRefusal::Redirect(fault));
-    let (refusal, _) = refused(&format!("response_type=token&client_id=x&{good}"));
-    assert_eq!(refusal, AuthorizationRefusal::UnknownClient);
-    let (refusal, _) =
+    let (error, fault) = refused(&format!("response_type=token&client_id={id}&{good}"));
+    assert_eq!(error, AuthorizationError::Redirect(fault));
+    let (error, _) = refused(&format!("response_type=token&client_id=x&{good}"));
+    assert_eq!(error, AuthorizationError::UnknownClient);
+    let (error, _) =
         refused(&format!("response_type=token&client_id={id}&redirect_uri=https://evil.example/"));
-    assert_eq!(refusal, AuthorizationRefusal::UnknownRedirectUri);
+    assert_eq!(error, AuthorizationError::UnknownRedirectUri);
     for query in [
         format!("response_type=code&client_id={id}"),
         format!("response_type=code&{good}"),
         format!("response_type=code&client_id={id}&{good}&{good}"),
         format!("response_type=code&client_id={id}&client_id={id}&{good}"),
     ] {
-        let (refusal, fault) = refused(&query);
-        assert_eq!(refusal, AuthorizationRefusal::Incomplete(fault), "{query}");
+        let (error, fault) = refused(&query);
+        assert_eq!(error, AuthorizationError::Incomplete(fault), "{query}");
     }
 }
 
@@ -341,19 +341,19 @@ fn a_client_that_proves_its_registration_signs_in_with_a_code_after_a_restart() 
 #[test]
 fn an_unknown_client_is_presumed_only_where_it_can_be_recognized_and_for_this_machine() {
     let (bench, client) = restarted(ServerPolicy::default(), &code_registration());
-    assert_eq!(review(&bench, &code_request(&client)), Err(AuthorizationRefusal::UnknownClient));
+    assert_eq!(review(&bench, &code_request(&client)), Err(AuthorizationError::UnknownClient));
     let believing = ServerPolicy::default().with_unknown_clients_accepted();
     let (mut bench, client) = restarted(believing, &code_registration());
     let code = bench.code(&client);
     assert!(bench.redeem(&client, &code).is_ok());
     let elsewhere = at("https://app.example/", &client);
-    assert_eq!(review(&bench, &elsewhere), Err(AuthorizationRefusal::UnknownRedirectUri));
+    assert_eq!(review(&bench, &elsewhere), Err(AuthorizationError::UnknownRedirectUri));
     for id in ["", "a b", "é", &"x".repeat(257)] {
         let odd = code_request(&Client::public(id));
-        assert_eq!(review(&bench, &odd), Err(AuthorizationRefusal::UnknownClient), "{id}");
+        assert_eq!(review(&bench, &odd), Err(AuthorizationError::UnknownClient), "{id}");
     }
     // A client that has expired here is not unknown.
     let client = bench.code_client();
     bench.wait(7_776_000.0);
-    assert_eq!(review(&bench, &code_request(&client)), Err(AuthorizationRefusal::UnknownClient));
+    assert_eq!(review(&bench, &code_request(&client)), Err(AuthorizationError::UnknownClient));
 }

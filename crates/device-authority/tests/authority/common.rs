@@ -2,9 +2,7 @@
 
 use core::time::Duration;
 
-use device_authority::{
-    AuthorizationRefusal, Capacity, Memory, Moment, NoEntropy, ServerPolicy, UserDecision,
-};
+use device_authority::{AuthorizationError, Capacity, Memory, Moment, NoEntropy, ServerPolicy, UserDecision};
 use oidc_proto::{
     AuthorizationRequest, Client, CreateTokenRequest, DeviceAuthorization, Fault, FaultCode, Grant,
     RegisterClientRequest, Registration, Secret, StartDeviceAuthorizationRequest, Token, grant_type, pkce,
@@ -74,7 +72,7 @@ impl Bench {
         &mut self,
         request: &AuthorizationRequest,
         decision: UserDecision,
-    ) -> Result<Secret, AuthorizationRefusal> {
+    ) -> Result<Secret, AuthorizationError> {
         let (policy, entropy) = (&self.policy, &mut entropy(&mut self.rng));
         let response = self.store.authorize(policy, request, decision, self.now, entropy)?;
         assert_eq!(response.state, request.state);

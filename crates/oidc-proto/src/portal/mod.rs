@@ -13,7 +13,7 @@
 //! [`Api::Portal`](crate::Api::Portal).
 //!
 //! ```
-//! use oidc_proto::portal::{ListAccountsRequest, PortalCall, Refusal};
+//! use oidc_proto::portal::{ListAccountsRequest, PortalCall, PortalFault};
 //! use oidc_proto::{Answer, Api, Endpoint, Secret, Service, Variant};
 //!
 //! let portal = Service::from(Endpoint::regional(Api::Portal, "eu-west-1", Variant::default())?);
@@ -29,11 +29,11 @@
 //! let body = r#"{"message":"Session token not found or invalid","__type":"UnauthorizedException"}"#;
 //! let ended = http::Response::builder().status(401).body(body)?;
 //! let Answer::Fault(fault) = ListAccountsRequest::decode(&ended) else { panic!("a fault") };
-//! assert_eq!(Refusal::of(&fault), Refusal::Unauthorized); // sign in again
+//! assert_eq!(PortalFault::of(&fault), PortalFault::Unauthorized); // sign in again
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod refusal;
+mod fault;
 mod request;
 mod response;
 
@@ -42,7 +42,7 @@ use std::sync::Arc;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response};
 
-pub use self::refusal::Refusal;
+pub use self::fault::PortalFault;
 use self::request::Query;
 pub use self::request::{
     GetRoleCredentialsRequest, ListAccountRolesRequest, ListAccountsRequest, LogoutRequest,
@@ -96,7 +96,7 @@ pub trait PortalCall: Query<Success: Success> {
     /// Client side: decodes the response. A status that the API uses for an error is a fault, even if the body
     /// does not name it.
     fn decode<B: AsRef<[u8]>>(response: &Response<B>) -> Answer<Self::Success> {
-        refusal::or_fault(crate::decode::portal_answer(response, Self::Success::read))
+        fault::or_fault(crate::decode::portal_answer(response, Self::Success::read))
     }
 
     /// Server side: decodes the query of a request.
@@ -144,7 +144,7 @@ pub(crate) type Decoded<T> = serde_json::Result<Result<T, InvalidResponse>>;
 pub fn bearer_token(headers: &HeaderMap) -> Result<Secret, Fault> {
     let token = headers.get(&BEARER_TOKEN).and_then(|value| value.to_str().ok()).unwrap_or_default();
     match token {
-        "" => Err(Refusal::Unauthorized.fault("Session token not found or invalid")),
+        "" => Err(PortalFault::Unauthorized.fault("Session token not found or invalid")),
         token => Ok(Secret::from(token)),
     }
 }
@@ -152,8 +152,8 @@ pub fn bearer_token(headers: &HeaderMap) -> Result<Secret, Fault> {
 /// Server side: encodes a fault, in the portal's spelling.
 ///
 /// ```
-/// use oidc_proto::portal::{Refusal, encode_fault};
-/// let response = encode_fault(&Refusal::Forbidden.fault("No access"));
+/// use oidc_proto::portal::{PortalFault, encode_fault};
+/// let response = encode_fault(&PortalFault::Forbidden.fault("No access"));
 /// assert_eq!(response.status(), 403);
 /// assert_eq!(response.headers()["x-amzn-errortype"], "ForbiddenException");
 /// let name = "com.amazonaws.switchboard.portal#ForbiddenException";
@@ -161,7 +161,7 @@ pub fn bearer_token(headers: &HeaderMap) -> Result<Secret, Fault> {
 /// ```
 #[must_use]
 pub fn encode_fault(fault: &Fault) -> Response<Body> {
-    refusal::encode(fault)
+    fault::encode(fault)
 }
 
 /// Returns the path and the method of an operation of the portal.

@@ -3,7 +3,7 @@
 use form_urlencoded::Serializer;
 
 use super::response::{AccountInfo, Page, RoleCredentials, RoleInfo};
-use super::{PortalCall, Refusal};
+use super::{PortalCall, PortalFault};
 use crate::{Fault, Operation};
 
 /// The most items that a page may have (`MaxResultType` of the API model).
@@ -224,14 +224,16 @@ impl Parameters {
     }
 
     fn required(&self, name: &str) -> Result<String, Fault> {
-        self.get(name).ok_or_else(|| Refusal::InvalidRequest.fault(format!("{name} is required")))
+        self.get(name).ok_or_else(|| PortalFault::InvalidRequest.fault(format!("{name} is required")))
     }
 
     fn max_results(&self) -> Result<Option<u32>, Fault> {
         let Some(text) = self.get("max_result") else { return Ok(None) };
         match text.parse() {
             Ok(most) if (1..=MOST_RESULTS).contains(&most) => Ok(Some(most)),
-            _ => Err(Refusal::InvalidRequest.fault(format!("max_result must be from 1 to {MOST_RESULTS}"))),
+            _ => {
+                Err(PortalFault::InvalidRequest.fault(format!("max_result must be from 1 to {MOST_RESULTS}")))
+            }
         }
     }
 }

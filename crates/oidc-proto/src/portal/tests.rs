@@ -165,21 +165,27 @@ fn an_error_of_the_portal_is_a_fault_by_name_or_by_status() {
             401,
             None,
             r#"{"message":"Session token not found or invalid"}"#,
-            Refusal::Unauthorized,
+            PortalFault::Unauthorized,
             "Session token",
         ),
-        (401, Some("UnauthorizedException:http://internal"), "{}", Refusal::Unauthorized, ""),
-        (403, None, no_access, Refusal::Forbidden, "No access"),
-        (404, Some("ResourceNotFoundException"), "{}", Refusal::NotFound, ""),
-        (429, Some("TooManyRequestsException"), r#"{"message":"HTTP 429"}"#, Refusal::TooManyRequests, "429"),
-        (400, Some("InvalidRequestException"), r#"{"message":"bad"}"#, Refusal::InvalidRequest, "bad"),
-        (405, Some("MethodNotAllowedException"), "{}", Refusal::Other, ""),
+        (401, Some("UnauthorizedException:http://internal"), "{}", PortalFault::Unauthorized, ""),
+        (403, None, no_access, PortalFault::Forbidden, "No access"),
+        (404, Some("ResourceNotFoundException"), "{}", PortalFault::NotFound, ""),
+        (
+            429,
+            Some("TooManyRequestsException"),
+            r#"{"message":"HTTP 429"}"#,
+            PortalFault::TooManyRequests,
+            "429",
+        ),
+        (400, Some("InvalidRequestException"), r#"{"message":"bad"}"#, PortalFault::InvalidRequest, "bad"),
+        (405, Some("MethodNotAllowedException"), "{}", PortalFault::Other, ""),
     ] {
         let fault = refused(status, header, body);
-        assert_eq!(Refusal::of(&fault), expected, "{status} {header:?}");
+        assert_eq!(PortalFault::of(&fault), expected, "{status} {header:?}");
         assert!(fault.description.as_deref().unwrap_or_default().contains(message), "{fault}");
         assert_eq!(fault.request_id.as_deref(), Some("request-1"));
-        assert_eq!(fault.is_transient(), expected == Refusal::TooManyRequests, "{fault}");
+        assert_eq!(fault.is_transient(), expected == PortalFault::TooManyRequests, "{fault}");
     }
     let page = Response::builder().status(403).body("<title>Blocked</title>").unwrap();
     assert!(
@@ -192,28 +198,28 @@ fn an_error_of_the_portal_is_a_fault_by_name_or_by_status() {
 
 #[test]
 fn a_fault_is_read_as_it_was_written() {
-    for refusal in [
-        Refusal::InvalidRequest,
-        Refusal::Unauthorized,
-        Refusal::Forbidden,
-        Refusal::NotFound,
-        Refusal::TooManyRequests,
+    for kind in [
+        PortalFault::InvalidRequest,
+        PortalFault::Unauthorized,
+        PortalFault::Forbidden,
+        PortalFault::NotFound,
+        PortalFault::TooManyRequests,
     ] {
-        let fault = refusal.fault("why");
-        assert_eq!(Refusal::of(&fault), refusal);
+        let fault = kind.fault("why");
+        assert_eq!(PortalFault::of(&fault), kind);
         assert_eq!(ListAccountsRequest::decode(&encode_fault(&fault)), Answer::Fault(fault));
     }
-    let fault = Refusal::Other.fault("why");
+    let fault = PortalFault::Other.fault("why");
     assert_eq!(
-        (Refusal::of(&fault), fault.code, fault.status),
-        (Refusal::Other, FaultCode::InternalServer, 500)
+        (PortalFault::of(&fault), fault.code, fault.status),
+        (PortalFault::Other, FaultCode::InternalServer, 500)
     );
 }
 
 #[test]
 fn a_server_names_the_parameter_that_is_missing_or_out_of_range() {
     let why = |fault: Fault| {
-        assert_eq!((Refusal::of(&fault), fault.status), (Refusal::InvalidRequest, 400));
+        assert_eq!((PortalFault::of(&fault), fault.status), (PortalFault::InvalidRequest, 400));
         fault.description.unwrap()
     };
     assert!(why(GetRoleCredentialsRequest::decode_query("account_id=1").unwrap_err()).contains("role_name"));

@@ -9,7 +9,7 @@
 //! to every redirect after a form, also to those of the client. Our policy would block them, and cannot list
 //! their targets.
 
-use device_authority::{AuthorizationRefusal, AuthorizationReview, CodeStatus, Selector, UserDecision};
+use device_authority::{AuthorizationError, AuthorizationReview, CodeStatus, Selector, UserDecision};
 use http::header::{LOCATION, SET_COOKIE};
 use http::{HeaderValue, Method, StatusCode};
 use oidc_proto::{AuthorizationRequest, AuthorizationResponse, FaultCode, Secret};
@@ -28,9 +28,9 @@ pub(crate) fn authorize(context: &Context<'_>) -> Reply {
     let request = match AuthorizationRequest::decode(query(context)) {
         Ok(request) => request,
         Err(invalid) => {
-            let refusal = state.store().refuse_authorization(&state.policy, &invalid, now);
+            let error = state.store().refuse_authorization(&state.policy, &invalid, now);
             let uri = invalid.redirect_uri.as_deref().unwrap_or_default();
-            return redirect(context, uri, sent(context, uri, invalid.state.as_ref(), Err(refusal)));
+            return redirect(context, uri, sent(context, uri, invalid.state.as_ref(), Err(error)));
         }
     };
     let decision = match state.approval {
@@ -51,9 +51,9 @@ pub(crate) fn authorize(context: &Context<'_>) -> Reply {
             let review = state.store().review_authorization(&state.policy, &request, now);
             match review {
                 Ok(review) => confirm(context, &review),
-                Err(refusal) => {
+                Err(error) => {
                     let uri = &request.redirect_uri;
-                    redirect(context, uri, sent(context, uri, request.state.as_ref(), Err(refusal)))
+                    redirect(context, uri, sent(context, uri, request.state.as_ref(), Err(error)))
                 }
             }
         }
@@ -130,7 +130,7 @@ fn decide(
     context: &Context<'_>,
     request: &AuthorizationRequest,
     decision: UserDecision,
-) -> Result<AuthorizationResponse, AuthorizationRefusal> {
+) -> Result<AuthorizationResponse, AuthorizationError> {
     let Context { state, now, .. } = *context;
     state.store().authorize(&state.policy, request, decision, now, &mut entropy)
 }
@@ -142,7 +142,7 @@ fn decide_again(
     request: &AuthorizationRequest,
     before: Decided,
     decision: UserDecision,
-) -> Option<Result<AuthorizationResponse, AuthorizationRefusal>> {
+) -> Option<Result<AuthorizationResponse, AuthorizationError>> {
     match (before, decision) {
         (Decided::Approved(selector), UserDecision::Approve) => {
             let store = context.state.store();
@@ -157,10 +157,10 @@ fn decide_again(
 }
 
 /// Returns the decision that this response tells; `None` if nothing was decided, so the form may be used again.
-fn decided(result: &Result<AuthorizationResponse, AuthorizationRefusal>) -> Option<Decided> {
+fn decided(result: &Result<AuthorizationResponse, AuthorizationError>) -> Option<Decided> {
     match result {
         Ok(response) => response.result.as_ref().ok().and_then(Selector::of).map(Decided::Approved),
-        Err(AuthorizationRefusal::Redirect(fault)) if fault.code == FaultCode::AccessDenied => {
+        Err(AuthorizationError::Redirect(fault)) if fault.code == FaultCode::AccessDenied => {
             Some(Decided::Denied)
         }
         Err(_) => None,
@@ -173,14 +173,14 @@ fn sent(
     context: &Context<'_>,
     redirect_uri: &str,
     state: Option<&Secret>,
-    result: Result<AuthorizationResponse, AuthorizationRefusal>,
+    result: Result<AuthorizationResponse, AuthorizationError>,
 ) -> Result<Sent, Reply> {
     let response = match result {
         Ok(response) => response,
-        Err(AuthorizationRefusal::Redirect(fault)) => {
+        Err(AuthorizationError::Redirect(fault)) => {
             AuthorizationResponse::fault(fault).with_state(state.cloned())
         }
-        Err(refusal) => return Err(refused(context, &refusal)),
+        Err(error) => return Err(refused(context, &error)),
     };
     let error = response.result.as_ref().err().map(|fault| fault.code.clone());
     let response = response.with_issuer(context.state.hosts.public_url.as_str());
@@ -216,16 +216,16 @@ fn redirect(context: &Context<'_>, uri: &str, sent: Result<Sent, Reply>) -> Repl
 }
 
 /// Returns the error page of a request whose answer may go nowhere.
-fn refused(context: &Context<'_>, refusal: &AuthorizationRefusal) -> Reply {
-    let code = match refusal {
-        AuthorizationRefusal::UnknownClient => {
+fn refused(context: &Context<'_>, error: &AuthorizationError) -> Reply {
+    let code = match error {
+        AuthorizationError::UnknownClient => {
             advise_on_unknown_clients(context.state);
             FaultCode::InvalidClient
         }
-        AuthorizationRefusal::UnknownRedirectUri => FaultCode::InvalidRedirectUri,
+        AuthorizationError::UnknownRedirectUri => FaultCode::InvalidRedirectUri,
         _ => FaultCode::InvalidRequest,
     };
-    let response = page(StatusCode::BAD_REQUEST, text::refused(refusal));
+    let response = page(StatusCode::BAD_REQUEST, text::refused(error));
     Reply { response, error: Some(ErrorName::of_authorization(code)) }
 }
 

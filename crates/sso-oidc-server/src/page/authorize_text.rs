@@ -1,6 +1,6 @@
 //! The texts of the page for an authorization request.
 
-use device_authority::{AuthorizationRefusal, AuthorizationReview};
+use device_authority::{AuthorizationError, AuthorizationReview};
 use oidc_proto::{Secret, is_loopback_host};
 
 use super::html::{Text, document};
@@ -44,7 +44,7 @@ pub(super) fn confirm(review: &AuthorizationReview, query: &str, number: u64, to
     )
 }
 
-/// Returns the page that offers to bring a refusal to the client.
+/// Returns the page that offers to bring an error to the client.
 pub(super) fn stopped(url: &str, error: Option<&ErrorName>) -> String {
     let (url, error) = (Text(url), Text(error.map_or("", ErrorName::as_str)));
     document(
@@ -78,15 +78,15 @@ pub(super) fn sent(url: &str, error: Option<&ErrorName>) -> String {
 }
 
 /// Returns the error page of a request whose answer may go nowhere.
-pub(super) fn refused(refusal: &AuthorizationRefusal) -> String {
+pub(super) fn refused(error: &AuthorizationError) -> String {
     const ADVICE: &str = "<p>AWS's tools keep the registration of another or an earlier server for 90 days, in \
                           <code>~/.aws/sso/cache</code>. Remove it there, or start this server with \
                           <code>--registration-key</code> or <code>--accept-unknown-clients</code>.</p>\n";
-    let (problem, advice) = match refusal {
-        AuthorizationRefusal::UnknownClient => {
+    let (problem, advice) = match error {
+        AuthorizationError::UnknownClient => {
             ("The program is not registered here, or its registration has expired.", ADVICE)
         }
-        AuthorizationRefusal::UnknownRedirectUri => {
+        AuthorizationError::UnknownRedirectUri => {
             ("The program wants the answer at an address that it has not registered.", "")
         }
         _ => {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 use device_flow::CallError;
-use oidc_proto::portal::Refusal;
+use oidc_proto::portal::PortalFault;
 use oidc_proto::{Endpoint, Operation};
 use sso_cache::{Cache, CachedToken, Identity, RoleCredentialsCache};
 
@@ -107,7 +107,7 @@ fn at_portal(token: &CachedToken, settings: &Settings) {
         match caller.call_or_error(Operation::Logout, |client| client.logout(&token.access_token)) {
             Ok(()) => Ok(()),
             // The sign-in has ended already.
-            Err(CallError::Fault(fault)) if Refusal::of(&fault) == Refusal::Unauthorized => Ok(()),
+            Err(CallError::Fault(fault)) if PortalFault::of(&fault) == PortalFault::Unauthorized => Ok(()),
             Err(error) => Err(caller.failure(Operation::Logout, &error)),
         }
     });

@@ -14,7 +14,7 @@ mod role;
 
 use device_flow::{CallError, Session};
 use device_flow_ureq::HttpClient;
-use oidc_proto::portal::Refusal;
+use oidc_proto::portal::PortalFault;
 use oidc_proto::{Api, Endpoint, Operation, Secret};
 
 pub(crate) use compatible::{
@@ -72,24 +72,24 @@ impl<'a> Portal<'a> {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let refusal = match &error {
-                CallError::Fault(fault) => Refusal::of(fault),
-                _ => Refusal::Other,
+            let kind = match &error {
+                CallError::Fault(fault) => PortalFault::of(fault),
+                _ => PortalFault::Other,
             };
-            if refusal == Refusal::Unauthorized && !self.has_renewed {
+            if kind == PortalFault::Unauthorized && !self.has_renewed {
                 self.has_renewed = true;
                 if let Ok(renewed) = self.stored.signed_in(self.settings, true) {
                     self.session = renewed;
                     continue;
                 }
             }
-            let failure = self.explained(self.caller.failure(operation, &error), refusal);
-            return Err(Denied { failure, lacks_role: refusal == Refusal::Forbidden });
+            let failure = self.explained(self.caller.failure(operation, &error), kind);
+            return Err(Denied { failure, lacks_role: kind == PortalFault::Forbidden });
         }
     }
 
     /// Adds what the user can do.
-    fn explained(&self, failure: Failure, refusal: Refusal) -> Failure {
+    fn explained(&self, failure: Failure, kind: PortalFault) -> Failure {
         let failure = match &self.session.custom_endpoint {
             Some(own) if !self.is_custom => failure.with_detail(format_args!(
                 "The token came from {own}, but the portal is {}; set AWS_ENDPOINT_URL_SSO.",
@@ -97,12 +97,12 @@ impl<'a> Portal<'a> {
             )),
             _ => failure,
         };
-        match refusal {
-            Refusal::Unauthorized => failure.with_hint(format_args!(
+        match kind {
+            PortalFault::Unauthorized => failure.with_hint(format_args!(
                 "the sign-in has ended, or its scopes lack sso:account:access; sign in with `{}`",
                 self.session.sign_in_command
             )),
-            Refusal::TooManyRequests => {
+            PortalFault::TooManyRequests => {
                 failure.with_hint("the calls are too frequent; try again in a minute")
             }
             _ => failure,

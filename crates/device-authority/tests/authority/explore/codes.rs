@@ -8,7 +8,7 @@ use core::time::Duration;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use device_authority::{
-    AuthorizationRefusal, CodeStatus, Issued, Moment, Rotation, Selector, ServerPolicy, UserDecision,
+    AuthorizationError, CodeStatus, Issued, Moment, Rotation, Selector, ServerPolicy, UserDecision,
 };
 use oidc_proto::{AuthorizationRequest, Client, Fault, Secret, Token, pkce};
 
@@ -170,8 +170,8 @@ impl Codes {
                 });
                 "code".to_owned()
             }
-            Err(AuthorizationRefusal::UnknownClient) => "unknown client".to_owned(),
-            Err(AuthorizationRefusal::Redirect(fault)) => fault.code.error().to_owned(),
+            Err(AuthorizationError::UnknownClient) => "unknown client".to_owned(),
+            Err(AuthorizationError::Redirect(fault)) => fault.code.error().to_owned(),
             Err(other) => format!("{other:?}"),
         };
         (seen, told.to_owned())

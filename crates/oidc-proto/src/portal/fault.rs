@@ -13,13 +13,13 @@ const NAMESPACE: &str = "com.amazonaws.switchboard.portal#";
 /// What a fault of the portal means.
 ///
 /// ```
-/// use oidc_proto::portal::Refusal;
-/// let fault = Refusal::Forbidden.fault("No access");
-/// assert_eq!((Refusal::of(&fault), fault.status), (Refusal::Forbidden, 403));
+/// use oidc_proto::portal::PortalFault;
+/// let fault = PortalFault::Forbidden.fault("No access");
+/// assert_eq!((PortalFault::of(&fault), fault.status), (PortalFault::Forbidden, 403));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum PortalFault {
     /// `InvalidRequestException`, 400: a parameter is missing or out of range.
     InvalidRequest,
     /// `UnauthorizedException`, 401: the access token is unknown, expired or revoked. Only a refresh or a new
@@ -36,29 +36,29 @@ pub enum Refusal {
     Other,
 }
 
-/// Each refusal with its exception and its status.
-const KNOWN: &[(Refusal, &str, u16)] = &[
-    (Refusal::InvalidRequest, "InvalidRequestException", 400),
-    (Refusal::Unauthorized, "UnauthorizedException", 401),
-    (Refusal::Forbidden, "ForbiddenException", 403),
-    (Refusal::NotFound, "ResourceNotFoundException", 404),
-    (Refusal::TooManyRequests, "TooManyRequestsException", 429),
+/// Each fault with its exception and its status.
+const KNOWN: &[(PortalFault, &str, u16)] = &[
+    (PortalFault::InvalidRequest, "InvalidRequestException", 400),
+    (PortalFault::Unauthorized, "UnauthorizedException", 401),
+    (PortalFault::Forbidden, "ForbiddenException", 403),
+    (PortalFault::NotFound, "ResourceNotFoundException", 404),
+    (PortalFault::TooManyRequests, "TooManyRequestsException", 429),
 ];
 
-impl Refusal {
+impl PortalFault {
     /// Returns the meaning of a fault: by the exception's name, or else by the status.
     #[must_use]
     pub fn of(fault: &Fault) -> Self {
         let name = fault.code.exception();
         let named = KNOWN.iter().find(|(_, exception, _)| *exception == name);
         let known = named.or_else(|| KNOWN.iter().find(|(_, _, status)| *status == fault.status));
-        known.map_or(Self::Other, |(refusal, ..)| *refusal)
+        known.map_or(Self::Other, |(kind, ..)| *kind)
     }
 
-    /// Creates the fault of this meaning. [`Refusal::Other`] has status 500.
+    /// Creates the fault of this meaning. [`PortalFault::Other`] has status 500.
     #[must_use]
     pub fn fault(self, message: impl Into<Cow<'static, str>>) -> Fault {
-        let known = KNOWN.iter().find(|(refusal, ..)| *refusal == self);
+        let known = KNOWN.iter().find(|(kind, ..)| *kind == self);
         let code = match known {
             Some((_, exception, _)) => {
                 FaultCode::from_exception(exception).unwrap_or_else(|| FaultCode::other(exception))
@@ -75,10 +75,10 @@ impl Refusal {
 pub(super) fn or_fault<T>(answer: Answer<T>) -> Answer<T> {
     let Answer::Indeterminate(unnamed) = answer else { return answer };
     let known = KNOWN.iter().find(|(.., status)| *status == unnamed.status);
-    let Some((refusal, ..)) = known.filter(|_| unnamed.reason == IndeterminateReason::UnnamedError) else {
+    let Some((kind, ..)) = known.filter(|_| unnamed.reason == IndeterminateReason::UnnamedError) else {
         return Answer::Indeterminate(unnamed);
     };
-    let mut fault = refusal.fault("");
+    let mut fault = kind.fault("");
     fault.description = unnamed.said;
     (fault.request_id, fault.retry_after) = (unnamed.request_id, unnamed.retry_after);
     Answer::Fault(fault)
