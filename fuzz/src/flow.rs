@@ -233,10 +233,10 @@ impl Run {
         let outcome = self.outcome().expect("a flow that is done has an outcome");
         assert_eq!(self.flow.phase(), Phase::Ended);
         if self.ended.is_none() {
-            let session = self.session.as_ref().expect("only a code can die by the clock");
+            let session = self.session.as_ref().expect("only a code can expire by the clock");
             assert!(
                 self.latest >= session.deadline && self.outstanding.is_none(),
-                "dead before its deadline"
+                "ended before its deadline"
             );
             let by_clock = match outcome {
                 // Rule 6.

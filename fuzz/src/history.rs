@@ -48,7 +48,7 @@ fn keeps_its_promises(played: &Played) {
             let is_late_enough = polled.is_none_or(|before| latest.since(before) >= FLOOR);
             assert!(is_late_enough, "polled at {polled:?} and at {latest:?}");
             let of_codes = played.prompts.iter().map(|prompt| prompt.deadline);
-            assert!(of_codes.max().is_some_and(|deadline| *at < deadline), "polled with a dead code");
+            assert!(of_codes.max().is_some_and(|deadline| *at < deadline), "polled with an expired code");
             polled = Some(latest);
         }
     }

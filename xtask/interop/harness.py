@@ -24,7 +24,7 @@ from pathlib import Path
 
 PROGRAM = os.environ["SSO_OIDC_PROGRAM"]
 REGION = "eu-west-1"
-# AWS's tools accept only start URLs of AWS's own domains, so a stand-in must accept any.
+# AWS's tools accept only start URLs of AWS's own domains, so a test server must accept any.
 START_URL = "https://d-1234567890.awsapps.com/start"
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 # A debug build on a busy machine of two cores starts in well under a second; CI's disk may be cold.

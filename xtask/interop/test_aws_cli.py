@@ -63,12 +63,12 @@ class SideBySide(Scenario):
     def test_what_the_service_refuses_is_named_with_the_operation(self):
         who = self.registered(self.server)
         code = self.started(self.server, who)
-        stranger = [*who[:-1], "wrong"]
+        wrong_secret = [*who[:-1], "wrong"]
         device = ["--grant-type", DEVICE_GRANT, "--device-code"]
         cases = [
             ("AuthorizationPendingException", [*who, *device, code]),
             ("InvalidGrantException", [*who, *device, "unknown"]),
-            ("InvalidClientException", [*stranger, *device, code]),
+            ("InvalidClientException", [*wrong_secret, *device, code]),
         ]
         for name, flags in cases:
             with self.subTest(name):

@@ -37,7 +37,7 @@ class DeviceFlow(Scenario):
         Person().deny(device)
         self.assert_refused(client.exceptions.AccessDeniedException, self.poll, client, who, device)
 
-    def test_nobody_comes_and_the_code_expires(self):
+    def test_no_person_comes_and_the_code_expires(self):
         client = self.client(self.serve("--device-ttl", "1"))
         who = self.register(client)
         device = self.start(client, who)
@@ -140,8 +140,8 @@ class Refusals(Scenario):
 
     def test_an_unknown_client_is_refused_like_a_wrong_secret(self):
         client = self.client(self.server)
-        nobody = {"clientId": "nobody", "clientSecret": "nothing"}
-        answer = self.assert_refused(client.exceptions.InvalidClientException, self.start, client, nobody)
+        unknown = {"clientId": "unknown", "clientSecret": "nothing"}
+        answer = self.assert_refused(client.exceptions.InvalidClientException, self.start, client, unknown)
         self.assertEqual(answer["ResponseMetadata"]["HTTPStatusCode"], 401)
 
     def test_an_unknown_device_code_is_an_invalid_grant(self):

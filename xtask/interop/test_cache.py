@@ -41,7 +41,7 @@ class AfterALogin(Scenario):
             token = aws2wrap.retrieve_token_from_cache(START_URL, REGION, "interop")
         self.assertEqual(token, json.loads(self.file.read_text())["accessToken"])
 
-    def test_aws_sso_util_finds_the_token_and_asks_nobody(self):
+    def test_aws_sso_util_finds_the_token_and_asks_no_person(self):
         self.file.write_text('{"accessToken":')
         self.login()
         before = self.file.read_text()

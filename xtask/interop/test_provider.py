@@ -26,7 +26,7 @@ LIMIT = 60
 
 
 class Holder(Person):
-    """Someone with an account at the provider, or somebody who wants none."""
+    """A person with an account at the provider, or one without."""
 
     def decide(self, url, user_code, approve):
         url, page = self.open(url)

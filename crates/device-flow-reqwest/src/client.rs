@@ -41,7 +41,7 @@ use crate::{BuildError, HttpClientBuilder, Login};
 /// let token = client.create_token(&CreateTokenRequest::new(who.clone(), grant)).await?;
 /// let old = token.refresh_token.ok_or("with scopes there is one")?;
 /// let token = client.refresh(&who, &old).await?;
-/// assert!(token.refresh_token.is_some_and(|new| new != old), "store the new one: the old one is dead");
+/// assert!(token.refresh_token.is_some_and(|new| new != old), "store the new one: the old one is invalid");
 /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -250,7 +250,7 @@ impl HttpClient {
     /// let token = signed_in.token.refresh_token.ok_or("it has scopes")?;
     /// let request = RevocationRequest::refresh_token(who.clone(), token.clone());
     /// client.revoke(&request).await?;
-    /// assert!(client.refresh(&who, &token).await.is_err(), "it is dead");
+    /// assert!(client.refresh(&who, &token).await.is_err(), "it is revoked");
     /// client.revoke(&request).await?; // and may be revoked once more
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -40,7 +40,7 @@ use crate::{BuildError, Cancel, HttpClientBuilder, Login};
 /// let token = client.create_token(&CreateTokenRequest::new(who.clone(), grant))?;
 /// let old = token.refresh_token.ok_or("with scopes there is one")?;
 /// let token = client.refresh(&who, &old)?;
-/// assert!(token.refresh_token.is_some_and(|new| new != old), "store the new one: the old one is dead");
+/// assert!(token.refresh_token.is_some_and(|new| new != old), "store the new one: the old one is invalid");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -244,7 +244,7 @@ impl HttpClient {
     /// let token = signed_in.token.refresh_token.ok_or("it has scopes")?;
     /// let request = RevocationRequest::refresh_token(who.clone(), token.clone());
     /// client.revoke(&request)?;
-    /// assert!(client.refresh(&who, &token).is_err(), "it is dead");
+    /// assert!(client.refresh(&who, &token).is_err(), "it is revoked");
     /// client.revoke(&request)?; // and may be revoked once more
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

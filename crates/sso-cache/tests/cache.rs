@@ -213,7 +213,7 @@ fn two_holders_of_one_lock_exclude_each_other() {
     {
         use std::os::unix::fs::PermissionsExt as _;
         let mode = fs::metadata(lock_file).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode, 0o600, "nobody else can hold the lock: {mode:o}");
+        assert_eq!(mode, 0o600, "no other user can hold the lock: {mode:o}");
     }
 }
 

@@ -271,7 +271,7 @@ fn a_request_that_names_no_host_or_two_is_400() {
         let response = http.raw(head.as_bytes()).read().unwrap();
         if response.status == 400 {
             assert_eq!(response.fault(), "InvalidRequestException");
-            assert!(http.is_closed(), "the next request on it may be somebody else's");
+            assert!(http.is_closed(), "the next request on it may be of another peer");
         }
         response.status
     };

@@ -86,7 +86,7 @@ fn the_issuer_is_the_public_url_and_not_the_host_of_the_request() {
 }
 
 #[test]
-fn a_sign_in_is_pending_until_somebody_approves_and_its_code_is_good_once() {
+fn a_sign_in_is_pending_until_a_person_approves_and_its_code_is_good_once() {
     let server = server(Config::default().with_slow_down(SlowDown::Off));
     let mut http = Http::to(&server);
     let device = start(&mut http, "public", "openid email");
@@ -186,13 +186,13 @@ fn a_client_that_cannot_be_believed_is_401_with_the_scheme_to_use_if_it_used_the
     let in_body = [
         http.form(path, &[], &[("client_id", "confidential"), ("client_secret", "wrong")]),
         http.form(path, &[], &[("client_id", "confidential")]),
-        http.form(path, &[], &[("client_id", "nobody")]),
+        http.form(path, &[], &[("client_id", "unknown")]),
         http.form(
             "/oauth/token",
             &[],
-            &[("grant_type", "refresh_token"), ("refresh_token", "x"), ("client_id", "nobody")],
+            &[("grant_type", "refresh_token"), ("refresh_token", "x"), ("client_id", "unknown")],
         ),
-        http.form("/oauth/revoke", &[], &[("token", "x"), ("client_id", "nobody")]),
+        http.form("/oauth/revoke", &[], &[("token", "x"), ("client_id", "unknown")]),
     ];
     for response in in_body {
         assert_eq!((response.status, error(&response).as_str()), (400, "invalid_client"), "{response:?}");
@@ -264,8 +264,8 @@ fn revocation_ends_a_sign_in_and_is_a_success_for_what_is_unknown() {
     };
     let others = revoke(&refresh_token, "public", "refresh_token");
     assert_eq!((others.status, error(&others).as_str()), (400, "invalid_grant"));
-    let impostor = revoke(&refresh_token, "confidential", "");
-    assert_eq!((impostor.status, error(&impostor).as_str()), (400, "invalid_client"));
+    let unauthenticated = revoke(&refresh_token, "confidential", "");
+    assert_eq!((unauthenticated.status, error(&unauthenticated).as_str()), (400, "invalid_client"));
     for (unknown, hint) in [(text(&token, "access_token"), "access_token"), ("who knows", "cookie")] {
         let response = revoke(unknown, "bound", hint);
         assert_eq!((response.status, response.body.as_str()), (200, ""));
@@ -274,8 +274,8 @@ fn revocation_ends_a_sign_in_and_is_a_success_for_what_is_unknown() {
     // The service may ignore the hint (RFC 7009 §2.1).
     assert_eq!(revoke(&refresh_token, "bound", "access_token").status, 200);
     assert_eq!(revoke(&refresh_token, "bound", "refresh_token").status, 200, "again, which is no mistake");
-    let dead = refresh(&mut http, "bound", &refresh_token, "");
-    assert_eq!(error(&dead), "invalid_grant");
+    let revoked = refresh(&mut http, "bound", &refresh_token, "");
+    assert_eq!(error(&revoked), "invalid_grant");
 }
 
 #[test]
@@ -347,7 +347,7 @@ fn a_client_of_awss_dialect_may_use_the_oauth_endpoints_with_its_secret() {
 }
 
 #[test]
-fn a_public_client_is_nobody_in_awss_dialect() {
+fn a_public_client_is_unknown_in_awss_dialect() {
     let server = server(Config::default());
     let mut http = Http::to(&server);
     for secret in [Value::Null, json!(""), json!("-"), json!("-".repeat(64))] {

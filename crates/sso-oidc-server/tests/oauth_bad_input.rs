@@ -65,7 +65,7 @@ fn two_ways_to_authenticate_in_one_request_are_refused() {
         assert_invalid_request(&http.form(path, &[basic], &body), "one authentication method");
         assert_invalid_request(&http.form(path, &[basic, basic], &code), "one authentication method");
         let mut other = code.to_vec();
-        other.push(("client_id", "somebody else"));
+        other.push(("client_id", "another client"));
         assert_invalid_request(&http.form(path, &[basic], &other), "client_id");
     }
 }
@@ -93,7 +93,7 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
-fn a_grant_type_that_nobody_knows_is_unsupported_and_one_without_codes_finds_none() {
+fn a_grant_type_that_the_server_does_not_know_is_unsupported_and_one_without_codes_finds_none() {
     let server = server();
     let mut http = Http::to(&server);
     let mut grant = |grant: &str| {

@@ -114,7 +114,7 @@ fn an_unknown_client_and_a_wrong_secret_get_the_same_bytes() {
     let server = TestServer::start();
     let mut http = Http::to(&server);
     let client = http.client();
-    let answers = [(client.id.as_str(), "wrong"), ("nobody", client.secret.as_str())].map(|(id, secret)| {
+    let answers = [(client.id.as_str(), "wrong"), ("unknown", client.secret.as_str())].map(|(id, secret)| {
         let body = json!({"clientId": id, "clientSecret": secret, "startUrl": START_URL});
         http.post("/device_authorization", &body)
     });

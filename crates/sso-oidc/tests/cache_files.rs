@@ -31,7 +31,7 @@ fn files(dir: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_corrupt_cache_file_is_moved_aside_and_keeps_nobody_from_signing_in() {
+fn a_corrupt_cache_file_is_moved_aside_and_does_not_stop_a_sign_in() {
     let server = server(Approval::Auto);
     let program = program(server.endpoint());
     program.run(&LOGIN).ok();

@@ -179,10 +179,10 @@ impl SignIns {
         {
             if session.is_due(now(), MARGIN) {
                 let refreshed = self.client.refresh_session(&mut session, now()).await;
-                let is_dead = session.is_due(now(), Duration::ZERO);
+                let has_expired = session.is_due(now(), Duration::ZERO);
                 match refreshed {
                     Ok(()) => self.keep(id, session).await,
-                    Err(error) if is_dead && error.is_refusal() => return Err(error.to_string()),
+                    Err(error) if has_expired && error.is_refusal() => return Err(error.to_string()),
                     Err(_) => {} // The token still lives, or the next look may have more luck.
                 }
             }

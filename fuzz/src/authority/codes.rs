@@ -5,7 +5,7 @@ use oidc_proto::{
     AuthorizationRequest, Client, FaultCode, Grant, RegisterClientRequest, Secret, grant_type, pkce,
 };
 
-use super::{Chain, Run, is_full};
+use super::{Family, Run, is_full};
 use crate::script::Bytes;
 
 /// The redirect URI as it is registered, and as it is asked for.
@@ -18,7 +18,7 @@ const ELSEWHERE: &str = "http://127.0.0.1:49153/oauth/callback";
 pub(super) struct Codes {
     pub(super) clients: Vec<Client>,
     /// The expiry of each client's registration.
-    lapses: Vec<Moment>,
+    expiries: Vec<Moment>,
     issued: Vec<Issued>,
 }
 
@@ -52,7 +52,7 @@ impl Run {
                 let secret = registration.client.secret.clone().expect("AWS's clients have secrets");
                 self.gives(&secret);
                 self.codes.clients.push(registration.client);
-                self.codes.lapses.push(self.now.after(self.policy.registration_ttl));
+                self.codes.expiries.push(self.now.after(self.policy.registration_ttl));
             }
             Err(fault) => assert!(is_full(&fault) && self.capacity.clients == 3, "{fault}"),
         }
@@ -95,7 +95,7 @@ impl Run {
     fn client_may_be_gone(&self, client: usize) -> bool {
         let is_over = |issued: &Issued| issued.family.is_some() || self.latest >= issued.ends;
         let has_no_live_code = self.codes.issued.iter().filter(|it| it.client == client).all(is_over);
-        self.latest >= self.codes.lapses[client] || (self.is_crowded() && has_no_live_code)
+        self.latest >= self.codes.expiries[client] || (self.is_crowded() && has_no_live_code)
     }
 
     fn issued(&self, bytes: &mut Bytes<'_>) -> Option<usize> {
@@ -124,7 +124,7 @@ impl Run {
                 issued.access = Some(token.access_token);
                 let current = token.refresh_token;
                 assert!(current.is_some(), "these clients get refresh tokens");
-                self.families.push(Chain { client: owner, current, spent: Vec::new() });
+                self.families.push(Family { client: owner, current, spent: Vec::new() });
             }
             Err(fault) if fault.code == FaultCode::InvalidGrant => {
                 let Some(family) = issued.family else {
@@ -159,9 +159,9 @@ impl Run {
             1 => (owner, issued.grant(CALLBACK, Some(Secret::new(pkce::challenge(&issued.verifier))))),
             2 => (owner, issued.grant(ELSEWHERE, right)),
             _ => {
-                let thief = self.codes.clients.iter().find(|client| client.id != owner.id);
-                let Some(thief) = thief.cloned() else { return };
-                (thief, issued.grant(CALLBACK, right))
+                let another = self.codes.clients.iter().find(|client| client.id != owner.id);
+                let Some(another) = another.cloned() else { return };
+                (another, issued.grant(CALLBACK, right))
             }
         };
         let before = self.store.counts().families;

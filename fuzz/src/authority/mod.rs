@@ -41,18 +41,18 @@ struct Device {
     ends: Moment,
     approved: bool,
     denied: bool,
-    lapsed: bool,
-    collected: bool,
+    expired: bool,
+    redeemed: bool,
 }
 
 impl Device {
     fn is_over(&self, now: Moment) -> bool {
-        self.lapsed || now >= self.ends
+        self.expired || now >= self.ends
     }
 }
 
 /// A token family: the valid refresh token, the earlier ones, and their client.
-struct Chain {
+struct Family {
     client: Client,
     current: Option<Secret>,
     spent: Vec<Secret>,
@@ -67,10 +67,10 @@ struct Run {
     drawn: Drawn,
     clients: Vec<Client>,
     /// The expiry of each client's registration.
-    lapses: Vec<Moment>,
+    expiries: Vec<Moment>,
     devices: Vec<Device>,
     codes: Codes,
-    families: Vec<Chain>,
+    families: Vec<Family>,
     /// Every issued code and token.
     given: BTreeSet<String>,
     /// The wrong codes in a row at one time.
@@ -102,7 +102,7 @@ impl Run {
             latest: now,
             drawn: Drawn(fastrand::Rng::with_seed(0)),
             clients: Vec::new(),
-            lapses: Vec::new(),
+            expiries: Vec::new(),
             devices: Vec::new(),
             codes: Codes::default(),
             families: Vec::new(),
@@ -144,7 +144,7 @@ impl Run {
             if device.approved || device.denied || device.is_over(self.now) {
                 assert!(
                     !pending.contains(&device.answer.user_code),
-                    "decided or dead, and still to be decided on"
+                    "decided or expired, and still to be decided on"
                 );
             }
         }
@@ -169,7 +169,7 @@ impl Run {
                 let secret = registration.client.secret.clone().expect("AWS's clients have secrets");
                 self.gives(&secret);
                 self.clients.push(registration.client);
-                self.lapses.push(self.now.after(self.policy.registration_ttl));
+                self.expiries.push(self.now.after(self.policy.registration_ttl));
             }
             Err(fault) => assert!(is_full(&fault) && self.capacity.clients == 3, "{fault}"),
         }
@@ -192,8 +192,8 @@ impl Run {
             Ok(answer) => {
                 self.gives(&answer.device_code);
                 let ends = self.now.after(self.policy.device_ttl);
-                let (approved, denied, lapsed, collected) = (false, false, false, false);
-                self.devices.push(Device { client, answer, ends, approved, denied, lapsed, collected });
+                let (approved, denied, expired, redeemed) = (false, false, false, false);
+                self.devices.push(Device { client, answer, ends, approved, denied, expired, redeemed });
             }
             Err(fault) if is_full(&fault) => assert_eq!(self.capacity.devices, 4, "{fault}"),
             // The registration has expired.
@@ -231,10 +231,10 @@ impl Run {
         let device = &mut self.devices[at];
         match answer {
             Ok(token) => {
-                assert!(device.approved && !device.denied && !device.collected && !device.is_over(now));
-                device.collected = true;
+                assert!(device.approved && !device.denied && !device.redeemed && !device.is_over(now));
+                device.redeemed = true;
                 if token.refresh_token.is_some() {
-                    self.families.push(Chain {
+                    self.families.push(Family {
                         client: owner,
                         current: token.refresh_token,
                         spent: Vec::new(),
@@ -243,19 +243,19 @@ impl Run {
             }
             Err(fault) => match fault.code {
                 FaultCode::SlowDown if self.policy.slow_down == SlowDown::Always => {
-                    assert!(!device.collected && !device.is_over(now), "{fault}");
+                    assert!(!device.redeemed && !device.is_over(now), "{fault}");
                 }
                 FaultCode::AuthorizationPending | FaultCode::SlowDown => {
                     assert!(!device.approved && !device.denied && !device.is_over(now), "{fault}");
                 }
                 FaultCode::AccessDenied => assert!(device.denied && !device.is_over(now)),
                 FaultCode::ExpiredToken => {
-                    assert!(device.is_over(now) && !device.collected);
+                    assert!(device.is_over(now) && !device.redeemed);
                 }
-                // The token was collected, or the code was removed.
-                FaultCode::InvalidGrant => assert!(device.collected || latest >= device.ends, "{fault}"),
+                // The token was redeemed, or the code was removed.
+                FaultCode::InvalidGrant => assert!(device.redeemed || latest >= device.ends, "{fault}"),
                 FaultCode::InvalidClient => {
-                    assert!(latest >= self.lapses[client] || self.may_be_driven_out(client), "{fault}");
+                    assert!(latest >= self.expiries[client] || self.may_be_driven_out(client), "{fault}");
                 }
                 _ => panic!("{fault}"),
             },
@@ -264,7 +264,7 @@ impl Run {
 
     /// Returns whether a full store may have evicted the client. It evicts only clients without a live code.
     fn may_be_driven_out(&self, client: usize) -> bool {
-        let has_lived = |device: &Device| device.collected || device.lapsed || self.latest >= device.ends;
+        let has_lived = |device: &Device| device.redeemed || device.expired || self.latest >= device.ends;
         self.is_crowded() && self.devices.iter().filter(|device| device.client == client).all(has_lived)
     }
 
@@ -275,19 +275,19 @@ impl Run {
 
     /// Polls with the device's code as another client.
     fn steal(&mut self, bytes: &mut Bytes<'_>) {
-        let (Some(thief), Some(at)) = (self.client(bytes), self.device(bytes)) else { return };
-        if thief == self.devices[at].client {
+        let (Some(another), Some(at)) = (self.client(bytes), self.device(bytes)) else { return };
+        if another == self.devices[at].client {
             return;
         }
-        let thief = self.clients[thief].clone();
+        let another = self.clients[another].clone();
         let grant = Grant::device_code(self.devices[at].answer.device_code.clone());
-        let fault = self.ask(&thief, grant).expect_err("another client's code");
+        let fault = self.ask(&another, grant).expect_err("another client's code");
         assert!(matches!(fault.code, FaultCode::InvalidGrant | FaultCode::InvalidClient), "{fault}");
         for family in 0..self.families.len() {
             let Some(token) = self.families[family].current.clone() else { continue };
-            if self.families[family].client.id != thief.id {
+            if self.families[family].client.id != another.id {
                 let grant = Grant::RefreshToken { refresh_token: token };
-                assert!(self.ask(&thief, grant).is_err(), "another client's refresh token");
+                assert!(self.ask(&another, grant).is_err(), "another client's refresh token");
             }
         }
     }
@@ -309,12 +309,12 @@ impl Run {
                 match verdict {
                     UserDecision::Approve => device.approved = true,
                     UserDecision::Deny => device.denied = true,
-                    _ => device.lapsed = true,
+                    _ => device.expired = true,
                 }
             }
             Err(PersonError::Decided) => assert!(device.approved || device.denied),
             Err(PersonError::Expired) => assert!(device.is_over(self.now)),
-            Err(PersonError::Unknown) => assert!(self.latest >= device.ends || device.collected),
+            Err(PersonError::Unknown) => assert!(self.latest >= device.ends || device.redeemed),
             Err(error) => panic!("a trusted caller is not limited: {error}"),
         }
     }
@@ -358,7 +358,7 @@ impl Run {
             Err(fault) => {
                 assert!(matches!(fault.code, FaultCode::InvalidGrant | FaultCode::InvalidClient), "{fault}");
                 if reuse && fault.code == FaultCode::InvalidGrant {
-                    // One of the two users is a thief, so the successor must be invalid too.
+                    // One of the two users is an attacker, so the successor must be invalid too.
                     if let Some(current) = family.current.take() {
                         let answer = self.ask(&client, Grant::RefreshToken { refresh_token: current });
                         assert!(answer.is_err(), "the family has ended");

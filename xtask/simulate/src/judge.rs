@@ -68,9 +68,9 @@ pub(crate) fn judge(
             return Ok(Ending::Granted);
         }
         Err(Outcome::Denied(_)) if code.is_some_and(|code| code.denied) => return Ok(Ending::Denied),
-        Err(Outcome::Denied(_)) => return wrong("nobody has denied it"),
+        Err(Outcome::Denied(_)) => return wrong("no person has denied it"),
         Err(Outcome::Cancelled) if device.cancelled => Ending::Cancelled,
-        Err(Outcome::Cancelled) => return wrong("nobody has cancelled it"),
+        Err(Outcome::Cancelled) => return wrong("no program has cancelled it"),
         Err(Outcome::GrantLost(_)) if device.observer.doubtful == 0 => return wrong("no answer was lost"),
         Err(Outcome::GrantLost(_)) => {
             return Ok(match grant {

@@ -32,7 +32,7 @@ pub(crate) enum Fate {
     CameTooLate,
     HiddenByAGateway,
     AnsweredACopy,
-    NobodyLeftToHear,
+    GivenUp,
 }
 
 impl Fate {
@@ -44,7 +44,7 @@ impl Fate {
             Self::CameTooLate => "the answer came after the client had given the request up",
             Self::HiddenByAGateway => "a gateway hid the answer",
             Self::AnsweredACopy => "a copy of a request, or one long given up, spent the code",
-            Self::NobodyLeftToHear => "the sign-in had been given up",
+            Self::GivenUp => "the sign-in had been given up",
         }
     }
 }
@@ -68,7 +68,7 @@ impl Code {
             return Err("a decision was taken back".to_owned());
         }
         if now >= self.dies {
-            return Err("a dead code was decided on".to_owned());
+            return Err("an expired code was decided on".to_owned());
         }
         if self.generation != generation {
             return Err("a code that the server has forgotten was decided on".to_owned());
@@ -92,7 +92,7 @@ impl Code {
             return Err("a second token for one code".to_owned());
         }
         if now >= self.dies {
-            return Err("a token for a dead code".to_owned());
+            return Err("a token for an expired code".to_owned());
         }
         if self.generation != generation {
             return Err("a token for a code that the server has forgotten".to_owned());

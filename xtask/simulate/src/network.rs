@@ -76,7 +76,7 @@ impl World<'_> {
                 if request.is_copy || now >= given_up {
                     code.settle(Fate::AnsweredACopy);
                 } else if device.cancelled {
-                    code.settle(Fate::NobodyLeftToHear);
+                    code.settle(Fate::GivenUp);
                 }
                 self.tell(id, || "the server grants".to_owned());
             }

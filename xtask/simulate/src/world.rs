@@ -24,7 +24,7 @@ const AFTERMATH: u64 = 1500 * SECOND;
 /// The number of calls without a new action after which a machine is in a busy loop.
 const CALLS: u32 = 6;
 /// The id of events without a device.
-const NOBODY: u32 = u32::MAX;
+const NO_DEVICE: u32 = u32::MAX;
 
 /// A violated invariant.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ impl<'a> World<'a> {
         let mut queue = Queue::default();
         queue.plan(arrival(config, first), first, Event::Arrive);
         if config.faults.restart_every > 0 {
-            queue.plan(config.faults.restart_every, NOBODY, Event::Restart { forgets: false });
+            queue.plan(config.faults.restart_every, NO_DEVICE, Event::Restart { forgets: false });
         }
         let endpoint = Endpoint::custom("http://127.0.0.1:9").expect("a loopback endpoint");
         let policy = Policy::aws("https://d-1234567890.awsapps.com/start").with_client_name("simulation");
@@ -109,7 +109,7 @@ impl<'a> World<'a> {
         if missing > 0 {
             let device =
                 self.devices.iter().position(|device| device.as_ref().is_some_and(|d| d.flow.is_some()));
-            let device = device.map_or(NOBODY, |device| device as u32);
+            let device = device.map_or(NO_DEVICE, |device| device as u32);
             return Err(BrokenRule { device, at: self.now, law: format!("{missing} sign-ins never ended") });
         }
         Ok(())
@@ -149,7 +149,7 @@ impl<'a> World<'a> {
                 device.cancelled = true;
                 device.pending = None;
                 device.observer.ends();
-                device.codes.iter_mut().for_each(|code| code.settle(Fate::NobodyLeftToHear));
+                device.codes.iter_mut().for_each(|code| code.settle(Fate::GivenUp));
                 self.tell(id, || "gives up".to_owned());
                 self.drive(id, device)
             }
@@ -258,7 +258,7 @@ impl<'a> World<'a> {
         self.summary.memory_losses += u64::from(forgets);
         let next = self.now + self.config.faults.restart_every;
         if next < self.end {
-            self.queue.plan(next, NOBODY, Event::Restart { forgets: !forgets });
+            self.queue.plan(next, NO_DEVICE, Event::Restart { forgets: !forgets });
         }
         Ok(())
     }

@@ -24,7 +24,7 @@ const LEFTOVERS: &[(&str, &str)] = &[
 /// The beginnings of paths that exist on one machine only.
 const MACHINE_PATHS: &[&str] = &[concat!("/", "root/"), concat!("/", "work/"), concat!("/", "home/")];
 /// The names of fictional users, whose home directories examples and tests may show.
-const NOBODY: &[&str] = &["a", "ada", "me", "user"];
+const USERS: &[&str] = &["a", "ada", "me", "user"];
 
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -119,7 +119,7 @@ fn machine_paths(path: &str, text: &str, problems: &mut Vec<Problem>) {
                 let (before, name) = (&line[..from], &line[from + prefix.len()..]);
                 let name = name.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
                 !before.ends_with(|c: char| c.is_alphanumeric() || "._-~})".contains(c))
-                    && !NOBODY.contains(&name)
+                    && !USERS.contains(&name)
             };
             if line.match_indices(prefix).any(|(from, _)| real(from)) {
                 let what = format!(

@@ -213,7 +213,7 @@ fn a_client_of_the_programs_own_that_is_rejected_ends_the_sign_in<A: Adapter>() 
             r#"{"error":"invalid_client"}"#.to_owned(),
         )],
     );
-    let error = A::oauth_sign_in(&stub.endpoint(), Client::public("nobody"), &[]).unwrap_err();
+    let error = A::oauth_sign_in(&stub.endpoint(), Client::public("unknown"), &[]).unwrap_err();
     assert!(error.contains("invalid_client"), "{error}");
     assert_eq!(stub.seen().len(), 2, "nothing is registered in its place");
 }

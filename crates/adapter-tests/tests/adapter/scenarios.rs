@@ -281,7 +281,7 @@ fn plain_calls_answer_once_and_give_the_services_word<A: Adapter>() {
     assert!(token.refresh_token.is_some());
 }
 
-fn a_refresh_rotates_and_the_old_refresh_token_is_dead<A: Adapter>() {
+fn a_refresh_rotates_and_the_old_refresh_token_is_invalid<A: Adapter>() {
     let server = TestServer::with(Config::default().with_rotation(Rotation::Strict)).unwrap();
     let signed_in =
         sign_in::<A>(server.endpoint(), |prompt| server.approve(&prompt.user_code).unwrap()).unwrap();
@@ -379,7 +379,7 @@ for_both_adapters! {
     a_service_that_is_not_there_is_unreachable_and_the_cause_is_kept,
     requests_say_what_they_are_and_carry_nothing_else,
     plain_calls_answer_once_and_give_the_services_word,
-    a_refresh_rotates_and_the_old_refresh_token_is_dead,
+    a_refresh_rotates_and_the_old_refresh_token_is_invalid,
     a_refresh_answer_without_a_refresh_token_keeps_the_old_one,
     a_plain_call_that_gets_no_answer_says_whether_it_may_have_been_seen,
     a_registration_says_until_when_it_is_good,

@@ -188,7 +188,7 @@ const HALF_HEARD: Both = Both {
     },
     oauth: UNHEARD.oauth,
 };
-/// The next request may use a dead connection.
+/// The next request may use a closed connection.
 const RACE: Both = alike([SignedIn; 4], [SignedIn; 3], [SignedIn; 2]);
 /// The client follows the redirect. The driver detects that afterwards and sends nothing more.
 pub(crate) const WITH_FOLLOWED_REDIRECT: Endings =

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_with_live_codes_drive_out_nobody_who_has_signed_in_once_they_are_a_quarter() {
+    fn new_clients_with_live_codes_evict_no_signed_in_client_once_they_are_a_quarter() {
         let mut usage = registered(&["a", "b", "c", "d", "e"]);
         for id in ["a", "b", "c", "d"] {
             usage.signed_in(id, at(10));

@@ -91,10 +91,10 @@ fn a_replay_and_a_revoked_family_end_the_access_tokens() {
 #[test]
 fn a_revoked_access_token_ends_alone_and_only_its_client_may_revoke_it() {
     let mut bench = Bench::new(ServerPolicy::default());
-    let (client, thief) = (bench.scoped_client(), bench.scoped_client());
+    let (client, another) = (bench.scoped_client(), bench.scoped_client());
     let first = bench.sign_in(&client);
     let second = refreshed(&mut bench, &client, &first);
-    assert_eq!(fault(revoke(&mut bench, &thief, &first.access_token)), FaultCode::InvalidGrant);
+    assert_eq!(fault(revoke(&mut bench, &another, &first.access_token)), FaultCode::InvalidGrant);
     assert!(is_valid(&bench, &first.access_token));
     revoke(&mut bench, &client, &first.access_token).unwrap();
     assert!(!is_valid(&bench, &first.access_token) && is_valid(&bench, &second.access_token));

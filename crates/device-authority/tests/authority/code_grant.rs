@@ -48,20 +48,20 @@ fn the_requested_scopes_are_granted_and_no_others() {
 #[test]
 fn the_checks_come_in_their_order_and_a_failed_one_changes_nothing() {
     let (mut bench, client) = bench();
-    let stranger = bench.code_client();
+    let another = bench.code_client();
     let code = bench.code(&client);
     bench.redeem(&client, &code).unwrap();
     bench.wait(60.0); // spent and expired
     let selector = Selector::of(&code).unwrap();
     let before = bench.store.code(selector).cloned();
-    let forger = Client::new(client.id.clone(), Secret::from("wrong"));
+    let with_wrong_secret = Client::new(client.id.clone(), Secret::from("wrong"));
     let elsewhere = Some("http://127.0.0.1:1/oauth/callback");
     // Everything about it is wrong; each step puts one thing right.
     let unknown = Secret::new("x".repeat(86));
     for (by, code, at, proof, expected, why) in [
-        (&forger, &unknown, elsewhere, None, FaultCode::InvalidClient, "Invalid client"),
-        (&stranger, &unknown, elsewhere, None, FaultCode::InvalidGrant, "Invalid grant provided"),
-        (&stranger, &code, elsewhere, None, FaultCode::InvalidGrant, "Invalid grant provided"),
+        (&with_wrong_secret, &unknown, elsewhere, None, FaultCode::InvalidClient, "Invalid client"),
+        (&another, &unknown, elsewhere, None, FaultCode::InvalidGrant, "Invalid grant provided"),
+        (&another, &code, elsewhere, None, FaultCode::InvalidGrant, "Invalid grant provided"),
         (&client, &code, elsewhere, None, FaultCode::InvalidGrant, "redirect_uri"),
         (&client, &code, Some(CALLBACK), None, FaultCode::InvalidGrant, "code_verifier is missing"),
         (
@@ -148,10 +148,10 @@ fn a_replay_ends_a_sign_in_without_refresh_tokens_too() {
 #[test]
 fn a_code_of_another_client_is_as_good_as_none() {
     let (mut bench, owner) = bench();
-    let thief = bench.code_client();
+    let another = bench.code_client();
     let code = bench.code(&owner);
-    let stolen = bench.redeem(&thief, &code).unwrap_err();
-    let unknown = bench.redeem(&thief, &Secret::new("x".repeat(86))).unwrap_err();
+    let stolen = bench.redeem(&another, &code).unwrap_err();
+    let unknown = bench.redeem(&another, &Secret::new("x".repeat(86))).unwrap_err();
     assert_eq!(stolen, unknown);
     assert_eq!(stolen.code, FaultCode::InvalidGrant);
     assert!(bench.redeem(&owner, &code).is_ok(), "the attempt has cost the owner nothing");

@@ -90,11 +90,11 @@ fn a_device_code_that_turns_up_again_revokes_an_access_token_without_a_family() 
 #[test]
 fn a_device_code_of_another_client_is_as_good_as_none() {
     let mut bench = Bench::new(off());
-    let (owner, thief) = (bench.client(), bench.client());
+    let (owner, another) = (bench.client(), bench.client());
     let device = bench.start(&owner).unwrap();
     bench.person(&device.user_code, UserDecision::Approve);
-    let stolen = bench.poll(&thief, &device.device_code).unwrap_err();
-    let unknown = bench.poll(&thief, &Secret::new("x".repeat(86))).unwrap_err();
+    let stolen = bench.poll(&another, &device.device_code).unwrap_err();
+    let unknown = bench.poll(&another, &Secret::new("x".repeat(86))).unwrap_err();
     assert_eq!(stolen, unknown);
     assert_eq!(stolen.code, FaultCode::InvalidGrant);
     assert!(bench.poll(&owner, &device.device_code).is_ok(), "the attempt has cost the owner nothing");
@@ -141,7 +141,7 @@ fn a_code_expires_in_the_instant_that_was_announced() {
 }
 
 #[test]
-fn an_approved_code_that_nobody_collects_expires_too() {
+fn an_approved_code_that_is_never_redeemed_expires_too() {
     let mut bench = Bench::new(off());
     let client = bench.client();
     let device = bench.start(&client).unwrap();
@@ -188,7 +188,7 @@ fn without_entropy_an_approved_code_stays_good() {
 #[test]
 fn a_request_whose_records_do_not_exist_is_refused_and_changes_nothing() {
     let grant = Grant::device_code(Secret::new("x".repeat(86)));
-    let request = CreateTokenRequest::new(Client::new("nobody", Secret::from("s")), grant);
+    let request = CreateTokenRequest::new(Client::new("unknown", Secret::from("s")), grant);
     let mut unused = |_: &mut [u8]| Err(NoEntropy::new());
     let now = device_authority::Moment::new(Duration::ZERO);
     let decision = create_token(&off(), Records::default(), &request, now, &mut unused);

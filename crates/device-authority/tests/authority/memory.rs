@@ -34,7 +34,7 @@ fn a_flood_of_registrations_drives_out_itself_and_not_those_that_are_used() {
 }
 
 #[test]
-fn a_flood_of_strangers_who_ask_for_codes_drives_out_no_more_than_a_quarter_of_those_who_have_signed_in() {
+fn a_flood_of_new_clients_that_ask_for_codes_drives_out_no_more_than_a_quarter_of_those_who_have_signed_in() {
     for people in [1, 100] {
         let mut bench = Bench::with_capacity(ServerPolicy::default(), Capacity::default().with_clients(100));
         let signed_in: Vec<_> = (0..people)
@@ -49,8 +49,8 @@ fn a_flood_of_strangers_who_ask_for_codes_drives_out_no_more_than_a_quarter_of_t
         let mut turned_away = 0;
         for _ in 0..1000 {
             bench.wait(1.0);
-            match bench.register(&RegisterClientRequest::new("stranger")) {
-                Ok(stranger) => assert!(bench.start(&stranger.client).is_ok()),
+            match bench.register(&RegisterClientRequest::new("new")) {
+                Ok(new) => assert!(bench.start(&new.client).is_ok()),
                 Err(refused) => {
                     assert_eq!(refused.code, FaultCode::SlowDown);
                     turned_away += 1;
@@ -88,7 +88,7 @@ fn a_store_full_of_clients_with_live_codes_refuses_new_clients_with_slow_down_un
 }
 
 #[test]
-fn a_registration_that_is_refused_drives_nobody_out() {
+fn a_registration_that_is_refused_evicts_no_client() {
     let mut bench = Bench::with_capacity(ServerPolicy::default(), Capacity::default().with_clients(1));
     let client = bench.client();
     assert_eq!(fault(bench.register(&RegisterClientRequest::new(" "))), FaultCode::InvalidClientMetadata);
@@ -151,8 +151,8 @@ fn a_request_for_a_code_that_is_refused_makes_no_room() {
     let client = bench.scoped_client();
     let token = bench.sign_in(&client);
     assert_eq!(bench.store.counts().devices, 1);
-    let stranger = Client::new("nobody", Secret::from("guess"));
-    assert_eq!(fault(bench.start(&stranger)), FaultCode::InvalidClient);
+    let unknown = Client::new("unknown", Secret::from("guess"));
+    assert_eq!(fault(bench.start(&unknown)), FaultCode::InvalidClient);
     assert_eq!(fault(bench.start_at(&client, "nowhere")), FaultCode::InvalidRequest);
     assert_eq!(
         bench.store.counts().devices,
@@ -204,7 +204,7 @@ fn the_store_shrinks_to_what_is_alive_as_new_records_come() {
 }
 
 #[test]
-fn lapsed_registrations_make_room() {
+fn expired_registrations_make_room() {
     let mut bench = Bench::with_capacity(ServerPolicy::default(), Capacity::default().with_clients(3));
     for _ in 0..3 {
         let _ = bench.client();

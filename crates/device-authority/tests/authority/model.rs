@@ -29,7 +29,7 @@ fn rules((slow_down, rotation): Modes) -> Rules {
         remember: 30_000,
         registration_ttl: 100_000,
         // Shorter than a registration, so that a family can end while its client lives.
-        chain_ttl: 40_000,
+        family_ttl: 40_000,
         access_ttl: 50_000,
         window: 20_000,
         per_source: 2,
@@ -39,7 +39,7 @@ fn rules((slow_down, rotation): Modes) -> Rules {
 
 fn op() -> impl Strategy<Value = Op> {
     let device = || 0..DEVICES;
-    let by = || prop_oneof![8 => Just(By::Owner), 1 => Just(By::Stranger), 1 => Just(By::Forger)];
+    let by = || prop_oneof![8 => Just(By::Owner), 1 => Just(By::AnotherClient), 1 => Just(By::WrongSecret)];
     let decision =
         prop_oneof![4 => Just(Decision::Approve), 2 => Just(Decision::Deny), 1 => Just(Decision::Expire)];
     let which = || prop_oneof![3 => Just(Which::Current), 1 => Just(Which::Rotated)];
@@ -66,7 +66,7 @@ fn op() -> impl Strategy<Value = Op> {
 /// Generates a code in one of its states, and one operation on it. Independent steps would rarely reach the
 /// rare ones.
 fn story_of_a_code() -> impl Strategy<Value = Vec<Op>> {
-    let everyone = [By::Owner, By::Stranger, By::Forger].map(|by| (Some(by), None));
+    let everyone = [By::Owner, By::AnotherClient, By::WrongSecret].map(|by| (Some(by), None));
     let decisions =
         [Decision::Approve, Decision::Deny, Decision::Expire].map(|decision| (None, Some(decision)));
     let acts = [&everyone[..], &decisions[..], &[(None, None)]].concat();
@@ -109,7 +109,7 @@ fn story_of_a_code() -> impl Strategy<Value = Vec<Op>> {
 /// Generates a refreshed sign-in in one of its states, and one operation on it.
 fn story_of_a_family() -> impl Strategy<Value = Vec<Op>> {
     // The owner's old token has another meaning under each rotation, so these are more frequent.
-    let by = prop_oneof![3 => Just(By::Owner), 1 => Just(By::Stranger), 1 => Just(By::Forger)];
+    let by = prop_oneof![3 => Just(By::Owner), 1 => Just(By::AnotherClient), 1 => Just(By::WrongSecret)];
     let token = prop::sample::select(vec![Which::Current, Which::Rotated]);
     (0..DEVICES, 0..5usize, token, by, any::<bool>()).prop_map(|(device, status, token, by, revokes)| {
         let poll = Op::Poll { device, by: By::Owner };

@@ -86,7 +86,7 @@ fn a_client_with_a_secret_is_not_believed_without_it() {
 }
 
 #[test]
-fn a_public_client_lapses_like_any_other() {
+fn a_public_client_expires_like_any_other() {
     let mut bench = bench();
     let client = public(&mut bench, &[]);
     bench.wait(7_776_000.0);
@@ -247,7 +247,7 @@ fn a_client_set_up_by_hand_may_ask_for_any_scope_or_for_those_that_it_was_given(
     bench.store.add_client(ClientRecord::preconfigured(bound.clone(), scopes(&["read"])));
     assert_eq!(fault(start(&mut bench, &bound, &["anything"])), FaultCode::InvalidScope);
     bench.now = bench.now.after(Duration::from_secs(10_000_000_000));
-    assert!(start(&mut bench, &bound, &["read"]).is_ok(), "it does not lapse");
+    assert!(start(&mut bench, &bound, &["read"]).is_ok(), "it does not expire");
 }
 
 #[test]
@@ -292,9 +292,9 @@ fn only_the_tokens_own_client_can_revoke_it() {
     let other = public(&mut bench, &[]);
     let refresh_token = token.refresh_token.unwrap();
     assert_eq!(fault(revoke(&mut bench, &other, &refresh_token)), FaultCode::InvalidGrant);
-    let mut impostor = owner.clone();
-    impostor.secret = Some(Secret::from("guess"));
-    assert_eq!(fault(revoke(&mut bench, &impostor, &refresh_token)), FaultCode::InvalidClient);
+    let mut with_wrong_secret = owner.clone();
+    with_wrong_secret.secret = Some(Secret::from("guess"));
+    assert_eq!(fault(revoke(&mut bench, &with_wrong_secret, &refresh_token)), FaultCode::InvalidClient);
     assert!(bench.refresh(&owner, &refresh_token).is_ok());
 }
 

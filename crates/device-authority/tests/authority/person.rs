@@ -90,9 +90,9 @@ fn an_expired_code_cannot_be_decided_on() {
     bench.wait(600.0);
     assert_eq!(look(&mut bench, None, &device.user_code), Err(PersonError::Expired));
     assert_eq!(try_to(&mut bench, &device.user_code, UserDecision::Approve), Err(PersonError::Expired));
-    let lapsed = bench.start(&client).unwrap();
-    bench.person(&lapsed.user_code, UserDecision::Expire);
-    assert_eq!(try_to(&mut bench, &lapsed.user_code, UserDecision::Approve), Err(PersonError::Expired));
+    let expired = bench.start(&client).unwrap();
+    bench.person(&expired.user_code, UserDecision::Expire);
+    assert_eq!(try_to(&mut bench, &expired.user_code, UserDecision::Approve), Err(PersonError::Expired));
 }
 
 #[test]

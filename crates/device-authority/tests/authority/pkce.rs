@@ -93,11 +93,11 @@ fn one_who_has_only_the_code_of_a_sign_in_cannot_end_it() {
     let mut device = Device::new(Some(pkce::challenge(&verifier(1))));
     device.approve();
     let token = device.poll(Some(verifier(1))).unwrap();
-    for thief in [None, Some(verifier(2))] {
-        assert_eq!(fault(device.poll(thief)), FaultCode::InvalidGrant);
+    for verifier in [None, Some(verifier(2))] {
+        assert_eq!(fault(device.poll(verifier)), FaultCode::InvalidGrant);
     }
     let refresh_token = token.refresh_token.unwrap();
     assert!(device.bench.refresh(&device.client, &refresh_token).is_ok());
-    // With the verifier the reuse counts as without PKCE: one of two users is a thief.
+    // With the verifier the reuse counts as without PKCE: one of two users is an attacker.
     assert_eq!(fault(device.poll(Some(verifier(1)))), FaultCode::InvalidGrant);
 }

@@ -84,7 +84,7 @@ fn a_registration_of_another_key_or_with_anything_changed_proves_nothing() {
 }
 
 #[test]
-fn a_registration_lapses_after_a_restart_when_it_would_have_lapsed_without() {
+fn a_registration_expires_after_a_restart_when_it_would_have_expired_without() {
     let mut bench = Bench::new(proving());
     let client = registered(&mut bench).client;
     bench.wait(7_776_000.0 - 1.0);
@@ -94,7 +94,7 @@ fn a_registration_lapses_after_a_restart_when_it_would_have_lapsed_without() {
     assert_eq!(fault(bench.start(&client)), FaultCode::InvalidClient);
     restart(&mut bench);
     assert_eq!(fault(bench.start(&client)), FaultCode::InvalidClient);
-    assert_eq!(bench.store.counts().clients, 0, "what has lapsed takes no place");
+    assert_eq!(bench.store.counts().clients, 0, "an expired one takes no place");
 }
 
 #[test]
@@ -111,13 +111,13 @@ fn a_recognized_client_hears_of_its_lost_grant_and_not_that_it_is_unknown_and_ta
 #[test]
 fn a_client_that_is_refused_drives_no_other_out_of_a_full_store() {
     let mut bench = Bench::with_capacity(proving(), Capacity::default().with_clients(1));
-    let stranger = registered(&mut bench).client;
+    let other = registered(&mut bench).client;
     let known = registered(&mut bench).client;
-    assert!(bench.store.client(&stranger.id).is_none() && bench.store.client(&known.id).is_some());
-    assert!(bench.start_at(&stranger, "no address").is_err());
+    assert!(bench.store.client(&other.id).is_none() && bench.store.client(&known.id).is_some());
+    assert!(bench.start_at(&other, "no address").is_err());
     assert!(bench.store.client(&known.id).is_some(), "it was not driven out");
     bench.wait(601.0);
-    assert!(bench.start(&stranger).is_ok() && bench.store.client(&stranger.id).is_some());
+    assert!(bench.start(&other).is_ok() && bench.store.client(&other.id).is_some());
 }
 
 #[test]

@@ -43,9 +43,9 @@ fn the_end_of_one_chain_is_not_the_end_of_another() {
 #[test]
 fn a_refresh_token_of_another_client_is_refused_and_stays_good_for_its_own() {
     let mut bench = Bench::new(ServerPolicy::default());
-    let (owner, thief) = (bench.scoped_client(), bench.scoped_client());
+    let (owner, another) = (bench.scoped_client(), bench.scoped_client());
     let token = bench.sign_in(&owner).refresh_token.unwrap();
-    assert_eq!(fault(bench.refresh(&thief, &token)), FaultCode::InvalidGrant);
+    assert_eq!(fault(bench.refresh(&another, &token)), FaultCode::InvalidGrant);
     assert!(bench.refresh(&owner, &token).is_ok());
 }
 
@@ -152,11 +152,11 @@ fn a_clock_that_steps_back_takes_no_grace_away() {
 fn a_grace_does_not_outlive_its_chain_nor_serve_another_client() {
     let minutes = Duration::from_secs(100);
     let mut bench = Bench::new(ServerPolicy::default().with_refresh_ttl(minutes));
-    let (client, thief) = (bench.scoped_client(), bench.scoped_client());
+    let (client, another) = (bench.scoped_client(), bench.scoped_client());
     let first = bench.sign_in(&client).refresh_token.unwrap();
     bench.wait(50.0);
     assert!(bench.refresh(&client, &first).is_ok());
-    assert_eq!(fault(bench.refresh(&thief, &first)), FaultCode::InvalidGrant);
+    assert_eq!(fault(bench.refresh(&another, &first)), FaultCode::InvalidGrant);
     bench.wait(49.0);
     assert!(bench.refresh(&client, &first).is_ok());
     bench.wait(1.0);
@@ -201,13 +201,13 @@ fn a_made_up_token_does_not_end_a_chain_whose_token_may_be_reused() {
 #[test]
 fn every_refusal_of_a_refresh_token_has_the_real_services_text() {
     let mut bench = Bench::new(ServerPolicy::default().with_rotation(Rotation::Strict));
-    let (client, thief) = (bench.scoped_client(), bench.scoped_client());
+    let (client, another) = (bench.scoped_client(), bench.scoped_client());
     let token = bench.sign_in(&client).refresh_token.unwrap();
     let mut text = |client: &_, token: &Secret| bench.refresh(client, token).unwrap_err().description;
     let expected = Some("Invalid refresh token provided".to_owned());
     assert_eq!(text(&client, &Secret::from("no token")), expected);
     assert_eq!(text(&client, &Secret::new("x".repeat(86))), expected);
-    assert_eq!(text(&thief, &token), expected);
+    assert_eq!(text(&another, &token), expected);
     assert!(bench.refresh(&client, &token).is_ok());
     let used = bench.refresh(&client, &token).unwrap_err().description;
     assert_eq!(used, expected);

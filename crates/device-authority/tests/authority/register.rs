@@ -78,7 +78,7 @@ fn a_client_type_other_than_public_is_invalid_client_metadata() {
 }
 
 #[test]
-fn a_name_that_nobody_can_read_is_invalid_client_metadata() {
+fn a_name_that_is_unreadable_or_too_long_is_invalid_client_metadata() {
     for name in [" ".to_owned(), "\u{1b}\u{7}\u{200b}".to_owned(), "x".repeat(257)] {
         let ask = RegisterClientRequest::new(name);
         assert_eq!(

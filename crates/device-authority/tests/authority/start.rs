@@ -35,7 +35,7 @@ fn an_unknown_client_and_a_wrong_secret_get_the_same_fault() {
     let mut bench = Bench::new(ServerPolicy::default());
     let known = bench.client();
     let wrong = Client::new(known.id.clone(), Secret::from("wrong"));
-    let unknown = Client::new("nobody", known.secret.clone().unwrap());
+    let unknown = Client::new("unknown", known.secret.clone().unwrap());
     let wrong = bench.start(&wrong).unwrap_err();
     assert_eq!(wrong, bench.start(&unknown).unwrap_err());
     assert_eq!(wrong.code, FaultCode::InvalidClient);
@@ -52,7 +52,7 @@ fn a_client_without_a_secret_is_an_invalid_client() {
 }
 
 #[test]
-fn a_registration_is_good_until_the_second_in_which_it_lapses() {
+fn a_registration_is_good_until_the_second_of_its_expiry() {
     let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.client();
     bench.wait(7_775_999.5);

@@ -316,7 +316,7 @@ fn a_policy_for_providers_sends_nothing_to_a_service_of_aws_and_keeps_its_client
 }
 
 #[test]
-fn where_nobody_can_register_a_rejected_client_ends_the_flow_with_the_services_word() {
+fn where_registration_is_impossible_a_rejected_client_ends_the_flow_with_the_services_word() {
     let cached = || Scenario::at(without_registration(), Policy::oauth(), Some(registration("cached")));
     let mut scenario = cached();
     scenario.answer(Operation::StartDeviceAuthorization, fault(FaultCode::InvalidClient));

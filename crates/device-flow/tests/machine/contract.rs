@@ -238,14 +238,14 @@ fn an_error_from_before_the_service_answered_explains_no_later_loss() {
 
     // `authorization_pending` proves the code unspent, so an earlier error cannot have lost the token.
     let reset = || failed(Failure::Unknown, "reset");
-    let dead = || answer(400, r#"{"error":"expired_token"}"#);
-    let end = ended(vec![registered(), authorized(), reset(), answer(400, PENDING), reset(), dead()]);
+    let expired = || answer(400, r#"{"error":"expired_token"}"#);
+    let end = ended(vec![registered(), authorized(), reset(), answer(400, PENDING), reset(), expired()]);
     assert!(matches!(end.outcome, Outcome::GrantLost(_)) && end.transport.is_some());
     let (_, mut flow, mut now) = driven(vec![registered(), authorized(), reset(), answer(400, PENDING)]);
     let _lost = next(&mut flow, &mut now);
     flow.abandon(now);
     let pending = next(&mut flow, &mut now);
-    flow.on_result(pending, now, dead()).unwrap();
+    flow.on_result(pending, now, expired()).unwrap();
     let end = flow.into_result(now).unwrap_err();
     assert!(matches!(end.outcome, Outcome::GrantLost(_)) && end.transport.is_none());
 }

@@ -98,7 +98,7 @@ fn an_unreachable_service_becomes_an_error_whose_source_is_the_transports() {
 }
 
 #[test]
-fn a_flow_that_nobody_drives_to_its_end_counts_as_cancelled() {
+fn a_flow_that_is_not_driven_to_its_end_counts_as_cancelled() {
     let scenario = Scenario::polling(policy(), authorization());
     let error = scenario.flow.into_result(scenario.now).unwrap_err();
     assert_eq!(error.outcome, Outcome::Cancelled);
@@ -126,7 +126,7 @@ fn an_end_says_whether_the_person_was_shown_a_code() {
     assert!(!end(Scenario::new(policy())).prompted);
     let mut scenario = Scenario::with_registration(policy(), Some(registration("cached")));
     scenario.answer(Operation::StartDeviceAuthorization, Reply::Authorized(authorization()));
-    assert!(!end(scenario).prompted, "the codes have come, and nobody has seen them");
+    assert!(!end(scenario).prompted, "the codes have come, and no person has seen them");
     let mut scenario = Scenario::polling(policy(), authorization());
     let got = scenario.flow.poll(scenario.now);
     assert!(matches!(got, Action::Wait(_)), "{got:?}");

@@ -109,7 +109,7 @@ fn a_clock_that_is_fast_by_up_to_a_fifth_gets_its_token_from_a_service_that_chec
 }
 
 #[test]
-fn an_end_after_slow_down_says_how_often_it_came_and_not_that_nobody_approved() {
+fn an_end_after_slow_down_says_how_often_it_came_and_not_that_no_person_approved() {
     let mut code = authorization().with_interval(secs(1));
     code.expires_in = secs(30);
     let mut scenario = Scenario::polling(policy(), code);

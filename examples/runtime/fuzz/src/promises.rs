@@ -117,7 +117,7 @@ impl Seen {
         assert!(!self.granted, "nothing is sent after the token came");
         self.is_under_way = true;
         if operation == Operation::CreateToken {
-            assert!(now < self.deadline, "nothing is sent to a dead code");
+            assert!(now < self.deadline, "nothing is sent to an expired code");
             assert!(limit <= ANSWER.max(self.deadline.since(now)), "a poll ends with its code");
             let is_first = self.answered.is_none();
             let is_last = now + LAST >= self.deadline;
@@ -181,7 +181,10 @@ pub fn history_promises(history: &History) -> Result<(), Outcome> {
     let polls: Vec<Tick> = played.requests.iter().filter(is_poll).map(|(_, time)| *time).collect();
     assert!(outcome.is_err() || !polls.is_empty(), "a token comes of a poll");
     let deadline = played.prompts.first().map_or(Tick::ZERO, |prompt| prompt.deadline);
-    assert!(polls.iter().all(|time| *time < deadline), "nothing is sent to a dead code, or to one not shown");
+    assert!(
+        polls.iter().all(|time| *time < deadline),
+        "nothing is sent to an expired code, or to one not shown"
+    );
 
     let met = |is_it: fn(&Event) -> bool| history.events().iter().any(is_it);
     if !met(|event| matches!(event, Event::GoBack(_))) {

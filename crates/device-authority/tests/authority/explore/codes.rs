@@ -68,7 +68,7 @@ struct Code {
     text: Secret,
     whose: Whose,
     approved: bool,
-    dies: i64,
+    expires_at: i64,
     forgotten_from: i64,
     known: bool,
     sign_in: Option<usize>,
@@ -102,7 +102,7 @@ pub(crate) struct Codes {
     began: Moment,
     now: i64,
     client: Client,
-    stranger: Client,
+    another: Client,
     codes: Vec<Code>,
     sign_ins: Vec<SignIn>,
 }
@@ -131,9 +131,9 @@ impl Codes {
         let mut bench = Bench::new(policy);
         let scopes = (what == SignIns::Refreshable).then_some("sso:account:access");
         let ask = code_registration().with_scopes(scopes);
-        let [client, stranger] = [(); 2].map(|()| bench.register(&ask).unwrap().client);
+        let [client, another] = [(); 2].map(|()| bench.register(&ask).unwrap().client);
         let (codes, sign_ins) = (Vec::new(), Vec::new());
-        Self { began: bench.now, now: 0, bench, client, stranger, codes, sign_ins }
+        Self { began: bench.now, now: 0, bench, client, another, codes, sign_ins }
     }
 
     fn latest(&self, back: usize) -> Option<usize> {
@@ -155,13 +155,13 @@ impl Codes {
         let seen = match self.bench.authorize(&request, decision) {
             Ok(text) => {
                 let approved = decision == UserDecision::Approve;
-                let dies = if approved { self.now + CODE_TTL } else { self.now };
-                let forgotten_from = dies + REMEMBER;
+                let expires_at = if approved { self.now + CODE_TTL } else { self.now };
+                let forgotten_from = expires_at + REMEMBER;
                 self.codes.push(Code {
                     text,
                     whose,
                     approved,
-                    dies,
+                    expires_at,
                     forgotten_from,
                     known: true,
                     sign_in: None,
@@ -199,19 +199,21 @@ impl Codes {
                     return Err("a code was accepted without its verifier".to_owned());
                 }
                 () if code.tokens > 0 => return Err("a second token for one code".to_owned()),
-                () if self.now >= code.dies => return Err("a code was accepted after its end".to_owned()),
+                () if self.now >= code.expires_at => {
+                    return Err("a code was accepted after its end".to_owned());
+                }
                 () => {}
             }
         }
         let told = match by {
             _ if !self.is_client() => "invalid_client",
-            By::Forger => "invalid_client",
+            By::WrongSecret => "invalid_client",
             By::Owner if is_owners && code.known => match code.sign_in {
                 Some(sign_in) => {
                     self.sign_ins[sign_in].alive = false;
                     "invalid_grant"
                 }
-                None if self.now >= code.dies => "invalid_grant",
+                None if self.now >= code.expires_at => "invalid_grant",
                 None => "token",
             },
             _ => "invalid_grant",
@@ -250,7 +252,7 @@ impl Codes {
             return Err("a refresh token was accepted from another client".to_owned());
         }
         let (now, is_client, told) = (self.now, self.is_client(), &mut self.sign_ins[sign_in]);
-        let says = if by == By::Forger || !is_client {
+        let says = if by == By::WrongSecret || !is_client {
             "invalid_client"
         } else if by == By::Owner && told.alive && now < told.ends {
             // Without grace a rotated token ends the sign-in.
@@ -269,8 +271,8 @@ impl Codes {
     fn credentials(&self, by: By) -> Client {
         match by {
             By::Owner => self.client.clone(),
-            By::Stranger => self.stranger.clone(),
-            By::Forger => Client::new(self.client.id.clone(), Secret::from("forged")),
+            By::AnotherClient => self.another.clone(),
+            By::WrongSecret => Client::new(self.client.id.clone(), Secret::from("forged")),
         }
     }
 
@@ -335,14 +337,14 @@ impl Explored for Codes {
     type Op = Op;
 
     fn moves(&self) -> Vec<Op> {
-        let everybody = [Whose::Victim, Whose::Attacker];
+        let both = [Whose::Victim, Whose::Attacker];
         let mut moves = Vec::new();
-        for whose in everybody {
+        for whose in both {
             let decisions = [UserDecision::Approve, UserDecision::Deny, UserDecision::Expire];
             moves.extend(decisions.map(|decision| Op::Authorize { whose, decision }));
         }
         for (back, at) in (0..2).filter_map(|back| Some((back, self.latest(back)?))) {
-            for by in [By::Owner, By::Stranger, By::Forger] {
+            for by in [By::Owner, By::AnotherClient, By::WrongSecret] {
                 for at in [Some(Whose::Victim), Some(Whose::Attacker), None] {
                     let proofs = [Some(Whose::Victim), Some(Whose::Attacker), None];
                     moves.extend(proofs.map(|proof| Op::Redeem { back, by, at, proof }));
@@ -352,14 +354,14 @@ impl Explored for Codes {
             if sign_in.refresh.is_empty() {
                 continue;
             }
-            for by in [By::Owner, By::Stranger] {
+            for by in [By::Owner, By::AnotherClient] {
                 moves.push(Op::Refresh { back, by, which: Which::Current });
                 if sign_in.refresh.len() > 1 {
                     moves.push(Op::Refresh { back, by, which: Which::Rotated });
                 }
             }
         }
-        let codes = self.codes.iter().flat_map(|code| [code.dies, code.forgotten_from]);
+        let codes = self.codes.iter().flat_map(|code| [code.expires_at, code.forgotten_from]);
         let sign_ins = self.sign_ins.iter().map(|sign_in| sign_in.ends);
         moves.extend(time(self.now, codes.chain(sign_ins).chain([REGISTRATION_TTL]), Op::Wait));
         moves
@@ -398,8 +400,8 @@ impl Explored for Codes {
                 if place == 3 && !code.known {
                     continue;
                 }
-                let (dies, forgotten) = (code.dies - self.now, code.forgotten_from - self.now);
-                (place, code.whose, code.approved, dies, forgotten, code.known).hash(&mut hasher);
+                let (expires_at, forgotten) = (code.expires_at - self.now, code.forgotten_from - self.now);
+                (place, code.whose, code.approved, expires_at, forgotten, code.known).hash(&mut hasher);
                 (code.tokens, code.replayed).hash(&mut hasher);
                 let sign_in = code.sign_in.map(|sign_in| &self.sign_ins[sign_in]);
                 sign_in

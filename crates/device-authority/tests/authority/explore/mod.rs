@@ -26,7 +26,7 @@ const fn rules(slow_down: SlowDown, rotation: Rotation) -> Rules {
         device_ttl: 13_000,
         remember: 9_000,
         registration_ttl: 31_000,
-        chain_ttl: 17_000,
+        family_ttl: 17_000,
         access_ttl: 19_000,
         window: 7_000,
         per_source: 2,

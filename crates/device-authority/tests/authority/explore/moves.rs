@@ -68,11 +68,13 @@ fn moves(world: &World, cast: Cast) -> Vec<Op> {
     for device in 0..told.slots.len() {
         let code = told.code(device, 0).map(|code| &told.codes[code]);
         // A slot requests a new code once the old one is useless, so old codes accumulate for a replay.
-        if code.is_none_or(|code| code.spent.is_some() || code.decision.is_some() || told.now >= code.dies) {
+        if code
+            .is_none_or(|code| code.spent.is_some() || code.decision.is_some() || told.now >= code.expires_at)
+        {
             moves.push(Op::Start { device });
         }
         if code.is_some() {
-            let by = [By::Owner, By::Stranger, By::Forger];
+            let by = [By::Owner, By::AnotherClient, By::WrongSecret];
             moves.extend(by.map(|by| Op::Poll { device, by }));
             let decisions = [Decision::Approve, Decision::Deny, Decision::Expire];
             moves.extend(decisions.map(|decision| Op::Decide { device, decision }));
@@ -82,8 +84,8 @@ fn moves(world: &World, cast: Cast) -> Vec<Op> {
         if told.code(device, 1).is_some() {
             moves.push(Op::Replay { device });
         }
-        if let Some(family) = told.chain_of(device) {
-            let by = [By::Owner, By::Stranger];
+        if let Some(family) = told.family_of(device) {
+            let by = [By::Owner, By::AnotherClient];
             moves.extend(by.map(|by| Op::Refresh { device, token: Which::Current, by }));
             moves.extend(by.map(|by| Op::Revoke { device, token: Which::Current, by }));
             if told.families[family].tokens > 1 {

@@ -32,7 +32,7 @@ struct Seen {
 #[derive(Clone, Default)]
 struct Turns {
     /// A rotated token came back from its client, or the family was revoked.
-    over: bool,
+    revoked: bool,
     /// The number of tokens, and the time of the present one.
     tokens: usize,
     since: i64,
@@ -47,18 +47,18 @@ impl Ledger {
             Op::Poll { device, by } => self.check_poll(told, told.code(device, 0), by, answer)?,
             Op::Replay { device } => self.check_poll(told, told.code(device, 1), By::Owner, answer)?,
             Op::Refresh { device, token, by } if *answer == Answer::Token => {
-                let family = told.chain_of(device).ok_or("a token for no sign-in")?;
+                let family = told.family_of(device).ok_or("a token for no sign-in")?;
                 if by != By::Owner {
                     return Err("a refresh token was accepted from another client");
                 }
-                let seen = self.families.get(family).ok_or("a token for a family that nobody knows")?;
+                let seen = self.families.get(family).ok_or("a token for an unknown family")?;
                 if token == Which::Rotated && told.rules.rotation != Rotation::Grace {
                     return Err("a refresh token was accepted twice");
                 }
                 if token == Which::Rotated && told.now >= seen.since + told.rules.rotation_grace {
                     return Err("a used refresh token was accepted after its grace");
                 }
-                if seen.over {
+                if seen.revoked {
                     return Err(
                         "a family went on after one of its old tokens had come back, or after it was revoked",
                     );
@@ -72,8 +72,8 @@ impl Ledger {
                 if self.codes.get(code).is_some_and(|seen| seen.approved || seen.denied) {
                     return Err("a decision was taken back");
                 }
-                if told.now >= told.codes[code].dies {
-                    return Err("a dead code was decided on");
+                if told.now >= told.codes[code].expires_at {
+                    return Err("an expired code was decided on");
                 }
             }
             _ => {}
@@ -110,7 +110,7 @@ impl Ledger {
             () if !seen.approved => Err("a token without an approval of this very device"),
             () if seen.denied => Err("a token for a denied code"),
             () if seen.tokens > 0 => Err("a second token for one code"),
-            () if told.now >= told.codes[code].dies => Err("a code was accepted after its end"),
+            () if told.now >= told.codes[code].expires_at => Err("a code was accepted after its end"),
             () if told.now >= client.ends => Err("a client was accepted after its registration's end"),
             () => Ok(()),
         }
@@ -147,12 +147,12 @@ impl Ledger {
             (Op::Refresh { device, token: Which::Rotated, by: By::Owner }, Answer::Refused(why), _)
                 if *why == "invalid_grant" =>
             {
-                if let Some(family) = told.chain_of(device) {
-                    self.families[family].over = true;
+                if let Some(family) = told.family_of(device) {
+                    self.families[family].revoked = true;
                 }
             }
             (Op::Refresh { device, .. }, Answer::Token, _) => {
-                if let Some(family) = told.chain_of(device) {
+                if let Some(family) = told.family_of(device) {
                     let (seen, tokens) = (&mut self.families[family], told.families[family].tokens);
                     if tokens > seen.tokens {
                         (seen.tokens, seen.since) = (tokens, told.now);
@@ -160,8 +160,8 @@ impl Ledger {
                 }
             }
             (Op::Revoke { device, by: By::Owner, .. }, Answer::Revoked, _) => {
-                if let Some(family) = told.chain_of(device) {
-                    self.families[family].over = true;
+                if let Some(family) = told.family_of(device) {
+                    self.families[family].revoked = true;
                 }
             }
             _ => {}

@@ -47,7 +47,7 @@ impl World {
             .with_device_ttl(time(rules.device_ttl))
             .with_remember_expired(time(rules.remember))
             .with_registration_ttl(time(rules.registration_ttl))
-            .with_refresh_ttl(time(rules.chain_ttl))
+            .with_refresh_ttl(time(rules.family_ttl))
             .with_access_ttl(time(rules.access_ttl))
             .with_rotation(rules.rotation)
             .with_rotation_grace(time(rules.rotation_grace))
@@ -237,7 +237,7 @@ impl World {
 
     /// Returns a token of the family of the slot's sign-in, and the family.
     fn refresh_token(&self, device: usize, which: Which) -> Option<(usize, Secret)> {
-        let family = self.reference.chain_of(device)?;
+        let family = self.reference.family_of(device)?;
         let back = if which == Which::Current { 0 } else { 1 };
         Some((family, self.families[family].iter().rev().nth(back)?.clone()))
     }
@@ -304,7 +304,7 @@ impl World {
 
     fn credentials(&self, client: usize, by: By) -> Client {
         let mut client = self.clients[client].clone();
-        if by == By::Forger {
+        if by == By::WrongSecret {
             client.secret = Some(Secret::new("-".repeat(64)));
         }
         client
@@ -357,7 +357,7 @@ impl World {
                         && state.interval == interval
                         && state.last_poll == told.last_poll.map(|last| self.moment(last))
                         && state.grace_used == told.forgiven
-                        && record.expires_at == self.moment(told.dies)
+                        && record.expires_at == self.moment(told.expires_at)
                         && record.forget_at == self.moment(told.forgotten_from)
                 }
             };

@@ -37,9 +37,9 @@ pub(crate) enum By {
     /// The client that it was issued to.
     Owner,
     /// The other client, properly authenticated.
-    Stranger,
+    AnotherClient,
     /// The owner's id with a wrong secret.
-    Forger,
+    WrongSecret,
 }
 
 /// The person's decision.

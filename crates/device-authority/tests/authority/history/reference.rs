@@ -18,7 +18,7 @@ pub(crate) struct Rules {
     pub(crate) device_ttl: i64,
     pub(crate) remember: i64,
     pub(crate) registration_ttl: i64,
-    pub(crate) chain_ttl: i64,
+    pub(crate) family_ttl: i64,
     pub(crate) access_ttl: i64,
     pub(crate) rotation: Rotation,
     pub(crate) rotation_grace: i64,
@@ -54,7 +54,7 @@ pub(crate) struct Access {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Code {
     pub(crate) client: usize,
-    pub(crate) dies: i64,
+    pub(crate) expires_at: i64,
     pub(crate) forgotten_from: i64,
     pub(crate) known: bool,
     pub(crate) decision: Option<Decision>,
@@ -66,7 +66,7 @@ pub(crate) struct Code {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Chain {
+pub(crate) struct Family {
     pub(crate) code: usize,
     pub(crate) client: usize,
     pub(crate) ends: i64,
@@ -94,7 +94,7 @@ pub(crate) struct Reference {
     pub(crate) codes: Vec<Code>,
     /// The codes of each device's slot, the present one last.
     pub(crate) slots: Vec<Vec<usize>>,
-    pub(crate) families: Vec<Chain>,
+    pub(crate) families: Vec<Family>,
     pub(crate) access: Vec<Access>,
     pub(crate) guesses: Vec<Option<Window>>,
     pub(crate) all_guesses: Option<Window>,
@@ -122,7 +122,7 @@ impl Reference {
     }
 
     /// Returns the family whose tokens a slot presents: that of its present code, or of the previous one.
-    pub(crate) fn chain_of(&self, device: usize) -> Option<usize> {
+    pub(crate) fn family_of(&self, device: usize) -> Option<usize> {
         let codes = [self.code(device, 0), self.code(device, 1)];
         codes.into_iter().flatten().find_map(|code| match self.codes[code].spent {
             Some(Spent::Family(family)) => Some(family),
@@ -144,7 +144,7 @@ impl Reference {
 
     /// Returns the registration whose credentials are presented.
     pub(crate) fn presenter(&self, device: usize, owner: usize, by: By) -> usize {
-        if by == By::Stranger { self.registered[(device + 1) % 2] } else { owner }
+        if by == By::AnotherClient { self.registered[(device + 1) % 2] } else { owner }
     }
 
     pub(crate) fn register(&mut self, slot: usize, scoped: bool) -> Answer {
@@ -171,12 +171,12 @@ impl Reference {
         if !self.is_client(client) {
             return Answer::fault(&FaultCode::InvalidClient);
         }
-        let dies = now + self.rules.device_ttl;
+        let expires_at = now + self.rules.device_ttl;
         self.slots[device].push(self.codes.len());
         self.codes.push(Code {
             client,
-            dies,
-            forgotten_from: dies + self.rules.remember,
+            expires_at,
+            forgotten_from: expires_at + self.rules.remember,
             known: true,
             decision: None,
             spent: None,
@@ -188,7 +188,7 @@ impl Reference {
     }
 
     pub(crate) fn poll(&mut self, code: usize, client: usize, by: By) -> Answer {
-        let answer = if by == By::Forger || !self.is_client(client) {
+        let answer = if by == By::WrongSecret || !self.is_client(client) {
             Err(FaultCode::InvalidClient)
         } else {
             self.redeem(code, client)
@@ -209,7 +209,7 @@ impl Reference {
             }
             return Err(FaultCode::InvalidGrant);
         }
-        if now >= code.dies || code.decision == Some(Decision::Expire) {
+        if now >= code.expires_at || code.decision == Some(Decision::Expire) {
             return Err(FaultCode::ExpiredToken);
         }
         // A poll before the last one only shows that the clock stepped back.
@@ -225,8 +225,15 @@ impl Reference {
                 let family = self.clients[client].scoped.then_some(self.families.len());
                 code.spent = Some(family.map_or(Spent::Access(self.access.len()), Spent::Family));
                 if family.is_some() {
-                    let ends = now + self.rules.chain_ttl;
-                    self.families.push(Chain { code: at, client, ends, alive: true, tokens: 1, moved: None });
+                    let ends = now + self.rules.family_ttl;
+                    self.families.push(Family {
+                        code: at,
+                        client,
+                        ends,
+                        alive: true,
+                        tokens: 1,
+                        moved: None,
+                    });
                 }
                 self.add_access(at, family);
                 return Ok(());
@@ -248,7 +255,7 @@ impl Reference {
     }
 
     pub(crate) fn refresh(&mut self, at: usize, which: Which, client: usize, by: By) -> Answer {
-        let answer = if by == By::Forger || !self.is_client(client) {
+        let answer = if by == By::WrongSecret || !self.is_client(client) {
             Err(FaultCode::InvalidClient)
         } else {
             let (now, rules) = (self.now, self.rules);
@@ -274,7 +281,7 @@ impl Reference {
 
     /// Revokes a family by any of its tokens. A missing one is revoked already.
     pub(crate) fn revoke(&mut self, family: usize, client: usize, by: By) -> Answer {
-        if by == By::Forger || !self.is_client(client) {
+        if by == By::WrongSecret || !self.is_client(client) {
             return Answer::fault(&FaultCode::InvalidClient);
         }
         let family = &mut self.families[family];
@@ -317,7 +324,7 @@ impl Reference {
         match code.decision {
             Some(Decision::Approve | Decision::Deny) => Answer::AlreadyDecided,
             Some(Decision::Expire) => Answer::ExpiredCode,
-            None if self.now >= code.dies => Answer::ExpiredCode,
+            None if self.now >= code.expires_at => Answer::ExpiredCode,
             None => Answer::Reviewed,
         }
     }
@@ -362,7 +369,7 @@ impl Reference {
         let clients = self.clients.iter().filter(|client| client.known).map(|client| client.ends);
         let codes = self.codes.iter().filter(|code| code.known).flat_map(|code| {
             let due = code.last_poll.map(|last| last + code.interval);
-            [Some(code.dies), Some(code.forgotten_from), due, code.last_poll].into_iter().flatten()
+            [Some(code.expires_at), Some(code.forgotten_from), due, code.last_poll].into_iter().flatten()
         });
         let families = self.families.iter().filter(|family| family.alive).flat_map(|family| {
             let rested = family.moved.map(|moved| moved + self.rules.rotation_grace);
@@ -401,7 +408,7 @@ impl Reference {
                 continue;
             }
             let last_poll = code.last_poll.map(from_now);
-            (place, code.known, from_now(code.dies), from_now(code.forgotten_from)).hash(hasher);
+            (place, code.known, from_now(code.expires_at), from_now(code.forgotten_from)).hash(hasher);
             (code.decision.map(|d| d as u8), code.interval, last_poll, code.forgiven).hash(hasher);
             let mine = self.registered.iter().position(|client| *client == code.client);
             (mine, self.clients[code.client].known, from_now(self.clients[code.client].ends)).hash(hasher);

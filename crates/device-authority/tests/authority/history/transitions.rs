@@ -14,8 +14,9 @@ pub(crate) type Transition = (&'static str, &'static str, &'static str);
 
 type Names = &'static [&'static str];
 
-const CODES: Names = &["pending", "approved", "denied", "lapsed", "dead", "collected", "forgotten"];
-const CHAINS: Names = &["alive", "ended", "over"];
+const CODES: Names =
+    &["pending", "approved", "denied", "expired by decision", "expired", "redeemed", "forgotten"];
+const FAMILIES: Names = &["valid", "expired", "revoked"];
 /// Operations that are checked before any look-up, or that need no record.
 const ANY: Names = &["any"];
 
@@ -25,36 +26,44 @@ const TABLE: &[(Names, Names, Names)] = &[
     // Too early for a server that checks the pace first.
     (&["approved"], &["poll"], &["Token", "slow_down"]),
     (&["denied"], &["poll"], &["access_denied", "slow_down"]),
-    (&["lapsed", "dead"], &["poll"], &["expired_token"]),
-    (&["collected", "forgotten"], &["poll"], &["invalid_grant"]),
-    (CODES, &["poll of a stranger"], &["invalid_grant"]),
-    (&["pending"], &["approve", "deny", "lapse"], &["Decided"]),
-    (&["approved", "denied", "collected"], &["approve", "deny", "lapse"], &["AlreadyDecided"]),
-    (&["lapsed"], &["approve", "deny", "lapse"], &["ExpiredCode"]),
+    (&["expired by decision", "expired"], &["poll"], &["expired_token"]),
+    (&["redeemed", "forgotten"], &["poll"], &["invalid_grant"]),
+    (CODES, &["poll of another client"], &["invalid_grant"]),
+    (&["pending"], &["approve", "deny", "expire"], &["Decided"]),
+    (&["approved", "denied", "redeemed"], &["approve", "deny", "expire"], &["AlreadyDecided"]),
+    (&["expired by decision"], &["approve", "deny", "expire"], &["ExpiredCode"]),
     // A decision made in time is reported, even if the code has expired since.
-    (&["dead"], &["approve", "deny", "lapse"], &["ExpiredCode", "AlreadyDecided"]),
-    (&["forgotten"], &["approve", "deny", "lapse"], &["UnknownCode"]),
+    (&["expired"], &["approve", "deny", "expire"], &["ExpiredCode", "AlreadyDecided"]),
+    (&["forgotten"], &["approve", "deny", "expire"], &["UnknownCode"]),
     // No client to show if the registration has expired meanwhile.
     (&["pending"], &["peek"], &["Reviewed", "ExpiredCode"]),
-    (&["approved", "denied", "collected"], &["peek"], &["AlreadyDecided"]),
-    (&["lapsed"], &["peek"], &["ExpiredCode"]),
-    (&["dead"], &["peek"], &["ExpiredCode", "AlreadyDecided"]),
+    (&["approved", "denied", "redeemed"], &["peek"], &["AlreadyDecided"]),
+    (&["expired by decision"], &["peek"], &["ExpiredCode"]),
+    (&["expired"], &["peek"], &["ExpiredCode", "AlreadyDecided"]),
     (&["forgotten"], &["peek"], &["UnknownCode"]),
-    (&["alive"], &["refresh"], &["Token"]),
-    (&["ended", "over"], &["refresh"], &["invalid_grant"]),
+    (&["valid"], &["refresh"], &["Token"]),
+    (&["expired", "revoked"], &["refresh"], &["invalid_grant"]),
     // Either too late, or in its grace period.
-    (&["alive"], &["refresh with a rotated token"], &["invalid_grant", "Token"]),
-    (&["ended", "over"], &["refresh with a rotated token"], &["invalid_grant"]),
-    (CHAINS, &["refresh of a stranger", "refresh of a stranger with a rotated token"], &["invalid_grant"]),
-    (CHAINS, &["revoke"], &["Revoked"]),
+    (&["valid"], &["refresh with a rotated token"], &["invalid_grant", "Token"]),
+    (&["expired", "revoked"], &["refresh with a rotated token"], &["invalid_grant"]),
+    (
+        FAMILIES,
+        &["refresh of another client", "refresh of another client with a rotated token"],
+        &["invalid_grant"],
+    ),
+    (FAMILIES, &["revoke"], &["Revoked"]),
     // Without a record the owner is unknown.
-    (&["alive", "ended"], &["revoke of a stranger"], &["invalid_grant"]),
-    (&["over"], &["revoke of a stranger"], &["Revoked"]),
-    (ANY, &["poll", "poll of a stranger", "refresh", "refresh of a stranger"], &["invalid_client"]),
+    (&["valid", "expired"], &["revoke of another client"], &["invalid_grant"]),
+    (&["revoked"], &["revoke of another client"], &["Revoked"]),
+    (ANY, &["poll", "poll of another client", "refresh", "refresh of another client"], &["invalid_client"]),
     (ANY, &["refresh with a rotated token"], &["invalid_client"]),
-    (ANY, &["refresh of a stranger with a rotated token"], &["invalid_client"]),
-    (ANY, &["revoke", "revoke of a stranger"], &["invalid_client"]),
-    (ANY, &["poll of a forger", "refresh of a forger", "revoke of a forger"], &["invalid_client"]),
+    (ANY, &["refresh of another client with a rotated token"], &["invalid_client"]),
+    (ANY, &["revoke", "revoke of another client"], &["invalid_client"]),
+    (
+        ANY,
+        &["poll with a wrong secret", "refresh with a wrong secret", "revoke with a wrong secret"],
+        &["invalid_client"],
+    ),
     (ANY, &["approve", "deny", "peek"], &["TooManyGuesses"]),
     (ANY, &["guess"], &["UnknownCode", "TooManyGuesses"]),
     (ANY, &["start"], &["Started", "invalid_client"]),
@@ -80,7 +89,7 @@ pub(crate) fn status(told: &Reference, op: Op) -> &'static str {
             of_code(told, told.code(device, 0))
         }
         Op::Replay { device } => of_code(told, told.code(device, 1)),
-        Op::Refresh { device, .. } | Op::Revoke { device, .. } => of_family(told, told.chain_of(device)),
+        Op::Refresh { device, .. } | Op::Revoke { device, .. } => of_family(told, told.family_of(device)),
         _ => "any",
     }
 }
@@ -89,21 +98,21 @@ fn of_code(told: &Reference, code: Option<usize>) -> &'static str {
     let Some(code) = code.map(|code| &told.codes[code]) else { return "none" };
     match (code.spent, code.decision) {
         _ if !code.known => "forgotten",
-        (Some(_), _) => "collected",
-        _ if told.now >= code.dies => "dead",
+        (Some(_), _) => "redeemed",
+        _ if told.now >= code.expires_at => "expired",
         (_, None) => "pending",
         (_, Some(Decision::Approve)) => "approved",
         (_, Some(Decision::Deny)) => "denied",
-        (_, Some(Decision::Expire)) => "lapsed",
+        (_, Some(Decision::Expire)) => "expired by decision",
     }
 }
 
 fn of_family(told: &Reference, family: Option<usize>) -> &'static str {
     match family.map(|family| &told.families[family]) {
         None => "none",
-        Some(family) if !family.alive => "over",
-        Some(family) if told.now >= family.ends => "ended",
-        Some(_) => "alive",
+        Some(family) if !family.alive => "revoked",
+        Some(family) if told.now >= family.ends => "expired",
+        Some(_) => "valid",
     }
 }
 
@@ -122,23 +131,23 @@ fn act(op: Op) -> Option<&'static str> {
         Op::Start { .. } => "start",
         // A poll with an old code is an ordinary poll.
         Op::Replay { .. } | Op::Poll { by: By::Owner, .. } => "poll",
-        Op::Poll { by: By::Stranger, .. } => "poll of a stranger",
-        Op::Poll { by: By::Forger, .. } => "poll of a forger",
+        Op::Poll { by: By::AnotherClient, .. } => "poll of another client",
+        Op::Poll { by: By::WrongSecret, .. } => "poll with a wrong secret",
         Op::Decide { decision: Decision::Approve, .. } => "approve",
         Op::Decide { decision: Decision::Deny, .. } => "deny",
-        Op::Decide { decision: Decision::Expire, .. } => "lapse",
+        Op::Decide { decision: Decision::Expire, .. } => "expire",
         Op::Guess { .. } => "guess",
         Op::Peek { .. } => "peek",
-        Op::Refresh { by: By::Forger, .. } => "refresh of a forger",
+        Op::Refresh { by: By::WrongSecret, .. } => "refresh with a wrong secret",
         Op::Refresh { token: Which::Current, by: By::Owner, .. } => "refresh",
-        Op::Refresh { token: Which::Current, by: By::Stranger, .. } => "refresh of a stranger",
+        Op::Refresh { token: Which::Current, by: By::AnotherClient, .. } => "refresh of another client",
         Op::Refresh { token: Which::Rotated, by: By::Owner, .. } => "refresh with a rotated token",
-        Op::Refresh { token: Which::Rotated, by: By::Stranger, .. } => {
-            "refresh of a stranger with a rotated token"
+        Op::Refresh { token: Which::Rotated, by: By::AnotherClient, .. } => {
+            "refresh of another client with a rotated token"
         }
         Op::Revoke { by: By::Owner, .. } => "revoke",
-        Op::Revoke { by: By::Stranger, .. } => "revoke of a stranger",
-        Op::Revoke { by: By::Forger, .. } => "revoke of a forger",
+        Op::Revoke { by: By::AnotherClient, .. } => "revoke of another client",
+        Op::Revoke { by: By::WrongSecret, .. } => "revoke with a wrong secret",
         Op::Odd(_) => "odd",
         Op::Wait(_) | Op::Back(_) => return None,
     })

@@ -184,7 +184,9 @@ impl Rules {
                 let deadline = self.deadline.expect("no poll without a code");
                 assert!(now < deadline, "a poll at {now}, deadline {deadline}");
             }
-            Said::Prompt { .. } => assert!(now < self.deadline.expect("a code"), "a dead code is not shown"),
+            Said::Prompt { .. } => {
+                assert!(now < self.deadline.expect("a code"), "an expired code is not shown")
+            }
             Said::Send(Ask::Register | Ask::Authorize) | Said::Await | Said::Done => {}
         }
         if self.now.replaced {
