@@ -159,7 +159,7 @@ impl Serialize for Document<'_> {
             match value {
                 Known::Text(text) => map.serialize_entry(name, text)?,
                 Known::Secret(secret) => map.serialize_entry(name, secret.expose())?,
-                Known::Time(at) => map.serialize_entry(name, &time::format(*at))?,
+                Known::Time(at) => map.serialize_entry(name, &time::format_time(*at))?,
                 Known::List(list) => map.serialize_entry(name, list)?,
                 Known::Absent => {}
             }

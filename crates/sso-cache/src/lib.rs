@@ -76,5 +76,5 @@ pub use identity::Identity;
 pub use lock::{Guard, Holder};
 pub use registration::{CachedRegistration, RegistrationKey};
 pub use role_credentials::{RoleCredentialsCache, RoleKey};
-pub use time::format as format_time;
+pub use time::format_time;
 pub use token::CachedToken;

@@ -293,7 +293,7 @@ fn write(key: &RoleKey, credentials: &RoleCredentials) -> Zeroizing<Vec<u8>> {
             access_key_id: credentials.access_key_id.as_str().into(),
             secret_access_key: credentials.secret_access_key.expose().into(),
             session_token: credentials.session_token.expose().into(),
-            expiration: time::format(credentials.expiration).into(),
+            expiration: time::format_time(credentials.expiration).into(),
             account_id: Some(key.account_id.as_str().into()),
         },
         identity: Some(key.identity.as_str().into()),

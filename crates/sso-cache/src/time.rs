@@ -7,15 +7,15 @@ use time::{Date, Month, OffsetDateTime};
 const FIRST: i64 = -62_135_596_800;
 const LAST: i64 = 253_402_300_799;
 
-/// Formats a time as `YYYY-MM-DDTHH:MM:SSZ` (RFC 3339), the one form that every AWS tool reads. Times outside the
-/// years 1 to 9999 become the nearest end.
+/// Formats as `YYYY-MM-DDTHH:MM:SSZ`, the one form that every AWS tool reads. Times outside the years 1 to
+/// 9999 become the nearest end.
 ///
 /// ```
-/// use oidc_proto::UnixSeconds;
-/// assert_eq!(sso_cache::format_time(UnixSeconds::new(1_640_467_800)), "2021-12-25T21:30:00Z");
+/// let time = oidc_proto::UnixSeconds::new(1_640_467_800);
+/// assert_eq!(sso_cache::format_time(time), "2021-12-25T21:30:00Z");
 /// ```
 #[must_use]
-pub fn format(time: UnixSeconds) -> String {
+pub fn format_time(time: UnixSeconds) -> String {
     let time = OffsetDateTime::from_unix_timestamp(time.get().clamp(FIRST, LAST));
     let time = time.unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let (date, month) = (time.date(), u8::from(time.month()));
@@ -105,7 +105,7 @@ mod tests {
             ("9999-12-31T23:59:59Z", LAST),
         ] {
             assert_eq!(read(text), Some(seconds), "{text}");
-            assert_eq!(format(UnixSeconds::new(seconds)), text);
+            assert_eq!(format_time(UnixSeconds::new(seconds)), text);
         }
     }
 
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_time_beyond_four_digit_years_is_written_as_the_last_one() {
-        assert_eq!(format(UnixSeconds::new(i64::MAX)), "9999-12-31T23:59:59Z");
-        assert_eq!(format(UnixSeconds::new(i64::MIN)), "0001-01-01T00:00:00Z");
+        assert_eq!(format_time(UnixSeconds::new(i64::MAX)), "9999-12-31T23:59:59Z");
+        assert_eq!(format_time(UnixSeconds::new(i64::MIN)), "0001-01-01T00:00:00Z");
     }
 }

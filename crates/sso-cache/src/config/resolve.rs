@@ -27,6 +27,30 @@ pub struct SsoSettings {
 }
 
 impl SsoSettings {
+    /// Returns the section that names the portal, without brackets: `sso-session NAME`, `profile NAME` or `default`.
+    ///
+    /// ```
+    /// let config = sso_cache::Config::parse("[sso-session corp]\nsso_start_url = https://d-1.awsapps.com/start\n")?;
+    /// assert_eq!(config.resolve_session("corp")?.section(), "sso-session corp");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn section(&self) -> &str {
+        &self.section
+    }
+
+    /// Returns the path of that section's file; `the AWS config` if the settings were not read from a file.
+    ///
+    /// ```
+    /// let config = sso_cache::Config::parse("[sso-session corp]\nsso_start_url = https://d-1.awsapps.com/start\n")?;
+    /// assert_eq!(config.resolve_session("corp")?.file(), "the AWS config");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
     /// Returns `sso_region`, which is required.
     ///
     /// ```
