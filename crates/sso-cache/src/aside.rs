@@ -3,13 +3,13 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::files::Leftover;
 use crate::{Cache, CacheError, platform};
 
 /// The age from which a temporary file is a killed process's. A write takes much less.
-const WRITE_TIME: Duration = Duration::from_secs(60);
+pub(crate) const WRITE_TIME: Duration = Duration::from_secs(60);
 
 impl Cache {
     /// Moves a file of the cache to the [private directory](Cache::private_dir), as `NAME.corrupt` (or
@@ -106,7 +106,13 @@ fn remove_lock(path: &Path) -> io::Result<()> {
 fn relocate(from: &Path, to: &Path) -> io::Result<()> {
     let is_file = from.symlink_metadata()?.is_file();
     match std::fs::rename(from, to) {
-        Ok(()) if is_file => platform::restrict_path(to),
+        Ok(()) if is_file => {
+            platform::restrict_path(to)?;
+            // The time of a file that was set aside is when that happened.
+            let aside = platform::without_following(File::options().read(true)).open(to)?;
+            let _best_effort = aside.set_modified(SystemTime::now());
+            Ok(())
+        }
         Err(error) if is_file && error.kind() == io::ErrorKind::CrossesDevices => {
             let mut source = platform::without_following(File::options().read(true)).open(from)?;
             let mut copy = platform::for_the_owner(File::options().write(true).create_new(true)).open(to)?;

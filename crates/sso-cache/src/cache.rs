@@ -327,7 +327,7 @@ impl Cache {
         [self.dir(), self.private_dir()].into_iter().filter(|dir| is_open(dir)).chain(above).next()
     }
 
-    fn load<T>(
+    pub(crate) fn load<T>(
         &self,
         file_name: &str,
         read: impl FnOnce(&[u8]) -> Result<T, Corruption>,

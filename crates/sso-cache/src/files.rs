@@ -88,6 +88,7 @@ impl<'a> Leftover<'a> {
 /// The length of `sha1hex.json`.
 const FILE_NAME: usize = 45;
 
+/// Returns whether this is `sha1hex.json`, the name of a token or of a registration.
 pub(crate) fn is_file_name(name: &str) -> bool {
     let hash = name.strip_suffix(".json").unwrap_or_default();
     hash.len() == 40 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))

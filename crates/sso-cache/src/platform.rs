@@ -52,6 +52,12 @@ mod unix {
         me.is_root() || metadata.uid() == me.as_raw()
     }
 
+    /// Returns the permission bits.
+    #[expect(clippy::unnecessary_wraps, reason = "not every system has them")]
+    pub(crate) fn mode(metadata: &Metadata) -> Option<u32> {
+        Some(metadata.mode() & 0o7777)
+    }
+
     /// Returns whether the file has another name too.
     pub(crate) fn has_more_names(metadata: &Metadata) -> bool {
         metadata.nlink() > 1
@@ -152,6 +158,10 @@ mod elsewhere {
 
     pub(crate) fn is_ours(_: &Metadata) -> bool {
         true
+    }
+
+    pub(crate) fn mode(_: &Metadata) -> Option<u32> {
+        None
     }
 
     pub(crate) fn has_more_names(_: &Metadata) -> bool {
