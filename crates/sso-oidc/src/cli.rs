@@ -11,6 +11,7 @@ use crate::portal::{
     ListAccountRolesArgs, ListAccountsArgs, LogoutArgs, RolesArgs,
 };
 use crate::serve::ServeArgs;
+use crate::status::StatusArgs;
 
 /// Sign in to AWS IAM Identity Center from a terminal.
 #[derive(Parser)]
@@ -31,7 +32,7 @@ pub(crate) struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 success, 252 wrong arguments, 253 wrong or missing configuration, 254 error from the service, 255 \
-any other error, 130 Ctrl-C.";
+any other error, 130 Ctrl-C. `status` has 3, 4 and 5, too.";
 
 /// The commands. Each is a module with a `clap::Args` type and a `run` function; see `main.rs`.
 #[derive(Subcommand)]
@@ -42,6 +43,8 @@ pub(crate) enum Command {
     Token(TokenArgs),
     /// Refresh the stored token if it expires within 15 minutes, or now with --force
     Refresh(RefreshArgs),
+    /// Show who is signed in and for how long, without a request; the exit code says it, too
+    Status(StatusArgs),
     /// Sign out: end the sign-in at the portal, and remove the stored token
     Logout(LogoutArgs),
     /// List your accounts

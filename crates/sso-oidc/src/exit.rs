@@ -8,12 +8,18 @@ use std::sync::{Mutex, PoisonError};
 
 use oidc_proto::printable;
 
-/// The exit codes, with the AWS CLI's meanings.
+/// The exit codes, with the AWS CLI's meanings. Those of `status` are none of the AWS CLI's: 1, 2, 130, 252 to 255.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
     /// The command succeeded, or printed help.
     Success = 0,
+    /// `status`: the token is valid for no more than 15 minutes.
+    Expiring = 3,
+    /// `status`: the token has expired.
+    Expired = 4,
+    /// `status`: there is no token.
+    SignedOut = 5,
     /// Ctrl-C: 128 + SIGINT, as in shells.
     Interrupted = 130,
     /// The command line is wrong.

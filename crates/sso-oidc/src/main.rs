@@ -18,6 +18,8 @@
 //! | an error with its exit code, hints and request id | [`exit::Failure`], [`explain`] |
 //! | a warning, an error's causes | [`exit::warn`], [`exit::chain`] |
 //! | raw data on standard output | [`exit::print_data`] |
+//! | columns for people in place of a document | [`output::columns`], [`output::rows`] |
+//! | the stored session that flags name | [`stored`] |
 //! | a secret from a file or standard input | [`sources::Sources`] |
 //! | Ctrl-C as exit 130, with or without cleaning up | [`interrupt`] |
 //! | a choice by the person | [`picker::pick`] |
@@ -55,6 +57,8 @@ mod service;
 mod settings;
 mod signin;
 mod sources;
+mod status;
+mod stored;
 mod tls;
 
 use std::ffi::OsString;
@@ -95,7 +99,7 @@ fn main() -> ExitCode {
         _ => Settings::load(globals, environment),
     };
     match settings.and_then(|settings| run(&command, &settings)) {
-        Ok(()) => Exit::Success.into(),
+        Ok(exit) => exit.into(),
         Err(failure) => {
             failure.report(colored);
             failure.exit().into()
@@ -122,8 +126,9 @@ fn arguments() -> Vec<OsString> {
     arguments
 }
 
-fn run(command: &Command, settings: &Settings) -> Result<(), Failure> {
-    match command {
+fn run(command: &Command, settings: &Settings) -> Result<Exit, Failure> {
+    let ended = match command {
+        Command::Status(args) => return status::run(args, settings),
         Command::Login(args) => login::run(args, settings),
         Command::Token(args) => login::token(args, settings),
         Command::Refresh(args) => login::refresh(args, settings),
@@ -151,7 +156,8 @@ fn run(command: &Command, settings: &Settings) -> Result<(), Failure> {
             interrupt::exit_on_ctrl_c();
             operations::create_token(args, settings)
         }
-    }
+    };
+    ended.map(|()| Exit::Success)
 }
 
 /// Prints help and the version on standard output. Reports a wrong command line with exit code 252, in the AWS CLI's

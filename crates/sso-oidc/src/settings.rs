@@ -13,7 +13,7 @@ use crate::environment::Environment;
 use crate::exit::Failure;
 use crate::explain::shell_word;
 use crate::globals::{ColorChoice, Globals};
-use crate::output::{Format, Printer, Query, Surroundings};
+use crate::output::{Format, Printer, Query, Surroundings, terminal_width};
 use crate::picker::pick;
 
 /// The default timeout for a connection and for a response, as in AWS's tools.
@@ -365,17 +365,10 @@ impl Settings {
             query: self.query()?,
             surroundings: Surroundings {
                 // The AWS CLI uses 80 columns without a terminal.
-                width: self.stdout_width().unwrap_or(80),
+                width: terminal_width().unwrap_or(80),
                 colored: self.colored(std::io::stdout().is_terminal()),
             },
         })
-    }
-
-    /// Returns the columns of the terminal on standard output, if it is one.
-    #[expect(clippy::unused_self, reason = "all that output depends on comes from the settings")]
-    pub(crate) fn stdout_width(&self) -> Option<usize> {
-        let size = terminal_size::terminal_size_of(std::io::stdout());
-        size.map(|(width, _)| usize::from(width.0)).filter(|width| *width > 0)
     }
 
     /// Returns whether to use colour on a stream.

@@ -28,12 +28,14 @@ use sso_cache::Identity;
 
 pub(crate) use self::doctor::{DoctorArgs, doctor};
 use self::flow::{Circumstances, Flow, FlowArgs, Reason};
+pub(crate) use self::portal::unresolved;
 use self::portal::{Named, Portal, Which};
 use self::provider::ProviderArgs;
 use self::refresh::Renewer;
 pub(crate) use self::stay::{RefreshArgs, TokenArgs, refresh, token};
 pub(crate) use self::store::now;
 use self::store::{Before, Store, Wish};
+pub(crate) use self::store::{MARGIN, life};
 pub(crate) use self::stored::{StoredArgs, StoredSession};
 use crate::exit::{Exit, Failure, chain, warn};
 use crate::explain::shell_word;
@@ -333,7 +335,7 @@ fn finish(
 ) -> Result<(), Failure> {
     warn_of_oddities(&signed_in.token);
     let good_for = match signed_in.expires_in() {
-        Some(left) => store::life(left),
+        Some(left) => life(left),
         None => "about an hour (the service gave no expiry)".to_owned(),
     };
     match store {

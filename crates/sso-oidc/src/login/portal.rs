@@ -65,7 +65,7 @@ impl Place {
 }
 
 /// Returns the failure for missing or contradictory settings in AWS's files.
-fn unresolved(error: &SettingsError, settings: &Settings) -> Failure {
+pub(crate) fn unresolved(error: &SettingsError, settings: &Settings) -> Failure {
     let failure = Failure::config(chain(error));
     let failure = match error {
         SettingsError::NoSuchSession { session, profile: None, .. }

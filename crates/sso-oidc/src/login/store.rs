@@ -18,7 +18,7 @@ use crate::output::Document;
 use crate::settings::Settings;
 
 /// The shortest remaining lifetime of a reusable token or registration, as in AWS's tools.
-pub(super) const MARGIN: Duration = Duration::from_secs(15 * 60);
+pub(crate) const MARGIN: Duration = Duration::from_secs(15 * 60);
 
 /// The interval between two checks of another process's lock.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);

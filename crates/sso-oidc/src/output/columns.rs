@@ -1,96 +1,89 @@
-//! Columns for people and simple scripts: aligned on a terminal, separated by tabs in a pipe.
+//! Columns without lines, for people: the output of commands that have no counterpart in the AWS CLI.
 
 use oidc_proto::printable;
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::UnicodeWidthStr as _;
 
-/// The blanks between two columns.
+/// The space between two columns.
 const GAP: usize = 2;
 
-/// The narrowest width to which a column is cut.
-const NARROWEST: usize = 8;
+/// Returns the columns of the terminal that standard output is; `None` if it is none.
+pub(crate) fn terminal_width() -> Option<usize> {
+    let width = terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
+    width.filter(|width| *width > 0)
+}
 
-/// Formats rows. With the width of a terminal the columns have headers, and the widest one is cut to fit. Without it
-/// the cells are separated by tabs, and nothing is cut.
+/// Formats rows below their headers. A column without any text is left out. Rows that are wider than the terminal
+/// become blocks with one line for each text, as the AWS CLI turns a table that is too wide. Without a terminal
+/// (`width` is `None`) there is one line for each row, for `grep` and the like.
 pub(crate) fn columns<const N: usize>(
     headers: [&str; N],
-    rows: impl Iterator<Item = [String; N]>,
+    rows: &[[String; N]],
     width: Option<usize>,
 ) -> String {
-    let clean = |cells: [String; N]| cells.map(|cell| printable(&cell).replace('\t', " "));
-    let rows: Vec<[String; N]> = rows.map(clean).collect();
-    let Some(width) = width else {
-        return rows.iter().map(|row| row.join("\t") + "\n").collect();
-    };
-    let mut widths = headers.map(|header| header.width());
-    for row in &rows {
-        for (widest, cell) in widths.iter_mut().zip(row) {
-            *widest = (*widest).max(cell.width());
-        }
-    }
-    fit(&mut widths, width);
+    let rows: Vec<[String; N]> =
+        rows.iter().map(|row| row.clone().map(|cell| printable(&cell).into_owned())).collect();
+    let used: Vec<usize> =
+        (0..N).filter(|column| rows.iter().any(|row| !cell(row, *column).is_empty())).collect();
     let headers = headers.map(str::to_owned);
-    std::iter::once(&headers).chain(&rows).map(|row| line(row, &widths)).collect()
+    let lines = || std::iter::once(&headers).chain(&rows);
+    let widths: Vec<usize> = used
+        .iter()
+        .map(|column| lines().map(|line| cell(line, *column).width()).max().unwrap_or_default())
+        .collect();
+    let total = widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
+    if rows.is_empty() || used.is_empty() {
+        return String::new();
+    }
+    if width.is_some_and(|width| total > width) {
+        return blocks(&headers, &rows, &used);
+    }
+    lines()
+        .map(|line| {
+            let padded: String = used
+                .iter()
+                .zip(&widths)
+                .map(|(column, width)| pad(cell(line, *column), width + GAP))
+                .collect();
+            format!("{}\n", padded.trim_end())
+        })
+        .collect()
 }
 
-/// Makes the widest columns narrower until all fit.
-fn fit(widths: &mut [usize], width: usize) {
-    while widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1) > width {
-        let Some(widest) = widths.iter_mut().max().filter(|widest| **widest > NARROWEST) else { return };
-        *widest -= 1;
-    }
-}
-
-fn line(cells: &[String], widths: &[usize]) -> String {
-    let mut line = String::new();
-    for (cell, width) in cells.iter().zip(widths) {
-        let cell = cut(cell, *width);
-        line.push_str(&cell);
-        line.push_str(&" ".repeat(width - cell.width().min(*width) + GAP));
-    }
-    line.truncate(line.trim_end().len());
-    line.push('\n');
-    line
-}
-
-/// Cuts a text to a width.
-fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut left = width.saturating_sub(1);
-    let fits = |c: &char| {
-        let taken = c.width().unwrap_or_default();
-        let fits = taken <= left;
-        left = left.saturating_sub(taken);
-        fits
+fn blocks<const N: usize>(headers: &[String; N], rows: &[[String; N]], used: &[usize]) -> String {
+    let widest = used.iter().map(|column| cell(headers, *column).width()).max().unwrap_or_default();
+    let block = |row: &[String; N]| -> String {
+        used.iter()
+            .filter(|column| !cell(row, **column).is_empty())
+            .map(|column| format!("{}{}\n", pad(cell(headers, *column), widest + GAP), cell(row, *column)))
+            .collect()
     };
-    text.chars().take_while(fits).chain(std::iter::once('…')).collect()
+    rows.iter().map(block).collect::<Vec<_>>().join("\n")
+}
+
+fn cell<const N: usize>(line: &[String; N], column: usize) -> &str {
+    line.get(column).map(String::as_str).unwrap_or_default()
+}
+
+fn pad(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn rows() -> impl Iterator<Item = [String; 2]> {
-        [["012345678901", "Sandbox"], ["210987654321", "A very long name\t of\u{1b}[31m an account 漢字"]]
-            .map(|row| row.map(str::to_owned))
-            .into_iter()
+    fn rows() -> Vec<[String; 3]> {
+        [["équipe", "", "a\x1b[31m"], ["x", "", ""]].map(|row| row.map(str::to_owned)).to_vec()
     }
 
     #[test]
-    fn columns_fit_the_terminal_and_a_pipe_gets_tabs() {
-        let shown = columns(["ID", "NAME"], rows(), Some(30));
-        assert_eq!(shown, "ID            NAME\n012345678901  Sandbox\n210987654321  A very long nam…\n");
-        assert!(shown.lines().all(|line| line.width() <= 30));
-        let piped = columns(["ID", "NAME"], rows(), None);
-        assert!(piped.starts_with("012345678901\tSandbox\n210987654321\tA very long name  of"), "{piped}");
-        assert!(!piped.contains('\u{1b}') && piped.ends_with("漢字\n"), "{piped}");
-    }
-
-    #[test]
-    fn a_wide_character_is_not_cut_in_half() {
-        assert_eq!(cut("漢字漢字", 5), "漢字…");
-        assert_eq!(cut("漢字漢字", 4), "漢…");
-        assert_eq!(columns(["A"], [[String::new()]].into_iter(), Some(1)), "A\n\n");
+    fn rows_that_fit_are_lines_and_wider_ones_are_blocks() {
+        let table = "Name    Value\néquipe  a[31m\nx\n";
+        for width in [None, Some(13)] {
+            assert_eq!(columns(["Name", "Unused", "Value"], &rows(), width), table);
+        }
+        let blocks = "Name   équipe\nValue  a[31m\n\nName   x\n";
+        assert_eq!(columns(["Name", "Unused", "Value"], &rows(), Some(12)), blocks);
+        assert_eq!(columns::<1>(["Name"], &[], None), "");
     }
 }

@@ -5,6 +5,7 @@ mod document;
 mod json;
 mod printer;
 mod query;
+mod rows;
 mod section;
 mod table;
 mod text;
@@ -12,10 +13,11 @@ mod yaml;
 
 use clap::ValueEnum;
 
-pub(crate) use columns::columns;
+pub(crate) use columns::{columns, terminal_width};
 pub(crate) use document::Document;
 pub(crate) use printer::Printer;
 pub(crate) use query::Query;
+pub(crate) use rows::rows;
 
 /// The format of results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

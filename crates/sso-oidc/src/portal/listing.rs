@@ -7,7 +7,7 @@ use super::choice::{Named, matches, meant};
 use super::role::{RoleArgs, account_id};
 use crate::exit::{Failure, print_data};
 use crate::login::StoredArgs;
-use crate::output::{Document, Printer, columns};
+use crate::output::{Document, Printer, rows, terminal_width};
 use crate::settings::Settings;
 
 /// The flags of `accounts`.
@@ -51,7 +51,7 @@ impl Output {
     fn of(settings: &Settings, sample: Document) -> Result<Self, Failure> {
         let globals = settings.globals();
         if globals.output.is_none() && globals.query.is_none() {
-            return Ok(Self::Columns(settings.stdout_width()));
+            return Ok(Self::Columns(terminal_width()));
         }
         let printer = settings.printer()?;
         printer.rehearse(&crate::output::Rehearsal::new(sample, |_| false))?;
@@ -75,12 +75,12 @@ pub(crate) fn accounts(args: &AccountsArgs, settings: &Settings) -> Result<(), F
     let chosen = accounts.iter().filter(|account| matches(*account, &filter));
     match output {
         Output::Columns(width) => {
-            let rows = chosen.map(|account| {
+            let cells = chosen.map(|account| {
                 let [name, email] = [&account.account_name, &account.email_address]
                     .map(|text| text.clone().unwrap_or_default());
                 [account.account_id.clone(), name, email]
             });
-            print_data(&columns(["ACCOUNT ID", "NAME", "EMAIL"], rows, width))
+            print_data(&rows(["ACCOUNT ID", "NAME", "EMAIL"], cells, width))
         }
         Output::Document(printer) => {
             let item = |account: &oidc_proto::portal::AccountInfo| {
@@ -129,21 +129,21 @@ pub(crate) fn roles(args: &RolesArgs, settings: &Settings) -> Result<(), Failure
         return wanted.find(&mut portal).map(drop);
     }
     let filter = args.filter.join(" ");
-    let mut rows = Vec::new();
+    let mut found = Vec::new();
     for account in in_these {
         for role in portal.roles(&account.account_id)? {
-            rows.push(Row {
+            found.push(Row {
                 account_id: account.account_id.clone(),
                 account_name: account.account_name.clone().unwrap_or_default(),
                 role_name: role.role_name,
             });
         }
     }
-    rows.retain(|row| matches(row, &filter));
+    found.retain(|row| matches(row, &filter));
     match output {
         Output::Columns(width) => {
-            let cells = rows.into_iter().map(|row| [row.account_id, row.account_name, row.role_name]);
-            print_data(&columns(["ACCOUNT ID", "ACCOUNT", "ROLE"], cells, width))
+            let cells = found.into_iter().map(|row| [row.account_id, row.account_name, row.role_name]);
+            print_data(&rows(["ACCOUNT ID", "ACCOUNT", "ROLE"], cells, width))
         }
         Output::Document(printer) => {
             let item = |row: &Row| {
@@ -153,7 +153,7 @@ pub(crate) fn roles(args: &RolesArgs, settings: &Settings) -> Result<(), Failure
                     ("accountName", Some(row.account_name.as_str()).filter(|name| !name.is_empty()).into()),
                 ])
             };
-            printer.print("ListAccountRoles", &list("roleList", rows.iter().map(item).collect()))
+            printer.print("ListAccountRoles", &list("roleList", found.iter().map(item).collect()))
         }
     }
 }
