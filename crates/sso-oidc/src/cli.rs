@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::cache::CacheArgs;
 use crate::demo::DemoArgs;
 use crate::globals::Globals;
 use crate::login::{DoctorArgs, LoginArgs, RefreshArgs, TokenArgs};
@@ -59,6 +60,8 @@ pub(crate) enum Command {
     Exec(ExecArgs),
     /// Look for what may be wrong: settings, clock, endpoints, proxy, certificates, files, locks, browser
     Doctor(DoctorArgs),
+    /// Show where tokens and registrations are stored, list them, and remove those of no more use
+    Cache(CacheArgs),
     /// Run a complete sign-in against a local server; needs no configuration and no AWS account
     Demo(DemoArgs),
     /// Run a local test server in place of the real service, with an approval page

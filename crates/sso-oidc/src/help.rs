@@ -36,7 +36,7 @@ const RARE: [&str; 8] = [
 ];
 
 /// The examples of each command.
-const EXAMPLES: [(&str, &[&str]); 18] = [
+const EXAMPLES: [(&str, &[&str]); 20] = [
     (
         "login",
         &[
@@ -76,6 +76,11 @@ const EXAMPLES: [(&str, &[&str]); 18] = [
         ],
     ),
     ("doctor", &["sso-oidc doctor --profile work"]),
+    (
+        "status",
+        &["sso-oidc status", "sso-oidc status --sso-session corp --output json --query 'sessions[0].state'"],
+    ),
+    ("cache", &["sso-oidc cache list", "sso-oidc cache gc --dry-run"]),
     (
         "demo",
         &["sso-oidc demo", "sso-oidc demo --flow code", "sso-oidc demo --approve --fault unavailable@poll:1"],

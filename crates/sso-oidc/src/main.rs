@@ -35,6 +35,7 @@
 
 mod accounts_file;
 mod aws_files;
+mod cache;
 mod cli;
 mod demo;
 mod environment;
@@ -142,6 +143,7 @@ fn run(command: &Command, settings: &Settings) -> Result<Exit, Failure> {
         Command::ListAccounts(args) => portal::list_accounts(args, settings),
         Command::ListAccountRoles(args) => portal::list_account_roles(args, settings),
         Command::GetRoleCredentials(args) => portal::get_role_credentials(args, settings),
+        Command::Cache(args) => cache::run(args, settings),
         Command::Serve(args) => serve::run(args, settings),
         Command::Demo(args) => demo::run(args, settings),
         Command::RegisterClient(args) => {

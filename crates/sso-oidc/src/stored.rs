@@ -7,7 +7,7 @@ use clap::Args;
 use oidc_proto::{StartUrl, UnixSeconds};
 use sso_cache::{Cache, Identity, SsoSettings, format_time};
 
-use crate::exit::Failure;
+use crate::exit::{Failure, chain, warn};
 use crate::login::{life, unresolved};
 use crate::settings::Settings;
 
@@ -51,11 +51,39 @@ impl SessionArgs {
 }
 
 /// Returns the key under which a sign-in stores the token of this portal: without stray characters in a start URL.
-pub(crate) fn identity_of(found: &SsoSettings) -> Identity {
+fn identity_of(found: &SsoSettings) -> Identity {
     match (&found.identity, StartUrl::parse(&found.start_url)) {
         (Identity::StartUrl(_), Ok(url)) => Identity::StartUrl(url.to_string()),
         (identity, _) => identity.clone(),
     }
+}
+
+/// Returns the sessions and portals of the config file. A section that names no portal is a warning; the token of its
+/// session is listed all the same.
+pub(crate) fn configured(settings: &Settings) -> Vec<(Identity, Option<SsoSettings>)> {
+    let config = settings.config();
+    let sessions = config.session_names().map(|name| match config.resolve_session(name) {
+        Ok(found) => (found.identity.clone(), Some(found)),
+        Err(error) => {
+            warn(chain(&error));
+            (Identity::SessionName(name.to_owned()), None)
+        }
+    });
+    let mut all: Vec<_> = sessions.collect();
+    let is_legacy = |name: &&str| {
+        config
+            .profile(name)
+            .is_some_and(|profile| profile.sso_session().is_none() && profile.sso_start_url().is_some())
+    };
+    for name in config.profile_names().filter(is_legacy) {
+        match config.resolve_sso(name) {
+            // Profiles with the same start URL share a token.
+            Ok(found) if all.iter().any(|(identity, _)| *identity == identity_of(&found)) => {}
+            Ok(found) => all.push((identity_of(&found), Some(found))),
+            Err(error) => warn(chain(&error)),
+        }
+    }
+    all
 }
 
 /// Returns the cache of AWS's tools.

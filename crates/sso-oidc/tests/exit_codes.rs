@@ -5,10 +5,8 @@ mod common;
 use std::io::Read;
 use std::net::TcpListener;
 use std::process::Command;
-use std::time::SystemTime;
 
-use common::{DEVICE_CODE, Program, Stub, fault, response, run, success};
-use oidc_proto::UnixSeconds;
+use common::{DEVICE_CODE, Program, Stub, after, fault, response, run, success};
 
 const REGISTER: [&str; 5] = ["register-client", "--client-name", "n", "--client-type", "public"];
 
@@ -121,9 +119,8 @@ fn the_codes_of_status_are_none_of_the_aws_clis() {
     let file = program.home.path().join(".aws/sso/cache/d033e22ae348aeb5660fc2140aec35850c4da997.json");
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     assert_eq!(program.run(&["status"]).code, Some(5));
-    let now = UnixSeconds::from(SystemTime::now()).get();
-    for (expires_at, code) in [(now - 1, 4), (now + 600, 3), (now + 3600, 0)] {
-        let expires_at = sso_cache::format_time(UnixSeconds::new(expires_at));
+    for (seconds, code) in [(-1, 4), (600, 3), (3600, 0)] {
+        let expires_at = after(seconds);
         std::fs::write(&file, format!(r#"{{"accessToken":"t","expiresAt":"{expires_at}"}}"#)).unwrap();
         assert_eq!(program.run(&["status"]).code, Some(code));
     }

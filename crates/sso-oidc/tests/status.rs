@@ -2,12 +2,9 @@
 
 mod common;
 
-use std::time::SystemTime;
-
-use common::{Program, START_URL};
-use oidc_proto::UnixSeconds;
+use common::{Program, START_URL, after};
 use serde_json::{Value, json};
-use sso_cache::{Cache, Identity, format_time};
+use sso_cache::{Cache, Identity};
 
 const CONFIG: &str = "\
 [sso-session corp]
@@ -38,11 +35,6 @@ fn cache(program: &Program) -> Cache {
 
 fn session(name: &str) -> Identity {
     Identity::SessionName(name.to_owned())
-}
-
-/// Returns the time in so many seconds, as cache files have it.
-fn after(seconds: i64) -> String {
-    format_time(UnixSeconds::new(UnixSeconds::from(SystemTime::now()).get() + seconds))
 }
 
 /// Stores a token that expires in so many seconds, and can be refreshed for so many more.

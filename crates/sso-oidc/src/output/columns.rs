@@ -13,8 +13,8 @@ pub(crate) fn terminal_width() -> Option<usize> {
 }
 
 /// Formats rows below their headers. A column without any text is left out. Rows that are wider than the terminal
-/// become blocks with one line for each text, as the AWS CLI turns a table that is too wide. Without a terminal
-/// (`width` is `None`) there is one line for each row, for `grep` and the like.
+/// become blocks with one line for each text. The AWS CLI does the same with a table. Without a terminal (`width` is
+/// `None`) there is one line for each row, for `grep` and the like.
 pub(crate) fn columns<const N: usize>(
     headers: [&str; N],
     rows: &[[String; N]],

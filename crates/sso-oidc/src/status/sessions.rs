@@ -9,7 +9,7 @@ use sso_cache::{Cache, CacheError, CachedToken, Content, Identity, SsoSettings};
 use super::state::State;
 use crate::exit::{Failure, chain, warn};
 use crate::settings::Settings;
-use crate::stored::identity_of;
+use crate::stored::configured;
 
 /// The pause before a torn file is read again, and the number of times. AWS's tools write in place.
 const TORN: Duration = Duration::from_millis(20);
@@ -105,34 +105,6 @@ impl Session {
     pub(super) fn problem(&self) -> Option<String> {
         self.token.as_ref().err().map(|error| chain(error))
     }
-}
-
-/// Returns the sessions and portals of the config file. A section that names no portal is a warning; the token of its
-/// session is listed all the same.
-fn configured(settings: &Settings) -> Vec<(Identity, Option<SsoSettings>)> {
-    let config = settings.config();
-    let sessions = config.session_names().map(|name| match config.resolve_session(name) {
-        Ok(found) => (found.identity.clone(), Some(found)),
-        Err(error) => {
-            warn(chain(&error));
-            (Identity::SessionName(name.to_owned()), None)
-        }
-    });
-    let mut all: Vec<_> = sessions.collect();
-    let is_legacy = |name: &&str| {
-        config
-            .profile(name)
-            .is_some_and(|profile| profile.sso_session().is_none() && profile.sso_start_url().is_some())
-    };
-    for name in config.profile_names().filter(is_legacy) {
-        match config.resolve_sso(name) {
-            // Profiles with the same start URL share a token.
-            Ok(found) if all.iter().any(|(identity, _)| *identity == identity_of(&found)) => {}
-            Ok(found) => all.push((identity_of(&found), Some(found))),
-            Err(error) => warn(chain(&error)),
-        }
-    }
-    all
 }
 
 fn region_in(start_url: &str) -> Option<String> {

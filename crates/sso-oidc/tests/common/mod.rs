@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::SystemTime;
 
+use oidc_proto::UnixSeconds;
 use tempfile::TempDir;
 
 /// The grant type of a device code.
@@ -49,6 +51,12 @@ pub fn edit(program: &Program, change: impl FnOnce(&mut serde_json::Map<String, 
     let mut token = stored(program);
     change(token.as_object_mut().unwrap());
     std::fs::write(token_file(program), token.to_string()).unwrap();
+}
+
+/// Returns the time in so many seconds, as cache files have it.
+pub fn after(seconds: i64) -> String {
+    let now = UnixSeconds::from(SystemTime::now()).get();
+    sso_cache::format_time(UnixSeconds::new(now + seconds))
 }
 
 /// The result of a run of the program.
