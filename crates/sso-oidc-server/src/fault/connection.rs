@@ -82,12 +82,15 @@ pub(crate) async fn serve(state: Arc<State>, stream: TcpStream, peer: Peer, acti
 
 /// Runs the handler and applies this fault, which may replace the response.
 fn handle_with(fault: InjectedFault, context: &Context<'_>, route: &Route) -> Reply {
-    let takes_faults =
-        matches!(route.handler, Handler::Operation(..) | Handler::Portal(_) | Handler::Metadata(_));
+    let (takes_faults, commits) = match route.handler {
+        Handler::Operation(..) | Handler::Portal(_) | Handler::Authorization(_) => (true, fault.commits()),
+        Handler::Metadata(_) => (true, false),
+        Handler::Page(_) => (false, false),
+    };
     let canned = takes_faults.then(|| canned_response(fault, &context.state.faults, route.path)).flatten();
     match canned {
         Some(response) => {
-            if fault.commits() && route.operation().is_some() {
+            if commits {
                 drop(handle(context, route));
             }
             response.into()
@@ -120,7 +123,8 @@ async fn answer(
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let succeeded = route_of_head.filter(|_| exchange.error.is_none());
-    if is_last(state, succeeded.and_then(|route| step(route, is_form, response.status()))).await {
+    let is_real = fault.is_none_or(InjectedFault::commits);
+    if is_last(state, succeeded.and_then(|route| step(route, is_form, is_real, response.status()))).await {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     if fault.is_some_and(InjectedFault::says_nothing) {
@@ -133,14 +137,14 @@ async fn answer(
 }
 
 /// Returns the step of a sign-in that a response without an error completes. The code of `/authorize` is the
-/// authorization code flow's counterpart of a device's codes.
-fn step(route: &Route, is_form: bool, status: StatusCode) -> Option<Operation> {
+/// authorization code flow's counterpart of a device's codes. A redirect that a fault made up brings none.
+fn step(route: &Route, is_form: bool, is_real: bool, status: StatusCode) -> Option<Operation> {
     match route.handler {
         Handler::Operation(_, operation) => Some(operation).filter(|_| status.is_success()),
         Handler::Authorization(_) => {
             // A simulated person's code comes with a redirect, and a person's with the page after the form.
             let has_code = status == StatusCode::FOUND || (is_form && status == StatusCode::OK);
-            Some(Operation::StartDeviceAuthorization).filter(|_| has_code)
+            Some(Operation::StartDeviceAuthorization).filter(|_| has_code && is_real)
         }
         Handler::Portal(_) | Handler::Metadata(_) | Handler::Page(_) => None,
     }
@@ -201,6 +205,7 @@ async fn request_line(connection: &mut PrefixedStream, limit: usize) -> Option<R
             Some(Target::Operation(*operation))
         }
         Ok(Route { handler: Handler::Metadata(_), .. }) => Some(Target::Discovery),
+        Ok(Route { handler: Handler::Authorization(_), .. }) => Some(Target::AuthorizationPage),
         _ => None,
     };
     Some(RequestLine { method, path, target })

@@ -102,16 +102,19 @@ impl Faults {
 
     /// Returns whether to close the port before the operation after this one.
     pub(crate) fn refuse_after(&self, operation: Operation) -> bool {
-        let is_next = |target: Operation| match operation {
-            Operation::RegisterClient => target == Operation::StartDeviceAuthorization,
-            Operation::StartDeviceAuthorization => target == Operation::CreateToken,
-            Operation::CreateToken => target == Operation::RevokeToken || Operation::PORTAL.contains(&target),
+        let is_next = |target: Target| match (operation, target) {
+            (Operation::RegisterClient, Target::AuthorizationPage) => true,
+            (Operation::RegisterClient, Target::Operation(next)) => {
+                next == Operation::StartDeviceAuthorization
+            }
+            (Operation::StartDeviceAuthorization, Target::Operation(next)) => next == Operation::CreateToken,
+            (Operation::CreateToken, Target::Operation(next)) => {
+                next == Operation::RevokeToken || Operation::PORTAL.contains(&next)
+            }
             _ => false,
         };
-        let refuses = |rule: &FaultRule| {
-            rule.fault() == InjectedFault::Refuse
-                && rule.target().and_then(Target::operation).is_some_and(is_next)
-        };
+        let refuses =
+            |rule: &FaultRule| rule.fault() == InjectedFault::Refuse && rule.target().is_some_and(is_next);
         !self.stopped.load(Ordering::Relaxed) && self.armed.iter().any(|armed| refuses(&armed.rule))
     }
 

@@ -12,7 +12,8 @@ use super::InjectedFault;
 ///
 /// The notation is `NAME[=BYTES][@OPERATION][:REQUESTS]`. The operation is `register`, `authorize` or `poll`
 /// in either dialect. OAuth also has `revoke` and `discover`, the portal `accounts`, `roles`, `credentials`
-/// and `logout`. The requests are `N`, `N-M` or `N-`, counted from 1 for each operation:
+/// and `logout`. The browser's `/authorize` is `page`. The requests are `N`, `N-M` or `N-`, counted from 1 for
+/// each operation:
 ///
 /// ```
 /// use sso_oidc_server::{InjectedFault, Operation, FaultRule};
@@ -59,6 +60,19 @@ impl FaultRule {
     #[must_use]
     pub const fn at_discovery(mut self) -> Self {
         self.target = Some(Target::Discovery);
+        self
+    }
+
+    /// Limits the rule to a browser's requests for `/authorize`: the look at the page, and the decision.
+    /// [`InjectedFault::Refuse`] then closes the port after the registration.
+    ///
+    /// ```
+    /// use sso_oidc_server::{InjectedFault, FaultRule};
+    /// assert_eq!(FaultRule::new(InjectedFault::Stall).at_authorization_page().to_string(), "stall@page");
+    /// ```
+    #[must_use]
+    pub const fn at_authorization_page(mut self) -> Self {
+        self.target = Some(Target::AuthorizationPage);
         self
     }
 
@@ -114,7 +128,7 @@ impl FaultRule {
         match (self.target, asked) {
             (Some(only), _) => only == asked,
             (None, Target::Operation(operation)) => Operation::SIGN_IN.contains(&operation),
-            (None, Target::Discovery) => false,
+            (None, Target::Discovery | Target::AuthorizationPage) => false,
         }
     }
 
@@ -130,6 +144,8 @@ pub(crate) enum Target {
     Operation(Operation),
     /// The metadata of an OAuth provider.
     Discovery,
+    /// The page of `/authorize`, in a browser.
+    AuthorizationPage,
 }
 
 impl Target {
@@ -137,7 +153,7 @@ impl Target {
     pub(crate) const fn operation(self) -> Option<Operation> {
         match self {
             Self::Operation(operation) => Some(operation),
-            Self::Discovery => None,
+            Self::Discovery | Self::AuthorizationPage => None,
         }
     }
 }
@@ -149,7 +165,7 @@ impl From<InjectedFault> for FaultRule {
 }
 
 /// The names of the targets.
-const TARGETS: [(&str, Target); 9] = [
+const TARGETS: [(&str, Target); 10] = [
     ("register", Target::Operation(Operation::RegisterClient)),
     ("authorize", Target::Operation(Operation::StartDeviceAuthorization)),
     ("poll", Target::Operation(Operation::CreateToken)),
@@ -159,6 +175,7 @@ const TARGETS: [(&str, Target); 9] = [
     ("roles", Target::Operation(Operation::ListAccountRoles)),
     ("credentials", Target::Operation(Operation::GetRoleCredentials)),
     ("logout", Target::Operation(Operation::Logout)),
+    ("page", Target::AuthorizationPage),
 ];
 
 impl fmt::Display for FaultRule {
@@ -188,7 +205,7 @@ pub enum FaultRuleError {
     InjectedFault,
     /// The text after the `@` is no operation.
     #[error(
-        "expected register, authorize, poll, revoke, discover, accounts, roles, credentials or logout after `@`"
+        "expected register, authorize, poll, revoke, discover, accounts, roles, credentials, logout or page after `@`"
     )]
     Operation,
     /// The text after the `:` names no requests.
@@ -278,6 +295,7 @@ mod tests {
             "stall@roles:2",
             "drip@credentials",
             "cut-json@logout:4-",
+            "stall=10@page:2",
         ] {
             assert_eq!(text.parse::<FaultRule>().unwrap().to_string(), text);
         }
@@ -301,6 +319,7 @@ mod tests {
             ("stall=-1", FaultRuleError::Bytes),
             ("refuse:1", FaultRuleError::Uncountable),
             ("tls-expired@revoke", FaultRuleError::NoCertificate),
+            ("tls-expired@page", FaultRuleError::NoCertificate),
             ("tls-other-name@discover:1", FaultRuleError::NoCertificate),
         ] {
             assert_eq!(text.parse::<FaultRule>(), Err(error), "{text}");
@@ -313,7 +332,7 @@ mod tests {
             ("smoke", "unknown fault name"),
             (
                 "stall@login",
-                "expected register, authorize, poll, revoke, discover, accounts, roles, credentials or logout after `@`",
+                "expected register, authorize, poll, revoke, discover, accounts, roles, credentials, logout or page after `@`",
             ),
             ("stall:0", "expected N, N-M or N- after `:`, counted from 1"),
             ("stall=few", "expected a whole number of bytes after `=`"),
@@ -332,6 +351,8 @@ mod tests {
         let (poll, revoke) = (Operation::CreateToken, Operation::RevokeToken);
         assert!(Operation::SIGN_IN.iter().all(|operation| all.concerns(Target::Operation(*operation))));
         assert!(!all.concerns(Target::Operation(revoke)) && !all.concerns(Target::Discovery));
+        assert!(!all.concerns(Target::AuthorizationPage));
+        assert!(all.at_authorization_page().concerns(Target::AuthorizationPage));
         assert!(all.at_discovery().concerns(Target::Discovery));
         assert!(!all.at_discovery().concerns(Target::Operation(poll)));
         let some = all.at(poll).requests(2, Some(3));
