@@ -3,9 +3,11 @@
 use clap::{Parser, Subcommand};
 
 use crate::cache::CacheArgs;
+use crate::completions::CompletionsArgs;
 use crate::demo::DemoArgs;
 use crate::globals::Globals;
 use crate::login::{DoctorArgs, LoginArgs, RefreshArgs, TokenArgs};
+use crate::man::ManArgs;
 use crate::operations::{CreateTokenArgs, RegisterClientArgs, StartDeviceAuthorizationArgs};
 use crate::portal::{
     AccountsArgs, CredentialProcessArgs, CredentialsArgs, ExecArgs, GetRoleCredentialsArgs,
@@ -80,4 +82,8 @@ pub(crate) enum Command {
     ListAccountRoles(ListAccountRolesArgs),
     /// Print the credentials of a role as `aws sso get-role-credentials` does
     GetRoleCredentials(GetRoleCredentialsArgs),
+    /// Print a script that completes commands and flags in a shell
+    Completions(CompletionsArgs),
+    /// Print the manual pages, or write them to a directory
+    Man(ManArgs),
 }

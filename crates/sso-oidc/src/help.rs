@@ -36,7 +36,7 @@ const RARE: [&str; 8] = [
 ];
 
 /// The examples of each command.
-const EXAMPLES: [(&str, &[&str]); 20] = [
+const EXAMPLES: [(&str, &[&str]); 22] = [
     (
         "login",
         &[
@@ -76,6 +76,8 @@ const EXAMPLES: [(&str, &[&str]); 20] = [
         ],
     ),
     ("doctor", &["sso-oidc doctor --profile work"]),
+    ("completions", &["sso-oidc completions fish > ~/.config/fish/completions/sso-oidc.fish"]),
+    ("man", &["sso-oidc man --dir ~/.local/share/man/man1"]),
     (
         "status",
         &["sso-oidc status", "sso-oidc status --sso-session corp --output json --query 'sessions[0].state'"],
@@ -119,7 +121,7 @@ const EXAMPLES: [(&str, &[&str]); 20] = [
 /// Returns the global flags that mean nothing to a command.
 fn meaningless(command: &str) -> &'static [&'static str] {
     match command {
-        "serve" | "demo" => &OF_REQUESTS,
+        "serve" | "demo" | "completions" | "man" => &OF_REQUESTS,
         "refresh" | "logout" | "credentials" | "credential-process" | "exec" => &OF_RESULTS,
         _ => &[],
     }

@@ -37,6 +37,7 @@ mod accounts_file;
 mod aws_files;
 mod cache;
 mod cli;
+mod completions;
 mod demo;
 mod environment;
 mod exit;
@@ -48,6 +49,7 @@ mod idn;
 mod interrupt;
 mod logging;
 mod login;
+mod man;
 mod operations;
 mod output;
 mod picker;
@@ -96,7 +98,9 @@ fn main() -> ExitCode {
     // AWS's tools run it without a terminal of its own, or on that of another program.
     globals.no_input |= matches!(command, Command::CredentialProcess(_));
     let settings = match command {
-        Command::Serve(_) | Command::Demo(_) => Ok(Settings::without_config(globals, environment)),
+        Command::Serve(_) | Command::Demo(_) | Command::Completions(_) | Command::Man(_) => {
+            Ok(Settings::without_config(globals, environment))
+        }
         _ => Settings::load(globals, environment),
     };
     match settings.and_then(|settings| run(&command, &settings)) {
@@ -144,6 +148,8 @@ fn run(command: &Command, settings: &Settings) -> Result<Exit, Failure> {
         Command::ListAccountRoles(args) => portal::list_account_roles(args, settings),
         Command::GetRoleCredentials(args) => portal::get_role_credentials(args, settings),
         Command::Cache(args) => cache::run(args, settings),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
         Command::Serve(args) => serve::run(args, settings),
         Command::Demo(args) => demo::run(args, settings),
         Command::RegisterClient(args) => {
