@@ -3,6 +3,7 @@
 //! | file | type | filed under |
 //! |---|---|---|
 //! | `~/.aws/config`, and the profiles of `~/.aws/credentials` | [`Config`] | profile or SSO session |
+//! | `~/.aws/config`, to edit | [`ConfigDocument`] | [`SectionName`] |
 //! | `~/.aws/sso/cache/SHA1.json`, a token | [`CachedToken`] | [`Identity`]: session name or start URL |
 //! | `~/.aws/sso/cache/SHA1.json`, a registration | [`CachedRegistration`] | [`RegistrationKey`] |
 //! | `~/.aws/cli/cache/SHA1.json`, the credentials of a role | [`RoleCredentialsCache`] | [`RoleKey`] |
@@ -70,7 +71,10 @@ mod token;
 mod write;
 
 pub use cache::Cache;
-pub use config::{Config, LoadError, NearMiss, Problem, Profile, SettingsError, SsoSettings, SyntaxError};
+pub use config::{
+    Config, ConfigDocument, EditError, LoadError, NearMiss, Problem, Profile, SaveError, SectionName,
+    SettingsError, SsoSettings, SyntaxError,
+};
 pub use document::Corruption;
 pub use entries::{Content, Entry, Garbage};
 pub use error::{CacheError, Obstacle};

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::cache::CacheArgs;
 use crate::completions::CompletionsArgs;
+use crate::configure::ConfigureArgs;
 use crate::demo::DemoArgs;
 use crate::globals::Globals;
 use crate::login::{DoctorArgs, LoginArgs, RefreshArgs, TokenArgs};
@@ -60,6 +61,8 @@ pub(crate) enum Command {
     CredentialProcess(CredentialProcessArgs),
     /// Run a command with the credentials of a role
     Exec(ExecArgs),
+    /// Add sessions and profiles to the AWS config file, whose other lines stay as they are
+    Configure(ConfigureArgs),
     /// Look for what may be wrong: settings, clock, endpoints, proxy, certificates, files, locks, browser
     Doctor(DoctorArgs),
     /// Show where tokens and registrations are stored, list them, and remove those of no more use

@@ -36,7 +36,7 @@ const RARE: [&str; 8] = [
 ];
 
 /// The examples of each command.
-const EXAMPLES: [(&str, &[&str]); 22] = [
+const EXAMPLES: [(&str, &[&str]); 23] = [
     (
         "login",
         &[
@@ -76,6 +76,13 @@ const EXAMPLES: [(&str, &[&str]); 22] = [
         ],
     ),
     ("doctor", &["sso-oidc doctor --profile work"]),
+    (
+        "configure",
+        &[
+            "sso-oidc configure session corp --start-url https://d-1234567890.awsapps.com/start --region eu-west-1",
+            "sso-oidc configure profiles --sso-session corp --dry-run",
+        ],
+    ),
     ("completions", &["sso-oidc completions fish > ~/.config/fish/completions/sso-oidc.fish"]),
     ("man", &["sso-oidc man --dir ~/.local/share/man/man1"]),
     (
@@ -122,7 +129,7 @@ const EXAMPLES: [(&str, &[&str]); 22] = [
 fn meaningless(command: &str) -> &'static [&'static str] {
     match command {
         "serve" | "demo" | "completions" | "man" => &OF_REQUESTS,
-        "refresh" | "logout" | "credentials" | "credential-process" | "exec" => &OF_RESULTS,
+        "refresh" | "logout" | "configure" | "credentials" | "credential-process" | "exec" => &OF_RESULTS,
         _ => &[],
     }
 }

@@ -38,6 +38,7 @@ mod aws_files;
 mod cache;
 mod cli;
 mod completions;
+mod configure;
 mod demo;
 mod environment;
 mod exit;
@@ -137,6 +138,7 @@ fn run(command: &Command, settings: &Settings) -> Result<Exit, Failure> {
         Command::Login(args) => login::run(args, settings),
         Command::Token(args) => login::token(args, settings),
         Command::Refresh(args) => login::refresh(args, settings),
+        Command::Configure(args) => configure::run(args, settings),
         Command::Doctor(args) => login::doctor(args, settings),
         Command::Logout(args) => portal::logout(args, settings),
         Command::Accounts(args) => portal::accounts(args, settings),

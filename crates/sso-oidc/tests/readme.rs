@@ -138,7 +138,7 @@ fn every_command_line_of_the_program_runs() {
             _ => assert_eq!(json, 28_800, "--query expiresIn"),
         }
     }
-    assert_eq!(ran, 19);
+    assert_eq!(ran, 20);
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! `~/.aws/config`: profiles, SSO sessions and service endpoints, with the profiles of `~/.aws/credentials`.
 
 mod credentials;
+mod document;
 mod near;
 mod paths;
 mod resolve;
+mod save;
 mod syntax;
 
 use core::fmt;
@@ -11,8 +13,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use document::{ConfigDocument, EditError, SectionName};
 pub use near::NearMiss;
 pub use resolve::{SettingsError, SsoSettings};
+pub use save::SaveError;
 pub use syntax::{Problem, SyntaxError};
 
 use syntax::{File, Header, Property, Section, Value};
@@ -240,6 +244,18 @@ impl<'a> Profile<'a> {
     #[must_use]
     pub fn text(self, key: &str) -> Option<&'a str> {
         text(self.section, &key.to_lowercase())
+    }
+
+    /// Returns the keys of the profile's section, in lowercase.
+    ///
+    /// ```
+    /// let config = sso_cache::Config::parse("[profile work]\nRegion = a\noutput = json\n")?;
+    /// let work = config.profile("work").ok_or("it is there")?;
+    /// assert_eq!(work.keys().collect::<Vec<_>>(), ["output", "region"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn keys(self) -> impl Iterator<Item = &'a str> {
+        self.section.keys().map(String::as_str)
     }
 
     /// Returns `region`.

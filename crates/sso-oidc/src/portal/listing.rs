@@ -1,6 +1,7 @@
 //! `accounts` and `roles`: the lists of a person, sorted and filtered.
 
 use clap::Args;
+use oidc_proto::portal::AccountInfo;
 
 use super::Portal;
 use super::choice::{Named, matches, meant};
@@ -83,7 +84,7 @@ pub(crate) fn accounts(args: &AccountsArgs, settings: &Settings) -> Result<(), F
             print_data(&rows(["ACCOUNT ID", "NAME", "EMAIL"], cells, width))
         }
         Output::Document(printer) => {
-            let item = |account: &oidc_proto::portal::AccountInfo| {
+            let item = |account: &AccountInfo| {
                 Document::map([
                     ("accountId", account.account_id.as_str().into()),
                     ("accountName", account.account_name.as_deref().into()),
@@ -105,6 +106,29 @@ struct Row {
 impl Named for Row {
     fn names(&self) -> Vec<&str> {
         vec![&self.role_name, &self.account_id, &self.account_name]
+    }
+}
+
+impl Portal<'_> {
+    /// Returns all roles in all accounts that a filter selects, by account and name.
+    ///
+    /// # Errors
+    /// The portal fails.
+    pub(crate) fn all_roles(&mut self, filter: &str) -> Result<Vec<(AccountInfo, String)>, Failure> {
+        let mut found = Vec::new();
+        for account in self.accounts()? {
+            for role in self.roles(&account.account_id)? {
+                let row = Row {
+                    account_id: account.account_id.clone(),
+                    account_name: account.account_name.clone().unwrap_or_default(),
+                    role_name: role.role_name,
+                };
+                if matches(&row, filter) {
+                    found.push((account.clone(), row.role_name));
+                }
+            }
+        }
+        Ok(found)
     }
 }
 

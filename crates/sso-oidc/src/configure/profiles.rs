@@ -1,0 +1,84 @@
+//! `configure profiles`: a profile for each account and role of the person.
+
+use clap::Args;
+use sso_cache::Config;
+
+use super::Editor;
+use super::plan::{Plan, Role};
+use crate::exit::{Failure, warn};
+use crate::login::{StoredArgs, say};
+use crate::portal::Portal;
+use crate::settings::Settings;
+
+/// The flags of `configure profiles`.
+#[derive(Args, Debug)]
+pub(super) struct ProfilesArgs {
+    /// The names of the profiles, with {account_id}, {account_name} and {role_name}
+    #[arg(long, value_name = "TEMPLATE", default_value = "{account_name}.{role_name}")]
+    template: String,
+
+    /// The `region` of the profiles; without it, theirs stays, and new profiles have none
+    #[arg(long, value_name = "REGION")]
+    profile_region: Option<String>,
+
+    /// Only roles with these parts in account or name
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+
+    /// Remove profiles of this session whose role you do not have any more
+    #[arg(long, conflicts_with = "filter")]
+    prune: bool,
+
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    stored: StoredArgs,
+}
+
+/// Runs `configure profiles`.
+///
+/// # Errors
+/// There is no session to use, the portal fails, the template is of no use, or the file cannot be written.
+pub(super) fn run(args: &ProfilesArgs, settings: &Settings) -> Result<(), Failure> {
+    let identity = args.stored.identity(settings)?;
+    let Some(session) = identity.session_name() else {
+        return Err(Failure::config(format_args!(
+            "{} is not a session of the config file",
+            identity.as_str()
+        ))
+        .with_hint("make one with `sso-oidc configure session`, and pass --sso-session"));
+    };
+    let mut editor = Editor::open(settings)?;
+    let mut portal = Portal::open(&args.stored, settings)?;
+    let roles = portal.all_roles(args.filter.as_deref().unwrap_or_default())?;
+    let roles: Vec<Role> = roles
+        .into_iter()
+        .map(|(account, role_name)| Role {
+            account_name: account.account_name.unwrap_or_else(|| account.account_id.clone()),
+            account_id: account.account_id,
+            role_name,
+        })
+        .collect();
+    // The text that is edited, which may be newer than the settings.
+    let config = Config::parse(&editor.before).map_err(Failure::config)?;
+    let plan = Plan::of(&config, session, &roles, &args.template);
+    if let Some(name) = plan.ambiguous.first() {
+        return Err(Failure::usage(format_args!("several roles would get the profile {name}"))
+            .with_hint("add {account_id} or {role_name} to --template"));
+    }
+    for name in &plan.conflicts {
+        warn(format_args!("the profile {name} exists, and is for something else; it stays as it is"));
+    }
+    plan.apply(&mut editor.document, session, args.profile_region.as_deref(), args.prune)
+        .map_err(Failure::usage)?;
+    let (new, kept, stale) = (plan.added.len(), plan.kept.len(), plan.stale.len());
+    let removed = match (stale, args.prune) {
+        (0, _) => String::new(),
+        (stale, true) => format!(", {stale} removed"),
+        (stale, false) => format!(", {stale} of roles that you do not have (--prune removes them)"),
+    };
+    say(format_args!("Profiles of {session}: {new} new, {kept} there already{removed}."));
+    editor.finish(args.dry_run)
+}

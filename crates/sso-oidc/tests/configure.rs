@@ -1,0 +1,156 @@
+//! `configure session` and `configure profiles`: the config file of a person who has one already.
+
+mod common;
+
+use std::time::Duration;
+
+use common::session::server;
+use common::{Program, START_URL};
+use sso_oidc_server::{Rotation, TestServer};
+
+const HAND_WRITTEN: &str = "# my config\r\n[default]\r\nregion=us-east-1   # home\r\n\r\n; the team's\r\n[profile team]\r\n  s3 =\r\n    max_concurrent_requests = 20\r\n";
+
+fn config_of(program: &Program) -> String {
+    std::fs::read_to_string(program.home.path().join(".aws/config")).unwrap()
+}
+
+/// Returns a program that is signed in to the session corp.
+fn with_session(server: &TestServer) -> Program {
+    let program = Program::new()
+        .config(HAND_WRITTEN)
+        .var("AWS_ENDPOINT_URL_SSO_OIDC", server.endpoint())
+        .var("AWS_ENDPOINT_URL_SSO", server.endpoint());
+    let session = ["configure", "session", "corp", "--start-url", START_URL, "--region", "eu-west-1"];
+    program.run(&session).ok();
+    program.run(&["login", "--sso-session", "corp", "--flow", "device", "--no-browser"]).ok();
+    program
+}
+
+const PROFILES: [&str; 4] = ["configure", "profiles", "--sso-session", "corp"];
+
+#[test]
+fn a_session_is_added_behind_what_is_there_and_changing_it_changes_its_lines_only() {
+    let program = Program::new().config(HAND_WRITTEN);
+    let session = |region: &str, more: &[&str]| {
+        let line = ["configure", "session", "corp", "--start-url", START_URL, "--region", region];
+        program.run(&[&line[..], more].concat())
+    };
+    let shown = session("eu-west-1", &["--dry-run"]).ok();
+    assert!(shown.contains("+[sso-session corp]") && shown.contains("+sso_region = eu-west-1"), "{shown}");
+    assert_eq!(config_of(&program), HAND_WRITTEN);
+    let run = session("eu-west-1", &[]);
+    assert!(run.code == Some(0) && run.stderr.contains("the old text is in "), "{run:?}");
+    let added = format!(
+        "\r\n[sso-session corp]\r\nsso_start_url = {START_URL}\r\nsso_region = eu-west-1\r\n\
+         sso_registration_scopes = sso:account:access\r\n"
+    );
+    assert_eq!(config_of(&program), format!("{HAND_WRITTEN}{added}"));
+    session("eu-central-1", &[]).ok();
+    assert_eq!(config_of(&program), format!("{HAND_WRITTEN}{added}").replace("eu-west-1", "eu-central-1"));
+    assert!(session("eu-central-1", &[]).stderr.contains("needs no change"));
+    let broken = Program::new().config("[default]\nnonsense\n");
+    let said = broken
+        .run(&["configure", "session", "a", "--start-url", START_URL, "--region", "eu-west-1"])
+        .fails(253);
+    assert!(said.contains("line 2: expected `key = value`"), "{said}");
+    assert_eq!(config_of(&broken), "[default]\nnonsense\n");
+}
+
+#[test]
+fn each_role_gets_a_profile_that_leads_to_its_credentials() {
+    let server = server(Rotation::Strict);
+    let program = with_session(&server);
+    let before = config_of(&program);
+    let diff = program.run(&[&PROFILES[..], &["--dry-run"]].concat());
+    assert_eq!(config_of(&program), before);
+    assert_eq!(diff.stdout.matches("+[profile ").count(), 3, "{diff:?}");
+    let run = program.run(&[&PROFILES[..], &["--profile-region", "eu-west-2"]].concat());
+    assert!(run.stderr.starts_with("Profiles of corp: 3 new, 0 there already.\n"), "{run:?}");
+    assert!(config_of(&program).starts_with(&before), "the lines that were there stay");
+    let credentials = program.run(&["credential-process", "--profile", "Sandbox.ReadOnlyAccess"]).ok();
+    assert!(credentials.contains("\"AccountId\": \"012345678901\""), "{credentials}");
+    let again = program.run(&PROFILES);
+    assert!(
+        again.stderr.contains("0 new, 3 there already") && again.stderr.contains("needs no change"),
+        "{again:?}"
+    );
+}
+
+#[test]
+fn other_profiles_stay_and_those_of_lost_roles_go_only_by_prune() {
+    let server = server(Rotation::Strict);
+    let program = with_session(&server);
+    let text = config_of(&program)
+        + "\r\n[profile Production.ReadOnlyAccess]\r\nregion = mine\r\n\r\n[profile old]\r\nsso_session = corp\r\n\
+           sso_account_id = 999999999999\r\nsso_role_name = Gone\r\n";
+    let program = program.config(&text);
+    let run = program.run(&PROFILES);
+    assert!(
+        run.stderr.contains("the profile Production.ReadOnlyAccess exists, and is for something else"),
+        "{run:?}"
+    );
+    assert!(run.stderr.contains("1 of roles that you do not have (--prune removes them)"), "{run:?}");
+    assert!(config_of(&program).contains("[profile old]"));
+    let run = program.run(&[&PROFILES[..], &["--prune"]].concat());
+    assert!(run.code == Some(0) && run.stderr.contains("1 removed"), "{run:?}");
+    let config = config_of(&program);
+    assert!(
+        !config.contains("[profile old]")
+            && config.contains("[profile Production.ReadOnlyAccess]\r\nregion = mine\r\n")
+    );
+    let said = program.run(&[&PROFILES[..], &["--template", "{account_name}"]].concat()).fails(252);
+    assert!(said.contains("several roles would get the profile Sandbox"), "{said}");
+    program.run(&["configure", "profiles", "--start-url", START_URL, "--region", "eu-west-1"]).fails(253);
+}
+
+/// The number of processes to kill: `CONFIGURE_KILLS`, or 40.
+fn kills() -> u32 {
+    std::env::var("CONFIGURE_KILLS").map_or(40, |text| text.parse().expect("a whole number"))
+}
+
+#[test]
+fn a_killed_process_leaves_the_old_config_or_the_new_one() {
+    let program = Program::new().config(HAND_WRITTEN);
+    let session = |region| ["configure", "session", "corp", "--start-url", START_URL, "--region", region];
+    let texts = ["eu-west-1", "eu-west-2"].map(|region| {
+        program.run(&session(region)).ok();
+        config_of(&program)
+    });
+    let mut changed = 0;
+    for round in 0..kills() {
+        let before = config_of(&program);
+        let region = if before == texts[0] { "eu-west-2" } else { "eu-west-1" };
+        let mut child = program.command(&session(region)).spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(u64::from(round.wrapping_mul(2_654_435_761) % 12_000)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let after = config_of(&program);
+        assert!(texts.contains(&after), "{after}");
+        changed += u32::from(after != before);
+    }
+    println!("{changed} of {} changed before the kill", kills());
+    program.run(&session("eu-north-1")).ok();
+    let left = std::fs::read_dir(program.home.path().join(".aws")).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "the config file and its backup: {left:?}");
+}
+
+#[test]
+fn two_at_once_do_not_lose_an_edit() {
+    let program = Program::new().config(HAND_WRITTEN);
+    let children: Vec<_> = (0..6)
+        .map(|number| {
+            let name = format!("s{number}");
+            let line = ["configure", "session", &name, "--start-url", START_URL, "--region", "eu-west-1"];
+            (name.clone(), program.command(&line).spawn().unwrap())
+        })
+        .collect();
+    for (name, child) in children {
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let is_there = config_of(&program).contains(&format!("[sso-session {name}]"));
+        assert_eq!(output.status.success(), is_there, "{said}");
+        assert!(is_there || said.contains("was changed meanwhile"), "{said}");
+    }
+    assert!(config_of(&program).starts_with(HAND_WRITTEN));
+}
