@@ -38,6 +38,16 @@ fn after_invalid_grant_the_refresh_token_of_another_tool_is_tried_once() {
 }
 
 #[test]
+fn a_response_that_was_lost_says_nothing_about_the_refresh_token_of_another_tool() {
+    let mut scenario = Scenario::new(Some(session("old", 0)));
+    scenario.answer(Reply::Failed(Failure::Unknown));
+    scenario.answer(fault(FaultCode::InvalidGrant));
+    scenario.stored = Some(session("theirs", 0));
+    scenario.answer(fault(FaultCode::InvalidGrant));
+    assert_eq!(scenario.failed().0.outcome, RenewalOutcome::SignInNeeded);
+}
+
+#[test]
 fn an_unchanged_store_after_invalid_grant_means_that_the_session_has_ended() {
     let mut scenario = Scenario::new(Some(session("old", 200)));
     scenario.answer(fault(FaultCode::InvalidGrant));
