@@ -2,6 +2,7 @@
 
 mod cancel;
 mod hostile;
+mod renewal;
 
 use std::thread;
 use std::time::{Duration, Instant};
