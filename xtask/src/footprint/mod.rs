@@ -4,8 +4,9 @@
 //! It measures processor time, instructions, bytes sent, connections, binary size and crates. With `--build` it also
 //! measures the processor time of a cold build.
 //!
-//! Each program is a crate outside the workspace (`xtask/peers/footprint/`). Each registers, requests a code, and
-//! polls until the approval. The server is ours, over plain HTTP on loopback.
+//! Each program but ours is a crate outside the workspace (`xtask/peers/footprint/`). Each registers, requests a code,
+//! and polls until the approval. Ours sign in with an authorization code, too; the meter is their browser. The server is
+//! ours, over plain HTTP on loopback.
 
 mod programs;
 mod relay;
@@ -13,8 +14,9 @@ mod table;
 
 pub(crate) use table::FILE as TABLE;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
+use self::programs::Program;
 use crate::server::{Profile, Server};
 use crate::shell::Run;
 
@@ -26,17 +28,28 @@ const MANY: u32 = 10;
 /// The length of the client secret, as at the real service.
 const SECRET_CHARS: usize = 850;
 
+/// The most processor time of a sign-in by one of our adapters, in microseconds: the median of all rounds.
+const MOST_CPU: u64 = 5_000;
+
 /// The measurements of one program.
 pub(crate) struct Measured {
     shown: &'static str,
+    is_adapter: bool,
     /// The processor time of a sign-in without a pending response, in microseconds: least and median.
     cpu: [u64; 2],
-    instructions_a_poll: u64,
-    bytes_a_poll: u64,
-    connections: u64,
+    /// What a program with a device code does besides.
+    polls: Option<Polls>,
     binary_bytes: u64,
     crates: usize,
     build_seconds: Option<u64>,
+}
+
+/// The cost of polling.
+pub(crate) struct Polls {
+    instructions_each: u64,
+    bytes_each: u64,
+    /// The connections of a whole sign-in.
+    connections: u64,
 }
 
 /// `cargo xtask bench --footprint [--build]`
@@ -49,7 +62,16 @@ pub(crate) fn task(args: &[String]) -> Result<()> {
     let rows = measure(build)?;
     print!("{}", table::markdown(&rows));
     table::targets(&rows);
-    table::write(&rows)
+    table::write(&rows)?;
+    bound(&rows)
+}
+
+/// Fails if one of our adapters took too long, with either flow.
+fn bound(rows: &[Measured]) -> Result<()> {
+    let slow = rows.iter().filter(|row| row.is_adapter && row.cpu[1] > MOST_CPU);
+    let slow: Vec<String> = slow.map(|row| format!("{}: {} µs", row.shown, row.cpu[1])).collect();
+    ensure!(slow.is_empty(), "a sign-in took more than {MOST_CPU} µs of processor time: {}", slow.join(", "));
+    Ok(())
 }
 
 fn measure(build: bool) -> Result<Vec<Measured>> {
@@ -71,22 +93,40 @@ fn measure(build: bool) -> Result<Vec<Measured>> {
     let mut rows = Vec::new();
     for (program, cpu) in programs::ALL.iter().zip(cpu) {
         println!("   {}", program.shown);
-        let instructions = program.instructions(many.endpoint())? - program.instructions(few.endpoint())?;
-        let client = ["known", secret.as_str()];
-        let few_bytes = relay::run(known[0].endpoint(), |address| program.run(address, &client))?.bytes;
-        let many_bytes = relay::run(known[1].endpoint(), |address| program.run(address, &client))?.bytes;
+        let polls = match program.polls() {
+            true => Some(polls_of(program, [&few, &many], &known, &secret)?),
+            false => None,
+        };
         rows.push(Measured {
             shown: program.shown,
+            is_adapter: program.is_adapter(),
             cpu,
-            instructions_a_poll: instructions / u64::from(MANY - FEW),
-            bytes_a_poll: (many_bytes - few_bytes) / u64::from(MANY - FEW),
-            connections: relay::run(few.endpoint(), |address| program.run(address, &[]))?.connections,
+            polls,
             binary_bytes: program.binary_bytes()?,
             crates: program.crates()?,
             build_seconds: if build { Some(program.cold_build_seconds()?) } else { None },
         });
     }
     Ok(rows)
+}
+
+/// Measures one more poll, by the difference of two sign-ins.
+fn polls_of(
+    program: &Program,
+    [few, many]: [&Server; 2],
+    known: &[Server; 2],
+    secret: &str,
+) -> Result<Polls> {
+    let polls = u64::from(MANY - FEW);
+    let instructions = program.instructions(many.endpoint())? - program.instructions(few.endpoint())?;
+    let client = ["known", secret];
+    let few_bytes = relay::run(known[0].endpoint(), |address| program.run(address, &client))?.bytes;
+    let many_bytes = relay::run(known[1].endpoint(), |address| program.run(address, &client))?.bytes;
+    Ok(Polls {
+        instructions_each: instructions / polls,
+        bytes_each: (many_bytes - few_bytes) / polls,
+        connections: relay::run(few.endpoint(), |address| program.run(address, &[]))?.connections,
+    })
 }
 
 /// Starts two servers that know a client with a long secret, because our server issues short ones.
@@ -100,4 +140,26 @@ fn polls_of_a_known_client(secret: &str) -> Result<[Server; 2]> {
         )
     };
     Ok([start(FEW)?, start(MANY)?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_adapters_have_a_bound_and_it_names_those_that_exceed_it() {
+        let row = |shown, is_adapter, median| Measured {
+            shown,
+            is_adapter,
+            cpu: [1_000, median],
+            polls: None,
+            binary_bytes: 0,
+            crates: 0,
+            build_seconds: None,
+        };
+        bound(&[row("ours", true, MOST_CPU), row("theirs", false, 9_000)]).unwrap();
+        let error =
+            bound(&[row("fast", true, 1_000), row("slow", true, MOST_CPU + 1)]).unwrap_err().to_string();
+        assert!(error.ends_with(": slow: 5001 µs"), "{error}");
+    }
 }

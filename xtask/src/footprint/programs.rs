@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::server::{Profile, program as program_of_the_workspace};
 use crate::shell::Run;
 use crate::{callgrind, workspace};
 
@@ -16,11 +17,29 @@ pub(crate) struct Program {
     pub(crate) shown: &'static str,
     /// An environment variable that selects a variant.
     environment: Option<(&'static str, &'static str)>,
+    flow: Flow,
+}
+
+/// The flow of a program.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    /// With a device code. One more poll is a measure too.
+    Device,
+    /// With an authorization code. The meter is the browser.
+    Code,
 }
 
 const fn program(package: &'static str, shown: &'static str) -> Program {
-    Program { package, shown, environment: None }
+    Program { package, shown, environment: None, flow: Flow::Device }
 }
+
+/// One of ours, with its other flow.
+const fn code_flow(package: &'static str, shown: &'static str) -> Program {
+    Program { package, shown, environment: Some(("FLOW", "code")), flow: Flow::Code }
+}
+
+/// Our program, which is of the workspace.
+const PROGRAM: &str = "sso-oidc";
 
 /// All programs. Each of ours follows the program that it is compared with.
 pub(crate) const ALL: &[Program] = &[
@@ -35,30 +54,54 @@ pub(crate) const ALL: &[Program] = &[
     program("ours-reqwest", "`device-flow-reqwest`"),
     program("oauth2-reqwest", "`oauth2` over reqwest 0.12"),
     program("aws-sdk", "`aws-sdk-ssooidc`"),
+    code_flow("ours-ureq", "`device-flow-ureq`, in a browser"),
+    code_flow("ours-reqwest", "`device-flow-reqwest`, in a browser"),
+    code_flow(PROGRAM, "`sso-oidc login`, in a browser"),
 ];
 
 /// Builds all programs.
 pub(super) fn build() -> Result<()> {
     let target = workspace::target_dir()?.join("peers");
-    for package in ALL.iter().map(|program| program.package).collect::<BTreeSet<_>>() {
+    let packages = ALL.iter().map(|program| program.package).filter(|package| *package != PROGRAM);
+    for package in packages.collect::<BTreeSet<_>>() {
         let build = Run::cargo().args(["build", "--quiet", "--release", "--locked", "--manifest-path"]);
         build.arg(manifest(package)).env("CARGO_TARGET_DIR", &target).go()?;
     }
     Ok(())
 }
 
-/// Returns the least and the median processor time of a sign-in for each program. The programs run in turn.
+/// Returns the least and the median processor time of a sign-in for each program. The programs run in turn. Our
+/// program registers and stores each time, in a home of its own.
 pub(super) fn cpu(rounds: u32, endpoint: &str) -> Result<Vec<[u64; 2]>> {
-    let mut run = meter(rounds);
+    let home = workspace::target_dir()?.join("footprint-home");
+    fs::create_dir_all(&home)?;
+    let mut run = meter(rounds).env("HOME", home);
     for program in ALL {
         run = run.arg("--");
         if let Some((name, value)) = program.environment {
             run = run.arg(format!("{name}={value}"));
         }
-        run = run.arg(program.binary()?).arg(endpoint);
+        run = run.arg(program.binary()?);
+        run = match program.package {
+            PROGRAM => run.args(LOGIN).args(["--endpoint-url", endpoint]),
+            _ => run.arg(endpoint),
+        };
     }
     metered(run)
 }
+
+/// The command line of our program, without the endpoint.
+const LOGIN: [&str; 9] = [
+    "login",
+    "--flow=code",
+    "--no-browser",
+    "--force",
+    "--scopes=sso:account:access",
+    "--start-url",
+    "https://example.awsapps.com/start",
+    "--region",
+    "eu-west-1",
+];
 
 fn meter(rounds: u32) -> Run {
     let script = workspace::root().join("xtask/peers/footprint/cpu.py");
@@ -76,15 +119,30 @@ fn metered(run: Run) -> Result<Vec<[u64; 2]>> {
 }
 
 fn manifest(package: &str) -> PathBuf {
-    workspace::root().join("xtask/peers/footprint").join(package).join("Cargo.toml")
+    let folder = if package == PROGRAM { "crates" } else { "xtask/peers/footprint" };
+    workspace::root().join(folder).join(package).join("Cargo.toml")
 }
 
 impl Program {
+    /// Returns whether the program polls.
+    pub(super) fn polls(&self) -> bool {
+        self.flow == Flow::Device
+    }
+
+    /// Returns whether the program is one of our adapters and nothing else. `sso-oidc` reads configuration and stores
+    /// files besides, so it has no bound.
+    pub(super) fn is_adapter(&self) -> bool {
+        self.package.starts_with("ours-")
+    }
+
     fn name(&self) -> String {
         format!("footprint-{}{}", self.package, std::env::consts::EXE_SUFFIX)
     }
 
     fn binary(&self) -> Result<PathBuf> {
+        if self.package == PROGRAM {
+            return program_of_the_workspace(Profile::Release, PROGRAM);
+        }
         Ok(workspace::target_dir()?.join("peers/release").join(self.name()))
     }
 
@@ -157,7 +215,7 @@ mod tests {
     #[test]
     fn one_lock_file_gives_every_program_the_same_versions() {
         let lock = fs::read_to_string(workspace::root().join("xtask/peers/footprint/Cargo.lock")).unwrap();
-        for program in ALL {
+        for program in ALL.iter().filter(|program| program.package != PROGRAM) {
             assert!(
                 lock.contains(&format!("name = \"footprint-{}\"", program.package)),
                 "{}",

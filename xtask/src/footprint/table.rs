@@ -20,15 +20,19 @@ pub(super) fn markdown(rows: &[Measured]) -> String {
          |---|---|---|---|---|---|---|{line}\n"
     );
     for row in rows {
+        let polls = row.polls.as_ref().map_or_else(
+            || "– | – | –".to_owned(),
+            |polls| {
+                let thousands = (polls.instructions_each + 500) / 1000;
+                format!("{thousands} k | {} | {}", polls.bytes_each, polls.connections)
+            },
+        );
         let _ = write!(
             text,
-            "| {} | {}.{:02} | {} k | {} | {} | {}.{:02} | {} |",
+            "| {} | {}.{:02} | {polls} | {}.{:02} | {} |",
             row.shown,
             row.cpu[0] / 1000,
             row.cpu[0] % 1000 / 10,
-            (row.instructions_a_poll + 500) / 1000,
-            row.bytes_a_poll,
-            row.connections,
             row.binary_bytes / 1_000_000,
             row.binary_bytes % 1_000_000 / 10_000,
             row.crates,
@@ -51,7 +55,9 @@ pub(super) fn targets(rows: &[Measured]) {
         ratio("CPU of a sign-in, least", ours.cpu[0], hand.cpu[0], 105);
         ratio("CPU of a sign-in, median", ours.cpu[1], hand.cpu[1], 105);
         ratio("CPU of a sign-in beside the AWS SDK", ours.cpu[0], sdk.cpu[0], 30);
-        ratio("instructions a poll", ours.instructions_a_poll, hand.instructions_a_poll, 105);
+        if let (Some(ours), Some(hand)) = (&ours.polls, &hand.polls) {
+            ratio("instructions a poll", ours.instructions_each, hand.instructions_each, 105);
+        }
         ratio("binary", ours.binary_bytes, hand.binary_bytes, 110);
         if let (Some(ours), Some(sdk)) = (ours.build_seconds, sdk.build_seconds) {
             ratio("cold build beside the AWS SDK", ours, sdk, 33);
