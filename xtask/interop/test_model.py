@@ -35,11 +35,11 @@ SECRET_TOO = {
 FAULT_OF_ANOTHER_OPERATION = {"InvalidRequestRegionException"}
 
 
-def what_the_crate_says():
+def what_the_crate_says(example="model"):
     cargo = os.environ.get("CARGO", "cargo")
     # The other scenarios have moved HOME, and cargo lives there.
     env = {**os.environ, "HOME": pwd.getpwuid(os.getuid()).pw_dir}
-    command = [cargo, "run", "--quiet", "--package", "oidc-proto", "--example", "model"]
+    command = [cargo, "run", "--quiet", "--package", "oidc-proto", "--example", example]
     run = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=BUILD_LIMIT)
     if run.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{run.stderr}")

@@ -101,7 +101,7 @@ impl Request {
         &self.0.head
     }
 
-    /// Returns the method, always POST.
+    /// Returns the method: POST for a sign-in.
     #[must_use]
     pub fn method(&self) -> &http::Method {
         self.0.head.method()
