@@ -1,4 +1,6 @@
 //! The async adapter for the tests. Each call blocks on a runtime of its own.
+//!
+//! The blocking adapter has its like in `over_ureq.rs`. The types of the two adapters differ, and have no common trait.
 
 use std::convert::Infallible;
 use std::future::Future;

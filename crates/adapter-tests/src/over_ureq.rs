@@ -1,4 +1,6 @@
 //! The blocking adapter for the tests.
+//!
+//! The async adapter has its like in `over_reqwest.rs`. The types of the two adapters differ, and have no common trait.
 
 use std::convert::Infallible;
 use std::path::Path;

@@ -2,8 +2,9 @@
 //!
 //! `ISSUER` and `CLIENT_ID` say where and as whom; `CLIENT_SECRET` and `SCOPE` are as the client needs them.
 //! With `REFRESH` the token is refreshed once, with `REVOKE` it is revoked in the end. The prompt is on stderr,
-//! access
-//! tokens on stdout.
+//! access tokens are on stdout.
+//!
+//! The example of `device-flow-ureq` looks alike on purpose: a reader of one crate needs no other.
 //!
 //! ```console
 //! $ ISSUER=http://127.0.0.1:8400 CLIENT_ID=my-tool SCOPE=openid cargo run --example oauth_login

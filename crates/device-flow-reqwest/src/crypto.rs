@@ -1,6 +1,6 @@
 //! Cryptography for TLS and PKCE: the program's choice, or ring.
 //!
-//! `device-flow-ureq` has the same file. A crate for both would be one more to publish, for 60 lines.
+//! `device-flow-ureq` has the same file. A crate for both would be one more to publish, for this one file.
 
 use std::sync::Arc;
 

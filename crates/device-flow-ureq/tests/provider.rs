@@ -1,5 +1,7 @@
 //! Cryptography of the program's choice, with the feature `ring` and without it. In a process of its own,
 //! because a provider is installed for all of it.
+//!
+//! `device-flow-reqwest` has the same test on purpose: its own features decide, so it runs in its own package.
 
 use device_flow_ureq::{BuildError, Endpoint, FirstPoll, HttpClient, Policy};
 use sso_oidc_server::{Config, TestServer, Tls};

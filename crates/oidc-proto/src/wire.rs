@@ -1,4 +1,6 @@
 //! The trait that encodes and decodes one operation's messages in every dialect.
+//!
+//! The implementations look alike on purpose: each names its functions, and the compiler checks their types.
 
 use http::HeaderMap;
 use http::header::HeaderValue;

@@ -1,4 +1,4 @@
-//! Successes in AWS's dialect.
+//! Successes in AWS's dialect. Those of the OAuth dialect are in `oauth/answer.rs`.
 
 use serde::Serialize;
 

@@ -1,4 +1,6 @@
 //! Faults in AWS's dialect: `x-amzn-ErrorType`, and a body in snake_case.
+//!
+//! The OAuth dialect has a body of its own in `oauth/mod.rs`. So no fault has a member of the other dialect.
 
 use http::{HeaderValue, Response};
 use serde::Serialize;

@@ -1,4 +1,6 @@
 //! Requests, encoded by a client and decoded by a server.
+//!
+//! The bodies look alike on purpose: each lists the members of its shape in AWS's API model.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,6 @@
 //! Successes: the device authorization response (RFC 8628 §3.2) and the token response (RFC 6749 §5.1).
+//!
+//! AWS's successes are in `aws/answer.rs`, because AWS spells and orders the members in another way.
 
 use serde::Serialize;
 

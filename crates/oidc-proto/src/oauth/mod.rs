@@ -59,6 +59,7 @@ pub(crate) fn operation(method: &Method, asked: &str) -> Result<Operation, Fault
     Ok(operation)
 }
 
+/// The body of an error (RFC 6749 §5.2). AWS's is in `aws/fault.rs`: no fault has a member of the other dialect.
 #[derive(Serialize)]
 struct FaultBody<'a> {
     error: &'a str,

@@ -1,4 +1,6 @@
 //! The successes of the portal API.
+//!
+//! The two lists look alike on purpose: each has the members of its own shape in AWS's API model.
 
 use std::collections::BTreeSet;
 
