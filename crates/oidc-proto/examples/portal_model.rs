@@ -11,7 +11,7 @@ use core::fmt::Debug;
 use http::{HeaderMap, Response, StatusCode};
 use oidc_proto::portal::{
     AccountInfo, GetRoleCredentialsRequest, ListAccountRolesRequest, ListAccountsRequest, LogoutRequest,
-    Page, PortalCall, Refusal, RoleCredentials, RoleInfo, bearer_token, encode_fault,
+    Page, PortalCall, PortalFault, RoleCredentials, RoleInfo, bearer_token, encode_fault,
 };
 use oidc_proto::{Answer, Endpoint, Secret, Service, UnixSeconds};
 use serde_json::{Map, Value, json};
@@ -25,12 +25,12 @@ type Pairs = Vec<(String, String)>;
 const TOKEN: &str = "an access token";
 
 /// The refusals that have a name.
-const REFUSALS: [Refusal; 5] = [
-    Refusal::InvalidRequest,
-    Refusal::Unauthorized,
-    Refusal::Forbidden,
-    Refusal::NotFound,
-    Refusal::TooManyRequests,
+const REFUSALS: [PortalFault; 5] = [
+    PortalFault::InvalidRequest,
+    PortalFault::Unauthorized,
+    PortalFault::Forbidden,
+    PortalFault::NotFound,
+    PortalFault::TooManyRequests,
 ];
 
 fn main() {
@@ -186,22 +186,22 @@ fn without(whole: &Value, at: &[String]) -> Value {
 }
 
 /// Returns whether a call reads the fault that a server writes, by the name and by the status alone.
-fn understands<C: PortalCall>(refusal: Refusal) -> bool {
+fn understands<C: PortalCall>(refusal: PortalFault) -> bool {
     let fault = refusal.fault("a description");
     let unnamed = Response::builder().status(fault.status).body("{}").unwrap();
     let read = |answer: &Answer<C::Success>| match answer {
-        Answer::Fault(fault) => Refusal::of(fault) == refusal,
+        Answer::Fault(fault) => PortalFault::of(fault) == refusal,
         Answer::Success(_) | Answer::InvalidResponse(_) | Answer::Indeterminate(_) => false,
     };
     let written = C::decode(&encode_fault(&fault));
     matches!(&written, Answer::Fault(read) if *read == fault) && read(&written) && read(&C::decode(&unnamed))
 }
 
-fn name(refusal: &Refusal) -> String {
+fn name(refusal: &PortalFault) -> String {
     refusal.fault("").code.exception().to_owned()
 }
 
-fn fault(refusal: Refusal) -> (String, Value) {
+fn fault(refusal: PortalFault) -> (String, Value) {
     let written = encode_fault(&refusal.fault("a description"));
     assert_ne!(written.status(), StatusCode::OK);
     let body: Members = serde_json::from_slice(written.body().as_ref()).unwrap();

@@ -1,6 +1,7 @@
 //! The metadata search: the addresses, their order, the retries, and the choice of the result.
 
 mod error;
+mod place;
 mod redirect;
 
 use core::mem;
@@ -8,13 +9,14 @@ use core::time::Duration;
 
 use http::{Response, Uri};
 use oidc_proto::Endpoint;
-use oidc_proto::oauth::{Metadata, MetadataError};
+use oidc_proto::oauth::Metadata;
 
 pub use self::error::SearchError;
+use self::place::{Finding, Place};
 pub use self::redirect::NotFollowed;
 use crate::jitter::Jitter;
 use crate::pace::Pace;
-use crate::{Failure, Policy, ResponseBody, Tick, TransportError};
+use crate::{Policy, ResponseBody, Tick, TransportError};
 
 /// The search for a provider's metadata. It tries the addresses of OpenID Connect Discovery and RFC 8414, and
 /// the variants that providers use ([`Metadata::well_known`]).
@@ -107,33 +109,6 @@ pub enum SearchAction {
     Wait(Tick),
     /// The search is over: see [`MetadataSearch::finish`].
     Done,
-}
-
-/// An address, and the redirects that led to it.
-#[derive(Debug)]
-struct Place {
-    address: Uri,
-    origin: Endpoint,
-    /// The addresses whose redirects led here.
-    came_from: Vec<Uri>,
-    /// The error that makes a retry necessary.
-    error: Option<SearchError>,
-}
-
-/// The meaning of a result for the search.
-enum Finding {
-    /// A document of this issuer.
-    Document(Metadata),
-    /// The address redirects.
-    Elsewhere(Uri, Endpoint),
-    /// This address has no metadata.
-    Nothing(SearchError),
-    /// A transient error of this address.
-    TransientError(SearchError),
-    /// A transient error of the whole host, so the search pauses.
-    Pause(SearchError, Option<Duration>),
-    /// A final error of the search.
-    End(SearchError),
 }
 
 impl MetadataSearch {
@@ -322,7 +297,7 @@ impl MetadataSearch {
         #[cfg(feature = "tracing")]
         crate::events::fetched(&redirect::without_query(&place.address), &result);
         self.asked.push(place.address.clone());
-        match self.finding(&place, result) {
+        match place.finding(&self.issuer, result) {
             Finding::Document(metadata) => self.keep(metadata),
             Finding::Elsewhere(address, origin) => self.redirected(place, address, origin),
             Finding::Nothing(error) => self.note(error),
@@ -378,37 +353,6 @@ impl MetadataSearch {
         }
     }
 
-    fn finding(&self, place: &Place, result: Result<Response<ResponseBody>, TransportError>) -> Finding {
-        let address = redirect::without_query(&place.address);
-        let mut response = match result {
-            Ok(response) => response,
-            Err(source) => return no_answer(place, address, source),
-        };
-        if let Some(location) = redirect::target(&response) {
-            return place.led_to(location).unwrap_or_else(|reason| {
-                let target = redirect::shown(&place.address, location);
-                Finding::Nothing(SearchError::Redirect { address, target, reason })
-            });
-        }
-        let read = Metadata::decode(&self.issuer, &response);
-        let broken = response.body_mut().take_error();
-        match (read, broken) {
-            (Ok(metadata), _) => Finding::Document(metadata),
-            (Err(MetadataError::NotJson(_) | MetadataError::Encoded(_)), Some(source)) => {
-                no_answer(place, address, *source)
-            }
-            (Err(source @ MetadataError::Unavailable { status, retry_after, .. }), _) => {
-                let error = SearchError::Metadata { address, source };
-                if status == 429 || retry_after.is_some() {
-                    Finding::Pause(error, retry_after)
-                } else {
-                    Finding::TransientError(error)
-                }
-            }
-            (Err(source), _) => Finding::Nothing(SearchError::Metadata { address, source }),
-        }
-    }
-
     /// Keeps a document of this issuer: the result, or the best so far.
     fn keep(&mut self, mut metadata: Metadata) {
         let by_hand = [
@@ -451,7 +395,7 @@ impl MetadataSearch {
         }
     }
 
-    /// Pauses the search, or ends it if the the retry window is over by then.
+    /// Pauses the search, or ends it if the retry window is over by then.
     fn pause(&mut self, retry_after: Option<Duration>) {
         let least = self.now + self.pace.backoff(retry_after, self.max_backoff);
         if least > self.give_up_at {
@@ -468,42 +412,6 @@ impl MetadataSearch {
         for error in errors {
             self.note(error);
         }
-    }
-}
-
-impl Place {
-    /// Creates an initial address.
-    fn first(address: Uri) -> Option<Self> {
-        let origin = redirect::origin(&address)?;
-        Some(Self { address, origin, came_from: Vec::new(), error: None })
-    }
-
-    /// Returns the target of a redirect of this address, if it may be followed.
-    fn led_to(&self, location: &http::HeaderValue) -> Result<Finding, NotFollowed> {
-        let address = redirect::follow(&self.address, location)?;
-        if address == self.address || self.came_from.contains(&address) {
-            return Err(NotFollowed::Loop);
-        }
-        if self.came_from.len() >= redirect::MOST {
-            return Err(NotFollowed::TooMany);
-        }
-        let origin = redirect::origin(&address).ok_or(NotFollowed::NotAUrl)?;
-        Ok(Finding::Elsewhere(address, origin))
-    }
-}
-
-/// Returns the meaning of a missing response.
-fn no_answer(place: &Place, address: Uri, source: TransportError) -> Finding {
-    let is_final = source.is_final();
-    let is_of_host = source.is_untrusted_certificate() || source.failure() == Failure::ProxyRefused;
-    let error = SearchError::Transport { address, source };
-    // The addresses share a host, unless a redirect led to another.
-    if is_final || (is_of_host && place.came_from.is_empty()) {
-        Finding::End(error)
-    } else if is_of_host {
-        Finding::Nothing(error)
-    } else {
-        Finding::Pause(error, None)
     }
 }
 
