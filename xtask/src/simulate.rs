@@ -25,7 +25,7 @@ pub(crate) fn step() -> Result<()> {
     ensure!(one.stdout == other.stdout, "seed 7 gave two different summaries");
     println!("   seed 7 twice: the same summary, byte for byte");
     // A theft needs one device and one kind of fault; a mix-up needs two devices and no fault.
-    is_made_small("thief", "  1 of 300 devices", &["lost-reply", "restarts"])?;
+    is_made_small("attacker", "  1 of 300 devices", &["lost-reply", "restarts"])?;
     is_made_small("crosstalk", "  2 of 300 devices", &["slow", "thefts", "restarts"])
 }
 

@@ -25,7 +25,7 @@ pub enum SlowDown {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Rotation {
-    /// Each token is valid once. Reuse ends the token family, because a thief may hold the token.
+    /// Each token is valid once. Reuse ends the token family, because an attacker may hold the token.
     Strict,
     /// Each token stays valid for [`ServerPolicy::rotation_grace`] after its first use, and gets the same
     /// successor each time. In that time the family does not rotate further. After it, [`Rotation::Strict`]
@@ -121,7 +121,7 @@ pub struct ServerPolicy {
     /// The life of a device code and its user code. Default: 600 s.
     pub device_ttl: Duration,
     /// The life of an authorization code. Default: 60 s. RFC 6749 §4.1.2 recommends at most ten minutes. A
-    /// program redeems its code at once, so a longer life helps only a thief.
+    /// program redeems its code at once, so a longer life helps only an attacker.
     pub code_ttl: Duration,
     /// The life of a registration. Default: 90 days (7,776,000 s).
     pub registration_ttl: Duration,

@@ -12,7 +12,7 @@ use crate::{
 /// Issues a new access token and the next refresh token, for the family's valid token or for one in its grace
 /// period.
 ///
-/// Any other token with the family's selector was rotated out. Its earlier user was the client or a thief,
+/// Any other token with the family's selector was rotated out. Its earlier user was the client or an attacker,
 /// which are indistinguishable, so the family ends.
 pub(crate) fn rotate(
     policy: &ServerPolicy,

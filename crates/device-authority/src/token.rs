@@ -25,7 +25,7 @@ use crate::{
 ///    poll. It changes nothing: the code stays valid for the client with the verifier. An attacker with only
 ///    the code can neither use it nor revoke its tokens.
 /// 3. The code is unused: `InvalidGrantException`. All tokens of its sign-in are revoked, since one of the two
-///    users is a thief. RFC 6749 §4.1.2 asks for that with authorization codes. It needs the code's record, which
+///    users is an attacker. RFC 6749 §4.1.2 asks for that with authorization codes. It needs the code's record, which
 ///    is kept for [`ServerPolicy::remember_expired`] after the code's expiry.
 /// 4. The code has not expired: `ExpiredTokenException`.
 /// 5. It was not denied: `AccessDeniedException`.

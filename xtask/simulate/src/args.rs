@@ -16,7 +16,7 @@ simulate [--seed S] [--seeds COUNT] [--devices N] [--hours H] [--faults none|nor
   --only      leaves out all devices but these; each does what it would have done among all, as far as it is up to it
   --wire      off hands the messages over as they are, without encoding and decoding them
   --watch     tell everything that happens to these devices
-  --sabotage  break a rule on purpose, `thief` or `crosstalk`, to see that it is noticed and shrunk
+  --sabotage  break a rule on purpose, `attacker` or `crosstalk`, to see that it is noticed and shrunk
   --machine   no world at all: only the speed and size of so many flows at once";
 
 /// The settings of a simulation.

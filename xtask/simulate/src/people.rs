@@ -1,4 +1,4 @@
-//! The actions of people: the owner of a device, and a thief.
+//! The actions of people: the owner of a device, and an attacker.
 
 use device_authority::{PersonError, UserCode, UserDecision};
 use oidc_proto::FaultCode;
@@ -61,12 +61,12 @@ impl World<'_> {
             return Ok(());
         }
         self.summary.thefts += 1;
-        self.tell(id, || "a thief presents its code".to_owned());
+        self.tell(id, || "an attacker presents its code".to_owned());
         let registration = device.flow.as_ref().and_then(|flow| flow.registration());
         let owner = registration.map(|registration| registration.client);
         match self.server.theft(self.now, device_code, owner) {
             Err(fault) if fault.code == FaultCode::InvalidGrant => Ok(()),
-            Err(fault) => Err(format!("a thief was told: {fault}")),
+            Err(fault) => Err(format!("an attacker was told: {fault}")),
             Ok(_) => Err("a code was accepted from another client".to_owned()),
         }
     }

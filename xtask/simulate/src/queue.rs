@@ -22,7 +22,7 @@ pub(crate) enum Event {
     Refused(u32),
     /// The person acts on the prompt of this number.
     Person(u32),
-    /// A thief presents the device's code.
+    /// An attacker presents the device's code.
     Theft,
     /// The person cancels the sign-in.
     Cancel,

@@ -3,8 +3,8 @@
 /// The violated rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sabotage {
-    /// A client that presents a code passes for its owner. This needs a thief and one device.
-    Thief,
+    /// A client that presents a code passes for its owner. This needs an attacker and one device.
+    Attacker,
     /// An approval of a code also approves the code that was issued last. This needs two devices and no
     /// fault.
     Crosstalk,
@@ -13,12 +13,12 @@ pub(crate) enum Sabotage {
 impl Sabotage {
     /// Returns the sabotage of this name.
     pub(crate) fn of(name: &str) -> Option<Self> {
-        [Self::Thief, Self::Crosstalk].into_iter().find(|sabotage| sabotage.name() == name)
+        [Self::Attacker, Self::Crosstalk].into_iter().find(|sabotage| sabotage.name() == name)
     }
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::Thief => "thief",
+            Self::Attacker => "attacker",
             Self::Crosstalk => "crosstalk",
         }
     }

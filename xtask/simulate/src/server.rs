@@ -48,7 +48,7 @@ pub(crate) struct Server {
     /// The number of restarts that lost all records.
     pub(crate) generation: u32,
     pub(crate) down_until: u64,
-    thief: Option<Client>,
+    attacker: Option<Client>,
     sabotage: Option<Sabotage>,
     /// The user code that was issued last, for the sabotage that confuses codes.
     latest: Option<String>,
@@ -69,7 +69,7 @@ impl Server {
             rng: Rng::of(config.seed, u64::MAX),
             generation: 0,
             down_until: 0,
-            thief: None,
+            attacker: None,
             sabotage: config.sabotage,
             latest: None,
         }
@@ -81,7 +81,7 @@ impl Server {
         if forgets {
             self.memory = Memory::new(self.capacity);
             self.generation += 1;
-            self.thief = None;
+            self.attacker = None;
         }
     }
 
@@ -170,12 +170,13 @@ impl Server {
         owner: Option<Client>,
     ) -> Result<Token, Fault> {
         let mut entropy = self.rng.entropy();
-        if self.thief.is_none() {
-            let ask = RegisterClientRequest::new("thief").with_scopes(["sso:account:access"]);
+        if self.attacker.is_none() {
+            let ask = RegisterClientRequest::new("attacker").with_scopes(["sso:account:access"]);
             let made = self.memory.register_client(&self.policy, &ask, moment(now), &mut entropy);
-            self.thief = made.ok().map(|registration| registration.client);
+            self.attacker = made.ok().map(|registration| registration.client);
         }
-        let passes_for = if self.sabotage == Some(Sabotage::Thief) { owner } else { self.thief.clone() };
+        let passes_for =
+            if self.sabotage == Some(Sabotage::Attacker) { owner } else { self.attacker.clone() };
         let Some(client) = passes_for else { return Err(Fault::new(FaultCode::InvalidClient)) };
         let ask = CreateTokenRequest::new(client, Grant::device_code(device_code));
         self.memory.create_token(&self.policy, &ask, moment(now), &mut entropy)

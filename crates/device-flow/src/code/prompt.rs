@@ -8,8 +8,8 @@ use crate::Tick;
 
 /// The address that the person opens, in a browser on this machine. `Display` writes a complete instruction.
 ///
-/// Only the person should see the address. Its thief cannot get the token, but could answer with an account of their
-/// own (RFC 9700 §4.7), because it has the `state`. `Debug` omits it.
+/// Only the person should see the address. It has the `state`, so an attacker with it could answer with an
+/// account of their own (RFC 9700 §4.7). The token stays out of reach. `Debug` omits it.
 ///
 /// ```
 /// use core::time::Duration;
