@@ -1,5 +1,7 @@
 //! One section of a table: its column widths and its drawing.
 
+use unicode_width::UnicodeWidthStr as _;
+
 /// The extra width of a cell: the spaces on both sides of its text, and its border.
 const CELL_EXTRA: usize = 4;
 
@@ -12,8 +14,10 @@ pub(super) struct Section {
     pub(super) depth: usize,
 }
 
+/// Returns the columns that a text takes. Some characters take two, such as those of Chinese. The AWS CLI counts two also
+/// for those that take two in an East Asian font alone, such as Greek letters.
 fn columns_of(text: &str) -> usize {
-    text.chars().count()
+    text.width()
 }
 
 /// Returns the outer width: that of the widest section or title.

@@ -256,6 +256,25 @@ mod tests {
     }
 
     #[test]
+    fn a_character_that_takes_two_columns_moves_no_border() {
+        check(
+            &Document::map([("name", Document::List(vec![text("東京"), text("Köln"), text("abcd")]))]),
+            "T",
+            &[
+                "------------",
+                "|     T    |",
+                "+----------+",
+                "||  name  ||",
+                "|+--------+|",
+                "||  東京  ||",
+                "||  Köln  ||",
+                "||  abcd  ||",
+                "|+--------+|",
+            ],
+        );
+    }
+
+    #[test]
     fn rows_of_unequal_length_and_lone_values_are_drawn() {
         let rows =
             Document::List(vec![Document::List(vec![text("a"), text("b")]), Document::List(vec![text("c")])]);
