@@ -4,14 +4,15 @@ use clap::Args;
 use device_flow::CallError;
 use device_flow_ureq::HttpClient;
 use oidc_proto::portal::{
-    AccountInfo, GetRoleCredentialsRequest, ListAccountRolesRequest, ListAccountsRequest, Page, RoleInfo,
+    AccountInfo, GetRoleCredentialsRequest, ListAccountRolesRequest, ListAccountsRequest, RoleInfo,
 };
 use oidc_proto::{Operation, Secret};
 
+use super::pages::{Listing, PageArgs};
 use super::{Denied, Portal};
 use crate::exit::Failure;
 use crate::login::StoredArgs;
-use crate::output::{Document, Printer, Rehearsal};
+use crate::output::{Document, Format, Printer, Rehearsal};
 use crate::settings::Settings;
 use crate::sources::Sources;
 
@@ -25,18 +26,6 @@ pub(crate) struct TokenArgs {
 
     #[command(flatten)]
     stored: StoredArgs,
-}
-
-/// The pages of a list.
-#[derive(Args, Debug)]
-pub(crate) struct PageArgs {
-    /// The items of a page; with it one page is requested
-    #[arg(long, visible_alias = "page-size", value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(1..=100))]
-    max_results: Option<u8>,
-
-    /// The token of the page, from the last one's nextToken
-    #[arg(long, visible_alias = "starting-token", value_name = "TOKEN")]
-    next_token: Option<String>,
 }
 
 /// The flags of `list-accounts`.
@@ -108,7 +97,7 @@ fn call<T>(
 /// Returns a printer, after its query was tried on a sample.
 fn printer(settings: &Settings, sample: Document) -> Result<Printer, Failure> {
     let printer = settings.printer()?;
-    printer.rehearse(&Rehearsal::new(sample, |member| member == "nextToken"))?;
+    printer.rehearse(&Rehearsal::new(sample, |member| member.eq_ignore_ascii_case("nextToken")))?;
     Ok(printer)
 }
 
@@ -118,27 +107,22 @@ fn printer(settings: &Settings, sample: Document) -> Result<Printer, Failure> {
 /// There is no token to use, or the portal fails.
 pub(crate) fn list_accounts(args: &ListAccountsArgs, settings: &Settings) -> Result<(), Failure> {
     let one = AccountInfo::new("accountId", "accountName").with_email_address("emailAddress");
-    let document = |page: &Page<AccountInfo>| {
-        list("accountList", page, |account| {
-            Document::map([
-                ("accountId", account.account_id.as_str().into()),
-                ("accountName", account.account_name.as_deref().into()),
-                ("emailAddress", account.email_address.as_deref().into()),
-            ])
+    let list = List("accountList", |account: &AccountInfo| {
+        Document::map([
+            ("accountId", account.account_id.as_str().into()),
+            ("accountName", account.account_name.as_deref().into()),
+            ("emailAddress", account.email_address.as_deref().into()),
+        ])
+    });
+    let printer = printer(settings, list.document(&sample(one, &args.page)))?;
+    let listing = call(&args.token, settings, Operation::ListAccounts, |client, token| {
+        args.page.list(|max_results, next_token| {
+            let mut request = ListAccountsRequest::default();
+            (request.max_results, request.next_token) = (max_results, next_token);
+            client.list_accounts(token, &request)
         })
-    };
-    let printer = printer(settings, document(&Page::new(vec![one], Some("nextToken".to_owned()))))?;
-    let PageArgs { max_results, next_token } = &args.page;
-    let page = call(&args.token, settings, Operation::ListAccounts, |client, token| {
-        let mut request = ListAccountsRequest::default();
-        (request.max_results, request.next_token) = (max_results.map(Into::into), next_token.clone());
-        match max_results {
-            Some(_) => client.list_accounts(token, &request),
-            None if next_token.is_some() => client.list_accounts(token, &request),
-            None => Ok(Page::new(client.all_accounts(token)?, None)),
-        }
     })?;
-    printer.print("ListAccounts", &document(&page))
+    list.print(&printer, "ListAccounts", &listing)
 }
 
 /// Runs `list-account-roles`.
@@ -146,27 +130,22 @@ pub(crate) fn list_accounts(args: &ListAccountsArgs, settings: &Settings) -> Res
 /// # Errors
 /// There is no token to use, or the portal fails.
 pub(crate) fn list_account_roles(args: &ListAccountRolesArgs, settings: &Settings) -> Result<(), Failure> {
-    let document = |page: &Page<RoleInfo>| {
-        list("roleList", page, |role| {
-            Document::map([
-                ("roleName", role.role_name.as_str().into()),
-                ("accountId", role.account_id.as_deref().into()),
-            ])
+    let list = List("roleList", |role: &RoleInfo| {
+        Document::map([
+            ("roleName", role.role_name.as_str().into()),
+            ("accountId", role.account_id.as_deref().into()),
+        ])
+    });
+    let one = RoleInfo::new("accountId", "roleName");
+    let printer = printer(settings, list.document(&sample(one, &args.page)))?;
+    let listing = call(&args.token, settings, Operation::ListAccountRoles, |client, token| {
+        args.page.list(|max_results, next_token| {
+            let mut request = ListAccountRolesRequest::new(&args.account_id);
+            (request.max_results, request.next_token) = (max_results, next_token);
+            client.list_account_roles(token, &request)
         })
-    };
-    let sample = Page::new(vec![RoleInfo::new("accountId", "roleName")], Some("nextToken".to_owned()));
-    let printer = printer(settings, document(&sample))?;
-    let PageArgs { max_results, next_token } = &args.page;
-    let page = call(&args.token, settings, Operation::ListAccountRoles, |client, token| {
-        let mut request = ListAccountRolesRequest::new(&args.account_id);
-        (request.max_results, request.next_token) = (max_results.map(Into::into), next_token.clone());
-        match max_results {
-            Some(_) => client.list_account_roles(token, &request),
-            None if next_token.is_some() => client.list_account_roles(token, &request),
-            None => Ok(Page::new(client.all_account_roles(token, &args.account_id)?, None)),
-        }
     })?;
-    printer.print("ListAccountRoles", &document(&page))
+    list.print(&printer, "ListAccountRoles", &listing)
 }
 
 /// Runs `get-role-credentials`.
@@ -197,7 +176,48 @@ pub(crate) fn get_role_credentials(
     printer.print("GetRoleCredentials", &document(&found.access_key_id, key, token, milliseconds))
 }
 
-fn list<T>(name: &str, page: &Page<T>, item: impl Fn(&T) -> Document) -> Document {
-    let items = Document::List(page.items.iter().map(item).collect());
-    Document::map([(name, items), ("nextToken", page.next_token.as_deref().into())])
+/// Returns a listing for the rehearsal of a query.
+fn sample<T>(item: T, page: &PageArgs) -> Listing<T> {
+    let next_token = Some("nextToken".to_owned());
+    Listing { items: vec![item], lengths: vec![1], next_token, is_page: page.is_page() }
+}
+
+/// The member with the items of a list, and what an item becomes.
+struct List<F>(&'static str, F);
+
+impl<F> List<F> {
+    fn items<T>(&self, items: &[T]) -> (&'static str, Document)
+    where
+        F: Fn(&T) -> Document,
+    {
+        (self.0, Document::List(items.iter().map(&self.1).collect()))
+    }
+
+    fn document<T>(&self, listing: &Listing<T>) -> Document
+    where
+        F: Fn(&T) -> Document,
+    {
+        let (items, next_token) = (self.items(&listing.items), listing.next_token.as_deref().into());
+        // The AWS CLI prints a page in the model's order, and puts its own token behind a list of several.
+        match listing.is_page {
+            true => Document::map([("nextToken", next_token), items]),
+            false => Document::map([items, ("NextToken", next_token)]),
+        }
+    }
+
+    fn print<T>(&self, printer: &Printer, title: &str, listing: &Listing<T>) -> Result<(), Failure>
+    where
+        F: Fn(&T) -> Document,
+    {
+        if printer.format != Format::Text || listing.is_page {
+            return printer.print(title, &self.document(listing));
+        }
+        // As text, the AWS CLI prints each page and the token by itself, and applies a query to each.
+        for page in listing.pages() {
+            printer.print(title, &Document::map([self.items(page)]))?;
+        }
+        let Some(token) = listing.next_token.as_deref() else { return Ok(()) };
+        let token = Document::map([("NextToken", token.into())]);
+        printer.print(title, &Document::map([("NextToken", token)]))
+    }
 }

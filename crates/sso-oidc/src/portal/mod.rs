@@ -9,6 +9,7 @@ mod exec;
 mod format;
 mod listing;
 mod logout;
+mod pages;
 mod process;
 mod role;
 
