@@ -45,6 +45,25 @@ os.environ.update(
     NO_PROXY="127.0.0.1,localhost",
 )
 
+SSO_CONFIG = f"""\
+[profile work]
+sso_session = corp
+sso_account_id = 012345678901
+sso_role_name = ReadOnlyAccess
+region = {REGION}
+
+[profile lacking]
+sso_session = corp
+sso_account_id = 012345678901
+sso_role_name = Owner
+region = {REGION}
+
+[sso-session corp]
+sso_start_url = {START_URL}
+sso_region = {REGION}
+sso_registration_scopes = sso:account:access
+"""
+
 # The CLI's first version fetches an argument that is a URL and sends what it finds there, unless told not to.
 (Path(HOME) / ".aws").mkdir()
 (Path(HOME) / ".aws" / "config").write_text("[default]\ncli_follow_urlparam = false\n")
@@ -149,6 +168,34 @@ class Scenario(unittest.TestCase):
         self.assertEqual(token["tokenType"], "Bearer")
         self.assertGreater(token["expiresIn"], 0)
         self.assertTrue(token["accessToken"])
+
+
+class SignedIn(Scenario):
+    """A test with a server, and a home directory in which our program has signed in there."""
+
+    def setUp(self):
+        self.home = tempfile.mkdtemp(prefix="home-", dir=HOME)
+        (Path(self.home) / ".aws").mkdir()
+        (Path(self.home) / ".aws/config").write_text(SSO_CONFIG)
+        self.server = self.serve("--approve", "auto")
+        self.settings = {
+            "HOME": self.home,
+            "AWS_ENDPOINT_URL_SSO_OIDC": self.server.url,
+            "AWS_ENDPOINT_URL_SSO": self.server.url,
+        }
+        self.ok(ours("login", "--sso-session", "corp", "--no-browser", "--use-device-code", **self.settings))
+        (file,) = self.token_files()
+        self.token = json.loads(file.read_text())["accessToken"]
+
+    def token_files(self):
+        """The tokens in the cache that AWS's tools share."""
+        files = (Path(self.home) / ".aws/sso/cache").glob("*.json")
+        return [file for file in files if "accessToken" in json.loads(file.read_text())]
+
+    def ok(self, done):
+        """The standard output of a command that must succeed."""
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
 
 
 class Form(HTMLParser):

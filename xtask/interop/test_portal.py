@@ -5,53 +5,20 @@ The sign-in is our program's, in the cache that all of them share.
 
 import json
 import sys
-import tempfile
 import time
 import unittest
 from pathlib import Path
 
-from harness import HOME, PROGRAM, REGION, START_URL, Scenario, aws, run  # first: it moves HOME
+from harness import REGION, SignedIn, aws, run  # first: it moves HOME
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-CONFIG = f"""\
-[profile work]
-sso_session = corp
-sso_account_id = 012345678901
-sso_role_name = ReadOnlyAccess
-region = {REGION}
 
-[profile lacking]
-sso_session = corp
-sso_account_id = 012345678901
-sso_role_name = Owner
-region = {REGION}
-
-[sso-session corp]
-sso_start_url = {START_URL}
-sso_region = {REGION}
-sso_registration_scopes = sso:account:access
-"""
-
-
-class Portal(Scenario):
+class Portal(SignedIn):
     def setUp(self):
-        self.home = tempfile.mkdtemp(prefix="home-", dir=HOME)
-        (Path(self.home) / ".aws").mkdir()
-        (Path(self.home) / ".aws/config").write_text(CONFIG)
-        self.server = self.serve("--approve", "auto")
-        self.settings = {
-            "HOME": self.home,
-            "AWS_ENDPOINT_URL_SSO_OIDC": self.server.url,
-            "AWS_ENDPOINT_URL_SSO": self.server.url,
-        }
-        done = run(PROGRAM, "login", "--sso-session", "corp", "--no-browser", "--use-device-code", **self.settings)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        (file,) = [file for file in (Path(self.home) / ".aws/sso/cache").glob("*.json")
-                   if "accessToken" in json.loads(file.read_text())]
-        self.token = json.loads(file.read_text())["accessToken"]
+        super().setUp()
         self.client = self.client_of("sso", self.server)
 
     def client_of(self, service, server):
