@@ -5,8 +5,8 @@
 //! measures the processor time of a cold build.
 //!
 //! Each program but ours is a crate outside the workspace (`xtask/peers/footprint/`). Each registers, requests a code,
-//! and polls until the approval. Ours sign in with an authorization code, too; the meter is their browser. The server is
-//! ours, over plain HTTP on loopback.
+//! and polls until the approval. Ours sign in with an authorization code, too; the meter is their browser. The server
+//! is ours, over plain HTTP on loopback.
 
 mod programs;
 mod relay;

@@ -14,8 +14,8 @@ pub(super) struct Section {
     pub(super) depth: usize,
 }
 
-/// Returns the columns that a text takes. Some characters take two, such as those of Chinese. The AWS CLI counts two also
-/// for those that take two in an East Asian font alone, such as Greek letters.
+/// Returns the columns that a text takes. Some characters take two, such as those of Chinese. The AWS CLI counts two
+/// also for those that take two in an East Asian font alone, such as Greek letters.
 fn columns_of(text: &str) -> usize {
     text.width()
 }
