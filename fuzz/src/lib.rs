@@ -9,6 +9,8 @@
 //! - [`response`], [`oauth_response`]: the client's parsers of responses. A parsed value survives a round trip, and
 //!   no printed text depends on a secret.
 //! - [`request`], [`oauth_request`]: the server's parsers of requests. The same.
+//! - [`portal_response`], [`portal_request`]: both sides' parsers of the portal API, and its access token. The same. A
+//!   request stays at its host.
 //! - [`messages`]: messages of both sides, made from bytes. Each side reads the messages of the other.
 //! - [`differential`]: both sides' JSON parsers. They agree with serde_json's values on every member.
 //! - [`metadata`]: a provider's metadata, and the search for it. The metadata is for the right issuer, survives a
@@ -16,7 +18,10 @@
 //! - [`endpoint`]: base URLs, regions, start URLs. Requests go to the named host, encrypted or within this machine.
 //! - [`pkce`]: verifiers and challenges. Only a well-formed verifier matches, and only its own challenge.
 //! - [`retry_after`]: seconds and dates. The wait is that of the two headers.
-//! - [`config`]: the AWS config file. Errors name a line of the file, and cache files stay in their folder.
+//! - [`config`]: the AWS config file. Errors name a line of the file, and cache files stay in their folder. An edit
+//!   changes its own section only.
+//! - [`role_credentials`]: the file of role credentials, which the AWS CLI shares. A read value survives a round trip,
+//!   no printed text depends on a secret, and a sign-out finds the file.
 //! - [`flow`]: the client's state machine under any sequence of calls. It keeps the rules of its documentation, and
 //!   is compared with a model.
 //! - [`history`]: whole sign-ins, from histories and scripts made from bytes. The same rules. Responses on the wire
@@ -42,7 +47,9 @@ mod messages;
 mod metadata;
 mod oauth;
 mod pkce;
+mod portal;
 mod retry_after;
+mod role_credentials;
 mod script;
 mod session;
 #[cfg(test)]
@@ -61,7 +68,9 @@ pub use messages::messages;
 pub use metadata::metadata;
 pub use oauth::{oauth_request, oauth_response};
 pub use pkce::pkce;
+pub use portal::{portal_request, portal_response};
 pub use retry_after::retry_after;
+pub use role_credentials::role_credentials;
 pub use wire::{request, response};
 
 #[cfg(test)]
@@ -119,9 +128,12 @@ mod tests {
         oauth_request
         oauth_response
         pkce
+        portal_request
+        portal_response
         request
         response
         retry_after
+        role_credentials
     }
 
     #[test]

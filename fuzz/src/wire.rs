@@ -26,13 +26,11 @@ pub(crate) fn pick<T: Copy>(from: &[T], byte: u8) -> T {
     from[usize::from(byte.wrapping_sub(b'0')) % from.len()]
 }
 
-/// Reads a response. The first three bytes are the operation (`r`, `s` or `t`), the status and the headers; the rest
-/// is the body.
-pub fn response(data: &[u8]) {
-    let [operation, status, headers, body @ ..] = data else { return };
+/// Makes a response. The first two bytes select the status and the headers.
+pub(crate) fn response_of(status: u8, headers: u8, body: &[u8]) -> Response<Vec<u8>> {
     let mut body = body;
     let mut response = Response::new(Vec::new());
-    *response.status_mut() = StatusCode::from_u16(pick(&STATUSES, *status)).unwrap();
+    *response.status_mut() = StatusCode::from_u16(pick(&STATUSES, status)).unwrap();
     let map = response.headers_mut();
     match headers.wrapping_sub(b'0') % 8 {
         0 => {}
@@ -61,6 +59,14 @@ pub fn response(data: &[u8]) {
         }
     }
     *response.body_mut() = body.to_vec();
+    response
+}
+
+/// Reads a response. The first three bytes are the operation (`r`, `s` or `t`), the status and the headers; the rest
+/// is the body.
+pub fn response(data: &[u8]) {
+    let [operation, status, headers, body @ ..] = data else { return };
+    let response = response_of(*status, *headers, body);
     match operation % 3 {
         0 => read::<RegisterClientRequest>(Dialect::Aws, &response, hide_registration),
         1 => read::<StartDeviceAuthorizationRequest>(Dialect::Aws, &response, hide_authorization),
