@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::server::{Profile, program};
 use crate::shell::Run;
 use crate::{peers, workspace};
 
@@ -25,8 +26,7 @@ const INSTALL_LIMIT: Duration = Duration::from_secs(600);
 pub(crate) fn task(tests: &[String]) -> Result<()> {
     let python = environment()?;
     Run::cargo().args(["build", "--package", "sso-oidc"]).go()?;
-    let program =
-        workspace::target_dir()?.join("debug").join(format!("sso-oidc{}", std::env::consts::EXE_SUFFIX));
+    let program = program(Profile::Debug, "sso-oidc")?;
     let scripts = scripts();
     let run = Run::new(python).env("SSO_OIDC_PROGRAM", program).env("PYTHONDONTWRITEBYTECODE", "1");
     let run = peers::all()?.into_iter().fold(run, |run, (name, path)| run.env(name, path));
@@ -36,6 +36,15 @@ pub(crate) fn task(tests: &[String]) -> Result<()> {
     } else {
         run.arg("--verbose").args(tests).env("PYTHONPATH", &scripts)
     };
+    run.limit(LIMIT).go()
+}
+
+/// `cargo xtask bench --commands`: the time of our commands beside that of the same peers' commands.
+pub(crate) fn commands() -> Result<()> {
+    let python = environment()?;
+    Run::cargo().args(["build", "--quiet", "--release", "--package", "sso-oidc"]).go()?;
+    let run = Run::new(python).env("SSO_OIDC_PROGRAM", program(Profile::Release, "sso-oidc")?);
+    let run = run.env("PYTHONDONTWRITEBYTECODE", "1").arg(scripts().join("commands.py"));
     run.limit(LIMIT).go()
 }
 
