@@ -17,8 +17,8 @@ mod token;
 mod vanity;
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use clap::Args;
@@ -363,25 +363,36 @@ fn warn_of_oddities(token: &Token) {
 }
 
 /// The Ctrl-C handler. It cancels a sign-in in progress, and ends the program before one.
+#[derive(Default)]
 struct CtrlC {
     handle: Cancel,
     signing_in: Arc<AtomicBool>,
     /// Whether a refresh is in flight. Its response would be lost, and the session with it.
     refreshing: Arc<AtomicBool>,
+    started: OnceLock<()>,
+}
+
+impl CtrlC {
+    /// Starts the handler, once. Its thread costs more than a command that reads a token and prints it.
+    fn start(&self) {
+        let (handle, signing_in) = (self.handle.clone(), Arc::clone(&self.signing_in));
+        let refreshing = Arc::clone(&self.refreshing);
+        self.started.get_or_init(|| {
+            interrupt::on_ctrl_c(move || {
+                handle.cancel();
+                if refreshing.load(Ordering::SeqCst) {
+                    say("Finishing the refresh, whose response must not be lost. Ctrl-C again ends at once.");
+                } else if !signing_in.load(Ordering::SeqCst) {
+                    std::process::exit(i32::from(Exit::Interrupted as u8));
+                }
+            });
+        });
+    }
 }
 
 fn cancelled_by_ctrl_c() -> CtrlC {
-    let ctrl_c = CtrlC { handle: Cancel::new(), signing_in: Arc::default(), refreshing: Arc::default() };
-    let (handle, signing_in) = (ctrl_c.handle.clone(), Arc::clone(&ctrl_c.signing_in));
-    let refreshing = Arc::clone(&ctrl_c.refreshing);
-    interrupt::on_ctrl_c(move || {
-        handle.cancel();
-        if refreshing.load(Ordering::SeqCst) {
-            say("Finishing the refresh, whose response must not be lost. Ctrl-C again ends at once.");
-        } else if !signing_in.load(Ordering::SeqCst) {
-            std::process::exit(i32::from(Exit::Interrupted as u8));
-        }
-    });
+    let ctrl_c = CtrlC::default();
+    ctrl_c.start();
     ctrl_c
 }
 

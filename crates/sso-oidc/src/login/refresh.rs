@@ -79,6 +79,7 @@ impl SessionStore for Files<'_> {
     type Error = CacheError;
 
     fn try_lock(&self) -> Result<Option<Guard>, CacheError> {
+        self.handle_ctrl_c();
         let store = self.store;
         let guard = match store.cache.lock(&store.identity, Duration::ZERO) {
             Ok(guard) => guard,
@@ -143,6 +144,11 @@ impl Seen {
 impl<'a> Files<'a> {
     pub(super) fn of(store: &'a Store, renewer: &'a Renewer<'a>, lock_timeout: Duration) -> Self {
         Self { store, renewer, lock_timeout, seen: RefCell::default() }
+    }
+
+    /// Starts the Ctrl-C handler, if it has not been started. Until then Ctrl-C ends the process by default.
+    pub(super) fn handle_ctrl_c(&self) {
+        self.renewer.ctrl_c.start();
     }
 
     /// Notes that another process holds the lock, or that there is no lock to be had.

@@ -8,7 +8,7 @@ use device_flow::renewal::RenewalOutcome;
 use oidc_proto::{Endpoint, Variant};
 use sso_cache::Identity;
 
-use super::cancelled_by_ctrl_c;
+use super::CtrlC;
 use super::portal::{Named, Portal, Which};
 use super::refresh::{Files, Renewer};
 use super::store::Store;
@@ -85,7 +85,7 @@ impl StoredArgs {
         let mut store = Store::of(&portal, &place, settings)?;
         store.takes_unknown_scopes = true;
         let client = service::client_of(settings, place.endpoint)?;
-        let ctrl_c = cancelled_by_ctrl_c();
+        let ctrl_c = CtrlC::default();
         let renewer = Renewer { client: &client, settings, ctrl_c: &ctrl_c };
         store.warn_of_others();
         run(&Files::of(&store, &renewer, self.lock_timeout()), portal, &store)
@@ -97,6 +97,8 @@ impl StoredArgs {
     /// There is no session, or it cannot be used.
     pub(crate) fn signed_in(&self, settings: &Settings, forced: bool) -> Result<StoredSession, Failure> {
         self.with_portal(settings, |files, portal, store| {
+            // The caller's requests are to be ended as well.
+            files.handle_ctrl_c();
             let (session, stored) = usable(files, forced)?;
             if let Err(failure) = stored {
                 warn(failure.message());
