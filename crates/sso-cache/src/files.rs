@@ -75,7 +75,7 @@ impl<'a> Leftover<'a> {
             return None;
         }
         match rest {
-            ".lock" => Some(Self::Lock),
+            ".lock" | ".sign-in.lock" => Some(Self::Lock),
             ".corrupt" => Some(Self::Aside),
             _ => {
                 let number = rest.strip_prefix(".corrupt.")?;
@@ -103,6 +103,7 @@ mod tests {
         let file = "d033e22ae348aeb5660fc2140aec35850c4da997.json";
         assert_eq!(Leftover::of(&format!(".{file}.Ab3xYz.tmp")), Some(Leftover::Temporary(file)));
         assert_eq!(Leftover::of(&format!("{file}.lock")), Some(Leftover::Lock));
+        assert_eq!(Leftover::of(&format!("{file}.sign-in.lock")), Some(Leftover::Lock));
         assert_eq!(Leftover::of(&format!("{file}.corrupt")), Some(Leftover::Aside));
         assert_eq!(Leftover::of(&format!("{file}.corrupt.12")), Some(Leftover::Aside));
         for other in [
