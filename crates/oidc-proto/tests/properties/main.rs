@@ -3,6 +3,7 @@
 mod hostile;
 mod kept;
 mod messages;
+mod portal;
 mod round_trip;
 mod secrets;
 
