@@ -2,6 +2,8 @@
 
 use std::sync::mpsc::Receiver;
 
+use oidc_proto::Operation;
+
 use crate::cancelled::{Cancelled, Watcher};
 use crate::case::{End, Setting, Target};
 use crate::ledger::{Ledger, Watch};
@@ -26,6 +28,9 @@ pub(crate) trait Faced {
 
     /// Signs in, and revokes the token.
     fn revoke(target: &Target) -> CallResult;
+
+    /// Signs in, and calls an operation of the portal.
+    fn call_portal(target: &Target, operation: Operation) -> CallResult;
 
     /// Searches for metadata at virtual time.
     fn discover(target: &Target) -> CallResult;

@@ -1,10 +1,11 @@
-//! Calls outside a sign-in, against one fault: a search for metadata, and a revocation.
+//! Calls outside a sign-in, against one fault: a search for metadata, a revocation, and those of the portal.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use device_flow::{CallError, Failure, MetadataSearch, SearchError, Tick};
 use oidc_proto::oauth::MetadataError;
+use oidc_proto::portal::{GetRoleCredentialsRequest, ListAccountRolesRequest, ListAccountsRequest};
 use oidc_proto::{Dialect, Operation};
 use sso_oidc_server::{Approval, Config, TestServer};
 
@@ -13,8 +14,11 @@ use crate::case::{Setting, Target};
 use crate::table::{CallResult, Calls, Row, Wrong};
 use crate::turn::Turn;
 
-/// Checks both kinds of call against the fault of a row, through every client.
+const REVOKE: Operation = Operation::RevokeToken;
+
+/// Checks every kind of call against the fault of a row, through every client.
 pub(crate) fn check<A: Faced>(row: &Row) {
+    check_portal::<A>(row);
     let Wrong::Server(rule) = row.wrong else { return };
     thread::scope(|scope| {
         for setting in A::SETTINGS.iter().filter(|setting| setting.dialect == Dialect::OAuth) {
@@ -25,17 +29,49 @@ pub(crate) fn check<A: Faced>(row: &Row) {
                     let config = Config::default().with_approval(Approval::Auto).with_fault(rule);
                     TestServer::with(config).unwrap()
                 };
-                let revocation = call(*setting, &server(rule.at(Operation::RevokeToken)), row, A::revoke);
+                let revocation = call(*setting, &server(rule.at(REVOKE)), row, REVOKE, A::revoke);
                 let discovery = [rule.at_discovery().once(), rule.at_discovery()]
-                    .map(|rule| call(*setting, &server(rule), row, A::discover));
-                assert_eq!(Calls { revocation, discovery }, expected, "{rule}, {setting:?}");
+                    .map(|rule| call(*setting, &server(rule), row, REVOKE, A::discover));
+                let told = Calls { ending: revocation, discovery, ..expected };
+                assert_eq!(told, expected, "{rule}, {setting:?}");
+            });
+        }
+    });
+}
+
+/// Checks the calls of the portal. Each is sent once, with a token from the same server.
+fn check_portal<A: Faced>(row: &Row) {
+    let Wrong::Server(rule) = row.wrong else { return };
+    thread::scope(|scope| {
+        for setting in A::SETTINGS.iter().filter(|setting| setting.dialect == Dialect::Aws) {
+            let Some(expected) = row.calls(setting.client) else { continue };
+            scope.spawn(move || {
+                let _turn = Turn::take();
+                for operation in Operation::PORTAL {
+                    let config =
+                        Config::default().with_approval(Approval::Auto).with_fault(rule.at(*operation));
+                    let server = TestServer::with(config).unwrap();
+                    let told =
+                        call(*setting, &server, row, *operation, |target| A::call_portal(target, *operation));
+                    let expected = match operation {
+                        Operation::Logout => expected.ending,
+                        _ => expected.portal,
+                    };
+                    assert_eq!(told, expected, "{rule}, {operation}, {setting:?}");
+                }
             });
         }
     });
 }
 
 /// Performs one call, and checks everything that must hold for it.
-fn call(setting: Setting, server: &TestServer, row: &Row, how: fn(&Target) -> CallResult) -> CallResult {
+fn call(
+    setting: Setting,
+    server: &TestServer,
+    row: &Row,
+    once: Operation,
+    how: impl FnOnce(&Target) -> CallResult,
+) -> CallResult {
     // A busy machine must get a request onto the wire in this time, or it counts as not sent.
     let request_timeout = Duration::from_millis(if row.wrong.hangs() { 800 } else { 10_000 });
     let target = Target { setting, endpoint: server.endpoint().to_owned(), request_timeout, ca_bundle: None };
@@ -48,8 +84,8 @@ fn call(setting: Setting, server: &TestServer, row: &Row, how: fn(&Target) -> Ca
         requests.iter().all(|request| request.others_in_flight == 0),
         "two requests at once: {requests:?}"
     );
-    let revocations = requests.iter().filter(|request| request.operation == Some(Operation::RevokeToken));
-    assert!(revocations.count() <= 1, "{:?}: a call was repeated", row.wrong);
+    let calls = requests.iter().filter(|request| request.operation == Some(once));
+    assert!(calls.count() <= 1, "{:?}: a call was repeated", row.wrong);
     let redirects_followed = server.handle().stats().redirects_followed;
     assert_eq!(
         redirects_followed,
@@ -60,10 +96,10 @@ fn call(setting: Setting, server: &TestServer, row: &Row, how: fn(&Target) -> Ca
     told
 }
 
-/// Classifies the result of a revocation.
-pub(crate) fn told(result: Result<(), CallError>) -> CallResult {
+/// Classifies the result of a single call.
+pub(crate) fn told<T>(result: Result<T, CallError>) -> CallResult {
     match result {
-        Ok(()) => CallResult::Done,
+        Ok(_) => CallResult::Done,
         Err(CallError::Indeterminate(_)) => CallResult::Indeterminate,
         Err(CallError::Transport(error)) if error.is_final() => CallResult::FollowedRedirect,
         Err(CallError::Transport(error)) => match error.failure() {
@@ -72,6 +108,19 @@ pub(crate) fn told(result: Result<(), CallError>) -> CallResult {
         },
         Err(other) => panic!("{other}"),
     }
+}
+
+pub(crate) fn accounts() -> ListAccountsRequest {
+    ListAccountsRequest::default()
+}
+
+/// Returns a request for the roles in an account of the server's own.
+pub(crate) fn roles() -> ListAccountRolesRequest {
+    ListAccountRolesRequest::new("012345678901")
+}
+
+pub(crate) fn credentials() -> GetRoleCredentialsRequest {
+    GetRoleCredentialsRequest::new("012345678901", "ReadOnlyAccess")
 }
 
 /// Returns a search for metadata at this target.

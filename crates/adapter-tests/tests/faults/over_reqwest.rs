@@ -12,7 +12,7 @@ use device_flow_reqwest::{
     Clock, DeviceFlow, FirstPoll, HttpClient, HttpClientBuilder, Listener, Policy, RevocationRequest, Tick,
     TokioClock, hardened,
 };
-use oidc_proto::{Dialect, Service};
+use oidc_proto::{Dialect, Operation, Service};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tokio::sync::oneshot;
@@ -107,6 +107,31 @@ impl Faced for Reqwest {
             let token = login.token.access_token;
             let request = RevocationRequest::access_token(login.registration.client, token);
             calls::told(client.revoke(&request).await)
+        })
+    }
+
+    fn call_portal(target: &Target, operation: Operation) -> CallResult {
+        let client = client(target);
+        block_on(async {
+            let login = client
+                .login(Policy::aws("https://d-1234567890.awsapps.com/start"))
+                .clock(&Ledger::default())
+                .run(|_| {})
+                .await
+                .unwrap();
+            let token = login.token.access_token;
+            match operation {
+                Operation::ListAccounts => {
+                    calls::told(client.list_accounts(&token, &calls::accounts()).await)
+                }
+                Operation::ListAccountRoles => {
+                    calls::told(client.list_account_roles(&token, &calls::roles()).await)
+                }
+                Operation::GetRoleCredentials => {
+                    calls::told(client.get_role_credentials(&token, &calls::credentials()).await)
+                }
+                _ => calls::told(client.logout(&token).await),
+            }
         })
     }
 

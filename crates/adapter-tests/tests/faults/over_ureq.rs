@@ -10,7 +10,7 @@ use device_flow_ureq::{
     Cancel, Clock, FirstPoll, HttpClient, HttpClientBuilder, Listener, Policy, RevocationRequest,
     SignInError, SignedIn, Tick, ureq,
 };
-use oidc_proto::{Dialect, Service};
+use oidc_proto::{Dialect, Operation, Service};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::adapter::Faced;
@@ -85,6 +85,24 @@ impl Faced for Ureq {
         let login = client.login(Policy::aws("")).clock(&Ledger::default()).run(|_| {}).unwrap();
         let token = login.token.access_token;
         calls::told(client.revoke(&RevocationRequest::access_token(login.registration.client, token)))
+    }
+
+    fn call_portal(target: &Target, operation: Operation) -> CallResult {
+        let client = client(target);
+        let login = client
+            .login(Policy::aws("https://d-1234567890.awsapps.com/start"))
+            .clock(&Ledger::default())
+            .run(|_| {})
+            .unwrap();
+        let token = login.token.access_token;
+        match operation {
+            Operation::ListAccounts => calls::told(client.list_accounts(&token, &calls::accounts())),
+            Operation::ListAccountRoles => calls::told(client.list_account_roles(&token, &calls::roles())),
+            Operation::GetRoleCredentials => {
+                calls::told(client.get_role_credentials(&token, &calls::credentials()))
+            }
+            _ => calls::told(client.logout(&token)),
+        }
     }
 
     fn discover(target: &Target) -> CallResult {

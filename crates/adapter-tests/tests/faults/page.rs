@@ -74,9 +74,10 @@ seen only after the client has followed it. A `ureq::Agent` is kept from it, req
 ";
 
 const CALLS: &str = "
-## Discovery and revocation
+## Discovery, revocation and the portal
 
-A revocation is sent once. It is done if the status says so (RFC 7009 §2.2), whatever the body.
+A revocation and each call of the portal are sent once. A revocation and Logout are done if the status says so (RFC 7009 §2.2), whatever
+the body. The column *portal* is ListAccounts, ListAccountRoles and GetRoleCredentials.
 
 A search for metadata (OpenID Connect Discovery, RFC 8414) has several addresses, and a retry window as before the code. *Once*: the
 first request is affected, and the same address or the next one is asked again. *Always*: every request is affected until the window is
@@ -85,7 +86,7 @@ over. The redirects lead to plain HTTP on another host. Those on the same origin
 | word | meaning |
 |---|---|
 | done | as if nothing had been wrong, or found at the next try |
-| indeterminate | `Indeterminate`: the token must be taken for alive (RFC 7009 §2.2.1) |
+| indeterminate | `Indeterminate`: no verdict of the service; a token must be taken for alive (RFC 7009 §2.2.1) |
 | not sent | `Transport` with `Failure::NotSent` |
 | lost | `Transport`: no answer came, or not all of it |
 | no metadata | `SearchError::Metadata`: the answer is no metadata |
@@ -95,8 +96,8 @@ over. The redirects lead to plain HTTP on another host. Those on the same origin
 Through a `reqwest::Client` that `hardened` did not make, *not sent* is *lost*: the unreachable host may have been the target of a
 redirect. Every redirect that such a client follows ends with a `TransportError` that is final.
 
-| fault | revocation | discovery: once | discovery: always |
-|---|---|---|---|
+| fault | portal | revocation, Logout | discovery: once | discovery: always |
+|---|---|---|---|---|
 ";
 
 fn page() -> String {
@@ -119,12 +120,12 @@ fn page() -> String {
         writeln!(page, "| `{name}` | {} |", cells(WITH_FOLLOWED_REDIRECT)).unwrap();
     }
     page.push_str(CALLS);
-    for (row, Calls { revocation, discovery: [once, always] }) in
+    for (row, Calls { ending, portal, discovery: [once, always] }) in
         TABLE.iter().filter_map(|row| row.calls.map(|calls| (row, calls)))
     {
         let (name, _) = described(row);
-        let [revocation, once, always] = [revocation, once, always].map(said);
-        writeln!(page, "| `{name}` | {revocation} | {once} | {always} |").unwrap();
+        let [portal, ending, once, always] = [portal, ending, once, always].map(said);
+        writeln!(page, "| `{name}` | {portal} | {ending} | {once} | {always} |").unwrap();
     }
     page
 }

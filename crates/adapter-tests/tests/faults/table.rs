@@ -76,8 +76,10 @@ pub(crate) enum CallResult {
 /// The results of calls outside a sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Calls {
-    /// A revocation (RFC 7009), which is sent once.
-    pub(crate) revocation: CallResult,
+    /// A revocation (RFC 7009), or Logout of the portal, each of which is sent once. Their success has no body.
+    pub(crate) ending: CallResult,
+    /// ListAccounts, ListAccountRoles or GetRoleCredentials of the portal, each of which is sent once.
+    pub(crate) portal: CallResult,
     /// The results of two searches for metadata (RFC 8414): with the first request affected, and with every
     /// request affected.
     pub(crate) discovery: [CallResult; 2],
@@ -135,11 +137,11 @@ impl Row {
     /// Returns the results of calls outside a sign-in, through this client.
     pub(crate) fn calls(&self, client: &Client) -> Option<Calls> {
         let calls = self.calls?;
-        Some(match calls.revocation {
+        Some(match calls.ending {
             _ if client.follows_redirects && self.wrong.redirects() => CALLS_LED_ASTRAY,
             // The refused connection may have been the redirect's target.
             CallResult::NotSent if client.follows_redirects => {
-                Calls { revocation: CallResult::Lost, ..calls }
+                Calls { ending: CallResult::Lost, portal: CallResult::Lost, ..calls }
             }
             _ => calls,
         })
@@ -194,8 +196,16 @@ const RACE: Both = alike([SignedIn; 4], [SignedIn; 3], [SignedIn; 2]);
 pub(crate) const WITH_FOLLOWED_REDIRECT: Endings =
     Endings { once: [GivenUp; 4], always: [GivenUp; 3], exchange: [GivenUp; 2] };
 
-const fn calls(revocation: CallResult, once: CallResult, always: CallResult) -> Option<Calls> {
-    Some(Calls { revocation, discovery: [once, always] })
+/// Returns the results where the status and the body of a response say the same.
+const fn calls(sent_once: CallResult, once: CallResult, always: CallResult) -> Option<Calls> {
+    Some(Calls { ending: sent_once, portal: sent_once, discovery: [once, always] })
+}
+
+/// Returns the results where the status reports success, and the body cannot be read. The status is enough for a
+/// revocation (RFC 7009 §2.2) and for Logout.
+const fn without_body(once: CallResult, always: CallResult) -> Option<Calls> {
+    let (ending, portal) = (CallResult::Done, CallResult::Indeterminate);
+    Some(Calls { ending, portal, discovery: [once, always] })
 }
 
 /// The same results as without a fault.
@@ -212,13 +222,16 @@ const NO_METADATA: Option<Calls> = calls(CallResult::Indeterminate, CallResult::
 /// The redirect leads to plain HTTP on another host. If one URL has no metadata, the search uses the other
 /// one, which has them.
 const REDIRECT: Option<Calls> = calls(CallResult::Indeterminate, CallResult::Done, CallResult::NotFollowed);
-/// The status reports success, which is enough for a revocation (RFC 7009 §2.2). The body is wrong.
-const NO_BODY: Option<Calls> = calls(CallResult::Done, CallResult::Done, CallResult::NoMetadata);
-/// The same, but the body is visibly incomplete, so the search repeats the request.
-const CUT_BODY: Option<Calls> = calls(CallResult::Done, CallResult::Done, CallResult::Lost);
+/// The body is wrong.
+const NO_BODY: Option<Calls> = without_body(CallResult::Done, CallResult::NoMetadata);
+/// The body is visibly incomplete, so the search repeats the request.
+const CUT_BODY: Option<Calls> = without_body(CallResult::Done, CallResult::Lost);
 /// The client follows the redirect.
-pub(crate) const CALLS_LED_ASTRAY: Calls =
-    Calls { revocation: CallResult::FollowedRedirect, discovery: [CallResult::FollowedRedirect; 2] };
+pub(crate) const CALLS_LED_ASTRAY: Calls = Calls {
+    ending: CallResult::FollowedRedirect,
+    portal: CallResult::FollowedRedirect,
+    discovery: [CallResult::FollowedRedirect; 2],
+};
 /// Not tested: the request is too short for this fault, or these calls are not made over TLS.
 const UNTRIED: Option<Calls> = None;
 
