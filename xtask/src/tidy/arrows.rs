@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("device-flow-ureq", &["device-flow", "oidc-proto"]),
     ("device-flow-reqwest", &["device-flow", "oidc-proto"]),
     ("sso-cache", &["oidc-proto"]),
+    ("sso-oidc-credentials", &["oidc-proto", "device-flow", "device-flow-reqwest", "sso-cache"]),
     ("sso-oidc-server", &["device-authority", "oidc-proto"]),
     (
         "sso-oidc",
