@@ -7,7 +7,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 
 use device_flow::Session;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Id};
 use tokio::sync::watch;
 
 use crate::error::{Reason, SsoError};
@@ -16,9 +16,15 @@ use crate::files::held;
 /// What the task has brought, as soon as it has.
 type Brought = Option<Result<Session, SsoError>>;
 
-/// The task that is on its way.
+/// A task on this runtime.
+struct Task {
+    runtime: Id,
+    brought: watch::Receiver<Brought>,
+}
+
+/// The task that is on its way, if one is.
 #[derive(Clone, Default)]
-pub(crate) struct Flight(Arc<Mutex<Option<watch::Receiver<Brought>>>>);
+pub(crate) struct Flight(Arc<Mutex<Option<Task>>>);
 
 impl Flight {
     /// Joins the task on its way, or starts this one.
@@ -40,14 +46,18 @@ impl Flight {
     where
         F: Future<Output = Result<Session, SsoError>> + Send + 'static,
     {
-        let mut slot = held(&self.0);
-        // A runtime that has ended has dropped its tasks, and with them the other half.
-        if let Some(brought) = slot.as_ref().filter(|brought| brought.has_changed().is_ok()) {
-            return Ok(brought.clone());
-        }
         let runtime = Handle::try_current().map_err(|_| Reason::NoRuntime)?;
+        let mut slot = held(&self.0);
+        // A task of another runtime may never go on. A runtime that has ended has dropped its tasks, and with them the
+        // other half.
+        if let Some(task) = &*slot
+            && task.runtime == runtime.id()
+            && task.brought.has_changed().is_ok()
+        {
+            return Ok(task.brought.clone());
+        }
         let (bring, brought) = watch::channel(None);
-        *slot = Some(brought.clone());
+        *slot = Some(Task { runtime: runtime.id(), brought: brought.clone() });
         let (work, done) = (start(), Arc::clone(&self.0));
         runtime.spawn(async move {
             let result = work.await;

@@ -34,3 +34,23 @@ impl Person {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_browser_wins_unless_the_session_pins_the_device_code() {
+        let device = || Some(Arc::new(|_: &UserPrompt| {}) as Arc<Show<UserPrompt>>);
+        let browser = || Some(Arc::new(|_: &BrowserPrompt| {}) as Arc<Show<BrowserPrompt>>);
+        let both = Person { device: device(), browser: browser() };
+        assert!(matches!(both.ask(None), Some(Ask::Browser(_))));
+        assert!(matches!(both.ask(Some(false)), Some(Ask::Browser(_))));
+        assert!(matches!(both.ask(Some(true)), Some(Ask::Device(_))));
+        // The program has no other way.
+        assert!(matches!(Person { browser: None, ..both }.ask(Some(false)), Some(Ask::Device(_))));
+        let only = Person { device: None, browser: browser() };
+        assert!(matches!(only.ask(Some(true)), Some(Ask::Browser(_))));
+        assert!(Person::default().ask(None).is_none());
+    }
+}

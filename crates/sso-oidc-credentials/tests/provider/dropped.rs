@@ -1,35 +1,32 @@
 //! A future that is dropped while a refresh is on its way.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use aws_credential_types::provider::token::ProvideToken as _;
 use sso_oidc_credentials::device_flow_reqwest::Endpoint;
 use sso_oidc_server::InProcess;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::world::World;
 
-/// Serves the service over a socket. It tells when it has answered in its mind, and waits before it says so.
-async fn serve(
+/// The service behind a socket. It tells when it has decided, and holds its response back until it may leave.
+#[derive(Clone)]
+struct Held {
     service: InProcess,
-    listener: TcpListener,
-    answered: mpsc::UnboundedSender<()>,
-    delay: Duration,
-) {
+    decided: mpsc::UnboundedSender<()>,
+    leave: Arc<Semaphore>,
+}
+
+async fn serve(held: Held, listener: TcpListener) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        tokio::spawn(answer(service.clone(), stream, answered.clone(), delay));
+        tokio::spawn(answer(held.clone(), stream));
     }
 }
 
-async fn answer(
-    service: InProcess,
-    mut stream: TcpStream,
-    answered: mpsc::UnboundedSender<()>,
-    delay: Duration,
-) {
+async fn answer(held: Held, mut stream: TcpStream) {
     let mut bytes = Vec::new();
     let (head, length) = loop {
         assert_ne!(stream.read_buf(&mut bytes).await.unwrap(), 0, "a request breaks off");
@@ -44,11 +41,11 @@ async fn answer(
         assert_ne!(stream.read_buf(&mut bytes).await.unwrap(), 0, "a body breaks off");
     }
     let path = head.split(' ').nth(1).unwrap();
-    let request = http::Request::post(format!("{}{path}", service.endpoint()));
+    let request = http::Request::post(format!("{}{path}", held.service.endpoint()));
     let request = request.header("content-type", "application/json").body(bytes.as_slice()).unwrap();
-    let response = service.answer(&request);
-    answered.send(()).unwrap();
-    tokio::time::sleep(delay).await;
+    let response = held.service.answer(&request);
+    held.decided.send(()).unwrap();
+    drop(held.leave.acquire().await);
     let (status, body) = (response.status(), response.body());
     let head = format!(
         "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
@@ -71,20 +68,22 @@ async fn a_dropped_future_during_a_refresh_loses_nothing() {
         token["endpointUrl"] = endpoint.as_str().into();
     });
     let before = world.token();
-    let (answered, mut was_answered) = mpsc::unbounded_channel();
-    tokio::spawn(serve(world.service().clone(), listener, answered, Duration::from_millis(300)));
+    let (decided, mut decisions) = mpsc::unbounded_channel();
+    let held = Held { service: world.service().clone(), decided, leave: Arc::new(Semaphore::new(0)) };
+    tokio::spawn(serve(held.clone(), listener));
 
     let provider = world.builder_at(&endpoint).profile("work").build();
     tokio::select! {
         biased;
-        _ = provider.provide_token() => panic!("the answer is on its way"),
-        spent = was_answered.recv() => spent.unwrap(),
+        _ = provider.provide_token() => panic!("the response is held back"),
+        spent = decisions.recv() => spent.unwrap(),
     }
     // The old refresh token is spent, the response is on its way, and nothing waits for it.
     assert_eq!(world.token(), before);
+    held.leave.add_permits(1);
     let token = provider.provide_token().await.unwrap();
     let after = world.token();
     assert_eq!(token.token(), after["accessToken"].as_str().unwrap());
     assert_ne!(after["refreshToken"], before["refreshToken"]);
-    assert!(was_answered.try_recv().is_err(), "one refresh was enough");
+    assert!(decisions.try_recv().is_err(), "one refresh was enough");
 }

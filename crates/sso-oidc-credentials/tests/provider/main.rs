@@ -2,6 +2,7 @@
 
 mod browser;
 mod dropped;
+mod outages;
 mod refusals;
 mod sharing;
 mod world;

@@ -149,3 +149,17 @@ async fn the_token_of_a_test_server_is_not_sent_to_awss_portal() {
     assert!(matches!(cause(&error).reason(), Reason::TestToken { .. }), "{error:?}");
     assert_eq!(world.count(CREDENTIALS), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_the_programs_closure_ends_the_task_and_not_the_provider() {
+    let world = World::new();
+    let (person, prompts) = (world.person(), std::sync::atomic::AtomicUsize::new(0));
+    let builder = world.builder().profile("work").on_prompt(move |prompt| {
+        assert_ne!(prompts.fetch_add(1, std::sync::atomic::Ordering::SeqCst), 0, "the first prompt fails");
+        person.approve(&prompt.user_code).unwrap();
+    });
+    let provider = builder.build();
+    let error = refused(provider.clone()).await;
+    assert!(matches!(cause(&error).reason(), Reason::Interrupted), "{error:?}");
+    provider.provide_credentials().await.unwrap();
+}

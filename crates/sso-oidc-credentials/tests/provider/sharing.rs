@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_credential_types::provider::token::ProvideToken as _;
-use sso_oidc_credentials::SsoProvider;
+use sso_oidc_credentials::sso_cache::CacheError;
+use sso_oidc_credentials::{Reason, SsoProvider};
 
 use crate::world::{AUTHORIZE, CREDENTIALS, TOKEN, World};
 
@@ -89,4 +90,25 @@ fn a_sign_in_that_ended_with_its_runtime_does_not_block_the_next() {
     drop(first);
     runtime().block_on(async { provider.sign_in().await.unwrap() });
     assert_eq!(prompts.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn a_sign_in_on_a_runtime_that_stands_still_does_not_hold_up_another_runtime_for_ever() {
+    let runtime =
+        || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let still = runtime();
+    let (world, prompts) = (still.block_on(async { World::new() }), Arc::default());
+    let provider = slow(&world, Duration::from_secs(60), &prompts);
+    still.block_on(async {
+        let called = tokio::time::timeout(Duration::from_secs(5), provider.sign_in()).await;
+        assert!(called.is_err(), "the person has not decided");
+    });
+    runtime().block_on(async {
+        // It has the lock on the sign-in, as another program would.
+        let error = provider.sign_in().await.unwrap_err();
+        assert!(matches!(error.reason(), Reason::Cache(CacheError::Locked { .. })), "{error:?}");
+    });
+    // When it goes on, so does the sign-in.
+    still.block_on(async { provider.sign_in().await.unwrap() });
+    assert_eq!(prompts.load(Ordering::SeqCst), 1);
 }
