@@ -5,7 +5,6 @@
 //!
 //! ```
 //! use aws_credential_types::provider::ProvideCredentials as _;
-//! use aws_credential_types::provider::token::ProvideToken as _;
 //! use sso_oidc_credentials::SsoProvider;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -17,23 +16,24 @@
 //! #     sso_account_id = 012345678901\n\
 //! #     sso_role_name = AdministratorAccess\n[sso-session corp]\nsso_region = eu-west-1\n\
 //! #     sso_start_url = https://d-1234567890.awsapps.com/start\n")?;
-//! # let builder = SsoProvider::builder().home_dir(home.path());
-//! # let builder = builder.variables(move |name| (name == "AWS_ENDPOINT_URL").then(|| endpoint.clone()));
-//! // let builder = SsoProvider::builder();
-//! let provider = builder.profile("work").on_prompt(move |prompt| {
-//!     eprintln!("{prompt}");
-//!     # person.approve(&prompt.user_code).unwrap();
-//! }).build();
-//! provider.sign_in().await?; // before the first request, which would not wait for a person
-//!
-//! // let config = aws_config::defaults(BehaviorVersion::latest()).credentials_provider(provider).load().await;
-//! let credentials = provider.provide_credentials().await?;
+//! let provider = SsoProvider::builder()
+//!     .profile("work")
+//!     .on_prompt(move |prompt| {
+//!         eprintln!("{prompt}");
+//! #       person.approve(&prompt.user_code).unwrap();
+//!     })
+//! #   .home_dir(home.path())
+//! #   .variables(move |name| (name == "AWS_ENDPOINT_URL").then(|| endpoint.clone()))
+//!     .build();
+//! provider.sign_in().await?; // refreshes the session, or asks the person
+//! let credentials = provider.provide_credentials().await?; // as the SDK does
 //! assert_eq!(credentials.account_id().map(|id| id.as_str()), Some("012345678901"));
-//! let token = provider.provide_token().await?; // for services that take the session's own token
-//! assert!(token.expiration().is_some());
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! The SDK takes it as `aws_config::defaults(…).credentials_provider(provider)`. It is a provider of tokens, too
+//! (`token_provider`), for services that take the session's own.
 //!
 //! # What it does, in this order
 //!

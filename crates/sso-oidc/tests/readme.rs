@@ -46,10 +46,11 @@ fn every_rust_block_is_a_doc_test_of_its_crate() {
     let documents = [
         include_str!("../../device-flow-ureq/src/lib.rs"),
         include_str!("../../device-flow-reqwest/src/lib.rs"),
+        include_str!("../../sso-oidc-credentials/src/lib.rs"),
     ]
     .map(shown);
     let blocks = blocks("rust");
-    assert_eq!(blocks.len(), 4);
+    assert_eq!(blocks.len(), 5);
     for block in blocks {
         assert!(
             documents.iter().any(|document| document.contains(&block)),
