@@ -39,7 +39,7 @@ const CLIENT_NAME: &str = "sso-oidc-credentials";
 ///     .http(|client| client.request_timeout(std::time::Duration::from_secs(120)))
 ///     .build();
 /// // In a test, another home and other variables than those of the process:
-/// let builder = SsoProvider::builder().home_dir("/tmp/test").variables(|_| None);
+/// let builder = SsoProvider::builder().home_dir("test-home").variables(|_| None);
 /// # drop((provider, builder));
 /// ```
 #[derive(Clone)]

@@ -105,7 +105,8 @@ fn a_sign_in_on_a_runtime_that_stands_still_does_not_hold_up_another_runtime_for
     });
     runtime().block_on(async {
         // It has the lock on the sign-in, as another program would.
-        let error = provider.sign_in().await.unwrap_err();
+        let ended = tokio::time::timeout(Duration::from_secs(3600), provider.sign_in()).await;
+        let error = ended.expect("it does not wait for the other runtime").unwrap_err();
         assert!(matches!(error.reason(), Reason::Cache(CacheError::Locked { .. })), "{error:?}");
     });
     // When it goes on, so does the sign-in.
