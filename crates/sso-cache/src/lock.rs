@@ -139,6 +139,25 @@ impl Cache {
         self.lock_file(&identity.file_name(), at_most)
     }
 
+    /// Takes the lock of a token file that [`Cache::tokens`] has listed, as [`Self::lock`] does.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # let home = tempfile::tempdir()?;
+    /// # let cache = sso_cache::Cache::at(sso_cache::Cache::default_dir(home.path()));
+    /// let identity = sso_cache::Identity::SessionName("corp".to_owned());
+    /// let _guard = cache.lock_token(&cache.token_path(&identity), Duration::ZERO)?;
+    /// assert!(cache.lock(&identity, Duration::ZERO).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::lock`].
+    pub fn lock_token(&self, path: &Path, at_most: Duration) -> Result<Guard, CacheError> {
+        let name = path.file_name().unwrap_or_default();
+        self.lock_file(&name.to_string_lossy(), at_most)
+    }
+
     /// Takes the lock on a file of the cache, and removes the leftovers of killed processes.
     pub(crate) fn lock_file(&self, file_name: &str, at_most: Duration) -> Result<Guard, CacheError> {
         let guard = self.take(REFRESH, file_name, at_most)?;

@@ -170,6 +170,24 @@ fn logout_removes_the_token_although_the_portal_is_down_or_has_no_such_session()
 }
 
 #[test]
+fn logout_waits_for_a_refresh_and_ends_the_session_that_it_has_stored() {
+    let server = server(Rotation::Strict);
+    for line in [of("logout", &[]), vec!["logout", "--all"]] {
+        let program = at_portal(&server);
+        let guard = cache(&program).lock(&identity(), std::time::Duration::ZERO).unwrap();
+        let child = program.command(&line).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let mut token = cache(&program).token(&identity()).unwrap().expect("it waits");
+        token.region = Some("eu-west-1".to_owned());
+        cache(&program).save_token(&identity(), &token).unwrap();
+        drop(guard);
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(!cache(&program).token_path(&identity()).exists(), "{line:?}");
+    }
+}
+
+#[test]
 fn logout_of_all_spares_the_files_of_other_tools() {
     let server = server(Rotation::Strict);
     let program = at_portal(&server);

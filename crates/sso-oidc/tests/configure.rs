@@ -154,3 +154,15 @@ fn two_at_once_do_not_lose_an_edit() {
     }
     assert!(config_of(&program).starts_with(HAND_WRITTEN));
 }
+
+#[test]
+fn the_scopes_of_a_session_stay_unless_others_are_named() {
+    let text =
+        "[sso-session corp]\nsso_region = a\nsso_registration_scopes = sso:account:access, other:scope\n";
+    let program = Program::new().config(text);
+    let session = ["configure", "session", "corp", "--start-url", START_URL, "--region", "eu-west-1"];
+    program.run(&session).ok();
+    assert!(config_of(&program).contains("sso_registration_scopes = sso:account:access, other:scope\n"));
+    program.run(&[&session[..], &["--scopes", "a,b"]].concat()).ok();
+    assert!(config_of(&program).contains("sso_registration_scopes = a,b\n"), "{}", config_of(&program));
+}

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use oidc_proto::{Endpoint, StartUrl};
-use sso_cache::SectionName;
+use sso_cache::{Config, SectionName};
 
 use super::Editor;
 use crate::exit::Failure;
@@ -23,8 +23,8 @@ pub(super) struct SessionArgs {
     #[arg(long, value_name = "URL")]
     start_url: String,
 
-    /// The scopes to request
-    #[arg(long, value_name = "SCOPE", num_args = 1.., value_delimiter = ',', default_value = DEFAULT_SCOPE)]
+    /// The scopes to request; a new session gets sso:account:access
+    #[arg(long, value_name = "SCOPE", num_args = 1.., value_delimiter = ',')]
     scopes: Vec<String>,
 
     /// Show what would change, and change nothing
@@ -44,11 +44,23 @@ pub(super) fn run(args: &SessionArgs, settings: &Settings) -> Result<(), Failure
     Endpoint::for_region(region).map_err(Failure::usage)?;
     let mut editor = Editor::open(settings)?;
     let section = SectionName::SsoSession(args.name.clone());
-    let scopes = args.scopes.join(",");
-    for (key, value) in
-        [("sso_start_url", start_url.as_str()), ("sso_region", region), ("sso_registration_scopes", &scopes)]
-    {
-        editor.document.set(&section, key, value).map_err(Failure::usage)?;
+    let has_scopes = Config::parse(&editor.before)
+        .is_ok_and(|config| config.resolve_session(&args.name).is_ok_and(|found| found.scopes.is_some()));
+    // The scopes of an existing session stay unless others are named.
+    let scopes = match args.scopes.as_slice() {
+        [] if has_scopes => None,
+        [] => Some(DEFAULT_SCOPE.to_owned()),
+        scopes => Some(scopes.join(",")),
+    };
+    let lines = [
+        ("sso_start_url", Some(start_url.as_str())),
+        ("sso_region", Some(region)),
+        ("sso_registration_scopes", scopes.as_deref()),
+    ];
+    for (key, value) in lines {
+        if let Some(value) = value {
+            editor.document.set(&section, key, value).map_err(Failure::usage)?;
+        }
     }
     editor.finish(args.dry_run)?;
     if !args.dry_run {

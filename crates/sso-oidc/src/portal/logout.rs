@@ -1,6 +1,7 @@
 //! `logout`: the end of a sign-in, at the portal and in the cache.
 
 use std::path::Path;
+use std::time::Duration;
 
 use clap::Args;
 use device_flow::CallError;
@@ -47,17 +48,17 @@ pub(crate) fn run(args: &LogoutArgs, settings: &Settings) -> Result<(), Failure>
     let cache = Cache::at(Cache::default_dir(&home));
     let roles = RoleCredentialsCache::at(RoleCredentialsCache::default_dir(&home));
     let signed_out = match args.all {
-        true => all(&cache, settings)?,
+        true => all(&cache, args.stored.lock_timeout(), settings)?,
         false => {
             let identity = args.stored.identity(settings)?;
+            let path = cache.token_path(&identity);
+            // Before the file is read, so that a refresh in flight cannot store its token after it.
+            let guard = cache.lock(&identity, args.stored.lock_timeout());
+            let _guard = guard.map_err(|error| Failure::other(chain(&error)))?;
             let token = cache.token(&identity).unwrap_or_else(|error| {
                 warn(chain(&error));
                 None
             });
-            let path = cache.token_path(&identity);
-            let _guard = cache
-                .lock(&identity, args.stored.lock_timeout())
-                .map_err(|error| Failure::other(chain(&error)))?;
             let is_there = token.is_some() || path.exists();
             if let Some(token) = &token {
                 at_portal(token, settings);
@@ -88,18 +89,22 @@ pub(crate) fn run(args: &LogoutArgs, settings: &Settings) -> Result<(), Failure>
 }
 
 /// Signs out with each token of AWS's tools in the cache.
-fn all(cache: &Cache, settings: &Settings) -> Result<usize, Failure> {
-    let tokens = cache.tokens().map_err(|error| Failure::other(chain(&error)))?;
-    for (path, token) in &tokens {
-        at_portal(token, settings);
+fn all(cache: &Cache, lock_timeout: Duration, settings: &Settings) -> Result<usize, Failure> {
+    let failed = |error| Failure::other(chain(&error));
+    let listed = cache.tokens().map_err(failed)?;
+    for (path, token) in &listed {
+        let _guard = cache.lock_token(path, lock_timeout).map_err(failed)?;
+        // A refresh may have replaced it before the lock was free.
+        let now = cache.tokens().map_err(failed)?.into_iter().find(|(other, _)| other == path);
+        at_portal(now.as_ref().map_or(token, |(_, token)| token), settings);
         remove(path)?;
     }
-    Ok(tokens.len())
+    Ok(listed.len())
 }
 
 /// Ends the sign-in at the portal. A failure is a warning: the file is removed all the same.
 fn at_portal(token: &CachedToken, settings: &Settings) {
-    if !token.usable_at(now(), std::time::Duration::ZERO) && token.refresh_token.is_none() {
+    if !token.usable_at(now(), Duration::ZERO) && token.refresh_token.is_none() {
         return;
     }
     let Some(region) = token.region.as_deref() else { return };
