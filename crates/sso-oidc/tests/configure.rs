@@ -157,8 +157,7 @@ fn two_at_once_do_not_lose_an_edit() {
 
 #[test]
 fn the_scopes_of_a_session_stay_unless_others_are_named() {
-    let text =
-        "[sso-session corp]\nsso_region = a\nsso_registration_scopes = sso:account:access, other:scope\n";
+    let text = "[sso-session corp]\nsso_start_url = u\nsso_region = a\nsso_registration_scopes = sso:account:access, other:scope\n";
     let program = Program::new().config(text);
     let session = ["configure", "session", "corp", "--start-url", START_URL, "--region", "eu-west-1"];
     program.run(&session).ok();

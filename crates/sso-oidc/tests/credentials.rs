@@ -113,6 +113,10 @@ fn a_role_is_found_by_a_part_of_its_names_and_one_that_is_lacking_lists_the_othe
     ] {
         assert!(run(&flags).ok().contains("\"AccountId\": \"012345678901\""));
     }
+    // One for each role, and one for `adm`, which no role is called. The second line named a cached role.
+    assert_eq!(calls(&server), 3);
+    run(&["--account", "sandbox", "--role", "read"]).ok();
+    assert_eq!(calls(&server), 3);
     // The only role of an account needs no name.
     assert!(run(&["--account", "prod"]).ok().contains("\"AccountId\": \"123456789012\""));
 

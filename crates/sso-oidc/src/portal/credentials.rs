@@ -66,6 +66,7 @@ pub(super) fn get(
     let home = settings.environment().home();
     let cache = home.map(|home| RoleCredentialsCache::at(RoleCredentialsCache::default_dir(&home)));
     let identity = stored.identity(settings)?;
+    let fresh = Fresh { no_cache, lock_timeout: stored.lock_timeout() };
     if let (Some(role), Some(cache)) = (wanted.exact(), &cache) {
         let key = RoleKey::new(&identity, &role.account_id, &role.role_name);
         // Without a lock first: good credentials need none.
@@ -89,7 +90,7 @@ pub(super) fn get(
                 if found == role {
                     return Err(portal.without_role(denied.failure, &role));
                 }
-                return asked(&mut portal, found, Some(cache), &identity);
+                return asked(&mut portal, found, Some(cache), &identity, &fresh);
             }
             Err(denied) if denied.lacks_role => return Err(portal.without_role(denied.failure, &role)),
             Err(denied) => return Err(denied.failure),
@@ -97,19 +98,35 @@ pub(super) fn get(
     }
     let mut portal = Portal::open(stored, settings)?;
     let role = wanted.find(&mut portal)?;
-    asked(&mut portal, role, cache.as_ref(), &identity)
+    asked(&mut portal, role, cache.as_ref(), &identity, &fresh)
 }
 
-/// Asks the portal for a role that it has listed, and stores the credentials.
+/// How fresh the credentials must be.
+struct Fresh {
+    no_cache: bool,
+    lock_timeout: Duration,
+}
+
+/// Returns the credentials of a role that the portal has listed: cached ones, or else the portal's.
 fn asked(
     portal: &mut Portal<'_>,
     role: Role,
     cache: Option<&RoleCredentialsCache>,
     identity: &sso_cache::Identity,
+    fresh: &Fresh,
 ) -> Result<(Role, RoleCredentials), Failure> {
+    let key = RoleKey::new(identity, &role.account_id, &role.role_name);
+    let cached = || cache.filter(|_| !fresh.no_cache).and_then(|cache| good(cache, &key));
+    if let Some(found) = cached() {
+        return Ok((role, found));
+    }
+    let _guard = cache.and_then(|cache| lock(cache, &key, fresh.lock_timeout));
+    if let Some(found) = cached() {
+        return Ok((role, found));
+    }
     let credentials = ask(portal, &role).map_err(Denied::into_failure)?;
     if let Some(cache) = cache {
-        save(cache, &RoleKey::new(identity, &role.account_id, &role.role_name), &credentials);
+        save(cache, &key, &credentials);
     }
     Ok((role, credentials))
 }
