@@ -45,6 +45,8 @@ pub(super) enum File {
 #[derive(Debug, Default)]
 pub(super) struct Parsed {
     pub(super) sections: BTreeMap<Header, Section>,
+    /// All headers in the file's order, with their lines.
+    pub(super) headers: Vec<(usize, Header)>,
     /// The headers of ignored sections, with their lines.
     pub(super) unread: Vec<(usize, String)>,
 }
@@ -166,6 +168,7 @@ pub(super) fn parse(text: &str, file: File) -> Result<Parsed, SyntaxError> {
                 (_, Some(first)) => return Err(error(Problem::DuplicateSection { first })),
                 (_, None) => {}
             }
+            parsed.headers.push((line, header.clone()));
             parsed.sections.extend(current.replace((header, Section::new())));
             continue;
         }
@@ -179,32 +182,6 @@ pub(super) fn parse(text: &str, file: File) -> Result<Parsed, SyntaxError> {
     }
     parsed.sections.extend(current);
     Ok(parsed)
-}
-
-/// Returns the lines of the headers of a text that [`parse`] accepts, from 1.
-pub(super) fn headers(text: &str, file: File) -> Vec<(usize, Header)> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut found = Vec::new();
-    // As in `parse`: an indented line continues the property above it.
-    let mut open: Option<usize> = None;
-    for (index, raw) in lines(text).enumerate() {
-        let trimmed = raw.trim();
-        if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
-            continue;
-        }
-        let indent = raw.len() - raw.trim_start().len();
-        if open.is_some_and(|own| indent > own) {
-            continue;
-        }
-        match trimmed.strip_prefix('[').and_then(|rest| header(rest, file).ok()) {
-            Some(header) => {
-                open = None;
-                found.push((index + 1, header));
-            }
-            None => open = Some(indent),
-        }
-    }
-    found
 }
 
 /// Adds an indented line to a property: more text if the property has some, otherwise a nested property.
