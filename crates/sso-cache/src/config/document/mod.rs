@@ -157,6 +157,30 @@ impl ConfigDocument {
         self.replace_section(index, &edited, expected).map_err(|()| wrong_value())
     }
 
+    /// Removes a property, with its continuation lines and the comments between them. Other comments stay. Keys are
+    /// case-insensitive. Returns whether the property was there.
+    ///
+    /// ```
+    /// # use sso_cache::{ConfigDocument, SectionName};
+    /// let mut config = ConfigDocument::parse("[profile a]\n# mine\nRegion = x # c\ns3 =\n  k = v\noutput = json\n")?;
+    /// let section = SectionName::Profile("a".to_owned());
+    /// assert!(config.unset(&section, "region") && config.unset(&section, "s3"));
+    /// assert_eq!(config.as_str(), "[profile a]\n# mine\noutput = json\n");
+    /// assert!(!config.unset(&section, "region"));
+    /// # Ok::<(), sso_cache::SyntaxError>(())
+    /// ```
+    pub fn unset(&mut self, section: &SectionName, key: &str) -> bool {
+        let Some(index) = self.find(section) else { return false };
+        let key = key.to_lowercase();
+        let text = SectionText::read(self.slice(self.range(index)));
+        let mut expected = text.values();
+        let Some(edited) = text.without(&key) else { return false };
+        expected.remove(&key);
+        // The lines of a section are indented less and less, apart from those that continue a property. So no line
+        // below continues the property above.
+        self.replace_section(index, &edited, expected).is_ok()
+    }
+
     /// Removes a section, with the comments and blank lines in it, up to the comment above the next one. A comment
     /// above the section stays, because it may be about more than this section. Returns whether the section was there.
     ///

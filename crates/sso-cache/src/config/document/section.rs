@@ -49,6 +49,14 @@ impl<'a> SectionText<'a> {
         format!("{above}{head}{value}{blank}{comment}{rest}")
     }
 
+    /// Returns the text without a property; `None` if it has none of this key.
+    pub(super) fn without(&self, key: &str) -> Option<String> {
+        let property = self.properties.get(key)?;
+        let above = self.slice(&(0..self.line_of(property).start));
+        let below = self.slice(&(self.end_of(property)..self.text.len()));
+        Some(format!("{above}{below}"))
+    }
+
     /// Returns the text with one more property, behind the last one and in its style. The indentation is at least
     /// that of the next header: a header that is indented more than a property above it continues that property.
     pub(super) fn with_property(&self, key: &str, value: &str, next_indent: &str, line_end: &str) -> String {

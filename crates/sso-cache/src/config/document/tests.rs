@@ -177,6 +177,7 @@ fn line() -> impl Strategy<Value = &'static str> {
 #[derive(Clone, Debug)]
 enum Edit {
     Set(SectionName, &'static str, &'static str),
+    Unset(SectionName, &'static str),
     Remove(SectionName),
 }
 
@@ -187,11 +188,12 @@ fn edit() -> impl Strategy<Value = Edit> {
             if is_profile { profile(name) } else { SectionName::SsoSession(name.to_owned()) }
         })
     };
-    let keys = prop::sample::select(vec!["region", "K", "s3", "sso_session"]);
+    let keys = || prop::sample::select(vec!["region", "K", "s3", "sso_session"]);
     let values =
         prop::sample::select(vec!["", "v", "a b", "https://d-1.awsapps.com/start#/", "x=[y]", " a", "a #b"]);
     prop_oneof![
-        4 => (section(), keys, values).prop_map(|(section, key, value)| Edit::Set(section, key, value)),
+        4 => (section(), keys(), values).prop_map(|(section, key, value)| Edit::Set(section, key, value)),
+        2 => (section(), keys()).prop_map(|(section, key)| Edit::Unset(section, key)),
         1 => section().prop_map(Edit::Remove),
     ]
 }
@@ -248,6 +250,11 @@ proptest! {
                         prop_assert_eq!(&config, &before);
                         continue;
                     }
+                }
+                Edit::Unset(section, key) => {
+                    let values = expected.get_mut(&header_in(section, &expected));
+                    let was_there = values.and_then(|values| values.remove(&key.to_lowercase())).is_some();
+                    prop_assert_eq!(config.unset(section, key), was_there, "{:?}", before.as_str());
                 }
                 Edit::Remove(section) => {
                     let was_there = expected.remove(&header_in(section, &expected)).is_some();
