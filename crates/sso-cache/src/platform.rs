@@ -9,7 +9,9 @@ pub(crate) use unix::*;
 mod unix {
     use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
     use std::io;
-    use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+    use std::os::unix::fs::{
+        DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
+    };
     use std::path::Path;
 
     use rustix::fs::{Access, AtFlags, CWD, OFlags};
@@ -56,6 +58,22 @@ mod unix {
     #[expect(clippy::unnecessary_wraps, reason = "not every system has them")]
     pub(crate) fn mode(metadata: &Metadata) -> Option<u32> {
         Some(metadata.mode() & 0o7777)
+    }
+
+    /// Gives a new file the owner and the group of the one that it replaces. The superuser edits the files of
+    /// others, and a directory may have a group of its own. The group counts only if the mode lets it in.
+    pub(crate) fn keep_owner(file: &File, old: &Metadata) -> io::Result<()> {
+        let new = file.metadata()?;
+        if new.uid() != old.uid() {
+            fchown(file, Some(old.uid()), None)?;
+        }
+        if new.gid() != old.gid() {
+            let kept = fchown(file, None, Some(old.gid()));
+            if old.mode() & 0o070 != 0 {
+                kept?;
+            }
+        }
+        Ok(())
     }
 
     /// Returns whether the file has another name too.
@@ -162,6 +180,10 @@ mod elsewhere {
 
     pub(crate) fn mode(_: &Metadata) -> Option<u32> {
         None
+    }
+
+    pub(crate) fn keep_owner(_: &File, _: &Metadata) -> io::Result<()> {
+        Ok(())
     }
 
     pub(crate) fn has_more_names(_: &Metadata) -> bool {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::NamedTempFile;
 
 use super::ConfigDocument;
-use crate::platform;
+use crate::{Obstacle, platform};
 
 /// The longest wait for another program that saves the file.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -16,6 +16,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// The ending of the backup's name.
 const BACKUP: &str = "sso-oidc.bak";
+
+/// More symbolic links in a row than any system follows.
+const MOST_LINKS: usize = 40;
 
 /// The reason why a config file was not saved. It is unchanged then.
 #[derive(Debug, thiserror::Error)]
@@ -27,11 +30,19 @@ pub enum SaveError {
         /// The file.
         path: PathBuf,
     },
-    /// Another program holds the lock on the file.
+    /// Another program holds the lock on the file's directory.
     #[error("another program is saving {}", path.display())]
     Locked {
         /// The file.
         path: PathBuf,
+    },
+    /// The path leads to something other than a file, such as a directory or a pipe.
+    #[error("cannot write {}: {obstacle}", path.display())]
+    Obstructed {
+        /// The path.
+        path: PathBuf,
+        /// The obstacle.
+        obstacle: Obstacle,
     },
     /// The system returned an error.
     #[error("cannot {action} {}", path.display())]
@@ -49,9 +60,13 @@ impl ConfigDocument {
     /// Replaces the file by this text, and returns the path of the backup; `None` without an old file. `before` is the
     /// text that the edits began with: if the file has another one by now, it stays.
     ///
-    /// The file is replaced in one step, so that a killed process leaves the old text or the new one. Its mode is kept,
-    /// and a new file is for its owner only. A symbolic link stays, and its target is replaced. The lock is on the file
-    /// itself and is only this crate's: AWS's tools take none.
+    /// The file is replaced in one step, so that a killed process leaves the old text or the new one. Its mode, owner
+    /// and group are kept. A new file and its directory are for their owner only. A symbolic link stays, and the file
+    /// to which it leads is replaced or created.
+    ///
+    /// The backup is `NAME.sso-oidc.bak` beside the file, with its text before the last save. The lock is on the
+    /// directory, so that no lock file is left, and is only this crate's: AWS's tools take none. On a system that
+    /// cannot lock directories, such as Windows, only the comparison with `before` protects another's edit.
     ///
     /// ```
     /// # let home = tempfile::tempdir()?;
@@ -72,70 +87,107 @@ impl ConfigDocument {
     /// # Errors
     /// The file was changed meanwhile, is being saved by another program, or cannot be written.
     pub fn save(&self, path: &Path, before: &str) -> Result<Option<PathBuf>, SaveError> {
+        self.save_within(path, before, PATIENCE)
+    }
+
+    fn save_within(
+        &self,
+        path: &Path,
+        before: &str,
+        patience: Duration,
+    ) -> Result<Option<PathBuf>, SaveError> {
         let failed = |action, path: &Path| {
             let path = path.to_owned();
             move |source| SaveError::Io { action, path, source }
         };
-        let target = match path.canonicalize() {
-            Ok(target) => target,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
-            Err(source) => return Err(failed("read", path)(source)),
+        let changed = || SaveError::Changed { path: path.to_owned() };
+        // Opening a pipe may block, and what a pipe has said is gone.
+        let obstacle = match path.metadata() {
+            Ok(found) if found.is_dir() => Some(Obstacle::Directory),
+            Ok(found) if !found.is_file() => Some(Obstacle::NotAFile),
+            Ok(_) | Err(_) => None,
         };
-        let dir = target.parent().unwrap_or_else(|| Path::new(""));
-        let old = match File::open(&target) {
-            Ok(file) => Some(file),
+        if let Some(obstacle) = obstacle {
+            return Err(SaveError::Obstructed { path: path.to_owned(), obstacle });
+        }
+        let target = target_of(path).map_err(failed("read", path))?;
+        let dir = target.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        if before.is_empty() {
+            platform::make_dir(dir).map_err(failed("create the directory", dir))?;
+        }
+        let lock = lock(dir, path, patience)?;
+        let mut now = Vec::new();
+        let old = match platform::without_waiting(File::options().read(true)).open(&target) {
+            Ok(mut file) => {
+                file.read_to_end(&mut now).map_err(failed("read", path))?;
+                Some(file.metadata().map_err(failed("read", path))?)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(source) => return Err(failed("read", path)(source)),
         };
-        if let Some(file) = &old {
-            lock(file, path)?;
+        if now != before.as_bytes() {
+            return Err(changed());
         }
-        let mut now = String::new();
-        let read = File::open(&target).and_then(|mut file| file.read_to_string(&mut now));
-        if let Err(source) = read
-            && source.kind() != io::ErrorKind::NotFound
-        {
-            return Err(failed("read", path)(source));
-        }
-        if now != before {
-            return Err(SaveError::Changed { path: path.to_owned() });
+        // Without the lock, another process may be using them.
+        if lock.is_some() {
+            remove_leftovers(dir, &target);
         }
         let Some(old) = old else {
-            platform::make_dir(dir).map_err(failed("create the directory", dir))?;
             let file = temporary(dir, &target, self.as_str()).map_err(failed("write", path))?;
-            return match file.persist_noclobber(&target) {
-                Ok(_) => Ok(None),
-                Err(_) if target.exists() => Err(SaveError::Changed { path: path.to_owned() }),
-                Err(error) => Err(failed("write", path)(error.error)),
-            };
+            match file.persist_noclobber(&target) {
+                Ok(_) => {}
+                Err(_) if target.exists() => return Err(changed()),
+                Err(error) => return Err(failed("write", path)(error.error)),
+            }
+            flush(dir);
+            return Ok(None);
         };
         // A directory that permits the rename does not make a read-only file writable: its owner meant it.
-        File::options().write(true).open(&target).map_err(failed("write", path))?;
-        remove_leftovers(dir, &target);
-        let mode = old.metadata().map_err(failed("read", path))?.permissions();
+        let write = platform::without_waiting(File::options().write(true)).open(&target);
+        write.map_err(failed("write", path))?;
         let name = target.file_name().unwrap_or_default().to_string_lossy();
         let backup = dir.join(format!("{name}.{BACKUP}"));
-        for (text, to) in [(before, &backup), (self.as_str(), &target)] {
+        // Both are on the disk before either is renamed.
+        let files = [(before, &backup), (self.as_str(), &target)].map(|(text, to)| {
             let file = temporary(dir, &target, text).map_err(failed("write", to))?;
-            file.as_file().set_permissions(mode.clone()).map_err(failed("write", to))?;
+            platform::keep_owner(file.as_file(), &old).map_err(failed("keep the owner of", path))?;
+            file.as_file().set_permissions(old.permissions()).map_err(failed("write", to))?;
+            Ok((file, to))
+        });
+        let [saved, new] = files;
+        for (file, to) in [saved?, new?] {
             file.persist(to).map_err(|error| failed("write", to)(error.error))?;
         }
-        if let Ok(dir) = File::open(dir) {
-            let _best_effort = dir.sync_all();
-        }
+        flush(dir);
         Ok(Some(backup))
     }
 }
 
-/// Takes the lock on the file.
-fn lock(file: &File, path: &Path) -> Result<(), SaveError> {
+/// Returns the file to which a path leads. A symbolic link may lead to a file that is to be created.
+fn target_of(path: &Path) -> io::Result<PathBuf> {
+    match path.canonicalize() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        target => return target,
+    }
+    let mut target = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Ok(next) = target.read_link() else { break };
+        target = target.parent().unwrap_or_else(|| Path::new("")).join(next);
+    }
+    Ok(target)
+}
+
+/// Takes the lock on the file's directory; `None` if it cannot be locked. The comparison with the old text has to do
+/// then.
+fn lock(dir: &Path, path: &Path, patience: Duration) -> Result<Option<File>, SaveError> {
+    let Ok(file) = File::open(dir) else { return Ok(None) };
     let began = Instant::now();
     loop {
         match file.try_lock() {
-            Err(TryLockError::WouldBlock) if began.elapsed() < PATIENCE => std::thread::sleep(LOOK_AGAIN),
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) if began.elapsed() < patience => std::thread::sleep(LOOK_AGAIN),
             Err(TryLockError::WouldBlock) => return Err(SaveError::Locked { path: path.to_owned() }),
-            // A file system without locks: the comparison with the old text has to do.
-            Ok(()) | Err(TryLockError::Error(_)) => return Ok(()),
+            Err(TryLockError::Error(_)) => return Ok(None),
         }
     }
 }
@@ -152,7 +204,14 @@ fn temporary(dir: &Path, target: &Path, text: &str) -> io::Result<NamedTempFile>
     Ok(file)
 }
 
-/// Removes what killed processes have left. The lock is held, so no other process writes.
+/// Flushes the renames, if the system can flush directories.
+fn flush(dir: &Path) {
+    if let Ok(dir) = File::open(dir) {
+        let _best_effort = dir.sync_all();
+    }
+}
+
+/// Removes what killed processes have left.
 fn remove_leftovers(dir: &Path, target: &Path) {
     let prefix = prefix(target);
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
@@ -167,68 +226,19 @@ fn remove_leftovers(dir: &Path, target: &Path) {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use std::fs;
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
-
     use super::*;
 
-    #[expect(clippy::unwrap_used, reason = "a test fails by it")]
-    fn edited() -> ConfigDocument {
-        ConfigDocument::parse("[default]\nregion = new\n").unwrap()
-    }
-
     #[test]
-    fn a_link_and_the_mode_stay_and_nothing_else_is_left_but_a_backup() {
-        let home = tempfile::tempdir().unwrap();
-        let (real, link) = (home.path().join("dotfiles"), home.path().join("config"));
-        fs::write(&real, "[default]\n").unwrap();
-        fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
-        symlink(&real, &link).unwrap();
-        fs::write(home.path().join(".dotfiles.sso-oidc.x.tmp"), "of a killed process").unwrap();
-        let backup = edited().save(&link, "[default]\n").unwrap().unwrap();
-        assert!(link.symlink_metadata().unwrap().is_symlink());
-        assert_eq!(fs::read_to_string(&real).unwrap(), edited().as_str());
-        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(&real), mode(&backup)), (0o640, 0o640));
-        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 3);
-    }
-
-    #[test]
-    fn a_new_file_is_for_its_owner_and_one_that_appears_meanwhile_stays() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join(".aws/config");
-        assert_eq!(edited().save(&path, "").unwrap(), None);
-        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(matches!(edited().save(&path, ""), Err(SaveError::Changed { .. })));
-        fs::remove_file(&path).unwrap();
-        assert!(matches!(edited().save(&path, "[default]\n"), Err(SaveError::Changed { .. })));
-    }
-
-    #[test]
-    fn two_writers_do_not_lose_an_edit() {
+    fn a_save_waits_for_another_one_and_then_says_so() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("config");
-        fs::write(&path, "").unwrap();
-        let saved = std::thread::scope(|scope| {
-            let writers: Vec<_> = (0..8)
-                .map(|number| {
-                    let path = &path;
-                    scope.spawn(move || {
-                        let text = format!("[profile p{number}]\n");
-                        ConfigDocument::parse(text).unwrap().save(path, "").is_ok()
-                    })
-                })
-                .collect();
-            writers.into_iter().filter_map(|writer| writer.join().ok()).filter(|saved| *saved).count()
-        });
-        assert_eq!(saved, 1, "the others see that the file has changed");
-    }
-
-    #[test]
-    fn what_is_no_file_is_told_and_stays() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("config");
-        fs::create_dir(&path).unwrap();
-        assert!(matches!(edited().save(&path, ""), Err(SaveError::Io { .. })));
+        let document = ConfigDocument::parse("[default]\n").unwrap();
+        let other = File::open(home.path()).unwrap();
+        other.try_lock().unwrap();
+        let got = document.save_within(&path, "", Duration::ZERO);
+        assert!(matches!(got, Err(SaveError::Locked { .. })), "{got:?}");
+        assert!(!path.exists());
+        drop(other);
+        assert!(matches!(document.save_within(&path, "", Duration::ZERO), Ok(None)));
     }
 }
