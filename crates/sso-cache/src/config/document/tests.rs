@@ -137,6 +137,14 @@ fn adding_and_removing_a_section_gives_the_old_text() {
 }
 
 #[test]
+fn a_section_stays_if_the_next_header_would_continue_a_property_above() {
+    let text = "[profile a]\nx = 1\n[profile b]\n  [profile c]\n";
+    let mut config = ConfigDocument::parse(text).unwrap();
+    assert_eq!(config.remove(&profile("b")), Err(EditError::Layout("[profile b]".to_owned())));
+    assert_eq!(config.as_str(), text);
+}
+
+#[test]
 fn of_both_default_profiles_the_one_that_counts_is_edited() {
     let mut config = ConfigDocument::parse("[default]\nx = 1\n[profile default]\nx = 2\n").unwrap();
     config.set(&profile("default"), "x", "3").unwrap();
