@@ -1,7 +1,7 @@
 //! The AWS config file, the credentials file, and their start URLs.
 
 use oidc_proto::StartUrl;
-use sso_cache::{Config, ConfigDocument, SectionName};
+use sso_cache::Config;
 
 /// Reads a config file and resolves everything in it, also with the same text as the credentials file.
 pub fn config(data: &[u8]) {
@@ -9,7 +9,6 @@ pub fn config(data: &[u8]) {
     start_url(text);
     match Config::parse(text) {
         Ok(config) => {
-            edited(text, &config);
             let mut merged = config.clone();
             if merged.merge_credentials(text).is_ok() {
                 assert!(config.profile_names().all(|name| merged.profile(name).is_some()));
@@ -34,36 +33,6 @@ pub fn config(data: &[u8]) {
         Err(error) => {
             assert!((1..=text.split(['\n', '\r']).count()).contains(&error.line), "{error}");
             assert!(!error.to_string().is_empty());
-        }
-    }
-}
-
-/// Edits the file. Only the edited section may differ, and a text without an edit is the same to the byte.
-fn edited(text: &str, config: &Config) {
-    let document = ConfigDocument::parse(text).expect("the reader accepts it");
-    assert_eq!(document.as_str(), text);
-    let names: Vec<&str> = config.profile_names().take(3).chain(["new"]).collect();
-    for name in &names {
-        let section = SectionName::Profile((*name).to_owned());
-        let mut changed = document.clone();
-        let set = changed.set(&section, "region", "eu-west-1");
-        let read = Config::parse(changed.as_str()).expect("an edited file is read");
-        match set {
-            Ok(()) => assert_eq!(read.profile(name).and_then(|found| found.region()), Some("eu-west-1")),
-            Err(_) => assert_eq!(changed, document),
-        }
-        let removed = changed.remove(&section);
-        let read = Config::parse(changed.as_str()).expect("an edited file is read");
-        // `[default]` may show behind `[profile default]`.
-        if *name != "default" {
-            assert_eq!(removed == Ok(true), set.is_ok() && read.profile(name).is_none());
-        }
-        for other in names.iter().filter(|other| *other != name) {
-            let keys = |config: &Config| {
-                config.profile(other).map(|found| found.keys().map(str::to_owned).collect())
-            };
-            let before: Option<Vec<String>> = keys(config);
-            assert_eq!(keys(&read), before, "{other}");
         }
     }
 }

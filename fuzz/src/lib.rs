@@ -38,6 +38,7 @@ mod authority;
 mod authorize;
 mod callback;
 mod config;
+mod config_edit;
 mod differential;
 mod endpoint;
 mod flow;
@@ -60,6 +61,7 @@ pub use authority::authority;
 pub use authorize::authorize;
 pub use callback::callback;
 pub use config::config;
+pub use config_edit::config_edit;
 pub use differential::differential;
 pub use endpoint::endpoint;
 pub use flow::flow;
@@ -119,6 +121,7 @@ mod tests {
         authorize
         callback
         config
+        config_edit
         differential
         endpoint
         flow
