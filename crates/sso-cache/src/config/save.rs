@@ -74,8 +74,8 @@ impl ConfigDocument {
     /// use sso_cache::{ConfigDocument, SaveError, SectionName};
     ///
     /// std::fs::write(&path, "[default]\nregion = a\n")?;
-    /// let before = std::fs::read_to_string(&path)?;
-    /// let mut config = ConfigDocument::parse(before.as_str())?;
+    /// let mut config = ConfigDocument::load(&path)?;
+    /// let before = config.as_str().to_owned();
     /// config.set(&SectionName::Profile("default".to_owned()), "region", "eu-west-1")?;
     /// let backup = config.save(&path, &before)?.ok_or("there was a file")?;
     /// assert_eq!(std::fs::read_to_string(&path)?, "[default]\nregion = eu-west-1\n");

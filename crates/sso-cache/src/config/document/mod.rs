@@ -12,10 +12,12 @@ mod tests;
 use core::fmt;
 use core::ops::Range;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 pub use name::SectionName;
 
 use super::syntax::{self, File, Header, SyntaxError, Value};
+use super::{LoadError, read_text};
 use section::{SectionText, is_blank, whole_lines};
 
 /// A config file's text, for edits that keep comments, order and every other byte.
@@ -110,6 +112,25 @@ impl ConfigDocument {
             at += line.len();
         }
         Ok(Self { text, sections })
+    }
+
+    /// Reads a config file. A missing file is an empty text. Keep the text for [`ConfigDocument::save`].
+    ///
+    /// ```
+    /// # use sso_cache::{ConfigDocument, LoadError};
+    /// # let home = tempfile::tempdir()?;
+    /// # let path = home.path().join("config");
+    /// assert_eq!(ConfigDocument::load(&path)?.as_str(), "");
+    /// std::fs::write(&path, b"[default]\nregion = \xff\n")?;
+    /// assert!(matches!(ConfigDocument::load(&path), Err(LoadError::NotUtf8 { line: 2, .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The file is unreadable, is not UTF-8, or has a line that is not valid AWS config.
+    pub fn load(path: impl Into<PathBuf>) -> Result<Self, LoadError> {
+        let path = path.into();
+        Self::parse(read_text(&path)?).map_err(|source| LoadError::Syntax { path, source })
     }
 
     /// Returns the text.
