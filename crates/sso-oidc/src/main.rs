@@ -176,7 +176,10 @@ fn not_a_command(error: &clap::Error, colored: bool) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match print_data(&error.to_string()) {
             Ok(()) => Exit::Success.into(),
-            Err(failure) => failure.exit().into(),
+            Err(failure) => {
+                failure.report(colored);
+                failure.exit().into()
+            }
         },
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             // `eprint!` would panic on a closed pipe.
