@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::server::{Profile, program};
 use crate::shell::Run;
@@ -39,13 +39,22 @@ pub(crate) fn task(tests: &[String]) -> Result<()> {
     run.limit(LIMIT).go()
 }
 
-/// `cargo xtask bench --commands`: the time of our commands beside that of the same peers' commands.
+/// The most bytes of the installed program.
+const LARGEST: u64 = 10_000_000;
+
+/// `cargo xtask bench --commands`: the size of the installed program, and the time of its commands beside that of the
+/// same peers' commands.
 pub(crate) fn commands() -> Result<()> {
     let python = environment()?;
-    Run::cargo().args(["build", "--quiet", "--release", "--package", "sso-oidc"]).go()?;
-    let run = Run::new(python).env("SSO_OIDC_PROGRAM", program(Profile::Release, "sso-oidc")?);
+    Run::cargo().args(["build", "--quiet", "--profile", "dist", "--package", "sso-oidc"]).go()?;
+    let program = program(Profile::Dist, "sso-oidc")?;
+    let size = fs::metadata(&program)?.len();
+    println!("the program has {size} bytes, at most {LARGEST} are wanted");
+    let run = Run::new(python).env("SSO_OIDC_PROGRAM", program);
     let run = run.env("PYTHONDONTWRITEBYTECODE", "1").arg(scripts().join("commands.py"));
-    run.limit(LIMIT).go()
+    run.limit(LIMIT).go()?;
+    ensure!(size <= LARGEST, "the program is larger than {LARGEST} bytes");
+    Ok(())
 }
 
 /// Runs every scenario.

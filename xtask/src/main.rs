@@ -109,7 +109,7 @@ pub(crate) const TASKS: &[Task] = &[
     Task {
         name: "bench",
         flags: "[--instructions|--flows|--cancel|--many|--footprint|--server|--commands] [CRATE]…",
-        about: "run the benchmarks; --instructions counts instructions and allocations beside peers, --flows runs up to a million sign-ins side by side, --cancel and --many measure the adapters, --footprint whole programs beside peers, --server the server, --commands our commands beside the AWS CLI",
+        about: "run the benchmarks; --instructions counts instructions and allocations beside peers, --flows runs up to a million sign-ins side by side, --cancel and --many measure the adapters, --footprint whole programs beside peers, --server the server, --commands the size of the program and its commands beside the AWS CLI",
         run: bench::task,
     },
     Task { name: "help", flags: "", about: "this list", run: help },

@@ -13,6 +13,8 @@ use crate::workspace;
 pub(crate) enum Profile {
     Debug,
     Release,
+    /// What people install.
+    Dist,
 }
 
 /// Returns the path of a built program of the workspace: `NAME` or `examples/NAME`.
@@ -20,6 +22,7 @@ pub(crate) fn program(profile: Profile, name: &str) -> Result<PathBuf> {
     let profile = match profile {
         Profile::Debug => "debug",
         Profile::Release => "release",
+        Profile::Dist => "dist",
     };
     Ok(workspace::target_dir()?.join(profile).join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
 }
