@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::session::server;
 use common::{Program, START_URL};
-use sso_oidc_server::{Rotation, TestServer};
+use sso_oidc_server::{Account, Approval, Config, Rotation, TestServer};
 
 const HAND_WRITTEN: &str = "# my config\r\n[default]\r\nregion=us-east-1   # home\r\n\r\n; the team's\r\n[profile team]\r\n  s3 =\r\n    max_concurrent_requests = 20\r\n";
 
@@ -98,9 +98,40 @@ fn other_profiles_stay_and_those_of_lost_roles_go_only_by_prune() {
         !config.contains("[profile old]")
             && config.contains("[profile Production.ReadOnlyAccess]\r\nregion = mine\r\n")
     );
+    let text = config.replace(
+        "region=us-east-1   # home",
+        "sso_session = corp\r\nsso_account_id = 999999999999\r\nsso_role_name = Gone",
+    ) + "\r\n[profile mine]\r\nsso_session = corp\r\nsso_account_id = 999999999999\r\nsso_role_name = Gone\r\noutput = text\r\n";
+    let program = program.config(&text);
+    let run = program.run(&[&PROFILES[..], &["--prune"]].concat());
+    for said in [
+        "the profile default is for a role that you do not have; it stays, because it is the default profile",
+        "the profile mine is for a role that you do not have; it stays, because it has `output`",
+        "needs no change",
+    ] {
+        assert!(run.code == Some(0) && run.stderr.contains(said), "{run:?}");
+    }
+    assert_eq!(config_of(&program), text);
     let said = program.run(&[&PROFILES[..], &["--template", "{account_name}"]].concat()).fails(252);
     assert!(said.contains("several roles would get the profile Sandbox"), "{said}");
     program.run(&["configure", "profiles", "--start-url", START_URL, "--region", "eu-west-1"]).fails(253);
+}
+
+/// Returns a server whose portal has these accounts.
+fn server_with(accounts: impl IntoIterator<Item = Account>) -> TestServer {
+    TestServer::with(Config::default().with_approval(Approval::Auto).with_accounts(accounts)).unwrap()
+}
+
+#[test]
+fn a_portal_without_a_role_prunes_nothing() {
+    let server = server_with([]);
+    let program = with_session(&server);
+    let text = config_of(&program)
+        + "\r\n[profile old]\r\nsso_session = corp\r\nsso_account_id = 1\r\nsso_role_name = Gone\r\n";
+    let program = program.config(&text);
+    let said = program.run(&[&PROFILES[..], &["--prune"]].concat()).fails(255);
+    assert!(said.contains("the portal lists no role"), "{said}");
+    assert_eq!(config_of(&program), text);
 }
 
 /// The number of processes to kill: `CONFIGURE_KILLS`, or 40.

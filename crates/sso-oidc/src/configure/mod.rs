@@ -3,6 +3,7 @@
 mod plan;
 mod profiles;
 mod session;
+mod stale;
 
 use std::path::PathBuf;
 
@@ -38,6 +39,18 @@ pub(crate) fn run(args: &ConfigureArgs, settings: &Settings) -> Result<(), Failu
         ConfigureCommand::Session(args) => session::run(args, settings),
         ConfigureCommand::Profiles(args) => profiles::run(args, settings),
     }
+}
+
+/// Returns the profiles of the credentials file alone. If it cannot be read, they are unknown: the client of the
+/// portal warns of that.
+fn credentials(settings: &Settings) -> Config {
+    let environment = settings.environment();
+    let variable = |name: &str| environment.path(name).map(ToOwned::to_owned);
+    let mut credentials = Config::default();
+    if let Some(path) = Config::default_credentials_path(environment.home().as_deref(), variable) {
+        let _warned_of = credentials.load_credentials(path);
+    }
+    credentials
 }
 
 /// The config file, as it was read and as it is to be.

@@ -1,11 +1,10 @@
 //! The profiles that the roles of a person need, compared with those of the config file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sso_cache::{Config, ConfigDocument, EditError, SectionName};
 
-/// The keys of a profile that this program has made. Only such a profile is ever removed.
-const OWN_KEYS: [&str; 5] = ["sso_session", "sso_account_id", "sso_role_name", "region", "output"];
+use super::stale::{References, Spared};
 
 /// A role that the person has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +22,10 @@ pub(super) struct Plan {
     pub(super) kept: Vec<String>,
     /// Profiles of these names that are for something else.
     pub(super) conflicts: Vec<String>,
-    /// Profiles of roles that the person does not have.
+    /// Profiles of roles that the person does not have, and that this program alone has written.
     pub(super) stale: Vec<String>,
+    /// Other profiles of such roles, with the reason why they stay.
+    pub(super) spared: Vec<(String, Spared)>,
     /// Names that the template gives to several roles.
     pub(super) ambiguous: Vec<String>,
 }
@@ -48,8 +49,14 @@ pub(super) fn name(template: &str, role: &Role) -> String {
 }
 
 impl Plan {
-    /// Compares the roles with the profiles of the config file.
-    pub(super) fn of(config: &Config, session: &str, roles: &[Role], template: &str) -> Self {
+    /// Compares the roles with the profiles of the config file. `credentials` is the credentials file alone.
+    pub(super) fn of(
+        config: &Config,
+        credentials: &Config,
+        session: &str,
+        roles: &[Role],
+        template: &str,
+    ) -> Self {
         let mut plan = Self::default();
         let mut named = BTreeMap::<String, Vec<&Role>>::new();
         for role in roles {
@@ -70,26 +77,31 @@ impl Plan {
                 _ => plan.ambiguous.push(name),
             }
         }
-        let is_stale = |name: &&str| {
-            let Some(profile) = config.profile(name).filter(|profile| profile.sso_session() == Some(session))
+        let had: BTreeSet<(&str, &str)> =
+            roles.iter().map(|role| (role.account_id.as_str(), role.role_name.as_str())).collect();
+        let references = References::of([config, credentials]);
+        for profile in config.profile_names().filter_map(|name| config.profile(name)) {
+            let (Some(account), Some(role)) = (profile.text("sso_account_id"), profile.text("sso_role_name"))
             else {
-                return false;
+                continue;
             };
-            let is_role = profile.text("sso_account_id").is_some() && profile.text("sso_role_name").is_some();
-            is_role
-                && profile.keys().all(|key| OWN_KEYS.contains(&key))
-                && !roles.iter().any(|role| is_of(name, role))
-        };
-        plan.stale = config.profile_names().filter(is_stale).map(str::to_owned).collect();
+            if profile.sso_session() != Some(session) || had.contains(&(account, role)) {
+                continue;
+            }
+            match references.spare(profile, credentials) {
+                Some(reason) => plan.spared.push((profile.name().to_owned(), reason)),
+                None => plan.stale.push(profile.name().to_owned()),
+            }
+        }
         plan
     }
 
-    /// Edits the config file.
+    /// Edits the config file. A stale profile that cannot be removed is spared.
     ///
     /// # Errors
     /// A name cannot be written.
     pub(super) fn apply(
-        &self,
+        &mut self,
         document: &mut ConfigDocument,
         session: &str,
         region: Option<&str>,
@@ -107,8 +119,15 @@ impl Plan {
                 document.set(&SectionName::Profile(name.clone()), "region", region)?;
             }
         }
-        for name in self.stale.iter().filter(|_| prune) {
-            document.remove(&SectionName::Profile(name.clone()))?;
+        if prune {
+            let spared = &mut self.spared;
+            self.stale.retain(|name| match document.remove(&SectionName::Profile(name.clone())) {
+                Ok(removed) => removed,
+                Err(_) => {
+                    spared.push((name.clone(), Spared::Layout));
+                    false
+                }
+            });
         }
         Ok(())
     }
@@ -136,7 +155,25 @@ mod tests {
             role("000000000003", "Twin", "Reader"),
             role("000000000004", "Twin", "Reader"),
         ];
-        Plan::of(&Config::parse(CONFIG).unwrap(), "corp", &roles, "{account_name}.{role_name}")
+        Plan::of(
+            &Config::parse(CONFIG).unwrap(),
+            &Config::default(),
+            "corp",
+            &roles,
+            "{account_name}.{role_name}",
+        )
+    }
+
+    /// Returns a profile's section for a role that the person does not have.
+    fn lost(header: &str, more: &str) -> String {
+        format!("[{header}]\nsso_session = corp\nsso_account_id = 9\nsso_role_name = Old\n{more}")
+    }
+
+    /// Returns the plan for a person without roles.
+    fn plan_without_roles(text: &str, credentials: &str) -> Plan {
+        let mut others = Config::default();
+        others.merge_credentials(credentials).unwrap();
+        Plan::of(&Config::parse(text).unwrap(), &others, "corp", &[], "{role_name}")
     }
 
     #[test]
@@ -144,7 +181,7 @@ mod tests {
         let plan = plan();
         assert_eq!(plan.kept, ["Sandbox.Reader"]);
         assert_eq!(plan.conflicts, ["Sandbox.Admin"]);
-        assert_eq!(plan.stale, ["gone"], "a profile with a key of another hand stays");
+        assert_eq!(plan.stale, ["gone"]);
         assert_eq!(plan.ambiguous, ["Twin.Reader"]);
         let added: Vec<&str> = plan.added.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(added, ["Big-Company-EU-.Reader"]);
@@ -168,8 +205,58 @@ mod tests {
         ));
         let mut again = document.clone();
         let roles = [role("000000000002", "Big  Company (EU)", "Reader")];
-        let plan = Plan::of(&Config::parse(text).unwrap(), "corp", &roles, "{account_name}.{role_name}");
+        let config = Config::parse(text).unwrap();
+        let mut plan = Plan::of(&config, &Config::default(), "corp", &roles, "{account_name}.{role_name}");
         plan.apply(&mut again, "corp", None, false).unwrap();
         assert_eq!(again, document, "a second run changes nothing");
+    }
+
+    #[test]
+    fn a_stale_profile_stays_if_it_is_the_default_or_has_a_key_of_another_hand() {
+        for (header, more, reason) in [
+            ("default", "", Spared::Default),
+            ("profile default", "", Spared::Default),
+            ("profile a", "output = json\n", Spared::Key("output".to_owned())),
+            ("profile a", "region = r\ncli_pager =\n", Spared::Key("cli_pager".to_owned())),
+            ("profile a", "role_arn = x\nsource_profile = b\n", Spared::Key("role_arn".to_owned())),
+        ] {
+            let plan = plan_without_roles(&lost(header, more), "");
+            let name = header.rsplit(' ').next().unwrap().to_owned();
+            assert_eq!((plan.stale, plan.spared), (vec![], vec![(name, reason)]), "{header} {more}");
+        }
+        assert_eq!(plan_without_roles(&lost("profile a", "Region = r\n"), "").stale, ["a"]);
+    }
+
+    #[test]
+    fn a_stale_profile_stays_if_another_one_refers_to_it() {
+        let own = lost("profile a", "");
+        let source = || Spared::SourceOf("b".to_owned());
+        let command = || Spared::CommandOf("b".to_owned());
+        for (others, credentials, reason) in [
+            ("[profile b]\nsource_profile = a\n", "", source()),
+            ("", "[b]\nsource_profile = a\n", source()),
+            ("[profile b]\ncredential_process = tool --profile a\n", "", command()),
+            ("[profile b]\ncredential_process = tool --profile='a' x\n", "", command()),
+            ("", "[a]\nregion = r\n", Spared::InCredentials("the credentials file".into())),
+        ] {
+            let plan = plan_without_roles(&format!("{own}{others}"), credentials);
+            assert_eq!((plan.stale, plan.spared), (vec![], vec![("a".to_owned(), reason)]), "{others}");
+        }
+        for others in
+            ["[profile b]\nsource_profile = aa\n", "[profile b]\ncredential_process = tool --profile aa\n"]
+        {
+            assert_eq!(plan_without_roles(&format!("{own}{others}"), "").stale, ["a"], "{others}");
+        }
+    }
+
+    #[test]
+    fn a_stale_profile_stays_if_the_next_header_would_change_its_meaning() {
+        let indented = lost("profile a", "").replace("sso_", "  sso_");
+        let text = format!("[profile x]\nregion = r\n{indented}  [profile b]\nregion = r\n");
+        let mut document = ConfigDocument::parse(text.as_str()).unwrap();
+        let mut plan = plan_without_roles(&text, "");
+        plan.apply(&mut document, "corp", None, true).unwrap();
+        assert_eq!((plan.stale, plan.spared), (vec![], vec![("a".to_owned(), Spared::Layout)]));
+        assert_eq!(document.as_str(), text);
     }
 }

@@ -25,7 +25,8 @@ pub(super) struct ProfilesArgs {
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
 
-    /// Remove profiles of this session whose role you do not have any more
+    /// Remove profiles of this session whose role you do not have any more. A profile stays that you have extended, or
+    /// that another one refers to, and so does the default profile
     #[arg(long, conflicts_with = "filter")]
     prune: bool,
 
@@ -53,6 +54,12 @@ pub(super) fn run(args: &ProfilesArgs, settings: &Settings) -> Result<(), Failur
     let mut editor = Editor::open(settings)?;
     let mut portal = Portal::open(&args.stored, settings)?;
     let roles = portal.all_roles(args.filter.as_deref().unwrap_or_default())?;
+    if roles.is_empty() && args.prune {
+        return Err(Failure::other(
+            "the portal lists no role, so --prune would remove every profile of the session",
+        )
+        .with_hint("check `sso-oidc roles`; remove the profiles by hand if that is right"));
+    }
     let roles: Vec<Role> = roles
         .into_iter()
         .map(|(account, role_name)| Role {
@@ -63,7 +70,7 @@ pub(super) fn run(args: &ProfilesArgs, settings: &Settings) -> Result<(), Failur
         .collect();
     // The text that is edited, which may be newer than the settings.
     let config = Config::parse(&editor.before).map_err(Failure::config)?;
-    let plan = Plan::of(&config, session, &roles, &args.template);
+    let mut plan = Plan::of(&config, &super::credentials(settings), session, &roles, &args.template);
     if let Some(name) = plan.ambiguous.first() {
         return Err(Failure::usage(format_args!("several roles would get the profile {name}"))
             .with_hint("add {account_id} or {role_name} to --template"));
@@ -73,6 +80,11 @@ pub(super) fn run(args: &ProfilesArgs, settings: &Settings) -> Result<(), Failur
     }
     plan.apply(&mut editor.document, session, args.profile_region.as_deref(), args.prune)
         .map_err(Failure::usage)?;
+    for (name, reason) in plan.spared.iter().filter(|_| args.prune) {
+        warn(format_args!(
+            "the profile {name} is for a role that you do not have; it stays, because {reason}"
+        ));
+    }
     let (new, kept, stale) = (plan.added.len(), plan.kept.len(), plan.stale.len());
     let removed = match (stale, args.prune) {
         (0, _) => String::new(),
