@@ -14,6 +14,8 @@ use core::ops::Range;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use oidc_proto::printable;
+
 pub use name::SectionName;
 
 use super::syntax::{self, File, Header, SyntaxError, Value};
@@ -58,20 +60,23 @@ struct Start {
 #[non_exhaustive]
 pub enum EditError {
     /// A name that a section's header cannot have.
-    #[error("{0:?} cannot be the name of a section in the AWS config file")]
+    #[error("\"{}\" cannot be the name of a section in the AWS config file", printable(.0))]
     Name(String),
     /// A key that the file cannot have. It consists of ASCII letters, digits, `_`, `-` and `.`.
-    #[error("{0:?} cannot be a key in the AWS config file")]
+    #[error("\"{}\" cannot be a key in the AWS config file", printable(.0))]
     Key(String),
     /// A value that would not be read back as it is: one with a line break or another control character, with blanks
     /// around it, or with a `#` or `;` behind a blank.
-    #[error("the value of `{key}` cannot be written to the AWS config file")]
+    #[error("the value of \"{}\" cannot be written to the AWS config file", printable(key))]
     Value {
         /// The key.
         key: String,
     },
     /// A section whose removal would change another one, because of the indentation around it.
-    #[error("{0} cannot be removed from the AWS config file, because the next section's header is indented")]
+    #[error(
+        "\"{}\" cannot be removed from the AWS config file, because the next section's header is indented",
+        printable(.0)
+    )]
     Layout(String),
 }
 

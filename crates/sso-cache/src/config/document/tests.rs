@@ -90,6 +90,19 @@ fn what_would_not_be_read_back_is_refused_and_nothing_changes() {
 }
 
 #[test]
+fn an_error_quotes_what_it_is_about_without_control_characters() {
+    let odd = || "a\u{1b}[2J\u{202e}]".to_owned();
+    for (error, said) in [
+        (EditError::Name(odd()), "\"a[2J]\" cannot be the name"),
+        (EditError::Key(odd()), "\"a[2J]\" cannot be a key"),
+        (EditError::Value { key: odd() }, "the value of \"a[2J]\" cannot be written"),
+        (EditError::Layout(format!("[profile {}", odd())), "\"[profile a[2J]\" cannot be removed"),
+    ] {
+        assert!(error.to_string().starts_with(said), "{error}");
+    }
+}
+
+#[test]
 fn a_name_is_quoted_by_the_rules_of_a_shell_where_it_must_be() {
     for (name, line) in [
         ("a.B_c@d:e/f+g-1", "[profile a.B_c@d:e/f+g-1]"),
