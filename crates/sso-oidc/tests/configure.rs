@@ -54,6 +54,11 @@ fn a_session_is_added_behind_what_is_there_and_changing_it_changes_its_lines_onl
         .fails(253);
     assert!(said.contains("line 2: expected `key = value`"), "{said}");
     assert_eq!(config_of(&broken), "[default]\nnonsense\n");
+    std::fs::write(broken.home.path().join(".aws/config"), b"[default]\nregion = \xff\n").unwrap();
+    let said = broken
+        .run(&["configure", "session", "a", "--start-url", START_URL, "--region", "eu-west-1"])
+        .fails(253);
+    assert!(said.contains("line 2: the file is not UTF-8\nHint: correct that line"), "{said}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use similar::TextDiff;
-use sso_cache::{Config, ConfigDocument};
+use sso_cache::{Config, ConfigDocument, LoadError};
 
 use crate::exit::{Failure, chain, print_data};
 use crate::login::say;
@@ -70,17 +70,14 @@ impl Editor {
         let variable = |name: &str| environment.path(name).map(ToOwned::to_owned);
         let path = Config::default_path(environment.home().as_deref(), variable)
             .ok_or_else(|| Failure::config("the home directory is unknown").with_hint("set HOME"))?;
-        let before = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => {
-                return Err(Failure::config(format_args!("cannot read {}: {error}", path.display())));
+        let document = ConfigDocument::load(&path).map_err(|error| {
+            let failure = Failure::config(chain(&error));
+            match error {
+                LoadError::Read { .. } => failure,
+                _ => failure.with_hint("correct that line; the file is not changed"),
             }
-        };
-        let document = ConfigDocument::parse(before.as_str()).map_err(|error| {
-            Failure::config(format_args!("{}: {error}", path.display()))
-                .with_hint("correct that line; the file is not changed")
         })?;
+        let before = document.as_str().to_owned();
         Ok(Self { path, before, document })
     }
 
