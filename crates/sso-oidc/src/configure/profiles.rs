@@ -3,7 +3,6 @@
 use clap::Args;
 use sso_cache::Config;
 
-use super::Editor;
 use super::plan::{Plan, Role};
 use crate::exit::{Failure, warn};
 use crate::login::{StoredArgs, say};
@@ -51,7 +50,8 @@ pub(super) fn run(args: &ProfilesArgs, settings: &Settings) -> Result<(), Failur
         ))
         .with_hint("make one with `sso-oidc configure session`, and pass --sso-session"));
     };
-    let mut editor = Editor::open(settings)?;
+    // A file that cannot be edited is told before anything is sent.
+    super::read(&super::path(settings)?)?;
     let mut portal = Portal::open(&args.stored, settings)?;
     let roles = portal.all_roles(args.filter.as_deref().unwrap_or_default())?;
     if roles.is_empty() && args.prune {
@@ -68,23 +68,25 @@ pub(super) fn run(args: &ProfilesArgs, settings: &Settings) -> Result<(), Failur
             role_name,
         })
         .collect();
-    // The text that is edited, which may be newer than the settings.
-    let config = Config::parse(&editor.before).map_err(Failure::config)?;
-    let mut plan = Plan::of(&config, &super::credentials(settings), session, &roles, &args.template);
-    if let Some(name) = plan.ambiguous.first() {
-        return Err(Failure::usage(format_args!("several roles would get the profile {name}"))
-            .with_hint("add {account_id} or {role_name} to --template"));
-    }
-    for name in &plan.conflicts {
-        warn(format_args!("the profile {name} exists, and is for something else; it stays as it is"));
-    }
-    plan.apply(&mut editor.document, session, args.profile_region.as_deref(), args.prune)
-        .map_err(Failure::usage)?;
-    for (name, reason) in plan.spared.iter().filter(|_| args.prune) {
-        warn(format_args!(
-            "the profile {name} is for a role that you do not have; it stays, because {reason}"
-        ));
-    }
+    let credentials = super::credentials(settings);
+    let plan = super::edit(settings, args.dry_run, |document| {
+        let config = Config::parse(document.as_str()).map_err(Failure::config)?;
+        let mut plan = Plan::of(&config, &credentials, session, &roles, &args.template);
+        if let Some(name) = plan.ambiguous.first() {
+            return Err(Failure::usage(format_args!("several roles would get the profile {name}"))
+                .with_hint("add {account_id} or {role_name} to --template"));
+        }
+        for name in &plan.conflicts {
+            warn(format_args!("the profile {name} exists, and is for something else; it stays as it is"));
+        }
+        plan.apply(document, session, args.profile_region.as_deref(), args.prune).map_err(Failure::usage)?;
+        for (name, reason) in plan.spared.iter().filter(|_| args.prune) {
+            warn(format_args!(
+                "the profile {name} is for a role that you do not have; it stays, because {reason}"
+            ));
+        }
+        Ok(plan)
+    })?;
     let (new, kept, stale) = (plan.added.len(), plan.kept.len(), plan.stale.len());
     let removed = match (stale, args.prune) {
         (0, _) => String::new(),
@@ -92,5 +94,5 @@ pub(super) fn run(args: &ProfilesArgs, settings: &Settings) -> Result<(), Failur
         (stale, false) => format!(", {stale} of roles that you do not have (--prune removes them)"),
     };
     say(format_args!("Profiles of {session}: {new} new, {kept} there already{removed}."));
-    editor.finish(args.dry_run)
+    Ok(())
 }

@@ -4,7 +4,6 @@ use clap::Args;
 use oidc_proto::{Endpoint, StartUrl};
 use sso_cache::{Config, SectionName};
 
-use super::Editor;
 use crate::exit::Failure;
 use crate::explain::shell_word;
 use crate::login::say;
@@ -42,27 +41,28 @@ pub(super) fn run(args: &SessionArgs, settings: &Settings) -> Result<(), Failure
     let region = region
         .ok_or_else(|| Failure::usage("the region of the session is missing").with_hint("pass --region"))?;
     Endpoint::for_region(region).map_err(Failure::usage)?;
-    let mut editor = Editor::open(settings)?;
     let section = SectionName::SsoSession(args.name.clone());
-    let has_scopes = Config::parse(&editor.before)
-        .is_ok_and(|config| config.resolve_session(&args.name).is_ok_and(|found| found.scopes.is_some()));
-    // The scopes of an existing session stay unless others are named.
-    let scopes = match args.scopes.as_slice() {
-        [] if has_scopes => None,
-        [] => Some(DEFAULT_SCOPE.to_owned()),
-        scopes => Some(scopes.join(",")),
-    };
-    let lines = [
-        ("sso_start_url", Some(start_url.as_str())),
-        ("sso_region", Some(region)),
-        ("sso_registration_scopes", scopes.as_deref()),
-    ];
-    for (key, value) in lines {
-        if let Some(value) = value {
-            editor.document.set(&section, key, value).map_err(Failure::usage)?;
+    super::edit(settings, args.dry_run, |document| {
+        let has_scopes = Config::parse(document.as_str())
+            .is_ok_and(|config| config.resolve_session(&args.name).is_ok_and(|found| found.scopes.is_some()));
+        // The scopes of an existing session stay unless others are named.
+        let scopes = match args.scopes.as_slice() {
+            [] if has_scopes => None,
+            [] => Some(DEFAULT_SCOPE.to_owned()),
+            scopes => Some(scopes.join(",")),
+        };
+        let lines = [
+            ("sso_start_url", Some(start_url.as_str())),
+            ("sso_region", Some(region)),
+            ("sso_registration_scopes", scopes.as_deref()),
+        ];
+        for (key, value) in lines {
+            if let Some(value) = value {
+                document.set(&section, key, value).map_err(Failure::usage)?;
+            }
         }
-    }
-    editor.finish(args.dry_run)?;
+        Ok(())
+    })?;
     if !args.dry_run {
         say(format_args!("Sign in with `sso-oidc login --sso-session {}`.", shell_word(&args.name)));
     }
