@@ -69,16 +69,20 @@ fn each_role_gets_a_profile_that_leads_to_its_credentials() {
     let diff = program.run(&[&PROFILES[..], &["--dry-run"]].concat());
     assert_eq!(config_of(&program), before);
     assert_eq!(diff.stdout.matches("+[profile ").count(), 3, "{diff:?}");
+    assert_eq!(diff.stderr, "Profiles of corp: would add 3; 0 are there already.\n");
     let run = program.run(&[&PROFILES[..], &["--profile-region", "eu-west-2"]].concat());
-    assert!(run.stderr.ends_with("Profiles of corp: 3 new, 0 there already.\n"), "{run:?}");
+    assert!(run.stderr.starts_with("Saved "), "{run:?}");
+    assert!(run.stderr.ends_with("\nProfiles of corp: added 3; 0 were there already.\n"), "{run:?}");
     assert!(config_of(&program).starts_with(&before), "the lines that were there stay");
     let credentials = program.run(&["credential-process", "--profile", "Sandbox.ReadOnlyAccess"]).ok();
     assert!(credentials.contains("\"AccountId\": \"012345678901\""), "{credentials}");
     let again = program.run(&PROFILES);
     assert!(
-        again.stderr.contains("0 new, 3 there already") && again.stderr.contains("needs no change"),
+        again.stderr.ends_with("needs no change.\nProfiles of corp: added 0; 3 were there already.\n"),
         "{again:?}"
     );
+    let moved = program.run(&[&PROFILES[..], &["--profile-region", "eu-west-3"]].concat());
+    assert!(moved.stderr.ends_with("added 0, changed the region of 3; 0 were there already.\n"), "{moved:?}");
 }
 
 #[test]
@@ -96,8 +100,10 @@ fn other_profiles_stay_and_those_of_lost_roles_go_only_by_prune() {
     );
     assert!(run.stderr.contains("1 of roles that you do not have (--prune removes them)"), "{run:?}");
     assert!(config_of(&program).contains("[profile old]"));
+    let run = program.run(&[&PROFILES[..], &["--prune", "--dry-run"]].concat());
+    assert!(run.stderr.contains("would add 0, remove 1; 2 are there already."), "{run:?}");
     let run = program.run(&[&PROFILES[..], &["--prune"]].concat());
-    assert!(run.code == Some(0) && run.stderr.contains("1 removed"), "{run:?}");
+    assert!(run.code == Some(0) && run.stderr.contains(", removed 1;"), "{run:?}");
     let config = config_of(&program);
     assert!(
         !config.contains("[profile old]")
@@ -187,6 +193,22 @@ fn two_at_once_do_not_lose_an_edit() {
         assert!(config_of(&program).contains(&format!("[sso-session {name}]")));
     }
     assert!(config_of(&program).starts_with(HAND_WRITTEN));
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_said_to_be_done_that_could_not_be_saved() {
+    let server = server(Rotation::Strict);
+    let program = with_session(&server);
+    let path = program.home.path().join(".aws/config");
+    let before = config_of(&program);
+    let backup = path.with_file_name("config.sso-oidc.bak");
+    std::fs::remove_file(&backup).unwrap();
+    std::fs::create_dir_all(backup.join("x")).unwrap();
+    let said = program.run(&PROFILES).fails(255);
+    assert!(said.contains("cannot write ") && said.ends_with("The file is as it was.\n"), "{said}");
+    assert!(!said.contains("Profiles of corp"), "{said}");
+    assert_eq!(config_of(&program), before);
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub(super) struct Plan {
     pub(super) added: Vec<(String, Role)>,
     /// Profiles that are right, or get another region.
     pub(super) kept: Vec<String>,
+    /// Those of them that have got another region.
+    pub(super) moved: Vec<String>,
     /// Profiles of these names that are for something else.
     pub(super) conflicts: Vec<String>,
     /// Profiles of roles that the person does not have, and that this program alone has written.
@@ -96,12 +98,13 @@ impl Plan {
         plan
     }
 
-    /// Edits the config file. A stale profile that cannot be removed is spared.
+    /// Edits the config file, which reads as `config`. A stale profile that cannot be removed is spared.
     ///
     /// # Errors
     /// A name cannot be written.
     pub(super) fn apply(
         &mut self,
+        config: &Config,
         document: &mut ConfigDocument,
         session: &str,
         region: Option<&str>,
@@ -113,9 +116,14 @@ impl Plan {
             document.set(&section, "sso_account_id", &role.account_id)?;
             document.set(&section, "sso_role_name", &role.role_name)?;
         }
-        let added = self.added.iter().map(|(name, _)| name);
-        for name in added.chain(&self.kept) {
-            if let Some(region) = region {
+        if let Some(region) = region {
+            for (name, _) in &self.added {
+                document.set(&SectionName::Profile(name.clone()), "region", region)?;
+            }
+            let is_elsewhere =
+                |name: &&String| config.profile(name).and_then(|profile| profile.region()) != Some(region);
+            self.moved = self.kept.iter().filter(is_elsewhere).cloned().collect();
+            for name in &self.moved {
                 document.set(&SectionName::Profile(name.clone()), "region", region)?;
             }
         }
@@ -190,7 +198,9 @@ mod tests {
     #[test]
     fn only_the_lines_concerned_change() {
         let mut document = ConfigDocument::parse(CONFIG).unwrap();
-        plan().apply(&mut document, "corp", Some("eu-west-1"), true).unwrap();
+        let mut plan = plan();
+        plan.apply(&Config::parse(CONFIG).unwrap(), &mut document, "corp", Some("eu-west-1"), true).unwrap();
+        assert_eq!(plan.moved, ["Sandbox.Reader"]);
         let text = document.as_str();
         assert!(text.starts_with("# mine\n[sso-session corp]\nsso_region = r\n\n[profile Sandbox.Reader]\n"));
         assert!(
@@ -207,7 +217,7 @@ mod tests {
         let roles = [role("000000000002", "Big  Company (EU)", "Reader")];
         let config = Config::parse(text).unwrap();
         let mut plan = Plan::of(&config, &Config::default(), "corp", &roles, "{account_name}.{role_name}");
-        plan.apply(&mut again, "corp", None, false).unwrap();
+        plan.apply(&config, &mut again, "corp", None, false).unwrap();
         assert_eq!(again, document, "a second run changes nothing");
     }
 
@@ -255,7 +265,7 @@ mod tests {
         let text = format!("[profile x]\nregion = r\n{indented}  [profile b]\nregion = r\n");
         let mut document = ConfigDocument::parse(text.as_str()).unwrap();
         let mut plan = plan_without_roles(&text, "");
-        plan.apply(&mut document, "corp", None, true).unwrap();
+        plan.apply(&Config::parse(&text).unwrap(), &mut document, "corp", None, true).unwrap();
         assert_eq!((plan.stale, plan.spared), (vec![], vec![("a".to_owned(), Spared::Layout)]));
         assert_eq!(document.as_str(), text);
     }

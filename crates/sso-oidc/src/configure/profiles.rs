@@ -79,7 +79,8 @@ pub(super) fn run(args: &ProfilesArgs, settings: &Settings) -> Result<(), Failur
         for name in &plan.conflicts {
             warn(format_args!("the profile {name} exists, and is for something else; it stays as it is"));
         }
-        plan.apply(document, session, args.profile_region.as_deref(), args.prune).map_err(Failure::usage)?;
+        plan.apply(&config, document, session, args.profile_region.as_deref(), args.prune)
+            .map_err(Failure::usage)?;
         for (name, reason) in plan.spared.iter().filter(|_| args.prune) {
             warn(format_args!(
                 "the profile {name} is for a role that you do not have; it stays, because {reason}"
@@ -87,12 +88,26 @@ pub(super) fn run(args: &ProfilesArgs, settings: &Settings) -> Result<(), Failur
         }
         Ok(plan)
     })?;
-    let (new, kept, stale) = (plan.added.len(), plan.kept.len(), plan.stale.len());
-    let removed = match (stale, args.prune) {
-        (0, _) => String::new(),
-        (stale, true) => format!(", {stale} removed"),
-        (stale, false) => format!(", {stale} of roles that you do not have (--prune removes them)"),
-    };
-    say(format_args!("Profiles of {session}: {new} new, {kept} there already{removed}."));
+    say(format_args!("Profiles of {session}: {}", summary(&plan, args)));
     Ok(())
+}
+
+/// Says what was done to the profiles, or what a run without `--dry-run` would do.
+fn summary(plan: &Plan, args: &ProfilesArgs) -> String {
+    let (would, verbs, were) = match args.dry_run {
+        true => ("would ", ["add", "change the region of", "remove"], "are"),
+        false => ("", ["added", "changed the region of", "removed"], "were"),
+    };
+    let (new, moved, stale) = (plan.added.len(), plan.moved.len(), plan.stale.len());
+    let there = plan.kept.len() - moved;
+    let done = verbs.into_iter().zip([new, moved, if args.prune { stale } else { 0 }]);
+    let done = done.enumerate().filter(|(index, (_, number))| *index == 0 || *number > 0);
+    let done: Vec<String> = done.map(|(_, (verb, number))| format!("{verb} {number}")).collect();
+    let lost = match stale {
+        stale if stale > 0 && !args.prune => {
+            format!(", {stale} of roles that you do not have (--prune removes them)")
+        }
+        _ => String::new(),
+    };
+    format!("{would}{}; {there} {were} there already{lost}.", done.join(", "))
 }
