@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::session::server;
 use common::{Program, START_URL};
-use sso_oidc_server::{Account, Approval, Config, Rotation, TestServer};
+use sso_oidc_server::{Account, Approval, Config, Role, Rotation, TestServer};
 
 const HAND_WRITTEN: &str = "# my config\r\n[default]\r\nregion=us-east-1   # home\r\n\r\n; the team's\r\n[profile team]\r\n  s3 =\r\n    max_concurrent_requests = 20\r\n";
 
@@ -124,7 +124,13 @@ fn other_profiles_stay_and_those_of_lost_roles_go_only_by_prune() {
     }
     assert_eq!(config_of(&program), text);
     let said = program.run(&[&PROFILES[..], &["--template", "{account_name}"]].concat()).fails(252);
-    assert!(said.contains("several roles would get the profile Sandbox"), "{said}");
+    assert!(
+        said.contains(
+            "several roles would get the profile Sandbox: AdministratorAccess of the account 012345678901, and \
+             ReadOnlyAccess of the account 012345678901"
+        ),
+        "{said}"
+    );
     program.run(&["configure", "profiles", "--start-url", START_URL, "--region", "eu-west-1"]).fails(253);
 }
 
@@ -143,6 +149,44 @@ fn a_portal_without_a_role_prunes_nothing() {
     let said = program.run(&[&PROFILES[..], &["--prune"]].concat()).fails(255);
     assert!(said.contains("the portal lists no role"), "{said}");
     assert_eq!(config_of(&program), text);
+}
+
+#[test]
+fn a_name_that_a_profile_cannot_have_is_refused_before_anything_is_sent() {
+    let server = server_with([Account::new("000000000001", "a").with_role(Role::new("default"))]);
+    let program = with_session(&server);
+    let (before, sent) = (config_of(&program), server.requests().len());
+    let with_template = |template| program.run(&[&PROFILES[..], &["--template", template]].concat());
+    let said = with_template("{account}.{role_name}").fails(252);
+    assert!(
+        said.contains(
+            "{account} is no placeholder; the placeholders are {account_id}, {account_name} and {role_name}"
+        ),
+        "{said}"
+    );
+    assert_eq!(server.requests().len(), sent);
+    let said = with_template("{role_name}").fails(252);
+    assert!(
+        said.contains("the role default of the account 000000000001 would get a profile `default`"),
+        "{said}"
+    );
+    assert_eq!(config_of(&program), before);
+}
+
+#[test]
+fn a_profile_that_is_also_in_the_credentials_file_is_warned_of() {
+    let server = server(Rotation::Strict);
+    let program = with_session(&server);
+    let path = program.file("keys", "[Production.ReadOnlyAccess]\naws_access_key_id = AKIAEXAMPLE\n");
+    let program = program.var("AWS_SHARED_CREDENTIALS_FILE", &path);
+    for _ in 0..2 {
+        let run = program.run(&PROFILES);
+        let said = format!(
+            "the profile Production.ReadOnlyAccess is also in {path}; AWS's tools let the keys there win"
+        );
+        assert!(run.code == Some(0) && run.stderr.contains(&said), "{run:?}");
+        assert_eq!(run.stderr.matches("is also in").count(), 1, "{run:?}");
+    }
 }
 
 /// The number of processes to kill: `CONFIGURE_KILLS`, or 40.

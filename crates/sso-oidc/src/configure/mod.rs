@@ -4,6 +4,7 @@ mod plan;
 mod profiles;
 mod session;
 mod stale;
+mod template;
 
 use std::path::{Path, PathBuf};
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sso_cache::{Config, ConfigDocument, EditError, SectionName};
 
 use super::stale::{References, Spared};
+use super::template::Template;
 
 /// A role that the person has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,26 +29,10 @@ pub(super) struct Plan {
     pub(super) stale: Vec<String>,
     /// Other profiles of such roles, with the reason why they stay.
     pub(super) spared: Vec<(String, Spared)>,
-    /// Names that the template gives to several roles.
-    pub(super) ambiguous: Vec<String>,
-}
-
-/// Returns the name of a role's profile.
-pub(super) fn name(template: &str, role: &Role) -> String {
-    let filled = template
-        .replace("{account_id}", &role.account_id)
-        .replace("{account_name}", &role.account_name)
-        .replace("{role_name}", &role.role_name);
-    // Names with other characters need quotes in the file and in each command line.
-    let mut name = String::new();
-    for c in filled.chars() {
-        match c {
-            c if c.is_alphanumeric() || "_.@+-".contains(c) => name.push(c),
-            _ if name.ends_with('-') || name.is_empty() => {}
-            _ => name.push('-'),
-        }
-    }
-    name.trim_end_matches('-').to_owned()
+    /// Names that the template gives to several roles, with two of these.
+    pub(super) ambiguous: Vec<(String, [Role; 2])>,
+    /// Roles to which the template gives no name, or that of the default profile.
+    pub(super) unnamed: Vec<(String, Role)>,
 }
 
 impl Plan {
@@ -57,12 +42,12 @@ impl Plan {
         credentials: &Config,
         session: &str,
         roles: &[Role],
-        template: &str,
+        template: &Template,
     ) -> Self {
         let mut plan = Self::default();
         let mut named = BTreeMap::<String, Vec<&Role>>::new();
         for role in roles {
-            named.entry(name(template, role)).or_default().push(role);
+            named.entry(template.name(role)).or_default().push(role);
         }
         let is_of = |name: &str, role: &Role| {
             config.profile(name).is_some_and(|profile| {
@@ -73,10 +58,16 @@ impl Plan {
         };
         for (name, roles) in named {
             match roles.as_slice() {
+                [role, ..] if name.is_empty() || name == "default" => {
+                    plan.unnamed.push((name, (*role).clone()));
+                }
                 [role] if is_of(&name, role) => plan.kept.push(name),
                 [_] if config.profile(&name).is_some() => plan.conflicts.push(name),
                 [role] => plan.added.push((name, (*role).clone())),
-                _ => plan.ambiguous.push(name),
+                [first, second, ..] => {
+                    plan.ambiguous.push((name, [first, second].map(|role| (*role).clone())));
+                }
+                [] => {}
             }
         }
         let had: BTreeSet<(&str, &str)> =
@@ -150,6 +141,10 @@ mod tests {
         Role { account_id, account_name, role_name }
     }
 
+    fn template(text: &str) -> Template {
+        Template::parse(text).unwrap()
+    }
+
     const CONFIG: &str = "# mine\n[sso-session corp]\nsso_region = r\n\n[profile Sandbox.Reader]\nsso_session = corp\n\
         sso_account_id = 000000000001\nsso_role_name = Reader\n\n[profile Sandbox.Admin]\nregion = x\n\n\
         [profile gone]\nsso_session = corp\nsso_account_id = 000000000009\nsso_role_name = Old\n\n\
@@ -168,7 +163,7 @@ mod tests {
             &Config::default(),
             "corp",
             &roles,
-            "{account_name}.{role_name}",
+            &template("{account_name}.{role_name}"),
         )
     }
 
@@ -181,7 +176,7 @@ mod tests {
     fn plan_without_roles(text: &str, credentials: &str) -> Plan {
         let mut others = Config::default();
         others.merge_credentials(credentials).unwrap();
-        Plan::of(&Config::parse(text).unwrap(), &others, "corp", &[], "{role_name}")
+        Plan::of(&Config::parse(text).unwrap(), &others, "corp", &[], &template("{role_name}"))
     }
 
     #[test]
@@ -190,7 +185,8 @@ mod tests {
         assert_eq!(plan.kept, ["Sandbox.Reader"]);
         assert_eq!(plan.conflicts, ["Sandbox.Admin"]);
         assert_eq!(plan.stale, ["gone"]);
-        assert_eq!(plan.ambiguous, ["Twin.Reader"]);
+        let twins = ["000000000003", "000000000004"].map(|id| role(id, "Twin", "Reader"));
+        assert_eq!(plan.ambiguous, [("Twin.Reader".to_owned(), twins)]);
         let added: Vec<&str> = plan.added.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(added, ["Big-Company-EU-.Reader"]);
     }
@@ -216,7 +212,8 @@ mod tests {
         let mut again = document.clone();
         let roles = [role("000000000002", "Big  Company (EU)", "Reader")];
         let config = Config::parse(text).unwrap();
-        let mut plan = Plan::of(&config, &Config::default(), "corp", &roles, "{account_name}.{role_name}");
+        let mut plan =
+            Plan::of(&config, &Config::default(), "corp", &roles, &template("{account_name}.{role_name}"));
         plan.apply(&config, &mut again, "corp", None, false).unwrap();
         assert_eq!(again, document, "a second run changes nothing");
     }
@@ -268,5 +265,20 @@ mod tests {
         plan.apply(&Config::parse(&text).unwrap(), &mut document, "corp", None, true).unwrap();
         assert_eq!((plan.stale, plan.spared), (vec![], vec![("a".to_owned(), Spared::Layout)]));
         assert_eq!(document.as_str(), text);
+    }
+
+    #[test]
+    fn no_role_gets_the_default_profile_or_an_empty_name() {
+        for (name, named) in [("default", "default"), ("=", "")] {
+            let role = role("1", "a", name);
+            // Neither if the default profile is for this very role.
+            let text = "[default]\nsso_session = corp\nsso_account_id = 1\nsso_role_name = default\n";
+            let roles = std::slice::from_ref(&role);
+            let none = Config::default();
+            let plan =
+                Plan::of(&Config::parse(text).unwrap(), &none, "corp", roles, &template("{role_name}"));
+            assert_eq!(plan.unnamed, [(named.to_owned(), role.clone())]);
+            assert!(plan.added.is_empty() && plan.kept.is_empty() && plan.conflicts.is_empty(), "{plan:?}");
+        }
     }
 }

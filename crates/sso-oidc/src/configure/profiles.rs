@@ -1,9 +1,12 @@
 //! `configure profiles`: a profile for each account and role of the person.
 
+use std::path::Path;
+
 use clap::Args;
 use sso_cache::Config;
 
 use super::plan::{Plan, Role};
+use super::template::Template;
 use crate::exit::{Failure, warn};
 use crate::login::{StoredArgs, say};
 use crate::portal::Portal;
@@ -13,8 +16,13 @@ use crate::settings::Settings;
 #[derive(Args, Debug)]
 pub(super) struct ProfilesArgs {
     /// The names of the profiles, with {account_id}, {account_name} and {role_name}
-    #[arg(long, value_name = "TEMPLATE", default_value = "{account_name}.{role_name}")]
-    template: String,
+    #[arg(
+        long,
+        value_name = "TEMPLATE",
+        value_parser = Template::parse,
+        default_value = "{account_name}.{role_name}"
+    )]
+    template: Template,
 
     /// The `region` of the profiles; without it, theirs stays, and new profiles have none
     #[arg(long, value_name = "REGION")]
@@ -72,12 +80,17 @@ pub(super) fn run(args: &ProfilesArgs, settings: &Settings) -> Result<(), Failur
     let plan = super::edit(settings, args.dry_run, |document| {
         let config = Config::parse(document.as_str()).map_err(Failure::config)?;
         let mut plan = Plan::of(&config, &credentials, session, &roles, &args.template);
-        if let Some(name) = plan.ambiguous.first() {
-            return Err(Failure::usage(format_args!("several roles would get the profile {name}"))
-                .with_hint("add {account_id} or {role_name} to --template"));
-        }
+        check_names(&plan)?;
         for name in &plan.conflicts {
             warn(format_args!("the profile {name} exists, and is for something else; it stays as it is"));
+        }
+        let of_roles = plan.added.iter().map(|(name, _)| name).chain(&plan.kept);
+        for name in of_roles.filter(|name| credentials.profile(name).is_some()) {
+            let path = credentials.credentials_path().unwrap_or_else(|| Path::new("the credentials file"));
+            warn(format_args!(
+                "the profile {name} is also in {}; AWS's tools let the keys there win, so it may not lead to the role",
+                path.display()
+            ));
         }
         plan.apply(&config, document, session, args.profile_region.as_deref(), args.prune)
             .map_err(Failure::usage)?;
@@ -89,6 +102,23 @@ pub(super) fn run(args: &ProfilesArgs, settings: &Settings) -> Result<(), Failur
         Ok(plan)
     })?;
     say(format_args!("Profiles of {session}: {}", summary(&plan, args)));
+    Ok(())
+}
+
+/// Checks that the template gives a name of its own to each role.
+fn check_names(plan: &Plan) -> Result<(), Failure> {
+    const HINT: &str = "add {account_id}, {account_name} or {role_name} to --template";
+    let of = |role: &Role| format!("{} of the account {}", role.role_name, role.account_id);
+    if let Some((name, [first, second])) = plan.ambiguous.first() {
+        let (first, second) = (of(first), of(second));
+        let said = format!("several roles would get the profile {name}: {first}, and {second}");
+        return Err(Failure::usage(said).with_hint(HINT));
+    }
+    if let Some((name, role)) = plan.unnamed.first() {
+        let named = if name.is_empty() { "without a name" } else { "`default`, which is yours to choose" };
+        let said = format!("the role {} would get a profile {named}", of(role));
+        return Err(Failure::usage(said).with_hint(HINT));
+    }
     Ok(())
 }
 
